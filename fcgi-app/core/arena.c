@@ -1,0 +1,176 @@
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "arena.h"
+
+#define BLOCK_MIN_BYTES	((size_t)16 << 10)
+#define BLOCK_KEEP_BYTES ((size_t)1 << 20)	/* arena_reset gives back larger blocks */
+#define ALIGN_BYTES	((size_t)16)
+
+struct block {
+	struct block *next;
+	size_t cap;
+	size_t len;
+	_Alignas(16) char data[];
+};
+
+struct arena {
+	struct block *head;
+	size_t used;
+};
+
+static struct block *
+block_new(size_t cap, struct block *next)
+{
+	struct block *b = malloc(sizeof(*b) + cap);
+
+	if (b == NULL)
+		return NULL;
+	b->next = next;
+	b->cap = cap;
+	b->len = 0;
+	return b;
+}
+
+struct arena *
+arena_new(void)
+{
+	return calloc(1, sizeof(struct arena));
+}
+
+static void
+blocks_free(struct block *b)
+{
+	while (b != NULL) {
+		struct block *next = b->next;
+
+		free(b);
+		b = next;
+	}
+}
+
+void
+arena_free(struct arena *a)
+{
+	if (a == NULL)
+		return;
+	blocks_free(a->head);
+	free(a);
+}
+
+void
+arena_reset(struct arena *a)
+{
+	struct block *keep = a->head;
+
+	a->used = 0;
+	if (keep == NULL)
+		return;
+	if (keep->cap > BLOCK_KEEP_BYTES) {
+		blocks_free(keep);
+		a->head = NULL;
+		return;
+	}
+	blocks_free(keep->next);
+	keep->next = NULL;
+	keep->len = 0;
+}
+
+void *
+arena_alloc(struct arena *a, size_t n)
+{
+	struct block *b = a->head;
+	void *p;
+
+	if (n > SIZE_MAX / 4)
+		return NULL;
+	n = (n + ALIGN_BYTES - 1) & ~(ALIGN_BYTES - 1);
+	if (b == NULL || b->cap - b->len < n) {
+		/* each block twice the last, so that a long request needs few */
+		size_t cap = b == NULL ? BLOCK_MIN_BYTES : b->cap < BLOCK_KEEP_BYTES ? b->cap * 2 : b->cap;
+
+		b = block_new(n > cap ? n : cap, a->head);
+		if (b == NULL)
+			return NULL;
+		a->head = b;
+	}
+	p = b->data + b->len;
+	b->len += n;
+	a->used += n;
+	return p;
+}
+
+void *
+arena_zalloc(struct arena *a, size_t n)
+{
+	void *p = arena_alloc(a, n);
+
+	return p == NULL ? NULL : memset(p, 0, n);
+}
+
+void *
+arena_dup(struct arena *a, const void *p, size_t n)
+{
+	void *q = arena_alloc(a, n);
+
+	if (q != NULL && n > 0)
+		memcpy(q, p, n);
+	return q;
+}
+
+char *
+arena_strz(struct arena *a, struct str s)
+{
+	char *p = arena_alloc(a, s.len + 1);
+
+	if (p == NULL)
+		return NULL;
+	if (s.len > 0)
+		memcpy(p, s.p, s.len);
+	p[s.len] = '\0';
+	return p;
+}
+
+enum kodo_err
+arena_str(struct arena *a, struct str s, struct str *out)
+{
+	char *p;
+
+	*out = STR_NULL;
+	if (s.p == NULL)
+		return KODO_OK;
+	p = arena_strz(a, s);
+	if (p == NULL)
+		return KODO_ENOMEM;
+	*out = (struct str){ p, s.len };
+	return KODO_OK;
+}
+
+char *
+arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap;
+	char *p;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return NULL;
+	p = arena_alloc(a, (size_t)n + 1);
+	if (p == NULL)
+		return NULL;
+	va_start(ap, fmt);
+	vsnprintf(p, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	return p;
+}
+
+size_t
+arena_used(const struct arena *a)
+{
+	return a->used;
+}
