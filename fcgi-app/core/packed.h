@@ -1,0 +1,83 @@
+/*
+ * A node with its flows as one run of bytes: what is stored, scanned, compared and copied into answers.
+ *
+ * It is made once, at intake, outside of any transaction, and then only read:
+ *
+ *	header		fixed numbers, little-endian (PACKED_FORMAT says which layout)
+ *	node texts	url, organization, status: raw
+ *	flow table	n_flows + 1 rows of offsets; the last one ends the others
+ *	items		per flow, pre-rendered JSON from `"url":` to the `]` of its tags, in the order of a /flows item:
+ *			"url":"<node url>/flows/<flow url>","name":..,"author":..,"description":..,"tags":[..]
+ *	texts		per flow, folded search text "organization name author description tags" joined by single blanks (nulls
+ *			empty, tags joined by blanks), each ended by a NUL byte: one contiguous run for memmem
+ *
+ * The flow's own url is the tail of the item's url, after its leading slashes, whose number is in the table.
+ * Equal nodes have equal bytes; unequal nodes are ordered by memcmp of them.
+ */
+#ifndef KODO_PACKED_H
+#define KODO_PACKED_H
+
+#include <stdint.h>
+
+#include "arena.h"
+#include "buf.h"
+#include "model.h"
+
+#define PACKED_FORMAT	1u	/* raise it with any change of the layout; part of the store's format version */
+
+/* Append n packed to out (which fails stickily, see buf.h). n must be valid (wire.h or loader.h have seen to it). */
+void packed_write(struct buf *out, const struct node *n);
+
+/* A packed node opened for reading; everything in it points into the bytes. */
+struct packed {
+	struct str bytes;
+	struct str url;
+	struct str organization;	/* null or text */
+	struct str status;
+	int64_t heartbeat_us;
+	uint32_t n_flows;
+	struct str texts;		/* all folded texts, one run */
+	const unsigned char *table;
+};
+
+/* KODO_ECORRUPT: not a packed node of this layout (every offset that later calls use is checked here). */
+enum kodo_err packed_open(struct str bytes, struct packed *out) MUST_CHECK;
+
+/*
+ * One flow's fragments. Values are JSON as rendered, quotes included ("null" for null); packed_raw makes texts of them.
+ * i < n_flows. They point into the bytes.
+ */
+struct packed_flow {
+	struct str item;	/* from `"url":` to `]` */
+	struct str url;		/* JSON of the item's url */
+	struct str name;
+	struct str author;
+	struct str description;
+	struct str tags;	/* JSON list */
+	struct str folded;	/* search text without its NUL */
+};
+
+void packed_flow(const struct packed *p, uint32_t i, struct packed_flow *out);
+
+/* The flow whose folded text holds offset off of p->texts: 0 <= result < n_flows. off < p->texts.len. */
+uint32_t packed_flow_at(const struct packed *p, size_t off);
+
+/* The text of a JSON string fragment, null for `null`; points into it where there is no escape, else into a. */
+enum kodo_err packed_raw(struct arena *a, struct str json, struct str *out) MUST_CHECK;
+
+/* The tags of a JSON list fragment; *tags lives in a, its texts as packed_raw. */
+enum kodo_err packed_tags(struct arena *a, struct str json, const struct str **tags, size_t *n) MUST_CHECK;
+
+/* JSON of flow i as in WIRE.md's `flow` record: {"url":"/a","name":..,"description":..,"author":..,"tags":[..]}. */
+void packed_put_flow(struct buf *out, const struct packed *p, uint32_t i);
+
+/*
+ * JSON of WIRE.md's `node` record; created and modified are those of its provider (0: null).
+ */
+void packed_put_node(struct buf *out, const struct packed *p, int64_t created_us, int64_t modified_us);
+
+/* JSON of flow i as a /flows item. tags: JSON list to show instead of the stored one, or a null text. */
+void packed_put_item(struct buf *out, const struct packed *p, uint32_t i, int64_t created_us, int64_t modified_us,
+    struct str tags);
+
+#endif

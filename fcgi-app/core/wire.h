@@ -1,0 +1,135 @@
+/*
+ * JSON to model: the bodies of WIRE.md, read strictly, one node at a time so that memory stays flat. The only includer of json-c.
+ *
+ * Nodes come out packed (packed.h), ready to be stored. Everything lives in the arena given, or points into the body.
+ *
+ * Our own top-level member `kodo` (see DESIGN.md, "Versions, removals, what travels"; the original ignores it):
+ *
+ *	"kodo":{"versions":{"<node url>":<version>,..},	of the nodes of this body
+ *		"gone":{"<node url>":<version>,..},	tombstones
+ *		"piece":<id>,"more":true|false,		this body is a piece of a connect; more follow
+ *		"view":"<digest>"}			hex digest of what the sender last told (a look)
+ *
+ * Every member of it is optional; unknown ones are ignored; a wrong type is an error like any other.
+ */
+#ifndef KODO_WIRE_H
+#define KODO_WIRE_H
+
+#include "arena.h"
+#include "buf.h"
+#include "err.h"
+#include "model.h"
+
+enum wire_kind {
+	WIRE_CONNECT,		/* default + nodes: POST /connect, POST /update, and answers that carry nodes */
+	WIRE_DEFAULT,		/* POST /reconnect, and answers */
+	WIRE_DISCONNECT,	/* provider, url[] */
+	WIRE_CACHE,		/* the original's cache file, see import */
+};
+
+struct wire_node {
+	struct str key;		/* of its url, see url_key */
+	struct str bytes;	/* packed */
+	uint64_t version;	/* 0: none was given */
+};
+
+struct wire_gone {
+	struct str url;		/* shown form */
+	struct str key;
+	uint64_t version;
+};
+
+/* A node or tombstone that was left out, and why: "description of flow 3 is over 65536 bytes". */
+struct wire_left_out {
+	struct str url;
+	struct str reason;
+};
+
+struct wire_body {
+	struct greeting from;		/* WIRE_CONNECT, WIRE_DEFAULT */
+	struct str from_key;		/* key of from.url; of `provider` in a WIRE_DISCONNECT, whose shown form is from.url */
+	struct wire_node *nodes;	/* of nodes with equal keys only the last is here, at the place of the first */
+	size_t n_nodes;
+	struct str *urls;		/* WIRE_DISCONNECT: keys of the urls */
+	size_t n_urls;
+	struct wire_gone *gone;
+	size_t n_gone;
+	struct wire_left_out *left_out;
+	size_t n_left_out;
+	bool has_kodo;			/* the sender is one of us */
+	bool has_piece;
+	uint64_t piece;
+	bool more;
+	struct str view;		/* null: none */
+};
+
+/* One entry of the `extra` list of a 400. */
+struct wire_error {
+	struct str message;
+	struct str key;		/* "nodes.0.url"; null: no key (the body as a whole) */
+	struct str source;	/* "body" for an empty body; null */
+};
+
+/* Why a body was refused. */
+struct wire_refusal {
+	struct str detail;	/* null: "Validation failed for <method> <path>"; else e.g. "Input data was truncated" */
+	struct wire_error *errors;	/* in field order; none where detail is set */
+	size_t n_errors;	/* at most 1,000; more are dropped */
+};
+
+/*
+ * Read one body.
+ *
+ * json     the whole body, not terminated; not changed.
+ * now_us   for the check of versions (LIMIT_VERSION_AHEAD_US).
+ * own_key  url key of this service: as sender it is refused ("... is this service itself"); may be null (import, answers).
+ *
+ * KODO_OK; KODO_EINVAL with *no filled in; KODO_ENOMEM.
+ */
+enum kodo_err wire_read(struct arena *a, enum wire_kind kind, struct str json, int64_t now_us, struct str own_key,
+    struct wire_body *out, struct wire_refusal *no) MUST_CHECK;
+
+/* The members of WIRE.md's default without braces: `"url":..,"organization":..,..,"message":[..]`. */
+void wire_put_greeting(struct buf *out, const struct greeting *g);
+
+/* A disconnect body without the `kodo` member and without its closing brace: {"provider":..,"url":[..] */
+void wire_put_disconnect(struct buf *out, struct str provider, const struct str *urls, size_t n);
+
+/* An error body: {"status_code":404,"detail":"Not Found"} with `extra` where n > 0. */
+void wire_put_error(struct buf *out, unsigned status, struct str detail, const struct wire_error *errors, size_t n);
+
+/*
+ * The original's cache file: one object with url, organization, feed, connection {url: time|null}, providers {url: provider} or
+ * list, registers {url: time}; written by `kodo export`, read by `kodo import`.
+ */
+struct wire_cache_provider {
+	struct greeting from;	/* registry is not in the file: false */
+	struct str key;
+	int64_t created_us;
+	int64_t modified_us;
+	struct wire_node *nodes;
+	size_t n_nodes;
+};
+
+struct wire_cache_time {
+	struct str url;
+	struct str key;
+	int64_t at_us;		/* 0: null */
+};
+
+struct wire_cache {
+	struct str url;
+	struct str organization;
+	bool feed;
+	struct wire_cache_provider *providers;
+	size_t n_providers;
+	struct wire_cache_time *connection;
+	size_t n_connection;
+	struct wire_cache_time *registers;
+	size_t n_registers;
+};
+
+/* KODO_EINVAL with the reason and the byte in why: "not a cache of kodo: ... (byte 4711)". */
+enum kodo_err wire_read_cache(struct arena *a, struct str json, struct wire_cache *out, struct why *why) MUST_CHECK;
+
+#endif
