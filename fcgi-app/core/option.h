@@ -6,6 +6,7 @@
 #define KODO_OPTION_H
 
 #include "arena.h"
+#include "buf.h"
 #include "log.h"
 #include "model.h"
 
