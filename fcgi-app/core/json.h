@@ -12,11 +12,36 @@
 #include "str.h"
 
 void json_put_str(struct buf *b, struct str s);		/* null for a null text */
+void json_put_inside(struct buf *b, struct str s);	/* the same without quotes; nothing for a null text */
 void json_put_bool(struct buf *b, bool v);
 void json_put_u64(struct buf *b, uint64_t v);
 void json_put_time(struct buf *b, int64_t us, bool offset);	/* null for 0; see isotime_format */
 
 /* The member's name and colon: `"name":`. key is plain ASCII that needs no escapes. */
 void json_put_key(struct buf *b, const char *key);
+
+/*
+ * How many of the first n bytes of p stand for themselves inside of a JSON string, at least: it looks at eight at a time and
+ * stops at the first eight that hold a quote, a backslash, a control character or (with ascii) a byte over 0x7f.
+ */
+static inline size_t
+json_plain(const char *p, size_t n, bool ascii)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+	size_t i;
+
+	for (i = 0; i + 8 <= n; i += 8) {
+		uint64_t v, quote, slash, stop;
+
+		memcpy(&v, p + i, 8);
+		quote = v ^ (ones * '"');
+		slash = v ^ (ones * '\\');
+		/* a byte below 0x20 (or 1) borrows its top bit when that is subtracted; one over 0x7f had it before */
+		stop = ((v - ones * 0x20) & ~v) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash);
+		if (((ascii ? stop | v : stop) & tops) != 0)
+			break;
+	}
+	return i;
+}
 
 #endif

@@ -1,0 +1,93 @@
+#include "isotime.h"
+#include "json.h"
+
+/* What a byte of a text becomes: 0 itself, 'u' \u00XX, else a backslash and this letter. */
+static const char escape[256] = {
+	[0x00] = 'u', [0x01] = 'u', [0x02] = 'u', [0x03] = 'u', [0x04] = 'u', [0x05] = 'u', [0x06] = 'u', [0x07] = 'u',
+	['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', [0x0b] = 'u', ['\f'] = 'f', ['\r'] = 'r', [0x0e] = 'u', [0x0f] = 'u',
+	[0x10] = 'u', [0x11] = 'u', [0x12] = 'u', [0x13] = 'u', [0x14] = 'u', [0x15] = 'u', [0x16] = 'u', [0x17] = 'u',
+	[0x18] = 'u', [0x19] = 'u', [0x1a] = 'u', [0x1b] = 'u', [0x1c] = 'u', [0x1d] = 'u', [0x1e] = 'u', [0x1f] = 'u',
+	['"'] = '"', ['\\'] = '\\',
+};
+
+static void
+put_escape(struct buf *b, unsigned char c)
+{
+	static const char hex[] = "0123456789abcdef";
+	char out[6] = { '\\', escape[c], '0', '0', hex[c >> 4], hex[c & 15] };
+
+	buf_put(b, out, escape[c] == 'u' ? 6 : 2);
+}
+
+void
+json_put_inside(struct buf *b, struct str s)
+{
+	size_t i = 0, from = 0, stop;
+
+	while (i < s.len) {
+		i += json_plain(s.p + i, s.len - i, false);
+		for (stop = s.len - i < 8 ? s.len : i + 8; i < stop; i++) {
+			if (escape[(unsigned char)s.p[i]] == 0)
+				continue;
+			buf_put(b, s.p + from, i - from);
+			put_escape(b, (unsigned char)s.p[i]);
+			from = i + 1;
+		}
+	}
+	if (from < s.len)
+		buf_put(b, s.p + from, s.len - from);
+}
+
+void
+json_put_str(struct buf *b, struct str s)
+{
+	if (s.p == NULL) {
+		buf_put(b, "null", 4);
+		return;
+	}
+	buf_putc(b, '"');
+	json_put_inside(b, s);
+	buf_putc(b, '"');
+}
+
+void
+json_put_bool(struct buf *b, bool v)
+{
+	buf_puts(b, v ? "true" : "false");
+}
+
+void
+json_put_u64(struct buf *b, uint64_t v)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v > 0);
+	buf_put(b, digits + at, sizeof(digits) - at);
+}
+
+void
+json_put_time(struct buf *b, int64_t us, bool offset)
+{
+	char text[40];
+
+	if (us == 0) {
+		buf_put(b, "null", 4);
+		return;
+	}
+	isotime_format(us, offset, text);
+	buf_putc(b, '"');
+	buf_puts(b, text);
+	buf_putc(b, '"');
+}
+
+void
+json_put_key(struct buf *b, const char *key)
+{
+	buf_putc(b, '"');
+	buf_puts(b, key);
+	buf_put(b, "\":", 2);
+}
