@@ -21,12 +21,46 @@
 
 #include "arena.h"
 #include "buf.h"
+#include "err.h"
 #include "model.h"
 
 #define PACKED_FORMAT	1u	/* raise it with any change of the layout; part of the store's format version */
 
 /* Append n packed to out (which fails stickily, see buf.h). n must be valid (wire.h or loader.h have seen to it). */
 void packed_write(struct buf *out, const struct node *n);
+
+/*
+ * The same flow by flow, for whoever does not want to hold all flows of a node at once:
+ *
+ *	struct packed_writer w = PACKED_WRITER_INIT;
+ *
+ *	packed_begin(&w, url, organization);
+ *	packed_add(&w, &flow);		n_flows times
+ *	packed_end(&w, status, heartbeat_us, out);
+ *	packed_writer_free(&w);
+ *
+ * A writer may be used for any number of nodes, one after the other; what it has allocated is kept until freed. url and
+ * organization are borrowed until packed_end. A failure on the way (memory) is seen in out after packed_end; more than 4 GiB,
+ * or a flow far over the ceilings of limit.h, is KODO_ETOOBIG there.
+ */
+struct packed_writer {
+	struct str url;
+	struct str organization;
+	uint32_t n_flows;
+	bool too_big;
+	struct buf prefix;	/* JSON of the url up to the slash after /flows, without its end quote */
+	struct buf folded;	/* the organization */
+	struct buf table;
+	struct buf items;
+	struct buf texts;
+};
+
+#define PACKED_WRITER_INIT { STR_NULL, STR_NULL, 0, false, BUF_INIT(0), BUF_INIT(0), BUF_INIT(0), BUF_INIT(0), BUF_INIT(0) }
+
+void packed_begin(struct packed_writer *w, struct str url, struct str organization);
+void packed_add(struct packed_writer *w, const struct flow *f);
+void packed_end(struct packed_writer *w, struct str status, int64_t heartbeat_us, struct buf *out);
+void packed_writer_free(struct packed_writer *w);
 
 /* A packed node opened for reading; everything in it points into the bytes. */
 struct packed {
@@ -36,12 +70,23 @@ struct packed {
 	struct str status;
 	int64_t heartbeat_us;
 	uint32_t n_flows;
+	struct str items;		/* all items, one run */
 	struct str texts;		/* all folded texts, one run */
 	const unsigned char *table;
+	uint32_t prefix_len;		/* of the JSON of an item's url, up to the flow's own */
 };
 
-/* KODO_ECORRUPT: not a packed node of this layout (every offset that later calls use is checked here). */
+/*
+ * Open bytes in constant time. KODO_ECORRUPT: not a packed node of this layout, or not all of it. Of the table only its place
+ * and its last row are checked: bytes that do not come from packed_write must pass packed_check before their flows are read.
+ */
 enum kodo_err packed_open(struct str bytes, struct packed *out) MUST_CHECK;
+
+/*
+ * Check everything: every offset, that each fragment is what it should be, that the texts are ended, UTF-8. KODO_ECORRUPT with
+ * the reason in why (may be NULL); KODO_ENOMEM. After KODO_OK no call below reads outside of the bytes.
+ */
+enum kodo_err packed_check(struct str bytes, struct why *why) MUST_CHECK;
 
 /*
  * One flow's fragments. Values are JSON as rendered, quotes included ("null" for null); packed_raw makes texts of them.

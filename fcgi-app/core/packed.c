@@ -1,0 +1,319 @@
+#include "json.h"
+#include "packed_layout.h"
+
+static const unsigned char *
+row_of(const struct packed *p, uint32_t i)
+{
+	return p->table + (size_t)i * PACKED_ROW_BYTES;
+}
+
+/* The next n bytes of rest, or a null for PACKED_NULL, or false where there are not as many. */
+static bool
+take(struct str *rest, uint32_t n, struct str *out)
+{
+	*out = STR_NULL;
+	if (n == PACKED_NULL)
+		return true;
+	if (n > rest->len)
+		return false;
+	*out = (struct str){ rest->p, n };
+	rest->p += n;
+	rest->len -= n;
+	return true;
+}
+
+enum kodo_err
+packed_open(struct str bytes, struct packed *out)
+{
+	const unsigned char *h = (const unsigned char *)bytes.p;
+	struct str rest, table;
+	uint64_t table_len;
+
+	memset(out, 0, sizeof(*out));
+	if (bytes.p == NULL || bytes.len < PACKED_HEADER_BYTES || packed_get_u32(h + PACKED_AT_MAGIC) != PACKED_MAGIC
+	    || packed_get_u32(h + PACKED_AT_LEN) != bytes.len)
+		return KODO_ECORRUPT;
+	rest = (struct str){ bytes.p + PACKED_HEADER_BYTES, bytes.len - PACKED_HEADER_BYTES };
+	out->bytes = bytes;
+	out->heartbeat_us = (int64_t)packed_get_u64(h + PACKED_AT_HEARTBEAT);
+	out->n_flows = packed_get_u32(h + PACKED_AT_FLOWS);
+	out->prefix_len = packed_get_u32(h + PACKED_AT_PREFIX);
+	if (!take(&rest, packed_get_u32(h + PACKED_AT_URL), &out->url) || out->url.p == NULL
+	    || !take(&rest, packed_get_u32(h + PACKED_AT_ORGANIZATION), &out->organization)
+	    || !take(&rest, packed_get_u32(h + PACKED_AT_STATUS), &out->status))
+		return KODO_ECORRUPT;
+	table_len = ((uint64_t)out->n_flows + 1) * PACKED_ROW_BYTES;
+	if (table_len > rest.len || !take(&rest, (uint32_t)table_len, &table)
+	    || !take(&rest, packed_get_u32(h + PACKED_AT_ITEMS), &out->items) || out->items.p == NULL)
+		return KODO_ECORRUPT;
+	out->texts = rest;
+	out->table = (const unsigned char *)table.p;
+	h = row_of(out, out->n_flows);
+	if (packed_get_u32(h + PACKED_ROW_ITEM) != out->items.len || packed_get_u32(h + PACKED_ROW_TEXT) != out->texts.len)
+		return KODO_ECORRUPT;
+	return KODO_OK;
+}
+
+static struct str
+item_of(const struct packed *p, uint32_t i)
+{
+	const unsigned char *row = row_of(p, i);
+	uint32_t from = packed_get_u32(row + PACKED_ROW_ITEM);
+
+	return (struct str){ p->items.p + from, packed_get_u32(row + PACKED_ROW_BYTES + PACKED_ROW_ITEM) - from };
+}
+
+static struct str
+folded_of(const struct packed *p, uint32_t i)
+{
+	const unsigned char *row = row_of(p, i);
+	uint32_t from = packed_get_u32(row + PACKED_ROW_TEXT);
+
+	return (struct str){ p->texts.p + from, packed_get_u32(row + PACKED_ROW_BYTES + PACKED_ROW_TEXT) - from - 1 };
+}
+
+void
+packed_flow(const struct packed *p, uint32_t i, struct packed_flow *out)
+{
+	const unsigned char *row = row_of(p, i);
+	const char *at;
+
+	out->item = item_of(p, i);
+	at = out->item.p + PACKED_KEY_LEN(PACKED_KEY_URL);
+	out->url = (struct str){ at, packed_get_u16(row + PACKED_ROW_URL) };
+	at += out->url.len + PACKED_KEY_LEN(PACKED_KEY_NAME);
+	out->name = (struct str){ at, packed_get_u16(row + PACKED_ROW_NAME) };
+	at += out->name.len + PACKED_KEY_LEN(PACKED_KEY_AUTHOR);
+	out->author = (struct str){ at, packed_get_u16(row + PACKED_ROW_AUTHOR) };
+	at += out->author.len + PACKED_KEY_LEN(PACKED_KEY_DESCRIPTION);
+	out->description = (struct str){ at, packed_get_u32(row + PACKED_ROW_DESCRIPTION) };
+	at += out->description.len + PACKED_KEY_LEN(PACKED_KEY_TAGS);
+	out->tags = (struct str){ at, out->item.len - (size_t)(at - out->item.p) };
+	out->folded = folded_of(p, i);
+}
+
+uint32_t
+packed_flow_at(const struct packed *p, size_t off)
+{
+	uint32_t low = 0, high = p->n_flows;	/* text of low <= off < text of high */
+
+	while (high - low > 1) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (packed_get_u32(row_of(p, mid) + PACKED_ROW_TEXT) <= off)
+			low = mid;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+void
+packed_put_flow(struct buf *out, const struct packed *p, uint32_t i)
+{
+	const unsigned slashes = packed_get_u16(row_of(p, i) + PACKED_ROW_SLASHES);
+	struct packed_flow f;
+	char *to;
+
+	packed_flow(p, i, &f);
+	buf_put_str(out, STR("{" PACKED_KEY_URL "\""));
+	to = buf_room(out, slashes);
+	if (to == NULL)
+		return;
+	memset(to, '/', slashes);
+	out->len += slashes;
+	buf_put(out, f.url.p + p->prefix_len, f.url.len - p->prefix_len);
+	buf_put_str(out, STR(PACKED_KEY_NAME));
+	buf_put_str(out, f.name);
+	buf_put_str(out, STR(PACKED_KEY_DESCRIPTION));
+	buf_put_str(out, f.description);
+	buf_put_str(out, STR(PACKED_KEY_AUTHOR));
+	buf_put_str(out, f.author);
+	buf_put_str(out, STR(PACKED_KEY_TAGS));
+	buf_put_str(out, f.tags);
+	buf_putc(out, '}');
+}
+
+/* The three times of a node or item, and in which form. */
+static void
+put_times(struct buf *out, const struct packed *p, int64_t created_us, int64_t modified_us, bool offset)
+{
+	buf_put_str(out, STR("\"created\":"));
+	json_put_time(out, created_us, offset);
+	buf_put_str(out, STR(",\"modified\":"));
+	json_put_time(out, modified_us, offset);
+	buf_put_str(out, STR(",\"heartbeat\":"));
+	json_put_time(out, p->heartbeat_us, offset);
+}
+
+void
+packed_put_node(struct buf *out, const struct packed *p, int64_t created_us, int64_t modified_us)
+{
+	uint32_t i;
+
+	buf_put_str(out, STR("{\"url\":"));
+	json_put_str(out, p->url);
+	buf_put_str(out, STR(",\"organization\":"));
+	json_put_str(out, p->organization);
+	buf_put_str(out, STR(",\"flows\":["));
+	for (i = 0; i < p->n_flows; i++) {
+		if (i > 0)
+			buf_putc(out, ',');
+		packed_put_flow(out, p, i);
+	}
+	buf_put_str(out, STR("],"));
+	put_times(out, p, created_us, modified_us, false);
+	buf_put_str(out, STR(",\"status\":"));
+	json_put_str(out, p->status);
+	buf_putc(out, '}');
+}
+
+void
+packed_put_item(struct buf *out, const struct packed *p, uint32_t i, int64_t created_us, int64_t modified_us,
+    struct str tags)
+{
+	struct packed_flow f;
+
+	buf_put_str(out, STR("{\"organization\":"));
+	json_put_str(out, p->organization);
+	buf_putc(out, ',');
+	put_times(out, p, created_us, modified_us, true);
+	buf_putc(out, ',');
+	if (tags.p == NULL) {
+		buf_put_str(out, item_of(p, i));
+	} else {
+		packed_flow(p, i, &f);
+		buf_put(out, f.item.p, f.item.len - f.tags.len);
+		buf_put_str(out, tags);
+	}
+	buf_putc(out, '}');
+}
+
+static int
+hex_value(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/*
+ * Undo one escape as json_put_str writes them; s starts at the backslash. Returns how many bytes were read, 0: not such an escape.
+ */
+static size_t
+unescape(struct str s, char *to)
+{
+	static const char from[] = "\"\\bfnrt", meaning[] = "\"\\\b\f\n\r\t";
+	const char *at;
+
+	if (s.len < 2)
+		return 0;
+	at = s.p[1] == '\0' ? NULL : strchr(from, s.p[1]);
+	if (at != NULL) {
+		*to = meaning[at - from];
+		return 2;
+	}
+	if (s.len < 6 || memcmp(s.p, "\\u00", 4) != 0 || (s.p[4] != '0' && s.p[4] != '1') || hex_value(s.p[5]) < 0)
+		return 0;
+	*to = (char)(hex_value(s.p[4]) << 4 | hex_value(s.p[5]));
+	return 6;
+}
+
+enum kodo_err
+packed_raw(struct arena *a, struct str json, struct str *out)
+{
+	struct str inside;
+	size_t i, n;
+	char *to;
+
+	*out = STR_NULL;
+	if (str_eq(json, STR("null")))
+		return KODO_OK;
+	if (json.len < 2 || json.p[0] != '"' || json.p[json.len - 1] != '"')
+		return KODO_ECORRUPT;
+	inside = (struct str){ json.p + 1, json.len - 2 };
+	if (memchr(inside.p, '\\', inside.len) == NULL) {
+		*out = inside;
+		return KODO_OK;
+	}
+	to = arena_alloc(a, inside.len + 1);
+	if (to == NULL)
+		return KODO_ENOMEM;
+	*out = (struct str){ to, 0 };
+	for (i = 0; i < inside.len; i += n) {
+		n = 1;
+		if (inside.p[i] != '\\')
+			*to = inside.p[i];
+		else
+			n = unescape((struct str){ inside.p + i, inside.len - i }, to);
+		if (n == 0) {
+			*out = STR_NULL;
+			return KODO_ECORRUPT;
+		}
+		to++;
+	}
+	out->len = (size_t)(to - out->p);
+	return KODO_OK;
+}
+
+/* The JSON string at the start of s with its quotes; empty where there is none. */
+static struct str
+string_at(struct str s)
+{
+	size_t i;
+
+	if (s.len == 0 || s.p[0] != '"')
+		return (struct str){ s.p, 0 };
+	for (i = 1; i < s.len && s.p[i] != '"'; i++)
+		i += s.p[i] == '\\';
+	return (struct str){ s.p, i < s.len ? i + 1 : 0 };
+}
+
+/* Step over the next string of a JSON list; json is what is left of it. False at the end; *ok false where it is no list. */
+static bool
+next_tag(struct str *json, bool first, struct str *tag, bool *ok)
+{
+	*ok = json->len > 0;
+	if (*ok && json->p[0] == ']') {
+		*ok = json->len == 1;
+		return false;
+	}
+	if (*ok && !first) {
+		*ok = json->p[0] == ',';
+		json->p++;
+		json->len--;
+	}
+	*tag = string_at(*json);
+	*ok = *ok && tag->len > 0;
+	json->p += tag->len;
+	json->len -= tag->len;
+	return *ok;
+}
+
+enum kodo_err
+packed_tags(struct arena *a, struct str json, const struct str **tags, size_t *n)
+{
+	struct str rest, tag, *list;
+	enum kodo_err err = KODO_OK;
+	size_t i, count = 0;
+	bool ok;
+
+	*tags = NULL;
+	*n = 0;
+	if (json.len < 2 || json.p[0] != '[')
+		return KODO_ECORRUPT;
+	rest = (struct str){ json.p + 1, json.len - 1 };
+	while (next_tag(&rest, count == 0, &tag, &ok))
+		count++;
+	if (!ok)
+		return KODO_ECORRUPT;
+	list = arena_alloc(a, (count + 1) * sizeof(*list));
+	if (list == NULL)
+		return KODO_ENOMEM;
+	rest = (struct str){ json.p + 1, json.len - 1 };
+	for (i = 0; i < count && next_tag(&rest, i == 0, &tag, &ok) && err == KODO_OK; i++)
+		err = packed_raw(a, tag, &list[i]);
+	if (err != KODO_OK)
+		return err;
+	*tags = list;
+	*n = count;
+	return KODO_OK;
+}
