@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""Run the test suites and count: what `make check` starts. Standard library only (the end-to-end tests need pytest).
+
+usage: check.py --srcdir DIR --builddir DIR [--suite "PREFIX ..."] [-k EXPRESSION] PROGRAM ...
+
+Suites: unit/NAME is the program tests/unit/NAME (cmocka), fuzz/NAME replays tests/fuzz/corpus/NAME through tests/fuzz/NAME,
+e2e/NAME is tests/e2e/NAME.py (pytest). --suite takes those whose names begin with one of the prefixes. -k goes to pytest.
+
+One line a suite with counts and time, the output of those that failed, and as the last line: N passed, N failed.
+Exit status 1 if a test failed or none ran.
+
+The tests' environment: KODO, KODO_RECONNECT, SRCDIR, BUILDDIR, all absolute.
+"""
+import argparse
+import concurrent.futures
+import glob
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree
+
+SECONDS = {"unit": 120, "fuzz": 300, "e2e": 900}
+JOBS = 2                    # of unit and fuzz; end-to-end tests measure times and use fixed ports, they run alone
+
+
+class Result:
+    def __init__(self, passed=0, failed=0, skipped=0, why=""):
+        self.passed, self.failed, self.skipped, self.why = passed, failed, skipped, why
+        self.output = ""
+        self.seconds = 0.0
+
+
+def environment(builddir, srcdir):
+    return dict(
+        os.environ, SRCDIR=srcdir, BUILDDIR=builddir,
+        KODO=os.path.join(builddir, "fcgi-app", "kodo"), KODO_RECONNECT=os.path.join(builddir, "cron", "kodo-reconnect"),
+        CMOCKA_MESSAGE_OUTPUT="TAP", PYTHONDONTWRITEBYTECODE="1", LC_ALL="C.UTF-8",
+        UBSAN_OPTIONS=os.environ.get("UBSAN_OPTIONS", "print_stacktrace=1"),
+        no_proxy="localhost,127.0.0.1,::1", NO_PROXY="localhost,127.0.0.1,::1")
+
+
+def run(command, kind, env, folder):
+    """Run command; give (exit status or text of what ended it, stdout, all output). Nothing of its group outlives it."""
+    paths = [os.path.join(folder, name) for name in ("stdout", "stderr")]
+    # files and no pipes: a daemon left behind by a test would keep a pipe open
+    with open(paths[0], "wb") as out, open(paths[1], "wb") as err:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env, start_new_session=True)
+        try:
+            status = process.wait(SECONDS[kind])
+            if status < 0:
+                status = f"ended by {signal.Signals(-status).name}"
+        except subprocess.TimeoutExpired:
+            status = f"ran longer than {SECONDS[kind]} s"
+        finally:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            process.wait()
+    texts = [open(path, encoding="utf-8", errors="replace").read() for path in paths]
+    return status, texts[0], "".join(texts)
+
+
+def ended(status):
+    return status if isinstance(status, str) else f"exit status {status}"
+
+
+def run_unit(command, env, folder, args):
+    status, tap, output = run(command, "unit", env, folder)
+    # cmocka 1.1.5 writes "not ok 3 # SKIP" for what is skipped, later ones "ok 3 # SKIP"
+    verdicts = re.findall(r"^(not ok|ok)\b(.*)$", tap, re.M)
+    skipped = sum("# SKIP" in rest for _, rest in verdicts)
+    failed = sum(word == "not ok" and "# SKIP" not in rest for word, rest in verdicts)
+    passed = len(verdicts) - failed - skipped
+    planned = sum(int(n) for n in re.findall(r"^1\.\.(\d+)", tap, re.M))
+    result = Result(passed, failed, skipped)
+    if planned == 0:
+        result.failed, result.why = failed + 1, f"no results; {ended(status)}"
+    elif passed + failed + skipped < planned or (status != 0 and failed == 0):
+        result.failed, result.why = failed + 1, f"{planned} tests planned; {ended(status)}"
+    result.output = output
+    return result
+
+
+def run_fuzz(command, env, folder, args):
+    """One case a file: alone only if all at once fail, to name those at fault."""
+    corpus = os.path.join(args.srcdir, "tests", "fuzz", "corpus", os.path.basename(command[0]).replace("fuzz_", "", 1))
+    files = sorted(path for path in glob.glob(os.path.join(glob.escape(corpus), "**"), recursive=True) if os.path.isfile(path))
+    if not files:
+        result = Result(failed=1, why="no corpus")
+        result.output = f"{corpus} holds no file; add inputs that once were at fault, and some good ones"
+        return result
+    status, _, output = run(command + files, "fuzz", env, folder)
+    if status == 0:
+        return Result(passed=len(files))
+    result = Result(why=ended(status))
+    for path in files:
+        status, _, text = run(command + [path], "fuzz", env, folder)
+        if status == 0:
+            result.passed += 1
+            continue
+        result.failed += 1
+        result.output += f"{path}: {ended(status)}\n{text}\n"
+    if result.failed == 0:
+        result.failed, result.output = 1, f"each file alone passes, all together: {result.why}\n{output}"
+    return result
+
+
+def run_pytest(command, env, folder, args):
+    report = os.path.join(folder, "report.xml")
+    options = ["-m", "pytest", "-q", "--tb=short", "--color=no", "-p", "no:cacheprovider", f"--junitxml={report}"]
+    options += ["-k", args.k] if args.k else []
+    status, _, output = run([sys.executable] + options + command, "e2e", env, folder)
+    if status == 5 and args.k:                              # nothing of this file was asked for
+        return None
+    result = Result()
+    result.output = output
+    if os.path.exists(report):
+        for suite in xml.etree.ElementTree.parse(report).getroot().iter("testsuite"):
+            count = {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")}
+            result.failed += count["failures"] + count["errors"]
+            result.skipped += count["skipped"]
+            result.passed += max(0, count["tests"] - count["failures"] - count["errors"] - count["skipped"])
+    if status != 0 and result.failed == 0 or result.passed + result.failed + result.skipped == 0:
+        result.failed, result.why = result.failed + 1, ended(status)
+        if "No module named pytest" in output:
+            result.output += "run ./autogen.sh --deps, or install python3-pytest and python3-httpx, and configure again\n"
+    return result
+
+
+RUNNERS = {"unit": run_unit, "fuzz": run_fuzz, "e2e": run_pytest}
+
+
+def run_suite(name, command, env, args):
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="kodo-check-") as folder:
+        result = RUNNERS[name.split("/")[0]](command, env, folder, args)
+    if result is not None:
+        result.seconds = time.monotonic() - began
+    return result
+
+
+def suites(args):
+    """(name, command) of all, in the order of running."""
+    found = []
+    for program in args.programs:
+        kind, name = program.split("/")[-2:]
+        found.append((f"{kind}/{name}", [os.path.join(args.builddir, program)]))
+    for path in sorted(glob.glob(os.path.join(glob.escape(args.srcdir), "tests", "e2e", "test_*.py"))):
+        found.append((f"e2e/{os.path.basename(path)[:-3]}", [path]))
+    prefixes = tuple(args.suite.split())
+    return [(name, command) for name, command in found if not prefixes or name.startswith(prefixes)]
+
+
+def show(name, result):
+    counts = f"{result.passed} passed"
+    counts += f", {result.failed} failed" if result.failed else ""
+    counts += f", {result.skipped} skipped" if result.skipped else ""
+    print(f"{'FAIL' if result.failed else 'ok':4} {name:34} {counts:36} {result.seconds:7.2f} s", flush=True)
+    if result.failed:
+        text = (f"{result.why}\n" if result.why else "") + result.output
+        print("".join(f"     | {line}\n" for line in text.rstrip().split("\n")), end="", flush=True)
+
+
+def run_all(args):
+    env = environment(args.builddir, args.srcdir)
+    todo = suites(args)
+    results = []
+
+    def record(name, result):
+        if result is not None:
+            show(name, result)
+            results.append(result)
+
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        small = [(n, pool.submit(run_suite, n, c, env, args)) for n, c in todo if not n.startswith("e2e/")]
+        for name, future in small:
+            record(name, future.result())
+    for name, command in todo:
+        if name.startswith("e2e/"):
+            record(name, run_suite(name, command, env, args))
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--srcdir", required=True, type=os.path.abspath)
+    parser.add_argument("--builddir", required=True, type=os.path.abspath)
+    parser.add_argument("--suite", default="")
+    parser.add_argument("-k", default="")
+    parser.add_argument("programs", nargs="*")
+    args = parser.parse_args()
+    results = run_all(args)
+    passed, failed = sum(r.passed for r in results), sum(r.failed for r in results)
+    print(f"{passed} passed, {failed} failed", flush=True)
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,256 @@
+#!/usr/bin/env python3
+"""Check what a compiler does not: layering, one includer of each library, banned functions, lengths, blanks, file lists.
+
+usage: lint.py [TREE]            one line for each finding: file:line: what; what to do. Exit status 1 if there is one.
+       lint.py --lists [TREE]    bring Makefile.am's lists in step with the tree
+
+A module's name is its file's up to the first "_" or ".": store_txn.c belongs to store. Standard library only.
+"""
+import glob
+import os
+import re
+import sys
+
+FUNCTION_LINES = 70
+FILE_LINES = 600
+COLUMNS = 100
+
+# What a module of core may know: those with the same or a lower number. Those not named are small helpers, 0.
+CORE_LAYERS = {
+    "model": 1, "packed": 1, "sink": 1,
+    "store": 2, "outbox": 2,
+    "registry": 3, "exchange": 3, "query": 3, "wire": 3, "option": 3, "loader": 3,
+}
+# folder -> folders whose headers it may include
+FOLDERS = {
+    "fcgi-app/core": {"fcgi-app/core", "fcgi-app/core/query"},
+    "fcgi-app/core/query": {"fcgi-app/core", "fcgi-app/core/query"},
+    "fcgi-app/http": {"fcgi-app/core", "fcgi-app/core/query", "fcgi-app/http"},
+    "fcgi-app/cmd": {"fcgi-app/core", "fcgi-app/core/query", "fcgi-app/cmd"},
+    "fcgi-app": {"fcgi-app/core", "fcgi-app/core/query", "fcgi-app/http", "fcgi-app/cmd"},
+    "cron": {"fcgi-app/core", "fcgi-app/core/query", "cron"},
+}
+INCLUDERS = [
+    (r"lmdb\.h", "fcgi-app/core/store.c"),
+    (r"json-c/.*|json_.*", "fcgi-app/core/wire.c"),
+    (r"yaml\.h", "fcgi-app/core/loader.c"),
+    (r"curl/.*", "cron/sender.c"),
+    (r"fcgi.*\.h", "fcgi-app/http/fcgi.c"),
+    (r"utf8proc\.h", "fcgi-app/core/utf8.c"),
+    (r"pcre2.*\.h", "fcgi-app/core/query/regex.c"),
+]
+BANNED = {
+    "sprintf": "snprintf or buf_printf", "vsprintf": "vsnprintf", "strcpy": "arena_strz or memcpy with a length",
+    "strcat": "struct buf", "strncpy": "memcpy with a length", "strncat": "struct buf", "stpcpy": "struct buf",
+    "strtok": "a loop over struct str", "strtok_r": "a loop over struct str",
+    "atoi": "strtol or a parser that tells errors", "atol": "strtol", "atoll": "strtoll", "atof": "strtod",
+    "sscanf": "a parser that tells errors", "gets": "fgets or read", "alloca": "the arena",
+    "system": "state_spawn", "popen": "state_spawn", "tmpnam": "mkstemp", "mktemp": "mkstemp", "tempnam": "mkstemp",
+}
+# Makefile.am's lists: variable -> (patterns in the tree, what is listed for a file)
+LISTS = {
+    "CORE_SOURCES": ["fcgi-app/core/*.[ch]", "fcgi-app/core/query/*.[ch]"],
+    "KODO_SOURCES": ["fcgi-app/*.[ch]", "fcgi-app/http/*.[ch]", "fcgi-app/cmd/*.[ch]"],
+    "CRON_SOURCES": ["cron/*.[ch]"],
+    "UNIT": ["tests/unit/test_*.c"],
+    "FUZZ": ["tests/fuzz/fuzz_*.c"],
+}
+PROGRAMS = ("UNIT", "FUZZ")
+PLANNED = {"KODO_SOURCES": ["fcgi-app/main.c"], "CRON_SOURCES": ["cron/main.c"]}
+
+findings = []
+
+
+def complain(path, line, text):
+    findings.append((path, line, text))
+
+
+def without_comments_and_texts(text):
+    """Blank comments and the contents of literals; lines stay where they are."""
+    def blank(match):
+        piece = match.group(0)
+        if piece[0] in "\"'":
+            return piece[0] + re.sub(r"[^\n]", " ", piece[1:-1]) + piece[0]
+        return re.sub(r"[^\n]", " ", piece)
+    return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', blank, text, flags=re.S)
+
+
+def module(path):
+    name = os.path.basename(path)
+    return "query" if os.path.dirname(path).endswith("/query") else re.split(r"[_.]", name)[0]
+
+
+def layer(path):
+    return CORE_LAYERS.get(module(path), 0)
+
+
+def resolve(tree, path, name):
+    """The file that a quoted include means, as the -iquote options of Makefile.am find it; None: there is none."""
+    for folder in (os.path.dirname(path), "fcgi-app", "fcgi-app/core", "."):
+        found = os.path.normpath(os.path.join(folder, name))
+        if os.path.isfile(os.path.join(tree, found)):
+            return found
+    return None
+
+
+def check_quoted_include(tree, path, line, name):
+    target = resolve(tree, path, name)
+    if target is None:
+        complain(path, line, f'"{name}" is not in the tree; use <> for headers of the system')
+        return
+    allowed = FOLDERS.get(os.path.dirname(path))
+    if allowed is None:                                     # tests may look at everything
+        return
+    if os.path.dirname(target) not in allowed:
+        complain(path, line, f"{os.path.dirname(path)} must not know {os.path.dirname(target)}; "
+                 "move what is shared down to core")
+    elif os.path.dirname(path).startswith("fcgi-app/core") and layer(target) > layer(path):
+        complain(path, line, f"{module(path)} (layer {layer(path)}) must not know {module(target)} (layer {layer(target)}); "
+                 "turn the dependency round, or place the module in CORE_LAYERS of tests/lint.py")
+
+
+def check_includes(tree, path, text):
+    for number, line in enumerate(text.split("\n"), 1):
+        match = re.match(r'\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', line)
+        if match is None:
+            continue
+        quoted, name = match.group(1), match.group(1) or match.group(2)
+        for pattern, owner in INCLUDERS:
+            if re.fullmatch(pattern, name) and path != owner and not (quoted and resolve(tree, path, name)):
+                complain(path, number, f"only {owner} includes {name}; call what its header offers")
+        if quoted:
+            check_quoted_include(tree, path, number, quoted)
+
+
+def check_banned(path, code):
+    for match in re.finditer(r"(?<![\w.>])(\w+)\s*\(", code):
+        if match.group(1) in BANNED:
+            complain(path, code.count("\n", 0, match.start()) + 1,
+                     f"{match.group(1)} is banned; use {BANNED[match.group(1)]}")
+
+
+def check_functions(path, code):
+    start = 0
+    for number, line in enumerate(code.split("\n"), 1):
+        if line.startswith("{"):
+            start = number
+        elif line.startswith("}") and start:
+            if number - start > FUNCTION_LINES:
+                complain(path, start, f"function of {number - start} lines; at most {FUNCTION_LINES}: cut a piece out of it")
+            start = 0
+
+
+# KNF as far as a line shows it; (pattern over a line without comments and texts, what to do)
+LAYOUT = [
+    (r"^ {5,}\S", "indent with tabs, continue with four blanks"),
+    (r"^\t* {5,}\S", "continue a line with tabs and four blanks"),
+    (r"\b(if|for|while|switch|return)\(", "a blank between the keyword and ("),
+    (r"\)\{", "a blank before {"),
+    (r"^\s*\}\s*\n?$^\s*else", "else stands beside }"),
+    (r"^(static |extern )?[a-z_][\w ]*[\w*] \**\w+\(.*\)\s*\{$", "return type and { of a function on lines of their own"),
+    (r"\b(char|int|void|size_t|struct \w+)\* \w", "the * stands at the name"),
+    (r"^typedef (struct|enum|union)\b", "struct tags without typedef"),
+    (r"(==|!=)\s*NULL\s*\?\s*true\s*:\s*false", "the comparison is the value"),
+]
+
+
+def check_layout(path, code):
+    for number, line in enumerate(code.split("\n"), 1):
+        for pattern, remedy in LAYOUT:
+            if re.search(pattern, line):
+                complain(path, number, f"layout; {remedy}")
+
+
+def check_lines(path, text):
+    lines = text.split("\n")
+    is_c = path.endswith((".c", ".h"))
+    if len(lines) - 1 > FILE_LINES:
+        complain(path, FILE_LINES, f"file of {len(lines) - 1} lines; at most {FILE_LINES}: cut a module out of it")
+    if text and not text.endswith("\n"):
+        complain(path, len(lines), "no newline at the end of the file; add it")
+    for number, line in enumerate(lines, 1):
+        if line != line.rstrip():
+            complain(path, number, "blanks at the end of the line; cut them")
+        if is_c and len(line.expandtabs(8)) > COLUMNS:
+            complain(path, number, f"{len(line.expandtabs(8))} columns; at most {COLUMNS}: break the line")
+        if re.search(r"\b(TODO|FIXME|XX" r"X)\b", line) and not path.endswith("lint.py"):
+            complain(path, number, "left open; do it, or file an issue")
+
+
+def listed(makefile):
+    """The lists between the marks of Makefile.am: variable -> names."""
+    part = makefile.split("# lists: begin\n")[1].split("# lists: end\n")[0].replace("\\\n", " ")
+    return {line.split("=")[0].strip(): line.split("=")[1].split() for line in part.splitlines() if "=" in line}
+
+
+def wanted(tree, variable):
+    names = set(PLANNED.get(variable, []))
+    for pattern in LISTS[variable]:
+        names.update(os.path.relpath(p, tree) for p in glob.glob(os.path.join(tree, pattern)))
+    return sorted(n[:-2] if variable in PROGRAMS else n for n in names)
+
+
+def check_lists(tree, makefile):
+    lists = listed(makefile)
+    for variable in LISTS:
+        there, names = wanted(tree, variable), lists.get(variable, [])
+        for name in sorted(set(there) ^ set(names)):
+            complain("Makefile.am", 1, f"{name} is {'not' if name in there else 'wrongly'} in {variable}; "
+                     "run tests/lint.py --lists")
+
+
+def write_lists(tree):
+    path = os.path.join(tree, "Makefile.am")
+    makefile = open(path, encoding="utf-8").read()
+    before, rest = makefile.split("# lists: begin\n")
+    after = rest.split("# lists: end\n")[1]
+    text = "".join(f"{v} =" + "".join(f" \\\n\t{n}" for n in wanted(tree, v)) + "\n" for v in LISTS)
+    text += "".join(f"{re.sub('[^A-Za-z0-9_]', '_', n)}_LDADD = $(FUZZ_LIBS)\n" for n in wanted(tree, "FUZZ"))
+    new = f"{before}# lists: begin\n{text}# lists: end\n{after}"
+    if new != makefile:
+        with open(path + ".new", "w", encoding="utf-8") as f:
+            f.write(new)
+        os.replace(path + ".new", path)
+
+
+def sources(tree):
+    for folder in ("fcgi-app", "cron", "tests", "www", "conf", ".ci"):
+        for path, folders, names in os.walk(os.path.join(tree, folder)):
+            folders[:] = sorted(d for d in folders if d not in ("corpus", "__pycache__", ".deps"))
+            for name in sorted(names):
+                relative = os.path.relpath(os.path.join(path, name), tree)
+                if name.endswith((".c", ".h", ".py", ".js", ".css", ".sh", ".yaml")):
+                    yield relative
+    yield from (n for n in ("autogen.sh", "configure.ac", "Makefile.am") if os.path.isfile(os.path.join(tree, n)))
+
+
+def check_tree(tree):
+    for path in sources(tree):
+        with open(os.path.join(tree, path), encoding="utf-8", errors="replace") as f:
+            text = f.read()
+        check_lines(path, text)
+        if path.endswith((".c", ".h")):
+            code = without_comments_and_texts(text)
+            check_includes(tree, path, text)
+            check_banned(path, code)
+            check_layout(path, code)
+            check_functions(path, code)
+        elif path == "Makefile.am":
+            check_lists(tree, text)
+
+
+def main():
+    arguments = [a for a in sys.argv[1:] if a != "--lists"]
+    tree = arguments[0] if arguments else os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    if "--lists" in sys.argv:
+        write_lists(tree)
+        return 0
+    check_tree(tree)
+    for path, line, text in findings:
+        print(f"{path}:{line}: {text}")
+    print(f"lint: {len(findings)} findings" if findings else "lint: nothing to complain about")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
