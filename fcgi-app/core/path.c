@@ -1,0 +1,127 @@
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "path.h"
+
+#define FOLDER_MODE		((mode_t)0700)
+#define FOLDER_GROUP_MODE	((mode_t)02770)
+
+/* Append the parts of path to out, each with a slash before it, without those that mean nothing. */
+static size_t
+put_parts(char *out, size_t len, struct str path)
+{
+	size_t i = 0, from;
+
+	while (i < path.len) {
+		while (i < path.len && path.p[i] == '/')
+			i++;
+		from = i;
+		while (i < path.len && path.p[i] != '/')
+			i++;
+		if (i == from || (i - from == 1 && path.p[from] == '.'))
+			continue;
+		out[len++] = '/';
+		memcpy(out + len, path.p + from, i - from);
+		len += i - from;
+	}
+	return len;
+}
+
+enum kodo_err
+path_absolute(struct arena *a, struct str base, struct str path, struct str *out)
+{
+	char *to;
+	size_t len = 0;
+
+	*out = STR_NULL;
+	if (path.len == 0 || memchr(path.p, '\0', path.len) != NULL)
+		return KODO_EINVAL;
+	if (path.len + base.len + 2 > PATH_BYTES)
+		return KODO_ETOOBIG;
+	to = arena_alloc(a, path.len + base.len + 3);
+	if (to == NULL)
+		return KODO_ENOMEM;
+	if (path.p[0] != '/')
+		len = put_parts(to, len, base);
+	len = put_parts(to, len, path);
+	if (len == 0)
+		to[len++] = '/';
+	to[len] = '\0';
+	*out = (struct str){ to, len };
+	return KODO_OK;
+}
+
+struct str
+path_folder(struct str path)
+{
+	size_t len = path.len;
+
+	while (len > 0 && path.p[len - 1] != '/')
+		len--;
+	return (struct str){ path.p, len > 1 ? len - 1 : len };
+}
+
+struct str
+path_name(struct str path)
+{
+	size_t from = path.len;
+
+	while (from > 0 && path.p[from - 1] != '/')
+		from--;
+	return (struct str){ path.p + from, path.len - from };
+}
+
+/* *parent: the mode of the folder above; then of this one. */
+static enum kodo_err
+make_one(const char *path, mode_t *parent)
+{
+	const mode_t group = S_ISGID | S_IWGRP;
+	mode_t mode = (*parent & group) == group ? FOLDER_GROUP_MODE : FOLDER_MODE;
+	struct stat st;
+
+	if (stat(path, &st) != 0) {
+		if (errno != ENOENT)
+			return KODO_EIO;
+		/* chmod because of the umask; only by who made it */
+		if (mkdir(path, FOLDER_MODE) == 0 ? chmod(path, mode) != 0 : errno != EEXIST)
+			return KODO_EIO;
+		if (stat(path, &st) != 0)
+			return KODO_EIO;
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		errno = ENOTDIR;
+		return KODO_EIO;
+	}
+	*parent = st.st_mode;
+	return KODO_OK;
+}
+
+enum kodo_err
+path_make_folder(const char *path)
+{
+	char part[PATH_BYTES];
+	size_t i, len = strlen(path);
+	mode_t parent = 0;
+	enum kodo_err err = KODO_OK;
+
+	if (len >= sizeof(part)) {
+		errno = ENAMETOOLONG;
+		return KODO_EIO;
+	}
+	memcpy(part, path, len + 1);
+	for (i = 1; i <= len && err == KODO_OK; i++) {
+		if (part[i] != '/' && part[i] != '\0')
+			continue;
+		part[i] = '\0';
+		err = make_one(part, &parent);
+		part[i] = path[i];
+	}
+	return err;
+}
+
+mode_t
+path_file_mode(mode_t folder)
+{
+	return (folder & S_IWGRP) != 0 ? 0660 : 0600;
+}

@@ -1,0 +1,36 @@
+/*
+ * Paths of files: made absolute by their text alone, and folders made with their parents.
+ */
+#ifndef KODO_PATH_H
+#define KODO_PATH_H
+
+#include <sys/types.h>
+
+#include "arena.h"
+
+#define PATH_BYTES	4096u	/* PATH_MAX of Linux, with its NUL */
+
+/*
+ * path as an absolute one: itself, or after base (absolute). Empty parts, "." parts and slashes at the end go; ".." parts and
+ * symbolic links stay, for only the file system knows where they lead. KODO_ETOOBIG: over PATH_BYTES. KODO_EINVAL: empty,
+ * or a NUL inside.
+ */
+enum kodo_err path_absolute(struct arena *a, struct str base, struct str path, struct str *out) MUST_CHECK;
+
+/* The folder that path (absolute) lies in: what is before its last slash, "/" at least. Points into path. */
+struct str path_folder(struct str path);
+
+/* The last part of path. Points into path. */
+struct str path_name(struct str path);
+
+/*
+ * Make the folder path (absolute) and its parents where they are missing, whatever the umask is: 2770 below a folder that
+ * has the group's write and set-group-id bits (somebody set it up for a group), else 0700. A folder that exists is left as
+ * it is. KODO_EIO: errno tells.
+ */
+enum kodo_err path_make_folder(const char *path) MUST_CHECK;
+
+/* Mode for new files in a folder of this mode: 0660 where its group may write, else 0600. */
+mode_t path_file_mode(mode_t folder);
+
+#endif
