@@ -19,7 +19,7 @@ COLUMNS = 100
 CORE_LAYERS = {
     "model": 1, "packed": 1, "sink": 1,
     "store": 2, "outbox": 2,
-    "registry": 3, "exchange": 3, "query": 3, "wire": 3, "option": 3, "loader": 3,
+    "registry": 3, "record": 3, "index": 3, "exchange": 3, "query": 3, "wire": 3, "option": 3, "loader": 3,
 }
 # folder -> folders whose headers it may include
 FOLDERS = {
@@ -32,7 +32,7 @@ FOLDERS = {
 }
 INCLUDERS = [
     (r"lmdb\.h", "fcgi-app/core/store.c"),
-    (r"json-c/.*|json_.*", "fcgi-app/core/wire.c"),
+    (r"json-c/.*|json_.*", "fcgi-app/core/jread.c"),
     (r"yaml\.h", "fcgi-app/core/loader.c"),
     (r"curl/.*", "cron/sender.c"),
     (r"fcgi.*\.h", "fcgi-app/http/fcgi.c"),
@@ -54,6 +54,8 @@ LISTS = {
     "CRON_SOURCES": ["cron/*.[ch]"],
     "UNIT": ["tests/unit/test_*.c"],
     "FUZZ": ["tests/fuzz/fuzz_*.c"],
+    # folders go as a whole
+    "DIST": ["HACKING.md", "LICENSE", "autogen.sh", "conf", "www", "tests/*", "tests/unit/*", "tests/fuzz/corpus"],
 }
 PROGRAMS = ("UNIT", "FUZZ")
 PLANNED = {"KODO_SOURCES": ["fcgi-app/main.c"], "CRON_SOURCES": ["cron/main.c"]}
@@ -145,7 +147,7 @@ LAYOUT = [
     (r"^ {5,}\S", "indent with tabs, continue with four blanks"),
     (r"^\t* {5,}\S", "continue a line with tabs and four blanks"),
     (r"\b(if|for|while|switch|return)\(", "a blank between the keyword and ("),
-    (r"\)\{", "a blank before {"),
+    (r"\)\{$", "a blank before {"),
     (r"^\s*\}\s*\n?$^\s*else", "else stands beside }"),
     (r"^(static |extern )?[a-z_][\w ]*[\w*] \**\w+\(.*\)\s*\{$", "return type and { of a function on lines of their own"),
     (r"\b(char|int|void|size_t|struct \w+)\* \w", "the * stands at the name"),
@@ -183,10 +185,20 @@ def listed(makefile):
     return {line.split("=")[0].strip(): line.split("=")[1].split() for line in part.splitlines() if "=" in line}
 
 
+def packable(tree, name):
+    """Is it something of ours that no other list names? Empty folders and what a build or a test run leaves are not."""
+    path = os.path.join(tree, name)
+    if os.path.isdir(path):
+        return os.path.basename(path)[0] not in "._" and any(files for _, _, files in os.walk(path))
+    return not name.startswith("tests/unit/test_") and not name.endswith(".o")
+
+
 def wanted(tree, variable):
     names = set(PLANNED.get(variable, []))
     for pattern in LISTS[variable]:
         names.update(os.path.relpath(p, tree) for p in glob.glob(os.path.join(tree, pattern)))
+    if variable == "DIST":
+        names = {n for n in names if n not in ("tests/unit", "tests/fuzz") and packable(tree, n)}
     return sorted(n[:-2] if variable in PROGRAMS else n for n in names)
 
 

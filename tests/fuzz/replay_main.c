@@ -1,6 +1,7 @@
 /*
- * A main for fuzz targets without libFuzzer: each file named on the command line, and each file in a folder named there,
- * is given once to LLVMFuzzerTestOneInput. Exit status 1 if one cannot be read.
+ * A main for fuzz targets without libFuzzer: each file named on the command line, and each file in
+ * a folder named there, is given once to LLVMFuzzerTestOneInput. Exit status 1 if one cannot be
+ * read.
  */
 #include <sys/types.h>
 #include <sys/stat.h>
@@ -58,7 +59,8 @@ main(int argc, char *argv[])
 	while ((entry = fts_read(tree)) != NULL) {
 		if (entry->fts_info == FTS_F) {
 			files++;
-			failed += !replay_file(entry->fts_accpath, (size_t)entry->fts_statp->st_size);
+			failed += !replay_file(entry->fts_accpath,
+			    (size_t)entry->fts_statp->st_size);
 		} else if (entry->fts_errno != 0) {
 			fprintf(stderr, "%s: %s\n", entry->fts_path, strerror(entry->fts_errno));
 			failed++;
