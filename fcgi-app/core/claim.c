@@ -1,0 +1,664 @@
+#include "claim.h"
+#include "url.h"
+
+/* --- looking --- */
+
+static enum kodo_err
+record_get(struct txn *t, enum store_table table, struct str key, struct statement *out)
+{
+	struct str v;
+	enum kodo_err err = store_get(t, table, key, &v);
+
+	return err == KODO_OK ? statement_read(v, out) : err;
+}
+
+static enum kodo_err
+winner_get(struct txn *t, uint32_t node, struct statement *out)
+{
+	unsigned char k[4];
+
+	return record_get(t, T_NODE, key_u32(k, node), out);
+}
+
+static enum kodo_err
+shadow_get(struct txn *t, uint32_t node, uint32_t peer, struct statement *out)
+{
+	unsigned char k[8];
+
+	return record_get(t, T_SHADOW, key_u32_u32(k, node, peer), out);
+}
+
+enum kodo_err
+claim_get(struct txn *t, uint32_t node, uint32_t peer, struct statement *out)
+{
+	enum kodo_err err = winner_get(t, node, out);
+
+	if (err == KODO_OK && out->peer == peer)
+		return KODO_OK;
+	return err == KODO_OK || err == KODO_ENOTFOUND ? shadow_get(t, node, peer, out) : err;
+}
+
+enum kodo_err
+claim_known(struct txn *t, uint32_t node, struct known *out)
+{
+	enum kodo_err err;
+
+	*out = (struct known){ 0 };
+	err = winner_get(t, node, &out->winner);
+	if (err == KODO_OK) {
+		out->is_seen = true;
+		out->version = out->winner.version;
+	} else if (err != KODO_ENOTFOUND) {
+		return err;
+	}
+	err = shadow_get(t, node, PEER_TOMB, &out->tomb);
+	if (err == KODO_OK) {
+		out->is_gone = true;
+		if (out->tomb.version > out->version)
+			out->version = out->tomb.version;
+	}
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+/* --- writing records --- */
+
+static enum kodo_err
+record_put(struct edit *e, enum store_table table, struct str key, const struct statement *s)
+{
+	struct buf b = BUF_INIT(0);
+	enum kodo_err err;
+
+	statement_write(&b, s);
+	err = buf_failed(&b) ? b.err : store_put(e->t, table, key, buf_str(&b));
+	buf_free(&b);
+	return err;
+}
+
+static enum kodo_err
+shadow_put(struct edit *e, uint32_t node, uint32_t peer, const struct statement *s)
+{
+	unsigned char k[8];
+
+	return record_put(e, T_SHADOW, key_u32_u32(k, node, peer), s);
+}
+
+static enum kodo_err
+shadow_del(struct edit *e, uint32_t node, uint32_t peer)
+{
+	unsigned char k[8];
+
+	return store_del(e->t, T_SHADOW, key_u32_u32(k, node, peer));
+}
+
+static bool
+is_same_row(const struct packed *x, const struct packed *y, uint32_t i)
+{
+	struct packed_flow fx, fy;
+
+	packed_flow(x, i, &fx);
+	packed_flow(y, i, &fy);
+	return str_eq(fx.name, fy.name) && str_eq(fx.url, fy.url);
+}
+
+/*
+ * The flow numbers of p whose place in the default order is not the same in other (which may be NULL); in a.
+ */
+static enum kodo_err
+rows_apart(struct arena *a, const struct packed *p, const struct packed *other, uint32_t **rows, size_t *n)
+{
+	uint32_t i;
+
+	*n = 0;
+	*rows = arena_alloc(a, ((size_t)p->n_flows + 1) * sizeof(**rows));
+	if (*rows == NULL)
+		return KODO_ENOMEM;
+	for (i = 0; i < p->n_flows; i++)
+		if (other == NULL || i >= other->n_flows || !is_same_row(p, other, i))
+			(*rows)[(*n)++] = i;
+	return KODO_OK;
+}
+
+/* Make s (NULL: nothing) what is seen of the node instead of old (NULL: nothing was). s->bytes must not lie in the map. */
+static enum kodo_err
+seen_put(struct edit *e, uint32_t node, const struct statement *old, const struct statement *s)
+{
+	struct packed was, is;
+	uint32_t *out = NULL, *in = NULL;
+	size_t n_out = 0, n_in = 0;
+	unsigned char k[4];
+	enum kodo_err err = KODO_OK;
+
+	if (old != NULL)
+		err = packed_open(old->bytes, &was);
+	if (err == KODO_OK && s != NULL)
+		err = packed_open(s->bytes, &is);
+	if (err == KODO_OK && old != NULL)
+		err = rows_apart(e->a, &was, s == NULL ? NULL : &is, &out, &n_out);
+	if (err == KODO_OK && s != NULL)
+		err = rows_apart(e->a, &is, old == NULL ? NULL : &was, &in, &n_in);
+	if (err == KODO_OK && old != NULL)
+		e->head.total -= was.n_flows;
+	if (err == KODO_OK && s != NULL)
+		e->head.total += is.n_flows;
+	if (err == KODO_OK && n_out > 0)
+		err = index_remove(e->t, &e->index, node, old->bytes, out, n_out);
+	if (err == KODO_OK)
+		err = s == NULL ? store_del(e->t, T_NODE, key_u32(k, node)) : record_put(e, T_NODE, key_u32(k, node), s);
+	if (err == KODO_OK && n_in > 0)
+		err = index_add(e->t, &e->head, &e->index, node, in, n_in);
+	return err;
+}
+
+/* --- who is believed --- */
+
+static enum kodo_err
+provider_order(struct edit *e, uint32_t peer, uint64_t *out)
+{
+	struct peer p;
+	struct peer *cached = NULL;
+	size_t i;
+	enum kodo_err err;
+
+	for (i = 0; i < e->n_peers; i++)
+		if (e->peers[i]->id == peer)
+			cached = e->peers[i];
+	if (cached != NULL) {
+		*out = cached->order;
+		return KODO_OK;
+	}
+	err = peer_get(e->t, e->a, peer, &p);
+	*out = err == KODO_OK ? p.order : UINT64_MAX;
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+/* Is x believed rather than y? seen: whose statement is seen now, which stays where nothing else decides. */
+static enum kodo_err
+is_better(struct edit *e, const struct statement *x, const struct statement *y, uint32_t seen, bool *out)
+{
+	uint64_t ox, oy;
+	int c;
+	enum kodo_err err;
+
+	*out = x->peer == PEER_SELF;
+	if (x->peer == PEER_SELF || y->peer == PEER_SELF)
+		return KODO_OK;
+	if (x->version != y->version) {
+		*out = x->version > y->version;
+		return KODO_OK;
+	}
+	if (x->version == 0) {
+		err = provider_order(e, x->peer, &ox);
+		if (err == KODO_OK)
+			err = provider_order(e, y->peer, &oy);
+		*out = ox < oy;
+		return err;
+	}
+	c = str_cmp(x->bytes, y->bytes);
+	*out = c > 0 || (c == 0 && x->peer == seen);
+	return KODO_OK;
+}
+
+/* Find the best among the statements of a node, with now (NULL: nothing) in place of what peer said before. best->bytes NULL: none. */
+static enum kodo_err
+best_find(struct edit *e, uint32_t node, uint32_t peer, const struct statement *now, const struct known *kn, struct statement *best)
+{
+	unsigned char kb[8];
+	struct cursor c;
+	struct str k, v;
+	struct statement s;
+	bool yes;
+	uint32_t seen = kn->is_seen ? kn->winner.peer : PEER_TOMB;
+	enum kodo_err err;
+
+	*best = (struct statement){ .bytes = STR_NULL };
+	if (now != NULL)
+		*best = *now;
+	if (kn->is_seen && kn->winner.peer != peer) {
+		yes = true;
+		err = best->bytes.p == NULL ? KODO_OK : is_better(e, &kn->winner, best, seen, &yes);
+		if (err != KODO_OK)
+			return err;
+		if (yes)
+			*best = kn->winner;
+	}
+	err = cursor_open(e->t, T_SHADOW, &c);
+	if (err != KODO_OK)
+		return err;
+	for (err = cursor_seek(&c, key_u32_u32(kb, node, 0), &k, &v); err == KODO_OK && get_be32(k.p) == node;
+	    err = cursor_next(&c, &k, &v)) {
+		if (get_be32(k.p + 4) == peer || get_be32(k.p + 4) == PEER_TOMB)
+			continue;
+		err = statement_read(v, &s);
+		yes = true;
+		if (err == KODO_OK && best->bytes.p != NULL)
+			err = is_better(e, &s, best, seen, &yes);
+		if (err != KODO_OK)
+			break;
+		if (yes)
+			*best = s;
+	}
+	cursor_close(&c);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+/* Put the records where they belong: the winner to be into T_NODE, the others into T_SHADOW. Nothing given may lie in the map. */
+static enum kodo_err
+records_move(struct edit *e, uint32_t node, uint32_t peer, const struct statement *now, const struct statement *old,
+    const struct statement *best)
+{
+	bool now_wins = best != NULL && now != NULL && best->peer == now->peer;
+	enum kodo_err err = KODO_OK;
+
+	if (now != NULL && !now_wins)
+		err = shadow_put(e, node, peer, now);
+	else if (peer != PEER_TOMB)
+		err = shadow_del(e, node, peer);
+	if (err == KODO_OK && best != NULL && !now_wins)
+		err = shadow_del(e, node, best->peer);
+	if (err == KODO_OK && old != NULL && old->peer != peer && (best == NULL || best->peer != old->peer))
+		err = shadow_put(e, node, old->peer, old);
+	if (old != NULL && best != NULL && old->peer == best->peer && old->version == best->version && old->order == best->order &&
+	    str_eq(old->bytes, best->bytes))
+		return err;
+	/* where only the version or the source is another, seen_put finds no rows apart and leaves the index alone */
+	if (err == KODO_OK && (old != NULL || best != NULL))
+		err = seen_put(e, node, old, best);
+	return err;
+}
+
+static enum kodo_err
+statement_keep(struct arena *a, struct statement *s)
+{
+	return arena_str(a, s->bytes, &s->bytes);
+}
+
+/* A node of which nothing is said or known any more gives its id back. */
+static enum kodo_err
+node_tidy(struct edit *e, uint32_t node, struct str key)
+{
+	unsigned char kb[8];
+	struct statement s;
+	struct cursor c;
+	struct str k, v;
+	enum kodo_err err = winner_get(e->t, node, &s);
+
+	if (err == KODO_ENOTFOUND)
+		err = cursor_open(e->t, T_SHADOW, &c);
+	else
+		return err;
+	if (err != KODO_OK)
+		return err;
+	err = cursor_seek(&c, key_u32_u32(kb, node, 0), &k, &v);
+	if (err == KODO_OK && get_be32(k.p) != node)
+		err = KODO_ENOTFOUND;
+	cursor_close(&c);
+	return err == KODO_ENOTFOUND ? node_forget(e->t, key) : err;
+}
+
+/*
+ * Peer says now (NULL: nothing) of the node: find who is believed, move the records, and tell others what changed. skip: who need not be told of a
+ * disappearance, because it told us.
+ */
+static enum kodo_err
+settle(struct edit *e, uint32_t node, uint32_t peer, const struct statement *now, uint32_t skip)
+{
+	struct known kn;
+	struct statement old, best;
+	struct statement *was = NULL, *is = NULL;
+	bool content;
+	enum kodo_err err;
+
+	err = claim_known(e->t, node, &kn);
+	if (err == KODO_OK)
+		err = best_find(e, node, peer, now, &kn, &best);
+	if (err == KODO_OK && best.bytes.p != NULL) {
+		is = &best;
+		err = statement_keep(e->a, is);
+	}
+	if (err == KODO_OK && kn.is_seen) {
+		old = kn.winner;
+		was = &old;
+		err = statement_keep(e->a, was);
+	}
+	if (err != KODO_OK)
+		return err;
+	/* a tombstone hides all but the own node and what is newer; that in turn ends the tombstone */
+	if (is != NULL && kn.is_gone && kn.tomb.version > 0 && is->peer != PEER_SELF && is->version <= kn.tomb.version)
+		is = NULL;
+	else if (is != NULL && kn.is_gone)
+		err = shadow_del(e, node, PEER_TOMB);
+	if (err == KODO_OK)
+		err = records_move(e, node, peer, now, was, is);
+	if (err != KODO_OK || (was == NULL && is == NULL))
+		return err;
+	content = was == NULL || is == NULL || !str_eq(was->bytes, is->bytes);
+	if (content || was->peer != is->peer)
+		e->is_view_changed = true;
+	return content || was->version != is->version ? edit_tell(e, node, is != NULL ? is->peer : skip) : KODO_OK;
+}
+
+/* --- versions --- */
+
+/*
+ * Does p speak for the owner of the node? The owner himself, this service, and a provider that does not feed and does not know versions: it passes on what
+ * its own nodes said, and since nobody sends it the view, it cannot be an echo.
+ */
+static bool
+is_authority(const struct peer *p, struct str key)
+{
+	return p->id == PEER_SELF || str_eq(p->key, key) || (p->flags & (PEER_OURS | PEER_FEED)) == 0;
+}
+
+static uint64_t
+version_over(const struct edit *e, uint64_t known)
+{
+	uint64_t now = e->now_us > 0 ? (uint64_t)e->now_us : 1;
+
+	return now > known ? now : known + 1;
+}
+
+/* The version under which a word of the owner's side is taken in: raised over what is known unless it says what is known. */
+static uint64_t
+version_stamp(const struct edit *e, const struct known *kn, struct str bytes, uint64_t version)
+{
+	if (version > kn->version)
+		return version;
+	if (kn->is_seen && kn->version == kn->winner.version && kn->version > 0 && str_eq(kn->winner.bytes, bytes))
+		return kn->version;
+	return version_over(e, kn->version);
+}
+
+static enum kodo_err
+tomb_put(struct edit *e, uint32_t node, uint32_t peer, struct str url, uint64_t version)
+{
+	struct statement s = { .version = version, .at_us = e->now_us, .peer = peer, .bytes = url };
+
+	return shadow_put(e, node, PEER_TOMB, &s);
+}
+
+/* The node's owner is a provider of ours, and somebody else knows better: it shall speak again, so that its word is raised over theirs. */
+static enum kodo_err
+owner_ask(struct edit *e, const struct peer *from, struct str key)
+{
+	struct peer *owner;
+	enum kodo_err err = edit_peer_find(e, key, &owner);
+
+	if (err == KODO_ENOTFOUND || (err == KODO_OK && (owner->id == from->id || (owner->flags & PEER_PROVIDER) == 0)))
+		return KODO_OK;
+	if (err == KODO_OK)
+		edit_want(e, owner, WORK_RECONNECT, false);
+	return err;
+}
+
+/*
+ * Somebody spoke of our own node with a version that is not below ours: raise ours over it, or, where we offer no flows, our tombstone.
+ */
+static enum kodo_err
+own_defend(struct edit *e, uint32_t node, struct str url, uint64_t version)
+{
+	struct statement s;
+	struct known kn;
+	enum kodo_err err = claim_known(e->t, node, &kn);
+
+	if (err != KODO_OK || version < kn.version)
+		return err;
+	if (kn.is_seen && kn.winner.peer == PEER_SELF) {
+		s = kn.winner;
+		err = statement_keep(e->a, &s);
+		s.version = version_over(e, version);
+		return err == KODO_OK ? settle(e, node, PEER_SELF, &s, PEER_SELF) : err;
+	}
+	err = tomb_put(e, node, PEER_SELF, url, version_over(e, version));
+	if (err == KODO_OK)
+		err = settle(e, node, PEER_TOMB, NULL, PEER_SELF);
+	return err == KODO_OK ? edit_tell(e, node, PEER_SELF) : err;
+}
+
+/* --- what is called from outside --- */
+
+static enum kodo_err
+stated_put(struct edit *e, uint32_t peer, uint64_t order, uint32_t node)
+{
+	unsigned char k[12], v[4];
+
+	return store_put(e->t, T_STATED, key_u32_u64(k, peer, order), key_u32(v, node));
+}
+
+static enum kodo_err
+stated_del(struct edit *e, uint32_t peer, uint64_t order)
+{
+	unsigned char k[12];
+
+	return store_del(e->t, T_STATED, key_u32_u64(k, peer, order));
+}
+
+/* Give s its place in p's list: the one that prev had, or a new one at the end. */
+static enum kodo_err
+place_give(struct edit *e, const struct peer *p, const struct statement *prev, bool renumber, uint32_t node, struct statement *s)
+{
+	enum kodo_err err = KODO_OK;
+
+	if (prev != NULL && !renumber) {
+		s->order = prev->order;
+		return KODO_OK;
+	}
+	if (prev != NULL)
+		err = stated_del(e, p->id, prev->order);
+	s->order = e->head.next_order++;
+	return err == KODO_OK ? stated_put(e, p->id, s->order, node) : err;
+}
+
+/* What follows where p was not believed: it must learn what is known, or the owner must speak again. */
+static enum kodo_err
+take_follow(struct edit *e, struct peer *p, struct str key, struct str bytes, uint32_t node, uint64_t version)
+{
+	struct packed pk;
+	struct known kn;
+	bool differs;
+	enum kodo_err err = claim_known(e->t, node, &kn);
+
+	if (err == KODO_OK)
+		err = packed_open(bytes, &pk);
+	if (err != KODO_OK || p->id == PEER_SELF)
+		return err;
+	differs = !kn.is_seen || !str_eq(kn.winner.bytes, bytes);
+	if (str_eq(key, e->o->url_key)) {
+		if (version > kn.version || (version == kn.version && (differs || kn.winner.peer != PEER_SELF)))
+			return own_defend(e, node, pk.url, version);
+		return differs ? edit_tell_one(e, node, p->id) : KODO_OK;
+	}
+	if (kn.is_seen && kn.winner.peer == p->id)
+		return is_authority(p, key) ? KODO_OK : owner_ask(e, p, key);
+	if (version < kn.version && differs)
+		return edit_tell_one(e, node, p->id);
+	return KODO_OK;
+}
+
+enum kodo_err
+claim_take(struct edit *e, struct peer *p, struct str key, struct str bytes, uint64_t version, bool renumber, uint32_t *node, bool *changed)
+{
+	struct statement prev, s;
+	struct known kn;
+	bool had, same;
+	enum kodo_err err;
+
+	*changed = false;
+	err = node_make(e->t, &e->head, key, node);
+	if (err == KODO_OK)
+		err = claim_known(e->t, *node, &kn);
+	if (err != KODO_OK)
+		return err;
+	if (is_authority(p, key))
+		version = version_stamp(e, &kn, bytes, version);
+	err = claim_get(e->t, *node, p->id, &prev);
+	had = err == KODO_OK;
+	if (err != KODO_OK && err != KODO_ENOTFOUND)
+		return err;
+	same = had && prev.version == version && str_eq(prev.bytes, bytes);
+	if (same && !renumber)
+		return KODO_OK;
+	*changed = !same;
+	s = (struct statement){ .version = version, .at_us = same ? prev.at_us : e->now_us, .peer = p->id, .bytes = bytes };
+	err = place_give(e, p, had ? &prev : NULL, renumber, *node, &s);
+	if (err == KODO_OK)
+		err = settle(e, *node, p->id, &s, p->id);
+	return err == KODO_OK && !same ? take_follow(e, p, key, bytes, *node, version) : err;
+}
+
+enum kodo_err
+claim_drop(struct edit *e, struct peer *p, uint32_t node)
+{
+	struct statement s;
+	struct known kn;
+	struct packed pk;
+	struct str url = STR_NULL, key = STR_NULL;
+	uint64_t version = 0, order;
+	bool was_top;
+	enum kodo_err err = claim_get(e->t, node, p->id, &s);
+
+	if (err != KODO_OK)
+		return err == KODO_ENOTFOUND ? KODO_OK : err;
+	err = packed_open(s.bytes, &pk);
+	if (err == KODO_OK)
+		err = arena_str(e->a, pk.url, &url);
+	if (err == KODO_OK)
+		err = url_key(e->a, url, &key);
+	if (err == KODO_OK)
+		err = claim_known(e->t, node, &kn);
+	if (err != KODO_OK)
+		return err;
+	/*
+	 * Only a removal of what is seen is a removal for others. Its tombstone ends what other paths still say of the node; without a version
+	 * it ends nothing, and keeps the url for those who must be told.
+	 */
+	was_top = kn.is_seen && kn.winner.peer == p->id;
+	if (was_top)
+		version = s.version == 0 ? 0 : is_authority(p, key) ? version_over(e, kn.version) : kn.version + 1;
+	order = s.order;
+	if (was_top)
+		err = tomb_put(e, node, p->id, url, version);
+	if (err == KODO_OK)
+		err = stated_del(e, p->id, order);
+	if (err == KODO_OK)
+		err = settle(e, node, p->id, NULL, p->id);
+	if (err == KODO_OK && was_top && version > 0 && p->id != PEER_SELF)
+		err = owner_ask(e, p, key);
+	return err == KODO_OK ? node_tidy(e, node, key) : err;
+}
+
+enum kodo_err
+claim_take_gone(struct edit *e, struct peer *p, struct str url, struct str key, uint64_t version)
+{
+	struct statement s;
+	struct known kn;
+	uint64_t order;
+	uint32_t node;
+	bool had;
+	enum kodo_err err;
+
+	err = node_make(e->t, &e->head, key, &node);
+	if (err == KODO_OK && str_eq(key, e->o->url_key))
+		return own_defend(e, node, url, version);
+	if (err == KODO_OK)
+		err = claim_known(e->t, node, &kn);
+	if (err != KODO_OK)
+		return err;
+	s = (struct statement){ 0 };
+	err = claim_get(e->t, node, p->id, &s);
+	had = err == KODO_OK && s.version <= version;
+	order = s.order;
+	if (err != KODO_OK && err != KODO_ENOTFOUND)
+		return err;
+	if (version < kn.version && !(had && kn.is_seen && kn.winner.peer == p->id))
+		return edit_tell_one(e, node, p->id);
+	if (version == kn.version && !kn.is_seen && !had)
+		return KODO_OK;
+	err = tomb_put(e, node, p->id, url, version);
+	if (err == KODO_OK && had)
+		err = stated_del(e, p->id, order);
+	if (err == KODO_OK)
+		err = settle(e, node, had ? p->id : PEER_TOMB, NULL, p->id);
+	if (err == KODO_OK && !kn.is_seen && version > kn.version)
+		err = edit_tell(e, node, p->id);	/* a newer tombstone than ours travels on */
+	return err == KODO_OK ? owner_ask(e, p, key) : err;
+}
+
+enum kodo_err
+claim_drop_all(struct edit *e, struct peer *p)
+{
+	unsigned char kb[12];
+	struct cursor c;
+	struct str k, v;
+	uint64_t order = 0;
+	uint32_t node = 0;
+	enum kodo_err err;
+
+	/* the cursor ends before each change, which could move what it stands on */
+	for (;;) {
+		err = cursor_open(e->t, T_STATED, &c);
+		if (err != KODO_OK)
+			return err;
+		err = cursor_seek(&c, key_u32_u64(kb, p->id, order), &k, &v);
+		if (err == KODO_OK && get_be32(k.p) != p->id)
+			err = KODO_ENOTFOUND;
+		if (err == KODO_OK) {
+			order = get_be64(k.p + 4);
+			node = get_be32(v.p);
+		}
+		cursor_close(&c);
+		if (err != KODO_OK)
+			break;
+		err = claim_drop(e, p, node);
+		if (err == KODO_OK)
+			err = stated_del(e, p->id, order);
+		if (err != KODO_OK)
+			break;
+	}
+	if (err != KODO_ENOTFOUND)
+		return err;
+	p->flags &= ~(unsigned)PEER_PROVIDER;
+	if (p->order != 0) {
+		err = store_del(e->t, T_PROVIDER, key_u64(kb, p->order));
+		p->order = 0;
+		return err;
+	}
+	return KODO_OK;
+}
+
+enum kodo_err
+claim_expire(struct edit *e, int64_t before_us)
+{
+	unsigned char kb[8];
+	struct statement s;
+	struct cursor c;
+	struct str k, v, key = STR_NULL;
+	uint32_t node = 0;
+	bool found;
+	enum kodo_err err;
+
+	for (;;) {
+		found = false;
+		err = cursor_open(e->t, T_SHADOW, &c);
+		if (err != KODO_OK)
+			return err;
+		for (err = cursor_seek(&c, key_u32_u32(kb, node, 0), &k, &v); err == KODO_OK && !found; ) {
+			node = get_be32(k.p);
+			err = get_be32(k.p + 4) == PEER_TOMB ? statement_read(v, &s) : KODO_OK;
+			found = err == KODO_OK && get_be32(k.p + 4) == PEER_TOMB && s.at_us < before_us;
+			if (err == KODO_OK && found)
+				err = url_key(e->a, s.bytes, &key);
+			if (err == KODO_OK && !found)
+				err = cursor_next(&c, &k, &v);
+		}
+		cursor_close(&c);
+		if (!found)
+			return err == KODO_ENOTFOUND ? KODO_OK : err;
+		err = shadow_del(e, node, PEER_TOMB);
+		if (err == KODO_OK)
+			err = settle(e, node, PEER_TOMB, NULL, PEER_SELF);
+		if (err == KODO_OK)
+			err = node_tidy(e, node, key);
+		if (err != KODO_OK)
+			return err;
+	}
+}

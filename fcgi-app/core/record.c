@@ -1,0 +1,502 @@
+#include "record.h"
+
+static const char head_name[] = "head";
+
+#define NULL_LEN UINT32_MAX	/* length of a null text in a record */
+
+uint64_t
+text_hash(struct str s)
+{
+	uint64_t h = 0xcbf29ce484222325u;	/* http://www.isthe.com/chongo/tech/comp/fnv/ */
+	size_t i;
+
+	for (i = 0; i < s.len; i++)
+		h = (h ^ (unsigned char)s.p[i]) * 0x100000001b3u;
+	return h;
+}
+
+/* --- reading and writing fields --- */
+
+struct reader {
+	const unsigned char *p, *end;
+	bool bad;		/* sticky: the record is shorter than its fields */
+};
+
+static struct reader
+reader_of(struct str s)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+
+	return (struct reader){ p, p + s.len, false };
+}
+
+static uint64_t
+read_number(struct reader *r, size_t n)
+{
+	uint64_t v = 0;
+	size_t i;
+
+	if ((size_t)(r->end - r->p) < n) {
+		r->bad = true;
+		return 0;
+	}
+	for (i = n; i > 0; i--)
+		v = v << 8 | r->p[i - 1];
+	r->p += n;
+	return v;
+}
+
+static uint32_t
+read_u32(struct reader *r)
+{
+	return (uint32_t)read_number(r, 4);
+}
+
+static uint64_t
+read_u64(struct reader *r)
+{
+	return read_number(r, 8);
+}
+
+static void
+read_str(struct reader *r, struct str *out)
+{
+	uint32_t len = read_u32(r);
+
+	*out = STR_NULL;
+	if (r->bad || len == NULL_LEN)
+		return;
+	if ((size_t)(r->end - r->p) < len) {
+		r->bad = true;
+		return;
+	}
+	*out = (struct str){ (const char *)r->p, len };
+	r->p += len;
+}
+
+static void
+write_str(struct buf *b, struct str s)
+{
+	buf_put_u32(b, s.p == NULL ? NULL_LEN : (uint32_t)s.len);
+	buf_put_str(b, s);
+}
+
+/* --- meta and head --- */
+
+enum kodo_err
+meta_get(struct txn *t, const char *name, struct str *value)
+{
+	return store_get(t, T_META, str_of(name), value);
+}
+
+enum kodo_err
+meta_put(struct txn *t, const char *name, struct str value)
+{
+	return store_put(t, T_META, str_of(name), value);
+}
+
+static void
+head_fields(struct head *h, uint64_t *field[10])
+{
+	uint64_t *const all[10] = { &h->view, &h->state, &h->total, &h->state_id, NULL, &h->options_gen, &h->next_node,
+		&h->next_peer, &h->next_order, &h->next_block };
+
+	memcpy(field, all, sizeof(all));
+}
+
+enum kodo_err
+head_get(struct txn *t, struct head *h)
+{
+	uint64_t *field[10];
+	struct str v;
+	struct reader r;
+	enum kodo_err err;
+	size_t i;
+
+	memset(h, 0, sizeof(*h));
+	err = meta_get(t, head_name, &v);
+	if (err != KODO_OK)
+		return err;
+	head_fields(h, field);
+	r = reader_of(v);
+	for (i = 0; i < 10; i++) {
+		uint64_t n = read_u64(&r);
+
+		if (field[i] == NULL)
+			h->started_us = (int64_t)n;
+		else
+			*field[i] = n;
+	}
+	return r.bad ? KODO_ECORRUPT : KODO_OK;
+}
+
+enum kodo_err
+head_put(struct txn *t, const struct head *h)
+{
+	struct head copy = *h;
+	uint64_t *field[10];
+	struct buf b = BUF_INIT(0);
+	enum kodo_err err;
+	size_t i;
+
+	head_fields(&copy, field);
+	for (i = 0; i < 10; i++)
+		buf_put_u64(&b, field[i] == NULL ? (uint64_t)h->started_us : *field[i]);
+	err = buf_failed(&b) ? b.err : meta_put(t, head_name, buf_str(&b));
+	buf_free(&b);
+	return err;
+}
+
+/* --- ids by url key: the value is a list of (id, length, key), for keys whose hashes are equal --- */
+
+static enum kodo_err
+id_find(struct txn *t, enum store_table table, struct str key, uint32_t *id)
+{
+	unsigned char k[8];
+	struct reader r;
+	struct str v, found;
+	enum kodo_err err;
+
+	*id = 0;
+	err = store_get(t, table, key_u64(k, text_hash(key)), &v);
+	if (err != KODO_OK)
+		return err;
+	for (r = reader_of(v); r.p < r.end && !r.bad; ) {
+		uint32_t one = read_u32(&r);
+
+		read_str(&r, &found);
+		if (!r.bad && str_eq(found, key)) {
+			*id = one;
+			return KODO_OK;
+		}
+	}
+	return r.bad ? KODO_ECORRUPT : KODO_ENOTFOUND;
+}
+
+/* Rewrite the list under key's hash without key, and with (id, key) where id is not 0. */
+static enum kodo_err
+id_set(struct txn *t, enum store_table table, struct str key, uint32_t id)
+{
+	struct buf b = BUF_INIT(0);
+	unsigned char k[8];
+	struct str hash = key_u64(k, text_hash(key)), v, found;
+	struct reader r;
+	enum kodo_err err;
+
+	err = store_get(t, table, hash, &v);
+	if (err != KODO_OK && err != KODO_ENOTFOUND)
+		return err;
+	for (r = reader_of(v); r.p < r.end && !r.bad; ) {
+		uint32_t one = read_u32(&r);
+
+		read_str(&r, &found);
+		if (!r.bad && !str_eq(found, key)) {
+			buf_put_u32(&b, one);
+			write_str(&b, found);
+		}
+	}
+	if (id != 0) {
+		buf_put_u32(&b, id);
+		write_str(&b, key);
+	}
+	if (r.bad)
+		err = KODO_ECORRUPT;
+	else if (buf_failed(&b))
+		err = b.err;
+	else
+		err = b.len == 0 ? store_del(t, table, hash) : store_put(t, table, hash, buf_str(&b));
+	buf_free(&b);
+	return err;
+}
+
+enum kodo_err
+node_find(struct txn *t, struct str key, uint32_t *id)
+{
+	return id_find(t, T_NODE_URL, key, id);
+}
+
+enum kodo_err
+node_make(struct txn *t, struct head *h, struct str key, uint32_t *id)
+{
+	enum kodo_err err = node_find(t, key, id);
+
+	if (err != KODO_ENOTFOUND)
+		return err;
+	*id = (uint32_t)h->next_node++;
+	return id_set(t, T_NODE_URL, key, *id);
+}
+
+enum kodo_err
+node_forget(struct txn *t, struct str key)
+{
+	return id_set(t, T_NODE_URL, key, 0);
+}
+
+/* --- statements --- */
+
+enum kodo_err
+statement_read(struct str value, struct statement *out)
+{
+	struct reader r = reader_of(value);
+
+	out->version = read_u64(&r);
+	out->order = read_u64(&r);
+	out->at_us = (int64_t)read_u64(&r);
+	out->peer = read_u32(&r);
+	out->bytes = r.bad ? STR_NULL : (struct str){ (const char *)r.p, (size_t)(r.end - r.p) };
+	return r.bad ? KODO_ECORRUPT : KODO_OK;
+}
+
+void
+statement_write(struct buf *out, const struct statement *s)
+{
+	buf_put_u64(out, s->version);
+	buf_put_u64(out, s->order);
+	buf_put_u64(out, (uint64_t)s->at_us);
+	buf_put_u32(out, s->peer);
+	buf_put_str(out, s->bytes);
+}
+
+/* --- peers --- */
+
+void
+peer_init(struct peer *p, struct head *h, struct str url, struct str key)
+{
+	*p = (struct peer){ .id = (uint32_t)h->next_peer++, .url = url, .key = key };
+}
+
+bool
+peer_has_work(const struct peer *p)
+{
+	int i;
+
+	for (i = 0; i < WORK_MAX; i++)
+		if (p->work[i] != 0)
+			return true;
+	return false;
+}
+
+bool
+peer_is_listener(const struct peer *p)
+{
+	if ((p->flags & PEER_TARGET) != 0)
+		return (p->flags & PEER_LEFT) == 0;
+	return (p->flags & PEER_PROVIDER) != 0 && (p->flags & PEER_FEED) != 0;
+}
+
+#define PEER_TEXTS	7
+#define PEER_NUMBERS	10
+
+/* One list of the fields for both directions, so that they cannot part. */
+static void
+peer_fields(struct peer *p, struct str *text[PEER_TEXTS], int64_t *time[PEER_NUMBERS])
+{
+	struct str *const texts[PEER_TEXTS] = { &p->url, &p->key, &p->alias, &p->organization, &p->leave_urls, &p->acked_url,
+		&p->error };
+	int64_t *const times[PEER_NUMBERS] = { &p->created_us, &p->modified_us, &p->registered_us, &p->connected_us, &p->in_us,
+		&p->out_us, &p->due_us, &p->look_us, NULL, NULL };
+
+	memcpy(text, texts, sizeof(texts));
+	memcpy(time, times, sizeof(times));
+}
+
+static void
+peer_encode(struct buf *b, const struct peer *p)
+{
+	struct peer copy = *p;
+	struct str *text[PEER_TEXTS];
+	int64_t *time[PEER_NUMBERS];
+	int i;
+
+	peer_fields(&copy, text, time);
+	buf_put_u32(b, p->flags);
+	buf_put_u32(b, p->attempts);
+	buf_put_u32(b, p->ceiling_bytes);
+	buf_put_u32(b, p->successes);
+	buf_put_u64(b, p->order);
+	buf_put_u64(b, p->piece);
+	buf_put_u64(b, p->piece_order);
+	buf_put_u64(b, p->out_piece);
+	for (i = 0; time[i] != NULL; i++)
+		buf_put_u64(b, (uint64_t)*time[i]);
+	for (i = 0; i < WORK_MAX; i++) {
+		buf_put_u64(b, p->work[i]);
+		buf_put_u64(b, p->tried[i]);
+	}
+	for (i = 0; i < PEER_TEXTS; i++)
+		write_str(b, *text[i]);
+}
+
+/* Which class and time the peer's work has in T_DUE. */
+static enum due_class
+peer_class(const struct peer *p)
+{
+	return (p->flags & PEER_PARKED) != 0 ? DUE_QUIET : DUE_ACTIVE;
+}
+
+static void
+peer_remember_due(struct peer *p)
+{
+	p->was_due = peer_has_work(p);
+	p->was_class = peer_class(p);
+	p->was_due_us = p->due_us;
+	p->was_look = p->look_us != 0;
+	p->was_look_us = p->look_us;
+}
+
+static enum kodo_err
+peer_decode(struct arena *a, uint32_t id, struct str v, struct peer *p)
+{
+	struct reader r = reader_of(v);
+	struct str *text[PEER_TEXTS];
+	int64_t *time[PEER_NUMBERS];
+	enum kodo_err err = KODO_OK;
+	int i;
+
+	memset(p, 0, sizeof(*p));
+	peer_fields(p, text, time);
+	p->id = id;
+	p->flags = read_u32(&r);
+	p->attempts = read_u32(&r);
+	p->ceiling_bytes = read_u32(&r);
+	p->successes = read_u32(&r);
+	p->order = read_u64(&r);
+	p->piece = read_u64(&r);
+	p->piece_order = read_u64(&r);
+	p->out_piece = read_u64(&r);
+	for (i = 0; time[i] != NULL; i++)
+		*time[i] = (int64_t)read_u64(&r);
+	for (i = 0; i < WORK_MAX; i++) {
+		p->work[i] = read_u64(&r);
+		p->tried[i] = read_u64(&r);
+	}
+	for (i = 0; i < PEER_TEXTS && err == KODO_OK; i++) {
+		read_str(&r, text[i]);
+		err = arena_str(a, *text[i], text[i]);
+	}
+	peer_remember_due(p);
+	return r.bad ? KODO_ECORRUPT : err;
+}
+
+enum kodo_err
+peer_get(struct txn *t, struct arena *a, uint32_t id, struct peer *out)
+{
+	unsigned char k[4];
+	struct str v;
+	enum kodo_err err = store_get(t, T_PEER, key_u32(k, id), &v);
+
+	return err != KODO_OK ? err : peer_decode(a, id, v, out);
+}
+
+enum kodo_err
+peer_find(struct txn *t, struct arena *a, struct str key, struct peer *out)
+{
+	uint32_t id;
+	enum kodo_err err = id_find(t, T_PEER_URL, key, &id);
+
+	return err != KODO_OK ? err : peer_get(t, a, id, out);
+}
+
+enum kodo_err
+peer_next(struct txn *t, struct arena *a, uint32_t *id, struct peer *out)
+{
+	unsigned char kb[4];
+	struct cursor c;
+	struct str k, v;
+	enum kodo_err err;
+
+	if (*id == PEER_SELF)
+		*id = PEER_SELF + 1;
+	err = cursor_open(t, T_PEER, &c);
+	if (err != KODO_OK)
+		return err;
+	err = cursor_seek(&c, key_u32(kb, *id), &k, &v);
+	if (err == KODO_OK)
+		err = peer_decode(a, get_be32(k.p), v, out);
+	cursor_close(&c);
+	if (err == KODO_OK)
+		*id = out->id + 1;
+	return err;
+}
+
+/* Key of T_DUE: class, due time, peer. */
+static struct str
+due_key(unsigned char out[13], enum due_class class, int64_t due_us, uint32_t peer)
+{
+	unsigned char rest[12];
+
+	out[0] = (unsigned char)class;
+	key_u64(rest, (uint64_t)due_us);
+	key_u32(rest + 8, peer);
+	memcpy(out + 1, rest, sizeof(rest));
+	return (struct str){ (const char *)out, 13 };
+}
+
+static enum kodo_err
+due_move(struct txn *t, uint32_t peer, bool was, enum due_class was_class, int64_t was_us, bool is, enum due_class class,
+    int64_t us)
+{
+	unsigned char k[13];
+	enum kodo_err err = KODO_OK;
+
+	if (was == is && (!is || (was_class == class && was_us == us)))
+		return KODO_OK;
+	if (was)
+		err = store_del(t, T_DUE, due_key(k, was_class, was_us, peer));
+	if (err == KODO_OK && is)
+		err = store_put(t, T_DUE, due_key(k, class, us, peer), STR(""));
+	return err;
+}
+
+static enum kodo_err
+peer_index(struct txn *t, struct peer *p, bool gone)
+{
+	unsigned char k[4];
+	enum kodo_err err;
+
+	err = due_move(t, p->id, p->was_due, p->was_class, p->was_due_us, !gone && peer_has_work(p), peer_class(p), p->due_us);
+	if (err == KODO_OK)
+		err = due_move(t, p->id, p->was_look, DUE_QUIET, p->was_look_us, !gone && p->look_us != 0, DUE_QUIET,
+		    p->look_us);
+	if (err != KODO_OK)
+		return err;
+	peer_remember_due(p);
+	if (!gone && peer_is_listener(p))
+		return store_put(t, T_LISTENER, key_u32(k, p->id), STR(""));
+	return store_del(t, T_LISTENER, key_u32(k, p->id));
+}
+
+enum kodo_err
+peer_put(struct txn *t, struct peer *p)
+{
+	struct buf b = BUF_INIT(0);
+	unsigned char k[4];
+	uint32_t id;
+	enum kodo_err err;
+
+	/* a look and the work of a parked peer may fall on the same key: both are quiet; the microsecond tells them apart */
+	if (p->look_us != 0 && p->look_us == p->due_us)
+		p->look_us++;
+	peer_encode(&b, p);
+	err = buf_failed(&b) ? b.err : store_put(t, T_PEER, key_u32(k, p->id), buf_str(&b));
+	buf_free(&b);
+	if (err == KODO_OK && p->id != PEER_SELF && id_find(t, T_PEER_URL, p->key, &id) == KODO_ENOTFOUND)
+		err = id_set(t, T_PEER_URL, p->key, p->id);
+	if (err == KODO_OK && p->alias.p != NULL && id_find(t, T_PEER_URL, p->alias, &id) == KODO_ENOTFOUND)
+		err = id_set(t, T_PEER_URL, p->alias, p->id);
+	return err == KODO_OK && p->id != PEER_SELF ? peer_index(t, p, false) : err;
+}
+
+enum kodo_err
+peer_del(struct txn *t, struct peer *p)
+{
+	unsigned char k[4];
+	uint32_t id;
+	enum kodo_err err = store_del(t, T_PEER, key_u32(k, p->id));
+
+	if (err == KODO_OK)
+		err = id_set(t, T_PEER_URL, p->key, 0);
+	if (err == KODO_OK && p->alias.p != NULL && id_find(t, T_PEER_URL, p->alias, &id) == KODO_OK && id == p->id)
+		err = id_set(t, T_PEER_URL, p->alias, 0);
+	return err == KODO_OK ? peer_index(t, p, true) : err;
+}

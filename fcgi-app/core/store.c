@@ -1,0 +1,519 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <lmdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "packed.h"
+#include "store.h"
+
+#define MAP_START_BYTES	((uint64_t)64 << 20)
+#define READERS_MAX	1024u
+#define WRITE_WAIT_S	20
+/* Raise the first factor with any change of a table's keys or records; PACKED_FORMAT has its own. */
+#define STORE_FORMAT	(100u * 1u + PACKED_FORMAT)
+
+struct store {
+	MDB_env *env;
+	MDB_dbi dbi[T_MAX];
+	int write_fd;		/* write.lock */
+	uint64_t map_max_bytes;
+	char dir[PATH_MAX];
+};
+
+static const char *const table_names[T_MAX] = {
+	[T_META] = "meta",
+	[T_PEER] = "peer",
+	[T_PEER_URL] = "peer_url",
+	[T_PROVIDER] = "provider",
+	[T_LISTENER] = "listener",
+	[T_NODE_URL] = "node_url",
+	[T_NODE] = "node",
+	[T_SHADOW] = "shadow",
+	[T_STATED] = "stated",
+	[T_ORDER] = "order",
+	[T_OUT] = "out",
+	[T_DUE] = "due",
+};
+
+static const char format_key[] = "format";
+
+const char *
+store_table_name(enum store_table table)
+{
+	return table_names[table];
+}
+
+static enum kodo_err
+err_of(int rc)
+{
+	switch (rc) {
+	case MDB_SUCCESS:
+		return KODO_OK;
+	case MDB_NOTFOUND:
+		return KODO_ENOTFOUND;
+	case MDB_KEYEXIST:
+		return KODO_EEXIST;
+	case MDB_MAP_FULL:
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
+		return KODO_EFULL;
+	case MDB_READERS_FULL:
+		return KODO_EBUSY;
+	case ENOMEM:
+		return KODO_ENOMEM;
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_INVALID:
+	case MDB_PANIC:
+		return KODO_ECORRUPT;
+	case MDB_VERSION_MISMATCH:
+		return KODO_EVERSION;
+	default:
+		return KODO_EIO;
+	}
+}
+
+static MDB_val
+val_of(struct str s)
+{
+	/* LMDB takes keys and values without changing them, but its type is not const */
+	return (MDB_val){ .mv_size = s.len, .mv_data = (void *)(uintptr_t)s.p };
+}
+
+static struct str
+str_of_val(const MDB_val *v)
+{
+	return (struct str){ v->mv_data, v->mv_size };
+}
+
+/* Open or make every table, and read or write the format record. */
+static enum kodo_err
+tables_open(struct store *st, bool create, struct why *why)
+{
+	MDB_val key = { sizeof(format_key) - 1, (void *)(uintptr_t)format_key }, val;
+	uint32_t format = STORE_FORMAT;
+	MDB_txn *txn = NULL;
+	int rc, i;
+
+	rc = mdb_txn_begin(st->env, NULL, create ? 0 : MDB_RDONLY, &txn);
+	for (i = 0; rc == 0 && i < T_MAX; i++)
+		rc = mdb_dbi_open(txn, table_names[i], create ? MDB_CREATE : 0, &st->dbi[i]);
+	if (rc != 0)
+		goto out;
+	rc = mdb_get(txn, st->dbi[T_META], &key, &val);
+	if (rc == MDB_NOTFOUND && create) {
+		val = (MDB_val){ sizeof(format), &format };
+		rc = mdb_put(txn, st->dbi[T_META], &key, &val, 0);
+	} else if (rc == 0 && (val.mv_size != sizeof(format) || memcmp(val.mv_data, &format, sizeof(format)) != 0)) {
+		uint32_t found = 0;
+
+		memcpy(&found, val.mv_data, val.mv_size < sizeof(found) ? val.mv_size : sizeof(found));
+		mdb_txn_abort(txn);
+		return why_set(why, KODO_EVERSION, "%s: written in format %u, this program reads format %u; "
+		    "export it with the program that wrote it (kodo export), remove the folder, start, and import", st->dir,
+		    found, STORE_FORMAT);
+	}
+	if (rc == 0)
+		rc = mdb_txn_commit(txn);
+	else
+		mdb_txn_abort(txn);
+	txn = NULL;
+out:
+	if (txn != NULL)
+		mdb_txn_abort(txn);
+	if (rc == 0)
+		return KODO_OK;
+	return why_set(why, err_of(rc), "%s: cannot open the tables: %s", st->dir, mdb_strerror(rc));
+}
+
+/* Is there a state with all its tables, which then needs no write transaction to be opened? */
+static bool
+tables_exist(struct store *st)
+{
+	MDB_txn *txn = NULL;
+	MDB_dbi dbi;
+	bool yes;
+
+	if (mdb_txn_begin(st->env, NULL, MDB_RDONLY, &txn) != 0)
+		return false;
+	yes = mdb_dbi_open(txn, table_names[T_MAX - 1], 0, &dbi) == 0;
+	mdb_txn_abort(txn);
+	return yes;
+}
+
+static enum kodo_err
+env_open(struct store *st, const struct state *state, bool exists, struct why *why)
+{
+	int dead, rc;
+
+	rc = mdb_env_create(&st->env);
+	if (rc == 0)
+		rc = mdb_env_set_maxreaders(st->env, READERS_MAX);
+	if (rc == 0)
+		rc = mdb_env_set_maxdbs(st->env, T_MAX);
+	if (rc == 0 && !exists)	/* else the size is in the file */
+		rc = mdb_env_set_mapsize(st->env, MAP_START_BYTES);
+	if (rc == 0)
+		rc = mdb_env_open(st->env, st->dir, MDB_NOTLS, state->file_mode);
+	if (rc == 0)
+		rc = mdb_reader_check(st->env, &dead);
+	if (rc == 0)
+		return KODO_OK;
+	return why_set(why, err_of(rc), "%s: cannot open the registry: %s%s", st->dir, mdb_strerror(rc),
+	    rc == ENOSPC ? "; free some space there" : rc == EACCES ? "; see who owns the folder and its files" : "");
+}
+
+enum kodo_err
+store_open(const struct state *state, bool create, uint64_t map_max_bytes, struct why *why, struct store **out)
+{
+	char path[PATH_MAX];
+	struct store *st;
+	enum kodo_err err;
+	bool exists;
+
+	*out = NULL;
+	st = calloc(1, sizeof(*st));
+	if (st == NULL)
+		return KODO_ENOMEM;
+	st->write_fd = -1;
+	st->map_max_bytes = map_max_bytes < MAP_START_BYTES ? MAP_START_BYTES : map_max_bytes;
+	err = state_file(state, "data.mdb", path);
+	exists = err == KODO_OK && access(path, F_OK) == 0;
+	if (err == KODO_OK && !create && !exists)
+		err = why_set(why, KODO_ENOTFOUND, "%s: no registry there", state->path);
+	if (err == KODO_OK)
+		err = state_file(state, "write.lock", path);
+	if (err != KODO_OK)
+		goto out;
+	snprintf(st->dir, sizeof(st->dir), "%s", state->path);
+	st->write_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, state->file_mode);
+	if (st->write_fd == -1) {
+		err = why_set(why, KODO_EIO, "%s: %s; see who owns the folder and its files", path, strerror(errno));
+		goto out;
+	}
+	fchmod(st->write_fd, state->file_mode);	/* whatever the umask; not ours to change where another user made it */
+	err = env_open(st, state, exists, why);
+	if (err == KODO_OK)
+		err = tables_open(st, create && !tables_exist(st), why);
+out:
+	if (err != KODO_OK) {
+		store_close(st);
+		return err;
+	}
+	*out = st;
+	return KODO_OK;
+}
+
+void
+store_close(struct store *st)
+{
+	if (st == NULL)
+		return;
+	if (st->env != NULL)
+		mdb_env_close(st->env);
+	if (st->write_fd != -1)
+		close(st->write_fd);
+	free(st);
+}
+
+static void
+on_alarm(int sig)
+{
+	(void)sig;	/* only interrupts flock */
+}
+
+/*
+ * Wait for write.lock at most WRITE_WAIT_S: LMDB's own lock cannot be waited for with a limit, and a writer that was stopped (SIGSTOP) would hold
+ * every worker for ever.
+ */
+static enum kodo_err
+write_lock(struct store *st)
+{
+	struct itimerval wait = { .it_value = { .tv_sec = WRITE_WAIT_S } }, none = { .it_value = { 0 } };
+	struct sigaction act = { .sa_handler = on_alarm }, old;
+	struct itimerval left = wait;
+	int rc;
+
+	if (flock(st->write_fd, LOCK_EX | LOCK_NB) == 0)
+		return KODO_OK;
+	if (errno != EWOULDBLOCK)
+		return KODO_EIO;
+	sigemptyset(&act.sa_mask);
+	sigaction(SIGALRM, &act, &old);
+	setitimer(ITIMER_REAL, &wait, NULL);
+	do {
+		rc = flock(st->write_fd, LOCK_EX);
+		getitimer(ITIMER_REAL, &left);
+	} while (rc != 0 && errno == EINTR && left.it_value.tv_sec + left.it_value.tv_usec > 0);
+	setitimer(ITIMER_REAL, &none, NULL);
+	sigaction(SIGALRM, &old, NULL);
+	return rc == 0 ? KODO_OK : KODO_EBUSY;
+}
+
+static void
+write_unlock(struct store *st)
+{
+	flock(st->write_fd, LOCK_UN);
+}
+
+enum kodo_err
+store_begin(struct store *st, enum store_mode mode, struct txn *t)
+{
+	unsigned flags = mode == STORE_READ ? MDB_RDONLY : 0;
+	enum kodo_err err;
+	MDB_txn *txn;
+	int rc, dead;
+
+	*t = (struct txn){ .store = st, .mdb = NULL, .mode = mode };
+	if (mode == STORE_WRITE) {
+		err = write_lock(st);
+		if (err != KODO_OK)
+			return err;
+	}
+	rc = mdb_txn_begin(st->env, NULL, flags, &txn);
+	if (rc == MDB_MAP_RESIZED) {	/* another process made the map larger */
+		rc = mdb_env_set_mapsize(st->env, 0);
+		if (rc == 0)
+			rc = mdb_txn_begin(st->env, NULL, flags, &txn);
+	} else if (rc == MDB_READERS_FULL) {	/* killed readers keep their slots until somebody looks */
+		rc = mdb_reader_check(st->env, &dead);
+		if (rc == 0)
+			rc = mdb_txn_begin(st->env, NULL, flags, &txn);
+	}
+	if (rc != 0) {
+		if (mode == STORE_WRITE)
+			write_unlock(st);
+		return err_of(rc);
+	}
+	t->mdb = txn;
+	return KODO_OK;
+}
+
+enum kodo_err
+store_end(struct txn *t, enum kodo_err err)
+{
+	int rc = 0;
+
+	if (t->mdb == NULL)
+		return err;
+	if (err == KODO_OK && t->mode == STORE_WRITE)
+		rc = mdb_txn_commit(t->mdb);	/* frees the handle even when it fails */
+	else
+		mdb_txn_abort(t->mdb);
+	t->mdb = NULL;
+	if (t->mode == STORE_WRITE)
+		write_unlock(t->store);
+	return err != KODO_OK ? err : err_of(rc);
+}
+
+/* Double the map up to its ceiling. KODO_EFULL: it is there already. */
+static enum kodo_err
+map_grow(struct store *st)
+{
+	MDB_envinfo info;
+	uint64_t size;
+	int rc;
+
+	mdb_env_info(st->env, &info);
+	size = info.me_mapsize;
+	if (size >= st->map_max_bytes)
+		return KODO_EFULL;
+	size = size * 2 > st->map_max_bytes ? st->map_max_bytes : size * 2;
+	rc = mdb_env_set_mapsize(st->env, size);
+	return rc == 0 ? KODO_OK : err_of(rc);
+}
+
+enum kodo_err
+store_write(struct store *st, enum kodo_err (*fn)(struct txn *t, void *arg), void *arg)
+{
+	enum kodo_err err;
+	struct txn t;
+
+	for (;;) {
+		err = store_begin(st, STORE_WRITE, &t);
+		if (err != KODO_OK)
+			return err;
+		err = fn(&t, arg);
+		err = store_end(&t, err);
+		if (err != KODO_EFULL)
+			return err;
+		err = map_grow(st);
+		if (err != KODO_OK)
+			return err;
+	}
+}
+
+enum kodo_err
+store_get(struct txn *t, enum store_table table, struct str key, struct str *value)
+{
+	MDB_val k = val_of(key), v;
+	int rc = mdb_get(t->mdb, t->store->dbi[table], &k, &v);
+
+	*value = rc == 0 ? str_of_val(&v) : STR_NULL;
+	return err_of(rc);
+}
+
+enum kodo_err
+store_put(struct txn *t, enum store_table table, struct str key, struct str value)
+{
+	MDB_val k = val_of(key), v = val_of(value);
+
+	return err_of(mdb_put(t->mdb, t->store->dbi[table], &k, &v, 0));
+}
+
+enum kodo_err
+store_del(struct txn *t, enum store_table table, struct str key)
+{
+	MDB_val k = val_of(key);
+	int rc = mdb_del(t->mdb, t->store->dbi[table], &k, NULL);
+
+	return rc == MDB_NOTFOUND ? KODO_OK : err_of(rc);
+}
+
+enum kodo_err
+cursor_open(struct txn *t, enum store_table table, struct cursor *c)
+{
+	MDB_cursor *mdb = NULL;
+	int rc = mdb_cursor_open(t->mdb, t->store->dbi[table], &mdb);
+
+	c->mdb = mdb;
+	return err_of(rc);
+}
+
+static enum kodo_err
+cursor_get(struct cursor *c, MDB_val *key, MDB_cursor_op op, struct str *k, struct str *v)
+{
+	MDB_val val;
+	int rc = mdb_cursor_get(c->mdb, key, &val, op);
+
+	*k = rc == 0 ? str_of_val(key) : STR_NULL;
+	*v = rc == 0 ? str_of_val(&val) : STR_NULL;
+	return err_of(rc);
+}
+
+enum kodo_err
+cursor_seek(struct cursor *c, struct str key, struct str *k, struct str *v)
+{
+	MDB_val mk = val_of(key);
+
+	return cursor_get(c, &mk, key.p == NULL ? MDB_FIRST : MDB_SET_RANGE, k, v);
+}
+
+enum kodo_err
+cursor_next(struct cursor *c, struct str *k, struct str *v)
+{
+	MDB_val mk = { 0, NULL };
+
+	return cursor_get(c, &mk, MDB_NEXT, k, v);
+}
+
+void
+cursor_close(struct cursor *c)
+{
+	if (c->mdb != NULL)
+		mdb_cursor_close(c->mdb);
+	c->mdb = NULL;
+}
+
+static void
+put_be(unsigned char *out, uint64_t v, size_t n)
+{
+	while (n-- > 0) {
+		out[n] = (unsigned char)v;
+		v >>= 8;
+	}
+}
+
+static uint64_t
+get_be(const void *p, size_t n)
+{
+	const unsigned char *c = p;
+	uint64_t v = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		v = v << 8 | c[i];
+	return v;
+}
+
+struct str
+key_u32(unsigned char out[4], uint32_t a)
+{
+	put_be(out, a, 4);
+	return (struct str){ (const char *)out, 4 };
+}
+
+struct str
+key_u64(unsigned char out[8], uint64_t a)
+{
+	put_be(out, a, 8);
+	return (struct str){ (const char *)out, 8 };
+}
+
+struct str
+key_u32_u32(unsigned char out[8], uint32_t a, uint32_t b)
+{
+	put_be(out, a, 4);
+	put_be(out + 4, b, 4);
+	return (struct str){ (const char *)out, 8 };
+}
+
+struct str
+key_u32_u64(unsigned char out[12], uint32_t a, uint64_t b)
+{
+	put_be(out, a, 4);
+	put_be(out + 4, b, 8);
+	return (struct str){ (const char *)out, 12 };
+}
+
+uint32_t
+get_be32(const void *p)
+{
+	return (uint32_t)get_be(p, 4);
+}
+
+uint64_t
+get_be64(const void *p)
+{
+	return get_be(p, 8);
+}
+
+enum kodo_err
+store_stat(struct store *st, struct store_stat *out)
+{
+	MDB_envinfo info;
+	MDB_stat ms;
+	struct stat sb;
+	struct txn t;
+	enum kodo_err err;
+	int dead = 0, i, fd;
+
+	memset(out, 0, sizeof(*out));
+	mdb_reader_check(st->env, &dead);
+	mdb_env_info(st->env, &info);
+	err = store_begin(st, STORE_READ, &t);
+	if (err != KODO_OK)
+		return err;
+	for (i = 0; i < T_MAX; i++)
+		if (mdb_stat(t.mdb, st->dbi[i], &ms) == 0)
+			out->entries[i] = ms.ms_entries;
+	mdb_env_stat(st->env, &ms);
+	out->map_bytes = info.me_mapsize;
+	out->used_bytes = (info.me_last_pgno + 1) * ms.ms_psize;
+	out->map_max_bytes = st->map_max_bytes;
+	out->readers = info.me_numreaders;
+	out->readers_max = info.me_maxreaders;
+	out->readers_cleared = (unsigned)dead;
+	out->lmdb_version = mdb_version(NULL, NULL, NULL);
+	if (mdb_env_get_fd(st->env, &fd) == 0 && fstat(fd, &sb) == 0)
+		out->file_bytes = (uint64_t)sb.st_size;
+	return store_end(&t, KODO_OK);
+}
