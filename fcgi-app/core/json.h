@@ -21,8 +21,8 @@ void json_put_time(struct buf *b, int64_t us, bool offset);	/* null for 0; see i
 void json_put_key(struct buf *b, const char *key);
 
 /*
- * How many of the first n bytes of p stand for themselves inside of a JSON string, at least: it looks at eight at a time and
- * stops at the first eight that hold a quote, a backslash, a control character or (with ascii) a byte over 0x7f.
+ * How many of the first n bytes of p stand for themselves inside of a JSON string, at least (the last few are not looked at): up to
+ * a quote, a backslash, a control character or (with ascii) a byte over 0x7f.
  */
 static inline size_t
 json_plain(const char *p, size_t n, bool ascii)
@@ -38,8 +38,13 @@ json_plain(const char *p, size_t n, bool ascii)
 		slash = v ^ (ones * '\\');
 		/* a byte below 0x20 (or 1) borrows its top bit when that is subtracted; one over 0x7f had it before */
 		stop = ((v - ones * 0x20) & ~v) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash);
-		if (((ascii ? stop | v : stop) & tops) != 0)
-			break;
+		stop = (ascii ? stop | v : stop) & tops;
+		if (stop != 0)
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+			return i + (size_t)__builtin_ctzll(stop) / 8;
+#else
+			return i;
+#endif
 	}
 	return i;
 }

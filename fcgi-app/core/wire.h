@@ -1,5 +1,5 @@
 /*
- * JSON to model: the bodies of WIRE.md, read strictly, one node at a time so that memory stays flat. The only includer of json-c.
+ * JSON to model: the bodies of WIRE.md, read strictly, one flow at a time so that memory stays flat.
  *
  * Nodes come out packed (packed.h), ready to be stored. Everything lives in the arena given, or points into the body.
  *
@@ -10,7 +10,8 @@
  *		"piece":<id>,"more":true|false,		this body is a piece of a connect; more follow
  *		"view":"<digest>"}			hex digest of what the sender last told (a look)
  *
- * Every member of it is optional; unknown ones are ignored; a wrong type is an error like any other.
+ * Every member of it is optional; unknown ones are ignored; a wrong type is an error like any other. Version 0, one over LIMIT_VERSION_MAX or
+ * too far ahead leaves out that node or tombstone. A version of a url that is no node of this body is ignored.
  */
 #ifndef KODO_WIRE_H
 #define KODO_WIRE_H
@@ -21,10 +22,10 @@
 #include "model.h"
 
 enum wire_kind {
-	WIRE_CONNECT,		/* default + nodes: POST /connect, POST /update, and answers that carry nodes */
-	WIRE_DEFAULT,		/* POST /reconnect, and answers */
+	WIRE_CONNECT,		/* default + nodes: POST /connect, POST /update */
+	WIRE_DEFAULT,		/* POST /reconnect */
 	WIRE_DISCONNECT,	/* provider, url[] */
-	WIRE_CACHE,		/* the original's cache file, see import */
+	WIRE_ANSWER,		/* default, and nodes where there are any: what a peer answers */
 };
 
 struct wire_node {
@@ -39,7 +40,10 @@ struct wire_gone {
 	uint64_t version;
 };
 
-/* A node or tombstone that was left out, and why: "description of flow 3 is over 65536 bytes". */
+/*
+ * A node or tombstone that was left out, and why: "description of flow 3 is over 65536 bytes". url is as it was written, but cut
+ * off after 200 bytes; reason is one line.
+ */
 struct wire_left_out {
 	struct str url;
 	struct str reason;
@@ -52,7 +56,7 @@ struct wire_body {
 	size_t n_nodes;
 	struct str *urls;		/* WIRE_DISCONNECT: keys of the urls */
 	size_t n_urls;
-	struct wire_gone *gone;
+	struct wire_gone *gone;		/* by key; each key once */
 	size_t n_gone;
 	struct wire_left_out *left_out;
 	size_t n_left_out;
@@ -127,6 +131,8 @@ struct wire_cache {
 	size_t n_connection;
 	struct wire_cache_time *registers;
 	size_t n_registers;
+	struct wire_left_out *left_out;	/* nodes and providers over a ceiling, and whatever has a url that is none */
+	size_t n_left_out;
 };
 
 /* KODO_EINVAL with the reason and the byte in why: "not a cache of kodo: ... (byte 4711)". */
