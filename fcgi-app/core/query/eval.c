@@ -1,0 +1,352 @@
+#include "../limit.h"
+#include "../utf8.h"
+#include "eval.h"
+
+static const size_t text_at[QUERY_FIELDS] = {
+	[QUERY_ORGANIZATION] = offsetof(struct row, organization),
+	[QUERY_URL] = offsetof(struct row, url),
+	[QUERY_NAME] = offsetof(struct row, name),
+	[QUERY_AUTHOR] = offsetof(struct row, author),
+	[QUERY_DESCRIPTION] = offsetof(struct row, description),
+	[QUERY_FOLDED] = offsetof(struct row, folded),
+};
+
+static const size_t time_at[QUERY_FIELDS] = {
+	[QUERY_CREATED] = offsetof(struct row, created_us),
+	[QUERY_MODIFIED] = offsetof(struct row, modified_us),
+	[QUERY_HEARTBEAT] = offsetof(struct row, heartbeat_us),
+};
+
+static inline struct str
+row_text(const struct row *row, enum query_field f)
+{
+	return *(const struct str *)(const void *)((const char *)row + text_at[f]);
+}
+
+static inline int64_t
+row_time(const struct row *row, enum query_field f)
+{
+	return *(const int64_t *)(const void *)((const char *)row + time_at[f]);
+}
+
+static inline bool
+holds(struct str s, struct str part)
+{
+	return s.len >= part.len && (part.len == 0 || memmem(s.p, s.len, part.p, part.len) != NULL);
+}
+
+static inline bool
+in_mask(unsigned mask, int order)
+{
+	return (mask & (order < 0 ? MASK_LESS : order > 0 ? MASK_GREATER : MASK_EQUAL)) != 0;
+}
+
+static inline int
+time_cmp(int64_t a, int64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static bool
+in_list(const struct test *t, struct str s)
+{
+	size_t low = 0, high = t->n, middle;
+	int c;
+
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		c = str_cmp(s, t->list[middle]);
+		if (c == 0)
+			return true;
+		if (c < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return false;
+}
+
+static bool
+in_times(const struct test *t, int64_t us)
+{
+	size_t i;
+
+	for (i = 0; i < t->n; i++)
+		if (t->times[i] == us)
+			return true;
+	return false;
+}
+
+/* Fold s as it goes by and look for t->folded in it: linear, and without a copy. */
+static bool
+holds_folded(const struct test *t, struct str s)
+{
+	size_t pos = 0, k = 0, i, n;
+	char c[4];
+
+	if (t->folded.len == 0)
+		return true;
+	while (pos < s.len) {
+		n = utf8_fold_next(s, &pos, c);
+		for (i = 0; i < n; i++) {
+			while (k > 0 && c[i] != t->folded.p[k])
+				k = t->skip[k];
+			k += c[i] == t->folded.p[k];
+			if (k == t->folded.len)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool
+has_tag(const struct row *row, struct str tag)
+{
+	size_t i;
+
+	for (i = 0; i < row->n_tags; i++)
+		if (str_eq(row->tags[i], tag))
+			return true;
+	return false;
+}
+
+/* Tests on a text that a null never satisfies. */
+static bool
+test_text(const struct test *t, struct str s)
+{
+	switch ((int)t->kind) {
+	case TEST_ORDER:
+		return in_mask(t->mask, str_cmp(s, t->text));
+	case TEST_IN:
+		return in_list(t, s);
+	case TEST_LIKE:
+		return holds_folded(t, s);
+	case TEST_FOLDED:
+		return holds(s, t->folded);
+	case TEST_CONTAINS:
+		return holds(s, t->text);
+	case TEST_STARTS:
+		return str_starts(s, t->text);
+	case TEST_ENDS:
+		return s.len >= t->text.len && str_starts((struct str){ s.p + s.len - t->text.len, t->text.len }, t->text);
+	default:
+		return false;
+	}
+}
+
+/* Tests on a time that a null never satisfies. */
+static bool
+test_time(const struct test *t, const struct row *row)
+{
+	int64_t us = row_time(row, t->field), other;
+
+	if (us == 0)
+		return false;
+	switch ((int)t->kind) {
+	case TEST_TIME_EQ:
+		return us == t->us;
+	case TEST_TIME_ORDER:
+		return in_mask(t->mask, time_cmp(us, t->us));
+	case TEST_TIME_IN:
+		return in_times(t, us);
+	case TEST_TIME_ORDER_FIELD:
+		other = row_time(row, t->other);
+		return other != 0 && in_mask(t->mask, time_cmp(us, other));
+	default:
+		return false;
+	}
+}
+
+static bool
+test_null(enum query_field field, const struct row *row)
+{
+	if (field == QUERY_CREATED || field == QUERY_MODIFIED || field == QUERY_HEARTBEAT)
+		return row_time(row, field) == 0;
+	return field != QUERY_TAGS && row_text(row, field).p == NULL;
+}
+
+static enum query_verdict
+test_regex(const struct program *p, const struct test *t, struct str s)
+{
+	bool matches;
+
+	if (s.p == NULL)
+		return QUERY_NO;
+	if (regex_match(p->pool, t->regex, s, &matches) != KODO_OK)
+		return QUERY_OVER_BUDGET;
+	return matches ? QUERY_YES : QUERY_NO;
+}
+
+static bool
+test_order_field(const struct test *t, const struct row *row)
+{
+	struct str a = row_text(row, t->field), b = row_text(row, t->other);
+
+	return a.p != NULL && b.p != NULL && in_mask(t->mask, str_cmp(a, b));
+}
+
+static enum query_verdict
+test_run(const struct program *p, const struct test *t, const struct row *row)
+{
+	struct str s;
+	bool yes;
+
+	switch (t->kind) {
+	case TEST_CONST:
+		yes = t->yes;
+		break;
+	case TEST_EQ:
+		yes = str_eq(row_text(row, t->field), t->text);
+		break;
+	case TEST_NULL:
+		yes = test_null(t->field, row);
+		break;
+	case TEST_TAG:
+		yes = has_tag(row, t->text);
+		break;
+	case TEST_EQ_FIELD:
+		yes = str_eq(row_text(row, t->field), row_text(row, t->other));
+		break;
+	case TEST_ORDER_FIELD:
+		yes = test_order_field(t, row);
+		break;
+	case TEST_TIME_EQ_FIELD:
+		yes = row_time(row, t->field) == row_time(row, t->other);
+		break;
+	case TEST_TIME_EQ:
+	case TEST_TIME_ORDER:
+	case TEST_TIME_IN:
+	case TEST_TIME_ORDER_FIELD:
+		yes = test_time(t, row);
+		break;
+	case TEST_REGEX:
+		return test_regex(p, t, row_text(row, t->field));
+	case TEST_FOLDED:
+	case TEST_ORDER:
+	case TEST_IN:
+	case TEST_LIKE:
+	case TEST_CONTAINS:
+	case TEST_STARTS:
+	case TEST_ENDS:
+	default:
+		s = row_text(row, t->field);
+		yes = s.p != NULL && test_text(t, s);
+	}
+	return yes ? QUERY_YES : QUERY_NO;
+}
+
+enum query_verdict
+eval_row(const struct program *p, const struct row *row)
+{
+	size_t i = p->n == 0 ? EVAL_YES : 0;
+	enum query_verdict v;
+
+	while (i < EVAL_NO) {
+		v = test_run(p, p->steps[i].test, row);
+		if (v == QUERY_OVER_BUDGET)
+			return v;
+		i = v == QUERY_YES ? p->steps[i].yes : p->steps[i].no;
+	}
+	return i == EVAL_YES ? QUERY_YES : QUERY_NO;
+}
+
+/* What is known at a target, given the verdicts of the steps behind. */
+static unsigned char
+verdict_at(const unsigned char *verdicts, unsigned target)
+{
+	return target == EVAL_YES ? QUERY_YES : target == EVAL_NO ? QUERY_NO : verdicts[target];
+}
+
+/*
+ * From the last step to the first: a test whose fields are known leads one way; one whose are not leads both ways, which
+ * only decides if both come to the same.
+ */
+enum query_verdict
+eval_partial(const struct program *p, const struct row *row, unsigned known)
+{
+	unsigned char verdicts[LIMIT_QUERY_NODES], yes, no;
+	const struct step *s;
+	enum query_verdict v;
+	size_t i;
+
+	if (p->n == 0)
+		return QUERY_YES;
+	for (i = p->n; i-- > 0;) {
+		s = &p->steps[i];
+		yes = verdict_at(verdicts, s->yes);
+		no = verdict_at(verdicts, s->no);
+		if (yes == no)
+			verdicts[i] = yes;
+		else if ((s->needs & ~known) != 0)
+			verdicts[i] = QUERY_MAYBE;
+		else {
+			v = test_run(p, s->test, row);
+			if (v == QUERY_OVER_BUDGET)
+				return v;
+			verdicts[i] = v == QUERY_YES ? yes : no;
+		}
+	}
+	return (enum query_verdict)verdicts[0];
+}
+
+static size_t
+count_tests(const struct node *n)
+{
+	size_t i, sum = n->kind == NODE_TEST;
+
+	for (i = 0; i < n->n; i++)
+		sum += count_tests(n->kid[i]);
+	return sum;
+}
+
+static unsigned
+test_needs(const struct test *t)
+{
+	if (t->kind == TEST_CONST)
+		return 0;
+	if (t->kind == TEST_EQ_FIELD || t->kind == TEST_ORDER_FIELD || t->kind == TEST_TIME_EQ_FIELD ||
+	    t->kind == TEST_TIME_ORDER_FIELD)
+		return QUERY_BIT(t->field) | QUERY_BIT(t->other);
+	return QUERY_BIT(t->field);
+}
+
+/*
+ * Put n's steps before those from *free on, so that it leads to yes or no; returns where it begins. The last kid goes
+ * first: then each target is there when it is needed.
+ */
+static uint16_t
+emit(struct step *steps, size_t *free_at, const struct node *n, uint16_t yes, uint16_t no)
+{
+	uint16_t entry;
+	size_t i;
+
+	if (n->kind == NODE_NOT)
+		return emit(steps, free_at, n->kid[0], no, yes);
+	if (n->kind == NODE_TEST) {
+		(*free_at)--;
+		steps[*free_at] = (struct step){ &n->test, test_needs(&n->test), yes, no };
+		return (uint16_t)*free_at;
+	}
+	entry = n->kind == NODE_AND ? yes : no;
+	for (i = n->n; i-- > 0;)
+		entry = n->kind == NODE_AND ? emit(steps, free_at, n->kid[i], entry, no) :
+		    emit(steps, free_at, n->kid[i], yes, entry);
+	return entry;
+}
+
+enum kodo_err
+eval_compile(struct arena *a, const struct checked *checked, struct program *out)
+{
+	struct step *steps;
+	size_t n = count_tests(checked->root), free_at = n;
+
+	*out = (struct program){ NULL, 0, NULL };
+	if (n > LIMIT_QUERY_NODES)
+		return KODO_ETOOBIG;	/* not from the parser, which makes fewer */
+	steps = arena_alloc(a, n * sizeof(*steps));
+	if (steps == NULL)
+		return KODO_ENOMEM;
+	emit(steps, &free_at, checked->root, EVAL_YES, EVAL_NO);
+	*out = (struct program){ steps, n, checked->pool };
+	return KODO_OK;
+}

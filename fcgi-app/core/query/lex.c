@@ -1,0 +1,248 @@
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "../utf8.h"
+#include "lex.h"
+
+void *
+reading_fail(struct reading *r, size_t at, const char *fmt, ...)
+{
+	va_list ap;
+	char *reason;
+	int n;
+
+	if (r->error != NULL)
+		return NULL;
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	reason = n < 0 ? NULL : arena_alloc(r->a, (size_t)n + 1);
+	if (reason == NULL) {
+		r->oom = true;
+		return NULL;
+	}
+	va_start(ap, fmt);
+	vsnprintf(reason, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	r->at = at;
+	r->error = reason;
+	return NULL;
+}
+
+size_t
+reading_column(const struct reading *r, size_t at)
+{
+	return utf8_count((struct str){ r->q.p, at }) + 1;
+}
+
+void *
+reading_alloc(struct reading *r, size_t n)
+{
+	void *p = arena_zalloc(r->a, n);
+
+	if (p == NULL)
+		r->oom = true;
+	return p;
+}
+
+static int
+digit_value(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 :
+	    c >= 'A' && c <= 'F' ? c - 'A' + 10 : 99;
+}
+
+static void
+text_error(struct lexer *l, struct token *t, size_t at, const char *what)
+{
+	reading_fail(l->r, at, "SyntaxError: %s (column %zu)", what, reading_column(l->r, at));
+	t->kind = TOKEN_ERROR;
+}
+
+/* Up to n digits of the base from *pos on; how many there were comes back. */
+static size_t
+read_digits(struct str q, size_t *pos, size_t n, int base, uint32_t *cp)
+{
+	size_t i;
+
+	*cp = 0;
+	for (i = 0; i < n && *pos < q.len && digit_value(q.p[*pos]) < base; i++)
+		*cp = *cp * (uint32_t)base + (uint32_t)digit_value(q.p[(*pos)++]);
+	return i;
+}
+
+/* `\x41`, `\u00e4`, `\U0001f600`, `\101` as Python has them; *pos is behind the letter or on the first octal digit. */
+static size_t
+read_code(struct lexer *l, struct token *t, size_t *pos, char letter, char out[4])
+{
+	size_t at = *pos, digits = letter == 'x' ? 2 : letter == 'u' ? 4 : letter == 'U' ? 8 : 3;
+	size_t found;
+	uint32_t cp;
+
+	found = read_digits(l->r->q, pos, digits, letter == '0' ? 8 : 16, &cp);
+	if (letter != '0' && found != digits)
+		text_error(l, t, at, "truncated escape in a text");
+	else if (cp == 0)
+		text_error(l, t, at, "a text cannot hold a NUL");
+	else if (cp > 0x10FFFF || (cp >= 0xD800 && cp <= 0xDFFF))
+		text_error(l, t, at, "no such character");
+	else
+		return utf8_put(cp, out);
+	return 0;
+}
+
+/* What a backslash at q.p[*pos - 1] and what follows stand for; an unknown escape stands for itself. */
+static size_t
+read_escape(struct lexer *l, struct token *t, size_t *pos, char out[4])
+{
+	static const char letters[] = "\\'\"abfnrtv", meant[] = "\\'\"\a\b\f\n\r\t\v";
+	const char *p;
+	char c = l->r->q.p[(*pos)++];
+
+	if (c == '\n')
+		return 0;	/* a line carried on */
+	if (c >= '0' && c <= '7') {
+		(*pos)--;
+		return read_code(l, t, pos, '0', out);
+	}
+	if (c == 'x' || c == 'u' || c == 'U')
+		return read_code(l, t, pos, c, out);
+	p = c == '\0' ? NULL : strchr(letters, c);
+	if (p != NULL) {
+		out[0] = meant[p - letters];
+		return 1;
+	}
+	(*pos)--;
+	out[0] = '\\';
+	return 1;
+}
+
+static void
+lex_text(struct lexer *l, struct token *t)
+{
+	struct str q = l->r->q;
+	char quote = q.p[l->pos], *to, c[4];
+	size_t pos = l->pos + 1, n;
+
+	to = arena_alloc(l->r->a, q.len - l->pos + 4);	/* no escape means more bytes than it is written with */
+	if (to == NULL) {
+		l->r->oom = true;
+		t->kind = TOKEN_ERROR;
+		return;
+	}
+	t->kind = TOKEN_TEXT;
+	t->text = (struct str){ to, 0 };
+	while (t->kind == TOKEN_TEXT && pos < q.len && q.p[pos] != quote && q.p[pos] != '\n') {
+		if (q.p[pos] == '\\' && pos + 1 < q.len) {
+			pos++;
+			n = read_escape(l, t, &pos, c);
+			memcpy(to + t->text.len, c, n);
+			t->text.len += n;
+		} else
+			to[t->text.len++] = q.p[pos++];
+	}
+	if (t->kind == TOKEN_TEXT && (pos == q.len || q.p[pos] != quote))
+		text_error(l, t, l->pos, "unterminated string literal (detected at line 1)");
+	l->pos = pos < q.len ? pos + 1 : q.len;
+}
+
+static bool
+word_goes_on(struct str q, size_t pos, size_t *next)
+{
+	*next = pos;
+	return pos < q.len && utf8_is_word(utf8_next(q, next));
+}
+
+static void
+lex_word(struct lexer *l, struct token *t)
+{
+	static const struct {
+		struct str word;
+		enum token_kind kind;
+	} keyword[] = {
+		{ { "and", 3 }, TOKEN_AND },
+		{ { "or", 2 }, TOKEN_OR },
+		{ { "not", 3 }, TOKEN_NOT },
+		{ { "in", 2 }, TOKEN_IN },
+	};
+	size_t i, next = l->pos;
+
+	t->kind = l->r->q.p[l->pos] >= '0' && l->r->q.p[l->pos] <= '9' ? TOKEN_NUMBER : TOKEN_WORD;
+	while (word_goes_on(l->r->q, l->pos, &next))
+		l->pos = next;
+	t->raw.len = l->pos - t->at;
+	for (i = 0; i < sizeof(keyword) / sizeof(keyword[0]); i++)
+		if (str_eq(t->raw, keyword[i].word))
+			t->kind = keyword[i].kind;
+}
+
+static const struct {
+	struct str sign;
+	enum token_kind kind;
+} signs[] = {	/* the longer ones first */
+	{ { "==", 2 }, TOKEN_EQ },
+	{ { "!=", 2 }, TOKEN_NE },
+	{ { "<=", 2 }, TOKEN_LE },
+	{ { ">=", 2 }, TOKEN_GE },
+	{ { "=~", 2 }, TOKEN_REGEX },
+	{ { "<", 1 }, TOKEN_LT },
+	{ { ">", 1 }, TOKEN_GT },
+	{ { "=", 1 }, TOKEN_ASSIGN },
+	{ { "~", 1 }, TOKEN_TILDE },
+	{ { "&", 1 }, TOKEN_AND },
+	{ { "|", 1 }, TOKEN_OR },
+	{ { "@", 1 }, TOKEN_AT },
+	{ { ".", 1 }, TOKEN_DOT },
+	{ { ",", 1 }, TOKEN_COMMA },
+	{ { "(", 1 }, TOKEN_LPAREN },
+	{ { ")", 1 }, TOKEN_RPAREN },
+	{ { "[", 1 }, TOKEN_LBRACKET },
+	{ { "]", 1 }, TOKEN_RBRACKET },
+};
+
+/* A sign of the language, else punctuation that is foreign to it, else a character that is out of place anywhere. */
+static void
+lex_sign(struct lexer *l, struct token *t)
+{
+	struct str rest = { l->r->q.p + l->pos, l->r->q.len - l->pos };
+	size_t i, next = l->pos;
+	uint32_t cp;
+
+	for (i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
+		if (!str_starts(rest, signs[i].sign))
+			continue;
+		t->kind = signs[i].kind;
+		t->raw.len = signs[i].sign.len;
+		l->pos += t->raw.len;
+		return;
+	}
+	cp = utf8_next(l->r->q, &next);
+	t->raw.len = next - l->pos;
+	l->pos = next;
+	t->kind = TOKEN_FOREIGN;
+	if (cp < 0x80)
+		return;
+	t->kind = TOKEN_ERROR;
+	reading_fail(l->r, t->at, "SyntaxError: invalid character '%.*s' (U+%04X) (column %zu)", STR_ARG(t->raw), cp,
+	    reading_column(l->r, t->at));
+}
+
+void
+lex_next(struct lexer *l, struct token *t)
+{
+	struct str q = l->r->q;
+	size_t next;
+
+	while (l->pos < q.len && (q.p[l->pos] == ' ' || (q.p[l->pos] >= '\t' && q.p[l->pos] <= '\r')))
+		l->pos++;
+	*t = (struct token){ TOKEN_END, l->pos, { q.p + l->pos, 0 }, STR_NULL };
+	if (l->pos == q.len)
+		return;
+	if (q.p[l->pos] == '"' || q.p[l->pos] == '\'') {
+		lex_text(l, t);
+		t->raw.len = l->pos - t->at;
+	} else if (word_goes_on(q, l->pos, &next))
+		lex_word(l, t);
+	else
+		lex_sign(l, t);
+}

@@ -1,0 +1,94 @@
+#include "../utf8.h"
+#include "eval.h"
+
+/*
+ * All fields named here are parts of the folded text, each between blanks; folding goes character by character, so the
+ * folding of a part of a field is a part of the folded text.
+ */
+#define IN_FOLDED (QUERY_BIT(QUERY_ORGANIZATION) | QUERY_BIT(QUERY_NAME) | QUERY_BIT(QUERY_AUTHOR) | \
+	QUERY_BIT(QUERY_DESCRIPTION) | QUERY_BIT(QUERY_TAGS) | QUERY_BIT(QUERY_FOLDED))
+
+/* The folding of s in a; a null for want of memory only makes the scan slower. */
+static struct str
+fold(struct arena *a, struct str s)
+{
+	struct buf b = BUF_INIT(0);
+	struct str out;
+
+	utf8_fold(&b, s);
+	if (buf_failed(&b) || arena_str(a, buf_str(&b), &out) != KODO_OK)
+		out = STR_NULL;
+	buf_free(&b);
+	return out;
+}
+
+static bool
+holds(struct str s, struct str part)
+{
+	return part.len > 0 && s.len >= part.len && memmem(s.p, s.len, part.p, part.len) != NULL;
+}
+
+/* What is in both: the one that the other contains. */
+static struct str
+common(struct str a, struct str b)
+{
+	return holds(a, b) ? b : holds(b, a) ? a : STR_NULL;
+}
+
+static struct str
+needle_of_list(struct arena *a, const struct test *t)
+{
+	struct str s;
+	size_t i;
+
+	if (t->n == 0)
+		return STR_NULL;
+	s = fold(a, t->list[0]);
+	for (i = 1; i < t->n && s.len > 0; i++)
+		s = common(s, fold(a, t->list[i]));
+	return s;
+}
+
+static struct str
+needle_of_test(struct arena *a, const struct test *t)
+{
+	if ((QUERY_BIT(t->field) & IN_FOLDED) == 0)
+		return STR_NULL;
+	switch ((int)t->kind) {
+	case TEST_FOLDED:
+	case TEST_LIKE:
+		return t->folded;
+	case TEST_EQ:
+	case TEST_CONTAINS:
+	case TEST_STARTS:
+	case TEST_ENDS:
+	case TEST_TAG:
+		return fold(a, t->text);
+	case TEST_IN:
+		return needle_of_list(a, t);
+	default:
+		return STR_NULL;
+	}
+}
+
+struct str
+needle_of(struct arena *a, const struct node *n, bool truth)
+{
+	struct str s = STR_NULL, part;
+	bool all;
+	size_t i;
+
+	if (n->kind == NODE_TEST)
+		return truth ? needle_of_test(a, &n->test) : STR_NULL;
+	if (n->kind == NODE_NOT)
+		return needle_of(a, n->kid[0], !truth);
+	all = (n->kind == NODE_AND) == truth;	/* not (a or b) is not a and not b */
+	for (i = 0; i < n->n; i++) {
+		part = needle_of(a, n->kid[i], truth);
+		if (all)
+			s = part.len > s.len ? part : s;
+		else
+			s = i == 0 ? part : common(s, part);
+	}
+	return s;
+}

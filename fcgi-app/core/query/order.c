@@ -1,0 +1,298 @@
+#include "../limit.h"
+#include "../utf8.h"
+#include "order.h"
+
+static const struct order_key default_keys[] = { { QUERY_NAME, false }, { QUERY_URL, false } };
+
+bool
+order_is_time(enum query_field f)
+{
+	return f == QUERY_CREATED || f == QUERY_MODIFIED || f == QUERY_HEARTBEAT;
+}
+
+struct str
+order_row_text(const struct row *row, enum query_field f)
+{
+	switch ((int)f) {
+	case QUERY_ORGANIZATION:
+		return row->organization;
+	case QUERY_URL:
+		return row->url;
+	case QUERY_NAME:
+		return row->name;
+	case QUERY_AUTHOR:
+		return row->author;
+	default:
+		return row->description;
+	}
+}
+
+int64_t
+order_row_time(const struct row *row, enum query_field f)
+{
+	return f == QUERY_CREATED ? row->created_us : f == QUERY_MODIFIED ? row->modified_us : row->heartbeat_us;
+}
+
+void
+order_sort_tags(struct str *tags, size_t n, int direction)
+{
+	struct str t;
+	size_t i, k;
+
+	for (i = 1; i < n; i++) {
+		t = tags[i];
+		for (k = i; k > 0 && str_cmp(tags[k - 1], t) * direction > 0; k--)
+			tags[k] = tags[k - 1];
+		tags[k] = t;
+	}
+}
+
+size_t
+order_row_tags(const struct row *row, int direction, struct str *out)
+{
+	size_t n = row->n_tags < LIMIT_TAGS ? row->n_tags : LIMIT_TAGS;
+
+	if (n > 0)
+		memcpy(out, row->tags, n * sizeof(*out));
+	order_sort_tags(out, n, direction);
+	return n;
+}
+
+/* ---- reading ---- */
+
+static struct str
+trim(struct str s)
+{
+	while (s.len > 0 && (s.p[0] == ' ' || (s.p[0] >= '\t' && s.p[0] <= '\r'))) {
+		s.p++;
+		s.len--;
+	}
+	while (s.len > 0 && (s.p[s.len - 1] == ' ' || (s.p[s.len - 1] >= '\t' && s.p[s.len - 1] <= '\r')))
+		s.len--;
+	return s;
+}
+
+static bool
+find_field(struct str name, enum query_field *field)
+{
+	unsigned f;
+
+	for (f = 0; f < QUERY_FOLDED; f++)
+		if (str_eq(name, str_of(query_field_name((enum query_field)f)))) {
+			*field = (enum query_field)f;
+			return true;
+		}
+	return false;
+}
+
+/* `name:d` is the field before the first colon and the direction after the last one. */
+static struct str
+split_item(struct str item, bool *descending)
+{
+	const char *first = item.len == 0 ? NULL : memchr(item.p, ':', item.len);
+	const char *last = first == NULL ? NULL : memrchr(item.p, ':', item.len);
+	struct str direction = { "", 0 };
+
+	if (last != NULL)
+		direction = trim((struct str){ last + 1, item.len - (size_t)(last + 1 - item.p) });
+	*descending = !str_starts(STR("ascending"), direction);
+	return first == NULL ? item : trim((struct str){ item.p, (size_t)(first - item.p) });
+}
+
+static void
+add_key(struct order *o, enum query_field field, bool descending)
+{
+	unsigned i;
+
+	for (i = 0; i < o->n; i++)
+		if (o->keys[i].field == field)
+			return;	/* rows that get here are equal in it */
+	o->keys[o->n++] = (struct order_key){ field, descending };
+	if (field == QUERY_TAGS)
+		o->tags_direction = descending ? -1 : 1;
+}
+
+/* 'word' as Python writes it. */
+static void
+put_repr(struct buf *out, struct str s)
+{
+	char quote = s.len > 0 && memchr(s.p, '\'', s.len) != NULL && memchr(s.p, '"', s.len) == NULL ? '"' : '\'';
+	size_t i;
+
+	buf_putc(out, quote);
+	for (i = 0; i < s.len; i++) {
+		if (s.p[i] == quote || s.p[i] == '\\')
+			buf_putc(out, '\\');
+		buf_putc(out, s.p[i]);
+	}
+	buf_putc(out, quote);
+}
+
+/* The items of by, which is in lower case, as keys; text becomes what the answer shows. False: text says what is wrong. */
+static bool
+read_items(struct order *o, struct str by, struct buf *text)
+{
+	enum query_field field = QUERY_NAME;
+	const char *comma;
+	struct str item;
+	bool descending;
+	unsigned n = 0;
+
+	do {
+		comma = memchr(by.p, ',', by.len);
+		item = trim((struct str){ by.p, comma == NULL ? by.len : (size_t)(comma - by.p) });
+		if (comma != NULL)
+			by = (struct str){ comma + 1, by.len - (size_t)(comma + 1 - by.p) };
+		buf_puts(text, n > 0 ? ", " : "");
+		buf_put_str(text, item);
+		item = split_item(item, &descending);
+		if (n++ >= LIMIT_BY_FIELDS || !find_field(item, &field)) {
+			buf_reset(text);
+			if (n > LIMIT_BY_FIELDS) {
+				buf_printf(text, "ValueError: more than %u fields", LIMIT_BY_FIELDS);
+			} else {
+				buf_puts(text, "KeyError: ");
+				put_repr(text, item);
+			}
+			return false;
+		}
+		add_key(o, field, descending);
+	} while (comma != NULL);
+	return true;
+}
+
+enum kodo_err
+order_parse(struct arena *a, struct str by, struct order **out)
+{
+	struct buf folded = BUF_INIT(0), text = BUF_INIT(0);
+	struct order *o = arena_zalloc(a, sizeof(*o));
+	enum kodo_err err = KODO_ENOMEM;
+	size_t i;
+
+	*out = NULL;
+	if (o == NULL)
+		return KODO_ENOMEM;
+	utf8_fold(&folded, by);
+	if (buf_failed(&folded))
+		goto out;
+	if (by.len == 0)
+		buf_puts(&text, "name, url");
+	else if (!read_items(o, buf_str(&folded), &text)) {
+		o->n = 0;
+		o->tags_direction = 0;
+	}
+	for (i = 0; i < sizeof(default_keys) / sizeof(default_keys[0]); i++)
+		add_key(o, default_keys[i].field, default_keys[i].descending);
+	if (buf_failed(&text) || arena_str(a, buf_str(&text), &o->text) != KODO_OK)
+		goto out;
+	*out = o;
+	err = KODO_OK;
+out:
+	buf_free(&folded);
+	buf_free(&text);
+	return err;
+}
+
+struct str
+order_text(const struct order *o)
+{
+	return o->text;
+}
+
+bool
+order_is_default(const struct order *o)
+{
+	return o->n == 2 && o->keys[0].field == QUERY_NAME && !o->keys[0].descending && !o->keys[1].descending;
+}
+
+unsigned
+order_needs(const struct order *o)
+{
+	unsigned i, needs = 0;
+
+	for (i = 0; i < o->n; i++)
+		needs |= QUERY_BIT(o->keys[i].field);
+	return needs;
+}
+
+int
+order_tags_direction(const struct order *o)
+{
+	return o->tags_direction;
+}
+
+/* ---- comparing ---- */
+
+static int
+compare_nulls(bool a, bool b)
+{
+	return (a && !b) - (b && !a);
+}
+
+static int
+compare_texts(struct str a, struct str b, bool descending)
+{
+	int c;
+
+	if (a.p == NULL || b.p == NULL)
+		return compare_nulls(a.p == NULL, b.p == NULL);
+	c = str_cmp(a, b);
+	return descending ? -c : c;
+}
+
+static int
+compare_times(int64_t a, int64_t b, bool descending)
+{
+	int c = (a > b) - (a < b);
+
+	if (a == 0 || b == 0)
+		return compare_nulls(a == 0, b == 0);
+	return descending ? -c : c;
+}
+
+/* The next byte of texts joined by `+`, -1 at the end; *i and *pos say where. */
+static int
+next_joined(const struct str *tags, size_t n, size_t *i, size_t *pos)
+{
+	if (*i >= n)
+		return -1;
+	if (*pos < tags[*i].len)
+		return (unsigned char)tags[*i].p[(*pos)++];
+	(*i)++;
+	*pos = 0;
+	return *i < n ? '+' : -1;
+}
+
+static int
+compare_tags(const struct row *a, const struct row *b, bool descending)
+{
+	struct str x[LIMIT_TAGS], y[LIMIT_TAGS];
+	int direction = descending ? -1 : 1, c, d;
+	size_t n = order_row_tags(a, direction, x), m = order_row_tags(b, direction, y);
+	size_t i = 0, k = 0, at = 0, bt = 0;
+
+	do {
+		c = next_joined(x, n, &i, &at);
+		d = next_joined(y, m, &k, &bt);
+	} while (c == d && c >= 0);
+	return (c < d ? -1 : c > d) * direction;
+}
+
+int
+order_compare(const struct order *o, const struct row *a, const struct row *b)
+{
+	const struct order_key *k;
+	unsigned i;
+	int c = 0;
+
+	for (i = 0; i < o->n && c == 0; i++) {
+		k = &o->keys[i];
+		if (k->field == QUERY_TAGS)
+			c = compare_tags(a, b, k->descending);
+		else if (order_is_time(k->field))
+			c = compare_times(order_row_time(a, k->field), order_row_time(b, k->field), k->descending);
+		else
+			c = compare_texts(order_row_text(a, k->field), order_row_text(b, k->field), k->descending);
+	}
+	return c;
+}

@@ -1,0 +1,41 @@
+/*
+ * From tokens to a tree that says what was written, not yet whether it makes sense. Inside query/ only.
+ */
+#ifndef KODO_QUERY_PARSE_H
+#define KODO_QUERY_PARSE_H
+
+#include "lex.h"
+
+enum ast_kind {
+	AST_OR,		/* kids: two or more */
+	AST_AND,
+	AST_NOT,	/* one kid */
+	AST_CHAIN,	/* operands; each but the first has in op what stands before it */
+	AST_LIKE,	/* two operands */
+	AST_REGEX,
+	AST_CALL,	/* text: "isin" or "str.contains"; first kid: what it is called on; then the arguments */
+	AST_TAG,	/* the arguments */
+	AST_ATTRIBUTE,	/* text: the attribute; first kid: of what */
+	AST_LIST,	/* the items */
+	AST_WORD,
+	AST_TEXT,
+	AST_NUMBER
+};
+
+enum ast_op { OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE, OP_IN, OP_NOT_IN };
+
+struct ast {
+	enum ast_kind kind;
+	enum ast_op op;
+	size_t at;		/* byte of the query at which it begins */
+	struct str text;
+	struct ast *first;
+	struct ast *last;
+	struct ast *next;
+	size_t n;		/* kids */
+};
+
+/* NULL: the reading says why (error or oom). */
+struct ast *parse_query(struct reading *r);
+
+#endif
