@@ -110,9 +110,7 @@ esac
 	prepare
 )
 
-asked=
-for word; do asked="$asked '$word'"; done
 if [ ! -f config.status ] || [ ! -f Makefile ] || [ $installed = yes ] ||
-	{ [ $# -gt 0 ] && [ " $(./config.status --config)" != "$asked" ]; }; then
+	{ [ $# -gt 0 ] && [ "$(./config.status --config | tr -d "'")" != "$*" ]; }; then
 	"$source/configure" -q "$@"
 fi
