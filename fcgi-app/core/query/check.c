@@ -1,20 +1,7 @@
-#include <stdlib.h>
-
-#include "../isotime.h"
 #include "../utf8.h"
-#include "check.h"
+#include "checker.h"
 
-struct checker {
-	struct reading *r;
-	struct checked *out;
-};
-
-enum type { TYPE_TEXT, TYPE_TIME, TYPE_TAGS };
-
-static const struct {
-	const char *name;
-	enum type type;
-} fields[] = {
+const struct checker_field checker_fields[QUERY_FIELDS] = {
 	[QUERY_ORGANIZATION] = { "organization", TYPE_TEXT },
 	[QUERY_CREATED] = { "created", TYPE_TIME },
 	[QUERY_MODIFIED] = { "modified", TYPE_TIME },
@@ -27,36 +14,12 @@ static const struct {
 	[QUERY_FOLDED] = { "folded", TYPE_TEXT },
 };
 
-/* One side of a comparison. */
-struct operand {
-	enum { SIDE_FIELD, SIDE_TEXT, SIDE_LIST } side;
-	enum query_field field;
-	const struct ast *ast;
-};
-
-/* What a comparing operator asks for: parts of the order, or being in; `!=` and `not in` turned round. */
-static const struct {
-	unsigned mask;
-	unsigned flipped;	/* with its sides exchanged */
-	bool in;
-	bool negated;
-} ops[] = {
-	[OP_EQ] = { MASK_EQUAL, MASK_EQUAL, false, false },
-	[OP_NE] = { MASK_EQUAL, MASK_EQUAL, false, true },
-	[OP_LT] = { MASK_LESS, MASK_GREATER, false, false },
-	[OP_LE] = { MASK_LESS | MASK_EQUAL, MASK_GREATER | MASK_EQUAL, false, false },
-	[OP_GT] = { MASK_GREATER, MASK_LESS, false, false },
-	[OP_GE] = { MASK_GREATER | MASK_EQUAL, MASK_LESS | MASK_EQUAL, false, false },
-	[OP_IN] = { MASK_EQUAL, MASK_EQUAL, true, false },
-	[OP_NOT_IN] = { MASK_EQUAL, MASK_EQUAL, true, true },
-};
-
 static struct node *check_node(struct checker *c, const struct ast *ast);
 
 const char *
 query_field_name(enum query_field f)
 {
-	return (unsigned)f < QUERY_FIELDS ? fields[f].name : "";
+	return (unsigned)f < QUERY_FIELDS ? checker_fields[f].name : "";
 }
 
 struct str
@@ -73,24 +36,24 @@ check_fold(struct reading *r, struct str s)
 }
 
 /* Always NULL, as reading_fail. */
-static void *
-type_error(struct checker *c, const struct ast *ast, const char *what)
+void *
+checker_type_error(struct checker *c, const struct ast *ast, const char *what)
 {
 	return reading_fail(c->r, ast->at, "TypeError: %s (column %zu)", what, reading_column(c->r, ast->at));
 }
 
-static bool
-check_field(struct checker *c, const struct ast *ast, enum query_field *field)
+bool
+checker_field(struct checker *c, const struct ast *ast, enum query_field *field)
 {
 	unsigned f;
 
 	*field = QUERY_FIELDS;
 	if (ast->kind != AST_WORD) {
-		type_error(c, ast, "a field is needed here");
+		checker_type_error(c, ast, "a field is needed here");
 		return false;
 	}
 	for (f = 0; f < QUERY_FOLDED; f++)
-		if (str_eq(ast->text, str_of(fields[f].name))) {
+		if (str_eq(ast->text, str_of(checker_fields[f].name))) {
 			*field = (enum query_field)f;
 			c->out->needs |= QUERY_BIT(f);
 			return true;
@@ -102,16 +65,16 @@ check_field(struct checker *c, const struct ast *ast, enum query_field *field)
 static bool
 check_text_field(struct checker *c, const struct ast *ast, enum query_field *field)
 {
-	if (!check_field(c, ast, field))
+	if (!checker_field(c, ast, field))
 		return false;
-	if (fields[*field].type == TYPE_TEXT)
+	if (checker_fields[*field].type == TYPE_TEXT)
 		return true;
-	type_error(c, ast, fields[*field].type == TYPE_TAGS ? "tags are a list: write @tag(\"x\")" : "a time is no text");
+	checker_type_error(c, ast, checker_fields[*field].type == TYPE_TAGS ? "tags are a list: write @tag(\"x\")" : "a time is no text");
 	return false;
 }
 
-static struct node *
-new_node(struct checker *c, enum node_kind kind, size_t n_kids)
+struct node *
+checker_node(struct checker *c, enum node_kind kind, size_t n_kids)
 {
 	struct node *n = reading_alloc(c->r, sizeof(*n));
 
@@ -127,10 +90,10 @@ new_node(struct checker *c, enum node_kind kind, size_t n_kids)
 	return n;
 }
 
-static struct node *
-new_test(struct checker *c, enum test_kind kind, enum query_field field)
+struct node *
+checker_test(struct checker *c, enum test_kind kind, enum query_field field)
 {
-	struct node *n = new_node(c, NODE_TEST, 0);
+	struct node *n = checker_node(c, NODE_TEST, 0);
 
 	if (n == NULL)
 		return NULL;
@@ -139,259 +102,22 @@ new_test(struct checker *c, enum test_kind kind, enum query_field field)
 	return n;
 }
 
-static struct node *
-new_not(struct checker *c, struct node *kid)
+struct node *
+checker_not(struct checker *c, struct node *kid)
 {
-	struct node *n = kid == NULL ? NULL : new_node(c, NODE_NOT, 1);
+	struct node *n;
 
+	if (kid == NULL)
+		return NULL;
+	if (kid->kind == NODE_NOT)
+		return kid->kid[0];
+	if (kid->kind == NODE_TEST && kid->test.kind == TEST_CONST) {
+		kid->test.yes = !kid->test.yes;
+		return kid;
+	}
+	n = checker_node(c, NODE_NOT, 1);
 	if (n != NULL)
 		n->kid[0] = kid;
-	return n;
-}
-
-static struct node *
-new_const(struct checker *c, bool yes)
-{
-	struct node *n = new_test(c, TEST_CONST, QUERY_FIELDS);
-
-	if (n != NULL)
-		n->test.yes = yes;
-	return n;
-}
-
-static bool
-check_list(struct checker *c, const struct ast *list)
-{
-	const struct ast *item;
-	enum query_field field;
-
-	for (item = list->first; item != NULL; item = item->next) {
-		if (item->kind == AST_TEXT)
-			continue;
-		if (item->kind != AST_WORD || check_field(c, item, &field))
-			type_error(c, item, "a list holds texts only");
-		return false;
-	}
-	return true;
-}
-
-static bool
-check_operand(struct checker *c, const struct ast *ast, struct operand *out)
-{
-	*out = (struct operand){ SIDE_TEXT, QUERY_FIELDS, ast };
-	switch (ast->kind) {
-	case AST_WORD:
-		out->side = SIDE_FIELD;
-		if (!check_field(c, ast, &out->field))
-			return false;
-		if (fields[out->field].type != TYPE_TAGS)
-			return true;
-		type_error(c, ast, "tags are a list: write @tag(\"x\")");
-		return false;
-	case AST_TEXT:
-		return true;
-	case AST_LIST:
-		out->side = SIDE_LIST;
-		return check_list(c, ast);
-	case AST_NUMBER:
-		type_error(c, ast, "a number cannot be compared: write it in quotes");
-		return false;
-	case AST_ATTRIBUTE:
-	case AST_CALL:
-		if (!check_field(c, ast->first, &out->field))
-			return false;
-		/* FALLTHROUGH */
-	case AST_OR:
-	case AST_AND:
-	case AST_NOT:
-	case AST_CHAIN:
-	case AST_LIKE:
-	case AST_REGEX:
-	case AST_TAG:
-	default:
-		type_error(c, ast, "a test cannot be compared");
-		return false;
-	}
-}
-
-static int
-compare_str(const void *a, const void *b)
-{
-	return str_cmp(*(const struct str *)a, *(const struct str *)b);
-}
-
-static int
-compare_time(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* A text field is in the n texts from first on. */
-static struct node *
-text_in(struct checker *c, enum query_field field, const struct ast *first, size_t n)
-{
-	struct node *node = new_test(c, TEST_IN, field);
-	struct str *list = reading_alloc(c->r, (n + 1) * sizeof(*list));
-	size_t i;
-
-	if (node == NULL || list == NULL)
-		return NULL;
-	for (i = 0; i < n; i++, first = first->next)
-		list[i] = first->text;
-	qsort(list, n, sizeof(*list), compare_str);
-	node->test.list = list;
-	node->test.n = n;
-	return node;
-}
-
-/* A time field is in the n texts from first on; a text that is no time is never met. */
-static struct node *
-time_in(struct checker *c, enum query_field field, const struct ast *first, size_t n)
-{
-	struct node *node = new_test(c, TEST_TIME_IN, field);
-	int64_t *times = reading_alloc(c->r, (n + 1) * sizeof(*times));
-	size_t i;
-
-	if (node == NULL || times == NULL)
-		return NULL;
-	for (i = 0; i < n; i++, first = first->next)
-		if (isotime_parse_text(first->text, &times[node->test.n], NULL) == KODO_OK)
-			node->test.n++;
-	qsort(times, node->test.n, sizeof(*times), compare_time);
-	node->test.times = times;
-	return node;
-}
-
-static struct node *
-field_in(struct checker *c, enum query_field field, const struct ast *first, size_t n)
-{
-	return fields[field].type == TYPE_TIME ? time_in(c, field, first, n) : text_in(c, field, first, n);
-}
-
-static struct node *
-compare_list(struct checker *c, const struct operand *other, const struct operand *list, enum ast_op op)
-{
-	const struct ast *item;
-	bool found = false;
-
-	if (other->side == SIDE_LIST || (!ops[op].in && ops[op].mask != MASK_EQUAL))
-		return type_error(c, list->ast, "a list can only be compared by ==, != and in, with a field");
-	if (other->side == SIDE_FIELD)
-		return field_in(c, other->field, list->ast->first, list->ast->n);
-	for (item = list->ast->first; item != NULL; item = item->next)
-		found = found || str_eq(item->text, other->ast->text);
-	return new_const(c, found);
-}
-
-static struct node *
-compare_texts(struct checker *c, struct str a, struct str b, unsigned mask)
-{
-	int order = str_cmp(a, b);
-
-	return new_const(c, (mask & (order < 0 ? MASK_LESS : order > 0 ? MASK_GREATER : MASK_EQUAL)) != 0);
-}
-
-static struct node *
-compare_fields(struct checker *c, const struct operand *l, const struct operand *r, enum ast_op op)
-{
-	bool is_time = fields[l->field].type == TYPE_TIME, equal = ops[op].mask == MASK_EQUAL;
-	struct node *n;
-
-	if (ops[op].in)
-		return type_error(c, r->ast, "in needs a text or a list");
-	if (is_time != (fields[r->field].type == TYPE_TIME))
-		return type_error(c, r->ast, "a time cannot be compared with a text field");
-	n = new_test(c, is_time ? (equal ? TEST_TIME_EQ_FIELD : TEST_TIME_ORDER_FIELD) :
-	    (equal ? TEST_EQ_FIELD : TEST_ORDER_FIELD), l->field);
-	if (n == NULL)
-		return NULL;
-	n->test.other = r->field;
-	n->test.mask = ops[op].mask;
-	return n;
-}
-
-/* A time against a text: "" is null, and what is no time is equal to none and cannot be ordered. */
-static struct node *
-compare_time_text(struct checker *c, enum query_field field, const struct ast *text, unsigned mask)
-{
-	struct node *n;
-	int64_t us;
-
-	if (isotime_parse_text(text->text, &us, NULL) == KODO_OK) {
-		n = new_test(c, mask == MASK_EQUAL ? TEST_TIME_EQ : TEST_TIME_ORDER, field);
-		if (n == NULL)
-			return NULL;
-		n->test.us = us;
-		n->test.mask = mask;
-		return n;
-	}
-	if (mask != MASK_EQUAL)
-		return type_error(c, text, "not a time: write \"2026-01-31\" or \"2026-01-31T12:00:00Z\"");
-	return text->text.len == 0 ? new_test(c, TEST_NULL, field) : time_in(c, field, NULL, 0);
-}
-
-static struct node *
-compare_field_text(struct checker *c, enum query_field field, const struct ast *text, unsigned mask, bool in)
-{
-	struct node *n;
-
-	if (in)
-		return field_in(c, field, text, 1);
-	if (fields[field].type == TYPE_TIME)
-		return compare_time_text(c, field, text, mask);
-	n = new_test(c, mask == MASK_EQUAL ? TEST_EQ : TEST_ORDER, field);
-	if (n == NULL)
-		return NULL;
-	n->test.text = text->text;
-	n->test.mask = mask;
-	return n;
-}
-
-static struct node *
-check_comparison(struct checker *c, const struct operand *l, const struct operand *r, enum ast_op op)
-{
-	struct node *n;
-
-	if (r->side == SIDE_LIST)
-		n = compare_list(c, l, r, op);
-	else if (l->side == SIDE_LIST)
-		n = compare_list(c, r, l, op);
-	else if (l->side == SIDE_TEXT && r->side == SIDE_TEXT)
-		n = compare_texts(c, l->ast->text, r->ast->text, ops[op].mask);
-	else if (l->side == SIDE_FIELD && r->side == SIDE_FIELD)
-		n = compare_fields(c, l, r, op);
-	else if (l->side == SIDE_FIELD)
-		n = compare_field_text(c, l->field, r->ast, ops[op].mask, ops[op].in);
-	else
-		n = compare_field_text(c, r->field, l->ast, ops[op].flipped, ops[op].in);
-	return n != NULL && ops[op].negated ? new_not(c, n) : n;
-}
-
-/* a < b <= c: each neighbours' comparison, joined by and. */
-static struct node *
-check_chain(struct checker *c, const struct ast *ast)
-{
-	struct node *n = NULL, *part;
-	struct operand left, right;
-	const struct ast *kid;
-	size_t i = 0;
-
-	if (ast->n > 2)
-		n = new_node(c, NODE_AND, ast->n - 1);
-	if (c->r->oom || !check_operand(c, ast->first, &left))
-		return NULL;
-	for (kid = ast->first->next; kid != NULL; kid = kid->next, left = right) {
-		if (!check_operand(c, kid, &right))
-			return NULL;
-		part = check_comparison(c, &left, &right, kid->op);
-		if (part == NULL)
-			return NULL;
-		if (n == NULL)
-			return part;
-		n->kid[i++] = part;
-	}
 	return n;
 }
 
@@ -426,8 +152,8 @@ check_like(struct checker *c, const struct ast *ast)
 	if (!check_text_field(c, ast->first, &field))
 		return NULL;
 	if (text->kind != AST_TEXT)
-		return type_error(c, text, "~ needs a text on its right");
-	n = new_test(c, TEST_LIKE, field);
+		return checker_type_error(c, text, "~ needs a text on its right");
+	n = checker_test(c, TEST_LIKE, field);
 	if (n == NULL)
 		return NULL;
 	n->test.text = text->text;
@@ -449,8 +175,8 @@ check_regex(struct checker *c, const struct ast *ast)
 	if (!check_text_field(c, ast->first, &field))
 		return NULL;
 	if (text->kind != AST_TEXT)
-		return type_error(c, text, "=~ needs a text on its right");
-	n = new_test(c, TEST_REGEX, field);
+		return checker_type_error(c, text, "=~ needs a text on its right");
+	n = checker_test(c, TEST_REGEX, field);
 	if (n != NULL && c->out->pool == NULL)
 		c->out->pool = regex_pool_new(c->r->a);
 	if (n == NULL || c->out->pool == NULL) {
@@ -497,8 +223,8 @@ check_arguments(struct checker *c, const struct ast *ast, const struct method *m
 
 	if (m->argument == ARGUMENT_NONE ? n == 0 :
 	    n == 1 && argument->kind == (m->argument == ARGUMENT_TEXT ? AST_TEXT : AST_LIST))
-		return n == 0 || argument->kind != AST_LIST || check_list(c, argument);
-	type_error(c, ast, wanted[m->argument]);
+		return n == 0 || argument->kind != AST_LIST || checker_list(c, argument);
+	checker_type_error(c, ast, wanted[m->argument]);
 	return false;
 }
 
@@ -510,19 +236,19 @@ check_method(struct checker *c, const struct ast *ast, const struct method *m)
 	struct node *n;
 
 	if (m->argument == ARGUMENT_TEXT ? !check_text_field(c, ast->first, &field) :
-	    !check_field(c, ast->first, &field))
+	    !checker_field(c, ast->first, &field))
 		return NULL;
 	if (!check_arguments(c, ast, m))
 		return NULL;
 	if (m->argument == ARGUMENT_LIST) {
-		if (fields[field].type == TYPE_TAGS)
-			return type_error(c, ast, "tags are a list: write @tag(\"x\")");
-		return field_in(c, field, argument->first, argument->n);
+		if (checker_fields[field].type == TYPE_TAGS)
+			return checker_type_error(c, ast, "tags are a list: write @tag(\"x\")");
+		return checker_field_in(c, field, argument->first, argument->n);
 	}
-	n = new_test(c, m->kind, field);
+	n = checker_test(c, m->kind, field);
 	if (n != NULL && m->argument == ARGUMENT_TEXT)
 		n->test.text = argument->text;
-	return m->negated ? new_not(c, n) : n;
+	return m->negated ? checker_not(c, n) : n;
 }
 
 static struct node *
@@ -534,7 +260,7 @@ check_call(struct checker *c, const struct ast *ast)
 	for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
 		if (str_eq(ast->text, methods[i].name))
 			return check_method(c, ast, &methods[i]);
-	if (!check_field(c, ast->first, &field))
+	if (!checker_field(c, ast->first, &field))
 		return NULL;
 	return reading_fail(c->r, ast->at, "AttributeError: no method '%.*s' (column %zu)", STR_ARG(ast->text),
 	    reading_column(c->r, ast->at));
@@ -546,8 +272,8 @@ check_tag(struct checker *c, const struct ast *ast)
 	struct node *n;
 
 	if (ast->n != 1 || ast->first->kind != AST_TEXT)
-		return type_error(c, ast, "@tag takes one text: write @tag(\"x\")");
-	n = new_test(c, TEST_TAG, QUERY_TAGS);
+		return checker_type_error(c, ast, "@tag takes one text: write @tag(\"x\")");
+	n = checker_test(c, TEST_TAG, QUERY_TAGS);
 	if (n != NULL)
 		n->test.text = ast->first->text;
 	c->out->needs |= QUERY_BIT(QUERY_TAGS);
@@ -557,7 +283,7 @@ check_tag(struct checker *c, const struct ast *ast)
 static struct node *
 check_joined(struct checker *c, const struct ast *ast, enum node_kind kind)
 {
-	struct node *n = new_node(c, kind, ast->n);
+	struct node *n = checker_node(c, kind, ast->n);
 	const struct ast *kid;
 	size_t i = 0;
 
@@ -576,12 +302,12 @@ check_alone(struct checker *c, const struct ast *ast)
 	enum query_field field;
 	const struct ast *word = ast->kind == AST_ATTRIBUTE ? ast->first : ast;
 
-	if (word->kind == AST_WORD && !check_field(c, word, &field))
+	if (word->kind == AST_WORD && !checker_field(c, word, &field))
 		return NULL;
 	if (ast->kind == AST_ATTRIBUTE)
 		return reading_fail(c->r, ast->at, "AttributeError: no attribute '%.*s' (column %zu)", STR_ARG(ast->text),
 		    reading_column(c->r, ast->at));
-	return type_error(c, ast, ast->kind == AST_WORD ? "a field alone is no test" :
+	return checker_type_error(c, ast, ast->kind == AST_WORD ? "a field alone is no test" :
 	    ast->kind == AST_TEXT ? "a text alone is no test" :
 	    ast->kind == AST_LIST ? "a list alone is no test" : "a number alone is no test");
 }
@@ -595,9 +321,9 @@ check_node(struct checker *c, const struct ast *ast)
 	case AST_AND:
 		return check_joined(c, ast, NODE_AND);
 	case AST_NOT:
-		return new_not(c, check_node(c, ast->first));
+		return checker_not(c, check_node(c, ast->first));
 	case AST_CHAIN:
-		return check_chain(c, ast);
+		return checker_chain(c, ast);
 	case AST_LIKE:
 		return check_like(c, ast);
 	case AST_REGEX:
