@@ -56,7 +56,9 @@ jread_kind(struct str value)
 	}
 }
 
-/* All below walks over checked text, where each string, list and object ends: no end is looked for. */
+/*
+ * All below walks over checked text, where each string, list and object ends: no end is looked for.
+ */
 
 static const char *
 skip_blanks(const char *p)
@@ -66,24 +68,31 @@ skip_blanks(const char *p)
 	return p;
 }
 
-/* From the first quote to behind the last one. */
+/*
+ * From the first quote to behind the last one; end is only how far eight bytes may be looked at at
+ * a time.
+ */
 static const char *
-skip_string(const char *p)
+skip_string(const char *p, const char *end)
 {
-	for (p++; *p != '"'; p++)
-		p += *p == '\\';
-	return p + 1;
+	for (p++;; p++) {
+		p += json_plain(p, (size_t)(end - p), false);
+		if (*p == '"')
+			return p + 1;
+		if (*p == '\\')
+			p++;
+	}
 }
 
 static const char *
-skip_container(const char *p)
+skip_container(const char *p, const char *end)
 {
 	unsigned depth = 0;
 
 	do {
 		switch (*p) {
 		case '"':
-			p = skip_string(p);
+			p = skip_string(p, end);
 			continue;
 		case '{':
 		case '[':
@@ -101,7 +110,10 @@ skip_container(const char *p)
 	return p;
 }
 
-/* A number or word: it ends at the blank, comma or bracket that must follow, as it is part of a container. */
+/*
+ * A number or word: it ends at the blank, comma or bracket that must follow, as it is part of a
+ * container.
+ */
 static const char *
 skip_scalar(const char *p)
 {
@@ -111,17 +123,18 @@ skip_scalar(const char *p)
 }
 
 static const char *
-skip_value(const char *p)
+skip_value(const char *p, const char *end)
 {
 	if (*p == '"')
-		return skip_string(p);
-	return *p == '{' || *p == '[' ? skip_container(p) : skip_scalar(p);
+		return skip_string(p, end);
+	return *p == '{' || *p == '[' ? skip_container(p, end) : skip_scalar(p);
 }
 
 void
 jread_begin(struct jread_walk *w, struct str container)
 {
 	w->at = container.p + 1;
+	w->end = container.p + container.len;
 	w->is_object = container.p[0] == '{';
 }
 
@@ -139,12 +152,12 @@ jread_next(struct jread_walk *w, struct str *key, struct str *value)
 	}
 	if (w->is_object) {
 		key->p = p;
-		p = skip_string(p);
+		p = skip_string(p, w->end);
 		key->len = (size_t)(p - key->p);
 		p = skip_blanks(skip_blanks(p) + 1);
 	}
 	value->p = p;
-	w->at = skip_value(p);
+	w->at = skip_value(p, w->end);
 	value->len = (size_t)(w->at - p);
 	return true;
 }
@@ -167,13 +180,15 @@ key_is(struct jread *j, struct str key, struct str name, bool *is)
 	o = parse(j, key.p, key.len);
 	if (o == NULL)
 		return KODO_ENOMEM;
-	*is = str_eq(name, (struct str){ json_object_get_string(o), (size_t)json_object_get_string_len(o) });
+	*is = str_eq(name, (struct str){ json_object_get_string(o),
+	    (size_t)json_object_get_string_len(o) });
 	json_object_put(o);
 	return KODO_OK;
 }
 
 enum kodo_err
-jread_fields(struct jread *j, struct str object, const char *const names[], size_t n, struct str values[])
+jread_fields(struct jread *j, struct str object, const char *const names[], size_t n,
+    struct str values[])
 {
 	struct jread_walk w;
 	struct str key, value;
@@ -188,7 +203,8 @@ jread_fields(struct jread *j, struct str object, const char *const names[], size
 
 		for (i = 0; i < n; i++) {
 			bool is = str_eq(inside, str_of(names[i]));
-			enum kodo_err err = escaped ? key_is(j, key, str_of(names[i]), &is) : KODO_OK;
+			enum kodo_err err = escaped ? key_is(j, key, str_of(names[i]), &is)
+			    : KODO_OK;
 
 			if (err != KODO_OK)
 				return err;
@@ -216,7 +232,8 @@ jread_text(struct jread *j, struct arena *a, struct str value, struct str *out)
 		*out = STR_NULL;
 		return KODO_ENOMEM;
 	}
-	err = arena_str(a, (struct str){ json_object_get_string(o), (size_t)json_object_get_string_len(o) }, out);
+	err = arena_str(a, (struct str){ json_object_get_string(o),
+	    (size_t)json_object_get_string_len(o) }, out);
 	json_object_put(o);
 	return err;
 }

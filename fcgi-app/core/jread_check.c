@@ -243,7 +243,8 @@ check_member(struct check *c)
 
 /* An object or a list, from its bracket to close; each of its parts is checked by part. */
 static bool
-check_container(struct check *c, char close, bool (*part)(struct check *), const char *expected, const char *trailing)
+check_container(struct check *c, char close, bool (*part)(struct check *), const char *expected,
+    const char *trailing)
 {
 	if (c->depth == LIMIT_DEPTH)
 		return fail(c, "nested deeper than 32 levels");
@@ -287,9 +288,11 @@ check_value(struct check *c)
 	case '"':
 		return check_string(c);
 	case '{':
-		return check_container(c, '}', check_member, "expected ',' or '}'", "trailing comma in object");
+		return check_container(c, '}', check_member, "expected ',' or '}'",
+		    "trailing comma in object");
 	case '[':
-		return check_container(c, ']', check_value, "expected ',' or ']'", "trailing comma in array");
+		return check_container(c, ']', check_value, "expected ',' or ']'",
+		    "trailing comma in array");
 	case 't':
 		return check_word(c, "true");
 	case 'f':

@@ -1,6 +1,7 @@
 /*
- * Writing JSON: compact, UTF-8 not escaped. Only `"`, `\` and control characters are escaped, the latter as \b \f \n \r \t
- * where there is such a letter, else as \u00XX in lower case. Reading JSON is wire.h's.
+ * Writing JSON: compact, UTF-8 not escaped. Only `"`, `\` and control characters are escaped, the
+ * latter as \b \f \n \r \t where there is such a letter, else as \u00XX in lower case. Reading JSON
+ * is wire.h's.
  */
 #ifndef KODO_JSON_H
 #define KODO_JSON_H
@@ -12,7 +13,8 @@
 #include "str.h"
 
 void json_put_str(struct buf *b, struct str s);		/* null for a null text */
-void json_put_inside(struct buf *b, struct str s);	/* the same without quotes; nothing for a null text */
+/* the same without quotes; nothing for a null text */
+void json_put_inside(struct buf *b, struct str s);
 void json_put_bool(struct buf *b, bool v);
 void json_put_u64(struct buf *b, uint64_t v);
 void json_put_time(struct buf *b, int64_t us, bool offset);	/* null for 0; see isotime_format */
@@ -21,8 +23,9 @@ void json_put_time(struct buf *b, int64_t us, bool offset);	/* null for 0; see i
 void json_put_key(struct buf *b, const char *key);
 
 /*
- * How many of the first n bytes of p stand for themselves inside of a JSON string, at least (the last few are not looked at): up to
- * a quote, a backslash, a control character or (with ascii) a byte over 0x7f.
+ * How many of the first n bytes of p stand for themselves inside of a JSON string, at least (the
+ * last few are not looked at): up to a quote, a backslash, a control character or (with ascii) a
+ * byte over 0x7f.
  */
 static inline size_t
 json_plain(const char *p, size_t n, bool ascii)
@@ -36,8 +39,10 @@ json_plain(const char *p, size_t n, bool ascii)
 		memcpy(&v, p + i, 8);
 		quote = v ^ (ones * '"');
 		slash = v ^ (ones * '\\');
-		/* a byte below 0x20 (or 1) borrows its top bit when that is subtracted; one over 0x7f had it before */
-		stop = ((v - ones * 0x20) & ~v) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash);
+		/* what is below 0x20 (or 1) borrows its top bit when that is subtracted */
+		stop = (v - ones * 0x20) & ~v;
+		stop |= (quote - ones) & ~quote;
+		stop |= (slash - ones) & ~slash;
 		stop = (ascii ? stop | v : stop) & tops;
 		if (stop != 0)
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__

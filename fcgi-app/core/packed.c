@@ -30,7 +30,8 @@ packed_open(struct str bytes, struct packed *out)
 	uint64_t table_len;
 
 	memset(out, 0, sizeof(*out));
-	if (bytes.p == NULL || bytes.len < PACKED_HEADER_BYTES || packed_get_u32(h + PACKED_AT_MAGIC) != PACKED_MAGIC
+	if (bytes.p == NULL || bytes.len < PACKED_HEADER_BYTES
+	    || packed_get_u32(h + PACKED_AT_MAGIC) != PACKED_MAGIC
 	    || packed_get_u32(h + PACKED_AT_LEN) != bytes.len)
 		return KODO_ECORRUPT;
 	rest = (struct str){ bytes.p + PACKED_HEADER_BYTES, bytes.len - PACKED_HEADER_BYTES };
@@ -44,12 +45,14 @@ packed_open(struct str bytes, struct packed *out)
 		return KODO_ECORRUPT;
 	table_len = ((uint64_t)out->n_flows + 1) * PACKED_ROW_BYTES;
 	if (table_len > rest.len || !take(&rest, (uint32_t)table_len, &table)
-	    || !take(&rest, packed_get_u32(h + PACKED_AT_ITEMS), &out->items) || out->items.p == NULL)
+	    || !take(&rest, packed_get_u32(h + PACKED_AT_ITEMS), &out->items)
+	    || out->items.p == NULL)
 		return KODO_ECORRUPT;
 	out->texts = rest;
 	out->table = (const unsigned char *)table.p;
 	h = row_of(out, out->n_flows);
-	if (packed_get_u32(h + PACKED_ROW_ITEM) != out->items.len || packed_get_u32(h + PACKED_ROW_TEXT) != out->texts.len)
+	if (packed_get_u32(h + PACKED_ROW_ITEM) != out->items.len
+	    || packed_get_u32(h + PACKED_ROW_TEXT) != out->texts.len)
 		return KODO_ECORRUPT;
 	return KODO_OK;
 }
@@ -57,19 +60,19 @@ packed_open(struct str bytes, struct packed *out)
 static struct str
 item_of(const struct packed *p, uint32_t i)
 {
-	const unsigned char *row = row_of(p, i);
-	uint32_t from = packed_get_u32(row + PACKED_ROW_ITEM);
+	const uint32_t from = packed_get_u32(row_of(p, i) + PACKED_ROW_ITEM);
 
-	return (struct str){ p->items.p + from, packed_get_u32(row + PACKED_ROW_BYTES + PACKED_ROW_ITEM) - from };
+	return (struct str){ p->items.p + from, packed_get_u32(row_of(p,
+	    i + 1) + PACKED_ROW_ITEM) - from };
 }
 
 static struct str
 folded_of(const struct packed *p, uint32_t i)
 {
-	const unsigned char *row = row_of(p, i);
-	uint32_t from = packed_get_u32(row + PACKED_ROW_TEXT);
+	const uint32_t from = packed_get_u32(row_of(p, i) + PACKED_ROW_TEXT);
 
-	return (struct str){ p->texts.p + from, packed_get_u32(row + PACKED_ROW_BYTES + PACKED_ROW_TEXT) - from - 1 };
+	return (struct str){ p->texts.p + from, packed_get_u32(row_of(p,
+	    i + 1) + PACKED_ROW_TEXT) - from - 1 };
 }
 
 void
@@ -136,7 +139,8 @@ packed_put_flow(struct buf *out, const struct packed *p, uint32_t i)
 
 /* The three times of a node or item, and in which form. */
 static void
-put_times(struct buf *out, const struct packed *p, int64_t created_us, int64_t modified_us, bool offset)
+put_times(struct buf *out, const struct packed *p, int64_t created_us, int64_t modified_us,
+    bool offset)
 {
 	buf_put_str(out, STR("\"created\":"));
 	json_put_time(out, created_us, offset);
@@ -169,8 +173,8 @@ packed_put_node(struct buf *out, const struct packed *p, int64_t created_us, int
 }
 
 void
-packed_put_item(struct buf *out, const struct packed *p, uint32_t i, int64_t created_us, int64_t modified_us,
-    struct str tags)
+packed_put_item(struct buf *out, const struct packed *p, uint32_t i, int64_t created_us,
+    int64_t modified_us, struct str tags)
 {
 	struct packed_flow f;
 
@@ -196,7 +200,8 @@ hex_value(char c)
 }
 
 /*
- * Undo one escape as json_put_str writes them; s starts at the backslash. Returns how many bytes were read, 0: not such an escape.
+ * Undo one escape as json_put_str writes them; s starts at the backslash. Returns how many bytes
+ * were read, 0: not such an escape.
  */
 static size_t
 unescape(struct str s, char *to)
@@ -211,7 +216,8 @@ unescape(struct str s, char *to)
 		*to = meaning[at - from];
 		return 2;
 	}
-	if (s.len < 6 || memcmp(s.p, "\\u00", 4) != 0 || (s.p[4] != '0' && s.p[4] != '1') || hex_value(s.p[5]) < 0)
+	if (s.len < 6 || memcmp(s.p, "\\u00", 4) != 0 || (s.p[4] != '0' && s.p[4] != '1')
+	    || hex_value(s.p[5]) < 0)
 		return 0;
 	*to = (char)(hex_value(s.p[4]) << 4 | hex_value(s.p[5]));
 	return 6;
@@ -267,7 +273,10 @@ string_at(struct str s)
 	return (struct str){ s.p, i < s.len ? i + 1 : 0 };
 }
 
-/* Step over the next string of a JSON list; json is what is left of it. False at the end; *ok false where it is no list. */
+/*
+ * Step over the next string of a JSON list; json is what is left of it. False at the end; *ok false
+ * where it is no list.
+ */
 static bool
 next_tag(struct str *json, bool first, struct str *tag, bool *ok)
 {

@@ -1,18 +1,23 @@
 /*
- * A node with its flows as one run of bytes: what is stored, scanned, compared and copied into answers.
+ * A node with its flows as one run of bytes: what is stored, scanned, compared and copied into
+ * answers.
  *
  * It is made once, at intake, outside of any transaction, and then only read:
  *
  *	header		fixed numbers, little-endian (PACKED_FORMAT says which layout)
  *	node texts	url, organization, status: raw
  *	flow table	n_flows + 1 rows of offsets; the last one ends the others
- *	items		per flow, pre-rendered JSON from `"url":` to the `]` of its tags, in the order of a /flows item:
- *			"url":"<node url>/flows/<flow url>","name":..,"author":..,"description":..,"tags":[..]
- *	texts		per flow, folded search text "organization name author description tags" joined by single blanks (nulls
- *			empty, tags joined by blanks), each ended by a NUL byte: one contiguous run for memmem
+ *	items		per flow, pre-rendered JSON from `"url":` to the `]` of its tags, in the
+ *	order of a /flows item:
+ *			"url":"<node url>/flows/<flow
+ *			url>","name":..,"author":..,"description":..,"tags":[..]
+ *	texts		per flow, folded search text "organization name author description tags"
+ *	joined by single blanks (nulls
+ *			empty, tags joined by blanks), each ended by a NUL byte: one contiguous run
+ *			for memmem
  *
- * The flow's own url is the tail of the item's url, after its leading slashes, whose number is in the table.
- * Equal nodes have equal bytes; unequal nodes are ordered by memcmp of them.
+ * The flow's own url is the tail of the item's url, after its leading slashes, whose number is in
+ * the table. Equal nodes have equal bytes; unequal nodes are ordered by memcmp of them.
  */
 #ifndef KODO_PACKED_H
 #define KODO_PACKED_H
@@ -24,9 +29,13 @@
 #include "err.h"
 #include "model.h"
 
-#define PACKED_FORMAT	1u	/* raise it with any change of the layout; part of the store's format version */
+/* raise it with any change of the layout; part of the store's format version */
+#define PACKED_FORMAT	1u
 
-/* Append n packed to out (which fails stickily, see buf.h). n must be valid (wire.h or loader.h have seen to it). */
+/*
+ * Append n packed to out (which fails stickily, see buf.h). n must be valid (wire.h or loader.h
+ * have seen to it).
+ */
 void packed_write(struct buf *out, const struct node *n);
 
 /*
@@ -39,26 +48,32 @@ void packed_write(struct buf *out, const struct node *n);
  *	packed_end(&w, status, heartbeat_us, out);
  *	packed_writer_free(&w);
  *
- * A writer may be used for any number of nodes, one after the other; what it has allocated is kept until freed. url and
- * organization are borrowed until packed_end. A failure on the way (memory) is seen in out after packed_end; more than 4 GiB,
- * or a flow far over the ceilings of limit.h, is KODO_ETOOBIG there.
+ * A writer may be used for any number of nodes, one after the other; what it has allocated is kept
+ * until freed. url and organization are borrowed until packed_end. A failure on the way (memory) is
+ * seen in out after packed_end; more than 4 GiB, or a flow far over the ceilings of limit.h, is
+ * KODO_ETOOBIG there.
  */
 struct packed_writer {
 	struct str url;
 	struct str organization;
 	uint32_t n_flows;
 	bool too_big;
-	struct buf prefix;	/* JSON of the url up to the slash after /flows, without its end quote */
+	/* JSON of the url up to the slash after /flows, without its end quote */
+	struct buf prefix;
 	struct buf folded;	/* the organization */
 	struct buf table;
 	struct buf items;
 	struct buf texts;
 };
 
-#define PACKED_WRITER_INIT { STR_NULL, STR_NULL, 0, false, BUF_INIT(0), BUF_INIT(0), BUF_INIT(0), BUF_INIT(0), BUF_INIT(0) }
+#define PACKED_WRITER_INIT { \
+	.prefix = BUF_INIT(0), .folded = BUF_INIT(0), .table = BUF_INIT(0), .items = BUF_INIT(0), \
+	.texts = BUF_INIT(0) \
+}
 
 void packed_begin(struct packed_writer *w, struct str url, struct str organization);
 void packed_add(struct packed_writer *w, const struct flow *f);
+size_t packed_size(const struct packed_writer *w, struct str status);	/* of packed_end's bytes */
 void packed_end(struct packed_writer *w, struct str status, int64_t heartbeat_us, struct buf *out);
 void packed_writer_free(struct packed_writer *w);
 
@@ -77,20 +92,22 @@ struct packed {
 };
 
 /*
- * Open bytes in constant time. KODO_ECORRUPT: not a packed node of this layout, or not all of it. Of the table only its place
- * and its last row are checked: bytes that do not come from packed_write must pass packed_check before their flows are read.
+ * Open bytes in constant time. KODO_ECORRUPT: not a packed node of this layout, or not all of it.
+ * Of the table only its place and its last row are checked: bytes that do not come from
+ * packed_write must pass packed_check before their flows are read.
  */
 enum kodo_err packed_open(struct str bytes, struct packed *out) MUST_CHECK;
 
 /*
- * Check everything: every offset, that each fragment is what it should be, that the texts are ended, UTF-8. KODO_ECORRUPT with
- * the reason in why (may be NULL); KODO_ENOMEM. After KODO_OK no call below reads outside of the bytes.
+ * Check everything: every offset, that each fragment is what it should be, that the texts are
+ * ended, UTF-8. KODO_ECORRUPT with the reason in why (may be NULL); KODO_ENOMEM. After KODO_OK no
+ * call below reads outside of the bytes.
  */
 enum kodo_err packed_check(struct str bytes, struct why *why) MUST_CHECK;
 
 /*
- * One flow's fragments. Values are JSON as rendered, quotes included ("null" for null); packed_raw makes texts of them.
- * i < n_flows. They point into the bytes.
+ * One flow's fragments. Values are JSON as rendered, quotes included ("null" for null); packed_raw
+ * makes texts of them. i < n_flows. They point into the bytes.
  */
 struct packed_flow {
 	struct str item;	/* from `"url":` to `]` */
@@ -104,25 +121,33 @@ struct packed_flow {
 
 void packed_flow(const struct packed *p, uint32_t i, struct packed_flow *out);
 
-/* The flow whose folded text holds offset off of p->texts: 0 <= result < n_flows. off < p->texts.len. */
+/* The flow whose folded text holds offset off of p->texts. off < p->texts.len. */
 uint32_t packed_flow_at(const struct packed *p, size_t off);
 
-/* The text of a JSON string fragment, null for `null`; points into it where there is no escape, else into a. */
+/*
+ * The text of a JSON string fragment, null for `null`; points into it where there is no escape,
+ * else into a.
+ */
 enum kodo_err packed_raw(struct arena *a, struct str json, struct str *out) MUST_CHECK;
 
 /* The tags of a JSON list fragment; *tags lives in a, its texts as packed_raw. */
-enum kodo_err packed_tags(struct arena *a, struct str json, const struct str **tags, size_t *n) MUST_CHECK;
+enum kodo_err packed_tags(struct arena *a, struct str json, const struct str **tags,
+    size_t *n) MUST_CHECK;
 
-/* JSON of flow i as in WIRE.md's `flow` record: {"url":"/a","name":..,"description":..,"author":..,"tags":[..]}. */
+/*
+ * JSON of flow i as in WIRE.md's `flow` record:
+ * {"url":"/a","name":..,"description":..,"author":..,"tags":[..]}.
+ */
 void packed_put_flow(struct buf *out, const struct packed *p, uint32_t i);
 
 /*
  * JSON of WIRE.md's `node` record; created and modified are those of its provider (0: null).
  */
-void packed_put_node(struct buf *out, const struct packed *p, int64_t created_us, int64_t modified_us);
+void packed_put_node(struct buf *out, const struct packed *p, int64_t created_us,
+    int64_t modified_us);
 
-/* JSON of flow i as a /flows item. tags: JSON list to show instead of the stored one, or a null text. */
-void packed_put_item(struct buf *out, const struct packed *p, uint32_t i, int64_t created_us, int64_t modified_us,
-    struct str tags);
+/* JSON of flow i as a /flows item. tags: JSON list to show instead of the stored one, or null. */
+void packed_put_item(struct buf *out, const struct packed *p, uint32_t i, int64_t created_us,
+    int64_t modified_us, struct str tags);
 
 #endif

@@ -52,13 +52,16 @@ check_tags(struct arena *a, struct str json)
 
 /* Are the parts of flow i what their keys and lengths say? Only row offsets have been checked. */
 static const char *
-check_item(struct arena *a, const struct packed *p, struct str prefix, struct str item, const unsigned char *row)
+check_item(struct arena *a, const struct packed *p, struct str prefix, struct str item,
+    const unsigned char *row)
 {
-	const size_t url_len = packed_get_u16(row + PACKED_ROW_URL), name_len = packed_get_u16(row + PACKED_ROW_NAME);
+	const size_t url_len = packed_get_u16(row + PACKED_ROW_URL);
+	const size_t name_len = packed_get_u16(row + PACKED_ROW_NAME);
 	const size_t author_len = packed_get_u16(row + PACKED_ROW_AUTHOR);
 	const size_t description_len = packed_get_u32(row + PACKED_ROW_DESCRIPTION);
 
-	if (!skip(&item, STR(PACKED_KEY_URL)) || !str_starts(item, prefix) || url_len <= p->prefix_len
+	if (!skip(&item, STR(PACKED_KEY_URL)) || !str_starts(item, prefix)
+	    || url_len <= p->prefix_len
 	    || !skip_fragment(a, &item, url_len))
 		return "url of a flow";
 	if (!skip(&item, STR(PACKED_KEY_NAME)) || !skip_fragment(a, &item, name_len))
@@ -72,11 +75,15 @@ check_item(struct arena *a, const struct packed *p, struct str prefix, struct st
 	return NULL;
 }
 
-/* The part of run between an offset of row and that of the next row; false where these are no offsets that rise within it. */
+/*
+ * The part of run between an offset of row and that of the next row; false where these are no
+ * offsets that rise within it.
+ */
 static bool
 part_of(const unsigned char *row, size_t field, struct str run, struct str *out)
 {
-	const size_t from = packed_get_u32(row + field), to = packed_get_u32(row + PACKED_ROW_BYTES + field);
+	const size_t from = packed_get_u32(row + field);
+	const size_t to = packed_get_u32(row + PACKED_ROW_BYTES + field);
 
 	if (from >= to || to > run.len)
 		return false;
@@ -96,11 +103,13 @@ check_flows(struct arena *a, const struct packed *p, struct str prefix)
 		const unsigned char *row = p->table + (size_t)i * PACKED_ROW_BYTES;
 
 		if (!part_of(row, PACKED_ROW_ITEM, p->items, &item) || item.p != p->items.p + items
-		    || !part_of(row, PACKED_ROW_TEXT, p->texts, &text) || text.p != p->texts.p + texts)
+		    || !part_of(row, PACKED_ROW_TEXT, p->texts, &text)
+		    || text.p != p->texts.p + texts)
 			return "offsets of a flow";
 		items += item.len;
 		texts += text.len;
-		if (memchr(text.p, '\0', text.len) != text.p + text.len - 1 || !utf8_valid((struct str){ text.p, text.len - 1 }))
+		if (memchr(text.p, '\0', text.len) != text.p + text.len - 1
+		    || !utf8_valid((struct str){ text.p, text.len - 1 }))
 			return "search text of a flow";
 		wrong = check_item(a, p, prefix, item, row);
 		arena_reset(a);

@@ -1,17 +1,27 @@
 /*
- * The layout of a packed node, shared by packed.c, packed_write.c and packed_check.c and nobody else. Numbers are little-endian.
+ * The layout of a packed node, shared by packed.c, packed_write.c and packed_check.c and nobody
+ * else. Numbers are little-endian, at these bytes:
  *
- *	header	0 u32 PACKED_MAGIC, which holds PACKED_FORMAT	4 u32 bytes in all	8 i64 heartbeat	16 u32 flows
- *		20 u32 length of url	24 of organization	28 of status (PACKED_NULL: null)
- *		32 u32 length of items	36 u32 length of the common start of all url fragments, see below
+ *	header	 0 u32 PACKED_MAGIC, which holds PACKED_FORMAT
+ *		 4 u32 bytes in all
+ *		 8 i64 heartbeat
+ *		16 u32 number of flows
+ *		20 u32 length of url; 24 of organization; 28 of status (PACKED_NULL: null)
+ *		32 u32 length of items
+ *		36 u32 length of the common start of all url fragments, see below
  *	url, organization, status
- *	table	n_flows + 1 rows: 0 u32 offset in items	4 u32 offset in texts	8 u32 length of description
- *		12 u16 length of url	14 of name	16 of author	18 u16 leading slashes of the flow's own url
+ *	table	of a row for each flow, and one more:
+ *		 0 u32 offset in items
+ *		 4 u32 offset in texts
+ *		 8 u32 length of description
+ *		12 u16 length of url; 14 of name; 16 of author
+ *		18 u16 leading slashes of the flow's own url
  *	items
  *	texts
  *
- * An item's url is `"<node url>/flows/<own url less leading slashes>"`; all but the last part is the same in all items. Lengths are
- * those of JSON fragments, quotes included. The last row has the ends as its offsets, zeros else.
+ * An item's url is `"<node url>/flows/<own url less leading slashes>"`; all but the last part is
+ * the same in all items. Lengths are those of JSON fragments, quotes included. The last row has the
+ * ends as its offsets, zeros else.
  */
 #ifndef KODO_PACKED_LAYOUT_H
 #define KODO_PACKED_LAYOUT_H

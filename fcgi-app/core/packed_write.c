@@ -80,7 +80,8 @@ put_text(struct packed_writer *w, const struct flow *f)
 	utf8_fold(b, f->author);
 	buf_putc(b, ' ');
 	utf8_fold(b, f->description);
-	for (i = 0; i < f->n_tags || i == 0; i++) {	/* without tags the blank before them stays */
+	/* without tags the blank before them stays */
+	for (i = 0; i < f->n_tags || i == 0; i++) {
 		buf_putc(b, ' ');
 		if (i < f->n_tags)
 			utf8_fold(b, f->tags[i]);
@@ -152,15 +153,23 @@ failed(const struct packed_writer *w, size_t total, struct buf *out)
 	return buf_failed(out);
 }
 
+size_t
+packed_size(const struct packed_writer *w, struct str status)
+{
+	const size_t table = ((size_t)w->n_flows + 1) * PACKED_ROW_BYTES;
+
+	return PACKED_HEADER_BYTES + w->url.len + w->organization.len + status.len + table
+	    + w->items.len + w->texts.len;
+}
+
 void
 packed_end(struct packed_writer *w, struct str status, int64_t heartbeat_us, struct buf *out)
 {
 	const uint32_t ends[2] = { (uint32_t)w->items.len, (uint32_t)w->texts.len };
 	static const uint16_t none[4];
-	size_t total;
+	const size_t total = packed_size(w, status);
 
 	put_row(&w->table, ends, 0, none);
-	total = PACKED_HEADER_BYTES + w->url.len + w->organization.len + status.len + w->table.len + w->items.len + w->texts.len;
 	if (failed(w, total, out) || buf_room(out, total) == NULL)
 		return;
 	buf_put_u32(out, PACKED_MAGIC);

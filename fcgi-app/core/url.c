@@ -21,7 +21,8 @@ is_digit(char c)
 static bool
 is_host_char(char c)
 {
-	return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-' || c == '.' || c == '_' || c == '~';
+	return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-' || c == '.'
+	    || c == '_' || c == '~';
 }
 
 /* Does s start with prefix (in lower case), whatever its own case? */
@@ -43,7 +44,9 @@ eq_fold(struct str s, const char *z)
 	return s.len == strlen(z) && starts_fold(s, z);
 }
 
-/* s as a terminated text in to, less one trailing dot; false where it is too long to be an address. */
+/*
+ * s as a terminated text in to, less one trailing dot; false where it is too long to be an address.
+ */
 static bool
 host_copy(struct str s, char to[HOST_BYTES])
 {
@@ -56,7 +59,9 @@ host_copy(struct str s, char to[HOST_BYTES])
 	return true;
 }
 
-/* No blanks, control characters, fragment or backslash: what peers and curl would read differently. */
+/*
+ * No blanks, control characters, fragment or backslash: what peers and curl would read differently.
+ */
 static const char *
 bytes_reason(struct str s)
 {
@@ -88,7 +93,10 @@ scheme_take(struct str s, struct url *out, size_t *at)
 	return NULL;
 }
 
-/* The host is ASCII without percent signs, for whoever connects would map other spellings of an address onto it. */
+/*
+ * The host is ASCII without percent signs, for whoever connects would map other spellings of an
+ * address onto it.
+ */
 static const char *
 host_take(struct str authority, struct url *out, size_t *at)
 {
@@ -174,7 +182,8 @@ parts_take(struct str s, struct url *out)
 	reason = host_take(authority, out, &at);
 	if (reason == NULL)
 		reason = port_take((struct str){ authority.p + at, authority.len - at }, out);
-	out->path = url_shown((struct str){ authority.p + authority.len, s.len - start - authority.len });
+	out->path = url_shown((struct str){ authority.p + authority.len,
+	    s.len - start - authority.len });
 	return reason;
 }
 
@@ -286,19 +295,23 @@ v4_is_private(uint32_t address)
 static bool
 v6_is_private(const struct in6_addr *address)
 {
-	static const unsigned char zero[12], mapped[12] = { [10] = 0xff, [11] = 0xff }, nat64[12] = { 0x00, 0x64, 0xff, 0x9b };
+	static const unsigned char zero[12];
+	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+	static const unsigned char nat64[12] = { 0x00, 0x64, 0xff, 0x9b };
 	const unsigned char *b = address->s6_addr;
 
 	/* an IPv4 address in the last four bytes; ::1 and :: are among those of 0.0.0.0/8 */
 	if (memcmp(b, zero, 12) == 0 || memcmp(b, mapped, 12) == 0 || memcmp(b, nat64, 12) == 0)
-		return v4_is_private((uint32_t)b[12] << 24 | (uint32_t)b[13] << 16 | (uint32_t)b[14] << 8 | b[15]);
+		return v4_is_private((uint32_t)b[12] << 24 | (uint32_t)b[13] << 16
+		    | (uint32_t)b[14] << 8 | b[15]);
 	return (b[0] & 0xfe) == 0xfc || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
 }
 
 bool
 url_is_private(const struct url *u)
 {
-	static const char *const names[] = { "localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback" };
+	static const char *const names[] = { "localhost", "localhost.localdomain", "ip6-localhost",
+	    "ip6-loopback" };
 	char host[HOST_BYTES];
 	struct in6_addr v6;
 	struct in_addr v4;

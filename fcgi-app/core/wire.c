@@ -12,7 +12,9 @@ read_sender(struct wire_reader *r, const struct wire_at *at, struct str value, v
 
 	body->from_key = wire_key(r, at, value, body->from.url);
 	if (body->from_key.p != NULL && r->own_key.p != NULL && str_eq(body->from_key, r->own_key))
-		wire_fail(r, at, value, "Input should be the url of another service, %.*s is this service itself", STR_ARG(body->from.url));
+		wire_fail(r, at, value,
+		    "Input should be the url of another service, %.*s is this service itself",
+		    STR_ARG(body->from.url));
 }
 
 /* What gathers a list of texts of known length. */
@@ -47,7 +49,8 @@ read_url_of_list(struct wire_reader *r, const struct wire_at *at, struct str val
 
 /* Read a list of at most max texts by read to where *list and *n are. */
 static void
-read_texts(struct wire_reader *r, const struct wire_at *at, struct str value, size_t max, wire_read_fn *read, struct texts *t)
+read_texts(struct wire_reader *r, const struct wire_at *at, struct str value, size_t max,
+    wire_read_fn *read, struct texts *t)
 {
 	struct jread_walk w;
 	struct str key, element;
@@ -133,10 +136,10 @@ static const struct {
 	size_t n;
 	const char *name;	/* as the original calls it */
 } kinds[] = {
-	[WIRE_CONNECT] = { connect_fields, sizeof(connect_fields) / sizeof(connect_fields[0]), "Connect" },
-	[WIRE_DEFAULT] = { default_fields, sizeof(default_fields) / sizeof(default_fields[0]), "Default" },
-	[WIRE_DISCONNECT] = { disconnect_fields, sizeof(disconnect_fields) / sizeof(disconnect_fields[0]), "Disconnect" },
-	[WIRE_ANSWER] = { answer_fields, sizeof(answer_fields) / sizeof(answer_fields[0]), "Connect" },
+	[WIRE_CONNECT] = { WIRE_TABLE(connect_fields), "Connect" },
+	[WIRE_DEFAULT] = { WIRE_TABLE(default_fields), "Default" },
+	[WIRE_DISCONNECT] = { WIRE_TABLE(disconnect_fields), "Disconnect" },
+	[WIRE_ANSWER] = { WIRE_TABLE(answer_fields), "Connect" },
 };
 
 /* Check the text; what is wrong with it as a whole goes to no. */
@@ -156,7 +159,8 @@ take_value(struct wire_reader *r, struct str *value, struct wire_refusal *no)
 	if (fault.text == NULL)
 		no->detail = STR("Input data was truncated");
 	else
-		no->detail = str_of(arena_printf(r->a, "JSON is malformed: %s (byte %zu)", fault.text, fault.at));
+		no->detail = str_of(arena_printf(r->a, "JSON is malformed: %s (byte %zu)",
+		    fault.text, fault.at));
 	if (no->detail.p == NULL)
 		r->err = KODO_ENOMEM;
 	return false;
@@ -170,7 +174,8 @@ read_body(struct wire_reader *r, enum wire_kind kind, struct wire_refusal *no)
 	if (!take_value(r, &value, no))
 		return;
 	if (jread_kind(value) != JREAD_OBJECT) {
-		wire_fail(r, NULL, value, "Input should be a valid dictionary or instance of %s", kinds[kind].name);
+		wire_fail(r, NULL, value, "Input should be a valid dictionary or instance of %s",
+		    kinds[kind].name);
 		return;
 	}
 	wire_read_fields(r, NULL, kinds[kind].fields, kinds[kind].n, value, r->body);
@@ -179,8 +184,8 @@ read_body(struct wire_reader *r, enum wire_kind kind, struct wire_refusal *no)
 }
 
 enum kodo_err
-wire_read(struct arena *a, enum wire_kind kind, struct str json, int64_t now_us, struct str own_key, struct wire_body *out,
-    struct wire_refusal *no)
+wire_read(struct arena *a, enum wire_kind kind, struct str json, int64_t now_us, struct str own_key,
+    struct wire_body *out, struct wire_refusal *no)
 {
 	struct wire_reader r;
 	enum kodo_err err;

@@ -1,17 +1,20 @@
 /*
- * JSON to model: the bodies of WIRE.md, read strictly, one flow at a time so that memory stays flat.
+ * JSON to model: the bodies of WIRE.md, read strictly, a flow at a time: memory stays flat.
  *
- * Nodes come out packed (packed.h), ready to be stored. Everything lives in the arena given, or points into the body.
+ * Nodes come out packed (packed.h), ready to be stored. Everything lives in the arena given, or
+ * points into the body.
  *
- * Our own top-level member `kodo` (see DESIGN.md, "Versions, removals, what travels"; the original ignores it):
+ * Our own top-level member `kodo` (see DESIGN.md, "Versions, removals, what travels"; the original
+ * ignores it):
  *
  *	"kodo":{"versions":{"<node url>":<version>,..},	of the nodes of this body
  *		"gone":{"<node url>":<version>,..},	tombstones
- *		"piece":<id>,"more":true|false,		this body is a piece of a connect; more follow
- *		"view":"<digest>"}			hex digest of what the sender last told (a look)
+ *		"piece":<id>,"more":true|false,		this body is a piece; more follow
+ *		"view":"<digest>"}			in hex, of what the sender told last
  *
- * Every member of it is optional; unknown ones are ignored; a wrong type is an error like any other. Version 0, one over LIMIT_VERSION_MAX or
- * too far ahead leaves out that node or tombstone. A version of a url that is no node of this body is ignored.
+ * Every member of it is optional; unknown ones are ignored; a wrong type is an error like any
+ * other. Version 0, one over LIMIT_VERSION_MAX or too far ahead leaves out that node or tombstone.
+ * A version of a url that is no node of this body is ignored.
  */
 #ifndef KODO_WIRE_H
 #define KODO_WIRE_H
@@ -41,8 +44,8 @@ struct wire_gone {
 };
 
 /*
- * A node or tombstone that was left out, and why: "description of flow 3 is over 65536 bytes". url is as it was written, but cut
- * off after 200 bytes; reason is one line.
+ * A node or tombstone that was left out, and why: "description of flow 3 is over 65536 bytes". url
+ * is as it was written, but cut off after 200 bytes; reason is one line.
  */
 struct wire_left_out {
 	struct str url;
@@ -51,8 +54,10 @@ struct wire_left_out {
 
 struct wire_body {
 	struct greeting from;		/* WIRE_CONNECT, WIRE_DEFAULT */
-	struct str from_key;		/* key of from.url; of `provider` in a WIRE_DISCONNECT, whose shown form is from.url */
-	struct wire_node *nodes;	/* of nodes with equal keys only the last is here, at the place of the first */
+	/* key of from.url; of `provider` in a WIRE_DISCONNECT, whose shown form is from.url */
+	struct str from_key;
+	/* of nodes with equal keys only the last is here, at the place of the first */
+	struct wire_node *nodes;
 	size_t n_nodes;
 	struct str *urls;		/* WIRE_DISCONNECT: keys of the urls */
 	size_t n_urls;
@@ -76,7 +81,8 @@ struct wire_error {
 
 /* Why a body was refused. */
 struct wire_refusal {
-	struct str detail;	/* null: "Validation failed for <method> <path>"; else e.g. "Input data was truncated" */
+	/* null: "Validation failed for <method> <path>"; else e.g. "Input data was truncated" */
+	struct str detail;
 	struct wire_error *errors;	/* in field order; none where detail is set */
 	size_t n_errors;	/* at most 1,000; more are dropped */
 };
@@ -86,25 +92,33 @@ struct wire_refusal {
  *
  * json     the whole body, not terminated; not changed.
  * now_us   for the check of versions (LIMIT_VERSION_AHEAD_US).
- * own_key  url key of this service: as sender it is refused ("... is this service itself"); may be null (import, answers).
+ * own_key  url key of this service: as sender it is refused ("... is this service itself"); may be
+ * null (import, answers).
  *
  * KODO_OK; KODO_EINVAL with *no filled in; KODO_ENOMEM.
  */
-enum kodo_err wire_read(struct arena *a, enum wire_kind kind, struct str json, int64_t now_us, struct str own_key,
-    struct wire_body *out, struct wire_refusal *no) MUST_CHECK;
+enum kodo_err wire_read(struct arena *a, enum wire_kind kind, struct str json, int64_t now_us,
+    struct str own_key, struct wire_body *out, struct wire_refusal *no) MUST_CHECK;
 
-/* The members of WIRE.md's default without braces: `"url":..,"organization":..,..,"message":[..]`. */
+/*
+ * The members of WIRE.md's default without braces: `"url":..,"organization":..,..,"message":[..]`.
+ */
 void wire_put_greeting(struct buf *out, const struct greeting *g);
 
-/* A disconnect body without the `kodo` member and without its closing brace: {"provider":..,"url":[..] */
+/*
+ * A disconnect body without the `kodo` member and without its closing brace:
+ * {"provider":..,"url":[..]
+ */
 void wire_put_disconnect(struct buf *out, struct str provider, const struct str *urls, size_t n);
 
 /* An error body: {"status_code":404,"detail":"Not Found"} with `extra` where n > 0. */
-void wire_put_error(struct buf *out, unsigned status, struct str detail, const struct wire_error *errors, size_t n);
+void wire_put_error(struct buf *out, unsigned status, struct str detail,
+    const struct wire_error *errors, size_t n);
 
 /*
- * The original's cache file: one object with url, organization, feed, connection {url: time|null}, providers {url: provider} or
- * list, registers {url: time}; written by `kodo export`, read by `kodo import`.
+ * The original's cache file: one object with url, organization, feed, connection {url: time|null},
+ * providers {url: provider} or list, registers {url: time}; written by `kodo export`, read by `kodo
+ * import`.
  */
 struct wire_cache_provider {
 	struct greeting from;	/* registry is not in the file: false */
@@ -131,11 +145,13 @@ struct wire_cache {
 	size_t n_connection;
 	struct wire_cache_time *registers;
 	size_t n_registers;
-	struct wire_left_out *left_out;	/* nodes and providers over a ceiling, and whatever has a url that is none */
+	/* nodes and providers over a ceiling, and whatever has a url that is none */
+	struct wire_left_out *left_out;
 	size_t n_left_out;
 };
 
 /* KODO_EINVAL with the reason and the byte in why: "not a cache of kodo: ... (byte 4711)". */
-enum kodo_err wire_read_cache(struct arena *a, struct str json, struct wire_cache *out, struct why *why) MUST_CHECK;
+enum kodo_err wire_read_cache(struct arena *a, struct str json, struct wire_cache *out,
+    struct why *why) MUST_CHECK;
 
 #endif

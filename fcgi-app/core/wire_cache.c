@@ -52,13 +52,14 @@ read_provider(struct wire_reader *r, const struct wire_at *at, struct str value,
 	struct wire_cache_provider p;
 
 	if (jread_kind(value) != JREAD_OBJECT) {
-		wire_fail(r, at, value, "Input should be a valid dictionary or instance of Provider");
+		wire_fail(r, at, value,
+		    "Input should be a valid dictionary or instance of Provider");
 		return;
 	}
 	memset(&p, 0, sizeof(p));
 	r->lenient = true;
 	r->over = STR_NULL;
-	wire_read_fields(r, at, provider_fields, sizeof(provider_fields) / sizeof(provider_fields[0]), value, &p);
+	wire_read_fields(r, at, WIRE_TABLE(provider_fields), value, &p);
 	if (wire_is_clean(r)) {
 		p.key = wire_key(r, at, value, p.from.url);
 		push(r, &c->providers, &p, sizeof(p));
@@ -119,10 +120,12 @@ read_registers(struct wire_reader *r, const struct wire_at *at, struct str value
 	wire_read_each(r, at, value, read_time, c);
 }
 
+#define CACHE(member) offsetof(struct cache_in, cache.member)
+
 static const struct wire_field cache_fields[] = {
-	{ "url", WIRE_TEXT, true, LIMIT_URL_BYTES, offsetof(struct cache_in, cache.url), NULL },
-	{ "organization", WIRE_TEXT, false, LIMIT_NAME_BYTES, offsetof(struct cache_in, cache.organization), NULL },
-	{ "feed", WIRE_BOOL, false, 0, offsetof(struct cache_in, cache.feed), NULL },
+	{ "url", WIRE_TEXT, true, LIMIT_URL_BYTES, CACHE(url), NULL },
+	{ "organization", WIRE_TEXT, false, LIMIT_NAME_BYTES, CACHE(organization), NULL },
+	{ "feed", WIRE_BOOL, false, 0, CACHE(feed), NULL },
 	{ "connection", WIRE_OBJECT, false, 0, 0, read_connection },
 	{ "providers", WIRE_ANY, true, 0, 0, read_providers },
 	{ "registers", WIRE_OBJECT, false, 0, 0, read_registers },
@@ -135,8 +138,10 @@ refuse(const struct wire_reader *r, struct why *why)
 	const struct wire_error *e = (const struct wire_error *)(const void *)r->errors.p;
 
 	if (e->key.p == NULL)
-		return why_set(why, KODO_EINVAL, "not a cache of kodo: %.*s (byte %zu)", STR_ARG(e->message), r->error_at);
-	return why_set(why, KODO_EINVAL, "not a cache of kodo: %.*s: %.*s (byte %zu)", STR_ARG(e->key), STR_ARG(e->message), r->error_at);
+		return why_set(why, KODO_EINVAL, "not a cache of kodo: %.*s (byte %zu)",
+		    STR_ARG(e->message), r->error_at);
+	return why_set(why, KODO_EINVAL, "not a cache of kodo: %.*s: %.*s (byte %zu)",
+	    STR_ARG(e->key), STR_ARG(e->message), r->error_at);
 }
 
 static enum kodo_err
@@ -146,26 +151,32 @@ read_cache(struct wire_reader *r, struct cache_in *c, struct why *why)
 	struct str value;
 
 	if (!jread_check(r->json, &value, &fault))
-		return why_set(why, KODO_EINVAL, "not a cache of kodo: %s (byte %zu)", r->json.len == 0 ? "it is empty"
+		return why_set(why, KODO_EINVAL, "not a cache of kodo: %s (byte %zu)",
+		    r->json.len == 0 ? "it is empty"
 		    : fault.text == NULL ? "it is cut off" : fault.text, fault.at);
 	if (jread_kind(value) != JREAD_OBJECT)
 		wire_fail(r, NULL, value, "it should be one JSON object");
 	else
-		wire_read_fields(r, NULL, cache_fields, sizeof(cache_fields) / sizeof(cache_fields[0]), value, c);
+		wire_read_fields(r, NULL, WIRE_TABLE(cache_fields), value, c);
 	if (r->err == KODO_OK && r->n_errors > 0)
 		return refuse(r, why);
 	c->cache.url = url_shown(c->cache.url);
-	c->cache.providers = wire_take(r, &c->providers, sizeof(struct wire_cache_provider), &c->cache.n_providers);
-	c->cache.connection = wire_take(r, &c->connection, sizeof(struct wire_cache_time), &c->cache.n_connection);
-	c->cache.registers = wire_take(r, &c->registers, sizeof(struct wire_cache_time), &c->cache.n_registers);
-	c->cache.left_out = wire_take(r, &r->left_out, sizeof(struct wire_left_out), &c->cache.n_left_out);
+	c->cache.providers = wire_take(r, &c->providers, sizeof(struct wire_cache_provider),
+	    &c->cache.n_providers);
+	c->cache.connection = wire_take(r, &c->connection, sizeof(struct wire_cache_time),
+	    &c->cache.n_connection);
+	c->cache.registers = wire_take(r, &c->registers, sizeof(struct wire_cache_time),
+	    &c->cache.n_registers);
+	c->cache.left_out = wire_take(r, &r->left_out, sizeof(struct wire_left_out),
+	    &c->cache.n_left_out);
 	return r->err;
 }
 
 enum kodo_err
 wire_read_cache(struct arena *a, struct str json, struct wire_cache *out, struct why *why)
 {
-	struct cache_in c = { .providers = BUF_INIT(0), .connection = BUF_INIT(0), .registers = BUF_INIT(0) };
+	struct cache_in c = { .providers = BUF_INIT(0), .connection = BUF_INIT(0),
+	    .registers = BUF_INIT(0) };
 	struct wire_reader r;
 	enum kodo_err err;
 

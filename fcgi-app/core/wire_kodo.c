@@ -96,12 +96,14 @@ read_view(struct wire_reader *r, const struct wire_at *at, struct str value, voi
 	}
 }
 
+#define BODY(member) offsetof(struct wire_body, member)
+
 static const struct wire_field kodo_fields[] = {
 	{ "versions", WIRE_OBJECT, false, 0, 0, read_versions },
 	{ "gone", WIRE_OBJECT, false, 0, 0, read_gone },
-	{ "piece", WIRE_INTEGER, false, 0, offsetof(struct wire_body, piece), read_piece },
-	{ "more", WIRE_BOOL, false, 0, offsetof(struct wire_body, more), NULL },
-	{ "view", WIRE_TEXT, false, VIEW_BYTES, offsetof(struct wire_body, view), read_view },
+	{ "piece", WIRE_INTEGER, false, 0, BODY(piece), read_piece },
+	{ "more", WIRE_BOOL, false, 0, BODY(more), NULL },
+	{ "view", WIRE_TEXT, false, VIEW_BYTES, BODY(view), read_view },
 };
 
 void
@@ -110,7 +112,7 @@ wire_read_kodo(struct wire_reader *r, const struct wire_at *at, struct str value
 	struct wire_body *body = target;
 
 	body->has_kodo = true;
-	wire_read_fields(r, at, kodo_fields, sizeof(kodo_fields) / sizeof(kodo_fields[0]), value, body);
+	wire_read_fields(r, at, WIRE_TABLE(kodo_fields), value, body);
 }
 
 static int
@@ -122,7 +124,10 @@ statement_cmp(const void *va, const void *vb)
 	return c != 0 ? c : (a->sequence > b->sequence) - (a->sequence < b->sequence);
 }
 
-/* Sort by key, and of equal keys keep the last one that was said. Sorted, not hashed, so that no choice of urls makes it slow. */
+/*
+ * Sort by key, and of equal keys keep the last one that was said. Sorted, not hashed, so that no
+ * choice of urls makes it slow.
+ */
 static size_t
 statements_settle(struct buf *list)
 {
@@ -147,7 +152,7 @@ gone_settle(struct wire_reader *r)
 	const size_t n = statements_settle(&r->gone);
 	const struct wire_statement *s = (const struct wire_statement *)(const void *)r->gone.p;
 	struct wire_gone *out;
-	size_t i;
+	size_t i, n_gone = 0;
 
 	if (n == 0 || r->err != KODO_OK)
 		return;
@@ -156,13 +161,14 @@ gone_settle(struct wire_reader *r)
 		r->err = KODO_ENOMEM;
 		return;
 	}
-	r->body->gone = out;
 	for (i = 0; i < n; i++) {
 		if (s[i].wrong != NULL)
 			wire_leave_out(r, s[i].url, s[i].wrong);
 		else
-			out[r->body->n_gone++] = (struct wire_gone){ s[i].url, s[i].key, s[i].version };
+			out[n_gone++] = (struct wire_gone){ s[i].url, s[i].key, s[i].version };
 	}
+	r->body->gone = out;
+	r->body->n_gone = n_gone;
 }
 
 static int
@@ -233,11 +239,13 @@ nodes_settle(struct wire_reader *r)
 		order[i] = (uint32_t)i;
 	qsort_r(order, count, sizeof(*order), order_cmp, n);
 	for (first = 0; first < count; first = i) {
-		for (i = first + 1; i < count && str_eq(n[order[i]].key, n[order[first]].key); i++) {
-			n[order[first]].bytes = n[order[i]].bytes;
+		struct wire_node *winner = &n[order[first]];
+
+		for (i = first + 1; i < count && str_eq(n[order[i]].key, winner->key); i++) {
+			winner->bytes = n[order[i]].bytes;
 			n[order[i]].key = STR_NULL;
 		}
-		node_version(r, &n[order[first]]);
+		node_version(r, winner);
 	}
 	free(order);
 	nodes_compact(r);

@@ -13,7 +13,8 @@ struct node_in {
 	struct str url;
 	struct str organization;
 	struct str status;
-	int64_t created_us;	/* checked and dropped, as modified: a node's are those of its provider */
+	/* checked and dropped, as modified: a node's are those of its provider */
+	int64_t created_us;
 	int64_t modified_us;
 	int64_t heartbeat_us;
 };
@@ -40,11 +41,13 @@ read_tags(struct wire_reader *r, const struct wire_at *at, struct str value, voi
 		wire_over(r, at, value, LIMIT_TAGS, "items");
 }
 
+#define FLOW(member) offsetof(struct flow_in, flow.member)
+
 static const struct wire_field flow_fields[] = {
-	{ "url", WIRE_TEXT, true, LIMIT_URL_BYTES, offsetof(struct flow_in, flow.url), NULL },
-	{ "name", WIRE_TEXT, true, LIMIT_NAME_BYTES, offsetof(struct flow_in, flow.name), NULL },
-	{ "description", WIRE_TEXT, false, LIMIT_DESCRIPTION_BYTES, offsetof(struct flow_in, flow.description), NULL },
-	{ "author", WIRE_TEXT, false, LIMIT_NAME_BYTES, offsetof(struct flow_in, flow.author), NULL },
+	{ "url", WIRE_TEXT, true, LIMIT_URL_BYTES, FLOW(url), NULL },
+	{ "name", WIRE_TEXT, true, LIMIT_NAME_BYTES, FLOW(name), NULL },
+	{ "description", WIRE_TEXT, false, LIMIT_DESCRIPTION_BYTES, FLOW(description), NULL },
+	{ "author", WIRE_TEXT, false, LIMIT_NAME_BYTES, FLOW(author), NULL },
 	{ "tags", WIRE_LIST, false, 0, 0, read_tags },
 };
 
@@ -61,7 +64,7 @@ read_flow(struct wire_reader *r, const struct wire_at *at, struct str value, voi
 	memset(&f.flow, 0, sizeof(f.flow));
 	arena_reset(r->flow_a);
 	r->texts = r->flow_a;
-	wire_read_fields(r, at, flow_fields, sizeof(flow_fields) / sizeof(flow_fields[0]), value, &f);
+	wire_read_fields(r, at, WIRE_TABLE(flow_fields), value, &f);
 	r->texts = r->node_a;
 	if (wire_is_clean(r))
 		packed_add(&r->packer, &f.flow);
@@ -77,27 +80,37 @@ read_flows(struct wire_reader *r, const struct wire_at *at, struct str value, vo
 		wire_over(r, at, value, LIMIT_NODE_FLOWS, "items");
 }
 
+#define NODE(member) offsetof(struct node_in, member)
+
 static const struct wire_field node_fields[] = {
-	{ "url", WIRE_URL, true, LIMIT_URL_BYTES, offsetof(struct node_in, url), NULL },
-	{ "organization", WIRE_TEXT, false, LIMIT_NAME_BYTES, offsetof(struct node_in, organization), NULL },
+	{ "url", WIRE_URL, true, LIMIT_URL_BYTES, NODE(url), NULL },
+	{ "organization", WIRE_TEXT, false, LIMIT_NAME_BYTES, NODE(organization), NULL },
 	{ "flows", WIRE_LIST, true, 0, 0, read_flows },
-	{ "created", WIRE_TIME, false, 0, offsetof(struct node_in, created_us), NULL },
-	{ "modified", WIRE_TIME, false, 0, offsetof(struct node_in, modified_us), NULL },
-	{ "heartbeat", WIRE_TIME, false, 0, offsetof(struct node_in, heartbeat_us), NULL },
-	{ "status", WIRE_TEXT, false, LIMIT_NAME_BYTES, offsetof(struct node_in, status), NULL },
+	{ "created", WIRE_TIME, false, 0, NODE(created_us), NULL },
+	{ "modified", WIRE_TIME, false, 0, NODE(modified_us), NULL },
+	{ "heartbeat", WIRE_TIME, false, 0, NODE(heartbeat_us), NULL },
+	{ "status", WIRE_TEXT, false, LIMIT_NAME_BYTES, NODE(status), NULL },
 };
 
 /* The node that was read goes to the list of nodes. */
 static void
 node_add(struct wire_reader *r, const struct wire_at *at, struct str value, const struct node_in *n)
 {
+	const size_t size = packed_size(&r->packer, n->status);
+	/* never grows: it is the arena's */
+	struct buf packed = { NULL, 0, size + 1, size, KODO_OK };
 	struct wire_node out = { STR_NULL, STR_NULL, 0 };
 
-	buf_reset(&r->packed);
-	packed_end(&r->packer, n->status, n->heartbeat_us, &r->packed);
 	out.key = wire_key(r, at, value, n->url);
-	if (buf_failed(&r->packed) || arena_str(r->a, buf_str(&r->packed), &out.bytes) != KODO_OK)
+	packed.p = arena_alloc(r->a, packed.cap);
+	if (packed.p == NULL) {
 		r->err = KODO_ENOMEM;
+		return;
+	}
+	packed_end(&r->packer, n->status, n->heartbeat_us, &packed);
+	if (buf_failed(&packed))
+		r->err = KODO_ENOMEM;
+	out.bytes = buf_str(&packed);
 	buf_put(&r->nodes, &out, sizeof(out));
 	if (buf_failed(&r->nodes))
 		r->err = KODO_ENOMEM;
@@ -121,7 +134,7 @@ wire_read_node(struct wire_reader *r, const struct wire_at *at, struct str value
 	r->texts = r->node_a;
 	r->lenient = true;
 	r->over = STR_NULL;
-	wire_read_fields(r, at, node_fields, sizeof(node_fields) / sizeof(node_fields[0]), value, &n);
+	wire_read_fields(r, at, WIRE_TABLE(node_fields), value, &n);
 	if (wire_is_clean(r))
 		node_add(r, at, value, &n);
 	else if (r->over.p != NULL && r->n_errors == 0)

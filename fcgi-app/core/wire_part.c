@@ -6,7 +6,8 @@
 #include "url.h"
 #include "wire_part.h"
 
-#define SHOWN_BYTES 200u	/* of the url of a node that is left out: it may be over a ceiling itself */
+/* of the url of a node that is left out: it may be over a ceiling itself */
+#define SHOWN_BYTES 200u
 
 enum kodo_err
 wire_reader_init(struct wire_reader *r, struct arena *a, struct str json)
@@ -27,7 +28,6 @@ void
 wire_reader_free(struct wire_reader *r)
 {
 	buf_free(&r->errors);
-	buf_free(&r->packed);
 	buf_free(&r->nodes);
 	buf_free(&r->left_out);
 	buf_free(&r->versions);
@@ -67,7 +67,7 @@ wire_fail(struct wire_reader *r, const struct wire_at *at, struct str value, con
 {
 	struct wire_error e = { STR_NULL, STR_NULL, STR_NULL };
 	struct buf key = BUF_INIT(0);
-	char message[512];
+	char message[4096];
 	va_list ap;
 	int n;
 
@@ -91,18 +91,25 @@ wire_fail(struct wire_reader *r, const struct wire_at *at, struct str value, con
 		r->err = KODO_ENOMEM;
 }
 
+/* Is at an element of `nodes`? */
+static bool
+is_node(const struct wire_at *at)
+{
+	return at->name.p == NULL && str_eq(at->up->name, STR("nodes"));
+}
+
 /* "tag 2 of flow 3": from the inside, up to the node. */
 static void
 put_where(struct buf *b, const struct wire_at *at)
 {
-	size_t index;
 	bool first = true;
 
-	for (; at != NULL && !(at->name.p == NULL && str_eq(at->up->name, STR("nodes"))); at = at->up) {
+	for (; at != NULL && !is_node(at); at = at->up) {
+		const size_t index = at->index;
+
 		if (!first)
 			buf_puts(b, " of ");
 		first = false;
-		index = at->index;
 		if (at->name.p != NULL) {
 			buf_put_str(b, at->name);
 			continue;
@@ -128,7 +135,8 @@ set_over(struct wire_reader *r, const struct wire_at *at, const char *what)
 }
 
 void
-wire_over(struct wire_reader *r, const struct wire_at *at, struct str value, uint32_t max, const char *unit)
+wire_over(struct wire_reader *r, const struct wire_at *at, struct str value, uint32_t max,
+    const char *unit)
 {
 	char what[64];
 
@@ -152,8 +160,9 @@ wire_leave_out(struct wire_reader *r, struct str url, const char *reason)
 	struct wire_left_out l = { STR_NULL, reason != NULL ? str_of(reason) : r->over };
 
 	if (url.len > SHOWN_BYTES) {
-		for (url.len = SHOWN_BYTES; url.len > 0 && ((unsigned char)url.p[url.len] & 0xc0) == 0x80; url.len--)
-			;
+		url.len = SHOWN_BYTES;
+		while (url.len > 0 && ((unsigned char)url.p[url.len] & 0xc0) == 0x80)
+			url.len--;
 	}
 	if (arena_str(r->a, url, &l.url) != KODO_OK)
 		r->err = KODO_ENOMEM;
@@ -163,7 +172,8 @@ wire_leave_out(struct wire_reader *r, struct str url, const char *reason)
 }
 
 void
-wire_read_text(struct wire_reader *r, const struct wire_at *at, struct str value, uint32_t max, struct str *out)
+wire_read_text(struct wire_reader *r, const struct wire_at *at, struct str value, uint32_t max,
+    struct str *out)
 {
 	*out = STR_NULL;
 	if (jread_kind(value) != JREAD_TEXT) {
@@ -246,7 +256,8 @@ read_bool(struct wire_reader *r, const struct wire_at *at, struct str value, boo
 		break;
 	case JREAD_NUMBER:
 	case JREAD_TEXT:
-		wire_fail(r, at, value, "Input should be a valid boolean, unable to interpret input");
+		wire_fail(r, at, value,
+		    "Input should be a valid boolean, unable to interpret input");
 		break;
 	case JREAD_ABSENT:
 	case JREAD_NULL:
@@ -273,7 +284,8 @@ read_integer(struct wire_reader *r, const struct wire_at *at, struct str value, 
 
 /* Take a value that is there. */
 static void
-read_value(struct wire_reader *r, const struct wire_at *at, const struct wire_field *f, struct str value, void *target)
+read_value(struct wire_reader *r, const struct wire_at *at, const struct wire_field *f,
+    struct str value, void *target)
 {
 	const size_t n_errors = r->n_errors;
 	char *to = (char *)target + f->offset;
@@ -310,8 +322,8 @@ read_value(struct wire_reader *r, const struct wire_at *at, const struct wire_fi
 }
 
 void
-wire_read_fields(struct wire_reader *r, const struct wire_at *up, const struct wire_field *fields, size_t n, struct str object,
-    void *target)
+wire_read_fields(struct wire_reader *r, const struct wire_at *up, const struct wire_field *fields,
+    size_t n, struct str object, void *target)
 {
 	const char *names[WIRE_FIELDS_MAX] = { NULL };
 	struct str values[WIRE_FIELDS_MAX];
@@ -333,7 +345,8 @@ wire_read_fields(struct wire_reader *r, const struct wire_at *up, const struct w
 }
 
 size_t
-wire_read_each(struct wire_reader *r, const struct wire_at *at, struct str container, wire_read_fn *read, void *target)
+wire_read_each(struct wire_reader *r, const struct wire_at *at, struct str container,
+    wire_read_fn *read, void *target)
 {
 	struct wire_at here = { at, STR_NULL, 0 };
 	struct jread_walk w;

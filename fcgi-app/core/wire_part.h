@@ -1,8 +1,9 @@
 /*
- * What the files of wire.h share, and nobody else: a reader that walks checked JSON (jread.h) by tables of fields, gathers errors in field
- * order, and settles what a node over a ceiling means.
+ * What the files of wire.h share, and nobody else: a reader that walks checked JSON (jread.h) by
+ * tables of fields, gathers errors in field order, and settles what a node over a ceiling means.
  *
- * After a failure of memory (r->err) all calls do nothing; whoever began looks at it once at the end.
+ * After a failure of memory (r->err) all calls do nothing; whoever began looks at it once at the
+ * end.
  */
 #ifndef KODO_WIRE_PART_H
 #define KODO_WIRE_PART_H
@@ -13,7 +14,9 @@
 
 #define WIRE_ERRORS	1000u	/* more are counted, not kept */
 
-/* Where we are: a member name or an index, in what is above. For keys like "nodes.0.flows.2.name". */
+/*
+ * Where we are: a member name or an index, in what is above. For keys like "nodes.0.flows.2.name".
+ */
 struct wire_at {
 	const struct wire_at *up;
 	struct str name;	/* null: index */
@@ -40,7 +43,6 @@ struct wire_reader {
 	struct str over;	/* why what is at hand is left out; null: it is not */
 
 	struct packed_writer packer;
-	struct buf packed;
 	struct buf nodes;	/* struct wire_node */
 	struct buf left_out;	/* struct wire_left_out */
 	struct buf versions;	/* struct wire_statement */
@@ -57,9 +59,11 @@ struct wire_statement {
 	size_t sequence;
 };
 
-enum wire_type { WIRE_TEXT, WIRE_URL, WIRE_BOOL, WIRE_TIME, WIRE_INTEGER, WIRE_LIST, WIRE_OBJECT, WIRE_ANY };
+enum wire_type { WIRE_TEXT, WIRE_URL, WIRE_BOOL, WIRE_TIME, WIRE_INTEGER, WIRE_LIST, WIRE_OBJECT,
+    WIRE_ANY };
 
-typedef void wire_read_fn(struct wire_reader *r, const struct wire_at *at, struct str value, void *target);
+typedef void wire_read_fn(struct wire_reader *r, const struct wire_at *at, struct str value,
+    void *target);
 
 /* One member of an object. What is not required may be null, and leaves the target as it is. */
 struct wire_field {
@@ -67,20 +71,25 @@ struct wire_field {
 	enum wire_type type;
 	bool required;
 	uint32_t max;		/* bytes of a text or url */
-	size_t offset;		/* in the target: struct str, bool, int64_t (time), uint64_t (integer) */
-	wire_read_fn *read;	/* of lists, objects and WIRE_ANY; others may have one, called when the value was taken */
+	/* in the target: struct str, bool, int64_t (time), uint64_t (integer) */
+	size_t offset;
+	/* of lists, objects and WIRE_ANY; others may have one, called when the value was taken */
+	wire_read_fn *read;
 };
 
 #define WIRE_FIELDS_MAX 12u
+#define WIRE_TABLE(fields) (fields), sizeof(fields) / sizeof((fields)[0])
 
 enum kodo_err wire_reader_init(struct wire_reader *r, struct arena *a, struct str json) MUST_CHECK;
 void wire_reader_free(struct wire_reader *r);
 
 /* An error at at (NULL: the body as a whole), on the value, or on the object that lacks one. */
-void wire_fail(struct wire_reader *r, const struct wire_at *at, struct str value, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void wire_fail(struct wire_reader *r, const struct wire_at *at, struct str value, const char *fmt,
+    ...) PRINTF_LIKE(4, 5);
 
 /* What is at hand is over a ceiling: left out if lenient, else an error. */
-void wire_over(struct wire_reader *r, const struct wire_at *at, struct str value, uint32_t max, const char *unit);
+void wire_over(struct wire_reader *r, const struct wire_at *at, struct str value, uint32_t max,
+    const char *unit);
 
 /* Has nothing gone wrong so far with what is at hand? */
 bool wire_is_clean(const struct wire_reader *r);
@@ -88,29 +97,41 @@ bool wire_is_clean(const struct wire_reader *r);
 /* Name what is left out for r->over, or for reason where that is given. */
 void wire_leave_out(struct wire_reader *r, struct str url, const char *reason);
 
-void wire_read_fields(struct wire_reader *r, const struct wire_at *up, const struct wire_field *fields, size_t n, struct str object,
-    void *target);
+void wire_read_fields(struct wire_reader *r, const struct wire_at *up,
+    const struct wire_field *fields, size_t n, struct str object, void *target);
 
-/* Call read for each element of a list or member of an object, with its index or name in at. Returns how many there are. */
-size_t wire_read_each(struct wire_reader *r, const struct wire_at *at, struct str container, wire_read_fn *read, void *target);
+/*
+ * Call read for each element of a list or member of an object, with its index or name in at.
+ * Returns how many there are.
+ */
+size_t wire_read_each(struct wire_reader *r, const struct wire_at *at, struct str container,
+    wire_read_fn *read, void *target);
 
-void wire_read_text(struct wire_reader *r, const struct wire_at *at, struct str value, uint32_t max, struct str *out);
-void wire_read_url(struct wire_reader *r, const struct wire_at *at, struct str value, struct str *out);
+void wire_read_text(struct wire_reader *r, const struct wire_at *at, struct str value, uint32_t max,
+    struct str *out);
+void wire_read_url(struct wire_reader *r, const struct wire_at *at, struct str value,
+    struct str *out);
 void wire_read_time(struct wire_reader *r, const struct wire_at *at, struct str value, int64_t *us);
 
 /* The raw name of a member, as wire_read_each puts it into at, without its quotes and escapes. */
 struct str wire_name(struct wire_reader *r, struct str raw);
 
 /* The key of url; null after an error, which is then told. */
-struct str wire_key(struct wire_reader *r, const struct wire_at *at, struct str value, struct str url);
+struct str wire_key(struct wire_reader *r, const struct wire_at *at, struct str value,
+    struct str url);
 
 /* wire_read_fn for an element of nodes: it goes packed to r->nodes, or to r->left_out. */
-void wire_read_node(struct wire_reader *r, const struct wire_at *at, struct str value, void *unused);
+void wire_read_node(struct wire_reader *r, const struct wire_at *at, struct str value,
+    void *unused);
 
 /* wire_read_fn for `kodo`; target is the body. */
-void wire_read_kodo(struct wire_reader *r, const struct wire_at *at, struct str value, void *target);
+void wire_read_kodo(struct wire_reader *r, const struct wire_at *at, struct str value,
+    void *target);
 
-/* Of nodes and statements with equal keys keep the last; give the nodes their versions; leave out what has a wrong one. */
+/*
+ * Of nodes and statements with equal keys keep the last; give the nodes their versions; leave out
+ * what has a wrong one.
+ */
 void wire_settle(struct wire_reader *r);
 
 /* Copy a list that was gathered to r->a. */

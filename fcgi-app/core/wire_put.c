@@ -71,7 +71,8 @@ put_error_entry(struct buf *out, const struct wire_error *e)
 }
 
 void
-wire_put_error(struct buf *out, unsigned status, struct str detail, const struct wire_error *errors, size_t n)
+wire_put_error(struct buf *out, unsigned status, struct str detail, const struct wire_error *errors,
+    size_t n)
 {
 	size_t i;
 
