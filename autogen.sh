@@ -21,9 +21,9 @@ fail() {
 
 missing_packages() {
 	for package in $PACKAGES; do
-		# a package may be there under another name (pkg-config is a virtual package in later releases)
-		case $(dpkg-query -W -f='${db:Status-Status} ' "$package" 2>/dev/null || :) in
-		*"installed "*) ;;
+		# one word for each architecture; a package once heard of is "not-installed"
+		case " $(dpkg-query -W -f='${db:Status-Status} ' "$package" 2>/dev/null || :)" in
+		*" installed "*) ;;
 		*) printf '%s ' "$package" ;;
 		esac
 	done
