@@ -58,10 +58,12 @@ LISTS = {
     "CRON_SOURCES": ["cron/*.[ch]"],
     "UNIT": ["tests/unit/test_*.c"],
     "FUZZ": ["tests/fuzz/fuzz_*.c"],
+    # programs that the end-to-end tests use
+    "HELPERS": ["tests/*/*.c"],
     # folders go as a whole
     "DIST": ["HACKING.md", "LICENSE", "autogen.sh", "conf", "www", "tests/*", "tests/unit/*", "tests/fuzz/corpus"],
 }
-PROGRAMS = ("UNIT", "FUZZ")
+PROGRAMS = ("UNIT", "FUZZ", "HELPERS")
 MAINS = {"fcgi-app/main.c": "fcgi-app/kodo", "cron/main.c": "cron/kodo-reconnect"}
 
 findings = []
@@ -224,6 +226,8 @@ def wanted(tree, variable):
         names.update(os.path.relpath(p, tree) for p in glob.glob(os.path.join(tree, pattern)))
     if variable == "DIST":
         names = {n for n in names if n not in ("tests/unit", "tests/fuzz") and packable(tree, n)}
+    if variable == "HELPERS":
+        names = {n for n in names if not n.startswith(("tests/unit/", "tests/fuzz/"))}
     if variable == "bin_PROGRAMS":
         names = {MAINS[n] for n in names}
     return sorted(n[:-2] if variable in PROGRAMS else n for n in names)
