@@ -171,8 +171,7 @@ def check_functions(path, code):
 
 # KNF as far as a line shows it; (pattern over a line without comments and texts, what to do)
 LAYOUT = [
-    (r"^ {5,}\S", "indent with tabs, continue with four blanks"),
-    (r"^\t* {5,}\S", "continue a line with tabs and four blanks"),
+    (r"^\t* {5,}\S", "indent with tabs, continue a line with four blanks"),
     (r"\b(if|for|while|switch|return)\(", "a blank between the keyword and ("),
     (r"\)\{$", "a blank before {"),
     (r"^\s*\}\s*\n?$^\s*else", "else stands beside }"),
