@@ -14,9 +14,9 @@
 #include "path.h"
 
 #define LINE_BYTES	((size_t)4096)	/* of a line, with its newline */
-#define LOOK_PARTS	16		/* look at the file anew after this part of max_bytes, however fast it came */
-#define OPEN_TRIES	3		/* between our two looks another process may make or rename it */
-#define FD_FIRST	3		/* below are the standard ones, even where they were closed */
+#define LOOK_PARTS	16	/* after this part of max_bytes look at the file again */
+#define OPEN_TRIES	3	/* between our two looks another process may make or rename it */
+#define FD_FIRST	3	/* below are the standard ones, even where they were closed */
 
 static struct {
 	char url[LIMIT_URL_BYTES + 1];
@@ -94,7 +94,10 @@ monotonic_s(void)
 	return ts.tv_sec;
 }
 
-/* Bytes at z (not at its end) that stand for a control character: 1, or 2 for one of U+0080 to U+009F; 0: it is none. */
+/*
+ * Bytes at z (not at its end) that stand for a control character: 1, or 2 for one of U+0080 to
+ * U+009F; 0: it is none.
+ */
 static unsigned
 control_bytes(const char *z)
 {
@@ -114,7 +117,10 @@ whole_characters(const char *p, size_t n)
 	return n > 0 && ((unsigned char)p[n - 1] & 0xc0) == 0xc0 ? n - 1 : n;
 }
 
-/* Copy up to room bytes of z as part of one line: control characters as \xNN, cut between characters. */
+/*
+ * Copy up to room bytes of z as part of one line: control characters as \xNN, cut between
+ * characters.
+ */
 static size_t
 put_plain(char *to, size_t room, const char *z)
 {
@@ -142,7 +148,10 @@ put_plain(char *to, size_t room, const char *z)
 	return n;
 }
 
-/* One write, so that lines of several processes never mix; what the system refuses is lost: nobody could be told. */
+/*
+ * One write, so that lines of several processes never mix; what the system refuses is lost: nobody
+ * could be told.
+ */
 static void
 write_line(int fd, const char *head, const char *message)
 {
@@ -165,7 +174,8 @@ write_screen(enum log_level level, const char *now, const char *message)
 {
 	char head[sizeof(lg.url) + 64];
 
-	snprintf(head, sizeof(head), "%-8s %s %s: ", log_level_name(level), now, lg.url[0] == '\0' ? "kodo" : lg.url);
+	snprintf(head, sizeof(head), "%-8s %s %s: ", log_level_name(level), now,
+	    lg.url[0] == '\0' ? "kodo" : lg.url);
 	write_line(STDERR_FILENO, head, message);
 }
 
@@ -194,7 +204,7 @@ open_file(void)
 		mode = file_mode();
 		fd = open(lg.path, flags | O_CREAT | O_EXCL, mode);
 		if (fd >= 0)
-			(void)fchmod(fd, mode);	/* the umask; failing, the file is merely more private */
+			(void)fchmod(fd, mode);	/* failing, it is merely more private */
 		else if (errno == EEXIST)
 			fd = open(lg.path, flags);
 	}
@@ -219,8 +229,9 @@ reopen(void)
 	if (fd >= 0 || lg.told)
 		return;
 	lg.told = true;
-	snprintf(message, sizeof(message), "cannot write log file %s: %s; set log_file to a path that can be written",
-	    lg.path, strerror(errno));
+	snprintf(message, sizeof(message),
+	    "cannot write log file %s: %s; set log_file to a path that can be written", lg.path,
+	    strerror(errno));
 	now_text(now);
 	write_screen(LOG_ERROR, now, message);
 }
@@ -230,12 +241,14 @@ is_at_path(int fd, struct stat *st)
 {
 	struct stat at;
 
-	return fstat(fd, st) == 0 && stat(lg.path, &at) == 0 && st->st_dev == at.st_dev && st->st_ino == at.st_ino;
+	return fstat(fd, st) == 0 && stat(lg.path, &at) == 0 && st->st_dev == at.st_dev &&
+	    st->st_ino == at.st_ino;
 }
 
 /*
- * Rename the full file, unless somebody was faster. The lock is on the file itself through a descriptor of our own: one that
- * was inherited would share its lock with all relatives. Whoever comes second finds another file at the path, and leaves it.
+ * Rename the full file, unless somebody was faster. The lock is on the file itself through a
+ * descriptor of our own: one that was inherited would share its lock with all relatives. Whoever
+ * comes second finds another file at the path, and leaves it.
  */
 static void
 rotate(void)
@@ -246,7 +259,8 @@ rotate(void)
 
 	if (fd < 0)
 		return;
-	if (flock(fd, LOCK_EX) == 0 && is_at_path(fd, &st) && (uint64_t)st.st_size >= lg.max_bytes) {
+	if (flock(fd, LOCK_EX) == 0 && is_at_path(fd, &st) &&
+	    (uint64_t)st.st_size >= lg.max_bytes) {
 		snprintf(old, sizeof(old), "%s.1", lg.path);
 		(void)rename(lg.path, old);	/* failing, the file just grows on */
 	}
@@ -266,7 +280,8 @@ look(void)
 	lg.new_bytes = 0;
 	if (lg.fd >= 0 && is_at_path(lg.fd, &st)) {
 		/* a device or a pipe is never renamed */
-		if (lg.max_bytes == 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size < lg.max_bytes)
+		if (lg.max_bytes == 0 || !S_ISREG(st.st_mode) ||
+		    (uint64_t)st.st_size < lg.max_bytes)
 			return;
 		rotate();
 	}
@@ -274,7 +289,8 @@ look(void)
 }
 
 void
-log_setup(struct str url, enum log_level screen, struct str path, enum log_level file, uint64_t max_bytes)
+log_setup(
+    struct str url, enum log_level screen, struct str path, enum log_level file, uint64_t max_bytes)
 {
 	log_close();
 	snprintf(lg.url, sizeof(lg.url), "%.*s", STR_ARG(url));
@@ -314,7 +330,8 @@ log_at(enum log_level level, const char *fmt, ...)
 	if (level >= lg.file)
 		look();
 	if (level >= lg.file && lg.fd >= 0) {
-		snprintf(head, sizeof(head), "%s %s kodo: %s - ", now, log_level_name(level), lg.url);
+		snprintf(
+		    head, sizeof(head), "%s %s kodo: %s - ", now, log_level_name(level), lg.url);
 		write_line(lg.fd, head, message);
 	}
 	errno = saved;

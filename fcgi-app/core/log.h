@@ -1,12 +1,14 @@
 /*
- * Log lines for the screen (stderr) and the file, as WIRE.md shows them; one write() a line, so that workers can share both.
+ * Log lines for the screen (stderr) and the file, as WIRE.md shows them; one write() a line, so
+ * that workers can share both.
  *
  *	screen	LEVEL (8 wide) 2026-11-24 08:16:34,656 <own url>: message
  *	file	2026-11-24 08:16:34,656 LEVEL kodo: <own url> - message
  *
- * Times are UTC. Control characters in a message (which may hold what a peer sent) are written as \xNN. A line ends at 4,096
- * bytes. The file is opened O_APPEND; over max_bytes it is renamed to `.1` by whoever notices first, and all others follow
- * (they look at the inode before a write, at most once a second).
+ * Times are UTC. Control characters in a message (which may hold what a peer sent) are written as
+ * \xNN. A line ends at 4,096 bytes. The file is opened O_APPEND; over max_bytes it is renamed to
+ * `.1` by whoever notices first, and all others follow (they look at the inode before a write, at
+ * most once a second).
  */
 #ifndef KODO_LOG_H
 #define KODO_LOG_H
@@ -22,9 +24,12 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR, LOG_CRITICAL, LOG_
 enum kodo_err log_level_parse(struct str s, enum log_level *out) MUST_CHECK;
 const char *log_level_name(enum log_level level);
 
-/* Until this is called, lines go to the screen at LOG_WARNING and above. url and path are copied; a null path: no file.
- * A file that cannot be opened is told on the screen once, and is not an error. */
-void log_setup(struct str url, enum log_level screen, struct str path, enum log_level file, uint64_t max_bytes);
+/*
+ * Until this is called, lines go to the screen at LOG_WARNING and above. url and path are copied; a
+ * null path: no file. A file that cannot be opened is told on the screen once, and is not an error.
+ */
+void log_setup(struct str url, enum log_level screen, struct str path, enum log_level file,
+    uint64_t max_bytes);
 void log_close(void);
 
 void log_at(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);

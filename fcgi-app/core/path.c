@@ -1,6 +1,8 @@
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
+#include <stdint.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "path.h"
 
@@ -117,6 +119,65 @@ path_make_folder(const char *path)
 		err = make_one(part, &parent);
 		part[i] = path[i];
 	}
+	return err;
+}
+
+/*
+ * Read to the end of the file, which may be longer or shorter than it was: at most room bytes. -1:
+ * errno tells.
+ */
+static ssize_t
+read_all(int fd, char *to, size_t room)
+{
+	size_t len = 0;
+
+	while (len < room) {
+		ssize_t n = read(fd, to + len, room - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	return (ssize_t)len;
+}
+
+enum kodo_err
+path_read(struct arena *a, const char *path, size_t max_bytes, struct str *out)
+{
+	enum kodo_err err = KODO_OK;
+	struct stat st;
+	char *p = NULL;
+	ssize_t n;
+	int fd;
+
+	*out = STR("");
+	/* non-blocking, so that a FIFO of that name does not stop us */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return errno == ENOENT ? KODO_ENOTFOUND : KODO_EIO;
+	if (fstat(fd, &st) != 0) {
+		err = KODO_EIO;
+	} else if (S_ISDIR(st.st_mode)) {
+		errno = EISDIR;
+		err = KODO_EIO;
+	} else if ((uint64_t)st.st_size > max_bytes) {
+		err = KODO_ETOOBIG;
+	} else {
+		p = arena_alloc(a, (size_t)st.st_size + 1);
+		err = p == NULL ? KODO_ENOMEM : KODO_OK;
+	}
+	if (err == KODO_OK) {
+		n = read_all(fd, p, (size_t)st.st_size);
+		if (n < 0)
+			err = KODO_EIO;
+		else
+			*out = (struct str){ p, (size_t)n };
+	}
+	close(fd);
 	return err;
 }
 

@@ -11,24 +11,35 @@
 #define PATH_BYTES	4096u	/* PATH_MAX of Linux, with its NUL */
 
 /*
- * path as an absolute one: itself, or after base (absolute). Empty parts, "." parts and slashes at the end go; ".." parts and
- * symbolic links stay, for only the file system knows where they lead. KODO_ETOOBIG: over PATH_BYTES. KODO_EINVAL: empty,
- * or a NUL inside.
+ * path as an absolute one: itself, or after base (absolute). Empty parts, "." parts and slashes at
+ * the end go; ".." parts and symbolic links stay, for only the file system knows where they lead.
+ * KODO_ETOOBIG: over PATH_BYTES. KODO_EINVAL: empty, or a NUL inside.
  */
-enum kodo_err path_absolute(struct arena *a, struct str base, struct str path, struct str *out) MUST_CHECK;
+enum kodo_err path_absolute(
+    struct arena *a, struct str base, struct str path, struct str *out) MUST_CHECK;
 
-/* The folder that path (absolute) lies in: what is before its last slash, "/" at least. Points into path. */
+/*
+ * The folder that path (absolute) lies in: what is before its last slash, "/" at least. Points into
+ * path.
+ */
 struct str path_folder(struct str path);
 
 /* The last part of path. Points into path. */
 struct str path_name(struct str path);
 
 /*
- * Make the folder path (absolute) and its parents where they are missing, whatever the umask is: 2770 below a folder that
- * has the group's write and set-group-id bits (somebody set it up for a group), else 0700. A folder that exists is left as
- * it is. KODO_EIO: errno tells.
+ * Make the folder path (absolute) and its parents where they are missing, whatever the umask is:
+ * 2770 below a folder that has the group's write and set-group-id bits (somebody set it up for a
+ * group), else 0700. A folder that exists is left as it is. KODO_EIO: errno tells.
  */
 enum kodo_err path_make_folder(const char *path) MUST_CHECK;
+
+/*
+ * The contents of a file, in a. KODO_ENOTFOUND; KODO_EIO (errno tells; EISDIR for a folder);
+ * KODO_ETOOBIG: over max_bytes.
+ */
+enum kodo_err path_read(
+    struct arena *a, const char *path, size_t max_bytes, struct str *out) MUST_CHECK;
 
 /* Mode for new files in a folder of this mode: 0660 where its group may write, else 0600. */
 mode_t path_file_mode(mode_t folder);

@@ -64,19 +64,27 @@ check_folder(struct state *s, struct why *why)
 	const char *net;
 
 	if (stat(s->path, &st) != 0)
-		return why_set(why, KODO_EIO, "cannot look at state folder %s: %s", s->path, strerror(errno));
+		return why_set(
+		    why, KODO_EIO, "cannot look at state folder %s: %s", s->path, strerror(errno));
 	if (!S_ISDIR(st.st_mode))
-		return why_set(why, KODO_EIO, "state folder %s is not a folder: move it away, or set cache_data to "
-		    "another path", s->path);
+		return why_set(why, KODO_EIO,
+		    "state folder %s is not a folder: move it away, or set cache_data to "
+		    "another path",
+		    s->path);
 	if (faccessat(AT_FDCWD, s->path, R_OK | W_OK | X_OK, AT_EACCESS) != 0)
-		return why_set(why, KODO_EIO, "state folder %s cannot be written by uid %u: %s; change its owner, or set "
-		    "cache_data to another path", s->path, (unsigned)geteuid(), strerror(errno));
+		return why_set(why, KODO_EIO,
+		    "state folder %s cannot be written by uid %u: %s; change its owner, or set "
+		    "cache_data to another path",
+		    s->path, (unsigned)geteuid(), strerror(errno));
 	if (statfs(s->path, &fs) != 0)
-		return why_set(why, KODO_EIO, "cannot look at the file system of %s: %s", s->path, strerror(errno));
+		return why_set(why, KODO_EIO, "cannot look at the file system of %s: %s", s->path,
+		    strerror(errno));
 	net = state_network_fs((unsigned long)fs.f_type);
 	if (net != NULL)
-		return why_set(why, KODO_EIO, "state folder %s is on a network file system (%s), where locks and shared "
-		    "memory cannot be trusted: set cache_data to a path on a local disk", s->path, net);
+		return why_set(why, KODO_EIO,
+		    "state folder %s is on a network file system (%s), where locks and shared "
+		    "memory cannot be trusted: set cache_data to a path on a local disk",
+		    s->path, net);
 	s->file_mode = path_file_mode(st.st_mode);
 	return KODO_OK;
 }
@@ -90,16 +98,20 @@ state_open(struct state *s, struct str path, bool create, struct why *why)
 	while (path.len > 1 && path.p[path.len - 1] == '/')
 		path.len--;
 	if (path.len == 0 || path.p[0] != '/')
-		return why_set(why, KODO_EINVAL, "state folder %.*s is not an absolute path", STR_ARG(path));
+		return why_set(
+		    why, KODO_EINVAL, "state folder %.*s is not an absolute path", STR_ARG(path));
 	if (path.len + NAME_BYTES > sizeof(s->path))
-		return why_set(why, KODO_ETOOBIG, "path of the state folder is over %zu bytes: set cache_data to a "
-		    "shorter one", sizeof(s->path) - NAME_BYTES);
+		return why_set(why, KODO_ETOOBIG,
+		    "path of the state folder is over %zu bytes: set cache_data to a "
+		    "shorter one",
+		    sizeof(s->path) - NAME_BYTES);
 	memcpy(s->path, path.p, path.len);
 	s->path[path.len] = '\0';
 	if (!create && stat(s->path, &st) != 0 && errno == ENOENT)
 		return why_set(why, KODO_ENOTFOUND, "there is no state folder %s", s->path);
 	if (create && path_make_folder(s->path) != KODO_OK)
-		return why_set(why, KODO_EIO, "cannot make state folder %s: %s; make it, or set cache_data to another path",
+		return why_set(why, KODO_EIO,
+		    "cannot make state folder %s: %s; make it, or set cache_data to another path",
 		    s->path, strerror(errno));
 	return check_folder(s, why);
 }
@@ -181,7 +193,10 @@ state_lock(const struct state *s, const char *name, const char *note, int *fd, c
 	return KODO_OK;
 }
 
-/* Write one byte without SIGPIPE: the reader may have closed since we opened, and our caller may not ignore the signal. */
+/*
+ * Write one byte without SIGPIPE: the reader may have closed since we opened, and our caller may
+ * not ignore the signal.
+ */
 static enum kodo_err
 poke(int fd)
 {
@@ -242,7 +257,8 @@ state_wake_open(const struct state *s, int *fd)
 	fifo = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 	if (fifo < 0)
 		return KODO_EIO;
-	if (fstat(fifo, &st) != 0 || !S_ISFIFO(st.st_mode) || (made && fchmod(fifo, s->file_mode) != 0)) {
+	if (fstat(fifo, &st) != 0 || !S_ISFIFO(st.st_mode) ||
+	    (made && fchmod(fifo, s->file_mode) != 0)) {
 		close(fifo);
 		return KODO_EIO;
 	}
@@ -298,7 +314,8 @@ set_files(posix_spawn_file_actions_t *files, bool keep_stderr)
 	if (failed == 0)
 		failed = posix_spawn_file_actions_adddup2(files, STDIN_FILENO, STDOUT_FILENO);
 	if (failed == 0)	/* onto itself: not close-on-exec */
-		failed = posix_spawn_file_actions_adddup2(files, keep_stderr ? STDERR_FILENO : STDIN_FILENO, STDERR_FILENO);
+		failed = posix_spawn_file_actions_adddup2(
+		    files, keep_stderr ? STDERR_FILENO : STDIN_FILENO, STDERR_FILENO);
 	if (failed == 0)
 		failed = posix_spawn_file_actions_addclosefrom_np(files, STDERR_FILENO + 1);
 	return failed;
@@ -317,7 +334,8 @@ set_attributes(posix_spawnattr_t *attr)
 	if (failed == 0)
 		failed = posix_spawnattr_setsigmask(attr, &none);
 	if (failed == 0)
-		failed = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+		failed = posix_spawnattr_setflags(
+		    attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
 	return failed;
 }
 
@@ -351,7 +369,10 @@ out_files:
 	return KODO_OK;
 }
 
-/* Write a new key under a name of its own and link it: nobody ever sees half a key, and the first one stays. */
+/*
+ * Write a new key under a name of its own and link it: nobody ever sees half a key, and the first
+ * one stays.
+ */
 static enum kodo_err
 make_key(const struct state *s, const char *path)
 {
@@ -373,8 +394,9 @@ make_key(const struct state *s, const char *path)
 	if (fd < 0)
 		return KODO_EIO;
 	/* the group reads it and does not write it */
-	if (fchmod(fd, s->file_mode & (mode_t)~020) != 0 || write(fd, text, KEY_DIGITS + 1) != KEY_DIGITS + 1 ||
-	    fsync(fd) != 0 || (link(temp, path) != 0 && errno != EEXIST))
+	if (fchmod(fd, s->file_mode & (mode_t)~020) != 0 ||
+	    write(fd, text, KEY_DIGITS + 1) != KEY_DIGITS + 1 || fsync(fd) != 0 ||
+	    (link(temp, path) != 0 && errno != EEXIST))
 		err = KODO_EIO;
 	close(fd);
 	unlink(temp);
