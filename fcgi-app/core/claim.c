@@ -175,7 +175,7 @@ provider_order(struct edit *e, uint32_t peer, uint64_t *out)
 static enum kodo_err
 is_better(struct edit *e, const struct statement *x, const struct statement *y, uint32_t seen, bool *out)
 {
-	uint64_t ox, oy;
+	uint64_t ox = 0, oy = 0;
 	int c;
 	enum kodo_err err;
 

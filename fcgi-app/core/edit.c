@@ -216,7 +216,7 @@ edit_tell_one(struct edit *e, uint32_t node, uint32_t peer)
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
 	/* a target is always told; a provider that feeds only by a registry that feeds */
-	if (!peer_is_listener(p) || ((p->flags & PEER_TARGET) == 0 && !(e->o->registry && e->o->feed)))
+	if (!peer_is_listener(p) || ((p->flags & (PEER_TARGET | PEER_LEFT)) != PEER_TARGET && !(e->o->registry && e->o->feed)))
 		return KODO_OK;
 	edit_want(e, p, WORK_TELL, false);
 	return store_put(e->t, T_OUT, key_u32_u32(k, peer, node), key_u64(v, e->head.state));

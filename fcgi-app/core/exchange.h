@@ -11,7 +11,7 @@
 
 #include "registry.h"
 
-enum exchange_kind { EXCHANGE_DISCONNECT, EXCHANGE_CONNECT, EXCHANGE_RECONNECT, EXCHANGE_REMOVE, EXCHANGE_UPDATE, EXCHANGE_LOOK };
+enum exchange_kind { EXCHANGE_DISCONNECT, EXCHANGE_CONNECT, EXCHANGE_RECONNECT, EXCHANGE_REMOVE, EXCHANGE_UPDATE, EXCHANGE_LOOK, EXCHANGE_NOTHING };
 
 struct exchange_job {
 	uint32_t peer;
@@ -24,6 +24,8 @@ struct exchange_job {
 	const uint32_t *nodes;		/* node ids it tells about */
 	size_t n_ids;
 	struct str leave_url;		/* EXCHANGE_DISCONNECT: the own url that leaves */
+	struct str view;		/* EXCHANGE_LOOK to one of us: the digest sent */
+	bool is_partial;		/* not all that there is to say had room */
 };
 
 /*

@@ -279,8 +279,8 @@ peer_has_work(const struct peer *p)
 bool
 peer_is_listener(const struct peer *p)
 {
-	if ((p->flags & PEER_TARGET) != 0)
-		return (p->flags & PEER_LEFT) == 0;
+	if ((p->flags & PEER_TARGET) != 0 && (p->flags & PEER_LEFT) == 0)
+		return true;
 	return (p->flags & PEER_PROVIDER) != 0 && (p->flags & PEER_FEED) != 0;
 }
 
@@ -327,11 +327,11 @@ peer_encode(struct buf *b, const struct peer *p)
 		write_str(b, *text[i]);
 }
 
-/* Which class and time the peer's work has in T_DUE. */
+/* Which class the peer's work has in T_DUE. With `retry: -1` a peer is never parked, but stops to count after as many attempts. */
 static enum due_class
 peer_class(const struct peer *p)
 {
-	return (p->flags & PEER_PARKED) != 0 ? DUE_QUIET : DUE_ACTIVE;
+	return (p->flags & PEER_PARKED) != 0 || p->attempts > PEER_PATIENCE ? DUE_QUIET : DUE_ACTIVE;
 }
 
 static void

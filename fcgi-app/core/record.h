@@ -35,6 +35,8 @@ enum peer_work { WORK_LEAVE, WORK_CONNECT, WORK_RECONNECT, WORK_TELL, WORK_MAX }
 
 enum due_class { DUE_ACTIVE, DUE_QUIET };	/* quiet: parked work and looks; not counted for `idle` */
 
+#define PEER_PATIENCE	9u	/* failed attempts after which a peer does not hold `idle` false any more */
+
 struct peer {
 	uint32_t id;
 	uint32_t flags;

@@ -118,7 +118,8 @@ enum kodo_err view_own_flow(struct view *v, struct arena *a, struct str flow_pat
 /* What a change had to say about the request. */
 struct intake {
 	bool known;		/* false: no such provider (404) */
-	bool changed;		/* something that others see was changed */
+	bool changed;		/* something that is seen was changed */
+	bool removed;		/* the whole provider went (a disconnect of its own url) */
 	bool wake;		/* messages are due: wake the runner after the reply */
 	size_t n_nodes, n_flows;	/* taken in, for the log */
 };
@@ -129,7 +130,8 @@ struct intake {
  */
 enum kodo_err registry_connect(struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out) MUST_CHECK;
 enum kodo_err registry_update(struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out) MUST_CHECK;
-enum kodo_err registry_disconnect(struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out) MUST_CHECK;
+/* ticket: for registry_is_tried, of those who are told about it. */
+enum kodo_err registry_disconnect(struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out, uint64_t *ticket) MUST_CHECK;
 
 /* POST /reconnect: connect to that url now. known false: neither a target (or its alias) nor a provider. */
 enum kodo_err registry_reconnect(struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out) MUST_CHECK;
@@ -138,10 +140,9 @@ enum kodo_err registry_reconnect(struct registry *r, const struct wire_body *b, 
 enum kodo_err registry_leave(struct registry *r, int64_t now_us, uint64_t *ticket, struct intake *out) MUST_CHECK;
 
 /*
- * For those who wait for messages: was every message that was put with a state number up to ticket tried at least once (or cancelled)? For a
- * POST /disconnect the ticket is the state number after it (view.head.state).
+ * For those who wait for messages: was every message of that change and those before it tried at least once (or cancelled)?
  */
-enum kodo_err registry_is_tried(struct registry *r, uint64_t ticket, bool *out) MUST_CHECK;
+enum kodo_err registry_is_tried(struct registry *r, uint64_t ticket, int64_t now_us, bool *out) MUST_CHECK;
 
 /*
  * The body of an answer to POST /connect, /update, /disconnect, /reconnect: default, with all nodes where the caller connects and feeds, with our
@@ -154,7 +155,7 @@ enum kodo_err registry_put_answer(struct registry *r, const struct wire_body *b,
 
 /* kodo export / import: the original's cache file. */
 enum kodo_err registry_export(struct registry *r, struct sink *out) MUST_CHECK;
-enum kodo_err registry_import(struct registry *r, const struct wire_cache *c, int64_t now_us) MUST_CHECK;
+enum kodo_err registry_import(struct registry *r, struct wire_cache *c, int64_t now_us) MUST_CHECK;
 
 /* kodo check: calls say for each finding; fault false: an information. Counts are compared with a recount, orders walked, records opened. */
 enum kodo_err registry_check(struct registry *r, int64_t now_us, void (*say)(void *arg, bool fault, const char *line), void *arg) MUST_CHECK;

@@ -184,7 +184,7 @@ store_open(const struct state *state, bool create, uint64_t map_max_bytes, struc
 	if (st == NULL)
 		return KODO_ENOMEM;
 	st->write_fd = -1;
-	st->map_max_bytes = map_max_bytes < MAP_START_BYTES ? MAP_START_BYTES : map_max_bytes;
+	store_set_map_max(st, map_max_bytes);
 	err = state_file(state, "data.mdb", path);
 	exists = err == KODO_OK && access(path, F_OK) == 0;
 	if (err == KODO_OK && !create && !exists)
@@ -210,6 +210,12 @@ out:
 	}
 	*out = st;
 	return KODO_OK;
+}
+
+void
+store_set_map_max(struct store *st, uint64_t bytes)
+{
+	st->map_max_bytes = bytes < MAP_START_BYTES ? MAP_START_BYTES : bytes;
 }
 
 void

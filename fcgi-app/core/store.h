@@ -45,6 +45,7 @@ struct txn {
  */
 enum kodo_err store_open(const struct state *state, bool create, uint64_t map_max_bytes, struct why *why, struct store **out) MUST_CHECK;
 void store_close(struct store *st);		/* NULL is fine; no transaction may be open */
+void store_set_map_max(struct store *st, uint64_t bytes);
 
 /*
  * Begin a transaction. Retries MDB_MAP_RESIZED and MDB_READERS_FULL (after a reader check) once.

@@ -1,0 +1,177 @@
+/* Answers to POST /connect, /update, /disconnect, /reconnect. */
+#include "json.h"
+#include "limit.h"
+#include "look.h"
+
+struct answer {
+	struct view v;
+	struct arena *a;
+	struct sink *out;
+	const struct wire_body *b;
+	struct kodo_member kodo;
+	bool is_first;
+	uint64_t nodes_bytes;
+	uint32_t caller;	/* its peer id, PEER_TOMB if not known */
+	uint32_t *rest;		/* nodes that the answer had no room for */
+	size_t n_rest, cap_rest;
+};
+
+static enum kodo_err
+rest_add(struct answer *w, uint32_t node)
+{
+	if (w->n_rest == w->cap_rest) {
+		size_t cap = w->cap_rest == 0 ? 256 : w->cap_rest * 2;
+		uint32_t *grown = arena_alloc(w->a, cap * sizeof(*grown));
+
+		if (grown == NULL)
+			return KODO_ENOMEM;
+		if (w->n_rest > 0)
+			memcpy(grown, w->rest, w->n_rest * sizeof(*grown));
+		w->rest = grown;
+		w->cap_rest = cap;
+	}
+	w->rest[w->n_rest++] = node;
+	return KODO_OK;
+}
+
+static enum kodo_err
+node_add(void *arg, uint32_t node, const struct statement *s, const struct peer *source)
+{
+	struct answer *w = arg;
+	struct buf *out = &w->out->buf;
+	size_t before = out->len;
+	struct packed p;
+	enum kodo_err err;
+
+	/* one of us need not hear from us what it said itself; the original answers with all */
+	if (w->b->has_kodo && source->id == w->caller)
+		return KODO_OK;
+	if (w->nodes_bytes >= LIMIT_ANSWER_NODES_BYTES)
+		return rest_add(w, node);
+	err = packed_open(s->bytes, &p);
+	if (err != KODO_OK)
+		return err;
+	if (!w->is_first)
+		buf_putc(out, ',');
+	w->is_first = false;
+	packed_put_node(out, &p, source->created_us, source->modified_us);
+	kodo_put_version(&w->kodo, p.url, s->version);
+	w->nodes_bytes += out->len - before;
+	return sink_step(w->out);
+}
+
+/* Tombstones that are newer than what the caller said. */
+static enum kodo_err
+gone_add(struct answer *w)
+{
+	struct known kn;
+	uint32_t node;
+	size_t i;
+	enum kodo_err err = KODO_OK;
+
+	for (i = 0; i < w->b->n_nodes && err == KODO_OK; i++) {
+		err = node_find(&w->v.t, w->b->nodes[i].key, &node);
+		if (err == KODO_OK)
+			err = claim_known(&w->v.t, node, &kn);
+		if (err == KODO_OK && kn.is_gone && !kn.is_seen)
+			kodo_put_gone(&w->kodo, kn.tomb.bytes, kn.tomb.version);
+		if (err == KODO_ENOTFOUND)
+			err = KODO_OK;
+	}
+	return err;
+}
+
+/* The lines about what was left out of the request. */
+static enum kodo_err
+message_make(struct answer *w, struct greeting *g)
+{
+	size_t n = w->b->n_left_out, i;
+	struct str *lines = arena_alloc(w->a, (n + 1) * sizeof(*lines));
+
+	if (lines == NULL)
+		return KODO_ENOMEM;
+	for (i = 0; i < n; i++) {
+		char *line = arena_printf(w->a, "left out %.*s: %.*s", STR_ARG(w->b->left_out[i].url), STR_ARG(w->b->left_out[i].reason));
+
+		if (line == NULL)
+			return KODO_ENOMEM;
+		lines[i] = str_of(line);
+	}
+	g->message = lines;
+	g->n_message = n;
+	return KODO_OK;
+}
+
+static enum kodo_err
+answer_put(struct answer *w, bool with_nodes, bool idle_false)
+{
+	struct greeting g;
+	struct peer p;
+	struct str has = STR_NULL;
+	char digest[LOOK_DIGEST_SIZE];
+	enum kodo_err err;
+
+	view_greeting(&w->v, &g);
+	if (idle_false)
+		g.idle = false;
+	w->caller = PEER_TOMB;
+	if (peer_find(&w->v.t, w->a, w->b->from_key, &p) == KODO_OK)
+		w->caller = p.id;
+	err = message_make(w, &g);
+	if (err != KODO_OK)
+		return err;
+	buf_putc(&w->out->buf, '{');
+	wire_put_greeting(&w->out->buf, &g);
+	if (with_nodes) {
+		buf_puts(&w->out->buf, ",\"nodes\":[");
+		err = registry_each_seen(&w->v.t, w->a, node_add, w);
+		buf_putc(&w->out->buf, ']');
+	}
+	if (err == KODO_OK && w->b->has_kodo) {
+		err = gone_add(w);
+		if (err == KODO_OK && w->b->view.p != NULL && w->caller != PEER_TOMB) {
+			err = look_digest_stated(&w->v.t, w->caller, digest);
+			has = str_of(digest);
+		}
+		kodo_end(&w->kodo, &w->out->buf, with_nodes && w->n_rest > 0 ? w->v.head.state : 0, w->n_rest > 0, has);
+	}
+	buf_putc(&w->out->buf, '}');
+	return err == KODO_OK ? sink_end(w->out) : err;
+}
+
+static enum kodo_err
+rest_fn(struct edit *e, void *arg)
+{
+	struct answer *w = arg;
+	struct peer *p;
+	size_t i;
+	enum kodo_err err = edit_peer(e, w->caller, &p);
+
+	if (err == KODO_OK && w->b->has_kodo)
+		p->out_piece = w->v.head.state;
+	for (i = 0; i < w->n_rest && err == KODO_OK; i++)
+		err = edit_tell_one(e, w->rest[i], w->caller);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+enum kodo_err
+registry_put_answer(struct registry *r, const struct wire_body *b, bool is_connect, bool idle_false, int64_t now_us, struct sink *out)
+{
+	struct answer w = { .a = arena_new(), .out = out, .b = b, .is_first = true };
+	struct edit_run run = { .r = r, .now_us = now_us, .fn = rest_fn, .arg = &w };
+	enum kodo_err err = KODO_ENOMEM;
+
+	if (w.a != NULL)
+		err = view_begin(r, now_us, &w.v);
+	if (err == KODO_OK) {
+		err = answer_put(&w, is_connect && b->from.feed, idle_false);
+		view_end(&w.v);
+	}
+	/* what had no room follows as updates; if this is lost in a crash, so is the answer, and the caller connects again */
+	if (err == KODO_OK && w.n_rest > 0)
+		err = registry_edit(&run);
+	buf_free(&w.kodo.versions);
+	buf_free(&w.kodo.gone);
+	arena_free(w.a);
+	return err;
+}

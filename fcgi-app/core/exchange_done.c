@@ -1,0 +1,452 @@
+/* What came of a job (DESIGN.md, "What an answer means"). */
+#include <stdio.h>
+
+#include "exchange_int.h"
+#include "json.h"
+#include "log.h"
+#include "look.h"
+
+enum meaning { MEANS_DONE, MEANS_RETRY, MEANS_PARK, MEANS_CONNECT, MEANS_RECONNECT, MEANS_LEFT, MEANS_HALVE };
+
+struct outcome {
+	struct registry *r;
+	const struct exchange_job *job;
+	const struct exchange_result *res;
+	struct wire_body body;		/* of the answer */
+	bool has_body, has_nodes;
+	char note[512];			/* to be logged after the commit; "" for nothing */
+};
+
+#define ANY_KIND	((1u << (EXCHANGE_NOTHING + 1)) - 1)
+#define KIND(k)		(1u << (k))
+
+/* The first row that fits decides. big: only for bodies over HALVE_OVER_BYTES. */
+static const struct {
+	unsigned kinds;
+	unsigned status;	/* 0: no answer; 1: any other */
+	bool big;
+	enum meaning meaning;
+} meanings[] = {
+	{ ANY_KIND, 200, false, MEANS_DONE },
+	{ ANY_KIND, 201, false, MEANS_DONE },
+	{ ANY_KIND, 204, false, MEANS_DONE },
+	{ KIND(EXCHANGE_DISCONNECT), 404, false, MEANS_DONE },
+	{ KIND(EXCHANGE_RECONNECT), 404, false, MEANS_LEFT },
+	{ KIND(EXCHANGE_UPDATE) | KIND(EXCHANGE_REMOVE) | KIND(EXCHANGE_LOOK), 404, false, MEANS_CONNECT },
+	{ ANY_KIND, 413, false, MEANS_HALVE },
+	{ KIND(EXCHANGE_UPDATE), 400, false, MEANS_HALVE },	/* down to the node at fault */
+	{ ANY_KIND, 400, false, MEANS_PARK },
+	{ ANY_KIND, 404, false, MEANS_PARK },
+	{ ANY_KIND, 405, false, MEANS_PARK },
+	{ ANY_KIND, 501, false, MEANS_PARK },
+	{ ANY_KIND, 500, true, MEANS_HALVE },
+	{ ANY_KIND, 502, true, MEANS_HALVE },
+	{ ANY_KIND, 503, true, MEANS_HALVE },
+	{ ANY_KIND, 0, true, MEANS_HALVE },	/* a reset; see meaning_of */
+	{ ANY_KIND, 1, false, MEANS_RETRY },
+};
+
+static enum meaning
+meaning_of(const struct exchange_job *job, const struct exchange_result *res)
+{
+	bool big = job->body.len > HALVE_OVER_BYTES;
+	size_t i;
+
+	for (i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
+		if ((meanings[i].kinds & KIND(job->kind)) == 0 || (meanings[i].big && !big))
+			continue;
+		if (meanings[i].status == 0 && (res->status != 0 || !res->reset))
+			continue;
+		if (meanings[i].status == res->status || meanings[i].status == 1)
+			return meanings[i].meaning;
+	}
+	return MEANS_RETRY;
+}
+
+static const enum peer_work work_of[] = {
+	[EXCHANGE_DISCONNECT] = WORK_LEAVE,
+	[EXCHANGE_CONNECT] = WORK_CONNECT,
+	[EXCHANGE_RECONNECT] = WORK_RECONNECT,
+	[EXCHANGE_REMOVE] = WORK_TELL,
+	[EXCHANGE_UPDATE] = WORK_TELL,
+	[EXCHANGE_NOTHING] = WORK_TELL,
+};
+
+/* span plus up to percent of it; the spread comes from what differs between peers and attempts. */
+static int64_t
+jittered(int64_t span_us, unsigned percent, const struct edit *e, const struct peer *p)
+{
+	uint64_t h = (e->head.state_id ^ p->id * 0x9e3779b97f4a7c15u) + (uint64_t)e->now_us;
+
+	h ^= h >> 33;
+	h *= 0xff51afd7ed558ccdu;
+	h ^= h >> 33;
+	return span_us + span_us / 100 * (int64_t)(h % (percent + 1));
+}
+
+static void
+look_later(struct edit *e, struct peer *p)
+{
+	p->look_us = (p->flags & PEER_TARGET) != 0 && (p->flags & PEER_LEFT) == 0 && p->connected_us != 0 ?
+	    e->now_us + jittered(PARKED_US, PARKED_JITTER, e, p) : 0;
+}
+
+/* --- failures --- */
+
+static void
+why_failed(const struct outcome *oc, char *out, size_t size)
+{
+	const struct exchange_result *res = oc->res;
+
+	if (res->status == 0)
+		snprintf(out, size, "%s", res->error != NULL ? res->error : "no answer");
+	else
+		snprintf(out, size, "HTTP status %u: %.*s", res->status, (int)(res->body.len < 200 ? res->body.len : 200),
+		    res->body.p == NULL ? "" : res->body.p);
+}
+
+static enum kodo_err
+error_keep(struct edit *e, struct peer *p, const struct outcome *oc)
+{
+	char text[300];
+
+	why_failed(oc, text, sizeof(text));
+	return arena_str(e->a, str_of(text), &p->error);
+}
+
+/* Not before 5 minutes again; logged once. */
+static enum kodo_err
+peer_park(struct edit *e, struct peer *p, struct outcome *oc)
+{
+	enum kodo_err err = error_keep(e, p, oc);
+
+	if ((p->flags & PEER_PARKED) == 0)
+		snprintf(oc->note, sizeof(oc->note), "gave up %.*s for now (%.*s), next try in 5 minutes", STR_ARG(oc->job->url),
+		    STR_ARG(p->error));
+	p->flags |= PEER_PARKED;
+	p->due_us = e->now_us + jittered(PARKED_US, PARKED_JITTER, e, p);
+	if (oc->job->kind == EXCHANGE_CONNECT)
+		p->connected_us = 0;
+	return err;
+}
+
+static enum kodo_err
+peer_retry(struct edit *e, struct peer *p, struct outcome *oc)
+{
+	int64_t wait = BACKOFF_FIRST_US;
+	uint32_t i;
+
+	if (oc->job->kind == EXCHANGE_LOOK) {
+		look_later(e, p);
+		return KODO_OK;
+	}
+	if (p->attempts < UINT32_MAX)
+		p->attempts++;
+	if (e->o->retry >= 0 && p->attempts >= (uint32_t)e->o->retry)
+		return peer_park(e, p, oc);
+	for (i = 1; i < p->attempts && wait < BACKOFF_MAX_US; i++)
+		wait *= 2;
+	p->due_us = e->now_us + jittered(wait < BACKOFF_MAX_US ? wait : BACKOFF_MAX_US, BACKOFF_JITTER, e, p);
+	return error_keep(e, p, oc);
+}
+
+/* --- successes --- */
+
+/* Clear the entries of T_OUT that were told with the job: those of its nodes, or all (nodes NULL), as far as they are not newer. */
+static enum kodo_err
+out_told(struct edit *e, struct peer *p, const uint32_t *nodes, size_t n, uint64_t gen)
+{
+	unsigned char kb[8];
+	struct cursor c;
+	struct str k, v;
+	uint32_t node = 0;
+	size_t i = 0;
+	bool left = false;
+	enum kodo_err err = KODO_OK;
+
+	for (;;) {
+		if (nodes != NULL && i == n)
+			break;
+		if (nodes != NULL) {
+			node = nodes[i++];
+			err = store_get(e->t, T_OUT, key_u32_u32(kb, p->id, node), &v);
+		} else {
+			err = cursor_open(e->t, T_OUT, &c);
+			if (err != KODO_OK)
+				return err;
+			err = cursor_seek(&c, key_u32_u32(kb, p->id, node), &k, &v);
+			if (err == KODO_OK && get_be32(k.p) == p->id)
+				node = get_be32(k.p + 4);
+			else if (err == KODO_OK)
+				err = KODO_ENOTFOUND;
+			cursor_close(&c);
+			if (err == KODO_ENOTFOUND)
+				break;
+		}
+		if (err == KODO_OK && get_be64(v.p) <= gen)
+			err = store_del(e->t, T_OUT, key_u32_u32(kb, p->id, node));
+		if (err != KODO_OK && err != KODO_ENOTFOUND)
+			return err;
+		if (nodes == NULL && node++ == UINT32_MAX)
+			break;
+	}
+	err = cursor_open(e->t, T_OUT, &c);
+	if (err != KODO_OK)
+		return err;
+	err = cursor_seek(&c, key_u32_u32(kb, p->id, 0), &k, &v);
+	left = err == KODO_OK && get_be32(k.p) == p->id;
+	cursor_close(&c);
+	if (!left && p->out_piece == 0)
+		p->work[WORK_TELL] = 0;
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+struct rest {
+	struct edit *e;
+	const struct exchange_job *job;
+	uint32_t peer;
+	size_t at;
+};
+
+/* job->nodes are in the order of the walk; where the view was changed meanwhile, some are told twice. */
+static enum kodo_err
+rest_tell(void *arg, uint32_t node, const struct statement *s, const struct peer *source)
+{
+	struct rest *q = arg;
+
+	(void)s;
+	if (source->id == q->peer)
+		return KODO_OK;
+	if (q->at < q->job->n_ids && q->job->nodes[q->at] == node) {
+		q->at++;
+		return KODO_OK;
+	}
+	return edit_tell_one(q->e, node, q->peer);
+}
+
+/* What an acknowledged connect means, beside its answer. */
+static enum kodo_err
+connect_acked(struct edit *e, struct peer *p, struct outcome *oc)
+{
+	const struct exchange_job *job = oc->job;
+	struct rest rest = { .e = e, .job = job, .peer = p->id };
+	enum kodo_err err;
+
+	if (p->work[WORK_CONNECT] <= job->gen)
+		p->work[WORK_CONNECT] = 0;
+	p->out_piece = job->is_partial ? job->gen : 0;
+	if ((p->flags & PEER_TARGET) != 0 && (p->flags & PEER_LEFT) == 0) {
+		p->connected_us = e->now_us;
+		p->acked_url = e->o->url;
+		look_later(e, p);
+	}
+	err = out_told(e, p, NULL, 0, job->gen);
+	if (err == KODO_OK && job->is_partial)
+		err = registry_each_seen(e->t, e->a, rest_tell, &rest);
+	return err;
+}
+
+static enum kodo_err
+leave_acked(struct edit *e, struct peer *p, const struct exchange_job *job)
+{
+	struct str *urls = &p->leave_urls;
+
+	/* the first line is what was signed off */
+	if (urls->len > job->leave_url.len && memcmp(urls->p, job->leave_url.p, job->leave_url.len) == 0)
+		*urls = (struct str){ urls->p + job->leave_url.len + 1, urls->len - job->leave_url.len - 1 };
+	if (urls->len == 0) {
+		*urls = STR_NULL;
+		p->work[WORK_LEAVE] = 0;
+	}
+	(void)e;
+	return KODO_OK;
+}
+
+/* Tombstones in an answer are for the nodes that we told of, also where we do not take in what the peer offers. */
+static enum kodo_err
+answer_gone(struct edit *e, struct peer *p, const struct wire_body *b)
+{
+	size_t i;
+	enum kodo_err err = KODO_OK;
+
+	for (i = 0; i < b->n_gone && err == KODO_OK; i++)
+		err = claim_take_gone(e, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
+	return err;
+}
+
+/* What the answer says: who it is, and, between two that feed, what it offers. */
+static enum kodo_err
+answer_take(struct edit *e, struct peer *p, struct outcome *oc)
+{
+	struct wire_body *b = &oc->body;
+	bool takes = oc->has_nodes && b->from.feed && e->o->registry && e->o->feed && oc->job->kind == EXCHANGE_CONNECT &&
+	    (p->flags & PEER_LEFT) == 0;
+	enum kodo_err err = KODO_OK;
+
+	if (!oc->has_body)
+		return KODO_OK;
+	if (b->has_kodo)
+		p->flags |= PEER_OURS;
+	if (!str_eq(b->from_key, p->key) && !str_eq(b->from_key, e->o->url_key))
+		err = arena_str(e->a, b->from_key, &p->alias);
+	if (err == KODO_OK && !takes)
+		return answer_gone(e, p, b);
+	if (err == KODO_OK)
+		err = provider_note(e, p, &b->from);
+	return err == KODO_OK ? intake_connect(e, p, b) : err;
+}
+
+/* The target has lost what we told it, or never had it. */
+static void
+target_again(struct edit *e, struct peer *p)
+{
+	if ((p->flags & PEER_TARGET) != 0 && (p->flags & PEER_LEFT) == 0)
+		edit_want(e, p, WORK_CONNECT, true);
+	else if ((p->flags & PEER_PROVIDER) != 0)
+		edit_want(e, p, WORK_RECONNECT, true);
+}
+
+static enum kodo_err
+job_done(struct edit *e, struct peer *p, struct outcome *oc)
+{
+	const struct exchange_job *job = oc->job;
+	enum kodo_err err = KODO_OK;
+
+	p->flags &= ~(unsigned)PEER_PARKED;
+	p->attempts = 0;
+	p->error = STR_NULL;
+	p->due_us = e->now_us;
+	if (job->kind != EXCHANGE_NOTHING)
+		p->out_us = e->now_us;
+	if (p->ceiling_bytes != 0 && ++p->successes >= CEILING_DOUBLE_AFTER) {
+		p->successes = 0;
+		p->ceiling_bytes = p->ceiling_bytes >= CEILING_START_BYTES / 2 ? 0 : p->ceiling_bytes * 2;
+	}
+	switch (job->kind) {
+	case EXCHANGE_DISCONNECT:
+		err = leave_acked(e, p, job);
+		break;
+	case EXCHANGE_CONNECT:
+		err = connect_acked(e, p, oc);
+		break;
+	case EXCHANGE_RECONNECT:
+		if (p->work[WORK_RECONNECT] <= job->gen)
+			p->work[WORK_RECONNECT] = 0;
+		break;
+	case EXCHANGE_UPDATE:
+		if (!job->is_partial)
+			p->out_piece = 0;
+		/* FALLTHROUGH */
+	case EXCHANGE_REMOVE:
+		err = out_told(e, p, job->nodes, job->n_ids, job->gen);
+		break;
+	case EXCHANGE_NOTHING:
+		err = out_told(e, p, NULL, 0, job->gen);
+		break;
+	case EXCHANGE_LOOK:
+		look_later(e, p);
+		if (!look_agrees(e, p, &oc->body, oc->has_body, oc->job, oc->res))
+			target_again(e, p);
+		break;
+	}
+	return err == KODO_OK ? answer_take(e, p, oc) : err;
+}
+
+/* A body was too much for the peer, or one of its nodes is at fault: half of it next time. */
+static enum kodo_err
+job_halve(struct edit *e, struct peer *p, struct outcome *oc)
+{
+	const struct exchange_job *job = oc->job;
+	size_t half = job->body.len / 2;
+	enum kodo_err err;
+
+	if (job->kind != EXCHANGE_UPDATE && job->kind != EXCHANGE_CONNECT)
+		return peer_retry(e, p, oc);
+	if (job->n_nodes <= 1 && job->kind == EXCHANGE_UPDATE) {
+		/* the node at fault: what it says is not told to this peer until it changes */
+		err = error_keep(e, p, oc);
+		snprintf(oc->note, sizeof(oc->note), "%.*s does not take a node (%.*s)", STR_ARG(oc->job->url), STR_ARG(p->error));
+		return err == KODO_OK ? out_told(e, p, job->nodes, job->n_ids, job->gen) : err;
+	}
+	if (job->n_nodes == 0 || half < CEILING_MIN_BYTES)
+		return peer_park(e, p, oc);
+	p->ceiling_bytes = (uint32_t)half;
+	p->successes = 0;
+	p->due_us = e->now_us;
+	return KODO_OK;
+}
+
+static enum kodo_err
+done_fn(struct edit *e, void *arg)
+{
+	struct outcome *oc = arg;
+	const struct exchange_job *job = oc->job;
+	struct peer *p;
+	enum kodo_err err = edit_peer(e, job->peer, &p);
+
+	oc->note[0] = '\0';
+	if (err != KODO_OK)
+		return err == KODO_ENOTFOUND ? KODO_OK : err;	/* it left meanwhile */
+	if (job->kind != EXCHANGE_LOOK)
+		p->tried[work_of[job->kind]] = job->gen;
+	switch (meaning_of(job, oc->res)) {
+	case MEANS_DONE:
+		err = job_done(e, p, oc);
+		break;
+	case MEANS_HALVE:
+		err = job_halve(e, p, oc);
+		break;
+	case MEANS_PARK:
+		p->attempts++;
+		err = peer_park(e, p, oc);
+		break;
+	case MEANS_CONNECT:
+	case MEANS_RECONNECT:
+		err = edit_unwant(e, p, WORK_TELL);
+		look_later(e, p);
+		target_again(e, p);
+		break;
+	case MEANS_LEFT:
+		p->work[WORK_RECONNECT] = 0;
+		if ((p->flags & PEER_TARGET) == 0 || p->connected_us == 0)
+			err = claim_drop_all(e, p);
+		break;
+	case MEANS_RETRY:
+		err = peer_retry(e, p, oc);
+		break;
+	}
+	if (err == KODO_OK && peer_has_work(p) && p->due_us <= e->now_us)
+		e->is_due = true;
+	return err;
+}
+
+/* Read the answer before the transaction; whatever is wrong with it, the status counts. */
+static void
+answer_read(struct arena *a, struct outcome *oc, int64_t now_us)
+{
+	struct wire_refusal no;
+
+	if (oc->res->status < 200 || oc->res->status > 299 || oc->res->body.len == 0)
+		return;
+	if (oc->job->kind == EXCHANGE_CONNECT &&
+	    wire_read(a, WIRE_CONNECT, oc->res->body, now_us, STR_NULL, &oc->body, &no) == KODO_OK)
+		oc->has_body = oc->has_nodes = true;
+	else if (oc->job->is_post && wire_read(a, WIRE_DEFAULT, oc->res->body, now_us, STR_NULL, &oc->body, &no) == KODO_OK)
+		oc->has_body = true;
+}
+
+enum kodo_err
+exchange_done(struct registry *r, struct arena *a, const struct exchange_job *job, const struct exchange_result *res, int64_t now_us,
+    bool *wake)
+{
+	struct outcome oc = { .r = r, .job = job, .res = res };
+	struct edit_run run = { .r = r, .now_us = now_us, .fn = done_fn, .arg = &oc };
+	enum kodo_err err;
+
+	answer_read(a, &oc, now_us);
+	err = registry_edit(&run);
+	*wake = run.is_due;
+	if (err == KODO_OK && oc.note[0] != '\0')
+		log_warning("%s", oc.note);
+	return err;
+}

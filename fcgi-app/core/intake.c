@@ -1,0 +1,398 @@
+#include <stdlib.h>
+
+#include "registry_int.h"
+
+/* --- what a body says, inside an edit --- */
+
+static int
+id_cmp(const void *x, const void *y)
+{
+	uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
+
+	return (a > b) - (a < b);
+}
+
+/* Take in the nodes and tombstones of a body. named (may be NULL) gets the ids of the nodes, sorted. */
+static enum kodo_err
+body_take(struct edit *e, struct peer *p, const struct wire_body *b, bool renumber, uint32_t *named)
+{
+	enum kodo_err err = KODO_OK;
+	uint32_t node;
+	bool changed;
+	size_t i;
+
+	if (b->has_kodo)
+		p->flags |= PEER_OURS;
+	for (i = 0; i < b->n_nodes && err == KODO_OK; i++) {
+		const struct wire_node *n = &b->nodes[i];
+
+		err = claim_take(e, p, n->key, n->bytes, n->version, renumber, &node, &changed);
+		if (named != NULL)
+			named[i] = node;
+	}
+	for (i = 0; i < b->n_gone && err == KODO_OK; i++)
+		err = claim_take_gone(e, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
+	if (named != NULL)
+		qsort(named, b->n_nodes, sizeof(*named), id_cmp);
+	return err;
+}
+
+struct stated {
+	uint32_t *nodes;
+	size_t n, cap;
+	struct arena *a;
+	uint64_t before_order;	/* only those placed before; 0: all */
+};
+
+static enum kodo_err
+stated_add(void *arg, uint32_t node, const struct statement *s)
+{
+	struct stated *l = arg;
+
+	if (l->before_order != 0 && s->order >= l->before_order)
+		return KODO_OK;
+	if (l->n == l->cap) {
+		size_t cap = l->cap == 0 ? 64 : l->cap * 2;
+		uint32_t *grown = arena_alloc(l->a, cap * sizeof(*grown));
+
+		if (grown == NULL)
+			return KODO_ENOMEM;
+		if (l->n > 0)
+			memcpy(grown, l->nodes, l->n * sizeof(*grown));
+		l->nodes = grown;
+		l->cap = cap;
+	}
+	l->nodes[l->n++] = node;
+	return KODO_OK;
+}
+
+/* Drop what p said before and does not say now: the nodes not in named, or, where named is NULL, those placed before before_order. */
+static enum kodo_err
+unnamed_drop(struct edit *e, struct peer *p, const uint32_t *named, size_t n_named, uint64_t before_order)
+{
+	struct stated l = { .a = e->a, .before_order = before_order };
+	enum kodo_err err = registry_each_stated(e->t, p->id, stated_add, &l);
+	size_t i;
+
+	for (i = 0; i < l.n && err == KODO_OK; i++)
+		if (named == NULL || bsearch(&l.nodes[i], named, n_named, sizeof(*named), id_cmp) == NULL)
+			err = claim_drop(e, p, l.nodes[i]);
+	return err;
+}
+
+/*
+ * A connect in pieces: every node that a piece names gets a new place behind piece_order, on disk, so that the last piece, in whichever process it is
+ * taken in, can tell what was not named.
+ */
+static enum kodo_err
+piece_take(struct edit *e, struct peer *p, const struct wire_body *b)
+{
+	enum kodo_err err;
+
+	if (p->piece != b->piece) {
+		p->piece = b->piece;
+		p->piece_order = e->head.next_order;
+	}
+	err = body_take(e, p, b, true, NULL);
+	if (err == KODO_OK && !b->more) {
+		err = unnamed_drop(e, p, NULL, 0, p->piece_order);
+		p->piece = 0;
+	}
+	return err;
+}
+
+enum kodo_err
+intake_connect(struct edit *e, struct peer *p, const struct wire_body *b)
+{
+	uint32_t *named;
+	enum kodo_err err;
+
+	if (b->has_piece && b->more) {
+		p->piece = 0;	/* a first piece restarts the naming, even under an id that was used */
+		return piece_take(e, p, b);
+	}
+	p->piece = 0;
+	named = arena_alloc(e->a, (b->n_nodes + 1) * sizeof(*named));
+	if (named == NULL)
+		return KODO_ENOMEM;
+	err = body_take(e, p, b, false, named);
+	return err == KODO_OK ? unnamed_drop(e, p, named, b->n_nodes, 0) : err;
+}
+
+enum kodo_err
+intake_update(struct edit *e, struct peer *p, const struct wire_body *b)
+{
+	if (b->has_piece && p->piece == b->piece)
+		return piece_take(e, p, b);
+	return body_take(e, p, b, false, NULL);
+}
+
+/* --- requests --- */
+
+struct request {
+	const struct wire_body *b;
+	struct intake *out;
+	uint64_t ticket;
+};
+
+static enum kodo_err
+request_run(struct registry *r, const struct wire_body *b, int64_t now_us, enum kodo_err (*fn)(struct edit *, void *), struct intake *out,
+    uint64_t *ticket)
+{
+	struct request q = { .b = b, .out = out };
+	struct edit_run run = { .r = r, .now_us = now_us, .fn = fn, .arg = &q };
+	struct packed p;
+	enum kodo_err err;
+	size_t i;
+
+	*out = (struct intake){ 0 };
+	err = registry_edit(&run);
+	out->wake = run.is_due;
+	out->changed = run.is_view_changed;
+	if (ticket != NULL)
+		*ticket = run.state;
+	if (b == NULL)
+		return err;
+	out->n_nodes = b->n_nodes;
+	for (i = 0; i < b->n_nodes; i++)
+		if (packed_open(b->nodes[i].bytes, &p) == KODO_OK)
+			out->n_flows += p.n_flows;
+	return err;
+}
+
+enum kodo_err
+provider_note(struct edit *e, struct peer *p, const struct greeting *g)
+{
+	unsigned char k[8], v[4];
+	enum kodo_err err;
+
+	if ((p->flags & PEER_PROVIDER) == 0) {
+		p->flags |= PEER_PROVIDER;
+		p->created_us = e->now_us;
+		p->order = e->head.next_order++;
+		err = store_put(e->t, T_PROVIDER, key_u64(k, p->order), key_u32(v, p->id));
+		if (err != KODO_OK)
+			return err;
+	}
+	p->flags &= ~(unsigned)(PEER_FEED | PEER_REGISTRY);
+	p->flags |= (g->feed ? PEER_FEED : 0u) | (g->registry ? PEER_REGISTRY : 0u);
+	p->modified_us = e->now_us;
+	p->in_us = e->now_us;
+	e->is_view_changed = true;	/* created and modified of its nodes are shown */
+	return arena_str(e->a, g->organization, &p->organization);
+}
+
+static enum kodo_err
+connect_fn(struct edit *e, void *arg)
+{
+	struct request *q = arg;
+	struct peer *p;
+	enum kodo_err err = edit_peer_make(e, q->b->from.url, q->b->from_key, &p);
+
+	if (err == KODO_OK)
+		err = provider_note(e, p, &q->b->from);
+	if (err != KODO_OK)
+		return err;
+	p->registered_us = e->now_us;
+	q->out->known = true;
+	/* it has spoken: what it was asked to say is said */
+	p->work[WORK_RECONNECT] = 0;
+	return intake_connect(e, p, q->b);
+}
+
+enum kodo_err
+registry_connect(struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out)
+{
+	return request_run(r, b, now_us, connect_fn, out, NULL);
+}
+
+static enum kodo_err
+update_fn(struct edit *e, void *arg)
+{
+	struct request *q = arg;
+	struct peer *p;
+	enum kodo_err err = edit_peer_find(e, q->b->from_key, &p);
+
+	if (err == KODO_ENOTFOUND || (err == KODO_OK && (p->flags & PEER_PROVIDER) == 0))
+		return KODO_OK;
+	if (err != KODO_OK)
+		return err;
+	q->out->known = true;
+	p->in_us = e->now_us;
+	return intake_update(e, p, q->b);
+}
+
+enum kodo_err
+registry_update(struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out)
+{
+	return request_run(r, b, now_us, update_fn, out, NULL);
+}
+
+static enum kodo_err
+disconnect_fn(struct edit *e, void *arg)
+{
+	struct request *q = arg;
+	const struct wire_body *b = q->b;
+	struct peer *p;
+	uint32_t node;
+	size_t i;
+	enum kodo_err err = edit_peer_find(e, b->from_key, &p);
+
+	if (err == KODO_ENOTFOUND || (err == KODO_OK && (p->flags & PEER_PROVIDER) == 0))
+		return KODO_OK;
+	if (err != KODO_OK)
+		return err;
+	q->out->known = true;
+	p->in_us = e->now_us;
+	if (b->has_kodo)
+		p->flags |= PEER_OURS;
+	for (i = 0; i < b->n_urls; i++)
+		if (str_eq(b->urls[i], b->from_key))
+			break;
+	if (i < b->n_urls) {
+		q->out->removed = true;
+		return claim_drop_all(e, p);
+	}
+	/* tombstones first: a removal without its version would make one of its own */
+	for (i = 0; i < b->n_gone && err == KODO_OK; i++)
+		err = claim_take_gone(e, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
+	for (i = 0; i < b->n_urls && err == KODO_OK; i++) {
+		err = node_find(e->t, b->urls[i], &node);
+		if (err == KODO_OK)
+			err = claim_drop(e, p, node);
+		else if (err == KODO_ENOTFOUND)
+			err = KODO_OK;
+	}
+	return err;
+}
+
+enum kodo_err
+registry_disconnect(struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out, uint64_t *ticket)
+{
+	return request_run(r, b, now_us, disconnect_fn, out, ticket);
+}
+
+static enum kodo_err
+reconnect_fn(struct edit *e, void *arg)
+{
+	struct request *q = arg;
+	struct peer *p;
+	enum kodo_err err = edit_peer_find(e, q->b->from_key, &p);
+
+	if (err == KODO_ENOTFOUND || (err == KODO_OK && (p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0))
+		return KODO_OK;
+	if (err != KODO_OK)
+		return err;
+	q->out->known = true;
+	p->in_us = e->now_us;
+	/* while our leaving is not acknowledged, its reconnect only tells that it can be reached now */
+	if (p->work[WORK_LEAVE] != 0) {
+		edit_want(e, p, WORK_LEAVE, true);
+		return KODO_OK;
+	}
+	p->flags &= ~(unsigned)PEER_LEFT;
+	edit_want(e, p, WORK_CONNECT, true);
+	return KODO_OK;
+}
+
+enum kodo_err
+registry_reconnect(struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out)
+{
+	return request_run(r, b, now_us, reconnect_fn, out, NULL);
+}
+
+enum kodo_err
+target_leave(struct edit *e, struct peer *p, struct str own_url)
+{
+	char *urls;
+	enum kodo_err err = KODO_OK;
+	int i;
+
+	for (i = 0; i < WORK_MAX && err == KODO_OK; i++)
+		if (i != WORK_LEAVE)
+			err = edit_unwant(e, p, (enum peer_work)i);
+	if (err != KODO_OK)
+		return err;
+	urls = arena_printf(e->a, "%.*s%.*s\n", STR_ARG(p->leave_urls.p == NULL ? STR("") : p->leave_urls), STR_ARG(own_url));
+	if (urls == NULL)
+		return KODO_ENOMEM;
+	p->leave_urls = str_of(urls);
+	p->flags |= PEER_LEFT;
+	p->connected_us = 0;
+	p->look_us = 0;
+	p->acked_url = STR_NULL;
+	p->out_piece = 0;
+	edit_want(e, p, WORK_LEAVE, true);
+	return claim_drop_all(e, p);
+}
+
+static enum kodo_err
+leave_fn(struct edit *e, void *arg)
+{
+	struct request *q = arg;
+	struct peer found, *p;
+	uint32_t id = 0;
+	enum kodo_err err;
+
+	q->out->known = true;
+	while ((err = peer_next(e->t, e->a, &id, &found)) == KODO_OK) {
+		if ((found.flags & PEER_TARGET) == 0 || found.work[WORK_LEAVE] != 0)
+			continue;
+		err = edit_peer(e, found.id, &p);
+		if (err == KODO_OK)
+			err = target_leave(e, p, e->o->url);
+		if (err != KODO_OK)
+			return err;
+	}
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+enum kodo_err
+registry_leave(struct registry *r, int64_t now_us, uint64_t *ticket, struct intake *out)
+{
+	return request_run(r, NULL, now_us, leave_fn, out, ticket);
+}
+
+/* Is there work of p that was wanted up to ticket and not tried since? A peer that waits for its next attempt was tried. */
+static bool
+is_untried(const struct peer *p, uint64_t ticket, int64_t now_us)
+{
+	int i;
+
+	if (p->attempts > 0 && p->due_us > now_us)
+		return false;
+	for (i = 0; i < WORK_MAX; i++)
+		if (p->work[i] != 0 && p->work[i] <= ticket && p->tried[i] < p->work[i])
+			return true;
+	return false;
+}
+
+enum kodo_err
+registry_is_tried(struct registry *r, uint64_t ticket, int64_t now_us, bool *out)
+{
+	struct arena *a = arena_new();
+	struct cursor c;
+	struct peer p;
+	struct str k, v;
+	struct txn t;
+	enum kodo_err err;
+
+	*out = true;
+	if (a == NULL)
+		return KODO_ENOMEM;
+	err = store_begin(r->store, STORE_READ, &t);
+	if (err != KODO_OK)
+		goto out;
+	err = cursor_open(&t, T_DUE, &c);
+	for (err = err == KODO_OK ? cursor_seek(&c, STR_NULL, &k, &v) : err; err == KODO_OK && *out; err = cursor_next(&c, &k, &v)) {
+		if ((unsigned char)k.p[0] != DUE_ACTIVE)
+			break;
+		if (peer_get(&t, a, get_be32(k.p + 9), &p) == KODO_OK && is_untried(&p, ticket, now_us))
+			*out = false;
+	}
+	cursor_close(&c);
+	err = store_end(&t, err == KODO_ENOTFOUND ? KODO_OK : err);
+out:
+	arena_free(a);
+	return err;
+}

@@ -1,0 +1,360 @@
+/* GET /flows: filter and order in one pass over the node records, or, without a filter, a page of the default order. */
+#include "json.h"
+#include "registry_int.h"
+
+#define TIMES_CACHED	64u
+
+/* created and modified of an item are those of its provider: joined here, not copied into every record. */
+struct times {
+	uint32_t peer;
+	bool is_set;
+	int64_t created_us, modified_us;
+};
+
+struct listing {
+	struct view *v;
+	struct arena *a;		/* until the answer is rendered */
+	struct arena *scratch;		/* one node's rows */
+	const struct flows_query *fq;
+	struct flows_sink *out;
+	struct sorter *sorter;
+	uint64_t filtered;
+	struct times times[TIMES_CACHED];
+};
+
+/* A node's record, opened. */
+struct opened {
+	uint32_t id;
+	struct packed p;
+	const struct times *times;
+};
+
+static enum kodo_err
+times_get(struct listing *l, uint32_t peer, const struct times **out)
+{
+	struct times *slot = &l->times[peer % TIMES_CACHED];
+	struct peer p;
+	enum kodo_err err;
+
+	*out = slot;
+	if (slot->is_set && slot->peer == peer)
+		return KODO_OK;
+	err = peer_get(&l->v->t, l->scratch, peer, &p);
+	if (err == KODO_OK)
+		*slot = (struct times){ peer, true, p.created_us, p.modified_us };
+	return err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
+}
+
+static enum kodo_err
+node_open(struct listing *l, uint32_t id, struct str value, struct opened *n)
+{
+	struct statement s;
+	enum kodo_err err = statement_read(value, &s);
+
+	n->id = id;
+	if (err == KODO_OK)
+		err = packed_open(s.bytes, &n->p);
+	return err == KODO_OK ? times_get(l, s.peer, &n->times) : err;
+}
+
+static void
+row_node(const struct opened *n, struct row *row)
+{
+	*row = (struct row){ .organization = n->p.organization, .created_us = n->times->created_us,
+		.modified_us = n->times->modified_us, .heartbeat_us = n->p.heartbeat_us };
+}
+
+/* Fill in the fields of one flow that mask asks for; texts with escapes and the tags go to a. */
+static enum kodo_err
+row_flow(struct arena *a, const struct opened *n, uint32_t flow, unsigned mask, struct row *row)
+{
+	struct packed_flow f;
+	enum kodo_err err = KODO_OK;
+
+	packed_flow(&n->p, flow, &f);
+	row->folded = f.folded;
+	if ((mask & QUERY_BIT(QUERY_URL)) != 0)
+		err = packed_raw(a, f.url, &row->url);
+	if (err == KODO_OK && (mask & QUERY_BIT(QUERY_NAME)) != 0)
+		err = packed_raw(a, f.name, &row->name);
+	if (err == KODO_OK && (mask & QUERY_BIT(QUERY_AUTHOR)) != 0)
+		err = packed_raw(a, f.author, &row->author);
+	if (err == KODO_OK && (mask & QUERY_BIT(QUERY_DESCRIPTION)) != 0)
+		err = packed_raw(a, f.description, &row->description);
+	if (err == KODO_OK && (mask & QUERY_BIT(QUERY_TAGS)) != 0)
+		err = packed_tags(a, f.tags, &row->tags, &row->n_tags);
+	return err;
+}
+
+/* --- rendering the page --- */
+
+static enum kodo_err
+item_put(struct listing *l, const struct opened *n, uint32_t flow, bool is_first)
+{
+	int direction = order_tags_direction(l->fq->by);
+	struct buf sorted = BUF_INIT(0);
+	struct str *tags = NULL;
+	struct row row;
+	size_t i;
+	enum kodo_err err = KODO_OK;
+
+	if (l->out->each == NULL && direction == 0) {
+		if (!is_first)
+			buf_putc(&l->out->out->buf, ',');
+		packed_put_item(&l->out->out->buf, &n->p, flow, n->times->created_us, n->times->modified_us, STR_NULL);
+		return sink_step(l->out->out);
+	}
+	row_node(n, &row);
+	err = row_flow(l->a, n, flow, ~0u, &row);
+	if (err == KODO_OK && direction != 0 && row.n_tags > 0) {
+		tags = arena_dup(l->a, row.tags, row.n_tags * sizeof(*tags));
+		if (tags == NULL)
+			return KODO_ENOMEM;
+		order_sort_tags(tags, row.n_tags, direction);
+		row.tags = tags;
+	}
+	if (err != KODO_OK)
+		return err;
+	if (l->out->each != NULL)
+		return l->out->each(l->out, &row);
+	buf_putc(&sorted, '[');
+	for (i = 0; i < row.n_tags; i++) {
+		if (i > 0)
+			buf_putc(&sorted, ',');
+		json_put_str(&sorted, row.tags[i]);
+	}
+	buf_putc(&sorted, ']');
+	if (!is_first)
+		buf_putc(&l->out->out->buf, ',');
+	packed_put_item(&l->out->out->buf, &n->p, flow, n->times->created_us, n->times->modified_us, buf_str(&sorted));
+	err = buf_failed(&sorted) ? sorted.err : sink_step(l->out->out);
+	buf_free(&sorted);
+	return err;
+}
+
+static enum kodo_err
+entry_put(struct listing *l, uint32_t node, uint32_t flow, bool is_first)
+{
+	struct opened n;
+	unsigned char k[4];
+	struct str v;
+	enum kodo_err err = store_get(&l->v->t, T_NODE, key_u32(k, node), &v);
+
+	if (err == KODO_OK)
+		err = node_open(l, node, v, &n);
+	if (err == KODO_OK && flow >= n.p.n_flows)
+		err = KODO_ECORRUPT;
+	if (err == KODO_OK)
+		err = item_put(l, &n, flow, is_first);
+	arena_reset(l->scratch);
+	return err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
+}
+
+static void
+begin(struct listing *l, struct flows_result *res)
+{
+	*res = (struct flows_result){ l->v->head.total, l->filtered };
+	if (l->out->begin != NULL)
+		l->out->begin(l->out, res);
+}
+
+static uint64_t
+page_skip(const struct flows_query *fq)
+{
+	return fq->p > UINT64_MAX / fq->pp ? UINT64_MAX : fq->p * fq->pp;
+}
+
+/* --- without a filter, in the default order --- */
+
+#define PART	1000u	/* entries looked up at a time, so that a page of the whole registry does not need memory for all */
+
+static enum kodo_err
+list_default(struct listing *l, struct flows_result *res)
+{
+	const struct index_entry *e;
+	uint64_t skip = page_skip(l->fq), left = l->fq->pp;
+	struct arena *part;
+	size_t i, n = 0;
+	bool is_first = true;
+	enum kodo_err err = KODO_OK;
+
+	l->filtered = l->v->head.total;
+	begin(l, res);
+	part = arena_new();
+	if (part == NULL)
+		return KODO_ENOMEM;
+	do {
+		err = index_page(&l->v->t, part, skip, left < PART ? left : PART, &e, &n);
+		for (i = 0; i < n && err == KODO_OK; i++) {
+			err = entry_put(l, e[i].node, e[i].flow, is_first);
+			is_first = false;
+		}
+		skip += n;
+		left -= n;
+		arena_reset(part);
+	} while (err == KODO_OK && n == PART && left > 0);
+	arena_free(part);
+	return err;
+}
+
+/* --- with a filter or another order --- */
+
+static enum kodo_err
+row_keep(struct listing *l, const struct opened *n, uint32_t flow)
+{
+	struct row row;
+	enum kodo_err err;
+
+	l->filtered++;
+	row_node(n, &row);
+	err = row_flow(l->a, n, flow, order_needs(l->fq->by), &row);
+	return err == KODO_OK ? sorter_add(l->sorter, &row, (uint64_t)n->id << 32 | flow) : err;
+}
+
+static enum kodo_err
+row_try(struct listing *l, const struct opened *n, uint32_t flow)
+{
+	struct row row;
+	enum kodo_err err;
+
+	row_node(n, &row);
+	err = row_flow(l->scratch, n, flow, query_needs(l->fq->q), &row);
+	if (err != KODO_OK)
+		return err;
+	switch (query_match(l->fq->q, &row)) {
+	case QUERY_YES:
+		return row_keep(l, n, flow);
+	case QUERY_OVER_BUDGET:
+		return KODO_ETOOBIG;
+	case QUERY_NO:
+	case QUERY_MAYBE:
+	default:
+		return KODO_OK;
+	}
+}
+
+/* Only the flows whose folded text holds the needle can match. */
+static enum kodo_err
+node_needle(struct listing *l, const struct opened *n, struct str needle)
+{
+	bool decides = query_is_needle(l->fq->q);
+	struct str texts = n->p.texts;
+	size_t at = 0;
+	enum kodo_err err = KODO_OK;
+
+	while (err == KODO_OK && at < texts.len) {
+		const char *hit = memmem(texts.p + at, texts.len - at, needle.p, needle.len);
+		uint32_t flow;
+
+		if (hit == NULL)
+			break;
+		flow = packed_flow_at(&n->p, (size_t)(hit - texts.p));
+		err = decides ? row_keep(l, n, flow) : row_try(l, n, flow);
+		/* go on behind this flow's text, at its NUL */
+		hit = memchr(hit, '\0', texts.len - (size_t)(hit - texts.p));
+		at = hit == NULL ? texts.len : (size_t)(hit - texts.p) + 1;
+	}
+	return err;
+}
+
+static enum kodo_err
+node_filter(struct listing *l, const struct opened *n)
+{
+	struct str needle = query_needle(l->fq->q);
+	enum query_verdict verdict = QUERY_MAYBE;
+	struct row row;
+	uint32_t i;
+	enum kodo_err err = KODO_OK;
+
+	if (query_is_all(l->fq->q)) {
+		verdict = QUERY_YES;
+	} else if ((query_needs(l->fq->q) & QUERY_NODE_FIELDS) != 0) {
+		row_node(n, &row);
+		verdict = query_match_partial(l->fq->q, &row, QUERY_NODE_FIELDS);
+	}
+	if (verdict == QUERY_NO)
+		return KODO_OK;
+	if (verdict == QUERY_OVER_BUDGET)
+		return KODO_ETOOBIG;
+	if (verdict == QUERY_MAYBE && needle.len > 0)
+		return node_needle(l, n, needle);
+	for (i = 0; i < n->p.n_flows && err == KODO_OK; i++)
+		err = verdict == QUERY_YES ? row_keep(l, n, i) : row_try(l, n, i);
+	return err;
+}
+
+static enum kodo_err
+list_scan(struct listing *l, struct flows_result *res)
+{
+	const uint64_t *refs = NULL;
+	struct cursor c;
+	struct opened n;
+	struct str k, v;
+	size_t i, found = 0;
+	enum kodo_err err;
+
+	err = sorter_new(l->a, l->fq->by, page_skip(l->fq), l->fq->pp, &l->sorter);
+	if (err == KODO_OK)
+		err = cursor_open(&l->v->t, T_NODE, &c);
+	if (err != KODO_OK)
+		return err;
+	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK; err = cursor_next(&c, &k, &v)) {
+		err = node_open(l, get_be32(k.p), v, &n);
+		if (err == KODO_OK)
+			err = node_filter(l, &n);
+		arena_reset(l->scratch);
+		if (err != KODO_OK)
+			break;
+	}
+	cursor_close(&c);
+	if (err == KODO_ENOTFOUND)
+		err = sorter_result(l->sorter, &refs, &found);
+	if (err != KODO_OK)
+		return err;
+	begin(l, res);
+	for (i = 0; i < found && err == KODO_OK; i++)
+		err = entry_put(l, (uint32_t)(refs[i] >> 32), (uint32_t)refs[i], i == 0);
+	return err;
+}
+
+enum kodo_err
+view_flows(struct view *v, struct arena *a, const struct flows_query *fq, struct flows_sink *s, struct flows_result *res)
+{
+	struct listing l = { .v = v, .a = a, .fq = fq, .out = s, .scratch = arena_new() };
+	enum kodo_err err = KODO_ENOMEM;
+
+	*res = (struct flows_result){ 0, 0 };
+	if (l.scratch != NULL)
+		err = query_is_all(fq->q) && order_is_default(fq->by) ? list_default(&l, res) : list_scan(&l, res);
+	arena_free(l.scratch);
+	return err;
+}
+
+enum kodo_err
+view_own_flow(struct view *v, struct arena *a, struct str flow_path, struct row *out)
+{
+	struct listing l = { .v = v, .a = a, .scratch = a };
+	struct opened n;
+	unsigned char k[4];
+	struct str value;
+	uint32_t id, i;
+	enum kodo_err err = node_find(&v->t, v->options->url_key, &id);
+
+	if (err == KODO_OK)
+		err = store_get(&v->t, T_NODE, key_u32(k, id), &value);
+	if (err == KODO_OK)
+		err = node_open(&l, id, value, &n);
+	if (err != KODO_OK)
+		return err;
+	for (i = 0; i < n.p.n_flows; i++) {
+		row_node(&n, out);
+		err = row_flow(a, &n, i, ~0u, out);
+		if (err != KODO_OK)
+			return err;
+		/* the item's url ends in /flows/<flow_path> */
+		if (out->url.len > flow_path.len && memcmp(out->url.p + out->url.len - flow_path.len, flow_path.p, flow_path.len) == 0 &&
+		    out->url.len == n.p.url.len + sizeof("/flows/") - 1 + flow_path.len)
+			return KODO_OK;
+	}
+	return KODO_ENOTFOUND;
+}

@@ -1,0 +1,87 @@
+#include <stdio.h>
+
+#include "json.h"
+#include "look.h"
+
+/* Sums of hashes do not depend on the order of the nodes. */
+static uint64_t
+digest_of(struct str bytes)
+{
+	uint64_t h = text_hash(bytes);
+
+	h ^= h >> 29;
+	return h * 0xbf58476d1ce4e5b9u;
+}
+
+struct digest {
+	uint32_t peer;
+	uint64_t sum;
+};
+
+static enum kodo_err
+told_add(void *arg, uint32_t node, const struct statement *s, const struct peer *source)
+{
+	struct digest *d = arg;
+
+	(void)node;
+	if (source->id != d->peer)
+		d->sum += digest_of(s->bytes);
+	return KODO_OK;
+}
+
+enum kodo_err
+look_digest_told(struct txn *t, struct arena *a, uint32_t peer, char out[LOOK_DIGEST_SIZE])
+{
+	struct digest d = { .peer = peer };
+	enum kodo_err err = registry_each_seen(t, a, told_add, &d);
+
+	snprintf(out, LOOK_DIGEST_SIZE, "%016llx", (unsigned long long)d.sum);
+	return err;
+}
+
+static enum kodo_err
+stated_add(void *arg, uint32_t node, const struct statement *s)
+{
+	struct digest *d = arg;
+
+	(void)node;
+	d->sum += digest_of(s->bytes);
+	return KODO_OK;
+}
+
+enum kodo_err
+look_digest_stated(struct txn *t, uint32_t peer, char out[LOOK_DIGEST_SIZE])
+{
+	struct digest d = { .peer = peer };
+	enum kodo_err err = registry_each_stated(t, peer, stated_add, &d);
+
+	snprintf(out, LOOK_DIGEST_SIZE, "%016llx", (unsigned long long)d.sum);
+	return err;
+}
+
+/* Our url as a member name in the `registers` of an original's map; the last member of its answer. */
+static bool
+is_registered(const struct edit *e, struct str body)
+{
+	static const char member[] = "\"registers\":";
+	struct buf b = BUF_INIT(0);
+	const char *at = body.len == 0 ? NULL : memmem(body.p, body.len, member, sizeof(member) - 1);
+	bool found = false;
+
+	json_put_str(&b, e->o->url);
+	buf_putc(&b, ':');
+	if (at != NULL && !buf_failed(&b))
+		found = memmem(at, body.len - (size_t)(at - body.p), b.p, b.len) != NULL;
+	buf_free(&b);
+	return found;
+}
+
+bool
+look_agrees(const struct edit *e, const struct peer *p, const struct wire_body *b, bool has_body, const struct exchange_job *job,
+    const struct exchange_result *res)
+{
+	(void)p;
+	if (!job->is_post)
+		return is_registered(e, res->body);
+	return has_body && b->view.p != NULL && job->view.p != NULL && str_eq(b->view, job->view);
+}

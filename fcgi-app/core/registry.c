@@ -1,0 +1,235 @@
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "registry_int.h"
+
+/* --- opening --- */
+
+static enum kodo_err
+head_init(struct txn *t, void *arg)
+{
+	struct head h;
+	enum kodo_err err = head_get(t, &h);
+
+	(void)arg;
+	if (err != KODO_ENOTFOUND)
+		return err;
+	h = (struct head){ .view = 1, .state = 1, .next_node = 1, .next_peer = 1, .next_order = 1, .next_block = 1 };
+	if (getrandom(&h.state_id, sizeof(h.state_id), 0) != (ssize_t)sizeof(h.state_id))
+		return KODO_EIO;
+	return head_put(t, &h);
+}
+
+/* Every state has a head; a write transaction is needed only for a new one. */
+static enum kodo_err
+head_make(struct registry *r)
+{
+	struct head h;
+	struct txn t;
+	enum kodo_err err = store_begin(r->store, STORE_READ, &t);
+
+	if (err == KODO_OK)
+		err = store_end(&t, head_get(&t, &h));
+	return err == KODO_ENOTFOUND ? store_write(r->store, head_init, NULL) : err;
+}
+
+/* The ceiling of the map is an option, which lies in the map. */
+#define MAP_MAX_DEFAULT_BYTES	((uint64_t)8192 << 20)
+
+enum kodo_err
+registry_open(struct str state_path, bool create, struct why *why, struct registry **out)
+{
+	struct registry *r = calloc(1, sizeof(*r));
+	const struct options *o;
+	enum kodo_err err = KODO_ENOMEM;
+
+	*out = NULL;
+	if (r == NULL)
+		return err;
+	r->a = arena_new();
+	r->options_arena = arena_new();
+	if (r->a != NULL && r->options_arena != NULL)
+		err = state_open(&r->state, state_path, create, why);
+	if (err == KODO_OK)
+		err = store_open(&r->state, create, MAP_MAX_DEFAULT_BYTES, why, &r->store);
+	if (err == KODO_OK) {
+		err = head_make(r);
+		if (err != KODO_OK)
+			why_set(why, err, "%s: cannot read the registry: %s; see `kodo check`", r->state.path, kodo_err_text(err));
+	}
+	if (err == KODO_OK && registry_options(r, &o) == KODO_OK)
+		store_set_map_max(r->store, (uint64_t)o->map_max_mib << 20);
+	if (err != KODO_OK) {
+		registry_close(r);
+		return err;
+	}
+	*out = r;
+	return KODO_OK;
+}
+
+void
+registry_close(struct registry *r)
+{
+	if (r == NULL)
+		return;
+	store_close(r->store);
+	arena_free(r->a);
+	arena_free(r->options_arena);
+	free(r);
+}
+
+struct store *
+registry_store(struct registry *r)
+{
+	return r->store;
+}
+
+const struct state *
+registry_state(const struct registry *r)
+{
+	return &r->state;
+}
+
+/* --- options --- */
+
+enum kodo_err
+registry_options_at(struct registry *r, struct txn *t, const struct head *h)
+{
+	struct str v;
+	enum kodo_err err;
+
+	if (h->options_gen == 0)
+		return KODO_ENOTFOUND;
+	if (r->options_gen == h->options_gen)
+		return KODO_OK;
+	err = meta_get(t, "options", &v);
+	r->options_gen = 0;
+	arena_reset(r->options_arena);
+	if (err == KODO_OK)
+		err = arena_str(r->options_arena, v, &v);
+	if (err == KODO_OK)
+		err = option_read(r->options_arena, v, &r->options);
+	if (err == KODO_OK)
+		r->options_gen = h->options_gen;
+	return err == KODO_EINVAL || err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
+}
+
+enum kodo_err
+registry_options(struct registry *r, const struct options **out)
+{
+	struct head h;
+	struct txn t;
+	enum kodo_err err = store_begin(r->store, STORE_READ, &t);
+
+	*out = NULL;
+	if (err != KODO_OK)
+		return err;
+	err = head_get(&t, &h);
+	if (err == KODO_OK)
+		err = registry_options_at(r, &t, &h);
+	err = store_end(&t, err);
+	if (err == KODO_OK)
+		*out = &r->options;
+	return err;
+}
+
+enum kodo_err
+registry_is_current(struct registry *r, struct str stamp, bool *out)
+{
+	struct str v, b;
+	char boot[64];
+	struct txn t;
+	enum kodo_err err = store_begin(r->store, STORE_READ, &t);
+
+	*out = false;
+	if (err != KODO_OK)
+		return err;
+	state_boot_id(boot);
+	err = meta_get(&t, "stamp", &v);
+	if (err == KODO_OK)
+		err = meta_get(&t, "boot", &b);
+	if (err == KODO_OK)
+		*out = str_eq(v, stamp) && str_eq(b, str_of(boot));
+	return store_end(&t, err == KODO_ENOTFOUND ? KODO_OK : err);
+}
+
+/* --- edits --- */
+
+static enum kodo_err
+edit_fn(struct txn *t, void *arg)
+{
+	struct edit_run *run = arg;
+	struct registry *r = run->r;
+	struct edit e;
+	enum kodo_err err;
+
+	arena_reset(r->a);
+	err = edit_begin(&e, t, r->a, run->now_us, &r->options);
+	if (err == KODO_OK)
+		err = registry_options_at(r, t, &e.head);
+	if (err == KODO_OK)
+		err = run->fn(&e, run->arg);
+	err = edit_end(&e, err);
+	run->is_due = e.is_due;
+	run->is_view_changed = e.is_view_changed;
+	run->state = e.head.state;
+	return err;
+}
+
+enum kodo_err
+registry_edit(struct edit_run *run)
+{
+	return store_write(run->r->store, edit_fn, run);
+}
+
+/* --- views --- */
+
+enum kodo_err
+registry_is_idle(struct txn *t, bool *out)
+{
+	static const unsigned char first[1] = { DUE_ACTIVE };
+	struct cursor c;
+	struct str k, v;
+	enum kodo_err err = cursor_open(t, T_DUE, &c);
+
+	*out = true;
+	if (err != KODO_OK)
+		return err;
+	err = cursor_seek(&c, (struct str){ (const char *)first, 1 }, &k, &v);
+	if (err == KODO_OK && (unsigned char)k.p[0] == DUE_ACTIVE)
+		*out = false;	/* the longest backoff is 9 s: whatever is active is due within a minute */
+	cursor_close(&c);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+enum kodo_err
+view_begin(struct registry *r, int64_t now_us, struct view *v)
+{
+	enum kodo_err err;
+
+	*v = (struct view){ .now_us = now_us, .options = &r->options };
+	err = store_begin(r->store, STORE_READ, &v->t);
+	if (err != KODO_OK)
+		return err;
+	err = head_get(&v->t, &v->head);
+	if (err == KODO_OK)
+		err = registry_options_at(r, &v->t, &v->head);
+	if (err == KODO_OK)
+		err = registry_is_idle(&v->t, &v->idle);
+	return err == KODO_OK ? KODO_OK : store_end(&v->t, err);
+}
+
+void
+view_end(struct view *v)
+{
+	enum kodo_err ignored = store_end(&v->t, KODO_OK);	/* a read transaction has nothing to fail at */
+
+	(void)ignored;
+}
+
+void
+view_greeting(const struct view *v, struct greeting *g)
+{
+	*g = (struct greeting){ .url = v->options->url, .organization = v->options->organization, .registry = v->options->registry,
+		.feed = v->options->feed, .idle = v->idle, .now_us = v->now_us };
+}

@@ -1,0 +1,79 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "limit.h"
+#include "sink.h"
+
+/* An unlinked file in the state folder: gone with its last descriptor, whatever happens to us. */
+static enum kodo_err
+spill_open(struct sink *s)
+{
+	s->fd = open(s->state->path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (s->fd == -1 && (errno == EOPNOTSUPP || errno == EISDIR)) {	/* a file system without O_TMPFILE */
+		char path[PATH_MAX];
+
+		if (snprintf(path, sizeof(path), "%s/page.XXXXXX", s->state->path) >= (int)sizeof(path))
+			return KODO_EIO;
+		s->fd = mkostemp(path, O_CLOEXEC);
+		if (s->fd != -1)
+			unlink(path);
+	}
+	return s->fd != -1 ? KODO_OK : errno == ENOSPC ? KODO_EFULL : KODO_EIO;
+}
+
+static enum kodo_err
+spill(struct sink *s)
+{
+	const char *p = s->buf.p;
+	size_t left = s->buf.len;
+
+	if (s->fd == -1) {
+		enum kodo_err err = spill_open(s);
+
+		if (err != KODO_OK)
+			return err;
+	}
+	while (left > 0) {
+		ssize_t n = write(s->fd, p, left);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return errno == ENOSPC || errno == EDQUOT ? KODO_EFULL : KODO_EIO;
+		p += n;
+		left -= (size_t)n;
+		s->len += (uint64_t)n;
+	}
+	buf_reset(&s->buf);
+	return KODO_OK;
+}
+
+enum kodo_err
+sink_step(struct sink *s)
+{
+	if (buf_failed(&s->buf))
+		return s->buf.err;
+	return s->state != NULL && s->buf.len > LIMIT_SPILL_BYTES ? spill(s) : KODO_OK;
+}
+
+enum kodo_err
+sink_end(struct sink *s)
+{
+	if (buf_failed(&s->buf))
+		return s->buf.err;
+	return s->fd != -1 && s->buf.len > 0 ? spill(s) : KODO_OK;
+}
+
+void
+sink_free(struct sink *s)
+{
+	buf_free(&s->buf);
+	if (s->fd != -1)
+		close(s->fd);
+	s->fd = -1;
+	s->len = 0;
+}
