@@ -1,0 +1,129 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "http/cgi.h"
+#include "http/serve.h"
+#include "http/stop.h"
+
+struct process {
+	bool has_length;
+	/* of CONTENT_LENGTH; a server need not close its end (RFC 3875, 4.2) */
+	uint64_t left;
+};
+
+bool
+cgi_is_wanted(void)
+{
+	return getenv("GATEWAY_INTERFACE") != NULL || getenv("REQUEST_METHOD") != NULL;
+}
+
+static const char *
+process_env(struct transport *t, const char *name)
+{
+	(void)t;
+	return getenv(name);
+}
+
+static bool
+wait_for(int fd, short events)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int n;
+
+	do
+		n = poll(&p, 1, TRANSPORT_STALL_S * 1000);
+	while (n == -1 && errno == EINTR);
+	return n > 0;
+}
+
+static enum kodo_err
+process_read(struct transport *t, char *p, size_t max, size_t *n)
+{
+	struct process *in = t->arg;
+	ssize_t got;
+
+	*n = 0;
+	if (in->has_length && max > in->left)
+		max = (size_t)in->left;
+	if (max == 0)
+		return KODO_OK;
+	if (!wait_for(STDIN_FILENO, POLLIN))
+		return KODO_EIO;
+	do
+		got = read(STDIN_FILENO, p, max);
+	while (got == -1 && errno == EINTR);
+	if (got == -1)
+		return KODO_EIO;
+	*n = (size_t)got;
+	in->left -= in->has_length ? (uint64_t)got : 0;
+	return KODO_OK;
+}
+
+static enum kodo_err
+process_write(struct transport *t, const char *p, size_t n)
+{
+	ssize_t put;
+
+	(void)t;
+	while (n > 0) {
+		/*
+		 * a write to a pipe waits until all of it is taken: so the alarm, which ends us;
+		 * nothing is left to be lost then
+		 */
+		(void)alarm(TRANSPORT_STALL_S);
+		put = write(STDOUT_FILENO, p, n > 65536 ? 65536 : n);
+		if (put == -1 && errno == EINTR)
+			continue;
+		if (put == -1)
+			return KODO_EIO;
+		p += put;
+		n -= (size_t)put;
+	}
+	(void)alarm(0);
+	return KODO_OK;
+}
+
+/*
+ * The server has the whole answer when it sees the end of our stdout, so that comes before what is
+ * left to do.
+ */
+static void
+finish(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd == -1)
+		return;
+	(void)dup2(fd, STDIN_FILENO);
+	(void)dup2(fd, STDOUT_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+int
+cgi_serve(void)
+{
+	const char *length = getenv("CONTENT_LENGTH");
+	struct process in = { .has_length = length != NULL && length[0] != '\0' };
+	struct transport t = { process_env, process_read, process_write, &in };
+	struct server *server = server_new(NULL);
+
+	if (server == NULL) {
+		log_error("memory ran out");
+		return 1;
+	}
+	/* what is no number is refused later, before anything is read */
+	if (in.has_length)
+		in.left = strtoull(length, NULL, 10);
+	stop_install();
+	serve_request(server, &t);
+	finish();
+	serve_after(server);
+	server_free(server);
+	return 0;
+}

@@ -1,0 +1,217 @@
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/isotime.h"
+#include "core/limit.h"
+#include "core/log.h"
+#include "http/handlers.h"
+#include "http/site.h"
+#include "http/stop.h"
+
+#define LEAVE_WAIT_MS	4000u	/* DELETE /connect waits so long for the first attempts */
+#define PASS_WAIT_MS	1000u	/* POST /disconnect, for what it passes on */
+#define LOOK_MS		3u	/* between two looks whether they were made */
+
+static const char *
+bool_name(bool v)
+{
+	return v ? "True" : "False";	/* as the original logs it */
+}
+
+static struct str
+or_none(struct str s)
+{
+	return s.p == NULL ? STR("None") : s;
+}
+
+static void
+log_left_out(const struct wire_body *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->n_left_out; i++)
+		log_warning("left out %.*s from %.*s: %.*s", STR_ARG(b->left_out[i].url),
+		    STR_ARG(b->from.url), STR_ARG(b->left_out[i].reason));
+}
+
+/*
+ * The answer to a body; what did not fit into it goes to its sender as updates, so the runner is
+ * needed.
+ */
+static enum kodo_err
+put_answer(struct call *c, unsigned status, bool is_connect, bool idle_false)
+{
+	enum kodo_err err;
+
+	c->res->status = status;
+	err = registry_put_answer(
+	    c->registry, &c->body, is_connect, idle_false, c->now_us, &c->res->body);
+	if (is_connect && c->body.from.feed &&
+	    response_length(c->res) > LIMIT_ANSWER_NODES_BYTES / 2)
+		c->wake = true;
+	return err;
+}
+
+/* Hold one of the slots of those who may wait. -1: none is free, or nobody may wait. */
+static int
+take_slot(struct call *c)
+{
+	const struct options *o;
+	unsigned i, n = 0;
+	char name[32];
+	int fd;
+
+	if (registry_options(c->registry, &o) == KODO_OK && o->trigger != TRIGGER_CRON)
+		n = o->wait;
+	for (i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "wait.%u", i);
+		if (state_lock(registry_state(c->registry), name, NULL, &fd, NULL) == KODO_OK)
+			return fd;
+	}
+	return -1;
+}
+
+static uint64_t
+monotonic_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* May somebody still wait for the messages up to ticket? */
+static bool
+is_worth_waiting(struct call *c, uint64_t ticket, uint64_t end_ms)
+{
+	bool tried = true;
+
+	if (stop_wanted() || monotonic_ms() >= end_ms)
+		return false;
+	return registry_is_tried(c->registry, ticket, isotime_now_us(), &tried) == KODO_OK &&
+	    !tried;
+}
+
+/*
+ * Wait until the messages up to ticket were tried once; not for long, not with too many others,
+ * and not past a signal to end.
+ */
+static void
+wait_until_tried(struct call *c, uint64_t ticket, unsigned max_ms)
+{
+	uint64_t end_ms = monotonic_ms() + max_ms;
+	int slot = take_slot(c);
+
+	c->wake = true;
+	if (slot == -1)
+		return;
+	/* the runner must be there before anybody waits for what it does */
+	if (site_wake(c->site, WAKE_FOR_REQUEST) != WOKEN_NOBODY) {
+		c->wake = false;
+		while (is_worth_waiting(c, ticket, end_ms))
+			stop_sleep_ms(LOOK_MS);
+	}
+	close(slot);
+}
+
+enum kodo_err
+handle_connect(struct call *c)
+{
+	struct intake in;
+	enum kodo_err err;
+
+	err = registry_connect(c->registry, &c->body, c->now_us, &in);
+	if (err != KODO_OK)
+		return err;
+	log_info("connect from %.*s with nodes: %zu, flows: %zu, feed %s to organization %.*s",
+	    STR_ARG(c->body.from.url), in.n_nodes, in.n_flows, bool_name(c->body.from.feed),
+	    STR_ARG(or_none(c->body.from.organization)));
+	log_left_out(&c->body);
+	c->wake = in.wake;
+	return put_answer(c, 201, true, false);
+}
+
+enum kodo_err
+handle_update(struct call *c)
+{
+	struct intake in;
+	const char *text;
+	enum kodo_err err;
+
+	err = registry_update(c->registry, &c->body, c->now_us, &in);
+	if (err != KODO_OK)
+		return err;
+	c->wake = in.wake;
+	if (!in.known) {
+		text = arena_printf(
+		    c->a, "Provider %.*s not found in the registry.", STR_ARG(c->body.from.url));
+		response_fail(c->res, 404, text == NULL ? "Not Found" : text);
+		return KODO_OK;
+	}
+	log_info("/update from %.*s with nodes: %zu, flows: %zu", STR_ARG(c->body.from.url),
+	    in.n_nodes, in.n_flows);
+	log_left_out(&c->body);
+	return put_answer(c, 200, false, false);
+}
+
+enum kodo_err
+handle_disconnect(struct call *c)
+{
+	struct intake in;
+	uint64_t ticket;
+	enum kodo_err err;
+
+	err = registry_disconnect(c->registry, &c->body, c->now_us, &in, &ticket);
+	if (err != KODO_OK)
+		return err;
+	log_info("/disconnect from %.*s", STR_ARG(c->body.from.url));
+	if (!in.known) {
+		c->wake = in.wake;
+		response_fail(c->res, 404, "Not Found");
+		return KODO_OK;
+	}
+	if (in.removed)
+		log_info("removed provider: %.*s", STR_ARG(c->body.from.url));
+	if (in.wake) {
+		wait_until_tried(c, ticket, PASS_WAIT_MS);
+		c->now_us = isotime_now_us();
+	}
+	return put_answer(c, 200, false, false);
+}
+
+enum kodo_err
+handle_reconnect(struct call *c)
+{
+	struct intake in;
+	enum kodo_err err;
+
+	err = registry_reconnect(c->registry, &c->body, c->now_us, &in);
+	if (err != KODO_OK)
+		return err;
+	log_info("/reconnect from %.*s%s", STR_ARG(c->body.from.url),
+	    in.known ? "" : ", which is not known");
+	c->wake = in.wake;
+	if (!in.known) {
+		response_fail(c->res, 404, "Not Found");
+		return KODO_OK;
+	}
+	return put_answer(c, 200, false, true);
+}
+
+enum kodo_err
+handle_leave(struct call *c)
+{
+	struct intake in;
+	uint64_t ticket;
+	enum kodo_err err;
+
+	err = registry_leave(c->registry, c->now_us, &ticket, &in);
+	if (err != KODO_OK)
+		return err;
+	log_info("leave all connections");
+	if (in.wake)
+		wait_until_tried(c, ticket, LEAVE_WAIT_MS);
+	response_empty(c->res, 204);
+	return KODO_OK;
+}

@@ -1,0 +1,189 @@
+#include <errno.h>
+#include <fcgiapp.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "http/fcgi.h"
+#include "http/serve.h"
+#include "http/stop.h"
+
+#define LISTENER	0
+/* what a socket's buffer takes at once; only longer answers can wait for the client */
+#define CALM_BYTES	((size_t)65536)
+#define PAUSE_MS	50u		/* after a failed accept, as for want of descriptors */
+
+struct worker {
+	FCGX_Request req;
+	int epoll_fd;		/* watches the listener, or the connection that was kept open */
+	int watched_fd;		/* the kept connection in epoll_fd, -1: none */
+	size_t written;		/* of the answer */
+	bool has_timeouts;	/* the connection has */
+};
+
+bool
+fcgi_is_wanted(void)
+{
+	int listening = 0;
+	socklen_t len = sizeof(listening);
+
+	return getsockopt(LISTENER, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 &&
+	    listening != 0;
+}
+
+/* From here on a peer that moves nothing for TRANSPORT_STALL_S makes reading and writing fail. */
+static void
+set_timeouts(struct worker *w)
+{
+	struct timeval tv = { .tv_sec = TRANSPORT_STALL_S };
+
+	if (w->has_timeouts)
+		return;
+	w->has_timeouts = true;
+	(void)setsockopt(w->req.ipcFd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	(void)setsockopt(w->req.ipcFd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+}
+
+static const char *
+worker_env(struct transport *t, const char *name)
+{
+	struct worker *w = t->arg;
+
+	return FCGX_GetParam(name, w->req.envp);
+}
+
+static enum kodo_err
+worker_read(struct transport *t, char *p, size_t max, size_t *n)
+{
+	struct worker *w = t->arg;
+	int got;
+
+	set_timeouts(w);
+	*n = 0;
+	got = FCGX_GetStr(p, max > (1u << 20) ? 1 << 20 : (int)max, w->req.in);
+	if (got < 0 || FCGX_GetError(w->req.in) != 0)
+		return KODO_EIO;
+	*n = (size_t)got;
+	return KODO_OK;
+}
+
+static enum kodo_err
+worker_write(struct transport *t, const char *p, size_t n)
+{
+	struct worker *w = t->arg;
+
+	while (n > 0) {
+		int part = n > (1u << 20) ? 1 << 20 : (int)n;
+
+		w->written += (size_t)part;
+		if (w->written > CALM_BYTES)
+			set_timeouts(w);
+		if (FCGX_PutStr(p, part, w->req.out) != part || FCGX_GetError(w->req.out) != 0)
+			return KODO_EIO;
+		p += part;
+		n -= (size_t)part;
+	}
+	return KODO_OK;
+}
+
+/*
+ * Several workers share the listener: each is woken alone, and must not block in accept when
+ * another was faster. The flag is one of the open file, so of all workers.
+ */
+static bool
+watch_listener(struct worker *w)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+	int flags = fcntl(LISTENER, F_GETFL);
+
+	w->watched_fd = -1;
+	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	return w->epoll_fd != -1 && flags != -1 &&
+	    fcntl(LISTENER, F_SETFL, flags | O_NONBLOCK) == 0 &&
+	    epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, LISTENER, &event) == 0;
+}
+
+/*
+ * Wait until there is a request to take: on a connection that the web server wants to keep, or a
+ * new one.
+ */
+static bool
+wait_for_request(struct worker *w)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP };
+	int fd;
+	bool ready;
+
+	if (w->req.ipcFd < 0)
+		return stop_poll(w->epoll_fd, -1);
+	fd = epoll_create1(EPOLL_CLOEXEC);
+	if (fd == -1)
+		return false;
+	ready = epoll_ctl(fd, EPOLL_CTL_ADD, w->req.ipcFd, &event) == 0 && stop_poll(fd, -1);
+	close(fd);
+	return ready;
+}
+
+/* One request, if there is one. */
+static void
+take_request(struct worker *w, struct server *server, struct transport *t)
+{
+	bool kept = w->req.ipcFd >= 0;
+	int failed;
+
+	failed = FCGX_Accept_r(&w->req);
+	if (failed < 0) {
+		/*
+		 * another worker was faster; or descriptors ran out, or a kept connection was
+		 * closed
+		 */
+		if (failed != -EAGAIN && failed != -EINTR && !kept)
+			stop_sleep_ms(PAUSE_MS);
+		return;
+	}
+	w->has_timeouts = w->has_timeouts && kept;
+	w->written = 0;
+	serve_request(server, t);
+	FCGX_Finish_r(&w->req);
+	serve_after(server);
+}
+
+int
+fcgi_serve(const char *loader)
+{
+	struct worker w = { .epoll_fd = -1 };
+	struct transport t = { worker_env, worker_read, worker_write, &w };
+	struct server *server = server_new(loader);
+	int status = 1;
+
+	/*
+	 * large blocks go back to the system at once; glibc would raise this by itself with the
+	 * first one freed
+	 */
+	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+	if (server == NULL) {
+		log_error("memory ran out");
+		goto out;
+	}
+	/* first libfcgi's handlers, then ours in their place */
+	if (FCGX_Init() != 0 || FCGX_InitRequest(&w.req, LISTENER, FCGI_FAIL_ACCEPT_ON_INTR) != 0 ||
+	    !watch_listener(&w)) {
+		log_error("descriptor 0 cannot be served: %s", strerror(errno));
+		goto out;
+	}
+	stop_install();
+	while (!stop_wanted())
+		if (wait_for_request(&w))
+			take_request(&w, server, &t);
+	FCGX_Free(&w.req, 1);
+	log_debug("shutdown now");
+	status = 0;
+out:
+	server_free(server);
+	return status;
+}

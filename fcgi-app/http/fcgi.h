@@ -1,0 +1,21 @@
+/*
+ * FastCGI by libfcgi: descriptor 0 is the listening socket, shared with the other workers.
+ */
+#ifndef KODO_FCGI_H
+#define KODO_FCGI_H
+
+#include <stdbool.h>
+
+/*
+ * Is descriptor 0 a listening socket? So a web server, spawn-fcgi and `kodo service` start a
+ * FastCGI program.
+ */
+bool fcgi_is_wanted(void);
+
+/*
+ * Answer requests until a signal ends it. loader: argument of the command line, or NULL. Returns
+ * the exit status.
+ */
+int fcgi_serve(const char *loader);
+
+#endif

@@ -1,0 +1,223 @@
+#include "core/json.h"
+#include "core/log.h"
+#include "core/url.h"
+#include "http/handlers.h"
+
+/* A /flows request on its way. */
+struct listing {
+	struct call *call;
+	const struct flows_query *query;
+	struct page_flows page;		/* for HTML */
+	enum kodo_err err;
+};
+
+/* FNV-1a */
+static uint64_t
+hash_text(struct str s, uint64_t h)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++)
+		h = (h ^ (unsigned char)s.p[i]) * 0x100000001b3u;
+	return h;
+}
+
+static bool
+wants_html(const struct call *c)
+{
+	if (c->params.format != FORMAT_NONE)
+		return c->params.format == FORMAT_HTML;
+	return request_accepts_html(c->req->accept);
+}
+
+static void
+begin_json(struct flows_sink *s, const struct flows_result *res)
+{
+	struct listing *l = s->arg;
+	struct buf *b = &s->out->buf;
+
+	buf_puts(b, "{\"total\":");
+	json_put_u64(b, res->total);
+	buf_puts(b, ",\"filtered\":");
+	json_put_u64(b, res->filtered);
+	buf_puts(b, ",\"p\":");
+	json_put_u64(b, l->query->p);
+	buf_puts(b, ",\"pp\":");
+	json_put_u64(b, l->query->pp);
+	buf_puts(b, ",\"items\":[");
+}
+
+static void
+begin_html(struct flows_sink *s, const struct flows_result *res)
+{
+	struct listing *l = s->arg;
+
+	l->page.total = res->total;
+	l->page.filtered = res->filtered;
+	l->err = page_flows_begin(l->call, &l->page);
+}
+
+static enum kodo_err
+each_html(struct flows_sink *s, const struct row *row)
+{
+	struct listing *l = s->arg;
+
+	if (l->err == KODO_OK)
+		l->err = page_flows_row(l->call, &l->page, row);
+	return l->err;
+}
+
+static enum kodo_err
+put_json(struct call *c, struct view *v, struct listing *l, struct flows_result *res)
+{
+	struct flows_sink s = { .out = &c->res->body, .begin = begin_json, .arg = l };
+	struct buf *b = &c->res->body.buf;
+	enum kodo_err err;
+
+	err = view_flows(v, c->a, l->query, &s, res);
+	if (err != KODO_OK)
+		return err;
+	buf_puts(b, "],\"by\":");
+	json_put_str(b, order_text(l->query->by));
+	buf_puts(b, ",\"q\":");
+	json_put_str(b, query_note(l->query->q));
+	buf_putc(b, '}');
+	return sink_end(&c->res->body);
+}
+
+static void
+set_service(const struct view *v, struct page_flows *page)
+{
+	struct url u;
+
+	memset(page, 0, sizeof(*page));
+	page->organization = v->options->organization;
+	page->url = v->options->url;
+	if (url_parse(v->options->url, &u, NULL) == KODO_OK)
+		page->base = u.path;
+}
+
+static enum kodo_err
+put_html(struct call *c, struct view *v, struct listing *l, struct flows_result *res)
+{
+	struct flows_sink s = {
+		.out = &c->res->body, .begin = begin_html, .each = each_html, .arg = l
+	};
+	enum kodo_err err;
+
+	set_service(v, &l->page);
+	l->page.q = c->params.text[PARAM_Q];
+	l->page.by = c->params.text[PARAM_BY];
+	l->page.q_note = query_note(l->query->q);
+	l->page.by_note = order_text(l->query->by);
+	l->page.p = l->query->p;
+	l->page.pp = l->query->pp;
+	c->res->type = TYPE_HTML;
+	c->res->is_page = true;
+	err = view_flows(v, c->a, l->query, &s, res);
+	if (err == KODO_OK)
+		err = l->err;
+	if (err == KODO_OK)
+		err = page_flows_end(c, &l->page);
+	return err != KODO_OK ? err : sink_end(&c->res->body);
+}
+
+static void
+log_page(const struct flows_query *q, const struct flows_result *res)
+{
+	uint64_t last = res->filtered == 0 ? 0 : (res->filtered - 1) / q->pp;
+	uint64_t n = q->p > last ? 0 : res->filtered - q->p * q->pp;
+
+	log_debug("return /flows with page %llu/%llu and %llu/%llu records",
+	    (unsigned long long)q->p, (unsigned long long)last,
+	    (unsigned long long)(n < q->pp ? n : q->pp), (unsigned long long)res->filtered);
+}
+
+/* The page, from a view that has been begun. */
+static enum kodo_err
+put_page(struct call *c, struct view *v, bool html)
+{
+	struct flows_query q = { .p = (uint64_t)c->params.number[PARAM_P],
+		.pp = (uint64_t)c->params.number[PARAM_PP] };
+	struct listing l = { .call = c, .query = &q };
+	struct flows_result res = { 0, 0 };
+	uint64_t variant = hash_text(c->req->query, 0xcbf29ce484222325u);
+	enum kodo_err err;
+
+	if (html)
+		variant ^= page_stamp("flows.html") | 1;
+	if (etag_settle(c, v, ETAG_VIEW, variant))
+		return KODO_OK;
+	err = query_compile(c->a, c->params.text[PARAM_Q], &q.q);
+	if (err == KODO_OK)
+		err = order_parse(c->a, c->params.text[PARAM_BY], &q.by);
+	if (err == KODO_OK)
+		err = html ? put_html(c, v, &l, &res) : put_json(c, v, &l, &res);
+	if (err == KODO_OK)
+		log_page(&q, &res);
+	return err;
+}
+
+enum kodo_err
+handle_flows(struct call *c)
+{
+	struct view v;
+	enum kodo_err err;
+
+	if (c->params.number[PARAM_PP] < 1 || c->params.number[PARAM_P] < 0) {
+		response_fail(c->res, 400, "Pagination parameters must be positive integers.");
+		return KODO_OK;
+	}
+	err = view_begin(c->registry, c->now_us, &v);
+	if (err != KODO_OK)
+		return err;
+	err = put_page(c, &v, wants_html(c));
+	view_end(&v);
+	if (err != KODO_ETOOBIG)
+		return err;
+	response_fail(c->res, 400,
+	    "The query takes too many steps: use fewer or simpler regular expressions.");
+	return KODO_OK;
+}
+
+enum kodo_err
+handle_flow(struct call *c)
+{
+	struct str path = { c->req->path.p + sizeof("/flows/") - 1,
+		c->req->path.len - (sizeof("/flows/") - 1) };
+	struct page_flows service;
+	struct view v;
+	struct row row;
+	enum kodo_err err;
+
+	err = view_begin(c->registry, c->now_us, &v);
+	if (err != KODO_OK)
+		return err;
+	err = view_own_flow(&v, c->a, path, &row);
+	if (err == KODO_OK) {
+		c->res->type = TYPE_HTML;
+		c->res->is_page = true;
+		set_service(&v, &service);
+		err = page_flow(c, &row, &service);
+	}
+	view_end(&v);
+	if (err != KODO_ENOTFOUND)
+		return err;
+	response_fail(c->res, 404, "Not Found");
+	return KODO_OK;
+}
+
+enum kodo_err
+handle_counts(struct call *c)
+{
+	struct view v;
+	enum kodo_err err;
+
+	err = view_begin(c->registry, c->now_us, &v);
+	if (err != KODO_OK)
+		return err;
+	if (!etag_settle(c, &v, ETAG_VIEW, 0))
+		err = view_put_counts(&v, &c->res->body);
+	view_end(&v);
+	return err;
+}

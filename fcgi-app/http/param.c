@@ -1,0 +1,142 @@
+#include <ctype.h>
+#include <stdint.h>
+
+#include "core/utf8.h"
+#include "http/param.h"
+#include "http/request.h"
+
+#define DEFAULT_PP	10
+
+static const struct param_rule rules[PARAM_MAX] = {
+	[PARAM_PP] = { "pp", PARAM_INT, "10", "items per page, at least 1" },
+	[PARAM_P] = { "p", PARAM_INT, "0", "page, counted from 0" },
+	[PARAM_BY] = { "by", PARAM_TEXT, NULL,
+	    "fields to sort by, with :d for descending: organization,name:d" },
+	[PARAM_Q] = { "q", PARAM_TEXT, NULL, "query, or words to search for" },
+	[PARAM_FORMAT] = { "format", PARAM_ENUM, NULL, "json or html" },
+	[PARAM_KEY] = { "key", PARAM_TEXT, NULL, "the service's key" },
+};
+
+static const struct {
+	const char *name;
+	enum param_format format;
+} formats[] = {
+	{ "json", FORMAT_JSON },
+	{ "html", FORMAT_HTML },
+};
+
+const struct param_rule *
+param_rule(enum param p)
+{
+	return &rules[p];
+}
+
+/* A decimal integer; beyond 64 bits the nearest there is. */
+static bool
+read_int(struct str s, int64_t *out)
+{
+	bool minus = s.len > 0 && s.p[0] == '-';
+	size_t i = minus;
+	int64_t v = 0;
+
+	if (s.len == i)
+		return false;
+	for (; i < s.len; i++) {
+		int digit = s.p[i] - '0';
+
+		if (!isdigit((unsigned char)s.p[i]))
+			return false;
+		if (v > (INT64_MAX - digit) / 10)
+			v = INT64_MAX;
+		else
+			v = v * 10 + digit;
+	}
+	*out = minus ? -v : v;
+	return true;
+}
+
+static bool
+read_format(struct str s, enum param_format *out)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (str_eq(s, str_of(formats[i].name))) {
+			*out = formats[i].format;
+			return true;
+		}
+	return false;
+}
+
+/* What is wrong with the value of p, null: nothing; then it is in out. KODO_ENOMEM. */
+static enum kodo_err
+judge(struct arena *a, enum param p, struct str value, struct params *out, struct str *wrong)
+{
+	const char *text;
+
+	*wrong = STR_NULL;
+	if (!utf8_valid(value)) {
+		*wrong = STR("Input should be valid UTF-8");
+		if (memchr(value.p, '\0', value.len) != NULL)
+			*wrong = STR("Input must not contain NUL");
+		return KODO_OK;
+	}
+	switch (rules[p].kind) {
+	case PARAM_INT:
+		if (!read_int(value, &out->number[p]))
+			*wrong = STR("Expected `int`, got `str`");
+		break;
+	case PARAM_TEXT:
+		out->text[p] = value;
+		break;
+	case PARAM_ENUM:
+		if (read_format(value, &out->format))
+			break;
+		text = arena_printf(a, "Invalid enum value '%.*s'", STR_ARG(value));
+		if (text == NULL)
+			return KODO_ENOMEM;
+		*wrong = str_of(text);
+		break;
+	}
+	return KODO_OK;
+}
+
+static void
+find_rule(struct str name, unsigned allowed, struct str value, struct str given[PARAM_MAX])
+{
+	unsigned p;
+
+	for (p = 0; p < PARAM_MAX; p++)
+		if ((allowed & PARAM_BIT(p)) != 0 && str_eq(name, str_of(rules[p].name)))
+			given[p] = value;
+}
+
+enum kodo_err
+param_read(struct arena *a, struct str query, unsigned allowed, struct params *out,
+    struct param_errors *errors)
+{
+	struct str given[PARAM_MAX] = { STR_NULL }, name, value, wrong;
+	unsigned p;
+	enum kodo_err err;
+
+	memset(out, 0, sizeof(*out));
+	memset(errors, 0, sizeof(*errors));
+	out->number[PARAM_PP] = DEFAULT_PP;
+	if (query.len == 0 || allowed == 0)
+		return KODO_OK;
+	while ((err = request_next_param(a, &query, &name, &value)) == KODO_OK)
+		find_rule(name, allowed, value, given);
+	if (err != KODO_ENOTFOUND)
+		return err;
+	for (p = 0; p < PARAM_MAX; p++) {
+		if (given[p].p == NULL)
+			continue;
+		err = judge(a, (enum param)p, given[p], out, &wrong);
+		if (err != KODO_OK)
+			return err;
+		if (wrong.p != NULL)
+			errors->list[errors->n++] =
+			    (struct wire_error){ wrong, str_of(rules[p].name), STR("query") };
+	}
+	return errors->n == 0 ? KODO_OK : KODO_EINVAL;
+}

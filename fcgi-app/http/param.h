@@ -1,0 +1,56 @@
+/*
+ * The parameters of query strings: one row each in a const table, read and judged before a handler
+ * sees them.
+ */
+#ifndef KODO_PARAM_H
+#define KODO_PARAM_H
+
+#include "core/arena.h"
+#include "core/wire.h"
+
+/* In the order in which errors about them are listed. */
+enum param {
+	PARAM_PP,
+	PARAM_P,
+	PARAM_BY,
+	PARAM_Q,
+	PARAM_FORMAT,
+	PARAM_KEY,
+	PARAM_MAX
+};
+
+#define PARAM_BIT(p)	(1u << (p))
+
+enum param_format { FORMAT_NONE, FORMAT_JSON, FORMAT_HTML };
+
+enum param_kind { PARAM_INT, PARAM_TEXT, PARAM_ENUM };
+
+struct param_rule {
+	const char *name;
+	enum param_kind kind;
+	const char *fallback;		/* for the API's document; NULL: none */
+	const char *summary;
+};
+
+struct params {
+	/* PARAM_INT: the value or the default; beyond 64 bits the nearest there is */
+	int64_t number[PARAM_MAX];
+	struct str text[PARAM_MAX];	/* PARAM_TEXT: null if not given */
+	enum param_format format;
+};
+
+struct param_errors {
+	struct wire_error list[PARAM_MAX];
+	size_t n;
+};
+
+const struct param_rule *param_rule(enum param p);
+
+/*
+ * Read the raw query; only those in the mask allowed are looked at, of repeated ones the last.
+ * KODO_EINVAL: errors is filled in, all in order. KODO_ENOMEM.
+ */
+enum kodo_err param_read(struct arena *a, struct str query, unsigned allowed, struct params *out,
+    struct param_errors *errors) MUST_CHECK;
+
+#endif

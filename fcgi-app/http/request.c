@@ -1,0 +1,288 @@
+#include <ctype.h>
+
+#include "core/limit.h"
+#include "core/utf8.h"
+#include "http/request.h"
+
+static const char *const methods[METHOD_MAX] = {
+	[METHOD_GET] = "GET",
+	[METHOD_HEAD] = "HEAD",
+	[METHOD_POST] = "POST",
+	[METHOD_PUT] = "PUT",
+	[METHOD_PATCH] = "PATCH",
+	[METHOD_DELETE] = "DELETE",
+	[METHOD_OPTIONS] = "OPTIONS",
+	[METHOD_OTHER] = "",
+};
+
+enum method
+request_method(struct str text)
+{
+	unsigned i;
+
+	for (i = 0; i < METHOD_OTHER; i++)
+		if (str_eq(text, str_of(methods[i])))
+			return (enum method)i;
+	return METHOD_OTHER;
+}
+
+const char *
+request_method_name(enum method m)
+{
+	return (unsigned)m < METHOD_MAX ? methods[m] : "";
+}
+
+/* -1: not a hex digit */
+static int
+hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* One character of s at *pos, decoded; *pos goes past it. */
+static char
+decode_next(struct str s, size_t *pos, bool plus)
+{
+	char c = s.p[*pos];
+	int hi, lo;
+
+	*pos += 1;
+	if (c == '+' && plus)
+		return ' ';
+	if (c != '%' || s.len - *pos < 2)
+		return c;
+	hi = hex_value(s.p[*pos]);
+	lo = hex_value(s.p[*pos + 1]);
+	if (hi < 0 || lo < 0)
+		return c;
+	*pos += 2;
+	return (char)(hi << 4 | lo);
+}
+
+enum kodo_err
+request_decode(struct arena *a, struct str s, bool plus, struct str *out)
+{
+	size_t pos = 0, n = 0;
+	char *p;
+
+	*out = STR_NULL;
+	if (s.len == 0) {
+		*out = STR("");
+		return KODO_OK;
+	}
+	p = arena_alloc(a, s.len);
+	if (p == NULL)
+		return KODO_ENOMEM;
+	while (pos < s.len)
+		p[n++] = decode_next(s, &pos, plus);
+	*out = (struct str){ p, n };
+	return KODO_OK;
+}
+
+static enum kodo_err
+collapse(struct arena *a, struct str raw, bool decode, struct str *out)
+{
+	size_t pos = 0, n = 0;
+	char *p;
+
+	*out = STR_NULL;
+	p = arena_alloc(a, raw.len + 1);
+	if (p == NULL)
+		return KODO_ENOMEM;
+	p[n++] = '/';
+	while (pos < raw.len) {
+		char c = decode ? decode_next(raw, &pos, false) : raw.p[pos++];
+
+		if (c != '/' || p[n - 1] != '/')
+			p[n++] = c;
+	}
+	while (n > 1 && p[n - 1] == '/')
+		n--;
+	*out = (struct str){ p, n };
+	return KODO_OK;
+}
+
+enum kodo_err
+request_clean_path(struct arena *a, struct str raw, struct str *out)
+{
+	return collapse(a, raw, true, out);
+}
+
+enum kodo_err
+request_next_param(struct arena *a, struct str *rest, struct str *name, struct str *value)
+{
+	struct str pair = STR_NULL;
+	const char *end;
+	enum kodo_err err;
+
+	*name = *value = STR_NULL;
+	while (pair.len == 0) {
+		if (rest->len == 0)
+			return KODO_ENOTFOUND;
+		end = memchr(rest->p, '&', rest->len);
+		pair = (struct str){ rest->p, end == NULL ? rest->len : (size_t)(end - rest->p) };
+		rest->p += pair.len + (end != NULL);
+		rest->len -= pair.len + (end != NULL);
+	}
+	end = memchr(pair.p, '=', pair.len);
+	if (end == NULL)
+		end = pair.p + pair.len;
+	err = request_decode(a, (struct str){ pair.p, (size_t)(end - pair.p) }, true, name);
+	if (err != KODO_OK)
+		return err;
+	if (end < pair.p + pair.len)
+		end++;
+	return request_decode(
+	    a, (struct str){ end, (size_t)(pair.p + pair.len - end) }, true, value);
+}
+
+bool
+request_accepts_html(struct str accept)
+{
+	static const char html[] = "text/html";
+
+	return accept.len > 0 && memmem(accept.p, accept.len, html, sizeof(html) - 1) != NULL;
+}
+
+/* RFC 9110, 8.8.3.2: weak comparison looks at what stands between the quotes. */
+bool
+request_has_etag(struct str list, struct str tag)
+{
+	struct str opaque = tag;
+	size_t pos = 0, start;
+
+	if (str_starts(opaque, STR("W/")))
+		opaque = (struct str){ opaque.p + 2, opaque.len - 2 };
+	while (pos < list.len) {
+		if (list.p[pos] != '"') {
+			pos++;
+			continue;
+		}
+		start = pos++;
+		while (pos < list.len && list.p[pos] != '"')
+			pos++;
+		if (pos == list.len)
+			break;
+		pos++;
+		if (str_eq((struct str){ list.p + start, pos - start }, opaque))
+			return true;
+	}
+	return false;
+}
+
+/* Cut "http://host:port" off an absolute-form target (RFC 9112, 3.2.2). */
+static struct str
+origin_form(struct str uri)
+{
+	const char *end = uri.p + uri.len, *p;
+
+	if (uri.len == 0 || uri.p[0] == '/')
+		return uri;
+	p = memmem(uri.p, uri.len, "://", 3);
+	if (p == NULL || memchr(uri.p, '?', (size_t)(p - uri.p)) != NULL)
+		return uri;
+	for (p += 3; p < end && *p != '/' && *p != '?'; p++)
+		;
+	return (struct str){ p, (size_t)(end - p) };
+}
+
+/* The rest of s after base, if s is base or something below it. */
+static bool
+cut_base(struct str s, struct str base, struct str *rest)
+{
+	if (!str_starts(s, base) || (s.len > base.len && base.len > 0 && s.p[base.len] != '/'))
+		return false;
+	*rest = (struct str){ s.p + base.len, s.len - base.len };
+	return true;
+}
+
+/* path and target from the raw path of REQUEST_URI; see request_parse. */
+static enum kodo_err
+place_path(struct arena *a, const struct request_env *env, struct str raw, struct str base,
+    struct request *out)
+{
+	struct str path, rest, clean_base;
+	enum kodo_err err;
+
+	err = request_clean_path(a, raw, &path);
+	if (err == KODO_OK)
+		err = request_clean_path(a, base, &clean_base);
+	if (err != KODO_OK)
+		return err;
+	if (clean_base.len == 1)
+		clean_base.len = 0;
+	out->target = raw;
+	out->path = path;
+	if (env->uri.p != NULL && cut_base(path, clean_base, &rest)) {
+		out->path = rest.len == 0 ? STR("/") : rest;
+		if (cut_base(raw, base, &rest))
+			out->target = rest.len == 0 ? STR("/") : rest;
+	} else if (env->path_info.len > 0 ||
+	    (env->script_name.len > 0 && str_eq(path, env->script_name))) {
+		/* the server has decoded it: a % in it is one */
+		out->target = env->path_info.len == 0 ? STR("/") : env->path_info;
+		return collapse(a, env->path_info, false, &out->path);
+	}
+	return KODO_OK;
+}
+
+static bool
+parse_length(struct str s, uint64_t *out)
+{
+	size_t i;
+
+	*out = 0;
+	if (s.len == 0 || s.len > 18)
+		return false;
+	for (i = 0; i < s.len; i++) {
+		if (!isdigit((unsigned char)s.p[i]))
+			return false;
+		*out = *out * 10 + (uint64_t)(s.p[i] - '0');
+	}
+	return true;
+}
+
+enum kodo_err
+request_parse(struct arena *a, const struct request_env *env, struct str base, struct request *out,
+    const char **reason)
+{
+	struct str raw = env->uri.p != NULL ? origin_form(env->uri) : env->path_info;
+	const char *mark = NULL;
+
+	*reason = "";
+	memset(out, 0, sizeof(*out));
+	out->method = request_method(env->method);
+	out->method_text = env->method;
+	out->accept = env->accept;
+	out->if_none_match = env->if_none_match;
+	out->query = env->query.p == NULL ? STR("") : env->query;
+	if (raw.p == NULL)
+		raw = STR("/");
+	if (env->uri.p != NULL && raw.len > 0)
+		mark = memchr(raw.p, '?', raw.len);
+	if (env->uri.p != NULL) {
+		out->query = mark == NULL
+		    ? STR("")
+		    : (struct str){ mark + 1, raw.len - (size_t)(mark + 1 - raw.p) };
+		raw.len = mark == NULL ? raw.len : (size_t)(mark - raw.p);
+	}
+	if (raw.len > LIMIT_URL_BYTES || out->query.len > LIMIT_QUERY_BYTES) {
+		*reason = "Request-URI Too Long";
+		return KODO_ETOOBIG;
+	}
+	if (!utf8_valid(raw) || !utf8_valid(out->query) || !utf8_valid(env->method) ||
+	    !utf8_valid(env->path_info)) {
+		*reason = "Request target is not UTF-8";
+		return KODO_EINVAL;
+	}
+	out->has_length = env->content_length.len > 0;
+	if (out->has_length && !parse_length(env->content_length, &out->length)) {
+		*reason = "Content-Length is not a number";
+		return KODO_EINVAL;
+	}
+	out->has_body = out->length > 0 || env->transfer_encoding.len > 0;
+	return place_path(a, env, raw, base, out);
+}

@@ -1,0 +1,170 @@
+#include <stdio.h>
+#include <unistd.h>
+
+#include "http/response.h"
+
+#define BLOCK_BYTES	65536u	/* of a body in a file, per write */
+
+static const struct {
+	unsigned status;
+	const char *phrase;
+} phrases[] = {
+	{ 200, "OK" },
+	{ 201, "Created" },
+	{ 204, "No Content" },
+	{ 304, "Not Modified" },
+	{ 400, "Bad Request" },
+	{ 403, "Forbidden" },
+	{ 404, "Not Found" },
+	{ 405, "Method Not Allowed" },
+	{ 413, "Request Entity Too Large" },
+	{ 414, "Request-URI Too Long" },
+	{ 500, "Internal Server Error" },
+	{ 503, "Service Unavailable" },
+};
+
+static const char *
+phrase_of(unsigned status)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
+		if (phrases[i].status == status)
+			return phrases[i].phrase;
+	return "";
+}
+
+static void
+set_plain(struct response *r)
+{
+	r->status = 200;
+	r->type = TYPE_JSON;
+	r->etag[0] = '\0';
+	r->allow[0] = '\0';
+	r->retry_after_s = 0;
+	r->is_page = false;
+}
+
+void
+response_init(struct response *r, const struct state *state)
+{
+	r->body = (struct sink)SINK_INIT(state);
+	set_plain(r);
+}
+
+/* Empty the sink, but keep its memory if it is small. */
+static void
+drop_body(struct response *r)
+{
+	const struct state *state = r->body.state;
+
+	if (r->body.fd == -1 && r->body.buf.cap <= RESPONSE_KEEP_BYTES) {
+		buf_reset(&r->body.buf);
+		return;
+	}
+	sink_free(&r->body);
+	r->body = (struct sink)SINK_INIT(state);
+}
+
+void
+response_reset(struct response *r, const struct state *state)
+{
+	drop_body(r);
+	r->body.state = state;
+	set_plain(r);
+}
+
+void
+response_free(struct response *r)
+{
+	sink_free(&r->body);
+}
+
+void
+response_error(struct response *r, unsigned status, struct str detail,
+    const struct wire_error *errors, size_t n)
+{
+	drop_body(r);
+	set_plain(r);
+	r->status = status;
+	wire_put_error(&r->body.buf, status, detail, errors, n);
+}
+
+void
+response_fail(struct response *r, unsigned status, const char *detail)
+{
+	response_error(r, status, str_of(detail), NULL, 0);
+}
+
+void
+response_empty(struct response *r, unsigned status)
+{
+	drop_body(r);
+	r->status = status;
+	r->type = NULL;
+}
+
+uint64_t
+response_length(const struct response *r)
+{
+	return r->body.fd == -1 ? r->body.buf.len : r->body.len;
+}
+
+/* RFC 9110, 8.6: no Content-Length with 204, and none with 304 where the 200's is not known. */
+static void
+put_header(struct buf *b, const struct response *r)
+{
+	buf_printf(b, "Status: %u %s\r\n", r->status, phrase_of(r->status));
+	if (r->type != NULL)
+		buf_printf(b, "Content-Type: %s\r\nContent-Length: %llu\r\n", r->type,
+		    (unsigned long long)response_length(r));
+	if (r->etag[0] != '\0')
+		buf_printf(b, "ETag: %s\r\nCache-Control: no-cache\r\n", r->etag);
+	if (r->allow[0] != '\0')
+		buf_printf(b, "Allow: %s\r\n", r->allow);
+	if (r->retry_after_s > 0)
+		buf_printf(b, "Retry-After: %u\r\n", r->retry_after_s);
+	if (r->is_page)
+		buf_puts(b,
+		    "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; "
+		    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'\r\n"
+		    "Referrer-Policy: no-referrer\r\n");
+	buf_puts(b, "X-Content-Type-Options: nosniff\r\n\r\n");
+}
+
+static enum kodo_err
+send_file(int fd, uint64_t len, struct transport *t)
+{
+	char block[BLOCK_BYTES];
+	uint64_t off = 0;
+	ssize_t n;
+	enum kodo_err err;
+
+	while (off < len) {
+		n = pread(fd, block, sizeof(block), (off_t)off);
+		if (n <= 0)
+			return KODO_EIO;
+		err = t->write(t, block, (size_t)n);
+		if (err != KODO_OK)
+			return err;
+		off += (uint64_t)n;
+	}
+	return KODO_OK;
+}
+
+enum kodo_err
+response_send(const struct response *r, struct transport *t, bool without_body)
+{
+	struct buf header = BUF_INIT(0);
+	enum kodo_err err;
+
+	put_header(&header, r);
+	err = buf_failed(&header) || buf_failed(&r->body.buf) ? KODO_ENOMEM : KODO_OK;
+	if (err == KODO_OK)
+		err = t->write(t, header.p, header.len);
+	if (err == KODO_OK && !without_body && r->type != NULL)
+		err = r->body.fd == -1 ? t->write(t, r->body.buf.p, r->body.buf.len) :
+		    send_file(r->body.fd, r->body.len, t);
+	buf_free(&header);
+	return err;
+}

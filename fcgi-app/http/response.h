@@ -1,0 +1,54 @@
+/*
+ * An answer: composed whole by a handler, then sent. Its memory is used again for the next one.
+ */
+#ifndef KODO_RESPONSE_H
+#define KODO_RESPONSE_H
+
+#include "core/sink.h"
+#include "core/wire.h"
+#include "http/transport.h"
+
+#define RESPONSE_KEEP_BYTES	((size_t)1 << 20)	/* memory kept between requests */
+#define RESPONSE_ETAG_BYTES	80
+
+struct response {
+	unsigned status;
+	const char *type;		/* static; NULL: no Content-Type, as there is no body */
+	struct sink body;
+	char etag[RESPONSE_ETAG_BYTES];	/* `W/"..."`, "": none */
+	char allow[64];			/* methods, "": no Allow */
+	unsigned retry_after_s;		/* 0: no Retry-After */
+	bool is_page;			/* HTML: say what it may load */
+};
+
+#define TYPE_JSON	"application/json"
+#define TYPE_HTML	"text/html; charset=utf-8"
+
+/* state: where a long body goes; NULL: stays in memory. */
+void response_init(struct response *r, const struct state *state);
+
+/* Back to an empty 200 of JSON; memory over RESPONSE_KEEP_BYTES is given back. */
+void response_reset(struct response *r, const struct state *state);
+void response_free(struct response *r);
+
+/* Drop what was composed, and answer with an error body of WIRE.md instead. */
+void response_error(struct response *r, unsigned status, struct str detail,
+    const struct wire_error *errors, size_t n);
+
+/* As response_error, for a const text and without errors. */
+void response_fail(struct response *r, unsigned status, const char *detail);
+
+/* Drop the body: 204, 304. */
+void response_empty(struct response *r, unsigned status);
+
+/* Bytes of the body. */
+uint64_t response_length(const struct response *r);
+
+/*
+ * Send header and body (without_body: only the header, for HEAD). KODO_ENOMEM: the body failed for
+ * want of memory, nothing was sent. KODO_EIO: the client has gone.
+ */
+enum kodo_err response_send(
+    const struct response *r, struct transport *t, bool without_body) MUST_CHECK;
+
+#endif

@@ -1,0 +1,109 @@
+#include "http/handlers.h"
+
+#define PAGING                                                                                 \
+	(PARAM_BIT(PARAM_PP) | PARAM_BIT(PARAM_P) | PARAM_BIT(PARAM_BY) | PARAM_BIT(PARAM_Q) | \
+	    PARAM_BIT(PARAM_FORMAT))
+#define FORMAT	PARAM_BIT(PARAM_FORMAT)
+#define POSTED	(ROUTE_BODY | ROUTE_PEER)
+
+/* Exact paths come before those that stand for all below them. */
+static const struct route table[] = { { "/", METHOD_GET, handle_home, 0, 0, 0,
+					  "how this service introduces itself", NULL, "default" },
+	{ "/home", METHOD_GET, handle_home, ROUTE_ALIAS, 0, 0, NULL, NULL, "default" },
+	{ "/map", METHOD_GET, handle_map, 0, 0, 0,
+	    "its providers with their nodes, its connections", NULL, "map" },
+	{ "/connect", METHOD_GET, handle_nodes, 0, 0, 0, "all nodes with their flows", NULL,
+	    "connect" },
+	{ "/connect", METHOD_POST, handle_connect, POSTED | ROUTE_REGISTRY, WIRE_CONNECT, 0,
+	    "become a provider of this registry; all of the sender's nodes are replaced", "connect",
+	    "connect" },
+	{ "/connect", METHOD_DELETE, handle_leave, 0, 0, 0,
+	    "leave every registry that this service is connected to", NULL, NULL },
+	{ "/update", METHOD_POST, handle_update, POSTED | ROUTE_REGISTRY, WIRE_CONNECT, 0,
+	    "add or replace nodes of a provider", "connect", "default" },
+	/* who was let in may always leave */
+	{ "/disconnect", METHOD_POST, handle_disconnect, ROUTE_BODY | ROUTE_REGISTRY,
+	    WIRE_DISCONNECT, 0, "remove nodes of a provider, or the provider", "disconnect",
+	    "default" },
+	{ "/reconnect", METHOD_POST, handle_reconnect, POSTED, WIRE_DEFAULT, 0,
+	    "ask this service to connect to the sender again", "default", "default" },
+	{ "/flows", METHOD_GET, handle_flows, 0, 0, PAGING, "a page of flows, filtered and sorted",
+	    NULL, "flows" },
+	{ "/flows/counts", METHOD_GET, handle_counts, ROUTE_ALIAS, 0, FORMAT, NULL, NULL,
+	    "counts" },
+	{ "/counts", METHOD_GET, handle_counts, 0, 0, FORMAT,
+	    "number of flows, and of distinct names by organization and tag", NULL, "counts" },
+	{ "/schema/openapi.json", METHOD_GET, handle_schema, ROUTE_ALIAS, 0, 0, NULL, NULL, NULL },
+	{ "/docs/openapi.json", METHOD_GET, handle_schema, 0, 0, 0, "this document", NULL, NULL },
+	{ "/cron", METHOD_GET, handle_cron, 0, 0, PARAM_BIT(PARAM_KEY),
+	    "see to outbound work now, for hosts without cron", NULL, "cron" },
+	{ "/flows", METHOD_GET, handle_flow, ROUTE_BELOW, 0, 0,
+	    "a page about a flow of this service", NULL, NULL },
+	{ NULL, METHOD_OTHER, NULL, 0, 0, 0, NULL, NULL, NULL } };
+
+const struct route *
+router_table(void)
+{
+	return table;
+}
+
+static bool
+matches(const struct route *r, struct str path)
+{
+	struct str own = str_of(r->path);
+
+	if ((r->flags & ROUTE_BELOW) == 0)
+		return str_eq(path, own);
+	return path.len > own.len + 1 && path.p[own.len] == '/' && str_starts(path, own);
+}
+
+static void
+put_allow(unsigned methods, char allow[64])
+{
+	size_t n = 0;
+	unsigned m;
+
+	if ((methods & 1u << METHOD_GET) != 0)
+		methods |= 1u << METHOD_HEAD;
+	methods |= 1u << METHOD_OPTIONS;
+	for (m = 0; m < METHOD_OTHER; m++) {
+		struct str name = str_of(request_method_name((enum method)m));
+
+		if ((methods & 1u << m) == 0)
+			continue;
+		if (n > 0) {
+			memcpy(allow + n, ", ", 2);
+			n += 2;
+		}
+		memcpy(allow + n, name.p, name.len);	/* all names together have 46 bytes */
+		n += name.len;
+	}
+	allow[n] = '\0';
+}
+
+enum router_verdict
+router_find(struct str path, enum method m, const struct route **out, char allow[64])
+{
+	enum method wanted = m == METHOD_HEAD ? METHOD_GET : m;
+	const struct route *r;
+	const char *exact = NULL;
+	unsigned methods = 0;
+
+	*out = NULL;
+	allow[0] = '\0';
+	for (r = table; r->path != NULL; r++) {
+		/* /flows/counts is not below /flows */
+		if (!matches(r, path) || (exact != NULL && (r->flags & ROUTE_BELOW) != 0))
+			continue;
+		exact = r->path;
+		if (r->method == wanted) {
+			*out = r;
+			return ROUTE_FOUND;
+		}
+		methods |= 1u << r->method;
+	}
+	if (methods == 0)
+		return ROUTE_NO_PATH;
+	put_allow(methods, allow);
+	return m == METHOD_OPTIONS ? ROUTE_IS_OPTIONS : ROUTE_NO_METHOD;
+}

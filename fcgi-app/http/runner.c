@@ -1,0 +1,83 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/state.h"
+#include "http/runner.h"
+
+#define NAME	"kodo-reconnect"
+
+enum kodo_err
+runner_own_folder(char out[PATH_BYTES])
+{
+	ssize_t n = readlink("/proc/self/exe", out, PATH_BYTES - 1);
+	char *slash;
+
+	if (n <= 0) {
+		out[0] = '\0';
+		return KODO_EIO;
+	}
+	out[n] = '\0';
+	slash = strrchr(out, '/');
+	if (slash == NULL)
+		return KODO_EIO;
+	*slash = '\0';
+	return KODO_OK;
+}
+
+enum kodo_err
+runner_find(char out[PATH_BYTES])
+{
+	/* %s: the folder of this program */
+	static const char *const beside[] = { "/" NAME, "/../cron/" NAME };
+	static const char *const installed[] = { "/usr/local/bin/" NAME, "/usr/bin/" NAME };
+	const char *named = getenv("KODO_RECONNECT");
+	char folder[PATH_BYTES];
+	size_t i;
+
+	out[0] = '\0';
+	if (named != NULL && named[0] == '/' && strlen(named) < PATH_BYTES) {
+		memcpy(out, named, strlen(named) + 1);
+		return KODO_OK;
+	}
+	if (runner_own_folder(folder) != KODO_OK)
+		return KODO_EIO;
+	for (i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+		int n = snprintf(out, PATH_BYTES, "%s%s", folder, beside[i]);
+
+		if (n < (int)PATH_BYTES && access(out, X_OK) == 0)
+			return KODO_OK;
+	}
+	for (i = 0; i < sizeof(installed) / sizeof(installed[0]); i++) {
+		memcpy(out, installed[i], strlen(installed[i]) + 1);
+		if (access(out, X_OK) == 0)
+			return KODO_OK;
+	}
+	out[0] = '\0';
+	return KODO_ENOTFOUND;
+}
+
+enum kodo_err
+runner_start(const char *state_path, const char *loader, struct why *why)
+{
+	static char name[] = NAME, option[] = "--state";
+	char program[PATH_BYTES], place[PATH_BYTES];
+	const char *what = state_path != NULL ? state_path : loader;
+	char *for_state[] = { name, option, place, NULL }, *for_loader[] = { name, place, NULL };
+	enum kodo_err err;
+
+	err = runner_find(program);
+	if (err != KODO_OK)
+		return why_set(why, err,
+		    NAME " was not found: install it beside kodo, or name it in KODO_RECONNECT");
+	if (strlen(what) >= sizeof(place))
+		return why_set(why, KODO_EIO, "the path %.100s.. is too long", what);
+	memcpy(place, what, strlen(what) + 1);
+	/*
+	 * of a web server's child, stderr is its log; a runner that outlives it must not hold that
+	 * pipe open
+	 */
+	return state_spawn(
+	    program, state_path != NULL ? for_state : for_loader, state_path != NULL, why);
+}

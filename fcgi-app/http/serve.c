@@ -1,0 +1,290 @@
+#include <stdlib.h>
+
+#include "core/isotime.h"
+#include "core/limit.h"
+#include "core/log.h"
+#include "http/handlers.h"
+#include "http/serve.h"
+#include "http/site.h"
+
+#define READ_BYTES	65536u
+/* of an oversized body so many ceilings are read, so that the server gets to hear our answer */
+#define DRAIN_FACTOR	16u
+
+struct server {
+	struct site *site;
+	struct arena *a;
+	struct response res;
+	struct buf body;	/* memory is kept between requests */
+	bool wake;
+};
+
+struct server *
+server_new(const char *loader_arg)
+{
+	struct server *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	response_init(&s->res, NULL);
+	s->a = arena_new();
+	s->site = site_new(loader_arg);
+	if (s->a != NULL && s->site != NULL)
+		return s;
+	server_free(s);
+	return NULL;
+}
+
+void
+server_free(struct server *s)
+{
+	if (s == NULL)
+		return;
+	response_free(&s->res);
+	buf_free(&s->body);
+	site_free(s->site);
+	arena_free(s->a);
+	free(s);
+}
+
+/* What a fault of ours is answered with, and what whoever reads the log may do. */
+static const struct {
+	unsigned status;
+	const char *remedy;
+} faults[KODO_ERR_MAX] = {
+	[KODO_ENOMEM] = { 503, "memory ran out: fewer workers, or more memory" },
+	[KODO_EINVAL] = { 503, "see the line before" },
+	[KODO_ENOTFOUND] = { 503, "the service has no options yet: see its loader" },
+	[KODO_EEXIST] = { 500, "run `kodo check`" },
+	[KODO_ETOOBIG] = { 503, "see the line before" },
+	[KODO_EFULL] = { 503,
+	    "the map or the disk is full: raise map_max_mib, or free space (see `kodo check`)" },
+	[KODO_EBUSY] = { 503,
+	    "the write lock is held, or all reader slots are taken (see `kodo check`)" },
+	[KODO_EIO] = { 500, "the system refused: `kodo check` looks at the state folder" },
+	[KODO_ECORRUPT] = { 500, "a stored record cannot be read: run `kodo check`" },
+	[KODO_EVERSION] = { 503, "the state was written by another version: see the line before" },
+	[KODO_ECONFLICT] = { 503, "the state belongs to another service: see the line before" },
+};
+
+static void
+answer_fault(struct response *res, enum kodo_err err, const char *what)
+{
+	unsigned status = faults[err].status;
+
+	log_error("%s: %s: %s", what, kodo_err_text(err), faults[err].remedy);
+	response_fail(res, status, status == 503 ? "Service Unavailable" : "Internal Server Error");
+	if (status == 503)
+		res->retry_after_s = 1;
+}
+
+static struct str
+variable(struct transport *t, const char *name)
+{
+	return str_of(t->env(t, name));
+}
+
+static void
+read_env(struct transport *t, struct request_env *env)
+{
+	env->method = variable(t, "REQUEST_METHOD");
+	env->uri = variable(t, "REQUEST_URI");
+	env->path_info = variable(t, "PATH_INFO");
+	env->script_name = variable(t, "SCRIPT_NAME");
+	env->query = variable(t, "QUERY_STRING");
+	env->accept = variable(t, "HTTP_ACCEPT");
+	env->if_none_match = variable(t, "HTTP_IF_NONE_MATCH");
+	env->content_length = variable(t, "CONTENT_LENGTH");
+	env->transfer_encoding = variable(t, "HTTP_TRANSFER_ENCODING");
+}
+
+/*
+ * Read the body to its end, the first max bytes of it into b. A server that sends a body waits
+ * until it is taken, and would report our early answer as a failure. KODO_ETOOBIG: there was more.
+ * KODO_EIO: it did not come.
+ */
+static enum kodo_err
+read_body(struct transport *t, struct buf *b, uint64_t max)
+{
+	char scrap[READ_BYTES];
+	uint64_t taken = 0;
+	size_t n;
+	enum kodo_err err;
+
+	buf_reset(b);
+	do {
+		bool over = b->len >= max;
+		size_t room = max - b->len < READ_BYTES ? (size_t)(max - b->len) : READ_BYTES;
+		char *p = over ? scrap : buf_room(b, room);
+
+		if (p == NULL)
+			return KODO_ENOMEM;
+		err = t->read(t, p, over ? sizeof(scrap) : room, &n);
+		if (err != KODO_OK)
+			return err;
+		b->len += over ? 0 : n;
+		taken += n;
+	} while (n > 0 && taken < (max + 1) * DRAIN_FACTOR);
+	return taken > max ? KODO_ETOOBIG : KODO_OK;
+}
+
+/* The detail of a 400: `Validation failed for GET /flows?pp=%205`. */
+static struct str
+validation_detail(struct call *c)
+{
+	const struct request *q = c->req;
+	const char *text;
+
+	text = arena_printf(c->a, "Validation failed for %.*s %.*s%s%.*s", STR_ARG(q->method_text),
+	    STR_ARG(q->target), q->query.len > 0 ? "?" : "", STR_ARG(q->query));
+	return text == NULL ? STR("Validation failed") : str_of(text);
+}
+
+/* Read and judge the body of a POST. false: it was refused, and that is the answer. */
+static bool
+take_body(struct server *s, struct call *c, const struct route *r, const struct options *o)
+{
+	struct wire_refusal no;
+	struct why why = { "" };
+	enum kodo_err err;
+
+	err = read_body(c->transport, &s->body, (uint64_t)o->body_max_mib << 20);
+	if (err == KODO_ETOOBIG) {
+		response_fail(c->res, 413, "Request Entity Too Large");
+		return false;
+	}
+	if (err == KODO_EIO || (c->req->has_length && s->body.len < c->req->length)) {
+		response_fail(c->res, 400, "Input data was truncated");
+		return false;
+	}
+	if (err == KODO_OK)
+		err = wire_read(
+		    c->a, r->wire, buf_str(&s->body), c->now_us, o->url_key, &c->body, &no);
+	if (err == KODO_EINVAL) {
+		response_error(c->res, 400, no.detail.p != NULL ? no.detail : validation_detail(c),
+		    no.errors, no.n_errors);
+		return false;
+	}
+	if (err != KODO_OK) {
+		answer_fault(c->res, err, r->path);
+		return false;
+	}
+	if ((r->flags & ROUTE_REGISTRY) != 0 && !o->registry) {
+		response_fail(c->res, 404, "Not Found");
+		return false;
+	}
+	if ((r->flags & ROUTE_PEER) != 0 &&
+	    option_allows_peer(o, c->body.from.url, &why) != KODO_OK) {
+		log_warning(
+		    "%s from %.*s refused: %s", r->path, STR_ARG(c->body.from.url), why.text);
+		response_error(c->res, 403, str_of(why.text), NULL, 0);
+		return false;
+	}
+	return true;
+}
+
+static void
+call_route(struct server *s, struct call *c, const struct route *r, const struct options *o)
+{
+	struct param_errors errors;
+	enum kodo_err err;
+
+	err = param_read(c->a, c->req->query, r->params, &c->params, &errors);
+	if (err == KODO_EINVAL) {
+		response_error(c->res, 400, validation_detail(c), errors.list, errors.n);
+		return;
+	}
+	if (err == KODO_OK && (r->flags & ROUTE_BODY) != 0 && !take_body(s, c, r, o))
+		return;
+	if (err == KODO_OK)
+		err = r->handle(c);
+	s->wake |= c->wake;
+	if (err != KODO_OK)
+		answer_fault(c->res, err, r->path);
+}
+
+/* Answer a request that was understood. */
+static void
+dispatch(struct server *s, struct call *c, const struct options *o)
+{
+	uint64_t body_max = (uint64_t)o->body_max_mib << 20;
+	const struct route *r;
+	char allow[64];
+	bool drain = c->req->has_body;
+
+	switch (router_find(c->req->path, c->req->method, &r, allow)) {
+	case ROUTE_FOUND:
+		drain = drain && (r->flags & ROUTE_BODY) == 0;
+		call_route(s, c, r, o);
+		break;
+	case ROUTE_NO_PATH:
+		response_fail(c->res, 404, "Not Found");
+		break;
+	case ROUTE_NO_METHOD:
+		response_fail(c->res, 405, "Method Not Allowed");
+		memcpy(c->res->allow, allow, sizeof(allow));
+		break;
+	case ROUTE_IS_OPTIONS:
+		response_empty(c->res, 204);
+		memcpy(c->res->allow, allow, sizeof(allow));
+		break;
+	}
+	if (drain && read_body(c->transport, &s->body, body_max) != KODO_OK)
+		log_debug("the body that came with %.*s was not read to its end",
+		    STR_ARG(c->req->method_text));
+}
+
+/* Compose the answer. */
+static void
+answer(struct server *s, struct call *c, struct request *req)
+{
+	const struct options *o;
+	struct request_env env;
+	const char *reason;
+	enum kodo_err err;
+
+	err = site_ready(s->site, s->a, c->now_us, &c->registry, &o, &s->wake);
+	c->res->body.state = site_state(s->site);
+	if (err != KODO_OK) {
+		/* the reason, which may name files, is in the log only */
+		response_fail(c->res, 503, "Service Unavailable");
+		c->res->retry_after_s = 1;
+		return;
+	}
+	read_env(c->transport, &env);
+	err = request_parse(s->a, &env, site_base(s->site), req, &reason);
+	if (err == KODO_OK)
+		dispatch(s, c, o);
+	else if (err == KODO_EINVAL || err == KODO_ETOOBIG)
+		response_fail(c->res, err == KODO_EINVAL ? 400 : 414, reason);
+	else
+		answer_fault(c->res, err, "request");
+}
+
+void
+serve_request(struct server *s, struct transport *t)
+{
+	struct request req = { .method = METHOD_OTHER };
+	struct call c = { .a = s->a, .site = s->site, .transport = t, .req = &req, .res = &s->res };
+	enum kodo_err err;
+
+	arena_reset(s->a);
+	response_reset(&s->res, site_state(s->site));
+	c.now_us = isotime_now_us();
+	answer(s, &c, &req);
+	if (buf_failed(&s->res.body.buf))
+		answer_fault(&s->res, KODO_ENOMEM, "answer");
+	err = response_send(&s->res, t, req.method == METHOD_HEAD);
+	if (err != KODO_OK)
+		log_debug("an answer was not taken: %s", kodo_err_text(err));
+	if (s->body.cap > RESPONSE_KEEP_BYTES)
+		buf_free(&s->body);
+}
+
+void
+serve_after(struct server *s)
+{
+	if (s->wake)
+		(void)site_wake(s->site, WAKE_FOR_REQUEST);
+	s->wake = false;
+}

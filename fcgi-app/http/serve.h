@@ -1,0 +1,22 @@
+/*
+ * One request from its transport to its answer: the state made ready, the request read, routed,
+ * handled, sent.
+ */
+#ifndef KODO_SERVE_H
+#define KODO_SERVE_H
+
+#include "http/transport.h"
+
+struct server;
+
+/* loader_arg: see site_new. NULL: memory ran out. */
+struct server *server_new(const char *loader_arg);
+void server_free(struct server *s);		/* NULL is fine */
+
+/* Answer the request of t. Whatever goes wrong ends in an answer, a log line, or both. */
+void serve_request(struct server *s, struct transport *t);
+
+/* After the reply is finished: see to messages that the request has left due. */
+void serve_after(struct server *s);
+
+#endif

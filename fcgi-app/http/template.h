@@ -1,0 +1,46 @@
+/*
+ * Pages are files in www/ with places for values; what came over the wire is escaped here and
+ * nowhere else.
+ *
+ *	{{name}}		the value, escaped for HTML
+ *	{{%name}}		percent-encoded, for a part of a url
+ *	{{#name}}..{{/name}}	the part between, once per value of name, which is {{.}} there
+ *	{{^name}}..{{/name}}	the part between if name has no value
+ *
+ * Parts of the same name do not nest. A page that is made row by row is cut at one such part by
+ * template_split.
+ */
+#ifndef KODO_TEMPLATE_H
+#define KODO_TEMPLATE_H
+
+#include <stdint.h>
+
+#include "core/buf.h"
+
+struct template_source {
+	/* The i-th value of name; null: there is none (or no more). */
+	struct str (*value)(void *arg, struct str name, size_t i);
+	void *arg;
+};
+
+/* Append part to out with its values. */
+void template_render(struct str part, struct buf *out, const struct template_source *from);
+
+/*
+ * Cut text at {{#name}} and {{/name}}: before, between, after. false: it has no such part; all of
+ * it is then in head.
+ */
+bool template_split(
+    struct str text, const char *name, struct str *head, struct str *row, struct str *tail);
+
+/*
+ * A file of www/, read once and again when it has changed; stays valid until the next call for the
+ * same name. $KODO_WWW is the folder, else ../share/kodo/www or ../www beside this program.
+ * STR_NULL: it is not there.
+ */
+struct str template_load(const char *name);
+
+/* A number that changes when the file does; 0: it is not there. */
+uint64_t template_stamp(const char *name);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * How a request comes in and its answer goes out, whatever carries it: FastCGI (fcgi.c), plain CGI
+ * (cgi.c), or a test.
+ */
+#ifndef KODO_TRANSPORT_H
+#define KODO_TRANSPORT_H
+
+#include "core/err.h"
+
+struct transport {
+	/*
+	 * A CGI variable (RFC 3875), NULL where it is not set. Valid until the request is finished.
+	 */
+	const char *(*env)(struct transport *t, const char *name);
+
+	/*
+	 * Up to max bytes of the body; *n 0: its end. KODO_EIO: the client has gone, or sends
+	 * nothing for too long.
+	 */
+	enum kodo_err (*read)(struct transport *t, char *p, size_t max, size_t *n);
+
+	/*
+	 * All n bytes of the answer. KODO_EIO: the client has gone, or takes nothing for
+	 * TRANSPORT_STALL_S.
+	 */
+	enum kodo_err (*write)(struct transport *t, const char *p, size_t n);
+
+	void *arg;
+};
+
+#define TRANSPORT_STALL_S	30	/* a client that moves no byte for so long is cut off */
+
+#endif
