@@ -1,0 +1,134 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "core/buf.h"
+#include "core/option.h"
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION	"unversioned"
+#endif
+
+static int cmd_help(int argc, char *argv[]);
+static int cmd_version(int argc, char *argv[]);
+
+static const struct cmd {
+	const char *name;
+	int (*run)(int argc, char *argv[]);
+	const char *arguments;
+	const char *summary;
+} cmds[] = {
+	{ "service", cmd_service, "[LOADER] [OPTION ...]",
+	    "run one service in the foreground, with its web server and runner" },
+	{ "check", cmd_check, "[LOADER | STATE]",
+	    "look at the state of a service; one line for each fault, with its remedy" },
+	{ "export", cmd_export, "[LOADER | STATE] [FILE]",
+	    "write the providers as the original's cache file" },
+	{ "import", cmd_import, "[LOADER | STATE] [FILE]",
+	    "read providers from the original's cache file" },
+	{ "help", cmd_help, "[COMMAND | options | loader]",
+	    "say what a command takes; list the options; print a sample loader" },
+	{ "version", cmd_version, "", "say which version this is" },
+};
+
+/* Spellings that people try. */
+static const struct {
+	const char *name, *means;
+} aliases[] = {
+	{ "--help", "help" },
+	{ "-h", "help" },
+	{ "--version", "version" },
+	{ "-V", "version" },
+};
+
+static const struct cmd *
+find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
+		if (strcmp(name, aliases[i].name) == 0)
+			name = aliases[i].means;
+	for (i = 0; i < sizeof(cmds) / sizeof(cmds[0]); i++)
+		if (strcmp(name, cmds[i].name) == 0)
+			return &cmds[i];
+	return NULL;
+}
+
+bool
+cmd_is_known(const char *name)
+{
+	return find(name) != NULL;
+}
+
+static void
+put_usage(FILE *to)
+{
+	size_t i;
+
+	fputs("usage: kodo COMMAND [ARGUMENT ...]\n\n", to);
+	for (i = 0; i < sizeof(cmds) / sizeof(cmds[0]); i++)
+		fprintf(to, "  %-8s %-29s %s\n", cmds[i].name, cmds[i].arguments, cmds[i].summary);
+	fputs("\nStarted by a web server (FastCGI or CGI), kodo answers its requests.\n", to);
+}
+
+/* What option.h can tell of itself. */
+static int
+put_made(void (*make)(struct buf *out))
+{
+	struct buf b = BUF_INIT(0);
+	bool failed;
+
+	make(&b);
+	failed = buf_failed(&b) || fwrite(b.p, 1, b.len, stdout) != b.len;
+	buf_free(&b);
+	return failed;
+}
+
+static int
+cmd_help(int argc, char *argv[])
+{
+	const struct cmd *c;
+
+	if (argc < 2) {
+		put_usage(stdout);
+		return 0;
+	}
+	if (strcmp(argv[1], "options") == 0)
+		return put_made(option_put_help);
+	if (strcmp(argv[1], "loader") == 0)
+		return put_made(option_put_sample);
+	c = find(argv[1]);
+	if (c == NULL) {
+		fprintf(stderr, "kodo: no command %s; try kodo help\n", argv[1]);
+		return 2;
+	}
+	printf("usage: kodo %s %s\n\n%s\n", c->name, c->arguments, c->summary);
+	return c->run != cmd_service ? 0 : (putchar('\n'), put_made(option_put_help));
+}
+
+static int
+cmd_version(int argc, char *argv[])
+{
+	(void)argc;
+	(void)argv;
+	puts("kodo " PACKAGE_VERSION);
+	return 0;
+}
+
+int
+cmd_run(int argc, char *argv[])
+{
+	const struct cmd *c;
+
+	if (argc < 2) {
+		put_usage(stderr);
+		return 2;
+	}
+	c = find(argv[1]);
+	if (c == NULL) {
+		fprintf(stderr, "kodo: no command %s; try kodo help\n", argv[1]);
+		return 2;
+	}
+	return c->run(argc - 1, argv + 1);
+}

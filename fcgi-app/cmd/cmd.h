@@ -1,0 +1,27 @@
+/*
+ * The commands of the command line: one row each in a const table, one file each.
+ */
+#ifndef KODO_CMD_H
+#define KODO_CMD_H
+
+#include <stdbool.h>
+
+/*
+ * Each gets its own name as argv[0] and its arguments behind it, and returns the exit status: 0
+ * done, 1 failed (one line on stderr said why and what to do), 2 wrong arguments.
+ */
+int cmd_service(int argc, char *argv[]);	/* service.c */
+int cmd_check(int argc, char *argv[]);		/* check.c */
+int cmd_export(int argc, char *argv[]);		/* cache.c */
+int cmd_import(int argc, char *argv[]);
+
+/* Is name a command? */
+bool cmd_is_known(const char *name);
+
+/*
+ * Run the command line of main. Without arguments, or with an unknown command, it says what there
+ * is.
+ */
+int cmd_run(int argc, char *argv[]);
+
+#endif

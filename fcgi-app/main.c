@@ -1,0 +1,20 @@
+/*
+ * kodo: FastCGI responder, plain CGI program and command line in one. Which of them it is now is
+ * seen from how it was started.
+ */
+#include <stddef.h>
+
+#include "cmd/cmd.h"
+#include "http/cgi.h"
+#include "http/fcgi.h"
+
+int
+main(int argc, char *argv[])
+{
+	/* a web server may name the loader: kodo LOADER */
+	if (fcgi_is_wanted())
+		return fcgi_serve(argc > 1 ? argv[1] : NULL);
+	if (cgi_is_wanted())
+		return cgi_serve();
+	return cmd_run(argc, argv);
+}
