@@ -61,7 +61,7 @@ take_env_file(struct option_input *in, struct str folder)
 	return err;
 }
 
-/* One of the environment that is set to something; what is no option of ours is somebody else's. */
+/* One of the environment that is set to something; a name that we do not know is somebody else's. */
 static enum kodo_err
 take_variable(struct option_input *in, struct str key, struct str text)
 {
@@ -72,12 +72,8 @@ take_variable(struct option_input *in, struct str key, struct str text)
 
 	if (!env_name(key, name))
 		return KODO_OK;
-	if (option_find(str_of(name)) == NULL && strncmp(name, "auth", 4) != 0) {
-		if (!in->quiet)
-			log_warning(
-			    "%.*s in the environment is no option of this version", STR_ARG(key));
+	if (option_find(str_of(name)) == NULL && option_foreign(str_of(name)) == OPTION_UNKNOWN)
 		return KODO_OK;
-	}
 	label = arena_printf(in->a, "%.*s in the environment", STR_ARG(key));
 	if (label == NULL || arena_str(in->a, text, &copy) != KODO_OK)
 		return option_no_memory(in);

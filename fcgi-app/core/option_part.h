@@ -67,6 +67,13 @@ struct option_input {
 /* The row of this name, or NULL. */
 const struct option_row *option_find(struct str name);
 
+/*
+ * Names that are not ours: of later versions of the original, or of something that would keep
+ * somebody out.
+ */
+enum option_foreign { OPTION_UNKNOWN, OPTION_LATER, OPTION_ACCESS };
+enum option_foreign option_foreign(struct str name);
+
 /* Say in in->why where v is from and what is wrong. Returns KODO_EINVAL. */
 enum kodo_err option_fail(const struct option_input *in, const struct loader_value *v,
     const char *fmt, ...) PRINTF_LIKE(3, 4);

@@ -116,27 +116,21 @@ nearest(struct str name)
 	return out;
 }
 
-enum foreign { FOREIGN_UNKNOWN, FOREIGN_LATER, FOREIGN_ACCESS };
-
-/*
- * Names that are not ours: of later versions of the original, or of something that would keep
- * somebody out.
- */
-static enum foreign
-foreign_name(struct str name)
+enum option_foreign
+option_foreign(struct str name)
 {
 	static const struct {
 		const char *name;	/* with a * at its end: what begins so */
-		enum foreign what;
+		enum option_foreign what;
 	} names[] = {
-		{ "auth", FOREIGN_ACCESS },
-		{ "auth_*", FOREIGN_ACCESS },
-		{ "cors_*", FOREIGN_LATER },
-		{ "ray", FOREIGN_LATER },
-		{ "ray_*", FOREIGN_LATER },
-		{ "reload", FOREIGN_LATER },
-		{ "venv_*", FOREIGN_LATER },
-		{ "env_*", FOREIGN_LATER },
+		{ "auth", OPTION_ACCESS },
+		{ "auth_*", OPTION_ACCESS },
+		{ "cors_*", OPTION_LATER },
+		{ "ray", OPTION_LATER },
+		{ "ray_*", OPTION_LATER },
+		{ "reload", OPTION_LATER },
+		{ "venv_*", OPTION_LATER },
+		{ "env_*", OPTION_LATER },
 	};
 	unsigned i;
 
@@ -147,7 +141,7 @@ foreign_name(struct str name)
 					  : str_eq(name, n))
 			return names[i].what;
 	}
-	return FOREIGN_UNKNOWN;
+	return OPTION_UNKNOWN;
 }
 
 enum kodo_err
@@ -160,20 +154,20 @@ option_set_named(struct option_input *in, struct str name, const struct loader_v
 	if (row != NULL)
 		return option_set(in, row, v);
 	option_shown(name, shown);
-	switch (foreign_name(name)) {
-	case FOREIGN_ACCESS:
+	switch (option_foreign(name)) {
+	case OPTION_ACCESS:
 		return option_fail(in, v,
 		    "option %s would restrict access, which is not implemented: take it out, and "
 		    "restrict access in the web server",
 		    shown);
-	case FOREIGN_LATER:
+	case OPTION_LATER:
 		if (!in->quiet && v->line > 0)
 			log_warning("%s:%u: option %s has no effect in this version", v->file,
 			    v->line, shown);
 		else if (!in->quiet)
 			log_warning("%s: option %s has no effect in this version", v->file, shown);
 		return KODO_OK;
-	case FOREIGN_UNKNOWN:
+	case OPTION_UNKNOWN:
 	default:
 		near = nearest(name);
 		if (near != NULL)
