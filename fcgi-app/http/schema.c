@@ -65,7 +65,6 @@ static const struct {
 	{ "counts", "organization", "integer{}" },
 	{ "counts", "tags", "integer{}" },
 	{ "cron", "runner", "string" },
-	{ "problem", "message", "string" },
 	{ "error", "status_code", "integer" },
 	{ "error", "detail", "string" },
 };
