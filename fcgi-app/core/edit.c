@@ -222,14 +222,29 @@ edit_tell_one(struct edit *e, uint32_t node, uint32_t peer)
 	return store_put(e->t, T_OUT, key_u32_u32(k, peer, node), key_u64(v, e->head.state));
 }
 
+static bool
+is_listed(const struct edit *e, uint32_t peer)
+{
+	size_t i;
+
+	for (i = 0; i < e->n_listeners; i++)
+		if (e->listeners[i] == peer)
+			return true;
+	return false;
+}
+
 enum kodo_err
 edit_tell(struct edit *e, uint32_t node, uint32_t skip)
 {
 	enum kodo_err err = e->has_listeners ? KODO_OK : listeners_load(e);
-	size_t i;
+	size_t i, n = e->n_peers;
 
 	for (i = 0; i < e->n_listeners && err == KODO_OK; i++)
 		if (e->listeners[i] != skip || skip == PEER_SELF)
 			err = edit_tell_one(e, node, e->listeners[i]);
+	/* those who became listeners in this edit are not in the table yet */
+	for (i = 0; i < n && err == KODO_OK; i++)
+		if (e->peers[i]->id != skip && e->peers[i]->id != PEER_SELF && !is_listed(e, e->peers[i]->id))
+			err = edit_tell_one(e, node, e->peers[i]->id);
 	return err;
 }

@@ -1,0 +1,287 @@
+#include "registry_help.h"
+
+static void
+connect_node(struct fixture *f, const char *url, const char *prefix, size_t n)
+{
+	char *list = arena_printf(f->a, "[%s]", node_json(f, url, prefix, n));
+	struct wire_body b = body_of(f, url, false, list, NULL);
+	struct intake in;
+
+	f->now_us += 1000;
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	assert_true(in.known);
+}
+
+static void
+own_flows_are_seen_and_listed_first(void **state)
+{
+	struct fixture *f = *state;
+	struct flows_result res;
+	struct sink out = SINK_INIT(NULL);
+	struct view v;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 3);
+	fixture_apply(f, START_NOW);
+	assert_int_equal(total_of(f), 3);
+	connect_node(f, "http://a:1", "Alpha", 2);
+	assert_int_equal(total_of(f), 5);
+	assert_non_null(strstr(flows_of(f, "", "", 0, 10, &res), "\"url\":\"http://a:1/flows/Alpha0\""));
+	assert_int_equal(res.total, 5);
+	assert_int_equal(res.filtered, 5);
+	must(view_begin(f->r, f->now_us, &v));
+	must(view_put_connect(&v, &out));
+	view_end(&v);
+	assert_true(strstr(buf_z(&out.buf), "/own0") < strstr(buf_z(&out.buf), "/Alpha0"));
+	sink_free(&out);
+	check_clean(f);
+}
+
+static void
+connect_replaces_and_update_adds(void **state)
+{
+	struct fixture *f = *state;
+	struct intake in;
+	struct wire_body b;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+	connect_node(f, "http://a:1", "Alpha", 4);
+	connect_node(f, "http://a:1", "Alpha", 2);
+	assert_int_equal(total_of(f), 2);
+	b = body_of(f, "http://a:1", false, arena_printf(f->a, "[%s]", node_json(f, "http://b:2", "Beta", 3)), NULL);
+	must(registry_update(f->r, &b, f->now_us, &in));
+	assert_true(in.known);
+	assert_int_equal(total_of(f), 5);
+	check_clean(f);
+	connect_node(f, "http://a:1", "Alpha", 1);	/* the other node vanished from its list */
+	assert_int_equal(total_of(f), 1);
+	b = body_of(f, "http://nobody:1", false, "[]", NULL);
+	must(registry_update(f->r, &b, f->now_us, &in));
+	assert_false(in.known);
+	check_clean(f);
+}
+
+static void
+disconnect_of_nodes_and_of_the_provider(void **state)
+{
+	struct fixture *f = *state;
+	struct intake in;
+	struct wire_body b;
+	uint64_t ticket;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+	b = body_of(f, "http://a:1", false, arena_printf(f->a, "[%s,%s]", node_json(f, "http://a:1", "A", 2),
+	    node_json(f, "http://b:2", "B", 3)), NULL);
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	b = disconnect_of(f, "http://a:1", "[\"http://b:2\",\"http://nope:1\"]", NULL);
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	assert_int_equal(total_of(f), 2);
+	b = disconnect_of(f, "http://a:1", "[\"http://a:1\"]", NULL);
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	assert_true(in.removed);
+	assert_int_equal(total_of(f), 0);
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	assert_false(in.known);
+	check_clean(f);
+}
+
+/* Two providers with versions: the higher wins, also late; a tombstone hides; a newer word ends it. */
+static void
+versions_decide(void **state)
+{
+	struct fixture *f = *state;
+	struct flows_result res;
+	struct intake in;
+	struct wire_body b;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+	b = body_of(f, "http://p:1", true, arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "Old", 1)), "{\"versions\":{\"http://n:1\":10}}");
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	b = body_of(f, "http://q:1", true, arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "New", 1)), "{\"versions\":{\"http://n:1\":11}}");
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	assert_non_null(strstr(flows_of(f, "", "", 0, 10, &res), "New 0"));
+	assert_int_equal(res.total, 1);
+	b = body_of(f, "http://p:1", true, arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "Older", 1)), "{\"versions\":{\"http://n:1\":9}}");
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	assert_non_null(strstr(flows_of(f, "", "", 0, 10, &res), "New 0"));
+	b = body_of(f, "http://p:1", true, "[]", "{\"gone\":{\"http://n:1\":12}}");
+	must(registry_update(f->r, &b, f->now_us, &in));
+	assert_int_equal(total_of(f), 0);
+	check_clean(f);
+	b = body_of(f, "http://q:1", true, arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "New", 1)), "{\"versions\":{\"http://n:1\":12}}");
+	must(registry_update(f->r, &b, f->now_us, &in));
+	assert_int_equal(total_of(f), 0);	/* equal versions: the tombstone */
+	b = body_of(f, "http://q:1", true, arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "Back", 2)), "{\"versions\":{\"http://n:1\":13}}");
+	must(registry_update(f->r, &b, f->now_us, &in));
+	assert_int_equal(total_of(f), 2);
+	check_clean(f);
+}
+
+/* The owner sends no version: each of his changes is raised over what is known. */
+static void
+owners_word_wins_at_intake(void **state)
+{
+	struct fixture *f = *state;
+	struct flows_result res;
+	struct intake in;
+	struct wire_body b;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+	b = body_of(f, "http://q:1", true, arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "Rumour", 1)),
+	    arena_printf(f->a, "{\"versions\":{\"http://n:1\":%lld}}", (long long)(T0 + 86400ll * 1000000)));
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	connect_node(f, "http://n:1", "Owner", 3);
+	assert_non_null(strstr(flows_of(f, "", "", 0, 10, &res), "Owner 2"));
+	assert_int_equal(res.total, 3);
+	check_clean(f);
+}
+
+static void
+own_node_is_defended(void **state)
+{
+	struct fixture *f = *state;
+	struct flows_result res;
+	struct intake in;
+	struct wire_body b;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 2);
+	fixture_apply(f, START_NOW);
+	b = body_of(f, "http://q:1", true, arena_printf(f->a, "[%s]", node_json(f, "http://localhost:3367", "Fake", 1)),
+	    arena_printf(f->a, "{\"versions\":{\"http://localhost:3367\":%lld}}", (long long)(T0 + 1000000)));
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	assert_non_null(strstr(flows_of(f, "", "", 0, 10, &res), "Own 1"));
+	assert_int_equal(res.total, 2);
+	assert_true(in.wake);	/* the peer is told our word */
+	check_clean(f);
+}
+
+/* Random connects, updates and disconnects against a plain model; the default order and counts are walked at the end of each round. */
+static void
+random_changes_keep_order_and_counts(void **state)
+{
+	struct fixture *f = *state;
+	size_t flows[20] = { 0 };
+	unsigned seed = 4711, round;
+	struct flows_result res;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
+	fixture_apply(f, START_NOW);
+	for (round = 0; round < 400; round++) {
+		unsigned n = (unsigned)rand_r(&seed) % 20;
+		char *url = arena_printf(f->a, "http://n%u:1", n), *prefix = arena_printf(f->a, "P%u", (unsigned)rand_r(&seed) % 7);
+		size_t i, want = 1;
+
+		if (rand_r(&seed) % 4 == 0) {
+			struct wire_body b = disconnect_of(f, url, arena_printf(f->a, "[\"%s\"]", url), NULL);
+			struct intake in;
+			uint64_t ticket;
+
+			must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+			assert_int_equal(in.known, flows[n] > 0);
+			flows[n] = 0;
+		} else {
+			flows[n] = 1 + (size_t)rand_r(&seed) % 40;
+			connect_node(f, url, prefix, flows[n]);
+		}
+		for (i = 0; i < 20; i++)
+			want += flows[i];
+		assert_int_equal(total_of(f), want);
+		if (round % 20 == 0)
+			check_clean(f);
+		flows_of(f, "", "name:d", 0, 5, &res);
+		assert_int_equal(res.filtered, want);
+	}
+	check_clean(f);
+}
+
+/* More flows than one block of the default order holds, and pages at every depth. */
+static void
+pages_cover_everything_once(void **state)
+{
+	struct fixture *f = *state;
+	struct flows_result res;
+	char last[64] = "";
+	unsigned n, p;
+	size_t seen = 0;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+	for (n = 0; n < 40; n++)
+		connect_node(f, arena_printf(f->a, "http://n%u:1", n), arena_printf(f->a, "Name %c", 'A' + (int)(n * 7 % 26)), 37);
+	for (p = 0; ; p++) {
+		const char *items = flows_of(f, "", "", p, 100, &res), *at = items;
+
+		while ((at = strstr(at, "\"name\":\"")) != NULL) {
+			char name[64];
+
+			at += 8;
+			snprintf(name, sizeof(name), "%.*s", (int)(strchr(at, '"') - at), at);
+			assert_true(strcmp(last, name) <= 0);
+			snprintf(last, sizeof(last), "%s", name);
+			seen++;
+		}
+		if (items[0] == '\0')
+			break;
+	}
+	assert_int_equal(seen, 40 * 37);
+	assert_int_equal(p, 15);
+	check_clean(f);
+}
+
+static void
+full_text_and_query(void **state)
+{
+	struct fixture *f = *state;
+	struct flows_result res;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+	connect_node(f, "http://a:1", "Alpha", 4);
+	connect_node(f, "http://b:1", "Beta", 5);
+	flows_of(f, "aLPHA 3", "", 0, 10, &res);
+	assert_int_equal(res.filtered, 1);
+	flows_of(f, "organization == \"Org Beta\"", "", 0, 10, &res);
+	assert_int_equal(res.filtered, 5);
+	flows_of(f, "@tag(\"t1\") and name ~ \"beta\"", "", 0, 10, &res);
+	assert_int_equal(res.filtered, 2);
+}
+
+static void
+state_survives_reopening(void **state)
+{
+	struct fixture *f = *state;
+	const struct options *o;
+
+	fixture_options(f, "http://localhost:3367", true, true, "http://t:1", 1);
+	fixture_apply(f, START_NOW);
+	connect_node(f, "http://a:1", "Alpha", 4);
+	registry_close(f->r);
+	fixture_open(f);
+	assert_int_equal(total_of(f), 5);
+	must(registry_options(f->r, &o));
+	assert_int_equal(o->n_connect, 1);
+	check_clean(f);
+}
+
+int
+main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		T(own_flows_are_seen_and_listed_first),
+		T(connect_replaces_and_update_adds),
+		T(disconnect_of_nodes_and_of_the_provider),
+		T(versions_decide),
+		T(owners_word_wins_at_intake),
+		T(own_node_is_defended),
+		T(random_changes_keep_order_and_counts),
+		T(pages_cover_everything_once),
+		T(full_text_and_query),
+		T(state_survives_reopening),
+	};
+
+	return cmocka_run_group_tests_name("registry", tests, NULL, NULL);
+}
