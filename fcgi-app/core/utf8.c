@@ -4,13 +4,6 @@
 
 #define REPLACEMENT	0xFFFDu
 
-/* The byte in lower case where it is an ASCII letter. */
-static inline char
-ascii_lower(unsigned char c)
-{
-	return (char)(c + ((unsigned)(c - 'A') < 26u ? 32 : 0));
-}
-
 /* Length of the well-formed character at p[0 .. n-1] (n > 0), 0 if there is none; RFC 3629, table of section 4. */
 static size_t
 char_length(const unsigned char *p, size_t n)
@@ -118,7 +111,7 @@ utf8_fold_next(struct str s, size_t *pos, char out[4])
 
 	if (p[0] < 0x80 || char_length(p, s.len - *pos) == 0) {
 		(*pos)++;
-		out[0] = ascii_lower(p[0]);
+		out[0] = utf8_ascii_lower((char)p[0]);
 		return 1;
 	}
 	return utf8_put((uint32_t)utf8proc_tolower((utf8proc_int32_t)utf8_next(s, pos)), out);
@@ -137,7 +130,7 @@ utf8_fold(struct buf *out, struct str s)
 			if (to == NULL)
 				return;
 			for (k = 0; k < run; k++)
-				to[k] = ascii_lower((unsigned char)s.p[i + k]);
+				to[k] = utf8_ascii_lower(s.p[i + k]);
 			out->len += run;
 			i += run;
 		} else {

@@ -3,7 +3,7 @@
  *
  *	organization created modified heartbeat url name author description tags
  *
- * \N is null; \t \n \r \\ stand for what they are in C; \p is a bar. Tags are apart by bars; an empty field has none, \0 is
+ * \N is null; \t \n \r \\ stand for what they are in C; \p is a bar, \s a blank. Tags are apart by bars; an empty field has none, \0 is
  * one empty tag. Times are as peers write them.
  */
 #ifndef TESTS_QUERY_ROWS_H
@@ -38,7 +38,7 @@ rows_cut(struct str *rest, char sep, struct str *out)
 static inline struct str
 rows_unescape(struct arena *a, struct str s)
 {
-	static const char letters[] = "tnrp0", meant[] = "\t\n\r|";
+	static const char letters[] = "tnrps0", meant[] = "\t\n\r| ";
 	char *to = arena_strz(a, s);
 	const char *p;
 	size_t i, n = 0;

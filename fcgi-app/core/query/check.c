@@ -188,6 +188,8 @@ check_regex(struct checker *c, const struct ast *ast)
 	if (err == KODO_EINVAL)
 		return reading_fail(c->r, text->at, "SyntaxError: regular expression (column %zu): %s at offset %zu",
 		    reading_column(c->r, text->at), reason, offset);
+	if (err == KODO_OK)
+		err = regex_literal(c->r->a, text->text, &n->test.literal);
 	c->r->oom = c->r->oom || err != KODO_OK;
 	return n;
 }

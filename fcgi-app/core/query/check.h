@@ -44,7 +44,8 @@ struct test {
 	const struct str *list;		/* TEST_IN, sorted */
 	const int64_t *times;		/* TEST_TIME_IN */
 	size_t n;			/* of list or times */
-	struct regex *regex;
+	struct regex *regex;		/* TEST_REGEX, and in literal what each match holds, or null */
+	struct str literal;
 	int64_t us;
 };
 

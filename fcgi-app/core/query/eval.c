@@ -77,6 +77,15 @@ in_times(const struct test *t, int64_t us)
 	return false;
 }
 
+/* Put byte c to what matches so far of t->folded. */
+static inline size_t
+fold_step(const struct test *t, size_t k, char c)
+{
+	while (k > 0 && c != t->folded.p[k])
+		k = t->skip[k];
+	return k + (c == t->folded.p[k]);
+}
+
 /* Fold s as it goes by and look for t->folded in it: linear, and without a copy. */
 static bool
 holds_folded(const struct test *t, struct str s)
@@ -84,19 +93,17 @@ holds_folded(const struct test *t, struct str s)
 	size_t pos = 0, k = 0, i, n;
 	char c[4];
 
-	if (t->folded.len == 0)
-		return true;
-	while (pos < s.len) {
-		n = utf8_fold_next(s, &pos, c);
-		for (i = 0; i < n; i++) {
-			while (k > 0 && c[i] != t->folded.p[k])
-				k = t->skip[k];
-			k += c[i] == t->folded.p[k];
-			if (k == t->folded.len)
-				return true;
+	while (pos < s.len && k < t->folded.len) {
+		if ((signed char)s.p[pos] >= 0) {
+			k = fold_step(t, k, utf8_ascii_lower(s.p[pos]));
+			pos++;
+			continue;
 		}
+		n = utf8_fold_next(s, &pos, c);
+		for (i = 0; i < n && k < t->folded.len; i++)
+			k = fold_step(t, k, c[i]);
 	}
-	return false;
+	return k == t->folded.len;
 }
 
 static bool
@@ -170,7 +177,7 @@ test_regex(const struct program *p, const struct test *t, struct str s)
 {
 	bool matches;
 
-	if (s.p == NULL)
+	if (s.p == NULL || !holds(s, t->literal))
 		return QUERY_NO;
 	if (regex_match(p->pool, t->regex, s, &matches) != KODO_OK)
 		return QUERY_OVER_BUDGET;

@@ -64,6 +64,8 @@ needle_of_test(struct arena *a, const struct test *t)
 	case TEST_ENDS:
 	case TEST_TAG:
 		return fold(a, t->text);
+	case TEST_REGEX:
+		return fold(a, t->literal);
 	case TEST_IN:
 		return needle_of_list(a, t);
 	default:

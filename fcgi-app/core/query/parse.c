@@ -225,6 +225,17 @@ parse_tag(struct parser *p)
 	return parse_arguments(p, tag);
 }
 
+/* "str.name", however it was spaced. */
+static struct str
+str_method(struct parser *p, struct str name)
+{
+	char *path = arena_printf(p->r->a, "str.%.*s", STR_ARG(name));
+
+	if (path == NULL)
+		p->r->oom = true;
+	return str_of(path);
+}
+
 /* Behind a word: `.isin(...)`, `.str.contains(...)`, `.values`. */
 static struct ast *
 parse_member(struct parser *p, struct ast *of)
@@ -240,7 +251,9 @@ parse_member(struct parser *p, struct ast *of)
 		advance(p);
 		if (!expect(p, TOKEN_WORD))
 			return NULL;
-		path.len = p->before.at + p->before.raw.len - (size_t)(path.p - p->r->q.p);
+		path = str_method(p, p->before.raw);
+		if (path.p == NULL)
+			return NULL;
 	}
 	n = new_ast(p, p->token.kind == TOKEN_LPAREN ? AST_CALL : AST_ATTRIBUTE, of->at, path);
 	if (n == NULL)

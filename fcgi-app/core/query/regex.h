@@ -30,4 +30,9 @@ enum kodo_err regex_compile(struct regex_pool *pool, struct str pattern, struct 
 /* Does it match somewhere in s (valid UTF-8)? KODO_ETOOBIG: the budget is used up, now and from now on. */
 enum kodo_err regex_match(struct regex_pool *pool, const struct regex *re, struct str s, bool *matches) MUST_CHECK;
 
+/*
+ * A text that every match of pattern holds as it is, in a; null if there is none that is easily seen. KODO_ENOMEM.
+ */
+enum kodo_err regex_literal(struct arena *a, struct str pattern, struct str *out) MUST_CHECK;
+
 #endif

@@ -1,0 +1,616 @@
+/*
+ * The query language: the cases as data in tests/query over the rows of rows.tsv, and what cannot be said there. Paths are
+ * relative to SRCDIR, else to the present folder.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/query/rows.h"
+
+static struct arena *arena;
+static struct row rows[64];
+static size_t n_rows;
+
+/* ---- cases as data ---- */
+
+struct test_case {
+	char q[1024], by[256], by_text[256], want[512], error[1024];
+	size_t column, skip, take;
+	bool has_by_text, has_want;
+	int line;
+};
+
+static struct str
+line_of(char *line)
+{
+	line[strcspn(line, "\n")] = '\0';
+	return str_of(line);
+}
+
+static FILE *
+open_data(const char *name)
+{
+	const char *folder = getenv("SRCDIR");
+	FILE *f = fopen(arena_printf(arena, "%s/tests/query/%s", folder == NULL ? "." : folder, name), "r");
+
+	assert_non_null(f);
+	return f;
+}
+
+static int
+set_up(void **state)
+{
+	char line[4096];
+	FILE *f;
+
+	(void)state;
+	arena = arena_new();
+	f = open_data("rows.tsv");
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (line[0] == '#')
+			continue;
+		assert_true(n_rows < sizeof(rows) / sizeof(rows[0]));
+		assert_true(rows_read(arena, str_of(arena_strz(arena, line_of(line))), &rows[n_rows++]));
+	}
+	fclose(f);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	arena_free(arena);
+	return 0;
+}
+
+static struct query *
+compile(struct str text)
+{
+	struct query *q;
+
+	assert_int_equal(query_compile(arena, text, &q), KODO_OK);
+	return q;
+}
+
+static struct order *
+parse_order(struct str by)
+{
+	struct order *o;
+
+	assert_int_equal(order_parse(arena, by, &o), KODO_OK);
+	return o;
+}
+
+/* The last parts of the urls of the rows that q selects, in order, apart by blanks. */
+static const char *
+run(struct query *q, struct order *o, size_t skip, size_t take)
+{
+	struct buf b = BUF_INIT(0);
+	struct sorter *s;
+	const uint64_t *refs;
+	const char *id, *found;
+	size_t i, n;
+
+	assert_int_equal(sorter_new(arena, o, skip, take, &s), KODO_OK);
+	for (i = 0; i < n_rows; i++)
+		if (query_match(q, &rows[i]) == QUERY_YES)
+			assert_int_equal(sorter_add(s, &rows[i], i), KODO_OK);
+	assert_int_equal(sorter_result(s, &refs, &n), KODO_OK);
+	for (i = 0; i < n; i++) {
+		id = (const char *)memrchr(rows[refs[i]].url.p, '/', rows[refs[i]].url.len) + 1;
+		buf_printf(&b, i > 0 ? " %s" : "%s", id);
+	}
+	found = arena_printf(arena, "%s", buf_z(&b));
+	buf_free(&b);
+	return found;
+}
+
+static int
+differ(const char *file, int line, const char *what, struct str got, struct str want)
+{
+	if (str_eq(got, want))
+		return 0;
+	print_error("%s:%d: %s is `%.*s`, wanted `%.*s`\n", file, line, what, STR_ARG(got), STR_ARG(want));
+	return 1;
+}
+
+static int
+run_case(const char *file, const struct test_case *t)
+{
+	struct str text = rows_unescape(arena, str_of(t->q)), note = text.len == 0 ? STR_NULL : text;
+	struct query *q = compile(text);
+	struct order *o = parse_order(rows_unescape(arena, str_of(t->by)));
+	int failed = 0;
+
+	if (t->error[0] != '\0')
+		note = str_of(arena_printf(arena, "%.*s, fulltext: %.*s", STR_ARG(rows_unescape(arena, str_of(t->error))),
+		    STR_ARG(text)));
+	failed += differ(file, t->line, "the answer's q", query_note(q), note);
+	failed += differ(file, t->line, "the rows", str_of(run(q, o, t->skip, t->take)), str_of(t->want));
+	if (t->has_by_text)
+		failed += differ(file, t->line, "the answer's by", order_text(o),
+		    rows_unescape(arena, str_of(t->by_text)));
+	if (query_column(q) != t->column) {
+		print_error("%s:%d: column %zu, wanted %zu\n", file, t->line, query_column(q), t->column);
+		failed++;
+	}
+	return failed;
+}
+
+static void
+keep(char *to, size_t size, const char *value)
+{
+	assert_true(strlen(value) < size);
+	memcpy(to, value, strlen(value) + 1);
+}
+
+/* One line `key: value` of a case. */
+static void
+read_member(struct test_case *t, char *line)
+{
+	char *value = strchr(line, ':');
+
+	assert_non_null(value);
+	*value++ = '\0';
+	value += *value == ' ';
+	if (strcmp(line, "q") == 0)
+		keep(t->q, sizeof(t->q), value);
+	else if (strcmp(line, "by") == 0)
+		keep(t->by, sizeof(t->by), value);
+	else if (strcmp(line, "by_text") == 0)
+		keep(t->by_text, sizeof(t->by_text), value);
+	else if (strcmp(line, "want") == 0)
+		keep(t->want, sizeof(t->want), value);
+	else if (strcmp(line, "error") == 0)
+		keep(t->error, sizeof(t->error), value);
+	else if (strcmp(line, "column") == 0)
+		t->column = strtoul(value, NULL, 10);
+	else if (strcmp(line, "page") == 0) {
+		t->skip = strtoul(value, &value, 10);
+		t->take = strtoul(value, NULL, 10);
+	} else
+		fail_msg("unknown key %s", line);
+	t->has_by_text = t->has_by_text || strcmp(line, "by_text") == 0;
+	t->has_want = t->has_want || strcmp(line, "want") == 0;
+}
+
+static int
+run_file(const char *path, int *cases)
+{
+	const struct test_case empty = { .take = 1000 };
+	struct test_case t = empty;
+	char line[4096];
+	FILE *f = fopen(path, "r");
+	int failed = 0, number = 0;
+	bool more;
+
+	assert_non_null(f);
+	do {
+		more = fgets(line, sizeof(line), f) != NULL;
+		number++;
+		if (more && line[0] == '#')
+			continue;
+		if (more && line_of(line).len > 0) {
+			t.line = t.line == 0 ? number : t.line;
+			read_member(&t, line);
+		} else if (t.line > 0) {
+			assert_true(t.has_want);
+			failed += run_case(path, &t);
+			(*cases)++;
+			t = empty;
+		}
+	} while (more);
+	fclose(f);
+	return failed;
+}
+
+static void
+test_cases(void **state)
+{
+	const char *folder = getenv("SRCDIR");
+	glob_t found;
+	int failed = 0, cases = 0;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(glob(arena_printf(arena, "%s/tests/query/*.txt", folder == NULL ? "." : folder), 0, NULL, &found), 0);
+	for (i = 0; i < found.gl_pathc; i++)
+		failed += run_file(found.gl_pathv[i], &cases);
+	globfree(&found);
+	print_message("%d cases\n", cases);
+	assert_true(cases >= 300);
+	assert_int_equal(failed, 0);
+}
+
+/* ---- what a query says about itself ---- */
+
+static void
+test_explain(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "", "" },
+		{ "combat", "\"combat\"" },
+		{ "\"two words\"", "\"two words\"" },
+		{ "name=='x'", "name == \"x\"" },
+		{ "\"a\"<name<=\"b\"", "name > \"a\" and name <= \"b\"" },
+		{ "not name==\"x\"", "name != \"x\"" },
+		{ "not name~\"x\"&author~'y'", "not name ~ \"x\" and author ~ \"y\"" },
+		{ "name==\"a\"|name==\"b\"&~(url~\"c\"or tags.isnull())",
+		    "name == \"a\" or (name == \"b\" and not (url ~ \"c\" or tags.isnull()))" },
+		{ "(name == \"a\" or name == \"b\") and author.notna()",
+		    "(name == \"a\" or name == \"b\") and author.notnull()" },
+		{ "name != (\"b\",'a')", "name not in [\"a\", \"b\"]" },
+		{ "created>='2026-01-01'", "created >= \"2026-01-01T00:00:00Z\"" },
+		{ "created == \"x\"", "created in []" },
+		{ "heartbeat != \"\"", "heartbeat.notnull()" },
+		{ "@tag('a\"b\\\\')", "@tag(\"a\\\"b\\\\\")" },
+		{ "name.str.startswith(\"\\x01\")", "name.str.startswith(\"\\x01\")" },
+		{ "name=~'^a'", "name =~ \"^a\"" },
+		{ "\"a\" < \"b\"", "\"\" == \"\"" },
+	};
+	struct buf b = BUF_INIT(0);
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		buf_reset(&b);
+		query_explain(compile(str_of(cases[i][0])), &b);
+		assert_string_equal(b.len == 0 ? "" : buf_z(&b), cases[i][1]);
+	}
+	buf_free(&b);
+}
+
+static void
+test_needle(void **state)
+{
+	static const struct {
+		const char *q, *needle;
+		bool is_needle;
+	} cases[] = {
+		{ "", NULL, false },
+		{ "COMBAT", "combat", true },
+		{ "\"Two Words\"", "two words", true },
+		{ "\"\"", NULL, false },
+		{ "name ~ \"ZOË\"", "zoë", false },
+		{ "name == \"Agent\"", "agent", false },
+		{ "name == \"\"", NULL, false },
+		{ "\"Agent\" in name", "agent", false },
+		{ "name in [\"Agent Alpha\"]", "agent alpha", false },
+		{ "name in [\"Alpha\", \"an alpha b\"]", "alpha", false },
+		{ "name in [\"Alpha\", \"Bravo\"]", NULL, false },
+		{ "name in []", NULL, false },
+		{ "name.str.contains(\"A\")", "a", false },
+		{ "description.str.startswith(\"AB\")", "ab", false },
+		{ "author.str.endswith(\"AB\")", "ab", false },
+		{ "organization == \"Org\"", "org", false },
+		{ "@tag(\"Tag\")", "tag", false },
+		{ "url == \"Agent\"", NULL, false },
+		{ "name < \"Agent\"", NULL, false },
+		{ "name != \"Agent\"", NULL, false },
+		{ "not name != \"Agent\"", "agent", false },
+		{ "not not name == \"Agent\"", "agent", false },
+		{ "name ~ \"ab\" and author ~ \"longer\"", "longer", false },
+		{ "name ~ \"ab\" or author ~ \"longer\"", NULL, false },
+		{ "name ~ \"ab\" or author ~ \"xABx\"", "ab", false },
+		{ "name ~ \"ab\" or author ~ \"abc\" or url == \"x\"", NULL, false },
+		{ "not (name != \"ab\" or author ~ \"longer\")", "ab", false },
+		{ "not (name != \"ab\" and author != \"abc\")", "ab", false },
+		{ "created > \"2026-01-01\" and name ~ \"x\"", "x", false },
+		{ "name =~ \"^Agent [A-M]\"", "agent ", false },
+		{ "name =~ \"(?i)agent\"", NULL, false },
+		{ "name =~ \"agent|bravo\"", NULL, false },
+		{ "name =~ \"agents?\"", "agent", false },
+		{ "name =~ \"ab+c(de)f\\\\.g\"", "f.g", false },
+		{ "name =~ \"x{2}\"", NULL, false },
+		{ "name =~ \"abc{a|b}\"", NULL, false },
+		{ "name =~ \"[[:alpha:]]x\"", NULL, false },
+		{ "name =~ \"\\\\Qa|b\\\\E\"", NULL, false },
+		{ "name =~ \"zoë*\"", "zo", false },
+	};
+	struct query *q;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		q = compile(str_of(cases[i].q));
+		if (!str_eq(query_needle(q), str_of(cases[i].needle)) ||
+		    (query_needle(q).p == NULL) != (cases[i].needle == NULL))
+			fail_msg("%s: needle `%.*s`", cases[i].q, STR_ARG(query_needle(q)));
+		assert_int_equal(query_is_needle(q), cases[i].is_needle);
+	}
+	assert_true(query_is_all(compile(STR_NULL)));
+	assert_true(query_is_all(compile(STR("\"\""))));
+	assert_false(query_is_all(compile(STR("x"))));
+	assert_true(query_is_fulltext(compile(STR("x"))));
+	assert_false(query_is_fulltext(compile(STR("name == \"x\""))));
+}
+
+static void
+test_needs(void **state)
+{
+	(void)state;
+	assert_int_equal(query_needs(compile(STR(""))), 0);
+	assert_int_equal(query_needs(compile(STR("combat"))), QUERY_BIT(QUERY_FOLDED));
+	assert_int_equal(query_needs(compile(STR("name == \"x\" and nosuch"))), QUERY_BIT(QUERY_FOLDED));
+	assert_int_equal(query_needs(compile(STR("name ~ \"x\" and created > modified or @tag(\"y\")"))),
+	    QUERY_BIT(QUERY_NAME) | QUERY_BIT(QUERY_CREATED) | QUERY_BIT(QUERY_MODIFIED) | QUERY_BIT(QUERY_TAGS));
+	assert_int_equal(order_needs(parse_order(STR(""))), QUERY_BIT(QUERY_NAME) | QUERY_BIT(QUERY_URL));
+	assert_int_equal(order_needs(parse_order(STR("author:d,tags"))),
+	    QUERY_BIT(QUERY_NAME) | QUERY_BIT(QUERY_URL) | QUERY_BIT(QUERY_AUTHOR) | QUERY_BIT(QUERY_TAGS));
+}
+
+static void
+test_partial(void **state)
+{
+	static const struct {
+		const char *q;
+		enum query_verdict verdict;	/* for a node of Org that was created in 2026 */
+	} cases[] = {
+		{ "organization == \"Org\"", QUERY_YES },
+		{ "organization == \"X\"", QUERY_NO },
+		{ "name == \"x\"", QUERY_MAYBE },
+		{ "combat", QUERY_MAYBE },
+		{ "", QUERY_YES },
+		{ "organization == \"Org\" and name == \"x\"", QUERY_MAYBE },
+		{ "organization == \"X\" and name == \"x\"", QUERY_NO },
+		{ "name == \"x\" and organization == \"X\"", QUERY_NO },
+		{ "name == \"x\" or organization == \"Org\"", QUERY_YES },
+		{ "name == \"x\" or organization == \"X\"", QUERY_MAYBE },
+		{ "not (name == \"x\" and organization == \"X\")", QUERY_YES },
+		{ "heartbeat.isnull() and created >= \"2026-01-01\"", QUERY_YES },
+		{ "(name ~ \"x\" or author ~ \"y\") and created < \"2026-01-01\"", QUERY_NO },
+	};
+	struct row row = { .organization = STR("Org"), .created_us = 1780000000000000 };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (query_match_partial(compile(str_of(cases[i].q)), &row, QUERY_NODE_FIELDS) != cases[i].verdict)
+			fail_msg("%s", cases[i].q);
+}
+
+/* ---- ceilings ---- */
+
+static struct query *
+compile_repeated(const char *before, const char *part, size_t n, const char *middle, const char *after, size_t m)
+{
+	struct buf b = BUF_INIT(0);
+	struct query *q;
+	size_t i;
+
+	buf_puts(&b, before);
+	for (i = 0; i < n; i++)
+		buf_puts(&b, part);
+	buf_puts(&b, middle);
+	for (i = 0; i < m; i++)
+		buf_puts(&b, after);
+	q = compile(buf_str(&b));
+	buf_free(&b);
+	return q;
+}
+
+static void
+assert_note_begins(const struct query *q, const char *begin)
+{
+	if (!str_starts(query_note(q), str_of(begin)))
+		fail_msg("%.*s", STR_ARG(query_note(q)));
+}
+
+static void
+test_ceilings(void **state)
+{
+	struct query *q;
+
+	(void)state;
+	assert_false(query_is_fulltext(compile_repeated("", "(", 64, "name == \"x\"", ")", 64)));
+	q = compile_repeated("", "(", 65, "name == \"x\"", ")", 65);
+	assert_note_begins(q, "SyntaxError: too many nested parentheses (column 65: more than 64 deep), fulltext: ((");
+	assert_int_equal(query_column(q), 65);
+	assert_false(query_is_fulltext(compile_repeated("", "not ", 64, "name == \"x\"", "", 0)));
+	assert_note_begins(compile_repeated("", "~", 65, "name == \"x\"", "", 0), "SyntaxError: too many nested");
+	assert_note_begins(compile_repeated("", "(", 5000, "", "", 0), "SyntaxError: too many nested");
+	assert_false(query_is_fulltext(compile_repeated("name in [", "\"\",", 1000, "]", "", 0)));
+	assert_note_begins(compile_repeated("name in [", "\"\",", 1100, "]", "", 0), "SyntaxError: query is too long (column ");
+	assert_false(query_is_fulltext(compile_repeated("url<\"\"", "<url<\"\"", 500, "", "", 0)));
+	q = compile_repeated("", "x", LIMIT_QUERY_BYTES + 1, "", "", 0);
+	assert_note_begins(q, "SyntaxError: query is too long (more than 8192 bytes), fulltext: xxx");
+	assert_int_equal(query_column(q), 0);
+	assert_note_begins(compile_repeated("", "x", LIMIT_QUERY_BYTES, "", "", 0), "UndefinedVariableError: name 'xxx");
+}
+
+static void
+test_budget(void **state)
+{
+	static const char *const hostile[] = { "^(a+)+$", "(a|aa)*[bc]", "(.*)(.*)(.*)(.*)(.*)[0-9]", "(?:a?){30}a{30}b",
+		"^(([a-z])+.)+[A-Z]([a-z])+$", "(?R)?x|(?R)a", "(\\w+\\s*)+[:;]", "(a*)*[cd]" };
+	char text[4001];
+	struct row row = { .description = { text, 4000 } };
+	enum query_verdict v;
+	struct query *q;
+	size_t i, n;
+
+	(void)state;
+	memset(text, 'a', 4000);
+	for (i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+		q = compile(str_of(arena_printf(arena, "description =~ '%s'", hostile[i])));
+		assert_false(query_is_fulltext(q));
+		for (n = 0, v = QUERY_NO; n < 200000 && v != QUERY_OVER_BUDGET; n++)
+			v = query_match(q, &row);
+		if (v != QUERY_OVER_BUDGET || query_match(q, &row) != QUERY_OVER_BUDGET)
+			fail_msg("%s", hostile[i]);
+		assert_true(query_steps(q) < 3 * (uint64_t)LIMIT_REGEX_STEPS);
+	}
+	/* short texts earn what they cost: any number of rows */
+	row.description.len = 20;
+	q = compile(STR("description =~ \"^a[a-z]\""));
+	for (n = 0; n < 300000; n++)
+		assert_int_equal(query_match(q, &row), QUERY_YES);
+}
+
+/* ---- orders and pages ---- */
+
+static void
+test_order(void **state)
+{
+	(void)state;
+	assert_true(order_is_default(parse_order(STR_NULL)));
+	assert_true(order_is_default(parse_order(STR("name, url"))));
+	assert_true(order_is_default(parse_order(STR("name"))));
+	assert_true(order_is_default(parse_order(STR("nosuch"))));
+	assert_false(order_is_default(parse_order(STR("name:d"))));
+	assert_false(order_is_default(parse_order(STR("name,url:d"))));
+	assert_false(order_is_default(parse_order(STR("url,name"))));
+	assert_int_equal(order_tags_direction(parse_order(STR("name,tags"))), 1);
+	assert_int_equal(order_tags_direction(parse_order(STR("tags:d"))), -1);
+	assert_int_equal(order_tags_direction(parse_order(STR("name"))), 0);
+	assert_int_equal(order_tags_direction(parse_order(STR("tags,nosuch"))), 0);
+	assert_true(str_eq(order_text(parse_order(STR("a,a,a,a,a,a,a"))), STR("KeyError: 'a'")));
+	assert_true(str_eq(order_text(parse_order(STR("url,url,url,url,url,url,url,url,url,url,url,url,url,url,url,url,url"))),
+	    STR("ValueError: more than 16 fields")));
+}
+
+static const struct order *compared;
+static const struct row *compared_rows;
+
+static int
+compare_refs(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	int c = order_compare(compared, &compared_rows[x], &compared_rows[y]);
+
+	return c != 0 ? c : (x > y) - (x < y);
+}
+
+#define MANY 20000
+
+/* Rows with few different values, so that ties reach the last key; and some that differ late. */
+static void
+make_row(struct row *r, struct str *tags, uint32_t *seed)
+{
+	static const char *const texts[] = { "", "a", "ab", "abcdefgh", "abcdefghi", "abcdefgh2", "Zoë", "zoë",
+		"the same long beginning of a text, A", "the same long beginning of a text, B" };
+	struct str t[6];
+	size_t i;
+
+	for (i = 0; i < 6; i++) {
+		*seed = *seed * 1664525u + 1013904223u;
+		t[i] = str_of(texts[(*seed >> 16) % 10]);
+	}
+	*r = (struct row){ t[0], t[1], t[2], t[3], t[4], tags, (*seed >> 20) % 4, (*seed >> 10) % 3, (*seed >> 12) % 3, 0,
+		STR_NULL };
+	r->author = (*seed >> 22) % 3 == 0 ? STR_NULL : r->author;
+	r->organization = (*seed >> 24) % 4 == 0 ? STR_NULL : r->organization;
+	for (i = 0; i < r->n_tags; i++)
+		tags[i] = t[i + 2];
+}
+
+static void
+check_page(const struct row *many, const struct order *o, const uint64_t *sorted, size_t skip, size_t take)
+{
+	struct arena *a = arena_new();
+	struct sorter *s;
+	struct str tags[4];
+	struct row row;
+	const uint64_t *refs;
+	size_t i, n, left = skip < MANY ? MANY - skip : 0;
+
+	assert_int_equal(sorter_new(a, o, skip, take, &s), KODO_OK);
+	for (i = 0; i < MANY; i++) {
+		row = many[i];
+		memcpy(tags, row.tags, row.n_tags * sizeof(*tags));
+		row.tags = tags;	/* reused at once, as callers may */
+		assert_int_equal(sorter_add(s, &row, i), KODO_OK);
+	}
+	assert_int_equal(sorter_result(s, &refs, &n), KODO_OK);
+	assert_int_equal(n, take < left ? take : left);
+	assert_int_equal(n == 0 ? 0 : memcmp(refs, sorted + skip, n * sizeof(*refs)), 0);
+	arena_free(a);
+}
+
+static void
+test_sorter(void **state)
+{
+	static const char *const orders[] = { "", "name:d", "organization,name:d", "tags,author:d", "tags:d", "created,url:d",
+		"author:d,organization:d", "heartbeat:d,modified", "description" };
+	static const size_t pages[][2] = { { 0, 10 }, { 30, 10 }, { 0, MANY }, { 5000, 10 }, { 19995, 10 }, { 2040, 8 },
+		{ 0, 1 }, { MANY, 1 }, { 7, 0 }, { 2048, 4096 } };
+	struct row *many = calloc(MANY, sizeof(*many));
+	struct str *tags = calloc(MANY, 4 * sizeof(*tags));
+	uint64_t *sorted = calloc(MANY, sizeof(*sorted));
+	uint32_t seed = 7;
+	size_t i, k;
+
+	(void)state;
+	assert_true(many != NULL && tags != NULL && sorted != NULL);
+	for (i = 0; i < MANY; i++)
+		make_row(&many[i], tags + i * 4, &seed);
+	for (k = 0; k < sizeof(orders) / sizeof(orders[0]); k++) {
+		for (i = 0; i < MANY; i++)
+			sorted[i] = i;
+		compared = parse_order(str_of(orders[k]));
+		compared_rows = many;
+		qsort(sorted, MANY, sizeof(*sorted), compare_refs);
+		for (i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
+			check_page(many, compared, sorted, pages[i][0], pages[i][1]);
+	}
+	free(many);
+	free(tags);
+	free(sorted);
+}
+
+/* Rows that come best last, and all alike: what is held stays within its bounds. */
+static void
+test_sorter_memory(void **state)
+{
+	struct arena *a = arena_new();
+	struct order *o = parse_order(STR("organization,name:d"));
+	struct row row = { .organization = STR("o"), .name = STR("n"), .url = STR("u") };
+	struct sorter *s;
+	const uint64_t *refs;
+	size_t i, n;
+
+	(void)state;
+	assert_int_equal(sorter_new(a, o, 30, 10, &s), KODO_OK);
+	for (i = 0; i < 300000; i++)
+		assert_int_equal(sorter_add(s, &row, 300000 - i), KODO_OK);
+	assert_true(arena_used(a) < 600000);
+	assert_int_equal(sorter_result(s, &refs, &n), KODO_OK);
+	assert_int_equal(n, 10);
+	assert_int_equal(refs[0], 31);
+	assert_int_equal(refs[9], 40);
+	arena_reset(a);
+	assert_int_equal(sorter_new(a, o, UINT64_MAX, UINT64_MAX, &s), KODO_OK);
+	for (i = 0; i < 100000; i++)
+		assert_int_equal(sorter_add(s, &row, i), KODO_OK);
+	assert_true(arena_used(a) < 100000 * 64);
+	assert_int_equal(sorter_result(s, &refs, &n), KODO_OK);
+	assert_int_equal(n, 0);
+	arena_free(a);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_explain),
+		cmocka_unit_test(test_needle),
+		cmocka_unit_test(test_needs),
+		cmocka_unit_test(test_partial),
+		cmocka_unit_test(test_ceilings),
+		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_sorter),
+		cmocka_unit_test(test_sorter_memory),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
