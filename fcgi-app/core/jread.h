@@ -18,7 +18,7 @@
 
 struct jread_fault {
 	const char *text;	/* static: "expected ':'"; NULL: the text ended too early */
-	size_t at;		/* byte */
+	size_t at;		/* byte; the end where the text ended too early */
 };
 
 /* Is json one well-formed value with nothing but blanks around it? *value is then that value. */

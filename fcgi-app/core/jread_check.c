@@ -330,7 +330,8 @@ jread_check(struct str json, struct str *value, struct jread_fault *fault)
 	}
 	if (!ok) {
 		*value = STR_NULL;
-		*fault = (struct jread_fault){ c.fault, (size_t)(c.p - json.p) };
+		if (c.fault != NULL)
+			*fault = (struct jread_fault){ c.fault, (size_t)(c.p - json.p) };
 	}
 	return ok;
 }

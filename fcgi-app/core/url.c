@@ -304,7 +304,8 @@ v6_is_private(const struct in6_addr *address)
 	if (memcmp(b, zero, 12) == 0 || memcmp(b, mapped, 12) == 0 || memcmp(b, nat64, 12) == 0)
 		return v4_is_private((uint32_t)b[12] << 24 | (uint32_t)b[13] << 16
 		    | (uint32_t)b[14] << 8 | b[15]);
-	return (b[0] & 0xfe) == 0xfc || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
+	/* unique local; link-local and, though given up, site-local */
+	return (b[0] & 0xfe) == 0xfc || (b[0] == 0xfe && (b[1] & 0x80) != 0);
 }
 
 bool

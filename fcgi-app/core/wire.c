@@ -65,7 +65,7 @@ read_texts(struct wire_reader *r, const struct wire_at *at, struct str value, si
 		return;
 	}
 	if (wire_read_each(r, at, value, read, t) > max)
-		wire_over(r, at, value, (uint32_t)max, "items");
+		wire_over(r, at, value, (uint32_t)max, NULL);
 }
 
 static void
@@ -95,7 +95,7 @@ read_nodes(struct wire_reader *r, const struct wire_at *at, struct str value, vo
 {
 	(void)unused;
 	if (wire_read_each(r, at, value, wire_read_node, NULL) > LIMIT_BODY_NODES)
-		wire_over(r, at, value, LIMIT_BODY_NODES, "items");
+		wire_over(r, at, value, LIMIT_BODY_NODES, NULL);
 }
 
 #define FROM(member) offsetof(struct wire_body, from.member)

@@ -38,7 +38,7 @@ read_tags(struct wire_reader *r, const struct wire_at *at, struct str value, voi
 	f->flow.tags = f->tags;
 	f->flow.n_tags = wire_read_each(r, at, value, read_tag, f);
 	if (f->flow.n_tags > LIMIT_TAGS)
-		wire_over(r, at, value, LIMIT_TAGS, "items");
+		wire_over(r, at, value, LIMIT_TAGS, NULL);
 }
 
 #define FLOW(member) offsetof(struct flow_in, flow.member)
@@ -77,7 +77,7 @@ read_flows(struct wire_reader *r, const struct wire_at *at, struct str value, vo
 
 	packed_begin(&r->packer, n->url, n->organization);
 	if (wire_read_each(r, at, value, read_flow, NULL) > LIMIT_NODE_FLOWS)
-		wire_over(r, at, value, LIMIT_NODE_FLOWS, "items");
+		wire_over(r, at, value, LIMIT_NODE_FLOWS, NULL);
 }
 
 #define NODE(member) offsetof(struct node_in, member)

@@ -140,12 +140,15 @@ wire_over(struct wire_reader *r, const struct wire_at *at, struct str value, uin
 {
 	char what[64];
 
-	if (r->lenient) {
+	if (r->lenient && unit != NULL)
 		snprintf(what, sizeof(what), " is over %u %s", max, unit);
+	else
+		snprintf(what, sizeof(what), " are more than %u", max);
+	if (r->lenient)
 		set_over(r, at, what);
-	} else {
-		wire_fail(r, at, value, "Input should have at most %u %s", max, unit);
-	}
+	else
+		wire_fail(r, at, value, "Input should have at most %u %s", max,
+		    unit != NULL ? unit : "items");
 }
 
 bool

@@ -87,7 +87,9 @@ void wire_reader_free(struct wire_reader *r);
 void wire_fail(struct wire_reader *r, const struct wire_at *at, struct str value, const char *fmt,
     ...) PRINTF_LIKE(4, 5);
 
-/* What is at hand is over a ceiling: left out if lenient, else an error. */
+/*
+ * What is at hand is over a ceiling: left out if lenient, else an error. unit is NULL for a list.
+ */
 void wire_over(struct wire_reader *r, const struct wire_at *at, struct str value, uint32_t max,
     const char *unit);
 

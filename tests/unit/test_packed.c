@@ -1,0 +1,324 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "packed.h"
+
+static const struct str tags[] = {
+	{ "safe", 4 }, { "a\"b\\c", 5 }, { "\x01\n", 2 }, { "", 0 }
+};
+
+static const struct flow flows[] = {
+	{ { "/agent-\"x\"", 10 }, { "Agent ZO\xc3\x8b", 10 }, { "line\nline", 9 },
+	    { "A@B.c", 5 }, tags, 4 },
+	{ { "b", 1 }, { "B", 1 }, { NULL, 0 }, { NULL, 0 }, NULL, 0 },
+	{ { "", 0 }, { "", 0 }, { "", 0 }, { "", 0 }, tags, 1 },
+	{ { "///q/", 5 }, { "null", 4 }, { NULL, 0 }, { "x", 1 }, NULL, 0 },
+};
+
+#define NODE_JSON \
+	"{\"url\":\"http://h:1/p\",\"organization\":\"\xc3\x96rg \\\"1\\\"\",\"flows\":[" \
+	"{\"url\":\"/agent-\\\"x\\\"\",\"name\":\"Agent ZO\xc3\x8b\"," \
+	"\"description\":\"line\\nline\"," \
+	"\"author\":\"A@B.c\",\"tags\":[\"safe\",\"a\\\"b\\\\c\",\"\\u0001\\n\",\"\"]}," \
+	"{\"url\":\"b\",\"name\":\"B\",\"description\":null,\"author\":null,\"tags\":[]}," \
+	"{\"url\":\"\",\"name\":\"\",\"description\":\"\",\"author\":\"\",\"tags\":[\"safe\"]}," \
+	"{\"url\":\"///q/\",\"name\":\"null\",\"description\":null,\"author\":\"x\",\"tags\":[" \
+	"]}]," \
+	"\"created\":\"2025-01-13T14:00:00Z\",\"modified\":null," \
+	"\"heartbeat\":\"2025-01-13T14:00:00.123456Z\",\"status\":\"up\"}"
+
+#define ITEM_HEAD \
+	"{\"organization\":\"\xc3\x96rg \\\"1\\\"\",\"created\":null," \
+	"\"modified\":\"2025-01-13T14:00:00+00:00\"," \
+	"\"heartbeat\":\"2025-01-13T14:00:00.123456+00:00\","
+
+static const struct node node = {
+	{ "http://h:1/p", 12 }, { "\xc3\x96rg \"1\"", 8 }, { "up", 2 }, 1736776800123456, flows, 4
+};
+
+struct fixture {
+	struct buf bytes;
+	struct packed p;
+	struct arena *a;
+	struct buf out;
+};
+
+static int
+setup(void **state)
+{
+	static struct fixture f;
+
+	f = (struct fixture){ BUF_INIT(0), { .n_flows = 0 }, arena_new(), BUF_INIT(0) };
+	packed_write(&f.bytes, &node);
+	*state = &f;
+	return buf_failed(&f.bytes) || packed_open(buf_str(&f.bytes), &f.p) != KODO_OK;
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	buf_free(&f->bytes);
+	buf_free(&f->out);
+	arena_free(f->a);
+	return 0;
+}
+
+static void
+expect_out(struct fixture *f, const char *want)
+{
+	assert_string_equal(buf_z(&f->out), want);
+	buf_reset(&f->out);
+}
+
+static void
+test_node(void **state)
+{
+	struct fixture *f = *state;
+	const struct node bare = { { "http://x", 8 }, STR_NULL, STR_NULL, 0, NULL, 0 };
+	struct buf bytes = BUF_INIT(0);
+	struct packed p;
+
+	assert_int_equal(packed_check(buf_str(&f->bytes), NULL), KODO_OK);
+	packed_put_node(&f->out, &f->p, 1736776800000000, 0);
+	expect_out(f, NODE_JSON);
+	packed_write(&bytes, &bare);
+	assert_int_equal(packed_open(buf_str(&bytes), &p), KODO_OK);
+	assert_int_equal(packed_check(buf_str(&bytes), NULL), KODO_OK);
+	assert_null(p.organization.p);
+	assert_null(p.status.p);
+	packed_put_node(&f->out, &p, 0, 0);
+	expect_out(f, "{\"url\":\"http://x\",\"organization\":null,\"flows\":[],\"created\":null,"
+	    "\"modified\":null,\"heartbeat\":null,\"status\":null}");
+	buf_free(&bytes);
+}
+
+static void
+test_items(void **state)
+{
+	static const char *const items[] = {
+		"\"url\":\"http://h:1/p/flows/agent-\\\"x\\\"\",\"name\":\"Agent ZO\xc3\x8b\","
+		"\"author\":\"A@B.c\",\"description\":\"line\\nline\","
+		"\"tags\":[\"safe\",\"a\\\"b\\\\c\",\"\\u0001\\n\",\"\"]",
+		"\"url\":\"http://h:1/p/flows/b\",\"name\":\"B\",\"author\":null,"
+		"\"description\":null,\"tags\":[]",
+		"\"url\":\"http://h:1/p/flows/\",\"name\":\"\",\"author\":\"\","
+		"\"description\":\"\",\"tags\":[\"safe\"]",
+		"\"url\":\"http://h:1/p/flows/q/\",\"name\":\"null\",\"author\":\"x\","
+		"\"description\":null,\"tags\":[]",
+	};
+	struct fixture *f = *state;
+	char want[512];
+	uint32_t i;
+
+	assert_int_equal(f->p.n_flows, 4);
+	for (i = 0; i < 4; i++) {
+		packed_put_item(&f->out, &f->p, i, 0, 1736776800000000, STR_NULL);
+		snprintf(want, sizeof(want), "%s%s}", ITEM_HEAD, items[i]);
+		expect_out(f, want);
+	}
+	packed_put_item(&f->out, &f->p, 1, 0, 1736776800000000, STR("[\"z\"]"));
+	snprintf(want, sizeof(want), "%.*s[\"z\"]}",
+	    (int)(strlen(ITEM_HEAD) + strlen(items[1]) - 2),
+	    ITEM_HEAD "\"url\":\"http://h:1/p/flows/b\",\"name\":\"B\",\"author\":null,"
+	    "\"description\":null,\"tags\":[]");
+	expect_out(f, want);
+}
+
+static void
+test_fragments(void **state)
+{
+	static const char *const folded[] = {
+		"\xc3\xb6rg \"1\" agent zo\xc3\xab a@b.c line\nline safe a\"b\\c \x01\n ",
+		"\xc3\xb6rg \"1\" b   ", "\xc3\xb6rg \"1\"    safe", "\xc3\xb6rg \"1\" null x  ",
+	};
+	struct fixture *f = *state;
+	struct packed_flow pf;
+	uint32_t i;
+	size_t off;
+
+	for (i = 0; i < 4; i++) {
+		packed_flow(&f->p, i, &pf);
+		assert_true(str_eq(pf.folded, str_of(folded[i])));
+		assert_int_equal(pf.folded.p[pf.folded.len], 0);
+		for (off = 0; off <= pf.folded.len; off++)
+			assert_int_equal(packed_flow_at(&f->p,
+			    (size_t)(pf.folded.p - f->p.texts.p) + off), i);
+	}
+	packed_flow(&f->p, 1, &pf);
+	assert_true(str_eq(pf.url, STR("\"http://h:1/p/flows/b\"")));
+	assert_true(str_eq(pf.name, STR("\"B\"")) && str_eq(pf.author, STR("null")));
+	assert_true(str_eq(pf.description, STR("null")) && str_eq(pf.tags, STR("[]")));
+}
+
+static void
+test_texts(void **state)
+{
+	struct fixture *f = *state;
+	struct packed_flow pf;
+	const struct str *got;
+	struct str text;
+	uint32_t i;
+	size_t n, t;
+
+	for (i = 0; i < 4; i++) {
+		packed_flow(&f->p, i, &pf);
+		assert_int_equal(packed_raw(f->a, pf.name, &text), KODO_OK);
+		assert_true(str_eq(text, flows[i].name) && text.p != NULL);
+		assert_int_equal(packed_raw(f->a, pf.description, &text), KODO_OK);
+		assert_true(str_eq(text, flows[i].description));
+		assert_int_equal(text.p == NULL, flows[i].description.p == NULL);
+		assert_int_equal(packed_tags(f->a, pf.tags, &got, &n), KODO_OK);
+		assert_int_equal(n, flows[i].n_tags);
+		for (t = 0; t < n; t++)
+			assert_true(str_eq(got[t], flows[i].tags[t]));
+	}
+	packed_flow(&f->p, 1, &pf);
+	assert_int_equal(packed_raw(f->a, pf.name, &text), KODO_OK);
+	assert_ptr_equal(text.p, pf.name.p + 1);	/* no copy where there is no escape */
+}
+
+static void
+test_raw_damaged(void **state)
+{
+	static const char *const bad[] = {
+		"", "\"", "x", "nul", "\"a", "a\"", "\"\\\"", "\"\\q\"", "\"\\u00\"", "\"\\u0041\"",
+		    "\"\\u002\"",
+	};
+	static const char *const bad_lists[] = {
+		"", "[", "]", "[]x", "[\"a\"", "[\"a\",]", "[\"a\" \"b\"]", "[a]", "[,\"a\"]",
+		    "[\"a\\\"]",
+		"[\"\\q\"]", "{}",
+	};
+	struct fixture *f = *state;
+	const struct str *list;
+	struct str text;
+	size_t i, n;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(packed_raw(f->a, str_of(bad[i]), &text), KODO_ECORRUPT);
+	for (i = 0; i < sizeof(bad_lists) / sizeof(bad_lists[0]); i++)
+		assert_int_equal(packed_tags(f->a, str_of(bad_lists[i]), &list, &n), KODO_ECORRUPT);
+}
+
+/* Equal nodes have equal bytes; a writer may be used again; its size is told before. */
+static void
+test_writer(void **state)
+{
+	struct fixture *f = *state;
+	struct packed_writer w = PACKED_WRITER_INIT;
+	size_t round, i;
+
+	for (round = 0; round < 2; round++) {
+		packed_begin(&w, node.url, node.organization);
+		for (i = 0; i < node.n_flows; i++)
+			packed_add(&w, &flows[i]);
+		assert_int_equal(packed_size(&w, node.status), f->bytes.len);
+		packed_end(&w, node.status, node.heartbeat_us, &f->out);
+		assert_true(str_eq(buf_str(&f->out), buf_str(&f->bytes)));
+		buf_reset(&f->out);
+	}
+	packed_writer_free(&w);
+}
+
+/* At most 40 bytes a flow beside its item and its search text. */
+static void
+test_overhead(void **state)
+{
+	struct fixture *f = *state;
+	const struct packed *p = &f->p;
+	size_t texts = p->url.len + p->organization.len + p->status.len;
+
+	assert_in_range(p->bytes.len - p->items.len - p->texts.len - texts, 0,
+	    40 * (p->n_flows + 1) + 20);
+}
+
+static void
+test_too_big(void **state)
+{
+	static char name[70000];
+	struct flow big = flows[1];
+	struct node n = { node.url, STR_NULL, STR_NULL, 0, &big, 1 };
+	struct fixture *f = *state;
+
+	memset(name, 'n', sizeof(name));
+	big.name = (struct str){ name, sizeof(name) };
+	packed_write(&f->out, &n);
+	assert_int_equal(f->out.err, KODO_ETOOBIG);
+}
+
+/*
+ * Each byte changed and each length cut: refused, or whatever is read stays inside (ASAN looks on).
+ */
+static void
+test_damage(void **state)
+{
+	struct fixture *f = *state;
+	struct buf copy = BUF_INIT(0);
+	struct packed p;
+	size_t at, refused = 0;
+	uint32_t i;
+
+	for (at = 0; at < f->bytes.len; at++) {
+		struct str cut = { f->bytes.p, at };
+
+		assert_int_equal(packed_open(cut, &p), KODO_ECORRUPT);
+		buf_reset(&copy);
+		buf_put_str(&copy, buf_str(&f->bytes));
+		copy.p[at] = (char)(copy.p[at] ^ 0x15);
+		if (packed_check(buf_str(&copy), NULL) != KODO_OK) {
+			refused++;
+			continue;
+		}
+		assert_int_equal(packed_open(buf_str(&copy), &p), KODO_OK);
+		for (i = 0; i < p.n_flows; i++)
+			packed_put_item(&f->out, &p, i, 0, 0, STR_NULL);
+		packed_put_node(&f->out, &p, 0, 0);
+		buf_reset(&f->out);
+	}
+	assert_in_range(refused, f->bytes.len / 3, f->bytes.len);
+	assert_int_equal(packed_open(STR_NULL, &p), KODO_ECORRUPT);
+	buf_free(&copy);
+}
+
+static void
+test_check_reason(void **state)
+{
+	struct fixture *f = *state;
+	struct why why = { "" };
+	struct packed_flow pf;
+
+	packed_flow(&f->p, 3, &pf);
+	f->bytes.p[pf.folded.p - f->bytes.p] = '\0';
+	assert_int_equal(packed_check(buf_str(&f->bytes), &why), KODO_ECORRUPT);
+	assert_string_equal(why.text, "damaged: search text of a flow");
+	/* looks at no flow */
+	assert_int_equal(packed_open(buf_str(&f->bytes), &f->p), KODO_OK);
+	f->bytes.p[0] ^= 1;
+	assert_int_equal(packed_check(buf_str(&f->bytes), &why), KODO_ECORRUPT);
+	assert_string_equal(why.text, "not a packed node of format 1");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_node, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_items, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fragments, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_texts, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_raw_damaged, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_writer, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_overhead, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_too_big, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_check_reason, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

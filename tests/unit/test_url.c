@@ -1,0 +1,206 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "limit.h"
+#include "url.h"
+
+static bool
+eq(struct str s, const char *z)
+{
+	return str_eq(s, str_of(z));
+}
+
+static void
+test_parts(void **state)
+{
+	static const struct {
+		const char *url, *scheme, *host, *path;
+		uint16_t port;
+		bool has_port;
+	} rows[] = {
+		{ "http://localhost", "http", "localhost", "", 80, false },
+		{ "http://localhost:3366/", "http", "localhost", "", 3366, true },
+		{ "HTTPS://Example.COM/a/b//", "HTTPS", "Example.COM", "/a/b", 443, false },
+		{ "http://[::1]:80/x?y=/z", "http", "::1", "/x?y=/z", 80, true },
+		{ "http://x?q", "http", "x", "?q", 80, false },
+		{ "http://under_score.x-y~z.", "http", "under_score.x-y~z.", "", 80, false },
+		{ "https://h:0065535/%2f/ü", "https", "h", "/%2f/ü", 65535, true },
+	};
+	struct url u;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(url_parse(str_of(rows[i].url), &u, NULL), KODO_OK);
+		assert_true(eq(u.scheme, rows[i].scheme) && eq(u.host, rows[i].host));
+		assert_true(eq(u.path, rows[i].path));
+		assert_int_equal(u.port, rows[i].port);
+		assert_int_equal(u.has_port, rows[i].has_port);
+	}
+}
+
+static void
+test_refused(void **state)
+{
+	static const struct {
+		const char *url, *reason;
+	} rows[] = {
+		{ "", "empty" },
+		{ "hello", "scheme must be http or https" },
+		{ "http:/x", "scheme must be http or https" },
+		{ "ftp://x", "scheme must be http or https" },
+		{ " http://x", "scheme must be http or https" },
+		{ "file:///etc/passwd", "scheme must be http or https" },
+		{ "http://", "missing host" },
+		{ "http:///path", "missing host" },
+		{ "http://:80", "missing host" },
+		{ "http://?q", "missing host" },
+		{ "http://x:", "invalid port" },
+		{ "http://x:/", "invalid port" },
+		{ "http://x:0", "invalid port" },
+		{ "http://x:8x", "invalid port" },
+		{ "http://x:-1", "invalid port" },
+		{ "http://x:65536", "port over 65535" },
+		{ "http://x:99999999999999999999", "port over 65535" },
+		{ "http://user@x", "user information" },
+		{ "http://user:pass@x", "user information" },
+		{ "http://x:80@y", "user information" },
+		{ "http://x/#f", "fragment" },
+		{ "http://x/a b", "blank or control character" },
+		{ "http://x/\n", "blank or control character" },
+		{ "http://x/\x7f", "blank or control character" },
+		{ "http://x\\@y", "backslash" },
+		{ "http://[::1", "missing ]" },
+		{ "http://[::1%25eth0]", "invalid IPv6 address" },
+		{ "http://[localhost]", "invalid IPv6 address" },
+		{ "http://[]", "invalid IPv6 address" },
+		{ "http://[::1]x", "invalid port" },
+		{ "http://%6cocalhost", "invalid character in host" },
+		{ "http://\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.1", "invalid character in host" },
+		{ "http://a<b", "invalid character in host" },
+		{ "http://a,b", "invalid character in host" },
+	};
+	const char *reason;
+	struct url u;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(url_parse(str_of(rows[i].url), &u, &reason), KODO_EINVAL);
+		assert_string_equal(reason, rows[i].reason);
+		assert_null(u.host.p);
+	}
+	assert_int_equal(url_parse(STR_NULL, &u, NULL), KODO_EINVAL);
+	assert_int_equal(url_parse(STR("http://x/\0"), &u, &reason), KODO_EINVAL);
+}
+
+static void
+test_ceiling(void **state)
+{
+	char text[LIMIT_URL_BYTES + 1];
+	struct arena *a = arena_new();
+	struct str key;
+	struct url u;
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	memcpy(text, "http://x/", 9);
+	assert_int_equal(url_parse((struct str){ text, LIMIT_URL_BYTES }, &u, NULL), KODO_OK);
+	assert_int_equal(url_parse((struct str){ text, sizeof(text) }, &u, NULL), KODO_ETOOBIG);
+	assert_int_equal(url_key(a, (struct str){ text, sizeof(text) }, &key), KODO_ETOOBIG);
+	assert_null(key.p);
+	arena_free(a);
+}
+
+static void
+test_shown(void **state)
+{
+	(void)state;
+	assert_true(eq(url_shown(STR("http://X:80/a//")), "http://X:80/a"));
+	assert_true(eq(url_shown(STR("http://x")), "http://x"));
+	assert_int_equal(url_shown(STR("")).len, 0);
+	assert_int_equal(url_shown(STR("///")).len, 0);
+}
+
+static void
+test_key(void **state)
+{
+	static const struct {
+		const char *url, *key;
+	} rows[] = {
+		{ "http://localhost:3366", "http://localhost:3366" },
+		{ "HTTP://LocalHost:3366//", "http://localhost:3366" },
+		{ "http://x:80", "http://x" },
+		{ "http://x:0080/", "http://x" },
+		{ "https://x:443/A", "https://x/A" },
+		{ "https://x:80", "https://x:80" },
+		{ "http://x:443", "http://x:443" },
+		{ "http://[2001:DB8::1]:80/Path/", "http://[2001:db8::1]/Path" },
+		{ "http://x:00081", "http://x:81" },
+		{ "http://x/a/../b", "http://x/a/../b" },
+	};
+	struct arena *a = arena_new();
+	struct str key;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(url_key(a, str_of(rows[i].url), &key), KODO_OK);
+		assert_true(eq(key, rows[i].key));
+		assert_int_equal(url_key(a, key, &key), KODO_OK);	/* a key is its own key */
+		assert_true(eq(key, rows[i].key));
+	}
+	assert_int_equal(url_key(a, STR("x"), &key), KODO_EINVAL);
+	assert_null(key.p);
+	arena_free(a);
+}
+
+static void
+test_private(void **state)
+{
+	static const char *const private[] = {
+		"localhost", "LOCALHOST", "localhost.", "a.b.localhost", "localhost.localdomain",
+		"127.0.0.1", "127.9.9.9.", "127.1", "0x7f.1", "2130706433", "017700000001", "0",
+		"10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254",
+		"0.0.0.0", "[::]", "[::1]", "[fc00::1]", "[fdff::1]", "[fe80::1]", "[febf::1]",
+		    "[fec0::1]",
+		"[::ffff:127.0.0.1]", "[::ffff:10.1.2.3]", "[::ffff:a00:1]", "[64:ff9b::7f00:1]",
+	};
+	static const char *const public[] = {
+		"example.com", "localhost.example.com", "notlocalhost", "8.8.8.8", "172.15.0.1",
+		"172.32.0.1", "192.169.0.1", "169.253.0.1", "11.0.0.1", "[2001:db8::1]",
+		"[fe00::1]", "[::ffff:8.8.8.8]", "10.example.com", "1.2.3.4.5",
+		    "127.0.0.1.example.com",
+	};
+	char text[128];
+	struct url u;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(private) / sizeof(private[0]); i++) {
+		snprintf(text, sizeof(text), "http://%s:80/x", private[i]);
+		assert_int_equal(url_parse(str_of(text), &u, NULL), KODO_OK);
+		assert_true(url_is_private(&u));
+	}
+	for (i = 0; i < sizeof(public) / sizeof(public[0]); i++) {
+		snprintf(text, sizeof(text), "http://%s", public[i]);
+		assert_int_equal(url_parse(str_of(text), &u, NULL), KODO_OK);
+		assert_false(url_is_private(&u));
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_parts), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_ceiling), cmocka_unit_test(test_shown),
+		cmocka_unit_test(test_key), cmocka_unit_test(test_private),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
