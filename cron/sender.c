@@ -1,0 +1,291 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+
+#include "core/buf.h"
+#include "core/limit.h"
+#include "core/url.h"
+#include "cron/sender.h"
+
+#define FDS_MAX		4u
+#define KEEP_IDLE_S	4L	/* how long a kept connection may lie idle: lighttpd and Apache close after 5 s */
+
+enum slot_state { SLOT_FREE, SLOT_BUSY, SLOT_ENDED };
+
+struct slot {
+	enum slot_state state;
+	bool allow_private;
+	bool refused_address;	/* by allow_private */
+	CURL *easy;		/* kept for the next message */
+	CURLcode code;
+	struct buf url;		/* terminated copy */
+	struct buf body;	/* of the answer */
+	char words[CURL_ERROR_SIZE];
+};
+
+struct sender {
+	CURLM *multi;
+	struct curl_slist *headers;	/* of a POST */
+	struct slot slots[SENDER_SLOTS];
+};
+
+enum kodo_err
+sender_new(struct sender **out)
+{
+	static const char *const lines[] = { "Content-Type: application/json", "Expect:" };
+	struct sender *s;
+	unsigned i;
+
+	*out = NULL;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return KODO_ENOMEM;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		goto out;
+	for (i = 0; i < SENDER_SLOTS; i++)
+		s->slots[i].body.max = LIMIT_ANSWER_BYTES;
+	s->multi = curl_multi_init();
+	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct curl_slist *more = curl_slist_append(s->headers, lines[i]);
+
+		if (more == NULL)
+			goto out;
+		s->headers = more;
+	}
+	if (s->multi == NULL || curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, (long)SENDER_SLOTS) != CURLM_OK)
+		goto out;
+	*out = s;
+	return KODO_OK;
+out:
+	if (s == NULL)
+		curl_global_cleanup();
+	sender_free(s);
+	return KODO_ENOMEM;
+}
+
+void
+sender_free(struct sender *s)
+{
+	unsigned i;
+
+	if (s == NULL)
+		return;
+	for (i = 0; i < SENDER_SLOTS; i++) {
+		struct slot *slot = &s->slots[i];
+
+		if (slot->easy != NULL && slot->state == SLOT_BUSY)
+			curl_multi_remove_handle(s->multi, slot->easy);
+		curl_easy_cleanup(slot->easy);
+		buf_free(&slot->url);
+		buf_free(&slot->body);
+	}
+	curl_slist_free_all(s->headers);
+	if (s->multi != NULL)
+		curl_multi_cleanup(s->multi);
+	free(s);
+	curl_global_cleanup();
+}
+
+static size_t
+on_answer(char *bytes, size_t size, size_t n, void *arg)
+{
+	struct slot *slot = arg;
+
+	buf_put(&slot->body, bytes, size * n);
+	return buf_failed(&slot->body) ? 0 : size * n;	/* a short count ends the transfer */
+}
+
+/* The same judgement as of an url, for its words may have been a name that stands for such an address. */
+static bool
+is_private(const struct curl_sockaddr *address)
+{
+	struct url u = { .scheme = STR("http") };
+	char text[INET6_ADDRSTRLEN] = "";
+	struct sockaddr_storage at;
+
+	memset(&at, 0, sizeof(at));
+	if (address->addrlen > sizeof(at))
+		return true;
+	memcpy(&at, &address->addr, address->addrlen);
+	if (address->family == AF_INET)
+		inet_ntop(AF_INET, &((struct sockaddr_in *)&at)->sin_addr, text, sizeof(text));
+	else if (address->family == AF_INET6)
+		inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&at)->sin6_addr, text, sizeof(text));
+	u.host = str_of(text);
+	return u.host.len == 0 || url_is_private(&u);
+}
+
+static curl_socket_t
+on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct slot *slot = arg;
+
+	if (purpose != CURLSOCKTYPE_IPCXN || (!slot->allow_private && is_private(address))) {
+		slot->refused_address = true;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* curl reports only options that it does not know or has no memory for; all of these it knows. */
+static bool
+set_transport(CURL *c, struct slot *slot, const struct sender_limits *limits)
+{
+	long timeout_ms = (long)limits->timeout_s * 1000;
+
+	return curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_PROXY, "") == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, timeout_ms) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, timeout_ms) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, KEEP_IDLE_S) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_USERAGENT, "kodo") == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_socket) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, slot) == CURLE_OK;
+}
+
+static bool
+set_message(CURL *c, struct sender *s, struct slot *slot, const struct exchange_job *job)
+{
+	bool ok = curl_easy_setopt(c, CURLOPT_URL, buf_z(&slot->url)) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_answer) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_WRITEDATA, slot) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, slot->words) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_PRIVATE, slot) == CURLE_OK;
+
+	if (!ok || !job->is_post)
+		return ok;
+	return curl_easy_setopt(c, CURLOPT_HTTPHEADER, s->headers) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)job->body.len) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_POSTFIELDS, job->body.p == NULL ? "" : job->body.p) == CURLE_OK;
+}
+
+enum kodo_err
+sender_start(struct sender *s, unsigned i, const struct exchange_job *job, const struct sender_limits *limits)
+{
+	struct slot *slot = &s->slots[i];
+
+	if (slot->easy == NULL)
+		slot->easy = curl_easy_init();
+	if (slot->easy == NULL)
+		return KODO_ENOMEM;
+	curl_easy_reset(slot->easy);
+	buf_reset(&slot->body);
+	buf_reset(&slot->url);
+	buf_put_str(&slot->url, job->url);
+	if (buf_z(&slot->url)[0] == '\0')
+		return KODO_ENOMEM;
+	slot->words[0] = '\0';
+	slot->allow_private = limits->allow_private;
+	slot->refused_address = false;
+	if (!set_transport(slot->easy, slot, limits) || !set_message(slot->easy, s, slot, job) ||
+	    curl_multi_add_handle(s->multi, slot->easy) != CURLM_OK)
+		return KODO_ENOMEM;
+	slot->state = SLOT_BUSY;
+	return KODO_OK;
+}
+
+static bool
+collect(struct sender *s)
+{
+	bool any = false;
+	CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(s->multi, &left)) != NULL) {
+		char *private = NULL;
+		struct slot *slot;
+
+		if (m->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &private);
+		slot = (struct slot *)(void *)private;
+		slot->code = m->data.result;
+		slot->state = SLOT_ENDED;
+		curl_multi_remove_handle(s->multi, slot->easy);	/* m is dead from here on */
+		any = true;
+	}
+	return any;
+}
+
+unsigned
+sender_wait(struct sender *s, const int *fds, unsigned n_fds, int64_t timeout_us)
+{
+	struct curl_waitfd also[FDS_MAX];
+	unsigned ready = 0, i;
+	int running;
+
+	for (i = 0; i < n_fds; i++)
+		also[i] = (struct curl_waitfd){ .fd = fds[i], .events = CURL_WAIT_POLLIN };
+	curl_multi_perform(s->multi, &running);
+	if (collect(s))
+		timeout_us = 0;
+	/* rounded up: to wake just before something is due is to wake twice */
+	if (curl_multi_poll(s->multi, also, n_fds, (int)((timeout_us + 999) / 1000), NULL) == CURLM_OK)
+		for (i = 0; i < n_fds; i++)
+			if (also[i].revents != 0)
+				ready |= 1u << i;
+	curl_multi_perform(s->multi, &running);
+	collect(s);
+	return ready;
+}
+
+/* Did the peer break off, as servers do with a body that is too large for them? */
+static bool
+is_reset(CURLcode code)
+{
+	return code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING;
+}
+
+static void
+describe(const struct slot *slot, long status, struct exchange_result *res)
+{
+	/* a server that refuses a body answers and closes before it has read all: the answer counts, the error does not */
+	if (slot->code == CURLE_OK || status >= 400) {
+		res->status = (unsigned)status;
+		res->body = buf_str(&slot->body);
+		return;
+	}
+	res->reset = is_reset(slot->code);
+	if (slot->refused_address)
+		res->error = "Address is private, and the option private does not allow it";
+	else if (slot->body.err == KODO_ETOOBIG)
+		res->error = "Answer is over 16 MiB";
+	else
+		res->error = curl_easy_strerror(slot->code);
+}
+
+bool
+sender_take(struct sender *s, unsigned *out, struct exchange_result *res)
+{
+	unsigned i;
+
+	for (i = 0; i < SENDER_SLOTS; i++) {
+		struct slot *slot = &s->slots[i];
+		long status = 0;
+
+		if (slot->state != SLOT_ENDED)
+			continue;
+		*res = (struct exchange_result){ 0 };
+		curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &status);
+		describe(slot, status, res);
+		*out = i;
+		return true;
+	}
+	return false;
+}
+
+void
+sender_release(struct sender *s, unsigned i)
+{
+	s->slots[i].state = SLOT_FREE;
+	buf_free(&s->slots[i].body);	/* 64 answers of 16 MiB are not to be kept */
+	s->slots[i].body.max = LIMIT_ANSWER_BYTES;
+}
