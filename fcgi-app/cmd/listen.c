@@ -1,0 +1,189 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cmd/listen.h"
+
+#define BACKLOG		1024	/* connections that wait while all workers are busy, or while one is replaced */
+
+void
+listen_close(struct listen *l)
+{
+	while (l->n > 0)
+		close(l->fd[--l->n]);
+}
+
+static int
+open_address(const struct addrinfo *ai)
+{
+	int fd, on = 1, saved;
+
+	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	/* without it a port is taken for a minute after the service on it has ended */
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+	    (ai->ai_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0) &&
+	    bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+/* Not an address of this machine, or no IPv6 here: another one may do. */
+static bool
+is_elsewhere(int failed)
+{
+	return failed == EADDRNOTAVAIL || failed == EAFNOSUPPORT || failed == EPROTONOSUPPORT;
+}
+
+static enum kodo_err
+explain(int failed, const char *host, unsigned port, struct why *why)
+{
+	switch (failed) {
+	case EADDRINUSE:
+		return why_set(why, KODO_ECONFLICT, "port %u of %s is taken: end the program that listens there, or choose "
+		    "another port in url (or with --listen ADDRESS:PORT)", port, host);
+	case EACCES:
+		return why_set(why, KODO_EIO, "port %u needs more rights than ours: choose one above 1023 in url, or, behind a "
+		    "proxy, with --listen ADDRESS:PORT", port);
+	default:
+		return why_set(why, KODO_EIO, "cannot listen on %s port %u: %s; name an address of this machine with "
+		    "--listen ADDRESS:PORT", host, port, strerror(failed));
+	}
+}
+
+/* ::1 of `localhost` beside what the resolver says, for not every /etc/hosts has it and clients try it first. */
+static void
+add_loopback6(struct listen *out, unsigned port)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
+	struct addrinfo ai = { .ai_family = AF_INET6, .ai_addrlen = sizeof(in6) };
+	int fd;
+
+	in6.sin6_addr = in6addr_loopback;
+	ai.ai_addr = (struct sockaddr *)&in6;
+	if (out->n == LISTEN_MAX)
+		return;
+	fd = open_address(&ai);
+	if (fd >= 0)
+		out->fd[out->n++] = fd;
+}
+
+enum kodo_err
+listen_open_tcp(struct str name, unsigned port, struct listen *out, struct why *why)
+{
+	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
+	bool all = name.len == 0 || str_eq(name, STR("*"));
+	struct addrinfo *list = NULL, *ai;
+	char host[256], service[16];
+	int failed, last = EADDRNOTAVAIL;
+	bool has6 = false;
+
+	out->n = 0;
+	if (name.len >= 2 && name.p[0] == '[' && name.p[name.len - 1] == ']')
+		name = (struct str){ name.p + 1, name.len - 2 };
+	snprintf(host, sizeof(host), "%.*s", STR_ARG(name));
+	snprintf(service, sizeof(service), "%u", port);
+	failed = getaddrinfo(all ? NULL : host, service, &hints, &list);
+	if (failed != 0)
+		return why_set(why, KODO_EIO, "cannot listen on %s: %s; name an address of this machine with "
+		    "--listen ADDRESS:PORT", host, gai_strerror(failed));
+	for (ai = list; ai != NULL && out->n < LISTEN_MAX; ai = ai->ai_next) {
+		int fd = open_address(ai);
+
+		if (fd >= 0)
+			out->fd[out->n++] = fd;
+		else if (!is_elsewhere(errno)) {
+			last = errno;
+			listen_close(out);
+			break;
+		}
+		has6 = has6 || ai->ai_family == AF_INET6;
+	}
+	freeaddrinfo(list);
+	if (out->n == 0)
+		return explain(last, all ? "this machine" : host, port, why);
+	if (!has6 && strcmp(host, "localhost") == 0)
+		add_loopback6(out, port);
+	return KODO_OK;
+}
+
+/*
+ * A socket's path has 107 bytes at most; from inside of its folder it has as many as its name. So the folder is the
+ * working directory for a moment; the web server is started in it.
+ */
+enum kodo_err
+listen_open_unix(const char *folder, const char *name, int *out, struct why *why)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int back, fd = -1, bound = -1;
+
+	*out = -1;
+	if (strlen(name) >= sizeof(un.sun_path))
+		return why_set(why, KODO_ETOOBIG, "the name %s is too long for a socket", name);
+	memcpy(un.sun_path, name, strlen(name) + 1);
+	back = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (chdir(folder) == 0) {
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		unlink(name);
+		if (fd >= 0 && bind(fd, (struct sockaddr *)&un, sizeof(un)) == 0 && chmod(name, 0600) == 0)
+			bound = listen(fd, BACKLOG);
+	}
+	if (bound != 0) {
+		why_set(why, KODO_EIO, "cannot make the socket %s/%s: %s", folder, name, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+	} else
+		*out = fd;
+	if (back >= 0) {
+		if (fchdir(back) != 0 && *out >= 0)
+			why_set(why, KODO_EIO, "cannot go back to the working directory: %s", strerror(errno));
+		close(back);
+	}
+	return *out >= 0 ? KODO_OK : KODO_EIO;
+}
+
+enum kodo_err
+listen_ask(const struct listen *l, int *out)
+{
+	static const char request[] = "GET / HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+	struct sockaddr_storage at;
+	socklen_t len = sizeof(at);
+	int fd;
+
+	*out = -1;
+	if (l->n == 0 || getsockname(l->fd[0], (struct sockaddr *)&at, &len) != 0)
+		return KODO_EIO;
+	fd = socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return KODO_EIO;
+	/* we listen there ourselves, so this does not wait; an address "any" means this machine */
+	if (connect(fd, (struct sockaddr *)&at, len) != 0 ||
+	    send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) != (ssize_t)sizeof(request) - 1) {
+		close(fd);
+		return KODO_EIO;
+	}
+	*out = fd;
+	return KODO_OK;
+}
+
+bool
+listen_was_answered(int fd)
+{
+	char line[13] = "";	/* HTTP/1.0 200 */
+	ssize_t n = recv(fd, line, sizeof(line) - 1, MSG_DONTWAIT);
+
+	close(fd);
+	return n == (ssize_t)sizeof(line) - 1 && strncmp(line, "HTTP/1.", 7) == 0 && line[9] >= '1' && line[9] <= '4';
+}

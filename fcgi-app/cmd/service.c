@@ -1,0 +1,466 @@
+/*
+ * kodo service: one service in the foreground. It listens, starts its workers, the runner and a private web server, starts
+ * again whoever dies, and ends them all. This process itself serves nothing, and has the state open only before the first
+ * fork, as LMDB wants it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/child.h"
+#include "cmd/cmd.h"
+#include "cmd/lighttpd.h"
+#include "cmd/service_part.h"
+#include "core/isotime.h"
+#include "core/limit.h"
+#include "core/registry.h"
+
+#define SOCKET_NAME	"fcgi.sock"
+#define READY_US	(10 * 1000000ll)	/* a start that takes longer has failed */
+#define ASK_US		10000			/* between two looks whether the service answers */
+#define NEVER		INT64_MAX
+
+int64_t
+service_now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+/* --- before anything is started --- */
+
+static enum kodo_err
+lock_state(struct service *s, struct why *why)
+{
+	char owner[2100], url[LIMIT_URL_BYTES + 1];
+	enum kodo_err err;
+
+	snprintf(url, sizeof(url), "%.*s", STR_ARG(s->options.url));
+	err = state_lock(&s->state, "service.lock", url, &s->lock_fd, owner);
+	if (err == KODO_EBUSY && strcmp(owner, url) == 0)
+		return why_set(why, KODO_ECONFLICT, "the service %s runs already (its state is %s); end it first", url,
+		    s->state.path);
+	if (err == KODO_EBUSY)
+		return why_set(why, KODO_ECONFLICT, "the state %s is in use by the service %s; give %s another cache_data",
+		    s->state.path, owner, url);
+	return err == KODO_OK ? err : why_set(why, err, "cannot lock %s/service.lock: %s; make the folder writable, or set "
+	    "cache_data to another path", s->state.path, strerror(errno));
+}
+
+/* In $KODO_RECONNECT, beside this program, in the build tree, where programs are installed. */
+static enum kodo_err
+find_runner(char out[PATH_BYTES], struct why *why)
+{
+	static const char *const places[] = { "/", "/../cron/", "/../libexec/", "/../bin/" };
+	const char *named = getenv("KODO_RECONNECT");
+	char folder[PATH_BYTES];
+	ssize_t n = readlink("/proc/self/exe", folder, sizeof(folder) - 1);
+	unsigned i;
+
+	folder[n > 0 ? n : 0] = '\0';
+	folder[path_folder(str_of(folder)).len] = '\0';
+	for (i = 0; i <= sizeof(places) / sizeof(places[0]); i++) {
+		int len = i == 0 ? snprintf(out, PATH_BYTES, "%s", named == NULL ? "" : named) :
+		    snprintf(out, PATH_BYTES, "%s%skodo-reconnect", folder, places[i - 1]);
+
+		if (len > 0 && len < (int)PATH_BYTES && access(out, X_OK) == 0)
+			return KODO_OK;
+	}
+	return why_set(why, KODO_ENOTFOUND, "kodo-reconnect was not found beside this program: install it there, or name it in "
+	    "KODO_RECONNECT");
+}
+
+static enum kodo_err
+prepare(struct service *s, struct why *why)
+{
+	const struct options *o = &s->options;
+	enum kodo_err err;
+
+	err = option_load_service(s->arena, s->argc, s->argv, &s->options, why);
+	if (err != KODO_OK)
+		return err;
+	log_setup(o->url, o->screen_level, o->log_file, o->log_file_level, (uint64_t)o->log_max_mib << 20);
+	err = state_open(&s->state, o->state_path, true, why);
+	if (err == KODO_OK)
+		err = lock_state(s, why);
+	if (err == KODO_OK)
+		err = lighttpd_find(s->lighttpd_path, why);
+	if (err == KODO_OK)
+		err = find_runner(s->runner_path, why);
+	if (err == KODO_OK)
+		err = listen_open_tcp(o->listen_host, o->listen_port, &s->tcp, why);
+	return err;
+}
+
+/* Options and the work of the start go into the state before anybody can ask: `idle` is false from the first answer on. */
+static enum kodo_err
+apply(struct service *s, struct why *why)
+{
+	struct registry *r = NULL;
+	struct store_stat stat;
+	struct str stamp;
+	enum kodo_err err;
+
+	err = option_stamp(s->arena, s->options.loader, &stamp);
+	if (err == KODO_OK)
+		err = registry_open(s->options.state_path, true, why, &r);
+	if (err == KODO_OK)
+		err = registry_apply(r, &s->options, stamp, START_NOW, isotime_now_us(), NULL, why);
+	if (err == KODO_OK)
+		err = store_stat(registry_store(r), &stat);
+	if (err == KODO_OK)
+		s->n_providers = stat.entries[T_PROVIDER];
+	registry_close(r);
+	return err;
+}
+
+/* --- children --- */
+
+static void
+add_worker(struct service *s, unsigned number)
+{
+	static char name[] = "kodo";
+	static char *const argv[] = { name, NULL };
+	struct child *c = &s->children[s->n_children++];
+
+	snprintf(c->name, sizeof(c->name), "worker %u", number);
+	c->program = (struct child_program){ .path = "/proc/self/exe", .argv = argv, .stdin_fd = s->unix_fd, .stderr_fd = -1,
+		.env = { s->env_state, s->env_runner, s->env_pid } };
+}
+
+static void
+add_runner(struct service *s)
+{
+	static char name[] = "kodo-reconnect", state[] = "--state", stay[] = "--stay";
+	static char *argv[] = { name, state, NULL, stay, NULL };
+	struct child *c = &s->children[s->n_children++];
+
+	argv[2] = s->state.path;
+	snprintf(c->name, sizeof(c->name), "the runner");
+	c->program = (struct child_program){ .path = s->runner_path, .argv = argv, .stdin_fd = -1, .stderr_fd = -1,
+		.env = { s->env_pid } };
+	s->runner = c;
+}
+
+static void
+add_lighttpd(struct service *s)
+{
+	static char name[] = "lighttpd", foreground[] = "-D", file[] = "-f";
+	static char *argv[] = { name, foreground, file, NULL, NULL };
+	struct child *c = &s->children[s->n_children++];
+
+	argv[3] = s->conf_path;
+	snprintf(c->name, sizeof(c->name), "lighttpd");
+	c->program = (struct child_program){ .path = s->lighttpd_path, .argv = argv, .folder = s->state.path, .stdin_fd = -1,
+		.stderr_fd = s->errors[1], .sockets = &s->tcp };
+	s->lighttpd = c;
+}
+
+static enum kodo_err
+add_children(struct service *s, struct why *why)
+{
+	unsigned workers = s->options.workers, i;
+
+	s->children = arena_zalloc(s->arena, (workers + 2) * sizeof(s->children[0]));
+	s->env_state = arena_printf(s->arena, "KODO_STATE=%s", s->state.path);
+	s->env_runner = arena_printf(s->arena, "KODO_RECONNECT=%s", s->runner_path);
+	s->env_pid = arena_printf(s->arena, "KODO_SERVICE_PID=%ld", (long)getpid());
+	if (s->children == NULL || s->env_state == NULL || s->env_runner == NULL || s->env_pid == NULL)
+		return why_set(why, KODO_ENOMEM, "memory ran out");
+	for (i = 0; i < workers; i++)
+		add_worker(s, i + 1);
+	if (s->options.trigger != TRIGGER_CRON)
+		add_runner(s);
+	add_lighttpd(s);
+	return KODO_OK;
+}
+
+/* Signals are read from a descriptor; children get their mask back. */
+static enum kodo_err
+open_signals(struct service *s, struct why *why)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (s->signal_fd < 0 || pipe2(s->errors, O_CLOEXEC | O_NONBLOCK) != 0)
+		return why_set(why, KODO_EIO, "cannot make a descriptor for signals: %s", strerror(errno));
+	/* the writing end is lighttpd's, which does not expect it to refuse */
+	if (fcntl(s->errors[1], F_SETFL, 0) != 0)
+		return why_set(why, KODO_EIO, "cannot set up a pipe: %s", strerror(errno));
+	return KODO_OK;
+}
+
+static enum kodo_err
+start_all(struct service *s, struct why *why)
+{
+	enum kodo_err err = KODO_OK;
+	unsigned i;
+
+	for (i = 0; err == KODO_OK && i < s->n_children; i++)
+		err = child_start(&s->children[i], service_now_us(), why);
+	return err;
+}
+
+/* --- the loop --- */
+
+/* An executable loader is run again now and then, in a process of its own, for that one opens the state. */
+static void
+reload(struct service *s)
+{
+	pid_t parent = getpid();
+
+	s->loader_due_us = service_now_us() + s->options.loader_s * 1000000ll;
+	if (s->loader_pid > 0)
+		return;		/* the last one still runs */
+	s->loader_pid = fork();
+	if (s->loader_pid == 0) {
+		child_detach(parent);
+		_exit(service_reload(s));
+	}
+}
+
+static int64_t
+start_due(struct service *s)
+{
+	int64_t next_us = NEVER, now_us = service_now_us();
+	unsigned i;
+
+	if (s->options.loader_is_program && s->loader_due_us <= now_us)
+		reload(s);
+	if (s->options.loader_is_program)
+		next_us = s->loader_due_us;
+	for (i = 0; i < s->n_children; i++) {
+		struct child *c = &s->children[i];
+		struct why why = { "" };
+
+		if (c->pid > 0)
+			continue;
+		if (c->due_us <= now_us && child_start(c, now_us, &why) != KODO_OK) {
+			log_error("%s", why.text);
+			c->pause_us = child_pause_us(0, c->pause_us);
+			c->due_us = now_us + c->pause_us;
+		}
+		if (c->pid == 0 && c->due_us < next_us)
+			next_us = c->due_us;
+	}
+	return next_us;
+}
+
+void
+service_reap(struct service *s, bool ending)
+{
+	int status;
+	pid_t pid;
+	unsigned i;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == s->loader_pid)
+			s->loader_pid = 0;
+		for (i = 0; i < s->n_children; i++) {
+			if (s->children[i].pid != pid)
+				continue;
+			if (ending)
+				s->children[i].pid = 0;
+			else
+				child_ended(&s->children[i], status, service_now_us());
+			s->n_deaths++;
+		}
+	}
+}
+
+/* True: a signal to end has come. */
+static bool
+read_signals(struct service *s)
+{
+	struct signalfd_siginfo info;
+	bool stop = false;
+
+	while (read(s->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		stop = stop || info.ssi_signo != SIGCHLD;
+	return stop;
+}
+
+void
+service_read_errors(struct service *s)
+{
+	enum log_level level;
+	const char *text;
+	char *end;
+	ssize_t n;
+
+	while ((n = read(s->errors[0], s->line + s->line_len, sizeof(s->line) - 1 - s->line_len)) > 0) {
+		s->line_len += (size_t)n;
+		s->line[s->line_len] = '\0';
+		while ((end = strchr(s->line, '\n')) != NULL || s->line_len == sizeof(s->line) - 1) {
+			size_t used = end == NULL ? s->line_len : (size_t)(end - s->line) + 1;
+
+			if (end != NULL)
+				*end = '\0';
+			text = lighttpd_read_line(s->line, &level);
+			if (text[0] != '\0')
+				log_at(level, "lighttpd: %s", text);
+			if (level >= LOG_WARNING)
+				snprintf(s->complaint, sizeof(s->complaint), "%.200s", text);
+			s->line_len -= used;
+			memmove(s->line, s->line + used, s->line_len + 1);
+		}
+	}
+}
+
+/* Wait for something to do until a time; true: end. */
+bool
+service_wait(struct service *s, int64_t until_us, int also_fd)
+{
+	struct pollfd fds[] = {
+		{ .fd = s->signal_fd, .events = POLLIN },
+		{ .fd = s->errors[0], .events = POLLIN },
+		{ .fd = also_fd, .events = POLLIN },	/* a negative one is left out */
+	};
+	int64_t wait_ms = -1;
+
+	if (until_us != NEVER) {
+		wait_ms = (until_us - service_now_us() + 999) / 1000;
+		wait_ms = wait_ms < 0 ? 0 : wait_ms > 3600000 ? 3600000 : wait_ms;
+	}
+	if (poll(fds, 3, (int)wait_ms) <= 0)
+		return false;
+	if (fds[1].revents != 0)
+		service_read_errors(s);
+	return fds[0].revents != 0 && read_signals(s);
+}
+
+/* A child that dies before the service has answered once will not do better the next time. */
+static enum kodo_err
+explain_death(struct service *s, struct why *why)
+{
+	unsigned i;
+
+	service_read_errors(s);
+	for (i = 0; i < s->n_children; i++)
+		if (s->children[i].pid == 0)
+			return why_set(why, KODO_EIO, "%s did not start%s%s; see the lines before", s->children[i].name,
+			    s->complaint[0] != '\0' ? ": " : "", s->complaint);
+	return why_set(why, KODO_EIO, "a process did not start");
+}
+
+/* Until all of it works: the web server, a worker, the state. *stop: told to end meanwhile. */
+static enum kodo_err
+wait_ready(struct service *s, bool *stop, struct why *why)
+{
+	int64_t until_us = service_now_us() + READY_US;
+	bool ready = false;
+	int fd;
+
+	*stop = false;
+	while (!ready && !*stop) {
+		int64_t begun_us = service_now_us();
+
+		if (begun_us > until_us)
+			return why_set(why, KODO_EIO, "the service does not answer after %d s; see the lines before",
+			    (int)(READY_US / 1000000));
+		if (listen_ask(&s->tcp, &fd) != KODO_OK)
+			fd = -1;
+		do {
+			*stop = service_wait(s, fd < 0 ? begun_us + ASK_US : until_us, fd);
+			service_reap(s, true);
+			if (s->n_deaths > 0 && !*stop) {
+				if (fd >= 0)
+					close(fd);
+				return explain_death(s, why);
+			}
+		} while (!*stop && service_now_us() < until_us && fd >= 0 && !service_is_readable(fd));
+		if (fd >= 0)
+			ready = listen_was_answered(fd);
+		if (!ready && !*stop)
+			*stop = service_wait(s, service_now_us() + ASK_US, -1);
+	}
+	return KODO_OK;
+}
+
+static void
+log_started(const struct service *s)
+{
+	const struct options *o = &s->options;
+	char level[16];
+	size_t i;
+
+	snprintf(level, sizeof(level), "%s", log_level_name(o->screen_level));
+	for (i = 0; level[i] != '\0'; i++)
+		level[i] = (char)(level[i] | 0x20);
+	log_info("startup with flows: %zu, providers: %llu, connection: %zu, log level: %s", o->n_flows,
+	    (unsigned long long)s->n_providers, o->n_connect, level);
+	if (o->registry)
+		log_info("registry startup complete (feed is %s)", o->feed ? "True" : "False");
+	else
+		log_info("node startup complete");
+}
+
+static enum kodo_err
+serve(struct service *s, struct why *why)
+{
+	enum kodo_err err;
+	bool stop;
+
+	err = start_all(s, why);
+	if (err == KODO_OK)
+		err = wait_ready(s, &stop, why);
+	if (err != KODO_OK || stop)
+		return err;
+	log_started(s);
+	s->loader_due_us = service_now_us() + s->options.loader_s * 1000000ll;
+	do {
+		stop = service_wait(s, start_due(s), -1);
+		service_reap(s, false);
+	} while (!stop);
+	return KODO_OK;
+}
+
+int
+cmd_service(int argc, char *argv[])
+{
+	static struct service s = { .lock_fd = -1, .unix_fd = -1, .signal_fd = -1, .errors = { -1, -1 } };
+	struct why why = { "" };
+	enum kodo_err err = KODO_ENOMEM;
+
+	s.argc = argc - 1;
+	s.argv = argv + 1;
+	s.arena = arena_new();
+	if (s.arena != NULL)
+		err = prepare(&s, &why);
+	if (err == KODO_OK)
+		err = apply(&s, &why);
+	if (err == KODO_OK)
+		err = listen_open_unix(s.state.path, SOCKET_NAME, &s.unix_fd, &why);
+	if (err == KODO_OK)
+		err = lighttpd_write_conf(&s.options, &s.state, SOCKET_NAME, s.conf_path, &why);
+	if (err == KODO_OK)
+		err = open_signals(&s, &why);
+	if (err == KODO_OK)
+		err = add_children(&s, &why);
+	if (err == KODO_OK)
+		err = serve(&s, &why);
+	service_end(&s, SOCKET_NAME);
+	if (err != KODO_OK)
+		fprintf(stderr, "kodo service: %s\n", why.text[0] != '\0' ? why.text : kodo_err_text(err));
+	else
+		log_info("shutdown now");
+	log_close();
+	arena_free(s.arena);
+	return err == KODO_OK ? 0 : 1;
+}

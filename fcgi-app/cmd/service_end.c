@@ -1,0 +1,165 @@
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cmd/service_part.h"
+#include "core/isotime.h"
+#include "core/registry.h"
+
+/* From the signal to end on: */
+#define WORKERS_US	50000		/* requests that wait in the socket still get a worker until then */
+#define LAST_BYTES_US	30000		/* when all workers have ended, lighttpd has this to send the last answers */
+#define KILL_US		700000		/* what is left then is killed */
+#define AGAIN_US	100000		/* a signal between a worker's look and its wait would be lost */
+
+bool
+service_is_readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+static bool
+is_worker(const struct service *s, const struct child *c)
+{
+	return c != s->runner && c != s->lighttpd;
+}
+
+static unsigned
+count_running(const struct service *s, bool workers)
+{
+	unsigned n = 0, i;
+
+	for (i = 0; i < s->n_children; i++)
+		n += s->children[i].pid > 0 && (!workers || is_worker(s, &s->children[i]));
+	return n;
+}
+
+static void
+signal_workers(const struct service *s, int signal_number)
+{
+	unsigned i;
+
+	for (i = 0; i < s->n_children; i++)
+		if (is_worker(s, &s->children[i]))
+			child_signal(&s->children[i], signal_number);
+}
+
+/*
+ * lighttpd takes no more connections and finishes the requests that it has (SIGINT), the runner ends at once. Then the
+ * workers; each finishes its request. With the last of them gone nobody has anything to wait for, but lighttpd looks after
+ * idle connections once a second only, so it is told more firmly.
+ */
+static void
+end_children(struct service *s)
+{
+	int64_t begun_us = service_now_us(), gone_us = 0, told_us = 0;
+
+	if (s->lighttpd != NULL)
+		child_signal(s->lighttpd, SIGINT);
+	if (s->runner != NULL)
+		child_signal(s->runner, SIGTERM);
+	while (count_running(s, false) > 0) {
+		int64_t now_us = service_now_us();
+		bool hurry = now_us - begun_us > KILL_US;
+		unsigned i;
+
+		if (count_running(s, true) == 0 && gone_us == 0)
+			gone_us = now_us;
+		if ((s->lighttpd->pid == 0 || now_us - begun_us > WORKERS_US) && now_us - told_us > AGAIN_US) {
+			signal_workers(s, SIGTERM);
+			told_us = now_us;
+		}
+		if (gone_us > 0 && now_us - gone_us > LAST_BYTES_US)
+			child_signal(s->lighttpd, SIGTERM);
+		for (i = 0; hurry && i < s->n_children; i++)
+			child_signal(&s->children[i], SIGKILL);
+		/* a second signal to end: whoever sends it does not want to wait */
+		if (service_wait(s, now_us + (hurry ? 50000 : 10000), -1))
+			begun_us = now_us - KILL_US;
+		service_reap(s, true);
+	}
+}
+
+/* A worker may have started a runner of its own when ours was dead; it holds the lock, which names it. */
+static void
+end_other_runner(const struct service *s)
+{
+	int64_t until_us = service_now_us() + 200000;
+	char owner[2100];
+	int fd;
+
+	while (state_lock(&s->state, "runner.lock", NULL, &fd, owner) == KODO_EBUSY && service_now_us() < until_us) {
+		long pid = strtol(owner, NULL, 10);
+
+		if (pid <= 1)
+			return;
+		kill((pid_t)pid, SIGTERM);
+		poll(NULL, 0, 10);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+void
+service_end(struct service *s, const char *socket_name)
+{
+	char path[PATH_BYTES];
+
+	listen_close(&s->tcp);
+	if (s->n_children > 0) {
+		end_children(s);
+		service_read_errors(s);
+		if (s->runner != NULL)
+			end_other_runner(s);
+	}
+	if (s->loader_pid > 0)
+		kill(s->loader_pid, SIGKILL);
+	if (s->unix_fd >= 0) {
+		close(s->unix_fd);
+		if (state_file(&s->state, socket_name, path) == KODO_OK)
+			unlink(path);
+	}
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);
+	if (s->signal_fd >= 0)
+		close(s->signal_fd);
+	if (s->errors[0] >= 0) {
+		close(s->errors[0]);
+		close(s->errors[1]);
+	}
+}
+
+int
+service_reload(const struct service *s)
+{
+	struct arena *a = arena_new();
+	struct why why = { "" };
+	struct registry *r = NULL;
+	struct options o;
+	struct str stamp;
+	enum kodo_err err;
+
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);	/* or it would be held by us when the service has ended */
+	if (a == NULL)
+		return 1;
+	err = option_load_service(a, s->argc, s->argv, &o, &why);
+	if (err == KODO_OK && (!str_eq(o.url_key, s->options.url_key) || !str_eq(o.state_path, s->options.state_path)))
+		err = why_set(&why, KODO_ECONFLICT, "the loader now names another url or cache_data; start the service anew");
+	if (err == KODO_OK)
+		err = option_stamp(a, o.loader, &stamp);
+	if (err == KODO_OK)
+		err = registry_open(o.state_path, false, &why, &r);
+	if (err == KODO_OK)
+		err = registry_apply(r, &o, stamp, START_IF_CHANGED, isotime_now_us(), NULL, &why);
+	if (err == KODO_OK && state_wake(&s->state) != KODO_OK)
+		log_debug("the loader was run; no runner waits");
+	if (err != KODO_OK)
+		log_error("the options stay as they are: %s", why.text[0] != '\0' ? why.text : kodo_err_text(err));
+	registry_close(r);
+	arena_free(a);
+	return err == KODO_OK ? 0 : 1;
+}
