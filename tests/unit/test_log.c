@@ -136,11 +136,16 @@ test_long_line(void **state)
 static void
 test_no_file(void **state)
 {
+	const struct timespec second = { 1, 100000000 };	/* then it is tried again */
+
 	(void)state;
 	scratch_write("plain", "");
 	log_setup(STR("u"), LOG_WARNING, str_of(scratch_path("plain/k.log")), LOG_DEBUG, 0);
 	log_warning("one");
+	nanosleep(&second, NULL);
+	errno = ERANGE;
 	log_warning("two");
+	assert_int_equal(errno, ERANGE);
 	log_close();
 	check_match(scratch_read("err"),
 	    "^ERROR .* u: cannot write log file .*/plain/k.log: Not a directory; set log_file to a "
@@ -233,6 +238,47 @@ test_parallel_rotation(void **state)
 	assert_int_equal(missing, 0);
 }
 
+/* Many times the moment in which several notice at once that the file is full. */
+static void
+test_rotation_race(void **state)
+{
+	enum { ROUNDS = 150, EACH = 12, MAX_BYTES = 4000 };
+	char file[300];
+	struct str path;
+	unsigned round, i, lines;
+	int go[2];
+	char c;
+
+	(void)state;
+	snprintf(file, sizeof(file), "%s/k.log", scratch.path);
+	path = str_of(file);
+	for (round = 0; round < ROUNDS; round++) {
+		(void)unlink("k.log.1");
+		(void)unlink("k.log");
+		assert_int_equal(pipe(go), 0);
+		log_setup(STR("http://localhost:3366"), LOG_OFF, path, LOG_DEBUG, MAX_BYTES);
+		log_info("%03900d", 0);
+		for (i = 0; i < WRITERS; i++) {
+			if (fork() != 0)
+				continue;
+			close(go[1]);
+			if (read(go[0], &c, 1) != 0)
+				_exit(1);
+			for (i = 0; i < EACH; i++)
+				log_info("line %u", i);
+			_exit(0);
+		}
+		close(go[0]);
+		close(go[1]);
+		for (i = 0; i < WRITERS; i++)
+			assert_true(wait(NULL) > 0);
+		log_close();
+		lines = count_lines(scratch_read("k.log")) + count_lines(scratch_read("k.log.1"));
+		assert_int_equal(lines, 1 + WRITERS * EACH);
+		arena_reset(scratch.a);
+	}
+}
+
 /* Renamed or removed by somebody else (logrotate): followed within a second. */
 static void
 test_follows(void **state)
@@ -264,6 +310,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_folder_and_modes, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_parallel_rotation, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_rotation_race, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_follows, scratch_setup, scratch_teardown),
 	};
 
