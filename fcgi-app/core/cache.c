@@ -1,4 +1,7 @@
-/* The original's cache file, out and in: one object with url, organization, feed, connection, providers, registers. */
+/*
+ * The original's cache file, out and in: one object with url, organization, feed, connection,
+ * providers, registers.
+ */
 #include "json.h"
 #include "registry_int.h"
 #include "url.h"
@@ -48,7 +51,8 @@ providers_each(struct export *x, enum kodo_err (*each)(struct export *x, const s
 	if (err != KODO_OK)
 		return err;
 	x->is_first = true;
-	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK; err = cursor_next(&c, &k, &v)) {
+	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
+	     err = cursor_next(&c, &k, &v)) {
 		err = peer_get(&x->v->t, x->a, get_be32(v.p), &p);
 		if (err == KODO_OK)
 			err = each(x, &p);

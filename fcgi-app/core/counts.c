@@ -1,6 +1,7 @@
 /*
- * GET /counts: distinct flow names per organization and tag. Computed at the first question after a change of the view and kept in a file
- * of the state folder under its view number: keeping counters at every change would cost each POST far more than one scan costs the first reader.
+ * GET /counts: distinct flow names per organization and tag. Computed at the first question after a
+ * change of the view and kept in a file of the state folder under its view number: keeping counters
+ * at every change would cost each POST far more than one scan costs the first reader.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -142,8 +143,10 @@ tally_add(struct tally *t, struct str group_text, struct str name, uint64_t name
 	p.hash = (name_hash ^ (p.group + 1) * 0x9e3779b97f4a7c15u) * 0xff51afd7ed558ccdu;
 	p.hash ^= p.hash >> 32;
 	p.hash += p.hash == 0;
-	for (i = p.hash & (t->cap_pairs - 1); t->pairs[i].hash != 0; i = (i + 1) & (t->cap_pairs - 1))
-		if (t->pairs[i].hash == p.hash && t->pairs[i].group == p.group && str_eq(t->pairs[i].name, name))
+	for (i = p.hash & (t->cap_pairs - 1); t->pairs[i].hash != 0;
+	     i = (i + 1) & (t->cap_pairs - 1))
+		if (t->pairs[i].hash == p.hash && t->pairs[i].group == p.group &&
+		    str_eq(t->pairs[i].name, name))
 			return KODO_OK;
 	t->pairs[i] = p;
 	t->n_pairs++;
@@ -217,14 +220,16 @@ counts_make(struct view *v, struct arena *a, struct buf *out)
 
 	if (err != KODO_OK)
 		return err;
-	for (err = cursor_seek(&c, STR_NULL, &k, &value); err == KODO_OK; err = cursor_next(&c, &k, &value)) {
+	for (err = cursor_seek(&c, STR_NULL, &k, &value); err == KODO_OK;
+	     err = cursor_next(&c, &k, &value)) {
 		err = node_count(a, value, &orgs, &tags);
 		if (err != KODO_OK)
 			break;
 	}
 	cursor_close(&c);
 	if (err == KODO_ENOTFOUND) {
-		buf_printf(out, "{\"total\":%llu,\"organization\":", (unsigned long long)v->head.total);
+		buf_printf(
+		    out, "{\"total\":%llu,\"organization\":", (unsigned long long)v->head.total);
 		tally_put(&orgs, out);
 		buf_puts(out, ",\"tags\":");
 		tally_put(&tags, out);
@@ -241,7 +246,8 @@ counts_make(struct view *v, struct arena *a, struct buf *out)
 static void
 kept_head(const struct view *v, char out[KEPT_HEAD + 1])
 {
-	snprintf(out, KEPT_HEAD + 1, "%016llx %-46llu\n", (unsigned long long)v->head.state_id, (unsigned long long)v->head.view);
+	snprintf(out, KEPT_HEAD + 1, "%016llx %-46llu\n", (unsigned long long)v->head.state_id,
+	    (unsigned long long)v->head.view);
 }
 
 /* The kept answer, if it is of this view. */
@@ -254,10 +260,12 @@ kept_read(const struct view *v, const struct state *state, struct buf *out)
 	bool ok = false;
 	int fd;
 
-	if (state_file(state, KEPT_NAME, path) != KODO_OK || (fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+	if (state_file(state, KEPT_NAME, path) != KODO_OK ||
+	    (fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
 		return false;
 	kept_head(v, want);
-	if (read(fd, have, sizeof(have)) == (ssize_t)sizeof(have) && memcmp(have, want, sizeof(have)) == 0) {
+	if (read(fd, have, sizeof(have)) == (ssize_t)sizeof(have) &&
+	    memcmp(have, want, sizeof(have)) == 0) {
 		while ((room = buf_room(out, 65536)) != NULL && (n = read(fd, room, 65536)) > 0)
 			out->len += (size_t)n;
 		ok = room != NULL && n == 0;
@@ -268,7 +276,10 @@ kept_read(const struct view *v, const struct state *state, struct buf *out)
 	return ok;
 }
 
-/* Keep it: written beside and renamed, so that no reader sees half of it. That it fails costs only time. */
+/*
+ * Keep it: written beside and renamed, so that no reader sees half of it. That it fails costs only
+ * time.
+ */
 static void
 kept_write(const struct view *v, const struct state *state, const struct buf *body)
 {
@@ -277,13 +288,15 @@ kept_write(const struct view *v, const struct state *state, const struct buf *bo
 	bool ok;
 
 	snprintf(name, sizeof(name), KEPT_NAME ".%ld", (long)getpid());
-	if (state_file(state, KEPT_NAME, path) != KODO_OK || state_file(state, name, tmp) != KODO_OK)
+	if (state_file(state, KEPT_NAME, path) != KODO_OK ||
+	    state_file(state, name, tmp) != KODO_OK)
 		return;
 	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, state->file_mode);
 	if (fd == -1)
 		return;
 	kept_head(v, head);
-	ok = write(fd, head, KEPT_HEAD) == (ssize_t)KEPT_HEAD && write(fd, body->p, body->len) == (ssize_t)body->len;
+	ok = write(fd, head, KEPT_HEAD) == (ssize_t)KEPT_HEAD &&
+	    write(fd, body->p, body->len) == (ssize_t)body->len;
 	close(fd);
 	if (!ok || rename(tmp, path) != 0)
 		unlink(tmp);

@@ -109,7 +109,8 @@ index_save(struct txn *t, struct index *ix)
 
 	if (!ix->is_loaded || !ix->is_dirty)
 		return KODO_OK;
-	err = store_put(t, T_ORDER, DIR_KEY, (struct str){ (const char *)ix->slots, ix->n * sizeof(*ix->slots) });
+	err = store_put(t, T_ORDER, DIR_KEY,
+	    (struct str){ (const char *)ix->slots, ix->n * sizeof(*ix->slots) });
 	ix->is_dirty = err != KODO_OK;
 	return err;
 }
@@ -143,7 +144,8 @@ block_save(struct txn *t, uint32_t id, const struct block *b)
 {
 	unsigned char k[4];
 
-	return store_put(t, T_ORDER, key_u32(k, id), (struct str){ (const char *)b->e, b->n * sizeof(b->e[0]) });
+	return store_put(
+	    t, T_ORDER, key_u32(k, id), (struct str){ (const char *)b->e, b->n * sizeof(b->e[0]) });
 }
 
 /* The last slot whose first row is <= key, or 0. The list is not empty. */
@@ -178,7 +180,8 @@ slot_find(struct txn *t, struct arena *a, struct index *ix, const struct row_key
 
 /* Where in the block key is or belongs: the first row >= key. */
 static enum kodo_err
-block_find(struct txn *t, struct arena *a, const struct block *b, const struct row_key *key, size_t *out)
+block_find(
+    struct txn *t, struct arena *a, const struct block *b, const struct row_key *key, size_t *out)
 {
 	size_t lo = 0, hi = b->n;
 
@@ -222,7 +225,8 @@ slot_insert(struct index *ix, size_t i, struct index_slot slot)
 
 /* The texts of the rows of a node, sorted; in a. */
 static enum kodo_err
-rows_sorted(struct arena *a, uint32_t node, struct str bytes, const uint32_t *rows, size_t n, struct row_key **out)
+rows_sorted(struct arena *a, uint32_t node, struct str bytes, const uint32_t *rows, size_t n,
+    struct row_key **out)
 {
 	struct row_key *keys = arena_alloc(a, (n + 1) * sizeof(*keys));
 	struct packed p;
@@ -241,7 +245,8 @@ rows_sorted(struct arena *a, uint32_t node, struct str bytes, const uint32_t *ro
 
 /* Is key beyond the rows of slot s, that is, at or after the first row of slot s + 1? */
 static enum kodo_err
-is_beyond(struct txn *t, struct arena *a, struct index *ix, size_t s, const struct row_key *key, bool *out)
+is_beyond(struct txn *t, struct arena *a, struct index *ix, size_t s, const struct row_key *key,
+    bool *out)
 {
 	struct block next;
 	struct row_key first;
@@ -278,7 +283,8 @@ slot_write(struct txn *t, struct index *ix, size_t s, const struct block *b)
 
 /* Remove keys[0..] from the slot of keys[0] as far as they lie in it; *done: how many. */
 static enum kodo_err
-remove_run(struct txn *t, struct arena *a, struct index *ix, const struct row_key *keys, size_t n, size_t *done)
+remove_run(struct txn *t, struct arena *a, struct index *ix, const struct row_key *keys, size_t n,
+    size_t *done)
 {
 	struct block b;
 	size_t s, at;
@@ -307,7 +313,8 @@ remove_run(struct txn *t, struct arena *a, struct index *ix, const struct row_ke
 }
 
 enum kodo_err
-index_remove(struct txn *t, struct index *ix, uint32_t node, struct str bytes, uint32_t *rows, size_t n)
+index_remove(
+    struct txn *t, struct index *ix, uint32_t node, struct str bytes, uint32_t *rows, size_t n)
 {
 	struct arena *a = arena_new(), *scratch = arena_new();
 	struct row_key *keys = NULL;
@@ -346,9 +353,13 @@ block_split(struct txn *t, struct head *h, struct index *ix, size_t s, struct bl
 	return err == KODO_OK ? slot_write(t, ix, s, b) : err;
 }
 
-/* Add keys[0..] to the slot where keys[0] belongs, as far as they belong there; *done: how many, at least 1 or a split was made. */
+/*
+ * Add keys[0..] to the slot where keys[0] belongs, as far as they belong there; *done: how many, at
+ * least 1 or a split was made.
+ */
 static enum kodo_err
-add_run(struct txn *t, struct arena *a, struct head *h, struct index *ix, const struct row_key *keys, size_t n, size_t *done)
+add_run(struct txn *t, struct arena *a, struct head *h, struct index *ix,
+    const struct row_key *keys, size_t n, size_t *done)
 {
 	struct block b;
 	size_t s, at;
@@ -428,7 +439,8 @@ index_add(struct txn *t, struct head *h, struct index *ix, uint32_t node, uint32
 /* --- reading --- */
 
 enum kodo_err
-index_page(struct txn *t, struct arena *a, uint64_t skip, uint64_t take, const struct index_entry **out, size_t *n)
+index_page(struct txn *t, struct arena *a, uint64_t skip, uint64_t take,
+    const struct index_entry **out, size_t *n)
 {
 	struct index_slot slot;
 	struct index_entry *e;
@@ -485,7 +497,10 @@ index_check(struct txn *t, uint64_t *n, struct why *why)
 	enum kodo_err err = a == NULL || b == NULL ? KODO_ENOMEM : KODO_OK;
 
 	*n = 0;
-	/* in pages, so that memory stays flat; the last row of a page is kept for the next one's first */
+	/*
+	 * in pages, so that memory stays flat; the last row of a page is kept for the next one's
+	 * first
+	 */
 	for (at = 0; err == KODO_OK; at += got) {
 		size_t i;
 
@@ -505,7 +520,8 @@ index_check(struct txn *t, uint64_t *n, struct why *why)
 	}
 	*n = at;
 	if (err == KODO_ECORRUPT)
-		why_set(why, err, "the default order is damaged after %llu flows", (unsigned long long)at);
+		why_set(why, err, "the default order is damaged after %llu flows",
+		    (unsigned long long)at);
 	arena_free(a);
 	arena_free(b);
 	return err;

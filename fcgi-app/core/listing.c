@@ -1,10 +1,16 @@
-/* GET /flows: filter and order in one pass over the node records, or, without a filter, a page of the default order. */
+/*
+ * GET /flows: filter and order in one pass over the node records, or, without a filter, a page of
+ * the default order.
+ */
 #include "json.h"
 #include "registry_int.h"
 
 #define TIMES_CACHED	64u
 
-/* created and modified of an item are those of its provider: joined here, not copied into every record. */
+/*
+ * created and modified of an item are those of its provider: joined here, not copied into every
+ * record.
+ */
 struct times {
 	uint32_t peer;
 	bool is_set;
@@ -101,7 +107,8 @@ item_put(struct listing *l, const struct opened *n, uint32_t flow, bool is_first
 	if (l->out->each == NULL && direction == 0) {
 		if (!is_first)
 			buf_putc(&l->out->out->buf, ',');
-		packed_put_item(&l->out->out->buf, &n->p, flow, n->times->created_us, n->times->modified_us, STR_NULL);
+		packed_put_item(&l->out->out->buf, &n->p, flow, n->times->created_us,
+		    n->times->modified_us, STR_NULL);
 		return sink_step(l->out->out);
 	}
 	row_node(n, &row);
@@ -126,7 +133,8 @@ item_put(struct listing *l, const struct opened *n, uint32_t flow, bool is_first
 	buf_putc(&sorted, ']');
 	if (!is_first)
 		buf_putc(&l->out->out->buf, ',');
-	packed_put_item(&l->out->out->buf, &n->p, flow, n->times->created_us, n->times->modified_us, buf_str(&sorted));
+	packed_put_item(&l->out->out->buf, &n->p, flow, n->times->created_us, n->times->modified_us,
+	    buf_str(&sorted));
 	err = buf_failed(&sorted) ? sorted.err : sink_step(l->out->out);
 	buf_free(&sorted);
 	return err;
@@ -166,7 +174,8 @@ page_skip(const struct flows_query *fq)
 
 /* --- without a filter, in the default order --- */
 
-#define PART	1000u	/* entries looked up at a time, so that a page of the whole registry does not need memory for all */
+/* entries looked up at a time, so that a page of the whole registry does not need memory for all */
+#define PART	1000u
 
 static enum kodo_err
 list_default(struct listing *l, struct flows_result *res)
@@ -298,7 +307,8 @@ list_scan(struct listing *l, struct flows_result *res)
 		err = cursor_open(&l->v->t, T_NODE, &c);
 	if (err != KODO_OK)
 		return err;
-	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK; err = cursor_next(&c, &k, &v)) {
+	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
+	     err = cursor_next(&c, &k, &v)) {
 		err = node_open(l, get_be32(k.p), v, &n);
 		if (err == KODO_OK)
 			err = node_filter(l, &n);
@@ -318,14 +328,16 @@ list_scan(struct listing *l, struct flows_result *res)
 }
 
 enum kodo_err
-view_flows(struct view *v, struct arena *a, const struct flows_query *fq, struct flows_sink *s, struct flows_result *res)
+view_flows(struct view *v, struct arena *a, const struct flows_query *fq, struct flows_sink *s,
+    struct flows_result *res)
 {
 	struct listing l = { .v = v, .a = a, .fq = fq, .out = s, .scratch = arena_new() };
 	enum kodo_err err = KODO_ENOMEM;
 
 	*res = (struct flows_result){ 0, 0 };
 	if (l.scratch != NULL)
-		err = query_is_all(fq->q) && order_is_default(fq->by) ? list_default(&l, res) : list_scan(&l, res);
+		err = query_is_all(fq->q) && order_is_default(fq->by) ? list_default(&l, res)
+								      : list_scan(&l, res);
 	arena_free(l.scratch);
 	return err;
 }
@@ -352,7 +364,9 @@ view_own_flow(struct view *v, struct arena *a, struct str flow_path, struct row 
 		if (err != KODO_OK)
 			return err;
 		/* the item's url ends in /flows/<flow_path> */
-		if (out->url.len > flow_path.len && memcmp(out->url.p + out->url.len - flow_path.len, flow_path.p, flow_path.len) == 0 &&
+		if (out->url.len > flow_path.len &&
+		    memcmp(out->url.p + out->url.len - flow_path.len, flow_path.p, flow_path.len) ==
+			0 &&
 		    out->url.len == n.p.url.len + sizeof("/flows/") - 1 + flow_path.len)
 			return KODO_OK;
 	}

@@ -1,8 +1,9 @@
 /*
- * What the registry is about, as plain structs without behaviour: flows, nodes, and how a service introduces itself.
+ * What the registry is about, as plain structs without behaviour: flows, nodes, and how a service
+ * introduces itself.
  *
- * All texts are borrowed; whoever fills a struct says from where. Texts are valid UTF-8 without NUL and within limit.h
- * once they have passed wire.h or loader.h.
+ * All texts are borrowed; whoever fills a struct says from where. Texts are valid UTF-8 without NUL
+ * and within limit.h once they have passed wire.h or loader.h.
  */
 #ifndef KODO_MODEL_H
 #define KODO_MODEL_H

@@ -98,8 +98,8 @@ meta_put(struct txn *t, const char *name, struct str value)
 static void
 head_fields(struct head *h, uint64_t *field[10])
 {
-	uint64_t *const all[10] = { &h->view, &h->state, &h->total, &h->state_id, NULL, &h->options_gen, &h->next_node,
-		&h->next_peer, &h->next_order, &h->next_block };
+	uint64_t *const all[10] = { &h->view, &h->state, &h->total, &h->state_id, NULL,
+		&h->options_gen, &h->next_node, &h->next_peer, &h->next_order, &h->next_block };
 
 	memcpy(field, all, sizeof(all));
 }
@@ -147,7 +147,9 @@ head_put(struct txn *t, const struct head *h)
 	return err;
 }
 
-/* --- ids by url key: the value is a list of (id, length, key), for keys whose hashes are equal --- */
+/*
+ * --- ids by url key: the value is a list of (id, length, key), for keys whose hashes are equal ---
+ */
 
 static enum kodo_err
 id_find(struct txn *t, enum store_table table, struct str key, uint32_t *id)
@@ -204,7 +206,8 @@ id_set(struct txn *t, enum store_table table, struct str key, uint32_t id)
 	else if (buf_failed(&b))
 		err = b.err;
 	else
-		err = b.len == 0 ? store_del(t, table, hash) : store_put(t, table, hash, buf_str(&b));
+		err =
+		    b.len == 0 ? store_del(t, table, hash) : store_put(t, table, hash, buf_str(&b));
 	buf_free(&b);
 	return err;
 }
@@ -291,10 +294,10 @@ peer_is_listener(const struct peer *p)
 static void
 peer_fields(struct peer *p, struct str *text[PEER_TEXTS], int64_t *time[PEER_NUMBERS])
 {
-	struct str *const texts[PEER_TEXTS] = { &p->url, &p->key, &p->alias, &p->organization, &p->leave_urls, &p->acked_url,
-		&p->error };
-	int64_t *const times[PEER_NUMBERS] = { &p->created_us, &p->modified_us, &p->registered_us, &p->connected_us, &p->in_us,
-		&p->out_us, &p->due_us, &p->look_us, NULL, NULL };
+	struct str *const texts[PEER_TEXTS] = { &p->url, &p->key, &p->alias, &p->organization,
+		&p->leave_urls, &p->acked_url, &p->error };
+	int64_t *const times[PEER_NUMBERS] = { &p->created_us, &p->modified_us, &p->registered_us,
+		&p->connected_us, &p->in_us, &p->out_us, &p->due_us, &p->look_us, NULL, NULL };
 
 	memcpy(text, texts, sizeof(texts));
 	memcpy(time, times, sizeof(times));
@@ -327,11 +330,15 @@ peer_encode(struct buf *b, const struct peer *p)
 		write_str(b, *text[i]);
 }
 
-/* Which class the peer's work has in T_DUE. With `retry: -1` a peer is never parked, but stops to count after as many attempts. */
+/*
+ * Which class the peer's work has in T_DUE. With `retry: -1` a peer is never parked, but stops to
+ * count after as many attempts.
+ */
 static enum due_class
 peer_class(const struct peer *p)
 {
-	return (p->flags & PEER_PARKED) != 0 || p->attempts > PEER_PATIENCE ? DUE_QUIET : DUE_ACTIVE;
+	return (p->flags & PEER_PARKED) != 0 || p->attempts > PEER_PATIENCE ? DUE_QUIET
+									    : DUE_ACTIVE;
 }
 
 static void
@@ -433,8 +440,8 @@ due_key(unsigned char out[13], enum due_class class, int64_t due_us, uint32_t pe
 }
 
 static enum kodo_err
-due_move(struct txn *t, uint32_t peer, bool was, enum due_class was_class, int64_t was_us, bool is, enum due_class class,
-    int64_t us)
+due_move(struct txn *t, uint32_t peer, bool was, enum due_class was_class, int64_t was_us, bool is,
+    enum due_class class, int64_t us)
 {
 	unsigned char k[13];
 	enum kodo_err err = KODO_OK;
@@ -454,10 +461,11 @@ peer_index(struct txn *t, struct peer *p, bool gone)
 	unsigned char k[4];
 	enum kodo_err err;
 
-	err = due_move(t, p->id, p->was_due, p->was_class, p->was_due_us, !gone && peer_has_work(p), peer_class(p), p->due_us);
+	err = due_move(t, p->id, p->was_due, p->was_class, p->was_due_us, !gone && peer_has_work(p),
+	    peer_class(p), p->due_us);
 	if (err == KODO_OK)
-		err = due_move(t, p->id, p->was_look, DUE_QUIET, p->was_look_us, !gone && p->look_us != 0, DUE_QUIET,
-		    p->look_us);
+		err = due_move(t, p->id, p->was_look, DUE_QUIET, p->was_look_us,
+		    !gone && p->look_us != 0, DUE_QUIET, p->look_us);
 	if (err != KODO_OK)
 		return err;
 	peer_remember_due(p);
@@ -474,15 +482,20 @@ peer_put(struct txn *t, struct peer *p)
 	uint32_t id;
 	enum kodo_err err;
 
-	/* a look and the work of a parked peer may fall on the same key: both are quiet; the microsecond tells them apart */
+	/*
+	 * a look and the work of a parked peer may fall on the same key: both are quiet; the
+	 * microsecond tells them apart
+	 */
 	if (p->look_us != 0 && p->look_us == p->due_us)
 		p->look_us++;
 	peer_encode(&b, p);
 	err = buf_failed(&b) ? b.err : store_put(t, T_PEER, key_u32(k, p->id), buf_str(&b));
 	buf_free(&b);
-	if (err == KODO_OK && p->id != PEER_SELF && id_find(t, T_PEER_URL, p->key, &id) == KODO_ENOTFOUND)
+	if (err == KODO_OK && p->id != PEER_SELF &&
+	    id_find(t, T_PEER_URL, p->key, &id) == KODO_ENOTFOUND)
 		err = id_set(t, T_PEER_URL, p->key, p->id);
-	if (err == KODO_OK && p->alias.p != NULL && id_find(t, T_PEER_URL, p->alias, &id) == KODO_ENOTFOUND)
+	if (err == KODO_OK && p->alias.p != NULL &&
+	    id_find(t, T_PEER_URL, p->alias, &id) == KODO_ENOTFOUND)
 		err = id_set(t, T_PEER_URL, p->alias, p->id);
 	return err == KODO_OK && p->id != PEER_SELF ? peer_index(t, p, false) : err;
 }
@@ -496,7 +509,8 @@ peer_del(struct txn *t, struct peer *p)
 
 	if (err == KODO_OK)
 		err = id_set(t, T_PEER_URL, p->key, 0);
-	if (err == KODO_OK && p->alias.p != NULL && id_find(t, T_PEER_URL, p->alias, &id) == KODO_OK && id == p->id)
+	if (err == KODO_OK && p->alias.p != NULL &&
+	    id_find(t, T_PEER_URL, p->alias, &id) == KODO_OK && id == p->id)
 		err = id_set(t, T_PEER_URL, p->alias, 0);
 	return err == KODO_OK ? peer_index(t, p, true) : err;
 }

@@ -1,8 +1,10 @@
 /*
- * The records of the store and their codecs: head, peers, statements, and the tables from url keys to ids.
+ * The records of the store and their codecs: head, peers, statements, and the tables from url keys
+ * to ids.
  *
- * A *statement* is what one provider says of one node. Per node url (node id) the winning statement lies in T_NODE, the others in T_SHADOW beside the
- * tombstone, if there is one. The own node is the statement of PEER_SELF.
+ * A *statement* is what one provider says of one node. Per node url (node id) the winning statement
+ * lies in T_NODE, the others in T_SHADOW beside the tombstone, if there is one. The own node is the
+ * statement of PEER_SELF.
  */
 #ifndef KODO_RECORD_H
 #define KODO_RECORD_H
@@ -27,32 +29,45 @@ enum peer_flag {
 	PEER_REGISTRY = 1u << 3,
 	PEER_OURS = 1u << 4,		/* it has sent our `kodo` member */
 	PEER_PARKED = 1u << 5,		/* attempts used up: tried every 5 min */
-	PEER_LEFT = 1u << 6,		/* we left it; ends by a start, its /reconnect after the leave was acknowledged, or `kodo connect` */
+	/*
+	 * we left it; ends by a start, its /reconnect after the leave was acknowledged, or `kodo
+	 * connect`
+	 */
+	PEER_LEFT = 1u << 6,
 };
 
-/* Work a peer may wait for, in the order of sending; the value kept is the state number at which it was wanted, 0: none. */
+/*
+ * Work a peer may wait for, in the order of sending; the value kept is the state number at which it
+ * was wanted, 0: none.
+ */
 enum peer_work { WORK_LEAVE, WORK_CONNECT, WORK_RECONNECT, WORK_TELL, WORK_MAX };
 
-enum due_class { DUE_ACTIVE, DUE_QUIET };	/* quiet: parked work and looks; not counted for `idle` */
+/* quiet: parked work and looks; not counted for `idle` */
+enum due_class { DUE_ACTIVE, DUE_QUIET };
 
-#define PEER_PATIENCE	9u	/* failed attempts after which a peer does not hold `idle` false any more */
+/* failed attempts after which a peer does not hold `idle` false any more */
+#define PEER_PATIENCE	9u
 
 struct peer {
 	uint32_t id;
 	uint32_t flags;
 	struct str url;			/* shown form; of a target: as configured */
 	struct str key;
-	struct str alias;		/* url key that a target calls itself by, null if the same */
+	/* url key that a target calls itself by, null if the same */
+	struct str alias;
 	struct str organization;
 	uint64_t order;			/* place among the providers, in T_PROVIDER; 0: none */
-	int64_t created_us;		/* first and last connect as a provider; of PEER_SELF: the start */
+	/* first and last connect as a provider; of PEER_SELF: the start */
+	int64_t created_us;
 	int64_t modified_us;
 	int64_t registered_us;		/* last connected to us */
 	int64_t connected_us;		/* a target acknowledged our connect; 0: not */
 	int64_t in_us, out_us;		/* last heard from it; last acknowledged by it */
 	uint64_t piece;			/* id of the connect whose pieces come in, 0: none */
-	uint64_t piece_order;		/* statements older than this order number are unnamed when the last piece has come */
-	uint64_t out_piece;		/* id of our connect whose further pieces are still to be sent, 0: none */
+	/* statements older than this order number are unnamed when the last piece has come */
+	uint64_t piece_order;
+	/* id of our connect whose further pieces are still to be sent, 0: none */
+	uint64_t out_piece;
 	/* outbound */
 	uint64_t work[WORK_MAX];
 	uint64_t tried[WORK_MAX];	/* state number of the last attempt */
@@ -70,20 +85,27 @@ struct peer {
 	int64_t was_due_us, was_look_us;
 };
 
-/* A peer without work or flags; id from head->next_peer, which is raised. url and key are borrowed. */
+/*
+ * A peer without work or flags; id from head->next_peer, which is raised. url and key are borrowed.
+ */
 void peer_init(struct peer *p, struct head *h, struct str url, struct str key);
 
 bool peer_has_work(const struct peer *p);
-bool peer_is_listener(const struct peer *p);	/* a target, or a provider that feeds: may have to be told of changes */
+/* a target, or a provider that feeds: may have to be told of changes */
+bool peer_is_listener(const struct peer *p);
 
 /* Texts are copied into a. KODO_ENOTFOUND. */
 enum kodo_err peer_get(struct txn *t, struct arena *a, uint32_t id, struct peer *out) MUST_CHECK;
 /* By url key; finds targets by their alias too. */
-enum kodo_err peer_find(struct txn *t, struct arena *a, struct str key, struct peer *out) MUST_CHECK;
+enum kodo_err peer_find(
+    struct txn *t, struct arena *a, struct str key, struct peer *out) MUST_CHECK;
 /* Write the record, its T_PEER_URL, T_LISTENER and T_DUE entries. */
 enum kodo_err peer_put(struct txn *t, struct peer *p) MUST_CHECK;
 enum kodo_err peer_del(struct txn *t, struct peer *p) MUST_CHECK;
-/* Walk all peers but PEER_SELF in the order of ids: the first with an id >= *id; *id becomes the next to ask for. */
+/*
+ * Walk all peers but PEER_SELF in the order of ids: the first with an id >= *id; *id becomes the
+ * next to ask for.
+ */
 enum kodo_err peer_next(struct txn *t, struct arena *a, uint32_t *id, struct peer *out) MUST_CHECK;
 
 /* --- statements --- */
@@ -102,9 +124,12 @@ void statement_write(struct buf *out, const struct statement *s);
 
 /* --- node ids --- */
 
-enum kodo_err node_find(struct txn *t, struct str key, uint32_t *id) MUST_CHECK;	/* KODO_ENOTFOUND */
-enum kodo_err node_make(struct txn *t, struct head *h, struct str key, uint32_t *id) MUST_CHECK;	/* finds or makes */
-enum kodo_err node_forget(struct txn *t, struct str key) MUST_CHECK;	/* when nothing is said of it any more */
+/* KODO_ENOTFOUND */
+enum kodo_err node_find(struct txn *t, struct str key, uint32_t *id) MUST_CHECK;
+/* finds or makes */
+enum kodo_err node_make(struct txn *t, struct head *h, struct str key, uint32_t *id) MUST_CHECK;
+/* when nothing is said of it any more */
+enum kodo_err node_forget(struct txn *t, struct str key) MUST_CHECK;
 
 /* Meta records: a name and bytes. KODO_ENOTFOUND. */
 enum kodo_err meta_get(struct txn *t, const char *name, struct str *value) MUST_CHECK;

@@ -14,7 +14,12 @@ head_init(struct txn *t, void *arg)
 	(void)arg;
 	if (err != KODO_ENOTFOUND)
 		return err;
-	h = (struct head){ .view = 1, .state = 1, .next_node = 1, .next_peer = 1, .next_order = 1, .next_block = 1 };
+	h = (struct head){ .view = 1,
+		.state = 1,
+		.next_node = 1,
+		.next_peer = 1,
+		.next_order = 1,
+		.next_block = 1 };
 	if (getrandom(&h.state_id, sizeof(h.state_id), 0) != (ssize_t)sizeof(h.state_id))
 		return KODO_EIO;
 	return head_put(t, &h);
@@ -55,7 +60,8 @@ registry_open(struct str state_path, bool create, struct why *why, struct regist
 	if (err == KODO_OK) {
 		err = head_make(r);
 		if (err != KODO_OK)
-			why_set(why, err, "%s: cannot read the registry: %s; see `kodo check`", r->state.path, kodo_err_text(err));
+			why_set(why, err, "%s: cannot read the registry: %s; see `kodo check`",
+			    r->state.path, kodo_err_text(err));
 	}
 	if (err == KODO_OK && registry_options(r, &o) == KODO_OK)
 		store_set_map_max(r->store, (uint64_t)o->map_max_mib << 20);
@@ -197,7 +203,8 @@ registry_is_idle(struct txn *t, bool *out)
 		return err;
 	err = cursor_seek(&c, (struct str){ (const char *)first, 1 }, &k, &v);
 	if (err == KODO_OK && (unsigned char)k.p[0] == DUE_ACTIVE)
-		*out = false;	/* the longest backoff is 9 s: whatever is active is due within a minute */
+		/* the longest backoff is 9 s: whatever is active is due within a minute */
+		*out = false;
 	cursor_close(&c);
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
@@ -222,7 +229,8 @@ view_begin(struct registry *r, int64_t now_us, struct view *v)
 void
 view_end(struct view *v)
 {
-	enum kodo_err ignored = store_end(&v->t, KODO_OK);	/* a read transaction has nothing to fail at */
+	/* a read transaction has nothing to fail at */
+	enum kodo_err ignored = store_end(&v->t, KODO_OK);
 
 	(void)ignored;
 }
@@ -230,6 +238,10 @@ view_end(struct view *v)
 void
 view_greeting(const struct view *v, struct greeting *g)
 {
-	*g = (struct greeting){ .url = v->options->url, .organization = v->options->organization, .registry = v->options->registry,
-		.feed = v->options->feed, .idle = v->idle, .now_us = v->now_us };
+	*g = (struct greeting){ .url = v->options->url,
+		.organization = v->options->organization,
+		.registry = v->options->registry,
+		.feed = v->options->feed,
+		.idle = v->idle,
+		.now_us = v->now_us };
 }

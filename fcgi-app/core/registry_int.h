@@ -15,11 +15,16 @@ struct registry {
 	uint64_t options_gen;		/* 0: not read */
 };
 
-/* The options in force, read again if the head says that they changed. KODO_ENOTFOUND: none were applied. */
-enum kodo_err registry_options_at(struct registry *r, struct txn *t, const struct head *h) MUST_CHECK;
+/*
+ * The options in force, read again if the head says that they changed. KODO_ENOTFOUND: none were
+ * applied.
+ */
+enum kodo_err registry_options_at(
+    struct registry *r, struct txn *t, const struct head *h) MUST_CHECK;
 
 /*
- * Run fn as an edit of its own transaction, with the options in force. arg is the caller's; the arena is reset before each try.
+ * Run fn as an edit of its own transaction, with the options in force. arg is the caller's; the
+ * arena is reset before each try.
  */
 struct edit_run {
 	struct registry *r;
@@ -35,15 +40,24 @@ enum kodo_err registry_edit(struct edit_run *run) MUST_CHECK;
 /* Is nothing in flight or due within a minute? Parked work and looks do not count. */
 enum kodo_err registry_is_idle(struct txn *t, bool *out) MUST_CHECK;
 
-/* Walk what is seen in the order of GET /connect: own node, then each provider's. each may stop with an error of its own. */
+/*
+ * Walk what is seen in the order of GET /connect: own node, then each provider's. each may stop
+ * with an error of its own.
+ */
 enum kodo_err registry_each_seen(struct txn *t, struct arena *a,
-    enum kodo_err (*each)(void *arg, uint32_t node, const struct statement *s, const struct peer *source), void *arg) MUST_CHECK;
+    enum kodo_err (*each)(
+	void *arg, uint32_t node, const struct statement *s, const struct peer *source),
+    void *arg) MUST_CHECK;
 
 /* The nodes of a provider, seen or not, in its order. */
 enum kodo_err registry_each_stated(struct txn *t, uint32_t peer,
-    enum kodo_err (*each)(void *arg, uint32_t node, const struct statement *s), void *arg) MUST_CHECK;
+    enum kodo_err (*each)(void *arg, uint32_t node, const struct statement *s),
+    void *arg) MUST_CHECK;
 
-/* The `kodo` member: opened at the first, closed by kodo_end; nothing is written if nothing was put. */
+/*
+ * The `kodo` member: opened at the first, closed by kodo_end; nothing is written if nothing was
+ * put.
+ */
 struct kodo_member {
 	struct buf versions, gone;
 };
@@ -58,7 +72,10 @@ enum kodo_err provider_note(struct edit *e, struct peer *p, const struct greetin
 /* The providers of the original's cache, inside an edit. */
 enum kodo_err cache_take(struct edit *e, const struct wire_cache *c) MUST_CHECK;
 
-/* Take in a connect (whole list) or update from a peer that is known; used for requests and for answers of targets. */
+/*
+ * Take in a connect (whole list) or update from a peer that is known; used for requests and for
+ * answers of targets.
+ */
 enum kodo_err intake_connect(struct edit *e, struct peer *p, const struct wire_body *b) MUST_CHECK;
 enum kodo_err intake_update(struct edit *e, struct peer *p, const struct wire_body *b) MUST_CHECK;
 

@@ -13,10 +13,12 @@ static enum kodo_err
 spill_open(struct sink *s)
 {
 	s->fd = open(s->state->path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (s->fd == -1 && (errno == EOPNOTSUPP || errno == EISDIR)) {	/* a file system without O_TMPFILE */
+	/* a file system without O_TMPFILE */
+	if (s->fd == -1 && (errno == EOPNOTSUPP || errno == EISDIR)) {
 		char path[PATH_MAX];
 
-		if (snprintf(path, sizeof(path), "%s/page.XXXXXX", s->state->path) >= (int)sizeof(path))
+		if (snprintf(path, sizeof(path), "%s/page.XXXXXX", s->state->path) >=
+		    (int)sizeof(path))
 			return KODO_EIO;
 		s->fd = mkostemp(path, O_CLOEXEC);
 		if (s->fd != -1)

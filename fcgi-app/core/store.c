@@ -16,7 +16,9 @@
 #define MAP_START_BYTES	((uint64_t)64 << 20)
 #define READERS_MAX	1024u
 #define WRITE_WAIT_S	20
-/* Raise the first factor with any change of a table's keys or records; PACKED_FORMAT has its own. */
+/*
+ * Raise the first factor with any change of a table's keys or records; PACKED_FORMAT has its own.
+ */
 #define STORE_FORMAT	(100u * 1u + PACKED_FORMAT)
 
 struct store {
@@ -112,14 +114,18 @@ tables_open(struct store *st, bool create, struct why *why)
 	if (rc == MDB_NOTFOUND && create) {
 		val = (MDB_val){ sizeof(format), &format };
 		rc = mdb_put(txn, st->dbi[T_META], &key, &val, 0);
-	} else if (rc == 0 && (val.mv_size != sizeof(format) || memcmp(val.mv_data, &format, sizeof(format)) != 0)) {
+	} else if (rc == 0 &&
+	    (val.mv_size != sizeof(format) || memcmp(val.mv_data, &format, sizeof(format)) != 0)) {
 		uint32_t found = 0;
 
-		memcpy(&found, val.mv_data, val.mv_size < sizeof(found) ? val.mv_size : sizeof(found));
+		memcpy(
+		    &found, val.mv_data, val.mv_size < sizeof(found) ? val.mv_size : sizeof(found));
 		mdb_txn_abort(txn);
-		return why_set(why, KODO_EVERSION, "%s: written in format %u, this program reads format %u; "
-		    "export it with the program that wrote it (kodo export), remove the folder, start, and import", st->dir,
-		    found, STORE_FORMAT);
+		return why_set(why, KODO_EVERSION,
+		    "%s: written in format %u, this program reads format %u; "
+		    "export it with the program that wrote it (kodo export), remove the folder, "
+		    "start, and import",
+		    st->dir, found, STORE_FORMAT);
 	}
 	if (rc == 0)
 		rc = mdb_txn_commit(txn);
@@ -131,7 +137,8 @@ out:
 		mdb_txn_abort(txn);
 	if (rc == 0)
 		return KODO_OK;
-	return why_set(why, err_of(rc), "%s: cannot open the tables: %s", st->dir, mdb_strerror(rc));
+	return why_set(
+	    why, err_of(rc), "%s: cannot open the tables: %s", st->dir, mdb_strerror(rc));
 }
 
 /* Is there a state with all its tables, which then needs no write transaction to be opened? */
@@ -167,12 +174,16 @@ env_open(struct store *st, const struct state *state, bool exists, struct why *w
 		rc = mdb_reader_check(st->env, &dead);
 	if (rc == 0)
 		return KODO_OK;
-	return why_set(why, err_of(rc), "%s: cannot open the registry: %s%s", st->dir, mdb_strerror(rc),
-	    rc == ENOSPC ? "; free some space there" : rc == EACCES ? "; see who owns the folder and its files" : "");
+	return why_set(why, err_of(rc), "%s: cannot open the registry: %s%s", st->dir,
+	    mdb_strerror(rc),
+	    rc == ENOSPC       ? "; free some space there"
+		: rc == EACCES ? "; see who owns the folder and its files"
+			       : "");
 }
 
 enum kodo_err
-store_open(const struct state *state, bool create, uint64_t map_max_bytes, struct why *why, struct store **out)
+store_open(const struct state *state, bool create, uint64_t map_max_bytes, struct why *why,
+    struct store **out)
 {
 	char path[PATH_MAX];
 	struct store *st;
@@ -196,10 +207,12 @@ store_open(const struct state *state, bool create, uint64_t map_max_bytes, struc
 	snprintf(st->dir, sizeof(st->dir), "%s", state->path);
 	st->write_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, state->file_mode);
 	if (st->write_fd == -1) {
-		err = why_set(why, KODO_EIO, "%s: %s; see who owns the folder and its files", path, strerror(errno));
+		err = why_set(why, KODO_EIO, "%s: %s; see who owns the folder and its files", path,
+		    strerror(errno));
 		goto out;
 	}
-	fchmod(st->write_fd, state->file_mode);	/* whatever the umask; not ours to change where another user made it */
+	/* whatever the umask; not ours to change where another user made it */
+	fchmod(st->write_fd, state->file_mode);
 	err = env_open(st, state, exists, why);
 	if (err == KODO_OK)
 		err = tables_open(st, create && !tables_exist(st), why);
@@ -237,13 +250,14 @@ on_alarm(int sig)
 }
 
 /*
- * Wait for write.lock at most WRITE_WAIT_S: LMDB's own lock cannot be waited for with a limit, and a writer that was stopped (SIGSTOP) would hold
- * every worker for ever.
+ * Wait for write.lock at most WRITE_WAIT_S: LMDB's own lock cannot be waited for with a limit, and
+ * a writer that was stopped (SIGSTOP) would hold every worker for ever.
  */
 static enum kodo_err
 write_lock(struct store *st)
 {
-	struct itimerval wait = { .it_value = { .tv_sec = WRITE_WAIT_S } }, none = { .it_value = { 0 } };
+	struct itimerval wait = { .it_value = { .tv_sec = WRITE_WAIT_S } },
+			 none = { .it_value = { 0 } };
 	struct sigaction act = { .sa_handler = on_alarm }, old;
 	struct itimerval left = wait;
 	int rc;
@@ -289,7 +303,8 @@ store_begin(struct store *st, enum store_mode mode, struct txn *t)
 		rc = mdb_env_set_mapsize(st->env, 0);
 		if (rc == 0)
 			rc = mdb_txn_begin(st->env, NULL, flags, &txn);
-	} else if (rc == MDB_READERS_FULL) {	/* killed readers keep their slots until somebody looks */
+	/* killed readers keep their slots until somebody looks */
+	} else if (rc == MDB_READERS_FULL) {
 		rc = mdb_reader_check(st->env, &dead);
 		if (rc == 0)
 			rc = mdb_txn_begin(st->env, NULL, flags, &txn);

@@ -1,8 +1,10 @@
 /*
- * The LMDB environment of a service: tables of bytes, transaction scopes, and every retry that LMDB asks for. The only includer of lmdb.h.
+ * The LMDB environment of a service: tables of bytes, transaction scopes, and every retry that LMDB
+ * asks for. The only includer of lmdb.h.
  *
- * One struct store per process, opened after exec or fork, never twice for the same folder. Single-threaded. Keys of at most 511 bytes.
- * What a get or a cursor returns points into the map: valid until the transaction ends or, in a write transaction, until its next put or del.
+ * One struct store per process, opened after exec or fork, never twice for the same folder.
+ * Single-threaded. Keys of at most 511 bytes. What a get or a cursor returns points into the map:
+ * valid until the transaction ends or, in a write transaction, until its next put or del.
  */
 #ifndef KODO_STORE_H
 #define KODO_STORE_H
@@ -20,7 +22,8 @@ enum store_table {
 	T_NODE_URL,	/* hash of url key, n -> node id */
 	T_NODE,		/* node id -> the winning statement: what is seen, and scanned */
 	T_SHADOW,	/* node id, peer id -> losing statement; peer id PEER_TOMB: the tombstone */
-	T_STATED,	/* peer id, order number -> node id: a provider's nodes in the order given */
+	/* peer id, order number -> node id: a provider's nodes in the order given */
+	T_STATED,
 	T_ORDER,	/* blocks of the default order (name, url) */
 	T_OUT,		/* peer id, node id -> generation: the peer must learn about the node */
 	T_DUE,		/* class, due time, peer id -> nothing */
@@ -38,41 +41,57 @@ struct txn {
 };
 
 /*
- * Open (create: make) the environment in the folder. map_max_bytes: how far the map may grow from its 64 MiB.
+ * Open (create: make) the environment in the folder. map_max_bytes: how far the map may grow from
+ * its 64 MiB.
  *
- * KODO_EVERSION: written by another record format (why: what to do). KODO_ECORRUPT, KODO_EIO, KODO_ENOMEM, KODO_ENOTFOUND (not there, create false).
- * Dead readers are cleared at every open.
+ * KODO_EVERSION: written by another record format (why: what to do). KODO_ECORRUPT, KODO_EIO,
+ * KODO_ENOMEM, KODO_ENOTFOUND (not there, create false). Dead readers are cleared at every open.
  */
-enum kodo_err store_open(const struct state *state, bool create, uint64_t map_max_bytes, struct why *why, struct store **out) MUST_CHECK;
+enum kodo_err store_open(const struct state *state, bool create, uint64_t map_max_bytes,
+    struct why *why, struct store **out) MUST_CHECK;
 void store_close(struct store *st);		/* NULL is fine; no transaction may be open */
 void store_set_map_max(struct store *st, uint64_t bytes);
 
 /*
  * Begin a transaction. Retries MDB_MAP_RESIZED and MDB_READERS_FULL (after a reader check) once.
- * KODO_EBUSY: reader table full, or the write lock was held by others for 20 s. KODO_EFULL, KODO_EIO, KODO_ENOMEM.
+ * KODO_EBUSY: reader table full, or the write lock was held by others for 20 s. KODO_EFULL,
+ * KODO_EIO, KODO_ENOMEM.
  */
 enum kodo_err store_begin(struct store *st, enum store_mode mode, struct txn *t) MUST_CHECK;
 
-/* Commit where err is KODO_OK and the transaction writes, else abort; t is dead. Returns err, or what the commit said. */
+/*
+ * Commit where err is KODO_OK and the transaction writes, else abort; t is dead. Returns err, or
+ * what the commit said.
+ */
 enum kodo_err store_end(struct txn *t, enum kodo_err err) MUST_CHECK;
 
 /*
- * Run fn in a write transaction and commit it. When the map is full, it is aborted, the map doubled and fn run again: fn must set all that it
- * leaves in arg anew. KODO_EFULL only at the ceiling or on a full disk. Else what fn or store_begin said.
+ * Run fn in a write transaction and commit it. When the map is full, it is aborted, the map doubled
+ * and fn run again: fn must set all that it leaves in arg anew. KODO_EFULL only at the ceiling or
+ * on a full disk. Else what fn or store_begin said.
  */
-enum kodo_err store_write(struct store *st, enum kodo_err (*fn)(struct txn *t, void *arg), void *arg) MUST_CHECK;
+enum kodo_err store_write(
+    struct store *st, enum kodo_err (*fn)(struct txn *t, void *arg), void *arg) MUST_CHECK;
 
-enum kodo_err store_get(struct txn *t, enum store_table table, struct str key, struct str *value) MUST_CHECK;	/* KODO_ENOTFOUND */
-enum kodo_err store_put(struct txn *t, enum store_table table, struct str key, struct str value) MUST_CHECK;
-enum kodo_err store_del(struct txn *t, enum store_table table, struct str key) MUST_CHECK;	/* KODO_OK also if it was not there */
+/* KODO_ENOTFOUND */
+enum kodo_err store_get(
+    struct txn *t, enum store_table table, struct str key, struct str *value) MUST_CHECK;
+enum kodo_err store_put(
+    struct txn *t, enum store_table table, struct str key, struct str value) MUST_CHECK;
+/* KODO_OK also if it was not there */
+enum kodo_err store_del(struct txn *t, enum store_table table, struct str key) MUST_CHECK;
 
 struct cursor {
 	void *mdb;
 };
 
-/* Cursors end before their transaction. cursor_seek: the first key >= key; a null key: the first of all. KODO_ENOTFOUND: no more. */
+/*
+ * Cursors end before their transaction. cursor_seek: the first key >= key; a null key: the first of
+ * all. KODO_ENOTFOUND: no more.
+ */
 enum kodo_err cursor_open(struct txn *t, enum store_table table, struct cursor *c) MUST_CHECK;
-enum kodo_err cursor_seek(struct cursor *c, struct str key, struct str *k, struct str *v) MUST_CHECK;
+enum kodo_err cursor_seek(
+    struct cursor *c, struct str key, struct str *k, struct str *v) MUST_CHECK;
 enum kodo_err cursor_next(struct cursor *c, struct str *k, struct str *v) MUST_CHECK;
 void cursor_close(struct cursor *c);
 

@@ -7,15 +7,15 @@
 struct verify {
 	struct view *v;
 	struct arena *a;
-	void (*say)(void *arg, bool fault, const char *line);
+	void (*say)(void *arg, enum finding kind, const char *line);
 	void *arg;
 	uint64_t n_nodes, n_flows;
 };
 
-static void say(struct verify *f, bool fault, const char *fmt, ...) PRINTF_LIKE(3, 4);
+static void say(struct verify *f, enum finding kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 static void
-say(struct verify *f, bool fault, const char *fmt, ...)
+say(struct verify *f, enum finding kind, const char *fmt, ...)
 {
 	char line[1024];
 	va_list ap;
@@ -23,12 +23,15 @@ say(struct verify *f, bool fault, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	f->say(f->arg, fault, line);
+	f->say(f->arg, kind, line);
 }
 
 #define REMEDY	"restore a copy of the state folder, or move it away and start: peers connect again"
 
-/* Every record of a table that holds statements: can it be opened, and is it listed by its provider? */
+/*
+ * Every record of a table that holds statements: can it be opened, and is it listed by its
+ * provider?
+ */
 static enum kodo_err
 statements_check(struct verify *f, enum store_table table)
 {
@@ -39,19 +42,26 @@ statements_check(struct verify *f, enum store_table table)
 
 	if (err != KODO_OK)
 		return err;
-	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK; err = cursor_next(&c, &k, &v)) {
+	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
+	     err = cursor_next(&c, &k, &v)) {
 		struct statement s;
 		struct packed p;
 		uint32_t node = get_be32(k.p);
 
 		if (table == T_SHADOW && get_be32(k.p + 4) == PEER_TOMB)
 			continue;
-		if (statement_read(v, &s) != KODO_OK || packed_check(s.bytes, NULL) != KODO_OK || packed_open(s.bytes, &p) != KODO_OK) {
-			say(f, true, "the record of node %u in table %s cannot be read; " REMEDY, node, store_table_name(table));
+		if (statement_read(v, &s) != KODO_OK || packed_check(s.bytes, NULL) != KODO_OK ||
+		    packed_open(s.bytes, &p) != KODO_OK) {
+			say(f, FINDING_ERROR,
+			    "the record of node %u in table %s cannot be read; " REMEDY, node,
+			    store_table_name(table));
 			continue;
 		}
-		if (store_get(&f->v->t, T_STATED, key_u32_u64(kb, s.peer, s.order), &stated) != KODO_OK || get_be32(stated.p) != node)
-			say(f, true, "%.*s is not in the list of its provider; " REMEDY, STR_ARG(p.url));
+		if (store_get(&f->v->t, T_STATED, key_u32_u64(kb, s.peer, s.order), &stated) !=
+			KODO_OK ||
+		    get_be32(stated.p) != node)
+			say(f, FINDING_ERROR, "%.*s is not in the list of its provider; " REMEDY,
+			    STR_ARG(p.url));
 		if (table == T_NODE) {
 			f->n_nodes++;
 			f->n_flows += p.n_flows;
@@ -72,8 +82,11 @@ stated_check(struct verify *f)
 	if (err != KODO_OK)
 		return err;
 	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK; err = cursor_next(&c, &k, &v))
-		if (claim_get(&f->v->t, get_be32(v.p), get_be32(k.p), &s) != KODO_OK || s.order != get_be64(k.p + 4))
-			say(f, true, "peer %u lists node %u, of which it says nothing; " REMEDY, get_be32(k.p), get_be32(v.p));
+		if (claim_get(&f->v->t, get_be32(v.p), get_be32(k.p), &s) != KODO_OK ||
+		    s.order != get_be64(k.p + 4))
+			say(f, FINDING_ERROR,
+			    "peer %u lists node %u, of which it says nothing; " REMEDY,
+			    get_be32(k.p), get_be32(v.p));
 	cursor_close(&c);
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
@@ -89,13 +102,15 @@ peers_check(struct verify *f)
 		n++;
 		if ((p.flags & PEER_PARKED) != 0) {
 			parked++;
-			say(f, false, "%.*s: gave up for now (%.*s); it is tried every 5 minutes", STR_ARG(p.url), STR_ARG(p.error));
+			say(f, FINDING_WARNING,
+			    "%.*s: gave up for now (%.*s); it is tried every 5 minutes",
+			    STR_ARG(p.url), STR_ARG(p.error));
 		}
 	}
 	if (err == KODO_ENOTFOUND)
-		say(f, false, "peers: %u, parked: %u", n, parked);
+		say(f, FINDING_OK, "peers: %u, parked: %u", n, parked);
 	else
-		say(f, true, "a record of the table of peers cannot be read; " REMEDY);
+		say(f, FINDING_ERROR, "a record of the table of peers cannot be read; " REMEDY);
 	return KODO_OK;
 }
 
@@ -107,15 +122,17 @@ counts_check(struct verify *f)
 	enum kodo_err err;
 
 	if (f->n_flows != f->v->head.total)
-		say(f, true, "the total says %llu flows, a recount %llu; " REMEDY, (unsigned long long)f->v->head.total,
-		    (unsigned long long)f->n_flows);
+		say(f, FINDING_ERROR, "the total says %llu flows, a recount %llu; " REMEDY,
+		    (unsigned long long)f->v->head.total, (unsigned long long)f->n_flows);
 	err = index_check(&f->v->t, &in_order, &why);
 	if (err != KODO_OK)
-		say(f, true, "%s; " REMEDY, why.text[0] != '\0' ? why.text : kodo_err_text(err));
+		say(f, FINDING_ERROR, "%s; " REMEDY,
+		    why.text[0] != '\0' ? why.text : kodo_err_text(err));
 	else if (in_order != f->n_flows)
-		say(f, true, "the default order has %llu flows, a recount %llu; " REMEDY, (unsigned long long)in_order,
-		    (unsigned long long)f->n_flows);
-	say(f, false, "nodes: %llu, flows: %llu, view: %llu, state: %llu", (unsigned long long)f->n_nodes, (unsigned long long)f->n_flows,
+		say(f, FINDING_ERROR, "the default order has %llu flows, a recount %llu; " REMEDY,
+		    (unsigned long long)in_order, (unsigned long long)f->n_flows);
+	say(f, FINDING_OK, "nodes: %llu, flows: %llu, view: %llu, state: %llu",
+	    (unsigned long long)f->n_nodes, (unsigned long long)f->n_flows,
 	    (unsigned long long)f->v->head.view, (unsigned long long)f->v->head.state);
 	return err == KODO_ENOMEM ? err : KODO_OK;
 }
@@ -128,17 +145,20 @@ store_check(struct verify *f, struct registry *r)
 
 	if (err != KODO_OK)
 		return err;
-	say(f, false, "%s", st.lmdb_version);
-	say(f, false, "map: %llu MiB used of %llu, at most %llu", (unsigned long long)st.used_bytes >> 20,
-	    (unsigned long long)st.map_bytes >> 20, (unsigned long long)st.map_max_bytes >> 20);
+	say(f, FINDING_OK, "%s", st.lmdb_version);
+	say(f, FINDING_OK, "map: %llu MiB used of %llu, at most %llu",
+	    (unsigned long long)st.used_bytes >> 20, (unsigned long long)st.map_bytes >> 20,
+	    (unsigned long long)st.map_max_bytes >> 20);
 	if (st.used_bytes > st.map_max_bytes - st.map_max_bytes / 10)
-		say(f, true, "the map is nearly full; raise map_max_mib");
-	say(f, false, "readers: %u of %u, cleared: %u", st.readers, st.readers_max, st.readers_cleared);
+		say(f, FINDING_WARNING, "the map is nearly full; raise map_max_mib");
+	say(f, FINDING_OK, "readers: %u of %u, cleared: %u", st.readers, st.readers_max,
+	    st.readers_cleared);
 	return KODO_OK;
 }
 
 enum kodo_err
-registry_check(struct registry *r, int64_t now_us, void (*say_line)(void *arg, bool fault, const char *line), void *arg)
+registry_check(struct registry *r, int64_t now_us,
+    void (*say_line)(void *arg, enum finding kind, const char *line), void *arg)
 {
 	struct verify f = { .a = arena_new(), .say = say_line, .arg = arg };
 	struct view v;

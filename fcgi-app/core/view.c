@@ -5,7 +5,8 @@
 /* --- walking --- */
 
 enum kodo_err
-registry_each_stated(struct txn *t, uint32_t peer, enum kodo_err (*each)(void *arg, uint32_t node, const struct statement *s), void *arg)
+registry_each_stated(struct txn *t, uint32_t peer,
+    enum kodo_err (*each)(void *arg, uint32_t node, const struct statement *s), void *arg)
 {
 	unsigned char kb[12];
 	struct statement s;
@@ -15,8 +16,8 @@ registry_each_stated(struct txn *t, uint32_t peer, enum kodo_err (*each)(void *a
 
 	if (err != KODO_OK)
 		return err;
-	for (err = cursor_seek(&c, key_u32_u64(kb, peer, 0), &k, &v); err == KODO_OK && get_be32(k.p) == peer;
-	    err = cursor_next(&c, &k, &v)) {
+	for (err = cursor_seek(&c, key_u32_u64(kb, peer, 0), &k, &v);
+	     err == KODO_OK && get_be32(k.p) == peer; err = cursor_next(&c, &k, &v)) {
 		uint32_t node = get_be32(v.p);
 
 		err = claim_get(t, node, peer, &s);
@@ -33,7 +34,8 @@ registry_each_stated(struct txn *t, uint32_t peer, enum kodo_err (*each)(void *a
 
 /* Walk the providers in their order. */
 static enum kodo_err
-each_provider(struct txn *t, struct arena *a, enum kodo_err (*each)(void *arg, const struct peer *p), void *arg)
+each_provider(struct txn *t, struct arena *a,
+    enum kodo_err (*each)(void *arg, const struct peer *p), void *arg)
 {
 	struct cursor c;
 	struct peer p;
@@ -42,7 +44,8 @@ each_provider(struct txn *t, struct arena *a, enum kodo_err (*each)(void *arg, c
 
 	if (err != KODO_OK)
 		return err;
-	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK; err = cursor_next(&c, &k, &v)) {
+	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
+	     err = cursor_next(&c, &k, &v)) {
 		err = peer_get(t, a, get_be32(v.p), &p);
 		if (err == KODO_OK)
 			err = each(arg, &p);
@@ -55,7 +58,8 @@ each_provider(struct txn *t, struct arena *a, enum kodo_err (*each)(void *arg, c
 
 struct seen_walk {
 	struct txn *t;
-	enum kodo_err (*each)(void *arg, uint32_t node, const struct statement *s, const struct peer *source);
+	enum kodo_err (*each)(
+	    void *arg, uint32_t node, const struct statement *s, const struct peer *source);
 	void *arg;
 	const struct peer *source;
 };
@@ -88,7 +92,9 @@ seen_provider(void *arg, const struct peer *p)
 
 enum kodo_err
 registry_each_seen(struct txn *t, struct arena *a,
-    enum kodo_err (*each)(void *arg, uint32_t node, const struct statement *s, const struct peer *source), void *arg)
+    enum kodo_err (*each)(
+	void *arg, uint32_t node, const struct statement *s, const struct peer *source),
+    void *arg)
 {
 	struct seen_walk w = { .t = t, .each = each, .arg = arg };
 	struct peer self;
@@ -147,7 +153,8 @@ put_greeting_open(struct view *v, struct sink *out)
 }
 
 static enum kodo_err
-with_arena(struct view *v, struct sink *out, enum kodo_err (*fn)(struct view *, struct sink *, struct arena *))
+with_arena(struct view *v, struct sink *out,
+    enum kodo_err (*fn)(struct view *, struct sink *, struct arena *))
 {
 	struct arena *a = arena_new();
 	enum kodo_err err;

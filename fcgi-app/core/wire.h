@@ -61,7 +61,7 @@ struct wire_body {
 	size_t n_nodes;
 	struct str *urls;		/* WIRE_DISCONNECT: keys of the urls */
 	size_t n_urls;
-	struct wire_gone *gone;		/* by key; each key once */
+	struct wire_gone *gone;		/* each key once */
 	size_t n_gone;
 	struct wire_left_out *left_out;
 	size_t n_left_out;

@@ -36,10 +36,11 @@ must(enum kodo_err err)
 
 /* Options of a service with n own flows. connect: one target or NULL. */
 static inline void
-fixture_options(struct fixture *f, const char *url, bool registry, bool feed, const char *connect, size_t n)
+fixture_options(
+    struct fixture *f, const char *url, bool registry, bool feed, const char *connect, size_t n)
 {
-	char *argv[8] = { arena_strz(f->a, STR("--url")), arena_strz(f->a, str_of(url)), arena_strz(f->a, STR("--organization")),
-		arena_strz(f->a, STR("Own")) };
+	char *argv[8] = { arena_strz(f->a, STR("--url")), arena_strz(f->a, str_of(url)),
+		arena_strz(f->a, STR("--organization")), arena_strz(f->a, STR("Own")) };
 	struct why why = { "" };
 	int argc = 4;
 	size_t i;
@@ -122,9 +123,11 @@ body_of(struct fixture *f, const char *from, bool feed, const char *nodes, const
 {
 	struct wire_refusal no;
 	struct wire_body b;
-	char *json = arena_printf(f->a, "{\"url\":\"%s\",\"organization\":\"O\",\"registry\":%s,\"feed\":%s,\"idle\":true,"
-	    "\"now\":\"2025-01-13T14:00:00Z\",\"message\":[],\"nodes\":%s%s%s}", from, feed ? "true" : "false",
-	    feed ? "true" : "false", nodes, kodo != NULL ? ",\"kodo\":" : "", kodo != NULL ? kodo : "");
+	char *json = arena_printf(f->a,
+	    "{\"url\":\"%s\",\"organization\":\"O\",\"registry\":%s,\"feed\":%s,\"idle\":true,"
+	    "\"now\":\"2025-01-13T14:00:00Z\",\"message\":[],\"nodes\":%s%s%s}",
+	    from, feed ? "true" : "false", feed ? "true" : "false", nodes,
+	    kodo != NULL ? ",\"kodo\":" : "", kodo != NULL ? kodo : "");
 
 	must(wire_read(f->a, WIRE_CONNECT, str_of(json), f->now_us, f->o.url_key, &b, &no));
 	return b;
@@ -135,8 +138,8 @@ disconnect_of(struct fixture *f, const char *from, const char *urls, const char 
 {
 	struct wire_refusal no;
 	struct wire_body b;
-	char *json = arena_printf(f->a, "{\"provider\":\"%s\",\"url\":%s%s%s}", from, urls, kodo != NULL ? ",\"kodo\":" : "",
-	    kodo != NULL ? kodo : "");
+	char *json = arena_printf(f->a, "{\"provider\":\"%s\",\"url\":%s%s%s}", from, urls,
+	    kodo != NULL ? ",\"kodo\":" : "", kodo != NULL ? kodo : "");
 
 	must(wire_read(f->a, WIRE_DISCONNECT, str_of(json), f->now_us, f->o.url_key, &b, &no));
 	return b;
@@ -150,9 +153,11 @@ node_json(struct fixture *f, const char *url, const char *prefix, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		flows = arena_printf(f->a, "%s%s{\"url\":\"/%s%zu\",\"name\":\"%s %zu\",\"tags\":[\"t%zu\"]}", flows, i > 0 ? "," : "",
-		    prefix, i, prefix, i, i % 3);
-	return arena_printf(f->a, "{\"url\":\"%s\",\"organization\":\"Org %s\",\"flows\":[%s]}", url, prefix, flows);
+		flows = arena_printf(f->a,
+		    "%s%s{\"url\":\"/%s%zu\",\"name\":\"%s %zu\",\"tags\":[\"t%zu\"]}", flows,
+		    i > 0 ? "," : "", prefix, i, prefix, i, i % 3);
+	return arena_printf(f->a, "{\"url\":\"%s\",\"organization\":\"Org %s\",\"flows\":[%s]}",
+	    url, prefix, flows);
 }
 
 static inline uint64_t
@@ -169,7 +174,8 @@ total_of(struct fixture *f)
 
 /* The items of GET /flows as JSON text, in the fixture's arena. */
 static inline const char *
-flows_of(struct fixture *f, const char *q, const char *by, uint64_t p, uint64_t pp, struct flows_result *res)
+flows_of(struct fixture *f, const char *q, const char *by, uint64_t p, uint64_t pp,
+    struct flows_result *res)
 {
 	struct flows_query fq = { .p = p, .pp = pp };
 	struct sink out = SINK_INIT(registry_state(f->r));
@@ -188,10 +194,10 @@ flows_of(struct fixture *f, const char *q, const char *by, uint64_t p, uint64_t 
 }
 
 static inline void
-fault_fail(void *arg, bool fault, const char *line)
+fault_fail(void *arg, enum finding kind, const char *line)
 {
 	(void)arg;
-	if (fault)
+	if (kind == FINDING_ERROR)
 		fail_msg("%s", line);
 }
 

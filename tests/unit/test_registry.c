@@ -25,7 +25,8 @@ own_flows_are_seen_and_listed_first(void **state)
 	assert_int_equal(total_of(f), 3);
 	connect_node(f, "http://a:1", "Alpha", 2);
 	assert_int_equal(total_of(f), 5);
-	assert_non_null(strstr(flows_of(f, "", "", 0, 10, &res), "\"url\":\"http://a:1/flows/Alpha0\""));
+	assert_non_null(
+	    strstr(flows_of(f, "", "", 0, 10, &res), "\"url\":\"http://a:1/flows/Alpha0\""));
 	assert_int_equal(res.total, 5);
 	assert_int_equal(res.filtered, 5);
 	must(view_begin(f->r, f->now_us, &v));
@@ -48,7 +49,8 @@ connect_replaces_and_update_adds(void **state)
 	connect_node(f, "http://a:1", "Alpha", 4);
 	connect_node(f, "http://a:1", "Alpha", 2);
 	assert_int_equal(total_of(f), 2);
-	b = body_of(f, "http://a:1", false, arena_printf(f->a, "[%s]", node_json(f, "http://b:2", "Beta", 3)), NULL);
+	b = body_of(f, "http://a:1", false,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://b:2", "Beta", 3)), NULL);
 	must(registry_update(f->r, &b, f->now_us, &in));
 	assert_true(in.known);
 	assert_int_equal(total_of(f), 5);
@@ -71,8 +73,10 @@ disconnect_of_nodes_and_of_the_provider(void **state)
 
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
 	fixture_apply(f, START_NOW);
-	b = body_of(f, "http://a:1", false, arena_printf(f->a, "[%s,%s]", node_json(f, "http://a:1", "A", 2),
-	    node_json(f, "http://b:2", "B", 3)), NULL);
+	b = body_of(f, "http://a:1", false,
+	    arena_printf(f->a, "[%s,%s]", node_json(f, "http://a:1", "A", 2),
+		node_json(f, "http://b:2", "B", 3)),
+	    NULL);
 	must(registry_connect(f->r, &b, f->now_us, &in));
 	b = disconnect_of(f, "http://a:1", "[\"http://b:2\",\"http://nope:1\"]", NULL);
 	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
@@ -86,7 +90,9 @@ disconnect_of_nodes_and_of_the_provider(void **state)
 	check_clean(f);
 }
 
-/* Two providers with versions: the higher wins, also late; a tombstone hides; a newer word ends it. */
+/*
+ * Two providers with versions: the higher wins, also late; a tombstone hides; a newer word ends it.
+ */
 static void
 versions_decide(void **state)
 {
@@ -97,23 +103,33 @@ versions_decide(void **state)
 
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
 	fixture_apply(f, START_NOW);
-	b = body_of(f, "http://p:1", true, arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "Old", 1)), "{\"versions\":{\"http://n:1\":10}}");
+	b = body_of(f, "http://p:1", true,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "Old", 1)),
+	    "{\"versions\":{\"http://n:1\":10}}");
 	must(registry_connect(f->r, &b, f->now_us, &in));
-	b = body_of(f, "http://q:1", true, arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "New", 1)), "{\"versions\":{\"http://n:1\":11}}");
+	b = body_of(f, "http://q:1", true,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "New", 1)),
+	    "{\"versions\":{\"http://n:1\":11}}");
 	must(registry_connect(f->r, &b, f->now_us, &in));
 	assert_non_null(strstr(flows_of(f, "", "", 0, 10, &res), "New 0"));
 	assert_int_equal(res.total, 1);
-	b = body_of(f, "http://p:1", true, arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "Older", 1)), "{\"versions\":{\"http://n:1\":9}}");
+	b = body_of(f, "http://p:1", true,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "Older", 1)),
+	    "{\"versions\":{\"http://n:1\":9}}");
 	must(registry_connect(f->r, &b, f->now_us, &in));
 	assert_non_null(strstr(flows_of(f, "", "", 0, 10, &res), "New 0"));
 	b = body_of(f, "http://p:1", true, "[]", "{\"gone\":{\"http://n:1\":12}}");
 	must(registry_update(f->r, &b, f->now_us, &in));
 	assert_int_equal(total_of(f), 0);
 	check_clean(f);
-	b = body_of(f, "http://q:1", true, arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "New", 1)), "{\"versions\":{\"http://n:1\":12}}");
+	b = body_of(f, "http://q:1", true,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "New", 1)),
+	    "{\"versions\":{\"http://n:1\":12}}");
 	must(registry_update(f->r, &b, f->now_us, &in));
 	assert_int_equal(total_of(f), 0);	/* equal versions: the tombstone */
-	b = body_of(f, "http://q:1", true, arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "Back", 2)), "{\"versions\":{\"http://n:1\":13}}");
+	b = body_of(f, "http://q:1", true,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "Back", 2)),
+	    "{\"versions\":{\"http://n:1\":13}}");
 	must(registry_update(f->r, &b, f->now_us, &in));
 	assert_int_equal(total_of(f), 2);
 	check_clean(f);
@@ -130,8 +146,10 @@ owners_word_wins_at_intake(void **state)
 
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
 	fixture_apply(f, START_NOW);
-	b = body_of(f, "http://q:1", true, arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "Rumour", 1)),
-	    arena_printf(f->a, "{\"versions\":{\"http://n:1\":%lld}}", (long long)(T0 + 86400ll * 1000000)));
+	b = body_of(f, "http://q:1", true,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "Rumour", 1)),
+	    arena_printf(
+		f->a, "{\"versions\":{\"http://n:1\":%lld}}", (long long)(T0 + 86400ll * 1000000)));
 	must(registry_connect(f->r, &b, f->now_us, &in));
 	connect_node(f, "http://n:1", "Owner", 3);
 	assert_non_null(strstr(flows_of(f, "", "", 0, 10, &res), "Owner 2"));
@@ -149,8 +167,10 @@ own_node_is_defended(void **state)
 
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 2);
 	fixture_apply(f, START_NOW);
-	b = body_of(f, "http://q:1", true, arena_printf(f->a, "[%s]", node_json(f, "http://localhost:3367", "Fake", 1)),
-	    arena_printf(f->a, "{\"versions\":{\"http://localhost:3367\":%lld}}", (long long)(T0 + 1000000)));
+	b = body_of(f, "http://q:1", true,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://localhost:3367", "Fake", 1)),
+	    arena_printf(f->a, "{\"versions\":{\"http://localhost:3367\":%lld}}",
+		(long long)(T0 + 1000000)));
 	must(registry_connect(f->r, &b, f->now_us, &in));
 	assert_non_null(strstr(flows_of(f, "", "", 0, 10, &res), "Own 1"));
 	assert_int_equal(res.total, 2);
@@ -158,7 +178,10 @@ own_node_is_defended(void **state)
 	check_clean(f);
 }
 
-/* Random connects, updates and disconnects against a plain model; the default order and counts are walked at the end of each round. */
+/*
+ * Random connects, updates and disconnects against a plain model; the default order and counts are
+ * walked at the end of each round.
+ */
 static void
 random_changes_keep_order_and_counts(void **state)
 {
@@ -171,11 +194,13 @@ random_changes_keep_order_and_counts(void **state)
 	fixture_apply(f, START_NOW);
 	for (round = 0; round < 400; round++) {
 		unsigned n = (unsigned)rand_r(&seed) % 20;
-		char *url = arena_printf(f->a, "http://n%u:1", n), *prefix = arena_printf(f->a, "P%u", (unsigned)rand_r(&seed) % 7);
+		char *url = arena_printf(f->a, "http://n%u:1", n),
+		     *prefix = arena_printf(f->a, "P%u", (unsigned)rand_r(&seed) % 7);
 		size_t i, want = 1;
 
 		if (rand_r(&seed) % 4 == 0) {
-			struct wire_body b = disconnect_of(f, url, arena_printf(f->a, "[\"%s\"]", url), NULL);
+			struct wire_body b =
+			    disconnect_of(f, url, arena_printf(f->a, "[\"%s\"]", url), NULL);
 			struct intake in;
 			uint64_t ticket;
 
@@ -210,7 +235,8 @@ pages_cover_everything_once(void **state)
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
 	fixture_apply(f, START_NOW);
 	for (n = 0; n < 40; n++)
-		connect_node(f, arena_printf(f->a, "http://n%u:1", n), arena_printf(f->a, "Name %c", 'A' + (int)(n * 7 % 26)), 37);
+		connect_node(f, arena_printf(f->a, "http://n%u:1", n),
+		    arena_printf(f->a, "Name %c", 'A' + (int)(n * 7 % 26)), 37);
 	for (p = 0; ; p++) {
 		const char *items = flows_of(f, "", "", p, 100, &res), *at = items;
 
