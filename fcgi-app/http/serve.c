@@ -84,6 +84,14 @@ variable(struct transport *t, const char *name)
 	return str_of(t->env(t, name));
 }
 
+static const char *
+variable_z(struct transport *t, const char *name)
+{
+	const char *value = t->env(t, name);
+
+	return value == NULL ? "" : value;
+}
+
 static void
 read_env(struct transport *t, struct request_env *env)
 {
@@ -234,6 +242,39 @@ dispatch(struct server *s, struct call *c, const struct options *o)
 		    STR_ARG(c->req->method_text));
 }
 
+/*
+ * What the web server of `kodo service` refuses by itself, an unknown method or a head too large, it asks
+ * again for under this path (cmd/lighttpd.c), so that it is answered as every other error. Its 501 is one
+ * of the client, and no fault of ours.
+ */
+static bool
+answer_refused(struct call *c)
+{
+	static const struct {
+		unsigned long status;
+		unsigned answer;
+		const char *detail;
+	} rows[] = {
+		{ 413, 413, "Request Entity Too Large" },
+		{ 414, 414, "Request-URI Too Long" },
+		{ 431, 431, "Request Header Fields Too Large" },
+		{ 500, 503, "Service Unavailable" },
+		{ 503, 503, "Service Unavailable" },
+	};
+	unsigned long status = strtoul(variable_z(c->transport, "REDIRECT_STATUS"), NULL, 10);
+	size_t i;
+
+	if (status < 400 || strcmp(variable_z(c->transport, "REDIRECT_URI"), "/.refused") != 0)
+		return false;
+	response_fail(c->res, 400, "Invalid HTTP request received.");
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].status == status)
+			response_fail(c->res, rows[i].answer, rows[i].detail);
+	if (c->res->status == 503)
+		c->res->retry_after_s = 1;
+	return true;
+}
+
 /* Compose the answer. */
 static void
 answer(struct server *s, struct call *c, struct request *req)
@@ -251,6 +292,8 @@ answer(struct server *s, struct call *c, struct request *req)
 		c->res->retry_after_s = 1;
 		return;
 	}
+	if (answer_refused(c))
+		return;
 	read_env(c->transport, &env);
 	err = request_parse(s->a, &env, site_base(s->site), req, &reason);
 	if (err == KODO_OK)
