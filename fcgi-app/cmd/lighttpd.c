@@ -107,6 +107,7 @@ put_conf(struct buf *b, const struct options *o, const char *www, const char *up
 	buf_puts(b, " )\nserver.modules = ( \"mod_fastcgi\" )\n"
 	    "server.systemd-socket-activation = \"enable\"\n"
 	    "server.http-parseopts = ( \"url-normalize\" => \"disable\", \"method-get-body\" => \"enable\" )\n"
+	    "server.range-requests = \"disable\"\n"
 	    "server.stream-request-body = 0\n"
 	    "server.stream-response-body = 1\n"
 	    "server.max-keep-alive-requests = 100000\n"
