@@ -188,10 +188,11 @@ enum kodo_err registry_export(struct registry *r, struct sink *out) MUST_CHECK;
 enum kodo_err registry_import(struct registry *r, struct wire_cache *c, int64_t now_us) MUST_CHECK;
 
 /*
- * kodo check: calls say for each finding; fault false: an information. Counts are compared with a
- * recount, orders walked, records opened.
+ * kodo check: calls say for each finding, one line each; a fault's line holds the remedy. Counts
+ * are compared with a recount, orders walked, records opened.
  */
+enum finding { FINDING_OK, FINDING_WARNING, FINDING_ERROR };
 enum kodo_err registry_check(struct registry *r, int64_t now_us,
-    void (*say)(void *arg, bool fault, const char *line), void *arg) MUST_CHECK;
+    void (*say)(void *arg, enum finding kind, const char *line), void *arg) MUST_CHECK;
 
 #endif
