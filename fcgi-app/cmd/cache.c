@@ -1,0 +1,262 @@
+/*
+ * kodo export, kodo import: the providers as the cache file of the original, out and in.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "cmd/target.h"
+#include "core/isotime.h"
+#include "core/path.h"
+#include "core/registry.h"
+
+#define FILE_MAX_BYTES	((size_t)1 << 30)
+#define COPY_BYTES	65536
+
+static const char export_usage[] =
+    "usage: kodo export [LOADER | STATE FOLDER] [OPTION ...] [-o FILE]\n"
+    "       kodo export --hosted [LOADER] [-o FILE]\n"
+    "       kodo export --state FOLDER [-o FILE]\n"
+    "\n"
+    "Write what the service knows of its providers as the cache file of the original: one JSON\n"
+    "object with url, organization, feed, connection, providers and registers; to standard\n"
+    "output, or whole or not at all to FILE.\n"
+    "\n"
+    TARGET_HELP;
+
+static const char import_usage[] =
+    "usage: kodo import [LOADER | STATE FOLDER] [OPTION ...] FILE\n"
+    "       kodo import --hosted [LOADER] FILE\n"
+    "       kodo import --state FOLDER FILE\n"
+    "\n"
+    "Read providers and their nodes from a cache file of the original, or of kodo export, into\n"
+    "the state of a registry, which may be running; each replaces what was known of it.\n"
+    "\n"
+    TARGET_HELP;
+
+/* The end of both commands: say why, give the exit status. */
+static int
+finish(const char *name, enum kodo_err err, const struct why *why)
+{
+	if (err == KODO_OK)
+		return 0;
+	fprintf(stderr, "kodo %s: %s\n", name,
+	    why->text[0] != '\0' ? why->text : kodo_err_text(err));
+	return 1;
+}
+
+/* --- export --- */
+
+static enum kodo_err
+write_all(int fd, const char *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t done = write(fd, p, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return errno == ENOSPC || errno == EDQUOT ? KODO_EFULL : KODO_EIO;
+		p += done;
+		n -= (size_t)done;
+	}
+	return KODO_OK;
+}
+
+/* What is in the sink to fd, with a newline at the end. */
+static enum kodo_err
+write_sink(int fd, const struct sink *s)
+{
+	char piece[COPY_BYTES];
+	uint64_t at = 0;
+	enum kodo_err err = KODO_OK;
+
+	if (s->fd == -1)
+		err = write_all(fd, s->buf.p, s->buf.len);
+	while (err == KODO_OK && s->fd != -1 && at < s->len) {
+		ssize_t n = pread(s->fd, piece, sizeof(piece), (off_t)at);
+
+		if (n <= 0)
+			return KODO_EIO;
+		at += (uint64_t)n;
+		err = write_all(fd, piece, (size_t)n);
+	}
+	return err == KODO_OK ? write_all(fd, "\n", 1) : err;
+}
+
+/* Whole or not at all: a new file beside path takes its place. */
+static enum kodo_err
+write_file(struct arena *a, const char *path, const struct sink *s, struct why *why)
+{
+	char *temporary = arena_printf(a, "%s.XXXXXX", path);
+	enum kodo_err err = KODO_ENOMEM;
+	int fd = -1;
+
+	if (temporary == NULL)
+		return err;
+	fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0)
+		return why_set(why, KODO_EIO, "cannot make a file beside %s: %s", path,
+		    strerror(errno));
+	err = write_sink(fd, s);
+	if (err == KODO_OK && fsync(fd) != 0)
+		err = KODO_EIO;
+	if (close(fd) != 0 && err == KODO_OK)
+		err = KODO_EIO;
+	if (err == KODO_OK && rename(temporary, path) != 0)
+		err = KODO_EIO;
+	if (err == KODO_OK)
+		return err;
+	why_set(why, err, "cannot write %s: %s", path, strerror(errno));
+	unlink(temporary);
+	return err;
+}
+
+static enum kodo_err
+export_to(struct target *t, struct registry *r, const char *path, struct why *why)
+{
+	struct sink s = SINK_INIT(registry_state(r));
+	enum kodo_err err = registry_export(r, &s);
+
+	if (err == KODO_ENOTFOUND)
+		why_set(why, err, "%.*s has no options yet; start the service once",
+		    STR_ARG(t->state_path));
+	else if (err != KODO_OK)
+		why_set(why, err, "cannot read %.*s: %s; see kodo check", STR_ARG(t->state_path),
+		    kodo_err_text(err));
+	else if (path != NULL)
+		err = write_file(t->a, path, &s, why);
+	else {
+		err = write_sink(STDOUT_FILENO, &s);
+		if (err != KODO_OK)
+			why_set(why, err, "cannot write to standard output: %s", strerror(errno));
+	}
+	sink_free(&s);
+	return err;
+}
+
+int
+cmd_export(int argc, char *argv[])
+{
+	struct target t;
+	struct registry *r = NULL;
+	struct why why = { "" };
+	const char *path = NULL;
+	enum kodo_err err = target_read(&t, argc - 1, argv + 1, &why);
+
+	if (err == KODO_OK && t.is_help) {
+		fputs(export_usage, stdout);
+		goto out;
+	}
+	if (err == KODO_OK)
+		err = target_take(&t, "-o", &path, &why);
+	if (err == KODO_OK)
+		err = target_open(&t, &r, &why);
+	if (err == KODO_OK)
+		err = export_to(&t, r, path, &why);
+out:
+	registry_close(r);
+	target_free(&t);
+	return finish("export", err, &why);
+}
+
+/* --- import --- */
+
+/* Read and parse first: a damaged file touches nothing. */
+static enum kodo_err
+read_cache(struct arena *a, const char *path, struct wire_cache *out, struct why *why)
+{
+	struct why inner = { "" };
+	struct str text;
+	enum kodo_err err = path_read(a, path, FILE_MAX_BYTES, &text);
+
+	if (err == KODO_ENOTFOUND)
+		return why_set(why, err, "there is no file %s", path);
+	if (err == KODO_ETOOBIG)
+		return why_set(why, err, "%s is over %zu MiB", path, FILE_MAX_BYTES >> 20);
+	if (err == KODO_EIO)
+		return why_set(why, err, "cannot read %s: %s", path, strerror(errno));
+	if (err == KODO_OK)
+		err = wire_read_cache(a, text, out, &inner);
+	return err == KODO_OK ? err : why_set(why, err, "%s: %s; nothing was imported", path,
+	    inner.text[0] != '\0' ? inner.text : kodo_err_text(err));
+}
+
+static enum kodo_err
+check_is_registry(struct registry *r, struct why *why)
+{
+	const struct options *o;
+	enum kodo_err err = registry_options(r, &o);
+
+	if (err == KODO_ENOTFOUND)
+		return why_set(why, err, "the state has no options yet; start the service once");
+	if (err == KODO_OK && !o->registry)
+		return why_set(why, KODO_EINVAL,
+		    "%.*s is a node (registry is false) and has no providers", STR_ARG(o->url));
+	return err;
+}
+
+static void
+tell_imported(const struct wire_cache *c)
+{
+	size_t i, n_nodes = 0;
+
+	for (i = 0; i < c->n_providers; i++)
+		n_nodes += c->providers[i].n_nodes;
+	printf("imported providers: %zu, nodes: %zu\n", c->n_providers, n_nodes);
+	for (i = 0; i < c->n_left_out; i++)
+		fprintf(stderr, "kodo import: left out %.*s: %.*s\n",
+		    STR_ARG(c->left_out[i].url), STR_ARG(c->left_out[i].reason));
+}
+
+static enum kodo_err
+import_from(struct target *t, struct registry *r, const char *path, struct why *why)
+{
+	struct wire_cache c;
+	enum kodo_err err = check_is_registry(r, why);
+
+	if (err == KODO_OK)
+		err = read_cache(t->a, path, &c, why);
+	if (err != KODO_OK)
+		return err;
+	err = registry_import(r, &c, isotime_now_us());
+	if (err != KODO_OK)
+		return why_set(why, err, "cannot write %.*s: %s; nothing was imported",
+		    STR_ARG(t->state_path), kodo_err_text(err));
+	tell_imported(&c);
+	if (state_wake(registry_state(r)) != KODO_OK)
+		fputs("kodo import: no runner is there; peers hear of it at the next start, "
+		    "request or cron\n", stderr);
+	return KODO_OK;
+}
+
+int
+cmd_import(int argc, char *argv[])
+{
+	struct target t;
+	struct registry *r = NULL;
+	struct why why = { "" };
+	const char *path;
+	enum kodo_err err = target_read(&t, argc - 1, argv + 1, &why);
+
+	if (err == KODO_OK && t.is_help) {
+		fputs(import_usage, stdout);
+		goto out;
+	}
+	if (err == KODO_OK && t.argc == 0)
+		err = why_set(&why, KODO_EINVAL, "which FILE? see kodo import --help");
+	if (err != KODO_OK)
+		goto out;
+	path = t.argv[--t.argc];	/* FILE is the last one */
+	err = target_open(&t, &r, &why);
+	if (err == KODO_OK)
+		err = import_from(&t, r, path, &why);
+out:
+	registry_close(r);
+	target_free(&t);
+	return finish("import", err, &why);
+}

@@ -1,0 +1,304 @@
+/*
+ * kodo check: one line for each finding, `ok`, `warning` or `error`; a fault's line says what to
+ * do. It looks, and changes nothing but the slots of dead readers.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "cmd/target.h"
+#include "core/isotime.h"
+#include "core/path.h"
+#include "core/registry.h"
+
+#define CACHE_MAX_BYTES	((size_t)1 << 30)
+#define DISK_LOW_BYTES	(64ull << 20)	/* the map grows by as much at least */
+
+struct check {
+	struct target target;
+	struct state state;
+	struct registry *registry;
+	unsigned n_errors;
+};
+
+static void say(struct check *c, enum finding kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+static void
+say_line(void *arg, enum finding kind, const char *line)
+{
+	static const char *const words[] = {
+		[FINDING_OK] = "ok", [FINDING_WARNING] = "warning", [FINDING_ERROR] = "error",
+	};
+	struct check *c = arg;
+
+	printf("%-7s %s\n", words[kind], line);
+	fflush(stdout);		/* in step with stderr, and there if a damaged map ends us */
+	c->n_errors += kind == FINDING_ERROR;
+}
+
+static void
+say(struct check *c, enum finding kind, const char *fmt, ...)
+{
+	char line[2048];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	say_line(c, kind, line);
+}
+
+static const char *
+words_of(const struct why *why, enum kodo_err err)
+{
+	return why->text[0] != '\0' ? why->text : kodo_err_text(err);
+}
+
+/* --- one thing to look at each; false: what follows cannot be looked at --- */
+
+static bool
+look_at_options(struct check *c)
+{
+	struct target *t = &c->target;
+	struct why why = { "" };
+	enum kodo_err err = target_find(t, &why);
+
+	if (err == KODO_OK && t->is_hosted) {
+		const char *loader = arena_strz(t->a, t->loader);
+
+		err = option_load_hosted(t->a, loader, false, &t->options, &why);
+		t->has_options = err == KODO_OK;
+		if (err == KODO_EBUSY) {
+			say(c, FINDING_OK, "options: %s is a program; the runner runs it", loader);
+			return true;
+		}
+	}
+	if (err != KODO_OK) {
+		say(c, FINDING_ERROR, "options: %s", words_of(&why, err));
+		return t->state_path.p != NULL;
+	}
+	if (t->has_options)
+		say(c, FINDING_OK,
+		    "options: %s%.*s, url %.*s, registry %s, feed %s, targets: %zu, own flows: %zu",
+		    t->loader.len > 0 ? "loader " : "no loader", STR_ARG(t->loader),
+		    STR_ARG(t->options.url), t->options.registry ? "true" : "false",
+		    t->options.feed ? "true" : "false", t->options.n_connect, t->options.n_flows);
+	return true;
+}
+
+/* A cache file of the original is imported at the first start, and stops it if it is damaged. */
+static bool
+look_at_cache_file(struct check *c)
+{
+	struct target *t = &c->target;
+	struct wire_cache cache;
+	struct why why = { "" };
+	const char *path;
+	struct str text;
+	enum kodo_err err;
+
+	if (!t->has_options)
+		return true;
+	path = arena_strz(t->a, t->options.cache_data);
+	err = path == NULL ? KODO_ENOMEM : path_read(t->a, path, CACHE_MAX_BYTES, &text);
+	if (err == KODO_ENOTFOUND)
+		return true;
+	if (err == KODO_OK)
+		err = wire_read_cache(t->a, text, &cache, &why);
+	if (err == KODO_OK)
+		say(c, FINDING_OK, "%s: a cache file with %zu providers; imported once, at a start",
+		    path, cache.n_providers);
+	else
+		say(c, FINDING_ERROR, "%s: %s; mend it or move it away, it stops the first start",
+		    path, words_of(&why, err));
+	return true;
+}
+
+static bool
+look_at_folder(struct check *c)
+{
+	struct why why = { "" };
+	struct statvfs fs;
+	struct stat st;
+	enum kodo_err err = state_open(&c->state, c->target.state_path, false, &why);
+
+	if (err == KODO_ENOTFOUND) {
+		say(c, FINDING_WARNING,
+		    "state %.*s is not set up yet; the first start (or request) makes it",
+		    STR_ARG(c->target.state_path));
+		return false;
+	}
+	if (err != KODO_OK) {
+		say(c, FINDING_ERROR, "state: %s", words_of(&why, err));
+		return false;
+	}
+	say(c, FINDING_OK, "state: %s", c->state.path);
+	if (stat(c->state.path, &st) == 0 && (st.st_mode & S_IRWXO) != 0)
+		say(c, FINDING_ERROR, "everybody may look into %s; chmod o= it", c->state.path);
+	if (statvfs(c->state.path, &fs) == 0 &&
+	    (unsigned long long)fs.f_bavail * fs.f_frsize < DISK_LOW_BYTES)
+		say(c, FINDING_WARNING, "disk: less than %llu MiB free below %s; free some",
+		    DISK_LOW_BYTES >> 20, c->state.path);
+	return true;
+}
+
+/* Who is at work. The lock is free again at once. */
+static bool
+look_at_locks(struct check *c)
+{
+	char owner[2100];
+	int fd;
+	enum kodo_err err = state_lock(&c->state, "service.lock", NULL, &fd, owner);
+
+	if (err == KODO_OK)
+		close(fd);
+	if (err == KODO_EBUSY)
+		say(c, FINDING_OK, "service: running, %s", owner);
+	else if (err == KODO_OK)
+		say(c, FINDING_OK, "service: `kodo service` is not running here");
+	else
+		say(c, FINDING_ERROR, "cannot lock %s/service.lock: %s; give it to our user",
+		    c->state.path, strerror(errno));
+	say(c, FINDING_OK, "runner: %srunning", state_wake(&c->state) == KODO_OK ? "" : "not ");
+	return true;
+}
+
+/* A map that is shorter than its contents ends whoever reads it. */
+static void
+on_bus_error(int number)
+{
+	static const char line[] =
+	    "error   data.mdb is damaged: it is shorter than what it should hold; restore a copy "
+	    "of the state folder, or move it away and start: peers connect again\n";
+	ssize_t n = write(STDOUT_FILENO, line, sizeof(line) - 1);
+
+	(void)number;
+	(void)n;
+	_exit(1);
+}
+
+static bool
+look_at_store(struct check *c)
+{
+	struct sigaction sa = { .sa_handler = on_bus_error };
+	struct why why = { "" };
+	enum kodo_err err;
+
+	sigaction(SIGBUS, &sa, NULL);
+	err = registry_open(c->target.state_path, false, &why, &c->registry);
+	if (err == KODO_OK)
+		return true;
+	if (err == KODO_ENOTFOUND)
+		say(c, FINDING_WARNING, "store: nothing in %s yet; the first start makes it",
+		    c->state.path);
+	else
+		say(c, FINDING_ERROR, "store: %s", words_of(&why, err));
+	return false;
+}
+
+/* What is in force against what the files say now. */
+static void
+compare_options(struct check *c, const struct options *o)
+{
+	struct target *t = &c->target;
+	struct str stamp;
+	bool is_current = true;
+	enum kodo_err err;
+
+	if (!t->has_options && !t->is_hosted)
+		return;
+	err = t->is_hosted ? option_stamp(t->a, t->loader, &stamp) :
+	    option_stamp_service(t->a, t->loader, &stamp);
+	if (err == KODO_OK)
+		err = registry_is_current(c->registry, stamp, &is_current);
+	if (err == KODO_OK && !is_current)
+		say(c, FINDING_OK, "in force: the files (or the boot) are newer; they hold from "
+		    "the next %s on", t->is_hosted ? "request" : "start");
+	if (t->has_options && !str_eq(o->url_key, t->options.url_key))
+		say(c, FINDING_WARNING,
+		    "in force: the state is of %.*s, the options say %.*s; the next start signs "
+		    "off the old url at its targets", STR_ARG(o->url), STR_ARG(t->options.url));
+}
+
+static bool
+look_at_options_in_force(struct check *c)
+{
+	const struct options *o;
+	enum kodo_err err = registry_options(c->registry, &o);
+
+	if (err == KODO_ENOTFOUND) {
+		say(c, FINDING_WARNING,
+		    "in force: no options yet; the first start (or request) sets them");
+		return false;
+	}
+	if (err != KODO_OK) {
+		say(c, FINDING_ERROR, "in force: the stored options cannot be read (%s); start the "
+		    "service (or touch its loader), which stores them anew", kodo_err_text(err));
+		return false;
+	}
+	say(c, FINDING_OK, "in force: url %.*s, registry %s, feed %s, targets: %zu",
+	    STR_ARG(o->url), o->registry ? "true" : "false", o->feed ? "true" : "false",
+	    o->n_connect);
+	compare_options(c, o);
+	return true;
+}
+
+static bool
+look_at_records(struct check *c)
+{
+	enum kodo_err err = registry_check(c->registry, isotime_now_us(), say_line, c);
+
+	if (err != KODO_OK)
+		say(c, FINDING_ERROR, "the check did not get through the records: %s%s",
+		    kodo_err_text(err), err == KODO_EBUSY ? "; try again" :
+		    "; restore a copy of the state folder, or move it away and start: peers "
+		    "connect again");
+	return err == KODO_OK;
+}
+
+/* In this order. */
+static bool (*const looks[])(struct check *c) = {
+	look_at_options, look_at_cache_file, look_at_folder, look_at_locks, look_at_store,
+	look_at_options_in_force, look_at_records,
+};
+
+static const char usage[] =
+    "usage: kodo check [LOADER | STATE FOLDER] [OPTION ...]\n"
+    "       kodo check --hosted [LOADER]\n"
+    "       kodo check --state FOLDER\n"
+    "\n"
+    "Look at the state of a service, running or not: one line for each finding, `ok`,\n"
+    "`warning` or `error`. Exit status 1 if there is an error.\n"
+    "\n"
+    TARGET_HELP;
+
+int
+cmd_check(int argc, char *argv[])
+{
+	struct check c = { 0 };
+	struct why why = { "" };
+	enum kodo_err err = target_read(&c.target, argc - 1, argv + 1, &why);
+	size_t i;
+	int status;
+
+	if (err != KODO_OK) {
+		fprintf(stderr, "kodo check: %s\n", words_of(&why, err));
+		status = 2;
+	} else if (c.target.is_help) {
+		fputs(usage, stdout);
+		status = 0;
+	} else {
+		for (i = 0; i < sizeof(looks) / sizeof(looks[0]); i++)
+			if (!looks[i](&c))
+				break;
+		status = c.n_errors > 0;
+	}
+	registry_close(c.registry);
+	target_free(&c.target);
+	return status;
+}
