@@ -170,18 +170,41 @@ parse(struct jread *j, const char *p, size_t n)
 	return n > INT32_MAX ? NULL : json_tokener_parse_ex(j->tokener, p, (int)n);
 }
 
-/* Has a key with escapes this name? */
-static enum kodo_err
-key_is(struct jread *j, struct str key, struct str name, bool *is)
+static struct str
+text_of(struct json_object *o)
 {
+	return (struct str){ json_object_get_string(o), (size_t)json_object_get_string_len(o) };
+}
+
+/* The index of the member name inside among names, n if it is none of them. */
+static size_t
+index_of(struct str inside, const char *const names[], size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (str_eq(inside, str_of(names[i])))
+			break;
+	}
+	return i;
+}
+
+/* The same for a raw name with its quotes, which may have escapes. */
+static enum kodo_err
+index_of_raw(struct jread *j, struct str key, const char *const names[], size_t n, size_t *index)
+{
+	const struct str inside = { key.p + 1, key.len - 2 };
 	struct json_object *o;
 
-	*is = false;
+	*index = n;
+	if (memchr(inside.p, '\\', inside.len) == NULL) {
+		*index = index_of(inside, names, n);
+		return KODO_OK;
+	}
 	o = parse(j, key.p, key.len);
 	if (o == NULL)
 		return KODO_ENOMEM;
-	*is = str_eq(name, (struct str){ json_object_get_string(o),
-	    (size_t)json_object_get_string_len(o) });
+	*index = index_of(text_of(o), names, n);
 	json_object_put(o);
 	return KODO_OK;
 }
@@ -192,29 +215,18 @@ jread_fields(struct jread *j, struct str object, const char *const names[], size
 {
 	struct jread_walk w;
 	struct str key, value;
+	enum kodo_err err = KODO_OK;
 	size_t i;
 
 	for (i = 0; i < n; i++)
 		values[i] = STR_NULL;
 	jread_begin(&w, object);
-	while (jread_next(&w, &key, &value)) {
-		const struct str inside = { key.p + 1, key.len - 2 };
-		const bool escaped = memchr(inside.p, '\\', inside.len) != NULL;
-
-		for (i = 0; i < n; i++) {
-			bool is = str_eq(inside, str_of(names[i]));
-			enum kodo_err err = escaped ? key_is(j, key, str_of(names[i]), &is)
-			    : KODO_OK;
-
-			if (err != KODO_OK)
-				return err;
-			if (is) {
-				values[i] = value;
-				break;
-			}
-		}
+	while (err == KODO_OK && jread_next(&w, &key, &value)) {
+		err = index_of_raw(j, key, names, n, &i);
+		if (i < n)
+			values[i] = value;
 	}
-	return KODO_OK;
+	return err;
 }
 
 enum kodo_err
@@ -232,8 +244,7 @@ jread_text(struct jread *j, struct arena *a, struct str value, struct str *out)
 		*out = STR_NULL;
 		return KODO_ENOMEM;
 	}
-	err = arena_str(a, (struct str){ json_object_get_string(o),
-	    (size_t)json_object_get_string_len(o) }, out);
+	err = arena_str(a, text_of(o), out);
 	json_object_put(o);
 	return err;
 }

@@ -96,6 +96,7 @@ read_nodes(struct wire_reader *r, const struct wire_at *at, struct str value, vo
 	(void)unused;
 	if (wire_read_each(r, at, value, wire_read_node, NULL) > LIMIT_BODY_NODES)
 		wire_over(r, at, value, LIMIT_BODY_NODES, NULL);
+	wire_nodes_end(r);
 }
 
 #define FROM(member) offsetof(struct wire_body, from.member)
@@ -108,27 +109,32 @@ read_nodes(struct wire_reader *r, const struct wire_at *at, struct str value, vo
 	{ "feed", WIRE_BOOL, true, 0, FROM(feed), NULL }, \
 	{ "idle", WIRE_BOOL, true, 0, FROM(idle), NULL }, \
 	{ "now", WIRE_TIME, true, 0, FROM(now_us), NULL }, \
-	{ "message", WIRE_LIST, true, 0, 0, read_message }, \
-	{ "kodo", WIRE_OBJECT, false, 0, 0, wire_read_kodo }
+	{ "message", WIRE_LIST, true, 0, 0, read_message }
+
+/* The last one: it speaks of the nodes. */
+#define KODO_FIELD { "kodo", WIRE_OBJECT, false, 0, 0, wire_read_kodo }
 
 static const struct wire_field default_fields[] = {
 	GREETING_FIELDS,
+	KODO_FIELD,
 };
 
 static const struct wire_field connect_fields[] = {
 	GREETING_FIELDS,
 	{ "nodes", WIRE_LIST, true, 0, 0, read_nodes },
+	KODO_FIELD,
 };
 
 static const struct wire_field answer_fields[] = {
 	GREETING_FIELDS,
 	{ "nodes", WIRE_LIST, false, 0, 0, read_nodes },
+	KODO_FIELD,
 };
 
 static const struct wire_field disconnect_fields[] = {
 	{ "provider", WIRE_URL, true, LIMIT_URL_BYTES, FROM(url), read_sender },
 	{ "url", WIRE_LIST, true, 0, 0, read_urls },
-	{ "kodo", WIRE_OBJECT, false, 0, 0, wire_read_kodo },
+	KODO_FIELD,
 };
 
 static const struct {
@@ -180,7 +186,7 @@ read_body(struct wire_reader *r, enum wire_kind kind, struct wire_refusal *no)
 	}
 	wire_read_fields(r, NULL, kinds[kind].fields, kinds[kind].n, value, r->body);
 	if (r->n_errors == 0 && r->err == KODO_OK)
-		wire_settle(r);
+		wire_versions_end(r);
 }
 
 enum kodo_err
@@ -201,6 +207,7 @@ wire_read(struct arena *a, enum wire_kind kind, struct str json, int64_t now_us,
 	read_body(&r, kind, no);
 	no->errors = wire_take(&r, &r.errors, sizeof(struct wire_error), &no->n_errors);
 	out->nodes = wire_take(&r, &r.nodes, sizeof(struct wire_node), &out->n_nodes);
+	out->gone = wire_take(&r, &r.gone, sizeof(struct wire_gone), &out->n_gone);
 	out->left_out = wire_take(&r, &r.left_out, sizeof(struct wire_left_out), &out->n_left_out);
 	err = r.err;
 	if (err == KODO_OK && (no->detail.p != NULL || no->n_errors > 0))

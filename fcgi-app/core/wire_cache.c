@@ -14,14 +14,6 @@ struct cache_in {
 };
 
 static void
-push(struct wire_reader *r, struct buf *list, const void *p, size_t n)
-{
-	buf_put(list, p, n);
-	if (buf_failed(list))
-		r->err = KODO_ENOMEM;
-}
-
-static void
 read_nodes(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
 {
 	struct wire_cache_provider *provider = target;
@@ -30,7 +22,7 @@ read_nodes(struct wire_reader *r, const struct wire_at *at, struct str value, vo
 	wire_read_each(r, at, value, wire_read_node, NULL);
 	if (r->n_errors > 0 || r->err != KODO_OK)
 		return;
-	wire_settle(r);
+	wire_nodes_end(r);
 	provider->nodes = wire_take(r, &r->nodes, sizeof(struct wire_node), &provider->n_nodes);
 }
 
@@ -62,7 +54,7 @@ read_provider(struct wire_reader *r, const struct wire_at *at, struct str value,
 	wire_read_fields(r, at, WIRE_TABLE(provider_fields), value, &p);
 	if (wire_is_clean(r)) {
 		p.key = wire_key(r, at, value, p.from.url);
-		push(r, &c->providers, &p, sizeof(p));
+		wire_push(r, &c->providers, &p, sizeof(p));
 	} else if (r->over.p != NULL) {
 		wire_leave_out(r, p.from.url, NULL);
 	}
@@ -94,7 +86,7 @@ read_time(struct wire_reader *r, const struct wire_at *at, struct str value, voi
 		wire_read_time(r, at, value, &t.at_us);
 	if (wire_is_clean(r)) {
 		t.key = wire_key(r, at, value, t.url);
-		push(r, c->times, &t, sizeof(t));
+		wire_push(r, c->times, &t, sizeof(t));
 	} else if (r->over.p != NULL) {
 		wire_leave_out(r, t.url, NULL);
 	}

@@ -8,67 +8,198 @@
 
 #define VIEW_BYTES 128u	/* a digest in hex, also of 512 bits */
 
+/*
+ * What a version becomes that is none: no number in range, so that it is found when all is settled.
+ */
+#define VERSION_NONE UINT64_MAX
+
 /* A version is a number that the owner raises: what is wrong with it, or NULL. */
 static const char *
-version_wrong(const struct wire_reader *r, uint64_t version, bool negative)
+version_wrong(const struct wire_reader *r, uint64_t version)
 {
-	if (negative || version < 1 || version > LIMIT_VERSION_MAX)
+	if (version > LIMIT_VERSION_MAX)
 		return "its version is out of range (1 to 9007199254740991)";
 	if ((int64_t)version > r->now_us + LIMIT_VERSION_AHEAD_US)
 		return "its version is more than 30 days ahead: a clock is wrong";
 	return NULL;
 }
 
-/* A member "<url>":<version> of versions or gone; target is the list that takes it. */
-static void
-read_statement(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+/*
+ * A member "<url>":<version>; false where it is in error, or its url over its ceiling (key is null
+ * then).
+ */
+static bool
+read_statement(struct wire_reader *r, const struct wire_at *at, struct str value, struct arena *a,
+    struct wire_gone *out)
 {
-	struct buf *list = target;
-	struct wire_statement s = { STR_NULL, wire_name(r, at->name), 0, NULL, list->len };
-	const size_t n_errors = r->n_errors;
 	bool negative = false;
-	enum kodo_err err = KODO_EINVAL;
 	const char *reason;
 	struct url u;
+	enum kodo_err err = KODO_EINVAL;
 
-	if (r->err != KODO_OK)
-		return;
-	if (s.url.len > LIMIT_URL_BYTES) {
-		if (list == &r->gone)
-			wire_leave_out(r, s.url, "its url is over 2048 bytes");
-		return;
-	}
+	*out = (struct wire_gone){ wire_name(r, at->name), STR_NULL, 0 };
 	if (jread_kind(value) == JREAD_NUMBER)
-		err = jread_integer(r->j, value, &s.version, &negative);
+		err = jread_integer(r->j, value, &out->version, &negative);
+	if (err == KODO_EINVAL)
+		wire_fail(r, at, value, "Input should be a valid integer");
+	if (err == KODO_OK && url_parse(out->url, &u, &reason) == KODO_EINVAL) {
+		wire_fail(r, at, value, "Input should be named by a valid URL, %s", reason);
+		err = KODO_EINVAL;
+	}
+	if (err == KODO_OK && out->url.len <= LIMIT_URL_BYTES)
+		err = url_key(a, out->url, &out->key);
 	if (err == KODO_ENOMEM)
 		r->err = err;
-	else if (err != KODO_OK)
-		wire_fail(r, at, value, "Input should be a valid integer");
-	else if (url_parse(s.url, &u, &reason) != KODO_OK)
-		wire_fail(r, at, value, "Input should be named by a valid URL, %s", reason);
-	else
-		s.key = wire_key(r, at, value, s.url);
-	if (r->n_errors > n_errors || r->err != KODO_OK)
-		return;
-	s.url = url_shown(s.url);
-	s.wrong = version_wrong(r, s.version, negative);
-	buf_put(list, &s, sizeof(s));
-	if (buf_failed(list))
+	if (negative || out->version == 0)
+		out->version = VERSION_NONE;
+	out->url = url_shown(out->url);
+	return err == KODO_OK && r->err == KODO_OK;
+}
+
+/* A list of records that have a key, and a version: what wire_node and wire_gone have in common. */
+struct keyed {
+	char *p;
+	size_t size;	/* of a record */
+	size_t key_at;
+};
+
+static struct str *
+key_of(const struct keyed *k, size_t i)
+{
+	return (struct str *)(void *)(k->p + i * k->size + k->key_at);
+}
+
+static int
+order_cmp(const void *va, const void *vb, void *keyed)
+{
+	const uint32_t a = *(const uint32_t *)va, b = *(const uint32_t *)vb;
+	int c = str_cmp(*key_of(keyed, a), *key_of(keyed, b));
+
+	return c != 0 ? c : (a > b) - (a < b);
+}
+
+/*
+ * The n records of k in the order of their keys, equal keys as they came. The caller frees. NULL:
+ * memory.
+ */
+static uint32_t *
+order_new(struct wire_reader *r, struct keyed *k, size_t n)
+{
+	uint32_t *order = malloc((n + 1) * sizeof(*order));
+	size_t i;
+
+	if (order == NULL) {
 		r->err = KODO_ENOMEM;
+		return NULL;
+	}
+	for (i = 0; i < n; i++)
+		order[i] = (uint32_t)i;
+	qsort_r(order, n, sizeof(*order), order_cmp, k);
+	return order;
+}
+
+/* Drop the records whose key was made null. */
+static void
+compact(struct buf *list, const struct keyed *k)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < list->len / k->size; i++) {
+		if (key_of(k, i)->p != NULL)
+			memmove(k->p + kept++ * k->size, k->p + i * k->size, k->size);
+	}
+	list->len = kept * k->size;
+}
+
+/* Of records with equal keys the last wins, at the place of the first. */
+static void
+last_wins(struct wire_reader *r, struct buf *list, size_t size, size_t key_at)
+{
+	struct keyed k = { list->p, size, key_at };
+	const size_t n = list->len / size;
+	uint32_t *order;
+	size_t i, first;
+
+	if (n < 2 || (order = order_new(r, &k, n)) == NULL)
+		return;
+	for (i = 1, first = 0; i < n; i++) {
+		if (!str_eq(*key_of(&k, order[i]), *key_of(&k, order[first]))) {
+			first = i;
+			continue;
+		}
+		memcpy(k.p + order[first] * size, k.p + order[i] * size, size);
+		*key_of(&k, order[i]) = STR_NULL;
+	}
+	free(order);
+	compact(list, &k);
+}
+
+/* The nodes of the body in the order of their keys. */
+struct order {
+	const uint32_t *at;
+	size_t n;
+};
+
+static void
+read_version(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+{
+	struct wire_node *nodes = (struct wire_node *)(void *)r->nodes.p;
+	const struct order *o = target;
+	struct wire_gone s;
+	size_t low = 0, high = o->n;
+
+	arena_reset(r->flow_a);
+	if (!read_statement(r, at, value, r->flow_a, &s) || s.key.p == NULL)
+		return;
+	while (low < high) {
+		const size_t mid = low + (high - low) / 2;
+		const int c = str_cmp(s.key, nodes[o->at[mid]].key);
+
+		if (c == 0) {
+			nodes[o->at[mid]].version = s.version;
+			return;
+		}
+		if (c < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+}
+
+static void
+read_gone_url(struct wire_reader *r, const struct wire_at *at, struct str value, void *unused)
+{
+	struct wire_gone s;
+
+	(void)unused;
+	if (!read_statement(r, at, value, r->a, &s))
+		return;
+	if (s.key.p == NULL)
+		wire_leave_out(r, s.url, "its url is over 2048 bytes");
+	else
+		wire_push(r, &r->gone, &s, sizeof(s));
 }
 
 static void
 read_versions(struct wire_reader *r, const struct wire_at *at, struct str value, void *unused)
 {
+	struct keyed k = { r->nodes.p, sizeof(struct wire_node), offsetof(struct wire_node, key) };
+	const size_t n = r->nodes.len / sizeof(struct wire_node);
+	uint32_t *order = order_new(r, &k, n);
+	struct order o = { order, n };
+
 	(void)unused;
-	wire_read_each(r, at, value, read_statement, &r->versions);
+	if (order != NULL)
+		wire_read_each(r, at, value, read_version, &o);
+	free(order);
 }
 
 static void
 read_gone(struct wire_reader *r, const struct wire_at *at, struct str value, void *unused)
 {
 	(void)unused;
-	wire_read_each(r, at, value, read_statement, &r->gone);
+	wire_read_each(r, at, value, read_gone_url, NULL);
+	last_wins(r, &r->gone, sizeof(struct wire_gone), offsetof(struct wire_gone, key));
 }
 
 static void
@@ -115,146 +246,53 @@ wire_read_kodo(struct wire_reader *r, const struct wire_at *at, struct str value
 	wire_read_fields(r, at, WIRE_TABLE(kodo_fields), value, body);
 }
 
-static int
-statement_cmp(const void *va, const void *vb)
+void
+wire_nodes_end(struct wire_reader *r)
 {
-	const struct wire_statement *a = va, *b = vb;
-	int c = str_cmp(a->key, b->key);
-
-	return c != 0 ? c : (a->sequence > b->sequence) - (a->sequence < b->sequence);
+	last_wins(r, &r->nodes, sizeof(struct wire_node), offsetof(struct wire_node, key));
 }
 
-/*
- * Sort by key, and of equal keys keep the last one that was said. Sorted, not hashed, so that no
- * choice of urls makes it slow.
- */
-static size_t
-statements_settle(struct buf *list)
+static void
+nodes_settle(struct wire_reader *r)
 {
-	struct wire_statement *s = (struct wire_statement *)(void *)list->p;
-	const size_t n = list->len / sizeof(*s);
-	size_t i, kept = 0;
+	struct keyed k = { r->nodes.p, sizeof(struct wire_node), offsetof(struct wire_node, key) };
+	struct wire_node *nodes = (struct wire_node *)(void *)r->nodes.p;
+	const char *wrong;
+	struct packed p;
+	size_t i;
 
-	if (n == 0)
-		return 0;
-	qsort(s, n, sizeof(*s), statement_cmp);
-	for (i = 0; i < n; i++) {
-		if (i + 1 == n || !str_eq(s[i].key, s[i + 1].key))
-			s[kept++] = s[i];
+	for (i = 0; i < r->nodes.len / k.size; i++) {
+		wrong = version_wrong(r, nodes[i].version);
+		if (wrong == NULL)
+			continue;
+		if (packed_open(nodes[i].bytes, &p) == KODO_OK)
+			wire_leave_out(r, p.url, wrong);
+		nodes[i].key = STR_NULL;
 	}
-	list->len = kept * sizeof(*s);
-	return kept;
+	compact(&r->nodes, &k);
 }
 
 static void
 gone_settle(struct wire_reader *r)
 {
-	const size_t n = statements_settle(&r->gone);
-	const struct wire_statement *s = (const struct wire_statement *)(const void *)r->gone.p;
-	struct wire_gone *out;
-	size_t i, n_gone = 0;
+	struct keyed k = { r->gone.p, sizeof(struct wire_gone), offsetof(struct wire_gone, key) };
+	struct wire_gone *gone = (struct wire_gone *)(void *)r->gone.p;
+	const char *wrong;
+	size_t i;
 
-	if (n == 0 || r->err != KODO_OK)
-		return;
-	out = arena_alloc(r->a, n * sizeof(*out));
-	if (out == NULL) {
-		r->err = KODO_ENOMEM;
-		return;
+	for (i = 0; i < r->gone.len / k.size; i++) {
+		wrong = version_wrong(r, gone[i].version);
+		if (wrong == NULL)
+			continue;
+		wire_leave_out(r, gone[i].url, wrong);
+		gone[i].key = STR_NULL;
 	}
-	for (i = 0; i < n; i++) {
-		if (s[i].wrong != NULL)
-			wire_leave_out(r, s[i].url, s[i].wrong);
-		else
-			out[n_gone++] = (struct wire_gone){ s[i].url, s[i].key, s[i].version };
-	}
-	r->body->gone = out;
-	r->body->n_gone = n_gone;
-}
-
-static int
-order_cmp(const void *va, const void *vb, void *nodes)
-{
-	const struct wire_node *n = nodes;
-	const uint32_t a = *(const uint32_t *)va, b = *(const uint32_t *)vb;
-	int c = str_cmp(n[a].key, n[b].key);
-
-	return c != 0 ? c : (a > b) - (a < b);
-}
-
-static int
-key_cmp(const void *key, const void *statement)
-{
-	return str_cmp(*(const struct str *)key, ((const struct wire_statement *)statement)->key);
-}
-
-/* A node that lost, or is left out, loses its key; nodes_compact drops it. */
-static void
-node_version(struct wire_reader *r, struct wire_node *n)
-{
-	const struct wire_statement *s;
-
-	if (r->versions.len == 0)
-		return;
-	s = bsearch(&n->key, r->versions.p, r->versions.len / sizeof(*s), sizeof(*s), key_cmp);
-	if (s == NULL)
-		return;
-	if (s->wrong != NULL) {
-		wire_leave_out(r, s->url, s->wrong);
-		n->key = STR_NULL;
-	}
-	n->version = s->version;
-}
-
-static void
-nodes_compact(struct wire_reader *r)
-{
-	struct wire_node *n = (struct wire_node *)(void *)r->nodes.p;
-	const size_t count = r->nodes.len / sizeof(*n);
-	size_t i, kept = 0;
-
-	for (i = 0; i < count; i++) {
-		if (n[i].key.p != NULL)
-			n[kept++] = n[i];
-	}
-	r->nodes.len = kept * sizeof(*n);
-}
-
-/* Of nodes with equal keys the last wins, at the place of the first. */
-static void
-nodes_settle(struct wire_reader *r)
-{
-	struct wire_node *n = (struct wire_node *)(void *)r->nodes.p;
-	const size_t count = r->nodes.len / sizeof(*n);
-	uint32_t *order;
-	size_t i, first;
-
-	if (count == 0)
-		return;
-	order = malloc(count * sizeof(*order));
-	if (order == NULL) {
-		r->err = KODO_ENOMEM;
-		return;
-	}
-	for (i = 0; i < count; i++)
-		order[i] = (uint32_t)i;
-	qsort_r(order, count, sizeof(*order), order_cmp, n);
-	for (first = 0; first < count; first = i) {
-		struct wire_node *winner = &n[order[first]];
-
-		for (i = first + 1; i < count && str_eq(n[order[i]].key, winner->key); i++) {
-			winner->bytes = n[order[i]].bytes;
-			n[order[i]].key = STR_NULL;
-		}
-		node_version(r, winner);
-	}
-	free(order);
-	nodes_compact(r);
+	compact(&r->gone, &k);
 }
 
 void
-wire_settle(struct wire_reader *r)
+wire_versions_end(struct wire_reader *r)
 {
-	statements_settle(&r->versions);
 	nodes_settle(r);
 	gone_settle(r);
 }

@@ -111,9 +111,7 @@ node_add(struct wire_reader *r, const struct wire_at *at, struct str value, cons
 	if (buf_failed(&packed))
 		r->err = KODO_ENOMEM;
 	out.bytes = buf_str(&packed);
-	buf_put(&r->nodes, &out, sizeof(out));
-	if (buf_failed(&r->nodes))
-		r->err = KODO_ENOMEM;
+	wire_push(r, &r->nodes, &out, sizeof(out));
 }
 
 void

@@ -30,12 +30,19 @@ wire_reader_free(struct wire_reader *r)
 	buf_free(&r->errors);
 	buf_free(&r->nodes);
 	buf_free(&r->left_out);
-	buf_free(&r->versions);
 	buf_free(&r->gone);
 	packed_writer_free(&r->packer);
 	arena_free(r->flow_a);
 	arena_free(r->node_a);
 	jread_free(r->j);
+}
+
+void
+wire_push(struct wire_reader *r, struct buf *list, const void *record, size_t n)
+{
+	buf_put(list, record, n);
+	if (buf_failed(list))
+		r->err = KODO_ENOMEM;
 }
 
 struct str
@@ -86,9 +93,7 @@ wire_fail(struct wire_reader *r, const struct wire_at *at, struct str value, con
 			r->err = KODO_ENOMEM;
 		buf_free(&key);
 	}
-	buf_put(&r->errors, &e, sizeof(e));
-	if (buf_failed(&r->errors))
-		r->err = KODO_ENOMEM;
+	wire_push(r, &r->errors, &e, sizeof(e));
 }
 
 /* Is at an element of `nodes`? */
@@ -169,9 +174,7 @@ wire_leave_out(struct wire_reader *r, struct str url, const char *reason)
 	}
 	if (arena_str(r->a, url, &l.url) != KODO_OK)
 		r->err = KODO_ENOMEM;
-	buf_put(&r->left_out, &l, sizeof(l));
-	if (buf_failed(&r->left_out))
-		r->err = KODO_ENOMEM;
+	wire_push(r, &r->left_out, &l, sizeof(l));
 }
 
 void

@@ -45,18 +45,8 @@ struct wire_reader {
 	struct packed_writer packer;
 	struct buf nodes;	/* struct wire_node */
 	struct buf left_out;	/* struct wire_left_out */
-	struct buf versions;	/* struct wire_statement */
-	struct buf gone;	/* struct wire_statement */
+	struct buf gone;	/* struct wire_gone */
 	enum kodo_err err;
-};
-
-/* What `kodo` says of a url. */
-struct wire_statement {
-	struct str key;
-	struct str url;		/* shown form */
-	uint64_t version;
-	const char *wrong;	/* NULL, or what is wrong with the version */
-	size_t sequence;
 };
 
 enum wire_type { WIRE_TEXT, WIRE_URL, WIRE_BOOL, WIRE_TIME, WIRE_INTEGER, WIRE_LIST, WIRE_OBJECT,
@@ -130,11 +120,14 @@ void wire_read_node(struct wire_reader *r, const struct wire_at *at, struct str 
 void wire_read_kodo(struct wire_reader *r, const struct wire_at *at, struct str value,
     void *target);
 
-/*
- * Of nodes and statements with equal keys keep the last; give the nodes their versions; leave out
- * what has a wrong one.
- */
-void wire_settle(struct wire_reader *r);
+/* After the last node: of nodes with equal keys the last wins, at the place of the first. */
+void wire_nodes_end(struct wire_reader *r);
+
+/* After all: leave out what has a version that is out of range. */
+void wire_versions_end(struct wire_reader *r);
+
+/* Append a record to a list that is gathered. */
+void wire_push(struct wire_reader *r, struct buf *list, const void *record, size_t n);
 
 /* Copy a list that was gathered to r->a. */
 void *wire_take(struct wire_reader *r, const struct buf *list, size_t size, size_t *n);

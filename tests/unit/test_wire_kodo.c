@@ -107,9 +107,9 @@ test_gone(void **state)
 
 	expect_read(f, "{\"gone\":{\"http://z/\":3,\"http://Y\":4,\"HTTP://z\":5}}");
 	assert_int_equal(f->body.n_gone, 2);
-	assert_true(str_eq(f->body.gone[0].key, STR("http://y")) && str_eq(f->body.gone[0].url,
-	    STR("http://Y")));
-	assert_true(str_eq(f->body.gone[1].key, STR("http://z")) && f->body.gone[1].version == 5);
+	assert_true(str_eq(f->body.gone[0].key, STR("http://z")) && f->body.gone[0].version == 5);
+	assert_true(str_eq(f->body.gone[1].key, STR("http://y")) && f->body.gone[1].version == 4);
+	assert_true(str_eq(f->body.gone[1].url, STR("http://Y")));
 }
 
 static void
