@@ -17,7 +17,10 @@ isotime_now_us(void)
 	return (int64_t)ts.tv_sec * US_PER_S + ts.tv_nsec / 1000;
 }
 
-/* Days from 1970-01-01 to the date, Gregorian; years count from March, so that the leap day is the last one. */
+/*
+ * Days from 1970-01-01 to the date, Gregorian; years count from March, so that the leap day is the
+ * last one.
+ */
 static int64_t
 days_from_date(int year, int month, int day)
 {
@@ -31,7 +34,8 @@ days_from_date(int year, int month, int day)
 static void
 date_from_days(int64_t days, int *year, int *month, int *day)
 {
-	int64_t z = days + 719468, era = z / 146097, of_era = z - era * 146097;	/* z >= 0 from year 1 on */
+	/* z >= 0 from year 1 on */
+	int64_t z = days + 719468, era = z / 146097, of_era = z - era * 146097;
 	int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
 	int64_t of_year = of_era - (365 * y + y / 4 - y / 100);
 	int64_t m = (5 * of_year + 2) / 153;
@@ -54,8 +58,8 @@ isotime_format(int64_t us, bool offset, char out[ISOTIME_BYTES])
 	days = s / S_PER_DAY - (s % S_PER_DAY < 0);
 	s -= days * S_PER_DAY;
 	date_from_days(days, &year, &month, &day);
-	n = snprintf(out, ISOTIME_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day, (int)(s / 3600),
-	    (int)(s / 60 % 60), (int)(s % 60));
+	n = snprintf(out, ISOTIME_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day,
+	    (int)(s / 3600), (int)(s / 60 % 60), (int)(s % 60));
 	if (us != 0)
 		n += snprintf(out + n, ISOTIME_BYTES - (size_t)n, ".%06d", (int)us);
 	n += snprintf(out + n, ISOTIME_BYTES - (size_t)n, "%s", offset ? "+00:00" : "Z");
@@ -148,7 +152,8 @@ next_is(const struct reader *r, const char *set)
 static int64_t
 read_date(struct reader *r)
 {
-	static const unsigned char month_days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	static const unsigned char month_days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31,
+		30, 31 };
 	int year, month, day, last;
 
 	if (r->s.len < 10)
@@ -242,7 +247,8 @@ isotime_parse_text(struct str s, int64_t *us, const char **reason)
 	*us = 0;
 	t = read_date(&r);
 	if (r.reason == NULL && r.pos < s.len) {
-		read_one_of(&r, "Tt_ ", "invalid datetime separator, expected `T`, `t`, `_` or space");
+		read_one_of(&r, "Tt_ ",
+		    "invalid datetime separator, expected `T`, `t`, `_` or space");
 		t += read_time(&r);
 		t -= read_zone(&r);
 		if (r.reason == NULL && r.pos < s.len)
@@ -293,6 +299,7 @@ isotime_parse(struct str s, int64_t *us, const char **reason)
 		return isotime_parse_text(s, us, reason);
 	err = isotime_from_number(n, us);
 	if (reason != NULL)
-		*reason = err == KODO_OK ? NULL : "dates after 9999 are not supported as unix timestamps";
+		*reason = err == KODO_OK ? NULL :
+		    "dates after 9999 are not supported as unix timestamps";
 	return err;
 }

@@ -4,7 +4,10 @@
 
 #define REPLACEMENT	0xFFFDu
 
-/* Length of the well-formed character at p[0 .. n-1] (n > 0), 0 if there is none; RFC 3629, table of section 4. */
+/*
+ * Length of the well-formed character at p[0 .. n-1] (n > 0), 0 if there is none; RFC 3629, table
+ * of section 4.
+ */
 static size_t
 char_length(const unsigned char *p, size_t n)
 {
@@ -43,7 +46,10 @@ ascii_run(const char *p, size_t n)
 
 	while (n - i >= sizeof(w)) {
 		memcpy(&w, p + i, sizeof(w));
-		/* a high bit, or a zero byte (the classic test; it may find one too many, never one too few) */
+		/*
+		 * a high bit, or a zero byte (the classic test; it may find one too many, never one
+		 * too few)
+		 */
 		if (((w | (w - 0x0101010101010101ull)) & 0x8080808080808080ull) != 0)
 			break;
 		i += sizeof(w);
@@ -155,10 +161,10 @@ utf8_count(struct str s)
 bool
 utf8_is_word(uint32_t cp)
 {
-	const unsigned word = 1u << UTF8PROC_CATEGORY_LU | 1u << UTF8PROC_CATEGORY_LL | 1u << UTF8PROC_CATEGORY_LT |
-	    1u << UTF8PROC_CATEGORY_LM | 1u << UTF8PROC_CATEGORY_LO | 1u << UTF8PROC_CATEGORY_MN |
-	    1u << UTF8PROC_CATEGORY_MC | 1u << UTF8PROC_CATEGORY_ND | 1u << UTF8PROC_CATEGORY_NL |
-	    1u << UTF8PROC_CATEGORY_PC;
+	const unsigned word = 1u << UTF8PROC_CATEGORY_LU | 1u << UTF8PROC_CATEGORY_LL |
+	    1u << UTF8PROC_CATEGORY_LT | 1u << UTF8PROC_CATEGORY_LM | 1u << UTF8PROC_CATEGORY_LO |
+	    1u << UTF8PROC_CATEGORY_MN | 1u << UTF8PROC_CATEGORY_MC | 1u << UTF8PROC_CATEGORY_ND |
+	    1u << UTF8PROC_CATEGORY_NL | 1u << UTF8PROC_CATEGORY_PC;
 
 	return (word >> (unsigned)utf8proc_category((utf8proc_int32_t)cp) & 1u) != 0;
 }

@@ -1,6 +1,6 @@
 /*
- * Anything at all as q and by over a few rows: the input is q, then a newline and by where there is one. What the contract
- * promises must hold for whatever comes.
+ * Anything at all as q and by over a few rows: the input is q, then a newline and by where there is
+ * one. What the contract promises must hold for whatever comes.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,18 +11,21 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-#define CHECK(cond) do { if (!(cond)) abort(); } while (0)	/* libFuzzer keeps what ends the process */
+/* libFuzzer keeps what ends the process */
+#define CHECK(cond) do { if (!(cond)) abort(); } while (0)
 
 static struct str tags_a[] = { STR("stealth"), STR("a+b"), STR("Zoë") };
 static struct str tags_b[] = { STR("") };
 
 static struct row rows[] = {
-	{ STR("Alpha Org"), STR("http://a/flows/1"), STR("Agent Alpha"), STR("tom@x.de"), STR("Stealth operations"), tags_a, 3,
-	    1767225600000000, 1767225600000000, 0, STR_NULL },
-	{ STR_NULL, STR("http://b/flows/2"), STR("Zoë İK"), STR_NULL, STR_NULL, NULL, 0, 0, 0, 0, STR_NULL },
+	{ STR("Alpha Org"), STR("http://a/flows/1"), STR("Agent Alpha"), STR("tom@x.de"),
+	    STR("Stealth operations"), tags_a, 3, 1767225600000000, 1767225600000000, 0, STR_NULL },
+	{ STR_NULL, STR("http://b/flows/2"), STR("Zoë İK"), STR_NULL, STR_NULL, NULL, 0, 0, 0, 0,
+	    STR_NULL },
 	{ STR(""), STR(""), STR(""), STR(""), STR(""), tags_b, 1, -1, 1, 2, STR_NULL },
-	{ STR("name"), STR("url"), STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"), STR("not in"), STR("日本\n\"\\d"), NULL, 0,
-	    1780000000000000, 1767225600000000, 1767225600000000, STR_NULL },
+	{ STR("name"), STR("url"), STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"),
+	    STR("not in"), STR("日本\n\"\\d"), NULL, 0, 1780000000000000, 1767225600000000,
+	    1767225600000000, STR_NULL },
 };
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
 
@@ -56,11 +59,13 @@ static void
 check_row(struct query *q, struct query *second, const struct row *row, bool plain)
 {
 	struct str needle = query_needle(q);
-	bool there = needle.len > 0 && memmem(row->folded.p, row->folded.len, needle.p, needle.len) != NULL;
+	bool there =
+	    needle.len > 0 && memmem(row->folded.p, row->folded.len, needle.p, needle.len) != NULL;
 	enum query_verdict v = query_match(q, row), p;
 
 	if (v == QUERY_OVER_BUDGET) {
-		CHECK(query_match(q, row) == QUERY_OVER_BUDGET || query_steps(q) < LIMIT_REGEX_STEPS * 3ull);
+		CHECK(query_match(q, row) == QUERY_OVER_BUDGET ||
+		    query_steps(q) < LIMIT_REGEX_STEPS * 3ull);
 		return;
 	}
 	CHECK(v == QUERY_YES || v == QUERY_NO);
@@ -104,7 +109,9 @@ check_query(struct arena *a, struct str text)
 	buf_free(&again);
 }
 
-/* A group round an expression means the same, but hides the literal by which rows are passed over. */
+/*
+ * A group round an expression means the same, but hides the literal by which rows are passed over.
+ */
 static void
 check_literal(struct arena *a, struct str pattern)
 {
@@ -112,12 +119,16 @@ check_literal(struct arena *a, struct str pattern)
 	enum query_verdict v, w;
 	size_t i;
 
-	if (pattern.len == 0 || pattern.len > 60 || !utf8_valid(pattern) || memchr(pattern.p, '\'', pattern.len) != NULL ||
+	if (pattern.len == 0 || pattern.len > 60 || !utf8_valid(pattern) ||
+	    memchr(pattern.p, '\'', pattern.len) != NULL ||
 	    memchr(pattern.p, '\n', pattern.len) != NULL || pattern.p[pattern.len - 1] == '\\' ||
-	    memmem(pattern.p, pattern.len, "(*", 2) != NULL || memmem(pattern.p, pattern.len, "(?", 2) != NULL)
+	    memmem(pattern.p, pattern.len, "(*", 2) != NULL ||
+	    memmem(pattern.p, pattern.len, "(?", 2) != NULL)
 		return;
-	CHECK(query_compile(a, str_of(arena_printf(a, "name =~ '%.*s'", STR_ARG(pattern))), &q) == KODO_OK);
-	CHECK(query_compile(a, str_of(arena_printf(a, "name =~ '(?:%.*s)'", STR_ARG(pattern))), &grouped) == KODO_OK);
+	CHECK(query_compile(a, str_of(arena_printf(a, "name =~ '%.*s'", STR_ARG(pattern))), &q) ==
+	    KODO_OK);
+	CHECK(query_compile(a, str_of(arena_printf(a, "name =~ '(?:%.*s)'", STR_ARG(pattern))),
+		  &grouped) == KODO_OK);
 	if (query_is_fulltext(q) || query_is_fulltext(grouped))
 		return;
 	for (i = 0; i < N_ROWS; i++) {

@@ -1,12 +1,14 @@
 /*
- * Answers queries over rows given on stdin, for the comparison with reference.py. Lines, fields apart by tabs:
+ * Answers queries over rows given on stdin, for the comparison with reference.py. Lines, fields
+ * apart by tabs:
  *
  *	N				forget all rows
  *	R <nine fields>			add a row, see rows.h
- *	Q <q> <by> <skip> <take>	answer one line: `language` or `fulltext` or `all`, by, refs apart by blanks
+ *	Q <q> <by> <skip> <take>	answer: language, fulltext or all; by; refs
  *
- * Each query is also asked in every other way that the contract allows, and each of them must say the same: the needle,
- * the partial form, the explained form, the order row by row. A difference ends the program with a line that says it.
+ * Each query is also asked in every other way that the contract allows, and each of them must say
+ * the same: the needle, the partial form, the explained form, the order row by row. A difference
+ * ends the program with a line that says it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +68,8 @@ blind(const struct row *row, unsigned known)
 static void
 check_partial(struct driver *d, struct query *q, const struct row *row, enum query_verdict v)
 {
-	static const unsigned masks[] = { 0, QUERY_NODE_FIELDS, QUERY_NODE_FIELDS | QUERY_BIT(QUERY_NAME) };
+	static const unsigned masks[] = { 0, QUERY_NODE_FIELDS,
+		QUERY_NODE_FIELDS | QUERY_BIT(QUERY_NAME) };
 	enum query_verdict p;
 	struct row r;
 	size_t i;
@@ -101,7 +104,8 @@ explained(struct driver *d, struct query *q)
 	query_explain(q, &b);
 	second = compile(d, buf_str(&b));
 	query_explain(second, &again);
-	if (!str_eq(buf_str(&b), buf_str(&again)) || (!query_is_fulltext(q) && query_is_fulltext(second)))
+	if (!str_eq(buf_str(&b), buf_str(&again)) ||
+	    (!query_is_fulltext(q) && query_is_fulltext(second)))
 		fail(d, buf_z(&b));
 	buf_free(&b);
 	buf_free(&again);
@@ -150,8 +154,9 @@ answer(struct driver *d, struct str line)
 			fail(d, "not a query");
 	q = compile(d, rows_unescape(d->a, f[0]));
 	if (order_parse(d->a, rows_unescape(d->a, f[1]), &o) != KODO_OK ||
-	    sorter_result(match_rows(d, q, o, strtoull(f[2].p, NULL, 10), strtoull(f[3].p, NULL, 10)), &refs, &n) !=
-	    KODO_OK)
+	    sorter_result(
+		match_rows(d, q, o, strtoull(f[2].p, NULL, 10), strtoull(f[3].p, NULL, 10)), &refs,
+		&n) != KODO_OK)
 		fail(d, "memory");
 	printf("%s\t%.*s\t", query_note(q).p == NULL ? "all" :
 	    query_column(q) > 0 ? "fulltext" : "language", STR_ARG(order_text(o)));

@@ -3,8 +3,8 @@
  *
  *	organization created modified heartbeat url name author description tags
  *
- * \N is null; \t \n \r \\ stand for what they are in C; \p is a bar, \s a blank. Tags are apart by bars; an empty field has none, \0 is
- * one empty tag. Times are as peers write them.
+ * \N is null; \t \n \r \\ stand for what they are in C; \p is a bar, \s a blank. Tags are apart by
+ * bars; an empty field has none, \0 is one empty tag. Times are as peers write them.
  */
 #ifndef TESTS_QUERY_ROWS_H
 #define TESTS_QUERY_ROWS_H

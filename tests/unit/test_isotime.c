@@ -19,14 +19,18 @@ test_format(void **state)
 		const char *z, *offset;
 	} cases[] = {
 		{ 0, "1970-01-01T00:00:00Z", "1970-01-01T00:00:00+00:00" },
-		{ 1795508194656666, "2026-11-24T08:16:34.656666Z", "2026-11-24T08:16:34.656666+00:00" },
+		{ 1795508194656666, "2026-11-24T08:16:34.656666Z",
+		    "2026-11-24T08:16:34.656666+00:00" },
 		{ 1795508194000000, "2026-11-24T08:16:34Z", "2026-11-24T08:16:34+00:00" },
-		{ 1795508194000001, "2026-11-24T08:16:34.000001Z", "2026-11-24T08:16:34.000001+00:00" },
-		{ 1795508194500000, "2026-11-24T08:16:34.500000Z", "2026-11-24T08:16:34.500000+00:00" },
+		{ 1795508194000001, "2026-11-24T08:16:34.000001Z",
+		    "2026-11-24T08:16:34.000001+00:00" },
+		{ 1795508194500000, "2026-11-24T08:16:34.500000Z",
+		    "2026-11-24T08:16:34.500000+00:00" },
 		{ -1, "1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999999+00:00" },
 		{ 951782400000000, "2000-02-29T00:00:00Z", "2000-02-29T00:00:00+00:00" },
 		{ ISOTIME_MIN_US, "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+00:00" },
-		{ ISOTIME_MAX_US, "9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999+00:00" },
+		{ ISOTIME_MAX_US, "9999-12-31T23:59:59.999999Z",
+		    "9999-12-31T23:59:59.999999+00:00" },
 		{ INT64_MIN, "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+00:00" },
 		{ INT64_MAX, "9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999+00:00" },
 	};
@@ -79,7 +83,8 @@ test_parse(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		if (isotime_parse(str_of(cases[i].text), &us, &reason) != KODO_OK || us != cases[i].us)
+		if (isotime_parse(str_of(cases[i].text), &us, &reason) != KODO_OK ||
+		    us != cases[i].us)
 			fail_msg("%s: %lld", cases[i].text, (long long)us);
 		assert_null(reason);
 	}
@@ -103,7 +108,8 @@ test_faults(void **state)
 		{ "2025/01/13", "invalid date separator, expected `-`" },
 		{ "2025-x1-13", "invalid character in month" },
 		{ "2025-01-x3", "invalid character in day" },
-		{ "2025-01-13X14:00", "invalid datetime separator, expected `T`, `t`, `_` or space" },
+		{ "2025-01-13X14:00",
+		    "invalid datetime separator, expected `T`, `t`, `_` or space" },
 		{ "2025-01-13T", "input is too short" },
 		{ "2025-01-13T14", "input is too short" },
 		{ "2025-01-13T14:0", "input is too short" },
@@ -120,7 +126,8 @@ test_faults(void **state)
 		{ "2025-01-13T14:00:00+2", "input is too short" },
 		{ "2025-01-13T14:00:00+02", "input is too short" },
 		{ "2025-01-13T14:00:00+24:00", "timezone offset must be less than 24 hours" },
-		{ "2025-01-13T14:00:00+02:60", "timezone minute value is outside expected range of 0-59" },
+		{ "2025-01-13T14:00:00+02:60",
+		    "timezone minute value is outside expected range of 0-59" },
 		{ "2025-01-13T14:00:00Zx", "unexpected extra characters at the end of the input" },
 		{ "0001-01-01T00:00:00+00:01", "year value is outside expected range of 1-9999" },
 		{ "9999-12-31T23:59:59-00:01", "year value is outside expected range of 1-9999" },
@@ -179,7 +186,8 @@ test_every_day(void **state)
 	for (day = ISOTIME_MIN_US / 86400000000; day <= ISOTIME_MAX_US / 86400000000; day += 7) {
 		t = day * 86400 + 3661;
 		assert_non_null(gmtime_r(&t, &tm));
-		snprintf(want, sizeof(want), "%04d-%02d-%02dT01:01:01Z", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+		snprintf(want, sizeof(want), "%04d-%02d-%02dT01:01:01Z", tm.tm_year + 1900,
+		    tm.tm_mon + 1, tm.tm_mday);
 		isotime_format((int64_t)t * 1000000, false, out);
 		assert_string_equal(out, want);
 		assert_int_equal(isotime_parse(str_of(out), &us, NULL), KODO_OK);

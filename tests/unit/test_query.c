@@ -1,6 +1,6 @@
 /*
- * The query language: the cases as data in tests/query over the rows of rows.tsv, and what cannot be said there. Paths are
- * relative to SRCDIR, else to the present folder.
+ * The query language: the cases as data in tests/query over the rows of rows.tsv, and what cannot
+ * be said there. Paths are relative to SRCDIR, else to the present folder.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,7 +38,8 @@ static FILE *
 open_data(const char *name)
 {
 	const char *folder = getenv("SRCDIR");
-	FILE *f = fopen(arena_printf(arena, "%s/tests/query/%s", folder == NULL ? "." : folder, name), "r");
+	FILE *f = fopen(
+	    arena_printf(arena, "%s/tests/query/%s", folder == NULL ? "." : folder, name), "r");
 
 	assert_non_null(f);
 	return f;
@@ -57,7 +58,8 @@ set_up(void **state)
 		if (line[0] == '#')
 			continue;
 		assert_true(n_rows < sizeof(rows) / sizeof(rows[0]));
-		assert_true(rows_read(arena, str_of(arena_strz(arena, line_of(line))), &rows[n_rows++]));
+		assert_true(
+		    rows_read(arena, str_of(arena_strz(arena, line_of(line))), &rows[n_rows++]));
 	}
 	fclose(f);
 	return 0;
@@ -118,28 +120,32 @@ differ(const char *file, int line, const char *what, struct str got, struct str 
 {
 	if (str_eq(got, want))
 		return 0;
-	print_error("%s:%d: %s is `%.*s`, wanted `%.*s`\n", file, line, what, STR_ARG(got), STR_ARG(want));
+	print_error("%s:%d: %s is `%.*s`, wanted `%.*s`\n", file, line, what, STR_ARG(got),
+	    STR_ARG(want));
 	return 1;
 }
 
 static int
 run_case(const char *file, const struct test_case *t)
 {
-	struct str text = rows_unescape(arena, str_of(t->q)), note = text.len == 0 ? STR_NULL : text;
+	struct str text = rows_unescape(arena, str_of(t->q)),
+		   note = text.len == 0 ? STR_NULL : text;
 	struct query *q = compile(text);
 	struct order *o = parse_order(rows_unescape(arena, str_of(t->by)));
 	int failed = 0;
 
 	if (t->error[0] != '\0')
-		note = str_of(arena_printf(arena, "%.*s, fulltext: %.*s", STR_ARG(rows_unescape(arena, str_of(t->error))),
-		    STR_ARG(text)));
+		note = str_of(arena_printf(arena, "%.*s, fulltext: %.*s",
+		    STR_ARG(rows_unescape(arena, str_of(t->error))), STR_ARG(text)));
 	failed += differ(file, t->line, "the answer's q", query_note(q), note);
-	failed += differ(file, t->line, "the rows", str_of(run(q, o, t->skip, t->take)), str_of(t->want));
+	failed +=
+	    differ(file, t->line, "the rows", str_of(run(q, o, t->skip, t->take)), str_of(t->want));
 	if (t->has_by_text)
 		failed += differ(file, t->line, "the answer's by", order_text(o),
 		    rows_unescape(arena, str_of(t->by_text)));
 	if (query_column(q) != t->column) {
-		print_error("%s:%d: column %zu, wanted %zu\n", file, t->line, query_column(q), t->column);
+		print_error("%s:%d: column %zu, wanted %zu\n", file, t->line, query_column(q),
+		    t->column);
 		failed++;
 	}
 	return failed;
@@ -215,13 +221,14 @@ run_file(const char *path, int *cases)
 static void
 test_cases(void **state)
 {
-	const char *folder = getenv("SRCDIR");
+	const char *folder = getenv("SRCDIR"), *pattern;
 	glob_t found;
 	int failed = 0, cases = 0;
 	size_t i;
 
 	(void)state;
-	assert_int_equal(glob(arena_printf(arena, "%s/tests/query/*.txt", folder == NULL ? "." : folder), 0, NULL, &found), 0);
+	pattern = arena_printf(arena, "%s/tests/query/*.txt", folder == NULL ? "." : folder);
+	assert_int_equal(glob(pattern, 0, NULL, &found), 0);
 	for (i = 0; i < found.gl_pathc; i++)
 		failed += run_file(found.gl_pathv[i], &cases);
 	globfree(&found);
@@ -339,12 +346,17 @@ test_needs(void **state)
 	(void)state;
 	assert_int_equal(query_needs(compile(STR(""))), 0);
 	assert_int_equal(query_needs(compile(STR("combat"))), QUERY_BIT(QUERY_FOLDED));
-	assert_int_equal(query_needs(compile(STR("name == \"x\" and nosuch"))), QUERY_BIT(QUERY_FOLDED));
-	assert_int_equal(query_needs(compile(STR("name ~ \"x\" and created > modified or @tag(\"y\")"))),
-	    QUERY_BIT(QUERY_NAME) | QUERY_BIT(QUERY_CREATED) | QUERY_BIT(QUERY_MODIFIED) | QUERY_BIT(QUERY_TAGS));
-	assert_int_equal(order_needs(parse_order(STR(""))), QUERY_BIT(QUERY_NAME) | QUERY_BIT(QUERY_URL));
+	assert_int_equal(query_needs(compile(STR("name == \"x\" and nosuch"))),
+	    QUERY_BIT(QUERY_FOLDED));
+	assert_int_equal(
+	    query_needs(compile(STR("name ~ \"x\" and created > modified or @tag(\"y\")"))),
+	    QUERY_BIT(QUERY_NAME) | QUERY_BIT(QUERY_CREATED) | QUERY_BIT(QUERY_MODIFIED) |
+		QUERY_BIT(QUERY_TAGS));
+	assert_int_equal(order_needs(parse_order(STR(""))),
+	    QUERY_BIT(QUERY_NAME) | QUERY_BIT(QUERY_URL));
 	assert_int_equal(order_needs(parse_order(STR("author:d,tags"))),
-	    QUERY_BIT(QUERY_NAME) | QUERY_BIT(QUERY_URL) | QUERY_BIT(QUERY_AUTHOR) | QUERY_BIT(QUERY_TAGS));
+	    QUERY_BIT(QUERY_NAME) | QUERY_BIT(QUERY_URL) | QUERY_BIT(QUERY_AUTHOR) |
+		QUERY_BIT(QUERY_TAGS));
 }
 
 static void
@@ -373,14 +385,16 @@ test_partial(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		if (query_match_partial(compile(str_of(cases[i].q)), &row, QUERY_NODE_FIELDS) != cases[i].verdict)
+		if (query_match_partial(compile(str_of(cases[i].q)), &row, QUERY_NODE_FIELDS) !=
+		    cases[i].verdict)
 			fail_msg("%s", cases[i].q);
 }
 
 /* ---- ceilings ---- */
 
 static struct query *
-compile_repeated(const char *before, const char *part, size_t n, const char *middle, const char *after, size_t m)
+compile_repeated(const char *before, const char *part, size_t n, const char *middle,
+    const char *after, size_t m)
 {
 	struct buf b = BUF_INIT(0);
 	struct query *q;
@@ -412,25 +426,33 @@ test_ceilings(void **state)
 	(void)state;
 	assert_false(query_is_fulltext(compile_repeated("", "(", 64, "name == \"x\"", ")", 64)));
 	q = compile_repeated("", "(", 65, "name == \"x\"", ")", 65);
-	assert_note_begins(q, "SyntaxError: too many nested parentheses (column 65: more than 64 deep), fulltext: ((");
+	assert_note_begins(q,
+	    "SyntaxError: too many nested parentheses (column 65: more than 64 deep), fulltext: "
+	    "((");
 	assert_int_equal(query_column(q), 65);
 	assert_false(query_is_fulltext(compile_repeated("", "not ", 64, "name == \"x\"", "", 0)));
-	assert_note_begins(compile_repeated("", "~", 65, "name == \"x\"", "", 0), "SyntaxError: too many nested");
-	assert_note_begins(compile_repeated("", "(", 5000, "", "", 0), "SyntaxError: too many nested");
+	assert_note_begins(compile_repeated("", "~", 65, "name == \"x\"", "", 0),
+	    "SyntaxError: too many nested");
+	assert_note_begins(compile_repeated("", "(", 5000, "", "", 0),
+	    "SyntaxError: too many nested");
 	assert_false(query_is_fulltext(compile_repeated("name in [", "\"\",", 1000, "]", "", 0)));
-	assert_note_begins(compile_repeated("name in [", "\"\",", 1100, "]", "", 0), "SyntaxError: query is too long (column ");
+	assert_note_begins(compile_repeated("name in [", "\"\",", 1100, "]", "", 0),
+	    "SyntaxError: query is too long (column ");
 	assert_false(query_is_fulltext(compile_repeated("url<\"\"", "<url<\"\"", 500, "", "", 0)));
 	q = compile_repeated("", "x", LIMIT_QUERY_BYTES + 1, "", "", 0);
-	assert_note_begins(q, "SyntaxError: query is too long (more than 8192 bytes), fulltext: xxx");
+	assert_note_begins(q,
+	    "SyntaxError: query is too long (more than 8192 bytes), fulltext: xxx");
 	assert_int_equal(query_column(q), 0);
-	assert_note_begins(compile_repeated("", "x", LIMIT_QUERY_BYTES, "", "", 0), "UndefinedVariableError: name 'xxx");
+	assert_note_begins(compile_repeated("", "x", LIMIT_QUERY_BYTES, "", "", 0),
+	    "UndefinedVariableError: name 'xxx");
 }
 
 static void
 test_budget(void **state)
 {
-	static const char *const hostile[] = { "^(a+)+$", "(a|aa)*[bc]", "(.*)(.*)(.*)(.*)(.*)[0-9]", "(?:a?){30}a{30}b",
-		"^(([a-z])+.)+[A-Z]([a-z])+$", "(?R)?x|(?R)a", "(\\w+\\s*)+[:;]", "(a*)*[cd]" };
+	static const char *const hostile[] = { "^(a+)+$", "(a|aa)*[bc]",
+		"(.*)(.*)(.*)(.*)(.*)[0-9]", "(?:a?){30}a{30}b", "^(([a-z])+.)+[A-Z]([a-z])+$",
+		"(?R)?x|(?R)a", "(\\w+\\s*)+[:;]", "(a*)*[cd]" };
 	char text[4001];
 	struct row row = { .description = { text, 4000 } };
 	enum query_verdict v;
@@ -455,147 +477,6 @@ test_budget(void **state)
 		assert_int_equal(query_match(q, &row), QUERY_YES);
 }
 
-/* ---- orders and pages ---- */
-
-static void
-test_order(void **state)
-{
-	(void)state;
-	assert_true(order_is_default(parse_order(STR_NULL)));
-	assert_true(order_is_default(parse_order(STR("name, url"))));
-	assert_true(order_is_default(parse_order(STR("name"))));
-	assert_true(order_is_default(parse_order(STR("nosuch"))));
-	assert_false(order_is_default(parse_order(STR("name:d"))));
-	assert_false(order_is_default(parse_order(STR("name,url:d"))));
-	assert_false(order_is_default(parse_order(STR("url,name"))));
-	assert_int_equal(order_tags_direction(parse_order(STR("name,tags"))), 1);
-	assert_int_equal(order_tags_direction(parse_order(STR("tags:d"))), -1);
-	assert_int_equal(order_tags_direction(parse_order(STR("name"))), 0);
-	assert_int_equal(order_tags_direction(parse_order(STR("tags,nosuch"))), 0);
-	assert_true(str_eq(order_text(parse_order(STR("a,a,a,a,a,a,a"))), STR("KeyError: 'a'")));
-	assert_true(str_eq(order_text(parse_order(STR("url,url,url,url,url,url,url,url,url,url,url,url,url,url,url,url,url"))),
-	    STR("ValueError: more than 16 fields")));
-}
-
-static const struct order *compared;
-static const struct row *compared_rows;
-
-static int
-compare_refs(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	int c = order_compare(compared, &compared_rows[x], &compared_rows[y]);
-
-	return c != 0 ? c : (x > y) - (x < y);
-}
-
-#define MANY 20000
-
-/* Rows with few different values, so that ties reach the last key; and some that differ late. */
-static void
-make_row(struct row *r, struct str *tags, uint32_t *seed)
-{
-	static const char *const texts[] = { "", "a", "ab", "abcdefgh", "abcdefghi", "abcdefgh2", "Zoë", "zoë",
-		"the same long beginning of a text, A", "the same long beginning of a text, B" };
-	struct str t[6];
-	size_t i;
-
-	for (i = 0; i < 6; i++) {
-		*seed = *seed * 1664525u + 1013904223u;
-		t[i] = str_of(texts[(*seed >> 16) % 10]);
-	}
-	*r = (struct row){ t[0], t[1], t[2], t[3], t[4], tags, (*seed >> 20) % 4, (*seed >> 10) % 3, (*seed >> 12) % 3, 0,
-		STR_NULL };
-	r->author = (*seed >> 22) % 3 == 0 ? STR_NULL : r->author;
-	r->organization = (*seed >> 24) % 4 == 0 ? STR_NULL : r->organization;
-	for (i = 0; i < r->n_tags; i++)
-		tags[i] = t[i + 2];
-}
-
-static void
-check_page(const struct row *many, const struct order *o, const uint64_t *sorted, size_t skip, size_t take)
-{
-	struct arena *a = arena_new();
-	struct sorter *s;
-	struct str tags[4];
-	struct row row;
-	const uint64_t *refs;
-	size_t i, n, left = skip < MANY ? MANY - skip : 0;
-
-	assert_int_equal(sorter_new(a, o, skip, take, &s), KODO_OK);
-	for (i = 0; i < MANY; i++) {
-		row = many[i];
-		memcpy(tags, row.tags, row.n_tags * sizeof(*tags));
-		row.tags = tags;	/* reused at once, as callers may */
-		assert_int_equal(sorter_add(s, &row, i), KODO_OK);
-	}
-	assert_int_equal(sorter_result(s, &refs, &n), KODO_OK);
-	assert_int_equal(n, take < left ? take : left);
-	assert_int_equal(n == 0 ? 0 : memcmp(refs, sorted + skip, n * sizeof(*refs)), 0);
-	arena_free(a);
-}
-
-static void
-test_sorter(void **state)
-{
-	static const char *const orders[] = { "", "name:d", "organization,name:d", "tags,author:d", "tags:d", "created,url:d",
-		"author:d,organization:d", "heartbeat:d,modified", "description" };
-	static const size_t pages[][2] = { { 0, 10 }, { 30, 10 }, { 0, MANY }, { 5000, 10 }, { 19995, 10 }, { 2040, 8 },
-		{ 0, 1 }, { MANY, 1 }, { 7, 0 }, { 2048, 4096 } };
-	struct row *many = calloc(MANY, sizeof(*many));
-	struct str *tags = calloc(MANY, 4 * sizeof(*tags));
-	uint64_t *sorted = calloc(MANY, sizeof(*sorted));
-	uint32_t seed = 7;
-	size_t i, k;
-
-	(void)state;
-	assert_true(many != NULL && tags != NULL && sorted != NULL);
-	for (i = 0; i < MANY; i++)
-		make_row(&many[i], tags + i * 4, &seed);
-	for (k = 0; k < sizeof(orders) / sizeof(orders[0]); k++) {
-		for (i = 0; i < MANY; i++)
-			sorted[i] = i;
-		compared = parse_order(str_of(orders[k]));
-		compared_rows = many;
-		qsort(sorted, MANY, sizeof(*sorted), compare_refs);
-		for (i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
-			check_page(many, compared, sorted, pages[i][0], pages[i][1]);
-	}
-	free(many);
-	free(tags);
-	free(sorted);
-}
-
-/* Rows that come best last, and all alike: what is held stays within its bounds. */
-static void
-test_sorter_memory(void **state)
-{
-	struct arena *a = arena_new();
-	struct order *o = parse_order(STR("organization,name:d"));
-	struct row row = { .organization = STR("o"), .name = STR("n"), .url = STR("u") };
-	struct sorter *s;
-	const uint64_t *refs;
-	size_t i, n;
-
-	(void)state;
-	assert_int_equal(sorter_new(a, o, 30, 10, &s), KODO_OK);
-	for (i = 0; i < 300000; i++)
-		assert_int_equal(sorter_add(s, &row, 300000 - i), KODO_OK);
-	assert_true(arena_used(a) < 600000);
-	assert_int_equal(sorter_result(s, &refs, &n), KODO_OK);
-	assert_int_equal(n, 10);
-	assert_int_equal(refs[0], 31);
-	assert_int_equal(refs[9], 40);
-	arena_reset(a);
-	assert_int_equal(sorter_new(a, o, UINT64_MAX, UINT64_MAX, &s), KODO_OK);
-	for (i = 0; i < 100000; i++)
-		assert_int_equal(sorter_add(s, &row, i), KODO_OK);
-	assert_true(arena_used(a) < 100000 * 64);
-	assert_int_equal(sorter_result(s, &refs, &n), KODO_OK);
-	assert_int_equal(n, 0);
-	arena_free(a);
-}
-
 int
 main(void)
 {
@@ -607,9 +488,6 @@ main(void)
 		cmocka_unit_test(test_partial),
 		cmocka_unit_test(test_ceilings),
 		cmocka_unit_test(test_budget),
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_sorter),
-		cmocka_unit_test(test_sorter_memory),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

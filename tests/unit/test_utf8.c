@@ -14,16 +14,20 @@ static void
 test_valid(void **state)
 {
 	static const struct str good[] = {
-		BYTES(""), BYTES("plain ascii, longer than eight bytes"), BYTES("\x01\x7f"), BYTES("Zo\xc3\xab"),
-		BYTES("\xc2\x80"), BYTES("\xdf\xbf"), BYTES("\xe0\xa0\x80"), BYTES("\xed\x9f\xbf"), BYTES("\xee\x80\x80"),
-		BYTES("\xef\xbf\xbf"), BYTES("\xf0\x90\x80\x80"), BYTES("\xf4\x8f\xbf\xbf"), BYTES("eight by\xf0\x9f\x99\x82tes"),
+		BYTES(""), BYTES("plain ascii, longer than eight bytes"), BYTES("\x01\x7f"),
+		BYTES("Zo\xc3\xab"), BYTES("\xc2\x80"), BYTES("\xdf\xbf"), BYTES("\xe0\xa0\x80"),
+		BYTES("\xed\x9f\xbf"), BYTES("\xee\x80\x80"), BYTES("\xef\xbf\xbf"),
+		BYTES("\xf0\x90\x80\x80"), BYTES("\xf4\x8f\xbf\xbf"),
+		BYTES("eight by\xf0\x9f\x99\x82tes"),
 	};
 	static const struct str bad[] = {
-		BYTES("\0"), BYTES("seven b\0tes"), BYTES("a text with a NUL in it\0"), BYTES("\x80"), BYTES("\xbf"),
-		BYTES("\xc0\x80"), BYTES("\xc1\xbf"), BYTES("\xc3"), BYTES("\xc3("), BYTES("\xe0\x80\x80"),
-		BYTES("\xe0\x9f\xbf"), BYTES("\xe2\x82"), BYTES("\xe2(\xa1"), BYTES("\xe2\x82("), BYTES("\xed\xa0\x80"),
-		BYTES("\xed\xbf\xbf"), BYTES("\xf0\x80\x80\x80"), BYTES("\xf0\x8f\xbf\xbf"), BYTES("\xf0\x9f\x99"),
-		BYTES("\xf4\x90\x80\x80"), BYTES("\xf5\x80\x80\x80"), BYTES("\xff"), BYTES("\xfe"), BYTES("12345678\xff"),
+		BYTES("\0"), BYTES("seven b\0tes"), BYTES("a text with a NUL in it\0"),
+		BYTES("\x80"), BYTES("\xbf"), BYTES("\xc0\x80"), BYTES("\xc1\xbf"), BYTES("\xc3"),
+		BYTES("\xc3("), BYTES("\xe0\x80\x80"), BYTES("\xe0\x9f\xbf"), BYTES("\xe2\x82"),
+		BYTES("\xe2(\xa1"), BYTES("\xe2\x82("), BYTES("\xed\xa0\x80"),
+		BYTES("\xed\xbf\xbf"), BYTES("\xf0\x80\x80\x80"), BYTES("\xf0\x8f\xbf\xbf"),
+		BYTES("\xf0\x9f\x99"), BYTES("\xf4\x90\x80\x80"), BYTES("\xf5\x80\x80\x80"),
+		BYTES("\xff"), BYTES("\xfe"), BYTES("12345678\xff"),
 	};
 	size_t i;
 
@@ -89,16 +93,23 @@ test_fold(void **state)
 	assert_folds(BYTES("ZO\xc3\x8b"), BYTES("zo\xc3\xab"));
 	assert_folds(BYTES("\xc3\x9c""BUNG"), BYTES("\xc3\xbc""bung"));
 	assert_folds(BYTES("STRA\xc3\x9f""E"), BYTES("stra\xc3\x9f""e"));
-	assert_folds(BYTES("\xe1\xba\x9e"), BYTES("\xc3\x9f"));			/* capital sharp s: shorter */
-	assert_folds(BYTES("\xc4\xb0"), BYTES("i"));				/* I with a dot: one byte */
+	/* capital sharp s: shorter */
+	assert_folds(BYTES("\xe1\xba\x9e"), BYTES("\xc3\x9f"));
+	/* I with a dot: one byte */
+	assert_folds(BYTES("\xc4\xb0"), BYTES("i"));
 	assert_folds(BYTES("\xe2\x84\xaa"), BYTES("k"));			/* Kelvin */
-	assert_folds(BYTES("\xc8\xba"), BYTES("\xe2\xb1\xa5"));			/* A with a stroke: longer */
-	assert_folds(BYTES("\xce\xa3\xcf\x82"), BYTES("\xcf\x83\xcf\x82"));	/* no final sigma: no context */
-	assert_folds(BYTES("\xf0\x90\x90\x80"), BYTES("\xf0\x90\x90\xa8"));	/* Deseret, four bytes */
-	assert_folds(BYTES("\xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x99\x82"), BYTES("\xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x99\x82"));
+	/* A with a stroke: longer */
+	assert_folds(BYTES("\xc8\xba"), BYTES("\xe2\xb1\xa5"));
+	/* no final sigma: no context */
+	assert_folds(BYTES("\xce\xa3\xcf\x82"), BYTES("\xcf\x83\xcf\x82"));
+	/* Deseret, four bytes */
+	assert_folds(BYTES("\xf0\x90\x90\x80"), BYTES("\xf0\x90\x90\xa8"));
+	assert_folds(BYTES("\xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x99\x82"),
+	    BYTES("\xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x99\x82"));
 	assert_folds(BYTES(""), BYTES(""));
 	/* what is not UTF-8 stays as it is */
-	assert_folds(BYTES("A\xff""B\xc3""C\x80\xed\xa0\x80\0D"), BYTES("a\xff""b\xc3""c\x80\xed\xa0\x80\0d"));
+	assert_folds(BYTES("A\xff""B\xc3""C\x80\xed\xa0\x80\0D"),
+	    BYTES("a\xff""b\xc3""c\x80\xed\xa0\x80\0d"));
 }
 
 /* The folding of a text holds the folding of each of its parts: what search stands on. */

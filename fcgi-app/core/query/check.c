@@ -39,7 +39,8 @@ check_fold(struct reading *r, struct str s)
 void *
 checker_type_error(struct checker *c, const struct ast *ast, const char *what)
 {
-	return reading_fail(c->r, ast->at, "TypeError: %s (column %zu)", what, reading_column(c->r, ast->at));
+	return reading_fail(c->r, ast->at, "TypeError: %s (column %zu)", what,
+	    reading_column(c->r, ast->at));
 }
 
 bool
@@ -58,7 +59,8 @@ checker_field(struct checker *c, const struct ast *ast, enum query_field *field)
 			c->out->needs |= QUERY_BIT(f);
 			return true;
 		}
-	reading_fail(c->r, ast->at, "UndefinedVariableError: name '%.*s' is not defined", STR_ARG(ast->text));
+	reading_fail(c->r, ast->at, "UndefinedVariableError: name '%.*s' is not defined",
+	    STR_ARG(ast->text));
 	return false;
 }
 
@@ -69,7 +71,8 @@ check_text_field(struct checker *c, const struct ast *ast, enum query_field *fie
 		return false;
 	if (checker_fields[*field].type == TYPE_TEXT)
 		return true;
-	checker_type_error(c, ast, checker_fields[*field].type == TYPE_TAGS ? "tags are a list: write @tag(\"x\")" : "a time is no text");
+	checker_type_error(c, ast, checker_fields[*field].type == TYPE_TAGS ?
+	    "tags are a list: write @tag(\"x\")" : "a time is no text");
 	return false;
 }
 
@@ -122,8 +125,8 @@ checker_not(struct checker *c, struct node *kid)
 }
 
 /*
- * For the search of a folded text that never goes back (Knuth, Morris, Pratt): skip[i] is how many bytes of s still match
- * where byte i does not.
+ * For the search of a folded text that never goes back (Knuth, Morris, Pratt): skip[i] is how many
+ * bytes of s still match where byte i does not.
  */
 static const uint16_t *
 make_skip_table(struct checker *c, struct str s)
@@ -186,7 +189,8 @@ check_regex(struct checker *c, const struct ast *ast)
 	n->test.text = text->text;
 	err = regex_compile(c->out->pool, text->text, &n->test.regex, &reason, &offset);
 	if (err == KODO_EINVAL)
-		return reading_fail(c->r, text->at, "SyntaxError: regular expression (column %zu): %s at offset %zu",
+		return reading_fail(c->r, text->at,
+		    "SyntaxError: regular expression (column %zu): %s at offset %zu",
 		    reading_column(c->r, text->at), reason, offset);
 	if (err == KODO_OK)
 		err = regex_literal(c->r->a, text->text, &n->test.literal);
@@ -264,8 +268,8 @@ check_call(struct checker *c, const struct ast *ast)
 			return check_method(c, ast, &methods[i]);
 	if (!checker_field(c, ast->first, &field))
 		return NULL;
-	return reading_fail(c->r, ast->at, "AttributeError: no method '%.*s' (column %zu)", STR_ARG(ast->text),
-	    reading_column(c->r, ast->at));
+	return reading_fail(c->r, ast->at, "AttributeError: no method '%.*s' (column %zu)",
+	    STR_ARG(ast->text), reading_column(c->r, ast->at));
 }
 
 static struct node *
@@ -307,7 +311,8 @@ check_alone(struct checker *c, const struct ast *ast)
 	if (word->kind == AST_WORD && !checker_field(c, word, &field))
 		return NULL;
 	if (ast->kind == AST_ATTRIBUTE)
-		return reading_fail(c->r, ast->at, "AttributeError: no attribute '%.*s' (column %zu)", STR_ARG(ast->text),
+		return reading_fail(c->r, ast->at,
+		    "AttributeError: no attribute '%.*s' (column %zu)", STR_ARG(ast->text),
 		    reading_column(c->r, ast->at));
 	return checker_type_error(c, ast, ast->kind == AST_WORD ? "a field alone is no test" :
 	    ast->kind == AST_TEXT ? "a text alone is no test" :

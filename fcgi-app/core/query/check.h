@@ -1,5 +1,6 @@
 /*
- * What a query means: tests on fields, joined by and, or, not. Made by the checker, run by eval.c. Inside query/ only.
+ * What a query means: tests on fields, joined by and, or, not. Made by the checker, run by eval.c.
+ * Inside query/ only.
  */
 #ifndef KODO_QUERY_CHECK_H
 #define KODO_QUERY_CHECK_H
@@ -12,7 +13,7 @@ enum test_kind {
 	TEST_CONST,		/* yes */
 	TEST_FOLDED,		/* the folded text holds folded */
 	TEST_EQ,		/* a text is text; a null is the empty text */
-	TEST_ORDER,		/* a text is less, equal, greater (mask) than text; a null is nothing of it */
+	TEST_ORDER,		/* a text is less, equal, greater (mask) than text; no null is */
 	TEST_IN,		/* a text is in list; a null is in none */
 	TEST_LIKE,		/* a text, folded, holds folded */
 	TEST_CONTAINS,
@@ -44,8 +45,8 @@ struct test {
 	const struct str *list;		/* TEST_IN, sorted */
 	const int64_t *times;		/* TEST_TIME_IN */
 	size_t n;			/* of list or times */
-	struct regex *regex;		/* TEST_REGEX, and in literal what each match holds, or null */
-	struct str literal;
+	struct regex *regex;		/* TEST_REGEX */
+	struct str literal;		/* what each match of it holds, or null */
 	int64_t us;
 };
 

@@ -10,7 +10,10 @@ struct operand {
 	const struct ast *ast;
 };
 
-/* What a comparing operator asks for: parts of the order, or being in; `!=` and `not in` turned round. */
+/*
+ * What a comparing operator asks for: parts of the order, or being in; `!=` and `not in` turned
+ * round.
+ */
 static const struct {
 	unsigned mask;
 	unsigned flipped;	/* with its sides exchanged */
@@ -145,17 +148,20 @@ time_in(struct checker *c, enum query_field field, const struct ast *first, size
 struct node *
 checker_field_in(struct checker *c, enum query_field field, const struct ast *first, size_t n)
 {
-	return checker_fields[field].type == TYPE_TIME ? time_in(c, field, first, n) : text_in(c, field, first, n);
+	return checker_fields[field].type == TYPE_TIME ? time_in(c, field, first, n) :
+	    text_in(c, field, first, n);
 }
 
 static struct node *
-compare_list(struct checker *c, const struct operand *other, const struct operand *list, enum ast_op op)
+compare_list(struct checker *c, const struct operand *other, const struct operand *list,
+    enum ast_op op)
 {
 	const struct ast *item;
 	bool found = false;
 
 	if (other->side == SIDE_LIST || (!ops[op].in && ops[op].mask != MASK_EQUAL))
-		return checker_type_error(c, list->ast, "a list can only be compared by ==, != and in, with a field");
+		return checker_type_error(c, list->ast,
+		    "a list can only be compared by ==, != and in, with a field");
 	if (other->side == SIDE_FIELD)
 		return checker_field_in(c, other->field, list->ast->first, list->ast->n);
 	for (item = list->ast->first; item != NULL; item = item->next)
@@ -167,14 +173,16 @@ static struct node *
 compare_texts(struct checker *c, struct str a, struct str b, unsigned mask)
 {
 	int order = str_cmp(a, b);
+	unsigned is = order < 0 ? MASK_LESS : order > 0 ? MASK_GREATER : MASK_EQUAL;
 
-	return checker_const(c, (mask & (order < 0 ? MASK_LESS : order > 0 ? MASK_GREATER : MASK_EQUAL)) != 0);
+	return checker_const(c, (mask & is) != 0);
 }
 
 static struct node *
 compare_fields(struct checker *c, const struct operand *l, const struct operand *r, enum ast_op op)
 {
-	bool is_time = checker_fields[l->field].type == TYPE_TIME, equal = ops[op].mask == MASK_EQUAL;
+	bool is_time = checker_fields[l->field].type == TYPE_TIME;
+	bool equal = ops[op].mask == MASK_EQUAL;
 	struct node *n;
 
 	if (ops[op].in)
@@ -206,12 +214,14 @@ compare_time_text(struct checker *c, enum query_field field, const struct ast *t
 		return n;
 	}
 	if (mask != MASK_EQUAL)
-		return checker_type_error(c, text, "not a time: write \"2026-01-31\" or \"2026-01-31T12:00:00Z\"");
+		return checker_type_error(c, text,
+		    "not a time: write \"2026-01-31\" or \"2026-01-31T12:00:00Z\"");
 	return text->text.len == 0 ? checker_test(c, TEST_NULL, field) : time_in(c, field, NULL, 0);
 }
 
 static struct node *
-compare_field_text(struct checker *c, enum query_field field, const struct ast *text, unsigned mask, bool in)
+compare_field_text(struct checker *c, enum query_field field, const struct ast *text, unsigned mask,
+    bool in)
 {
 	struct node *n;
 
@@ -228,7 +238,8 @@ compare_field_text(struct checker *c, enum query_field field, const struct ast *
 }
 
 static struct node *
-check_comparison(struct checker *c, const struct operand *l, const struct operand *r, enum ast_op op)
+check_comparison(struct checker *c, const struct operand *l, const struct operand *r,
+    enum ast_op op)
 {
 	struct node *n;
 

@@ -135,7 +135,8 @@ test_text(const struct test *t, struct str s)
 	case TEST_STARTS:
 		return str_starts(s, t->text);
 	case TEST_ENDS:
-		return s.len >= t->text.len && str_starts((struct str){ s.p + s.len - t->text.len, t->text.len }, t->text);
+		return s.len >= t->text.len &&
+		    str_starts((struct str){ s.p + s.len - t->text.len, t->text.len }, t->text);
 	default:
 		return false;
 	}
@@ -265,8 +266,8 @@ verdict_at(const unsigned char *verdicts, unsigned target)
 }
 
 /*
- * From the last step to the first: a test whose fields are known leads one way; one whose are not leads both ways, which
- * only decides if both come to the same.
+ * From the last step to the first: a test whose fields are known leads one way; one whose are not
+ * leads both ways, which only decides if both come to the same.
  */
 enum query_verdict
 eval_partial(const struct program *p, const struct row *row, unsigned known)
@@ -311,15 +312,15 @@ test_needs(const struct test *t)
 {
 	if (t->kind == TEST_CONST)
 		return 0;
-	if (t->kind == TEST_EQ_FIELD || t->kind == TEST_ORDER_FIELD || t->kind == TEST_TIME_EQ_FIELD ||
-	    t->kind == TEST_TIME_ORDER_FIELD)
+	if (t->kind == TEST_EQ_FIELD || t->kind == TEST_ORDER_FIELD ||
+	    t->kind == TEST_TIME_EQ_FIELD || t->kind == TEST_TIME_ORDER_FIELD)
 		return QUERY_BIT(t->field) | QUERY_BIT(t->other);
 	return QUERY_BIT(t->field);
 }
 
 /*
- * Put n's steps before those from *free on, so that it leads to yes or no; returns where it begins. The last kid goes
- * first: then each target is there when it is needed.
+ * Put n's steps before those from *free on, so that it leads to yes or no; returns where it begins.
+ * The last kid goes first: then each target is there when it is needed.
  */
 static uint16_t
 emit(struct step *steps, size_t *free_at, const struct node *n, uint16_t yes, uint16_t no)

@@ -1,6 +1,7 @@
 /*
- * A checked query as a flat program: a row of tests, each of which says where to go on if it holds and if it does not.
- * Always further down, so a row is done after one pass at most. Inside query/ only.
+ * A checked query as a flat program: a row of tests, each of which says where to go on if it holds
+ * and if it does not. Always further down, so a row is done after one pass at most. Inside query/
+ * only.
  */
 #ifndef KODO_QUERY_EVAL_H
 #define KODO_QUERY_EVAL_H
@@ -23,12 +24,16 @@ struct program {
 	struct regex_pool *pool;
 };
 
-enum kodo_err eval_compile(struct arena *a, const struct checked *checked, struct program *out) MUST_CHECK;
+enum kodo_err eval_compile(struct arena *a, const struct checked *checked,
+    struct program *out) MUST_CHECK;
 
 enum query_verdict eval_row(const struct program *p, const struct row *row);
 enum query_verdict eval_partial(const struct program *p, const struct row *row, unsigned known);
 
-/* A text the folded text of every row contains for which the node holds (or, with truth false, does not); or null. */
+/*
+ * A text the folded text of every row contains for which the node holds (or, with truth false, does
+ * not); or null.
+ */
 struct str needle_of(struct arena *a, const struct node *n, bool truth);
 
 /* Append the node in normal writing. */

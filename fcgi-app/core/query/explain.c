@@ -58,8 +58,8 @@ static void
 put_comparison(struct buf *out, const struct test *t, bool negated)
 {
 	buf_printf(out, "%s %s ", query_field_name(t->field), negated ? "!=" : signs[t->mask]);
-	if (t->kind == TEST_EQ_FIELD || t->kind == TEST_ORDER_FIELD || t->kind == TEST_TIME_EQ_FIELD ||
-	    t->kind == TEST_TIME_ORDER_FIELD)
+	if (t->kind == TEST_EQ_FIELD || t->kind == TEST_ORDER_FIELD ||
+	    t->kind == TEST_TIME_EQ_FIELD || t->kind == TEST_TIME_ORDER_FIELD)
 		buf_puts(out, query_field_name(t->other));
 	else if (t->kind == TEST_TIME_EQ || t->kind == TEST_TIME_ORDER)
 		put_time(out, t->us);
@@ -71,8 +71,9 @@ put_comparison(struct buf *out, const struct test *t, bool negated)
 static bool
 has_negation(const struct test *t)
 {
-	return t->kind == TEST_EQ || t->kind == TEST_EQ_FIELD || t->kind == TEST_TIME_EQ || t->kind == TEST_TIME_EQ_FIELD ||
-	    t->kind == TEST_IN || t->kind == TEST_TIME_IN || t->kind == TEST_NULL || t->kind == TEST_CONST;
+	return t->kind == TEST_EQ || t->kind == TEST_EQ_FIELD || t->kind == TEST_TIME_EQ ||
+	    t->kind == TEST_TIME_EQ_FIELD || t->kind == TEST_IN || t->kind == TEST_TIME_IN ||
+	    t->kind == TEST_NULL || t->kind == TEST_CONST;
 }
 
 static void
@@ -100,7 +101,8 @@ put_test(struct buf *out, const struct test *t, bool negated)
 		break;
 	case TEST_LIKE:
 	case TEST_REGEX:
-		buf_printf(out, "%s %s ", query_field_name(t->field), t->kind == TEST_LIKE ? "~" : "=~");
+		buf_printf(out, "%s %s ", query_field_name(t->field),
+		    t->kind == TEST_LIKE ? "~" : "=~");
 		put_text(out, t->text);
 		break;
 	case TEST_CONTAINS:
@@ -113,7 +115,8 @@ put_test(struct buf *out, const struct test *t, bool negated)
 		put_method(out, t, "endswith");
 		break;
 	case TEST_NULL:
-		buf_printf(out, "%s.%s()", query_field_name(t->field), negated ? "notnull" : "isnull");
+		buf_printf(out, "%s.%s()", query_field_name(t->field),
+		    negated ? "notnull" : "isnull");
 		break;
 	case TEST_TAG:
 		buf_puts(out, "@tag(");
@@ -162,8 +165,9 @@ explain_node(const struct node *n, struct buf *out)
 		for (i = 0; i < n->n; i++) {
 			if (i > 0)
 				buf_puts(out, n->kind == NODE_AND ? " and " : " or ");
-			put_inner(out, n->kid[i], n->kid[i]->kind != NODE_TEST && n->kid[i]->kind != NODE_NOT &&
-			    n->kid[i]->kind != n->kind);
+			put_inner(out, n->kid[i],
+			    n->kid[i]->kind != NODE_TEST && n->kid[i]->kind != NODE_NOT &&
+				n->kid[i]->kind != n->kind);
 		}
 	}
 }

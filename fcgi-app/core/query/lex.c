@@ -71,7 +71,10 @@ read_digits(struct str q, size_t *pos, size_t n, int base, uint32_t *cp)
 	return i;
 }
 
-/* `\x41`, `\u00e4`, `\U0001f600`, `\101` as Python has them; *pos is behind the letter or on the first octal digit. */
+/*
+ * `\x41`, `\u00e4`, `\U0001f600`, `\101` as Python has them; *pos is behind the letter or on the
+ * first octal digit.
+ */
 static size_t
 read_code(struct lexer *l, struct token *t, size_t *pos, char letter, char out[4])
 {
@@ -91,7 +94,10 @@ read_code(struct lexer *l, struct token *t, size_t *pos, char letter, char out[4
 	return 0;
 }
 
-/* What a backslash at q.p[*pos - 1] and what follows stand for; an unknown escape stands for itself. */
+/*
+ * What a backslash at q.p[*pos - 1] and what follows stand for; an unknown escape stands for
+ * itself.
+ */
 static size_t
 read_escape(struct lexer *l, struct token *t, size_t *pos, char out[4])
 {
@@ -124,7 +130,8 @@ lex_text(struct lexer *l, struct token *t)
 	char quote = q.p[l->pos], *to, c[4];
 	size_t pos = l->pos + 1, n;
 
-	to = arena_alloc(l->r->a, q.len - l->pos + 4);	/* no escape means more bytes than it is written with */
+	/* no escape means more bytes than it is written with */
+	to = arena_alloc(l->r->a, q.len - l->pos + 4);
 	if (to == NULL) {
 		l->r->oom = true;
 		t->kind = TOKEN_ERROR;
@@ -200,7 +207,10 @@ static const struct {
 	{ { "]", 1 }, TOKEN_RBRACKET },
 };
 
-/* A sign of the language, else punctuation that is foreign to it, else a character that is out of place anywhere. */
+/*
+ * A sign of the language, else punctuation that is foreign to it, else a character that is out of
+ * place anywhere.
+ */
 static void
 lex_sign(struct lexer *l, struct token *t)
 {
@@ -223,8 +233,8 @@ lex_sign(struct lexer *l, struct token *t)
 	if (cp < 0x80)
 		return;
 	t->kind = TOKEN_ERROR;
-	reading_fail(l->r, t->at, "SyntaxError: invalid character '%.*s' (U+%04X) (column %zu)", STR_ARG(t->raw), cp,
-	    reading_column(l->r, t->at));
+	reading_fail(l->r, t->at, "SyntaxError: invalid character '%.*s' (U+%04X) (column %zu)",
+	    STR_ARG(t->raw), cp, reading_column(l->r, t->at));
 }
 
 void
@@ -233,7 +243,8 @@ lex_next(struct lexer *l, struct token *t)
 	struct str q = l->r->q;
 	size_t next;
 
-	while (l->pos < q.len && (q.p[l->pos] == ' ' || (q.p[l->pos] >= '\t' && q.p[l->pos] <= '\r')))
+	while (l->pos < q.len &&
+	    (q.p[l->pos] == ' ' || (q.p[l->pos] >= '\t' && q.p[l->pos] <= '\r')))
 		l->pos++;
 	*t = (struct token){ TOKEN_END, l->pos, { q.p + l->pos, 0 }, STR_NULL };
 	if (l->pos == q.len)

@@ -1,9 +1,9 @@
 #include "regex.h"
 
 /*
- * A text that every match of an expression holds, found by a look at its outermost part: `^Agent [A-M]` holds "Agent ".
- * It decides by memmem what else would take an expression's steps. Whatever is not plainly read here (options, alternatives,
- * escapes with arguments) makes it say nothing.
+ * A text that every match of an expression holds, found by a look at its outermost part: `^Agent
+ * [A-M]` holds "Agent ". It decides by memmem what else would take an expression's steps. Whatever
+ * is not plainly read here (options, alternatives, escapes with arguments) makes it say nothing.
  */
 
 struct scan {
@@ -82,7 +82,9 @@ skip_group(struct scan *c)
 	} while (depth > 0 && c->pos < c->s.len && !c->given_up);
 }
 
-/* One character, with all of its bytes, as part of the literal; taken back where it may be missing. */
+/*
+ * One character, with all of its bytes, as part of the literal; taken back where it may be missing.
+ */
 static void
 take_char(struct scan *c)
 {
@@ -118,7 +120,8 @@ take_escape(struct scan *c)
 	char next = peek(c, 1);
 
 	c->pos++;
-	if (next > ' ' && next < 0x7F && !((next | 32) >= 'a' && (next | 32) <= 'z') && !(next >= '0' && next <= '9')) {
+	if (next > ' ' && next < 0x7F && !((next | 32) >= 'a' && (next | 32) <= 'z') &&
+	    !(next >= '0' && next <= '9')) {
 		take_char(c);
 		return;
 	}

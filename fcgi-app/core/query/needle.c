@@ -2,11 +2,12 @@
 #include "eval.h"
 
 /*
- * All fields named here are parts of the folded text, each between blanks; folding goes character by character, so the
- * folding of a part of a field is a part of the folded text.
+ * All fields named here are parts of the folded text, each between blanks; folding goes character
+ * by character, so the folding of a part of a field is a part of the folded text.
  */
-#define IN_FOLDED (QUERY_BIT(QUERY_ORGANIZATION) | QUERY_BIT(QUERY_NAME) | QUERY_BIT(QUERY_AUTHOR) | \
-	QUERY_BIT(QUERY_DESCRIPTION) | QUERY_BIT(QUERY_TAGS) | QUERY_BIT(QUERY_FOLDED))
+#define IN_FOLDED \
+	(QUERY_BIT(QUERY_ORGANIZATION) | QUERY_BIT(QUERY_NAME) | QUERY_BIT(QUERY_AUTHOR) | \
+	    QUERY_BIT(QUERY_DESCRIPTION) | QUERY_BIT(QUERY_TAGS) | QUERY_BIT(QUERY_FOLDED))
 
 /* The folding of s in a; a null for want of memory only makes the scan slower. */
 static struct str

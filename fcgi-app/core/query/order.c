@@ -30,7 +30,8 @@ order_row_text(const struct row *row, enum query_field f)
 int64_t
 order_row_time(const struct row *row, enum query_field f)
 {
-	return f == QUERY_CREATED ? row->created_us : f == QUERY_MODIFIED ? row->modified_us : row->heartbeat_us;
+	return f == QUERY_CREATED ? row->created_us : f == QUERY_MODIFIED ? row->modified_us :
+	    row->heartbeat_us;
 }
 
 void
@@ -67,7 +68,8 @@ trim(struct str s)
 		s.p++;
 		s.len--;
 	}
-	while (s.len > 0 && (s.p[s.len - 1] == ' ' || (s.p[s.len - 1] >= '\t' && s.p[s.len - 1] <= '\r')))
+	while (s.len > 0 &&
+	    (s.p[s.len - 1] == ' ' || (s.p[s.len - 1] >= '\t' && s.p[s.len - 1] <= '\r')))
 		s.len--;
 	return s;
 }
@@ -116,7 +118,8 @@ add_key(struct order *o, enum query_field field, bool descending)
 static void
 put_repr(struct buf *out, struct str s)
 {
-	char quote = s.len > 0 && memchr(s.p, '\'', s.len) != NULL && memchr(s.p, '"', s.len) == NULL ? '"' : '\'';
+	bool single = s.len > 0 && memchr(s.p, '\'', s.len) != NULL;
+	char quote = single && memchr(s.p, '"', s.len) == NULL ? '"' : '\'';
 	size_t i;
 
 	buf_putc(out, quote);
@@ -128,7 +131,10 @@ put_repr(struct buf *out, struct str s)
 	buf_putc(out, quote);
 }
 
-/* The items of by, which is in lower case, as keys; text becomes what the answer shows. False: text says what is wrong. */
+/*
+ * The items of by, which is in lower case, as keys; text becomes what the answer shows. False: text
+ * says what is wrong.
+ */
 static bool
 read_items(struct order *o, struct str by, struct buf *text)
 {
@@ -149,7 +155,8 @@ read_items(struct order *o, struct str by, struct buf *text)
 		if (n++ >= LIMIT_BY_FIELDS || !find_field(item, &field)) {
 			buf_reset(text);
 			if (n > LIMIT_BY_FIELDS) {
-				buf_printf(text, "ValueError: more than %u fields", LIMIT_BY_FIELDS);
+				buf_printf(text, "ValueError: more than %u fields",
+				    LIMIT_BY_FIELDS);
 			} else {
 				buf_puts(text, "KeyError: ");
 				put_repr(text, item);
@@ -202,7 +209,8 @@ order_text(const struct order *o)
 bool
 order_is_default(const struct order *o)
 {
-	return o->n == 2 && o->keys[0].field == QUERY_NAME && !o->keys[0].descending && !o->keys[1].descending;
+	return o->n == 2 && o->keys[0].field == QUERY_NAME && !o->keys[0].descending &&
+	    !o->keys[1].descending;
 }
 
 unsigned
@@ -290,9 +298,11 @@ order_compare(const struct order *o, const struct row *a, const struct row *b)
 		if (k->field == QUERY_TAGS)
 			c = compare_tags(a, b, k->descending);
 		else if (order_is_time(k->field))
-			c = compare_times(order_row_time(a, k->field), order_row_time(b, k->field), k->descending);
+			c = compare_times(order_row_time(a, k->field), order_row_time(b, k->field),
+			    k->descending);
 		else
-			c = compare_texts(order_row_text(a, k->field), order_row_text(b, k->field), k->descending);
+			c = compare_texts(order_row_text(a, k->field), order_row_text(b, k->field),
+			    k->descending);
 	}
 	return c;
 }

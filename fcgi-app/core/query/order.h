@@ -14,7 +14,7 @@ struct order_key {
 };
 
 struct order {
-	struct order_key keys[ORDER_KEYS_MAX];	/* as asked, then name and url where they are not among them */
+	struct order_key keys[ORDER_KEYS_MAX];	/* as asked, then name and url if not among them */
 	unsigned n;
 	struct str text;
 	int tags_direction;

@@ -31,7 +31,10 @@ is_field(struct str word)
 	return false;
 }
 
-/* The token at hand is out of place. `zero-day` and `a, b` are words for full text, so the word is what is at fault. */
+/*
+ * The token at hand is out of place. `zero-day` and `a, b` are words for full text, so the word is
+ * what is at fault.
+ */
 static struct ast *
 unexpected(struct parser *p)
 {
@@ -40,16 +43,18 @@ unexpected(struct parser *p)
 
 	if ((t->kind == TOKEN_FOREIGN || t->kind == TOKEN_COMMA) && p->before.kind == TOKEN_WORD &&
 	    !is_field(p->before.raw))
-		return reading_fail(p->r, p->before.at, "UndefinedVariableError: name '%.*s' is not defined",
-		    STR_ARG(p->before.raw));
+		return reading_fail(p->r, p->before.at,
+		    "UndefinedVariableError: name '%.*s' is not defined", STR_ARG(p->before.raw));
 	column = reading_column(p->r, t->at);
 	if (t->kind == TOKEN_END)
-		return reading_fail(p->r, t->at, "SyntaxError: invalid syntax (column %zu: unexpected end)", column);
+		return reading_fail(p->r, t->at,
+		    "SyntaxError: invalid syntax (column %zu: unexpected end)", column);
 	if (t->kind == TOKEN_ASSIGN)
 		return reading_fail(p->r, t->at,
-		    "ValueError: cannot assign without a target object (column %zu: == compares)", column);
-	return reading_fail(p->r, t->at, "SyntaxError: invalid syntax (column %zu: unexpected %.*s)", column,
-	    STR_ARG(t->raw));
+		    "ValueError: cannot assign without a target object (column %zu: == compares)",
+		    column);
+	return reading_fail(p->r, t->at,
+	    "SyntaxError: invalid syntax (column %zu: unexpected %.*s)", column, STR_ARG(t->raw));
 }
 
 static bool
@@ -69,7 +74,8 @@ new_ast(struct parser *p, enum ast_kind kind, size_t at, struct str text)
 	struct ast *n;
 
 	if (p->nodes++ >= LIMIT_QUERY_NODES)
-		return reading_fail(p->r, at, "SyntaxError: query is too long (column %zu: more than %u operators and texts)",
+		return reading_fail(p->r, at,
+		    "SyntaxError: query is too long (column %zu: more than %u operators and texts)",
 		    reading_column(p->r, at), LIMIT_QUERY_NODES);
 	n = reading_alloc(p->r, sizeof(*n));
 	if (n == NULL)
@@ -96,7 +102,8 @@ descend(struct parser *p)
 {
 	if (p->depth++ < LIMIT_QUERY_DEPTH)
 		return true;
-	reading_fail(p->r, p->token.at, "SyntaxError: too many nested parentheses (column %zu: more than %u deep)",
+	reading_fail(p->r, p->token.at,
+	    "SyntaxError: too many nested parentheses (column %zu: more than %u deep)",
 	    reading_column(p->r, p->token.at), LIMIT_QUERY_DEPTH);
 	return false;
 }
@@ -214,9 +221,11 @@ parse_tag(struct parser *p)
 	if (!expect(p, TOKEN_WORD))
 		return NULL;
 	if (!str_eq(word, STR("tag")))
-		return reading_fail(p->r, at, "UndefinedVariableError: local variable '%.*s' is not defined", STR_ARG(word));
+		return reading_fail(p->r, at,
+		    "UndefinedVariableError: local variable '%.*s' is not defined", STR_ARG(word));
 	if (p->token.kind != TOKEN_LPAREN)
-		return reading_fail(p->r, at, "TypeError: @tag takes one text (column %zu: write @tag(\"x\"))",
+		return reading_fail(p->r, at,
+		    "TypeError: @tag takes one text (column %zu: write @tag(\"x\"))",
 		    reading_column(p->r, at));
 	tag = new_ast(p, AST_TAG, at, STR_NULL);
 	if (tag == NULL)
@@ -283,7 +292,8 @@ parse_operand(struct parser *p)
 	if (n == NULL || n->kind != AST_WORD)
 		return n;
 	if (p->token.kind == TOKEN_LPAREN)
-		return reading_fail(p->r, n->at, "ValueError: \"%.*s\" is not a supported function", STR_ARG(n->text));
+		return reading_fail(p->r, n->at, "ValueError: \"%.*s\" is not a supported function",
+		    STR_ARG(n->text));
 	return p->token.kind == TOKEN_DOT ? parse_member(p, n) : n;
 }
 
@@ -292,8 +302,8 @@ static bool
 parse_op(struct parser *p, enum ast_op *op)
 {
 	static const enum ast_op ops[] = {
-		[TOKEN_EQ] = OP_EQ, [TOKEN_NE] = OP_NE, [TOKEN_LT] = OP_LT, [TOKEN_LE] = OP_LE, [TOKEN_GT] = OP_GT,
-		[TOKEN_GE] = OP_GE, [TOKEN_IN] = OP_IN, [TOKEN_NOT] = OP_NOT_IN,
+		[TOKEN_EQ] = OP_EQ, [TOKEN_NE] = OP_NE, [TOKEN_LT] = OP_LT, [TOKEN_LE] = OP_LE,
+		[TOKEN_GT] = OP_GT, [TOKEN_GE] = OP_GE, [TOKEN_IN] = OP_IN, [TOKEN_NOT] = OP_NOT_IN,
 	};
 	enum token_kind kind = p->token.kind;
 
@@ -360,7 +370,8 @@ parse_not(struct parser *p)
 
 /* Tests joined by one kind of token: `and` within `or`. */
 static struct ast *
-parse_joined(struct parser *p, struct ast *(*parse_part)(struct parser *), enum token_kind joint, enum ast_kind kind)
+parse_joined(struct parser *p, struct ast *(*parse_part)(struct parser *), enum token_kind joint,
+    enum ast_kind kind)
 {
 	struct ast *part = parse_part(p), *n;
 

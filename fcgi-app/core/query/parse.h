@@ -1,5 +1,6 @@
 /*
- * From tokens to a tree that says what was written, not yet whether it makes sense. Inside query/ only.
+ * From tokens to a tree that says what was written, not yet whether it makes sense. Inside query/
+ * only.
  */
 #ifndef KODO_QUERY_PARSE_H
 #define KODO_QUERY_PARSE_H
@@ -13,7 +14,7 @@ enum ast_kind {
 	AST_CHAIN,	/* operands; each but the first has in op what stands before it */
 	AST_LIKE,	/* two operands */
 	AST_REGEX,
-	AST_CALL,	/* text: "isin" or "str.contains"; first kid: what it is called on; then the arguments */
+	AST_CALL,	/* text: "isin" or "str.contains"; kids: what it is called on, arguments */
 	AST_TAG,	/* the arguments */
 	AST_ATTRIBUTE,	/* text: the attribute; first kid: of what */
 	AST_LIST,	/* the items */

@@ -67,7 +67,8 @@ make_query(struct query *q, struct reading *r)
 	struct str text = STR_NULL;
 
 	if (r->q.len > LIMIT_QUERY_BYTES)
-		reading_fail(r, 0, "SyntaxError: query is too long (more than %u bytes)", LIMIT_QUERY_BYTES);
+		reading_fail(r, 0, "SyntaxError: query is too long (more than %u bytes)",
+		    LIMIT_QUERY_BYTES);
 	else
 		text = quoted_text(r);
 	q->note = r->q;

@@ -1,12 +1,18 @@
 /*
- * The query language of GET /flows: q becomes a predicate over a row, by an order. Pure: no I/O, nothing but the arena.
+ * The query language of GET /flows: q becomes a predicate over a row, by an order. Pure: no I/O,
+ * nothing but the arena.
  *
- *	lex.c		text to tokens		parse.c		tokens to a tree (syntax errors with a column)
- *	check.c		names and types, chains taken apart	regex.c		the only includer of pcre2.h
- *	eval.c		the flat program, run per row	needle.c	what the folded text of a match must contain
- *	explain.c	the tree in normal writing	order.c, sort.c	by, and the page of rows it selects
+ *	lex.c			text to tokens
+ *	parse.c			tokens to a tree; syntax errors with a column
+ *	check.c, compare.c	names and types; chains taken apart
+ *	regex.c, literal.c	regular expressions, and what each of their matches holds
+ *	eval.c			the flat program, run per row
+ *	needle.c		what the folded text of a match must hold
+ *	explain.c		the tree in normal writing
+ *	order.c, sort.c		by, and the page of rows it selects
  *
- * A q that the language does not take is not an error: the whole of it is then searched as one text, ignoring case.
+ * A q that the language does not take is not an error: the whole of it is then searched as one
+ * text, ignoring case.
  */
 #ifndef KODO_QUERY_H
 #define KODO_QUERY_H
@@ -34,11 +40,12 @@ enum query_field {
 #define QUERY_BIT(field)	(1u << (field))
 /* The fields that all flows of one node share. */
 #define QUERY_NODE_FIELDS \
-	(QUERY_BIT(QUERY_ORGANIZATION) | QUERY_BIT(QUERY_CREATED) | QUERY_BIT(QUERY_MODIFIED) | QUERY_BIT(QUERY_HEARTBEAT))
+	(QUERY_BIT(QUERY_ORGANIZATION) | QUERY_BIT(QUERY_CREATED) | QUERY_BIT(QUERY_MODIFIED) | \
+	    QUERY_BIT(QUERY_HEARTBEAT))
 
 /*
- * One flow as the language sees it. Only the fields in query_needs and order_needs must be filled in. Texts are valid
- * UTF-8 without NUL; organization, author and description may be null.
+ * One flow as the language sees it. Only the fields in query_needs and order_needs must be filled
+ * in. Texts are valid UTF-8 without NUL; organization, author and description may be null.
  */
 struct row {
 	struct str organization;
@@ -51,7 +58,10 @@ struct row {
 	int64_t created_us;	/* since the epoch; 0: null */
 	int64_t modified_us;
 	int64_t heartbeat_us;
-	/* utf8_fold of "organization name author description tags" joined by one blank each, nulls empty, tags by blanks */
+	/*
+	 * utf8_fold of "organization name author description tags" joined by one blank each, nulls
+	 * empty, tags by blanks
+	 */
 	struct str folded;
 };
 
@@ -62,28 +72,35 @@ enum query_verdict {
 	QUERY_NO,
 	QUERY_YES,
 	QUERY_MAYBE,		/* only from query_match_partial: the known fields do not decide */
-	QUERY_OVER_BUDGET	/* the query's regular expressions took too many steps: refuse the request (400) */
+	QUERY_OVER_BUDGET	/* regular expressions took too many steps: refuse it (400) */
 };
 
 struct query;
 
 /*
- * Compile q (valid UTF-8 without NUL; null and empty mean no filter). Never fails for what is written in q.
+ * Compile q (valid UTF-8 without NUL; null and empty mean no filter). Never fails for what is
+ * written in q.
  *
- * a	the query and all that it hands out live there; compiled regular expressions too. q itself is copied.
+ * a	the query and all that it hands out live there, a copy of q and regular expressions too.
  *
  * Returns KODO_OK or KODO_ENOMEM (*out is then NULL).
  */
 enum kodo_err query_compile(struct arena *a, struct str q, struct query **out) MUST_CHECK;
 
-/* The answer's `q`: null for an empty q, q as given where it parses, else `<Error>: <reason>, fulltext: <q>`. */
+/*
+ * The answer's `q`: null for an empty q, q as given where it parses, else `<Error>: <reason>,
+ * fulltext: <q>`.
+ */
 struct str query_note(const struct query *q);
 
-/* Where the language stopped understanding q: 1-based, in characters. 0: it understood, or no place is at fault. */
+/*
+ * Where the language stopped understanding q: 1-based, in characters. 0: it understood, or no place
+ * is at fault.
+ */
 size_t query_column(const struct query *q);
 
 bool query_is_all(const struct query *q);	/* every row matches: no filter */
-bool query_is_fulltext(const struct query *q);	/* one text searched in the folded text, by fallback or as "quoted" */
+bool query_is_fulltext(const struct query *q);	/* one text: by fallback, or as "quoted" */
 
 /* Bit mask (QUERY_BIT) of the fields that query_match looks at. */
 unsigned query_needs(const struct query *q);
@@ -92,24 +109,31 @@ unsigned query_needs(const struct query *q);
 enum query_verdict query_match(struct query *q, const struct row *row);
 
 /*
- * As query_match, but only the fields in the mask known are looked at: QUERY_YES and QUERY_NO hold whatever the other
- * fields are, QUERY_MAYBE else. With known = QUERY_NODE_FIELDS one call decides for many a whole node.
+ * As query_match, but only the fields in the mask known are looked at: QUERY_YES and QUERY_NO hold
+ * whatever the other fields are, QUERY_MAYBE else. With known = QUERY_NODE_FIELDS one call decides
+ * for many a whole node.
  */
 enum query_verdict query_match_partial(struct query *q, const struct row *row, unsigned known);
 
 /*
- * A folded, non-empty text that the folded text of every matching row contains, or null if there is none (or the query
- * matches everything). Scan contiguous folded texts for it and evaluate only the rows found.
+ * A folded, non-empty text that the folded text of every matching row contains, or null if there is
+ * none (or the query matches everything). Scan contiguous folded texts for it and evaluate only the
+ * rows found.
  */
 struct str query_needle(const struct query *q);
 
-/* Is containing the needle not only necessary but all (full text)? Then no query_match is needed. */
+/*
+ * Is containing the needle not only necessary but all (full text)? Then no query_match is needed.
+ */
 bool query_is_needle(const struct query *q);
 
 /* Steps that its regular expressions took so far, of LIMIT_REGEX_STEPS. */
 uint64_t query_steps(const struct query *q);
 
-/* Append q as it was understood, in normal writing; itself a q with the same meaning. Empty for no filter. */
+/*
+ * Append q as it was understood, in normal writing; itself a q with the same meaning. Empty for no
+ * filter.
+ */
 void query_explain(const struct query *q, struct buf *out);
 
 /* ---- by ---- */
@@ -117,19 +141,20 @@ void query_explain(const struct query *q, struct buf *out);
 struct order;
 
 /*
- * Read by (null and empty: the default, name and url). Unknown fields give the default order and a text that says so.
- * The order lives in a. Returns KODO_OK or KODO_ENOMEM (*out is then NULL).
+ * Read by (null and empty: the default, name and url). Unknown fields give the default order and a
+ * text that says so. The order lives in a. Returns KODO_OK or KODO_ENOMEM (*out is then NULL).
  */
 enum kodo_err order_parse(struct arena *a, struct str by, struct order **out) MUST_CHECK;
 
 struct str order_text(const struct order *o);		/* the answer's `by` */
-bool order_is_default(const struct order *o);		/* rows come by (name, url) ascending, however it was asked for */
-unsigned order_needs(const struct order *o);		/* mask of the fields that comparing looks at */
-int order_tags_direction(const struct order *o);	/* how to show each row's tags: 0 as stored, 1 or -1 sorted */
+bool order_is_default(const struct order *o);		/* (name, url), however asked for */
+unsigned order_needs(const struct order *o);		/* mask of what comparing looks at */
+int order_tags_direction(const struct order *o);	/* show tags as stored 0, sorted 1, -1 */
 
 /*
- * Total order of rows: <0, 0, >0; 0 only where name and url are equal too. Nulls are last in both directions, texts go by
- * code point, tags by the texts sorted in their direction and joined by `+`.
+ * Total order of rows: <0, 0, >0; 0 only where name and url are equal too. Nulls are last in both
+ * directions, texts go by code point, tags by the texts sorted in their direction and joined by
+ * `+`.
  */
 int order_compare(const struct order *o, const struct row *a, const struct row *b);
 
@@ -141,19 +166,23 @@ void order_sort_tags(struct str *tags, size_t n, int direction);
 struct sorter;
 
 /*
- * Select rows skip to skip + take - 1 of those added. Memory: about 64 bytes for each row kept, which are at most
- * twice skip + take (or some thousands, if that is more). o must outlive it.
+ * Select rows skip to skip + take - 1 of those added. Memory: about 64 bytes for each row kept,
+ * which are at most twice skip + take (or some thousands, if that is more). o must outlive it.
  */
-enum kodo_err sorter_new(struct arena *a, const struct order *o, uint64_t skip, uint64_t take, struct sorter **out)
-    MUST_CHECK;
+enum kodo_err sorter_new(struct arena *a, const struct order *o, uint64_t skip, uint64_t take,
+    struct sorter **out) MUST_CHECK;
 
 /*
- * Add a row. Its texts must stay where they are until sorter_result; the row and its array of tags may be reused.
- * ref is what the caller knows it by; among rows that compare equal the lower ref comes first. KODO_ENOMEM.
+ * Add a row. Its texts must stay where they are until sorter_result; the row and its array of tags
+ * may be reused. ref is what the caller knows it by; among rows that compare equal the lower ref
+ * comes first. KODO_ENOMEM.
  */
 enum kodo_err sorter_add(struct sorter *s, const struct row *row, uint64_t ref) MUST_CHECK;
 
-/* The refs of the page in order, in the arena; call once, after it nothing can be added. KODO_ENOMEM: *n is 0. */
+/*
+ * The refs of the page in order, in the arena; call once, after it nothing can be added.
+ * KODO_ENOMEM: *n is 0.
+ */
 enum kodo_err sorter_result(struct sorter *s, const uint64_t **refs, size_t *n) MUST_CHECK;
 
 #endif

@@ -38,7 +38,10 @@ pool_free(void *p, void *arena)
 	(void)arena;
 }
 
-/* Called before every item of a pattern that is tried: counts, and ends the match where the budget is used up. */
+/*
+ * Called before every item of a pattern that is tried: counts, and ends the match where the budget
+ * is used up.
+ */
 static int
 count_step(pcre2_callout_block *block, void *data)
 {
@@ -83,9 +86,11 @@ regex_pool_steps(const struct regex_pool *pool)
 }
 
 enum kodo_err
-regex_compile(struct regex_pool *pool, struct str pattern, struct regex **out, const char **reason, size_t *offset)
+regex_compile(struct regex_pool *pool, struct str pattern, struct regex **out, const char **reason,
+    size_t *offset)
 {
-	const uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_AUTO_CALLOUT | PCRE2_DOLLAR_ENDONLY;
+	const uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C |
+	    PCRE2_AUTO_CALLOUT | PCRE2_DOLLAR_ENDONLY;
 	PCRE2_UCHAR words[256];
 	int code;
 	struct regex *re;
@@ -96,7 +101,8 @@ regex_compile(struct regex_pool *pool, struct str pattern, struct regex **out, c
 	re = arena_alloc(pool->a, sizeof(*re));
 	if (re == NULL)
 		return KODO_ENOMEM;
-	re->code = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.len, options, &code, offset, pool->compile);
+	re->code = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.len, options, &code, offset,
+	    pool->compile);
 	if (re->code == NULL) {
 		if (code == PCRE2_ERROR_NOMEMORY || code == PCRE2_ERROR_HEAP_FAILED)
 			return KODO_ENOMEM;
@@ -119,7 +125,8 @@ regex_match(struct regex_pool *pool, const struct regex *re, struct str s, bool 
 	if (pool->spent || pool->steps > pool->budget)
 		return KODO_ETOOBIG;
 	pool->last = 0;
-	rc = pcre2_match(re->code, (PCRE2_SPTR)s.p, s.len, 0, PCRE2_NO_UTF_CHECK, pool->data, pool->match);
+	rc = pcre2_match(re->code, (PCRE2_SPTR)s.p, s.len, 0, PCRE2_NO_UTF_CHECK, pool->data,
+	    pool->match);
 	if (rc >= 0 || rc == PCRE2_ERROR_NOMATCH) {
 		*matches = rc >= 0;
 		return KODO_OK;

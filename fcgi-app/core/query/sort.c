@@ -4,10 +4,11 @@
 #include "order.h"
 
 /*
- * The page of rows skip to skip + take - 1 in one pass. Up to limit rows are held; when there are so many, the best
- * skip + take are selected, the others' slots are free again, and the worst of those kept is the bar for what comes: a
- * row over it costs one comparison. Selecting and sorting never compare two rows: they look at eight bytes of each at
- * a time as a number, and go on to the next eight only among those that are equal so far.
+ * The page of rows skip to skip + take - 1 in one pass. Up to limit rows are held; when there are
+ * so many, the best skip + take are selected, the others' slots are free again, and the worst of
+ * those kept is the bar for what comes: a row over it costs one comparison. Selecting and sorting
+ * never compare two rows: they look at eight bytes of each at a time as a number, and go on to the
+ * next eight only among those that are equal so far.
  */
 
 #define HELD_MIN	4096u	/* rows held before the first selection */
@@ -16,8 +17,9 @@
 #define KEY_NULL	UINT64_MAX	/* after all others; no text and no time has it */
 
 /*
- * An entry: ref, then a word for each key of the order (a text's address, or a time as key), then where tags are a key, the
- * memory for them, then the lengths of the texts as uint32_t, and of that memory.
+ * An entry: ref, then a word for each key of the order (a text's address, or a time as key), then
+ * where tags are a key, the memory for them, then the lengths of the texts as uint32_t, and of that
+ * memory.
  */
 struct held {
 	uint64_t key;
@@ -63,12 +65,15 @@ entry_lengths(const struct sorter *s, uint64_t *e)
 static inline struct str
 entry_text(const struct sorter *s, const uint64_t *e, unsigned key)
 {
-	const uint32_t *lengths = (const uint32_t *)(const void *)(e + 1 + s->order->n + (s->tags_key < s->order->n));
+	const uint32_t *lengths =
+	    (const uint32_t *)(const void *)(e + 1 + s->order->n + (s->tags_key < s->order->n));
 
 	return (struct str){ (const char *)(uintptr_t)e[1 + key], lengths[key] };
 }
 
-/* Eight bytes of a text as a number; what is behind its end counts as zeros, which no text holds. */
+/*
+ * Eight bytes of a text as a number; what is behind its end counts as zeros, which no text holds.
+ */
 static inline uint64_t
 text_chunk(struct str t, size_t offset)
 {
@@ -102,7 +107,8 @@ entry_key(const struct sorter *s, const uint64_t *e, struct level at)
 	if (t.p == NULL)
 		return KEY_NULL;
 	/* UTF-8 has no byte FF, so neither form reaches KEY_NULL */
-	return s->order->keys[at.key].descending ? ~text_chunk(t, at.offset) - 1 : text_chunk(t, at.offset);
+	return s->order->keys[at.key].descending ? ~text_chunk(t, at.offset) - 1 :
+	    text_chunk(t, at.offset);
 }
 
 /* What is to be looked at next among entries that have key in common at this level. */
@@ -252,7 +258,10 @@ struct part {
 	struct level at;
 };
 
-/* Sort entries whose keys are loaded. Two of the three parts go deeper, the largest goes on here: the stack stays flat. */
+/*
+ * Sort entries whose keys are loaded. Two of the three parts go deeper, the largest goes on here:
+ * the stack stays flat.
+ */
 static void
 sort_loaded(struct sorter *s, struct part p)
 {
@@ -280,7 +289,8 @@ sort_loaded(struct sorter *s, struct part p)
 }
 
 enum kodo_err
-sorter_new(struct arena *a, const struct order *o, uint64_t skip, uint64_t take, struct sorter **out)
+sorter_new(struct arena *a, const struct order *o, uint64_t skip, uint64_t take,
+    struct sorter **out)
 {
 	struct sorter *s;
 	unsigned i;
@@ -312,7 +322,8 @@ new_entry(struct sorter *s)
 	struct chunk *c = s->last;
 
 	if (c == NULL || c->n == CHUNK_ENTRIES) {
-		c = arena_zalloc(s->a, sizeof(*c) + CHUNK_ENTRIES * s->entry_words * sizeof(uint64_t));
+		c = arena_zalloc(s->a,
+		    sizeof(*c) + CHUNK_ENTRIES * s->entry_words * sizeof(uint64_t));
 		if (c == NULL)
 			return NULL;
 		if (s->last == NULL)
