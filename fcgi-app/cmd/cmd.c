@@ -17,18 +17,19 @@ static const struct cmd {
 	int (*run)(int argc, char *argv[]);
 	const char *arguments;
 	const char *summary;
+	bool has_help;		/* --help says more */
 } cmds[] = {
 	{ "service", cmd_service, "[LOADER] [OPTION ...]",
-	    "run one service in the foreground, with its web server and runner" },
+	    "run one service in the foreground, with its web server and runner", false },
 	{ "check", cmd_check, "[LOADER | STATE]",
-	    "look at the state of a service; one line for each fault, with its remedy" },
-	{ "export", cmd_export, "[LOADER | STATE] [FILE]",
-	    "write the providers as the original's cache file" },
-	{ "import", cmd_import, "[LOADER | STATE] [FILE]",
-	    "read providers from the original's cache file" },
+	    "look at the state of a service; one line for each fault, with its remedy", true },
+	{ "export", cmd_export, "[LOADER | STATE] [-o FILE]",
+	    "write the providers as the original's cache file", true },
+	{ "import", cmd_import, "[LOADER | STATE] FILE",
+	    "read providers from the original's cache file", true },
 	{ "help", cmd_help, "[COMMAND | options | loader]",
-	    "say what a command takes; list the options; print a sample loader" },
-	{ "version", cmd_version, "", "say which version this is" },
+	    "say what a command takes; list the options; print a sample loader", false },
+	{ "version", cmd_version, "", "say which version this is", false },
 };
 
 /* Spellings that people try. */
@@ -88,6 +89,7 @@ put_made(void (*make)(struct buf *out))
 static int
 cmd_help(int argc, char *argv[])
 {
+	static char help_option[] = "--help";
 	const struct cmd *c;
 
 	if (argc < 2) {
@@ -103,6 +105,8 @@ cmd_help(int argc, char *argv[])
 		fprintf(stderr, "kodo: no command %s; try kodo help\n", argv[1]);
 		return 2;
 	}
+	if (c->has_help)
+		return c->run(2, (char *[]){ argv[1], help_option, NULL });
 	printf("usage: kodo %s %s\n\n%s\n", c->name, c->arguments, c->summary);
 	return c->run != cmd_service ? 0 : (putchar('\n'), put_made(option_put_help));
 }
