@@ -110,7 +110,7 @@ apply(struct service *s, struct why *why)
 	struct str stamp;
 	enum kodo_err err;
 
-	err = option_stamp(s->arena, s->options.loader, &stamp);
+	err = option_stamp_service(s->arena, s->options.loader, &stamp);
 	if (err == KODO_OK)
 		err = registry_open(s->options.state_path, true, why, &r);
 	if (err == KODO_OK)

@@ -150,7 +150,7 @@ service_reload(const struct service *s)
 	if (err == KODO_OK && (!str_eq(o.url_key, s->options.url_key) || !str_eq(o.state_path, s->options.state_path)))
 		err = why_set(&why, KODO_ECONFLICT, "the loader now names another url or cache_data; start the service anew");
 	if (err == KODO_OK)
-		err = option_stamp(a, o.loader, &stamp);
+		err = option_stamp_service(a, o.loader, &stamp);
 	if (err == KODO_OK)
 		err = registry_open(o.state_path, false, &why, &r);
 	if (err == KODO_OK)
