@@ -379,10 +379,8 @@ scan_end(struct scan *s)
 	if (s->depth == s->map)
 		s->map = 0;
 	s->depth--;
-	if (s->map != 0 && s->depth == s->map) {	/* a value ended */
-		s->is_key = true;
-		s->wanted = false;
-	}
+	if (s->map != 0 && s->depth == s->map)
+		s->is_key = true;	/* a value ended */
 }
 
 static bool

@@ -65,6 +65,13 @@ scratch_teardown(void **state)
 	return nftw(scratch.path, scratch_remove, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* fail_msg, seen although the log has the standard error. */
+#define scratch_fail(...)				\
+	do {						\
+		dup2(scratch.err_fd, STDERR_FILENO);	\
+		fail_msg(__VA_ARGS__);			\
+	} while (0)
+
 /* name in the folder, absolute; valid until the test ends. */
 static inline const char *
 scratch_path(const char *name)

@@ -27,7 +27,7 @@ check_value(const char *line, const char *value)
 	assert_int_equal(n, 1);
 	assert_true(str_eq(entries[0].key, STR("KEY")));
 	if (!str_eq(entries[0].value, str_of(value)))
-		fail_msg("%s gave \"%.*s\"", line, STR_ARG(entries[0].value));
+		scratch_fail("%s gave \"%.*s\"", line, STR_ARG(entries[0].value));
 }
 
 static void

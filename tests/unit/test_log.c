@@ -22,7 +22,7 @@ check_match(const char *text, const char *pattern)
 
 	assert_int_equal(regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB), 0);
 	if (regexec(&re, text, 0, NULL, 0) != 0)
-		fail_msg("%s\ndoes not match\n%s", text, pattern);
+		scratch_fail("%s\ndoes not match\n%s", text, pattern);
 	regfree(&re);
 }
 
