@@ -34,8 +34,10 @@ hosted_find(struct hosted *h, struct why *why)
 	if (a == NULL)
 		return why_set(why, KODO_ENOMEM, "memory ran out");
 	err = option_find_state(a, h->loader_arg, &loader, &state_path, why);
-	if (err == KODO_OK && (loader.len >= sizeof(h->loader) || state_path.len >= sizeof(h->state_path)))
-		err = why_set(why, KODO_ETOOBIG, "the path of the loader or of its cache_data is over %u bytes; move it",
+	if (err == KODO_OK &&
+	    (loader.len >= sizeof(h->loader) || state_path.len >= sizeof(h->state_path)))
+		err = why_set(why, KODO_ETOOBIG,
+		    "the path of the loader or of its cache_data is over %u bytes; move it",
 		    PATH_BYTES - 1);
 	if (err == KODO_OK) {
 		copy_text(h->loader, sizeof(h->loader), loader);
@@ -64,7 +66,8 @@ ran_ago_s(const struct state *state)
 	struct stat st;
 	time_t now = time(NULL);
 
-	if (state_file(state, RAN_FILE, path) != KODO_OK || stat(path, &st) != 0 || st.st_mtime > now)
+	if (state_file(state, RAN_FILE, path) != KODO_OK || stat(path, &st) != 0 ||
+	    st.st_mtime > now)
 		return INT64_MAX;
 	return now - st.st_mtime;
 }
@@ -94,7 +97,8 @@ hosted_look(struct hosted *h, struct registry *r)
 	struct str stamp;
 	bool current;
 
-	if (a == NULL || isotime_now_us() < h->retry_us || option_stamp(a, str_of(h->loader), &stamp) != KODO_OK ||
+	if (a == NULL || isotime_now_us() < h->retry_us ||
+	    option_stamp(a, str_of(h->loader), &stamp) != KODO_OK ||
 	    registry_is_current(r, stamp, &current) != KODO_OK)
 		goto out;
 	if (registry_options(r, &o) != KODO_OK || !o->loader_is_program)
@@ -122,8 +126,10 @@ hosted_resolve(struct hosted *h, struct registry *r, struct why *why)
 	if (err == KODO_OK)
 		err = option_load_hosted(a, h->loader_arg, true, &o, why);
 	if (err == KODO_OK && !str_eq(o.state_path, str_of(h->state_path)))
-		err = why_set(why, KODO_ECONFLICT, "%s names the state %.*s, but %s was found without running it; "
-		    "put KODO_CACHE_DATA into the .env beside it", h->loader, STR_ARG(o.state_path), h->state_path);
+		err = why_set(why, KODO_ECONFLICT,
+		    "%s names the state %.*s, but %s was found without running it; "
+		    "put KODO_CACHE_DATA into the .env beside it",
+		    h->loader, STR_ARG(o.state_path), h->state_path);
 	if (err == KODO_OK)
 		err = registry_apply(r, &o, stamp, START_IF_CHANGED, isotime_now_us(), NULL, why);
 	arena_free(a);
@@ -197,14 +203,16 @@ hosted_check_owner(const struct hosted *h, const char *state_path, struct why *w
 	struct arena *a;
 	struct stat st;
 
-	if (stat(state_path, &st) != 0 || st.st_uid == geteuid() || ((st.st_mode & S_IWGRP) && is_in_group(st.st_gid)))
+	if (stat(state_path, &st) != 0 || st.st_uid == geteuid() ||
+	    ((st.st_mode & S_IWGRP) && is_in_group(st.st_gid)))
 		return KODO_OK;
 	a = arena_new();
 	url = a == NULL ? "URL" : find_url(a, h);
 	key = a == NULL ? "KEY" : find_key(a, state_path);
-	why_set(why, KODO_ECONFLICT, "%s belongs to %s and not to %s; let cron do this instead: curl -fsS '%s/cron?key=%s'",
-	    state_path, user_name(st.st_uid, theirs), user_name(geteuid(), ours), url == NULL ? "URL" : url,
-	    key == NULL ? "KEY" : key);
+	why_set(why, KODO_ECONFLICT,
+	    "%s belongs to %s and not to %s; let cron do this instead: curl -fsS '%s/cron?key=%s'",
+	    state_path, user_name(st.st_uid, theirs), user_name(geteuid(), ours),
+	    url == NULL ? "URL" : url, key == NULL ? "KEY" : key);
 	arena_free(a);
 	return KODO_ECONFLICT;
 }

@@ -1,7 +1,7 @@
 /*
- * The options of a runner that a crontab, systemd or a web server's program has started with a loader: found, resolved,
- * and kept in step with the loader's files (DESIGN.md, "Whose options"). Executable loaders are run here and nowhere else
- * but in `kodo service`.
+ * The options of a runner that a crontab, systemd or a web server's program has started with a
+ * loader: found, resolved, and kept in step with the loader's files (DESIGN.md, "Whose options").
+ * Executable loaders are run here and nowhere else but in `kodo service`.
  */
 #ifndef KODO_HOSTED_H
 #define KODO_HOSTED_H
@@ -13,7 +13,8 @@ struct hosted {
 	const char *loader_arg;		/* as given, or NULL */
 	char loader[PATH_BYTES];	/* absolute */
 	char state_path[PATH_BYTES];
-	char said[sizeof(((struct why *)0)->text)];	/* the last complaint; it is not repeated */
+	/* the last complaint; it is not repeated */
+	char said[sizeof(((struct why *)0)->text)];
 	int64_t retry_us;		/* wall clock: a bad loader is not looked at before */
 };
 
@@ -26,12 +27,16 @@ enum hosted_need {
 	HOSTED_RUN,	/* an executable loader has changed, or was last run loader_s ago */
 };
 
-/* What is to be done about the options now? Costs a few stats. A state that cannot be read needs nothing. */
+/*
+ * What is to be done about the options now? Costs a few stats. A state that cannot be read needs
+ * nothing.
+ */
 enum hosted_need hosted_look(struct hosted *h, struct registry *r);
 
 /*
- * Resolve the loader, running it if it is executable, and apply what it says. KODO_ECONFLICT: it names another state now.
- * Other errors as option_load_hosted and registry_apply, with why; the options in force are as before.
+ * Resolve the loader, running it if it is executable, and apply what it says. KODO_ECONFLICT: it
+ * names another state now. Other errors as option_load_hosted and registry_apply, with why; the
+ * options in force are as before.
  */
 enum kodo_err hosted_resolve(struct hosted *h, struct registry *r, struct why *why) MUST_CHECK;
 
@@ -39,9 +44,11 @@ enum kodo_err hosted_resolve(struct hosted *h, struct registry *r, struct why *w
 void hosted_complain(struct hosted *h, const struct why *why, enum kodo_err err);
 
 /*
- * May this process touch the state folder? KODO_ECONFLICT with the way out in why if it belongs to another user who shares
- * no group with us: files that we make there would shut him out. A folder that is not there is nobody's.
+ * May this process touch the state folder? KODO_ECONFLICT with the way out in why if it belongs to
+ * another user who shares no group with us: files that we make there would shut him out. A folder
+ * that is not there is nobody's.
  */
-enum kodo_err hosted_check_owner(const struct hosted *h, const char *state_path, struct why *why) MUST_CHECK;
+enum kodo_err hosted_check_owner(
+    const struct hosted *h, const char *state_path, struct why *why) MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 #include "life.h"
 
-#define PAST_DUE_US	50000	/* look again at work that is due and cannot be started, if nothing else happens */
+#define PAST_DUE_US	50000	/* look again at work that is due and could not be started */
 #define PAUSE_US	1000000ll
 #define PAUSE_MAX_US	(30 * 1000000ll)
 
@@ -18,8 +18,10 @@ life_judge(const struct life *l, const struct life_look *look, int64_t mono_us, 
 {
 	if (l->stay)
 		return LIFE_GOES_ON;
+	if (mono_us >= l->until_us + LIFE_CLOSING_US)
+		return LIFE_LIMIT;
 	if (mono_us >= l->until_us)
-		return look->n_busy > 0 && mono_us - l->until_us < LIFE_CLOSING_US ? LIFE_CLOSING : LIFE_LIMIT;
+		return look->n_busy > 0 ? LIFE_CLOSING : LIFE_LIMIT;
 	if (look->n_busy > 0 || life_is_worth(l, look->active_due_us, wall_us))
 		return LIFE_GOES_ON;
 	return LIFE_IDLE;
@@ -32,7 +34,8 @@ min_us(int64_t a, int64_t b)
 }
 
 int64_t
-life_wait_us(const struct life *l, const struct life_look *look, int64_t mono_us, int64_t wall_us, int64_t max_us)
+life_wait_us(const struct life *l, const struct life_look *look, int64_t mono_us, int64_t wall_us,
+    int64_t max_us)
 {
 	int64_t wait_us = max_us;
 
@@ -41,7 +44,8 @@ life_wait_us(const struct life *l, const struct life_look *look, int64_t mono_us
 	else if (look->next_due_us != LIFE_NEVER)
 		wait_us = min_us(wait_us, look->next_due_us - wall_us);
 	if (!l->stay)
-		wait_us = min_us(wait_us, mono_us < l->until_us ? l->until_us - mono_us : LIFE_CLOSING_US);
+		wait_us = min_us(
+		    wait_us, mono_us < l->until_us ? l->until_us - mono_us : LIFE_CLOSING_US);
 	return wait_us > 0 ? wait_us : 0;
 }
 

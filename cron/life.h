@@ -9,8 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LIFE_AHEAD_US	(60 * 1000000ll)	/* work due within this keeps a runner alive */
-#define LIFE_CLOSING_US	1000000ll	/* past its limit it starts nothing more, and gives this to what is in flight */
+/* work due within this keeps a runner alive */
+#define LIFE_AHEAD_US	(60 * 1000000ll)
+/* past its limit it starts nothing more, and gives this to what is in flight */
+#define LIFE_CLOSING_US	1000000ll
 #define LIFE_NEVER	INT64_MAX
 
 struct life {
@@ -30,22 +32,23 @@ struct life_look {
 enum life_end { LIFE_GOES_ON, LIFE_CLOSING, LIFE_IDLE, LIFE_LIMIT };
 
 /*
- * LIFE_GOES_ON; LIFE_CLOSING: past the limit, with transfers in flight that get a little time; LIFE_IDLE: nothing to stay
- * for; LIFE_LIMIT: time is up.
+ * LIFE_GOES_ON; LIFE_CLOSING: past the limit, with transfers in flight that get a little time;
+ * LIFE_IDLE: nothing to stay for; LIFE_LIMIT: time is up.
  */
-enum life_end life_judge(const struct life *l, const struct life_look *look, int64_t mono_us, int64_t wall_us);
+enum life_end life_judge(
+    const struct life *l, const struct life_look *look, int64_t mono_us, int64_t wall_us);
 
 /* Is there work that a runner would stay for? */
 bool life_is_worth(const struct life *l, int64_t active_due_us, int64_t wall_us);
 
 /*
- * How long to wait for transfers and wakers, in us, at most max_us. A due time that has passed although nothing could be
- * started (its peer is busy) does not make a loop that never sleeps.
+ * How long to wait for transfers and wakers, in us, at most max_us. A due time that has passed
+ * although nothing could be started (its peer is busy) does not make a loop that never sleeps.
  */
-int64_t life_wait_us(const struct life *l, const struct life_look *look, int64_t mono_us, int64_t wall_us,
-    int64_t max_us);
+int64_t life_wait_us(const struct life *l, const struct life_look *look, int64_t mono_us,
+    int64_t wall_us, int64_t max_us);
 
-/* How long to leave the state alone after the n-th failure of it in a row (n from 1): 1 2 4 .. 30 s. */
+/* How long to leave the state alone after its n-th failure in a row (n from 1): 1 2 4 .. 30 s. */
 int64_t life_pause_us(unsigned n);
 
 #endif

@@ -1,8 +1,9 @@
 /*
- * kodo-reconnect: sends what a service has to tell its peers. See usage below, and DESIGN.md, "Outbound work".
+ * kodo-reconnect: sends what a service has to tell its peers. See usage below, and DESIGN.md,
+ * "Outbound work".
  *
- * Started by cron, by systemd, by `kodo service`, or by the responder after a request that left work. One runs per state;
- * who comes second wakes the first and ends.
+ * Started by cron, by systemd, by `kodo service`, or by the responder after a request that left
+ * work. One runs per state; who comes second wakes the first and ends.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,14 +26,16 @@ static const char usage[] =
     "usage: kodo-reconnect [LOADER] [--for SECONDS] [--stay] [--once]\n"
     "       kodo-reconnect --state FOLDER [--for SECONDS] [--stay] [--once]\n"
     "\n"
-    "Sends the pending messages of a service: connects, updates, disconnects. Ends when nothing is due within a minute.\n"
+    "Sends the pending messages of a service: connects, updates, disconnects.\n"
+    "Ends when nothing is due within a minute.\n"
     "\n"
-    "  LOADER         the service's loader; without it $KODO_LOADER, else kodo.yaml beside this program\n"
-    "  --state FOLDER the state folder; the options are those that the service has stored there\n"
-    "  --for SECONDS  live at most this long (300); from a crontab that starts it every minute: 55\n"
-    "  --stay         never end by itself (for systemd)\n"
-    "  --once         end when nothing is due at this moment\n"
-    "  --resolve      only read (or run) the loader and apply what it says\n";
+    "  LOADER          the loader of the service; without it $KODO_LOADER, else kodo.yaml\n"
+    "                  beside this program\n"
+    "  --state FOLDER  the state folder; the options are those that were stored there\n"
+    "  --for SECONDS   live at most this long (300); where cron starts it every minute: 55\n"
+    "  --stay          never end by itself (for systemd)\n"
+    "  --once          end when nothing is due at this moment\n"
+    "  --resolve       only read (or run) the loader and apply what it says\n";
 
 struct arguments {
 	const char *loader;
@@ -86,8 +89,8 @@ install_stop(struct why *why)
 }
 
 /*
- * A worker of `kodo service` that finds no runner starts one, in a session of its own; it must not outlive the service.
- * -1: it has no service, or the kernel has no pidfd_open.
+ * A worker of `kodo service` that finds no runner starts one, in a session of its own; it must not
+ * outlive the service. -1: it has no service, or the kernel has no pidfd_open.
  */
 static int
 open_service(void)
@@ -114,7 +117,8 @@ set_log(const struct runner *r)
 	if (registry_options(r->registry, &o) != KODO_OK)
 		return;
 	screen = o->screen_level;
-	if (r->args.state == NULL && !r->args.stay && screen < LOG_WARNING && isatty(STDERR_FILENO) == 0)
+	if (r->args.state == NULL && !r->args.stay && screen < LOG_WARNING &&
+	    isatty(STDERR_FILENO) == 0)
 		screen = LOG_WARNING;
 	log_setup(o->url, screen, o->log_file, o->log_file_level, (uint64_t)o->log_max_mib << 20);
 }
@@ -131,7 +135,8 @@ start_resolver(struct runner *r)
 	err = state_spawn(r->program, argv, true, &why);
 	if (err != KODO_OK)
 		hosted_complain(&r->hosted, &why, err);
-	r->hosted.retry_us = isotime_now_us() + 10 * 1000000;	/* until then it has noted that it runs */
+	/* until then it has noted that it runs */
+	r->hosted.retry_us = isotime_now_us() + 10 * 1000000;
 }
 
 static void
@@ -157,14 +162,18 @@ follow_loader(void *arg, struct registry *registry)
 	}
 }
 
-/* Options before the first look at the work. A bad loader is told; where there are good options from before, they hold. */
+/*
+ * Options before the first look at the work. A bad loader is told; where there are good options
+ * from before, they hold.
+ */
 static enum kodo_err
 bring_up_to_date(struct runner *r, struct why *why)
 {
 	const struct options *o;
 	enum kodo_err err = KODO_OK;
 
-	if (r->args.state == NULL && (r->args.resolve || hosted_look(&r->hosted, r->registry) != HOSTED_NOTHING))
+	if (r->args.state == NULL &&
+	    (r->args.resolve || hosted_look(&r->hosted, r->registry) != HOSTED_NOTHING))
 		err = hosted_resolve(&r->hosted, r->registry, why);
 	if (registry_options(r->registry, &o) == KODO_OK) {
 		set_log(r);
@@ -173,7 +182,8 @@ bring_up_to_date(struct runner *r, struct why *why)
 			err = KODO_OK;
 		}
 	} else if (err == KODO_OK)
-		err = why_set(why, KODO_ENOTFOUND, "the state %s has no options yet: start the service, or name its loader",
+		err = why_set(why, KODO_ENOTFOUND,
+		    "the state %s has no options yet: start the service, or name its loader",
 		    r->state_path);
 	return err;
 }
@@ -188,7 +198,7 @@ take_lock(struct runner *r, int *lock, enum held *out, struct why *why)
 {
 	struct pollfd fds[] = {
 		{ .fd = r->watch.stop_fd, .events = POLLIN },
-		{ .fd = r->watch.service_fd, .events = POLLIN },	/* a negative one is left out */
+		{ .fd = r->watch.service_fd, .events = POLLIN }, /* a negative one is left out */
 	};
 	char pid[32];
 	enum kodo_err err;
@@ -202,7 +212,8 @@ take_lock(struct runner *r, int *lock, enum held *out, struct why *why)
 		if (err == KODO_OK)
 			return KODO_OK;
 		if (err != KODO_EBUSY)
-			return why_set(why, err, "cannot lock %s/runner.lock: %s", r->state_path, strerror(errno));
+			return why_set(why, err, "cannot lock %s/runner.lock: %s", r->state_path,
+			    strerror(errno));
 		if (!r->args.stay)
 			return KODO_OK;
 		if (poll(fds, 2, LOCK_RETRY_MS) > 0) {
@@ -241,12 +252,18 @@ start_successor(struct runner *r, struct why *why)
 		return KODO_OK;
 	snprintf(seconds, sizeof(seconds), "%u", r->args.for_s);
 	log_debug("the runner goes on in another process");
-	/* cron waits for the end of what it reads from us; a service or a person wants to see the lines */
+	/*
+	 * cron waits for the end of what it reads from us; a service or a person wants to see the
+	 * lines
+	 */
 	return state_spawn(r->program, r->args.state != NULL ? argv_state : argv,
 	    r->watch.service_fd >= 0 || isatty(STDERR_FILENO) != 0, why);
 }
 
-/* Work under the lock once. *again: something came up between the last look and the end of the lock. */
+/*
+ * Work under the lock once. *again: something came up between the last look and the end of the
+ * lock.
+ */
 static enum kodo_err
 run_once(struct runner *r, bool *again, struct why *why)
 {
@@ -271,7 +288,10 @@ run_once(struct runner *r, bool *again, struct why *why)
 		err = open_state(r, why);
 	if (err == KODO_OK)
 		end = plan_run(r->plan, &r->life, wake);
-	/* the FIFO first: who leaves work from here on finds nobody, and starts one that waits for nothing but the lock */
+	/*
+	 * the FIFO first: who leaves work from here on finds nobody, and starts one that waits for
+	 * nothing but the lock
+	 */
 	if (wake >= 0)
 		close(wake);
 	close(lock);
@@ -312,16 +332,19 @@ find_state(struct runner *r, struct why *why)
 		path = str_of(r->hosted.state_path);
 	} else {
 		cwd = getcwd(NULL, 0);
-		err = path_absolute(a, str_of(cwd == NULL ? "/" : cwd), str_of(r->args.state), &path);
+		path = str_of(r->args.state);
+		err = path_absolute(a, str_of(cwd == NULL ? "/" : cwd), path, &path);
 		free(cwd);
 		if (err != KODO_OK)
 			why_set(why, err, "--state wants the path of a state folder");
 	}
 	if (err == KODO_OK)
-		memcpy(r->state_path, path.p, path.len);	/* path_absolute and hosted_find keep to PATH_BYTES */
+		/* path_absolute and hosted_find keep to PATH_BYTES */
+		memcpy(r->state_path, path.p, path.len);
 	arena_free(a);
 	if (err == KODO_OK)
-		err = hosted_check_owner(r->args.state == NULL ? &r->hosted : NULL, r->state_path, why);
+		err = hosted_check_owner(
+		    r->args.state == NULL ? &r->hosted : NULL, r->state_path, why);
 	if (err == KODO_OK)
 		err = state_open(&r->state, str_of(r->state_path), r->args.state == NULL, why);
 	return err;
@@ -345,7 +368,9 @@ run(struct runner *r, struct why *why)
 		r->watch.tick = follow_loader;
 	if (r->args.resolve)
 		return resolve(r, why);
-	r->life = (struct life){ .stay = r->args.stay, .once = r->args.once, .began_us = plan_mono_us() };
+	r->life.stay = r->args.stay;
+	r->life.once = r->args.once;
+	r->life.began_us = plan_mono_us();
 	r->life.until_us = r->life.began_us + r->args.for_s * 1000000ll;
 	while (err == KODO_OK && again)
 		err = run_once(r, &again, why);
@@ -369,9 +394,13 @@ static bool
 read_arguments(int argc, char *argv[], struct arguments *out)
 {
 	static const struct option options[] = {
-		{ "state", required_argument, NULL, 's' }, { "for", required_argument, NULL, 'f' },
-		{ "stay", no_argument, NULL, 'y' }, { "once", no_argument, NULL, 'o' },
-		{ "resolve", no_argument, NULL, 'r' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
+		{ "state", required_argument, NULL, 's' },
+		{ "for", required_argument, NULL, 'f' },
+		{ "stay", no_argument, NULL, 'y' },
+		{ "once", no_argument, NULL, 'o' },
+		{ "resolve", no_argument, NULL, 'r' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	bool ok = true;
 	int c;
@@ -409,7 +438,8 @@ main(int argc, char *argv[])
 		return 1;
 	err = run(&r, &why);
 	if (err != KODO_OK)
-		fprintf(stderr, "kodo-reconnect: %s\n", why.text[0] != '\0' ? why.text : kodo_err_text(err));
+		fprintf(stderr, "kodo-reconnect: %s\n",
+		    why.text[0] != '\0' ? why.text : kodo_err_text(err));
 	plan_free(r.plan);
 	registry_close(r.registry);
 	log_close();

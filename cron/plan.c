@@ -9,7 +9,8 @@
 #include "cron/sender.h"
 
 #define TICK_US		1000000ll
-#define SAID_SLOTS	1024u	/* a power of two; peers that share one are told about more often, no more */
+/* peers that share one are told about more often, no more */
+#define SAID_SLOTS	1024u
 #define DETAIL_BYTES	200u	/* of an answer, for the log */
 
 enum { WAKE_FD, STOP_FD, SERVICE_FD };
@@ -31,7 +32,8 @@ struct plan {
 	int64_t paused_us;	/* monotonic: the state is left alone until then */
 	int64_t ticked_us;
 	bool stopped;
-	uint64_t said[SAID_SLOTS];	/* what was said last about a peer's failing, so that it is said once */
+	/* what was said last about a peer's failing, so that it is said once */
+	uint64_t said[SAID_SLOTS];
 };
 
 int64_t
@@ -92,8 +94,8 @@ pause_after(struct plan *p, const char *what, enum kodo_err err)
 {
 	int64_t pause_us = life_pause_us(++p->n_failures);
 
-	log_at(p->n_failures == 1 ? LOG_ERROR : LOG_DEBUG, "%s: %s; next try in %d s", what, kodo_err_text(err),
-	    (int)(pause_us / 1000000));
+	log_at(p->n_failures == 1 ? LOG_ERROR : LOG_DEBUG, "%s: %s; next try in %d s", what,
+	    kodo_err_text(err), (int)(pause_us / 1000000));
 	p->paused_us = plan_mono_us() + pause_us;
 }
 
@@ -110,15 +112,19 @@ list_busy(const struct plan *p, uint32_t busy[SENDER_SLOTS])
 
 /* --- log lines --- */
 
+/* An attempt after a failure was told about: the next line about that peer shall be its success. */
 static void
-log_sending(const struct exchange_job *job)
+log_sending(const struct plan *p, const struct exchange_job *job)
 {
+	enum log_level level = p->said[job->peer % SAID_SLOTS] == 0 ? LOG_INFO : LOG_DEBUG;
+
 	if (job->kind == EXCHANGE_LOOK)
 		log_debug("look at %.*s", STR_ARG(job->url));
 	else if (job->kind == EXCHANGE_CONNECT || job->kind == EXCHANGE_UPDATE)
-		log_info("%.*s with nodes: %zu, flows: %zu", STR_ARG(job->url), job->n_nodes, job->n_flows);
+		log_at(level, "%.*s with nodes: %zu, flows: %zu", STR_ARG(job->url), job->n_nodes,
+		    job->n_flows);
 	else
-		log_info("%.*s", STR_ARG(job->url));
+		log_at(level, "%.*s", STR_ARG(job->url));
 }
 
 static uint64_t
@@ -131,7 +137,7 @@ hash(uint64_t h, const void *p, size_t n)
 	return h;
 }
 
-/* A failure that repeats itself every 8 s for ever is a line once, then only for those who debug. */
+/* A failure that repeats itself every 8 s for ever is one line, then for those who debug. */
 static enum log_level
 failure_level(struct plan *p, const struct exchange_job *job, const struct exchange_result *res)
 {
@@ -156,7 +162,8 @@ log_outcome(struct plan *p, const struct exchange_job *job, const struct exchang
 
 	if (res->status == 200 || res->status == 201 || res->status == 204) {
 		p->said[job->peer % SAID_SLOTS] = 0;
-		log_at(job->kind == EXCHANGE_LOOK ? LOG_DEBUG : LOG_INFO, "succeed with %.*s", STR_ARG(job->url));
+		log_at(job->kind == EXCHANGE_LOOK ? LOG_DEBUG : LOG_INFO, "succeed with %.*s",
+		    STR_ARG(job->url));
 		return;
 	}
 	level = failure_level(p, job, res);
@@ -184,8 +191,9 @@ is_target(const struct options *o, struct str url)
 }
 
 /*
- * Whether the connection may lead to a private address. exchange.c has judged the url by its text; a name may stand for
- * such an address all the same. Where the operator names a target himself, it is his word that counts.
+ * Whether the connection may lead to a private address. exchange.c has judged the url by its text;
+ * a name may stand for such an address all the same. Where the operator names a target himself, it
+ * is his word that counts.
  */
 static bool
 may_be_private(const struct options *o, const struct exchange_job *job)
@@ -193,7 +201,8 @@ may_be_private(const struct options *o, const struct exchange_job *job)
 	struct options any = *o;
 
 	any.n_accept = 0;
-	return is_target(o, job->url) || option_allows_peer(&any, STR("http://127.0.0.1:1"), NULL) == KODO_OK;
+	return is_target(o, job->url) ||
+	    option_allows_peer(&any, STR("http://127.0.0.1:1"), NULL) == KODO_OK;
 }
 
 static enum kodo_err
@@ -219,7 +228,7 @@ start(struct plan *p, const struct life *life, unsigned i)
 		return err;
 	slot->busy = true;
 	p->n_busy++;
-	log_sending(&slot->job);
+	log_sending(p, &slot->job);
 	return KODO_OK;
 }
 
@@ -238,8 +247,8 @@ fill(struct plan *p, const struct life *life, struct life_look *look)
 		if (slot->busy)
 			continue;
 		arena_reset(slot->arena);
-		err = exchange_next(p->registry, slot->arena, isotime_now_us(), busy, list_busy(p, busy), &slot->job,
-		    &look->next_due_us, &look->active_due_us);
+		err = exchange_next(p->registry, slot->arena, isotime_now_us(), busy,
+		    list_busy(p, busy), &slot->job, &look->next_due_us, &look->active_due_us);
 		if (err == KODO_OK)
 			err = start(p, life, i);
 		if (err != KODO_OK)
@@ -261,7 +270,8 @@ finish_ended(struct plan *p)
 		struct slot *slot = &p->slots[i];
 
 		log_outcome(p, &slot->job, &res);
-		err = exchange_done(p->registry, slot->arena, &slot->job, &res, isotime_now_us(), &wake);
+		err = exchange_done(
+		    p->registry, slot->arena, &slot->job, &res, isotime_now_us(), &wake);
 		sender_release(p->sender, i);
 		slot->busy = false;
 		p->n_busy--;
@@ -273,8 +283,12 @@ finish_ended(struct plan *p)
 static void
 wait(struct plan *p, int wake_fd, int64_t wait_us)
 {
-	int fds[] = { [WAKE_FD] = wake_fd, [STOP_FD] = p->watch->stop_fd, [SERVICE_FD] = p->watch->service_fd };
-	unsigned n_fds = p->watch->service_fd >= 0 ? 3 : 2, ready;
+	int fds[] = {
+		[WAKE_FD] = wake_fd,
+		[STOP_FD] = p->watch->stop_fd,
+		[SERVICE_FD] = p->watch->service_fd,
+	};
+	unsigned n_fds = p->watch->service_fd >= 0 ? SERVICE_FD + 1 : SERVICE_FD, ready;
 
 	ready = sender_wait(p->sender, fds, n_fds, wait_us);
 	if (ready & 1u << WAKE_FD)
@@ -325,7 +339,8 @@ plan_run(struct plan *p, const struct life *life, int wake_fd)
 			return end == LIFE_IDLE ? PLAN_IDLE : PLAN_LIMIT;
 		if (p->watch->tick != NULL && max_us > TICK_US)
 			max_us = TICK_US;
-		wait(p, wake_fd, life_wait_us(life, &look, plan_mono_us(), isotime_now_us(), max_us));
+		wait(p, wake_fd,
+		    life_wait_us(life, &look, plan_mono_us(), isotime_now_us(), max_us));
 		finish_ended(p);
 	}
 	return PLAN_STOPPED;

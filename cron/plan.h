@@ -1,7 +1,9 @@
 /*
- * The runner at work: takes what is due from the state, has it sent, and puts back what came of it, until it is time to end.
+ * The runner at work: takes what is due from the state, has it sent, and puts back what came of it,
+ * until it is time to end.
  *
- * To one peer one message at a time, to up to SENDER_SLOTS peers at once; no transaction is open while it waits.
+ * To one peer one message at a time, to up to SENDER_SLOTS peers at once; no transaction is open
+ * while it waits.
  */
 #ifndef KODO_PLAN_H
 #define KODO_PLAN_H
@@ -26,7 +28,8 @@ struct plan_watch {
 };
 
 /* r and watch are borrowed. KODO_ENOMEM. */
-enum kodo_err plan_new(struct registry *r, const struct plan_watch *watch, struct plan **out) MUST_CHECK;
+enum kodo_err plan_new(
+    struct registry *r, const struct plan_watch *watch, struct plan **out) MUST_CHECK;
 void plan_free(struct plan *p);		/* NULL is fine; what is in flight is abandoned */
 
 /* wake_fd: see state_wake_open. */

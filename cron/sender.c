@@ -12,7 +12,8 @@
 #include "cron/sender.h"
 
 #define FDS_MAX		4u
-#define KEEP_IDLE_S	4L	/* how long a kept connection may lie idle: lighttpd and Apache close after 5 s */
+/* how long a kept connection may lie idle: lighttpd and Apache close after 5 s */
+#define KEEP_IDLE_S	4L
 
 enum slot_state { SLOT_FREE, SLOT_BUSY, SLOT_ENDED };
 
@@ -56,7 +57,8 @@ sender_new(struct sender **out)
 			goto out;
 		s->headers = more;
 	}
-	if (s->multi == NULL || curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, (long)SENDER_SLOTS) != CURLM_OK)
+	if (s->multi == NULL ||
+	    curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, (long)SENDER_SLOTS) != CURLM_OK)
 		goto out;
 	*out = s;
 	return KODO_OK;
@@ -99,7 +101,10 @@ on_answer(char *bytes, size_t size, size_t n, void *arg)
 	return buf_failed(&slot->body) ? 0 : size * n;	/* a short count ends the transfer */
 }
 
-/* The same judgement as of an url, for its words may have been a name that stands for such an address. */
+/*
+ * The same judgement as of an url, for its words may have been a name that stands for such an
+ * address.
+ */
 static bool
 is_private(const struct curl_sockaddr *address)
 {
@@ -154,6 +159,7 @@ set_transport(CURL *c, struct slot *slot, const struct sender_limits *limits)
 static bool
 set_message(CURL *c, struct sender *s, struct slot *slot, const struct exchange_job *job)
 {
+	curl_off_t n = (curl_off_t)job->body.len;
 	bool ok = curl_easy_setopt(c, CURLOPT_URL, buf_z(&slot->url)) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_answer) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_WRITEDATA, slot) == CURLE_OK &&
@@ -163,12 +169,13 @@ set_message(CURL *c, struct sender *s, struct slot *slot, const struct exchange_
 	if (!ok || !job->is_post)
 		return ok;
 	return curl_easy_setopt(c, CURLOPT_HTTPHEADER, s->headers) == CURLE_OK &&
-	    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)job->body.len) == CURLE_OK &&
-	    curl_easy_setopt(c, CURLOPT_POSTFIELDS, job->body.p == NULL ? "" : job->body.p) == CURLE_OK;
+	    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, n) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_POSTFIELDS, n == 0 ? "" : job->body.p) == CURLE_OK;
 }
 
 enum kodo_err
-sender_start(struct sender *s, unsigned i, const struct exchange_job *job, const struct sender_limits *limits)
+sender_start(struct sender *s, unsigned i, const struct exchange_job *job,
+    const struct sender_limits *limits)
 {
 	struct slot *slot = &s->slots[i];
 
@@ -220,7 +227,7 @@ sender_wait(struct sender *s, const int *fds, unsigned n_fds, int64_t timeout_us
 {
 	struct curl_waitfd also[FDS_MAX];
 	unsigned ready = 0, i;
-	int running;
+	int running, timeout_ms;
 
 	for (i = 0; i < n_fds; i++)
 		also[i] = (struct curl_waitfd){ .fd = fds[i], .events = CURL_WAIT_POLLIN };
@@ -228,7 +235,8 @@ sender_wait(struct sender *s, const int *fds, unsigned n_fds, int64_t timeout_us
 	if (collect(s))
 		timeout_us = 0;
 	/* rounded up: to wake just before something is due is to wake twice */
-	if (curl_multi_poll(s->multi, also, n_fds, (int)((timeout_us + 999) / 1000), NULL) == CURLM_OK)
+	timeout_ms = (int)((timeout_us + 999) / 1000);
+	if (curl_multi_poll(s->multi, also, n_fds, timeout_ms, NULL) == CURLM_OK)
 		for (i = 0; i < n_fds; i++)
 			if (also[i].revents != 0)
 				ready |= 1u << i;
@@ -247,7 +255,10 @@ is_reset(CURLcode code)
 static void
 describe(const struct slot *slot, long status, struct exchange_result *res)
 {
-	/* a server that refuses a body answers and closes before it has read all: the answer counts, the error does not */
+	/*
+	 * a server that refuses a body answers and closes before it has read all: the answer
+	 * counts, the error does not
+	 */
 	if (slot->code == CURLE_OK || status >= 400) {
 		res->status = (unsigned)status;
 		res->body = buf_str(&slot->body);

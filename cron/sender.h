@@ -1,9 +1,10 @@
 /*
  * Sends messages, many at a time, and collects what came of them. The only includer of curl.
  *
- * As WIRE.md wants it ("What a service sends"): JSON, no Expect, no proxy from the environment, no redirects, http and
- * https only, a time limit for the whole of an attempt, answers over LIMIT_ANSWER_BYTES cut off and counted as failed.
- * Connections are kept and used again; one that the peer has closed meanwhile is replaced by curl itself.
+ * As WIRE.md wants it ("What a service sends"): JSON, no Expect, no proxy from the environment, no
+ * redirects, http and https only, a time limit for the whole of an attempt, answers over
+ * LIMIT_ANSWER_BYTES cut off and counted as failed. Connections are kept and used again; one that
+ * the peer has closed meanwhile is replaced by curl itself.
  *
  *	sender_start(s, i, &job, ..)	slot i is busy; job.url and job.body stay as they are until
  *	sender_wait(s, ..)
@@ -15,13 +16,15 @@
 
 #include "core/exchange.h"
 
-#define SENDER_SLOTS	64u	/* transfers at a time: enough to hide the waiting, few enough for any descriptor limit */
+/* transfers at a time: enough to hide the waiting, few enough for any descriptor limit */
+#define SENDER_SLOTS	64u
 
 struct sender;
 
 struct sender_limits {
 	unsigned timeout_s;	/* of the whole attempt, and of its connecting */
-	bool allow_private;	/* may it reach loopback, private and link-local addresses, whatever the name resolves to? */
+	/* may it reach loopback, private and link-local addresses, if the name resolves to one? */
+	bool allow_private;
 };
 
 enum kodo_err sender_new(struct sender **out) MUST_CHECK;	/* KODO_ENOMEM */
@@ -34,8 +37,8 @@ enum kodo_err sender_start(struct sender *s, unsigned slot, const struct exchang
     const struct sender_limits *limits) MUST_CHECK;
 
 /*
- * Move bytes until a transfer ends, a descriptor of fds (at most 4) can be read, a signal comes, or timeout_us has passed.
- * Returns a bit for each of fds that can be read: 1 << index.
+ * Move bytes until a transfer ends, a descriptor of fds (at most 4) can be read, a signal comes, or
+ * timeout_us has passed. Returns a bit for each of fds that can be read: 1 << index.
  */
 unsigned sender_wait(struct sender *s, const int *fds, unsigned n_fds, int64_t timeout_us);
 

@@ -66,7 +66,10 @@ set_environment(const struct child_program *p)
 	return putenv(listen_pid) == 0 && putenv(listen_fds) == 0;
 }
 
-/* Put the listening sockets to SOCKETS_FD and on. What lies there in this child is closed: all of it is the service's. */
+/*
+ * Put the listening sockets to SOCKETS_FD and on. What lies there in this child is closed: all of
+ * it is the service's.
+ */
 static bool
 set_sockets(const struct listen *l)
 {
@@ -141,7 +144,8 @@ child_start(struct child *c, int64_t now_us, struct why *why)
 	}
 	close(report[0]);
 	if (failed != 0)
-		return why_set(why, KODO_EIO, "cannot start %s (%s): %s", c->name, c->program.path, strerror(failed));
+		return why_set(why, KODO_EIO, "cannot start %s (%s): %s", c->name, c->program.path,
+		    strerror(failed));
 	c->pid = pid;
 	c->started_us = now_us;
 	log_debug("%s runs as process %ld", c->name, (long)pid);
@@ -163,7 +167,8 @@ const char *
 child_describe(int status, char out[80])
 {
 	if (WIFSIGNALED(status))
-		snprintf(out, 80, "was killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+		snprintf(out, 80, "was killed by signal %d (%s)", WTERMSIG(status),
+		    strsignal(WTERMSIG(status)));
 	else
 		snprintf(out, 80, "ended with exit status %d", WEXITSTATUS(status));
 	return out;
@@ -177,7 +182,8 @@ child_ended(struct child *c, int status, int64_t now_us)
 	c->pause_us = child_pause_us(now_us - c->started_us, c->pause_us);
 	c->due_us = now_us + c->pause_us;
 	log_warning("%s (process %ld) %s and is started again in %d.%d s", c->name, (long)c->pid,
-	    child_describe(status, words), (int)(c->pause_us / 1000000), (int)(c->pause_us % 1000000 / 100000));
+	    child_describe(status, words), (int)(c->pause_us / 1000000),
+	    (int)(c->pause_us % 1000000 / 100000));
 	c->pid = 0;
 }
 

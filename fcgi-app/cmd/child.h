@@ -1,8 +1,8 @@
 /*
  * One process that `kodo service` keeps running: started, started again when it dies, ended.
  *
- * A child is in a process group of its own, so that Ctrl-C reaches only the service, and dies when the service dies, even
- * by SIGKILL.
+ * A child is in a process group of its own, so that Ctrl-C reaches only the service, and dies when
+ * the service dies, even by SIGKILL.
  */
 #ifndef KODO_CHILD_H
 #define KODO_CHILD_H
@@ -21,7 +21,7 @@ struct child_program {
 	const char *folder;		/* to start in; NULL: where the service is */
 	int stdin_fd;			/* -1: /dev/null */
 	int stderr_fd;			/* for standard output too; -1: the service's */
-	const struct listen *sockets;	/* given as systemd gives them (sd_listen_fds(3)); NULL: none */
+	const struct listen *sockets;	/* given as systemd does, sd_listen_fds(3); NULL: none */
 	const char *env[CHILD_ENV_MAX];	/* NAME=VALUE; every other KODO_* is taken out */
 };
 
@@ -38,12 +38,12 @@ struct child {
 enum kodo_err child_start(struct child *c, int64_t now_us, struct why *why) MUST_CHECK;
 
 /*
- * It has ended with this status of waitpid: say so, and set due_us. At once if it lived long enough, else after a pause
- * that grows from 0.1 to 5 s.
+ * It has ended with this status of waitpid: say so, and set due_us. At once if it lived long
+ * enough, else after a pause that grows from 0.1 to 5 s.
  */
 void child_ended(struct child *c, int status, int64_t now_us);
 
-/* The pause before the next start of a child that lived lived_us, when the last pause was pause_us. */
+/* The pause before the next start of a child that lived so long after a pause of pause_us. */
 int64_t child_pause_us(int64_t lived_us, int64_t pause_us);
 
 /* "was killed by signal 9 (Killed)", "ended with exit status 1" */

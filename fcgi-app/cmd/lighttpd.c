@@ -11,9 +11,9 @@
 #include "cmd/lighttpd.h"
 #include "core/buf.h"
 
-#define HEAD_BYTES	65535u		/* its own ceiling; 8 KiB of query, percent-encoded, are 24 KiB */
-#define BODY_SPARE_KIB	64u		/* a body a little over our ceiling comes to us, so that our words answer it */
-#define FDS_MAX		4096u		/* two for each connection */
+#define HEAD_BYTES	65535u	/* its own ceiling; 8 KiB of query are 24 KiB when encoded */
+#define BODY_SPARE_KIB	64u	/* a body little over our ceiling comes to us */
+#define FDS_MAX		4096u	/* two for each connection */
 
 enum kodo_err
 lighttpd_find(char out[PATH_BYTES], struct why *why)
@@ -29,14 +29,15 @@ lighttpd_find(char out[PATH_BYTES], struct why *why)
 			size_t n = strcspn(p, ":");
 			int len = snprintf(out, PATH_BYTES, "%.*s/lighttpd", (int)n, p);
 
-			/* in PATH an empty part is the working directory, where no web server belongs */
+			/* an empty part is the working directory: no place for it */
 			if (n > 0 && len > 0 && len < (int)PATH_BYTES && access(out, X_OK) == 0)
 				return KODO_OK;
 			p += n + (p[n] == ':');
 		}
 	}
 	out[0] = '\0';
-	return why_set(why, KODO_ENOTFOUND, "lighttpd was not found in PATH or /usr/sbin: install it (apt-get install lighttpd)");
+	return why_set(why, KODO_ENOTFOUND,
+	    "lighttpd was not found in PATH or /usr/sbin: install it (apt-get install lighttpd)");
 }
 
 static enum kodo_err
@@ -44,7 +45,8 @@ make_folder(const char *path, struct why *why)
 {
 	struct stat st;
 
-	if (mkdir(path, 0700) == 0 || (errno == EEXIST && lstat(path, &st) == 0 && S_ISDIR(st.st_mode)))
+	if (mkdir(path, 0700) == 0 ||
+	    (errno == EEXIST && lstat(path, &st) == 0 && S_ISDIR(st.st_mode)))
 		return KODO_OK;
 	return why_set(why, KODO_EIO, "cannot make the folder %s: %s", path, strerror(errno));
 }
@@ -88,15 +90,17 @@ count_fds(void)
 }
 
 /*
- * Paths come through as they were sent (no url-normalize), for the responder decodes them itself. A request is given to a
- * worker when its body is there (stream-request-body 0), and its answer is taken from the worker as fast as it comes, into
- * files if the client is slow (stream-response-body 1).
+ * Paths come through as they were sent (no url-normalize), for the responder decodes them itself. A
+ * request is given to a worker when its body is there (stream-request-body 0), and its answer is
+ * taken from the worker as fast as it comes, into files if the client is slow (stream-response-body
+ * 1).
  *
- * lighttpd answers some requests itself: unknown methods, heads that are too large, bad hosts. The error handler leads them
- * to the responder, which sees REDIRECT_STATUS and answers in JSON.
+ * lighttpd answers some requests itself: unknown methods, heads that are too large, bad hosts. The
+ * error handler leads them to the responder, which sees REDIRECT_STATUS and answers in JSON.
  */
 static void
-put_conf(struct buf *b, const struct options *o, const char *www, const char *upload, const char *socket)
+put_conf(struct buf *b, const struct options *o, const char *www, const char *upload,
+    const char *socket)
 {
 	unsigned fds = count_fds();
 
@@ -106,7 +110,8 @@ put_conf(struct buf *b, const struct options *o, const char *www, const char *up
 	put_quoted(b, upload);
 	buf_puts(b, " )\nserver.modules = ( \"mod_fastcgi\" )\n"
 	    "server.systemd-socket-activation = \"enable\"\n"
-	    "server.http-parseopts = ( \"url-normalize\" => \"disable\", \"method-get-body\" => \"enable\" )\n"
+	    "server.http-parseopts = ( \"url-normalize\" => \"disable\",\n"
+	    "\t\"method-get-body\" => \"enable\" )\n"
 	    "server.range-requests = \"disable\"\n"
 	    "server.stream-request-body = 0\n"
 	    "server.stream-response-body = 1\n"
@@ -138,16 +143,18 @@ write_file(const char *path, struct str text, struct why *why)
 }
 
 enum kodo_err
-lighttpd_write_conf(const struct options *o, const struct state *state, const char *socket, char conf_path[PATH_BYTES],
-    struct why *why)
+lighttpd_write_conf(const struct options *o, const struct state *state, const char *socket,
+    char conf_path[PATH_BYTES], struct why *why)
 {
 	char www[PATH_BYTES], upload[PATH_BYTES];
 	struct buf b = BUF_INIT(0);
 	enum kodo_err err;
 
-	if (state_file(state, "www", www) != KODO_OK || state_file(state, "upload", upload) != KODO_OK ||
+	if (state_file(state, "www", www) != KODO_OK ||
+	    state_file(state, "upload", upload) != KODO_OK ||
 	    state_file(state, "lighttpd.conf", conf_path) != KODO_OK)
-		return why_set(why, KODO_ETOOBIG, "the path %s is too long; set cache_data to a shorter one", state->path);
+		return why_set(why, KODO_ETOOBIG,
+		    "the path %s is too long; set cache_data to a shorter one", state->path);
 	err = make_folder(www, why);
 	if (err == KODO_OK)
 		err = make_folder(upload, why);
@@ -155,7 +162,10 @@ lighttpd_write_conf(const struct options *o, const struct state *state, const ch
 		return err;
 	empty_folder(upload);
 	put_conf(&b, o, www, upload, socket);
-	err = buf_failed(&b) ? why_set(why, KODO_ENOMEM, "memory ran out") : write_file(conf_path, buf_str(&b), why);
+	if (buf_failed(&b))
+		err = why_set(why, KODO_ENOMEM, "memory ran out");
+	else
+		err = write_file(conf_path, buf_str(&b), why);
 	buf_free(&b);
 	return err;
 }
@@ -164,13 +174,16 @@ const char *
 lighttpd_read_line(char *line, enum log_level *level)
 {
 	/* what it says in the course of events */
-	static const char *const usual[] = { "server started", "server stopped", "graceful shutdown", "oversized request",
-		"request-size too long", "invalid request", "unknown http-method", "SIGINT", "SIGTERM" };
+	static const char *const usual[] = {
+		"server started", "server stopped", "graceful shutdown", "oversized request",
+		"request-size too long", "invalid request", "unknown http-method",
+	};
 	char *text = line;
 	unsigned i;
 
 	line[strcspn(line, "\r\n")] = '\0';
-	if (strlen(line) > 21 && line[4] == '-' && line[10] == ' ' && strncmp(line + 19, ": ", 2) == 0)
+	if (strlen(line) > 21 && line[4] == '-' && line[10] == ' ' &&
+	    strncmp(line + 19, ": ", 2) == 0)
 		text = line + 21;	/* 2026-11-24 11:31:30: */
 	*level = LOG_WARNING;
 	for (i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)

@@ -9,22 +9,23 @@
 #include "core/path.h"
 #include "core/state.h"
 
-/* What it answers itself (an unknown method, a head too large) is asked for again under this path, see lighttpd.c. */
+/* What it answers itself is asked for again under this path, see lighttpd.c. */
 #define LIGHTTPD_REFUSED	"/.refused"
 
 /* Where it is: in PATH, else where distributions keep it. KODO_ENOTFOUND with why. */
 enum kodo_err lighttpd_find(char out[PATH_BYTES], struct why *why) MUST_CHECK;
 
 /*
- * Write lighttpd.conf (mode 0600) and make or empty the folders that it names. socket: the name of the workers' socket in
- * the state folder, where lighttpd has to be started. *conf_path: the file. KODO_EIO, KODO_ETOOBIG with why.
+ * Write lighttpd.conf (mode 0600) and make or empty the folders that it names. socket: the name of
+ * the workers' socket in the state folder, where lighttpd has to be started. *conf_path: the file.
+ * KODO_EIO, KODO_ETOOBIG with why.
  */
-enum kodo_err lighttpd_write_conf(const struct options *o, const struct state *state, const char *socket,
-    char conf_path[PATH_BYTES], struct why *why) MUST_CHECK;
+enum kodo_err lighttpd_write_conf(const struct options *o, const struct state *state,
+    const char *socket, char conf_path[PATH_BYTES], struct why *why) MUST_CHECK;
 
 /*
- * Take one line that it wrote on its standard error: less its time, and as important as it is to us. The text points into
- * line, which is shortened.
+ * Take one line that it wrote on its standard error: less its time, and as important as it is to
+ * us. The text points into line, which is shortened.
  */
 const char *lighttpd_read_line(char *line, enum log_level *level);
 

@@ -12,7 +12,7 @@
 
 #include "cmd/listen.h"
 
-#define BACKLOG		1024	/* connections that wait while all workers are busy, or while one is replaced */
+#define BACKLOG		1024	/* connections that wait while all workers are busy */
 
 void
 listen_close(struct listen *l)
@@ -31,7 +31,8 @@ open_address(const struct addrinfo *ai)
 		return -1;
 	/* without it a port is taken for a minute after the service on it has ended */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-	    (ai->ai_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0) &&
+	    (ai->ai_family != AF_INET6 ||
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0) &&
 	    bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
 	saved = errno;
@@ -52,18 +53,27 @@ explain(int failed, const char *host, unsigned port, struct why *why)
 {
 	switch (failed) {
 	case EADDRINUSE:
-		return why_set(why, KODO_ECONFLICT, "port %u of %s is taken: end the program that listens there, or choose "
-		    "another port in url (or with --listen ADDRESS:PORT)", port, host);
+		return why_set(why, KODO_ECONFLICT,
+		    "port %u of %s is taken: end the program that listens there, or choose "
+		    "another port in url (or with --listen ADDRESS:PORT)",
+		    port, host);
 	case EACCES:
-		return why_set(why, KODO_EIO, "port %u needs more rights than ours: choose one above 1023 in url, or, behind a "
-		    "proxy, with --listen ADDRESS:PORT", port);
+		return why_set(why, KODO_EIO,
+		    "port %u needs more rights than ours: choose one above 1023 in url, or, "
+		    "behind a proxy, with --listen ADDRESS:PORT",
+		    port);
 	default:
-		return why_set(why, KODO_EIO, "cannot listen on %s port %u: %s; name an address of this machine with "
-		    "--listen ADDRESS:PORT", host, port, strerror(failed));
+		return why_set(why, KODO_EIO,
+		    "cannot listen on %s port %u: %s; name an address of this machine with "
+		    "--listen ADDRESS:PORT",
+		    host, port, strerror(failed));
 	}
 }
 
-/* ::1 of `localhost` beside what the resolver says, for not every /etc/hosts has it and clients try it first. */
+/*
+ * ::1 of `localhost` beside what the resolver says, for not every /etc/hosts has it and clients try
+ * it first.
+ */
 static void
 add_loopback6(struct listen *out, unsigned port)
 {
@@ -83,7 +93,9 @@ add_loopback6(struct listen *out, unsigned port)
 enum kodo_err
 listen_open_tcp(struct str name, unsigned port, struct listen *out, struct why *why)
 {
-	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
+	struct addrinfo hints = {
+		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE
+	};
 	bool all = name.len == 0 || str_eq(name, STR("*"));
 	struct addrinfo *list = NULL, *ai;
 	char host[256], service[16];
@@ -97,8 +109,10 @@ listen_open_tcp(struct str name, unsigned port, struct listen *out, struct why *
 	snprintf(service, sizeof(service), "%u", port);
 	failed = getaddrinfo(all ? NULL : host, service, &hints, &list);
 	if (failed != 0)
-		return why_set(why, KODO_EIO, "cannot listen on %s: %s; name an address of this machine with "
-		    "--listen ADDRESS:PORT", host, gai_strerror(failed));
+		return why_set(why, KODO_EIO,
+		    "cannot listen on %s: %s; name an address of this machine with "
+		    "--listen ADDRESS:PORT",
+		    host, gai_strerror(failed));
 	for (ai = list; ai != NULL && out->n < LISTEN_MAX; ai = ai->ai_next) {
 		int fd = open_address(ai);
 
@@ -120,8 +134,8 @@ listen_open_tcp(struct str name, unsigned port, struct listen *out, struct why *
 }
 
 /*
- * A socket's path has 107 bytes at most; from inside of its folder it has as many as its name. So the folder is the
- * working directory for a moment; the web server is started in it.
+ * A socket's path has 107 bytes at most; from inside of its folder it has as many as its name. So
+ * the folder is the working directory for a moment; the web server is started in it.
  */
 enum kodo_err
 listen_open_unix(const char *folder, const char *name, int *out, struct why *why)
@@ -137,18 +151,21 @@ listen_open_unix(const char *folder, const char *name, int *out, struct why *why
 	if (chdir(folder) == 0) {
 		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		unlink(name);
-		if (fd >= 0 && bind(fd, (struct sockaddr *)&un, sizeof(un)) == 0 && chmod(name, 0600) == 0)
+		if (fd >= 0 && bind(fd, (struct sockaddr *)&un, sizeof(un)) == 0 &&
+		    chmod(name, 0600) == 0)
 			bound = listen(fd, BACKLOG);
 	}
 	if (bound != 0) {
-		why_set(why, KODO_EIO, "cannot make the socket %s/%s: %s", folder, name, strerror(errno));
+		why_set(why, KODO_EIO, "cannot make the socket %s/%s: %s", folder, name,
+		    strerror(errno));
 		if (fd >= 0)
 			close(fd);
 	} else
 		*out = fd;
 	if (back >= 0) {
 		if (fchdir(back) != 0 && *out >= 0)
-			why_set(why, KODO_EIO, "cannot go back to the working directory: %s", strerror(errno));
+			why_set(why, KODO_EIO, "cannot go back to the working directory: %s",
+			    strerror(errno));
 		close(back);
 	}
 	return *out >= 0 ? KODO_OK : KODO_EIO;
@@ -157,7 +174,8 @@ listen_open_unix(const char *folder, const char *name, int *out, struct why *why
 enum kodo_err
 listen_ask(const struct listen *l, int *out)
 {
-	static const char request[] = "GET / HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+	static const char request[] =
+	    "GET / HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 	struct sockaddr_storage at;
 	socklen_t len = sizeof(at);
 	int fd;
@@ -185,5 +203,6 @@ listen_was_answered(int fd)
 	ssize_t n = recv(fd, line, sizeof(line) - 1, MSG_DONTWAIT);
 
 	close(fd);
-	return n == (ssize_t)sizeof(line) - 1 && strncmp(line, "HTTP/1.", 7) == 0 && line[9] >= '1' && line[9] <= '4';
+	return n == (ssize_t)sizeof(line) - 1 && strncmp(line, "HTTP/1.", 7) == 0 &&
+	    line[9] >= '1' && line[9] <= '4';
 }

@@ -1,8 +1,9 @@
 /*
  * The listening sockets of `kodo service`: TCP for the web server, one unix socket for the workers.
  *
- * The service opens them itself and keeps them: a taken port is known before anything is started, and while a web server
- * or worker is replaced nobody is refused, connections wait in the socket's queue.
+ * The service opens them itself and keeps them: a taken port is known before anything is started,
+ * and while a web server or worker is replaced nobody is refused, connections wait in the socket's
+ * queue.
  */
 #ifndef KODO_LISTEN_H
 #define KODO_LISTEN_H
@@ -18,20 +19,26 @@ struct listen {
 };
 
 /*
- * Listen on every address of host: `localhost` has two, 127.0.0.1 and ::1. "*" or an empty host: all addresses of this
- * machine. Addresses that this machine does not have are left out as long as one is left.
+ * Listen on every address of host: `localhost` has two, 127.0.0.1 and ::1. "*" or an empty host:
+ * all addresses of this machine. Addresses that this machine does not have are left out as long as
+ * one is left.
  *
  * KODO_ECONFLICT: the port is taken. KODO_EIO. Both with why; nothing is open then.
  */
-enum kodo_err listen_open_tcp(struct str host, unsigned port, struct listen *out, struct why *why) MUST_CHECK;
+enum kodo_err listen_open_tcp(
+    struct str host, unsigned port, struct listen *out, struct why *why) MUST_CHECK;
 void listen_close(struct listen *l);
 
-/* Listen on a unix socket name in folder, however long its path is; what lay there before goes. KODO_EIO with why. */
-enum kodo_err listen_open_unix(const char *folder, const char *name, int *fd, struct why *why) MUST_CHECK;
+/*
+ * Listen on a unix socket name in folder, however long its path is; what lay there before goes.
+ * KODO_EIO with why.
+ */
+enum kodo_err listen_open_unix(
+    const char *folder, const char *name, int *fd, struct why *why) MUST_CHECK;
 
 /*
- * Ask the service behind l for its home page, without waiting for the answer. *fd becomes readable when there is one.
- * KODO_EIO: no connection now.
+ * Ask the service behind l for its home page, without waiting for the answer. *fd becomes readable
+ * when there is one. KODO_EIO: no connection now.
  */
 enum kodo_err listen_ask(const struct listen *l, int *fd) MUST_CHECK;
 

@@ -1,7 +1,7 @@
 /*
- * kodo service: one service in the foreground. It listens, starts its workers, the runner and a private web server, starts
- * again whoever dies, and ends them all. This process itself serves nothing, and has the state open only before the first
- * fork, as LMDB wants it.
+ * kodo service: one service in the foreground. It listens, starts its workers, the runner and a
+ * private web server, starts again whoever dies, and ends them all. This process itself serves
+ * nothing, and has the state open only before the first fork, as LMDB wants it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -47,13 +47,19 @@ lock_state(struct service *s, struct why *why)
 	snprintf(url, sizeof(url), "%.*s", STR_ARG(s->options.url));
 	err = state_lock(&s->state, "service.lock", url, &s->lock_fd, owner);
 	if (err == KODO_EBUSY && strcmp(owner, url) == 0)
-		return why_set(why, KODO_ECONFLICT, "the service %s runs already (its state is %s); end it first", url,
+		return why_set(why, KODO_ECONFLICT,
+		    "the service %s runs already (its state is %s); end it first", url,
 		    s->state.path);
 	if (err == KODO_EBUSY)
-		return why_set(why, KODO_ECONFLICT, "the state %s is in use by the service %s; give %s another cache_data",
+		return why_set(why, KODO_ECONFLICT,
+		    "the state %s is in use by the service %s; give %s another cache_data",
 		    s->state.path, owner, url);
-	return err == KODO_OK ? err : why_set(why, err, "cannot lock %s/service.lock: %s; make the folder writable, or set "
-	    "cache_data to another path", s->state.path, strerror(errno));
+	if (err != KODO_OK)
+		why_set(why, err,
+		    "cannot lock %s/service.lock: %s; make the folder writable, or set cache_data "
+		    "to another path",
+		    s->state.path, strerror(errno));
+	return err;
 }
 
 /* In $KODO_RECONNECT, beside this program, in the build tree, where programs are installed. */
@@ -75,7 +81,8 @@ find_runner(char out[PATH_BYTES], struct why *why)
 		if (len > 0 && len < (int)PATH_BYTES && access(out, X_OK) == 0)
 			return KODO_OK;
 	}
-	return why_set(why, KODO_ENOTFOUND, "kodo-reconnect was not found beside this program: install it there, or name it in "
+	return why_set(why, KODO_ENOTFOUND,
+	    "kodo-reconnect was not found beside this program: install it there, or name it in "
 	    "KODO_RECONNECT");
 }
 
@@ -88,7 +95,8 @@ prepare(struct service *s, struct why *why)
 	err = option_load_service(s->arena, s->argc, s->argv, &s->options, why);
 	if (err != KODO_OK)
 		return err;
-	log_setup(o->url, o->screen_level, o->log_file, o->log_file_level, (uint64_t)o->log_max_mib << 20);
+	log_setup(o->url, o->screen_level, o->log_file, o->log_file_level,
+	    (uint64_t)o->log_max_mib << 20);
 	err = state_open(&s->state, o->state_path, true, why);
 	if (err == KODO_OK)
 		err = lock_state(s, why);
@@ -101,7 +109,10 @@ prepare(struct service *s, struct why *why)
 	return err;
 }
 
-/* Options and the work of the start go into the state before anybody can ask: `idle` is false from the first answer on. */
+/*
+ * Options and the work of the start go into the state before anybody can ask: `idle` is false from
+ * the first answer on.
+ */
 static enum kodo_err
 apply(struct service *s, struct why *why)
 {
@@ -125,16 +136,30 @@ apply(struct service *s, struct why *why)
 
 /* --- children --- */
 
+static struct child *
+add_child(struct service *s, const char *name)
+{
+	struct child *c = &s->children[s->n_children++];
+
+	snprintf(c->name, sizeof(c->name), "%s", name);
+	c->program.stdin_fd = c->program.stderr_fd = -1;
+	return c;
+}
+
 static void
 add_worker(struct service *s, unsigned number)
 {
 	static char name[] = "kodo";
 	static char *const argv[] = { name, NULL };
-	struct child *c = &s->children[s->n_children++];
+	struct child *c = add_child(s, "");
 
 	snprintf(c->name, sizeof(c->name), "worker %u", number);
-	c->program = (struct child_program){ .path = "/proc/self/exe", .argv = argv, .stdin_fd = s->unix_fd, .stderr_fd = -1,
-		.env = { s->env_state, s->env_runner, s->env_pid } };
+	c->program.path = "/proc/self/exe";
+	c->program.argv = argv;
+	c->program.stdin_fd = s->unix_fd;
+	c->program.env[0] = s->env_state;
+	c->program.env[1] = s->env_runner;
+	c->program.env[2] = s->env_pid;
 }
 
 static void
@@ -142,12 +167,12 @@ add_runner(struct service *s)
 {
 	static char name[] = "kodo-reconnect", state[] = "--state", stay[] = "--stay";
 	static char *argv[] = { name, state, NULL, stay, NULL };
-	struct child *c = &s->children[s->n_children++];
+	struct child *c = add_child(s, "the runner");
 
 	argv[2] = s->state.path;
-	snprintf(c->name, sizeof(c->name), "the runner");
-	c->program = (struct child_program){ .path = s->runner_path, .argv = argv, .stdin_fd = -1, .stderr_fd = -1,
-		.env = { s->env_pid } };
+	c->program.path = s->runner_path;
+	c->program.argv = argv;
+	c->program.env[0] = s->env_pid;
 	s->runner = c;
 }
 
@@ -156,12 +181,14 @@ add_lighttpd(struct service *s)
 {
 	static char name[] = "lighttpd", foreground[] = "-D", file[] = "-f";
 	static char *argv[] = { name, foreground, file, NULL, NULL };
-	struct child *c = &s->children[s->n_children++];
+	struct child *c = add_child(s, "lighttpd");
 
 	argv[3] = s->conf_path;
-	snprintf(c->name, sizeof(c->name), "lighttpd");
-	c->program = (struct child_program){ .path = s->lighttpd_path, .argv = argv, .folder = s->state.path, .stdin_fd = -1,
-		.stderr_fd = s->errors[1], .sockets = &s->tcp };
+	c->program.path = s->lighttpd_path;
+	c->program.argv = argv;
+	c->program.folder = s->state.path;
+	c->program.stderr_fd = s->errors[1];
+	c->program.sockets = &s->tcp;
 	s->lighttpd = c;
 }
 
@@ -174,7 +201,8 @@ add_children(struct service *s, struct why *why)
 	s->env_state = arena_printf(s->arena, "KODO_STATE=%s", s->state.path);
 	s->env_runner = arena_printf(s->arena, "KODO_RECONNECT=%s", s->runner_path);
 	s->env_pid = arena_printf(s->arena, "KODO_SERVICE_PID=%ld", (long)getpid());
-	if (s->children == NULL || s->env_state == NULL || s->env_runner == NULL || s->env_pid == NULL)
+	if (s->children == NULL || s->env_state == NULL || s->env_runner == NULL ||
+	    s->env_pid == NULL)
 		return why_set(why, KODO_ENOMEM, "memory ran out");
 	for (i = 0; i < workers; i++)
 		add_worker(s, i + 1);
@@ -199,7 +227,8 @@ open_signals(struct service *s, struct why *why)
 	signal(SIGPIPE, SIG_IGN);
 	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (s->signal_fd < 0 || pipe2(s->errors, O_CLOEXEC | O_NONBLOCK) != 0)
-		return why_set(why, KODO_EIO, "cannot make a descriptor for signals: %s", strerror(errno));
+		return why_set(
+		    why, KODO_EIO, "cannot make a descriptor for signals: %s", strerror(errno));
 	/* the writing end is lighttpd's, which does not expect it to refuse */
 	if (fcntl(s->errors[1], F_SETFL, 0) != 0)
 		return why_set(why, KODO_EIO, "cannot set up a pipe: %s", strerror(errno));
@@ -219,7 +248,10 @@ start_all(struct service *s, struct why *why)
 
 /* --- the loop --- */
 
-/* An executable loader is run again now and then, in a process of its own, for that one opens the state. */
+/*
+ * An executable loader is run again now and then, in a process of its own, for that one opens the
+ * state.
+ */
 static void
 reload(struct service *s)
 {
@@ -296,31 +328,37 @@ read_signals(struct service *s)
 	return stop;
 }
 
+static void
+take_line(struct service *s, char *end)
+{
+	size_t used = (size_t)(end - s->line) + 1;
+	enum log_level level;
+	const char *text;
+
+	*end = '\0';
+	text = lighttpd_read_line(s->line, &level);
+	if (text[0] != '\0')
+		log_at(level, "lighttpd: %s", text);
+	if (level >= LOG_WARNING)
+		snprintf(s->complaint, sizeof(s->complaint), "%.200s", text);
+	s->line_len -= used;
+	memmove(s->line, s->line + used, s->line_len + 1);
+}
+
 void
 service_read_errors(struct service *s)
 {
-	enum log_level level;
-	const char *text;
+	size_t size = sizeof(s->line) - 1;
 	char *end;
 	ssize_t n;
 
-	while ((n = read(s->errors[0], s->line + s->line_len, sizeof(s->line) - 1 - s->line_len)) > 0) {
-		s->line_len += (size_t)n;
+	do {
+		n = read(s->errors[0], s->line + s->line_len, size - s->line_len);
+		s->line_len += n > 0 ? (size_t)n : 0;
 		s->line[s->line_len] = '\0';
-		while ((end = strchr(s->line, '\n')) != NULL || s->line_len == sizeof(s->line) - 1) {
-			size_t used = end == NULL ? s->line_len : (size_t)(end - s->line) + 1;
-
-			if (end != NULL)
-				*end = '\0';
-			text = lighttpd_read_line(s->line, &level);
-			if (text[0] != '\0')
-				log_at(level, "lighttpd: %s", text);
-			if (level >= LOG_WARNING)
-				snprintf(s->complaint, sizeof(s->complaint), "%.200s", text);
-			s->line_len -= used;
-			memmove(s->line, s->line + used, s->line_len + 1);
-		}
-	}
+		while ((end = strchr(s->line, '\n')) != NULL || s->line_len == size)
+			take_line(s, end == NULL ? s->line + s->line_len - 1 : end);
+	} while (n > 0);
 }
 
 /* Wait for something to do until a time; true: end. */
@@ -354,8 +392,8 @@ explain_death(struct service *s, struct why *why)
 	service_read_errors(s);
 	for (i = 0; i < s->n_children; i++)
 		if (s->children[i].pid == 0)
-			return why_set(why, KODO_EIO, "%s did not start%s%s; see the lines before", s->children[i].name,
-			    s->complaint[0] != '\0' ? ": " : "", s->complaint);
+			return why_set(why, KODO_EIO, "%s did not start%s%s; see the lines before",
+			    s->children[i].name, s->complaint[0] != '\0' ? ": " : "", s->complaint);
 	return why_set(why, KODO_EIO, "a process did not start");
 }
 
@@ -372,7 +410,8 @@ wait_ready(struct service *s, bool *stop, struct why *why)
 		int64_t begun_us = service_now_us();
 
 		if (begun_us > until_us)
-			return why_set(why, KODO_EIO, "the service does not answer after %d s; see the lines before",
+			return why_set(why, KODO_EIO,
+			    "the service does not answer after %d s; see the lines before",
 			    (int)(READY_US / 1000000));
 		if (listen_ask(&s->tcp, &fd) != KODO_OK)
 			fd = -1;
@@ -384,7 +423,8 @@ wait_ready(struct service *s, bool *stop, struct why *why)
 					close(fd);
 				return explain_death(s, why);
 			}
-		} while (!*stop && service_now_us() < until_us && fd >= 0 && !service_is_readable(fd));
+		} while (
+		    !*stop && service_now_us() < until_us && fd >= 0 && !service_is_readable(fd));
 		if (fd >= 0)
 			ready = listen_was_answered(fd);
 		if (!ready && !*stop)
@@ -403,8 +443,8 @@ log_started(const struct service *s)
 	snprintf(level, sizeof(level), "%s", log_level_name(o->screen_level));
 	for (i = 0; level[i] != '\0'; i++)
 		level[i] = (char)(level[i] | 0x20);
-	log_info("startup with flows: %zu, providers: %llu, connection: %zu, log level: %s", o->n_flows,
-	    (unsigned long long)s->n_providers, o->n_connect, level);
+	log_info("startup with flows: %zu, providers: %llu, connection: %zu, log level: %s",
+	    o->n_flows, (unsigned long long)s->n_providers, o->n_connect, level);
 	if (o->registry)
 		log_info("registry startup complete (feed is %s)", o->feed ? "True" : "False");
 	else
@@ -434,7 +474,9 @@ serve(struct service *s, struct why *why)
 int
 cmd_service(int argc, char *argv[])
 {
-	static struct service s = { .lock_fd = -1, .unix_fd = -1, .signal_fd = -1, .errors = { -1, -1 } };
+	static struct service s = {
+		.lock_fd = -1, .unix_fd = -1, .signal_fd = -1, .errors = { -1, -1 }
+	};
 	struct why why = { "" };
 	enum kodo_err err = KODO_ENOMEM;
 
@@ -457,7 +499,8 @@ cmd_service(int argc, char *argv[])
 		err = serve(&s, &why);
 	service_end(&s, SOCKET_NAME);
 	if (err != KODO_OK)
-		fprintf(stderr, "kodo service: %s\n", why.text[0] != '\0' ? why.text : kodo_err_text(err));
+		fprintf(stderr, "kodo service: %s\n",
+		    why.text[0] != '\0' ? why.text : kodo_err_text(err));
 	else
 		log_info("shutdown now");
 	log_close();

@@ -8,10 +8,12 @@
 #include "core/registry.h"
 
 /* From the signal to end on: */
-#define WORKERS_US	50000		/* requests that wait in the socket still get a worker until then */
-#define LAST_BYTES_US	30000		/* when all workers have ended, lighttpd has this to send the last answers */
-#define KILL_US		700000		/* what is left then is killed */
-#define AGAIN_US	100000		/* a signal between a worker's look and its wait would be lost */
+#define WORKERS_US	50000	/* requests that wait in the socket still get a worker */
+#define KILL_US		700000	/* what is left is killed */
+/* From the end of the last worker on: lighttpd sends the last answers */
+#define LAST_BYTES_US	30000
+/* Then a signal is sent again: one between a program's look and its wait would be lost. */
+#define AGAIN_US	100000
 
 bool
 service_is_readable(int fd)
@@ -48,9 +50,10 @@ signal_workers(const struct service *s, int signal_number)
 }
 
 /*
- * lighttpd takes no more connections and finishes the requests that it has (SIGINT), the runner ends at once. Then the
- * workers; each finishes its request. With the last of them gone nobody has anything to wait for, but lighttpd looks after
- * idle connections once a second only, so it is told more firmly.
+ * lighttpd takes no more connections and finishes the requests that it has (SIGINT), the runner
+ * ends at once. Then the workers; each finishes its request. With the last of them gone nobody has
+ * anything to wait for, but lighttpd looks after idle connections once a second only, so it is told
+ * more firmly.
  */
 static void
 end_children(struct service *s)
@@ -68,7 +71,8 @@ end_children(struct service *s)
 
 		if (count_running(s, true) == 0 && gone_us == 0)
 			gone_us = now_us;
-		if ((s->lighttpd->pid == 0 || now_us - begun_us > WORKERS_US) && now_us - told_us > AGAIN_US) {
+		if ((s->lighttpd->pid == 0 || now_us - begun_us > WORKERS_US) &&
+		    now_us - told_us > AGAIN_US) {
 			signal_workers(s, SIGTERM);
 			told_us = now_us;
 		}
@@ -83,7 +87,10 @@ end_children(struct service *s)
 	}
 }
 
-/* A worker may have started a runner of its own when ours was dead; it holds the lock, which names it. */
+/*
+ * A worker may have started a runner of its own when ours was dead; it holds the lock, which names
+ * it.
+ */
 static void
 end_other_runner(const struct service *s)
 {
@@ -91,7 +98,8 @@ end_other_runner(const struct service *s)
 	char owner[2100];
 	int fd;
 
-	while (state_lock(&s->state, "runner.lock", NULL, &fd, owner) == KODO_EBUSY && service_now_us() < until_us) {
+	while (state_lock(&s->state, "runner.lock", NULL, &fd, owner) == KODO_EBUSY &&
+	    service_now_us() < until_us) {
 		long pid = strtol(owner, NULL, 10);
 
 		if (pid <= 1)
@@ -147,8 +155,11 @@ service_reload(const struct service *s)
 	if (a == NULL)
 		return 1;
 	err = option_load_service(a, s->argc, s->argv, &o, &why);
-	if (err == KODO_OK && (!str_eq(o.url_key, s->options.url_key) || !str_eq(o.state_path, s->options.state_path)))
-		err = why_set(&why, KODO_ECONFLICT, "the loader now names another url or cache_data; start the service anew");
+	if (err == KODO_OK &&
+	    (!str_eq(o.url_key, s->options.url_key) ||
+		!str_eq(o.state_path, s->options.state_path)))
+		err = why_set(&why, KODO_ECONFLICT,
+		    "the loader now names another url or cache_data; start the service anew");
 	if (err == KODO_OK)
 		err = option_stamp_service(a, o.loader, &stamp);
 	if (err == KODO_OK)
@@ -158,7 +169,8 @@ service_reload(const struct service *s)
 	if (err == KODO_OK && state_wake(&s->state) != KODO_OK)
 		log_debug("the loader was run; no runner waits");
 	if (err != KODO_OK)
-		log_error("the options stay as they are: %s", why.text[0] != '\0' ? why.text : kodo_err_text(err));
+		log_error("the options stay as they are: %s",
+		    why.text[0] != '\0' ? why.text : kodo_err_text(err));
 	registry_close(r);
 	arena_free(a);
 	return err == KODO_OK ? 0 : 1;

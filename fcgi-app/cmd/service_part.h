@@ -1,5 +1,6 @@
 /*
- * What the files of `kodo service` share: service.c (start and loop), service_end.c (end, and the loader run again).
+ * What the files of `kodo service` share: service.c (start and loop), service_end.c (end, and the
+ * loader run again).
  */
 #ifndef KODO_SERVICE_PART_H
 #define KODO_SERVICE_PART_H
@@ -39,11 +40,17 @@ int64_t service_now_us(void);		/* monotonic */
 void service_reap(struct service *s, bool ending);
 void service_read_errors(struct service *s);
 
-/* Wait until until_us (INT64_MAX: without end), or for a child, a signal, also_fd. True: a signal to end has come. */
+/*
+ * Wait until until_us (INT64_MAX: without end), or for a child, a signal, also_fd. True: a signal
+ * to end has come.
+ */
 bool service_wait(struct service *s, int64_t until_us, int also_fd);
 bool service_is_readable(int fd);
 
-/* End every child, within a second, and remove what a running service needs. Fit for a service that is started halfway. */
+/*
+ * End every child, within a second, and remove what a running service needs. Fit for a service that
+ * is started halfway.
+ */
 void service_end(struct service *s, const char *socket_name);
 
 /* In a child: resolve the options anew and apply them. Returns the exit status. */
