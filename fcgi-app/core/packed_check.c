@@ -35,33 +35,40 @@ skip_fragment(struct arena *a, struct str *rest, size_t n)
 	return ok;
 }
 
+/* Is it a list of texts, each as json_put_str writes it? */
 static bool
 check_tags(struct arena *a, struct str json)
 {
+	struct buf again = BUF_INIT(0);
 	const struct str *tags;
 	size_t n, i;
+	bool ok;
 
 	if (packed_tags(a, json, &tags, &n) != KODO_OK)
 		return false;
-	for (i = 0; i < n; i++) {
-		if (!utf8_valid(tags[i]))
-			return false;
+	buf_putc(&again, '[');
+	for (i = 0; i < n && utf8_valid(tags[i]); i++) {
+		if (i > 0)
+			buf_putc(&again, ',');
+		json_put_str(&again, tags[i]);
 	}
-	return true;
+	buf_putc(&again, ']');
+	ok = i == n && !buf_failed(&again) && str_eq(buf_str(&again), json);
+	buf_free(&again);
+	return ok;
 }
 
 /* Are the parts of flow i what their keys and lengths say? Only row offsets have been checked. */
 static const char *
-check_item(struct arena *a, const struct packed *p, struct str prefix, struct str item,
-    const unsigned char *row)
+check_item(struct arena *a, struct str prefix, struct str item, const unsigned char *row)
 {
 	const size_t url_len = packed_get_u16(row + PACKED_ROW_URL);
 	const size_t name_len = packed_get_u16(row + PACKED_ROW_NAME);
 	const size_t author_len = packed_get_u16(row + PACKED_ROW_AUTHOR);
 	const size_t description_len = packed_get_u32(row + PACKED_ROW_DESCRIPTION);
 
+	/* as the prefix is no whole string, a url that is one is longer */
 	if (!skip(&item, STR(PACKED_KEY_URL)) || !str_starts(item, prefix)
-	    || url_len <= p->prefix_len
 	    || !skip_fragment(a, &item, url_len))
 		return "url of a flow";
 	if (!skip(&item, STR(PACKED_KEY_NAME)) || !skip_fragment(a, &item, name_len))
@@ -102,16 +109,18 @@ check_flows(struct arena *a, const struct packed *p, struct str prefix)
 	for (i = 0; i < p->n_flows && wrong == NULL; i++) {
 		const unsigned char *row = p->table + (size_t)i * PACKED_ROW_BYTES;
 
-		if (!part_of(row, PACKED_ROW_ITEM, p->items, &item) || item.p != p->items.p + items
-		    || !part_of(row, PACKED_ROW_TEXT, p->texts, &text)
-		    || text.p != p->texts.p + texts)
+		/*
+		 * each row ends where the next begins: with the sums below, nothing is left between
+		 */
+		if (!part_of(row, PACKED_ROW_ITEM, p->items, &item)
+		    || !part_of(row, PACKED_ROW_TEXT, p->texts, &text))
 			return "offsets of a flow";
 		items += item.len;
 		texts += text.len;
 		if (memchr(text.p, '\0', text.len) != text.p + text.len - 1
 		    || !utf8_valid((struct str){ text.p, text.len - 1 }))
 			return "search text of a flow";
-		wrong = check_item(a, p, prefix, item, row);
+		wrong = check_item(a, prefix, item, row);
 		arena_reset(a);
 	}
 	if (wrong == NULL && (items != p->items.len || texts != p->texts.len))

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include "packed.h"
+#include "packed_layout.h"
 
 static const struct str tags[] = {
 	{ "safe", 4 }, { "a\"b\\c", 5 }, { "\x01\n", 2 }, { "", 0 }
@@ -286,6 +286,38 @@ test_damage(void **state)
 	buf_free(&copy);
 }
 
+/* What packed_check says when byte at of row i of the table is something else. */
+static void
+expect_damage(struct fixture *f, uint32_t i, size_t at, char value, const char *reason)
+{
+	const size_t table = (size_t)(f->p.table - (const unsigned char *)f->bytes.p);
+	char *p = f->bytes.p + table + i * PACKED_ROW_BYTES + at, before = *p;
+	struct why why = { "" };
+
+	*p = value;
+	assert_int_equal(packed_check(buf_str(&f->bytes), &why), KODO_ECORRUPT);
+	assert_string_equal(why.text, reason);
+	*p = before;
+}
+
+static void
+test_check_offsets(void **state)
+{
+	struct fixture *f = *state;
+
+	expect_damage(f, 0, PACKED_ROW_TEXT, 2, "damaged: end of the flows");
+	expect_damage(f, 0, PACKED_ROW_ITEM, 1, "damaged: url of a flow");
+	expect_damage(f, 1, PACKED_ROW_TEXT + 2, 1, "damaged: offsets of a flow");
+	expect_damage(f, 1, PACKED_ROW_TEXT, 0, "damaged: offsets of a flow");
+	expect_damage(f, 1, PACKED_ROW_ITEM + 3, 1, "damaged: offsets of a flow");
+	expect_damage(f, 1, PACKED_ROW_URL + 1, 1, "damaged: url of a flow");
+	expect_damage(f, 1, PACKED_ROW_NAME, 2, "damaged: name of a flow");
+	expect_damage(f, 1, PACKED_ROW_AUTHOR, 3, "damaged: author of a flow");
+	expect_damage(f, 1, PACKED_ROW_DESCRIPTION + 3, 1, "damaged: description of a flow");
+	expect_damage(f, 4, PACKED_ROW_TEXT, 0, "not a packed node of format 1");
+	assert_int_equal(packed_check(buf_str(&f->bytes), NULL), KODO_OK);
+}
+
 static void
 test_check_reason(void **state)
 {
@@ -317,6 +349,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_overhead, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_big, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_check_offsets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_check_reason, setup, teardown),
 	};
 
