@@ -87,7 +87,9 @@ find_given(struct target *t, const char *path, struct why *why)
 
 	err = path_absolute(t->a, str_of(cwd == NULL ? "/" : cwd), str_of(path), &t->state_path);
 	free(cwd);
-	return err == KODO_OK ? err : why_set(why, err, "--state wants the path of a state folder");
+	if (err != KODO_OK)
+		why_set(why, err, "--state wants the path of a state folder");
+	return err;
 }
 
 enum kodo_err
@@ -128,7 +130,8 @@ target_open(struct target *t, struct registry **out, struct why *why)
 		return err;
 	err = registry_open(t->state_path, false, why, out);
 	if (err == KODO_ENOTFOUND)
-		why_set(why, err, "%.*s is not there yet; start the service once, or name its loader",
+		why_set(why, err,
+		    "%.*s is not there yet; start the service once, or name its loader",
 		    STR_ARG(t->state_path));
 	return err;
 }

@@ -1,9 +1,9 @@
 /*
  * Which state a command of the command line is about.
  *
- *	kodo check [LOADER] [OPTION ...]	the one that `kodo service` with the same arguments in
- *						the same folder has
- *	kodo check --hosted [LOADER]		the one of a program that a web server or cron starts
+ *	kodo check [LOADER] [OPTION ...]	that of `kodo service` with the same arguments in
+ *						the same folder
+ *	kodo check --hosted [LOADER]		that of what a web server or cron starts
  *	kodo check --state FOLDER		that one; LOADER may also be a state folder
  */
 #ifndef KODO_TARGET_H
