@@ -99,12 +99,13 @@ target_find(struct target *t, struct why *why)
 
 	if (t->state_arg != NULL) {
 		if (t->is_hosted || t->argc > 0)
-			return why_set(why, KODO_EINVAL, "--state FOLDER stands alone; see --help");
+			return why_set(why, KODO_EINVAL, "--state FOLDER stands alone");
 		return find_given(t, t->state_arg, why);
 	}
 	if (t->is_hosted) {
 		if (t->argc > 1 || (t->argc == 1 && t->argv[0][0] == '-'))
-			return why_set(why, KODO_EINVAL, "--hosted takes a loader and nothing else");
+			return why_set(
+			    why, KODO_EINVAL, "--hosted takes a loader and nothing else");
 		return option_find_state(
 		    t->a, t->argc == 1 ? t->argv[0] : NULL, &t->loader, &t->state_path, why);
 	}
