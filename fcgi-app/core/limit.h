@@ -19,7 +19,7 @@
 #define LIMIT_QUERY_BYTES	8192u	/* raw query string, and q by itself */
 #define LIMIT_QUERY_DEPTH	64u	/* nesting of parentheses and nots in q */
 #define LIMIT_QUERY_NODES	1024u	/* operators and texts in q */
-#define LIMIT_REGEX_STEPS	1000000u	/* of all regular expressions of a request (about 10 ns each), */
+#define LIMIT_REGEX_STEPS	500000u	/* of all regular expressions of a request (about 10 ns each), */
 #define LIMIT_REGEX_ROW_STEPS	24u		/* and so many more for each text looked at */
 #define LIMIT_BY_FIELDS		16u	/* sort fields in by */
 #define LIMIT_VERSION_MAX	((1ull << 53) - 1)	/* what a JSON number holds exactly */
