@@ -185,7 +185,11 @@ edit_fn(struct txn *t, void *arg)
 enum kodo_err
 registry_edit(struct edit_run *run)
 {
-	return store_write(run->r->store, edit_fn, run);
+	enum kodo_err err = store_write(run->r->store, edit_fn, run);
+
+	/* a large change must not stay in the memory of a worker that may idle for hours */
+	arena_reset(run->r->a);
+	return err;
 }
 
 /* --- views --- */
