@@ -20,8 +20,7 @@
 
 struct worker {
 	FCGX_Request req;
-	int epoll_fd;		/* watches the listener, or the connection that was kept open */
-	int watched_fd;		/* the kept connection in epoll_fd, -1: none */
+	int epoll_fd;		/* watches the listener */
 	size_t written;		/* of the answer */
 	bool has_timeouts;	/* the connection has */
 };
@@ -101,7 +100,6 @@ watch_listener(struct worker *w)
 	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
 	int flags = fcntl(LISTENER, F_GETFL);
 
-	w->watched_fd = -1;
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	return w->epoll_fd != -1 && flags != -1 &&
 	    fcntl(LISTENER, F_SETFL, flags | O_NONBLOCK) == 0 &&
@@ -129,6 +127,22 @@ wait_for_request(struct worker *w)
 	return ready;
 }
 
+/*
+ * Of a connection that is kept, the end of this request's body must be taken: libfcgi would see it as the
+ * begin of the next request, and hang up.
+ */
+static void
+drain(struct worker *w)
+{
+	char scrap[4096];
+
+	if (!w->req.keepConnection)
+		return;
+	set_timeouts(w);
+	if (FCGX_GetStr(scrap, sizeof(scrap), w->req.in) == (int)sizeof(scrap))
+		w->req.keepConnection = 0;	/* a body that nobody wanted to the end */
+}
+
 /* One request, if there is one. */
 static void
 take_request(struct worker *w, struct server *server, struct transport *t)
@@ -149,6 +163,7 @@ take_request(struct worker *w, struct server *server, struct transport *t)
 	w->has_timeouts = w->has_timeouts && kept;
 	w->written = 0;
 	serve_request(server, t);
+	drain(w);
 	FCGX_Finish_r(&w->req);
 	serve_after(server);
 }
@@ -180,7 +195,10 @@ fcgi_serve(const char *loader)
 	while (!stop_wanted())
 		if (wait_for_request(&w))
 			take_request(&w, server, &t);
-	FCGX_Free(&w.req, 1);
+	/* libfcgi would wait up to 2 s for the server to close its end of a kept connection */
+	if (w.req.ipcFd >= 0)
+		close(w.req.ipcFd);
+	FCGX_Free(&w.req, 0);
 	log_debug("shutdown now");
 	status = 0;
 out:

@@ -19,6 +19,7 @@ static const struct {
 	{ 405, "Method Not Allowed" },
 	{ 413, "Request Entity Too Large" },
 	{ 414, "Request-URI Too Long" },
+	{ 431, "Request Header Fields Too Large" },
 	{ 500, "Internal Server Error" },
 	{ 503, "Service Unavailable" },
 };

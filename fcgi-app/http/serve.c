@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "core/isotime.h"
@@ -17,6 +18,7 @@ struct server {
 	struct response res;
 	struct buf body;	/* memory is kept between requests */
 	bool wake;
+	bool was_large;		/* the last request: its memory is given back after the reply */
 };
 
 struct server *
@@ -320,8 +322,8 @@ serve_request(struct server *s, struct transport *t)
 	err = response_send(&s->res, t, req.method == METHOD_HEAD);
 	if (err != KODO_OK)
 		log_debug("an answer was not taken: %s", kodo_err_text(err));
-	if (s->body.cap > RESPONSE_KEEP_BYTES)
-		buf_free(&s->body);
+	s->was_large = s->body.cap > RESPONSE_KEEP_BYTES || arena_used(s->a) > RESPONSE_KEEP_BYTES ||
+	    response_length(&s->res) > RESPONSE_KEEP_BYTES;
 }
 
 void
@@ -330,4 +332,12 @@ serve_after(struct server *s)
 	if (s->wake)
 		(void)site_wake(s->site, WAKE_FOR_REQUEST);
 	s->wake = false;
+	if (!s->was_large)
+		return;
+	arena_reset(s->a);
+	response_reset(&s->res, NULL);
+	if (s->body.cap > RESPONSE_KEEP_BYTES)
+		buf_free(&s->body);
+	/* what lies free between blocks that stay, as LMDB's, glibc gives back only when asked */
+	(void)malloc_trim(0);
 }

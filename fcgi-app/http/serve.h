@@ -16,7 +16,7 @@ void server_free(struct server *s);		/* NULL is fine */
 /* Answer the request of t. Whatever goes wrong ends in an answer, a log line, or both. */
 void serve_request(struct server *s, struct transport *t);
 
-/* After the reply is finished: see to messages that the request has left due. */
+/* After the reply is finished: see to messages that it has left due, give back memory. */
 void serve_after(struct server *s);
 
 #endif

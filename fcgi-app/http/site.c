@@ -106,20 +106,29 @@ follow_options(struct site *s, const struct options *o)
 	    (uint64_t)o->log_max_mib << 20);
 }
 
-/* Which loader and which state; a state that is no longer the one is closed. */
+/*
+ * Which loader and which state. Another state is turned to only for a loader that is good: a file that is
+ * just being written may lack its cache_data.
+ */
 static enum kodo_err
-find_state(struct site *s, struct arena *a, struct why *why)
+find_state(struct site *s, struct arena *a, struct str *stamp, struct why *why)
 {
+	struct options o;
 	struct str loader, path;
 	enum kodo_err err;
 
+	*stamp = STR_NULL;
 	err = option_find_state(a, s->loader_arg, &loader, &path, why);
+	if (err == KODO_OK)
+		err = option_stamp(a, loader, stamp);
 	if (err != KODO_OK)
 		return err;
 	if (loader.len >= sizeof(s->loader) || path.len >= sizeof(s->state_path))
-		return why_set(
-		    why, KODO_ETOOBIG, "the path of the loader or of its cache_data is too long");
+		return why_set(why, KODO_ETOOBIG, "the path of the loader or of its state is too long");
 	if (s->registry != NULL && !str_eq(path, str_of(s->state_path))) {
+		err = option_load_hosted(a, s->loader_arg, false, &o, why);
+		if (err != KODO_OK && err != KODO_EBUSY)
+			return err;
 		registry_close(s->registry);
 		s->registry = NULL;
 	}
@@ -129,16 +138,25 @@ find_state(struct site *s, struct arena *a, struct why *why)
 }
 
 /*
- * Resolve the loader and apply what it says. KODO_EBUSY from an executable loader: the runner has
- * to.
+ * Resolve the loader and apply what it says, if that was not done. An executable one is left to the runner:
+ * *wake.
  */
 static enum kodo_err
 apply_loader(struct site *s, struct arena *a, struct str stamp, int64_t now_us, bool *wake,
     struct why *why)
 {
 	struct options o;
+	bool current;
 	enum kodo_err err;
 
+	if (s->registry == NULL) {
+		err = registry_open(str_of(s->state_path), true, why, &s->registry);
+		if (err != KODO_OK)
+			return err;
+	}
+	err = registry_is_current(s->registry, stamp, &current);
+	if (err != KODO_OK || current)
+		return err;
 	err = option_load_hosted(a, s->loader_arg, false, &o, why);
 	if (err == KODO_EBUSY) {
 		*wake = true;
@@ -154,24 +172,12 @@ static enum kodo_err
 follow_loader(struct site *s, struct arena *a, int64_t now_us, bool *wake, struct why *why)
 {
 	struct str stamp;
-	bool current;
 	enum kodo_err err;
 
-	err = find_state(s, a, why);
-	if (err == KODO_OK && s->registry == NULL)
-		err = registry_open(str_of(s->state_path), true, why, &s->registry);
+	err = find_state(s, a, &stamp, why);
 	if (err == KODO_OK)
-		err = option_stamp(a, str_of(s->loader), &stamp);
-	if (err == KODO_OK)
-		err = registry_is_current(s->registry, stamp, &current);
-	if (err != KODO_OK)
-		return err;
-	if (!current)
 		err = apply_loader(s, a, stamp, now_us, wake, why);
-	/*
-	 * a bad file is not read again before it is changed; what failed for another reason is
-	 * tried again
-	 */
+	/* a bad file is not read again before it is changed; other failures are tried again */
 	if (err == KODO_OK || err == KODO_EINVAL || err == KODO_ENOTFOUND) {
 		buf_reset(&s->stamp);
 		buf_put_str(&s->stamp, stamp);
