@@ -1,8 +1,11 @@
+#include <float.h>
+#include <stdlib.h>
+
 #include "jread.h"
 #include "json.h"
 #include "limit.h"
 
-#define NUMBER_BYTES 400u	/* see number_copy in jread.c, which has more room */
+#define NUMBER_BYTES 400u	/* see parse_number in jread.c, which has more room */
 
 struct check {
 	const char *p;
@@ -177,6 +180,21 @@ check_exponent(struct check *c, long *exponent)
 	return true;
 }
 
+/* Does a double hold the number? magnitude: about how many digits it has before its dot. */
+static bool
+is_finite(const char *p, size_t n, long magnitude)
+{
+	char text[NUMBER_BYTES + 1];
+
+	if (n > NUMBER_BYTES)
+		return false;
+	if (magnitude < 300)
+		return true;
+	memcpy(text, p, n);
+	text[n] = '\0';
+	return strtod(text, NULL) <= DBL_MAX && strtod(text, NULL) >= -DBL_MAX;
+}
+
 static bool
 check_number(struct check *c)
 {
@@ -205,7 +223,7 @@ check_number(struct check *c)
 	}
 	if (c->p < c->end && (*c->p == 'e' || *c->p == 'E') && !check_exponent(c, &exponent))
 		return false;
-	if (c->p - from > (ptrdiff_t)NUMBER_BYTES || (*first != '0' && digits + exponent > 309)) {
+	if (!is_finite(from, (size_t)(c->p - from), digits + exponent)) {
 		c->p = from;
 		return fail(c, "number out of range");
 	}

@@ -35,7 +35,7 @@ test_well_formed(void **state)
 		"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\uD83D\\uDE00\"",
 		    "\"\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\"",
 		"\"\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\"",
-		    "1e-9999",
+		    "1e-9999", "0.1e309", "-1.7e308",
 	};
 	struct jread_fault fault;
 	size_t i;
@@ -67,6 +67,8 @@ test_faults(void **state)
 		{ "1ex", "invalid number", 2 },
 		{ "[1e309]", "number out of range", 1 },
 		{ "[10e308]", "number out of range", 1 },
+		{ "[-3e308]", "number out of range", 1 },
+		{ "[0.5e12345678901]", "number out of range", 1 },
 		{ "\"\t\"", "control character in a string", 1 },
 		{ "\"12345678\x1f\"", "control character in a string", 9 },
 		{ "\"\\x\"", "invalid escape character in string", 2 },
