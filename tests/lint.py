@@ -54,7 +54,8 @@ BANNED = {
 LISTS = {
     "bin_PROGRAMS": ["fcgi-app/main.c", "cron/main.c"],
     "CORE_SOURCES": ["fcgi-app/core/*.[ch]", "fcgi-app/core/query/*.[ch]"],
-    "KODO_SOURCES": ["fcgi-app/*.[ch]", "fcgi-app/http/*.[ch]", "fcgi-app/cmd/*.[ch]"],
+    "HTTP_SOURCES": ["fcgi-app/http/*.[ch]"],
+    "KODO_SOURCES": ["fcgi-app/*.[ch]", "fcgi-app/cmd/*.[ch]"],
     "CRON_SOURCES": ["cron/*.[ch]"],
     "UNIT": ["tests/unit/test_*.c"],
     "FUZZ": ["tests/fuzz/fuzz_*.c"],
