@@ -128,8 +128,8 @@ wait_for_request(struct worker *w)
 }
 
 /*
- * Of a connection that is kept, the end of this request's body must be taken: libfcgi would see it as the
- * begin of the next request, and hang up.
+ * Of a connection that is kept, the end of this request's body must be taken: libfcgi would see it
+ * as the begin of the next request, and hang up.
  */
 static void
 drain(struct worker *w)

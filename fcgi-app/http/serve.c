@@ -245,9 +245,9 @@ dispatch(struct server *s, struct call *c, const struct options *o)
 }
 
 /*
- * What the web server of `kodo service` refuses by itself, an unknown method or a head too large, it asks
- * again for under this path (cmd/lighttpd.c), so that it is answered as every other error. Its 501 is one
- * of the client, and no fault of ours.
+ * What the web server of `kodo service` refuses by itself, an unknown method or a head too large,
+ * it asks again for under this path (cmd/lighttpd.c), so that it is answered as every other error.
+ * Its 501 is one of the client, and no fault of ours.
  */
 static bool
 answer_refused(struct call *c)
@@ -322,7 +322,8 @@ serve_request(struct server *s, struct transport *t)
 	err = response_send(&s->res, t, req.method == METHOD_HEAD);
 	if (err != KODO_OK)
 		log_debug("an answer was not taken: %s", kodo_err_text(err));
-	s->was_large = s->body.cap > RESPONSE_KEEP_BYTES || arena_used(s->a) > RESPONSE_KEEP_BYTES ||
+	s->was_large = s->body.cap > RESPONSE_KEEP_BYTES ||
+	    arena_used(s->a) > RESPONSE_KEEP_BYTES ||
 	    response_length(&s->res) > RESPONSE_KEEP_BYTES;
 }
 

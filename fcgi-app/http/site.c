@@ -107,8 +107,8 @@ follow_options(struct site *s, const struct options *o)
 }
 
 /*
- * Which loader and which state. Another state is turned to only for a loader that is good: a file that is
- * just being written may lack its cache_data.
+ * Which loader and which state. Another state is turned to only for a loader that is good: a file
+ * that is just being written may lack its cache_data.
  */
 static enum kodo_err
 find_state(struct site *s, struct arena *a, struct str *stamp, struct why *why)
@@ -124,7 +124,7 @@ find_state(struct site *s, struct arena *a, struct str *stamp, struct why *why)
 	if (err != KODO_OK)
 		return err;
 	if (loader.len >= sizeof(s->loader) || path.len >= sizeof(s->state_path))
-		return why_set(why, KODO_ETOOBIG, "the path of the loader or of its state is too long");
+		return why_set(why, KODO_ETOOBIG, "the path of the loader or state is too long");
 	if (s->registry != NULL && !str_eq(path, str_of(s->state_path))) {
 		err = option_load_hosted(a, s->loader_arg, false, &o, why);
 		if (err != KODO_OK && err != KODO_EBUSY)
@@ -138,8 +138,8 @@ find_state(struct site *s, struct arena *a, struct str *stamp, struct why *why)
 }
 
 /*
- * Resolve the loader and apply what it says, if that was not done. An executable one is left to the runner:
- * *wake.
+ * Resolve the loader and apply what it says, if that was not done. An executable one is left to the
+ * runner: *wake.
  */
 static enum kodo_err
 apply_loader(struct site *s, struct arena *a, struct str stamp, int64_t now_us, bool *wake,
