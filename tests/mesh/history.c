@@ -1,0 +1,245 @@
+#include <string.h>
+
+#include "mesh.h"
+
+#define LENGTH_US	(120 * SECOND_US)
+
+uint64_t
+mesh_random(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+unsigned
+mesh_below(uint64_t *state, unsigned n)
+{
+	return n == 0 ? 0 : (unsigned)(mesh_random(state) % n);
+}
+
+/* --- services --- */
+
+static enum role
+role_make(uint64_t *rnd, unsigned i)
+{
+	static const enum role dice[] = { ROLE_REGISTRY, ROLE_REGISTRY, ROLE_REGISTRY, ROLE_HYBRID, ROLE_HYBRID, ROLE_NODE, ROLE_NODE };
+
+	return i == 0 ? ROLE_REGISTRY : dice[mesh_below(rnd, sizeof(dice) / sizeof(dice[0]))];
+}
+
+/* Nobody connects to a node: it would be refused for ever, which is not what is tried here. */
+static unsigned
+targets_make(const struct history *h, uint64_t *rnd, unsigned i)
+{
+	unsigned density = 20 + mesh_below(rnd, 50), set = 0, j;
+
+	for (j = 0; j < h->n; j++)
+		if (j != i && h->role[j] != ROLE_NODE && mesh_below(rnd, 100) < density)
+			set |= 1u << j;
+	if (set == 0 && i > 0)
+		for (j = i; j > 0 && set == 0; j--)
+			if (h->role[j - 1] != ROLE_NODE)
+				set = 1u << (j - 1);
+	return set;
+}
+
+static void
+services_make(struct history *h, uint64_t *rnd)
+{
+	bool has_fat = mesh_below(rnd, 4) == 0;
+	unsigned i;
+
+	h->n = 2 + mesh_below(rnd, 7);
+	for (i = 0; i < h->n; i++)
+		h->role[i] = role_make(rnd, i);
+	for (i = 0; i < h->n; i++) {
+		h->connect[i] = targets_make(h, rnd, i);
+		h->is_fat[i] = has_fat && mesh_below(rnd, 2) == 0;
+		h->ceiling_bytes[i] = has_fat && mesh_below(rnd, 2) == 0 ? 8500 + mesh_below(rnd, 4000) : 0;
+	}
+}
+
+/* A ring of registries, some of them originals, each with a node of ours or two. */
+static void
+ring_make(struct history *h, uint64_t *rnd, unsigned n_originals)
+{
+	unsigned ring = 3 + mesh_below(rnd, 3), i;
+
+	h->n = ring + 1 + mesh_below(rnd, MESH_MAX - 1 - ring);
+	for (i = 0; i < h->n; i++) {
+		h->role[i] = i < ring ? ROLE_REGISTRY : ROLE_NODE;
+		h->connect[i] = i < ring ? 1u << (i + 1) % ring : 1u << mesh_below(rnd, ring);
+	}
+	for (i = 0; i < n_originals; i++)
+		h->is_original[(i * (1 + mesh_below(rnd, ring - 1))) % ring] = true;
+}
+
+/* --- what happens --- */
+
+static bool
+is_target_of_any(const struct history *h, unsigned i)
+{
+	unsigned j;
+
+	for (j = 0; j < h->n; j++)
+		if ((h->connect[j] & 1u << i) != 0)
+			return true;
+	return false;
+}
+
+static enum op_kind
+kind_make(uint64_t *rnd)
+{
+	static const enum op_kind dice[] = { OP_FLOWS, OP_FLOWS, OP_FLOWS, OP_STOP, OP_STOP, OP_START, OP_START, OP_START, OP_WIPE, OP_LEAVE,
+		OP_CUT, OP_CUT, OP_JOIN, OP_JOIN, OP_CLOCK, OP_TARGETS, OP_URL };
+
+	return dice[mesh_below(rnd, sizeof(dice) / sizeof(dice[0]))];
+}
+
+static int64_t
+clock_make(uint64_t *rnd)
+{
+	static const int64_t spans[] = { 1, 60, 3600, 86400, 5 * 86400 };
+	int64_t span = spans[mesh_below(rnd, 5)];
+
+	return (int64_t)mesh_below(rnd, (unsigned)(2 * span)) - span;
+}
+
+static void
+op_make(struct history *h, uint64_t *rnd, unsigned *changed_url, struct op *op)
+{
+	op->kind = kind_make(rnd);
+	op->service = mesh_below(rnd, h->n);
+	op->other = mesh_below(rnd, h->n);
+	op->value = 1 + mesh_below(rnd, 1000);
+	switch (op->kind) {
+	case OP_FLOWS:
+		if (mesh_below(rnd, 4) == 0)
+			op->value = 0;
+		break;
+	case OP_CLOCK:
+		op->value = clock_make(rnd);
+		break;
+	case OP_TARGETS:
+		op->value = mesh_below(rnd, 3) == 0 ? h->connect[op->service] : targets_make(h, rnd, op->service);
+		break;
+	case OP_URL:
+		/* others would look for it under its old url for ever; and only its state knows that that was it */
+		op->value = mesh_below(rnd, 3);
+		if (is_target_of_any(h, op->service) || h->role[op->service] != ROLE_NODE)
+			op->kind = OP_START;
+		else
+			*changed_url |= 1u << op->service;
+		break;
+	case OP_START:
+	case OP_STOP:
+	case OP_WIPE:
+	case OP_LEAVE:
+	case OP_CUT:
+	case OP_JOIN:
+	case OP_MAX:
+		break;
+	}
+}
+
+static void
+ops_sort(struct history *h)
+{
+	unsigned i, j;
+
+	for (i = 1; i < h->n_ops; i++) {
+		struct op op = h->ops[i];
+
+		for (j = i; j > 0 && h->ops[j - 1].at_us > op.at_us; j--)
+			h->ops[j] = h->ops[j - 1];
+		h->ops[j] = op;
+	}
+}
+
+static void
+ops_make(struct history *h, uint64_t *rnd, bool is_mild)
+{
+	unsigned n = mesh_below(rnd, is_mild ? 9 : 25), changed_url = 0, i;
+	/* some histories are over in a breath, so that everything meets in flight */
+	int64_t length_us = mesh_below(rnd, 3) == 0 ? 2 * SECOND_US : LENGTH_US;
+
+	for (i = 0; i < h->n; i++) {
+		h->ops[h->n_ops++] = (struct op){ .at_us = mesh_below(rnd, 3000) * 1000ll, .kind = OP_START, .service = i };
+		h->ops[h->n_ops++] = (struct op){ .kind = OP_FLOWS, .service = i, .value = mesh_below(rnd, 5) == 0 ? 0 : 1 + i };
+	}
+	for (i = 0; i < n; i++) {
+		struct op op = { .at_us = SECOND_US + (int64_t)(mesh_random(rnd) % (uint64_t)length_us) };
+
+		op_make(h, rnd, &changed_url, &op);
+		if (!is_mild || op.kind == OP_FLOWS || op.kind == OP_LEAVE || (op.kind == OP_START && op.service >= 3))
+			h->ops[h->n_ops++] = op;
+	}
+	for (i = 0; i < h->n_ops; i++)
+		if (h->ops[i].kind == OP_WIPE && (changed_url & 1u << h->ops[i].service) != 0)
+			h->ops[i].kind = OP_START;
+	ops_sort(h);
+}
+
+void
+history_make(struct history *h, uint64_t seed, enum history_kind kind)
+{
+	static const unsigned faults[] = { 0, 5, 20, 40 };
+	uint64_t rnd = seed * 2654435761u + (uint64_t)kind;
+
+	*h = (struct history){ .seed = seed };
+	if (kind == HISTORY_OURS)
+		services_make(h, &rnd);
+	else
+		ring_make(h, &rnd, (unsigned)kind);
+	h->fault_percent = kind == HISTORY_OURS ? faults[mesh_below(&rnd, 4)] : 0;
+	ops_make(h, &rnd, kind != HISTORY_OURS);
+}
+
+/* --- in words --- */
+
+static void
+set_print(FILE *out, unsigned set)
+{
+	unsigned i;
+
+	for (i = 0; i < MESH_MAX; i++)
+		if ((set & 1u << i) != 0)
+			fprintf(out, " s%u", i);
+}
+
+static void
+op_print(const struct op *op, unsigned i, FILE *out)
+{
+	static const char *const words[OP_MAX] = { "flows", "start", "stop", "wipe", "leave", "cut", "join", "clock", "targets", "url" };
+
+	fprintf(out, "  %2u  %9.3f s  s%u %s", i, (double)op->at_us / 1e6, op->service, words[op->kind]);
+	if (op->kind == OP_CUT || op->kind == OP_JOIN)
+		fprintf(out, " s%u", op->other);
+	else if (op->kind == OP_TARGETS)
+		set_print(out, (unsigned)op->value);
+	else if (op->kind == OP_FLOWS || op->kind == OP_CLOCK || op->kind == OP_URL)
+		fprintf(out, " %lld", (long long)op->value);
+	fputc('\n', out);
+}
+
+void
+history_print(const struct history *h, FILE *out)
+{
+	static const char *const roles[ROLE_MAX] = { "node", "hybrid", "registry" };
+	unsigned i;
+
+	fprintf(out, "seed %llu, faults %u %%\n", (unsigned long long)h->seed, h->fault_percent);
+	for (i = 0; i < h->n; i++) {
+		fprintf(out, "  s%u %s%s%s, connects to", i, h->is_original[i] ? "original " : "", roles[h->role[i]], h->is_fat[i] ? " (fat)" : "");
+		set_print(out, h->connect[i]);
+		if (h->ceiling_bytes[i] != 0)
+			fprintf(out, ", takes %u bytes", h->ceiling_bytes[i]);
+		fputc('\n', out);
+	}
+	for (i = 0; i < h->n_ops; i++)
+		if (!h->is_dropped[i])
+			op_print(&h->ops[i], i, out);
+}

@@ -1,0 +1,248 @@
+/*
+ * usage: mesh [--from N] [--count N] [--seconds N] [--kind ours|one|two] [--seeds FILE] [--seed N [--keep I,J,..] [--trace]]
+ *
+ * Runs histories of consecutive seeds, those of the file first. A history that fails is made as short as it can be, printed, and the command that
+ * replays it. Exit status 1 if one failed.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "mesh.h"
+
+struct arguments {
+	uint64_t from, count;
+	unsigned seconds;
+	enum history_kind kind;
+	const char *seeds;
+	bool is_one;		/* --seed */
+	const char *keep;
+	bool is_traced;
+	const char *program;
+};
+
+static const char *const kinds[] = { "ours", "one", "two" };
+
+static char scratch[64];
+
+static unsigned long n_messages, n_looks, n_histories;
+
+static bool
+history_try(const struct history *h, bool is_traced, char fault[4096])
+{
+	struct mesh *m = malloc(sizeof(*m));
+	bool is_good;
+
+	if (m == NULL)
+		abort();
+	mesh_begin(m, h, scratch, is_traced);
+	if (mesh_run(m))
+		model_check(m);
+	is_good = m->fault[0] == '\0';
+	memcpy(fault, m->fault, sizeof(m->fault));
+	n_messages += m->n_sent;
+	n_looks += m->n_looks;
+	mesh_end(m);
+	free(m);
+	return is_good;
+}
+
+/* Leave out one thing after the other that the failure does not need. */
+static void
+history_shrink(struct history *h, char fault[4096])
+{
+	char other[4096];
+	bool again = true;
+	unsigned i;
+
+	while (again) {
+		again = false;
+		for (i = h->n_ops; i > 0; i--) {
+			if (h->is_dropped[i - 1])
+				continue;
+			h->is_dropped[i - 1] = true;
+			if (history_try(h, false, other)) {
+				h->is_dropped[i - 1] = false;
+			} else {
+				memcpy(fault, other, sizeof(other));
+				again = true;
+			}
+		}
+	}
+}
+
+static void
+failure_print(const struct history *h, const struct arguments *args, const char *fault)
+{
+	const char *comma = "";
+	unsigned i;
+
+	printf("\nFAILED: ");
+	history_print(h, stdout);
+	printf("%s\nreplay: %s --kind %s --seed %llu --trace --keep ", fault, args->program, kinds[args->kind], (unsigned long long)h->seed);
+	for (i = 0; i < h->n_ops; i++) {
+		if (h->is_dropped[i])
+			continue;
+		printf("%s%u", comma, i);
+		comma = ",";
+	}
+	printf("\n");
+	fflush(stdout);
+}
+
+static bool
+seed_try(uint64_t seed, enum history_kind kind, const struct arguments *args)
+{
+	struct history h;
+	char fault[4096];
+
+	history_make(&h, seed, kind);
+	n_histories++;
+	if (history_try(&h, false, fault))
+		return true;
+	history_shrink(&h, fault);
+	failure_print(&h, args, fault);
+	return false;
+}
+
+/* --seed: one history, all of it or what --keep names. */
+static bool
+one_try(const struct arguments *args)
+{
+	struct history h;
+	char fault[4096], *end;
+	const char *at = args->keep;
+	unsigned i;
+
+	history_make(&h, args->from, args->kind);
+	if (at != NULL) {
+		for (i = 0; i < h.n_ops; i++)
+			h.is_dropped[i] = true;
+		for (; *at != '\0'; at = *end == ',' ? end + 1 : end) {
+			i = (unsigned)strtoul(at, &end, 10);
+			if (end == at)
+				break;
+			if (i < h.n_ops)
+				h.is_dropped[i] = false;
+		}
+	}
+	history_print(&h, stdout);
+	if (history_try(&h, args->is_traced, fault))
+		return true;
+	printf("FAILED: %s", fault);
+	return false;
+}
+
+/* Lines of a kind and a seed; # begins a comment. */
+static bool
+kept_try(const struct arguments *args, unsigned *n_failed)
+{
+	FILE *f = fopen(args->seeds, "r");
+	char line[128], *word, *rest;
+	struct arguments one = *args;
+	uint64_t seed;
+	int k;
+
+	if (f == NULL) {
+		fprintf(stderr, "mesh: cannot read %s\n", args->seeds);
+		return false;
+	}
+	while (fgets(line, sizeof(line), f) != NULL) {
+		word = strtok_r(line, " \t\n", &rest);
+		if (word == NULL || word[0] == '#')
+			continue;
+		for (k = 0; k < 3 && strcmp(word, kinds[k]) != 0; k++)
+			continue;
+		word = strtok_r(NULL, " \t\n", &rest);
+		if (k == 3 || word == NULL)
+			continue;
+		seed = strtoull(word, NULL, 10);
+		one.kind = (enum history_kind)k;
+		if (!seed_try(seed, one.kind, &one))
+			++*n_failed;
+	}
+	fclose(f);
+	return true;
+}
+
+static bool
+arguments_read(int argc, char **argv, struct arguments *out)
+{
+	int i, k;
+
+	*out = (struct arguments){ .from = 1, .count = 500, .program = argv[0] };
+	for (i = 1; i < argc; i++) {
+		const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
+
+		if (strcmp(name, "--trace") == 0) {
+			out->is_traced = true;
+			continue;
+		}
+		i++;
+		if (strcmp(name, "--from") == 0 || strcmp(name, "--seed") == 0) {
+			out->from = strtoull(value, NULL, 10);
+			out->is_one = strcmp(name, "--seed") == 0;
+		} else if (strcmp(name, "--count") == 0) {
+			out->count = strtoull(value, NULL, 10);
+		} else if (strcmp(name, "--seconds") == 0) {
+			out->seconds = (unsigned)strtoul(value, NULL, 10);
+		} else if (strcmp(name, "--seeds") == 0) {
+			out->seeds = value;
+		} else if (strcmp(name, "--keep") == 0) {
+			out->keep = value;
+		} else if (strcmp(name, "--kind") == 0) {
+			for (k = 0; k < 3 && strcmp(value, kinds[k]) != 0; k++)
+				continue;
+			if (k == 3)
+				return false;
+			out->kind = (enum history_kind)k;
+		} else {
+			return false;
+		}
+	}
+	return true;
+}
+
+static unsigned
+seeds_try(const struct arguments *args)
+{
+	time_t end = time(NULL) + (args->seconds == 0 ? 1000000 : (time_t)args->seconds);
+	unsigned n_failed = 0;
+	uint64_t i;
+
+	if (args->seeds != NULL && !kept_try(args, &n_failed))
+		return 1;
+	for (i = 0; i < args->count && time(NULL) < end && n_failed < 5; i++)
+		if (!seed_try(args->from + i, args->kind, args))
+			n_failed++;
+	return n_failed;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct arguments args;
+	unsigned n_failed;
+
+	if (!arguments_read(argc, argv, &args)) {
+		fprintf(stderr, "usage: see the head of main.c\n");
+		return 2;
+	}
+	snprintf(scratch, sizeof(scratch), "%s/kodo-mesh-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	if (mkdtemp(scratch) == NULL) {
+		perror("mesh: no scratch folder");
+		return 2;
+	}
+	log_setup(STR("mesh"), LOG_OFF, STR_NULL, LOG_OFF, 0);
+	if (args.is_one)
+		n_failed = one_try(&args) ? 0 : 1;
+	else
+		n_failed = seeds_try(&args);
+	rmdir(scratch);
+	if (!args.is_one)
+		printf("%lu histories, %u failed, %lu messages, %lu looks\n", n_histories, n_failed, n_messages, n_looks);
+	return n_failed == 0 ? 0 : 1;
+}

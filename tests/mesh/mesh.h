@@ -1,0 +1,186 @@
+/*
+ * A network of services in one process: the shipped registry and exchange code on one LMDB state each, a simulated clock, and a simulated wire
+ * that loses, repeats, delays and reorders. No network, no threads; a seed decides everything.
+ *
+ *	history.c	what happens: services, who connects to whom, and a list of events, made from a seed
+ *	service.c	one simulated service: start, stop, wipe, what the HTTP handlers do with a request
+ *	original.c	a stand-in for the original system (WIRE.md)
+ *	net.c		the clock and the wire; runs a history
+ *	model.c		what every registry must show at the end, from the history alone
+ *	main.c		seeds, shrinking, replay, costs
+ */
+#ifndef MESH_H
+#define MESH_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/exchange.h"
+
+#define MESH_MAX	9u
+#define MESH_OPS	48u
+#define MESH_SLOTS	16u
+#define SECOND_US	1000000ll
+#define MESH_T0_US	1764000000000000ll	/* a day in November 2025 */
+#define MESH_TIMEOUT_US	(30 * SECOND_US)	/* a client gives up */
+
+/* --- histories --- */
+
+enum role { ROLE_NODE, ROLE_HYBRID, ROLE_REGISTRY, ROLE_MAX };
+
+enum op_kind {
+	OP_FLOWS,	/* own flows become variant value (0: none) */
+	OP_START,	/* start with its state; again if it runs */
+	OP_STOP,	/* killed: what it has in flight is lost */
+	OP_WIPE,	/* killed, its folder emptied, started */
+	OP_LEAVE,	/* DELETE /connect */
+	OP_CUT,		/* nothing passes between service and other */
+	OP_JOIN,	/* it does again */
+	OP_CLOCK,	/* its clock differs by value seconds from now on */
+	OP_TARGETS,	/* `connect` becomes the set value, then a start */
+	OP_URL,		/* its url becomes variant value, then a start */
+	OP_MAX
+};
+
+struct op {
+	int64_t at_us;
+	enum op_kind kind;
+	unsigned service, other;
+	int64_t value;
+};
+
+struct history {
+	uint64_t seed;
+	unsigned n;			/* services */
+	enum role role[MESH_MAX];
+	bool is_original[MESH_MAX];
+	bool is_fat[MESH_MAX];		/* its node has some KB, so that bodies come in pieces */
+	unsigned connect[MESH_MAX];	/* sets of services, as bits */
+	unsigned ceiling_bytes[MESH_MAX];	/* larger bodies are answered 413; 0: none */
+	unsigned fault_percent;		/* of messages that the wire does something to */
+	struct op ops[MESH_OPS];
+	unsigned n_ops;
+	bool is_dropped[MESH_OPS];	/* left out, by shrinking */
+};
+
+enum history_kind { HISTORY_OURS, HISTORY_ONE_ORIGINAL, HISTORY_TWO_ORIGINALS };
+
+void history_make(struct history *h, uint64_t seed, enum history_kind kind);
+void history_print(const struct history *h, FILE *out);
+
+/* splitmix64 (https://prng.di.unimi.it/splitmix64.c): small, and good enough for dice. */
+uint64_t mesh_random(uint64_t *state);
+unsigned mesh_below(uint64_t *state, unsigned n);	/* 0 .. n - 1 */
+
+/* --- services --- */
+
+struct mesh;
+struct original;
+
+struct slot {
+	bool is_busy;
+	uint64_t gen;			/* which use of the slot: late answers of an earlier one are dropped */
+	struct arena *a;
+	struct exchange_job job;
+};
+
+struct service {
+	struct mesh *mesh;
+	unsigned i;
+	enum role role;
+	struct registry *r;		/* NULL: it does not run, or is an original */
+	struct original *original;	/* NULL: one of ours */
+	bool is_up;
+	unsigned boots;			/* requests to an earlier life are lost */
+	unsigned connect;
+	unsigned url_variant;
+	unsigned flows_variant;
+	bool has_left;
+	int64_t offset_us;
+	int64_t poll_us;		/* when its runner looks next; INT64_MAX: never */
+	struct slot slots[MESH_SLOTS];
+	struct arena *options_arena;
+	struct options options;
+	char dir[128];
+};
+
+struct answer {
+	unsigned status;
+	struct buf body;
+};
+
+/* The url of a service, in a static buffer that the fourth call after reuses. */
+const char *service_url(const struct mesh *m, unsigned i, unsigned variant);
+int64_t service_now(const struct service *s);
+void service_open(struct service *s);		/* makes its folder and state */
+void service_start(struct service *s, enum registry_start kind);
+void service_stop(struct service *s);
+void service_wipe(struct service *s);		/* it must be stopped */
+void service_leave(struct service *s);
+void service_answer(struct service *s, const char *path, struct str body, struct answer *out);
+/* Everything that it shows, one line per node, sorted; in a. */
+char *service_view(struct service *s, struct arena *a);
+/* Is there work that is not done, parked or not? Names it in a, else NULL. Looks do not count. */
+char *service_pending(struct service *s, struct arena *a);
+void service_check(struct service *s);
+
+/* The flows of service i's variant, for whoever offers or expects them. */
+size_t mesh_flows(struct arena *a, const struct history *h, unsigned i, unsigned variant, const struct flow **out);
+char *mesh_view_line(struct arena *a, const char *url, unsigned i, unsigned variant);
+
+/* --- the original --- */
+
+struct message {
+	unsigned to;		/* service */
+	char path[16];
+	char *body;		/* malloc; the receiver frees */
+};
+
+struct original *original_new(struct service *s);
+void original_free(struct original *o);
+void original_start(struct original *o);
+void original_answer(struct original *o, const char *path, struct str body, struct answer *out);
+/* The next message that it wants to send; false: none. It sends one at a time. */
+bool original_next(struct original *o, int64_t now_us, struct message *out, int64_t *due_us);
+void original_done(struct original *o, unsigned status, struct str body, int64_t now_us);
+
+/* --- the network --- */
+
+struct event;
+
+struct mesh {
+	const struct history *h;
+	uint64_t random;
+	int64_t now_us;			/* simulated; services see theirs */
+	bool is_perfect;		/* the wire does nothing to messages any more */
+	struct service services[MESH_MAX];
+	bool is_cut[MESH_MAX][MESH_MAX];
+	struct event *events;
+	size_t n_events, cap_events;
+	uint64_t n_made;		/* events ever, to settle ties */
+	unsigned long n_sent, n_looks;	/* messages sent */
+	unsigned long link[MESH_MAX][MESH_MAX];	/* of them, from and to */
+	int64_t last_sent_us;
+	bool is_traced;
+	char dir[96];
+	char fault[4096];		/* what went wrong, "" for nothing */
+};
+
+void mesh_fail(struct mesh *m, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void mesh_trace(struct mesh *m, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* dir: an empty folder. */
+void mesh_begin(struct mesh *m, const struct history *h, const char *dir, bool is_traced);
+void mesh_end(struct mesh *m);
+void mesh_run_until(struct mesh *m, int64_t until_us);
+void mesh_apply(struct mesh *m, const struct op *op);
+/* All that happens, then healing, then until it is quiet; whether that was so within the bound. */
+bool mesh_run(struct mesh *m);
+void mesh_poll_later(struct service *s, int64_t at_us);
+
+/* --- the model --- */
+
+/* Compare every registry's view with what the history asks for; faults go to mesh_fail. */
+void model_check(struct mesh *m);
+
+#endif

@@ -1,0 +1,136 @@
+/*
+ * What must be seen where, from the history alone: who offers what, and who tells whom.
+ *
+ * X tells Y if X is configured to connect to Y, has not left, and Y is a registry (feeding or not). Y tells X back if both feed. So a node and a
+ * hybrid tell their targets only, and two registries that feed tell each other. A registry shows its own flows and those of everybody from
+ * whom a way of such edges leads to it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "mesh.h"
+
+static bool
+is_registry(const struct mesh *m, unsigned i)
+{
+	return m->services[i].role != ROLE_NODE;
+}
+
+static bool
+feeds(const struct mesh *m, unsigned i)
+{
+	return m->services[i].role == ROLE_REGISTRY;
+}
+
+/* Is the link that x is configured for there? */
+static bool
+is_linked(const struct mesh *m, unsigned x, unsigned y)
+{
+	return (m->services[x].connect & 1u << y) != 0 && !m->services[x].has_left && is_registry(m, y);
+}
+
+static bool
+tells(const struct mesh *m, unsigned x, unsigned y)
+{
+	return is_linked(m, x, y) || (is_linked(m, y, x) && feeds(m, x) && feeds(m, y));
+}
+
+/* The services from which a way leads to i, i included. */
+static unsigned
+sources_of(const struct mesh *m, unsigned i)
+{
+	unsigned set = 1u << i, before = 0, x, y;
+
+	while (set != before) {
+		before = set;
+		for (y = 0; y < m->h->n; y++)
+			for (x = 0; (set & 1u << y) != 0 && x < m->h->n; x++)
+				if (x != y && tells(m, x, y))
+					set |= 1u << x;
+	}
+	return set;
+}
+
+static int
+line_cmp(const void *x, const void *y)
+{
+	return strcmp(*(char *const *)x, *(char *const *)y);
+}
+
+static char *
+wanted_of(const struct mesh *m, unsigned i, struct arena *a)
+{
+	unsigned set = sources_of(m, i), j;
+	char *lines[MESH_MAX], *all = arena_printf(a, "%s", "");
+	size_t n = 0, k;
+
+	for (j = 0; j < m->h->n; j++) {
+		const struct service *s = &m->services[j];
+
+		if ((set & 1u << j) != 0 && s->flows_variant != 0)
+			lines[n++] = mesh_view_line(a, service_url(m, j, s->url_variant), j, s->flows_variant);
+	}
+	qsort(lines, n, sizeof(lines[0]), line_cmp);
+	for (k = 0; k < n; k++)
+		all = arena_printf(a, "%s%s\n", all, lines[k]);
+	return all;
+}
+
+static bool
+has_originals(const struct mesh *m)
+{
+	unsigned i;
+
+	for (i = 0; i < m->h->n; i++)
+		if (m->h->is_original[i])
+			return true;
+	return false;
+}
+
+/* With originals among them only ours can be held to anything: that they agree. */
+static void
+model_agree(struct mesh *m, struct arena *a)
+{
+	const char *first = NULL;
+	unsigned i, of = 0;
+
+	for (i = 0; i < m->h->n; i++) {
+		char *view;
+
+		if (m->h->is_original[i] || !feeds(m, i))
+			continue;
+		view = service_view(&m->services[i], a);
+		if (first != NULL && strcmp(first, view) != 0)
+			mesh_fail(m, "s%u shows\n%sbut s%u\n%s", of, first, i, view);
+		first = view;
+		of = i;
+	}
+}
+
+void
+model_check(struct mesh *m)
+{
+	struct arena *a = arena_new();
+	unsigned i;
+
+	if (has_originals(m))
+		model_agree(m, a);
+	for (i = 0; i < m->h->n && m->fault[0] == '\0'; i++) {
+		struct service *s = &m->services[i];
+		char *pending, *view, *wanted;
+
+		if (m->h->is_original[i])
+			continue;
+		service_check(s);
+		pending = service_pending(s, a);
+		if (pending != NULL)
+			mesh_fail(m, "s%u has work left: %s\n", i, pending);
+		if (!is_registry(m, i) || has_originals(m))
+			continue;
+		view = service_view(s, a);
+		wanted = wanted_of(m, i, a);
+		if (strcmp(view, wanted) != 0)
+			mesh_fail(m, "s%u shows\n%sand not\n%s", i, view, wanted);
+	}
+	arena_free(a);
+}

@@ -1,0 +1,505 @@
+/* The simulated clock and wire. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mesh.h"
+
+#define LOOK_SPAN_US	(380 * SECOND_US)	/* every target was looked at, and every parked peer tried, within */
+#define QUIET_BOUND_US	(9 * LOOK_SPAN_US)	/* it must be quiet by then */
+#define LONG_DELAY_US	(60 * SECOND_US)	/* of a request that its client has given up */
+#define STORM		20000u			/* messages of one history; more is an echo */
+
+enum event_kind { EVENT_REQUEST, EVENT_ANSWER, EVENT_TIMEOUT, EVENT_POLL };
+
+struct event {
+	int64_t at_us;
+	uint64_t order;
+	enum event_kind kind;
+	unsigned client, server;
+	unsigned slot;
+	uint64_t gen;
+	unsigned boots;		/* life of the server that it was sent to */
+	bool is_repeat;		/* nobody waits for its answer */
+	char path[16];
+	unsigned variant;	/* of the server's url */
+	struct buf body;
+	unsigned status;
+};
+
+/* --- words --- */
+
+void
+mesh_fail(struct mesh *m, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (m->fault[0] != '\0')
+		return;
+	va_start(ap, fmt);
+	vsnprintf(m->fault, sizeof(m->fault), fmt, ap);
+	va_end(ap);
+}
+
+void
+mesh_trace(struct mesh *m, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!m->is_traced)
+		return;
+	printf("%11.6f ", (double)m->now_us / 1e6);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+/* --- events --- */
+
+static struct event *
+event_add(struct mesh *m, int64_t at_us, enum event_kind kind)
+{
+	struct event *ev;
+
+	if (m->n_events == m->cap_events) {
+		m->cap_events = m->cap_events == 0 ? 256 : m->cap_events * 2;
+		m->events = realloc(m->events, m->cap_events * sizeof(*m->events));
+		if (m->events == NULL)
+			abort();
+	}
+	ev = &m->events[m->n_events++];
+	*ev = (struct event){ .at_us = at_us, .order = m->n_made++, .kind = kind, .body = BUF_INIT(0) };
+	return ev;
+}
+
+static bool
+event_take(struct mesh *m, int64_t until_us, struct event *out)
+{
+	size_t i, first = 0;
+
+	if (m->n_events == 0)
+		return false;
+	for (i = 1; i < m->n_events; i++)
+		if (m->events[i].at_us < m->events[first].at_us ||
+		    (m->events[i].at_us == m->events[first].at_us && m->events[i].order < m->events[first].order))
+			first = i;
+	if (m->events[first].at_us > until_us)
+		return false;
+	*out = m->events[first];
+	m->events[first] = m->events[--m->n_events];
+	return true;
+}
+
+void
+mesh_poll_later(struct service *s, int64_t at_us)
+{
+	struct mesh *m = s->mesh;
+	struct event *ev;
+
+	if (at_us < m->now_us)
+		at_us = m->now_us;
+	/* a runner needs a moment; in it, everything may stop */
+	at_us += mesh_below(&m->random, m->is_perfect ? 1000 : 30000);
+	if (at_us >= s->poll_us)
+		return;
+	s->poll_us = at_us;
+	ev = event_add(m, at_us, EVENT_POLL);
+	ev->client = s->i;
+}
+
+/* --- the wire --- */
+
+static bool
+is_unlucky(struct mesh *m)
+{
+	return !m->is_perfect && mesh_below(&m->random, 100) < m->h->fault_percent;
+}
+
+static int64_t
+delay_make(struct mesh *m)
+{
+	if (is_unlucky(m))
+		return (int64_t)(mesh_random(&m->random) % (uint64_t)LONG_DELAY_US);
+	return 500 + mesh_below(&m->random, m->is_perfect ? 5000 : 40000);
+}
+
+static void
+fail_later(struct mesh *m, unsigned client, unsigned slot, uint64_t gen, int64_t after_us)
+{
+	struct event *ev = event_add(m, m->now_us + after_us, EVENT_ANSWER);
+
+	ev->client = client;
+	ev->slot = slot;
+	ev->gen = gen;
+}
+
+/* Which service is that, under which of its urls? */
+static bool
+address_read(struct str url, unsigned *server, unsigned *variant, char path[16])
+{
+	char text[80], *colon, *slash;
+
+	snprintf(text, sizeof(text), "%.*s", STR_ARG(url));
+	if (strncmp(text, "http://s", 8) != 0)
+		return false;
+	*server = (unsigned)strtoul(text + 8, &colon, 10);
+	*variant = (unsigned)strtoul(colon + 1, &slash, 10) - 1000;
+	snprintf(path, 16, "%.15s", slash);
+	return *server < MESH_MAX;
+}
+
+static void
+request_put(struct mesh *m, const struct event *like, struct str body, bool is_repeat)
+{
+	struct event *ev = event_add(m, m->now_us + delay_make(m), EVENT_REQUEST);
+	int64_t at_us = ev->at_us;
+	uint64_t order = ev->order;
+
+	*ev = *like;
+	ev->at_us = at_us;
+	ev->order = order;
+	ev->kind = EVENT_REQUEST;
+	ev->is_repeat = is_repeat;
+	ev->boots = m->services[ev->server].boots;
+	ev->body = (struct buf)BUF_INIT(0);
+	buf_put_str(&ev->body, body);
+}
+
+static void
+send_one(struct service *s, unsigned slot, struct str url, struct str body)
+{
+	struct mesh *m = s->mesh;
+	struct event like = { .client = s->i, .slot = slot, .gen = s->slots[slot].gen }, *ev;
+
+	if (!address_read(url, &like.server, &like.variant, like.path)) {
+		mesh_fail(m, "s%u posts to %.*s\n", s->i, STR_ARG(url));
+		return;
+	}
+	ev = event_add(m, m->now_us + MESH_TIMEOUT_US, EVENT_TIMEOUT);
+	ev->client = s->i;
+	ev->slot = slot;
+	ev->gen = like.gen;
+	if (!m->services[like.server].is_up && !m->is_cut[s->i][like.server]) {
+		fail_later(m, s->i, slot, like.gen, 1000);	/* refused */
+		return;
+	}
+	if (m->is_cut[s->i][like.server] || is_unlucky(m))
+		return;
+	request_put(m, &like, body, false);
+	if (is_unlucky(m))
+		request_put(m, &like, body, true);
+}
+
+static void
+answer_put(struct mesh *m, const struct event *ev, struct answer *a)
+{
+	struct event *back;
+
+	if (ev->is_repeat || m->is_cut[ev->client][ev->server] || is_unlucky(m)) {
+		buf_free(&a->body);
+		return;
+	}
+	if (a->body.len > 40 && is_unlucky(m))	/* cut off on the way */
+		a->body.len = mesh_below(&m->random, (unsigned)a->body.len);
+	back = event_add(m, m->now_us + delay_make(m), EVENT_ANSWER);
+	back->client = ev->client;
+	back->server = ev->server;
+	back->slot = ev->slot;
+	back->gen = ev->gen;
+	back->status = a->status;
+	back->body = a->body;
+}
+
+static void
+request_arrive(struct mesh *m, struct event *ev)
+{
+	struct service *s = &m->services[ev->server];
+	struct answer a = { 500, BUF_INIT(0) };
+
+	if (!s->is_up || s->boots != ev->boots || s->url_variant != ev->variant) {
+		if (!ev->is_repeat)
+			fail_later(m, ev->client, ev->slot, ev->gen, 1000);
+		return;
+	}
+	/* an error of the web server, before or after ours was asked */
+	if (!is_unlucky(m) || mesh_below(&m->random, 2) == 0)
+		service_answer(s, ev->path, buf_str(&ev->body), &a);
+	mesh_trace(m, "  s%u%s answers s%u %u", ev->server, ev->is_repeat ? " (repeated)" : "", ev->client, a.status);
+	if (m->is_traced && a.body.len < 4000)
+		mesh_trace(m, "    %.*s", STR_ARG(buf_str(&a.body)));
+	if (!m->is_perfect && mesh_below(&m->random, 100) < m->h->fault_percent / 4)
+		a.status = 500;
+	answer_put(m, ev, &a);
+}
+
+/* --- the runner --- */
+
+static void
+answer_arrive(struct mesh *m, struct event *ev)
+{
+	struct service *s = &m->services[ev->client];
+	struct slot *slot = &s->slots[ev->slot];
+	struct exchange_result res = { .status = ev->status, .body = buf_str(&ev->body), .error = "simulated" };
+	enum kodo_err err;
+	bool wake;
+
+	if (!slot->is_busy || slot->gen != ev->gen)
+		return;
+	slot->is_busy = false;
+	slot->gen++;
+	if (ev->status == 0)
+		mesh_trace(m, "  s%u hears nothing", ev->client);
+	if (s->original != NULL) {
+		original_done(s->original, ev->status, buf_str(&ev->body), service_now(s));
+	} else {
+		err = exchange_done(s->r, slot->a, &slot->job, &res, service_now(s), &wake);
+		if (err != KODO_OK)
+			mesh_fail(m, "s%u: exchange_done: %s\n", s->i, kodo_err_text(err));
+	}
+	mesh_poll_later(s, m->now_us);
+}
+
+static void
+sent_count(struct service *s, struct str url, bool is_look)
+{
+	struct mesh *m = s->mesh;
+	unsigned server = 0, variant;
+	char path[16];
+
+	if (is_look) {
+		m->n_looks++;
+		return;
+	}
+	m->n_sent++;
+	m->last_sent_us = m->now_us;
+	if (address_read(url, &server, &variant, path))
+		m->link[s->i][server]++;
+}
+
+static unsigned
+slot_find(struct service *s, uint32_t *busy, size_t *n_busy)
+{
+	unsigned i, free_slot = MESH_SLOTS;
+
+	*n_busy = 0;
+	for (i = 0; i < MESH_SLOTS; i++) {
+		if (s->slots[i].is_busy)
+			busy[(*n_busy)++] = s->slots[i].job.peer;
+		else if (free_slot == MESH_SLOTS)
+			free_slot = i;
+	}
+	return free_slot;
+}
+
+static void
+poll_original(struct service *s)
+{
+	struct message msg;
+	int64_t due_us;
+	char url[96];
+
+	if (s->slots[0].is_busy || !original_next(s->original, service_now(s), &msg, &due_us)) {
+		if (!s->slots[0].is_busy && due_us != INT64_MAX)
+			mesh_poll_later(s, due_us - MESH_T0_US - s->offset_us);
+		return;
+	}
+	snprintf(url, sizeof(url), "%s%s", service_url(s->mesh, msg.to, s->mesh->services[msg.to].url_variant), msg.path);
+	mesh_trace(s->mesh, "s%u (original) -> %s %s", s->i, url, msg.body);
+	s->slots[0].is_busy = true;
+	sent_count(s, str_of(url), false);
+	send_one(s, 0, str_of(url), str_of(msg.body));
+	free(msg.body);
+}
+
+static void
+poll_ours(struct service *s)
+{
+	int64_t next_us = INT64_MAX, active_us;
+	uint32_t busy[MESH_SLOTS];
+	size_t n_busy;
+	enum kodo_err err;
+
+	for (;;) {
+		unsigned i = slot_find(s, busy, &n_busy);
+		struct slot *slot = &s->slots[i];
+
+		if (i == MESH_SLOTS)
+			return;
+		arena_reset(slot->a);
+		err = exchange_next(s->r, slot->a, service_now(s), busy, n_busy, &slot->job, &next_us, &active_us);
+		if (err != KODO_OK)
+			break;
+		slot->is_busy = true;
+		sent_count(s, slot->job.url, slot->job.kind == EXCHANGE_LOOK);
+		mesh_trace(s->mesh, "s%u -> %.*s %.*s", s->i, STR_ARG(slot->job.url), slot->job.body.len < 4000 ? (int)slot->job.body.len : 0,
+		    slot->job.body.p == NULL ? "" : slot->job.body.p);
+		send_one(s, i, slot->job.url, slot->job.body);
+	}
+	if (err != KODO_ENOTFOUND)
+		mesh_fail(s->mesh, "s%u: exchange_next: %s\n", s->i, kodo_err_text(err));
+	else if (next_us != INT64_MAX)
+		mesh_poll_later(s, next_us - MESH_T0_US - s->offset_us);
+}
+
+static void
+poll(struct service *s, int64_t at_us)
+{
+	if (s->poll_us != at_us || !s->is_up)
+		return;
+	s->poll_us = INT64_MAX;
+	if (s->original != NULL)
+		poll_original(s);
+	else
+		poll_ours(s);
+	if (s->mesh->n_sent > STORM)
+		mesh_fail(s->mesh, "more than %u messages: an echo\n", STORM);
+}
+
+void
+mesh_run_until(struct mesh *m, int64_t until_us)
+{
+	struct event ev;
+
+	while (m->fault[0] == '\0' && event_take(m, until_us, &ev)) {
+		m->now_us = ev.at_us;
+		if (ev.kind == EVENT_REQUEST)
+			request_arrive(m, &ev);
+		else if (ev.kind == EVENT_POLL)
+			poll(&m->services[ev.client], ev.at_us);
+		else
+			answer_arrive(m, &ev);
+		buf_free(&ev.body);
+	}
+	m->now_us = until_us;
+}
+
+/* --- histories --- */
+
+void
+mesh_apply(struct mesh *m, const struct op *op)
+{
+	struct service *s = &m->services[op->service];
+
+	mesh_trace(m, "--- op %d of s%u (s%u, %lld)", (int)op->kind, op->service, op->other, (long long)op->value);
+	switch (op->kind) {
+	case OP_FLOWS:
+		s->flows_variant = (unsigned)op->value;
+		if (s->is_up)
+			service_start(s, s->original != NULL ? START_NOW : START_IF_CHANGED);
+		break;
+	case OP_START:
+		service_start(s, START_NOW);
+		break;
+	case OP_STOP:
+		service_stop(s);
+		break;
+	case OP_WIPE:
+		service_stop(s);
+		service_wipe(s);
+		service_start(s, START_NOW);
+		break;
+	case OP_LEAVE:
+		if (s->is_up && s->r != NULL)
+			service_leave(s);
+		break;
+	case OP_CUT:
+	case OP_JOIN:
+		m->is_cut[op->service][op->other] = m->is_cut[op->other][op->service] = op->kind == OP_CUT;
+		break;
+	case OP_CLOCK:
+		s->offset_us = op->value * SECOND_US;
+		if (s->is_up)
+			mesh_poll_later(s, m->now_us);
+		break;
+	case OP_TARGETS:
+		s->connect = (unsigned)op->value;
+		service_start(s, START_NOW);
+		break;
+	case OP_URL:
+		s->url_variant = (unsigned)op->value;
+		service_start(s, START_NOW);
+		break;
+	case OP_MAX:
+		break;
+	}
+}
+
+void
+mesh_begin(struct mesh *m, const struct history *h, const char *dir, bool is_traced)
+{
+	unsigned i, j;
+
+	*m = (struct mesh){ .h = h, .random = h->seed ^ 0x5bd1e995u, .is_traced = is_traced };
+	snprintf(m->dir, sizeof(m->dir), "%s", dir);
+	for (i = 0; i < h->n; i++) {
+		struct service *s = &m->services[i];
+
+		*s = (struct service){ .mesh = m, .i = i, .role = h->role[i], .connect = h->connect[i], .poll_us = INT64_MAX };
+		snprintf(s->dir, sizeof(s->dir), "%s/s%u", dir, i);
+		s->options_arena = arena_new();
+		for (j = 0; j < MESH_SLOTS; j++)
+			s->slots[j].a = arena_new();
+		if (h->is_original[i])
+			s->original = original_new(s);
+	}
+}
+
+void
+mesh_end(struct mesh *m)
+{
+	struct event ev;
+	unsigned i, j;
+
+	for (i = 0; i < m->h->n; i++) {
+		struct service *s = &m->services[i];
+
+		service_stop(s);
+		service_wipe(s);
+		for (j = 0; j < MESH_SLOTS; j++)
+			arena_free(s->slots[j].a);
+		arena_free(s->options_arena);
+		original_free(s->original);
+	}
+	while (event_take(m, INT64_MAX, &ev))
+		buf_free(&ev.body);
+	free(m->events);
+}
+
+static void
+heal(struct mesh *m)
+{
+	unsigned i;
+
+	mesh_trace(m, "--- healed");
+	memset(m->is_cut, 0, sizeof(m->is_cut));
+	m->is_perfect = true;
+	for (i = 0; i < m->h->n; i++)
+		if (!m->services[i].is_up)
+			service_start(&m->services[i], START_NOW);
+}
+
+bool
+mesh_run(struct mesh *m)
+{
+	int64_t end_us;
+	unsigned i;
+
+	for (i = 0; i < m->h->n_ops; i++) {
+		if (m->h->is_dropped[i])
+			continue;
+		mesh_run_until(m, m->h->ops[i].at_us);
+		mesh_apply(m, &m->h->ops[i]);
+	}
+	mesh_run_until(m, m->now_us + SECOND_US);
+	heal(m);
+	m->last_sent_us = m->now_us;
+	end_us = m->now_us + QUIET_BOUND_US;
+	while (m->fault[0] == '\0' && m->now_us < end_us && m->now_us < m->last_sent_us + LOOK_SPAN_US)
+		mesh_run_until(m, m->last_sent_us + LOOK_SPAN_US);
+	if (m->now_us >= end_us)
+		mesh_fail(m, "not quiet %d minutes after healing\n", (int)(QUIET_BOUND_US / 60 / SECOND_US));
+	return m->fault[0] == '\0';
+}

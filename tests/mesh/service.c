@@ -1,0 +1,333 @@
+/* One simulated service: its life, and what the HTTP handlers do with a request. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/packed.h"
+#include "core/record.h"
+#include "core/url.h"
+#include "mesh.h"
+
+#define FAT_BYTES	2500
+
+const char *
+service_url(const struct mesh *m, unsigned i, unsigned variant)
+{
+	static char urls[4][64];
+	static unsigned next;
+	char *out = urls[next++ % 4];
+
+	(void)m;
+	snprintf(out, sizeof(urls[0]), "http://s%u:%u", i, 1000 + variant);
+	return out;
+}
+
+int64_t
+service_now(const struct service *s)
+{
+	return MESH_T0_US + s->mesh->now_us + s->offset_us;
+}
+
+static void
+must(struct service *s, enum kodo_err err, const char *what)
+{
+	if (err != KODO_OK)
+		mesh_fail(s->mesh, "s%u: %s: %s\n", s->i, what, kodo_err_text(err));
+}
+
+/* --- its flows --- */
+
+size_t
+mesh_flows(struct arena *a, const struct history *h, unsigned i, unsigned variant, const struct flow **out)
+{
+	size_t n = variant == 0 ? 0 : 1 + variant % 3, j;
+	struct flow *flows = arena_zalloc(a, (n + 1) * sizeof(*flows));
+	char *fat = arena_alloc(a, FAT_BYTES);
+
+	memset(fat, 'f', FAT_BYTES);
+	for (j = 0; j < n; j++) {
+		flows[j].url = str_of(arena_printf(a, "/f%zu", j));
+		flows[j].name = str_of(arena_printf(a, "s%u variant %u", i, variant));
+		flows[j].description = h->is_fat[i] ? (struct str){ fat, FAT_BYTES } : STR_NULL;
+	}
+	*out = flows;
+	return n;
+}
+
+char *
+mesh_view_line(struct arena *a, const char *url, unsigned i, unsigned variant)
+{
+	return arena_printf(a, "  %s \"s%u variant %u\" %u", url, i, variant, 1 + variant % 3);
+}
+
+/* --- its life --- */
+
+static void
+options_make(struct service *s)
+{
+	struct arena *a = s->options_arena;
+	char *argv[8 + 2 * MESH_MAX];
+	struct why why = { "" };
+	int argc = 0;
+	unsigned j;
+
+	arena_reset(a);
+	argv[argc++] = arena_strz(a, STR("--url"));
+	argv[argc++] = arena_strz(a, str_of(service_url(s->mesh, s->i, s->url_variant)));
+	if (s->role == ROLE_NODE)
+		argv[argc++] = arena_strz(a, STR("--no-registry"));
+	if (s->role != ROLE_REGISTRY)
+		argv[argc++] = arena_strz(a, STR("--no-feed"));
+	for (j = 0; j < s->mesh->h->n; j++) {
+		if ((s->connect & 1u << j) == 0)
+			continue;
+		argv[argc++] = arena_strz(a, STR("--connect"));
+		argv[argc++] = arena_strz(a, str_of(service_url(s->mesh, j, 0)));
+	}
+	argv[argc] = NULL;
+	if (option_load_service(a, argc, argv, &s->options, &why) != KODO_OK)
+		mesh_fail(s->mesh, "s%u: %s\n", s->i, why.text);
+	s->options.state_path = str_of(s->dir);
+	s->options.cache_data = STR("/nonexistent/cache.json");
+	s->options.n_flows = mesh_flows(a, s->mesh->h, s->i, s->flows_variant, &s->options.flows);
+}
+
+void
+service_open(struct service *s)
+{
+	struct why why = { "" };
+
+	if (registry_open(str_of(s->dir), true, &why, &s->r) != KODO_OK)
+		mesh_fail(s->mesh, "s%u: %s\n", s->i, why.text);
+}
+
+void
+service_start(struct service *s, enum registry_start kind)
+{
+	struct why why = { "" };
+
+	if (s->original != NULL) {
+		s->is_up = true;
+		original_start(s->original);
+	} else {
+		if (s->r == NULL)
+			service_open(s);
+		s->is_up = true;
+		options_make(s);
+		if (registry_apply(s->r, &s->options, STR("stamp"), kind, service_now(s), NULL, &why) != KODO_OK)
+			mesh_fail(s->mesh, "s%u: %s\n", s->i, why.text);
+	}
+	if (kind == START_NOW)
+		s->has_left = false;
+	mesh_poll_later(s, s->mesh->now_us);
+}
+
+void
+service_stop(struct service *s)
+{
+	unsigned i;
+
+	s->is_up = false;
+	s->boots++;
+	s->poll_us = INT64_MAX;
+	for (i = 0; i < MESH_SLOTS; i++) {
+		s->slots[i].is_busy = false;
+		s->slots[i].gen++;
+	}
+	registry_close(s->r);
+	s->r = NULL;
+}
+
+void
+service_wipe(struct service *s)
+{
+	static const char *const names[] = { "data.mdb", "lock.mdb", "write.lock", "counts.json" };
+	char path[256];
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", s->dir, names[i]);
+		unlink(path);
+	}
+	rmdir(s->dir);
+}
+
+void
+service_leave(struct service *s)
+{
+	struct intake in;
+	uint64_t ticket;
+
+	must(s, registry_leave(s->r, service_now(s), &ticket, &in), "leave");
+	s->has_left = true;
+	mesh_poll_later(s, s->mesh->now_us);
+}
+
+/* --- requests, as fcgi-app/http answers them --- */
+
+static void
+fail_put(struct answer *out, unsigned status)
+{
+	out->status = status;
+	wire_put_error(&out->body, status, STR("simulated"), NULL, 0);
+}
+
+static enum kodo_err
+request_take(struct service *s, const char *path, const struct wire_body *b, struct intake *in)
+{
+	int64_t now_us = service_now(s);
+	uint64_t ticket;
+
+	if (strcmp(path, "/connect") == 0)
+		return registry_connect(s->r, b, now_us, in);
+	if (strcmp(path, "/update") == 0)
+		return registry_update(s->r, b, now_us, in);
+	if (strcmp(path, "/disconnect") == 0)
+		return registry_disconnect(s->r, b, now_us, in, &ticket);
+	return registry_reconnect(s->r, b, now_us, in);
+}
+
+static void
+map_answer(struct service *s, struct answer *out)
+{
+	struct sink sink = SINK_INIT(NULL);
+	struct view v;
+
+	must(s, view_begin(s->r, service_now(s), &v), "view");
+	must(s, view_put_map(&v, &sink), "map");
+	view_end(&v);
+	out->status = 200;
+	buf_put_str(&out->body, buf_str(&sink.buf));
+	sink_free(&sink);
+}
+
+static void
+post_answer(struct service *s, struct arena *a, const char *path, struct str body, struct answer *out)
+{
+	bool is_connect = strcmp(path, "/connect") == 0, is_reconnect = strcmp(path, "/reconnect") == 0;
+	enum wire_kind kind = is_reconnect ? WIRE_DEFAULT : strcmp(path, "/disconnect") == 0 ? WIRE_DISCONNECT : WIRE_CONNECT;
+	struct sink sink = SINK_INIT(NULL);
+	struct wire_refusal no;
+	struct wire_body b;
+	struct intake in;
+
+	if (wire_read(a, kind, body, service_now(s), s->options.url_key, &b, &no) != KODO_OK) {
+		fail_put(out, 400);
+		return;
+	}
+	if (b.n_left_out > 0)
+		mesh_trace(s->mesh, "    s%u leaves out %.*s: %.*s", s->i, STR_ARG(b.left_out[0].url), STR_ARG(b.left_out[0].reason));
+	if (!is_reconnect && s->role == ROLE_NODE) {
+		fail_put(out, 404);
+		return;
+	}
+	must(s, request_take(s, path, &b, &in), path);
+	if (!in.known) {
+		fail_put(out, 404);
+		return;
+	}
+	out->status = is_connect ? 201 : 200;
+	must(s, registry_put_answer(s->r, &b, is_connect, is_reconnect, service_now(s), &sink), "answer");
+	buf_put_str(&out->body, buf_str(&sink.buf));
+	sink_free(&sink);
+}
+
+void
+service_answer(struct service *s, const char *path, struct str body, struct answer *out)
+{
+	unsigned ceiling = s->mesh->h->ceiling_bytes[s->i];
+	struct arena *a = arena_new();
+
+	if (s->original != NULL)
+		original_answer(s->original, path, body, out);
+	else if (ceiling != 0 && body.len > ceiling)
+		fail_put(out, 413);
+	else if (strcmp(path, "/map") == 0)
+		map_answer(s, out);
+	else
+		post_answer(s, a, path, body, out);
+	arena_free(a);
+	mesh_poll_later(s, s->mesh->now_us);
+}
+
+/* --- what it shows --- */
+
+static int
+line_cmp(const void *x, const void *y)
+{
+	return strcmp(*(char *const *)x, *(char *const *)y);
+}
+
+static char *
+node_line(struct arena *a, const struct wire_node *n)
+{
+	struct packed_flow f;
+	struct packed p;
+
+	if (packed_open(n->bytes, &p) != KODO_OK || p.n_flows == 0)
+		return arena_printf(a, "  broken");
+	packed_flow(&p, 0, &f);
+	return arena_printf(a, "  %.*s %.*s %u", STR_ARG(p.url), STR_ARG(f.name), p.n_flows);
+}
+
+/* Through the body of GET /connect, as anybody sees it. */
+char *
+service_view(struct service *s, struct arena *a)
+{
+	struct sink sink = SINK_INIT(NULL);
+	struct wire_refusal no;
+	struct wire_body b;
+	struct str text;
+	struct view v;
+	char **lines, *all;
+	size_t i;
+
+	must(s, view_begin(s->r, service_now(s), &v), "view");
+	must(s, view_put_connect(&v, &sink), "connect");
+	view_end(&v);
+	must(s, arena_str(a, buf_str(&sink.buf), &text), "view");
+	sink_free(&sink);
+	must(s, wire_read(a, WIRE_CONNECT, text, service_now(s), STR_NULL, &b, &no), "GET /connect");
+	lines = arena_alloc(a, (b.n_nodes + 1) * sizeof(*lines));
+	for (i = 0; i < b.n_nodes; i++)
+		lines[i] = node_line(a, &b.nodes[i]);
+	qsort(lines, b.n_nodes, sizeof(*lines), line_cmp);
+	all = arena_printf(a, "%s", "");
+	for (i = 0; i < b.n_nodes; i++)
+		all = arena_printf(a, "%s%s\n", all, lines[i]);
+	return all;
+}
+
+char *
+service_pending(struct service *s, struct arena *a)
+{
+	static const char *const works[WORK_MAX] = { "leave", "connect", "reconnect", "tell" };
+	struct peer p;
+	struct txn t;
+	char *what = NULL;
+	uint32_t id = 0;
+	int i;
+
+	must(s, store_begin(registry_store(s->r), STORE_READ, &t), "read");
+	while (what == NULL && peer_next(&t, a, &id, &p) == KODO_OK)
+		for (i = 0; i < WORK_MAX && what == NULL; i++)
+			if (p.work[i] != 0)
+				what = arena_printf(a, "%s %.*s", works[i], STR_ARG(p.url));
+	must(s, store_end(&t, KODO_OK), "read");
+	return what;
+}
+
+static void
+fault_note(void *arg, enum finding kind, const char *line)
+{
+	struct service *s = arg;
+
+	if (kind == FINDING_ERROR)
+		mesh_fail(s->mesh, "s%u: check: %s\n", s->i, line);
+}
+
+void
+service_check(struct service *s)
+{
+	must(s, registry_check(s->r, service_now(s), fault_note, s), "check");
+}
