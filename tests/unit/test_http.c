@@ -1,5 +1,6 @@
 /*
- * The parts of http/ that are pure: targets and paths, query strings, parameters, routes, entity tags, templates.
+ * The parts of http/ that are pure: targets and paths, query strings, parameters, routes, entity
+ * tags, templates.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -57,8 +58,8 @@ test_targets(void **state)
 		const char *uri, *base, *path, *target, *query;
 	} rows[] = {
 		{ "/", "", "/", "/", "" },
-		{ "", "", "/", "", "" },
-		{ "?a=b", "", "/", "", "a=b" },
+		{ "", "", "/", "/", "" },
+		{ "?a=b", "", "/", "/", "a=b" },
 		{ "/flows?pp=1", "", "/flows", "/flows", "pp=1" },
 		{ "/flows?", "", "/flows", "/flows", "" },
 		{ "/flows?a?b", "", "/flows", "/flows", "a?b" },
@@ -70,8 +71,8 @@ test_targets(void **state)
 		{ "/%zz/%", "", "/%zz/%", "/%zz/%", "" },
 		{ "/a+b", "", "/a+b", "/a+b", "" },
 		{ "http://h:1/flows?x", "", "/flows", "/flows", "x" },
-		{ "http://h:1", "", "/", "", "" },
-		{ "http://h:1?x", "", "/", "", "x" },
+		{ "http://h:1", "", "/", "/", "" },
+		{ "http://h:1?x", "", "/", "/", "x" },
 		{ "/k/flows", "/k", "/flows", "/flows", "" },
 		{ "/k", "/k", "/", "/", "" },
 		{ "/k/", "/k", "/", "/", "" },
@@ -87,7 +88,8 @@ test_targets(void **state)
 		struct request r;
 		const char *reason;
 
-		assert_int_equal(request_parse(*state, &env, str_of(rows[i].base), &r, &reason), KODO_OK);
+		assert_int_equal(
+		    request_parse(*state, &env, str_of(rows[i].base), &r, &reason), KODO_OK);
 		assert_str(r.path, rows[i].path);
 		assert_str(r.target, rows[i].target);
 		assert_str(r.query, rows[i].query);
@@ -119,7 +121,8 @@ test_path_info(void **state)
 
 		env.script_name = str_of(rows[i].script);
 		env.path_info = str_of(rows[i].info);
-		assert_int_equal(request_parse(*state, &env, str_of(rows[i].base), &r, &reason), KODO_OK);
+		assert_int_equal(
+		    request_parse(*state, &env, str_of(rows[i].base), &r, &reason), KODO_OK);
 		assert_str(r.path, rows[i].path);
 	}
 }
@@ -160,8 +163,13 @@ test_lengths(void **state)
 		enum kodo_err err;
 		uint64_t length;
 	} rows[] = {
-		{ "0", KODO_OK, 0 }, { "12", KODO_OK, 12 }, { "", KODO_OK, 0 }, { "-1", KODO_EINVAL, 0 }, { "1x", KODO_EINVAL, 0 },
-		{ " 1", KODO_EINVAL, 0 }, { "999999999999999999", KODO_OK, 999999999999999999 },
+		{ "0", KODO_OK, 0 },
+		{ "12", KODO_OK, 12 },
+		{ "", KODO_OK, 0 },
+		{ "-1", KODO_EINVAL, 0 },
+		{ "1x", KODO_EINVAL, 0 },
+		{ " 1", KODO_EINVAL, 0 },
+		{ "999999999999999999", KODO_OK, 999999999999999999 },
 		{ "9999999999999999999", KODO_EINVAL, 0 },
 	};
 	struct request r;
@@ -231,7 +239,8 @@ static void
 test_next_param(void **state)
 {
 	struct str rest = STR("&a=1&&b&=c&d=e=f&%61=%26&"), name, value;
-	static const char *const want[][2] = { { "a", "1" }, { "b", "" }, { "", "c" }, { "d", "e=f" }, { "a", "&" } };
+	static const char *const want[][2] = { { "a", "1" }, { "b", "" }, { "", "c" },
+		{ "d", "e=f" }, { "a", "&" } };
 	size_t i;
 
 	for (i = 0; i < N(want); i++) {
@@ -252,22 +261,34 @@ test_numbers(void **state)
 		const char *query;
 		int64_t pp;
 	} rows[] = {
-		{ "", 10 }, { "pp=1", 1 }, { "pp=-1", -1 }, { "pp=-0", 0 }, { "pp=00012", 12 }, { "pp=1&pp=2", 2 }, { "PP=1", 10 },
-		{ "pp=9223372036854775807", INT64_MAX }, { "pp=9223372036854775808", INT64_MAX },
-		{ "pp=92233720368547758070", INT64_MAX }, { "pp=-9223372036854775808", -INT64_MAX }, { "p%70=%34", 4 },
+		{ "", 10 },
+		{ "pp=1", 1 },
+		{ "pp=-1", -1 },
+		{ "pp=-0", 0 },
+		{ "pp=00012", 12 },
+		{ "pp=1&pp=2", 2 },
+		{ "PP=1", 10 },
+		{ "pp=9223372036854775807", INT64_MAX },
+		{ "pp=9223372036854775808", INT64_MAX },
+		{ "pp=92233720368547758070", INT64_MAX },
+		{ "pp=-9223372036854775808", -INT64_MAX },
+		{ "p%70=%34", 4 },
 	};
-	static const char *const bad[] = { "pp=", "pp", "pp=+", "pp=-", "pp=x", "pp=1x", "pp=+1", "pp=%201", "pp=1 ", "pp=1.0",
-		"pp=1e1", "pp=1_0", "pp=0x1", "pp=\xd9\xa1", "pp=--1", "pp=5&pp=" };
+	static const char *const bad[] = { "pp=", "pp", "pp=+", "pp=-", "pp=x", "pp=1x", "pp=+1",
+		"pp=%201", "pp=1 ", "pp=1.0", "pp=1e1", "pp=1_0", "pp=0x1", "pp=\xd9\xa1", "pp=--1",
+		"pp=5&pp=" };
 	struct params got;
 	struct param_errors errors;
 	size_t i;
 
 	for (i = 0; i < N(rows); i++) {
-		assert_int_equal(param_read(*state, str_of(rows[i].query), ALL_PARAMS, &got, &errors), KODO_OK);
+		assert_int_equal(
+		    param_read(*state, str_of(rows[i].query), ALL_PARAMS, &got, &errors), KODO_OK);
 		assert_true(got.number[PARAM_PP] == rows[i].pp);
 	}
 	for (i = 0; i < N(bad); i++) {
-		assert_int_equal(param_read(*state, str_of(bad[i]), ALL_PARAMS, &got, &errors), KODO_EINVAL);
+		assert_int_equal(
+		    param_read(*state, str_of(bad[i]), ALL_PARAMS, &got, &errors), KODO_EINVAL);
 		assert_int_equal(errors.n, 1);
 		assert_str(errors.list[0].message, "Expected `int`, got `str`");
 		assert_str(errors.list[0].key, "pp");
@@ -281,14 +302,19 @@ test_texts_and_formats(void **state)
 	struct params got;
 	struct param_errors errors;
 
-	assert_int_equal(param_read(*state, STR("q=a+b&by=&format=html&x=%00"), ALL_PARAMS, &got, &errors), KODO_OK);
+	assert_int_equal(
+	    param_read(*state, STR("q=a+b&by=&format=html&x=%00"), ALL_PARAMS, &got, &errors),
+	    KODO_OK);
 	assert_str(got.text[PARAM_Q], "a b");
 	assert_str(got.text[PARAM_BY], "");
 	assert_null(got.text[PARAM_KEY].p);
 	assert_int_equal(got.format, FORMAT_HTML);
-	assert_int_equal(param_read(*state, STR("format=json"), ALL_PARAMS, &got, &errors), KODO_OK);
+	assert_int_equal(
+	    param_read(*state, STR("format=json"), ALL_PARAMS, &got, &errors), KODO_OK);
 	assert_int_equal(got.format, FORMAT_JSON);
-	assert_int_equal(param_read(*state, STR("format=h%3Ctml&q=%00&pp=x&p=y"), ALL_PARAMS, &got, &errors), KODO_EINVAL);
+	assert_int_equal(
+	    param_read(*state, STR("format=h%3Ctml&q=%00&pp=x&p=y"), ALL_PARAMS, &got, &errors),
+	    KODO_EINVAL);
 	assert_int_equal(errors.n, 4);
 	assert_str(errors.list[0].key, "pp");
 	assert_str(errors.list[1].key, "p");
@@ -296,7 +322,8 @@ test_texts_and_formats(void **state)
 	assert_str(errors.list[2].message, "Input must not contain NUL");
 	assert_str(errors.list[3].message, "Invalid enum value 'h<tml'");
 	/* what a route does not take is not looked at */
-	assert_int_equal(param_read(*state, STR("pp=x&q=%ff"), PARAM_BIT(PARAM_P), &got, &errors), KODO_OK);
+	assert_int_equal(
+	    param_read(*state, STR("pp=x&q=%ff"), PARAM_BIT(PARAM_P), &got, &errors), KODO_OK);
 }
 
 /* --- headers --- */
@@ -317,8 +344,10 @@ test_accept(void **state)
 static void
 test_entity_tags(void **state)
 {
-	static const char *const yes[] = { "W/\"a-1\"", "\"a-1\"", "\"x\",W/\"a-1\"", " W/\"x\" , \"a-1\" ", "x\"a-1\"" };
-	static const char *const no[] = { "", "*", "a-1", "\"a-1", "\"a-12\"", "\"a\"", "W/\"\"", "\",\"a-1" };
+	static const char *const yes[] = { "W/\"a-1\"", "\"a-1\"", "\"x\",W/\"a-1\"",
+		" W/\"x\" , \"a-1\" ", "x\"a-1\"" };
+	static const char *const no[] = { "", "*", "a-1", "\"a-1", "\"a-12\"", "\"a\"", "W/\"\"",
+		"\",\"a-1" };
 	size_t i;
 
 	(void)state;
@@ -346,7 +375,8 @@ test_routes(void **state)
 		{ "/", METHOD_OTHER, ROUTE_NO_METHOD, NULL, "GET, HEAD, OPTIONS" },
 		{ "/", METHOD_OPTIONS, ROUTE_IS_OPTIONS, NULL, "GET, HEAD, OPTIONS" },
 		{ "/connect", METHOD_DELETE, ROUTE_FOUND, "/connect", "" },
-		{ "/connect", METHOD_PUT, ROUTE_NO_METHOD, NULL, "GET, HEAD, POST, DELETE, OPTIONS" },
+		{ "/connect", METHOD_PUT, ROUTE_NO_METHOD, NULL,
+		    "GET, HEAD, POST, DELETE, OPTIONS" },
 		{ "/update", METHOD_HEAD, ROUTE_NO_METHOD, NULL, "POST, OPTIONS" },
 		{ "/update", METHOD_GET, ROUTE_NO_METHOD, NULL, "POST, OPTIONS" },
 		{ "/nosuch", METHOD_OPTIONS, ROUTE_NO_PATH, NULL, "" },
@@ -365,7 +395,8 @@ test_routes(void **state)
 
 	(void)state;
 	for (i = 0; i < N(rows); i++) {
-		assert_int_equal(router_find(str_of(rows[i].path), rows[i].method, &r, allow), rows[i].verdict);
+		assert_int_equal(
+		    router_find(str_of(rows[i].path), rows[i].method, &r, allow), rows[i].verdict);
 		assert_string_equal(allow, rows[i].allow);
 		if (rows[i].found == NULL)
 			assert_null(r);
@@ -450,7 +481,8 @@ test_template_split(void **state)
 	struct str head, row, tail;
 
 	(void)state;
-	assert_true(template_split(STR("a{{x}}{{#item}}b{{#y}}{{/y}}{{/item}}c"), "item", &head, &row, &tail));
+	assert_true(template_split(
+	    STR("a{{x}}{{#item}}b{{#y}}{{/y}}{{/item}}c"), "item", &head, &row, &tail));
 	assert_str(head, "a{{x}}");
 	assert_str(row, "b{{#y}}{{/y}}");
 	assert_str(tail, "c");
