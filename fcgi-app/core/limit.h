@@ -13,6 +13,12 @@
 #define LIMIT_TAGS		64u	/* per flow */
 #define LIMIT_NODE_FLOWS	100000u	/* flows of one node */
 #define LIMIT_BODY_NODES	1000000u	/* nodes in one body; the body ceiling is reached first */
+/*
+ * The nodes of a body, as they are stored, may take this many bytes and this many times the body: a
+ * long url or organization is repeated in each flow, so that 10 MB could become 900.
+ */
+#define LIMIT_STORED_BYTES	(16u << 20)
+#define LIMIT_STORED_TIMES	16u
 #define LIMIT_MESSAGES		1000u	/* lines of `message` in one body */
 #define LIMIT_DISCONNECT_URLS	100000u	/* urls in one disconnect */
 #define LIMIT_DEPTH		32u	/* nesting of JSON; ours needs 6 */

@@ -92,15 +92,17 @@ put_text(struct packed_writer *w, const struct flow *f)
 static void
 put_row(struct buf *table, const uint32_t at[2], uint32_t description, const uint16_t small[4])
 {
+	unsigned char row[PACKED_ROW_BYTES];
 	size_t i;
 
-	buf_put_u32(table, at[0]);
-	buf_put_u32(table, at[1]);
-	buf_put_u32(table, description);
+	packed_set_u32(row + PACKED_ROW_ITEM, at[0]);
+	packed_set_u32(row + PACKED_ROW_TEXT, at[1]);
+	packed_set_u32(row + PACKED_ROW_DESCRIPTION, description);
 	for (i = 0; i < 4; i++) {
-		buf_put_u8(table, (uint8_t)small[i]);
-		buf_put_u8(table, (uint8_t)(small[i] >> 8));
+		row[PACKED_ROW_URL + 2 * i] = (unsigned char)small[i];
+		row[PACKED_ROW_URL + 2 * i + 1] = (unsigned char)(small[i] >> 8);
 	}
+	buf_put(table, row, sizeof(row));
 }
 
 void

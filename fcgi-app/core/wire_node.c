@@ -51,6 +51,15 @@ static const struct wire_field flow_fields[] = {
 	{ "tags", WIRE_LIST, false, 0, 0, read_tags },
 };
 
+/* Do the nodes taken and the one at hand fit what a body may be stored as? */
+static bool
+fits(const struct wire_reader *r)
+{
+	const size_t size = r->stored + packed_size(&r->packer, STR_NULL);
+
+	return size <= LIMIT_STORED_BYTES + LIMIT_STORED_TIMES * r->json.len;
+}
+
 static void
 read_flow(struct wire_reader *r, const struct wire_at *at, struct str value, void *unused)
 {
@@ -66,8 +75,12 @@ read_flow(struct wire_reader *r, const struct wire_at *at, struct str value, voi
 	r->texts = r->flow_a;
 	wire_read_fields(r, at, WIRE_TABLE(flow_fields), value, &f);
 	r->texts = r->node_a;
-	if (wire_is_clean(r))
-		packed_add(&r->packer, &f.flow);
+	if (!wire_is_clean(r))
+		return;
+	packed_add(&r->packer, &f.flow);
+	if (!fits(r))
+		wire_over(r, at->up, value, LIMIT_STORED_TIMES,
+		    "times the body when stored");
 }
 
 static void
@@ -107,6 +120,7 @@ node_add(struct wire_reader *r, const struct wire_at *at, struct str value, cons
 		r->err = KODO_ENOMEM;
 		return;
 	}
+	r->stored += size;
 	packed_end(&r->packer, n->status, n->heartbeat_us, &packed);
 	if (buf_failed(&packed))
 		r->err = KODO_ENOMEM;

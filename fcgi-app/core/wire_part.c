@@ -143,7 +143,7 @@ void
 wire_over(struct wire_reader *r, const struct wire_at *at, struct str value, uint32_t max,
     const char *unit)
 {
-	char what[64];
+	char what[96];
 
 	if (r->lenient && unit != NULL)
 		snprintf(what, sizeof(what), " is over %u %s", max, unit);

@@ -456,6 +456,51 @@ test_counts(void **state)
 	}
 }
 
+/* A node with a long url and count small flows. */
+static void
+put_long_node(struct buf *b, const char *host, size_t count)
+{
+	char url[LIMIT_URL_BYTES - 16];
+	size_t i;
+
+	memset(url, 'u', sizeof(url));
+	buf_printf(b, "{\"url\":\"http://%s/%.*s\",\"flows\":[", host, (int)sizeof(url), url);
+	for (i = 0; i < count; i++)
+		buf_puts(b, i > 0 ? ",{\"url\":\"\",\"name\":\"\"}"
+		    : "{\"url\":\"\",\"name\":\"\"}");
+	buf_puts(b, "]}");
+}
+
+/*
+ * The url is in each flow: together they may not grow too far. What follows and is small is taken
+ * again.
+ */
+static void
+test_stored(void **state)
+{
+	static const struct {
+		size_t a, b;	/* flows */
+		size_t n_nodes;
+	} rows[] = { { 8000, 1, 3 }, { 20000, 1, 2 }, { 6000, 6000, 2 }, { 4000, 4000, 3 } };
+	struct fixture *f = *state;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		buf_reset(&f->json);
+		buf_puts(&f->json, HEAD(",\"nodes\":["));
+		put_long_node(&f->json, "a", rows[i].a);
+		buf_puts(&f->json, ",");
+		put_long_node(&f->json, "b", rows[i].b);
+		buf_puts(&f->json, ",{\"url\":\"http://small\",\"flows\":[]}]}");
+		assert_int_equal(read_kind(f, WIRE_CONNECT, buf_str(&f->json)), KODO_OK);
+		assert_int_equal(f->body.n_nodes, rows[i].n_nodes);
+		assert_int_equal(f->body.n_left_out, 3 - rows[i].n_nodes);
+		if (f->body.n_left_out > 0)
+			assert_true(str_eq(f->body.left_out[0].reason,
+			    STR("flows is over 16 times the body when stored")));
+	}
+}
+
 static void
 test_many_errors(void **state)
 {
@@ -482,6 +527,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_last_wins, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ceilings, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stored, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_errors, setup, teardown),
 	};
 
