@@ -1,6 +1,6 @@
 /*
- * For tests that need files: a folder of their own, which is the working directory while a test runs and goes with it.
- * Include it after cmocka.h.
+ * For tests that need files: a folder of their own, which is the working directory while a test
+ * runs and goes with it. Include it after cmocka.h.
  */
 #ifndef SCRATCH_H
 #define SCRATCH_H

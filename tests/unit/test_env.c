@@ -117,7 +117,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_values, scratch_setup, scratch_teardown),
-		cmocka_unit_test_setup_teardown(test_order_and_lines, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_order_and_lines, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_errors, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_files, scratch_setup, scratch_teardown),
 	};

@@ -28,8 +28,8 @@ static enum kodo_err
 read_at(const char *name)
 {
 	why.text[0] = '\0';
-	return loader_read(scratch.a, str_of(scratch_path(name)), str_of(scratch.path), true, &first,
-	    &why);
+	return loader_read(
+	    scratch.a, str_of(scratch_path(name)), str_of(scratch.path), true, &first, &why);
 }
 
 static void
@@ -118,8 +118,9 @@ test_errors(void **state)
 	static const struct {
 		const char *text, *why;
 	} rows[] = {
-		{ "a: 1\nb: 2\na: 3\n", "f:3: a is given twice, first in line 1" },
-		{ "a:\n  - x: 1\n    y: 1\n    x: 2\n", "f:4: x is given twice, first in line 2" },
+		{ "a: 1\nb: 2\na: 3\n", "f:3: \"a\" is given twice, first in line 1" },
+		{ "a:\n  - x: 1\n    y: 1\n    x: 2\n",
+		    "f:4: \"x\" is given twice, first in line 2" },
 		{ "a: !python/object:os.system x\n", "f:1: a !tag has no meaning here" },
 		{ "a: 1\nb: !!binary eA==\n", "f:2: a !tag has no meaning here" },
 		{ "a: !!set {x}\n", "f:1: a !tag has no meaning here" },
@@ -129,7 +130,8 @@ test_errors(void **state)
 		{ "a: 1\n[1]: 2\n", "f:2: a key must be a text" },
 		{ "a: \"x\\0y\"\n", "f:1: a text holds a NUL or is not UTF-8" },
 		{ "a: 1\nb: \xff\n", "f:2: not YAML: invalid leading UTF-8 octet" },
-		{ "a: 1\n\tb: 2\n", "f:2: not YAML: found a tab character that violates indentation "
+		{ "a: 1\n\tb: 2\n",
+		    "f:2: not YAML: found a tab character that violates indentation "
 		    "(while scanning a plain scalar from line 1)" },
 		{ "a: [1\nb: 2\n", "f:2: not YAML: did not find expected ',' or ']' "
 		    "(while parsing a flow sequence from line 1)" },
@@ -210,7 +212,7 @@ test_options(void **state)
 		{ "text\n", "f:1: expected options, a list of `- name: value`" },
 		{ "- a: 1\n- b\n", "f:2: expected `name: value`" },
 		{ "- a: 1\n- [b]\n", "f:2: expected `name: value`" },
-		{ "- a: 1\n- b: 2\n- a: 3\n", "f:3: a is given twice, first in line 1" },
+		{ "- a: 1\n- b: 2\n- a: 3\n", "f:3: \"a\" is given twice, first in line 1" },
 	};
 	size_t i;
 
@@ -274,12 +276,13 @@ test_folder(void **state)
 	assert_true(str_eq(first->next->key, STR("b")));
 	assert_true(str_eq(first->next->next->next->key, STR("c")));
 	assert_string_equal(first->next->value->file, scratch_path("d/10.yaml"));
-	assert_int_equal(loader_files(scratch.a, str_of(scratch_path("d")), &files, &n, &why), KODO_OK);
+	assert_int_equal(
+	    loader_files(scratch.a, str_of(scratch_path("d")), &files, &n, &why), KODO_OK);
 	assert_int_equal(n, 3);
 	assert_string_equal(files[2].p, scratch_path("d/9.yaml"));
 	scratch_write("d/a.yaml", "\n\nq: 1\nq: 2\n");
 	assert_int_equal(read_at("d"), KODO_EINVAL);
-	check_why_has("/d/a.yaml:4: q is given twice, first in line 3");
+	check_why_has("/d/a.yaml:4: \"q\" is given twice, first in line 3");
 }
 
 static void
@@ -294,15 +297,17 @@ test_program(void **state)
 {
 	(void)state;
 	assert_int_equal(mkdir("in", 0700), 0);
-	write_program("in/p", "#!/bin/sh\necho \"- a: $(pwd)\"\necho '- b: 2'\necho said >&2\ncat\n");
+	write_program(
+	    "in/p", "#!/bin/sh\necho \"- a: $(pwd)\"\necho '- b: 2'\necho said >&2\ncat\n");
 	assert_int_equal(read_at("in/p"), KODO_OK);
 	assert_string_equal(first->value->text.p, scratch.path);
 	assert_true(str_eq(first->next->key, STR("b")));
 	assert_string_equal(first->value->file, scratch_path("in/p output"));
 	assert_string_equal(scratch_read("err"), "said\n");
 	why.text[0] = '\0';
-	assert_int_equal(loader_read(scratch.a, str_of(scratch_path("in/p")), str_of(scratch.path), false,
-	    &first, &why), KODO_EBUSY);
+	assert_int_equal(loader_read(scratch.a, str_of(scratch_path("in/p")), str_of(scratch.path),
+	    false, &first, &why),
+	    KODO_EBUSY);
 	check_why_has("is a program, to be run by somebody else");
 	/* a name that says what it is outdoes the mode */
 	write_program("x.yaml", "a: 1\n");
@@ -342,7 +347,8 @@ static enum kodo_err
 run(const char *script, unsigned timeout_ms, size_t max_bytes, struct str *out)
 {
 	write_program("p", script);
-	return loader_run(scratch.a, scratch_path("p"), scratch.path, timeout_ms, max_bytes, out, &why);
+	return loader_run(
+	    scratch.a, scratch_path("p"), scratch.path, timeout_ms, max_bytes, out, &why);
 }
 
 /* Killed with its children, and in time. */
@@ -354,7 +360,8 @@ test_program_hangs(void **state)
 	pid_t child;
 
 	(void)state;
-	assert_int_equal(run("#!/bin/sh\nsleep 100 &\necho $! > pid\nwait\n", 300, 1000, &out), KODO_EIO);
+	assert_int_equal(
+	    run("#!/bin/sh\nsleep 100 &\necho $! > pid\nwait\n", 300, 1000, &out), KODO_EIO);
 	check_why_has("did not end in time and was killed");
 	assert_in_range(now_ms() - before, 300, 3000);
 	child = (pid_t)strtol(scratch_read("pid"), NULL, 10);
@@ -362,7 +369,8 @@ test_program_hangs(void **state)
 	/* gone, or a zombie that waits for init */
 	before = now_ms();
 	while (kill(child, 0) == 0 && now_ms() - before < 2000) {
-		const char *stat = scratch_read(arena_printf(scratch.a, "/proc/%d/stat", (int)child));
+		const char *stat =
+		    scratch_read(arena_printf(scratch.a, "/proc/%d/stat", (int)child));
 
 		if (strstr(stat, ") Z ") != NULL)
 			break;
@@ -386,7 +394,8 @@ test_program_output(void **state)
 	check_why_has("printed over 100000 bytes");
 	assert_in_range(now_ms() - before, 0, 5000);
 	assert_null(out.p);
-	assert_int_equal(run("#!/bin/sh\nhead -c 3000000 /dev/zero\n", 10000, 4000000, &out), KODO_OK);
+	assert_int_equal(
+	    run("#!/bin/sh\nhead -c 3000000 /dev/zero\n", 10000, 4000000, &out), KODO_OK);
 	assert_int_equal(out.len, 3000000);
 	/* a child that lives on with the output open is not waited for */
 	before = now_ms();

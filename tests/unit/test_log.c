@@ -89,7 +89,8 @@ test_formats(void **state)
 	    "^ERROR    [0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2},[0-9]{3} "
 	    "http://localhost:3366: both\n$");
 	check_match(scratch_read("k.log"),
-	    "^[0-9]{4}-[0-9-]{5} [0-9:]{8},[0-9]{3} DEBUG kodo: http://localhost:3366 - only in the "
+	    "^[0-9]{4}-[0-9-]{5} [0-9:]{8},[0-9]{3} DEBUG kodo: http://localhost:3366 - only in "
+	    "the "
 	    "file 1\n[0-9 :,-]{23} ERROR kodo: http://localhost:3366 - both\n$");
 	/* UTC, whatever the zone is; give or take the turn of a minute */
 	strftime(now, sizeof(now), "%Y-%m-%d %H:%M", gmtime(&t));
@@ -307,10 +308,12 @@ main(void)
 		    test_control_characters, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_long_line, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_no_file, scratch_setup, scratch_teardown),
-		cmocka_unit_test_setup_teardown(test_folder_and_modes, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_folder_and_modes, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_parallel_rotation, scratch_setup, scratch_teardown),
-		cmocka_unit_test_setup_teardown(test_rotation_race, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_rotation_race, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_follows, scratch_setup, scratch_teardown),
 	};
 

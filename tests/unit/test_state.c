@@ -71,8 +71,9 @@ test_paths(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_int_equal(path_absolute(scratch.a, str_of(rows[i].base), str_of(rows[i].path),
-		    &out), KODO_OK);
+		assert_int_equal(
+		    path_absolute(scratch.a, str_of(rows[i].base), str_of(rows[i].path), &out),
+		    KODO_OK);
 		assert_string_equal(out.p, rows[i].out);
 		assert_int_equal(out.len, strlen(rows[i].out));
 	}
@@ -91,8 +92,8 @@ test_open_makes(void **state)
 {
 	(void)state;
 	assert_int_equal(open_at("a/b/c.lmdb", false), KODO_ENOTFOUND);
-	assert_string_equal(why.text, arena_printf(scratch.a, "there is no state folder %s/a/b/c.lmdb",
-	    scratch.path));
+	assert_string_equal(why.text,
+	    arena_printf(scratch.a, "there is no state folder %s/a/b/c.lmdb", scratch.path));
 	assert_false(has_file("a"));
 	umask(0777);
 	assert_int_equal(open_at("a/b/c.lmdb/", true), KODO_OK);
@@ -183,10 +184,10 @@ test_open_not_ours(void **state)
 static void
 test_network(void **state)
 {
-	static const unsigned long types[] = { 0x6969, 0xff534d42, 0xfe534d42, 0x01021997, 0x65735546,
-		0x5346414f, 0x00c36400, 0x517b };
-	static const unsigned long local[] = { 0xef53, 0x01021994, 0x58465342, 0x9123683e, 0x794c7630,
-		0x2fc12fc1 };
+	static const unsigned long types[] = { 0x6969, 0xff534d42, 0xfe534d42, 0x01021997,
+		0x65735546, 0x5346414f, 0x00c36400, 0x517b };
+	static const unsigned long local[] = { 0xef53, 0x01021994, 0x58465342, 0x9123683e,
+		0x794c7630, 0x2fc12fc1 };
 	size_t i;
 
 	(void)state;
@@ -207,7 +208,8 @@ test_lock(void **state)
 
 	(void)state;
 	assert_int_equal(open_at("x", true), KODO_OK);
-	assert_int_equal(state_lock(&st, "service.lock", "http://localhost:3366", &fd, owner), KODO_OK);
+	assert_int_equal(
+	    state_lock(&st, "service.lock", "http://localhost:3366", &fd, owner), KODO_OK);
 	assert_string_equal(owner, "");
 	assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
 	assert_int_equal(scratch_mode("x/service.lock"), 0600);
@@ -290,7 +292,10 @@ test_spawn(void **state)
 	int leak;
 
 	(void)state;
-	/* what a worker may hold: signals blocked and ignored, descriptors that are not close-on-exec */
+	/*
+	 * what a worker may hold: signals blocked and ignored, descriptors that are not
+	 * close-on-exec
+	 */
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
 	sigprocmask(SIG_BLOCK, &term, NULL);
@@ -299,8 +304,10 @@ test_spawn(void **state)
 	assert_true(leak > 2);
 	assert_int_equal(fcntl(leak, F_DUPFD, 200), 200);
 	spawn_script("fds=$(ls -l /proc/$$/fd); echo \"$fds\" > tmp; "
-	    "while read -r l; do case $l in Sig*) echo \"$l\" >> tmp;; esac; done < /proc/$$/status; "
-	    "mv tmp done", false);
+	    "while read -r l; do case $l in Sig*) echo \"$l\" >> tmp;; esac; done < "
+	    "/proc/$$/status; "
+	    "mv tmp done",
+	    false);
 	wait_for_file("done");
 	sigprocmask(SIG_UNBLOCK, &term, NULL);
 	signal(SIGPIPE, SIG_DFL);
