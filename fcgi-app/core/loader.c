@@ -119,6 +119,7 @@ add_anchor(struct reader *r, struct str name, const struct loader_value *value)
 static enum kodo_err
 take_key(struct reader *r, struct frame *f, const struct loader_value *value)
 {
+	char shown[LOADER_SHOWN_BYTES];
 	const struct loader_entry *e;
 
 	if (value->kind != LOADER_TEXT && value->kind != LOADER_NULL)
@@ -128,8 +129,8 @@ take_key(struct reader *r, struct frame *f, const struct loader_value *value)
 	for (e = f->value->first; e != NULL; e = e->next)
 		if (str_eq(e->key, value->text))
 			return why_set(r->why, KODO_EINVAL,
-			    "%s:%u: %.*s is given twice, first in line %u", r->file, value->line,
-			    STR_ARG(value->text), e->line);
+			    "%s:%u: %s is given twice, first in line %u", r->file, value->line,
+			    loader_shown(value->text, shown), e->line);
 	f->key = value->text;
 	f->key_line = value->line;
 	return KODO_OK;

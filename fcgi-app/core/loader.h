@@ -48,6 +48,10 @@ enum kodo_err loader_parse(struct arena *a, struct str yaml, const char *file,
 enum kodo_err loader_options(struct arena *a, const struct loader_value *root,
     struct loader_entry **first, struct why *why) MUST_CHECK;
 
+/* s for a message: in quotes, cut off, without control characters. */
+#define LOADER_SHOWN_BYTES 100
+const char *loader_shown(struct str s, char out[LOADER_SHOWN_BYTES]);
+
 enum loader_type { LOADER_FILE, LOADER_FOLDER, LOADER_PROGRAM };
 
 /*

@@ -14,6 +14,21 @@ ends_with(struct str s, struct str end)
 	return s.len > end.len && memcmp(s.p + s.len - end.len, end.p, end.len) == 0;
 }
 
+const char *
+loader_shown(struct str s, char out[LOADER_SHOWN_BYTES])
+{
+	size_t n = 0, i;
+
+	out[n++] = '"';
+	for (i = 0; i < s.len && n < LOADER_SHOWN_BYTES - 5; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		out[n++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
+	}
+	memcpy(out + n, i < s.len ? "..\"" : "\"", i < s.len ? 4 : 2);
+	return out;
+}
+
 enum kodo_err
 loader_look(const char *path, enum loader_type *out, struct why *why)
 {
@@ -138,12 +153,13 @@ static enum kodo_err
 check_twice(const struct loader_entry *first, const struct loader_entry *e, struct why *why)
 {
 	const struct loader_entry *o;
+	char shown[LOADER_SHOWN_BYTES];
 
 	for (o = first; o != e; o = o->next)
 		if (str_eq(o->key, e->key))
 			return why_set(why, KODO_EINVAL,
-			    "%s:%u: %.*s is given twice, first in line %u", e->value->file, e->line,
-			    STR_ARG(e->key), o->line);
+			    "%s:%u: %s is given twice, first in line %u", e->value->file, e->line,
+			    loader_shown(e->key, shown), o->line);
 	return KODO_OK;
 }
 

@@ -112,8 +112,7 @@ reap(struct run *r, int flags)
 	do
 		pid = waitpid(r->pid, &r->status, flags);
 	while (pid < 0 && errno == EINTR);
-	if (pid < 0) /* where SIGCHLD is ignored, there is no status; what it printed has to tell */
-		r->status = 0;
+	/* -1: SIGCHLD is ignored; there is no status then, and what it printed has to tell */
 	r->reaped = pid != 0;
 }
 

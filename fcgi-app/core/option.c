@@ -61,7 +61,9 @@ take_env_file(struct option_input *in, struct str folder)
 	return err;
 }
 
-/* One of the environment that is set to something; a name that we do not know is somebody else's. */
+/*
+ * One of the environment that is set to something; a name that we do not know is somebody else's.
+ */
 static enum kodo_err
 take_variable(struct option_input *in, struct str key, struct str text)
 {

@@ -13,9 +13,9 @@ struct args {
 static enum kodo_err
 fail(const struct args *as, const char *what, const char *arg)
 {
-	char shown[OPTION_SHOWN_BYTES];
+	char shown[LOADER_SHOWN_BYTES];
 
-	return why_set(as->in->why, KODO_EINVAL, "%s: %s", option_shown(str_of(arg), shown), what);
+	return why_set(as->in->why, KODO_EINVAL, "%s: %s", loader_shown(str_of(arg), shown), what);
 }
 
 /* name as on the command line is that of the table, with - or _ between its words. */

@@ -81,7 +81,7 @@ read_member(struct option_input *in, const struct loader_entry *e, struct flow *
 	const struct field *field = find_field(e->key);
 	/* the line of the key, which is what is wrong where the value is not */
 	struct loader_value at = { .file = e->value->file, .line = e->line };
-	char shown[OPTION_SHOWN_BYTES];
+	char shown[LOADER_SHOWN_BYTES];
 	struct str unused;
 
 	if (field != NULL)
@@ -92,7 +92,7 @@ read_member(struct option_input *in, const struct loader_entry *e, struct flow *
 		return read_text(in, e->value, "entry", LIMIT_DESCRIPTION_BYTES, &unused);
 	return option_fail(in, &at,
 	    "unknown member %s of a flow: expected url, name, description, author, tags or entry",
-	    option_shown(e->key, shown));
+	    loader_shown(e->key, shown));
 }
 
 static enum kodo_err
@@ -133,7 +133,7 @@ compare_origins(const void *x, const void *y)
 static enum kodo_err
 check_twice(struct option_input *in, struct origin *all, size_t n)
 {
-	char shown[OPTION_SHOWN_BYTES];
+	char shown[LOADER_SHOWN_BYTES];
 	size_t i;
 
 	qsort(all, n, sizeof(*all), compare_origins);
@@ -141,7 +141,7 @@ check_twice(struct option_input *in, struct origin *all, size_t n)
 		if (str_eq(all[i - 1].url, all[i].url))
 			return option_fail(in, all[i].v,
 			    "two flows of one url %s, the other in %s:%u",
-			    option_shown(all[i].url, shown), all[i - 1].v->file,
+			    loader_shown(all[i].url, shown), all[i - 1].v->file,
 			    all[i - 1].v->line);
 	return KODO_OK;
 }

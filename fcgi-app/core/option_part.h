@@ -79,10 +79,6 @@ enum kodo_err option_fail(const struct option_input *in, const struct loader_val
     const char *fmt, ...) PRINTF_LIKE(3, 4);
 enum kodo_err option_no_memory(const struct option_input *in);
 
-/* s for a message: in quotes, cut off, without control characters. */
-#define OPTION_SHOWN_BYTES 100
-const char *option_shown(struct str s, char out[OPTION_SHOWN_BYTES]);
-
 /* A text as a value. file is borrowed. NULL: memory ran out. */
 struct loader_value *option_text_value(
     struct arena *a, struct str text, const char *file, unsigned line);

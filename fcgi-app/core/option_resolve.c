@@ -74,12 +74,12 @@ target(const struct place *p)
 static enum kodo_err
 expected(const struct place *p, const char *what)
 {
-	char shown[OPTION_SHOWN_BYTES];
+	char shown[LOADER_SHOWN_BYTES];
 
 	if (p->v->kind != LOADER_TEXT)
 		return option_fail(p->in, p->v, "%s: expected %s", p->row->name, what);
 	return option_fail(p->in, p->v, "%s: expected %s, got %s", p->row->name, what,
-	    option_shown(p->v->text, shown));
+	    loader_shown(p->v->text, shown));
 }
 
 static enum kodo_err
@@ -121,13 +121,13 @@ static enum kodo_err
 add_url(const struct place *p, const struct loader_value *item, struct str s, struct str *list,
     size_t *n)
 {
-	char shown[OPTION_SHOWN_BYTES];
+	char shown[LOADER_SHOWN_BYTES];
 	const char *reason = "not UTF-8";
 	struct url u;
 
 	if (!utf8_valid(s) || url_parse(url_shown(s), &u, &reason) != KODO_OK)
 		return option_fail(p->in, item, "%s: no url, %s: %s", p->row->name, reason,
-		    option_shown(s, shown));
+		    loader_shown(s, shown));
 	list[(*n)++] = url_shown(s);
 	return KODO_OK;
 }
@@ -215,10 +215,10 @@ read_number(const struct place *p, long *out)
 	if (ok && value >= p->row->min && value <= p->row->max)
 		return KODO_OK;
 	if (p->v->kind == LOADER_TEXT) {
-		char shown[OPTION_SHOWN_BYTES];
+		char shown[LOADER_SHOWN_BYTES];
 
 		return option_fail(p->in, p->v, "%s: expected a number from %ld to %ld, got %s",
-		    p->row->name, p->row->min, p->row->max, option_shown(s, shown));
+		    p->row->name, p->row->min, p->row->max, loader_shown(s, shown));
 	}
 	return expected(p, "a number");
 }

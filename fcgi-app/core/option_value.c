@@ -26,21 +26,6 @@ option_fail(const struct option_input *in, const struct loader_value *v, const c
 	return why_set(in->why, KODO_EINVAL, "%s: %s", v->file, text);
 }
 
-const char *
-option_shown(struct str s, char out[OPTION_SHOWN_BYTES])
-{
-	size_t n = 0, i;
-
-	out[n++] = '"';
-	for (i = 0; i < s.len && n < OPTION_SHOWN_BYTES - 5; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		out[n++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
-	}
-	memcpy(out + n, i < s.len ? "..\"" : "\"", i < s.len ? 4 : 2);
-	return out;
-}
-
 struct loader_value *
 option_text_value(struct arena *a, struct str text, const char *file, unsigned line)
 {
@@ -148,12 +133,12 @@ enum kodo_err
 option_set_named(struct option_input *in, struct str name, const struct loader_value *v)
 {
 	const struct option_row *row = option_find(name);
-	char shown[OPTION_SHOWN_BYTES];
+	char shown[LOADER_SHOWN_BYTES];
 	const char *near;
 
 	if (row != NULL)
 		return option_set(in, row, v);
-	option_shown(name, shown);
+	loader_shown(name, shown);
 	switch (option_foreign(name)) {
 	case OPTION_ACCESS:
 		return option_fail(in, v,
