@@ -33,7 +33,7 @@ open_address(const struct addrinfo *ai)
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
 	    (ai->ai_family != AF_INET6 ||
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0) &&
-	    bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+	    bind(fd, ai->ai_addr, ai->ai_addrlen) == 0)
 		return fd;
 	saved = errno;
 	close(fd);
@@ -130,6 +130,19 @@ listen_open_tcp(struct str name, unsigned port, struct listen *out, struct why *
 		return explain(last, all ? "this machine" : host, port, why);
 	if (!has6 && strcmp(host, "localhost") == 0)
 		add_loopback6(out, port);
+	return KODO_OK;
+}
+
+enum kodo_err
+listen_start(const struct listen *l, struct why *why)
+{
+	unsigned i;
+
+	for (i = 0; i < l->n; i++)
+		if (listen(l->fd[i], BACKLOG) != 0)
+			return why_set(why, KODO_ECONFLICT,
+			    "cannot listen: %s; has another program just taken the port?",
+			    strerror(errno));
 	return KODO_OK;
 }
 

@@ -19,14 +19,17 @@ struct listen {
 };
 
 /*
- * Listen on every address of host: `localhost` has two, 127.0.0.1 and ::1. "*" or an empty host:
- * all addresses of this machine. Addresses that this machine does not have are left out as long as
- * one is left.
+ * Take the port on every address of host: `localhost` has two, 127.0.0.1 and ::1. "*" or an empty
+ * host: all addresses of this machine. Addresses that this machine does not have are left out as
+ * long as one is left. Nobody can connect before listen_start.
  *
  * KODO_ECONFLICT: the port is taken. KODO_EIO. Both with why; nothing is open then.
  */
 enum kodo_err listen_open_tcp(
     struct str host, unsigned port, struct listen *out, struct why *why) MUST_CHECK;
+
+/* Let clients connect; they wait until somebody accepts them. KODO_ECONFLICT with why. */
+enum kodo_err listen_start(const struct listen *l, struct why *why) MUST_CHECK;
 void listen_close(struct listen *l);
 
 /*

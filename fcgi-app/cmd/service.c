@@ -235,14 +235,22 @@ open_signals(struct service *s, struct why *why)
 	return KODO_OK;
 }
 
+/*
+ * The port opens when the runner is on its way: whoever takes an open port for a service that has
+ * started, and starts the next one then, finds that ours is the first to connect.
+ */
 static enum kodo_err
 start_all(struct service *s, struct why *why)
 {
 	enum kodo_err err = KODO_OK;
 	unsigned i;
 
-	for (i = 0; err == KODO_OK && i < s->n_children; i++)
-		err = child_start(&s->children[i], service_now_us(), why);
+	for (i = 0; err == KODO_OK && i < s->n_children; i++) {
+		if (&s->children[i] == s->lighttpd)
+			err = listen_start(&s->tcp, why);
+		if (err == KODO_OK)
+			err = child_start(&s->children[i], service_now_us(), why);
+	}
 	return err;
 }
 
