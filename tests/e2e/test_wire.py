@@ -1,0 +1,37 @@
+"""The recorded exchanges of the original system, where the recordings are at hand (../shared/wire beside the source)."""
+import os
+import re
+import socket
+import subprocess
+
+import pytest
+
+import kodotest
+from kodotest import wait_until
+
+REPLAY = os.path.join(kodotest.SRCDIR, "..", "shared", "wire", "replay")
+PORTS = (3366, 3367, 3368, 3380, 3381, 3382)
+# of the query language the recordings hold what pandas makes of a frame without rows or columns
+MAY_DIFFER = re.compile(r"^flows_q_")
+
+
+def are_free():
+    for port in PORTS:
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(("127.0.0.1", port))
+    return True
+
+
+@pytest.mark.skipif(not os.access(REPLAY, os.X_OK), reason=f"no recordings: {os.path.normpath(REPLAY)}")
+def test_recorded_exchanges_hold():
+    wait_until(are_free, 60, f"ports {PORTS} are free")
+    env = {name: value for name, value in os.environ.items() if not name.startswith("KODO")}
+    done = subprocess.run([REPLAY, kodotest.KODO], capture_output=True, text=True, timeout=300, env=env, check=False)
+    output = done.stdout + done.stderr
+    assert done.returncode in (0, 1), output[-4000:]
+    counts = re.search(r"^(\d+) of (\d+) exchanges hold$", done.stdout, re.M)
+    assert counts and int(counts[2]) > 300, output[-4000:]
+    failed = re.findall(r"^(\w+): [A-Z]+ /.*\n    (.*)$", done.stdout, re.M)
+    assert len(failed) == int(counts[2]) - int(counts[1]), output[-4000:]
+    assert not [(name, why) for name, why in failed if not MAY_DIFFER.match(name)], output[-4000:]
