@@ -164,7 +164,10 @@ apply_loader(struct site *s, struct arena *a, struct str stamp, int64_t now_us, 
 	}
 	if (err != KODO_OK)
 		return err;
-	return registry_apply(s->registry, &o, stamp, START_IF_CHANGED, now_us, NULL, why);
+	err = registry_apply(s->registry, &o, stamp, START_IF_CHANGED, now_us, NULL, why);
+	if (err == KODO_OK)
+		*wake = true;	/* a start connects, changed flows are told */
+	return err;
 }
 
 /* The files look unlike what was dealt with last. */
