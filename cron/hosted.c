@@ -12,6 +12,7 @@
 
 #define RAN_FILE	"loader.ran"	/* its time is when an executable loader was run last */
 #define RETRY_US	(30 * 1000000ll)
+#define RERUN_S		5		/* an executable loader whose last run was no success */
 #define GROUPS_MAX	1024
 
 static void
@@ -94,6 +95,7 @@ hosted_look(struct hosted *h, struct registry *r)
 	struct arena *a = arena_new();
 	enum hosted_need need = HOSTED_NOTHING;
 	const struct options *o;
+	int64_t wait_s;
 	struct str stamp;
 	bool current;
 
@@ -103,8 +105,10 @@ hosted_look(struct hosted *h, struct registry *r)
 		goto out;
 	if (registry_options(r, &o) != KODO_OK || !o->loader_is_program)
 		need = current ? HOSTED_NOTHING : HOSTED_READ;
-	else if (!current || ran_ago_s(registry_state(r)) >= (int64_t)o->loader_s)
-		need = HOSTED_RUN;
+	else {
+		wait_s = current || o->loader_s < RERUN_S ? o->loader_s : RERUN_S;
+		need = ran_ago_s(registry_state(r)) >= wait_s ? HOSTED_RUN : HOSTED_NOTHING;
+	}
 out:
 	arena_free(a);
 	return need;

@@ -54,6 +54,7 @@ struct runner {
 	struct plan_watch watch;
 	struct plan *plan;
 	struct life life;
+	bool is_told;			/* why it failed is in the log */
 };
 
 /* --- being told to end --- */
@@ -136,7 +137,7 @@ start_resolver(struct runner *r)
 	if (err != KODO_OK)
 		hosted_complain(&r->hosted, &why, err);
 	/* until then it has noted that it runs */
-	r->hosted.retry_us = isotime_now_us() + 10 * 1000000;
+	r->hosted.retry_us = isotime_now_us() + 1000000;
 }
 
 static void
@@ -177,10 +178,11 @@ bring_up_to_date(struct runner *r, struct why *why)
 		err = hosted_resolve(&r->hosted, r->registry, why);
 	if (registry_options(r->registry, &o) == KODO_OK) {
 		set_log(r);
-		if (err != KODO_OK && !r->args.resolve) {
+		if (err != KODO_OK)
 			hosted_complain(&r->hosted, why, err);
+		r->is_told = err != KODO_OK;
+		if (!r->args.resolve)
 			err = KODO_OK;
-		}
 	} else if (err == KODO_OK)
 		err = why_set(why, KODO_ENOTFOUND,
 		    "the state %s has no options yet: start the service, or name its loader",
@@ -437,7 +439,7 @@ main(int argc, char *argv[])
 	if (!read_arguments(argc, argv, &r.args))
 		return 1;
 	err = run(&r, &why);
-	if (err != KODO_OK)
+	if (err != KODO_OK && !r.is_told)
 		fprintf(stderr, "kodo-reconnect: %s\n",
 		    why.text[0] != '\0' ? why.text : kodo_err_text(err));
 	plan_free(r.plan);
