@@ -12,8 +12,8 @@
 #include "core/log.h"
 
 #define ALIVE_US	(2 * 1000000ll)	/* who lived this long did not die of being started */
-#define PAUSE_MIN_US	100000ll
-#define PAUSE_MAX_US	(5 * 1000000ll)
+#define RESTART_MIN_US	100000ll
+#define RESTART_MAX_US	(5 * 1000000ll)
 #define SOCKETS_FD	3		/* SD_LISTEN_FDS_START */
 #define SPARE_FD	64		/* descriptors from here on are out of the way of those */
 
@@ -158,9 +158,9 @@ child_pause_us(int64_t lived_us, int64_t pause_us)
 	if (lived_us >= ALIVE_US)
 		return 0;
 	pause_us *= 2;
-	if (pause_us < PAUSE_MIN_US)
-		pause_us = PAUSE_MIN_US;
-	return pause_us < PAUSE_MAX_US ? pause_us : PAUSE_MAX_US;
+	if (pause_us < RESTART_MIN_US)
+		pause_us = RESTART_MIN_US;
+	return pause_us < RESTART_MAX_US ? pause_us : RESTART_MAX_US;
 }
 
 const char *
