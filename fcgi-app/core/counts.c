@@ -16,196 +16,204 @@
 #define KEPT_NAME	"counts.json"
 #define KEPT_HEAD	64u	/* bytes before the answer: state id and view, as text, padded */
 
-/* --- distinct (group, name): open addressing over hashes, compared on the texts --- */
+/* --- texts and what they are known by: numbers from 0, in the order in which they were seen --- */
 
-struct pair {
-	uint64_t hash;		/* 0: free */
-	uint32_t group;
-	struct str name;	/* in the map or the arena */
-};
-
-struct group {
+struct text {
+	struct str text;	/* in the map or the arena */
 	uint64_t hash;
-	struct str text;
-	uint64_t n;
-	uint32_t next;		/* index + 1 of the next group with the same slot */
+	uint32_t next;		/* number + 1 of the next text in the same slot */
+	uint32_t names;		/* of an organization or tag: distinct flow names */
 };
 
-struct tally {
-	struct group *groups;
-	size_t n_groups, cap_groups;
-	uint32_t *slots;	/* by hash: index + 1 */
+struct texts {
+	struct text *all;
+	size_t n, cap;
+	uint32_t *slots;	/* by hash: number + 1 */
 	size_t n_slots;
-	struct pair *pairs;
-	size_t n_pairs, cap_pairs;
 };
 
 static void
-tally_free(struct tally *t)
+texts_free(struct texts *t)
 {
-	free(t->groups);
+	free(t->all);
 	free(t->slots);
-	free(t->pairs);
-	*t = (struct tally){ 0 };
+	*t = (struct texts){ 0 };
 }
 
 static enum kodo_err
-slots_grow(struct tally *t)
+texts_grow(struct texts *t)
 {
 	size_t n = t->n_slots == 0 ? 256 : t->n_slots * 4, i;
-	uint32_t *slots = calloc(n, sizeof(*slots));
+	struct text *all = realloc(t->all, n * sizeof(*all));
+	uint32_t *slots;
 
+	if (all == NULL)
+		return KODO_ENOMEM;
+	t->all = all;
+	t->cap = n;
+	slots = calloc(n, sizeof(*slots));
 	if (slots == NULL)
 		return KODO_ENOMEM;
 	free(t->slots);
 	t->slots = slots;
 	t->n_slots = n;
-	for (i = 0; i < t->n_groups; i++) {
-		uint32_t *slot = &slots[t->groups[i].hash & (n - 1)];
+	for (i = 0; i < t->n; i++) {
+		uint32_t *slot = &slots[all[i].hash & (n - 1)];
 
-		t->groups[i].next = *slot;
+		all[i].next = *slot;
 		*slot = (uint32_t)i + 1;
 	}
 	return KODO_OK;
 }
 
 static enum kodo_err
-group_find(struct tally *t, struct str text, uint32_t *out)
+texts_find(struct texts *t, struct str text, uint32_t *out)
 {
 	uint64_t h = text_hash(text);
-	uint32_t at;
+	uint32_t at, *slot;
 
-	if (t->n_groups >= t->n_slots) {
-		enum kodo_err err = slots_grow(t);
+	*out = 0;
+	if (t->n == t->cap) {
+		enum kodo_err err = texts_grow(t);
 
 		if (err != KODO_OK)
 			return err;
 	}
-	for (at = t->slots[h & (t->n_slots - 1)]; at != 0; at = t->groups[at - 1].next)
-		if (t->groups[at - 1].hash == h && str_eq(t->groups[at - 1].text, text)) {
+	slot = &t->slots[h & (t->n_slots - 1)];
+	for (at = *slot; at != 0; at = t->all[at - 1].next)
+		if (t->all[at - 1].hash == h && str_eq(t->all[at - 1].text, text)) {
 			*out = at - 1;
 			return KODO_OK;
 		}
-	if (t->n_groups == t->cap_groups) {
-		size_t cap = t->cap_groups == 0 ? 64 : t->cap_groups * 2;
-		struct group *grown = realloc(t->groups, cap * sizeof(*grown));
-
-		if (grown == NULL)
-			return KODO_ENOMEM;
-		t->groups = grown;
-		t->cap_groups = cap;
-	}
-	*out = (uint32_t)t->n_groups;
-	t->groups[t->n_groups] = (struct group){ h, text, 0, t->slots[h & (t->n_slots - 1)] };
-	t->slots[h & (t->n_slots - 1)] = (uint32_t)++t->n_groups;
+	*out = (uint32_t)t->n;
+	t->all[t->n] = (struct text){ text, h, *slot, 0 };
+	*slot = (uint32_t)++t->n;
 	return KODO_OK;
 }
 
-static void
-pair_place(struct pair *pairs, size_t cap, struct pair p)
-{
-	size_t i = p.hash & (cap - 1);
+/* --- distinct pairs of an organization or tag and a name: open addressing, 8 bytes each --- */
 
-	while (pairs[i].hash != 0)
+struct tally {
+	struct texts groups;
+	uint64_t *pairs;	/* group + 1 above, name below; 0: free */
+	size_t n_pairs, cap_pairs;
+};
+
+static void
+tally_free(struct tally *t)
+{
+	texts_free(&t->groups);
+	free(t->pairs);
+	*t = (struct tally){ 0 };
+}
+
+static uint64_t *
+pair_slot(uint64_t *pairs, size_t cap, uint64_t pair)
+{
+	uint64_t h = pair * 0x9e3779b97f4a7c15u;
+	size_t i = (h ^ h >> 32) & (cap - 1);
+
+	while (pairs[i] != 0 && pairs[i] != pair)
 		i = (i + 1) & (cap - 1);
-	pairs[i] = p;
+	return &pairs[i];
 }
 
 static enum kodo_err
 pairs_grow(struct tally *t)
 {
 	size_t cap = t->cap_pairs == 0 ? 1024 : t->cap_pairs * 2, i;
-	struct pair *pairs = calloc(cap, sizeof(*pairs));
+	uint64_t *pairs = calloc(cap, sizeof(*pairs));
 
 	if (pairs == NULL)
 		return KODO_ENOMEM;
 	for (i = 0; i < t->cap_pairs; i++)
-		if (t->pairs[i].hash != 0)
-			pair_place(pairs, cap, t->pairs[i]);
+		if (t->pairs[i] != 0)
+			*pair_slot(pairs, cap, t->pairs[i]) = t->pairs[i];
 	free(t->pairs);
 	t->pairs = pairs;
 	t->cap_pairs = cap;
 	return KODO_OK;
 }
 
-/* name_hash is text_hash(name), which several groups of one flow share. */
 static enum kodo_err
-tally_add(struct tally *t, struct str group_text, struct str name, uint64_t name_hash)
+tally_add(struct tally *t, struct str group_text, uint32_t name)
 {
-	struct pair p = { .name = name };
-	size_t i;
-	enum kodo_err err = group_find(t, group_text, &p.group);
+	uint64_t *slot, pair;
+	uint32_t group;
+	enum kodo_err err = texts_find(&t->groups, group_text, &group);
 
 	if (err == KODO_OK && (t->n_pairs + 1) * 2 > t->cap_pairs)
 		err = pairs_grow(t);
 	if (err != KODO_OK)
 		return err;
-	p.hash = (name_hash ^ (p.group + 1) * 0x9e3779b97f4a7c15u) * 0xff51afd7ed558ccdu;
-	p.hash ^= p.hash >> 32;
-	p.hash += p.hash == 0;
-	for (i = p.hash & (t->cap_pairs - 1); t->pairs[i].hash != 0;
-	     i = (i + 1) & (t->cap_pairs - 1))
-		if (t->pairs[i].hash == p.hash && t->pairs[i].group == p.group &&
-		    str_eq(t->pairs[i].name, name))
-			return KODO_OK;
-	t->pairs[i] = p;
-	t->n_pairs++;
-	t->groups[p.group].n++;
+	pair = ((uint64_t)group + 1) << 32 | name;
+	slot = pair_slot(t->pairs, t->cap_pairs, pair);
+	if (*slot == 0) {
+		*slot = pair;
+		t->n_pairs++;
+		t->groups.all[group].names++;
+	}
 	return KODO_OK;
 }
 
 static int
-group_cmp(const void *x, const void *y)
+text_cmp(const void *x, const void *y)
 {
-	return str_cmp(((const struct group *)x)->text, ((const struct group *)y)->text);
+	return str_cmp(((const struct text *)x)->text, ((const struct text *)y)->text);
 }
 
+/* The groups by their texts; ends the use of their numbers. */
 static void
 tally_put(struct tally *t, struct buf *out)
 {
+	struct texts *g = &t->groups;
 	size_t i;
 
 	buf_putc(out, '{');
-	if (t->n_groups > 0)
-		qsort(t->groups, t->n_groups, sizeof(*t->groups), group_cmp);
-	for (i = 0; i < t->n_groups; i++) {
+	if (g->n > 0)
+		qsort(g->all, g->n, sizeof(*g->all), text_cmp);
+	for (i = 0; i < g->n; i++) {
 		if (i > 0)
 			buf_putc(out, ',');
-		json_put_str(out, t->groups[i].text);
+		json_put_str(out, g->all[i].text);
 		buf_putc(out, ':');
-		json_put_u64(out, t->groups[i].n);
+		json_put_u64(out, g->all[i].names);
 	}
 	buf_putc(out, '}');
 }
 
 /* --- counting --- */
 
+struct counter {
+	struct texts names;
+	struct tally orgs, tags;
+};
+
 static enum kodo_err
-node_count(struct arena *a, struct str value, struct tally *orgs, struct tally *tags)
+node_count(struct arena *a, struct str value, struct counter *c)
 {
 	struct statement s;
 	struct packed p;
 	struct packed_flow f;
 	const struct str *tag;
-	struct str name;
+	struct str text;
+	uint32_t i, name;
 	size_t n, j;
-	uint32_t i;
 	enum kodo_err err = statement_read(value, &s);
 
 	if (err == KODO_OK)
 		err = packed_open(s.bytes, &p);
 	for (i = 0; err == KODO_OK && i < p.n_flows; i++) {
-		uint64_t hash;
-
 		packed_flow(&p, i, &f);
-		err = packed_raw(a, f.name, &name);
-		hash = text_hash(name);
+		err = packed_raw(a, f.name, &text);
+		if (err == KODO_OK)
+			err = texts_find(&c->names, text, &name);
 		if (err == KODO_OK && p.organization.p != NULL)
-			err = tally_add(orgs, p.organization, name, hash);
+			err = tally_add(&c->orgs, p.organization, name);
 		if (err == KODO_OK)
 			err = packed_tags(a, f.tags, &tag, &n);
 		for (j = 0; err == KODO_OK && j < n; j++)
-			err = tally_add(tags, tag[j], name, hash);
+			err = tally_add(&c->tags, tag[j], name);
 	}
 	return err;
 }
@@ -213,7 +221,7 @@ node_count(struct arena *a, struct str value, struct tally *orgs, struct tally *
 static enum kodo_err
 counts_make(struct view *v, struct arena *a, struct buf *out)
 {
-	struct tally orgs = { 0 }, tags = { 0 };
+	struct counter all = { .names = { 0 } };
 	struct cursor c;
 	struct str k, value;
 	enum kodo_err err = cursor_open(&v->t, T_NODE, &c);
@@ -222,7 +230,7 @@ counts_make(struct view *v, struct arena *a, struct buf *out)
 		return err;
 	for (err = cursor_seek(&c, STR_NULL, &k, &value); err == KODO_OK;
 	     err = cursor_next(&c, &k, &value)) {
-		err = node_count(a, value, &orgs, &tags);
+		err = node_count(a, value, &all);
 		if (err != KODO_OK)
 			break;
 	}
@@ -230,14 +238,15 @@ counts_make(struct view *v, struct arena *a, struct buf *out)
 	if (err == KODO_ENOTFOUND) {
 		buf_printf(
 		    out, "{\"total\":%llu,\"organization\":", (unsigned long long)v->head.total);
-		tally_put(&orgs, out);
+		tally_put(&all.orgs, out);
 		buf_puts(out, ",\"tags\":");
-		tally_put(&tags, out);
+		tally_put(&all.tags, out);
 		buf_putc(out, '}');
 		err = buf_failed(out) ? out->err : KODO_OK;
 	}
-	tally_free(&orgs);
-	tally_free(&tags);
+	texts_free(&all.names);
+	tally_free(&all.orgs);
+	tally_free(&all.tags);
 	return err;
 }
 
