@@ -8,6 +8,8 @@
 #include "loader_scan.h"
 #include "path.h"
 
+#define HEAD_BYTES	((size_t)65536)	/* of a file, where cache_data is likely to be */
+
 static bool
 ends_with(struct str s, struct str end)
 {
@@ -313,10 +315,55 @@ scan_lines(struct str text, struct str option)
 	return STR_NULL;
 }
 
+/*
+ * The option near the start of a file, where most write it: a web server's CGI program has no time
+ * for 100,000 flows behind it. Only what begins in the first half counts, for the end may be cut
+ * off within a value. Null: not there; then all of the file has to be read.
+ */
+static enum kodo_err
+find_early(struct arena *a, const char *path, const char *option, struct str *out)
+{
+	const char *at;
+	struct str head;
+	enum kodo_err err;
+
+	*out = STR_NULL;
+	err = path_read_head(a, path, HEAD_BYTES, &head);
+	if (err != KODO_OK)
+		return err == KODO_ENOMEM ? err : KODO_OK;
+	at = memmem(head.p, head.len / 2, option, strlen(option));
+	if (at == NULL)
+		return KODO_OK;
+	err = loader_scan_yaml(a, head, option, out);
+	return err == KODO_ENOMEM ? err : KODO_OK;
+}
+
+/* The option in one file. */
+static enum kodo_err
+find_in_file(
+    struct arena *a, const char *path, const char *option, struct str *out, struct why *why)
+{
+	enum kodo_err err;
+	struct str yaml;
+
+	err = find_early(a, path, option, out);
+	if (err != KODO_OK || out->p != NULL)
+		return err;
+	err = read_file(a, path, &yaml, why);
+	/* most files of a folder, and many a loader, do not name it at all */
+	if (err != KODO_OK || memmem(yaml.p, yaml.len, option, strlen(option)) == NULL)
+		return err;
+	err = loader_scan_yaml(a, yaml, option, out);
+	if (err != KODO_EINVAL)
+		return err;
+	*out = scan_lines(yaml, str_of(option));
+	return KODO_OK;
+}
+
 enum kodo_err
 loader_find(struct arena *a, struct str path, const char *option, struct str *out, struct why *why)
 {
-	struct str *files, yaml, found;
+	struct str *files, found;
 	enum loader_type type;
 	enum kodo_err err;
 	size_t n, i;
@@ -327,17 +374,7 @@ loader_find(struct arena *a, struct str path, const char *option, struct str *ou
 		return err;
 	err = loader_files(a, path, &files, &n, why);
 	for (i = 0; i < n && err == KODO_OK; i++) {
-		err = read_file(a, files[i].p, &yaml, why);
-		if (err != KODO_OK)
-			break;
-		/* most files of a folder, and many a loader, do not name it at all */
-		if (memmem(yaml.p, yaml.len, option, strlen(option)) == NULL)
-			continue;
-		err = loader_scan_yaml(a, yaml, option, &found);
-		if (err == KODO_EINVAL) {
-			found = scan_lines(yaml, str_of(option));
-			err = KODO_OK;
-		}
+		err = find_in_file(a, files[i].p, option, &found, why);
 		if (found.p != NULL)
 			*out = found;
 	}

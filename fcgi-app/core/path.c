@@ -145,10 +145,12 @@ read_all(int fd, char *to, size_t room)
 	return (ssize_t)len;
 }
 
-enum kodo_err
-path_read(struct arena *a, const char *path, size_t max_bytes, struct str *out)
+/* cut: of a longer file take what max_bytes hold. */
+static enum kodo_err
+read_file(struct arena *a, const char *path, size_t max_bytes, bool cut, struct str *out)
 {
 	enum kodo_err err = KODO_OK;
+	size_t room = 0;
 	struct stat st;
 	char *p = NULL;
 	ssize_t n;
@@ -164,14 +166,15 @@ path_read(struct arena *a, const char *path, size_t max_bytes, struct str *out)
 	} else if (S_ISDIR(st.st_mode)) {
 		errno = EISDIR;
 		err = KODO_EIO;
-	} else if ((uint64_t)st.st_size > max_bytes) {
+	} else if (!cut && (uint64_t)st.st_size > max_bytes) {
 		err = KODO_ETOOBIG;
 	} else {
-		p = arena_alloc(a, (size_t)st.st_size + 1);
+		room = (uint64_t)st.st_size > max_bytes ? max_bytes : (size_t)st.st_size;
+		p = arena_alloc(a, room + 1);
 		err = p == NULL ? KODO_ENOMEM : KODO_OK;
 	}
 	if (err == KODO_OK) {
-		n = read_all(fd, p, (size_t)st.st_size);
+		n = read_all(fd, p, room);
 		if (n < 0)
 			err = KODO_EIO;
 		else
@@ -179,6 +182,18 @@ path_read(struct arena *a, const char *path, size_t max_bytes, struct str *out)
 	}
 	close(fd);
 	return err;
+}
+
+enum kodo_err
+path_read(struct arena *a, const char *path, size_t max_bytes, struct str *out)
+{
+	return read_file(a, path, max_bytes, false, out);
+}
+
+enum kodo_err
+path_read_head(struct arena *a, const char *path, size_t max_bytes, struct str *out)
+{
+	return read_file(a, path, max_bytes, true, out);
 }
 
 mode_t

@@ -41,6 +41,10 @@ enum kodo_err path_make_folder(const char *path) MUST_CHECK;
 enum kodo_err path_read(
     struct arena *a, const char *path, size_t max_bytes, struct str *out) MUST_CHECK;
 
+/* The same, but only its first max_bytes of a file that is longer. */
+enum kodo_err path_read_head(
+    struct arena *a, const char *path, size_t max_bytes, struct str *out) MUST_CHECK;
+
 /* Mode for new files in a folder of this mode: 0660 where its group may write, else 0600. */
 mode_t path_file_mode(mode_t folder);
 

@@ -463,6 +463,29 @@ test_find(void **state)
 	assert_int_equal(access("ran", F_OK), -1);
 }
 
+/* Wherever in a long file it is, and at the end of what is read first. */
+static void
+test_find_far(void **state)
+{
+	static const size_t places[] = { 0, 10, 32000, 32750, 32768, 65500, 65520, 65530, 65536,
+		200000 };
+	struct buf b = BUF_INIT(0);
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		buf_reset(&b);
+		while (b.len < places[i])
+			buf_puts(&b, "#\n");
+		buf_puts(&b, "- cache_data: some/where.json\n");
+		while (b.len < 300000)
+			buf_puts(&b, "- x: \xc3\xa4\n");
+		scratch_write("l.yaml", buf_z(&b));
+		check_find("l.yaml", "some/where.json");
+	}
+	buf_free(&b);
+}
+
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
 
 int
@@ -481,6 +504,7 @@ main(void)
 		TEST(test_program_hangs),
 		TEST(test_program_output),
 		TEST(test_find),
+		TEST(test_find_far),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
