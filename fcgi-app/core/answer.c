@@ -3,6 +3,8 @@
 #include "limit.h"
 #include "look.h"
 
+#define REST_AFTER_US	2000000ll
+
 struct answer {
 	struct view v;
 	struct arena *a;
@@ -120,6 +122,7 @@ answer_put(struct answer *w, bool with_nodes, bool idle_false)
 	err = message_make(w, &g);
 	if (err != KODO_OK)
 		return err;
+	kodo_begin(&w->kodo, &w->v.head);
 	buf_putc(&w->out->buf, '{');
 	wire_put_greeting(&w->out->buf, &g);
 	if (with_nodes) {
@@ -151,6 +154,9 @@ rest_fn(struct edit *e, void *arg)
 		p->out_piece = w->v.head.state;
 	for (i = 0; i < w->n_rest && err == KODO_OK; i++)
 		err = edit_tell_one(e, w->rest[i], w->caller);
+	/* the answer is to be there first */
+	if (err == KODO_OK && p->attempts == 0 && p->due_us < e->now_us + REST_AFTER_US)
+		p->due_us = e->now_us + REST_AFTER_US;
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 

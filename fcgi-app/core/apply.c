@@ -207,7 +207,7 @@ target_start(struct edit *e, struct apply *ap, struct str url)
 	p->connected_us = 0;
 	p->look_us = 0;
 	if (o->retry != 0)
-		edit_want(e, p, WORK_CONNECT, true);
+		connect_want(e, p);
 	return KODO_OK;
 }
 

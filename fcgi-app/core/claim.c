@@ -295,48 +295,6 @@ node_tidy(struct edit *e, uint32_t node, struct str key)
 	return err == KODO_ENOTFOUND ? node_forget(e->t, key) : err;
 }
 
-/*
- * Peer says now (NULL: nothing) of the node: find who is believed, move the records, and tell others what changed. skip: who need not be told of a
- * disappearance, because it told us.
- */
-static enum kodo_err
-settle(struct edit *e, uint32_t node, uint32_t peer, const struct statement *now, uint32_t skip)
-{
-	struct known kn;
-	struct statement old, best;
-	struct statement *was = NULL, *is = NULL;
-	bool content;
-	enum kodo_err err;
-
-	err = claim_known(e->t, node, &kn);
-	if (err == KODO_OK)
-		err = best_find(e, node, peer, now, &kn, &best);
-	if (err == KODO_OK && best.bytes.p != NULL) {
-		is = &best;
-		err = statement_keep(e->a, is);
-	}
-	if (err == KODO_OK && kn.is_seen) {
-		old = kn.winner;
-		was = &old;
-		err = statement_keep(e->a, was);
-	}
-	if (err != KODO_OK)
-		return err;
-	/* a tombstone hides all but the own node and what is newer; that in turn ends the tombstone */
-	if (is != NULL && kn.is_gone && kn.tomb.version > 0 && is->peer != PEER_SELF && is->version <= kn.tomb.version)
-		is = NULL;
-	else if (is != NULL && kn.is_gone)
-		err = shadow_del(e, node, PEER_TOMB);
-	if (err == KODO_OK)
-		err = records_move(e, node, peer, now, was, is);
-	if (err != KODO_OK || (was == NULL && is == NULL))
-		return err;
-	content = was == NULL || is == NULL || !str_eq(was->bytes, is->bytes);
-	if (content || was->peer != is->peer)
-		e->is_view_changed = true;
-	return content || was->version != is->version ? edit_tell(e, node, is != NULL ? is->peer : skip) : KODO_OK;
-}
-
 /* --- versions --- */
 
 /*
@@ -376,18 +334,144 @@ tomb_put(struct edit *e, uint32_t node, uint32_t peer, struct str url, uint64_t 
 	return shadow_put(e, node, PEER_TOMB, &s);
 }
 
-/* The node's owner is a provider of ours, and somebody else knows better: it shall speak again, so that its word is raised over theirs. */
-static enum kodo_err
-owner_ask(struct edit *e, const struct peer *from, struct str key)
-{
-	struct peer *owner;
-	enum kodo_err err = edit_peer_find(e, key, &owner);
+/* --- what follows from a statement --- */
 
-	if (err == KODO_ENOTFOUND || (err == KODO_OK && (owner->id == from->id || (owner->flags & PEER_PROVIDER) == 0)))
-		return KODO_OK;
+/* Peers whose statements of a node lie in T_SHADOW, in a; those are few. */
+static enum kodo_err
+shadow_peers(struct edit *e, uint32_t node, struct str seen, uint32_t **peers, size_t *n)
+{
+	unsigned char kb[8];
+	struct statement s;
+	struct cursor c;
+	struct str k, v;
+	size_t cap = 0;
+	enum kodo_err err = cursor_open(e->t, T_SHADOW, &c);
+
+	*peers = NULL;
+	*n = 0;
+	if (err != KODO_OK)
+		return err;
+	for (err = cursor_seek(&c, key_u32_u32(kb, node, 0), &k, &v); err == KODO_OK && get_be32(k.p) == node;
+	    err = cursor_next(&c, &k, &v)) {
+		err = statement_read(v, &s);
+		if (err == KODO_OK && (get_be32(k.p + 4) == PEER_TOMB || str_eq(s.bytes, seen)))
+			continue;
+		if (err == KODO_OK && *n == cap) {
+			uint32_t *grown = arena_alloc(e->a, (cap = cap * 2 + 8) * sizeof(*grown));
+
+			if (grown == NULL)
+				err = KODO_ENOMEM;
+			else if (*n > 0)
+				memcpy(grown, *peers, *n * sizeof(*grown));
+			*peers = grown;
+		}
+		if (err != KODO_OK)
+			break;
+		(*peers)[(*n)++] = get_be32(k.p + 4);
+	}
+	cursor_close(&c);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+/*
+ * What is seen of the node became another: listeners are told. Who says something else of it but is not told of our changes (an owner that is a node,
+ * a provider that does not feed) is asked to connect again: an owner's word is then raised over what is known, others learn from our answer.
+ */
+static enum kodo_err
+change_tell(struct edit *e, uint32_t node, struct str seen, uint32_t skip)
+{
+	struct peer *p;
+	uint32_t *peers;
+	size_t n, i;
+	enum kodo_err err = edit_tell(e, node, skip);
+
 	if (err == KODO_OK)
-		edit_want(e, owner, WORK_RECONNECT, false);
+		err = shadow_peers(e, node, seen, &peers, &n);
+	for (i = 0; err == KODO_OK && i < n; i++) {
+		if (peers[i] == PEER_SELF)
+			continue;
+		err = edit_peer(e, peers[i], &p);
+		if (err == KODO_OK && (p->flags & PEER_PROVIDER) != 0 && !edit_is_told(e, p))
+			edit_want(e, p, WORK_RECONNECT, false);
+	}
 	return err;
+}
+
+/*
+ * What peer said was seen, and it does not say so any more: is to put a tombstone? So that the version that is known of a node never falls, and nobody
+ * else's word of the same version, which may stem from here, steps in (claim.h). The owner's side removes with a version of its own.
+ */
+static enum kodo_err
+withdrawn_end(struct edit *e, uint32_t node, const struct statement *was, const struct known *kn)
+{
+	struct packed pk;
+	struct peer *p;
+	struct str url, key;
+	uint64_t version = 0;
+	enum kodo_err err = packed_open(was->bytes, &pk);
+
+	if (err == KODO_OK)
+		err = arena_str(e->a, pk.url, &url);
+	if (err == KODO_OK)
+		err = url_key(e->a, url, &key);
+	if (err == KODO_OK)
+		err = edit_peer(e, was->peer, &p);
+	if (err != KODO_OK)
+		return err;
+	if (was->version > 0)
+		version = is_authority(p, key) ? version_over(e, kn->version) : kn->version + 1;
+	return tomb_put(e, node, PEER_SELF, url, version);	/* made here: its cause does not know it */
+}
+
+/*
+ * Peer says now (NULL: nothing) of the node: find who is believed, move the records, and tell others what changed. skip: who need not be told of a
+ * disappearance, because it told us.
+ */
+static enum kodo_err
+settle(struct edit *e, uint32_t node, uint32_t peer, const struct statement *now, uint32_t skip)
+{
+	struct known kn;
+	struct statement old, best;
+	struct statement *was = NULL, *is = NULL;
+	bool content, withdrawn;
+	enum kodo_err err;
+
+	err = claim_known(e->t, node, &kn);
+	if (err == KODO_OK)
+		err = best_find(e, node, peer, now, &kn, &best);
+	if (err == KODO_OK && best.bytes.p != NULL) {
+		is = &best;
+		err = statement_keep(e->a, is);
+	}
+	if (err == KODO_OK && kn.is_seen) {
+		old = kn.winner;
+		was = &old;
+		err = statement_keep(e->a, was);
+	}
+	if (err != KODO_OK)
+		return err;
+	/* a tombstone hides all but the own node and what is newer; that in turn ends the tombstone */
+	if (is != NULL && kn.is_gone && kn.tomb.version > 0 && is->peer != PEER_SELF && is->version <= kn.tomb.version)
+		is = NULL;
+	withdrawn = was != NULL && was->peer == peer && (now == NULL || now->version < was->version) &&
+	    (is == NULL || (was->version > 0 && is->peer != PEER_SELF && is->version <= was->version)) &&
+	    !(kn.is_gone && kn.tomb.version > 0 && kn.tomb.version >= was->version);
+	if (withdrawn) {
+		is = NULL;
+		err = withdrawn_end(e, node, was, &kn);
+	} else if (is != NULL && kn.is_gone) {
+		err = shadow_del(e, node, PEER_TOMB);
+	}
+	if (err == KODO_OK)
+		err = records_move(e, node, peer, now, was, is);
+	if (err != KODO_OK || (was == NULL && is == NULL))
+		return err;
+	content = was == NULL || is == NULL || !str_eq(was->bytes, is->bytes);
+	if (content || was->peer != is->peer)
+		e->is_view_changed = true;
+	if (content)
+		return change_tell(e, node, is == NULL ? STR_NULL : is->bytes, is != NULL ? is->peer : skip);
+	return was->version != is->version ? edit_tell(e, node, is->peer) : KODO_OK;
 }
 
 /*
@@ -467,11 +551,7 @@ take_follow(struct edit *e, struct peer *p, struct str key, struct str bytes, ui
 			return own_defend(e, node, pk.url, version);
 		return differs ? edit_tell_one(e, node, p->id) : KODO_OK;
 	}
-	if (kn.is_seen && kn.winner.peer == p->id)
-		return is_authority(p, key) ? KODO_OK : owner_ask(e, p, key);
-	if (version < kn.version && differs)
-		return edit_tell_one(e, node, p->id);
-	return KODO_OK;
+	return differs && (version < kn.version || (version == kn.version && version > 0)) ? edit_tell_one(e, node, p->id) : KODO_OK;
 }
 
 enum kodo_err
@@ -495,92 +575,82 @@ claim_take(struct edit *e, struct peer *p, struct str key, struct str bytes, uin
 	if (err != KODO_OK && err != KODO_ENOTFOUND)
 		return err;
 	same = had && prev.version == version && str_eq(prev.bytes, bytes);
+	/* said again: as long as it is not believed, it must learn why */
 	if (same && !renumber)
-		return KODO_OK;
+		return kn.is_seen && kn.winner.peer == p->id ? KODO_OK : take_follow(e, p, key, bytes, *node, version);
 	*changed = !same;
 	s = (struct statement){ .version = version, .at_us = same ? prev.at_us : e->now_us, .peer = p->id, .bytes = bytes };
 	err = place_give(e, p, had ? &prev : NULL, renumber, *node, &s);
 	if (err == KODO_OK)
 		err = settle(e, *node, p->id, &s, p->id);
-	return err == KODO_OK && !same ? take_follow(e, p, key, bytes, *node, version) : err;
+	return err == KODO_OK ? take_follow(e, p, key, bytes, *node, version) : err;
 }
 
 enum kodo_err
 claim_drop(struct edit *e, struct peer *p, uint32_t node)
 {
 	struct statement s;
-	struct known kn;
 	struct packed pk;
-	struct str url = STR_NULL, key = STR_NULL;
-	uint64_t version = 0, order;
-	bool was_top;
+	struct str key = STR_NULL;
+	uint64_t order = 0;
 	enum kodo_err err = claim_get(e->t, node, p->id, &s);
 
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
+	order = s.order;
 	err = packed_open(s.bytes, &pk);
 	if (err == KODO_OK)
-		err = arena_str(e->a, pk.url, &url);
-	if (err == KODO_OK)
-		err = url_key(e->a, url, &key);
-	if (err == KODO_OK)
-		err = claim_known(e->t, node, &kn);
-	if (err != KODO_OK)
-		return err;
-	/*
-	 * Only a removal of what is seen is a removal for others. Its tombstone ends what other paths still say of the node; without a version
-	 * it ends nothing, and keeps the url for those who must be told.
-	 */
-	was_top = kn.is_seen && kn.winner.peer == p->id;
-	if (was_top)
-		version = s.version == 0 ? 0 : is_authority(p, key) ? version_over(e, kn.version) : kn.version + 1;
-	order = s.order;
-	if (was_top)
-		err = tomb_put(e, node, p->id, url, version);
+		err = url_key(e->a, pk.url, &key);
 	if (err == KODO_OK)
 		err = stated_del(e, p->id, order);
 	if (err == KODO_OK)
 		err = settle(e, node, p->id, NULL, p->id);
-	if (err == KODO_OK && was_top && version > 0 && p->id != PEER_SELF)
-		err = owner_ask(e, p, key);
 	return err == KODO_OK ? node_tidy(e, node, key) : err;
+}
+
+/* p says that the node is gone, but that is not news: what it said before is void, and where we know better it must learn. */
+static enum kodo_err
+gone_late(struct edit *e, struct peer *p, uint32_t node, const struct statement *said, uint64_t version, const struct known *kn)
+{
+	uint64_t known = kn->version;
+	enum kodo_err err = KODO_OK;
+
+	if (said != NULL)
+		err = stated_del(e, p->id, said->order);
+	if (err == KODO_OK && said != NULL)
+		err = settle(e, node, p->id, NULL, PEER_SELF);
+	return err == KODO_OK && version < known ? edit_tell_one(e, node, p->id) : err;
 }
 
 enum kodo_err
 claim_take_gone(struct edit *e, struct peer *p, struct str url, struct str key, uint64_t version)
 {
-	struct statement s;
+	struct statement s = { 0 };
 	struct known kn;
-	uint64_t order;
 	uint32_t node;
-	bool had;
+	bool had, was_seen;
 	enum kodo_err err;
 
 	err = node_make(e->t, &e->head, key, &node);
 	if (err == KODO_OK && str_eq(key, e->o->url_key))
 		return own_defend(e, node, url, version);
 	if (err == KODO_OK)
+		err = claim_get(e->t, node, p->id, &s);
+	had = err == KODO_OK;
+	if (err == KODO_OK || err == KODO_ENOTFOUND)
 		err = claim_known(e->t, node, &kn);
 	if (err != KODO_OK)
 		return err;
-	s = (struct statement){ 0 };
-	err = claim_get(e->t, node, p->id, &s);
-	had = err == KODO_OK && s.version <= version;
-	order = s.order;
-	if (err != KODO_OK && err != KODO_ENOTFOUND)
-		return err;
-	if (version < kn.version && !(had && kn.is_seen && kn.winner.peer == p->id))
-		return edit_tell_one(e, node, p->id);
-	if (version == kn.version && !kn.is_seen && !had)
-		return KODO_OK;
+	if (version < kn.version || (version == kn.version && !kn.is_seen))
+		return gone_late(e, p, node, had ? &s : NULL, version, &kn);
+	was_seen = kn.is_seen;
 	err = tomb_put(e, node, p->id, url, version);
 	if (err == KODO_OK && had)
-		err = stated_del(e, p->id, order);
+		err = stated_del(e, p->id, s.order);
 	if (err == KODO_OK)
 		err = settle(e, node, had ? p->id : PEER_TOMB, NULL, p->id);
-	if (err == KODO_OK && !kn.is_seen && version > kn.version)
-		err = edit_tell(e, node, p->id);	/* a newer tombstone than ours travels on */
-	return err == KODO_OK ? owner_ask(e, p, key) : err;
+	/* a newer tombstone than ours travels on */
+	return err == KODO_OK && !was_seen ? change_tell(e, node, STR_NULL, p->id) : err;
 }
 
 enum kodo_err
@@ -617,6 +687,11 @@ claim_drop_all(struct edit *e, struct peer *p)
 	if (err != KODO_ENOTFOUND)
 		return err;
 	p->flags &= ~(unsigned)PEER_PROVIDER;
+	p->work[WORK_RECONNECT] = 0;
+	p->piece = 0;
+	err = edit_is_told(e, p) ? KODO_OK : edit_unwant(e, p, WORK_TELL);
+	if (err != KODO_OK)
+		return err;
 	if (p->order != 0) {
 		err = store_del(e->t, T_PROVIDER, key_u64(kb, p->order));
 		p->order = 0;

@@ -2,6 +2,8 @@
 
 #include "edit.h"
 
+#define HEARD_US	(3600ll * 1000000)
+
 enum kodo_err
 edit_begin(struct edit *e, struct txn *t, struct arena *a, int64_t now_us, const struct options *o)
 {
@@ -13,11 +15,12 @@ edit_begin(struct edit *e, struct txn *t, struct arena *a, int64_t now_us, const
 	return err;
 }
 
-/* Nothing known, nothing to do: the record can go. */
+/* Nothing known, nothing to do: the record can go, but not as long as a message that was sent before the last one may still come. */
 static bool
-peer_is_spent(const struct peer *p)
+peer_is_spent(const struct edit *e, const struct peer *p)
 {
-	return p->id != PEER_SELF && (p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0 && !peer_has_work(p);
+	return p->id != PEER_SELF && (p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0 && !peer_has_work(p) &&
+	    (p->heard_life == 0 || llabs(e->now_us - p->in_us) > HEARD_US);
 }
 
 enum kodo_err
@@ -26,7 +29,7 @@ edit_end(struct edit *e, enum kodo_err err)
 	size_t i;
 
 	for (i = 0; i < e->n_peers && err == KODO_OK; i++)
-		err = peer_is_spent(e->peers[i]) ? peer_del(e->t, e->peers[i]) : peer_put(e->t, e->peers[i]);
+		err = peer_is_spent(e, e->peers[i]) ? peer_del(e->t, e->peers[i]) : peer_put(e->t, e->peers[i]);
 	if (err == KODO_OK)
 		err = index_save(e->t, &e->index);
 	if (e->is_view_changed)
@@ -206,6 +209,14 @@ listeners_load(struct edit *e)
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
+bool
+edit_is_told(const struct edit *e, const struct peer *p)
+{
+	if (!peer_is_listener(p))
+		return false;
+	return (p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET || (e->o->registry && e->o->feed);
+}
+
 enum kodo_err
 edit_tell_one(struct edit *e, uint32_t node, uint32_t peer)
 {
@@ -215,8 +226,7 @@ edit_tell_one(struct edit *e, uint32_t node, uint32_t peer)
 
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
-	/* a target is always told; a provider that feeds only by a registry that feeds */
-	if (!peer_is_listener(p) || ((p->flags & (PEER_TARGET | PEER_LEFT)) != PEER_TARGET && !(e->o->registry && e->o->feed)))
+	if (!edit_is_told(e, p))
 		return KODO_OK;
 	edit_want(e, p, WORK_TELL, false);
 	return store_put(e->t, T_OUT, key_u32_u32(k, peer, node), key_u64(v, e->head.state));

@@ -44,6 +44,8 @@ void edit_want(struct edit *e, struct peer *p, enum peer_work work, bool now);
 /* That work, and what T_OUT holds for it where work is WORK_TELL, is not wanted any more. */
 enum kodo_err edit_unwant(struct edit *e, struct peer *p, enum peer_work work) MUST_CHECK;
 
+/* Is p told of changes? A target always is; a provider that feeds only by a registry that feeds. */
+bool edit_is_told(const struct edit *e, const struct peer *p);
 /* Every listener but skip (PEER_SELF: none is skipped) must learn about the node; a peer that does not listen is left alone. */
 enum kodo_err edit_tell(struct edit *e, uint32_t node, uint32_t skip) MUST_CHECK;
 /* This one must. */

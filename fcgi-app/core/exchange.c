@@ -233,6 +233,7 @@ update_build(struct builder *b, size_t *n)
 	uint64_t piece = b->p->out_piece;
 	enum kodo_err err;
 
+	b->job->piece = piece;
 	greeting_open(b, NULL, 0);
 	buf_puts(&b->body, ",\"nodes\":[");
 	err = out_walk(b, TELL_NODE, update_node, n);
@@ -333,6 +334,7 @@ job_make(struct view *v, struct arena *a, const struct peer *p, struct exchange_
 	enum kodo_err err;
 
 	*job = (struct exchange_job){ .peer = p->id, .gen = v->head.state };
+	kodo_begin(&b.kodo, &v->head);
 	b.max_bytes = p->ceiling_bytes != 0 ? p->ceiling_bytes : CEILING_START_BYTES;
 	err = job_build(&b);
 	job->nodes = b.ids;

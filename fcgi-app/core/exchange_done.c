@@ -237,7 +237,6 @@ connect_acked(struct edit *e, struct peer *p, struct outcome *oc)
 	p->out_piece = job->is_partial ? job->gen : 0;
 	if ((p->flags & PEER_TARGET) != 0 && (p->flags & PEER_LEFT) == 0) {
 		p->connected_us = e->now_us;
-		p->acked_url = e->o->url;
 		look_later(e, p);
 	}
 	err = out_told(e, p, NULL, 0, job->gen);
@@ -252,7 +251,7 @@ leave_acked(struct edit *e, struct peer *p, const struct exchange_job *job)
 	struct str *urls = &p->leave_urls;
 
 	/* the first line is what was signed off */
-	if (urls->len > job->leave_url.len && memcmp(urls->p, job->leave_url.p, job->leave_url.len) == 0)
+	if (urls->len > job->leave_url.len && urls->p[job->leave_url.len] == '\n' && memcmp(urls->p, job->leave_url.p, job->leave_url.len) == 0)
 		*urls = (struct str){ urls->p + job->leave_url.len + 1, urls->len - job->leave_url.len - 1 };
 	if (urls->len == 0) {
 		*urls = STR_NULL;
@@ -289,8 +288,16 @@ answer_take(struct edit *e, struct peer *p, struct outcome *oc)
 		p->flags |= PEER_OURS;
 	if (!str_eq(b->from_key, p->key) && !str_eq(b->from_key, e->o->url_key))
 		err = arena_str(e->a, b->from_key, &p->alias);
+	if (err == KODO_OK && oc->job->kind == EXCHANGE_DISCONNECT && b->life != 0)
+		intake_heard(e, p, b);
 	if (err == KODO_OK && !takes)
 		return answer_gone(e, p, b);
+	if (err == KODO_OK && intake_is_late(p, b)) {
+		/* overtaken by what the target said since, which does not hold all of it */
+		connect_want(e, p);
+		return KODO_OK;
+	}
+	intake_heard(e, p, b);
 	if (err == KODO_OK)
 		err = provider_note(e, p, &b->from);
 	return err == KODO_OK ? intake_connect(e, p, b) : err;
@@ -301,7 +308,7 @@ static void
 target_again(struct edit *e, struct peer *p)
 {
 	if ((p->flags & PEER_TARGET) != 0 && (p->flags & PEER_LEFT) == 0)
-		edit_want(e, p, WORK_CONNECT, true);
+		connect_want(e, p);
 	else if ((p->flags & PEER_PROVIDER) != 0)
 		edit_want(e, p, WORK_RECONNECT, true);
 }
@@ -334,7 +341,7 @@ job_done(struct edit *e, struct peer *p, struct outcome *oc)
 			p->work[WORK_RECONNECT] = 0;
 		break;
 	case EXCHANGE_UPDATE:
-		if (!job->is_partial)
+		if (!job->is_partial && job->piece == p->out_piece)
 			p->out_piece = 0;
 		/* FALLTHROUGH */
 	case EXCHANGE_REMOVE:

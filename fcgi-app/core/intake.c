@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "registry_int.h"
+#include "exchange_int.h"
 
 /* --- what a body says, inside an edit --- */
 
@@ -182,6 +182,24 @@ provider_note(struct edit *e, struct peer *p, const struct greeting *g)
 	return arena_str(e->a, g->organization, &p->organization);
 }
 
+/*
+ * Does the body come late, after one that its sender made later? Then whoever sent it has given it up, and what it says is void: it would take back what
+ * was said since, or bring back who has left.
+ */
+bool
+intake_is_late(const struct peer *p, const struct wire_body *b)
+{
+	return b->life != 0 && b->life == p->heard_life && b->sent < p->heard_sent;
+}
+
+void
+intake_heard(struct edit *e, struct peer *p, const struct wire_body *b)
+{
+	p->in_us = e->now_us;
+	p->heard_life = b->life;
+	p->heard_sent = b->sent;
+}
+
 static enum kodo_err
 connect_fn(struct edit *e, void *arg)
 {
@@ -189,12 +207,15 @@ connect_fn(struct edit *e, void *arg)
 	struct peer *p;
 	enum kodo_err err = edit_peer_make(e, q->b->from.url, q->b->from_key, &p);
 
+	q->out->known = true;
+	if (err != KODO_OK || intake_is_late(p, q->b))
+		return err;
+	intake_heard(e, p, q->b);
 	if (err == KODO_OK)
 		err = provider_note(e, p, &q->b->from);
 	if (err != KODO_OK)
 		return err;
 	p->registered_us = e->now_us;
-	q->out->known = true;
 	/* it has spoken: what it was asked to say is said */
 	p->work[WORK_RECONNECT] = 0;
 	return intake_connect(e, p, q->b);
@@ -218,7 +239,9 @@ update_fn(struct edit *e, void *arg)
 	if (err != KODO_OK)
 		return err;
 	q->out->known = true;
-	p->in_us = e->now_us;
+	if (intake_is_late(p, q->b))
+		return KODO_OK;
+	intake_heard(e, p, q->b);
 	return intake_update(e, p, q->b);
 }
 
@@ -236,14 +259,17 @@ disconnect_fn(struct edit *e, void *arg)
 	struct peer *p;
 	uint32_t node;
 	size_t i;
-	enum kodo_err err = edit_peer_find(e, b->from_key, &p);
+	enum kodo_err err = b->life == 0 ? edit_peer_find(e, b->from_key, &p) : edit_peer_make(e, b->from.url, b->from_key, &p);
 
-	if (err == KODO_ENOTFOUND || (err == KODO_OK && (p->flags & PEER_PROVIDER) == 0))
-		return KODO_OK;
 	if (err != KODO_OK)
-		return err;
-	q->out->known = true;
-	p->in_us = e->now_us;
+		return err == KODO_ENOTFOUND ? KODO_OK : err;
+	q->out->known = (p->flags & PEER_PROVIDER) != 0;
+	if (intake_is_late(p, b))
+		return KODO_OK;
+	/* noted of an unknown one too: its connect may still be on the way */
+	intake_heard(e, p, b);
+	if (!q->out->known)
+		return KODO_OK;
 	if (b->has_kodo)
 		p->flags |= PEER_OURS;
 	for (i = 0; i < b->n_urls; i++)
@@ -251,7 +277,14 @@ disconnect_fn(struct edit *e, void *arg)
 			break;
 	if (i < b->n_urls) {
 		q->out->removed = true;
-		return claim_drop_all(e, p);
+		err = claim_drop_all(e, p);
+		/* it is still a target of ours: that link lives on, though not at once, for it may be going away */
+		if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET && e->o->retry != 0) {
+			connect_want(e, p);
+			p->flags |= PEER_PARKED;
+			p->due_us = e->now_us + PARKED_US;
+		}
+		return err;
 	}
 	/* tombstones first: a removal without its version would make one of its own */
 	for (i = 0; i < b->n_gone && err == KODO_OK; i++)
@@ -284,14 +317,16 @@ reconnect_fn(struct edit *e, void *arg)
 	if (err != KODO_OK)
 		return err;
 	q->out->known = true;
-	p->in_us = e->now_us;
+	if (intake_is_late(p, q->b))
+		return KODO_OK;
+	intake_heard(e, p, q->b);
 	/* while our leaving is not acknowledged, its reconnect only tells that it can be reached now */
 	if (p->work[WORK_LEAVE] != 0) {
 		edit_want(e, p, WORK_LEAVE, true);
 		return KODO_OK;
 	}
 	p->flags &= ~(unsigned)PEER_LEFT;
-	edit_want(e, p, WORK_CONNECT, true);
+	connect_want(e, p);
 	return KODO_OK;
 }
 
@@ -299,6 +334,15 @@ enum kodo_err
 registry_reconnect(struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out)
 {
 	return request_run(r, b, now_us, reconnect_fn, out, NULL);
+}
+
+/* Connect to p now. From here on it may know us under this url, whether its answer comes or not. */
+void
+connect_want(struct edit *e, struct peer *p)
+{
+	if ((p->flags & PEER_TARGET) != 0)
+		p->acked_url = e->o->url;
+	edit_want(e, p, WORK_CONNECT, true);
 }
 
 enum kodo_err

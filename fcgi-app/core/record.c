@@ -320,6 +320,8 @@ peer_encode(struct buf *b, const struct peer *p)
 	buf_put_u64(b, p->piece);
 	buf_put_u64(b, p->piece_order);
 	buf_put_u64(b, p->out_piece);
+	buf_put_u64(b, p->heard_life);
+	buf_put_u64(b, p->heard_sent);
 	for (i = 0; time[i] != NULL; i++)
 		buf_put_u64(b, (uint64_t)*time[i]);
 	for (i = 0; i < WORK_MAX; i++) {
@@ -371,6 +373,8 @@ peer_decode(struct arena *a, uint32_t id, struct str v, struct peer *p)
 	p->piece = read_u64(&r);
 	p->piece_order = read_u64(&r);
 	p->out_piece = read_u64(&r);
+	p->heard_life = read_u64(&r);
+	p->heard_sent = read_u64(&r);
 	for (i = 0; time[i] != NULL; i++)
 		*time[i] = (int64_t)read_u64(&r);
 	for (i = 0; i < WORK_MAX; i++) {

@@ -60,7 +60,10 @@ enum kodo_err registry_each_stated(struct txn *t, uint32_t peer,
  */
 struct kodo_member {
 	struct buf versions, gone;
+	uint64_t life, sent;	/* of the state that speaks; see kodo_begin */
 };
+/* Say of which state, as of when, all of it is. */
+void kodo_begin(struct kodo_member *m, const struct head *h);
 void kodo_put_version(struct kodo_member *m, struct str url, uint64_t version);
 void kodo_put_gone(struct kodo_member *m, struct str url, uint64_t version);
 /* `,"kodo":{...}`; piece 0: none; view null: none. Frees m. */
@@ -78,6 +81,11 @@ enum kodo_err cache_take(struct edit *e, const struct wire_cache *c) MUST_CHECK;
  */
 enum kodo_err intake_connect(struct edit *e, struct peer *p, const struct wire_body *b) MUST_CHECK;
 enum kodo_err intake_update(struct edit *e, struct peer *p, const struct wire_body *b) MUST_CHECK;
+
+/* See intake.c: is the body older than what p said last, and noting that it is not. */
+bool intake_is_late(const struct peer *p, const struct wire_body *b);
+void intake_heard(struct edit *e, struct peer *p, const struct wire_body *b);
+void connect_want(struct edit *e, struct peer *p);
 
 /* Leave a target: see registry_leave. own_url: the url to sign off. */
 enum kodo_err target_leave(struct edit *e, struct peer *p, struct str own_url) MUST_CHECK;

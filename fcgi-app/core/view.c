@@ -1,4 +1,5 @@
 #include "json.h"
+#include "limit.h"
 #include "registry_int.h"
 #include "url.h"
 
@@ -308,6 +309,13 @@ kodo_put(struct buf *b, struct str url, uint64_t version)
 }
 
 void
+kodo_begin(struct kodo_member *m, const struct head *h)
+{
+	m->life = h->state_id & LIMIT_VERSION_MAX;	/* what a JSON number holds */
+	m->sent = h->state;
+}
+
+void
 kodo_put_version(struct kodo_member *m, struct str url, uint64_t version)
 {
 	if (version > 0)
@@ -334,6 +342,12 @@ kodo_end(struct kodo_member *m, struct buf *out, uint64_t piece, bool more, stru
 		json_put_u64(out, piece);
 		buf_puts(out, ",\"more\":");
 		json_put_bool(out, more);
+	}
+	if (m->life != 0) {
+		buf_puts(out, ",\"life\":");
+		json_put_u64(out, m->life);
+		buf_puts(out, ",\"sent\":");
+		json_put_u64(out, m->sent);
 	}
 	if (view.p != NULL) {
 		buf_puts(out, ",\"view\":");

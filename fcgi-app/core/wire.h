@@ -10,7 +10,9 @@
  *	"kodo":{"versions":{"<node url>":<version>,..},	of the nodes of this body
  *		"gone":{"<node url>":<version>,..},	tombstones
  *		"piece":<id>,"more":true|false,		this body is a piece; more follow
- *		"view":"<digest>"}			in hex, of what the sender told last
+ *		"view":"<digest>",			in hex, of what the sender told last
+ *		"life":<id>,"sent":<number>}		of the sender's state, so that what comes late
+ *							is known as such
  *
  * Every member of it is optional; unknown ones are ignored; a wrong type is an error like any
  * other. Version 0, one over LIMIT_VERSION_MAX or too far ahead leaves out that node or tombstone.
@@ -69,6 +71,9 @@ struct wire_body {
 	bool has_piece;
 	uint64_t piece;
 	bool more;
+	/* which state of the sender's spoke, and that state's number then; 0: not said */
+	uint64_t life;
+	uint64_t sent;
 	struct str view;		/* null: none */
 };
 

@@ -234,6 +234,8 @@ static const struct wire_field kodo_fields[] = {
 	{ "gone", WIRE_OBJECT, false, 0, 0, read_gone },
 	{ "piece", WIRE_INTEGER, false, 0, BODY(piece), read_piece },
 	{ "more", WIRE_BOOL, false, 0, BODY(more), NULL },
+	{ "life", WIRE_INTEGER, false, 0, BODY(life), NULL },
+	{ "sent", WIRE_INTEGER, false, 0, BODY(sent), NULL },
 	{ "view", WIRE_TEXT, false, VIEW_BYTES, BODY(view), read_view },
 };
 

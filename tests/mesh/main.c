@@ -1,5 +1,5 @@
 /*
- * usage: mesh [--from N] [--count N] [--seconds N] [--kind ours|one|two] [--seeds FILE] [--seed N [--keep I,J,..] [--trace]]
+ * usage: mesh [--from N] [--count N] [--seconds N] [--kind ours|one|two] [--seeds FILE] [--all] [--seed N [--keep I,J,..] [--trace]]
  *
  * Runs histories of consecutive seeds, those of the file first. A history that fails is made as short as it can be, printed, and the command that
  * replays it. Exit status 1 if one failed.
@@ -21,6 +21,7 @@ struct arguments {
 	bool is_one;		/* --seed */
 	const char *keep;
 	bool is_traced;
+	bool is_all;		/* go on after failures, and do not shrink */
 	const char *program;
 };
 
@@ -103,6 +104,10 @@ seed_try(uint64_t seed, enum history_kind kind, const struct arguments *args)
 	n_histories++;
 	if (history_try(&h, false, fault))
 		return true;
+	if (args->is_all) {
+		printf("seed %llu: %.60s\n", (unsigned long long)seed, fault);
+		return false;
+	}
 	history_shrink(&h, fault);
 	failure_print(&h, args, fault);
 	return false;
@@ -181,6 +186,10 @@ arguments_read(int argc, char **argv, struct arguments *out)
 			out->is_traced = true;
 			continue;
 		}
+		if (strcmp(name, "--all") == 0) {
+			out->is_all = true;
+			continue;
+		}
 		i++;
 		if (strcmp(name, "--from") == 0 || strcmp(name, "--seed") == 0) {
 			out->from = strtoull(value, NULL, 10);
@@ -215,7 +224,7 @@ seeds_try(const struct arguments *args)
 
 	if (args->seeds != NULL && !kept_try(args, &n_failed))
 		return 1;
-	for (i = 0; i < args->count && time(NULL) < end && n_failed < 5; i++)
+	for (i = 0; i < args->count && time(NULL) < end && n_failed < (args->is_all ? 1000000 : 5); i++)
 		if (!seed_try(args->from + i, args->kind, args))
 			n_failed++;
 	return n_failed;

@@ -202,8 +202,11 @@ answer_put(struct mesh *m, const struct event *ev, struct answer *a)
 		buf_free(&a->body);
 		return;
 	}
-	if (a->body.len > 40 && is_unlucky(m))	/* cut off on the way */
-		a->body.len = mesh_below(&m->random, (unsigned)a->body.len);
+	if (is_unlucky(m)) {	/* cut off on the way: the client notices, for the length was announced */
+		fail_later(m, ev->client, ev->slot, ev->gen, delay_make(m));
+		buf_free(&a->body);
+		return;
+	}
 	back = event_add(m, m->now_us + delay_make(m), EVENT_ANSWER);
 	back->client = ev->client;
 	back->server = ev->server;
@@ -228,7 +231,7 @@ request_arrive(struct mesh *m, struct event *ev)
 	if (!is_unlucky(m) || mesh_below(&m->random, 2) == 0)
 		service_answer(s, ev->path, buf_str(&ev->body), &a);
 	mesh_trace(m, "  s%u%s answers s%u %u", ev->server, ev->is_repeat ? " (repeated)" : "", ev->client, a.status);
-	if (m->is_traced && a.body.len < 4000)
+	if (m->is_traced && a.body.len < 400000)
 		mesh_trace(m, "    %.*s", STR_ARG(buf_str(&a.body)));
 	if (!m->is_perfect && mesh_below(&m->random, 100) < m->h->fault_percent / 4)
 		a.status = 500;
@@ -334,7 +337,7 @@ poll_ours(struct service *s)
 			break;
 		slot->is_busy = true;
 		sent_count(s, slot->job.url, slot->job.kind == EXCHANGE_LOOK);
-		mesh_trace(s->mesh, "s%u -> %.*s %.*s", s->i, STR_ARG(slot->job.url), slot->job.body.len < 4000 ? (int)slot->job.body.len : 0,
+		mesh_trace(s->mesh, "s%u -> %.*s %.*s", s->i, STR_ARG(slot->job.url), slot->job.body.len < 40000 ? (int)slot->job.body.len : 0,
 		    slot->job.body.p == NULL ? "" : slot->job.body.p);
 		send_one(s, i, slot->job.url, slot->job.body);
 	}

@@ -92,6 +92,21 @@ options_make(struct service *s)
 	s->options.n_flows = mesh_flows(a, s->mesh->h, s->i, s->flows_variant, &s->options.flows);
 }
 
+/* What a new state draws from the system's randomness comes from the seed here, so that a history can be replayed. */
+static enum kodo_err
+life_fix(struct txn *t, void *arg)
+{
+	struct service *s = arg;
+	struct head h;
+	enum kodo_err err = head_get(t, &h);
+
+	if (err == KODO_OK && h.options_gen == 0) {
+		h.state_id = mesh_random(&s->mesh->random);
+		err = head_put(t, &h);
+	}
+	return err;
+}
+
 void
 service_open(struct service *s)
 {
@@ -99,6 +114,8 @@ service_open(struct service *s)
 
 	if (registry_open(str_of(s->dir), true, &why, &s->r) != KODO_OK)
 		mesh_fail(s->mesh, "s%u: %s\n", s->i, why.text);
+	else
+		must(s, store_write(registry_store(s->r), life_fix, s), "life");
 }
 
 void
