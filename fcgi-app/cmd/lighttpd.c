@@ -95,6 +95,8 @@ count_fds(void)
  * taken from the worker as fast as it comes, into files if the client is slow (stream-response-body
  * 1).
  *
+ * What a proxy has cut the path of our url from is all in PATH_INFO (fix-root-scriptname).
+ *
  * lighttpd answers some requests itself: unknown methods, heads that are too large, bad hosts. The
  * error handler leads them to the responder, which sees REDIRECT_STATUS and answers in JSON.
  */
@@ -125,7 +127,8 @@ put_conf(struct buf *b, const struct options *o, const char *www, const char *up
 	buf_printf(b, "server.max-connections = %u\n", fds / 3);
 	buf_puts(b, "fastcgi.server = ( \"/\" => (( \"socket\" => ");
 	put_quoted(b, socket);
-	buf_puts(b, ", \"check-local\" => \"disable\" )) )\n");
+	buf_puts(b, ", \"check-local\" => \"disable\", "
+	    "\"fix-root-scriptname\" => \"enable\" )) )\n");
 }
 
 static enum kodo_err

@@ -160,6 +160,7 @@ add_worker(struct service *s, unsigned number)
 	c->program.env[0] = s->env_state;
 	c->program.env[1] = s->env_runner;
 	c->program.env[2] = s->env_pid;
+	c->program.env[3] = s->env_www;
 }
 
 static void
@@ -195,14 +196,17 @@ add_lighttpd(struct service *s)
 static enum kodo_err
 add_children(struct service *s, struct why *why)
 {
+	const char *www = getenv("KODO_WWW");
 	unsigned workers = s->options.workers, i;
 
 	s->children = arena_zalloc(s->arena, (workers + 2) * sizeof(s->children[0]));
 	s->env_state = arena_printf(s->arena, "KODO_STATE=%s", s->state.path);
 	s->env_runner = arena_printf(s->arena, "KODO_RECONNECT=%s", s->runner_path);
 	s->env_pid = arena_printf(s->arena, "KODO_SERVICE_PID=%ld", (long)getpid());
+	if (www != NULL && www[0] == '/')
+		s->env_www = arena_printf(s->arena, "KODO_WWW=%s", www);
 	if (s->children == NULL || s->env_state == NULL || s->env_runner == NULL ||
-	    s->env_pid == NULL)
+	    s->env_pid == NULL || (www != NULL && www[0] == '/' && s->env_www == NULL))
 		return why_set(why, KODO_ENOMEM, "memory ran out");
 	for (i = 0; i < workers; i++)
 		add_worker(s, i + 1);
