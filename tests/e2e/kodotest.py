@@ -107,8 +107,8 @@ def folder():
 # --- loaders and bodies ---
 
 def yaml_of(options):
-    """A loader's text: JSON is YAML."""
-    return "".join(f"- {json.dumps({key: value})[1:-1]}\n" for key, value in options.items())
+    """A loader's text: JSON is YAML, but for the escapes of two surrogates."""
+    return "".join(f"- {json.dumps({key: value}, ensure_ascii=False)[1:-1]}\n" for key, value in options.items())
 
 
 def flow(n, **more):
@@ -462,6 +462,9 @@ class Peer:
             allow_reuse_address = True
             daemon_threads = True
             request_queue_size = 128
+
+            def handle_error(self, *_):                     # a client that was killed
+                pass
 
         self.server = Server(("localhost", self.port), Handler)
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
