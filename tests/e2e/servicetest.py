@@ -150,8 +150,15 @@ class Runner:
         self.running = []
 
     def start(self, *arguments, env=None):
+        return self.launch(self.cgi.loader, *arguments, env=env)
+
+    def start_for_state(self, *arguments):
+        """As `kodo service` and its workers start it: without a loader to look after."""
+        return self.launch("--state", self.cgi.state_path(), *arguments)
+
+    def launch(self, *arguments, env=None):
         with open(self.stderr_path, "ab") as err:
-            process = subprocess.Popen([kodotest.RECONNECT, self.cgi.loader, *arguments], cwd="/", stdin=subprocess.DEVNULL,
+            process = subprocess.Popen([kodotest.RECONNECT, *arguments], cwd="/", stdin=subprocess.DEVNULL,
                                        stdout=err, stderr=err, env={**self.cgi.env, **(env or {})}, start_new_session=True)
         self.running.append(process)
         return process

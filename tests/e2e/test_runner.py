@@ -73,7 +73,8 @@ def test_nothing_to_do(runner):
 
 def test_head_of_a_message(runner, raw):
     target = raw(servicetest.answer_with(201))
-    r = runner({**NODE, "connect": [target.url]})
+    many = [flow(n, description="x" * 50000) for n in range(40)]        # over 1 MiB, where curl would like to ask first
+    r = runner({**NODE, "flows": many, "connect": [target.url]})
     assert r.run("--once", env={"http_proxy": down(), "HTTP_PROXY": down(), "all_proxy": down(), "ALL_PROXY": down()}) == 0
     head, = target.heads
     lines = [line.lower() for line in head.split("\r\n")]
@@ -136,8 +137,8 @@ def test_a_second_runner_wakes_the_first(hosted_registry, peer):
     feeder = peer(feed=True)
     r, cgi = hosted_registry()
     connect(cgi, feeder.url, nodes=[], feed=True, registry=True)
-    first = r.start("--stay")
-    wait_until(lambda: os.path.exists(os.path.join(cgi.state_path(), "wake")), 5)
+    first = r.start_for_state("--stay")
+    wait_until(lambda: state_of_fifo(cgi), 5)
     time.sleep(0.3)
     fifo = os.path.join(cgi.state_path(), "wake")
     os.rename(fifo, fifo + ".away")                         # so that the responder finds nobody to wake
@@ -180,6 +181,26 @@ def test_wake_latency(hosted_registry, peer):
         times.append(feeder.calls("/update")[-1][3] - left)
     assert sorted(times)[3] < 0.1, times
     assert kodotest.end(process) == 0
+
+
+def test_one_that_waits_takes_no_time(hosted_registry):
+    r, cgi = hosted_registry(connect=[down()], retry=-1)
+    process = r.start_for_state("--stay")
+    wait_until(lambda: "failed with" in cgi.log(), 5)
+    for _ in range(3):
+        with open(os.path.join(cgi.state_path(), "wake"), "wb", buffering=0) as fifo:
+            fifo.write(b"w")
+    time.sleep(0.2)
+    before = cpu_ticks(process.pid)
+    time.sleep(1)
+    assert cpu_ticks(process.pid) - before <= 0.1 * os.sysconf("SC_CLK_TCK")
+    assert kodotest.end(process) == 0
+
+
+def cpu_ticks(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def state_of_fifo(cgi):
