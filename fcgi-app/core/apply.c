@@ -1,10 +1,7 @@
 /* Options come into force: starts, changed urls and targets, own flows (DESIGN.md, "What a start is"). */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "path.h"
 #include "registry_int.h"
 #include "url.h"
 
@@ -12,6 +9,7 @@
 #define META_STAMP	"stamp"
 #define META_BOOT	"boot"
 #define META_IMPORTED	"imported"	/* path of the original's cache file that was imported */
+#define CACHE_MAX_BYTES	((size_t)1 << 30)
 #define DAY_US		(86400ll * 1000000)
 
 struct apply {
@@ -295,55 +293,32 @@ cache_take(struct edit *e, const struct wire_cache *c)
 	return err;
 }
 
-/* Read the whole file; *found false: there is none. */
-static enum kodo_err
-cache_read(struct str path, struct arena *a, struct buf *text, bool *found, struct why *why)
-{
-	char *z = arena_strz(a, path), *room;
-	struct stat sb;
-	ssize_t n = -1;
-	int fd;
-
-	*found = false;
-	if (z == NULL)
-		return KODO_ENOMEM;
-	fd = open(z, O_RDONLY | O_CLOEXEC);
-	if (fd == -1 && (errno == ENOENT || errno == ENOTDIR))
-		return KODO_OK;
-	if (fd != -1 && fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode))
-		while ((room = buf_room(text, 65536)) != NULL && (n = read(fd, room, 65536)) > 0)
-			text->len += (size_t)n;
-	if (fd != -1)
-		close(fd);
-	*found = n == 0;
-	return n == 0 ? KODO_OK : why_set(why, KODO_EIO, "%s: cannot read the cache of the original: %s", z, strerror(errno));
-}
-
-/* The original's cache file at cache_data, parsed, unless it was imported before. */
+/* The original's cache file at cache_data, parsed, unless it was imported before. What c holds points into its text, which is in a. */
 static enum kodo_err
 cache_find(struct apply *ap, struct arena *a, struct wire_cache *c, struct why *why)
 {
-	struct buf text = BUF_INIT((size_t)1 << 30);
+	const char *path = arena_strz(a, ap->o->cache_data);
 	struct why inner = { "" };
 	struct txn t;
-	struct str v;
-	bool found;
-	enum kodo_err err = store_begin(ap->r->store, STORE_READ, &t);
+	struct str v, text;
+	enum kodo_err err = path == NULL ? KODO_ENOMEM : store_begin(ap->r->store, STORE_READ, &t);
 
 	if (err == KODO_OK)
 		err = store_end(&t, meta_get(&t, META_IMPORTED, &v));
 	if (err != KODO_ENOTFOUND)
 		return err;
-	err = cache_read(ap->o->cache_data, a, &text, &found, why);
-	if (err == KODO_OK && found) {
-		err = wire_read_cache(a, buf_str(&text), c, &inner);
-		if (err == KODO_OK)
-			ap->cache = c;
-		else
-			why_set(why, err, "%.*s: %s; mend it or move it away, it was left as it is", STR_ARG(ap->o->cache_data),
-			    inner.text[0] != '\0' ? inner.text : kodo_err_text(err));
-	}
-	buf_free(&text);
+	err = path_read(a, path, CACHE_MAX_BYTES, &text);
+	if (err == KODO_ENOTFOUND)
+		return KODO_OK;
+	if (err == KODO_EIO)
+		return why_set(why, err, "%s: cannot read the cache of the original: %s", path, strerror(errno));
+	if (err == KODO_OK)
+		err = wire_read_cache(a, text, c, &inner);
+	if (err == KODO_OK)
+		ap->cache = c;
+	else
+		why_set(why, err, "%s: %s; mend it or move it away, it was left as it is", path,
+		    inner.text[0] != '\0' ? inner.text : kodo_err_text(err));
 	return err;
 }
 
