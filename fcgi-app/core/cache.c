@@ -33,8 +33,6 @@ node_put(void *arg, uint32_t node, const struct statement *s)
 	if (err != KODO_OK)
 		return err;
 	comma(x);
-	json_put_str(&x->out->buf, p.url);
-	buf_putc(&x->out->buf, ':');
 	packed_put_node(&x->out->buf, &p, x->provider->created_us, x->provider->modified_us);
 	return sink_step(x->out);
 }
@@ -81,12 +79,12 @@ provider_put(struct export *x, const struct peer *p)
 	json_put_time(b, p->created_us, false);
 	buf_puts(b, ",\"modified\":");
 	json_put_time(b, p->modified_us, false);
-	buf_puts(b, ",\"nodes\":{");
+	buf_puts(b, ",\"nodes\":[");
 	x->is_first = true;
 	x->provider = p;
 	err = registry_each_stated(&x->v->t, p->id, node_put, x);
 	x->is_first = false;
-	buf_puts(b, "}}");
+	buf_puts(b, "]}");
 	return err;
 }
 

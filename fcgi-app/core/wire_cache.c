@@ -98,9 +98,13 @@ static void
 read_connection(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
 {
 	struct cache_in *c = target;
+	const enum jread_kind kind = jread_kind(value);
 
 	c->times = &c->connection;
-	wire_read_each(r, at, value, read_time, c);
+	if (kind == JREAD_OBJECT)
+		wire_read_each(r, at, value, read_time, c);
+	else if (kind != JREAD_LIST)	/* later originals: just the urls, which options name too */
+		wire_fail(r, at, value, "Input should be a valid dictionary or list");
 }
 
 static void
@@ -118,7 +122,7 @@ static const struct wire_field cache_fields[] = {
 	{ "url", WIRE_TEXT, true, LIMIT_URL_BYTES, CACHE(url), NULL },
 	{ "organization", WIRE_TEXT, false, LIMIT_NAME_BYTES, CACHE(organization), NULL },
 	{ "feed", WIRE_BOOL, false, 0, CACHE(feed), NULL },
-	{ "connection", WIRE_OBJECT, false, 0, 0, read_connection },
+	{ "connection", WIRE_ANY, false, 0, 0, read_connection },
 	{ "providers", WIRE_ANY, true, 0, 0, read_providers },
 	{ "registers", WIRE_OBJECT, false, 0, 0, read_registers },
 };

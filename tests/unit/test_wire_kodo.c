@@ -201,9 +201,10 @@ test_cache_list(void **state)
 	struct fixture *f = *state;
 
 	assert_int_equal(wire_read_cache(f->a,
-	    STR("{\"url\":\"\",\"providers\":[{\"url\":\"http://b\",\"feed\":true,"
-	    "\"nodes\":[]}]}"), &f->cache, &f->why), KODO_OK);
+	    STR("{\"url\":\"\",\"connection\":[\"http://t\"],\"providers\":[{\"url\":\"http://b\","
+	    "\"feed\":true,\"nodes\":[]}]}"), &f->cache, &f->why), KODO_OK);
 	assert_int_equal(f->cache.n_providers, 1);
+	assert_int_equal(f->cache.n_connection, 0);
 }
 
 /* What the original took in and we would not: left out and named, the rest is taken. */
@@ -244,6 +245,8 @@ test_cache_refused(void **state)
 		{ "{\"url\":\"http://x\",}", "trailing comma in object (byte 18)" },
 		{ "[]", "it should be one JSON object (byte 0)" },
 		{ " {\"url\":\"http://x\"}", "providers: Field required (byte 1)" },
+		{ "{\"url\":\"http://x\",\"connection\":1,\"providers\":[]}",
+		    "connection: Input should be a valid dictionary or list (byte 31)" },
 		{ "{\"url\":\"http://x\",\"providers\":1}",
 		    "providers: Input should be a valid dictionary or list (byte 30)" },
 		{ "{\"url\":\"http://x\",\"providers\":{\"http://a\":{\"url\":\"http://a\","
