@@ -110,15 +110,13 @@ def victims(service):
 def kill_until(service, clients, rng):
     """Kill one process after the other until all clients are done; how many of each kind."""
     killed = {"worker": 0, "runner": 0, "lighttpd": 0}
-    kinds = []
     while any(client.is_alive() for client in clients):
-        if not kinds:
-            kinds = ["worker", "worker", "runner", "runner", "lighttpd"]
-            rng.shuffle(kinds)
-        there = victims(service)[kinds[-1]]
+        # one that dies often is left dead for a while: then it is another one's turn
+        there = [kind for kind, pids in (found := victims(service)).items() if pids]
         if there:
-            os.kill(rng.choice(there), signal.SIGKILL)
-            killed[kinds.pop()] += 1
+            kind = min(there, key=lambda kind: killed[kind] * (5 if kind == "lighttpd" else 1) + rng.random())
+            os.kill(rng.choice(found[kind]), signal.SIGKILL)
+            killed[kind] += 1
         if all(killed.values()):
             for client in clients:
                 client.enough.set()
