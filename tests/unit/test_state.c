@@ -227,8 +227,10 @@ test_lock(void **state)
 	assert_int_equal(state_lock(&st, "service.lock", NULL, &fd, NULL), KODO_OK);
 	assert_string_equal(scratch_read("x/service.lock"), "x\n");
 	close(fd);
-	assert_int_equal(symlink("/etc/passwd", "x/evil.lock"), 0);
+	scratch_write("victim", "whole\n");
+	assert_int_equal(symlink("../victim", "x/evil.lock"), 0);
 	assert_int_equal(state_lock(&st, "evil.lock", "x", &fd, NULL), KODO_EIO);
+	assert_string_equal(scratch_read("victim"), "whole\n");
 }
 
 static void
