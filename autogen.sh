@@ -2,10 +2,11 @@
 # Prepare the tree and configure it in the current folder: in the tree itself, or in a build folder of its own
 # (mkdir b && cd b && /path/to/autogen.sh && make check).
 #
-# usage: autogen.sh [--deps | --deps-only] [configure's options]
+# usage: autogen.sh [--deps | --deps-only | --deps-hosts] [configure's options]
 #
-#   --deps       first install with apt what is missing (Debian; as root or with sudo)
-#   --deps-only  install, nothing else
+#   --deps        first install with apt what is missing (Debian; as root or with sudo)
+#   --deps-only   install, nothing else
+#   --deps-hosts  the same as --deps-only, with the web servers of `make check-hosts` and `make check-chroot`
 #
 # Quick and silent where nothing is to be done. With options for configure it configures again if they are others than before.
 set -eu
@@ -13,6 +14,9 @@ set -eu
 PACKAGES="gcc make autoconf automake pkg-config libc6-dev \
 	libfcgi-dev libjson-c-dev libyaml-dev liblmdb-dev libcurl4-openssl-dev libutf8proc-dev libpcre2-dev libcmocka-dev \
 	lighttpd spawn-fcgi libfcgi-bin wrk curl python3 python3-pytest python3-httpx"
+PACKAGES_HOSTS="apache2 libapache2-mod-fcgid apache2-suexec-custom nginx-light lighttpd spawn-fcgi debootstrap mandoc"
+# of these, what Debian would start on port 80
+SERVERS="lighttpd apache2 apache-htcacheclean nginx"
 
 fail() {
 	echo "autogen.sh: $*" >&2
@@ -29,7 +33,7 @@ missing_packages() {
 	done
 }
 
-# Debian starts what it installs. Only when lighttpd is new: keep it from taking port 80, now and at the next boot.
+# Debian starts what it installs. Only where a web server is new: keep it from taking port 80, now and at the next boot.
 POLICY=/usr/sbin/policy-rc.d
 
 policy_restore() {
@@ -37,14 +41,15 @@ policy_restore() {
 	[ ! -e $POLICY.kodo-saved ] || mv $POLICY.kodo-saved $POLICY
 }
 
-policy_deny_lighttpd() {
+# policy_deny SERVER...
+policy_deny() {
 	trap policy_restore EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 	[ ! -e $POLICY ] || mv $POLICY $POLICY.kodo-saved
 	cat >$POLICY <<-EOF
 		#!/bin/sh
-		for word; do [ "\$word" != lighttpd ] || exit 101; done
+		for word; do case " $* " in *" \$word "*) exit 101 ;; esac; done
 		[ ! -x $POLICY.kodo-saved ] || exec $POLICY.kodo-saved "\$@"
 	EOF
 	chmod 755 $POLICY
@@ -55,12 +60,16 @@ apt() {
 }
 
 install_packages() {
-	case " $* " in *" lighttpd "*) new_lighttpd=yes ;; *) new_lighttpd=no ;; esac
-	[ $new_lighttpd = no ] || policy_deny_lighttpd
+	new=
+	for server in $SERVERS; do
+		# one package may bring another's service
+		case " $* " in *" ${server%-htcacheclean}"[\ 2-]*) new="$new $server" ;; esac
+	done
+	[ -z "$new" ] || policy_deny $new
 	apt update || echo "autogen.sh: apt-get update failed; trying with the lists that are there" >&2
 	apt install -y --no-install-recommends "$@" || fail "apt-get could not install: $*"
-	if [ $new_lighttpd = yes ]; then
-		update-rc.d lighttpd disable >/dev/null 2>&1 || :
+	if [ -n "$new" ]; then
+		for server in $new; do update-rc.d "$server" disable >/dev/null 2>&1 || :; done
 		policy_restore
 		trap - EXIT INT TERM HUP
 	fi
@@ -76,7 +85,7 @@ install_deps() {
 		install_packages $missing
 	elif command -v sudo >/dev/null; then
 		echo "autogen.sh: installing with sudo: $missing"
-		sudo "$source/autogen.sh" --deps-only || fail "sudo failed; install as root: apt-get install $missing"
+		sudo "$source/autogen.sh" "$deps" || fail "sudo failed; install as root: apt-get install $missing"
 	else
 		fail "missing: $missing- run as root: apt-get install $missing"
 	fi
@@ -97,9 +106,11 @@ prepare() {
 
 source=$(cd "$(dirname "$0")" && pwd)
 installed=no
+deps=--deps-only
 case ${1-} in
 --deps) shift; install_deps ;;
 --deps-only) install_deps; exit 0 ;;
+--deps-hosts) deps=$1 PACKAGES="$PACKAGES $PACKAGES_HOSTS"; install_deps; exit 0 ;;
 -h | --help) sed -n '2,/^set -eu/s/^# \{0,1\}//p' "$0"; exit 0 ;;
 esac
 
