@@ -112,7 +112,8 @@ def kill_until(service, clients, rng):
     killed = {"worker": 0, "runner": 0, "lighttpd": 0}
     while any(client.is_alive() for client in clients):
         # one that dies often is left dead for a while: then it is another one's turn
-        there = [kind for kind, pids in (found := victims(service)).items() if pids]
+        found = victims(service)
+        there = [kind for kind, pids in found.items() if pids]
         if there:
             kind = min(there, key=lambda kind: killed[kind] * (5 if kind == "lighttpd" else 1) + rng.random())
             os.kill(rng.choice(found[kind]), signal.SIGKILL)
