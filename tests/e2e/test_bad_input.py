@@ -45,7 +45,7 @@ TARGETS = [
     ("by_ff", "/flows?by=%ff", 400), ("q_too_long", f"/flows?q={TOO_LONG}", 414), ("q_too_long_encoded", "/flows?q=" + "%41" * 8190, 414),
     ("by_too_long", "/flows?by=" + "name," * 2000, 414), ("unknown_too_long", f"/flows?nosuch={TOO_LONG}", 414),
     ("query_over_head", "/flows?q=" + "y" * 70000, 431), ("two_wrong", "/flows?p=x&pp=y", 400),
-    ("path_unknown", "/nosuch", 404), ("path_nul", "/flows%00", 404), ("path_ff", "/%ff", 404), ("path_up", "/../../etc/passwd", 404),
+    ("path_unknown", "/nosuch", 404), ("path_nul", "/flows%00", 404), ("path_ff", "/%ff", 400), ("path_up", "/../../etc/passwd", 404),
     ("path_up_encoded", "/%2e%2e/%2e%2e/etc/passwd", 404), ("path_flow_up", "/flows/..%2f..%2fetc/passwd", 404),
     ("path_no_flow", "/flows/nosuch", 404), ("path_too_long", "/" + "a/" * 2000, 414), ("path_refused", "/.refused", 404),
 ]
