@@ -61,6 +61,8 @@ LISTS = {
     "FUZZ": ["tests/fuzz/fuzz_*.c"],
     # programs that the end-to-end tests use
     "HELPERS": ["tests/*/*.c"],
+    # the simulator of networks, one program
+    "MESH_SOURCES": ["tests/mesh/*.c", "tests/mesh/*.h"],
     # folders go as a whole
     "DIST": ["HACKING.md", "LICENSE", "autogen.sh", "conf", "www", "tests/*", "tests/unit/*", "tests/fuzz/corpus"],
 }
@@ -229,7 +231,7 @@ def wanted(tree, variable):
     if variable == "DIST":
         names = {n for n in names if n not in ("tests/unit", "tests/fuzz") and packable(tree, n)}
     if variable == "HELPERS":
-        names = {n for n in names if not n.startswith(("tests/unit/", "tests/fuzz/"))}
+        names = {n for n in names if not n.startswith(("tests/unit/", "tests/fuzz/", "tests/mesh/"))}
     if variable == "bin_PROGRAMS":
         names = {MAINS[n] for n in names}
     return sorted(n[:-2] if variable in PROGRAMS else n for n in names)
