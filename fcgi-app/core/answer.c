@@ -105,12 +105,31 @@ message_make(struct answer *w, struct greeting *g)
 }
 
 static enum kodo_err
+kodo_put(struct answer *w, bool with_nodes)
+{
+	char has[LOOK_DIGEST_SIZE], told[LOOK_DIGEST_SIZE];
+	struct str view = STR_NULL;
+	const struct options *o = w->v.options;
+	enum kodo_err err = gone_add(w);
+
+	if (err == KODO_OK && w->b->view.p != NULL && w->caller != PEER_TOMB) {
+		err = look_digest_stated(&w->v.t, w->caller, has);
+		view = str_of(has);
+		if (err == KODO_OK && o->registry && o->feed && w->b->from.feed) {
+			err = look_digest_told(&w->v.t, w->a, w->caller, told);
+			w->kodo.told = str_of(told);
+		}
+	}
+	kodo_end(&w->kodo, &w->out->buf, with_nodes && w->n_rest > 0 ? w->v.head.state : 0, w->n_rest > 0, view);
+	return err;
+}
+
+static enum kodo_err
 answer_put(struct answer *w, bool with_nodes, bool idle_false)
 {
 	struct greeting g;
 	struct peer p;
-	struct str has = STR_NULL;
-	char digest[LOOK_DIGEST_SIZE];
+	bool is_late = false;
 	enum kodo_err err;
 
 	view_greeting(&w->v, &g);
@@ -119,25 +138,21 @@ answer_put(struct answer *w, bool with_nodes, bool idle_false)
 	w->caller = PEER_TOMB;
 	if (peer_find(&w->v.t, w->a, w->b->from_key, &p) == KODO_OK)
 		w->caller = p.id;
+	is_late = w->caller != PEER_TOMB && intake_is_late(&p, w->b, w->v.now_us);
 	err = message_make(w, &g);
 	if (err != KODO_OK)
 		return err;
 	kodo_begin(&w->kodo, &w->v.head);
 	buf_putc(&w->out->buf, '{');
 	wire_put_greeting(&w->out->buf, &g);
-	if (with_nodes) {
+	/* whoever sent a message that comes late does not wait for its answer; if it does (its state is a copy), it is to take nothing from it */
+	if (with_nodes && !is_late) {
 		buf_puts(&w->out->buf, ",\"nodes\":[");
 		err = registry_each_seen(&w->v.t, w->a, node_add, w);
 		buf_putc(&w->out->buf, ']');
 	}
-	if (err == KODO_OK && w->b->has_kodo) {
-		err = gone_add(w);
-		if (err == KODO_OK && w->b->view.p != NULL && w->caller != PEER_TOMB) {
-			err = look_digest_stated(&w->v.t, w->caller, digest);
-			has = str_of(digest);
-		}
-		kodo_end(&w->kodo, &w->out->buf, with_nodes && w->n_rest > 0 ? w->v.head.state : 0, w->n_rest > 0, has);
-	}
+	if (err == KODO_OK && w->b->has_kodo && !is_late)
+		err = kodo_put(w, with_nodes);
 	buf_putc(&w->out->buf, '}');
 	return err == KODO_OK ? sink_end(w->out) : err;
 }

@@ -2,8 +2,6 @@
 
 #include "edit.h"
 
-#define HEARD_US	(3600ll * 1000000)
-
 enum kodo_err
 edit_begin(struct edit *e, struct txn *t, struct arena *a, int64_t now_us, const struct options *o)
 {
@@ -20,7 +18,7 @@ static bool
 peer_is_spent(const struct edit *e, const struct peer *p)
 {
 	return p->id != PEER_SELF && (p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0 && !peer_has_work(p) &&
-	    (p->heard_life == 0 || llabs(e->now_us - p->in_us) > HEARD_US);
+	    (p->heard_life == 0 || llabs(e->now_us - p->in_us) > EDIT_LATE_US);
 }
 
 enum kodo_err

@@ -152,53 +152,93 @@ peer_retry(struct edit *e, struct peer *p, struct outcome *oc)
 
 /* --- successes --- */
 
-/* Clear the entries of T_OUT that were told with the job: those of its nodes, or all (nodes NULL), as far as they are not newer. */
+/* Is the node gone, by a tombstone that others may have to learn? */
 static enum kodo_err
-out_told(struct edit *e, struct peer *p, const uint32_t *nodes, size_t n, uint64_t gen)
+is_gone(struct edit *e, uint32_t node, bool *out)
+{
+	struct known kn;
+	enum kodo_err err = claim_known(e->t, node, &kn);
+
+	*out = err == KODO_OK && !kn.is_seen && kn.is_gone && kn.tomb.version > 0;
+	return err;
+}
+
+static enum kodo_err
+out_del(struct edit *e, uint32_t peer, uint32_t node, uint64_t gen)
+{
+	unsigned char kb[8];
+	struct str v;
+	enum kodo_err err = store_get(e->t, T_OUT, key_u32_u32(kb, peer, node), &v);
+
+	if (err == KODO_OK && get_be64(v.p) <= gen)
+		return store_del(e->t, T_OUT, key_u32_u32(kb, peer, node));
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+/* The first entry of T_OUT of the peer whose node is not below *node. KODO_ENOTFOUND. */
+static enum kodo_err
+out_next(struct edit *e, uint32_t peer, uint32_t *node)
 {
 	unsigned char kb[8];
 	struct cursor c;
 	struct str k, v;
-	uint32_t node = 0;
-	size_t i = 0;
-	bool left = false;
-	enum kodo_err err = KODO_OK;
+	enum kodo_err err = cursor_open(e->t, T_OUT, &c);
 
-	for (;;) {
-		if (nodes != NULL && i == n)
-			break;
-		if (nodes != NULL) {
-			node = nodes[i++];
-			err = store_get(e->t, T_OUT, key_u32_u32(kb, p->id, node), &v);
-		} else {
-			err = cursor_open(e->t, T_OUT, &c);
-			if (err != KODO_OK)
-				return err;
-			err = cursor_seek(&c, key_u32_u32(kb, p->id, node), &k, &v);
-			if (err == KODO_OK && get_be32(k.p) == p->id)
-				node = get_be32(k.p + 4);
-			else if (err == KODO_OK)
-				err = KODO_ENOTFOUND;
-			cursor_close(&c);
-			if (err == KODO_ENOTFOUND)
-				break;
-		}
-		if (err == KODO_OK && get_be64(v.p) <= gen)
-			err = store_del(e->t, T_OUT, key_u32_u32(kb, p->id, node));
-		if (err != KODO_OK && err != KODO_ENOTFOUND)
-			return err;
-		if (nodes == NULL && node++ == UINT32_MAX)
-			break;
-	}
-	err = cursor_open(e->t, T_OUT, &c);
 	if (err != KODO_OK)
 		return err;
-	err = cursor_seek(&c, key_u32_u32(kb, p->id, 0), &k, &v);
-	left = err == KODO_OK && get_be32(k.p) == p->id;
+	err = cursor_seek(&c, key_u32_u32(kb, peer, *node), &k, &v);
+	if (err == KODO_OK && get_be32(k.p) != peer)
+		err = KODO_ENOTFOUND;
+	if (err == KODO_OK)
+		*node = get_be32(k.p + 4);
 	cursor_close(&c);
-	if (!left && p->out_piece == 0)
+	return err;
+}
+
+/* After entries were deleted: is there something left to tell? */
+static enum kodo_err
+out_rest(struct edit *e, struct peer *p)
+{
+	uint32_t node = 0;
+	enum kodo_err err = out_next(e, p->id, &node);
+
+	if (err == KODO_ENOTFOUND && p->out_piece == 0)
 		p->work[WORK_TELL] = 0;
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+/* Clear the entries of T_OUT that were told with the job, as far as they are not newer. */
+static enum kodo_err
+out_told(struct edit *e, struct peer *p, const struct exchange_job *job)
+{
+	enum kodo_err err = KODO_OK;
+	size_t i;
+
+	for (i = 0; i < job->n_ids && err == KODO_OK; i++)
+		err = out_del(e, p->id, job->nodes[i], job->gen);
+	return err == KODO_OK ? out_rest(e, p) : err;
+}
+
+/*
+ * Clear those that a connect makes superfluous: all but tombstones, which it does not hold: it takes back what we said, but the peer may have the node
+ * from elsewhere. everything: those too.
+ */
+static enum kodo_err
+out_clear(struct edit *e, struct peer *p, uint64_t gen, bool everything)
+{
+	uint32_t node = 0;
+	bool keep = false;
+	enum kodo_err err;
+
+	while ((err = out_next(e, p->id, &node)) == KODO_OK) {
+		if (!everything)
+			err = is_gone(e, node, &keep);
+		if (err == KODO_OK && !keep)
+			err = out_del(e, p->id, node, gen);
+		if (err != KODO_OK || node++ == UINT32_MAX)
+			break;
+	}
+	return err == KODO_OK || err == KODO_ENOTFOUND ? out_rest(e, p) : err;
 }
 
 struct rest {
@@ -239,7 +279,7 @@ connect_acked(struct edit *e, struct peer *p, struct outcome *oc)
 		p->connected_us = e->now_us;
 		look_later(e, p);
 	}
-	err = out_told(e, p, NULL, 0, job->gen);
+	err = out_clear(e, p, job->gen, false);
 	if (err == KODO_OK && job->is_partial)
 		err = registry_each_seen(e->t, e->a, rest_tell, &rest);
 	return err;
@@ -292,7 +332,7 @@ answer_take(struct edit *e, struct peer *p, struct outcome *oc)
 		intake_heard(e, p, b);
 	if (err == KODO_OK && !takes)
 		return answer_gone(e, p, b);
-	if (err == KODO_OK && intake_is_late(p, b)) {
+	if (err == KODO_OK && intake_is_late(p, b, e->now_us)) {
 		/* overtaken by what the target said since, which does not hold all of it */
 		connect_want(e, p);
 		return KODO_OK;
@@ -318,6 +358,7 @@ job_done(struct edit *e, struct peer *p, struct outcome *oc)
 {
 	const struct exchange_job *job = oc->job;
 	enum kodo_err err = KODO_OK;
+	bool agrees;
 
 	p->flags &= ~(unsigned)PEER_PARKED;
 	p->attempts = 0;
@@ -345,14 +386,15 @@ job_done(struct edit *e, struct peer *p, struct outcome *oc)
 			p->out_piece = 0;
 		/* FALLTHROUGH */
 	case EXCHANGE_REMOVE:
-		err = out_told(e, p, job->nodes, job->n_ids, job->gen);
+		err = out_told(e, p, job);
 		break;
 	case EXCHANGE_NOTHING:
-		err = out_told(e, p, NULL, 0, job->gen);
+		err = out_clear(e, p, job->gen, true);
 		break;
 	case EXCHANGE_LOOK:
 		look_later(e, p);
-		if (!look_agrees(e, p, &oc->body, oc->has_body, oc->job, oc->res))
+		err = look_agrees(e, p, &oc->body, oc->has_body, oc->job, oc->res, &agrees);
+		if (err == KODO_OK && !agrees)
 			target_again(e, p);
 		break;
 	}
@@ -373,7 +415,7 @@ job_halve(struct edit *e, struct peer *p, struct outcome *oc)
 		/* the node at fault: what it says is not told to this peer until it changes */
 		err = error_keep(e, p, oc);
 		snprintf(oc->note, sizeof(oc->note), "%.*s does not take a node (%.*s)", STR_ARG(oc->job->url), STR_ARG(p->error));
-		return err == KODO_OK ? out_told(e, p, job->nodes, job->n_ids, job->gen) : err;
+		return err == KODO_OK ? out_told(e, p, job) : err;
 	}
 	if (job->n_nodes == 0 || half < CEILING_MIN_BYTES)
 		return peer_park(e, p, oc);

@@ -184,12 +184,12 @@ provider_note(struct edit *e, struct peer *p, const struct greeting *g)
 
 /*
  * Does the body come late, after one that its sender made later? Then whoever sent it has given it up, and what it says is void: it would take back what
- * was said since, or bring back who has left.
+ * was said since, or bring back who has left. Not for ever, though: a state that was restored from a copy counts from there again.
  */
 bool
-intake_is_late(const struct peer *p, const struct wire_body *b)
+intake_is_late(const struct peer *p, const struct wire_body *b, int64_t now_us)
 {
-	return b->life != 0 && b->life == p->heard_life && b->sent < p->heard_sent;
+	return b->life != 0 && b->life == p->heard_life && b->sent < p->heard_sent && llabs(now_us - p->in_us) <= EDIT_LATE_US;
 }
 
 void
@@ -208,7 +208,7 @@ connect_fn(struct edit *e, void *arg)
 	enum kodo_err err = edit_peer_make(e, q->b->from.url, q->b->from_key, &p);
 
 	q->out->known = true;
-	if (err != KODO_OK || intake_is_late(p, q->b))
+	if (err != KODO_OK || intake_is_late(p, q->b, e->now_us))
 		return err;
 	intake_heard(e, p, q->b);
 	if (err == KODO_OK)
@@ -239,7 +239,7 @@ update_fn(struct edit *e, void *arg)
 	if (err != KODO_OK)
 		return err;
 	q->out->known = true;
-	if (intake_is_late(p, q->b))
+	if (intake_is_late(p, q->b, e->now_us))
 		return KODO_OK;
 	intake_heard(e, p, q->b);
 	return intake_update(e, p, q->b);
@@ -264,7 +264,7 @@ disconnect_fn(struct edit *e, void *arg)
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
 	q->out->known = (p->flags & PEER_PROVIDER) != 0;
-	if (intake_is_late(p, b))
+	if (intake_is_late(p, b, e->now_us))
 		return KODO_OK;
 	/* noted of an unknown one too: its connect may still be on the way */
 	intake_heard(e, p, b);
@@ -310,14 +310,17 @@ reconnect_fn(struct edit *e, void *arg)
 {
 	struct request *q = arg;
 	struct peer *p;
+	unsigned may;
 	enum kodo_err err = edit_peer_find(e, q->b->from_key, &p);
 
-	if (err == KODO_ENOTFOUND || (err == KODO_OK && (p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0))
+	/* one of us asks those that connect to it: if we are not, it is to forget us (404) */
+	may = PEER_TARGET | (q->b->has_kodo ? 0u : PEER_PROVIDER);
+	if (err == KODO_ENOTFOUND || (err == KODO_OK && (p->flags & may) == 0 && p->work[WORK_LEAVE] == 0))
 		return KODO_OK;
 	if (err != KODO_OK)
 		return err;
 	q->out->known = true;
-	if (intake_is_late(p, q->b))
+	if (intake_is_late(p, q->b, e->now_us))
 		return KODO_OK;
 	intake_heard(e, p, q->b);
 	/* while our leaving is not acknowledged, its reconnect only tells that it can be reached now */
@@ -380,7 +383,7 @@ leave_fn(struct edit *e, void *arg)
 
 	q->out->known = true;
 	while ((err = peer_next(e->t, e->a, &id, &found)) == KODO_OK) {
-		if ((found.flags & PEER_TARGET) == 0 || found.work[WORK_LEAVE] != 0)
+		if ((found.flags & (PEER_TARGET | PEER_LEFT)) != PEER_TARGET)
 			continue;
 		err = edit_peer(e, found.id, &p);
 		if (err == KODO_OK)

@@ -76,12 +76,21 @@ is_registered(const struct edit *e, struct str body)
 	return found;
 }
 
-bool
-look_agrees(const struct edit *e, const struct peer *p, const struct wire_body *b, bool has_body, const struct exchange_job *job,
-    const struct exchange_result *res)
+enum kodo_err
+look_agrees(struct edit *e, const struct peer *p, const struct wire_body *b, bool has_body, const struct exchange_job *job,
+    const struct exchange_result *res, bool *out)
 {
-	(void)p;
-	if (!job->is_post)
-		return is_registered(e, res->body);
-	return has_body && b->view.p != NULL && job->view.p != NULL && str_eq(b->view, job->view);
+	char digest[LOOK_DIGEST_SIZE];
+	enum kodo_err err = KODO_OK;
+
+	if (!job->is_post) {
+		*out = is_registered(e, res->body);
+		return KODO_OK;
+	}
+	*out = has_body && b->view.p != NULL && job->view.p != NULL && str_eq(b->view, job->view);
+	if (*out && b->told.p != NULL && e->o->registry && e->o->feed) {
+		err = look_digest_stated(e->t, p->id, digest);
+		*out = str_eq(b->told, str_of(digest));
+	}
+	return err;
 }

@@ -61,12 +61,13 @@ enum kodo_err registry_each_stated(struct txn *t, uint32_t peer,
 struct kodo_member {
 	struct buf versions, gone;
 	uint64_t life, sent;	/* of the state that speaks; see kodo_begin */
+	struct str told;	/* see wire.h; null: none */
 };
 /* Say of which state, as of when, all of it is. */
 void kodo_begin(struct kodo_member *m, const struct head *h);
 void kodo_put_version(struct kodo_member *m, struct str url, uint64_t version);
 void kodo_put_gone(struct kodo_member *m, struct str url, uint64_t version);
-/* `,"kodo":{...}`; piece 0: none; view null: none. Frees m. */
+/* `,"kodo":{...}`; piece 0: none; view, told null: none. Frees m. */
 void kodo_end(struct kodo_member *m, struct buf *out, uint64_t piece, bool more, struct str view);
 
 /* A peer becomes a provider, or connects again: what a connect says of the peer itself. */
@@ -83,7 +84,7 @@ enum kodo_err intake_connect(struct edit *e, struct peer *p, const struct wire_b
 enum kodo_err intake_update(struct edit *e, struct peer *p, const struct wire_body *b) MUST_CHECK;
 
 /* See intake.c: is the body older than what p said last, and noting that it is not. */
-bool intake_is_late(const struct peer *p, const struct wire_body *b);
+bool intake_is_late(const struct peer *p, const struct wire_body *b, int64_t now_us);
 void intake_heard(struct edit *e, struct peer *p, const struct wire_body *b);
 void connect_want(struct edit *e, struct peer *p);
 

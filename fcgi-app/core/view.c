@@ -349,6 +349,10 @@ kodo_end(struct kodo_member *m, struct buf *out, uint64_t piece, bool more, stru
 		buf_puts(out, ",\"sent\":");
 		json_put_u64(out, m->sent);
 	}
+	if (m->told.p != NULL) {
+		buf_puts(out, ",\"told\":");
+		json_put_str(out, m->told);
+	}
 	if (view.p != NULL) {
 		buf_puts(out, ",\"view\":");
 		json_put_str(out, view);

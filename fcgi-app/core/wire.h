@@ -11,6 +11,7 @@
  *		"gone":{"<node url>":<version>,..},	tombstones
  *		"piece":<id>,"more":true|false,		this body is a piece; more follow
  *		"view":"<digest>",			in hex, of what the sender told last
+ *		"told":"<digest>",			of what the receiver is told, in an answer
  *		"life":<id>,"sent":<number>}		of the sender's state, so that what comes late
  *							is known as such
  *
@@ -75,6 +76,7 @@ struct wire_body {
 	uint64_t life;
 	uint64_t sent;
 	struct str view;		/* null: none */
+	struct str told;
 };
 
 /* One entry of the `extra` list of a 400. */

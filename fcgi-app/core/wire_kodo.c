@@ -237,6 +237,7 @@ static const struct wire_field kodo_fields[] = {
 	{ "life", WIRE_INTEGER, false, 0, BODY(life), NULL },
 	{ "sent", WIRE_INTEGER, false, 0, BODY(sent), NULL },
 	{ "view", WIRE_TEXT, false, VIEW_BYTES, BODY(view), read_view },
+	{ "told", WIRE_TEXT, false, VIEW_BYTES, BODY(told), NULL },
 };
 
 void

@@ -108,8 +108,9 @@ clock_make(uint64_t *rnd)
 	return (int64_t)mesh_below(rnd, (unsigned)(2 * span)) - span;
 }
 
+/* no_wipe: services with something to sign off, which only their state knows of. */
 static void
-op_make(struct history *h, uint64_t *rnd, unsigned *changed_url, struct op *op)
+op_make(struct history *h, uint64_t *rnd, unsigned *no_wipe, struct op *op)
 {
 	op->kind = kind_make(rnd);
 	op->service = mesh_below(rnd, h->n);
@@ -125,14 +126,15 @@ op_make(struct history *h, uint64_t *rnd, unsigned *changed_url, struct op *op)
 		break;
 	case OP_TARGETS:
 		op->value = mesh_below(rnd, 3) == 0 ? h->connect[op->service] : targets_make(h, rnd, op->service);
+		*no_wipe |= 1u << op->service;
 		break;
 	case OP_URL:
-		/* others would look for it under its old url for ever; and only its state knows that that was it */
+		/* others would look for it under its old url for ever */
 		op->value = mesh_below(rnd, 3);
 		if (is_target_of_any(h, op->service) || h->role[op->service] != ROLE_NODE)
 			op->kind = OP_START;
 		else
-			*changed_url |= 1u << op->service;
+			*no_wipe |= 1u << op->service;
 		break;
 	case OP_START:
 	case OP_STOP:
@@ -162,7 +164,7 @@ ops_sort(struct history *h)
 static void
 ops_make(struct history *h, uint64_t *rnd, bool is_mild)
 {
-	unsigned n = mesh_below(rnd, is_mild ? 9 : 25), changed_url = 0, i;
+	unsigned n = mesh_below(rnd, is_mild ? 9 : 25), no_wipe = 0, i;
 	/* some histories are over in a breath, so that everything meets in flight */
 	int64_t length_us = mesh_below(rnd, 3) == 0 ? 2 * SECOND_US : LENGTH_US;
 
@@ -173,12 +175,12 @@ ops_make(struct history *h, uint64_t *rnd, bool is_mild)
 	for (i = 0; i < n; i++) {
 		struct op op = { .at_us = SECOND_US + (int64_t)(mesh_random(rnd) % (uint64_t)length_us) };
 
-		op_make(h, rnd, &changed_url, &op);
+		op_make(h, rnd, &no_wipe, &op);
 		if (!is_mild || op.kind == OP_FLOWS || op.kind == OP_LEAVE || (op.kind == OP_START && op.service >= 3))
 			h->ops[h->n_ops++] = op;
 	}
 	for (i = 0; i < h->n_ops; i++)
-		if (h->ops[i].kind == OP_WIPE && (changed_url & 1u << h->ops[i].service) != 0)
+		if (h->ops[i].kind == OP_WIPE && (no_wipe & 1u << h->ops[i].service) != 0)
 			h->ops[i].kind = OP_START;
 	ops_sort(h);
 }
