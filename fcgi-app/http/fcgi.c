@@ -82,8 +82,11 @@ worker_write(struct transport *t, const char *p, size_t n)
 		w->written += (size_t)part;
 		if (w->written > CALM_BYTES)
 			set_timeouts(w);
-		if (FCGX_PutStr(p, part, w->req.out) != part || FCGX_GetError(w->req.out) != 0)
+		if (FCGX_PutStr(p, part, w->req.out) != part || FCGX_GetError(w->req.out) != 0) {
+			/* or finishing the request would wait for the client once more */
+			(void)shutdown(w->req.ipcFd, SHUT_RDWR);
 			return KODO_EIO;
+		}
 		p += part;
 		n -= (size_t)part;
 	}
@@ -181,6 +184,8 @@ fcgi_serve(const char *loader)
 	 * first one freed
 	 */
 	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+	/* but the heap's end need not move with every request */
+	(void)mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
 	if (server == NULL) {
 		log_error("memory ran out");
 		goto out;

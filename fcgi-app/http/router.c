@@ -86,16 +86,13 @@ router_find(struct str path, enum method m, const struct route **out, char allow
 {
 	enum method wanted = m == METHOD_HEAD ? METHOD_GET : m;
 	const struct route *r;
-	const char *exact = NULL;
 	unsigned methods = 0;
 
 	*out = NULL;
 	allow[0] = '\0';
 	for (r = table; r->path != NULL; r++) {
-		/* /flows/counts is not below /flows */
-		if (!matches(r, path) || (exact != NULL && (r->flags & ROUTE_BELOW) != 0))
+		if (!matches(r, path))
 			continue;
-		exact = r->path;
 		if (r->method == wanted) {
 			*out = r;
 			return ROUTE_FOUND;
