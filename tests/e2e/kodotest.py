@@ -66,6 +66,16 @@ def is_alive(pid):
     return process_state(pid) not in (None, "Z", "X")
 
 
+def catches(pid, sig):
+    """Has the process installed a handler for sig (or is it gone)?"""
+    try:
+        with open(f"/proc/{pid}/status") as f:
+            caught = next(line for line in f if line.startswith("SigCgt:"))
+    except (FileNotFoundError, ProcessLookupError, StopIteration):
+        return True
+    return bool(int(caught.split()[1], 16) & 1 << (sig - 1))
+
+
 def children(pid):
     """All living descendants of pid."""
     parents = {}
@@ -199,25 +209,29 @@ class FastCGI:
     def __exit__(self, *_):
         self.close()
 
-    def record(self, kind, content=b""):
-        self.socket.sendall(struct.pack("!BBHHBB", 1, kind, 1, len(content), 0, 0) + content)
+    @staticmethod
+    def record(kind, content=b""):
+        return struct.pack("!BBHHBB", 1, kind, 1, len(content), 0, 0) + content
 
-    def stream(self, kind, data):
-        for at in range(0, len(data), 65535):
-            self.record(kind, data[at:at + 65535])
-        self.record(kind)
+    @classmethod
+    def stream(cls, kind, data):
+        pieces = [data[at:at + 65535] for at in range(0, len(data), 65535)]
+        return b"".join(cls.record(kind, piece) for piece in pieces + [b""])
 
-    def send(self, env, body=b"", keep=False):
-        """A whole request."""
-        self.record(BEGIN, struct.pack("!HB5x", 1, KEEP_CONN if keep else 0))
+    @classmethod
+    def whole(cls, env, body=b"", keep=False):
+        """The bytes of a request."""
         pairs = b""
         for name, value in env.items():
             name, value = name.encode(), value.encode("utf-8", "surrogateescape")
             for text in (name, value):
                 pairs += struct.pack("!B", len(text)) if len(text) < 128 else struct.pack("!I", len(text) | 1 << 31)
             pairs += name + value
-        self.stream(PARAMS, pairs)
-        self.stream(STDIN, body)
+        begin = cls.record(BEGIN, struct.pack("!HB5x", 1, KEEP_CONN if keep else 0))
+        return begin + cls.stream(PARAMS, pairs) + cls.stream(STDIN, body)
+
+    def send(self, env, body=b"", keep=False):
+        self.socket.sendall(self.whole(env, body, keep))
 
     def exactly(self, n):
         data = b""
@@ -324,7 +338,9 @@ class Responder(Hosted):
 
     def start(self):
         with open(self.stderr_path, "ab") as err:
-            return subprocess.Popen([KODO] + self.arguments, cwd="/", env=self.env, stdin=self.listener, stdout=err, stderr=err)
+            worker = subprocess.Popen([KODO] + self.arguments, cwd="/", env=self.env, stdin=self.listener, stdout=err, stderr=err)
+        wait_until(lambda: catches(worker.pid, signal.SIGTERM), 10, "a worker has started", pause=0.002)
+        return worker
 
     def request(self, method, target, headers=None, body=None, length=True, timeout=60, **more):
         data = body_bytes(body)

@@ -1,5 +1,6 @@
 """The responder alone, without a web server: every endpoint by FastCGI and by plain CGI."""
 import json
+import os
 import re
 
 import pytest
@@ -203,6 +204,20 @@ def test_etags(hosted):
         assert answer.status == 200 and answer.headers["etag"] != tag, target
 
 
+def test_etag_of_a_page_follows_its_template(hosted, place):
+    template = os.path.join(place, "flows.html")
+    kodo = hosted({"flows": FLOWS}, env={"KODO_WWW": place})
+    tags, texts = [], []
+    for text in ("<p>{{total}}</p>", "<b>{{total}}</b> {{#item}}{{name}},{{/item}}"):
+        with open(template + ".new", "w") as f:
+            f.write(text)
+        os.replace(template + ".new", template)
+        answer = kodo.get("/flows?format=html")
+        tags.append(answer.headers["etag"])
+        texts.append(answer.text())
+    assert tags[0] != tags[1] and texts == ["<p>5</p>", "<b>5</b> Flow 0,Flow 1,Flow 2,Flow 3,Flow 4,"]
+
+
 def test_schema(hosted):
     kodo = hosted({})
     body = check_json(kodo.get("/docs/openapi.json"))
@@ -327,6 +342,8 @@ def test_body_that_does_not_come(hosted):
     kodo = hosted({})
     data = json.dumps(connect_body(PEER)).encode()
     check_error(kodo.request("POST", "/connect", body=data[:50], CONTENT_LENGTH=str(len(data))), 400, "Input data was truncated")
+    # whole as JSON, and yet not what was announced
+    check_error(kodo.request("POST", "/connect", body=data, CONTENT_LENGTH=str(len(data) + 9)), 400, "Input data was truncated")
     check_error(kodo.request("POST", "/connect", body=data, CONTENT_LENGTH="12x"), 400, "Content-Length is not a number")
     check_error(kodo.request("POST", "/connect", body=data, CONTENT_LENGTH="-1"), 400, "Content-Length is not a number")
     assert check_json(kodo.get("/counts"))["total"] == 0
