@@ -320,7 +320,8 @@ reconnect_fn(struct edit *e, void *arg)
 	if (err != KODO_OK)
 		return err;
 	q->out->known = true;
-	if (intake_is_late(p, q->b, e->now_us))
+	/* however late: what it would undo, a leave, lasts */
+	if (intake_is_late(p, q->b, p->in_us))
 		return KODO_OK;
 	intake_heard(e, p, q->b);
 	/* while our leaving is not acknowledged, its reconnect only tells that it can be reached now */

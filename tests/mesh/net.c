@@ -381,6 +381,17 @@ mesh_run_until(struct mesh *m, int64_t until_us)
 
 /* --- histories --- */
 
+/* Who lost its disk was away for longer than a message is under way. */
+static void
+messages_lose(struct mesh *m, unsigned client)
+{
+	size_t i;
+
+	for (i = 0; i < m->n_events; i++)
+		if (m->events[i].kind == EVENT_REQUEST && m->events[i].client == client)
+			m->events[i].boots = UINT32_MAX;
+}
+
 void
 mesh_apply(struct mesh *m, const struct op *op)
 {
@@ -401,6 +412,7 @@ mesh_apply(struct mesh *m, const struct op *op)
 		break;
 	case OP_WIPE:
 		service_stop(s);
+		messages_lose(m, s->i);
 		service_wipe(s);
 		service_start(s, START_NOW);
 		break;
