@@ -156,7 +156,9 @@ def noop(program, conf, folder):
     with open(os.path.join(folder, "noop.conf"), "w", encoding="utf-8") as f:
         f.write(noop_conf(conf, folder, port))
     lighttpd = shutil.which("lighttpd") or "/usr/sbin/lighttpd"
-    started.append(subprocess.Popen([lighttpd, "-D", "-f", os.path.join(folder, "noop.conf")], stdin=subprocess.DEVNULL))
+    with open(os.path.join(folder, "screen"), "ab") as screen:
+        started.append(subprocess.Popen([lighttpd, "-D", "-f", os.path.join(folder, "noop.conf")], stdin=subprocess.DEVNULL,
+                                        stderr=screen))
     try:
         wait_for(port, started[-1])
         yield port
