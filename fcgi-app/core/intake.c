@@ -305,6 +305,19 @@ registry_disconnect(struct registry *r, const struct wire_body *b, int64_t now_u
 	return request_run(r, b, now_us, disconnect_fn, out, ticket);
 }
 
+/* p is to hear that own_url leaves it. */
+static enum kodo_err
+leave_add(struct edit *e, struct peer *p, struct str own_url)
+{
+	char *urls = arena_printf(e->a, "%.*s%.*s\n", STR_ARG(p->leave_urls.p == NULL ? STR("") : p->leave_urls), STR_ARG(own_url));
+
+	if (urls == NULL)
+		return KODO_ENOMEM;
+	p->leave_urls = str_of(urls);
+	edit_want(e, p, WORK_LEAVE, true);
+	return KODO_OK;
+}
+
 static enum kodo_err
 reconnect_fn(struct edit *e, void *arg)
 {
@@ -320,10 +333,12 @@ reconnect_fn(struct edit *e, void *arg)
 	if (err != KODO_OK)
 		return err;
 	q->out->known = true;
-	/* however late: what it would undo, a leave, lasts */
-	if (intake_is_late(p, q->b, p->in_us))
+	if (intake_is_late(p, q->b, e->now_us))
 		return KODO_OK;
 	intake_heard(e, p, q->b);
+	/* one of us asks those that it knows: then our leaving was undone there, or the question comes late */
+	if ((p->flags & PEER_LEFT) != 0 && q->b->has_kodo && p->work[WORK_LEAVE] == 0)
+		return leave_add(e, p, e->o->url);
 	/* while our leaving is not acknowledged, its reconnect only tells that it can be reached now */
 	if (p->work[WORK_LEAVE] != 0) {
 		edit_want(e, p, WORK_LEAVE, true);
@@ -352,7 +367,6 @@ connect_want(struct edit *e, struct peer *p)
 enum kodo_err
 target_leave(struct edit *e, struct peer *p, struct str own_url)
 {
-	char *urls;
 	enum kodo_err err = KODO_OK;
 	int i;
 
@@ -361,17 +375,13 @@ target_leave(struct edit *e, struct peer *p, struct str own_url)
 			err = edit_unwant(e, p, (enum peer_work)i);
 	if (err != KODO_OK)
 		return err;
-	urls = arena_printf(e->a, "%.*s%.*s\n", STR_ARG(p->leave_urls.p == NULL ? STR("") : p->leave_urls), STR_ARG(own_url));
-	if (urls == NULL)
-		return KODO_ENOMEM;
-	p->leave_urls = str_of(urls);
 	p->flags |= PEER_LEFT;
 	p->connected_us = 0;
 	p->look_us = 0;
 	p->acked_url = STR_NULL;
 	p->out_piece = 0;
-	edit_want(e, p, WORK_LEAVE, true);
-	return claim_drop_all(e, p);
+	err = leave_add(e, p, own_url);
+	return err == KODO_OK ? claim_drop_all(e, p) : err;
 }
 
 static enum kodo_err
