@@ -91,19 +91,24 @@ install_stop(struct why *why)
 
 /*
  * A worker of `kodo service` that finds no runner starts one, in a session of its own; it must not
- * outlive the service. -1: it has no service, or the kernel has no pidfd_open.
+ * outlive the service. *fd: readable when that has ended; -1: we have none, or the kernel has no
+ * pidfd_open. False: it has ended already.
  */
-static int
-open_service(void)
+static bool
+open_service(int *fd)
 {
 	const char *pid = getenv("KODO_SERVICE_PID");
 	char *end;
 	long n;
 
+	*fd = -1;
 	if (pid == NULL)
-		return -1;
+		return true;
 	n = strtol(pid, &end, 10);
-	return *end != '\0' || n <= 1 ? -1 : (int)syscall(SYS_pidfd_open, (pid_t)n, 0);
+	if (*end != '\0' || n <= 1)
+		return true;
+	*fd = (int)syscall(SYS_pidfd_open, (pid_t)n, 0);
+	return *fd >= 0 || errno != ESRCH;
 }
 
 /* --- options --- */
@@ -365,7 +370,9 @@ run(struct runner *r, struct why *why)
 		err = find_state(r, why);
 	if (err != KODO_OK)
 		return err;
-	r->watch = (struct plan_watch){ stop_pipe[0], open_service(), NULL, r };
+	r->watch = (struct plan_watch){ stop_pipe[0], -1, NULL, r };
+	if (!open_service(&r->watch.service_fd))
+		return KODO_OK;
 	if (r->args.state == NULL)
 		r->watch.tick = follow_loader;
 	if (r->args.resolve)

@@ -134,15 +134,13 @@ listen_open_tcp(struct str name, unsigned port, struct listen *out, struct why *
 }
 
 enum kodo_err
-listen_start(const struct listen *l, struct why *why)
+listen_start(const struct listen *l, unsigned port, struct why *why)
 {
 	unsigned i;
 
 	for (i = 0; i < l->n; i++)
 		if (listen(l->fd[i], BACKLOG) != 0)
-			return why_set(why, KODO_ECONFLICT,
-			    "cannot listen: %s; has another program just taken the port?",
-			    strerror(errno));
+			return explain(errno, "this machine", port, why);
 	return KODO_OK;
 }
 

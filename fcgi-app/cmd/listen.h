@@ -28,8 +28,11 @@ struct listen {
 enum kodo_err listen_open_tcp(
     struct str host, unsigned port, struct listen *out, struct why *why) MUST_CHECK;
 
-/* Let clients connect; they wait until somebody accepts them. KODO_ECONFLICT with why. */
-enum kodo_err listen_start(const struct listen *l, struct why *why) MUST_CHECK;
+/*
+ * Let clients connect; they wait until somebody accepts them. KODO_ECONFLICT with why: another
+ * program has taken the port since.
+ */
+enum kodo_err listen_start(const struct listen *l, unsigned port, struct why *why) MUST_CHECK;
 void listen_close(struct listen *l);
 
 /*

@@ -251,7 +251,7 @@ start_all(struct service *s, struct why *why)
 
 	for (i = 0; err == KODO_OK && i < s->n_children; i++) {
 		if (&s->children[i] == s->lighttpd)
-			err = listen_start(&s->tcp, why);
+			err = listen_start(&s->tcp, s->options.listen_port, why);
 		if (err == KODO_OK)
 			err = child_start(&s->children[i], service_now_us(), why);
 	}

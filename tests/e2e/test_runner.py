@@ -277,6 +277,14 @@ def test_kill_loses_nothing(runner, peer, raw):
     wait_until(lambda: len(target.heads) == 2, 5)
 
 
+def test_one_of_a_service_that_has_ended(runner):
+    """Its worker has started it and was killed with the service before it came to look."""
+    r = runner({**NODE, "connect": [down()], "retry": -1})
+    gone = r.start("--once", "--for", "1")
+    gone.wait()
+    assert r.run("--stay", env={"KODO_SERVICE_PID": str(gone.pid)}, seconds=5) == 0
+
+
 # --- who starts it ---
 
 def test_responder_starts_it(folders, peer):

@@ -217,7 +217,8 @@ def test_options_of_the_environment_reach_no_child(service):
     assert s.get("/").json()["organization"] == "From the environment"
     for pid in kodotest.children(s.process.pid):
         names = {part.split(b"=")[0].decode() for part in open(f"/proc/{pid}/environ", "rb").read().split(b"\0")}
-        assert {name for name in names if name.startswith("KODO_")} <= {"KODO_STATE", "KODO_RECONNECT", "KODO_SERVICE_PID"}
+        assert {name for name in names if name.startswith("KODO_")} <= {"KODO_STATE", "KODO_RECONNECT", "KODO_SERVICE_PID",
+                                                                               "KODO_WWW"}
     assert len(roles(s)["worker"]) == 1
 
 
@@ -331,7 +332,9 @@ def test_a_runner_that_a_worker_started_ends_with_the_service(service, peer, num
     def strangers():
         return [pid for pid in servicetest.processes_of(s.cwd)
                 if "--state" in servicetest.command_line(pid) and "--stay" not in servicetest.command_line(pid)]
-    assert len(wait_until(strangers, 2)) == 1
+    stranger, = wait_until(strangers, 2)
+    lock = os.path.join(s.state_path(), "runner.lock")
+    wait_until(lambda: int(open(lock).read()) == stranger, 2, "it is at work")
     s.process.send_signal(number)
     assert s.process.wait(5) == (0 if number == signal.SIGTERM else -number)
     if number == signal.SIGKILL:
