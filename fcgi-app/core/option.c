@@ -196,7 +196,6 @@ hosted_loader(struct arena *a, const char *arg, struct str *out, struct why *why
 	char exe[PATH_BYTES];
 	const char *beside;
 	enum kodo_err err;
-	ssize_t n;
 
 	*out = STR_NULL;
 	if (arg == NULL)
@@ -205,12 +204,10 @@ hosted_loader(struct arena *a, const char *arg, struct str *out, struct why *why
 		err = working_folder(a, &in.base, why);
 		return err == KODO_OK ? absolute(&in, str_of(arg), out) : err;
 	}
-	n = readlink("/proc/self/exe", exe, sizeof(exe));
-	if (n <= 0 || (size_t)n == sizeof(exe))
+	if (path_own_program(exe) != KODO_OK)
 		return why_set(why, KODO_EIO,
 		    "cannot tell where this program is; name the loader in KODO_LOADER");
-	beside =
-	    arena_printf(a, "%.*s/kodo.yaml", STR_ARG(path_folder((struct str){ exe, (size_t)n })));
+	beside = arena_printf(a, "%.*s/kodo.yaml", STR_ARG(path_folder(str_of(exe))));
 	if (beside == NULL)
 		return why_set(why, KODO_ENOMEM, "out of memory");
 	return absolute(&in, str_of(beside), out);

@@ -196,6 +196,35 @@ path_read_head(struct arena *a, const char *path, size_t max_bytes, struct str *
 	return read_file(a, path, max_bytes, true, out);
 }
 
+/* .../lib/ld.so, and not the ld.so of a system, which stands for nothing that we could start */
+static bool
+is_own_loader(struct str exe)
+{
+	return str_eq(path_name(exe), STR("ld.so")) &&
+	    str_eq(path_name(path_folder(exe)), STR("lib"));
+}
+
+enum kodo_err
+path_own_program(char out[PATH_BYTES])
+{
+	ssize_t n = readlink("/proc/self/exe", out, PATH_BYTES - 1);
+	struct str folder, name = str_of(program_invocation_short_name);
+
+	out[n > 0 ? n : 0] = '\0';
+	if (n <= 0)
+		return KODO_EIO;
+	if (!is_own_loader(str_of(out)))
+		return KODO_OK;
+	folder = path_folder(path_folder(str_of(out)));
+	if (folder.len + 1 + name.len >= PATH_BYTES) {
+		out[0] = '\0';
+		return KODO_ETOOBIG;
+	}
+	out[folder.len] = '/';
+	memcpy(out + folder.len + 1, name.p, name.len + 1);
+	return KODO_OK;
+}
+
 mode_t
 path_file_mode(mode_t folder)
 {

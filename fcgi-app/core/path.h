@@ -45,6 +45,13 @@ enum kodo_err path_read(
 enum kodo_err path_read_head(
     struct arena *a, const char *path, size_t max_bytes, struct str *out) MUST_CHECK;
 
+/*
+ * The path of this program, by which it can be started again: of its file, or, where that was
+ * started through the ld.so of a folder lib/ (conf/shared-host), of the launcher beside that
+ * folder. KODO_EIO: not known. KODO_ETOOBIG.
+ */
+enum kodo_err path_own_program(char out[PATH_BYTES]) MUST_CHECK;
+
 /* Mode for new files in a folder of this mode: 0660 where its group may write, else 0600. */
 mode_t path_file_mode(mode_t folder);
 

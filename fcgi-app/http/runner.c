@@ -11,19 +11,10 @@
 enum kodo_err
 runner_own_folder(char out[PATH_BYTES])
 {
-	ssize_t n = readlink("/proc/self/exe", out, PATH_BYTES - 1);
-	char *slash;
+	enum kodo_err err = path_own_program(out);
 
-	if (n <= 0) {
-		out[0] = '\0';
-		return KODO_EIO;
-	}
-	out[n] = '\0';
-	slash = strrchr(out, '/');
-	if (slash == NULL)
-		return KODO_EIO;
-	*slash = '\0';
-	return KODO_OK;
+	out[path_folder(str_of(out)).len] = '\0';
+	return err;
 }
 
 enum kodo_err

@@ -190,7 +190,7 @@ is_file(char path[PATH_BYTES], const char *folder, const char *below, const char
 static bool
 find_file(const char *name, char path[PATH_BYTES], struct stat *st)
 {
-	static const char *const places[] = { "/../share/kodo/www", "/../www" };
+	static const char *const places[] = { "/../share/kodo/www", "/../www", "/www" };
 	const char *named = getenv("KODO_WWW");
 	char folder[PATH_BYTES];
 	size_t i;

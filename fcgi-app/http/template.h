@@ -35,7 +35,7 @@ bool template_split(
 
 /*
  * A file of www/, read once and again when it has changed; stays valid until the next call for the
- * same name. $KODO_WWW is the folder, else ../share/kodo/www or ../www beside this program.
+ * same name. $KODO_WWW is the folder, else ../share/kodo/www, ../www or www beside this program.
  * STR_NULL: it is not there.
  */
 struct str template_load(const char *name);
