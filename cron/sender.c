@@ -1,5 +1,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 
 #include "core/buf.h"
 #include "core/limit.h"
+#include "core/path.h"
 #include "core/url.h"
 #include "cron/sender.h"
 
@@ -136,13 +138,37 @@ on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+/*
+ * Whom to trust, where that is not where curl looks: on other distributions than that it was built
+ * for, and last in the tarball for shared hosts. NULL: curl's own place, or nowhere.
+ */
+static const char *
+ca_file(void)
+{
+	static const char *const places[] = { "/etc/ssl/certs/ca-certificates.crt",
+		"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem" };
+	static char own[PATH_BYTES + 32];
+	char program[PATH_BYTES];
+	unsigned i;
+
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (access(places[i], R_OK) == 0)
+			return places[i];
+	if (own[0] == '\0' && path_own_program(program) == KODO_OK)
+		snprintf(own, sizeof(own), "%.*s/lib/ca-certificates.crt",
+		    STR_ARG(path_folder(str_of(program))));
+	return access(own, R_OK) == 0 ? own : NULL;
+}
+
 /* curl reports only options that it does not know or has no memory for; all of these it knows. */
 static bool
 set_transport(CURL *c, struct slot *slot, const struct sender_limits *limits)
 {
 	long timeout_ms = (long)limits->timeout_s * 1000;
+	const char *ca = ca_file();
 
-	return curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	return (ca == NULL || curl_easy_setopt(c, CURLOPT_CAINFO, ca) == CURLE_OK) &&
+	    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_PROXY, "") == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
