@@ -141,7 +141,8 @@ leave_build(struct builder *b)
 
 /* --- telling of changes: first what is gone, then what is there --- */
 
-enum tell { TELL_NOTHING, TELL_GONE, TELL_NODE };
+/* the own node apart: its url in a disconnect means that the whole service leaves */
+enum tell { TELL_NOTHING, TELL_GONE, TELL_OWN_GONE, TELL_NODE };
 
 static enum kodo_err
 tell_of(struct builder *b, uint32_t node, struct known *kn, enum tell *out)
@@ -153,8 +154,8 @@ tell_of(struct builder *b, uint32_t node, struct known *kn, enum tell *out)
 		return err;
 	if (kn->is_seen)
 		*out = kn->winner.peer == b->p->id ? TELL_NOTHING : TELL_NODE;
-	else if (kn->is_gone)
-		*out = kn->tomb.peer == b->p->id ? TELL_NOTHING : TELL_GONE;
+	else if (kn->is_gone && kn->tomb.peer != b->p->id)
+		*out = str_eq(kn->tomb.bytes, b->v->options->url) ? TELL_OWN_GONE : TELL_GONE;
 	return KODO_OK;
 }
 
@@ -228,9 +229,17 @@ update_node(struct builder *b, uint32_t node, const struct known *kn)
 }
 
 static enum kodo_err
+own_gone_append(struct builder *b, uint32_t node, const struct known *kn)
+{
+	kodo_put_gone(&b->kodo, kn->tomb.bytes, kn->tomb.version);
+	return id_add(b, node);
+}
+
+static enum kodo_err
 update_build(struct builder *b, size_t *n)
 {
 	uint64_t piece = b->p->out_piece;
+	size_t n_own;
 	enum kodo_err err;
 
 	b->job->piece = piece;
@@ -238,6 +247,10 @@ update_build(struct builder *b, size_t *n)
 	buf_puts(&b->body, ",\"nodes\":[");
 	err = out_walk(b, TELL_NODE, update_node, n);
 	buf_putc(&b->body, ']');
+	if (err == KODO_OK && !b->is_full) {
+		err = out_walk(b, TELL_OWN_GONE, own_gone_append, &n_own);
+		*n += n_own;
+	}
 	kodo_end(&b->kodo, &b->body, piece, b->is_full, STR_NULL);
 	buf_putc(&b->body, '}');
 	b->job->is_partial = b->is_full;
@@ -276,7 +289,12 @@ tell_build(struct builder *b)
 	err = update_build(b, &n);
 	if (err == KODO_OK && n == 0 && b->p->out_piece == 0)
 		b->job->kind = EXCHANGE_NOTHING;
-	return err;
+	if (err != KODO_OK || n == b->job->n_nodes || (b->p->flags & PEER_OURS) != 0)
+		return err;
+	/* an original learns only from a whole list that we offer nothing ourselves any more */
+	builder_reset(b);
+	b->job->kind = EXCHANGE_CONNECT;
+	return connect_build(b);
 }
 
 /* An original is only asked for its map; one of us is told our digest. */

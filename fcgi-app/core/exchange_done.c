@@ -6,7 +6,7 @@
 #include "log.h"
 #include "look.h"
 
-enum meaning { MEANS_DONE, MEANS_RETRY, MEANS_PARK, MEANS_CONNECT, MEANS_RECONNECT, MEANS_LEFT, MEANS_HALVE };
+enum meaning { MEANS_DONE, MEANS_RETRY, MEANS_PARK, MEANS_CONNECT, MEANS_LEFT, MEANS_HALVE };
 
 struct outcome {
 	struct registry *r;
@@ -221,7 +221,7 @@ out_told(struct edit *e, struct peer *p, const struct exchange_job *job)
 
 /*
  * Clear those that a connect makes superfluous: all but tombstones, which it does not hold: it takes back what we said, but the peer may have the node
- * from elsewhere. everything: those too.
+ * from elsewhere. everything: those too (an original does not know them).
  */
 static enum kodo_err
 out_clear(struct edit *e, struct peer *p, uint64_t gen, bool everything)
@@ -279,7 +279,7 @@ connect_acked(struct edit *e, struct peer *p, struct outcome *oc)
 		p->connected_us = e->now_us;
 		look_later(e, p);
 	}
-	err = out_clear(e, p, job->gen, false);
+	err = out_clear(e, p, job->gen, (p->flags & PEER_OURS) == 0 && !oc->body.has_kodo);
 	if (err == KODO_OK && job->is_partial)
 		err = registry_each_seen(e->t, e->a, rest_tell, &rest);
 	return err;
@@ -450,8 +450,9 @@ done_fn(struct edit *e, void *arg)
 		err = peer_park(e, p, oc);
 		break;
 	case MEANS_CONNECT:
-	case MEANS_RECONNECT:
-		err = edit_unwant(e, p, WORK_TELL);
+		/* a connect is told first, then what it does not hold; another gets all when it connects */
+		if ((p->flags & (PEER_TARGET | PEER_LEFT)) != PEER_TARGET)
+			err = edit_unwant(e, p, WORK_TELL);
 		look_later(e, p);
 		target_again(e, p);
 		break;
