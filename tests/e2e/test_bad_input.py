@@ -188,3 +188,5 @@ def test_still_good_after_all_that(registry):
     assert len(BODIES) + len(TARGETS) + len(RAW) >= 60
     assert registry.post("/connect", connect_body(PEER, 4)).status == 201
     assert registry.total() == 9
+    assert registry.stop() == 0
+    assert "Sanitizer" not in registry.screen() and "runtime error" not in registry.screen()

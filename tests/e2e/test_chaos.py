@@ -156,7 +156,7 @@ def check_state(service):
                           check=False)
     assert done.returncode == 0 and "error" not in done.stdout.split(), done.stdout + done.stderr
     assert "ok      nodes: " in done.stdout, done.stdout
-    return done.stdout
+    assert "Sanitizer" not in service.screen() and "runtime error" not in service.screen()
 
 
 def chaos(service, numbers, rng):
