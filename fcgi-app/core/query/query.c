@@ -114,6 +114,52 @@ query_compile(struct arena *a, struct str text, struct query **out)
 	return KODO_OK;
 }
 
+/* Tests as checker.h would make them of `organization == "x"` and `@tag("x")`. */
+static void
+make_narrow(struct node *n, enum test_kind kind, enum query_field field, struct str text)
+{
+	n->kind = NODE_TEST;
+	n->test.kind = kind;
+	n->test.field = field;
+	n->test.mask = MASK_EQUAL;
+	n->test.text = text;
+}
+
+enum kodo_err
+query_narrow(struct arena *a, struct query *q, struct str organization, const struct str *tags,
+    size_t n)
+{
+	struct node *all = arena_zalloc(a, sizeof(*all) * (n + 3)), *next = all + 1;
+	struct node **kids = arena_zalloc(a, sizeof(struct node *) * (n + 2));
+	size_t i;
+	enum kodo_err err;
+
+	if (all == NULL || kids == NULL)
+		return KODO_ENOMEM;
+	*all = (struct node){ .kind = NODE_AND, .kid = kids };
+	if (!query_is_all(q))
+		kids[all->n++] = q->checked.root;
+	if (organization.p != NULL) {
+		make_narrow(next, TEST_EQ, QUERY_ORGANIZATION, organization);
+		q->checked.needs |= QUERY_BIT(QUERY_ORGANIZATION);
+		kids[all->n++] = next++;
+	}
+	for (i = 0; i < n; i++) {
+		make_narrow(next, TEST_TAG, QUERY_TAGS, tags[i]);
+		q->checked.needs |= QUERY_BIT(QUERY_TAGS);
+		kids[all->n++] = next++;
+	}
+	if (next == all + 1)
+		return KODO_OK;
+	q->checked.root = all->n == 1 ? kids[0] : all;
+	q->fulltext = false;
+	err = eval_compile(a, &q->checked, &q->program);
+	q->needle = needle_of(a, q->checked.root, true);
+	if (q->needle.len == 0)
+		q->needle = STR_NULL;
+	return err;
+}
+
 struct str
 query_note(const struct query *q)
 {

@@ -88,6 +88,14 @@ struct query;
 enum kodo_err query_compile(struct arena *a, struct str q, struct query **out) MUST_CHECK;
 
 /*
+ * Narrow q: rows must also be of that organization (null: of any) and have all n tags. What the
+ * functions below say of q as it was written stays. The texts are borrowed. KODO_ENOMEM: q is not
+ * to be used any more.
+ */
+enum kodo_err query_narrow(struct arena *a, struct query *q, struct str organization,
+    const struct str *tags, size_t n) MUST_CHECK;
+
+/*
  * The answer's `q`: null for an empty q, q as given where it parses, else `<Error>: <reason>,
  * fulltext: <q>`.
  */

@@ -1,0 +1,296 @@
+/*
+ * The pass is that of listing.c: needle first, then whole nodes, then flow by flow. Tags are
+ * counted as they are written in the records, JSON and all: equal texts have equal writings.
+ */
+#include <stdlib.h>
+
+#include "facets.h"
+#include "limit.h"
+#include "registry_int.h"
+
+struct tally {
+	struct facet *all;	/* open addressing; text.p NULL: free */
+	size_t n, cap;		/* cap: a power of two */
+};
+
+struct count {
+	struct view *v;
+	struct query *q;
+	struct arena *scratch;	/* one node's rows */
+	struct tally organizations, tags;
+};
+
+/* --- counting texts --- */
+
+static struct facet *
+tally_slot(struct facet *all, size_t cap, struct str text)
+{
+	uint64_t h = text_hash(text);
+	size_t i = (h ^ h >> 32) & (cap - 1);
+
+	while (all[i].text.p != NULL && !str_eq(all[i].text, text))
+		i = (i + 1) & (cap - 1);
+	return &all[i];
+}
+
+static enum kodo_err
+tally_grow(struct tally *t)
+{
+	size_t cap = t->cap == 0 ? 256 : t->cap * 4, i;
+	struct facet *all = calloc(cap, sizeof(*all));
+
+	if (all == NULL)
+		return KODO_ENOMEM;
+	for (i = 0; i < t->cap; i++)
+		if (t->all[i].text.p != NULL)
+			*tally_slot(all, cap, t->all[i].text) = t->all[i];
+	free(t->all);
+	t->all = all;
+	t->cap = cap;
+	return KODO_OK;
+}
+
+/* text lies in the map. */
+static enum kodo_err
+tally_add(struct tally *t, struct str text, uint64_t flows)
+{
+	struct facet *f;
+
+	if (t->n >= t->cap / 2) {
+		enum kodo_err err = tally_grow(t);
+
+		if (err != KODO_OK)
+			return err;
+	}
+	f = tally_slot(t->all, t->cap, text);
+	t->n += f->text.p == NULL;
+	f->text = text;
+	f->flows += flows;
+	return KODO_OK;
+}
+
+/* Each text of a JSON list of texts, as it is written; a text that is twice in it counts once. */
+static enum kodo_err
+tags_add(struct tally *t, struct str json)
+{
+	struct str seen[LIMIT_TAGS];
+	size_t i = 0, end, n = 0, j;
+	enum kodo_err err = KODO_OK;
+
+	while (err == KODO_OK && i < json.len) {
+		if (json.p[i] != '"') {
+			i++;
+			continue;
+		}
+		for (end = i + 1; end < json.len && json.p[end] != '"'; end++)
+			end += json.p[end] == '\\';
+		end = end < json.len ? end + 1 : json.len;
+		for (j = 0; j < n && !str_eq(seen[j], (struct str){ json.p + i, end - i }); j++)
+			;
+		if (j == n && n < LIMIT_TAGS) {
+			seen[n++] = (struct str){ json.p + i, end - i };
+			err = tally_add(t, seen[j], 1);
+		}
+		i = end;
+	}
+	return err;
+}
+
+static bool
+is_before(const struct facet *a, const struct facet *b)
+{
+	return a->flows != b->flows ? a->flows > b->flows : str_cmp(a->text, b->text) < 0;
+}
+
+/* The largest, in order. */
+static size_t
+tally_top(const struct tally *t, struct facet out[FACETS_MAX])
+{
+	size_t i, j, n = 0;
+
+	for (i = 0; i < t->cap; i++) {
+		const struct facet *f = &t->all[i];
+
+		if (f->text.p == NULL || (n == FACETS_MAX && !is_before(f, &out[n - 1])))
+			continue;
+		for (j = n < FACETS_MAX ? n++ : n - 1; j > 0 && is_before(f, &out[j - 1]); j--)
+			out[j] = out[j - 1];
+		out[j] = *f;
+	}
+	return n;
+}
+
+/* --- which flows --- */
+
+static enum kodo_err
+row_fill(struct count *c, const struct packed *p, uint32_t i, struct row *row)
+{
+	unsigned mask = query_needs(c->q);
+	struct packed_flow f;
+	enum kodo_err err = KODO_OK;
+
+	packed_flow(p, i, &f);
+	row->folded = f.folded;
+	if ((mask & QUERY_BIT(QUERY_URL)) != 0)
+		err = packed_raw(c->scratch, f.url, &row->url);
+	if (err == KODO_OK && (mask & QUERY_BIT(QUERY_NAME)) != 0)
+		err = packed_raw(c->scratch, f.name, &row->name);
+	if (err == KODO_OK && (mask & QUERY_BIT(QUERY_AUTHOR)) != 0)
+		err = packed_raw(c->scratch, f.author, &row->author);
+	if (err == KODO_OK && (mask & QUERY_BIT(QUERY_DESCRIPTION)) != 0)
+		err = packed_raw(c->scratch, f.description, &row->description);
+	if (err == KODO_OK && (mask & QUERY_BIT(QUERY_TAGS)) != 0)
+		err = packed_tags(c->scratch, f.tags, &row->tags, &row->n_tags);
+	return err;
+}
+
+/* Count flow i if it matches; *n rises. */
+static enum kodo_err
+flow_try(struct count *c, const struct packed *p, uint32_t i, const struct row *node, bool sure,
+    uint64_t *n)
+{
+	struct row row = *node;
+	struct packed_flow f;
+	enum query_verdict verdict = QUERY_YES;
+	enum kodo_err err = sure ? KODO_OK : row_fill(c, p, i, &row);
+
+	if (err != KODO_OK)
+		return err;
+	if (!sure)
+		verdict = query_match(c->q, &row);
+	if (verdict == QUERY_OVER_BUDGET)
+		return KODO_ETOOBIG;
+	if (verdict != QUERY_YES)
+		return KODO_OK;
+	(*n)++;
+	packed_flow(p, i, &f);
+	return tags_add(&c->tags, f.tags);
+}
+
+/* Flows whose folded text holds the needle. */
+static enum kodo_err
+node_needle(struct count *c, const struct packed *p, struct str needle, const struct row *node,
+    uint64_t *n)
+{
+	bool sure = query_is_needle(c->q);
+	struct str texts = p->texts;
+	const char *hit;
+	size_t at = 0;
+	enum kodo_err err = KODO_OK;
+
+	while (err == KODO_OK && at < texts.len &&
+	    (hit = memmem(texts.p + at, texts.len - at, needle.p, needle.len)) != NULL) {
+		at = (size_t)(hit - texts.p);
+		err = flow_try(c, p, packed_flow_at(p, at), node, sure, n);
+		hit = memchr(hit, '\0', texts.len - at);
+		at = hit == NULL ? texts.len : (size_t)(hit - texts.p) + 1;
+	}
+	return err;
+}
+
+static enum kodo_err
+row_node(struct count *c, const struct statement *s, const struct packed *p, struct row *row)
+{
+	struct peer source;
+	enum kodo_err err;
+
+	*row = (struct row){ .organization = p->organization, .heartbeat_us = p->heartbeat_us };
+	if ((query_needs(c->q) & (QUERY_BIT(QUERY_CREATED) | QUERY_BIT(QUERY_MODIFIED))) == 0)
+		return KODO_OK;
+	err = peer_get(&c->v->t, c->scratch, s->peer, &source);
+	row->created_us = source.created_us;
+	row->modified_us = source.modified_us;
+	return err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
+}
+
+static enum kodo_err
+node_count(struct count *c, struct str value)
+{
+	struct str needle = query_needle(c->q);
+	enum query_verdict verdict = query_is_all(c->q) ? QUERY_YES : QUERY_MAYBE;
+	struct statement s;
+	struct packed p;
+	struct row row;
+	uint64_t n = 0;
+	uint32_t i;
+	enum kodo_err err = statement_read(value, &s);
+
+	if (err == KODO_OK)
+		err = packed_open(s.bytes, &p);
+	if (err == KODO_OK)
+		err = row_node(c, &s, &p, &row);
+	if (err != KODO_OK)
+		return err;
+	if (verdict == QUERY_MAYBE && (query_needs(c->q) & QUERY_NODE_FIELDS) != 0)
+		verdict = query_match_partial(c->q, &row, QUERY_NODE_FIELDS);
+	if (verdict == QUERY_NO)
+		return KODO_OK;
+	if (verdict == QUERY_OVER_BUDGET)
+		return KODO_ETOOBIG;
+	if (verdict == QUERY_MAYBE && needle.len > 0)
+		err = node_needle(c, &p, needle, &row, &n);
+	else
+		for (i = 0; i < p.n_flows && err == KODO_OK; i++)
+			err = flow_try(c, &p, i, &row, verdict == QUERY_YES, &n);
+	if (err == KODO_OK && n > 0 && p.organization.p != NULL)
+		err = tally_add(&c->organizations, p.organization, n);
+	return err;
+}
+
+static enum kodo_err
+count_nodes(struct count *c)
+{
+	struct cursor cursor;
+	struct str k, v;
+	enum kodo_err err = cursor_open(&c->v->t, T_NODE, &cursor);
+
+	if (err != KODO_OK)
+		return err;
+	for (err = cursor_seek(&cursor, STR_NULL, &k, &v); err == KODO_OK;
+	     err = cursor_next(&cursor, &k, &v)) {
+		err = node_count(c, v);
+		arena_reset(c->scratch);
+		if (err != KODO_OK)
+			break;
+	}
+	cursor_close(&cursor);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+/* Out of the map, and as texts. */
+static enum kodo_err
+keep_texts(struct arena *a, struct facet *f, size_t n, bool is_json)
+{
+	size_t i;
+	enum kodo_err err = KODO_OK;
+
+	for (i = 0; i < n && err == KODO_OK; i++) {
+		if (is_json)
+			err = packed_raw(a, f[i].text, &f[i].text);
+		if (err == KODO_OK)
+			err = arena_str(a, f[i].text, &f[i].text);
+	}
+	return err;
+}
+
+enum kodo_err
+view_facets(struct view *v, struct arena *a, struct query *q, struct facets *out)
+{
+	struct count c = { .v = v, .q = q, .scratch = arena_new() };
+	enum kodo_err err = c.scratch == NULL ? KODO_ENOMEM : count_nodes(&c);
+
+	*out = (struct facets){ .n_tags = 0 };
+	if (err == KODO_OK) {
+		out->n_organizations = tally_top(&c.organizations, out->organizations);
+		out->n_tags = tally_top(&c.tags, out->tags);
+		out->all_organizations = c.organizations.n;
+		out->all_tags = c.tags.n;
+		err = keep_texts(a, out->organizations, out->n_organizations, false);
+	}
+	if (err == KODO_OK)
+		err = keep_texts(a, out->tags, out->n_tags, true);
+	free(c.organizations.all);
+	free(c.tags.all);
+	arena_free(c.scratch);
+	return err;
+}

@@ -1,0 +1,259 @@
+#include <stdio.h>
+
+#include "peers.h"
+#include "registry_int.h"
+#include "url.h"
+
+#define PENDING_MAX	100000u		/* counted no further: more says no more */
+
+static const char *const health_names[HEALTH_MAX] = {
+	[HEALTH_OK] = "ok",
+	[HEALTH_PENDING] = "pending",
+	[HEALTH_LEFT] = "left",
+	[HEALTH_FAILING] = "failing",
+	[HEALTH_PARKED] = "parked",
+};
+
+const char *
+peer_health_name(enum peer_health h)
+{
+	return health_names[h];
+}
+
+/* --- reading --- */
+
+static enum kodo_err
+count_stated(void *arg, uint32_t node, const struct statement *s)
+{
+	struct peer_state *p = arg;
+	struct packed packed;
+	enum kodo_err err = packed_open(s->bytes, &packed);
+
+	(void)node;
+	if (err != KODO_OK)
+		return err;
+	p->n_nodes++;
+	p->n_flows += packed.n_flows;
+	return KODO_OK;
+}
+
+static enum kodo_err
+count_pending(struct txn *t, uint32_t peer, uint64_t *n)
+{
+	unsigned char kb[8];
+	struct cursor c;
+	struct str k, v;
+	enum kodo_err err = cursor_open(t, T_OUT, &c);
+
+	if (err != KODO_OK)
+		return err;
+	for (err = cursor_seek(&c, key_u32_u32(kb, peer, 0), &k, &v);
+	     err == KODO_OK && get_be32(k.p) == peer && *n < PENDING_MAX;
+	     err = cursor_next(&c, &k, &v))
+		(*n)++;
+	cursor_close(&c);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+static enum peer_health
+health_of(const struct peer *p)
+{
+	if (peer_has_work(p) && (p->flags & PEER_PARKED) != 0)
+		return HEALTH_PARKED;
+	if (peer_has_work(p) && p->attempts > 0)
+		return HEALTH_FAILING;
+	if ((p->flags & PEER_LEFT) != 0)
+		return HEALTH_LEFT;
+	if (peer_has_work(p) || ((p->flags & PEER_TARGET) != 0 && p->connected_us == 0))
+		return HEALTH_PENDING;
+	return HEALTH_OK;
+}
+
+static struct str
+work_of(struct arena *a, const struct peer *p)
+{
+	static const char *const names[WORK_MAX] = {
+		[WORK_LEAVE] = "leave",
+		[WORK_CONNECT] = "connect",
+		[WORK_RECONNECT] = "reconnect",
+		[WORK_TELL] = "update",
+	};
+	char text[64];
+	struct str copy;
+	int i, n = 0;
+
+	for (i = 0; i < WORK_MAX; i++)
+		if (p->work[i] != 0)
+			n += snprintf(text + n, sizeof(text) - (size_t)n, "%s%s",
+			    n > 0 ? ", " : "", names[i]);
+	if (n == 0 || arena_str(a, (struct str){ text, (size_t)n }, &copy) != KODO_OK)
+		return STR_NULL;
+	return copy;
+}
+
+static enum kodo_err
+state_of(struct view *v, struct arena *a, const struct peer *p, struct peer_state *out)
+{
+	enum kodo_err err = KODO_OK;
+
+	*out = (struct peer_state){
+		.url = p->url,
+		.organization = p->organization,
+		.error = p->attempts > 0 ? p->error : STR_NULL,
+		.work = work_of(a, p),
+		.is_target = (p->flags & PEER_TARGET) != 0,
+		.is_provider = (p->flags & PEER_PROVIDER) != 0,
+		.is_feeding = (p->flags & PEER_FEED) != 0,
+		.health = health_of(p),
+		.registered_us = p->registered_us,
+		.connected_us = p->connected_us,
+		.in_us = p->in_us,
+		.out_us = p->out_us,
+		.due_us = peer_has_work(p) ? p->due_us : 0,
+		.attempts = p->attempts,
+	};
+	if (out->is_provider)
+		err = registry_each_stated(&v->t, p->id, count_stated, out);
+	return err == KODO_OK ? count_pending(&v->t, p->id, &out->n_pending) : err;
+}
+
+enum kodo_err
+view_each_peer(struct view *v, struct arena *a,
+    enum kodo_err (*each)(void *arg, const struct peer_state *p), void *arg)
+{
+	struct peer_state state;
+	struct peer p;
+	uint32_t id = 0;
+	enum kodo_err err;
+
+	while ((err = peer_next(&v->t, a, &id, &p)) == KODO_OK) {
+		/* who has gone is remembered for a while; that is no news for anybody */
+		if ((p.flags & (PEER_TARGET | PEER_PROVIDER)) == 0 && !peer_has_work(&p))
+			continue;
+		err = state_of(v, a, &p, &state);
+		if (err == KODO_OK)
+			err = each(arg, &state);
+		if (err != KODO_OK)
+			return err;
+	}
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+/* --- changing --- */
+
+struct wish {
+	struct str key;		/* null: every target */
+};
+
+static enum kodo_err
+evict_fn(struct edit *e, void *arg)
+{
+	struct wish *w = arg;
+	struct peer *p;
+	enum kodo_err err = edit_peer_find(e, w->key, &p);
+
+	if (err != KODO_OK)
+		return err;
+	if ((p->flags & PEER_PROVIDER) == 0)
+		return KODO_ENOTFOUND;
+	if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET)
+		return KODO_ECONFLICT;
+	return claim_drop_all(e, p);
+}
+
+static enum kodo_err
+connect_one(struct edit *e, struct peer *p)
+{
+	enum kodo_err err = edit_unwant(e, p, WORK_LEAVE);
+
+	if (err != KODO_OK)
+		return err;
+	p->flags &= ~(unsigned)(PEER_LEFT | PEER_PARKED);
+	p->attempts = 0;
+	connect_want(e, p);
+	return KODO_OK;
+}
+
+static enum kodo_err
+leave_one(struct edit *e, struct peer *p)
+{
+	return (p->flags & PEER_LEFT) != 0 ? KODO_OK : target_leave(e, p, e->o->url);
+}
+
+/* Every target, or that of w->key. */
+static enum kodo_err
+each_target(
+    struct edit *e, const struct wish *w, enum kodo_err (*fn)(struct edit *e, struct peer *p))
+{
+	struct peer found, *p;
+	uint32_t id = 0;
+	bool any = false;
+	enum kodo_err err;
+
+	if (w->key.p != NULL) {
+		err = edit_peer_find(e, w->key, &p);
+		if (err != KODO_OK)
+			return err;
+		return (p->flags & PEER_TARGET) != 0 ? fn(e, p) : KODO_ENOTFOUND;
+	}
+	while ((err = peer_next(e->t, e->a, &id, &found)) == KODO_OK) {
+		if ((found.flags & PEER_TARGET) == 0)
+			continue;
+		any = true;
+		err = edit_peer(e, found.id, &p);
+		if (err == KODO_OK)
+			err = fn(e, p);
+		if (err != KODO_OK)
+			return err;
+	}
+	return err == KODO_ENOTFOUND && any ? KODO_OK : err;
+}
+
+static enum kodo_err
+connect_fn(struct edit *e, void *arg)
+{
+	return each_target(e, arg, connect_one);
+}
+
+static enum kodo_err
+leave_fn(struct edit *e, void *arg)
+{
+	return each_target(e, arg, leave_one);
+}
+
+static enum kodo_err
+run_wish(struct registry *r, struct str url, int64_t now_us, uint64_t *ticket,
+    enum kodo_err (*fn)(struct edit *e, void *arg))
+{
+	struct arena *a = arena_new();
+	struct wish w = { STR_NULL };
+	struct edit_run run = { .r = r, .now_us = now_us, .fn = fn, .arg = &w };
+	enum kodo_err err = a == NULL ? KODO_ENOMEM : KODO_OK;
+
+	*ticket = 0;
+	if (err == KODO_OK && url.p != NULL)
+		err = url_key(a, url, &w.key);
+	if (err == KODO_OK)
+		err = registry_edit(&run);
+	*ticket = run.state;
+	arena_free(a);
+	return err;
+}
+
+enum kodo_err
+registry_evict(struct registry *r, struct str url, int64_t now_us, uint64_t *ticket)
+{
+	return run_wish(r, url, now_us, ticket, evict_fn);
+}
+
+enum kodo_err
+registry_connect_again(struct registry *r, struct str url, int64_t now_us, uint64_t *ticket)
+{
+	return run_wish(r, url, now_us, ticket, connect_fn);
+}
+
+enum kodo_err
+registry_leave_target(struct registry *r, struct str url, int64_t now_us, uint64_t *ticket)
+{
+	return run_wish(r, url, now_us, ticket, leave_fn);
+}
