@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "registry_int.h"
 
@@ -41,6 +42,18 @@ head_make(struct registry *r)
 /* The ceiling of the map is an option, which lies in the map. */
 #define MAP_MAX_DEFAULT_BYTES	((uint64_t)8192 << 20)
 
+/* The key of /cron and /check; that it cannot be made is told where it is wanted. */
+static void
+make_key(const struct registry *r)
+{
+	char path[sizeof(r->state.path)], key[33];
+
+	if (state_file(&r->state, "key", path) != KODO_OK || access(path, F_OK) == 0)
+		return;
+	if (state_key(&r->state, key) == KODO_OK)
+		log_info("the key of /cron and /check is in %s", path);
+}
+
 enum kodo_err
 registry_open(struct str state_path, bool create, struct why *why, struct registry **out)
 {
@@ -63,6 +76,8 @@ registry_open(struct str state_path, bool create, struct why *why, struct regist
 			why_set(why, err, "%s: cannot read the registry: %s; see `kodo check`",
 			    r->state.path, kodo_err_text(err));
 	}
+	if (err == KODO_OK && create)
+		make_key(r);
 	if (err == KODO_OK && registry_options(r, &o) == KODO_OK)
 		store_set_map_max(r->store, (uint64_t)o->map_max_mib << 20);
 	if (err != KODO_OK) {
