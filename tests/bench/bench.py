@@ -309,12 +309,15 @@ def main():
     args.kodo, args.noop, args.folder = map(os.path.abspath, (args.kodo, args.noop, args.folder))
     if shutil.which("wrk") is None:
         sys.exit("bench: wrk is missing; run ./autogen.sh --deps, or apt-get install wrk")
+    load = os.getloadavg()[0]
     print(f"{describe_machine()}; {CLIENTS} clients, 2 workers, {args.rounds} x {args.seconds} s in turns; load before: "
-          f"{os.getloadavg()[0]:.1f}\n\n{HEAD}", flush=True)
+          f"{load:.1f}\n\n{HEAD}", flush=True)
     notes = []
     for flows in map(int, args.flows.replace(",", "").split()):
         notes += bench(flows, args)
     print("\n" + "\n".join(f"- {note}" for note in notes))
+    if load > 1:
+        print(f"- others were at work (load {load:.1f} at the start): measure again on a quiet machine")
     shutil.rmtree(args.folder, ignore_errors=True)
 
 
