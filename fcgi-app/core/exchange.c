@@ -180,7 +180,7 @@ out_walk(struct builder *b, enum tell kind, enum kodo_err (*each)(struct builder
 		err = tell_of(b, node, &kn, &what);
 		if (err == KODO_OK && what == kind) {
 			err = each(b, node, &kn);
-			++*n;
+			*n += !b->is_full;	/* the one that had no room is not in it */
 		}
 		if (err != KODO_OK)
 			break;
