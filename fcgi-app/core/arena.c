@@ -16,9 +16,16 @@ struct block {
 	_Alignas(16) char data[];
 };
 
+struct at_end {
+	struct at_end *next;
+	void (*fn)(void *arg);
+	void *arg;
+};
+
 struct arena {
 	struct block *head;
 	size_t used;
+	struct at_end *at_end;
 };
 
 static struct block *
@@ -51,11 +58,19 @@ blocks_free(struct block *b)
 	}
 }
 
+static void
+run_at_end(struct arena *a)
+{
+	for (; a->at_end != NULL; a->at_end = a->at_end->next)
+		a->at_end->fn(a->at_end->arg);
+}
+
 void
 arena_free(struct arena *a)
 {
 	if (a == NULL)
 		return;
+	run_at_end(a);
 	blocks_free(a->head);
 	free(a);
 }
@@ -63,8 +78,10 @@ arena_free(struct arena *a)
 void
 arena_reset(struct arena *a)
 {
-	struct block *keep = a->head;
+	struct block *keep;
 
+	run_at_end(a);
+	keep = a->head;
 	a->used = 0;
 	if (keep == NULL)
 		return;
@@ -167,6 +184,18 @@ arena_printf(struct arena *a, const char *fmt, ...)
 	vsnprintf(p, (size_t)n + 1, fmt, ap);
 	va_end(ap);
 	return p;
+}
+
+enum kodo_err
+arena_at_end(struct arena *a, void (*fn)(void *arg), void *arg)
+{
+	struct at_end *e = arena_alloc(a, sizeof(*e));
+
+	if (e == NULL)
+		return KODO_ENOMEM;
+	*e = (struct at_end){ a->at_end, fn, arg };
+	a->at_end = e;
+	return KODO_OK;
 }
 
 size_t

@@ -28,6 +28,12 @@ enum kodo_err arena_str(struct arena *a, struct str s, struct str *out) MUST_CHE
 
 char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3) MUST_CHECK;	/* NULL: OOM */
 
+/*
+ * Call fn(arg) at the next arena_reset or arena_free, before the memory goes: for what a library keeps outside of the
+ * arena. The last one asked for is called first. KODO_ENOMEM: fn will not be called.
+ */
+enum kodo_err arena_at_end(struct arena *a, void (*fn)(void *arg), void *arg) MUST_CHECK;
+
 size_t arena_used(const struct arena *a);	/* bytes handed out since the last reset */
 
 #endif
