@@ -25,8 +25,11 @@
 #define LIMIT_QUERY_BYTES	8192u	/* raw query string, and q by itself */
 #define LIMIT_QUERY_DEPTH	64u	/* nesting of parentheses and nots in q */
 #define LIMIT_QUERY_NODES	1024u	/* operators and texts in q */
-#define LIMIT_REGEX_STEPS	500000u	/* of all regular expressions of a request (about 10 ns each), */
-#define LIMIT_REGEX_ROW_STEPS	24u		/* and so many more for each text looked at */
+/* All regular expressions of a request: steps where they are interpreted (about 10 ns each), and time. */
+#define LIMIT_REGEX_STEPS	500000u
+#define LIMIT_REGEX_ROW_STEPS	24u		/* so many more for each row looked at, as for the time */
+#define LIMIT_REGEX_NS		10000000
+#define LIMIT_REGEX_ROW_NS	250
 #define LIMIT_BY_FIELDS		16u	/* sort fields in by */
 #define LIMIT_VERSION_MAX	((1ull << 53) - 1)	/* what a JSON number holds exactly */
 #define LIMIT_VERSION_AHEAD_US	(30ll * 86400 * 1000000)	/* a version from further in the future is a broken clock */

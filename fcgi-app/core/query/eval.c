@@ -249,6 +249,8 @@ eval_row(const struct program *p, const struct row *row)
 	size_t i = p->n == 0 ? EVAL_YES : 0;
 	enum query_verdict v;
 
+	if (p->pool != NULL)
+		regex_pool_row(p->pool);
 	while (i < EVAL_NO) {
 		v = test_run(p, p->steps[i].test, row);
 		if (v == QUERY_OVER_BUDGET)
@@ -279,6 +281,8 @@ eval_partial(const struct program *p, const struct row *row, unsigned known)
 
 	if (p->n == 0)
 		return QUERY_YES;
+	if (p->pool != NULL)
+		regex_pool_row(p->pool);
 	for (i = p->n; i-- > 0;) {
 		s = &p->steps[i];
 		yes = verdict_at(verdicts, s->yes);

@@ -1,5 +1,6 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#include <time.h>
 
 #include "../limit.h"
 #include "regex.h"
@@ -8,22 +9,47 @@
 #define CALL_STEPS	10u	/* what one call costs by itself */
 #define HEAP_KIB	512u	/* for backtracking; the arena holds it */
 #define NEST_MAX	64u	/* parentheses in a pattern */
+#define CLOCK_STEPS	1024u	/* between looks at the clock while one match is interpreted */
+#define SLICE_NS	500000
+
+/*
+ * Machine code: after so many uses; for patterns of at most this size, as making it takes up to 0.3
+ * us a byte; for texts of at most this length. A match may track back FAST_BACKTRACKS / length
+ * times from each place: so hostile ones end within about a millisecond, most in a few us.
+ */
+#define FAST_USES	32u
+#define FAST_CODE_BYTES	4096u
+#define FAST_TEXT_BYTES	2048u
+#define FAST_BACKTRACKS	100000u
 
 struct regex_pool {
 	struct arena *a;
 	pcre2_general_context *general;
 	pcre2_compile_context *compile;
 	pcre2_match_context *match;
+	pcre2_match_context *fast_match;
 	pcre2_match_data *data;
+	struct regex *list;
 	uint64_t steps;
 	uint64_t budget;	/* grows with every row that is looked at */
+	uint64_t next_look;	/* at the clock, in steps */
 	size_t last;		/* offset at the last item tried */
+	int64_t charged_ns;	/* by the clock: up to then the time was charged */
+	int64_t taken_ns;	/* time charged */
+	int64_t time_ns;	/* of it allowed; grows likewise */
 	bool spent;		/* over the budget once: over it for good */
 };
 
 struct regex {
-	pcre2_code *code;
+	struct regex *next;
+	struct str pattern;
+	pcre2_code *code;	/* counts its steps */
+	pcre2_code *fast;	/* machine code; NULL: none */
+	unsigned uses;
 };
+
+static const uint32_t options =
+    PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY;
 
 static void *
 pool_malloc(size_t n, void *arena)
@@ -36,6 +62,29 @@ pool_free(void *p, void *arena)
 {
 	(void)p;	/* goes with the arena */
 	(void)arena;
+}
+
+static int64_t
+clock_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/*
+ * Charge the time since the last call or the match's begin. Is it over? More than SLICE_NS at once
+ * is taken for time that the processor was with others: no match runs for long without a charge.
+ */
+static bool
+is_late(struct regex_pool *pool)
+{
+	int64_t now_ns = clock_ns(), ns = now_ns - pool->charged_ns;
+
+	pool->charged_ns = now_ns;
+	pool->taken_ns += ns < SLICE_NS ? ns : SLICE_NS;
+	return pool->taken_ns > pool->time_ns;
 }
 
 /*
@@ -51,7 +100,23 @@ count_step(pcre2_callout_block *block, void *data)
 
 	pool->last = at;
 	pool->steps += 1 + passed / CHARS_PER_STEP;
+	if (pool->steps >= pool->next_look) {
+		pool->next_look = pool->steps + CLOCK_STEPS;
+		if (is_late(pool))
+			return PCRE2_ERROR_CALLOUT;
+	}
 	return pool->steps > pool->budget ? PCRE2_ERROR_CALLOUT : 0;
+}
+
+/* Machine code lies in memory of its own, which the arena knows nothing about. */
+static void
+drop_fast(void *arg)
+{
+	struct regex_pool *pool = arg;
+	struct regex *re;
+
+	for (re = pool->list; re != NULL; re = re->next)
+		pcre2_code_free(re->fast);
 }
 
 struct regex_pool *
@@ -63,13 +128,16 @@ regex_pool_new(struct arena *a)
 		return NULL;
 	pool->a = a;
 	pool->budget = LIMIT_REGEX_STEPS;
+	pool->time_ns = LIMIT_REGEX_NS;
 	pool->general = pcre2_general_context_create(pool_malloc, pool_free, a);
 	if (pool->general == NULL)
 		return NULL;
 	pool->compile = pcre2_compile_context_create(pool->general);
 	pool->match = pcre2_match_context_create(pool->general);
+	pool->fast_match = pcre2_match_context_create(pool->general);
 	pool->data = pcre2_match_data_create(1, pool->general);
-	if (pool->compile == NULL || pool->match == NULL || pool->data == NULL)
+	if (pool->compile == NULL || pool->match == NULL || pool->fast_match == NULL ||
+	    pool->data == NULL || arena_at_end(a, drop_fast, pool) != KODO_OK)
 		return NULL;
 	pcre2_set_parens_nest_limit(pool->compile, NEST_MAX);
 	pcre2_set_match_limit(pool->match, LIMIT_REGEX_STEPS);
@@ -85,12 +153,17 @@ regex_pool_steps(const struct regex_pool *pool)
 	return pool->steps;
 }
 
+void
+regex_pool_row(struct regex_pool *pool)
+{
+	pool->budget += LIMIT_REGEX_ROW_STEPS;
+	pool->time_ns += LIMIT_REGEX_ROW_NS;
+}
+
 enum kodo_err
 regex_compile(struct regex_pool *pool, struct str pattern, struct regex **out, const char **reason,
     size_t *offset)
 {
-	const uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C |
-	    PCRE2_AUTO_CALLOUT | PCRE2_DOLLAR_ENDONLY;
 	PCRE2_UCHAR words[256];
 	int code;
 	struct regex *re;
@@ -98,11 +171,12 @@ regex_compile(struct regex_pool *pool, struct str pattern, struct regex **out, c
 	*out = NULL;
 	*offset = 0;
 	*reason = NULL;
-	re = arena_alloc(pool->a, sizeof(*re));
+	re = arena_zalloc(pool->a, sizeof(*re));
 	if (re == NULL)
 		return KODO_ENOMEM;
-	re->code = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.len, options, &code, offset,
-	    pool->compile);
+	re->pattern = pattern;
+	re->code = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.len, options | PCRE2_AUTO_CALLOUT,
+	    &code, offset, pool->compile);
 	if (re->code == NULL) {
 		if (code == PCRE2_ERROR_NOMEMORY || code == PCRE2_ERROR_HEAP_FAILED)
 			return KODO_ENOMEM;
@@ -110,27 +184,70 @@ regex_compile(struct regex_pool *pool, struct str pattern, struct regex **out, c
 		*reason = arena_strz(pool->a, str_of((const char *)words));
 		return *reason == NULL ? KODO_ENOMEM : KODO_EINVAL;
 	}
+	re->next = pool->list;
+	pool->list = re;
 	*out = re;
 	return KODO_OK;
 }
 
-enum kodo_err
-regex_match(struct regex_pool *pool, const struct regex *re, struct str s, bool *matches)
+/* Try to make machine code; where that fails (a host that forbids it, say) all is interpreted. */
+static void
+make_fast(struct regex_pool *pool, struct regex *re)
 {
-	int rc;
+	pcre2_code *code;
+	size_t bytes, offset;
+	int error;
+
+	code = pcre2_compile((PCRE2_SPTR)re->pattern.p, re->pattern.len, options, &error, &offset,
+	    pool->compile);
+	if (code == NULL)
+		return;
+	if (pcre2_pattern_info(code, PCRE2_INFO_SIZE, &bytes) != 0 || bytes > FAST_CODE_BYTES ||
+	    pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) != 0)
+		pcre2_code_free(code);
+	else
+		re->fast = code;
+}
+
+/* As pcre2_match gives it; below PCRE2_ERROR_NOMATCH: it was too much, ask the interpreter. */
+static int
+match_fast(struct regex_pool *pool, const struct regex *re, struct str s)
+{
+	if (s.len > FAST_TEXT_BYTES)
+		return PCRE2_ERROR_MATCHLIMIT;
+	pcre2_set_match_limit(pool->fast_match, FAST_BACKTRACKS / ((uint32_t)s.len + 1));
+	return pcre2_jit_match(
+	    re->fast, (PCRE2_SPTR)s.p, s.len, 0, 0, pool->data, pool->fast_match);
+}
+
+static int
+match_counted(struct regex_pool *pool, const struct regex *re, struct str s)
+{
+	pool->steps += CALL_STEPS + s.len / CHARS_PER_STEP;
+	if (pool->steps > pool->budget)
+		return PCRE2_ERROR_CALLOUT;
+	pool->last = 0;
+	return pcre2_match(re->code, (PCRE2_SPTR)s.p, s.len, 0, PCRE2_NO_UTF_CHECK, pool->data,
+	    pool->match);
+}
+
+enum kodo_err
+regex_match(struct regex_pool *pool, struct regex *re, struct str s, bool *matches)
+{
+	int rc = PCRE2_ERROR_MATCHLIMIT;
 
 	*matches = false;
-	pool->steps += CALL_STEPS + s.len / CHARS_PER_STEP;
-	pool->budget += LIMIT_REGEX_ROW_STEPS;
-	if (pool->spent || pool->steps > pool->budget)
+	if (pool->spent)
 		return KODO_ETOOBIG;
-	pool->last = 0;
-	rc = pcre2_match(re->code, (PCRE2_SPTR)s.p, s.len, 0, PCRE2_NO_UTF_CHECK, pool->data,
-	    pool->match);
-	if (rc >= 0 || rc == PCRE2_ERROR_NOMATCH) {
-		*matches = rc >= 0;
-		return KODO_OK;
-	}
-	pool->spent = true;	/* the budget, a limit of PCRE2, or a pattern that loops */
-	return KODO_ETOOBIG;
+	pool->charged_ns = clock_ns();
+	if (++re->uses == FAST_USES)
+		make_fast(pool, re);
+	if (re->fast != NULL)
+		rc = match_fast(pool, re, s);
+	if (rc < PCRE2_ERROR_NOMATCH)
+		rc = match_counted(pool, re, s);
+	*matches = rc >= 0;
+	/* worse than no match: the budget, a limit of PCRE2, or a pattern that loops */
+	pool->spent = rc < PCRE2_ERROR_NOMATCH || is_late(pool);
+	return pool->spent ? KODO_ETOOBIG : KODO_OK;
 }

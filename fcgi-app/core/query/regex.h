@@ -1,8 +1,11 @@
 /*
- * Regular expressions (PCRE2, UTF-8, Unicode classes) with a budget of steps. Inside query/ only;
- * regex.c is the only includer of pcre2.h.
+ * Regular expressions (PCRE2, UTF-8, Unicode classes) with a budget. Inside query/ only; regex.c is
+ * the only includer of pcre2.h.
  *
- * A step is about ten nanoseconds: an item of a pattern tried, eight characters passed. All
+ * An expression is interpreted at first, and each of its steps counted: an item of a pattern tried,
+ * eight characters passed. One that is used often is compiled to machine code, which is five to ten
+ * times as fast but counts nothing. Its matches are kept short: texts over a length and matches
+ * that track back too often are left to the interpreter. Over all of it stands a limit of time. All
  * expressions of one query draw on one budget, so that many of them are no worse than one.
  */
 #ifndef KODO_QUERY_REGEX_H
@@ -15,10 +18,13 @@
 struct regex;
 struct regex_pool;	/* what the expressions of one query share */
 
-/* NULL: memory ran out. Everything lives in a. */
+/* NULL: memory ran out. Everything lives in a; machine code goes when a is reset or freed. */
 struct regex_pool *regex_pool_new(struct arena *a);
 
 uint64_t regex_pool_steps(const struct regex_pool *pool);	/* taken so far */
+
+/* A row is looked at: the budget grows by what one row may cost. */
+void regex_pool_row(struct regex_pool *pool);
 
 /*
  * KODO_EINVAL: not a regular expression; *reason (in the arena) says why and *offset at which byte
@@ -31,7 +37,7 @@ enum kodo_err regex_compile(struct regex_pool *pool, struct str pattern, struct 
  * Does it match somewhere in s (valid UTF-8)? KODO_ETOOBIG: the budget is used up, now and from now
  * on.
  */
-enum kodo_err regex_match(struct regex_pool *pool, const struct regex *re, struct str s,
+enum kodo_err regex_match(struct regex_pool *pool, struct regex *re, struct str s,
     bool *matches) MUST_CHECK;
 
 /*
