@@ -106,8 +106,10 @@ arena_alloc(struct arena *a, size_t n)
 	n = (n + ALIGN_BYTES - 1) & ~(ALIGN_BYTES - 1);
 	if (b == NULL || b->cap - b->len < n) {
 		/* each block twice the last, so that a long request needs few */
-		size_t cap = b == NULL ? BLOCK_MIN_BYTES : b->cap < BLOCK_KEEP_BYTES ? b->cap * 2 : b->cap;
+		size_t cap = b == NULL ? BLOCK_MIN_BYTES : b->cap;
 
+		if (b != NULL && cap < BLOCK_KEEP_BYTES)
+			cap *= 2;
 		b = block_new(n > cap ? n : cap, a->head);
 		if (b == NULL)
 			return NULL;

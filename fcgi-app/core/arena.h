@@ -1,8 +1,9 @@
 /*
  * Memory that goes as a whole: one arena per request, reset between requests.
  *
- * Nothing taken from an arena is freed alone; all of it is valid until arena_reset or arena_free. Sizes are rounded up
- * to 16 bytes; what is returned is aligned for any type and not zeroed unless said.
+ * Nothing taken from an arena is freed alone; all of it is valid until arena_reset or arena_free.
+ * Sizes are rounded up to 16 bytes; what is returned is aligned for any type and not zeroed unless
+ * said.
  */
 #ifndef KODO_ARENA_H
 #define KODO_ARENA_H
@@ -15,22 +16,28 @@ struct arena;
 struct arena *arena_new(void);			/* NULL: memory ran out */
 void arena_free(struct arena *a);		/* NULL is fine */
 
-/* Forget everything; keeps one block of at most 1 MiB, so that a large request does not stay in memory. */
+/*
+ * Forget everything; keeps one block of at most 1 MiB, so that a large request does not stay in
+ * memory.
+ */
 void arena_reset(struct arena *a);
 
 void *arena_alloc(struct arena *a, size_t n) MUST_CHECK;	/* NULL: memory ran out */
 void *arena_zalloc(struct arena *a, size_t n) MUST_CHECK;	/* zeroed */
 void *arena_dup(struct arena *a, const void *p, size_t n) MUST_CHECK;
-char *arena_strz(struct arena *a, struct str s) MUST_CHECK;	/* terminated copy; NULL for OOM (a null text gives "") */
+/* terminated copy; NULL for OOM (a null text gives "") */
+char *arena_strz(struct arena *a, struct str s) MUST_CHECK;
 
 /* Copy s into a. A null stays null. KODO_ENOMEM leaves *out null. */
 enum kodo_err arena_str(struct arena *a, struct str s, struct str *out) MUST_CHECK;
 
-char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3) MUST_CHECK;	/* NULL: OOM */
+/* NULL: OOM */
+char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3) MUST_CHECK;
 
 /*
- * Call fn(arg) at the next arena_reset or arena_free, before the memory goes: for what a library keeps outside of the
- * arena. The last one asked for is called first. KODO_ENOMEM: fn will not be called.
+ * Call fn(arg) at the next arena_reset or arena_free, before the memory goes: for what a library
+ * keeps outside of the arena. The last one asked for is called first. KODO_ENOMEM: fn will not be
+ * called.
  */
 enum kodo_err arena_at_end(struct arena *a, void (*fn)(void *arg), void *arg) MUST_CHECK;
 

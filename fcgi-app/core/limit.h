@@ -1,18 +1,21 @@
 /*
- * Every ceiling on what an outsider can send, in one place: a name, a unit, a reason. Over one: refused with a clear 4xx,
- * never cut off. LIMIT_NODE_* ceilings leave out the one node that is over and name it, so that one flow cannot shut out
- * a whole registry.
+ * Every ceiling on what an outsider can send, in one place: a name, a unit, a reason. Over one:
+ * refused with a clear 4xx, never cut off. LIMIT_NODE_* ceilings leave out the one node that is
+ * over and name it, so that one flow cannot shut out a whole registry.
  */
 #ifndef KODO_LIMIT_H
 #define KODO_LIMIT_H
 
-#define LIMIT_URL_BYTES		2048u	/* what browsers and servers agree on; also of path + flow url parts */
-#define LIMIT_NAME_BYTES	1024u	/* name, author, organization, status of a flow or node: one line for people */
+/* what browsers and servers agree on; also of path + flow url parts */
+#define LIMIT_URL_BYTES		2048u
+/* name, author, organization, status of a flow or node: one line for people */
+#define LIMIT_NAME_BYTES	1024u
 #define LIMIT_DESCRIPTION_BYTES	65536u	/* a page of text, not a book */
 #define LIMIT_TAG_BYTES		256u	/* a word or two */
 #define LIMIT_TAGS		64u	/* per flow */
 #define LIMIT_NODE_FLOWS	100000u	/* flows of one node */
-#define LIMIT_BODY_NODES	1000000u	/* nodes in one body; the body ceiling is reached first */
+/* nodes in one body; the body ceiling is reached first */
+#define LIMIT_BODY_NODES	1000000u
 /*
  * The nodes of a body, as they are stored, may take this many bytes and this many times the body: a
  * long url or organization is repeated in each flow, so that 10 MB could become 900.
@@ -25,16 +28,24 @@
 #define LIMIT_QUERY_BYTES	8192u	/* raw query string, and q by itself */
 #define LIMIT_QUERY_DEPTH	64u	/* nesting of parentheses and nots in q */
 #define LIMIT_QUERY_NODES	1024u	/* operators and texts in q */
-/* All regular expressions of a request: steps where they are interpreted (about 10 ns each), and time. */
+/*
+ * All regular expressions of a request: steps where they are interpreted (about 10 ns each), and
+ * time.
+ */
 #define LIMIT_REGEX_STEPS	500000u
-#define LIMIT_REGEX_ROW_STEPS	24u		/* so many more for each row looked at, as for the time */
+/* so many more for each row looked at, as for the time */
+#define LIMIT_REGEX_ROW_STEPS	24u
 #define LIMIT_REGEX_NS		10000000
 #define LIMIT_REGEX_ROW_NS	250
 #define LIMIT_BY_FIELDS		16u	/* sort fields in by */
 #define LIMIT_VERSION_MAX	((1ull << 53) - 1)	/* what a JSON number holds exactly */
-#define LIMIT_VERSION_AHEAD_US	(30ll * 86400 * 1000000)	/* a version from further in the future is a broken clock */
-#define LIMIT_ANSWER_BYTES	(16u << 20)	/* an answer of a peer; more is cut off and counts as garbage */
-#define LIMIT_ANSWER_NODES_BYTES (4u << 20)	/* nodes in our answer to a feeding caller; the rest follows as updates */
-#define LIMIT_SPILL_BYTES	(1u << 20)	/* a larger answer goes to an unlinked file before it is sent */
+/* a version from further in the future is a broken clock */
+#define LIMIT_VERSION_AHEAD_US	(30ll * 86400 * 1000000)
+/* an answer of a peer; more is cut off and counts as garbage */
+#define LIMIT_ANSWER_BYTES	(16u << 20)
+/* nodes in our answer to a feeding caller; the rest follows as updates */
+#define LIMIT_ANSWER_NODES_BYTES (4u << 20)
+/* a larger answer goes to an unlinked file before it is sent */
+#define LIMIT_SPILL_BYTES	(1u << 20)
 
 #endif
