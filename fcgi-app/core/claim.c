@@ -1,4 +1,4 @@
-#include "claim.h"
+#include "registry_int.h"
 #include "url.h"
 
 /* --- looking --- */
@@ -307,6 +307,23 @@ is_authority(const struct peer *p, struct str key)
 	return p->id == PEER_SELF || str_eq(p->key, key) || (p->flags & (PEER_OURS | PEER_FEED)) == 0;
 }
 
+/* Does p pass on whatever it hears, without versions? Then an update of it may be an echo even where it is about itself. */
+static bool
+is_echoing(const struct peer *p)
+{
+	return (p->flags & (PEER_OURS | PEER_FEED)) == PEER_FEED;
+}
+
+/* Ask p for its whole list. */
+static void
+provider_ask(struct edit *e, struct peer *p)
+{
+	if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET)
+		connect_want(e, p);
+	else
+		edit_want(e, p, WORK_RECONNECT, false);
+}
+
 static uint64_t
 version_over(const struct edit *e, uint64_t known)
 {
@@ -551,7 +568,8 @@ take_follow(struct edit *e, struct peer *p, struct str key, struct str bytes, ui
 			return own_defend(e, node, pk.url, version);
 		return differs ? edit_tell_one(e, node, p->id) : KODO_OK;
 	}
-	return differs && (version < kn.version || (version == kn.version && version > 0)) ? edit_tell_one(e, node, p->id) : KODO_OK;
+	/* an original could only echo it */
+	return differs && !is_echoing(p) && (version < kn.version || (version == kn.version && version > 0)) ? edit_tell_one(e, node, p->id) : KODO_OK;
 }
 
 enum kodo_err
@@ -568,6 +586,11 @@ claim_take(struct edit *e, struct peer *p, struct str key, struct str bytes, uin
 		err = claim_known(e->t, *node, &kn);
 	if (err != KODO_OK)
 		return err;
+	if (!e->is_list && is_echoing(p) && str_eq(p->key, key) && kn.version > 0) {
+		if (!kn.is_seen || !str_eq(kn.winner.bytes, bytes))
+			provider_ask(e, p);
+		return KODO_OK;
+	}
 	if (is_authority(p, key))
 		version = version_stamp(e, &kn, bytes, version);
 	err = claim_get(e->t, *node, p->id, &prev);

@@ -24,6 +24,7 @@ struct edit {
 	uint32_t *listeners;		/* read at the first edit_tell */
 	size_t n_listeners;
 	bool has_listeners;
+	bool is_list;			/* what is taken in is all that the peer has to say, not an update */
 	bool is_view_changed;
 	bool is_due;			/* work is due now: the runner should look */
 };

@@ -90,13 +90,24 @@ node_append(struct builder *b, uint32_t node, const struct statement *s, const s
 	return buf_failed(&b->body) ? b->body.err : id_add(b, node);
 }
 
+/* Does the node belong to p, an original? Then it need not hear of it, and would only echo it. */
+static bool
+is_own_of_original(const struct peer *p, const struct str bytes)
+{
+	struct packed pk;
+
+	return (p->flags & PEER_OURS) == 0 && packed_open(bytes, &pk) == KODO_OK && str_eq(pk.url, p->url);
+}
+
 /* What p told us itself it need not hear from us: it could only come back as a ghost. */
 static enum kodo_err
 connect_node(void *arg, uint32_t node, const struct statement *s, const struct peer *source)
 {
 	struct builder *b = arg;
 
-	return source->id == b->p->id ? KODO_OK : node_append(b, node, s, source);
+	if (source->id == b->p->id || is_own_of_original(b->p, s->bytes))
+		return KODO_OK;
+	return node_append(b, node, s, source);
 }
 
 static enum kodo_err
@@ -153,7 +164,7 @@ tell_of(struct builder *b, uint32_t node, struct known *kn, enum tell *out)
 	if (err != KODO_OK)
 		return err;
 	if (kn->is_seen)
-		*out = kn->winner.peer == b->p->id ? TELL_NOTHING : TELL_NODE;
+		*out = kn->winner.peer == b->p->id || is_own_of_original(b->p, kn->winner.bytes) ? TELL_NOTHING : TELL_NODE;
 	else if (kn->is_gone && kn->tomb.peer != b->p->id)
 		*out = str_eq(kn->tomb.bytes, b->v->options->url) ? TELL_OWN_GONE : TELL_GONE;
 	return KODO_OK;

@@ -112,6 +112,7 @@ intake_connect(struct edit *e, struct peer *p, const struct wire_body *b)
 		return piece_take(e, p, b);
 	}
 	p->piece = 0;
+	e->is_list = true;
 	named = arena_alloc(e->a, (b->n_nodes + 1) * sizeof(*named));
 	if (named == NULL)
 		return KODO_ENOMEM;

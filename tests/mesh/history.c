@@ -176,7 +176,7 @@ ops_make(struct history *h, uint64_t *rnd, bool is_mild)
 		struct op op = { .at_us = SECOND_US + (int64_t)(mesh_random(rnd) % (uint64_t)length_us) };
 
 		op_make(h, rnd, &no_wipe, &op);
-		if (!is_mild || op.kind == OP_FLOWS || op.kind == OP_LEAVE || (op.kind == OP_START && op.service >= 3))
+		if (!is_mild || op.kind == OP_FLOWS || (h->role[op.service] == ROLE_NODE && (op.kind == OP_LEAVE || op.kind == OP_START)))
 			h->ops[h->n_ops++] = op;
 	}
 	for (i = 0; i < h->n_ops; i++)

@@ -87,23 +87,50 @@ has_originals(const struct mesh *m)
 	return false;
 }
 
-/* With originals among them only ours can be held to anything: that they agree. */
+/* With originals among them only ours can be held to anything: two that are linked agree. */
 static void
 model_agree(struct mesh *m, struct arena *a)
 {
-	const char *first = NULL;
-	unsigned i, of = 0;
+	char *view[MESH_MAX] = { NULL };
+	unsigned i, j;
+
+	for (i = 0; i < m->h->n; i++)
+		if (!m->h->is_original[i] && feeds(m, i))
+			view[i] = service_view(&m->services[i], a);
+	for (i = 0; i < m->h->n; i++)
+		for (j = 0; j < m->h->n; j++)
+			if (view[i] != NULL && view[j] != NULL && is_linked(m, i, j) && strcmp(view[i], view[j]) != 0)
+				mesh_fail(m, "s%u shows\n%sbut s%u\n%s", i, view[i], j, view[j]);
+}
+
+/* And of a node that speaks only with ours they know whether it is there, whatever an original echoes. */
+static void
+model_nodes(struct mesh *m, struct arena *a)
+{
+	unsigned i, j, k;
 
 	for (i = 0; i < m->h->n; i++) {
-		char *view;
+		unsigned target = MESH_MAX;
+		char *line;
 
-		if (m->h->is_original[i] || !feeds(m, i))
+		if (m->h->role[i] != ROLE_NODE)
 			continue;
-		view = service_view(&m->services[i], a);
-		if (first != NULL && strcmp(first, view) != 0)
-			mesh_fail(m, "s%u shows\n%sbut s%u\n%s", of, first, i, view);
-		first = view;
-		of = i;
+		for (k = 0; k < m->h->n; k++)
+			if ((m->services[i].connect & 1u << k) != 0)
+				target = k;
+		if (target == MESH_MAX || m->h->is_original[target])
+			continue;
+		line = mesh_view_line(a, service_url(m, i, 0), i, m->services[i].flows_variant);
+		for (j = 0; j < m->h->n; j++) {
+			bool wanted = !m->services[i].has_left && m->services[i].flows_variant != 0;
+			const char *view;
+
+			if (m->h->is_original[j] || !feeds(m, j) || (j != target && !is_linked(m, j, target) && !is_linked(m, target, j)))
+				continue;
+			view = service_view(&m->services[j], a);
+			if (strstr(view, wanted ? line : service_url(m, i, 0)) == NULL ? wanted : !wanted)
+				mesh_fail(m, "s%u is %s, but s%u shows\n%s", i, wanted ? "there" : "gone", j, view);
+		}
 	}
 }
 
@@ -113,8 +140,10 @@ model_check(struct mesh *m)
 	struct arena *a = arena_new();
 	unsigned i;
 
-	if (has_originals(m))
+	if (has_originals(m)) {
 		model_agree(m, a);
+		model_nodes(m, a);
+	}
 	for (i = 0; i < m->h->n && m->fault[0] == '\0'; i++) {
 		struct service *s = &m->services[i];
 		char *pending, *view, *wanted;
