@@ -28,7 +28,7 @@ def fail(place, *arguments, kodo=None, env=None, command=(), seconds=10):
     process = subprocess.run([*command, kodo or kodotest.KODO, "service", *arguments], cwd=place, env={**environment, **(env or {})},
                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
     assert process.returncode == 1, (process.returncode, process.stderr)
-    lines = process.stderr.splitlines()
+    lines = [line for line in process.stderr.splitlines() if not line.startswith("INFO ")]
     assert len(lines) == 1 and process.stdout == "", process.stderr
     assert servicetest.processes_of(place) == []
     assert servicetest.sockets_in(place) == []
@@ -325,8 +325,9 @@ def test_a_runner_that_a_worker_started_ends_with_the_service(service, peer, num
     feeder = peer(feed=True)
     s.post("/connect", kodotest.connect_body(feeder.url, registry=True, feed=True, nodes=[]))
     for _ in range(6):                                      # until the service leaves it dead for a while
-        for pid in wait_until(lambda: roles(s)["runner"], 5):
-            os.kill(pid, signal.SIGKILL)
+        pid, = wait_until(lambda: roles(s)["runner"], 5)
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not kodotest.is_alive(pid), 2)
     s.post("/connect", kodotest.connect_body("http://localhost:4999", flows=3))
 
     def strangers():
