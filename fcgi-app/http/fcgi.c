@@ -16,6 +16,7 @@
 #define LISTENER	0
 /* what a socket's buffer takes at once; only longer answers can wait for the client */
 #define CALM_BYTES	((size_t)65536)
+#define QUEUED_MAX	128u		/* requests taken after being told to end */
 #define PAUSE_MS	50u		/* after a failed accept, as for want of descriptors */
 
 struct worker {
@@ -171,6 +172,32 @@ take_request(struct worker *w, struct server *server, struct transport *t)
 	serve_after(server);
 }
 
+/* libfcgi would wait up to 2 s for the server to close its end of a kept connection */
+static void
+hang_up(struct worker *w)
+{
+	if (w->req.ipcFd >= 0)
+		close(w->req.ipcFd);
+	w->req.ipcFd = -1;
+}
+
+/*
+ * What lies in the listener's queue when we are told to end. Under mod_fcgid, where each process
+ * has a listener of its own, nobody else would take it, and its clients would wait for nothing.
+ */
+static void
+take_queued(struct worker *w, struct server *server, struct transport *t)
+{
+	struct pollfd p = { .fd = LISTENER, .events = POLLIN };
+	unsigned i;
+
+	hang_up(w);
+	for (i = 0; i < QUEUED_MAX && poll(&p, 1, 0) > 0; i++) {
+		take_request(w, server, t);
+		hang_up(w);
+	}
+}
+
 int
 fcgi_serve(const char *loader)
 {
@@ -200,9 +227,7 @@ fcgi_serve(const char *loader)
 	while (!stop_wanted())
 		if (wait_for_request(&w))
 			take_request(&w, server, &t);
-	/* libfcgi would wait up to 2 s for the server to close its end of a kept connection */
-	if (w.req.ipcFd >= 0)
-		close(w.req.ipcFd);
+	take_queued(&w, server, &t);
 	FCGX_Free(&w.req, 0);
 	log_debug("shutdown now");
 	status = 0;
