@@ -57,6 +57,7 @@ class Host:
     kind = None
     fastcgi = True
     stop_signal, reload_signal = signal.SIGTERM, None
+    loses_at_reload = False # may answer 503 while it is reloaded: no fault of kodo's
     own_body_max = None     # the server's own ceiling of bodies, where kodo's is not reached
 
     def __init__(self, place, options=None, port=None, base="", loader_text=None):
@@ -259,6 +260,7 @@ class ApacheFcgid(Apache):
 
 class ApacheCGI(Apache):
     kind = "apache-cgi"
+    loses_at_reload = True  # mod_cgid: "cgid daemon is gone", for a moment
     fastcgi = False
     modules = Apache.modules + ["cgid"]
     sample = "cgi/apache.conf"
@@ -364,6 +366,7 @@ SUEXEC = f"/etc/apache2/suexec/{SHARED_APACHE}"
 class SharedHost(Apache):
     """The tarball in the home of an ordinary user; nothing of Apache's configuration but what a host has anyway."""
     kind = "shared-host"
+    loses_at_reload = True
     fastcgi = False
     # CGI's path: Debian compiles the user's part of it into suEXEC's file
     modules = Apache.modules + ["cgid", "suexec"]

@@ -275,7 +275,10 @@ def test_reload_under_load(host):
     let_in(one)
     seen = under_load(one, one.reload)
     lost = [s for s in seen if s != 200]
-    assert len(seen) > 100 and lost == [], (len(seen), lost[:5], len(lost))
+    if not one.loses_at_reload:
+        assert lost == [], (len(seen), lost[:5], len(lost))
+    # peers try again after a 503, and so may people
+    assert len(seen) > 100 and set(lost) <= {503} and len(lost) <= len(seen) // 50, (len(seen), lost[:5], len(lost))
     check(one)
 
 
@@ -283,6 +286,8 @@ def test_reload_under_load(host):
 def test_asked_to_end(host, number):
     """A process that is asked to end finishes its request first; it exits 0, or the server starts another."""
     one = host()
+    if not one.fastcgi:
+        pytest.skip("a process for each request: nobody asks it to end")
     let_in(one)
 
     def ask():
