@@ -566,7 +566,7 @@ take_follow(struct edit *e, struct peer *p, struct str key, struct str bytes, ui
 	if (str_eq(key, e->o->url_key)) {
 		if (version > kn.version || (version == kn.version && (differs || kn.winner.peer != PEER_SELF)))
 			return own_defend(e, node, pk.url, version);
-		return differs ? edit_tell_one(e, node, p->id) : KODO_OK;
+		return differs && !is_echoing(p) ? edit_tell_one(e, node, p->id) : KODO_OK;
 	}
 	/* an original could only echo it */
 	return differs && !is_echoing(p) && (version < kn.version || (version == kn.version && version > 0)) ? edit_tell_one(e, node, p->id) : KODO_OK;
