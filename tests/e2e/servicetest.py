@@ -29,11 +29,12 @@ def processes_of(folder):
 
 
 def command_line(pid):
+    """Words; one empty one if it has ended meanwhile."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as f:
             return f.read().decode(errors="replace").rstrip("\0").split("\0")
     except OSError:
-        return []
+        return [""]
 
 
 def kill_all(folder):
