@@ -247,7 +247,7 @@ count_nodes(struct count *c)
 	if (err != KODO_OK)
 		return err;
 	for (err = cursor_seek(&cursor, STR_NULL, &k, &v); err == KODO_OK;
-	     err = cursor_next(&cursor, &k, &v)) {
+	    err = cursor_next(&cursor, &k, &v)) {
 		err = node_count(c, v);
 		arena_reset(c->scratch);
 		if (err != KODO_OK)

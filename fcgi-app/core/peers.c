@@ -48,8 +48,8 @@ count_pending(struct txn *t, uint32_t peer, uint64_t *n)
 	if (err != KODO_OK)
 		return err;
 	for (err = cursor_seek(&c, key_u32_u32(kb, peer, 0), &k, &v);
-	     err == KODO_OK && get_be32(k.p) == peer && *n < PENDING_MAX;
-	     err = cursor_next(&c, &k, &v))
+	    err == KODO_OK && get_be32(k.p) == peer && *n < PENDING_MAX;
+	    err = cursor_next(&c, &k, &v))
 		(*n)++;
 	cursor_close(&c);
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
@@ -94,9 +94,7 @@ work_of(struct arena *a, const struct peer *p)
 static enum kodo_err
 state_of(struct view *v, struct arena *a, const struct peer *p, struct peer_state *out)
 {
-	enum kodo_err err = KODO_OK;
-
-	*out = (struct peer_state){
+	const struct peer_state state = {
 		.url = p->url,
 		.organization = p->organization,
 		.error = p->attempts > 0 ? p->error : STR_NULL,
@@ -112,6 +110,9 @@ state_of(struct view *v, struct arena *a, const struct peer *p, struct peer_stat
 		.due_us = peer_has_work(p) ? p->due_us : 0,
 		.attempts = p->attempts,
 	};
+	enum kodo_err err = KODO_OK;
+
+	*out = state;
 	if (out->is_provider)
 		err = registry_each_stated(&v->t, p->id, count_stated, out);
 	return err == KODO_OK ? count_pending(&v->t, p->id, &out->n_pending) : err;

@@ -1,7 +1,6 @@
 #include "core/json.h"
 #include "core/log.h"
-#include "core/url.h"
-#include "http/handlers.h"
+#include "http/page.h"
 
 /* A /flows request on its way. */
 struct listing {
@@ -20,14 +19,6 @@ hash_text(struct str s, uint64_t h)
 	for (i = 0; i < s.len; i++)
 		h = (h ^ (unsigned char)s.p[i]) * 0x100000001b3u;
 	return h;
-}
-
-static bool
-wants_html(const struct call *c)
-{
-	if (c->params.format != FORMAT_NONE)
-		return c->params.format == FORMAT_HTML;
-	return request_accepts_html(c->req->accept);
 }
 
 static void
@@ -85,18 +76,6 @@ put_json(struct call *c, struct view *v, struct listing *l, struct flows_result 
 	return sink_end(&c->res->body);
 }
 
-static void
-set_service(const struct view *v, struct page_flows *page)
-{
-	struct url u;
-
-	memset(page, 0, sizeof(*page));
-	page->organization = v->options->organization;
-	page->url = v->options->url;
-	if (url_parse(v->options->url, &u, NULL) == KODO_OK)
-		page->base = u.path;
-}
-
 static enum kodo_err
 put_html(struct call *c, struct view *v, struct listing *l, struct flows_result *res)
 {
@@ -105,20 +84,20 @@ put_html(struct call *c, struct view *v, struct listing *l, struct flows_result 
 	};
 	enum kodo_err err;
 
-	set_service(v, &l->page);
 	l->page.q = c->params.text[PARAM_Q];
 	l->page.by = c->params.text[PARAM_BY];
-	l->page.q_note = query_note(l->query->q);
 	l->page.by_note = order_text(l->query->by);
 	l->page.p = l->query->p;
 	l->page.pp = l->query->pp;
 	c->res->type = TYPE_HTML;
-	c->res->is_page = true;
-	err = view_flows(v, c->a, l->query, &s, res);
+	err = page_flows_narrow(c, v, &l->page, l->query->q);
+	if (err == KODO_OK)
+		err = view_flows(v, c->a, l->query, &s, res);
 	if (err == KODO_OK)
 		err = l->err;
 	if (err == KODO_OK)
 		err = page_flows_end(c, &l->page);
+	page_flows_free(&l->page);
 	return err != KODO_OK ? err : sink_end(&c->res->body);
 }
 
@@ -146,6 +125,7 @@ put_page(struct call *c, struct view *v, bool html)
 
 	if (html)
 		variant ^= page_stamp("flows.html") | 1;
+	c->res->is_page = html;
 	if (etag_settle(c, v, ETAG_VIEW, variant))
 		return KODO_OK;
 	err = query_compile(c->a, c->params.text[PARAM_Q], &q.q);
@@ -171,7 +151,7 @@ handle_flows(struct call *c)
 	err = view_begin(c->registry, c->now_us, &v);
 	if (err != KODO_OK)
 		return err;
-	err = put_page(c, &v, wants_html(c));
+	err = put_page(c, &v, page_is_wanted(c));
 	view_end(&v);
 	if (err != KODO_ETOOBIG)
 		return err;
@@ -185,7 +165,6 @@ handle_flow(struct call *c)
 {
 	struct str path = { c->req->path.p + sizeof("/flows/") - 1,
 		c->req->path.len - (sizeof("/flows/") - 1) };
-	struct page_flows service;
 	struct view v;
 	struct row row;
 	enum kodo_err err;
@@ -194,12 +173,8 @@ handle_flow(struct call *c)
 	if (err != KODO_OK)
 		return err;
 	err = view_own_flow(&v, c->a, path, &row);
-	if (err == KODO_OK) {
-		c->res->type = TYPE_HTML;
-		c->res->is_page = true;
-		set_service(&v, &service);
-		err = page_flow(c, &row, &service);
-	}
+	if (err == KODO_OK)
+		err = page_flow(c, &v, &row);
 	view_end(&v);
 	if (err != KODO_ENOTFOUND)
 		return err;

@@ -6,9 +6,11 @@
 
 #include "http/router.h"
 
+struct fields;
+
 /* home.c */
 enum kodo_err handle_home(struct call *c) MUST_CHECK;
-enum kodo_err handle_map(struct call *c) MUST_CHECK;
+enum kodo_err handle_map(struct call *c) MUST_CHECK;	/* map.c */
 enum kodo_err handle_nodes(struct call *c) MUST_CHECK;
 
 /* flows.c */
@@ -38,25 +40,33 @@ enum etag_part {
 };
 bool etag_settle(struct call *c, const struct view *v, unsigned parts, uint64_t variant);
 
+/* assets.c: what pages are made with */
+enum kodo_err handle_asset(struct call *c) MUST_CHECK;
+
+/* docs.c */
+enum kodo_err handle_docs(struct call *c) MUST_CHECK;
+
 /*
- * page.c: pages for people, from the templates in www/; the body of call->res is written to.
+ * flows_page.c: the page of flows, row by row; the body of call->res is written to. What narrows it
+ * (organization=, tag=) is read from the query string by page_flows_narrow.
  */
 struct page_flows {
-	struct str organization, url;	/* of the service */
-	struct str base;		/* path of its url */
 	struct str q, by;		/* as asked, null if not */
-	struct str q_note, by_note;	/* as answered */
+	struct str by_note;		/* as answered */
 	uint64_t p, pp, total, filtered;
-	struct str head, item, tail;	/* of the template, set by page_flows_begin */
+	struct fields *fields;
+	struct arena *row;
+	struct str head, item, tail;	/* of the template */
 };
-uint64_t page_stamp(const char *name);	/* changes when the template does */
+enum kodo_err page_flows_narrow(
+    struct call *c, struct view *v, struct page_flows *f, struct query *q) MUST_CHECK;
 enum kodo_err page_flows_begin(struct call *c, struct page_flows *f) MUST_CHECK;
 enum kodo_err page_flows_row(
-    struct call *c, const struct page_flows *f, const struct row *row) MUST_CHECK;
-enum kodo_err page_flows_end(struct call *c, const struct page_flows *f) MUST_CHECK;
+    struct call *c, struct page_flows *f, const struct row *row) MUST_CHECK;
+enum kodo_err page_flows_end(struct call *c, struct page_flows *f) MUST_CHECK;
+void page_flows_free(struct page_flows *f);
 
-/* A page about one flow; of service only organization, url and base are looked at. */
-enum kodo_err page_flow(
-    struct call *c, const struct row *row, const struct page_flows *service) MUST_CHECK;
+/* A page about one flow. */
+enum kodo_err page_flow(struct call *c, struct view *v, const struct row *row) MUST_CHECK;
 
 #endif

@@ -1,26 +1,106 @@
-#include "http/handlers.h"
+#include "core/peers.h"
+#include "http/page.h"
+
+#define TROUBLES_MAX	20u	/* shown; the map has all */
+
+/* What the page counts. */
+struct status {
+	struct fields *fields;
+	int64_t now_us;
+	uint64_t n_providers, n_targets, n_nodes, n_pending, n_troubles, n_waiting;
+};
+
+static enum kodo_err
+put_json(struct call *c, const struct view *v)
+{
+	struct greeting g;
+
+	view_greeting(v, &g);
+	buf_putc(&c->res->body.buf, '{');
+	wire_put_greeting(&c->res->body.buf, &g);
+	buf_putc(&c->res->body.buf, '}');
+	return KODO_OK;
+}
+
+static enum kodo_err
+count_peer(void *arg, const struct peer_state *p)
+{
+	struct status *s = arg;
+	struct fields *row;
+
+	s->n_providers += p->is_provider;
+	s->n_targets += p->is_target;
+	s->n_nodes += p->n_nodes;
+	s->n_pending += p->n_pending;
+	s->n_waiting += p->work.p != NULL;
+	if (p->health != HEALTH_FAILING && p->health != HEALTH_PARKED)
+		return KODO_OK;
+	if (s->n_troubles++ >= TROUBLES_MAX)
+		return KODO_OK;
+	row = fields_row(s->fields, "trouble");
+	fields_put(row, "url", p->url);
+	fields_put(row, "organization", p->organization);
+	fields_put(row, "health", str_of(peer_health_name(p->health)));
+	fields_put(row, "error", p->error);
+	fields_put_u64(row, "attempts", p->attempts);
+	fields_put_span(row, "reached", p->out_us, s->now_us);
+	if (p->due_us > s->now_us)
+		fields_put_span(row, "next", s->now_us, p->due_us);
+	return KODO_OK;
+}
+
+/* The roles of DESIGN.md. */
+static const char *
+role_of(const struct options *o)
+{
+	return !o->registry ? "node" : o->feed ? "registry" : "provider";
+}
+
+static enum kodo_err
+put_page(struct call *c, struct view *v)
+{
+	struct status s = { .now_us = c->now_us };
+	struct fields *f;
+	enum kodo_err err = page_begin(c, v, "Status", &f);
+
+	s.fields = f;
+	if (err == KODO_OK)
+		err = view_each_peer(v, c->a, count_peer, &s);
+	if (err != KODO_OK)
+		return err;
+	fields_put(f, "role", str_of(role_of(v->options)));
+	fields_put_u64(f, "total", v->head.total);
+	fields_put_u64(f, "providers", s.n_providers);
+	fields_put_u64(f, "targets", s.n_targets);
+	fields_put_u64(f, "nodes", s.n_nodes);
+	fields_put_u64(f, "pending", s.n_pending);
+	fields_put_u64(f, "waiting", s.n_waiting);
+	fields_put_flag(f, "idle", v->idle);
+	fields_put_flag(f, "troubled", s.n_troubles > 0);
+	fields_put_u64(f, "troubles", s.n_troubles);
+	if (s.n_troubles > TROUBLES_MAX)
+		fields_put_u64(f, "more_troubles", s.n_troubles - TROUBLES_MAX);
+	fields_put_time(f, "started", v->head.started_us);
+	fields_put_span(f, "up", v->head.started_us, c->now_us);
+	return page_put(c, "home.html", f);
+}
 
 enum kodo_err
 handle_home(struct call *c)
 {
-	struct greeting g;
 	struct view v;
 	enum kodo_err err;
 
 	err = view_begin(c->registry, c->now_us, &v);
 	if (err != KODO_OK)
 		return err;
-	view_greeting(&v, &g);
-	buf_putc(&c->res->body.buf, '{');
-	wire_put_greeting(&c->res->body.buf, &g);
-	buf_putc(&c->res->body.buf, '}');
+	err = page_is_wanted(c) && page_is_there("home.html") ? put_page(c, &v) : put_json(c, &v);
 	view_end(&v);
-	return KODO_OK;
+	return err;
 }
 
-/* One of the views that depend on view, state and idle. */
-static enum kodo_err
-put_whole(struct call *c, enum kodo_err (*put)(struct view *v, struct sink *out))
+enum kodo_err
+handle_nodes(struct call *c)
 {
 	struct view v;
 	enum kodo_err err;
@@ -29,19 +109,7 @@ put_whole(struct call *c, enum kodo_err (*put)(struct view *v, struct sink *out)
 	if (err != KODO_OK)
 		return err;
 	if (!etag_settle(c, &v, ETAG_VIEW | ETAG_STATE | ETAG_IDLE, 0))
-		err = put(&v, &c->res->body);
+		err = view_put_connect(&v, &c->res->body);
 	view_end(&v);
 	return err;
-}
-
-enum kodo_err
-handle_map(struct call *c)
-{
-	return put_whole(c, view_put_map);
-}
-
-enum kodo_err
-handle_nodes(struct call *c)
-{
-	return put_whole(c, view_put_connect);
 }

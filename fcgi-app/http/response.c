@@ -127,9 +127,12 @@ put_header(struct buf *b, const struct response *r)
 		buf_printf(b, "Retry-After: %u\r\n", r->retry_after_s);
 	if (r->is_page)
 		buf_puts(b,
-		    "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; "
-		    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'\r\n"
-		    "Referrer-Policy: no-referrer\r\n");
+		    "Content-Security-Policy: default-src 'self'; form-action 'self'; base-uri "
+		    "'none'; object-src 'none'; frame-ancestors 'none'\r\n"
+		    "Referrer-Policy: same-origin\r\n"
+		    "Cross-Origin-Opener-Policy: same-origin\r\n"
+		    "Permissions-Policy: camera=(), geolocation=(), microphone=()\r\n"
+		    "Vary: Accept\r\n");
 	buf_puts(b, "X-Content-Type-Options: nosniff\r\n\r\n");
 }
 

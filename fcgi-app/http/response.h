@@ -18,7 +18,7 @@ struct response {
 	char etag[RESPONSE_ETAG_BYTES];	/* `W/"..."`, "": none */
 	char allow[64];			/* methods, "": no Allow */
 	unsigned retry_after_s;		/* 0: no Retry-After */
-	bool is_page;			/* HTML: say what it may load */
+	bool is_page;			/* for browsers: say what it may load */
 };
 
 #define TYPE_JSON	"application/json"

@@ -34,6 +34,7 @@ enum route_flag {
 	ROUTE_PEER = 1u << 2,		/* the sender must be one that options allow: 403 */
 	ROUTE_BELOW = 1u << 3,		/* path stands for all paths below it */
 	ROUTE_ALIAS = 1u << 4,		/* the same as another: not in the API's document */
+	ROUTE_PAGE = 1u << 5,		/* answers with a page where one is wanted */
 };
 
 struct route {

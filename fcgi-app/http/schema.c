@@ -1,17 +1,13 @@
 #include "core/json.h"
 #include "http/handlers.h"
+#include "http/schema.h"
+#include "http/template.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION	"unversioned"
 #endif
 
-/*
- * The records of WIRE.md: fields in order, `?` for one that may be null, `[]` for a list, `{}` for
- * an object of such values by name.
- */
-static const struct {
-	const char *record, *field, *type;
-} fields[] = {
+static const struct schema_field fields[] = {
 	{ "default", "url", "string" },
 	{ "default", "organization", "string?" },
 	{ "default", "registry", "boolean" },
@@ -69,6 +65,100 @@ static const struct {
 	{ "error", "detail", "string" },
 };
 #define N_FIELDS	(sizeof(fields) / sizeof(fields[0]))
+
+const struct schema_field *
+schema_fields(size_t *n)
+{
+	*n = N_FIELDS;
+	return fields;
+}
+
+const char *
+schema_method(const struct route *r)
+{
+	return request_method_name(r->method);
+}
+
+const char *
+schema_status(const struct route *r)
+{
+	return r->method == METHOD_DELETE ? "204" : r->handle == handle_connect ? "201" : "200";
+}
+
+/* --- examples --- */
+
+/* The line at *rest, without its end; *rest goes on behind it. */
+static struct str
+take_line(struct str *rest)
+{
+	const char *end = memchr(rest->p, '\n', rest->len);
+	struct str line = { rest->p, end == NULL ? rest->len : (size_t)(end - rest->p) };
+	size_t n = line.len + (end != NULL);
+
+	*rest = (struct str){ rest->p + n, rest->len - n };
+	return line;
+}
+
+/* Lines up to the next that begins with mark, or the end. */
+static struct str
+take_block(struct str *rest, const char *marks)
+{
+	struct str block = { rest->p, 0 };
+
+	while (rest->len > 0 && strchr(marks, rest->p[0]) == NULL) {
+		(void)take_line(rest);
+		block.len = (size_t)(rest->p - block.p);
+	}
+	while (block.len > 0 && block.p[block.len - 1] == '\n')
+		block.len--;
+	return block;
+}
+
+static bool
+is_example_of(const struct route *r, struct str head)
+{
+	struct str method = str_of(schema_method(r)), path = str_of(r->path);
+	struct str rest;
+
+	if (!str_starts(head, method) || head.len <= method.len + 1)
+		return false;
+	rest = (struct str){ head.p + method.len + 1, head.len - method.len - 1 };
+	if (!str_starts(rest, path))
+		return false;
+	if ((r->flags & ROUTE_BELOW) != 0)
+		return rest.len > path.len && rest.p[path.len] == '/';
+	return rest.len == path.len || rest.p[path.len] == '?';
+}
+
+/*
+ * The file: `@ GET /flows?pp=1`, lines of what was sent, `< 200`, lines of what came; again and
+ * again. No line of JSON begins with those marks.
+ */
+bool
+schema_example(const struct route *r, struct schema_example *out)
+{
+	struct str rest = template_load("examples.txt"), head, sent, came;
+	size_t skip = strlen(schema_method(r)) + 1;
+
+	while (rest.len > 0) {
+		head = take_line(&rest);
+		if (!str_starts(head, STR("@ ")))
+			continue;
+		head = (struct str){ head.p + 2, head.len - 2 };
+		sent = take_block(&rest, "<@");
+		(void)take_line(&rest);
+		came = take_block(&rest, "@");
+		if (!is_example_of(r, head))
+			continue;
+		out->target = (struct str){ head.p + skip, head.len - skip };
+		out->sent = sent.len > 0 ? sent : STR_NULL;
+		out->came = came.len > 0 ? came : STR_NULL;
+		return true;
+	}
+	return false;
+}
+
+/* --- the document --- */
 
 static const char *const plain_types[] = { "string", "boolean", "integer" };
 
@@ -191,21 +281,46 @@ put_parameters(struct buf *b, const struct route *r)
 	buf_putc(b, ']');
 }
 
+/* record NULL: a page only. */
 static void
-put_content(struct buf *b, const char *record)
+put_content(struct buf *b, const char *record, struct str example, bool page)
 {
-	buf_puts(b, "\"content\":{\"" TYPE_JSON "\":{\"schema\":");
-	put_type(b, str_of(record));
+	buf_puts(b, "\"content\":{");
+	if (record != NULL) {
+		buf_puts(b, "\"" TYPE_JSON "\":{\"schema\":");
+		put_type(b, str_of(record));
+		if (example.p != NULL) {
+			buf_puts(b, ",\"example\":");
+			buf_put_str(b, example);
+		}
+		buf_puts(b, page ? "}," : "}");
+	}
+	if (page)
+		buf_puts(b, "\"text/html\":{\"schema\":{\"type\":\"string\"}}");
+	buf_putc(b, '}');
+}
+
+static void
+put_responses(struct buf *b, const struct route *r, const struct schema_example *e)
+{
+	bool page = (r->flags & ROUTE_PAGE) != 0;
+
+	buf_printf(b, ",\"responses\":{\"%s\":{\"description\":\"done\"", schema_status(r));
+	if (r->gives != NULL || page) {
+		buf_putc(b, ',');
+		put_content(b, r->gives, e->came, page);
+	}
+	buf_puts(b, "},\"default\":{\"description\":\"refused\",");
+	put_content(b, "error", STR_NULL, false);
 	buf_puts(b, "}}");
 }
 
 static void
 put_operation(struct buf *b, const struct route *r)
 {
-	const char *status = r->method == METHOD_DELETE ? "204"
-	    : r->handle == handle_connect		? "201"
-							: "200";
+	struct schema_example example = { STR_NULL, STR_NULL, STR_NULL };
 
+	(void)schema_example(r, &example);
 	buf_printf(b, "\"%s\":{\"summary\":\"%s\"",
 	    r->method == METHOD_GET	   ? "get"
 		: r->method == METHOD_POST ? "post"
@@ -214,17 +329,11 @@ put_operation(struct buf *b, const struct route *r)
 	put_parameters(b, r);
 	if (r->takes != NULL) {
 		buf_puts(b, ",\"requestBody\":{\"required\":true,");
-		put_content(b, r->takes);
+		put_content(b, r->takes, example.sent, false);
 		buf_putc(b, '}');
 	}
-	buf_printf(b, ",\"responses\":{\"%s\":{\"description\":\"done\"", status);
-	if (r->gives != NULL) {
-		buf_putc(b, ',');
-		put_content(b, r->gives);
-	}
-	buf_puts(b, "},\"default\":{\"description\":\"refused\",");
-	put_content(b, "error");
-	buf_puts(b, "}}}");
+	put_responses(b, r, &example);
+	buf_putc(b, '}');
 }
 
 static bool

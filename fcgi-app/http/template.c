@@ -7,9 +7,10 @@
 #include "http/runner.h"
 #include "http/template.h"
 
-#define FILES		8u
+#define FILES		24u
 #define FILE_BYTES	((size_t)1 << 20)	/* a page larger than that is none of ours */
 #define NAME_BYTES	32u
+#define INCLUDES_MAX	4u	/* deep: a file that includes itself ends */
 
 static struct file {
 	char name[NAME_BYTES];
@@ -19,28 +20,53 @@ static struct file {
 
 /* --- rendering --- */
 
-static void
-put_escaped(struct buf *out, struct str s)
+/*
+ * The bytes at s.p[i] that are no text for people: control characters but for blanks and line
+ * ends, and those that turn the direction of what follows them, past the value's end. 0: none.
+ */
+static size_t
+unseen_bytes(struct str s, size_t i)
 {
-	static const struct {
-		char c;
-		const char *as;
-	} escapes[] = { { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" }, { '"', "&quot;" },
-		{ '\'', "&#39;" } };
-	size_t i, j;
+	unsigned char c = (unsigned char)s.p[i], d, e;
 
-	for (i = 0; i < s.len; i++) {
-		for (j = 0; j < sizeof(escapes) / sizeof(escapes[0]) && s.p[i] != escapes[j].c; j++)
-			;
-		if (j < sizeof(escapes) / sizeof(escapes[0]))
-			buf_puts(out, escapes[j].as);
-		else
-			buf_putc(out, s.p[i]);
-	}
+	if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
+		return 1;
+	d = i + 1 < s.len ? (unsigned char)s.p[i + 1] : 0;
+	if (c == 0xc2 && d >= 0x80 && d < 0xa0)
+		return 2;	/* U+0080 to U+009F */
+	e = i + 2 < s.len ? (unsigned char)s.p[i + 2] : 0;
+	if (c == 0xe2 && d == 0x80 && e >= 0xa8 && e <= 0xae)
+		return 3;	/* U+2028 to U+202E */
+	if (c == 0xe2 && d == 0x81 && e >= 0xa6 && e <= 0xa9)
+		return 3;	/* U+2066 to U+2069 */
+	return 0;
 }
 
 static void
-put_percent(struct buf *out, struct str s)
+put_escaped(struct buf *out, struct str s)
+{
+	static const char *const escapes[256] = { ['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;",
+		['"'] = "&quot;", ['\''] = "&#39;" };
+	size_t i, n, plain = 0;
+
+	for (i = 0; i < s.len; i += n) {
+		const char *as = escapes[(unsigned char)s.p[i]];
+
+		n = as != NULL ? 1 : unseen_bytes(s, i);
+		if (n == 0) {
+			n = 1;
+			continue;
+		}
+		buf_put(out, s.p + plain, i - plain);
+		buf_puts(out, as != NULL ? as : "\xef\xbf\xbd");
+		plain = i + n;
+	}
+	if (s.len > plain)
+		buf_put(out, s.p + plain, s.len - plain);
+}
+
+void
+template_put_percent(struct buf *out, struct str s)
 {
 	static const char plain[] =
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
@@ -100,16 +126,25 @@ static void render(
 static void
 put_value(struct str name, struct buf *out, const struct template_source *from, struct str here)
 {
-	bool percent = name.len > 0 && name.p[0] == '%';
+	char mark = name.len > 0 && (name.p[0] == '%' || name.p[0] == '@') ? name.p[0] : '\0';
 	struct str value;
 
-	if (percent)
+	if (mark != '\0')
 		name = (struct str){ name.p + 1, name.len - 1 };
 	value = str_eq(name, STR(".")) ? here : from->value(from->arg, name, 0);
-	if (percent)
-		put_percent(out, value);
+	if (mark == '@' && !str_starts(value, STR("http://")) &&
+	    !str_starts(value, STR("https://")))
+		value = STR("#");
+	if (mark == '%')
+		template_put_percent(out, value);
 	else
 		put_escaped(out, value);
+}
+
+static bool
+has_row(struct str name, const struct template_source *from)
+{
+	return from->step != NULL && from->step(from->arg, name, STEP_FIRST);
 }
 
 static void
@@ -117,17 +152,42 @@ put_part(char mark, struct str name, struct str part, struct buf *out,
     const struct template_source *from, struct str here)
 {
 	struct str value = from->value(from->arg, name, 0);
+	bool row = value.p == NULL && has_row(name, from);
 	size_t i;
 
 	if (mark == '^') {
-		if (value.p == NULL)
+		if (row)
+			(void)from->step(from->arg, name, STEP_LEAVE);
+		else if (value.p == NULL)
 			render(part, out, from, here);
 		return;
+	}
+	while (row) {
+		render(part, out, from, here);
+		row = from->step(from->arg, name, STEP_NEXT);
 	}
 	for (i = 1; value.p != NULL; i++) {
 		render(part, out, from, value);
 		value = from->value(from->arg, name, i);
 	}
+}
+
+/* {{>name}} */
+static void
+put_file(struct str name, struct buf *out, const struct template_source *from, struct str here)
+{
+	static unsigned depth;
+	char file[NAME_BYTES];
+	struct str text;
+
+	snprintf(file, sizeof(file), "%.*s.html", STR_ARG(name));
+	if (depth == INCLUDES_MAX)
+		return;
+	text = template_load(file);
+	depth++;
+	if (text.p != NULL)
+		render(text, out, from, here);
+	depth--;
 }
 
 /* Recursion ends: a part is shorter than what it is cut from, and templates are ours. */
@@ -142,6 +202,8 @@ render(struct str part, struct buf *out, const struct template_source *from, str
 			name = (struct str){ tag.p + 1, tag.len - 1 };
 			cut_part(after, name, &inner, &after);
 			put_part(tag.p[0], name, inner, out, from, here);
+		} else if (tag.len > 0 && tag.p[0] == '>') {
+			put_file((struct str){ tag.p + 1, tag.len - 1 }, out, from, here);
 		} else {
 			put_value(tag, out, from, here);
 		}
@@ -215,10 +277,19 @@ stamp_of(const struct stat *st)
 uint64_t
 template_stamp(const char *name)
 {
+	static const char *const included[] = { "top.html", "end.html" };
 	char path[PATH_BYTES];
 	struct stat st;
+	uint64_t stamp;
+	size_t i;
 
-	return find_file(name, path, &st) ? stamp_of(&st) | 1 : 0;
+	if (!find_file(name, path, &st))
+		return 0;
+	stamp = stamp_of(&st);
+	for (i = 0; i < sizeof(included) / sizeof(included[0]); i++)
+		if (find_file(included[i], path, &st))
+			stamp = (stamp << 1 | stamp >> 63) ^ stamp_of(&st);
+	return stamp | 1;
 }
 
 static bool

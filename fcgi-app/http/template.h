@@ -2,10 +2,14 @@
  * Pages are files in www/ with places for values; what came over the wire is escaped here and
  * nowhere else.
  *
- *	{{name}}		the value, escaped for HTML
+ *	{{name}}		the value, escaped for HTML; what is no character to be shown
+ *				(controls, marks that turn the direction of text) is U+FFFD
  *	{{%name}}		percent-encoded, for a part of a url
- *	{{#name}}..{{/name}}	the part between, once per value of name, which is {{.}} there
- *	{{^name}}..{{/name}}	the part between if name has no value
+ *	{{@name}}		a url for an attribute: `#` unless it is one of http or https
+ *	{{#name}}..{{/name}}	the part between, once per value of name, which is {{.}} there,
+ *				or once per row of the list name
+ *	{{^name}}..{{/name}}	the part between if name has no value and no row
+ *	{{>name}}		the file name.html in this place
  *
  * Parts of the same name do not nest. A page that is made row by row is cut at one such part by
  * template_split.
@@ -17,14 +21,25 @@
 
 #include "core/buf.h"
 
+enum template_step { STEP_FIRST, STEP_NEXT, STEP_LEAVE };
+
 struct template_source {
 	/* The i-th value of name; null: there is none (or no more). */
 	struct str (*value)(void *arg, struct str name, size_t i);
+	/*
+	 * STEP_FIRST: go into the first row of the list name; false: there is none. STEP_NEXT:
+	 * from a row to the next; false: that was the last, and it is left. STEP_LEAVE. NULL: no
+	 * lists.
+	 */
+	bool (*step)(void *arg, struct str name, enum template_step which);
 	void *arg;
 };
 
 /* Append part to out with its values. */
 void template_render(struct str part, struct buf *out, const struct template_source *from);
+
+/* Append s percent-encoded, as {{%name}} does. */
+void template_put_percent(struct buf *out, struct str s);
 
 /*
  * Cut text at {{#name}} and {{/name}}: before, between, after. false: it has no such part; all of
@@ -40,7 +55,7 @@ bool template_split(
  */
 struct str template_load(const char *name);
 
-/* A number that changes when the file does; 0: it is not there. */
+/* A number that changes when the file does, or what most pages include; 0: it is not there. */
 uint64_t template_stamp(const char *name);
 
 #endif

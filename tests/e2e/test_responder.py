@@ -95,7 +95,7 @@ def test_pages(hosted):
         assert answer.status == 200 and answer.headers["content-type"] == "text/html; charset=utf-8"
         assert "<script>" not in answer.text() and "&lt;script&gt;" in answer.text()
         assert "Flow 2" in answer.text() and "{{" not in answer.text()
-        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert "default-src 'self';" in answer.headers["content-security-policy"]
     for target, accept in (("/flows?format=json", "text/html"), ("/flows", "TEXT/HTML"), ("/flows", "*/*")):
         check_json(kodo.get(target, headers={"accept": accept}))
     page = kodo.get("/flows?format=html&q=nosuchword&by=name").text()

@@ -462,7 +462,7 @@ test_templates(void **state)
 		{ "{{/name}}x", "x" },
 		{ "{{#}}x{{/}}y", "y" },
 	};
-	const struct template_source from = { template_value, NULL };
+	const struct template_source from = { .value = template_value };
 	struct buf out = BUF_INIT(0);
 	size_t i;
 

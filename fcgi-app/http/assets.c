@@ -1,0 +1,63 @@
+/*
+ * What pages load: style, scripts and pictures, files of www/ as they are. Names are flat and of a
+ * few letters, so no path can lead elsewhere.
+ */
+#include <stdio.h>
+
+#include "http/handlers.h"
+#include "http/template.h"
+
+#define NAME_BYTES	32u
+
+static const struct {
+	const char *suffix, *type;
+} types[] = {
+	{ ".css", "text/css; charset=utf-8" },
+	{ ".js", "text/javascript; charset=utf-8" },
+	{ ".svg", "image/svg+xml" },
+};
+
+/* The content type of a name that may be served; NULL: none. */
+static const char *
+type_of(struct str name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz-";
+	size_t i, stem = 0;
+
+	while (stem < name.len && name.p[stem] != '\0' && strchr(letters, name.p[stem]) != NULL)
+		stem++;
+	if (stem == 0 || name.len >= NAME_BYTES)
+		return NULL;
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (str_eq((struct str){ name.p + stem, name.len - stem }, str_of(types[i].suffix)))
+			return types[i].type;
+	return NULL;
+}
+
+enum kodo_err
+handle_asset(struct call *c)
+{
+	struct str name = { c->req->path.p + sizeof("/www/") - 1,
+		c->req->path.len - (sizeof("/www/") - 1) };
+	const char *type = type_of(name);
+	char file[NAME_BYTES];
+	struct str text = STR_NULL;
+
+	if (type != NULL) {
+		snprintf(file, sizeof(file), "%.*s", STR_ARG(name));
+		text = template_load(file);
+	}
+	if (text.p == NULL) {
+		response_fail(c->res, 404, "Not Found");
+		return KODO_OK;
+	}
+	c->res->type = type;
+	c->res->is_page = true;
+	snprintf(c->res->etag, sizeof(c->res->etag), "W/\"%llx\"",
+	    (unsigned long long)template_stamp(file));
+	if (request_has_etag(c->req->if_none_match, str_of(c->res->etag)))
+		response_empty(c->res, 304);
+	else
+		buf_put_str(&c->res->body.buf, text);
+	return sink_end(&c->res->body);
+}

@@ -1,0 +1,475 @@
+/*
+ * /flows for people. All of its state is in its address: q, by, pp, p as for machines, and what
+ * narrows it, organization= and tag= (the latter any number of times).
+ */
+#include <stdlib.h>
+
+#include "core/facets.h"
+#include "core/utf8.h"
+#include "http/page.h"
+#include "http/template.h"
+
+#define TAGS_MAX	8u	/* in an address; more are not looked at */
+#define KEPT_FACETS	8u	/* answers of view_facets that a worker remembers */
+
+/* Where www/ is not installed. */
+static const char bare_flows[] =
+    "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Flows</title>\n"
+    "<p>{{filtered}} of {{total}} flows</p>\n<table border=\"1\">\n"
+    "{{#item}}<tr><td>{{organization}}<td>"
+    "<a href=\"{{@url}}\">{{name}}</a><td>{{author}}<td>{{description}}"
+    "<td>{{#tags}}{{.}} {{/tags}}</tr>\n{{/item}}</table>\n</html>\n";
+static const char bare_flow[] =
+    "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>{{name}}</title>\n"
+    "<h1>{{name}}</h1>\n<p>{{description}}</p>\n<p>{{author}} {{organization}}</p>\n"
+    "<p>{{#tags}}{{.}} {{/tags}}</p>\n</html>\n";
+
+/* What the page is narrowed to. */
+struct narrow {
+	struct str organization;
+	struct str tags[TAGS_MAX];
+	size_t n;
+};
+
+static enum kodo_err
+read_narrow(struct call *c, struct narrow *out)
+{
+	struct str rest = c->req->query, name, value;
+	enum kodo_err err;
+
+	*out = (struct narrow){ .n = 0 };
+	if (rest.len == 0)
+		return KODO_OK;
+	while ((err = request_next_param(c->a, &rest, &name, &value)) == KODO_OK) {
+		if (value.len == 0 || !utf8_valid(value) ||
+		    memchr(value.p, '\0', value.len) != NULL)
+			continue;
+		if (str_eq(name, STR("organization")))
+			out->organization = value;
+		else if (str_eq(name, STR("tag")) && out->n < TAGS_MAX)
+			out->tags[out->n++] = value;
+	}
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+/* --- addresses --- */
+
+static void
+put_param(struct buf *b, const char *name, struct str value)
+{
+	if (value.len == 0)
+		return;
+	buf_printf(b, "%s%s=", b->len > 0 ? "&" : "", name);
+	template_put_percent(b, value);
+}
+
+/* A query string that keeps what there is, without the page, but for the skipped parts. */
+static void
+put_address(struct fields *to, const char *name, const struct page_flows *f,
+    const struct narrow *n, bool organization, size_t skip_tag, struct arena *a)
+{
+	struct buf b = BUF_INIT(0);
+	struct str text;
+	size_t i;
+
+	put_param(&b, "q", f->q);
+	put_param(&b, "by", f->by);
+	if (f->pp != 10)
+		buf_printf(&b, "%spp=%llu", b.len > 0 ? "&" : "", (unsigned long long)f->pp);
+	if (organization)
+		put_param(&b, "organization", n->organization);
+	for (i = 0; i < n->n; i++)
+		if (i != skip_tag)
+			put_param(&b, "tag", n->tags[i]);
+	if (b.len > 0)
+		buf_putc(&b, '&');
+	if (!buf_failed(&b) && arena_str(a, buf_str(&b), &text) == KODO_OK)
+		fields_put(to, name, text);
+	buf_free(&b);
+}
+
+/* --- facets, remembered --- */
+
+/* Of one view and address, in memory of its own. */
+static struct kept {
+	uint64_t state_id, view, used;
+	char *key;
+	size_t key_len;
+	struct arena *a;
+	struct facets facets;
+} kept[KEPT_FACETS];
+
+/* Of that view and key, or NULL; *oldest is who may be replaced. */
+static struct kept *
+find_kept(const struct view *v, struct str key, struct kept **oldest)
+{
+	struct kept *k;
+
+	*oldest = kept;
+	for (k = kept; k < kept + KEPT_FACETS; k++) {
+		if (k->a != NULL && k->state_id == v->head.state_id && k->view == v->head.view &&
+		    str_eq((struct str){ k->key, k->key_len }, key))
+			return k;
+		if (k->used < (*oldest)->used)
+			*oldest = k;
+	}
+	return NULL;
+}
+
+static enum kodo_err
+make_facets(struct view *v, struct str q, const struct narrow *n, struct kept *k)
+{
+	struct query *query;
+	/* compiled anew: the list's own query has its budget of steps for itself */
+	enum kodo_err err = query_compile(k->a, q, &query);
+
+	if (err == KODO_OK)
+		err = query_narrow(k->a, query, n->organization, n->tags, n->n);
+	if (err == KODO_OK)
+		err = view_facets(v, k->a, query, &k->facets);
+	if (err == KODO_ETOOBIG) {
+		k->facets = (struct facets){ .n_tags = 0 };
+		err = KODO_OK;
+	}
+	return err;
+}
+
+/* Valid until the next call. */
+static enum kodo_err
+find_facets(struct view *v, struct str q, const struct narrow *n, struct str key,
+    const struct facets **out)
+{
+	static uint64_t clock;
+	struct kept *oldest, *k = find_kept(v, key, &oldest);
+	enum kodo_err err = KODO_OK;
+
+	*out = NULL;
+	if (k == NULL) {
+		k = oldest;
+		arena_free(k->a);
+		*k = (struct kept){ .state_id = v->head.state_id, .view = v->head.view };
+		k->a = arena_new();
+		k->key = k->a == NULL ? NULL : arena_strz(k->a, key);
+		k->key_len = key.len;
+		err = k->key == NULL ? KODO_ENOMEM : make_facets(v, q, n, k);
+	}
+	k->used = ++clock;
+	if (err == KODO_OK) {
+		*out = &k->facets;
+	} else {
+		arena_free(k->a);
+		*k = (struct kept){ .used = 0 };
+	}
+	return err;
+}
+
+static bool
+is_chosen(const struct narrow *n, struct str tag)
+{
+	size_t i;
+
+	for (i = 0; i < n->n; i++)
+		if (str_eq(n->tags[i], tag))
+			return true;
+	return false;
+}
+
+static enum kodo_err
+put_facets(struct view *v, struct page_flows *f, const struct narrow *n)
+{
+	const struct facets *facets;
+	struct buf key = BUF_INIT(0);
+	struct fields *row;
+	size_t i;
+	enum kodo_err err;
+
+	buf_printf(&key, "%zu.%zu.", f->q.len, n->organization.len);
+	buf_put_str(&key, f->q);
+	buf_put_str(&key, n->organization);
+	for (i = 0; i < n->n; i++)
+		buf_printf(&key, "%zu.%.*s", n->tags[i].len, STR_ARG(n->tags[i]));
+	err = buf_failed(&key) ? KODO_ENOMEM : find_facets(v, f->q, n, buf_str(&key), &facets);
+	buf_free(&key);
+	if (err != KODO_OK)
+		return err;
+	for (i = 0; i < facets->n_organizations && n->organization.p == NULL; i++) {
+		row = fields_row(f->fields, "facet_organization");
+		fields_put(row, "text", facets->organizations[i].text);
+		fields_put_u64(row, "flows", facets->organizations[i].flows);
+	}
+	for (i = 0; i < facets->n_tags; i++) {
+		if (is_chosen(n, facets->tags[i].text))
+			continue;
+		row = fields_row(f->fields, "facet_tag");
+		fields_put(row, "text", facets->tags[i].text);
+		fields_put_u64(row, "flows", facets->tags[i].flows);
+	}
+	if (n->organization.p == NULL && facets->all_organizations > facets->n_organizations)
+		fields_put_u64(f->fields, "more_organizations",
+		    facets->all_organizations - facets->n_organizations);
+	if (facets->all_tags > facets->n_tags)
+		fields_put_u64(f->fields, "more_tags", facets->all_tags - facets->n_tags);
+	return KODO_OK;
+}
+
+/* --- the form --- */
+
+static void
+put_orders(struct fields *fields, struct str by)
+{
+	static const struct {
+		const char *by, *label;
+	} rows[] = {
+		{ "", "name" },
+		{ "name:d", "name, from Z to A" },
+		{ "organization,name", "organization" },
+		{ "author,name", "author" },
+		{ "created:d,name", "newest" },
+		{ "modified:d,name", "last changed" },
+	};
+	struct fields *row;
+	bool found = false, is;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		is = str_eq(by, str_of(rows[i].by));
+		found |= is;
+		row = fields_row(fields, "order");
+		fields_put(row, "value", str_of(rows[i].by));
+		fields_put(row, "label", str_of(rows[i].label));
+		fields_put_flag(row, "selected", is);
+	}
+	if (found)
+		return;
+	row = fields_row(fields, "order");
+	fields_put(row, "value", by);
+	fields_put(row, "label", by);
+	fields_put_flag(row, "selected", true);
+}
+
+static void
+put_sizes(struct fields *fields, uint64_t pp)
+{
+	static const uint64_t sizes[] = { 10, 20, 50, 100 };
+	struct fields *row;
+	bool found = false;
+	size_t i;
+
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		row = fields_row(fields, "size");
+		fields_put_u64(row, "value", sizes[i]);
+		fields_put_flag(row, "selected", sizes[i] == pp);
+		found |= sizes[i] == pp;
+	}
+	if (found)
+		return;
+	row = fields_row(fields, "size");
+	fields_put_u64(row, "value", pp);
+	fields_put_flag(row, "selected", true);
+}
+
+/* Bytes of the first n characters. */
+static size_t
+bytes_of(struct str s, size_t n)
+{
+	size_t i = 0;
+
+	while (n-- > 0 && i < s.len)
+		for (i++; i < s.len && ((unsigned char)s.p[i] & 0xc0) == 0x80; i++)
+			;
+	return i;
+}
+
+/* Just words? Then a search for them is what was meant, and no mistake. */
+static bool
+is_words(struct str q)
+{
+	size_t i;
+
+	for (i = 0; i < q.len; i++)
+		if (q.p[i] != '\0' && strchr("=<>~&|@()[]\"'", q.p[i]) != NULL)
+			return false;
+	return true;
+}
+
+/* What was searched instead of what was written, and where that could not be read. */
+static void
+put_mistake(struct page_flows *f, const struct query *q)
+{
+	static const char between[] = ", fulltext: ";
+	struct str note = query_note(q);
+	size_t column = query_column(q), at;
+
+	if (f->q.len == 0 || str_eq(f->q, note))
+		return;
+	fields_put(f->fields, "q_note", note);
+	if (is_words(f->q)) {
+		fields_put_flag(f->fields, "words", true);
+		return;
+	}
+	fields_put_flag(f->fields, "mistake", true);
+	if (note.len > f->q.len + sizeof(between) - 1)
+		fields_put(f->fields, "reason",
+		    (struct str){ note.p, note.len - f->q.len - (sizeof(between) - 1) });
+	if (column == 0)
+		return;
+	at = bytes_of(f->q, column - 1);
+	fields_put_u64(f->fields, "column", column);
+	fields_put(f->fields, "q_before", (struct str){ f->q.p, at });
+	fields_put(f->fields, "q_after", (struct str){ f->q.p + at, f->q.len - at });
+}
+
+static void
+put_chosen(struct page_flows *f, const struct narrow *n, struct arena *a)
+{
+	struct fields *row;
+	size_t i;
+
+	put_address(f->fields, "keep", f, n, true, SIZE_MAX, a);
+	if (n->organization.p != NULL) {
+		row = fields_row(f->fields, "chosen");
+		fields_put(row, "name", STR("organization"));
+		fields_put(row, "text", n->organization);
+		put_address(row, "without", f, n, false, SIZE_MAX, a);
+	}
+	for (i = 0; i < n->n; i++) {
+		row = fields_row(f->fields, "chosen");
+		fields_put(row, "name", STR("tag"));
+		fields_put(row, "text", n->tags[i]);
+		put_address(row, "without", f, n, true, i, a);
+	}
+}
+
+/* --- the page --- */
+
+enum kodo_err
+page_flows_narrow(struct call *c, struct view *v, struct page_flows *f, struct query *q)
+{
+	struct narrow n;
+	enum kodo_err err = read_narrow(c, &n);
+
+	if (err == KODO_OK)
+		err = page_begin(c, v, "Flows", &f->fields);
+	if (err != KODO_OK)
+		return err;
+	fields_put(f->fields, "q", f->q);
+	if (f->q.len > 0)
+		fields_put(f->fields, "about", f->q);
+	put_mistake(f, q);
+	put_chosen(f, &n, c->a);
+	put_orders(f->fields, f->by);
+	put_sizes(f->fields, f->pp);
+	fields_put_flag(f->fields, "for_machines", n.organization.p == NULL && n.n == 0);
+	err = query_narrow(c->a, q, n.organization, n.tags, n.n);
+	return err == KODO_OK ? put_facets(v, f, &n) : err;
+}
+
+/* Pages are counted from 1 for people, from 0 in addresses. */
+static void
+put_numbers(struct page_flows *f)
+{
+	uint64_t last = f->filtered == 0 ? 0 : (f->filtered - 1) / f->pp;
+	struct fields *to = f->fields;
+
+	fields_put_u64(to, "total", f->total);
+	fields_put_u64(to, "filtered", f->filtered);
+	fields_put_u64(to, "pp", f->pp);
+	fields_put_u64(to, "page", f->p == INT64_MAX ? f->p : f->p + 1);
+	fields_put_u64(to, "pages", last + 1);
+	fields_put_flag(to, "many_pages", last > 0);
+	fields_put_flag(to, "none", f->filtered == 0);
+	if (f->p > 0)
+		fields_put_u64(to, "previous", f->p > last ? last : f->p - 1);
+	if (f->p < last) {
+		fields_put_u64(to, "next", f->p + 1);
+		fields_put_u64(to, "last", last);
+	}
+}
+
+static struct str
+text_of(const char *file, const char *bare)
+{
+	struct str text = template_load(file);
+
+	return text.p == NULL ? str_of(bare) : text;
+}
+
+enum kodo_err
+page_flows_begin(struct call *c, struct page_flows *f)
+{
+	fields_put(f->fields, "by_note", f->by_note);
+	put_numbers(f);
+	f->row = arena_new();
+	if (f->row == NULL || fields_failed(f->fields))
+		return KODO_ENOMEM;
+	(void)template_split(
+	    text_of("flows.html", bare_flows), "item", &f->head, &f->item, &f->tail);
+	fields_render(f->fields, f->head, &c->res->body.buf);
+	return sink_step(&c->res->body);
+}
+
+static void
+put_row(struct fields *f, const struct row *r)
+{
+	const char *end = r->url.len == 0 ? NULL : memmem(r->url.p, r->url.len, "/flows/", 7);
+
+	fields_put(f, "organization", r->organization);
+	fields_put(f, "url", r->url);
+	if (end != NULL)
+		fields_put(f, "node", (struct str){ r->url.p, (size_t)(end - r->url.p) });
+	fields_put(f, "name", r->name);
+	fields_put(f, "author", r->author);
+	fields_put(f, "description", r->description);
+	fields_put_list(f, "tags", r->tags, r->n_tags);
+	fields_put_time(f, "created", r->created_us);
+	fields_put_time(f, "modified", r->modified_us);
+	fields_put_time(f, "heartbeat", r->heartbeat_us);
+}
+
+enum kodo_err
+page_flows_row(struct call *c, struct page_flows *f, const struct row *row)
+{
+	struct fields *below;
+
+	arena_reset(f->row);
+	below = fields_below(f->fields, f->row);
+	if (below == NULL)
+		return KODO_ENOMEM;
+	put_row(below, row);
+	if (fields_failed(below))
+		return KODO_ENOMEM;
+	fields_render(below, f->item, &c->res->body.buf);
+	return sink_step(&c->res->body);
+}
+
+enum kodo_err
+page_flows_end(struct call *c, struct page_flows *f)
+{
+	fields_render(f->fields, f->tail, &c->res->body.buf);
+	return sink_step(&c->res->body);
+}
+
+void
+page_flows_free(struct page_flows *f)
+{
+	arena_free(f->row);
+	f->row = NULL;
+}
+
+enum kodo_err
+page_flow(struct call *c, struct view *v, const struct row *row)
+{
+	struct fields *f;
+	enum kodo_err err = page_begin(c, v, "Flow", &f);
+
+	if (err != KODO_OK)
+		return err;
+	put_row(f, row);
+	fields_put(f, "title", row->name);
+	if (fields_failed(f))
+		return KODO_ENOMEM;
+	c->res->type = TYPE_HTML;
+	c->res->is_page = true;
+	fields_render(f, text_of("flow.html", bare_flow), &c->res->body.buf);
+	return sink_step(&c->res->body);
+}

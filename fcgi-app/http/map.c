@@ -1,0 +1,337 @@
+/*
+ * /map for people: this service in the middle, who feeds it on the left, whom it feeds on the
+ * right, and the same as a table. Up to ROWS_MAX peers of a side have a box each; more are grouped
+ * by organization, a dot each.
+ */
+#include <stdlib.h>
+
+#include "core/peers.h"
+#include "http/page.h"
+
+/* Units of the picture's own system; it is scaled as a whole. */
+#define WIDTH		960u
+#define BOX_WIDTH	300u
+#define BOX_HEIGHT	48u
+#define BOX_STEP	58u
+#define ROWS_MAX	16u
+#define GROUPS_MAX	10u	/* of a side; the last one holds the others */
+#define GROUP_HEAD	30u
+#define GROUP_GAP	12u
+#define DOTS		15u	/* in a row */
+#define DOT_STEP	19u
+#define MIDDLE_WIDTH	180u
+#define MIDDLE_HEIGHT	96u
+
+struct shown {
+	struct peer_state p;
+	unsigned id;			/* row of the table, from 1 */
+};
+
+struct side {
+	struct shown *all;
+	size_t n, cap;
+	unsigned x;			/* of its boxes */
+	unsigned edge_from, edge_to;	/* x of its links, from the box to the middle */
+	unsigned height;
+};
+
+struct map {
+	struct call *call;
+	struct fields *fields;
+	struct side left, right;
+	unsigned height;
+	unsigned n_peers;
+	unsigned by_health[HEALTH_MAX];
+};
+
+static enum kodo_err
+side_add(struct map *m, struct side *s, const struct peer_state *p)
+{
+	struct shown *more;
+
+	if (s->n == s->cap) {
+		size_t cap = s->cap == 0 ? 64 : s->cap * 2;
+
+		more = arena_alloc(m->call->a, cap * sizeof(*more));
+		if (more == NULL)
+			return KODO_ENOMEM;
+		if (s->n > 0)
+			memcpy(more, s->all, s->n * sizeof(*more));
+		s->all = more;
+		s->cap = cap;
+	}
+	s->all[s->n++] = (struct shown){ *p, ++m->n_peers };
+	return KODO_OK;
+}
+
+static enum kodo_err
+add_peer(void *arg, const struct peer_state *p)
+{
+	struct map *m = arg;
+
+	m->by_health[p->health]++;
+	return side_add(m, p->is_target ? &m->right : &m->left, p);
+}
+
+/* Peers of one organization together; the others after them. */
+static int
+shown_cmp(const void *x, const void *y)
+{
+	const struct shown *a = x, *b = y;
+	int c = (a->p.organization.len == 0) - (b->p.organization.len == 0);
+
+	if (c == 0)
+		c = str_cmp(a->p.organization, b->p.organization);
+	return c != 0 ? c : str_cmp(a->p.url, b->p.url);
+}
+
+/* The url without its scheme, which all have. */
+static struct str
+label_of(struct str url)
+{
+	const char *at = url.len == 0 ? NULL : memmem(url.p, url.len, "://", 3);
+
+	return at == NULL ? url :
+	    (struct str){ at + 3, url.len - (size_t)(at + 3 - url.p) };
+}
+
+static const char *
+direction_of(const struct peer_state *p)
+{
+	return p->is_target && p->is_provider ? "both ways" :
+	    p->is_target ? "is fed" : p->is_provider ? "feeds" : "gone";
+}
+
+static void
+put_peer(struct fields *row, const struct shown *s)
+{
+	const struct peer_state *p = &s->p;
+
+	fields_put_u64(row, "id", s->id);
+	fields_put(row, "url", p->url);
+	fields_put(row, "label", label_of(p->url));
+	fields_put(row, "organization", p->organization);
+	fields_put(row, "health", str_of(peer_health_name(p->health)));
+	fields_put(row, "direction", str_of(direction_of(p)));
+	fields_put_u64(row, "nodes", p->n_nodes);
+	fields_put_u64(row, "flows", p->n_flows);
+	fields_put_flag(row, "one_node", p->n_nodes == 1);
+	fields_put_flag(row, "one_flow", p->n_flows == 1);
+}
+
+static void
+put_table_row(struct fields *row, const struct shown *s)
+{
+	const struct peer_state *p = &s->p;
+	bool bad = p->health == HEALTH_FAILING || p->health == HEALTH_PARKED;
+
+	put_peer(row, s);
+	if (p->attempts > 0)
+		fields_put_u64(row, "attempts", p->attempts);
+	fields_put(row, "error", p->error);
+	fields_put(row, "work", p->work);
+	if (p->n_pending > 0)
+		fields_put_u64(row, "pending", p->n_pending);
+	fields_put_time(row, "connected", p->connected_us);
+	fields_put_time(row, "registered", p->registered_us);
+	fields_put_time(row, "heard", p->in_us);
+	fields_put_time(row, "reached", p->out_us);
+	fields_put_flag(row, "bad", bad);
+	if (bad)
+		fields_put_time(row, "due", p->due_us);
+}
+
+/* --- the picture --- */
+
+/* The link of a box or group whose middle is at y. */
+static void
+put_link(struct map *m, const struct side *s, unsigned y, const char *health, bool in, bool out)
+{
+	struct fields *row = fields_row(m->fields, "link");
+	unsigned middle = m->height / 2, bend = (s->edge_from + s->edge_to) / 2;
+
+	fields_printf(row, "path", "M%u,%u C%u,%u %u,%u %u,%u", s->edge_from, y, bend, y, bend,
+	    middle, s->edge_to, middle);
+	fields_put(row, "health", str_of(health));
+	fields_put_flag(row, "in", in);
+	fields_put_flag(row, "out", out);
+}
+
+static void
+put_boxes(struct map *m, const struct side *s)
+{
+	unsigned top = (m->height - s->height) / 2;
+	size_t i;
+
+	for (i = 0; i < s->n; i++) {
+		struct fields *row = fields_row(m->fields, "box");
+		unsigned y = top + (unsigned)i * BOX_STEP;
+
+		put_peer(row, &s->all[i]);
+		fields_put_u64(row, "x", s->x);
+		fields_put_u64(row, "y", y);
+		put_link(m, s, y + BOX_HEIGHT / 2, peer_health_name(s->all[i].p.health),
+		    s->all[i].p.is_provider, s->all[i].p.is_target);
+	}
+}
+
+/* Where the group that begins at i ends; the last group takes all that is left. */
+static size_t
+group_end(const struct side *s, size_t i, size_t group)
+{
+	size_t end = i + 1;
+
+	if (group + 1 == GROUPS_MAX)
+		return s->n;
+	while (end < s->n && str_eq(s->all[end].p.organization, s->all[i].p.organization))
+		end++;
+	return end;
+}
+
+static unsigned
+group_height(size_t n)
+{
+	return GROUP_HEAD + (unsigned)((n + DOTS - 1) / DOTS) * DOT_STEP + 6;
+}
+
+static void
+put_group(struct map *m, const struct side *s, size_t from, size_t end, unsigned y)
+{
+	struct fields *group = fields_row(m->fields, "group"), *dot;
+	enum peer_health worst = HEALTH_OK;
+	size_t i, bad = 0;
+	bool mixed = !str_eq(s->all[from].p.organization, s->all[end - 1].p.organization);
+
+	for (i = from; i < end; i++) {
+		const struct shown *p = &s->all[i];
+		unsigned k = (unsigned)(i - from);
+
+		dot = fields_row(group, "dot");
+		put_peer(dot, p);
+		fields_put_u64(dot, "cx", 16 + k % DOTS * DOT_STEP);
+		fields_put_u64(dot, "cy", GROUP_HEAD + 6 + k / DOTS * DOT_STEP);
+		bad += p->p.health >= HEALTH_FAILING;
+		worst = p->p.health > worst ? p->p.health : worst;
+	}
+	fields_put_u64(group, "x", s->x);
+	fields_put_u64(group, "y", y);
+	fields_put_u64(group, "height", group_height(end - from));
+	fields_put_u64(group, "peers", end - from);
+	if (bad > 0)
+		fields_put_u64(group, "bad", bad);
+	fields_put(group, "organization", mixed ? STR_NULL : s->all[from].p.organization);
+	fields_put_flag(group, "mixed", mixed);
+	put_link(m, s, y + group_height(end - from) / 2,
+	    bad == end - from ? peer_health_name(worst) : "ok", s->x == 0,
+	    s->x != 0);
+}
+
+/* What a side's height is; with put, draw it. */
+static unsigned
+walk_groups(struct map *m, const struct side *s, bool put)
+{
+	unsigned top = put ? (m->height - s->height) / 2 : 0, y = top;
+	size_t i = 0, end, group;
+
+	for (group = 0; i < s->n; group++, i = end) {
+		end = group_end(s, i, group);
+		if (put)
+			put_group(m, s, i, end, y);
+		y += group_height(end - i) + GROUP_GAP;
+	}
+	return y - top;
+}
+
+static void
+measure(struct map *m, struct side *s)
+{
+	if (s->n > 0)
+		qsort(s->all, s->n, sizeof(*s->all), shown_cmp);
+	s->height = s->n <= ROWS_MAX ? (unsigned)s->n * BOX_STEP : walk_groups(m, s, false);
+}
+
+static void
+draw(struct map *m, const struct side *s)
+{
+	if (s->n <= ROWS_MAX)
+		put_boxes(m, s);
+	else
+		(void)walk_groups(m, s, true);
+}
+
+static void
+put_table(struct map *m, const struct side *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		put_table_row(fields_row(m->fields, "peer"), &s->all[i]);
+}
+
+static void
+put_frame(struct map *m, const struct view *v)
+{
+	static const char *const names[HEALTH_MAX] = { "n_ok", "n_pending", "n_left", "n_failing",
+		"n_parked" };
+	struct fields *f = m->fields;
+	unsigned i;
+
+	fields_put_u64(f, "width", WIDTH);
+	fields_put_u64(f, "view_height", m->height + 34);	/* and a line above it */
+	fields_put_u64(f, "middle_x", (WIDTH - MIDDLE_WIDTH) / 2);
+	fields_put_u64(f, "middle_y", (m->height - MIDDLE_HEIGHT) / 2);
+	fields_put_u64(f, "peers", m->n_peers);
+	fields_put_flag(f, "one_peer", m->n_peers == 1);
+	fields_put_u64(f, "total", v->head.total);
+	fields_put_flag(f, "any", m->n_peers > 0);
+	fields_put(f, "label", label_of(v->options->url));
+	for (i = 0; i < HEALTH_MAX; i++)
+		if (m->by_health[i] > 0)
+			fields_put_u64(f, names[i], m->by_health[i]);
+}
+
+static enum kodo_err
+put_page(struct call *c, struct view *v)
+{
+	struct map m = {
+		.call = c,
+		.left = { .x = 0, .edge_from = BOX_WIDTH, .edge_to = (WIDTH - MIDDLE_WIDTH) / 2 },
+		.right = { .x = WIDTH - BOX_WIDTH, .edge_from = WIDTH - BOX_WIDTH,
+		    .edge_to = (WIDTH + MIDDLE_WIDTH) / 2 },
+	};
+	enum kodo_err err = page_begin(c, v, "Map", &m.fields);
+
+	if (err == KODO_OK)
+		err = view_each_peer(v, c->a, add_peer, &m);
+	if (err != KODO_OK)
+		return err;
+	measure(&m, &m.left);
+	measure(&m, &m.right);
+	m.height = m.left.height > m.right.height ? m.left.height : m.right.height;
+	if (m.height < MIDDLE_HEIGHT + 24)
+		m.height = MIDDLE_HEIGHT + 24;
+	put_frame(&m, v);
+	draw(&m, &m.left);
+	draw(&m, &m.right);
+	put_table(&m, &m.left);
+	put_table(&m, &m.right);
+	return page_put(c, "map.html", m.fields);
+}
+
+enum kodo_err
+handle_map(struct call *c)
+{
+	bool page = page_is_wanted(c) && page_is_there("map.html");
+	struct view v;
+	enum kodo_err err;
+
+	err = view_begin(c->registry, c->now_us, &v);
+	if (err != KODO_OK)
+		return err;
+	c->res->is_page = page;
+	if (!etag_settle(c, &v, ETAG_VIEW | ETAG_STATE | ETAG_IDLE,
+	    page ? page_stamp("map.html") | 1 : 0))
+		err = page ? put_page(c, &v) : view_put_map(&v, &c->res->body);
+	view_end(&v);
+	return err;
+}

@@ -1,0 +1,32 @@
+/*
+ * The records of WIRE.md as a table: for the API's document and for people.
+ */
+#ifndef KODO_SCHEMA_H
+#define KODO_SCHEMA_H
+
+#include "http/router.h"
+
+/*
+ * Fields of a record in order: `?` for one that may be null, `[]` for a list, `{}` for an object of
+ * such values by name. An empty field name: all fields of the record that type names.
+ */
+struct schema_field {
+	const char *record, *field, *type;
+};
+
+const struct schema_field *schema_fields(size_t *n);
+
+const char *schema_method(const struct route *r);	/* "GET" */
+const char *schema_status(const struct route *r);	/* of success: "201" */
+
+/*
+ * A recorded call of the route, from www/examples.txt: what was sent and what came. false: there is
+ * none. Texts are valid until the file changes.
+ */
+struct schema_example {
+	struct str target;		/* "/flows?pp=1" */
+	struct str sent, came;		/* JSON; null: none */
+};
+bool schema_example(const struct route *r, struct schema_example *out);
+
+#endif

@@ -1,0 +1,54 @@
+/* The part of a page that changes, #results, is asked for again by ETag and put in place without flicker. */
+
+let tag = null;
+let shown = location.href;
+let asking = null;
+
+/* Take over new children where they differ; what is the same stays, and with it focus, scrolling and selection. */
+function adopt(old, fresh) {
+	if (old.isEqualNode(fresh)) return;
+	const a = [...old.childNodes], b = [...fresh.childNodes];
+	const same = old.nodeName === fresh.nodeName && old.id === fresh.id && a.length > 0 && a.length === b.length;
+	if (!same || a.some((node, i) => node.nodeName !== b[i].nodeName)) {
+		old.replaceWith(fresh);
+		return;
+	}
+	for (const { name } of [...old.attributes])
+		if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+	for (const { name, value } of fresh.attributes)
+		if (old.getAttribute(name) !== value && name !== "open") old.setAttribute(name, value);
+	a.forEach((node, i) => {
+		if (node.nodeType === Node.ELEMENT_NODE) adopt(node, b[i]);
+		else if (node.nodeValue !== b[i].nodeValue) node.nodeValue = b[i].nodeValue;
+	});
+}
+
+/* Ask for url and show its results; gives the new document, or null if nothing is new or an older question was overtaken. */
+export async function show(url) {
+	if (asking) asking.abort();
+	const mine = asking = new AbortController();
+	try {
+		const headers = { accept: "text/html" };
+		if (tag && url === shown) headers["if-none-match"] = tag;
+		const answer = await fetch(url, { headers, signal: mine.signal, cache: "no-store" });
+		if (answer.status === 304 || !answer.ok) return null;
+		const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+		const fresh = page.getElementById("results"), old = document.getElementById("results");
+		if (mine.signal.aborted || !fresh || !old) return null;
+		tag = answer.headers.get("etag");
+		shown = url;
+		adopt(old, document.adoptNode(fresh));
+		document.title = page.title;
+		return page;
+	} catch (error) {
+		return null;			/* it is asked again in a few seconds */
+	} finally {
+		if (asking === mine) asking = null;
+	}
+}
+
+const seconds = Number(document.getElementById("main").dataset.refresh);
+
+setInterval(() => {
+	if (!document.hidden && !asking) show(location.href.split("#")[0]);
+}, seconds * 1000);
