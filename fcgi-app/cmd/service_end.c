@@ -87,30 +87,6 @@ end_children(struct service *s)
 	}
 }
 
-/*
- * A worker may have started a runner of its own when ours was dead; it holds the lock, which names
- * it.
- */
-static void
-end_other_runner(const struct service *s)
-{
-	int64_t until_us = service_now_us() + 200000;
-	char owner[2100];
-	int fd;
-
-	while (state_lock(&s->state, "runner.lock", NULL, &fd, owner) == KODO_EBUSY &&
-	    service_now_us() < until_us) {
-		long pid = strtol(owner, NULL, 10);
-
-		if (pid <= 1)
-			return;
-		kill((pid_t)pid, SIGTERM);
-		poll(NULL, 0, 10);
-	}
-	if (fd >= 0)
-		close(fd);
-}
-
 void
 service_end(struct service *s, const char *socket_name)
 {
@@ -120,8 +96,6 @@ service_end(struct service *s, const char *socket_name)
 	if (s->n_children > 0) {
 		end_children(s);
 		service_read_errors(s);
-		if (s->runner != NULL)
-			end_other_runner(s);
 	}
 	if (s->loader_pid > 0)
 		kill(s->loader_pid, SIGKILL);

@@ -1,6 +1,5 @@
 """`kodo service`: what stops its start, what it does when something of it dies, how it ends."""
 import contextlib
-import fcntl
 import os
 import re
 import shutil
@@ -339,9 +338,6 @@ def test_a_runner_that_a_worker_started_ends_with_the_service(service, peer, num
     wait_until(lambda: int(open(lock).read()) == stranger, 2, "it is at work")
     s.process.send_signal(number)
     assert s.process.wait(5) == (0 if number == signal.SIGTERM else -number)
-    if number == signal.SIGTERM:
-        with open(lock) as f:
-            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)   # it has put away its work before the service ended
     wait_until(lambda: not servicetest.processes_of(s.cwd), CALM)
 
 
