@@ -564,7 +564,7 @@ take_follow(struct edit *e, struct peer *p, struct str key, struct str bytes, ui
 		return err;
 	differs = !kn.is_seen || !str_eq(kn.winner.bytes, bytes);
 	if (str_eq(key, e->o->url_key)) {
-		if (version > kn.version || (version == kn.version && (differs || kn.winner.peer != PEER_SELF)))
+		if (!(kn.is_gone && version <= kn.tomb.version) && (version > kn.version || (version == kn.version && (differs || kn.winner.peer != PEER_SELF))))
 			return own_defend(e, node, pk.url, version);
 		return differs && !is_echoing(p) ? edit_tell_one(e, node, p->id) : KODO_OK;
 	}
@@ -655,13 +655,16 @@ claim_take_gone(struct edit *e, struct peer *p, struct str url, struct str key, 
 	enum kodo_err err;
 
 	err = node_make(e->t, &e->head, key, &node);
-	if (err == KODO_OK && str_eq(key, e->o->url_key))
-		return own_defend(e, node, url, version);
 	if (err == KODO_OK)
-		err = claim_get(e->t, node, p->id, &s);
-	had = err == KODO_OK;
-	if (err == KODO_OK || err == KODO_ENOTFOUND)
 		err = claim_known(e->t, node, &kn);
+	if (err != KODO_OK)
+		return err;
+	if (kn.is_seen && kn.winner.peer == PEER_SELF)
+		return own_defend(e, node, url, version);
+	err = claim_get(e->t, node, p->id, &s);
+	had = err == KODO_OK;
+	if (err == KODO_ENOTFOUND)
+		err = KODO_OK;
 	if (err != KODO_OK)
 		return err;
 	if (version < kn.version || (version == kn.version && !kn.is_seen))

@@ -417,7 +417,8 @@ job_halve(struct edit *e, struct peer *p, struct outcome *oc)
 		snprintf(oc->note, sizeof(oc->note), "%.*s does not take a node (%.*s)", STR_ARG(oc->job->url), STR_ARG(p->error));
 		return err == KODO_OK ? out_told(e, p, job) : err;
 	}
-	if (job->n_nodes == 0 || half < CEILING_MIN_BYTES)
+	/* an update is halved down to one node, however small */
+	if (job->n_nodes == 0 || (half < CEILING_MIN_BYTES && job->kind == EXCHANGE_CONNECT))
 		return peer_park(e, p, oc);
 	p->ceiling_bytes = (uint32_t)half;
 	p->successes = 0;

@@ -1,0 +1,577 @@
+#include "core/record.h"
+#include "registry_help.h"
+
+#define SECOND_US	1000000ll
+#define TARGET		"http://t:1"
+#define OURS_KODO	"{\"life\":77,\"sent\":%d}"
+
+/* --- helpers --- */
+
+static enum kodo_err
+next_due(struct fixture *f, struct exchange_job *job, int64_t *due_us)
+{
+	int64_t active_us;
+
+	return exchange_next(f->r, f->a, f->now_us, NULL, 0, job, due_us, &active_us);
+}
+
+static void
+next_is(struct fixture *f, enum exchange_kind kind, struct exchange_job *job)
+{
+	int64_t due_us;
+
+	must(next_due(f, job, &due_us));
+	assert_int_equal(job->kind, kind);
+}
+
+/* Nothing is due now; when is something? */
+static int64_t
+nothing_until(struct fixture *f)
+{
+	struct exchange_job job;
+	int64_t due_us;
+
+	assert_int_equal(next_due(f, &job, &due_us), KODO_ENOTFOUND);
+	return due_us;
+}
+
+static void
+answer(struct fixture *f, const struct exchange_job *job, unsigned status, const char *body)
+{
+	struct exchange_result res = { .status = status, .body = str_of(body), .error = "refused" };
+	bool wake;
+
+	must(exchange_done(f->r, f->a, job, &res, f->now_us, &wake));
+}
+
+static struct peer
+peer_of(struct fixture *f, const char *url)
+{
+	struct peer p = { 0 };
+	struct str key;
+	struct txn t;
+	enum kodo_err err;
+
+	must(url_key(f->a, str_of(url), &key));
+	must(store_begin(registry_store(f->r), STORE_READ, &t));
+	err = peer_find(&t, f->a, key, &p);
+	must(store_end(&t, KODO_OK));
+	assert_true(err == KODO_OK || err == KODO_ENOTFOUND);
+	return p;
+}
+
+static bool
+is_idle(struct fixture *f)
+{
+	struct view v;
+
+	must(view_begin(f->r, f->now_us, &v));
+	view_end(&v);
+	return v.idle;
+}
+
+static const char *
+default_body(struct fixture *f, const char *url, const char *kodo)
+{
+	return arena_printf(f->a, "{\"url\":\"%s\",\"organization\":null,\"registry\":true,\"feed\":true,\"idle\":true,"
+	    "\"now\":\"2025-01-13T14:00:00Z\",\"message\":[],\"nodes\":[]%s%s}", url, kodo == NULL ? "" : ",\"kodo\":", kodo == NULL ? "" : kodo);
+}
+
+/* A registry with one target and one own flow, started. */
+static void
+start(struct fixture *f)
+{
+	fixture_options(f, "http://localhost:3367", true, true, TARGET, 1);
+	fixture_apply(f, START_NOW);
+}
+
+static void
+start_connected(struct fixture *f, const char *kodo)
+{
+	struct exchange_job job;
+
+	start(f);
+	next_is(f, EXCHANGE_CONNECT, &job);
+	answer(f, &job, 201, default_body(f, TARGET, kodo));
+}
+
+static void
+node_comes(struct fixture *f, const char *url, const char *prefix, size_t n)
+{
+	struct wire_body b = body_of(f, url, false, arena_printf(f->a, "[%s]", node_json(f, url, prefix, n)), NULL);
+	struct intake in;
+
+	must(registry_connect(f->r, &b, f->now_us, &in));
+}
+
+static void
+assert_within(int64_t value, int64_t low, int64_t high)
+{
+	if (value < low || value > high)
+		fail_msg("%lld is not in %lld .. %lld", (long long)value, (long long)low, (long long)high);
+}
+
+/* --- what an answer means --- */
+
+enum want { WANT_DONE, WANT_RETRY, WANT_PARK };
+
+static void
+connect_answers(void **state)
+{
+	static const struct {
+		unsigned status;
+		enum want want;
+	} rows[] = {
+		{ 200, WANT_DONE }, { 201, WANT_DONE }, { 204, WANT_DONE }, { 404, WANT_PARK }, { 400, WANT_PARK }, { 405, WANT_PARK },
+		{ 501, WANT_PARK }, { 500, WANT_RETRY }, { 502, WANT_RETRY }, { 503, WANT_RETRY }, { 301, WANT_RETRY }, { 429, WANT_RETRY },
+		{ 0, WANT_RETRY },
+	};
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct peer p;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		start(f);
+		next_is(f, EXCHANGE_CONNECT, &job);
+		assert_true(job.is_post);
+		assert_true(str_eq(job.url, STR("http://t:1/connect")));
+		assert_int_equal(job.n_nodes, 1);
+		answer(f, &job, rows[i].status, "garbage");	/* the status counts, whatever the body */
+		p = peer_of(f, TARGET);
+		assert_int_equal(peer_has_work(&p), rows[i].want != WANT_DONE);
+		assert_int_equal((p.flags & PEER_PARKED) != 0, rows[i].want == WANT_PARK);
+		assert_int_equal(p.connected_us != 0, rows[i].want == WANT_DONE);
+		if (rows[i].want == WANT_RETRY)
+			assert_within(nothing_until(f) - f->now_us, 500000, 550000);
+		else
+			assert_within(nothing_until(f) - f->now_us, 300 * SECOND_US, 361 * SECOND_US);
+		f->now_us += SECOND_US;
+	}
+}
+
+static void
+update_answered_404_connects_to_a_target(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+
+	start_connected(f, NULL);
+	node_comes(f, "http://n:1", "N", 2);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	assert_true(str_eq(job.url, STR("http://t:1/update")));
+	assert_int_equal(job.n_flows, 2);
+	answer(f, &job, 404, "");
+	next_is(f, EXCHANGE_CONNECT, &job);
+	assert_int_equal(job.n_nodes, 2);
+	answer(f, &job, 201, "");
+	nothing_until(f);
+}
+
+static void
+update_answered_404_asks_a_provider(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct wire_body b;
+	struct intake in;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+	b = body_of(f, "http://r:1", true, arena_printf(f->a, "[%s]", node_json(f, "http://r:1", "R", 1)), NULL);
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	node_comes(f, "http://n:1", "N", 2);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	answer(f, &job, 404, "");
+	next_is(f, EXCHANGE_RECONNECT, &job);
+	assert_true(str_eq(job.url, STR("http://r:1/reconnect")));
+	assert_non_null(memmem(job.body.p, job.body.len, "[\"please reconnect\"]", 20));
+	assert_int_equal(total_of(f), 3);
+	answer(f, &job, 404, "");	/* it has left */
+	assert_int_equal(total_of(f), 2);
+	assert_int_equal(nothing_until(f), INT64_MAX);
+	check_clean(f);
+}
+
+static void
+removal_is_told_once(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct wire_body b;
+	struct intake in;
+	uint64_t ticket;
+
+	start_connected(f, NULL);
+	node_comes(f, "http://n:1", "N", 2);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	answer(f, &job, 200, "");
+	b = disconnect_of(f, "http://n:1", "[\"http://n:1\"]", NULL);
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	next_is(f, EXCHANGE_REMOVE, &job);
+	assert_true(str_eq(job.url, STR("http://t:1/disconnect")));
+	assert_non_null(memmem(job.body.p, job.body.len, "\"gone\":{\"http://n:1\":", 21));
+	answer(f, &job, 204, "");
+	nothing_until(f);
+}
+
+static void
+disconnect_answered_404_is_done(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct intake in;
+	uint64_t ticket;
+	bool tried;
+
+	start_connected(f, NULL);
+	must(registry_leave(f->r, f->now_us, &ticket, &in));
+	must(registry_is_tried(f->r, ticket, f->now_us, &tried));
+	assert_false(tried);
+	next_is(f, EXCHANGE_DISCONNECT, &job);
+	answer(f, &job, 404, "");
+	must(registry_is_tried(f->r, ticket, f->now_us, &tried));
+	assert_true(tried);
+	assert_int_equal(nothing_until(f), INT64_MAX);	/* a target left is not looked at */
+}
+
+/* --- times --- */
+
+static void
+backoff_doubles_then_parks(void **state)
+{
+	static const int64_t waits_ms[] = { 500, 1000, 2000, 4000, 8000, 8000, 8000, 8000 };
+	struct fixture *f = *state;
+	struct exchange_job job;
+	int64_t due_us;
+	size_t i;
+
+	start(f);
+	for (i = 0; i < sizeof(waits_ms) / sizeof(waits_ms[0]); i++) {
+		next_is(f, EXCHANGE_CONNECT, &job);
+		answer(f, &job, 0, "");
+		due_us = nothing_until(f);
+		assert_within(due_us - f->now_us, waits_ms[i] * 1000, waits_ms[i] * 1100);
+		assert_false(is_idle(f));
+		f->now_us = due_us;
+	}
+	next_is(f, EXCHANGE_CONNECT, &job);
+	answer(f, &job, 0, "");		/* the ninth */
+	due_us = nothing_until(f);
+	assert_within(due_us - f->now_us, 300 * SECOND_US, 361 * SECOND_US);
+	assert_true(is_idle(f));
+	f->now_us = due_us;
+	next_is(f, EXCHANGE_CONNECT, &job);
+	answer(f, &job, 201, "");
+	assert_true(peer_of(f, TARGET).connected_us != 0);
+	assert_int_equal(peer_of(f, TARGET).flags & PEER_PARKED, 0);
+}
+
+static void
+retry_zero_never_connects_by_itself(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_options(f, "http://localhost:3367", true, true, TARGET, 1);
+	f->o.retry = 0;
+	fixture_apply(f, START_NOW);
+	assert_int_equal(nothing_until(f), INT64_MAX);
+	assert_true(is_idle(f));
+}
+
+static void
+retry_without_end_never_parks(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	int64_t due_us;
+	int i;
+
+	fixture_options(f, "http://localhost:3367", true, true, TARGET, 1);
+	f->o.retry = -1;
+	fixture_apply(f, START_NOW);
+	for (i = 0; i < 30; i++) {
+		next_is(f, EXCHANGE_CONNECT, &job);
+		answer(f, &job, 500, "");
+		due_us = nothing_until(f);
+		assert_within(due_us - f->now_us, 500000, 8800000);
+		assert_int_equal(is_idle(f), i >= 9);	/* past attempt 9 it does not count */
+		f->now_us = due_us;
+	}
+}
+
+static void
+clock_set_back_makes_due(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+
+	start(f);
+	next_is(f, EXCHANGE_CONNECT, &job);
+	answer(f, &job, 0, "");
+	nothing_until(f);
+	f->now_us -= 3 * 86400 * SECOND_US;
+	next_is(f, EXCHANGE_CONNECT, &job);
+}
+
+static void
+busy_peers_are_passed_over(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	int64_t due_us, active_us;
+
+	start(f);
+	next_is(f, EXCHANGE_CONNECT, &job);
+	assert_int_equal(exchange_next(f->r, f->a, f->now_us, &job.peer, 1, &job, &due_us, &active_us), KODO_ENOTFOUND);
+	assert_int_equal(due_us, INT64_MAX);
+	assert_int_equal(active_us, f->now_us);
+}
+
+/* --- looks --- */
+
+static void
+original_is_looked_at_by_its_map(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+
+	start_connected(f, NULL);
+	f->now_us = nothing_until(f);
+	assert_within(f->now_us - T0, 300 * SECOND_US, 361 * SECOND_US);
+	assert_true(is_idle(f));
+	next_is(f, EXCHANGE_LOOK, &job);
+	assert_false(job.is_post);
+	assert_true(str_eq(job.url, STR("http://t:1/map")));
+	answer(f, &job, 200, "{\"registers\":{\"http://localhost:3367\":\"2025-01-13T14:00:00Z\"}}");
+	f->now_us = nothing_until(f);
+	next_is(f, EXCHANGE_LOOK, &job);
+	answer(f, &job, 200, "{\"registers\":{\"http://localhost:33671\":\"2025-01-13T14:00:00Z\"}}");
+	next_is(f, EXCHANGE_CONNECT, &job);
+}
+
+static void
+one_of_us_is_looked_at_by_digest(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+
+	start_connected(f, arena_printf(f->a, OURS_KODO, 1));
+	f->now_us = nothing_until(f);
+	next_is(f, EXCHANGE_LOOK, &job);
+	assert_true(job.is_post);
+	assert_true(str_eq(job.url, STR("http://t:1/update")));
+	answer(f, &job, 200, default_body(f, TARGET, arena_printf(f->a, "{\"view\":\"%.*s\",\"life\":77,\"sent\":2}", STR_ARG(job.view))));
+	f->now_us = nothing_until(f);
+	next_is(f, EXCHANGE_LOOK, &job);
+	answer(f, &job, 200, default_body(f, TARGET, "{\"view\":\"0123456789abcdef\",\"life\":77,\"sent\":3}"));
+	next_is(f, EXCHANGE_CONNECT, &job);
+	answer(f, &job, 201, "");
+	f->now_us = nothing_until(f);
+	next_is(f, EXCHANGE_LOOK, &job);
+	answer(f, &job, 404, "");
+	next_is(f, EXCHANGE_CONNECT, &job);
+	answer(f, &job, 201, "");
+	f->now_us = nothing_until(f);
+	next_is(f, EXCHANGE_LOOK, &job);
+	answer(f, &job, 503, "");	/* says nothing: looked at again later */
+	assert_within(nothing_until(f) - f->now_us, 300 * SECOND_US, 361 * SECOND_US);
+}
+
+/* --- what happens meanwhile --- */
+
+static void
+news_survive_an_older_message(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+
+	start_connected(f, NULL);
+	node_comes(f, "http://n:1", "N", 1);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	f->now_us += 1000;
+	node_comes(f, "http://n:1", "N", 3);	/* while the message is under way */
+	answer(f, &job, 200, "");
+	next_is(f, EXCHANGE_UPDATE, &job);
+	assert_int_equal(job.n_flows, 3);
+	answer(f, &job, 200, "");
+	nothing_until(f);
+}
+
+static void
+leave_cancels_a_pending_connect(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct intake in;
+	uint64_t ticket;
+
+	start(f);
+	must(registry_leave(f->r, f->now_us, &ticket, &in));
+	next_is(f, EXCHANGE_DISCONNECT, &job);
+	assert_true(str_eq(job.leave_url, STR("http://localhost:3367")));
+	answer(f, &job, 200, "");
+	assert_int_equal(nothing_until(f), INT64_MAX);
+}
+
+static void
+late_answer_to_a_connect_resurrects_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct intake in;
+	uint64_t ticket;
+	char *body;
+
+	start(f);
+	next_is(f, EXCHANGE_CONNECT, &job);
+	must(registry_leave(f->r, f->now_us, &ticket, &in));
+	body = arena_printf(f->a, "{\"url\":\"" TARGET "\",\"registry\":true,\"feed\":true,\"idle\":true,\"now\":\"2025-01-13T14:00:00Z\","
+	    "\"message\":[],\"nodes\":[%s]}", node_json(f, "http://x:1", "X", 2));
+	answer(f, &job, 201, body);
+	assert_int_equal(total_of(f), 1);
+	assert_true(peer_of(f, TARGET).connected_us == 0);
+	next_is(f, EXCHANGE_DISCONNECT, &job);
+	answer(f, &job, 200, "");
+	assert_int_equal(nothing_until(f), INT64_MAX);
+}
+
+static void
+reconnect_while_leaving_hastens_the_leave(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct intake in;
+	struct wire_body b = { 0 };
+	struct wire_refusal no;
+	uint64_t ticket;
+
+	start_connected(f, NULL);
+	must(registry_leave(f->r, f->now_us, &ticket, &in));
+	next_is(f, EXCHANGE_DISCONNECT, &job);
+	answer(f, &job, 0, "");
+	nothing_until(f);
+	must(wire_read(f->a, WIRE_DEFAULT, str_of(default_body(f, TARGET, NULL)), f->now_us, f->o.url_key, &b, &no));
+	must(registry_reconnect(f->r, &b, f->now_us, &in));
+	assert_true(in.known);
+	next_is(f, EXCHANGE_DISCONNECT, &job);
+	answer(f, &job, 200, "");
+	assert_int_equal(nothing_until(f), INT64_MAX);
+	must(registry_reconnect(f->r, &b, f->now_us, &in));	/* acknowledged: an original may call us back */
+	next_is(f, EXCHANGE_CONNECT, &job);
+}
+
+static void
+late_messages_change_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_body b;
+	struct intake in;
+	uint64_t ticket;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+	b = disconnect_of(f, "http://n:1", "[\"http://n:1\"]", "{\"life\":5,\"sent\":9}");
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	assert_false(in.known);
+	b = body_of(f, "http://n:1", false, arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "N", 2)), "{\"life\":5,\"sent\":8}");
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	assert_int_equal(total_of(f), 0);
+	b.sent = 10;
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	assert_int_equal(total_of(f), 2);
+	b = disconnect_of(f, "http://n:1", "[\"http://n:1\"]", "{\"life\":5,\"sent\":9}");
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	assert_int_equal(total_of(f), 2);
+	f->now_us += 700 * SECOND_US;	/* a state restored from a copy counts from there again */
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	assert_int_equal(total_of(f), 0);
+}
+
+/* --- sizes --- */
+
+static void
+too_much_is_halved_and_doubled(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	size_t i, first;
+	uint32_t ceiling;
+
+	start_connected(f, NULL);
+	for (i = 0; i < 100; i++)
+		node_comes(f, arena_printf(f->a, "http://n%zu:1", i), "N", 40);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	assert_int_equal(job.n_nodes, 100);
+	first = job.body.len;
+	answer(f, &job, 413, "");
+	next_is(f, EXCHANGE_UPDATE, &job);
+	assert_true(job.body.len <= first / 2 + 12000);	/* versions come on top */
+	assert_true(job.body.len > 65536);
+	assert_true(job.n_nodes < 60);
+	assert_true(job.is_partial);
+	answer(f, &job, 500, "");	/* a body over 64 KiB: may be its size */
+	ceiling = peer_of(f, TARGET).ceiling_bytes;
+	assert_int_equal(ceiling, job.body.len / 2);
+	for (i = 0; i < 30 && next_due(f, &job, &(int64_t){ 0 }) == KODO_OK; i++)
+		answer(f, &job, 200, "");
+	for (i = 0; i < 25; i++) {
+		f->now_us += 1000;
+		node_comes(f, "http://n0:1", "N", 1 + i % 2);
+		next_is(f, EXCHANGE_UPDATE, &job);
+		answer(f, &job, 200, "");
+	}
+	assert_true(peer_of(f, TARGET).ceiling_bytes == 0 || peer_of(f, TARGET).ceiling_bytes > ceiling);
+}
+
+/* A batch answered 400 is halved down to the node at fault, which is left alone until it changes. */
+static void
+node_at_fault_is_found(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	int64_t due_us;
+	size_t i, taken = 0;
+
+	start_connected(f, NULL);
+	for (i = 0; i < 60; i++)
+		node_comes(f, arena_printf(f->a, "http://n%zu:1", i), i == 33 ? "Bad" : "N", 30);
+	for (i = 0; i < 200 && next_due(f, &job, &due_us) == KODO_OK; i++) {
+		bool bad = memmem(job.body.p, job.body.len, "Bad", 3) != NULL;
+
+		assert_int_equal(job.kind, EXCHANGE_UPDATE);
+		answer(f, &job, bad ? 400 : 200, "");
+		taken += bad ? 0 : job.n_nodes;
+	}
+	assert_int_equal(taken, 59);
+	assert_within(nothing_until(f) - f->now_us, 200 * SECOND_US, 361 * SECOND_US);	/* the look */
+}
+
+int
+main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		T(connect_answers),
+		T(update_answered_404_connects_to_a_target),
+		T(update_answered_404_asks_a_provider),
+		T(removal_is_told_once),
+		T(disconnect_answered_404_is_done),
+		T(backoff_doubles_then_parks),
+		T(retry_zero_never_connects_by_itself),
+		T(retry_without_end_never_parks),
+		T(clock_set_back_makes_due),
+		T(busy_peers_are_passed_over),
+		T(original_is_looked_at_by_its_map),
+		T(one_of_us_is_looked_at_by_digest),
+		T(news_survive_an_older_message),
+		T(leave_cancels_a_pending_connect),
+		T(late_answer_to_a_connect_resurrects_nothing),
+		T(reconnect_while_leaving_hastens_the_leave),
+		T(late_messages_change_nothing),
+		T(too_much_is_halved_and_doubled),
+		T(node_at_fault_is_found),
+	};
+
+	return cmocka_run_group_tests_name("exchange", tests, NULL, NULL);
+}
