@@ -1,3 +1,4 @@
+#include "../find.h"
 #include "../limit.h"
 #include "../utf8.h"
 #include "eval.h"
@@ -32,7 +33,7 @@ row_time(const struct row *row, enum query_field f)
 static inline bool
 holds(struct str s, struct str part)
 {
-	return s.len >= part.len && (part.len == 0 || memmem(s.p, s.len, part.p, part.len) != NULL);
+	return s.len >= part.len && (part.len == 0 || find_text(s, part) != NULL);
 }
 
 static inline bool
