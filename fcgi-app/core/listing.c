@@ -2,10 +2,12 @@
  * GET /flows: filter and order in one pass over the node records, or, without a filter, a page of
  * the default order.
  */
+#include "find.h"
 #include "json.h"
 #include "registry_int.h"
 
 #define TIMES_CACHED	64u
+#define HITS		64u	/* flows found at a time */
 
 /*
  * created and modified of an item are those of its provider: joined here, not copied into every
@@ -211,12 +213,16 @@ list_default(struct listing *l, struct flows_result *res)
 static enum kodo_err
 row_keep(struct listing *l, const struct opened *n, uint32_t flow)
 {
+	const unsigned mask = order_needs(l->fq->by), tags = QUERY_BIT(QUERY_TAGS);
 	struct row row;
 	enum kodo_err err;
 
 	l->filtered++;
 	row_node(n, &row);
-	err = row_flow(l->a, n, flow, order_needs(l->fq->by), &row);
+	err = row_flow(l->a, n, flow, mask & ~tags, &row);
+	/* the sorter copies tags */
+	if (err == KODO_OK && (mask & tags) != 0)
+		err = row_flow(l->scratch, n, flow, tags, &row);
 	return err == KODO_OK ? sorter_add(l->sorter, &row, (uint64_t)n->id << 32 | flow) : err;
 }
 
@@ -242,26 +248,37 @@ row_try(struct listing *l, const struct opened *n, uint32_t flow)
 	}
 }
 
-/* Only the flows whose folded text holds the needle can match. */
+static struct str
+text_from(struct str s, size_t at)
+{
+	return (struct str){ s.p + at, s.len - at };
+}
+
+/*
+ * Only the flows whose folded text holds the needle can match. They are found some at a time, so
+ * that their items are on their way from memory while others are looked for.
+ */
 static enum kodo_err
 node_needle(struct listing *l, const struct opened *n, struct str needle)
 {
 	bool decides = query_is_needle(l->fq->q);
-	struct str texts = n->p.texts;
-	size_t at = 0;
+	struct str rest = n->p.texts;
+	uint32_t flows[HITS];
+	const char *hit = rest.p;
+	size_t i, found;
 	enum kodo_err err = KODO_OK;
 
-	while (err == KODO_OK && at < texts.len) {
-		const char *hit = memmem(texts.p + at, texts.len - at, needle.p, needle.len);
-		uint32_t flow;
-
-		if (hit == NULL)
-			break;
-		flow = packed_flow_at(&n->p, (size_t)(hit - texts.p));
-		err = decides ? row_keep(l, n, flow) : row_try(l, n, flow);
-		/* go on behind this flow's text, at its NUL */
-		hit = memchr(hit, '\0', texts.len - (size_t)(hit - texts.p));
-		at = hit == NULL ? texts.len : (size_t)(hit - texts.p) + 1;
+	while (err == KODO_OK && hit != NULL) {
+		for (found = 0; found < HITS; found++) {
+			hit = find_text(rest, needle);
+			if (hit == NULL)
+				break;
+			flows[found] = packed_flow_at(&n->p, (size_t)(hit - n->p.texts.p));
+			packed_prefetch(&n->p, flows[found]);
+			rest = text_from(n->p.texts, packed_text_end(&n->p, flows[found]));
+		}
+		for (i = 0; i < found && err == KODO_OK; i++)
+			err = decides ? row_keep(l, n, flows[i]) : row_try(l, n, flows[i]);
 	}
 	return err;
 }

@@ -111,6 +111,21 @@ packed_flow_at(const struct packed *p, size_t off)
 	return low;
 }
 
+size_t
+packed_text_end(const struct packed *p, uint32_t i)
+{
+	return packed_get_u32(row_of(p, i + 1) + PACKED_ROW_TEXT);
+}
+
+void
+packed_prefetch(const struct packed *p, uint32_t i)
+{
+	const char *item = item_of(p, i).p;
+
+	__builtin_prefetch(item);
+	__builtin_prefetch(item + 64);
+}
+
 void
 packed_put_flow(struct buf *out, const struct packed *p, uint32_t i)
 {
@@ -231,10 +246,8 @@ packed_raw(struct arena *a, struct str json, struct str *out)
 	char *to;
 
 	*out = STR_NULL;
-	if (str_eq(json, STR("null")))
-		return KODO_OK;
 	if (json.len < 2 || json.p[0] != '"' || json.p[json.len - 1] != '"')
-		return KODO_ECORRUPT;
+		return str_eq(json, STR("null")) ? KODO_OK : KODO_ECORRUPT;
 	inside = (struct str){ json.p + 1, json.len - 2 };
 	if (memchr(inside.p, '\\', inside.len) == NULL) {
 		*out = inside;
@@ -273,53 +286,36 @@ string_at(struct str s)
 	return (struct str){ s.p, i < s.len ? i + 1 : 0 };
 }
 
-/*
- * Step over the next string of a JSON list; json is what is left of it. False at the end; *ok false
- * where it is no list.
- */
-static bool
-next_tag(struct str *json, bool first, struct str *tag, bool *ok)
+bool
+packed_next_tag(struct str *rest, struct str *json)
 {
-	*ok = json->len > 0;
-	if (*ok && json->p[0] == ']') {
-		*ok = json->len == 1;
+	*json = STR_NULL;
+	if (rest->len < 2 || (rest->p[0] != '[' && rest->p[0] != ','))
 		return false;
-	}
-	if (*ok && !first) {
-		*ok = json->p[0] == ',';
-		json->p++;
-		json->len--;
-	}
-	*tag = string_at(*json);
-	*ok = *ok && tag->len > 0;
-	json->p += tag->len;
-	json->len -= tag->len;
-	return *ok;
+	*json = string_at((struct str){ rest->p + 1, rest->len - 1 });
+	if (json->len == 0)
+		return false;
+	rest->p += 1 + json->len;
+	rest->len -= 1 + json->len;
+	return true;
 }
 
 enum kodo_err
 packed_tags(struct arena *a, struct str json, const struct str **tags, size_t *n)
 {
-	struct str rest, tag, *list;
+	struct str rest = json, tag, *list;
 	enum kodo_err err = KODO_OK;
-	size_t i, count = 0;
-	bool ok;
+	size_t count = 0;
 
 	*tags = NULL;
 	*n = 0;
-	if (json.len < 2 || json.p[0] != '[')
-		return KODO_ECORRUPT;
-	rest = (struct str){ json.p + 1, json.len - 1 };
-	while (next_tag(&rest, count == 0, &tag, &ok))
-		count++;
-	if (!ok)
-		return KODO_ECORRUPT;
-	list = arena_alloc(a, (count + 1) * sizeof(*list));
+	list = arena_alloc(a, (json.len / 3 + 1) * sizeof(*list));	/* `"",` */
 	if (list == NULL)
 		return KODO_ENOMEM;
-	rest = (struct str){ json.p + 1, json.len - 1 };
-	for (i = 0; i < count && next_tag(&rest, i == 0, &tag, &ok) && err == KODO_OK; i++)
-		err = packed_raw(a, tag, &list[i]);
+	while (err == KODO_OK && packed_next_tag(&rest, &tag))
+		err = packed_raw(a, tag, &list[count++]);
+	if (err == KODO_OK && (count == 0 ? !str_eq(json, STR("[]")) : !str_eq(rest, STR("]"))))
+		err = KODO_ECORRUPT;
 	if (err != KODO_OK)
 		return err;
 	*tags = list;

@@ -124,6 +124,12 @@ void packed_flow(const struct packed *p, uint32_t i, struct packed_flow *out);
 /* The flow whose folded text holds offset off of p->texts. off < p->texts.len. */
 uint32_t packed_flow_at(const struct packed *p, size_t off);
 
+/* Where the next flow's text begins in p->texts. */
+size_t packed_text_end(const struct packed *p, uint32_t i);
+
+/* Flow i will be read soon: its item lies far from its text, so let it come meanwhile. */
+void packed_prefetch(const struct packed *p, uint32_t i);
+
 /*
  * The text of a JSON string fragment, null for `null`; points into it where there is no escape,
  * else into a.
@@ -133,6 +139,12 @@ enum kodo_err packed_raw(struct arena *a, struct str json, struct str *out) MUST
 /* The tags of a JSON list fragment; *tags lives in a, its texts as packed_raw. */
 enum kodo_err packed_tags(struct arena *a, struct str json, const struct str **tags,
     size_t *n) MUST_CHECK;
+
+/*
+ * One tag after the other as JSON, without a list: rest is packed_flow's tags at first. false: that
+ * was all.
+ */
+bool packed_next_tag(struct str *rest, struct str *json);
 
 /*
  * JSON of flow i as in WIRE.md's `flow` record:
