@@ -19,16 +19,20 @@
 /* --- texts and what they are known by: numbers from 0, in the order in which they were seen --- */
 
 struct text {
-	struct str text;	/* in the map or the arena */
+	struct str text;	/* in the map or the arena; JSON of names and tags */
 	uint64_t hash;
-	uint32_t next;		/* number + 1 of the next text in the same slot */
 	uint32_t names;		/* of an organization or tag: distinct flow names */
+};
+
+struct slot {
+	uint32_t check;		/* half of the hash: most others are told apart by it */
+	uint32_t number;	/* + 1; 0: free */
 };
 
 struct texts {
 	struct text *all;
 	size_t n, cap;
-	uint32_t *slots;	/* by hash: number + 1 */
+	struct slot *slots;	/* by hash, the next free one where that is taken */
 	size_t n_slots;
 };
 
@@ -40,37 +44,64 @@ texts_free(struct texts *t)
 	*t = (struct texts){ 0 };
 }
 
+/* Eight bytes at a time: half of the counting is this. */
+static uint64_t
+hash_of(struct str s)
+{
+	uint64_t h = s.len, chunk;
+	size_t i;
+
+	for (i = 0; i < s.len; i += sizeof(chunk)) {
+		chunk = 0;
+		memcpy(&chunk, s.p + i, s.len - i < sizeof(chunk) ? s.len - i : sizeof(chunk));
+		h = (h ^ chunk) * 0x9e3779b97f4a7c15u;
+		h ^= h >> 32;
+	}
+	return h;
+}
+
+/* Where the text is or belongs. */
+static struct slot *
+slot_find(const struct texts *t, struct str text, uint64_t hash)
+{
+	size_t i = hash & (t->n_slots - 1);
+
+	for (; t->slots[i].number != 0; i = (i + 1) & (t->n_slots - 1))
+		if (t->slots[i].check == (uint32_t)(hash >> 32) &&
+		    str_eq(t->all[t->slots[i].number - 1].text, text))
+			break;
+	return &t->slots[i];
+}
+
+/* Twice the room for texts, and half of the slots stay free. */
 static enum kodo_err
 texts_grow(struct texts *t)
 {
-	size_t n = t->n_slots == 0 ? 256 : t->n_slots * 4, i;
-	struct text *all = realloc(t->all, n * sizeof(*all));
-	uint32_t *slots;
+	size_t cap = t->cap == 0 ? 128 : t->cap * 2, i;
+	struct text *all = realloc(t->all, cap * sizeof(*all));
+	struct slot *slots;
 
 	if (all == NULL)
 		return KODO_ENOMEM;
 	t->all = all;
-	t->cap = n;
-	slots = calloc(n, sizeof(*slots));
+	slots = calloc(cap * 2, sizeof(*slots));
 	if (slots == NULL)
 		return KODO_ENOMEM;
 	free(t->slots);
 	t->slots = slots;
-	t->n_slots = n;
-	for (i = 0; i < t->n; i++) {
-		uint32_t *slot = &slots[all[i].hash & (n - 1)];
-
-		all[i].next = *slot;
-		*slot = (uint32_t)i + 1;
-	}
+	t->n_slots = cap * 2;
+	t->cap = cap;
+	for (i = 0; i < t->n; i++)
+		*slot_find(t, all[i].text, all[i].hash) =
+		    (struct slot){ (uint32_t)(all[i].hash >> 32), (uint32_t)i + 1 };
 	return KODO_OK;
 }
 
 static enum kodo_err
 texts_find(struct texts *t, struct str text, uint32_t *out)
 {
-	uint64_t h = text_hash(text);
-	uint32_t at, *slot;
+	uint64_t hash = hash_of(text);
+	struct slot *slot;
 
 	*out = 0;
 	if (t->n == t->cap) {
@@ -79,81 +110,100 @@ texts_find(struct texts *t, struct str text, uint32_t *out)
 		if (err != KODO_OK)
 			return err;
 	}
-	slot = &t->slots[h & (t->n_slots - 1)];
-	for (at = *slot; at != 0; at = t->all[at - 1].next)
-		if (t->all[at - 1].hash == h && str_eq(t->all[at - 1].text, text)) {
-			*out = at - 1;
-			return KODO_OK;
-		}
-	*out = (uint32_t)t->n;
-	t->all[t->n] = (struct text){ text, h, *slot, 0 };
-	*slot = (uint32_t)++t->n;
+	slot = slot_find(t, text, hash);
+	if (slot->number == 0) {
+		t->all[t->n++] = (struct text){ text, hash, 0 };
+		*slot = (struct slot){ (uint32_t)(hash >> 32), (uint32_t)t->n };
+	}
+	*out = slot->number - 1;
 	return KODO_OK;
 }
 
-/* --- distinct pairs of an organization or tag and a name: open addressing, 8 bytes each --- */
+/* What was known by its JSON becomes the text. */
+static enum kodo_err
+texts_raw(struct arena *a, struct texts *t)
+{
+	size_t i;
+	enum kodo_err err = KODO_OK;
+
+	for (i = 0; i < t->n && err == KODO_OK; i++)
+		err = packed_raw(a, t->all[i].text, &t->all[i].text);
+	return err;
+}
+
+/* --- which names an organization or tag has: numbers in a list, the distinct ones counted last --- */
+
+struct list {
+	uint32_t *names;
+	uint32_t n, cap;
+};
 
 struct tally {
 	struct texts groups;
-	uint64_t *pairs;	/* group + 1 above, name below; 0: free */
-	size_t n_pairs, cap_pairs;
+	struct list *lists;	/* of each group */
+	size_t n_lists;
 };
 
 static void
 tally_free(struct tally *t)
 {
+	size_t i;
+
+	for (i = 0; i < t->n_lists; i++)
+		free(t->lists[i].names);
+	free(t->lists);
 	texts_free(&t->groups);
-	free(t->pairs);
 	*t = (struct tally){ 0 };
 }
 
-static uint64_t *
-pair_slot(uint64_t *pairs, size_t cap, uint64_t pair)
-{
-	uint64_t h = pair * 0x9e3779b97f4a7c15u;
-	size_t i = (h ^ h >> 32) & (cap - 1);
-
-	while (pairs[i] != 0 && pairs[i] != pair)
-		i = (i + 1) & (cap - 1);
-	return &pairs[i];
-}
-
 static enum kodo_err
-pairs_grow(struct tally *t)
+list_add(struct list *l, uint32_t name)
 {
-	size_t cap = t->cap_pairs == 0 ? 1024 : t->cap_pairs * 2, i;
-	uint64_t *pairs = calloc(cap, sizeof(*pairs));
+	if (l->n == l->cap) {
+		uint32_t cap = l->cap == 0 ? 4 : l->cap * 2;
+		uint32_t *names = realloc(l->names, cap * sizeof(*names));
 
-	if (pairs == NULL)
-		return KODO_ENOMEM;
-	for (i = 0; i < t->cap_pairs; i++)
-		if (t->pairs[i] != 0)
-			*pair_slot(pairs, cap, t->pairs[i]) = t->pairs[i];
-	free(t->pairs);
-	t->pairs = pairs;
-	t->cap_pairs = cap;
+		if (names == NULL)
+			return KODO_ENOMEM;
+		l->names = names;
+		l->cap = cap;
+	}
+	l->names[l->n++] = name;
 	return KODO_OK;
 }
 
 static enum kodo_err
 tally_add(struct tally *t, struct str group_text, uint32_t name)
 {
-	uint64_t *slot, pair;
 	uint32_t group;
 	enum kodo_err err = texts_find(&t->groups, group_text, &group);
 
-	if (err == KODO_OK && (t->n_pairs + 1) * 2 > t->cap_pairs)
-		err = pairs_grow(t);
-	if (err != KODO_OK)
-		return err;
-	pair = ((uint64_t)group + 1) << 32 | name;
-	slot = pair_slot(t->pairs, t->cap_pairs, pair);
-	if (*slot == 0) {
-		*slot = pair;
-		t->n_pairs++;
-		t->groups.all[group].names++;
+	if (err == KODO_OK && t->n_lists < t->groups.cap) {
+		struct list *lists = realloc(t->lists, t->groups.cap * sizeof(*lists));
+
+		if (lists == NULL)
+			return KODO_ENOMEM;
+		memset(lists + t->n_lists, 0, (t->groups.cap - t->n_lists) * sizeof(*lists));
+		t->lists = lists;
+		t->n_lists = t->groups.cap;
 	}
-	return KODO_OK;
+	return err == KODO_OK ? list_add(&t->lists[group], name) : err;
+}
+
+/* seen: one number for each name, zeros. */
+static void
+tally_count(struct tally *t, uint32_t *seen)
+{
+	const struct list *l;
+	uint32_t group, i;
+
+	for (group = 0; group < t->groups.n; group++) {
+		l = &t->lists[group];
+		for (i = 0; i < l->n; i++) {
+			t->groups.all[group].names += seen[l->names[i]] != group + 1;
+			seen[l->names[i]] = group + 1;
+		}
+	}
 }
 
 static int
@@ -163,12 +213,17 @@ text_cmp(const void *x, const void *y)
 }
 
 /* The groups by their texts; ends the use of their numbers. */
-static void
-tally_put(struct tally *t, struct buf *out)
+static enum kodo_err
+tally_put(struct tally *t, size_t n_names, struct buf *out)
 {
+	uint32_t *seen = calloc(n_names + 1, sizeof(*seen));
 	struct texts *g = &t->groups;
 	size_t i;
 
+	if (seen == NULL)
+		return KODO_ENOMEM;
+	tally_count(t, seen);
+	free(seen);
 	buf_putc(out, '{');
 	if (g->n > 0)
 		qsort(g->all, g->n, sizeof(*g->all), text_cmp);
@@ -180,6 +235,7 @@ tally_put(struct tally *t, struct buf *out)
 		json_put_u64(out, g->all[i].names);
 	}
 	buf_putc(out, '}');
+	return KODO_OK;
 }
 
 /* --- counting --- */
@@ -189,32 +245,36 @@ struct counter {
 	struct tally orgs, tags;
 };
 
+/* Names and tags are told apart by their JSON, which is the same for the same text. */
 static enum kodo_err
-node_count(struct arena *a, struct str value, struct counter *c)
+flow_count(const struct packed *p, uint32_t flow, struct counter *c)
+{
+	struct packed_flow f;
+	struct str tag;
+	uint32_t name;
+	enum kodo_err err;
+
+	packed_flow(p, flow, &f);
+	err = texts_find(&c->names, f.name, &name);
+	if (err == KODO_OK && p->organization.p != NULL)
+		err = tally_add(&c->orgs, p->organization, name);
+	while (err == KODO_OK && packed_next_tag(&f.tags, &tag))
+		err = tally_add(&c->tags, tag, name);
+	return err;
+}
+
+static enum kodo_err
+node_count(struct str value, struct counter *c)
 {
 	struct statement s;
 	struct packed p;
-	struct packed_flow f;
-	const struct str *tag;
-	struct str text;
-	uint32_t i, name;
-	size_t n, j;
+	uint32_t i;
 	enum kodo_err err = statement_read(value, &s);
 
 	if (err == KODO_OK)
 		err = packed_open(s.bytes, &p);
-	for (i = 0; err == KODO_OK && i < p.n_flows; i++) {
-		packed_flow(&p, i, &f);
-		err = packed_raw(a, f.name, &text);
-		if (err == KODO_OK)
-			err = texts_find(&c->names, text, &name);
-		if (err == KODO_OK && p.organization.p != NULL)
-			err = tally_add(&c->orgs, p.organization, name);
-		if (err == KODO_OK)
-			err = packed_tags(a, f.tags, &tag, &n);
-		for (j = 0; err == KODO_OK && j < n; j++)
-			err = tally_add(&c->tags, tag[j], name);
-	}
+	for (i = 0; err == KODO_OK && i < p.n_flows; i++)
+		err = flow_count(&p, i, c);
 	return err;
 }
 
@@ -230,7 +290,7 @@ counts_make(struct view *v, struct arena *a, struct buf *out)
 		return err;
 	for (err = cursor_seek(&c, STR_NULL, &k, &value); err == KODO_OK;
 	     err = cursor_next(&c, &k, &value)) {
-		err = node_count(a, value, &all);
+		err = node_count(value, &all);
 		if (err != KODO_OK)
 			break;
 	}
@@ -238,11 +298,15 @@ counts_make(struct view *v, struct arena *a, struct buf *out)
 	if (err == KODO_ENOTFOUND) {
 		buf_printf(
 		    out, "{\"total\":%llu,\"organization\":", (unsigned long long)v->head.total);
-		tally_put(&all.orgs, out);
+		err = tally_put(&all.orgs, all.names.n, out);
 		buf_puts(out, ",\"tags\":");
-		tally_put(&all.tags, out);
+		if (err == KODO_OK)
+			err = texts_raw(a, &all.tags.groups);
+		if (err == KODO_OK)
+			err = tally_put(&all.tags, all.names.n, out);
 		buf_putc(out, '}');
-		err = buf_failed(out) ? out->err : KODO_OK;
+		if (err == KODO_OK && buf_failed(out))
+			err = out->err;
 	}
 	texts_free(&all.names);
 	tally_free(&all.orgs);
