@@ -84,11 +84,30 @@ check_row(struct query *q, struct query *second, const struct row *row, bool pla
 	CHECK(p == v || p == QUERY_OVER_BUDGET || !plain);
 }
 
+/* An expression is interpreted first, and machine code after some uses: both say the same. */
+static void
+check_machine_code(struct query *q)
+{
+	enum query_verdict first[N_ROWS], v;
+	size_t pass, i;
+
+	for (pass = 0; pass < 10; pass++) {
+		for (i = 0; i < N_ROWS; i++) {
+			v = query_match(q, &rows[i]);
+			if (v == QUERY_OVER_BUDGET)
+				return;
+			if (pass == 0)
+				first[i] = v;
+			CHECK(v == first[i]);
+		}
+	}
+}
+
 static void
 check_query(struct arena *a, struct str text)
 {
 	struct buf b = BUF_INIT(0), again = BUF_INIT(0);
-	struct query *q, *second;
+	struct query *q, *second, *fresh;
 	bool plain = utf8_valid(text);
 	size_t i;
 
@@ -103,6 +122,9 @@ check_query(struct arena *a, struct str text)
 		second = q;
 	CHECK(text.len == 0 ? query_note(q).p == NULL : query_note(q).len >= text.len);
 	CHECK(query_column(q) <= text.len + 1);
+	CHECK(query_compile(a, text, &fresh) == KODO_OK);
+	if (memmem(text.p, text.len, "=~", 2) != NULL)
+		check_machine_code(fresh);
 	for (i = 0; i < N_ROWS; i++)
 		check_row(q, second, &rows[i], plain);
 	buf_free(&b);
