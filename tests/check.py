@@ -3,7 +3,7 @@
 
 usage: check.py --srcdir DIR --builddir DIR [--suite "PREFIX ..."] [-k EXPRESSION] PROGRAM ...
 
-Suites: unit/NAME is the program tests/unit/NAME (cmocka), fuzz/NAME replays tests/fuzz/corpus/NAME through tests/fuzz/NAME,
+Suites: unit/NAME is the program tests/unit/NAME (cmocka), mesh/mesh the simulator of networks, fuzz/NAME replays tests/fuzz/corpus/NAME through tests/fuzz/NAME,
 e2e/NAME is tests/e2e/NAME.py (pytest). --suite takes those whose names begin with one of the prefixes. -k goes to pytest.
 
 One line a suite with counts and time, the output of those that failed, and as the last line: N passed, N failed.
@@ -132,7 +132,7 @@ def run_pytest(command, env, folder, args):
     return result
 
 
-RUNNERS = {"unit": run_unit, "fuzz": run_fuzz, "e2e": run_pytest}
+RUNNERS = {"unit": run_unit, "mesh": run_unit, "fuzz": run_fuzz, "e2e": run_pytest}
 
 
 def run_suite(name, command, env, args):

@@ -1,8 +1,8 @@
 /*
- * usage: mesh [--from N] [--count N] [--seconds N] [--kind ours|one|two] [--seeds FILE] [--all] [--seed N [--keep I,J,..] [--trace]]
+ * usage: mesh --check | --costs | [--from N] [--count N] [--seconds N] [--kind ours|one|two] [--seeds FILE] [--all] [--seed N [--keep I,J,..] [--trace]]
  *
  * Runs histories of consecutive seeds, those of the file first. A history that fails is made as short as it can be, printed, and the command that
- * replays it. Exit status 1 if one failed.
+ * replays it. Exit status 1 if one failed. --check, or no argument: what `make check` runs, in TAP. --costs: messages per change.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +19,7 @@ struct arguments {
 	enum history_kind kind;
 	const char *seeds;
 	bool is_one;		/* --seed */
+	bool is_check, is_costs;
 	const char *keep;
 	bool is_traced;
 	bool is_all;		/* go on after failures, and do not shrink */
@@ -178,12 +179,17 @@ arguments_read(int argc, char **argv, struct arguments *out)
 {
 	int i, k;
 
-	*out = (struct arguments){ .from = 1, .count = 500, .program = argv[0] };
+	*out = (struct arguments){ .from = 1, .count = 500, .program = argv[0], .is_check = argc == 1 };
 	for (i = 1; i < argc; i++) {
 		const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
 
 		if (strcmp(name, "--trace") == 0) {
 			out->is_traced = true;
+			continue;
+		}
+		if (strcmp(name, "--check") == 0 || strcmp(name, "--costs") == 0) {
+			out->is_check = strcmp(name, "--check") == 0;
+			out->is_costs = !out->is_check;
 			continue;
 		}
 		if (strcmp(name, "--all") == 0) {
@@ -230,10 +236,51 @@ seeds_try(const struct arguments *args)
 	return n_failed;
 }
 
+static unsigned
+tap_say(bool is_good, unsigned n, const char *what)
+{
+	printf("%s %u - %s\n", is_good ? "ok" : "not ok", n, what);
+	fflush(stdout);
+	return is_good ? 0 : 1;
+}
+
+/* What `make check` runs. */
+static unsigned
+check_run(struct arguments *args)
+{
+	static const struct {
+		enum history_kind kind;
+		uint64_t count;
+		const char *what;
+	} parts[] = {
+		{ HISTORY_OURS, 500, "500 histories of services of ours" },
+		{ HISTORY_ONE_ORIGINAL, 100, "100 of rings with an original" },
+		{ HISTORY_TWO_ORIGINALS, 100, "100 of rings with two originals" },
+	};
+	const char *srcdir = getenv("SRCDIR");
+	char path[4096], fault[4096];
+	unsigned n_failed = 0, kept_failed = 0, i;
+
+	printf("1..5\n");
+	snprintf(path, sizeof(path), "%s/tests/mesh/seeds.txt", srcdir == NULL ? "." : srcdir);
+	args->seeds = path;
+	n_failed += tap_say(kept_try(args, &kept_failed) && kept_failed == 0, 1, "histories that once failed");
+	args->seeds = NULL;
+	for (i = 0; i < 3; i++) {
+		args->kind = parts[i].kind;
+		args->count = parts[i].count;
+		n_failed += tap_say(seeds_try(args) == 0, i + 2, parts[i].what);
+	}
+	n_failed += tap_say(cost_try(scratch, 3, false, fault), 5, "messages per change");
+	printf("%s", fault);
+	return n_failed;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct arguments args;
+	char fault[4096];
 	unsigned n_failed;
 
 	if (!arguments_read(argc, argv, &args)) {
@@ -246,12 +293,16 @@ main(int argc, char **argv)
 		return 2;
 	}
 	log_setup(STR("mesh"), LOG_OFF, STR_NULL, LOG_OFF, 0);
-	if (args.is_one)
+	if (args.is_check)
+		n_failed = check_run(&args);
+	else if (args.is_costs)
+		n_failed = cost_try(scratch, 50, true, fault) ? 0 : (unsigned)printf("FAILED: %s", fault);
+	else if (args.is_one)
 		n_failed = one_try(&args) ? 0 : 1;
 	else
 		n_failed = seeds_try(&args);
 	rmdir(scratch);
-	if (!args.is_one)
+	if (!args.is_one && !args.is_check && !args.is_costs)
 		printf("%lu histories, %u failed, %lu messages, %lu looks\n", n_histories, n_failed, n_messages, n_looks);
 	return n_failed == 0 ? 0 : 1;
 }

@@ -7,7 +7,8 @@
  *	original.c	a stand-in for the original system (WIRE.md)
  *	net.c		the clock and the wire; runs a history
  *	model.c		what every registry must show at the end, from the history alone
- *	main.c		seeds, shrinking, replay, costs
+ *	cost.c		messages per change
+ *	main.c		seeds, shrinking, replay
  */
 #ifndef MESH_H
 #define MESH_H
@@ -182,5 +183,10 @@ void mesh_poll_later(struct service *s, int64_t at_us);
 
 /* Compare every registry's view with what the history asks for; faults go to mesh_fail. */
 void model_check(struct mesh *m);
+
+/* --- costs --- */
+
+/* is_told: print what was measured. False: fault says where a change costs more than it may. */
+bool cost_try(const char *dir, uint64_t n_seeds, bool is_told, char fault[4096]);
 
 #endif
