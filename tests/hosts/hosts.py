@@ -57,6 +57,7 @@ class Host:
     kind = None
     fastcgi = True
     stop_signal, reload_signal = signal.SIGTERM, None
+    reload_pause = 0.7      # seconds between two reloads
     loses_at_reload = False # may answer 503 while it is reloaded: no fault of kodo's
     own_body_max = None     # the server's own ceiling of bodies, where kodo's is not reached
 
@@ -251,6 +252,9 @@ class Apache(Host):
 
 class ApacheFcgid(Apache):
     kind = "apache-fcgid"
+    # a request that waits for a process to be started when mod_fcgid is reloaded waits for a minute (its fault), and it looks
+    # each second whether there is one: so not in the first second, and not twice in two
+    reload_pause = 2.5
     modules = Apache.modules + ["fcgid"]
     sample = "apache/kodo.conf"
 

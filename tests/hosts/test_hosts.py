@@ -253,17 +253,16 @@ def test_client_that_hangs_up(host):
 
 # --- servers and processes that end ---
 
-def under_load(one, what, n_clients=10, seconds=3.0):
+def under_load(one, what, n_clients=10, times=4, pause=0.7):
     """what() some times while clients are at work; statuses that came."""
     stop = threading.Event()
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         seen = pool.submit(load, one, n_clients, 100000, stop)
         try:
-            end = time.monotonic() + seconds
-            while time.monotonic() < end:
-                time.sleep(0.7)
+            for _ in range(times):
+                time.sleep(pause)
                 what()
-            time.sleep(0.7)
+            time.sleep(pause)
         finally:
             stop.set()
         return seen.result(60)
@@ -273,7 +272,7 @@ def test_reload_under_load(host):
     """The server reads its configuration anew: no request is lost, no lock stays."""
     one = host()
     let_in(one)
-    seen = under_load(one, one.reload)
+    seen = under_load(one, one.reload, times=3, pause=one.reload_pause)
     lost = [s for s in seen if s != 200]
     if not one.loses_at_reload:
         assert lost == [], (len(seen), lost[:5], len(lost))
@@ -298,7 +297,7 @@ def test_asked_to_end(host, number):
             except ProcessLookupError:
                 pass
 
-    seen = under_load(one, ask, seconds=1.5)
+    seen = under_load(one, ask, times=3)
     lost = [s for s in seen if s != 200]
     # mod_fcgid hands a request to a process of which it does not know yet that it ends, and answers 500 or 503
     allowed = len(seen) // 100 if one.kind == "apache-fcgid" else 0
@@ -320,7 +319,7 @@ def test_killed(host):
             except ProcessLookupError:
                 pass
 
-    seen = under_load(one, kill, seconds=1.5)
+    seen = under_load(one, kill, times=3)
     lost = [s for s in seen if s != 200]
     assert len(seen) > 50 and len(lost) <= 4 * len(killed), (len(seen), lost[:8], killed)
     assert one.post("/connect", connect_body("http://localhost:9", 2)).status == 201
