@@ -9,6 +9,7 @@
 #include "cron/sender.h"
 
 #define TICK_US		1000000ll
+#define TIDY_LOOK_US	(600ll * 1000000)
 /* peers that share one are told about more often, no more */
 #define SAID_SLOTS	1024u
 #define DETAIL_BYTES	200u	/* of an answer, for the log */
@@ -31,6 +32,7 @@ struct plan {
 	unsigned n_failures;	/* of the state, in a row */
 	int64_t paused_us;	/* monotonic: the state is left alone until then */
 	int64_t ticked_us;
+	int64_t tidy_us;	/* monotonic: look then whether something is to be forgotten */
 	bool stopped;
 	/* what was said last about a peer's failing, so that it is said once */
 	uint64_t said[SAID_SLOTS];
@@ -309,6 +311,20 @@ tick(struct plan *p)
 	p->ticked_us = now_us;
 }
 
+/* What time alone changes. That it fails now costs nothing but time. */
+static void
+tidy(struct plan *p, int64_t mono_us)
+{
+	enum kodo_err err;
+
+	if (mono_us < p->tidy_us)
+		return;
+	p->tidy_us = mono_us + TIDY_LOOK_US;
+	err = registry_tidy(p->registry, isotime_now_us());
+	if (err != KODO_OK)
+		log_warning("cannot forget old removals: %s", kodo_err_text(err));
+}
+
 enum plan_end
 plan_run(struct plan *p, const struct life *life, int wake_fd)
 {
@@ -320,6 +336,7 @@ plan_run(struct plan *p, const struct life *life, int wake_fd)
 		enum kodo_err err;
 
 		tick(p);
+		tidy(p, mono_us);
 		if (mono_us < p->paused_us)
 			max_us = p->paused_us - mono_us;
 		else if (end == LIFE_GOES_ON) {

@@ -104,8 +104,17 @@ struct flows_query {
 	struct order *by;	/* order_parse */
 };
 
+/* How the rows of a page were found. */
+enum flows_way {
+	FLOWS_ORDER,		/* no filter, default order: read from the index of that order */
+	FLOWS_NEEDLE,		/* the texts scanned for query_needle, rows with it looked at */
+	FLOWS_SCAN		/* nodes looked at, and the rows of those that may match */
+};
+
 struct flows_result {
 	uint64_t total, filtered;
+	uint64_t looked_at;	/* rows whose fields were read to find the page */
+	enum flows_way way;
 };
 
 /*
@@ -182,6 +191,12 @@ enum kodo_err registry_put_answer(struct registry *r, const struct wire_body *b,
     bool idle_false, int64_t now_us, struct sink *out) MUST_CHECK;
 
 /* --- outside --- */
+
+/*
+ * For the runner, at its start and now and then: forget tombstones older than tombstone_days. Does
+ * something at most once an hour.
+ */
+enum kodo_err registry_tidy(struct registry *r, int64_t now_us) MUST_CHECK;
 
 /* kodo export / import: the original's cache file. */
 enum kodo_err registry_export(struct registry *r, struct sink *out) MUST_CHECK;

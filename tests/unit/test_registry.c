@@ -292,6 +292,33 @@ state_survives_reopening(void **state)
 	check_clean(f);
 }
 
+/* A removal is remembered for tombstone_days; the runner's tidying forgets it after that. */
+static void
+tombstones_expire(void **state)
+{
+	struct fixture *f = *state;
+	struct intake in;
+	struct wire_body b;
+	struct store_stat st;
+	uint64_t ticket;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+	connect_node(f, "http://a:1", "Alpha", 2);
+	b = disconnect_of(f, "http://a:1", "[\"http://a:1\"]", NULL);
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	f->now_us += 29ll * 86400 * 1000000;
+	must(registry_tidy(f->r, f->now_us));
+	must(store_stat(registry_store(f->r), &st));
+	assert_int_equal(st.entries[T_SHADOW], 1);
+	f->now_us += 2ll * 86400 * 1000000;
+	must(registry_tidy(f->r, f->now_us));
+	must(store_stat(registry_store(f->r), &st));
+	assert_int_equal(st.entries[T_SHADOW], 0);
+	assert_int_equal(st.entries[T_NODE_URL], 0);
+	check_clean(f);
+}
+
 int
 main(void)
 {
@@ -306,6 +333,7 @@ main(void)
 		T(random_changes_keep_order_and_counts),
 		T(pages_cover_everything_once),
 		T(full_text_and_query),
+		T(tombstones_expire),
 		T(state_survives_reopening),
 	};
 

@@ -1,0 +1,45 @@
+/* What time alone changes: tombstones that need not be remembered any more. */
+#include "registry_int.h"
+
+#define META_TIDIED	"tidied"	/* when this was done last, 8 bytes big-endian */
+#define TIDY_EVERY_US	(3600ll * 1000000)
+#define DAY_US		(86400ll * 1000000)
+
+static enum kodo_err
+tidied_get(struct registry *r, int64_t *at_us)
+{
+	struct str v;
+	struct txn t;
+	enum kodo_err err = store_begin(r->store, STORE_READ, &t);
+
+	*at_us = 0;
+	if (err != KODO_OK)
+		return err;
+	err = meta_get(&t, META_TIDIED, &v);
+	if (err == KODO_OK && v.len == sizeof(uint64_t))
+		*at_us = (int64_t)get_be64(v.p);
+	return store_end(&t, err == KODO_ENOTFOUND ? KODO_OK : err);
+}
+
+static enum kodo_err
+tidy_fn(struct edit *e, void *arg)
+{
+	unsigned char now[8];
+	enum kodo_err err = claim_expire(e, e->now_us - (int64_t)e->o->tombstone_days * DAY_US);
+
+	(void)arg;
+	return err == KODO_OK ? meta_put(e->t, META_TIDIED, key_u64(now, (uint64_t)e->now_us)) : err;
+}
+
+enum kodo_err
+registry_tidy(struct registry *r, int64_t now_us)
+{
+	struct edit_run run = { .r = r, .now_us = now_us, .fn = tidy_fn };
+	int64_t at_us;
+	enum kodo_err err = tidied_get(r, &at_us);
+
+	/* a time ahead of now: the clock was set back */
+	if (err != KODO_OK || (at_us <= now_us && now_us - at_us < TIDY_EVERY_US))
+		return err;
+	return registry_edit(&run);
+}
