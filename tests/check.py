@@ -5,6 +5,7 @@ usage: check.py --srcdir DIR --builddir DIR [--suite "PREFIX ..."] [-k EXPRESSIO
 
 Suites: unit/NAME is the program tests/unit/NAME (cmocka), mesh/mesh the simulator of networks, fuzz/NAME replays tests/fuzz/corpus/NAME through tests/fuzz/NAME,
 e2e/NAME is tests/e2e/NAME.py (pytest). --suite takes those whose names begin with one of the prefixes. -k goes to pytest.
+hosts/NAME is tests/hosts/NAME.py; they need root and web servers, so they run only where --suite names them.
 
 One line a suite with counts and time, the output of those that failed, and as the last line: N passed, N failed.
 Exit status 1 if a test failed or none ran.
@@ -23,7 +24,7 @@ import tempfile
 import time
 import xml.etree.ElementTree
 
-SECONDS = {"unit": 120, "fuzz": 300, "e2e": 900}
+SECONDS = {"unit": 120, "fuzz": 300, "e2e": 900, "hosts": 1800}
 JOBS = 2                    # of unit and fuzz; end-to-end tests measure times and use fixed ports, they run alone
 
 
@@ -114,7 +115,7 @@ def run_pytest(command, env, folder, args):
     report = os.path.join(folder, "report.xml")
     options = ["-m", "pytest", "-q", "--tb=short", "--color=no", "-p", "no:cacheprovider", f"--junitxml={report}"]
     options += ["-k", args.k] if args.k else []
-    status, _, output = run([sys.executable] + options + command, "e2e", env, folder)
+    status, _, output = run([sys.executable] + options + command, "hosts" if "/hosts/" in command[0] else "e2e", env, folder)
     if status == 5 and args.k:                              # nothing of this file was asked for
         return None
     result = Result()
@@ -132,7 +133,7 @@ def run_pytest(command, env, folder, args):
     return result
 
 
-RUNNERS = {"unit": run_unit, "mesh": run_unit, "fuzz": run_fuzz, "e2e": run_pytest}
+RUNNERS = {"unit": run_unit, "mesh": run_unit, "fuzz": run_fuzz, "e2e": run_pytest, "hosts": run_pytest}
 
 
 def run_suite(name, command, env, args):
@@ -150,8 +151,9 @@ def suites(args):
     for program in args.programs:
         kind, name = program.split("/")[-2:]
         found.append((f"{kind}/{name}", [os.path.join(args.builddir, program)]))
-    for path in sorted(glob.glob(os.path.join(glob.escape(args.srcdir), "tests", "e2e", "test_*.py"))):
-        found.append((f"e2e/{os.path.basename(path)[:-3]}", [path]))
+    for kind in ["e2e"] + ["hosts"] * ("hosts" in args.suite):
+        for path in sorted(glob.glob(os.path.join(glob.escape(args.srcdir), "tests", kind, "test_*.py"))):
+            found.append((f"{kind}/{os.path.basename(path)[:-3]}", [path]))
     prefixes = tuple(args.suite.split())
     return [(name, command) for name, command in found if not prefixes or name.startswith(prefixes)]
 
@@ -177,11 +179,11 @@ def run_all(args):
             results.append(result)
 
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        small = [(n, pool.submit(run_suite, n, c, env, args)) for n, c in todo if not n.startswith("e2e/")]
+        small = [(n, pool.submit(run_suite, n, c, env, args)) for n, c in todo if not n.startswith(("e2e/", "hosts/"))]
         for name, future in small:
             record(name, future.result())
     for name, command in todo:
-        if name.startswith("e2e/"):
+        if name.startswith(("e2e/", "hosts/")):
             record(name, run_suite(name, command, env, args))
     return results
 
