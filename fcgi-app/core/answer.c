@@ -3,7 +3,7 @@
 #include "limit.h"
 #include "look.h"
 
-#define REST_AFTER_US	2000000ll
+#define REST_AFTER_US 2000000ll
 
 struct answer {
 	struct view v;
@@ -13,8 +13,8 @@ struct answer {
 	struct kodo_member kodo;
 	bool is_first;
 	uint64_t nodes_bytes;
-	uint32_t caller;	/* its peer id, PEER_TOMB if not known */
-	uint32_t *rest;		/* nodes that the answer had no room for */
+	uint32_t caller; /* its peer id, PEER_TOMB if not known */
+	uint32_t *rest;	 /* nodes that the answer had no room for */
 	size_t n_rest, cap_rest;
 };
 
@@ -93,7 +93,8 @@ message_make(struct answer *w, struct greeting *g)
 	if (lines == NULL)
 		return KODO_ENOMEM;
 	for (i = 0; i < n; i++) {
-		char *line = arena_printf(w->a, "left out %.*s: %.*s", STR_ARG(w->b->left_out[i].url), STR_ARG(w->b->left_out[i].reason));
+		char *line = arena_printf(w->a, "left out %.*s: %.*s",
+		    STR_ARG(w->b->left_out[i].url), STR_ARG(w->b->left_out[i].reason));
 
 		if (line == NULL)
 			return KODO_ENOMEM;
@@ -120,7 +121,8 @@ kodo_put(struct answer *w, bool with_nodes)
 			w->kodo.told = str_of(told);
 		}
 	}
-	kodo_end(&w->kodo, &w->out->buf, with_nodes && w->n_rest > 0 ? w->v.head.state : 0, w->n_rest > 0, view);
+	kodo_end(&w->kodo, &w->out->buf, with_nodes && w->n_rest > 0 ? w->v.head.state : 0,
+	    w->n_rest > 0, view);
 	return err;
 }
 
@@ -145,7 +147,10 @@ answer_put(struct answer *w, bool with_nodes, bool idle_false)
 	kodo_begin(&w->kodo, &w->v.head);
 	buf_putc(&w->out->buf, '{');
 	wire_put_greeting(&w->out->buf, &g);
-	/* whoever sent a message that comes late does not wait for its answer; if it does (its state is a copy), it is to take nothing from it */
+	/*
+	 * whoever sent a message that comes late does not wait for its answer; if it does (its
+	 * state is a copy), it is to take nothing from it
+	 */
 	if (with_nodes && !is_late) {
 		buf_puts(&w->out->buf, ",\"nodes\":[");
 		err = registry_each_seen(&w->v.t, w->a, node_add, w);
@@ -176,7 +181,8 @@ rest_fn(struct edit *e, void *arg)
 }
 
 enum kodo_err
-registry_put_answer(struct registry *r, const struct wire_body *b, bool is_connect, bool idle_false, int64_t now_us, struct sink *out)
+registry_put_answer(struct registry *r, const struct wire_body *b, bool is_connect, bool idle_false,
+    int64_t now_us, struct sink *out)
 {
 	struct answer w = { .a = arena_new(), .out = out, .b = b, .is_first = true };
 	struct edit_run run = { .r = r, .now_us = now_us, .fn = rest_fn, .arg = &w };
@@ -188,7 +194,10 @@ registry_put_answer(struct registry *r, const struct wire_body *b, bool is_conne
 		err = answer_put(&w, is_connect && b->from.feed, idle_false);
 		view_end(&w.v);
 	}
-	/* what had no room follows as updates; if this is lost in a crash, so is the answer, and the caller connects again */
+	/*
+	 * what had no room follows as updates; if this is lost in a crash, so is the answer, and
+	 * the caller connects again
+	 */
 	if (err == KODO_OK && w.n_rest > 0)
 		err = registry_edit(&run);
 	buf_free(&w.kodo.versions);

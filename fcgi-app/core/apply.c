@@ -1,16 +1,19 @@
-/* Options come into force: starts, changed urls and targets, own flows (DESIGN.md, "What a start is"). */
+/*
+ * Options come into force: starts, changed urls and targets, own flows (DESIGN.md, "What a start
+ * is").
+ */
 #include <errno.h>
 
 #include "path.h"
 #include "registry_int.h"
 #include "url.h"
 
-#define META_OPTIONS	"options"
-#define META_STAMP	"stamp"
-#define META_BOOT	"boot"
-#define META_IMPORTED	"imported"	/* path of the original's cache file that was imported */
-#define CACHE_MAX_BYTES	((size_t)1 << 30)
-#define DAY_US		(86400ll * 1000000)
+#define META_OPTIONS "options"
+#define META_STAMP "stamp"
+#define META_BOOT "boot"
+#define META_IMPORTED "imported" /* path of the original's cache file that was imported */
+#define CACHE_MAX_BYTES ((size_t)1 << 30)
+#define DAY_US (86400ll * 1000000)
 
 struct apply {
 	struct registry *r;
@@ -18,7 +21,7 @@ struct apply {
 	struct str stamp;
 	enum registry_start kind;
 	int64_t now_us;
-	const struct wire_cache *cache;	/* to be imported, NULL: none */
+	const struct wire_cache *cache; /* to be imported, NULL: none */
 	struct options before;		/* what was in force */
 	bool had_before;
 	bool is_start;
@@ -42,8 +45,9 @@ static bool
 is_same_service(const struct options *x, const struct options *y)
 {
 	return str_eq(x->url, y->url) && str_eq(x->organization, y->organization) &&
-	    (x->organization.p == NULL) == (y->organization.p == NULL) && x->registry == y->registry && x->feed == y->feed &&
-	    x->cache_reset == y->cache_reset && is_same_list(x, y);
+	    (x->organization.p == NULL) == (y->organization.p == NULL) &&
+	    x->registry == y->registry && x->feed == y->feed && x->cache_reset == y->cache_reset &&
+	    is_same_list(x, y);
 }
 
 static enum kodo_err
@@ -58,13 +62,15 @@ before_read(struct edit *e, struct apply *ap)
 	if (err == KODO_OK)
 		err = option_read(e->a, v, &ap->before);
 	ap->had_before = err == KODO_OK;
-	if (err == KODO_EINVAL || err == KODO_ENOTFOUND)	/* unreadable options of an older program are as good as none */
+	if (err == KODO_EINVAL ||
+	    err == KODO_ENOTFOUND) /* unreadable options of an older program are as good as none */
 		err = KODO_OK;
 	if (err != KODO_OK)
 		return err;
 	state_boot_id(now);
-	ap->is_start = ap->kind == START_NOW || !ap->had_before || !is_same_service(&ap->before, ap->o) ||
-	    meta_get(e->t, META_BOOT, &boot) != KODO_OK || !str_eq(boot, str_of(now));
+	ap->is_start = ap->kind == START_NOW || !ap->had_before ||
+	    !is_same_service(&ap->before, ap->o) || meta_get(e->t, META_BOOT, &boot) != KODO_OK ||
+	    !str_eq(boot, str_of(now));
 	return KODO_OK;
 }
 
@@ -116,14 +122,19 @@ static enum kodo_err
 own_put(struct edit *e, struct apply *ap, struct peer *self)
 {
 	const struct options *o = ap->o;
-	struct node own = { .url = o->url, .organization = o->organization, .flows = o->flows, .n_flows = o->n_flows };
+	struct node own = { .url = o->url,
+		.organization = o->organization,
+		.flows = o->flows,
+		.n_flows = o->n_flows };
 	struct buf b = BUF_INIT(0);
 	uint32_t node;
 	bool changed;
 	enum kodo_err err;
 
 	packed_write(&b, &own);
-	err = buf_failed(&b) ? b.err : claim_take(e, self, o->url_key, buf_str(&b), 0, false, &node, &changed);
+	err = buf_failed(&b)
+	    ? b.err
+	    : claim_take(e, self, o->url_key, buf_str(&b), 0, false, &node, &changed);
 	buf_free(&b);
 	return err;
 }
@@ -235,9 +246,11 @@ peer_start(struct edit *e, struct apply *ap, struct peer *p)
 			return target_leave(e, p, p->acked_url);
 		err = edit_unwant(e, p, WORK_CONNECT);
 	}
-	if (err == KODO_OK && (p->flags & PEER_PROVIDER) != 0 && (!ap->o->registry || ap->o->cache_reset))
+	if (err == KODO_OK && (p->flags & PEER_PROVIDER) != 0 &&
+	    (!ap->o->registry || ap->o->cache_reset))
 		return claim_drop_all(e, p);
-	if (err == KODO_OK && (p->flags & PEER_PROVIDER) != 0 && !is_wanted(e, ap->o, p, &err) && ap->o->retry != 0)
+	if (err == KODO_OK && (p->flags & PEER_PROVIDER) != 0 && !is_wanted(e, ap->o, p, &err) &&
+	    ap->o->retry != 0)
 		edit_want(e, p, WORK_RECONNECT, true);
 	return err;
 }
@@ -274,7 +287,10 @@ cache_take(struct edit *e, const struct wire_cache *c)
 
 	for (i = 0; i < c->n_providers && err == KODO_OK; i++) {
 		const struct wire_cache_provider *cp = &c->providers[i];
-		struct wire_body b = { .from = cp->from, .from_key = cp->key, .nodes = cp->nodes, .n_nodes = cp->n_nodes };
+		struct wire_body b = { .from = cp->from,
+			.from_key = cp->key,
+			.nodes = cp->nodes,
+			.n_nodes = cp->n_nodes };
 		struct peer *p;
 
 		err = edit_peer_make(e, cp->from.url, cp->key, &p);
@@ -293,7 +309,10 @@ cache_take(struct edit *e, const struct wire_cache *c)
 	return err;
 }
 
-/* The original's cache file at cache_data, parsed, unless it was imported before. What c holds points into its text, which is in a. */
+/*
+ * The original's cache file at cache_data, parsed, unless it was imported before. What c holds
+ * points into its text, which is in a.
+ */
 static enum kodo_err
 cache_find(struct apply *ap, struct arena *a, struct wire_cache *c, struct why *why)
 {
@@ -311,7 +330,8 @@ cache_find(struct apply *ap, struct arena *a, struct wire_cache *c, struct why *
 	if (err == KODO_ENOTFOUND)
 		return KODO_OK;
 	if (err == KODO_EIO)
-		return why_set(why, err, "%s: cannot read the cache of the original: %s", path, strerror(errno));
+		return why_set(why, err, "%s: cannot read the cache of the original: %s", path,
+		    strerror(errno));
 	if (err == KODO_OK)
 		err = wire_read_cache(a, text, c, &inner);
 	if (err == KODO_OK)
@@ -352,8 +372,8 @@ apply_fn(struct txn *t, void *arg)
 }
 
 enum kodo_err
-registry_apply(struct registry *r, const struct options *o, struct str stamp, enum registry_start kind, int64_t now_us, bool *was_start,
-    struct why *why)
+registry_apply(struct registry *r, const struct options *o, struct str stamp,
+    enum registry_start kind, int64_t now_us, bool *was_start, struct why *why)
 {
 	struct apply ap = { .r = r, .o = o, .stamp = stamp, .kind = kind, .now_us = now_us };
 	struct arena *a = arena_new();
@@ -368,7 +388,8 @@ registry_apply(struct registry *r, const struct options *o, struct str stamp, en
 	if (err == KODO_OK) {
 		err = store_write(r->store, apply_fn, &ap);
 		if (err != KODO_OK)
-			why_set(why, err, "%s: cannot store the options: %s", r->state.path, kodo_err_text(err));
+			why_set(why, err, "%s: cannot store the options: %s", r->state.path,
+			    kodo_err_text(err));
 	}
 	if (err == KODO_OK && was_start != NULL)
 		*was_start = ap.is_start;

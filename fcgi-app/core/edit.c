@@ -13,12 +13,15 @@ edit_begin(struct edit *e, struct txn *t, struct arena *a, int64_t now_us, const
 	return err;
 }
 
-/* Nothing known, nothing to do: the record can go, but not as long as a message that was sent before the last one may still come. */
+/*
+ * Nothing known, nothing to do: the record can go, but not as long as a message that was sent
+ * before the last one may still come.
+ */
 static bool
 peer_is_spent(const struct edit *e, const struct peer *p)
 {
-	return p->id != PEER_SELF && (p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0 && !peer_has_work(p) &&
-	    (p->heard_life == 0 || llabs(e->now_us - p->in_us) > EDIT_LATE_US);
+	return p->id != PEER_SELF && (p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0 &&
+	    !peer_has_work(p) && (p->heard_life == 0 || llabs(e->now_us - p->in_us) > EDIT_LATE_US);
 }
 
 enum kodo_err
@@ -27,7 +30,8 @@ edit_end(struct edit *e, enum kodo_err err)
 	size_t i;
 
 	for (i = 0; i < e->n_peers && err == KODO_OK; i++)
-		err = peer_is_spent(e, e->peers[i]) ? peer_del(e->t, e->peers[i]) : peer_put(e->t, e->peers[i]);
+		err = peer_is_spent(e, e->peers[i]) ? peer_del(e->t, e->peers[i])
+						    : peer_put(e->t, e->peers[i]);
 	if (err == KODO_OK)
 		err = index_save(e->t, &e->index);
 	if (e->is_view_changed)
@@ -187,7 +191,8 @@ listeners_load(struct edit *e)
 	err = cursor_open(e->t, T_LISTENER, &c);
 	if (err != KODO_OK)
 		return err;
-	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK; err = cursor_next(&c, &k, &v)) {
+	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
+	     err = cursor_next(&c, &k, &v)) {
 		if (e->n_listeners == cap) {
 			uint32_t *grown;
 
@@ -212,7 +217,8 @@ edit_is_told(const struct edit *e, const struct peer *p)
 {
 	if (!peer_is_listener(p))
 		return false;
-	return (p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET || (e->o->registry && e->o->feed);
+	return (p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET ||
+	    (e->o->registry && e->o->feed);
 }
 
 enum kodo_err
@@ -252,7 +258,8 @@ edit_tell(struct edit *e, uint32_t node, uint32_t skip)
 			err = edit_tell_one(e, node, e->listeners[i]);
 	/* those who became listeners in this edit are not in the table yet */
 	for (i = 0; i < n && err == KODO_OK; i++)
-		if (e->peers[i]->id != skip && e->peers[i]->id != PEER_SELF && !is_listed(e, e->peers[i]->id))
+		if (e->peers[i]->id != skip && e->peers[i]->id != PEER_SELF &&
+		    !is_listed(e, e->peers[i]->id))
 			err = edit_tell_one(e, node, e->peers[i]->id);
 	return err;
 }

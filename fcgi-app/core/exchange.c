@@ -4,8 +4,8 @@
 #include "look.h"
 
 /* A due time further ahead than any backoff or look: the clock was set back, so it is due. */
-#define ACTIVE_AHEAD_US	(BACKOFF_MAX_US * 12 / 10)
-#define QUIET_AHEAD_US	(PARKED_US * 13 / 10)
+#define ACTIVE_AHEAD_US (BACKOFF_MAX_US * 12 / 10)
+#define QUIET_AHEAD_US (PARKED_US * 13 / 10)
 
 static const char *const paths[] = {
 	[EXCHANGE_DISCONNECT] = "/disconnect",
@@ -29,7 +29,7 @@ struct builder {
 	uint64_t max_bytes;
 	uint32_t *ids;
 	size_t n_ids, cap_ids;
-	bool is_full;		/* more nodes than fit */
+	bool is_full; /* more nodes than fit */
 };
 
 static enum kodo_err
@@ -62,7 +62,10 @@ greeting_open(struct builder *b, const struct str *message, size_t n)
 	wire_put_greeting(&b->body, &g);
 }
 
-/* Append a node, unless the body has its size already; a node that is too big for any body goes alone. */
+/*
+ * Append a node, unless the body has its size already; a node that is too big for any body goes
+ * alone.
+ */
 static enum kodo_err
 node_append(struct builder *b, uint32_t node, const struct statement *s, const struct peer *source)
 {
@@ -96,7 +99,8 @@ is_own_of_original(const struct peer *p, const struct str bytes)
 {
 	struct packed pk;
 
-	return (p->flags & PEER_OURS) == 0 && packed_open(bytes, &pk) == KODO_OK && str_eq(pk.url, p->url);
+	return (p->flags & PEER_OURS) == 0 && packed_open(bytes, &pk) == KODO_OK &&
+	    str_eq(pk.url, p->url);
 }
 
 /* What p told us itself it need not hear from us: it could only come back as a ghost. */
@@ -141,7 +145,8 @@ leave_build(struct builder *b)
 {
 	const struct peer *p = b->p;
 	const char *end = memchr(p->leave_urls.p, '\n', p->leave_urls.len);
-	struct str url = { p->leave_urls.p, end == NULL ? p->leave_urls.len : (size_t)(end - p->leave_urls.p) };
+	struct str url = { p->leave_urls.p,
+		end == NULL ? p->leave_urls.len : (size_t)(end - p->leave_urls.p) };
 
 	b->job->leave_url = url;
 	wire_put_disconnect(&b->body, url, &url, 1);
@@ -164,15 +169,21 @@ tell_of(struct builder *b, uint32_t node, struct known *kn, enum tell *out)
 	if (err != KODO_OK)
 		return err;
 	if (kn->is_seen)
-		*out = kn->winner.peer == b->p->id || is_own_of_original(b->p, kn->winner.bytes) ? TELL_NOTHING : TELL_NODE;
+		*out = kn->winner.peer == b->p->id || is_own_of_original(b->p, kn->winner.bytes)
+		    ? TELL_NOTHING
+		    : TELL_NODE;
 	else if (kn->is_gone && kn->tomb.peer != b->p->id)
 		*out = str_eq(kn->tomb.bytes, b->v->options->url) ? TELL_OWN_GONE : TELL_GONE;
 	return KODO_OK;
 }
 
-/* Call each for the entries of T_OUT of the peer that are of kind, and note how many entries there are of all kinds. */
+/*
+ * Call each for the entries of T_OUT of the peer that are of kind, and note how many entries there
+ * are of all kinds.
+ */
 static enum kodo_err
-out_walk(struct builder *b, enum tell kind, enum kodo_err (*each)(struct builder *, uint32_t, const struct known *), size_t *n)
+out_walk(struct builder *b, enum tell kind,
+    enum kodo_err (*each)(struct builder *, uint32_t, const struct known *), size_t *n)
 {
 	unsigned char kb[8];
 	struct cursor c;
@@ -184,14 +195,15 @@ out_walk(struct builder *b, enum tell kind, enum kodo_err (*each)(struct builder
 	*n = 0;
 	if (err != KODO_OK)
 		return err;
-	for (err = cursor_seek(&c, key_u32_u32(kb, b->p->id, 0), &k, &v); err == KODO_OK && get_be32(k.p) == b->p->id && !b->is_full;
-	    err = cursor_next(&c, &k, &v)) {
+	for (err = cursor_seek(&c, key_u32_u32(kb, b->p->id, 0), &k, &v);
+	     err == KODO_OK && get_be32(k.p) == b->p->id && !b->is_full;
+	     err = cursor_next(&c, &k, &v)) {
 		uint32_t node = get_be32(k.p + 4);
 
 		err = tell_of(b, node, &kn, &what);
 		if (err == KODO_OK && what == kind) {
 			err = each(b, node, &kn);
-			*n += !b->is_full;	/* the one that had no room is not in it */
+			*n += !b->is_full; /* the one that had no room is not in it */
 		}
 		if (err != KODO_OK)
 			break;
@@ -282,8 +294,8 @@ builder_reset(struct builder *b)
 }
 
 /*
- * What T_OUT asks for. Where nothing is left to say (the peer itself said it meanwhile), the job is EXCHANGE_NOTHING, whose end clears the
- * entries.
+ * What T_OUT asks for. Where nothing is left to say (the peer itself said it meanwhile), the job is
+ * EXCHANGE_NOTHING, whose end clears the entries.
  */
 static enum kodo_err
 tell_build(struct builder *b)
@@ -358,7 +370,9 @@ job_build(struct builder *b)
 static enum kodo_err
 job_make(struct view *v, struct arena *a, const struct peer *p, struct exchange_job *job)
 {
-	struct builder b = { .v = v, .a = a, .p = p, .job = job, .body = BUF_INIT(0), .is_first = true };
+	struct builder b = {
+		.v = v, .a = a, .p = p, .job = job, .body = BUF_INIT(0), .is_first = true
+	};
 	char *url;
 	enum kodo_err err;
 
@@ -372,7 +386,8 @@ job_make(struct view *v, struct arena *a, const struct peer *p, struct exchange_
 		err = arena_str(a, buf_str(&b.body), &job->body);
 	if (err == KODO_OK && job->kind != EXCHANGE_NOTHING) {
 		url = arena_printf(a, "%.*s%s", STR_ARG(p->url),
-		    job->kind == EXCHANGE_LOOK && job->is_post ? paths[EXCHANGE_UPDATE] : paths[job->kind]);
+		    job->kind == EXCHANGE_LOOK && job->is_post ? paths[EXCHANGE_UPDATE]
+							       : paths[job->kind]);
 		job->url = str_of(url);
 		err = url == NULL ? KODO_ENOMEM : KODO_OK;
 	}
@@ -396,8 +411,8 @@ is_busy(uint32_t peer, const uint32_t *busy, size_t n_busy)
 struct due {
 	uint32_t peer;
 	bool found;
-	int64_t next_us;	/* earliest that is not due yet, of peers that are not busy */
-	int64_t active_us;	/* earliest active one, busy peers included */
+	int64_t next_us;   /* earliest that is not due yet, of peers that are not busy */
+	int64_t active_us; /* earliest active one, busy peers included */
 };
 
 /* Look through T_DUE for the first peer that is due and not busy. */
@@ -411,7 +426,8 @@ due_find(struct txn *t, int64_t now_us, const uint32_t *busy, size_t n_busy, str
 	*out = (struct due){ .next_us = INT64_MAX, .active_us = INT64_MAX };
 	if (err != KODO_OK)
 		return err;
-	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK; err = cursor_next(&c, &k, &v)) {
+	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
+	     err = cursor_next(&c, &k, &v)) {
 		enum due_class class = (enum due_class)(unsigned char)k.p[0];
 		int64_t at = (int64_t)get_be64(k.p + 1);
 		uint32_t peer = get_be32(k.p + 9);
@@ -434,7 +450,8 @@ due_find(struct txn *t, int64_t now_us, const uint32_t *busy, size_t n_busy, str
 }
 
 static enum kodo_err
-next_in_view(struct view *v, struct arena *a, int64_t now_us, const uint32_t *busy, size_t n_busy, struct exchange_job *job, struct due *d)
+next_in_view(struct view *v, struct arena *a, int64_t now_us, const uint32_t *busy, size_t n_busy,
+    struct exchange_job *job, struct due *d)
 {
 	struct peer p;
 	enum kodo_err err = due_find(&v->t, now_us, busy, n_busy, d);
@@ -445,8 +462,8 @@ next_in_view(struct view *v, struct arena *a, int64_t now_us, const uint32_t *bu
 }
 
 enum kodo_err
-exchange_next(struct registry *r, struct arena *a, int64_t now_us, const uint32_t *busy, size_t n_busy, struct exchange_job *job,
-    int64_t *next_due_us, int64_t *active_due_us)
+exchange_next(struct registry *r, struct arena *a, int64_t now_us, const uint32_t *busy,
+    size_t n_busy, struct exchange_job *job, int64_t *next_due_us, int64_t *active_due_us)
 {
 	struct due d;
 	struct view v;
@@ -463,7 +480,8 @@ exchange_next(struct registry *r, struct arena *a, int64_t now_us, const uint32_
 		if (err != KODO_OK || !d.found || job->kind != EXCHANGE_NOTHING)
 			break;
 		/* nothing to send: only the entries are to be cleared */
-		err = exchange_done(r, a, job, &(struct exchange_result){ .status = 204, .body = STR_NULL }, now_us, &wake);
+		err = exchange_done(r, a, job,
+		    &(struct exchange_result){ .status = 204, .body = STR_NULL }, now_us, &wake);
 		if (err != KODO_OK)
 			return err;
 	}

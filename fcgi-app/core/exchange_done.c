@@ -12,18 +12,18 @@ struct outcome {
 	struct registry *r;
 	const struct exchange_job *job;
 	const struct exchange_result *res;
-	struct wire_body body;		/* of the answer */
+	struct wire_body body; /* of the answer */
 	bool has_body, has_nodes;
-	char note[512];			/* to be logged after the commit; "" for nothing */
+	char note[512]; /* to be logged after the commit; "" for nothing */
 };
 
-#define ANY_KIND	((1u << (EXCHANGE_NOTHING + 1)) - 1)
-#define KIND(k)		(1u << (k))
+#define ANY_KIND ((1u << (EXCHANGE_NOTHING + 1)) - 1)
+#define KIND(k) (1u << (k))
 
 /* The first row that fits decides. big: only for bodies over HALVE_OVER_BYTES. */
 static const struct {
 	unsigned kinds;
-	unsigned status;	/* 0: no answer; 1: any other */
+	unsigned status; /* 0: no answer; 1: any other */
 	bool big;
 	enum meaning meaning;
 } meanings[] = {
@@ -32,9 +32,10 @@ static const struct {
 	{ ANY_KIND, 204, false, MEANS_DONE },
 	{ KIND(EXCHANGE_DISCONNECT), 404, false, MEANS_DONE },
 	{ KIND(EXCHANGE_RECONNECT), 404, false, MEANS_LEFT },
-	{ KIND(EXCHANGE_UPDATE) | KIND(EXCHANGE_REMOVE) | KIND(EXCHANGE_LOOK), 404, false, MEANS_CONNECT },
+	{ KIND(EXCHANGE_UPDATE) | KIND(EXCHANGE_REMOVE) | KIND(EXCHANGE_LOOK), 404, false,
+	    MEANS_CONNECT },
 	{ ANY_KIND, 413, false, MEANS_HALVE },
-	{ KIND(EXCHANGE_UPDATE), 400, false, MEANS_HALVE },	/* down to the node at fault */
+	{ KIND(EXCHANGE_UPDATE), 400, false, MEANS_HALVE }, /* down to the node at fault */
 	{ ANY_KIND, 400, false, MEANS_PARK },
 	{ ANY_KIND, 404, false, MEANS_PARK },
 	{ ANY_KIND, 405, false, MEANS_PARK },
@@ -42,7 +43,7 @@ static const struct {
 	{ ANY_KIND, 500, true, MEANS_HALVE },
 	{ ANY_KIND, 502, true, MEANS_HALVE },
 	{ ANY_KIND, 503, true, MEANS_HALVE },
-	{ ANY_KIND, 0, true, MEANS_HALVE },	/* a reset; see meaning_of */
+	{ ANY_KIND, 0, true, MEANS_HALVE }, /* a reset; see meaning_of */
 	{ ANY_KIND, 1, false, MEANS_RETRY },
 };
 
@@ -87,8 +88,10 @@ jittered(int64_t span_us, unsigned percent, const struct edit *e, const struct p
 static void
 look_later(struct edit *e, struct peer *p)
 {
-	p->look_us = (p->flags & PEER_TARGET) != 0 && (p->flags & PEER_LEFT) == 0 && p->connected_us != 0 ?
-	    e->now_us + jittered(PARKED_US, PARKED_JITTER, e, p) : 0;
+	p->look_us =
+	    (p->flags & PEER_TARGET) != 0 && (p->flags & PEER_LEFT) == 0 && p->connected_us != 0
+	    ? e->now_us + jittered(PARKED_US, PARKED_JITTER, e, p)
+	    : 0;
 }
 
 /* --- failures --- */
@@ -101,7 +104,8 @@ why_failed(const struct outcome *oc, char *out, size_t size)
 	if (res->status == 0)
 		snprintf(out, size, "%s", res->error != NULL ? res->error : "no answer");
 	else
-		snprintf(out, size, "HTTP status %u: %.*s", res->status, (int)(res->body.len < 200 ? res->body.len : 200),
+		snprintf(out, size, "HTTP status %u: %.*s", res->status,
+		    (int)(res->body.len < 200 ? res->body.len : 200),
 		    res->body.p == NULL ? "" : res->body.p);
 }
 
@@ -121,7 +125,8 @@ peer_park(struct edit *e, struct peer *p, struct outcome *oc)
 	enum kodo_err err = error_keep(e, p, oc);
 
 	if ((p->flags & PEER_PARKED) == 0)
-		snprintf(oc->note, sizeof(oc->note), "gave up %.*s for now (%.*s), next try in 5 minutes", STR_ARG(oc->job->url),
+		snprintf(oc->note, sizeof(oc->note),
+		    "gave up %.*s for now (%.*s), next try in 5 minutes", STR_ARG(oc->job->url),
 		    STR_ARG(p->error));
 	p->flags |= PEER_PARKED;
 	p->due_us = e->now_us + jittered(PARKED_US, PARKED_JITTER, e, p);
@@ -146,7 +151,8 @@ peer_retry(struct edit *e, struct peer *p, struct outcome *oc)
 		return peer_park(e, p, oc);
 	for (i = 1; i < p->attempts && wait < BACKOFF_MAX_US; i++)
 		wait *= 2;
-	p->due_us = e->now_us + jittered(wait < BACKOFF_MAX_US ? wait : BACKOFF_MAX_US, BACKOFF_JITTER, e, p);
+	p->due_us = e->now_us +
+	    jittered(wait < BACKOFF_MAX_US ? wait : BACKOFF_MAX_US, BACKOFF_JITTER, e, p);
 	return error_keep(e, p, oc);
 }
 
@@ -220,8 +226,9 @@ out_told(struct edit *e, struct peer *p, const struct exchange_job *job)
 }
 
 /*
- * Clear those that a connect makes superfluous: all but tombstones, which it does not hold: it takes back what we said, but the peer may have the node
- * from elsewhere. everything: those too (an original does not know them).
+ * Clear those that a connect makes superfluous: all but tombstones, which it does not hold: it
+ * takes back what we said, but the peer may have the node from elsewhere. everything: those too (an
+ * original does not know them).
  */
 static enum kodo_err
 out_clear(struct edit *e, struct peer *p, uint64_t gen, bool everything)
@@ -248,7 +255,10 @@ struct rest {
 	size_t at;
 };
 
-/* job->nodes are in the order of the walk; where the view was changed meanwhile, some are told twice. */
+/*
+ * job->nodes are in the order of the walk; where the view was changed meanwhile, some are told
+ * twice.
+ */
 static enum kodo_err
 rest_tell(void *arg, uint32_t node, const struct statement *s, const struct peer *source)
 {
@@ -291,8 +301,10 @@ leave_acked(struct edit *e, struct peer *p, const struct exchange_job *job)
 	struct str *urls = &p->leave_urls;
 
 	/* the first line is what was signed off */
-	if (urls->len > job->leave_url.len && urls->p[job->leave_url.len] == '\n' && memcmp(urls->p, job->leave_url.p, job->leave_url.len) == 0)
-		*urls = (struct str){ urls->p + job->leave_url.len + 1, urls->len - job->leave_url.len - 1 };
+	if (urls->len > job->leave_url.len && urls->p[job->leave_url.len] == '\n' &&
+	    memcmp(urls->p, job->leave_url.p, job->leave_url.len) == 0)
+		*urls = (struct str){ urls->p + job->leave_url.len + 1,
+			urls->len - job->leave_url.len - 1 };
 	if (urls->len == 0) {
 		*urls = STR_NULL;
 		p->work[WORK_LEAVE] = 0;
@@ -301,7 +313,10 @@ leave_acked(struct edit *e, struct peer *p, const struct exchange_job *job)
 	return KODO_OK;
 }
 
-/* Tombstones in an answer are for the nodes that we told of, also where we do not take in what the peer offers. */
+/*
+ * Tombstones in an answer are for the nodes that we told of, also where we do not take in what the
+ * peer offers.
+ */
 static enum kodo_err
 answer_gone(struct edit *e, struct peer *p, const struct wire_body *b)
 {
@@ -318,8 +333,8 @@ static enum kodo_err
 answer_take(struct edit *e, struct peer *p, struct outcome *oc)
 {
 	struct wire_body *b = &oc->body;
-	bool takes = oc->has_nodes && b->from.feed && e->o->registry && e->o->feed && oc->job->kind == EXCHANGE_CONNECT &&
-	    (p->flags & PEER_LEFT) == 0;
+	bool takes = oc->has_nodes && b->from.feed && e->o->registry && e->o->feed &&
+	    oc->job->kind == EXCHANGE_CONNECT && (p->flags & PEER_LEFT) == 0;
 	enum kodo_err err = KODO_OK;
 
 	if (!oc->has_body)
@@ -368,7 +383,8 @@ job_done(struct edit *e, struct peer *p, struct outcome *oc)
 		p->out_us = e->now_us;
 	if (p->ceiling_bytes != 0 && ++p->successes >= CEILING_DOUBLE_AFTER) {
 		p->successes = 0;
-		p->ceiling_bytes = p->ceiling_bytes >= CEILING_START_BYTES / 2 ? 0 : p->ceiling_bytes * 2;
+		p->ceiling_bytes =
+		    p->ceiling_bytes >= CEILING_START_BYTES / 2 ? 0 : p->ceiling_bytes * 2;
 	}
 	switch (job->kind) {
 	case EXCHANGE_DISCONNECT:
@@ -414,7 +430,8 @@ job_halve(struct edit *e, struct peer *p, struct outcome *oc)
 	if (job->n_nodes <= 1 && job->kind == EXCHANGE_UPDATE) {
 		/* the node at fault: what it says is not told to this peer until it changes */
 		err = error_keep(e, p, oc);
-		snprintf(oc->note, sizeof(oc->note), "%.*s does not take a node (%.*s)", STR_ARG(oc->job->url), STR_ARG(p->error));
+		snprintf(oc->note, sizeof(oc->note), "%.*s does not take a node (%.*s)",
+		    STR_ARG(oc->job->url), STR_ARG(p->error));
 		return err == KODO_OK ? out_told(e, p, job) : err;
 	}
 	/* an update is halved down to one node, however small */
@@ -436,7 +453,7 @@ done_fn(struct edit *e, void *arg)
 
 	oc->note[0] = '\0';
 	if (err != KODO_OK)
-		return err == KODO_ENOTFOUND ? KODO_OK : err;	/* it left meanwhile */
+		return err == KODO_ENOTFOUND ? KODO_OK : err; /* it left meanwhile */
 	if (job->kind != EXCHANGE_LOOK)
 		p->tried[work_of[job->kind]] = job->gen;
 	switch (meaning_of(job, oc->res)) {
@@ -451,7 +468,10 @@ done_fn(struct edit *e, void *arg)
 		err = peer_park(e, p, oc);
 		break;
 	case MEANS_CONNECT:
-		/* a connect is told first, then what it does not hold; another gets all when it connects */
+		/*
+		 * a connect is told first, then what it does not hold; another gets all when it
+		 * connects
+		 */
 		if ((p->flags & (PEER_TARGET | PEER_LEFT)) != PEER_TARGET)
 			err = edit_unwant(e, p, WORK_TELL);
 		look_later(e, p);
@@ -482,13 +502,14 @@ answer_read(struct arena *a, struct outcome *oc, int64_t now_us)
 	if (oc->job->kind == EXCHANGE_CONNECT &&
 	    wire_read(a, WIRE_CONNECT, oc->res->body, now_us, STR_NULL, &oc->body, &no) == KODO_OK)
 		oc->has_body = oc->has_nodes = true;
-	else if (oc->job->is_post && wire_read(a, WIRE_DEFAULT, oc->res->body, now_us, STR_NULL, &oc->body, &no) == KODO_OK)
+	else if (oc->job->is_post &&
+	    wire_read(a, WIRE_DEFAULT, oc->res->body, now_us, STR_NULL, &oc->body, &no) == KODO_OK)
 		oc->has_body = true;
 }
 
 enum kodo_err
-exchange_done(struct registry *r, struct arena *a, const struct exchange_job *job, const struct exchange_result *res, int64_t now_us,
-    bool *wake)
+exchange_done(struct registry *r, struct arena *a, const struct exchange_job *job,
+    const struct exchange_result *res, int64_t now_us, bool *wake)
 {
 	struct outcome oc = { .r = r, .job = job, .res = res };
 	struct edit_run run = { .r = r, .now_us = now_us, .fn = done_fn, .arg = &oc };

@@ -12,7 +12,10 @@ id_cmp(const void *x, const void *y)
 	return (a > b) - (a < b);
 }
 
-/* Take in the nodes and tombstones of a body. named (may be NULL) gets the ids of the nodes, sorted. */
+/*
+ * Take in the nodes and tombstones of a body. named (may be NULL) gets the ids of the nodes,
+ * sorted.
+ */
 static enum kodo_err
 body_take(struct edit *e, struct peer *p, const struct wire_body *b, bool renumber, uint32_t *named)
 {
@@ -41,7 +44,7 @@ struct stated {
 	uint32_t *nodes;
 	size_t n, cap;
 	struct arena *a;
-	uint64_t before_order;	/* only those placed before; 0: all */
+	uint64_t before_order; /* only those placed before; 0: all */
 };
 
 static enum kodo_err
@@ -66,23 +69,28 @@ stated_add(void *arg, uint32_t node, const struct statement *s)
 	return KODO_OK;
 }
 
-/* Drop what p said before and does not say now: the nodes not in named, or, where named is NULL, those placed before before_order. */
+/*
+ * Drop what p said before and does not say now: the nodes not in named, or, where named is NULL,
+ * those placed before before_order.
+ */
 static enum kodo_err
-unnamed_drop(struct edit *e, struct peer *p, const uint32_t *named, size_t n_named, uint64_t before_order)
+unnamed_drop(
+    struct edit *e, struct peer *p, const uint32_t *named, size_t n_named, uint64_t before_order)
 {
 	struct stated l = { .a = e->a, .before_order = before_order };
 	enum kodo_err err = registry_each_stated(e->t, p->id, stated_add, &l);
 	size_t i;
 
 	for (i = 0; i < l.n && err == KODO_OK; i++)
-		if (named == NULL || bsearch(&l.nodes[i], named, n_named, sizeof(*named), id_cmp) == NULL)
+		if (named == NULL ||
+		    bsearch(&l.nodes[i], named, n_named, sizeof(*named), id_cmp) == NULL)
 			err = claim_drop(e, p, l.nodes[i]);
 	return err;
 }
 
 /*
- * A connect in pieces: every node that a piece names gets a new place behind piece_order, on disk, so that the last piece, in whichever process it is
- * taken in, can tell what was not named.
+ * A connect in pieces: every node that a piece names gets a new place behind piece_order, on disk,
+ * so that the last piece, in whichever process it is taken in, can tell what was not named.
  */
 static enum kodo_err
 piece_take(struct edit *e, struct peer *p, const struct wire_body *b)
@@ -108,7 +116,8 @@ intake_connect(struct edit *e, struct peer *p, const struct wire_body *b)
 	enum kodo_err err;
 
 	if (b->has_piece && b->more) {
-		p->piece = 0;	/* a first piece restarts the naming, even under an id that was used */
+		p->piece =
+		    0; /* a first piece restarts the naming, even under an id that was used */
 		return piece_take(e, p, b);
 	}
 	p->piece = 0;
@@ -137,8 +146,8 @@ struct request {
 };
 
 static enum kodo_err
-request_run(struct registry *r, const struct wire_body *b, int64_t now_us, enum kodo_err (*fn)(struct edit *, void *), struct intake *out,
-    uint64_t *ticket)
+request_run(struct registry *r, const struct wire_body *b, int64_t now_us,
+    enum kodo_err (*fn)(struct edit *, void *), struct intake *out, uint64_t *ticket)
 {
 	struct request q = { .b = b, .out = out };
 	struct edit_run run = { .r = r, .now_us = now_us, .fn = fn, .arg = &q };
@@ -179,18 +188,20 @@ provider_note(struct edit *e, struct peer *p, const struct greeting *g)
 	p->flags |= (g->feed ? PEER_FEED : 0u) | (g->registry ? PEER_REGISTRY : 0u);
 	p->modified_us = e->now_us;
 	p->in_us = e->now_us;
-	e->is_view_changed = true;	/* created and modified of its nodes are shown */
+	e->is_view_changed = true; /* created and modified of its nodes are shown */
 	return arena_str(e->a, g->organization, &p->organization);
 }
 
 /*
- * Does the body come late, after one that its sender made later? Then whoever sent it has given it up, and what it says is void: it would take back what
- * was said since, or bring back who has left. Not for ever, though: a state that was restored from a copy counts from there again.
+ * Does the body come late, after one that its sender made later? Then whoever sent it has given it
+ * up, and what it says is void: it would take back what was said since, or bring back who has left.
+ * Not for ever, though: a state that was restored from a copy counts from there again.
  */
 bool
 intake_is_late(const struct peer *p, const struct wire_body *b, int64_t now_us)
 {
-	return b->life != 0 && b->life == p->heard_life && b->sent < p->heard_sent && llabs(now_us - p->in_us) <= EDIT_LATE_US;
+	return b->life != 0 && b->life == p->heard_life && b->sent < p->heard_sent &&
+	    llabs(now_us - p->in_us) <= EDIT_LATE_US;
 }
 
 void
@@ -260,7 +271,8 @@ disconnect_fn(struct edit *e, void *arg)
 	struct peer *p;
 	uint32_t node;
 	size_t i;
-	enum kodo_err err = b->life == 0 ? edit_peer_find(e, b->from_key, &p) : edit_peer_make(e, b->from.url, b->from_key, &p);
+	enum kodo_err err = b->life == 0 ? edit_peer_find(e, b->from_key, &p)
+					 : edit_peer_make(e, b->from.url, b->from_key, &p);
 
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
@@ -279,7 +291,10 @@ disconnect_fn(struct edit *e, void *arg)
 	if (i < b->n_urls) {
 		q->out->removed = true;
 		err = claim_drop_all(e, p);
-		/* it is still a target of ours: that link lives on, though not at once, for it may be going away */
+		/*
+		 * it is still a target of ours: that link lives on, though not at once, for it may
+		 * be going away
+		 */
 		if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET && e->o->retry != 0) {
 			connect_want(e, p);
 			p->flags |= PEER_PARKED;
@@ -301,7 +316,8 @@ disconnect_fn(struct edit *e, void *arg)
 }
 
 enum kodo_err
-registry_disconnect(struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out, uint64_t *ticket)
+registry_disconnect(struct registry *r, const struct wire_body *b, int64_t now_us,
+    struct intake *out, uint64_t *ticket)
 {
 	return request_run(r, b, now_us, disconnect_fn, out, ticket);
 }
@@ -310,7 +326,8 @@ registry_disconnect(struct registry *r, const struct wire_body *b, int64_t now_u
 static enum kodo_err
 leave_add(struct edit *e, struct peer *p, struct str own_url)
 {
-	char *urls = arena_printf(e->a, "%.*s%.*s\n", STR_ARG(p->leave_urls.p == NULL ? STR("") : p->leave_urls), STR_ARG(own_url));
+	char *urls = arena_printf(e->a, "%.*s%.*s\n",
+	    STR_ARG(p->leave_urls.p == NULL ? STR("") : p->leave_urls), STR_ARG(own_url));
 
 	if (urls == NULL)
 		return KODO_ENOMEM;
@@ -329,7 +346,8 @@ reconnect_fn(struct edit *e, void *arg)
 
 	/* one of us asks those that connect to it: if we are not, it is to forget us (404) */
 	may = PEER_TARGET | (q->b->has_kodo ? 0u : PEER_PROVIDER);
-	if (err == KODO_ENOTFOUND || (err == KODO_OK && (p->flags & may) == 0 && p->work[WORK_LEAVE] == 0))
+	if (err == KODO_ENOTFOUND ||
+	    (err == KODO_OK && (p->flags & may) == 0 && p->work[WORK_LEAVE] == 0))
 		return KODO_OK;
 	if (err != KODO_OK)
 		return err;
@@ -337,10 +355,16 @@ reconnect_fn(struct edit *e, void *arg)
 	if (intake_is_late(p, q->b, e->now_us))
 		return KODO_OK;
 	intake_heard(e, p, q->b);
-	/* one of us asks those that it knows: then our leaving was undone there, or the question comes late */
+	/*
+	 * one of us asks those that it knows: then our leaving was undone there, or the question
+	 * comes late
+	 */
 	if ((p->flags & PEER_LEFT) != 0 && q->b->has_kodo && p->work[WORK_LEAVE] == 0)
 		return leave_add(e, p, e->o->url);
-	/* while our leaving is not acknowledged, its reconnect only tells that it can be reached now */
+	/*
+	 * while our leaving is not acknowledged, its reconnect only tells that it can be reached
+	 * now
+	 */
 	if (p->work[WORK_LEAVE] != 0) {
 		edit_want(e, p, WORK_LEAVE, true);
 		return KODO_OK;
@@ -351,7 +375,8 @@ reconnect_fn(struct edit *e, void *arg)
 }
 
 enum kodo_err
-registry_reconnect(struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out)
+registry_reconnect(
+    struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out)
 {
 	return request_run(r, b, now_us, reconnect_fn, out, NULL);
 }
@@ -412,7 +437,10 @@ registry_leave(struct registry *r, int64_t now_us, uint64_t *ticket, struct inta
 	return request_run(r, NULL, now_us, leave_fn, out, ticket);
 }
 
-/* Is there work of p that was wanted up to ticket and not tried since? A peer that waits for its next attempt was tried. */
+/*
+ * Is there work of p that was wanted up to ticket and not tried since? A peer that waits for its
+ * next attempt was tried.
+ */
 static bool
 is_untried(const struct peer *p, uint64_t ticket, int64_t now_us)
 {
@@ -443,10 +471,12 @@ registry_is_tried(struct registry *r, uint64_t ticket, int64_t now_us, bool *out
 	if (err != KODO_OK)
 		goto out;
 	err = cursor_open(&t, T_DUE, &c);
-	for (err = err == KODO_OK ? cursor_seek(&c, STR_NULL, &k, &v) : err; err == KODO_OK && *out; err = cursor_next(&c, &k, &v)) {
+	for (err = err == KODO_OK ? cursor_seek(&c, STR_NULL, &k, &v) : err; err == KODO_OK && *out;
+	     err = cursor_next(&c, &k, &v)) {
 		if ((unsigned char)k.p[0] != DUE_ACTIVE)
 			break;
-		if (peer_get(&t, a, get_be32(k.p + 9), &p) == KODO_OK && is_untried(&p, ticket, now_us))
+		if (peer_get(&t, a, get_be32(k.p + 9), &p) == KODO_OK &&
+		    is_untried(&p, ticket, now_us))
 			*out = false;
 	}
 	cursor_close(&c);

@@ -59,13 +59,16 @@ look_digest_stated(struct txn *t, uint32_t peer, char out[LOOK_DIGEST_SIZE])
 	return err;
 }
 
-/* Our url as a member name in the `registers` of an original's map; the last member of its answer. */
+/*
+ * Our url as a member name in the `registers` of an original's map; the last member of its answer.
+ */
 static bool
 is_registered(const struct edit *e, struct str body)
 {
 	static const char member[] = "\"registers\":";
 	struct buf b = BUF_INIT(0);
-	const char *at = body.len == 0 ? NULL : memmem(body.p, body.len, member, sizeof(member) - 1);
+	const char *at =
+	    body.len == 0 ? NULL : memmem(body.p, body.len, member, sizeof(member) - 1);
 	bool found = false;
 
 	json_put_str(&b, e->o->url);
@@ -77,8 +80,8 @@ is_registered(const struct edit *e, struct str body)
 }
 
 enum kodo_err
-look_agrees(struct edit *e, const struct peer *p, const struct wire_body *b, bool has_body, const struct exchange_job *job,
-    const struct exchange_result *res, bool *out)
+look_agrees(struct edit *e, const struct peer *p, const struct wire_body *b, bool has_body,
+    const struct exchange_job *job, const struct exchange_result *res, bool *out)
 {
 	char digest[LOOK_DIGEST_SIZE];
 	enum kodo_err err = KODO_OK;

@@ -1,6 +1,8 @@
 /*
- * Looks: whether an acknowledged target still has what it was told. One of us is sent an /update without nodes that carries a digest of what we told it, and
- * answers with the digest of what it has, and, where both feed, with one of what it told us; an original is asked for its /map, where our url must be among `registers`.
+ * Looks: whether an acknowledged target still has what it was told. One of us is sent an /update
+ * without nodes that carries a digest of what we told it, and answers with the digest of what it
+ * has, and, where both feed, with one of what it told us; an original is asked for its /map, where
+ * our url must be among `registers`.
  */
 #ifndef KODO_LOOK_H
 #define KODO_LOOK_H
@@ -8,16 +10,19 @@
 #include "exchange.h"
 #include "registry_int.h"
 
-#define LOOK_DIGEST_SIZE 17	/* 16 hex digits and a NUL */
+#define LOOK_DIGEST_SIZE 17 /* 16 hex digits and a NUL */
 
 /* Of the nodes that peer is told of: what is seen here and did not come from it. */
-enum kodo_err look_digest_told(struct txn *t, struct arena *a, uint32_t peer, char out[LOOK_DIGEST_SIZE]) MUST_CHECK;
+enum kodo_err look_digest_told(
+    struct txn *t, struct arena *a, uint32_t peer, char out[LOOK_DIGEST_SIZE]) MUST_CHECK;
 
 /* Of the nodes that peer told us. */
-enum kodo_err look_digest_stated(struct txn *t, uint32_t peer, char out[LOOK_DIGEST_SIZE]) MUST_CHECK;
+enum kodo_err look_digest_stated(
+    struct txn *t, uint32_t peer, char out[LOOK_DIGEST_SIZE]) MUST_CHECK;
 
 /* Does the answer to a look say that the target has all of ours, and we all of its? */
-enum kodo_err look_agrees(struct edit *e, const struct peer *p, const struct wire_body *b, bool has_body, const struct exchange_job *job,
-    const struct exchange_result *res, bool *out) MUST_CHECK;
+enum kodo_err look_agrees(struct edit *e, const struct peer *p, const struct wire_body *b,
+    bool has_body, const struct exchange_job *job, const struct exchange_result *res,
+    bool *out) MUST_CHECK;
 
 #endif

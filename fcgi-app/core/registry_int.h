@@ -9,10 +9,10 @@
 struct registry {
 	struct state state;
 	struct store *store;
-	struct arena *a;		/* of the write transaction at hand */
+	struct arena *a; /* of the write transaction at hand */
 	struct arena *options_arena;
-	struct options options;		/* in force, read at options_gen */
-	uint64_t options_gen;		/* 0: not read */
+	struct options options; /* in force, read at options_gen */
+	uint64_t options_gen;	/* 0: not read */
 };
 
 /*
@@ -31,9 +31,9 @@ struct edit_run {
 	int64_t now_us;
 	enum kodo_err (*fn)(struct edit *e, void *arg);
 	void *arg;
-	bool is_due;		/* after: work is due now */
+	bool is_due; /* after: work is due now */
 	bool is_view_changed;
-	uint64_t state;		/* after: this change's number */
+	uint64_t state; /* after: this change's number */
 };
 enum kodo_err registry_edit(struct edit_run *run) MUST_CHECK;
 
@@ -60,8 +60,8 @@ enum kodo_err registry_each_stated(struct txn *t, uint32_t peer,
  */
 struct kodo_member {
 	struct buf versions, gone;
-	uint64_t life, sent;	/* of the state that speaks; see kodo_begin */
-	struct str told;	/* see wire.h; null: none */
+	uint64_t life, sent; /* of the state that speaks; see kodo_begin */
+	struct str told;     /* see wire.h; null: none */
 };
 /* Say of which state, as of when, all of it is. */
 void kodo_begin(struct kodo_member *m, const struct head *h);

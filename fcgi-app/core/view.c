@@ -311,7 +311,7 @@ kodo_put(struct buf *b, struct str url, uint64_t version)
 void
 kodo_begin(struct kodo_member *m, const struct head *h)
 {
-	m->life = h->state_id & LIMIT_VERSION_MAX;	/* what a JSON number holds */
+	m->life = h->state_id & LIMIT_VERSION_MAX; /* what a JSON number holds */
 	m->sent = h->state;
 }
 

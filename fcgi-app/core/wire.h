@@ -28,20 +28,20 @@
 #include "model.h"
 
 enum wire_kind {
-	WIRE_CONNECT,		/* default + nodes: POST /connect, POST /update */
-	WIRE_DEFAULT,		/* POST /reconnect */
-	WIRE_DISCONNECT,	/* provider, url[] */
-	WIRE_ANSWER,		/* default, and nodes where there are any: what a peer answers */
+	WIRE_CONNECT,	 /* default + nodes: POST /connect, POST /update */
+	WIRE_DEFAULT,	 /* POST /reconnect */
+	WIRE_DISCONNECT, /* provider, url[] */
+	WIRE_ANSWER,	 /* default, and nodes where there are any: what a peer answers */
 };
 
 struct wire_node {
-	struct str key;		/* of its url, see url_key */
-	struct str bytes;	/* packed */
-	uint64_t version;	/* 0: none was given */
+	struct str key;	  /* of its url, see url_key */
+	struct str bytes; /* packed */
+	uint64_t version; /* 0: none was given */
 };
 
 struct wire_gone {
-	struct str url;		/* shown form */
+	struct str url; /* shown form */
 	struct str key;
 	uint64_t version;
 };
@@ -56,42 +56,42 @@ struct wire_left_out {
 };
 
 struct wire_body {
-	struct greeting from;		/* WIRE_CONNECT, WIRE_DEFAULT */
+	struct greeting from; /* WIRE_CONNECT, WIRE_DEFAULT */
 	/* key of from.url; of `provider` in a WIRE_DISCONNECT, whose shown form is from.url */
 	struct str from_key;
 	/* of nodes with equal keys only the last is here, at the place of the first */
 	struct wire_node *nodes;
 	size_t n_nodes;
-	struct str *urls;		/* WIRE_DISCONNECT: keys of the urls */
+	struct str *urls; /* WIRE_DISCONNECT: keys of the urls */
 	size_t n_urls;
-	struct wire_gone *gone;		/* each key once */
+	struct wire_gone *gone; /* each key once */
 	size_t n_gone;
 	struct wire_left_out *left_out;
 	size_t n_left_out;
-	bool has_kodo;			/* the sender is one of us */
+	bool has_kodo; /* the sender is one of us */
 	bool has_piece;
 	uint64_t piece;
 	bool more;
 	/* which state of the sender's spoke, and that state's number then; 0: not said */
 	uint64_t life;
 	uint64_t sent;
-	struct str view;		/* null: none */
+	struct str view; /* null: none */
 	struct str told;
 };
 
 /* One entry of the `extra` list of a 400. */
 struct wire_error {
 	struct str message;
-	struct str key;		/* "nodes.0.url"; null: no key (the body as a whole) */
-	struct str source;	/* "body" for an empty body; null */
+	struct str key;	   /* "nodes.0.url"; null: no key (the body as a whole) */
+	struct str source; /* "body" for an empty body; null */
 };
 
 /* Why a body was refused. */
 struct wire_refusal {
 	/* null: "Validation failed for <method> <path>"; else e.g. "Input data was truncated" */
 	struct str detail;
-	struct wire_error *errors;	/* in field order; none where detail is set */
-	size_t n_errors;	/* at most 1,000; more are dropped */
+	struct wire_error *errors; /* in field order; none where detail is set */
+	size_t n_errors;	   /* at most 1,000; more are dropped */
 };
 
 /*
@@ -119,8 +119,8 @@ void wire_put_greeting(struct buf *out, const struct greeting *g);
 void wire_put_disconnect(struct buf *out, struct str provider, const struct str *urls, size_t n);
 
 /* An error body: {"status_code":404,"detail":"Not Found"} with `extra` where n > 0. */
-void wire_put_error(struct buf *out, unsigned status, struct str detail,
-    const struct wire_error *errors, size_t n);
+void wire_put_error(
+    struct buf *out, unsigned status, struct str detail, const struct wire_error *errors, size_t n);
 
 /*
  * The original's cache file: one object with url, organization, feed, connection {url: time|null},
@@ -128,7 +128,7 @@ void wire_put_error(struct buf *out, unsigned status, struct str detail,
  * import`.
  */
 struct wire_cache_provider {
-	struct greeting from;	/* registry is not in the file: false */
+	struct greeting from; /* registry is not in the file: false */
 	struct str key;
 	int64_t created_us;
 	int64_t modified_us;
@@ -139,7 +139,7 @@ struct wire_cache_provider {
 struct wire_cache_time {
 	struct str url;
 	struct str key;
-	int64_t at_us;		/* 0: null */
+	int64_t at_us; /* 0: null */
 };
 
 struct wire_cache {
@@ -158,7 +158,7 @@ struct wire_cache {
 };
 
 /* KODO_EINVAL with the reason and the byte in why: "not a cache of kodo: ... (byte 4711)". */
-enum kodo_err wire_read_cache(struct arena *a, struct str json, struct wire_cache *out,
-    struct why *why) MUST_CHECK;
+enum kodo_err wire_read_cache(
+    struct arena *a, struct str json, struct wire_cache *out, struct why *why) MUST_CHECK;
 
 #endif

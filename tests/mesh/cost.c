@@ -1,16 +1,17 @@
 /*
- * What one change costs: shapes of registries that feed, each with a node; all converge; then one node's flows change. At most two messages may pass over
- * each link between two registries (both may have told the other before they heard), and afterwards none.
+ * What one change costs: shapes of registries that feed, each with a node; all converge; then one
+ * node's flows change. At most two messages may pass over each link between two registries (both
+ * may have told the other before they heard), and afterwards none.
  */
 #include <string.h>
 
 #include "mesh.h"
 
-#define SHAPES	6u
+#define SHAPES 6u
 
 static const struct {
 	const char *name;
-	unsigned n;			/* registries */
+	unsigned n; /* registries */
 	unsigned connect[8];
 } shapes[SHAPES] = {
 	{ "chain of 4", 4, { 2, 4, 8, 0 } },
@@ -69,7 +70,8 @@ changes_count(struct mesh *m, unsigned shape, unsigned *most, unsigned long *all
 				*all += sent;
 				*most = sent > *most ? sent : *most;
 				if (sent > 2)
-					mesh_fail(m, "%s: %u messages between s%u and s%u\n", shapes[shape].name, sent, i, j);
+					mesh_fail(m, "%s: %u messages between s%u and s%u\n",
+					    shapes[shape].name, sent, i, j);
 			}
 	}
 }
@@ -98,7 +100,9 @@ cost_try(const char *dir, uint64_t n_seeds, bool is_told, char fault[4096])
 			mesh_end(&m);
 		}
 		if (is_told)
-			printf("%-22s at most %u messages per link and change, %.2f per change in all\n", shapes[shape].name, most,
+			printf("%-22s at most %u messages per link and change, %.2f per change in "
+			       "all\n",
+			    shapes[shape].name, most,
 			    (double)all / (double)(n_seeds * shapes[shape].n));
 	}
 	return fault[0] == '\0';

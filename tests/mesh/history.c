@@ -2,7 +2,7 @@
 
 #include "mesh.h"
 
-#define LENGTH_US	(120 * SECOND_US)
+#define LENGTH_US (120 * SECOND_US)
 
 uint64_t
 mesh_random(uint64_t *state)
@@ -25,7 +25,8 @@ mesh_below(uint64_t *state, unsigned n)
 static enum role
 role_make(uint64_t *rnd, unsigned i)
 {
-	static const enum role dice[] = { ROLE_REGISTRY, ROLE_REGISTRY, ROLE_REGISTRY, ROLE_HYBRID, ROLE_HYBRID, ROLE_NODE, ROLE_NODE };
+	static const enum role dice[] = { ROLE_REGISTRY, ROLE_REGISTRY, ROLE_REGISTRY, ROLE_HYBRID,
+		ROLE_HYBRID, ROLE_NODE, ROLE_NODE };
 
 	return i == 0 ? ROLE_REGISTRY : dice[mesh_below(rnd, sizeof(dice) / sizeof(dice[0]))];
 }
@@ -58,7 +59,8 @@ services_make(struct history *h, uint64_t *rnd)
 	for (i = 0; i < h->n; i++) {
 		h->connect[i] = targets_make(h, rnd, i);
 		h->is_fat[i] = has_fat && mesh_below(rnd, 2) == 0;
-		h->ceiling_bytes[i] = has_fat && mesh_below(rnd, 2) == 0 ? 8500 + mesh_below(rnd, 4000) : 0;
+		h->ceiling_bytes[i] =
+		    has_fat && mesh_below(rnd, 2) == 0 ? 8500 + mesh_below(rnd, 4000) : 0;
 	}
 }
 
@@ -93,8 +95,9 @@ is_target_of_any(const struct history *h, unsigned i)
 static enum op_kind
 kind_make(uint64_t *rnd)
 {
-	static const enum op_kind dice[] = { OP_FLOWS, OP_FLOWS, OP_FLOWS, OP_STOP, OP_STOP, OP_START, OP_START, OP_START, OP_WIPE, OP_LEAVE,
-		OP_CUT, OP_CUT, OP_JOIN, OP_JOIN, OP_CLOCK, OP_TARGETS, OP_URL };
+	static const enum op_kind dice[] = { OP_FLOWS, OP_FLOWS, OP_FLOWS, OP_STOP, OP_STOP,
+		OP_START, OP_START, OP_START, OP_WIPE, OP_LEAVE, OP_CUT, OP_CUT, OP_JOIN, OP_JOIN,
+		OP_CLOCK, OP_TARGETS, OP_URL };
 
 	return dice[mesh_below(rnd, sizeof(dice) / sizeof(dice[0]))];
 }
@@ -125,7 +128,8 @@ op_make(struct history *h, uint64_t *rnd, unsigned *no_wipe, struct op *op)
 		op->value = clock_make(rnd);
 		break;
 	case OP_TARGETS:
-		op->value = mesh_below(rnd, 3) == 0 ? h->connect[op->service] : targets_make(h, rnd, op->service);
+		op->value = mesh_below(rnd, 3) == 0 ? h->connect[op->service]
+						    : targets_make(h, rnd, op->service);
 		*no_wipe |= 1u << op->service;
 		break;
 	case OP_URL:
@@ -169,14 +173,21 @@ ops_make(struct history *h, uint64_t *rnd, bool is_mild)
 	int64_t length_us = mesh_below(rnd, 3) == 0 ? 2 * SECOND_US : LENGTH_US;
 
 	for (i = 0; i < h->n; i++) {
-		h->ops[h->n_ops++] = (struct op){ .at_us = mesh_below(rnd, 3000) * 1000ll, .kind = OP_START, .service = i };
-		h->ops[h->n_ops++] = (struct op){ .kind = OP_FLOWS, .service = i, .value = mesh_below(rnd, 5) == 0 ? 0 : 1 + i };
+		h->ops[h->n_ops++] = (struct op){
+			.at_us = mesh_below(rnd, 3000) * 1000ll, .kind = OP_START, .service = i
+		};
+		h->ops[h->n_ops++] = (struct op){
+			.kind = OP_FLOWS, .service = i, .value = mesh_below(rnd, 5) == 0 ? 0 : 1 + i
+		};
 	}
 	for (i = 0; i < n; i++) {
-		struct op op = { .at_us = SECOND_US + (int64_t)(mesh_random(rnd) % (uint64_t)length_us) };
+		struct op op = { .at_us = SECOND_US +
+			    (int64_t)(mesh_random(rnd) % (uint64_t)length_us) };
 
 		op_make(h, rnd, &no_wipe, &op);
-		if (!is_mild || op.kind == OP_FLOWS || (h->role[op.service] == ROLE_NODE && (op.kind == OP_LEAVE || op.kind == OP_START)))
+		if (!is_mild || op.kind == OP_FLOWS ||
+		    (h->role[op.service] == ROLE_NODE &&
+			(op.kind == OP_LEAVE || op.kind == OP_START)))
 			h->ops[h->n_ops++] = op;
 	}
 	for (i = 0; i < h->n_ops; i++)
@@ -215,9 +226,11 @@ set_print(FILE *out, unsigned set)
 static void
 op_print(const struct op *op, unsigned i, FILE *out)
 {
-	static const char *const words[OP_MAX] = { "flows", "start", "stop", "wipe", "leave", "cut", "join", "clock", "targets", "url" };
+	static const char *const words[OP_MAX] = { "flows", "start", "stop", "wipe", "leave", "cut",
+		"join", "clock", "targets", "url" };
 
-	fprintf(out, "  %2u  %9.3f s  s%u %s", i, (double)op->at_us / 1e6, op->service, words[op->kind]);
+	fprintf(out, "  %2u  %9.3f s  s%u %s", i, (double)op->at_us / 1e6, op->service,
+	    words[op->kind]);
 	if (op->kind == OP_CUT || op->kind == OP_JOIN)
 		fprintf(out, " s%u", op->other);
 	else if (op->kind == OP_TARGETS)
@@ -235,7 +248,8 @@ history_print(const struct history *h, FILE *out)
 
 	fprintf(out, "seed %llu, faults %u %%\n", (unsigned long long)h->seed, h->fault_percent);
 	for (i = 0; i < h->n; i++) {
-		fprintf(out, "  s%u %s%s%s, connects to", i, h->is_original[i] ? "original " : "", roles[h->role[i]], h->is_fat[i] ? " (fat)" : "");
+		fprintf(out, "  s%u %s%s%s, connects to", i, h->is_original[i] ? "original " : "",
+		    roles[h->role[i]], h->is_fat[i] ? " (fat)" : "");
 		set_print(out, h->connect[i]);
 		if (h->ceiling_bytes[i] != 0)
 			fprintf(out, ", takes %u bytes", h->ceiling_bytes[i]);

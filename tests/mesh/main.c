@@ -1,8 +1,10 @@
 /*
- * usage: mesh --check | --costs | [--from N] [--count N] [--seconds N] [--kind ours|one|two] [--seeds FILE] [--all] [--seed N [--keep I,J,..] [--trace]]
+ * usage: mesh --check | --costs | [--from N] [--count N] [--seconds N] [--kind ours|one|two]
+ * [--seeds FILE] [--all] [--seed N [--keep I,J,..] [--trace]]
  *
- * Runs histories of consecutive seeds, those of the file first. A history that fails is made as short as it can be, printed, and the command that
- * replays it. Exit status 1 if one failed. --check, or no argument: what `make check` runs, in TAP. --costs: messages per change.
+ * Runs histories of consecutive seeds, those of the file first. A history that fails is made as
+ * short as it can be, printed, and the command that replays it. Exit status 1 if one failed.
+ * --check, or no argument: what `make check` runs, in TAP. --costs: messages per change.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,11 +20,11 @@ struct arguments {
 	unsigned seconds;
 	enum history_kind kind;
 	const char *seeds;
-	bool is_one;		/* --seed */
+	bool is_one; /* --seed */
 	bool is_check, is_costs;
 	const char *keep;
 	bool is_traced;
-	bool is_all;		/* go on after failures, and do not shrink */
+	bool is_all; /* go on after failures, and do not shrink */
 	const char *program;
 };
 
@@ -84,7 +86,8 @@ failure_print(const struct history *h, const struct arguments *args, const char 
 
 	printf("\nFAILED: ");
 	history_print(h, stdout);
-	printf("%s\nreplay: %s --kind %s --seed %llu --trace --keep ", fault, args->program, kinds[args->kind], (unsigned long long)h->seed);
+	printf("%s\nreplay: %s --kind %s --seed %llu --trace --keep ", fault, args->program,
+	    kinds[args->kind], (unsigned long long)h->seed);
 	for (i = 0; i < h->n_ops; i++) {
 		if (h->is_dropped[i])
 			continue;
@@ -179,7 +182,9 @@ arguments_read(int argc, char **argv, struct arguments *out)
 {
 	int i, k;
 
-	*out = (struct arguments){ .from = 1, .count = 500, .program = argv[0], .is_check = argc == 1 };
+	*out = (struct arguments){
+		.from = 1, .count = 500, .program = argv[0], .is_check = argc == 1
+	};
 	for (i = 1; i < argc; i++) {
 		const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
 
@@ -230,7 +235,8 @@ seeds_try(const struct arguments *args)
 
 	if (args->seeds != NULL && !kept_try(args, &n_failed))
 		return 1;
-	for (i = 0; i < args->count && time(NULL) < end && n_failed < (args->is_all ? 1000000 : 5); i++)
+	for (i = 0; i < args->count && time(NULL) < end && n_failed < (args->is_all ? 1000000 : 5);
+	     i++)
 		if (!seed_try(args->from + i, args->kind, args))
 			n_failed++;
 	return n_failed;
@@ -264,7 +270,8 @@ check_run(struct arguments *args)
 	printf("1..5\n");
 	snprintf(path, sizeof(path), "%s/tests/mesh/seeds.txt", srcdir == NULL ? "." : srcdir);
 	args->seeds = path;
-	n_failed += tap_say(kept_try(args, &kept_failed) && kept_failed == 0, 1, "histories that once failed");
+	n_failed += tap_say(
+	    kept_try(args, &kept_failed) && kept_failed == 0, 1, "histories that once failed");
 	args->seeds = NULL;
 	for (i = 0; i < 3; i++) {
 		args->kind = parts[i].kind;
@@ -287,7 +294,8 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: see the head of main.c\n");
 		return 2;
 	}
-	snprintf(scratch, sizeof(scratch), "%s/kodo-mesh-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	snprintf(scratch, sizeof(scratch), "%s/kodo-mesh-XXXXXX",
+	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	if (mkdtemp(scratch) == NULL) {
 		perror("mesh: no scratch folder");
 		return 2;
@@ -296,13 +304,15 @@ main(int argc, char **argv)
 	if (args.is_check)
 		n_failed = check_run(&args);
 	else if (args.is_costs)
-		n_failed = cost_try(scratch, 50, true, fault) ? 0 : (unsigned)printf("FAILED: %s", fault);
+		n_failed =
+		    cost_try(scratch, 50, true, fault) ? 0 : (unsigned)printf("FAILED: %s", fault);
 	else if (args.is_one)
 		n_failed = one_try(&args) ? 0 : 1;
 	else
 		n_failed = seeds_try(&args);
 	rmdir(scratch);
 	if (!args.is_one && !args.is_check && !args.is_costs)
-		printf("%lu histories, %u failed, %lu messages, %lu looks\n", n_histories, n_failed, n_messages, n_looks);
+		printf("%lu histories, %u failed, %lu messages, %lu looks\n", n_histories, n_failed,
+		    n_messages, n_looks);
 	return n_failed == 0 ? 0 : 1;
 }

@@ -1,6 +1,7 @@
 /*
- * A network of services in one process: the shipped registry and exchange code on one LMDB state each, a simulated clock, and a simulated wire
- * that loses, repeats, delays and reorders. No network, no threads; a seed decides everything.
+ * A network of services in one process: the shipped registry and exchange code on one LMDB state
+ * each, a simulated clock, and a simulated wire that loses, repeats, delays and reorders. No
+ * network, no threads; a seed decides everything.
  *
  *	history.c	what happens: services, who connects to whom, and a list of events, made from a seed
  *	service.c	one simulated service: start, stop, wipe, what the HTTP handlers do with a request
@@ -18,28 +19,28 @@
 
 #include "core/exchange.h"
 
-#define MESH_MAX	9u
-#define MESH_OPS	48u
-#define MESH_SLOTS	16u
-#define SECOND_US	1000000ll
-#define MESH_T0_US	1764000000000000ll	/* a day in November 2025 */
-#define MESH_TIMEOUT_US	(30 * SECOND_US)	/* a client gives up */
+#define MESH_MAX 9u
+#define MESH_OPS 48u
+#define MESH_SLOTS 16u
+#define SECOND_US 1000000ll
+#define MESH_T0_US 1764000000000000ll	 /* a day in November 2025 */
+#define MESH_TIMEOUT_US (30 * SECOND_US) /* a client gives up */
 
 /* --- histories --- */
 
 enum role { ROLE_NODE, ROLE_HYBRID, ROLE_REGISTRY, ROLE_MAX };
 
 enum op_kind {
-	OP_FLOWS,	/* own flows become variant value (0: none) */
-	OP_START,	/* start with its state; again if it runs */
-	OP_STOP,	/* killed: what it has in flight is lost */
-	OP_WIPE,	/* killed, its folder emptied, started */
-	OP_LEAVE,	/* DELETE /connect */
-	OP_CUT,		/* nothing passes between service and other */
-	OP_JOIN,	/* it does again */
-	OP_CLOCK,	/* its clock differs by value seconds from now on */
-	OP_TARGETS,	/* `connect` becomes the set value, then a start */
-	OP_URL,		/* its url becomes variant value, then a start */
+	OP_FLOWS,   /* own flows become variant value (0: none) */
+	OP_START,   /* start with its state; again if it runs */
+	OP_STOP,    /* killed: what it has in flight is lost */
+	OP_WIPE,    /* killed, its folder emptied, started */
+	OP_LEAVE,   /* DELETE /connect */
+	OP_CUT,	    /* nothing passes between service and other */
+	OP_JOIN,    /* it does again */
+	OP_CLOCK,   /* its clock differs by value seconds from now on */
+	OP_TARGETS, /* `connect` becomes the set value, then a start */
+	OP_URL,	    /* its url becomes variant value, then a start */
 	OP_MAX
 };
 
@@ -52,16 +53,16 @@ struct op {
 
 struct history {
 	uint64_t seed;
-	unsigned n;			/* services */
+	unsigned n; /* services */
 	enum role role[MESH_MAX];
 	bool is_original[MESH_MAX];
-	bool is_fat[MESH_MAX];		/* its node has some KB, so that bodies come in pieces */
-	unsigned connect[MESH_MAX];	/* sets of services, as bits */
-	unsigned ceiling_bytes[MESH_MAX];	/* larger bodies are answered 413; 0: none */
-	unsigned fault_percent;		/* of messages that the wire does something to */
+	bool is_fat[MESH_MAX];		  /* its node has some KB, so that bodies come in pieces */
+	unsigned connect[MESH_MAX];	  /* sets of services, as bits */
+	unsigned ceiling_bytes[MESH_MAX]; /* larger bodies are answered 413; 0: none */
+	unsigned fault_percent;		  /* of messages that the wire does something to */
 	struct op ops[MESH_OPS];
 	unsigned n_ops;
-	bool is_dropped[MESH_OPS];	/* left out, by shrinking */
+	bool is_dropped[MESH_OPS]; /* left out, by shrinking */
 };
 
 enum history_kind { HISTORY_OURS, HISTORY_ONE_ORIGINAL, HISTORY_TWO_ORIGINALS };
@@ -71,7 +72,7 @@ void history_print(const struct history *h, FILE *out);
 
 /* splitmix64 (https://prng.di.unimi.it/splitmix64.c): small, and good enough for dice. */
 uint64_t mesh_random(uint64_t *state);
-unsigned mesh_below(uint64_t *state, unsigned n);	/* 0 .. n - 1 */
+unsigned mesh_below(uint64_t *state, unsigned n); /* 0 .. n - 1 */
 
 /* --- services --- */
 
@@ -80,7 +81,7 @@ struct original;
 
 struct slot {
 	bool is_busy;
-	uint64_t gen;			/* which use of the slot: late answers of an earlier one are dropped */
+	uint64_t gen; /* which use of the slot: late answers of an earlier one are dropped */
 	struct arena *a;
 	struct exchange_job job;
 };
@@ -89,16 +90,16 @@ struct service {
 	struct mesh *mesh;
 	unsigned i;
 	enum role role;
-	struct registry *r;		/* NULL: it does not run, or is an original */
-	struct original *original;	/* NULL: one of ours */
+	struct registry *r;	   /* NULL: it does not run, or is an original */
+	struct original *original; /* NULL: one of ours */
 	bool is_up;
-	unsigned boots;			/* requests to an earlier life are lost */
+	unsigned boots; /* requests to an earlier life are lost */
 	unsigned connect;
 	unsigned url_variant;
 	unsigned flows_variant;
 	bool has_left;
 	int64_t offset_us;
-	int64_t poll_us;		/* when its runner looks next; INT64_MAX: never */
+	int64_t poll_us; /* when its runner looks next; INT64_MAX: never */
 	struct slot slots[MESH_SLOTS];
 	struct arena *options_arena;
 	struct options options;
@@ -113,10 +114,10 @@ struct answer {
 /* The url of a service, in a static buffer that the fourth call after reuses. */
 const char *service_url(const struct mesh *m, unsigned i, unsigned variant);
 int64_t service_now(const struct service *s);
-void service_open(struct service *s);		/* makes its folder and state */
+void service_open(struct service *s); /* makes its folder and state */
 void service_start(struct service *s, enum registry_start kind);
 void service_stop(struct service *s);
-void service_wipe(struct service *s);		/* it must be stopped */
+void service_wipe(struct service *s); /* it must be stopped */
 void service_leave(struct service *s);
 void service_answer(struct service *s, const char *path, struct str body, struct answer *out);
 /* Everything that it shows, one line per node, sorted; in a. */
@@ -126,15 +127,16 @@ char *service_pending(struct service *s, struct arena *a);
 void service_check(struct service *s);
 
 /* The flows of service i's variant, for whoever offers or expects them. */
-size_t mesh_flows(struct arena *a, const struct history *h, unsigned i, unsigned variant, const struct flow **out);
+size_t mesh_flows(struct arena *a, const struct history *h, unsigned i, unsigned variant,
+    const struct flow **out);
 char *mesh_view_line(struct arena *a, const char *url, unsigned i, unsigned variant);
 
 /* --- the original --- */
 
 struct message {
-	unsigned to;		/* service */
+	unsigned to; /* service */
 	char path[16];
-	char *body;		/* malloc; the receiver frees */
+	char *body; /* malloc; the receiver frees */
 };
 
 struct original *original_new(struct service *s);
@@ -152,19 +154,19 @@ struct event;
 struct mesh {
 	const struct history *h;
 	uint64_t random;
-	int64_t now_us;			/* simulated; services see theirs */
-	bool is_perfect;		/* the wire does nothing to messages any more */
+	int64_t now_us;	 /* simulated; services see theirs */
+	bool is_perfect; /* the wire does nothing to messages any more */
 	struct service services[MESH_MAX];
 	bool is_cut[MESH_MAX][MESH_MAX];
 	struct event *events;
 	size_t n_events, cap_events;
-	uint64_t n_made;		/* events ever, to settle ties */
-	unsigned long n_sent, n_looks;	/* messages sent */
-	unsigned long link[MESH_MAX][MESH_MAX];	/* of them, from and to */
+	uint64_t n_made;			/* events ever, to settle ties */
+	unsigned long n_sent, n_looks;		/* messages sent */
+	unsigned long link[MESH_MAX][MESH_MAX]; /* of them, from and to */
 	int64_t last_sent_us;
 	bool is_traced;
 	char dir[96];
-	char fault[4096];		/* what went wrong, "" for nothing */
+	char fault[4096]; /* what went wrong, "" for nothing */
 };
 
 void mesh_fail(struct mesh *m, const char *fmt, ...) PRINTF_LIKE(2, 3);

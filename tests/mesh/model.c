@@ -1,9 +1,10 @@
 /*
  * What must be seen where, from the history alone: who offers what, and who tells whom.
  *
- * X tells Y if X is configured to connect to Y, has not left, and Y is a registry (feeding or not). Y tells X back if both feed. So a node and a
- * hybrid tell their targets only, and two registries that feed tell each other. A registry shows its own flows and those of everybody from
- * whom a way of such edges leads to it.
+ * X tells Y if X is configured to connect to Y, has not left, and Y is a registry (feeding or not).
+ * Y tells X back if both feed. So a node and a hybrid tell their targets only, and two registries
+ * that feed tell each other. A registry shows its own flows and those of everybody from whom a way
+ * of such edges leads to it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,8 @@ feeds(const struct mesh *m, unsigned i)
 static bool
 is_linked(const struct mesh *m, unsigned x, unsigned y)
 {
-	return (m->services[x].connect & 1u << y) != 0 && !m->services[x].has_left && is_registry(m, y);
+	return (m->services[x].connect & 1u << y) != 0 && !m->services[x].has_left &&
+	    is_registry(m, y);
 }
 
 static bool
@@ -68,7 +70,8 @@ wanted_of(const struct mesh *m, unsigned i, struct arena *a)
 		const struct service *s = &m->services[j];
 
 		if ((set & 1u << j) != 0 && s->flows_variant != 0)
-			lines[n++] = mesh_view_line(a, service_url(m, j, s->url_variant), j, s->flows_variant);
+			lines[n++] = mesh_view_line(
+			    a, service_url(m, j, s->url_variant), j, s->flows_variant);
 	}
 	qsort(lines, n, sizeof(lines[0]), line_cmp);
 	for (k = 0; k < n; k++)
@@ -99,11 +102,15 @@ model_agree(struct mesh *m, struct arena *a)
 			view[i] = service_view(&m->services[i], a);
 	for (i = 0; i < m->h->n; i++)
 		for (j = 0; j < m->h->n; j++)
-			if (view[i] != NULL && view[j] != NULL && is_linked(m, i, j) && strcmp(view[i], view[j]) != 0)
+			if (view[i] != NULL && view[j] != NULL && is_linked(m, i, j) &&
+			    strcmp(view[i], view[j]) != 0)
 				mesh_fail(m, "s%u shows\n%sbut s%u\n%s", i, view[i], j, view[j]);
 }
 
-/* And of a node that speaks only with ours they know whether it is there, whatever an original echoes. */
+/*
+ * And of a node that speaks only with ours they know whether it is there, whatever an original
+ * echoes.
+ */
 static void
 model_nodes(struct mesh *m, struct arena *a)
 {
@@ -125,11 +132,14 @@ model_nodes(struct mesh *m, struct arena *a)
 			bool wanted = !m->services[i].has_left && m->services[i].flows_variant != 0;
 			const char *view;
 
-			if (m->h->is_original[j] || !feeds(m, j) || (j != target && !is_linked(m, j, target) && !is_linked(m, target, j)))
+			if (m->h->is_original[j] || !feeds(m, j) ||
+			    (j != target && !is_linked(m, j, target) && !is_linked(m, target, j)))
 				continue;
 			view = service_view(&m->services[j], a);
-			if (strstr(view, wanted ? line : service_url(m, i, 0)) == NULL ? wanted : !wanted)
-				mesh_fail(m, "s%u is %s, but s%u shows\n%s", i, wanted ? "there" : "gone", j, view);
+			if (strstr(view, wanted ? line : service_url(m, i, 0)) == NULL ? wanted
+										       : !wanted)
+				mesh_fail(m, "s%u is %s, but s%u shows\n%s", i,
+				    wanted ? "there" : "gone", j, view);
 		}
 	}
 }

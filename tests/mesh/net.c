@@ -7,10 +7,11 @@
 
 #include "mesh.h"
 
-#define LOOK_SPAN_US	(380 * SECOND_US)	/* every target was looked at, and every parked peer tried, within */
-#define QUIET_BOUND_US	(9 * LOOK_SPAN_US)	/* it must be quiet by then */
-#define LONG_DELAY_US	(60 * SECOND_US)	/* of a request that its client has given up */
-#define STORM		20000u			/* messages of one history; more is an echo */
+#define LOOK_SPAN_US \
+	(380 * SECOND_US) /* every target was looked at, and every parked peer tried, within */
+#define QUIET_BOUND_US (9 * LOOK_SPAN_US) /* it must be quiet by then */
+#define LONG_DELAY_US (60 * SECOND_US)	  /* of a request that its client has given up */
+#define STORM 20000u			  /* messages of one history; more is an echo */
 
 enum event_kind { EVENT_REQUEST, EVENT_ANSWER, EVENT_TIMEOUT, EVENT_POLL };
 
@@ -21,10 +22,10 @@ struct event {
 	unsigned client, server;
 	unsigned slot;
 	uint64_t gen;
-	unsigned boots;		/* life of the server that it was sent to */
-	bool is_repeat;		/* nobody waits for its answer */
+	unsigned boots; /* life of the server that it was sent to */
+	bool is_repeat; /* nobody waits for its answer */
 	char path[16];
-	unsigned variant;	/* of the server's url */
+	unsigned variant; /* of the server's url */
 	struct buf body;
 	unsigned status;
 };
@@ -71,7 +72,9 @@ event_add(struct mesh *m, int64_t at_us, enum event_kind kind)
 			abort();
 	}
 	ev = &m->events[m->n_events++];
-	*ev = (struct event){ .at_us = at_us, .order = m->n_made++, .kind = kind, .body = BUF_INIT(0) };
+	*ev = (struct event){
+		.at_us = at_us, .order = m->n_made++, .kind = kind, .body = BUF_INIT(0)
+	};
 	return ev;
 }
 
@@ -84,7 +87,8 @@ event_take(struct mesh *m, int64_t until_us, struct event *out)
 		return false;
 	for (i = 1; i < m->n_events; i++)
 		if (m->events[i].at_us < m->events[first].at_us ||
-		    (m->events[i].at_us == m->events[first].at_us && m->events[i].order < m->events[first].order))
+		    (m->events[i].at_us == m->events[first].at_us &&
+			m->events[i].order < m->events[first].order))
 			first = i;
 	if (m->events[first].at_us > until_us)
 		return false;
@@ -183,7 +187,7 @@ send_one(struct service *s, unsigned slot, struct str url, struct str body)
 	ev->slot = slot;
 	ev->gen = like.gen;
 	if (!m->services[like.server].is_up && !m->is_cut[s->i][like.server]) {
-		fail_later(m, s->i, slot, like.gen, 1000);	/* refused */
+		fail_later(m, s->i, slot, like.gen, 1000); /* refused */
 		return;
 	}
 	if (m->is_cut[s->i][like.server] || is_unlucky(m))
@@ -202,7 +206,8 @@ answer_put(struct mesh *m, const struct event *ev, struct answer *a)
 		buf_free(&a->body);
 		return;
 	}
-	if (is_unlucky(m)) {	/* cut off on the way: the client notices, for the length was announced */
+	if (is_unlucky(
+		m)) { /* cut off on the way: the client notices, for the length was announced */
 		fail_later(m, ev->client, ev->slot, ev->gen, delay_make(m));
 		buf_free(&a->body);
 		return;
@@ -230,7 +235,8 @@ request_arrive(struct mesh *m, struct event *ev)
 	/* an error of the web server, before or after ours was asked */
 	if (!is_unlucky(m) || mesh_below(&m->random, 2) == 0)
 		service_answer(s, ev->path, buf_str(&ev->body), &a);
-	mesh_trace(m, "  s%u%s answers s%u %u", ev->server, ev->is_repeat ? " (repeated)" : "", ev->client, a.status);
+	mesh_trace(m, "  s%u%s answers s%u %u", ev->server, ev->is_repeat ? " (repeated)" : "",
+	    ev->client, a.status);
 	if (m->is_traced && a.body.len < 400000)
 		mesh_trace(m, "    %.*s", STR_ARG(buf_str(&a.body)));
 	if (!m->is_perfect && mesh_below(&m->random, 100) < m->h->fault_percent / 4)
@@ -245,7 +251,9 @@ answer_arrive(struct mesh *m, struct event *ev)
 {
 	struct service *s = &m->services[ev->client];
 	struct slot *slot = &s->slots[ev->slot];
-	struct exchange_result res = { .status = ev->status, .body = buf_str(&ev->body), .error = "simulated" };
+	struct exchange_result res = {
+		.status = ev->status, .body = buf_str(&ev->body), .error = "simulated"
+	};
 	enum kodo_err err;
 	bool wake;
 
@@ -309,7 +317,8 @@ poll_original(struct service *s)
 			mesh_poll_later(s, due_us - MESH_T0_US - s->offset_us);
 		return;
 	}
-	snprintf(url, sizeof(url), "%s%s", service_url(s->mesh, msg.to, s->mesh->services[msg.to].url_variant), msg.path);
+	snprintf(url, sizeof(url), "%s%s",
+	    service_url(s->mesh, msg.to, s->mesh->services[msg.to].url_variant), msg.path);
 	mesh_trace(s->mesh, "s%u (original) -> %s %s", s->i, url, msg.body);
 	s->slots[0].is_busy = true;
 	sent_count(s, str_of(url), false);
@@ -332,12 +341,14 @@ poll_ours(struct service *s)
 		if (i == MESH_SLOTS)
 			return;
 		arena_reset(slot->a);
-		err = exchange_next(s->r, slot->a, service_now(s), busy, n_busy, &slot->job, &next_us, &active_us);
+		err = exchange_next(
+		    s->r, slot->a, service_now(s), busy, n_busy, &slot->job, &next_us, &active_us);
 		if (err != KODO_OK)
 			break;
 		slot->is_busy = true;
 		sent_count(s, slot->job.url, slot->job.kind == EXCHANGE_LOOK);
-		mesh_trace(s->mesh, "s%u -> %.*s %.*s", s->i, STR_ARG(slot->job.url), slot->job.body.len < 40000 ? (int)slot->job.body.len : 0,
+		mesh_trace(s->mesh, "s%u -> %.*s %.*s", s->i, STR_ARG(slot->job.url),
+		    slot->job.body.len < 40000 ? (int)slot->job.body.len : 0,
 		    slot->job.body.p == NULL ? "" : slot->job.body.p);
 		send_one(s, i, slot->job.url, slot->job.body);
 	}
@@ -397,7 +408,8 @@ mesh_apply(struct mesh *m, const struct op *op)
 {
 	struct service *s = &m->services[op->service];
 
-	mesh_trace(m, "--- op %d of s%u (s%u, %lld)", (int)op->kind, op->service, op->other, (long long)op->value);
+	mesh_trace(m, "--- op %d of s%u (s%u, %lld)", (int)op->kind, op->service, op->other,
+	    (long long)op->value);
 	switch (op->kind) {
 	case OP_FLOWS:
 		s->flows_variant = (unsigned)op->value;
@@ -422,7 +434,8 @@ mesh_apply(struct mesh *m, const struct op *op)
 		break;
 	case OP_CUT:
 	case OP_JOIN:
-		m->is_cut[op->service][op->other] = m->is_cut[op->other][op->service] = op->kind == OP_CUT;
+		m->is_cut[op->service][op->other] = m->is_cut[op->other][op->service] =
+		    op->kind == OP_CUT;
 		break;
 	case OP_CLOCK:
 		s->offset_us = op->value * SECOND_US;
@@ -452,7 +465,11 @@ mesh_begin(struct mesh *m, const struct history *h, const char *dir, bool is_tra
 	for (i = 0; i < h->n; i++) {
 		struct service *s = &m->services[i];
 
-		*s = (struct service){ .mesh = m, .i = i, .role = h->role[i], .connect = h->connect[i], .poll_us = INT64_MAX };
+		*s = (struct service){ .mesh = m,
+			.i = i,
+			.role = h->role[i],
+			.connect = h->connect[i],
+			.poll_us = INT64_MAX };
 		snprintf(s->dir, sizeof(s->dir), "%s/s%u", dir, i);
 		s->options_arena = arena_new();
 		for (j = 0; j < MESH_SLOTS; j++)
@@ -512,9 +529,11 @@ mesh_run(struct mesh *m)
 	heal(m);
 	m->last_sent_us = m->now_us;
 	end_us = m->now_us + QUIET_BOUND_US;
-	while (m->fault[0] == '\0' && m->now_us < end_us && m->now_us < m->last_sent_us + LOOK_SPAN_US)
+	while (
+	    m->fault[0] == '\0' && m->now_us < end_us && m->now_us < m->last_sent_us + LOOK_SPAN_US)
 		mesh_run_until(m, m->last_sent_us + LOOK_SPAN_US);
 	if (m->now_us >= end_us)
-		mesh_fail(m, "not quiet %d minutes after healing\n", (int)(QUIET_BOUND_US / 60 / SECOND_US));
+		mesh_fail(m, "not quiet %d minutes after healing\n",
+		    (int)(QUIET_BOUND_US / 60 / SECOND_US));
 	return m->fault[0] == '\0';
 }

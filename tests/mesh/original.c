@@ -1,7 +1,8 @@
 /*
- * A stand-in for the original system, as WIRE.md says it behaves: no versions; it passes every update on to every feeding provider but the sender,
- * changed or not; what vanished from a provider's list it forgets without telling anybody; who connected first with a node url wins; it answers 200,
- * 201 or 204, and gives up a message after some attempts.
+ * A stand-in for the original system, as WIRE.md says it behaves: no versions; it passes every
+ * update on to every feeding provider but the sender, changed or not; what vanished from a
+ * provider's list it forgets without telling anybody; who connected first with a node url wins; it
+ * answers 200, 201 or 204, and gives up a message after some attempts.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +12,12 @@
 #include "core/url.h"
 #include "mesh.h"
 
-#define PROVIDERS	16u
-#define NODES		32u
-#define QUEUE		512u
-#define ATTEMPTS	5u
+#define PROVIDERS 16u
+#define NODES 32u
+#define QUEUE 512u
+#define ATTEMPTS 5u
 
-struct held {			/* a node of a provider */
+struct held { /* a node of a provider */
 	struct str key;
 	struct str bytes;
 };
@@ -30,7 +31,7 @@ struct provider {
 
 struct original {
 	struct service *s;
-	struct arena *a;	/* grows: histories are short */
+	struct arena *a; /* grows: histories are short */
 	struct provider providers[PROVIDERS];
 	size_t n_providers;
 	struct message queue[QUEUE];
@@ -76,7 +77,10 @@ original_free(struct original *o)
 static void
 greeting_put(struct original *o, struct buf *out)
 {
-	struct greeting g = { .url = str_of(service_url(o->s->mesh, o->s->i, 0)), .registry = true, .feed = true, .idle = true,
+	struct greeting g = { .url = str_of(service_url(o->s->mesh, o->s->i, 0)),
+		.registry = true,
+		.feed = true,
+		.idle = true,
 		.now_us = service_now(o->s) };
 
 	buf_putc(out, '{');
@@ -225,7 +229,8 @@ node_hold(struct original *o, struct provider *p, const struct wire_node *n)
 		return;
 	if (i == p->n_nodes)
 		p->n_nodes++;
-	if (arena_str(o->a, n->key, &p->nodes[i].key) != KODO_OK || arena_str(o->a, n->bytes, &p->nodes[i].bytes) != KODO_OK)
+	if (arena_str(o->a, n->key, &p->nodes[i].key) != KODO_OK ||
+	    arena_str(o->a, n->bytes, &p->nodes[i].bytes) != KODO_OK)
 		abort();
 }
 
@@ -326,8 +331,9 @@ map_put(struct original *o, struct answer *out)
 	for (i = 0; i < o->n_providers; i++) {
 		if (i > 0)
 			buf_putc(&out->body, ',');
-		json_put_str(&out->body, str_of(service_url(o->s->mesh, o->providers[i].service,
-		    o->s->mesh->services[o->providers[i].service].url_variant)));
+		json_put_str(&out->body,
+		    str_of(service_url(o->s->mesh, o->providers[i].service,
+			o->s->mesh->services[o->providers[i].service].url_variant)));
 		buf_puts(&out->body, ":\"2025-11-24T16:00:00Z\"");
 	}
 	buf_puts(&out->body, "}}");
@@ -367,7 +373,9 @@ void
 original_answer(struct original *o, const char *path, struct str body, struct answer *out)
 {
 	bool is_default = strcmp(path, "/reconnect") == 0;
-	enum wire_kind kind = is_default ? WIRE_DEFAULT : strcmp(path, "/disconnect") == 0 ? WIRE_DISCONNECT : WIRE_CONNECT;
+	enum wire_kind kind = is_default       ? WIRE_DEFAULT
+	    : strcmp(path, "/disconnect") == 0 ? WIRE_DISCONNECT
+					       : WIRE_CONNECT;
 	struct wire_refusal no;
 	struct wire_body b;
 	struct buf view = BUF_INIT(0);
@@ -381,7 +389,8 @@ original_answer(struct original *o, const char *path, struct str body, struct an
 		out->status = 400;
 	} else if (is_default) {
 		view_put(o, &view);
-		message_put(o, (unsigned)strtoul(b.from_key.p + 8, NULL, 10), "/connect", buf_z(&view));
+		message_put(
+		    o, (unsigned)strtoul(b.from_key.p + 8, NULL, 10), "/connect", buf_z(&view));
 		buf_free(&view);
 		default_put(o, out);
 	} else {
@@ -403,7 +412,9 @@ original_done(struct original *o, unsigned status, struct str body, int64_t now_
 		o->due_us = now_us + SECOND_US;
 		return;
 	}
-	if (is_connect && status == 201 && wire_read(o->a, WIRE_CONNECT, body, now_us, STR_NULL, &b, &no) == KODO_OK && b.from.feed)
+	if (is_connect && status == 201 &&
+	    wire_read(o->a, WIRE_CONNECT, body, now_us, STR_NULL, &b, &no) == KODO_OK &&
+	    b.from.feed)
 		list_take(o, &b);
 	o->attempts = 0;
 	o->due_us = 0;

@@ -8,7 +8,7 @@
 #include "core/url.h"
 #include "mesh.h"
 
-#define FAT_BYTES	2500
+#define FAT_BYTES 2500
 
 const char *
 service_url(const struct mesh *m, unsigned i, unsigned variant)
@@ -38,7 +38,8 @@ must(struct service *s, enum kodo_err err, const char *what)
 /* --- its flows --- */
 
 size_t
-mesh_flows(struct arena *a, const struct history *h, unsigned i, unsigned variant, const struct flow **out)
+mesh_flows(
+    struct arena *a, const struct history *h, unsigned i, unsigned variant, const struct flow **out)
 {
 	size_t n = variant == 0 ? 0 : 1 + variant % 3, j;
 	struct flow *flows = arena_zalloc(a, (n + 1) * sizeof(*flows));
@@ -92,7 +93,10 @@ options_make(struct service *s)
 	s->options.n_flows = mesh_flows(a, s->mesh->h, s->i, s->flows_variant, &s->options.flows);
 }
 
-/* What a new state draws from the system's randomness comes from the seed here, so that a history can be replayed. */
+/*
+ * What a new state draws from the system's randomness comes from the seed here, so that a history
+ * can be replayed.
+ */
 static enum kodo_err
 life_fix(struct txn *t, void *arg)
 {
@@ -131,7 +135,8 @@ service_start(struct service *s, enum registry_start kind)
 			service_open(s);
 		s->is_up = true;
 		options_make(s);
-		if (registry_apply(s->r, &s->options, STR("stamp"), kind, service_now(s), NULL, &why) != KODO_OK)
+		if (registry_apply(s->r, &s->options, STR("stamp"), kind, service_now(s), NULL,
+			&why) != KODO_OK)
 			mesh_fail(s->mesh, "s%u: %s\n", s->i, why.text);
 	}
 	if (kind == START_NOW)
@@ -219,10 +224,14 @@ map_answer(struct service *s, struct answer *out)
 }
 
 static void
-post_answer(struct service *s, struct arena *a, const char *path, struct str body, struct answer *out)
+post_answer(
+    struct service *s, struct arena *a, const char *path, struct str body, struct answer *out)
 {
-	bool is_connect = strcmp(path, "/connect") == 0, is_reconnect = strcmp(path, "/reconnect") == 0;
-	enum wire_kind kind = is_reconnect ? WIRE_DEFAULT : strcmp(path, "/disconnect") == 0 ? WIRE_DISCONNECT : WIRE_CONNECT;
+	bool is_connect = strcmp(path, "/connect") == 0,
+	     is_reconnect = strcmp(path, "/reconnect") == 0;
+	enum wire_kind kind = is_reconnect     ? WIRE_DEFAULT
+	    : strcmp(path, "/disconnect") == 0 ? WIRE_DISCONNECT
+					       : WIRE_CONNECT;
 	struct sink sink = SINK_INIT(NULL);
 	struct wire_refusal no;
 	struct wire_body b;
@@ -233,7 +242,8 @@ post_answer(struct service *s, struct arena *a, const char *path, struct str bod
 		return;
 	}
 	if (b.n_left_out > 0)
-		mesh_trace(s->mesh, "    s%u leaves out %.*s: %.*s", s->i, STR_ARG(b.left_out[0].url), STR_ARG(b.left_out[0].reason));
+		mesh_trace(s->mesh, "    s%u leaves out %.*s: %.*s", s->i,
+		    STR_ARG(b.left_out[0].url), STR_ARG(b.left_out[0].reason));
 	if (!is_reconnect && s->role == ROLE_NODE) {
 		fail_put(out, 404);
 		return;
@@ -244,7 +254,8 @@ post_answer(struct service *s, struct arena *a, const char *path, struct str bod
 		return;
 	}
 	out->status = is_connect ? 201 : 200;
-	must(s, registry_put_answer(s->r, &b, is_connect, is_reconnect, service_now(s), &sink), "answer");
+	must(s, registry_put_answer(s->r, &b, is_connect, is_reconnect, service_now(s), &sink),
+	    "answer");
 	buf_put_str(&out->body, buf_str(&sink.buf));
 	sink_free(&sink);
 }
@@ -304,7 +315,8 @@ service_view(struct service *s, struct arena *a)
 	view_end(&v);
 	must(s, arena_str(a, buf_str(&sink.buf), &text), "view");
 	sink_free(&sink);
-	must(s, wire_read(a, WIRE_CONNECT, text, service_now(s), STR_NULL, &b, &no), "GET /connect");
+	must(
+	    s, wire_read(a, WIRE_CONNECT, text, service_now(s), STR_NULL, &b, &no), "GET /connect");
 	lines = arena_alloc(a, (b.n_nodes + 1) * sizeof(*lines));
 	for (i = 0; i < b.n_nodes; i++)
 		lines[i] = node_line(a, &b.nodes[i]);

@@ -1,9 +1,9 @@
 #include "core/record.h"
 #include "registry_help.h"
 
-#define SECOND_US	1000000ll
-#define TARGET		"http://t:1"
-#define OURS_KODO	"{\"life\":77,\"sent\":%d}"
+#define SECOND_US 1000000ll
+#define TARGET "http://t:1"
+#define OURS_KODO "{\"life\":77,\"sent\":%d}"
 
 /* --- helpers --- */
 
@@ -73,8 +73,10 @@ is_idle(struct fixture *f)
 static const char *
 default_body(struct fixture *f, const char *url, const char *kodo)
 {
-	return arena_printf(f->a, "{\"url\":\"%s\",\"organization\":null,\"registry\":true,\"feed\":true,\"idle\":true,"
-	    "\"now\":\"2025-01-13T14:00:00Z\",\"message\":[],\"nodes\":[]%s%s}", url, kodo == NULL ? "" : ",\"kodo\":", kodo == NULL ? "" : kodo);
+	return arena_printf(f->a,
+	    "{\"url\":\"%s\",\"organization\":null,\"registry\":true,\"feed\":true,\"idle\":true,"
+	    "\"now\":\"2025-01-13T14:00:00Z\",\"message\":[],\"nodes\":[]%s%s}",
+	    url, kodo == NULL ? "" : ",\"kodo\":", kodo == NULL ? "" : kodo);
 }
 
 /* A registry with one target and one own flow, started. */
@@ -98,7 +100,8 @@ start_connected(struct fixture *f, const char *kodo)
 static void
 node_comes(struct fixture *f, const char *url, const char *prefix, size_t n)
 {
-	struct wire_body b = body_of(f, url, false, arena_printf(f->a, "[%s]", node_json(f, url, prefix, n)), NULL);
+	struct wire_body b =
+	    body_of(f, url, false, arena_printf(f->a, "[%s]", node_json(f, url, prefix, n)), NULL);
 	struct intake in;
 
 	must(registry_connect(f->r, &b, f->now_us, &in));
@@ -108,7 +111,8 @@ static void
 assert_within(int64_t value, int64_t low, int64_t high)
 {
 	if (value < low || value > high)
-		fail_msg("%lld is not in %lld .. %lld", (long long)value, (long long)low, (long long)high);
+		fail_msg("%lld is not in %lld .. %lld", (long long)value, (long long)low,
+		    (long long)high);
 }
 
 /* --- what an answer means --- */
@@ -122,8 +126,18 @@ connect_answers(void **state)
 		unsigned status;
 		enum want want;
 	} rows[] = {
-		{ 200, WANT_DONE }, { 201, WANT_DONE }, { 204, WANT_DONE }, { 404, WANT_PARK }, { 400, WANT_PARK }, { 405, WANT_PARK },
-		{ 501, WANT_PARK }, { 500, WANT_RETRY }, { 502, WANT_RETRY }, { 503, WANT_RETRY }, { 301, WANT_RETRY }, { 429, WANT_RETRY },
+		{ 200, WANT_DONE },
+		{ 201, WANT_DONE },
+		{ 204, WANT_DONE },
+		{ 404, WANT_PARK },
+		{ 400, WANT_PARK },
+		{ 405, WANT_PARK },
+		{ 501, WANT_PARK },
+		{ 500, WANT_RETRY },
+		{ 502, WANT_RETRY },
+		{ 503, WANT_RETRY },
+		{ 301, WANT_RETRY },
+		{ 429, WANT_RETRY },
 		{ 0, WANT_RETRY },
 	};
 	struct fixture *f = *state;
@@ -137,7 +151,8 @@ connect_answers(void **state)
 		assert_true(job.is_post);
 		assert_true(str_eq(job.url, STR("http://t:1/connect")));
 		assert_int_equal(job.n_nodes, 1);
-		answer(f, &job, rows[i].status, "garbage");	/* the status counts, whatever the body */
+		answer(
+		    f, &job, rows[i].status, "garbage"); /* the status counts, whatever the body */
 		p = peer_of(f, TARGET);
 		assert_int_equal(peer_has_work(&p), rows[i].want != WANT_DONE);
 		assert_int_equal((p.flags & PEER_PARKED) != 0, rows[i].want == WANT_PARK);
@@ -145,7 +160,8 @@ connect_answers(void **state)
 		if (rows[i].want == WANT_RETRY)
 			assert_within(nothing_until(f) - f->now_us, 500000, 550000);
 		else
-			assert_within(nothing_until(f) - f->now_us, 300 * SECOND_US, 361 * SECOND_US);
+			assert_within(
+			    nothing_until(f) - f->now_us, 300 * SECOND_US, 361 * SECOND_US);
 		f->now_us += SECOND_US;
 	}
 }
@@ -178,7 +194,8 @@ update_answered_404_asks_a_provider(void **state)
 
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
 	fixture_apply(f, START_NOW);
-	b = body_of(f, "http://r:1", true, arena_printf(f->a, "[%s]", node_json(f, "http://r:1", "R", 1)), NULL);
+	b = body_of(f, "http://r:1", true,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://r:1", "R", 1)), NULL);
 	must(registry_connect(f->r, &b, f->now_us, &in));
 	node_comes(f, "http://n:1", "N", 2);
 	next_is(f, EXCHANGE_UPDATE, &job);
@@ -187,7 +204,7 @@ update_answered_404_asks_a_provider(void **state)
 	assert_true(str_eq(job.url, STR("http://r:1/reconnect")));
 	assert_non_null(memmem(job.body.p, job.body.len, "[\"please reconnect\"]", 20));
 	assert_int_equal(total_of(f), 3);
-	answer(f, &job, 404, "");	/* it has left */
+	answer(f, &job, 404, ""); /* it has left */
 	assert_int_equal(total_of(f), 2);
 	assert_int_equal(nothing_until(f), INT64_MAX);
 	check_clean(f);
@@ -232,7 +249,7 @@ disconnect_answered_404_is_done(void **state)
 	answer(f, &job, 404, "");
 	must(registry_is_tried(f->r, ticket, f->now_us, &tried));
 	assert_true(tried);
-	assert_int_equal(nothing_until(f), INT64_MAX);	/* a target left is not looked at */
+	assert_int_equal(nothing_until(f), INT64_MAX); /* a target left is not looked at */
 }
 
 /* --- times --- */
@@ -256,7 +273,7 @@ backoff_doubles_then_parks(void **state)
 		f->now_us = due_us;
 	}
 	next_is(f, EXCHANGE_CONNECT, &job);
-	answer(f, &job, 0, "");		/* the ninth */
+	answer(f, &job, 0, ""); /* the ninth */
 	due_us = nothing_until(f);
 	assert_within(due_us - f->now_us, 300 * SECOND_US, 361 * SECOND_US);
 	assert_true(is_idle(f));
@@ -295,7 +312,7 @@ retry_without_end_never_parks(void **state)
 		answer(f, &job, 500, "");
 		due_us = nothing_until(f);
 		assert_within(due_us - f->now_us, 500000, 8800000);
-		assert_int_equal(is_idle(f), i >= 9);	/* past attempt 9 it does not count */
+		assert_int_equal(is_idle(f), i >= 9); /* past attempt 9 it does not count */
 		f->now_us = due_us;
 	}
 }
@@ -323,7 +340,9 @@ busy_peers_are_passed_over(void **state)
 
 	start(f);
 	next_is(f, EXCHANGE_CONNECT, &job);
-	assert_int_equal(exchange_next(f->r, f->a, f->now_us, &job.peer, 1, &job, &due_us, &active_us), KODO_ENOTFOUND);
+	assert_int_equal(
+	    exchange_next(f->r, f->a, f->now_us, &job.peer, 1, &job, &due_us, &active_us),
+	    KODO_ENOTFOUND);
 	assert_int_equal(due_us, INT64_MAX);
 	assert_int_equal(active_us, f->now_us);
 }
@@ -343,10 +362,12 @@ original_is_looked_at_by_its_map(void **state)
 	next_is(f, EXCHANGE_LOOK, &job);
 	assert_false(job.is_post);
 	assert_true(str_eq(job.url, STR("http://t:1/map")));
-	answer(f, &job, 200, "{\"registers\":{\"http://localhost:3367\":\"2025-01-13T14:00:00Z\"}}");
+	answer(
+	    f, &job, 200, "{\"registers\":{\"http://localhost:3367\":\"2025-01-13T14:00:00Z\"}}");
 	f->now_us = nothing_until(f);
 	next_is(f, EXCHANGE_LOOK, &job);
-	answer(f, &job, 200, "{\"registers\":{\"http://localhost:33671\":\"2025-01-13T14:00:00Z\"}}");
+	answer(
+	    f, &job, 200, "{\"registers\":{\"http://localhost:33671\":\"2025-01-13T14:00:00Z\"}}");
 	next_is(f, EXCHANGE_CONNECT, &job);
 }
 
@@ -361,10 +382,14 @@ one_of_us_is_looked_at_by_digest(void **state)
 	next_is(f, EXCHANGE_LOOK, &job);
 	assert_true(job.is_post);
 	assert_true(str_eq(job.url, STR("http://t:1/update")));
-	answer(f, &job, 200, default_body(f, TARGET, arena_printf(f->a, "{\"view\":\"%.*s\",\"life\":77,\"sent\":2}", STR_ARG(job.view))));
+	answer(f, &job, 200,
+	    default_body(f, TARGET,
+		arena_printf(
+		    f->a, "{\"view\":\"%.*s\",\"life\":77,\"sent\":2}", STR_ARG(job.view))));
 	f->now_us = nothing_until(f);
 	next_is(f, EXCHANGE_LOOK, &job);
-	answer(f, &job, 200, default_body(f, TARGET, "{\"view\":\"0123456789abcdef\",\"life\":77,\"sent\":3}"));
+	answer(f, &job, 200,
+	    default_body(f, TARGET, "{\"view\":\"0123456789abcdef\",\"life\":77,\"sent\":3}"));
 	next_is(f, EXCHANGE_CONNECT, &job);
 	answer(f, &job, 201, "");
 	f->now_us = nothing_until(f);
@@ -374,7 +399,7 @@ one_of_us_is_looked_at_by_digest(void **state)
 	answer(f, &job, 201, "");
 	f->now_us = nothing_until(f);
 	next_is(f, EXCHANGE_LOOK, &job);
-	answer(f, &job, 503, "");	/* says nothing: looked at again later */
+	answer(f, &job, 503, ""); /* says nothing: looked at again later */
 	assert_within(nothing_until(f) - f->now_us, 300 * SECOND_US, 361 * SECOND_US);
 }
 
@@ -390,7 +415,7 @@ news_survive_an_older_message(void **state)
 	node_comes(f, "http://n:1", "N", 1);
 	next_is(f, EXCHANGE_UPDATE, &job);
 	f->now_us += 1000;
-	node_comes(f, "http://n:1", "N", 3);	/* while the message is under way */
+	node_comes(f, "http://n:1", "N", 3); /* while the message is under way */
 	answer(f, &job, 200, "");
 	next_is(f, EXCHANGE_UPDATE, &job);
 	assert_int_equal(job.n_flows, 3);
@@ -426,8 +451,11 @@ late_answer_to_a_connect_resurrects_nothing(void **state)
 	start(f);
 	next_is(f, EXCHANGE_CONNECT, &job);
 	must(registry_leave(f->r, f->now_us, &ticket, &in));
-	body = arena_printf(f->a, "{\"url\":\"" TARGET "\",\"registry\":true,\"feed\":true,\"idle\":true,\"now\":\"2025-01-13T14:00:00Z\","
-	    "\"message\":[],\"nodes\":[%s]}", node_json(f, "http://x:1", "X", 2));
+	body = arena_printf(f->a,
+	    "{\"url\":\"" TARGET
+	    "\",\"registry\":true,\"feed\":true,\"idle\":true,\"now\":\"2025-01-13T14:00:00Z\","
+	    "\"message\":[],\"nodes\":[%s]}",
+	    node_json(f, "http://x:1", "X", 2));
 	answer(f, &job, 201, body);
 	assert_int_equal(total_of(f), 1);
 	assert_true(peer_of(f, TARGET).connected_us == 0);
@@ -451,13 +479,15 @@ reconnect_while_leaving_hastens_the_leave(void **state)
 	next_is(f, EXCHANGE_DISCONNECT, &job);
 	answer(f, &job, 0, "");
 	nothing_until(f);
-	must(wire_read(f->a, WIRE_DEFAULT, str_of(default_body(f, TARGET, NULL)), f->now_us, f->o.url_key, &b, &no));
+	must(wire_read(f->a, WIRE_DEFAULT, str_of(default_body(f, TARGET, NULL)), f->now_us,
+	    f->o.url_key, &b, &no));
 	must(registry_reconnect(f->r, &b, f->now_us, &in));
 	assert_true(in.known);
 	next_is(f, EXCHANGE_DISCONNECT, &job);
 	answer(f, &job, 200, "");
 	assert_int_equal(nothing_until(f), INT64_MAX);
-	must(registry_reconnect(f->r, &b, f->now_us, &in));	/* acknowledged: an original may call us back */
+	must(registry_reconnect(
+	    f->r, &b, f->now_us, &in)); /* acknowledged: an original may call us back */
 	next_is(f, EXCHANGE_CONNECT, &job);
 }
 
@@ -474,7 +504,9 @@ late_messages_change_nothing(void **state)
 	b = disconnect_of(f, "http://n:1", "[\"http://n:1\"]", "{\"life\":5,\"sent\":9}");
 	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
 	assert_false(in.known);
-	b = body_of(f, "http://n:1", false, arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "N", 2)), "{\"life\":5,\"sent\":8}");
+	b = body_of(f, "http://n:1", false,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "N", 2)),
+	    "{\"life\":5,\"sent\":8}");
 	must(registry_connect(f->r, &b, f->now_us, &in));
 	assert_int_equal(total_of(f), 0);
 	b.sent = 10;
@@ -483,7 +515,7 @@ late_messages_change_nothing(void **state)
 	b = disconnect_of(f, "http://n:1", "[\"http://n:1\"]", "{\"life\":5,\"sent\":9}");
 	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
 	assert_int_equal(total_of(f), 2);
-	f->now_us += 700 * SECOND_US;	/* a state restored from a copy counts from there again */
+	f->now_us += 700 * SECOND_US; /* a state restored from a copy counts from there again */
 	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
 	assert_int_equal(total_of(f), 0);
 }
@@ -506,11 +538,11 @@ too_much_is_halved_and_doubled(void **state)
 	first = job.body.len;
 	answer(f, &job, 413, "");
 	next_is(f, EXCHANGE_UPDATE, &job);
-	assert_true(job.body.len <= first / 2 + 12000);	/* versions come on top */
+	assert_true(job.body.len <= first / 2 + 12000); /* versions come on top */
 	assert_true(job.body.len > 65536);
 	assert_true(job.n_nodes < 60);
 	assert_true(job.is_partial);
-	answer(f, &job, 500, "");	/* a body over 64 KiB: may be its size */
+	answer(f, &job, 500, ""); /* a body over 64 KiB: may be its size */
 	ceiling = peer_of(f, TARGET).ceiling_bytes;
 	assert_int_equal(ceiling, job.body.len / 2);
 	for (i = 0; i < 30 && next_due(f, &job, &(int64_t){ 0 }) == KODO_OK; i++)
@@ -521,10 +553,13 @@ too_much_is_halved_and_doubled(void **state)
 		next_is(f, EXCHANGE_UPDATE, &job);
 		answer(f, &job, 200, "");
 	}
-	assert_true(peer_of(f, TARGET).ceiling_bytes == 0 || peer_of(f, TARGET).ceiling_bytes > ceiling);
+	assert_true(
+	    peer_of(f, TARGET).ceiling_bytes == 0 || peer_of(f, TARGET).ceiling_bytes > ceiling);
 }
 
-/* A batch answered 400 is halved down to the node at fault, which is left alone until it changes. */
+/*
+ * A batch answered 400 is halved down to the node at fault, which is left alone until it changes.
+ */
 static void
 node_at_fault_is_found(void **state)
 {
@@ -544,7 +579,8 @@ node_at_fault_is_found(void **state)
 		taken += bad ? 0 : job.n_nodes;
 	}
 	assert_int_equal(taken, 59);
-	assert_within(nothing_until(f) - f->now_us, 200 * SECOND_US, 361 * SECOND_US);	/* the look */
+	assert_within(
+	    nothing_until(f) - f->now_us, 200 * SECOND_US, 361 * SECOND_US); /* the look */
 }
 
 int
