@@ -248,7 +248,7 @@ claim_expire(struct edit *e, int64_t before_us)
 		if (err != KODO_OK)
 			return err;
 		for (err = cursor_seek(&c, key_u32_u32(kb, node, 0), &k, &v);
-		     err == KODO_OK && !found;) {
+		    err == KODO_OK && !found;) {
 			node = get_be32(k.p);
 			err = get_be32(k.p + 4) == PEER_TOMB ? statement_read(v, &s) : KODO_OK;
 			found =

@@ -192,7 +192,7 @@ listeners_load(struct edit *e)
 	if (err != KODO_OK)
 		return err;
 	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
-	     err = cursor_next(&c, &k, &v)) {
+	    err = cursor_next(&c, &k, &v)) {
 		if (e->n_listeners == cap) {
 			uint32_t *grown;
 

@@ -2,7 +2,7 @@
  * One change of the state: everything that a write transaction of the registry carries along.
  * Inside it, peers are changed through one cache, so that each record is written once, at the end.
  *
- *	edit_begin(&e, t, arena, now_us, options)	reads the head; head.state + 1 is this change's number
+ *	edit_begin(&e, t, arena, now_us, options)	reads the head, counts it up
  *	... claim.h, edit_peer, edit_want, edit_tell ...
  *	edit_end(&e)					writes peers, index, head
  */

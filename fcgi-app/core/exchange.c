@@ -196,8 +196,8 @@ out_walk(struct builder *b, enum tell kind,
 	if (err != KODO_OK)
 		return err;
 	for (err = cursor_seek(&c, key_u32_u32(kb, b->p->id, 0), &k, &v);
-	     err == KODO_OK && get_be32(k.p) == b->p->id && !b->is_full;
-	     err = cursor_next(&c, &k, &v)) {
+	    err == KODO_OK && get_be32(k.p) == b->p->id && !b->is_full;
+	    err = cursor_next(&c, &k, &v)) {
 		uint32_t node = get_be32(k.p + 4);
 
 		err = tell_of(b, node, &kn, &what);
@@ -373,6 +373,7 @@ job_make(struct view *v, struct arena *a, const struct peer *p, struct exchange_
 	struct builder b = {
 		.v = v, .a = a, .p = p, .job = job, .body = BUF_INIT(0), .is_first = true
 	};
+	bool is_update;
 	char *url;
 	enum kodo_err err;
 
@@ -385,9 +386,9 @@ job_make(struct view *v, struct arena *a, const struct peer *p, struct exchange_
 	if (err == KODO_OK && job->is_post)
 		err = arena_str(a, buf_str(&b.body), &job->body);
 	if (err == KODO_OK && job->kind != EXCHANGE_NOTHING) {
-		url = arena_printf(a, "%.*s%s", STR_ARG(p->url),
-		    job->kind == EXCHANGE_LOOK && job->is_post ? paths[EXCHANGE_UPDATE]
-							       : paths[job->kind]);
+		is_update = job->kind == EXCHANGE_LOOK && job->is_post;
+		url = arena_printf(
+		    a, "%.*s%s", STR_ARG(p->url), paths[is_update ? EXCHANGE_UPDATE : job->kind]);
 		job->url = str_of(url);
 		err = url == NULL ? KODO_ENOMEM : KODO_OK;
 	}
@@ -427,7 +428,7 @@ due_find(struct txn *t, int64_t now_us, const uint32_t *busy, size_t n_busy, str
 	if (err != KODO_OK)
 		return err;
 	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
-	     err = cursor_next(&c, &k, &v)) {
+	    err = cursor_next(&c, &k, &v)) {
 		enum due_class class = (enum due_class)(unsigned char)k.p[0];
 		int64_t at = (int64_t)get_be64(k.p + 1);
 		uint32_t peer = get_be32(k.p + 9);

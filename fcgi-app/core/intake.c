@@ -472,7 +472,7 @@ registry_is_tried(struct registry *r, uint64_t ticket, int64_t now_us, bool *out
 		goto out;
 	err = cursor_open(&t, T_DUE, &c);
 	for (err = err == KODO_OK ? cursor_seek(&c, STR_NULL, &k, &v) : err; err == KODO_OK && *out;
-	     err = cursor_next(&c, &k, &v)) {
+	    err = cursor_next(&c, &k, &v)) {
 		if ((unsigned char)k.p[0] != DUE_ACTIVE)
 			break;
 		if (peer_get(&t, a, get_be32(k.p + 9), &p) == KODO_OK &&

@@ -240,7 +240,7 @@ best_find(struct edit *e, uint32_t node, uint32_t peer, const struct statement *
 	if (err != KODO_OK)
 		return err;
 	for (err = cursor_seek(&c, key_u32_u32(kb, node, 0), &k, &v);
-	     err == KODO_OK && get_be32(k.p) == node; err = cursor_next(&c, &k, &v)) {
+	    err == KODO_OK && get_be32(k.p) == node; err = cursor_next(&c, &k, &v)) {
 		if (get_be32(k.p + 4) == peer || get_be32(k.p + 4) == PEER_TOMB)
 			continue;
 		err = statement_read(v, &s);
@@ -401,7 +401,7 @@ shadow_peers(struct edit *e, uint32_t node, struct str seen, uint32_t **peers, s
 	if (err != KODO_OK)
 		return err;
 	for (err = cursor_seek(&c, key_u32_u32(kb, node, 0), &k, &v);
-	     err == KODO_OK && get_be32(k.p) == node; err = cursor_next(&c, &k, &v)) {
+	    err == KODO_OK && get_be32(k.p) == node; err = cursor_next(&c, &k, &v)) {
 		err = statement_read(v, &s);
 		if (err == KODO_OK && (get_be32(k.p + 4) == PEER_TOMB || str_eq(s.bytes, seen)))
 			continue;

@@ -12,8 +12,8 @@
  *		"piece":<id>,"more":true|false,		this body is a piece; more follow
  *		"view":"<digest>",			in hex, of what the sender told last
  *		"told":"<digest>",			of what the receiver is told, in an answer
- *		"life":<id>,"sent":<number>}		of the sender's state, so that what comes late
- *							is known as such
+ *		"life":<id>,"sent":<number>}		of the sender's state: tells what
+ *							comes late
  *
  * Every member of it is optional; unknown ones are ignored; a wrong type is an error like any
  * other. Version 0, one over LIMIT_VERSION_MAX or too far ahead leaves out that node or tombstone.

@@ -145,34 +145,40 @@ one_try(const struct arguments *args)
 	return false;
 }
 
-/* Lines of a kind and a seed; # begins a comment. */
+/* A line of a kind and a seed, with anything after; # begins a comment. */
+static bool
+kept_read(const char *line, enum history_kind *kind, uint64_t *seed)
+{
+	char *end;
+	int k;
+
+	for (k = 0; k < 3; k++) {
+		size_t n = strlen(kinds[k]);
+
+		if (strncmp(line, kinds[k], n) != 0 || line[n] != ' ')
+			continue;
+		*kind = (enum history_kind)k;
+		*seed = strtoull(line + n + 1, &end, 10);
+		return end != line + n + 1;
+	}
+	return false;
+}
+
 static bool
 kept_try(const struct arguments *args, unsigned *n_failed)
 {
 	FILE *f = fopen(args->seeds, "r");
-	char line[128], *word, *rest;
 	struct arguments one = *args;
+	char line[256];
 	uint64_t seed;
-	int k;
 
 	if (f == NULL) {
 		fprintf(stderr, "mesh: cannot read %s\n", args->seeds);
 		return false;
 	}
-	while (fgets(line, sizeof(line), f) != NULL) {
-		word = strtok_r(line, " \t\n", &rest);
-		if (word == NULL || word[0] == '#')
-			continue;
-		for (k = 0; k < 3 && strcmp(word, kinds[k]) != 0; k++)
-			continue;
-		word = strtok_r(NULL, " \t\n", &rest);
-		if (k == 3 || word == NULL)
-			continue;
-		seed = strtoull(word, NULL, 10);
-		one.kind = (enum history_kind)k;
-		if (!seed_try(seed, one.kind, &one))
+	while (fgets(line, sizeof(line), f) != NULL)
+		if (kept_read(line, &one.kind, &seed) && !seed_try(seed, one.kind, &one))
 			++*n_failed;
-	}
 	fclose(f);
 	return true;
 }
@@ -182,9 +188,8 @@ arguments_read(int argc, char **argv, struct arguments *out)
 {
 	int i, k;
 
-	*out = (struct arguments){
-		.from = 1, .count = 500, .program = argv[0], .is_check = argc == 1
-	};
+	*out = (struct arguments){ .from = 1, .count = 500, .program = argv[0] };
+	out->is_check = argc == 1;
 	for (i = 1; i < argc; i++) {
 		const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
 
@@ -236,7 +241,7 @@ seeds_try(const struct arguments *args)
 	if (args->seeds != NULL && !kept_try(args, &n_failed))
 		return 1;
 	for (i = 0; i < args->count && time(NULL) < end && n_failed < (args->is_all ? 1000000 : 5);
-	     i++)
+	    i++)
 		if (!seed_try(args->from + i, args->kind, args))
 			n_failed++;
 	return n_failed;

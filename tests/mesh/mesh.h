@@ -3,8 +3,8 @@
  * each, a simulated clock, and a simulated wire that loses, repeats, delays and reorders. No
  * network, no threads; a seed decides everything.
  *
- *	history.c	what happens: services, who connects to whom, and a list of events, made from a seed
- *	service.c	one simulated service: start, stop, wipe, what the HTTP handlers do with a request
+ *	history.c	services, who connects to whom, what happens; from a seed
+ *	service.c	one service: start, stop, wipe, what the HTTP handlers do
  *	original.c	a stand-in for the original system (WIRE.md)
  *	net.c		the clock and the wire; runs a history
  *	model.c		what every registry must show at the end, from the history alone

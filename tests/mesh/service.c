@@ -228,7 +228,7 @@ post_answer(
     struct service *s, struct arena *a, const char *path, struct str body, struct answer *out)
 {
 	bool is_connect = strcmp(path, "/connect") == 0,
-	     is_reconnect = strcmp(path, "/reconnect") == 0;
+	    is_reconnect = strcmp(path, "/reconnect") == 0;
 	enum wire_kind kind = is_reconnect     ? WIRE_DEFAULT
 	    : strcmp(path, "/disconnect") == 0 ? WIRE_DISCONNECT
 					       : WIRE_CONNECT;
