@@ -27,6 +27,7 @@ struct listing {
 	struct flows_sink *out;
 	struct sorter *sorter;
 	uint64_t filtered;
+	uint64_t looked_at;
 	struct times times[TIMES_CACHED];
 };
 
@@ -163,7 +164,9 @@ entry_put(struct listing *l, uint32_t node, uint32_t flow, bool is_first)
 static void
 begin(struct listing *l, struct flows_result *res)
 {
-	*res = (struct flows_result){ l->v->head.total, l->filtered };
+	res->total = l->v->head.total;
+	res->filtered = l->filtered;
+	res->looked_at = l->looked_at;
 	if (l->out->begin != NULL)
 		l->out->begin(l->out, res);
 }
@@ -190,6 +193,8 @@ list_default(struct listing *l, struct flows_result *res)
 	enum kodo_err err = KODO_OK;
 
 	l->filtered = l->v->head.total;
+	if (skip < l->filtered)
+		l->looked_at = left < l->filtered - skip ? left : l->filtered - skip;
 	begin(l, res);
 	part = arena_new();
 	if (part == NULL)
@@ -277,6 +282,7 @@ node_needle(struct listing *l, const struct opened *n, struct str needle)
 			packed_prefetch(&n->p, flows[found]);
 			rest = text_from(n->p.texts, packed_text_end(&n->p, flows[found]));
 		}
+		l->looked_at += found;
 		for (i = 0; i < found && err == KODO_OK; i++)
 			err = decides ? row_keep(l, n, flows[i]) : row_try(l, n, flows[i]);
 	}
@@ -304,6 +310,7 @@ node_filter(struct listing *l, const struct opened *n)
 		return KODO_ETOOBIG;
 	if (verdict == QUERY_MAYBE && needle.len > 0)
 		return node_needle(l, n, needle);
+	l->looked_at += n->p.n_flows;
 	for (i = 0; i < n->p.n_flows && err == KODO_OK; i++)
 		err = verdict == QUERY_YES ? row_keep(l, n, i) : row_try(l, n, i);
 	return err;
@@ -324,14 +331,14 @@ list_scan(struct listing *l, struct flows_result *res)
 		err = cursor_open(&l->v->t, T_NODE, &c);
 	if (err != KODO_OK)
 		return err;
-	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
-	     err = cursor_next(&c, &k, &v)) {
+	err = cursor_seek(&c, STR_NULL, &k, &v);
+	while (err == KODO_OK) {
 		err = node_open(l, get_be32(k.p), v, &n);
 		if (err == KODO_OK)
 			err = node_filter(l, &n);
 		arena_reset(l->scratch);
-		if (err != KODO_OK)
-			break;
+		if (err == KODO_OK)
+			err = cursor_next(&c, &k, &v);
 	}
 	cursor_close(&c);
 	if (err == KODO_ENOTFOUND)
@@ -351,10 +358,13 @@ view_flows(struct view *v, struct arena *a, const struct flows_query *fq, struct
 	struct listing l = { .v = v, .a = a, .fq = fq, .out = s, .scratch = arena_new() };
 	enum kodo_err err = KODO_ENOMEM;
 
-	*res = (struct flows_result){ 0, 0 };
+	*res = (struct flows_result){ .way = FLOWS_SCAN };
+	if (query_is_all(fq->q) && order_is_default(fq->by))
+		res->way = FLOWS_ORDER;
+	else if (query_needle(fq->q).len > 0)
+		res->way = FLOWS_NEEDLE;
 	if (l.scratch != NULL)
-		err = query_is_all(fq->q) && order_is_default(fq->by) ? list_default(&l, res)
-								      : list_scan(&l, res);
+		err = res->way == FLOWS_ORDER ? list_default(&l, res) : list_scan(&l, res);
 	arena_free(l.scratch);
 	return err;
 }

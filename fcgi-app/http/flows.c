@@ -1,3 +1,5 @@
+#include <time.h>
+
 #include "core/json.h"
 #include "core/log.h"
 #include "http/page.h"
@@ -7,6 +9,7 @@ struct listing {
 	struct call *call;
 	const struct flows_query *query;
 	struct page_flows page;		/* for HTML */
+	int64_t began_us;
 	enum kodo_err err;
 };
 
@@ -58,6 +61,48 @@ each_html(struct flows_sink *s, const struct row *row)
 	return l->err;
 }
 
+static int64_t
+clock_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* The text that query_explain writes; null where there is no filter. */
+static void
+put_understood(struct buf *b, const struct query *q)
+{
+	struct buf text = BUF_INIT(0);
+
+	query_explain(q, &text);
+	json_put_str(b, text.len > 0 ? buf_str(&text) : STR_NULL);
+	if (buf_failed(&text) && b->err == KODO_OK)
+		b->err = text.err;
+	buf_free(&text);
+}
+
+static void
+put_explain(struct buf *b, const struct listing *l, const struct flows_result *res)
+{
+	static const char *const ways[] = {
+		[FLOWS_ORDER] = "order", [FLOWS_NEEDLE] = "needle", [FLOWS_SCAN] = "scan"
+	};
+
+	buf_puts(b, ",\"explain\":{\"query\":");
+	put_understood(b, l->query->q);
+	buf_puts(b, ",\"index\":");
+	json_put_str(b, str_of(ways[res->way]));
+	buf_puts(b, ",\"needle\":");
+	json_put_str(b, query_needle(l->query->q));
+	buf_puts(b, ",\"rows\":");
+	json_put_u64(b, res->looked_at);
+	buf_puts(b, ",\"us\":");
+	json_put_u64(b, (uint64_t)(clock_us() - l->began_us));
+	buf_putc(b, '}');
+}
+
 static enum kodo_err
 put_json(struct call *c, struct view *v, struct listing *l, struct flows_result *res)
 {
@@ -72,6 +117,8 @@ put_json(struct call *c, struct view *v, struct listing *l, struct flows_result 
 	json_put_str(b, order_text(l->query->by));
 	buf_puts(b, ",\"q\":");
 	json_put_str(b, query_note(l->query->q));
+	if (c->params.number[PARAM_EXPLAIN] != 0)
+		put_explain(b, l, res);
 	buf_putc(b, '}');
 	return sink_end(&c->res->body);
 }
@@ -118,15 +165,17 @@ put_page(struct call *c, struct view *v, bool html)
 {
 	struct flows_query q = { .p = (uint64_t)c->params.number[PARAM_P],
 		.pp = (uint64_t)c->params.number[PARAM_PP] };
-	struct listing l = { .call = c, .query = &q };
-	struct flows_result res = { 0, 0 };
+	struct listing l = { .call = c, .query = &q, .began_us = clock_us() };
+	struct flows_result res = { 0 };
 	uint64_t variant = hash_text(c->req->query, 0xcbf29ce484222325u);
 	enum kodo_err err;
 
 	if (html)
 		variant ^= page_stamp("flows.html") | 1;
 	c->res->is_page = html;
-	if (etag_settle(c, v, ETAG_VIEW, variant))
+	/* what it took is another each time: asked for, it is not remembered */
+	if ((html || c->params.number[PARAM_EXPLAIN] == 0) &&
+	    etag_settle(c, v, ETAG_VIEW, variant))
 		return KODO_OK;
 	err = query_compile(c->a, c->params.text[PARAM_Q], &q.q);
 	if (err == KODO_OK)

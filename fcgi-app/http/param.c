@@ -14,6 +14,8 @@ static const struct param_rule rules[PARAM_MAX] = {
 	    "fields to sort by, with :d for descending: organization,name:d" },
 	[PARAM_Q] = { "q", PARAM_TEXT, NULL, "query, or words to search for" },
 	[PARAM_FORMAT] = { "format", PARAM_ENUM, NULL, "json or html" },
+	[PARAM_EXPLAIN] = { "explain", PARAM_INT, "0",
+	    "1: say how q was understood and what it took to answer" },
 	[PARAM_KEY] = { "key", PARAM_TEXT, NULL, "the service's key" },
 };
 

@@ -15,6 +15,7 @@ enum param {
 	PARAM_BY,
 	PARAM_Q,
 	PARAM_FORMAT,
+	PARAM_EXPLAIN,
 	PARAM_KEY,
 	PARAM_MAX
 };

@@ -24,8 +24,9 @@ static const char *const classics[] = { "(a+)+$X", "(.*)*X", "(\\w+\\s?)*X", "(.
 /* Pieces of others; Y is a piece again. */
 static const char *const pieces[] = { "(Y)+", "(Y)*", "(Y|Y)*", "(?:Y)+?", "(?=Y)", "(?!Y)",
 	"(?:Y){1,20}", "Y?Y", "(?>Y)*", "(Y)\\1*", "[a-z]+", "\\w*", ".*", ".+?", "a", "e*",
-	"[^,]*", "\\s?", "(?:a|e|i|o|u|.)*", "(?<=[aeiou]|\\b)Y", "[a-eg-kmo-su-z0-9@ .,-]*", "\\p{L}+",
-	"(?i:Y)", "(?:Y|Y|Y|Y)*", "\\b", "[[:alpha:]]*", "(?:Y){0,200}", "\\X*", "(?|Y|Y)+" };
+	"[^,]*", "\\s?", "(?:a|e|i|o|u|.)*", "(?<=[aeiou]|\\b)Y", "[a-eg-kmo-su-z0-9@ .,-]*",
+	"\\p{L}+", "(?i:Y)", "(?:Y|Y|Y|Y)*", "\\b", "[[:alpha:]]*", "(?:Y){0,200}", "\\X*",
+	"(?|Y|Y)+" };
 
 static const char *const fields[] = { "description", "name", "author", "url" };
 
@@ -36,7 +37,7 @@ static unsigned seed = 20260113;
 static unsigned
 any(size_t n)
 {
-	return (unsigned)(((unsigned long long)rand_r(&seed) * n) / ((unsigned long long)RAND_MAX + 1));
+	return (unsigned)(((unsigned long long)rand_r(&seed) * n) / (RAND_MAX + 1ull));
 }
 
 static double
@@ -65,7 +66,8 @@ put_piece(struct buf *b, unsigned depth)
 static void
 put_pattern(struct buf *b, unsigned number)
 {
-	static const char *const none[] = { "[\\x{1}-\\x{3}]", "z{9}", "(*F)", "$.", "\\d\\d\\d\\d\\d\\d" };
+	static const char *const none[] = { "[\\x{1}-\\x{3}]", "z{9}", "(*F)", "$.",
+		"\\d\\d\\d\\d\\d\\d" };
 	const char *p = number < COUNT(classics) ? classics[number] : "YYX", *end;
 
 	if (any(8) == 0)
@@ -115,8 +117,9 @@ put_node(struct buf *b, unsigned number)
 	buf_printf(b, "%s{\"url\":\"http://n%u:1\",\"flows\":[", number > 0 ? "," : "", number);
 	for (i = 0; i < NODE_FLOWS; i++) {
 		buf_printf(b, "%s{\"url\":\"/flow-%u\",\"name\":\"%s %s %u\",\"author\":"
-		    "\"%s.%s@example.com\",\"tags\":[\"x\"],\"description\":\"Made", i > 0 ? "," : "",
-		    i, words[any(12)], words[any(12)], any(1000), words[any(12)], words[any(12)]);
+		    "\"%s.%s@example.com\",\"tags\":[\"x\"],\"description\":\"Made",
+		    i > 0 ? "," : "", i, words[any(12)], words[any(12)], any(1000),
+		    words[any(12)], words[any(12)]);
 		for (k = 5 + any(20); k > 0; k--)
 			buf_printf(b, "%s %s", any(6) == 0 ? "," : "", words[any(12)]);
 		buf_puts(b, ".\"}");
@@ -182,7 +185,8 @@ static void
 test_hostile(void **state)
 {
 	const char *many = getenv("HOSTILE");
-	unsigned n = many != NULL ? (unsigned)strtoul(many, NULL, 10) : SOME, i, n_refused = 0, n_regex = 0;
+	unsigned n = many != NULL ? (unsigned)strtoul(many, NULL, 10) : SOME, i;
+	unsigned n_refused = 0, n_regex = 0;
 	double bound_ms = many != NULL ? STRICT_MS : LAX_MS, ms, worst_ms = 0, sum_ms = 0;
 	struct buf b = BUF_INIT(0);
 	bool is_regex, refused;
