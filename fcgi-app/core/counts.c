@@ -131,7 +131,7 @@ texts_raw(struct arena *a, struct texts *t)
 	return err;
 }
 
-/* --- which names an organization or tag has: numbers in a list, the distinct ones counted last --- */
+/* --- the names of an organization or tag: a list of numbers, the distinct ones counted last --- */
 
 struct list {
 	uint32_t *names;
@@ -288,11 +288,11 @@ counts_make(struct view *v, struct arena *a, struct buf *out)
 
 	if (err != KODO_OK)
 		return err;
-	for (err = cursor_seek(&c, STR_NULL, &k, &value); err == KODO_OK;
-	     err = cursor_next(&c, &k, &value)) {
+	err = cursor_seek(&c, STR_NULL, &k, &value);
+	while (err == KODO_OK) {
 		err = node_count(value, &all);
-		if (err != KODO_OK)
-			break;
+		if (err == KODO_OK)
+			err = cursor_next(&c, &k, &value);
 	}
 	cursor_close(&c);
 	if (err == KODO_ENOTFOUND) {
