@@ -45,6 +45,7 @@ take_follow(struct edit *e, struct peer *p, struct str key, struct str bytes, ui
 {
 	struct packed pk;
 	struct known kn;
+	struct str url;
 	bool differs;
 	enum kodo_err err = claim_known(e->t, node, &kn);
 
@@ -61,10 +62,16 @@ take_follow(struct edit *e, struct peer *p, struct str key, struct str bytes, ui
 		return differs && !settle_is_echoing(p) ? edit_tell_one(e, node, p->id) : KODO_OK;
 	}
 	/* an original could only echo it */
-	return differs && !settle_is_echoing(p) &&
-		(version < kn.version || (version == kn.version && version > 0))
-	    ? edit_tell_one(e, node, p->id)
-	    : KODO_OK;
+	if (!differs || settle_is_echoing(p) || version > kn.version ||
+	    (version == kn.version && version == 0))
+		return KODO_OK;
+	/* a tombstone that p itself told of, before it lost its state: now it is ours to tell */
+	if (kn.is_gone && kn.tomb.peer == p->id) {
+		err = arena_str(e->a, kn.tomb.bytes, &url);
+		if (err == KODO_OK)
+			err = settle_tomb_put(e, node, PEER_SELF, url, kn.tomb.version);
+	}
+	return err == KODO_OK ? edit_tell_one(e, node, p->id) : err;
 }
 
 enum kodo_err
