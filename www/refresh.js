@@ -4,23 +4,38 @@ let tag = null;
 let shown = location.href;
 let asking = null;
 
-/* Take over new children where they differ; what is the same stays, and with it focus, scrolling and selection. */
+const key = (node) => node.id || node.dataset?.key;
+
+/* The child of old, from at on, that fresh is a new state of: by key where there is one, else by its place. */
+function partner(fresh, at) {
+	if (!key(fresh)) return at && !key(at) && at.nodeName === fresh.nodeName ? at : null;
+	while (at && !(key(at) === key(fresh) && at.nodeName === fresh.nodeName)) at = at.nextSibling;
+	return at;
+}
+
+/* Bring old to the state of fresh. What is the same stays, and with it focus, scrolling and selection. */
 function adopt(old, fresh) {
-	if (old.isEqualNode(fresh)) return;
-	const a = [...old.childNodes], b = [...fresh.childNodes];
-	const same = old.nodeName === fresh.nodeName && old.id === fresh.id && a.length > 0 && a.length === b.length;
-	if (!same || a.some((node, i) => node.nodeName !== b[i].nodeName)) {
-		old.replaceWith(fresh);
+	if (old.nodeType !== Node.ELEMENT_NODE) {
+		if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
 		return;
 	}
+	if (old.isEqualNode(fresh)) return;
 	for (const { name } of [...old.attributes])
 		if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name);
 	for (const { name, value } of fresh.attributes)
 		if (old.getAttribute(name) !== value && name !== "open") old.setAttribute(name, value);
-	a.forEach((node, i) => {
-		if (node.nodeType === Node.ELEMENT_NODE) adopt(node, b[i]);
-		else if (node.nodeValue !== b[i].nodeValue) node.nodeValue = b[i].nodeValue;
-	});
+	let at = old.firstChild;
+	for (const child of [...fresh.childNodes]) {
+		const same = partner(child, at);
+		if (same) adopt(same, child);
+		if (same && same === at) at = at.nextSibling;
+		else old.insertBefore(same ?? child, at);
+	}
+	while (at) {
+		const next = at.nextSibling;
+		at.remove();
+		at = next;
+	}
 }
 
 /* Ask for url and show its results; gives the new document, or null if nothing is new or an older question was overtaken. */

@@ -168,3 +168,13 @@ utf8_is_word(uint32_t cp)
 
 	return (word >> (unsigned)utf8proc_category((utf8proc_int32_t)cp) & 1u) != 0;
 }
+
+size_t
+utf8_bytes(struct str s, size_t n)
+{
+	size_t at = 0;
+
+	while (n-- > 0 && at < s.len)
+		(void)utf8_next(s, &at);
+	return at;
+}

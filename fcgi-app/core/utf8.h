@@ -47,6 +47,9 @@ size_t utf8_put(uint32_t cp, char out[4]);
 /* Characters in s, for columns that people count. */
 size_t utf8_count(struct str s);
 
+/* Bytes of the first n characters of s, all of s if it has fewer. */
+size_t utf8_bytes(struct str s, size_t n);
+
 /* May cp stand in a word (letters, digits, marks, connectors)? */
 bool utf8_is_word(uint32_t cp);
 

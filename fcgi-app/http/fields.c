@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "core/isotime.h"
+#include "core/utf8.h"
 #include "http/fields.h"
 #include "http/template.h"
 
@@ -114,6 +115,17 @@ fields_printf(struct fields *f, const char *name, const char *fmt, ...)
 }
 
 void
+fields_put_short(struct fields *f, const char *name, struct str text, size_t characters)
+{
+	size_t end = utf8_bytes(text, characters);
+
+	if (end == text.len)
+		fields_put(f, name, text);
+	else
+		fields_printf(f, name, "%.*s…", (int)utf8_bytes(text, characters - 1), text.p);
+}
+
+void
 fields_put_u64(struct fields *f, const char *name, uint64_t n)
 {
 	fields_printf(f, name, "%llu", (unsigned long long)n);
@@ -126,7 +138,8 @@ fields_put_time(struct fields *f, const char *name, int64_t us)
 
 	if (us == 0)
 		return;
-	isotime_format(us - us % 1000000, false, text);	/* for people: whole seconds */
+	isotime_format(us - us % 1000000, false, text);
+	text[10] = ' ';		/* as HTML's <time> has it too */
 	fields_printf(f, name, "%s", text);
 }
 

@@ -23,8 +23,11 @@ struct fields *fields_new(struct arena *a);
  */
 void fields_put(struct fields *f, const char *name, struct str text);
 void fields_printf(struct fields *f, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Not more than that many characters of it. */
+void fields_put_short(struct fields *f, const char *name, struct str text, size_t characters);
 void fields_put_u64(struct fields *f, const char *name, uint64_t n);
-void fields_put_time(struct fields *f, const char *name, int64_t us);	/* 0: no value */
+/* `2026-11-24 08:16:34Z`; 0: no value */
+void fields_put_time(struct fields *f, const char *name, int64_t us);
 /* `3 minutes`, from one time to another; 0: no value */
 void fields_put_span(struct fields *f, const char *name, int64_t from_us, int64_t to_us);
 void fields_put_flag(struct fields *f, const char *name, bool is_set);

@@ -268,18 +268,6 @@ put_sizes(struct fields *fields, uint64_t pp)
 	fields_put_flag(row, "selected", true);
 }
 
-/* Bytes of the first n characters. */
-static size_t
-bytes_of(struct str s, size_t n)
-{
-	size_t i = 0;
-
-	while (n-- > 0 && i < s.len)
-		for (i++; i < s.len && ((unsigned char)s.p[i] & 0xc0) == 0x80; i++)
-			;
-	return i;
-}
-
 /* Just words? Then a search for them is what was meant, and no mistake. */
 static bool
 is_words(struct str q)
@@ -313,7 +301,7 @@ put_mistake(struct page_flows *f, const struct query *q)
 		    (struct str){ note.p, note.len - f->q.len - (sizeof(between) - 1) });
 	if (column == 0)
 		return;
-	at = bytes_of(f->q, column - 1);
+	at = utf8_bytes(f->q, column - 1);
 	fields_put_u64(f->fields, "column", column);
 	fields_put(f->fields, "q_before", (struct str){ f->q.p, at });
 	fields_put(f->fields, "q_after", (struct str){ f->q.p + at, f->q.len - at });

@@ -217,6 +217,7 @@ put_group(struct map *m, const struct side *s, size_t from, size_t end, unsigned
 	fields_put_u64(group, "y", y);
 	fields_put_u64(group, "height", group_height(end - from));
 	fields_put_u64(group, "peers", end - from);
+	fields_put_flag(group, "one", end - from == 1);
 	if (bad > 0)
 		fields_put_u64(group, "bad", bad);
 	fields_put(group, "organization", mixed ? STR_NULL : s->all[from].p.organization);
@@ -284,7 +285,9 @@ put_frame(struct map *m, const struct view *v)
 	fields_put_flag(f, "one_peer", m->n_peers == 1);
 	fields_put_u64(f, "total", v->head.total);
 	fields_put_flag(f, "any", m->n_peers > 0);
-	fields_put(f, "label", label_of(v->options->url));
+	fields_put_short(f, "short_label", label_of(v->options->url), 26);
+	fields_put_short(f, "short_site", v->options->organization.len > 0 ?
+	    v->options->organization : label_of(v->options->url), 19);
 	for (i = 0; i < HEALTH_MAX; i++)
 		if (m->by_health[i] > 0)
 			fields_put_u64(f, names[i], m->by_health[i]);
