@@ -263,6 +263,31 @@ registry_update(struct registry *r, const struct wire_body *b, int64_t now_us, s
 	return request_run(r, b, now_us, update_fn, out, NULL);
 }
 
+/*
+ * Somebody whom we do not know, for our state was lost, signs off. What others say of its own node
+ * may have come from here: its word ends that too.
+ */
+static enum kodo_err
+owner_gone(struct edit *e, struct peer *p, const struct wire_body *b)
+{
+	struct known kn;
+	uint32_t node;
+	enum kodo_err err;
+	size_t i;
+
+	for (i = 0; i < b->n_urls; i++)
+		if (str_eq(b->urls[i], b->from_key))
+			break;
+	if (i == b->n_urls)
+		return KODO_OK;
+	err = node_find(e->t, b->from_key, &node);
+	if (err == KODO_OK)
+		err = claim_known(e->t, node, &kn);
+	if (err == KODO_OK && kn.is_seen && kn.winner.peer != PEER_SELF && kn.version > 0)
+		err = claim_take_gone(e, p, p->url, p->key, kn.version + 1);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
 static enum kodo_err
 disconnect_fn(struct edit *e, void *arg)
 {
@@ -282,7 +307,7 @@ disconnect_fn(struct edit *e, void *arg)
 	/* noted of an unknown one too: its connect may still be on the way */
 	intake_heard(e, p, b);
 	if (!q->out->known)
-		return KODO_OK;
+		return owner_gone(e, p, b);
 	if (b->has_kodo)
 		p->flags |= PEER_OURS;
 	for (i = 0; i < b->n_urls; i++)
