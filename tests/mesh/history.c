@@ -173,10 +173,10 @@ ops_make(struct history *h, uint64_t *rnd, bool is_mild)
 	int64_t length_us = mesh_below(rnd, 3) == 0 ? 2 * SECOND_US : LENGTH_US;
 
 	for (i = 0; i < h->n; i++) {
-		h->ops[h->n_ops++] = (struct op){
+		h->ops[h->n_ops++] = (struct op) {
 			.at_us = mesh_below(rnd, 3000) * 1000ll, .kind = OP_START, .service = i
 		};
-		h->ops[h->n_ops++] = (struct op){
+		h->ops[h->n_ops++] = (struct op) {
 			.kind = OP_FLOWS, .service = i, .value = mesh_below(rnd, 5) == 0 ? 0 : 1 + i
 		};
 	}

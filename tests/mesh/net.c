@@ -8,7 +8,7 @@
 #include "mesh.h"
 
 #define LOOK_SPAN_US \
-	(380 * SECOND_US) /* every target was looked at, and every parked peer tried, within */
+	(460 * SECOND_US) /* every target was looked at, and every parked peer tried, within */
 #define QUIET_BOUND_US (9 * LOOK_SPAN_US) /* it must be quiet by then */
 #define LONG_DELAY_US (60 * SECOND_US)	  /* of a request that its client has given up */
 #define STORM 20000u			  /* messages of one history; more is an echo */
@@ -72,7 +72,7 @@ event_add(struct mesh *m, int64_t at_us, enum event_kind kind)
 			abort();
 	}
 	ev = &m->events[m->n_events++];
-	*ev = (struct event){
+	*ev = (struct event) {
 		.at_us = at_us, .order = m->n_made++, .kind = kind, .body = BUF_INIT(0)
 	};
 	return ev;

@@ -207,4 +207,22 @@ check_clean(struct fixture *f)
 	must(registry_check(f->r, f->now_us, fault_fail, NULL));
 }
 
+static inline bool
+is_idle(struct fixture *f)
+{
+	struct view v;
+
+	must(view_begin(f->r, f->now_us, &v));
+	view_end(&v);
+	return v.idle;
+}
+
+static inline void
+assert_within(int64_t value, int64_t low, int64_t high)
+{
+	if (value < low || value > high)
+		fail_msg("%lld is not in %lld .. %lld", (long long)value, (long long)low,
+		    (long long)high);
+}
+
 #endif

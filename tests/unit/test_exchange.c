@@ -60,16 +60,6 @@ peer_of(struct fixture *f, const char *url)
 	return p;
 }
 
-static bool
-is_idle(struct fixture *f)
-{
-	struct view v;
-
-	must(view_begin(f->r, f->now_us, &v));
-	view_end(&v);
-	return v.idle;
-}
-
 static const char *
 default_body(struct fixture *f, const char *url, const char *kodo)
 {
@@ -105,14 +95,6 @@ node_comes(struct fixture *f, const char *url, const char *prefix, size_t n)
 	struct intake in;
 
 	must(registry_connect(f->r, &b, f->now_us, &in));
-}
-
-static void
-assert_within(int64_t value, int64_t low, int64_t high)
-{
-	if (value < low || value > high)
-		fail_msg("%lld is not in %lld .. %lld", (long long)value, (long long)low,
-		    (long long)high);
 }
 
 /* --- what an answer means --- */
