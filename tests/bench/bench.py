@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Measure kodo beside a no-op FastCGI responder of the same body size under the same lighttpd: what `make bench` starts.
 
-usage: bench.py KODO NOOP FOLDER [--flows "55 100000"] [--seconds 2] [--rounds 3] [--all] [--only TEXT]
+usage: bench.py KODO NOOP MEMMEM FOLDER [--flows "55 100000"] [--seconds 2] [--rounds 3] [--some] [--only TEXT] [--feed]
 
 For each number of flows a registry of that size is made in FOLDER (the same one each time), served by `kodo service` with 2
 workers, and asked by wrk with 8 clients, in turns with the no-op (2 processes on one socket, the same lighttpd configuration):
 kodo, no-op, kodo, no-op ... The medians of the rounds are printed as a Markdown table. `alone` is the median latency of a single
-client, that is, without queueing; of it the no-op's own is what the web server and the client take. --all adds requests that
-DESIGN.md has targets for. Needs wrk and lighttpd. Standard library only.
+client, that is, without queueing; of it the no-op's own is what the web server and the client take. --some leaves out most
+requests that DESIGN.md has targets for. After the table come the times that the program itself took (explain=1) beside a bare
+memmem over the same texts, counts after a change, memory, sizes; with --feed also how fast posts of 50 flows are taken in, on
+disk and in /dev/shm. Needs wrk and lighttpd. Standard library only.
 """
 import argparse
 import contextlib
@@ -22,14 +24,18 @@ import socket
 import statistics
 import subprocess
 import sys
+import threading
 import time
+import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLIENTS = 8
 NODE_FLOWS = 20
 NODES_A_POST = 50
 WORD = "newsletter"         # in about one of 50 descriptions
-ORGANIZATION = "Organization 007"
+QUERIES = ["nosuchword", 'organization=="Organization 007"', '@tag("legal")', 'name ~ "budgets"', 'name =~ "^Menus [A-M] 1"']
+PEAKS = ["/flows?pp=1000000", "/flows?pp=1000000&by=organization,name:d", "/flows?by=tags&p=3"]
+TEXTS = [WORD, "nosuchword", "budgets"]     # many, none, one of 20
 
 SUBJECTS = """invoices contracts campaigns meetings audiences budgets newsletters travel candidates suppliers tickets recipes
 podcasts patents prices reviews surveys menus shipments translations""".split()
@@ -235,13 +241,11 @@ def targets(folder, flows, args):
     """(label, target, bodies) of what is measured; what writes comes last."""
     found = [("GET /", "/", None), ("GET /flows", "/flows", None), (f"GET /flows?q={WORD}", f"/flows?q={WORD}", None),
              ("GET /counts", "/counts", None)]
-    if args.all:
-        found[2:2] = [("GET /flows?p=PAGES/2", f"/flows?p={flows // 20}", None)]
-        found += [("GET /flows?q=nosuchword", "/flows?q=nosuchword", None),
-                  (f'GET /flows?q=organization=="{ORGANIZATION}"',
-                   "/flows?q=organization%3D%3D%22" + ORGANIZATION.replace(" ", "%20") + "%22", None),
-                  ("GET /flows?by=organization,name:d&p=3", "/flows?by=organization,name:d&p=3", None)]
-    posts = [("POST /connect, 5 flows", 5, 5)] + ([("POST /connect, 50 nodes of 20 flows", 1000, 20)] if args.all else [])
+    if not args.some:
+        found[2:2] = [(f"GET /flows?p={flows * 9 // 100}", f"/flows?p={flows * 9 // 100}", None)]
+        found += [(f"GET /flows?q={q}", "/flows?q=" + urllib.parse.quote(q, safe=""), None) for q in QUERIES]
+        found += [("GET /flows?by=organization,name:d&p=3", "/flows?by=organization,name:d&p=3", None)]
+    posts = [("POST /connect, 5 flows", 5, 5)] + ([] if args.some else [("POST /connect, 50 nodes of 20 flows", 1000, 20)])
     for number, (label, n, node_flows) in enumerate(posts):
         path = os.path.join(folder, f"bodies-{number}")
         write_bodies(path, n, node_flows, 100 if n == 5 else 8)
@@ -249,17 +253,143 @@ def targets(folder, flows, args):
     return [row for row in found if args.only in row[0]]
 
 
-def private_kib(state):
-    """Anonymous memory: pages of the map are the kernel's cache and shared by all workers."""
-    most = 0
+def workers(state):
+    """Processes of the state's workers."""
     for name in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
             with open(f"/proc/{name}/environ", "rb") as f:
-                if f"KODO_STATE={state}\0".encode() not in f.read():
-                    continue
+                if f"KODO_STATE={state}\0".encode() in f.read():
+                    yield name
+
+
+def private_kib(state):
+    """Anonymous memory of the largest: pages of the map are the kernel's cache and shared by all workers."""
+    most = 0
+    for name in workers(state):
+        with contextlib.suppress(OSError):
             with open(f"/proc/{name}/smaps_rollup", encoding="ascii") as f:
                 most = max(most, next(int(line.split()[1]) for line in f if line.startswith("Anonymous:")))
     return most
+
+
+def peak_mib(port, state, target):
+    """The most that a worker has while it answers."""
+    most, done = [private_kib(state)], threading.Event()
+
+    def watch():
+        while not done.wait(0.002):
+            most.append(private_kib(state))
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        size = len(request(port, "GET", target)[1])
+    finally:
+        done.set()
+        watcher.join()
+    return f"{max(most) / 1024:.1f} MiB for {target} ({size / 2**20:.1f} MiB)"
+
+
+# --- what wrk does not see ---
+
+def folded_texts(port):
+    """What a full text search looks at, as one text; and the bytes of all items."""
+    items = request(port, "GET", "/flows?pp=10000000")[1]
+    body = json.loads(items)
+    texts = "\0".join(" ".join([i["organization"] or "", i["name"], i["author"] or "", i["description"] or "", *i["tags"]])
+                      for i in body["items"])
+    return texts.lower().encode(), len(items)
+
+
+def explained_ms(port, target):
+    runs = [json.loads(request(port, "GET", target + "&explain=1")[1])["explain"]["us"] / 1000 for _ in range(9)]
+    return statistics.median(runs)
+
+
+def scans(port, texts, args):
+    """Full text beside memmem over the same text."""
+    path = os.path.join(args.folder, "texts")
+    with open(path, "wb") as f:
+        f.write(texts)
+    lines = []
+    for word in TEXTS:
+        kodo = explained_ms(port, f"/flows?q={word}")
+        bare = float(subprocess.run([args.memmem, path, word], capture_output=True, text=True, check=True).stdout)
+        lines.append(f"q={word}: {kodo:.2f} ms, bare memmem {bare:.2f} ms, ratio {kodo / bare:.2f}")
+    return lines
+
+
+def counts_ms(port):
+    """(after a change, unchanged)"""
+    rng, times = random.Random(3), ([], [])
+    for n in range(7):
+        request(port, "POST", "/connect", dump(connect(rng, 800000, 1, 1, f" Change {n} {time.time()}.")))
+        for which in (0, 1):
+            began = time.monotonic()
+            request(port, "GET", "/counts")
+            times[which].append((time.monotonic() - began) * 1000)
+    return [statistics.median(t) for t in times]
+
+
+def unmodified_ms(port, target):
+    c = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    c.request("GET", target)
+    answer = c.getresponse()
+    answer.read()
+    tag, times = answer.headers["etag"], []
+    for _ in range(50):
+        began = time.monotonic()
+        c.request("GET", target, headers={"if-none-match": tag})
+        answer = c.getresponse()
+        answer.read()
+        times.append((time.monotonic() - began) * 1000)
+        if answer.status != 304:
+            sys.exit(f"bench: {target} with its own ETag is answered {answer.status}")
+    c.close()
+    return statistics.median(times)
+
+
+def plain_cgi_ms(args):
+    """Median of GET / by CGI, from the start of the process to its end."""
+    folder = os.path.join(args.folder, "cgi")
+    os.makedirs(folder, exist_ok=True)
+    loader = os.path.join(folder, "kodo.yaml")
+    with open(loader, "w", encoding="utf-8") as f:
+        f.write("- url: http://localhost:4399\n- cache_data: ./state.json\n- flows:\n  - url: /a\n    name: A\n")
+    env = {"GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET", "REQUEST_URI": "/", "SCRIPT_NAME": "", "PATH_INFO": "/",
+           "SERVER_PROTOCOL": "HTTP/1.1", "KODO_LOADER": loader, "KODO_RECONNECT": "/bin/true", "PATH": os.environ["PATH"]}
+    actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0), (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
+    times = []
+    for _ in range(60):
+        began = time.monotonic()
+        status = os.waitpid(os.posix_spawn(args.kodo, [args.kodo], env, file_actions=actions), 0)[1]
+        times.append((time.monotonic() - began) * 1000)
+        if status != 0:
+            sys.exit(f"bench: plain CGI ended with {status}")
+    return statistics.median(times[10:])
+
+
+def feed(flows, args):
+    """Posts of 50 flows, each a provider of its own, until so many are there."""
+    lines = []
+    for place in (args.folder, "/dev/shm"):
+        folder = os.path.join(place, f"kodo-feed-{os.getpid()}")
+        os.makedirs(folder)
+        rng = random.Random(1)
+        bodies = [dump(connect(rng, 500000 + n, 50, 50)) for n in range(flows // 50)]
+        try:
+            with service(args.kodo, folder) as (port, state):
+                c = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+                began = time.monotonic()
+                for body in bodies:
+                    c.request("POST", "/connect", body)
+                    answer = c.getresponse()
+                    answer.read()
+                    if answer.status != 201:
+                        sys.exit(f"bench: POST /connect is answered {answer.status}")
+                lines.append(f"{flows:,} flows fed by {len(bodies):,} posts of 50: {time.monotonic() - began:.1f} s in {place}")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    return lines
 
 
 def describe_machine():
@@ -273,6 +403,21 @@ def describe_machine():
 
 HEAD = """| flows | request | bytes | req/s | median ms | p99 ms | alone ms | no-op req/s | no-op alone ms | ratio |
 |--:|---|--:|--:|--:|--:|--:|--:|--:|--:|"""
+
+
+def measure_inside(port, state, flows, seconds, args):
+    texts, bytes_items = folded_texts(port)
+    size = os.path.getsize(os.path.join(state, "data.mdb"))
+    changed, unchanged = counts_ms(port)
+    lines = [f"{seconds:.1f} s to fill, {size / 2**20:.0f} MiB on disk, {size / bytes_items:.2f} times the items' JSON",
+             *scans(port, texts, args),
+             f"counts after a change {changed:.1f} ms, unchanged {unchanged:.1f} ms",
+             f"304 to by=tags {unmodified_ms(port, '/flows?by=tags'):.2f} ms",
+             f"private memory of the largest worker: {private_kib(state) / 1024:.1f} MiB"]
+    lines += ["at most " + peak_mib(port, state, target) for target in PEAKS]
+    request(port, "POST", "/connect", dump(connect(random.Random(4), 800001, 1, 1)))
+    lines.append("at most " + peak_mib(port, state, "/counts"))
+    return [f"{flows:,} flows: {line}" for line in lines]
 
 
 def bench(flows, args):
@@ -289,9 +434,7 @@ def bench(flows, args):
                 m = measure(port, noop_port, target, bodies, args)
                 print(f"| {flows:,} | `{label}` | {m['size']:,} | {m['rate']:,.0f} | {m['p50']:.2f} | {m['p99']:.2f} | {m['alone']:.2f} | "
                       f"{m['noop']:,.0f} | {m['noop_alone']:.2f} | {m['ratio']:.2f} |", flush=True)
-        size = os.path.getsize(os.path.join(state, "data.mdb")) / 2**20
-        notes.append(f"{flows:,} flows: {seconds:.1f} s to fill, {size:.0f} MiB on disk, "
-                     f"{private_kib(state) / 1024:.1f} MiB private memory of the largest worker")
+        notes += measure_inside(port, state, flows, seconds, args)
     return notes
 
 
@@ -299,22 +442,27 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kodo")
     parser.add_argument("noop")
+    parser.add_argument("memmem")
     parser.add_argument("folder")
     parser.add_argument("--flows", default="55 100000")
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--some", action="store_true")
+    parser.add_argument("--feed", action="store_true")
     parser.add_argument("--only", default="")
     args = parser.parse_args()
-    args.kodo, args.noop, args.folder = map(os.path.abspath, (args.kodo, args.noop, args.folder))
+    args.kodo, args.noop, args.memmem, args.folder = map(os.path.abspath, (args.kodo, args.noop, args.memmem, args.folder))
     if shutil.which("wrk") is None:
         sys.exit("bench: wrk is missing; run ./autogen.sh --deps, or apt-get install wrk")
     load = os.getloadavg()[0]
     print(f"{describe_machine()}; {CLIENTS} clients, 2 workers, {args.rounds} x {args.seconds} s in turns; load before: "
           f"{load:.1f}\n\n{HEAD}", flush=True)
     notes = []
+    notes.append(f"plain CGI `GET /`, process start to exit: {plain_cgi_ms(args):.1f} ms")
     for flows in map(int, args.flows.replace(",", "").split()):
         notes += bench(flows, args)
+        if args.feed:
+            notes += feed(flows, args)
     print("\n" + "\n".join(f"- {note}" for note in notes))
     if load > 1:
         print(f"- others were at work (load {load:.1f} at the start): measure again on a quiet machine")
