@@ -45,11 +45,26 @@ date_from_days(int64_t days, int *year, int *month, int *day)
 	*year = (int)(y + era * 400 + (*month <= 2));
 }
 
+/* v, not negative, with n digits, and what is to stand behind them. */
+static char *
+put_number(char *to, int v, size_t n, char behind)
+{
+	size_t i;
+
+	for (i = n; i-- > 0; v /= 10)
+		to[i] = (char)('0' + v % 10);
+	to[n] = behind;
+	return to + n + 1;
+}
+
+/* Without printf, as each item of a page has two or three of them. */
 size_t
 isotime_format(int64_t us, bool offset, char out[ISOTIME_BYTES])
 {
-	int year, month, day, n;
+	static const char zone[] = "+00:00";
+	int year, month, day;
 	int64_t s, days;
+	char *to = out;
 
 	us = us < ISOTIME_MIN_US ? ISOTIME_MIN_US : us > ISOTIME_MAX_US ? ISOTIME_MAX_US : us;
 	/* division towards minus infinity, for times before 1970 */
@@ -58,12 +73,20 @@ isotime_format(int64_t us, bool offset, char out[ISOTIME_BYTES])
 	days = s / S_PER_DAY - (s % S_PER_DAY < 0);
 	s -= days * S_PER_DAY;
 	date_from_days(days, &year, &month, &day);
-	n = snprintf(out, ISOTIME_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day,
-	    (int)(s / 3600), (int)(s / 60 % 60), (int)(s % 60));
+	to = put_number(to, year, 4, '-');
+	to = put_number(to, month, 2, '-');
+	to = put_number(to, day, 2, 'T');
+	to = put_number(to, (int)(s / 3600), 2, ':');
+	to = put_number(to, (int)(s / 60 % 60), 2, ':');
+	to = put_number(to, (int)(s % 60), 2, us != 0 ? '.' : 'Z');
 	if (us != 0)
-		n += snprintf(out + n, ISOTIME_BYTES - (size_t)n, ".%06d", (int)us);
-	n += snprintf(out + n, ISOTIME_BYTES - (size_t)n, "%s", offset ? "+00:00" : "Z");
-	return (size_t)n;
+		to = put_number(to, (int)us, 6, 'Z');
+	if (offset) {
+		memcpy(to - 1, zone, sizeof(zone));	/* in the place of the Z */
+		return (size_t)(to - 1 - out) + sizeof(zone) - 1;
+	}
+	*to = '\0';
+	return (size_t)(to - out);
 }
 
 enum kodo_err
