@@ -23,6 +23,15 @@ static const struct cmd {
 	    "run one service in the foreground, with its web server and runner", false },
 	{ "check", cmd_check, "[LOADER | STATE]",
 	    "look at the state of a service; one line for each fault, with its remedy", true },
+	{ "flows", cmd_flows, "[QUERY] [--by FIELDS]", "list flows", true },
+	{ "counts", cmd_counts, "", "count flows by organization and tag", true },
+	{ "peers", cmd_peers, "", "list peers: state, contact, failures, what is pending", true },
+	{ "map", cmd_map, "", "draw who feeds whom", true },
+	{ "explain", cmd_explain, "URL", "say where a node comes from, and why it is seen or not",
+	    true },
+	{ "connect", cmd_connect, "[URL]", "connect to targets now", true },
+	{ "disconnect", cmd_disconnect, "[URL]", "leave targets", true },
+	{ "evict", cmd_evict, "URL", "throw a provider out", true },
 	{ "export", cmd_export, "[LOADER | STATE] [-o FILE]",
 	    "write the providers as the original's cache file", true },
 	{ "import", cmd_import, "[LOADER | STATE] FILE",
@@ -69,7 +78,7 @@ put_usage(FILE *to)
 
 	fputs("usage: kodo COMMAND [ARGUMENT ...]\n\n", to);
 	for (i = 0; i < sizeof(cmds) / sizeof(cmds[0]); i++)
-		fprintf(to, "  %-8s %-29s %s\n", cmds[i].name, cmds[i].arguments, cmds[i].summary);
+		fprintf(to, "  %-10s %-29s %s\n", cmds[i].name, cmds[i].arguments, cmds[i].summary);
 	fputs("\nStarted by a web server (FastCGI or CGI), kodo answers its requests.\n", to);
 }
 

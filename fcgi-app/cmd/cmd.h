@@ -14,6 +14,14 @@ int cmd_service(int argc, char *argv[]);	/* service.c */
 int cmd_check(int argc, char *argv[]);		/* check.c */
 int cmd_export(int argc, char *argv[]);		/* cache.c */
 int cmd_import(int argc, char *argv[]);
+int cmd_flows(int argc, char *argv[]);		/* flows.c */
+int cmd_counts(int argc, char *argv[]);
+int cmd_peers(int argc, char *argv[]);		/* peers.c */
+int cmd_map(int argc, char *argv[]);
+int cmd_explain(int argc, char *argv[]);
+int cmd_connect(int argc, char *argv[]);	/* change.c */
+int cmd_disconnect(int argc, char *argv[]);
+int cmd_evict(int argc, char *argv[]);
 
 /* Is name a command? */
 bool cmd_is_known(const char *name);

@@ -1,0 +1,249 @@
+/*
+ * kodo flows, kodo counts: what the service shows, read from its state; it need not run.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cmd/cmd.h"
+#include "cmd/look.h"
+#include "cmd/table.h"
+#include "core/facets.h"
+#include "core/json.h"
+#include "core/query/query.h"
+#include "core/utf8.h"
+
+static const char flows_usage[] =
+    "usage: kodo flows [QUERY] [--by FIELDS] [--pp N] [--p N] [--json] [SERVICE ...]\n"
+    "\n"
+    "List the flows that match a query (all without one), as GET /flows does. A query that\n"
+    "cannot be read is searched as text; a line on stderr says so.\n"
+    "  --by FIELDS   sort: organization,name:d\n"
+    "  --pp N        so many a page (20)\n"
+    "  --p N         which page, from 0\n"
+    "  --json        the answer of GET /flows instead of a table\n"
+    "Exit status: 0, 1 if the state cannot be read, 2 for wrong arguments.\n"
+    "\n"
+    TARGET_HELP;
+
+static const char counts_usage[] =
+    "usage: kodo counts [--json] [SERVICE ...]\n"
+    "\n"
+    "Count the flows by organization and tag, the largest first; --json: the answer of\n"
+    "GET /counts, which counts distinct names.\n"
+    "Exit status: 0, 1 if the state cannot be read, 2 for wrong arguments.\n"
+    "\n"
+    TARGET_HELP;
+
+struct flows_args {
+	const char *by;
+	uint64_t pp, p;
+	struct table *table;
+};
+
+static enum kodo_err
+take_number(struct look *l, const char *name, uint64_t least, uint64_t *n, struct why *why)
+{
+	const char *text;
+	char *end;
+	enum kodo_err err = target_take(&l->target, name, &text, why);
+
+	if (err != KODO_OK || text == NULL)
+		return err;
+	errno = 0;
+	*n = strtoull(text, &end, 10);
+	if (errno != 0 || *text < '0' || *text > '9' || *end != '\0' || *n < least)
+		return why_set(why, KODO_EINVAL, "%s wants a number, at least %u", name,
+		    (unsigned)least);
+	return KODO_OK;
+}
+
+static enum kodo_err
+flows_prepare(struct look *l, void *arg, struct why *why)
+{
+	struct flows_args *args = arg;
+	enum kodo_err err = target_take(&l->target, "--by", &args->by, why);
+
+	if (err == KODO_OK)
+		err = take_number(l, "--pp", 1, &args->pp, why);
+	return err == KODO_OK ? take_number(l, "--p", 0, &args->p, why) : err;
+}
+
+static enum kodo_err
+put_row(struct flows_sink *s, const struct row *row)
+{
+	struct flows_args *args = s->arg;
+	char tags[512];
+	size_t i, n = 0;
+
+	for (i = 0; i < row->n_tags && n + row->tags[i].len + 2 < sizeof(tags); i++) {
+		if (i > 0)
+			tags[n++] = ' ';
+		memcpy(tags + n, row->tags[i].p, row->tags[i].len);
+		n += row->tags[i].len;
+	}
+	table_put(args->table, row->name);
+	table_put(args->table, row->organization);
+	table_put(args->table, row->author);
+	table_put(args->table, (struct str){ tags, n });
+	table_put(args->table, row->url);
+	table_end_row(args->table);
+	return KODO_OK;
+}
+
+static void
+begin_json(struct flows_sink *s, const struct flows_result *res)
+{
+	const struct flows_args *args = s->arg;
+
+	buf_printf(&s->out->buf, "{\"total\":%llu,\"filtered\":%llu,\"p\":%llu,\"pp\":%llu,"
+	    "\"items\":[", (unsigned long long)res->total, (unsigned long long)res->filtered,
+	    (unsigned long long)args->p, (unsigned long long)args->pp);
+}
+
+static enum kodo_err
+print_json(struct look *l, struct flows_args *args, const struct flows_query *fq)
+{
+	struct sink out = SINK_INIT(registry_state(l->registry));
+	struct flows_sink s = { .out = &out, .begin = begin_json, .arg = args };
+	struct flows_result res;
+	enum kodo_err err = view_flows(&l->view, l->target.a, fq, &s, &res);
+
+	buf_puts(&out.buf, "],\"by\":");
+	json_put_str(&out.buf, order_text(fq->by));
+	buf_puts(&out.buf, ",\"q\":");
+	json_put_str(&out.buf, query_note(fq->q));
+	buf_putc(&out.buf, '}');
+	if (err == KODO_OK)
+		err = sink_end(&out);
+	if (err == KODO_OK)
+		err = look_print(&out);
+	sink_free(&out);
+	return err;
+}
+
+static enum kodo_err
+print_table(struct look *l, struct flows_args *args, const struct flows_query *fq)
+{
+	static const char *const names[] = { "NAME", "ORGANIZATION", "AUTHOR", "TAGS", "URL",
+		NULL };
+	struct flows_sink s = { .each = put_row, .arg = args };
+	struct flows_result res = { 0 };
+	struct str note = query_note(fq->q);
+	uint64_t pages;
+	enum kodo_err err;
+
+	args->table = table_new(l->target.a, names);
+	err = args->table == NULL ? KODO_ENOMEM :
+	    view_flows(&l->view, l->target.a, fq, &s, &res);
+	if (err == KODO_OK)
+		err = table_print(args->table);
+	if (err != KODO_OK)
+		return err;
+	pages = res.filtered == 0 ? 1 : (res.filtered - 1) / args->pp + 1;
+	printf("%llu of %llu flows", (unsigned long long)res.filtered,
+	    (unsigned long long)res.total);
+	if (pages > 1)
+		printf(", page %llu of %llu (--p %llu)", (unsigned long long)args->p + 1,
+		    (unsigned long long)pages, (unsigned long long)args->p);
+	putchar('\n');
+	if (!str_eq(note, l->what))
+		fprintf(stderr, "kodo flows: searched as text; as a query: %.*s\n", STR_ARG(note));
+	return KODO_OK;
+}
+
+static enum kodo_err
+flows_body(struct look *l, void *arg, struct why *why)
+{
+	struct flows_args *args = arg;
+	struct flows_query fq = { .p = args->p, .pp = args->pp };
+	enum kodo_err err = KODO_EINVAL;
+
+	if (utf8_valid(l->what) && utf8_valid(str_of(args->by)))
+		err = query_compile(l->target.a, l->what, &fq.q);
+	if (err == KODO_OK)
+		err = order_parse(l->target.a, str_of(args->by), &fq.by);
+	if (err == KODO_OK)
+		err = l->is_json ? print_json(l, args, &fq) : print_table(l, args, &fq);
+	if (err == KODO_ETOOBIG)
+		why_set(why, err, "the query takes too many steps: use fewer or simpler regular "
+		    "expressions");
+	else if (err == KODO_EINVAL)
+		why_set(why, err, "the query is no UTF-8");
+	return err;
+}
+
+int
+cmd_flows(int argc, char *argv[])
+{
+	static const struct look_command command = {
+		.name = "flows", .usage = flows_usage, .has_what = true,
+		.prepare = flows_prepare, .body = flows_body,
+	};
+	struct flows_args args = { .pp = 20 };
+
+	return look_run(&command, argc, argv, &args);
+}
+
+static void
+put_facets(struct table *t, const char *kind, const struct facet *f, size_t n, uint64_t all)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		table_put(t, str_of(kind));
+		table_put_u64(t, f[i].flows);
+		table_put(t, f[i].text);
+		table_end_row(t);
+	}
+	if (all <= n)
+		return;
+	table_put(t, str_of(kind));
+	table_put(t, STR("..."));
+	table_put_u64(t, all - n);
+	table_end_row(t);
+}
+
+static enum kodo_err
+counts_body(struct look *l, void *arg, struct why *why)
+{
+	static const char *const names[] = { "OF", "FLOWS", "NAME", NULL };
+	struct sink out = SINK_INIT(NULL);
+	struct facets facets;
+	struct query *all;
+	struct table *t;
+	enum kodo_err err;
+
+	(void)arg;
+	(void)why;
+	if (l->is_json) {
+		err = view_put_counts(&l->view, &out);
+		if (err == KODO_OK)
+			err = look_print(&out);
+		sink_free(&out);
+		return err;
+	}
+	err = query_compile(l->target.a, STR_NULL, &all);
+	if (err == KODO_OK)
+		err = view_facets(&l->view, l->target.a, all, &facets);
+	t = err == KODO_OK ? table_new(l->target.a, names) : NULL;
+	if (t == NULL)
+		return err == KODO_OK ? KODO_ENOMEM : err;
+	table_put(t, STR("total"));
+	table_put_u64(t, l->view.head.total);
+	table_end_row(t);
+	put_facets(t, "organization", facets.organizations, facets.n_organizations,
+	    facets.all_organizations);
+	put_facets(t, "tag", facets.tags, facets.n_tags, facets.all_tags);
+	return table_print(t);
+}
+
+int
+cmd_counts(int argc, char *argv[])
+{
+	static const struct look_command command = {
+		.name = "counts", .usage = counts_usage, .body = counts_body,
+	};
+
+	return look_run(&command, argc, argv, NULL);
+}

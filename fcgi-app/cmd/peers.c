@@ -1,0 +1,327 @@
+/*
+ * kodo peers, kodo map, kodo explain: who is connected, and where a node comes from.
+ */
+#include <stdio.h>
+
+#include "cmd/cmd.h"
+#include "cmd/look.h"
+#include "cmd/table.h"
+#include "core/isotime.h"
+#include "core/json.h"
+#include "core/origin.h"
+#include "core/peers.h"
+
+static const char peers_usage[] =
+    "usage: kodo peers [--json] [SERVICE ...]\n"
+    "\n"
+    "List each peer: whether it feeds us, we feed it, or both; its state; what it gave; last\n"
+    "contact both ways; what it must still be told; failed attempts in a row and the next.\n"
+    "Exit status: 0, 1 if the state cannot be read, 2 for wrong arguments.\n"
+    "\n"
+    TARGET_HELP;
+
+static const char map_usage[] =
+    "usage: kodo map [--json] [SERVICE ...]\n"
+    "\n"
+    "Draw who feeds whom as a tree; --json: the answer of GET /map.\n"
+    "Exit status: 0, 1 if the state cannot be read, 2 for wrong arguments.\n"
+    "\n"
+    TARGET_HELP;
+
+static const char explain_usage[] =
+    "usage: kodo explain URL [--json] [SERVICE ...]\n"
+    "\n"
+    "Say of a node, or of the node of a flow, who says what of it, with which version, whose\n"
+    "word wins and why, whether it was removed, and who must still be told.\n"
+    "Exit status: 0, 1 if nothing is known of it, 2 for wrong arguments.\n"
+    "\n"
+    TARGET_HELP;
+
+static const char *
+direction_of(const struct peer_state *p)
+{
+	return p->is_target && p->is_provider ? "both ways" :
+	    p->is_target ? "is fed" : p->is_provider ? "feeds" : "gone";
+}
+
+/* --- peers --- */
+
+struct listing {
+	struct look *look;
+	struct table *table;
+	struct buf json;
+	size_t n;
+};
+
+static enum kodo_err
+put_table_row(void *arg, const struct peer_state *p)
+{
+	struct listing *l = arg;
+	struct table *t = l->table;
+
+	table_put(t, p->url);
+	table_put(t, p->organization);
+	table_put(t, str_of(direction_of(p)));
+	table_put(t, str_of(peer_health_name(p->health)));
+	table_put_u64(t, p->n_nodes);
+	table_put_u64(t, p->n_flows);
+	table_put_ago(t, p->in_us, l->look->now_us);
+	table_put_ago(t, p->out_us, l->look->now_us);
+	table_put_u64(t, p->n_pending);
+	table_put_u64(t, p->attempts);
+	table_put_ago(t, p->due_us, l->look->now_us);
+	table_put(t, p->error);
+	table_end_row(t);
+	return KODO_OK;
+}
+
+static void
+put_json_text(struct buf *b, const char *key, struct str text)
+{
+	buf_putc(b, ',');
+	json_put_key(b, key);
+	json_put_str(b, text);
+}
+
+static enum kodo_err
+put_json_row(void *arg, const struct peer_state *p)
+{
+	struct listing *l = arg;
+	struct buf *b = &l->json;
+	const struct {
+		const char *key;
+		uint64_t n;
+	} numbers[] = { { "nodes", p->n_nodes }, { "flows", p->n_flows },
+		{ "pending", p->n_pending }, { "attempts", p->attempts } };
+	const struct {
+		const char *key;
+		int64_t us;
+	} times[] = { { "registered", p->registered_us }, { "connected", p->connected_us },
+		{ "heard", p->in_us }, { "reached", p->out_us }, { "due", p->due_us } };
+	size_t i;
+
+	buf_puts(b, l->n++ == 0 ? "{\"url\":" : ",{\"url\":");
+	json_put_str(b, p->url);
+	put_json_text(b, "organization", p->organization);
+	put_json_text(b, "direction", str_of(direction_of(p)));
+	put_json_text(b, "state", str_of(peer_health_name(p->health)));
+	put_json_text(b, "work", p->work);
+	put_json_text(b, "error", p->error);
+	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		buf_printf(b, ",\"%s\":%llu", numbers[i].key, (unsigned long long)numbers[i].n);
+	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		buf_printf(b, ",\"%s\":", times[i].key);
+		json_put_time(b, times[i].us, false);
+	}
+	buf_putc(b, '}');
+	return KODO_OK;
+}
+
+static enum kodo_err
+peers_body(struct look *l, void *arg, struct why *why)
+{
+	static const char *const names[] = { "PEER", "ORGANIZATION", "DIRECTION", "STATE", "NODES",
+		"FLOWS", "HEARD", "REACHED", "UNTOLD", "FAILED", "NEXT", "ERROR", NULL };
+	struct listing list = { .look = l };
+	struct sink out = SINK_INIT(NULL);
+	enum kodo_err err;
+
+	(void)arg;
+	(void)why;
+	if (!l->is_json) {
+		list.table = table_new(l->target.a, names);
+		err = list.table == NULL ? KODO_ENOMEM :
+		    view_each_peer(&l->view, l->target.a, put_table_row, &list);
+		return err == KODO_OK ? table_print(list.table) : err;
+	}
+	buf_putc(&list.json, '[');
+	err = view_each_peer(&l->view, l->target.a, put_json_row, &list);
+	buf_putc(&list.json, ']');
+	out.buf = list.json;
+	if (err == KODO_OK)
+		err = look_print(&out);
+	buf_free(&out.buf);
+	return err;
+}
+
+int
+cmd_peers(int argc, char *argv[])
+{
+	static const struct look_command command = {
+		.name = "peers", .usage = peers_usage, .body = peers_body,
+	};
+
+	return look_run(&command, argc, argv, NULL);
+}
+
+/* --- map --- */
+
+static enum kodo_err
+put_branch(void *arg, const struct peer_state *p)
+{
+	(void)arg;
+	printf("  %-4s ", p->is_target && p->is_provider ? "<->" : p->is_target ? "-->" : "<--");
+	table_print_text(p->url);
+	if (p->organization.len > 0) {
+		fputs("  ", stdout);
+		table_print_text(p->organization);
+	}
+	printf("  nodes: %llu, flows: %llu  %s", (unsigned long long)p->n_nodes,
+	    (unsigned long long)p->n_flows, peer_health_name(p->health));
+	if (p->error.len > 0) {
+		fputs(": ", stdout);
+		table_print_text(p->error);
+	}
+	putchar('\n');
+	return KODO_OK;
+}
+
+static enum kodo_err
+map_body(struct look *l, void *arg, struct why *why)
+{
+	const struct options *o = l->view.options;
+	struct sink out = SINK_INIT(registry_state(l->registry));
+	enum kodo_err err;
+
+	(void)arg;
+	(void)why;
+	if (l->is_json) {
+		err = view_put_map(&l->view, &out);
+		if (err == KODO_OK)
+			err = look_print(&out);
+		sink_free(&out);
+		return err;
+	}
+	table_print_text(o->url);
+	if (o->organization.len > 0) {
+		fputs("  ", stdout);
+		table_print_text(o->organization);
+	}
+	printf("  %s, flows: %llu\n", !o->registry ? "node" : o->feed ? "registry" : "provider",
+	    (unsigned long long)l->view.head.total);
+	return view_each_peer(&l->view, l->target.a, put_branch, NULL);
+}
+
+int
+cmd_map(int argc, char *argv[])
+{
+	static const struct look_command command = {
+		.name = "map", .usage = map_usage, .body = map_body,
+	};
+
+	return look_run(&command, argc, argv, NULL);
+}
+
+/* --- explain --- */
+
+static void
+put_moment(int64_t us)
+{
+	char text[ISOTIME_BYTES];
+
+	isotime_format(us, false, text);
+	printf("%s", us == 0 ? "an unknown time" : text);
+}
+
+static void
+print_origin(const struct origin *o)
+{
+	size_t i;
+
+	table_print_text(o->url);
+	printf(": %s\n", o->is_seen ? "seen" : o->is_gone ? "not seen, removed" : "not seen");
+	for (i = 0; i < o->n_claims; i++) {
+		const struct origin_claim *c = &o->claims[i];
+
+		fputs("  said by ", stdout);
+		table_print_text(c->peer);
+		if (c->organization.len > 0) {
+			fputs(" (", stdout);
+			table_print_text(c->organization);
+			putchar(')');
+		}
+		fputs(" at ", stdout);
+		put_moment(c->at_us);
+		printf(", flows: %llu, version %llu; %s\n", (unsigned long long)c->n_flows,
+		    (unsigned long long)c->version, c->why);
+	}
+	if (o->is_gone) {
+		fputs("  removed at ", stdout);
+		put_moment(o->gone_us);
+		printf(", version %llu\n", (unsigned long long)o->gone_version);
+	}
+	for (i = 0; i < o->n_untold; i++) {
+		fputs("  still to be told: ", stdout);
+		table_print_text(o->untold[i]);
+		putchar('\n');
+	}
+}
+
+static void
+put_origin_json(struct buf *b, const struct origin *o)
+{
+	size_t i;
+
+	buf_puts(b, "{\"url\":");
+	json_put_str(b, o->url);
+	buf_puts(b, ",\"seen\":");
+	json_put_bool(b, o->is_seen);
+	buf_puts(b, ",\"removed\":");
+	json_put_time(b, o->is_gone ? o->gone_us : 0, false);
+	buf_printf(b, ",\"removed_version\":%llu,\"said\":[",
+	    (unsigned long long)o->gone_version);
+	for (i = 0; i < o->n_claims; i++) {
+		buf_puts(b, i == 0 ? "{\"by\":" : ",{\"by\":");
+		json_put_str(b, o->claims[i].peer);
+		put_json_text(b, "organization", o->claims[i].organization);
+		buf_puts(b, ",\"at\":");
+		json_put_time(b, o->claims[i].at_us, false);
+		buf_printf(b, ",\"flows\":%llu,\"version\":%llu,\"wins\":%s",
+		    (unsigned long long)o->claims[i].n_flows,
+		    (unsigned long long)o->claims[i].version,
+		    o->claims[i].wins ? "true" : "false");
+		put_json_text(b, "why", str_of(o->claims[i].why));
+		buf_putc(b, '}');
+	}
+	buf_puts(b, "],\"untold\":[");
+	for (i = 0; i < o->n_untold; i++) {
+		buf_puts(b, i == 0 ? "" : ",");
+		json_put_str(b, o->untold[i]);
+	}
+	buf_puts(b, "]}");
+}
+
+static enum kodo_err
+explain_body(struct look *l, void *arg, struct why *why)
+{
+	struct sink out = SINK_INIT(NULL);
+	struct origin o;
+	enum kodo_err err = view_origin(&l->view, l->target.a, l->what, &o);
+
+	(void)arg;
+	if (err == KODO_ENOTFOUND)
+		why_set(why, err, "nothing is known of %.*s", STR_ARG(l->what));
+	else if (err == KODO_EINVAL)
+		why_set(why, err, "%.*s is no http or https url", STR_ARG(l->what));
+	if (err != KODO_OK)
+		return err;
+	if (!l->is_json) {
+		print_origin(&o);
+		return KODO_OK;
+	}
+	put_origin_json(&out.buf, &o);
+	err = look_print(&out);
+	sink_free(&out);
+	return err;
+}
+
+int
+cmd_explain(int argc, char *argv[])
+{
+	static const struct look_command command = {
+		.name = "explain", .usage = explain_usage, .has_what = true, .wants_what = true,
+		.body = explain_body,
+	};
+
+	return look_run(&command, argc, argv, NULL);
+}

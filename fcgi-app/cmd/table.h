@@ -1,0 +1,32 @@
+/*
+ * Tables for people on a terminal: columns as wide as what is in them, the last one cut at the
+ * terminal's edge. What came over the wire cannot move the cursor or change colours: controls and
+ * marks that turn the direction of text are shown as `?`.
+ */
+#ifndef KODO_TABLE_H
+#define KODO_TABLE_H
+
+#include <stdint.h>
+
+#include "core/arena.h"
+
+#define TABLE_COLUMNS	12u
+
+struct table;
+
+/* names: of the columns, up to a NULL. NULL: memory ran out. */
+struct table *table_new(struct arena *a, const char *const names[]);
+
+/* Cells of the row that is being filled, from the left; texts are copied. */
+void table_put(struct table *t, struct str text);
+void table_put_u64(struct table *t, uint64_t n);
+void table_put_ago(struct table *t, int64_t us, int64_t now_us);	/* `3m`; 0: `-` */
+void table_end_row(struct table *t);
+
+/* Print to standard output. KODO_ENOMEM, KODO_EIO. */
+enum kodo_err table_print(const struct table *t) MUST_CHECK;
+
+/* Print one text so that it cannot disturb a terminal. */
+void table_print_text(struct str text);
+
+#endif
