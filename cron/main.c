@@ -15,10 +15,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/health.h"
 #include "core/isotime.h"
 #include "core/log.h"
 #include "cron/hosted.h"
 #include "cron/plan.h"
+#include "cron/probe.h"
 
 #define LOCK_RETRY_MS	100	/* how often one that stays looks whether another has ended */
 
@@ -35,13 +37,15 @@ static const char usage[] =
     "  --for SECONDS   live at most this long (300); where cron starts it every minute: 55\n"
     "  --stay          never end by itself (for systemd)\n"
     "  --once          end when nothing is due at this moment\n"
-    "  --resolve       only read (or run) the loader and apply what it says\n";
+    "  --resolve       only read (or run) the loader and apply what it says\n"
+    "  --probe         only ask our own url and the targets how they answer, for `kodo check`\n";
 
 struct arguments {
 	const char *loader;
 	const char *state;
 	unsigned for_s;
-	bool stay, once, resolve;
+	bool stay, once, resolve, probe;
+	bool is_cron;			/* --for was given, as a crontab line does */
 };
 
 struct runner {
@@ -54,6 +58,7 @@ struct runner {
 	struct plan_watch watch;
 	struct plan *plan;
 	struct life life;
+	bool has_errors;		/* the probe has found some */
 	bool is_told;			/* why it failed is in the log */
 };
 
@@ -240,7 +245,7 @@ open_state(struct runner *r, struct why *why)
 	err = registry_open(str_of(r->state_path), r->args.state == NULL, why, &r->registry);
 	if (err == KODO_OK)
 		err = bring_up_to_date(r, why);
-	if (err == KODO_OK && !r->args.resolve)
+	if (err == KODO_OK && !r->args.resolve && !r->args.probe)
 		err = plan_new(r->registry, &r->watch, &r->plan);
 	return err;
 }
@@ -321,6 +326,19 @@ resolve(struct runner *r, struct why *why)
 	return err;
 }
 
+static enum kodo_err
+probe(struct runner *r, struct why *why)
+{
+	unsigned n_errors = 0;
+	enum kodo_err err;
+
+	err = open_state(r, why);
+	if (err == KODO_OK)
+		err = probe_run(r->registry, &n_errors, why);
+	r->has_errors = n_errors > 0;
+	return err;
+}
+
 /* --- start --- */
 
 static enum kodo_err
@@ -375,8 +393,12 @@ run(struct runner *r, struct why *why)
 		return KODO_OK;
 	if (r->args.state == NULL)
 		r->watch.tick = follow_loader;
+	if (r->args.is_cron)
+		health_note(&r->state, HEALTH_CRON_FILE);
 	if (r->args.resolve)
 		return resolve(r, why);
+	if (r->args.probe)
+		return probe(r, why);
 	r->life.stay = r->args.stay;
 	r->life.once = r->args.once;
 	r->life.began_us = plan_mono_us();
@@ -408,6 +430,7 @@ read_arguments(int argc, char *argv[], struct arguments *out)
 		{ "stay", no_argument, NULL, 'y' },
 		{ "once", no_argument, NULL, 'o' },
 		{ "resolve", no_argument, NULL, 'r' },
+		{ "probe", no_argument, NULL, 'p' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -418,10 +441,14 @@ read_arguments(int argc, char *argv[], struct arguments *out)
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
 		switch (c) {
 		case 's': out->state = optarg; break;
-		case 'f': ok = ok && read_seconds(optarg, &out->for_s); break;
+		case 'f':
+			ok = ok && read_seconds(optarg, &out->for_s);
+			out->is_cron = true;
+			break;
 		case 'y': out->stay = true; break;
 		case 'o': out->once = true; break;
 		case 'r': out->resolve = true; break;
+		case 'p': out->probe = true; break;
 		case 'h': fputs(usage, stdout); exit(0);
 		default: return false;		/* getopt has told */
 		}
@@ -452,5 +479,5 @@ main(int argc, char *argv[])
 	plan_free(r.plan);
 	registry_close(r.registry);
 	log_close();
-	return err == KODO_OK ? 0 : 1;
+	return err == KODO_OK && !r.has_errors ? 0 : 1;
 }

@@ -28,6 +28,7 @@ struct slot {
 	struct buf url;		/* terminated copy */
 	struct buf body;	/* of the answer */
 	char words[CURL_ERROR_SIZE];
+	struct curl_slist *more;	/* of the head of this message; NULL: nothing */
 };
 
 struct sender {
@@ -84,6 +85,7 @@ sender_free(struct sender *s)
 		if (slot->easy != NULL && slot->state == SLOT_BUSY)
 			curl_multi_remove_handle(s->multi, slot->easy);
 		curl_easy_cleanup(slot->easy);
+		curl_slist_free_all(slot->more);
 		buf_free(&slot->url);
 		buf_free(&slot->body);
 	}
@@ -182,6 +184,13 @@ set_transport(CURL *c, struct slot *slot, const struct sender_limits *limits)
 	    curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, slot) == CURLE_OK;
 }
 
+static void
+free_more(struct slot *slot)
+{
+	curl_slist_free_all(slot->more);
+	slot->more = NULL;
+}
+
 static bool
 set_message(CURL *c, struct sender *s, struct slot *slot, const struct exchange_job *job)
 {
@@ -193,7 +202,8 @@ set_message(CURL *c, struct sender *s, struct slot *slot, const struct exchange_
 	    curl_easy_setopt(c, CURLOPT_PRIVATE, slot) == CURLE_OK;
 
 	if (!ok || !job->is_post)
-		return ok;
+		return ok && (slot->more == NULL ||
+		    curl_easy_setopt(c, CURLOPT_HTTPHEADER, slot->more) == CURLE_OK);
 	return curl_easy_setopt(c, CURLOPT_HTTPHEADER, s->headers) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, n) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_POSTFIELDS, n == 0 ? "" : job->body.p) == CURLE_OK;
@@ -218,6 +228,9 @@ sender_start(struct sender *s, unsigned i, const struct exchange_job *job,
 	slot->words[0] = '\0';
 	slot->allow_private = limits->allow_private;
 	slot->refused_address = false;
+	free_more(slot);
+	if (limits->header != NULL)
+		slot->more = curl_slist_append(NULL, limits->header);
 	if (!set_transport(slot->easy, slot, limits) || !set_message(slot->easy, s, slot, job) ||
 	    curl_multi_add_handle(s->multi, slot->easy) != CURLM_OK)
 		return KODO_ENOMEM;

@@ -25,6 +25,7 @@ struct sender_limits {
 	unsigned timeout_s;	/* of the whole attempt, and of its connecting */
 	/* may it reach loopback, private and link-local addresses, if the name resolves to one? */
 	bool allow_private;
+	const char *header;	/* one more line of the head; NULL: none. Borrowed until it ended */
 };
 
 enum kodo_err sender_new(struct sender **out) MUST_CHECK;	/* KODO_ENOMEM */

@@ -6,23 +6,25 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
+#include <netdb.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/target.h"
+#include "core/health.h"
 #include "core/isotime.h"
 #include "core/path.h"
 #include "core/registry.h"
 
 #define CACHE_MAX_BYTES	((size_t)1 << 30)
-#define DISK_LOW_BYTES	(64ull << 20)	/* the map grows by as much at least */
 
 struct check {
 	struct target target;
 	struct state state;
 	struct registry *registry;
+	bool is_lost;		/* without good options, what we find may be another state */
+	bool has_state, is_served, is_running;
 	unsigned n_errors;
 };
 
@@ -31,12 +33,9 @@ static void say(struct check *c, enum finding kind, const char *fmt, ...) PRINTF
 static void
 say_line(void *arg, enum finding kind, const char *line)
 {
-	static const char *const words[] = {
-		[FINDING_OK] = "ok", [FINDING_WARNING] = "warning", [FINDING_ERROR] = "error",
-	};
 	struct check *c = arg;
 
-	printf("%-7s %s\n", words[kind], line);
+	printf("%-7s %s\n", health_word(kind), line);
 	fflush(stdout);		/* in step with stderr, and there if a damaged map ends us */
 	c->n_errors += kind == FINDING_ERROR;
 }
@@ -79,6 +78,7 @@ look_at_options(struct check *c)
 		}
 	}
 	if (err != KODO_OK) {
+		c->is_lost = true;
 		say(c, FINDING_ERROR, "options: %s", words_of(&why, err));
 		return t->state_path.p != NULL;
 	}
@@ -123,10 +123,10 @@ static bool
 look_at_folder(struct check *c)
 {
 	struct why why = { "" };
-	struct statvfs fs;
-	struct stat st;
 	enum kodo_err err = state_open(&c->state, c->target.state_path, false, &why);
 
+	if (err == KODO_ENOTFOUND && c->is_lost)
+		return false;
 	if (err == KODO_ENOTFOUND) {
 		say(c, FINDING_WARNING,
 		    "state %.*s is not set up yet; the first start (or request) makes it",
@@ -138,13 +138,44 @@ look_at_folder(struct check *c)
 		return false;
 	}
 	say(c, FINDING_OK, "state: %s", c->state.path);
-	if (stat(c->state.path, &st) == 0 && (st.st_mode & S_IRWXO) != 0)
-		say(c, FINDING_ERROR, "everybody may look into %s; chmod o= it", c->state.path);
-	if (statvfs(c->state.path, &fs) == 0 &&
-	    (unsigned long long)fs.f_bavail * fs.f_frsize < DISK_LOW_BYTES)
-		say(c, FINDING_WARNING, "disk: less than %llu MiB free below %s; free some",
-		    DISK_LOW_BYTES >> 20, c->state.path);
+	c->has_state = true;
 	return true;
+}
+
+/* Could `kodo service` listen where its options say? */
+static void
+look_at_port(struct check *c)
+{
+	const struct options *o = &c->target.options;
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
+	struct addrinfo *at, *list = NULL;
+	char port[16];
+	int fd, yes = 1;
+
+	if (c->is_served || c->target.is_hosted || !c->target.has_options)
+		return;
+	snprintf(port, sizeof(port), "%u", o->listen_port);
+	if (getaddrinfo(arena_strz(c->target.a, o->listen_host), port, &hints, &list) != 0) {
+		say(c, FINDING_ERROR, "listen: the name %.*s has no address; set the option listen",
+		    STR_ARG(o->listen_host));
+		return;
+	}
+	for (at = list; at != NULL; at = at->ai_next) {
+		fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd < 0)
+			continue;
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+		if (bind(fd, at->ai_addr, at->ai_addrlen) != 0 && errno != EADDRNOTAVAIL) {
+			say(c, FINDING_ERROR,
+			    "listen: port %s of %.*s: %s; end who has it (ss -ltnp tells), or "
+			    "set another", port, STR_ARG(o->listen_host), strerror(errno));
+			at = NULL;
+		}
+		close(fd);
+		if (at == NULL)
+			break;
+	}
+	freeaddrinfo(list);
 }
 
 /* Who is at work. The lock is free again at once. */
@@ -152,11 +183,16 @@ static bool
 look_at_locks(struct check *c)
 {
 	char owner[2100];
-	int fd;
-	enum kodo_err err = state_lock(&c->state, "service.lock", NULL, &fd, owner);
+	char path[PATH_BYTES];
+	int fd = -1;
+	enum kodo_err err = state_file(&c->state, "service.lock", path);
 
-	if (err == KODO_OK)
+	/* never made by us, who may be another user */
+	if (err == KODO_OK && access(path, F_OK) == 0)
+		err = state_lock(&c->state, "service.lock", NULL, &fd, owner);
+	if (fd >= 0)
 		close(fd);
+	c->is_served = err == KODO_EBUSY;
 	if (err == KODO_EBUSY)
 		say(c, FINDING_OK, "service: running, %s", owner);
 	else if (err == KODO_OK)
@@ -164,7 +200,9 @@ look_at_locks(struct check *c)
 	else
 		say(c, FINDING_ERROR, "cannot lock %s/service.lock: %s; give it to our user",
 		    c->state.path, strerror(errno));
-	say(c, FINDING_OK, "runner: %srunning", state_wake(&c->state) == KODO_OK ? "" : "not ");
+	c->is_running = state_wake(&c->state) == KODO_OK;
+	say(c, FINDING_OK, "runner: %srunning", c->is_running ? "" : "not ");
+	look_at_port(c);
 	return true;
 }
 
@@ -180,6 +218,29 @@ on_bus_error(int number)
 	(void)number;
 	(void)n;
 	_exit(1);
+}
+
+static bool
+look_around(struct check *c)
+{
+	struct health h = {
+		.state = &c->state,
+		.loader = c->target.loader,
+		.is_hosted = c->target.is_hosted,
+		.is_served = c->is_served,
+		.is_running = c->is_running,
+		.now_us = isotime_now_us(),
+		.say = say_line,
+		.arg = c,
+	};
+
+	/* of a state that cannot be opened, nothing is in force */
+	if (c->target.has_options)
+		h.options = &c->target.options;
+	else if (c->registry != NULL && registry_options(c->registry, &h.options) != KODO_OK)
+		h.options = NULL;
+	health_look(&h);
+	return true;
 }
 
 static bool
@@ -296,6 +357,8 @@ cmd_check(int argc, char *argv[])
 		for (i = 0; i < sizeof(looks) / sizeof(looks[0]); i++)
 			if (!looks[i](&c))
 				break;
+		if (c.has_state)
+			look_around(&c);
 		status = c.n_errors > 0;
 	}
 	registry_close(c.registry);

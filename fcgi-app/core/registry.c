@@ -51,7 +51,7 @@ make_key(const struct registry *r)
 	if (state_file(&r->state, "key", path) != KODO_OK || access(path, F_OK) == 0)
 		return;
 	if (state_key(&r->state, key) == KODO_OK)
-		log_info("the key of /cron and /check is in %s", path);
+		log_debug("the key of /cron and /check is in %s", path);
 }
 
 enum kodo_err

@@ -26,6 +26,7 @@ say(struct verify *f, enum finding kind, const char *fmt, ...)
 	f->say(f->arg, kind, line);
 }
 
+#define LATE_US	(180 * 1000000ll)	/* cron comes each minute */
 #define REMEDY	"restore a copy of the state folder, or move it away and start: peers connect again"
 
 /*
@@ -105,7 +106,11 @@ peers_check(struct verify *f)
 			say(f, FINDING_WARNING,
 			    "%.*s: gave up for now (%.*s); it is tried every 5 minutes",
 			    STR_ARG(p.url), STR_ARG(p.error));
-		}
+		} else if (peer_has_work(&p) && p.due_us < f->v->now_us - LATE_US)
+			say(f, FINDING_WARNING,
+			    "%.*s: messages are due since %lld min and nobody sends them; see that "
+			    "cron starts kodo-reconnect", STR_ARG(p.url),
+			    (long long)(f->v->now_us - p.due_us) / 60000000);
 	}
 	if (err == KODO_ENOTFOUND)
 		say(f, FINDING_OK, "peers: %u, parked: %u", n, parked);

@@ -25,6 +25,9 @@ enum kodo_err handle_disconnect(struct call *c) MUST_CHECK;
 enum kodo_err handle_reconnect(struct call *c) MUST_CHECK;
 enum kodo_err handle_leave(struct call *c) MUST_CHECK;
 
+/* check.c */
+enum kodo_err handle_check(struct call *c) MUST_CHECK;
+
 /* schema.c, cron.c */
 enum kodo_err handle_schema(struct call *c) MUST_CHECK;
 enum kodo_err handle_cron(struct call *c) MUST_CHECK;

@@ -39,6 +39,8 @@ static const struct route table[] = { { "/", METHOD_GET, handle_home, ROUTE_PAGE
 	{ "/docs/openapi.json", METHOD_GET, handle_schema, 0, 0, 0, "this document", NULL, NULL },
 	{ "/cron", METHOD_GET, handle_cron, 0, 0, PARAM_BIT(PARAM_KEY),
 	    "see to outbound work now, for hosts without cron", NULL, "cron" },
+	{ "/check", METHOD_GET, handle_check, ROUTE_PAGE, 0, PARAM_BIT(PARAM_KEY) | FORMAT,
+	    "what is wrong with this service, for its admin", NULL, NULL },
 	{ "/flows", METHOD_GET, handle_flow, ROUTE_BELOW | ROUTE_PAGE, 0, 0,
 	    "a page about a flow of this service", NULL, NULL },
 	{ NULL, METHOD_OTHER, NULL, 0, 0, 0, NULL, NULL, NULL } };

@@ -1,0 +1,283 @@
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/buf.h"
+#include "core/health.h"
+#include "core/isotime.h"
+#include "core/path.h"
+#include "core/url.h"
+#include "cron/probe.h"
+#include "cron/sender.h"
+
+#define PROBE_TIMEOUT_S	15u
+#define CLOCK_US	(60 * 1000000ll)
+#define NUMBER_MAX	24
+
+struct probe {
+	struct arena *a;
+	struct sender *sender;
+	const struct options *o;
+	struct buf text;		/* what is kept */
+	unsigned n_errors;
+};
+
+static void found(struct probe *p, enum finding kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+static void
+found(struct probe *p, enum finding kind, const char *fmt, ...)
+{
+	char line[4096];
+	va_list ap;
+	char *c;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	for (c = line; *c != '\0'; c++)
+		if ((unsigned char)*c < ' ')
+			*c = ' ';
+	printf("%-7s %s\n", health_word(kind), line);
+	buf_printf(&p->text, "%s %s\n", health_word(kind), line);
+	p->n_errors += kind == FINDING_ERROR;
+}
+
+/* Send one message and wait for what comes of it; res is valid until the next. */
+static enum kodo_err
+ask(struct probe *p, const char *url, struct str body, const char *header,
+    struct exchange_result *res)
+{
+	const struct exchange_job job = { .is_post = body.len > 0, .url = str_of(url),
+		.body = body };
+	const struct sender_limits limits = { .timeout_s = PROBE_TIMEOUT_S, .allow_private = true,
+		.header = header };
+	unsigned slot = 0;
+	enum kodo_err err;
+
+	sender_release(p->sender, slot);
+	err = url == NULL ? KODO_ENOMEM : sender_start(p->sender, slot, &job, &limits);
+	if (err != KODO_OK)
+		return err;
+	while (!sender_take(p->sender, &slot, res))
+		sender_wait(p->sender, NULL, 0, 1000000);
+	return KODO_OK;
+}
+
+static bool
+contains(struct str s, const char *text)
+{
+	return s.len > 0 && memmem(s.p, s.len, text, strlen(text)) != NULL;
+}
+
+/* What to do about a failure to reach url at all. */
+static const char *
+remedy(const char *words)
+{
+	static const struct {
+		const char *in, *remedy;
+	} rows[] = {
+		{ "resolve", "the name has no address: correct the url, or the name server in "
+		    "/etc/resolv.conf" },
+		{ "certificate", "its certificate is not trusted: renew it there, or install "
+		    "ca-certificates here" },
+		{ "SSL", "TLS fails: see its certificate, and ca-certificates here" },
+		{ "connect", "nobody listens there: start it, or open the firewall" },
+		{ "Timeout", "it does not answer in time: see whether it is overloaded" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (strcasestr(words, rows[i].in) != NULL)
+			return rows[i].remedy;
+	return "look at it from there";
+}
+
+/* What follows `"name":` and blanks in a JSON text, null if it is not there. */
+static struct str
+member(struct str body, const char *name)
+{
+	struct str rest = body;
+	const char *p = body.len == 0 ? NULL : memmem(body.p, body.len, name, strlen(name));
+
+	if (p == NULL)
+		return STR_NULL;
+	rest.p = p + strlen(name);
+	rest.len = (size_t)(body.p + body.len - rest.p);
+	while (rest.len > 0 && (rest.p[0] == ':' || rest.p[0] == ' '))
+		rest = (struct str){ rest.p + 1, rest.len - 1 };
+	return rest;
+}
+
+/* The time in `"now":"..."` of a default. */
+static bool
+read_now(struct str body, int64_t *out)
+{
+	struct str rest = member(body, "\"now\"");
+	const char *end, *reason;
+
+	if (rest.len < 2 || rest.p[0] != '"')
+		return false;
+	rest = (struct str){ rest.p + 1, rest.len - 1 };
+	end = memchr(rest.p, '"', rest.len);
+	return end != NULL &&
+	    isotime_parse((struct str){ rest.p, (size_t)(end - rest.p) }, out, &reason) == KODO_OK;
+}
+
+/* --- ourselves --- */
+
+static enum kodo_err
+look_at_own_url(struct probe *p, const char *key, bool *reached)
+{
+	const char *url =
+	    arena_printf(p->a, "%.*s/check?key=%s&format=json", STR_ARG(p->o->url), key);
+	struct exchange_result res;
+	enum kodo_err err = ask(p, url, STR_NULL, "Authorization: Basic a29kbzpwcm9iZQ==", &res);
+
+	*reached = false;
+	if (err != KODO_OK)
+		return err;
+	if (res.status == 0)
+		found(p, FINDING_ERROR, "own url %.*s: %s; %s", STR_ARG(p->o->url), res.error,
+		    remedy(res.error));
+	else if (res.status == 403)
+		found(p, FINDING_ERROR, "own url %.*s: another service answers there, or one with "
+		    "another state; correct url, or the loader that the web server names",
+		    STR_ARG(p->o->url));
+	else if (res.status != 200 || !contains(res.body, "\"authorization\":"))
+		found(p, FINDING_ERROR,
+		    "own url %.*s: status %u and not our answer; the web server does not lead "
+		    "this path to kodo (rewriting, PATH_INFO), or see its error log",
+		    STR_ARG(p->o->url), res.status);
+	else
+		*reached = true;
+	if (!*reached)
+		return KODO_OK;
+	found(p, FINDING_OK, "own url %.*s: answers, %s, path and query arrive", STR_ARG(p->o->url),
+	    contains(res.body, "\"transport\":\"CGI\"") ? "by CGI" : "by FastCGI");
+	if (contains(res.body, "\"authorization\":true"))
+		found(p, FINDING_OK, "Authorization arrives");
+	else
+		found(p, FINDING_WARNING, "Authorization does not arrive; Apache: CGIPassAuth On, "
+		    "nginx: fastcgi_pass_request_headers on");
+	return KODO_OK;
+}
+
+/* A body as large as the option allows, and no JSON at its very end: so nothing comes of it. */
+static enum kodo_err
+look_at_body(struct probe *p)
+{
+	size_t n = (size_t)p->o->body_max_mib << 20;
+	const char *url = arena_printf(p->a, "%.*s/disconnect", STR_ARG(p->o->url));
+	char *body = malloc(n);
+	struct exchange_result res;
+	char where[NUMBER_MAX];
+	enum kodo_err err;
+
+	if (body == NULL)
+		return KODO_ENOMEM;
+	memset(body, ' ', n);
+	body[n - 1] = '!';
+	snprintf(where, sizeof(where), "byte %zu", n - 1);
+	err = ask(p, url, (struct str){ body, n }, NULL, &res);
+	if (err == KODO_OK && res.status == 400 && contains(res.body, where))
+		found(p, FINDING_OK, "bodies of %u MiB arrive", p->o->body_max_mib);
+	else if (err == KODO_OK)
+		found(p, FINDING_WARNING,
+		    "a body of %u MiB does not arrive (status %u%s%s); raise the web server's "
+		    "ceiling (Apache: FcgidMaxRequestLen, LimitRequestBody; nginx: "
+		    "client_max_body_size; "
+		    "lighttpd: server.max-request-size)", p->o->body_max_mib,
+		    res.status, res.error != NULL ? ", " : "", res.error != NULL ? res.error : "");
+	free(body);
+	return err;
+}
+
+/* --- targets --- */
+
+static enum kodo_err
+look_at_target(struct probe *p, struct str target)
+{
+	const char *url = arena_printf(p->a, "%.*s/", STR_ARG(target));
+	struct exchange_result res;
+	int64_t theirs, off;
+	enum kodo_err err = ask(p, url, STR_NULL, NULL, &res);
+
+	if (err != KODO_OK)
+		return err;
+	if (res.status == 0) {
+		found(p, FINDING_ERROR, "target %.*s: %s; %s", STR_ARG(target), res.error,
+		    remedy(res.error));
+		return KODO_OK;
+	}
+	if (res.status != 200 || !read_now(res.body, &theirs)) {
+		found(p, FINDING_ERROR,
+		    "target %.*s: status %u and no registry's answer; correct the option connect",
+		    STR_ARG(target), res.status);
+		return KODO_OK;
+	}
+	off = (isotime_now_us() - theirs) / 1000000;
+	if (off > CLOCK_US / 1000000 || off < -CLOCK_US / 1000000)
+		found(p, FINDING_WARNING,
+		    "target %.*s: our clock and its differ by %lld s; set the wrong one right "
+		    "(timedatectl)", STR_ARG(target), (long long)off);
+	else if (str_starts(member(res.body, "\"registry\""), STR("false")))
+		found(p, FINDING_ERROR, "target %.*s: is no registry; correct the option connect",
+		    STR_ARG(target));
+	else
+		found(p, FINDING_OK, "target %.*s: answers", STR_ARG(target));
+	return KODO_OK;
+}
+
+static enum kodo_err
+keep(struct probe *p, const struct state *s)
+{
+	char path[PATH_BYTES], temp[PATH_BYTES];
+	enum kodo_err err = state_file(s, HEALTH_PROBE_FILE, path);
+	bool ok;
+	int fd;
+
+	if (err == KODO_OK)
+		err = state_file(s, HEALTH_PROBE_FILE ".new", temp);
+	if (err != KODO_OK)
+		return err;
+	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, s->file_mode);
+	if (fd < 0)
+		return KODO_EIO;
+	ok = write(fd, p->text.p, p->text.len) == (ssize_t)p->text.len;
+	ok = close(fd) == 0 && ok && rename(temp, path) == 0;
+	return ok ? KODO_OK : KODO_EIO;
+}
+
+enum kodo_err
+probe_run(struct registry *r, unsigned *n_errors, struct why *why)
+{
+	struct probe p = { .a = arena_new(), .text = BUF_INIT(0) };
+	bool reached = false;
+	char key[33];
+	size_t i;
+	enum kodo_err err = p.a == NULL ? KODO_ENOMEM : sender_new(&p.sender);
+
+	*n_errors = 0;
+	if (err == KODO_OK)
+		err = registry_options(r, &p.o);
+	if (err == KODO_OK)
+		err = state_key(registry_state(r), key);
+	if (err == KODO_OK)
+		err = look_at_own_url(&p, key, &reached);
+	if (err == KODO_OK && reached && p.o->registry)
+		err = look_at_body(&p);
+	for (i = 0; err == KODO_OK && i < p.o->n_connect; i++)
+		err = look_at_target(&p, p.o->connect[i]);
+	if (err == KODO_OK)
+		err = buf_failed(&p.text) ? KODO_ENOMEM : keep(&p, registry_state(r));
+	if (err != KODO_OK)
+		why_set(why, err, "the probe failed: %s", kodo_err_text(err));
+	*n_errors = p.n_errors;
+	sender_free(p.sender);
+	buf_free(&p.text);
+	arena_free(p.a);
+	return err;
+}

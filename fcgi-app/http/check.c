@@ -1,0 +1,131 @@
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/health.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "http/key.h"
+#include "http/page.h"
+
+struct checked {
+	struct arena *a;
+	struct buf json;		/* findings, comma-separated */
+	struct fields *fields;		/* NULL: no page is wanted */
+	unsigned n[FINDING_ERROR + 1];
+};
+
+static void
+take(void *arg, enum finding kind, const char *line)
+{
+	/* colours of the map's states */
+	static const char *const classes[] = {
+		[FINDING_OK] = "ok", [FINDING_WARNING] = "pending", [FINDING_ERROR] = "failing",
+	};
+	struct checked *k = arg;
+	struct fields *row;
+
+	k->n[kind]++;
+	if (k->json.len > 0)
+		buf_putc(&k->json, ',');
+	buf_puts(&k->json, "{\"finding\":");
+	json_put_str(&k->json, str_of(health_word(kind)));
+	buf_puts(&k->json, ",\"text\":");
+	json_put_str(&k->json, str_of(line));
+	buf_putc(&k->json, '}');
+	if (k->fields == NULL)
+		return;
+	row = fields_row(k->fields, "finding");
+	fields_put(row, "class", str_of(classes[kind]));
+	fields_put(row, "kind", str_of(health_word(kind)));
+	/* fields borrow */
+	fields_put(row, "text", str_of(arena_printf(k->a, "%s", line)));
+}
+
+static const char *
+user_name(struct arena *a)
+{
+	const struct passwd *pw = getpwuid(geteuid());
+
+	return pw != NULL ? pw->pw_name : arena_printf(a, "uid %u", (unsigned)geteuid());
+}
+
+static void
+look(struct call *c, const struct view *v, struct checked *k)
+{
+	const struct state *s = registry_state(c->registry);
+	struct health h = {
+		.state = s,
+		.options = v->options,
+		.loader = v->options->loader,
+		.is_served = getenv("KODO_STATE") != NULL,
+		.is_running = state_wake(s) == KODO_OK,
+		.now_us = c->now_us,
+		.say = take,
+		.arg = k,
+	};
+
+	h.is_hosted = !h.is_served;
+	health_look(&h);
+}
+
+/* What has arrived here: kodo-reconnect --probe sends it and looks whether it did. */
+static void
+put_json(struct call *c, struct checked *k)
+{
+	struct buf *b = &c->res->body.buf;
+
+	buf_puts(b, "{\"authorization\":");
+	json_put_bool(b, c->transport->env(c->transport, "HTTP_AUTHORIZATION") != NULL);
+	buf_puts(b, ",\"transport\":");
+	json_put_str(b, str_of(getenv("GATEWAY_INTERFACE") != NULL ? "CGI" : "FastCGI"));
+	buf_puts(b, ",\"user\":");
+	json_put_str(b, str_of(user_name(c->a)));
+	buf_puts(b, ",\"findings\":[");
+	buf_put_str(b, buf_str(&k->json));
+	buf_puts(b, "]}");
+}
+
+static enum kodo_err
+put_page(struct call *c, struct checked *k)
+{
+	struct fields *f = k->fields;
+
+	fields_put_u64(f, "errors", k->n[FINDING_ERROR]);
+	fields_put_u64(f, "warnings", k->n[FINDING_WARNING]);
+	fields_put(f, "user", str_of(user_name(c->a)));
+	fields_put(f, "transport",
+	    str_of(getenv("GATEWAY_INTERFACE") != NULL ? "plain CGI" : "FastCGI"));
+	return page_put(c, "check.html", f);
+}
+
+/* GET /check?key=...: what is wrong, for an admin without a shell. */
+enum kodo_err
+handle_check(struct call *c)
+{
+	struct checked k = { .a = c->a, .json = BUF_INIT(0) };
+	struct view v;
+	bool right;
+	enum kodo_err err = key_is_right(c, "/check", &right);
+
+	if (err != KODO_OK || !right)
+		return err;
+	err = view_begin(c->registry, c->now_us, &v);
+	if (err != KODO_OK)
+		return err;
+	if (page_is_wanted(c) && page_is_there("check.html"))
+		err = page_begin(c, &v, "Check", &k.fields);
+	if (err == KODO_OK) {
+		look(c, &v, &k);
+		if (k.fields != NULL)
+			err = put_page(c, &k);
+		else
+			put_json(c, &k);
+	}
+	if (err == KODO_OK && buf_failed(&k.json))
+		err = KODO_ENOMEM;
+	view_end(&v);
+	buf_free(&k.json);
+	return err;
+}
