@@ -62,7 +62,8 @@ put_call(struct fields *f, const struct route *r)
 	    (r->flags & ROUTE_BELOW) != 0 ? "/{path}" : "");
 	fields_put(row, "summary", str_of(r->summary));
 	fields_put(row, "takes", str_of(r->takes));
-	fields_put(row, "gives", str_of(r->gives));
+	if (r->gives != NULL && strcmp(r->gives, "object") != 0)
+		fields_put(row, "gives", str_of(r->gives));
 	fields_put(row, "status", str_of(schema_status(r)));
 	fields_put_flag(row, "page", (r->flags & ROUTE_PAGE) != 0);
 	fields_put_flag(row, "is_get", r->method == METHOD_GET && (r->flags & ROUTE_BELOW) == 0);
@@ -92,6 +93,7 @@ put_records(struct fields *f)
 		row = fields_row(record, "field");
 		fields_put(row, "field_name", str_of(fields[i].field));
 		fields_put(row, "type", str_of(fields[i].type));
+		fields_put_flag(row, "may_lack", fields[i].may_lack);
 	}
 }
 

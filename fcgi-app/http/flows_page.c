@@ -409,6 +409,7 @@ put_row(struct fields *f, const struct row *r)
 	fields_put(f, "author", r->author);
 	fields_put(f, "description", r->description);
 	fields_put_list(f, "tags", r->tags, r->n_tags);
+	fields_put_flag(f, "has_tags", r->n_tags > 0);
 	fields_put_time(f, "created", r->created_us);
 	fields_put_time(f, "modified", r->modified_us);
 	fields_put_time(f, "heartbeat", r->heartbeat_us);

@@ -1,166 +1,12 @@
 #include "core/json.h"
 #include "http/handlers.h"
 #include "http/schema.h"
-#include "http/template.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION	"unversioned"
 #endif
 
-static const struct schema_field fields[] = {
-	{ "default", "url", "string" },
-	{ "default", "organization", "string?" },
-	{ "default", "registry", "boolean" },
-	{ "default", "feed", "boolean" },
-	{ "default", "idle", "boolean" },
-	{ "default", "now", "time" },
-	{ "default", "message", "string[]" },
-	{ "connect", "", "default" },
-	{ "connect", "nodes", "node[]" },
-	{ "map", "", "default" },
-	{ "map", "providers", "provider[]" },
-	{ "map", "connection", "time?{}" },
-	{ "map", "registers", "time{}" },
-	{ "node", "url", "string" },
-	{ "node", "organization", "string?" },
-	{ "node", "flows", "flow[]" },
-	{ "node", "created", "time?" },
-	{ "node", "modified", "time?" },
-	{ "node", "heartbeat", "time?" },
-	{ "node", "status", "string?" },
-	{ "flow", "url", "string" },
-	{ "flow", "name", "string" },
-	{ "flow", "description", "string?" },
-	{ "flow", "author", "string?" },
-	{ "flow", "tags", "string[]" },
-	{ "provider", "url", "string" },
-	{ "provider", "organization", "string?" },
-	{ "provider", "feed", "boolean" },
-	{ "provider", "created", "time?" },
-	{ "provider", "modified", "time?" },
-	{ "provider", "nodes", "node[]" },
-	{ "disconnect", "provider", "string" },
-	{ "disconnect", "url", "string[]" },
-	{ "item", "organization", "string?" },
-	{ "item", "created", "time?" },
-	{ "item", "modified", "time?" },
-	{ "item", "heartbeat", "time?" },
-	{ "item", "url", "string" },
-	{ "item", "name", "string" },
-	{ "item", "author", "string?" },
-	{ "item", "description", "string?" },
-	{ "item", "tags", "string[]" },
-	{ "flows", "total", "integer" },
-	{ "flows", "filtered", "integer" },
-	{ "flows", "p", "integer" },
-	{ "flows", "pp", "integer" },
-	{ "flows", "items", "item[]" },
-	{ "flows", "by", "string" },
-	{ "flows", "q", "string?" },
-	{ "counts", "total", "integer" },
-	{ "counts", "organization", "integer{}" },
-	{ "counts", "tags", "integer{}" },
-	{ "cron", "runner", "string" },
-	{ "error", "status_code", "integer" },
-	{ "error", "detail", "string" },
-};
-#define N_FIELDS	(sizeof(fields) / sizeof(fields[0]))
-
-const struct schema_field *
-schema_fields(size_t *n)
-{
-	*n = N_FIELDS;
-	return fields;
-}
-
-const char *
-schema_method(const struct route *r)
-{
-	return request_method_name(r->method);
-}
-
-const char *
-schema_status(const struct route *r)
-{
-	return r->method == METHOD_DELETE ? "204" : r->handle == handle_connect ? "201" : "200";
-}
-
-/* --- examples --- */
-
-/* The line at *rest, without its end; *rest goes on behind it. */
-static struct str
-take_line(struct str *rest)
-{
-	const char *end = memchr(rest->p, '\n', rest->len);
-	struct str line = { rest->p, end == NULL ? rest->len : (size_t)(end - rest->p) };
-	size_t n = line.len + (end != NULL);
-
-	*rest = (struct str){ rest->p + n, rest->len - n };
-	return line;
-}
-
-/* Lines up to the next that begins with mark, or the end. */
-static struct str
-take_block(struct str *rest, const char *marks)
-{
-	struct str block = { rest->p, 0 };
-
-	while (rest->len > 0 && strchr(marks, rest->p[0]) == NULL) {
-		(void)take_line(rest);
-		block.len = (size_t)(rest->p - block.p);
-	}
-	while (block.len > 0 && block.p[block.len - 1] == '\n')
-		block.len--;
-	return block;
-}
-
-static bool
-is_example_of(const struct route *r, struct str head)
-{
-	struct str method = str_of(schema_method(r)), path = str_of(r->path);
-	struct str rest;
-
-	if (!str_starts(head, method) || head.len <= method.len + 1)
-		return false;
-	rest = (struct str){ head.p + method.len + 1, head.len - method.len - 1 };
-	if (!str_starts(rest, path))
-		return false;
-	if ((r->flags & ROUTE_BELOW) != 0)
-		return rest.len > path.len && rest.p[path.len] == '/';
-	return rest.len == path.len || rest.p[path.len] == '?';
-}
-
-/*
- * The file: `@ GET /flows?pp=1`, lines of what was sent, `< 200`, lines of what came; again and
- * again. No line of JSON begins with those marks.
- */
-bool
-schema_example(const struct route *r, struct schema_example *out)
-{
-	struct str rest = template_load("examples.txt"), head, sent, came;
-	size_t skip = strlen(schema_method(r)) + 1;
-
-	while (rest.len > 0) {
-		head = take_line(&rest);
-		if (!str_starts(head, STR("@ ")))
-			continue;
-		head = (struct str){ head.p + 2, head.len - 2 };
-		sent = take_block(&rest, "<@");
-		(void)take_line(&rest);
-		came = take_block(&rest, "@");
-		if (!is_example_of(r, head))
-			continue;
-		out->target = (struct str){ head.p + skip, head.len - skip };
-		out->sent = sent.len > 0 ? sent : STR_NULL;
-		out->came = came.len > 0 ? came : STR_NULL;
-		return true;
-	}
-	return false;
-}
-
-/* --- the document --- */
-
-static const char *const plain_types[] = { "string", "boolean", "integer" };
+static const char *const plain_types[] = { "string", "boolean", "integer", "object" };
 
 /* The type without its suffixes. */
 static void
@@ -170,6 +16,11 @@ put_name_type(struct buf *b, struct str name)
 
 	if (str_eq(name, STR("time"))) {
 		buf_puts(b, "{\"type\":\"string\",\"format\":\"date-time\"}");
+		return;
+	}
+	if (str_eq(name, STR("url"))) {
+		buf_puts(b,
+		    "{\"type\":\"string\",\"format\":\"uri\",\"pattern\":\"^https?://[^/]\"}");
 		return;
 	}
 	for (i = 0; i < sizeof(plain_types) / sizeof(plain_types[0]); i++)
@@ -209,11 +60,11 @@ put_type(struct buf *b, struct str type)
 		buf_puts(b, after[--n]);
 }
 
-/* Fields i up to end as properties, all required. */
+/* Fields i up to end as properties. */
 static void
-put_properties(struct buf *b, size_t i, size_t end)
+put_properties(struct buf *b, const struct schema_field *fields, size_t i, size_t end)
 {
-	size_t first = i;
+	size_t first = i, n = 0;
 
 	buf_puts(b, "{\"type\":\"object\",\"properties\":{");
 	for (; i < end; i++) {
@@ -223,21 +74,24 @@ put_properties(struct buf *b, size_t i, size_t end)
 	}
 	buf_puts(b, "},\"required\":[");
 	for (i = first; i < end; i++)
-		buf_printf(b, "%s\"%s\"", i == first ? "" : ",", fields[i].field);
+		if (!fields[i].may_lack)
+			buf_printf(b, "%s\"%s\"", n++ == 0 ? "" : ",", fields[i].field);
 	buf_puts(b, "]}");
 }
 
 static void
 put_schemas(struct buf *b)
 {
-	size_t i, end;
+	const struct schema_field *fields;
+	size_t i, end, n;
 
+	fields = schema_fields(&n);
 	buf_puts(b, "\"components\":{\"schemas\":{");
-	for (i = 0; i < N_FIELDS; i = end) {
+	for (i = 0; i < n; i = end) {
 		bool extends = fields[i].field[0] == '\0';
 
 		end = i;
-		while (end < N_FIELDS && strcmp(fields[end].record, fields[i].record) == 0)
+		while (end < n && strcmp(fields[end].record, fields[i].record) == 0)
 			end++;
 		buf_puts(b, i == 0 ? "" : ",");
 		json_put_key(b, fields[i].record);
@@ -246,7 +100,7 @@ put_schemas(struct buf *b)
 			put_type(b, str_of(fields[i].type));
 			buf_putc(b, ',');
 		}
-		put_properties(b, i + extends, end);
+		put_properties(b, fields, i + extends, end);
 		buf_puts(b, extends ? "]}" : "");
 	}
 	buf_puts(b, "}}");
@@ -276,6 +130,8 @@ put_parameters(struct buf *b, const struct route *r)
 		    rule->kind == PARAM_INT ? "integer" : "string");
 		if (rule->fallback != NULL)
 			buf_printf(b, ",\"default\":%s", rule->fallback);
+		if (p == PARAM_PP || p == PARAM_P)
+			buf_printf(b, ",\"minimum\":%d", p == PARAM_PP);
 		buf_puts(b, rule->kind == PARAM_ENUM ? ",\"enum\":[\"json\",\"html\"]}}" : "}}");
 	}
 	buf_putc(b, ']');
@@ -300,19 +156,56 @@ put_content(struct buf *b, const char *record, struct str example, bool page)
 	buf_putc(b, '}');
 }
 
+/* May a call of the route be refused with that status? */
+static bool
+may_refuse(const struct route *r, unsigned status)
+{
+	switch (status) {
+	case 400:
+		return true;
+	case 403:
+		return (r->flags & ROUTE_PEER) != 0 || (r->params & PARAM_BIT(PARAM_KEY)) != 0;
+	case 404:
+		return (r->flags & (ROUTE_REGISTRY | ROUTE_BELOW)) != 0 || r->takes != NULL;
+	case 413:
+		return r->takes != NULL;
+	default:
+		return true;
+	}
+}
+
 static void
 put_responses(struct buf *b, const struct route *r, const struct schema_example *e)
 {
+	static const struct {
+		unsigned status;
+		const char *words;
+	} refusals[] = {
+		{ 400, "a parameter or the body is wrong" },
+		{ 403, "not allowed" },
+		{ 404, "not known here" },
+		{ 413, "the body is too large" },
+		{ 414, "the url or its query is too long" },
+		{ 503, "not possible now: try again after Retry-After seconds" },
+	};
 	bool page = (r->flags & ROUTE_PAGE) != 0;
+	size_t i;
 
 	buf_printf(b, ",\"responses\":{\"%s\":{\"description\":\"done\"", schema_status(r));
 	if (r->gives != NULL || page) {
 		buf_putc(b, ',');
 		put_content(b, r->gives, e->came, page);
 	}
-	buf_puts(b, "},\"default\":{\"description\":\"refused\",");
-	put_content(b, "error", STR_NULL, false);
-	buf_puts(b, "}}");
+	buf_putc(b, '}');
+	for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		if (!may_refuse(r, refusals[i].status))
+			continue;
+		buf_printf(b, ",\"%u\":{\"description\":\"%s\",", refusals[i].status,
+		    refusals[i].words);
+		put_content(b, "error", STR_NULL, false);
+		buf_putc(b, '}');
+	}
+	buf_putc(b, '}');
 }
 
 static void

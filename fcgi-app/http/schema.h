@@ -8,10 +8,12 @@
 
 /*
  * Fields of a record in order: `?` for one that may be null, `[]` for a list, `{}` for an object of
- * such values by name. An empty field name: all fields of the record that type names.
+ * such values by name. An empty field name: all fields of the record that type names. may_lack:
+ * some bodies are without it.
  */
 struct schema_field {
 	const char *record, *field, *type;
+	bool may_lack;
 };
 
 const struct schema_field *schema_fields(size_t *n);

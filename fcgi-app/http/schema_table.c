@@ -1,0 +1,166 @@
+#include "http/handlers.h"
+#include "http/schema.h"
+#include "http/template.h"
+
+static const struct schema_field fields[] = {
+	{ "default", "url", "url", false },
+	{ "default", "organization", "string?", true },
+	{ "default", "registry", "boolean", false },
+	{ "default", "feed", "boolean", false },
+	{ "default", "idle", "boolean", false },
+	{ "default", "now", "time", false },
+	{ "default", "message", "string[]", false },
+	{ "connect", "", "default", false },
+	{ "connect", "nodes", "node[]", false },
+	{ "answer", "", "default", false },
+	{ "answer", "nodes", "node[]", true },
+	{ "map", "", "default", false },
+	{ "map", "providers", "provider[]", false },
+	{ "map", "connection", "time?{}", false },
+	{ "map", "registers", "time{}", false },
+	{ "node", "url", "url", false },
+	{ "node", "organization", "string?", true },
+	{ "node", "flows", "flow[]", true },
+	{ "node", "created", "time?", true },
+	{ "node", "modified", "time?", true },
+	{ "node", "heartbeat", "time?", true },
+	{ "node", "status", "string?", true },
+	{ "flow", "url", "string", false },
+	{ "flow", "name", "string", false },
+	{ "flow", "description", "string?", true },
+	{ "flow", "author", "string?", true },
+	{ "flow", "tags", "string[]", true },
+	{ "provider", "url", "url", false },
+	{ "provider", "organization", "string?", false },
+	{ "provider", "feed", "boolean", false },
+	{ "provider", "created", "time?", false },
+	{ "provider", "modified", "time?", false },
+	{ "provider", "nodes", "node[]", false },
+	{ "disconnect", "provider", "url", false },
+	{ "disconnect", "url", "url[]", false },
+	{ "item", "organization", "string?", false },
+	{ "item", "created", "time?", false },
+	{ "item", "modified", "time?", false },
+	{ "item", "heartbeat", "time?", false },
+	{ "item", "url", "url", false },
+	{ "item", "name", "string", false },
+	{ "item", "author", "string?", false },
+	{ "item", "description", "string?", false },
+	{ "item", "tags", "string[]", false },
+	{ "flows", "total", "integer", false },
+	{ "flows", "filtered", "integer", false },
+	{ "flows", "p", "integer", false },
+	{ "flows", "pp", "integer", false },
+	{ "flows", "items", "item[]", false },
+	{ "flows", "by", "string", false },
+	{ "flows", "q", "string?", false },
+	{ "counts", "total", "integer", false },
+	{ "counts", "organization", "integer{}", false },
+	{ "counts", "tags", "integer{}", false },
+	{ "cron", "runner", "string", false },
+	{ "check", "authorization", "boolean", false },
+	{ "check", "transport", "string", false },
+	{ "check", "user", "string", false },
+	{ "check", "findings", "finding[]", false },
+	{ "finding", "finding", "string", false },
+	{ "finding", "text", "string", false },
+	{ "error", "status_code", "integer", false },
+	{ "error", "detail", "string", false },
+	{ "error", "extra", "fault[]", true },
+	{ "fault", "message", "string", false },
+	{ "fault", "key", "string", true },
+	{ "fault", "source", "string", true },
+};
+#define N_FIELDS	(sizeof(fields) / sizeof(fields[0]))
+
+const struct schema_field *
+schema_fields(size_t *n)
+{
+	*n = N_FIELDS;
+	return fields;
+}
+
+const char *
+schema_method(const struct route *r)
+{
+	return request_method_name(r->method);
+}
+
+const char *
+schema_status(const struct route *r)
+{
+	return r->method == METHOD_DELETE ? "204" : r->handle == handle_connect ? "201" : "200";
+}
+
+/* --- examples --- */
+
+/* The line at *rest, without its end; *rest goes on behind it. */
+static struct str
+take_line(struct str *rest)
+{
+	const char *end = memchr(rest->p, '\n', rest->len);
+	struct str line = { rest->p, end == NULL ? rest->len : (size_t)(end - rest->p) };
+	size_t n = line.len + (end != NULL);
+
+	*rest = (struct str){ rest->p + n, rest->len - n };
+	return line;
+}
+
+/* Lines up to the next that begins with mark, or the end. */
+static struct str
+take_block(struct str *rest, const char *marks)
+{
+	struct str block = { rest->p, 0 };
+
+	while (rest->len > 0 && strchr(marks, rest->p[0]) == NULL) {
+		(void)take_line(rest);
+		block.len = (size_t)(rest->p - block.p);
+	}
+	while (block.len > 0 && block.p[block.len - 1] == '\n')
+		block.len--;
+	return block;
+}
+
+static bool
+is_example_of(const struct route *r, struct str head)
+{
+	struct str method = str_of(schema_method(r)), path = str_of(r->path);
+	struct str rest;
+
+	if (!str_starts(head, method) || head.len <= method.len + 1)
+		return false;
+	rest = (struct str){ head.p + method.len + 1, head.len - method.len - 1 };
+	if (!str_starts(rest, path))
+		return false;
+	if ((r->flags & ROUTE_BELOW) != 0)
+		return rest.len > path.len && rest.p[path.len] == '/';
+	return rest.len == path.len || rest.p[path.len] == '?';
+}
+
+/*
+ * The file: `@ GET /flows?pp=1`, lines of what was sent, `< 200`, lines of what came; again and
+ * again. No line of JSON begins with those marks.
+ */
+bool
+schema_example(const struct route *r, struct schema_example *out)
+{
+	struct str rest = template_load("examples.txt"), head, sent, came;
+	size_t skip = strlen(schema_method(r)) + 1;
+
+	while (rest.len > 0) {
+		head = take_line(&rest);
+		if (!str_starts(head, STR("@ ")))
+			continue;
+		head = (struct str){ head.p + 2, head.len - 2 };
+		sent = take_block(&rest, "<@");
+		(void)take_line(&rest);
+		came = take_block(&rest, "@");
+		if (!is_example_of(r, head))
+			continue;
+		out->target = (struct str){ head.p + skip, head.len - skip };
+		out->sent = sent.len > 0 ? sent : STR_NULL;
+		out->came = came.len > 0 ? came : STR_NULL;
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""Write www/examples.txt: one call of each route with its real answer, for /docs and the API's document.
+
+usage: KODO=... examples.py [FILE]    (make examples)
+
+Two services that talk to each other and a peer of ours are asked; ports, times and versions are then written as fixed ones.
+"""
+import json
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import kodotest                                                  # noqa: E402
+
+TREE = kodotest.SRCDIR
+NODE = "http://node.example.com:3368"
+FLOWS = [
+    {"url": "/translate", "name": "Translate", "description": "Translates letters into plain words.", "author": "zoe@example.com",
+     "tags": ["language", "office"]},
+    {"url": "/summarize", "name": "Summarize", "description": "Says in ten lines what a report says in a hundred.",
+     "author": "sam@example.com", "tags": ["office"]},
+]
+BODY = {"url": NODE, "organization": "Example Node", "registry": False, "feed": False, "idle": True, "now": "2026-01-01T12:00:00Z", "message": []}
+NODES = [{"url": NODE, "organization": "Example Node", "flows": [
+    {"url": "/chat", "name": "Chat", "description": "Answers questions about invoices.", "author": None, "tags": ["language"]}]}]
+CALLS = [
+    ("POST", "/connect", {**BODY, "nodes": NODES}),
+    ("POST", "/update", {**BODY, "nodes": NODES}),
+    ("GET", "/", None),
+    ("GET", "/map", None),
+    ("GET", "/connect", None),
+    ("GET", "/flows?q=@tag(%22language%22)&pp=2", None),
+    ("GET", "/counts", None),
+    ("GET", "/cron?key=KEY", None),
+    ("POST", "/reconnect", BODY),
+    ("POST", "/disconnect", {"provider": NODE, "url": [NODE]}),
+    ("DELETE", "/connect", None),
+]
+
+
+def fixed(text, names):
+    for old, new in names:
+        text = text.replace(old, new)
+    text = re.sub(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", r"2026-01-01T12:00:00.000001\2", text)
+    return re.sub(r'"idle": ?\w+', '"idle": true', text)
+
+
+def pretty(body, names):
+    return json.dumps(json.loads(fixed(body, names)), indent=2, ensure_ascii=False)
+
+
+def write(out):
+    with kodotest.folder() as place, kodotest.folder() as other:
+        up = kodotest.Service(other, {"organization": "Upper Registry"}).start()
+        one = kodotest.Service(place, {"organization": "Example Registry", "flows": FLOWS, "connect": [up.url]}).start()
+        names = [(one.url, "http://registry.example.com:3366"), (up.url, "http://upper.example.com:3367")]
+        try:
+            kodotest.wait_until(lambda: up.total() == 2 and one.is_idle(), 10, "connected")
+            with open(os.path.join(one.state_path(), "key"), encoding="ascii") as f:
+                key = f.read().strip()
+            for method, target, sent in CALLS:
+                answer = one.request(method, target.replace("KEY", key), body=sent, headers={"accept": "application/json"})
+                assert answer.status in (200, 201, 204), answer
+                out.write(f"@ {method} {target.replace('KEY', '0123456789abcdef0123456789abcdef')}\n")
+                if sent:
+                    out.write(pretty(json.dumps(sent), names) + "\n")
+                out.write(f"< {answer.status}\n" + (pretty(answer.text(), names) + "\n" if answer.body else ""))
+        finally:
+            one.kill()
+            up.kill()
+
+
+if __name__ == "__main__":
+    path = sys.argv[1] if len(sys.argv) > 1 else os.path.join(TREE, "www", "examples.txt")
+    with open(path + ".new", "w", encoding="utf-8") as new:
+        write(new)
+    os.replace(path + ".new", path)
