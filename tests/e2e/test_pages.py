@@ -1,176 +1,124 @@
-"""The pages without a browser: headers, files of www/, what is there without them, valid HTML (tidy), hostile values, examples."""
-import html.parser
+"""Pages of /flows: what explain says, and that each page is of one moment while others connect and leave."""
 import json
-import os
-import re
-import shutil
-import subprocess
+import random
+import threading
+import urllib.parse
 
-import pytest
+from kodotest import connect_body, flow, node
 
-import kodotest
-from kodotest import connect_body, flow, greeting, node
-
-HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-PAGES = ("/", "/flows", "/flows?q=name+%3D%3D&tag=all", "/flows?q=Flow&organization=Here&tag=all&tag=n1", "/map", "/docs", "/flows/flow-1")
-FLOWS = [flow(i) for i in range(25)]
-TIDY = shutil.which("tidy")
+OWN = "http://localhost:4321"
+FLOWS = [{"url": f"/flow-{i}", "name": f"Flow {i}", "tags": ["all"]} for i in range(5)]
 
 
-@pytest.fixture
-def registry(responder):
-    one = responder({"organization": "Here", "flows": FLOWS})
-    one.post("/connect", connect_body("http://127.0.0.1:9", 3))
-    return one
+def explained(kodo, target):
+    answer = kodo.get(target)
+    assert answer.status == 200 and "etag" not in answer.headers
+    body = answer.json()
+    assert list(body)[-1] == "explain" and list(body["explain"]) == ["query", "index", "needle", "rows", "us"]
+    assert 0 <= body["explain"].pop("us") < 10**7
+    return body["explain"]
 
 
-def page(one, target):
-    answer = one.get(target, headers=HTML)
-    assert answer.status == 200 and answer.headers["content-type"] == "text/html; charset=utf-8", (target, answer)
-    return answer.text()
+def test_explain(hosted):
+    kodo = hosted({"flows": FLOWS})
+    say = lambda query, index, needle, rows: {"query": query, "index": index, "needle": needle, "rows": rows}
+    assert explained(kodo, "/flows?explain=1&pp=2") == say(None, "order", None, 2)
+    assert explained(kodo, "/flows?explain=1&pp=3&p=1") == say(None, "order", None, 2)
+    assert explained(kodo, "/flows?explain=1&by=name:d&pp=2") == say(None, "scan", None, 5)
+    assert explained(kodo, "/flows?q=FLOW+3&explain=1") == say('"FLOW 3"', "needle", "flow 3", 1)
+    assert explained(kodo, "/flows?q=name+%3E+%22Flow+2%22+%26+not+author.isnull()&explain=1") == say(
+        'name > "Flow 2" and author.notnull()', "scan", None, 5)
+    # decided by the node alone, so no flow is looked at
+    assert explained(kodo, "/flows?q=organization%3D%3D%22x%22&explain=1")["rows"] == 0
+    for target in ("/flows?explain=0", "/flows"):
+        answer = kodo.get(target)
+        assert "explain" not in answer.json() and "etag" in answer.headers
+    answer = kodo.get("/flows?explain=1&format=html")
+    assert answer.status == 200 and "etag" in answer.headers
+    # what was remembered without it does not answer for it
+    tag = kodo.get("/flows").headers["etag"]
+    assert kodo.get("/flows?explain=1", headers={"if-none-match": tag}).status == 200
+    assert kodo.get("/flows?explain=x").status == 400
 
 
-def test_headers(registry):
-    for target in PAGES:
-        headers = registry.get(target, headers=HTML).headers
-        assert headers["content-security-policy"].startswith("default-src 'self';") and "unsafe" not in headers["content-security-policy"]
-        assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "same-origin" and headers["vary"] == "Accept"
-    for target in ("/", "/map", "/flows", "/counts", "/connect"):
-        for accept in ({}, {"accept": "*/*"}, {"accept": "application/json"}):
-            answer = registry.get(target, headers=accept)
-            assert answer.headers["content-type"] == "application/json" and "content-security-policy" not in answer.headers
-    assert registry.get("/?format=json", headers=HTML).json()["url"]
-    assert "<main" in registry.get("/map?format=html").text()
+# --- pages while the registry changes ---
+
+CLIENTS, PP, CHANGES = 4, 7, 600
 
 
-def test_files(registry):
-    for name, kind in (("kodo.css", "text/css; charset=utf-8"), ("flows.js", "text/javascript; charset=utf-8"), ("kodo.svg", "image/svg+xml")):
-        answer = registry.get(f"/www/{name}")
-        assert answer.status == 200 and answer.headers["content-type"] == kind
-        with open(os.path.join(kodotest.SRCDIR, "www", name), "rb") as f:
-            assert answer.body == f.read()
-        again = registry.get(f"/www/{name}", headers={"if-none-match": answer.headers["etag"]})
-        assert (again.status, again.body) == (304, b"")
-    for name in ("", "nosuch.css", "flows.html", "examples.txt", "../www/kodo.css", "%2e%2e/kodo.css", "a/kodo.css", "kodo.css%00", ".css", "x" * 40 + ".css"):
-        assert registry.get(f"/www/{name}").status in (404, 400), name
-    assert registry.request("POST", "/www/kodo.css").status == 405
+def view_of(answer):
+    return answer.headers["etag"].split("-")[2]
 
 
-def test_without_templates(responder, place):
-    one = responder({"organization": "Here", "flows": FLOWS}, env={"KODO_WWW": place})
-    for target in ("/", "/map"):
-        assert one.get(target, headers=HTML).headers["content-type"] == "application/json"
-    assert one.get("/docs").status == 404 and one.get("/docs/openapi.json").status == 200
+def key(item):
+    return item["name"], item["url"]
 
 
-def test_links_stay_below_the_path(responder):
-    one = responder({"url": "http://localhost:3366/~ann/kodo", "organization": "Here", "flows": FLOWS})
-    for target in PAGES:
-        for link in re.findall(r'(?:href|src|action)="(/[^"]*)"', page(one, "/~ann/kodo" + target)):
-            assert link.startswith("/~ann/kodo/"), (target, link)
-            assert one.get(link.replace("&amp;", "&"), headers=HTML).status == (403 if link.endswith(("/cron", "/check")) else 200), link
+class Writer:
+    """The only one who changes the registry, so it knows what each view holds."""
+
+    def __init__(self, kodo):
+        self.kodo, self.nodes, self.views = kodo, {}, {}
+        self.rng = random.Random(5)
+        self.note()
+
+    def note(self):
+        answer = self.kodo.get("/flows?pp=1")
+        items = [(f["name"], f"{url}/flows{f['url']}") for url, flows in self.nodes.items() for f in flows]
+        self.views[view_of(answer)] = sorted(items)
+        assert answer.json()["total"] == len(items)
+
+    def change(self):
+        url = f"http://node-{self.rng.randrange(30)}.example.com:1"
+        if url in self.nodes and self.rng.random() < 0.4:
+            del self.nodes[url]
+            status = self.kodo.post("/disconnect", {"provider": url, "url": [url]}).status
+            assert status == 200
+        else:
+            flows = [{**flow(i), "url": f"/f{i}", "name": f"Name {self.rng.randrange(40)} {i}"} for i in range(self.rng.randrange(1, 12))]
+            self.nodes[url] = flows
+            status = self.kodo.post("/connect", connect_body(url, nodes=[node(url, flows)])).status
+            assert status == 201
+        self.note()
 
 
-def test_facets_follow_the_query(registry):
-    def facets(target):
-        text = page(registry, target)
-        return {name: int(n) for name, n in re.findall(r'<li><a [^>]*><bdi>([^<]*)</bdi></a> <span>(\d+)</span></li>', text)}
-    whole = facets("/flows")
-    assert whole["all"] == 28 and whole["Here"] == 25 and whole["Org of http://127.0.0.1:9"] == 3
-    assert facets("/flows?q=name+~+%22Flow+1%22") == {"Here": 11, "Org of http://127.0.0.1:9": 1, "all": 12, "n1": 2,
-                                                     **{f"n{i}": 1 for i in range(10, 20)}}
-    for target, n in (("/flows?tag=n1", 2), ("/flows?tag=n1&organization=Here", 1), ("/flows?q=number+1&tag=n1&tag=all", 2), ("/flows?tag=n1&tag=n2", 0),
-                      ("/flows?organization=here", 0), ("/flows?q=name+%3D%3D+%22Flow+1%22+or+name+%3D%3D+%22Flow+2%22&organization=Here", 2),
-                      ("/flows?organization=x%22+or+%22%22%3D%3D%22", 0)):
-        assert f"<strong>{n} of 28 flows</strong>" in page(registry, target), target
-    assert registry.get("/flows?tag=n1").json()["filtered"] == 28                     # for machines there is q
-    assert registry.post("/connect", connect_body("http://127.0.0.1:10", 4)).status == 201
-    assert facets("/flows")["all"] == 32
+def read_pages(kodo, seen, done, asked, errors):
+    """Page by page to the end, again and again; each answer goes to seen."""
+    try:
+        while not done.is_set():
+            p, last = 0, 0
+            while p <= last:
+                answer = kodo.get(f"/flows?pp={PP}&p={p}{asked}")
+                body = answer.json()
+                last = max(0, (body["filtered"] - 1) // PP)
+                seen.append((view_of(answer), body))
+                p += 1
+    except Exception as error:                              # noqa: BLE001  a thread's failure is the test's
+        errors.append(error)
 
 
-class Tags(html.parser.HTMLParser):
-    """What is open at the end, and every attribute."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.attributes, self.wrong = [], [], []
-        self.feed(text)
-
-    def handle_startendtag(self, tag, attrs):
-        self.attributes += attrs
-
-    def handle_starttag(self, tag, attrs):
-        self.attributes += attrs
-        if tag not in ("meta", "link", "input", "img"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag in ("li", "option", "p"):
-            while self.open and self.open[-1] != tag and self.open[-1] in ("li", "option", "p"):
-                self.open.pop()
-        if not self.open or self.open.pop() != tag:
-            self.wrong.append(tag)
-
-
-EVIL = ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "' onfocus=alert(1) '", "{{#item}}{{name}}", "\u202egpj.exe", "a\x01\x1b\x7f\x85",
-        "]]></style></title></textarea>--><b>", "&lt;b&gt;", "x" * 1000]
-
-
-def test_hostile_values(responder):
-    one = responder({"organization": EVIL[1], "flows": FLOWS[:2]})
-    for i, text in enumerate(EVIL):
-        flows = [{"url": "javascript:alert(1)\"'<b>", "name": text, "author": text, "description": text * 50, "tags": [text[:250], "w" * 250]}]
-        url = f"http://127.0.0.1:{i + 1}/\"'<b>"
-        assert one.post("/connect", greeting(url, organization=text, nodes=[node(url, flows, organization=text, status=text)])).status == 201
-    for target in ("/", "/flows?pp=50", "/map", "/flows?q=%22%3E%3Cscript%3E%3D%3D&by=%22%3E%3Cb%3E&organization=%22%3E%3Cb%3E&tag=%22%3E%3Cb%3E", "/docs"):
-        text = page(one, target)
-        tags = Tags(text)
-        assert tags.open == [] and tags.wrong == [], (target, tags.open, tags.wrong)
-        assert not [name for name, _ in tags.attributes if name.startswith("on") or name == "style"], target
-        assert not [value for name, value in tags.attributes if name in ("href", "src") and not re.match(r"https?://|/|#|$", value)], target
-        assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", text), target
-        assert "<script>" not in text and "<img src=x" not in text and "{{" not in text.replace("{{#item}}{{name}}", ""), target
-
-
-@pytest.mark.skipif(TIDY is None, reason="tidy is not installed")
-def test_html_is_valid(registry):
-    for target in PAGES:
-        done = subprocess.run([TIDY, "-e", "-q", "--drop-empty-elements", "no"], input=page(registry, target), capture_output=True, text=True)
-        # it knows little of SVG in HTML; vnu has nothing to say about that
-        known = r'<(input|title|svg|a)> proprietary attribute "(inputmode|autocomplete|id|x|y|width|height|class|href)"'
-        lines = [line for line in done.stderr.splitlines() if not re.search(known, line)]
-        assert lines == [], target
-
-
-def test_examples_are_current(place):
-    """`make examples` writes what is in www/ now."""
-    import examples
-    with open(os.path.join(place, "new"), "w+", encoding="utf-8") as new:
-        examples.write(new)
-        new.seek(0)
-        with open(os.path.join(kodotest.SRCDIR, "www", "examples.txt"), encoding="utf-8") as old:
-            assert new.read() == old.read()
-
-
-def test_document_and_page_say_the_same(registry):
-    document, text = registry.get("/docs/openapi.json").json(), page(registry, "/docs")
-    calls = {(method.upper(), path) for path, row in document["paths"].items() for method in row}
-    assert calls == set(re.findall(r'<h2><b class="method">(\w+)</b> <code>([^<]*)</code></h2>', text))
-    for path, row in document["paths"].items():
-        for method, call in row.items():
-            answers = {code: a["content"]["application/json"] for code, a in call["responses"].items() if "application/json" in a.get("content", {})}
-            if path not in ("/docs/openapi.json", "/check"):
-                assert all("example" in a for code, a in answers.items() if code < "300"), path
-            assert all(re.fullmatch("200|201|204|400|403|404|413|414|503", code) for code in call["responses"])
-    refs = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
-    assert refs <= set(document["components"]["schemas"]) == set(re.findall(r'id="record-(\w+)"', text))
-
-
-def test_time_of_pages(responder):
-    """No proof of speed (see make bench), but of no accident: 300 peers, 20 flows of 6,000."""
-    one = responder({"organization": "Here", "flows": FLOWS})
-    for i in range(300):
-        assert one.post("/connect", connect_body(f"http://127.0.0.1:{i + 1}", 20, organization=f"Organization {i % 9}")).status == 201
-    for target in ("/map", "/flows?pp=20"):
-        assert min(one.get(target, headers=HTML).seconds for _ in range(5)) < 0.2, target
-    assert page(one, "/map").count("<circle") == 300
+def test_each_page_is_of_one_view(responder):
+    kodo = responder({}, workers=3)
+    writer = Writer(kodo)
+    for _ in range(30):
+        writer.change()
+    asked = ["", "", "&by=name:d,url:d", "&q=" + urllib.parse.quote("name ~ '3'")]
+    select = [list, list, lambda items: sorted(items, reverse=True), lambda items: [i for i in items if "3" in i[0]]]
+    done, seen, errors = threading.Event(), [[] for _ in range(CLIENTS)], []
+    clients = [threading.Thread(target=read_pages, args=(kodo, seen[i], done, asked[i], errors)) for i in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    try:
+        for _ in range(CHANGES):
+            writer.change()
+    finally:
+        done.set()
+        for client in clients:
+            client.join()
+    assert not errors, errors
+    for i in range(CLIENTS):
+        assert len(seen[i]) > CHANGES / 4 and len({view for view, _ in seen[i]}) > 10
+        for view, body in seen[i]:
+            want = select[i](writer.views[view])
+            assert (body["total"], body["filtered"]) == (len(writer.views[view]), len(want)), view
+            assert [key(item) for item in body["items"]] == want[body["p"] * PP:(body["p"] + 1) * PP], json.dumps(body)[:500]
