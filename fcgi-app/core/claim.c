@@ -74,6 +74,19 @@ take_follow(struct edit *e, struct peer *p, struct str key, struct str bytes, ui
 	return err == KODO_OK ? edit_tell_one(e, node, p->id) : err;
 }
 
+/*
+ * An update of one that passes on whatever it hears may be an echo of what was said long ago: where
+ * it says something else than what is known it is not taken in; its whole list tells. Two contents
+ * of a node would chase each other through a ring for ever.
+ */
+static bool
+is_doubtful(const struct peer *p, const struct known *kn, struct str bytes)
+{
+	if (!settle_is_echoing(p) || (!kn->is_seen && kn->version == 0))
+		return false;
+	return !kn->is_seen || !str_eq(kn->winner.bytes, bytes);
+}
+
 enum kodo_err
 claim_take(struct edit *e, struct peer *p, struct str key, struct str bytes, uint64_t version,
     bool renumber, uint32_t *node, bool *changed)
@@ -89,8 +102,9 @@ claim_take(struct edit *e, struct peer *p, struct str key, struct str bytes, uin
 		err = claim_known(e->t, *node, &kn);
 	if (err != KODO_OK)
 		return err;
-	if (!e->is_list && settle_is_echoing(p) && str_eq(p->key, key) && kn.version > 0) {
-		if (!kn.is_seen || !str_eq(kn.winner.bytes, bytes))
+	if (!e->is_list && is_doubtful(p, &kn, bytes)) {
+		if (kn.version == 0 || !kn.is_seen || kn.winner.peer == p->id ||
+		    str_eq(p->key, key))
 			settle_ask(e, p);
 		return KODO_OK;
 	}
