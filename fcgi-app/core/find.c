@@ -14,6 +14,7 @@
 #ifdef __SSE2__
 
 #define BLOCK	sizeof(__m128i)
+#define AHEAD	1024u	/* bytes */
 
 static inline __m128i
 load(const char *p)
@@ -42,12 +43,15 @@ find_blocks(struct str hay, struct str needle, size_t *done)
 	unsigned mask;
 	size_t i;
 
-	for (i = 0; i + last + BLOCK <= hay.len; i += BLOCK)
+	for (i = 0; i + last + BLOCK <= hay.len; i += BLOCK) {
+		/* processors by themselves stop at the end of a page of memory */
+		__builtin_prefetch(hay.p + i + AHEAD);
 		for (mask = fits(hay.p + i, last, a, z); mask != 0; mask &= mask - 1) {
 			hit = hay.p + i + (unsigned)__builtin_ctz(mask);
 			if (memcmp(hit + 1, needle.p + 1, last) == 0)
 				return hit;
 		}
+	}
 	*done = i;
 	return NULL;
 }
