@@ -5,7 +5,7 @@ usage: chroot.py DIST_TARBALL SHARED_HOST_TARBALL WORK
 
 1. A chroot with what ./autogen.sh --deps-only installs: the tarball of `make dist` is built and installed there, and its
    walk-through run with the installed programs.
-2. A chroot with nothing but Debian's base and busybox (a static httpd that runs CGI): three homes get the tarball of
+2. A chroot with nothing but Debian's base and a web server that runs CGI (lighttpd): three homes get the tarball of
    `make shared-host` unpacked, one edited kodo.yaml each; registry, node and provider find each other.
 
 WORK is kept for the next time: a base system is made once. The last line is `N passed, N failed`.
@@ -52,6 +52,10 @@ class Chroot:
         shutil.copy("/etc/resolv.conf", os.path.join(self.path, "etc", "resolv.conf"))
         with open(os.path.join(self.path, "etc", "hosts"), "w", encoding="ascii") as f:
             f.write("127.0.0.1 localhost\n::1 localhost\n")
+        # nothing that is installed is started
+        with open(os.path.join(self.path, "usr", "sbin", "policy-rc.d"), "w", encoding="ascii") as f:
+            f.write("#!/bin/sh\nexit 101\n")
+        os.chmod(f.name, 0o755)
         for path in glob.glob("/etc/apt/apt.conf.d/*artifact*"):
             shutil.copy(path, os.path.join(self.path, "etc", "apt", "apt.conf.d"))
 
@@ -121,20 +125,29 @@ def total(port, base_path):
     return kodotest.http_request(port, "GET", base_path + "/flows?pp=1").json()["total"]
 
 
-BASE = "/cgi-bin/kodo.fcgi"
+# by the program's own name: no rewriting, what follows is PATH_INFO
+BASE = "/kodo/kodo.fcgi"
+HTTPD = """
+server.port = {port}
+server.bind = "localhost"
+server.username = "{name}"
+server.document-root = "/home/{name}/public_html"
+server.modules = ( "mod_cgi" )
+cgi.assign = ( ".fcgi" => "" )
+server.http-parseopts = ( "url-normalize" => "disable", "method-get-body" => "enable" )
+"""
 
 
 def test_shared_host(tarball, work):
-    """Three homes, a static httpd, and none of our libraries."""
+    """Three homes, a web server, and none of our libraries."""
     ports = {name: kodotest.free_port() for name in ("3366", "3367", "3368")}
     with Chroot(work, "shared") as root:
-        root.run("apt-get -q update && apt-get -q install -y --no-install-recommends busybox-static")
+        root.run("apt-get -q update && apt-get -q install -y --no-install-recommends lighttpd")
         gone = root.run("ls /usr/lib/x86_64-linux-gnu | grep -E '^lib(json-c|yaml|lmdb|utf8proc|fcgi|curl)' || true")
         assert gone == "", gone
         shutil.copy(tarball, os.path.join(root.path, "root", "kodo.tar.gz"))
         for name, old in (("node", "3366"), ("registry", "3367"), ("provider", "3368")):
-            root.run(f"useradd -m {name} && cd /home/{name} && su {name} -s /bin/sh -c 'tar -xz' </root/kodo.tar.gz && "
-                     f"su {name} -s /bin/sh -c 'mv public_html/kodo public_html/cgi-bin'")
+            root.run(f"useradd -m {name} && chmod 755 /home/{name} && cd /home/{name} && su {name} -s /bin/sh -c 'tar -xz' </root/kodo.tar.gz")
             with open(os.path.join(CONF, f"{name}.yaml"), encoding="utf-8") as f:
                 text = walkthrough_ports(f.read(), ports)
             # its address is that of the program now, and a shared host has its state beside its loader
@@ -143,7 +156,10 @@ def test_shared_host(tarball, work):
             loader = os.path.join(root.path, "home", name, "kodo", "kodo.yaml")
             with open(loader, "w", encoding="utf-8") as f:
                 f.write(text)
-            root.start("/bin/busybox", "httpd", "-f", "-u", name, "-p", f"127.0.0.1:{ports[old]}", "-h", f"/home/{name}/public_html")
+            conf = f"/root/{name}.conf"
+            with open(root.path + conf, "w", encoding="ascii") as f:
+                f.write(HTTPD.format(port=ports[old], name=name))
+            root.start("lighttpd", "-D", "-f", conf)
         kodotest.wait_until(lambda: kodotest.http_request(ports["3367"], "GET", BASE + "/").status == 200, 20, "the registry answers")
         for name in ("node", "provider"):
             root.run(f"su {name} -s /bin/sh -c '$HOME/kodo/kodo-reconnect --once'")                    # cron
@@ -152,7 +168,7 @@ def test_shared_host(tarball, work):
         assert found["filtered"] > 0 and BASE in json.dumps(found["items"]), found
         root.run("su registry -s /bin/sh -c '$HOME/kodo/kodo check --hosted'")
         root.run("su node -s /bin/sh -c '$HOME/kodo/kodo-reconnect --probe'")
-        assert kodotest.http_request(ports["3366"], "DELETE", BASE + "/connect").status in (204, 501)
+        assert kodotest.http_request(ports["3366"], "DELETE", BASE + "/connect").status == 204
 
 
 def main():
