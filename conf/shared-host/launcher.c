@@ -1,10 +1,12 @@
 /*
- * kodo, kodo.fcgi and kodo-reconnect of the tarball for shared hosts: starts the program of that name in the folder lib/
- * with the ld.so and the libraries that lie there, so that nothing of the host is needed. Linked statically.
+ * kodo, kodo.fcgi and kodo-reconnect of the tarball for shared hosts: starts the program of that
+ * name in the folder lib/ with the ld.so and the libraries that lie there, so that nothing of the
+ * host is needed. Linked statically.
  *
- * lib/ is looked for beside this file, then in a folder kodo/ beside the folders that this file lies in, upward:
- * /home/you/public_html/kodo/kodo.fcgi finds /home/you/kodo/lib. Only one of the same owner as this file is taken: a user
- * named kodo must not be able to lend his programs to others.
+ * lib/ is looked for beside this file, then in a folder kodo/ beside the folders that this file
+ * lies in, upward: /home/you/public_html/kodo/kodo.fcgi finds /home/you/kodo/lib. Only one of the
+ * same owner as this file is taken: a user named kodo must not be able to lend his programs to
+ * others.
  */
 #include <errno.h>
 #include <limits.h>

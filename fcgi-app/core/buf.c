@@ -62,7 +62,8 @@ buf_put(struct buf *b, const void *p, size_t n)
 void
 buf_putc(struct buf *b, char c)
 {
-	char *to = b->len + 1 < b->cap && b->err == KODO_OK && (b->max == 0 || b->len < b->max) ? b->p + b->len
+	char *to = b->len + 1 < b->cap && b->err == KODO_OK && (b->max == 0 || b->len < b->max)
+	    ? b->p + b->len
 	    : buf_room(b, 1);
 
 	if (to == NULL)

@@ -1,5 +1,6 @@
 /*
- * A growing piece of bytes with a ceiling and a sticky failure: write as often as you like, look at buf_failed once.
+ * A growing piece of bytes with a ceiling and a sticky failure: write as often as you like, look at
+ * buf_failed once.
  *
  *	struct buf b = BUF_INIT(max_bytes);
  *	buf_puts(&b, "{\"url\":");
@@ -7,7 +8,8 @@
  *	if (buf_failed(&b)) ...
  *	buf_free(&b);
  *
- * After a failure (memory ran out, or more than max bytes) the contents stay as they were and later writes do nothing.
+ * After a failure (memory ran out, or more than max bytes) the contents stay as they were and later
+ * writes do nothing.
  */
 #ifndef KODO_BUF_H
 #define KODO_BUF_H
@@ -35,7 +37,9 @@ void buf_putc(struct buf *b, char c);
 void buf_puts(struct buf *b, const char *z);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* Room for n more bytes to be written by the caller, who then adds to b->len. NULL after a failure. */
+/*
+ * Room for n more bytes to be written by the caller, who then adds to b->len. NULL after a failure.
+ */
 char *buf_room(struct buf *b, size_t n) MUST_CHECK;
 
 /* Little-endian numbers of fixed width, for records. */
@@ -55,7 +59,10 @@ buf_str(const struct buf *b)
 	return (struct str){ b->p == NULL ? "" : b->p, b->len };
 }
 
-/* Terminate with a NUL that does not count as contents and return it; "" after a failure or when empty. */
+/*
+ * Terminate with a NUL that does not count as contents and return it; "" after a failure or when
+ * empty.
+ */
 const char *buf_z(struct buf *b);
 
 static inline bool

@@ -50,7 +50,7 @@ providers_each(struct export *x, enum kodo_err (*each)(struct export *x, const s
 		return err;
 	x->is_first = true;
 	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
-	     err = cursor_next(&c, &k, &v)) {
+	    err = cursor_next(&c, &k, &v)) {
 		err = peer_get(&x->v->t, x->a, get_be32(v.p), &p);
 		if (err == KODO_OK)
 			err = each(x, &p);

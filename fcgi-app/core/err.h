@@ -1,8 +1,8 @@
 /*
  * What can go wrong, in one enum, and a place for the words that tell a person about it.
  *
- * A function that can fail returns enum kodo_err (KODO_OK is 0) and must be checked; results leave through
- * out-pointers at the end of the parameter list, set to a safe value first.
+ * A function that can fail returns enum kodo_err (KODO_OK is 0) and must be checked; results leave
+ * through out-pointers at the end of the parameter list, set to a safe value first.
  */
 #ifndef KODO_ERR_H
 #define KODO_ERR_H
@@ -13,7 +13,8 @@
 enum kodo_err {
 	KODO_OK = 0,
 	KODO_ENOMEM,	/* memory ran out */
-	KODO_EINVAL,	/* the input is wrong; struct why or the caller's list of errors says where */
+	/* the input is wrong; struct why or the caller's list of errors says where */
+	KODO_EINVAL,
 	KODO_ENOTFOUND,	/* no such record, file, provider */
 	KODO_EEXIST,	/* it is there already */
 	KODO_ETOOBIG,	/* over a ceiling of limit.h */
@@ -29,12 +30,17 @@ enum kodo_err {
 /* A few words for e, static, never NULL: "not found". */
 const char *kodo_err_text(enum kodo_err e);
 
-/* One line for a person: what was wrong, where (file:line), what to do. Empty text: nothing to say. */
+/*
+ * One line for a person: what was wrong, where (file:line), what to do. Empty text: nothing to say.
+ */
 struct why {
 	char text[1024];
 };
 
-/* Set (or, where w is NULL, drop) the line; cut off at its size. Returns e, so that `return why_set(...)` works. */
+/*
+ * Set (or, where w is NULL, drop) the line; cut off at its size. Returns e, so that `return
+ * why_set(...)` works.
+ */
 enum kodo_err why_set(struct why *w, enum kodo_err e, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 #endif

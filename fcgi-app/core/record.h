@@ -67,7 +67,8 @@ struct peer {
 	/* statements older than this order number are unnamed when the last piece has come */
 	uint64_t piece_order;
 	/* id of our connect whose further pieces are still to be sent, 0: none */
-	uint64_t heard_life, heard_sent;	/* the newest that it said, see wire.h; 0: nothing yet */
+	/* the newest that it said, see wire.h; 0: nothing yet */
+	uint64_t heard_life, heard_sent;
 	uint64_t out_piece;
 	/* outbound */
 	uint64_t work[WORK_MAX];

@@ -159,6 +159,7 @@ tables_exist(struct store *st)
 static enum kodo_err
 env_open(struct store *st, const struct state *state, bool exists, struct why *why)
 {
+	const char *remedy = "";
 	int dead, rc;
 
 	rc = mdb_env_create(&st->env);
@@ -174,11 +175,12 @@ env_open(struct store *st, const struct state *state, bool exists, struct why *w
 		rc = mdb_reader_check(st->env, &dead);
 	if (rc == 0)
 		return KODO_OK;
+	if (rc == ENOSPC)
+		remedy = "; free some space there";
+	else if (rc == EACCES)
+		remedy = "; see who owns the folder and its files";
 	return why_set(why, err_of(rc), "%s: cannot open the registry: %s%s", st->dir,
-	    mdb_strerror(rc),
-	    rc == ENOSPC       ? "; free some space there"
-		: rc == EACCES ? "; see who owns the folder and its files"
-			       : "");
+	    mdb_strerror(rc), remedy);
 }
 
 enum kodo_err

@@ -1,6 +1,7 @@
 /*
- * A borrowed piece of text: pointer and length, not terminated. p NULL is the null value (JSON null, SQL NULL), which
- * is not the empty text (p non-NULL, len 0). Who owns the bytes is said where one is handed out.
+ * A borrowed piece of text: pointer and length, not terminated. p NULL is the null value (JSON
+ * null, SQL NULL), which is not the empty text (p non-NULL, len 0). Who owns the bytes is said
+ * where one is handed out.
  */
 #ifndef KODO_STR_H
 #define KODO_STR_H
@@ -30,7 +31,10 @@ str_eq(struct str a, struct str b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
 }
 
-/* Order by bytes, which for UTF-8 is the order by code points: <0, 0, >0. A null sorts as the empty text. */
+/*
+ * Order by bytes, which for UTF-8 is the order by code points: <0, 0, >0. A null sorts as the empty
+ * text.
+ */
 static inline int
 str_cmp(struct str a, struct str b)
 {

@@ -28,7 +28,9 @@ tidy_fn(struct edit *e, void *arg)
 	enum kodo_err err = claim_expire(e, e->now_us - (int64_t)e->o->tombstone_days * DAY_US);
 
 	(void)arg;
-	return err == KODO_OK ? meta_put(e->t, META_TIDIED, key_u64(now, (uint64_t)e->now_us)) : err;
+	if (err == KODO_OK)
+		err = meta_put(e->t, META_TIDIED, key_u64(now, (uint64_t)e->now_us));
+	return err;
 }
 
 enum kodo_err

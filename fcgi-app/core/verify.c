@@ -44,7 +44,7 @@ statements_check(struct verify *f, enum store_table table)
 	if (err != KODO_OK)
 		return err;
 	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
-	     err = cursor_next(&c, &k, &v)) {
+	    err = cursor_next(&c, &k, &v)) {
 		struct statement s;
 		struct packed p;
 		uint32_t node = get_be32(k.p);

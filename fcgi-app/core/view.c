@@ -18,7 +18,7 @@ registry_each_stated(struct txn *t, uint32_t peer,
 	if (err != KODO_OK)
 		return err;
 	for (err = cursor_seek(&c, key_u32_u64(kb, peer, 0), &k, &v);
-	     err == KODO_OK && get_be32(k.p) == peer; err = cursor_next(&c, &k, &v)) {
+	    err == KODO_OK && get_be32(k.p) == peer; err = cursor_next(&c, &k, &v)) {
 		uint32_t node = get_be32(v.p);
 
 		err = claim_get(t, node, peer, &s);
@@ -46,7 +46,7 @@ each_provider(struct txn *t, struct arena *a,
 	if (err != KODO_OK)
 		return err;
 	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
-	     err = cursor_next(&c, &k, &v)) {
+	    err = cursor_next(&c, &k, &v)) {
 		err = peer_get(t, a, get_be32(v.p), &p);
 		if (err == KODO_OK)
 			err = each(arg, &p);

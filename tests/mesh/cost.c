@@ -100,8 +100,7 @@ cost_try(const char *dir, uint64_t n_seeds, bool is_told, char fault[4096])
 			mesh_end(&m);
 		}
 		if (is_told)
-			printf("%-22s at most %u messages per link and change, %.2f per change in "
-			       "all\n",
+			printf("%-22s at most %u messages per link and change, %.2f in all\n",
 			    shapes[shape].name, most,
 			    (double)all / (double)(n_seeds * shapes[shape].n));
 	}

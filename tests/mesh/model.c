@@ -136,8 +136,7 @@ model_nodes(struct mesh *m, struct arena *a)
 			    (j != target && !is_linked(m, j, target) && !is_linked(m, target, j)))
 				continue;
 			view = service_view(&m->services[j], a);
-			if (strstr(view, wanted ? line : service_url(m, i, 0)) == NULL ? wanted
-										       : !wanted)
+			if ((strstr(view, wanted ? line : service_url(m, i, 0)) != NULL) != wanted)
 				mesh_fail(m, "s%u is %s, but s%u shows\n%s", i,
 				    wanted ? "there" : "gone", j, view);
 		}

@@ -374,8 +374,7 @@ original_answer(struct original *o, const char *path, struct str body, struct an
 {
 	bool is_default = strcmp(path, "/reconnect") == 0;
 	enum wire_kind kind = is_default       ? WIRE_DEFAULT
-	    : strcmp(path, "/disconnect") == 0 ? WIRE_DISCONNECT
-					       : WIRE_CONNECT;
+	    : strcmp(path, "/disconnect") == 0 ? WIRE_DISCONNECT : WIRE_CONNECT;
 	struct wire_refusal no;
 	struct wire_body b;
 	struct buf view = BUF_INIT(0);

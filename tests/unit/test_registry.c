@@ -194,8 +194,8 @@ random_changes_keep_order_and_counts(void **state)
 	fixture_apply(f, START_NOW);
 	for (round = 0; round < 400; round++) {
 		unsigned n = (unsigned)rand_r(&seed) % 20;
-		char *url = arena_printf(f->a, "http://n%u:1", n),
-		     *prefix = arena_printf(f->a, "P%u", (unsigned)rand_r(&seed) % 7);
+		char *url = arena_printf(f->a, "http://n%u:1", n);
+		char *prefix = arena_printf(f->a, "P%u", (unsigned)rand_r(&seed) % 7);
 		size_t i, want = 1;
 
 		if (rand_r(&seed) % 4 == 0) {
