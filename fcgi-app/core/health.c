@@ -262,17 +262,19 @@ look_at_log(const struct health *h)
 static void
 look_at_cron(const struct health *h)
 {
-	int64_t age = age_s(h, HEALTH_CRON_FILE);
+	/* the key is as old as the state: in its first minutes cron need not have come */
+	int64_t age = age_s(h, HEALTH_CRON_FILE), state_age = age_s(h, "key");
 	bool depends = h->options->trigger == TRIGGER_CRON;
 
 	if (h->is_served)
 		return;
-	if (age < 0 && depends && !h->is_running)
+	if (age < 0 && depends && !h->is_running && state_age > CRON_LATE_S)
 		say(h, FINDING_ERROR,
 		    "cron: never ran, and with `trigger: cron` nothing else sends; add a "
 		    "line to the crontab, see the sample conf/cron/crontab");
 	else if (age < 0 && h->is_hosted)
-		say(h, FINDING_OK, "cron: never ran; requests start what they leave (trigger)");
+		say(h, FINDING_OK, "cron: never ran%s",
+		    depends ? " yet" : "; requests start what they leave (trigger)");
 	else if (age > CRON_LATE_S && !h->is_running)
 		say(h, depends ? FINDING_ERROR : FINDING_WARNING,
 		    "cron: ran last %lld min ago; look at the crontab of the owner of %s",
