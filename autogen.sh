@@ -2,11 +2,12 @@
 # Prepare the tree and configure it in the current folder: in the tree itself, or in a build folder of its own
 # (mkdir b && cd b && /path/to/autogen.sh && make check).
 #
-# usage: autogen.sh [--deps | --deps-only | --deps-hosts] [configure's options]
+# usage: autogen.sh [--deps | --deps-only | --deps-hosts | --deps-browser] [configure's options]
 #
 #   --deps        first install with apt what is missing (Debian; as root or with sudo)
 #   --deps-only   install, nothing else
 #   --deps-hosts  the same as --deps-only, with the web servers of `make check-hosts` and `make check-chroot`
+#   --deps-browser  the same, with the browser of `make check-browser`
 #
 # Quick and silent where nothing is to be done. With options for configure it configures again if they are others than before.
 set -eu
@@ -15,6 +16,7 @@ PACKAGES="gcc make autoconf automake pkg-config libc6-dev \
 	libfcgi-dev libjson-c-dev libyaml-dev liblmdb-dev libcurl4-openssl-dev libutf8proc-dev libpcre2-dev libcmocka-dev \
 	lighttpd spawn-fcgi libfcgi-bin wrk curl python3 python3-pytest python3-httpx"
 PACKAGES_HOSTS="apache2 libapache2-mod-fcgid apache2-suexec-custom nginx-light lighttpd spawn-fcgi debootstrap mandoc"
+PACKAGES_BROWSER="chromium chromium-driver python3-selenium fonts-dejavu-core tidy"
 # of these, what Debian would start on port 80
 SERVERS="lighttpd apache2 apache-htcacheclean nginx"
 
@@ -111,6 +113,7 @@ case ${1-} in
 --deps) shift; install_deps ;;
 --deps-only) install_deps; exit 0 ;;
 --deps-hosts) deps=$1 PACKAGES="$PACKAGES $PACKAGES_HOSTS"; install_deps; exit 0 ;;
+--deps-browser) deps=$1 PACKAGES="$PACKAGES $PACKAGES_BROWSER"; install_deps; exit 0 ;;
 -h | --help) sed -n '2,/^set -eu/s/^# \{0,1\}//p' "$0"; exit 0 ;;
 esac
 

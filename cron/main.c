@@ -18,6 +18,7 @@
 #include "core/health.h"
 #include "core/isotime.h"
 #include "core/log.h"
+#include "core/runs.h"
 #include "cron/hosted.h"
 #include "cron/plan.h"
 #include "cron/probe.h"
@@ -272,6 +273,18 @@ start_successor(struct runner *r, struct why *why)
 	    r->watch.service_fd >= 0 || isatty(STDERR_FILENO) != 0, why);
 }
 
+/* For people who ask when it ran; see runs.h. */
+static struct run
+note_begin(const struct runner *r)
+{
+	struct run run = { .began_us = isotime_now_us() };
+
+	snprintf(run.by, sizeof(run.by), "%s",
+	    r->args.stay ? "service" : r->args.is_cron ? "cron" : "request");
+	runs_note(&r->state, &run);
+	return run;
+}
+
 /*
  * Work under the lock once. *again: something came up between the last look and the end of the
  * lock.
@@ -281,6 +294,7 @@ run_once(struct runner *r, bool *again, struct why *why)
 {
 	enum plan_end end = PLAN_STOPPED;
 	enum held held;
+	struct run run;
 	int lock, wake = -1;
 	enum kodo_err err;
 
@@ -293,6 +307,7 @@ run_once(struct runner *r, bool *again, struct why *why)
 			log_debug("another runner was woken");
 		return KODO_OK;
 	}
+	run = note_begin(r);
 	err = state_wake_open(&r->state, &wake);
 	if (err != KODO_OK)
 		why_set(why, err, "cannot open %s/wake: %s", r->state_path, strerror(errno));
@@ -306,6 +321,8 @@ run_once(struct runner *r, bool *again, struct why *why)
 	 */
 	if (wake >= 0)
 		close(wake);
+	run.ended_us = isotime_now_us();
+	runs_note(&r->state, &run);
 	close(lock);
 	if (err != KODO_OK || end == PLAN_STOPPED || !plan_is_due(r->plan, &r->life))
 		return err;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "health.h"
+#include "runs.h"
 #include "path.h"
 
 #define DISK_LOW_BYTES	(64ull << 20)	/* the map grows by as much at least */
@@ -131,7 +132,8 @@ static void
 look_at_files(const struct health *h)
 {
 	static const char *const names[] = { "data.mdb", "lock.mdb", "write.lock", "service.lock",
-		"runner.lock", "wake", "key", "wait.0", HEALTH_CRON_FILE, HEALTH_PROBE_FILE };
+		"runner.lock", "wake", "key", "wait.0", HEALTH_CRON_FILE, HEALTH_PROBE_FILE,
+		RUNS_FILE };
 	char theirs[64], ours[64];
 	struct stat st;
 	size_t i;

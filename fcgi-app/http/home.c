@@ -1,4 +1,6 @@
+#include "core/health.h"
 #include "core/peers.h"
+#include "core/runs.h"
 #include "http/page.h"
 
 #define TROUBLES_MAX	20u	/* shown; the map has all */
@@ -56,6 +58,29 @@ role_of(const struct options *o)
 	return !o->registry ? "node" : o->feed ? "registry" : "provider";
 }
 
+/* What sends: is a runner there, when did it run, when did cron. */
+static void
+put_runs(struct fields *f, const struct state *s, int64_t now_us)
+{
+	struct run runs[RUNS_KEPT];
+	size_t n = runs_read(s, runs);
+	int64_t cron_us = runs_noted_us(s, HEALTH_CRON_FILE);
+
+	fields_put_flag(f, "ran", n > 0);
+	/* the newest first */
+	while (n-- > 0) {
+		struct fields *row = fields_row(f, "run");
+
+		fields_put_time(row, "began", runs[n].began_us);
+		fields_put_span(row, "lasted", runs[n].ended_us == 0 ? 0 : runs[n].began_us,
+		    runs[n].ended_us);
+		fields_printf(row, "by", "%s", runs[n].by);
+	}
+	fields_put_time(f, "cron", cron_us);
+	fields_put_span(f, "cron_ago", cron_us, now_us);
+	fields_put_flag(f, "runner_here", runs_is_running(s));
+}
+
 static enum kodo_err
 put_page(struct call *c, struct view *v)
 {
@@ -82,6 +107,7 @@ put_page(struct call *c, struct view *v)
 		fields_put_u64(f, "more_troubles", s.n_troubles - TROUBLES_MAX);
 	fields_put_time(f, "started", v->head.started_us);
 	fields_put_span(f, "up", v->head.started_us, c->now_us);
+	put_runs(f, registry_state(c->registry), c->now_us);
 	return page_put(c, "home.html", f);
 }
 
