@@ -157,6 +157,8 @@ request_run(struct registry *r, const struct wire_body *b, int64_t now_us,
 
 	*out = (struct intake){ 0 };
 	err = registry_edit(&run);
+	if (err == KODO_ENOTFOUND && !out->known)
+		err = KODO_OK;	/* whoever is not known costs no commit */
 	out->wake = run.is_due;
 	out->changed = run.is_view_changed;
 	if (ticket != NULL)
@@ -246,8 +248,8 @@ update_fn(struct edit *e, void *arg)
 	struct peer *p;
 	enum kodo_err err = edit_peer_find(e, q->b->from_key, &p);
 
-	if (err == KODO_ENOTFOUND || (err == KODO_OK && (p->flags & PEER_PROVIDER) == 0))
-		return KODO_OK;
+	if (err == KODO_OK && (p->flags & PEER_PROVIDER) == 0)
+		return KODO_ENOTFOUND;
 	if (err != KODO_OK)
 		return err;
 	q->out->known = true;
@@ -371,9 +373,8 @@ reconnect_fn(struct edit *e, void *arg)
 
 	/* one of us asks those that connect to it: if we are not, it is to forget us (404) */
 	may = PEER_TARGET | (q->b->has_kodo ? 0u : PEER_PROVIDER);
-	if (err == KODO_ENOTFOUND ||
-	    (err == KODO_OK && (p->flags & may) == 0 && p->work[WORK_LEAVE] == 0))
-		return KODO_OK;
+	if (err == KODO_OK && (p->flags & may) == 0 && p->work[WORK_LEAVE] == 0)
+		return KODO_ENOTFOUND;
 	if (err != KODO_OK)
 		return err;
 	q->out->known = true;

@@ -43,6 +43,8 @@ connect_replaces_and_update_adds(void **state)
 	struct fixture *f = *state;
 	struct intake in;
 	struct wire_body b;
+	struct view v;
+	uint64_t before;
 
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
 	fixture_apply(f, START_NOW);
@@ -58,8 +60,16 @@ connect_replaces_and_update_adds(void **state)
 	connect_node(f, "http://a:1", "Alpha", 1);	/* the other node vanished from its list */
 	assert_int_equal(total_of(f), 1);
 	b = body_of(f, "http://nobody:1", false, "[]", NULL);
+	must(view_begin(f->r, f->now_us, &v));
+	before = v.head.state;
+	view_end(&v);
 	must(registry_update(f->r, &b, f->now_us, &in));
 	assert_false(in.known);
+	must(registry_reconnect(f->r, &b, f->now_us, &in));
+	assert_false(in.known);
+	must(view_begin(f->r, f->now_us, &v));
+	assert_int_equal(v.head.state, before);	/* nothing was committed for it */
+	view_end(&v);
 	check_clean(f);
 }
 
