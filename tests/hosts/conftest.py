@@ -10,6 +10,11 @@ import hosts  # noqa: E402
 import kodotest  # noqa: E402
 
 
+def pytest_sessionstart():
+    if hosts.missing():
+        pytest.exit(hosts.missing(), 1)
+
+
 def pytest_sessionfinish():
     """What hosts.copy_installed made."""
     made = os.environ.get("KODO_INSTALLED", "")

@@ -122,6 +122,21 @@ def test_paths_methods_and_queries(host):
     assert one.get("/flows", headers={"if-none-match": tag}).status == 304
 
 
+def test_url_with_a_path(host, peer):
+    """url may have a path: requests, items, links and what peers are told follow it. The shared host has one of its own."""
+    upstream = peer()
+    one = host({"connect": [upstream.url], "flows": [kodotest.flow(1)]}, base="/deep/er")
+    assert one.base != "" and one.get("/").json()["url"] == one.url
+    assert one.get("/flows").json()["items"][0]["url"] == one.url + "/flows/flow-1"
+    assert one.get("/flows/flow-1").status == 200 and one.get("/counts").json()["total"] == 1
+    page = one.get("/flows?format=html").text()
+    assert f'{one.base}/flows' in page and not re.search(r'(href|src|action)="/(?!' + one.base[1:] + ")", page)
+    wait_until(lambda: upstream.calls("/connect"), 10, "connected")
+    assert upstream.calls("/connect")[0][2]["url"] == one.url
+    assert one.post("/connect", connect_body("http://localhost:9", 2)).status == 201
+    assert one.get("/flows").json()["total"] == 3
+
+
 def test_files_are_not_served(host):
     """Whatever is asked, no file of the service leaves."""
     one = host()
