@@ -137,6 +137,23 @@ put_parameters(struct buf *b, const struct route *r)
 	buf_putc(b, ']');
 }
 
+/* JSON without the blanks and line ends that are for people. */
+static void
+put_compact(struct buf *b, struct str json)
+{
+	bool inside = false;
+	size_t i;
+
+	for (i = 0; i < json.len; i++) {
+		if (inside && json.p[i] == '\\' && i + 1 < json.len)
+			buf_putc(b, json.p[i++]);
+		else if (json.p[i] == '"')
+			inside = !inside;
+		if (inside || (json.p[i] != ' ' && json.p[i] != '\n'))
+			buf_putc(b, json.p[i]);
+	}
+}
+
 /* record NULL: a page only. */
 static void
 put_content(struct buf *b, const char *record, struct str example, bool page)
@@ -147,7 +164,7 @@ put_content(struct buf *b, const char *record, struct str example, bool page)
 		put_type(b, str_of(record));
 		if (example.p != NULL) {
 			buf_puts(b, ",\"example\":");
-			buf_put_str(b, example);
+			put_compact(b, example);
 		}
 		buf_puts(b, page ? "}," : "}");
 	}
