@@ -7,6 +7,7 @@ const keys = document.querySelector(".keys");
 let timer = 0;
 
 keys.hidden = false;
+if (matchMedia("(max-width: 44rem)").matches) document.querySelector(".facets").open = false;
 
 /* What the form asks for, without what is empty or the default. */
 function wanted() {

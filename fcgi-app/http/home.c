@@ -64,9 +64,11 @@ put_runs(struct fields *f, const struct state *s, int64_t now_us)
 {
 	struct run runs[RUNS_KEPT];
 	size_t n = runs_read(s, runs);
+	bool is_here = runs_is_running(s);
 	int64_t cron_us = runs_noted_us(s, HEALTH_CRON_FILE);
 
 	fields_put_flag(f, "ran", n > 0);
+	fields_put_flag(f, "runner_here", is_here);
 	/* the newest first */
 	while (n-- > 0) {
 		struct fields *row = fields_row(f, "run");
@@ -75,10 +77,11 @@ put_runs(struct fields *f, const struct state *s, int64_t now_us)
 		fields_put_span(row, "lasted", runs[n].ended_us == 0 ? 0 : runs[n].began_us,
 		    runs[n].ended_us);
 		fields_printf(row, "by", "%s", runs[n].by);
+		fields_put_flag(row, "at_work", is_here);
+		is_here = false;	/* the others have ended, one way or another */
 	}
 	fields_put_time(f, "cron", cron_us);
 	fields_put_span(f, "cron_ago", cron_us, now_us);
-	fields_put_flag(f, "runner_here", runs_is_running(s));
 }
 
 static enum kodo_err

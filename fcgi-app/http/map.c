@@ -285,6 +285,8 @@ put_frame(struct map *m, const struct view *v)
 	fields_put_flag(f, "one_peer", m->n_peers == 1);
 	fields_put_u64(f, "total", v->head.total);
 	fields_put_flag(f, "any", m->n_peers > 0);
+	fields_put_flag(f, "any_left", m->left.n > 0);
+	fields_put_flag(f, "any_right", m->right.n > 0);
 	fields_put_short(f, "short_label", label_of(v->options->url), 26);
 	fields_put_short(f, "short_site", v->options->organization.len > 0 ?
 	    v->options->organization : label_of(v->options->url), 19);

@@ -42,7 +42,7 @@ static const struct schema_field fields[] = {
 	{ "item", "created", "time?", false },
 	{ "item", "modified", "time?", false },
 	{ "item", "heartbeat", "time?", false },
-	{ "item", "url", "url", false },
+	{ "item", "url", "string", false },
 	{ "item", "name", "string", false },
 	{ "item", "author", "string?", false },
 	{ "item", "description", "string?", false },
