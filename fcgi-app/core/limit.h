@@ -37,6 +37,12 @@
 #define LIMIT_REGEX_ROW_STEPS	24u
 #define LIMIT_REGEX_NS		10000000
 #define LIMIT_REGEX_ROW_NS	250
+/*
+ * Tests of a query on rows, in steps of about 10 ns: one a test, one for 16 characters searched. A
+ * fifth of a second, and 1 us for each row looked at: dozens of tests on each of a million flows.
+ */
+#define LIMIT_QUERY_STEPS	20000000u
+#define LIMIT_QUERY_ROW_STEPS	100u
 #define LIMIT_BY_FIELDS		16u	/* sort fields in by */
 #define LIMIT_VERSION_MAX	((1ull << 53) - 1)	/* what a JSON number holds exactly */
 /* a version from further in the future is a broken clock */

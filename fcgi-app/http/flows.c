@@ -205,7 +205,7 @@ handle_flows(struct call *c)
 	if (err != KODO_ETOOBIG)
 		return err;
 	response_fail(c->res, 400,
-	    "The query takes too many steps: use fewer or simpler regular expressions.");
+	    "The query takes too many steps: use fewer tests or simpler regular expressions.");
 	return KODO_OK;
 }
 

@@ -499,10 +499,47 @@ test_budget(void **state)
 		assert_int_equal(query_match(q, &row), QUERY_YES);
 }
 
+/* Hundreds of tests on long texts are refused, dozens on short ones never are. */
+static void
+test_step_budget(void **state)
+{
+	struct buf b = BUF_INIT(0);
+	char text[4000];
+	struct row row = { .name = STR("n"), .description = { text, sizeof(text) } };
+	enum query_verdict v = QUERY_NO;
+	struct query *q;
+	size_t i;
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	for (i = 0; i < 300; i++)
+		buf_printf(&b, "%sdescription ~ 'b%zu'", i > 0 ? " or " : "", i);
+	q = compile(buf_str(&b));
+	assert_false(query_is_fulltext(q));
+	for (i = 0; i < 100000 && v == QUERY_NO; i++)
+		v = query_match(q, &row);
+	assert_int_equal(v, QUERY_OVER_BUDGET);
+	assert_in_range(i, 100, 1000);
+	row.description.len = 1;	/* for good */
+	assert_int_equal(query_match(q, &row), QUERY_OVER_BUDGET);
+	assert_int_equal(query_match_partial(q, &row, ~0u), QUERY_OVER_BUDGET);
+	buf_reset(&b);
+	row.description.len = 200;
+	for (i = 0; i < 7; i++)
+		buf_printf(&b, "%sdescription ~ 'b%zu'", i > 0 ? " or " : "", i);
+	for (i = 0; i < 7; i++)
+		buf_printf(&b, " or name == '%zu'", i);
+	q = compile(buf_str(&b));
+	for (i = 0; i < 300000; i++)
+		assert_int_equal(query_match(q, &row), QUERY_NO);
+	buf_free(&b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_step_budget),
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_explain),
 		cmocka_unit_test(test_needle),

@@ -3,6 +3,8 @@
 #include "../utf8.h"
 #include "eval.h"
 
+#define CHARS_PER_STEP	16u
+
 static const size_t text_at[QUERY_FIELDS] = {
 	[QUERY_ORGANIZATION] = offsetof(struct row, organization),
 	[QUERY_URL] = offsetof(struct row, url),
@@ -244,16 +246,46 @@ test_run(const struct program *p, const struct test *t, const struct row *row)
 	return yes ? QUERY_YES : QUERY_NO;
 }
 
-enum query_verdict
-eval_row(const struct program *p, const struct row *row)
+/* Another row: what it may cost is added. false: the budget was used up. */
+static bool
+begin_row(struct program *p)
 {
-	size_t i = p->n == 0 ? EVAL_YES : 0;
-	enum query_verdict v;
-
+	if (p->steps_left == 0)
+		return false;
+	p->steps_left += LIMIT_QUERY_ROW_STEPS;
 	if (p->pool != NULL)
 		regex_pool_row(p->pool);
+	return true;
+}
+
+/* Run a test and charge it; QUERY_OVER_BUDGET now and from now on where there is not enough. */
+static enum query_verdict
+run(struct program *p, const struct test *t, const struct row *row)
+{
+	uint64_t cost = 1;
+
+	if (t->kind == TEST_LIKE || t->kind == TEST_CONTAINS)
+		cost += row_text(row, t->field).len / CHARS_PER_STEP;
+	if (cost >= p->steps_left) {
+		p->steps_left = 0;
+		return QUERY_OVER_BUDGET;
+	}
+	p->steps_left -= cost;
+	return test_run(p, t, row);
+}
+
+enum query_verdict
+eval_row(struct program *p, const struct row *row)
+{
+	enum query_verdict v;
+	size_t i = 0;
+
+	if (p->n == 0)
+		return QUERY_YES;
+	if (!begin_row(p))
+		return QUERY_OVER_BUDGET;
 	while (i < EVAL_NO) {
-		v = test_run(p, p->steps[i].test, row);
+		v = run(p, p->steps[i].test, row);
 		if (v == QUERY_OVER_BUDGET)
 			return v;
 		i = v == QUERY_YES ? p->steps[i].yes : p->steps[i].no;
@@ -273,7 +305,7 @@ verdict_at(const unsigned char *verdicts, unsigned target)
  * leads both ways, which only decides if both come to the same.
  */
 enum query_verdict
-eval_partial(const struct program *p, const struct row *row, unsigned known)
+eval_partial(struct program *p, const struct row *row, unsigned known)
 {
 	unsigned char verdicts[LIMIT_QUERY_NODES], yes, no;
 	const struct step *s;
@@ -282,8 +314,8 @@ eval_partial(const struct program *p, const struct row *row, unsigned known)
 
 	if (p->n == 0)
 		return QUERY_YES;
-	if (p->pool != NULL)
-		regex_pool_row(p->pool);
+	if (!begin_row(p))
+		return QUERY_OVER_BUDGET;
 	for (i = p->n; i-- > 0;) {
 		s = &p->steps[i];
 		yes = verdict_at(verdicts, s->yes);
@@ -293,7 +325,7 @@ eval_partial(const struct program *p, const struct row *row, unsigned known)
 		else if ((s->needs & ~known) != 0)
 			verdicts[i] = QUERY_MAYBE;
 		else {
-			v = test_run(p, s->test, row);
+			v = run(p, s->test, row);
 			if (v == QUERY_OVER_BUDGET)
 				return v;
 			verdicts[i] = v == QUERY_YES ? yes : no;
@@ -353,13 +385,13 @@ eval_compile(struct arena *a, const struct checked *checked, struct program *out
 	struct step *steps;
 	size_t n = count_tests(checked->root), free_at = n;
 
-	*out = (struct program){ NULL, 0, NULL };
+	*out = (struct program){ .n = 0 };
 	if (n > LIMIT_QUERY_NODES)
 		return KODO_ETOOBIG;	/* not from the parser, which makes fewer */
 	steps = arena_alloc(a, n * sizeof(*steps));
 	if (steps == NULL)
 		return KODO_ENOMEM;
 	emit(steps, &free_at, checked->root, EVAL_YES, EVAL_NO);
-	*out = (struct program){ steps, n, checked->pool };
+	*out = (struct program){ steps, n, checked->pool, LIMIT_QUERY_STEPS };
 	return KODO_OK;
 }

@@ -22,13 +22,14 @@ struct program {
 	const struct step *steps;
 	size_t n;		/* 0: everything matches */
 	struct regex_pool *pool;
+	uint64_t steps_left;	/* see LIMIT_QUERY_STEPS; 0: used up */
 };
 
 enum kodo_err eval_compile(struct arena *a, const struct checked *checked,
     struct program *out) MUST_CHECK;
 
-enum query_verdict eval_row(const struct program *p, const struct row *row);
-enum query_verdict eval_partial(const struct program *p, const struct row *row, unsigned known);
+enum query_verdict eval_row(struct program *p, const struct row *row);
+enum query_verdict eval_partial(struct program *p, const struct row *row, unsigned known);
 
 /*
  * A text the folded text of every row contains for which the node holds (or, with truth false, does

@@ -14,7 +14,8 @@ struct order_key {
 };
 
 struct order {
-	struct order_key keys[ORDER_KEYS_MAX];	/* as asked, then name and url if not among them */
+	/* as asked, then name and url if not among them */
+	struct order_key keys[ORDER_KEYS_MAX];
 	unsigned n;
 	struct str text;
 	int tags_direction;

@@ -71,8 +71,8 @@ const char *query_field_name(enum query_field f);
 enum query_verdict {
 	QUERY_NO,
 	QUERY_YES,
-	QUERY_MAYBE,		/* only from query_match_partial: the known fields do not decide */
-	QUERY_OVER_BUDGET	/* regular expressions took too many steps: refuse it (400) */
+	QUERY_MAYBE,	/* only from query_match_partial: the known fields do not decide */
+	QUERY_OVER_BUDGET	/* it took too many steps, see limit.h: refuse it (400) */
 };
 
 struct query;

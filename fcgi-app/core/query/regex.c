@@ -9,7 +9,7 @@
 #define CALL_STEPS	10u	/* what one call costs by itself */
 #define HEAP_KIB	512u	/* for backtracking; the arena holds it */
 #define NEST_MAX	64u	/* parentheses in a pattern */
-#define CLOCK_STEPS	1024u	/* between looks at the clock while one match is interpreted */
+#define CLOCK_STEPS	1024u	/* between looks at the clock in one match */
 #define SLICE_NS	500000
 
 /*
