@@ -178,6 +178,10 @@ class Host:
         return subprocess.run(["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups", *command],
                               capture_output=True, text=True, timeout=60, check=False, cwd="/", env={"PATH": "/usr/bin:/bin", **more})
 
+    def probe(self):
+        """kodo-reconnect --probe, as the state's owner."""
+        return self.as_user(os.path.join(self.prefix, "bin", "kodo-reconnect"), "--probe", self.loader)
+
     def words(self):
         """What the server had to say."""
         text = ""
@@ -445,6 +449,9 @@ UserDir public_html
 
     def command_line(self, *arguments):
         return self.as_user(os.path.join(self.site, "kodo"), *arguments)
+
+    def probe(self):
+        return self.as_user(os.path.join(self.site, "kodo-reconnect"), "--probe")
 
 
 def tarball(place):

@@ -3,6 +3,7 @@ import concurrent.futures
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import threading
@@ -84,6 +85,7 @@ def test_walkthrough(host, peer):
     finally:
         for service in running:
             service.kill()
+            shutil.rmtree(service.cwd, ignore_errors=True)
     check(one)
 
 
@@ -135,6 +137,20 @@ def test_url_with_a_path(host, peer):
     assert upstream.calls("/connect")[0][2]["url"] == one.url
     assert one.post("/connect", connect_body("http://localhost:9", 2)).status == 201
     assert one.get("/flows").json()["total"] == 3
+
+
+def test_nothing_is_wrong_from_outside(host):
+    """What an admin asks first: Authorization, paths, queries and the largest body arrive."""
+    one = host()
+    one.get("/")
+    done = one.probe()
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3 and all(line.startswith("ok ") for line in lines), done.stdout
+    assert ("by FastCGI" if one.fastcgi else "by CGI") in lines[0] and "Authorization arrives" in lines[1]
+    assert "bodies of 10 MiB arrive" in lines[2]
+    page = one.get(f"/check?key={one.key()}", headers={"accept": "text/html"})
+    assert page.status == 200 and "Authorization arrives" in page.text() and one.get("/check").status == 403
 
 
 def test_files_are_not_served(host):

@@ -23,9 +23,11 @@ OWN = {
 
 @pytest.mark.skipif(not os.access(REPLAY, os.X_OK), reason=f"no recordings: {os.path.normpath(REPLAY)}")
 @pytest.mark.parametrize("kind", [k.kind for k in hosts.KINDS if k is not hosts.SharedHost])
-def test_recorded_exchanges_hold(kind):
+def test_recorded_exchanges_hold(kind, tmp_path):
     wait_until(are_free, 60, f"ports {PORTS} are free")
-    env = {**os.environ, "KODO_HOST": kind}
+    # one installation for all six
+    hosts.copy_installed(str(tmp_path))
+    env = {**os.environ, "KODO_HOST": kind, "KODO_KEEP": "yes"}
     serve = os.path.join(os.path.dirname(os.path.abspath(__file__)), "serve")
     done = subprocess.run([REPLAY, serve], capture_output=True, text=True, timeout=300, env=env, check=False)
     output = done.stdout + done.stderr
