@@ -211,7 +211,7 @@ static enum kodo_err
 start(struct plan *p, const struct life *life, unsigned i)
 {
 	struct slot *slot = &p->slots[i];
-	struct sender_limits limits;
+	struct sender_limits limits = { .header = NULL };
 	const struct options *o;
 	enum kodo_err err;
 
