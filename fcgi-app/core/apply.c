@@ -279,7 +279,7 @@ peers_start(struct edit *e, struct apply *ap)
 
 /* --- the original's cache --- */
 
-enum kodo_err
+static enum kodo_err
 cache_take(struct edit *e, const struct wire_cache *c)
 {
 	size_t i, j;
@@ -395,4 +395,18 @@ registry_apply(struct registry *r, const struct options *o, struct str stamp,
 		*was_start = ap.is_start;
 	arena_free(a);
 	return err;
+}
+
+static enum kodo_err
+import_fn(struct edit *e, void *arg)
+{
+	return cache_take(e, arg);
+}
+
+enum kodo_err
+registry_import(struct registry *r, struct wire_cache *c, int64_t now_us)
+{
+	struct edit_run run = { .r = r, .now_us = now_us, .fn = import_fn, .arg = c };
+
+	return registry_edit(&run);
 }

@@ -73,9 +73,6 @@ void kodo_end(struct kodo_member *m, struct buf *out, uint64_t piece, bool more,
 /* A peer becomes a provider, or connects again: what a connect says of the peer itself. */
 enum kodo_err provider_note(struct edit *e, struct peer *p, const struct greeting *g) MUST_CHECK;
 
-/* The providers of the original's cache, inside an edit. */
-enum kodo_err cache_take(struct edit *e, const struct wire_cache *c) MUST_CHECK;
-
 /*
  * Take in a connect (whole list) or update from a peer that is known; used for requests and for
  * answers of targets.

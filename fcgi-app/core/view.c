@@ -200,6 +200,7 @@ put_stated(void *arg, uint32_t node, const struct statement *s)
 struct map_render {
 	struct view *v;
 	struct render r;
+	bool is_keyed;		/* providers are members by their url, as in the original's cache */
 };
 
 static enum kodo_err
@@ -210,6 +211,10 @@ put_provider(void *arg, const struct peer *p)
 	enum kodo_err err;
 
 	comma(&m->r);
+	if (m->is_keyed) {
+		json_put_str(b, p->url);
+		buf_putc(b, ':');
+	}
 	buf_puts(b, "{\"url\":");
 	json_put_str(b, p->url);
 	buf_puts(b, ",\"organization\":");
@@ -271,6 +276,13 @@ put_register(void *arg, const struct peer *p)
 }
 
 static enum kodo_err
+put_registers(struct map_render *m)
+{
+	m->r.is_first = true;
+	return each_provider(&m->v->t, m->r.a, put_register, m);
+}
+
+static enum kodo_err
 put_map(struct view *v, struct sink *out, struct arena *a)
 {
 	struct map_render m = { .v = v, .r = { .out = out, .a = a, .is_first = true } };
@@ -283,9 +295,8 @@ put_map(struct view *v, struct sink *out, struct arena *a)
 	if (err == KODO_OK)
 		err = put_connection(&m);
 	buf_puts(&out->buf, "},\"registers\":{");
-	m.r.is_first = true;
 	if (err == KODO_OK)
-		err = each_provider(&v->t, a, put_register, &m);
+		err = put_registers(&m);
 	buf_puts(&out->buf, "}}");
 	return err;
 }
@@ -294,6 +305,45 @@ enum kodo_err
 view_put_map(struct view *v, struct sink *out)
 {
 	return with_arena(v, out, put_map);
+}
+
+static enum kodo_err
+put_export(struct view *v, struct sink *out, struct arena *a)
+{
+	struct map_render m = { .v = v, .r = { .out = out, .a = a }, .is_keyed = true };
+	struct buf *b = &out->buf;
+	enum kodo_err err;
+
+	buf_puts(b, "{\"url\":");
+	json_put_str(b, v->options->url);
+	buf_puts(b, ",\"organization\":");
+	json_put_str(b, v->options->organization);
+	buf_puts(b, ",\"feed\":");
+	json_put_bool(b, v->options->feed);
+	buf_puts(b, ",\"connection\":{");
+	err = put_connection(&m);
+	buf_puts(b, "},\"providers\":{");
+	m.r.is_first = true;
+	if (err == KODO_OK)
+		err = each_provider(&v->t, a, put_provider, &m);
+	buf_puts(b, "},\"registers\":{");
+	if (err == KODO_OK)
+		err = put_registers(&m);
+	buf_puts(b, "}}");
+	return err;
+}
+
+enum kodo_err
+registry_export(struct registry *r, struct sink *out)
+{
+	struct view v;
+	enum kodo_err err = view_begin(r, 0, &v);
+
+	if (err != KODO_OK)
+		return err;
+	err = with_arena(&v, out, put_export);
+	view_end(&v);
+	return err;
 }
 
 /* --- the kodo member --- */
