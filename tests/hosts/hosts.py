@@ -58,6 +58,7 @@ class Host:
     fastcgi = True
     stop_signal, reload_signal = signal.SIGTERM, None
     reload_pause = 0.7      # seconds between two reloads
+    is_foreign = False      # the server's own settings are not ours to make
     loses_at_reload = False # may answer 503 while it is reloaded: no fault of kodo's
     own_body_max = None     # the server's own ceiling of bodies, where kodo's is not reached
 
@@ -374,6 +375,7 @@ SUEXEC = f"/etc/apache2/suexec/{SHARED_APACHE}"
 class SharedHost(Apache):
     """The tarball in the home of an ordinary user; nothing of Apache's configuration but what a host has anyway."""
     kind = "shared-host"
+    is_foreign = True
     loses_at_reload = True
     fastcgi = False
     # CGI's path: Debian compiles the user's part of it into suEXEC's file
