@@ -116,6 +116,14 @@ write_file(struct arena *a, const char *path, const struct sink *s, struct why *
 	return err;
 }
 
+/* Of work that may take a while, a word on a terminal; nothing in pipes and logs. */
+static void
+tell_progress(const char *what, uint64_t n, const char *of)
+{
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "kodo: %s %llu %s ..\n", what, (unsigned long long)n, of);
+}
+
 static enum kodo_err
 export_to(struct target *t, struct registry *r, const char *path, struct why *why)
 {
@@ -128,9 +136,10 @@ export_to(struct target *t, struct registry *r, const char *path, struct why *wh
 	else if (err != KODO_OK)
 		why_set(why, err, "cannot read %.*s: %s; see kodo check", STR_ARG(t->state_path),
 		    kodo_err_text(err));
-	else if (path != NULL)
+	else if (path != NULL) {
+		tell_progress("writing", s.fd == -1 ? s.buf.len : s.len, "bytes");
 		err = write_file(t->a, path, &s, why);
-	else {
+	} else {
 		err = write_sink(STDOUT_FILENO, &s);
 		if (err != KODO_OK)
 			why_set(why, err, "cannot write to standard output: %s", strerror(errno));
@@ -223,6 +232,7 @@ import_from(struct target *t, struct registry *r, const char *path, struct why *
 		err = read_cache(t->a, path, &c, why);
 	if (err != KODO_OK)
 		return err;
+	tell_progress("importing", c.n_providers, "providers");
 	err = registry_import(r, &c, isotime_now_us());
 	if (err != KODO_OK)
 		return why_set(why, err, "cannot write %.*s: %s; nothing was imported",
