@@ -1,0 +1,245 @@
+"""Rings with originals among ours: what theirs echo for ever, ours do not.
+
+The stand-in behaves as WIRE.md says that the original does: no versions, no content type, it passes every update on to every feeding
+peer but the sender, it forgets removals, and it answers 200, 201 or 204. Only its number of messages has an end, so that a test has one.
+"""
+import http.client
+import itertools
+import json
+import queue
+import threading
+import time
+
+import pytest
+
+import kodotest
+from kodotest import wait_until
+from meshtest import REGISTRY, SECONDS, Network
+
+ECHOES = 5000               # messages that a stand-in sends in one test at most
+
+
+class Original(kodotest.Peer):
+    """A feeding registry as the original: a dict of providers, each a dict of nodes by url."""
+
+    def __init__(self, connect=(), own=()):
+        super().__init__(answer=self.serve, feed=True)
+        self.connect = list(connect)
+        self.own = list(own)
+        self.providers = {}
+        self.lock = threading.Lock()
+        self.statuses = itertools.cycle([200, 201, 204])
+        self.outbox = queue.Queue()
+        self.sent = []
+        threading.Thread(target=self.send_all, daemon=True).start()
+
+    def nodes(self):
+        """The own node, then those of the providers: whose came first is seen."""
+        seen = {}
+        if self.own:
+            seen[self.url] = kodotest.node(self.url, self.own)
+        for provider in self.providers.values():
+            for url, node in provider["nodes"].items():
+                seen.setdefault(url, node)
+        return list(seen.values())
+
+    def body(self, nodes):
+        return kodotest.greeting(self.url, organization="Original", registry=True, feed=True, nodes=nodes)
+
+    def rows(self):
+        with self.lock:
+            return {(n["organization"], n["url"] + "/flows" + f["url"], f["name"]) for n in self.nodes() for f in n["flows"]}
+
+    def start(self):
+        for target in self.connect:
+            self.outbox.put((target, "/connect", None))
+        return self
+
+    def echo(self, sender, path, make):
+        for url, provider in self.providers.items():
+            if url != sender and provider["feed"]:
+                self.outbox.put((url, path, make))
+
+    def serve(self, method, path, body):
+        with self.lock:
+            if method == "GET":
+                return 200, {**self.body([]), "providers": [], "connection": {}, "registers": dict.fromkeys(self.providers, "2026-01-01T00:00:00Z")}
+            if path == "/connect":
+                self.take_all(body)
+                self.echo(body["url"], "/update", self.body(body["nodes"]))
+                return 201, self.body(self.nodes()) if body["feed"] else self.body([])
+            if path == "/reconnect":
+                self.outbox.put((body["url"], "/connect", None))
+            elif path == "/update":
+                if body["url"] not in self.providers:
+                    return 404, {"status_code": 404, "detail": f"Provider {body['url']} not found in the registry."}
+                self.providers[body["url"]]["nodes"].update({n["url"]: n for n in body["nodes"]})
+                self.echo(body["url"], "/update", self.body(body["nodes"]))
+            elif path == "/disconnect":
+                provider = self.providers.get(body["provider"])
+                if provider is None:
+                    return 404, {"status_code": 404, "detail": "not found"}
+                urls = body["url"]
+                if body["provider"] in urls:
+                    urls = list(provider["nodes"])
+                    del self.providers[body["provider"]]
+                else:
+                    for url in urls:
+                        provider["nodes"].pop(url, None)
+                self.echo(body["provider"], "/disconnect", {"provider": self.url, "url": urls})
+            status = next(self.statuses)
+            return status, None if status == 204 else self.body([])
+
+    def take_all(self, body):
+        self.providers[body["url"]] = {"feed": body["feed"], "nodes": {n["url"]: n for n in body["nodes"]}}
+
+    def send_all(self):
+        """One after the other, as the original's single loop; a connect is made of what is known when it is sent."""
+        while len(self.sent) < ECHOES:
+            url, path, body = self.outbox.get()
+            with self.lock:
+                text = json.dumps(self.body(self.nodes()) if body is None else body)
+            port = int(url.rpartition(":")[2])
+            self.sent.append((url, path))
+            time.sleep(0.002)
+            try:
+                connection = http.client.HTTPConnection("localhost", port, timeout=10)
+                connection.request("POST", path, body=text.encode())            # http.client gives no content type of its own
+                answer = connection.getresponse()
+                data = answer.read()
+                if path == "/connect" and answer.status == 201:
+                    body = json.loads(data)
+                    with self.lock:
+                        self.take_all(body)
+                        self.echo(url, "/update", self.body(body["nodes"]))
+            except OSError:
+                time.sleep(0.1)
+                self.outbox.put((url, path, body))
+
+
+class Mixed(Network):
+    """A ring of ours and originals, "o" and "k", each connected to the next; ours with a node each, originals with flows."""
+
+    def __init__(self, folders, places):
+        ours = [i for i, kind in enumerate(places) if kind == "k"]
+        super().__init__(folders, [REGISTRY] * len(ours), [])
+        self.originals = []
+        around = []
+        for kind in places:
+            if kind == "o":
+                self.originals.append(Original(own=[kodotest.flow(len(self.originals), name=f"old {len(self.originals)}")]))
+            around.append(self.originals[-1] if kind == "o" else self.r[len(around) - len(self.originals)])
+        for one, other in zip(around, around[1:] + around[:1]):
+            if isinstance(one, Original):
+                one.connect.append(other.url)
+            else:
+                one.options["connect"] = [other.url]
+
+    def __enter__(self):
+        super().__enter__()
+        # an original loses what it hears while its own connect is on the way, so one after the other
+        for original in self.originals:
+            self.wait_quiet()
+            original.start()
+        return self
+
+    def __exit__(self, *args):
+        super().__exit__(*args)
+        for original in self.originals:
+            original.close()
+
+    def expected(self):
+        old = {(f"Org of {o.url}", o.url + "/flows" + f["url"], f["name"]) for o in self.originals for f in o.own}
+        return super().expected() | old
+
+    def sent_by_ours(self):
+        """By registries: a message to one of ours stands in its log, one to an original in its list."""
+        ours = {r.url for r in self.r}
+        n = sum(sender in ours for r in self.r for _, sender in r.received())
+        return n + sum(method == "POST" for o in self.originals for method, _, _, _ in o.seen) - self.sent_between()
+
+    def sent_between(self):
+        urls = {o.url for o in self.originals}
+        return sum(url in urls for o in self.originals for url, _ in o.sent)
+
+    def wait_echoes_end(self):
+        """Until the stand-ins have nothing more to say, or have said all that they may."""
+        def count():
+            return sum(len(o.sent) for o in self.originals), self.sent_by_ours()
+        before, since = count(), time.monotonic()
+        while time.monotonic() - since < 1:
+            time.sleep(0.1)
+            now = count()
+            if now != before:
+                before, since = now, time.monotonic()
+
+
+def change_and_leave(net, bound):
+    """A change and a leave at the first node: converged, and no more than that many messages of ours for each."""
+    def change():
+        net.n[0].change()
+
+    def leave():
+        net.left.add(net.n[0])
+        assert net.n[0].request("DELETE", "/connect").status == 204
+
+    for act in (change, leave):
+        before = net.sent_by_ours()
+        act()
+        net.wait_converged()
+        net.wait_echoes_end()
+        net.wait_converged(seconds=1)
+        assert net.sent_by_ours() - before <= bound, (act, net.sent_by_ours() - before, net.story())
+
+
+@pytest.mark.parametrize("places", ["kko", "koko", "kkoo", "kkkko"])
+def test_ring(folders, places):
+    with Mixed(folders, places) as net:
+        net.wait_converged()
+        net.wait_echoes_end()
+        net.wait_converged(seconds=1)
+        change_and_leave(net, 3 * len(places))
+
+
+class Storm(Mixed):
+    """Three originals in a ring of their own, which echoes without end, and one of ours at two of them, with another of ours behind."""
+
+    def __init__(self, folders):
+        super().__init__(folders, "kk")
+        self.originals = [Original(own=[kodotest.flow(i, name=f"old {i}")]) for i in range(3)]
+        for one, other in zip(self.originals, self.originals[1:] + self.originals[:1]):
+            one.connect.append(other.url)
+        self.r[0].options["connect"] = [self.originals[0].url, self.originals[1].url]
+        self.r[1].options["connect"] = [self.r[0].url]
+
+    def __enter__(self):
+        for original in self.originals:
+            original.start()
+        return Network.__enter__(self)
+
+    def wait_echoes_end(self):
+        """They do not end, so look again after a while."""
+        before = self.echoes()
+        time.sleep(1)
+        assert self.echoes() > before + 20, "the stand-ins make no storm"
+
+    def echoes(self):
+        return sum(len(o.sent) for o in self.originals)
+
+    def wait_converged(self, expected=None, seconds=SECONDS):
+        """What originals tell of each other may be lost among them; what our nodes offer may not."""
+        def of_ours():
+            return [{row for row in r.shown() if not row[0].startswith("Org of")} for r in self.r]
+        rows = Network.expected(self)
+        try:
+            wait_until(lambda: of_ours() == [rows] * len(self.r), seconds)
+        except AssertionError:
+            raise AssertionError(f"{rows}, but shown {of_ours()}\n{self.story()}") from None
+
+
+def test_storm(folders):
+    with Storm(folders) as net:
+        net.wait_converged()
+        net.wait_echoes_end()
+        change_and_leave(net, 40)
+        assert net.sent_by_ours() <= 100, (net.echoes(), net.story())
