@@ -84,6 +84,7 @@ def test_facets_follow_the_query(registry):
                       ("/flows?organization=x%22+or+%22%22%3D%3D%22", 0)):
         assert f"<strong>{n} of 28 flows</strong>" in page(registry, target), target
     assert registry.get("/flows?tag=n1").json()["filtered"] == 28                     # for machines there is q
+    assert facets("/flows") == whole                                                  # remembered from here on
     assert registry.post("/connect", connect_body("http://127.0.0.1:10", 4)).status == 201
     assert facets("/flows")["all"] == 32
 
