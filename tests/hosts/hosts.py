@@ -55,6 +55,7 @@ def pids_below(place, names=("kodo", "kodo.fcgi", "ld.so")):
 class Host:
     """base: the path of the url, "" or "/a". options go to the loader; None: loader_text is the loader (for the wire's replay)."""
     kind = None
+    owner = (USER, USER)    # of the state: who runs the programs
     fastcgi = True
     stop_signal, reload_signal = signal.SIGTERM, None
     reload_pause = 0.7      # seconds between two reloads
@@ -74,7 +75,7 @@ class Host:
         self.loader = os.path.join(self.site, "kodo.yaml")
         self.options = options
         self.loader_text = loader_text
-        self.user = USER
+        self.user, self.group = self.owner
         self.process = None
         self.lay_out()
 
@@ -82,7 +83,7 @@ class Host:
         copy_installed(self.prefix)
         for path in (self.site, os.path.join(self.site, "data"), self.run):
             os.makedirs(path, exist_ok=True)
-            shutil.chown(path, self.user, self.user)
+            shutil.chown(path, self.user, self.group)
             os.chmod(path, 0o755)
         self.write_loader()
 
@@ -103,8 +104,8 @@ class Host:
     def substitute(self, text):
         for old, new in (("/usr/local/bin", self.prefix + "/bin"), ("/srv/kodo", self.site), ("/run/kodo", self.run),
                          ("kodo\\.example\\.org", "localhost"), ("kodo.example.org", "localhost"),
-                         ("*:80", f"*:{self.port}"), ("listen 80", f"listen {self.port}"), ("-u kodo ", f"-u {USER} "),
-                         ("-U kodo ", f"-U {USER} ")):
+                         ("*:80", f"*:{self.port}"), ("listen 80", f"listen {self.port}"), ("-u kodo ", f"-u {self.user} "),
+                         ("-U kodo ", f"-U {self.user} "), ("-g kodo ", f"-g {self.group} ")):
             text = text.replace(old, new)
         return text
 
@@ -131,7 +132,8 @@ class Host:
 
     def is_listening(self):
         assert self.process.poll() is None, self.words()
-        return self.get("/").status in (200, 503)
+        # mod_cgid answers 503 by itself while its daemon starts
+        return self.get("/").status == 200
 
     def start(self):
         raise NotImplementedError
@@ -287,7 +289,18 @@ server.document-root = "{place}/empty"
 server.username = "www-data"
 server.groupname = "www-data"
 server.errorlog = "{place}/error.log"
-server.upload-dirs = ( "{run}" )
+server.upload-dirs = ( "{place}/upload" )
+# as in Debian's lighttpd.conf: samples are read after it
+server.http-parseopts = (
+  "header-strict"           => "enable",# default
+  "host-strict"             => "enable",# default
+  "host-normalize"          => "enable",# default
+  "url-normalize-unreserved"=> "enable",# recommended highly
+  "url-normalize-required"  => "enable",# recommended
+  "url-ctrls-reject"        => "enable",# recommended
+  "url-path-2f-decode"      => "enable",# recommended highly (unless breaks app)
+  "url-path-dotseg-remove"  => "enable",# recommended highly (unless breaks app)
+)
 include "{sample}"
 """
 
@@ -298,7 +311,9 @@ class Lighttpd(Host):
     sample = None
 
     def start(self):
-        os.makedirs(os.path.join(self.place, "empty"), exist_ok=True)
+        for name in ("empty", "upload"):
+            os.makedirs(os.path.join(self.place, name), exist_ok=True)
+        shutil.chown(os.path.join(self.place, "upload"), USER, USER)
         with open(os.path.join(self.place, "error.log"), "a") as f:
             shutil.chown(f.name, USER, USER)
         conf = self.put("lighttpd.conf", LIGHTTPD.format(place=self.place, run=self.run, port=self.port,
@@ -309,6 +324,9 @@ class Lighttpd(Host):
 
 class Spawned:
     """Mixed in: the processes of kodo are started by the spawn-fcgi line that the sample itself shows."""
+
+    # another one than the web server's, as the sample wants it
+    owner = ("nobody", "nogroup")
 
     def spawn(self):
         with open(os.path.join(CONF, self.sample), encoding="utf-8") as f:
@@ -394,7 +412,7 @@ class SharedHost(Apache):
             subprocess.run(["useradd", "--no-create-home", "--home-dir", home, "--user-group", "--shell", "/usr/sbin/nologin", name],
                            check=True)
         subprocess.run(["usermod", "-a", "-G", USER, SHARED_APACHE], check=True)
-        self.user = SHARED_USER
+        self.user = self.group = SHARED_USER
         with open(SUEXEC, "w", encoding="ascii") as f:
             f.write("/var/www\npublic_html\n")
         os.makedirs(self.home, mode=0o711)
