@@ -1,0 +1,207 @@
+"""Peers that fail in every way that we could think of cost the others nothing, and themselves one entry a node.
+
+The faults are all there at once: what one of them costs the others would show in what the healthy peers see.
+"""
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+import kodotest
+from kodotest import CALM, wait_until
+from meshtest import percentile
+from servicetest import RawPeer, answer_with, command_line, hang
+
+NODES = 4
+GIGABYTE = 1 << 30
+RUNNER_MAX_KIB = 64 * 1024
+
+
+def trickle(connection, number, peer):
+    """An answer that would take a day, a byte a second."""
+    peer.read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{")
+    while not peer.closing.wait(1):
+        connection.sendall(b" ")
+
+
+def cut_off(connection, number, peer):
+    peer.read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"url\": \"http")
+
+
+def refuse(connection, number, peer):
+    """Close at once, with what was sent unread: a reset."""
+
+
+def garbage(connection, number, peer):
+    peer.read_request(connection)
+    connection.sendall(os.urandom(4000))
+
+
+def gigabyte(connection, number, peer):
+    peer.read_request(connection)
+    connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {GIGABYTE}\r\n\r\n".encode() + b'{"nodes": [')
+    piece = b"[" * (1 << 16)
+    for _ in range(GIGABYTE // len(piece)):
+        connection.sendall(piece)
+        peer.n_sent = getattr(peer, "n_sent", 0) + len(piece)
+
+
+def under_another_name(connection, number, peer):
+    answer_with(201, json.dumps(kodotest.greeting("http://elsewhere.example:4444", registry=True, feed=True, nodes=[])).encode())(
+        connection, number, peer)
+
+
+def redirect(connection, number, peer):
+    answer_with(307, headers=f"Location: {peer.elsewhere}\r\n")(connection, number, peer)
+
+
+FAULTS = {"refuse": refuse, "500": answer_with(500), "hang": hang, "trickle": trickle, "cut-off": cut_off, "garbage": garbage,
+          "gigabyte": gigabyte, "redirect": redirect, "another-name": under_another_name, "no-json": answer_with(200, b"<html>")}
+# those whose answer of 200 is taken, whatever it says
+TAKEN = ("another-name", "no-json")
+
+
+class Down:
+    """Nobody listens there."""
+
+    def __init__(self):
+        self.url = f"http://localhost:{kodotest.free_port()}"
+        self.times = []
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def faulty():
+    """A function that starts a peer with a fault: faulty(name)."""
+    made = []
+
+    def make(name):
+        made.append(Down() if name == "down" else RawPeer(FAULTS[name]))
+        return made[-1]
+    yield make
+    for one in made:
+        one.close()
+
+
+def introduce(registry, url):
+    """A feeding registry at url connects to ours, which will tell it of every change."""
+    body = kodotest.greeting(url, organization="Peer", registry=True, feed=True, nodes=[])
+    assert registry.post("/connect", body).status == 201
+
+
+def offer(registry, i, round_):
+    """A node connects, for the first time or with something new."""
+    url = f"http://localhost:{20000 + i}"
+    body = kodotest.greeting(url, nodes=[kodotest.node(url, [kodotest.flow(1, name=f"node {i} round {round_}")])])
+    answer = registry.post("/connect", body)
+    assert answer.status == 201
+    return answer.seconds
+
+
+def peers(service):
+    out = subprocess.run([kodotest.KODO, "peers", "--json", service.loader], cwd=service.cwd, env=service.env, capture_output=True, check=True)
+    return {peer["url"]: peer for peer in json.loads(out.stdout)}
+
+
+def runner_of(service):
+    return wait_until(lambda: next((pid for pid in kodotest.children(service.process.pid)
+                                    if os.path.basename(command_line(pid)[0]) == "kodo-reconnect"), None), 5, "the runner is there")
+
+
+def high_water_kib(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmHWM"))
+
+
+def has_seen(peer, text):
+    return any(text in json.dumps(body) for _, _, body, _ in list(peer.seen) if body)
+
+
+def test_all_at_once(service, peer, faulty):
+    elsewhere = peer()
+    bad = {name: faulty(name) for name in ("down", *FAULTS)}
+    bad["redirect"].elsewhere = elsewhere.url
+    good = [peer(feed=True) for _ in range(2)]
+    registry = service({"organization": "R", "registry": True, "feed": True, "timeout": 3, "connect": [b.url for b in bad.values()]})
+    for one in [*bad.values(), *good]:
+        introduce(registry, one.url)
+    runner = runner_of(registry)
+
+    waits = []
+    for round_ in range(3):
+        for i in range(NODES):
+            began = time.monotonic()
+            offer(registry, i, round_)
+            for one in good:
+                wait_until(lambda: has_seen(one, f"node {i} round {round_}"), 10)
+            waits.append(time.monotonic() - began)
+            assert registry.get("/flows").seconds < CALM
+    assert max(waits) < CALM, waits
+    time.sleep(4)                                           # the hanging ones end by the timeout, and begin again
+
+    state = peers(registry)
+    for name, one in bad.items():
+        assert state[one.url]["pending"] <= NODES, (name, state[one.url])
+        assert len(one.times) <= 30, (name, one.times)      # by the backoff 4 or 5; one connection a message, if it is taken
+        if name not in TAKEN:
+            assert state[one.url]["attempts"] >= 1, (name, state[one.url])
+            assert len(one.times) <= 9, (name, one.times)
+    for one in good:
+        assert state[one.url]["pending"] == 0
+    assert elsewhere.seen == []
+    assert bad["gigabyte"].n_sent < 40 << 20 << 3           # cut off at 16 MiB, in each of a few attempts
+    assert runner_of(registry) == runner, registry.screen()
+    assert high_water_kib(runner) < RUNNER_MAX_KIB, high_water_kib(runner)
+    assert registry.total() == NODES
+
+
+def measure(registry, n):
+    """(p99 of GET /flows, p99 of POST /connect)."""
+    gets, posts = [], []
+    for i in range(n):
+        posts.append(offer(registry, i % 20, i))
+        gets.append(registry.get("/flows?format=json").seconds)
+    return percentile(gets), percentile(posts)
+
+
+def test_latency(service, peer, faulty):
+    """With two of five peers hanging, under twice that without; what a busy machine adds to both is let pass."""
+    def registry_of(n_hanging):
+        registry = service({"organization": "R", "registry": True, "feed": True})
+        for i in range(5):
+            introduce(registry, faulty("hang").url if i < n_hanging else peer(feed=True).url)
+        measure(registry, 20)
+        return registry
+
+    without, with_two = registry_of(0), registry_of(2)
+    tries = []
+    for _ in range(4):
+        calm, hanging = measure(without, 150), measure(with_two, 150)
+        tries.append((calm, hanging))
+        if all(h < 2 * c + 0.01 for c, h in zip(calm, hanging)):
+            return
+    raise AssertionError(tries)
+
+
+@pytest.mark.parametrize("name", ["500", "down"])
+def test_backoff_survives_a_restart(service, faulty, name):
+    one = faulty(name)
+    registry = service({"organization": "R", "registry": True, "feed": True})
+    introduce(registry, one.url)
+    offer(registry, 1, 1)
+    before = wait_until(lambda: next((p for p in [peers(registry)[one.url]] if p["attempts"] >= 4), None), 15)
+    n = len(one.times)
+    for _ in range(2):
+        runner = runner_of(registry)
+        os.kill(runner, signal.SIGKILL)
+        wait_until(lambda: runner_of(registry) != runner, 5)
+        time.sleep(0.5)
+    after = peers(registry)[one.url]
+    assert (after["attempts"], after["due"], len(one.times)) == (before["attempts"], before["due"], n), (before, after)
