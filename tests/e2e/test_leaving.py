@@ -1,0 +1,222 @@
+"""Who leaves is forgotten, everywhere and for good: in chains, beside what hangs or is down, with other urls and targets, and back."""
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+import kodotest
+from kodotest import CALM, wait_until
+from meshtest import REGISTRY, SECONDS, Member, NODE, Network
+from servicetest import command_line
+
+CHAIN = [{**REGISTRY, "workers": 2}] * 4, [(1, 0), (2, 1), (3, 2)], [3]
+
+
+@pytest.fixture
+def chain(folders):
+    """R0 <- R1 <- R2 <- R3 <- the node."""
+    with Network(folders, *CHAIN) as net:
+        net.wait_converged()
+        net.wait_quiet()
+        yield net
+
+
+@pytest.fixture
+def member(folders):
+    """A function that makes a member of no network, not started: member(name, options)."""
+    made = []
+
+    def make(name, options, **more):
+        made.append(Member(folders(), name, {**options, **more}))
+        return made[-1]
+    yield make
+    for one in made:
+        one.kill()
+
+
+def leave(one):
+    answer = one.request("DELETE", "/connect")
+    assert (answer.status, answer.body) == (204, b"")
+    return answer
+
+
+def assert_stays(test, seconds=2):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert test()
+        time.sleep(0.1)
+
+
+def test_healthy_chain(chain):
+    answer = leave(chain.n[0])
+    assert [r.shown() for r in chain.r] == [set()] * 4
+    assert answer.seconds < 1 + CALM
+    assert_stays(lambda: not any(r.shown() for r in chain.r))
+
+
+@pytest.mark.parametrize("hanging", [0, 1, 2, 3])
+def test_hanging_registry_in_a_chain(chain, hanging):
+    with chain.r[hanging].stopped():
+        answer = leave(chain.n[0])
+        assert answer.seconds < 5
+        for r in chain.r[hanging + 1:]:
+            wait_until(lambda: r.shown() == set(), 1, f"{r.name} has forgotten")
+    for r in chain.r:
+        wait_until(lambda: r.shown() == set(), SECONDS, f"{r.name} has forgotten")
+    assert_stays(lambda: not any(r.shown() for r in chain.r), 1)
+
+
+def test_leave_during_a_pending_connect(member):
+    registry = member("R", REGISTRY)
+    node = member("N", NODE, connect=[registry.url]).start()
+    wait_until(lambda: "failed with" in node.log(), 5)
+    leave(node)
+    registry.start()
+    assert_stays(lambda: registry.total() == 0, 3)
+    # a start ends the leaving
+    node.stop()
+    node.start()
+    wait_until(lambda: registry.shown() == node.rows(), SECONDS)
+
+
+def test_connect_answered_late(member, peer):
+    go_on = threading.Event()
+    other = kodotest.node("http://localhost:19999", [kodotest.flow(1)])
+
+    def answer(method, path, body):
+        if path == "/connect":
+            go_on.wait(20)
+        return 201, kodotest.greeting(slow.url, registry=True, feed=True, nodes=[other])
+    slow = peer(answer=answer, feed=True)
+    leaver = member("R", {**REGISTRY, "workers": 2}, connect=[slow.url]).start()
+    wait_until(lambda: slow.calls("/connect"), 5)
+    assert leave(leaver).seconds < 5
+    go_on.set()
+    wait_until(lambda: slow.calls("/disconnect"), SECONDS)
+    assert_stays(lambda: leaver.total() == 0)
+    assert [call[1] for call in slow.calls()][-1] == "/disconnect" and len(slow.calls("/connect")) == 1
+
+
+def test_leave_while_the_registry_is_down(member):
+    registry = member("R", REGISTRY).start()
+    node = member("N", NODE, connect=[registry.url]).start()
+    wait_until(lambda: registry.shown() == node.rows(), SECONDS)
+    registry.kill()
+    assert leave(node).seconds < 5
+    registry.start()
+    wait_until(lambda: registry.total() == 0, SECONDS)
+    assert_stays(lambda: registry.total() == 0, 3)
+
+
+def restart_as(one, **options):
+    assert one.stop() == 0
+    if "url" in options:
+        one.url = options["url"]
+        one.port = int(one.url.rpartition(":")[2])
+    one.options.update(options)
+    one.start()
+
+
+def test_other_url_other_target_and_back(member):
+    registries = [member(f"R{i}", REGISTRY).start() for i in range(2)]
+    node = member("N", NODE, connect=[registries[0].url]).start()
+    first, second = node.url, f"http://localhost:{kodotest.free_port()}"
+    both = [r.url for r in registries]
+
+    def assert_at(*where):
+        for r in registries:
+            rows = node.rows() if r.url in where else set()
+            wait_until(lambda: r.shown() == rows, SECONDS, f"{r.name} shows {rows}, but {r.shown()}")
+        assert_stays(lambda: all(r.shown() == (node.rows() if r.url in where else set()) for r in registries), 0.5)
+
+    assert_at(both[0])
+    for url, targets in ((second, both[:1]), (second, both), (second, both[1:]), (first, both[:1]), (second, both[1:]), (second, []),
+                         (first, both)):
+        restart_as(node, url=url, connect=targets)
+        assert_at(*targets)
+    # a target that is down while it is dropped, and wanted again or not
+    registries[0].kill()
+    restart_as(node, url=second, connect=both[1:])
+    restart_as(node, url=first, connect=both)
+    registries[0].start()
+    assert_at(*both)
+
+
+# --- a registry that lost its state ---
+
+CLOCK = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+/* The time of day runs ahead by as many seconds as stand in the file $CLOCK. */
+int
+clock_gettime(clockid_t id, struct timespec *ts)
+{
+	static int (*real)(clockid_t, struct timespec *);
+	static volatile int *ahead;
+
+	if (real == NULL) {
+		int fd = open(getenv("CLOCK"), O_RDONLY | O_CLOEXEC);
+		void *p = fd < 0 ? MAP_FAILED : mmap(NULL, sizeof(*ahead), PROT_READ, MAP_SHARED, fd, 0);
+
+		if (p != MAP_FAILED)
+			ahead = p;
+		real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+	}
+	if (real(id, ts) != 0)
+		return -1;
+	if (id == CLOCK_REALTIME && ahead != NULL)
+		ts->tv_sec += *ahead;
+	return 0;
+}
+"""
+
+
+@pytest.fixture
+def clock(place):
+    """(environment, a function that sets a clock ahead) for programs under a clock that is not the machine's."""
+    source, library, seconds = (os.path.join(place, name) for name in ("clock.c", "clock.so", "seconds"))
+    with open(source, "w") as f:
+        f.write(CLOCK)
+    with open(seconds, "wb") as f:
+        f.write(bytes(4))
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None or subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], capture_output=True).returncode != 0:
+        pytest.skip("no compiler for a clock of our own")
+    env = {"LD_PRELOAD": library, "CLOCK": seconds}
+    if subprocess.run([kodotest.KODO, "version"], env={**os.environ, **env}, capture_output=True).returncode != 0:
+        pytest.skip("this build takes no other clock (address sanitizer)")
+
+    def ahead(n):
+        with open(seconds, "r+b") as f:
+            f.write(n.to_bytes(4, "little"))
+    return env, ahead
+
+
+@pytest.mark.parametrize("kind", [NODE, REGISTRY], ids=["of-a-node", "of-a-registry"])
+def test_lost_state_is_full_again_within_a_period(member, clock, kind):
+    env, ahead = clock
+    registry = member("R", REGISTRY).start()
+    other = member("O", kind, connect=[registry.url])
+    other.options["flows"] = other.offer()
+    other.env.update(env)
+    other.start()
+    wait_until(lambda: registry.shown() == other.rows(), SECONDS)
+    registry.kill()
+    shutil.rmtree(registry.state_path())
+    registry.start()
+    assert_stays(lambda: registry.total() == 0)
+    ahead(361)                                              # a period of 300 s and its 20 % of jitter
+    # a runner that begins reads the clock; the one that runs would at its next look, at most a minute later
+    for pid in kodotest.children(other.process.pid):
+        if os.path.basename(command_line(pid)[0]) == "kodo-reconnect":
+            os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: registry.shown() == other.rows(), SECONDS)
