@@ -446,7 +446,7 @@ index_page(struct txn *t, struct arena *a, uint64_t skip, uint64_t take,
 	struct index_entry *e;
 	struct str dir, v;
 	unsigned char k[4];
-	uint64_t total = 0, room;
+	uint64_t room;
 	size_t i, got = 0;
 	enum kodo_err err;
 
@@ -455,13 +455,9 @@ index_page(struct txn *t, struct arena *a, uint64_t skip, uint64_t take,
 	err = store_get(t, T_ORDER, DIR_KEY, &dir);
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
-	for (i = 0; i + sizeof(slot) <= dir.len; i += sizeof(slot)) {
-		memcpy(&slot, dir.p + i, sizeof(slot));
-		total += slot.count;
-	}
-	if (skip >= total || take == 0)
-		return KODO_OK;
-	room = take < total - skip ? take : total - skip;
+	/* not more than there can be; how many there are is known to those who keep the head */
+	room = dir.len / sizeof(slot) * INDEX_BLOCK_MAX;
+	room = take < room ? take : room;
 	e = arena_alloc(a, room * sizeof(*e));
 	if (e == NULL)
 		return KODO_ENOMEM;
