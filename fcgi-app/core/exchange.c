@@ -367,6 +367,19 @@ job_build(struct builder *b)
 	return err == KODO_OK && buf_failed(&b->body) ? b->body.err : err;
 }
 
+/*
+ * How large a body may be. One of us takes a connect in pieces of any size, and so does whoever has
+ * nothing of ours yet; an original that has forgets what is not in the first.
+ */
+static uint64_t
+ceiling_of(const struct peer *p)
+{
+	bool in_pieces = (p->flags & PEER_OURS) != 0 || p->connected_us == 0;
+	uint64_t most = in_pieces ? CEILING_PIECE_BYTES : CEILING_START_BYTES;
+
+	return p->ceiling_bytes != 0 && p->ceiling_bytes < most ? p->ceiling_bytes : most;
+}
+
 static enum kodo_err
 job_make(struct view *v, struct arena *a, const struct peer *p, struct exchange_job *job)
 {
@@ -379,7 +392,7 @@ job_make(struct view *v, struct arena *a, const struct peer *p, struct exchange_
 
 	*job = (struct exchange_job){ .peer = p->id, .gen = v->head.state };
 	kodo_begin(&b.kodo, &v->head);
-	b.max_bytes = p->ceiling_bytes != 0 ? p->ceiling_bytes : CEILING_START_BYTES;
+	b.max_bytes = ceiling_of(p);
 	err = job_build(&b);
 	job->nodes = b.ids;
 	job->n_ids = b.n_ids;
