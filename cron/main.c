@@ -398,8 +398,8 @@ run(struct runner *r, struct why *why)
 	bool again = true;
 	enum kodo_err err;
 
-	if (readlink("/proc/self/exe", r->program, sizeof(r->program) - 1) <= 0)
-		return why_set(why, KODO_EIO, "cannot read /proc/self/exe: %s", strerror(errno));
+	if (path_own_program(r->program) != KODO_OK)
+		return why_set(why, KODO_EIO, "cannot read /proc/self/exe; is /proc mounted?");
 	err = install_stop(why);
 	if (err == KODO_OK)
 		err = find_state(r, why);

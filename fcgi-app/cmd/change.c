@@ -11,7 +11,7 @@
 #include "cmd/look.h"
 #include "cmd/table.h"
 #include "core/isotime.h"
-#include "core/path.h"
+#include "core/runner.h"
 #include "core/peers.h"
 #include "core/url.h"
 
@@ -67,45 +67,17 @@ change_prepare(struct look *l, void *arg, struct why *why)
 	return KODO_OK;
 }
 
-/* Where installed, and in the build tree. */
-static bool
-find_runner(char out[PATH_BYTES])
-{
-	static const char *const places[] = { "", "/../cron", "/../bin" };
-	const char *named = getenv("KODO_RECONNECT");
-	char own[PATH_BYTES];
-	size_t i;
-	int n;
-
-	if (named != NULL && named[0] == '/' && snprintf(out, PATH_BYTES, "%s", named) > 0)
-		return access(out, X_OK) == 0;
-	if (path_own_program(own) != KODO_OK)
-		return false;
-	own[path_folder(str_of(own)).len] = '\0';
-	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		n = snprintf(out, PATH_BYTES, "%s%s/kodo-reconnect", own, places[i]);
-		if (n < (int)PATH_BYTES && access(out, X_OK) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* false: nobody will send before the next request or cron. */
 static bool
 wake_runner(struct look *l)
 {
-	static char name[] = "kodo-reconnect", option[] = "--state";
 	const struct options *o = l->view.options;
-	char program[PATH_BYTES], path[PATH_BYTES];
-	char *argv[] = { name, option, path, NULL };
 	struct why why = { "" };
 
 	if (state_wake(registry_state(l->registry)) == KODO_OK)
 		return true;
-	if (o->trigger == TRIGGER_CRON || !find_runner(program))
-		return false;
-	snprintf(path, sizeof(path), "%s", registry_state(l->registry)->path);
-	return state_spawn(program, argv, false, &why) == KODO_OK;
+	return o->trigger != TRIGGER_CRON &&
+	    runner_start(registry_state(l->registry)->path, NULL, &why) == KODO_OK;
 }
 
 static enum kodo_err

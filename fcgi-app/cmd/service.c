@@ -21,6 +21,7 @@
 #include "core/isotime.h"
 #include "core/limit.h"
 #include "core/registry.h"
+#include "core/runner.h"
 
 #define SOCKET_NAME	"fcgi.sock"
 #define READY_US	(10 * 1000000ll)	/* a start that takes longer has failed */
@@ -62,28 +63,17 @@ lock_state(struct service *s, struct why *why)
 	return err;
 }
 
-/* In $KODO_RECONNECT, beside this program, in the build tree, where programs are installed. */
+/* What the children are: this program again, and the runner. */
 static enum kodo_err
-find_runner(char out[PATH_BYTES], struct why *why)
+find_programs(struct service *s, struct why *why)
 {
-	static const char *const places[] = { "/", "/../cron/", "/../libexec/", "/../bin/" };
-	const char *named = getenv("KODO_RECONNECT");
-	char folder[PATH_BYTES];
-	ssize_t n = readlink("/proc/self/exe", folder, sizeof(folder) - 1);
-	unsigned i;
-
-	folder[n > 0 ? n : 0] = '\0';
-	folder[path_folder(str_of(folder)).len] = '\0';
-	for (i = 0; i <= sizeof(places) / sizeof(places[0]); i++) {
-		int len = i == 0 ? snprintf(out, PATH_BYTES, "%s", named == NULL ? "" : named) :
-		    snprintf(out, PATH_BYTES, "%s%skodo-reconnect", folder, places[i - 1]);
-
-		if (len > 0 && len < (int)PATH_BYTES && access(out, X_OK) == 0)
-			return KODO_OK;
-	}
-	return why_set(why, KODO_ENOTFOUND,
-	    "kodo-reconnect was not found beside this program: install it there, or name it in "
-	    "KODO_RECONNECT");
+	if (runner_find(s->runner_path) != KODO_OK)
+		return why_set(why, KODO_ENOTFOUND,
+		    "kodo-reconnect was not found beside this program: install it there, or "
+		    "name it in KODO_RECONNECT");
+	if (path_own_program(s->own_path) != KODO_OK)
+		return why_set(why, KODO_EIO, "cannot read /proc/self/exe; is /proc mounted?");
+	return KODO_OK;
 }
 
 static enum kodo_err
@@ -103,7 +93,7 @@ prepare(struct service *s, struct why *why)
 	if (err == KODO_OK)
 		err = lighttpd_find(s->lighttpd_path, why);
 	if (err == KODO_OK)
-		err = find_runner(s->runner_path, why);
+		err = find_programs(s, why);
 	if (err == KODO_OK)
 		err = listen_open_tcp(o->listen_host, o->listen_port, &s->tcp, why);
 	return err;
@@ -154,7 +144,7 @@ add_worker(struct service *s, unsigned number)
 	struct child *c = add_child(s, "");
 
 	snprintf(c->name, sizeof(c->name), "worker %u", number);
-	c->program.path = "/proc/self/exe";
+	c->program.path = s->own_path;
 	c->program.argv = argv;
 	c->program.stdin_fd = s->unix_fd;
 	c->program.env[0] = s->env_state;

@@ -22,6 +22,7 @@ struct service {
 	int signal_fd;
 	int errors[2];			/* lighttpd's standard error */
 	char lighttpd_path[PATH_BYTES], runner_path[PATH_BYTES], conf_path[PATH_BYTES];
+	char own_path[PATH_BYTES];
 	const char *env_state, *env_runner, *env_pid;
 	const char *env_www;		/* NULL: pages are found beside the program */
 	struct child *children;		/* in the order of their start */

@@ -13,6 +13,7 @@
 #include "health.h"
 #include "runs.h"
 #include "path.h"
+#include "runner.h"
 
 #define DISK_LOW_BYTES	(64ull << 20)	/* the map grows by as much at least */
 #define CRON_LATE_S	180		/* with a line for each minute */
@@ -187,29 +188,6 @@ look_at_writers(const struct health *h, const char *what, const char *path)
 		    "chmod g-w it", what, path);
 }
 
-/* The same places as http/runner.c. */
-static bool
-find_runner(const char *folder, char out[PATH_BYTES])
-{
-	static const char *const places[] = { "/kodo-reconnect", "/../cron/kodo-reconnect" };
-	static const char *const installed[] = { "/usr/local/bin/kodo-reconnect",
-		"/usr/bin/kodo-reconnect" };
-	const char *named = getenv("KODO_RECONNECT");
-	size_t i;
-
-	if (named != NULL && named[0] == '/')
-		return snprintf(out, PATH_BYTES, "%s", named) < (int)PATH_BYTES &&
-		    access(out, X_OK) == 0;
-	for (i = 0; i < sizeof(installed) / sizeof(installed[0]); i++)
-		if (snprintf(out, PATH_BYTES, "%s", installed[i]) > 0 && access(out, X_OK) == 0)
-			return true;
-	for (i = sizeof(places) / sizeof(places[0]); i-- > 0;)
-		if (snprintf(out, PATH_BYTES, "%s%s", folder, places[i]) < (int)PATH_BYTES &&
-		    access(out, X_OK) == 0)
-			return true;
-	return false;
-}
-
 static void
 look_at_programs(const struct health *h)
 {
@@ -221,7 +199,7 @@ look_at_programs(const struct health *h)
 	folder[path_folder(str_of(folder)).len] = '\0';
 	look_at_writers(h, "program", program);
 	look_at_writers(h, "folder of the program", folder);
-	if (!find_runner(folder, runner))
+	if (runner_find(runner) != KODO_OK)
 		say(h, FINDING_ERROR, "kodo-reconnect is not where it can be started (%s); put it "
 		    "beside kodo and make it executable (chmod 755)", runner);
 }

@@ -4,7 +4,7 @@
 #include "core/log.h"
 #include "core/path.h"
 #include "core/url.h"
-#include "http/runner.h"
+#include "core/runner.h"
 #include "http/site.h"
 
 struct site {

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "http/runner.h"
+#include "core/runner.h"
 #include "http/template.h"
 
 #define FILES		24u

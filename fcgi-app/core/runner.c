@@ -3,8 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/state.h"
-#include "http/runner.h"
+#include "runner.h"
+#include "state.h"
 
 #define NAME	"kodo-reconnect"
 
@@ -20,8 +20,9 @@ runner_own_folder(char out[PATH_BYTES])
 enum kodo_err
 runner_find(char out[PATH_BYTES])
 {
-	/* %s: the folder of this program */
-	static const char *const beside[] = { "/" NAME, "/../cron/" NAME };
+	/* below the folder of this program: beside it, in the build tree, where packages put it */
+	static const char *const near[] = { "/" NAME, "/../cron/" NAME, "/../bin/" NAME,
+		"/../libexec/" NAME };
 	static const char *const installed[] = { "/usr/local/bin/" NAME, "/usr/bin/" NAME };
 	const char *named = getenv("KODO_RECONNECT");
 	char folder[PATH_BYTES];
@@ -30,12 +31,12 @@ runner_find(char out[PATH_BYTES])
 	out[0] = '\0';
 	if (named != NULL && named[0] == '/' && strlen(named) < PATH_BYTES) {
 		memcpy(out, named, strlen(named) + 1);
-		return KODO_OK;
+		return access(out, X_OK) == 0 ? KODO_OK : KODO_ENOTFOUND;
 	}
 	if (runner_own_folder(folder) != KODO_OK)
 		return KODO_EIO;
-	for (i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
-		int n = snprintf(out, PATH_BYTES, "%s%s", folder, beside[i]);
+	for (i = 0; i < sizeof(near) / sizeof(near[0]); i++) {
+		int n = snprintf(out, PATH_BYTES, "%s%s", folder, near[i]);
 
 		if (n < (int)PATH_BYTES && access(out, X_OK) == 0)
 			return KODO_OK;
@@ -45,7 +46,7 @@ runner_find(char out[PATH_BYTES])
 		if (access(out, X_OK) == 0)
 			return KODO_OK;
 	}
-	out[0] = '\0';
+	snprintf(out, PATH_BYTES, "%s/" NAME, folder);
 	return KODO_ENOTFOUND;
 }
 

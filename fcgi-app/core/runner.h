@@ -1,15 +1,15 @@
 /*
- * Starting kodo-reconnect, the program of cron/, for work that came with a request.
+ * Finding and starting kodo-reconnect, the program of cron/.
  */
 #ifndef KODO_RUNNER_H
 #define KODO_RUNNER_H
 
-#include "core/path.h"
+#include "path.h"
 
 /*
  * Where it is: $KODO_RECONNECT, else beside this program, else in the build tree, else where
- * programs are installed. KODO_ENOTFOUND: nowhere (out is ""). KODO_EIO: this program's own place
- * is not known.
+ * programs are installed. KODO_ENOTFOUND: nowhere, or not executable; out is where it should be.
+ * KODO_EIO: this program's own place is not known.
  */
 enum kodo_err runner_find(char out[PATH_BYTES]) MUST_CHECK;
 
