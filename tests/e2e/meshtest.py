@@ -110,12 +110,16 @@ class Network:
         return self.r + self.n
 
     def __enter__(self):
-        # in two lots, so that most find their targets there
-        for lot in (self.r, self.n):
-            for member in lot:
-                member.launch()
-            for member in lot:
-                wait_until(member.is_answering, SECONDS, f"{member.name} answers")
+        try:
+            # in two lots, so that most find their targets there
+            for lot in (self.r, self.n):
+                for member in lot:
+                    member.launch()
+                for member in lot:
+                    wait_until(member.is_answering, SECONDS, f"{member.name} answers")
+        except BaseException:
+            self.__exit__()                                 # nobody else would
+            raise
         return self
 
     def __exit__(self, *_):
