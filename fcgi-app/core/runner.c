@@ -46,7 +46,8 @@ runner_find(char out[PATH_BYTES])
 		if (access(out, X_OK) == 0)
 			return KODO_OK;
 	}
-	snprintf(out, PATH_BYTES, "%s/" NAME, folder);
+	if (snprintf(out, PATH_BYTES, "%s/" NAME, folder) >= (int)PATH_BYTES)
+		out[0] = '\0';
 	return KODO_ENOTFOUND;
 }
 

@@ -1,0 +1,285 @@
+/*
+ * The store by itself: scopes, cursors, growth of the map, formats, readers that died, writers that
+ * stopped.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+
+#include "scratch.h"
+#include "store.h"
+
+static struct state state;
+
+static struct store *
+open_store(bool create)
+{
+	struct why why = { "" };
+	struct store *st;
+
+	assert_int_equal(state_open(&state, str_of(scratch_path("s")), create, &why), KODO_OK);
+	assert_int_equal(store_open(&state, create, (uint64_t)1 << 30, &why, &st), KODO_OK);
+	return st;
+}
+
+static void
+put(struct txn *t, const char *key, const char *value)
+{
+	assert_int_equal(store_put(t, T_META, str_of(key), str_of(value)), KODO_OK);
+}
+
+static void
+check_value(struct store *st, const char *key, const char *want)
+{
+	struct txn t;
+	struct str v;
+	enum kodo_err err;
+
+	assert_int_equal(store_begin(st, STORE_READ, &t), KODO_OK);
+	err = store_get(&t, T_META, str_of(key), &v);
+	if (want == NULL)
+		assert_int_equal(err, KODO_ENOTFOUND);
+	else
+		assert_true(err == KODO_OK && str_eq(v, str_of(want)));
+	assert_int_equal(store_end(&t, KODO_OK), KODO_OK);
+}
+
+static void
+test_scopes(void **unused)
+{
+	struct store *st = open_store(true);
+	struct txn t;
+
+	(void)unused;
+	assert_int_equal(store_begin(st, STORE_WRITE, &t), KODO_OK);
+	put(&t, "kept", "1");
+	assert_int_equal(store_end(&t, KODO_OK), KODO_OK);
+	assert_int_equal(store_begin(st, STORE_WRITE, &t), KODO_OK);
+	put(&t, "dropped", "1");
+	assert_int_equal(store_end(&t, KODO_EINVAL), KODO_EINVAL);
+	check_value(st, "kept", "1");
+	check_value(st, "dropped", NULL);
+	store_close(st);
+	st = open_store(false);
+	check_value(st, "kept", "1");
+	store_close(st);
+}
+
+static void
+test_missing_state(void **unused)
+{
+	struct why why = { "" };
+	struct store *st;
+
+	(void)unused;
+	assert_int_equal(state_open(&state, str_of(scratch_path("s")), true, &why), KODO_OK);
+	assert_int_equal(store_open(&state, false, 0, &why, &st), KODO_ENOTFOUND);
+	assert_null(st);
+	assert_non_null(strstr(why.text, "no registry there"));
+}
+
+static void
+test_cursor_order(void **unused)
+{
+	static const uint32_t ids[] = { 7, 1, 300, 70000, 2 }, sorted[] = { 1, 2, 7, 300, 70000 };
+	struct store *st = open_store(true);
+	unsigned char kb[4];
+	struct cursor c;
+	struct str k, v;
+	struct txn t;
+	size_t i;
+	enum kodo_err err;
+
+	(void)unused;
+	assert_int_equal(store_begin(st, STORE_WRITE, &t), KODO_OK);
+	for (i = 0; i < 5; i++)
+		assert_int_equal(store_put(&t, T_PEER, key_u32(kb, ids[i]), STR("x")), KODO_OK);
+	assert_int_equal(cursor_open(&t, T_PEER, &c), KODO_OK);
+	i = 0;
+	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK; err = cursor_next(&c, &k, &v))
+		assert_int_equal(get_be32(k.p), sorted[i++]);
+	assert_int_equal(err, KODO_ENOTFOUND);
+	assert_int_equal(i, 5);
+	assert_int_equal(cursor_seek(&c, key_u32(kb, 8), &k, &v), KODO_OK);
+	assert_int_equal(get_be32(k.p), 300);
+	assert_int_equal(cursor_seek(&c, key_u32(kb, 70001), &k, &v), KODO_ENOTFOUND);
+	cursor_close(&c);
+	assert_int_equal(store_del(&t, T_PEER, key_u32(kb, 7)), KODO_OK);
+	assert_int_equal(store_del(&t, T_PEER, key_u32(kb, 7)), KODO_OK);	/* was not there */
+	assert_int_equal(store_get(&t, T_PEER, key_u32(kb, 7), &v), KODO_ENOTFOUND);
+	assert_int_equal(store_end(&t, KODO_OK), KODO_OK);
+	store_close(st);
+}
+
+#define BIG_BYTES	((size_t)1 << 20)
+
+static unsigned tries;
+
+/* More than the 64 MiB that a map has at first. */
+static enum kodo_err
+fill(struct txn *t, void *arg)
+{
+	const unsigned *n = arg;
+	static char big[BIG_BYTES];
+	unsigned char kb[4];
+	enum kodo_err err = KODO_OK;
+	unsigned i;
+
+	tries++;
+	for (i = 0; i < *n && err == KODO_OK; i++)
+		err = store_put(t, T_NODE, key_u32(kb, i), (struct str){ big, sizeof(big) });
+	return err;
+}
+
+static void
+test_map_grows_to_its_ceiling(void **unused)
+{
+	struct store *st = open_store(true), *other;
+	struct store_stat stat;
+	struct why why = { "" };
+	unsigned n = 150;
+
+	(void)unused;
+	tries = 0;
+	assert_int_equal(store_write(st, fill, &n), KODO_OK);
+	assert_true(tries > 1);
+	assert_int_equal(store_stat(st, &stat), KODO_OK);
+	assert_int_equal(stat.entries[T_NODE], 150);
+	store_set_map_max(st, (uint64_t)256 << 20);
+	n = 400;
+	assert_int_equal(store_write(st, fill, &n), KODO_EFULL);
+	assert_int_equal(store_stat(st, &stat), KODO_OK);
+	assert_int_equal(stat.entries[T_NODE], 150);	/* nothing half written */
+	store_close(st);
+	/* who opens it later finds the size in the file */
+	assert_int_equal(store_open(&state, false, 0, &why, &other), KODO_OK);
+	assert_int_equal(store_stat(other, &stat), KODO_OK);
+	assert_int_equal(stat.entries[T_NODE], 150);
+	store_close(other);
+}
+
+/* Another process makes the map larger: this one sees MDB_MAP_RESIZED and goes on. */
+static void
+test_map_grown_by_another_process(void **unused)
+{
+	struct store *st;
+	unsigned n = 150;
+	int status;
+	pid_t pid;
+
+	(void)unused;
+	store_close(open_store(true));
+	pid = fork();
+	if (pid == 0) {
+		usleep(200000);	/* until the parent has it open with the first size */
+		st = open_store(false);
+		_exit(store_write(st, fill, &n) == KODO_OK ? 0 : 1);
+	}
+	st = open_store(false);
+	check_value(st, "nothing", NULL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	check_value(st, "nothing", NULL);
+	n = 160;
+	assert_int_equal(store_write(st, fill, &n), KODO_OK);
+	store_close(st);
+}
+
+static void
+test_other_format_is_refused(void **unused)
+{
+	struct store *st = open_store(true);
+	struct why why = { "" };
+	struct txn t;
+
+	(void)unused;
+	assert_int_equal(store_begin(st, STORE_WRITE, &t), KODO_OK);
+	put(&t, "format", "\x01\x02\x03");
+	assert_int_equal(store_end(&t, KODO_OK), KODO_OK);
+	store_close(st);
+	assert_int_equal(store_open(&state, true, 0, &why, &st), KODO_EVERSION);
+	assert_non_null(strstr(why.text, "kodo export"));
+}
+
+static void
+test_dead_reader_is_cleared(void **unused)
+{
+	struct store *st;
+	struct store_stat stat;
+	struct txn t;
+	int status;
+	pid_t pid;
+
+	(void)unused;
+	store_close(open_store(true));
+	pid = fork();
+	if (pid == 0) {
+		st = open_store(false);
+		if (store_begin(st, STORE_READ, &t) == KODO_OK)
+			kill(getpid(), SIGKILL);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	st = open_store(false);	/* clears it */
+	assert_int_equal(store_stat(st, &stat), KODO_OK);
+	assert_int_equal(stat.readers_cleared, 0);
+	assert_true(stat.readers <= 1);
+	store_close(st);
+}
+
+/* A writer waits for the lock of another; that lock goes with its process. */
+static void
+test_writers_take_turns(void **unused)
+{
+	struct store *st;
+	struct txn t;
+	char path[4096];
+	int fd, status;
+	pid_t pid;
+
+	(void)unused;
+	store_close(open_store(true));
+	pid = fork();
+	if (pid == 0) {
+		assert_int_equal(state_file(&state, "write.lock", path), KODO_OK);
+		fd = open(path, O_RDWR);
+		flock(fd, LOCK_EX);
+		close(open("held", O_CREAT | O_WRONLY, 0600));
+		usleep(300000);
+		_exit(0);
+	}
+	while (access("held", F_OK) != 0)
+		usleep(1000);
+	st = open_store(false);
+	assert_int_equal(store_begin(st, STORE_WRITE, &t), KODO_OK);
+	/* the holder is gone, or this would still wait */
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(store_end(&t, KODO_OK), KODO_OK);
+	store_close(st);
+}
+
+int
+main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, scratch_setup, scratch_teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_scopes),
+		T(test_missing_state),
+		T(test_cursor_order),
+		T(test_map_grows_to_its_ceiling),
+		T(test_map_grown_by_another_process),
+		T(test_other_format_is_refused),
+		T(test_dead_reader_is_cleared),
+		T(test_writers_take_turns),
+	};
+
+	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}
