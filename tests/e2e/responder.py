@@ -1,11 +1,12 @@
 """What the tests of the responder share."""
-import os
 
+import kodotest
 from kodotest import flow
 
 OWN = "http://localhost:4321"
 PEER = "http://localhost:4390"
-SANITIZED = "ASAN_OPTIONS" in os.environ
+with open(kodotest.KODO, "rb") as program:
+    SANITIZED = b"__asan_init" in program.read()
 FLOWS = [flow(n) for n in range(5)]
 
 
