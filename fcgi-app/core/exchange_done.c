@@ -344,7 +344,7 @@ answer_take(struct edit *e, struct peer *p, struct outcome *oc)
 	if (!str_eq(b->from_key, p->key) && !str_eq(b->from_key, e->o->url_key))
 		err = arena_str(e->a, b->from_key, &p->alias);
 	if (err == KODO_OK && oc->job->kind == EXCHANGE_DISCONNECT && b->life != 0)
-		intake_heard(e, p, b);
+		err = intake_heard(e, p, b);
 	if (err == KODO_OK && !takes)
 		return answer_gone(e, p, b);
 	if (err == KODO_OK && intake_is_late(p, b, e->now_us)) {
@@ -352,7 +352,8 @@ answer_take(struct edit *e, struct peer *p, struct outcome *oc)
 		connect_want(e, p);
 		return KODO_OK;
 	}
-	intake_heard(e, p, b);
+	if (err == KODO_OK)
+		err = intake_heard(e, p, b);
 	if (err == KODO_OK)
 		err = provider_note(e, p, &b->from);
 	return err == KODO_OK ? intake_connect(e, p, b) : err;

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "exchange_int.h"
+#include "url.h"
 
 /* --- what a body says, inside an edit --- */
 
@@ -206,12 +207,42 @@ intake_is_late(const struct peer *p, const struct wire_body *b, int64_t now_us)
 	    llabs(now_us - p->in_us) <= EDIT_LATE_US;
 }
 
-void
+/*
+ * The state of p that told us these was lost. It does not know any more what it knew, so that it may
+ * believe now what came from it once: whatever it says next must not be taken for the same.
+ */
+static enum kodo_err
+life_end(struct edit *e, struct peer *p)
+{
+	struct stated l = { .a = e->a };
+	struct statement s;
+	struct packed pk;
+	struct str key;
+	enum kodo_err err = registry_each_stated(e->t, p->id, stated_add, &l);
+	size_t i;
+
+	for (i = 0; i < l.n && err == KODO_OK; i++) {
+		err = claim_get(e->t, l.nodes[i], p->id, &s);
+		if (err == KODO_OK)
+			err = packed_open(s.bytes, &pk);
+		if (err == KODO_OK)
+			err = url_key(e->a, pk.url, &key);
+		/* its own node it knows */
+		if (err == KODO_OK && !str_eq(key, p->key))
+			err = claim_drop(e, p, l.nodes[i]);
+	}
+	return err;
+}
+
+enum kodo_err
 intake_heard(struct edit *e, struct peer *p, const struct wire_body *b)
 {
+	bool is_other = p->heard_life != 0 && b->life != 0 && b->life != p->heard_life;
+
 	p->in_us = e->now_us;
 	p->heard_life = b->life;
 	p->heard_sent = b->sent;
+	return is_other ? life_end(e, p) : KODO_OK;
 }
 
 static enum kodo_err
@@ -224,7 +255,7 @@ connect_fn(struct edit *e, void *arg)
 	q->out->known = true;
 	if (err != KODO_OK || intake_is_late(p, q->b, e->now_us))
 		return err;
-	intake_heard(e, p, q->b);
+	err = intake_heard(e, p, q->b);
 	if (err == KODO_OK)
 		err = provider_note(e, p, &q->b->from);
 	if (err != KODO_OK)
@@ -255,8 +286,8 @@ update_fn(struct edit *e, void *arg)
 	q->out->known = true;
 	if (intake_is_late(p, q->b, e->now_us))
 		return KODO_OK;
-	intake_heard(e, p, q->b);
-	return intake_update(e, p, q->b);
+	err = intake_heard(e, p, q->b);
+	return err == KODO_OK ? intake_update(e, p, q->b) : err;
 }
 
 enum kodo_err
@@ -307,7 +338,9 @@ disconnect_fn(struct edit *e, void *arg)
 	if (intake_is_late(p, b, e->now_us))
 		return KODO_OK;
 	/* noted of an unknown one too: its connect may still be on the way */
-	intake_heard(e, p, b);
+	err = intake_heard(e, p, b);
+	if (err != KODO_OK)
+		return err;
 	if (!q->out->known)
 		return owner_gone(e, p, b);
 	if (b->has_kodo)
@@ -380,7 +413,9 @@ reconnect_fn(struct edit *e, void *arg)
 	q->out->known = true;
 	if (intake_is_late(p, q->b, e->now_us))
 		return KODO_OK;
-	intake_heard(e, p, q->b);
+	err = intake_heard(e, p, q->b);
+	if (err != KODO_OK)
+		return err;
 	/*
 	 * one of us asks those that it knows: then our leaving was undone there, or the question
 	 * comes late

@@ -80,9 +80,13 @@ enum kodo_err provider_note(struct edit *e, struct peer *p, const struct greetin
 enum kodo_err intake_connect(struct edit *e, struct peer *p, const struct wire_body *b) MUST_CHECK;
 enum kodo_err intake_update(struct edit *e, struct peer *p, const struct wire_body *b) MUST_CHECK;
 
-/* See intake.c: is the body older than what p said last, and noting that it is not. */
+/*
+ * See intake.c: is the body older than what p said last, and noting that it is not. Where another
+ * state of p speaks than before, what that one said is dropped.
+ */
 bool intake_is_late(const struct peer *p, const struct wire_body *b, int64_t now_us);
-void intake_heard(struct edit *e, struct peer *p, const struct wire_body *b);
+enum kodo_err intake_heard(
+    struct edit *e, struct peer *p, const struct wire_body *b) MUST_CHECK;
 void connect_want(struct edit *e, struct peer *p);
 
 /* Leave a target: see registry_leave. own_url: the url to sign off. */
