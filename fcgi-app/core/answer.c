@@ -12,6 +12,7 @@ struct answer {
 	const struct wire_body *b;
 	struct kodo_member kodo;
 	bool is_first;
+	bool is_late; /* see intake_is_late */
 	uint64_t nodes_bytes;
 	uint32_t caller; /* its peer id, PEER_TOMB if not known */
 	uint32_t *rest;	 /* nodes that the answer had no room for */
@@ -111,9 +112,9 @@ kodo_put(struct answer *w, bool with_nodes)
 	char has[LOOK_DIGEST_SIZE], told[LOOK_DIGEST_SIZE];
 	struct str view = STR_NULL;
 	const struct options *o = w->v.options;
-	enum kodo_err err = gone_add(w);
+	enum kodo_err err = w->is_late ? KODO_OK : gone_add(w);
 
-	if (err == KODO_OK && w->b->view.p != NULL && w->caller != PEER_TOMB) {
+	if (err == KODO_OK && !w->is_late && w->b->view.p != NULL && w->caller != PEER_TOMB) {
 		err = look_digest_stated(&w->v.t, w->caller, has);
 		view = str_of(has);
 		if (err == KODO_OK && o->registry && o->feed && w->b->from.feed) {
@@ -131,7 +132,6 @@ answer_put(struct answer *w, bool with_nodes, bool idle_false)
 {
 	struct greeting g;
 	struct peer p;
-	bool is_late = false;
 	enum kodo_err err;
 
 	view_greeting(&w->v, &g);
@@ -140,23 +140,23 @@ answer_put(struct answer *w, bool with_nodes, bool idle_false)
 	w->caller = PEER_TOMB;
 	if (peer_find(&w->v.t, w->a, w->b->from_key, &p) == KODO_OK)
 		w->caller = p.id;
-	is_late = w->caller != PEER_TOMB && intake_is_late(&p, w->b, w->v.now_us);
+	w->is_late = w->caller != PEER_TOMB && intake_is_late(&p, w->b);
 	err = message_make(w, &g);
 	if (err != KODO_OK)
 		return err;
-	kodo_begin(&w->kodo, &w->v.head);
+	kodo_begin(&w->kodo, &w->v.head, w->caller == PEER_TOMB ? NULL : &p);
 	buf_putc(&w->out->buf, '{');
 	wire_put_greeting(&w->out->buf, &g);
 	/*
-	 * whoever sent a message that comes late does not wait for its answer; if it does (its
-	 * state is a copy), it is to take nothing from it
+	 * whoever sent a message that comes late does not wait for its answer; if it does, its state
+	 * is a copy, which it is to learn, and nothing else
 	 */
-	if (with_nodes && !is_late) {
+	if (with_nodes && !w->is_late) {
 		buf_puts(&w->out->buf, ",\"nodes\":[");
 		err = registry_each_seen(&w->v.t, w->a, node_add, w);
 		buf_putc(&w->out->buf, ']');
 	}
-	if (err == KODO_OK && w->b->has_kodo && !is_late)
+	if (err == KODO_OK && w->b->has_kodo)
 		err = kodo_put(w, with_nodes);
 	buf_putc(&w->out->buf, '}');
 	return err == KODO_OK ? sink_end(w->out) : err;

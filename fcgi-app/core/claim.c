@@ -105,7 +105,7 @@ claim_take(struct edit *e, struct peer *p, struct str key, struct str bytes, uin
 	if (!e->is_list && is_doubtful(p, &kn, bytes)) {
 		if (kn.version == 0 || !kn.is_seen || kn.winner.peer == p->id ||
 		    str_eq(p->key, key))
-			settle_ask(e, p);
+			peer_again(e, p);
 		return KODO_OK;
 	}
 	if (settle_is_authority(p, key))

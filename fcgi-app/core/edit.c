@@ -15,13 +15,12 @@ edit_begin(struct edit *e, struct txn *t, struct arena *a, int64_t now_us, const
 
 /*
  * Nothing known, nothing to do: the record can go, but not as long as a message that was sent
- * before the last one may still come.
+ * before the last one may still come (see tidy.c).
  */
 static bool
-peer_is_spent(const struct edit *e, const struct peer *p)
+peer_is_spent(const struct peer *p)
 {
-	return p->id != PEER_SELF && (p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0 &&
-	    !peer_has_work(p) && (p->heard_life == 0 || llabs(e->now_us - p->in_us) > EDIT_LATE_US);
+	return peer_is_idle(p) && p->heard_life == 0;
 }
 
 enum kodo_err
@@ -30,7 +29,7 @@ edit_end(struct edit *e, enum kodo_err err)
 	size_t i;
 
 	for (i = 0; i < e->n_peers && err == KODO_OK; i++)
-		err = peer_is_spent(e, e->peers[i]) ? peer_del(e->t, e->peers[i])
+		err = peer_is_spent(e->peers[i]) ? peer_del(e->t, e->peers[i])
 						    : peer_put(e->t, e->peers[i]);
 	if (err == KODO_OK)
 		err = index_save(e->t, &e->index);

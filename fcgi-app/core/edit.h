@@ -29,9 +29,6 @@ struct edit {
 	bool is_due; /* work is due now: the runner should look */
 };
 
-/* So long after a message of a peer one that it sent before may still come, held up on the way. */
-#define EDIT_LATE_US (600ll * 1000000)
-
 enum kodo_err edit_begin(struct edit *e, struct txn *t, struct arena *a, int64_t now_us,
     const struct options *o) MUST_CHECK;
 /*

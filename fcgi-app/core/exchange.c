@@ -391,7 +391,7 @@ job_make(struct view *v, struct arena *a, const struct peer *p, struct exchange_
 	enum kodo_err err;
 
 	*job = (struct exchange_job){ .peer = p->id, .gen = v->head.state };
-	kodo_begin(&b.kodo, &v->head);
+	kodo_begin(&b.kodo, &v->head, p);
 	b.max_bytes = ceiling_of(p);
 	err = job_build(&b);
 	job->nodes = b.ids;

@@ -341,13 +341,14 @@ answer_take(struct edit *e, struct peer *p, struct outcome *oc)
 		return KODO_OK;
 	if (b->has_kodo)
 		p->flags |= PEER_OURS;
+	intake_recall(e, p, b);
 	if (!str_eq(b->from_key, p->key) && !str_eq(b->from_key, e->o->url_key))
 		err = arena_str(e->a, b->from_key, &p->alias);
 	if (err == KODO_OK && oc->job->kind == EXCHANGE_DISCONNECT && b->life != 0)
 		err = intake_heard(e, p, b);
 	if (err == KODO_OK && !takes)
 		return answer_gone(e, p, b);
-	if (err == KODO_OK && intake_is_late(p, b, e->now_us)) {
+	if (err == KODO_OK && intake_is_late(p, b)) {
 		/* overtaken by what the target said since, which does not hold all of it */
 		connect_want(e, p);
 		return KODO_OK;
@@ -357,16 +358,6 @@ answer_take(struct edit *e, struct peer *p, struct outcome *oc)
 	if (err == KODO_OK)
 		err = provider_note(e, p, &b->from);
 	return err == KODO_OK ? intake_connect(e, p, b) : err;
-}
-
-/* The target has lost what we told it, or never had it. */
-static void
-target_again(struct edit *e, struct peer *p)
-{
-	if ((p->flags & PEER_TARGET) != 0 && (p->flags & PEER_LEFT) == 0)
-		connect_want(e, p);
-	else if ((p->flags & PEER_PROVIDER) != 0)
-		edit_want(e, p, WORK_RECONNECT, true);
 }
 
 static enum kodo_err
@@ -412,7 +403,7 @@ job_done(struct edit *e, struct peer *p, struct outcome *oc)
 		look_later(e, p);
 		err = look_agrees(e, p, &oc->body, oc->has_body, oc->job, oc->res, &agrees);
 		if (err == KODO_OK && !agrees)
-			target_again(e, p);
+			peer_again(e, p);
 		break;
 	}
 	return err == KODO_OK ? answer_take(e, p, oc) : err;
@@ -476,7 +467,7 @@ done_fn(struct edit *e, void *arg)
 		if ((p->flags & (PEER_TARGET | PEER_LEFT)) != PEER_TARGET)
 			err = edit_unwant(e, p, WORK_TELL);
 		look_later(e, p);
-		target_again(e, p);
+		peer_again(e, p);
 		break;
 	case MEANS_LEFT:
 		p->work[WORK_RECONNECT] = 0;

@@ -198,13 +198,33 @@ provider_note(struct edit *e, struct peer *p, const struct greeting *g)
 /*
  * Does the body come late, after one that its sender made later? Then whoever sent it has given it
  * up, and what it says is void: it would take back what was said since, or bring back who has left.
- * Not for ever, though: a state that was restored from a copy counts from there again.
  */
 bool
-intake_is_late(const struct peer *p, const struct wire_body *b, int64_t now_us)
+intake_is_late(const struct peer *p, const struct wire_body *b)
 {
-	return b->life != 0 && b->life == p->heard_life && b->sent < p->heard_sent &&
-	    llabs(now_us - p->in_us) <= EDIT_LATE_US;
+	return b->life != 0 && b->life == p->heard_life && b->sent < p->heard_sent;
+}
+
+void
+peer_again(struct edit *e, struct peer *p)
+{
+	if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET)
+		connect_want(e, p);
+	else if ((p->flags & PEER_PROVIDER) != 0)
+		edit_want(e, p, WORK_RECONNECT, true);
+}
+
+/*
+ * Who heard more of this state than it has said knows that it was restored from an older copy. It
+ * speaks as another one from now on, so that its words are taken neither for late nor for the same.
+ */
+void
+intake_recall(struct edit *e, struct peer *p, const struct wire_body *b)
+{
+	if (b->heard_life != head_life(&e->head) || b->heard < e->head.state)
+		return;
+	e->head.state_id = e->head.state_id * 0x9e3779b97f4a7c15u + (uint64_t)e->now_us;
+	peer_again(e, p);
 }
 
 /*
@@ -231,6 +251,8 @@ life_end(struct edit *e, struct peer *p)
 		if (err == KODO_OK && !str_eq(key, p->key))
 			err = claim_drop(e, p, l.nodes[i]);
 	}
+	if (err == KODO_OK)
+		peer_again(e, p);
 	return err;
 }
 
@@ -238,6 +260,8 @@ enum kodo_err
 intake_heard(struct edit *e, struct peer *p, const struct wire_body *b)
 {
 	bool is_other = p->heard_life != 0 && b->life != 0 && b->life != p->heard_life;
+
+	p->flags &= ~(unsigned)PEER_FADING;
 
 	p->in_us = e->now_us;
 	p->heard_life = b->life;
@@ -253,8 +277,11 @@ connect_fn(struct edit *e, void *arg)
 	enum kodo_err err = edit_peer_make(e, q->b->from.url, q->b->from_key, &p);
 
 	q->out->known = true;
-	if (err != KODO_OK || intake_is_late(p, q->b, e->now_us))
+	if (err != KODO_OK)
 		return err;
+	intake_recall(e, p, q->b);
+	if (intake_is_late(p, q->b))
+		return KODO_OK;
 	err = intake_heard(e, p, q->b);
 	if (err == KODO_OK)
 		err = provider_note(e, p, &q->b->from);
@@ -284,7 +311,8 @@ update_fn(struct edit *e, void *arg)
 	if (err != KODO_OK)
 		return err;
 	q->out->known = true;
-	if (intake_is_late(p, q->b, e->now_us))
+	intake_recall(e, p, q->b);
+	if (intake_is_late(p, q->b))
 		return KODO_OK;
 	err = intake_heard(e, p, q->b);
 	return err == KODO_OK ? intake_update(e, p, q->b) : err;
@@ -335,7 +363,8 @@ disconnect_fn(struct edit *e, void *arg)
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
 	q->out->known = (p->flags & PEER_PROVIDER) != 0;
-	if (intake_is_late(p, b, e->now_us))
+	intake_recall(e, p, b);
+	if (intake_is_late(p, b))
 		return KODO_OK;
 	/* noted of an unknown one too: its connect may still be on the way */
 	err = intake_heard(e, p, b);
@@ -411,7 +440,8 @@ reconnect_fn(struct edit *e, void *arg)
 	if (err != KODO_OK)
 		return err;
 	q->out->known = true;
-	if (intake_is_late(p, q->b, e->now_us))
+	intake_recall(e, p, q->b);
+	if (intake_is_late(p, q->b))
 		return KODO_OK;
 	err = intake_heard(e, p, q->b);
 	if (err != KODO_OK)

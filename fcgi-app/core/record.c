@@ -1,3 +1,4 @@
+#include "limit.h"
 #include "record.h"
 
 static const char head_name[] = "head";
@@ -147,6 +148,12 @@ head_put(struct txn *t, const struct head *h)
 	return err;
 }
 
+uint64_t
+head_life(const struct head *h)
+{
+	return h->state_id & LIMIT_VERSION_MAX;
+}
+
 /*
  * --- ids by url key: the value is a list of (id, length, key), for keys whose hashes are equal ---
  */
@@ -277,6 +284,13 @@ peer_has_work(const struct peer *p)
 		if (p->work[i] != 0)
 			return true;
 	return false;
+}
+
+bool
+peer_is_idle(const struct peer *p)
+{
+	return p->id != PEER_SELF && (p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0 &&
+	    !peer_has_work(p);
 }
 
 bool

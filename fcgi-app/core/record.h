@@ -19,6 +19,8 @@
 
 enum kodo_err head_get(struct txn *t, struct head *h) MUST_CHECK;
 enum kodo_err head_put(struct txn *t, const struct head *h) MUST_CHECK;
+/* What `kodo.life` says: the id, as far as a JSON number holds it. */
+uint64_t head_life(const struct head *h);
 
 /* --- peers --- */
 
@@ -34,6 +36,7 @@ enum peer_flag {
 	 * connect`
 	 */
 	PEER_LEFT = 1u << 6,
+	PEER_FADING = 1u << 7,		/* idle, and was so an hour ago: see tidy.c */
 };
 
 /*
@@ -93,6 +96,8 @@ struct peer {
 void peer_init(struct peer *p, struct head *h, struct str url, struct str key);
 
 bool peer_has_work(const struct peer *p);
+/* Only what it said last is remembered, to know late messages of it. */
+bool peer_is_idle(const struct peer *p);
 /* a target, or a provider that feeds: may have to be told of changes */
 bool peer_is_listener(const struct peer *p);
 

@@ -61,10 +61,11 @@ enum kodo_err registry_each_stated(struct txn *t, uint32_t peer,
 struct kodo_member {
 	struct buf versions, gone;
 	uint64_t life, sent; /* of the state that speaks; see kodo_begin */
+	uint64_t heard_life, heard;
 	struct str told;     /* see wire.h; null: none */
 };
-/* Say of which state, as of when, all of it is. */
-void kodo_begin(struct kodo_member *m, const struct head *h);
+/* Say of which state, as of when, all of it is, and what was heard of to (NULL: not known). */
+void kodo_begin(struct kodo_member *m, const struct head *h, const struct peer *to);
 void kodo_put_version(struct kodo_member *m, struct str url, uint64_t version);
 void kodo_put_gone(struct kodo_member *m, struct str url, uint64_t version);
 /* `,"kodo":{...}`; piece 0: none; view, told null: none. Frees m. */
@@ -84,9 +85,13 @@ enum kodo_err intake_update(struct edit *e, struct peer *p, const struct wire_bo
  * See intake.c: is the body older than what p said last, and noting that it is not. Where another
  * state of p speaks than before, what that one said is dropped.
  */
-bool intake_is_late(const struct peer *p, const struct wire_body *b, int64_t now_us);
+bool intake_is_late(const struct peer *p, const struct wire_body *b);
 enum kodo_err intake_heard(
     struct edit *e, struct peer *p, const struct wire_body *b) MUST_CHECK;
+/* To be called with each body that p sent or answered: does it know more of us than we do? */
+void intake_recall(struct edit *e, struct peer *p, const struct wire_body *b);
+/* What we told p, or what it told us, is lost or in doubt: whichever may connect does so again. */
+void peer_again(struct edit *e, struct peer *p);
 void connect_want(struct edit *e, struct peer *p);
 
 /* Leave a target: see registry_leave. own_url: the url to sign off. */

@@ -342,16 +342,6 @@ settle_is_echoing(const struct peer *p)
 	return (p->flags & (PEER_OURS | PEER_FEED)) == PEER_FEED;
 }
 
-/* Ask p for its whole list. */
-void
-settle_ask(struct edit *e, struct peer *p)
-{
-	if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET)
-		connect_want(e, p);
-	else
-		edit_want(e, p, WORK_RECONNECT, false);
-}
-
 static uint64_t
 version_over(const struct edit *e, uint64_t known)
 {

@@ -46,7 +46,4 @@ bool settle_is_echoing(const struct peer *p);
 uint64_t settle_stamp(
     const struct edit *e, const struct known *kn, struct str bytes, uint64_t version);
 
-/* Ask p for its whole list. */
-void settle_ask(struct edit *e, struct peer *p);
-
 #endif

@@ -1,4 +1,4 @@
-/* What time alone changes: tombstones that need not be remembered any more. */
+/* What time alone changes: what need not be remembered any more. */
 #include "registry_int.h"
 
 #define META_TIDIED	"tidied"	/* when this was done last, 8 bytes big-endian */
@@ -21,6 +21,31 @@ tidied_get(struct registry *r, int64_t *at_us)
 	return store_end(&t, err == KODO_ENOTFOUND ? KODO_OK : err);
 }
 
+/*
+ * Of who signed off, or was never known, is remembered what it said last, so that a message held up
+ * on the way does not bring it back. Two looks in a row must find it idle: it takes no clock to be
+ * right.
+ */
+static enum kodo_err
+peers_fade(struct edit *e)
+{
+	struct peer found, *p;
+	uint32_t id = 0;
+	enum kodo_err err;
+
+	while ((err = peer_next(e->t, e->a, &id, &found)) == KODO_OK) {
+		if (!peer_is_idle(&found))
+			continue;
+		err = edit_peer(e, found.id, &p);
+		if (err != KODO_OK)
+			return err;
+		if ((p->flags & PEER_FADING) != 0)
+			p->heard_life = 0;
+		p->flags |= PEER_FADING;
+	}
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
 static enum kodo_err
 tidy_fn(struct edit *e, void *arg)
 {
@@ -28,6 +53,8 @@ tidy_fn(struct edit *e, void *arg)
 	enum kodo_err err = claim_expire(e, e->now_us - (int64_t)e->o->tombstone_days * DAY_US);
 
 	(void)arg;
+	if (err == KODO_OK)
+		err = peers_fade(e);
 	if (err == KODO_OK)
 		err = meta_put(e->t, META_TIDIED, key_u64(now, (uint64_t)e->now_us));
 	return err;

@@ -359,10 +359,12 @@ kodo_put(struct buf *b, struct str url, uint64_t version)
 }
 
 void
-kodo_begin(struct kodo_member *m, const struct head *h)
+kodo_begin(struct kodo_member *m, const struct head *h, const struct peer *to)
 {
-	m->life = h->state_id & LIMIT_VERSION_MAX; /* what a JSON number holds */
+	m->life = head_life(h);
 	m->sent = h->state;
+	m->heard_life = to == NULL ? 0 : to->heard_life;
+	m->heard = to == NULL ? 0 : to->heard_sent;
 }
 
 void
@@ -398,6 +400,12 @@ kodo_end(struct kodo_member *m, struct buf *out, uint64_t piece, bool more, stru
 		json_put_u64(out, m->life);
 		buf_puts(out, ",\"sent\":");
 		json_put_u64(out, m->sent);
+	}
+	if (m->heard_life != 0) {
+		buf_puts(out, ",\"heard_life\":");
+		json_put_u64(out, m->heard_life);
+		buf_puts(out, ",\"heard\":");
+		json_put_u64(out, m->heard);
 	}
 	if (m->told.p != NULL) {
 		buf_puts(out, ",\"told\":");

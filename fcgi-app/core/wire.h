@@ -12,8 +12,11 @@
  *		"piece":<id>,"more":true|false,		this body is a piece; more follow
  *		"view":"<digest>",			in hex, of what the sender told last
  *		"told":"<digest>",			of what the receiver is told, in an answer
- *		"life":<id>,"sent":<number>}		of the sender's state: tells what
+ *		"life":<id>,"sent":<number>,		of the sender's state: tells what
  *							comes late
+ *		"heard_life":<id>,"heard":<number>}	the last that was heard of the
+ *							receiver's: tells it that it was
+ *							restored from an older copy
  *
  * Every member of it is optional; unknown ones are ignored; a wrong type is an error like any
  * other. Version 0, one over LIMIT_VERSION_MAX or too far ahead leaves out that node or tombstone.
@@ -75,6 +78,9 @@ struct wire_body {
 	/* which state of the sender's spoke, and that state's number then; 0: not said */
 	uint64_t life;
 	uint64_t sent;
+	/* the last life and number of the receiver's that the sender heard; 0: not said */
+	uint64_t heard_life;
+	uint64_t heard;
 	struct str view; /* null: none */
 	struct str told;
 };

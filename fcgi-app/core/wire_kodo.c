@@ -236,6 +236,8 @@ static const struct wire_field kodo_fields[] = {
 	{ "more", WIRE_BOOL, false, 0, BODY(more), NULL },
 	{ "life", WIRE_INTEGER, false, 0, BODY(life), NULL },
 	{ "sent", WIRE_INTEGER, false, 0, BODY(sent), NULL },
+	{ "heard_life", WIRE_INTEGER, false, 0, BODY(heard_life), NULL },
+	{ "heard", WIRE_INTEGER, false, 0, BODY(heard), NULL },
 	{ "view", WIRE_TEXT, false, VIEW_BYTES, BODY(view), read_view },
 	{ "told", WIRE_TEXT, false, VIEW_BYTES, BODY(told), NULL },
 };

@@ -473,35 +473,6 @@ reconnect_while_leaving_hastens_the_leave(void **state)
 	next_is(f, EXCHANGE_CONNECT, &job);
 }
 
-static void
-late_messages_change_nothing(void **state)
-{
-	struct fixture *f = *state;
-	struct wire_body b;
-	struct intake in;
-	uint64_t ticket;
-
-	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
-	fixture_apply(f, START_NOW);
-	b = disconnect_of(f, "http://n:1", "[\"http://n:1\"]", "{\"life\":5,\"sent\":9}");
-	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
-	assert_false(in.known);
-	b = body_of(f, "http://n:1", false,
-	    arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "N", 2)),
-	    "{\"life\":5,\"sent\":8}");
-	must(registry_connect(f->r, &b, f->now_us, &in));
-	assert_int_equal(total_of(f), 0);
-	b.sent = 10;
-	must(registry_connect(f->r, &b, f->now_us, &in));
-	assert_int_equal(total_of(f), 2);
-	b = disconnect_of(f, "http://n:1", "[\"http://n:1\"]", "{\"life\":5,\"sent\":9}");
-	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
-	assert_int_equal(total_of(f), 2);
-	f->now_us += 700 * SECOND_US; /* a state restored from a copy counts from there again */
-	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
-	assert_int_equal(total_of(f), 0);
-}
-
 /* --- sizes --- */
 
 static void
@@ -586,7 +557,6 @@ main(void)
 		T(leave_cancels_a_pending_connect),
 		T(late_answer_to_a_connect_resurrects_nothing),
 		T(reconnect_while_leaving_hastens_the_leave),
-		T(late_messages_change_nothing),
 		T(too_much_is_halved_and_doubled),
 		T(node_at_fault_is_found),
 	};

@@ -209,7 +209,10 @@ test_hostile(void **state)
 	buf_free(&b);
 }
 
-/* What people write is answered whole, however many flows there are. */
+/*
+ * What people write is answered whole, however many flows there are; on a machine that others use
+ * as well at least at one of three tries, for a limit of time stands over it.
+ */
 static void
 test_honest(void **state)
 {
@@ -221,9 +224,11 @@ test_honest(void **state)
 		"description =~ \"^\\\\w+ \\\\w+, (music|media)\"" };
 	bool is_regex, refused;
 	size_t i;
+	int left;
 
 	for (i = 0; i < COUNT(list); i++) {
-		ask(*state, list[i], &is_regex, &refused);
+		for (refused = true, left = 3; refused && left > 0; left--)
+			ask(*state, list[i], &is_regex, &refused);
 		if (!is_regex || refused)
 			fail_msg("refused: %s", list[i]);
 	}

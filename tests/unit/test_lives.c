@@ -1,0 +1,249 @@
+/* Messages that come late, states that were lost, states that were restored from an older copy. */
+#include "core/record.h"
+#include "registry_help.h"
+
+#define NODE "http://n:1"
+#define PEER "http://p:1"
+
+static void
+start(struct fixture *f)
+{
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+}
+
+static struct head
+head_of(struct fixture *f)
+{
+	struct view v;
+	struct head h;
+
+	must(view_begin(f->r, f->now_us, &v));
+	h = v.head;
+	view_end(&v);
+	return h;
+}
+
+static uint64_t
+peers_of(struct fixture *f)
+{
+	struct store_stat st;
+
+	must(store_stat(registry_store(f->r), &st));
+	return st.entries[T_PEER];
+}
+
+/* PEER, which feeds, says that in a body of that path. */
+static struct wire_body
+says(struct fixture *f, const char *path, const char *nodes, const char *kodo)
+{
+	struct wire_body b = body_of(f, PEER, true, nodes, kodo);
+	struct intake in;
+
+	if (strcmp(path, "/connect") == 0)
+		must(registry_connect(f->r, &b, f->now_us, &in));
+	else
+		must(registry_update(f->r, &b, f->now_us, &in));
+	assert_true(in.known);
+	return b;
+}
+
+static const char *
+one(struct fixture *f, const char *url, size_t n)
+{
+	return arena_printf(f->a, "[%s]", node_json(f, url, "N", n));
+}
+
+static enum kodo_err
+next(struct fixture *f, struct exchange_job *job)
+{
+	int64_t due_us, active_us;
+
+	return exchange_next(f->r, f->a, f->now_us, NULL, 0, job, &due_us, &active_us);
+}
+
+static bool
+has(struct str text, const char *part)
+{
+	return memmem(text.p, text.len, part, strlen(part)) != NULL;
+}
+
+/* --- late messages --- */
+
+static void
+late_messages_change_nothing(void **state)
+{
+	static const int64_t clock_s[] = { 0, 700, -400000, 900000 };
+	struct fixture *f = *state;
+	struct wire_body late, off;
+	struct intake in;
+	uint64_t ticket;
+	size_t i;
+
+	start(f);
+	off = disconnect_of(f, NODE, "[\"" NODE "\"]", "{\"life\":5,\"sent\":9}");
+	must(registry_disconnect(f->r, &off, f->now_us, &in, &ticket));
+	assert_false(in.known);
+	late = body_of(f, NODE, false, one(f, NODE, 2), "{\"life\":5,\"sent\":8}");
+	/* whatever the clock says */
+	for (i = 0; i < sizeof(clock_s) / sizeof(clock_s[0]); i++) {
+		must(registry_connect(f->r, &late, T0 + clock_s[i] * 1000000, &in));
+		assert_int_equal(total_of(f), 0);
+	}
+	late.sent = 10;
+	must(registry_connect(f->r, &late, f->now_us, &in));
+	assert_int_equal(total_of(f), 2);
+	for (i = 0; i < sizeof(clock_s) / sizeof(clock_s[0]); i++) {
+		must(registry_disconnect(f->r, &off, T0 + clock_s[i] * 1000000, &in, &ticket));
+		assert_int_equal(total_of(f), 2);
+	}
+	check_clean(f);
+}
+
+/* Who signed off is forgotten at the second tidying that finds it so, and strangers too. */
+static void
+who_signed_off_fades(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_body b;
+	struct intake in;
+	uint64_t before, ticket;
+	int i;
+
+	start(f);
+	before = peers_of(f);
+	for (i = 0; i < 20; i++) {
+		b = disconnect_of(f, arena_printf(f->a, "http://stranger%d:1", i),
+		    arena_printf(f->a, "[\"http://stranger%d:1\"]", i), "{\"life\":5,\"sent\":9}");
+		must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	}
+	assert_int_equal(peers_of(f), before + 20);
+	for (i = 0; i < 2; i++) {
+		must(registry_tidy(f->r, f->now_us));
+		assert_int_equal(peers_of(f), before + 20);
+	}
+	/* one of them speaks again, so that it is remembered for longer */
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	f->now_us += 3601ll * 1000000;
+	must(registry_tidy(f->r, f->now_us));
+	assert_int_equal(peers_of(f), before + 1);
+	f->now_us += 3601ll * 1000000;
+	must(registry_tidy(f->r, f->now_us));
+	assert_int_equal(peers_of(f), before);
+	check_clean(f);
+}
+
+/* --- lost states --- */
+
+/* What it says again under the same version may have come from what it said before. */
+static void
+lost_state_takes_its_words_along(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	const char *nodes;
+
+	start(f);
+	nodes = arena_printf(
+	    f->a, "[%s,%s]", node_json(f, PEER, "P", 1), node_json(f, NODE, "N", 2));
+	says(f, "/connect", nodes,
+	    "{\"versions\":{\"" PEER "\":70,\"" NODE "\":100},\"life\":5,\"sent\":9}");
+	assert_int_equal(total_of(f), 3);
+	assert_int_equal(next(f, &job), KODO_ENOTFOUND);
+	says(f, "/connect", nodes,
+	    "{\"versions\":{\"" PEER "\":70,\"" NODE "\":100},\"life\":6,\"sent\":2}");
+	assert_int_equal(total_of(f), 1);
+	must(next(f, &job));
+	assert_int_equal(job.kind, EXCHANGE_REMOVE);
+	assert_true(has(job.body, "\"gone\":{\"" NODE "\":101}"));
+	/* the owner's word reached it again, over the tombstone */
+	says(f, "/update", one(f, NODE, 2), "{\"versions\":{\"" NODE "\":200},\"life\":6,\"sent\":3}");
+	assert_int_equal(total_of(f), 3);
+	check_clean(f);
+}
+
+static void
+lost_state_that_updates_is_asked_for_its_list(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+
+	start(f);
+	says(f, "/connect",
+	    arena_printf(
+		f->a, "[%s,%s]", node_json(f, PEER, "P", 1), node_json(f, NODE, "N", 2)),
+	    "{\"versions\":{\"" PEER "\":70,\"" NODE "\":100},\"life\":5,\"sent\":9}");
+	says(f, "/update", "[]", "{\"life\":5,\"sent\":10}");
+	assert_int_equal(next(f, &job), KODO_ENOTFOUND);
+	says(f, "/update", "[]", "{\"life\":6,\"sent\":2}");
+	assert_int_equal(total_of(f), 1); /* its own node it knows */
+	must(next(f, &job));
+	assert_int_equal(job.kind, EXCHANGE_RECONNECT);
+}
+
+/* --- restored states --- */
+
+static void
+answers_say_what_was_heard(void **state)
+{
+	struct fixture *f = *state;
+	struct sink out = SINK_INIT(registry_state(f->r));
+	struct wire_body b;
+
+	start(f);
+	says(f, "/connect", one(f, NODE, 2), "{\"life\":5,\"sent\":9}");
+	b = says(f, "/connect", "[]", "{\"life\":5,\"sent\":8}");
+	assert_int_equal(total_of(f), 2);
+	must(registry_put_answer(f->r, &b, true, false, f->now_us, &out));
+	assert_true(has(buf_str(&out.buf), "\"heard_life\":5,\"heard\":9"));
+	assert_false(has(buf_str(&out.buf), "\"nodes\""));
+	sink_free(&out);
+}
+
+static void
+restored_state_speaks_as_another(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct head h, now;
+
+	start(f);
+	says(f, "/connect", "[]", "{\"life\":5,\"sent\":9}");
+	h = head_of(f);
+	says(f, "/update", "[]",
+	    arena_printf(f->a, "{\"life\":5,\"sent\":10,\"heard_life\":%llu,\"heard\":%llu}",
+		(unsigned long long)head_life(&h), (unsigned long long)h.state));
+	now = head_of(f);
+	assert_int_equal(head_life(&now), head_life(&h));
+	assert_int_equal(next(f, &job), KODO_ENOTFOUND);
+	/* of another state it may have heard more */
+	says(f, "/update", "[]",
+	    arena_printf(f->a, "{\"life\":5,\"sent\":11,\"heard_life\":%llu,\"heard\":%llu}",
+		(unsigned long long)head_life(&h) ^ 1u, (unsigned long long)h.state + 100));
+	now = head_of(f);
+	assert_int_equal(head_life(&now), head_life(&h));
+	says(f, "/update", "[]",
+	    arena_printf(f->a, "{\"life\":5,\"sent\":12,\"heard_life\":%llu,\"heard\":%llu}",
+		(unsigned long long)head_life(&h), (unsigned long long)h.state + 100));
+	now = head_of(f);
+	assert_int_not_equal(head_life(&now), head_life(&h));
+	must(next(f, &job));
+	assert_int_equal(job.kind, EXCHANGE_RECONNECT);
+	assert_true(has(job.body, "\"heard_life\":5,\"heard\":12"));
+}
+
+int
+main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		T(late_messages_change_nothing),
+		T(who_signed_off_fades),
+		T(lost_state_takes_its_words_along),
+		T(lost_state_that_updates_is_asked_for_its_list),
+		T(answers_say_what_was_heard),
+		T(restored_state_speaks_as_another),
+	};
+
+	return cmocka_run_group_tests_name("lives", tests, NULL, NULL);
+}
