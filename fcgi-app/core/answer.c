@@ -148,8 +148,8 @@ answer_put(struct answer *w, bool with_nodes, bool idle_false)
 	buf_putc(&w->out->buf, '{');
 	wire_put_greeting(&w->out->buf, &g);
 	/*
-	 * whoever sent a message that comes late does not wait for its answer; if it does, its state
-	 * is a copy, which it is to learn, and nothing else
+	 * whoever sent a message that comes late does not wait for its answer; if it does, its
+	 * state is a copy, which it is to learn, and nothing else
 	 */
 	if (with_nodes && !w->is_late) {
 		buf_puts(&w->out->buf, ",\"nodes\":[");

@@ -228,8 +228,8 @@ intake_recall(struct edit *e, struct peer *p, const struct wire_body *b)
 }
 
 /*
- * The state of p that told us these was lost. It does not know any more what it knew, so that it may
- * believe now what came from it once: whatever it says next must not be taken for the same.
+ * The state of p that told us these was lost. It does not know any more what it knew, so that it
+ * may believe now what came from it once: whatever it says next must not be taken for the same.
  */
 static enum kodo_err
 life_end(struct edit *e, struct peer *p)

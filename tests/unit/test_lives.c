@@ -157,7 +157,8 @@ lost_state_takes_its_words_along(void **state)
 	assert_int_equal(job.kind, EXCHANGE_REMOVE);
 	assert_true(has(job.body, "\"gone\":{\"" NODE "\":101}"));
 	/* the owner's word reached it again, over the tombstone */
-	says(f, "/update", one(f, NODE, 2), "{\"versions\":{\"" NODE "\":200},\"life\":6,\"sent\":3}");
+	says(f, "/update", one(f, NODE, 2),
+	    "{\"versions\":{\"" NODE "\":200},\"life\":6,\"sent\":3}");
 	assert_int_equal(total_of(f), 3);
 	check_clean(f);
 }
