@@ -105,15 +105,17 @@ claim_take(struct edit *e, struct peer *p, struct str key, struct str bytes, uin
 	if (!e->is_list && is_doubtful(p, &kn, bytes)) {
 		if (kn.version == 0 || !kn.is_seen || kn.winner.peer == p->id ||
 		    str_eq(p->key, key))
-			peer_again(e, p);
+			doubt_raise(e, p);
 		return KODO_OK;
 	}
-	if (settle_is_authority(p, key))
-		version = settle_stamp(e, &kn, bytes, version);
 	err = claim_get(e->t, *node, p->id, &prev);
 	had = err == KODO_OK;
 	if (err != KODO_OK && err != KODO_ENOTFOUND)
 		return err;
+	if (settle_is_authority(p, key))
+		version = settle_stamp(e, &kn, bytes, version);
+	else if (settle_is_echoing(p))
+		version = settle_hearsay(e, &kn, had ? &prev : NULL, bytes);
 	same = had && prev.version == version && str_eq(prev.bytes, bytes);
 	/* said again: as long as it is not believed, it must learn why */
 	if (same && !renumber)

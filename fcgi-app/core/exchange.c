@@ -93,14 +93,22 @@ node_append(struct builder *b, uint32_t node, const struct statement *s, const s
 	return buf_failed(&b->body) ? b->body.err : id_add(b, node);
 }
 
-/* Does the node belong to p, an original? Then it need not hear of it, and would only echo it. */
+/*
+ * Does the node with that url belong to p, an original? Then it need not hear of it, and would only
+ * echo it; of its removal as if it left itself.
+ */
 static bool
-is_own_of_original(const struct peer *p, const struct str bytes)
+is_own_of_original(const struct peer *p, struct str url)
+{
+	return (p->flags & PEER_OURS) == 0 && str_eq(url, p->url);
+}
+
+static bool
+is_node_of_original(const struct peer *p, struct str bytes)
 {
 	struct packed pk;
 
-	return (p->flags & PEER_OURS) == 0 && packed_open(bytes, &pk) == KODO_OK &&
-	    str_eq(pk.url, p->url);
+	return packed_open(bytes, &pk) == KODO_OK && is_own_of_original(p, pk.url);
 }
 
 /* What p told us itself it need not hear from us: it could only come back as a ghost. */
@@ -109,7 +117,7 @@ connect_node(void *arg, uint32_t node, const struct statement *s, const struct p
 {
 	struct builder *b = arg;
 
-	if (source->id == b->p->id || is_own_of_original(b->p, s->bytes))
+	if (source->id == b->p->id || is_node_of_original(b->p, s->bytes))
 		return KODO_OK;
 	return node_append(b, node, s, source);
 }
@@ -169,10 +177,11 @@ tell_of(struct builder *b, uint32_t node, struct known *kn, enum tell *out)
 	if (err != KODO_OK)
 		return err;
 	if (kn->is_seen)
-		*out = kn->winner.peer == b->p->id || is_own_of_original(b->p, kn->winner.bytes)
+		*out = kn->winner.peer == b->p->id || is_node_of_original(b->p, kn->winner.bytes)
 		    ? TELL_NOTHING
 		    : TELL_NODE;
-	else if (kn->is_gone && kn->tomb.peer != b->p->id)
+	else if (kn->is_gone && kn->tomb.peer != b->p->id &&
+	    !is_own_of_original(b->p, kn->tomb.bytes))
 		*out = str_eq(kn->tomb.bytes, b->v->options->url) ? TELL_OWN_GONE : TELL_GONE;
 	return KODO_OK;
 }
@@ -360,6 +369,9 @@ job_build(struct builder *b)
 		err = reconnect_build(b);
 	} else if (p->work[WORK_TELL] != 0) {
 		err = tell_build(b);
+	} else if ((p->flags & PEER_DOUBTED) != 0) {
+		b->job->kind = EXCHANGE_NOTHING;
+		err = KODO_OK;
 	} else {
 		b->job->kind = EXCHANGE_LOOK;
 		err = look_build(b);
@@ -493,7 +505,7 @@ exchange_next(struct registry *r, struct arena *a, int64_t now_us, const uint32_
 		view_end(&v);
 		if (err != KODO_OK || !d.found || job->kind != EXCHANGE_NOTHING)
 			break;
-		/* nothing to send: only the entries are to be cleared */
+		/* nothing to send: entries are to be cleared, or a doubt becomes work */
 		err = exchange_done(r, a, job,
 		    &(struct exchange_result){ .status = 204, .body = STR_NULL }, now_us, &wake);
 		if (err != KODO_OK)

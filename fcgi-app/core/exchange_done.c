@@ -88,6 +88,8 @@ jittered(int64_t span_us, unsigned percent, const struct edit *e, const struct p
 static void
 look_later(struct edit *e, struct peer *p)
 {
+	if ((p->flags & PEER_DOUBTED) != 0)
+		return;
 	p->look_us =
 	    (p->flags & PEER_TARGET) != 0 && (p->flags & PEER_LEFT) == 0 && p->connected_us != 0
 	    ? e->now_us + jittered(PARKED_US, PARKED_JITTER, e, p)
@@ -397,7 +399,10 @@ job_done(struct edit *e, struct peer *p, struct outcome *oc)
 		err = out_told(e, p, job);
 		break;
 	case EXCHANGE_NOTHING:
-		err = out_clear(e, p, job->gen, true);
+		if (p->work[WORK_TELL] == 0)
+			doubt_ask(e, p);
+		else
+			err = out_clear(e, p, job->gen, true);
 		break;
 	case EXCHANGE_LOOK:
 		look_later(e, p);

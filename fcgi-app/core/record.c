@@ -311,7 +311,8 @@ peer_fields(struct peer *p, struct str *text[PEER_TEXTS], int64_t *time[PEER_NUM
 	struct str *const texts[PEER_TEXTS] = { &p->url, &p->key, &p->alias, &p->organization,
 		&p->leave_urls, &p->acked_url, &p->error };
 	int64_t *const times[PEER_NUMBERS] = { &p->created_us, &p->modified_us, &p->registered_us,
-		&p->connected_us, &p->in_us, &p->out_us, &p->due_us, &p->look_us, NULL, NULL };
+		&p->connected_us, &p->in_us, &p->out_us, &p->due_us, &p->look_us,
+		&p->doubted_us, NULL };
 
 	memcpy(text, texts, sizeof(texts));
 	memcpy(time, times, sizeof(times));
@@ -330,6 +331,7 @@ peer_encode(struct buf *b, const struct peer *p)
 	buf_put_u32(b, p->attempts);
 	buf_put_u32(b, p->ceiling_bytes);
 	buf_put_u32(b, p->successes);
+	buf_put_u32(b, p->doubts);
 	buf_put_u64(b, p->order);
 	buf_put_u64(b, p->piece);
 	buf_put_u64(b, p->piece_order);
@@ -383,6 +385,7 @@ peer_decode(struct arena *a, uint32_t id, struct str v, struct peer *p)
 	p->attempts = read_u32(&r);
 	p->ceiling_bytes = read_u32(&r);
 	p->successes = read_u32(&r);
+	p->doubts = read_u32(&r);
 	p->order = read_u64(&r);
 	p->piece = read_u64(&r);
 	p->piece_order = read_u64(&r);

@@ -37,6 +37,7 @@ enum peer_flag {
 	 */
 	PEER_LEFT = 1u << 6,
 	PEER_FADING = 1u << 7,		/* idle, and was so an hour ago: see tidy.c */
+	PEER_DOUBTED = 1u << 8,		/* to be asked for its list when looked at: see doubt.c */
 };
 
 /*
@@ -80,7 +81,10 @@ struct peer {
 	uint32_t ceiling_bytes;		/* largest body it takes; 0: not known */
 	uint32_t successes;		/* since the ceiling was set */
 	int64_t due_us;			/* of the work; meaningless without work */
-	int64_t look_us;		/* next look at an acknowledged target; 0: none */
+	/* next look at an acknowledged target, or at one in doubt; 0: none */
+	int64_t look_us;
+	int64_t doubted_us;		/* last asked for its list because of doubts */
+	uint32_t doubts;		/* how often, without a calm between */
 	struct str leave_urls;		/* own urls to disconnect there, each ended by '\n' */
 	struct str acked_url;		/* own url that it acknowledged last; null: none */
 	struct str error;		/* what the last failure was; null: none */

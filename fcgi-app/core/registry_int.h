@@ -90,9 +90,17 @@ enum kodo_err intake_heard(
     struct edit *e, struct peer *p, const struct wire_body *b) MUST_CHECK;
 /* To be called with each body that p sent or answered: does it know more of us than we do? */
 void intake_recall(struct edit *e, struct peer *p, const struct wire_body *b);
-/* What we told p, or what it told us, is lost or in doubt: whichever may connect does so again. */
+/* What we told p, or what it told us, is lost: whichever may connect does so again. */
 void peer_again(struct edit *e, struct peer *p);
 void connect_want(struct edit *e, struct peer *p);
+
+/*
+ * What p, an original, says of a node is in doubt: it is asked for its whole list, now or, the more
+ * often there was doubt lately, the later (doubt.c).
+ */
+void doubt_raise(struct edit *e, struct peer *p);
+/* The time for it has come. */
+void doubt_ask(struct edit *e, struct peer *p);
 
 /* Leave a target: see registry_leave. own_url: the url to sign off. */
 enum kodo_err target_leave(struct edit *e, struct peer *p, struct str own_url) MUST_CHECK;

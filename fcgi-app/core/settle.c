@@ -321,6 +321,12 @@ settle_tidy(struct edit *e, uint32_t node, struct str key)
 /* --- versions --- */
 
 /*
+ * Versions below are made here of what originals said, and count seconds; others count microseconds
+ * and are over each of them.
+ */
+#define HEARSAY_END 1000000000000ull
+
+/*
  * Does p speak for the owner of the node? The owner himself, this service, and a provider that does
  * not feed and does not know versions: it passes on what its own nodes said, and since nobody sends
  * it the view, it cannot be an echo.
@@ -363,6 +369,27 @@ settle_stamp(const struct edit *e, const struct known *kn, struct str bytes, uin
 	    str_eq(kn->winner.bytes, bytes))
 		return kn->version;
 	return version_over(e, kn->version);
+}
+
+/*
+ * The version under which the word of an original is taken in that does not speak for the owner, so
+ * that all of ours agree on which of two contents was heard last. Of what is known from an owner's
+ * side it has no news.
+ */
+uint64_t
+settle_hearsay(const struct edit *e, const struct known *kn, const struct statement *prev,
+    struct str bytes)
+{
+	uint64_t now = e->now_us > 0 ? (uint64_t)e->now_us / 1000000 : 1;
+
+	if (kn->version >= HEARSAY_END)
+		return 0;
+	if (kn->is_seen && str_eq(kn->winner.bytes, bytes))
+		return kn->winner.version;
+	/* said again: no news */
+	if (prev != NULL && str_eq(prev->bytes, bytes))
+		return prev->version;
+	return now > kn->version ? now : kn->version + 1;
 }
 
 enum kodo_err

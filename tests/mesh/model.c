@@ -79,15 +79,14 @@ wanted_of(const struct mesh *m, unsigned i, struct arena *a)
 	return all;
 }
 
-static bool
-has_originals(const struct mesh *m)
+static unsigned
+originals_of(const struct mesh *m)
 {
-	unsigned i;
+	unsigned n = 0, i;
 
 	for (i = 0; i < m->h->n; i++)
-		if (m->h->is_original[i])
-			return true;
-	return false;
+		n += m->h->is_original[i];
+	return n;
 }
 
 /* With originals among them only ours can be held to anything: two that are linked agree. */
@@ -143,16 +142,43 @@ model_nodes(struct mesh *m, struct arena *a)
 	}
 }
 
+/*
+ * What a node offers that speaks with an original is there too, in one form or another. Only where
+ * there is one original: two may lose it among themselves.
+ */
+static void
+model_strangers(struct mesh *m, struct arena *a)
+{
+	unsigned i, j, k;
+
+	for (i = 0; i < m->h->n; i++)
+		for (k = 0; k < m->h->n; k++) {
+			if (m->h->role[i] != ROLE_NODE || m->services[i].flows_variant == 0 ||
+			    m->services[i].has_left || (m->services[i].connect & 1u << k) == 0 ||
+			    !m->h->is_original[k])
+				continue;
+			for (j = 0; j < m->h->n; j++)
+				if (!m->h->is_original[j] && feeds(m, j) &&
+				    (is_linked(m, j, k) || is_linked(m, k, j)) &&
+				    strstr(service_view(&m->services[j], a),
+					service_url(m, i, m->services[i].url_variant)) == NULL)
+					mesh_fail(m, "s%u is at s%u, but s%u shows\n%s", i, k, j,
+					    service_view(&m->services[j], a));
+		}
+}
+
 void
 model_check(struct mesh *m)
 {
 	struct arena *a = arena_new();
 	unsigned i;
 
-	if (has_originals(m)) {
+	if (originals_of(m) > 0) {
 		model_agree(m, a);
 		model_nodes(m, a);
 	}
+	if (originals_of(m) == 1)
+		model_strangers(m, a);
 	for (i = 0; i < m->h->n && m->fault[0] == '\0'; i++) {
 		struct service *s = &m->services[i];
 		char *pending, *view, *wanted;
@@ -163,7 +189,7 @@ model_check(struct mesh *m)
 		pending = service_pending(s, a);
 		if (pending != NULL)
 			mesh_fail(m, "s%u has work left: %s\n", i, pending);
-		if (!is_registry(m, i) || has_originals(m))
+		if (!is_registry(m, i) || originals_of(m) > 0)
 			continue;
 		view = service_view(s, a);
 		wanted = wanted_of(m, i, a);

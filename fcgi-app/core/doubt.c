@@ -1,0 +1,43 @@
+/*
+ * Originals have no versions and pass on what they hear, old or new: where one says something else
+ * than what is known, only its whole list tells. It is asked for by connecting to it, which also
+ * takes back what we told it of nodes that we see through it by now, and may have told it wrongly.
+ *
+ * Originals that echo each other's words for ever raise doubts for ever: the first is followed at
+ * once, each further one waits twice as long, until ten minutes were calm.
+ */
+#include <stdlib.h>
+
+#include "exchange_int.h"
+
+#define DOUBT_CALM_US (600ll * 1000000)
+
+void
+doubt_ask(struct edit *e, struct peer *p)
+{
+	p->flags &= ~(unsigned)PEER_DOUBTED;
+	p->look_us = 0;
+	p->doubted_us = e->now_us;
+	p->doubts++;
+	connect_want(e, p);
+}
+
+void
+doubt_raise(struct edit *e, struct peer *p)
+{
+	int64_t wait = BACKOFF_FIRST_US;
+	uint32_t i;
+
+	if (llabs(e->now_us - p->doubted_us) > DOUBT_CALM_US)
+		p->doubts = 0;
+	if (p->work[WORK_CONNECT] != 0 || (p->flags & PEER_DOUBTED) != 0)
+		return;
+	if (p->doubts == 0) {
+		doubt_ask(e, p);
+		return;
+	}
+	for (i = 0; i < p->doubts && wait < PARKED_US; i++)
+		wait *= 2;
+	p->flags |= PEER_DOUBTED;
+	p->look_us = p->doubted_us + (wait < PARKED_US ? wait : PARKED_US);
+}

@@ -1,0 +1,206 @@
+/* What originals say of others' nodes: versions made here, and doubts. */
+#include "core/record.h"
+#include "registry_help.h"
+
+#define SECOND_US 1000000ll
+#define NODE "http://n:1"
+#define OLD "http://o:1"	/* an original that feeds */
+#define OURS "http://r:1"	/* one of us that feeds */
+
+static void
+start(struct fixture *f)
+{
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+}
+
+/* A list or an update with one form of the node. kodo NULL: of an original. */
+static void
+says(struct fixture *f, const char *who, const char *path, const char *form, const char *kodo)
+{
+	struct wire_body b = body_of(
+	    f, who, true, arena_printf(f->a, "[%s]", node_json(f, NODE, form, 1)), kodo);
+	struct intake in;
+
+	f->now_us += 1000;
+	if (strcmp(path, "/connect") == 0)
+		must(registry_connect(f->r, &b, f->now_us, &in));
+	else
+		must(registry_update(f->r, &b, f->now_us, &in));
+	assert_true(in.known);
+}
+
+static void
+assert_shown(struct fixture *f, const char *form)
+{
+	struct flows_result res;
+	const char *items = flows_of(f, "", "", 0, 10, &res);
+
+	if (form == NULL)
+		assert_int_equal(res.total, 0);
+	else if (strstr(items, arena_printf(f->a, "\"name\":\"%s 0\"", form)) == NULL)
+		fail_msg("not %s but %s", form, items);
+}
+
+/* The jobs that are due now, answered 200 and otherwise forgotten; how many connects to OLD. */
+static unsigned
+connects_to_old(struct fixture *f)
+{
+	struct exchange_result res = { .status = 200, .body = STR_NULL };
+	struct exchange_job job;
+	int64_t due_us, active_us;
+	unsigned n = 0;
+	bool wake;
+
+	while (exchange_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us) ==
+	    KODO_OK) {
+		n += job.kind == EXCHANGE_CONNECT && str_eq(job.url, STR(OLD "/connect"));
+		must(exchange_done(f->r, f->a, &job, &res, f->now_us, &wake));
+	}
+	return n;
+}
+
+static uint64_t
+version_told(struct fixture *f)
+{
+	static const char member[] = "\"" NODE "\":";
+	struct exchange_job job;
+	int64_t due_us, active_us;
+	uint32_t busy;
+	struct peer p;
+	struct txn t;
+	const char *at;
+
+	must(store_begin(registry_store(f->r), STORE_READ, &t));
+	must(peer_find(&t, f->a, STR(OLD), &p));
+	must(store_end(&t, KODO_OK));
+	busy = p.id;
+	must(exchange_next(f->r, f->a, f->now_us, &busy, 1, &job, &due_us, &active_us));
+	at = memmem(job.body.p, job.body.len, member, sizeof(member) - 1);
+	assert_non_null(at);
+	return strtoull(at + sizeof(member) - 1, NULL, 10);
+}
+
+static void
+latest_news_win(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t first, second;
+
+	start(f);
+	says(f, OURS, "/connect", "X", "{\"life\":5,\"sent\":1}");
+	says(f, OLD, "/connect", "A", NULL);
+	assert_shown(f, "A");
+	first = version_told(f);
+	assert_within((int64_t)first, T0 / SECOND_US, T0 / SECOND_US + 1);
+	/* of two originals too, whoever came first */
+	says(f, "http://o2:1", "/connect", "B", NULL);
+	assert_shown(f, "B");
+	second = version_told(f);
+	assert_true(second > first);
+	/* said again it is no news */
+	says(f, OLD, "/connect", "A", NULL);
+	assert_shown(f, "B");
+	assert_int_equal(version_told(f), second);
+	says(f, OLD, "/connect", "C", NULL);
+	assert_shown(f, "C");
+	/* the next of ours decides by the same numbers */
+	says(f, OURS, "/update", "D",
+	    arena_printf(f->a, "{\"versions\":{\"" NODE "\":%llu},\"life\":5,\"sent\":2}",
+		(unsigned long long)second));
+	assert_shown(f, "C");
+	says(f, OURS, "/update", "D",
+	    arena_printf(f->a, "{\"versions\":{\"" NODE "\":%llu},\"life\":5,\"sent\":3}",
+		(unsigned long long)second + 2));
+	assert_shown(f, "D");
+	check_clean(f);
+}
+
+static void
+owners_word_is_over_hearsay(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_body b;
+	struct intake in;
+	uint64_t ticket;
+
+	start(f);
+	says(f, OLD, "/connect", "A", NULL);
+	says(f, NODE, "/connect", "N", NULL);
+	assert_shown(f, "N");
+	f->now_us += 1000 * SECOND_US;
+	says(f, OLD, "/connect", "B", NULL);
+	assert_shown(f, "N");
+	/* nor does it come back after the owner left */
+	b = disconnect_of(f, NODE, "[\"" NODE "\"]", NULL);
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	assert_shown(f, NULL);
+	says(f, OLD, "/connect", "C", NULL);
+	assert_shown(f, NULL);
+	check_clean(f);
+}
+
+static void
+doubts_are_followed_ever_more_slowly(void **state)
+{
+	struct fixture *f = *state;
+	unsigned asked = 0, i;
+	int64_t end_us;
+
+	start(f);
+	says(f, OLD, "/connect", "A", NULL);
+	says(f, OLD, "/update", "A", NULL);
+	assert_int_equal(connects_to_old(f), 0);
+	says(f, OLD, "/update", "B", NULL);
+	assert_shown(f, "A");
+	assert_int_equal(connects_to_old(f), 1);
+	end_us = f->now_us + 600 * SECOND_US;
+	for (i = 0; f->now_us < end_us; i++) {
+		says(f, OLD, "/update", i % 2 == 0 ? "E" : "F", NULL);
+		f->now_us += SECOND_US / 10;
+		asked += connects_to_old(f);
+	}
+	/* after 1, 2, 4, .. 256 s */
+	assert_int_equal(asked, 9);
+	assert_shown(f, "A");
+	/* ten minutes of calm, and all begins anew */
+	f->now_us += 601 * SECOND_US;
+	assert_int_equal(connects_to_old(f), 1);
+	f->now_us += 601 * SECOND_US;
+	for (i = 0; i < 2; i++) {
+		says(f, OLD, "/update", "B", NULL);
+		assert_int_equal(connects_to_old(f), 1);
+		f->now_us += SECOND_US * 11 / 10;
+	}
+	check_clean(f);
+}
+
+/* What it was told of a node that is seen through it is taken back by the connect that asks it. */
+static void
+asking_takes_back_what_came_from_it(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	int64_t due_us, active_us;
+
+	start(f);
+	says(f, OLD, "/connect", "A", NULL);
+	says(f, OLD, "/update", "B", NULL);
+	must(exchange_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us));
+	assert_int_equal(job.kind, EXCHANGE_CONNECT);
+	assert_int_equal(job.n_nodes, 0);
+}
+
+int
+main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		T(latest_news_win),
+		T(owners_word_is_over_hearsay),
+		T(doubts_are_followed_ever_more_slowly),
+		T(asking_takes_back_what_came_from_it),
+	};
+
+	return cmocka_run_group_tests_name("hearsay", tests, NULL, NULL);
+}
