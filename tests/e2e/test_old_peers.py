@@ -241,5 +241,5 @@ def test_storm(folders):
     with Storm(folders) as net:
         net.wait_converged()
         net.wait_echoes_end()
-        change_and_leave(net, 40)
-        assert net.sent_by_ours() <= 100, (net.echoes(), net.story())
+        change_and_leave(net, 20)
+        assert net.sent_by_ours() <= 50, (net.echoes(), net.story())
