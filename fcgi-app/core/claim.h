@@ -6,7 +6,8 @@
  * in HACKING.md): of a node url, the own node wins; else the higher version, tombstones included;
  * at equal versions a tombstone, then the bytewise greater text, then who was there first;
  * statements without a version lose to any version, and among themselves the provider that
- * connected first wins.
+ * connected first wins. What an original says of another's node gets a version here, low enough
+ * that any owner's is over it.
  *
  * Every call that changes what is seen moves the records, keeps the default order and the total,
  * notes the view as changed and puts what others must learn into the outbox.
@@ -42,6 +43,12 @@ enum kodo_err claim_drop(struct edit *e, struct peer *p, uint32_t node) MUST_CHE
 
 /* All that p says, and its place among the providers. Its flags lose PEER_PROVIDER. */
 enum kodo_err claim_drop_all(struct edit *e, struct peer *p) MUST_CHECK;
+
+/*
+ * Versions below were made by one of us for what an original said, and count seconds; others count
+ * microseconds and are over each of them.
+ */
+#define CLAIM_HEARSAY_END 1000000000000ull
 
 /* What is known of a node. */
 struct known {

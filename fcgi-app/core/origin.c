@@ -32,8 +32,11 @@ why_wins(const struct statement *winner)
 {
 	if (winner->peer == PEER_SELF)
 		return "wins: it is the own node";
-	return winner->version == 0 ? "wins: nobody has a version, and it connected first"
-				    : "wins: it has the highest version";
+	if (winner->version == 0)
+		return "wins: nobody has a version, and it connected first";
+	return winner->version < CLAIM_HEARSAY_END
+	    ? "wins: nobody has an owner's version, and it was the last news"
+	    : "wins: it has the highest version";
 }
 
 static enum kodo_err

@@ -321,12 +321,6 @@ settle_tidy(struct edit *e, uint32_t node, struct str key)
 /* --- versions --- */
 
 /*
- * Versions below are made here of what originals said, and count seconds; others count microseconds
- * and are over each of them.
- */
-#define HEARSAY_END 1000000000000ull
-
-/*
  * Does p speak for the owner of the node? The owner himself, this service, and a provider that does
  * not feed and does not know versions: it passes on what its own nodes said, and since nobody sends
  * it the view, it cannot be an echo.
@@ -382,7 +376,7 @@ settle_hearsay(const struct edit *e, const struct known *kn, const struct statem
 {
 	uint64_t now = e->now_us > 0 ? (uint64_t)e->now_us / 1000000 : 1;
 
-	if (kn->version >= HEARSAY_END)
+	if (kn->version >= CLAIM_HEARSAY_END)
 		return 0;
 	if (kn->is_seen && str_eq(kn->winner.bytes, bytes))
 		return kn->winner.version;
