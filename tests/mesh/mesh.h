@@ -185,6 +185,8 @@ void mesh_poll_later(struct service *s, int64_t at_us);
 
 /* Compare every registry's view with what the history asks for; faults go to mesh_fail. */
 void model_check(struct mesh *m);
+/* The services from which a way leads to i, as bits, i included: whose flows it shows. */
+unsigned model_sources(const struct mesh *m, unsigned i);
 
 /* --- costs --- */
 

@@ -37,9 +37,8 @@ tells(const struct mesh *m, unsigned x, unsigned y)
 	return is_linked(m, x, y) || (is_linked(m, y, x) && feeds(m, x) && feeds(m, y));
 }
 
-/* The services from which a way leads to i, i included. */
-static unsigned
-sources_of(const struct mesh *m, unsigned i)
+unsigned
+model_sources(const struct mesh *m, unsigned i)
 {
 	unsigned set = 1u << i, before = 0, x, y;
 
@@ -62,7 +61,7 @@ line_cmp(const void *x, const void *y)
 static char *
 wanted_of(const struct mesh *m, unsigned i, struct arena *a)
 {
-	unsigned set = sources_of(m, i), j;
+	unsigned set = model_sources(m, i), j;
 	char *lines[MESH_MAX], *all = arena_printf(a, "%s", "");
 	size_t n = 0, k;
 
