@@ -93,9 +93,12 @@ class Member(kodotest.Service):
 
 
 class Network:
-    """Registries r[0], r[1], ... with what they connect to, and nodes n[0], n[1], ... each at one of them."""
+    """Registries r[0], r[1], ... with what they connect to, and nodes n[0], n[1], ... each at one of them.
 
-    def __init__(self, folders, kinds, links, homes=None):
+    sees: for each registry the nodes that it must show, as a set of numbers. Without it those that feed show all.
+    """
+
+    def __init__(self, folders, kinds, links, homes=None, sees=None):
         self.r = [Member(folders(), f"R{i}", kind) for i, kind in enumerate(kinds)]
         homes = range(len(kinds)) if homes is None else homes
         self.n = [Member(folders(), f"N{i}", NODE) for i in range(len(homes))]
@@ -104,6 +107,7 @@ class Network:
         for node, home in zip(self.n, homes):
             node.options["connect"] = [self.r[home].url]
         self.links = {frozenset((self.r[i].url, self.r[j].url)) for i, j in links}
+        self.sees = None if sees is None else {r: [self.n[i] for i in some] for r, some in zip(self.r, sees)}
         self.left = set()
 
     def members(self):
@@ -131,11 +135,16 @@ class Network:
     def expected(self):
         return set().union(*(m.rows() for m in self.members() if m not in self.left))
 
+    def is_seen_at(self, node, registry):
+        return registry.options["feed"] if self.sees is None else node in self.sees[registry]
+
     def wait_converged(self, expected=None, seconds=SECONDS):
         """All registries that feed show the same: what the nodes offer that have not left."""
         for member in self.r:
-            if member.options["feed"]:
+            if self.sees is not None or member.options["feed"]:
                 rows = self.expected() if expected is None else expected
+                if self.sees is not None:
+                    rows = set().union(*(n.rows() for n in self.sees[member] if n not in self.left))
                 try:
                     wait_until(lambda: member.shown() == rows, seconds, "converged")
                 except AssertionError:
