@@ -1,7 +1,8 @@
 /*
  * What one change costs: shapes of registries, each with a node; all converge; then one node's
- * flows change. At most two messages may pass over each link (two that feed may both have told the
- * other before they heard), none over one whose end is not to see the node, and afterwards none.
+ * flows change. At most two messages may pass over each link, for two that feed may both have told
+ * the other before they heard; one where only one way leads to each; none over a link whose end is
+ * not to see the node; and afterwards none.
  */
 #include <string.h>
 
@@ -14,18 +15,19 @@ static const struct {
 	unsigned n; /* registries */
 	unsigned connect[8];
 	unsigned providers; /* those that do not feed, as bits */
+	unsigned most;	    /* messages a link */
 } shapes[SHAPES] = {
-	{ "chain of 4", 4, { 2, 4, 8, 0 }, 0 },
-	{ "star of 4", 4, { 0, 1, 1, 1 }, 0 },
-	{ "star of 5", 5, { 0, 1, 1, 1, 1 }, 0 },
-	{ "ring of 3", 3, { 2, 4, 1 }, 0 },
-	{ "ring of 4", 4, { 2, 4, 8, 1 }, 0 },
-	{ "ring of 5", 5, { 2, 4, 8, 16, 1 }, 0 },
-	{ "full mesh of 4", 4, { 14, 12, 8, 0 }, 0 },
-	{ "mesh of 4, both ways", 4, { 14, 13, 11, 7 }, 0 },
-	{ "two rings sharing one", 5, { 2 | 8, 4, 1, 16, 1 }, 0 },
-	{ "provider to registry", 2, { 0, 1 }, 2 },
-	{ "registry to provider", 2, { 2, 0 }, 2 },
+	{ "chain of 4", 4, { 2, 4, 8, 0 }, 0, 1 },
+	{ "star of 4", 4, { 0, 1, 1, 1 }, 0, 1 },
+	{ "star of 5", 5, { 0, 1, 1, 1, 1 }, 0, 1 },
+	{ "ring of 3", 3, { 2, 4, 1 }, 0, 2 },
+	{ "ring of 4", 4, { 2, 4, 8, 1 }, 0, 2 },
+	{ "ring of 5", 5, { 2, 4, 8, 16, 1 }, 0, 2 },
+	{ "full mesh of 4", 4, { 14, 12, 8, 0 }, 0, 2 },
+	{ "mesh of 4, both ways", 4, { 14, 13, 11, 7 }, 0, 2 },
+	{ "two rings sharing one", 5, { 2 | 8, 4, 1, 16, 1 }, 0, 2 },
+	{ "provider to registry", 2, { 0, 1 }, 2, 1 },
+	{ "registry to provider", 2, { 2, 0 }, 2, 1 },
 };
 
 /*
@@ -64,9 +66,11 @@ network_start(struct mesh *m)
 
 /* How many messages of a change at the node may pass between the two registries. */
 static unsigned
-link_limit(const struct mesh *m, unsigned node, unsigned i, unsigned j)
+link_limit(const struct mesh *m, unsigned shape, unsigned node, unsigned i, unsigned j)
 {
-	return (model_sources(m, i) & model_sources(m, j) & 1u << node) == 0 ? 0 : 2;
+	bool both_see = (model_sources(m, i) & model_sources(m, j) & 1u << node) != 0;
+
+	return both_see ? shapes[shape].most : 0;
 }
 
 /* One change at each node in turn. */
@@ -89,7 +93,7 @@ changes_count(struct mesh *m, unsigned shape, unsigned *most, double *all)
 
 				sum += sent;
 				*most = sent > *most ? sent : *most;
-				if (sent > link_limit(m, k, i, j))
+				if (sent > link_limit(m, shape, k, i, j))
 					mesh_fail(m, "%s: %u messages between s%u and s%u\n",
 					    shapes[shape].name, sent, i, j);
 			}
