@@ -1,29 +1,17 @@
-#include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "core/health.h"
 #include "core/isotime.h"
-#include "core/log.h"
+#include "core/runs.h"
 #include "cron/hosted.h"
 
 #define RAN_FILE	"loader.ran"	/* its time is when an executable loader was run last */
 #define RETRY_US	(30 * 1000000ll)
 #define RERUN_S		5		/* an executable loader whose last run was no success */
 #define GROUPS_MAX	1024
-
-static void
-copy_text(char *to, size_t size, struct str s)
-{
-	size_t n = s.len < size ? s.len : size - 1;
-
-	if (n > 0)
-		memcpy(to, s.p, n);
-	to[n] = '\0';
-}
 
 enum kodo_err
 hosted_find(struct hosted *h, struct why *why)
@@ -41,52 +29,20 @@ hosted_find(struct hosted *h, struct why *why)
 		    "the path of the loader or of its cache_data is over %u bytes; move it",
 		    PATH_BYTES - 1);
 	if (err == KODO_OK) {
-		copy_text(h->loader, sizeof(h->loader), loader);
-		copy_text(h->state_path, sizeof(h->state_path), state_path);
+		str_copy(h->loader, sizeof(h->loader), loader);
+		str_copy(h->state_path, sizeof(h->state_path), state_path);
 	}
 	arena_free(a);
 	return err;
-}
-
-void
-hosted_complain(struct hosted *h, const struct why *why, enum kodo_err err)
-{
-	const char *text = why->text[0] != '\0' ? why->text : kodo_err_text(err);
-
-	if (strcmp(text, h->said) == 0)
-		return;
-	copy_text(h->said, sizeof(h->said), str_of(text));
-	log_error("%s", text);
 }
 
 /* Seconds since the executable loader was run last; INT64_MAX: never, or a clock was set back. */
 static int64_t
 ran_ago_s(const struct state *state)
 {
-	char path[PATH_BYTES];
-	struct stat st;
-	time_t now = time(NULL);
+	int64_t ran_us = runs_noted_us(state, RAN_FILE), now_us = isotime_now_us();
 
-	if (state_file(state, RAN_FILE, path) != KODO_OK || stat(path, &st) != 0 ||
-	    st.st_mtime > now)
-		return INT64_MAX;
-	return now - st.st_mtime;
-}
-
-static void
-note_run(const struct state *state)
-{
-	char path[PATH_BYTES];
-	int fd;
-
-	if (state_file(state, RAN_FILE, path) != KODO_OK)
-		return;
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, state->file_mode);
-	if (fd < 0)
-		return;		/* then it is run more often than it needs to be */
-	if (futimens(fd, NULL) != 0)
-		log_debug("cannot set the time of %s", path);
-	close(fd);
+	return ran_us == 0 || ran_us > now_us ? INT64_MAX : (now_us - ran_us) / 1000000;
 }
 
 enum hosted_need
@@ -124,7 +80,7 @@ hosted_resolve(struct hosted *h, struct registry *r, struct why *why)
 
 	if (a == NULL)
 		return why_set(why, KODO_ENOMEM, "memory ran out");
-	note_run(registry_state(r));
+	health_note(registry_state(r), RAN_FILE);
 	/* the stamp before the contents: files changed in between are read again */
 	err = option_stamp(a, str_of(h->loader), &stamp);
 	if (err == KODO_OK)
@@ -139,7 +95,7 @@ hosted_resolve(struct hosted *h, struct registry *r, struct why *why)
 	arena_free(a);
 	h->retry_us = err == KODO_OK ? 0 : isotime_now_us() + RETRY_US;
 	if (err == KODO_OK)
-		h->said[0] = '\0';
+		h->said.text[0] = '\0';
 	return err;
 }
 

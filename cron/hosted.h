@@ -13,8 +13,7 @@ struct hosted {
 	const char *loader_arg;		/* as given, or NULL */
 	char loader[PATH_BYTES];	/* absolute */
 	char state_path[PATH_BYTES];
-	/* the last complaint; it is not repeated */
-	char said[sizeof(((struct why *)0)->text)];
+	struct why said;		/* the last complaint; it is not repeated */
 	int64_t retry_us;		/* wall clock: a bad loader is not looked at before */
 };
 
@@ -39,9 +38,6 @@ enum hosted_need hosted_look(struct hosted *h, struct registry *r);
  * options in force are as before.
  */
 enum kodo_err hosted_resolve(struct hosted *h, struct registry *r, struct why *why) MUST_CHECK;
-
-/* Log it, unless that was the last complaint. */
-void hosted_complain(struct hosted *h, const struct why *why, enum kodo_err err);
 
 /*
  * May this process touch the state folder? KODO_ECONFLICT with the way out in why if it belongs to

@@ -146,7 +146,7 @@ start_resolver(struct runner *r)
 
 	err = state_spawn(r->program, argv, true, &why);
 	if (err != KODO_OK)
-		hosted_complain(&r->hosted, &why, err);
+		log_complain(&r->hosted.said, &why, err);
 	/* until then it has noted that it runs */
 	r->hosted.retry_us = isotime_now_us() + 1000000;
 }
@@ -167,7 +167,7 @@ follow_loader(void *arg, struct registry *registry)
 	case HOSTED_READ:
 		err = hosted_resolve(&r->hosted, registry, &why);
 		if (err != KODO_OK)
-			hosted_complain(&r->hosted, &why, err);
+			log_complain(&r->hosted.said, &why, err);
 		else
 			set_log(r);
 		return;
@@ -190,7 +190,7 @@ bring_up_to_date(struct runner *r, struct why *why)
 	if (registry_options(r->registry, &o) == KODO_OK) {
 		set_log(r);
 		if (err != KODO_OK)
-			hosted_complain(&r->hosted, why, err);
+			log_complain(&r->hosted.said, why, err);
 		r->is_told = err != KODO_OK;
 		if (!r->args.resolve)
 			err = KODO_OK;

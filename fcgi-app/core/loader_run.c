@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -10,11 +9,10 @@
 
 #include "buf.h"
 #include "loader.h"
+#include "spawn.h"
 
 #define SLICE_MS	20	/* how often we look whether it ended without closing its output */
 #define CHUNK_BYTES	((size_t)65536)
-
-extern char **environ;
 
 struct run {
 	const char *program;
@@ -36,29 +34,6 @@ monotonic_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/*
- * Signals as a program expects them, and a process group of its own, so that all of it can be
- * killed.
- */
-static int
-set_attributes(posix_spawnattr_t *attr)
-{
-	sigset_t all, none;
-	int failed;
-
-	sigfillset(&all);
-	sigemptyset(&none);
-	failed = posix_spawnattr_setsigdefault(attr, &all);
-	if (failed == 0)
-		failed = posix_spawnattr_setsigmask(attr, &none);
-	if (failed == 0)
-		failed = posix_spawnattr_setpgroup(attr, 0);
-	if (failed == 0)
-		failed = posix_spawnattr_setflags(attr,
-		    POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-	return failed;
-}
-
 static int
 set_files(posix_spawn_file_actions_t *files, int out, const char *folder)
 {
@@ -70,19 +45,16 @@ set_files(posix_spawn_file_actions_t *files, int out, const char *folder)
 		failed =
 		    posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	if (failed == 0)
-		failed = posix_spawn_file_actions_addclosefrom_np(files, STDERR_FILENO + 1);
-	if (failed == 0)
 		failed = posix_spawn_file_actions_addchdir_np(files, folder);
 	return failed;
 }
 
-/* 0, or an errno. */
+/* In a process group of its own, so that all of it can be killed. 0, or an errno. */
 static int
 spawn(struct run *r, int out, const char *folder)
 {
 	char *argv[2];
 	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
 	int failed;
 
 	/* argv is char *, but nobody writes to it */
@@ -90,16 +62,9 @@ spawn(struct run *r, int out, const char *folder)
 	failed = posix_spawn_file_actions_init(&files);
 	if (failed != 0)
 		return failed;
-	failed = posix_spawnattr_init(&attr);
-	if (failed != 0)
-		goto out_files;
 	failed = set_files(&files, out, folder);
 	if (failed == 0)
-		failed = set_attributes(&attr);
-	if (failed == 0)
-		failed = posix_spawn(&r->pid, r->program, &files, &attr, argv, environ);
-	posix_spawnattr_destroy(&attr);
-out_files:
+		failed = spawn_program(r->program, argv, &files, POSIX_SPAWN_SETPGROUP, &r->pid);
 	posix_spawn_file_actions_destroy(&files);
 	return failed;
 }

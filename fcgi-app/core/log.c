@@ -336,3 +336,14 @@ log_at(enum log_level level, const char *fmt, ...)
 	}
 	errno = saved;
 }
+
+void
+log_complain(struct why *said, const struct why *why, enum kodo_err err)
+{
+	const char *text = why->text[0] != '\0' ? why->text : kodo_err_text(err);
+
+	if (strcmp(text, said->text) == 0)
+		return;
+	str_copy(said->text, sizeof(said->text), str_of(text));
+	log_error("%s", text);
+}

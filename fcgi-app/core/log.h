@@ -34,6 +34,12 @@ void log_close(void);
 
 void log_at(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/*
+ * An error that would be met again and again: the words of why, or where it has none those of err,
+ * unless they were said last. *said remembers them; empty it, and they are told again.
+ */
+void log_complain(struct why *said, const struct why *why, enum kodo_err err);
+
 #define log_debug(...)		log_at(LOG_DEBUG, __VA_ARGS__)
 #define log_info(...)		log_at(LOG_INFO, __VA_ARGS__)
 #define log_warning(...)	log_at(LOG_WARNING, __VA_ARGS__)

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -13,13 +12,12 @@
 #include <unistd.h>
 
 #include "path.h"
+#include "spawn.h"
 #include "state.h"
 
 #define NAME_BYTES	64u	/* room for the longest name of a file in the folder */
 #define KEY_DIGITS	32u
 #define SPAWNED_MAX	16u	/* children remembered to be reaped; more just stay until we end */
-
-extern char **environ;
 
 const char *
 state_network_fs(unsigned long f_type)
@@ -316,26 +314,6 @@ set_files(posix_spawn_file_actions_t *files, bool keep_stderr)
 	if (failed == 0)	/* onto itself: not close-on-exec */
 		failed = posix_spawn_file_actions_adddup2(
 		    files, keep_stderr ? STDERR_FILENO : STDIN_FILENO, STDERR_FILENO);
-	if (failed == 0)
-		failed = posix_spawn_file_actions_addclosefrom_np(files, STDERR_FILENO + 1);
-	return failed;
-}
-
-/* Signals as a program expects them, and a session of its own. */
-static int
-set_attributes(posix_spawnattr_t *attr)
-{
-	sigset_t all, none;
-	int failed;
-
-	sigfillset(&all);
-	sigemptyset(&none);
-	failed = posix_spawnattr_setsigdefault(attr, &all);
-	if (failed == 0)
-		failed = posix_spawnattr_setsigmask(attr, &none);
-	if (failed == 0)
-		failed = posix_spawnattr_setflags(
-		    attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
 	return failed;
 }
 
@@ -343,26 +321,18 @@ enum kodo_err
 state_spawn(const char *program, char *const argv[], bool keep_stderr, struct why *why)
 {
 	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	pid_t pid = 0;
+	pid_t pid;
 	int failed;
 
 	state_reap();
 	failed = posix_spawn_file_actions_init(&files);
 	if (failed != 0)
 		return why_set(why, KODO_EIO, "cannot start %s: %s", program, strerror(failed));
-	failed = posix_spawnattr_init(&attr);
-	if (failed != 0)
-		goto out_files;
 	failed = set_files(&files, keep_stderr);
 	if (failed == 0)
-		failed = set_attributes(&attr);
-	if (failed == 0)
-		failed = posix_spawn(&pid, program, &files, &attr, argv, environ);
+		failed = spawn_program(program, argv, &files, POSIX_SPAWN_SETSID, &pid);
 	if (failed == 0)
 		remember(pid);
-	posix_spawnattr_destroy(&attr);
-out_files:
 	posix_spawn_file_actions_destroy(&files);
 	if (failed != 0)
 		return why_set(why, KODO_EIO, "cannot start %s: %s", program, strerror(failed));

@@ -50,4 +50,15 @@ str_starts(struct str s, struct str prefix)
 	return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.p, prefix.p, prefix.len) == 0);
 }
 
+/* Terminated, into an array of size bytes, cut off where it does not fit. */
+static inline void
+str_copy(char *to, size_t size, struct str s)
+{
+	size_t n = s.len < size ? s.len : size - 1;
+
+	if (n > 0)
+		memcpy(to, s.p, n);
+	to[n] = '\0';
+}
+
 #endif

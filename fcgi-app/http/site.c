@@ -22,18 +22,8 @@ struct site {
 	char log_file[PATH_BYTES];
 	enum log_level screen, file;
 	unsigned log_max_mib;
-	char said[1024];		/* the last complaint; it is not repeated */
+	struct why said;		/* the last complaint; it is not repeated */
 };
-
-static void
-copy_text(char *to, size_t size, struct str s)
-{
-	size_t n = s.len < size ? s.len : size - 1;
-
-	if (n > 0)
-		memcpy(to, s.p, n);
-	to[n] = '\0';
-}
 
 struct site *
 site_new(const char *loader_arg)
@@ -46,7 +36,7 @@ site_new(const char *loader_arg)
 	s->loader_arg = loader_arg;
 	s->is_child = state != NULL && state[0] == '/';
 	if (s->is_child)
-		copy_text(s->state_path, sizeof(s->state_path), str_of(state));
+		str_copy(s->state_path, sizeof(s->state_path), str_of(state));
 	return s;
 }
 
@@ -72,17 +62,6 @@ site_state(const struct site *s)
 	return s->registry == NULL ? NULL : registry_state(s->registry);
 }
 
-static void
-complain_once(struct site *s, const struct why *why, enum kodo_err err)
-{
-	const char *text = why->text[0] != '\0' ? why->text : kodo_err_text(err);
-
-	if (strcmp(text, s->said) == 0)
-		return;
-	copy_text(s->said, sizeof(s->said), str_of(text));
-	log_error("%s", text);
-}
-
 /* Follow options that somebody, here or in another process, has applied. */
 static void
 follow_options(struct site *s, const struct options *o)
@@ -93,15 +72,15 @@ follow_options(struct site *s, const struct options *o)
 	    str_eq(str_of(s->log_file), o->log_file) && s->screen == o->screen_level &&
 	    s->file == o->log_file_level && s->log_max_mib == o->log_max_mib)
 		return;
-	copy_text(s->url, sizeof(s->url), o->url);
-	copy_text(s->log_file, sizeof(s->log_file), o->log_file);
+	str_copy(s->url, sizeof(s->url), o->url);
+	str_copy(s->log_file, sizeof(s->log_file), o->log_file);
 	s->screen = o->screen_level;
 	s->file = o->log_file_level;
 	s->log_max_mib = o->log_max_mib;
 	s->log_is_set = true;
 	s->base[0] = '\0';
 	if (url_parse(o->url, &u, NULL) == KODO_OK)
-		copy_text(s->base, sizeof(s->base), u.path);
+		str_copy(s->base, sizeof(s->base), u.path);
 	log_setup(o->url, o->screen_level, o->log_file, o->log_file_level,
 	    (uint64_t)o->log_max_mib << 20);
 }
@@ -132,8 +111,8 @@ find_state(struct site *s, struct arena *a, struct str *stamp, struct why *why)
 		registry_close(s->registry);
 		s->registry = NULL;
 	}
-	copy_text(s->loader, sizeof(s->loader), loader);
-	copy_text(s->state_path, sizeof(s->state_path), path);
+	str_copy(s->loader, sizeof(s->loader), loader);
+	str_copy(s->state_path, sizeof(s->state_path), path);
 	return KODO_OK;
 }
 
@@ -186,7 +165,7 @@ follow_loader(struct site *s, struct arena *a, int64_t now_us, bool *wake, struc
 		buf_put_str(&s->stamp, stamp);
 	}
 	if (err == KODO_OK)
-		s->said[0] = '\0';
+		s->said.text[0] = '\0';
 	return err;
 }
 
@@ -216,7 +195,7 @@ site_ready(struct site *s, struct arena *a, int64_t now_us, struct registry **re
 	else if (s->registry == NULL)
 		err = registry_open(str_of(s->state_path), false, &why, &s->registry);
 	if (s->registry == NULL) {
-		complain_once(s, &why, err);
+		log_complain(&s->said, &why, err);
 		return err;
 	}
 	usable = registry_options(s->registry, options);
@@ -225,7 +204,7 @@ site_ready(struct site *s, struct arena *a, int64_t now_us, struct registry **re
 	else if (usable == KODO_ENOTFOUND && err == KODO_OK)
 		*wake = !s->is_child;	/* an executable loader that was not run yet */
 	if (err != KODO_OK || (usable != KODO_OK && !*wake))
-		complain_once(s, &why, err != KODO_OK ? err : usable);
+		log_complain(&s->said, &why, err != KODO_OK ? err : usable);
 	*registry = s->registry;
 	return usable;
 }
@@ -248,6 +227,6 @@ site_wake(struct site *s, enum site_wake reason)
 	    runner_start(NULL, s->loader, &why);
 	if (err == KODO_OK)
 		return WOKEN_STARTED;
-	complain_once(s, &why, err);
+	log_complain(&s->said, &why, err);
 	return WOKEN_NOBODY;
 }

@@ -297,6 +297,24 @@ test_follows(void **state)
 	check_match(scratch_read("k.log"), "- two\n$");
 }
 
+static void
+test_complaints(void **state)
+{
+	struct why said = { "" }, one = { "the disk is full" }, none = { "" };
+
+	(void)state;
+	log_setup(STR("u"), LOG_ERROR, STR_NULL, LOG_OFF, 0);
+	log_complain(&said, &one, KODO_EFULL);
+	log_complain(&said, &one, KODO_EFULL);
+	log_complain(&said, &none, KODO_ENOTFOUND);
+	log_complain(&said, &one, KODO_EFULL);
+	said.text[0] = '\0';
+	log_complain(&said, &one, KODO_EFULL);
+	check_match(scratch_read("err"),
+	    "^[^\n]*: the disk is full\n[^\n]*: not found\n[^\n]*: the disk is full\n"
+	    "[^\n]*: the disk is full\n$");
+}
+
 int
 main(void)
 {
@@ -315,6 +333,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_rotation_race, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_follows, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_complaints, scratch_setup, scratch_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
