@@ -62,12 +62,30 @@ def test_healthy_chain(chain):
 def test_hanging_registry_in_a_chain(chain, hanging):
     with chain.r[hanging].stopped():
         answer = leave(chain.n[0])
+        end = time.monotonic() + 1
         assert answer.seconds < 5
         for r in chain.r[hanging + 1:]:
-            wait_until(lambda: r.shown() == set(), 1, f"{r.name} has forgotten")
+            wait_until(lambda: r.shown() == set(), end - time.monotonic(), f"{r.name} has forgotten")
     for r in chain.r:
         wait_until(lambda: r.shown() == set(), SECONDS, f"{r.name} has forgotten")
     assert_stays(lambda: not any(r.shown() for r in chain.r), 1)
+
+
+@pytest.mark.parametrize("down", [0, 1, 3])
+def test_leave_while_a_registry_of_a_chain_is_down(chain, down):
+    """It hears of the leave when it is back, and with it those behind it; nobody brings the node back to life."""
+    chain.r[down].kill()
+    assert leave(chain.n[0]).seconds < 5
+    reached = chain.r[down + 1:]
+    for r in reached:
+        wait_until(lambda: r.shown() == set(), SECONDS, f"{r.name} has forgotten")
+    for r in chain.r[:down]:
+        assert r.shown() == chain.n[0].rows()
+    chain.r[down].start()
+    for r in chain.r:
+        wait_until(lambda: r.shown() == set(), SECONDS, f"{r.name} has forgotten")
+    chain.wait_quiet()
+    assert_stays(lambda: not any(r.shown() for r in chain.r))
 
 
 def test_leave_during_a_pending_connect(member):
@@ -201,6 +219,12 @@ def clock(place):
     return env, ahead
 
 
+def kill_runner(one):
+    for pid in kodotest.children(one.process.pid):
+        if os.path.basename(command_line(pid)[0]) == "kodo-reconnect":
+            os.kill(pid, signal.SIGKILL)
+
+
 @pytest.mark.parametrize("kind", [NODE, REGISTRY], ids=["of-a-node", "of-a-registry"])
 def test_lost_state_is_full_again_within_a_period(member, clock, kind):
     env, ahead = clock
@@ -213,10 +237,9 @@ def test_lost_state_is_full_again_within_a_period(member, clock, kind):
     registry.kill()
     shutil.rmtree(registry.state_path())
     registry.start()
+    # a runner that begins reads the clock; the one that runs would at its next look, at most a minute later
+    kill_runner(other)
     assert_stays(lambda: registry.total() == 0)
     ahead(361)                                              # a period of 300 s and its 20 % of jitter
-    # a runner that begins reads the clock; the one that runs would at its next look, at most a minute later
-    for pid in kodotest.children(other.process.pid):
-        if os.path.basename(command_line(pid)[0]) == "kodo-reconnect":
-            os.kill(pid, signal.SIGKILL)
+    kill_runner(other)
     wait_until(lambda: registry.shown() == other.rows(), SECONDS)
