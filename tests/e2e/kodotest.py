@@ -7,6 +7,7 @@ import http.client
 import http.server
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -43,14 +44,18 @@ def wait_until(test, seconds, what="", pause=0.02):
         time.sleep(pause)
 
 
+given_ports = set()
+
+
 def free_port():
-    """A port that nobody uses now, away from those of the walk-through and the wire's replay."""
+    """A port that nobody uses now. Not one that the system gives to whoever connects: it could be taken while a service restarts."""
     while True:
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        if not 3366 <= port <= 3382:
-            return port
+        port = random.randrange(22000, 32000)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            if port not in given_ports:
+                given_ports.add(port)
+                return port
 
 
 def process_state(pid):
