@@ -404,10 +404,13 @@ class Service:
     def kill(self):
         """Everything of it, at once."""
         if self.process is not None:
-            for pid in [self.process.pid] + children(self.process.pid):
+            pids = [self.process.pid] + children(self.process.pid)
+            for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self.process.wait()
+            for pid in pids:                                # its web server may hold the port a little longer
+                wait_until(lambda: not is_alive(pid), 10, f"process {pid} is gone", pause=0.001)
 
     def screen(self):
         return open(self.screen_path, encoding="utf-8", errors="replace").read()
