@@ -1,7 +1,9 @@
 /* Answers to POST /connect, /update, /disconnect, /reconnect. */
 #include "json.h"
 #include "limit.h"
+#include "log.h"
 #include "look.h"
+#include "part.h"
 
 #define REST_AFTER_US 2000000ll
 
@@ -49,11 +51,11 @@ node_add(void *arg, uint32_t node, const struct statement *s, const struct peer 
 	/* one of us need not hear from us what it said itself; the original answers with all */
 	if (w->b->has_kodo && source->id == w->caller)
 		return KODO_OK;
-	if (w->nodes_bytes >= LIMIT_ANSWER_NODES_BYTES)
-		return rest_add(w, node);
 	err = packed_open(s->bytes, &p);
 	if (err != KODO_OK)
 		return err;
+	if (w->nodes_bytes + packed_run_size(&p, 0, p.n_flows) > LIMIT_ANSWER_NODES_BYTES)
+		return rest_add(w, node);
 	if (!w->is_first)
 		buf_putc(out, ',');
 	w->is_first = false;
@@ -84,12 +86,41 @@ gone_add(struct answer *w)
 	return err;
 }
 
+/* What there is of the node that the caller tells in parts; in a line what is wrong with it. */
+static enum kodo_err
+part_put(struct answer *w, struct str *line)
+{
+	struct part part;
+	char *text;
+	enum kodo_err err;
+
+	if (!w->b->has_part || w->is_late || w->caller == PEER_TOMB)
+		return KODO_OK;
+	err = part_get(&w->v.t, w->caller, &part);
+	if (err != KODO_OK && err != KODO_ENOTFOUND)
+		return err;
+	w->kodo.has_taken = true;
+	if (err == KODO_ENOTFOUND || !str_eq(part.id, w->b->part.id))
+		return KODO_OK;
+	w->kodo.taken = part.has;
+	if (part.bytes <= LIMIT_NODE_BYTES)
+		return KODO_OK;
+	text = arena_printf(w->a, "left out %.*s: it is over %u bytes when stored",
+	    STR_ARG(part.key), LIMIT_NODE_BYTES);
+	if (text == NULL)
+		return KODO_ENOMEM;
+	*line = str_of(text);
+	log_warning("%s, from %.*s", text, STR_ARG(w->b->from.url));
+	return KODO_OK;
+}
+
 /* The lines about what was left out of the request. */
 static enum kodo_err
 message_make(struct answer *w, struct greeting *g)
 {
 	size_t n = w->b->n_left_out, i;
-	struct str *lines = arena_alloc(w->a, (n + 1) * sizeof(*lines));
+	struct str *lines = arena_zalloc(w->a, (n + 1) * sizeof(*lines));
+	enum kodo_err err;
 
 	if (lines == NULL)
 		return KODO_ENOMEM;
@@ -101,9 +132,10 @@ message_make(struct answer *w, struct greeting *g)
 			return KODO_ENOMEM;
 		lines[i] = str_of(line);
 	}
+	err = part_put(w, &lines[n]);
 	g->message = lines;
-	g->n_message = n;
-	return KODO_OK;
+	g->n_message = n + (lines[n].p != NULL);
+	return err;
 }
 
 static enum kodo_err
@@ -172,6 +204,7 @@ rest_fn(struct edit *e, void *arg)
 
 	if (err == KODO_OK && w->b->has_kodo)
 		p->out_piece = w->v.head.state;
+	p->part_id = 0;
 	for (i = 0; i < w->n_rest && err == KODO_OK; i++)
 		err = edit_tell_one(e, w->rest[i], w->caller);
 	/* the answer is to be there first */

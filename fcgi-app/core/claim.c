@@ -1,4 +1,5 @@
 /* Taking in what peers say of nodes; who is believed is decided in settle.c. */
+#include "part.h"
 #include "settle.h"
 #include "url.h"
 
@@ -243,7 +244,9 @@ claim_drop_all(struct edit *e, struct peer *p)
 	p->flags &= ~(unsigned)PEER_PROVIDER;
 	p->work[WORK_RECONNECT] = 0;
 	p->piece = 0;
-	err = edit_is_told(e, p) ? KODO_OK : edit_unwant(e, p, WORK_TELL);
+	err = part_drop(e->t, p->id);
+	if (err == KODO_OK && !edit_is_told(e, p))
+		err = edit_unwant(e, p, WORK_TELL);
 	if (err != KODO_OK)
 		return err;
 	if (p->order != 0) {

@@ -172,10 +172,8 @@ out_clear(struct edit *e, uint32_t peer)
 enum kodo_err
 edit_unwant(struct edit *e, struct peer *p, enum peer_work work)
 {
-	bool had = p->work[work] != 0;
-
 	p->work[work] = 0;
-	return work == WORK_TELL && had ? out_clear(e, p->id) : KODO_OK;
+	return work == WORK_TELL ? out_clear(e, p->id) : KODO_OK; /* what is parked too */
 }
 
 static enum kodo_err

@@ -21,6 +21,20 @@ enum exchange_kind {
 	EXCHANGE_NOTHING
 };
 
+/* Flows from .. to - 1 of a node that goes in parts. */
+struct exchange_part {
+	uint32_t node;
+	uint32_t from, to;
+	uint32_t of; /* 0: none */
+	uint64_t id; /* of the node's contents */
+};
+
+/* A node that the peer is not told of, and why. */
+struct exchange_park {
+	uint32_t node;
+	struct str why;
+};
+
 struct exchange_job {
 	uint32_t peer;
 	enum exchange_kind kind;
@@ -35,6 +49,9 @@ struct exchange_job {
 	struct str leave_url;		/* EXCHANGE_DISCONNECT: the own url that leaves */
 	struct str view;		/* EXCHANGE_LOOK to one of us: the digest sent */
 	bool is_partial;		/* not all that there is to say had room */
+	struct exchange_part part;	/* then the node is not among nodes */
+	const struct exchange_park *parks;
+	size_t n_parks;
 };
 
 /*

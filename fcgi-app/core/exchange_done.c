@@ -8,15 +8,6 @@
 
 enum meaning { MEANS_DONE, MEANS_RETRY, MEANS_PARK, MEANS_CONNECT, MEANS_LEFT, MEANS_HALVE };
 
-struct outcome {
-	struct registry *r;
-	const struct exchange_job *job;
-	const struct exchange_result *res;
-	struct wire_body body; /* of the answer */
-	bool has_body, has_nodes;
-	char note[512]; /* to be logged after the commit; "" for nothing */
-};
-
 #define ANY_KIND ((1u << (EXCHANGE_NOTHING + 1)) - 1)
 #define KIND(k) (1u << (k))
 
@@ -160,96 +151,6 @@ peer_retry(struct edit *e, struct peer *p, struct outcome *oc)
 
 /* --- successes --- */
 
-/* Is the node gone, by a tombstone that others may have to learn? */
-static enum kodo_err
-is_gone(struct edit *e, uint32_t node, bool *out)
-{
-	struct known kn;
-	enum kodo_err err = claim_known(e->t, node, &kn);
-
-	*out = err == KODO_OK && !kn.is_seen && kn.is_gone && kn.tomb.version > 0;
-	return err;
-}
-
-static enum kodo_err
-out_del(struct edit *e, uint32_t peer, uint32_t node, uint64_t gen)
-{
-	unsigned char kb[8];
-	struct str v;
-	enum kodo_err err = store_get(e->t, T_OUT, key_u32_u32(kb, peer, node), &v);
-
-	if (err == KODO_OK && get_be64(v.p) <= gen)
-		return store_del(e->t, T_OUT, key_u32_u32(kb, peer, node));
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
-}
-
-/* The first entry of T_OUT of the peer whose node is not below *node. KODO_ENOTFOUND. */
-static enum kodo_err
-out_next(struct edit *e, uint32_t peer, uint32_t *node)
-{
-	unsigned char kb[8];
-	struct cursor c;
-	struct str k, v;
-	enum kodo_err err = cursor_open(e->t, T_OUT, &c);
-
-	if (err != KODO_OK)
-		return err;
-	err = cursor_seek(&c, key_u32_u32(kb, peer, *node), &k, &v);
-	if (err == KODO_OK && get_be32(k.p) != peer)
-		err = KODO_ENOTFOUND;
-	if (err == KODO_OK)
-		*node = get_be32(k.p + 4);
-	cursor_close(&c);
-	return err;
-}
-
-/* After entries were deleted: is there something left to tell? */
-static enum kodo_err
-out_rest(struct edit *e, struct peer *p)
-{
-	uint32_t node = 0;
-	enum kodo_err err = out_next(e, p->id, &node);
-
-	if (err == KODO_ENOTFOUND && p->out_piece == 0)
-		p->work[WORK_TELL] = 0;
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
-}
-
-/* Clear the entries of T_OUT that were told with the job, as far as they are not newer. */
-static enum kodo_err
-out_told(struct edit *e, struct peer *p, const struct exchange_job *job)
-{
-	enum kodo_err err = KODO_OK;
-	size_t i;
-
-	for (i = 0; i < job->n_ids && err == KODO_OK; i++)
-		err = out_del(e, p->id, job->nodes[i], job->gen);
-	return err == KODO_OK ? out_rest(e, p) : err;
-}
-
-/*
- * Clear those that a connect makes superfluous: all but tombstones, which it does not hold: it
- * takes back what we said, but the peer may have the node from elsewhere. everything: those too (an
- * original does not know them).
- */
-static enum kodo_err
-out_clear(struct edit *e, struct peer *p, uint64_t gen, bool everything)
-{
-	uint32_t node = 0;
-	bool keep = false;
-	enum kodo_err err;
-
-	while ((err = out_next(e, p->id, &node)) == KODO_OK) {
-		if (!everything)
-			err = is_gone(e, node, &keep);
-		if (err == KODO_OK && !keep)
-			err = out_del(e, p->id, node, gen);
-		if (err != KODO_OK || node++ == UINT32_MAX)
-			break;
-	}
-	return err == KODO_OK || err == KODO_ENOTFOUND ? out_rest(e, p) : err;
-}
-
 struct rest {
 	struct edit *e;
 	const struct exchange_job *job;
@@ -291,7 +192,9 @@ connect_acked(struct edit *e, struct peer *p, struct outcome *oc)
 		p->connected_us = e->now_us;
 		look_later(e, p);
 	}
-	err = out_clear(e, p, job->gen, (p->flags & PEER_OURS) == 0 && !oc->body.has_kodo);
+	told_forget(p);
+	err = told_clear(e, p, job->gen,
+	    (p->flags & PEER_OURS) == 0 && !oc->body.has_kodo ? TOLD_KEEP_NOTHING : TOLD_KEEP_GONE);
 	if (err == KODO_OK && job->is_partial)
 		err = registry_each_seen(e->t, e->a, rest_tell, &rest);
 	return err;
@@ -392,17 +295,25 @@ job_done(struct edit *e, struct peer *p, struct outcome *oc)
 			p->work[WORK_RECONNECT] = 0;
 		break;
 	case EXCHANGE_UPDATE:
-		if (!job->is_partial && job->piece == p->out_piece)
+		if (told_is_piece_over(oc, p))
 			p->out_piece = 0;
-		/* FALLTHROUGH */
+		err = told_park_all(e, p, oc);
+		if (err == KODO_OK && job->part.of != 0)
+			err = told_part(e, p, oc);
+		if (err == KODO_OK)
+			err = told_end(e, p, job);
+		break;
 	case EXCHANGE_REMOVE:
-		err = out_told(e, p, job);
+		err = told_end(e, p, job);
 		break;
 	case EXCHANGE_NOTHING:
-		if (p->work[WORK_TELL] == 0)
+		if (p->work[WORK_TELL] == 0) {
 			doubt_ask(e, p);
-		else
-			err = out_clear(e, p, job->gen, true);
+			break;
+		}
+		err = told_park_all(e, p, oc);
+		if (err == KODO_OK)
+			err = told_clear(e, p, job->gen, TOLD_KEEP_PARKED);
 		break;
 	case EXCHANGE_LOOK:
 		look_later(e, p);
@@ -414,23 +325,46 @@ job_done(struct edit *e, struct peer *p, struct outcome *oc)
 	return err == KODO_OK ? answer_take(e, p, oc) : err;
 }
 
+/* The only node of a body was not taken, and nothing smaller can be sent of it. */
+static enum kodo_err
+node_refused(struct edit *e, struct peer *p, struct outcome *oc)
+{
+	const struct exchange_job *job = oc->job;
+	bool is_verdict = oc->res->status == 400 || oc->res->status == 413;
+	char failed[300], why[400];
+
+	/* it may be the server that is out of order, not the body that is too big */
+	if (!is_verdict && p->attempts + 1 < NODE_TRIES)
+		return peer_retry(e, p, oc);
+	p->attempts = 0;
+	p->due_us = e->now_us;
+	why_failed(oc, failed, sizeof(failed));
+	snprintf(why, sizeof(why), "not taken, %zu bytes (%s)", job->body.len, failed);
+	return told_park(
+	    e, p, oc, job->part.of != 0 ? job->part.node : job->nodes[0], str_of(why));
+}
+
+/* Can less of the only node of a body be sent? To one of us, in parts; not if it is at fault. */
+static bool
+is_divisible(const struct peer *p, const struct outcome *oc)
+{
+	const struct exchange_job *job = oc->job;
+
+	return (p->flags & PEER_OURS) != 0 && oc->res->status != 400 && job->n_flows > 1 &&
+	    job->body.len / 2 >= CEILING_MIN_BYTES;
+}
+
 /* A body was too much for the peer, or one of its nodes is at fault: half of it next time. */
 static enum kodo_err
 job_halve(struct edit *e, struct peer *p, struct outcome *oc)
 {
 	const struct exchange_job *job = oc->job;
 	size_t half = job->body.len / 2;
-	enum kodo_err err;
 
 	if (job->kind != EXCHANGE_UPDATE && job->kind != EXCHANGE_CONNECT)
 		return peer_retry(e, p, oc);
-	if (job->n_nodes <= 1 && job->kind == EXCHANGE_UPDATE) {
-		/* the node at fault: what it says is not told to this peer until it changes */
-		err = error_keep(e, p, oc);
-		snprintf(oc->note, sizeof(oc->note), "%.*s does not take a node (%.*s)",
-		    STR_ARG(oc->job->url), STR_ARG(p->error));
-		return err == KODO_OK ? out_told(e, p, job) : err;
-	}
+	if (job->n_nodes == 1 && job->kind == EXCHANGE_UPDATE && !is_divisible(p, oc))
+		return node_refused(e, p, oc);
 	/* an update is halved down to one node, however small */
 	if (job->n_nodes == 0 || (half < CEILING_MIN_BYTES && job->kind == EXCHANGE_CONNECT))
 		return peer_park(e, p, oc);
@@ -471,6 +405,7 @@ done_fn(struct edit *e, void *arg)
 		 */
 		if ((p->flags & (PEER_TARGET | PEER_LEFT)) != PEER_TARGET)
 			err = edit_unwant(e, p, WORK_TELL);
+		told_forget(p);
 		look_later(e, p);
 		peer_again(e, p);
 		break;

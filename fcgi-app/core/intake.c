@@ -1,6 +1,8 @@
 #include <stdlib.h>
 
 #include "exchange_int.h"
+#include "outbox.h"
+#include "part.h"
 #include "url.h"
 
 /* --- what a body says, inside an edit --- */
@@ -11,6 +13,23 @@ id_cmp(const void *x, const void *y)
 	uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
 
 	return (a > b) - (a < b);
+}
+
+/* A body that is a part of a node: nothing is said before the node is complete. */
+static enum kodo_err
+part_body_take(struct edit *e, struct peer *p, const struct wire_body *b, bool renumber)
+{
+	const struct wire_node *n = &b->nodes[0];
+	struct buf whole = BUF_INIT(0);
+	uint32_t node;
+	bool changed;
+	enum kodo_err err = part_take(e->t, e->a, p->id, b, &whole);
+
+	if (err == KODO_OK && whole.len > 0 && !buf_failed(&whole))
+		err = claim_take(
+		    e, p, n->key, buf_str(&whole), n->version, renumber, &node, &changed);
+	buf_free(&whole);
+	return err;
 }
 
 /*
@@ -27,7 +46,8 @@ body_take(struct edit *e, struct peer *p, const struct wire_body *b, bool renumb
 
 	if (b->has_kodo)
 		p->flags |= PEER_OURS;
-	for (i = 0; i < b->n_nodes && err == KODO_OK; i++) {
+	err = b->has_part ? part_body_take(e, p, b, renumber) : part_pass(e->t, p->id, b);
+	for (i = 0; i < b->n_nodes && err == KODO_OK && !b->has_part; i++) {
 		const struct wire_node *n = &b->nodes[i];
 
 		err = claim_take(e, p, n->key, n->bytes, n->version, renumber, &node, &changed);
@@ -96,6 +116,8 @@ unnamed_drop(
 static enum kodo_err
 piece_take(struct edit *e, struct peer *p, const struct wire_body *b)
 {
+	struct part part;
+	bool is_whole = true;
 	enum kodo_err err;
 
 	if (p->piece != b->piece) {
@@ -103,19 +125,48 @@ piece_take(struct edit *e, struct peer *p, const struct wire_body *b)
 		p->piece_order = e->head.next_order;
 	}
 	err = body_take(e, p, b, true, NULL);
-	if (err == KODO_OK && !b->more) {
+	/* a node of which flows are missing is not named yet */
+	if (err == KODO_OK && b->has_part) {
+		err = part_get(e->t, p->id, &part);
+		is_whole = err == KODO_OK && str_eq(part.id, b->part.id) && part.has == part.of;
+		if (err == KODO_ENOTFOUND)
+			err = KODO_OK;
+	}
+	if (err == KODO_OK && !b->more && is_whole) {
 		err = unnamed_drop(e, p, NULL, 0, p->piece_order);
 		p->piece = 0;
 	}
 	return err;
 }
 
+/* What p did not take is tried again. */
+static enum kodo_err
+parked_tell(struct edit *e, struct peer *p)
+{
+	struct outbox_entry entry;
+	uint32_t node = 0;
+	enum kodo_err err;
+
+	while ((err = outbox_next(e->t, p->id, node, &entry)) == KODO_OK) {
+		if (entry.why.p != NULL)
+			err = edit_tell_one(e, entry.node, p->id);
+		if (err != KODO_OK || entry.node == UINT32_MAX)
+			break;
+		node = entry.node + 1;
+	}
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
 enum kodo_err
 intake_connect(struct edit *e, struct peer *p, const struct wire_body *b)
 {
 	uint32_t *named;
-	enum kodo_err err;
+	enum kodo_err err = part_drop(e->t, p->id); /* its sender starts over */
 
+	if (err == KODO_OK)
+		err = parked_tell(e, p);
+	if (err != KODO_OK)
+		return err;
 	if (b->has_piece && b->more) {
 		p->piece =
 		    0; /* a first piece restarts the naming, even under an id that was used */

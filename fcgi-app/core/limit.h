@@ -14,6 +14,8 @@
 #define LIMIT_TAG_BYTES		256u	/* a word or two */
 #define LIMIT_TAGS		64u	/* per flow */
 #define LIMIT_NODE_FLOWS	100000u	/* flows of one node */
+/* a node that comes in parts, as it is stored; some 50,000 flows of the usual size */
+#define LIMIT_NODE_BYTES	(16u << 20)
 /* nodes in one body; the body ceiling is reached first */
 #define LIMIT_BODY_NODES	1000000u
 /*

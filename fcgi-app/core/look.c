@@ -2,6 +2,7 @@
 
 #include "json.h"
 #include "look.h"
+#include "outbox.h"
 
 /* Sums of hashes do not depend on the order of the nodes. */
 static uint64_t
@@ -14,26 +15,39 @@ digest_of(struct str bytes)
 }
 
 struct digest {
+	struct txn *t;
 	uint32_t peer;
+	bool has_parked;
 	uint64_t sum;
 };
 
 static enum kodo_err
 told_add(void *arg, uint32_t node, const struct statement *s, const struct peer *source)
 {
+	struct outbox_entry entry = { .why = STR_NULL };
 	struct digest *d = arg;
+	enum kodo_err err = KODO_OK;
 
-	(void)node;
-	if (source->id != d->peer)
+	if (source->id == d->peer)
+		return KODO_OK;
+	if (d->has_parked)
+		err = outbox_get(d->t, d->peer, node, &entry);
+	if (err == KODO_ENOTFOUND || (err == KODO_OK && entry.why.p == NULL)) {
 		d->sum += digest_of(s->bytes);
-	return KODO_OK;
+		err = KODO_OK;
+	}
+	return err;
 }
 
 enum kodo_err
 look_digest_told(struct txn *t, struct arena *a, uint32_t peer, char out[LOOK_DIGEST_SIZE])
 {
-	struct digest d = { .peer = peer };
-	enum kodo_err err = registry_each_seen(t, a, told_add, &d);
+	struct digest d = { .t = t, .peer = peer };
+	bool to_tell;
+	enum kodo_err err = outbox_look(t, peer, &to_tell, &d.has_parked);
+
+	if (err == KODO_OK)
+		err = registry_each_seen(t, a, told_add, &d);
 
 	snprintf(out, LOOK_DIGEST_SIZE, "%016llx", (unsigned long long)d.sum);
 	return err;

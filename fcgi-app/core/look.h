@@ -12,7 +12,10 @@
 
 #define LOOK_DIGEST_SIZE 17 /* 16 hex digits and a NUL */
 
-/* Of the nodes that peer is told of: what is seen here and did not come from it. */
+/*
+ * Of the nodes that peer is told of: what is seen here, did not come from it, and is not among what
+ * it does not take.
+ */
 enum kodo_err look_digest_told(
     struct txn *t, struct arena *a, uint32_t peer, char out[LOOK_DIGEST_SIZE]) MUST_CHECK;
 

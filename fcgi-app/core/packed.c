@@ -166,7 +166,8 @@ put_times(struct buf *out, const struct packed *p, int64_t created_us, int64_t m
 }
 
 void
-packed_put_node(struct buf *out, const struct packed *p, int64_t created_us, int64_t modified_us)
+packed_put_run(struct buf *out, const struct packed *p, uint32_t from, uint32_t to,
+    int64_t created_us, int64_t modified_us)
 {
 	uint32_t i;
 
@@ -175,8 +176,8 @@ packed_put_node(struct buf *out, const struct packed *p, int64_t created_us, int
 	buf_put_str(out, STR(",\"organization\":"));
 	json_put_str(out, p->organization);
 	buf_put_str(out, STR(",\"flows\":["));
-	for (i = 0; i < p->n_flows; i++) {
-		if (i > 0)
+	for (i = from; i < to; i++) {
+		if (i > from)
 			buf_putc(out, ',');
 		packed_put_flow(out, p, i);
 	}
@@ -185,6 +186,48 @@ packed_put_node(struct buf *out, const struct packed *p, int64_t created_us, int
 	buf_put_str(out, STR(",\"status\":"));
 	json_put_str(out, p->status);
 	buf_putc(out, '}');
+}
+
+void
+packed_put_node(struct buf *out, const struct packed *p, int64_t created_us, int64_t modified_us)
+{
+	packed_put_run(out, p, 0, p->n_flows, created_us, modified_us);
+}
+
+/* Of packed_put_flow's bytes and a comma: of an item it leaves out the common start of its url. */
+static size_t
+flow_size(const struct packed *p, uint32_t i)
+{
+	return item_of(p, i).len + packed_get_u16(row_of(p, i) + PACKED_ROW_SLASHES) -
+	    p->prefix_len + sizeof("{\"},") - 1;
+}
+
+/* At least of what packed_put_run writes for no flows: no byte becomes more than six. */
+static size_t
+frame_size(const struct packed *p)
+{
+	return 256 + 6 * (p->url.len + p->organization.len + p->status.len);
+}
+
+size_t
+packed_run_size(const struct packed *p, uint32_t from, uint32_t to)
+{
+	size_t size = frame_size(p);
+
+	for (; from < to; from++)
+		size += flow_size(p, from);
+	return size;
+}
+
+uint32_t
+packed_run_end(const struct packed *p, uint32_t from, size_t max_bytes)
+{
+	size_t size = frame_size(p);
+	uint32_t to = from;
+
+	while (to < p->n_flows && (to == from || size + flow_size(p, to) <= max_bytes))
+		size += flow_size(p, to++);
+	return to;
 }
 
 void

@@ -106,6 +106,13 @@ enum kodo_err packed_open(struct str bytes, struct packed *out) MUST_CHECK;
 enum kodo_err packed_check(struct str bytes, struct why *why) MUST_CHECK;
 
 /*
+ * Append the node whose flows are those of the n runs, one after the other: the bytes that packing
+ * it whole gives. Nothing is rendered anew. The runs have passed packed_open; KODO_EINVAL in out
+ * where they differ in more than their flows, KODO_ETOOBIG over 4 GiB. n > 0.
+ */
+void packed_join(struct buf *out, const struct packed *runs, size_t n);
+
+/*
  * One flow's fragments. Values are JSON as rendered, quotes included ("null" for null); packed_raw
  * makes texts of them. i < n_flows. They point into the bytes.
  */
@@ -157,6 +164,16 @@ void packed_put_flow(struct buf *out, const struct packed *p, uint32_t i);
  */
 void packed_put_node(struct buf *out, const struct packed *p, int64_t created_us,
     int64_t modified_us);
+
+/* The same with flows from .. to - 1 alone. */
+void packed_put_run(struct buf *out, const struct packed *p, uint32_t from, uint32_t to,
+    int64_t created_us, int64_t modified_us);
+
+/* No less than the bytes of that, and no more than some hundred over. */
+size_t packed_run_size(const struct packed *p, uint32_t from, uint32_t to);
+
+/* How far a run may go whose size is at most max_bytes; at least one flow, where there is one. */
+uint32_t packed_run_end(const struct packed *p, uint32_t from, size_t max_bytes);
 
 /* JSON of flow i as a /flows item. tags: JSON list to show instead of the stored one, or null. */
 void packed_put_item(struct buf *out, const struct packed *p, uint32_t i, int64_t created_us,

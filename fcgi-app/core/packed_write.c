@@ -213,3 +213,92 @@ packed_write(struct buf *out, const struct node *n)
 	packed_end(&w, n->status, n->heartbeat_us, out);
 	packed_writer_free(&w);
 }
+
+/* --- joining --- */
+
+/* Are two the same node but for its flows? */
+static bool
+is_like(const struct packed *x, const struct packed *y)
+{
+	return str_eq(x->url, y->url) && str_eq(x->organization, y->organization) &&
+	    (x->organization.p == NULL) == (y->organization.p == NULL) &&
+	    str_eq(x->status, y->status) && (x->status.p == NULL) == (y->status.p == NULL) &&
+	    x->heartbeat_us == y->heartbeat_us && x->prefix_len == y->prefix_len;
+}
+
+struct sums {
+	uint64_t n_flows, items, texts, total;
+};
+
+static enum kodo_err
+sums_of(const struct packed *runs, size_t n, struct sums *out)
+{
+	size_t i;
+
+	*out = (struct sums){ 0 };
+	for (i = 0; i < n; i++) {
+		if (!is_like(&runs[0], &runs[i]))
+			return KODO_EINVAL;
+		out->n_flows += runs[i].n_flows;
+		out->items += runs[i].items.len;
+		out->texts += runs[i].texts.len;
+	}
+	out->total = PACKED_HEADER_BYTES + runs[0].url.len + runs[0].organization.len +
+	    runs[0].status.len + (out->n_flows + 1) * PACKED_ROW_BYTES + out->items + out->texts;
+	return out->total > UINT32_MAX ? KODO_ETOOBIG : KODO_OK;
+}
+
+/* The rows of all runs, whose offsets rise by what lies before, and the last one. */
+static void
+put_rows(struct buf *out, const struct packed *runs, size_t n)
+{
+	static const uint16_t none[4];
+	uint32_t at[2] = { 0, 0 };
+	unsigned char row[PACKED_ROW_BYTES];
+	uint32_t j;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		for (j = 0; j < runs[i].n_flows; j++) {
+			memcpy(row, runs[i].table + (size_t)j * PACKED_ROW_BYTES, sizeof(row));
+			packed_set_u32(row + PACKED_ROW_ITEM,
+			    at[0] + packed_get_u32(row + PACKED_ROW_ITEM));
+			packed_set_u32(row + PACKED_ROW_TEXT,
+			    at[1] + packed_get_u32(row + PACKED_ROW_TEXT));
+			buf_put(out, row, sizeof(row));
+		}
+		at[0] += (uint32_t)runs[i].items.len;
+		at[1] += (uint32_t)runs[i].texts.len;
+	}
+	put_row(out, at, 0, none);
+}
+
+void
+packed_join(struct buf *out, const struct packed *runs, size_t n)
+{
+	struct sums sums;
+	size_t i;
+
+	if (buf_failed(out))
+		return;
+	out->err = sums_of(runs, n, &sums);
+	if (buf_failed(out) || buf_room(out, sums.total) == NULL)
+		return;
+	buf_put_u32(out, PACKED_MAGIC);
+	buf_put_u32(out, (uint32_t)sums.total);
+	buf_put_u64(out, (uint64_t)runs[0].heartbeat_us);
+	buf_put_u32(out, (uint32_t)sums.n_flows);
+	buf_put_u32(out, len_of(runs[0].url));
+	buf_put_u32(out, len_of(runs[0].organization));
+	buf_put_u32(out, len_of(runs[0].status));
+	buf_put_u32(out, (uint32_t)sums.items);
+	buf_put_u32(out, runs[0].prefix_len);
+	buf_put_str(out, runs[0].url);
+	buf_put_str(out, runs[0].organization);
+	buf_put_str(out, runs[0].status);
+	put_rows(out, runs, n);
+	for (i = 0; i < n; i++)
+		buf_put_str(out, runs[i].items);
+	for (i = 0; i < n; i++)
+		buf_put_str(out, runs[i].texts);
+}

@@ -338,6 +338,10 @@ peer_encode(struct buf *b, const struct peer *p)
 	buf_put_u64(b, p->out_piece);
 	buf_put_u64(b, p->heard_life);
 	buf_put_u64(b, p->heard_sent);
+	buf_put_u64(b, p->part_id);
+	buf_put_u32(b, p->part_node);
+	buf_put_u32(b, p->part_next);
+	buf_put_u32(b, p->part_tries);
 	for (i = 0; time[i] != NULL; i++)
 		buf_put_u64(b, (uint64_t)*time[i]);
 	for (i = 0; i < WORK_MAX; i++) {
@@ -392,6 +396,10 @@ peer_decode(struct arena *a, uint32_t id, struct str v, struct peer *p)
 	p->out_piece = read_u64(&r);
 	p->heard_life = read_u64(&r);
 	p->heard_sent = read_u64(&r);
+	p->part_id = read_u64(&r);
+	p->part_node = read_u32(&r);
+	p->part_next = read_u32(&r);
+	p->part_tries = read_u32(&r);
 	for (i = 0; time[i] != NULL; i++)
 		*time[i] = (int64_t)read_u64(&r);
 	for (i = 0; i < WORK_MAX; i++) {

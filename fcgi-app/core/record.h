@@ -70,10 +70,14 @@ struct peer {
 	uint64_t piece;			/* id of the connect whose pieces come in, 0: none */
 	/* statements older than this order number are unnamed when the last piece has come */
 	uint64_t piece_order;
-	/* id of our connect whose further pieces are still to be sent, 0: none */
 	/* the newest that it said, see wire.h; 0: nothing yet */
 	uint64_t heard_life, heard_sent;
+	/* id of our connect whose further pieces are still to be sent, 0: none */
 	uint64_t out_piece;
+	/* the node that goes to it in parts, which contents of it, and the flow to go on with */
+	uint64_t part_id;		/* 0: none */
+	uint32_t part_node, part_next;
+	uint32_t part_tries;		/* parts that brought it no further */
 	/* outbound */
 	uint64_t work[WORK_MAX];
 	uint64_t tried[WORK_MAX];	/* state number of the last attempt */

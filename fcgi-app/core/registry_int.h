@@ -63,6 +63,9 @@ struct kodo_member {
 	uint64_t life, sent; /* of the state that speaks; see kodo_begin */
 	uint64_t heard_life, heard;
 	struct str told;     /* see wire.h; null: none */
+	struct wire_run part; /* id null: none */
+	bool has_taken;
+	uint64_t taken;
 };
 /* Say of which state, as of when, all of it is, and what was heard of to (NULL: not known). */
 void kodo_begin(struct kodo_member *m, const struct head *h, const struct peer *to);

@@ -19,7 +19,7 @@
 /*
  * Raise the first factor with any change of a table's keys or records; PACKED_FORMAT has its own.
  */
-#define STORE_FORMAT	(100u * 3u + PACKED_FORMAT)
+#define STORE_FORMAT	(100u * 4u + PACKED_FORMAT)
 
 struct store {
 	MDB_env *env;
@@ -41,6 +41,7 @@ static const char *const table_names[T_MAX] = {
 	[T_STATED] = "stated",
 	[T_ORDER] = "order",
 	[T_OUT] = "out",
+	[T_PART] = "part",
 	[T_DUE] = "due",
 };
 

@@ -25,7 +25,8 @@ enum store_table {
 	/* peer id, order number -> node id: a provider's nodes in the order given */
 	T_STATED,
 	T_ORDER,	/* blocks of the default order (name, url) */
-	T_OUT,		/* peer id, node id -> generation: the peer must learn about the node */
+	T_OUT,		/* peer id, node id -> the peer must learn about the node: outbox.h */
+	T_PART,		/* peer id, number of a flow -> a node that comes in parts: part.h */
 	T_DUE,		/* class, due time, peer id -> nothing */
 	T_MAX
 };

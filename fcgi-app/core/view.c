@@ -395,6 +395,16 @@ kodo_end(struct kodo_member *m, struct buf *out, uint64_t piece, bool more, stru
 		buf_puts(out, ",\"more\":");
 		json_put_bool(out, more);
 	}
+	if (m->part.id.p != NULL) {
+		buf_puts(out, ",\"part\":{\"id\":");
+		json_put_str(out, m->part.id);
+		buf_printf(out, ",\"from\":%llu,\"of\":%llu}", (unsigned long long)m->part.from,
+		    (unsigned long long)m->part.of);
+	}
+	if (m->has_taken) {
+		buf_puts(out, ",\"has\":");
+		json_put_u64(out, m->taken);
+	}
 	if (m->life != 0) {
 		buf_puts(out, ",\"life\":");
 		json_put_u64(out, m->life);

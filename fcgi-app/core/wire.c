@@ -94,7 +94,8 @@ static void
 read_nodes(struct wire_reader *r, const struct wire_at *at, struct str value, void *unused)
 {
 	(void)unused;
-	if (wire_read_each(r, at, value, wire_read_node, NULL) > LIMIT_BODY_NODES)
+	r->n_listed = wire_read_each(r, at, value, wire_read_node, NULL);
+	if (r->n_listed > LIMIT_BODY_NODES)
 		wire_over(r, at, value, LIMIT_BODY_NODES, NULL);
 	wire_nodes_end(r);
 }
@@ -143,6 +144,7 @@ static const struct {
 	const char *name;	/* as the original calls it */
 } kinds[] = {
 	[WIRE_CONNECT] = { WIRE_TABLE(connect_fields), "Connect" },
+	[WIRE_UPDATE] = { WIRE_TABLE(connect_fields), "Connect" },
 	[WIRE_DEFAULT] = { WIRE_TABLE(default_fields), "Default" },
 	[WIRE_DISCONNECT] = { WIRE_TABLE(disconnect_fields), "Disconnect" },
 	[WIRE_ANSWER] = { WIRE_TABLE(answer_fields), "Connect" },
@@ -185,6 +187,8 @@ read_body(struct wire_reader *r, enum wire_kind kind, struct wire_refusal *no)
 		return;
 	}
 	wire_read_fields(r, NULL, kinds[kind].fields, kinds[kind].n, value, r->body);
+	if (r->body->has_part && kind != WIRE_UPDATE)
+		wire_fail(r, NULL, value, "Input should be an /update if it is a part of a node");
 	if (r->n_errors == 0 && r->err == KODO_OK)
 		wire_versions_end(r);
 }

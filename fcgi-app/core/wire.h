@@ -12,6 +12,8 @@
  *		"piece":<id>,"more":true|false,		this body is a piece; more follow
  *		"view":"<digest>",			in hex, of what the sender told last
  *		"told":"<digest>",			of what the receiver is told, in an answer
+ *		"part":{"id":"<hex>","from":F,"of":N},	see below
+ *		"has":<number>,				in the answer to a part
  *		"life":<id>,"sent":<number>,		of the sender's state: tells what
  *							comes late
  *		"heard_life":<id>,"heard":<number>}	the last that was heard of the
@@ -21,6 +23,13 @@
  * Every member of it is optional; unknown ones are ignored; a wrong type is an error like any
  * other. Version 0, one over LIMIT_VERSION_MAX or too far ahead leaves out that node or tombstone.
  * A version of a url that is no node of this body is ignored.
+ *
+ * A part: a node that alone is more than the receiver takes comes in several /update bodies. The
+ * one node of such a body holds only the flows F, F + 1, .. of N. id is opaque: parts of one id
+ * make one node, which counts as said, with the version in the last of them, when all N flows are
+ * there, and not before. F is how many the receiver has under that id, as the `has` of its answer
+ * says, or 0, which starts over; a part that does not fit is not taken. N over LIMIT_NODE_FLOWS
+ * leaves out the node. An answer without `has`: the receiver takes no parts, or this came late.
  */
 #ifndef KODO_WIRE_H
 #define KODO_WIRE_H
@@ -31,7 +40,8 @@
 #include "model.h"
 
 enum wire_kind {
-	WIRE_CONNECT,	 /* default + nodes: POST /connect, POST /update */
+	WIRE_CONNECT,	 /* default + nodes: POST /connect */
+	WIRE_UPDATE,	 /* the same, perhaps a part of a node: POST /update */
 	WIRE_DEFAULT,	 /* POST /reconnect */
 	WIRE_DISCONNECT, /* provider, url[] */
 	WIRE_ANSWER,	 /* default, and nodes where there are any: what a peer answers */
@@ -58,6 +68,13 @@ struct wire_left_out {
 	struct str reason;
 };
 
+/* Which flows of its node a body holds. */
+struct wire_run {
+	struct str id;
+	uint64_t from;
+	uint64_t of; /* all that the node has */
+};
+
 struct wire_body {
 	struct greeting from; /* WIRE_CONNECT, WIRE_DEFAULT */
 	/* key of from.url; of `provider` in a WIRE_DISCONNECT, whose shown form is from.url */
@@ -75,6 +92,10 @@ struct wire_body {
 	bool has_piece;
 	uint64_t piece;
 	bool more;
+	bool has_part; /* then there is one node, or it was left out */
+	struct wire_run part;
+	bool has_taken; /* an answer said how much of a node there is */
+	uint64_t taken;
 	/* which state of the sender's spoke, and that state's number then; 0: not said */
 	uint64_t life;
 	uint64_t sent;

@@ -212,13 +212,12 @@ read_piece(struct wire_reader *r, const struct wire_at *at, struct str value, vo
 }
 
 static void
-read_view(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+check_hex(struct wire_reader *r, const struct wire_at *at, struct str value, struct str text)
 {
-	const struct wire_body *body = target;
 	size_t i;
 
-	for (i = 0; i < body->view.len; i++) {
-		const char c = body->view.p[i];
+	for (i = 0; i < text.len; i++) {
+		const char c = text.p[i];
 
 		if ((c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F')) {
 			wire_fail(r, at, value, "Input should be a digest in hex");
@@ -227,13 +226,82 @@ read_view(struct wire_reader *r, const struct wire_at *at, struct str value, voi
 	}
 }
 
+static void
+read_view(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+{
+	const struct wire_body *body = target;
+
+	check_hex(r, at, value, body->view);
+}
+
+static void
+read_has(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+{
+	struct wire_body *body = target;
+
+	(void)r, (void)at, (void)value;
+	body->has_taken = true;
+}
+
 #define BODY(member) offsetof(struct wire_body, member)
+
+static void
+read_part_id(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+{
+	const struct wire_body *body = target;
+
+	if (body->part.id.len == 0)
+		wire_fail(r, at, value, "Input should be a digest in hex");
+	check_hex(r, at, value, body->part.id);
+}
+
+static const struct wire_field part_fields[] = {
+	{ "id", WIRE_TEXT, true, VIEW_BYTES, BODY(part.id), read_part_id },
+	{ "from", WIRE_INTEGER, true, 0, BODY(part.from), NULL },
+	{ "of", WIRE_INTEGER, true, 0, BODY(part.of), NULL },
+};
+
+/* The flows that are at hand stay within those that the node is said to have. */
+static void
+check_run(struct wire_reader *r, const struct wire_at *at, struct str value,
+    const struct wire_run *run)
+{
+	const struct wire_node *node = (const struct wire_node *)(const void *)r->nodes.p;
+	struct packed p;
+
+	if (r->n_listed != 1) {
+		wire_fail(r, at, value, "Input should stand beside one node, not %zu", r->n_listed);
+		return;
+	}
+	if (r->nodes.len == 0 || packed_open(node->bytes, &p) != KODO_OK)
+		return;	/* left out */
+	if (run->of > LIMIT_NODE_FLOWS) {
+		wire_leave_out(r, p.url, "its flows are more than 100000");
+		buf_reset(&r->nodes);
+	} else if (run->from > run->of || p.n_flows > run->of - run->from) {
+		wire_fail(r, at, value, "Input should be a run within the node's flows");
+	}
+}
+
+static void
+read_part(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+{
+	const size_t n_errors = r->n_errors;
+	struct wire_body *body = target;
+
+	body->has_part = true;
+	wire_read_fields(r, at, WIRE_TABLE(part_fields), value, body);
+	if (r->n_errors == n_errors && r->err == KODO_OK)
+		check_run(r, at, value, &body->part);
+}
 
 static const struct wire_field kodo_fields[] = {
 	{ "versions", WIRE_OBJECT, false, 0, 0, read_versions },
 	{ "gone", WIRE_OBJECT, false, 0, 0, read_gone },
 	{ "piece", WIRE_INTEGER, false, 0, BODY(piece), read_piece },
 	{ "more", WIRE_BOOL, false, 0, BODY(more), NULL },
+	{ "part", WIRE_OBJECT, false, 0, 0, read_part },
+	{ "has", WIRE_INTEGER, false, 0, BODY(taken), read_has },
 	{ "life", WIRE_INTEGER, false, 0, BODY(life), NULL },
 	{ "sent", WIRE_INTEGER, false, 0, BODY(sent), NULL },
 	{ "heard_life", WIRE_INTEGER, false, 0, BODY(heard_life), NULL },

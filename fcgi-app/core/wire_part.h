@@ -43,6 +43,7 @@ struct wire_reader {
 	struct str over;	/* why what is at hand is left out; null: it is not */
 
 	struct packed_writer packer;
+	size_t n_listed;	/* elements of the list of nodes, left out or not */
 	size_t stored;		/* bytes that the nodes so far take, see LIMIT_STORED_BYTES */
 	struct buf nodes;	/* struct wire_node */
 	struct buf left_out;	/* struct wire_left_out */

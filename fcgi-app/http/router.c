@@ -19,7 +19,7 @@ static const struct route table[] = { { "/", METHOD_GET, handle_home, ROUTE_PAGE
 	    "answer" },
 	{ "/connect", METHOD_DELETE, handle_leave, 0, 0, 0,
 	    "leave every registry that this service is connected to", NULL, NULL },
-	{ "/update", METHOD_POST, handle_update, POSTED | ROUTE_REGISTRY, WIRE_CONNECT, 0,
+	{ "/update", METHOD_POST, handle_update, POSTED | ROUTE_REGISTRY, WIRE_UPDATE, 0,
 	    "add or replace nodes of a provider", "connect", "default" },
 	/* who was let in may always leave */
 	{ "/disconnect", METHOD_POST, handle_disconnect, ROUTE_BODY | ROUTE_REGISTRY,

@@ -77,8 +77,8 @@ read_kind(struct arena *a, enum wire_kind kind, struct str json)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	static const enum wire_kind kinds[] = { WIRE_CONNECT, WIRE_DEFAULT, WIRE_DISCONNECT,
-	    WIRE_ANSWER };
+	static const enum wire_kind kinds[] = { WIRE_CONNECT, WIRE_UPDATE, WIRE_DEFAULT,
+	    WIRE_DISCONNECT, WIRE_ANSWER };
 	const struct str json = { (const char *)data, n };
 	struct arena *a = arena_new();
 	struct buf out = BUF_INIT(0);

@@ -230,7 +230,8 @@ post_answer(
 	bool is_connect = strcmp(path, "/connect") == 0,
 	    is_reconnect = strcmp(path, "/reconnect") == 0;
 	enum wire_kind kind = is_reconnect     ? WIRE_DEFAULT
-	    : strcmp(path, "/disconnect") == 0 ? WIRE_DISCONNECT : WIRE_CONNECT;
+	    : strcmp(path, "/disconnect") == 0 ? WIRE_DISCONNECT
+	    : is_connect                       ? WIRE_CONNECT : WIRE_UPDATE;
 	struct sink sink = SINK_INIT(NULL);
 	struct wire_refusal no;
 	struct wire_body b;
