@@ -15,7 +15,8 @@ static const char peers_usage[] =
     "usage: kodo peers [--json] [SERVICE ...]\n"
     "\n"
     "List each peer: whether it feeds us, we feed it, or both; its state; what it gave; last\n"
-    "contact both ways; what it must still be told; failed attempts in a row and the next.\n"
+    "contact both ways; what it must still be told; failed attempts in a row and the next; the\n"
+    "last error, else the first node that it does not take, and how many there are.\n"
     "Exit status: 0, 1 if the state cannot be read, 2 for wrong arguments.\n"
     "\n"
     TARGET_HELP;
@@ -32,7 +33,8 @@ static const char explain_usage[] =
     "usage: kodo explain URL [--json] [SERVICE ...]\n"
     "\n"
     "Say of a node, or of the node of a flow, who says what of it, with which version, whose\n"
-    "word wins and why, whether it was removed, and who must still be told.\n"
+    "word wins and why, whether it was removed, who must still be told, and who does not take\n"
+    "it and why.\n"
     "Exit status: 0, 1 if nothing is known of it, 2 for wrong arguments.\n"
     "\n"
     TARGET_HELP;
@@ -53,6 +55,18 @@ struct listing {
 	size_t n;
 };
 
+/* What the peer does not take; null: it takes all. */
+static struct str
+refused_words(struct arena *a, const struct peer_state *p)
+{
+	char *text = NULL;
+
+	if (p->n_refused > 1)
+		text = arena_printf(a, "%.*s, and %llu more nodes", STR_ARG(p->refused),
+		    (unsigned long long)p->n_refused - 1);
+	return text != NULL ? str_of(text) : p->refused;
+}
+
 static enum kodo_err
 put_table_row(void *arg, const struct peer_state *p)
 {
@@ -70,7 +84,7 @@ put_table_row(void *arg, const struct peer_state *p)
 	table_put_u64(t, p->n_pending);
 	table_put_u64(t, p->attempts);
 	table_put_ago(t, p->due_us, l->look->now_us);
-	table_put(t, p->error);
+	table_put(t, p->error.p != NULL ? p->error : refused_words(l->look->target.a, p));
 	table_end_row(t);
 	return KODO_OK;
 }
@@ -92,7 +106,8 @@ put_json_row(void *arg, const struct peer_state *p)
 		const char *key;
 		uint64_t n;
 	} numbers[] = { { "nodes", p->n_nodes }, { "flows", p->n_flows },
-		{ "pending", p->n_pending }, { "attempts", p->attempts } };
+		{ "pending", p->n_pending }, { "refused", p->n_refused },
+		{ "attempts", p->attempts } };
 	const struct {
 		const char *key;
 		int64_t us;
@@ -107,6 +122,7 @@ put_json_row(void *arg, const struct peer_state *p)
 	put_json_text(b, "state", str_of(peer_health_name(p->health)));
 	put_json_text(b, "work", p->work);
 	put_json_text(b, "error", p->error);
+	put_json_text(b, "refuses", p->refused);
 	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		buf_printf(b, ",\"%s\":%llu", numbers[i].key, (unsigned long long)numbers[i].n);
 	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
@@ -255,6 +271,13 @@ print_origin(const struct origin *o)
 		table_print_text(o->untold[i]);
 		putchar('\n');
 	}
+	for (i = 0; i < o->n_refusals; i++) {
+		fputs("  parked for ", stdout);
+		table_print_text(o->refusals[i].peer);
+		fputs(": ", stdout);
+		table_print_text(o->refusals[i].why);
+		putchar('\n');
+	}
 }
 
 static void
@@ -287,6 +310,13 @@ put_origin_json(struct buf *b, const struct origin *o)
 	for (i = 0; i < o->n_untold; i++) {
 		buf_puts(b, i == 0 ? "" : ",");
 		json_put_str(b, o->untold[i]);
+	}
+	buf_puts(b, "],\"parked\":[");
+	for (i = 0; i < o->n_refusals; i++) {
+		buf_puts(b, i == 0 ? "{\"for\":" : ",{\"for\":");
+		json_put_str(b, o->refusals[i].peer);
+		put_json_text(b, "why", o->refusals[i].why);
+		buf_putc(b, '}');
 	}
 	buf_puts(b, "]}");
 }

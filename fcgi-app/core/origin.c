@@ -1,4 +1,5 @@
 #include "origin.h"
+#include "outbox.h"
 #include "registry_int.h"
 #include "url.h"
 
@@ -98,21 +99,24 @@ static enum kodo_err
 add_untold(struct search *s)
 {
 	struct origin *o = s->out;
-	unsigned char kb[8];
+	struct outbox_entry entry;
 	struct peer p;
-	struct str v;
 	uint32_t id = 0;
-	enum kodo_err err;
+	enum kodo_err err = KODO_OK;
 
-	while (o->n_untold < CLAIMS_MAX &&
+	while (o->n_untold < CLAIMS_MAX && o->n_refusals < CLAIMS_MAX && err == KODO_OK &&
 	    (err = peer_next(&s->v->t, s->a, &id, &p)) == KODO_OK) {
-		err = store_get(&s->v->t, T_OUT, key_u32_u32(kb, p.id, s->node), &v);
-		if (err == KODO_OK)
+		err = outbox_get(&s->v->t, p.id, s->node, &entry);
+		if (err == KODO_OK && entry.why.p == NULL) {
 			o->untold[o->n_untold++] = p.url;
-		else if (err != KODO_ENOTFOUND)
-			return err;
+		} else if (err == KODO_OK) {
+			o->refusals[o->n_refusals].peer = p.url;
+			err = arena_str(s->a, entry.why, &o->refusals[o->n_refusals++].why);
+		} else if (err == KODO_ENOTFOUND) {
+			err = KODO_OK;
+		}
 	}
-	return KODO_OK;
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
 static enum kodo_err
@@ -141,7 +145,8 @@ view_origin(struct view *v, struct arena *a, struct str url, struct origin *out)
 	*out = (struct origin){ .is_seen = false };
 	out->claims = arena_alloc(a, CLAIMS_MAX * sizeof(*out->claims));
 	out->untold = arena_alloc(a, CLAIMS_MAX * sizeof(*out->untold));
-	if (out->claims == NULL || out->untold == NULL)
+	out->refusals = arena_alloc(a, CLAIMS_MAX * sizeof(*out->refusals));
+	if (out->claims == NULL || out->untold == NULL || out->refusals == NULL)
 		return KODO_ENOMEM;
 	err = find(&s, url);
 	if (err == KODO_OK)

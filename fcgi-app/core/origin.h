@@ -17,6 +17,12 @@ struct origin_claim {
 	uint64_t n_flows;
 };
 
+/* A peer that does not take the node as it is now. */
+struct origin_refusal {
+	struct str peer;
+	struct str why;
+};
+
 struct origin {
 	struct str url;			/* of the node */
 	bool is_seen;
@@ -27,6 +33,8 @@ struct origin {
 	size_t n_claims;
 	struct str *untold;		/* urls of peers that must still learn about it */
 	size_t n_untold;
+	struct origin_refusal *refusals;
+	size_t n_refusals;
 };
 
 /*

@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "outbox.h"
 #include "peers.h"
 #include "registry_int.h"
 #include "url.h"
@@ -37,9 +38,28 @@ count_stated(void *arg, uint32_t node, const struct statement *s)
 	return KODO_OK;
 }
 
+/* The first node that the peer does not take, in words. */
 static enum kodo_err
-count_pending(struct txn *t, uint32_t peer, uint64_t *n)
+refused_say(struct txn *t, struct arena *a, const struct outbox_entry *entry, struct str *out)
 {
+	struct packed p = { .url = STR("a node") };
+	struct known kn;
+	enum kodo_err err = claim_known(t, entry->node, &kn);
+	char *text;
+
+	if (err == KODO_OK && kn.is_seen)
+		err = packed_open(kn.winner.bytes, &p);
+	if (err != KODO_OK)
+		return err;
+	text = arena_printf(a, "%.*s %.*s", STR_ARG(p.url), STR_ARG(entry->why));
+	*out = str_of(text);
+	return text == NULL ? KODO_ENOMEM : KODO_OK;
+}
+
+static enum kodo_err
+count_pending(struct txn *t, struct arena *a, uint32_t peer, struct peer_state *out)
+{
+	struct outbox_entry entry = { .node = 0 };
 	unsigned char kb[8];
 	struct cursor c;
 	struct str k, v;
@@ -48,9 +68,17 @@ count_pending(struct txn *t, uint32_t peer, uint64_t *n)
 	if (err != KODO_OK)
 		return err;
 	for (err = cursor_seek(&c, key_u32_u32(kb, peer, 0), &k, &v);
-	    err == KODO_OK && get_be32(k.p) == peer && *n < PENDING_MAX;
-	    err = cursor_next(&c, &k, &v))
-		(*n)++;
+	    err == KODO_OK && get_be32(k.p) == peer && out->n_pending < PENDING_MAX;
+	    err = cursor_next(&c, &k, &v)) {
+		entry.node = get_be32(k.p + 4);
+		err = outbox_read(v, &entry);
+		if (err == KODO_OK && entry.why.p == NULL)
+			out->n_pending++;
+		else if (err == KODO_OK && out->n_refused++ == 0)
+			err = refused_say(t, a, &entry, &out->refused);
+		if (err != KODO_OK)
+			break;
+	}
 	cursor_close(&c);
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
@@ -115,7 +143,7 @@ state_of(struct view *v, struct arena *a, const struct peer *p, struct peer_stat
 	*out = state;
 	if (out->is_provider)
 		err = registry_each_stated(&v->t, p->id, count_stated, out);
-	return err == KODO_OK ? count_pending(&v->t, p->id, &out->n_pending) : err;
+	return err == KODO_OK ? count_pending(&v->t, a, p->id, out) : err;
 }
 
 enum kodo_err

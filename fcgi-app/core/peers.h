@@ -34,6 +34,8 @@ struct peer_state {
 	uint32_t attempts;		/* failed ones in a row */
 	uint64_t n_nodes, n_flows;	/* that it gave us */
 	uint64_t n_pending;		/* nodes that it must learn about */
+	uint64_t n_refused;		/* nodes that it does not take */
+	struct str refused;		/* which, and why, of the first; null: none */
 };
 
 /* Each peer in the order in which it became known; texts live in a. */

@@ -2,6 +2,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "outbox.h"
+#include "part.h"
 #include "registry_int.h"
 
 struct verify {
@@ -119,6 +121,47 @@ peers_check(struct verify *f)
 	return KODO_OK;
 }
 
+static void
+part_wrong(void *arg, uint32_t peer, const char *what)
+{
+	say(arg, FINDING_ERROR, "a node that peer %u tells in parts: %s; " REMEDY, peer, what);
+}
+
+/* What is to be told, and what is parked of it, belongs to peers that there are. */
+static enum kodo_err
+outbox_check(struct verify *f)
+{
+	struct outbox_entry entry;
+	struct cursor c;
+	struct peer p = { .id = PEER_TOMB };
+	struct str k, v;
+	uint64_t parked = 0;
+	enum kodo_err err = cursor_open(&f->v->t, T_OUT, &c);
+
+	if (err != KODO_OK)
+		return err;
+	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
+	    err = cursor_next(&c, &k, &v)) {
+		uint32_t id = get_be32(k.p);
+
+		if (id != p.id && peer_get(&f->v->t, f->a, id, &p) != KODO_OK)
+			say(f, FINDING_ERROR, "peer %u is told of changes, and is none; " REMEDY,
+			    id);
+		p.id = id;
+		if (outbox_read(v, &entry) != KODO_OK)
+			say(f, FINDING_ERROR,
+			    "what is to be told to peer %u cannot be read; " REMEDY, id);
+		else if (entry.why.p != NULL)
+			parked++;
+	}
+	cursor_close(&c);
+	if (parked > 0)
+		say(f, FINDING_WARNING,
+		    "nodes that a peer does not take: %llu; see kodo peers and kodo explain URL",
+		    (unsigned long long)parked);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
 static enum kodo_err
 counts_check(struct verify *f)
 {
@@ -182,6 +225,10 @@ registry_check(struct registry *r, int64_t now_us,
 			err = stated_check(&f);
 		if (err == KODO_OK)
 			err = peers_check(&f);
+		if (err == KODO_OK)
+			err = outbox_check(&f);
+		if (err == KODO_OK)
+			err = part_check(&v.t, part_wrong, &f);
 		if (err == KODO_OK)
 			err = counts_check(&f);
 		view_end(&v);

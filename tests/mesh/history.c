@@ -64,6 +64,28 @@ services_make(struct history *h, uint64_t *rnd)
 	}
 }
 
+/*
+ * Some fat nodes are several times a ceiling; in a ring, that of an original.
+ * The last dice, so that the seeds of all other histories mean what they meant.
+ */
+static void
+slices_make(struct history *h, uint64_t *rnd, enum history_kind kind)
+{
+	bool has_any = mesh_below(rnd, kind == HISTORY_OURS ? 2 : 4) == 0;
+	unsigned i;
+
+	for (i = 0; i < h->n && has_any; i++) {
+		if (kind != HISTORY_OURS) {
+			h->is_fat[i] = !h->is_original[i] && mesh_below(rnd, 2) == 0;
+			/* not of ours: an original has nothing but whole lists to send */
+			h->ceiling_bytes[i] =
+			    h->is_original[i] && mesh_below(rnd, 2) == 0 ? 8500 : 0;
+		}
+		if (h->is_fat[i] && mesh_below(rnd, 3) != 0)
+			h->more_flows[i] = 4 + mesh_below(rnd, 16);
+	}
+}
+
 /* A ring of registries, some of them originals, each with a node of ours or two. */
 static void
 ring_make(struct history *h, uint64_t *rnd, unsigned n_originals)
@@ -209,6 +231,7 @@ history_make(struct history *h, uint64_t seed, enum history_kind kind)
 		ring_make(h, &rnd, (unsigned)kind);
 	h->fault_percent = kind == HISTORY_OURS ? faults[mesh_below(&rnd, 4)] : 0;
 	ops_make(h, &rnd, kind != HISTORY_OURS);
+	slices_make(h, &rnd, kind);
 }
 
 /* --- in words --- */
@@ -249,7 +272,8 @@ history_print(const struct history *h, FILE *out)
 	fprintf(out, "seed %llu, faults %u %%\n", (unsigned long long)h->seed, h->fault_percent);
 	for (i = 0; i < h->n; i++) {
 		fprintf(out, "  s%u %s%s%s, connects to", i, h->is_original[i] ? "original " : "",
-		    roles[h->role[i]], h->is_fat[i] ? " (fat)" : "");
+		    roles[h->role[i]],
+		    h->more_flows[i] != 0 ? " (very fat)" : h->is_fat[i] ? " (fat)" : "");
 		set_print(out, h->connect[i]);
 		if (h->ceiling_bytes[i] != 0)
 			fprintf(out, ", takes %u bytes", h->ceiling_bytes[i]);

@@ -57,6 +57,7 @@ struct history {
 	enum role role[MESH_MAX];
 	bool is_original[MESH_MAX];
 	bool is_fat[MESH_MAX];		  /* its node has some KB, so that bodies come in pieces */
+	unsigned more_flows[MESH_MAX];	  /* so that its node alone is several times a ceiling */
 	unsigned connect[MESH_MAX];	  /* sets of services, as bits */
 	unsigned ceiling_bytes[MESH_MAX]; /* larger bodies are answered 413; 0: none */
 	unsigned fault_percent;		  /* of messages that the wire does something to */
@@ -129,7 +130,9 @@ void service_check(struct service *s);
 /* The flows of service i's variant, for whoever offers or expects them. */
 size_t mesh_flows(struct arena *a, const struct history *h, unsigned i, unsigned variant,
     const struct flow **out);
-char *mesh_view_line(struct arena *a, const char *url, unsigned i, unsigned variant);
+unsigned mesh_n_flows(const struct history *h, unsigned i, unsigned variant);
+char *mesh_view_line(struct arena *a, const struct history *h, const char *url, unsigned i,
+    unsigned variant);
 
 /* --- the original --- */
 

@@ -70,7 +70,7 @@ wanted_of(const struct mesh *m, unsigned i, struct arena *a)
 
 		if ((set & 1u << j) != 0 && s->flows_variant != 0)
 			lines[n++] = mesh_view_line(
-			    a, service_url(m, j, s->url_variant), j, s->flows_variant);
+			    a, m->h, service_url(m, j, s->url_variant), j, s->flows_variant);
 	}
 	qsort(lines, n, sizeof(lines[0]), line_cmp);
 	for (k = 0; k < n; k++)
@@ -125,7 +125,8 @@ model_nodes(struct mesh *m, struct arena *a)
 				target = k;
 		if (target == MESH_MAX || m->h->is_original[target])
 			continue;
-		line = mesh_view_line(a, service_url(m, i, 0), i, m->services[i].flows_variant);
+		line = mesh_view_line(
+		    a, m->h, service_url(m, i, 0), i, m->services[i].flows_variant);
 		for (j = 0; j < m->h->n; j++) {
 			bool wanted = !m->services[i].has_left && m->services[i].flows_variant != 0;
 			const char *view;

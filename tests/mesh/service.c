@@ -37,11 +37,17 @@ must(struct service *s, enum kodo_err err, const char *what)
 
 /* --- its flows --- */
 
+unsigned
+mesh_n_flows(const struct history *h, unsigned i, unsigned variant)
+{
+	return variant == 0 ? 0 : 1 + variant % 3 + h->more_flows[i];
+}
+
 size_t
 mesh_flows(
     struct arena *a, const struct history *h, unsigned i, unsigned variant, const struct flow **out)
 {
-	size_t n = variant == 0 ? 0 : 1 + variant % 3, j;
+	size_t n = mesh_n_flows(h, i, variant), j;
 	struct flow *flows = arena_zalloc(a, (n + 1) * sizeof(*flows));
 	char *fat = arena_alloc(a, FAT_BYTES);
 
@@ -56,9 +62,11 @@ mesh_flows(
 }
 
 char *
-mesh_view_line(struct arena *a, const char *url, unsigned i, unsigned variant)
+mesh_view_line(
+    struct arena *a, const struct history *h, const char *url, unsigned i, unsigned variant)
 {
-	return arena_printf(a, "  %s \"s%u variant %u\" %u", url, i, variant, 1 + variant % 3);
+	return arena_printf(a, "  %s \"s%u variant %u\" %u", url, i, variant,
+	    mesh_n_flows(h, i, variant));
 }
 
 /* --- its life --- */
@@ -209,6 +217,24 @@ request_take(struct service *s, const char *path, const struct wire_body *b, str
 	return registry_reconnect(s->r, b, now_us, in);
 }
 
+/* Of a node that comes in parts either all flows are seen or none. */
+static void
+whole_check(struct service *s, struct arena *a)
+{
+	const struct history *h = s->mesh->h;
+	const char *view = service_view(s, a), *at = view;
+
+	while ((at = strstr(at, " \"s")) != NULL) {
+		char *end;
+		unsigned i = (unsigned)strtoul(at + 3, &end, 10);
+		unsigned variant = (unsigned)strtoul(end + strlen(" variant "), &end, 10);
+
+		if (strtoul(end + 1, NULL, 10) != mesh_n_flows(h, i % MESH_MAX, variant))
+			mesh_fail(s->mesh, "s%u shows a part:\n%s", s->i, view);
+		at = end;
+	}
+}
+
 static void
 map_answer(struct service *s, struct answer *out)
 {
@@ -253,6 +279,8 @@ post_answer(
 		fail_put(out, 404);
 		return;
 	}
+	if (b.has_part)
+		whole_check(s, a);
 	out->status = is_connect ? 201 : 200;
 	must(s, registry_put_answer(s->r, &b, is_connect, is_reconnect, service_now(s), &sink),
 	    "answer");
@@ -266,10 +294,10 @@ service_answer(struct service *s, const char *path, struct str body, struct answ
 	unsigned ceiling = s->mesh->h->ceiling_bytes[s->i];
 	struct arena *a = arena_new();
 
-	if (s->original != NULL)
-		original_answer(s->original, path, body, out);
-	else if (ceiling != 0 && body.len > ceiling)
+	if (ceiling != 0 && body.len > ceiling)
 		fail_put(out, 413);
+	else if (s->original != NULL)
+		original_answer(s->original, path, body, out);
 	else if (strcmp(path, "/map") == 0)
 		map_answer(s, out);
 	else
