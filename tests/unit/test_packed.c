@@ -336,6 +336,103 @@ test_check_reason(void **state)
 	assert_string_equal(why.text, "not a packed node of format 1");
 }
 
+/* Runs of a node's flows, cut at these places, joined again. */
+static void
+expect_joined(const struct node *whole, const size_t *cuts, size_t n_runs)
+{
+	struct buf bytes[8], want = BUF_INIT(0), got = BUF_INIT(0);
+	struct packed runs[8];
+	struct node run = *whole;
+	size_t i;
+
+	for (i = 0; i < n_runs; i++) {
+		bytes[i] = (struct buf)BUF_INIT(0);
+		run.flows = whole->flows + cuts[i];
+		run.n_flows = cuts[i + 1] - cuts[i];
+		packed_write(&bytes[i], &run);
+		assert_int_equal(packed_open(buf_str(&bytes[i]), &runs[i]), KODO_OK);
+	}
+	packed_write(&want, whole);
+	packed_join(&got, runs, n_runs);
+	assert_false(buf_failed(&got));
+	assert_true(str_eq(buf_str(&got), buf_str(&want)));
+	assert_int_equal(packed_check(buf_str(&got), NULL), KODO_OK);
+	for (i = 0; i < n_runs; i++)
+		buf_free(&bytes[i]);
+	buf_free(&want);
+	buf_free(&got);
+}
+
+static void
+test_join(void **state)
+{
+	static const size_t one[] = { 0, 4 }, two[] = { 0, 1, 4 }, all[] = { 0, 1, 2, 3, 4 },
+			    holes[] = { 0, 0, 2, 2, 4, 4 }, none[] = { 0, 0, 0 };
+	const struct node bare = { { "http://x", 8 }, STR_NULL, STR_NULL, 0, flows, 4 };
+	const struct node empty = { { "http://x", 8 }, { "", 0 }, { "s", 1 }, 5, flows, 0 };
+
+	(void)state;
+	expect_joined(&node, one, 1);
+	expect_joined(&node, two, 2);
+	expect_joined(&node, all, 4);
+	expect_joined(&node, holes, 5);
+	expect_joined(&bare, two, 2);
+	expect_joined(&bare, all, 4);
+	expect_joined(&empty, none, 2);
+}
+
+/* What differs in more than its flows is no run of the same node. */
+static void
+test_join_of_others(void **state)
+{
+	struct fixture *f = *state;
+	struct node others[6] = { node, node, node, node, node, node };
+	struct buf bytes = BUF_INIT(0), got = BUF_INIT(0);
+	struct packed runs[2] = { f->p };
+	size_t i;
+
+	others[0].url = STR("http://h:1/q");
+	others[1].organization = STR("other");
+	others[2].organization = STR_NULL;
+	others[3].status = STR("down");
+	others[4].status = STR_NULL;
+	others[5].heartbeat_us = 0;
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		buf_reset(&bytes);
+		packed_write(&bytes, &others[i]);
+		assert_int_equal(packed_open(buf_str(&bytes), &runs[1]), KODO_OK);
+		packed_join(&got, runs, 2);
+		assert_int_equal(got.err, KODO_EINVAL);
+		buf_reset(&got);
+	}
+	buf_free(&bytes);
+	buf_free(&got);
+}
+
+/* A run's size is known before it is rendered, and never too low. */
+static void
+test_run_size(void **state)
+{
+	struct fixture *f = *state;
+	size_t size, len;
+	uint32_t i, j, end;
+
+	for (i = 0; i <= f->p.n_flows; i++)
+		for (j = i; j <= f->p.n_flows; j++) {
+			size = packed_run_size(&f->p, i, j);
+			buf_reset(&f->out);
+			packed_put_run(&f->out, &f->p, i, j, 1736776800123456, 1736776800123456);
+			len = f->out.len;
+			assert_true(size >= len && size < len + 400);
+			end = packed_run_end(&f->p, i, size);
+			assert_true(end >= j);
+			if (j > i + 1)
+				assert_true(packed_run_end(&f->p, i, size - 1) == j - 1);
+		}
+	assert_int_equal(packed_run_end(&f->p, 1, 0), 2);	/* one flow, at least */
+	assert_int_equal(packed_run_end(&f->p, 4, 0), 4);
+}
+
 int
 main(void)
 {
@@ -351,6 +448,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_check_offsets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_check_reason, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_join, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_join_of_others, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_run_size, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
