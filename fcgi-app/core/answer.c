@@ -215,7 +215,7 @@ rest_fn(struct edit *e, void *arg)
 
 enum kodo_err
 registry_put_answer(struct registry *r, const struct wire_body *b, bool is_connect, bool idle_false,
-    int64_t now_us, struct sink *out)
+    int64_t now_us, struct sink *out, bool *rest)
 {
 	struct answer w = { .a = arena_new(), .out = out, .b = b, .is_first = true };
 	struct edit_run run = { .r = r, .now_us = now_us, .fn = rest_fn, .arg = &w };
@@ -231,7 +231,8 @@ registry_put_answer(struct registry *r, const struct wire_body *b, bool is_conne
 	 * what had no room follows as updates; if this is lost in a crash, so is the answer, and
 	 * the caller connects again
 	 */
-	if (err == KODO_OK && w.n_rest > 0)
+	*rest = w.n_rest > 0;
+	if (err == KODO_OK && *rest)
 		err = registry_edit(&run);
 	buf_free(&w.kodo.versions);
 	buf_free(&w.kodo.gone);

@@ -303,6 +303,8 @@ life_end(struct edit *e, struct peer *p)
 			err = claim_drop(e, p, l.nodes[i]);
 	}
 	if (err == KODO_OK)
+		err = part_drop(e->t, p->id);
+	if (err == KODO_OK)
 		peer_again(e, p);
 	return err;
 }
@@ -577,53 +579,4 @@ enum kodo_err
 registry_leave(struct registry *r, int64_t now_us, uint64_t *ticket, struct intake *out)
 {
 	return request_run(r, NULL, now_us, leave_fn, out, ticket);
-}
-
-/*
- * Is there work of p that was wanted up to ticket and not tried since? A peer that waits for its
- * next attempt was tried.
- */
-static bool
-is_untried(const struct peer *p, uint64_t ticket, int64_t now_us)
-{
-	int i;
-
-	if (p->attempts > 0 && p->due_us > now_us)
-		return false;
-	for (i = 0; i < WORK_MAX; i++)
-		if (p->work[i] != 0 && p->work[i] <= ticket && p->tried[i] < p->work[i])
-			return true;
-	return false;
-}
-
-enum kodo_err
-registry_is_tried(struct registry *r, uint64_t ticket, int64_t now_us, bool *out)
-{
-	struct arena *a = arena_new();
-	struct cursor c;
-	struct peer p;
-	struct str k, v;
-	struct txn t;
-	enum kodo_err err;
-
-	*out = true;
-	if (a == NULL)
-		return KODO_ENOMEM;
-	err = store_begin(r->store, STORE_READ, &t);
-	if (err != KODO_OK)
-		goto out;
-	err = cursor_open(&t, T_DUE, &c);
-	for (err = err == KODO_OK ? cursor_seek(&c, STR_NULL, &k, &v) : err; err == KODO_OK && *out;
-	    err = cursor_next(&c, &k, &v)) {
-		if ((unsigned char)k.p[0] != DUE_ACTIVE)
-			break;
-		if (peer_get(&t, a, get_be32(k.p + 9), &p) == KODO_OK &&
-		    is_untried(&p, ticket, now_us))
-			*out = false;
-	}
-	cursor_close(&c);
-	err = store_end(&t, err == KODO_ENOTFOUND ? KODO_OK : err);
-out:
-	arena_free(a);
-	return err;
 }

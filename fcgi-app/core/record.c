@@ -257,14 +257,19 @@ statement_read(struct str value, struct statement *out)
 	return r.bad ? KODO_ECORRUPT : KODO_OK;
 }
 
-void
-statement_write(struct buf *out, const struct statement *s)
+enum kodo_err
+statement_put(struct txn *t, enum store_table table, struct str key, const struct statement *s)
 {
-	buf_put_u64(out, s->version);
-	buf_put_u64(out, s->order);
-	buf_put_u64(out, (uint64_t)s->at_us);
-	buf_put_u32(out, s->peer);
-	buf_put_str(out, s->bytes);
+	struct buf b = BUF_INIT(0);
+	enum kodo_err err;
+
+	buf_put_u64(&b, s->version);
+	buf_put_u64(&b, s->order);
+	buf_put_u64(&b, (uint64_t)s->at_us);
+	buf_put_u32(&b, s->peer);
+	err = buf_failed(&b) ? b.err : store_put_pair(t, table, key, buf_str(&b), s->bytes);
+	buf_free(&b);
+	return err;
 }
 
 /* --- peers --- */

@@ -135,7 +135,8 @@ struct statement {
 
 /* Points into value. */
 enum kodo_err statement_read(struct str value, struct statement *out) MUST_CHECK;
-void statement_write(struct buf *out, const struct statement *s);
+enum kodo_err statement_put(
+    struct txn *t, enum store_table table, struct str key, const struct statement *s) MUST_CHECK;
 
 /* --- node ids --- */
 

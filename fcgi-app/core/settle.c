@@ -64,23 +64,11 @@ claim_known(struct txn *t, uint32_t node, struct known *out)
 /* --- writing records --- */
 
 static enum kodo_err
-record_put(struct edit *e, enum store_table table, struct str key, const struct statement *s)
-{
-	struct buf b = BUF_INIT(0);
-	enum kodo_err err;
-
-	statement_write(&b, s);
-	err = buf_failed(&b) ? b.err : store_put(e->t, table, key, buf_str(&b));
-	buf_free(&b);
-	return err;
-}
-
-static enum kodo_err
 shadow_put(struct edit *e, uint32_t node, uint32_t peer, const struct statement *s)
 {
 	unsigned char k[8];
 
-	return record_put(e, T_SHADOW, key_u32_u32(k, node, peer), s);
+	return statement_put(e->t, T_SHADOW, key_u32_u32(k, node, peer), s);
 }
 
 enum kodo_err
@@ -150,7 +138,7 @@ seen_put(struct edit *e, uint32_t node, const struct statement *old, const struc
 		err = index_remove(e->t, &e->index, node, old->bytes, out, n_out);
 	if (err == KODO_OK)
 		err = s == NULL ? store_del(e->t, T_NODE, key_u32(k, node))
-				: record_put(e, T_NODE, key_u32(k, node), s);
+				: statement_put(e->t, T_NODE, key_u32(k, node), s);
 	if (err == KODO_OK && n_in > 0)
 		err = index_add(e->t, &e->head, &e->index, node, in, n_in);
 	return err;
@@ -506,7 +494,9 @@ settle_peer(
 		err = best_find(e, node, peer, now, &kn, &best);
 	if (err == KODO_OK && best.bytes.p != NULL) {
 		is = &best;
-		err = statement_keep(e->a, is);
+		/* what is said now does not lie in the map, and may be large */
+		if (now == NULL || is->bytes.p != now->bytes.p)
+			err = statement_keep(e->a, is);
 	}
 	if (err == KODO_OK && kn.is_seen) {
 		old = kn.winner;

@@ -394,6 +394,22 @@ store_put(struct txn *t, enum store_table table, struct str key, struct str valu
 }
 
 enum kodo_err
+store_put_pair(struct txn *t, enum store_table table, struct str key, struct str first,
+    struct str second)
+{
+	MDB_val k = val_of(key), v = { first.len + second.len, NULL };
+	int rc = mdb_put(t->mdb, t->store->dbi[table], &k, &v, MDB_RESERVE);
+
+	if (rc != MDB_SUCCESS)
+		return err_of(rc);
+	if (first.len > 0)
+		memcpy(v.mv_data, first.p, first.len);
+	if (second.len > 0)
+		memcpy((char *)v.mv_data + first.len, second.p, second.len);
+	return KODO_OK;
+}
+
+enum kodo_err
 store_del(struct txn *t, enum store_table table, struct str key)
 {
 	MDB_val k = val_of(key);

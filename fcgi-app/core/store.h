@@ -79,6 +79,9 @@ enum kodo_err store_get(
     struct txn *t, enum store_table table, struct str key, struct str *value) MUST_CHECK;
 enum kodo_err store_put(
     struct txn *t, enum store_table table, struct str key, struct str value) MUST_CHECK;
+/* A value in two pieces, which are not put together in memory: it may be large. */
+enum kodo_err store_put_pair(struct txn *t, enum store_table table, struct str key,
+    struct str first, struct str second) MUST_CHECK;
 /* KODO_OK also if it was not there */
 enum kodo_err store_del(struct txn *t, enum store_table table, struct str key) MUST_CHECK;
 

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include "core/isotime.h"
-#include "core/limit.h"
 #include "core/log.h"
 #include "http/handlers.h"
 #include "http/site.h"
@@ -42,13 +41,13 @@ log_left_out(const struct wire_body *b)
 static enum kodo_err
 put_answer(struct call *c, unsigned status, bool is_connect, bool idle_false)
 {
+	bool rest;
 	enum kodo_err err;
 
 	c->res->status = status;
 	err = registry_put_answer(
-	    c->registry, &c->body, is_connect, idle_false, c->now_us, &c->res->body);
-	if (is_connect && c->body.from.feed &&
-	    response_length(c->res) > LIMIT_ANSWER_NODES_BYTES / 2)
+	    c->registry, &c->body, is_connect, idle_false, c->now_us, &c->res->body, &rest);
+	if (rest)
 		c->wake = true;
 	return err;
 }

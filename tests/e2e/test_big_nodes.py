@@ -66,7 +66,7 @@ def of_fat(service):
 
 @pytest.mark.parametrize("flows, full_connects", [(4000, True), (20_000, False)], ids=["a-megabyte-is-sent", "more-than-an-answer-holds"])
 def test_arrives_whole_and_never_partly(folders, flows, full_connects):
-    full = Member(folders(), "full", REGISTRY)
+    full = Member(folders(), "full", {**REGISTRY, "retry": 1})     # the fat node itself is gone, and soon given up
     empty, front = behind(folders, "empty", REGISTRY)
     try:
         full.state_file = full.state_path()
@@ -81,13 +81,14 @@ def test_arrives_whole_and_never_partly(folders, flows, full_connects):
         first, second = (empty, full) if full_connects else (full, empty)
         with Memory(full, empty) as memory:
             first.start()
+            wait_until(first.is_idle, 20, "nobody is at work who could notice by chance")
             second.start()
             seen = set()
 
             def is_there():
                 seen.add(empty.total())
                 return flows in seen
-            wait_until(is_there, 60, "the node has arrived")
+            wait_until(is_there, 30, "the node has arrived")
             wait_until(lambda: json.loads(run(full, "explain", FAT, "--json"))["untold"] == [], 20, "all is told", pause=0.2)
         print(size, memory.peak_kib, memory.parts)
         assert seen <= {0, flows}, "a part was seen"

@@ -262,6 +262,7 @@ post_answer(
 	struct wire_refusal no;
 	struct wire_body b;
 	struct intake in;
+	bool rest;
 
 	if (wire_read(a, kind, body, service_now(s), s->options.url_key, &b, &no) != KODO_OK) {
 		fail_put(out, 400);
@@ -282,7 +283,9 @@ post_answer(
 	if (b.has_part)
 		whole_check(s, a);
 	out->status = is_connect ? 201 : 200;
-	must(s, registry_put_answer(s->r, &b, is_connect, is_reconnect, service_now(s), &sink),
+	must(s,
+	    registry_put_answer(
+		s->r, &b, is_connect, is_reconnect, service_now(s), &sink, &rest),
 	    "answer");
 	buf_put_str(&out->body, buf_str(&sink.buf));
 	sink_free(&sink);

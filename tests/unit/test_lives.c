@@ -190,12 +190,13 @@ answers_say_what_was_heard(void **state)
 	struct fixture *f = *state;
 	struct sink out = SINK_INIT(registry_state(f->r));
 	struct wire_body b;
+	bool rest;
 
 	start(f);
 	says(f, "/connect", one(f, NODE, 2), "{\"life\":5,\"sent\":9}");
 	b = says(f, "/connect", "[]", "{\"life\":5,\"sent\":8}");
 	assert_int_equal(total_of(f), 2);
-	must(registry_put_answer(f->r, &b, true, false, f->now_us, &out));
+	must(registry_put_answer(f->r, &b, true, false, f->now_us, &out, &rest));
 	assert_true(has(buf_str(&out.buf), "\"heard_life\":5,\"heard\":9"));
 	assert_false(has(buf_str(&out.buf), "\"nodes\""));
 	sink_free(&out);

@@ -44,9 +44,10 @@ answer_to(struct fixture *f, const struct wire_body *b)
 	struct sink sink = SINK_INIT(NULL);
 	struct intake in;
 	char *text;
+	bool rest;
 
 	must(registry_update(f->r, b, f->now_us, &in));
-	must(registry_put_answer(f->r, b, false, false, f->now_us, &sink));
+	must(registry_put_answer(f->r, b, false, false, f->now_us, &sink, &rest));
 	text = arena_strz(f->a, buf_str(&sink.buf));
 	sink_free(&sink);
 	check_clean(f);
