@@ -518,6 +518,8 @@ node_at_fault_is_found(void **state)
 {
 	struct fixture *f = *state;
 	struct exchange_job job;
+	struct wire_body b;
+	struct intake in;
 	int64_t due_us;
 	size_t i, taken = 0;
 
@@ -534,6 +536,11 @@ node_at_fault_is_found(void **state)
 	assert_int_equal(taken, 59);
 	assert_within(
 	    nothing_until(f) - f->now_us, 200 * SECOND_US, 361 * SECOND_US); /* the look */
+	/* who connects again may take it */
+	b = body_of(f, TARGET, true, "[]", NULL);
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	next_is(f, EXCHANGE_UPDATE, &job);
+	assert_non_null(memmem(job.body.p, job.body.len, "Bad", 3));
 }
 
 int

@@ -386,8 +386,10 @@ static void
 test_join_of_others(void **state)
 {
 	struct fixture *f = *state;
+	const struct node nulls = { { "http://x", 8 }, STR_NULL, STR_NULL, 0, flows, 4 };
+	const struct node empties = { { "http://x", 8 }, { "", 0 }, STR_NULL, 0, flows, 4 };
 	struct node others[6] = { node, node, node, node, node, node };
-	struct buf bytes = BUF_INIT(0), got = BUF_INIT(0);
+	struct buf bytes = BUF_INIT(0), got = BUF_INIT(0), first = BUF_INIT(0);
 	struct packed runs[2] = { f->p };
 	size_t i;
 
@@ -405,6 +407,14 @@ test_join_of_others(void **state)
 		assert_int_equal(got.err, KODO_EINVAL);
 		buf_reset(&got);
 	}
+	buf_reset(&bytes);
+	packed_write(&bytes, &nulls);
+	packed_write(&first, &empties);
+	assert_int_equal(packed_open(buf_str(&bytes), &runs[0]), KODO_OK);
+	assert_int_equal(packed_open(buf_str(&first), &runs[1]), KODO_OK);
+	packed_join(&got, runs, 2);
+	assert_int_equal(got.err, KODO_EINVAL);
+	buf_free(&first);
 	buf_free(&bytes);
 	buf_free(&got);
 }

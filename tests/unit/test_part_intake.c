@@ -37,6 +37,12 @@ part_of(struct fixture *f, const char *nodes, const char *part)
 	return b;
 }
 
+static const char *
+node_json_list(struct fixture *f, const char *url)
+{
+	return arena_printf(f->a, "[%s]", node_json(f, url, "Old", 2));
+}
+
 /* Take it; what does the answer say? */
 static const char *
 answer_to(struct fixture *f, const struct wire_body *b)
@@ -126,6 +132,32 @@ parts_go_with_their_sender(void **state)
 	check_clean(f);
 }
 
+/* A connect in pieces is not over, and takes nothing back, before its last node is complete. */
+static void
+last_piece_without_all_flows(void **state)
+{
+	struct fixture *f = *state;
+	const char *two;
+	struct wire_body b;
+	struct intake in;
+
+	known(f);
+	two = node_json(f, "http://n:1", "N", 2);
+	b = body_of(f, "http://n:1", false, node_json_list(f, "http://old:1"), "{}");
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	assert_int_equal(total_of(f), 2);
+	b = body_of(f, "http://n:1", false, "[]", "{\"piece\":9,\"more\":true}");
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	b = part_of(f, two, "{\"id\":\"ab\",\"from\":0,\"of\":4},\"piece\":9,\"more\":true");
+	answer_to(f, &b);
+	b = part_of(f, two, "{\"id\":\"cd\",\"from\":2,\"of\":4},\"piece\":9,\"more\":false");
+	answer_to(f, &b);
+	assert_int_equal(total_of(f), 2); /* the old one is still there */
+	b = part_of(f, two, "{\"id\":\"ab\",\"from\":2,\"of\":4},\"piece\":9,\"more\":false");
+	answer_to(f, &b);
+	assert_int_equal(total_of(f), 4);
+}
+
 /* A node whose flows are more than is kept of one. */
 static void
 more_than_is_stored_of_a_node(void **state)
@@ -211,6 +243,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(parts_that_do_not_fit),
 		T(parts_go_with_their_sender),
+		T(last_piece_without_all_flows),
 		T(more_than_is_stored_of_a_node),
 		T(damage_is_found),
 	};
