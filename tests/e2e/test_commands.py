@@ -58,6 +58,7 @@ def test_tables_do_not_disturb_a_terminal(pair):
 
 def test_peers_and_explain(pair):
     one, target = pair
+    wait_until(one.is_idle, 10, "the target is told of what has just come")
     peers = {row["url"]: row for row in json.loads(run(one, "peers", "--json").stdout)}
     assert set(peers) == {target.url, FAR}
     assert (peers[target.url]["direction"], peers[target.url]["state"], peers[target.url]["flows"]) == ("both ways", "ok", 3)
