@@ -157,6 +157,8 @@ model_strangers(struct mesh *m, struct arena *a)
 			    m->services[i].has_left || (m->services[i].connect & 1u << k) == 0 ||
 			    !m->h->is_original[k])
 				continue;
+			if (m->h->more_flows[i] > 0 && m->h->ceiling_bytes[k] > 0)
+				continue; /* it does not take the node */
 			for (j = 0; j < m->h->n; j++)
 				if (!m->h->is_original[j] && feeds(m, j) &&
 				    (is_linked(m, j, k) || is_linked(m, k, j)) &&
