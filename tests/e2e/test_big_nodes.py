@@ -9,6 +9,7 @@ import pytest
 import kodotest
 from kodotest import wait_until
 from meshtest import REGISTRY, Member
+from responder import SANITIZED
 from test_big_exchange import MAX_KIB, Memory
 
 CEILING_KIB = 128
@@ -93,7 +94,7 @@ def test_arrives_whole_and_never_partly(folders, flows, full_connects):
         print(size, memory.peak_kib, memory.parts)
         assert seen <= {0, flows}, "a part was seen"
         assert of_fat(empty) == of_fat(full)
-        assert max(memory.peak_kib.values()) < MAX_KIB, memory.parts
+        assert SANITIZED or max(memory.peak_kib.values()) < MAX_KIB, memory.parts
         parts = [what for what, _ in empty.received() if what == "/update"]
         assert len(parts) >= size // (CEILING_KIB << 10), parts
         explained = json.loads(run(full, "explain", FAT, "--json"))
