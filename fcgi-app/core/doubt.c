@@ -30,7 +30,7 @@ doubt_raise(struct edit *e, struct peer *p)
 
 	if (llabs(e->now_us - p->doubted_us) > DOUBT_CALM_US)
 		p->doubts = 0;
-	if (p->work[WORK_CONNECT] != 0 || (p->flags & PEER_DOUBTED) != 0)
+	if ((p->flags & PEER_DOUBTED) != 0)
 		return;
 	if (p->doubts == 0) {
 		doubt_ask(e, p);

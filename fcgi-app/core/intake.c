@@ -3,7 +3,6 @@
 #include "exchange_int.h"
 #include "outbox.h"
 #include "part.h"
-#include "url.h"
 
 /* --- what a body says, inside an edit --- */
 
@@ -285,23 +284,12 @@ intake_recall(struct edit *e, struct peer *p, const struct wire_body *b)
 static enum kodo_err
 life_end(struct edit *e, struct peer *p)
 {
-	struct stated l = { .a = e->a };
-	struct statement s;
-	struct packed pk;
-	struct str key;
-	enum kodo_err err = registry_each_stated(e->t, p->id, stated_add, &l);
-	size_t i;
+	uint32_t own;
+	enum kodo_err err = node_find(e->t, p->key, &own);
 
-	for (i = 0; i < l.n && err == KODO_OK; i++) {
-		err = claim_get(e->t, l.nodes[i], p->id, &s);
-		if (err == KODO_OK)
-			err = packed_open(s.bytes, &pk);
-		if (err == KODO_OK)
-			err = url_key(e->a, pk.url, &key);
-		/* its own node it knows */
-		if (err == KODO_OK && !str_eq(key, p->key))
-			err = claim_drop(e, p, l.nodes[i]);
-	}
+	/* its own node it knows */
+	if (err == KODO_OK || err == KODO_ENOTFOUND)
+		err = unnamed_drop(e, p, &own, err == KODO_OK ? 1 : 0, 0);
 	if (err == KODO_OK)
 		err = part_drop(e->t, p->id);
 	if (err == KODO_OK)
@@ -315,7 +303,6 @@ intake_heard(struct edit *e, struct peer *p, const struct wire_body *b)
 	bool is_other = p->heard_life != 0 && b->life != 0 && b->life != p->heard_life;
 
 	p->flags &= ~(unsigned)PEER_FADING;
-
 	p->in_us = e->now_us;
 	p->heard_life = b->life;
 	p->heard_sent = b->sent;
@@ -352,6 +339,17 @@ registry_connect(struct registry *r, const struct wire_body *b, int64_t now_us, 
 	return request_run(r, b, now_us, connect_fn, out, NULL);
 }
 
+/*
+ * An original to which we connect knows us, but we not yet what it answered, and it does not say
+ * again what it says now.
+ */
+static bool
+is_answer_due(const struct edit *e, const struct peer *p)
+{
+	return (p->flags & (PEER_TARGET | PEER_LEFT | PEER_OURS)) == PEER_TARGET &&
+	    p->work[WORK_CONNECT] != 0 && e->o->registry && e->o->feed;
+}
+
 static enum kodo_err
 update_fn(struct edit *e, void *arg)
 {
@@ -359,8 +357,12 @@ update_fn(struct edit *e, void *arg)
 	struct peer *p;
 	enum kodo_err err = edit_peer_find(e, q->b->from_key, &p);
 
-	if (err == KODO_OK && (p->flags & PEER_PROVIDER) == 0)
-		return KODO_ENOTFOUND;
+	if (err == KODO_OK && (p->flags & PEER_PROVIDER) == 0) {
+		if (!is_answer_due(e, p))
+			return KODO_ENOTFOUND;
+		doubt_raise(e, p);
+		return KODO_OK;
+	}
 	if (err != KODO_OK)
 		return err;
 	q->out->known = true;

@@ -157,7 +157,7 @@ doubts_are_followed_ever_more_slowly(void **state)
 	end_us = f->now_us + 600 * SECOND_US;
 	for (i = 0; f->now_us < end_us; i++) {
 		says(f, OLD, "/update", i % 2 == 0 ? "E" : "F", NULL);
-		f->now_us += SECOND_US / 10;
+		f->now_us += SECOND_US / 2;
 		asked += connects_to_old(f);
 	}
 	/* after 1, 2, 4, .. 256 s */
@@ -191,6 +191,33 @@ asking_takes_back_what_came_from_it(void **state)
 	assert_int_equal(job.n_nodes, 0);
 }
 
+/* It knows us from our connect on, and drops what we answer 404, its answer still on the way. */
+static void
+word_before_the_answer_is_asked_for(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_result res = { .status = 201, .body = STR_NULL };
+	struct exchange_job job;
+	struct intake in;
+	struct wire_body b;
+	int64_t due_us, active_us;
+	bool wake;
+
+	fixture_options(f, "http://localhost:3367", true, true, OLD, 0);
+	fixture_apply(f, START_NOW);
+	must(exchange_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us));
+	assert_int_equal(job.kind, EXCHANGE_CONNECT);
+	b = body_of(f, OLD, true, arena_printf(f->a, "[%s]", node_json(f, NODE, "A", 1)), NULL);
+	must(registry_update(f->r, &b, f->now_us, &in));
+	assert_false(in.known);
+	must(exchange_done(f->r, f->a, &job, &res, f->now_us, &wake));
+	must(exchange_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us));
+	assert_int_equal(job.kind, EXCHANGE_CONNECT);
+	must(exchange_done(f->r, f->a, &job, &res, f->now_us, &wake));
+	assert_int_equal(exchange_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us),
+	    KODO_ENOTFOUND);
+}
+
 int
 main(void)
 {
@@ -200,6 +227,7 @@ main(void)
 		T(owners_word_is_over_hearsay),
 		T(doubts_are_followed_ever_more_slowly),
 		T(asking_takes_back_what_came_from_it),
+		T(word_before_the_answer_is_asked_for),
 	};
 
 	return cmocka_run_group_tests_name("hearsay", tests, NULL, NULL);
