@@ -258,6 +258,8 @@ op_print(const struct op *op, unsigned i, FILE *out)
 		fprintf(out, " s%u", op->other);
 	else if (op->kind == OP_TARGETS)
 		set_print(out, (unsigned)op->value);
+	else if (op->kind == OP_WIPE && op->value % 2 != 0)
+		fprintf(out, ", or an older copy restored");
 	else if (op->kind == OP_FLOWS || op->kind == OP_CLOCK || op->kind == OP_URL)
 		fprintf(out, " %lld", (long long)op->value);
 	fputc('\n', out);

@@ -34,7 +34,8 @@ enum op_kind {
 	OP_FLOWS,   /* own flows become variant value (0: none) */
 	OP_START,   /* start with its state; again if it runs */
 	OP_STOP,    /* killed: what it has in flight is lost */
-	OP_WIPE,    /* killed, its folder emptied, started */
+	/* killed, its folder emptied, or, if value is odd, an older copy of it restored, started */
+	OP_WIPE,
 	OP_LEAVE,   /* DELETE /connect */
 	OP_CUT,	    /* nothing passes between service and other */
 	OP_JOIN,    /* it does again */
@@ -99,6 +100,7 @@ struct service {
 	unsigned url_variant;
 	unsigned flows_variant;
 	bool has_left;
+	bool has_copy; /* of its state, older than that */
 	int64_t offset_us;
 	int64_t poll_us; /* when its runner looks next; INT64_MAX: never */
 	struct slot slots[MESH_SLOTS];
@@ -118,7 +120,10 @@ int64_t service_now(const struct service *s);
 void service_open(struct service *s); /* makes its folder and state */
 void service_start(struct service *s, enum registry_start kind);
 void service_stop(struct service *s);
-void service_wipe(struct service *s); /* it must be stopped */
+/* All three: it must be stopped. */
+void service_wipe(struct service *s);
+void service_copy(struct service *s);
+void service_restore(struct service *s); /* as at the last service_copy; wipes if there was none */
 void service_leave(struct service *s);
 void service_answer(struct service *s, const char *path, struct str body, struct answer *out);
 /* Everything that it shows, one line per node, sorted; in a. */

@@ -421,11 +421,15 @@ mesh_apply(struct mesh *m, const struct op *op)
 		break;
 	case OP_STOP:
 		service_stop(s);
+		service_copy(s);
 		break;
 	case OP_WIPE:
 		service_stop(s);
 		messages_lose(m, s->i);
-		service_wipe(s);
+		if (op->value % 2 == 0)
+			service_wipe(s);
+		else
+			service_restore(s);
 		service_start(s, START_NOW);
 		break;
 	case OP_LEAVE:

@@ -171,7 +171,8 @@ service_stop(struct service *s)
 void
 service_wipe(struct service *s)
 {
-	static const char *const names[] = { "data.mdb", "lock.mdb", "write.lock", "counts.json" };
+	static const char *const names[] = { "data.mdb", "lock.mdb", "write.lock", "counts.json",
+		"copy" };
 	char path[256];
 	size_t i;
 
@@ -179,7 +180,43 @@ service_wipe(struct service *s)
 		snprintf(path, sizeof(path), "%s/%s", s->dir, names[i]);
 		unlink(path);
 	}
+	s->has_copy = false;
 	rmdir(s->dir);
+}
+
+static bool
+file_copy(const struct service *s, const char *from, const char *to)
+{
+	char path[256], block[65536];
+	FILE *in, *out = NULL;
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/%s", s->dir, from);
+	in = fopen(path, "rb");
+	if (in == NULL)
+		return false;
+	snprintf(path, sizeof(path), "%s/%s", s->dir, to);
+	out = fopen(path, "wb");
+	while (out != NULL && (n = fread(block, 1, sizeof(block), in)) > 0)
+		if (fwrite(block, 1, n, out) != n)
+			abort();
+	fclose(in);
+	return out != NULL && fclose(out) == 0;
+}
+
+void
+service_copy(struct service *s)
+{
+	s->has_copy = s->original == NULL && file_copy(s, "data.mdb", "copy");
+}
+
+void
+service_restore(struct service *s)
+{
+	if (!s->has_copy)
+		service_wipe(s);
+	else if (!file_copy(s, "copy", "data.mdb"))
+		mesh_fail(s->mesh, "s%u: cannot restore\n", s->i);
 }
 
 void
