@@ -32,55 +32,57 @@ days_from_date(int year, int month, int day)
 }
 
 static void
-date_from_days(int64_t days, int *year, int *month, int *day)
+date_from_days(int64_t days, unsigned *year, unsigned *month, unsigned *day)
 {
-	/* z >= 0 from year 1 on */
-	int64_t z = days + 719468, era = z / 146097, of_era = z - era * 146097;
-	int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-	int64_t of_year = of_era - (365 * y + y / 4 - y / 100);
-	int64_t m = (5 * of_year + 2) / 153;
+	/* at least 0 from year 1 on, and under 4 million */
+	uint32_t z = (uint32_t)(days + 719468), era = z / 146097, of_era = z - era * 146097;
+	uint32_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	uint32_t of_year = of_era - (365 * y + y / 4 - y / 100);
+	uint32_t m = (5 * of_year + 2) / 153;
 
-	*day = (int)(of_year - (153 * m + 2) / 5 + 1);
-	*month = (int)(m < 10 ? m + 3 : m - 9);
-	*year = (int)(y + era * 400 + (*month <= 2));
+	*day = of_year - (153 * m + 2) / 5 + 1;
+	*month = m < 10 ? m + 3 : m - 9;
+	*year = y + era * 400 + (*month <= 2);
 }
 
-/* v, not negative, with n digits, and what is to stand behind them. */
-static char *
-put_number(char *to, int v, size_t n, char behind)
+/* Two digits, and what is to stand behind them. */
+static inline char *
+put_two(char *to, unsigned v, char behind)
 {
-	size_t i;
-
-	for (i = n; i-- > 0; v /= 10)
-		to[i] = (char)('0' + v % 10);
-	to[n] = behind;
-	return to + n + 1;
+	to[0] = (char)('0' + v / 10);
+	to[1] = (char)('0' + v % 10);
+	to[2] = behind;
+	return to + 3;
 }
 
-/* Without printf, as each item of a page has two or three of them. */
+/* Without printf and loops, as each item of a page has two or three of them. */
 size_t
 isotime_format(int64_t us, bool offset, char out[ISOTIME_BYTES])
 {
 	static const char zone[] = "+00:00";
-	int year, month, day;
+	unsigned year, month, day, of_day, fraction;
 	int64_t s, days;
 	char *to = out;
 
 	us = us < ISOTIME_MIN_US ? ISOTIME_MIN_US : us > ISOTIME_MAX_US ? ISOTIME_MAX_US : us;
 	/* division towards minus infinity, for times before 1970 */
 	s = us / US_PER_S - (us % US_PER_S < 0);
-	us -= s * US_PER_S;
+	fraction = (unsigned)(us - s * US_PER_S);
 	days = s / S_PER_DAY - (s % S_PER_DAY < 0);
-	s -= days * S_PER_DAY;
+	of_day = (unsigned)(s - days * S_PER_DAY);
 	date_from_days(days, &year, &month, &day);
-	to = put_number(to, year, 4, '-');
-	to = put_number(to, month, 2, '-');
-	to = put_number(to, day, 2, 'T');
-	to = put_number(to, (int)(s / 3600), 2, ':');
-	to = put_number(to, (int)(s / 60 % 60), 2, ':');
-	to = put_number(to, (int)(s % 60), 2, us != 0 ? '.' : 'Z');
-	if (us != 0)
-		to = put_number(to, (int)us, 6, 'Z');
+	to = put_two(to, year / 100, '0') - 1;
+	to = put_two(to, year % 100, '-');
+	to = put_two(to, month, '-');
+	to = put_two(to, day, 'T');
+	to = put_two(to, of_day / 3600, ':');
+	to = put_two(to, of_day / 60 % 60, ':');
+	to = put_two(to, of_day % 60, fraction != 0 ? '.' : 'Z');
+	if (fraction != 0) {
+		to = put_two(to, fraction / 10000, '0') - 1;
+		to = put_two(to, fraction / 100 % 100, '0') - 1;
+		to = put_two(to, fraction % 100, 'Z');
+	}
 	if (offset) {
 		memcpy(to - 1, zone, sizeof(zone));	/* in the place of the Z */
 		return (size_t)(to - 1 - out) + sizeof(zone) - 1;

@@ -70,16 +70,17 @@ json_put_u64(struct buf *b, uint64_t v)
 void
 json_put_time(struct buf *b, int64_t us, bool offset)
 {
-	char text[40];
+	char text[ISOTIME_BYTES + 1];
+	size_t n;
 
 	if (us == 0) {
 		buf_put(b, "null", 4);
 		return;
 	}
-	isotime_format(us, offset, text);
-	buf_putc(b, '"');
-	buf_puts(b, text);
-	buf_putc(b, '"');
+	text[0] = '"';
+	n = isotime_format(us, offset, text + 1);
+	text[n + 1] = '"';
+	buf_put(b, text, n + 2);
 }
 
 void
