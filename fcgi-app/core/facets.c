@@ -191,15 +191,12 @@ node_needle(struct count *c, const struct packed *p, struct str needle, const st
 static enum kodo_err
 row_node(struct count *c, const struct statement *s, const struct packed *p, struct row *row)
 {
-	struct peer source;
 	enum kodo_err err;
 
 	*row = (struct row){ .organization = p->organization, .heartbeat_us = p->heartbeat_us };
 	if ((query_needs(c->q) & (QUERY_BIT(QUERY_CREATED) | QUERY_BIT(QUERY_MODIFIED))) == 0)
 		return KODO_OK;
-	err = peer_get(&c->v->t, c->scratch, s->peer, &source);
-	row->created_us = source.created_us;
-	row->modified_us = source.modified_us;
+	err = peer_get_times(&c->v->t, s->peer, &row->created_us, &row->modified_us);
 	return err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
 }
 

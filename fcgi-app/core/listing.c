@@ -6,18 +6,7 @@
 #include "json.h"
 #include "registry_int.h"
 
-#define TIMES_CACHED	64u
 #define HITS		64u	/* flows found at a time */
-
-/*
- * created and modified of an item are those of its provider: joined here, not copied into every
- * record.
- */
-struct times {
-	uint32_t peer;
-	bool is_set;
-	int64_t created_us, modified_us;
-};
 
 struct listing {
 	struct view *v;
@@ -28,29 +17,31 @@ struct listing {
 	struct sorter *sorter;
 	uint64_t filtered;
 	uint64_t looked_at;
-	struct times times[TIMES_CACHED];
 };
 
 /* A node's record, opened. */
 struct opened {
 	uint32_t id;
 	struct packed p;
-	const struct times *times;
+	struct times times;
 };
 
 static enum kodo_err
-times_get(struct listing *l, uint32_t peer, const struct times **out)
+times_get(struct listing *l, uint32_t peer, struct times *out)
 {
-	struct times *slot = &l->times[peer % TIMES_CACHED];
-	struct peer p;
+	struct kept *k = &l->v->registry->kept;
+	struct times *slot = &k->times[peer % TIMES_KEPT];
+	bool is_kept = k->seen == store_seen(&l->v->t);
 	enum kodo_err err;
 
-	*out = slot;
-	if (slot->is_set && slot->peer == peer)
+	*out = *slot;
+	if (is_kept && slot->is_set && slot->peer == peer)
 		return KODO_OK;
-	err = peer_get(&l->v->t, l->scratch, peer, &p);
-	if (err == KODO_OK)
-		*slot = (struct times){ peer, true, p.created_us, p.modified_us };
+	err = peer_get_times(&l->v->t, peer, &out->created_us, &out->modified_us);
+	out->peer = peer;
+	out->is_set = err == KODO_OK;
+	if (is_kept)
+		*slot = *out;
 	return err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
 }
 
@@ -69,8 +60,8 @@ node_open(struct listing *l, uint32_t id, struct str value, struct opened *n)
 static void
 row_node(const struct opened *n, struct row *row)
 {
-	*row = (struct row){ .organization = n->p.organization, .created_us = n->times->created_us,
-		.modified_us = n->times->modified_us, .heartbeat_us = n->p.heartbeat_us };
+	*row = (struct row){ .organization = n->p.organization, .created_us = n->times.created_us,
+		.modified_us = n->times.modified_us, .heartbeat_us = n->p.heartbeat_us };
 }
 
 /* Fill in the fields of one flow that mask asks for; texts with escapes and the tags go to a. */
@@ -110,8 +101,8 @@ item_put(struct listing *l, const struct opened *n, uint32_t flow, bool is_first
 	if (l->out->each == NULL && direction == 0) {
 		if (!is_first)
 			buf_putc(&l->out->out->buf, ',');
-		packed_put_item(&l->out->out->buf, &n->p, flow, n->times->created_us,
-		    n->times->modified_us, STR_NULL);
+		packed_put_item(&l->out->out->buf, &n->p, flow, n->times.created_us,
+		    n->times.modified_us, STR_NULL);
 		return sink_step(l->out->out);
 	}
 	row_node(n, &row);
@@ -136,7 +127,7 @@ item_put(struct listing *l, const struct opened *n, uint32_t flow, bool is_first
 	buf_putc(&sorted, ']');
 	if (!is_first)
 		buf_putc(&l->out->out->buf, ',');
-	packed_put_item(&l->out->out->buf, &n->p, flow, n->times->created_us, n->times->modified_us,
+	packed_put_item(&l->out->out->buf, &n->p, flow, n->times.created_us, n->times.modified_us,
 	    buf_str(&sorted));
 	err = buf_failed(&sorted) ? sorted.err : sink_step(l->out->out);
 	buf_free(&sorted);

@@ -31,32 +31,41 @@ reader_of(struct str s)
 	return (struct reader){ p, p + s.len, false };
 }
 
-static uint64_t
-read_number(struct reader *r, size_t n)
+/* The next n bytes. NULL: there are not as many. */
+static inline const unsigned char *
+read_bytes(struct reader *r, size_t n)
 {
-	uint64_t v = 0;
-	size_t i;
+	const unsigned char *p = r->p;
 
-	if ((size_t)(r->end - r->p) < n) {
+	if ((size_t)(r->end - p) < n) {
 		r->bad = true;
-		return 0;
+		return NULL;
 	}
-	for (i = n; i > 0; i--)
-		v = v << 8 | r->p[i - 1];
 	r->p += n;
-	return v;
+	return p;
+}
+
+/* Written out, so that the compiler makes one load of it. */
+static inline uint32_t
+get_le32(const unsigned char *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
 static uint32_t
 read_u32(struct reader *r)
 {
-	return (uint32_t)read_number(r, 4);
+	const unsigned char *p = read_bytes(r, 4);
+
+	return p == NULL ? 0 : get_le32(p);
 }
 
 static uint64_t
 read_u64(struct reader *r)
 {
-	return read_number(r, 8);
+	const unsigned char *p = read_bytes(r, 8);
+
+	return p == NULL ? 0 : get_le32(p) | (uint64_t)get_le32(p + 4) << 32;
 }
 
 static void
@@ -378,6 +387,38 @@ peer_remember_due(struct peer *p)
 	p->was_look_us = p->look_us;
 }
 
+/* All that stands before the texts. p is zeroed. */
+static void
+peer_read_numbers(struct reader *r, struct peer *p)
+{
+	struct str *text[PEER_TEXTS];
+	int64_t *time[PEER_NUMBERS];
+	int i;
+
+	peer_fields(p, text, time);
+	p->flags = read_u32(r);
+	p->attempts = read_u32(r);
+	p->ceiling_bytes = read_u32(r);
+	p->successes = read_u32(r);
+	p->doubts = read_u32(r);
+	p->order = read_u64(r);
+	p->piece = read_u64(r);
+	p->piece_order = read_u64(r);
+	p->out_piece = read_u64(r);
+	p->heard_life = read_u64(r);
+	p->heard_sent = read_u64(r);
+	p->part_id = read_u64(r);
+	p->part_node = read_u32(r);
+	p->part_next = read_u32(r);
+	p->part_tries = read_u32(r);
+	for (i = 0; time[i] != NULL; i++)
+		*time[i] = (int64_t)read_u64(r);
+	for (i = 0; i < WORK_MAX; i++) {
+		p->work[i] = read_u64(r);
+		p->tried[i] = read_u64(r);
+	}
+}
+
 static enum kodo_err
 peer_decode(struct arena *a, uint32_t id, struct str v, struct peer *p)
 {
@@ -388,29 +429,9 @@ peer_decode(struct arena *a, uint32_t id, struct str v, struct peer *p)
 	int i;
 
 	memset(p, 0, sizeof(*p));
-	peer_fields(p, text, time);
 	p->id = id;
-	p->flags = read_u32(&r);
-	p->attempts = read_u32(&r);
-	p->ceiling_bytes = read_u32(&r);
-	p->successes = read_u32(&r);
-	p->doubts = read_u32(&r);
-	p->order = read_u64(&r);
-	p->piece = read_u64(&r);
-	p->piece_order = read_u64(&r);
-	p->out_piece = read_u64(&r);
-	p->heard_life = read_u64(&r);
-	p->heard_sent = read_u64(&r);
-	p->part_id = read_u64(&r);
-	p->part_node = read_u32(&r);
-	p->part_next = read_u32(&r);
-	p->part_tries = read_u32(&r);
-	for (i = 0; time[i] != NULL; i++)
-		*time[i] = (int64_t)read_u64(&r);
-	for (i = 0; i < WORK_MAX; i++) {
-		p->work[i] = read_u64(&r);
-		p->tried[i] = read_u64(&r);
-	}
+	peer_read_numbers(&r, p);
+	peer_fields(p, text, time);
 	for (i = 0; i < PEER_TEXTS && err == KODO_OK; i++) {
 		read_str(&r, text[i]);
 		err = arena_str(a, *text[i], text[i]);
@@ -427,6 +448,25 @@ peer_get(struct txn *t, struct arena *a, uint32_t id, struct peer *out)
 	enum kodo_err err = store_get(t, T_PEER, key_u32(k, id), &v);
 
 	return err != KODO_OK ? err : peer_decode(a, id, v, out);
+}
+
+enum kodo_err
+peer_get_times(struct txn *t, uint32_t id, int64_t *created_us, int64_t *modified_us)
+{
+	struct peer p = { .id = id };
+	unsigned char k[4];
+	struct reader r;
+	struct str v;
+	enum kodo_err err = store_get(t, T_PEER, key_u32(k, id), &v);
+
+	*created_us = *modified_us = 0;
+	if (err != KODO_OK)
+		return err;
+	r = reader_of(v);
+	peer_read_numbers(&r, &p);
+	*created_us = p.created_us;
+	*modified_us = p.modified_us;
+	return r.bad ? KODO_ECORRUPT : KODO_OK;
 }
 
 enum kodo_err

@@ -136,25 +136,6 @@ registry_options_at(struct registry *r, struct txn *t, const struct head *h)
 }
 
 enum kodo_err
-registry_options(struct registry *r, const struct options **out)
-{
-	struct head h;
-	struct txn t;
-	enum kodo_err err = store_begin(r->store, STORE_READ, &t);
-
-	*out = NULL;
-	if (err != KODO_OK)
-		return err;
-	err = head_get(&t, &h);
-	if (err == KODO_OK)
-		err = registry_options_at(r, &t, &h);
-	err = store_end(&t, err);
-	if (err == KODO_OK)
-		*out = &r->options;
-	return err;
-}
-
-enum kodo_err
 registry_is_current(struct registry *r, struct str stamp, bool *out)
 {
 	struct str v, b;
@@ -228,21 +209,58 @@ registry_is_idle(struct txn *t, bool *out)
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
+/* See that what is kept is as t sees it. */
+static enum kodo_err
+keep(struct registry *r, struct txn *t)
+{
+	const uint64_t seen = store_seen(t);
+	struct kept *k = &r->kept;
+	enum kodo_err err;
+
+	if (k->seen == seen)
+		return KODO_OK;
+	*k = (struct kept){ .seen = 0 };
+	err = head_get(t, &k->head);
+	if (err == KODO_OK)
+		err = registry_options_at(r, t, &k->head);
+	if (err == KODO_OK)
+		err = registry_is_idle(t, &k->idle);
+	if (err == KODO_OK)
+		k->seen = seen;
+	return err;
+}
+
+enum kodo_err
+registry_options(struct registry *r, const struct options **out)
+{
+	struct txn t;
+	enum kodo_err err = KODO_OK;
+
+	*out = NULL;
+	if (r->kept.seen == 0 || r->kept.seen != store_last(r->store)) {
+		err = store_begin(r->store, STORE_READ, &t);
+		if (err == KODO_OK)
+			err = store_end(&t, keep(r, &t));
+	}
+	if (err == KODO_OK)
+		*out = &r->options;
+	return err;
+}
+
 enum kodo_err
 view_begin(struct registry *r, int64_t now_us, struct view *v)
 {
 	enum kodo_err err;
 
-	*v = (struct view){ .now_us = now_us, .options = &r->options };
+	*v = (struct view){ .registry = r, .now_us = now_us, .options = &r->options };
 	err = store_begin(r->store, STORE_READ, &v->t);
+	if (err == KODO_OK)
+		err = keep(r, &v->t);
 	if (err != KODO_OK)
-		return err;
-	err = head_get(&v->t, &v->head);
-	if (err == KODO_OK)
-		err = registry_options_at(r, &v->t, &v->head);
-	if (err == KODO_OK)
-		err = registry_is_idle(&v->t, &v->idle);
-	return err == KODO_OK ? KODO_OK : store_end(&v->t, err);
+		return store_end(&v->t, err);
+	v->head = r->kept.head;
+	v->idle = r->kept.idle;
+	return KODO_OK;
 }
 
 void

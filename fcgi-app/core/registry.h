@@ -76,6 +76,7 @@ struct head {			/* numbers of the state, kept in one record */
 };
 
 struct view {
+	struct registry *registry;
 	struct txn t;
 	struct head head;
 	const struct options *options;

@@ -6,6 +6,25 @@
 
 #include "claim.h"
 
+/*
+ * created and modified of an item are those of its provider: joined, not copied into every record.
+ */
+struct times {
+	uint32_t peer;
+	bool is_set;
+	int64_t created_us, modified_us;
+};
+
+#define TIMES_KEPT	64u
+
+/* What requests ask for again and again, as read at a commit of the store (store_seen). */
+struct kept {
+	uint64_t seen;		/* 0: nothing is kept */
+	struct head head;
+	bool idle;
+	struct times times[TIMES_KEPT];	/* at peer id % TIMES_KEPT */
+};
+
 struct registry {
 	struct state state;
 	struct store *store;
@@ -13,6 +32,7 @@ struct registry {
 	struct arena *options_arena;
 	struct options options; /* in force, read at options_gen */
 	uint64_t options_gen;	/* 0: not read */
+	struct kept kept;
 };
 
 /*

@@ -338,6 +338,21 @@ store_end(struct txn *t, enum kodo_err err)
 	return err != KODO_OK ? err : err_of(rc);
 }
 
+uint64_t
+store_last(const struct store *st)
+{
+	MDB_envinfo info;
+
+	mdb_env_info(st->env, &info);
+	return info.me_last_txnid;
+}
+
+uint64_t
+store_seen(const struct txn *t)
+{
+	return mdb_txn_id(t->mdb);
+}
+
 /* Double the map up to its ceiling. KODO_EFULL: it is there already. */
 static enum kodo_err
 map_grow(struct store *st)

@@ -67,6 +67,13 @@ enum kodo_err store_begin(struct store *st, enum store_mode mode, struct txn *t)
 enum kodo_err store_end(struct txn *t, enum kodo_err err) MUST_CHECK;
 
 /*
+ * The number of the last commit; of a reading transaction: of the last one that it sees. What was
+ * read under a number holds as long as it is the last, and looking takes no transaction.
+ */
+uint64_t store_last(const struct store *st);
+uint64_t store_seen(const struct txn *t);
+
+/*
  * Run fn in a write transaction and commit it. When the map is full, it is aborted, the map doubled
  * and fn run again: fn must set all that it leaves in arg anew. KODO_EFULL only at the ceiling or
  * on a full disk. Else what fn or store_begin said.
