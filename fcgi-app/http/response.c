@@ -1,6 +1,6 @@
-#include <stdio.h>
 #include <unistd.h>
 
+#include "core/json.h"
 #include "http/response.h"
 
 #define BLOCK_BYTES	65536u	/* of a body in a file, per write */
@@ -111,20 +111,46 @@ response_length(const struct response *r)
 	return r->body.fd == -1 ? r->body.buf.len : r->body.len;
 }
 
+/* `name: value`, without printf, as each answer has several. */
+static void
+put_line(struct buf *b, const char *name, const char *value)
+{
+	buf_puts(b, name);
+	buf_put(b, ": ", 2);
+	buf_puts(b, value);
+	buf_put(b, "\r\n", 2);
+}
+
+static void
+put_number_line(struct buf *b, const char *name, uint64_t n)
+{
+	buf_puts(b, name);
+	buf_put(b, ": ", 2);
+	json_put_u64(b, n);
+	buf_put(b, "\r\n", 2);
+}
+
 /* RFC 9110, 8.6: no Content-Length with 204, and none with 304 where the 200's is not known. */
 static void
 put_header(struct buf *b, const struct response *r)
 {
-	buf_printf(b, "Status: %u %s\r\n", r->status, phrase_of(r->status));
-	if (r->type != NULL)
-		buf_printf(b, "Content-Type: %s\r\nContent-Length: %llu\r\n", r->type,
-		    (unsigned long long)response_length(r));
-	if (r->etag[0] != '\0')
-		buf_printf(b, "ETag: %s\r\nCache-Control: no-cache\r\n", r->etag);
+	buf_puts(b, "Status: ");
+	json_put_u64(b, r->status);
+	buf_putc(b, ' ');
+	buf_puts(b, phrase_of(r->status));
+	buf_put(b, "\r\n", 2);
+	if (r->type != NULL) {
+		put_line(b, "Content-Type", r->type);
+		put_number_line(b, "Content-Length", response_length(r));
+	}
+	if (r->etag[0] != '\0') {
+		put_line(b, "ETag", r->etag);
+		put_line(b, "Cache-Control", "no-cache");
+	}
 	if (r->allow[0] != '\0')
-		buf_printf(b, "Allow: %s\r\n", r->allow);
+		put_line(b, "Allow", r->allow);
 	if (r->retry_after_s > 0)
-		buf_printf(b, "Retry-After: %u\r\n", r->retry_after_s);
+		put_number_line(b, "Retry-After", r->retry_after_s);
 	if (r->is_page)
 		buf_puts(b,
 		    "Content-Security-Policy: default-src 'self'; form-action 'self'; base-uri "

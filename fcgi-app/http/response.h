@@ -9,7 +9,7 @@
 #include "http/transport.h"
 
 #define RESPONSE_KEEP_BYTES	((size_t)1 << 20)	/* memory kept between requests */
-#define RESPONSE_ETAG_BYTES	80
+#define RESPONSE_ETAG_BYTES	96
 
 struct response {
 	unsigned status;
