@@ -16,6 +16,7 @@
 #define LINE_BYTES	((size_t)4096)	/* of a line, with its newline */
 #define LOOK_PARTS	16	/* after this part of max_bytes look at the file again */
 #define OPEN_TRIES	3	/* between our two looks another process may make or rename it */
+#define GATHER_BYTES	((size_t)8192)	/* of lines that wait to be written together */
 #define FD_FIRST	3	/* below are the standard ones, even where they were closed */
 
 static struct {
@@ -27,6 +28,9 @@ static struct {
 	time_t looked_s;	/* monotonic */
 	int fd;
 	bool told;		/* that the file cannot be opened */
+	bool gathers;
+	size_t n_waiting;
+	char waiting[GATHER_BYTES];	/* whole lines */
 } lg = { .screen = LOG_WARNING, .file = LOG_OFF, .fd = -1 };
 
 static const char *const names[] = {
@@ -71,18 +75,30 @@ log_level_name(enum log_level level)
 	return (unsigned)level < sizeof(names) / sizeof(names[0]) ? names[level] : "OFF";
 }
 
-/* "2026-11-24 08:16:34,656" */
+#define NOW_SECONDS	(sizeof("2026-11-24 08:16:34,") - 1)
+
+/* "2026-11-24 08:16:34,656"; all but its end is the same for a second. */
 static void
 now_text(char out[32])
 {
+	static char text[32];
+	static time_t text_s = -1;
+	unsigned ms;
 	struct timespec ts;
 	struct tm tm;
-	size_t n;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
-	gmtime_r(&ts.tv_sec, &tm);
-	n = strftime(out, 24, "%Y-%m-%d %H:%M:%S", &tm);
-	snprintf(out + n, 32 - n, ",%03d", (int)(ts.tv_nsec / 1000000) % 1000);
+	if (ts.tv_sec != text_s && gmtime_r(&ts.tv_sec, &tm) != NULL) {
+		strftime(text, 24, "%Y-%m-%d %H:%M:%S,", &tm);
+		text_s = ts.tv_sec;
+	}
+	ms = (unsigned)(ts.tv_nsec / 1000000);
+	memcpy(out, text, NOW_SECONDS);
+	out += NOW_SECONDS;
+	out[0] = (char)('0' + ms / 100 % 10);
+	out[1] = (char)('0' + ms / 10 % 10);
+	out[2] = (char)('0' + ms % 10);
+	out[3] = '\0';
 }
 
 static time_t
@@ -128,6 +144,8 @@ put_plain(char *to, size_t room, const char *z)
 	unsigned escape = 0;	/* bytes yet to be escaped */
 	size_t n = 0;
 
+	for (; n < room && *z >= 0x20 && *z < 0x7f; z++)	/* which most are to their end */
+		to[n++] = *z;
 	for (; *z != '\0'; z++) {
 		unsigned char c = (unsigned char)*z;
 
@@ -148,22 +166,28 @@ put_plain(char *to, size_t room, const char *z)
 	return n;
 }
 
+struct line {
+	char p[LINE_BYTES];
+	size_t n;
+};
+
+static void
+line_put(struct line *l, const char *z)
+{
+	l->n += put_plain(l->p + l->n, sizeof(l->p) - 1 - l->n, z);
+}
+
 /*
  * One write, so that lines of several processes never mix; what the system refuses is lost: nobody
  * could be told.
  */
 static void
-write_line(int fd, const char *head, const char *message)
+write_lines(int fd, const char *p, size_t n)
 {
-	char line[LINE_BYTES];
-	size_t n;
 	ssize_t done;
 
-	n = put_plain(line, sizeof(line) - 1, head);
-	n += put_plain(line + n, sizeof(line) - 1 - n, message);
-	line[n++] = '\n';
 	do
-		done = write(fd, line, n);
+		done = write(fd, p, n);
 	while (done < 0 && errno == EINTR);
 	if (fd == lg.fd)
 		lg.new_bytes += n;
@@ -172,11 +196,18 @@ write_line(int fd, const char *head, const char *message)
 static void
 write_screen(enum log_level level, const char *now, const char *message)
 {
-	char head[sizeof(lg.url) + 64];
+	struct line l = { .n = 0 };
+	char name[16];
 
-	snprintf(head, sizeof(head), "%-8s %s %s: ", log_level_name(level), now,
-	    lg.url[0] == '\0' ? "kodo" : lg.url);
-	write_line(STDERR_FILENO, head, message);
+	snprintf(name, sizeof(name), "%-8s ", log_level_name(level));
+	line_put(&l, name);
+	line_put(&l, now);
+	line_put(&l, " ");
+	line_put(&l, lg.url[0] == '\0' ? "kodo" : lg.url);
+	line_put(&l, ": ");
+	line_put(&l, message);
+	l.p[l.n++] = '\n';
+	write_lines(STDERR_FILENO, l.p, l.n);
 }
 
 static mode_t
@@ -289,6 +320,51 @@ look(void)
 }
 
 void
+log_flush(void)
+{
+	size_t n = lg.n_waiting;
+
+	if (n == 0)
+		return;
+	lg.n_waiting = 0;
+	look();
+	if (lg.fd >= 0)
+		write_lines(lg.fd, lg.waiting, n);
+}
+
+bool
+log_gather(void)
+{
+	lg.gathers = true;
+	return lg.n_waiting > 0;
+}
+
+static void
+write_file(enum log_level level, const char *now, const char *message)
+{
+	struct line l = { .n = 0 };
+
+	line_put(&l, now);
+	line_put(&l, " ");
+	line_put(&l, log_level_name(level));
+	line_put(&l, " kodo: ");
+	line_put(&l, lg.url);
+	line_put(&l, " - ");
+	line_put(&l, message);
+	l.p[l.n++] = '\n';
+	if (level > LOG_DEBUG || !lg.gathers || lg.n_waiting + l.n > sizeof(lg.waiting))
+		log_flush();
+	if (level == LOG_DEBUG && lg.gathers) {
+		memcpy(lg.waiting + lg.n_waiting, l.p, l.n);
+		lg.n_waiting += l.n;
+		return;
+	}
+	look();
+	if (lg.fd >= 0)
+		write_lines(lg.fd, l.p, l.n);
+}
+
+void
 log_setup(
     struct str url, enum log_level screen, struct str path, enum log_level file, uint64_t max_bytes)
 {
@@ -306,6 +382,8 @@ log_setup(
 void
 log_close(void)
 {
+	if (lg.file != LOG_OFF)
+		log_flush();
 	if (lg.fd >= 0)
 		close(lg.fd);
 	lg.fd = -1;
@@ -315,7 +393,7 @@ log_close(void)
 void
 log_at(enum log_level level, const char *fmt, ...)
 {
-	char now[32], message[LINE_BYTES], head[sizeof(lg.url) + 64];
+	char now[32], message[LINE_BYTES];
 	int saved = errno;
 	va_list ap;
 
@@ -328,12 +406,7 @@ log_at(enum log_level level, const char *fmt, ...)
 	if (level >= lg.screen)
 		write_screen(level, now, message);
 	if (level >= lg.file)
-		look();
-	if (level >= lg.file && lg.fd >= 0) {
-		snprintf(
-		    head, sizeof(head), "%s %s kodo: %s - ", now, log_level_name(level), lg.url);
-		write_line(lg.fd, head, message);
-	}
+		write_file(level, now, message);
 	errno = saved;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Log lines for the screen (stderr) and the file, as WIRE.md shows them; one write() a line, so
- * that workers can share both.
+ * Log lines for the screen (stderr) and the file, as WIRE.md shows them; whole lines in each
+ * write(), so that workers can share both.
  *
  *	screen	LEVEL (8 wide) 2026-11-24 08:16:34,656 <own url>: message
  *	file	2026-11-24 08:16:34,656 LEVEL kodo: <own url> - message
@@ -31,6 +31,15 @@ const char *log_level_name(enum log_level level);
 void log_setup(struct str url, enum log_level screen, struct str path, enum log_level file,
     uint64_t max_bytes);
 void log_close(void);
+
+/*
+ * From now on lines of LOG_DEBUG for the file may wait: for log_flush, for one above LOG_DEBUG, or
+ * until there are 8 KiB of them. For who writes one a request. Their times are those of log_debug;
+ * a SIGKILL loses them. Returns whether there are some, so that who waits for requests knows that
+ * it has to flush soon.
+ */
+bool log_gather(void);
+void log_flush(void);
 
 void log_at(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

@@ -17,6 +17,7 @@
 /* what a socket's buffer takes at once; only longer answers can wait for the client */
 #define CALM_BYTES	((size_t)65536)
 #define QUEUED_MAX	128u		/* requests taken after being told to end */
+#define LOG_WAIT_MS	100	/* at most, for lines that are gathered */
 #define PAUSE_MS	50u		/* after a failed accept, as for want of descriptors */
 
 struct worker {
@@ -110,6 +111,18 @@ watch_listener(struct worker *w)
 	    epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, LISTENER, &event) == 0;
 }
 
+/* Wait for an event; if none comes soon, the log's lines are written before waiting on. */
+static bool
+wait_for_event(int epoll_fd)
+{
+	if (log_gather()) {
+		if (stop_poll(epoll_fd, LOG_WAIT_MS))
+			return true;
+		log_flush();
+	}
+	return !stop_wanted() && stop_poll(epoll_fd, -1);
+}
+
 /*
  * Wait until there is a request to take: on a connection that the web server wants to keep, or a
  * new one.
@@ -122,11 +135,11 @@ wait_for_request(struct worker *w)
 	bool ready;
 
 	if (w->req.ipcFd < 0)
-		return stop_poll(w->epoll_fd, -1);
+		return wait_for_event(w->epoll_fd);
 	fd = epoll_create1(EPOLL_CLOEXEC);
 	if (fd == -1)
 		return false;
-	ready = epoll_ctl(fd, EPOLL_CTL_ADD, w->req.ipcFd, &event) == 0 && stop_poll(fd, -1);
+	ready = epoll_ctl(fd, EPOLL_CTL_ADD, w->req.ipcFd, &event) == 0 && wait_for_event(fd);
 	close(fd);
 	return ready;
 }
@@ -230,6 +243,7 @@ fcgi_serve(const char *loader)
 	take_queued(&w, server, &t);
 	FCGX_Free(&w.req, 0);
 	log_debug("shutdown now");
+	log_flush();
 	status = 0;
 out:
 	server_free(server);
