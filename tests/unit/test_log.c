@@ -315,6 +315,33 @@ test_complaints(void **state)
 	    "[^\n]*: the disk is full\n$");
 }
 
+/* Lines of LOG_DEBUG wait for others; none is lost, and the order stays. */
+static void
+test_gather(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	log_setup(STR("u"), LOG_OFF, str_of(scratch_path("k.log")), LOG_DEBUG, 0);
+	log_debug("first");
+	assert_false(log_gather());
+	assert_int_equal(count_lines(scratch_read("k.log")), 1);
+	log_debug("second");
+	assert_true(log_gather());
+	assert_int_equal(count_lines(scratch_read("k.log")), 1);
+	log_info("third");
+	check_match(scratch_read("k.log"), "- first\n.*- second\n.*- third\n$");
+	assert_false(log_gather());
+	log_debug("fourth");
+	log_flush();
+	check_match(scratch_read("k.log"), "- fourth\n$");
+	for (i = 0; i < LINES; i++)
+		log_debug("many");
+	assert_in_range(count_lines(scratch_read("k.log")), LINES / 2, LINES);
+	log_close();
+	assert_int_equal(count_lines(scratch_read("k.log")), LINES + 4);
+}
+
 int
 main(void)
 {
@@ -332,6 +359,7 @@ main(void)
 		    test_parallel_rotation, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_rotation_race, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_gather, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_follows, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_complaints, scratch_setup, scratch_teardown),
 	};
