@@ -329,6 +329,52 @@ tombstones_expire(void **state)
 	check_clean(f);
 }
 
+/* The one item that an open view shows, in the fixture's arena. */
+static const char *
+item_seen(struct fixture *f, struct view *v)
+{
+	struct flows_query fq = { .p = 0, .pp = 10 };
+	struct sink out = SINK_INIT(NULL);
+	struct flows_sink s = { .out = &out };
+	struct flows_result res;
+	const char *text;
+
+	must(query_compile(f->a, STR_NULL, &fq.q));
+	must(order_parse(f->a, STR_NULL, &fq.by));
+	must(view_flows(v, f->a, &fq, &s, &res));
+	text = arena_strz(f->a, buf_str(&out.buf));
+	sink_free(&out);
+	return text;
+}
+
+/* What is kept between requests is that of a commit: neither side of one sees the other's. */
+static void
+views_see_the_times_of_their_commit(void **state)
+{
+	struct fixture *f = *state;
+	const struct options *o;
+	const char *first, *second;
+	struct view before, after;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+	connect_node(f, "http://a:1", "Alpha", 1);
+	must(view_begin(f->r, f->now_us, &before));
+	first = item_seen(f, &before);
+	f->now_us += 3600ll * 1000000;
+	connect_node(f, "http://a:1", "Alpha", 1);
+	/* now the newer commit's are kept, while the older view is still read */
+	must(registry_options(f->r, &o));
+	assert_string_equal(item_seen(f, &before), first);
+	view_end(&before);
+	must(view_begin(f->r, f->now_us, &after));
+	second = item_seen(f, &after);
+	assert_string_not_equal(second, first);
+	assert_string_equal(item_seen(f, &after), second);
+	assert_true(after.head.state > before.head.state);
+	view_end(&after);
+}
+
 int
 main(void)
 {
@@ -345,6 +391,7 @@ main(void)
 		T(full_text_and_query),
 		T(tombstones_expire),
 		T(state_survives_reopening),
+		T(views_see_the_times_of_their_commit),
 	};
 
 	return cmocka_run_group_tests_name("registry", tests, NULL, NULL);
