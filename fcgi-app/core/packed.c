@@ -1,3 +1,4 @@
+#include "isotime.h"
 #include "json.h"
 #include "packed_layout.h"
 
@@ -152,17 +153,35 @@ packed_put_flow(struct buf *out, const struct packed *p, uint32_t i)
 	buf_putc(out, '}');
 }
 
+static char *
+put_time(char *to, struct str key, int64_t us, bool offset)
+{
+	memcpy(to, key.p, key.len);
+	to += key.len;
+	if (us == 0) {
+		memcpy(to, "null", 4);
+		return to + 4;
+	}
+	*to++ = '"';
+	to += isotime_format(us, offset, to);
+	*to++ = '"';
+	return to;
+}
+
 /* The three times of a node or item, and in which form. */
 static void
 put_times(struct buf *out, const struct packed *p, int64_t created_us, int64_t modified_us,
     bool offset)
 {
-	buf_put_str(out, STR("\"created\":"));
-	json_put_time(out, created_us, offset);
-	buf_put_str(out, STR(",\"modified\":"));
-	json_put_time(out, modified_us, offset);
-	buf_put_str(out, STR(",\"heartbeat\":"));
-	json_put_time(out, p->heartbeat_us, offset);
+	char *const from = buf_room(out, 3 * (sizeof(",\"heartbeat\":\"\"") + ISOTIME_BYTES));
+	char *to = from;
+
+	if (from == NULL)
+		return;
+	to = put_time(to, STR("\"created\":"), created_us, offset);
+	to = put_time(to, STR(",\"modified\":"), modified_us, offset);
+	to = put_time(to, STR(",\"heartbeat\":"), p->heartbeat_us, offset);
+	out->len += (size_t)(to - from);
 }
 
 void
