@@ -390,6 +390,21 @@ def test_kept_connection(responder):
         assert time.monotonic() - began < kodotest.CALM
 
 
+@pytest.mark.parametrize("late", [8, 16])
+def test_request_whose_end_comes_late(responder, late):
+    """A connection is closed without waiting for the server, but not before all of the request is taken: that would reset it."""
+    kodo = responder({"flows": FLOWS})
+    env = cgi_env("GET", "/flows") if late == 8 else cgi_env("POST", "/nowhere", body=b"12345678")
+    whole = FastCGI.whole(env, b"" if late == 8 else b"12345678")
+    for _ in range(20):
+        with FastCGI(kodo.path) as connection:
+            connection.socket.sendall(whole[:-late])
+            time.sleep(0.02)
+            connection.socket.sendall(whole[-late:])
+            assert parse_cgi(*connection.receive()).status == (200 if late == 8 else 404)
+            assert connection.socket.recv(1) == b""
+
+
 def test_client_that_hangs_up(responder):
     kodo = responder({"flows": [flow(n, description="x" * 4000) for n in range(500)]})
     for _ in range(20):
