@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "facets.h"
+#include "find.h"
 #include "limit.h"
 #include "registry_int.h"
 
@@ -69,29 +70,21 @@ tally_add(struct tally *t, struct str text, uint64_t flows)
 	return KODO_OK;
 }
 
-/* Each text of a JSON list of texts, as it is written; a text that is twice in it counts once. */
+/* Each tag of a JSON list, as it is written; one that is twice in it counts once. */
 static enum kodo_err
 tags_add(struct tally *t, struct str json)
 {
-	struct str seen[LIMIT_TAGS];
-	size_t i = 0, end, n = 0, j;
+	struct str seen[LIMIT_TAGS], tag;
+	size_t n = 0, j;
 	enum kodo_err err = KODO_OK;
 
-	while (err == KODO_OK && i < json.len) {
-		if (json.p[i] != '"') {
-			i++;
-			continue;
-		}
-		for (end = i + 1; end < json.len && json.p[end] != '"'; end++)
-			end += json.p[end] == '\\';
-		end = end < json.len ? end + 1 : json.len;
-		for (j = 0; j < n && !str_eq(seen[j], (struct str){ json.p + i, end - i }); j++)
+	while (err == KODO_OK && packed_next_tag(&json, &tag)) {
+		for (j = 0; j < n && !str_eq(seen[j], tag); j++)
 			;
-		if (j == n && n < LIMIT_TAGS) {
-			seen[n++] = (struct str){ json.p + i, end - i };
-			err = tally_add(t, seen[j], 1);
-		}
-		i = end;
+		if (j < n || n == LIMIT_TAGS)
+			continue;
+		seen[n++] = tag;
+		err = tally_add(t, tag, 1);
 	}
 	return err;
 }
@@ -173,17 +166,17 @@ node_needle(struct count *c, const struct packed *p, struct str needle, const st
     uint64_t *n)
 {
 	bool sure = query_is_needle(c->q);
-	struct str texts = p->texts;
+	struct str rest = p->texts;
 	const char *hit;
-	size_t at = 0;
+	uint32_t i;
+	size_t end;
 	enum kodo_err err = KODO_OK;
 
-	while (err == KODO_OK && at < texts.len &&
-	    (hit = memmem(texts.p + at, texts.len - at, needle.p, needle.len)) != NULL) {
-		at = (size_t)(hit - texts.p);
-		err = flow_try(c, p, packed_flow_at(p, at), node, sure, n);
-		hit = memchr(hit, '\0', texts.len - at);
-		at = hit == NULL ? texts.len : (size_t)(hit - texts.p) + 1;
+	while (err == KODO_OK && (hit = find_text(rest, needle)) != NULL) {
+		i = packed_flow_at(p, (size_t)(hit - p->texts.p));
+		err = flow_try(c, p, i, node, sure, n);
+		end = packed_text_end(p, i);
+		rest = (struct str){ p->texts.p + end, p->texts.len - end };
 	}
 	return err;
 }
