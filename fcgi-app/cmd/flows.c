@@ -166,8 +166,8 @@ flows_body(struct look *l, void *arg, struct why *why)
 	if (err == KODO_OK)
 		err = l->is_json ? print_json(l, args, &fq) : print_table(l, args, &fq);
 	if (err == KODO_ETOOBIG)
-		why_set(why, err, "the query takes too many steps: use fewer or simpler regular "
-		    "expressions");
+		why_set(why, err, "the query takes too many steps: use fewer tests or simpler "
+		    "regular expressions");
 	else if (err == KODO_EINVAL)
 		why_set(why, err, "the query is no UTF-8");
 	return err;
