@@ -168,14 +168,14 @@ node_needle(struct count *c, const struct packed *p, struct str needle, const st
 	bool sure = query_is_needle(c->q);
 	struct str rest = p->texts;
 	const char *hit;
-	uint32_t i;
+	uint32_t i = 0;
 	size_t end;
 	enum kodo_err err = KODO_OK;
 
 	while (err == KODO_OK && (hit = find_text(rest, needle)) != NULL) {
-		i = packed_flow_at(p, (size_t)(hit - p->texts.p));
+		i = packed_flow_at(p, i, (size_t)(hit - p->texts.p));
 		err = flow_try(c, p, i, node, sure, n);
-		end = packed_text_end(p, i);
+		end = packed_text_begin(p, i + 1);
 		rest = (struct str){ p->texts.p + end, p->texts.len - end };
 	}
 	return err;

@@ -206,14 +206,73 @@ list_default(struct listing *l, struct flows_result *res)
 
 /* --- with a filter or another order --- */
 
+/* The JSON of a flow's text. */
+static struct str
+text_written(const struct opened *n, uint32_t flow, enum query_field field)
+{
+	struct packed_flow f;
+
+	if (field == QUERY_NAME)
+		return packed_name(&n->p, flow);
+	packed_flow(&n->p, flow, &f);
+	return field == QUERY_URL ? f.url : field == QUERY_AUTHOR ? f.author : f.description;
+}
+
+/* Are all flows of a node surely not on the page, by a field that they share? */
+static bool
+is_node_beyond(const struct listing *l, const struct opened *n)
+{
+	bool descending;
+
+	switch ((int)order_first(l->fq->by, &descending)) {
+	case QUERY_ORGANIZATION:
+		return sorter_is_beyond(l->sorter, n->p.organization, 0);
+	case QUERY_CREATED:
+		return sorter_is_beyond(l->sorter, STR_NULL, n->times.created_us);
+	case QUERY_MODIFIED:
+		return sorter_is_beyond(l->sorter, STR_NULL, n->times.modified_us);
+	case QUERY_HEARTBEAT:
+		return sorter_is_beyond(l->sorter, STR_NULL, n->p.heartbeat_us);
+	default:
+		return false;
+	}
+}
+
+/*
+ * Is a flow surely not on the page? The begin of one field tells for most of those that are not;
+ * where an escape is in it, nothing is known.
+ */
+static bool
+is_beyond(const struct listing *l, const struct opened *n, uint32_t flow)
+{
+	bool descending;
+	const enum query_field field = order_first(l->fq->by, &descending);
+	struct str text;
+
+	if ((QUERY_BIT(field) & QUERY_NODE_FIELDS) != 0)
+		return is_node_beyond(l, n);
+	if (field == QUERY_TAGS)
+		return false;
+	text = text_written(n, flow, field);
+	if (text.len < 2 || text.p[0] != '"')
+		return sorter_is_beyond(l->sorter, STR_NULL, 0);
+	text = (struct str){ text.p + 1, text.len - 2 };
+	text.len = text.len < SORTER_START ? text.len : SORTER_START;
+	return memchr(text.p, '\\', text.len) == NULL && sorter_is_beyond(l->sorter, text, 0);
+}
+
 static enum kodo_err
 row_keep(struct listing *l, const struct opened *n, uint32_t flow)
 {
-	const unsigned mask = order_needs(l->fq->by), tags = QUERY_BIT(QUERY_TAGS);
+	const unsigned tags = QUERY_BIT(QUERY_TAGS);
+	unsigned mask;
 	struct row row;
 	enum kodo_err err;
 
 	l->filtered++;
+	if (is_beyond(l, n, flow))
+		return KODO_OK;
+	mask = order_needs(l->fq->by);
 	row_node(n, &row);
 	err = row_flow(l->a, n, flow, mask & ~tags, &row);
 	/* the sorter copies tags */
@@ -251,29 +310,74 @@ text_from(struct str s, size_t at)
 }
 
 /*
+ * Where a name begins in the folded texts of a node, behind the organization; 0: that is not known,
+ * or the order does not begin with names.
+ */
+static size_t
+find_folded_name(const struct listing *l, const struct opened *n)
+{
+	const struct str organization = n->p.organization;
+	bool descending;
+	size_t i;
+
+	if (order_first(l->fq->by, &descending) != QUERY_NAME || descending)
+		return 0;
+	/* folding keeps the length of ASCII */
+	for (i = 0; i < organization.len; i++)
+		if ((unsigned char)organization.p[i] >= 0x80)
+			return 0;
+	return organization.len + 1;
+}
+
+/*
+ * As is_beyond, by the folded name, which lies in the cache since it was searched, where the name
+ * itself would have to come from memory. A character that folds to an ASCII letter is not before
+ * this letter in upper case; where the name may end, or others begin, this stops.
+ */
+static bool
+is_beyond_folded(const struct listing *l, const struct opened *n, uint32_t flow, size_t at)
+{
+	const char *name = n->p.texts.p + packed_text_begin(&n->p, flow) + at;
+	char start[SORTER_START];
+	size_t i;
+
+	for (i = 0; i < SORTER_START && name[i] > ' ' && name[i] < 0x7f; i++)
+		start[i] = (char)(name[i] - (name[i] >= 'a' && name[i] <= 'z' ? 'a' - 'A' : 0));
+	return sorter_is_beyond(l->sorter, (struct str){ start, i }, 0);
+}
+
+/*
  * Only the flows whose folded text holds the needle can match. They are found some at a time, so
  * that their items are on their way from memory while others are looked for.
  */
 static enum kodo_err
 node_needle(struct listing *l, const struct opened *n, struct str needle)
 {
-	bool decides = query_is_needle(l->fq->q);
+	const bool decides = query_is_needle(l->fq->q);
+	size_t name = 0;
 	struct str rest = n->p.texts;
-	uint32_t flows[HITS];
+	const uint64_t looked_at = l->looked_at;
+	uint32_t flows[HITS], flow = 0;
 	const char *hit = rest.p;
 	size_t i, found;
 	enum kodo_err err = KODO_OK;
 
 	while (err == KODO_OK && hit != NULL) {
-		for (found = 0; found < HITS; found++) {
+		for (found = 0; found < HITS;) {
 			hit = find_text(rest, needle);
 			if (hit == NULL)
 				break;
-			flows[found] = packed_flow_at(&n->p, (size_t)(hit - n->p.texts.p));
-			packed_prefetch(&n->p, flows[found]);
-			rest = text_from(n->p.texts, packed_text_end(&n->p, flows[found]));
+			flow = packed_flow_at(&n->p, flow, (size_t)(hit - n->p.texts.p));
+			rest = text_from(n->p.texts, packed_text_begin(&n->p, flow + 1));
+			if (l->looked_at++ == looked_at && decides)
+				name = find_folded_name(l, n);
+			if (name > 0 && is_beyond_folded(l, n, flow, name)) {
+				l->filtered++;
+				continue;
+			}
+			packed_prefetch(&n->p, flow);
+			flows[found++] = flow;
 		}
-		l->looked_at += found;
 		for (i = 0; i < found && err == KODO_OK; i++)
 			err = decides ? row_keep(l, n, flows[i]) : row_try(l, n, flows[i]);
 	}
@@ -302,6 +406,10 @@ node_filter(struct listing *l, const struct opened *n)
 	if (verdict == QUERY_MAYBE && needle.len > 0)
 		return node_needle(l, n, needle);
 	l->looked_at += n->p.n_flows;
+	if (verdict == QUERY_YES && is_node_beyond(l, n)) {
+		l->filtered += n->p.n_flows;
+		return KODO_OK;
+	}
 	for (i = 0; i < n->p.n_flows && err == KODO_OK; i++)
 		err = verdict == QUERY_YES ? row_keep(l, n, i) : row_try(l, n, i);
 	return err;

@@ -96,15 +96,34 @@ packed_flow(const struct packed *p, uint32_t i, struct packed_flow *out)
 	out->folded = folded_of(p, i);
 }
 
-uint32_t
-packed_flow_at(const struct packed *p, size_t off)
+struct str
+packed_name(const struct packed *p, uint32_t i)
 {
-	uint32_t low = 0, high = p->n_flows;	/* text of low <= off < text of high */
+	const unsigned char *row = row_of(p, i);
+	const size_t at = packed_get_u32(row + PACKED_ROW_ITEM) + PACKED_KEY_LEN(PACKED_KEY_URL) +
+	    packed_get_u16(row + PACKED_ROW_URL) + PACKED_KEY_LEN(PACKED_KEY_NAME);
 
+	return (struct str){ p->items.p + at, packed_get_u16(row + PACKED_ROW_NAME) };
+}
+
+static inline bool
+text_begins(const struct packed *p, uint32_t i, size_t off)
+{
+	return packed_get_u32(row_of(p, i) + PACKED_ROW_TEXT) <= off;
+}
+
+/* It is near more often than not: steps that double, then halves. */
+uint32_t
+packed_flow_at(const struct packed *p, uint32_t from, size_t off)
+{
+	uint32_t low = from, high, step, mid;	/* text of low <= off < text of high */
+
+	for (step = 1; step < p->n_flows - low && text_begins(p, low + step, off); step *= 2)
+		low += step;
+	high = step < p->n_flows - low ? low + step : p->n_flows;
 	while (high - low > 1) {
-		uint32_t mid = low + (high - low) / 2;
-
-		if (packed_get_u32(row_of(p, mid) + PACKED_ROW_TEXT) <= off)
+		mid = low + (high - low) / 2;
+		if (text_begins(p, mid, off))
 			low = mid;
 		else
 			high = mid;
@@ -113,9 +132,9 @@ packed_flow_at(const struct packed *p, size_t off)
 }
 
 size_t
-packed_text_end(const struct packed *p, uint32_t i)
+packed_text_begin(const struct packed *p, uint32_t i)
 {
-	return packed_get_u32(row_of(p, i + 1) + PACKED_ROW_TEXT);
+	return packed_get_u32(row_of(p, i) + PACKED_ROW_TEXT);
 }
 
 void

@@ -128,11 +128,16 @@ struct packed_flow {
 
 void packed_flow(const struct packed *p, uint32_t i, struct packed_flow *out);
 
-/* The flow whose folded text holds offset off of p->texts. off < p->texts.len. */
-uint32_t packed_flow_at(const struct packed *p, size_t off);
+struct str packed_name(const struct packed *p, uint32_t i);	/* packed_flow's, alone */
 
-/* Where the next flow's text begins in p->texts. */
-size_t packed_text_end(const struct packed *p, uint32_t i);
+/*
+ * The flow from number from on whose folded text holds offset off of p->texts. off < p->texts.len
+ * and not before that of from.
+ */
+uint32_t packed_flow_at(const struct packed *p, uint32_t from, size_t off);
+
+/* Where a flow's folded text begins in p->texts; of flow n_flows: where the last one ended. */
+size_t packed_text_begin(const struct packed *p, uint32_t i);
 
 /* Flow i will be read soon: its item lies far from its text, so let it come meanwhile. */
 void packed_prefetch(const struct packed *p, uint32_t i);

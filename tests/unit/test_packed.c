@@ -139,16 +139,18 @@ test_fragments(void **state)
 	};
 	struct fixture *f = *state;
 	struct packed_flow pf;
-	uint32_t i;
+	uint32_t i, from;
 	size_t off;
 
 	for (i = 0; i < 4; i++) {
 		packed_flow(&f->p, i, &pf);
 		assert_true(str_eq(pf.folded, str_of(folded[i])));
 		assert_int_equal(pf.folded.p[pf.folded.len], 0);
-		for (off = 0; off <= pf.folded.len; off++)
-			assert_int_equal(packed_flow_at(&f->p,
-			    (size_t)(pf.folded.p - f->p.texts.p) + off), i);
+		assert_true(str_eq(packed_name(&f->p, i), pf.name));
+		for (from = 0; from <= i; from++)
+			for (off = 0; off <= pf.folded.len; off++)
+				assert_int_equal(packed_flow_at(&f->p, from,
+				    (size_t)(pf.folded.p - f->p.texts.p) + off), i);
 	}
 	packed_flow(&f->p, 1, &pf);
 	assert_true(str_eq(pf.url, STR("\"http://h:1/p/flows/b\"")));

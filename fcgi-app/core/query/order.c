@@ -223,6 +223,13 @@ order_needs(const struct order *o)
 	return needs;
 }
 
+enum query_field
+order_first(const struct order *o, bool *descending)
+{
+	*descending = o->keys[0].descending;
+	return o->keys[0].field;
+}
+
 int
 order_tags_direction(const struct order *o)
 {

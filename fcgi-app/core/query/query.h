@@ -157,6 +157,8 @@ enum kodo_err order_parse(struct arena *a, struct str by, struct order **out) MU
 struct str order_text(const struct order *o);		/* the answer's `by` */
 bool order_is_default(const struct order *o);		/* (name, url), however asked for */
 unsigned order_needs(const struct order *o);		/* mask of what comparing looks at */
+/* What it looks at first. */
+enum query_field order_first(const struct order *o, bool *descending);
 int order_tags_direction(const struct order *o);	/* show tags as stored 0, sorted 1, -1 */
 
 /*
@@ -179,6 +181,13 @@ struct sorter;
  */
 enum kodo_err sorter_new(struct arena *a, const struct order *o, uint64_t skip, uint64_t take,
     struct sorter **out) MUST_CHECK;
+
+/*
+ * Is a row surely not on the page, by the field that the order compares first (order_first)? Then
+ * it need not be added. Of a text its first SORTER_START bytes may be given; a longer one is whole.
+ */
+#define SORTER_START	8u
+bool sorter_is_beyond(const struct sorter *s, struct str text, int64_t us);
 
 /*
  * Add a row. Its texts must stay where they are until sorter_result; the row and its array of tags

@@ -45,6 +45,7 @@ struct sorter {
 	struct chunk *last;
 	struct held *held;	/* since the first selection; those behind n are free */
 	const uint64_t *bar;	/* the worst entry kept; NULL: none yet */
+	uint64_t bar_key;	/* its first key */
 	uint64_t random;
 	char *joined;		/* tags of the row at hand */
 	size_t joined_cap;
@@ -78,12 +79,26 @@ static inline uint64_t
 text_chunk(struct str t, size_t offset)
 {
 	uint64_t v = 0;
-	size_t n = t.len - offset;
 
 	if (offset >= t.len)
 		return 0;
-	memcpy(&v, t.p + offset, n < sizeof(v) ? n : sizeof(v));
+	if (t.len - offset >= sizeof(v))
+		memcpy(&v, t.p + offset, sizeof(v));
+	else
+		memcpy(&v, t.p + offset, t.len - offset);
 	return __builtin_bswap64(v);
+}
+
+/* A text as key. UTF-8 has no byte FF, so neither form reaches KEY_NULL. */
+static inline uint64_t
+text_key(struct str t, size_t offset, bool descending)
+{
+	uint64_t v;
+
+	if (t.p == NULL)
+		return KEY_NULL;
+	v = text_chunk(t, offset);
+	return descending ? ~v - 1 : v;
 }
 
 static uint64_t
@@ -97,18 +112,11 @@ time_key(int64_t us, bool descending)
 static inline uint64_t
 entry_key(const struct sorter *s, const uint64_t *e, struct level at)
 {
-	struct str t;
-
 	if (at.key == s->order->n)
 		return e[0];
 	if (order_is_time(s->order->keys[at.key].field))
 		return e[1 + at.key];
-	t = entry_text(s, e, at.key);
-	if (t.p == NULL)
-		return KEY_NULL;
-	/* UTF-8 has no byte FF, so neither form reaches KEY_NULL */
-	return s->order->keys[at.key].descending ? ~text_chunk(t, at.offset) - 1 :
-	    text_chunk(t, at.offset);
+	return text_key(entry_text(s, e, at.key), at.offset, s->order->keys[at.key].descending);
 }
 
 /* What is to be looked at next among entries that have key in common at this level. */
@@ -132,6 +140,13 @@ is_over(const struct sorter *s, struct level at)
 	return at.key > s->order->n;
 }
 
+/* Neither is null. */
+static int
+text_compare(const struct order_key *k, struct str a, struct str b)
+{
+	return k->descending ? str_cmp(b, a) : str_cmp(a, b);
+}
+
 static int
 entry_compare(const struct sorter *s, const uint64_t *a, const uint64_t *b)
 {
@@ -152,7 +167,7 @@ entry_compare(const struct sorter *s, const uint64_t *a, const uint64_t *b)
 		if (x.p == NULL || y.p == NULL)
 			c = (x.p == NULL) - (y.p == NULL);
 		else
-			c = k->descending ? str_cmp(y, x) : str_cmp(x, y);
+			c = text_compare(k, x, y);
 		if (c != 0)
 			return c;
 	}
@@ -429,12 +444,31 @@ gather(struct sorter *s)
 static enum kodo_err
 shrink(struct sorter *s)
 {
+	const struct level top = { 0, 0 };
+
 	if (s->held == NULL && gather(s) != KODO_OK)
 		return KODO_ENOMEM;
 	select_best(s, s->held, s->n, s->best);
 	s->n = s->best;
 	s->bar = s->held[s->n - 1].entry;
+	s->bar_key = entry_key(s, s->bar, top);
 	return KODO_OK;
+}
+
+bool
+sorter_is_beyond(const struct sorter *s, struct str text, int64_t us)
+{
+	const struct order_key *k = &s->order->keys[0];
+	uint64_t key;
+
+	if (s->bar == NULL || s->tags_key == 0)
+		return false;
+	if (order_is_time(k->field))
+		return time_key(us, k->descending) > s->bar_key;
+	key = text_key(text, 0, k->descending);
+	if (key != s->bar_key || text.len <= SORTER_START)
+		return key > s->bar_key;
+	return text_compare(k, text, entry_text(s, s->bar, 0)) > 0;
 }
 
 enum kodo_err
