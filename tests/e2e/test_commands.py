@@ -24,7 +24,7 @@ def pair(service):
     target = service({"organization": "Target", "flows": [flow(i, name=f"Target flow {i}") for i in range(3)]})
     one = service({"organization": "One", "flows": [flow(i) for i in range(5)], "connect": [target.url], "retry": 2})
     one.post("/connect", connect_body(FAR, 2, organization="Evil \x1b[31mred\u202e"))
-    wait_until(lambda: one.total() == 10, 10, "connected")
+    wait_until(lambda: one.total() == 10 and one.is_idle(), 10, "connected, and all told")
     return one, target
 
 
