@@ -246,7 +246,9 @@ answer_take(struct edit *e, struct peer *p, struct outcome *oc)
 		return KODO_OK;
 	if (b->has_kodo)
 		p->flags |= PEER_OURS;
-	intake_recall(e, p, b);
+	err = intake_recall(e, b);
+	if (err != KODO_OK)
+		return err;
 	if (!str_eq(b->from_key, p->key) && !str_eq(b->from_key, e->o->url_key))
 		err = arena_str(e->a, b->from_key, &p->alias);
 	if (err == KODO_OK && oc->job->kind == EXCHANGE_DISCONNECT && b->life != 0)

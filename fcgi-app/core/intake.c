@@ -266,15 +266,28 @@ peer_again(struct edit *e, struct peer *p)
 
 /*
  * Who heard more of this state than it has said knows that it was restored from an older copy. It
- * speaks as another one from now on, so that its words are taken neither for late nor for the same.
+ * speaks as another one from now on, so that its words are taken neither for late nor for the same,
+ * and asks everybody: some may have left since.
  */
-void
-intake_recall(struct edit *e, struct peer *p, const struct wire_body *b)
+enum kodo_err
+intake_recall(struct edit *e, const struct wire_body *b)
 {
+	struct peer found, *p;
+	uint32_t id = 0;
+	enum kodo_err err;
+
 	if (b->heard_life != head_life(&e->head) || b->heard < e->head.state)
-		return;
+		return KODO_OK;
 	e->head.state_id = e->head.state_id * 0x9e3779b97f4a7c15u + (uint64_t)e->now_us;
-	peer_again(e, p);
+	while ((err = peer_next(e->t, e->a, &id, &found)) == KODO_OK) {
+		err = edit_peer(e, found.id, &p);
+		if (err != KODO_OK)
+			return err;
+		peer_again(e, p);
+		if ((p->flags & PEER_PROVIDER) != 0)
+			edit_want(e, p, WORK_RECONNECT, true);
+	}
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
 /*
@@ -317,11 +330,10 @@ connect_fn(struct edit *e, void *arg)
 	enum kodo_err err = edit_peer_make(e, q->b->from.url, q->b->from_key, &p);
 
 	q->out->known = true;
-	if (err != KODO_OK)
+	if (err == KODO_OK)
+		err = intake_recall(e, q->b);
+	if (err != KODO_OK || intake_is_late(p, q->b))
 		return err;
-	intake_recall(e, p, q->b);
-	if (intake_is_late(p, q->b))
-		return KODO_OK;
 	err = intake_heard(e, p, q->b);
 	if (err == KODO_OK)
 		err = provider_note(e, p, &q->b->from);
@@ -366,9 +378,9 @@ update_fn(struct edit *e, void *arg)
 	if (err != KODO_OK)
 		return err;
 	q->out->known = true;
-	intake_recall(e, p, q->b);
-	if (intake_is_late(p, q->b))
-		return KODO_OK;
+	err = intake_recall(e, q->b);
+	if (err != KODO_OK || intake_is_late(p, q->b))
+		return err;
 	err = intake_heard(e, p, q->b);
 	return err == KODO_OK ? intake_update(e, p, q->b) : err;
 }
@@ -418,9 +430,9 @@ disconnect_fn(struct edit *e, void *arg)
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
 	q->out->known = (p->flags & PEER_PROVIDER) != 0;
-	intake_recall(e, p, b);
-	if (intake_is_late(p, b))
-		return KODO_OK;
+	err = intake_recall(e, b);
+	if (err != KODO_OK || intake_is_late(p, b))
+		return err;
 	/* noted of an unknown one too: its connect may still be on the way */
 	err = intake_heard(e, p, b);
 	if (err != KODO_OK)
@@ -495,9 +507,9 @@ reconnect_fn(struct edit *e, void *arg)
 	if (err != KODO_OK)
 		return err;
 	q->out->known = true;
-	intake_recall(e, p, q->b);
-	if (intake_is_late(p, q->b))
-		return KODO_OK;
+	err = intake_recall(e, q->b);
+	if (err != KODO_OK || intake_is_late(p, q->b))
+		return err;
 	err = intake_heard(e, p, q->b);
 	if (err != KODO_OK)
 		return err;
