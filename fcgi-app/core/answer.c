@@ -24,17 +24,11 @@ struct answer {
 static enum kodo_err
 rest_add(struct answer *w, uint32_t node)
 {
-	if (w->n_rest == w->cap_rest) {
-		size_t cap = w->cap_rest == 0 ? 256 : w->cap_rest * 2;
-		uint32_t *grown = arena_alloc(w->a, cap * sizeof(*grown));
+	uint32_t *rest = arena_grow(w->a, w->rest, w->n_rest, &w->cap_rest, sizeof(*rest));
 
-		if (grown == NULL)
-			return KODO_ENOMEM;
-		if (w->n_rest > 0)
-			memcpy(grown, w->rest, w->n_rest * sizeof(*grown));
-		w->rest = grown;
-		w->cap_rest = cap;
-	}
+	if (rest == NULL)
+		return KODO_ENOMEM;
+	w->rest = rest;
 	w->rest[w->n_rest++] = node;
 	return KODO_OK;
 }

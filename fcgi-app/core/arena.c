@@ -139,6 +139,23 @@ arena_dup(struct arena *a, const void *p, size_t n)
 	return q;
 }
 
+void *
+arena_grow(struct arena *a, void *list, size_t n, size_t *cap, size_t size)
+{
+	size_t more = *cap == 0 ? 16 : *cap * 2;
+	void *grown;
+
+	if (n < *cap)
+		return list;
+	grown = arena_alloc(a, more * size);
+	if (grown == NULL)
+		return NULL;
+	if (n > 0)
+		memcpy(grown, list, n * size);
+	*cap = more;
+	return grown;
+}
+
 char *
 arena_strz(struct arena *a, struct str s)
 {

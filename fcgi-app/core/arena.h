@@ -25,6 +25,12 @@ void arena_reset(struct arena *a);
 void *arena_alloc(struct arena *a, size_t n) MUST_CHECK;	/* NULL: memory ran out */
 void *arena_zalloc(struct arena *a, size_t n) MUST_CHECK;	/* zeroed */
 void *arena_dup(struct arena *a, const void *p, size_t n) MUST_CHECK;
+/*
+ * Room for one more in a list of n elements of size bytes, which has room for *cap: the list
+ * itself, or a copy of it with twice the room, and *cap raised. list may be NULL. NULL: memory ran
+ * out.
+ */
+void *arena_grow(struct arena *a, void *list, size_t n, size_t *cap, size_t size) MUST_CHECK;
 /* terminated copy; NULL for OOM (a null text gives "") */
 char *arena_strz(struct arena *a, struct str s) MUST_CHECK;
 

@@ -190,19 +190,14 @@ listeners_load(struct edit *e)
 		return err;
 	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
 	    err = cursor_next(&c, &k, &v)) {
-		if (e->n_listeners == cap) {
-			uint32_t *grown;
+		uint32_t *all =
+		    arena_grow(e->a, e->listeners, e->n_listeners, &cap, sizeof(*all));
 
-			cap = cap == 0 ? 16 : cap * 2;
-			grown = arena_alloc(e->a, cap * sizeof(*grown));
-			if (grown == NULL) {
-				err = KODO_ENOMEM;
-				break;
-			}
-			if (e->n_listeners > 0)
-				memcpy(grown, e->listeners, e->n_listeners * sizeof(*grown));
-			e->listeners = grown;
+		if (all == NULL) {
+			err = KODO_ENOMEM;
+			break;
 		}
+		e->listeners = all;
 		e->listeners[e->n_listeners++] = get_be32(k.p);
 	}
 	cursor_close(&c);

@@ -36,17 +36,11 @@ struct builder {
 static enum kodo_err
 id_add(struct builder *b, uint32_t node)
 {
-	if (b->n_ids == b->cap_ids) {
-		size_t cap = b->cap_ids == 0 ? 64 : b->cap_ids * 2;
-		uint32_t *grown = arena_alloc(b->a, cap * sizeof(*grown));
+	uint32_t *ids = arena_grow(b->a, b->ids, b->n_ids, &b->cap_ids, sizeof(*ids));
 
-		if (grown == NULL)
-			return KODO_ENOMEM;
-		if (b->n_ids > 0)
-			memcpy(grown, b->ids, b->n_ids * sizeof(*grown));
-		b->ids = grown;
-		b->cap_ids = cap;
-	}
+	if (ids == NULL)
+		return KODO_ENOMEM;
+	b->ids = ids;
 	b->ids[b->n_ids++] = node;
 	return KODO_OK;
 }
@@ -67,19 +61,12 @@ greeting_open(struct builder *b, const struct str *message, size_t n)
 static enum kodo_err
 park_add(struct builder *b, uint32_t node, const char *why)
 {
-	if (why == NULL)
-		return KODO_ENOMEM;
-	if (b->n_parks == b->cap_parks) {
-		size_t cap = b->cap_parks == 0 ? 8 : b->cap_parks * 2;
-		struct exchange_park *grown = arena_alloc(b->a, cap * sizeof(*grown));
+	struct exchange_park *parks =
+	    arena_grow(b->a, b->parks, b->n_parks, &b->cap_parks, sizeof(*parks));
 
-		if (grown == NULL)
-			return KODO_ENOMEM;
-		if (b->n_parks > 0)
-			memcpy(grown, b->parks, b->n_parks * sizeof(*grown));
-		b->parks = grown;
-		b->cap_parks = cap;
-	}
+	if (parks == NULL || why == NULL)
+		return KODO_ENOMEM;
+	b->parks = parks;
 	b->parks[b->n_parks++] = (struct exchange_park){ node, str_of(why) };
 	return KODO_OK;
 }

@@ -71,20 +71,14 @@ static enum kodo_err
 stated_add(void *arg, uint32_t node, const struct statement *s)
 {
 	struct stated *l = arg;
+	uint32_t *nodes;
 
 	if (l->before_order != 0 && s->order >= l->before_order)
 		return KODO_OK;
-	if (l->n == l->cap) {
-		size_t cap = l->cap == 0 ? 64 : l->cap * 2;
-		uint32_t *grown = arena_alloc(l->a, cap * sizeof(*grown));
-
-		if (grown == NULL)
-			return KODO_ENOMEM;
-		if (l->n > 0)
-			memcpy(grown, l->nodes, l->n * sizeof(*grown));
-		l->nodes = grown;
-		l->cap = cap;
-	}
+	nodes = arena_grow(l->a, l->nodes, l->n, &l->cap, sizeof(*nodes));
+	if (nodes == NULL)
+		return KODO_ENOMEM;
+	l->nodes = nodes;
 	l->nodes[l->n++] = node;
 	return KODO_OK;
 }

@@ -96,37 +96,28 @@ runs_open(struct txn *t, struct arena *a, uint32_t peer, struct packed **runs, s
 	struct cursor c;
 	struct str k, v;
 	size_t cap = 0;
-	enum kodo_err err = cursor_open(t, T_PART, &c);
+	enum kodo_err err;
 
 	*n = 0;
-	*runs = NULL;
+	*runs = arena_grow(a, NULL, 0, &cap, sizeof(**runs));
+	if (*runs == NULL)
+		return KODO_ENOMEM;
+	err = cursor_open(t, T_PART, &c);
 	if (err != KODO_OK)
 		return err;
 	for (err = cursor_seek(&c, key_u32_u32(kb, peer, 0), &k, &v);
 	    err == KODO_OK && get_be32(k.p) == peer; err = cursor_next(&c, &k, &v)) {
-		if (*n + 1 >= cap) {
-			struct packed *grown;
-
-			cap = cap == 0 ? 64 : cap * 2;
-			grown = arena_alloc(a, cap * sizeof(*grown));
-			if (grown == NULL)
-				err = KODO_ENOMEM;
-			else if (*n > 0)
-				memcpy(grown, *runs, *n * sizeof(*grown));
-			*runs = grown;
-		}
-		if (err == KODO_OK)
-			err = packed_open(v, &(*runs)[(*n)++]);
+		err = packed_open(v, &(*runs)[(*n)++]);
 		if (err != KODO_OK)
 			break;
+		*runs = arena_grow(a, *runs, *n, &cap, sizeof(**runs));
+		if (*runs == NULL) {
+			err = KODO_ENOMEM;
+			break;
+		}
 	}
 	cursor_close(&c);
-	if (err == KODO_OK || err == KODO_ENOTFOUND) {
-		if (*runs == NULL)
-			*runs = arena_alloc(a, sizeof(**runs));
-		err = *runs == NULL ? KODO_ENOMEM : KODO_OK;
-	}
-	return err;
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
 /* --- taking --- */

@@ -404,14 +404,9 @@ shadow_peers(struct edit *e, uint32_t node, struct str seen, uint32_t **peers, s
 		err = statement_read(v, &s);
 		if (err == KODO_OK && (get_be32(k.p + 4) == PEER_TOMB || str_eq(s.bytes, seen)))
 			continue;
-		if (err == KODO_OK && *n == cap) {
-			uint32_t *grown = arena_alloc(e->a, (cap = cap * 2 + 8) * sizeof(*grown));
-
-			if (grown == NULL)
-				err = KODO_ENOMEM;
-			else if (*n > 0)
-				memcpy(grown, *peers, *n * sizeof(*grown));
-			*peers = grown;
+		if (err == KODO_OK) {
+			*peers = arena_grow(e->a, *peers, *n, &cap, sizeof(**peers));
+			err = *peers == NULL ? KODO_ENOMEM : KODO_OK;
 		}
 		if (err != KODO_OK)
 			break;

@@ -47,19 +47,11 @@ struct map {
 static enum kodo_err
 side_add(struct map *m, struct side *s, const struct peer_state *p)
 {
-	struct shown *more;
+	struct shown *all = arena_grow(m->call->a, s->all, s->n, &s->cap, sizeof(*all));
 
-	if (s->n == s->cap) {
-		size_t cap = s->cap == 0 ? 64 : s->cap * 2;
-
-		more = arena_alloc(m->call->a, cap * sizeof(*more));
-		if (more == NULL)
-			return KODO_ENOMEM;
-		if (s->n > 0)
-			memcpy(more, s->all, s->n * sizeof(*more));
-		s->all = more;
-		s->cap = cap;
-	}
+	if (all == NULL)
+		return KODO_ENOMEM;
+	s->all = all;
 	s->all[s->n++] = (struct shown){ *p, ++m->n_peers };
 	return KODO_OK;
 }
