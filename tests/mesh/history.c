@@ -193,6 +193,7 @@ ops_make(struct history *h, uint64_t *rnd, bool is_mild)
 	unsigned n = mesh_below(rnd, is_mild ? 9 : 25), no_wipe = 0, i;
 	/* some histories are over in a breath, so that everything meets in flight */
 	int64_t length_us = mesh_below(rnd, 3) == 0 ? 2 * SECOND_US : LENGTH_US;
+	bool has_url = false;
 
 	for (i = 0; i < h->n; i++) {
 		h->ops[h->n_ops++] = (struct op) {
@@ -215,6 +216,12 @@ ops_make(struct history *h, uint64_t *rnd, bool is_mild)
 	for (i = 0; i < h->n_ops; i++)
 		if (h->ops[i].kind == OP_WIPE && (no_wipe & 1u << h->ops[i].service) != 0)
 			h->ops[i].kind = OP_START;
+	/* an older copy would look for a service under a url that it has no more, for ever */
+	for (i = 0; i < h->n_ops; i++)
+		has_url |= h->ops[i].kind == OP_URL;
+	for (i = 0; has_url && i < h->n_ops; i++)
+		if (h->ops[i].kind == OP_WIPE)
+			h->ops[i].value &= ~1ll;
 	ops_sort(h);
 }
 
