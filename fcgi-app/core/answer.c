@@ -196,7 +196,9 @@ rest_fn(struct edit *e, void *arg)
 	size_t i;
 	enum kodo_err err = edit_peer(e, w->caller, &p);
 
-	if (err == KODO_OK && w->b->has_kodo)
+	if (err != KODO_OK)
+		return err == KODO_ENOTFOUND ? KODO_OK : err; /* it left meanwhile */
+	if (w->b->has_kodo)
 		p->out_piece = w->v.head.state;
 	p->part_id = 0;
 	for (i = 0; i < w->n_rest && err == KODO_OK; i++)
@@ -204,7 +206,7 @@ rest_fn(struct edit *e, void *arg)
 	/* the answer is to be there first */
 	if (err == KODO_OK && p->attempts == 0 && p->due_us < e->now_us + REST_AFTER_US)
 		p->due_us = e->now_us + REST_AFTER_US;
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+	return err;
 }
 
 enum kodo_err
