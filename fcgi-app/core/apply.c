@@ -215,6 +215,7 @@ target_start(struct edit *e, struct apply *ap, struct str url)
 	p->attempts = 0;
 	p->connected_us = 0;
 	p->look_us = 0;
+	doubt_drop(p);
 	if (o->retry != 0)
 		connect_want(e, p);
 	return KODO_OK;

@@ -244,6 +244,11 @@ claim_drop_all(struct edit *e, struct peer *p)
 	p->flags &= ~(unsigned)PEER_PROVIDER;
 	p->work[WORK_RECONNECT] = 0;
 	p->piece = 0;
+	/* it was connected to for the sake of its word alone */
+	if ((p->flags & PEER_TARGET) == 0) {
+		p->work[WORK_CONNECT] = 0;
+		doubt_drop(p);
+	}
 	err = part_drop(e->t, p->id);
 	if (err == KODO_OK && !edit_is_told(e, p))
 		err = edit_unwant(e, p, WORK_TELL);

@@ -23,6 +23,15 @@ doubt_ask(struct edit *e, struct peer *p)
 }
 
 void
+doubt_drop(struct peer *p)
+{
+	if ((p->flags & PEER_DOUBTED) == 0)
+		return;
+	p->flags &= ~(unsigned)PEER_DOUBTED;
+	p->look_us = 0;
+}
+
+void
 doubt_raise(struct edit *e, struct peer *p)
 {
 	int64_t wait = BACKOFF_FIRST_US;

@@ -556,6 +556,7 @@ target_leave(struct edit *e, struct peer *p, struct str own_url)
 	p->flags |= PEER_LEFT;
 	p->connected_us = 0;
 	p->look_us = 0;
+	doubt_drop(p);
 	p->acked_url = STR_NULL;
 	p->out_piece = 0;
 	err = leave_add(e, p, own_url);

@@ -124,6 +124,8 @@ void connect_want(struct edit *e, struct peer *p);
 void doubt_raise(struct edit *e, struct peer *p);
 /* The time for it has come. */
 void doubt_ask(struct edit *e, struct peer *p);
+/* It is to be asked anyway, or not any more. */
+void doubt_drop(struct peer *p);
 
 /* Leave a target: see registry_leave. own_url: the url to sign off. */
 enum kodo_err target_leave(struct edit *e, struct peer *p, struct str own_url) MUST_CHECK;

@@ -218,6 +218,53 @@ word_before_the_answer_is_asked_for(void **state)
 	    KODO_ENOTFOUND);
 }
 
+/* A start asks for the list anyway, and must not leave a doubt behind that nothing ever ends. */
+static void
+start_ends_a_doubt(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	int64_t due_us, active_us;
+
+	fixture_options(f, "http://localhost:3367", true, true, OLD, 0);
+	fixture_apply(f, START_NOW);
+	assert_int_equal(connects_to_old(f), 1);
+	says(f, OLD, "/connect", "A", NULL);
+	says(f, OLD, "/update", "B", NULL);
+	assert_int_equal(connects_to_old(f), 1);
+	says(f, OLD, "/update", "C", NULL);
+	assert_int_equal(connects_to_old(f), 0);
+	fixture_apply(f, START_NOW);
+	assert_int_equal(connects_to_old(f), 1);
+	/* it is looked at again, and doubted again */
+	assert_int_equal(
+	    exchange_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us),
+	    KODO_ENOTFOUND);
+	assert_within(due_us, f->now_us, f->now_us + 400 * SECOND_US);
+	f->now_us += 700 * SECOND_US;
+	says(f, OLD, "/update", "D", NULL);
+	assert_int_equal(connects_to_old(f), 1);
+}
+
+/* Who is no target of ours is not asked any more once it has signed off, nor known again by that. */
+static void
+sign_off_ends_a_doubt(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_body b;
+	struct intake in;
+	uint64_t ticket;
+
+	start(f);
+	says(f, OLD, "/connect", "A", NULL);
+	says(f, OLD, "/update", "B", NULL);
+	b = disconnect_of(f, OLD, "[\"" OLD "\"]", NULL);
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	assert_true(in.removed);
+	assert_int_equal(connects_to_old(f), 0);
+	check_clean(f);
+}
+
 int
 main(void)
 {
@@ -228,6 +275,8 @@ main(void)
 		T(doubts_are_followed_ever_more_slowly),
 		T(asking_takes_back_what_came_from_it),
 		T(word_before_the_answer_is_asked_for),
+		T(start_ends_a_doubt),
+		T(sign_off_ends_a_doubt),
 	};
 
 	return cmocka_run_group_tests_name("hearsay", tests, NULL, NULL);
