@@ -240,6 +240,7 @@ answer_take(struct edit *e, struct peer *p, struct outcome *oc)
 	struct wire_body *b = &oc->body;
 	bool takes = oc->has_nodes && b->from.feed && e->o->registry && e->o->feed &&
 	    oc->job->kind == EXCHANGE_CONNECT && (p->flags & PEER_LEFT) == 0;
+	uint64_t wanted;
 	enum kodo_err err = KODO_OK;
 
 	if (!oc->has_body)
@@ -260,8 +261,11 @@ answer_take(struct edit *e, struct peer *p, struct outcome *oc)
 		connect_want(e, p);
 		return KODO_OK;
 	}
+	/* another state than before needs no connect: it has our list, and this is its own */
+	wanted = p->work[WORK_CONNECT];
 	if (err == KODO_OK)
 		err = intake_heard(e, p, b);
+	p->work[WORK_CONNECT] = wanted;
 	if (err == KODO_OK)
 		err = provider_note(e, p, &b->from);
 	return err == KODO_OK ? intake_connect(e, p, b) : err;
