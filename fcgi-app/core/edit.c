@@ -44,21 +44,36 @@ edit_end(struct edit *e, enum kodo_err err)
 	return err;
 }
 
+/* Where the peer is in the cache, or would be: it is sorted, for there may be very many. */
+static size_t
+cache_place(const struct edit *e, uint32_t id)
+{
+	size_t low = 0, high = e->n_peers;
+
+	while (low < high) {
+		const size_t mid = low + (high - low) / 2;
+
+		if (e->peers[mid]->id < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
 static struct peer *
 cache_find(const struct edit *e, uint32_t id)
 {
-	size_t i;
+	const size_t at = cache_place(e, id);
 
-	for (i = 0; i < e->n_peers; i++)
-		if (e->peers[i]->id == id)
-			return e->peers[i];
-	return NULL;
+	return at < e->n_peers && e->peers[at]->id == id ? e->peers[at] : NULL;
 }
 
 static enum kodo_err
 cache_add(struct edit *e, const struct peer *p, struct peer **out)
 {
 	struct peer *copy;
+	size_t at;
 
 	*out = NULL;
 	if (e->n_peers == e->cap_peers) {
@@ -73,7 +88,9 @@ cache_add(struct edit *e, const struct peer *p, struct peer **out)
 	copy = arena_dup(e->a, p, sizeof(*p));
 	if (copy == NULL)
 		return KODO_ENOMEM;
-	e->peers[e->n_peers++] = copy;
+	at = cache_place(e, p->id);
+	memmove(&e->peers[at + 1], &e->peers[at], (e->n_peers++ - at) * sizeof(struct peer *));
+	e->peers[at] = copy;
 	*out = copy;
 	return KODO_OK;
 }
@@ -228,28 +245,33 @@ edit_tell_one(struct edit *e, uint32_t node, uint32_t peer)
 	return store_put(e->t, T_OUT, key_u32_u32(k, peer, node), key_u64(v, e->head.state));
 }
 
+static int
+peer_cmp(const void *x, const void *y)
+{
+	uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
+
+	return (a > b) - (a < b);
+}
+
+/* They are in the order of T_LISTENER's keys. */
 static bool
 is_listed(const struct edit *e, uint32_t peer)
 {
-	size_t i;
-
-	for (i = 0; i < e->n_listeners; i++)
-		if (e->listeners[i] == peer)
-			return true;
-	return false;
+	return e->n_listeners > 0 &&
+	    bsearch(&peer, e->listeners, e->n_listeners, sizeof(peer), peer_cmp) != NULL;
 }
 
 enum kodo_err
 edit_tell(struct edit *e, uint32_t node, uint32_t skip)
 {
 	enum kodo_err err = e->has_listeners ? KODO_OK : listeners_load(e);
-	size_t i, n = e->n_peers;
+	size_t i;
 
 	for (i = 0; i < e->n_listeners && err == KODO_OK; i++)
 		if (e->listeners[i] != skip || skip == PEER_SELF)
 			err = edit_tell_one(e, node, e->listeners[i]);
 	/* those who became listeners in this edit are not in the table yet */
-	for (i = 0; i < n && err == KODO_OK; i++)
+	for (i = 0; i < e->n_peers && err == KODO_OK; i++)
 		if (e->peers[i]->id != skip && e->peers[i]->id != PEER_SELF &&
 		    !is_listed(e, e->peers[i]->id))
 			err = edit_tell_one(e, node, e->peers[i]->id);

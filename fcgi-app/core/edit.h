@@ -19,7 +19,7 @@ struct edit {
 	struct head head;
 	int64_t now_us;
 	struct index index;
-	struct peer **peers; /* those touched, see edit_peer */
+	struct peer **peers; /* those touched, see edit_peer; by their ids */
 	size_t n_peers, cap_peers;
 	uint32_t *listeners; /* read at the first edit_tell */
 	size_t n_listeners;
@@ -43,11 +43,6 @@ enum kodo_err edit_peer_find(struct edit *e, struct str key, struct peer **out) 
 /* Finds, or makes one with that url. */
 enum kodo_err edit_peer_make(
     struct edit *e, struct str url, struct str key, struct peer **out) MUST_CHECK;
-/*
- * Drop it if nothing is known of it any more: no target, no provider, no work. At the end of the
- * edit.
- */
-
 /*
  * p has work of that kind from now on. now: due at once even if earlier attempts failed; else the
  * backoff goes on.

@@ -1,4 +1,6 @@
 /* Messages that come late, states that were lost, states that were restored from an older copy. */
+#include <time.h>
+
 #include "core/record.h"
 #include "registry_help.h"
 
@@ -234,6 +236,101 @@ restored_state_speaks_as_another(void **state)
 	assert_true(has(job.body, "\"heard_life\":5,\"heard\":12"));
 }
 
+/* Two states answer under one url in turn: each has our list by then, so no connect follows. */
+static void
+answer_of_another_state_needs_no_connect(void **state)
+{
+	struct exchange_result res = { .status = 201 };
+	struct fixture *f = *state;
+	struct exchange_job job;
+	bool wake;
+	int i;
+
+	fixture_options(f, "http://localhost:3367", true, true, PEER, 1);
+	fixture_apply(f, START_NOW);
+	for (i = 0; i < 2; i++) {
+		must(next(f, &job));
+		assert_int_equal(job.kind, EXCHANGE_CONNECT);
+		res.body = str_of(arena_printf(f->a,
+		    "{\"url\":\"" PEER "\",\"registry\":true,\"feed\":true,\"idle\":true,"
+		    "\"now\":\"2025-01-13T14:00:00Z\",\"message\":[],\"nodes\":%s,"
+		    "\"kodo\":{\"life\":%d,\"sent\":9}}", one(f, NODE, 2), 5 + i));
+		must(exchange_done(f->r, f->a, &job, &res, f->now_us, &wake));
+		assert_int_equal(total_of(f), 3);
+		if (next(f, &job) == KODO_OK)
+			assert_int_not_equal(job.kind, EXCHANGE_CONNECT);
+		fixture_apply(f, START_NOW);
+	}
+}
+
+/* --- many, and none --- */
+
+/* It left between the request and the answer, which has no room for all. */
+static void
+answer_to_one_that_left(void **state)
+{
+	struct fixture *f = *state;
+	struct sink out = SINK_INIT(registry_state(f->r));
+	char *fat = arena_alloc(f->a, 60001), *flows = arena_printf(f->a, "%s", "");
+	struct wire_body b;
+	bool rest;
+	int i;
+
+	start(f);
+	memset(fat, 'f', 60000);
+	fat[60000] = '\0';
+	for (i = 0; i < 40; i++)
+		flows = arena_printf(f->a, "%s%s{\"url\":\"/%d\",\"name\":\"N\","
+		    "\"description\":\"%s\"}", flows, i > 0 ? "," : "", i, fat);
+	says(f, "/connect", arena_printf(f->a, "[{\"url\":\"" NODE "\",\"flows\":[%s]},"
+	    "{\"url\":\"" PEER "\",\"flows\":[%s]}]", flows, flows), NULL);
+	b = body_of(f, "http://left:1", true, "[]", "{}");
+	must(registry_put_answer(f->r, &b, true, false, f->now_us, &out, &rest));
+	assert_true(rest);
+	sink_free(&out);
+}
+
+#define CROWD	30000u
+
+static enum kodo_err
+crowd_make(struct txn *t, void *arg)
+{
+	struct fixture *f = arg;
+	struct head h;
+	struct peer p;
+	unsigned i;
+	enum kodo_err err = head_get(t, &h);
+
+	for (i = 0; i < CROWD && err == KODO_OK; i++) {
+		struct str url = str_of(arena_printf(f->a, "http://stranger%u:1", i));
+
+		peer_init(&p, &h, url, url);
+		p.heard_life = 5;
+		err = peer_put(t, &p);
+	}
+	return err == KODO_OK ? head_put(t, &h) : err;
+}
+
+/* Anybody may sign off, and is remembered: a walk over all of them must not take their square. */
+static void
+crowd_of_strangers_fades(void **state)
+{
+	struct fixture *f = *state;
+	clock_t begun, made, faded;
+
+	start(f);
+	begun = clock();
+	must(store_write(registry_store(f->r), crowd_make, f));
+	made = clock() - begun;
+	begun = clock();
+	must(registry_tidy(f->r, f->now_us));
+	faded = clock() - begun;
+	assert_true(faded < 4 * made);
+	f->now_us += 3601ll * 1000000;
+	must(registry_tidy(f->r, f->now_us));
+	assert_true(peers_of(f) < 10);
+}
+
 int
 main(void)
 {
@@ -245,6 +342,9 @@ main(void)
 		T(lost_state_that_updates_is_asked_for_its_list),
 		T(answers_say_what_was_heard),
 		T(restored_state_speaks_as_another),
+		T(answer_of_another_state_needs_no_connect),
+		T(answer_to_one_that_left),
+		T(crowd_of_strangers_fades),
 	};
 
 	return cmocka_run_group_tests_name("lives", tests, NULL, NULL);
