@@ -20,7 +20,7 @@
 /*
  * Peer p (PEER_SELF's record for the own node) says this of a node.
  *
- * version	0: none was given. A word of the owner's side (see claim.c, is_authority) is raised
+ * version	0: none was given. A word of the owner's side (settle_is_authority) is raised
  *		over what is known.
  * renumber	give it a new place at the end of p's list even if it has one (pieces, see
  *		registry_connect).

@@ -19,8 +19,8 @@ is_gone(struct edit *e, uint32_t node, bool *out)
 static enum kodo_err
 out_rest(struct edit *e, struct peer *p)
 {
-	bool to_tell, parked;
-	enum kodo_err err = outbox_look(e->t, p->id, &to_tell, &parked);
+	bool to_tell;
+	enum kodo_err err = outbox_look(e->t, p->id, &to_tell, NULL);
 
 	if (err == KODO_OK && !to_tell && p->out_piece == 0)
 		p->work[WORK_TELL] = 0;

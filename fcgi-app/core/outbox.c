@@ -86,13 +86,15 @@ outbox_look(struct txn *t, uint32_t peer, bool *to_tell, bool *parked)
 	uint32_t node = 0;
 	enum kodo_err err = KODO_OK;
 
-	*to_tell = *parked = false;
-	while (!(*to_tell && *parked) &&
+	*to_tell = false;
+	if (parked != NULL)
+		*parked = false;
+	while (!(*to_tell && (parked == NULL || *parked)) &&
 	    (err = outbox_next(t, peer, node, &entry)) == KODO_OK) {
-		if (entry.why.p != NULL)
-			*parked = true;
-		else
+		if (entry.why.p == NULL)
 			*to_tell = true;
+		else if (parked != NULL)
+			*parked = true;
 		if (entry.node == UINT32_MAX)
 			break;
 		node = entry.node + 1;

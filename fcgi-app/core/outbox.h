@@ -34,7 +34,10 @@ enum kodo_err outbox_told(struct txn *t, uint32_t peer, uint32_t node, uint64_t 
 enum kodo_err outbox_park(
     struct txn *t, uint32_t peer, uint32_t node, uint64_t gen, struct str why) MUST_CHECK;
 
-/* Is there an entry that is to be told? Is there one that is parked? */
+/*
+ * Is there an entry that is to be told? Is there one that is parked (NULL: not asked, which spares
+ * a walk over all)?
+ */
 enum kodo_err outbox_look(struct txn *t, uint32_t peer, bool *to_tell, bool *parked) MUST_CHECK;
 
 #endif

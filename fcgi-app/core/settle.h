@@ -42,12 +42,12 @@ bool settle_is_authority(const struct peer *p, struct str key);
 /* Does p pass on whatever it hears, without versions? */
 bool settle_is_echoing(const struct peer *p);
 
-/* The same for the word of an original; prev: what it said before, NULL for nothing. */
-uint64_t settle_hearsay(const struct edit *e, const struct known *kn, const struct statement *prev,
-    struct str bytes);
-
 /* The version under which a word of the owner's side is taken in. */
 uint64_t settle_stamp(
     const struct edit *e, const struct known *kn, struct str bytes, uint64_t version);
+
+/* The same for the word of an original; prev: what it said before, NULL for nothing. */
+uint64_t settle_hearsay(const struct edit *e, const struct known *kn, const struct statement *prev,
+    struct str bytes);
 
 #endif

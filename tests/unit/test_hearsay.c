@@ -246,7 +246,7 @@ start_ends_a_doubt(void **state)
 	assert_int_equal(connects_to_old(f), 1);
 }
 
-/* Who is no target of ours is not asked any more once it has signed off, nor known again by that. */
+/* Who is no target of ours is not asked any more once it has signed off, nor known by that. */
 static void
 sign_off_ends_a_doubt(void **state)
 {

@@ -1,6 +1,7 @@
 /* Messages that come late, states that were lost, states that were restored from an older copy. */
 #include <time.h>
 
+#include "core/outbox.h"
 #include "core/record.h"
 #include "registry_help.h"
 
@@ -331,6 +332,44 @@ crowd_of_strangers_fades(void **state)
 	assert_true(peers_of(f) < 10);
 }
 
+#define WAITING	100000u
+
+static enum kodo_err
+waiting_make(struct txn *t, void *arg)
+{
+	unsigned char k[8], v[8];
+	uint32_t i;
+	enum kodo_err err = KODO_OK;
+
+	(void)arg;
+	for (i = 1; i <= WAITING && err == KODO_OK; i++)
+		err = store_put(t, T_OUT, key_u32_u32(k, 7, i), key_u64(v, 3));
+	return err;
+}
+
+/* Asked after each message: is there more to tell? */
+static void
+more_to_tell_is_seen_at_once(void **state)
+{
+	struct fixture *f = *state;
+	clock_t begun, all, first;
+	bool to_tell, parked;
+	struct txn t;
+
+	must(store_write(registry_store(f->r), waiting_make, NULL));
+	must(store_begin(registry_store(f->r), STORE_READ, &t));
+	begun = clock();
+	must(outbox_look(&t, 7, &to_tell, &parked));
+	all = clock() - begun;
+	assert_true(to_tell && !parked);
+	begun = clock();
+	must(outbox_look(&t, 7, &to_tell, NULL));
+	first = clock() - begun;
+	assert_true(to_tell);
+	must(store_end(&t, KODO_OK));
+	assert_true(first < all / 10);
+}
+
 int
 main(void)
 {
@@ -345,6 +384,7 @@ main(void)
 		T(answer_of_another_state_needs_no_connect),
 		T(answer_to_one_that_left),
 		T(crowd_of_strangers_fades),
+		T(more_to_tell_is_seen_at_once),
 	};
 
 	return cmocka_run_group_tests_name("lives", tests, NULL, NULL);
