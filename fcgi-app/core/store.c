@@ -97,45 +97,51 @@ str_of_val(const MDB_val *v)
 	return (struct str){ v->mv_data, v->mv_size };
 }
 
-/* Open or make every table, and read or write the format record. */
+/* The format record, which a new store gets. */
+static int
+format_read(struct store *st, MDB_txn *txn, bool create, uint32_t *found)
+{
+	MDB_val key = { sizeof(format_key) - 1, (void *)(uintptr_t)format_key }, val;
+	int rc = mdb_get(txn, st->dbi[T_META], &key, &val);
+
+	*found = STORE_FORMAT;
+	if (rc == MDB_NOTFOUND && create) {
+		val = (MDB_val){ sizeof(*found), found };
+		return mdb_put(txn, st->dbi[T_META], &key, &val, 0);
+	}
+	if (rc != 0)
+		return rc;
+	*found = 0;
+	memcpy(found, val.mv_data, val.mv_size < sizeof(*found) ? val.mv_size : sizeof(*found));
+	return 0;
+}
+
+/*
+ * Open or make every table. The format comes first: one of another format may not have them all.
+ */
 static enum kodo_err
 tables_open(struct store *st, bool create, struct why *why)
 {
-	MDB_val key = { sizeof(format_key) - 1, (void *)(uintptr_t)format_key }, val;
-	uint32_t format = STORE_FORMAT;
+	uint32_t found = STORE_FORMAT;
 	MDB_txn *txn = NULL;
 	int rc, i;
 
 	rc = mdb_txn_begin(st->env, NULL, create ? 0 : MDB_RDONLY, &txn);
-	for (i = 0; rc == 0 && i < T_MAX; i++)
+	for (i = 0; rc == 0 && found == STORE_FORMAT && i < T_MAX; i++) {
 		rc = mdb_dbi_open(txn, table_names[i], create ? MDB_CREATE : 0, &st->dbi[i]);
-	if (rc != 0)
-		goto out;
-	rc = mdb_get(txn, st->dbi[T_META], &key, &val);
-	if (rc == MDB_NOTFOUND && create) {
-		val = (MDB_val){ sizeof(format), &format };
-		rc = mdb_put(txn, st->dbi[T_META], &key, &val, 0);
-	} else if (rc == 0 &&
-	    (val.mv_size != sizeof(format) || memcmp(val.mv_data, &format, sizeof(format)) != 0)) {
-		uint32_t found = 0;
-
-		memcpy(
-		    &found, val.mv_data, val.mv_size < sizeof(found) ? val.mv_size : sizeof(found));
+		if (rc == 0 && i == T_META)
+			rc = format_read(st, txn, create, &found);
+	}
+	if (rc == 0 && found == STORE_FORMAT)
+		rc = mdb_txn_commit(txn);
+	else if (txn != NULL)
 		mdb_txn_abort(txn);
+	if (rc == 0 && found != STORE_FORMAT)
 		return why_set(why, KODO_EVERSION,
 		    "%s: written in format %u, this program reads format %u; "
 		    "export it with the program that wrote it (kodo export), remove the folder, "
 		    "start, and import",
 		    st->dir, found, STORE_FORMAT);
-	}
-	if (rc == 0)
-		rc = mdb_txn_commit(txn);
-	else
-		mdb_txn_abort(txn);
-	txn = NULL;
-out:
-	if (txn != NULL)
-		mdb_txn_abort(txn);
 	if (rc == 0)
 		return KODO_OK;
 	return why_set(
