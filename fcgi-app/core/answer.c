@@ -108,12 +108,16 @@ part_put(struct answer *w, struct str *line)
 	return KODO_OK;
 }
 
+/* Two lines less than a body may have, for the count of the rest and for that of a part. */
+#define LEFT_OUT_MAX	(LIMIT_MESSAGES - 2u)
+
 /* The lines about what was left out of the request. */
 static enum kodo_err
 message_make(struct answer *w, struct greeting *g)
 {
-	size_t n = w->b->n_left_out, i;
-	struct str *lines = arena_zalloc(w->a, (n + 1) * sizeof(*lines));
+	const size_t all = w->b->n_left_out;
+	size_t n = all < LEFT_OUT_MAX ? all : LEFT_OUT_MAX, i;
+	struct str *lines = arena_zalloc(w->a, (n + 2) * sizeof(*lines));
 	enum kodo_err err;
 
 	if (lines == NULL)
@@ -125,6 +129,13 @@ message_make(struct answer *w, struct greeting *g)
 		if (line == NULL)
 			return KODO_ENOMEM;
 		lines[i] = str_of(line);
+	}
+	if (n < all) {
+		char *line = arena_printf(w->a, "left out %zu more", all - n);
+
+		if (line == NULL)
+			return KODO_ENOMEM;
+		lines[n++] = str_of(line);
 	}
 	err = part_put(w, &lines[n]);
 	g->message = lines;

@@ -291,6 +291,31 @@ answer_to_one_that_left(void **state)
 	sink_free(&out);
 }
 
+/* An answer with more lines than a body may have could not be read. */
+static void
+answer_names_so_many_and_counts_the_rest(void **state)
+{
+	struct fixture *f = *state;
+	struct sink out = SINK_INIT(registry_state(f->r));
+	struct wire_left_out left[1500];
+	struct wire_refusal no;
+	struct wire_body b, answer;
+	bool rest;
+	size_t i;
+
+	start(f);
+	b = says(f, "/connect", "[]", "{}");
+	for (i = 0; i < 1500; i++)
+		left[i] = (struct wire_left_out){ STR(NODE), STR("its clock is wrong") };
+	b.left_out = left;
+	b.n_left_out = 1500;
+	must(registry_put_answer(f->r, &b, true, false, f->now_us, &out, &rest));
+	must(wire_read(f->a, WIRE_CONNECT, buf_str(&out.buf), f->now_us, STR_NULL, &answer, &no));
+	assert_int_equal(answer.from.n_message, 999);
+	assert_true(str_eq(answer.from.message[998], STR("left out 502 more")));
+	sink_free(&out);
+}
+
 #define CROWD	30000u
 
 static enum kodo_err
@@ -383,6 +408,7 @@ main(void)
 		T(restored_state_speaks_as_another),
 		T(answer_of_another_state_needs_no_connect),
 		T(answer_to_one_that_left),
+		T(answer_names_so_many_and_counts_the_rest),
 		T(crowd_of_strangers_fades),
 		T(more_to_tell_is_seen_at_once),
 	};
