@@ -177,7 +177,7 @@ intake_connect(struct edit *e, struct peer *p, const struct wire_body *b)
 enum kodo_err
 intake_update(struct edit *e, struct peer *p, const struct wire_body *b)
 {
-	if (b->has_piece && p->piece == b->piece)
+	if (b->has_piece && b->piece != 0 && p->piece == b->piece)
 		return piece_take(e, p, b);
 	return body_take(e, p, b, false, NULL);
 }

@@ -158,6 +158,23 @@ last_piece_without_all_flows(void **state)
 	assert_int_equal(total_of(f), 4);
 }
 
+/* No connect has the id 0: such a piece ends none, and takes nothing back. */
+static void
+piece_of_no_connect(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_body b;
+	struct intake in;
+
+	known(f);
+	b = body_of(f, "http://n:1", false, node_json_list(f, "http://old:1"), "{}");
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	b = body_of(f, "http://n:1", false, node_json_list(f, "http://n:1"),
+	    "{\"piece\":0,\"more\":false}");
+	must(registry_update(f->r, &b, f->now_us, &in));
+	assert_int_equal(total_of(f), 4);
+}
+
 /* A node whose flows are more than is kept of one. */
 static void
 more_than_is_stored_of_a_node(void **state)
@@ -244,6 +261,7 @@ main(void)
 		T(parts_that_do_not_fit),
 		T(parts_go_with_their_sender),
 		T(last_piece_without_all_flows),
+		T(piece_of_no_connect),
 		T(more_than_is_stored_of_a_node),
 		T(damage_is_found),
 	};
