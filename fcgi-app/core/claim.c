@@ -88,6 +88,18 @@ is_doubtful(const struct peer *p, const struct known *kn, struct str bytes)
 	return !kn->is_seen || !str_eq(kn->winner.bytes, bytes);
 }
 
+/*
+ * An original that speaks for another's node says again what it said, and something else is seen by
+ * now: that is no news. Two that differ would raise their words over each other's for ever.
+ */
+static bool
+is_old_word(const struct peer *p, struct str key, const struct known *kn, struct str before,
+    struct str bytes)
+{
+	return p->id != PEER_SELF && (p->flags & PEER_OURS) == 0 && !str_eq(p->key, key) &&
+	    kn->is_seen && str_eq(before, bytes) && !str_eq(kn->winner.bytes, bytes);
+}
+
 enum kodo_err
 claim_take(struct edit *e, struct peer *p, struct str key, struct str bytes, uint64_t version,
     bool renumber, uint32_t *node, bool *changed)
@@ -113,7 +125,9 @@ claim_take(struct edit *e, struct peer *p, struct str key, struct str bytes, uin
 	had = err == KODO_OK;
 	if (err != KODO_OK && err != KODO_ENOTFOUND)
 		return err;
-	if (settle_is_authority(p, key))
+	if (had && is_old_word(p, key, &kn, prev.bytes, bytes))
+		version = prev.version;
+	else if (settle_is_authority(p, key))
 		version = settle_stamp(e, &kn, bytes, version);
 	else if (settle_is_echoing(p))
 		version = settle_hearsay(e, &kn, had ? &prev : NULL, bytes);

@@ -5,6 +5,7 @@
 #include "json.h"
 #include "log.h"
 #include "look.h"
+#include "utf8.h"
 
 enum meaning { MEANS_DONE, MEANS_RETRY, MEANS_PARK, MEANS_CONNECT, MEANS_LEFT, MEANS_HALVE };
 
@@ -89,17 +90,31 @@ look_later(struct edit *e, struct peer *p)
 
 /* --- failures --- */
 
+/* What a peer wrote, as a line that people and JSON can have. */
+static void
+line_of(struct str text, char *out, size_t size)
+{
+	size_t pos = 0, n = 0;
+
+	while (pos < text.len && n + 4 < size) {
+		uint32_t cp = utf8_next(text, &pos);
+
+		n += utf8_put(cp < ' ' || cp == 0x7f ? ' ' : cp, out + n);
+	}
+	out[n] = '\0';
+}
+
 static void
 why_failed(const struct outcome *oc, char *out, size_t size)
 {
 	const struct exchange_result *res = oc->res;
+	char line[200];
 
+	line_of(res->body, line, sizeof(line));
 	if (res->status == 0)
 		snprintf(out, size, "%s", res->error != NULL ? res->error : "no answer");
 	else
-		snprintf(out, size, "HTTP status %u: %.*s", res->status,
-		    (int)(res->body.len < 200 ? res->body.len : 200),
-		    res->body.p == NULL ? "" : res->body.p);
+		snprintf(out, size, "HTTP status %u: %s", res->status, line);
 }
 
 static enum kodo_err

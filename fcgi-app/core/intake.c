@@ -424,7 +424,9 @@ disconnect_fn(struct edit *e, void *arg)
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
 	q->out->known = (p->flags & PEER_PROVIDER) != 0;
-	err = intake_recall(e, b);
+	/* anybody can sign off */
+	if (q->out->known)
+		err = intake_recall(e, b);
 	if (err != KODO_OK || intake_is_late(p, b))
 		return err;
 	/* noted of an unknown one too: its connect may still be on the way */

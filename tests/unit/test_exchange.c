@@ -1,4 +1,5 @@
 #include "core/record.h"
+#include "core/utf8.h"
 #include "registry_help.h"
 
 #define SECOND_US 1000000ll
@@ -473,6 +474,37 @@ reconnect_while_leaving_hastens_the_leave(void **state)
 	next_is(f, EXCHANGE_CONNECT, &job);
 }
 
+/* What a peer answers is shown to people and goes into JSON. */
+static void
+error_is_a_clean_line(void **state)
+{
+	static const char bad[] = "down\n\xff\xc3 \x1b[31m\xed\xa0\x80 caf\xc3\xa9";
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct peer p;
+	char long_text[400];
+
+	start(f);
+	next_is(f, EXCHANGE_CONNECT, &job);
+	answer(f, &job, 404, bad);
+	p = peer_of(f, TARGET);
+	assert_true(utf8_valid(p.error));
+	assert_null(memchr(p.error.p, '\n', p.error.len));
+	assert_null(memchr(p.error.p, '\x1b', p.error.len));
+	assert_non_null(memmem(p.error.p, p.error.len, "caf\xc3\xa9", 5));
+	/* never cut inside of a character */
+	memset(long_text, 'x', sizeof(long_text));
+	for (size_t i = 1; i + 2 < sizeof(long_text); i += 2)
+		memcpy(long_text + i, "\xc3\xa9", 2);
+	long_text[sizeof(long_text) - 1] = '\0';
+	start(f);
+	next_is(f, EXCHANGE_CONNECT, &job);
+	answer(f, &job, 404, long_text);
+	p = peer_of(f, TARGET);
+	assert_true(utf8_valid(p.error));
+	assert_in_range(p.error.len, 150, 300);
+}
+
 /* --- sizes --- */
 
 static void
@@ -564,6 +596,7 @@ main(void)
 		T(leave_cancels_a_pending_connect),
 		T(late_answer_to_a_connect_resurrects_nothing),
 		T(reconnect_while_leaving_hastens_the_leave),
+		T(error_is_a_clean_line),
 		T(too_much_is_halved_and_doubled),
 		T(node_at_fault_is_found),
 	};

@@ -265,6 +265,45 @@ sign_off_ends_a_doubt(void **state)
 	check_clean(f);
 }
 
+/* Two that speak for others' nodes and differ would raise their words over each other's for ever. */
+static void
+two_that_differ_come_to_rest(void **state)
+{
+	static const char *const who[] = { "http://a:1", "http://b:1" };
+	struct fixture *f = *state;
+	struct exchange_result res = { .status = 200, .body = STR_NULL };
+	struct exchange_job job;
+	struct wire_body b[2];
+	struct intake in;
+	int64_t due_us, active_us;
+	unsigned n, i;
+	bool wake;
+
+	start(f);
+	for (i = 0; i < 2; i++) {
+		b[i] = body_of(f, who[i], false,
+		    arena_printf(f->a, "[%s]", node_json(f, NODE, i == 0 ? "A" : "B", 1)), NULL);
+		must(registry_connect(f->r, &b[i], f->now_us++, &in));
+	}
+	assert_shown(f, "B");
+	for (n = 0; exchange_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us) ==
+	     KODO_OK;
+	     n++) {
+		assert_int_equal(job.kind, EXCHANGE_RECONNECT);
+		must(exchange_done(f->r, f->a, &job, &res, f->now_us, &wake));
+		i = str_eq(job.url, STR("http://b:1/reconnect"));
+		must(registry_connect(f->r, &b[i], f->now_us += 1000, &in));
+		assert_true(n < 3);
+	}
+	assert_shown(f, "B");
+	/* what it says next is news */
+	b[0] = body_of(
+	    f, who[0], false, arena_printf(f->a, "[%s]", node_json(f, NODE, "C", 1)), NULL);
+	must(registry_connect(f->r, &b[0], f->now_us, &in));
+	assert_shown(f, "C");
+	check_clean(f);
+}
+
 int
 main(void)
 {
@@ -275,6 +314,7 @@ main(void)
 		T(doubts_are_followed_ever_more_slowly),
 		T(asking_takes_back_what_came_from_it),
 		T(word_before_the_answer_is_asked_for),
+		T(two_that_differ_come_to_rest),
 		T(start_ends_a_doubt),
 		T(sign_off_ends_a_doubt),
 	};

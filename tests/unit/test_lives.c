@@ -395,6 +395,29 @@ more_to_tell_is_seen_at_once(void **state)
 	assert_true(first < all / 10);
 }
 
+/* Anybody can send a sign-off, so it moves nobody. */
+static void
+strangers_recall_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct head h, now;
+	struct wire_body b;
+	struct intake in;
+	uint64_t ticket;
+
+	start(f);
+	says(f, "/connect", "[]", "{\"life\":5,\"sent\":9}");
+	h = head_of(f);
+	b = disconnect_of(f, "http://stranger:1", "[\"http://x:1\"]",
+	    arena_printf(f->a, "{\"life\":1,\"sent\":1,\"heard_life\":%llu,\"heard\":%llu}",
+		(unsigned long long)head_life(&h), (unsigned long long)h.state + 1000));
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	now = head_of(f);
+	assert_int_equal(head_life(&now), head_life(&h));
+	assert_int_equal(next(f, &job), KODO_ENOTFOUND);
+}
+
 int
 main(void)
 {
@@ -406,6 +429,7 @@ main(void)
 		T(lost_state_that_updates_is_asked_for_its_list),
 		T(answers_say_what_was_heard),
 		T(restored_state_speaks_as_another),
+		T(strangers_recall_nothing),
 		T(answer_of_another_state_needs_no_connect),
 		T(answer_to_one_that_left),
 		T(answer_names_so_many_and_counts_the_rest),
