@@ -16,7 +16,8 @@
 #define LINE_BYTES	((size_t)4096)	/* of a line, with its newline */
 #define LOOK_PARTS	16	/* after this part of max_bytes look at the file again */
 #define OPEN_TRIES	3	/* between our two looks another process may make or rename it */
-#define GATHER_BYTES	((size_t)8192)	/* of lines that wait to be written together */
+#define GATHER_BYTES	LINE_BYTES	/* of lines that wait; pipes take no more at once */
+#define GATHER_MS	100	/* and for how long, where lines go on coming */
 #define FD_FIRST	3	/* below are the standard ones, even where they were closed */
 
 static struct {
@@ -25,11 +26,12 @@ static struct {
 	enum log_level screen, file;
 	uint64_t max_bytes;
 	uint64_t new_bytes;	/* written by us since the last look */
-	time_t looked_s;	/* monotonic */
+	int64_t looked_s;	/* monotonic */
 	int fd;
 	bool told;		/* that the file cannot be opened */
 	bool gathers;
 	size_t n_waiting;
+	int64_t since_ms;	/* the first of them waits; monotonic */
 	char waiting[GATHER_BYTES];	/* whole lines */
 } lg = { .screen = LOG_WARNING, .file = LOG_OFF, .fd = -1 };
 
@@ -101,13 +103,13 @@ now_text(char out[32])
 	out[3] = '\0';
 }
 
-static time_t
-monotonic_s(void)
+static int64_t
+monotonic_ms(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 /*
@@ -256,7 +258,7 @@ reopen(void)
 		close(lg.fd);
 	lg.fd = fd;
 	lg.new_bytes = 0;
-	lg.looked_s = monotonic_s();
+	lg.looked_s = monotonic_ms() / 1000;
 	if (fd >= 0 || lg.told)
 		return;
 	lg.told = true;
@@ -303,7 +305,7 @@ static void
 look(void)
 {
 	struct stat st;
-	time_t now_s = monotonic_s();
+	int64_t now_s = monotonic_ms() / 1000;
 
 	if (now_s == lg.looked_s && (lg.max_bytes == 0 || lg.new_bytes < lg.max_bytes / LOOK_PARTS))
 		return;
@@ -339,6 +341,20 @@ log_gather(void)
 	return lg.n_waiting > 0;
 }
 
+/* There is room for the line. */
+static void
+gather(const struct line *l)
+{
+	const int64_t now_ms = monotonic_ms();
+
+	if (lg.n_waiting == 0)
+		lg.since_ms = now_ms;
+	memcpy(lg.waiting + lg.n_waiting, l->p, l->n);
+	lg.n_waiting += l->n;
+	if (now_ms - lg.since_ms >= GATHER_MS)
+		log_flush();
+}
+
 static void
 write_file(enum log_level level, const char *now, const char *message)
 {
@@ -355,8 +371,7 @@ write_file(enum log_level level, const char *now, const char *message)
 	if (level > LOG_DEBUG || !lg.gathers || lg.n_waiting + l.n > sizeof(lg.waiting))
 		log_flush();
 	if (level == LOG_DEBUG && lg.gathers) {
-		memcpy(lg.waiting + lg.n_waiting, l.p, l.n);
-		lg.n_waiting += l.n;
+		gather(&l);
 		return;
 	}
 	look();

@@ -17,7 +17,7 @@
 /* what a socket's buffer takes at once; only longer answers can wait for the client */
 #define CALM_BYTES	((size_t)65536)
 #define QUEUED_MAX	128u		/* requests taken after being told to end */
-#define LOG_WAIT_MS	100	/* at most, for lines that are gathered */
+#define LOG_WAIT_MS	100	/* without a request, before gathered lines are written */
 #define PAUSE_MS	50u		/* after a failed accept, as for want of descriptors */
 
 struct worker {
