@@ -219,8 +219,8 @@ take_request(struct worker *w, struct server *server, struct transport *t)
 			stop_sleep_ms(PAUSE_MS);
 		return;
 	}
-	w->reads_in_time = w->reads_in_time && kept;
-	w->writes_in_time = w->writes_in_time && kept;
+	/* even after a kept one it may be a new connection: libfcgi accepts one where that ended */
+	w->reads_in_time = w->writes_in_time = false;
 	w->written = 0;
 	serve_request(server, t);
 	finish(w);

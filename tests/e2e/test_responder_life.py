@@ -390,6 +390,21 @@ def test_kept_connection(responder):
         assert time.monotonic() - began < kodotest.CALM
 
 
+def test_stalled_connection_after_a_kept_one(responder):
+    """It is accepted where the worker reads from the kept one, and is cut off after 30 s as every other."""
+    kodo = responder({"flows": FLOWS}, workers=1)
+    with FastCGI(kodo.path) as kept, FastCGI(kodo.path) as stalled, FastCGI(kodo.path) as other:
+        kept.send(cgi_env("GET", "/"), keep=True)
+        assert parse_cgi(*kept.receive()).status == 200
+        kodo.workers[0].send_signal(signal.SIGSTOP)
+        stalled.socket.sendall(FastCGI.whole(cgi_env("GET", "/"))[:-8])
+        other.send(cgi_env("GET", "/"))
+        kept.close()
+        kodo.workers[0].send_signal(signal.SIGCONT)
+        other.socket.settimeout(30 + 5 * kodotest.CALM)
+        assert parse_cgi(*other.receive()).status == 200
+
+
 @pytest.mark.parametrize("late", [8, 16])
 def test_request_whose_end_comes_late(responder, late):
     """A connection is closed without waiting for the server, but not before all of the request is taken: that would reset it."""
