@@ -260,8 +260,8 @@ class Apache(Host):
 class ApacheFcgid(Apache):
     kind = "apache-fcgid"
     # a request that waits for a process to be started when mod_fcgid is reloaded waits for a minute (its fault), and it looks
-    # each second whether there is one: so not in the first second, and not twice in two
-    reload_pause = 2.5
+    # each second whether there is one: so not in the first second, and not twice in three
+    reload_pause = 4
     modules = Apache.modules + ["fcgid"]
     sample = "apache/kodo.conf"
 
