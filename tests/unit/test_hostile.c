@@ -211,7 +211,7 @@ test_hostile(void **state)
 
 /*
  * What people write is answered whole, however many flows there are; on a machine that others use
- * as well at least at one of three tries, for a limit of time stands over it.
+ * as well at least at one of ten tries, for a limit of time stands over it.
  */
 static void
 test_honest(void **state)
@@ -227,8 +227,10 @@ test_honest(void **state)
 	int left;
 
 	for (i = 0; i < COUNT(list); i++) {
-		for (refused = true, left = 3; refused && left > 0; left--)
+		for (refused = true, left = 10; refused && left > 0; left--) {
+			usleep(left == 10 ? 0 : 200000);
 			ask(*state, list[i], &is_regex, &refused);
+		}
 		if (!is_regex || refused)
 			fail_msg("refused: %s", list[i]);
 	}
