@@ -5,6 +5,7 @@
  */
 #include <time.h>
 
+#include "../../fcgi-app/core/query/regex.h"
 #include "registry_help.h"
 
 #define FLOWS		100000u
@@ -229,12 +230,83 @@ test_honest(void **state)
 	}
 }
 
+/* Match text as a row of its own; KODO_ETOOBIG: refused. */
+static enum kodo_err
+match_row(struct regex_pool *pool, struct regex *re, struct str text)
+{
+	bool matches;
+	enum kodo_err err;
+
+	regex_pool_row(pool);
+	err = regex_match(pool, re, text, &matches);
+	assert_true(err == KODO_OK || err == KODO_ETOOBIG);
+	return err;
+}
+
+/*
+ * Texts that are cheap wherever the count is taken (the first, and each 32nd), and take tens of ms
+ * each elsewhere: the clock ends it.
+ */
+static void
+test_deceiving(void **state)
+{
+	static const struct str pattern =
+	    STR("(?:(?=[[:alpha:]]*)){1,20}a[\\x{1}-\\x{3}]");
+	struct fixture *f = *state;
+	struct regex_pool *pool;
+	enum kodo_err err = KODO_OK;
+	const char *reason;
+	struct regex *re;
+	char text[2000];
+	unsigned i;
+	double ms = cpu_ms();
+	size_t offset;
+
+	arena_reset(f->a);
+	memset(text, 'a', sizeof(text));
+	pool = regex_pool_new(f->a);
+	assert_non_null(pool);
+	must(regex_compile(pool, pattern, &re, &reason, &offset));
+	for (i = 1; err == KODO_OK && cpu_ms() - ms < LAX_MS; i++)
+		err = match_row(pool, re,
+		    (struct str){ text, i <= 32 || i % 32 == 0 ? 1 : sizeof(text) });
+	assert_int_equal(err, KODO_ETOOBIG);
+	assert_int_equal(match_row(pool, re, STR("a")), KODO_ETOOBIG);
+}
+
+/* An expression that takes much, but not too much, is answered however slow the machine is. */
+static void
+test_counted(void **state)
+{
+	struct fixture *f = *state;
+	struct regex_pool *pool;
+	const char *reason;
+	struct regex *re;
+	uint64_t steps[2];
+	unsigned i, k;
+	size_t offset;
+
+	for (k = 0; k < 2; k++) {
+		arena_reset(f->a);
+		pool = regex_pool_new(f->a);
+		assert_non_null(pool);
+		must(regex_compile(pool, STR("a+\\d"), &re, &reason, &offset));
+		for (i = 0; i < 1000; i++)
+			must(match_row(pool, re, STR("aaaaaaaaaaaaaaaa aaaaaaaaaaaaaaaa aa1")));
+		steps[k] = regex_pool_steps(pool);
+	}
+	assert_true(steps[0] > 1000);
+	assert_int_equal(steps[0], steps[1]);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_honest),
 		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_deceiving),
+		cmocka_unit_test(test_counted),
 	};
 
 	return cmocka_run_group_tests(tests, fill, fixture_teardown);

@@ -5,19 +5,31 @@
 #include "../limit.h"
 #include "regex.h"
 
-#define CHARS_PER_STEP	8u	/* passing characters is cheaper than trying an item */
 #define CALL_STEPS	10u	/* what one call costs by itself */
 #define HEAP_KIB	512u	/* for backtracking; the arena holds it */
 #define NEST_MAX	64u	/* parentheses in a pattern */
-#define CLOCK_STEPS	1024u	/* between looks at the clock in one match */
+
+/*
+ * A step takes some STEP_NS, but up to ten times that in patterns of many nested repeats. So long
+ * matches are charged by the clock, at every CLOCK_STEPS. More than SLICE_NS there is taken for
+ * time that the processor was with others.
+ */
+#define STEP_NS		10
+#define CLOCK_STEPS	1024u
 #define SLICE_NS	500000
 
 /*
  * Machine code: after so many uses; for patterns of at most this size, as making it takes up to 0.3
  * us a byte; for texts of at most this length. A match may track back FAST_BACKTRACKS / length
- * times from each place: so hostile ones end within about a millisecond, most in a few us.
+ * times from each place: so most hostile ones end in a few us, though of 20,000 made at random the
+ * worst took 50 ms on 2 kB. Every SAMPLE-th text is interpreted and stands for the others, at a
+ * FAST_GAIN-th of its steps each. For what was made to be cheap just there, the clock is read then,
+ * and after each text of CLOCK_BYTES.
  */
 #define FAST_USES	32u
+#define SAMPLE		32u
+#define FAST_GAIN	6u
+#define CLOCK_BYTES	256u
 #define FAST_CODE_BYTES	4096u
 #define FAST_TEXT_BYTES	2048u
 #define FAST_BACKTRACKS	100000u
@@ -32,11 +44,12 @@ struct regex_pool {
 	struct regex *list;
 	uint64_t steps;
 	uint64_t budget;	/* grows with every row that is looked at */
+	struct str pattern;	/* of the match */
 	uint64_t next_look;	/* at the clock, in steps */
+	int64_t looked_ns;
 	size_t last;		/* offset at the last item tried */
-	int64_t charged_ns;	/* by the clock: up to then the time was charged */
-	int64_t taken_ns;	/* time charged */
-	int64_t time_ns;	/* of it allowed; grows likewise */
+	const struct item_cost *cost;	/* of that item */
+	int64_t until_ns;	/* by the clock; grows likewise */
 	bool spent;		/* over the budget once: over it for good */
 };
 
@@ -47,6 +60,15 @@ struct regex {
 	pcre2_code *fast;	/* machine code; NULL: none */
 	unsigned uses;
 };
+
+/* An item of a pattern: to try it, in steps; to pass a character with it, in eighths of a step. */
+struct item_cost {
+	unsigned steps, char_steps_8;
+};
+
+static const struct item_cost plain_cost = { 1, 1 };
+static const struct item_cost escape_cost = { 4, 4 };	/* \b, \w, \p{L}: a table is asked */
+static const struct item_cost cluster_cost = { 4, 32 };	/* \X: several, for each character */
 
 static const uint32_t options =
     PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY;
@@ -73,23 +95,45 @@ clock_ns(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/*
- * Charge the time since the last call or the match's begin. Is it over? More than SLICE_NS at once
- * is taken for time that the processor was with others: no match runs for long without a charge.
- */
-static bool
-is_late(struct regex_pool *pool)
+static const struct item_cost *
+cost_of(struct str pattern, size_t pos)
 {
-	int64_t now_ns = clock_ns(), ns = now_ns - pool->charged_ns;
+	if (pos + 1 >= pattern.len || pattern.p[pos] != '\\')
+		return &plain_cost;
+	return pattern.p[pos + 1] == 'X' ? &cluster_cost : &escape_cost;
+}
 
-	pool->charged_ns = now_ns;
-	pool->taken_ns += ns < SLICE_NS ? ns : SLICE_NS;
-	return pool->taken_ns > pool->time_ns;
+/* false: that is more than is left of the budget, which is now used up. */
+static bool
+charge(struct regex_pool *pool, uint64_t steps)
+{
+	uint64_t left = pool->budget - pool->steps;
+
+	pool->steps += steps <= left ? steps : left;
+	return steps <= left;
+}
+
+/* Charge what the last CLOCK_STEPS steps took beyond their usual time. */
+static bool
+look_at_clock(struct regex_pool *pool)
+{
+	int64_t now_ns = clock_ns(), ns = now_ns - pool->looked_ns;
+	uint64_t steps = (uint64_t)(ns < SLICE_NS ? ns : SLICE_NS) / STEP_NS;
+
+	pool->looked_ns = now_ns;
+	pool->next_look = pool->steps + CLOCK_STEPS;
+	return steps <= CLOCK_STEPS || charge(pool, steps - CLOCK_STEPS);
+}
+
+static bool
+is_late(const struct regex_pool *pool)
+{
+	return clock_ns() > pool->until_ns;
 }
 
 /*
- * Called before every item of a pattern that is tried: counts, and ends the match where the budget
- * is used up.
+ * Called before every item of a pattern that is tried: counts it, and the characters that the item
+ * before it passed. Ends the match where the budget is used up.
  */
 static int
 count_step(pcre2_callout_block *block, void *data)
@@ -97,15 +141,13 @@ count_step(pcre2_callout_block *block, void *data)
 	struct regex_pool *pool = data;
 	size_t at = block->current_position;
 	size_t passed = at > pool->last ? at - pool->last : pool->last - at;
+	const struct item_cost *cost = cost_of(pool->pattern, block->pattern_position);
+	uint64_t steps = cost->steps + passed * pool->cost->char_steps_8 / 8;
 
 	pool->last = at;
-	pool->steps += 1 + passed / CHARS_PER_STEP;
-	if (pool->steps >= pool->next_look) {
-		pool->next_look = pool->steps + CLOCK_STEPS;
-		if (is_late(pool))
-			return PCRE2_ERROR_CALLOUT;
-	}
-	return pool->steps > pool->budget ? PCRE2_ERROR_CALLOUT : 0;
+	pool->cost = cost;
+	return charge(pool, steps) && (pool->steps < pool->next_look || look_at_clock(pool))
+	    ? 0 : PCRE2_ERROR_CALLOUT;
 }
 
 /* Machine code lies in memory of its own, which the arena knows nothing about. */
@@ -128,7 +170,7 @@ regex_pool_new(struct arena *a)
 		return NULL;
 	pool->a = a;
 	pool->budget = LIMIT_REGEX_STEPS;
-	pool->time_ns = LIMIT_REGEX_NS;
+	pool->until_ns = clock_ns() + LIMIT_REGEX_NS;
 	pool->general = pcre2_general_context_create(pool_malloc, pool_free, a);
 	if (pool->general == NULL)
 		return NULL;
@@ -157,7 +199,7 @@ void
 regex_pool_row(struct regex_pool *pool)
 {
 	pool->budget += LIMIT_REGEX_ROW_STEPS;
-	pool->time_ns += LIMIT_REGEX_ROW_NS;
+	pool->until_ns += LIMIT_REGEX_ROW_NS;
 }
 
 enum kodo_err
@@ -209,45 +251,65 @@ make_fast(struct regex_pool *pool, struct regex *re)
 		re->fast = code;
 }
 
-/* As pcre2_match gives it; below PCRE2_ERROR_NOMATCH: it was too much, ask the interpreter. */
-static int
-match_fast(struct regex_pool *pool, const struct regex *re, struct str s)
-{
-	if (s.len > FAST_TEXT_BYTES)
-		return PCRE2_ERROR_MATCHLIMIT;
-	pcre2_set_match_limit(pool->fast_match, FAST_BACKTRACKS / ((uint32_t)s.len + 1));
-	return pcre2_jit_match(
-	    re->fast, (PCRE2_SPTR)s.p, s.len, 0, 0, pool->data, pool->fast_match);
-}
-
 static int
 match_counted(struct regex_pool *pool, const struct regex *re, struct str s)
 {
-	pool->steps += CALL_STEPS + s.len / CHARS_PER_STEP;
-	if (pool->steps > pool->budget)
+	if (!charge(pool, CALL_STEPS + s.len * plain_cost.char_steps_8 / 8))
 		return PCRE2_ERROR_CALLOUT;
 	pool->last = 0;
+	pool->cost = &plain_cost;
+	pool->pattern = re->pattern;
+	pool->looked_ns = clock_ns();
+	pool->next_look = pool->steps + CLOCK_STEPS;
 	return pcre2_match(re->code, (PCRE2_SPTR)s.p, s.len, 0, PCRE2_NO_UTF_CHECK, pool->data,
 	    pool->match);
+}
+
+/* As pcre2_match gives it. What is too much for machine code, where nothing counts, is counted. */
+static int
+match_fast(struct regex_pool *pool, const struct regex *re, struct str s)
+{
+	int rc;
+
+	if (s.len > FAST_TEXT_BYTES)
+		return match_counted(pool, re, s);
+	pcre2_set_match_limit(pool->fast_match, FAST_BACKTRACKS / ((uint32_t)s.len + 1));
+	rc = pcre2_jit_match(
+	    re->fast, (PCRE2_SPTR)s.p, s.len, 0, 0, pool->data, pool->fast_match);
+	if (s.len >= CLOCK_BYTES && is_late(pool))
+		return PCRE2_ERROR_CALLOUT;
+	return rc < PCRE2_ERROR_NOMATCH ? match_counted(pool, re, s) : rc;
+}
+
+/* Charge what the others took that were not counted. */
+static int
+match_sample(struct regex_pool *pool, const struct regex *re, struct str s)
+{
+	uint64_t before = pool->steps;
+	int rc = match_counted(pool, re, s);
+
+	return charge(pool, (pool->steps - before) * (SAMPLE - 1) / FAST_GAIN) && !is_late(pool)
+	    ? rc : PCRE2_ERROR_CALLOUT;
 }
 
 enum kodo_err
 regex_match(struct regex_pool *pool, struct regex *re, struct str s, bool *matches)
 {
-	int rc = PCRE2_ERROR_MATCHLIMIT;
+	int rc;
 
 	*matches = false;
 	if (pool->spent)
 		return KODO_ETOOBIG;
-	pool->charged_ns = clock_ns();
 	if (++re->uses == FAST_USES)
 		make_fast(pool, re);
-	if (re->fast != NULL)
-		rc = match_fast(pool, re, s);
-	if (rc < PCRE2_ERROR_NOMATCH)
+	if (re->fast == NULL)
 		rc = match_counted(pool, re, s);
+	else if (re->uses % SAMPLE == 0)
+		rc = match_sample(pool, re, s);
+	else
+		rc = match_fast(pool, re, s);
 	*matches = rc >= 0;
 	/* worse than no match: the budget, a limit of PCRE2, or a pattern that loops */
-	pool->spent = rc < PCRE2_ERROR_NOMATCH || is_late(pool);
+	pool->spent = rc < PCRE2_ERROR_NOMATCH;
 	return pool->spent ? KODO_ETOOBIG : KODO_OK;
 }
