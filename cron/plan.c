@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "core/exchange.h"
+#include "core/hash.h"
 #include "core/isotime.h"
 #include "core/log.h"
 #include "cron/plan.h"
@@ -129,27 +130,15 @@ log_sending(const struct plan *p, const struct exchange_job *job)
 		log_at(level, "%.*s", STR_ARG(job->url));
 }
 
-static uint64_t
-hash(uint64_t h, const void *p, size_t n)
-{
-	const unsigned char *b = p;
-
-	while (n-- > 0)
-		h = (h ^ *b++) * 0x100000001b3ull;	/* FNV-1a */
-	return h;
-}
-
 /* A failure that repeats itself every 8 s for ever is one line, then for those who debug. */
 static enum log_level
 failure_level(struct plan *p, const struct exchange_job *job, const struct exchange_result *res)
 {
 	uint64_t *said = &p->said[job->peer % SAID_SLOTS];
-	uint64_t h = hash(0xcbf29ce484222325ull, &job->peer, sizeof(job->peer));
+	const struct hash_key key = { job->peer, (uint64_t)res->status };
+	uint64_t h = hash_text(key, job->url) ^
+	    hash_text(key, res->error == NULL ? STR_NULL : str_of(res->error));
 
-	h = hash(h, job->url.p, job->url.len);
-	h = hash(h, &res->status, sizeof(res->status));
-	if (res->error != NULL)
-		h = hash(h, res->error, strlen(res->error));
 	if (*said == h)
 		return LOG_DEBUG;
 	*said = h;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "hash.h"
 #include "json.h"
 #include "registry_int.h"
 
@@ -42,22 +43,6 @@ texts_free(struct texts *t)
 	free(t->all);
 	free(t->slots);
 	*t = (struct texts){ 0 };
-}
-
-/* Eight bytes at a time: half of the counting is this. */
-static uint64_t
-hash_of(struct str s)
-{
-	uint64_t h = s.len, chunk;
-	size_t i;
-
-	for (i = 0; i < s.len; i += sizeof(chunk)) {
-		chunk = 0;
-		memcpy(&chunk, s.p + i, s.len - i < sizeof(chunk) ? s.len - i : sizeof(chunk));
-		h = (h ^ chunk) * 0x9e3779b97f4a7c15u;
-		h ^= h >> 32;
-	}
-	return h;
 }
 
 /* Where the text is or belongs. */
@@ -100,7 +85,7 @@ texts_grow(struct texts *t)
 static enum kodo_err
 texts_find(struct texts *t, struct str text, uint32_t *out)
 {
-	uint64_t hash = hash_of(text);
+	uint64_t hash = hash_text(hash_key_own(), text);
 	struct slot *slot;
 
 	*out = 0;

@@ -1,5 +1,6 @@
 /* What is sent to a peer: bodies from the state as it is now. */
 #include "exchange_int.h"
+#include "hash.h"
 #include "json.h"
 #include "limit.h"
 #include "look.h"
@@ -300,10 +301,8 @@ remove_build(struct builder *b, size_t *n)
 static uint64_t
 contents_id(const struct statement *s)
 {
-	uint64_t h = text_hash(s->bytes) ^ s->version * 0x9e3779b97f4a7c15u;
+	uint64_t h = hash_text((struct hash_key){ s->version, 0 }, s->bytes);
 
-	h = (h ^ h >> 32) * 0xd6e8feb86659fd93u;
-	h ^= h >> 32;
 	return h == 0 ? 1 : h;
 }
 

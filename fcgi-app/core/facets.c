@@ -6,6 +6,7 @@
 
 #include "facets.h"
 #include "find.h"
+#include "hash.h"
 #include "limit.h"
 #include "registry_int.h"
 
@@ -26,8 +27,7 @@ struct count {
 static struct facet *
 tally_slot(struct facet *all, size_t cap, struct str text)
 {
-	uint64_t h = text_hash(text);
-	size_t i = (h ^ h >> 32) & (cap - 1);
+	size_t i = hash_text(hash_key_own(), text) & (cap - 1);
 
 	while (all[i].text.p != NULL && !str_eq(all[i].text, text))
 		i = (i + 1) & (cap - 1);

@@ -1,24 +1,15 @@
 #include <stdio.h>
 
+#include "hash.h"
 #include "json.h"
 #include "look.h"
 #include "outbox.h"
-
-/* Sums of hashes do not depend on the order of the nodes. */
-static uint64_t
-digest_of(struct str bytes)
-{
-	uint64_t h = text_hash(bytes);
-
-	h ^= h >> 29;
-	return h * 0xbf58476d1ce4e5b9u;
-}
 
 struct digest {
 	struct txn *t;
 	uint32_t peer;
 	bool has_parked;
-	uint64_t sum;
+	uint64_t sum;		/* of hashes: does not depend on the order of the nodes */
 };
 
 static enum kodo_err
@@ -33,7 +24,7 @@ told_add(void *arg, uint32_t node, const struct statement *s, const struct peer 
 	if (d->has_parked)
 		err = outbox_get(d->t, d->peer, node, &entry);
 	if (err == KODO_ENOTFOUND || (err == KODO_OK && entry.why.p == NULL)) {
-		d->sum += digest_of(s->bytes);
+		d->sum += hash_text(HASH_KEPT, s->bytes);
 		err = KODO_OK;
 	}
 	return err;
@@ -59,7 +50,7 @@ stated_add(void *arg, uint32_t node, const struct statement *s)
 	struct digest *d = arg;
 
 	(void)node;
-	d->sum += digest_of(s->bytes);
+	d->sum += hash_text(HASH_KEPT, s->bytes);
 	return KODO_OK;
 }
 

@@ -1,20 +1,10 @@
+#include "hash.h"
 #include "limit.h"
 #include "record.h"
 
 static const char head_name[] = "head";
 
 #define NULL_LEN UINT32_MAX	/* length of a null text in a record */
-
-uint64_t
-text_hash(struct str s)
-{
-	uint64_t h = 0xcbf29ce484222325u;	/* http://www.isthe.com/chongo/tech/comp/fnv/ */
-	size_t i;
-
-	for (i = 0; i < s.len; i++)
-		h = (h ^ (unsigned char)s.p[i]) * 0x100000001b3u;
-	return h;
-}
 
 /* --- reading and writing fields --- */
 
@@ -176,7 +166,7 @@ id_find(struct txn *t, enum store_table table, struct str key, uint32_t *id)
 	enum kodo_err err;
 
 	*id = 0;
-	err = store_get(t, table, key_u64(k, text_hash(key)), &v);
+	err = store_get(t, table, key_u64(k, hash_text(HASH_KEPT, key)), &v);
 	if (err != KODO_OK)
 		return err;
 	for (r = reader_of(v); r.p < r.end && !r.bad; ) {
@@ -197,7 +187,7 @@ id_set(struct txn *t, enum store_table table, struct str key, uint32_t id)
 {
 	struct buf b = BUF_INIT(0);
 	unsigned char k[8];
-	struct str hash = key_u64(k, text_hash(key)), v, found;
+	struct str hash = key_u64(k, hash_text(HASH_KEPT, key)), v, found;
 	struct reader r;
 	enum kodo_err err;
 

@@ -157,6 +157,4 @@ enum kodo_err node_forget(struct txn *t, struct str key) MUST_CHECK;
 enum kodo_err meta_get(struct txn *t, const char *name, struct str *value) MUST_CHECK;
 enum kodo_err meta_put(struct txn *t, const char *name, struct str value) MUST_CHECK;
 
-uint64_t text_hash(struct str s);	/* FNV-1a, 64 bit */
-
 #endif

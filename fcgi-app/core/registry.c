@@ -1,7 +1,7 @@
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
+#include "random.h"
 #include "registry_int.h"
 
 /* --- opening --- */
@@ -21,9 +21,8 @@ head_init(struct txn *t, void *arg)
 		.next_peer = 1,
 		.next_order = 1,
 		.next_block = 1 };
-	if (getrandom(&h.state_id, sizeof(h.state_id), 0) != (ssize_t)sizeof(h.state_id))
-		return KODO_EIO;
-	return head_put(t, &h);
+	err = random_bytes(&h.state_id, sizeof(h.state_id));
+	return err == KODO_OK ? head_put(t, &h) : err;
 }
 
 /* Every state has a head; a write transaction is needed only for a new one. */

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "path.h"
+#include "random.h"
 #include "spawn.h"
 #include "state.h"
 
@@ -352,8 +352,9 @@ make_key(const struct state *s, const char *path)
 	unsigned i;
 	int fd;
 
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		return KODO_EIO;
+	err = random_bytes(random, sizeof(random));
+	if (err != KODO_OK)
+		return err;
 	for (i = 0; i < sizeof(random); i++)
 		snprintf(text + 2 * i, 3, "%02x", random[i]);
 	text[KEY_DIGITS] = '\n';

@@ -1,5 +1,6 @@
 #include <time.h>
 
+#include "core/hash.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "http/page.h"
@@ -12,17 +13,6 @@ struct listing {
 	int64_t began_us;
 	enum kodo_err err;
 };
-
-/* FNV-1a */
-static uint64_t
-hash_text(struct str s, uint64_t h)
-{
-	size_t i;
-
-	for (i = 0; i < s.len; i++)
-		h = (h ^ (unsigned char)s.p[i]) * 0x100000001b3u;
-	return h;
-}
 
 static void
 begin_json(struct flows_sink *s, const struct flows_result *res)
@@ -167,7 +157,7 @@ put_page(struct call *c, struct view *v, bool html)
 		.pp = (uint64_t)c->params.number[PARAM_PP] };
 	struct listing l = { .call = c, .query = &q, .began_us = clock_us() };
 	struct flows_result res = { 0 };
-	uint64_t variant = hash_text(c->req->query, 0xcbf29ce484222325u);
+	uint64_t variant = hash_text(HASH_KEPT, c->req->query);
 	enum kodo_err err;
 
 	if (html)
