@@ -159,38 +159,14 @@ edit_want(struct edit *e, struct peer *p, enum peer_work work, bool now)
 	}
 }
 
-/* Delete the T_OUT entries of a peer. */
-static enum kodo_err
-out_clear(struct edit *e, uint32_t peer)
-{
-	unsigned char kb[8];
-	struct cursor c;
-	struct str k, v;
-	enum kodo_err err;
-
-	for (;;) {
-		err = cursor_open(e->t, T_OUT, &c);
-		if (err != KODO_OK)
-			return err;
-		err = cursor_seek(&c, key_u32_u32(kb, peer, 0), &k, &v);
-		if (err == KODO_OK && get_be32(k.p) == peer)
-			memcpy(kb, k.p, sizeof(kb));
-		else if (err == KODO_OK)
-			err = KODO_ENOTFOUND;
-		cursor_close(&c);
-		if (err != KODO_OK)
-			return err == KODO_ENOTFOUND ? KODO_OK : err;
-		err = store_del(e->t, T_OUT, (struct str){ (char *)kb, sizeof(kb) });
-		if (err != KODO_OK)
-			return err;
-	}
-}
-
 enum kodo_err
 edit_unwant(struct edit *e, struct peer *p, enum peer_work work)
 {
+	unsigned char kb[8];
+
 	p->work[work] = 0;
-	return work == WORK_TELL ? out_clear(e, p->id) : KODO_OK; /* what is parked too */
+	/* what is parked too */
+	return work == WORK_TELL ? store_del_under(e->t, T_OUT, key_u32(kb, p->id)) : KODO_OK;
 }
 
 static enum kodo_err

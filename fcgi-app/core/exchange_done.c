@@ -215,8 +215,8 @@ connect_acked(struct edit *e, struct peer *p, struct outcome *oc)
 	return err;
 }
 
-static enum kodo_err
-leave_acked(struct edit *e, struct peer *p, const struct exchange_job *job)
+static void
+leave_acked(struct peer *p, const struct exchange_job *job)
 {
 	struct str *urls = &p->leave_urls;
 
@@ -229,8 +229,6 @@ leave_acked(struct edit *e, struct peer *p, const struct exchange_job *job)
 		*urls = STR_NULL;
 		p->work[WORK_LEAVE] = 0;
 	}
-	(void)e;
-	return KODO_OK;
 }
 
 /*
@@ -306,7 +304,7 @@ job_done(struct edit *e, struct peer *p, struct outcome *oc)
 	}
 	switch (job->kind) {
 	case EXCHANGE_DISCONNECT:
-		err = leave_acked(e, p, job);
+		leave_acked(p, job);
 		break;
 	case EXCHANGE_CONNECT:
 		err = connect_acked(e, p, oc);

@@ -62,28 +62,8 @@ enum kodo_err
 part_drop(struct txn *t, uint32_t peer)
 {
 	unsigned char kb[8];
-	struct cursor c;
-	struct str k, v;
-	enum kodo_err err;
 
-	/* the cursor ends before each change, which could move what it stands on */
-	for (;;) {
-		err = cursor_open(t, T_PART, &c);
-		if (err != KODO_OK)
-			return err;
-		err = cursor_seek(&c, key_u32(kb, peer), &k, &v);
-		if (err == KODO_OK && get_be32(k.p) != peer)
-			err = KODO_ENOTFOUND;
-		if (err == KODO_OK) {
-			memcpy(kb, k.p, k.len);
-			k.p = (const char *)kb;
-		}
-		cursor_close(&c);
-		if (err == KODO_OK)
-			err = store_del(t, T_PART, k);
-		if (err != KODO_OK)
-			return err == KODO_ENOTFOUND ? KODO_OK : err;
-	}
+	return store_del_under(t, T_PART, key_u32(kb, peer));
 }
 
 /* --- joining --- */

@@ -105,8 +105,8 @@ enum kodo_err intake_connect(struct edit *e, struct peer *p, const struct wire_b
 enum kodo_err intake_update(struct edit *e, struct peer *p, const struct wire_body *b) MUST_CHECK;
 
 /*
- * See intake.c: is the body older than what p said last, and noting that it is not. Where another
- * state of p speaks than before, what that one said is dropped.
+ * Is the body older than what p said last, and noting that it is not. Where another state of p
+ * speaks than before, what that one said is dropped.
  */
 bool intake_is_late(const struct peer *p, const struct wire_body *b);
 enum kodo_err intake_heard(

@@ -440,6 +440,25 @@ store_del(struct txn *t, enum store_table table, struct str key)
 }
 
 enum kodo_err
+store_del_under(struct txn *t, enum store_table table, struct str prefix)
+{
+	MDB_val k = val_of(prefix), v;
+	MDB_cursor *c;
+	int rc = mdb_cursor_open(t->mdb, t->store->dbi[table], &c);
+
+	if (rc != 0)
+		return err_of(rc);
+	rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
+	while (rc == 0 && str_starts(str_of_val(&k), prefix)) {
+		rc = mdb_cursor_del(c, 0);
+		if (rc == 0)
+			rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
+	}
+	mdb_cursor_close(c);
+	return rc == MDB_NOTFOUND ? KODO_OK : err_of(rc);
+}
+
+enum kodo_err
 cursor_open(struct txn *t, enum store_table table, struct cursor *c)
 {
 	MDB_cursor *mdb = NULL;
@@ -482,69 +501,6 @@ cursor_close(struct cursor *c)
 	if (c->mdb != NULL)
 		mdb_cursor_close(c->mdb);
 	c->mdb = NULL;
-}
-
-static void
-put_be(unsigned char *out, uint64_t v, size_t n)
-{
-	while (n-- > 0) {
-		out[n] = (unsigned char)v;
-		v >>= 8;
-	}
-}
-
-static uint64_t
-get_be(const void *p, size_t n)
-{
-	const unsigned char *c = p;
-	uint64_t v = 0;
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		v = v << 8 | c[i];
-	return v;
-}
-
-struct str
-key_u32(unsigned char out[4], uint32_t a)
-{
-	put_be(out, a, 4);
-	return (struct str){ (const char *)out, 4 };
-}
-
-struct str
-key_u64(unsigned char out[8], uint64_t a)
-{
-	put_be(out, a, 8);
-	return (struct str){ (const char *)out, 8 };
-}
-
-struct str
-key_u32_u32(unsigned char out[8], uint32_t a, uint32_t b)
-{
-	put_be(out, a, 4);
-	put_be(out + 4, b, 4);
-	return (struct str){ (const char *)out, 8 };
-}
-
-struct str
-key_u32_u64(unsigned char out[12], uint32_t a, uint64_t b)
-{
-	put_be(out, a, 4);
-	put_be(out + 4, b, 8);
-	return (struct str){ (const char *)out, 12 };
-}
-
-uint32_t
-get_be32(const void *p)
-{
-	return (uint32_t)get_be(p, 4);
-}
-
-uint64_t
-get_be64(const void *p)
-{
-	return get_be(p, 8);
 }
 
 enum kodo_err

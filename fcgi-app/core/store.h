@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include "dbkey.h"
 #include "state.h"
 
 enum store_table {
@@ -91,6 +92,9 @@ enum kodo_err store_put_pair(struct txn *t, enum store_table table, struct str k
     struct str first, struct str second) MUST_CHECK;
 /* KODO_OK also if it was not there */
 enum kodo_err store_del(struct txn *t, enum store_table table, struct str key) MUST_CHECK;
+/* All whose keys begin with prefix. */
+enum kodo_err store_del_under(
+    struct txn *t, enum store_table table, struct str prefix) MUST_CHECK;
 
 struct cursor {
 	void *mdb;
@@ -105,14 +109,6 @@ enum kodo_err cursor_seek(
     struct cursor *c, struct str key, struct str *k, struct str *v) MUST_CHECK;
 enum kodo_err cursor_next(struct cursor *c, struct str *k, struct str *v) MUST_CHECK;
 void cursor_close(struct cursor *c);
-
-/* Keys of big-endian numbers, so that they sort; in the caller's buffer. */
-struct str key_u32(unsigned char out[4], uint32_t a);
-struct str key_u64(unsigned char out[8], uint64_t a);
-struct str key_u32_u32(unsigned char out[8], uint32_t a, uint32_t b);
-struct str key_u32_u64(unsigned char out[12], uint32_t a, uint64_t b);
-uint32_t get_be32(const void *p);
-uint64_t get_be64(const void *p);
 
 /* For `kodo check`. */
 struct store_stat {

@@ -1,0 +1,328 @@
+#include "exchange_int.h"
+
+/* --- targets --- */
+
+/* Connect to p now. From here on it may know us under this url, whether its answer comes or not. */
+void
+connect_want(struct edit *e, struct peer *p)
+{
+	if ((p->flags & PEER_TARGET) != 0)
+		p->acked_url = e->o->url;
+	edit_want(e, p, WORK_CONNECT, true);
+}
+
+void
+peer_again(struct edit *e, struct peer *p)
+{
+	if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET)
+		connect_want(e, p);
+	else if ((p->flags & PEER_PROVIDER) != 0)
+		edit_want(e, p, WORK_RECONNECT, true);
+}
+
+/* p is to hear that own_url leaves it. */
+static enum kodo_err
+leave_add(struct edit *e, struct peer *p, struct str own_url)
+{
+	char *urls = arena_printf(e->a, "%.*s%.*s\n",
+	    STR_ARG(p->leave_urls.p == NULL ? STR("") : p->leave_urls), STR_ARG(own_url));
+
+	if (urls == NULL)
+		return KODO_ENOMEM;
+	p->leave_urls = str_of(urls);
+	edit_want(e, p, WORK_LEAVE, true);
+	return KODO_OK;
+}
+
+enum kodo_err
+target_leave(struct edit *e, struct peer *p, struct str own_url)
+{
+	enum kodo_err err = KODO_OK;
+	int i;
+
+	for (i = 0; i < WORK_MAX && err == KODO_OK; i++)
+		if (i != WORK_LEAVE)
+			err = edit_unwant(e, p, (enum peer_work)i);
+	if (err != KODO_OK)
+		return err;
+	p->flags |= PEER_LEFT;
+	p->connected_us = 0;
+	p->look_us = 0;
+	doubt_drop(p);
+	p->acked_url = STR_NULL;
+	p->out_piece = 0;
+	err = leave_add(e, p, own_url);
+	return err == KODO_OK ? claim_drop_all(e, p) : err;
+}
+
+/* --- what a POST changes, and leaving: an edit each --- */
+
+struct request {
+	const struct wire_body *b;
+	struct intake *out;
+	uint64_t ticket;
+};
+
+static enum kodo_err
+request_run(struct registry *r, const struct wire_body *b, int64_t now_us,
+    enum kodo_err (*fn)(struct edit *, void *), struct intake *out, uint64_t *ticket)
+{
+	struct request q = { .b = b, .out = out };
+	struct edit_run run = { .r = r, .now_us = now_us, .fn = fn, .arg = &q };
+	struct packed p;
+	enum kodo_err err;
+	size_t i;
+
+	*out = (struct intake){ 0 };
+	err = registry_edit(&run);
+	if (err == KODO_ENOTFOUND && !out->known)
+		err = KODO_OK;	/* whoever is not known costs no commit */
+	out->wake = run.is_due;
+	out->changed = run.is_view_changed;
+	if (ticket != NULL)
+		*ticket = run.state;
+	if (b == NULL)
+		return err;
+	out->n_nodes = b->n_nodes;
+	for (i = 0; i < b->n_nodes; i++)
+		if (packed_open(b->nodes[i].bytes, &p) == KODO_OK)
+			out->n_flows += p.n_flows;
+	return err;
+}
+
+static enum kodo_err
+connect_fn(struct edit *e, void *arg)
+{
+	struct request *q = arg;
+	struct peer *p;
+	enum kodo_err err = edit_peer_make(e, q->b->from.url, q->b->from_key, &p);
+
+	q->out->known = true;
+	if (err == KODO_OK)
+		err = intake_recall(e, q->b);
+	if (err != KODO_OK || intake_is_late(p, q->b))
+		return err;
+	err = intake_heard(e, p, q->b);
+	if (err == KODO_OK)
+		err = provider_note(e, p, &q->b->from);
+	if (err != KODO_OK)
+		return err;
+	p->registered_us = e->now_us;
+	/* it has spoken: what it was asked to say is said */
+	p->work[WORK_RECONNECT] = 0;
+	return intake_connect(e, p, q->b);
+}
+
+enum kodo_err
+registry_connect(struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out)
+{
+	return request_run(r, b, now_us, connect_fn, out, NULL);
+}
+
+/*
+ * An original to which we connect knows us, but we not yet what it answered, and it does not say
+ * again what it says now.
+ */
+static bool
+is_answer_due(const struct edit *e, const struct peer *p)
+{
+	return (p->flags & (PEER_TARGET | PEER_LEFT | PEER_OURS)) == PEER_TARGET &&
+	    p->work[WORK_CONNECT] != 0 && e->o->registry && e->o->feed;
+}
+
+static enum kodo_err
+update_fn(struct edit *e, void *arg)
+{
+	struct request *q = arg;
+	struct peer *p;
+	enum kodo_err err = edit_peer_find(e, q->b->from_key, &p);
+
+	if (err == KODO_OK && (p->flags & PEER_PROVIDER) == 0) {
+		if (!is_answer_due(e, p))
+			return KODO_ENOTFOUND;
+		doubt_raise(e, p);
+		return KODO_OK;
+	}
+	if (err != KODO_OK)
+		return err;
+	q->out->known = true;
+	err = intake_recall(e, q->b);
+	if (err != KODO_OK || intake_is_late(p, q->b))
+		return err;
+	err = intake_heard(e, p, q->b);
+	return err == KODO_OK ? intake_update(e, p, q->b) : err;
+}
+
+enum kodo_err
+registry_update(struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out)
+{
+	return request_run(r, b, now_us, update_fn, out, NULL);
+}
+
+/* Does the sender itself sign off? */
+static bool
+is_own_among(const struct wire_body *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->n_urls; i++)
+		if (str_eq(b->urls[i], b->from_key))
+			return true;
+	return false;
+}
+
+/*
+ * Somebody whom we do not know, for our state was lost, signs off. What others say of its own node
+ * may have come from here: its word ends that too.
+ */
+static enum kodo_err
+owner_gone(struct edit *e, struct peer *p, const struct wire_body *b)
+{
+	struct known kn;
+	uint32_t node;
+	enum kodo_err err;
+
+	if (!is_own_among(b))
+		return KODO_OK;
+	err = node_find(e->t, b->from_key, &node);
+	if (err == KODO_OK)
+		err = claim_known(e->t, node, &kn);
+	if (err == KODO_OK && kn.is_seen && kn.winner.peer != PEER_SELF && kn.version > 0)
+		err = claim_take_gone(e, p, p->url, p->key, kn.version + 1);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+static enum kodo_err
+disconnect_fn(struct edit *e, void *arg)
+{
+	struct request *q = arg;
+	const struct wire_body *b = q->b;
+	struct peer *p;
+	uint32_t node;
+	size_t i;
+	enum kodo_err err = b->life == 0 ? edit_peer_find(e, b->from_key, &p)
+					 : edit_peer_make(e, b->from.url, b->from_key, &p);
+
+	if (err != KODO_OK)
+		return err == KODO_ENOTFOUND ? KODO_OK : err;
+	q->out->known = (p->flags & PEER_PROVIDER) != 0;
+	/* anybody can sign off */
+	if (q->out->known)
+		err = intake_recall(e, b);
+	if (err != KODO_OK || intake_is_late(p, b))
+		return err;
+	/* noted of an unknown one too: its connect may still be on the way */
+	err = intake_heard(e, p, b);
+	if (err != KODO_OK)
+		return err;
+	if (!q->out->known)
+		return owner_gone(e, p, b);
+	if (b->has_kodo)
+		p->flags |= PEER_OURS;
+	if (is_own_among(b)) {
+		q->out->removed = true;
+		err = claim_drop_all(e, p);
+		/*
+		 * it is still a target of ours: that link lives on, though not at once, for it may
+		 * be going away
+		 */
+		if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET && e->o->retry != 0) {
+			connect_want(e, p);
+			p->flags |= PEER_PARKED;
+			p->due_us = e->now_us + PARKED_US;
+		}
+		return err;
+	}
+	/* tombstones first: a removal without its version would make one of its own */
+	for (i = 0; i < b->n_gone && err == KODO_OK; i++)
+		err = claim_take_gone(e, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
+	for (i = 0; i < b->n_urls && err == KODO_OK; i++) {
+		err = node_find(e->t, b->urls[i], &node);
+		if (err == KODO_OK)
+			err = claim_drop(e, p, node);
+		else if (err == KODO_ENOTFOUND)
+			err = KODO_OK;
+	}
+	return err;
+}
+
+enum kodo_err
+registry_disconnect(struct registry *r, const struct wire_body *b, int64_t now_us,
+    struct intake *out, uint64_t *ticket)
+{
+	return request_run(r, b, now_us, disconnect_fn, out, ticket);
+}
+
+static enum kodo_err
+reconnect_fn(struct edit *e, void *arg)
+{
+	struct request *q = arg;
+	struct peer *p;
+	unsigned may;
+	enum kodo_err err = edit_peer_find(e, q->b->from_key, &p);
+
+	/* one of us asks those that connect to it: if we are not, it is to forget us (404) */
+	may = PEER_TARGET | (q->b->has_kodo ? 0u : PEER_PROVIDER);
+	if (err == KODO_OK && (p->flags & may) == 0 && p->work[WORK_LEAVE] == 0)
+		return KODO_ENOTFOUND;
+	if (err != KODO_OK)
+		return err;
+	q->out->known = true;
+	err = intake_recall(e, q->b);
+	if (err != KODO_OK || intake_is_late(p, q->b))
+		return err;
+	err = intake_heard(e, p, q->b);
+	if (err != KODO_OK)
+		return err;
+	/*
+	 * one of us asks those that it knows: then our leaving was undone there, or the question
+	 * comes late
+	 */
+	if ((p->flags & PEER_LEFT) != 0 && q->b->has_kodo && p->work[WORK_LEAVE] == 0)
+		return leave_add(e, p, e->o->url);
+	/*
+	 * while our leaving is not acknowledged, its reconnect only tells that it can be reached
+	 * now
+	 */
+	if (p->work[WORK_LEAVE] != 0) {
+		edit_want(e, p, WORK_LEAVE, true);
+		return KODO_OK;
+	}
+	p->flags &= ~(unsigned)PEER_LEFT;
+	connect_want(e, p);
+	return KODO_OK;
+}
+
+enum kodo_err
+registry_reconnect(
+    struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out)
+{
+	return request_run(r, b, now_us, reconnect_fn, out, NULL);
+}
+
+static enum kodo_err
+leave_fn(struct edit *e, void *arg)
+{
+	struct request *q = arg;
+	struct peer found, *p;
+	uint32_t id = 0;
+	enum kodo_err err;
+
+	q->out->known = true;
+	while ((err = peer_next(e->t, e->a, &id, &found)) == KODO_OK) {
+		if ((found.flags & (PEER_TARGET | PEER_LEFT)) != PEER_TARGET)
+			continue;
+		err = edit_peer(e, found.id, &p);
+		if (err == KODO_OK)
+			err = target_leave(e, p, e->o->url);
+		if (err != KODO_OK)
+			return err;
+	}
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+enum kodo_err
+registry_leave(struct registry *r, int64_t now_us, uint64_t *ticket, struct intake *out)
+{
+	return request_run(r, NULL, now_us, leave_fn, out, ticket);
+}
