@@ -1,4 +1,3 @@
-#include <pwd.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -115,18 +114,6 @@ is_in_group(gid_t group)
 	return false;
 }
 
-static const char *
-user_name(uid_t uid, char out[64])
-{
-	const struct passwd *pw = getpwuid(uid);
-
-	if (pw != NULL)
-		snprintf(out, 64, "%s", pw->pw_name);
-	else
-		snprintf(out, 64, "%lu", (unsigned long)uid);
-	return out;
-}
-
 /* The key of /cron where we may read it, else where it is. */
 static const char *
 find_key(struct arena *a, const char *state_path)
@@ -171,7 +158,7 @@ hosted_check_owner(const struct hosted *h, const char *state_path, struct why *w
 	key = a == NULL ? "KEY" : find_key(a, state_path);
 	why_set(why, KODO_ECONFLICT,
 	    "%s belongs to %s and not to %s; let cron do this instead: curl -fsS '%s/cron?key=%s'",
-	    state_path, user_name(st.st_uid, theirs), user_name(geteuid(), ours),
+	    state_path, health_user(st.st_uid, theirs), health_user(geteuid(), ours),
 	    url == NULL ? "URL" : url, key == NULL ? "KEY" : key);
 	arena_free(a);
 	return KODO_ECONFLICT;

@@ -46,8 +46,8 @@ health_word(enum finding kind)
 	return words[kind];
 }
 
-static const char *
-user_name(uid_t uid, char out[64])
+const char *
+health_user(uid_t uid, char out[64])
 {
 	const struct passwd *pw = getpwuid(uid);
 
@@ -118,8 +118,8 @@ look_at_file(const struct health *h, const struct stat *folder, const char *name
 	}
 	if (st.st_uid != folder->st_uid && !shared)
 		say(h, FINDING_ERROR, "%s belongs to %s and not to %s; chown %s %s", path,
-		    user_name(st.st_uid, theirs), user_name(folder->st_uid, ours),
-		    user_name(folder->st_uid, ours), path);
+		    health_user(st.st_uid, theirs), health_user(folder->st_uid, ours),
+		    health_user(folder->st_uid, ours), path);
 	if (strcmp(name, "key") == 0 && (st.st_mode & S_IRWXO) != 0)
 		say(h, FINDING_ERROR, "everybody may read the key %s; chmod o= it, or remove it "
 		    "and a new one is made", path);
@@ -145,8 +145,8 @@ look_at_files(const struct health *h)
 		say(h, FINDING_ERROR, "everybody may look into %s; chmod o= it", h->state->path);
 	if (st.st_uid != geteuid() && (st.st_mode & S_IWGRP) == 0)
 		say(h, FINDING_WARNING, "%s belongs to %s, and this is %s, who sees it otherwise; "
-		    "runuser -u %s -- kodo check", h->state->path, user_name(st.st_uid, theirs),
-		    user_name(geteuid(), ours), user_name(st.st_uid, theirs));
+		    "runuser -u %s -- kodo check", h->state->path, health_user(st.st_uid, theirs),
+		    health_user(geteuid(), ours), health_user(st.st_uid, theirs));
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		look_at_file(h, &st, names[i]);
 }

@@ -29,6 +29,9 @@ void health_look(const struct health *h);
 /* The words for a finding: ok, warning, error. */
 const char *health_word(enum finding kind);
 
+/* A user's name, the number where none is known; in out. */
+const char *health_user(uid_t uid, char out[64]);
+
 /* Set the time of a file of the state to now; made if missing. What fails is only told in debug. */
 void health_note(const struct state *s, const char *name);
 

@@ -209,17 +209,25 @@ test_map_grown_by_another_process(void **unused)
 }
 
 static void
-test_other_format_is_refused(void **unused)
+make_store_of_another_format(void)
 {
 	struct store *st = open_store(true);
-	struct why why = { "" };
 	struct txn t;
 
-	(void)unused;
 	assert_int_equal(store_begin(st, STORE_WRITE, &t), KODO_OK);
 	put(&t, "format", "\x01\x02\x03");
 	assert_int_equal(store_end(&t, KODO_OK), KODO_OK);
 	store_close(st);
+}
+
+static void
+test_other_format_is_refused(void **unused)
+{
+	struct why why = { "" };
+	struct store *st;
+
+	(void)unused;
+	make_store_of_another_format();
 	assert_int_equal(store_open(&state, true, 0, &why, &st), KODO_EVERSION);
 	assert_non_null(strstr(why.text, "kodo export"));
 }
@@ -248,15 +256,11 @@ table_hide(const char *name, const char *hidden)
 static void
 test_older_format_has_fewer_tables(void **unused)
 {
-	struct store *st = open_store(true);
 	struct why why = { "" };
-	struct txn t;
+	struct store *st;
 
 	(void)unused;
-	assert_int_equal(store_begin(st, STORE_WRITE, &t), KODO_OK);
-	put(&t, "format", "\x01\x02\x03");
-	assert_int_equal(store_end(&t, KODO_OK), KODO_OK);
-	store_close(st);
+	make_store_of_another_format();
 	table_hide("part", "pbrt");
 	assert_int_equal(store_open(&state, true, 0, &why, &st), KODO_EVERSION);
 	assert_non_null(strstr(why.text, "kodo export"));
