@@ -1,4 +1,3 @@
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,14 +13,6 @@
 #define LAST_BYTES_US	30000
 /* Then a signal is sent again: one between a program's look and its wait would be lost. */
 #define AGAIN_US	100000
-
-bool
-service_is_readable(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	return poll(&p, 1, 0) == 1;
-}
 
 static bool
 is_worker(const struct service *s, const struct child *c)

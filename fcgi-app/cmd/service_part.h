@@ -1,6 +1,6 @@
 /*
- * What the files of `kodo service` share: service.c (start and loop), service_end.c (end, and the
- * loader run again).
+ * What the files of `kodo service` share: service.c (start and loop), service_wait.c (what happens
+ * meanwhile), service_end.c (end, and the loader run again).
  */
 #ifndef KODO_SERVICE_PART_H
 #define KODO_SERVICE_PART_H
@@ -36,6 +36,8 @@ struct service {
 	char complaint[256];		/* its last one */
 };
 
+#define NEVER	INT64_MAX
+
 int64_t service_now_us(void);		/* monotonic */
 
 /* Reap who has ended. ending: nobody is started again. */
@@ -43,7 +45,7 @@ void service_reap(struct service *s, bool ending);
 void service_read_errors(struct service *s);
 
 /*
- * Wait until until_us (INT64_MAX: without end), or for a child, a signal, also_fd. True: a signal
+ * Wait until until_us (NEVER: without end), or for a child, a signal, also_fd. True: a signal
  * to end has come.
  */
 bool service_wait(struct service *s, int64_t until_us, int also_fd);

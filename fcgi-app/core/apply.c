@@ -217,7 +217,7 @@ target_start(struct edit *e, struct apply *ap, struct str url)
 	p->look_us = 0;
 	doubt_drop(p);
 	if (o->retry != 0)
-		connect_want(e, p);
+		edit_want_connect(e, p);
 	return KODO_OK;
 }
 

@@ -19,7 +19,7 @@ doubt_ask(struct edit *e, struct peer *p)
 	p->look_us = 0;
 	p->doubted_us = e->now_us;
 	p->doubts++;
-	connect_want(e, p);
+	edit_want_connect(e, p);
 }
 
 void

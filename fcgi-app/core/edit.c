@@ -159,6 +159,23 @@ edit_want(struct edit *e, struct peer *p, enum peer_work work, bool now)
 	}
 }
 
+void
+edit_want_connect(struct edit *e, struct peer *p)
+{
+	if ((p->flags & PEER_TARGET) != 0)
+		p->acked_url = e->o->url;
+	edit_want(e, p, WORK_CONNECT, true);
+}
+
+void
+edit_want_again(struct edit *e, struct peer *p)
+{
+	if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET)
+		edit_want_connect(e, p);
+	else if ((p->flags & PEER_PROVIDER) != 0)
+		edit_want(e, p, WORK_RECONNECT, true);
+}
+
 enum kodo_err
 edit_unwant(struct edit *e, struct peer *p, enum peer_work work)
 {

@@ -271,7 +271,7 @@ answer_take(struct edit *e, struct peer *p, struct outcome *oc)
 		return answer_gone(e, p, b);
 	if (err == KODO_OK && intake_is_late(p, b)) {
 		/* overtaken by what the target said since, which does not hold all of it */
-		connect_want(e, p);
+		edit_want_connect(e, p);
 		return KODO_OK;
 	}
 	/* another state than before needs no connect: it has our list, and this is its own */
@@ -338,7 +338,7 @@ job_done(struct edit *e, struct peer *p, struct outcome *oc)
 		look_later(e, p);
 		err = look_agrees(e, p, &oc->body, oc->has_body, oc->job, oc->res, &agrees);
 		if (err == KODO_OK && !agrees)
-			peer_again(e, p);
+			edit_want_again(e, p);
 		break;
 	}
 	return err == KODO_OK ? answer_take(e, p, oc) : err;
@@ -426,7 +426,7 @@ done_fn(struct edit *e, void *arg)
 			err = edit_unwant(e, p, WORK_TELL);
 		told_forget(p);
 		look_later(e, p);
-		peer_again(e, p);
+		edit_want_again(e, p);
 		break;
 	case MEANS_LEFT:
 		p->work[WORK_RECONNECT] = 0;

@@ -235,7 +235,7 @@ intake_recall(struct edit *e, const struct wire_body *b)
 		err = edit_peer(e, found.id, &p);
 		if (err != KODO_OK)
 			return err;
-		peer_again(e, p);
+		edit_want_again(e, p);
 		if ((p->flags & PEER_PROVIDER) != 0)
 			edit_want(e, p, WORK_RECONNECT, true);
 	}
@@ -258,7 +258,7 @@ life_end(struct edit *e, struct peer *p)
 	if (err == KODO_OK)
 		err = part_drop(e->t, p->id);
 	if (err == KODO_OK)
-		peer_again(e, p);
+		edit_want_again(e, p);
 	return err;
 }
 

@@ -33,6 +33,21 @@ struct reader {
 	unsigned n_anchors;
 };
 
+const char *
+loader_shown(struct str s, char out[LOADER_SHOWN_BYTES])
+{
+	size_t n = 0, i;
+
+	out[n++] = '"';
+	for (i = 0; i < s.len && n < LOADER_SHOWN_BYTES - 5; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		out[n++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
+	}
+	memcpy(out + n, i < s.len ? "..\"" : "\"", i < s.len ? 4 : 2);
+	return out;
+}
+
 static unsigned
 line_of(const yaml_event_t *e)
 {

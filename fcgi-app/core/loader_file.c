@@ -16,21 +16,6 @@ ends_with(struct str s, struct str end)
 	return s.len > end.len && memcmp(s.p + s.len - end.len, end.p, end.len) == 0;
 }
 
-const char *
-loader_shown(struct str s, char out[LOADER_SHOWN_BYTES])
-{
-	size_t n = 0, i;
-
-	out[n++] = '"';
-	for (i = 0; i < s.len && n < LOADER_SHOWN_BYTES - 5; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		out[n++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
-	}
-	memcpy(out + n, i < s.len ? "..\"" : "\"", i < s.len ? 4 : 2);
-	return out;
-}
-
 enum kodo_err
 loader_look(const char *path, enum loader_type *out, struct why *why)
 {

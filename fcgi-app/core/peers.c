@@ -199,7 +199,7 @@ connect_one(struct edit *e, struct peer *p)
 		return err;
 	p->flags &= ~(unsigned)(PEER_LEFT | PEER_PARKED);
 	p->attempts = 0;
-	connect_want(e, p);
+	edit_want_connect(e, p);
 	return KODO_OK;
 }
 

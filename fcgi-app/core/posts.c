@@ -2,24 +2,6 @@
 
 /* --- targets --- */
 
-/* Connect to p now. From here on it may know us under this url, whether its answer comes or not. */
-void
-connect_want(struct edit *e, struct peer *p)
-{
-	if ((p->flags & PEER_TARGET) != 0)
-		p->acked_url = e->o->url;
-	edit_want(e, p, WORK_CONNECT, true);
-}
-
-void
-peer_again(struct edit *e, struct peer *p)
-{
-	if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET)
-		connect_want(e, p);
-	else if ((p->flags & PEER_PROVIDER) != 0)
-		edit_want(e, p, WORK_RECONNECT, true);
-}
-
 /* p is to hear that own_url leaves it. */
 static enum kodo_err
 leave_add(struct edit *e, struct peer *p, struct str own_url)
@@ -227,7 +209,7 @@ disconnect_fn(struct edit *e, void *arg)
 		 * be going away
 		 */
 		if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET && e->o->retry != 0) {
-			connect_want(e, p);
+			edit_want_connect(e, p);
 			p->flags |= PEER_PARKED;
 			p->due_us = e->now_us + PARKED_US;
 		}
@@ -289,7 +271,7 @@ reconnect_fn(struct edit *e, void *arg)
 		return KODO_OK;
 	}
 	p->flags &= ~(unsigned)PEER_LEFT;
-	connect_want(e, p);
+	edit_want_connect(e, p);
 	return KODO_OK;
 }
 

@@ -113,9 +113,6 @@ enum kodo_err intake_heard(
     struct edit *e, struct peer *p, const struct wire_body *b) MUST_CHECK;
 /* To be called with each body that a peer sent or answered: does it know more of us than we do? */
 enum kodo_err intake_recall(struct edit *e, const struct wire_body *b) MUST_CHECK;
-/* What we told p, or what it told us, is lost: whichever may connect does so again. */
-void peer_again(struct edit *e, struct peer *p);
-void connect_want(struct edit *e, struct peer *p);
 
 /*
  * What p, an original, says of a node is in doubt: it is asked for its whole list, now or, the more

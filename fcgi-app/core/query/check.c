@@ -1,26 +1,7 @@
 #include "../utf8.h"
 #include "checker.h"
 
-const struct checker_field checker_fields[QUERY_FIELDS] = {
-	[QUERY_ORGANIZATION] = { "organization", TYPE_TEXT },
-	[QUERY_CREATED] = { "created", TYPE_TIME },
-	[QUERY_MODIFIED] = { "modified", TYPE_TIME },
-	[QUERY_HEARTBEAT] = { "heartbeat", TYPE_TIME },
-	[QUERY_URL] = { "url", TYPE_TEXT },
-	[QUERY_NAME] = { "name", TYPE_TEXT },
-	[QUERY_AUTHOR] = { "author", TYPE_TEXT },
-	[QUERY_DESCRIPTION] = { "description", TYPE_TEXT },
-	[QUERY_TAGS] = { "tags", TYPE_TAGS },
-	[QUERY_FOLDED] = { "folded", TYPE_TEXT },
-};
-
 static struct node *check_node(struct checker *c, const struct ast *ast);
-
-const char *
-query_field_name(enum query_field f)
-{
-	return (unsigned)f < QUERY_FIELDS ? checker_fields[f].name : "";
-}
 
 struct str
 check_fold(struct reading *r, struct str s)
@@ -46,19 +27,15 @@ checker_type_error(struct checker *c, const struct ast *ast, const char *what)
 bool
 checker_field(struct checker *c, const struct ast *ast, enum query_field *field)
 {
-	unsigned f;
-
 	*field = QUERY_FIELDS;
 	if (ast->kind != AST_WORD) {
 		checker_type_error(c, ast, "a field is needed here");
 		return false;
 	}
-	for (f = 0; f < QUERY_FOLDED; f++)
-		if (str_eq(ast->text, str_of(checker_fields[f].name))) {
-			*field = (enum query_field)f;
-			c->out->needs |= QUERY_BIT(f);
-			return true;
-		}
+	if (query_field_find(ast->text, field)) {
+		c->out->needs |= QUERY_BIT(*field);
+		return true;
+	}
 	reading_fail(c->r, ast->at, "UndefinedVariableError: name '%.*s' is not defined",
 	    STR_ARG(ast->text));
 	return false;
@@ -69,9 +46,9 @@ check_text_field(struct checker *c, const struct ast *ast, enum query_field *fie
 {
 	if (!checker_field(c, ast, field))
 		return false;
-	if (checker_fields[*field].type == TYPE_TEXT)
+	if (query_field_type(*field) == QUERY_TYPE_TEXT)
 		return true;
-	checker_type_error(c, ast, checker_fields[*field].type == TYPE_TAGS ?
+	checker_type_error(c, ast, query_field_type(*field) == QUERY_TYPE_TAGS ?
 	    "tags are a list: write @tag(\"x\")" : "a time is no text");
 	return false;
 }
@@ -247,7 +224,7 @@ check_method(struct checker *c, const struct ast *ast, const struct method *m)
 	if (!check_arguments(c, ast, m))
 		return NULL;
 	if (m->argument == ARGUMENT_LIST) {
-		if (checker_fields[field].type == TYPE_TAGS)
+		if (query_field_type(field) == QUERY_TYPE_TAGS)
 			return checker_type_error(c, ast, "tags are a list: write @tag(\"x\")");
 		return checker_field_in(c, field, argument->first, argument->n);
 	}

@@ -6,8 +6,8 @@
 #define KODO_QUERY_CHECK_H
 
 #include "parse.h"
-#include "query.h"
 #include "regex.h"
+#include "row.h"
 
 enum test_kind {
 	TEST_CONST,		/* yes */

@@ -12,15 +12,6 @@ struct checker {
 	struct checked *out;
 };
 
-enum type { TYPE_TEXT, TYPE_TIME, TYPE_TAGS };
-
-struct checker_field {
-	const char *name;
-	enum type type;
-};
-
-extern const struct checker_field checker_fields[QUERY_FIELDS];
-
 /*
  * All of these give NULL or false when something is wrong or memory ran out; the reading then says
  * what.

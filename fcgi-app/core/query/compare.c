@@ -65,7 +65,7 @@ check_operand(struct checker *c, const struct ast *ast, struct operand *out)
 		out->side = SIDE_FIELD;
 		if (!checker_field(c, ast, &out->field))
 			return false;
-		if (checker_fields[out->field].type != TYPE_TAGS)
+		if (query_field_type(out->field) != QUERY_TYPE_TAGS)
 			return true;
 		checker_type_error(c, ast, "tags are a list: write @tag(\"x\")");
 		return false;
@@ -148,7 +148,7 @@ time_in(struct checker *c, enum query_field field, const struct ast *first, size
 struct node *
 checker_field_in(struct checker *c, enum query_field field, const struct ast *first, size_t n)
 {
-	return checker_fields[field].type == TYPE_TIME ? time_in(c, field, first, n) :
+	return query_field_type(field) == QUERY_TYPE_TIME ? time_in(c, field, first, n) :
 	    text_in(c, field, first, n);
 }
 
@@ -181,13 +181,13 @@ compare_texts(struct checker *c, struct str a, struct str b, unsigned mask)
 static struct node *
 compare_fields(struct checker *c, const struct operand *l, const struct operand *r, enum ast_op op)
 {
-	bool is_time = checker_fields[l->field].type == TYPE_TIME;
+	bool is_time = query_field_type(l->field) == QUERY_TYPE_TIME;
 	bool equal = ops[op].mask == MASK_EQUAL;
 	struct node *n;
 
 	if (ops[op].in)
 		return checker_type_error(c, r->ast, "in needs a text or a list");
-	if (is_time != (checker_fields[r->field].type == TYPE_TIME))
+	if (is_time != (query_field_type(r->field) == QUERY_TYPE_TIME))
 		return checker_type_error(c, r->ast, "a time cannot be compared with a text field");
 	n = checker_test(c, is_time ? (equal ? TEST_TIME_EQ_FIELD : TEST_TIME_ORDER_FIELD) :
 	    (equal ? TEST_EQ_FIELD : TEST_ORDER_FIELD), l->field);
@@ -227,7 +227,7 @@ compare_field_text(struct checker *c, enum query_field field, const struct ast *
 
 	if (in)
 		return checker_field_in(c, field, text, 1);
-	if (checker_fields[field].type == TYPE_TIME)
+	if (query_field_type(field) == QUERY_TYPE_TIME)
 		return compare_time_text(c, field, text, mask);
 	n = checker_test(c, mask == MASK_EQUAL ? TEST_EQ : TEST_ORDER, field);
 	if (n == NULL)

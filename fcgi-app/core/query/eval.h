@@ -6,6 +6,7 @@
 #ifndef KODO_QUERY_EVAL_H
 #define KODO_QUERY_EVAL_H
 
+#include "../buf.h"
 #include "check.h"
 
 struct step {

@@ -74,19 +74,6 @@ trim(struct str s)
 	return s;
 }
 
-static bool
-find_field(struct str name, enum query_field *field)
-{
-	unsigned f;
-
-	for (f = 0; f < QUERY_FOLDED; f++)
-		if (str_eq(name, str_of(query_field_name((enum query_field)f)))) {
-			*field = (enum query_field)f;
-			return true;
-		}
-	return false;
-}
-
 /* `name:d` is the field before the first colon and the direction after the last one. */
 static struct str
 split_item(struct str item, bool *descending)
@@ -152,7 +139,7 @@ read_items(struct order *o, struct str by, struct buf *text)
 		buf_puts(text, n > 0 ? ", " : "");
 		buf_put_str(text, item);
 		item = split_item(item, &descending);
-		if (n++ >= LIMIT_BY_FIELDS || !find_field(item, &field)) {
+		if (n++ >= LIMIT_BY_FIELDS || !query_field_find(item, &field)) {
 			buf_reset(text);
 			if (n > LIMIT_BY_FIELDS) {
 				buf_printf(text, "ValueError: more than %u fields",

@@ -1,6 +1,6 @@
 #include "../limit.h"
 #include "parse.h"
-#include "query.h"
+#include "row.h"
 
 struct parser {
 	struct reading *r;
@@ -20,17 +20,6 @@ advance(struct parser *p)
 	lex_next(&p->lexer, &p->token);
 }
 
-static bool
-is_field(struct str word)
-{
-	unsigned f;
-
-	for (f = 0; f < QUERY_FOLDED; f++)
-		if (str_eq(word, str_of(query_field_name((enum query_field)f))))
-			return true;
-	return false;
-}
-
 /*
  * The token at hand is out of place. `zero-day` and `a, b` are words for full text, so the word is
  * what is at fault.
@@ -39,10 +28,11 @@ static struct ast *
 unexpected(struct parser *p)
 {
 	const struct token *t = &p->token;
+	enum query_field field;
 	size_t column;
 
 	if ((t->kind == TOKEN_FOREIGN || t->kind == TOKEN_COMMA) && p->before.kind == TOKEN_WORD &&
-	    !is_field(p->before.raw))
+	    !query_field_find(p->before.raw, &field))
 		return reading_fail(p->r, p->before.at,
 		    "UndefinedVariableError: name '%.*s' is not defined", STR_ARG(p->before.raw));
 	column = reading_column(p->r, t->at);

@@ -1,0 +1,42 @@
+#include "row.h"
+
+static const struct {
+	const char *name;
+	enum query_type type;
+} fields[QUERY_FIELDS] = {
+	[QUERY_ORGANIZATION] = { "organization", QUERY_TYPE_TEXT },
+	[QUERY_CREATED] = { "created", QUERY_TYPE_TIME },
+	[QUERY_MODIFIED] = { "modified", QUERY_TYPE_TIME },
+	[QUERY_HEARTBEAT] = { "heartbeat", QUERY_TYPE_TIME },
+	[QUERY_URL] = { "url", QUERY_TYPE_TEXT },
+	[QUERY_NAME] = { "name", QUERY_TYPE_TEXT },
+	[QUERY_AUTHOR] = { "author", QUERY_TYPE_TEXT },
+	[QUERY_DESCRIPTION] = { "description", QUERY_TYPE_TEXT },
+	[QUERY_TAGS] = { "tags", QUERY_TYPE_TAGS },
+	[QUERY_FOLDED] = { "folded", QUERY_TYPE_TEXT },
+};
+
+const char *
+query_field_name(enum query_field f)
+{
+	return (unsigned)f < QUERY_FIELDS ? fields[f].name : "";
+}
+
+enum query_type
+query_field_type(enum query_field f)
+{
+	return fields[f].type;
+}
+
+bool
+query_field_find(struct str name, enum query_field *out)
+{
+	unsigned f;
+
+	for (f = 0; f < QUERY_FOLDED; f++)
+		if (str_eq(name, str_of(fields[f].name))) {
+			*out = (enum query_field)f;
+			return true;
+		}
+	return false;
+}
