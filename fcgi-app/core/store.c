@@ -448,7 +448,7 @@ store_del_under(struct txn *t, enum store_table table, struct str prefix)
 
 	if (rc != 0)
 		return err_of(rc);
-	rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
+	rc = mdb_cursor_get(c, &k, &v, prefix.p == NULL ? MDB_FIRST : MDB_SET_RANGE);
 	while (rc == 0 && str_starts(str_of_val(&k), prefix)) {
 		rc = mdb_cursor_del(c, 0);
 		if (rc == 0)

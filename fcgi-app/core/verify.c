@@ -94,15 +94,39 @@ stated_check(struct verify *f)
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
+static uint64_t
+count_records(struct verify *f, enum store_table table)
+{
+	struct cursor c;
+	struct str k, v;
+	uint64_t n = 0;
+	enum kodo_err err = cursor_open(&f->v->t, table, &c);
+
+	if (err == KODO_OK)
+		err = cursor_seek(&c, STR_NULL, &k, &v);
+	for (; err == KODO_OK; err = cursor_next(&c, &k, &v))
+		n++;
+	cursor_close(&c);
+	return n;
+}
+
 static enum kodo_err
 peers_check(struct verify *f)
 {
 	struct peer p;
 	uint32_t id = 0, n = 0, parked = 0;
+	uint64_t n_due = 0, n_listeners = 0;
+	unsigned due;
 	enum kodo_err err;
 
 	while ((err = peer_next(&f->v->t, f->a, &id, &p)) == KODO_OK) {
 		n++;
+		if (!peer_is_filed(&f->v->t, &p, &due))
+			say(f, FINDING_ERROR,
+			    "%.*s is not filed among those that are due, or listen; " REMEDY,
+			    STR_ARG(p.url));
+		n_due += due;
+		n_listeners += peer_is_listener(&p);
 		if ((p.flags & PEER_PARKED) != 0) {
 			parked++;
 			say(f, FINDING_WARNING,
@@ -114,6 +138,10 @@ peers_check(struct verify *f)
 			    "cron starts kodo-reconnect", STR_ARG(p.url),
 			    (long long)(f->v->now_us - p.due_us) / 60000000);
 	}
+	if (err == KODO_ENOTFOUND && (count_records(f, T_DUE) != n_due ||
+	    count_records(f, T_LISTENER) != n_listeners))
+		say(f, FINDING_ERROR,
+		    "peers are filed as due, or as listeners, and are not; " REMEDY);
 	if (err == KODO_ENOTFOUND)
 		say(f, FINDING_OK, "peers: %u, parked: %u", n, parked);
 	else

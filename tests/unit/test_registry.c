@@ -375,6 +375,61 @@ views_see_the_times_of_their_commit(void **state)
 	view_end(&after);
 }
 
+static void
+errors_count(void *arg, enum finding kind, const char *line)
+{
+	(void)line;
+	*(unsigned *)arg += kind == FINDING_ERROR;
+}
+
+static unsigned
+count_errors(struct fixture *f)
+{
+	unsigned n = 0;
+
+	must(registry_check(f->r, f->now_us, errors_count, &n));
+	return n;
+}
+
+/* Empty the table that arg points to. */
+static enum kodo_err
+empty_table(struct txn *t, void *arg)
+{
+	return store_del_under(t, *(enum store_table *)arg, STR_NULL);
+}
+
+/* File a peer that there is not. */
+static enum kodo_err
+file_stranger(struct txn *t, void *arg)
+{
+	unsigned char k[4];
+
+	return store_put(t, *(enum store_table *)arg, key_u32(k, 77), STR(""));
+}
+
+/* A peer that is not among the due is never sent anything: `kodo check` tells. */
+static void
+peers_out_of_file_are_found(void **state)
+{
+	static const char *const targets[] = { "http://target:1", "http://other:1" };
+	static enum store_table tables[] = { T_DUE, T_LISTENER };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		struct fixture *f = *state;
+
+		fixture_options(f, "http://own:1", true, true, targets[i], 1);
+		fixture_apply(f, START_NOW);
+		assert_int_equal(count_errors(f), 0);
+		must(store_write(registry_store(f->r), file_stranger, &tables[i]));
+		assert_int_equal(count_errors(f), 1);
+		must(store_write(registry_store(f->r), empty_table, &tables[i]));
+		assert_true(count_errors(f) > 0);
+		fixture_teardown(state);
+		fixture_setup(state);
+	}
+}
+
 int
 main(void)
 {
@@ -392,6 +447,7 @@ main(void)
 		T(tombstones_expire),
 		T(state_survives_reopening),
 		T(views_see_the_times_of_their_commit),
+		T(peers_out_of_file_are_found),
 	};
 
 	return cmocka_run_group_tests_name("registry", tests, NULL, NULL);
