@@ -39,17 +39,16 @@ target_leave(struct edit *e, struct peer *p, struct str own_url)
 
 /* --- what a POST changes, and leaving: an edit each --- */
 
-struct request {
+struct post {
 	const struct wire_body *b;
 	struct intake *out;
-	uint64_t ticket;
 };
 
 static enum kodo_err
-request_run(struct registry *r, const struct wire_body *b, int64_t now_us,
+post_run(struct registry *r, const struct wire_body *b, int64_t now_us,
     enum kodo_err (*fn)(struct edit *, void *), struct intake *out, uint64_t *ticket)
 {
-	struct request q = { .b = b, .out = out };
+	struct post q = { .b = b, .out = out };
 	struct edit_run run = { .r = r, .now_us = now_us, .fn = fn, .arg = &q };
 	struct packed p;
 	enum kodo_err err;
@@ -72,21 +71,30 @@ request_run(struct registry *r, const struct wire_body *b, int64_t now_us,
 	return err;
 }
 
+/* Note who speaks. *is_void: the body comes late, nothing of it counts. */
+static enum kodo_err
+hear(struct edit *e, struct peer *p, const struct wire_body *b, bool *is_void)
+{
+	enum kodo_err err = intake_recall(e, b);
+
+	*is_void = err == KODO_OK && intake_is_late(p, b);
+	return err == KODO_OK && !*is_void ? intake_heard(e, p, b) : err;
+}
+
 static enum kodo_err
 connect_fn(struct edit *e, void *arg)
 {
-	struct request *q = arg;
+	struct post *q = arg;
+	bool is_void = false;
 	struct peer *p;
 	enum kodo_err err = edit_peer_make(e, q->b->from.url, q->b->from_key, &p);
 
 	q->out->known = true;
 	if (err == KODO_OK)
-		err = intake_recall(e, q->b);
-	if (err != KODO_OK || intake_is_late(p, q->b))
+		err = hear(e, p, q->b, &is_void);
+	if (err != KODO_OK || is_void)
 		return err;
-	err = intake_heard(e, p, q->b);
-	if (err == KODO_OK)
-		err = provider_note(e, p, &q->b->from);
+	err = provider_note(e, p, &q->b->from);
 	if (err != KODO_OK)
 		return err;
 	p->registered_us = e->now_us;
@@ -98,7 +106,7 @@ connect_fn(struct edit *e, void *arg)
 enum kodo_err
 registry_connect(struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out)
 {
-	return request_run(r, b, now_us, connect_fn, out, NULL);
+	return post_run(r, b, now_us, connect_fn, out, NULL);
 }
 
 /*
@@ -115,7 +123,8 @@ is_answer_due(const struct edit *e, const struct peer *p)
 static enum kodo_err
 update_fn(struct edit *e, void *arg)
 {
-	struct request *q = arg;
+	struct post *q = arg;
+	bool is_void = false;
 	struct peer *p;
 	enum kodo_err err = edit_peer_find(e, q->b->from_key, &p);
 
@@ -128,17 +137,14 @@ update_fn(struct edit *e, void *arg)
 	if (err != KODO_OK)
 		return err;
 	q->out->known = true;
-	err = intake_recall(e, q->b);
-	if (err != KODO_OK || intake_is_late(p, q->b))
-		return err;
-	err = intake_heard(e, p, q->b);
-	return err == KODO_OK ? intake_update(e, p, q->b) : err;
+	err = hear(e, p, q->b, &is_void);
+	return err == KODO_OK && !is_void ? intake_update(e, p, q->b) : err;
 }
 
 enum kodo_err
 registry_update(struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out)
 {
-	return request_run(r, b, now_us, update_fn, out, NULL);
+	return post_run(r, b, now_us, update_fn, out, NULL);
 }
 
 /* Does the sender itself sign off? */
@@ -177,7 +183,7 @@ owner_gone(struct edit *e, struct peer *p, const struct wire_body *b)
 static enum kodo_err
 disconnect_fn(struct edit *e, void *arg)
 {
-	struct request *q = arg;
+	struct post *q = arg;
 	const struct wire_body *b = q->b;
 	struct peer *p;
 	uint32_t node;
@@ -232,13 +238,14 @@ enum kodo_err
 registry_disconnect(struct registry *r, const struct wire_body *b, int64_t now_us,
     struct intake *out, uint64_t *ticket)
 {
-	return request_run(r, b, now_us, disconnect_fn, out, ticket);
+	return post_run(r, b, now_us, disconnect_fn, out, ticket);
 }
 
 static enum kodo_err
 reconnect_fn(struct edit *e, void *arg)
 {
-	struct request *q = arg;
+	struct post *q = arg;
+	bool is_void = false;
 	struct peer *p;
 	unsigned may;
 	enum kodo_err err = edit_peer_find(e, q->b->from_key, &p);
@@ -250,11 +257,8 @@ reconnect_fn(struct edit *e, void *arg)
 	if (err != KODO_OK)
 		return err;
 	q->out->known = true;
-	err = intake_recall(e, q->b);
-	if (err != KODO_OK || intake_is_late(p, q->b))
-		return err;
-	err = intake_heard(e, p, q->b);
-	if (err != KODO_OK)
+	err = hear(e, p, q->b, &is_void);
+	if (err != KODO_OK || is_void)
 		return err;
 	/*
 	 * one of us asks those that it knows: then our leaving was undone there, or the question
@@ -279,13 +283,13 @@ enum kodo_err
 registry_reconnect(
     struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out)
 {
-	return request_run(r, b, now_us, reconnect_fn, out, NULL);
+	return post_run(r, b, now_us, reconnect_fn, out, NULL);
 }
 
 static enum kodo_err
 leave_fn(struct edit *e, void *arg)
 {
-	struct request *q = arg;
+	struct post *q = arg;
 	struct peer found, *p;
 	uint32_t id = 0;
 	enum kodo_err err;
@@ -306,5 +310,5 @@ leave_fn(struct edit *e, void *arg)
 enum kodo_err
 registry_leave(struct registry *r, int64_t now_us, uint64_t *ticket, struct intake *out)
 {
-	return request_run(r, NULL, now_us, leave_fn, out, ticket);
+	return post_run(r, NULL, now_us, leave_fn, out, ticket);
 }
