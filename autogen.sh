@@ -6,7 +6,7 @@
 #
 #   --deps        first install with apt what is missing (Debian; as root or with sudo)
 #   --deps-only   install, nothing else
-#   --deps-hosts  the same as --deps-only, with the web servers of `make check-hosts` and `make check-chroot`
+#   --deps-hosts  the same as --deps-only, with the web servers of `make check-hosts`, `check-systemd` and `check-chroot`
 #   --deps-browser  the same, with the browser of `make check-browser`
 #
 # Quick and silent where nothing is to be done. With options for configure it configures again if they are others than before.
@@ -15,7 +15,7 @@ set -eu
 PACKAGES="gcc make autoconf automake pkg-config libc6-dev \
 	libfcgi-dev libjson-c-dev libyaml-dev liblmdb-dev libcurl4-openssl-dev libutf8proc-dev libpcre2-dev libcmocka-dev \
 	lighttpd spawn-fcgi libfcgi-bin wrk curl python3 python3-pytest python3-httpx"
-PACKAGES_HOSTS="apache2 libapache2-mod-fcgid apache2-suexec-custom nginx-light lighttpd spawn-fcgi debootstrap mandoc"
+PACKAGES_HOSTS="apache2 libapache2-mod-fcgid apache2-suexec-custom nginx-light lighttpd spawn-fcgi debootstrap mandoc systemd-container"
 PACKAGES_BROWSER="chromium chromium-driver python3-selenium fonts-dejavu-core tidy"
 # of these, what Debian would start on port 80
 SERVERS="lighttpd apache2 apache-htcacheclean nginx"

@@ -331,6 +331,11 @@ health_look(const struct health *h)
 	look_at_programs(h);
 	look_at_loader(h);
 	look_at_clock(h);
+	if (!query_is_compiled())
+		say(h, FINDING_WARNING,
+		    "regular expressions over many flows are refused, as this host forbids machine "
+		    "code in memory; allow it (systemd: MemoryDenyWriteExecute=no; SELinux: "
+		    "setsebool -P httpd_execmem 1)");
 	if (state_file(h->state, "key", path) == KODO_OK && access(path, F_OK) == 0)
 		say(h, FINDING_OK, "key of /cron and /check: in %s", path);
 	if (h->options != NULL) {

@@ -431,6 +431,21 @@ def test_certificate_is_not_trusted(site, place):
     server.shutdown()
 
 
+def test_machine_code_is_forbidden(site):
+    """By a hardened unit, or SELinux: here by prctl(PR_SET_MDWE), which what is started inherits."""
+    one = site()
+    program = os.path.join(one.cwd, "hardened")
+    with open(program, "w", encoding="ascii") as f:
+        f.write("#!/usr/bin/python3\nimport ctypes, os, sys\n"
+                "sys.exit(99) if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) != 0 else None\n"
+                f"os.execv({kodotest.KODO!r}, [{kodotest.KODO!r}, *sys.argv[1:]])\n")
+    os.chmod(program, 0o755)
+    if one.as_user(program, "version").returncode == 99:
+        pytest.skip("Linux before 6.3")
+    [line] = one.faults(program=program)
+    assert line.startswith("warning") and "MemoryDenyWriteExecute=no" in line, line
+
+
 def test_authorization_is_stripped(site):
     one = site()
     one.front.strip = ("authorization",)

@@ -220,6 +220,12 @@ query_steps(const struct query *q)
 	return q->checked.pool == NULL ? 0 : regex_pool_steps(q->checked.pool);
 }
 
+bool
+query_is_compiled(void)
+{
+	return regex_is_compiled();
+}
+
 void
 query_explain(const struct query *q, struct buf *out)
 {

@@ -87,6 +87,12 @@ bool query_is_needle(const struct query *q);
 uint64_t query_steps(const struct query *q);
 
 /*
+ * Can this process run machine code that it makes? Hardened ones cannot; then regular expressions
+ * are interpreted, which takes some six times as many of those steps.
+ */
+bool query_is_compiled(void);
+
+/*
  * Append q as it was understood, in normal writing; itself a q with the same meaning. Empty for no
  * filter.
  */

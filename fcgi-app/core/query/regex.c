@@ -251,6 +251,18 @@ make_fast(struct regex_pool *pool, struct regex *re)
 		re->fast = code;
 }
 
+bool
+regex_is_compiled(void)
+{
+	int error;
+	size_t offset;
+	pcre2_code *code = pcre2_compile((PCRE2_SPTR)"a", 1, options, &error, &offset, NULL);
+	bool is_compiled = code != NULL && pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0;
+
+	pcre2_code_free(code);
+	return is_compiled;
+}
+
 static int
 match_counted(struct regex_pool *pool, const struct regex *re, struct str s)
 {

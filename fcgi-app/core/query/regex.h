@@ -41,6 +41,8 @@ enum kodo_err regex_compile(struct regex_pool *pool, struct str pattern, struct 
 enum kodo_err regex_match(struct regex_pool *pool, struct regex *re, struct str s,
     bool *matches) MUST_CHECK;
 
+bool regex_is_compiled(void);	/* see query_is_compiled */
+
 /*
  * A text that every match of pattern holds as it is, in a; null if there is none that is easily
  * seen. KODO_ENOMEM.
