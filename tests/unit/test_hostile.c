@@ -26,7 +26,7 @@ static const char *const classics[] = { "(a+)+$X", "(.*)*X", "(\\w+\\s?)*X", "(.
 static const char *const pieces[] = { "(Y)+", "(Y)*", "(Y|Y)*", "(?:Y)+?", "(?=Y)", "(?!Y)",
 	"(?:Y){1,20}", "Y?Y", "(?>Y)*", "(Y)\\1*", "[a-z]+", "\\w*", ".*", ".+?", "a", "e*",
 	"[^,]*", "\\s?", "(?:a|e|i|o|u|.)*", "(?<=[aeiou]|\\b)Y", "[a-eg-kmo-su-z0-9@ .,-]*",
-	"\\p{L}+", "(?i:Y)", "(?:Y|Y|Y|Y)*", "\\b", "[[:alpha:]]*", "(?:Y){0,200}", "\\X*",
+	"\\p{L}+", "(?i:Y)", "(?:Y|Y|Y|Y)*", "\\b", "[[:alpha:]]*", "(?:Y){0,200}", "[\\p{L}\\d]*",
 	"(?|Y|Y)+" };
 
 static const char *const fields[] = { "description", "name", "author", "url" };
@@ -243,35 +243,145 @@ match_row(struct regex_pool *pool, struct regex *re, struct str text)
 	return err;
 }
 
+/* Alternatives of piece, as many as fit, and something that does not match. */
+static struct regex *
+compile_many(struct regex_pool *pool, struct arena *a, const char *piece, unsigned n)
+{
+	struct buf b = BUF_INIT(0);
+	struct regex *re;
+	const char *reason;
+	struct str pattern;
+	size_t offset;
+
+	buf_puts(&b, "(?:");
+	while (n-- > 0)
+		buf_printf(&b, "%s%s", piece, n > 0 ? "|" : ")[\\x{1}-\\x{3}]");
+	must(arena_str(a, buf_str(&b), &pattern));
+	buf_free(&b);
+	must(regex_compile(pool, pattern, &re, &reason, &offset));
+	return re;
+}
+
 /*
- * Texts that are cheap wherever the count is taken (the first, and each 32nd), and take tens of ms
- * each elsewhere: the clock ends it.
+ * Texts that are cheap wherever the count is taken (the first, and each 32nd), and costly else: the
+ * clock ends it. Also with many expressions, each of which has a count of its own.
  */
 static void
 test_deceiving(void **state)
 {
-	static const struct str pattern =
-	    STR("(?:(?=[[:alpha:]]*)){1,20}a[\\x{1}-\\x{3}]");
+	static const char *const costs[] = { "(?=[[:alpha:]]*)", "(?=\\w*)", "\\w*+x", "a(?=.*)",
+		"(?:a(?=\\w*))*", "(?=[\\pN\\pN\\pN\\pN\\pN\\pN\\pN\\pN\\pL]*)",
+		"(?:(?=[[:alpha:]]*)){1,20}a" };
+	static const size_t lens[] = { 100, 250, 500, 1000, 2000, 65000 };
 	struct fixture *f = *state;
 	struct regex_pool *pool;
-	enum kodo_err err = KODO_OK;
-	const char *reason;
+	enum kodo_err err;
+	struct regex *re[20];
+	static char text[65000];
+	unsigned i, k, n, row;
+	double ms, worst_ms = 0;
+
+	memset(text, 'a', sizeof(text));
+	for (i = 0; i < COUNT(costs); i++)
+		for (k = 0; k < COUNT(lens) * 2; k++) {
+			arena_reset(f->a);
+			pool = regex_pool_new(f->a);
+			assert_non_null(pool);
+			for (n = 0; n < COUNT(re); n++)
+				re[n] = compile_many(pool, f->a, costs[i], k % 2 == 0 ? 1 : 40);
+			err = KODO_OK;
+			ms = cpu_ms();
+			for (row = 1; row < 2000 && err == KODO_OK && cpu_ms() - ms < 2000; row++)
+				for (n = 0; n < COUNT(re) && err == KODO_OK; n++)
+					err = match_row(pool, re[n], (struct str){ text,
+					    row <= 32 || row % 32 == 0 ? 1 : lens[k / 2] });
+			ms = cpu_ms() - ms;
+			worst_ms = ms > worst_ms ? ms : worst_ms;
+			if (ms > LAX_MS)
+				fail_msg("%.1f ms: %s, %zu bytes", ms, costs[i], lens[k / 2]);
+		}
+	print_message("# worst %.1f ms\n", worst_ms);
+}
+
+/* What nothing could end is not taken. */
+static void
+test_unendable(void **state)
+{
+	struct fixture *f = *state;
+	struct regex_pool *pool;
 	struct regex *re;
-	char text[2000];
-	unsigned i;
-	double ms = cpu_ms();
-	size_t offset;
+	const char *reason;
+	struct buf b = BUF_INIT(0);
+	size_t offset, i;
+	static const char *const refused[] = { "a\\X", "(*sr:\\w+)", "(*atomic_script_run:a)" };
 
 	arena_reset(f->a);
-	memset(text, 'a', sizeof(text));
 	pool = regex_pool_new(f->a);
 	assert_non_null(pool);
-	must(regex_compile(pool, pattern, &re, &reason, &offset));
-	for (i = 1; err == KODO_OK && cpu_ms() - ms < LAX_MS; i++)
-		err = match_row(pool, re,
-		    (struct str){ text, i <= 32 || i % 32 == 0 ? 1 : sizeof(text) });
-	assert_int_equal(err, KODO_ETOOBIG);
-	assert_int_equal(match_row(pool, re, STR("a")), KODO_ETOOBIG);
+	for (i = 0; i < COUNT(refused); i++) {
+		assert_int_equal(
+		    regex_compile(pool, str_of(refused[i]), &re, &reason, &offset), KODO_EINVAL);
+		assert_string_equal(reason, "\\X and script runs are not supported");
+		assert_int_equal(offset, i == 0);
+	}
+	must(regex_compile(pool, STR("\\Q\\X(*sr:\\E"), &re, &reason, &offset));
+	buf_putc(&b, '[');
+	for (i = 0; i < 100; i++)
+		buf_puts(&b, "\\pN");
+	buf_puts(&b, "]");
+	assert_int_equal(regex_compile(pool, buf_str(&b), &re, &reason, &offset), KODO_EINVAL);
+	assert_string_equal(reason, "character class is too long");
+	buf_free(&b);
+}
+
+#define TEN_CLASSES	"\\pN\\pN\\pN\\pN\\pN\\pN\\pN\\pN\\pN\\pN"
+
+/* One long text, at the first row: the interpreter is ended too. */
+static void
+test_long_text(void **state)
+{
+	static const char *const costs[] = { "\\w*", "(a)*",
+		"[" TEN_CLASSES TEN_CLASSES TEN_CLASSES "\\pL]*" };
+	struct fixture *f = *state;
+	struct regex_pool *pool;
+	struct regex *re;
+	static char text[65536];
+	unsigned i;
+	double ms;
+
+	memset(text, 'a', sizeof(text));
+	for (i = 0; i < COUNT(costs); i++) {
+		arena_reset(f->a);
+		pool = regex_pool_new(f->a);
+		assert_non_null(pool);
+		ms = cpu_ms();
+		re = compile_many(pool, f->a, costs[i], 20);
+		assert_int_equal(
+		    match_row(pool, re, (struct str){ text, sizeof(text) }), KODO_ETOOBIG);
+		ms = cpu_ms() - ms;
+		if (ms > LAX_MS / 2)
+			fail_msg("%.1f ms: %s", ms, costs[i]);
+	}
+}
+
+/* Time that the processor is with others, or a disk, is not charged. */
+static void
+test_waiting(void **state)
+{
+	struct fixture *f = *state;
+	struct regex_pool *pool;
+	unsigned i;
+	struct regex *re;
+
+	arena_reset(f->a);
+	pool = regex_pool_new(f->a);
+	assert_non_null(pool);
+	re = compile_many(pool, f->a, "[A-M]", 1);
+	for (i = 0; i < 2000; i++) {
+		if (i % 500 == 30)
+			usleep(100000);
+		must(match_row(pool, re, STR("a name of some 30 letters, not more")));
+	}
 }
 
 /* An expression that takes much, but not too much, is answered however slow the machine is. */
@@ -306,6 +416,9 @@ main(void)
 		cmocka_unit_test(test_honest),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_deceiving),
+		cmocka_unit_test(test_unendable),
+		cmocka_unit_test(test_long_text),
+		cmocka_unit_test(test_waiting),
 		cmocka_unit_test(test_counted),
 	};
 

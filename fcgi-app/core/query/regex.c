@@ -11,28 +11,29 @@
 
 /*
  * A step takes some STEP_NS, but up to ten times that in patterns of many nested repeats. So long
- * matches are charged by the clock, at every CLOCK_STEPS. More than SLICE_NS there is taken for
- * time that the processor was with others.
+ * matches are charged by the clock, at every CLOCK_STEPS.
  */
 #define STEP_NS		10
 #define CLOCK_STEPS	1024u
-#define SLICE_NS	500000
 
 /*
  * Machine code: after so many uses; for patterns of at most this size, as making it takes up to 0.3
- * us a byte; for texts of at most this length. A match may track back FAST_BACKTRACKS / length
- * times from each place: so most hostile ones end in a few us, though of 20,000 made at random the
- * worst took 50 ms on 2 kB. Every SAMPLE-th text is interpreted and stands for the others, at a
- * FAST_GAIN-th of its steps each. For what was made to be cheap just there, the clock is read then,
- * and after each text of CLOCK_BYTES.
+ * us a byte; for texts of at most this length. Each item that is tried counts against the limit of
+ * PCRE2, and may run over the rest of the text, at some ns a character. From each place of the text
+ * FAST_TRIES / length items are allowed, so that the worst match takes FAST_TRIES * length times
+ * that: 0.1 s. Every SAMPLE-th text is interpreted and stands for the others, at a FAST_GAIN-th of
+ * its steps each. For texts that are cheap just there, the clock is read at each WATCH_BYTES.
  */
 #define FAST_USES	32u
 #define SAMPLE		32u
 #define FAST_GAIN	6u
-#define CLOCK_BYTES	256u
 #define FAST_CODE_BYTES	4096u
-#define FAST_TEXT_BYTES	2048u
-#define FAST_BACKTRACKS	100000u
+#define FAST_TEXT_BYTES	1024u
+#define FAST_TRIES	30000u
+#define WATCH_BYTES	1024u
+
+/* A class of characters may be asked for each of its members: 2 ns a byte of it, and character. */
+#define CLASS_BYTES	128u
 
 struct regex_pool {
 	struct arena *a;
@@ -48,8 +49,10 @@ struct regex_pool {
 	uint64_t next_look;	/* at the clock, in steps */
 	int64_t looked_ns;
 	size_t last;		/* offset at the last item tried */
-	const struct item_cost *cost;	/* of that item */
-	int64_t until_ns;	/* by the clock; grows likewise */
+	size_t char_steps_8;	/* of that item: to pass a character, in eighths of a step */
+	/* left at that time, as wall clock and processor time; grows likewise */
+	int64_t left_ns, wall_ns, cpu_ns;
+	size_t unwatched;	/* bytes of text since the clock was read */
 	bool spent;		/* over the budget once: over it for good */
 };
 
@@ -59,16 +62,8 @@ struct regex {
 	pcre2_code *code;	/* counts its steps */
 	pcre2_code *fast;	/* machine code; NULL: none */
 	unsigned uses;
+	uint32_t weight;	/* what its costliest item takes for a character, 1: a usual one */
 };
-
-/* An item of a pattern: to try it, in steps; to pass a character with it, in eighths of a step. */
-struct item_cost {
-	unsigned steps, char_steps_8;
-};
-
-static const struct item_cost plain_cost = { 1, 1 };
-static const struct item_cost escape_cost = { 4, 4 };	/* \b, \w, \p{L}: a table is asked */
-static const struct item_cost cluster_cost = { 4, 32 };	/* \X: several, for each character */
 
 static const uint32_t options =
     PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY;
@@ -87,21 +82,72 @@ pool_free(void *p, void *arena)
 }
 
 static int64_t
-clock_ns(void)
+clock_ns(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static const struct item_cost *
-cost_of(struct str pattern, size_t pos)
+/*
+ * --- items: what PCRE2 runs without a callout between, so that nothing can end it ---
+ */
+
+/* Which of them take more than a few ns a character, and are not to be had. */
+static const char *const costly[] = { "\\X", "(*sr:", "(*script_run:", "(*asr:",
+	"(*atomic_script_run:" };
+
+static struct str
+item_at(struct str pattern, size_t pos, size_t len)
 {
-	if (pos + 1 >= pattern.len || pattern.p[pos] != '\\')
-		return &plain_cost;
-	return pattern.p[pos + 1] == 'X' ? &cluster_cost : &escape_cost;
+	return pos > pattern.len ? STR("") : (struct str){ pattern.p + pos,
+		len < pattern.len - pos ? len : pattern.len - pos };
 }
+
+/* In eighths of a step. \w and \p{L} ask a table, a class may ask for each of its members. */
+static size_t
+char_cost(struct str item)
+{
+	if (str_starts(item, STR("[")))
+		return 1 + item.len * 3 / 2;
+	return str_starts(item, STR("\\")) ? 4 : 1;
+}
+
+static size_t
+try_cost(struct str item)
+{
+	return str_starts(item, STR("\\")) ? 4 : 1;
+}
+
+struct item_check {
+	struct regex *re;
+	const char *reason;	/* NULL: nothing is wrong */
+	size_t offset;
+};
+
+static int
+check_item(pcre2_callout_enumerate_block *block, void *data)
+{
+	struct item_check *c = data;
+	struct str item =
+	    item_at(c->re->pattern, block->pattern_position, block->next_item_length);
+	size_t i;
+
+	for (i = 0; i < sizeof(costly) / sizeof(costly[0]); i++)
+		if (str_starts(item, str_of(costly[i])))
+			c->reason = "\\X and script runs are not supported";
+	if (str_starts(item, STR("["))) {
+		if (item.len / 4 > c->re->weight)
+			c->re->weight = (uint32_t)item.len / 4;
+		if (item.len > CLASS_BYTES)
+			c->reason = "character class is too long";
+	}
+	c->offset = block->pattern_position;
+	return c->reason != NULL;
+}
+
+/* --- the budget --- */
 
 /* false: that is more than is left of the budget, which is now used up. */
 static bool
@@ -113,22 +159,36 @@ charge(struct regex_pool *pool, uint64_t steps)
 	return steps <= left;
 }
 
-/* Charge what the last CLOCK_STEPS steps took beyond their usual time. */
+/*
+ * Is more processor time used than is allowed? Asked of the wall clock first, which is quicker to
+ * read: no more can be used than has passed.
+ */
+static bool
+is_late(struct regex_pool *pool)
+{
+	int64_t now_ns = clock_ns(CLOCK_MONOTONIC), used_ns;
+
+	pool->unwatched = 0;
+	if (now_ns - pool->wall_ns <= pool->left_ns)
+		return false;
+	used_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - pool->cpu_ns;
+	pool->left_ns -= used_ns;
+	pool->cpu_ns += used_ns;
+	pool->wall_ns = now_ns;
+	return pool->left_ns < 0;
+}
+
+/* Charge what the last CLOCK_STEPS steps took beyond their usual time. false: it is over. */
 static bool
 look_at_clock(struct regex_pool *pool)
 {
-	int64_t now_ns = clock_ns(), ns = now_ns - pool->looked_ns;
-	uint64_t steps = (uint64_t)(ns < SLICE_NS ? ns : SLICE_NS) / STEP_NS;
+	int64_t now_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	uint64_t steps = (uint64_t)(now_ns - pool->looked_ns) / STEP_NS;
+	bool is_first = pool->looked_ns == 0;
 
 	pool->looked_ns = now_ns;
 	pool->next_look = pool->steps + CLOCK_STEPS;
-	return steps <= CLOCK_STEPS || charge(pool, steps - CLOCK_STEPS);
-}
-
-static bool
-is_late(const struct regex_pool *pool)
-{
-	return clock_ns() > pool->until_ns;
+	return is_first || steps <= CLOCK_STEPS || charge(pool, steps - CLOCK_STEPS);
 }
 
 /*
@@ -141,11 +201,11 @@ count_step(pcre2_callout_block *block, void *data)
 	struct regex_pool *pool = data;
 	size_t at = block->current_position;
 	size_t passed = at > pool->last ? at - pool->last : pool->last - at;
-	const struct item_cost *cost = cost_of(pool->pattern, block->pattern_position);
-	uint64_t steps = cost->steps + passed * pool->cost->char_steps_8 / 8;
+	struct str item = item_at(pool->pattern, block->pattern_position, block->next_item_length);
+	uint64_t steps = try_cost(item) + passed * pool->char_steps_8 / 8;
 
 	pool->last = at;
-	pool->cost = cost;
+	pool->char_steps_8 = char_cost(item);
 	return charge(pool, steps) && (pool->steps < pool->next_look || look_at_clock(pool))
 	    ? 0 : PCRE2_ERROR_CALLOUT;
 }
@@ -170,7 +230,9 @@ regex_pool_new(struct arena *a)
 		return NULL;
 	pool->a = a;
 	pool->budget = LIMIT_REGEX_STEPS;
-	pool->until_ns = clock_ns() + LIMIT_REGEX_NS;
+	pool->left_ns = LIMIT_REGEX_NS;
+	pool->wall_ns = clock_ns(CLOCK_MONOTONIC);
+	pool->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	pool->general = pcre2_general_context_create(pool_malloc, pool_free, a);
 	if (pool->general == NULL)
 		return NULL;
@@ -199,7 +261,7 @@ void
 regex_pool_row(struct regex_pool *pool)
 {
 	pool->budget += LIMIT_REGEX_ROW_STEPS;
-	pool->until_ns += LIMIT_REGEX_ROW_NS;
+	pool->left_ns += LIMIT_REGEX_ROW_NS;
 }
 
 enum kodo_err
@@ -209,6 +271,7 @@ regex_compile(struct regex_pool *pool, struct str pattern, struct regex **out, c
 	PCRE2_UCHAR words[256];
 	int code;
 	struct regex *re;
+	struct item_check check = { 0 };
 
 	*out = NULL;
 	*offset = 0;
@@ -216,6 +279,7 @@ regex_compile(struct regex_pool *pool, struct str pattern, struct regex **out, c
 	re = arena_zalloc(pool->a, sizeof(*re));
 	if (re == NULL)
 		return KODO_ENOMEM;
+	check.re = re;
 	re->pattern = pattern;
 	re->code = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.len, options | PCRE2_AUTO_CALLOUT,
 	    &code, offset, pool->compile);
@@ -225,6 +289,12 @@ regex_compile(struct regex_pool *pool, struct str pattern, struct regex **out, c
 		pcre2_get_error_message(code, words, sizeof(words));
 		*reason = arena_strz(pool->a, str_of((const char *)words));
 		return *reason == NULL ? KODO_ENOMEM : KODO_EINVAL;
+	}
+	re->weight = 1;
+	if (pcre2_callout_enumerate(re->code, check_item, &check) != 0) {
+		*reason = check.reason;
+		*offset = check.offset;
+		return KODO_EINVAL;
 	}
 	re->next = pool->list;
 	pool->list = re;
@@ -266,12 +336,12 @@ regex_is_compiled(void)
 static int
 match_counted(struct regex_pool *pool, const struct regex *re, struct str s)
 {
-	if (!charge(pool, CALL_STEPS + s.len * plain_cost.char_steps_8 / 8))
+	if (!charge(pool, CALL_STEPS + s.len / 8))
 		return PCRE2_ERROR_CALLOUT;
 	pool->last = 0;
-	pool->cost = &plain_cost;
+	pool->char_steps_8 = 1;
 	pool->pattern = re->pattern;
-	pool->looked_ns = clock_ns();
+	pool->looked_ns = 0;
 	pool->next_look = pool->steps + CLOCK_STEPS;
 	return pcre2_match(re->code, (PCRE2_SPTR)s.p, s.len, 0, PCRE2_NO_UTF_CHECK, pool->data,
 	    pool->match);
@@ -281,14 +351,17 @@ match_counted(struct regex_pool *pool, const struct regex *re, struct str s)
 static int
 match_fast(struct regex_pool *pool, const struct regex *re, struct str s)
 {
+	uint32_t tries = s.len > FAST_TEXT_BYTES ? 0
+						 : FAST_TRIES / re->weight / ((uint32_t)s.len + 1);
 	int rc;
 
-	if (s.len > FAST_TEXT_BYTES)
+	if (tries == 0)	/* which PCRE2 would take for no limit */
 		return match_counted(pool, re, s);
-	pcre2_set_match_limit(pool->fast_match, FAST_BACKTRACKS / ((uint32_t)s.len + 1));
+	pcre2_set_match_limit(pool->fast_match, tries);
 	rc = pcre2_jit_match(
 	    re->fast, (PCRE2_SPTR)s.p, s.len, 0, 0, pool->data, pool->fast_match);
-	if (s.len >= CLOCK_BYTES && is_late(pool))
+	pool->unwatched += s.len;
+	if (pool->unwatched >= WATCH_BYTES && is_late(pool))
 		return PCRE2_ERROR_CALLOUT;
 	return rc < PCRE2_ERROR_NOMATCH ? match_counted(pool, re, s) : rc;
 }
