@@ -1,6 +1,6 @@
 /*
- * Shared by exchange*.c and doubt.c: times and sizes of outbound work (DESIGN.md, "Outbound
- * work").
+ * Shared by exchange*.c, doubt.c and posts.c: times and sizes of outbound work (DESIGN.md,
+ * "Outbound work").
  */
 #ifndef KODO_EXCHANGE_INT_H
 #define KODO_EXCHANGE_INT_H

@@ -1,8 +1,8 @@
 #include <stdlib.h>
 
-#include "exchange_int.h"
 #include "outbox.h"
 #include "part.h"
+#include "registry_int.h"
 
 /* --- what a body says, inside an edit --- */
 

@@ -92,7 +92,7 @@ enum kodo_err store_put_pair(struct txn *t, enum store_table table, struct str k
     struct str first, struct str second) MUST_CHECK;
 /* KODO_OK also if it was not there */
 enum kodo_err store_del(struct txn *t, enum store_table table, struct str key) MUST_CHECK;
-/* All whose keys begin with prefix; null: all. */
+/* All whose keys begin with prefix, which must not lie in the store; null: all. */
 enum kodo_err store_del_under(
     struct txn *t, enum store_table table, struct str prefix) MUST_CHECK;
 

@@ -94,20 +94,20 @@ stated_check(struct verify *f)
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
-static uint64_t
-count_records(struct verify *f, enum store_table table)
+static enum kodo_err
+count_records(struct verify *f, enum store_table table, uint64_t *n)
 {
 	struct cursor c;
 	struct str k, v;
-	uint64_t n = 0;
 	enum kodo_err err = cursor_open(&f->v->t, table, &c);
 
-	if (err == KODO_OK)
-		err = cursor_seek(&c, STR_NULL, &k, &v);
-	for (; err == KODO_OK; err = cursor_next(&c, &k, &v))
-		n++;
+	*n = 0;
+	if (err != KODO_OK)
+		return err;
+	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK; err = cursor_next(&c, &k, &v))
+		++*n;
 	cursor_close(&c);
-	return n;
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
 static enum kodo_err
@@ -115,7 +115,7 @@ peers_check(struct verify *f)
 {
 	struct peer p;
 	uint32_t id = 0, n = 0, parked = 0;
-	uint64_t n_due = 0, n_listeners = 0;
+	uint64_t n_due = 0, n_listeners = 0, in_due, in_listener;
 	unsigned due;
 	enum kodo_err err;
 
@@ -138,15 +138,18 @@ peers_check(struct verify *f)
 			    "cron starts kodo-reconnect", STR_ARG(p.url),
 			    (long long)(f->v->now_us - p.due_us) / 60000000);
 	}
-	if (err == KODO_ENOTFOUND && (count_records(f, T_DUE) != n_due ||
-	    count_records(f, T_LISTENER) != n_listeners))
+	if (err != KODO_ENOTFOUND) {
+		say(f, FINDING_ERROR, "a record of the table of peers cannot be read; " REMEDY);
+		return KODO_OK;
+	}
+	say(f, FINDING_OK, "peers: %u, parked: %u", n, parked);
+	err = count_records(f, T_DUE, &in_due);
+	if (err == KODO_OK)
+		err = count_records(f, T_LISTENER, &in_listener);
+	if (err == KODO_OK && (in_due != n_due || in_listener != n_listeners))
 		say(f, FINDING_ERROR,
 		    "peers are filed as due, or as listeners, and are not; " REMEDY);
-	if (err == KODO_ENOTFOUND)
-		say(f, FINDING_OK, "peers: %u, parked: %u", n, parked);
-	else
-		say(f, FINDING_ERROR, "a record of the table of peers cannot be read; " REMEDY);
-	return KODO_OK;
+	return err;
 }
 
 static void

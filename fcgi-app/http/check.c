@@ -1,4 +1,3 @@
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -43,14 +42,6 @@ take(void *arg, enum finding kind, const char *line)
 	fields_put(row, "text", str_of(arena_printf(k->a, "%s", line)));
 }
 
-static const char *
-user_name(struct arena *a)
-{
-	const struct passwd *pw = getpwuid(geteuid());
-
-	return pw != NULL ? pw->pw_name : arena_printf(a, "uid %u", (unsigned)geteuid());
-}
-
 static void
 look(struct call *c, const struct view *v, struct checked *k)
 {
@@ -75,13 +66,14 @@ static void
 put_json(struct call *c, struct checked *k)
 {
 	struct buf *b = &c->res->body.buf;
+	char user[64];
 
 	buf_puts(b, "{\"authorization\":");
 	json_put_bool(b, c->transport->env(c->transport, "HTTP_AUTHORIZATION") != NULL);
 	buf_puts(b, ",\"transport\":");
 	json_put_str(b, str_of(getenv("GATEWAY_INTERFACE") != NULL ? "CGI" : "FastCGI"));
 	buf_puts(b, ",\"user\":");
-	json_put_str(b, str_of(user_name(c->a)));
+	json_put_str(b, str_of(health_user(geteuid(), user)));
 	buf_puts(b, ",\"findings\":[");
 	buf_put_str(b, buf_str(&k->json));
 	buf_puts(b, "]}");
@@ -91,10 +83,11 @@ static enum kodo_err
 put_page(struct call *c, struct checked *k)
 {
 	struct fields *f = k->fields;
+	char user[64];
 
 	fields_put_u64(f, "errors", k->n[FINDING_ERROR]);
 	fields_put_u64(f, "warnings", k->n[FINDING_WARNING]);
-	fields_put(f, "user", str_of(user_name(c->a)));
+	fields_put(f, "user", str_of(health_user(geteuid(), user)));
 	fields_put(f, "transport",
 	    str_of(getenv("GATEWAY_INTERFACE") != NULL ? "plain CGI" : "FastCGI"));
 	return page_put(c, "check.html", f);

@@ -7,6 +7,7 @@ usage: systemd.py SRCDIR BUILDDIR WORK      install into an overlay of this mach
 The overlay lies in memory and has a network of its own, so nothing of it stays, and no port is taken. The last line is
 `N passed, N failed`.
 """
+import http.client
 import os
 import shutil
 import subprocess
@@ -86,7 +87,10 @@ def test_no_request_is_lost():
 
     def ask():
         while not stop.is_set():
-            statuses.append(request("GET", "/flows").status)
+            try:
+                statuses.append(request("GET", "/flows").status)
+            except (OSError, http.client.HTTPException) as error:
+                statuses.append(str(error))
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
         thread.start()

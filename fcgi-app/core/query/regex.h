@@ -7,7 +7,8 @@
  * times as fast but counts nothing. So every 32nd text is still interpreted, and its steps stand
  * for the others' too. The budget is of work, not of time: what is answered on one machine is
  * answered on a slower or a busy one. A limit of processor time, far above, is for texts made to
- * deceive the count. All expressions of one query draw on one budget, so that many are no worse than one.
+ * deceive the count. All expressions of one query draw on one budget, so that many are no worse
+ * than one.
  */
 #ifndef KODO_QUERY_REGEX_H
 #define KODO_QUERY_REGEX_H
