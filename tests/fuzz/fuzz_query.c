@@ -116,7 +116,8 @@ check_query(struct arena *a, struct str text)
 	CHECK(query_compile(a, buf_str(&b), &second) == KODO_OK);
 	query_explain(second, &again);
 	/* a query near the ceilings may not fit into them when it is written out */
-	if (plain && query_is_fulltext(q) == query_is_fulltext(second) && query_column(second) == 0)
+	if (plain && b.len <= LIMIT_QUERY_BYTES &&
+	    query_is_fulltext(q) == query_is_fulltext(second) && query_column(second) == 0)
 		CHECK(str_eq(buf_str(&b), buf_str(&again)));
 	else
 		second = q;
