@@ -219,7 +219,9 @@ test_honest(void **state)
 		"description =~ \"\\\\bmedia\\\\b\"", "description =~ \"(?i)made .* music\"",
 		"name =~ \"[0-9]{3}$\"", "url =~ \"/flow-1[0-9]$\"",
 		"name =~ \"^(media|music)\" and description =~ \"weather|medical\"",
-		"description =~ \"^\\\\w+ \\\\w+, (music|media)\"" };
+		"description =~ \"^\\\\w+ \\\\w+, (music|media)\"",
+		"author =~ \"^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\\\\.[A-Za-z]{2,}$\"",
+		"name =~ \"[A-Za-z-]+ [0-9]+$\"" };
 	bool is_regex, refused;
 	size_t i;
 

@@ -32,8 +32,13 @@
 #define FAST_TRIES	30000u
 #define WATCH_BYTES	1024u
 
-/* A class of characters may be asked for each of its members: 2 ns a byte of it, and character. */
+/* A class of characters may be asked for each of its members: 5 ns for each and a character. */
 #define CLASS_BYTES	128u
+
+/* To try an item of a pattern, in steps; to pass a character with it, in eighths of a step. */
+struct item_cost {
+	unsigned short try_steps, char_steps_8;
+};
 
 struct regex_pool {
 	struct arena *a;
@@ -45,7 +50,7 @@ struct regex_pool {
 	struct regex *list;
 	uint64_t steps;
 	uint64_t budget;	/* grows with every row that is looked at */
-	struct str pattern;	/* of the match */
+	const struct item_cost *costs;	/* of the expression at hand */
 	uint64_t next_look;	/* at the clock, in steps */
 	int64_t looked_ns;
 	size_t last;		/* offset at the last item tried */
@@ -61,8 +66,9 @@ struct regex {
 	struct str pattern;
 	pcre2_code *code;	/* counts its steps */
 	pcre2_code *fast;	/* machine code; NULL: none */
-	unsigned uses;
+	struct item_cost *costs;	/* of the item at each place of the pattern */
 	uint32_t weight;	/* what its costliest item takes for a character, 1: a usual one */
+	unsigned uses;
 };
 
 static const uint32_t options =
@@ -98,26 +104,18 @@ clock_ns(clockid_t clock)
 static const char *const costly[] = { "\\X", "(*sr:", "(*script_run:", "(*asr:",
 	"(*atomic_script_run:" };
 
-static struct str
-item_at(struct str pattern, size_t pos, size_t len)
-{
-	return pos > pattern.len ? STR("") : (struct str){ pattern.p + pos,
-		len < pattern.len - pos ? len : pattern.len - pos };
-}
+static const struct item_cost escape_cost = { 4, 4 };	/* \b, \w, \p{L}: a table is asked */
 
-/* In eighths of a step. \w and \p{L} ask a table, a class may ask for each of its members. */
-static size_t
-char_cost(struct str item)
+/* Of a class: those that a table is asked for. Others are bits of one map. */
+static uint32_t
+count_members(struct str item)
 {
-	if (str_starts(item, STR("[")))
-		return 1 + item.len * 3 / 2;
-	return str_starts(item, STR("\\")) ? 4 : 1;
-}
+	uint32_t n = 0;
+	size_t i;
 
-static size_t
-try_cost(struct str item)
-{
-	return str_starts(item, STR("\\")) ? 4 : 1;
+	for (i = 1; i < item.len; i++)
+		n += item.p[i] == '\\' || item.p[i] == '[' || (unsigned char)item.p[i] >= 0xC0;
+	return n;
 }
 
 struct item_check {
@@ -130,21 +128,31 @@ static int
 check_item(pcre2_callout_enumerate_block *block, void *data)
 {
 	struct item_check *c = data;
-	struct str item =
-	    item_at(c->re->pattern, block->pattern_position, block->next_item_length);
-	size_t i;
+	struct regex *re = c->re;
+	size_t pos = block->pattern_position, i;
+	struct str item = { re->pattern.p + pos, block->next_item_length };
+	uint32_t members = 0;
 
+	re->costs[pos] = (struct item_cost){ 1, 1 };
+	if (item.len == 0)
+		return 0;	/* the end */
 	for (i = 0; i < sizeof(costly) / sizeof(costly[0]); i++)
 		if (str_starts(item, str_of(costly[i])))
 			c->reason = "\\X and script runs are not supported";
-	if (str_starts(item, STR("["))) {
-		if (item.len / 4 > c->re->weight)
-			c->re->weight = (uint32_t)item.len / 4;
-		if (item.len > CLASS_BYTES)
-			c->reason = "character class is too long";
+	if (item.p[0] == '[' && item.len > CLASS_BYTES)
+		c->reason = "character class is too long";
+	c->offset = pos;
+	if (c->reason != NULL)
+		return 1;
+	if (item.p[0] == '\\')
+		re->costs[pos] = escape_cost;
+	if (item.p[0] == '[') {
+		members = count_members(item);
+		re->costs[pos].char_steps_8 += (unsigned short)(3 * members);
 	}
-	c->offset = block->pattern_position;
-	return c->reason != NULL;
+	if (members >= re->weight)
+		re->weight = 1 + members;
+	return 0;
 }
 
 /* --- the budget --- */
@@ -201,11 +209,11 @@ count_step(pcre2_callout_block *block, void *data)
 	struct regex_pool *pool = data;
 	size_t at = block->current_position;
 	size_t passed = at > pool->last ? at - pool->last : pool->last - at;
-	struct str item = item_at(pool->pattern, block->pattern_position, block->next_item_length);
-	uint64_t steps = try_cost(item) + passed * pool->char_steps_8 / 8;
+	struct item_cost cost = pool->costs[block->pattern_position];
+	uint64_t steps = cost.try_steps + passed * pool->char_steps_8 / 8;
 
 	pool->last = at;
-	pool->char_steps_8 = char_cost(item);
+	pool->char_steps_8 = cost.char_steps_8;
 	return charge(pool, steps) && (pool->steps < pool->next_look || look_at_clock(pool))
 	    ? 0 : PCRE2_ERROR_CALLOUT;
 }
@@ -291,6 +299,9 @@ regex_compile(struct regex_pool *pool, struct str pattern, struct regex **out, c
 		return *reason == NULL ? KODO_ENOMEM : KODO_EINVAL;
 	}
 	re->weight = 1;
+	re->costs = arena_zalloc(pool->a, (pattern.len + 1) * sizeof(*re->costs));
+	if (re->costs == NULL)
+		return KODO_ENOMEM;
 	if (pcre2_callout_enumerate(re->code, check_item, &check) != 0) {
 		*reason = check.reason;
 		*offset = check.offset;
@@ -340,7 +351,7 @@ match_counted(struct regex_pool *pool, const struct regex *re, struct str s)
 		return PCRE2_ERROR_CALLOUT;
 	pool->last = 0;
 	pool->char_steps_8 = 1;
-	pool->pattern = re->pattern;
+	pool->costs = re->costs;
 	pool->looked_ns = 0;
 	pool->next_look = pool->steps + CLOCK_STEPS;
 	return pcre2_match(re->code, (PCRE2_SPTR)s.p, s.len, 0, PCRE2_NO_UTF_CHECK, pool->data,
