@@ -14,6 +14,7 @@
 #include "core/runner.h"
 #include "core/peers.h"
 #include "core/url.h"
+#include "core/wait.h"
 
 #define WAIT_MS		5000
 #define STEP_MS		20
@@ -87,7 +88,7 @@ wait_until_tried(struct look *l, uint64_t ticket, bool *tried)
 	enum kodo_err err;
 
 	do {
-		err = registry_is_tried(l->registry, ticket, isotime_now_us(), tried);
+		err = wait_is_tried(l->registry, ticket, isotime_now_us(), tried);
 		if (err != KODO_OK || *tried)
 			return err;
 		usleep(STEP_MS * 1000);

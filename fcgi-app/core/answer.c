@@ -1,9 +1,14 @@
 /* Answers to POST /connect, /update, /disconnect, /reconnect. */
+#include "digest.h"
+#include "intake.h"
 #include "json.h"
+#include "known.h"
+#include "kodo_member.h"
 #include "limit.h"
 #include "log.h"
-#include "look.h"
 #include "part.h"
+#include "registry_int.h"
+#include "walk.h"
 
 #define REST_AFTER_US 2000000ll
 
@@ -71,7 +76,7 @@ gone_add(struct answer *w)
 	for (i = 0; i < w->b->n_nodes && err == KODO_OK; i++) {
 		err = node_find(&w->v.t, w->b->nodes[i].key, &node);
 		if (err == KODO_OK)
-			err = claim_known(&w->v.t, node, &kn);
+			err = known_get(&w->v.t, node, &kn);
 		if (err == KODO_OK && kn.is_gone && !kn.is_seen)
 			kodo_put_gone(&w->kodo, kn.tomb.bytes, kn.tomb.version);
 		if (err == KODO_ENOTFOUND)
@@ -146,16 +151,16 @@ message_make(struct answer *w, struct greeting *g)
 static enum kodo_err
 kodo_put(struct answer *w, bool with_nodes)
 {
-	char has[LOOK_DIGEST_SIZE], told[LOOK_DIGEST_SIZE];
+	char has[DIGEST_SIZE], told[DIGEST_SIZE];
 	struct str view = STR_NULL;
 	const struct options *o = w->v.options;
 	enum kodo_err err = w->is_late ? KODO_OK : gone_add(w);
 
 	if (err == KODO_OK && !w->is_late && w->b->view.p != NULL && w->caller != PEER_TOMB) {
-		err = look_digest_stated(&w->v.t, w->caller, has);
+		err = digest_stated(&w->v.t, w->caller, has);
 		view = str_of(has);
 		if (err == KODO_OK && o->registry && o->feed && w->b->from.feed) {
-			err = look_digest_told(&w->v.t, w->a, w->caller, told);
+			err = digest_told(&w->v.t, w->a, w->caller, told);
 			w->kodo.told = str_of(told);
 		}
 	}
@@ -181,7 +186,9 @@ answer_put(struct answer *w, bool with_nodes, bool idle_false)
 	err = message_make(w, &g);
 	if (err != KODO_OK)
 		return err;
-	kodo_begin(&w->kodo, &w->v.head, w->caller == PEER_TOMB ? NULL : &p);
+	if (w->caller == PEER_TOMB)
+		p = (struct peer){ .id = PEER_TOMB };
+	kodo_begin(&w->kodo, head_life(&w->v.head), w->v.head.state, p.heard_life, p.heard_sent);
 	buf_putc(&w->out->buf, '{');
 	wire_put_greeting(&w->out->buf, &g);
 	/*
@@ -190,7 +197,7 @@ answer_put(struct answer *w, bool with_nodes, bool idle_false)
 	 */
 	if (with_nodes && !w->is_late) {
 		buf_puts(&w->out->buf, ",\"nodes\":[");
-		err = registry_each_seen(&w->v.t, w->a, node_add, w);
+		err = walk_seen(&w->v.t, w->a, node_add, w);
 		buf_putc(&w->out->buf, ']');
 	}
 	if (err == KODO_OK && w->b->has_kodo)

@@ -4,6 +4,8 @@
  */
 #include <errno.h>
 
+#include "doubt.h"
+#include "intake.h"
 #include "path.h"
 #include "registry_int.h"
 #include "url.h"

@@ -1,4 +1,5 @@
 /* Taking in what peers say of nodes; who is believed is decided in settle.c. */
+#include "doubt.h"
 #include "part.h"
 #include "settle.h"
 #include "url.h"
@@ -48,7 +49,7 @@ take_follow(struct edit *e, struct peer *p, struct str key, struct str bytes, ui
 	struct known kn;
 	struct str url;
 	bool differs;
-	enum kodo_err err = claim_known(e->t, node, &kn);
+	enum kodo_err err = known_get(e->t, node, &kn);
 
 	if (err == KODO_OK)
 		err = packed_open(bytes, &pk);
@@ -112,7 +113,7 @@ claim_take(struct edit *e, struct peer *p, struct str key, struct str bytes, uin
 	*changed = false;
 	err = node_make(e->t, &e->head, key, node);
 	if (err == KODO_OK)
-		err = claim_known(e->t, *node, &kn);
+		err = known_get(e->t, *node, &kn);
 	if (err != KODO_OK)
 		return err;
 	if (!e->is_list && is_doubtful(p, &kn, bytes)) {
@@ -121,7 +122,7 @@ claim_take(struct edit *e, struct peer *p, struct str key, struct str bytes, uin
 			doubt_raise(e, p);
 		return KODO_OK;
 	}
-	err = claim_get(e->t, *node, p->id, &prev);
+	err = known_statement(e->t, *node, p->id, &prev);
 	had = err == KODO_OK;
 	if (err != KODO_OK && err != KODO_ENOTFOUND)
 		return err;
@@ -155,7 +156,7 @@ claim_drop(struct edit *e, struct peer *p, uint32_t node)
 	struct packed pk;
 	struct str key = STR_NULL;
 	uint64_t order = 0;
-	enum kodo_err err = claim_get(e->t, node, p->id, &s);
+	enum kodo_err err = known_statement(e->t, node, p->id, &s);
 
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
@@ -199,12 +200,12 @@ claim_take_gone(struct edit *e, struct peer *p, struct str url, struct str key, 
 
 	err = node_make(e->t, &e->head, key, &node);
 	if (err == KODO_OK)
-		err = claim_known(e->t, node, &kn);
+		err = known_get(e->t, node, &kn);
 	if (err != KODO_OK)
 		return err;
 	if (kn.is_seen && kn.winner.peer == PEER_SELF)
 		return settle_own_defend(e, node, url, version);
-	err = claim_get(e->t, node, p->id, &s);
+	err = known_statement(e->t, node, p->id, &s);
 	had = err == KODO_OK;
 	if (err == KODO_ENOTFOUND)
 		err = KODO_OK;

@@ -16,6 +16,7 @@
 #define KODO_CLAIM_H
 
 #include "edit.h"
+#include "known.h"
 
 /*
  * Peer p (PEER_SELF's record for the own node) says this of a node.
@@ -49,21 +50,6 @@ enum kodo_err claim_drop_all(struct edit *e, struct peer *p) MUST_CHECK;
  * microseconds and are over each of them.
  */
 #define CLAIM_HEARSAY_END 1000000000000ull
-
-/* What is known of a node. */
-struct known {
-	bool is_seen;		 /* there is a winner */
-	struct statement winner; /* points into the map */
-	bool is_gone;		 /* there is a tombstone (then nothing is seen but the own node) */
-	struct statement tomb;	 /* bytes: the node's shown url */
-	uint64_t version;	 /* the highest that was heard, 0: none */
-};
-
-enum kodo_err claim_known(struct txn *t, uint32_t node, struct known *out) MUST_CHECK;
-
-/* What peer says of a node. KODO_ENOTFOUND. Points into the map. */
-enum kodo_err claim_get(
-    struct txn *t, uint32_t node, uint32_t peer, struct statement *out) MUST_CHECK;
 
 /* Tombstones older than before_us are forgotten, and urls of which nothing is known. */
 enum kodo_err claim_expire(struct edit *e, int64_t before_us) MUST_CHECK;

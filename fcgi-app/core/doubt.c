@@ -8,7 +8,7 @@
  */
 #include <stdlib.h>
 
-#include "exchange_int.h"
+#include "doubt.h"
 
 #define DOUBT_CALM_US (600ll * 1000000)
 
@@ -34,7 +34,7 @@ doubt_drop(struct peer *p)
 void
 doubt_raise(struct edit *e, struct peer *p)
 {
-	int64_t wait = BACKOFF_FIRST_US;
+	int64_t wait = PEER_BACKOFF_US;
 	uint32_t i;
 
 	if (llabs(e->now_us - p->doubted_us) > DOUBT_CALM_US)
@@ -45,8 +45,8 @@ doubt_raise(struct edit *e, struct peer *p)
 		doubt_ask(e, p);
 		return;
 	}
-	for (i = 0; i < p->doubts && wait < PARKED_US; i++)
+	for (i = 0; i < p->doubts && wait < PEER_PARKED_US; i++)
 		wait *= 2;
 	p->flags |= PEER_DOUBTED;
-	p->look_us = p->doubted_us + (wait < PARKED_US ? wait : PARKED_US);
+	p->look_us = p->doubted_us + (wait < PEER_PARKED_US ? wait : PEER_PARKED_US);
 }

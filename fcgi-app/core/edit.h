@@ -10,7 +10,8 @@
 #define KODO_EDIT_H
 
 #include "index.h"
-#include "record.h"
+#include "option.h"
+#include "peer.h"
 
 struct edit {
 	struct txn *t;

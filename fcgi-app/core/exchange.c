@@ -6,7 +6,7 @@
 
 /* A due time further ahead than any backoff or look: the clock was set back, so it is due. */
 #define ACTIVE_AHEAD_US (BACKOFF_MAX_US * 12 / 10)
-#define QUIET_AHEAD_US (PARKED_US * 13 / 10)
+#define QUIET_AHEAD_US (PEER_PARKED_US * 13 / 10)
 
 static bool
 is_busy(uint32_t peer, const uint32_t *busy, size_t n_busy)
@@ -100,55 +100,4 @@ exchange_next(struct registry *r, struct arena *a, int64_t now_us, const uint32_
 	if (active_due_us != NULL)
 		*active_due_us = d.active_us;
 	return err == KODO_OK && !d.found ? KODO_ENOTFOUND : err;
-}
-
-/* --- for those who wait for messages --- */
-
-/*
- * Is there work of p that was wanted up to ticket and not tried since? A peer that waits for its
- * next attempt was tried.
- */
-static bool
-is_untried(const struct peer *p, uint64_t ticket, int64_t now_us)
-{
-	int i;
-
-	if (p->attempts > 0 && p->due_us > now_us)
-		return false;
-	for (i = 0; i < WORK_MAX; i++)
-		if (p->work[i] != 0 && p->work[i] <= ticket && p->tried[i] < p->work[i])
-			return true;
-	return false;
-}
-
-enum kodo_err
-registry_is_tried(struct registry *r, uint64_t ticket, int64_t now_us, bool *out)
-{
-	struct arena *a = arena_new();
-	struct cursor c;
-	struct peer p;
-	struct str k, v;
-	struct txn t;
-	enum kodo_err err;
-
-	*out = true;
-	if (a == NULL)
-		return KODO_ENOMEM;
-	err = store_begin(r->store, STORE_READ, &t);
-	if (err != KODO_OK)
-		goto out;
-	err = cursor_open(&t, T_DUE, &c);
-	for (err = err == KODO_OK ? cursor_seek(&c, STR_NULL, &k, &v) : err; err == KODO_OK && *out;
-	    err = cursor_next(&c, &k, &v)) {
-		if ((unsigned char)k.p[0] != DUE_ACTIVE)
-			break;
-		if (peer_get(&t, a, get_be32(k.p + 9), &p) == KODO_OK &&
-		    is_untried(&p, ticket, now_us))
-			*out = false;
-	}
-	cursor_close(&c);
-	err = store_end(&t, err == KODO_ENOTFOUND ? KODO_OK : err);
-out:
-	arena_free(a);
-	return err;
 }

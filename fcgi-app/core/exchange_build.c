@@ -1,10 +1,13 @@
 /* What is sent to a peer: bodies from the state as it is now. */
+#include "digest.h"
 #include "exchange_int.h"
 #include "hash.h"
 #include "json.h"
+#include "known.h"
+#include "kodo_member.h"
 #include "limit.h"
-#include "look.h"
 #include "outbox.h"
+#include "walk.h"
 
 static const char *const paths[] = {
 	[EXCHANGE_DISCONNECT] = "/disconnect",
@@ -168,7 +171,7 @@ connect_build(struct builder *b)
 	greeting_open(b, NULL, 0);
 	buf_puts(&b->body, ",\"nodes\":[");
 	b->n_before = b->body.len;
-	err = registry_each_seen(&b->v->t, b->a, connect_node, b);
+	err = walk_seen(&b->v->t, b->a, connect_node, b);
 	buf_putc(&b->body, ']');
 	more = b->is_full || b->has_passed;
 	kodo_end(&b->kodo, &b->body, more ? b->job->gen : 0, more, STR_NULL);
@@ -211,7 +214,7 @@ enum tell { TELL_NOTHING, TELL_GONE, TELL_OWN_GONE, TELL_NODE };
 static enum kodo_err
 tell_of(struct builder *b, uint32_t node, struct known *kn, enum tell *out)
 {
-	enum kodo_err err = claim_known(&b->v->t, node, kn);
+	enum kodo_err err = known_get(&b->v->t, node, kn);
 
 	*out = TELL_NOTHING;
 	if (err != KODO_OK)
@@ -459,13 +462,13 @@ tell_build(struct builder *b)
 static enum kodo_err
 look_build(struct builder *b)
 {
-	char digest[LOOK_DIGEST_SIZE];
+	char digest[DIGEST_SIZE];
 	enum kodo_err err;
 
 	b->job->is_post = (b->p->flags & PEER_OURS) != 0;
 	if (!b->job->is_post)
 		return KODO_OK;
-	err = look_digest_told(&b->v->t, b->a, b->p->id, digest);
+	err = digest_told(&b->v->t, b->a, b->p->id, digest);
 	if (err == KODO_OK)
 		err = arena_str(b->a, str_of(digest), &b->job->view);
 	greeting_open(b, NULL, 0);
@@ -529,7 +532,7 @@ exchange_build(struct view *v, struct arena *a, const struct peer *p, struct exc
 	enum kodo_err err;
 
 	*job = (struct exchange_job){ .peer = p->id, .gen = v->head.state };
-	kodo_begin(&b.kodo, &v->head, p);
+	kodo_begin(&b.kodo, head_life(&v->head), v->head.state, p->heard_life, p->heard_sent);
 	b.max_bytes = ceiling_of(p);
 	err = job_build(&b);
 	job->nodes = b.ids;

@@ -1,11 +1,14 @@
 /* What came of a job (DESIGN.md, "What an answer means"). */
 #include <stdio.h>
 
+#include "doubt.h"
 #include "exchange_int.h"
+#include "intake.h"
 #include "json.h"
 #include "log.h"
 #include "look.h"
 #include "utf8.h"
+#include "walk.h"
 
 enum meaning { MEANS_DONE, MEANS_RETRY, MEANS_PARK, MEANS_CONNECT, MEANS_LEFT, MEANS_HALVE };
 
@@ -84,7 +87,7 @@ look_later(struct edit *e, struct peer *p)
 		return;
 	p->look_us =
 	    (p->flags & PEER_TARGET) != 0 && (p->flags & PEER_LEFT) == 0 && p->connected_us != 0
-	    ? e->now_us + jittered(PARKED_US, PARKED_JITTER, e, p)
+	    ? e->now_us + jittered(PEER_PARKED_US, PARKED_JITTER, e, p)
 	    : 0;
 }
 
@@ -137,7 +140,7 @@ peer_park(struct edit *e, struct peer *p, struct outcome *oc)
 		    "gave up %.*s for now (%.*s), next try in 5 minutes", STR_ARG(oc->job->url),
 		    STR_ARG(p->error));
 	p->flags |= PEER_PARKED;
-	p->due_us = e->now_us + jittered(PARKED_US, PARKED_JITTER, e, p);
+	p->due_us = e->now_us + jittered(PEER_PARKED_US, PARKED_JITTER, e, p);
 	if (oc->job->kind == EXCHANGE_CONNECT)
 		p->connected_us = 0;
 	return err;
@@ -146,7 +149,7 @@ peer_park(struct edit *e, struct peer *p, struct outcome *oc)
 static enum kodo_err
 peer_retry(struct edit *e, struct peer *p, struct outcome *oc)
 {
-	int64_t wait = BACKOFF_FIRST_US;
+	int64_t wait = PEER_BACKOFF_US;
 	uint32_t i;
 
 	if (oc->job->kind == EXCHANGE_LOOK) {
@@ -211,7 +214,7 @@ connect_acked(struct edit *e, struct peer *p, struct outcome *oc)
 	err = told_clear(e, p, job->gen,
 	    (p->flags & PEER_OURS) == 0 && !oc->body.has_kodo ? TOLD_KEEP_NOTHING : TOLD_KEEP_GONE);
 	if (err == KODO_OK && job->is_partial)
-		err = registry_each_seen(e->t, e->a, rest_tell, &rest);
+		err = walk_seen(e->t, e->a, rest_tell, &rest);
 	return err;
 }
 

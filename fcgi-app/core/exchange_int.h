@@ -8,10 +8,8 @@
 #include "exchange.h"
 #include "registry_int.h"
 
-#define BACKOFF_FIRST_US 500000ll
 #define BACKOFF_MAX_US 8000000ll
 #define BACKOFF_JITTER 10	    /* per cent, upwards */
-#define PARKED_US (300ll * 1000000) /* parked work is tried again, and targets are looked at */
 #define PARKED_JITTER 20
 #define CEILING_START_BYTES (8u << 20) /* below the original's 10,000,000 */
 /*

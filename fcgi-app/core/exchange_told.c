@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "exchange_int.h"
+#include "known.h"
 #include "outbox.h"
 
 /* Is the node gone, by a tombstone that others may have to learn? */
@@ -9,7 +10,7 @@ static enum kodo_err
 is_gone(struct edit *e, uint32_t node, bool *out)
 {
 	struct known kn;
-	enum kodo_err err = claim_known(e->t, node, &kn);
+	enum kodo_err err = known_get(e->t, node, &kn);
 
 	*out = err == KODO_OK && !kn.is_seen && kn.is_gone && kn.tomb.version > 0;
 	return err;
@@ -84,7 +85,7 @@ told_park(struct edit *e, struct peer *p, struct outcome *oc, uint32_t node, str
 
 	if (node == p->part_node)
 		told_forget(p);
-	err = claim_known(e->t, node, &kn);
+	err = known_get(e->t, node, &kn);
 	if (err == KODO_OK && kn.is_seen)
 		err = packed_open(kn.winner.bytes, &pk);
 	if (err == KODO_OK)

@@ -1,8 +1,10 @@
 #include <stdlib.h>
 
+#include "claim.h"
+#include "intake.h"
 #include "outbox.h"
 #include "part.h"
-#include "registry_int.h"
+#include "walk.h"
 
 /* --- what a body says, inside an edit --- */
 
@@ -92,7 +94,7 @@ unnamed_drop(
     struct edit *e, struct peer *p, const uint32_t *named, size_t n_named, uint64_t before_order)
 {
 	struct stated l = { .a = e->a, .before_order = before_order };
-	enum kodo_err err = registry_each_stated(e->t, p->id, stated_add, &l);
+	enum kodo_err err = walk_stated(e->t, p->id, stated_add, &l);
 	size_t i;
 
 	for (i = 0; i < l.n && err == KODO_OK; i++)

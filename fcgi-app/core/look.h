@@ -10,19 +10,6 @@
 #include "exchange.h"
 #include "registry_int.h"
 
-#define LOOK_DIGEST_SIZE 17 /* 16 hex digits and a NUL */
-
-/*
- * Of the nodes that peer is told of: what is seen here, did not come from it, and is not among what
- * it does not take.
- */
-enum kodo_err look_digest_told(
-    struct txn *t, struct arena *a, uint32_t peer, char out[LOOK_DIGEST_SIZE]) MUST_CHECK;
-
-/* Of the nodes that peer told us. */
-enum kodo_err look_digest_stated(
-    struct txn *t, uint32_t peer, char out[LOOK_DIGEST_SIZE]) MUST_CHECK;
-
 /* Does the answer to a look say that the target has all of ours, and we all of its? */
 enum kodo_err look_agrees(struct edit *e, const struct peer *p, const struct wire_body *b,
     bool has_body, const struct exchange_job *job, const struct exchange_result *res,

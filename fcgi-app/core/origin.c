@@ -1,3 +1,4 @@
+#include "known.h"
 #include "origin.h"
 #include "outbox.h"
 #include "registry_int.h"
@@ -150,7 +151,7 @@ view_origin(struct view *v, struct arena *a, struct str url, struct origin *out)
 		return KODO_ENOMEM;
 	err = find(&s, url);
 	if (err == KODO_OK)
-		err = claim_known(&v->t, s.node, &known);
+		err = known_get(&v->t, s.node, &known);
 	if (err != KODO_OK)
 		return err;
 	out->is_seen = known.is_seen;

@@ -1,4 +1,6 @@
-#include "record_part.h"
+#include "codec.h"
+#include "peer.h"
+#include "url_ids.h"
 
 void
 peer_init(struct peer *p, struct head *h, struct str url, struct str key)

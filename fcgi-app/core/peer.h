@@ -5,10 +5,12 @@
 #ifndef KODO_PEER_H
 #define KODO_PEER_H
 
-#include "registry.h"
+#include "arena.h"
+#include "record.h"
 
-#define PEER_SELF	0u
-#define PEER_TOMB	UINT32_MAX	/* in T_SHADOW: the tombstone of a node */
+/* after a failure: the first wait, and the wait once attempts are used up */
+#define PEER_BACKOFF_US	500000ll
+#define PEER_PARKED_US	(300ll * 1000000)
 
 enum peer_flag {
 	PEER_TARGET = 1u << 0,		/* in our `connect` */

@@ -1,9 +1,11 @@
 #include <stdio.h>
 
+#include "known.h"
 #include "outbox.h"
 #include "peers.h"
 #include "registry_int.h"
 #include "url.h"
+#include "walk.h"
 
 #define PENDING_MAX	100000u		/* counted no further: more says no more */
 
@@ -44,7 +46,7 @@ refused_say(struct txn *t, struct arena *a, const struct outbox_entry *entry, st
 {
 	struct packed p = { .url = STR("a node") };
 	struct known kn;
-	enum kodo_err err = claim_known(t, entry->node, &kn);
+	enum kodo_err err = known_get(t, entry->node, &kn);
 	char *text;
 
 	if (err == KODO_OK && kn.is_seen)
@@ -142,7 +144,7 @@ state_of(struct view *v, struct arena *a, const struct peer *p, struct peer_stat
 
 	*out = state;
 	if (out->is_provider)
-		err = registry_each_stated(&v->t, p->id, count_stated, out);
+		err = walk_stated(&v->t, p->id, count_stated, out);
 	return err == KODO_OK ? count_pending(&v->t, a, p->id, out) : err;
 }
 

@@ -43,7 +43,7 @@ enum kodo_err view_each_peer(struct view *v, struct arena *a,
     enum kodo_err (*each)(void *arg, const struct peer_state *p), void *arg) MUST_CHECK;
 
 /*
- * What people ask for on the command line. ticket: for registry_is_tried. KODO_EINVAL: url is none.
+ * What people ask for on the command line. ticket: for wait_is_tried. KODO_EINVAL: url is none.
  *
  * Throw a provider out, with all that it said; it may come again. KODO_ENOTFOUND: there is no such
  * provider. KODO_ECONFLICT: it is also a target of ours, so it would be back at once.

@@ -1,4 +1,7 @@
+#include "doubt.h"
 #include "exchange_int.h"
+#include "intake.h"
+#include "known.h"
 
 /* --- targets --- */
 
@@ -174,7 +177,7 @@ owner_gone(struct edit *e, struct peer *p, const struct wire_body *b)
 		return KODO_OK;
 	err = node_find(e->t, b->from_key, &node);
 	if (err == KODO_OK)
-		err = claim_known(e->t, node, &kn);
+		err = known_get(e->t, node, &kn);
 	if (err == KODO_OK && kn.is_seen && kn.winner.peer != PEER_SELF && kn.version > 0)
 		err = claim_take_gone(e, p, p->url, p->key, kn.version + 1);
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
@@ -217,7 +220,7 @@ disconnect_fn(struct edit *e, void *arg)
 		if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET && e->o->retry != 0) {
 			edit_want_connect(e, p);
 			p->flags |= PEER_PARKED;
-			p->due_us = e->now_us + PARKED_US;
+			p->due_us = e->now_us + PEER_PARKED_US;
 		}
 		return err;
 	}

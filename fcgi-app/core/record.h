@@ -1,6 +1,5 @@
 /*
- * The records of the store and their codecs: head, statements, and the table from url keys to ids;
- * peers are in peer.h.
+ * Statements, and the ids of nodes.
  *
  * A *statement* is what one provider says of one node. Per node url (node id) the winning statement
  * lies in T_NODE, the others in T_SHADOW beside the tombstone, if there is one. The own node is the
@@ -9,17 +8,11 @@
 #ifndef KODO_RECORD_H
 #define KODO_RECORD_H
 
+#include "head.h"
 #include "packed.h"
-#include "peer.h"
 
-/* --- head --- */
-
-enum kodo_err head_get(struct txn *t, struct head *h) MUST_CHECK;
-enum kodo_err head_put(struct txn *t, const struct head *h) MUST_CHECK;
-/* What `kodo.life` says: the id, as far as a JSON number holds it. */
-uint64_t head_life(const struct head *h);
-
-/* --- statements --- */
+#define PEER_SELF	0u		/* whose statement the own node is */
+#define PEER_TOMB	UINT32_MAX	/* in T_SHADOW: the tombstone of a node */
 
 struct statement {
 	uint64_t version;	/* 0: none */
@@ -42,9 +35,5 @@ enum kodo_err node_find(struct txn *t, struct str key, uint32_t *id) MUST_CHECK;
 enum kodo_err node_make(struct txn *t, struct head *h, struct str key, uint32_t *id) MUST_CHECK;
 /* when nothing is said of it any more */
 enum kodo_err node_forget(struct txn *t, struct str key) MUST_CHECK;
-
-/* Meta records: a name and bytes. KODO_ENOTFOUND. */
-enum kodo_err meta_get(struct txn *t, const char *name, struct str *value) MUST_CHECK;
-enum kodo_err meta_put(struct txn *t, const char *name, struct str value) MUST_CHECK;
 
 #endif

@@ -13,10 +13,10 @@
 #ifndef KODO_REGISTRY_H
 #define KODO_REGISTRY_H
 
+#include "head.h"
 #include "option.h"
 #include "query/query.h"
 #include "sink.h"
-#include "store.h"
 #include "wire.h"
 
 struct registry;
@@ -63,17 +63,6 @@ enum kodo_err registry_apply(struct registry *r, const struct options *o, struct
 enum kodo_err registry_options(struct registry *r, const struct options **out) MUST_CHECK;
 
 /* --- reading --- */
-
-struct head {			/* numbers of the state, kept in one record */
-	/* rises with any change of what /flows, /counts and the nodes of /connect show */
-	uint64_t view;
-	uint64_t state;		/* rises with any change at all */
-	uint64_t total;		/* flows seen */
-	uint64_t state_id;	/* random, made with the state */
-	int64_t started_us;
-	uint64_t options_gen;	/* rises with registry_apply */
-	uint64_t next_node, next_peer, next_order, next_block;
-};
 
 struct view {
 	struct registry *registry;
@@ -160,7 +149,7 @@ enum kodo_err registry_connect(
     struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out) MUST_CHECK;
 enum kodo_err registry_update(
     struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out) MUST_CHECK;
-/* ticket: for registry_is_tried, of those who are told about it. */
+/* ticket: for wait_is_tried, of those who are told about it. */
 enum kodo_err registry_disconnect(struct registry *r, const struct wire_body *b, int64_t now_us,
     struct intake *out, uint64_t *ticket) MUST_CHECK;
 
@@ -171,16 +160,9 @@ enum kodo_err registry_disconnect(struct registry *r, const struct wire_body *b,
 enum kodo_err registry_reconnect(
     struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out) MUST_CHECK;
 
-/* DELETE /connect: leave every target. *ticket names the messages, for registry_is_tried. */
+/* DELETE /connect: leave every target. *ticket names the messages, for wait_is_tried. */
 enum kodo_err registry_leave(
     struct registry *r, int64_t now_us, uint64_t *ticket, struct intake *out) MUST_CHECK;
-
-/*
- * For those who wait for messages: was every message of that change and those before it tried at
- * least once (or cancelled)?
- */
-enum kodo_err registry_is_tried(
-    struct registry *r, uint64_t ticket, int64_t now_us, bool *out) MUST_CHECK;
 
 /*
  * The body of an answer to POST /connect, /update, /disconnect, /reconnect: default, with all nodes

@@ -2,65 +2,6 @@
 #include "settle.h"
 #include "url.h"
 
-/* --- looking --- */
-
-static enum kodo_err
-record_get(struct txn *t, enum store_table table, struct str key, struct statement *out)
-{
-	struct str v;
-	enum kodo_err err = store_get(t, table, key, &v);
-
-	return err == KODO_OK ? statement_read(v, out) : err;
-}
-
-static enum kodo_err
-winner_get(struct txn *t, uint32_t node, struct statement *out)
-{
-	unsigned char k[4];
-
-	return record_get(t, T_NODE, key_u32(k, node), out);
-}
-
-static enum kodo_err
-shadow_get(struct txn *t, uint32_t node, uint32_t peer, struct statement *out)
-{
-	unsigned char k[8];
-
-	return record_get(t, T_SHADOW, key_u32_u32(k, node, peer), out);
-}
-
-enum kodo_err
-claim_get(struct txn *t, uint32_t node, uint32_t peer, struct statement *out)
-{
-	enum kodo_err err = winner_get(t, node, out);
-
-	if (err == KODO_OK && out->peer == peer)
-		return KODO_OK;
-	return err == KODO_OK || err == KODO_ENOTFOUND ? shadow_get(t, node, peer, out) : err;
-}
-
-enum kodo_err
-claim_known(struct txn *t, uint32_t node, struct known *out)
-{
-	enum kodo_err err;
-
-	*out = (struct known){ 0 };
-	err = winner_get(t, node, &out->winner);
-	if (err == KODO_OK) {
-		out->is_seen = true;
-		out->version = out->winner.version;
-	} else if (err != KODO_ENOTFOUND) {
-		return err;
-	}
-	err = shadow_get(t, node, PEER_TOMB, &out->tomb);
-	if (err == KODO_OK) {
-		out->is_gone = true;
-		if (out->tomb.version > out->version)
-			out->version = out->tomb.version;
-	}
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
-}
-
 /* --- writing records --- */
 
 static enum kodo_err
@@ -291,7 +232,7 @@ settle_tidy(struct edit *e, uint32_t node, struct str key)
 	struct statement s;
 	struct cursor c;
 	struct str k, v;
-	enum kodo_err err = winner_get(e->t, node, &s);
+	enum kodo_err err = known_winner(e->t, node, &s);
 
 	if (err == KODO_ENOTFOUND)
 		err = cursor_open(e->t, T_SHADOW, &c);
@@ -484,7 +425,7 @@ settle_peer(
 	bool content, withdrawn;
 	enum kodo_err err;
 
-	err = claim_known(e->t, node, &kn);
+	err = known_get(e->t, node, &kn);
 	if (err == KODO_OK)
 		err = best_find(e, node, peer, now, &kn, &best);
 	if (err == KODO_OK && best.bytes.p != NULL) {
@@ -539,7 +480,7 @@ settle_own_defend(struct edit *e, uint32_t node, struct str url, uint64_t versio
 {
 	struct statement s;
 	struct known kn;
-	enum kodo_err err = claim_known(e->t, node, &kn);
+	enum kodo_err err = known_get(e->t, node, &kn);
 
 	if (err != KODO_OK || version < kn.version)
 		return err;

@@ -5,7 +5,7 @@
 #ifndef KODO_SETTLE_H
 #define KODO_SETTLE_H
 
-#include "registry_int.h"
+#include "claim.h"
 
 /*
  * Peer says now (NULL: nothing) of the node: find who is believed, move the records, and tell

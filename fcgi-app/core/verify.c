@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "known.h"
 #include "outbox.h"
 #include "part.h"
 #include "registry_int.h"
@@ -85,7 +86,7 @@ stated_check(struct verify *f)
 	if (err != KODO_OK)
 		return err;
 	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK; err = cursor_next(&c, &k, &v))
-		if (claim_get(&f->v->t, get_be32(v.p), get_be32(k.p), &s) != KODO_OK ||
+		if (known_statement(&f->v->t, get_be32(v.p), get_be32(k.p), &s) != KODO_OK ||
 		    s.order != get_be64(k.p + 4))
 			say(f, FINDING_ERROR,
 			    "peer %u lists node %u, of which it says nothing; " REMEDY,

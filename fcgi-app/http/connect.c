@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "core/isotime.h"
+#include "core/wait.h"
 #include "core/log.h"
 #include "http/handlers.h"
 #include "http/site.h"
@@ -88,7 +89,7 @@ is_worth_waiting(struct call *c, uint64_t ticket, uint64_t end_ms)
 
 	if (stop_wanted() || monotonic_ms() >= end_ms)
 		return false;
-	return registry_is_tried(c->registry, ticket, isotime_now_us(), &tried) == KODO_OK &&
+	return wait_is_tried(c->registry, ticket, isotime_now_us(), &tried) == KODO_OK &&
 	    !tried;
 }
 

@@ -15,6 +15,7 @@
 #include "core/exchange.h"
 #include "core/isotime.h"
 #include "core/url.h"
+#include "core/wait.h"
 
 #define T0	1764000000000000ll	/* a day in November 2025 */
 

@@ -226,11 +226,11 @@ disconnect_answered_404_is_done(void **state)
 
 	start_connected(f, NULL);
 	must(registry_leave(f->r, f->now_us, &ticket, &in));
-	must(registry_is_tried(f->r, ticket, f->now_us, &tried));
+	must(wait_is_tried(f->r, ticket, f->now_us, &tried));
 	assert_false(tried);
 	next_is(f, EXCHANGE_DISCONNECT, &job);
 	answer(f, &job, 404, "");
-	must(registry_is_tried(f->r, ticket, f->now_us, &tried));
+	must(wait_is_tried(f->r, ticket, f->now_us, &tried));
 	assert_true(tried);
 	assert_int_equal(nothing_until(f), INT64_MAX); /* a target left is not looked at */
 }

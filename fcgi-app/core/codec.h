@@ -1,8 +1,14 @@
-/* Fields of records, and ids by url key: for record.c and peer.c. */
-#ifndef KODO_RECORD_PART_H
-#define KODO_RECORD_PART_H
+/*
+ * Reading and writing the fields of a record: numbers little-endian, texts with their length before
+ * them.
+ */
+#ifndef KODO_CODEC_H
+#define KODO_CODEC_H
 
-#include "record.h"
+#include <stdint.h>
+#include <string.h>
+
+#include "buf.h"
 
 #define NULL_LEN UINT32_MAX	/* length of a null text in a record */
 
@@ -78,12 +84,5 @@ write_str(struct buf *b, struct str s)
 	buf_put_u32(b, s.p == NULL ? NULL_LEN : (uint32_t)s.len);
 	buf_put_str(b, s);
 }
-
-/* Tables of url keys: see record.c. KODO_ENOTFOUND. */
-enum kodo_err id_find(
-    struct txn *t, enum store_table table, struct str key, uint32_t *id) MUST_CHECK;
-/* id 0: forget the key. */
-enum kodo_err id_set(
-    struct txn *t, enum store_table table, struct str key, uint32_t id) MUST_CHECK;
 
 #endif
