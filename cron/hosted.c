@@ -5,6 +5,7 @@
 #include "core/health.h"
 #include "core/isotime.h"
 #include "core/runs.h"
+#include "core/startup.h"
 #include "cron/hosted.h"
 
 #define RAN_FILE	"loader.ran"	/* its time is when an executable loader was run last */

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "core/exchange.h"
+#include "core/expire.h"
 #include "core/hash.h"
 #include "core/isotime.h"
 #include "core/log.h"

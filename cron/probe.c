@@ -7,6 +7,7 @@
 
 #include "core/buf.h"
 #include "core/health.h"
+#include "core/integrity.h"
 #include "core/isotime.h"
 #include "core/path.h"
 #include "core/url.h"

@@ -13,6 +13,8 @@
 #include "core/isotime.h"
 #include "core/path.h"
 #include "core/registry.h"
+#include "core/render.h"
+#include "core/startup.h"
 
 #define FILE_MAX_BYTES	((size_t)1 << 30)
 #define COPY_BYTES	65536

@@ -11,8 +11,9 @@
 #include "cmd/look.h"
 #include "cmd/table.h"
 #include "core/isotime.h"
-#include "core/runner.h"
 #include "core/peers.h"
+#include "core/runner.h"
+#include "core/target.h"
 #include "core/url.h"
 #include "core/wait.h"
 

@@ -13,6 +13,7 @@
 #include "cmd/cmd.h"
 #include "cmd/target.h"
 #include "core/health.h"
+#include "core/integrity.h"
 #include "core/isotime.h"
 #include "core/path.h"
 #include "core/registry.h"

@@ -8,9 +8,11 @@
 #include "cmd/cmd.h"
 #include "cmd/look.h"
 #include "cmd/table.h"
+#include "core/counts.h"
 #include "core/facets.h"
 #include "core/json.h"
 #include "core/query/query.h"
+#include "core/search.h"
 #include "core/utf8.h"
 
 static const char flows_usage[] =

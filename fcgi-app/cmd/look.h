@@ -6,6 +6,7 @@
 
 #include "cmd/target.h"
 #include "core/registry.h"
+#include "core/sink.h"
 
 struct look {
 	struct target target;

@@ -10,6 +10,7 @@
 #include "core/json.h"
 #include "core/origin.h"
 #include "core/peers.h"
+#include "core/render.h"
 
 static const char peers_usage[] =
     "usage: kodo peers [--json] [SERVICE ...]\n"

@@ -19,6 +19,7 @@
 #include "core/limit.h"
 #include "core/registry.h"
 #include "core/runner.h"
+#include "core/startup.h"
 
 #define SOCKET_NAME	"fcgi.sock"
 #define READY_US	(10 * 1000000ll)	/* a start that takes longer has failed */

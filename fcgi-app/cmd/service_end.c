@@ -5,6 +5,7 @@
 #include "cmd/service_part.h"
 #include "core/isotime.h"
 #include "core/registry.h"
+#include "core/startup.h"
 
 /* From the signal to end on: */
 #define WORKERS_US	50000	/* requests that wait in the socket still get a worker */

@@ -6,8 +6,8 @@
  *	kodo check --hosted [LOADER]		that of what a web server or cron starts
  *	kodo check --state FOLDER		that one; LOADER may also be a state folder
  */
-#ifndef KODO_TARGET_H
-#define KODO_TARGET_H
+#ifndef KODO_STATE_ARG_H
+#define KODO_STATE_ARG_H
 
 #include "core/option.h"
 

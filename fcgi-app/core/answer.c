@@ -8,6 +8,7 @@
 #include "log.h"
 #include "part.h"
 #include "registry_int.h"
+#include "reply.h"
 #include "walk.h"
 
 #define REST_AFTER_US 2000000ll

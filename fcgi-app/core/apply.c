@@ -4,10 +4,13 @@
  */
 #include <errno.h>
 
+#include "claim.h"
 #include "doubt.h"
 #include "intake.h"
 #include "path.h"
 #include "registry_int.h"
+#include "startup.h"
+#include "target.h"
 #include "url.h"
 
 #define META_OPTIONS "options"
@@ -166,32 +169,6 @@ own_apply(struct edit *e, struct apply *ap)
 
 /* --- targets --- */
 
-/* The own url is wanted at p again: it needs no sign-off. */
-static enum kodo_err
-leave_cancel(struct edit *e, struct peer *p, struct str own_url)
-{
-	struct buf b = BUF_INIT(0);
-	size_t at, end;
-	enum kodo_err err;
-
-	for (at = 0; at < p->leave_urls.len; at = end + 1) {
-		struct str one;
-
-		for (end = at; end < p->leave_urls.len && p->leave_urls.p[end] != '\n'; end++)
-			continue;
-		one = (struct str){ p->leave_urls.p + at, end - at };
-		if (!str_eq(one, own_url)) {
-			buf_put_str(&b, one);
-			buf_putc(&b, '\n');
-		}
-	}
-	err = buf_failed(&b) ? b.err : arena_str(e->a, buf_str(&b), &p->leave_urls);
-	if (b.len == 0)
-		p->leave_urls = STR_NULL;
-	buf_free(&b);
-	return err;
-}
-
 /* A configured target at a start: signed off under an older url of ours, then connected. */
 static enum kodo_err
 target_start(struct edit *e, struct apply *ap, struct str url)
@@ -206,7 +183,7 @@ target_start(struct edit *e, struct apply *ap, struct str url)
 	if (err == KODO_OK && p->acked_url.p != NULL && !str_eq(p->acked_url, o->url))
 		err = target_leave(e, p, p->acked_url);
 	if (err == KODO_OK)
-		err = leave_cancel(e, p, o->url);
+		err = target_sign_on(e, p, o->url);
 	if (err != KODO_OK)
 		return err;
 	if (p->leave_urls.len == 0)

@@ -45,12 +45,6 @@ enum kodo_err claim_drop(struct edit *e, struct peer *p, uint32_t node) MUST_CHE
 /* All that p says, and its place among the providers. Its flags lose PEER_PROVIDER. */
 enum kodo_err claim_drop_all(struct edit *e, struct peer *p) MUST_CHECK;
 
-/*
- * Versions below were made by one of us for what an original said, and count seconds; others count
- * microseconds and are over each of them.
- */
-#define CLAIM_HEARSAY_END 1000000000000ull
-
 /* Tombstones older than before_us are forgotten, and urls of which nothing is known. */
 enum kodo_err claim_expire(struct edit *e, int64_t before_us) MUST_CHECK;
 

@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "counts.h"
 #include "hash.h"
 #include "json.h"
+#include "peer.h"
 #include "registry_int.h"
 
 #define KEPT_NAME	"counts.json"

@@ -1,6 +1,7 @@
 /* What came of a job (DESIGN.md, "What an answer means"). */
 #include <stdio.h>
 
+#include "claim.h"
 #include "doubt.h"
 #include "exchange_int.h"
 #include "intake.h"

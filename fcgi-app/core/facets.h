@@ -5,6 +5,7 @@
 #ifndef KODO_FACETS_H
 #define KODO_FACETS_H
 
+#include "query/query.h"
 #include "registry.h"
 
 #define FACETS_MAX	12u	/* of each kind: what has room beside a list */

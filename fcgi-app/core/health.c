@@ -11,9 +11,10 @@
 #include <unistd.h>
 
 #include "health.h"
-#include "runs.h"
 #include "path.h"
+#include "query/query.h"
 #include "runner.h"
+#include "runs.h"
 
 #define DISK_LOW_BYTES	(64ull << 20)	/* the map grows by as much at least */
 #define CRON_LATE_S	180		/* with a line for each minute */

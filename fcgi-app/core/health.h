@@ -6,7 +6,7 @@
 #ifndef KODO_HEALTH_H
 #define KODO_HEALTH_H
 
-#include "registry.h"
+#include "integrity.h"
 
 #define HEALTH_CRON_FILE	"cron.ran"	/* its time is when cron ran last */
 #define HEALTH_PROBE_FILE	"probe"		/* findings of the last probe, one a line */

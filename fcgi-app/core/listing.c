@@ -5,6 +5,7 @@
 #include "find.h"
 #include "json.h"
 #include "registry_int.h"
+#include "search.h"
 
 #define HITS		64u	/* flows found at a time */
 

@@ -1,46 +1,10 @@
+#include "claim.h"
 #include "doubt.h"
 #include "exchange_int.h"
 #include "intake.h"
 #include "known.h"
-
-/* --- targets --- */
-
-/* p is to hear that own_url leaves it. */
-static enum kodo_err
-leave_add(struct edit *e, struct peer *p, struct str own_url)
-{
-	char *urls = arena_printf(e->a, "%.*s%.*s\n",
-	    STR_ARG(p->leave_urls.p == NULL ? STR("") : p->leave_urls), STR_ARG(own_url));
-
-	if (urls == NULL)
-		return KODO_ENOMEM;
-	p->leave_urls = str_of(urls);
-	edit_want(e, p, WORK_LEAVE, true);
-	return KODO_OK;
-}
-
-enum kodo_err
-target_leave(struct edit *e, struct peer *p, struct str own_url)
-{
-	enum kodo_err err = KODO_OK;
-	int i;
-
-	for (i = 0; i < WORK_MAX && err == KODO_OK; i++)
-		if (i != WORK_LEAVE)
-			err = edit_unwant(e, p, (enum peer_work)i);
-	if (err != KODO_OK)
-		return err;
-	p->flags |= PEER_LEFT;
-	p->connected_us = 0;
-	p->look_us = 0;
-	doubt_drop(p);
-	p->acked_url = STR_NULL;
-	p->out_piece = 0;
-	err = leave_add(e, p, own_url);
-	return err == KODO_OK ? claim_drop_all(e, p) : err;
-}
-
-/* --- what a POST changes, and leaving: an edit each --- */
+#include "requests.h"
+#include "target.h"
 
 struct post {
 	const struct wire_body *b;
@@ -268,7 +232,7 @@ reconnect_fn(struct edit *e, void *arg)
 	 * comes late
 	 */
 	if ((p->flags & PEER_LEFT) != 0 && q->b->has_kodo && p->work[WORK_LEAVE] == 0)
-		return leave_add(e, p, e->o->url);
+		return target_sign_off(e, p, e->o->url);
 	/*
 	 * while our leaving is not acknowledged, its reconnect only tells that it can be reached
 	 * now

@@ -4,9 +4,8 @@
 #ifndef KODO_REGISTRY_INT_H
 #define KODO_REGISTRY_INT_H
 
-#include "claim.h"
+#include "edit.h"
 #include "registry.h"
-#include "wire.h"
 
 /*
  * created and modified of an item are those of its provider: joined, not copied into every record.
@@ -61,8 +60,5 @@ enum kodo_err registry_edit(struct edit_run *run) MUST_CHECK;
 
 /* Is nothing in flight or due within a minute? Parked work and looks do not count. */
 enum kodo_err registry_is_idle(struct txn *t, bool *out) MUST_CHECK;
-
-/* Leave a target: see registry_leave. own_url: the url to sign off. */
-enum kodo_err target_leave(struct edit *e, struct peer *p, struct str own_url) MUST_CHECK;
 
 #endif

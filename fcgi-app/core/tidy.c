@@ -1,4 +1,5 @@
-/* What time alone changes: what need not be remembered any more. */
+#include "claim.h"
+#include "expire.h"
 #include "registry_int.h"
 
 #define META_TIDIED	"tidied"	/* when this was done last, 8 bytes big-endian */

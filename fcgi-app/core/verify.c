@@ -1,10 +1,11 @@
-/* `kodo check` of the stored state: every record opened, every count counted again. */
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "integrity.h"
 #include "known.h"
 #include "outbox.h"
 #include "part.h"
+#include "peer.h"
 #include "registry_int.h"
 
 struct verify {

@@ -1,6 +1,8 @@
 #include "json.h"
 #include "limit.h"
+#include "peer.h"
 #include "registry_int.h"
+#include "render.h"
 #include "url.h"
 #include "walk.h"
 

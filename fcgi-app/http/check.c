@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "core/health.h"
+#include "core/integrity.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "http/key.h"

@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include "core/isotime.h"
-#include "core/wait.h"
 #include "core/log.h"
+#include "core/reply.h"
+#include "core/requests.h"
+#include "core/wait.h"
 #include "http/handlers.h"
 #include "http/site.h"
 #include "http/stop.h"

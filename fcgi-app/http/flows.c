@@ -1,8 +1,10 @@
 #include <time.h>
 
+#include "core/counts.h"
 #include "core/hash.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "core/search.h"
 #include "http/page.h"
 
 /* A /flows request on its way. */

@@ -4,6 +4,7 @@
 #ifndef KODO_HANDLERS_H
 #define KODO_HANDLERS_H
 
+#include "core/query/query.h"
 #include "http/router.h"
 
 struct fields;

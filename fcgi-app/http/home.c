@@ -1,5 +1,6 @@
 #include "core/health.h"
 #include "core/peers.h"
+#include "core/render.h"
 #include "core/runs.h"
 #include "http/page.h"
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/peers.h"
+#include "core/render.h"
 #include "http/page.h"
 
 /* Units of the picture's own system; it is scaled as a whole. */

@@ -3,8 +3,9 @@
 #include "core/limit.h"
 #include "core/log.h"
 #include "core/path.h"
-#include "core/url.h"
 #include "core/runner.h"
+#include "core/startup.h"
+#include "core/url.h"
 #include "http/site.h"
 
 struct site {

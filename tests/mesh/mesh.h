@@ -18,6 +18,7 @@
 #include <stdio.h>
 
 #include "core/exchange.h"
+#include "core/startup.h"
 
 #define MESH_MAX 9u
 #define MESH_OPS 48u

@@ -3,8 +3,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/head.h"
+#include "core/integrity.h"
 #include "core/packed.h"
+#include "core/peer.h"
 #include "core/record.h"
+#include "core/render.h"
+#include "core/reply.h"
+#include "core/requests.h"
+#include "core/sink.h"
+#include "core/startup.h"
+#include "core/store.h"
 #include "core/url.h"
 #include "mesh.h"
 

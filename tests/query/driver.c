@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/query/query.h"
 #include "rows.h"
 
 struct driver {

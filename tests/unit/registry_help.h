@@ -13,7 +13,12 @@
 #include <cmocka.h>
 
 #include "core/exchange.h"
+#include "core/integrity.h"
 #include "core/isotime.h"
+#include "core/query/query.h"
+#include "core/search.h"
+#include "core/sink.h"
+#include "core/startup.h"
 #include "core/url.h"
 #include "core/wait.h"
 

@@ -1,4 +1,8 @@
+#include "core/peer.h"
 #include "core/record.h"
+#include "core/requests.h"
+#include "core/startup.h"
+#include "core/store.h"
 #include "core/utf8.h"
 #include "registry_help.h"
 

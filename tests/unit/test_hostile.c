@@ -6,6 +6,11 @@
 #include <time.h>
 
 #include "../../fcgi-app/core/query/regex.h"
+#include "core/query/query.h"
+#include "core/requests.h"
+#include "core/search.h"
+#include "core/sink.h"
+#include "core/startup.h"
 #include "registry_help.h"
 
 #define FLOWS		100000u

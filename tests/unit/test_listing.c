@@ -1,4 +1,9 @@
 /* Counts against a plain count, and how pages are found. */
+#include "core/counts.h"
+#include "core/requests.h"
+#include "core/search.h"
+#include "core/sink.h"
+#include "core/startup.h"
 #include "registry_help.h"
 
 /* The number behind "text": in the object called kind of the answer; 0: it is not there. */

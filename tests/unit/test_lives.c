@@ -1,8 +1,16 @@
 /* Messages that come late, states that were lost, states that were restored from an older copy. */
 #include <time.h>
 
+#include "core/expire.h"
+#include "core/head.h"
 #include "core/outbox.h"
+#include "core/peer.h"
 #include "core/record.h"
+#include "core/reply.h"
+#include "core/requests.h"
+#include "core/sink.h"
+#include "core/startup.h"
+#include "core/store.h"
 #include "registry_help.h"
 
 #define NODE "http://n:1"

@@ -1,7 +1,12 @@
 /* What is made of parts of a node, whatever their sender thinks of; and of records of them. */
+#include "core/integrity.h"
 #include "core/limit.h"
 #include "core/part.h"
 #include "core/record.h"
+#include "core/reply.h"
+#include "core/requests.h"
+#include "core/sink.h"
+#include "core/startup.h"
 #include "registry_help.h"
 
 #define TARGET "http://t:1"

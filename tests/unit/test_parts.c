@@ -3,6 +3,11 @@
 #include "core/part.h"
 #include "core/peers.h"
 #include "core/record.h"
+#include "core/reply.h"
+#include "core/requests.h"
+#include "core/search.h"
+#include "core/sink.h"
+#include "core/startup.h"
 #include "registry_help.h"
 
 #define FLOWS 40u

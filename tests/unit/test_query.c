@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/query/query.h"
 #include "tests/query/rows.h"
 
 static struct arena *arena;

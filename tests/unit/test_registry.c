@@ -1,3 +1,11 @@
+#include "core/expire.h"
+#include "core/integrity.h"
+#include "core/query/query.h"
+#include "core/render.h"
+#include "core/requests.h"
+#include "core/search.h"
+#include "core/sink.h"
+#include "core/startup.h"
 #include "registry_help.h"
 
 static void
