@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 
-#include "claim.h"
+#include "statement.h"
 #include "doubt.h"
 #include "intake.h"
 #include "path.h"
@@ -120,7 +120,7 @@ own_drop(struct edit *e, struct peer *self, struct str key)
 
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
-	return claim_drop(e, self, node);
+	return statement_drop(e, self, node);
 }
 
 static enum kodo_err
@@ -133,13 +133,12 @@ own_put(struct edit *e, struct apply *ap, struct peer *self)
 		.n_flows = o->n_flows };
 	struct buf b = BUF_INIT(0);
 	uint32_t node;
-	bool changed;
 	enum kodo_err err;
 
 	packed_write(&b, &own);
 	err = buf_failed(&b)
 	    ? b.err
-	    : claim_take(e, self, o->url_key, buf_str(&b), 0, false, &node, &changed);
+	    : statement_take(e, self, o->url_key, buf_str(&b), 0, false, &node);
 	buf_free(&b);
 	return err;
 }
@@ -228,7 +227,7 @@ peer_start(struct edit *e, struct apply *ap, struct peer *p)
 	}
 	if (err == KODO_OK && (p->flags & PEER_PROVIDER) != 0 &&
 	    (!ap->o->registry || ap->o->cache_reset))
-		return claim_drop_all(e, p);
+		return statement_drop_all(e, p);
 	if (err == KODO_OK && (p->flags & PEER_PROVIDER) != 0 && !is_wanted(e, ap->o, p, &err) &&
 	    ap->o->retry != 0)
 		edit_want(e, p, WORK_RECONNECT, true);
@@ -345,7 +344,7 @@ apply_fn(struct txn *t, void *arg)
 	if (err == KODO_OK && ap->is_start)
 		err = peers_start(&e, ap);
 	if (err == KODO_OK)
-		err = claim_expire(&e, ap->now_us - (int64_t)ap->o->tombstone_days * DAY_US);
+		err = statement_expire(&e, ap->now_us - (int64_t)ap->o->tombstone_days * DAY_US);
 	if (err == KODO_OK)
 		err = options_store(&e, ap);
 	return edit_end(&e, err);

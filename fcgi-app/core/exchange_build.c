@@ -7,6 +7,7 @@
 #include "kodo_member.h"
 #include "limit.h"
 #include "outbox.h"
+#include "rules.h"
 #include "walk.h"
 
 static const char *const paths[] = {
@@ -130,7 +131,7 @@ node_append(struct builder *b, uint32_t node, const struct statement *s, const s
 static bool
 is_own_of_original(const struct peer *p, struct str url)
 {
-	return (p->flags & PEER_OURS) == 0 && str_eq(url, p->url);
+	return !peer_dialect(p)->hears_itself && str_eq(url, p->url);
 }
 
 static bool
@@ -219,13 +220,20 @@ tell_of(struct builder *b, uint32_t node, struct known *kn, enum tell *out)
 	*out = TELL_NOTHING;
 	if (err != KODO_OK)
 		return err;
-	if (kn->is_seen)
-		*out = kn->winner.peer == b->p->id || is_node_of_original(b->p, kn->winner.bytes)
-		    ? TELL_NOTHING
-		    : TELL_NODE;
-	else if (kn->is_gone && kn->tomb.peer != b->p->id &&
-	    !is_own_of_original(b->p, kn->tomb.bytes))
-		*out = str_eq(kn->tomb.bytes, b->v->options->url) ? TELL_OWN_GONE : TELL_GONE;
+	switch (rule_4_state_travels(
+	    kn->is_seen ? &kn->winner : NULL, kn->is_gone ? &kn->tomb : NULL, b->p->id)) {
+	case RULES_NO_NEWS:
+		break;
+	case RULES_NEWS_NODE:
+		if (!is_node_of_original(b->p, kn->winner.bytes))
+			*out = TELL_NODE;
+		break;
+	case RULES_NEWS_GONE:
+		if (!is_own_of_original(b->p, kn->tomb.bytes))
+			*out = str_eq(kn->tomb.bytes, b->v->options->url) ? TELL_OWN_GONE
+									  : TELL_GONE;
+		break;
+	}
 	return KODO_OK;
 }
 
@@ -353,11 +361,11 @@ big_append(struct builder *b, uint32_t node, const struct statement *s, const st
 		b->is_full = true;
 		return KODO_OK;
 	}
-	if ((b->p->flags & PEER_OURS) == 0 && size > CEILING_START_BYTES)
+	if (!peer_dialect(b->p)->takes_chunks && size > CEILING_START_BYTES)
 		return park_add(b, node,
 		    arena_printf(b->a, "not sent: %zu bytes, and %u are taken", size,
 			CEILING_START_BYTES));
-	if ((b->p->flags & PEER_OURS) == 0 || p->n_flows < 2)
+	if (!peer_dialect(b->p)->takes_chunks || p->n_flows < 2)
 		return node_append(b, node, s, source);
 	if (p->bytes.len > LIMIT_NODE_BYTES)
 		return park_add(b, node,
@@ -450,7 +458,7 @@ tell_build(struct builder *b)
 	err = update_build(b, &n);
 	if (err == KODO_OK && n == 0 && b->p->out_piece == 0)
 		b->job->kind = EXCHANGE_NOTHING;
-	if (err != KODO_OK || n == b->job->n_nodes || (b->p->flags & PEER_OURS) != 0)
+	if (err != KODO_OK || n == b->job->n_nodes || peer_dialect(b->p)->has_versions)
 		return err;
 	/* an original learns only from a whole list that we offer nothing ourselves any more */
 	builder_reset(b);
@@ -465,7 +473,7 @@ look_build(struct builder *b)
 	char digest[DIGEST_SIZE];
 	enum kodo_err err;
 
-	b->job->is_post = (b->p->flags & PEER_OURS) != 0;
+	b->job->is_post = peer_dialect(b->p)->has_versions;
 	if (!b->job->is_post)
 		return KODO_OK;
 	err = digest_told(&b->v->t, b->a, b->p->id, digest);
@@ -515,7 +523,7 @@ job_build(struct builder *b)
 static uint64_t
 ceiling_of(const struct peer *p)
 {
-	bool in_pieces = (p->flags & PEER_OURS) != 0 || p->connected_us == 0;
+	bool in_pieces = peer_dialect(p)->takes_chunks || p->connected_us == 0;
 	uint64_t most = in_pieces ? CEILING_PIECE_BYTES : CEILING_START_BYTES;
 
 	return p->ceiling_bytes != 0 && p->ceiling_bytes < most ? p->ceiling_bytes : most;

@@ -1,7 +1,7 @@
 /* What came of a job (DESIGN.md, "What an answer means"). */
 #include <stdio.h>
 
-#include "claim.h"
+#include "statement.h"
 #include "doubt.h"
 #include "exchange_int.h"
 #include "intake.h"
@@ -213,7 +213,7 @@ connect_acked(struct edit *e, struct peer *p, struct outcome *oc)
 	}
 	told_forget(p);
 	err = told_clear(e, p, job->gen,
-	    (p->flags & PEER_OURS) == 0 && !oc->body.has_kodo ? TOLD_KEEP_NOTHING : TOLD_KEEP_GONE);
+	    peer_dialect(p)->has_versions || oc->body.has_kodo ? TOLD_KEEP_GONE : TOLD_KEEP_NOTHING);
 	if (err == KODO_OK && job->is_partial)
 		err = walk_seen(e->t, e->a, rest_tell, &rest);
 	return err;
@@ -246,7 +246,7 @@ answer_gone(struct edit *e, struct peer *p, const struct wire_body *b)
 	enum kodo_err err = KODO_OK;
 
 	for (i = 0; i < b->n_gone && err == KODO_OK; i++)
-		err = claim_take_gone(e, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
+		err = statement_take_gone(e, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
 	return err;
 }
 
@@ -263,7 +263,7 @@ answer_take(struct edit *e, struct peer *p, struct outcome *oc)
 	if (!oc->has_body)
 		return KODO_OK;
 	if (b->has_kodo)
-		p->flags |= PEER_OURS;
+		p->flags |= PEER_KODO;
 	err = intake_recall(e, b);
 	if (err != KODO_OK)
 		return err;
@@ -373,7 +373,7 @@ is_divisible(const struct peer *p, const struct outcome *oc)
 {
 	const struct exchange_job *job = oc->job;
 
-	return (p->flags & PEER_OURS) != 0 && oc->res->status != 400 && job->n_flows > 1 &&
+	return peer_dialect(p)->takes_chunks && oc->res->status != 400 && job->n_flows > 1 &&
 	    job->body.len / 2 >= CEILING_MIN_BYTES;
 }
 
@@ -435,7 +435,7 @@ done_fn(struct edit *e, void *arg)
 	case MEANS_LEFT:
 		p->work[WORK_RECONNECT] = 0;
 		if ((p->flags & PEER_TARGET) == 0 || p->connected_us == 0)
-			err = claim_drop_all(e, p);
+			err = statement_drop_all(e, p);
 		break;
 	case MEANS_RETRY:
 		err = peer_retry(e, p, oc);

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
-#include "claim.h"
+#include "rules.h"
+#include "statement.h"
 #include "intake.h"
 #include "outbox.h"
 #include "part.h"
@@ -23,12 +24,11 @@ part_body_take(struct edit *e, struct peer *p, const struct wire_body *b, bool r
 	const struct wire_node *n = &b->nodes[0];
 	struct buf whole = BUF_INIT(0);
 	uint32_t node;
-	bool changed;
 	enum kodo_err err = part_take(e->t, e->a, p->id, b, &whole);
 
 	if (err == KODO_OK && whole.len > 0 && !buf_failed(&whole))
-		err = claim_take(
-		    e, p, n->key, buf_str(&whole), n->version, renumber, &node, &changed);
+		err = statement_take(
+		    e, p, n->key, buf_str(&whole), n->version, renumber, &node);
 	buf_free(&whole);
 	return err;
 }
@@ -42,21 +42,20 @@ body_take(struct edit *e, struct peer *p, const struct wire_body *b, bool renumb
 {
 	enum kodo_err err = KODO_OK;
 	uint32_t node;
-	bool changed;
 	size_t i;
 
 	if (b->has_kodo)
-		p->flags |= PEER_OURS;
+		p->flags |= PEER_KODO;
 	err = b->has_part ? part_body_take(e, p, b, renumber) : part_pass(e->t, p->id, b);
 	for (i = 0; i < b->n_nodes && err == KODO_OK && !b->has_part; i++) {
 		const struct wire_node *n = &b->nodes[i];
 
-		err = claim_take(e, p, n->key, n->bytes, n->version, renumber, &node, &changed);
+		err = statement_take(e, p, n->key, n->bytes, n->version, renumber, &node);
 		if (named != NULL)
 			named[i] = node;
 	}
 	for (i = 0; i < b->n_gone && err == KODO_OK; i++)
-		err = claim_take_gone(e, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
+		err = statement_take_gone(e, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
 	if (named != NULL)
 		qsort(named, b->n_nodes, sizeof(*named), id_cmp);
 	return err;
@@ -100,7 +99,7 @@ unnamed_drop(
 	for (i = 0; i < l.n && err == KODO_OK; i++)
 		if (named == NULL ||
 		    bsearch(&l.nodes[i], named, n_named, sizeof(*named), id_cmp) == NULL)
-			err = claim_drop(e, p, l.nodes[i]);
+			err = statement_drop(e, p, l.nodes[i]);
 	return err;
 }
 
@@ -215,7 +214,7 @@ provider_note(struct edit *e, struct peer *p, const struct greeting *g)
 bool
 intake_is_late(const struct peer *p, const struct wire_body *b)
 {
-	return b->life != 0 && b->life == p->heard_life && b->sent < p->heard_sent;
+	return rule_5_is_late(b->life, b->sent, p->heard_life, p->heard_sent);
 }
 
 /*
@@ -230,7 +229,7 @@ intake_recall(struct edit *e, const struct wire_body *b)
 	uint32_t id = 0;
 	enum kodo_err err;
 
-	if (b->heard_life != head_life(&e->head) || b->heard < e->head.state)
+	if (!rule_6_is_restored(b->heard_life, b->heard, head_life(&e->head), e->head.state))
 		return KODO_OK;
 	e->head.state_id = e->head.state_id * 0x9e3779b97f4a7c15u + (uint64_t)e->now_us;
 	while ((err = peer_next(e->t, e->a, &id, &found)) == KODO_OK) {
@@ -267,7 +266,7 @@ life_end(struct edit *e, struct peer *p)
 enum kodo_err
 intake_heard(struct edit *e, struct peer *p, const struct wire_body *b)
 {
-	bool is_other = p->heard_life != 0 && b->life != 0 && b->life != p->heard_life;
+	const bool is_other = rule_6_is_lost(b->life, p->heard_life);
 
 	p->flags &= ~(unsigned)PEER_FADING;
 	p->in_us = e->now_us;

@@ -6,12 +6,6 @@
 
 #include "record.h"
 
-/*
- * Versions below were made by one of us for what an original said, and count seconds; others count
- * microseconds and are over each of them.
- */
-#define CLAIM_HEARSAY_END 1000000000000ull
-
 struct known {
 	bool is_seen;		 /* there is a winner */
 	struct statement winner; /* points into the map */

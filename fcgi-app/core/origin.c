@@ -36,7 +36,7 @@ why_wins(const struct statement *winner)
 		return "wins: it is the own node";
 	if (winner->version == 0)
 		return "wins: nobody has a version, and it connected first";
-	return winner->version < CLAIM_HEARSAY_END
+	return winner->version < VERSION_RELAYED_END
 	    ? "wins: nobody has an owner's version, and it was the last news"
 	    : "wins: it has the highest version";
 }

@@ -8,6 +8,16 @@ peer_init(struct peer *p, struct head *h, struct str url, struct str key)
 	*p = (struct peer){ .id = (uint32_t)h->next_peer++, .url = url, .key = key };
 }
 
+const struct peer_dialect *
+peer_dialect(const struct peer *p)
+{
+	static const struct peer_dialect
+	    kodo = { .has_versions = true, .takes_chunks = true, .hears_itself = true },
+	    legacy = { .has_versions = false, .takes_chunks = false, .hears_itself = false };
+
+	return (p->flags & PEER_KODO) != 0 ? &kodo : &legacy;
+}
+
 bool
 peer_has_work(const struct peer *p)
 {

@@ -17,7 +17,7 @@ enum peer_flag {
 	PEER_PROVIDER = 1u << 1,	/* its statements count */
 	PEER_FEED = 1u << 2,		/* as it said of itself */
 	PEER_REGISTRY = 1u << 3,
-	PEER_OURS = 1u << 4,		/* it has sent our `kodo` member */
+	PEER_KODO = 1u << 4,		/* it has sent the `kodo` member */
 	PEER_PARKED = 1u << 5,		/* attempts used up: tried every 5 min */
 	/*
 	 * we left it; ends by a start, its /reconnect after the leave was acknowledged, or `kodo
@@ -85,6 +85,17 @@ struct peer {
 	enum due_class was_class;
 	int64_t was_due_us, was_look_us;
 };
+
+/* What a peer's program understands, so that nothing else asks which it is. */
+struct peer_dialect {
+	/* versions, tombstones and digests: the `kodo` member; without it, it echoes what it hears */
+	bool has_versions;
+	/* lists and nodes in chunks; without it, what is not in a connect is forgotten there */
+	bool takes_chunks;
+	/* its own node may be told to it; without it, it would only echo it */
+	bool hears_itself;
+};
+const struct peer_dialect *peer_dialect(const struct peer *p);
 
 /*
  * A peer without work or flags; id from head->next_peer, which is raised. url and key are borrowed.

@@ -1,4 +1,4 @@
-#include "claim.h"
+#include "statement.h"
 #include "doubt.h"
 #include "exchange_int.h"
 #include "intake.h"
@@ -83,8 +83,8 @@ registry_connect(struct registry *r, const struct wire_body *b, int64_t now_us, 
 static bool
 is_answer_due(const struct edit *e, const struct peer *p)
 {
-	return (p->flags & (PEER_TARGET | PEER_LEFT | PEER_OURS)) == PEER_TARGET &&
-	    p->work[WORK_CONNECT] != 0 && e->o->registry && e->o->feed;
+	return (p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET &&
+	    !peer_dialect(p)->has_versions && p->work[WORK_CONNECT] != 0 && e->o->registry && e->o->feed;
 }
 
 static enum kodo_err
@@ -143,7 +143,7 @@ owner_gone(struct edit *e, struct peer *p, const struct wire_body *b)
 	if (err == KODO_OK)
 		err = known_get(e->t, node, &kn);
 	if (err == KODO_OK && kn.is_seen && kn.winner.peer != PEER_SELF && kn.version > 0)
-		err = claim_take_gone(e, p, p->url, p->key, kn.version + 1);
+		err = statement_take_gone(e, p, p->url, p->key, kn.version + 1);
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
@@ -173,10 +173,10 @@ disconnect_fn(struct edit *e, void *arg)
 	if (!q->out->known)
 		return owner_gone(e, p, b);
 	if (b->has_kodo)
-		p->flags |= PEER_OURS;
+		p->flags |= PEER_KODO;
 	if (is_own_among(b)) {
 		q->out->removed = true;
-		err = claim_drop_all(e, p);
+		err = statement_drop_all(e, p);
 		/*
 		 * it is still a target of ours: that link lives on, though not at once, for it may
 		 * be going away
@@ -190,11 +190,11 @@ disconnect_fn(struct edit *e, void *arg)
 	}
 	/* tombstones first: a removal without its version would make one of its own */
 	for (i = 0; i < b->n_gone && err == KODO_OK; i++)
-		err = claim_take_gone(e, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
+		err = statement_take_gone(e, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
 	for (i = 0; i < b->n_urls && err == KODO_OK; i++) {
 		err = node_find(e->t, b->urls[i], &node);
 		if (err == KODO_OK)
-			err = claim_drop(e, p, node);
+			err = statement_drop(e, p, node);
 		else if (err == KODO_ENOTFOUND)
 			err = KODO_OK;
 	}

@@ -14,6 +14,12 @@
 #define PEER_SELF	0u		/* whose statement the own node is */
 #define PEER_TOMB	UINT32_MAX	/* in T_SHADOW: the tombstone of a node */
 
+/*
+ * Versions below were made by a registry for what a legacy peer relayed, and count seconds; others
+ * count microseconds and are over each of them.
+ */
+#define VERSION_RELAYED_END 1000000000000ull
+
 struct statement {
 	uint64_t version;	/* 0: none */
 	uint64_t order;		/* place in its provider's list, in T_STATED */

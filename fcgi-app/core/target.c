@@ -1,4 +1,4 @@
-#include "claim.h"
+#include "statement.h"
 #include "doubt.h"
 #include "registry_int.h"
 #include "target.h"
@@ -35,7 +35,7 @@ target_leave(struct edit *e, struct peer *p, struct str own_url)
 	p->acked_url = STR_NULL;
 	p->out_piece = 0;
 	err = target_sign_off(e, p, own_url);
-	return err == KODO_OK ? claim_drop_all(e, p) : err;
+	return err == KODO_OK ? statement_drop_all(e, p) : err;
 }
 
 enum kodo_err
@@ -82,7 +82,7 @@ evict_fn(struct edit *e, void *arg)
 		return KODO_ENOTFOUND;
 	if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET)
 		return KODO_ECONFLICT;
-	return claim_drop_all(e, p);
+	return statement_drop_all(e, p);
 }
 
 static enum kodo_err

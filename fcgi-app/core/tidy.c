@@ -1,4 +1,4 @@
-#include "claim.h"
+#include "statement.h"
 #include "expire.h"
 #include "registry_int.h"
 
@@ -51,7 +51,7 @@ static enum kodo_err
 tidy_fn(struct edit *e, void *arg)
 {
 	unsigned char now[8];
-	enum kodo_err err = claim_expire(e, e->now_us - (int64_t)e->o->tombstone_days * DAY_US);
+	enum kodo_err err = statement_expire(e, e->now_us - (int64_t)e->o->tombstone_days * DAY_US);
 
 	(void)arg;
 	if (err == KODO_OK)
