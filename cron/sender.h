@@ -1,8 +1,8 @@
 /*
  * Sends messages, many at a time, and collects what came of them. The only includer of curl.
  *
- * As WIRE.md wants it ("What a service sends"): JSON, no Expect, no proxy from the environment, no
- * redirects, http and https only, a time limit for the whole of an attempt, answers over
+ * As PROTOCOL.md wants it ("What a service sends"): JSON, no Expect, no proxy from the environment,
+ * no redirects, http and https only, a time limit for the whole of an attempt, answers over
  * LIMIT_ANSWER_BYTES cut off and counted as failed. Connections are kept and used again; one that
  * the peer has closed meanwhile is replaced by curl itself.
  *

@@ -28,7 +28,7 @@
 #define LIMIT_DISCONNECT_URLS	100000u	/* urls in one disconnect */
 #define LIMIT_DEPTH		32u	/* nesting of JSON; ours needs 6 */
 #define LIMIT_QUERY_BYTES	8192u	/* raw query string, and q by itself */
-/* a q over these two is none that the language takes: it is searched as one text (WIRE.md) */
+/* a q over these two is none that the language takes: it is searched as one text (PROTOCOL.md) */
 #define LIMIT_QUERY_DEPTH	64u	/* nesting of parentheses and nots in q */
 #define LIMIT_QUERY_NODES	1024u	/* operators and texts in q */
 /*

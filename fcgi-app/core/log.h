@@ -1,5 +1,5 @@
 /*
- * Log lines for the screen (stderr) and the file, as WIRE.md shows them; whole lines in each
+ * Log lines for the screen (stderr) and the file, as PROTOCOL.md shows them; whole lines in each
  * write(), so that workers can share both.
  *
  *	screen	LEVEL (8 wide) 2026-11-24 08:16:34,656 <own url>: message

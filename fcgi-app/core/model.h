@@ -30,7 +30,7 @@ struct node {
 	size_t n_flows;
 };
 
-/* WIRE.md's `default`: how a service introduces itself, in requests and answers. */
+/* PROTOCOL.md's `default`: how a service introduces itself, in requests and answers. */
 struct greeting {
 	struct str url;		/* shown form */
 	struct str organization;	/* may be null */

@@ -159,13 +159,13 @@ enum kodo_err packed_tags(struct arena *a, struct str json, const struct str **t
 bool packed_next_tag(struct str *rest, struct str *json);
 
 /*
- * JSON of flow i as in WIRE.md's `flow` record:
+ * JSON of flow i as in PROTOCOL.md's `flow` record:
  * {"url":"/a","name":..,"description":..,"author":..,"tags":[..]}.
  */
 void packed_put_flow(struct buf *out, const struct packed *p, uint32_t i);
 
 /*
- * JSON of WIRE.md's `node` record; created and modified are those of its provider (0: null).
+ * JSON of PROTOCOL.md's `node` record; created and modified are those of its provider (0: null).
  */
 void packed_put_node(struct buf *out, const struct packed *p, int64_t created_us,
     int64_t modified_us);

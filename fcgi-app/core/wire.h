@@ -1,5 +1,5 @@
 /*
- * JSON to model: the bodies of WIRE.md, read strictly, a flow at a time: memory stays flat.
+ * JSON to model: the bodies of PROTOCOL.md, read strictly, a flow at a time: memory stays flat.
  *
  * Nodes come out packed (packed.h), ready to be stored. Everything lives in the arena given, or
  * points into the body.
@@ -135,7 +135,8 @@ enum kodo_err wire_read(struct arena *a, enum wire_kind kind, struct str json, i
     struct str own_key, struct wire_body *out, struct wire_refusal *no) MUST_CHECK;
 
 /*
- * The members of WIRE.md's default without braces: `"url":..,"organization":..,..,"message":[..]`.
+ * The members of PROTOCOL.md's default without braces:
+ * `"url":..,"organization":..,..,"message":[..]`.
  */
 void wire_put_greeting(struct buf *out, const struct greeting *g);
 

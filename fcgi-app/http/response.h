@@ -31,7 +31,7 @@ void response_init(struct response *r, const struct state *state);
 void response_reset(struct response *r, const struct state *state);
 void response_free(struct response *r);
 
-/* Drop what was composed, and answer with an error body of WIRE.md instead. */
+/* Drop what was composed, and answer with an error body of PROTOCOL.md instead. */
 void response_error(struct response *r, unsigned status, struct str detail,
     const struct wire_error *errors, size_t n);
 

@@ -49,7 +49,7 @@ struct route {
 	enum wire_kind wire;
 	unsigned params;		/* mask of PARAM_BIT */
 	const char *summary;
-	const char *takes, *gives;	/* records of WIRE.md, see schema.c; NULL: nothing */
+	const char *takes, *gives;	/* records of PROTOCOL.md, see schema.c; NULL: nothing */
 };
 
 /* The table; ends with a row without path. */

@@ -1,5 +1,5 @@
 /*
- * The records of WIRE.md as a table: for the API's document and for people.
+ * The records of PROTOCOL.md as a table: for the API's document and for people.
  */
 #ifndef KODO_SCHEMA_H
 #define KODO_SCHEMA_H

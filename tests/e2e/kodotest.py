@@ -136,7 +136,7 @@ def node(url, flows, **more):
 
 
 def greeting(url, **more):
-    """WIRE.md's `default`."""
+    """PROTOCOL.md's `default`."""
     return {"url": url, "organization": "Tester", "registry": False, "feed": False, "idle": True,
             "now": "2026-01-13T14:00:00Z", "message": [], **more}
 

@@ -206,9 +206,7 @@ def clock(place):
         f.write(CLOCK)
     with open(seconds, "wb") as f:
         f.write(bytes(4))
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None or subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], capture_output=True).returncode != 0:
-        pytest.skip("no compiler for a clock of our own")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
     env = {"LD_PRELOAD": library, "CLOCK": seconds}
     if subprocess.run([kodotest.KODO, "version"], env={**os.environ, **env}, capture_output=True).returncode != 0:
         pytest.skip("this build takes no other clock (address sanitizer)")

@@ -1,7 +1,7 @@
 """Rings with originals among ours: what theirs echo for ever, ours do not.
 
-The stand-in behaves as WIRE.md says that the original does: no versions, no content type, it passes every update on to every feeding
-peer but the sender, it forgets removals, and it answers 200, 201 or 204. Only its number of messages has an end, so that a test has one.
+The stand-in behaves as PROTOCOL.md says that the original does: no versions, no content type, every update passed on to every feeding
+peer but the sender, removals forgotten, answers 200, 201 or 204. Only its number of messages has an end, so that a test has one.
 """
 import http.client
 import itertools

@@ -5,7 +5,7 @@
  *
  *	history.c	services, who connects to whom, what happens; from a seed
  *	service.c	one service: start, stop, wipe, what the HTTP handlers do
- *	original.c	a stand-in for the original system (WIRE.md)
+ *	original.c	a stand-in for the original system (PROTOCOL.md)
  *	net.c		the clock and the wire; runs a history
  *	model.c		what every registry must show at the end, from the history alone
  *	cost.c		messages per change

@@ -1,5 +1,5 @@
 /*
- * A stand-in for the original system, as WIRE.md says it behaves: no versions; it passes every
+ * A stand-in for the original system, as PROTOCOL.md says it behaves: no versions; it passes every
  * update on to every feeding provider but the sender, changed or not; what vanished from a
  * provider's list it forgets without telling anybody; who connected first with a node url wins; it
  * answers 200, 201 or 204, and gives up a message after some attempts.
