@@ -9,8 +9,6 @@ from kodotest import wait_until
 
 REPLAY = os.path.join(kodotest.SRCDIR, "tests", "wire", "replay")
 PORTS = (3366, 3367, 3368, 3380, 3381, 3382)
-# of the query language the recordings hold what pandas makes of a frame without rows or columns
-MAY_DIFFER = re.compile(r"^flows_q_")
 
 
 def are_free():
@@ -26,9 +24,6 @@ def test_recorded_exchanges_hold():
     env = {name: value for name, value in os.environ.items() if not name.startswith("KODO")}
     done = subprocess.run([REPLAY, kodotest.KODO], capture_output=True, text=True, timeout=300, env=env, check=False)
     output = done.stdout + done.stderr
-    assert done.returncode in (0, 1), output[-4000:]
+    assert done.returncode == 0, output[-4000:]
     counts = re.search(r"^(\d+) of (\d+) exchanges hold$", done.stdout, re.M)
-    assert counts and int(counts[2]) > 300, output[-4000:]
-    failed = re.findall(r"^(\w+): [A-Z]+ /.*\n    (.*)$", done.stdout, re.M)
-    assert len(failed) == int(counts[2]) - int(counts[1]), output[-4000:]
-    assert not [(name, why) for name, why in failed if not MAY_DIFFER.match(name)], output[-4000:]
+    assert counts and counts[1] == counts[2] and int(counts[2]) > 300, output[-4000:]
