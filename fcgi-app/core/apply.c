@@ -10,7 +10,7 @@
 #include "path.h"
 #include "registry_int.h"
 #include "startup.h"
-#include "target.h"
+#include "target_private.h"
 #include "url.h"
 
 #define META_OPTIONS "options"

@@ -4,7 +4,7 @@
 #include "intake.h"
 #include "known.h"
 #include "requests.h"
-#include "target.h"
+#include "target_private.h"
 
 struct post {
 	const struct wire_body *b;

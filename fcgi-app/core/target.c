@@ -2,6 +2,7 @@
 #include "doubt.h"
 #include "registry_int.h"
 #include "target.h"
+#include "target_private.h"
 #include "url.h"
 
 enum kodo_err

@@ -1,24 +1,14 @@
 /*
- * Leaving targets and connecting to them again.
+ * What people ask for on the command line: leaving targets, connecting to them again, throwing out a
+ * provider.
  */
 #ifndef KODO_TARGET_H
 #define KODO_TARGET_H
 
-#include "edit.h"
 #include "registry.h"
 
-/* Queue a sign-off of own_url at p. */
-enum kodo_err target_sign_off(struct edit *e, struct peer *p, struct str own_url) MUST_CHECK;
-/* The own url is wanted at p again: cancel its sign-off. */
-enum kodo_err target_sign_on(struct edit *e, struct peer *p, struct str own_url) MUST_CHECK;
-
 /*
- * Leave a target: what it says is dropped, and own_url, under which it knows us, is signed off.
- */
-enum kodo_err target_leave(struct edit *e, struct peer *p, struct str own_url) MUST_CHECK;
-
-/*
- * What people ask for on the command line. ticket: for wait_is_tried. KODO_EINVAL: url is none.
+ * ticket: for wait_is_tried. KODO_EINVAL: url is none.
  *
  * Throw a provider out, with all that it said; it may come again. KODO_ENOTFOUND: there is no such
  * provider. KODO_ECONFLICT: it is also a target of ours, so it would be back at once.
