@@ -153,7 +153,8 @@ edit_want(struct edit *e, struct peer *p, enum peer_work work, bool now)
 		p->flags &= ~(unsigned)PEER_PARKED;
 		p->attempts = 0;
 	}
-	if (now || (!had && p->attempts == 0)) {
+	/* the end of an earlier backoff, without work since, may be long past */
+	if (now || (!had && (p->attempts == 0 || p->due_us <= e->now_us))) {
 		p->due_us = e->now_us;
 		e->is_due = true;
 	}
@@ -165,15 +166,6 @@ edit_want_connect(struct edit *e, struct peer *p)
 	if ((p->flags & PEER_TARGET) != 0)
 		p->acked_url = e->o->url;
 	edit_want(e, p, WORK_CONNECT, true);
-}
-
-void
-edit_want_again(struct edit *e, struct peer *p)
-{
-	if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET)
-		edit_want_connect(e, p);
-	else if ((p->flags & PEER_PROVIDER) != 0)
-		edit_want(e, p, WORK_RECONNECT, true);
 }
 
 enum kodo_err

@@ -53,8 +53,6 @@ void edit_want(struct edit *e, struct peer *p, enum peer_work work, bool now);
  * Connect to p now. From here on it may know us under this url, whether its answer comes or not.
  */
 void edit_want_connect(struct edit *e, struct peer *p);
-/* What we told p, or what it told us, is lost: whichever may connect does so again. */
-void edit_want_again(struct edit *e, struct peer *p);
 /* That work, and what T_OUT holds for it where work is WORK_TELL, is not wanted any more. */
 enum kodo_err edit_unwant(struct edit *e, struct peer *p, enum peer_work work) MUST_CHECK;
 

@@ -4,10 +4,6 @@
  */
 #include "exchange_int.h"
 
-/* A due time further ahead than any backoff or look: the clock was set back, so it is due. */
-#define ACTIVE_AHEAD_US (BACKOFF_MAX_US * 12 / 10)
-#define QUIET_AHEAD_US (PEER_PARKED_US * 13 / 10)
-
 static bool
 is_busy(uint32_t peer, const uint32_t *busy, size_t n_busy)
 {

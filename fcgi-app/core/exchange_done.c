@@ -142,8 +142,10 @@ peer_park(struct edit *e, struct peer *p, struct outcome *oc)
 		    STR_ARG(p->error));
 	p->flags |= PEER_PARKED;
 	p->due_us = e->now_us + jittered(PEER_PARKED_US, PARKED_JITTER, e, p);
-	if (oc->job->kind == EXCHANGE_CONNECT)
+	if (oc->job->kind == EXCHANGE_CONNECT) {
 		p->connected_us = 0;
+		look_later(e, p);
+	}
 	return err;
 }
 
@@ -153,18 +155,16 @@ peer_retry(struct edit *e, struct peer *p, struct outcome *oc)
 	int64_t wait = PEER_BACKOFF_US;
 	uint32_t i;
 
-	if (oc->job->kind == EXCHANGE_LOOK) {
-		look_later(e, p);
+	if (oc->job->kind == EXCHANGE_LOOK)
 		return KODO_OK;
-	}
 	if (p->attempts < UINT32_MAX)
 		p->attempts++;
 	if (e->o->retry >= 0 && p->attempts >= (uint32_t)e->o->retry)
 		return peer_park(e, p, oc);
-	for (i = 1; i < p->attempts && wait < BACKOFF_MAX_US; i++)
+	for (i = 1; i < p->attempts && wait < PEER_BACKOFF_MAX_US; i++)
 		wait *= 2;
 	p->due_us = e->now_us +
-	    jittered(wait < BACKOFF_MAX_US ? wait : BACKOFF_MAX_US, BACKOFF_JITTER, e, p);
+	    jittered(wait < PEER_BACKOFF_MAX_US ? wait : PEER_BACKOFF_MAX_US, BACKOFF_JITTER, e, p);
 	return error_keep(e, p, oc);
 }
 
@@ -275,7 +275,7 @@ answer_take(struct edit *e, struct peer *p, struct outcome *oc)
 		return answer_gone(e, p, b);
 	if (err == KODO_OK && intake_is_late(p, b)) {
 		/* overtaken by what the target said since, which does not hold all of it */
-		edit_want_connect(e, p);
+		doubt_restart(e, p);
 		return KODO_OK;
 	}
 	/* another state than before needs no connect: it has our list, and this is its own */
@@ -339,10 +339,9 @@ job_done(struct edit *e, struct peer *p, struct outcome *oc)
 			err = told_clear(e, p, job->gen, TOLD_KEEP_PARKED);
 		break;
 	case EXCHANGE_LOOK:
-		look_later(e, p);
 		err = look_agrees(e, p, &oc->body, oc->has_body, oc->job, oc->res, &agrees);
 		if (err == KODO_OK && !agrees)
-			edit_want_again(e, p);
+			doubt_restart(e, p);
 		break;
 	}
 	return err == KODO_OK ? answer_take(e, p, oc) : err;
@@ -397,6 +396,19 @@ job_halve(struct edit *e, struct peer *p, struct outcome *oc)
 	return KODO_OK;
 }
 
+/*
+ * Does the answer make us say again what it answers? That may go on for ever, unless it is a node
+ * in parts, of which something else is known there until the last one is.
+ */
+static bool
+is_contested(const struct edit *e, const struct peer *p, const struct exchange_job *job)
+{
+	if ((job->kind != EXCHANGE_UPDATE && job->kind != EXCHANGE_REMOVE) ||
+	    p->work[WORK_TELL] != e->head.state)
+		return false;
+	return p->part_id == 0 || p->part_id != job->part.id || p->part_next <= job->part.from;
+}
+
 static enum kodo_err
 done_fn(struct edit *e, void *arg)
 {
@@ -408,7 +420,12 @@ done_fn(struct edit *e, void *arg)
 	oc->note[0] = '\0';
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err; /* it left meanwhile */
-	if (job->kind != EXCHANGE_LOOK)
+	/* whatever comes of it: what was due may not stay so, in the past or by a clock set back */
+	if (p->look_us > e->now_us + QUIET_AHEAD_US)
+		p->look_us = e->now_us + PEER_PARKED_US;
+	if (job->kind == EXCHANGE_LOOK)
+		look_later(e, p);
+	else
 		p->tried[work_of[job->kind]] = job->gen;
 	switch (meaning_of(job, oc->res)) {
 	case MEANS_DONE:
@@ -430,7 +447,7 @@ done_fn(struct edit *e, void *arg)
 			err = edit_unwant(e, p, WORK_TELL);
 		told_forget(p);
 		look_later(e, p);
-		edit_want_again(e, p);
+		doubt_restart(e, p);
 		break;
 	case MEANS_LEFT:
 		p->work[WORK_RECONNECT] = 0;
@@ -441,6 +458,8 @@ done_fn(struct edit *e, void *arg)
 		err = peer_retry(e, p, oc);
 		break;
 	}
+	if (err == KODO_OK && is_contested(e, p, job))
+		doubt_pace(e, p);
 	if (err == KODO_OK && peer_has_work(p) && p->due_us <= e->now_us)
 		e->is_due = true;
 	return err;

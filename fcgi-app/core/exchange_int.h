@@ -8,9 +8,11 @@
 #include "exchange.h"
 #include "registry_int.h"
 
-#define BACKOFF_MAX_US 8000000ll
 #define BACKOFF_JITTER 10	    /* per cent, upwards */
 #define PARKED_JITTER 20
+/* a due time further ahead than any backoff or look: the clock was set back, so it is due */
+#define ACTIVE_AHEAD_US (PEER_BACKOFF_MAX_US * 12 / 10)
+#define QUIET_AHEAD_US (PEER_PARKED_US * 13 / 10)
 #define CEILING_START_BYTES (8u << 20) /* below the original's 10,000,000 */
 /*
  * To whom pieces cost nothing: taking in a body takes seven times its size, and 64 MiB are to do

@@ -1,10 +1,11 @@
 #include <stdlib.h>
 
-#include "rules.h"
-#include "statement.h"
+#include "doubt.h"
 #include "intake.h"
 #include "outbox.h"
 #include "part.h"
+#include "rules.h"
+#include "statement.h"
 #include "walk.h"
 
 /* --- what a body says, inside an edit --- */
@@ -236,9 +237,9 @@ intake_recall(struct edit *e, const struct wire_body *b)
 		err = edit_peer(e, found.id, &p);
 		if (err != KODO_OK)
 			return err;
-		edit_want_again(e, p);
+		doubt_restart(e, p);
 		if ((p->flags & PEER_PROVIDER) != 0)
-			edit_want(e, p, WORK_RECONNECT, true);
+			edit_want(e, p, WORK_RECONNECT, false);
 	}
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
@@ -259,7 +260,7 @@ life_end(struct edit *e, struct peer *p)
 	if (err == KODO_OK)
 		err = part_drop(e->t, p->id);
 	if (err == KODO_OK)
-		edit_want_again(e, p);
+		doubt_restart(e, p);
 	return err;
 }
 

@@ -300,11 +300,11 @@ peer_put(struct txn *t, struct peer *p)
 	enum kodo_err err;
 
 	/*
-	 * a look and the work of a parked peer may fall on the same key: both are quiet; the
-	 * microsecond tells them apart
+	 * work goes before a look: a look that fell due earlier would have it tried outside of its
+	 * backoff, and a look in the past without end
 	 */
-	if (p->look_us != 0 && p->look_us == p->due_us)
-		p->look_us++;
+	if (p->look_us != 0 && peer_has_work(p) && p->look_us <= p->due_us)
+		p->look_us = p->due_us + 1;
 	peer_encode(&b, p);
 	err = buf_failed(&b) ? b.err : store_put(t, T_PEER, key_u32(k, p->id), buf_str(&b));
 	buf_free(&b);

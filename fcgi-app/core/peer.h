@@ -8,9 +8,10 @@
 #include "arena.h"
 #include "record.h"
 
-/* after a failure: the first wait, and the wait once attempts are used up */
-#define PEER_BACKOFF_US	500000ll
-#define PEER_PARKED_US	(300ll * 1000000)
+/* after a failure: the first wait, the longest one, and the wait once attempts are used up */
+#define PEER_BACKOFF_US		500000ll
+#define PEER_BACKOFF_MAX_US	8000000ll
+#define PEER_PARKED_US		(300ll * 1000000)
 
 enum peer_flag {
 	PEER_TARGET = 1u << 0,		/* in our `connect` */

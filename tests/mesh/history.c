@@ -3,6 +3,7 @@
 #include "mesh.h"
 
 #define LENGTH_US (120 * SECOND_US)
+#define LONG_LENGTH_US (1500 * SECOND_US)
 
 uint64_t
 mesh_random(uint64_t *state)
@@ -71,11 +72,12 @@ services_make(struct history *h, uint64_t *rnd)
 static void
 slices_make(struct history *h, uint64_t *rnd, enum history_kind kind)
 {
-	bool has_any = mesh_below(rnd, kind == HISTORY_OURS ? 2 : 4) == 0;
+	const bool is_ours = kind == HISTORY_OURS || kind == HISTORY_LONG;
+	bool has_any = mesh_below(rnd, is_ours ? 2 : 4) == 0;
 	unsigned i;
 
 	for (i = 0; i < h->n && has_any; i++) {
-		if (kind != HISTORY_OURS) {
+		if (!is_ours) {
 			h->is_fat[i] = !h->is_original[i] && mesh_below(rnd, 2) == 0;
 			/* not of ours: an original has nothing but whole lists to send */
 			h->ceiling_bytes[i] =
@@ -188,13 +190,15 @@ ops_sort(struct history *h)
 }
 
 static void
-ops_make(struct history *h, uint64_t *rnd, bool is_mild)
+ops_make(struct history *h, uint64_t *rnd, bool is_mild, bool is_long)
 {
 	unsigned n = mesh_below(rnd, is_mild ? 9 : 25), no_wipe = 0, i;
 	/* some histories are over in a breath, so that everything meets in flight */
 	int64_t length_us = mesh_below(rnd, 3) == 0 ? 2 * SECOND_US : LENGTH_US;
 	bool has_url = false;
 
+	if (is_long)
+		length_us = LONG_LENGTH_US;
 	for (i = 0; i < h->n; i++) {
 		h->ops[h->n_ops++] = (struct op) {
 			.at_us = mesh_below(rnd, 3000) * 1000ll, .kind = OP_START, .service = i
@@ -229,15 +233,16 @@ void
 history_make(struct history *h, uint64_t seed, enum history_kind kind)
 {
 	static const unsigned faults[] = { 0, 5, 20, 40 };
+	const bool is_ours = kind == HISTORY_OURS || kind == HISTORY_LONG;
 	uint64_t rnd = seed * 2654435761u + (uint64_t)kind;
 
 	*h = (struct history){ .seed = seed };
-	if (kind == HISTORY_OURS)
+	if (is_ours)
 		services_make(h, &rnd);
 	else
 		ring_make(h, &rnd, (unsigned)kind);
-	h->fault_percent = kind == HISTORY_OURS ? faults[mesh_below(&rnd, 4)] : 0;
-	ops_make(h, &rnd, kind != HISTORY_OURS);
+	h->fault_percent = is_ours ? faults[mesh_below(&rnd, 4)] : 0;
+	ops_make(h, &rnd, !is_ours, kind == HISTORY_LONG);
 	slices_make(h, &rnd, kind);
 }
 

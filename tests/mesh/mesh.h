@@ -68,7 +68,14 @@ struct history {
 	bool is_dropped[MESH_OPS]; /* left out, by shrinking */
 };
 
-enum history_kind { HISTORY_OURS, HISTORY_ONE_ORIGINAL, HISTORY_TWO_ORIGINALS };
+/* long: of ours, over several looks at every target */
+enum history_kind {
+	HISTORY_OURS,
+	HISTORY_ONE_ORIGINAL,
+	HISTORY_TWO_ORIGINALS,
+	HISTORY_LONG,
+	HISTORY_KINDS
+};
 
 void history_make(struct history *h, uint64_t seed, enum history_kind kind);
 void history_print(const struct history *h, FILE *out);
@@ -173,6 +180,11 @@ struct mesh {
 	unsigned long n_sent, n_looks;		/* messages sent */
 	unsigned long link[MESH_MAX][MESH_MAX]; /* of them, from and to */
 	int64_t last_sent_us;
+	struct {
+		int64_t minute;
+		unsigned n;
+	} failed[MESH_MAX][MESH_MAX]; /* attempts that nothing good came of, looks too */
+	unsigned most_failed;
 	bool is_traced;
 	char dir[96];
 	char fault[4096]; /* what went wrong, "" for nothing */

@@ -13,6 +13,11 @@
 #define QUIET_BOUND_US (9 * LOOK_SPAN_US) /* it must be quiet by then */
 #define LONG_DELAY_US (60 * SECOND_US)	  /* of a request that its client has given up */
 #define STORM 20000u			  /* messages of one history; more is an echo */
+/*
+ * What the backoff allows to fail in a minute, several times over: starts and messages of the peer
+ * begin it anew.
+ */
+#define FAILED_MAX 40u
 
 enum event_kind { EVENT_REQUEST, EVENT_ANSWER, EVENT_TIMEOUT, EVENT_POLL };
 
@@ -247,6 +252,28 @@ request_arrive(struct mesh *m, struct event *ev)
 
 /* --- the runner --- */
 
+/* An attempt at a peer has failed: whatever the peer does, the backoff bounds how often. */
+static void
+failed_count(struct service *s, struct str url)
+{
+	struct mesh *m = s->mesh;
+	int64_t minute = m->now_us / (60 * SECOND_US);
+	unsigned server = 0, variant, *n;
+	char path[16];
+
+	if (!address_read(url, &server, &variant, path))
+		return;
+	n = &m->failed[s->i][server].n;
+	if (m->failed[s->i][server].minute != minute)
+		*n = 0;
+	m->failed[s->i][server].minute = minute;
+	if (++*n > m->most_failed)
+		m->most_failed = *n;
+	if (*n > FAILED_MAX)
+		mesh_fail(m, "s%u tries s%u more than %u times in a minute\n", s->i, server,
+		    FAILED_MAX);
+}
+
 static void
 answer_arrive(struct mesh *m, struct event *ev)
 {
@@ -264,6 +291,8 @@ answer_arrive(struct mesh *m, struct event *ev)
 	slot->gen++;
 	if (ev->status == 0)
 		mesh_trace(m, "  s%u hears nothing", ev->client);
+	if (s->original == NULL && (ev->status < 200 || ev->status > 299))
+		failed_count(s, slot->job.url);
 	if (s->original != NULL) {
 		original_done(s->original, ev->status, buf_str(&ev->body), service_now(s));
 	} else {

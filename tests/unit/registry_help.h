@@ -94,7 +94,8 @@ fixture_setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
-	snprintf(f->dir, sizeof(f->dir), "/tmp/kodo-test-XXXXXX");
+	snprintf(f->dir, sizeof(f->dir), "%s/kodo-test-XXXXXX",
+	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	if (mkdtemp(f->dir) == NULL)
 		return -1;
 	f->a = arena_new();

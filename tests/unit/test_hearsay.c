@@ -180,6 +180,26 @@ doubts_are_followed_ever_more_slowly(void **state)
 	check_clean(f);
 }
 
+/* A runner that sleeps must learn when the doubt is due. */
+static void
+doubt_that_waits_wakes(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_body b;
+	struct intake in;
+	int i;
+
+	start(f);
+	says(f, OLD, "/connect", "A", NULL);
+	for (i = 0; i < 2; i++) {
+		b = body_of(f, OLD, true,
+		    arena_printf(f->a, "[%s]", node_json(f, NODE, i == 0 ? "B" : "C", 1)), NULL);
+		must(registry_update(f->r, &b, f->now_us, &in));
+		assert_true(in.known && in.wake);
+		assert_int_equal(connects_to_old(f), 1 - i);
+	}
+}
+
 /* What it was told of a node that is seen through it is taken back by the connect that asks it. */
 static void
 asking_takes_back_what_came_from_it(void **state)
@@ -316,6 +336,7 @@ main(void)
 		T(latest_news_win),
 		T(owners_word_is_over_hearsay),
 		T(doubts_are_followed_ever_more_slowly),
+		T(doubt_that_waits_wakes),
 		T(asking_takes_back_what_came_from_it),
 		T(word_before_the_answer_is_asked_for),
 		T(two_that_differ_come_to_rest),
