@@ -171,17 +171,6 @@ log_outcome(struct plan *p, const struct exchange_job *job, const struct exchang
 
 /* --- sending --- */
 
-static bool
-is_target(const struct options *o, struct str url)
-{
-	size_t i;
-
-	for (i = 0; i < o->n_connect; i++)
-		if (str_starts(url, o->connect[i]))
-			return true;
-	return false;
-}
-
 /*
  * Whether the connection may lead to a private address. exchange.c has judged the url by its text;
  * a name may stand for such an address all the same. Where the operator names a target himself, it
@@ -193,7 +182,7 @@ may_be_private(const struct options *o, const struct exchange_job *job)
 	struct options any = *o;
 
 	any.n_accept = 0;
-	return is_target(o, job->url) ||
+	return job->is_target ||
 	    option_allows_peer(&any, STR("http://127.0.0.1:1"), NULL) == KODO_OK;
 }
 

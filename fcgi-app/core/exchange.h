@@ -39,6 +39,7 @@ struct exchange_job {
 	uint32_t peer;
 	enum exchange_kind kind;
 	bool is_post;			/* else GET */
+	bool is_target;			/* to one that the operator names in `connect` */
 	struct str url;			/* where to */
 	struct str body;		/* JSON; empty for GET */
 	size_t n_nodes, n_flows;	/* in it, for the log */

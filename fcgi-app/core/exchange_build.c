@@ -540,6 +540,7 @@ exchange_build(struct view *v, struct arena *a, const struct peer *p, struct exc
 	enum kodo_err err;
 
 	*job = (struct exchange_job){ .peer = p->id, .gen = v->head.state };
+	job->is_target = (p->flags & PEER_TARGET) != 0;
 	kodo_begin(&b.kodo, head_life(&v->head), v->head.state, p->heard_life, p->heard_sent);
 	b.max_bytes = ceiling_of(p);
 	err = job_build(&b);
