@@ -26,6 +26,11 @@
 #define LIMIT_STORED_TIMES	16u
 #define LIMIT_MESSAGES		1000u	/* lines of `message` in one body */
 #define LIMIT_DISCONNECT_URLS	100000u	/* urls in one disconnect */
+/*
+ * who signed off and is known no more: what it said last is remembered, see tidy.c. Some thousand
+ * may leave at once where a registry ends; beyond them anybody would decide how much is stored
+ */
+#define LIMIT_SIGNED_OFF	4096u
 #define LIMIT_DEPTH		32u	/* nesting of JSON; ours needs 6 */
 #define LIMIT_QUERY_BYTES	8192u	/* raw query string, and q by itself */
 /* a q over these two is none that the language takes: it is searched as one text (PROTOCOL.md) */

@@ -3,8 +3,11 @@
 #include "exchange_int.h"
 #include "intake.h"
 #include "known.h"
+#include "limit.h"
 #include "requests.h"
 #include "target_private.h"
+
+#define META_SIGNED_OFF	"signed_off"	/* ids of peers, the oldest first, 4 bytes each */
 
 struct post {
 	const struct wire_body *b;
@@ -147,6 +150,49 @@ owner_gone(struct edit *e, struct peer *p, const struct wire_body *b)
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
+/* Nothing of p is known any more; it is forgotten once LIMIT_SIGNED_OFF others came after it. */
+static enum kodo_err
+signed_off_add(struct edit *e, const struct peer *p)
+{
+	struct buf b = BUF_INIT(0);
+	unsigned char kb[4];
+	struct peer *oldest;
+	struct str ids;
+	enum kodo_err err = meta_get(e->t, META_SIGNED_OFF, &ids);
+
+	if (err == KODO_ENOTFOUND)
+		ids = STR("");
+	else if (err != KODO_OK)
+		return err;
+	err = KODO_OK;
+	for (; ids.len >= LIMIT_SIGNED_OFF * sizeof(kb) && err == KODO_OK;
+	    ids = (struct str){ ids.p + sizeof(kb), ids.len - sizeof(kb) }) {
+		err = edit_peer(e, get_be32(ids.p), &oldest);
+		if (err == KODO_OK && peer_is_idle(oldest))
+			oldest->heard_life = 0;
+		if (err == KODO_ENOTFOUND)
+			err = KODO_OK;
+	}
+	buf_put_str(&b, ids);
+	buf_put_str(&b, key_u32(kb, p->id));
+	if (err == KODO_OK)
+		err = buf_failed(&b) ? b.err : meta_put(e->t, META_SIGNED_OFF, buf_str(&b));
+	buf_free(&b);
+	return err;
+}
+
+/* Who signs off: one that we know, or one that could have been. */
+static enum kodo_err
+sender_find(struct edit *e, const struct wire_body *b, struct peer **out, bool *is_new)
+{
+	enum kodo_err err = edit_peer_find(e, b->from_key, out);
+
+	*is_new = err == KODO_ENOTFOUND;
+	if (!*is_new || b->life == 0 || option_allows_peer(e->o, b->from.url, NULL) != KODO_OK)
+		return err;
+	return edit_peer_make(e, b->from.url, b->from_key, out);
+}
+
 static enum kodo_err
 disconnect_fn(struct edit *e, void *arg)
 {
@@ -155,8 +201,8 @@ disconnect_fn(struct edit *e, void *arg)
 	struct peer *p;
 	uint32_t node;
 	size_t i;
-	enum kodo_err err = b->life == 0 ? edit_peer_find(e, b->from_key, &p)
-					 : edit_peer_make(e, b->from.url, b->from_key, &p);
+	bool is_new;
+	enum kodo_err err = sender_find(e, b, &p, &is_new);
 
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
@@ -170,8 +216,10 @@ disconnect_fn(struct edit *e, void *arg)
 	err = intake_heard(e, p, b);
 	if (err != KODO_OK)
 		return err;
-	if (!q->out->known)
-		return owner_gone(e, p, b);
+	if (!q->out->known) {
+		err = owner_gone(e, p, b);
+		return err == KODO_OK && is_new ? signed_off_add(e, p) : err;
+	}
 	if (b->has_kodo)
 		p->flags |= PEER_KODO;
 	if (is_own_among(b)) {
@@ -186,7 +234,7 @@ disconnect_fn(struct edit *e, void *arg)
 			p->flags |= PEER_PARKED;
 			p->due_us = e->now_us + PEER_PARKED_US;
 		}
-		return err;
+		return err == KODO_OK && peer_is_idle(p) ? signed_off_add(e, p) : err;
 	}
 	/* tombstones first: a removal without its version would make one of its own */
 	for (i = 0; i < b->n_gone && err == KODO_OK; i++)

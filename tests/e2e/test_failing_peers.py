@@ -13,7 +13,7 @@ import pytest
 import kodotest
 from kodotest import CALM, wait_until
 from meshtest import percentile
-from servicetest import RawPeer, answer_with, command_line, hang
+from servicetest import RawPeer, Runner, answer_with, command_line, hang
 
 NODES = 4
 GIGABYTE = 1 << 30
@@ -211,3 +211,17 @@ def test_backoff_survives_a_restart(service, faulty, name):
         time.sleep(0.5)
     after = peers(registry)[one.url]
     assert (after["attempts"], after["due"], len(one.times)) == (before["attempts"], before["due"], n), (before, after)
+
+
+def test_url_that_begins_with_a_target_s_is_no_target(folders, peer):
+    """A name may stand for a private address; only where the operator names the target himself, that is his to decide."""
+    other = peer()
+    options = {"url": "http://own.example", "registry": True, "feed": True, "private": True, "connect": [other.url[:-1]], "retry": 3}
+    runner = Runner(folders(), options)
+    assert runner.cgi.post("/connect", kodotest.connect_body(other.url, feed=True)).status == 201
+    runner.cgi.write_loader({**options, "private": False})
+    assert runner.cgi.post("/connect", kodotest.connect_body("http://node.example")).status == 201
+    runner.run("--once")
+    assert f"failed with {other.url}/" in runner.log()
+    assert other.seen == []
+    runner.close()

@@ -65,19 +65,6 @@ def test_connects_and_ends(runner, peer):
     assert r.screen() == ""                                 # cron mails whatever a job prints
 
 
-def test_url_that_begins_with_a_target_s_is_no_target(runner, peer):
-    """A name may stand for a private address; only where the operator names the target himself, that is his to decide."""
-    other = peer()
-    options = {**REGISTRY, "url": "http://own.example", "private": True, "connect": [other.url[:-1]]}
-    r = runner(options)
-    assert r.cgi.post("/connect", kodotest.connect_body(other.url, feed=True)).status == 201
-    r.cgi.write_loader({**options, "private": False})
-    assert r.cgi.post("/connect", kodotest.connect_body("http://node.example")).status == 201
-    r.run("--once")
-    assert f"failed with {other.url}/" in r.log()
-    assert other.seen == []
-
-
 def test_nothing_to_do(runner):
     r = runner(NODE)
     assert r.run() == 0

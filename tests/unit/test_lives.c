@@ -3,6 +3,7 @@
 
 #include "core/expire.h"
 #include "core/head.h"
+#include "core/limit.h"
 #include "core/outbox.h"
 #include "core/peer.h"
 #include "core/record.h"
@@ -365,6 +366,59 @@ crowd_of_strangers_fades(void **state)
 	assert_true(peers_of(f) < 10);
 }
 
+/* What is remembered of strangers has a ceiling, and who is not accepted is none of them. */
+static void
+strangers_are_bounded(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_body b;
+	struct intake in;
+	uint64_t before, ticket;
+	unsigned i;
+
+	start(f);
+	before = peers_of(f);
+	for (i = 0; i < LIMIT_SIGNED_OFF + 10; i++) {
+		const char *url = arena_printf(f->a, "http://stranger%u:1", i);
+
+		b = disconnect_of(f, url, arena_printf(f->a, "[\"%s\"]", url),
+		    "{\"life\":5,\"sent\":9}");
+		must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+		assert_false(in.known);
+	}
+	assert_int_equal(peers_of(f), before + LIMIT_SIGNED_OFF);
+	check_clean(f);
+	/* the oldest is forgotten, the next one is not: its connect, which comes late, is void */
+	b = body_of(f, "http://stranger0:1", true,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://stranger0:1", "S", 1)),
+	    "{\"life\":5,\"sent\":8}");
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	assert_int_equal(total_of(f), 1);
+	b = body_of(f, "http://stranger10:1", true,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://stranger10:1", "S", 1)),
+	    "{\"life\":5,\"sent\":8}");
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	assert_int_equal(total_of(f), 1);
+}
+
+static void
+who_is_not_accepted_is_not_remembered(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_body b;
+	struct intake in;
+	uint64_t before, ticket;
+
+	fixture_options(f, "http://own.example:1", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+	before = peers_of(f);
+	b = disconnect_of(f, "http://localhost:9", "[\"http://localhost:9\"]",
+	    "{\"life\":5,\"sent\":9}");
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	assert_false(in.known);
+	assert_int_equal(peers_of(f), before);
+}
+
 #define WAITING	100000u
 
 static enum kodo_err
@@ -442,6 +496,8 @@ main(void)
 		T(answer_to_one_that_left),
 		T(answer_names_so_many_and_counts_the_rest),
 		T(crowd_of_strangers_fades),
+		T(strangers_are_bounded),
+		T(who_is_not_accepted_is_not_remembered),
 		T(more_to_tell_is_seen_at_once),
 	};
 
