@@ -181,8 +181,11 @@ answer_put(struct answer *w, bool with_nodes, bool idle_false)
 	if (idle_false)
 		g.idle = false;
 	w->caller = PEER_TOMB;
-	if (peer_find(&w->v.t, w->a, w->b->from_key, &p) == KODO_OK)
+	err = peer_find(&w->v.t, w->a, w->b->from_key, &p);
+	if (err == KODO_OK)
 		w->caller = p.id;
+	else if (err != KODO_ENOTFOUND)
+		return err;
 	w->is_late = w->caller != PEER_TOMB && intake_is_late(&p, w->b);
 	err = message_make(w, &g);
 	if (err != KODO_OK)

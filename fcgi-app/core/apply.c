@@ -73,8 +73,11 @@ before_read(struct edit *e, struct apply *ap)
 	if (err != KODO_OK)
 		return err;
 	state_boot_id(now);
+	err = meta_get(e->t, META_BOOT, &boot);
+	if (err != KODO_OK && err != KODO_ENOTFOUND)
+		return err;
 	ap->is_start = ap->kind == START_NOW || !ap->had_before ||
-	    !is_same_service(&ap->before, ap->o) || meta_get(e->t, META_BOOT, &boot) != KODO_OK ||
+	    !is_same_service(&ap->before, ap->o) || err == KODO_ENOTFOUND ||
 	    !str_eq(boot, str_of(now));
 	return KODO_OK;
 }

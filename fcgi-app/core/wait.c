@@ -39,9 +39,10 @@ wait_is_tried(struct registry *r, uint64_t ticket, int64_t now_us, bool *out)
 	    err = cursor_next(&c, &k, &v)) {
 		if ((unsigned char)k.p[0] != DUE_ACTIVE)
 			break;
-		if (peer_get(&t, a, get_be32(k.p + 9), &p) == KODO_OK &&
-		    is_untried(&p, ticket, now_us))
-			*out = false;
+		err = peer_get(&t, a, get_be32(k.p + 9), &p);
+		if (err != KODO_OK && err != KODO_ENOTFOUND)
+			break;
+		*out = err == KODO_ENOTFOUND || !is_untried(&p, ticket, now_us);
 	}
 	cursor_close(&c);
 	err = store_end(&t, err == KODO_ENOTFOUND ? KODO_OK : err);
