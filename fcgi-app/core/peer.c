@@ -166,6 +166,7 @@ peer_decode(struct arena *a, uint32_t id, struct str v, struct peer *p)
 		err = arena_str(a, *text[i], text[i]);
 	}
 	peer_remember_due(p);
+	p->was_alias = p->alias;
 	return r.bad ? KODO_ECORRUPT : err;
 }
 
@@ -291,12 +292,36 @@ peer_is_filed(struct txn *t, const struct peer *p, unsigned *n_due)
 	    (!peer_is_listener(p) || store_get(t, T_LISTENER, key_u32(k, p->id), &v) == KODO_OK);
 }
 
+/* p is found by that key, unless another peer is. */
+static enum kodo_err
+url_set(struct txn *t, const struct peer *p, struct str key)
+{
+	unsigned char k[4];
+	struct str v;
+	uint32_t id;
+	enum kodo_err err = id_find(t, T_PEER_URL, key, &id);
+
+	if (err == KODO_OK && id != p->id)
+		err = store_get(t, T_PEER, key_u32(k, id), &v);
+	return err == KODO_ENOTFOUND ? id_set(t, T_PEER_URL, key, p->id) : err;
+}
+
+static enum kodo_err
+url_unset(struct txn *t, const struct peer *p, struct str key)
+{
+	uint32_t id;
+	enum kodo_err err = id_find(t, T_PEER_URL, key, &id);
+
+	if (err == KODO_OK && id == p->id)
+		return id_set(t, T_PEER_URL, key, 0);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
 enum kodo_err
 peer_put(struct txn *t, struct peer *p)
 {
 	struct buf b = BUF_INIT(0);
 	unsigned char k[4];
-	uint32_t id;
 	enum kodo_err err;
 
 	/*
@@ -308,12 +333,13 @@ peer_put(struct txn *t, struct peer *p)
 	peer_encode(&b, p);
 	err = buf_failed(&b) ? b.err : store_put(t, T_PEER, key_u32(k, p->id), buf_str(&b));
 	buf_free(&b);
-	if (err == KODO_OK && p->id != PEER_SELF &&
-	    id_find(t, T_PEER_URL, p->key, &id) == KODO_ENOTFOUND)
-		err = id_set(t, T_PEER_URL, p->key, p->id);
-	if (err == KODO_OK && p->alias.p != NULL &&
-	    id_find(t, T_PEER_URL, p->alias, &id) == KODO_ENOTFOUND)
-		err = id_set(t, T_PEER_URL, p->alias, p->id);
+	if (err == KODO_OK && p->id != PEER_SELF)
+		err = url_set(t, p, p->key);
+	if (err == KODO_OK && p->was_alias.p != NULL && !str_eq(p->was_alias, p->alias))
+		err = url_unset(t, p, p->was_alias);
+	if (err == KODO_OK && p->alias.p != NULL)
+		err = url_set(t, p, p->alias);
+	p->was_alias = p->alias;
 	return err == KODO_OK && p->id != PEER_SELF ? peer_index(t, p, false) : err;
 }
 
@@ -321,13 +347,11 @@ enum kodo_err
 peer_del(struct txn *t, struct peer *p)
 {
 	unsigned char k[4];
-	uint32_t id;
 	enum kodo_err err = store_del(t, T_PEER, key_u32(k, p->id));
 
 	if (err == KODO_OK)
-		err = id_set(t, T_PEER_URL, p->key, 0);
-	if (err == KODO_OK && p->alias.p != NULL &&
-	    id_find(t, T_PEER_URL, p->alias, &id) == KODO_OK && id == p->id)
-		err = id_set(t, T_PEER_URL, p->alias, 0);
+		err = url_unset(t, p, p->key);
+	if (err == KODO_OK && p->was_alias.p != NULL)
+		err = url_unset(t, p, p->was_alias);
 	return err == KODO_OK ? peer_index(t, p, true) : err;
 }

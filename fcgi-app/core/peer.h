@@ -85,6 +85,7 @@ struct peer {
 	bool was_due, was_look;
 	enum due_class was_class;
 	int64_t was_due_us, was_look_us;
+	struct str was_alias;
 };
 
 /* What a peer's program understands, so that nothing else asks which it is. */

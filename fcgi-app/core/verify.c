@@ -7,6 +7,7 @@
 #include "part.h"
 #include "peer.h"
 #include "registry_int.h"
+#include "url.h"
 
 struct verify {
 	struct view *v;
@@ -33,6 +34,25 @@ say(struct verify *f, enum finding kind, const char *fmt, ...)
 #define LATE_US	(180 * 1000000ll)	/* cron comes each minute */
 #define REMEDY	"restore a copy of the state folder, or move it away and start: peers connect again"
 
+/* Is the node found by its url? */
+static enum kodo_err
+node_url_check(struct verify *f, uint32_t node, struct str url)
+{
+	struct str key;
+	uint32_t id;
+	enum kodo_err err;
+
+	arena_reset(f->a);
+	err = url_key(f->a, url, &key);
+	if (err == KODO_OK)
+		err = node_find(&f->v->t, key, &id);
+	if (err == KODO_ENOMEM)
+		return err;
+	if (err != KODO_OK || id != node)
+		say(f, FINDING_ERROR, "%.*s is not found by its url; " REMEDY, STR_ARG(url));
+	return KODO_OK;
+}
+
 /*
  * Every record of a table that holds statements: can it be opened, and is it listed by its
  * provider?
@@ -53,8 +73,14 @@ statements_check(struct verify *f, enum store_table table)
 		struct packed p;
 		uint32_t node = get_be32(k.p);
 
-		if (table == T_SHADOW && get_be32(k.p + 4) == PEER_TOMB)
+		if (table == T_SHADOW && get_be32(k.p + 4) == PEER_TOMB) {
+			err = statement_read(v, &s);
+			if (err == KODO_OK)
+				err = node_url_check(f, node, s.bytes);
+			if (err != KODO_OK)
+				break;
 			continue;
+		}
 		if (statement_read(v, &s) != KODO_OK || packed_check(s.bytes, NULL) != KODO_OK ||
 		    packed_open(s.bytes, &p) != KODO_OK) {
 			say(f, FINDING_ERROR,
@@ -71,6 +97,9 @@ statements_check(struct verify *f, enum store_table table)
 			f->n_nodes++;
 			f->n_flows += p.n_flows;
 		}
+		err = node_url_check(f, node, p.url);
+		if (err != KODO_OK)
+			break;
 	}
 	cursor_close(&c);
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
@@ -112,6 +141,88 @@ count_records(struct verify *f, enum store_table table, uint64_t *n)
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
+/* --- the tables that lead to peers and nodes --- */
+
+static enum kodo_err
+peer_url_check(void *arg, uint32_t id, struct str key)
+{
+	struct verify *f = arg;
+	struct peer p;
+	enum kodo_err err;
+
+	arena_reset(f->a);
+	err = peer_find(&f->v->t, f->a, key, &p);
+	if (err == KODO_ENOMEM)
+		return err;
+	if (err != KODO_OK || p.id != id || (!str_eq(p.key, key) && !str_eq(p.alias, key)))
+		say(f, FINDING_ERROR, "%.*s leads to peer %u, which is another or none; " REMEDY,
+		    STR_ARG(key), id);
+	return KODO_OK;
+}
+
+static enum kodo_err
+node_known_check(void *arg, uint32_t id, struct str key)
+{
+	struct verify *f = arg;
+	unsigned char kb[8];
+	struct cursor c;
+	struct str k, v;
+	uint32_t found;
+	enum kodo_err err = node_find(&f->v->t, key, &found);
+
+	if (err == KODO_OK && found == id)
+		err = store_get(&f->v->t, T_NODE, key_u32(kb, id), &v);
+	if (err == KODO_ENOTFOUND) {
+		err = cursor_open(&f->v->t, T_SHADOW, &c);
+		if (err != KODO_OK)
+			return err;
+		err = cursor_seek(&c, key_u32_u32(kb, id, 0), &k, &v);
+		if (err == KODO_OK && get_be32(k.p) != id)
+			err = KODO_ENOTFOUND;
+		cursor_close(&c);
+	}
+	if ((err == KODO_OK && found != id) || err == KODO_ENOTFOUND)
+		say(f, FINDING_ERROR, "%.*s leads to node %u, which is another or none; " REMEDY,
+		    STR_ARG(key), id);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+static enum kodo_err
+providers_check(struct verify *f)
+{
+	struct cursor c;
+	struct str k, v;
+	struct peer p;
+	enum kodo_err err = cursor_open(&f->v->t, T_PROVIDER, &c);
+
+	if (err != KODO_OK)
+		return err;
+	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK; err = cursor_next(&c, &k, &v))
+		if (v.len != 4 || peer_get(&f->v->t, f->a, get_be32(v.p), &p) != KODO_OK ||
+		    (p.flags & PEER_PROVIDER) == 0 || p.order != get_be64(k.p))
+			say(f, FINDING_ERROR,
+			    "a place in the order of providers leads to none; " REMEDY);
+	cursor_close(&c);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+/* Is the peer found by its keys, and as a provider in its place? */
+static bool
+is_peer_found(struct verify *f, const struct peer *p)
+{
+	unsigned char kb[8];
+	struct peer found;
+	struct str v;
+
+	if (peer_find(&f->v->t, f->a, p->key, &found) != KODO_OK || found.id != p->id)
+		return false;
+	if (p->alias.p != NULL && peer_find(&f->v->t, f->a, p->alias, &found) != KODO_OK)
+		return false;
+	return (p->flags & PEER_PROVIDER) == 0 ||
+	    (store_get(&f->v->t, T_PROVIDER, key_u64(kb, p->order), &v) == KODO_OK &&
+		v.len == 4 && get_be32(v.p) == p->id);
+}
+
 static enum kodo_err
 peers_check(struct verify *f)
 {
@@ -126,6 +237,10 @@ peers_check(struct verify *f)
 		if (!peer_is_filed(&f->v->t, &p, &due))
 			say(f, FINDING_ERROR,
 			    "%.*s is not filed among those that are due, or listen; " REMEDY,
+			    STR_ARG(p.url));
+		if (!is_peer_found(f, &p))
+			say(f, FINDING_ERROR,
+			    "%.*s is not found by its url, or among the providers; " REMEDY,
 			    STR_ARG(p.url));
 		n_due += due;
 		n_listeners += peer_is_listener(&p);
@@ -258,6 +373,12 @@ registry_check(struct registry *r, int64_t now_us,
 			err = stated_check(&f);
 		if (err == KODO_OK)
 			err = peers_check(&f);
+		if (err == KODO_OK)
+			err = providers_check(&f);
+		if (err == KODO_OK)
+			err = id_each(&v.t, T_PEER_URL, peer_url_check, &f);
+		if (err == KODO_OK)
+			err = id_each(&v.t, T_NODE_URL, node_known_check, &f);
 		if (err == KODO_OK)
 			err = outbox_check(&f);
 		if (err == KODO_OK)

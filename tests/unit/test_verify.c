@@ -1,0 +1,228 @@
+/* `kodo check` of the stored state: each table that is damaged is found. */
+#include "core/hash.h"
+#include "core/record.h"
+#include "core/record_part.h"
+#include "registry_help.h"
+
+#define TARGET "http://t:1"
+
+static void
+errors_count(void *arg, enum finding kind, const char *line)
+{
+	unsigned *n = arg;
+
+	(void)line;
+	if (kind == FINDING_ERROR)
+		++*n;
+}
+
+static unsigned
+errors_of(struct fixture *f)
+{
+	unsigned n = 0;
+
+	must(registry_check(f->r, f->now_us, errors_count, &n));
+	return n;
+}
+
+static void
+answer(struct fixture *f, const char *from)
+{
+	const char *body = arena_printf(f->a,
+	    "{\"url\":\"%s\",\"organization\":null,\"registry\":true,\"feed\":true,\"idle\":true,"
+	    "\"now\":\"2025-01-13T14:00:00Z\",\"message\":[],\"nodes\":[]}", from);
+	struct exchange_result res = { .status = 201, .body = str_of(body) };
+	struct exchange_job job;
+	int64_t due_us;
+	bool wake;
+
+	must(exchange_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, NULL));
+	assert_int_equal(job.kind, EXCHANGE_CONNECT);
+	must(exchange_done(f->r, f->a, &job, &res, f->now_us, &wake));
+}
+
+/* A registry with a target that calls itself otherwise, a node, and a removed node. */
+static void
+start(struct fixture *f)
+{
+	struct intake in;
+	struct wire_body b;
+
+	fixture_options(f, "http://localhost:3367", true, true, TARGET, 1);
+	fixture_apply(f, START_NOW);
+	answer(f, "http://alias:1");
+	b = body_of(f, "http://n:1", false,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "N", 1)), NULL);
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	check_clean(f);
+}
+
+static uint64_t
+peers_of(struct fixture *f)
+{
+	struct store_stat st;
+
+	must(store_stat(registry_store(f->r), &st));
+	return st.entries[T_PEER];
+}
+
+/* --- a target that changes its name --- */
+
+static void
+connects_from(struct fixture *f, const char *url)
+{
+	struct wire_body b = body_of(f, url, true, "[]", NULL);
+	struct intake in;
+
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	must(registry_update(f->r, &b, f->now_us, &in));
+	assert_true(in.known);
+	check_clean(f);
+}
+
+static void
+old_alias_leads_nowhere(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_result gone = { .status = 200, .body = STR("") };
+	struct exchange_job job;
+	uint64_t before;
+	int64_t due_us;
+	bool wake;
+
+	start(f);
+	fixture_apply(f, START_NOW);
+	answer(f, "http://other:1");
+	check_clean(f);
+	/* the target is dropped */
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
+	fixture_apply(f, START_NOW);
+	while (exchange_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, NULL) == KODO_OK)
+		must(exchange_done(f->r, f->a, &job, &gone, f->now_us, &wake));
+	check_clean(f);
+	before = peers_of(f);
+	connects_from(f, "http://alias:1");
+	connects_from(f, "http://alias:1");
+	connects_from(f, "http://other:1");
+	assert_int_equal(peers_of(f), before + 2);
+}
+
+/* --- damage --- */
+
+enum damage {
+	DAMAGE_PEER_URL,
+	DAMAGE_PEER_URL_OTHER,
+	DAMAGE_PEER_URL_MORE,
+	DAMAGE_ALIAS,
+	DAMAGE_NODE_URL,
+	DAMAGE_NODE_URL_OTHER,
+	DAMAGE_NODE_URL_MORE,
+	DAMAGE_PROVIDER,
+	DAMAGE_PROVIDER_OTHER,
+	DAMAGE_PROVIDER_MORE,
+	DAMAGE_MAX
+};
+
+struct damaged {
+	enum damage what;
+	struct arena *a;
+};
+
+static enum kodo_err
+damage_fn(struct txn *t, void *arg)
+{
+	struct damaged *d = arg;
+	unsigned char kb[8], vb[4];
+	struct peer p;
+	uint32_t node;
+
+	must(peer_find(t, d->a, STR("http://n:1"), &p));
+	must(node_find(t, STR("http://n:1"), &node));
+	switch (d->what) {
+	case DAMAGE_PEER_URL:
+		return id_set(t, T_PEER_URL, p.key, 0);
+	case DAMAGE_PEER_URL_OTHER:
+		return id_set(t, T_PEER_URL, p.key, p.id - 1);
+	case DAMAGE_PEER_URL_MORE:
+		return id_set(t, T_PEER_URL, STR("http://x:1"), p.id + 1);
+	case DAMAGE_ALIAS:
+		return id_set(t, T_PEER_URL, STR("http://alias:1"), 0);
+	case DAMAGE_NODE_URL:
+		return id_set(t, T_NODE_URL, STR("http://n:1"), 0);
+	case DAMAGE_NODE_URL_OTHER:
+		return id_set(t, T_NODE_URL, STR("http://n:1"), node - 1);
+	case DAMAGE_NODE_URL_MORE:
+		return id_set(t, T_NODE_URL, STR("http://x:1"), node + 1);
+	case DAMAGE_PROVIDER:
+		return store_del(t, T_PROVIDER, key_u64(kb, p.order));
+	case DAMAGE_PROVIDER_OTHER:
+		return store_put(t, T_PROVIDER, key_u64(kb, p.order), key_u32(vb, p.id + 1));
+	case DAMAGE_PROVIDER_MORE:
+		return store_put(t, T_PROVIDER, key_u64(kb, p.order + 1), key_u32(vb, p.id));
+	case DAMAGE_MAX:
+		break;
+	}
+	return KODO_EINVAL;
+}
+
+static void
+damage_is_found(void **state)
+{
+	struct fixture *f = *state;
+	struct damaged d = { .a = f->a };
+
+	for (d.what = 0; d.what < DAMAGE_MAX; d.what++) {
+		fixture_teardown(state);
+		fixture_setup(state);
+		f = *state;
+		d.a = f->a;
+		start(f);
+		must(store_write(registry_store(f->r), damage_fn, &d));
+		if (errors_of(f) == 0)
+			fail_msg("damage %d is not found", (int)d.what);
+	}
+}
+
+/* Not only that something is not there may come of a look into a table. */
+static enum kodo_err
+alias_spoil(struct txn *t, void *arg)
+{
+	unsigned char kb[8];
+
+	(void)arg;
+	return store_put(
+	    t, T_PEER_URL, key_u64(kb, hash_text(HASH_KEPT, STR("http://alias:1"))), STR("x"));
+}
+
+static void
+damage_is_an_error(void **state)
+{
+	static const char body[] =
+	    "{\"url\":\"http://alias:1\",\"organization\":null,\"registry\":true,\"feed\":true,"
+	    "\"idle\":true,\"now\":\"2025-01-13T14:00:00Z\",\"message\":[],\"nodes\":[]}";
+	struct fixture *f = *state;
+	struct exchange_result res = { .status = 201, .body = STR(body) };
+	struct exchange_job job;
+	int64_t due_us;
+	bool wake;
+
+	fixture_options(f, "http://localhost:3367", true, true, TARGET, 1);
+	fixture_apply(f, START_NOW);
+	must(store_write(registry_store(f->r), alias_spoil, NULL));
+	must(exchange_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, NULL));
+	assert_int_equal(
+	    exchange_done(f->r, f->a, &job, &res, f->now_us, &wake), KODO_ECORRUPT);
+}
+
+int
+main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		T(old_alias_leads_nowhere),
+		T(damage_is_found),
+		T(damage_is_an_error),
+	};
+
+	return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
+}
