@@ -309,7 +309,8 @@ answer(struct server *s, struct call *c, struct request *req)
 void
 serve_request(struct server *s, struct transport *t)
 {
-	struct request req = { .method = METHOD_OTHER };
+	/* known before all else that may fail: HEAD gets no body, whatever it is answered */
+	struct request req = { .method = request_method(variable(t, "REQUEST_METHOD")) };
 	struct call c = { .a = s->a, .site = s->site, .transport = t, .req = &req, .res = &s->res };
 	enum kodo_err err;
 

@@ -92,6 +92,17 @@ def test_no_good_loader_yet(hosted, loader):
     assert "kodo.yaml" in kodo.screen()
 
 
+@pytest.mark.parametrize("target", ["/", "/.refused"])
+def test_head_has_no_body(hosted, target):
+    """Neither where nothing is ready, nor where the web server refused and asks for the words."""
+    kodo = hosted() if target == "/" else hosted({})
+    env = {} if target == "/" else {"REDIRECT_STATUS": "414", "REDIRECT_URI": target}
+    answer = kodo.request("HEAD", target, **env)
+    assert answer.status == (503 if target == "/" else 414)
+    assert answer.body == b""
+    assert int(answer.headers["content-length"]) == len(kodo.request("GET", target, **env).body) > 0
+
+
 def test_no_loader_at_all(hosted):
     kodo = hosted()
     check_error(kodo.get("/"), 503, "Service Unavailable")
