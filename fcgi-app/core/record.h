@@ -35,9 +35,6 @@ enum kodo_err statement_put(
 
 /* --- node ids --- */
 
-/* Call each for all pairs of a table from url keys to ids. key points into the map. */
-enum kodo_err id_each(struct txn *t, enum store_table table,
-    enum kodo_err (*each)(void *arg, uint32_t id, struct str key), void *arg) MUST_CHECK;
 /* KODO_ENOTFOUND */
 enum kodo_err node_find(struct txn *t, struct str key, uint32_t *id) MUST_CHECK;
 /* finds or makes */

@@ -14,4 +14,8 @@ enum kodo_err id_find(
 enum kodo_err id_set(
     struct txn *t, enum store_table table, struct str key, uint32_t id) MUST_CHECK;
 
+/* Call each for all pairs of a table from url keys to ids. key points into the map. */
+enum kodo_err id_each(struct txn *t, enum store_table table,
+    enum kodo_err (*each)(void *arg, uint32_t id, struct str key), void *arg) MUST_CHECK;
+
 #endif

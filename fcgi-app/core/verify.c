@@ -8,6 +8,7 @@
 #include "peer.h"
 #include "registry_int.h"
 #include "url.h"
+#include "url_ids.h"
 
 struct verify {
 	struct view *v;

@@ -8,6 +8,8 @@
 
 #include "core/log.h"
 #include "core/record.h"
+#include "core/requests.h"
+#include "core/startup.h"
 #include "registry_help.h"
 
 #define SECOND_US 1000000ll

@@ -1,7 +1,11 @@
 /* `kodo check` of the stored state: each table that is damaged is found. */
 #include "core/hash.h"
+#include "core/integrity.h"
+#include "core/peer.h"
 #include "core/record.h"
-#include "core/record_part.h"
+#include "core/url_ids.h"
+#include "core/requests.h"
+#include "core/startup.h"
 #include "registry_help.h"
 
 #define TARGET "http://t:1"
