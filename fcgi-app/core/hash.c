@@ -1,17 +1,16 @@
 #include <endian.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hash.h"
-#include "random.h"
 
 struct hash_key
 hash_key_own(void)
 {
 	static struct hash_key key;
 
-	/* without random bytes there is no registry either: there it is an error */
-	if (key.k0 == 0 && random_bytes(&key, sizeof(key)) != KODO_OK)
-		key.k0 = 1;
+	if (key.k0 == 0)
+		arc4random_buf(&key, sizeof(key));
 	return key;
 }
 

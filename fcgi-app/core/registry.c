@@ -1,7 +1,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "random.h"
 #include "registry_int.h"
 
 /* --- opening --- */
@@ -21,8 +20,8 @@ head_init(struct txn *t, void *arg)
 		.next_peer = 1,
 		.next_order = 1,
 		.next_block = 1 };
-	err = random_bytes(&h.state_id, sizeof(h.state_id));
-	return err == KODO_OK ? head_put(t, &h) : err;
+	arc4random_buf(&h.state_id, sizeof(h.state_id));
+	return head_put(t, &h);
 }
 
 /* Every state has a head; a write transaction is needed only for a new one. */

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "path.h"
-#include "random.h"
 #include "spawn.h"
 #include "state.h"
 
@@ -352,9 +351,7 @@ make_key(const struct state *s, const char *path)
 	unsigned i;
 	int fd;
 
-	err = random_bytes(random, sizeof(random));
-	if (err != KODO_OK)
-		return err;
+	arc4random_buf(random, sizeof(random));
 	for (i = 0; i < sizeof(random); i++)
 		snprintf(text + 2 * i, 3, "%02x", random[i]);
 	text[KEY_DIGITS] = '\n';
