@@ -16,8 +16,6 @@
 #define LINE_BYTES	((size_t)4096)	/* of a line, with its newline */
 #define LOOK_PARTS	16	/* after this part of max_bytes look at the file again */
 #define OPEN_TRIES	3	/* between our two looks another process may make or rename it */
-#define GATHER_BYTES	LINE_BYTES	/* of lines that wait; pipes take no more at once */
-#define GATHER_MS	100	/* and for how long, where lines go on coming */
 #define FD_FIRST	3	/* below are the standard ones, even where they were closed */
 
 static struct {
@@ -29,10 +27,6 @@ static struct {
 	int64_t looked_s;	/* monotonic */
 	int fd;
 	bool told;		/* that the file cannot be opened */
-	bool gathers;
-	size_t n_waiting;
-	int64_t since_ms;	/* the first of them waits; monotonic */
-	char waiting[GATHER_BYTES];	/* whole lines */
 } lg = { .screen = LOG_WARNING, .file = LOG_OFF, .fd = -1 };
 
 static const char *const names[] = {
@@ -184,7 +178,7 @@ line_put(struct line *l, const char *z)
  * could be told.
  */
 static void
-write_lines(int fd, const char *p, size_t n)
+write_line(int fd, const char *p, size_t n)
 {
 	ssize_t done;
 
@@ -209,7 +203,7 @@ write_screen(enum log_level level, const char *now, const char *message)
 	line_put(&l, ": ");
 	line_put(&l, message);
 	l.p[l.n++] = '\n';
-	write_lines(STDERR_FILENO, l.p, l.n);
+	write_line(STDERR_FILENO, l.p, l.n);
 }
 
 static mode_t
@@ -321,40 +315,6 @@ look(void)
 	reopen();
 }
 
-void
-log_flush(void)
-{
-	size_t n = lg.n_waiting;
-
-	if (n == 0)
-		return;
-	lg.n_waiting = 0;
-	look();
-	if (lg.fd >= 0)
-		write_lines(lg.fd, lg.waiting, n);
-}
-
-bool
-log_gather(void)
-{
-	lg.gathers = true;
-	return lg.n_waiting > 0;
-}
-
-/* There is room for the line. */
-static void
-gather(const struct line *l)
-{
-	const int64_t now_ms = monotonic_ms();
-
-	if (lg.n_waiting == 0)
-		lg.since_ms = now_ms;
-	memcpy(lg.waiting + lg.n_waiting, l->p, l->n);
-	lg.n_waiting += l->n;
-	if (now_ms - lg.since_ms >= GATHER_MS)
-		log_flush();
-}
-
 static void
 write_file(enum log_level level, const char *now, const char *message)
 {
@@ -368,15 +328,9 @@ write_file(enum log_level level, const char *now, const char *message)
 	line_put(&l, " - ");
 	line_put(&l, message);
 	l.p[l.n++] = '\n';
-	if (level > LOG_DEBUG || !lg.gathers || lg.n_waiting + l.n > sizeof(lg.waiting))
-		log_flush();
-	if (level == LOG_DEBUG && lg.gathers) {
-		gather(&l);
-		return;
-	}
 	look();
 	if (lg.fd >= 0)
-		write_lines(lg.fd, l.p, l.n);
+		write_line(lg.fd, l.p, l.n);
 }
 
 void
@@ -397,8 +351,6 @@ log_setup(
 void
 log_close(void)
 {
-	if (lg.file != LOG_OFF)
-		log_flush();
 	if (lg.fd >= 0)
 		close(lg.fd);
 	lg.fd = -1;

@@ -32,15 +32,6 @@ void log_setup(struct str url, enum log_level screen, struct str path, enum log_
     uint64_t max_bytes);
 void log_close(void);
 
-/*
- * From now on lines of LOG_DEBUG for the file may wait: for log_flush, for one above LOG_DEBUG, for
- * one 0.1 s later, or until there are 4 KiB of them. For who writes one a request. Their times are
- * those of log_debug; a SIGKILL loses them. Returns whether there are some, so that who waits for
- * requests knows that it has to flush soon.
- */
-bool log_gather(void);
-void log_flush(void);
-
 void log_at(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /*

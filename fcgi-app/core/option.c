@@ -253,17 +253,6 @@ check_state(const struct option_input *in, const char *loader_arg, const struct 
 	    STR_ARG(o->state_path), STR_ARG(found));
 }
 
-/* What is another default under a web server, where nobody watches the file grow. */
-static enum kodo_err
-hosted_defaults(struct option_input *in)
-{
-	const struct loader_value *info = option_text_value(in->a, STR("INFO"), "the default", 0);
-
-	if (info == NULL)
-		return option_no_memory(in);
-	return option_set(in, option_find(STR("log_file_level")), info);
-}
-
 enum kodo_err
 option_load_hosted(
     struct arena *a, const char *loader_arg, bool run_program, struct options *out, struct why *why)
@@ -278,9 +267,7 @@ option_load_hosted(
 		return err;
 	in.base = path_folder(loader);
 	warn_of_environment(loader);
-	err = hosted_defaults(&in);
-	if (err == KODO_OK)
-		err = take_env_file(&in, in.base);
+	err = take_env_file(&in, in.base);
 	if (err == KODO_OK)
 		err = take_loader(&in, loader, in.base, run_program);
 	if (err == KODO_OK)

@@ -69,9 +69,9 @@ enum kodo_err option_load_service(
 
 /*
  * Options of a program started by a web server or cron: defaults, the `.env` beside the loader,
- * then the loader. loader NULL: $KODO_LOADER, else kodo.yaml beside the executable. The default of
- * log_file_level is INFO. Other KODO_* in
- * the environment are ignored with a warning. Relative paths are relative to the loader's folder.
+ * then the loader. loader NULL: $KODO_LOADER, else kodo.yaml beside the executable. Other KODO_*
+ * in the environment are ignored with a warning. Relative paths are relative to the loader's
+ * folder.
  *
  * run_program: run an executable loader (in its folder); without it such a loader gives KODO_EBUSY
  * (somebody else has to). KODO_EINVAL also where cache_data of the loader is not what

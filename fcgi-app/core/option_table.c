@@ -33,7 +33,7 @@ const struct option_row option_rows[] = {
 	    "of log lines on the screen: DEBUG, INFO, WARNING, ERROR, CRITICAL or OFF" },
 	{ "log_file", OPT_PATH, AT(log_file), 0, 0, 0, "./data/kodo.log", 0, NULL, "PATH",
 	    "log file" },
-	{ "log_file_level", OPT_LEVEL, AT(log_file_level), 0, 0, 0, "DEBUG", 0, NULL, "LEVEL",
+	{ "log_file_level", OPT_LEVEL, AT(log_file_level), 0, 0, 0, "INFO", 0, NULL, "LEVEL",
 	    "of lines in the log file" },
 	{ "log_max_mib", OPT_UINT, AT(log_max_mib), 0, 1, 1 << 20, "10", 0, NULL, "MIB",
 	    "size at which the log file is renamed to .1" },

@@ -17,7 +17,6 @@
 /* what a socket's buffer takes at once; only longer answers can wait for the client */
 #define CALM_BYTES	((size_t)65536)
 #define QUEUED_MAX	128u		/* requests taken after being told to end */
-#define LOG_WAIT_MS	100	/* without a request, before gathered lines are written */
 #define PAUSE_MS	50u		/* after a failed accept, as for want of descriptors */
 
 struct worker {
@@ -129,18 +128,6 @@ watch_listener(struct worker *w)
 	    epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, LISTENER, &event) == 0;
 }
 
-/* Wait for an event; if none comes soon, the log's lines are written before waiting on. */
-static bool
-wait_for_event(int epoll_fd)
-{
-	if (log_gather()) {
-		if (stop_poll(epoll_fd, LOG_WAIT_MS))
-			return true;
-		log_flush();
-	}
-	return !stop_wanted() && stop_poll(epoll_fd, -1);
-}
-
 /*
  * Wait until there is a request to take: on a connection that the web server wants to keep, or a
  * new one.
@@ -153,11 +140,11 @@ wait_for_request(struct worker *w)
 	bool ready;
 
 	if (w->req.ipcFd < 0)
-		return wait_for_event(w->epoll_fd);
+		return stop_poll(w->epoll_fd);
 	fd = epoll_create1(EPOLL_CLOEXEC);
 	if (fd == -1)
 		return false;
-	ready = epoll_ctl(fd, EPOLL_CTL_ADD, w->req.ipcFd, &event) == 0 && wait_for_event(fd);
+	ready = epoll_ctl(fd, EPOLL_CTL_ADD, w->req.ipcFd, &event) == 0 && stop_poll(fd);
 	close(fd);
 	return ready;
 }
@@ -276,7 +263,6 @@ fcgi_serve(const char *loader)
 	take_queued(&w, server, &t);
 	FCGX_Free(&w.req, 0);
 	log_debug("shutdown now");
-	log_flush();
 	status = 0;
 out:
 	server_free(server);

@@ -44,11 +44,11 @@ stop_wanted(void)
 }
 
 bool
-stop_poll(int epoll_fd, int timeout_ms)
+stop_poll(int epoll_fd)
 {
 	struct epoll_event event;
 
-	return epoll_pwait(epoll_fd, &event, 1, timeout_ms, &open_mask) > 0;
+	return epoll_pwait(epoll_fd, &event, 1, -1, &open_mask) > 0;
 }
 
 void

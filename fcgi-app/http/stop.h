@@ -16,11 +16,8 @@ void stop_install(void);
 /* Has one of the signals come? */
 bool stop_wanted(void);
 
-/*
- * epoll_wait for one event on the epoll descriptor; true: something is ready. False: timeout_ms
- * (-1: none) passed, or a signal came.
- */
-bool stop_poll(int epoll_fd, int timeout_ms);
+/* epoll_wait for one event on the epoll descriptor; true: something is ready. False: a signal. */
+bool stop_poll(int epoll_fd);
 
 /* Sleep, unless a signal comes or has come. */
 void stop_sleep_ms(unsigned ms);

@@ -358,7 +358,7 @@ def test_term_while_a_target_is_down(service):
 def test_end_with_everything_pending(service, number):
     """A target that hangs, a leave that waits for it, an idle client, a half request."""
     target = servicetest.RawPeer(servicetest.hang)
-    s = service({**NODE, "connect": [target.url]})
+    s = service({**NODE, "log_file_level": "DEBUG", "connect": [target.url]})
     statuses = []
     with socket.create_connection(("localhost", s.port), 5) as idle, socket.create_connection(("localhost", s.port), 5) as half:
         idle.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -317,94 +317,6 @@ test_complaints(void **state)
 	    "[^\n]*: the disk is full\n$");
 }
 
-/* Lines of LOG_DEBUG wait for others; none is lost, and the order stays. */
-static void
-test_gather(void **state)
-{
-	unsigned i;
-
-	(void)state;
-	log_setup(STR("u"), LOG_OFF, str_of(scratch_path("k.log")), LOG_DEBUG, 0);
-	log_debug("first");
-	assert_false(log_gather());
-	assert_int_equal(count_lines(scratch_read("k.log")), 1);
-	log_debug("second");
-	assert_true(log_gather());
-	assert_int_equal(count_lines(scratch_read("k.log")), 1);
-	log_info("third");
-	check_match(scratch_read("k.log"), "- first\n.*- second\n.*- third\n$");
-	assert_false(log_gather());
-	log_debug("fourth");
-	log_flush();
-	check_match(scratch_read("k.log"), "- fourth\n$");
-	for (i = 0; i < LINES; i++)
-		log_debug("many");
-	assert_in_range(count_lines(scratch_read("k.log")), LINES / 2, LINES);
-	log_close();
-	assert_int_equal(count_lines(scratch_read("k.log")), LINES + 4);
-}
-
-/* Under a trickle of lines, each before the others are flushed, none waits for long. */
-static void
-test_gather_trickle(void **state)
-{
-	const struct timespec pause = { .tv_nsec = 30 * 1000 * 1000 };
-	unsigned i;
-
-	(void)state;
-	log_setup(STR("u"), LOG_OFF, str_of(scratch_path("k.log")), LOG_DEBUG, 0);
-	(void)log_gather();
-	for (i = 0; i < 10; i++) {
-		log_debug("one of few");
-		nanosleep(&pause, NULL);
-	}
-	assert_true(count_lines(scratch_read("k.log")) >= 5);
-	log_close();
-}
-
-/* A pipe takes PIPE_BUF bytes at once; of longer writes those of several processes mix. */
-static void
-test_gather_into_pipe(void **state)
-{
-	static char text[WRITERS * LINES * 60];
-	const struct timespec pause = { .tv_nsec = 1000 * 1000 };
-	const char *path = scratch_path("fifo"), *line;
-	pid_t pid[WRITERS];
-	unsigned i, k;
-	ssize_t n;
-	size_t len = 0;
-	int fd;
-
-	(void)state;
-	assert_int_equal(mkfifo(path, 0600), 0);
-	fd = open(path, O_RDONLY | O_NONBLOCK);
-	assert_true(fd >= 0);
-	log_setup(STR("u"), LOG_OFF, str_of(path), LOG_DEBUG, 0);
-	(void)log_gather();
-	for (i = 0; i < WRITERS; i++) {
-		pid[i] = fork();
-		if (pid[i] != 0)
-			continue;
-		for (k = 0; k < LINES; k++)
-			log_debug("writer %u", i);
-		log_close();
-		_exit(0);
-	}
-	log_close();
-	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
-	/* slowly, so that the pipe is full */
-	for (; (n = read(fd, text + len, 2048)) > 0; len += (size_t)n)
-		nanosleep(&pause, NULL);
-	close(fd);
-	for (i = 0; i < WRITERS; i++)
-		assert_int_equal(waitpid(pid[i], NULL, 0), pid[i]);
-	text[len] = '\0';
-	assert_int_equal(count_lines(text), WRITERS * LINES);
-	for (line = text; *line != '\0'; line = strchr(line, '\n') + 1)
-		if (strcspn(line, "\n") != strcspn(text, "\n") || line[0] != '2')
-			scratch_fail("lines are mixed: %.100s", line);
-}
-
 int
 main(void)
 {
@@ -422,11 +334,6 @@ main(void)
 		    test_parallel_rotation, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_rotation_race, scratch_setup, scratch_teardown),
-		cmocka_unit_test_setup_teardown(test_gather, scratch_setup, scratch_teardown),
-		cmocka_unit_test_setup_teardown(
-		    test_gather_trickle, scratch_setup, scratch_teardown),
-		cmocka_unit_test_setup_teardown(
-		    test_gather_into_pipe, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_follows, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_complaints, scratch_setup, scratch_teardown),
 	};

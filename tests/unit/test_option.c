@@ -25,7 +25,7 @@ test_defaults(void **state)
 	check_path(o.log_file, "data/kodo.log");
 	check_path(o.exec_data, "data/exec");
 	assert_int_equal(o.screen_level, LOG_INFO);
-	assert_int_equal(o.log_file_level, LOG_DEBUG);
+	assert_int_equal(o.log_file_level, LOG_INFO);
 	check_str(o.listen_host, "localhost");
 	assert_int_equal(o.listen_port, 3366);
 	assert_int_equal(o.timeout_s, 30);

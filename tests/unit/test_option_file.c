@@ -234,7 +234,7 @@ test_hosted(void **state)
 	check_path(o.log_file, "site/my.log");
 	check_path(o.state_path, "site/data/cache.lmdb");
 	check_path(o.loader, "site/k.yaml");
-	assert_int_equal(o.log_file_level, LOG_INFO);	/* a default of its own */
+	assert_int_equal(o.log_file_level, LOG_INFO);
 	check_str(o.listen_host, "example.org");
 	assert_int_equal(o.listen_port, 443);
 	assert_non_null(strstr(scratch_read("err"),
