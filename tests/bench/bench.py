@@ -116,14 +116,14 @@ def stop(processes, number=signal.SIGTERM):
 
 
 @contextlib.contextmanager
-def service(kodo, folder):
-    """kodo service with default options; gives its port and the folder of its state."""
+def service(kodo, folder, prepare=None):
+    """kodo service with default options; gives its port and the folder of its state. prepare runs in it before its start."""
     port = free_port()
     with open(os.path.join(folder, "screen"), "ab") as screen:
         env = {k: v for k, v in os.environ.items() if not k.startswith("KODO")}
         process = subprocess.Popen([kodo, "service", "--url", f"http://127.0.0.1:{port}", "--cache_data", "./state.json",
                                     "--organization", "Bench"], cwd=folder, env=env, stdout=screen, stderr=screen,
-                                   stdin=subprocess.DEVNULL)
+                                   stdin=subprocess.DEVNULL, preexec_fn=prepare)
     try:
         wait_for(port, process)
         yield port, os.path.join(folder, "state.lmdb")
