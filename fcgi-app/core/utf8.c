@@ -4,37 +4,20 @@
 
 #define REPLACEMENT	0xFFFDu
 
-/*
- * Length of the well-formed character at p[0 .. n-1] (n > 0), 0 if there is none; RFC 3629, table
- * of section 4.
- */
-static size_t
-char_length(const unsigned char *p, size_t n)
+static bool
+is_ascii(char c)
 {
-	unsigned char low = 0x80, high = 0xBF;
-	size_t len, i;
+	return (signed char)c >= 0;
+}
 
-	if (p[0] < 0x80)
-		return 1;
-	if (p[0] < 0xC2 || p[0] > 0xF4)
-		return 0;
-	len = p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
-	if (n < len)
-		return 0;
-	if (p[0] == 0xE0)
-		low = 0xA0;	/* shortest form only */
-	else if (p[0] == 0xED)
-		high = 0x9F;	/* no surrogates */
-	else if (p[0] == 0xF0)
-		low = 0x90;
-	else if (p[0] == 0xF4)
-		high = 0x8F;	/* up to U+10FFFF */
-	if (p[1] < low || p[1] > high)
-		return 0;
-	for (i = 2; i < len; i++)
-		if ((p[i] & 0xC0) != 0x80)
-			return 0;
-	return len;
+/* Decode the character at p[0 .. n-1] (n > 0); its length, 0 where it is not well-formed. */
+static size_t
+decode(const char *p, size_t n, utf8proc_int32_t *cp)
+{
+	utf8proc_ssize_t len =
+	    utf8proc_iterate((const utf8proc_uint8_t *)p, (utf8proc_ssize_t)n, cp);
+
+	return len > 0 ? (size_t)len : 0;
 }
 
 /* Bytes of plain ASCII (NUL is none) from p on, by eights: most texts are nothing else. */
@@ -62,6 +45,7 @@ ascii_run(const char *p, size_t n)
 bool
 utf8_valid(struct str s)
 {
+	utf8proc_int32_t cp;
 	size_t i = 0, len;
 
 	while (i < s.len) {
@@ -70,7 +54,7 @@ utf8_valid(struct str s)
 			break;
 		if (s.p[i] == '\0')
 			return false;
-		len = char_length((const unsigned char *)s.p + i, s.len - i);
+		len = decode(s.p + i, s.len - i, &cp);
 		if (len == 0)
 			return false;
 		i += len;
@@ -81,46 +65,32 @@ utf8_valid(struct str s)
 uint32_t
 utf8_next(struct str s, size_t *pos)
 {
-	const unsigned char *p = (const unsigned char *)s.p + *pos;
-	size_t i, len = char_length(p, s.len - *pos);
-	uint32_t cp;
+	const char *p = s.p + *pos;
+	utf8proc_int32_t cp = *p;
+	size_t len = is_ascii(*p) ? 1 : decode(p, s.len - *pos, &cp);
 
-	if (len <= 1) {
-		(*pos)++;
-		return len == 1 ? p[0] : REPLACEMENT;
-	}
-	cp = p[0] & (0x7Fu >> len);
-	for (i = 1; i < len; i++)
-		cp = cp << 6 | (p[i] & 0x3Fu);
-	*pos += len;
-	return cp;
+	*pos += len > 0 ? len : 1;
+	return len > 0 ? (uint32_t)cp : REPLACEMENT;
 }
 
 size_t
 utf8_put(uint32_t cp, char out[4])
 {
-	static const unsigned char lead[] = { 0, 0, 0xC0, 0xE0, 0xF0 };
-	size_t i, len = cp < 0x80 ? 1 : cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4;
-
-	for (i = len - 1; i > 0; i--) {
-		out[i] = (char)(0x80 | (cp & 0x3F));
-		cp >>= 6;
-	}
-	out[0] = (char)(lead[len] | cp);
-	return len;
+	return (size_t)utf8proc_encode_char((utf8proc_int32_t)cp, (utf8proc_uint8_t *)out);
 }
 
 size_t
 utf8_fold_next(struct str s, size_t *pos, char out[4])
 {
-	const unsigned char *p = (const unsigned char *)s.p + *pos;
+	const char *p = s.p + *pos;
+	utf8proc_int32_t cp;
+	size_t len = is_ascii(*p) ? 0 : decode(p, s.len - *pos, &cp);
 
-	if (p[0] < 0x80 || char_length(p, s.len - *pos) == 0) {
-		(*pos)++;
-		out[0] = utf8_ascii_lower((char)p[0]);
-		return 1;
-	}
-	return utf8_put((uint32_t)utf8proc_tolower((utf8proc_int32_t)utf8_next(s, pos)), out);
+	*pos += len > 0 ? len : 1;
+	if (len > 0)
+		return utf8_put((uint32_t)utf8proc_tolower(cp), out);
+	out[0] = utf8_ascii_lower(*p);
+	return 1;
 }
 
 void
