@@ -11,104 +11,17 @@
 #include <unistd.h>
 
 #include "counts.h"
-#include "hash.h"
 #include "json.h"
 #include "peer.h"
 #include "registry_int.h"
+#include "strmap.h"
 
 #define KEPT_NAME	"counts.json"
 #define KEPT_HEAD	64u	/* bytes before the answer: state id and view, as text, padded */
 
-/* --- texts and what they are known by: numbers from 0, in the order in which they were seen --- */
-
-struct text {
-	struct str text;	/* in the map or the arena; JSON of names and tags */
-	uint64_t hash;
-	uint32_t names;		/* of an organization or tag: distinct flow names */
-};
-
-struct slot {
-	uint32_t check;		/* half of the hash: most others are told apart by it */
-	uint32_t number;	/* + 1; 0: free */
-};
-
-struct texts {
-	struct text *all;
-	size_t n, cap;
-	struct slot *slots;	/* by hash, the next free one where that is taken */
-	size_t n_slots;
-};
-
-static void
-texts_free(struct texts *t)
-{
-	free(t->all);
-	free(t->slots);
-	*t = (struct texts){ 0 };
-}
-
-/* Where the text is or belongs. */
-static struct slot *
-slot_find(const struct texts *t, struct str text, uint64_t hash)
-{
-	size_t i = hash & (t->n_slots - 1);
-
-	for (; t->slots[i].number != 0; i = (i + 1) & (t->n_slots - 1))
-		if (t->slots[i].check == (uint32_t)(hash >> 32) &&
-		    str_eq(t->all[t->slots[i].number - 1].text, text))
-			break;
-	return &t->slots[i];
-}
-
-/* Twice the room for texts, and half of the slots stay free. */
-static enum kodo_err
-texts_grow(struct texts *t)
-{
-	size_t cap = t->cap == 0 ? 128 : t->cap * 2, i;
-	struct text *all = realloc(t->all, cap * sizeof(*all));
-	struct slot *slots;
-
-	if (all == NULL)
-		return KODO_ENOMEM;
-	t->all = all;
-	slots = calloc(cap * 2, sizeof(*slots));
-	if (slots == NULL)
-		return KODO_ENOMEM;
-	free(t->slots);
-	t->slots = slots;
-	t->n_slots = cap * 2;
-	t->cap = cap;
-	for (i = 0; i < t->n; i++)
-		*slot_find(t, all[i].text, all[i].hash) =
-		    (struct slot){ (uint32_t)(all[i].hash >> 32), (uint32_t)i + 1 };
-	return KODO_OK;
-}
-
-static enum kodo_err
-texts_find(struct texts *t, struct str text, uint32_t *out)
-{
-	uint64_t hash = hash_text(hash_key_own(), text);
-	struct slot *slot;
-
-	*out = 0;
-	if (t->n == t->cap) {
-		enum kodo_err err = texts_grow(t);
-
-		if (err != KODO_OK)
-			return err;
-	}
-	slot = slot_find(t, text, hash);
-	if (slot->number == 0) {
-		t->all[t->n++] = (struct text){ text, hash, 0 };
-		*slot = (struct slot){ (uint32_t)(hash >> 32), (uint32_t)t->n };
-	}
-	*out = slot->number - 1;
-	return KODO_OK;
-}
-
 /* What was known by its JSON becomes the text. */
 static enum kodo_err
-texts_raw(struct arena *a, struct texts *t)
+texts_raw(struct arena *a, struct strmap *t)
 {
 	size_t i;
 	enum kodo_err err = KODO_OK;
@@ -126,7 +39,7 @@ struct list {
 };
 
 struct tally {
-	struct texts groups;
+	struct strmap groups;	/* value: distinct flow names */
 	struct list *lists;	/* of each group */
 	size_t n_lists;
 };
@@ -139,7 +52,7 @@ tally_free(struct tally *t)
 	for (i = 0; i < t->n_lists; i++)
 		free(t->lists[i].names);
 	free(t->lists);
-	texts_free(&t->groups);
+	strmap_free(&t->groups);
 	*t = (struct tally){ 0 };
 }
 
@@ -163,7 +76,7 @@ static enum kodo_err
 tally_add(struct tally *t, struct str group_text, uint32_t name)
 {
 	uint32_t group;
-	enum kodo_err err = texts_find(&t->groups, group_text, &group);
+	enum kodo_err err = strmap_find(&t->groups, group_text, &group);
 
 	if (err == KODO_OK && t->n_lists < t->groups.cap) {
 		struct list *lists = realloc(t->lists, t->groups.cap * sizeof(*lists));
@@ -187,7 +100,7 @@ tally_count(struct tally *t, uint32_t *seen)
 	for (group = 0; group < t->groups.n; group++) {
 		l = &t->lists[group];
 		for (i = 0; i < l->n; i++) {
-			t->groups.all[group].names += seen[l->names[i]] != group + 1;
+			t->groups.all[group].value += seen[l->names[i]] != group + 1;
 			seen[l->names[i]] = group + 1;
 		}
 	}
@@ -196,7 +109,8 @@ tally_count(struct tally *t, uint32_t *seen)
 static int
 text_cmp(const void *x, const void *y)
 {
-	return str_cmp(((const struct text *)x)->text, ((const struct text *)y)->text);
+	return str_cmp(((const struct strmap_entry *)x)->text,
+	    ((const struct strmap_entry *)y)->text);
 }
 
 /* The groups by their texts; ends the use of their numbers. */
@@ -204,7 +118,7 @@ static enum kodo_err
 tally_put(struct tally *t, size_t n_names, struct buf *out)
 {
 	uint32_t *seen = calloc(n_names + 1, sizeof(*seen));
-	struct texts *g = &t->groups;
+	struct strmap *g = &t->groups;
 	size_t i;
 
 	if (seen == NULL)
@@ -219,7 +133,7 @@ tally_put(struct tally *t, size_t n_names, struct buf *out)
 			buf_putc(out, ',');
 		json_put_str(out, g->all[i].text);
 		buf_putc(out, ':');
-		json_put_u64(out, g->all[i].names);
+		json_put_u64(out, g->all[i].value);
 	}
 	buf_putc(out, '}');
 	return KODO_OK;
@@ -228,7 +142,7 @@ tally_put(struct tally *t, size_t n_names, struct buf *out)
 /* --- counting --- */
 
 struct counter {
-	struct texts names;
+	struct strmap names;
 	struct tally orgs, tags;
 };
 
@@ -242,7 +156,7 @@ flow_count(const struct packed *p, uint32_t flow, struct counter *c)
 	enum kodo_err err;
 
 	packed_flow(p, flow, &f);
-	err = texts_find(&c->names, f.name, &name);
+	err = strmap_find(&c->names, f.name, &name);
 	if (err == KODO_OK && p->organization.p != NULL)
 		err = tally_add(&c->orgs, p->organization, name);
 	while (err == KODO_OK && packed_next_tag(&f.tags, &tag))
@@ -295,7 +209,7 @@ counts_make(struct view *v, struct arena *a, struct buf *out)
 		if (err == KODO_OK && buf_failed(out))
 			err = out->err;
 	}
-	texts_free(&all.names);
+	strmap_free(&all.names);
 	tally_free(&all.orgs);
 	tally_free(&all.tags);
 	return err;

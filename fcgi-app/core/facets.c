@@ -2,77 +2,36 @@
  * The pass is that of listing.c: needle first, then whole nodes, then flow by flow. Tags are
  * counted as they are written in the records, JSON and all: equal texts have equal writings.
  */
-#include <stdlib.h>
-
 #include "facets.h"
 #include "find.h"
-#include "hash.h"
 #include "limit.h"
 #include "registry_int.h"
-
-struct tally {
-	struct facet *all;	/* open addressing; text.p NULL: free */
-	size_t n, cap;		/* cap: a power of two */
-};
+#include "strmap.h"
 
 struct count {
 	struct view *v;
 	struct query *q;
 	struct arena *scratch;	/* one node's rows */
-	struct tally organizations, tags;
+	struct strmap organizations, tags;	/* value: flows */
 };
 
 /* --- counting texts --- */
 
-static struct facet *
-tally_slot(struct facet *all, size_t cap, struct str text)
-{
-	size_t i = hash_text(hash_key_own(), text) & (cap - 1);
-
-	while (all[i].text.p != NULL && !str_eq(all[i].text, text))
-		i = (i + 1) & (cap - 1);
-	return &all[i];
-}
-
-static enum kodo_err
-tally_grow(struct tally *t)
-{
-	size_t cap = t->cap == 0 ? 256 : t->cap * 4, i;
-	struct facet *all = calloc(cap, sizeof(*all));
-
-	if (all == NULL)
-		return KODO_ENOMEM;
-	for (i = 0; i < t->cap; i++)
-		if (t->all[i].text.p != NULL)
-			*tally_slot(all, cap, t->all[i].text) = t->all[i];
-	free(t->all);
-	t->all = all;
-	t->cap = cap;
-	return KODO_OK;
-}
-
 /* text lies in the map. */
 static enum kodo_err
-tally_add(struct tally *t, struct str text, uint64_t flows)
+tally_add(struct strmap *t, struct str text, uint64_t flows)
 {
-	struct facet *f;
+	uint32_t i;
+	enum kodo_err err = strmap_find(t, text, &i);
 
-	if (t->n >= t->cap / 2) {
-		enum kodo_err err = tally_grow(t);
-
-		if (err != KODO_OK)
-			return err;
-	}
-	f = tally_slot(t->all, t->cap, text);
-	t->n += f->text.p == NULL;
-	f->text = text;
-	f->flows += flows;
-	return KODO_OK;
+	if (err == KODO_OK)
+		t->all[i].value += flows;
+	return err;
 }
 
 /* Each tag of a JSON list, as it is written; one that is twice in it counts once. */
 static enum kodo_err
-tags_add(struct tally *t, struct str json)
+tags_add(struct strmap *t, struct str json)
 {
 	struct str seen[LIMIT_TAGS], tag;
 	size_t n = 0, j;
@@ -97,18 +56,18 @@ is_before(const struct facet *a, const struct facet *b)
 
 /* The largest, in order. */
 static size_t
-tally_top(const struct tally *t, struct facet out[FACETS_MAX])
+tally_top(const struct strmap *t, struct facet out[FACETS_MAX])
 {
 	size_t i, j, n = 0;
 
-	for (i = 0; i < t->cap; i++) {
-		const struct facet *f = &t->all[i];
+	for (i = 0; i < t->n; i++) {
+		const struct facet f = { t->all[i].text, t->all[i].value };
 
-		if (f->text.p == NULL || (n == FACETS_MAX && !is_before(f, &out[n - 1])))
+		if (n == FACETS_MAX && !is_before(&f, &out[n - 1]))
 			continue;
-		for (j = n < FACETS_MAX ? n++ : n - 1; j > 0 && is_before(f, &out[j - 1]); j--)
+		for (j = n < FACETS_MAX ? n++ : n - 1; j > 0 && is_before(&f, &out[j - 1]); j--)
 			out[j] = out[j - 1];
-		out[j] = *f;
+		out[j] = f;
 	}
 	return n;
 }
@@ -279,8 +238,8 @@ view_facets(struct view *v, struct arena *a, struct query *q, struct facets *out
 	}
 	if (err == KODO_OK)
 		err = keep_texts(a, out->tags, out->n_tags, true);
-	free(c.organizations.all);
-	free(c.tags.all);
+	strmap_free(&c.organizations);
+	strmap_free(&c.tags);
 	arena_free(c.scratch);
 	return err;
 }
