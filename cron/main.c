@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/health.h"
+#include "core/clock.h"
 #include "core/isotime.h"
 #include "core/log.h"
 #include "core/runs.h"
@@ -326,7 +327,7 @@ run_once(struct runner *r, bool *again, struct why *why)
 	close(lock);
 	if (err != KODO_OK || end == PLAN_STOPPED || !plan_is_due(r->plan, &r->life))
 		return err;
-	if (end == PLAN_LIMIT || plan_mono_us() >= r->life.until_us)
+	if (end == PLAN_LIMIT || clock_mono_us() >= r->life.until_us)
 		return r->life.once ? KODO_OK : start_successor(r, why);
 	*again = true;
 	return KODO_OK;
@@ -418,7 +419,7 @@ run(struct runner *r, struct why *why)
 		return probe(r, why);
 	r->life.stay = r->args.stay;
 	r->life.once = r->args.once;
-	r->life.began_us = plan_mono_us();
+	r->life.began_us = clock_mono_us();
 	r->life.until_us = r->life.began_us + r->args.for_s * 1000000ll;
 	while (err == KODO_OK && again)
 		err = run_once(r, &again, why);

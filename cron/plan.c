@@ -1,7 +1,7 @@
 #include <poll.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "core/exchange.h"
 #include "core/expire.h"
 #include "core/hash.h"
@@ -39,15 +39,6 @@ struct plan {
 	/* what was said last about a peer's failing, so that it is said once */
 	uint64_t said[SAID_SLOTS];
 };
-
-int64_t
-plan_mono_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
 
 enum kodo_err
 plan_new(struct registry *r, const struct plan_watch *watch, struct plan **out)
@@ -100,7 +91,7 @@ pause_after(struct plan *p, const char *what, enum kodo_err err)
 
 	log_at(p->n_failures == 1 ? LOG_ERROR : LOG_DEBUG, "%s: %s; next try in %d s", what,
 	    kodo_err_text(err), (int)(pause_us / 1000000));
-	p->paused_us = plan_mono_us() + pause_us;
+	p->paused_us = clock_mono_us() + pause_us;
 }
 
 static unsigned
@@ -281,7 +272,7 @@ wait(struct plan *p, int wake_fd, int64_t wait_us)
 static void
 tick(struct plan *p)
 {
-	int64_t now_us = plan_mono_us();
+	int64_t now_us = clock_mono_us();
 
 	state_reap();
 	if (p->watch->tick == NULL || now_us - p->ticked_us < TICK_US)
@@ -311,7 +302,7 @@ plan_run(struct plan *p, const struct life *life, int wake_fd)
 	enum life_end end = LIFE_GOES_ON;
 
 	while (!p->stopped) {
-		int64_t mono_us = plan_mono_us(), max_us = LIFE_AHEAD_US;
+		int64_t mono_us = clock_mono_us(), max_us = LIFE_AHEAD_US;
 		enum kodo_err err;
 
 		tick(p);
@@ -328,7 +319,7 @@ plan_run(struct plan *p, const struct life *life, int wake_fd)
 			}
 		}
 		look.n_busy = p->n_busy;
-		end = life_judge(life, &look, plan_mono_us(), isotime_now_us());
+		end = life_judge(life, &look, clock_mono_us(), isotime_now_us());
 		if (mono_us < p->paused_us && end == LIFE_IDLE)
 			end = LIFE_GOES_ON;	/* what was read before the failure may not hold */
 		if (end == LIFE_IDLE || end == LIFE_LIMIT)
@@ -336,7 +327,7 @@ plan_run(struct plan *p, const struct life *life, int wake_fd)
 		if (p->watch->tick != NULL && max_us > TICK_US)
 			max_us = TICK_US;
 		wait(p, wake_fd,
-		    life_wait_us(life, &look, plan_mono_us(), isotime_now_us(), max_us));
+		    life_wait_us(life, &look, clock_mono_us(), isotime_now_us(), max_us));
 		finish_ended(p);
 	}
 	return PLAN_STOPPED;

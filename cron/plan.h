@@ -38,6 +38,4 @@ enum plan_end plan_run(struct plan *p, const struct life *life, int wake_fd);
 /* Is there something now that a runner would stay for? A state that cannot be read has nothing. */
 bool plan_is_due(struct plan *p, const struct life *life);
 
-int64_t plan_mono_us(void);	/* the clock of lifetimes */
-
 #endif

@@ -15,6 +15,7 @@
 #include "cmd/cmd.h"
 #include "cmd/lighttpd.h"
 #include "cmd/service_part.h"
+#include "core/clock.h"
 #include "core/isotime.h"
 #include "core/limit.h"
 #include "core/registry.h"
@@ -231,7 +232,7 @@ start_all(struct service *s, struct why *why)
 		if (&s->children[i] == s->lighttpd)
 			err = listen_start(&s->tcp, s->options.listen_port, why);
 		if (err == KODO_OK)
-			err = child_start(&s->children[i], service_now_us(), why);
+			err = child_start(&s->children[i], clock_mono_us(), why);
 	}
 	return err;
 }
@@ -247,7 +248,7 @@ reload(struct service *s)
 {
 	pid_t parent = getpid();
 
-	s->loader_due_us = service_now_us() + s->options.loader_s * 1000000ll;
+	s->loader_due_us = clock_mono_us() + s->options.loader_s * 1000000ll;
 	if (s->loader_pid > 0)
 		return;		/* the last one still runs */
 	s->loader_pid = fork();
@@ -260,7 +261,7 @@ reload(struct service *s)
 static int64_t
 start_due(struct service *s)
 {
-	int64_t next_us = NEVER, now_us = service_now_us();
+	int64_t next_us = NEVER, now_us = clock_mono_us();
 	unsigned i;
 
 	if (s->options.loader_is_program && s->loader_due_us <= now_us)
@@ -302,13 +303,13 @@ explain_death(struct service *s, struct why *why)
 static enum kodo_err
 wait_ready(struct service *s, bool *stop, struct why *why)
 {
-	int64_t until_us = service_now_us() + READY_US;
+	int64_t until_us = clock_mono_us() + READY_US;
 	bool ready = false;
 	int fd;
 
 	*stop = false;
 	while (!ready && !*stop) {
-		int64_t begun_us = service_now_us();
+		int64_t begun_us = clock_mono_us();
 
 		if (begun_us > until_us)
 			return why_set(why, KODO_EIO,
@@ -325,11 +326,11 @@ wait_ready(struct service *s, bool *stop, struct why *why)
 				return explain_death(s, why);
 			}
 		} while (
-		    !*stop && service_now_us() < until_us && fd >= 0 && !service_is_readable(fd));
+		    !*stop && clock_mono_us() < until_us && fd >= 0 && !service_is_readable(fd));
 		if (fd >= 0)
 			ready = listen_was_answered(fd);
 		if (!ready && !*stop)
-			*stop = service_wait(s, service_now_us() + ASK_US, -1);
+			*stop = service_wait(s, clock_mono_us() + ASK_US, -1);
 	}
 	return KODO_OK;
 }
@@ -364,7 +365,7 @@ serve(struct service *s, struct why *why)
 	if (err != KODO_OK || stop)
 		return err;
 	log_started(s);
-	s->loader_due_us = service_now_us() + s->options.loader_s * 1000000ll;
+	s->loader_due_us = clock_mono_us() + s->options.loader_s * 1000000ll;
 	do {
 		stop = service_wait(s, start_due(s), -1);
 		service_reap(s, false);

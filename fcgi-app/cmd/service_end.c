@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "cmd/service_part.h"
+#include "core/clock.h"
 #include "core/isotime.h"
 #include "core/registry.h"
 #include "core/startup.h"
@@ -50,14 +51,14 @@ signal_workers(const struct service *s, int signal_number)
 static void
 end_children(struct service *s)
 {
-	int64_t begun_us = service_now_us(), gone_us = 0, told_us = 0;
+	int64_t begun_us = clock_mono_us(), gone_us = 0, told_us = 0;
 
 	if (s->lighttpd != NULL)
 		child_signal(s->lighttpd, SIGINT);
 	if (s->runner != NULL)
 		child_signal(s->runner, SIGTERM);
 	while (count_running(s, false) > 0) {
-		int64_t now_us = service_now_us();
+		int64_t now_us = clock_mono_us();
 		bool hurry = now_us - begun_us > KILL_US;
 		unsigned i;
 

@@ -38,7 +38,6 @@ struct service {
 
 #define NEVER	INT64_MAX
 
-int64_t service_now_us(void);		/* monotonic */
 
 /* Reap who has ended. ending: nobody is started again. */
 void service_reap(struct service *s, bool ending);

@@ -2,20 +2,11 @@
 #include <stdio.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/lighttpd.h"
 #include "cmd/service_part.h"
-
-int64_t
-service_now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
+#include "core/clock.h"
 
 bool
 service_is_readable(int fd)
@@ -41,7 +32,7 @@ service_reap(struct service *s, bool ending)
 			if (ending)
 				s->children[i].pid = 0;
 			else
-				child_ended(&s->children[i], status, service_now_us());
+				child_ended(&s->children[i], status, clock_mono_us());
 			s->n_deaths++;
 		}
 	}
@@ -103,7 +94,7 @@ service_wait(struct service *s, int64_t until_us, int also_fd)
 	int64_t wait_ms = -1;
 
 	if (until_us != NEVER) {
-		wait_ms = (until_us - service_now_us() + 999) / 1000;
+		wait_ms = (until_us - clock_mono_us() + 999) / 1000;
 		wait_ms = wait_ms < 0 ? 0 : wait_ms > 3600000 ? 3600000 : wait_ms;
 	}
 	if (poll(fds, 3, (int)wait_ms) <= 0)

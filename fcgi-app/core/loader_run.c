@@ -4,10 +4,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "buf.h"
+#include "clock.h"
 #include "loader.h"
 #include "spawn.h"
 
@@ -24,15 +24,6 @@ struct run {
 	bool closed;		/* the end of its output was read */
 	struct buf text;
 };
-
-static int64_t
-monotonic_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static int
 set_files(posix_spawn_file_actions_t *files, int out, const char *folder)
@@ -120,7 +111,7 @@ follow(struct run *r, struct why *why)
 			    r->program, r->text.max);
 		if (ended)
 			return KODO_OK;
-		if (monotonic_ms() > r->until_ms)
+		if (clock_mono_ms() > r->until_ms)
 			return why_set(why, KODO_EIO,
 			    "loader %s did not end in time and was killed: "
 			    "run it by hand to see what it waits for",
@@ -149,7 +140,7 @@ loader_run(struct arena *a, const char *program, const char *folder, unsigned ti
     size_t max_bytes, struct str *out, struct why *why)
 {
 	struct run r = { .program = program,
-		.until_ms = monotonic_ms() + timeout_ms,
+		.until_ms = clock_mono_ms() + timeout_ms,
 		.text = BUF_INIT(max_bytes) };
 	enum kodo_err err;
 	int ends[2], failed;

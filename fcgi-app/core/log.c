@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "limit.h"
 #include "log.h"
 #include "path.h"
@@ -95,15 +96,6 @@ now_text(char out[32])
 	out[1] = (char)('0' + ms / 10 % 10);
 	out[2] = (char)('0' + ms % 10);
 	out[3] = '\0';
-}
-
-static int64_t
-monotonic_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 /*
@@ -252,7 +244,7 @@ reopen(void)
 		close(lg.fd);
 	lg.fd = fd;
 	lg.new_bytes = 0;
-	lg.looked_s = monotonic_ms() / 1000;
+	lg.looked_s = clock_mono_ms() / 1000;
 	if (fd >= 0 || lg.told)
 		return;
 	lg.told = true;
@@ -299,7 +291,7 @@ static void
 look(void)
 {
 	struct stat st;
-	int64_t now_s = monotonic_ms() / 1000;
+	int64_t now_s = clock_mono_ms() / 1000;
 
 	if (now_s == lg.looked_s && (lg.max_bytes == 0 || lg.new_bytes < lg.max_bytes / LOOK_PARTS))
 		return;

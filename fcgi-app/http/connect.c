@@ -1,7 +1,7 @@
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/isotime.h"
 #include "core/log.h"
 #include "core/reply.h"
@@ -74,22 +74,13 @@ take_slot(struct call *c)
 	return -1;
 }
 
-static uint64_t
-monotonic_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 /* May somebody still wait for the messages up to ticket? */
 static bool
-is_worth_waiting(struct call *c, uint64_t ticket, uint64_t end_ms)
+is_worth_waiting(struct call *c, uint64_t ticket, int64_t end_ms)
 {
 	bool tried = true;
 
-	if (stop_wanted() || monotonic_ms() >= end_ms)
+	if (stop_wanted() || clock_mono_ms() >= end_ms)
 		return false;
 	return wait_is_tried(c->registry, ticket, isotime_now_us(), &tried) == KODO_OK &&
 	    !tried;
@@ -102,7 +93,7 @@ is_worth_waiting(struct call *c, uint64_t ticket, uint64_t end_ms)
 static void
 wait_until_tried(struct call *c, uint64_t ticket, unsigned max_ms)
 {
-	uint64_t end_ms = monotonic_ms() + max_ms;
+	int64_t end_ms = clock_mono_ms() + max_ms;
 	int slot = take_slot(c);
 
 	c->wake = true;

@@ -1,5 +1,4 @@
-#include <time.h>
-
+#include "core/clock.h"
 #include "core/counts.h"
 #include "core/hash.h"
 #include "core/json.h"
@@ -53,15 +52,6 @@ each_html(struct flows_sink *s, const struct row *row)
 	return l->err;
 }
 
-static int64_t
-clock_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 /* The text that query_explain writes; null where there is no filter. */
 static void
 put_understood(struct buf *b, const struct query *q)
@@ -91,7 +81,7 @@ put_explain(struct buf *b, const struct listing *l, const struct flows_result *r
 	buf_puts(b, ",\"rows\":");
 	json_put_u64(b, res->looked_at);
 	buf_puts(b, ",\"us\":");
-	json_put_u64(b, (uint64_t)(clock_us() - l->began_us));
+	json_put_u64(b, (uint64_t)(clock_mono_us() - l->began_us));
 	buf_putc(b, '}');
 }
 
@@ -157,7 +147,7 @@ put_page(struct call *c, struct view *v, bool html)
 {
 	struct flows_query q = { .p = (uint64_t)c->params.number[PARAM_P],
 		.pp = (uint64_t)c->params.number[PARAM_PP] };
-	struct listing l = { .call = c, .query = &q, .began_us = clock_us() };
+	struct listing l = { .call = c, .query = &q, .began_us = clock_mono_us() };
 	struct flows_result res = { 0 };
 	uint64_t variant = hash_text(HASH_KEPT, c->req->query);
 	enum kodo_err err;

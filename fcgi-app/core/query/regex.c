@@ -2,6 +2,7 @@
 #include <pcre2.h>
 #include <time.h>
 
+#include "../clock.h"
 #include "../limit.h"
 #include "regex.h"
 
@@ -87,12 +88,13 @@ pool_free(void *p, void *arena)
 	(void)arena;
 }
 
+/* Processor time of this thread. */
 static int64_t
-clock_ns(clockid_t clock)
+cpu_ns(void)
 {
 	struct timespec t;
 
-	clock_gettime(clock, &t);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
@@ -174,12 +176,12 @@ charge(struct regex_pool *pool, uint64_t steps)
 static bool
 is_late(struct regex_pool *pool)
 {
-	int64_t now_ns = clock_ns(CLOCK_MONOTONIC), used_ns;
+	int64_t now_ns = clock_mono_ns(), used_ns;
 
 	pool->unwatched = 0;
 	if (now_ns - pool->wall_ns <= pool->left_ns)
 		return false;
-	used_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - pool->cpu_ns;
+	used_ns = cpu_ns() - pool->cpu_ns;
 	pool->left_ns -= used_ns;
 	pool->cpu_ns += used_ns;
 	pool->wall_ns = now_ns;
@@ -190,7 +192,7 @@ is_late(struct regex_pool *pool)
 static bool
 look_at_clock(struct regex_pool *pool)
 {
-	int64_t now_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	int64_t now_ns = cpu_ns();
 	uint64_t steps = (uint64_t)(now_ns - pool->looked_ns) / STEP_NS;
 	bool is_first = pool->looked_ns == 0;
 
@@ -239,8 +241,8 @@ regex_pool_new(struct arena *a)
 	pool->a = a;
 	pool->budget = LIMIT_REGEX_STEPS;
 	pool->left_ns = LIMIT_REGEX_NS;
-	pool->wall_ns = clock_ns(CLOCK_MONOTONIC);
-	pool->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	pool->wall_ns = clock_mono_ns();
+	pool->cpu_ns = cpu_ns();
 	pool->general = pcre2_general_context_create(pool_malloc, pool_free, a);
 	if (pool->general == NULL)
 		return NULL;
