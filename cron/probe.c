@@ -235,21 +235,10 @@ look_at_target(struct probe *p, struct str target)
 static enum kodo_err
 keep(struct probe *p, const struct state *s)
 {
-	char path[PATH_BYTES], temp[PATH_BYTES];
+	char path[PATH_BYTES];
 	enum kodo_err err = state_file(s, HEALTH_PROBE_FILE, path);
-	bool ok;
-	int fd;
 
-	if (err == KODO_OK)
-		err = state_file(s, HEALTH_PROBE_FILE ".new", temp);
-	if (err != KODO_OK)
-		return err;
-	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, s->file_mode);
-	if (fd < 0)
-		return KODO_EIO;
-	ok = write(fd, p->text.p, p->text.len) == (ssize_t)p->text.len;
-	ok = close(fd) == 0 && ok && rename(temp, path) == 0;
-	return ok ? KODO_OK : KODO_EIO;
+	return err == KODO_OK ? path_replace_text(path, s->file_mode, buf_str(&p->text)) : err;
 }
 
 enum kodo_err

@@ -18,6 +18,7 @@
 
 #define FILE_MAX_BYTES	((size_t)1 << 30)
 #define COPY_BYTES	65536
+#define EXPORT_MODE	((mode_t)0600)
 
 static const char export_usage[] =
     "usage: kodo export [LOADER | STATE FOLDER] [OPTION ...] [-o FILE]\n"
@@ -53,22 +54,6 @@ finish(const char *name, enum kodo_err err, const struct why *why)
 
 /* --- export --- */
 
-static enum kodo_err
-write_all(int fd, const char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t done = write(fd, p, n);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return errno == ENOSPC || errno == EDQUOT ? KODO_EFULL : KODO_EIO;
-		p += done;
-		n -= (size_t)done;
-	}
-	return KODO_OK;
-}
-
 /* What is in the sink to fd, with a newline at the end. */
 static enum kodo_err
 write_sink(int fd, const struct sink *s)
@@ -78,44 +63,24 @@ write_sink(int fd, const struct sink *s)
 	enum kodo_err err = KODO_OK;
 
 	if (s->fd == -1)
-		err = write_all(fd, s->buf.p, s->buf.len);
+		err = path_write(fd, buf_str(&s->buf));
 	while (err == KODO_OK && s->fd != -1 && at < s->len) {
 		ssize_t n = pread(s->fd, piece, sizeof(piece), (off_t)at);
 
 		if (n <= 0)
 			return KODO_EIO;
 		at += (uint64_t)n;
-		err = write_all(fd, piece, (size_t)n);
+		err = path_write(fd, (struct str){ piece, (size_t)n });
 	}
-	return err == KODO_OK ? write_all(fd, "\n", 1) : err;
+	return err == KODO_OK ? path_write(fd, STR("\n")) : err;
 }
 
-/* Whole or not at all: a new file beside path takes its place. */
 static enum kodo_err
-write_file(struct arena *a, const char *path, const struct sink *s, struct why *why)
+fill_export(int fd, void *sink)
 {
-	char *temporary = arena_printf(a, "%s.XXXXXX", path);
-	enum kodo_err err = KODO_ENOMEM;
-	int fd = -1;
+	enum kodo_err err = write_sink(fd, sink);
 
-	if (temporary == NULL)
-		return err;
-	fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0)
-		return why_set(why, KODO_EIO, "cannot make a file beside %s: %s", path,
-		    strerror(errno));
-	err = write_sink(fd, s);
-	if (err == KODO_OK && fsync(fd) != 0)
-		err = KODO_EIO;
-	if (close(fd) != 0 && err == KODO_OK)
-		err = KODO_EIO;
-	if (err == KODO_OK && rename(temporary, path) != 0)
-		err = KODO_EIO;
-	if (err == KODO_OK)
-		return err;
-	why_set(why, err, "cannot write %s: %s", path, strerror(errno));
-	unlink(temporary);
-	return err;
+	return err == KODO_OK && fsync(fd) != 0 ? KODO_EIO : err;
 }
 
 /* Of work that may take a while, a word on a terminal; nothing in pipes and logs. */
@@ -140,7 +105,9 @@ export_to(struct target *t, struct registry *r, const char *path, struct why *wh
 		    kodo_err_text(err));
 	else if (path != NULL) {
 		tell_progress("writing", s.fd == -1 ? s.buf.len : s.len, "bytes");
-		err = write_file(t->a, path, &s, why);
+		err = path_replace(path, EXPORT_MODE, fill_export, &s);
+		if (err != KODO_OK)
+			why_set(why, err, "cannot write %s: %s", path, strerror(errno));
 	} else {
 		err = write_sink(STDOUT_FILENO, &s);
 		if (err != KODO_OK)

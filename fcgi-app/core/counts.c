@@ -3,9 +3,7 @@
  * change of the view and kept in a file of the state folder under its view number: keeping counters
  * at every change would cost each POST far more than one scan costs the first reader.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,6 +11,7 @@
 #include "counts.h"
 #include "json.h"
 #include "peer.h"
+#include "path.h"
 #include "registry_int.h"
 #include "strmap.h"
 
@@ -228,7 +227,7 @@ kept_head(const struct view *v, char out[KEPT_HEAD + 1])
 static bool
 kept_read(const struct view *v, const struct state *state, struct buf *out)
 {
-	char path[PATH_MAX], want[KEPT_HEAD + 1], have[KEPT_HEAD];
+	char path[PATH_BYTES], want[KEPT_HEAD + 1], have[KEPT_HEAD];
 	ssize_t n;
 	char *room;
 	bool ok = false;
@@ -250,30 +249,30 @@ kept_read(const struct view *v, const struct state *state, struct buf *out)
 	return ok;
 }
 
-/*
- * Keep it: written beside and renamed, so that no reader sees half of it. That it fails costs only
- * time.
- */
+struct answer {
+	char head[KEPT_HEAD + 1];
+	struct str body;
+};
+
+static enum kodo_err
+answer_fill(int fd, void *arg)
+{
+	const struct answer *kept = arg;
+	enum kodo_err err = path_write(fd, (struct str){ kept->head, KEPT_HEAD });
+
+	return err == KODO_OK ? path_write(fd, kept->body) : err;
+}
+
+/* That it fails costs only time. */
 static void
 kept_write(const struct view *v, const struct state *state, const struct buf *body)
 {
-	char path[PATH_MAX], tmp[PATH_MAX], name[64], head[KEPT_HEAD + 1];
-	int fd;
-	bool ok;
+	struct answer kept = { .body = buf_str(body) };
+	char path[PATH_BYTES];
 
-	snprintf(name, sizeof(name), KEPT_NAME ".%ld", (long)getpid());
-	if (state_file(state, KEPT_NAME, path) != KODO_OK ||
-	    state_file(state, name, tmp) != KODO_OK)
-		return;
-	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, state->file_mode);
-	if (fd == -1)
-		return;
-	kept_head(v, head);
-	ok = write(fd, head, KEPT_HEAD) == (ssize_t)KEPT_HEAD &&
-	    write(fd, body->p, body->len) == (ssize_t)body->len;
-	close(fd);
-	if (!ok || rename(tmp, path) != 0)
-		unlink(tmp);
+	kept_head(v, kept.head);
+	if (state_file(state, KEPT_NAME, path) == KODO_OK)
+		(void)!path_replace(path, state->file_mode, answer_fill, &kept);
 }
 
 enum kodo_err

@@ -1,6 +1,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -197,6 +199,59 @@ path_read_head(struct arena *a, const char *path, size_t max_bytes, struct str *
 }
 
 /* .../lib/ld.so, and not the ld.so of a system, which stands for nothing that we could start */
+enum kodo_err
+path_write(int fd, struct str s)
+{
+	while (s.len > 0) {
+		ssize_t n = write(fd, s.p, s.len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == ENOSPC || errno == EDQUOT ? KODO_EFULL : KODO_EIO;
+		s.p += n;
+		s.len -= (size_t)n;
+	}
+	return KODO_OK;
+}
+
+enum kodo_err
+path_replace(const char *path, mode_t mode, enum kodo_err (*fill)(int fd, void *arg), void *arg)
+{
+	char temporary[PATH_BYTES + sizeof(".XXXXXX")];
+	int fd, saved;
+	enum kodo_err err;
+
+	if (snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path) >= (int)sizeof(temporary))
+		return KODO_ETOOBIG;
+	fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0)
+		return KODO_EIO;
+	err = fchmod(fd, mode) == 0 ? fill(fd, arg) : KODO_EIO;
+	if (close(fd) != 0 && err == KODO_OK)
+		err = KODO_EIO;
+	if (err == KODO_OK && rename(temporary, path) != 0)
+		err = KODO_EIO;
+	if (err != KODO_OK) {
+		saved = errno;
+		unlink(temporary);
+		errno = saved;
+	}
+	return err;
+}
+
+static enum kodo_err
+fill_text(int fd, void *text)
+{
+	return path_write(fd, *(const struct str *)text);
+}
+
+enum kodo_err
+path_replace_text(const char *path, mode_t mode, struct str text)
+{
+	return path_replace(path, mode, fill_text, &text);
+}
+
 static bool
 is_own_loader(struct str exe)
 {

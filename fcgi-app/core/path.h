@@ -45,6 +45,18 @@ enum kodo_err path_read(
 enum kodo_err path_read_head(
     struct arena *a, const char *path, size_t max_bytes, struct str *out) MUST_CHECK;
 
+/* Write all of s. KODO_EFULL: the disk is; KODO_EIO: errno tells. */
+enum kodo_err path_write(int fd, struct str s) MUST_CHECK;
+
+/*
+ * Write a file whole or not at all: what fill writes to fd goes to a new file of that mode beside
+ * path, which then takes its place. What fill returned; KODO_EIO: errno tells; KODO_ETOOBIG.
+ */
+enum kodo_err path_replace(const char *path, mode_t mode,
+    enum kodo_err (*fill)(int fd, void *arg), void *arg) MUST_CHECK;
+/* The same for a text. */
+enum kodo_err path_replace_text(const char *path, mode_t mode, struct str text) MUST_CHECK;
+
 /*
  * The path of this program, by which it can be started again: of its file, or, where that was
  * started through the ld.so of a folder lib/ (conf/shared-host), of the launcher beside that

@@ -1,9 +1,10 @@
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "buf.h"
+#include "path.h"
 #include "runs.h"
 
 #define FILE_BYTES	1024u	/* of RUNS_KEPT lines of at most 60 */
@@ -80,28 +81,18 @@ void
 runs_note(const struct state *s, const struct run *run)
 {
 	struct run runs[RUNS_KEPT + 1];
-	char path[4096], temporary[4096];
+	struct buf text = BUF_INIT(0);
+	char path[4096];
 	size_t n = runs_read(s, runs), i;
-	FILE *f;
-	int fd;
 
 	if (n == 0 || runs[n - 1].began_us != run->began_us)
 		n++;
 	runs[n - 1] = *run;
-	if (state_file(s, RUNS_FILE, path) != KODO_OK ||
-	    state_file(s, RUNS_FILE ".new", temporary) != KODO_OK)
-		return;
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, s->file_mode);
-	if (fd == -1)
-		return;
-	f = fdopen(fd, "w");
-	if (f == NULL) {
-		close(fd);
-		return;
-	}
 	for (i = n > RUNS_KEPT; i < n; i++)
-		fprintf(f, "%lld %lld %s\n", (long long)runs[i].began_us,
+		buf_printf(&text, "%lld %lld %s\n", (long long)runs[i].began_us,
 		    (long long)runs[i].ended_us, runs[i].by);
-	if (fclose(f) != 0 || rename(temporary, path) != 0)
-		unlink(temporary);
+	/* without it, kodo check knows less */
+	if (!buf_failed(&text) && state_file(s, RUNS_FILE, path) == KODO_OK)
+		(void)!path_replace_text(path, s->file_mode, buf_str(&text));
+	buf_free(&text);
 }

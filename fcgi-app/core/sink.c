@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "limit.h"
+#include "path.h"
 #include "sink.h"
 
 /* An unlinked file in the state folder: gone with its last descriptor, whatever happens to us. */
@@ -30,26 +31,15 @@ spill_open(struct sink *s)
 static enum kodo_err
 spill(struct sink *s)
 {
-	const char *p = s->buf.p;
-	size_t left = s->buf.len;
+	enum kodo_err err = KODO_OK;
 
-	if (s->fd == -1) {
-		enum kodo_err err = spill_open(s);
-
-		if (err != KODO_OK)
-			return err;
-	}
-	while (left > 0) {
-		ssize_t n = write(s->fd, p, left);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return errno == ENOSPC || errno == EDQUOT ? KODO_EFULL : KODO_EIO;
-		p += n;
-		left -= (size_t)n;
-		s->len += (uint64_t)n;
-	}
+	if (s->fd == -1)
+		err = spill_open(s);
+	if (err == KODO_OK)
+		err = path_write(s->fd, buf_str(&s->buf));
+	if (err != KODO_OK)
+		return err;
+	s->len += s->buf.len;
 	buf_reset(&s->buf);
 	return KODO_OK;
 }
