@@ -1,25 +1,10 @@
 #include <errno.h>
 
+#include "ascii.h"
 #include "buf.h"
 #include "env.h"
 #include "path.h"
 #include "utf8.h"
-
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static struct str
-trim(struct str s)
-{
-	while (s.len > 0 && is_blank(s.p[0]))
-		s = (struct str){ s.p + 1, s.len - 1 };
-	while (s.len > 0 && is_blank(s.p[s.len - 1]))
-		s.len--;
-	return s;
-}
 
 static struct str
 rest_from(struct str s, size_t from)
@@ -34,9 +19,8 @@ is_key(struct str s)
 
 	for (i = 0; i < s.len; i++) {
 		char c = s.p[i];
-		bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
 
-		if (!letter && (i == 0 || c < '0' || c > '9'))
+		if (!ascii_is_letter(c) && c != '_' && (i == 0 || !ascii_is_digit(c)))
 			return false;
 	}
 	return s.len > 0;
@@ -49,9 +33,9 @@ plain_value(struct str s)
 	size_t i;
 
 	for (i = 0; i < s.len; i++)
-		if (s.p[i] == '#' && (i == 0 || is_blank(s.p[i - 1])))
+		if (s.p[i] == '#' && (i == 0 || ascii_is_space(s.p[i - 1])))
 			break;
-	return trim((struct str){ s.p, i });
+	return ascii_trim((struct str){ s.p, i });
 }
 
 /* The character that \c stands for in double quotes. */
@@ -81,7 +65,7 @@ quoted_value(struct arena *a, struct str s, struct str *out)
 	}
 	if (i == s.len)
 		return "the quote is not closed on its line";
-	s = trim(rest_from(s, i + 1));
+	s = ascii_trim(rest_from(s, i + 1));
 	if (s.len > 0 && s.p[0] != '#')
 		return "text after the closing quote";
 	*out = (struct str){ to, len };
@@ -97,12 +81,13 @@ read_entry(struct arena *a, struct str line, struct env_entry *out)
 
 	if (eq == NULL)
 		return "expected KEY=value";
-	out->key = trim((struct str){ line.p, (size_t)(eq - line.p) });
-	if (str_starts(out->key, STR("export")) && out->key.len > 6 && is_blank(out->key.p[6]))
-		out->key = trim(rest_from(out->key, 6));
+	out->key = ascii_trim((struct str){ line.p, (size_t)(eq - line.p) });
+	if (str_starts(out->key, STR("export")) && out->key.len > 6 &&
+	    ascii_is_space(out->key.p[6]))
+		out->key = ascii_trim(rest_from(out->key, 6));
 	if (!is_key(out->key))
 		return "a key is made of letters, digits and _";
-	value = trim(rest_from(line, (size_t)(eq - line.p) + 1));
+	value = ascii_trim(rest_from(line, (size_t)(eq - line.p) + 1));
 	if (value.len > 0 && (value.p[0] == '"' || value.p[0] == '\''))
 		wrong = quoted_value(a, value, &out->value);
 	else
@@ -122,7 +107,7 @@ next_line(struct str *text)
 	*text = rest_from(*text, line.len + (nl != NULL));
 	if (line.len > 0 && line.p[line.len - 1] == '\r')
 		line.len--;
-	return trim(line);
+	return ascii_trim(line);
 }
 
 enum kodo_err

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "ascii.h"
 #include "isotime.h"
 
 #define US_PER_S	1000000ll
@@ -117,12 +118,6 @@ struct reader {
 	const char *reason;
 };
 
-static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* Exactly n digits. */
 static int
 read_digits(struct reader *r, size_t n, const char *bad)
@@ -137,7 +132,7 @@ read_digits(struct reader *r, size_t n, const char *bad)
 			r->reason = "input is too short";
 			return 0;
 		}
-		if (!is_digit(r->s.p[r->pos])) {
+		if (!ascii_is_digit(r->s.p[r->pos])) {
 			r->reason = bad;
 			return 0;
 		}
@@ -304,7 +299,7 @@ read_number(struct str s, double *n)
 			fraction = true;
 			continue;
 		}
-		if (!is_digit(s.p[i]))
+		if (!ascii_is_digit(s.p[i]))
 			return false;
 		v = v * 10 + (s.p[i] - '0');
 		unit *= fraction ? 10 : 1;

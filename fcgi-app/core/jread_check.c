@@ -1,6 +1,7 @@
 #include <float.h>
 #include <stdlib.h>
 
+#include "ascii.h"
 #include "jread.h"
 #include "json.h"
 #include "limit.h"
@@ -66,16 +67,15 @@ static bool
 check_hex(struct check *c, unsigned *out)
 {
 	unsigned i, v = 0;
+	int digit;
 
 	for (i = 0; i < 4; i++, c->p++) {
 		if (c->p == c->end)
 			return false;
-		if (*c->p >= '0' && *c->p <= '9')
-			v = v << 4 | (unsigned)(*c->p - '0');
-		else if ((*c->p | 0x20) >= 'a' && (*c->p | 0x20) <= 'f')
-			v = v << 4 | (unsigned)((*c->p | 0x20) - 'a' + 10);
-		else
+		digit = ascii_hex_value(*c->p);
+		if (digit < 0)
 			return fail(c, "invalid escape character in string");
+		v = v << 4 | (unsigned)digit;
 	}
 	*out = v;
 	return true;
@@ -153,7 +153,7 @@ check_digits(struct check *c)
 {
 	const char *from = c->p;
 
-	while (c->p < c->end && *c->p >= '0' && *c->p <= '9')
+	while (c->p < c->end && ascii_is_digit(*c->p))
 		c->p++;
 	if (c->p > from)
 		return true;
@@ -205,7 +205,7 @@ check_number(struct check *c)
 		c->p++;
 		if (c->p == c->end)
 			return false;
-		if (*c->p < '0' || *c->p > '9')
+		if (!ascii_is_digit(*c->p))
 			return fail(c, "invalid character");
 	}
 	first = c->p;
@@ -318,7 +318,7 @@ check_value(struct check *c)
 	case 'n':
 		return check_word(c, "null");
 	default:
-		if (*c->p == '-' || (*c->p >= '0' && *c->p <= '9'))
+		if (*c->p == '-' || ascii_is_digit(*c->p))
 			return check_number(c);
 		return fail(c, "invalid character");
 	}

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ascii.h"
 #include "env.h"
 #include "option_part.h"
 #include "path.h"
@@ -22,11 +23,8 @@ env_name(struct str key, char out[ENV_NAME_BYTES])
 
 	if (!str_starts(key, ENV_PREFIX) || n == 0 || n >= ENV_NAME_BYTES)
 		return false;
-	for (i = 0; i < n; i++) {
-		char c = key.p[ENV_PREFIX.len + i];
-
-		out[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-	}
+	for (i = 0; i < n; i++)
+		out[i] = ascii_lower(key.p[ENV_PREFIX.len + i]);
 	out[n] = '\0';
 	return true;
 }

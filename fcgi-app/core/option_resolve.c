@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "ascii.h"
 #include "limit.h"
 #include "option_part.h"
 #include "path.h"
@@ -132,16 +133,6 @@ add_url(const struct place *p, const struct loader_value *item, struct str s, st
 	return KODO_OK;
 }
 
-static struct str
-trim(struct str s)
-{
-	while (s.len > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = (struct str){ s.p + 1, s.len - 1 };
-	while (s.len > 0 && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
-		s.len--;
-	return s;
-}
-
 /* "a, b" */
 static enum kodo_err
 split_urls(const struct place *p, struct str *list, size_t *n)
@@ -152,7 +143,7 @@ split_urls(const struct place *p, struct str *list, size_t *n)
 	while (rest.len > 0 && err == KODO_OK) {
 		const char *comma = memchr(rest.p, ',', rest.len);
 		size_t len = comma == NULL ? rest.len : (size_t)(comma - rest.p);
-		struct str one = trim((struct str){ rest.p, len });
+		struct str one = ascii_trim((struct str){ rest.p, len });
 
 		if (one.len > 0)
 			err = add_url(p, p->v, one, list, n);
@@ -206,7 +197,7 @@ read_number(const struct place *p, long *out)
 	bool ok = s.len > i && s.len - i < 10;
 
 	for (; ok && i < s.len; i++) {
-		ok = s.p[i] >= '0' && s.p[i] <= '9';
+		ok = ascii_is_digit(s.p[i]);
 		value = value * 10 + (s.p[i] - '0');
 	}
 	if (s.len > 0 && s.p[0] == '-')
@@ -294,7 +285,7 @@ parse_port(struct str s, unsigned *out)
 
 	*out = 0;
 	for (i = 0; i < s.len && i < 6; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9')
+		if (!ascii_is_digit(s.p[i]))
 			return false;
 		*out = *out * 10 + (unsigned)(s.p[i] - '0');
 	}

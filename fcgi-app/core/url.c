@@ -1,27 +1,16 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "ascii.h"
 #include "limit.h"
 #include "url.h"
 
 #define HOST_BYTES 256u	/* longer is no address, and no name that DNS would know */
 
-static char
-lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static bool
 is_host_char(char c)
 {
-	return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-' || c == '.'
+	return ascii_is_digit(c) || ascii_is_letter(c) || c == '-' || c == '.'
 	    || c == '_' || c == '~';
 }
 
@@ -32,7 +21,7 @@ starts_fold(struct str s, const char *prefix)
 	size_t i;
 
 	for (i = 0; prefix[i] != '\0'; i++) {
-		if (i == s.len || lower(s.p[i]) != prefix[i])
+		if (i == s.len || ascii_lower(s.p[i]) != prefix[i])
 			return false;
 	}
 	return true;
@@ -140,7 +129,7 @@ port_take(struct str rest, struct url *out)
 	if (rest.p[0] != ':' || rest.len == 1)
 		return "invalid port";
 	for (i = 1; i < rest.len; i++) {
-		if (!is_digit(rest.p[i]))
+		if (!ascii_is_digit(rest.p[i]))
 			return "invalid port";
 		port = port * 10 + (uint32_t)(rest.p[i] - '0');
 		if (port > UINT16_MAX)
@@ -216,7 +205,7 @@ put_lower(char *to, struct str s)
 	size_t i;
 
 	for (i = 0; i < s.len; i++)
-		*to++ = lower(s.p[i]);
+		*to++ = ascii_lower(s.p[i]);
 	return to;
 }
 

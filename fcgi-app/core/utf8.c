@@ -1,5 +1,6 @@
 #include <utf8proc.h>
 
+#include "ascii.h"
 #include "utf8.h"
 
 #define REPLACEMENT	0xFFFDu
@@ -89,7 +90,7 @@ utf8_fold_next(struct str s, size_t *pos, char out[4])
 	*pos += len > 0 ? len : 1;
 	if (len > 0)
 		return utf8_put((uint32_t)utf8proc_tolower(cp), out);
-	out[0] = utf8_ascii_lower(*p);
+	out[0] = ascii_lower(*p);
 	return 1;
 }
 
@@ -106,7 +107,7 @@ utf8_fold(struct buf *out, struct str s)
 			if (to == NULL)
 				return;
 			for (k = 0; k < run; k++)
-				to[k] = utf8_ascii_lower(s.p[i + k]);
+				to[k] = ascii_lower(s.p[i + k]);
 			out->len += run;
 			i += run;
 		} else {

@@ -13,13 +13,6 @@
 #include "buf.h"
 #include "str.h"
 
-/* The byte in lower case where it is an ASCII letter. */
-static inline char
-utf8_ascii_lower(char c)
-{
-	return (char)(c + ((unsigned)((unsigned char)c - 'A') < 26u ? 32 : 0));
-}
-
 /*
  * Well-formed (shortest forms, no surrogates, at most U+10FFFF) and without NUL. A null or empty
  * text is.

@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "ascii.h"
 #include "limit.h"
 #include "url.h"
 #include "wire_part.h"
@@ -217,9 +218,7 @@ check_hex(struct wire_reader *r, const struct wire_at *at, struct str value, str
 	size_t i;
 
 	for (i = 0; i < text.len; i++) {
-		const char c = text.p[i];
-
-		if ((c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F')) {
+		if (ascii_hex_value(text.p[i]) < 0) {
 			wire_fail(r, at, value, "Input should be a digest in hex");
 			return;
 		}

@@ -1,6 +1,6 @@
-#include <ctype.h>
 #include <stdint.h>
 
+#include "core/ascii.h"
 #include "core/utf8.h"
 #include "http/param.h"
 #include "http/request.h"
@@ -46,7 +46,7 @@ read_int(struct str s, int64_t *out)
 	for (; i < s.len; i++) {
 		int digit = s.p[i] - '0';
 
-		if (!isdigit((unsigned char)s.p[i]))
+		if (!ascii_is_digit(s.p[i]))
 			return false;
 		if (v > (INT64_MAX - digit) / 10)
 			v = INT64_MAX;

@@ -1,5 +1,4 @@
-#include <ctype.h>
-
+#include "core/ascii.h"
 #include "core/limit.h"
 #include "core/utf8.h"
 #include "http/request.h"
@@ -32,16 +31,6 @@ request_method_name(enum method m)
 	return (unsigned)m < METHOD_MAX ? methods[m] : "";
 }
 
-/* -1: not a hex digit */
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* One character of s at *pos, decoded; *pos goes past it. */
 static char
 decode_next(struct str s, size_t *pos, bool plus)
@@ -54,8 +43,8 @@ decode_next(struct str s, size_t *pos, bool plus)
 		return ' ';
 	if (c != '%' || s.len - *pos < 2)
 		return c;
-	hi = hex_value(s.p[*pos]);
-	lo = hex_value(s.p[*pos + 1]);
+	hi = ascii_hex_value(s.p[*pos]);
+	lo = ascii_hex_value(s.p[*pos + 1]);
 	if (hi < 0 || lo < 0)
 		return c;
 	*pos += 2;
@@ -238,7 +227,7 @@ parse_length(struct str s, uint64_t *out)
 	if (s.len == 0 || s.len > 18)
 		return false;
 	for (i = 0; i < s.len; i++) {
-		if (!isdigit((unsigned char)s.p[i]))
+		if (!ascii_is_digit(s.p[i]))
 			return false;
 		*out = *out * 10 + (uint64_t)(s.p[i] - '0');
 	}

@@ -1,3 +1,4 @@
+#include "../ascii.h"
 #include "../find.h"
 #include "../limit.h"
 #include "../utf8.h"
@@ -98,7 +99,7 @@ holds_folded(const struct test *t, struct str s)
 
 	while (pos < s.len && k < t->folded.len) {
 		if ((signed char)s.p[pos] >= 0) {
-			k = fold_step(t, k, utf8_ascii_lower(s.p[pos]));
+			k = fold_step(t, k, ascii_lower(s.p[pos]));
 			pos++;
 			continue;
 		}

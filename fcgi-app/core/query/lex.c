@@ -1,6 +1,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "../ascii.h"
 #include "../utf8.h"
 #include "lex.h"
 
@@ -45,13 +46,6 @@ reading_alloc(struct reading *r, size_t n)
 	return p;
 }
 
-static int
-digit_value(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 :
-	    c >= 'A' && c <= 'F' ? c - 'A' + 10 : 99;
-}
-
 static void
 text_error(struct lexer *l, struct token *t, size_t at, const char *what)
 {
@@ -61,13 +55,18 @@ text_error(struct lexer *l, struct token *t, size_t at, const char *what)
 
 /* Up to n digits of the base from *pos on; how many there were comes back. */
 static size_t
-read_digits(struct str q, size_t *pos, size_t n, int base, uint32_t *cp)
+read_digits(struct str q, size_t *pos, size_t n, unsigned base, uint32_t *cp)
 {
 	size_t i;
 
 	*cp = 0;
-	for (i = 0; i < n && *pos < q.len && digit_value(q.p[*pos]) < base; i++)
-		*cp = *cp * (uint32_t)base + (uint32_t)digit_value(q.p[(*pos)++]);
+	for (i = 0; i < n && *pos < q.len; i++, (*pos)++) {
+		int digit = ascii_hex_value(q.p[*pos]);
+
+		if (digit < 0 || (unsigned)digit >= base)
+			break;
+		*cp = *cp * base + (uint32_t)digit;
+	}
 	return i;
 }
 
@@ -174,7 +173,7 @@ lex_word(struct lexer *l, struct token *t)
 	};
 	size_t i, next = l->pos;
 
-	t->kind = l->r->q.p[l->pos] >= '0' && l->r->q.p[l->pos] <= '9' ? TOKEN_NUMBER : TOKEN_WORD;
+	t->kind = ascii_is_digit(l->r->q.p[l->pos]) ? TOKEN_NUMBER : TOKEN_WORD;
 	while (word_goes_on(l->r->q, l->pos, &next))
 		l->pos = next;
 	t->raw.len = l->pos - t->at;

@@ -1,3 +1,4 @@
+#include "../ascii.h"
 #include "regex.h"
 
 /*
@@ -53,7 +54,7 @@ skip_count(struct scan *c)
 {
 	end_run(c);
 	for (c->pos++; peek(c, 0) != '}'; c->pos++)
-		if (peek(c, 0) != ',' && (peek(c, 0) < '0' || peek(c, 0) > '9')) {
+		if (peek(c, 0) != ',' && !ascii_is_digit(peek(c, 0))) {
 			c->given_up = true;	/* not a count, then a literal brace */
 			return;
 		}
@@ -120,8 +121,8 @@ take_escape(struct scan *c)
 	char next = peek(c, 1);
 
 	c->pos++;
-	if (next > ' ' && next < 0x7F && !((next | 32) >= 'a' && (next | 32) <= 'z') &&
-	    !(next >= '0' && next <= '9')) {
+	if (next > ' ' && next < 0x7F && !ascii_is_letter(next) &&
+	    !ascii_is_digit(next)) {
 		take_char(c);
 		return;
 	}

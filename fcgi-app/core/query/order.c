@@ -1,3 +1,4 @@
+#include "../ascii.h"
 #include "../limit.h"
 #include "../utf8.h"
 #include "order.h"
@@ -61,19 +62,6 @@ order_row_tags(const struct row *row, int direction, struct str *out)
 
 /* ---- reading ---- */
 
-static struct str
-trim(struct str s)
-{
-	while (s.len > 0 && (s.p[0] == ' ' || (s.p[0] >= '\t' && s.p[0] <= '\r'))) {
-		s.p++;
-		s.len--;
-	}
-	while (s.len > 0 &&
-	    (s.p[s.len - 1] == ' ' || (s.p[s.len - 1] >= '\t' && s.p[s.len - 1] <= '\r')))
-		s.len--;
-	return s;
-}
-
 /* `name:d` is the field before the first colon and the direction after the last one. */
 static struct str
 split_item(struct str item, bool *descending)
@@ -83,9 +71,10 @@ split_item(struct str item, bool *descending)
 	struct str direction = { "", 0 };
 
 	if (last != NULL)
-		direction = trim((struct str){ last + 1, item.len - (size_t)(last + 1 - item.p) });
+		direction = ascii_trim(
+		    (struct str){ last + 1, item.len - (size_t)(last + 1 - item.p) });
 	*descending = !str_starts(STR("ascending"), direction);
-	return first == NULL ? item : trim((struct str){ item.p, (size_t)(first - item.p) });
+	return first == NULL ? item : ascii_trim((struct str){ item.p, (size_t)(first - item.p) });
 }
 
 static void
@@ -133,7 +122,8 @@ read_items(struct order *o, struct str by, struct buf *text)
 
 	do {
 		comma = memchr(by.p, ',', by.len);
-		item = trim((struct str){ by.p, comma == NULL ? by.len : (size_t)(comma - by.p) });
+		item = ascii_trim(
+		    (struct str){ by.p, comma == NULL ? by.len : (size_t)(comma - by.p) });
 		if (comma != NULL)
 			by = (struct str){ comma + 1, by.len - (size_t)(comma + 1 - by.p) };
 		buf_puts(text, n > 0 ? ", " : "");
