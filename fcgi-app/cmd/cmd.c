@@ -65,12 +65,6 @@ find(const char *name)
 	return NULL;
 }
 
-bool
-cmd_is_known(const char *name)
-{
-	return find(name) != NULL;
-}
-
 static void
 put_usage(FILE *to)
 {

@@ -23,9 +23,6 @@ int cmd_connect(int argc, char *argv[]);	/* change.c */
 int cmd_disconnect(int argc, char *argv[]);
 int cmd_evict(int argc, char *argv[]);
 
-/* Is name a command? */
-bool cmd_is_known(const char *name);
-
 /*
  * Run the command line of main. Without arguments, or with an unknown command, it says what there
  * is.

@@ -97,12 +97,6 @@ buf_printf(struct buf *b, const char *fmt, ...)
 }
 
 void
-buf_put_u8(struct buf *b, uint8_t v)
-{
-	buf_putc(b, (char)v);
-}
-
-void
 buf_put_u32(struct buf *b, uint32_t v)
 {
 	unsigned char c[4] = { (unsigned char)v, (unsigned char)(v >> 8), (unsigned char)(v >> 16),

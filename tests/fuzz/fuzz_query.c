@@ -8,6 +8,7 @@
 #include "core/limit.h"
 #include "core/query/query.h"
 #include "core/utf8.h"
+#include "tests/query/order_compare.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

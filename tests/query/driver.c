@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "core/query/query.h"
+#include "order_compare.h"
 #include "rows.h"
 
 struct driver {

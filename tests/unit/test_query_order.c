@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "core/query/query.h"
+#include "tests/query/order_compare.h"
 
 static struct arena *arena;
 

@@ -133,7 +133,7 @@ put_hex(struct buf *to, struct str hex)
 
 	for (i = 0; i + 1 < hex.len; i += 2) {
 		memcpy(digits, hex.p + i, 2);
-		buf_put_u8(to, (uint8_t)strtoul(digits, NULL, 16));
+		buf_putc(to, (char)strtoul(digits, NULL, 16));
 	}
 }
 

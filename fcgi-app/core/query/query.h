@@ -105,6 +105,10 @@ struct order;
 /*
  * Read by (null and empty: the default, name and url). Unknown fields give the default order and a
  * text that says so. The order lives in a. Returns KODO_OK or KODO_ENOMEM (*out is then NULL).
+ *
+ * It is total: what is equal in all that was asked for goes by name and url. Nulls are last in both
+ * directions, texts go by code point, tags by the texts sorted in their direction and joined by
+ * `+`.
  */
 enum kodo_err order_parse(struct arena *a, struct str by, struct order **out) MUST_CHECK;
 
@@ -114,13 +118,6 @@ unsigned order_needs(const struct order *o);		/* mask of what comparing looks at
 /* What it looks at first. */
 enum query_field order_first(const struct order *o, bool *descending);
 int order_tags_direction(const struct order *o);	/* show tags as stored 0, sorted 1, -1 */
-
-/*
- * Total order of rows: <0, 0, >0; 0 only where name and url are equal too. Nulls are last in both
- * directions, texts go by code point, tags by the texts sorted in their direction and joined by
- * `+`.
- */
-int order_compare(const struct order *o, const struct row *a, const struct row *b);
 
 /* Sort an array of texts as order_tags_direction asks: direction 1 or -1. */
 void order_sort_tags(struct str *tags, size_t n, int direction);
