@@ -3,8 +3,9 @@
 
 usage: check.py --srcdir DIR --builddir DIR [--suite "PREFIX ..."] [-k EXPRESSION] PROGRAM ...
 
-Suites: unit/NAME is the program tests/unit/NAME (cmocka), mesh/mesh the simulator of networks, fuzz/NAME replays tests/fuzz/corpus/NAME through tests/fuzz/NAME,
-e2e/NAME is tests/e2e/NAME.py (pytest). --suite takes those whose names begin with one of the prefixes. -k goes to pytest.
+Suites: unit/NAME is the program tests/unit/NAME (cmocka), mesh/mesh the simulator of networks, e2e/NAME is tests/e2e/NAME.py (pytest),
+fuzz/fuzz_X replays the inputs of tests/fuzz/corpus/X.pack (tests/fuzz/pack.py), one test however many they are.
+--suite takes those whose names begin with one of the prefixes. -k goes to pytest.
 hosts/NAME is tests/hosts/NAME.py; they need root and web servers, so they run only where --suite names them.
 
 One line a suite with counts and time, the output of those that failed, and as the last line: N passed, N failed.
@@ -88,26 +89,23 @@ def run_unit(command, env, folder, args):
 
 
 def run_fuzz(command, env, folder, args):
-    """One case a file: alone only if all at once fail, to name those at fault."""
-    corpus = os.path.join(args.srcdir, "tests", "fuzz", "corpus", os.path.basename(command[0]).replace("fuzz_", "", 1))
-    files = sorted(path for path in glob.glob(os.path.join(glob.escape(corpus), "**"), recursive=True) if os.path.isfile(path))
+    """One test a target, however many inputs; each alone only if all at once fail, to name those at fault."""
+    fuzz, inputs = os.path.join(args.srcdir, "tests", "fuzz"), os.path.join(folder, "inputs")
+    pack = os.path.join(fuzz, "corpus", os.path.basename(command[0]).replace("fuzz_", "", 1) + ".pack")
+    result = Result(failed=1)
+    status, _, result.output = run([sys.executable, os.path.join(fuzz, "pack.py"), "unpack", pack, inputs], "fuzz", env, folder)
+    files = sorted(glob.glob(os.path.join(inputs, "*"))) if status == 0 else []
     if not files:
-        result = Result(failed=1, why="no corpus")
-        result.output = f"{corpus} holds no file; add inputs that once were at fault, and some good ones"
+        result.why = f"no inputs in {pack}"
         return result
-    status, _, output = run(command + files, "fuzz", env, folder)
+    status, _, result.output = run(command + files, "fuzz", env, folder)
     if status == 0:
-        return Result(passed=len(files))
-    result = Result(why=ended(status))
+        return Result(passed=1)
+    result.why = f"{len(files)} inputs together: {ended(status)}"
     for path in files:
         status, _, text = run(command + [path], "fuzz", env, folder)
-        if status == 0:
-            result.passed += 1
-            continue
-        result.failed += 1
-        result.output += f"{path}: {ended(status)}\n{text}\n"
-    if result.failed == 0:
-        result.failed, result.output = 1, f"each file alone passes, all together: {result.why}\n{output}"
+        if status != 0:
+            result.output += f"{os.path.basename(path)}: {ended(status)}\n{text}\n"
     return result
 
 

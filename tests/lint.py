@@ -64,7 +64,8 @@ LISTS = {
     # the simulator of networks, one program
     "MESH_SOURCES": ["tests/mesh/*.c", "tests/mesh/*.h"],
     # folders go as a whole
-    "DIST": ["DESIGN.md", "HACKING.md", "LICENSE", "PROTOCOL.md", "autogen.sh", "conf", "www", "tests/*", "tests/unit/*", "tests/fuzz/corpus"],
+    "DIST": ["DESIGN.md", "HACKING.md", "LICENSE", "PROTOCOL.md", "autogen.sh", "conf", "www", "tests/*", "tests/unit/*", "tests/fuzz/corpus",
+             "tests/fuzz/*.py"],
 }
 PROGRAMS = ("UNIT", "FUZZ", "HELPERS")
 MAINS = {"fcgi-app/main.c": "fcgi-app/kodo", "cron/main.c": "cron/kodo-reconnect"}
