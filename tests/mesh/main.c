@@ -319,7 +319,10 @@ main(int argc, char **argv)
 		n_failed = one_try(&args) ? 0 : 1;
 	else
 		n_failed = seeds_try(&args);
-	rmdir(scratch);
+	if (rmdir(scratch) != 0) {
+		perror(scratch);
+		n_failed++;
+	}
 	if (!args.is_one && !args.is_check && !args.is_costs)
 		printf("%lu histories, %u failed, %lu messages, %lu looks, %u failures a minute\n",
 		    n_histories, n_failed, n_messages, n_looks, most_failed);

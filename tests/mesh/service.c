@@ -181,7 +181,7 @@ void
 service_wipe(struct service *s)
 {
 	static const char *const names[] = { "data.mdb", "lock.mdb", "write.lock", "counts.json",
-		"copy" };
+		"key", "copy" };
 	char path[256];
 	size_t i;
 

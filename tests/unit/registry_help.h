@@ -108,10 +108,12 @@ fixture_setup(void **state)
 static inline int
 fixture_teardown(void **state)
 {
-	static const char *const names[] = { "data.mdb", "lock.mdb", "write.lock", "counts.json" };
+	static const char *const names[] = { "data.mdb", "lock.mdb", "write.lock", "counts.json",
+	    "key" };
 	struct fixture *f = *state;
 	char path[256];
 	size_t i;
+	int left;
 
 	registry_close(f->r);
 	arena_free(f->a);
@@ -119,9 +121,9 @@ fixture_teardown(void **state)
 		snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
 		unlink(path);
 	}
-	rmdir(f->dir);
+	left = rmdir(f->dir);
 	free(f);
-	return 0;
+	return left;
 }
 
 /* A connect or update body. nodes: JSON list; kodo: JSON of our member, or NULL. */
