@@ -252,37 +252,45 @@ store_close(struct store *st)
 	free(st);
 }
 
+static volatile sig_atomic_t ticks;
+
 static void
 on_alarm(int sig)
 {
-	(void)sig;	/* only interrupts flock */
+	(void)sig;
+	ticks++;	/* and interrupts flock */
 }
 
 /*
  * Wait for write.lock at most WRITE_WAIT_S: LMDB's own lock cannot be waited for with a limit, and
- * a writer that was stopped (SIGSTOP) would hold every worker for ever.
+ * a writer that was stopped (SIGSTOP) would hold every worker for ever. The timer repeats: an alarm
+ * that comes before flock has begun to wait interrupts nothing.
  */
 static enum kodo_err
 write_lock(struct store *st)
 {
-	struct itimerval wait = { .it_value = { .tv_sec = WRITE_WAIT_S } },
-			 none = { .it_value = { 0 } };
+	const struct itimerval each_s = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+	const struct itimerval none = { { 0 }, { 0 } };
 	struct sigaction act = { .sa_handler = on_alarm }, old;
-	struct itimerval left = wait;
+	sigset_t alarm_set, old_set;
 	int rc;
 
 	if (flock(st->write_fd, LOCK_EX | LOCK_NB) == 0)
 		return KODO_OK;
 	if (errno != EWOULDBLOCK)
 		return KODO_EIO;
+	ticks = 0;
 	sigemptyset(&act.sa_mask);
+	sigemptyset(&alarm_set);
+	sigaddset(&alarm_set, SIGALRM);
 	sigaction(SIGALRM, &act, &old);
-	setitimer(ITIMER_REAL, &wait, NULL);
-	do {
+	sigprocmask(SIG_UNBLOCK, &alarm_set, &old_set);
+	setitimer(ITIMER_REAL, &each_s, NULL);
+	do
 		rc = flock(st->write_fd, LOCK_EX);
-		getitimer(ITIMER_REAL, &left);
-	} while (rc != 0 && errno == EINTR && left.it_value.tv_sec + left.it_value.tv_usec > 0);
+	while (rc != 0 && errno == EINTR && ticks < WRITE_WAIT_S);
 	setitimer(ITIMER_REAL, &none, NULL);
+	sigprocmask(SIG_SETMASK, &old_set, NULL);
 	sigaction(SIGALRM, &old, NULL);
 	return rc == 0 ? KODO_OK : KODO_EBUSY;
 }

@@ -11,6 +11,8 @@
 
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include "scratch.h"
@@ -336,6 +338,58 @@ test_writers_take_turns(void **unused)
 	store_close(st);
 }
 
+/* While a lost alarm is tried, seconds are shortened, and the first alarm comes too early. */
+static bool is_alarm_lost;
+
+int
+setitimer(__itimer_which_t which, const struct itimerval *value, struct itimerval *old)
+{
+	struct itimerval one = *value;
+
+	if (is_alarm_lost && (one.it_value.tv_sec > 0 || one.it_interval.tv_sec > 0)) {
+		one.it_value = (struct timeval){ 0, one.it_value.tv_sec * 10000 };
+		one.it_interval = (struct timeval){ 0, one.it_interval.tv_sec * 10000 };
+	}
+	return (int)syscall(SYS_setitimer, which, &one, old);
+}
+
+int
+flock(int fd, int operation)
+{
+	if (is_alarm_lost && operation == LOCK_EX)
+		pause();	/* until the alarm has come */
+	return (int)syscall(SYS_flock, fd, operation);
+}
+
+static void
+test_alarm_before_the_wait_is_not_the_last(void **unused)
+{
+	struct store *st;
+	struct txn t;
+	char path[4096];
+	int fd, status;
+	pid_t pid;
+
+	(void)unused;
+	st = open_store(true);
+	assert_int_equal(state_file(&state, "write.lock", path), KODO_OK);
+	fd = open(path, O_RDWR);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	pid = fork();
+	if (pid == 0) {
+		is_alarm_lost = true;
+		_exit((int)store_begin(st, STORE_WRITE, &t));
+	}
+	for (int i = 0; i < 500 && waitpid(pid, &status, WNOHANG) == 0; i++)
+		usleep(10000);
+	if (kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid)
+		fail_msg("it waits for ever");
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), KODO_EBUSY);
+	close(fd);
+	store_close(st);
+}
+
 int
 main(void)
 {
@@ -350,6 +404,7 @@ main(void)
 		T(test_older_format_has_fewer_tables),
 		T(test_dead_reader_is_cleared),
 		T(test_writers_take_turns),
+		T(test_alarm_before_the_wait_is_not_the_last),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
