@@ -179,29 +179,22 @@ look_at_port(struct check *c)
 	freeaddrinfo(list);
 }
 
-/* Who is at work. The lock is free again at once. */
+/* Who is at work; asked without waking or keeping out anybody. */
 static bool
 look_at_locks(struct check *c)
 {
 	char owner[2100];
-	char path[PATH_BYTES];
-	int fd = -1;
-	enum kodo_err err = state_file(&c->state, "service.lock", path);
+	enum kodo_err err = state_lock_owner(&c->state, "service.lock", owner);
 
-	/* never made by us, who may be another user */
-	if (err == KODO_OK && access(path, F_OK) == 0)
-		err = state_lock(&c->state, "service.lock", NULL, &fd, owner);
-	if (fd >= 0)
-		close(fd);
-	c->is_served = err == KODO_EBUSY;
-	if (err == KODO_EBUSY)
+	c->is_served = err == KODO_OK;
+	if (err == KODO_OK)
 		say(c, FINDING_OK, "service: running, %s", owner);
-	else if (err == KODO_OK)
+	else if (err == KODO_ENOTFOUND)
 		say(c, FINDING_OK, "service: `kodo service` is not running here");
 	else
-		say(c, FINDING_ERROR, "cannot lock %s/service.lock: %s; give it to our user",
+		say(c, FINDING_ERROR, "cannot read %s/service.lock: %s; give it to our user",
 		    c->state.path, strerror(errno));
-	c->is_running = state_wake(&c->state) == KODO_OK;
+	c->is_running = state_wake_look(&c->state) == KODO_OK;
 	say(c, FINDING_OK, "runner: %srunning", c->is_running ? "" : "not ");
 	look_at_port(c);
 	return true;

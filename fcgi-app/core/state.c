@@ -167,6 +167,7 @@ write_note(int fd, const char *note)
 enum kodo_err
 state_lock(const struct state *s, const char *name, const char *note, int *fd, char owner[2100])
 {
+	const struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int lock, busy;
 
 	*fd = -1;
@@ -186,8 +187,34 @@ state_lock(const struct state *s, const char *name, const char *note, int *fd, c
 		close(lock);
 		return KODO_EIO;
 	}
+	/* flock cannot be asked who holds it, so this one beside it can: see state_lock_owner */
+	(void)fcntl(lock, F_SETLK, &whole);
 	*fd = lock;
 	return KODO_OK;
+}
+
+enum kodo_err
+state_lock_owner(const struct state *s, const char *name, char owner[2100])
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char path[sizeof(s->path)];
+	enum kodo_err err = state_file(s, name, path);
+	int fd;
+
+	owner[0] = '\0';
+	if (err != KODO_OK)
+		return err;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return errno == ENOENT ? KODO_ENOTFOUND : KODO_EIO;
+	if (fcntl(fd, F_GETLK, &lock) != 0)
+		err = KODO_EIO;
+	else if (lock.l_type == F_UNLCK)
+		err = KODO_ENOTFOUND;
+	else
+		read_line(fd, owner, 2100);
+	close(fd);
+	return err;
 }
 
 /*
@@ -216,8 +243,9 @@ poke(int fd)
 	return failed == EPIPE ? KODO_ENOTFOUND : KODO_EIO;
 }
 
-enum kodo_err
-state_wake(const struct state *s)
+/* The FIFO, if somebody reads it. */
+static enum kodo_err
+wake_open_write(const struct state *s, int *out)
 {
 	char path[sizeof(s->path)];
 	enum kodo_err err;
@@ -230,8 +258,35 @@ state_wake(const struct state *s)
 	fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return errno == ENXIO || errno == ENOENT ? KODO_ENOTFOUND : KODO_EIO;
-	err = fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) ? poke(fd) : KODO_EIO;
+	if (fstat(fd, &st) != 0 || !S_ISFIFO(st.st_mode)) {
+		close(fd);
+		return KODO_EIO;
+	}
+	*out = fd;
+	return KODO_OK;
+}
+
+enum kodo_err
+state_wake(const struct state *s)
+{
+	int fd;
+	enum kodo_err err = wake_open_write(s, &fd);
+
+	if (err != KODO_OK)
+		return err;
+	err = poke(fd);
 	close(fd);
+	return err;
+}
+
+enum kodo_err
+state_wake_look(const struct state *s)
+{
+	int fd;
+	enum kodo_err err = wake_open_write(s, &fd);
+
+	if (err == KODO_OK)
+		close(fd);
 	return err;
 }
 

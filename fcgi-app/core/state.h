@@ -52,8 +52,18 @@ enum kodo_err state_file(const struct state *s, const char *name, char out[4096]
 enum kodo_err state_lock(const struct state *s, const char *name, const char *note, int *fd,
     char owner[2100]) MUST_CHECK;
 
+/*
+ * Does a process hold a lock of state_lock? Without taking it, so that nobody who does take it
+ * fails meanwhile. KODO_OK: yes, *owner as above; KODO_ENOTFOUND: no. Not for locks of this
+ * process: the look would hide them from others.
+ */
+enum kodo_err state_lock_owner(
+    const struct state *s, const char *name, char owner[2100]) MUST_CHECK;
+
 /* Wake the runner: KODO_OK, or KODO_ENOTFOUND if nobody reads the FIFO. */
 enum kodo_err state_wake(const struct state *s) MUST_CHECK;
+/* The same without waking it. */
+enum kodo_err state_wake_look(const struct state *s) MUST_CHECK;
 
 /* For the runner: open the FIFO for reading (made if missing), non-blocking. The descriptor is
  * open for writing too, so that poll() does not report end of file when a waker has closed it. */

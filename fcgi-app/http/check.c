@@ -52,7 +52,7 @@ look(struct call *c, const struct view *v, struct checked *k)
 		.options = v->options,
 		.loader = v->options->loader,
 		.is_served = getenv("KODO_STATE") != NULL,
-		.is_running = state_wake(s) == KODO_OK,
+		.is_running = state_wake_look(s) == KODO_OK,
 		.now_us = c->now_us,
 		.say = take,
 		.arg = k,

@@ -1,4 +1,6 @@
 """kodo check, kodo export, kodo import: which state they find, what they say of it, and the cache file both ways."""
+import contextlib
+import fcntl
 import json
 import os
 import re
@@ -55,6 +57,29 @@ def test_of_a_running_service(filled):
         assert has(lines, "nodes: 4, flows: 5"), lines
         assert not has(lines, "in force: the files"), lines
     assert filled.get("/").status == 200
+
+
+def test_nobody_notices(hosted):
+    """Neither the runner, which would wake, nor a service that starts, which would find its lock taken."""
+    one = hosted({"registry": True})
+    assert one.get("/check").status == 403                 # which makes the key
+    with open(os.path.join(one.state_path(), "key"), encoding="ascii") as f:
+        key = f.read().strip()
+    lock, fifo = (os.path.join(one.state_path(), name) for name in ("service.lock", "wake"))
+    with contextlib.suppress(FileExistsError):
+        os.mkfifo(fifo)
+    wake = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        os.read(wake, 100)
+    with open(lock, "w", encoding="ascii") as held:
+        fcntl.flock(held, fcntl.LOCK_SH)                    # whoever would take it, fails
+        lines = run("check", "--state", one.state_path()).stdout.splitlines()
+        assert has(lines, "service: `kodo service` is not running here"), lines
+        assert has(lines, "runner: running"), lines
+        assert one.get(f"/check?key={key}").status == 200
+    with pytest.raises(BlockingIOError):
+        os.read(wake, 100)
+    os.close(wake)
 
 
 def test_of_a_service_that_has_ended(filled):

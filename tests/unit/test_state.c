@@ -233,6 +233,47 @@ test_lock(void **state)
 	assert_string_equal(scratch_read("victim"), "whole\n");
 }
 
+/* A look at a lock says who has it, and is never in the way of one who takes it. */
+static void
+test_lock_owner(void **state)
+{
+	char owner[2100];
+	int fd, fds[2], i, status;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(open_at("x", true), KODO_OK);
+	assert_int_equal(state_lock_owner(&st, "service.lock", owner), KODO_ENOTFOUND);
+	assert_int_equal(access("x/service.lock", F_OK), -1);
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(state_lock(&st, "service.lock", "http://localhost:3366", &fd, NULL),
+	    KODO_OK);
+	pid = fork();
+	if (pid == 0) {
+		if (state_lock_owner(&st, "service.lock", owner) != KODO_OK ||
+		    strcmp(owner, "http://localhost:3366") != 0)
+			_exit(1);
+		close(fd);	/* or it would be held on here */
+		(void)!write(fds[1], "x", 1);
+		for (;;)
+			if (state_lock_owner(&st, "service.lock", owner) == KODO_EIO)
+				_exit(2);
+	}
+	close(fds[1]);
+	if (read(fds[0], owner, 1) != 1)
+		fail_msg("the owner is not found");
+	close(fd);
+	for (i = 0; i < 20000; i++) {
+		assert_int_equal(state_lock(&st, "service.lock", "x", &fd, NULL), KODO_OK);
+		close(fd);
+	}
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(state_lock_owner(&st, "service.lock", owner), KODO_ENOTFOUND);
+	close(fds[0]);
+}
+
 static void
 test_wake(void **state)
 {
@@ -242,7 +283,10 @@ test_wake(void **state)
 	(void)state;
 	assert_int_equal(open_at("x", true), KODO_OK);
 	assert_int_equal(state_wake(&st), KODO_ENOTFOUND);
+	assert_int_equal(state_wake_look(&st), KODO_ENOTFOUND);
 	assert_int_equal(state_wake_open(&st, &p.fd), KODO_OK);
+	assert_int_equal(state_wake_look(&st), KODO_OK);
+	assert_int_equal(poll(&p, 1, 0), 0);
 	assert_true((fcntl(p.fd, F_GETFD) & FD_CLOEXEC) != 0);
 	assert_int_equal(poll(&p, 1, 0), 0);
 	assert_int_equal(state_wake(&st), KODO_OK);
@@ -258,7 +302,10 @@ test_wake(void **state)
 	assert_int_equal(poll(&p, 1, 0), 0);
 	close(p.fd);
 	assert_int_equal(state_wake(&st), KODO_ENOTFOUND);
+	assert_int_equal(state_wake_look(&st), KODO_ENOTFOUND);
 	assert_int_equal(state_wake_open(&st, &p.fd), KODO_OK);
+	assert_int_equal(state_wake_look(&st), KODO_OK);
+	assert_int_equal(poll(&p, 1, 0), 0);
 	assert_int_equal(state_wake(&st), KODO_OK);
 	close(p.fd);
 }
@@ -450,6 +497,7 @@ main(void)
 		TEST(test_open_not_ours),
 		TEST(test_network),
 		TEST(test_lock),
+		TEST(test_lock_owner),
 		TEST(test_wake),
 		TEST(test_wake_no_fifo),
 		TEST(test_spawn),
