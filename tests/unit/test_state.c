@@ -263,7 +263,7 @@ test_lock_owner(void **state)
 	if (read(fds[0], owner, 1) != 1)
 		fail_msg("the owner is not found");
 	close(fd);
-	for (i = 0; i < 20000; i++) {
+	for (i = 0; i < 2000; i++) {
 		assert_int_equal(state_lock(&st, "service.lock", "x", &fd, NULL), KODO_OK);
 		close(fd);
 	}
