@@ -1,0 +1,591 @@
+/*
+ * Conflict resolution as a table: what is known of a node, who speaks, the word, what is known then
+ * and what follows. Linked without the store.
+ *
+ *	known	"1:5a* 2:0b #7@3": peer 1 says a under version 5 and is seen, peer 2 says b without
+ *		one, a tombstone of version 7 came from peer 3; peer 0 is this service. A + behind:
+ *		as of this word, not of before. Peers connected in the order of their numbers.
+ *	by	a kodo peer's number, with o: an owner, e: legacy, echoes, s: legacy, silent, a !
+ *		where the node is this service's own
+ *	word	"5a", "5a list", "gone 7", "drops", "expires"; "at 3": the clock, else it is 100
+ *	effects	"void resync all you ask"; "all-2": all but 2
+ *
+ * ~ before known marks states that no words lead to.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/rules.h"
+
+#define OLD_US 1
+#define NOW_US 100
+#define END    "1000000000000" /* VERSION_RELAYED_END */
+#define N(a)   (sizeof(a) / sizeof((a)[0]))
+
+struct row {
+	const char *known, *by, *word, *then, *effects;
+};
+
+struct trial {
+	struct rules_statement all[8];
+	struct rules_node n;
+	char text[256];
+};
+
+/* --- the notation --- */
+
+static void
+known_read(struct trial *t, const char *s)
+{
+	char *end;
+
+	*t = (struct trial){ .n.seen = RULES_NONE };
+	/* nobody reads it where there is no tombstone */
+	t->n.tomb = (struct statement){ .version = 7777, .peer = 1 };
+	t->n.all = t->all;
+	while (*s != '\0') {
+		if (*s == '#') {
+			t->n.is_gone = true;
+			t->n.tomb.version = strtoull(s + 1, &end, 10);
+			t->n.tomb.peer = (uint32_t)strtoul(end + 1, &end, 10);
+			t->n.tomb.at_us = OLD_US;
+			t->n.tomb.bytes = STR("old");
+		} else if (*s >= '0' && *s <= '9') {
+			struct rules_statement *r = &t->all[t->n.n];
+
+			r->said.peer = (uint32_t)strtoul(s, &end, 10);
+			r->said.version = strtoull(end + 1, &end, 10);
+			r->said.at_us = OLD_US;
+			r->said.bytes = (struct str){ end, strspn(end, "abc") };
+			r->place = r->said.peer;
+			end += r->said.bytes.len;
+			if (*end == '*')
+				t->n.seen = t->n.n;
+			t->n.n++;
+		} else {
+			s++;
+			continue;
+		}
+		s = end;
+	}
+}
+
+static const char *
+known_write(struct trial *t)
+{
+	const struct rules_node *n = &t->n;
+	struct { char *p; size_t left; } to = { t->text, sizeof(t->text) };
+	size_t i;
+	int len;
+
+	t->text[0] = '\0';
+	for (i = 0; i < n->n; i++) {
+		const struct statement *s = &n->all[i].said;
+
+		assert_int_equal(n->all[i].place, s->peer);
+		len = snprintf(to.p, to.left, "%s%u:%llu%.*s%s%s", i > 0 ? " " : "", s->peer,
+		    (unsigned long long)s->version, STR_ARG(s->bytes),
+		    s->at_us == OLD_US ? "" : s->at_us == NOW_US ? "+" : "?",
+		    n->seen == i ? "*" : "");
+		to.p += len;
+		to.left -= (size_t)len;
+	}
+	if (n->is_gone) {
+		const bool is_old = n->tomb.at_us == OLD_US && str_eq(n->tomb.bytes, STR("old"));
+		const bool is_new = n->tomb.at_us == NOW_US && str_eq(n->tomb.bytes, STR("url"));
+
+		snprintf(to.p, to.left, "%s#%llu@%u%s", n->n > 0 ? " " : "",
+		    (unsigned long long)n->tomb.version, n->tomb.peer,
+		    is_old ? "" : is_new ? "+" : "?");
+	}
+	return t->text;
+}
+
+static struct rules_word
+word_read(const char *s)
+{
+	struct rules_word w = { .url = STR("url"), .now_us = NOW_US };
+	const char *at = strstr(s, " at ");
+	char *end;
+
+	w.is_list = strstr(s, " list") != NULL;
+	if (at != NULL)
+		w.now_us = strtoll(at + 4, NULL, 10);
+	if (strncmp(s, "drops", 5) == 0) {
+		w.kind = RULES_WITHDRAWS;
+	} else if (strncmp(s, "expires", 7) == 0) {
+		w.kind = RULES_EXPIRES;
+	} else if (strncmp(s, "gone ", 5) == 0) {
+		w.kind = RULES_REMOVES;
+		w.version = strtoull(s + 5, NULL, 10);
+	} else {
+		w.kind = RULES_SAYS;
+		w.version = strtoull(s, &end, 10);
+		w.bytes = (struct str){ end, strspn(end, "abc") };
+	}
+	return w;
+}
+
+static struct rules_speaker
+speaker_read(const char *s)
+{
+	const bool is_owner = strchr(s, 'o') != NULL, echoes = strchr(s, 'e') != NULL;
+	const bool is_silent = strchr(s, 's') != NULL, is_self = s[0] == '0';
+	const uint32_t peer = s[0] == '\0' ? PEER_TOMB : (uint32_t)strtoul(s, NULL, 10);
+
+	return (struct rules_speaker){ .peer = peer,
+		.place = peer,
+		.is_owner = is_owner || is_self,
+		.is_our_node = strchr(s, '!') != NULL,
+		.has_authority = is_owner || is_silent || is_self,
+		.is_relaying = (echoes || is_silent) && !is_owner,
+		.is_echoing = echoes };
+}
+
+static const char *
+effects_write(const struct rules_effects *fx)
+{
+	static char text[64];
+	char all[16] = "";
+
+	if (fx->notify_all && fx->skip != PEER_SELF)
+		snprintf(all, sizeof(all), " all-%u", fx->skip);
+	else if (fx->notify_all)
+		snprintf(all, sizeof(all), " all");
+	snprintf(text, sizeof(text), "%s%s%s%s%s", fx->is_void ? " void" : "",
+	    fx->resync ? " resync" : "", all, fx->ask_others ? " ask" : "",
+	    fx->notify_speaker ? " you" : "");
+	return text[0] == '\0' ? text : text + 1;
+}
+
+static void
+rows_try(const struct row *rows, size_t n)
+{
+	size_t i, failed = 0;
+
+	for (i = 0; i < n; i++) {
+		const struct row *r = &rows[i];
+		const struct rules_word w = word_read(r->word);
+		const struct rules_speaker by = speaker_read(r->by);
+		struct rules_effects fx;
+		struct trial t;
+		size_t k;
+
+		known_read(&t, r->known);
+		rules_apply(&t.n, &w, &by, &fx);
+		/* the notation knows one clock */
+		for (k = 0; k < t.n.n; k++)
+			if (t.all[k].said.at_us == w.now_us)
+				t.all[k].said.at_us = NOW_US;
+		if (t.n.tomb.at_us == w.now_us)
+			t.n.tomb.at_us = NOW_US;
+		if (strcmp(known_write(&t), r->then) == 0 &&
+		    strcmp(effects_write(&fx), r->effects) == 0)
+			continue;
+		failed++;
+		print_error("%-24s %-4s %-12s -> \"%s\", \"%s\"\n%46s not \"%s\", \"%s\"\n",
+		    r->known, r->by, r->word, t.text, effects_write(&fx), "", r->then, r->effects);
+	}
+	assert_int_equal(failed, 0);
+}
+
+/* --- what is seen --- */
+
+static void
+test_who_wins(void **state)
+{
+	static const struct row rows[] = {
+		{ "", "1", "5a", "1:5a+*", "all-1 ask" },
+		/* the higher version; of equal ones the greater text, then what is seen already */
+		{ "1:5b*", "2", "6a", "1:5b 2:6a+*", "all-2 ask" },
+		{ "1:5a*", "2", "5b", "1:5a 2:5b+*", "all-2 ask" },
+		{ "1:5b*", "2", "5a", "1:5b* 2:5a+", "you" },
+		{ "2:4b 1:5a*", "2", "5b", "2:5b+* 1:5a", "all-2 ask" },
+		{ "1:5a*", "2", "5ab", "1:5a 2:5ab+*", "all-2 ask" },
+		{ "1:5a*", "2", "5a", "1:5a* 2:5a+", "" },
+		{ "2:5a*", "1", "5a", "2:5a* 1:5a+", "" },
+		{ "1:5a 2:5a*", "3", "drops", "1:5a 2:5a*", "" },
+		{ "1:5a 2:5a #9@3", "", "expires", "1:5a* 2:5a", "all-1 ask" },
+		{ "~1:6a 2:4b #5@0", "2", "6a", "1:6a 2:6a+*", "all-2 ask" },
+		{ "1:4c 2:5a 3:5b #9@1", "", "expires", "1:4c 2:5a 3:5b*", "all-3 ask" },
+		/* without versions whoever connected first; nobody is told to know better */
+		{ "1:0a*", "2", "0b", "1:0a* 2:0b+", "" },
+		{ "2:0b*", "1", "0a", "2:0b 1:0a+*", "all-1 ask" },
+		{ "2:0a 1:0a #9@3", "", "expires", "2:0a 1:0a*", "all-1 ask" },
+		{ "1:0b*", "2", "1a", "1:0b 2:1a+*", "all-2 ask" },
+		{ "2:1a*", "1", "0b", "2:1a* 1:0b+", "you" },
+		/* the own node before all */
+		{ "1:5b*", "0!", "0a", "1:5b 0:100a+*", "all ask" },
+		{ "0:1a* 1:5b", "1!", "drops", "0:1a*", "" },
+		{ "1:5b 0:1a*", "2!", "drops", "1:5b 0:1a*", "" },
+		{ "~0:1a*", "2", "5b", "0:1a* 2:5b+", "" },
+		{ "~0:4a 1:6b #5@1", "", "expires", "0:4a* 1:6b", "all ask" },
+		/* a change of the version alone is told, but nobody differs */
+		{ "1:5a*", "1", "6a", "1:6a+*", "all-1" },
+		{ "1:5a*", "2", "6a", "1:5a 2:6a+*", "all-2" },
+		/* said again */
+		{ "1:5a*", "1", "5a", "1:5a*", "" },
+		{ "1:5a* 2:5a", "2", "5a", "1:5a* 2:5a", "" },
+		{ "1:0a*", "1", "0a", "1:0a*", "" },
+	};
+
+	(void)state;
+	rows_try(rows, N(rows));
+}
+
+static void
+test_tombstone_hides(void **state)
+{
+	static const struct row rows[] = {
+		{ "#5@0", "1", "4a", "1:4a+ #5@0", "you" },
+		{ "#5@0", "1", "5a", "1:5a+ #5@0", "you" },
+		{ "#5@0", "1", "6a", "1:6a+*", "all-1 ask" },
+		{ "2:5b #5@0", "1", "6a", "2:5b 1:6a+*", "all-1 ask" },
+		{ "#0@0", "1", "0a", "1:0a+*", "all-1 ask" },
+		{ "#5@0", "0!", "0a at 0", "0:6a+*", "all ask" },
+		{ "~0:4a* #5@1", "1!", "drops", "0:4a*", "" },
+	};
+
+	(void)state;
+	rows_try(rows, N(rows));
+}
+
+/* --- the numbered rules --- */
+
+static void
+test_rule_1(void **state)
+{
+	static const struct row rows[] = {
+		/* withdrawn, lowered: others may say the same version because of this registry */
+		{ "1:5a*", "1", "drops", "#6@0+", "all-1 ask" },
+		{ "1:5a* 2:5a", "1", "drops", "2:5a #6@0+", "all-1 ask" },
+		{ "1:5a* 2:5a", "1", "4a", "1:4a+ 2:5a #6@0+", "all-1 ask you" },
+		{ "1:5a*", "1", "0a", "1:0a+ #6@0+", "all-1 ask you" },
+		/* not lowered */
+		{ "1:5b* 2:5a", "1", "5a", "1:5a+* 2:5a", "all-1 ask" },
+		{ "1:5c* 2:5b", "1", "5a", "1:5a+ 2:5b*", "all-2 ask you" },
+		{ "1:5a* 2:5a", "1", "6b", "1:6b+* 2:5a", "all-1 ask" },
+		/* not seen, or of another */
+		{ "1:5a* 2:4b", "2", "drops", "1:5a*", "" },
+		{ "1:5a* 2:4b", "2", "3b", "1:5a* 2:3b+", "you" },
+		{ "2:4b #5@1", "2", "drops", "#5@1", "" },
+		{ "1:5a*", "2", "drops", "1:5a*", "" },
+		{ "1:3a 2:5b* 3:4c", "1", "drops", "2:5b* 3:4c", "" },
+		{ "1:3a 2:4c 3:5b*", "2", "drops", "1:3a 3:5b*", "" },
+		/* what is higher is no echo of it */
+		{ "0:5a* 1:6b", "0!", "drops", "1:6b*", "all-1 ask" },
+		{ "0:5a* 1:5b", "0!", "drops", "1:5b #100@0+", "all ask" },
+		{ "~1:5a* 0:1b", "1!", "drops", "0:1b*", "all ask" },
+		/* without versions the next one steps in */
+		{ "1:0a* 2:0b", "1", "drops", "2:0b*", "all-2 ask" },
+		{ "1:0a* 2:0a", "1", "drops", "2:0a*", "" },
+		{ "1:0a*", "1", "drops", "#0@0+", "all-1 ask" },
+		{ "1:0a*", "1o", "drops", "#0@0+", "all-1 ask" },
+		/* the owner's side removes with a version of its own */
+		{ "1:5a*", "1o", "drops", "#100@0+", "all-1 ask" },
+		{ "1:5a*", "1s", "drops", "#100@0+", "all-1 ask" },
+		{ "1:5a*", "1o", "drops at 3", "#6@0+", "all-1 ask" },
+		{ "0:5a*", "0!", "drops at 5", "#6@0+", "all ask" },
+		/* it is under a tombstone already */
+		{ "1:5a*", "1", "gone 5", "#5@1+", "all-1 ask" },
+		{ "1:5a*", "1", "gone 7", "#7@1+", "all-1 ask" },
+		{ "1:5a*", "1", "4a", "1:4a+ #6@0+", "all-1 ask you" },
+		{ "1:0a*", "1", "gone 0", "#0@0+", "all-1 ask" },
+		{ "~1:5a* #3@2", "1", "drops", "#6@0+", "all-1 ask" },
+		{ "~1:5a* #0@2", "1", "drops", "#6@0+", "all-1 ask" },
+	};
+
+	(void)state;
+	rows_try(rows, N(rows));
+}
+
+static void
+test_rule_2(void **state)
+{
+	static const struct row rows[] = {
+		{ "1:5b*", "2", "4a", "1:5b* 2:4a+", "you" },
+		{ "1:5b*", "2", "0a", "1:5b* 2:0a+", "you" },
+		{ "1:5a*", "2", "4a", "1:5a* 2:4a+", "" },
+		/* again, as long as it is not believed */
+		{ "1:5b* 2:4a", "2", "4a", "1:5b* 2:4a", "you" },
+		{ "1:4a #5@2", "1", "4a", "1:4a #5@2", "you" },
+		{ "1:0a* 2:0b", "2", "0b", "1:0a* 2:0b", "" },
+		/* who echoes is not corrected */
+		{ "1:" END "b*", "2e", "0a list", "1:" END "b* 2:0a+", "" },
+		{ "1:" END "b* 2:0a", "2e", "0a list", "1:" END "b* 2:0a", "" },
+		{ "1:" END "b* 2:0a", "2s", "0a list", "1:" END "b* 2:0a", "you" },
+		/* a tombstone that the speaker has lost becomes ours */
+		{ "#5@1", "1", "4a", "1:4a+ #5@0+", "you" },
+		{ "#5@2", "1", "4a", "1:4a+ #5@2", "you" },
+		{ "1:4a #5@1", "1", "4a", "1:4a #5@0+", "you" },
+	};
+
+	(void)state;
+	rows_try(rows, N(rows));
+}
+
+static void
+test_rule_3_owner_last(void **state)
+{
+	static const struct row rows[] = {
+		{ "1:5b*", "2o", "3a", "1:5b 2:100a+*", "all-2 ask" },
+		{ "1:5b*", "2o", "5a", "1:5b 2:100a+*", "all-2 ask" },
+		{ "1:5b*", "2o", "6a", "1:5b 2:6a+*", "all-2 ask" },
+		{ "1:5b*", "2o", "3a at 3", "1:5b 2:6a+*", "all-2 ask" },
+		{ "1:5b*", "2o", "3a at 5", "1:5b 2:6a+*", "all-2 ask" },
+		{ "1:5b*", "2o", "3a at 6", "1:5b 2:6a+*", "all-2 ask" },
+		{ "1:5b*", "2o", "3a at 7", "1:5b 2:7a+*", "all-2 ask" },
+		{ "", "2o", "0a at 0", "2:1a+*", "all-2 ask" },
+		{ "", "2o", "0a at -5", "2:1a+*", "all-2 ask" },
+		{ "", "2o", "0a at 1", "2:1a+*", "all-2 ask" },
+		{ "#5@1", "2o", "0a", "2:100a+*", "all-2 ask" },
+		{ "#200@1", "2o", "0a", "2:201a+*", "all-2 ask" },
+		{ "2:100b*", "2o", "0a", "2:101a+*", "all-2 ask" },
+		/* unless it is what is seen */
+		{ "1:5a*", "2o", "3a", "1:5a* 2:5a+", "" },
+		{ "2:100a*", "2o", "0a", "2:100a*", "" },
+		{ "1:0a*", "2o", "0a", "1:0a 2:100a+*", "all-2" },
+		{ "~1:5a* #9@1", "2o", "3a", "1:5a 2:100a+*", "all-2" },
+		/* a legacy peer that does not feed speaks for its owners, but once */
+		{ "1:5b*", "2s", "0a", "1:5b 2:100a+*", "all-2 ask" },
+		{ "1:200b* 2:100a", "2s", "0a", "1:200b* 2:100a", "you" },
+		{ "1:200b* 2:100a", "2s", "0c", "1:200b 2:201c+*", "all-2 ask" },
+		{ "1:200a* 2:100a", "2s", "0a", "1:200a* 2:200a+", "" },
+		{ "2:100a #200@1", "2s", "0a", "2:201a+*", "all-2 ask" },
+		{ "1:200b* 2:100a", "2os", "0a", "1:200b 2:201a+*", "all-2 ask" },
+	};
+
+	(void)state;
+	rows_try(rows, N(rows));
+}
+
+static void
+test_rule_3_own_raised(void **state)
+{
+	static const struct row rows[] = {
+		{ "0:50a*", "2!", "60b", "0:100a* 2:60b+", "all" },
+		{ "0:50a*", "2!", "60a", "0:100a* 2:60a+", "all" },
+		{ "0:50a*", "2!", "50b", "0:100a* 2:50b+", "all" },
+		{ "0:50a*", "2!", "50a", "0:50a* 2:50a+", "" },
+		{ "0:50a*", "2!", "40a", "0:50a* 2:40a+", "" },
+		{ "0:50a*", "2!", "40b", "0:50a* 2:40b+", "you" },
+		{ "0:50a*", "2!", "60b at 3", "0:61a* 2:60b+", "all" },
+		{ "0:50a* 2:60b", "2!", "60b", "0:100a* 2:60b", "all" },
+		{ "0:50a*", "0!", "0b", "0:100b+*", "all ask" },
+		{ "0:50a*", "0!", "0a", "0:50a*", "" },
+		{ "0:" END "a*", "2e!", "0b list", "0:" END "a* 2:0b+", "" },
+		/* no flows are offered: a tombstone, once */
+		{ "", "2!", "5a", "2:5a+ #100@0+", "all ask" },
+		{ "", "2!", "0a", "2:0a+ #100@0+", "all ask" },
+		{ "", "2!", "5a at 3", "2:5a+ #6@0+", "all ask" },
+		{ "2:5a #9@0", "2!", "5a", "2:5a #9@0", "you" },
+		{ "#9@0", "2!", "9a", "2:9a+ #9@0", "you" },
+		{ "#9@0", "2!", "10a", "2:10a+ #100@0+", "all ask" },
+		{ "#" END "@0", "2e!", "0a list", "2:0a+ #" END "@0", "" },
+		/* another's statement from before the url was ours */
+		{ "1:5b*", "2!", "4a", "1:5b* 2:4a+", "you" },
+		{ "1:5b*", "2!", "5a", "1:5b 2:5a+ #100@0+", "all ask" },
+		{ "1:5b*", "2!", "5b", "1:5b 2:5b+ #100@0+", "all ask" },
+		{ "2:5b*", "2!", "5b", "2:5b*", "" },
+		{ "0:50a*", "2!", "gone 50", "0:100a*", "all" },
+		{ "0:50a*", "2!", "gone 60", "0:100a*", "all" },
+		{ "0:50a*", "2!", "gone 200", "0:201a*", "all" },
+	};
+
+	(void)state;
+	rows_try(rows, N(rows));
+}
+
+static void
+test_rule_4(void **state)
+{
+	const struct statement of_1 = { .peer = 1 }, own = { .peer = PEER_SELF };
+
+	(void)state;
+	assert_int_equal(rule_4_state_travels(&of_1, NULL, 1), RULES_NO_NEWS);
+	assert_int_equal(rule_4_state_travels(&of_1, NULL, 2), RULES_NEWS_NODE);
+	assert_int_equal(rule_4_state_travels(&own, &of_1, 1), RULES_NEWS_NODE);
+	assert_int_equal(rule_4_state_travels(&of_1, &own, 1), RULES_NO_NEWS);
+	assert_int_equal(rule_4_state_travels(NULL, &of_1, 1), RULES_NO_NEWS);
+	assert_int_equal(rule_4_state_travels(NULL, &of_1, 2), RULES_NEWS_GONE);
+	assert_int_equal(rule_4_state_travels(NULL, &own, 1), RULES_NEWS_GONE);
+	assert_int_equal(rule_4_state_travels(NULL, NULL, 1), RULES_NO_NEWS);
+}
+
+static void
+test_rule_5(void **state)
+{
+	(void)state;
+	assert_true(rule_5_is_late(7, 3, 7, 4));
+	assert_false(rule_5_is_late(7, 4, 7, 4));
+	assert_false(rule_5_is_late(7, 5, 7, 4));
+	assert_false(rule_5_is_late(8, 3, 7, 4));
+	assert_false(rule_5_is_late(0, 3, 0, 4));
+	assert_false(rule_5_is_late(0, 3, 7, 4));
+}
+
+static void
+test_rule_6(void **state)
+{
+	(void)state;
+	assert_true(rule_6_is_lost(8, 7));
+	assert_false(rule_6_is_lost(7, 7));
+	assert_false(rule_6_is_lost(0, 7));
+	assert_false(rule_6_is_lost(8, 0));
+	assert_true(rule_6_is_restored(7, 5, 7, 4));
+	assert_true(rule_6_is_restored(7, 4, 7, 4));
+	assert_false(rule_6_is_restored(7, 3, 7, 4));
+	assert_false(rule_6_is_restored(8, 5, 7, 4));
+}
+
+/* --- legacy peers --- */
+
+static void
+test_doubtful_updates(void **state)
+{
+	static const struct row rows[] = {
+		{ "1:5a*", "2e", "0b", "1:5a*", "void" },
+		{ "0:5a*", "2e!", "0b", "0:5a*", "void" },
+		{ "1:0a*", "2e", "0b", "1:0a*", "void resync" },
+		{ "2:5a*", "2e", "0b", "2:5a*", "void resync" },
+		{ "#5@0", "2e", "0b", "#5@0", "void resync" },
+		{ "1:5a*", "2oe", "0b", "1:5a*", "void resync" },
+		/* what is new or seen, a list, who does not echo */
+		{ "", "2e", "0b at 9000000", "2:9b+*", "all-2 ask" },
+		{ "#0@0", "2e", "0b at 9000000", "2:9b+*", "all-2 ask" },
+		{ "1:5a*", "2e", "0a", "1:5a* 2:5a+", "" },
+		{ "1:5a*", "2e", "0b list at 9000000", "1:5a 2:9b+*", "all-2 ask" },
+		{ "1:5a*", "2oe", "0b list", "1:5a 2:100b+*", "all-2 ask" },
+		{ "1:5a*", "2s", "0b", "1:5a 2:100b+*", "all-2 ask" },
+	};
+
+	(void)state;
+	rows_try(rows, N(rows));
+}
+
+static void
+test_relayed_versions(void **state)
+{
+	static const struct row rows[] = {
+		/* news: in seconds, over what is known */
+		{ "1:5a*", "2e", "0b list at 7000000", "1:5a 2:7b+*", "all-2 ask" },
+		{ "1:5a*", "2e", "0b list at 6999999", "1:5a 2:6b+*", "all-2 ask" },
+		{ "1:5a*", "2e", "0b list at 5000000", "1:5a 2:6b+*", "all-2 ask" },
+		{ "1:5a*", "2e", "0b list at 0", "1:5a 2:6b+*", "all-2 ask" },
+		{ "", "2e", "0b at -5000000", "2:1b+*", "all-2 ask" },
+		{ "", "2e", "0b at 0", "2:1b+*", "all-2 ask" },
+		{ "2:5a*", "2e", "0b list at 7000000", "2:7b+*", "all-2 ask" },
+		{ "#5@1", "2e", "0b list at 7000000", "2:7b+*", "all-2 ask" },
+		/* said again, or what is seen: no news */
+		{ "1:7b* 2:5a", "2e", "0a list", "1:7b* 2:5a", "" },
+		{ "1:7a* 2:5a", "2e", "0a list", "1:7a* 2:7a+", "" },
+		{ "2:5a #7@1", "2e", "0a list", "2:5a #7@1", "" },
+		{ "2:5a #7@1", "2e", "0b list", "2:8b+*", "all-2 ask" },
+		{ "1:5a*", "2e", "0a list at 7000000", "1:5a* 2:5a+", "" },
+		{ "1:0a*", "2e", "0a list at 7000000", "1:0a* 2:0a+", "" },
+		/* of what an owner's side said it has none */
+		{ "1:" END "b*", "2e", "0a list", "1:" END "b* 2:0a+", "" },
+		{ "1:" END "b*", "2e", "0b list", "1:" END "b* 2:0b+", "" },
+		{ "1:" END "b* 2:5a", "2e", "0c list", "1:" END "b* 2:0c+", "" },
+		{ "#" END "@1", "2e", "0a list", "2:0a+ #" END "@1", "" },
+		{ "1:999999999999b*", "2e", "0a list", "1:999999999999b 2:" END "a+*",
+		    "all-2 ask" },
+	};
+
+	(void)state;
+	rows_try(rows, N(rows));
+}
+
+/* --- tombstones --- */
+
+static void
+test_removals(void **state)
+{
+	static const struct row rows[] = {
+		{ "1:5a*", "2", "gone 6", "1:5a #6@2+", "all-2 ask" },
+		{ "1:5a*", "2", "gone 5", "1:5a #5@2+", "all-2 ask" },
+		{ "1:5a*", "2", "gone 4", "1:5a*", "you" },
+		{ "1:5a* 2:4b", "2", "gone 4", "1:5a*", "you" },
+		{ "1:5a* 2:4b", "2", "gone 5", "1:5a #5@2+", "all-2 ask" },
+		{ "1:5a*", "1", "gone 4", "#6@0+", "all ask you" },
+		{ "", "2", "gone 3", "#3@2+", "all-2 ask" },
+		{ "#5@1", "2", "gone 6", "#6@2+", "all-2 ask" },
+		{ "#5@1", "2", "gone 5", "#5@1", "" },
+		{ "#5@1", "2", "gone 4", "#5@1", "you" },
+		{ "2:3a #5@1", "2", "gone 5", "#5@1", "" },
+		{ "2:3a #5@1", "2", "gone 4", "#5@1", "you" },
+		{ "1:3a #5@1", "2", "gone 6", "1:3a #6@2+", "all-2 ask" },
+		/* without a version it is a withdrawal */
+		{ "1:0a*", "2", "gone 0", "1:0a*", "" },
+		{ "1:0a* 2:0b", "1", "gone 0", "2:0b*", "all-2 ask" },
+		{ "", "2", "gone 0", "", "" },
+	};
+
+	(void)state;
+	rows_try(rows, N(rows));
+}
+
+static void
+test_expiry(void **state)
+{
+	static const struct row rows[] = {
+		{ "1:3a #5@0", "", "expires", "1:3a*", "all-1 ask" },
+		{ "1:3a 2:4b #5@0", "", "expires", "1:3a 2:4b*", "all-2 ask" },
+		{ "#5@0", "", "expires", "", "" },
+		{ "~1:5a* #3@1", "", "expires", "1:5a*", "" },
+	};
+
+	(void)state;
+	rows_try(rows, N(rows));
+}
+
+static void
+test_known_version(void **state)
+{
+	static const struct {
+		const char *known;
+		uint64_t version;
+	} rows[] = { { "", 0 }, { "1:5a*", 5 }, { "1:5a", 0 }, { "#7@1", 7 }, { "1:5a #4@1", 4 },
+		{ "1:5a* #7@1", 7 }, { "1:5a* #4@1", 5 } };
+	struct trial t;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(rows); i++) {
+		known_read(&t, rows[i].known);
+		assert_int_equal(rules_known_version(&t.n), rows[i].version);
+	}
+	known_read(&t, "1:5a #7@1");
+	t.n.is_gone = false;
+	assert_int_equal(rules_known_version(&t.n), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_who_wins),
+		cmocka_unit_test(test_tombstone_hides),
+		cmocka_unit_test(test_rule_1),
+		cmocka_unit_test(test_rule_2),
+		cmocka_unit_test(test_rule_3_owner_last),
+		cmocka_unit_test(test_rule_3_own_raised),
+		cmocka_unit_test(test_rule_4),
+		cmocka_unit_test(test_rule_5),
+		cmocka_unit_test(test_rule_6),
+		cmocka_unit_test(test_doubtful_updates),
+		cmocka_unit_test(test_relayed_versions),
+		cmocka_unit_test(test_removals),
+		cmocka_unit_test(test_expiry),
+		cmocka_unit_test(test_known_version),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
