@@ -373,15 +373,14 @@ removes(struct rules_node *n, const struct rules_word *w, const struct rules_spe
 {
 	const uint64_t known = rules_known_version(n);
 	const bool was_seen = n->seen != RULES_NONE;
+	const bool is_own_seen = was_seen && seen_of(n)->peer == PEER_SELF;
 
-	if (was_seen && seen_of(n)->peer == PEER_SELF) {
-		rule_3_own_raised(n, w, w->version, fx);
-		return;
-	}
 	/* no news: what it said before is void, and where more is known here it must learn */
-	if (w->version < known || (w->version == known && !was_seen)) {
+	if (is_own_seen || w->version < known || (w->version == known && !was_seen)) {
 		if (rules_find(n, by->peer) != RULES_NONE)
 			unsay(n, w, by, PEER_SELF, fx);
+		if (is_own_seen)
+			rule_3_own_raised(n, w, w->version, fx);
 		fx->notify_speaker = w->version < known;
 		return;
 	}
