@@ -272,7 +272,8 @@ relayed_version(
 	const uint64_t known = rules_known_version(n);
 	uint64_t now = w->now_us > 0 ? (uint64_t)w->now_us / 1000000 : 1;
 
-	if (known >= VERSION_RELAYED_END)
+	/* but its own word is never lowered, or it would end with the next one */
+	if (known >= VERSION_RELAYED_END && (before == NULL || before->version < known))
 		return 0;
 	if (is_seen(n, w->bytes))
 		return seen_of(n)->version;

@@ -501,6 +501,9 @@ test_relayed_versions(void **state)
 		{ "#" END "@1", "2e", "0a list", "2:0a+ #" END "@1", "" },
 		{ "1:999999999999b*", "2e", "0a list", "1:999999999999b 2:" END "a+*",
 		    "all-2 ask" },
+		/* its own word is never lowered */
+		{ "2:" END "a*", "2e", "0a list", "2:" END "a*", "" },
+		{ "2:" END "a*", "2e", "0b list", "2:1000000000001b+*", "all-2 ask" },
 	};
 
 	(void)state;
