@@ -8,6 +8,8 @@
  *	original.c	a stand-in for the original system (PROTOCOL.md)
  *	net.c		the clock and the wire; runs a history
  *	model.c		what every registry must show at the end, from the history alone
+ *	node_model.c	what a registry makes of what is said of one node, from the proof's text
+ *	nodes.c		the statements stored of each node, against that
  *	cost.c		messages per change
  *	main.c		seeds, shrinking, replay
  */
@@ -139,6 +141,8 @@ char *service_view(struct service *s, struct arena *a);
 /* Is there work that is not done, parked or not? Names it in a, else NULL. Looks do not count. */
 char *service_pending(struct service *s, struct arena *a);
 void service_check(struct service *s);
+/* Is of each node seen what follows from the statements that are stored? */
+void service_check_nodes(struct service *s);
 
 /* The flows of service i's variant, for whoever offers or expects them. */
 size_t mesh_flows(struct arena *a, const struct history *h, unsigned i, unsigned variant,

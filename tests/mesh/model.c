@@ -188,6 +188,7 @@ model_check(struct mesh *m)
 		if (m->h->is_original[i])
 			continue;
 		service_check(s);
+		service_check_nodes(s);
 		pending = service_pending(s, a);
 		if (pending != NULL)
 			mesh_fail(m, "s%u has work left: %s\n", i, pending);

@@ -1,0 +1,346 @@
+#include <stddef.h>
+
+#include "node_model.h"
+
+/* versions made for what legacy peers relay count seconds and are below this; others are above */
+#define SECONDS_END 1000000000000u
+
+const struct model_said *
+node_model_of(const struct node_model *m, uint32_t peer)
+{
+	unsigned i;
+
+	for (i = 0; i < m->n; i++)
+		if (m->said[i].peer == peer)
+			return &m->said[i];
+	return NULL;
+}
+
+const struct model_said *
+node_model_seen(const struct node_model *m)
+{
+	return m->seen == MODEL_NOBODY ? NULL : node_model_of(m, m->seen);
+}
+
+uint64_t
+node_model_known(const struct node_model *m)
+{
+	const struct model_said *seen = node_model_seen(m);
+	uint64_t known = seen == NULL ? 0 : seen->version;
+
+	return m->is_gone && m->gone_version > known ? m->gone_version : known;
+}
+
+/* Is that text seen? */
+static bool
+shows(const struct node_model *m, struct str text)
+{
+	const struct model_said *seen = node_model_seen(m);
+
+	return seen != NULL && str_eq(seen->text, text);
+}
+
+/* --- what is seen --- */
+
+/* x over y: 1; y over x: -1; nothing decides: 0. */
+static int
+compare(const struct model_said *x, const struct model_said *y)
+{
+	int c;
+
+	if ((x->peer == MODEL_OWN) != (y->peer == MODEL_OWN))
+		return x->peer == MODEL_OWN ? 1 : -1;
+	if (x->version != y->version)
+		return x->version > y->version ? 1 : -1;
+	if (x->version == 0)
+		return x->place == y->place ? 0 : x->place < y->place ? 1 : -1;
+	c = str_cmp(x->text, y->text);
+	return (c > 0) - (c < 0);
+}
+
+/* A statement that no other is over, and no tombstone. */
+static bool
+may_be_seen(const struct node_model *m, const struct model_said *s)
+{
+	unsigned i;
+
+	for (i = 0; i < m->n; i++)
+		if (compare(&m->said[i], s) > 0)
+			return false;
+	return s->peer == MODEL_OWN || !m->is_gone || m->gone_version == 0 ||
+	    s->version > m->gone_version;
+}
+
+void
+node_model_choose(struct node_model *m, uint32_t first)
+{
+	const struct model_said *stays = node_model_seen(m), *theirs = node_model_of(m, first);
+	unsigned i;
+
+	if (stays != NULL && stays->version > 0 && may_be_seen(m, stays))
+		return;
+	m->seen = MODEL_NOBODY;
+	if (theirs != NULL && may_be_seen(m, theirs)) {
+		m->seen = first;
+		return;
+	}
+	for (i = 0; i < m->n && m->seen == MODEL_NOBODY; i++)
+		if (may_be_seen(m, &m->said[i]))
+			m->seen = m->said[i].peer;
+}
+
+static void
+bury(struct node_model *m, uint64_t version, uint32_t from, int64_t now_us)
+{
+	m->is_gone = true;
+	m->gone_version = version;
+	m->gone_from = from;
+	m->gone_us = now_us;
+}
+
+/* --- who is who --- */
+
+static bool
+is_legacy(const struct model_word *w)
+{
+	return w->side >= MODEL_LEGACY_FEEDING;
+}
+
+static bool
+is_owner(const struct model_word *w)
+{
+	return w->side == MODEL_KODO_OWNER || w->side >= MODEL_LEGACY_OWNER;
+}
+
+/* The owner, this service, and who speaks for the owners behind it, of whom this is none. */
+static bool
+is_owners_side(const struct model_word *w)
+{
+	return w->side == MODEL_SERVICE || is_owner(w) ||
+	    (w->side == MODEL_LEGACY_SILENT && !w->is_our_node);
+}
+
+static bool
+echoes(const struct model_word *w)
+{
+	return w->side == MODEL_LEGACY_FEEDING || w->side == MODEL_LEGACY_OWNER;
+}
+
+/* --- versions --- */
+
+static uint64_t
+raised(uint64_t known, int64_t now)
+{
+	uint64_t at_least = known + 1;
+
+	return now > 0 && (uint64_t)now > at_least ? (uint64_t)now : at_least;
+}
+
+/* The version under which a word is kept. */
+static uint64_t
+version_of(const struct node_model *m, const struct model_word *w)
+{
+	const struct model_said *before = node_model_of(m, w->peer), *seen = node_model_seen(m);
+	const bool is_said_again = before != NULL && str_eq(before->text, w->text);
+	const uint64_t known = node_model_known(m);
+
+	/* legacy peers on others' nodes: what they say again is no news */
+	if (is_legacy(w) && !is_owner(w) && is_said_again && seen != NULL && !shows(m, w->text))
+		return before->version;
+	/* an owner's last word is the highest, unless it is what is seen */
+	if (is_owners_side(w)) {
+		if (w->version > known || (known > 0 && shows(m, w->text)))
+			return w->version > known ? w->version : known;
+		return raised(known, w->now_us);
+	}
+	if (!echoes(w))
+		return w->version;
+	/* news gets a version here, in seconds, which is below any owner's word */
+	if (known >= SECONDS_END && (before == NULL || before->version < known))
+		return 0;
+	if (shows(m, w->text))
+		return seen->version;
+	return is_said_again ? before->version : raised(known, w->now_us / 1000000);
+}
+
+/* --- words --- */
+
+/* What the speaker says from now on; text null: nothing. */
+static void
+put(struct node_model *m, const struct model_word *w, struct str text, uint64_t version)
+{
+	struct model_said now = { w->peer, version, w->place, text };
+	unsigned i, k = 0;
+	bool had = false;
+
+	for (i = 0; i < m->n; i++) {
+		if (m->said[i].peer != w->peer)
+			m->said[k++] = m->said[i];
+		else if (text.p != NULL)
+			m->said[k++] = now;
+		had |= m->said[i].peer == w->peer;
+	}
+	m->n = k;
+	if (!had && text.p != NULL)
+		m->said[m->n++] = now;
+}
+
+/*
+ * The statement changes, and what is seen with it. A statement that was seen and is withdrawn or
+ * lowered leaves a tombstone of known + 1, whatever others say under the same version.
+ */
+static void
+change(struct node_model *m, const struct model_word *w, struct str text, uint64_t version,
+    uint32_t skip, struct model_outcome *out)
+{
+	const struct model_said *seen = node_model_seen(m), *is;
+	const struct model_said was = seen == NULL ? (struct model_said){ .peer = MODEL_NOBODY }
+						   : *seen;
+	const bool is_lowered = was.peer == w->peer && (text.p == NULL || version < was.version);
+	bool changes;
+
+	put(m, w, text, version);
+	m->seen = node_model_of(m, was.peer) == NULL ? MODEL_NOBODY : was.peer;
+	node_model_choose(m, w->peer);
+	is = node_model_seen(m);
+	if (was.peer != MODEL_NOBODY && is_lowered && m->seen != MODEL_OWN &&
+	    !(m->is_gone && m->gone_version > 0 && m->gone_version >= was.version) &&
+	    (is == NULL || (was.version > 0 && is->version <= was.version))) {
+		m->seen = MODEL_NOBODY;
+		bury(m, was.version == 0 ? 0
+		    : is_owners_side(w)  ? raised(was.version, w->now_us) : was.version + 1,
+		    MODEL_OWN, w->now_us);
+	}
+	is = node_model_seen(m);
+	if (is != NULL)
+		m->is_gone = false;
+	/* others learn of another text, another version, an end */
+	if (was.peer == MODEL_NOBODY && is == NULL)
+		return;
+	changes = was.peer == MODEL_NOBODY || is == NULL || !str_eq(was.text, is->text);
+	out->asks_others |= changes;
+	if (!changes && was.version == is->version)
+		return;
+	out->tells_all = true;
+	/* what is seen from a peer is not told to it */
+	out->but = is != NULL ? is->peer : skip;
+}
+
+/* A service raises its own node, or where it offers none a tombstone, over what others say. */
+static void
+defend(struct node_model *m, const struct model_word *w, uint64_t version,
+    struct model_outcome *out)
+{
+	const struct model_word nobody = { .peer = MODEL_NOBODY, .now_us = w->now_us };
+	unsigned i;
+
+	if (m->seen != MODEL_OWN) {
+		bury(m, raised(version, w->now_us), MODEL_OWN, w->now_us);
+		change(m, &nobody, STR_NULL, 0, MODEL_OWN, out);
+	}
+	for (i = 0; i < m->n; i++)
+		if (m->said[i].peer == MODEL_OWN)
+			m->said[i].version = raised(version, w->now_us);
+	out->tells_all = true;
+	out->but = MODEL_OWN;
+}
+
+/* Whoever says something else than what is seen must learn of it. */
+static void
+refute(struct node_model *m, const struct model_word *w, uint64_t version,
+    struct model_outcome *out)
+{
+	const bool differs = !shows(m, w->text);
+	const uint64_t known = node_model_known(m);
+
+	if (w->side == MODEL_SERVICE)
+		return;
+	if (!w->is_our_node) {
+		/* without versions there is nothing to say against it; an echo is not corrected */
+		if (!differs || echoes(w) || known == 0)
+			return;
+		if (m->is_gone && m->gone_from == w->peer)
+			bury(m, m->gone_version, MODEL_OWN, w->now_us);
+		out->tells_speaker = true;
+	} else if ((m->is_gone && version <= m->gone_version) || version < known ||
+	    (m->seen == MODEL_OWN && version == known && !differs)) {
+		/* its tombstone, or its own node, is over that already */
+		out->tells_speaker = differs && !echoes(w);
+	} else {
+		defend(m, w, version, out);
+	}
+}
+
+static void
+hear_statement(struct node_model *m, const struct model_word *w, struct model_outcome *out)
+{
+	const struct model_said *before = node_model_of(m, w->peer), *seen = node_model_seen(m);
+	const bool is_news = seen == NULL && node_model_known(m) == 0;
+	uint64_t version;
+
+	/* an update of one that echoes may be an echo: its whole list tells */
+	if (echoes(w) && !w->is_list && !is_news && !shows(m, w->text)) {
+		out->is_void = true;
+		/* but where another stands for what is seen, under a version, there is no hurry */
+		out->asks_list =
+		    is_owner(w) || seen == NULL || seen->version == 0 || m->seen == w->peer;
+		return;
+	}
+	version = version_of(m, w);
+	if (before != NULL && before->version == version && str_eq(before->text, w->text)) {
+		if (m->seen != w->peer)
+			refute(m, w, version, out);
+		return;
+	}
+	change(m, w, w->text, version, w->peer, out);
+	refute(m, w, version, out);
+}
+
+static void
+hear_removal(struct node_model *m, const struct model_word *w, struct model_outcome *out)
+{
+	const uint64_t known = node_model_known(m);
+	const bool was_seen = m->seen != MODEL_NOBODY;
+
+	if (m->seen == MODEL_OWN) {
+		put(m, w, STR_NULL, 0);
+		if (w->version >= known)
+			defend(m, w, w->version, out);
+		else
+			out->tells_speaker = true;
+		return;
+	}
+	/* at equal versions a tombstone is over a text */
+	if (w->version > known || (w->version == known && was_seen)) {
+		bury(m, w->version, w->peer, w->now_us);
+		change(m, w, STR_NULL, 0, w->peer, out);
+		if (!was_seen) {
+			out->tells_all = out->asks_others = true;
+			out->but = w->peer;
+		}
+		return;
+	}
+	change(m, w, STR_NULL, 0, MODEL_OWN, out);
+	out->tells_speaker = w->version < known;
+}
+
+void
+node_model_hear(struct node_model *m, const struct model_word *w, struct model_outcome *out)
+{
+	*out = (struct model_outcome){ .but = MODEL_OWN };
+	switch (w->kind) {
+	case MODEL_SAYS:
+		hear_statement(m, w, out);
+		break;
+	case MODEL_REMOVES:
+		hear_removal(m, w, out);
+		break;
+	case MODEL_WITHDRAWS:
+		change(m, w, STR_NULL, 0, w->peer, out);
+		break;
+	case MODEL_EXPIRES:
+		m->is_gone = false;
+		change(m, w, STR_NULL, 0, MODEL_OWN, out);
+		break;
+	}
+}

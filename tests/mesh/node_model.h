@@ -1,0 +1,78 @@
+/*
+ * What a registry makes of what is said of one node, computed apart from core/rules.c: from the
+ * text of HACKING.md, "Why any network of registries converges", as naively as can be. All is one
+ * short list; each word compares everything with everything. The fuzzer of the rules and the
+ * simulator hold the shipped code against it.
+ */
+#ifndef NODE_MODEL_H
+#define NODE_MODEL_H
+
+#include <stdint.h>
+
+#include "core/str.h"
+
+#define MODEL_OWN    0u	      /* the service itself */
+#define MODEL_NOBODY UINT32_MAX
+#define MODEL_MAX    16u
+
+struct model_said {
+	uint32_t peer;
+	uint64_t version; /* 0: none was given */
+	uint64_t place;	  /* of the peer: the order of first connects */
+	struct str text;
+};
+
+struct node_model {
+	struct model_said said[MODEL_MAX];
+	unsigned n;
+	uint32_t seen; /* whose statement, or MODEL_NOBODY */
+	bool is_gone;  /* there is a tombstone */
+	uint64_t gone_version;
+	uint32_t gone_from;
+	int64_t gone_us;
+};
+
+/* Who speaks. An owner is the peer with the node's url. */
+enum model_side {
+	MODEL_SERVICE,	      /* this one, of its own node */
+	MODEL_KODO,
+	MODEL_KODO_OWNER,
+	MODEL_LEGACY_FEEDING, /* echoes whatever it hears */
+	MODEL_LEGACY_SILENT,  /* does not feed: speaks for the owners behind it */
+	MODEL_LEGACY_OWNER,
+	MODEL_LEGACY_OWNER_SILENT,
+	MODEL_SIDES
+};
+
+enum model_kind { MODEL_SAYS, MODEL_REMOVES, MODEL_WITHDRAWS, MODEL_EXPIRES };
+
+struct model_word {
+	enum model_kind kind;
+	enum model_side side;
+	uint32_t peer;
+	uint64_t place;
+	bool is_our_node; /* the node's url is this service's own */
+	bool is_list;
+	struct str text;
+	uint64_t version;
+	int64_t now_us;
+};
+
+struct model_outcome {
+	bool is_void;	  /* not taken in */
+	bool asks_list;	  /* the speaker is asked for all that it has to say */
+	bool tells_all;	  /* whoever listens, but the peer below; MODEL_OWN: nobody is left out */
+	uint32_t but;
+	bool tells_speaker;
+	bool asks_others; /* those who differ and do not listen */
+};
+
+void node_model_hear(struct node_model *m, const struct model_word *w, struct model_outcome *out);
+
+uint64_t node_model_known(const struct node_model *m);
+const struct model_said *node_model_of(const struct node_model *m, uint32_t peer);
+const struct model_said *node_model_seen(const struct node_model *m);
+/* Find what is seen anew; of what is equal in all, first's, else that of the first in the list. */
+void node_model_choose(struct node_model *m, uint32_t first);
+
+#endif

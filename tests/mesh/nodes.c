@@ -1,0 +1,100 @@
+/*
+ * What a service has stored of each node: what is seen of it must be what the model makes of the
+ * statements and the tombstone (node_model.h).
+ */
+#include "core/head.h"
+#include "core/known.h"
+#include "core/peer.h"
+#include "mesh.h"
+#include "node_model.h"
+
+static enum kodo_err
+said_add(struct txn *t, struct arena *a, const struct statement *s, struct node_model *m)
+{
+	struct peer p;
+	enum kodo_err err;
+
+	if (m->n == MODEL_MAX)
+		return KODO_ETOOBIG;
+	err = peer_get(t, a, s->peer, &p);
+	m->said[m->n++] = (struct model_said){ .peer = s->peer,
+		.version = s->version,
+		.place = err == KODO_OK ? p.order : UINT64_MAX,
+		.text = s->bytes };
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+static enum kodo_err
+shadows_add(struct txn *t, struct arena *a, uint32_t node, struct node_model *m)
+{
+	unsigned char kb[8];
+	struct statement s;
+	struct cursor c;
+	struct str k, v;
+	enum kodo_err err = cursor_open(t, T_SHADOW, &c);
+
+	if (err != KODO_OK)
+		return err;
+	for (err = cursor_seek(&c, key_u32_u32(kb, node, 0), &k, &v);
+	    err == KODO_OK && get_be32(k.p) == node; err = cursor_next(&c, &k, &v)) {
+		err = statement_read(v, &s);
+		if (err == KODO_OK && get_be32(k.p + 4) != PEER_TOMB) {
+			err = said_add(t, a, &s, m);
+		} else if (err == KODO_OK) {
+			m->is_gone = true;
+			m->gone_version = s.version;
+		}
+		if (err != KODO_OK)
+			break;
+	}
+	cursor_close(&c);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+static enum kodo_err
+node_check(struct service *s, struct txn *t, struct arena *a, uint32_t node)
+{
+	struct node_model m = { .seen = MODEL_NOBODY };
+	struct statement winner;
+	uint32_t seen;
+	enum kodo_err err = known_winner(t, node, &winner);
+
+	if (err == KODO_OK) {
+		m.seen = winner.peer;
+		err = said_add(t, a, &winner, &m);
+	} else if (err == KODO_ENOTFOUND) {
+		err = KODO_OK;
+	}
+	seen = m.seen;
+	if (err == KODO_OK)
+		err = shadows_add(t, a, node, &m);
+	if (err != KODO_OK)
+		return err;
+	node_model_choose(&m, MODEL_NOBODY);
+	if (m.seen != seen)
+		mesh_fail(s->mesh, "s%u: node %u is seen from peer %u, not from %u\n", s->i, node,
+		    seen, m.seen);
+	if (m.is_gone && seen != MODEL_NOBODY)
+		mesh_fail(s->mesh, "s%u: node %u is seen beside a tombstone\n", s->i, node);
+	return KODO_OK;
+}
+
+void
+service_check_nodes(struct service *s)
+{
+	struct arena *a = arena_new();
+	struct head h = { 0 };
+	struct txn t;
+	uint32_t node;
+	enum kodo_err err = store_begin(registry_store(s->r), STORE_READ, &t);
+
+	if (err == KODO_OK) {
+		err = head_get(&t, &h);
+		for (node = 0; node < h.next_node && err == KODO_OK; node++)
+			err = node_check(s, &t, a, node);
+		err = store_end(&t, err);
+	}
+	if (err != KODO_OK)
+		mesh_fail(s->mesh, "s%u: nodes: %s\n", s->i, kodo_err_text(err));
+	arena_free(a);
+}
