@@ -5,6 +5,7 @@
 #include "core/head.h"
 #include "core/known.h"
 #include "core/peer.h"
+#include "core/store.h"
 #include "mesh.h"
 #include "node_model.h"
 

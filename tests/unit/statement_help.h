@@ -1,0 +1,189 @@
+/* For tests of what peers say of nodes: providers, packed nodes, and what lies in the store. */
+#ifndef STATEMENT_HELP_H
+#define STATEMENT_HELP_H
+
+#include "core/head.h"
+#include "core/known.h"
+#include "core/outbox.h"
+#include "core/packed.h"
+#include "core/peer.h"
+#include "core/record.h"
+#include "core/registry_int.h"
+#include "core/requests.h"
+#include "core/store.h"
+#include "core/walk.h"
+#include "registry_help.h"
+
+#define NODE "http://n:1"
+#define KODO "{\"life\":5,\"sent\":1}"
+
+/* Make it a provider that has said nothing. Its id. */
+static inline uint32_t
+provider_make(struct fixture *f, const char *url, bool feed, bool is_kodo)
+{
+	struct wire_body b = body_of(f, url, feed, "[]", is_kodo ? KODO : NULL);
+	struct intake in;
+	struct str key;
+	struct peer p;
+	struct txn t;
+
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	must(url_key(f->a, str_of(url), &key));
+	must(store_begin(registry_store(f->r), STORE_READ, &t));
+	must(peer_find(&t, f->a, key, &p));
+	must(store_end(&t, KODO_OK));
+	return p.id;
+}
+
+static inline void
+peer_read(struct fixture *f, uint32_t id, struct peer *out)
+{
+	struct txn t;
+
+	must(store_begin(registry_store(f->r), STORE_READ, &t));
+	must(peer_get(&t, f->a, id, out));
+	must(store_end(&t, KODO_OK));
+}
+
+/* A node with n flows named form, packed, in the fixture's arena. */
+static inline struct str
+node_bytes(struct fixture *f, const char *url, const char *form, size_t n)
+{
+	struct flow *flows = arena_zalloc(f->a, (n + 1) * sizeof(*flows));
+	struct node node = { .url = str_of(url), .flows = flows, .n_flows = n };
+	struct buf b = BUF_INIT(0);
+	struct str bytes;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		flows[i].url = str_of(arena_printf(f->a, "/%zu", i));
+		flows[i].name = str_of(arena_printf(f->a, "%s %zu", form, i));
+	}
+	packed_write(&b, &node);
+	assert_false(buf_failed(&b));
+	must(arena_str(f->a, buf_str(&b), &bytes));
+	buf_free(&b);
+	return bytes;
+}
+
+/* What is stored of a node: as in test_rules.c, but with the number of flows as the text. */
+static inline const char *
+known_of(struct fixture *f, const char *url)
+{
+	char *text = arena_printf(f->a, "%s", "");
+	struct statement s;
+	struct packed pk;
+	struct known kn;
+	struct str key;
+	struct txn t;
+	uint32_t node, peer;
+	enum kodo_err err;
+
+	must(url_key(f->a, str_of(url), &key));
+	must(store_begin(registry_store(f->r), STORE_READ, &t));
+	err = node_find(&t, key, &node);
+	if (err == KODO_OK) {
+		must(known_get(&t, node, &kn));
+		for (peer = 0; peer < 16; peer++) {
+			if (known_statement(&t, node, peer, &s) != KODO_OK)
+				continue;
+			must(packed_open(s.bytes, &pk));
+			text = arena_printf(f->a, "%s%u:%llu(%u)%s ", text, peer,
+			    (unsigned long long)s.version, pk.n_flows,
+			    kn.is_seen && kn.winner.peer == peer ? "*" : "");
+		}
+		if (kn.is_gone)
+			text = arena_printf(f->a, "%s#%llu@%u %.*s ", text,
+			    (unsigned long long)kn.tomb.version, kn.tomb.peer,
+			    STR_ARG(kn.tomb.bytes));
+	} else {
+		assert_int_equal(err, KODO_ENOTFOUND);
+		text = arena_printf(f->a, "none ");
+	}
+	must(store_end(&t, KODO_OK));
+	text[strlen(text) - 1] = '\0';
+	return text;
+}
+
+static inline enum kodo_err
+stated_add(void *arg, uint32_t node, const struct statement *s)
+{
+	char **text = arg;
+	size_t n = strlen(*text);
+
+	(void)s;
+	snprintf(*text + n, 64 - n, "%s%u", n > 0 ? " " : "", node);
+	return KODO_OK;
+}
+
+/* The ids of the nodes that the peer has named, in its order. */
+static inline const char *
+stated_of(struct fixture *f, uint32_t peer)
+{
+	char *text = arena_zalloc(f->a, 64);
+	struct txn t;
+
+	must(store_begin(registry_store(f->r), STORE_READ, &t));
+	must(walk_stated(&t, peer, stated_add, &text));
+	must(store_end(&t, KODO_OK));
+	return text;
+}
+
+/* Must the peer still learn of the node? */
+static inline bool
+is_in_outbox(struct fixture *f, uint32_t peer, uint32_t node)
+{
+	struct outbox_entry entry;
+	struct txn t;
+	enum kodo_err err;
+
+	must(store_begin(registry_store(f->r), STORE_READ, &t));
+	err = outbox_get(&t, peer, node, &entry);
+	must(store_end(&t, KODO_OK));
+	return err == KODO_OK;
+}
+
+static inline enum kodo_err
+outbox_empty(struct edit *e, void *arg)
+{
+	(void)arg;
+	return store_del_under(e->t, T_OUT, STR_NULL);
+}
+
+static inline void
+outbox_forget(struct fixture *f)
+{
+	struct edit_run run = { .r = f->r, .now_us = f->now_us, .fn = outbox_empty };
+
+	must(registry_edit(&run));
+}
+
+/* All keys and values of the tables from first to last, in the fixture's arena. */
+static inline struct str
+tables_read(struct fixture *f, enum store_table first, enum store_table last)
+{
+	struct buf b = BUF_INIT(0);
+	struct str k, v, all;
+	struct cursor c;
+	struct txn t;
+	enum kodo_err err;
+	int table;
+
+	must(store_begin(registry_store(f->r), STORE_READ, &t));
+	for (table = (int)first; table <= (int)last; table++) {
+		must(cursor_open(&t, (enum store_table)table, &c));
+		for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
+		    err = cursor_next(&c, &k, &v)) {
+			buf_put_str(&b, k);
+			buf_put_str(&b, v);
+		}
+		cursor_close(&c);
+		assert_int_equal(err, KODO_ENOTFOUND);
+	}
+	must(store_end(&t, KODO_OK));
+	must(arena_str(f->a, buf_str(&b), &all));
+	buf_free(&b);
+	return all;
+}
+
+#endif
