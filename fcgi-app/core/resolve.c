@@ -363,6 +363,7 @@ effects_carry_out(struct resolution *r, struct peer *p, const struct rules_effec
 static struct rules_speaker
 speaker_of(const struct edit *e, const struct peer *p, struct str key)
 {
+	const bool is_our_node = str_eq(key, e->o->url_key);
 	const struct peer_dialect *d;
 	bool feeds;
 
@@ -373,13 +374,14 @@ speaker_of(const struct edit *e, const struct peer *p, struct str key)
 	return (struct rules_speaker){ .peer = p->id,
 		.place = p->order,
 		.is_owner = str_eq(p->key, key),
-		.is_our_node = str_eq(key, e->o->url_key),
+		.is_our_node = is_our_node,
 		/*
 		 * the owner, this service, and a legacy provider that does not feed: it passes on
-		 * what its own nodes said, and since nobody sends it the view, it is no echo
+		 * what its own nodes said, and since nobody sends it the view, it is no echo; but
+		 * this service's node is not behind it
 		 */
-		.has_authority =
-		    p->id == PEER_SELF || str_eq(p->key, key) || (!d->has_versions && !feeds),
+		.has_authority = p->id == PEER_SELF || str_eq(p->key, key) ||
+		    (!d->has_versions && !feeds && !is_our_node),
 		.is_relaying = p->id != PEER_SELF && !d->has_versions && !str_eq(p->key, key),
 		.is_echoing = p->id != PEER_SELF && !d->has_versions && feeds };
 }

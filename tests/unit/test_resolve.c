@@ -355,6 +355,28 @@ doubtful_update_is_asked_about(void **state)
 	check_clean(f);
 }
 
+/* A legacy peer that does not feed speaks for its owners, but not for this service. */
+static void
+own_node_behind_a_silent_peer(void **state)
+{
+	struct fixture *f = *state;
+	const char *known;
+	uint32_t silent, other, node;
+
+	start(f);
+	silent = provider_make(f, "http://s:1", false, false);
+	other = provider_make(f, "http://b:1", true, true);
+	node = says(f, silent, "http://localhost:3367", 0, "Ghost", 1).node;
+	assert_int_equal(total_of(f), 0);
+	known = known_of(f, "http://localhost:3367");
+	assert_non_null(strstr(known, "#"));
+	outbox_forget(f);
+	says(f, silent, "http://localhost:3367", 0, "Ghost", 1);
+	assert_string_equal(known_of(f, "http://localhost:3367"), known);
+	assert_false(is_in_outbox(f, other, node));
+	check_clean(f);
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 
 int
@@ -369,6 +391,7 @@ main(void)
 		T(others_are_notified),
 		T(who_says_the_same_is_not_asked),
 		T(doubtful_update_is_asked_about),
+		T(own_node_behind_a_silent_peer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
