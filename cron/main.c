@@ -15,13 +15,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "core/health.h"
-#include "core/clock.h"
-#include "core/isotime.h"
-#include "core/log.h"
-#include "core/runs.h"
-#include "cron/hosted.h"
-#include "cron/plan.h"
+#include "core/base/clock.h"
+#include "core/base/isotime.h"
+#include "core/base/log.h"
+#include "core/check/environment.h"
+#include "core/storage/run_history.h"
+#include "cron/dispatch.h"
+#include "cron/loader_watch.h"
 #include "cron/probe.h"
 
 #define LOCK_RETRY_MS	100	/* how often one that stays looks whether another has ended */

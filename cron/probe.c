@@ -5,12 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/buf.h"
-#include "core/health.h"
-#include "core/integrity.h"
-#include "core/isotime.h"
-#include "core/path.h"
-#include "core/url.h"
+#include "core/base/buf.h"
+#include "core/base/isotime.h"
+#include "core/base/path.h"
+#include "core/base/url.h"
+#include "core/check/environment.h"
+#include "core/check/integrity.h"
 #include "cron/probe.h"
 #include "cron/sender.h"
 

@@ -4,7 +4,7 @@
 #ifndef KODO_PROBE_H
 #define KODO_PROBE_H
 
-#include "core/registry.h"
+#include "core/registry/registry.h"
 
 /*
  * Ask, print one line for each finding on stdout, and keep them in the state folder for `kodo

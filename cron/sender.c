@@ -7,10 +7,10 @@
 
 #include <curl/curl.h>
 
-#include "core/buf.h"
-#include "core/limit.h"
-#include "core/path.h"
-#include "core/url.h"
+#include "core/base/buf.h"
+#include "core/base/limit.h"
+#include "core/base/path.h"
+#include "core/base/url.h"
 #include "cron/sender.h"
 
 #define FDS_MAX		4u

@@ -53,7 +53,7 @@ BANNED = {
 # Makefile.am's lists: variable -> patterns in the tree
 LISTS = {
     "bin_PROGRAMS": ["fcgi-app/main.c", "cron/main.c"],
-    "CORE_SOURCES": ["fcgi-app/core/*.[ch]", "fcgi-app/core/query/*.[ch]"],
+    "CORE_SOURCES": ["fcgi-app/core/*/*.[ch]"],
     "HTTP_SOURCES": ["fcgi-app/http/*.[ch]"],
     "KODO_SOURCES": ["fcgi-app/*.[ch]", "fcgi-app/cmd/*.[ch]"],
     "CRON_SOURCES": ["cron/*.[ch]"],

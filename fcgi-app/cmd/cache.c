@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "cmd/target.h"
-#include "core/isotime.h"
-#include "core/path.h"
-#include "core/registry.h"
-#include "core/render.h"
-#include "core/startup.h"
+#include "cmd/state_arg.h"
+#include "core/base/isotime.h"
+#include "core/base/path.h"
+#include "core/registry/registry.h"
+#include "core/registry/startup.h"
+#include "core/views/render.h"
 
 #define FILE_MAX_BYTES	((size_t)1 << 30)
 #define COPY_BYTES	65536

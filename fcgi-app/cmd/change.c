@@ -8,14 +8,14 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "cmd/look.h"
+#include "cmd/inspect.h"
 #include "cmd/table.h"
-#include "core/isotime.h"
-#include "core/peers.h"
-#include "core/runner.h"
-#include "core/target.h"
-#include "core/url.h"
-#include "core/wait.h"
+#include "core/base/isotime.h"
+#include "core/base/url.h"
+#include "core/registry/target.h"
+#include "core/registry/wait.h"
+#include "core/storage/runner.h"
+#include "core/views/peer_status.h"
 
 #define WAIT_MS		5000
 #define STEP_MS		20

@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "cmd/target.h"
-#include "core/health.h"
-#include "core/integrity.h"
-#include "core/isotime.h"
-#include "core/path.h"
-#include "core/registry.h"
+#include "cmd/state_arg.h"
+#include "core/base/isotime.h"
+#include "core/base/path.h"
+#include "core/check/environment.h"
+#include "core/check/integrity.h"
+#include "core/registry/registry.h"
 
 #define CACHE_MAX_BYTES	((size_t)1 << 30)
 

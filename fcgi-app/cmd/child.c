@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "cmd/child.h"
-#include "core/log.h"
+#include "core/base/log.h"
 
 #define ALIVE_US	(2 * 1000000ll)	/* who lived this long did not die of being started */
 #define RESTART_MIN_US	100000ll

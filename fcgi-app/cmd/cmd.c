@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
-#include "core/buf.h"
-#include "core/option.h"
+#include "core/base/buf.h"
+#include "core/config/option.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION	"unversioned"

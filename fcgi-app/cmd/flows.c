@@ -6,14 +6,14 @@
 #include <stdlib.h>
 
 #include "cmd/cmd.h"
-#include "cmd/look.h"
+#include "cmd/inspect.h"
 #include "cmd/table.h"
-#include "core/counts.h"
-#include "core/facets.h"
-#include "core/json.h"
+#include "core/base/json.h"
+#include "core/base/utf8.h"
 #include "core/query/query.h"
-#include "core/search.h"
-#include "core/utf8.h"
+#include "core/views/counts.h"
+#include "core/views/facets.h"
+#include "core/views/search.h"
 
 static const char flows_usage[] =
     "usage: kodo flows [QUERY] [--by FIELDS] [--pp N] [--p N] [--json] [SERVICE ...]\n"

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "cmd/lighttpd.h"
-#include "core/buf.h"
+#include "core/base/buf.h"
 
 #define HEAD_BYTES	65535u	/* its own ceiling; 8 KiB of query are 24 KiB when encoded */
 #define BODY_SPARE_KIB	64u	/* a body little over our ceiling comes to us */

@@ -4,10 +4,10 @@
 #ifndef KODO_LIGHTTPD_H
 #define KODO_LIGHTTPD_H
 
-#include "core/log.h"
-#include "core/option.h"
-#include "core/path.h"
-#include "core/state.h"
+#include "core/base/log.h"
+#include "core/base/path.h"
+#include "core/config/option.h"
+#include "core/storage/state.h"
 
 /* What it answers itself is asked for again under this path, see lighttpd.c. */
 #define LIGHTTPD_REFUSED	"/.refused"

@@ -8,8 +8,8 @@
 #ifndef KODO_LISTEN_H
 #define KODO_LISTEN_H
 
-#include "core/err.h"
-#include "core/str.h"
+#include "core/base/err.h"
+#include "core/base/str.h"
 
 #define LISTEN_MAX	8u	/* addresses of one host name */
 

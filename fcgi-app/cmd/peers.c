@@ -4,13 +4,13 @@
 #include <stdio.h>
 
 #include "cmd/cmd.h"
-#include "cmd/look.h"
+#include "cmd/inspect.h"
 #include "cmd/table.h"
-#include "core/isotime.h"
-#include "core/json.h"
-#include "core/origin.h"
-#include "core/peers.h"
-#include "core/render.h"
+#include "core/base/isotime.h"
+#include "core/base/json.h"
+#include "core/views/peer_status.h"
+#include "core/views/provenance.h"
+#include "core/views/render.h"
 
 static const char peers_usage[] =
     "usage: kodo peers [--json] [SERVICE ...]\n"

@@ -2,11 +2,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cmd/service_part.h"
-#include "core/clock.h"
-#include "core/isotime.h"
-#include "core/registry.h"
-#include "core/startup.h"
+#include "cmd/service_private.h"
+#include "core/base/clock.h"
+#include "core/base/isotime.h"
+#include "core/registry/registry.h"
+#include "core/registry/startup.h"
 
 /* From the signal to end on: */
 #define WORKERS_US	50000	/* requests that wait in the socket still get a worker */

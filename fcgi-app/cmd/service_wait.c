@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "cmd/lighttpd.h"
-#include "cmd/service_part.h"
-#include "core/clock.h"
+#include "cmd/service_private.h"
+#include "core/base/clock.h"
 
 bool
 service_is_readable(int fd)

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "cmd/table.h"
-#include "core/utf8.h"
+#include "core/base/utf8.h"
 
 #define CELL_MAX	60u	/* characters of a column, but for the last */
 

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "core/arena.h"
+#include "core/base/arena.h"
 
 #define TABLE_COLUMNS	12u
 

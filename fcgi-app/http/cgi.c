@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "http/cgi.h"
 #include "http/serve.h"
-#include "http/stop.h"
+#include "http/shutdown.h"
 
 struct process {
 	bool has_length;

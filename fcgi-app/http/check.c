@@ -2,11 +2,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "core/health.h"
-#include "core/integrity.h"
-#include "core/json.h"
-#include "core/log.h"
-#include "http/key.h"
+#include "core/base/json.h"
+#include "core/base/log.h"
+#include "core/check/environment.h"
+#include "core/check/integrity.h"
+#include "http/admin_key.h"
 #include "http/page.h"
 
 struct checked {

@@ -1,15 +1,15 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "core/clock.h"
-#include "core/isotime.h"
-#include "core/log.h"
-#include "core/reply.h"
-#include "core/requests.h"
-#include "core/wait.h"
+#include "core/base/clock.h"
+#include "core/base/isotime.h"
+#include "core/base/log.h"
+#include "core/registry/reply.h"
+#include "core/registry/requests.h"
+#include "core/registry/wait.h"
 #include "http/handlers.h"
-#include "http/site.h"
-#include "http/stop.h"
+#include "http/instance.h"
+#include "http/shutdown.h"
 
 #define LEAVE_WAIT_MS	4000u	/* DELETE /connect waits so long for the first attempts */
 #define PASS_WAIT_MS	1000u	/* POST /disconnect, for what it passes on */

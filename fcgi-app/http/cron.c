@@ -1,7 +1,7 @@
-#include "core/health.h"
+#include "core/check/environment.h"
+#include "http/admin_key.h"
 #include "http/handlers.h"
-#include "http/key.h"
-#include "http/site.h"
+#include "http/instance.h"
 
 /*
  * GET /cron?key=...: for hosts without a crontab, or whose cron is another user (DESIGN.md,

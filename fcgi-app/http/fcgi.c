@@ -8,10 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "http/fcgi.h"
 #include "http/serve.h"
-#include "http/stop.h"
+#include "http/shutdown.h"
 
 #define LISTENER	0
 /* what a socket's buffer takes at once; only longer answers can wait for the client */

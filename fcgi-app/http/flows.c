@@ -1,9 +1,9 @@
-#include "core/clock.h"
-#include "core/counts.h"
-#include "core/hash.h"
-#include "core/json.h"
-#include "core/log.h"
-#include "core/search.h"
+#include "core/base/clock.h"
+#include "core/base/hash.h"
+#include "core/base/json.h"
+#include "core/base/log.h"
+#include "core/views/counts.h"
+#include "core/views/search.h"
 #include "http/page.h"
 
 /* A /flows request on its way. */

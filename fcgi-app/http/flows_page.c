@@ -4,8 +4,8 @@
  */
 #include <stdlib.h>
 
-#include "core/facets.h"
-#include "core/utf8.h"
+#include "core/base/utf8.h"
+#include "core/views/facets.h"
 #include "http/page.h"
 #include "http/template.h"
 

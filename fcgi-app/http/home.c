@@ -1,7 +1,7 @@
-#include "core/health.h"
-#include "core/peers.h"
-#include "core/render.h"
-#include "core/runs.h"
+#include "core/check/environment.h"
+#include "core/storage/run_history.h"
+#include "core/views/peer_status.h"
+#include "core/views/render.h"
 #include "http/page.h"
 
 #define TROUBLES_MAX	20u	/* shown; the map has all */

@@ -5,8 +5,8 @@
  */
 #include <stdlib.h>
 
-#include "core/peers.h"
-#include "core/render.h"
+#include "core/views/peer_status.h"
+#include "core/views/render.h"
 #include "http/page.h"
 
 /* Units of the picture's own system; it is scaled as a whole. */

@@ -1,4 +1,4 @@
-#include "core/url.h"
+#include "core/base/url.h"
 #include "http/page.h"
 #include "http/template.h"
 

@@ -5,8 +5,8 @@
 #ifndef KODO_PAGE_H
 #define KODO_PAGE_H
 
-#include "http/fields.h"
 #include "http/handlers.h"
+#include "http/template_values.h"
 
 /* Does the client ask for a page? By `format`, else by Accept. */
 bool page_is_wanted(const struct call *c);

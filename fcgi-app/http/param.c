@@ -1,7 +1,7 @@
 #include <stdint.h>
 
-#include "core/ascii.h"
-#include "core/utf8.h"
+#include "core/base/ascii.h"
+#include "core/base/utf8.h"
 #include "http/param.h"
 #include "http/request.h"
 

@@ -5,8 +5,8 @@
 #ifndef KODO_PARAM_H
 #define KODO_PARAM_H
 
-#include "core/arena.h"
-#include "core/wire.h"
+#include "core/base/arena.h"
+#include "core/wire/wire.h"
 
 /* In the order in which errors about them are listed. */
 enum param {

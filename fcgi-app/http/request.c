@@ -1,6 +1,6 @@
-#include "core/ascii.h"
-#include "core/limit.h"
-#include "core/utf8.h"
+#include "core/base/ascii.h"
+#include "core/base/limit.h"
+#include "core/base/utf8.h"
 #include "http/request.h"
 
 static const char *const methods[METHOD_MAX] = {

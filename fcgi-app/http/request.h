@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "core/arena.h"
+#include "core/base/arena.h"
 
 enum method {
 	METHOD_GET,

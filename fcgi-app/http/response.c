@@ -1,6 +1,6 @@
 #include <unistd.h>
 
-#include "core/json.h"
+#include "core/base/json.h"
 #include "http/response.h"
 
 #define BLOCK_BYTES	65536u	/* of a body in a file, per write */

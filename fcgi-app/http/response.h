@@ -4,8 +4,8 @@
 #ifndef KODO_RESPONSE_H
 #define KODO_RESPONSE_H
 
-#include "core/sink.h"
-#include "core/wire.h"
+#include "core/storage/sink.h"
+#include "core/wire/wire.h"
 #include "http/transport.h"
 
 #define RESPONSE_KEEP_BYTES	((size_t)1 << 20)	/* memory kept between requests */

@@ -5,7 +5,7 @@
 #ifndef KODO_ROUTER_H
 #define KODO_ROUTER_H
 
-#include "core/registry.h"
+#include "core/registry/registry.h"
 #include "http/param.h"
 #include "http/request.h"
 #include "http/response.h"

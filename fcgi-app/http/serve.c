@@ -1,12 +1,12 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-#include "core/isotime.h"
-#include "core/limit.h"
-#include "core/log.h"
+#include "core/base/isotime.h"
+#include "core/base/limit.h"
+#include "core/base/log.h"
 #include "http/handlers.h"
+#include "http/instance.h"
 #include "http/serve.h"
-#include "http/site.h"
 
 #define READ_BYTES	65536u
 /* of an oversized body so many ceilings are read, so that the server gets to hear our answer */

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/runner.h"
+#include "core/storage/runner.h"
 #include "http/template.h"
 
 #define FILES		24u

@@ -19,7 +19,7 @@
 
 #include <stdint.h>
 
-#include "core/buf.h"
+#include "core/base/buf.h"
 
 enum template_step { STEP_FIRST, STEP_NEXT, STEP_LEAVE };
 

@@ -5,7 +5,7 @@
 #ifndef KODO_TRANSPORT_H
 #define KODO_TRANSPORT_H
 
-#include "core/err.h"
+#include "core/base/err.h"
 
 struct transport {
 	/*

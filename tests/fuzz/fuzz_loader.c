@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "loader_scan.h"
-#include "option_part.h"
+#include "core/config/loader_private.h"
+#include "core/config/option_private.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

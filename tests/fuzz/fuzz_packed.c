@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "jread.h"
-#include "packed.h"
+#include "core/flow/packed.h"
+#include "core/wire/jread.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -5,10 +5,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "core/isotime.h"
-#include "core/limit.h"
+#include "core/base/isotime.h"
+#include "core/base/limit.h"
+#include "core/base/utf8.h"
 #include "core/query/query.h"
-#include "core/utf8.h"
 #include "tests/query/order_compare.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);

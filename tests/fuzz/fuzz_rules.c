@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/rules.h"
+#include "core/merge/rules.h"
 #include "tests/mesh/node_model.h"
 
 #define PEERS 7u /* with their own order of first connects */

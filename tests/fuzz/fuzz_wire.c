@@ -5,10 +5,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "jread.h"
-#include "limit.h"
-#include "packed.h"
-#include "wire.h"
+#include "core/base/limit.h"
+#include "core/flow/packed.h"
+#include "core/wire/jread.h"
+#include "core/wire/wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

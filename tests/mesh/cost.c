@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "core/startup.h"
+#include "core/registry/startup.h"
 #include "mesh.h"
 
 #define SHAPES 11u

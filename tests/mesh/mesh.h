@@ -19,8 +19,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "core/exchange.h"
-#include "core/startup.h"
+#include "core/exchange/exchange.h"
+#include "core/registry/startup.h"
 
 #define MESH_MAX 9u
 #define MESH_OPS 48u

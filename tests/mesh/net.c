@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/startup.h"
+#include "core/registry/startup.h"
 #include "mesh.h"
 
 #define LOOK_SPAN_US \

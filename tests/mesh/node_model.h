@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "core/str.h"
+#include "core/base/str.h"
 
 #define MODEL_OWN    0u	      /* the service itself */
 #define MODEL_NOBODY UINT32_MAX

@@ -2,10 +2,10 @@
  * What a service has stored of each node: what is seen of it must be what the model makes of the
  * statements and the tombstone (node_model.h).
  */
-#include "core/head.h"
-#include "core/known.h"
-#include "core/peer.h"
-#include "core/store.h"
+#include "core/records/head.h"
+#include "core/records/known.h"
+#include "core/records/peer.h"
+#include "core/storage/store.h"
 #include "mesh.h"
 #include "node_model.h"
 

@@ -3,18 +3,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/head.h"
-#include "core/integrity.h"
-#include "core/packed.h"
-#include "core/peer.h"
-#include "core/record.h"
-#include "core/render.h"
-#include "core/reply.h"
-#include "core/requests.h"
-#include "core/sink.h"
-#include "core/startup.h"
-#include "core/store.h"
-#include "core/url.h"
+#include "core/base/url.h"
+#include "core/check/integrity.h"
+#include "core/flow/packed.h"
+#include "core/records/head.h"
+#include "core/records/peer.h"
+#include "core/records/record.h"
+#include "core/registry/reply.h"
+#include "core/registry/requests.h"
+#include "core/registry/startup.h"
+#include "core/storage/sink.h"
+#include "core/storage/store.h"
+#include "core/views/render.h"
 #include "mesh.h"
 
 #define FAT_BYTES 2500

@@ -5,7 +5,7 @@
 #ifndef TESTS_QUERY_ORDER_COMPARE_H
 #define TESTS_QUERY_ORDER_COMPARE_H
 
-#include "core/limit.h"
+#include "core/base/limit.h"
 #include "core/query/order.h"
 
 static inline int

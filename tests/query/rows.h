@@ -9,11 +9,11 @@
 #ifndef TESTS_QUERY_ROWS_H
 #define TESTS_QUERY_ROWS_H
 
-#include "core/arena.h"
-#include "core/isotime.h"
-#include "core/limit.h"
+#include "core/base/arena.h"
+#include "core/base/isotime.h"
+#include "core/base/limit.h"
+#include "core/base/utf8.h"
 #include "core/query/query.h"
-#include "core/utf8.h"
 
 struct rows {
 	struct row *row;

@@ -5,7 +5,7 @@
 #ifndef OPTION_LOAD_H
 #define OPTION_LOAD_H
 
-#include "option.h"
+#include "core/config/option.h"
 #include "scratch.h"
 
 #define MAX_ARGS 16

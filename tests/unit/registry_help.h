@@ -12,15 +12,15 @@
 
 #include <cmocka.h>
 
-#include "core/exchange.h"
-#include "core/integrity.h"
-#include "core/isotime.h"
+#include "core/base/isotime.h"
+#include "core/base/url.h"
+#include "core/check/integrity.h"
+#include "core/exchange/exchange.h"
 #include "core/query/query.h"
-#include "core/search.h"
-#include "core/sink.h"
-#include "core/startup.h"
-#include "core/url.h"
-#include "core/wait.h"
+#include "core/registry/startup.h"
+#include "core/registry/wait.h"
+#include "core/storage/sink.h"
+#include "core/views/search.h"
 
 #define T0	1764000000000000ll	/* a day in November 2025 */
 

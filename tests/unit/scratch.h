@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "arena.h"
+#include "core/base/arena.h"
 
 struct scratch {
 	char path[256];		/* absolute, without symbolic links */

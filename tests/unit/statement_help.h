@@ -2,16 +2,16 @@
 #ifndef STATEMENT_HELP_H
 #define STATEMENT_HELP_H
 
-#include "core/head.h"
-#include "core/known.h"
-#include "core/outbox.h"
-#include "core/packed.h"
-#include "core/peer.h"
-#include "core/record.h"
-#include "core/registry_int.h"
-#include "core/requests.h"
-#include "core/store.h"
-#include "core/walk.h"
+#include "core/flow/packed.h"
+#include "core/records/head.h"
+#include "core/records/known.h"
+#include "core/records/outbox.h"
+#include "core/records/peer.h"
+#include "core/records/record.h"
+#include "core/records/walk.h"
+#include "core/registry/registry_private.h"
+#include "core/registry/requests.h"
+#include "core/storage/store.h"
 #include "registry_help.h"
 
 #define NODE "http://n:1"

@@ -7,7 +7,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#include "ascii.h"
+#include "core/base/ascii.h"
 
 /* As the C library says it of the locale "C", for every byte. */
 static void

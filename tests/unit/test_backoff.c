@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/log.h"
-#include "core/record.h"
-#include "core/requests.h"
-#include "core/startup.h"
+#include "core/base/log.h"
+#include "core/records/record.h"
+#include "core/registry/requests.h"
+#include "core/registry/startup.h"
 #include "registry_help.h"
 
 #define SECOND_US 1000000ll

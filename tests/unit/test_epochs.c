@@ -1,17 +1,17 @@
 /* Messages that come late, states that were lost, states that were restored from an older copy. */
 #include <time.h>
 
-#include "core/expire.h"
-#include "core/head.h"
-#include "core/limit.h"
-#include "core/outbox.h"
-#include "core/peer.h"
-#include "core/record.h"
-#include "core/reply.h"
-#include "core/requests.h"
-#include "core/sink.h"
-#include "core/startup.h"
-#include "core/store.h"
+#include "core/base/limit.h"
+#include "core/records/head.h"
+#include "core/records/outbox.h"
+#include "core/records/peer.h"
+#include "core/records/record.h"
+#include "core/registry/expire.h"
+#include "core/registry/reply.h"
+#include "core/registry/requests.h"
+#include "core/registry/startup.h"
+#include "core/storage/sink.h"
+#include "core/storage/store.h"
 #include "registry_help.h"
 
 #define NODE "http://n:1"

@@ -1,9 +1,9 @@
-#include "core/peer.h"
-#include "core/record.h"
-#include "core/requests.h"
-#include "core/startup.h"
-#include "core/store.h"
-#include "core/utf8.h"
+#include "core/base/utf8.h"
+#include "core/records/peer.h"
+#include "core/records/record.h"
+#include "core/registry/requests.h"
+#include "core/registry/startup.h"
+#include "core/storage/store.h"
 #include "registry_help.h"
 
 #define SECOND_US 1000000ll

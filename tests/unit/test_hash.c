@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "hash.h"
+#include "core/base/hash.h"
 
 /* vectors_sip64 of the reference implementation, https://github.com/veorq/SipHash */
 static void

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "core/limit.h"
+#include "core/base/limit.h"
 #include "http/param.h"
 #include "http/request.h"
 #include "http/router.h"

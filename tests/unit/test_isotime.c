@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "core/isotime.h"
+#include "core/base/isotime.h"
 
 static void
 test_format(void **state)

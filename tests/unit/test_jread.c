@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "jread.h"
-#include "limit.h"
+#include "core/base/limit.h"
+#include "core/wire/jread.h"
 
 /* Check a copy without anything behind it, so that ASAN sees a look past the end. */
 static bool

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "json.h"
+#include "core/base/json.h"
 
 static void
 expect_text(struct str text, const char *json)

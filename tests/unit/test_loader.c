@@ -7,10 +7,10 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "buf.h"
-#include "clock.h"
-#include "limit.h"
-#include "loader.h"
+#include "core/base/buf.h"
+#include "core/base/clock.h"
+#include "core/base/limit.h"
+#include "core/config/loader.h"
 #include "scratch.h"
 
 static const struct loader_value *root;

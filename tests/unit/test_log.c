@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "log.h"
+#include "core/base/log.h"
 #include "scratch.h"
 
 #define WRITERS	4

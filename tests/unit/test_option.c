@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "buf.h"
+#include "core/base/buf.h"
 #include "option_load.h"
 
 static void

@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
-#include "buf.h"
-#include "limit.h"
+#include "core/base/buf.h"
+#include "core/base/limit.h"
 #include "option_load.h"
 
 static void

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include "packed_layout.h"
+#include "core/flow/packed_private.h"
 
 static const struct str tags[] = {
 	{ "safe", 4 }, { "a\"b\\c", 5 }, { "\x01\n", 2 }, { "", 0 }

@@ -8,7 +8,7 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
-#include "path.h"
+#include "core/base/path.h"
 #include "scratch.h"
 
 static size_t

@@ -5,12 +5,12 @@
  */
 #include <time.h>
 
-#include "../../fcgi-app/core/query/regex.h"
 #include "core/query/query.h"
-#include "core/requests.h"
-#include "core/search.h"
-#include "core/sink.h"
-#include "core/startup.h"
+#include "core/query/regex.h"
+#include "core/registry/requests.h"
+#include "core/registry/startup.h"
+#include "core/storage/sink.h"
+#include "core/views/search.h"
 #include "registry_help.h"
 
 #define FLOWS		100000u

@@ -1,11 +1,11 @@
-#include "core/expire.h"
-#include "core/integrity.h"
+#include "core/check/integrity.h"
 #include "core/query/query.h"
-#include "core/render.h"
-#include "core/requests.h"
-#include "core/search.h"
-#include "core/sink.h"
-#include "core/startup.h"
+#include "core/registry/expire.h"
+#include "core/registry/requests.h"
+#include "core/registry/startup.h"
+#include "core/storage/sink.h"
+#include "core/views/render.h"
+#include "core/views/search.h"
 #include "registry_help.h"
 
 static void

@@ -1,10 +1,10 @@
 /* What originals say of others' nodes: versions made here, and doubts. */
-#include "core/peer.h"
-#include "core/record.h"
-#include "core/requests.h"
-#include "core/search.h"
-#include "core/startup.h"
-#include "core/store.h"
+#include "core/records/peer.h"
+#include "core/records/record.h"
+#include "core/registry/requests.h"
+#include "core/registry/startup.h"
+#include "core/storage/store.h"
+#include "core/views/search.h"
 #include "registry_help.h"
 
 #define SECOND_US 1000000ll

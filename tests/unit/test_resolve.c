@@ -2,10 +2,10 @@
  * A word and the store: what it changes is written, what follows is carried out, and nothing is
  * left of one that failed. Who is believed is test_rules.c's.
  */
-#include "core/outbox.h"
-#include "core/peer.h"
-#include "core/resolve.h"
-#include "core/startup.h"
+#include "core/merge/resolve.h"
+#include "core/records/outbox.h"
+#include "core/records/peer.h"
+#include "core/registry/startup.h"
 #include "statement_help.h"
 
 static struct {

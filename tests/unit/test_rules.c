@@ -22,7 +22,7 @@
 
 #include <cmocka.h>
 
-#include "core/rules.h"
+#include "core/merge/rules.h"
 
 #define OLD_US 1
 #define NOW_US 100

@@ -8,9 +8,9 @@
 #include <cmocka.h>
 
 /* programs are no library; these files of theirs are pure enough to be looked at from inside */
-#include "cron/life.c"
-#include "fcgi-app/cmd/child.c"
-#include "fcgi-app/cmd/lighttpd.c"
+#include "cmd/child.c"
+#include "cmd/lighttpd.c"
+#include "cron/lifetime.c"
 
 #define S		1000000ll	/* a second in us */
 #define WALL		(1700000000 * S)

@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "path.h"
+#include "core/base/path.h"
+#include "core/storage/state.h"
 #include "scratch.h"
-#include "state.h"
 
 static struct state st;
 static struct why why;

@@ -1,7 +1,7 @@
 /* Statements, removals and tombstones as peers bring them; the rules are test_rules.c's. */
-#include "core/peer.h"
-#include "core/startup.h"
-#include "core/statement.h"
+#include "core/merge/statement.h"
+#include "core/records/peer.h"
+#include "core/registry/startup.h"
 #include "statement_help.h"
 
 #define DAY_US (86400ll * 1000000)

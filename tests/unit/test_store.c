@@ -15,8 +15,8 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 
+#include "core/storage/store.h"
 #include "scratch.h"
-#include "store.h"
 
 static struct state state;
 

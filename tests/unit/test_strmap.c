@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "core/strmap.h"
+#include "core/base/strmap.h"
 
 #define MANY	5000u
 

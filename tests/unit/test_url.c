@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include "limit.h"
-#include "url.h"
+#include "core/base/limit.h"
+#include "core/base/url.h"
 
 static bool
 eq(struct str s, const char *z)

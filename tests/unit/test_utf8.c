@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "core/utf8.h"
+#include "core/base/utf8.h"
 
 #define BYTES(lit) ((struct str){ (lit), sizeof(lit) - 1 })
 

@@ -1,11 +1,11 @@
 /* `kodo check` of the stored state: each table that is damaged is found. */
-#include "core/hash.h"
-#include "core/integrity.h"
-#include "core/peer.h"
-#include "core/record.h"
-#include "core/url_ids.h"
-#include "core/requests.h"
-#include "core/startup.h"
+#include "core/base/hash.h"
+#include "core/check/integrity.h"
+#include "core/records/peer.h"
+#include "core/records/record.h"
+#include "core/records/url_ids.h"
+#include "core/registry/requests.h"
+#include "core/registry/startup.h"
 #include "registry_help.h"
 
 #define TARGET "http://t:1"

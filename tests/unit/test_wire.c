@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "jread.h"
-#include "limit.h"
-#include "packed.h"
-#include "wire.h"
+#include "core/base/limit.h"
+#include "core/flow/packed.h"
+#include "core/wire/jread.h"
+#include "core/wire/wire.h"
 
 #define NOW_US 1736776800000000	/* 2025-01-13T14:00:00Z */
 #define HEAD(more) "{\"url\":\"http://P:80/\",\"organization\":null,\"registry\":true," \

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include "limit.h"
-#include "wire.h"
+#include "core/base/limit.h"
+#include "core/wire/wire.h"
 
 #define NOW_US 1736776800000000	/* 2025-01-13T14:00:00Z */
 #define HEAD "{\"url\":\"http://p\",\"registry\":true,\"feed\":false,\"idle\":true,\"message\":[" \

@@ -1,5 +1,5 @@
-#include "../utf8.h"
-#include "checker.h"
+#include "core/base/utf8.h"
+#include "core/query/checker.h"
 
 static struct node *check_node(struct checker *c, const struct ast *ast);
 

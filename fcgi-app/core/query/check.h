@@ -5,9 +5,9 @@
 #ifndef KODO_QUERY_CHECK_H
 #define KODO_QUERY_CHECK_H
 
-#include "parse.h"
-#include "regex.h"
-#include "row.h"
+#include "core/query/parse.h"
+#include "core/query/regex.h"
+#include "core/query/row.h"
 
 enum test_kind {
 	TEST_CONST,		/* yes */

@@ -5,7 +5,7 @@
 #ifndef KODO_QUERY_CHECKER_H
 #define KODO_QUERY_CHECKER_H
 
-#include "check.h"
+#include "core/query/check.h"
 
 struct checker {
 	struct reading *r;

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
-#include "../isotime.h"
-#include "checker.h"
+#include "core/base/isotime.h"
+#include "core/query/checker.h"
 
 /* One side of a comparison. */
 struct operand {

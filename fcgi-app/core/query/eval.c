@@ -1,8 +1,8 @@
-#include "../ascii.h"
-#include "../find.h"
-#include "../limit.h"
-#include "../utf8.h"
-#include "eval.h"
+#include "core/base/ascii.h"
+#include "core/base/limit.h"
+#include "core/base/memfind.h"
+#include "core/base/utf8.h"
+#include "core/query/eval.h"
 
 #define CHARS_PER_STEP	16u
 

@@ -6,8 +6,8 @@
 #ifndef KODO_QUERY_EVAL_H
 #define KODO_QUERY_EVAL_H
 
-#include "../buf.h"
-#include "check.h"
+#include "core/base/buf.h"
+#include "core/query/check.h"
 
 struct step {
 	const struct test *test;

@@ -1,6 +1,6 @@
-#include "../isotime.h"
-#include "../utf8.h"
-#include "eval.h"
+#include "core/base/isotime.h"
+#include "core/base/utf8.h"
+#include "core/query/eval.h"
 
 static const char *const signs[] = {
 	[MASK_LESS] = "<",

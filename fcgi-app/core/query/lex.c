@@ -1,9 +1,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "../ascii.h"
-#include "../utf8.h"
-#include "lex.h"
+#include "core/base/ascii.h"
+#include "core/base/utf8.h"
+#include "core/query/lex.h"
 
 void *
 reading_fail(struct reading *r, size_t at, const char *fmt, ...)

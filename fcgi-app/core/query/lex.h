@@ -4,7 +4,7 @@
 #ifndef KODO_QUERY_LEX_H
 #define KODO_QUERY_LEX_H
 
-#include "../arena.h"
+#include "core/base/arena.h"
 
 /* One query being read: where it lives and the first thing that was wrong with it. */
 struct reading {

@@ -1,5 +1,5 @@
-#include "../ascii.h"
-#include "regex.h"
+#include "core/base/ascii.h"
+#include "core/query/regex.h"
 
 /*
  * A text that every match of an expression holds, found by a look at its outermost part: `^Agent

@@ -1,5 +1,5 @@
-#include "../utf8.h"
-#include "eval.h"
+#include "core/base/utf8.h"
+#include "core/query/eval.h"
 
 /*
  * All fields named here are parts of the folded text, each between blanks; folding goes character

@@ -1,7 +1,7 @@
-#include "../ascii.h"
-#include "../limit.h"
-#include "../utf8.h"
-#include "order.h"
+#include "core/base/ascii.h"
+#include "core/base/limit.h"
+#include "core/base/utf8.h"
+#include "core/query/order.h"
 
 static const struct order_key default_keys[] = { { QUERY_NAME, false }, { QUERY_URL, false } };
 

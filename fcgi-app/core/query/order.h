@@ -4,7 +4,7 @@
 #ifndef KODO_QUERY_ORDER_H
 #define KODO_QUERY_ORDER_H
 
-#include "query.h"
+#include "core/query/query.h"
 
 #define ORDER_KEYS_MAX	9	/* the fields, each at most once */
 

@@ -1,6 +1,6 @@
-#include "../limit.h"
-#include "parse.h"
-#include "row.h"
+#include "core/base/limit.h"
+#include "core/query/parse.h"
+#include "core/query/row.h"
 
 struct parser {
 	struct reading *r;

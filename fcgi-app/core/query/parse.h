@@ -5,7 +5,7 @@
 #ifndef KODO_QUERY_PARSE_H
 #define KODO_QUERY_PARSE_H
 
-#include "lex.h"
+#include "core/query/lex.h"
 
 enum ast_kind {
 	AST_OR,		/* kids: two or more */

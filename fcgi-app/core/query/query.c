@@ -1,6 +1,6 @@
-#include "../limit.h"
-#include "eval.h"
-#include "query.h"
+#include "core/base/limit.h"
+#include "core/query/eval.h"
+#include "core/query/query.h"
 
 struct query {
 	struct str note;

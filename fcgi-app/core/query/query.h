@@ -20,8 +20,8 @@
 
 #include <stdint.h>
 
-#include "../buf.h"
-#include "row.h"
+#include "core/base/buf.h"
+#include "core/query/row.h"
 
 struct query;
 

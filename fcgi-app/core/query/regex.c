@@ -2,9 +2,9 @@
 #include <pcre2.h>
 #include <time.h>
 
-#include "../clock.h"
-#include "../limit.h"
-#include "regex.h"
+#include "core/base/clock.h"
+#include "core/base/limit.h"
+#include "core/query/regex.h"
 
 #define CALL_STEPS	10u	/* what one call costs by itself */
 #define HEAP_KIB	512u	/* for backtracking; the arena holds it */

@@ -15,7 +15,7 @@
 
 #include <stdint.h>
 
-#include "../arena.h"
+#include "core/base/arena.h"
 
 struct regex;
 struct regex_pool;	/* what the expressions of one query share */

@@ -1,4 +1,4 @@
-#include "row.h"
+#include "core/query/row.h"
 
 static const struct {
 	const char *name;

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "../arena.h"
+#include "core/base/arena.h"
 
 /* In the order of an item's keys. QUERY_FOLDED is the folded text that full text looks at. */
 enum query_field {

@@ -1,7 +1,7 @@
 #include <limits.h>
 
-#include "../limit.h"
-#include "order.h"
+#include "core/base/limit.h"
+#include "core/query/order.h"
 
 /*
  * The page of rows skip to skip + take - 1 in one pass. Up to limit rows are held; when there are

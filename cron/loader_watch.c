@@ -1,0 +1,166 @@
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/isotime.h"
+#include "core/check/environment.h"
+#include "core/registry/startup.h"
+#include "core/storage/run_history.h"
+#include "cron/loader_watch.h"
+
+#define RAN_FILE	"loader.ran"	/* its time is when an executable loader was run last */
+#define RETRY_US	(30 * 1000000ll)
+#define RERUN_S		5		/* an executable loader whose last run was no success */
+#define GROUPS_MAX	1024
+
+enum kodo_err
+hosted_find(struct hosted *h, struct why *why)
+{
+	struct arena *a = arena_new();
+	struct str loader, state_path;
+	enum kodo_err err;
+
+	if (a == NULL)
+		return why_set(why, KODO_ENOMEM, "memory ran out");
+	err = option_find_state(a, h->loader_arg, &loader, &state_path, why);
+	if (err == KODO_OK &&
+	    (loader.len >= sizeof(h->loader) || state_path.len >= sizeof(h->state_path)))
+		err = why_set(why, KODO_ETOOBIG,
+		    "the path of the loader or of its cache_data is over %u bytes; move it",
+		    PATH_BYTES - 1);
+	if (err == KODO_OK) {
+		str_copy(h->loader, sizeof(h->loader), loader);
+		str_copy(h->state_path, sizeof(h->state_path), state_path);
+	}
+	arena_free(a);
+	return err;
+}
+
+/* Seconds since the executable loader was run last; INT64_MAX: never, or a clock was set back. */
+static int64_t
+ran_ago_s(const struct state *state)
+{
+	int64_t ran_us = runs_noted_us(state, RAN_FILE), now_us = isotime_now_us();
+
+	return ran_us == 0 || ran_us > now_us ? INT64_MAX : (now_us - ran_us) / 1000000;
+}
+
+enum hosted_need
+hosted_look(struct hosted *h, struct registry *r)
+{
+	struct arena *a = arena_new();
+	enum hosted_need need = HOSTED_NOTHING;
+	const struct options *o;
+	int64_t wait_s;
+	struct str stamp;
+	bool current;
+
+	if (a == NULL || isotime_now_us() < h->retry_us ||
+	    option_stamp(a, str_of(h->loader), &stamp) != KODO_OK ||
+	    registry_is_current(r, stamp, &current) != KODO_OK)
+		goto out;
+	if (registry_options(r, &o) != KODO_OK || !o->loader_is_program)
+		need = current ? HOSTED_NOTHING : HOSTED_READ;
+	else {
+		wait_s = current || o->loader_s < RERUN_S ? o->loader_s : RERUN_S;
+		need = ran_ago_s(registry_state(r)) >= wait_s ? HOSTED_RUN : HOSTED_NOTHING;
+	}
+out:
+	arena_free(a);
+	return need;
+}
+
+enum kodo_err
+hosted_resolve(struct hosted *h, struct registry *r, struct why *why)
+{
+	struct arena *a = arena_new();
+	struct options o;
+	struct str stamp;
+	enum kodo_err err;
+
+	if (a == NULL)
+		return why_set(why, KODO_ENOMEM, "memory ran out");
+	health_note(registry_state(r), RAN_FILE);
+	/* the stamp before the contents: files changed in between are read again */
+	err = option_stamp(a, str_of(h->loader), &stamp);
+	if (err == KODO_OK)
+		err = option_load_hosted(a, h->loader_arg, true, &o, why);
+	if (err == KODO_OK && !str_eq(o.state_path, str_of(h->state_path)))
+		err = why_set(why, KODO_ECONFLICT,
+		    "%s names the state %.*s, but %s was found without running it; "
+		    "put KODO_CACHE_DATA into the .env beside it",
+		    h->loader, STR_ARG(o.state_path), h->state_path);
+	if (err == KODO_OK)
+		err = registry_apply(r, &o, stamp, START_IF_CHANGED, isotime_now_us(), NULL, why);
+	arena_free(a);
+	h->retry_us = err == KODO_OK ? 0 : isotime_now_us() + RETRY_US;
+	if (err == KODO_OK)
+		h->said.text[0] = '\0';
+	return err;
+}
+
+/* --- whose folder --- */
+
+static bool
+is_in_group(gid_t group)
+{
+	gid_t groups[GROUPS_MAX];
+	int n = getgroups(GROUPS_MAX, groups), i;
+
+	if (group == getegid())
+		return true;
+	for (i = 0; i < n; i++)
+		if (groups[i] == group)
+			return true;
+	return false;
+}
+
+/* The key of /cron where we may read it, else where it is. */
+static const char *
+find_key(struct arena *a, const char *state_path)
+{
+	const char *path = arena_printf(a, "%s/key", state_path);
+	struct str key;
+	const char *words;
+
+	if (path == NULL)
+		return "KEY";
+	if (path_read(a, path, 64, &key) == KODO_OK && key.len >= 32) {
+		key.len = 32;
+		return arena_strz(a, key);
+	}
+	words = arena_printf(a, "KEY (what is in %s)", path);
+	return words == NULL ? "KEY" : words;
+}
+
+static const char *
+find_url(struct arena *a, const struct hosted *h)
+{
+	struct options o;
+
+	if (h == NULL || option_load_hosted(a, h->loader_arg, false, &o, NULL) != KODO_OK)
+		return "URL OF THE SERVICE";
+	return arena_strz(a, o.url);
+}
+
+enum kodo_err
+hosted_check_owner(const struct hosted *h, const char *state_path, struct why *why)
+{
+	char theirs[64], ours[64];
+	const char *url, *key;
+	struct arena *a;
+	struct stat st;
+
+	if (stat(state_path, &st) != 0 || st.st_uid == geteuid() ||
+	    ((st.st_mode & S_IWGRP) && is_in_group(st.st_gid)))
+		return KODO_OK;
+	a = arena_new();
+	url = a == NULL ? "URL" : find_url(a, h);
+	key = a == NULL ? "KEY" : find_key(a, state_path);
+	why_set(why, KODO_ECONFLICT,
+	    "%s belongs to %s and not to %s; let cron do this instead: curl -fsS '%s/cron?key=%s'",
+	    state_path, health_user(st.st_uid, theirs), health_user(geteuid(), ours),
+	    url == NULL ? "URL" : url, key == NULL ? "KEY" : key);
+	arena_free(a);
+	return KODO_ECONFLICT;
+}

@@ -1,0 +1,50 @@
+/*
+ * The options of a runner that a crontab, systemd or a web server's program has started with a
+ * loader: found, resolved, and kept in step with the loader's files (DESIGN.md, "Whose options").
+ * Executable loaders are run here and nowhere else but in `kodo service`.
+ */
+#ifndef KODO_HOSTED_H
+#define KODO_HOSTED_H
+
+#include "core/base/path.h"
+#include "core/registry/registry.h"
+
+struct hosted {
+	const char *loader_arg;		/* as given, or NULL */
+	char loader[PATH_BYTES];	/* absolute */
+	char state_path[PATH_BYTES];
+	struct why said;		/* the last complaint; it is not repeated */
+	int64_t retry_us;		/* wall clock: a bad loader is not looked at before */
+};
+
+/* Which loader and which state. Runs nothing. Errors as option_find_state. */
+enum kodo_err hosted_find(struct hosted *h, struct why *why) MUST_CHECK;
+
+enum hosted_need {
+	HOSTED_NOTHING,
+	HOSTED_READ,	/* the loader's files have changed: hosted_resolve */
+	HOSTED_RUN,	/* an executable loader has changed, or was last run loader_s ago */
+};
+
+/*
+ * What is to be done about the options now? Costs a few stats. A state that cannot be read needs
+ * nothing.
+ */
+enum hosted_need hosted_look(struct hosted *h, struct registry *r);
+
+/*
+ * Resolve the loader, running it if it is executable, and apply what it says. KODO_ECONFLICT: it
+ * names another state now. Other errors as option_load_hosted and registry_apply, with why; the
+ * options in force are as before.
+ */
+enum kodo_err hosted_resolve(struct hosted *h, struct registry *r, struct why *why) MUST_CHECK;
+
+/*
+ * May this process touch the state folder? KODO_ECONFLICT with the way out in why if it belongs to
+ * another user who shares no group with us: files that we make there would shut him out. A folder
+ * that is not there is nobody's.
+ */
+enum kodo_err hosted_check_owner(
+    const struct hosted *h, const char *state_path, struct why *why) MUST_CHECK;
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * What the files of `kodo service` share: service.c (start and loop), service_wait.c (what happens
+ * meanwhile), service_end.c (end, and the loader run again).
+ */
+#ifndef KODO_SERVICE_PART_H
+#define KODO_SERVICE_PART_H
+
+#include "cmd/child.h"
+#include "core/base/path.h"
+#include "core/config/option.h"
+#include "core/storage/state.h"
+
+struct service {
+	int argc;
+	char **argv;			/* what follows "service" */
+	struct arena *arena;
+	struct options options;
+	struct state state;
+	int lock_fd;
+	struct listen tcp;		/* lighttpd's; ours too, so that they outlive it */
+	int unix_fd;			/* the workers' */
+	int signal_fd;
+	int errors[2];			/* lighttpd's standard error */
+	char lighttpd_path[PATH_BYTES], runner_path[PATH_BYTES], conf_path[PATH_BYTES];
+	char own_path[PATH_BYTES];
+	const char *env_state, *env_runner, *env_pid;
+	const char *env_www;		/* NULL: pages are found beside the program */
+	struct child *children;		/* in the order of their start */
+	unsigned n_children, n_deaths;
+	struct child *runner, *lighttpd;	/* of children; runner NULL: cron starts one */
+	uint64_t n_providers;		/* at the start, for the log */
+	pid_t loader_pid;
+	int64_t loader_due_us;
+	char line[1024];		/* of lighttpd, so far */
+	size_t line_len;
+	char complaint[256];		/* its last one */
+};
+
+#define NEVER	INT64_MAX
+
+
+/* Reap who has ended. ending: nobody is started again. */
+void service_reap(struct service *s, bool ending);
+void service_read_errors(struct service *s);
+
+/*
+ * Wait until until_us (NEVER: without end), or for a child, a signal, also_fd. True: a signal
+ * to end has come.
+ */
+bool service_wait(struct service *s, int64_t until_us, int also_fd);
+bool service_is_readable(int fd);
+
+/*
+ * End every child, within a second, and remove what a running service needs. Fit for a service that
+ * is started halfway.
+ */
+void service_end(struct service *s, const char *socket_name);
+
+/* In a child: resolve the options anew and apply them. Returns the exit status. */
+int service_reload(const struct service *s);
+
+#endif

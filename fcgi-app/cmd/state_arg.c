@@ -1,0 +1,138 @@
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/state_arg.h"
+#include "core/base/path.h"
+#include "core/registry/registry.h"
+
+/* Take n arguments at i out. */
+static void
+cut(struct target *t, int i, int n)
+{
+	for (t->argc -= n; i < t->argc; i++)
+		t->argv[i] = t->argv[i + n];
+}
+
+enum kodo_err
+target_take(struct target *t, const char *name, const char **value, struct why *why)
+{
+	int i;
+
+	*value = NULL;
+	for (i = 0; i < t->argc; i++) {
+		if (strcmp(t->argv[i], name) != 0)
+			continue;
+		if (i + 1 == t->argc)
+			return why_set(why, KODO_EINVAL, "%s wants a value", name);
+		*value = t->argv[i + 1];
+		cut(t, i, 2);
+		return KODO_OK;
+	}
+	return KODO_OK;
+}
+
+static bool
+take_flag(struct target *t, const char *name)
+{
+	int i;
+
+	for (i = 0; i < t->argc; i++)
+		if (strcmp(t->argv[i], name) == 0) {
+			cut(t, i, 1);
+			return true;
+		}
+	return false;
+}
+
+enum kodo_err
+target_read(struct target *t, int argc, char *argv[], struct why *why)
+{
+	int i;
+
+	*t = (struct target){ .a = arena_new(), .argc = argc };
+	if (t->a != NULL)
+		t->argv = arena_alloc(t->a, ((size_t)argc + 1) * sizeof(*t->argv));
+	if (t->argv == NULL)
+		return why_set(why, KODO_ENOMEM, "memory ran out");
+	for (i = 0; i < argc; i++)
+		t->argv[i] = argv[i];
+	t->is_help = take_flag(t, "--help") || take_flag(t, "-h");
+	t->is_hosted = take_flag(t, "--hosted");
+	return target_take(t, "--state", &t->state_arg, why);
+}
+
+void
+target_free(struct target *t)
+{
+	arena_free(t->a);
+	*t = (struct target){ 0 };
+}
+
+/* A folder that holds the files of a store, and not a folder of loaders. */
+static bool
+is_state(struct target *t, const char *path)
+{
+	const char *data = arena_printf(t->a, "%s/data.mdb", path);
+	struct stat st;
+
+	return data != NULL && stat(data, &st) == 0;	/* never opened: that would break locks */
+}
+
+static enum kodo_err
+find_given(struct target *t, const char *path, struct why *why)
+{
+	char *cwd = getcwd(NULL, 0);
+	enum kodo_err err;
+
+	err = path_absolute(t->a, str_of(cwd == NULL ? "/" : cwd), str_of(path), &t->state_path);
+	free(cwd);
+	if (err != KODO_OK)
+		why_set(why, err, "--state wants the path of a state folder");
+	return err;
+}
+
+enum kodo_err
+target_find(struct target *t, struct why *why)
+{
+	enum kodo_err err;
+
+	if (t->state_arg != NULL) {
+		if (t->is_hosted || t->argc > 0)
+			return why_set(why, KODO_EINVAL, "--state FOLDER stands alone");
+		return find_given(t, t->state_arg, why);
+	}
+	if (t->is_hosted) {
+		if (t->argc > 1 || (t->argc == 1 && t->argv[0][0] == '-'))
+			return why_set(
+			    why, KODO_EINVAL, "--hosted takes a loader and nothing else");
+		return option_find_state(
+		    t->a, t->argc == 1 ? t->argv[0] : NULL, &t->loader, &t->state_path, why);
+	}
+	if (t->argc == 1 && is_state(t, t->argv[0]))
+		return find_given(t, t->argv[0], why);
+	err = option_load_service(t->a, t->argc, t->argv, &t->options, why);
+	if (err != KODO_OK)
+		return err;
+	t->has_options = true;
+	t->loader = t->options.loader;
+	t->state_path = t->options.state_path;
+	return KODO_OK;
+}
+
+enum kodo_err
+target_open(struct target *t, struct registry **out, struct why *why)
+{
+	enum kodo_err err;
+
+	*out = NULL;
+	err = target_find(t, why);
+	if (err != KODO_OK)
+		return err;
+	err = registry_open(t->state_path, false, why, out);
+	if (err == KODO_ENOTFOUND)
+		why_set(why, err,
+		    "%.*s is not there yet; start the service once, or name its loader",
+		    STR_ARG(t->state_path));
+	return err;
+}

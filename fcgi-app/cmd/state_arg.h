@@ -1,0 +1,55 @@
+/*
+ * Which state a command of the command line is about.
+ *
+ *	kodo check [LOADER] [OPTION ...]	that of `kodo service` with the same arguments in
+ *						the same folder
+ *	kodo check --hosted [LOADER]		that of what a web server or cron starts
+ *	kodo check --state FOLDER		that one; LOADER may also be a state folder
+ */
+#ifndef KODO_STATE_ARG_H
+#define KODO_STATE_ARG_H
+
+#include "core/config/option.h"
+
+struct target {
+	struct arena *a;		/* of everything here */
+	const char *state_arg;		/* --state */
+	bool is_hosted;			/* --hosted */
+	bool is_help;			/* --help */
+	int argc;			/* what is left */
+	char **argv;
+	struct str state_path;		/* absolute */
+	struct str loader;		/* absolute, or null */
+	bool has_options;		/* false: of a state folder, or hosted */
+	struct options options;
+};
+
+/* The lines of a help text that say what is above. */
+#define TARGET_HELP \
+	"Which state: that of `kodo service` with the same arguments in this folder (LOADER,\n" \
+	"options, KODO_* in the environment, .env). Or\n" \
+	"  --hosted [LOADER]  as a web server or cron finds it: KODO_LOADER or kodo.yaml beside\n" \
+	"                     the program, the .env beside the loader, nothing else\n" \
+	"  --state FOLDER     the folder itself\n"
+
+/* Take the arguments behind the command's name apart. KODO_EINVAL with why; KODO_ENOMEM. */
+enum kodo_err target_read(
+    struct target *t, int argc, char *argv[], struct why *why) MUST_CHECK;
+
+/* Take `name VALUE` out of what is left; NULL: it is not there. KODO_EINVAL: without its value. */
+enum kodo_err target_take(
+    struct target *t, const char *name, const char **value, struct why *why) MUST_CHECK;
+
+/* Find the state, and without --hosted or --state resolve the options. Errors with why. */
+enum kodo_err target_find(struct target *t, struct why *why) MUST_CHECK;
+
+/*
+ * Find and open the state for a command that needs one. KODO_ENOTFOUND: the service was not started
+ * yet. Otherwise as registry_open. Errors with why.
+ */
+struct registry;
+enum kodo_err target_open(struct target *t, struct registry **out, struct why *why) MUST_CHECK;
+
+void target_free(struct target *t);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * Hashes of texts that outsiders send: nobody can make many that collide, and so fill one place of
+ * a table. SipHash-2-4 (https://www.aumasson.jp/siphash/siphash.pdf).
+ */
+#ifndef KODO_HASH_H
+#define KODO_HASH_H
+
+#include <stdint.h>
+
+#include "core/base/str.h"
+
+struct hash_key {
+	uint64_t k0, k1;
+};
+
+/* The same always and everywhere: what is stored or sent. All 64 bits must count. */
+#define HASH_KEPT	((struct hash_key){ 0, 0 })
+
+/* Drawn once a process: for tables in memory, which use only some of the bits. */
+struct hash_key hash_key_own(void);
+
+uint64_t hash_text(struct hash_key key, struct str s);
+
+#endif

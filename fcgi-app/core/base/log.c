@@ -1,0 +1,381 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <strings.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/limit.h"
+#include "core/base/log.h"
+#include "core/base/path.h"
+
+#define LINE_BYTES	((size_t)4096)	/* of a line, with its newline */
+#define LOOK_PARTS	16	/* after this part of max_bytes look at the file again */
+#define OPEN_TRIES	3	/* between our two looks another process may make or rename it */
+#define FD_FIRST	3	/* below are the standard ones, even where they were closed */
+
+static struct {
+	char url[LIMIT_URL_BYTES + 1];
+	char path[PATH_BYTES];
+	enum log_level screen, file;
+	uint64_t max_bytes;
+	uint64_t new_bytes;	/* written by us since the last look */
+	int64_t looked_s;	/* monotonic */
+	int fd;
+	bool told;		/* that the file cannot be opened */
+} lg = { .screen = LOG_WARNING, .file = LOG_OFF, .fd = -1 };
+
+static const char *const names[] = {
+	[LOG_DEBUG] = "DEBUG",
+	[LOG_INFO] = "INFO",
+	[LOG_WARNING] = "WARNING",
+	[LOG_ERROR] = "ERROR",
+	[LOG_CRITICAL] = "CRITICAL",
+	[LOG_OFF] = "OFF",
+};
+
+enum kodo_err
+log_level_parse(struct str s, enum log_level *out)
+{
+	static const struct {
+		const char *name;
+		enum log_level level;
+	} also[] = {
+		{ "warn", LOG_WARNING },
+		{ "fatal", LOG_CRITICAL },
+		{ "notset", LOG_DEBUG },
+	};
+	unsigned i;
+
+	*out = LOG_INFO;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (s.len == strlen(names[i]) && strncasecmp(s.p, names[i], s.len) == 0) {
+			*out = (enum log_level)i;
+			return KODO_OK;
+		}
+	for (i = 0; i < sizeof(also) / sizeof(also[0]); i++)
+		if (s.len == strlen(also[i].name) && strncasecmp(s.p, also[i].name, s.len) == 0) {
+			*out = also[i].level;
+			return KODO_OK;
+		}
+	return KODO_EINVAL;
+}
+
+const char *
+log_level_name(enum log_level level)
+{
+	return (unsigned)level < sizeof(names) / sizeof(names[0]) ? names[level] : "OFF";
+}
+
+#define NOW_SECONDS	(sizeof("2026-11-24 08:16:34,") - 1)
+
+/* "2026-11-24 08:16:34,656"; all but its end is the same for a second. */
+static void
+now_text(char out[32])
+{
+	static char text[32];
+	static time_t text_s = -1;
+	unsigned ms;
+	struct timespec ts;
+	struct tm tm;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	if (ts.tv_sec != text_s && gmtime_r(&ts.tv_sec, &tm) != NULL) {
+		strftime(text, 24, "%Y-%m-%d %H:%M:%S,", &tm);
+		text_s = ts.tv_sec;
+	}
+	ms = (unsigned)(ts.tv_nsec / 1000000);
+	memcpy(out, text, NOW_SECONDS);
+	out += NOW_SECONDS;
+	out[0] = (char)('0' + ms / 100 % 10);
+	out[1] = (char)('0' + ms / 10 % 10);
+	out[2] = (char)('0' + ms % 10);
+	out[3] = '\0';
+}
+
+/*
+ * Bytes at z (not at its end) that stand for a control character: 1, or 2 for one of U+0080 to
+ * U+009F; 0: it is none.
+ */
+static unsigned
+control_bytes(const char *z)
+{
+	unsigned char c = (unsigned char)z[0], d = (unsigned char)z[1];
+
+	if (c < 0x20 || c == 0x7f)
+		return 1;
+	return c == 0xc2 && d >= 0x80 && d < 0xa0 ? 2 : 0;
+}
+
+/* The length of p without the UTF-8 character that was cut off at n. */
+static size_t
+whole_characters(const char *p, size_t n)
+{
+	while (n > 0 && ((unsigned char)p[n - 1] & 0xc0) == 0x80)
+		n--;
+	return n > 0 && ((unsigned char)p[n - 1] & 0xc0) == 0xc0 ? n - 1 : n;
+}
+
+/*
+ * Copy up to room bytes of z as part of one line: control characters as \xNN, cut between
+ * characters.
+ */
+static size_t
+put_plain(char *to, size_t room, const char *z)
+{
+	static const char hex[] = "0123456789abcdef";
+	unsigned escape = 0;	/* bytes yet to be escaped */
+	size_t n = 0;
+
+	for (; n < room && *z >= 0x20 && *z < 0x7f; z++)	/* which most are to their end */
+		to[n++] = *z;
+	for (; *z != '\0'; z++) {
+		unsigned char c = (unsigned char)*z;
+
+		if (escape == 0)
+			escape = control_bytes(z);
+		if (n + (escape > 0 ? 4 : 1) > room)
+			return (c & 0xc0) == 0x80 && escape == 0 ? whole_characters(to, n) : n;
+		if (escape > 0) {
+			memcpy(to + n, "\\x", 2);
+			to[n + 2] = hex[c >> 4];
+			to[n + 3] = hex[c & 15];
+			n += 4;
+			escape--;
+		} else {
+			to[n++] = (char)c;
+		}
+	}
+	return n;
+}
+
+struct line {
+	char p[LINE_BYTES];
+	size_t n;
+};
+
+static void
+line_put(struct line *l, const char *z)
+{
+	l->n += put_plain(l->p + l->n, sizeof(l->p) - 1 - l->n, z);
+}
+
+/*
+ * One write, so that lines of several processes never mix; what the system refuses is lost: nobody
+ * could be told.
+ */
+static void
+write_line(int fd, const char *p, size_t n)
+{
+	ssize_t done;
+
+	do
+		done = write(fd, p, n);
+	while (done < 0 && errno == EINTR);
+	if (fd == lg.fd)
+		lg.new_bytes += n;
+}
+
+static void
+write_screen(enum log_level level, const char *now, const char *message)
+{
+	struct line l = { .n = 0 };
+	char name[16];
+
+	snprintf(name, sizeof(name), "%-8s ", log_level_name(level));
+	line_put(&l, name);
+	line_put(&l, now);
+	line_put(&l, " ");
+	line_put(&l, lg.url[0] == '\0' ? "kodo" : lg.url);
+	line_put(&l, ": ");
+	line_put(&l, message);
+	l.p[l.n++] = '\n';
+	write_line(STDERR_FILENO, l.p, l.n);
+}
+
+static mode_t
+file_mode(void)
+{
+	char folder[PATH_BYTES];
+	struct str f = path_folder(str_of(lg.path));
+	struct stat st;
+
+	snprintf(folder, sizeof(folder), "%.*s", STR_ARG(f));
+	if (path_make_folder(folder) != KODO_OK || stat(folder, &st) != 0)
+		return 0600;
+	return path_file_mode(st.st_mode);
+}
+
+static int
+open_file(void)
+{
+	const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY;
+	mode_t mode;
+	int fd, high, tries;
+
+	fd = open(lg.path, flags);
+	for (tries = 0; fd < 0 && errno == ENOENT && tries < OPEN_TRIES; tries++) {
+		mode = file_mode();
+		fd = open(lg.path, flags | O_CREAT | O_EXCL, mode);
+		if (fd >= 0)
+			(void)fchmod(fd, mode);	/* failing, it is merely more private */
+		else if (errno == EEXIST)
+			fd = open(lg.path, flags);
+	}
+	if (fd < 0 || fd >= FD_FIRST)
+		return fd;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, FD_FIRST);
+	close(fd);
+	return high;
+}
+
+static void
+reopen(void)
+{
+	char now[32], message[PATH_BYTES + 128];
+	int fd = open_file();
+
+	if (lg.fd >= 0)
+		close(lg.fd);
+	lg.fd = fd;
+	lg.new_bytes = 0;
+	lg.looked_s = clock_mono_ms() / 1000;
+	if (fd >= 0 || lg.told)
+		return;
+	lg.told = true;
+	snprintf(message, sizeof(message),
+	    "cannot write log file %s: %s; set log_file to a path that can be written", lg.path,
+	    strerror(errno));
+	now_text(now);
+	write_screen(LOG_ERROR, now, message);
+}
+
+static bool
+is_at_path(int fd, struct stat *st)
+{
+	struct stat at;
+
+	return fstat(fd, st) == 0 && stat(lg.path, &at) == 0 && st->st_dev == at.st_dev &&
+	    st->st_ino == at.st_ino;
+}
+
+/*
+ * Rename the full file, unless somebody was faster. The lock is on the file itself through a
+ * descriptor of our own: one that was inherited would share its lock with all relatives. Whoever
+ * comes second finds another file at the path, and leaves it.
+ */
+static void
+rotate(void)
+{
+	char old[PATH_BYTES + 2];
+	struct stat st;
+	int fd = open(lg.path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return;
+	if (flock(fd, LOCK_EX) == 0 && is_at_path(fd, &st) &&
+	    (uint64_t)st.st_size >= lg.max_bytes) {
+		snprintf(old, sizeof(old), "%s.1", lg.path);
+		(void)rename(lg.path, old);	/* failing, the file just grows on */
+	}
+	close(fd);
+}
+
+/* See that lg.fd is the file at the path, and not full. */
+static void
+look(void)
+{
+	struct stat st;
+	int64_t now_s = clock_mono_ms() / 1000;
+
+	if (now_s == lg.looked_s && (lg.max_bytes == 0 || lg.new_bytes < lg.max_bytes / LOOK_PARTS))
+		return;
+	lg.looked_s = now_s;
+	lg.new_bytes = 0;
+	if (lg.fd >= 0 && is_at_path(lg.fd, &st)) {
+		/* a device or a pipe is never renamed */
+		if (lg.max_bytes == 0 || !S_ISREG(st.st_mode) ||
+		    (uint64_t)st.st_size < lg.max_bytes)
+			return;
+		rotate();
+	}
+	reopen();
+}
+
+static void
+write_file(enum log_level level, const char *now, const char *message)
+{
+	struct line l = { .n = 0 };
+
+	line_put(&l, now);
+	line_put(&l, " ");
+	line_put(&l, log_level_name(level));
+	line_put(&l, " kodo: ");
+	line_put(&l, lg.url);
+	line_put(&l, " - ");
+	line_put(&l, message);
+	l.p[l.n++] = '\n';
+	look();
+	if (lg.fd >= 0)
+		write_line(lg.fd, l.p, l.n);
+}
+
+void
+log_setup(
+    struct str url, enum log_level screen, struct str path, enum log_level file, uint64_t max_bytes)
+{
+	log_close();
+	snprintf(lg.url, sizeof(lg.url), "%.*s", STR_ARG(url));
+	snprintf(lg.path, sizeof(lg.path), "%.*s", STR_ARG(path));
+	lg.screen = screen;
+	lg.file = path.len == 0 ? LOG_OFF : file;
+	lg.max_bytes = max_bytes;
+	lg.told = false;
+	if (lg.file != LOG_OFF)
+		reopen();
+}
+
+void
+log_close(void)
+{
+	if (lg.fd >= 0)
+		close(lg.fd);
+	lg.fd = -1;
+	lg.file = LOG_OFF;
+}
+
+void
+log_at(enum log_level level, const char *fmt, ...)
+{
+	char now[32], message[LINE_BYTES];
+	int saved = errno;
+	va_list ap;
+
+	if (level >= LOG_OFF || (level < lg.screen && level < lg.file))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(message, sizeof(message), fmt, ap);
+	va_end(ap);
+	now_text(now);
+	if (level >= lg.screen)
+		write_screen(level, now, message);
+	if (level >= lg.file)
+		write_file(level, now, message);
+	errno = saved;
+}
+
+void
+log_complain(struct why *said, const struct why *why, enum kodo_err err)
+{
+	const char *text = why->text[0] != '\0' ? why->text : kodo_err_text(err);
+
+	if (strcmp(text, said->text) == 0)
+		return;
+	str_copy(said->text, sizeof(said->text), str_of(text));
+	log_error("%s", text);
+}

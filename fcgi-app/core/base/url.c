@@ -1,0 +1,324 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include "core/base/ascii.h"
+#include "core/base/limit.h"
+#include "core/base/url.h"
+
+#define HOST_BYTES 256u	/* longer is no address, and no name that DNS would know */
+
+static bool
+is_host_char(char c)
+{
+	return ascii_is_digit(c) || ascii_is_letter(c) || c == '-' || c == '.'
+	    || c == '_' || c == '~';
+}
+
+/* Does s start with prefix (in lower case), whatever its own case? */
+static bool
+starts_fold(struct str s, const char *prefix)
+{
+	size_t i;
+
+	for (i = 0; prefix[i] != '\0'; i++) {
+		if (i == s.len || ascii_lower(s.p[i]) != prefix[i])
+			return false;
+	}
+	return true;
+}
+
+static bool
+eq_fold(struct str s, const char *z)
+{
+	return s.len == strlen(z) && starts_fold(s, z);
+}
+
+/*
+ * s as a terminated text in to, less one trailing dot; false where it is too long to be an address.
+ */
+static bool
+host_copy(struct str s, char to[HOST_BYTES])
+{
+	if (s.len > 1 && s.p[s.len - 1] == '.')
+		s.len--;
+	if (s.len >= HOST_BYTES)
+		return false;
+	memcpy(to, s.p, s.len);
+	to[s.len] = '\0';
+	return true;
+}
+
+/*
+ * No blanks, control characters, fragment or backslash: what peers and curl would read differently.
+ */
+static const char *
+bytes_reason(struct str s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (c <= ' ' || c == 0x7f)
+			return "blank or control character";
+		if (c == '#')
+			return "fragment";
+		if (c == '\\')
+			return "backslash";
+	}
+	return NULL;
+}
+
+static const char *
+scheme_take(struct str s, struct url *out, size_t *at)
+{
+	if (starts_fold(s, "http://"))
+		out->scheme = (struct str){ s.p, 4 };
+	else if (starts_fold(s, "https://"))
+		out->scheme = (struct str){ s.p, 5 };
+	else
+		return "scheme must be http or https";
+	*at = out->scheme.len + 3;
+	return NULL;
+}
+
+/*
+ * The host is ASCII without percent signs, for whoever connects would map other spellings of an
+ * address onto it.
+ */
+static const char *
+host_take(struct str authority, struct url *out, size_t *at)
+{
+	char text[HOST_BYTES];
+	struct in6_addr address;
+	size_t end = 0;
+
+	if (authority.len > 0 && authority.p[0] == '[') {
+		const char *close = memchr(authority.p, ']', authority.len);
+
+		if (close == NULL)
+			return "missing ]";
+		out->host = (struct str){ authority.p + 1, (size_t)(close - authority.p) - 1 };
+		*at = out->host.len + 2;
+		if (!host_copy(out->host, text) || inet_pton(AF_INET6, text, &address) != 1)
+			return "invalid IPv6 address";
+		return NULL;
+	}
+	while (end < authority.len && is_host_char(authority.p[end]))
+		end++;
+	if (end < authority.len && authority.p[end] != ':')
+		return authority.p[end] == '@' ? "user information" : "invalid character in host";
+	if (end == 0)
+		return "missing host";
+	out->host = (struct str){ authority.p, end };
+	*at = end;
+	return NULL;
+}
+
+/* rest: what follows the host up to the path, "" or ":1234". */
+static const char *
+port_take(struct str rest, struct url *out)
+{
+	uint32_t port = 0;
+	size_t i;
+
+	out->has_port = rest.len > 0;
+	out->port = out->scheme.len == 4 ? 80 : 443;
+	if (!out->has_port)
+		return NULL;
+	if (rest.p[0] != ':' || rest.len == 1)
+		return "invalid port";
+	for (i = 1; i < rest.len; i++) {
+		if (!ascii_is_digit(rest.p[i]))
+			return "invalid port";
+		port = port * 10 + (uint32_t)(rest.p[i] - '0');
+		if (port > UINT16_MAX)
+			return "port over 65535";
+	}
+	if (port == 0)
+		return "invalid port";
+	out->port = (uint16_t)port;
+	return NULL;
+}
+
+struct str
+url_shown(struct str s)
+{
+	while (s.len > 0 && s.p[s.len - 1] == '/')
+		s.len--;
+	return s;
+}
+
+static const char *
+parts_take(struct str s, struct url *out)
+{
+	struct str authority;
+	const char *reason;
+	size_t start, at = 0;
+
+	reason = scheme_take(s, out, &start);
+	if (reason == NULL)
+		reason = bytes_reason(s);
+	if (reason != NULL)
+		return reason;
+	authority = (struct str){ s.p + start, s.len - start };
+	for (authority.len = 0; start + authority.len < s.len; authority.len++) {
+		if (authority.p[authority.len] == '/' || authority.p[authority.len] == '?')
+			break;
+	}
+	if (memchr(authority.p, '@', authority.len) != NULL)
+		return "user information";
+	reason = host_take(authority, out, &at);
+	if (reason == NULL)
+		reason = port_take((struct str){ authority.p + at, authority.len - at }, out);
+	out->path = url_shown((struct str){ authority.p + authority.len,
+	    s.len - start - authority.len });
+	return reason;
+}
+
+enum kodo_err
+url_parse(struct str s, struct url *out, const char **reason)
+{
+	const char *why;
+	enum kodo_err err = KODO_EINVAL;
+
+	memset(out, 0, sizeof(*out));
+	if (s.p == NULL || s.len == 0) {
+		why = "empty";
+	} else if (s.len > LIMIT_URL_BYTES) {
+		why = "over 2048 bytes";
+		err = KODO_ETOOBIG;
+	} else {
+		why = parts_take(s, out);
+	}
+	if (reason != NULL)
+		*reason = why;
+	if (why == NULL)
+		return KODO_OK;
+	memset(out, 0, sizeof(*out));
+	return err;
+}
+
+static char *
+put_lower(char *to, struct str s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++)
+		*to++ = ascii_lower(s.p[i]);
+	return to;
+}
+
+static char *
+put_port(char *to, uint16_t port)
+{
+	char digits[5];
+	size_t n = 0;
+
+	do {
+		digits[n++] = (char)('0' + port % 10);
+		port = (uint16_t)(port / 10);
+	} while (port > 0);
+	*to++ = ':';
+	while (n > 0)
+		*to++ = digits[--n];
+	return to;
+}
+
+enum kodo_err
+url_key(struct arena *a, struct str s, struct str *out)
+{
+	struct url u;
+	enum kodo_err err;
+	char *p, *to;
+
+	*out = STR_NULL;
+	err = url_parse(s, &u, NULL);
+	if (err != KODO_OK)
+		return err;
+	/* the key is never longer than the url: a written port takes at least as much */
+	p = to = arena_alloc(a, s.len + 1);
+	if (p == NULL)
+		return KODO_ENOMEM;
+	to = put_lower(to, u.scheme);
+	to = put_lower(to, STR("://"));
+	if (u.host.p[-1] == '[')
+		*to++ = '[';
+	to = put_lower(to, u.host);
+	if (u.host.p[-1] == '[')
+		*to++ = ']';
+	if (u.port != (u.scheme.len == 4 ? 80 : 443))
+		to = put_port(to, u.port);
+	if (u.path.len > 0)
+		memcpy(to, u.path.p, u.path.len);
+	to += u.path.len;
+	*to = '\0';
+	*out = (struct str){ p, (size_t)(to - p) };
+	return KODO_OK;
+}
+
+/* address in host byte order */
+static bool
+v4_is_private(uint32_t address)
+{
+	static const struct {
+		uint32_t net;
+		unsigned bits;
+	} nets[] = {
+		{ 0x00000000u, 8 },	/* unspecified, "this network" */
+		{ 0x0a000000u, 8 },	/* 10.0.0.0 */
+		{ 0x7f000000u, 8 },	/* loopback */
+		{ 0xa9fe0000u, 16 },	/* link-local, 169.254.0.0 */
+		{ 0xac100000u, 12 },	/* 172.16.0.0 */
+		{ 0xc0a80000u, 16 },	/* 192.168.0.0 */
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(nets) / sizeof(nets[0]); i++) {
+		if (address >> (32 - nets[i].bits) == nets[i].net >> (32 - nets[i].bits))
+			return true;
+	}
+	return false;
+}
+
+static bool
+v6_is_private(const struct in6_addr *address)
+{
+	static const unsigned char zero[12];
+	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+	static const unsigned char nat64[12] = { 0x00, 0x64, 0xff, 0x9b };
+	const unsigned char *b = address->s6_addr;
+
+	/* an IPv4 address in the last four bytes; ::1 and :: are among those of 0.0.0.0/8 */
+	if (memcmp(b, zero, 12) == 0 || memcmp(b, mapped, 12) == 0 || memcmp(b, nat64, 12) == 0)
+		return v4_is_private((uint32_t)b[12] << 24 | (uint32_t)b[13] << 16
+		    | (uint32_t)b[14] << 8 | b[15]);
+	/* unique local; link-local and, though given up, site-local */
+	return (b[0] & 0xfe) == 0xfc || (b[0] == 0xfe && (b[1] & 0x80) != 0);
+}
+
+bool
+url_is_private(const struct url *u)
+{
+	static const char *const names[] = { "localhost", "localhost.localdomain", "ip6-localhost",
+	    "ip6-loopback" };
+	char host[HOST_BYTES];
+	struct in6_addr v6;
+	struct in_addr v4;
+	struct str h;
+	size_t i;
+
+	if (!host_copy(u->host, host))
+		return false;
+	if (inet_pton(AF_INET6, host, &v6) == 1)
+		return v6_is_private(&v6);
+	/* also the short, hexadecimal and octal forms, which whoever connects would understand */
+	if (inet_aton(host, &v4) != 0)
+		return v4_is_private(ntohl(v4.s_addr));
+	h = str_of(host);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (eq_fold(h, names[i]))
+			return true;
+	}
+	return h.len > 10 && eq_fold((struct str){ h.p + h.len - 10, 10 }, ".localhost");
+}

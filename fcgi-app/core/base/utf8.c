@@ -1,0 +1,151 @@
+#include <utf8proc.h>
+
+#include "core/base/ascii.h"
+#include "core/base/utf8.h"
+
+#define REPLACEMENT	0xFFFDu
+
+static bool
+is_ascii(char c)
+{
+	return (signed char)c >= 0;
+}
+
+/* Decode the character at p[0 .. n-1] (n > 0); its length, 0 where it is not well-formed. */
+static size_t
+decode(const char *p, size_t n, utf8proc_int32_t *cp)
+{
+	utf8proc_ssize_t len =
+	    utf8proc_iterate((const utf8proc_uint8_t *)p, (utf8proc_ssize_t)n, cp);
+
+	return len > 0 ? (size_t)len : 0;
+}
+
+/* Bytes of plain ASCII (NUL is none) from p on, by eights: most texts are nothing else. */
+static size_t
+ascii_run(const char *p, size_t n)
+{
+	size_t i = 0;
+	uint64_t w;
+
+	while (n - i >= sizeof(w)) {
+		memcpy(&w, p + i, sizeof(w));
+		/*
+		 * a high bit, or a zero byte (the classic test; it may find one too many, never one
+		 * too few)
+		 */
+		if (((w | (w - 0x0101010101010101ull)) & 0x8080808080808080ull) != 0)
+			break;
+		i += sizeof(w);
+	}
+	while (i < n && (signed char)p[i] > 0)
+		i++;
+	return i;
+}
+
+bool
+utf8_valid(struct str s)
+{
+	utf8proc_int32_t cp;
+	size_t i = 0, len;
+
+	while (i < s.len) {
+		i += ascii_run(s.p + i, s.len - i);
+		if (i == s.len)
+			break;
+		if (s.p[i] == '\0')
+			return false;
+		len = decode(s.p + i, s.len - i, &cp);
+		if (len == 0)
+			return false;
+		i += len;
+	}
+	return true;
+}
+
+uint32_t
+utf8_next(struct str s, size_t *pos)
+{
+	const char *p = s.p + *pos;
+	utf8proc_int32_t cp = *p;
+	size_t len = is_ascii(*p) ? 1 : decode(p, s.len - *pos, &cp);
+
+	*pos += len > 0 ? len : 1;
+	return len > 0 ? (uint32_t)cp : REPLACEMENT;
+}
+
+size_t
+utf8_put(uint32_t cp, char out[4])
+{
+	return (size_t)utf8proc_encode_char((utf8proc_int32_t)cp, (utf8proc_uint8_t *)out);
+}
+
+size_t
+utf8_fold_next(struct str s, size_t *pos, char out[4])
+{
+	const char *p = s.p + *pos;
+	utf8proc_int32_t cp;
+	size_t len = is_ascii(*p) ? 0 : decode(p, s.len - *pos, &cp);
+
+	*pos += len > 0 ? len : 1;
+	if (len > 0)
+		return utf8_put((uint32_t)utf8proc_tolower(cp), out);
+	out[0] = ascii_lower(*p);
+	return 1;
+}
+
+void
+utf8_fold(struct buf *out, struct str s)
+{
+	char c[4], *to;
+	size_t i = 0, k, run;
+
+	while (i < s.len) {
+		run = ascii_run(s.p + i, s.len - i);
+		if (run > 0) {
+			to = buf_room(out, run);
+			if (to == NULL)
+				return;
+			for (k = 0; k < run; k++)
+				to[k] = ascii_lower(s.p[i + k]);
+			out->len += run;
+			i += run;
+		} else {
+			k = utf8_fold_next(s, &i, c);
+			buf_put(out, c, k);
+		}
+	}
+}
+
+size_t
+utf8_count(struct str s)
+{
+	size_t pos = 0, n = 0;
+
+	while (pos < s.len) {
+		utf8_next(s, &pos);
+		n++;
+	}
+	return n;
+}
+
+bool
+utf8_is_word(uint32_t cp)
+{
+	const unsigned word = 1u << UTF8PROC_CATEGORY_LU | 1u << UTF8PROC_CATEGORY_LL |
+	    1u << UTF8PROC_CATEGORY_LT | 1u << UTF8PROC_CATEGORY_LM | 1u << UTF8PROC_CATEGORY_LO |
+	    1u << UTF8PROC_CATEGORY_MN | 1u << UTF8PROC_CATEGORY_MC | 1u << UTF8PROC_CATEGORY_ND |
+	    1u << UTF8PROC_CATEGORY_NL | 1u << UTF8PROC_CATEGORY_PC;
+
+	return (word >> (unsigned)utf8proc_category((utf8proc_int32_t)cp) & 1u) != 0;
+}
+
+size_t
+utf8_bytes(struct str s, size_t n)
+{
+	size_t at = 0;
+
+	while (n-- > 0 && at < s.len)
+		(void)utf8_next(s, &at);
+	return at;
+}

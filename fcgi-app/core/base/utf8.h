@@ -1,0 +1,49 @@
+/*
+ * UTF-8: is it well-formed, and how case is folded. The only includer of utf8proc.h is utf8.c.
+ *
+ * Folding is utf8proc_tolower, code point by code point, without any context: so the folding of a
+ * text contains the folding of each of its parts, and whoever searches folds both sides by this
+ * same function. Lengths may change (U+0130 becomes one byte, U+023A becomes three).
+ */
+#ifndef KODO_UTF8_H
+#define KODO_UTF8_H
+
+#include <stdint.h>
+
+#include "core/base/buf.h"
+#include "core/base/str.h"
+
+/*
+ * Well-formed (shortest forms, no surrogates, at most U+10FFFF) and without NUL. A null or empty
+ * text is.
+ */
+bool utf8_valid(struct str s);
+
+/* Append s folded to out. Bytes that are not UTF-8 are copied as they are. */
+void utf8_fold(struct buf *out, struct str s);
+
+/*
+ * The same one character at a time: fold the character at s.p[*pos] into out, advance *pos, return
+ * the number of bytes put (1 to 4). *pos < s.len.
+ */
+size_t utf8_fold_next(struct str s, size_t *pos, char out[4]);
+
+/*
+ * Decode the character at s.p[*pos] and advance *pos; a byte that is not UTF-8 gives U+FFFD. *pos <
+ * s.len.
+ */
+uint32_t utf8_next(struct str s, size_t *pos);
+
+/* Write cp (at most U+10FFFF) as UTF-8; returns the number of bytes, 1 to 4. */
+size_t utf8_put(uint32_t cp, char out[4]);
+
+/* Characters in s, for columns that people count. */
+size_t utf8_count(struct str s);
+
+/* Bytes of the first n characters of s, all of s if it has fewer. */
+size_t utf8_bytes(struct str s, size_t n);
+
+/* May cp stand in a word (letters, digits, marks, connectors)? */
+bool utf8_is_word(uint32_t cp);
+
+#endif

@@ -1,0 +1,347 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/path.h"
+#include "core/check/environment.h"
+#include "core/query/query.h"
+#include "core/storage/run_history.h"
+#include "core/storage/runner.h"
+
+#define DISK_LOW_BYTES	(64ull << 20)	/* the map grows by as much at least */
+#define CRON_LATE_S	180		/* with a line for each minute */
+#define PROBE_OLD_S	(7 * 86400)
+#define PROBE_BYTES	((size_t)1 << 20)
+#define CLOCK_SPARE_US	(60 * 1000000ll)
+
+static void say(const struct health *h, enum finding kind, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+
+static void
+say(const struct health *h, enum finding kind, const char *fmt, ...)
+{
+	char line[3 * PATH_BYTES];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	h->say(h->arg, kind, line);
+}
+
+const char *
+health_word(enum finding kind)
+{
+	static const char *const words[] = {
+		[FINDING_OK] = "ok", [FINDING_WARNING] = "warning", [FINDING_ERROR] = "error",
+	};
+
+	return words[kind];
+}
+
+const char *
+health_user(uid_t uid, char out[64])
+{
+	const struct passwd *pw = getpwuid(uid);
+
+	if (pw != NULL)
+		snprintf(out, 64, "%s", pw->pw_name);
+	else
+		snprintf(out, 64, "%lu", (unsigned long)uid);
+	return out;
+}
+
+/* Seconds since the file was written; -1: it is not there. */
+static int64_t
+age_s(const struct health *h, const char *name)
+{
+	char path[PATH_BYTES];
+	struct stat st;
+
+	if (state_file(h->state, name, path) != KODO_OK || stat(path, &st) != 0)
+		return -1;
+	return h->now_us / 1000000 - st.st_mtime;
+}
+
+void
+health_note(const struct state *s, const char *name)
+{
+	char path[PATH_BYTES];
+	int fd;
+
+	if (state_file(s, name, path) != KODO_OK)
+		return;
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, s->file_mode);
+	if (fd < 0 || futimens(fd, NULL) != 0)
+		log_debug("cannot set the time of %s", path);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* --- one thing each --- */
+
+static void
+look_at_space(const struct health *h)
+{
+	struct statvfs fs;
+
+	if (statvfs(h->state->path, &fs) != 0)
+		return;
+	if ((unsigned long long)fs.f_bavail * fs.f_frsize < DISK_LOW_BYTES)
+		say(h, FINDING_WARNING, "disk: less than %llu MiB free below %s; free some",
+		    DISK_LOW_BYTES >> 20, h->state->path);
+	if (fs.f_files > 0 && fs.f_favail < 100)
+		say(h, FINDING_WARNING, "disk: less than 100 inodes free below %s; free some",
+		    h->state->path);
+}
+
+/* A file that another user has made is one that the service cannot write, or soon cannot. */
+static void
+look_at_file(const struct health *h, const struct stat *folder, const char *name)
+{
+	char path[PATH_BYTES], theirs[64], ours[64];
+	bool shared = (folder->st_mode & S_IWGRP) != 0;
+	struct stat st;
+
+	if (state_file(h->state, name, path) != KODO_OK || lstat(path, &st) != 0)
+		return;
+	if (S_ISLNK(st.st_mode)) {
+		say(h, FINDING_ERROR, "%s is a symbolic link; remove it", path);
+		return;
+	}
+	if (st.st_uid != folder->st_uid && !shared)
+		say(h, FINDING_ERROR, "%s belongs to %s and not to %s; chown %s %s", path,
+		    health_user(st.st_uid, theirs), health_user(folder->st_uid, ours),
+		    health_user(folder->st_uid, ours), path);
+	if (strcmp(name, "key") == 0 && (st.st_mode & S_IRWXO) != 0)
+		say(h, FINDING_ERROR, "everybody may read the key %s; chmod o= it, or remove it "
+		    "and a new one is made", path);
+	else if (S_ISREG(st.st_mode) && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0 &&
+	    strcmp(name, "key") != 0)
+		say(h, FINDING_ERROR, "%s cannot be written by uid %u: %s; chmod u+rw or chown it",
+		    path, (unsigned)geteuid(), strerror(errno));
+}
+
+static void
+look_at_files(const struct health *h)
+{
+	static const char *const names[] = { "data.mdb", "lock.mdb", "write.lock", "service.lock",
+		"runner.lock", "wake", "key", "wait.0", HEALTH_CRON_FILE, HEALTH_PROBE_FILE,
+		RUNS_FILE };
+	char theirs[64], ours[64];
+	struct stat st;
+	size_t i;
+
+	if (stat(h->state->path, &st) != 0)
+		return;
+	if ((st.st_mode & S_IRWXO) != 0)
+		say(h, FINDING_ERROR, "everybody may look into %s; chmod o= it", h->state->path);
+	if (st.st_uid != geteuid() && (st.st_mode & S_IWGRP) == 0)
+		say(h, FINDING_WARNING, "%s belongs to %s, and this is %s, who sees it otherwise; "
+		    "runuser -u %s -- kodo check", h->state->path, health_user(st.st_uid, theirs),
+		    health_user(geteuid(), ours), health_user(st.st_uid, theirs));
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		look_at_file(h, &st, names[i]);
+}
+
+/* Where web servers look for files. */
+static void
+look_at_place(const struct health *h)
+{
+	static const char *const roots[] = { "/public_html/", "/htdocs/", "/httpdocs/", "/www/",
+		"/wwwroot/", "/var/www/", "/srv/http/" };
+	const char *root = getenv("DOCUMENT_ROOT");
+	size_t i, n = root == NULL ? 0 : strlen(root);
+
+	if (n > 1 && strncmp(h->state->path, root, n) == 0 && h->state->path[n] == '/') {
+		say(h, FINDING_ERROR, "the state lies in the web space %s; set cache_data to a "
+		    "folder outside of it", root);
+		return;
+	}
+	for (i = 0; i < sizeof(roots) / sizeof(roots[0]); i++)
+		if (strstr(h->state->path, roots[i]) != NULL)
+			break;
+	if (i < sizeof(roots) / sizeof(roots[0]))
+		say(h, FINDING_WARNING,
+		    "the state seems to lie in a web space (%s); set cache_data to a "
+		    "folder outside of it", roots[i]);
+}
+
+static void
+look_at_writers(const struct health *h, const char *what, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return;
+	if ((st.st_mode & S_IWOTH) != 0 && (st.st_mode & S_ISVTX) == 0)
+		say(h, FINDING_ERROR, "everybody may write to the %s %s; chmod o-w it", what, path);
+	else if ((st.st_mode & S_IWGRP) != 0 && h->is_hosted)
+		say(h, FINDING_WARNING, "the group may write to the %s %s, which suEXEC refuses; "
+		    "chmod g-w it", what, path);
+}
+
+static void
+look_at_programs(const struct health *h)
+{
+	char program[PATH_BYTES], folder[PATH_BYTES], runner[PATH_BYTES];
+
+	if (path_own_program(program) != KODO_OK)
+		return;
+	memcpy(folder, program, sizeof(folder));
+	folder[path_folder(str_of(folder)).len] = '\0';
+	look_at_writers(h, "program", program);
+	look_at_writers(h, "folder of the program", folder);
+	if (runner_find(runner) != KODO_OK)
+		say(h, FINDING_ERROR, "kodo-reconnect is not where it can be started (%s); put it "
+		    "beside kodo and make it executable (chmod 755)", runner);
+}
+
+static void
+look_at_loader(const struct health *h)
+{
+	char path[PATH_BYTES];
+	struct stat st;
+
+	if (h->loader.len == 0 || h->loader.len >= sizeof(path))
+		return;
+	memcpy(path, h->loader.p, h->loader.len);
+	path[h->loader.len] = '\0';
+	if (stat(path, &st) == 0 && (st.st_mode & S_IWOTH) != 0)
+		say(h, FINDING_ERROR, "everybody may write to the loader %s; chmod o-w it", path);
+}
+
+static void
+look_at_log(const struct health *h)
+{
+	char path[PATH_BYTES];
+	struct str file = h->options->log_file;
+	bool fails;
+
+	if (h->options->log_file_level == LOG_OFF || file.len == 0 || file.len >= sizeof(path))
+		return;
+	memcpy(path, file.p, file.len);
+	path[file.len] = '\0';
+	fails = faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0;
+	if (fails && errno == ENOENT) {
+		path[path_folder(file).len] = '\0';
+		fails = faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0 && errno != ENOENT;
+	}
+	if (fails)
+		say(h, FINDING_ERROR, "the log %.*s cannot be written: %s; chown or chmod it, or "
+		    "set log_file to another", STR_ARG(file), strerror(errno));
+}
+
+static void
+look_at_cron(const struct health *h)
+{
+	/* the key is as old as the state: in its first minutes cron need not have come */
+	int64_t age = age_s(h, HEALTH_CRON_FILE), state_age = age_s(h, "key");
+	bool depends = h->options->trigger == TRIGGER_CRON;
+
+	if (h->is_served)
+		return;
+	if (age < 0 && depends && !h->is_running && state_age > CRON_LATE_S)
+		say(h, FINDING_ERROR,
+		    "cron: never ran, and with `trigger: cron` nothing else sends; add a "
+		    "line to the crontab, see the sample conf/cron/crontab");
+	else if (age < 0 && h->is_hosted)
+		say(h, FINDING_OK, "cron: never ran%s",
+		    depends ? " yet" : "; requests start what they leave (trigger)");
+	else if (age > CRON_LATE_S && !h->is_running)
+		say(h, depends ? FINDING_ERROR : FINDING_WARNING,
+		    "cron: ran last %lld min ago; look at the crontab of the owner of %s",
+		    (long long)age / 60, h->state->path);
+	else if (age >= 0)
+		say(h, FINDING_OK, "cron: ran last %lld s ago", (long long)age);
+}
+
+/* Lines of the file are `ok TEXT`, `warning TEXT`, `error TEXT`. */
+static void
+say_probed(const struct health *h, struct str line)
+{
+	static const enum finding kinds[] = { FINDING_OK, FINDING_WARNING, FINDING_ERROR };
+	unsigned i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct str word = str_of(health_word(kinds[i]));
+
+		if (str_starts(line, word) && line.len > word.len && line.p[word.len] == ' ')
+			say(h, kinds[i], "probe: %.*s", (int)(line.len - word.len - 1),
+			    line.p + word.len + 1);
+	}
+}
+
+static void
+look_at_probe(const struct health *h)
+{
+	int64_t age = age_s(h, HEALTH_PROBE_FILE);
+	struct arena *a = arena_new();
+	char path[PATH_BYTES];
+	struct str text = STR_NULL;
+
+	if (age < 0 || a == NULL || state_file(h->state, HEALTH_PROBE_FILE, path) != KODO_OK ||
+	    path_read(a, path, PROBE_BYTES, &text) != KODO_OK) {
+		if (h->is_hosted)
+			say(h, FINDING_OK, "probe: never made; `kodo-reconnect --probe` looks from "
+			    "outside at our url and our targets");
+		arena_free(a);
+		return;
+	}
+	say(h, FINDING_OK, "probe: made %lld min ago%s", (long long)age / 60,
+	    age > PROBE_OLD_S ? "; make a new one with `kodo-reconnect --probe`" : "");
+	while (text.len > 0) {
+		const char *nl = memchr(text.p, '\n', text.len);
+		size_t n = nl == NULL ? text.len : (size_t)(nl - text.p);
+
+		say_probed(h, (struct str){ text.p, n });
+		text.p += n + (nl != NULL);
+		text.len -= n + (nl != NULL);
+	}
+	arena_free(a);
+}
+
+/* What was written after now was written under another clock. */
+static void
+look_at_clock(const struct health *h)
+{
+	int64_t age = age_s(h, "data.mdb");
+
+	if (age < -(CLOCK_SPARE_US / 1000000))
+		say(h, FINDING_ERROR,
+		    "clock: the state was written %lld s ahead of now, so the clock was set "
+		    "back; set it right (timedatectl)", (long long)-age);
+}
+
+void
+health_look(const struct health *h)
+{
+	char path[PATH_BYTES];
+
+	look_at_space(h);
+	look_at_files(h);
+	look_at_place(h);
+	look_at_programs(h);
+	look_at_loader(h);
+	look_at_clock(h);
+	if (!query_is_compiled())
+		say(h, FINDING_WARNING,
+		    "regular expressions over many flows are refused, as this host forbids machine "
+		    "code in memory; allow it (systemd: MemoryDenyWriteExecute=no; SELinux: "
+		    "setsebool -P httpd_execmem 1)");
+	if (state_file(h->state, "key", path) == KODO_OK && access(path, F_OK) == 0)
+		say(h, FINDING_OK, "key of /cron and /check: in %s", path);
+	if (h->options != NULL) {
+		look_at_log(h);
+		look_at_cron(h);
+	}
+	look_at_probe(h);
+}

@@ -1,0 +1,393 @@
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "core/base/url.h"
+#include "core/check/integrity.h"
+#include "core/records/known.h"
+#include "core/records/node_chunks.h"
+#include "core/records/outbox.h"
+#include "core/records/peer.h"
+#include "core/records/url_ids.h"
+#include "core/registry/registry_private.h"
+
+struct verify {
+	struct view *v;
+	struct arena *a;
+	void (*say)(void *arg, enum finding kind, const char *line);
+	void *arg;
+	uint64_t n_nodes, n_flows;
+};
+
+static void say(struct verify *f, enum finding kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+static void
+say(struct verify *f, enum finding kind, const char *fmt, ...)
+{
+	char line[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	f->say(f->arg, kind, line);
+}
+
+#define LATE_US	(180 * 1000000ll)	/* cron comes each minute */
+#define REMEDY	"restore a copy of the state folder, or move it away and start: peers connect again"
+
+/* Is the node found by its url? */
+static enum kodo_err
+node_url_check(struct verify *f, uint32_t node, struct str url)
+{
+	struct str key;
+	uint32_t id;
+	enum kodo_err err;
+
+	arena_reset(f->a);
+	err = url_key(f->a, url, &key);
+	if (err == KODO_OK)
+		err = node_find(&f->v->t, key, &id);
+	if (err == KODO_ENOMEM)
+		return err;
+	if (err != KODO_OK || id != node)
+		say(f, FINDING_ERROR, "%.*s is not found by its url; " REMEDY, STR_ARG(url));
+	return KODO_OK;
+}
+
+/*
+ * Every record of a table that holds statements: can it be opened, and is it listed by its
+ * provider?
+ */
+static enum kodo_err
+statements_check(struct verify *f, enum store_table table)
+{
+	struct cursor c;
+	struct str k, v, stated;
+	unsigned char kb[12];
+	enum kodo_err err = cursor_open(&f->v->t, table, &c);
+
+	if (err != KODO_OK)
+		return err;
+	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
+	    err = cursor_next(&c, &k, &v)) {
+		struct statement s;
+		struct packed p;
+		uint32_t node = get_be32(k.p);
+
+		if (table == T_SHADOW && get_be32(k.p + 4) == PEER_TOMB) {
+			err = statement_read(v, &s);
+			if (err == KODO_OK)
+				err = node_url_check(f, node, s.bytes);
+			if (err != KODO_OK)
+				break;
+			continue;
+		}
+		if (statement_read(v, &s) != KODO_OK || packed_check(s.bytes, NULL) != KODO_OK ||
+		    packed_open(s.bytes, &p) != KODO_OK) {
+			say(f, FINDING_ERROR,
+			    "the record of node %u in table %s cannot be read; " REMEDY, node,
+			    store_table_name(table));
+			continue;
+		}
+		if (store_get(&f->v->t, T_STATED, key_u32_u64(kb, s.peer, s.order), &stated) !=
+			KODO_OK ||
+		    get_be32(stated.p) != node)
+			say(f, FINDING_ERROR, "%.*s is not in the list of its provider; " REMEDY,
+			    STR_ARG(p.url));
+		if (table == T_NODE) {
+			f->n_nodes++;
+			f->n_flows += p.n_flows;
+		}
+		err = node_url_check(f, node, p.url);
+		if (err != KODO_OK)
+			break;
+	}
+	cursor_close(&c);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+static enum kodo_err
+stated_check(struct verify *f)
+{
+	struct cursor c;
+	struct statement s;
+	struct str k, v;
+	enum kodo_err err = cursor_open(&f->v->t, T_STATED, &c);
+
+	if (err != KODO_OK)
+		return err;
+	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK; err = cursor_next(&c, &k, &v))
+		if (known_statement(&f->v->t, get_be32(v.p), get_be32(k.p), &s) != KODO_OK ||
+		    s.order != get_be64(k.p + 4))
+			say(f, FINDING_ERROR,
+			    "peer %u lists node %u, of which it says nothing; " REMEDY,
+			    get_be32(k.p), get_be32(v.p));
+	cursor_close(&c);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+static enum kodo_err
+count_records(struct verify *f, enum store_table table, uint64_t *n)
+{
+	struct cursor c;
+	struct str k, v;
+	enum kodo_err err = cursor_open(&f->v->t, table, &c);
+
+	*n = 0;
+	if (err != KODO_OK)
+		return err;
+	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK; err = cursor_next(&c, &k, &v))
+		++*n;
+	cursor_close(&c);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+/* --- the tables that lead to peers and nodes --- */
+
+static enum kodo_err
+peer_url_check(void *arg, uint32_t id, struct str key)
+{
+	struct verify *f = arg;
+	struct peer p;
+	enum kodo_err err;
+
+	arena_reset(f->a);
+	err = peer_find(&f->v->t, f->a, key, &p);
+	if (err == KODO_ENOMEM)
+		return err;
+	if (err != KODO_OK || p.id != id || (!str_eq(p.key, key) && !str_eq(p.alias, key)))
+		say(f, FINDING_ERROR, "%.*s leads to peer %u, which is another or none; " REMEDY,
+		    STR_ARG(key), id);
+	return KODO_OK;
+}
+
+static enum kodo_err
+node_known_check(void *arg, uint32_t id, struct str key)
+{
+	struct verify *f = arg;
+	unsigned char kb[8];
+	struct cursor c;
+	struct str k, v;
+	uint32_t found;
+	enum kodo_err err = node_find(&f->v->t, key, &found);
+
+	if (err == KODO_OK && found == id)
+		err = store_get(&f->v->t, T_NODE, key_u32(kb, id), &v);
+	if (err == KODO_ENOTFOUND) {
+		err = cursor_open(&f->v->t, T_SHADOW, &c);
+		if (err != KODO_OK)
+			return err;
+		err = cursor_seek(&c, key_u32_u32(kb, id, 0), &k, &v);
+		if (err == KODO_OK && get_be32(k.p) != id)
+			err = KODO_ENOTFOUND;
+		cursor_close(&c);
+	}
+	if ((err == KODO_OK && found != id) || err == KODO_ENOTFOUND)
+		say(f, FINDING_ERROR, "%.*s leads to node %u, which is another or none; " REMEDY,
+		    STR_ARG(key), id);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+static enum kodo_err
+providers_check(struct verify *f)
+{
+	struct cursor c;
+	struct str k, v;
+	struct peer p;
+	enum kodo_err err = cursor_open(&f->v->t, T_PROVIDER, &c);
+
+	if (err != KODO_OK)
+		return err;
+	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK; err = cursor_next(&c, &k, &v))
+		if (v.len != 4 || peer_get(&f->v->t, f->a, get_be32(v.p), &p) != KODO_OK ||
+		    (p.flags & PEER_PROVIDER) == 0 || p.order != get_be64(k.p))
+			say(f, FINDING_ERROR,
+			    "a place in the order of providers leads to none; " REMEDY);
+	cursor_close(&c);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+/* Is the peer found by its keys, and as a provider in its place? */
+static bool
+is_peer_found(struct verify *f, const struct peer *p)
+{
+	unsigned char kb[8];
+	struct peer found;
+	struct str v;
+
+	if (peer_find(&f->v->t, f->a, p->key, &found) != KODO_OK || found.id != p->id)
+		return false;
+	if (p->alias.p != NULL && peer_find(&f->v->t, f->a, p->alias, &found) != KODO_OK)
+		return false;
+	return (p->flags & PEER_PROVIDER) == 0 ||
+	    (store_get(&f->v->t, T_PROVIDER, key_u64(kb, p->order), &v) == KODO_OK &&
+		v.len == 4 && get_be32(v.p) == p->id);
+}
+
+static enum kodo_err
+peers_check(struct verify *f)
+{
+	struct peer p;
+	uint32_t id = 0, n = 0, parked = 0;
+	uint64_t n_due = 0, n_listeners = 0, in_due, in_listener;
+	unsigned due;
+	enum kodo_err err;
+
+	while ((err = peer_next(&f->v->t, f->a, &id, &p)) == KODO_OK) {
+		n++;
+		if (!peer_is_filed(&f->v->t, &p, &due))
+			say(f, FINDING_ERROR,
+			    "%.*s is not filed among those that are due, or listen; " REMEDY,
+			    STR_ARG(p.url));
+		if (!is_peer_found(f, &p))
+			say(f, FINDING_ERROR,
+			    "%.*s is not found by its url, or among the providers; " REMEDY,
+			    STR_ARG(p.url));
+		n_due += due;
+		n_listeners += peer_is_listener(&p);
+		if ((p.flags & PEER_PARKED) != 0) {
+			parked++;
+			say(f, FINDING_WARNING,
+			    "%.*s: gave up for now (%.*s); it is tried every 5 minutes",
+			    STR_ARG(p.url), STR_ARG(p.error));
+		} else if (peer_has_work(&p) && p.due_us < f->v->now_us - LATE_US)
+			say(f, FINDING_WARNING,
+			    "%.*s: messages are due since %lld min and nobody sends them; see that "
+			    "cron starts kodo-reconnect", STR_ARG(p.url),
+			    (long long)(f->v->now_us - p.due_us) / 60000000);
+	}
+	if (err != KODO_ENOTFOUND) {
+		say(f, FINDING_ERROR, "a record of the table of peers cannot be read; " REMEDY);
+		return KODO_OK;
+	}
+	say(f, FINDING_OK, "peers: %u, parked: %u", n, parked);
+	err = count_records(f, T_DUE, &in_due);
+	if (err == KODO_OK)
+		err = count_records(f, T_LISTENER, &in_listener);
+	if (err == KODO_OK && (in_due != n_due || in_listener != n_listeners))
+		say(f, FINDING_ERROR,
+		    "peers are filed as due, or as listeners, and are not; " REMEDY);
+	return err;
+}
+
+static void
+part_wrong(void *arg, uint32_t peer, const char *what)
+{
+	say(arg, FINDING_ERROR, "a node that peer %u tells in parts: %s; " REMEDY, peer, what);
+}
+
+/* What is to be told, and what is parked of it, belongs to peers that there are. */
+static enum kodo_err
+outbox_check(struct verify *f)
+{
+	struct outbox_entry entry;
+	struct cursor c;
+	struct peer p = { .id = PEER_TOMB };
+	struct str k, v;
+	uint64_t parked = 0;
+	enum kodo_err err = cursor_open(&f->v->t, T_OUT, &c);
+
+	if (err != KODO_OK)
+		return err;
+	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
+	    err = cursor_next(&c, &k, &v)) {
+		uint32_t id = get_be32(k.p);
+
+		if (id != p.id && peer_get(&f->v->t, f->a, id, &p) != KODO_OK)
+			say(f, FINDING_ERROR, "peer %u is told of changes, and is none; " REMEDY,
+			    id);
+		p.id = id;
+		if (outbox_read(v, &entry) != KODO_OK)
+			say(f, FINDING_ERROR,
+			    "what is to be told to peer %u cannot be read; " REMEDY, id);
+		else if (entry.why.p != NULL)
+			parked++;
+	}
+	cursor_close(&c);
+	if (parked > 0)
+		say(f, FINDING_WARNING,
+		    "nodes that a peer does not take: %llu; see kodo peers and kodo explain URL",
+		    (unsigned long long)parked);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+static enum kodo_err
+counts_check(struct verify *f)
+{
+	struct why why = { "" };
+	uint64_t in_order;
+	enum kodo_err err;
+
+	if (f->n_flows != f->v->head.total)
+		say(f, FINDING_ERROR, "the total says %llu flows, a recount %llu; " REMEDY,
+		    (unsigned long long)f->v->head.total, (unsigned long long)f->n_flows);
+	err = index_check(&f->v->t, &in_order, &why);
+	if (err != KODO_OK)
+		say(f, FINDING_ERROR, "%s; " REMEDY,
+		    why.text[0] != '\0' ? why.text : kodo_err_text(err));
+	else if (in_order != f->n_flows)
+		say(f, FINDING_ERROR, "the default order has %llu flows, a recount %llu; " REMEDY,
+		    (unsigned long long)in_order, (unsigned long long)f->n_flows);
+	say(f, FINDING_OK, "nodes: %llu, flows: %llu, view: %llu, state: %llu",
+	    (unsigned long long)f->n_nodes, (unsigned long long)f->n_flows,
+	    (unsigned long long)f->v->head.view, (unsigned long long)f->v->head.state);
+	return err == KODO_ENOMEM ? err : KODO_OK;
+}
+
+static enum kodo_err
+store_check(struct verify *f, struct registry *r)
+{
+	struct store_stat st;
+	enum kodo_err err = store_stat(r->store, &st);
+
+	if (err != KODO_OK)
+		return err;
+	say(f, FINDING_OK, "%s", st.lmdb_version);
+	say(f, FINDING_OK, "map: %llu MiB used of %llu, at most %llu",
+	    (unsigned long long)st.used_bytes >> 20, (unsigned long long)st.map_bytes >> 20,
+	    (unsigned long long)st.map_max_bytes >> 20);
+	if (st.used_bytes > st.map_max_bytes - st.map_max_bytes / 10)
+		say(f, FINDING_WARNING, "the map is nearly full; raise map_max_mib");
+	say(f, FINDING_OK, "readers: %u of %u, cleared: %u", st.readers, st.readers_max,
+	    st.readers_cleared);
+	return KODO_OK;
+}
+
+enum kodo_err
+registry_check(struct registry *r, int64_t now_us,
+    void (*say_line)(void *arg, enum finding kind, const char *line), void *arg)
+{
+	struct verify f = { .a = arena_new(), .say = say_line, .arg = arg };
+	struct view v;
+	enum kodo_err err = KODO_ENOMEM;
+
+	if (f.a != NULL)
+		err = store_check(&f, r);
+	if (err == KODO_OK)
+		err = view_begin(r, now_us, &v);
+	if (err == KODO_OK) {
+		f.v = &v;
+		err = statements_check(&f, T_NODE);
+		if (err == KODO_OK)
+			err = statements_check(&f, T_SHADOW);
+		if (err == KODO_OK)
+			err = stated_check(&f);
+		if (err == KODO_OK)
+			err = peers_check(&f);
+		if (err == KODO_OK)
+			err = providers_check(&f);
+		if (err == KODO_OK)
+			err = id_each(&v.t, T_PEER_URL, peer_url_check, &f);
+		if (err == KODO_OK)
+			err = id_each(&v.t, T_NODE_URL, node_known_check, &f);
+		if (err == KODO_OK)
+			err = outbox_check(&f);
+		if (err == KODO_OK)
+			err = part_check(&v.t, part_wrong, &f);
+		if (err == KODO_OK)
+			err = counts_check(&f);
+		view_end(&v);
+	}
+	arena_free(f.a);
+	return err;
+}

@@ -1,0 +1,459 @@
+#include <yaml.h>
+
+#include "core/base/buf.h"
+#include "core/base/limit.h"
+#include "core/base/utf8.h"
+#include "core/config/loader.h"
+#include "core/config/loader_private.h"
+
+struct anchor {
+	struct anchor *next;
+	struct str name;
+	const struct loader_value *value;
+};
+
+struct frame {
+	struct loader_value *value;	/* a list or a map */
+	struct loader_entry *last;
+	struct str key;			/* of a map: seen, its value is to come; else null */
+	unsigned key_line;
+	struct str anchor;		/* null: it has none */
+};
+
+struct reader {
+	struct arena *a;
+	const char *file;
+	struct why *why;
+	yaml_parser_t parser;
+	struct frame frames[LIMIT_DEPTH];
+	unsigned depth;
+	const struct loader_value *root;
+	unsigned documents;
+	struct anchor *anchors;
+	unsigned n_anchors;
+};
+
+const char *
+loader_shown(struct str s, char out[LOADER_SHOWN_BYTES])
+{
+	size_t n = 0, i;
+
+	out[n++] = '"';
+	for (i = 0; i < s.len && n < LOADER_SHOWN_BYTES - 5; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		out[n++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
+	}
+	memcpy(out + n, i < s.len ? "..\"" : "\"", i < s.len ? 4 : 2);
+	return out;
+}
+
+static unsigned
+line_of(const yaml_event_t *e)
+{
+	return (unsigned)e->start_mark.line + 1;
+}
+
+static enum kodo_err
+wrong(struct reader *r, unsigned line, const char *text)
+{
+	return why_set(r->why, KODO_EINVAL, "%s:%u: %s", r->file, line, text);
+}
+
+static enum kodo_err
+no_memory(struct reader *r)
+{
+	return why_set(r->why, KODO_ENOMEM, "out of memory");
+}
+
+/* The tags that say what we assume anyway; those of somebody's program mean nothing to us. */
+static bool
+is_core_tag(const yaml_char_t *tag)
+{
+	static const char *const names[] = { "str", "null", "bool", "int", "float", "timestamp",
+		"map", "seq" };
+	static const char core[] = YAML_DEFAULT_SCALAR_TAG;	/* tag:yaml.org,2002:str */
+	const size_t prefix = sizeof(core) - sizeof("str");
+	const char *text = (const char *)tag;
+	unsigned i;
+
+	if (text == NULL || strcmp(text, "!") == 0)
+		return true;
+	if (strncmp(text, core, prefix) != 0)
+		return false;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(text + prefix, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_null(const yaml_event_t *e, struct str text)
+{
+	static const char *const names[] = { "", "~", "null", "Null", "NULL" };
+	unsigned i;
+
+	if (e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE || !e->data.scalar.plain_implicit)
+		return false;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (str_eq(text, str_of(names[i])))
+			return true;
+	return false;
+}
+
+static struct loader_value *
+value_new(struct reader *r, const yaml_event_t *e, enum loader_kind kind)
+{
+	struct loader_value *v = arena_zalloc(r->a, sizeof(*v));
+
+	if (v == NULL)
+		return NULL;
+	v->kind = kind;
+	v->file = r->file;
+	v->line = line_of(e);
+	return v;
+}
+
+static enum kodo_err
+add_anchor(struct reader *r, struct str name, const struct loader_value *value)
+{
+	struct anchor *an;
+
+	if (name.p == NULL)
+		return KODO_OK;
+	if (r->n_anchors++ == LOADER_ANCHORS)
+		return wrong(r, value->line, "too many &anchors");
+	an = arena_alloc(r->a, sizeof(*an));
+	if (an == NULL)
+		return no_memory(r);
+	*an = (struct anchor){ r->anchors, name, value };
+	r->anchors = an;
+	return KODO_OK;
+}
+
+static enum kodo_err
+take_key(struct reader *r, struct frame *f, const struct loader_value *value)
+{
+	char shown[LOADER_SHOWN_BYTES];
+	const struct loader_entry *e;
+
+	if (value->kind != LOADER_TEXT && value->kind != LOADER_NULL)
+		return wrong(r, value->line, "a key must be a text");
+	if (f->value->n == LOADER_KEYS)
+		return wrong(r, value->line, "too many keys in one map");
+	for (e = f->value->first; e != NULL; e = e->next)
+		if (str_eq(e->key, value->text))
+			return why_set(r->why, KODO_EINVAL,
+			    "%s:%u: %s is given twice, first in line %u", r->file, value->line,
+			    loader_shown(value->text, shown), e->line);
+	f->key = value->text;
+	f->key_line = value->line;
+	return KODO_OK;
+}
+
+/* value is whole, or open and will be filled: put it where it belongs. */
+static enum kodo_err
+add_value(struct reader *r, const struct loader_value *value)
+{
+	struct frame *f = r->depth == 0 ? NULL : &r->frames[r->depth - 1];
+	struct loader_entry *e;
+
+	if (f == NULL) {
+		r->root = value;
+		return KODO_OK;
+	}
+	if (f->value->kind == LOADER_MAP && f->key.p == NULL)
+		return take_key(r, f, value);
+	e = arena_alloc(r->a, sizeof(*e));
+	if (e == NULL)
+		return no_memory(r);
+	*e = (struct loader_entry){ .key = f->key, .line = value->line, .value = value };
+	if (f->key.p != NULL)
+		e->line = f->key_line;
+	if (f->last == NULL)
+		f->value->first = e;
+	else
+		f->last->next = e;
+	f->last = e;
+	f->value->n++;
+	f->key = STR_NULL;
+	return KODO_OK;
+}
+
+static enum kodo_err
+copy_anchor(struct reader *r, const yaml_char_t *anchor, struct str *out)
+{
+	if (arena_str(r->a, str_of((const char *)anchor), out) != KODO_OK)
+		return no_memory(r);
+	return KODO_OK;
+}
+
+static enum kodo_err
+on_scalar(struct reader *r, const yaml_event_t *e)
+{
+	struct str text = { (const char *)e->data.scalar.value, e->data.scalar.length };
+	struct loader_value *v;
+	struct str anchor;
+	enum kodo_err err;
+
+	if (!is_core_tag(e->data.scalar.tag))
+		return wrong(r, line_of(e), "a !tag has no meaning here");
+	if (!utf8_valid(text))
+		return wrong(r, line_of(e), "a text holds a NUL or is not UTF-8");
+	v = value_new(r, e, is_null(e, text) ? LOADER_NULL : LOADER_TEXT);
+	if (v == NULL || arena_str(r->a, text, &v->text) != KODO_OK)
+		return no_memory(r);
+	err = copy_anchor(r, e->data.scalar.anchor, &anchor);
+	if (err == KODO_OK)
+		err = add_anchor(r, anchor, v);
+	return err == KODO_OK ? add_value(r, v) : err;
+}
+
+static enum kodo_err
+on_start(struct reader *r, const yaml_event_t *e, enum loader_kind kind, const yaml_char_t *tag,
+    const yaml_char_t *anchor)
+{
+	struct loader_value *v;
+	enum kodo_err err;
+	struct frame *f;
+
+	if (!is_core_tag(tag))
+		return wrong(r, line_of(e), "a !tag has no meaning here");
+	if (r->depth == LIMIT_DEPTH)
+		return wrong(r, line_of(e), "nested too deep");
+	v = value_new(r, e, kind);
+	if (v == NULL)
+		return no_memory(r);
+	err = add_value(r, v);
+	if (err != KODO_OK)
+		return err;
+	f = &r->frames[r->depth++];
+	*f = (struct frame){ .value = v };
+	return copy_anchor(r, anchor, &f->anchor);
+}
+
+/* Only now the anchor holds: a value that is inside of itself would have no end. */
+static enum kodo_err
+on_end(struct reader *r)
+{
+	struct frame *f = &r->frames[--r->depth];
+
+	return add_anchor(r, f->anchor, f->value);
+}
+
+static enum kodo_err
+on_alias(struct reader *r, const yaml_event_t *e)
+{
+	struct str name = str_of((const char *)e->data.alias.anchor);
+	const struct anchor *an;
+
+	for (an = r->anchors; an != NULL; an = an->next)
+		if (str_eq(an->name, name))
+			return add_value(r, an->value);
+	return wrong(r, line_of(e), "an *alias without its &anchor before it");
+}
+
+static enum kodo_err
+on_event(struct reader *r, const yaml_event_t *e)
+{
+	switch ((int)e->type) {
+	case YAML_DOCUMENT_START_EVENT:
+		if (r->documents++ > 0)
+			return wrong(r, line_of(e), "a second document (---): one loader is one");
+		return KODO_OK;
+	case YAML_SCALAR_EVENT:
+		return on_scalar(r, e);
+	case YAML_ALIAS_EVENT:
+		return on_alias(r, e);
+	case YAML_SEQUENCE_START_EVENT:
+		return on_start(
+		    r, e, LOADER_LIST, e->data.sequence_start.tag, e->data.sequence_start.anchor);
+	case YAML_MAPPING_START_EVENT:
+		return on_start(
+		    r, e, LOADER_MAP, e->data.mapping_start.tag, e->data.mapping_start.anchor);
+	case YAML_SEQUENCE_END_EVENT:
+	case YAML_MAPPING_END_EVENT:
+		return on_end(r);
+	default:
+		return KODO_OK;
+	}
+}
+
+/* Lines up to a byte, for errors that libyaml gives a byte only. */
+static unsigned
+line_at(struct str yaml, size_t byte)
+{
+	unsigned line = 1;
+	size_t i;
+
+	for (i = 0; i < byte && i < yaml.len; i++)
+		line += yaml.p[i] == '\n';
+	return line;
+}
+
+static enum kodo_err
+parser_error(struct reader *r, struct str yaml)
+{
+	const yaml_parser_t *p = &r->parser;
+	const char *problem = p->problem == NULL ? "it cannot be read" : p->problem;
+
+	if (p->error == YAML_MEMORY_ERROR)
+		return no_memory(r);
+	if (p->error == YAML_READER_ERROR)
+		return why_set(r->why, KODO_EINVAL, "%s:%u: not YAML: %s", r->file,
+		    line_at(yaml, p->problem_offset), problem);
+	if (p->context == NULL)
+		return why_set(r->why, KODO_EINVAL, "%s:%zu: not YAML: %s", r->file,
+		    p->problem_mark.line + 1, problem);
+	return why_set(r->why, KODO_EINVAL, "%s:%zu: not YAML: %s (%s from line %zu)", r->file,
+	    p->problem_mark.line + 1, problem, p->context, p->context_mark.line + 1);
+}
+
+enum kodo_err
+loader_parse(struct arena *a, struct str yaml, const char *file, const struct loader_value **out,
+    struct why *why)
+{
+	struct reader *r = arena_zalloc(a, sizeof(*r));
+	bool ended = false;
+	enum kodo_err err;
+	yaml_event_t e;
+
+	*out = NULL;
+	if (r == NULL)
+		return why_set(why, KODO_ENOMEM, "out of memory");
+	r->a = a;
+	r->file = file;
+	r->why = why;
+	if (!yaml_parser_initialize(&r->parser))
+		return no_memory(r);
+	yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&r->parser, (const unsigned char *)yaml.p, yaml.len);
+	for (err = KODO_OK; err == KODO_OK && !ended;) {
+		if (!yaml_parser_parse(&r->parser, &e)) {
+			err = parser_error(r, yaml);
+			break;
+		}
+		ended = e.type == YAML_STREAM_END_EVENT;
+		err = on_event(r, &e);
+		yaml_event_delete(&e);
+	}
+	yaml_parser_delete(&r->parser);
+	if (err != KODO_OK)
+		return err;
+	if (r->root == NULL) {
+		struct loader_value *none = arena_zalloc(a, sizeof(*none));
+
+		if (none == NULL)
+			return no_memory(r);
+		*none = (struct loader_value){ .kind = LOADER_NULL, .file = file, .line = 1 };
+		r->root = none;
+	}
+	*out = r->root;
+	return KODO_OK;
+}
+
+/* Where a scan for one option is: like a reader, but nothing is kept. */
+struct scan {
+	const char *option;
+	unsigned depth;
+	unsigned map;		/* depth inside of the map of options we are in; 0: in none */
+	bool root_is_list;
+	bool is_key;		/* a key is next */
+	bool wanted;		/* the last key was the option */
+};
+
+/* True where e is the option's value. */
+static bool
+scan_scalar(struct scan *s, const yaml_event_t *e)
+{
+	struct str text = { (const char *)e->data.scalar.value, e->data.scalar.length };
+
+	if (s->map == 0 || s->depth != s->map)
+		return false;
+	if (!s->is_key && s->wanted)
+		return true;
+	s->wanted = s->is_key && str_eq(text, str_of(s->option));
+	s->is_key = !s->is_key;
+	return false;
+}
+
+static void
+scan_start(struct scan *s, bool list)
+{
+	if (s->depth == 0)
+		s->root_is_list = list;
+	s->depth++;
+	if (!list && s->depth == (s->root_is_list ? 2 : 1)) {
+		s->map = s->depth;
+		s->is_key = true;
+	}
+}
+
+static void
+scan_end(struct scan *s)
+{
+	if (s->depth == s->map)
+		s->map = 0;
+	s->depth--;
+	if (s->map != 0 && s->depth == s->map)
+		s->is_key = true;	/* a value ended */
+}
+
+static bool
+scan_event(struct scan *s, const yaml_event_t *e)
+{
+	switch ((int)e->type) {
+	case YAML_SCALAR_EVENT:
+		return scan_scalar(s, e);
+	case YAML_ALIAS_EVENT:
+		if (s->map != 0 && s->depth == s->map)
+			s->is_key = !s->is_key;
+		return false;
+	case YAML_SEQUENCE_START_EVENT:
+	case YAML_MAPPING_START_EVENT:
+		scan_start(s, e->type == YAML_SEQUENCE_START_EVENT);
+		return false;
+	case YAML_SEQUENCE_END_EVENT:
+	case YAML_MAPPING_END_EVENT:
+		scan_end(s);
+		return false;
+	default:
+		return false;
+	}
+}
+
+enum kodo_err
+loader_scan_yaml(struct arena *a, struct str yaml, const char *option, struct str *out)
+{
+	struct scan s = { .option = option };
+	bool ended = false;
+	yaml_parser_t p;
+	enum kodo_err err = KODO_OK;
+	yaml_event_t e;
+
+	*out = STR_NULL;
+	if (!yaml_parser_initialize(&p))
+		return KODO_ENOMEM;
+	yaml_parser_set_encoding(&p, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&p, (const unsigned char *)yaml.p, yaml.len);
+	while (err == KODO_OK && !ended) {
+		if (!yaml_parser_parse(&p, &e)) {
+			err = p.error == YAML_MEMORY_ERROR ? KODO_ENOMEM : KODO_EINVAL;
+			break;
+		}
+		ended = e.type == YAML_STREAM_END_EVENT;
+		if (scan_event(&s, &e)) {
+			struct str text = { (const char *)e.data.scalar.value,
+				e.data.scalar.length };
+
+			ended = true;
+			if (!is_null(&e, text))
+				err = arena_str(a, text, out);
+		}
+		if (s.depth > LIMIT_DEPTH)
+			err = KODO_EINVAL;
+		yaml_event_delete(&e);
+	}
+	yaml_parser_delete(&p);
+	return err;
+}

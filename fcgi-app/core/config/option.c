@@ -1,0 +1,471 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/ascii.h"
+#include "core/base/path.h"
+#include "core/base/url.h"
+#include "core/base/utf8.h"
+#include "core/config/dotenv.h"
+#include "core/config/option_private.h"
+
+#define ENV_PREFIX	STR("KODO_")
+#define ENV_NAME_BYTES	64u
+
+extern char **environ;
+
+/* "KODO_CACHE_DATA" to "cache_data"; false where it is none of ours, or too long to be one. */
+static bool
+env_name(struct str key, char out[ENV_NAME_BYTES])
+{
+	size_t i, n = key.len - ENV_PREFIX.len;
+
+	if (!str_starts(key, ENV_PREFIX) || n == 0 || n >= ENV_NAME_BYTES)
+		return false;
+	for (i = 0; i < n; i++)
+		out[i] = ascii_lower(key.p[ENV_PREFIX.len + i]);
+	out[n] = '\0';
+	return true;
+}
+
+/* The .env of a folder, if there is one. */
+static enum kodo_err
+take_env_file(struct option_input *in, struct str folder)
+{
+	const char *path = arena_printf(in->a, "%.*s/.env", STR_ARG(folder));
+	char name[ENV_NAME_BYTES];
+	struct env_entry *entries;
+	struct loader_value *v;
+	enum kodo_err err;
+	size_t n, i;
+
+	if (path == NULL)
+		return option_no_memory(in);
+	err = env_read(in->a, path, &entries, &n, in->why);
+	if (err == KODO_ENOTFOUND)
+		return KODO_OK;
+	for (i = 0; i < n && err == KODO_OK; i++) {
+		if (!env_name(entries[i].key, name))
+			continue;
+		v = option_text_value(in->a, entries[i].value, path, entries[i].line);
+		if (v == NULL)
+			return option_no_memory(in);
+		/* empty: not given, as in a shell's ${NAME:-default} */
+		if (v->text.len == 0)
+			v->kind = LOADER_NULL;
+		err = option_set_named(in, str_of(name), v);
+	}
+	return err;
+}
+
+/*
+ * One of the environment that is set to something; a name that we do not know is somebody else's.
+ */
+static enum kodo_err
+take_variable(struct option_input *in, struct str key, struct str text)
+{
+	char name[ENV_NAME_BYTES];
+	struct loader_value *v;
+	const char *label;
+	struct str copy;
+
+	if (!env_name(key, name))
+		return KODO_OK;
+	if (option_find(str_of(name)) == NULL && option_foreign(str_of(name)) == OPTION_UNKNOWN)
+		return KODO_OK;
+	label = arena_printf(in->a, "%.*s in the environment", STR_ARG(key));
+	if (label == NULL || arena_str(in->a, text, &copy) != KODO_OK)
+		return option_no_memory(in);
+	v = option_text_value(in->a, copy, label, 0);
+	if (v == NULL)
+		return option_no_memory(in);
+	if (!utf8_valid(copy))
+		return option_fail(in, v, "the value is not UTF-8");
+	return option_set_named(in, str_of(name), v);
+}
+
+static enum kodo_err
+take_environment(struct option_input *in)
+{
+	enum kodo_err err = KODO_OK;
+	char **e;
+
+	for (e = environ; e != NULL && *e != NULL && err == KODO_OK; e++) {
+		const char *eq = strchr(*e, '=');
+
+		if (eq != NULL && eq[1] != '\0')
+			err = take_variable(
+			    in, (struct str){ *e, (size_t)(eq - *e) }, str_of(eq + 1));
+	}
+	return err;
+}
+
+static enum kodo_err
+take_loader(struct option_input *in, struct str path, struct str folder, bool run_program)
+{
+	struct loader_entry *e;
+	enum kodo_err err;
+
+	err = loader_read(in->a, path, folder, run_program, &e, in->why);
+	for (; e != NULL && err == KODO_OK; e = e->next) {
+		const struct option_row *row = option_find(e->key);
+		/* a name that is wrong is wrong in its own line */
+		struct loader_value at = {
+			.kind = LOADER_TEXT, .file = e->value->file, .line = e->line
+		};
+
+		if (row == &option_rows[OPTION_LOADER])
+			return option_fail(in, &at,
+			    "a loader cannot name a loader: give it as argument, or in "
+			    "KODO_LOADER");
+		err =
+		    row != NULL ? option_set(in, row, e->value) : option_set_named(in, e->key, &at);
+	}
+	return err;
+}
+
+static enum kodo_err
+working_folder(struct arena *a, struct str *out, struct why *why)
+{
+	char path[PATH_BYTES];
+
+	*out = STR_NULL;
+	if (getcwd(path, sizeof(path)) == NULL)
+		return why_set(
+		    why, KODO_EIO, "cannot tell the working directory: %s", strerror(errno));
+	return arena_str(a, str_of(path), out) == KODO_OK
+	    ? KODO_OK
+	    : why_set(why, KODO_ENOMEM, "out of memory");
+}
+
+static void
+set_loader(struct options *out, struct str path)
+{
+	enum loader_type type;
+
+	out->loader = path;
+	out->loader_is_program =
+	    path.p != NULL && loader_look(path.p, &type, NULL) == KODO_OK && type == LOADER_PROGRAM;
+}
+
+static enum kodo_err
+absolute(const struct option_input *in, struct str path, struct str *out)
+{
+	enum kodo_err err = path_absolute(in->a, in->base, path, out);
+
+	if (err == KODO_OK)
+		return err;
+	return why_set(in->why, err, "path of the loader: %s", kodo_err_text(err));
+}
+
+enum kodo_err
+option_load_service(
+    struct arena *a, int argc, char *const argv[], struct options *out, struct why *why)
+{
+	struct option_input in = { .a = a, .why = why, .need_port = true };
+	struct str loader = STR_NULL;
+	enum kodo_err err;
+
+	*out = (struct options){ .registry = false };
+	err = working_folder(a, &in.base, why);
+	if (err == KODO_OK)
+		err = take_env_file(&in, in.base);
+	if (err == KODO_OK)
+		err = take_environment(&in);
+	if (err == KODO_OK)
+		err = option_take_args(&in, argc, argv);
+	if (err == KODO_OK && in.values[OPTION_LOADER] != NULL)
+		err = absolute(&in, in.values[OPTION_LOADER]->text, &loader);
+	if (err == KODO_OK && loader.p != NULL)
+		err = take_loader(&in, loader, in.base, true);
+	if (err == KODO_OK)
+		err = option_resolve(&in, out);
+	if (err == KODO_OK)
+		set_loader(out, loader);
+	return err;
+}
+
+/* The loader of a program that a web server or cron has started, absolute. */
+static enum kodo_err
+hosted_loader(struct arena *a, const char *arg, struct str *out, struct why *why)
+{
+	struct option_input in = { .a = a, .why = why };
+	char exe[PATH_BYTES];
+	const char *beside;
+	enum kodo_err err;
+
+	*out = STR_NULL;
+	if (arg == NULL)
+		arg = getenv("KODO_LOADER");
+	if (arg != NULL && arg[0] != '\0') {
+		err = working_folder(a, &in.base, why);
+		return err == KODO_OK ? absolute(&in, str_of(arg), out) : err;
+	}
+	if (path_own_program(exe) != KODO_OK)
+		return why_set(why, KODO_EIO,
+		    "cannot tell where this program is; name the loader in KODO_LOADER");
+	beside = arena_printf(a, "%.*s/kodo.yaml", STR_ARG(path_folder(str_of(exe))));
+	if (beside == NULL)
+		return why_set(why, KODO_ENOMEM, "out of memory");
+	return absolute(&in, str_of(beside), out);
+}
+
+/* Who set KODO_URL for a web server and wonders: only the loader and the .env beside it count. */
+static void
+warn_of_environment(struct str loader)
+{
+	char name[ENV_NAME_BYTES];
+	char **e;
+
+	for (e = environ; e != NULL && *e != NULL; e++) {
+		const char *eq = strchr(*e, '=');
+		struct str key = { *e, eq == NULL ? 0 : (size_t)(eq - *e) };
+		const struct option_row *row =
+		    env_name(key, name) ? option_find(str_of(name)) : NULL;
+
+		if (row != NULL && row != &option_rows[OPTION_LOADER])
+			log_warning("%.*s in the environment is ignored: set %s in %.*s",
+			    STR_ARG(key), name, STR_ARG(loader));
+	}
+}
+
+/* Whoever only looks for the state (option_find_state) must find the one that the options name. */
+static enum kodo_err
+check_state(const struct option_input *in, const char *loader_arg, const struct options *o)
+{
+	const struct loader_value *v = in->values[OPTION_CACHE_DATA];
+	struct str loader, found;
+	enum kodo_err err;
+
+	err = option_find_state(in->a, loader_arg, &loader, &found, in->why);
+	if (err != KODO_OK || str_eq(found, o->state_path))
+		return err;
+	if (v == NULL)
+		v = option_text_value(in->a, STR(""), loader.p, 0);
+	if (v == NULL)
+		return option_no_memory(in);
+	return option_fail(in, v,
+	    "cache_data leads to %.*s, but without reading the whole loader to %.*s: "
+	    "name the same path in KODO_CACHE_DATA of the .env beside it",
+	    STR_ARG(o->state_path), STR_ARG(found));
+}
+
+enum kodo_err
+option_load_hosted(
+    struct arena *a, const char *loader_arg, bool run_program, struct options *out, struct why *why)
+{
+	struct option_input in = { .a = a, .why = why };
+	struct str loader;
+	enum kodo_err err;
+
+	*out = (struct options){ .registry = false };
+	err = hosted_loader(a, loader_arg, &loader, why);
+	if (err != KODO_OK)
+		return err;
+	in.base = path_folder(loader);
+	warn_of_environment(loader);
+	err = take_env_file(&in, in.base);
+	if (err == KODO_OK)
+		err = take_loader(&in, loader, in.base, run_program);
+	if (err == KODO_OK)
+		err = option_resolve(&in, out);
+	if (err == KODO_OK)
+		err = check_state(&in, loader_arg, out);
+	if (err == KODO_OK)
+		set_loader(out, loader);
+	return err;
+}
+
+/* KODO_CACHE_DATA of the .env beside the loader. Null: there is none, or no such file. */
+static enum kodo_err
+env_cache_data(struct arena *a, struct str folder, struct str *out, struct why *why)
+{
+	const char *path = arena_printf(a, "%.*s/.env", STR_ARG(folder));
+	struct env_entry *entries;
+	enum kodo_err err;
+	size_t n, i;
+
+	*out = STR_NULL;
+	if (path == NULL)
+		return why_set(why, KODO_ENOMEM, "out of memory");
+	err = env_read(a, path, &entries, &n, why);
+	for (i = 0; i < n; i++)
+		if (str_eq(entries[i].key, STR("KODO_CACHE_DATA")))
+			*out = entries[i].value;
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+enum kodo_err
+option_find_state(struct arena *a, const char *loader_arg, struct str *loader,
+    struct str *state_path, struct why *why)
+{
+	struct str folder, cache_data, path;
+	enum kodo_err err;
+
+	*state_path = STR_NULL;
+	err = hosted_loader(a, loader_arg, loader, why);
+	if (err != KODO_OK)
+		return err;
+	folder = path_folder(*loader);
+	err = env_cache_data(a, folder, &cache_data, why);
+	if (err == KODO_OK && cache_data.len == 0)
+		err = loader_find(a, *loader, "cache_data", &cache_data, why);
+	if (err != KODO_OK)
+		return err;
+	if (cache_data.len == 0)
+		cache_data = str_of(option_rows[OPTION_CACHE_DATA].preset);
+	err = path_absolute(a, folder, cache_data, &path);
+	if (err == KODO_OK)
+		err = option_state_path(a, path, state_path);
+	if (err == KODO_OK)
+		return err;
+	return why_set(why, err, "path of cache_data: %s", kodo_err_text(err));
+}
+
+static void
+put_stamp(struct buf *out, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0) {
+		buf_printf(out, "%s -\n", path);
+		return;
+	}
+	buf_printf(out, "%s %llx %llx %o %lld %lld.%09ld\n", path, (unsigned long long)st.st_dev,
+	    (unsigned long long)st.st_ino, (unsigned)st.st_mode, (long long)st.st_size,
+	    (long long)st.st_mtim.tv_sec, (long)st.st_mtim.tv_nsec);
+}
+
+/* loader may be null. */
+static enum kodo_err
+stamp(struct arena *a, struct str loader, struct str env_folder, struct str *out)
+{
+	struct buf text = BUF_INIT(0);
+	enum kodo_err err = KODO_OK;
+	struct str *files;
+	size_t n = 0, i;
+
+	*out = STR_NULL;
+	if (loader.p != NULL) {
+		put_stamp(&text, loader.p);
+		/* a loader that is gone has a stamp too */
+		err = loader_files(a, loader, &files, &n, NULL);
+		err = err == KODO_ENOMEM ? err : KODO_OK;
+	}
+	for (i = 0; i < n && !str_eq(files[i], loader); i++)
+		put_stamp(&text, files[i].p);
+	if (env_folder.p != NULL) {
+		const char *env = arena_printf(a, "%.*s/.env", STR_ARG(env_folder));
+
+		if (env == NULL)
+			err = KODO_ENOMEM;
+		else
+			put_stamp(&text, env);
+	}
+	if (err == KODO_OK)
+		err = buf_failed(&text) ? text.err : arena_str(a, buf_str(&text), out);
+	buf_free(&text);
+	return err;
+}
+
+enum kodo_err
+option_stamp(struct arena *a, struct str loader, struct str *out)
+{
+	return stamp(a, loader, loader.p == NULL ? STR_NULL : path_folder(loader), out);
+}
+
+enum kodo_err
+option_stamp_service(struct arena *a, struct str loader, struct str *out)
+{
+	struct str folder;
+	enum kodo_err err;
+
+	*out = STR_NULL;
+	err = working_folder(a, &folder, NULL);
+	return err == KODO_OK ? stamp(a, loader, folder, out) : err;
+}
+
+/* Does the key of a url lie at the prefix's or below? */
+static bool
+is_below(struct str key, struct str prefix)
+{
+	return str_starts(key, prefix) &&
+	    (key.len == prefix.len || key.p[prefix.len] == '/' || key.p[prefix.len] == '?');
+}
+
+static enum kodo_err
+check_accept(
+    struct arena *a, const struct options *o, struct str key, struct str url, struct why *why)
+{
+	struct str prefix;
+	size_t i;
+
+	for (i = 0; i < o->n_accept; i++) {
+		if (url_key(a, o->accept[i], &prefix) != KODO_OK)
+			return why_set(why, KODO_ENOMEM, "out of memory");
+		if (is_below(key, prefix))
+			return KODO_OK;
+	}
+	if (o->n_accept == 0)
+		return KODO_OK;
+	return why_set(why, KODO_EINVAL, "%.*s is not accepted as a peer here", STR_ARG(url));
+}
+
+static enum kodo_err
+check_private(const struct options *o, const struct url *u, struct str url, struct why *why)
+{
+	struct url own;
+	bool allowed = o->private_peers == PRIVATE_YES;
+
+	if (o->private_peers == PRIVATE_AUTO)
+		allowed = url_parse(o->url, &own, NULL) == KODO_OK && url_is_private(&own);
+	if (allowed || !url_is_private(u))
+		return KODO_OK;
+	return why_set(why, KODO_EINVAL,
+	    "%.*s is a loopback or private address, which is not accepted as a peer here",
+	    STR_ARG(url));
+}
+
+/* Whom we were told to connect to needs no further leave. */
+static enum kodo_err
+is_target(struct arena *a, const struct options *o, struct str key, bool *out)
+{
+	enum kodo_err err = KODO_OK;
+	struct str target;
+	size_t i;
+
+	*out = false;
+	for (i = 0; i < o->n_connect && err == KODO_OK && !*out; i++) {
+		err = url_key(a, o->connect[i], &target);
+		*out = err == KODO_OK && str_eq(target, key);
+	}
+	return err;
+}
+
+enum kodo_err
+option_allows_peer(const struct options *o, struct str url, struct why *why)
+{
+	struct arena *a;
+	const char *reason = "";
+	enum kodo_err err;
+	struct str key;
+	struct url u;
+	bool target;
+
+	err = url_parse(url, &u, &reason);
+	if (err != KODO_OK)
+		return why_set(why, KODO_EINVAL, "no url of a peer, %s", reason);
+	a = arena_new();
+	if (a == NULL)
+		return why_set(why, KODO_ENOMEM, "out of memory");
+	err = url_key(a, url, &key);
+	if (err == KODO_OK)
+		err = is_target(a, o, key, &target);
+	if (err == KODO_OK && !target)
+		err = check_private(o, &u, url, why);
+	if (err == KODO_OK && !target)
+		err = check_accept(a, o, key, url, why);
+	arena_free(a);
+	return err;
+}

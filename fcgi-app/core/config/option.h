@@ -1,0 +1,124 @@
+/*
+ * The options of a service: one schema row each (option.c), which feeds the loader, the command
+ * line, the environment, the check, the sample file and the manual. Whose options hold where:
+ * DESIGN.md, "Whose options".
+ */
+#ifndef KODO_OPTION_H
+#define KODO_OPTION_H
+
+#include "core/base/arena.h"
+#include "core/base/buf.h"
+#include "core/base/log.h"
+#include "core/flow/model.h"
+
+enum option_trigger { TRIGGER_AUTO, TRIGGER_CRON, TRIGGER_REQUEST };
+/* auto: only where the own url is private itself */
+enum option_private { PRIVATE_AUTO, PRIVATE_YES, PRIVATE_NO };
+
+struct options {
+	struct str loader;		/* absolute path, or null */
+	bool loader_is_program;
+	struct str url;			/* shown form */
+	struct str url_key;		/* see url_key() */
+	struct str organization;	/* null if unset */
+	const struct str *connect;	/* shown forms, each once, without the own url */
+	size_t n_connect;
+	bool registry;
+	bool feed;
+	bool cache_reset;
+	struct str cache_data;		/* absolute path as given: /srv/x/data/3367.json */
+	struct str state_path;		/* of the state folder: /srv/x/data/3367.lmdb */
+	enum log_level screen_level;
+	enum log_level log_file_level;
+	struct str log_file;		/* absolute path */
+	struct str exec_data;		/* absolute path */
+	struct str listen_host;		/* where `kodo service` listens: */
+	unsigned listen_port;		/* host and port of url unless given */
+	unsigned timeout_s;
+	int retry;			/* attempts; -1: for ever; 0: never by itself */
+	unsigned workers;
+	unsigned wait;			/* requests that may wait for messages at once */
+	unsigned body_max_mib;
+	unsigned map_max_mib;
+	unsigned log_max_mib;
+	enum option_trigger trigger;
+	unsigned tombstone_days;
+	unsigned loader_s;
+	const struct str *accept;	/* url prefixes allowed as peers; none: all */
+	size_t n_accept;
+	enum option_private private_peers;
+	const struct flow *flows;	/* own ones, checked like a body's, in order */
+	size_t n_flows;
+};
+
+/*
+ * Options of `kodo service`: defaults, then .env of the working directory, then KODO_* of the
+ * environment, then arguments, then the loader file (the later wins). Relative paths are relative
+ * to the working directory.
+ *
+ * argv: what follows "service". Messages for people in why, one line, with file:line where a file
+ * is at fault, and what to do. Warnings (options of later versions without effect) are given to
+ * log_warning. Of several files in a loader folder the later wins, and flows add up. A null value
+ * counts as not given. A loader program runs in the working directory.
+ *
+ * KODO_OK; KODO_EINVAL, KODO_ENOTFOUND (no such loader), KODO_EIO, KODO_ENOMEM with why set.
+ * Everything lives in a.
+ */
+enum kodo_err option_load_service(
+    struct arena *a, int argc, char *const argv[], struct options *out, struct why *why) MUST_CHECK;
+
+/*
+ * Options of a program started by a web server or cron: defaults, the `.env` beside the loader,
+ * then the loader. loader NULL: $KODO_LOADER, else kodo.yaml beside the executable. Other KODO_*
+ * in the environment are ignored with a warning. Relative paths are relative to the loader's
+ * folder.
+ *
+ * run_program: run an executable loader (in its folder); without it such a loader gives KODO_EBUSY
+ * (somebody else has to). KODO_EINVAL also where cache_data of the loader is not what
+ * option_find_state finds. A url needs no port.
+ */
+enum kodo_err option_load_hosted(struct arena *a, const char *loader, bool run_program,
+    struct options *out, struct why *why) MUST_CHECK;
+
+/*
+ * Only the state folder of a hosted program, cheaply: `cache_data` (KODO_CACHE_DATA in .env, else a
+ * scan of the YAML for that key; an executable loader needs it in .env, or the default holds).
+ * *loader: the absolute path that option_load_hosted would use.
+ */
+enum kodo_err option_find_state(struct arena *a, const char *loader_arg, struct str *loader,
+    struct str *state_path, struct why *why) MUST_CHECK;
+
+/*
+ * What the loader's files look like now: a text of (dev, ino, size, mtime) of the loader, of the
+ * files in a loader folder, and of the `.env` beside it. Equal texts: nothing was changed. loader
+ * is absolute. Cheap: stat only. A loader that is gone has a stamp too.
+ */
+enum kodo_err option_stamp(struct arena *a, struct str loader, struct str *out) MUST_CHECK;
+
+/*
+ * The same for `kodo service`: the .env is that of the working directory, and loader may be null.
+ */
+enum kodo_err option_stamp_service(struct arena *a, struct str loader, struct str *out) MUST_CHECK;
+
+/*
+ * Options as one text for the store, and back; everything but the flows (they are the own node's
+ * record). KODO_ECORRUPT: the text was not written by option_write.
+ */
+void option_write(struct buf *out, const struct options *o);
+enum kodo_err option_read(struct arena *a, struct str text, struct options *out) MUST_CHECK;
+
+/* A commented sample loader, and one line per option for a manual; made from the table. */
+void option_put_sample(struct buf *out);
+void option_put_help(struct buf *out);
+
+/*
+ * May url be a peer of ours (accept, private)? KODO_EINVAL with the reason in why; KODO_ENOMEM.
+ * What accept names, and what is below it: https://example.org allows https://example.org/x,
+ * neither https://example.org.evil nor another port. A target of connect is always allowed. Judged
+ * by the text of the url: a name that leads to a private address is for whoever connects to find
+ * out.
+ */
+enum kodo_err option_allows_peer(
+    const struct options *o, struct str url, struct why *why) MUST_CHECK;
+
+#endif

@@ -1,0 +1,201 @@
+#include "core/base/utf8.h"
+#include "core/config/option_private.h"
+
+/* Where we are in the arguments. */
+struct args {
+	struct option_input *in;
+	int argc;
+	char *const *argv;
+	int i;
+	struct loader_value *connect[OPTION_MAX];	/* lists being collected, by row */
+};
+
+static enum kodo_err
+fail(const struct args *as, const char *what, const char *arg)
+{
+	char shown[LOADER_SHOWN_BYTES];
+
+	return why_set(as->in->why, KODO_EINVAL, "%s: %s", loader_shown(str_of(arg), shown), what);
+}
+
+/* name as on the command line is that of the table, with - or _ between its words. */
+static bool
+is_name(struct str arg, const char *name)
+{
+	size_t i;
+
+	if (name == NULL || arg.len != strlen(name))
+		return false;
+	for (i = 0; i < arg.len; i++)
+		if ((arg.p[i] == '-' ? '_' : arg.p[i]) != (name[i] == '-' ? '_' : name[i]))
+			return false;
+	return true;
+}
+
+static const struct option_row *
+find_long(struct str name)
+{
+	unsigned i;
+
+	for (i = 0; i < option_n_rows; i++)
+		if (is_name(name, option_rows[i].name) || is_name(name, option_rows[i].also))
+			return &option_rows[i];
+	return NULL;
+}
+
+static const struct option_row *
+find_letter(char c)
+{
+	unsigned i;
+
+	for (i = 0; i < option_n_rows && c != 0; i++)
+		if (option_rows[i].letter == c)
+			return &option_rows[i];
+	return NULL;
+}
+
+/* Lists may be given in several arguments; each may be a comma text. */
+static enum kodo_err
+add_to_list(struct args *as, const struct option_row *row, const struct loader_value *v)
+{
+	struct loader_value **list = &as->connect[row - option_rows];
+	struct str rest = v->text;
+
+	if (*list == NULL) {
+		*list = option_text_value(as->in->a, STR_NULL, v->file, 0);
+		if (*list == NULL)
+			return option_no_memory(as->in);
+		(*list)->kind = LOADER_LIST;
+	}
+	while (rest.len > 0) {
+		const char *comma = memchr(rest.p, ',', rest.len);
+		size_t len = comma == NULL ? rest.len : (size_t)(comma - rest.p);
+		struct loader_value *one =
+		    option_text_value(as->in->a, (struct str){ rest.p, len }, v->file, 0);
+
+		if (one == NULL || (len > 0 && option_list_add(as->in->a, *list, one) != KODO_OK))
+			return option_no_memory(as->in);
+		rest = (struct str){ rest.p + len + (comma != NULL),
+			rest.len - len - (comma != NULL) };
+	}
+	return option_set(as->in, row, *list);
+}
+
+/* name: as it was typed, for messages. */
+static enum kodo_err
+set(struct args *as, const struct option_row *row, const char *name, struct str text)
+{
+	struct str copy;
+	struct loader_value *v;
+
+	if (!utf8_valid(text))
+		return fail(as, "the value is not UTF-8", name);
+	if (arena_str(as->in->a, text, &copy) != KODO_OK)
+		return option_no_memory(as->in);
+	v = option_text_value(as->in->a, copy, name, 0);
+	if (v == NULL)
+		return option_no_memory(as->in);
+	return row->type == OPT_URLS ? add_to_list(as, row, v) : option_set(as->in, row, v);
+}
+
+/*
+ * The value of an option that stands alone: the next argument; of a switch only where that is true,
+ * false or the like, so that `kodo service -R node.yaml` means what it says.
+ */
+static enum kodo_err
+set_from_next(struct args *as, const struct option_row *row, const char *name)
+{
+	const char *next = as->i + 1 < as->argc ? as->argv[as->i + 1] : NULL;
+	bool unused;
+
+	if (row->type == OPT_BOOL &&
+	    (next == NULL || option_parse_bool(str_of(next), &unused) != KODO_OK))
+		return set(as, row, name, STR("true"));
+	if (next == NULL)
+		return fail(as, "a value must follow", name);
+	as->i++;
+	return set(as, row, name, str_of(next));
+}
+
+/* "--name", "--name=VALUE", "--no-name" */
+static enum kodo_err
+take_long(struct args *as, const char *arg)
+{
+	const char *eq = strchr(arg, '=');
+	struct str name = { arg + 2, eq == NULL ? strlen(arg) - 2 : (size_t)(eq - arg) - 2 };
+	const struct option_row *row = find_long(name);
+	const char *label = arena_printf(as->in->a, "--%.*s", STR_ARG(name));
+
+	if (label == NULL)
+		return option_no_memory(as->in);
+	if (row != NULL && row->type == OPT_FLOWS)
+		return fail(as, "flows are given in a loader only", label);
+	if (row != NULL && eq != NULL)
+		return set(as, row, label, str_of(eq + 1));
+	if (row != NULL)
+		return set_from_next(as, row, label);
+	if (eq == NULL && str_starts(name, STR("no-"))) {
+		row = find_long((struct str){ name.p + 3, name.len - 3 });
+		if (row != NULL && row->type == OPT_BOOL)
+			return set(as, row, label, STR("false"));
+	}
+	return fail(as, "unknown option; kodo service --help lists them", label);
+}
+
+/* "-u URL", "-uURL", "-Rf" */
+static enum kodo_err
+take_short(struct args *as, const char *arg)
+{
+	enum kodo_err err = KODO_OK;
+	const char *p, *label;
+
+	for (p = arg + 1; *p != '\0' && err == KODO_OK; p++) {
+		const struct option_row *row = find_letter(*p);
+
+		label = arena_printf(as->in->a, "-%c", *p);
+		if (label == NULL)
+			return option_no_memory(as->in);
+		if (row == NULL)
+			return fail(as, "unknown option; kodo service --help lists them", arg);
+		if (p[1] == '\0')
+			return set_from_next(as, row, label);
+		if (row->type != OPT_BOOL)
+			return set(as, row, label, str_of(p + 1));
+		err = set(as, row, label, STR("true"));
+	}
+	return err;
+}
+
+static enum kodo_err
+take_loader(struct args *as, const char *arg)
+{
+	const struct option_row *row = &option_rows[OPTION_LOADER];
+	const struct loader_value *before = as->in->values[OPTION_LOADER];
+
+	if (before != NULL && strcmp(before->file, "LOADER") == 0)
+		return fail(
+		    as, "a second loader; put several files into a folder and name that", arg);
+	return set(as, row, "LOADER", str_of(arg));
+}
+
+enum kodo_err
+option_take_args(struct option_input *in, int argc, char *const argv[])
+{
+	struct args as = { .in = in, .argc = argc, .argv = argv };
+	bool only_loader = false;
+	enum kodo_err err = KODO_OK;
+
+	for (as.i = 0; as.i < argc && err == KODO_OK; as.i++) {
+		const char *arg = argv[as.i];
+
+		if (!only_loader && strcmp(arg, "--") == 0)
+			only_loader = true;
+		else if (!only_loader && strncmp(arg, "--", 2) == 0)
+			err = take_long(&as, arg);
+		else if (!only_loader && arg[0] == '-' && arg[1] != '\0')
+			err = take_short(&as, arg);
+		else
+			err = take_loader(&as, arg);
+	}
+	return err;
+}

@@ -1,0 +1,190 @@
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "core/base/limit.h"
+#include "core/config/option_private.h"
+
+/* Texts of a flow; tags are by themselves. */
+static const struct field {
+	const char *name;
+	size_t offset;
+	size_t max_bytes;
+	bool required;
+} fields[] = {
+	{ "url", offsetof(struct flow, url), LIMIT_URL_BYTES, true },
+	{ "name", offsetof(struct flow, name), LIMIT_NAME_BYTES, true },
+	{ "description", offsetof(struct flow, description), LIMIT_DESCRIPTION_BYTES, false },
+	{ "author", offsetof(struct flow, author), LIMIT_NAME_BYTES, false },
+};
+#define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
+
+static struct str *
+field_of(struct flow *f, const struct field *field)
+{
+	return (struct str *)(void *)((char *)f + field->offset);
+}
+
+static const struct field *
+find_field(struct str name)
+{
+	unsigned i;
+
+	for (i = 0; i < N_FIELDS; i++)
+		if (str_eq(name, str_of(fields[i].name)))
+			return &fields[i];
+	return NULL;
+}
+
+static enum kodo_err
+read_text(struct option_input *in, const struct loader_value *v, const char *name, size_t max_bytes,
+    struct str *out)
+{
+	if (v->kind == LOADER_NULL)
+		return KODO_OK;
+	if (v->kind != LOADER_TEXT)
+		return option_fail(in, v, "%s of a flow: expected a text", name);
+	if (v->text.len > max_bytes)
+		return option_fail(in, v, "%s of a flow is over %zu bytes", name, max_bytes);
+	*out = v->text;
+	return KODO_OK;
+}
+
+static enum kodo_err
+read_tags(struct option_input *in, const struct loader_value *v, struct flow *f)
+{
+	const struct loader_entry *e;
+	enum kodo_err err = KODO_OK;
+	struct str *tags;
+
+	if (v->kind == LOADER_NULL)
+		return KODO_OK;
+	if (v->kind != LOADER_LIST)
+		return option_fail(in, v, "tags of a flow: expected a list of texts");
+	if (v->n > LIMIT_TAGS)
+		return option_fail(in, v, "over %u tags of a flow", LIMIT_TAGS);
+	tags = arena_alloc(in->a, v->n * sizeof(*tags) + 1);
+	if (tags == NULL)
+		return option_no_memory(in);
+	f->tags = tags;
+	for (e = v->first; e != NULL && err == KODO_OK; e = e->next) {
+		if (e->value->kind == LOADER_NULL)
+			return option_fail(in, e->value,
+			    "a tag of a flow is empty: put quotes around it, or take it out");
+		err = read_text(in, e->value, "a tag", LIMIT_TAG_BYTES, &tags[f->n_tags++]);
+	}
+	return err;
+}
+
+static enum kodo_err
+read_member(struct option_input *in, const struct loader_entry *e, struct flow *f)
+{
+	const struct field *field = find_field(e->key);
+	/* the line of the key, which is what is wrong where the value is not */
+	struct loader_value at = { .file = e->value->file, .line = e->line };
+	char shown[LOADER_SHOWN_BYTES];
+	struct str unused;
+
+	if (field != NULL)
+		return read_text(in, e->value, field->name, field->max_bytes, field_of(f, field));
+	if (str_eq(e->key, STR("tags")))
+		return read_tags(in, e->value, f);
+	if (str_eq(e->key, STR("entry")))	/* where the original finds the code of the flow */
+		return read_text(in, e->value, "entry", LIMIT_DESCRIPTION_BYTES, &unused);
+	return option_fail(in, &at,
+	    "unknown member %s of a flow: expected url, name, description, author, tags or entry",
+	    loader_shown(e->key, shown));
+}
+
+static enum kodo_err
+read_flow(struct option_input *in, const struct loader_value *v, struct flow *f)
+{
+	const struct loader_entry *e;
+	enum kodo_err err = KODO_OK;
+	unsigned i;
+
+	if (v->kind != LOADER_MAP)
+		return option_fail(in, v, "a flow: expected url, name and so on");
+	for (e = v->first; e != NULL && err == KODO_OK; e = e->next)
+		err = read_member(in, e, f);
+	for (i = 0; i < N_FIELDS && err == KODO_OK; i++)
+		if (fields[i].required && field_of(f, &fields[i])->p == NULL)
+			err = option_fail(in, v, "a flow without %s", fields[i].name);
+	if (err == KODO_OK && f->url.len == 0)
+		err = option_fail(in, v, "a flow with an empty url");
+	return err;
+}
+
+/* Where a flow came from, to tell two of one url. */
+struct origin {
+	struct str url; /* without leading slashes: the own url is joined with exactly one */
+	const struct loader_value *v;
+	size_t i;
+};
+
+static int
+compare_origins(const void *x, const void *y)
+{
+	const struct origin *a = x, *b = y;
+	int c = str_cmp(a->url, b->url);
+
+	return c != 0 ? c : (a->i > b->i) - (a->i < b->i);
+}
+
+static enum kodo_err
+check_twice(struct option_input *in, struct origin *all, size_t n)
+{
+	char shown[LOADER_SHOWN_BYTES];
+	size_t i;
+
+	qsort(all, n, sizeof(*all), compare_origins);
+	for (i = 1; i < n; i++)
+		if (str_eq(all[i - 1].url, all[i].url))
+			return option_fail(in, all[i].v,
+			    "two flows of one url %s, the other in %s:%u",
+			    loader_shown(all[i].url, shown), all[i - 1].v->file,
+			    all[i - 1].v->line);
+	return KODO_OK;
+}
+
+static struct str
+without_slashes(struct str s)
+{
+	while (s.len > 0 && s.p[0] == '/')
+		s = (struct str){ s.p + 1, s.len - 1 };
+	return s;
+}
+
+enum kodo_err
+option_read_flows(
+    struct option_input *in, const struct loader_value *list, const struct flow **out, size_t *n)
+{
+	const struct loader_entry *e;
+	struct origin *origins;
+	enum kodo_err err = KODO_OK;
+	struct flow *flows;
+	size_t i = 0;
+
+	*out = NULL;
+	*n = 0;
+	if (list->n > LIMIT_NODE_FLOWS)
+		return option_fail(in, list, "over %u flows", LIMIT_NODE_FLOWS);
+	flows = arena_zalloc(in->a, list->n * sizeof(*flows) + 1);
+	origins = malloc(list->n * sizeof(*origins) + 1);
+	if (flows == NULL || origins == NULL) {
+		err = option_no_memory(in);
+		goto out;
+	}
+	for (e = list->first; e != NULL && err == KODO_OK; e = e->next, i++) {
+		err = read_flow(in, e->value, &flows[i]);
+		origins[i] = (struct origin){ without_slashes(flows[i].url), e->value, i };
+	}
+	if (err == KODO_OK)
+		err = check_twice(in, origins, i);
+	if (err == KODO_OK) {
+		*out = flows;
+		*n = i;
+	}
+out:
+	free(origins);
+	return err;
+}

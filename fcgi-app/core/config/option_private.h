@@ -1,0 +1,117 @@
+/*
+ * Inside of the options: the table, and how a value on its way from a file, the environment or an
+ * argument becomes a member of struct options. Every value knows where it is from (struct
+ * loader_value), for the message when it is wrong.
+ */
+#ifndef KODO_OPTION_PART_H
+#define KODO_OPTION_PART_H
+
+#include "core/config/loader.h"
+#include "core/config/option.h"
+
+enum option_type {
+	OPT_TEXT,
+	OPT_URL,
+	OPT_URLS,	/* list or comma text; offset_n says where their number goes */
+	OPT_BOOL,
+	OPT_UINT,
+	OPT_INT,
+	OPT_LEVEL,
+	OPT_TRIGGER,
+	OPT_PRIVATE,
+	OPT_PATH,
+	OPT_ADDRESS,
+	OPT_FLOWS,
+	OPT_TYPES
+};
+
+enum option_id {	/* rows that code has to name */
+	OPTION_LOADER,
+	OPTION_URL,
+	OPTION_CACHE_DATA,
+	OPTION_ORGANIZATION,
+	OPTION_CONNECT,
+	OPTION_REGISTRY,
+	OPTION_FEED,
+	OPTION_LISTEN,
+	OPTION_FLOWS,
+	OPTION_OTHERS,
+	OPTION_MAX = 40
+};
+
+struct option_row {
+	const char *name;
+	enum option_type type;
+	size_t offset;
+	size_t offset_n;
+	long min, max;		/* of numbers */
+	const char *preset;	/* default as text; NULL: none */
+	char letter;		/* on the command line; 0: none */
+	const char *also;	/* another name there; NULL: none */
+	const char *shape;	/* of the value, for help */
+	const char *help;	/* one line */
+};
+
+extern const struct option_row option_rows[];
+extern const unsigned option_n_rows;	/* at most OPTION_MAX */
+
+struct option_input {
+	struct arena *a;
+	struct why *why;
+	struct str base;	/* what relative paths are relative to, absolute */
+	bool need_port;		/* url must say its port */
+	bool quiet;		/* no warnings */
+	const struct loader_value *values[OPTION_MAX];	/* by row; NULL: not given */
+};
+
+/* The row of this name, or NULL. */
+const struct option_row *option_find(struct str name);
+
+/*
+ * Names that are not ours: of later versions of the original, or of something that would keep
+ * somebody out.
+ */
+enum option_foreign { OPTION_UNKNOWN, OPTION_LATER, OPTION_ACCESS };
+enum option_foreign option_foreign(struct str name);
+
+/* Say in in->why where v is from and what is wrong. Returns KODO_EINVAL. */
+enum kodo_err option_fail(const struct option_input *in, const struct loader_value *v,
+    const char *fmt, ...) PRINTF_LIKE(3, 4);
+enum kodo_err option_no_memory(const struct option_input *in);
+
+/* A text as a value. file is borrowed. NULL: memory ran out. */
+struct loader_value *option_text_value(
+    struct arena *a, struct str text, const char *file, unsigned line);
+
+/* Append an entry to a list value. */
+enum kodo_err option_list_add(
+    struct arena *a, struct loader_value *list, const struct loader_value *item) MUST_CHECK;
+
+/*
+ * Give a value to an option; null values count as not given, flows are added to those there are,
+ * everything else replaces what was there. option_set_named is for names that may be wrong:
+ * KODO_EINVAL for unknown ones (with the nearest one) and for such as restrict access and are not
+ * implemented; those of later versions get a warning.
+ */
+enum kodo_err option_set(struct option_input *in, const struct option_row *row,
+    const struct loader_value *v) MUST_CHECK;
+enum kodo_err option_set_named(
+    struct option_input *in, struct str name, const struct loader_value *v) MUST_CHECK;
+
+/* All values and the defaults to out, checked one by one and together. */
+enum kodo_err option_resolve(struct option_input *in, struct options *out) MUST_CHECK;
+
+/* true false yes no on off 1 0, in any case. KODO_EINVAL: something else. */
+enum kodo_err option_parse_bool(struct str s, bool *out) MUST_CHECK;
+
+/* The arguments after "service". */
+enum kodo_err option_take_args(struct option_input *in, int argc, char *const argv[]) MUST_CHECK;
+
+/* Flows, checked like those of a body. */
+enum kodo_err option_read_flows(struct option_input *in, const struct loader_value *list,
+    const struct flow **out, size_t *n) MUST_CHECK;
+
+/* cache_data to the path of the state folder. */
+enum kodo_err option_state_path(struct arena *a, struct str cache_data, struct str *out) MUST_CHECK;
+
+#endif

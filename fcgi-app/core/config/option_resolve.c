@@ -1,0 +1,441 @@
+#include <limits.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "core/base/ascii.h"
+#include "core/base/limit.h"
+#include "core/base/path.h"
+#include "core/base/url.h"
+#include "core/base/utf8.h"
+#include "core/config/option_private.h"
+
+struct word {
+	const char *text;
+	int value;
+};
+
+static const struct word bool_words[] = {
+	{ "true", true }, { "yes", true }, { "on", true }, { "1", true },
+	{ "false", false }, { "no", false }, { "off", false }, { "0", false }, { NULL, 0 },
+};
+static const struct word trigger_words[] = {
+	{ "auto", TRIGGER_AUTO },
+	{ "cron", TRIGGER_CRON },
+	{ "request", TRIGGER_REQUEST },
+	{ NULL, 0 },
+};
+static const struct word private_words[] = {
+	{ "auto", PRIVATE_AUTO },
+	{ "true", PRIVATE_YES },
+	{ "yes", PRIVATE_YES },
+	{ "on", PRIVATE_YES },
+	{ "1", PRIVATE_YES },
+	{ "false", PRIVATE_NO },
+	{ "no", PRIVATE_NO },
+	{ "off", PRIVATE_NO },
+	{ "0", PRIVATE_NO },
+	{ NULL, 0 },
+};
+
+static bool
+find_word(const struct word *words, struct str s, int *out)
+{
+	for (; words->text != NULL; words++)
+		if (s.len == strlen(words->text) && strncasecmp(s.p, words->text, s.len) == 0) {
+			*out = words->value;
+			return true;
+		}
+	return false;
+}
+
+enum kodo_err
+option_parse_bool(struct str s, bool *out)
+{
+	int value = 0;
+	bool found = find_word(bool_words, s, &value);
+
+	*out = value != 0;
+	return found ? KODO_OK : KODO_EINVAL;
+}
+
+/* What a converter gets: one value that is a text (or, for lists, a list), and where it goes. */
+struct place {
+	struct option_input *in;
+	const struct option_row *row;
+	const struct loader_value *v;
+	struct options *out;
+};
+
+static void *
+target(const struct place *p)
+{
+	return (char *)p->out + p->row->offset;
+}
+
+static enum kodo_err
+expected(const struct place *p, const char *what)
+{
+	char shown[LOADER_SHOWN_BYTES];
+
+	if (p->v->kind != LOADER_TEXT)
+		return option_fail(p->in, p->v, "%s: expected %s", p->row->name, what);
+	return option_fail(p->in, p->v, "%s: expected %s, got %s", p->row->name, what,
+	    loader_shown(p->v->text, shown));
+}
+
+static enum kodo_err
+to_text(const struct place *p)
+{
+	struct str *to = target(p), s = p->v->text;
+
+	*to = STR_NULL;
+	if (s.len > LIMIT_NAME_BYTES || !utf8_valid(s))
+		return option_fail(
+		    p->in, p->v, "%s: over %u bytes, or not UTF-8", p->row->name, LIMIT_NAME_BYTES);
+	if (s.len > 0)
+		*to = s;
+	return KODO_OK;
+}
+
+static enum kodo_err
+to_url(const struct place *p)
+{
+	struct str *to = target(p);
+	const char *reason;
+	struct url u;
+
+	*to = url_shown(p->v->text);
+	if (!utf8_valid(*to) || url_parse(*to, &u, &reason) != KODO_OK)
+		return option_fail(
+		    p->in, p->v, "Invalid server URL, %s", utf8_valid(*to) ? reason : "not UTF-8");
+	if (memchr(u.path.p, '?', u.path.len) != NULL)
+		return option_fail(p->in, p->v, "Invalid server URL, query");
+	if (p->in->need_port && !u.has_port)
+		return option_fail(p->in, p->v,
+		    "Invalid server URL, missing port: write %.*s:%u or the like", STR_ARG(*to),
+		    u.port == 80 ? 3366u : u.port);
+	return KODO_OK;
+}
+
+/* One url of a list: where from is item, the text is s. */
+static enum kodo_err
+add_url(const struct place *p, const struct loader_value *item, struct str s, struct str *list,
+    size_t *n)
+{
+	char shown[LOADER_SHOWN_BYTES];
+	const char *reason = "not UTF-8";
+	struct url u;
+
+	if (!utf8_valid(s) || url_parse(url_shown(s), &u, &reason) != KODO_OK)
+		return option_fail(p->in, item, "%s: no url, %s: %s", p->row->name, reason,
+		    loader_shown(s, shown));
+	list[(*n)++] = url_shown(s);
+	return KODO_OK;
+}
+
+/* "a, b" */
+static enum kodo_err
+split_urls(const struct place *p, struct str *list, size_t *n)
+{
+	struct str rest = p->v->text;
+	enum kodo_err err = KODO_OK;
+
+	while (rest.len > 0 && err == KODO_OK) {
+		const char *comma = memchr(rest.p, ',', rest.len);
+		size_t len = comma == NULL ? rest.len : (size_t)(comma - rest.p);
+		struct str one = ascii_trim((struct str){ rest.p, len });
+
+		if (one.len > 0)
+			err = add_url(p, p->v, one, list, n);
+		rest = (struct str){ rest.p + len + (comma != NULL),
+			rest.len - len - (comma != NULL) };
+	}
+	return err;
+}
+
+/* A list, or a comma text, which has a url for every two bytes at most. */
+static enum kodo_err
+to_urls(const struct place *p)
+{
+	const struct loader_value *v = p->v;
+	size_t *n = (size_t *)(void *)((char *)p->out + p->row->offset_n);
+	const struct loader_entry *e;
+	struct str *list;
+	enum kodo_err err = KODO_OK;
+
+	list = arena_alloc(
+	    p->in->a, sizeof(*list) * (v->kind == LOADER_LIST ? v->n + 1 : v->text.len / 2 + 1));
+	if (list == NULL)
+		return option_no_memory(p->in);
+	*n = 0;
+	*(const struct str **)target(p) = list;
+	if (v->kind == LOADER_TEXT)
+		return split_urls(p, list, n);
+	if (v->kind != LOADER_LIST)
+		return expected(p, "a list of urls");
+	for (e = v->first; e != NULL && err == KODO_OK; e = e->next) {
+		if (e->value->kind != LOADER_TEXT)
+			return option_fail(p->in, e->value, "%s: expected a url", p->row->name);
+		err = add_url(p, e->value, e->value->text, list, n);
+	}
+	return err;
+}
+
+static enum kodo_err
+to_bool(const struct place *p)
+{
+	return option_parse_bool(p->v->text, target(p)) == KODO_OK ? KODO_OK
+								   : expected(p, "true or false");
+}
+
+static enum kodo_err
+read_number(const struct place *p, long *out)
+{
+	const struct str s = p->v->text;
+	size_t i = p->row->min < 0 && s.len > 1 && s.p[0] == '-';
+	long value = 0;
+	bool ok = s.len > i && s.len - i < 10;
+
+	for (; ok && i < s.len; i++) {
+		ok = ascii_is_digit(s.p[i]);
+		value = value * 10 + (s.p[i] - '0');
+	}
+	if (s.len > 0 && s.p[0] == '-')
+		value = -value;
+	*out = value;
+	if (ok && value >= p->row->min && value <= p->row->max)
+		return KODO_OK;
+	if (p->v->kind == LOADER_TEXT) {
+		char shown[LOADER_SHOWN_BYTES];
+
+		return option_fail(p->in, p->v, "%s: expected a number from %ld to %ld, got %s",
+		    p->row->name, p->row->min, p->row->max, loader_shown(s, shown));
+	}
+	return expected(p, "a number");
+}
+
+static enum kodo_err
+to_uint(const struct place *p)
+{
+	long value;
+	enum kodo_err err = read_number(p, &value);
+
+	*(unsigned *)target(p) = (unsigned)value;
+	return err;
+}
+
+static enum kodo_err
+to_int(const struct place *p)
+{
+	long value;
+	enum kodo_err err = read_number(p, &value);
+
+	*(int *)target(p) = (int)value;
+	return err;
+}
+
+static enum kodo_err
+to_level(const struct place *p)
+{
+	if (log_level_parse(p->v->text, target(p)) == KODO_OK)
+		return KODO_OK;
+	return expected(p, "DEBUG, INFO, WARNING, ERROR, CRITICAL or OFF");
+}
+
+static enum kodo_err
+to_trigger(const struct place *p)
+{
+	int value;
+
+	if (!find_word(trigger_words, p->v->text, &value))
+		return expected(p, "auto, cron or request");
+	*(enum option_trigger *)target(p) = (enum option_trigger)value;
+	return KODO_OK;
+}
+
+static enum kodo_err
+to_private(const struct place *p)
+{
+	int value;
+
+	if (!find_word(private_words, p->v->text, &value))
+		return expected(p, "auto, true or false");
+	*(enum option_private *)target(p) = (enum option_private)value;
+	return KODO_OK;
+}
+
+static enum kodo_err
+to_path(const struct place *p)
+{
+	enum kodo_err err;
+
+	if (!utf8_valid(p->v->text))
+		return option_fail(p->in, p->v, "%s: a path must be UTF-8", p->row->name);
+	err = path_absolute(p->in->a, p->in->base, p->v->text, target(p));
+	if (err == KODO_EINVAL || err == KODO_ETOOBIG)
+		return option_fail(p->in, p->v, "%s: expected a path of 1 to %u bytes",
+		    p->row->name, PATH_BYTES - 1);
+	return err == KODO_OK ? err : option_no_memory(p->in);
+}
+
+static bool
+parse_port(struct str s, unsigned *out)
+{
+	size_t i;
+
+	*out = 0;
+	for (i = 0; i < s.len && i < 6; i++) {
+		if (!ascii_is_digit(s.p[i]))
+			return false;
+		*out = *out * 10 + (unsigned)(s.p[i] - '0');
+	}
+	return i == s.len && *out > 0 && *out <= 65535;
+}
+
+/* ADDRESS:PORT, [ADDRESS]:PORT, or :PORT for all addresses. */
+static enum kodo_err
+to_address(const struct place *p)
+{
+	struct str s = p->v->text, host;
+	const char *colon = s.len == 0 ? NULL : memrchr(s.p, ':', s.len);
+	size_t i;
+
+	if (colon == NULL)
+		return expected(p, "ADDRESS:PORT");
+	host = (struct str){ s.p, (size_t)(colon - s.p) };
+	if (!parse_port((struct str){ colon + 1, s.len - host.len - 1 }, &p->out->listen_port))
+		return expected(p, "ADDRESS:PORT with a port from 1 to 65535");
+	if (host.len > 2 && host.p[0] == '[' && host.p[host.len - 1] == ']')
+		host = (struct str){ host.p + 1, host.len - 2 };
+	else if (memchr(host.p, ':', host.len) != NULL)
+		return expected(p, "ADDRESS:PORT, an IPv6 address in brackets");
+	for (i = 0; i < host.len; i++)
+		if (host.p[i] <= ' ' || host.p[i] > '~' || strchr("\"'\\/[]", host.p[i]) != NULL)
+			return expected(p, "ADDRESS:PORT");
+	p->out->listen_host = host.len == 0 ? STR("0.0.0.0") : host;
+	return KODO_OK;
+}
+
+static enum kodo_err
+to_flows(const struct place *p)
+{
+	return option_read_flows(p->in, p->v, &p->out->flows, &p->out->n_flows);
+}
+
+static enum kodo_err (*const converters[OPT_TYPES])(const struct place *p) = {
+	[OPT_TEXT] = to_text,
+	[OPT_URL] = to_url,
+	[OPT_URLS] = to_urls,
+	[OPT_BOOL] = to_bool,
+	[OPT_UINT] = to_uint,
+	[OPT_INT] = to_int,
+	[OPT_LEVEL] = to_level,
+	[OPT_TRIGGER] = to_trigger,
+	[OPT_PRIVATE] = to_private,
+	[OPT_PATH] = to_path,
+	[OPT_ADDRESS] = to_address,
+	[OPT_FLOWS] = to_flows,
+};
+
+static enum kodo_err
+convert(struct option_input *in, const struct option_row *row, struct options *out)
+{
+	const struct loader_value *v = in->values[row - option_rows];
+	struct place p = { in, row, v, out };
+
+	if (v == NULL && row->preset == NULL)
+		return KODO_OK;		/* out is zero: null, none */
+	if (v == NULL) {
+		p.v = option_text_value(in->a, str_of(row->preset), "default", 0);
+		if (p.v == NULL)
+			return option_no_memory(in);
+	}
+	if (p.v->kind != LOADER_TEXT && row->type != OPT_URLS && row->type != OPT_FLOWS)
+		return expected(&p, "a single value");
+	return converters[row->type](&p);
+}
+
+static bool
+has_key(const struct str *keys, size_t n, struct str key)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (str_eq(keys[i], key))
+			return true;
+	return false;
+}
+
+/* Without the own url, and each url once. */
+static enum kodo_err
+drop_targets(struct option_input *in, struct options *out)
+{
+	struct str *keep = arena_alloc(in->a, out->n_connect * sizeof(*keep) + 1);
+	struct str *keys = arena_alloc(in->a, out->n_connect * sizeof(*keys) + 1), key;
+	size_t n = 0, i;
+
+	if (keep == NULL || keys == NULL)
+		return option_no_memory(in);
+	for (i = 0; i < out->n_connect; i++) {
+		if (url_key(in->a, out->connect[i], &key) != KODO_OK)
+			return option_no_memory(in);
+		if (str_eq(key, out->url_key) || has_key(keys, n, key))
+			continue;
+		keys[n] = key;
+		keep[n++] = out->connect[i];
+	}
+	out->connect = keep;
+	out->n_connect = n;
+	return KODO_OK;
+}
+
+enum kodo_err
+option_state_path(struct arena *a, struct str cache_data, struct str *out)
+{
+	struct str s = cache_data;
+	char *p;
+
+	*out = STR_NULL;
+	if (s.len > 5 && memcmp(s.p + s.len - 5, ".json", 5) == 0)
+		s.len -= 5;
+	p = arena_printf(a, "%.*s.lmdb", STR_ARG(s));
+	if (p == NULL)
+		return KODO_ENOMEM;
+	*out = str_of(p);
+	return KODO_OK;
+}
+
+/* What follows from several options, or must fit together. */
+static enum kodo_err
+check_together(struct option_input *in, struct options *out)
+{
+	const struct loader_value *feed = in->values[OPTION_FEED],
+				  *registry = in->values[OPTION_REGISTRY];
+	struct url u;
+
+	if (out->feed && !out->registry)
+		return option_fail(in, feed != NULL ? feed : registry,
+		    "Cannot feed (True) as a node: set feed: false, or registry: true");
+	if (url_key(in->a, out->url, &out->url_key) != KODO_OK ||
+	    option_state_path(in->a, out->cache_data, &out->state_path) != KODO_OK)
+		return option_no_memory(in);
+	if (url_parse(out->url, &u, NULL) != KODO_OK)
+		return option_no_memory(in);
+	if (out->listen_port == 0) {
+		out->listen_host = u.host;
+		out->listen_port = u.port;
+	}
+	return drop_targets(in, out);
+}
+
+enum kodo_err
+option_resolve(struct option_input *in, struct options *out)
+{
+	enum kodo_err err = KODO_OK;
+	unsigned i;
+
+	*out = (struct options){ .registry = false };
+	for (i = 0; i < option_n_rows && err == KODO_OK; i++)
+		err = convert(in, &option_rows[i], out);
+	return err == KODO_OK ? check_together(in, out) : err;
+}

@@ -1,0 +1,180 @@
+#include <stddef.h>
+#include <stdio.h>
+
+#include "core/config/option_private.h"
+
+#define AT(member)	offsetof(struct options, member)
+
+/*
+ * In the order of the sample and the manual. A new option is a row here and a member of struct
+ * options.
+ */
+const struct option_row option_rows[] = {
+	[OPTION_LOADER] = { "loader", OPT_PATH, AT(loader), 0, 0, 0, NULL, 0, NULL, "PATH",
+	    "a YAML file, a folder of *.yaml read in order, or an executable that prints YAML" },
+	[OPTION_URL] = { "url", OPT_URL, AT(url), 0, 0, 0, "http://localhost:3366", 'u', NULL,
+	    "URL", "own address, as peers reach it; http or https, host and port" },
+	[OPTION_CACHE_DATA] = { "cache_data", OPT_PATH, AT(cache_data), 0, 0, 0,
+	    "./data/cache.json", 'd', "cache-file", "PATH",
+	    "names the state folder: .json is cut, .lmdb is added" },
+	[OPTION_ORGANIZATION] = { "organization", OPT_TEXT, AT(organization), 0, 0, 0, NULL, 'o',
+	    NULL, "TEXT", "who runs this service" },
+	[OPTION_CONNECT] = { "connect", OPT_URLS, AT(connect), AT(n_connect), 0, 0, NULL, 'C', NULL,
+	    "URL,..", "registries to connect to" },
+	[OPTION_REGISTRY] = { "registry", OPT_BOOL, AT(registry), 0, 0, 0, "true", 'R', NULL,
+	    "BOOL", "take in what nodes and peers send" },
+	[OPTION_FEED] = { "feed", OPT_BOOL, AT(feed), 0, 0, 0, "true", 'f', NULL, "BOOL",
+	    "give others what was taken in; a node (registry: false) needs feed: false" },
+	[OPTION_LISTEN] = { "listen", OPT_ADDRESS, AT(listen_host), AT(listen_port), 0, 0, NULL, 0,
+	    NULL, "ADDRESS:PORT", "where kodo service listens; host and port of url unless given" },
+	[OPTION_OTHERS] = { "cache_reset", OPT_BOOL, AT(cache_reset), 0, 0, 0, "false", 'c',
+	    "reset", "BOOL", "forget all providers at start" },
+	{ "screen_level", OPT_LEVEL, AT(screen_level), 0, 0, 0, "INFO", 'l', "level", "LEVEL",
+	    "of log lines on the screen: DEBUG, INFO, WARNING, ERROR, CRITICAL or OFF" },
+	{ "log_file", OPT_PATH, AT(log_file), 0, 0, 0, "./data/kodo.log", 0, NULL, "PATH",
+	    "log file" },
+	{ "log_file_level", OPT_LEVEL, AT(log_file_level), 0, 0, 0, "INFO", 0, NULL, "LEVEL",
+	    "of lines in the log file" },
+	{ "log_max_mib", OPT_UINT, AT(log_max_mib), 0, 1, 1 << 20, "10", 0, NULL, "MIB",
+	    "size at which the log file is renamed to .1" },
+	{ "exec_data", OPT_PATH, AT(exec_data), 0, 0, 0, "./data/exec", 0, NULL, "PATH",
+	    "folder for data of executions" },
+	{ "timeout", OPT_UINT, AT(timeout_s), 0, 1, 3600, "30", 0, NULL, "SECONDS",
+	    "one attempt to reach a peer may take" },
+	{ "retry", OPT_INT, AT(retry), 0, -1, 1000000, "9", 0, NULL, "NUMBER",
+	    "attempts before a peer is parked; -1: for ever, 0: never connect by itself" },
+	{ "workers", OPT_UINT, AT(workers), 0, 1, 256, "2", 0, NULL, "NUMBER",
+	    "processes of kodo service" },
+	{ "wait", OPT_UINT, AT(wait), 0, 0, 256, "1", 0, NULL, "NUMBER",
+	    "requests that may wait for messages to others at once" },
+	{ "body_max_mib", OPT_UINT, AT(body_max_mib), 0, 1, 1024, "10", 0, NULL, "MIB",
+	    "ceiling of a request's body" },
+	{ "map_max_mib", OPT_UINT, AT(map_max_mib), 0, 1, 1 << 20, "8192", 0, NULL, "MIB",
+	    "ceiling of the state" },
+	{ "trigger", OPT_TRIGGER, AT(trigger), 0, 0, 0, "auto", 0, NULL, "auto|cron|request",
+	    "what starts the runner that sends to others" },
+	{ "tombstone_days", OPT_UINT, AT(tombstone_days), 0, 1, 36500, "30", 0, NULL, "DAYS",
+	    "how long a removal is remembered" },
+	{ "loader_s", OPT_UINT, AT(loader_s), 0, 1, 86400, "300", 0, NULL, "SECONDS",
+	    "how often an executable loader is run" },
+	{ "accept", OPT_URLS, AT(accept), AT(n_accept), 0, 0, NULL, 0, NULL, "URL,..",
+	    "who may be a peer: these urls and what is below them; all unless given" },
+	{ "private", OPT_PRIVATE, AT(private_peers), 0, 0, 0, "auto", 0, NULL, "auto|BOOL",
+	    "may loopback and private addresses be peers; auto: where the own url is one" },
+	[OPTION_FLOWS] = { "flows", OPT_FLOWS, AT(flows), AT(n_flows), 0, 0, NULL, 0, NULL, NULL,
+	    "own flows: url and name, and if you like description, author, tags, entry" },
+};
+
+const unsigned option_n_rows = sizeof(option_rows) / sizeof(option_rows[0]);
+
+_Static_assert(
+    sizeof(option_rows) / sizeof(option_rows[0]) <= OPTION_MAX, "OPTION_MAX is too small");
+
+/* The rows as people read them: flows, though named first in the enum, are last. */
+static const struct option_row *
+row_shown(unsigned i)
+{
+	if (i + 1 == option_n_rows)
+		return &option_rows[OPTION_FLOWS];
+	return &option_rows[i < OPTION_FLOWS ? i : i + 1];
+}
+
+const struct option_row *
+option_find(struct str name)
+{
+	unsigned i;
+
+	for (i = 0; i < option_n_rows; i++)
+		if (str_eq(name, str_of(option_rows[i].name)))
+			return &option_rows[i];
+	return NULL;
+}
+
+/* A default as YAML that means the same. */
+static const char *
+sample_value(const struct option_row *row)
+{
+	static const struct {
+		enum option_id id;
+		const char *text;
+	} samples[] = {
+		{ OPTION_ORGANIZATION, "My Organization" },
+		{ OPTION_CONNECT, "[http://localhost:3367]" },
+		{ OPTION_LISTEN, "127.0.0.1:3366" },
+	};
+	unsigned i;
+
+	for (i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
+		if (row == &option_rows[samples[i].id])
+			return samples[i].text;
+	return row->preset != NULL ? row->preset : "[https://example.org]";
+}
+
+void
+option_put_sample(struct buf *out)
+{
+	unsigned i;
+
+	buf_puts(out,
+	    "# A loader of kodo: the options of one service.\n"
+	    "#\n"
+	    "# A list of `- name: value`; lines that begin with # say what there is besides, most "
+	    "with the default.\n"
+	    "# `kodo service FILE` takes this file before arguments, KODO_* of the environment, "
+	    "and .env; under a web server\n"
+	    "# and in cron nothing but this file and the .env beside it counts. Relative paths are "
+	    "relative to the working\n"
+	    "# directory of `kodo service`, else to the folder of this file.\n");
+	for (i = 1; i < option_n_rows; i++) {
+		const struct option_row *row = row_shown(i);
+
+		buf_printf(out, "\n# %s\n", row->help);
+		if (row->type != OPT_FLOWS)
+			buf_printf(out, "%s- %s: %s\n", row == &option_rows[OPTION_URL] ? "" : "# ",
+			    row->name, sample_value(row));
+	}
+	buf_puts(out,
+	    "# - flows:\n"
+	    "#   - url: /travel-planner\n"
+	    "#     name: Travel Planner\n"
+	    "#     description: Plans a journey door to door\n"
+	    "#     author: jane.doe@example.org\n"
+	    "#     tags: [travel, planning]\n");
+}
+
+/* "--url", or "--screen-level" for screen_level. */
+static void
+put_long_name(struct buf *out, const struct option_row *row)
+{
+	const char *p;
+
+	buf_puts(out, "--");
+	for (p = row->also != NULL ? row->also : row->name; *p != '\0'; p++)
+		buf_putc(out, *p == '_' ? '-' : *p);
+}
+
+void
+option_put_help(struct buf *out)
+{
+	struct buf left = BUF_INIT(0);
+	unsigned i;
+
+	for (i = 0; i < option_n_rows; i++) {
+		const struct option_row *row = row_shown(i);
+
+		if (row->type == OPT_FLOWS)
+			continue;
+		buf_reset(&left);
+		if (row->letter != 0)
+			buf_printf(&left, "-%c, ", row->letter);
+		else
+			buf_puts(&left, "    ");
+		put_long_name(&left, row);
+		buf_printf(&left, " %s", row->shape);
+		buf_printf(out, "  %-34s %s", buf_z(&left), row->help);
+		if (row->preset != NULL)
+			buf_printf(out, " (%s)", row->preset);
+		buf_putc(out, '\n');
+	}
+	buf_free(&left);
+}

@@ -1,0 +1,197 @@
+#include <stdio.h>
+
+#include "core/config/option_private.h"
+
+/*
+ * Options as text: a line `name=value` for each, lists as a line for each item; in values \\ and \n
+ * stand for a backslash and the end of a line. What is null has no line. Names that another build
+ * wrote and this one does not know are passed over, what they did not write gets its default: the
+ * loader is read again as soon as it is looked at.
+ */
+
+static const char is_program_name[] = "loader_is_program";
+
+static void
+put_line(struct buf *out, const char *name, struct str value)
+{
+	size_t i;
+
+	buf_puts(out, name);
+	buf_putc(out, '=');
+	for (i = 0; i < value.len; i++) {
+		if (value.p[i] == '\\')
+			buf_puts(out, "\\\\");
+		else if (value.p[i] == '\n')
+			buf_puts(out, "\\n");
+		else
+			buf_putc(out, value.p[i]);
+	}
+	buf_putc(out, '\n');
+}
+
+static void
+put_address(struct buf *out, const char *name, const struct options *o)
+{
+	const bool v6 = memchr(o->listen_host.p, ':', o->listen_host.len) != NULL;
+
+	buf_printf(out, v6 ? "%s=[%.*s]:%u\n" : "%s=%.*s:%u\n", name, STR_ARG(o->listen_host),
+	    o->listen_port);
+}
+
+static void
+put_list(struct buf *out, const struct option_row *row, const char *at, const struct options *o)
+{
+	const struct str *list = *(const struct str *const *)(const void *)at;
+	size_t n = *(const size_t *)(const void *)((const char *)o + row->offset_n), i;
+
+	for (i = 0; i < n; i++)
+		put_line(out, row->name, list[i]);
+}
+
+static void
+put_row(struct buf *out, const struct option_row *row, const struct options *o)
+{
+	static const char *const triggers[] = { "auto", "cron", "request" },
+				 *const privates[] = { "auto", "true", "false" };
+	const char *at = (const char *)o + row->offset;
+	const void *v = at;
+
+	switch (row->type) {
+	case OPT_TEXT:
+	case OPT_URL:
+	case OPT_PATH:
+		if (((const struct str *)v)->p != NULL)
+			put_line(out, row->name, *(const struct str *)v);
+		break;
+	case OPT_URLS:
+		put_list(out, row, at, o);
+		break;
+	case OPT_BOOL:
+		put_line(out, row->name, *(const bool *)v ? STR("true") : STR("false"));
+		break;
+	case OPT_UINT:
+		buf_printf(out, "%s=%u\n", row->name, *(const unsigned *)v);
+		break;
+	case OPT_INT:
+		buf_printf(out, "%s=%d\n", row->name, *(const int *)v);
+		break;
+	case OPT_LEVEL:
+		put_line(out, row->name, str_of(log_level_name(*(const enum log_level *)v)));
+		break;
+	case OPT_TRIGGER:
+		put_line(out, row->name, str_of(triggers[*(const enum option_trigger *)v]));
+		break;
+	case OPT_PRIVATE:
+		put_line(out, row->name, str_of(privates[*(const enum option_private *)v]));
+		break;
+	case OPT_ADDRESS:
+		put_address(out, row->name, o);
+		break;
+	case OPT_FLOWS:		/* the own node's record */
+	case OPT_TYPES:
+	default:
+		break;
+	}
+}
+
+void
+option_write(struct buf *out, const struct options *o)
+{
+	unsigned i;
+
+	for (i = 0; i < option_n_rows; i++)
+		put_row(out, &option_rows[i], o);
+	put_line(out, is_program_name, o->loader_is_program ? STR("true") : STR("false"));
+}
+
+/* The text of a value, in a. KODO_ECORRUPT: a backslash before something else. */
+static enum kodo_err
+unescape(struct arena *a, struct str s, struct str *out)
+{
+	char *to = arena_alloc(a, s.len + 1);
+	size_t i, len = 0;
+
+	*out = STR_NULL;
+	if (to == NULL)
+		return KODO_ENOMEM;
+	for (i = 0; i < s.len; i++) {
+		char c = s.p[i];
+
+		if (c == '\\') {
+			if (++i == s.len || (s.p[i] != '\\' && s.p[i] != 'n'))
+				return KODO_ECORRUPT;
+			c = s.p[i] == 'n' ? '\n' : '\\';
+		}
+		to[len++] = c;
+	}
+	to[len] = '\0';
+	*out = (struct str){ to, len };
+	return KODO_OK;
+}
+
+static enum kodo_err
+read_value(struct option_input *in, const struct option_row *row, struct loader_value *lists[],
+    struct str text)
+{
+	struct loader_value *v = option_text_value(in->a, text, "stored options", 0),
+			    **list = &lists[row - option_rows];
+
+	if (v == NULL)
+		return KODO_ENOMEM;
+	if (row->type != OPT_URLS)
+		return option_set(in, row, v);
+	if (*list == NULL) {
+		*list = option_text_value(in->a, STR_NULL, "stored options", 0);
+		if (*list == NULL)
+			return KODO_ENOMEM;
+		(*list)->kind = LOADER_LIST;
+	}
+	if (option_list_add(in->a, *list, v) != KODO_OK)
+		return KODO_ENOMEM;
+	return option_set(in, row, *list);
+}
+
+/* One line. */
+static enum kodo_err
+read_line(struct option_input *in, struct loader_value *lists[], struct str line, bool *is_program)
+{
+	const char *eq = memchr(line.p, '=', line.len);
+	const struct option_row *row;
+	struct str name, text;
+	enum kodo_err err;
+
+	if (eq == NULL)
+		return KODO_ECORRUPT;
+	name = (struct str){ line.p, (size_t)(eq - line.p) };
+	err = unescape(in->a, (struct str){ eq + 1, line.len - name.len - 1 }, &text);
+	if (err != KODO_OK)
+		return err;
+	if (str_eq(name, str_of(is_program_name)))
+		return option_parse_bool(text, is_program) == KODO_OK ? KODO_OK : KODO_ECORRUPT;
+	row = option_find(name);
+	if (row == NULL)
+		return KODO_OK;
+	return row->type == OPT_FLOWS ? KODO_ECORRUPT : read_value(in, row, lists, text);
+}
+
+enum kodo_err
+option_read(struct arena *a, struct str text, struct options *out)
+{
+	struct loader_value *lists[OPTION_MAX] = { NULL };
+	struct option_input in = { .a = a, .base = STR("/"), .quiet = true };
+	bool is_program = false;
+	enum kodo_err err = KODO_OK;
+
+	*out = (struct options){ .registry = false };
+	while (text.len > 0 && err == KODO_OK) {
+		const char *nl = memchr(text.p, '\n', text.len);
+		size_t len = nl == NULL ? text.len : (size_t)(nl - text.p);
+
+		err = read_line(&in, lists, (struct str){ text.p, len }, &is_program);
+		text = (struct str){ text.p + len + (nl != NULL), text.len - len - (nl != NULL) };
+	}
+	if (err == KODO_OK)
+		err = option_resolve(&in, out);
+	out->loader_is_program = is_program;
+	return err == KODO_OK || err == KODO_ENOMEM ? err : KODO_ECORRUPT;
+}

@@ -1,0 +1,204 @@
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "core/config/option_private.h"
+
+#define NEAR_MAX	2u	/* letters that a mistyped name may differ by to be recognised */
+#define NAME_BYTES	32u	/* longer ones than any of ours are not compared */
+
+enum kodo_err
+option_no_memory(const struct option_input *in)
+{
+	return why_set(in->why, KODO_ENOMEM, "out of memory");
+}
+
+enum kodo_err
+option_fail(const struct option_input *in, const struct loader_value *v, const char *fmt, ...)
+{
+	char text[800];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (v->line > 0)
+		return why_set(in->why, KODO_EINVAL, "%s:%u: %s", v->file, v->line, text);
+	return why_set(in->why, KODO_EINVAL, "%s: %s", v->file, text);
+}
+
+struct loader_value *
+option_text_value(struct arena *a, struct str text, const char *file, unsigned line)
+{
+	struct loader_value *v = arena_zalloc(a, sizeof(*v));
+
+	if (v == NULL)
+		return NULL;
+	*v = (struct loader_value){ .kind = LOADER_TEXT, .text = text, .file = file, .line = line };
+	return v;
+}
+
+enum kodo_err
+option_list_add(struct arena *a, struct loader_value *list, const struct loader_value *item)
+{
+	struct loader_entry **to = &list->first, *e = arena_zalloc(a, sizeof(*e));
+
+	if (e == NULL)
+		return KODO_ENOMEM;
+	while (*to != NULL)
+		to = &(*to)->next;
+	*e = (struct loader_entry){ NULL, STR_NULL, item->line, item };
+	*to = e;
+	list->n++;
+	return KODO_OK;
+}
+
+static unsigned
+least(unsigned x, unsigned y, unsigned z)
+{
+	unsigned m = x < y ? x : y;
+
+	return m < z ? m : z;
+}
+
+/*
+ * How many letters to add, drop or change to make b of a (Levenshtein); b is under NAME_BYTES long.
+ */
+static unsigned
+distance(struct str a, struct str b)
+{
+	unsigned row[NAME_BYTES + 1], before, above;
+	size_t i, j;
+
+	for (j = 0; j <= b.len; j++)
+		row[j] = (unsigned)j;
+	for (i = 0; i < a.len; i++) {
+		before = row[0];
+		row[0] = (unsigned)i + 1;
+		for (j = 0; j < b.len; j++) {
+			above = row[j + 1];
+			row[j + 1] = least(above + 1, row[j] + 1, before + (a.p[i] != b.p[j]));
+			before = above;
+		}
+	}
+	return row[b.len];
+}
+
+static const char *
+nearest(struct str name)
+{
+	unsigned best = NEAR_MAX + 1, i, d;
+	const char *out = NULL;
+
+	if (name.len < 3 || name.len >= NAME_BYTES)
+		return NULL;
+	for (i = 0; i < option_n_rows; i++) {
+		d = distance(name, str_of(option_rows[i].name));
+		if (d < best) {
+			best = d;
+			out = option_rows[i].name;
+		}
+	}
+	return out;
+}
+
+enum option_foreign
+option_foreign(struct str name)
+{
+	static const struct {
+		const char *name;	/* with a * at its end: what begins so */
+		enum option_foreign what;
+	} names[] = {
+		{ "auth", OPTION_ACCESS },
+		{ "auth_*", OPTION_ACCESS },
+		{ "cors_*", OPTION_LATER },
+		{ "ray", OPTION_LATER },
+		{ "ray_*", OPTION_LATER },
+		{ "reload", OPTION_LATER },
+		{ "venv_*", OPTION_LATER },
+		{ "env_*", OPTION_LATER },
+	};
+	unsigned i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct str n = str_of(names[i].name);
+
+		if (n.p[n.len - 1] == '*' ? str_starts(name, (struct str){ n.p, n.len - 1 })
+					  : str_eq(name, n))
+			return names[i].what;
+	}
+	return OPTION_UNKNOWN;
+}
+
+enum kodo_err
+option_set_named(struct option_input *in, struct str name, const struct loader_value *v)
+{
+	const struct option_row *row = option_find(name);
+	char shown[LOADER_SHOWN_BYTES];
+	const char *near;
+
+	if (row != NULL)
+		return option_set(in, row, v);
+	loader_shown(name, shown);
+	switch (option_foreign(name)) {
+	case OPTION_ACCESS:
+		return option_fail(in, v,
+		    "option %s would restrict access, which is not implemented: take it out, and "
+		    "restrict access in the web server",
+		    shown);
+	case OPTION_LATER:
+		if (!in->quiet && v->line > 0)
+			log_warning("%s:%u: option %s has no effect in this version", v->file,
+			    v->line, shown);
+		else if (!in->quiet)
+			log_warning("%s: option %s has no effect in this version", v->file, shown);
+		return KODO_OK;
+	case OPTION_UNKNOWN:
+	default:
+		near = nearest(name);
+		if (near != NULL)
+			return option_fail(
+			    in, v, "unknown option %s, did you mean %s?", shown, near);
+		return option_fail(in, v, "unknown option %s", shown);
+	}
+}
+
+/*
+ * Flows of a further file after those there are. Their chain must not change, for an *alias may
+ * share it: it is copied.
+ */
+static enum kodo_err
+add_flows(struct option_input *in, const struct loader_value **at, const struct loader_value *v)
+{
+	struct loader_value *both = arena_dup(in->a, v, sizeof(*v));
+	const struct loader_entry *e;
+	struct loader_entry **to;
+
+	if (both == NULL)
+		return option_no_memory(in);
+	both->n = (*at)->n + v->n;
+	to = &both->first;
+	for (e = (*at)->first; e != NULL; e = e->next) {
+		*to = arena_dup(in->a, e, sizeof(*e));
+		if (*to == NULL)
+			return option_no_memory(in);
+		to = &(*to)->next;
+	}
+	*to = v->first;
+	*at = both;
+	return KODO_OK;
+}
+
+enum kodo_err
+option_set(struct option_input *in, const struct option_row *row, const struct loader_value *v)
+{
+	const struct loader_value **at = &in->values[row - option_rows];
+
+	if (v->kind == LOADER_NULL)
+		return KODO_OK;
+	if (row->type == OPT_FLOWS && v->kind != LOADER_LIST)
+		return option_fail(in, v, "flows: expected a list of flows in a loader");
+	if (row->type == OPT_FLOWS && *at != NULL)
+		return add_flows(in, at, v);
+	*at = v;
+	return KODO_OK;
+}

@@ -1,0 +1,565 @@
+/* What is sent to a peer: bodies from the state as it is now. */
+#include "core/base/hash.h"
+#include "core/base/json.h"
+#include "core/base/limit.h"
+#include "core/exchange/exchange_private.h"
+#include "core/merge/rules.h"
+#include "core/records/digest.h"
+#include "core/records/known.h"
+#include "core/records/outbox.h"
+#include "core/records/walk.h"
+#include "core/wire/kodo_member.h"
+
+static const char *const paths[] = {
+	[EXCHANGE_DISCONNECT] = "/disconnect",
+	[EXCHANGE_CONNECT] = "/connect",
+	[EXCHANGE_RECONNECT] = "/reconnect",
+	[EXCHANGE_REMOVE] = "/disconnect",
+	[EXCHANGE_UPDATE] = "/update",
+	[EXCHANGE_LOOK] = "/map",
+};
+
+struct builder {
+	struct view *v;
+	struct arena *a;
+	const struct peer *p;
+	struct exchange_job *job;
+	struct buf body;
+	struct kodo_member kodo;
+	bool is_first;
+	uint64_t max_bytes;
+	uint32_t *ids;
+	size_t n_ids, cap_ids;
+	size_t n_put;	 /* entries of T_OUT that are in it */
+	size_t n_before; /* bytes before the first node */
+	bool is_full;	 /* more nodes than fit */
+	bool has_passed; /* nodes were passed over that alone are more than fits */
+	struct exchange_park *parks;
+	size_t n_parks, cap_parks;
+};
+
+static enum kodo_err
+id_add(struct builder *b, uint32_t node)
+{
+	uint32_t *ids = arena_grow(b->a, b->ids, b->n_ids, &b->cap_ids, sizeof(*ids));
+
+	if (ids == NULL)
+		return KODO_ENOMEM;
+	b->ids = ids;
+	b->ids[b->n_ids++] = node;
+	return KODO_OK;
+}
+
+static void
+greeting_open(struct builder *b, const struct str *message, size_t n)
+{
+	struct greeting g;
+
+	view_greeting(b->v, &g);
+	g.message = message;
+	g.n_message = n;
+	buf_putc(&b->body, '{');
+	wire_put_greeting(&b->body, &g);
+}
+
+/* p is not told of the node: why, in words. */
+static enum kodo_err
+park_add(struct builder *b, uint32_t node, const char *why)
+{
+	struct exchange_park *parks =
+	    arena_grow(b->a, b->parks, b->n_parks, &b->cap_parks, sizeof(*parks));
+
+	if (parks == NULL || why == NULL)
+		return KODO_ENOMEM;
+	b->parks = parks;
+	b->parks[b->n_parks++] = (struct exchange_park){ node, str_of(why) };
+	return KODO_OK;
+}
+
+/* What a body may have, however far it was halved for another reason. */
+static uint64_t
+room_of(const struct builder *b)
+{
+	uint64_t max = b->max_bytes > CEILING_MIN_BYTES ? b->max_bytes : CEILING_MIN_BYTES;
+
+	return max > b->n_before ? max - b->n_before : 0;
+}
+
+/* Would a body have room for the node if there were nothing else in it? */
+static bool
+fits_alone(const struct builder *b, const struct packed *p)
+{
+	return packed_run_size(p, 0, p->n_flows) <= room_of(b);
+}
+
+/*
+ * Append a node, unless the body has its size already; a node that is too big for any body goes
+ * alone.
+ */
+static enum kodo_err
+node_append(struct builder *b, uint32_t node, const struct statement *s, const struct peer *source)
+{
+	size_t before = b->body.len;
+	struct packed p;
+	enum kodo_err err;
+
+	if (b->is_full)
+		return KODO_OK;
+	err = packed_open(s->bytes, &p);
+	if (err != KODO_OK)
+		return err;
+	if (!b->is_first)
+		buf_putc(&b->body, ',');
+	packed_put_node(&b->body, &p, source->created_us, source->modified_us);
+	if (b->body.len > b->max_bytes && !b->is_first) {
+		b->body.len = before;
+		b->is_full = true;
+		return KODO_OK;
+	}
+	b->is_first = false;
+	b->n_put++;
+	kodo_put_version(&b->kodo, p.url, s->version);
+	b->job->n_nodes++;
+	b->job->n_flows += p.n_flows;
+	return buf_failed(&b->body) ? b->body.err : id_add(b, node);
+}
+
+/*
+ * Does the node with that url belong to p, an original? Then it need not hear of it, and would only
+ * echo it; of its removal as if it left itself.
+ */
+static bool
+is_own_of_original(const struct peer *p, struct str url)
+{
+	return !peer_dialect(p)->hears_itself && str_eq(url, p->url);
+}
+
+static bool
+is_node_of_original(const struct peer *p, struct str bytes)
+{
+	struct packed pk;
+
+	return packed_open(bytes, &pk) == KODO_OK && is_own_of_original(p, pk.url);
+}
+
+/*
+ * What p told us itself it need not hear from us: it could only come back as a ghost. A node that
+ * alone is too much follows as an update.
+ */
+static enum kodo_err
+connect_node(void *arg, uint32_t node, const struct statement *s, const struct peer *source)
+{
+	struct builder *b = arg;
+	struct packed p;
+	enum kodo_err err;
+
+	if (source->id == b->p->id || is_node_of_original(b->p, s->bytes))
+		return KODO_OK;
+	err = packed_open(s->bytes, &p);
+	if (err == KODO_OK && !fits_alone(b, &p)) {
+		b->has_passed = true;
+		return KODO_OK;
+	}
+	return err == KODO_OK ? node_append(b, node, s, source) : err;
+}
+
+static enum kodo_err
+connect_build(struct builder *b)
+{
+	bool more;
+	enum kodo_err err;
+
+	greeting_open(b, NULL, 0);
+	buf_puts(&b->body, ",\"nodes\":[");
+	b->n_before = b->body.len;
+	err = walk_seen(&b->v->t, b->a, connect_node, b);
+	buf_putc(&b->body, ']');
+	more = b->is_full || b->has_passed;
+	kodo_end(&b->kodo, &b->body, more ? b->job->gen : 0, more, STR_NULL);
+	buf_putc(&b->body, '}');
+	b->job->is_partial = more;
+	return err;
+}
+
+static enum kodo_err
+reconnect_build(struct builder *b)
+{
+	static const struct str please = { "please reconnect", 16 };
+
+	greeting_open(b, &please, 1);
+	kodo_end(&b->kodo, &b->body, 0, false, STR_NULL);
+	buf_putc(&b->body, '}');
+	return KODO_OK;
+}
+
+static enum kodo_err
+leave_build(struct builder *b)
+{
+	const struct peer *p = b->p;
+	const char *end = memchr(p->leave_urls.p, '\n', p->leave_urls.len);
+	struct str url = { p->leave_urls.p,
+		end == NULL ? p->leave_urls.len : (size_t)(end - p->leave_urls.p) };
+
+	b->job->leave_url = url;
+	wire_put_disconnect(&b->body, url, &url, 1);
+	kodo_end(&b->kodo, &b->body, 0, false, STR_NULL);
+	buf_putc(&b->body, '}');
+	return KODO_OK;
+}
+
+/* --- telling of changes: first what is gone, then what is there --- */
+
+/* the own node apart: its url in a disconnect means that the whole service leaves */
+enum tell { TELL_NOTHING, TELL_GONE, TELL_OWN_GONE, TELL_NODE };
+
+static enum kodo_err
+tell_of(struct builder *b, uint32_t node, struct known *kn, enum tell *out)
+{
+	enum kodo_err err = known_get(&b->v->t, node, kn);
+
+	*out = TELL_NOTHING;
+	if (err != KODO_OK)
+		return err;
+	switch (rule_4_state_travels(
+	    kn->is_seen ? &kn->winner : NULL, kn->is_gone ? &kn->tomb : NULL, b->p->id)) {
+	case RULES_NO_NEWS:
+		break;
+	case RULES_NEWS_NODE:
+		if (!is_node_of_original(b->p, kn->winner.bytes))
+			*out = TELL_NODE;
+		break;
+	case RULES_NEWS_GONE:
+		if (!is_own_of_original(b->p, kn->tomb.bytes))
+			*out = str_eq(kn->tomb.bytes, b->v->options->url) ? TELL_OWN_GONE
+									  : TELL_GONE;
+		break;
+	}
+	return KODO_OK;
+}
+
+/*
+ * Call each for the entries of T_OUT of the peer that are of kind and not parked, and note how many
+ * of them are in the body now.
+ */
+static enum kodo_err
+out_walk(struct builder *b, enum tell kind,
+    enum kodo_err (*each)(struct builder *, uint32_t, const struct known *), size_t *n)
+{
+	const size_t n_put = b->n_put;
+	struct outbox_entry entry;
+	unsigned char kb[8];
+	struct cursor c;
+	struct known kn;
+	enum tell what;
+	struct str k, v;
+	enum kodo_err err = cursor_open(&b->v->t, T_OUT, &c);
+
+	*n = 0;
+	if (err != KODO_OK)
+		return err;
+	for (err = cursor_seek(&c, key_u32_u32(kb, b->p->id, 0), &k, &v);
+	    err == KODO_OK && get_be32(k.p) == b->p->id && !b->is_full;
+	    err = cursor_next(&c, &k, &v)) {
+		uint32_t node = get_be32(k.p + 4);
+
+		err = outbox_read(v, &entry);
+		if (err == KODO_OK && entry.why.p != NULL)
+			continue;
+		if (err == KODO_OK)
+			err = tell_of(b, node, &kn, &what);
+		if (err == KODO_OK && what == kind)
+			err = each(b, node, &kn);
+		if (err != KODO_OK)
+			break;
+	}
+	cursor_close(&c);
+	*n = b->n_put - n_put;
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+static enum kodo_err
+gone_append(struct builder *b, uint32_t node, const struct known *kn)
+{
+	if (b->body.len + kn->tomb.bytes.len > b->max_bytes && !b->is_first) {
+		b->is_full = true;
+		return KODO_OK;
+	}
+	if (!b->is_first)
+		buf_putc(&b->body, ',');
+	b->is_first = false;
+	b->n_put++;
+	json_put_str(&b->body, kn->tomb.bytes);
+	kodo_put_gone(&b->kodo, kn->tomb.bytes, kn->tomb.version);
+	return id_add(b, node);
+}
+
+static enum kodo_err
+remove_build(struct builder *b, size_t *n)
+{
+	enum kodo_err err;
+
+	buf_puts(&b->body, "{\"provider\":");
+	json_put_str(&b->body, b->v->options->url);
+	buf_puts(&b->body, ",\"url\":[");
+	err = out_walk(b, TELL_GONE, gone_append, n);
+	buf_putc(&b->body, ']');
+	kodo_end(&b->kodo, &b->body, 0, false, STR_NULL);
+	buf_putc(&b->body, '}');
+	return err;
+}
+
+/* Which contents of a node, under which version: parts of two never make one node. */
+static uint64_t
+contents_id(const struct statement *s)
+{
+	uint64_t h = hash_text((struct hash_key){ s->version, 0 }, s->bytes);
+
+	return h == 0 ? 1 : h;
+}
+
+/* The next flows of a node that goes in parts: nothing else is in the body. */
+static enum kodo_err
+part_append(struct builder *b, uint32_t node, const struct statement *s, const struct packed *p,
+    const struct peer *source)
+{
+	/* what stands after the node: its version, the part and the rest of `kodo` */
+	const size_t after = 512 + 6 * p->url.len;
+	struct exchange_part *part = &b->job->part;
+	char *id;
+
+	*part = (struct exchange_part){ .node = node, .id = contents_id(s), .of = p->n_flows };
+	if (b->p->part_id == part->id && b->p->part_node == node &&
+	    b->p->part_next < p->n_flows)
+		part->from = b->p->part_next;
+	part->to = packed_run_end(
+	    p, part->from, room_of(b) > after ? (size_t)room_of(b) - after : 0);
+	packed_put_run(
+	    &b->body, p, part->from, part->to, source->created_us, source->modified_us);
+	kodo_put_version(&b->kodo, p->url, s->version);
+	id = arena_printf(b->a, "%016llx", (unsigned long long)part->id);
+	if (id == NULL)
+		return KODO_ENOMEM;
+	b->kodo.part = (struct wire_run){ str_of(id), part->from, part->of };
+	b->is_first = false;
+	b->n_put++;
+	b->job->n_nodes = 1;
+	b->job->n_flows = part->to - part->from;
+	return buf_failed(&b->body) ? b->body.err : KODO_OK;
+}
+
+/*
+ * A node that alone is more than p takes: to one of us in parts. An original may take it yet, for a
+ * ceiling is a guess; beyond what any original takes it is not tried.
+ */
+static enum kodo_err
+big_append(struct builder *b, uint32_t node, const struct statement *s, const struct packed *p,
+    const struct peer *source)
+{
+	const size_t size = packed_run_size(p, 0, p->n_flows);
+
+	if (!b->is_first) {
+		b->is_full = true;
+		return KODO_OK;
+	}
+	if (!peer_dialect(b->p)->takes_chunks && size > CEILING_START_BYTES)
+		return park_add(b, node,
+		    arena_printf(b->a, "not sent: %zu bytes, and %u are taken", size,
+			CEILING_START_BYTES));
+	if (!peer_dialect(b->p)->takes_chunks || p->n_flows < 2)
+		return node_append(b, node, s, source);
+	if (p->bytes.len > LIMIT_NODE_BYTES)
+		return park_add(b, node,
+		    arena_printf(b->a, "not sent: %zu bytes when stored, and %u are taken",
+			p->bytes.len, LIMIT_NODE_BYTES));
+	return part_append(b, node, s, p, source);
+}
+
+static enum kodo_err
+update_node(struct builder *b, uint32_t node, const struct known *kn)
+{
+	struct peer source;
+	struct packed p;
+	enum kodo_err err = peer_get(&b->v->t, b->a, kn->winner.peer, &source);
+
+	if (err == KODO_OK)
+		err = packed_open(kn->winner.bytes, &p);
+	if (err != KODO_OK)
+		return err;
+	if (b->job->part.of != 0) {
+		b->is_full = true; /* a part stands alone */
+		return KODO_OK;
+	}
+	return fits_alone(b, &p) ? node_append(b, node, &kn->winner, &source)
+				 : big_append(b, node, &kn->winner, &p, &source);
+}
+
+static enum kodo_err
+own_gone_append(struct builder *b, uint32_t node, const struct known *kn)
+{
+	b->n_put++;
+	kodo_put_gone(&b->kodo, kn->tomb.bytes, kn->tomb.version);
+	return id_add(b, node);
+}
+
+static enum kodo_err
+update_build(struct builder *b, size_t *n)
+{
+	uint64_t piece = b->p->out_piece;
+	size_t n_own;
+	enum kodo_err err;
+
+	b->job->piece = piece;
+	greeting_open(b, NULL, 0);
+	buf_puts(&b->body, ",\"nodes\":[");
+	b->n_before = b->body.len;
+	err = out_walk(b, TELL_NODE, update_node, n);
+	buf_putc(&b->body, ']');
+	if (b->job->part.to < b->job->part.of)
+		b->is_full = true;
+	if (err == KODO_OK && !b->is_full) {
+		err = out_walk(b, TELL_OWN_GONE, own_gone_append, &n_own);
+		*n += n_own;
+	}
+	kodo_end(&b->kodo, &b->body, piece, b->is_full, STR_NULL);
+	buf_putc(&b->body, '}');
+	b->job->is_partial = b->is_full;
+	return err;
+}
+
+/* Start over with an empty body. */
+static void
+builder_reset(struct builder *b)
+{
+	buf_reset(&b->body);
+	buf_reset(&b->kodo.versions);
+	buf_reset(&b->kodo.gone);
+	b->is_first = true;
+	b->is_full = b->has_passed = false;
+	b->n_ids = b->n_put = b->n_parks = 0;
+	b->job->n_nodes = b->job->n_flows = 0;
+}
+
+/*
+ * What T_OUT asks for. Where nothing is left to say (the peer itself said it meanwhile), the job is
+ * EXCHANGE_NOTHING, whose end clears the entries.
+ */
+static enum kodo_err
+tell_build(struct builder *b)
+{
+	size_t n;
+	enum kodo_err err;
+
+	b->job->kind = EXCHANGE_REMOVE;
+	err = remove_build(b, &n);
+	if (err != KODO_OK || n > 0)
+		return err;
+	builder_reset(b);
+	b->job->kind = EXCHANGE_UPDATE;
+	err = update_build(b, &n);
+	if (err == KODO_OK && n == 0 && b->p->out_piece == 0)
+		b->job->kind = EXCHANGE_NOTHING;
+	if (err != KODO_OK || n == b->job->n_nodes || peer_dialect(b->p)->has_versions)
+		return err;
+	/* an original learns only from a whole list that we offer nothing ourselves any more */
+	builder_reset(b);
+	b->job->kind = EXCHANGE_CONNECT;
+	return connect_build(b);
+}
+
+/* An original is only asked for its map; one of us is told our digest. */
+static enum kodo_err
+look_build(struct builder *b)
+{
+	char digest[DIGEST_SIZE];
+	enum kodo_err err;
+
+	b->job->is_post = peer_dialect(b->p)->has_versions;
+	if (!b->job->is_post)
+		return KODO_OK;
+	err = digest_told(&b->v->t, b->a, b->p->id, digest);
+	if (err == KODO_OK)
+		err = arena_str(b->a, str_of(digest), &b->job->view);
+	greeting_open(b, NULL, 0);
+	buf_puts(&b->body, ",\"nodes\":[]");
+	kodo_end(&b->kodo, &b->body, 0, false, b->job->view);
+	buf_putc(&b->body, '}');
+	return err;
+}
+
+/* --- choosing --- */
+
+static enum kodo_err
+job_build(struct builder *b)
+{
+	const struct peer *p = b->p;
+	enum kodo_err err;
+
+	b->job->is_post = true;
+	if (p->work[WORK_LEAVE] != 0) {
+		b->job->kind = EXCHANGE_DISCONNECT;
+		err = leave_build(b);
+	} else if (p->work[WORK_CONNECT] != 0) {
+		b->job->kind = EXCHANGE_CONNECT;
+		err = connect_build(b);
+	} else if (p->work[WORK_RECONNECT] != 0) {
+		b->job->kind = EXCHANGE_RECONNECT;
+		err = reconnect_build(b);
+	} else if (p->work[WORK_TELL] != 0) {
+		err = tell_build(b);
+	} else if ((p->flags & PEER_DOUBTED) != 0) {
+		b->job->kind = EXCHANGE_NOTHING;
+		err = KODO_OK;
+	} else {
+		b->job->kind = EXCHANGE_LOOK;
+		err = look_build(b);
+	}
+	return err == KODO_OK && buf_failed(&b->body) ? b->body.err : err;
+}
+
+/*
+ * How large a body may be. One of us takes a connect in pieces of any size, and so does whoever has
+ * nothing of ours yet; an original that has forgets what is not in the first.
+ */
+static uint64_t
+ceiling_of(const struct peer *p)
+{
+	bool in_pieces = peer_dialect(p)->takes_chunks || p->connected_us == 0;
+	uint64_t most = in_pieces ? CEILING_PIECE_BYTES : CEILING_START_BYTES;
+
+	return p->ceiling_bytes != 0 && p->ceiling_bytes < most ? p->ceiling_bytes : most;
+}
+
+enum kodo_err
+exchange_build(struct view *v, struct arena *a, const struct peer *p, struct exchange_job *job)
+{
+	struct builder b = {
+		.v = v, .a = a, .p = p, .job = job, .body = BUF_INIT(0), .is_first = true
+	};
+	bool is_update;
+	char *url;
+	enum kodo_err err;
+
+	*job = (struct exchange_job){ .peer = p->id, .gen = v->head.state };
+	job->is_target = (p->flags & PEER_TARGET) != 0;
+	kodo_begin(&b.kodo, head_life(&v->head), v->head.state, p->heard_life, p->heard_sent);
+	b.max_bytes = ceiling_of(p);
+	err = job_build(&b);
+	job->nodes = b.ids;
+	job->n_ids = b.n_ids;
+	job->parks = b.parks;
+	job->n_parks = b.n_parks;
+	if (err == KODO_OK && job->is_post)
+		err = arena_str(a, buf_str(&b.body), &job->body);
+	if (err == KODO_OK && job->kind != EXCHANGE_NOTHING) {
+		is_update = job->kind == EXCHANGE_LOOK && job->is_post;
+		url = arena_printf(
+		    a, "%.*s%s", STR_ARG(p->url), paths[is_update ? EXCHANGE_UPDATE : job->kind]);
+		job->url = str_of(url);
+		err = url == NULL ? KODO_ENOMEM : KODO_OK;
+	}
+	buf_free(&b.body);
+	buf_free(&b.kodo.versions);
+	buf_free(&b.kodo.gone);
+	return err;
+}
+

@@ -1,0 +1,405 @@
+#include "core/base/isotime.h"
+#include "core/base/json.h"
+#include "core/flow/packed_private.h"
+
+static const unsigned char *
+row_of(const struct packed *p, uint32_t i)
+{
+	return p->table + (size_t)i * PACKED_ROW_BYTES;
+}
+
+/* The next n bytes of rest, or a null for PACKED_NULL, or false where there are not as many. */
+static bool
+take(struct str *rest, uint32_t n, struct str *out)
+{
+	*out = STR_NULL;
+	if (n == PACKED_NULL)
+		return true;
+	if (n > rest->len)
+		return false;
+	*out = (struct str){ rest->p, n };
+	rest->p += n;
+	rest->len -= n;
+	return true;
+}
+
+enum kodo_err
+packed_open(struct str bytes, struct packed *out)
+{
+	const unsigned char *h = (const unsigned char *)bytes.p;
+	struct str rest, table;
+	uint64_t table_len;
+
+	memset(out, 0, sizeof(*out));
+	if (bytes.p == NULL || bytes.len < PACKED_HEADER_BYTES
+	    || packed_get_u32(h + PACKED_AT_MAGIC) != PACKED_MAGIC
+	    || packed_get_u32(h + PACKED_AT_LEN) != bytes.len)
+		return KODO_ECORRUPT;
+	rest = (struct str){ bytes.p + PACKED_HEADER_BYTES, bytes.len - PACKED_HEADER_BYTES };
+	out->bytes = bytes;
+	out->heartbeat_us = (int64_t)packed_get_u64(h + PACKED_AT_HEARTBEAT);
+	out->n_flows = packed_get_u32(h + PACKED_AT_FLOWS);
+	out->prefix_len = packed_get_u32(h + PACKED_AT_PREFIX);
+	if (!take(&rest, packed_get_u32(h + PACKED_AT_URL), &out->url) || out->url.p == NULL
+	    || !take(&rest, packed_get_u32(h + PACKED_AT_ORGANIZATION), &out->organization)
+	    || !take(&rest, packed_get_u32(h + PACKED_AT_STATUS), &out->status))
+		return KODO_ECORRUPT;
+	table_len = ((uint64_t)out->n_flows + 1) * PACKED_ROW_BYTES;
+	if (table_len > rest.len || !take(&rest, (uint32_t)table_len, &table)
+	    || !take(&rest, packed_get_u32(h + PACKED_AT_ITEMS), &out->items)
+	    || out->items.p == NULL)
+		return KODO_ECORRUPT;
+	out->texts = rest;
+	out->table = (const unsigned char *)table.p;
+	h = row_of(out, out->n_flows);
+	if (packed_get_u32(h + PACKED_ROW_ITEM) != out->items.len
+	    || packed_get_u32(h + PACKED_ROW_TEXT) != out->texts.len)
+		return KODO_ECORRUPT;
+	return KODO_OK;
+}
+
+static struct str
+item_of(const struct packed *p, uint32_t i)
+{
+	const uint32_t from = packed_get_u32(row_of(p, i) + PACKED_ROW_ITEM);
+
+	return (struct str){ p->items.p + from, packed_get_u32(row_of(p,
+	    i + 1) + PACKED_ROW_ITEM) - from };
+}
+
+static struct str
+folded_of(const struct packed *p, uint32_t i)
+{
+	const uint32_t from = packed_get_u32(row_of(p, i) + PACKED_ROW_TEXT);
+
+	return (struct str){ p->texts.p + from, packed_get_u32(row_of(p,
+	    i + 1) + PACKED_ROW_TEXT) - from - 1 };
+}
+
+void
+packed_flow(const struct packed *p, uint32_t i, struct packed_flow *out)
+{
+	const unsigned char *row = row_of(p, i);
+	const char *at;
+
+	out->item = item_of(p, i);
+	at = out->item.p + PACKED_KEY_LEN(PACKED_KEY_URL);
+	out->url = (struct str){ at, packed_get_u16(row + PACKED_ROW_URL) };
+	at += out->url.len + PACKED_KEY_LEN(PACKED_KEY_NAME);
+	out->name = (struct str){ at, packed_get_u16(row + PACKED_ROW_NAME) };
+	at += out->name.len + PACKED_KEY_LEN(PACKED_KEY_AUTHOR);
+	out->author = (struct str){ at, packed_get_u16(row + PACKED_ROW_AUTHOR) };
+	at += out->author.len + PACKED_KEY_LEN(PACKED_KEY_DESCRIPTION);
+	out->description = (struct str){ at, packed_get_u32(row + PACKED_ROW_DESCRIPTION) };
+	at += out->description.len + PACKED_KEY_LEN(PACKED_KEY_TAGS);
+	out->tags = (struct str){ at, out->item.len - (size_t)(at - out->item.p) };
+	out->folded = folded_of(p, i);
+}
+
+struct str
+packed_name(const struct packed *p, uint32_t i)
+{
+	const unsigned char *row = row_of(p, i);
+	const size_t at = packed_get_u32(row + PACKED_ROW_ITEM) + PACKED_KEY_LEN(PACKED_KEY_URL) +
+	    packed_get_u16(row + PACKED_ROW_URL) + PACKED_KEY_LEN(PACKED_KEY_NAME);
+
+	return (struct str){ p->items.p + at, packed_get_u16(row + PACKED_ROW_NAME) };
+}
+
+static inline bool
+text_begins(const struct packed *p, uint32_t i, size_t off)
+{
+	return packed_get_u32(row_of(p, i) + PACKED_ROW_TEXT) <= off;
+}
+
+/* It is near more often than not: steps that double, then halves. */
+uint32_t
+packed_flow_at(const struct packed *p, uint32_t from, size_t off)
+{
+	uint32_t low = from, high, step, mid;	/* text of low <= off < text of high */
+
+	for (step = 1; step < p->n_flows - low && text_begins(p, low + step, off); step *= 2)
+		low += step;
+	high = step < p->n_flows - low ? low + step : p->n_flows;
+	while (high - low > 1) {
+		mid = low + (high - low) / 2;
+		if (text_begins(p, mid, off))
+			low = mid;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+size_t
+packed_text_begin(const struct packed *p, uint32_t i)
+{
+	return packed_get_u32(row_of(p, i) + PACKED_ROW_TEXT);
+}
+
+void
+packed_prefetch(const struct packed *p, uint32_t i)
+{
+	const char *item = item_of(p, i).p;
+
+	__builtin_prefetch(item);
+	__builtin_prefetch(item + 64);
+}
+
+void
+packed_put_flow(struct buf *out, const struct packed *p, uint32_t i)
+{
+	const unsigned slashes = packed_get_u16(row_of(p, i) + PACKED_ROW_SLASHES);
+	struct packed_flow f;
+	char *to;
+
+	packed_flow(p, i, &f);
+	buf_put_str(out, STR("{" PACKED_KEY_URL "\""));
+	to = buf_room(out, slashes);
+	if (to == NULL)
+		return;
+	memset(to, '/', slashes);
+	out->len += slashes;
+	buf_put(out, f.url.p + p->prefix_len, f.url.len - p->prefix_len);
+	buf_put_str(out, STR(PACKED_KEY_NAME));
+	buf_put_str(out, f.name);
+	buf_put_str(out, STR(PACKED_KEY_DESCRIPTION));
+	buf_put_str(out, f.description);
+	buf_put_str(out, STR(PACKED_KEY_AUTHOR));
+	buf_put_str(out, f.author);
+	buf_put_str(out, STR(PACKED_KEY_TAGS));
+	buf_put_str(out, f.tags);
+	buf_putc(out, '}');
+}
+
+static char *
+put_time(char *to, struct str key, int64_t us, bool offset)
+{
+	memcpy(to, key.p, key.len);
+	to += key.len;
+	if (us == 0) {
+		memcpy(to, "null", 4);
+		return to + 4;
+	}
+	*to++ = '"';
+	to += isotime_format(us, offset, to);
+	*to++ = '"';
+	return to;
+}
+
+/* The three times of a node or item, and in which form. */
+static void
+put_times(struct buf *out, const struct packed *p, int64_t created_us, int64_t modified_us,
+    bool offset)
+{
+	char *const from = buf_room(out, 3 * (sizeof(",\"heartbeat\":\"\"") + ISOTIME_BYTES));
+	char *to = from;
+
+	if (from == NULL)
+		return;
+	to = put_time(to, STR("\"created\":"), created_us, offset);
+	to = put_time(to, STR(",\"modified\":"), modified_us, offset);
+	to = put_time(to, STR(",\"heartbeat\":"), p->heartbeat_us, offset);
+	out->len += (size_t)(to - from);
+}
+
+void
+packed_put_run(struct buf *out, const struct packed *p, uint32_t from, uint32_t to,
+    int64_t created_us, int64_t modified_us)
+{
+	uint32_t i;
+
+	buf_put_str(out, STR("{\"url\":"));
+	json_put_str(out, p->url);
+	buf_put_str(out, STR(",\"organization\":"));
+	json_put_str(out, p->organization);
+	buf_put_str(out, STR(",\"flows\":["));
+	for (i = from; i < to; i++) {
+		if (i > from)
+			buf_putc(out, ',');
+		packed_put_flow(out, p, i);
+	}
+	buf_put_str(out, STR("],"));
+	put_times(out, p, created_us, modified_us, false);
+	buf_put_str(out, STR(",\"status\":"));
+	json_put_str(out, p->status);
+	buf_putc(out, '}');
+}
+
+void
+packed_put_node(struct buf *out, const struct packed *p, int64_t created_us, int64_t modified_us)
+{
+	packed_put_run(out, p, 0, p->n_flows, created_us, modified_us);
+}
+
+/* Of packed_put_flow's bytes and a comma: of an item it leaves out the common start of its url. */
+static size_t
+flow_size(const struct packed *p, uint32_t i)
+{
+	return item_of(p, i).len + packed_get_u16(row_of(p, i) + PACKED_ROW_SLASHES) -
+	    p->prefix_len + sizeof("{\"},") - 1;
+}
+
+/* At least of what packed_put_run writes for no flows: no byte becomes more than six. */
+static size_t
+frame_size(const struct packed *p)
+{
+	return 256 + 6 * (p->url.len + p->organization.len + p->status.len);
+}
+
+size_t
+packed_run_size(const struct packed *p, uint32_t from, uint32_t to)
+{
+	size_t size = frame_size(p);
+
+	for (; from < to; from++)
+		size += flow_size(p, from);
+	return size;
+}
+
+uint32_t
+packed_run_end(const struct packed *p, uint32_t from, size_t max_bytes)
+{
+	size_t size = frame_size(p);
+	uint32_t to = from;
+
+	while (to < p->n_flows && (to == from || size + flow_size(p, to) <= max_bytes))
+		size += flow_size(p, to++);
+	return to;
+}
+
+void
+packed_put_item(struct buf *out, const struct packed *p, uint32_t i, int64_t created_us,
+    int64_t modified_us, struct str tags)
+{
+	struct packed_flow f;
+
+	buf_put_str(out, STR("{\"organization\":"));
+	json_put_str(out, p->organization);
+	buf_putc(out, ',');
+	put_times(out, p, created_us, modified_us, true);
+	buf_putc(out, ',');
+	if (tags.p == NULL) {
+		buf_put_str(out, item_of(p, i));
+	} else {
+		packed_flow(p, i, &f);
+		buf_put(out, f.item.p, f.item.len - f.tags.len);
+		buf_put_str(out, tags);
+	}
+	buf_putc(out, '}');
+}
+
+static int
+hex_value(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/*
+ * Undo one escape as json_put_str writes them; s starts at the backslash. Returns how many bytes
+ * were read, 0: not such an escape.
+ */
+static size_t
+unescape(struct str s, char *to)
+{
+	static const char from[] = "\"\\bfnrt", meaning[] = "\"\\\b\f\n\r\t";
+	const char *at;
+
+	if (s.len < 2)
+		return 0;
+	at = s.p[1] == '\0' ? NULL : strchr(from, s.p[1]);
+	if (at != NULL) {
+		*to = meaning[at - from];
+		return 2;
+	}
+	if (s.len < 6 || memcmp(s.p, "\\u00", 4) != 0 || (s.p[4] != '0' && s.p[4] != '1')
+	    || hex_value(s.p[5]) < 0)
+		return 0;
+	*to = (char)(hex_value(s.p[4]) << 4 | hex_value(s.p[5]));
+	return 6;
+}
+
+enum kodo_err
+packed_raw(struct arena *a, struct str json, struct str *out)
+{
+	struct str inside;
+	size_t i, n;
+	char *to;
+
+	*out = STR_NULL;
+	if (json.len < 2 || json.p[0] != '"' || json.p[json.len - 1] != '"')
+		return str_eq(json, STR("null")) ? KODO_OK : KODO_ECORRUPT;
+	inside = (struct str){ json.p + 1, json.len - 2 };
+	if (memchr(inside.p, '\\', inside.len) == NULL) {
+		*out = inside;
+		return KODO_OK;
+	}
+	to = arena_alloc(a, inside.len + 1);
+	if (to == NULL)
+		return KODO_ENOMEM;
+	*out = (struct str){ to, 0 };
+	for (i = 0; i < inside.len; i += n) {
+		n = 1;
+		if (inside.p[i] != '\\')
+			*to = inside.p[i];
+		else
+			n = unescape((struct str){ inside.p + i, inside.len - i }, to);
+		if (n == 0) {
+			*out = STR_NULL;
+			return KODO_ECORRUPT;
+		}
+		to++;
+	}
+	out->len = (size_t)(to - out->p);
+	return KODO_OK;
+}
+
+/* The JSON string at the start of s with its quotes; empty where there is none. */
+static struct str
+string_at(struct str s)
+{
+	size_t i;
+
+	if (s.len == 0 || s.p[0] != '"')
+		return (struct str){ s.p, 0 };
+	for (i = 1; i < s.len && s.p[i] != '"'; i++)
+		i += s.p[i] == '\\';
+	return (struct str){ s.p, i < s.len ? i + 1 : 0 };
+}
+
+bool
+packed_next_tag(struct str *rest, struct str *json)
+{
+	*json = STR_NULL;
+	if (rest->len < 2 || (rest->p[0] != '[' && rest->p[0] != ','))
+		return false;
+	*json = string_at((struct str){ rest->p + 1, rest->len - 1 });
+	if (json->len == 0)
+		return false;
+	rest->p += 1 + json->len;
+	rest->len -= 1 + json->len;
+	return true;
+}
+
+enum kodo_err
+packed_tags(struct arena *a, struct str json, const struct str **tags, size_t *n)
+{
+	struct str rest = json, tag, *list;
+	enum kodo_err err = KODO_OK;
+	size_t count = 0;
+
+	*tags = NULL;
+	*n = 0;
+	list = arena_alloc(a, (json.len / 3 + 1) * sizeof(*list));	/* `"",` */
+	if (list == NULL)
+		return KODO_ENOMEM;
+	while (err == KODO_OK && packed_next_tag(&rest, &tag))
+		err = packed_raw(a, tag, &list[count++]);
+	if (err == KODO_OK && (count == 0 ? !str_eq(json, STR("[]")) : !str_eq(rest, STR("]"))))
+		err = KODO_ECORRUPT;
+	if (err != KODO_OK)
+		return err;
+	*tags = list;
+	*n = count;
+	return KODO_OK;
+}

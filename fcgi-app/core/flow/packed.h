@@ -1,0 +1,187 @@
+/*
+ * A node with its flows as one run of bytes: what is stored, scanned, compared and copied into
+ * answers.
+ *
+ * It is made once, at intake, outside of any transaction, and then only read:
+ *
+ *	header		fixed numbers, little-endian (PACKED_FORMAT says which layout)
+ *	node texts	url, organization, status: raw
+ *	flow table	n_flows + 1 rows of offsets; the last one ends the others
+ *	items		per flow, pre-rendered JSON from `"url":` to the `]` of its tags, in the
+ *	order of a /flows item:
+ *			"url":"<node url>/flows/<flow
+ *			url>","name":..,"author":..,"description":..,"tags":[..]
+ *	texts		per flow, folded search text "organization name author description tags"
+ *	joined by single blanks (nulls
+ *			empty, tags joined by blanks), each ended by a NUL byte: one contiguous run
+ *			for memmem
+ *
+ * The flow's own url is the tail of the item's url, after its leading slashes, whose number is in
+ * the table. Equal nodes have equal bytes; unequal nodes are ordered by memcmp of them.
+ */
+#ifndef KODO_PACKED_H
+#define KODO_PACKED_H
+
+#include <stdint.h>
+
+#include "core/base/arena.h"
+#include "core/base/buf.h"
+#include "core/base/err.h"
+#include "core/flow/model.h"
+
+/* raise it with any change of the layout; part of the store's format version */
+#define PACKED_FORMAT	1u
+
+/*
+ * Append n packed to out (which fails stickily, see buf.h). n must be valid (wire.h or loader.h
+ * have seen to it).
+ */
+void packed_write(struct buf *out, const struct node *n);
+
+/*
+ * The same flow by flow, for whoever does not want to hold all flows of a node at once:
+ *
+ *	struct packed_writer w = PACKED_WRITER_INIT;
+ *
+ *	packed_begin(&w, url, organization);
+ *	packed_add(&w, &flow);		n_flows times
+ *	packed_end(&w, status, heartbeat_us, out);
+ *	packed_writer_free(&w);
+ *
+ * A writer may be used for any number of nodes, one after the other; what it has allocated is kept
+ * until freed. url and organization are borrowed until packed_end. A failure on the way (memory) is
+ * seen in out after packed_end; more than 4 GiB, or a flow far over the ceilings of limit.h, is
+ * KODO_ETOOBIG there.
+ */
+struct packed_writer {
+	struct str url;
+	struct str organization;
+	uint32_t n_flows;
+	bool too_big;
+	/* JSON of the url up to the slash after /flows, without its end quote */
+	struct buf prefix;
+	struct buf folded;	/* the organization */
+	struct buf table;
+	struct buf items;
+	struct buf texts;
+};
+
+#define PACKED_WRITER_INIT { \
+	.prefix = BUF_INIT(0), .folded = BUF_INIT(0), .table = BUF_INIT(0), .items = BUF_INIT(0), \
+	.texts = BUF_INIT(0) \
+}
+
+void packed_begin(struct packed_writer *w, struct str url, struct str organization);
+void packed_add(struct packed_writer *w, const struct flow *f);
+size_t packed_size(const struct packed_writer *w, struct str status);	/* of packed_end's bytes */
+void packed_end(struct packed_writer *w, struct str status, int64_t heartbeat_us, struct buf *out);
+void packed_writer_free(struct packed_writer *w);
+
+/* A packed node opened for reading; everything in it points into the bytes. */
+struct packed {
+	struct str bytes;
+	struct str url;
+	struct str organization;	/* null or text */
+	struct str status;
+	int64_t heartbeat_us;
+	uint32_t n_flows;
+	struct str items;		/* all items, one run */
+	struct str texts;		/* all folded texts, one run */
+	const unsigned char *table;
+	uint32_t prefix_len;		/* of the JSON of an item's url, up to the flow's own */
+};
+
+/*
+ * Open bytes in constant time. KODO_ECORRUPT: not a packed node of this layout, or not all of it.
+ * Of the table only its place and its last row are checked: bytes that do not come from
+ * packed_write must pass packed_check before their flows are read.
+ */
+enum kodo_err packed_open(struct str bytes, struct packed *out) MUST_CHECK;
+
+/*
+ * Check everything: every offset, that each fragment is what it should be, that the texts are
+ * ended, UTF-8. KODO_ECORRUPT with the reason in why (may be NULL); KODO_ENOMEM. After KODO_OK no
+ * call below reads outside of the bytes.
+ */
+enum kodo_err packed_check(struct str bytes, struct why *why) MUST_CHECK;
+
+/*
+ * Append the node whose flows are those of the n runs, one after the other: the bytes that packing
+ * it whole gives. Nothing is rendered anew. The runs have passed packed_open; KODO_EINVAL in out
+ * where they differ in more than their flows, KODO_ETOOBIG over 4 GiB. n > 0.
+ */
+void packed_join(struct buf *out, const struct packed *runs, size_t n);
+
+/*
+ * One flow's fragments. Values are JSON as rendered, quotes included ("null" for null); packed_raw
+ * makes texts of them. i < n_flows. They point into the bytes.
+ */
+struct packed_flow {
+	struct str item;	/* from `"url":` to `]` */
+	struct str url;		/* JSON of the item's url */
+	struct str name;
+	struct str author;
+	struct str description;
+	struct str tags;	/* JSON list */
+	struct str folded;	/* search text without its NUL */
+};
+
+void packed_flow(const struct packed *p, uint32_t i, struct packed_flow *out);
+
+struct str packed_name(const struct packed *p, uint32_t i);	/* packed_flow's, alone */
+
+/*
+ * The flow from number from on whose folded text holds offset off of p->texts. off < p->texts.len
+ * and not before that of from.
+ */
+uint32_t packed_flow_at(const struct packed *p, uint32_t from, size_t off);
+
+/* Where a flow's folded text begins in p->texts; of flow n_flows: where the last one ended. */
+size_t packed_text_begin(const struct packed *p, uint32_t i);
+
+/* Flow i will be read soon: its item lies far from its text, so let it come meanwhile. */
+void packed_prefetch(const struct packed *p, uint32_t i);
+
+/*
+ * The text of a JSON string fragment, null for `null`; points into it where there is no escape,
+ * else into a.
+ */
+enum kodo_err packed_raw(struct arena *a, struct str json, struct str *out) MUST_CHECK;
+
+/* The tags of a JSON list fragment; *tags lives in a, its texts as packed_raw. */
+enum kodo_err packed_tags(struct arena *a, struct str json, const struct str **tags,
+    size_t *n) MUST_CHECK;
+
+/*
+ * One tag after the other as JSON, without a list: rest is packed_flow's tags at first. false: that
+ * was all.
+ */
+bool packed_next_tag(struct str *rest, struct str *json);
+
+/*
+ * JSON of flow i as in PROTOCOL.md's `flow` record:
+ * {"url":"/a","name":..,"description":..,"author":..,"tags":[..]}.
+ */
+void packed_put_flow(struct buf *out, const struct packed *p, uint32_t i);
+
+/*
+ * JSON of PROTOCOL.md's `node` record; created and modified are those of its provider (0: null).
+ */
+void packed_put_node(struct buf *out, const struct packed *p, int64_t created_us,
+    int64_t modified_us);
+
+/* The same with flows from .. to - 1 alone. */
+void packed_put_run(struct buf *out, const struct packed *p, uint32_t from, uint32_t to,
+    int64_t created_us, int64_t modified_us);
+
+/* No less than the bytes of that, and no more than some hundred over. */
+size_t packed_run_size(const struct packed *p, uint32_t from, uint32_t to);
+
+/* How far a run may go whose size is at most max_bytes; at least one flow, where there is one. */
+uint32_t packed_run_end(const struct packed *p, uint32_t from, size_t max_bytes);
+
+/* JSON of flow i as a /flows item. tags: JSON list to show instead of the stored one, or null. */
+void packed_put_item(struct buf *out, const struct packed *p, uint32_t i, int64_t created_us,
+    int64_t modified_us, struct str tags);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * The layout of a packed node, shared by packed.c, packed_write.c and packed_check.c and nobody
+ * else. Numbers are little-endian, at these bytes:
+ *
+ *	header	 0 u32 PACKED_MAGIC, which holds PACKED_FORMAT
+ *		 4 u32 bytes in all
+ *		 8 i64 heartbeat
+ *		16 u32 number of flows
+ *		20 u32 length of url; 24 of organization; 28 of status (PACKED_NULL: null)
+ *		32 u32 length of items
+ *		36 u32 length of the common start of all url fragments, see below
+ *	url, organization, status
+ *	table	of a row for each flow, and one more:
+ *		 0 u32 offset in items
+ *		 4 u32 offset in texts
+ *		 8 u32 length of description
+ *		12 u16 length of url; 14 of name; 16 of author
+ *		18 u16 leading slashes of the flow's own url
+ *	items
+ *	texts
+ *
+ * An item's url is `"<node url>/flows/<own url less leading slashes>"`; all but the last part is
+ * the same in all items. Lengths are those of JSON fragments, quotes included. The last row has the
+ * ends as its offsets, zeros else.
+ */
+#ifndef KODO_PACKED_LAYOUT_H
+#define KODO_PACKED_LAYOUT_H
+
+#include "core/flow/packed.h"
+
+#define PACKED_MAGIC	(0x4b4e0000u | PACKED_FORMAT)	/* "NK" */
+#define PACKED_NULL	UINT32_MAX
+#define PACKED_FLOWS	"/flows/"
+
+enum {
+	PACKED_AT_MAGIC = 0,
+	PACKED_AT_LEN = 4,
+	PACKED_AT_HEARTBEAT = 8,
+	PACKED_AT_FLOWS = 16,
+	PACKED_AT_URL = 20,
+	PACKED_AT_ORGANIZATION = 24,
+	PACKED_AT_STATUS = 28,
+	PACKED_AT_ITEMS = 32,
+	PACKED_AT_PREFIX = 36,
+	PACKED_HEADER_BYTES = 40
+};
+
+enum {
+	PACKED_ROW_ITEM = 0,
+	PACKED_ROW_TEXT = 4,
+	PACKED_ROW_DESCRIPTION = 8,
+	PACKED_ROW_URL = 12,
+	PACKED_ROW_NAME = 14,
+	PACKED_ROW_AUTHOR = 16,
+	PACKED_ROW_SLASHES = 18,
+	PACKED_ROW_BYTES = 20
+};
+
+/* What stands before each fragment of an item. */
+#define PACKED_KEY_URL		"\"url\":"
+#define PACKED_KEY_NAME		",\"name\":"
+#define PACKED_KEY_AUTHOR	",\"author\":"
+#define PACKED_KEY_DESCRIPTION	",\"description\":"
+#define PACKED_KEY_TAGS		",\"tags\":"
+#define PACKED_KEY_LEN(key)	(sizeof(key) - 1)
+
+static inline uint16_t
+packed_get_u16(const unsigned char *p)
+{
+	return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static inline uint32_t
+packed_get_u32(const unsigned char *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static inline void
+packed_set_u32(unsigned char *p, uint32_t v)
+{
+	p[0] = (unsigned char)v;
+	p[1] = (unsigned char)(v >> 8);
+	p[2] = (unsigned char)(v >> 16);
+	p[3] = (unsigned char)(v >> 24);
+}
+
+static inline uint64_t
+packed_get_u64(const unsigned char *p)
+{
+	return (uint64_t)packed_get_u32(p) | (uint64_t)packed_get_u32(p + 4) << 32;
+}
+
+#endif

@@ -1,0 +1,408 @@
+#include "core/merge/resolve.h"
+#include "core/merge/resync.h"
+#include "core/records/known.h"
+
+/* One word on its way. */
+struct resolution {
+	struct edit *e;
+	uint32_t node;
+	const struct rules_speaker *by;
+	const struct rules_word *w;
+	struct rules_node n;
+	size_t cap;
+	/* before the word */
+	bool was_seen, was_gone;
+	struct statement was, tomb;	 /* tomb.bytes points into the map */
+	struct statement before;	 /* of the speaker; peer PEER_TOMB: none */
+	uint32_t *others;		 /* whom rules_effects.ask_others means */
+	size_t n_others;
+};
+
+/* --- loading --- */
+
+/* The place of a peer among the providers. */
+static enum kodo_err
+place_of(struct edit *e, uint32_t peer, uint64_t *out)
+{
+	struct peer *p;
+	enum kodo_err err = edit_peer(e, peer, &p);
+
+	*out = err == KODO_OK ? p->order : UINT64_MAX;
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+static enum kodo_err
+statement_add(struct resolution *r, const struct statement *s)
+{
+	/* one more than there is: a word may add one */
+	struct rules_statement *all =
+	    arena_grow(r->e->a, r->n.all, r->n.n + 1, &r->cap, sizeof(*all));
+
+	if (all == NULL)
+		return KODO_ENOMEM;
+	r->n.all = all;
+	all = &all[r->n.n++];
+	*all = (struct rules_statement){ .said = *s };
+	return s->version == 0 ? place_of(r->e, s->peer, &all->place) : KODO_OK;
+}
+
+static enum kodo_err
+shadows_load(struct resolution *r)
+{
+	unsigned char kb[8];
+	struct statement s;
+	struct cursor c;
+	struct str k, v;
+	enum kodo_err err = cursor_open(r->e->t, T_SHADOW, &c);
+
+	if (err != KODO_OK)
+		return err;
+	for (err = cursor_seek(&c, key_u32_u32(kb, r->node, 0), &k, &v);
+	    err == KODO_OK && get_be32(k.p) == r->node; err = cursor_next(&c, &k, &v)) {
+		err = statement_read(v, &s);
+		if (err == KODO_OK && get_be32(k.p + 4) != PEER_TOMB) {
+			err = statement_add(r, &s);
+		} else if (err == KODO_OK) {
+			r->n.is_gone = true;
+			r->n.tomb = s;
+		}
+		if (err != KODO_OK)
+			break;
+	}
+	cursor_close(&c);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+/* All that is known of the node; its texts point into the map. */
+static enum kodo_err
+load(struct resolution *r)
+{
+	size_t at;
+	enum kodo_err err = known_winner(r->e->t, r->node, &r->was);
+
+	r->was_seen = err == KODO_OK;
+	r->n.seen = r->was_seen ? 0 : RULES_NONE;
+	r->cap = 4;
+	r->n.all = arena_zalloc(r->e->a, r->cap * sizeof(*r->n.all));
+	if (r->n.all == NULL)
+		return KODO_ENOMEM;
+	if (r->was_seen)
+		err = statement_add(r, &r->was);
+	else if (err == KODO_ENOTFOUND)
+		err = KODO_OK;
+	if (err == KODO_OK)
+		err = shadows_load(r);
+	if (err != KODO_OK)
+		return err;
+	r->was_gone = r->n.is_gone;
+	r->tomb = r->n.tomb;
+	at = rules_find(&r->n, r->by->peer);
+	r->before = at == RULES_NONE ? (struct statement){ .peer = PEER_TOMB } : r->n.all[at].said;
+	return KODO_OK;
+}
+
+/* Note who says something else than what is seen, as long as the map can be read. */
+static enum kodo_err
+others_note(struct resolution *r)
+{
+	const struct rules_node *n = &r->n;
+	size_t i;
+
+	r->others = arena_alloc(r->e->a, (n->n + 1) * sizeof(*r->others));
+	if (r->others == NULL)
+		return KODO_ENOMEM;
+	for (i = 0; i < n->n; i++)
+		if (n->all[i].said.peer != PEER_SELF &&
+		    (n->seen == RULES_NONE ||
+			!str_eq(n->all[i].said.bytes, n->all[n->seen].said.bytes)))
+			r->others[r->n_others++] = n->all[i].said.peer;
+	return KODO_OK;
+}
+
+/* --- writing --- */
+
+static enum kodo_err
+shadow_put(const struct resolution *r, uint32_t peer, const struct statement *s)
+{
+	unsigned char k[8];
+
+	return statement_put(r->e->t, T_SHADOW, key_u32_u32(k, r->node, peer), s);
+}
+
+static enum kodo_err
+shadow_del(const struct resolution *r, uint32_t peer)
+{
+	unsigned char k[8];
+
+	return store_del(r->e->t, T_SHADOW, key_u32_u32(k, r->node, peer));
+}
+
+static bool
+is_same_row(const struct packed *x, const struct packed *y, uint32_t i)
+{
+	struct packed_flow fx, fy;
+
+	packed_flow(x, i, &fx);
+	packed_flow(y, i, &fy);
+	return str_eq(fx.name, fy.name) && str_eq(fx.url, fy.url);
+}
+
+/*
+ * The flow numbers of p whose place in the default order is not the same in other (which may be
+ * NULL); in a.
+ */
+static enum kodo_err
+rows_apart(
+    struct arena *a, const struct packed *p, const struct packed *other, uint32_t **rows, size_t *n)
+{
+	uint32_t i;
+
+	*n = 0;
+	*rows = arena_alloc(a, ((size_t)p->n_flows + 1) * sizeof(**rows));
+	if (*rows == NULL)
+		return KODO_ENOMEM;
+	for (i = 0; i < p->n_flows; i++)
+		if (other == NULL || i >= other->n_flows || !is_same_row(p, other, i))
+			(*rows)[(*n)++] = i;
+	return KODO_OK;
+}
+
+/*
+ * Make s (NULL: nothing) what is seen of the node instead of old (NULL: nothing was). Where only
+ * the version or the source is another, no rows are apart, and the default order is left alone.
+ */
+static enum kodo_err
+seen_put(struct edit *e, uint32_t node, const struct statement *old, const struct statement *s)
+{
+	struct packed was, is;
+	uint32_t *out = NULL, *in = NULL;
+	size_t n_out = 0, n_in = 0;
+	unsigned char k[4];
+	enum kodo_err err = KODO_OK;
+
+	if (old != NULL)
+		err = packed_open(old->bytes, &was);
+	if (err == KODO_OK && s != NULL)
+		err = packed_open(s->bytes, &is);
+	if (err == KODO_OK && old != NULL)
+		err = rows_apart(e->a, &was, s == NULL ? NULL : &is, &out, &n_out);
+	if (err == KODO_OK && s != NULL)
+		err = rows_apart(e->a, &is, old == NULL ? NULL : &was, &in, &n_in);
+	if (err == KODO_OK && old != NULL)
+		e->head.total -= was.n_flows;
+	if (err == KODO_OK && s != NULL)
+		e->head.total += is.n_flows;
+	if (err == KODO_OK && n_out > 0)
+		err = index_remove(e->t, &e->index, node, old->bytes, out, n_out);
+	if (err == KODO_OK)
+		err = s == NULL ? store_del(e->t, T_NODE, key_u32(k, node))
+				: statement_put(e->t, T_NODE, key_u32(k, node), s);
+	if (err == KODO_OK && n_in > 0)
+		err = index_add(e->t, &e->head, &e->index, node, in, n_in);
+	return err;
+}
+
+static bool
+is_same(const struct statement *x, const struct statement *y)
+{
+	return x->peer == y->peer && x->version == y->version && x->order == y->order &&
+	    str_eq(x->bytes, y->bytes);
+}
+
+static bool
+is_same_or_none(bool is_there, const struct statement *before, const struct statement *now)
+{
+	return is_there == (now != NULL) && (now == NULL || is_same(before, now));
+}
+
+/* The speaker's place in T_STATED: the one that it had, a new one at the end, or none. */
+static enum kodo_err
+place_write(struct resolution *r, struct statement *now, bool renumber)
+{
+	struct edit *e = r->e;
+	unsigned char k[12], v[4];
+	const bool had = r->before.peer != PEER_TOMB;
+	enum kodo_err err = KODO_OK;
+
+	if (had && (now == NULL || renumber))
+		err = store_del(e->t, T_STATED, key_u32_u64(k, r->by->peer, r->before.order));
+	if (err != KODO_OK || now == NULL || (had && !renumber))
+		return err;
+	now->order = e->head.next_order++;
+	return store_put(
+	    e->t, T_STATED, key_u32_u64(k, r->by->peer, now->order), key_u32(v, r->node));
+}
+
+/*
+ * Put the records where they belong: what is seen into T_NODE, the others into T_SHADOW. now: what
+ * the speaker says, NULL for nothing; is: what is seen, NULL for nothing. Nothing that is written
+ * may point into the map.
+ */
+static enum kodo_err
+records_write(struct resolution *r, const struct statement *now, const struct statement *is)
+{
+	const struct statement *was = r->was_seen ? &r->was : NULL;
+	const bool had_shadow =
+	    r->before.peer != PEER_TOMB && (was == NULL || was->peer != r->before.peer);
+	enum kodo_err err = KODO_OK;
+
+	if (now != NULL && now != is && !(had_shadow && is_same(now, &r->before)))
+		err = shadow_put(r, now->peer, now);
+	else if (had_shadow && (now == NULL || now == is))
+		err = shadow_del(r, r->before.peer);
+	if (err == KODO_OK && is != NULL && is != now && (was == NULL || was->peer != is->peer))
+		err = shadow_del(r, is->peer);
+	if (err == KODO_OK && was != NULL && was->peer != r->by->peer &&
+	    (is == NULL || is->peer != was->peer))
+		err = shadow_put(r, was->peer, was);
+	if (err != KODO_OK || is_same_or_none(was != NULL, was, is))
+		return err;
+	return seen_put(r->e, r->node, was, is);
+}
+
+/* Texts that are written, or read after something was written, must not lie in the map. */
+static enum kodo_err
+texts_keep(struct resolution *r, struct statement *now, struct statement *is)
+{
+	struct arena *a = r->e->a;
+	enum kodo_err err = KODO_OK;
+
+	if (r->n.is_gone)
+		err = arena_str(a, r->n.tomb.bytes, &r->n.tomb.bytes);
+	/* a word does not lie in the map, and may be large */
+	if (err == KODO_OK && now != NULL && now->bytes.p != r->w->bytes.p)
+		err = arena_str(a, now->bytes, &now->bytes);
+	if (err == KODO_OK && is != NULL && is != now)
+		err = arena_str(a, is->bytes, &is->bytes);
+	if (err == KODO_OK && r->was_seen)
+		err = arena_str(a, r->was.bytes, &r->was.bytes);
+	return err;
+}
+
+static bool
+is_same_tomb(const struct resolution *r)
+{
+	const struct statement *t = &r->n.tomb;
+
+	return r->was_gone == r->n.is_gone && (!r->n.is_gone || (t->version == r->tomb.version &&
+	    t->peer == r->tomb.peer && t->at_us == r->tomb.at_us));
+}
+
+static enum kodo_err
+tomb_write(struct resolution *r)
+{
+	if (is_same_tomb(r))
+		return KODO_OK;
+	return r->n.is_gone ? shadow_put(r, PEER_TOMB, &r->n.tomb) : shadow_del(r, PEER_TOMB);
+}
+
+/* Write what the word changed. */
+static enum kodo_err
+difference_write(struct resolution *r, bool renumber)
+{
+	const size_t at = rules_find(&r->n, r->by->peer);
+	struct statement *now = at == RULES_NONE ? NULL : &r->n.all[at].said;
+	struct statement *is = r->n.seen == RULES_NONE ? NULL : &r->n.all[r->n.seen].said;
+	enum kodo_err err;
+
+	if (!(renumber && now != NULL) && is_same_tomb(r) &&
+	    is_same_or_none(r->before.peer != PEER_TOMB, &r->before, now) &&
+	    is_same_or_none(r->was_seen, &r->was, is))
+		return KODO_OK;
+	err = texts_keep(r, now, is);
+	if (err == KODO_OK)
+		err = place_write(r, now, renumber);
+	if (err == KODO_OK)
+		err = tomb_write(r);
+	if (err == KODO_OK)
+		err = records_write(r, now, is);
+	if (r->was_seen != (is != NULL) ||
+	    (is != NULL && (r->was.peer != is->peer || !str_eq(r->was.bytes, is->bytes))))
+		r->e->is_view_changed = true;
+	return err;
+}
+
+/* --- what follows --- */
+
+/*
+ * Who says something else than what is seen, but is not told of changes (an owner that is a node, a
+ * provider that does not feed), is asked to connect again: an owner's word is then raised over all
+ * that is known, others learn from our answer.
+ */
+static enum kodo_err
+others_ask(struct resolution *r)
+{
+	struct peer *p;
+	size_t i;
+	enum kodo_err err = KODO_OK;
+
+	for (i = 0; i < r->n_others && err == KODO_OK; i++) {
+		err = edit_peer(r->e, r->others[i], &p);
+		if (err == KODO_OK && (p->flags & PEER_PROVIDER) != 0 && !edit_is_told(r->e, p))
+			edit_want(r->e, p, WORK_RECONNECT, false);
+	}
+	return err;
+}
+
+static enum kodo_err
+effects_carry_out(struct resolution *r, struct peer *p, const struct rules_effects *fx)
+{
+	enum kodo_err err = KODO_OK;
+
+	if (fx->resync)
+		doubt_raise(r->e, p);
+	if (fx->notify_all)
+		err = edit_tell(r->e, r->node, fx->skip);
+	if (err == KODO_OK && fx->ask_others)
+		err = others_ask(r);
+	if (err == KODO_OK && fx->notify_speaker)
+		err = edit_tell_one(r->e, r->node, r->by->peer);
+	return err;
+}
+
+static struct rules_speaker
+speaker_of(const struct edit *e, const struct peer *p, struct str key)
+{
+	const bool is_our_node = str_eq(key, e->o->url_key);
+	const struct peer_dialect *d;
+	bool feeds;
+
+	if (p == NULL)
+		return (struct rules_speaker){ .peer = PEER_TOMB };
+	d = peer_dialect(p);
+	feeds = (p->flags & PEER_FEED) != 0;
+	return (struct rules_speaker){ .peer = p->id,
+		.place = p->order,
+		.is_owner = str_eq(p->key, key),
+		.is_our_node = is_our_node,
+		/*
+		 * the owner, this service, and a legacy provider that does not feed: it passes on
+		 * what its own nodes said, and since nobody sends it the view, it is no echo; but
+		 * this service's node is not behind it
+		 */
+		.has_authority = p->id == PEER_SELF || str_eq(p->key, key) ||
+		    (!d->has_versions && !feeds && !is_our_node),
+		.is_relaying = p->id != PEER_SELF && !d->has_versions && !str_eq(p->key, key),
+		.is_echoing = p->id != PEER_SELF && !d->has_versions && feeds };
+}
+
+enum kodo_err
+resolve_word(struct edit *e, struct peer *p, uint32_t node, struct str key,
+    const struct rules_word *w, bool renumber)
+{
+	const struct rules_speaker by = speaker_of(e, p, key);
+	struct resolution r = { .e = e, .node = node, .by = &by, .w = w };
+	struct rules_effects fx;
+	enum kodo_err err = load(&r);
+
+	if (err != KODO_OK)
+		return err;
+	rules_apply(&r.n, w, &by, &fx);
+	if (fx.ask_others)
+		err = others_note(&r);
+	if (err == KODO_OK && !fx.is_void)
+		err = difference_write(&r, renumber);
+	if (err == KODO_OK)
+		err = effects_carry_out(&r, p, &fx);
+	return err == KODO_OK && r.n.n == 0 && !r.n.is_gone ? node_forget(e->t, key) : err;
+}

@@ -1,0 +1,428 @@
+#include <string.h>
+
+#include "core/merge/rules.h"
+
+/* --- what is seen --- */
+
+static const struct statement *
+seen_of(const struct rules_node *n)
+{
+	return n->seen == RULES_NONE ? NULL : &n->all[n->seen].said;
+}
+
+/* Is that what is seen? */
+static bool
+is_seen(const struct rules_node *n, struct str bytes)
+{
+	return n->seen != RULES_NONE && str_eq(seen_of(n)->bytes, bytes);
+}
+
+uint64_t
+rules_known_version(const struct rules_node *n)
+{
+	uint64_t version = n->seen == RULES_NONE ? 0 : seen_of(n)->version;
+
+	return n->is_gone && n->tomb.version > version ? n->tomb.version : version;
+}
+
+size_t
+rules_find(const struct rules_node *n, uint32_t peer)
+{
+	size_t i;
+
+	for (i = 0; i < n->n; i++)
+		if (n->all[i].said.peer == peer)
+			return i;
+	return RULES_NONE;
+}
+
+/*
+ * Does x win against y? The own node; the higher version; of equal ones the bytewise greater text,
+ * then what is seen already; without versions whoever connected first.
+ */
+static bool
+is_better(const struct rules_statement *x, const struct rules_statement *y, uint32_t seen_peer)
+{
+	const struct statement *a = &x->said, *b = &y->said;
+	int order;
+
+	if (a->peer == PEER_SELF || b->peer == PEER_SELF)
+		return a->peer == PEER_SELF;
+	if (a->version != b->version)
+		return a->version > b->version;
+	if (a->version == 0)
+		return x->place < y->place;
+	order = str_cmp(a->bytes, b->bytes);
+	return order > 0 || (order == 0 && a->peer == seen_peer);
+}
+
+/* The best statement; the speaker's comes first where nothing else decides. */
+static size_t
+best_of(const struct rules_node *n, size_t speaker_at, uint32_t seen_peer)
+{
+	size_t best = speaker_at, i;
+
+	for (i = 0; i < n->n; i++)
+		if (best == RULES_NONE || is_better(&n->all[i], &n->all[best], seen_peer))
+			best = i;
+	return best;
+}
+
+/* A tombstone hides all but the own node and what is newer. */
+static bool
+is_hidden(const struct rules_node *n, const struct statement *s)
+{
+	return n->is_gone && n->tomb.version > 0 && s->peer != PEER_SELF &&
+	    s->version <= n->tomb.version;
+}
+
+static void
+tomb_put(struct rules_node *n, const struct rules_word *w, uint32_t peer, uint64_t version)
+{
+	n->is_gone = true;
+	n->tomb = (struct statement){
+		.version = version, .at_us = w->now_us, .peer = peer, .bytes = w->url
+	};
+}
+
+static uint64_t
+version_over(const struct rules_word *w, uint64_t known)
+{
+	uint64_t now = w->now_us > 0 ? (uint64_t)w->now_us : 1;
+
+	return now > known ? now : known + 1;
+}
+
+/* --- the numbered rules --- */
+
+/*
+ * 1. The known version never falls. Where a peer withdraws what was seen from it, or lowers its
+ * version, a tombstone of known + 1 takes its place (the owner's side removes with a version of its
+ * own): others who say the same version may say it because of this registry. Returns whether it
+ * does. was: what was seen; best: what would be seen, NULL for nothing.
+ */
+static bool
+rule_1_known_never_falls(struct rules_node *n, const struct rules_word *w,
+    const struct rules_speaker *by, const struct statement *was, const struct statement *best)
+{
+	const size_t at = rules_find(n, by->peer);
+	uint64_t known = was->version;
+
+	if (was->peer != by->peer || (at != RULES_NONE && n->all[at].said.version >= was->version))
+		return false;
+	if (best != NULL &&
+	    (was->version == 0 || best->peer == PEER_SELF || best->version > was->version))
+		return false;
+	if (n->is_gone && n->tomb.version > 0 && n->tomb.version >= was->version)
+		return false;
+	if (n->is_gone && n->tomb.version > known)
+		known = n->tomb.version;
+	if (was->version > 0)
+		known = by->has_authority ? version_over(w, known) : known + 1;
+	else
+		known = 0;
+	/* made here: its cause does not know it */
+	tomb_put(n, w, PEER_SELF, known);
+	return true;
+}
+
+/*
+ * 2. Tombstones are refuted, not trusted: whoever says something else than what is seen must learn
+ * of it. A legacy peer that echoes would only echo it.
+ */
+static void
+rule_2_refute(struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
+    uint64_t version, struct rules_effects *fx)
+{
+	const uint64_t known = rules_known_version(n);
+
+	if (is_seen(n, w->bytes) || by->is_echoing || version > known ||
+	    (version == known && version == 0))
+		return;
+	/* a tombstone from the speaker itself, before its state was lost: now it is ours to tell */
+	if (n->is_gone && n->tomb.peer == by->peer)
+		tomb_put(n, w, PEER_SELF, n->tomb.version);
+	fx->notify_speaker = true;
+}
+
+/*
+ * 3. An owner's last word is the highest. Where the owner's side speaks, its word is raised over
+ * all that is known, unless it is what is seen.
+ */
+static uint64_t
+rule_3_owner_last(const struct rules_node *n, const struct rules_word *w)
+{
+	const uint64_t known = rules_known_version(n);
+
+	if (w->version > known)
+		return w->version;
+	if (known > 0 && is_seen(n, w->bytes) && seen_of(n)->version == known)
+		return known;
+	return version_over(w, known);
+}
+
+static void seen_choose(struct rules_node *n, const struct rules_word *w,
+    const struct rules_speaker *by, const struct statement *was, uint32_t skip,
+    struct rules_effects *fx);
+
+/*
+ * 3, at the owner's place: somebody else spoke of our own node with a version that is not below
+ * ours. The own node is raised over it, or, where no flows are offered, a tombstone.
+ */
+static void
+rule_3_own_raised(struct rules_node *n, const struct rules_word *w, uint64_t version,
+    struct rules_effects *fx)
+{
+	static const struct rules_speaker nobody = { .peer = PEER_TOMB };
+	const bool had = n->seen != RULES_NONE;
+	const struct statement was = had ? *seen_of(n) : (struct statement){ .version = 0 };
+
+	if (version < rules_known_version(n))
+		return;
+	if (had && was.peer == PEER_SELF) {
+		n->all[n->seen].said.version = version_over(w, version);
+	} else {
+		tomb_put(n, w, PEER_SELF, version_over(w, version));
+		seen_choose(n, w, &nobody, had ? &was : NULL, PEER_SELF, fx);
+	}
+	fx->notify_all = true;
+	fx->skip = PEER_SELF;
+}
+
+enum rules_news
+rule_4_state_travels(
+    const struct statement *seen, const struct statement *tomb, uint32_t subscriber)
+{
+	/* never send a peer its own words: after a removal they would come back */
+	if (seen != NULL)
+		return seen->peer == subscriber ? RULES_NO_NEWS : RULES_NEWS_NODE;
+	return tomb == NULL || tomb->peer == subscriber ? RULES_NO_NEWS : RULES_NEWS_GONE;
+}
+
+bool
+rule_5_is_late(uint64_t epoch, uint64_t sequence, uint64_t last_epoch, uint64_t last_sequence)
+{
+	return epoch != 0 && epoch == last_epoch && sequence < last_sequence;
+}
+
+bool
+rule_6_is_lost(uint64_t epoch, uint64_t last_epoch)
+{
+	return epoch != 0 && last_epoch != 0 && epoch != last_epoch;
+}
+
+bool
+rule_6_is_restored(
+    uint64_t acked_epoch, uint64_t acked, uint64_t own_epoch, uint64_t own_sequence)
+{
+	return acked_epoch == own_epoch && acked >= own_sequence;
+}
+
+/* --- taking in a word --- */
+
+/*
+ * Find the winner after a change of what the speaker says, and note who must learn of another. was:
+ * what was seen before, NULL for nothing.
+ */
+static void
+seen_choose(struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
+    const struct statement *was, uint32_t skip, struct rules_effects *fx)
+{
+	const struct statement *is;
+
+	n->seen = best_of(n, rules_find(n, by->peer), was == NULL ? PEER_TOMB : was->peer);
+	if (n->seen != RULES_NONE && is_hidden(n, seen_of(n)))
+		n->seen = RULES_NONE;
+	if (was != NULL && rule_1_known_never_falls(n, w, by, was, seen_of(n)))
+		n->seen = RULES_NONE;
+	else if (n->seen != RULES_NONE)
+		n->is_gone = false;
+	is = seen_of(n);
+	if (was == NULL && is == NULL)
+		return;
+	if (was == NULL || is == NULL || !str_eq(was->bytes, is->bytes))
+		fx->ask_others = true;
+	else if (was->version == is->version)
+		return;
+	fx->notify_all = true;
+	fx->skip = is != NULL ? is->peer : skip;
+}
+
+/*
+ * An update of a peer that echoes may be what was said long ago: where it says something else than
+ * what is known it is not taken in, or two contents of a node would chase each other through a ring
+ * for ever. Its whole list tells.
+ */
+static bool
+is_doubtful(const struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by)
+{
+	if (w->is_list || !by->is_echoing || (n->seen == RULES_NONE && rules_known_version(n) == 0))
+		return false;
+	return !is_seen(n, w->bytes);
+}
+
+/*
+ * The version of what a peer relays without versions, so that all registries agree on which of two
+ * contents was heard last. Of what is known from an owner's side it has no news.
+ */
+static uint64_t
+relayed_version(
+    const struct rules_node *n, const struct rules_word *w, const struct statement *before)
+{
+	const uint64_t known = rules_known_version(n);
+	uint64_t now = w->now_us > 0 ? (uint64_t)w->now_us / 1000000 : 1;
+
+	/* but its own word is never lowered, or it would end with the next one */
+	if (known >= VERSION_RELAYED_END && (before == NULL || before->version < known))
+		return 0;
+	if (is_seen(n, w->bytes))
+		return seen_of(n)->version;
+	/* said again: no news */
+	if (before != NULL && str_eq(before->bytes, w->bytes))
+		return before->version;
+	return now > known ? now : known + 1;
+}
+
+static uint64_t
+version_of(const struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
+    const struct statement *before)
+{
+	/*
+	 * said again while something else is seen by now: no news. Two legacy peers that differ
+	 * would raise their words over each other's for ever.
+	 */
+	if (by->is_relaying && n->seen != RULES_NONE && before != NULL &&
+	    str_eq(before->bytes, w->bytes) && !is_seen(n, w->bytes))
+		return before->version;
+	if (by->has_authority)
+		return rule_3_owner_last(n, w);
+	return by->is_echoing ? relayed_version(n, w, before) : w->version;
+}
+
+/* Where the speaker was not believed: it must learn, or the owner must speak again. */
+static void
+follow(struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
+    uint64_t version, struct rules_effects *fx)
+{
+	const uint64_t known = rules_known_version(n);
+	const bool differs = !is_seen(n, w->bytes);
+	const struct statement *seen = seen_of(n);
+	const bool is_ours_seen = seen != NULL && seen->peer == PEER_SELF;
+
+	if (by->peer == PEER_SELF)
+		return;
+	if (!by->is_our_node)
+		rule_2_refute(n, w, by, version, fx);
+	else if (!(n->is_gone && version <= n->tomb.version) &&
+	    (version > known || (version == known && (differs || !is_ours_seen))))
+		rule_3_own_raised(n, w, version, fx);
+	else
+		fx->notify_speaker = differs && !by->is_echoing;
+}
+
+static void
+says(struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
+    struct rules_effects *fx)
+{
+	const bool had = n->seen != RULES_NONE;
+	const struct statement was = had ? *seen_of(n) : (struct statement){ .version = 0 };
+	size_t at = rules_find(n, by->peer);
+	struct statement *before = at == RULES_NONE ? NULL : &n->all[at].said;
+	uint64_t version;
+
+	if (is_doubtful(n, w, by)) {
+		fx->is_void = true;
+		fx->resync =
+		    !had || rules_known_version(n) == 0 || was.peer == by->peer || by->is_owner;
+		return;
+	}
+	version = version_of(n, w, by, before);
+	if (before != NULL && before->version == version && str_eq(before->bytes, w->bytes)) {
+		/* said again: as long as it is not believed, it must learn why */
+		if (at != n->seen)
+			follow(n, w, by, version, fx);
+		return;
+	}
+	if (before == NULL) {
+		n->all[n->n] = (struct rules_statement){ .said.peer = by->peer, .place = by->place };
+		before = &n->all[n->n++].said;
+	}
+	before->version = version;
+	before->at_us = w->now_us;
+	before->bytes = w->bytes;
+	seen_choose(n, w, by, had ? &was : NULL, by->peer, fx);
+	follow(n, w, by, version, fx);
+}
+
+/* The speaker says nothing any more. skip: who need not learn of a disappearance. */
+static void
+unsay(struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
+    uint32_t skip, struct rules_effects *fx)
+{
+	const bool had = n->seen != RULES_NONE;
+	const struct statement was = had ? *seen_of(n) : (struct statement){ .version = 0 };
+	const size_t at = rules_find(n, by->peer);
+
+	if (at != RULES_NONE)
+		memmove(&n->all[at], &n->all[at + 1], (--n->n - at) * sizeof(*n->all));
+	seen_choose(n, w, by, had ? &was : NULL, skip, fx);
+}
+
+static void
+removes(struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
+    struct rules_effects *fx)
+{
+	const uint64_t known = rules_known_version(n);
+	const bool was_seen = n->seen != RULES_NONE;
+	const bool is_own_seen = was_seen && seen_of(n)->peer == PEER_SELF;
+
+	/* no news: what it said before is void, and where more is known here it must learn */
+	if (is_own_seen || w->version < known || (w->version == known && !was_seen)) {
+		if (rules_find(n, by->peer) != RULES_NONE)
+			unsay(n, w, by, PEER_SELF, fx);
+		if (is_own_seen)
+			rule_3_own_raised(n, w, w->version, fx);
+		fx->notify_speaker = w->version < known;
+		return;
+	}
+	tomb_put(n, w, by->peer, w->version);
+	unsay(n, w, by, by->peer, fx);
+	/* a newer tombstone than ours travels on */
+	if (!was_seen) {
+		fx->notify_all = fx->ask_others = true;
+		fx->skip = by->peer;
+	}
+}
+
+/* The tombstone is forgotten: what it hid may be seen again. */
+static void
+expires(struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
+    struct rules_effects *fx)
+{
+	const bool had = n->seen != RULES_NONE;
+	const struct statement was = had ? *seen_of(n) : (struct statement){ .version = 0 };
+
+	n->is_gone = false;
+	seen_choose(n, w, by, had ? &was : NULL, PEER_SELF, fx);
+}
+
+void
+rules_apply(struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
+    struct rules_effects *fx)
+{
+	*fx = (struct rules_effects){ .skip = PEER_SELF };
+	switch (w->kind) {
+	case RULES_SAYS:
+		says(n, w, by, fx);
+		break;
+	case RULES_REMOVES:
+		removes(n, w, by, fx);
+		break;
+	case RULES_WITHDRAWS:
+		unsay(n, w, by, by->peer, fx);
+		break;
+	case RULES_EXPIRES:
+		expires(n, w, by, fx);
+		break;
+	}
+}

@@ -1,0 +1,37 @@
+/*
+ * What peers say of nodes: taking in statements, removals and tombstones, inside an edit. Who is
+ * believed, and what follows, is decided in rules.h.
+ */
+#ifndef KODO_STATEMENT_H
+#define KODO_STATEMENT_H
+
+#include "core/merge/change.h"
+
+/*
+ * Peer p (PEER_SELF's record for the own node) says this of a node.
+ *
+ * version	0: none was given.
+ * renumber	give it a new place at the end of p's list even if it has one (list chunks, see
+ *		ingest.h).
+ * node		its id, for the list of named ones.
+ */
+enum kodo_err statement_take(struct edit *e, struct peer *p, struct str key, struct str bytes,
+    uint64_t version, bool renumber, uint32_t *node) MUST_CHECK;
+
+/* Peer p says that the node is gone, by a tombstone of that version. */
+enum kodo_err statement_take_gone(
+    struct edit *e, struct peer *p, struct str url, struct str key, uint64_t version) MUST_CHECK;
+
+/*
+ * Peer p does not say anything of the node any more: it left the node out, disconnected it, or went
+ * away itself.
+ */
+enum kodo_err statement_drop(struct edit *e, struct peer *p, uint32_t node) MUST_CHECK;
+
+/* All that p says, and its place among the providers. Its flags lose PEER_PROVIDER. */
+enum kodo_err statement_drop_all(struct edit *e, struct peer *p) MUST_CHECK;
+
+/* Tombstones older than before_us are forgotten, and urls of which nothing is known. */
+enum kodo_err statement_expire(struct edit *e, int64_t before_us) MUST_CHECK;
+
+#endif

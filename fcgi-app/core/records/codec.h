@@ -1,0 +1,88 @@
+/*
+ * Reading and writing the fields of a record: numbers little-endian, texts with their length before
+ * them.
+ */
+#ifndef KODO_CODEC_H
+#define KODO_CODEC_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "core/base/buf.h"
+
+#define NULL_LEN UINT32_MAX	/* length of a null text in a record */
+
+struct reader {
+	const unsigned char *p, *end;
+	bool bad;		/* sticky: the record is shorter than its fields */
+};
+
+static inline struct reader
+reader_of(struct str s)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+
+	return (struct reader){ p, p + s.len, false };
+}
+
+/* The next n bytes. NULL: there are not as many. */
+static inline const unsigned char *
+read_bytes(struct reader *r, size_t n)
+{
+	const unsigned char *p = r->p;
+
+	if ((size_t)(r->end - p) < n) {
+		r->bad = true;
+		return NULL;
+	}
+	r->p += n;
+	return p;
+}
+
+/* Written out, so that the compiler makes one load of it. */
+static inline uint32_t
+get_le32(const unsigned char *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static inline uint32_t
+read_u32(struct reader *r)
+{
+	const unsigned char *p = read_bytes(r, 4);
+
+	return p == NULL ? 0 : get_le32(p);
+}
+
+static inline uint64_t
+read_u64(struct reader *r)
+{
+	const unsigned char *p = read_bytes(r, 8);
+
+	return p == NULL ? 0 : get_le32(p) | (uint64_t)get_le32(p + 4) << 32;
+}
+
+static inline void
+read_str(struct reader *r, struct str *out)
+{
+	uint32_t len = read_u32(r);
+
+	*out = STR_NULL;
+	if (r->bad || len == NULL_LEN)
+		return;
+	if ((size_t)(r->end - r->p) < len) {
+		r->bad = true;
+		return;
+	}
+	*out = (struct str){ (const char *)r->p, len };
+	r->p += len;
+}
+
+static inline void
+write_str(struct buf *b, struct str s)
+{
+	buf_put_u32(b, s.p == NULL ? NULL_LEN : (uint32_t)s.len);
+	buf_put_str(b, s);
+}
+
+#endif

@@ -1,0 +1,65 @@
+#include <stdio.h>
+
+#include "core/base/hash.h"
+#include "core/records/digest.h"
+#include "core/records/outbox.h"
+#include "core/records/walk.h"
+
+struct digest {
+	struct txn *t;
+	uint32_t peer;
+	bool has_parked;
+	uint64_t sum;		/* of hashes: does not depend on the order of the nodes */
+};
+
+static enum kodo_err
+told_add(void *arg, uint32_t node, const struct statement *s, const struct peer *source)
+{
+	struct outbox_entry entry = { .why = STR_NULL };
+	struct digest *d = arg;
+	enum kodo_err err = KODO_OK;
+
+	if (source->id == d->peer)
+		return KODO_OK;
+	if (d->has_parked)
+		err = outbox_get(d->t, d->peer, node, &entry);
+	if (err == KODO_ENOTFOUND || (err == KODO_OK && entry.why.p == NULL)) {
+		d->sum += hash_text(HASH_KEPT, s->bytes);
+		err = KODO_OK;
+	}
+	return err;
+}
+
+enum kodo_err
+digest_told(struct txn *t, struct arena *a, uint32_t peer, char out[DIGEST_SIZE])
+{
+	struct digest d = { .t = t, .peer = peer };
+	bool to_tell;
+	enum kodo_err err = outbox_look(t, peer, &to_tell, &d.has_parked);
+
+	if (err == KODO_OK)
+		err = walk_seen(t, a, told_add, &d);
+
+	snprintf(out, DIGEST_SIZE, "%016llx", (unsigned long long)d.sum);
+	return err;
+}
+
+static enum kodo_err
+stated_add(void *arg, uint32_t node, const struct statement *s)
+{
+	struct digest *d = arg;
+
+	(void)node;
+	d->sum += hash_text(HASH_KEPT, s->bytes);
+	return KODO_OK;
+}
+
+enum kodo_err
+digest_stated(struct txn *t, uint32_t peer, char out[DIGEST_SIZE])
+{
+	struct digest d = { .peer = peer };
+	enum kodo_err err = walk_stated(t, peer, stated_add, &d);
+
+	snprintf(out, DIGEST_SIZE, "%016llx", (unsigned long long)d.sum);
+	return err;
+}

@@ -1,0 +1,75 @@
+#include "core/base/limit.h"
+#include "core/records/codec.h"
+#include "core/records/head.h"
+
+static const char head_name[] = "head";
+
+enum kodo_err
+meta_get(struct txn *t, const char *name, struct str *value)
+{
+	return store_get(t, T_META, str_of(name), value);
+}
+
+enum kodo_err
+meta_put(struct txn *t, const char *name, struct str value)
+{
+	return store_put(t, T_META, str_of(name), value);
+}
+
+static void
+head_fields(struct head *h, uint64_t *field[10])
+{
+	uint64_t *const all[10] = { &h->view, &h->state, &h->total, &h->state_id, NULL,
+		&h->options_gen, &h->next_node, &h->next_peer, &h->next_order, &h->next_block };
+
+	memcpy(field, all, sizeof(all));
+}
+
+enum kodo_err
+head_get(struct txn *t, struct head *h)
+{
+	uint64_t *field[10];
+	struct str v;
+	struct reader r;
+	enum kodo_err err;
+	size_t i;
+
+	memset(h, 0, sizeof(*h));
+	err = meta_get(t, head_name, &v);
+	if (err != KODO_OK)
+		return err;
+	head_fields(h, field);
+	r = reader_of(v);
+	for (i = 0; i < 10; i++) {
+		uint64_t n = read_u64(&r);
+
+		if (field[i] == NULL)
+			h->started_us = (int64_t)n;
+		else
+			*field[i] = n;
+	}
+	return r.bad ? KODO_ECORRUPT : KODO_OK;
+}
+
+enum kodo_err
+head_put(struct txn *t, const struct head *h)
+{
+	struct head copy = *h;
+	uint64_t *field[10];
+	struct buf b = BUF_INIT(0);
+	enum kodo_err err;
+	size_t i;
+
+	head_fields(&copy, field);
+	for (i = 0; i < 10; i++)
+		buf_put_u64(&b, field[i] == NULL ? (uint64_t)h->started_us : *field[i]);
+	err = buf_failed(&b) ? b.err : meta_put(t, head_name, buf_str(&b));
+	buf_free(&b);
+	return err;
+}
+
+uint64_t
+head_life(const struct head *h)
+{
+	return h->state_id & LIMIT_VERSION_MAX;
+}

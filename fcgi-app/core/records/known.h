@@ -1,0 +1,26 @@
+/*
+ * What is known of a node: the statement that is seen, and the tombstone.
+ */
+#ifndef KODO_KNOWN_H
+#define KODO_KNOWN_H
+
+#include "core/records/record.h"
+
+struct known {
+	bool is_seen;		 /* there is a winner */
+	struct statement winner; /* points into the map */
+	bool is_gone;		 /* there is a tombstone (then nothing is seen but the own node) */
+	struct statement tomb;	 /* bytes: the node's shown url */
+	uint64_t version;	 /* the highest that was heard, 0: none */
+};
+
+enum kodo_err known_get(struct txn *t, uint32_t node, struct known *out) MUST_CHECK;
+
+/* What peer says of a node. KODO_ENOTFOUND. Points into the map. */
+enum kodo_err known_statement(
+    struct txn *t, uint32_t node, uint32_t peer, struct statement *out) MUST_CHECK;
+
+/* What is seen of a node. KODO_ENOTFOUND. Points into the map. */
+enum kodo_err known_winner(struct txn *t, uint32_t node, struct statement *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * Nodes that come in parts (wire.h): what there is so far of the one that a peer is telling us. On
+ * disk, in T_PART, so that whichever process takes the next part goes on from there; one node per
+ * peer, at most LIMIT_NODE_BYTES of it, so that nobody can make the state grow.
+ *
+ * It is not said, and not seen, until it is complete. What is left then is the id alone, for the
+ * answer to a last part that is repeated.
+ */
+#ifndef KODO_PART_H
+#define KODO_PART_H
+
+#include "core/storage/store.h"
+#include "core/wire/wire.h"
+
+struct part {
+	struct str id;	/* these two point into the map */
+	struct str key; /* of the node's url */
+	uint32_t has;	/* flows that are there; of: all of them, and it was passed on */
+	uint32_t of;
+	uint64_t bytes; /* packed; over LIMIT_NODE_BYTES: nothing is kept of it */
+};
+
+/* KODO_ENOTFOUND: the peer is not telling any. */
+enum kodo_err part_get(struct txn *t, uint32_t peer, struct part *out) MUST_CHECK;
+
+/*
+ * Take a body that is a part, if it fits what is there. whole (empty, the caller frees) gets the
+ * packed node if that is complete now.
+ */
+enum kodo_err part_take(struct txn *t, struct arena *a, uint32_t peer, const struct wire_body *b,
+    struct buf *whole) MUST_CHECK;
+
+/*
+ * After a body that is none: forget a node that came whole now, and one that was complete, for what
+ * it was may have changed since.
+ */
+enum kodo_err part_pass(struct txn *t, uint32_t peer, const struct wire_body *b) MUST_CHECK;
+
+enum kodo_err part_drop(struct txn *t, uint32_t peer) MUST_CHECK;
+
+/* For `kodo check`: walk T_PART. wrong: what is the matter with the record of peer. */
+enum kodo_err part_check(
+    struct txn *t, void (*wrong)(void *arg, uint32_t peer, const char *what), void *arg) MUST_CHECK;
+
+#endif

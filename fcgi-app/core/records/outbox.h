@@ -1,0 +1,43 @@
+/*
+ * What each peer must still learn: T_OUT, an entry for each node. An entry says that it is wanted
+ * and as of which state number, never what is to be sent.
+ *
+ * An entry may be parked: the peer does not take this node, alone or in parts. It stays, with the
+ * reason in words, so that it can be shown; it is no work. A change of the node (edit_tell_one) or
+ * a connect, ours or the peer's, makes it an entry like others again.
+ */
+#ifndef KODO_OUTBOX_H
+#define KODO_OUTBOX_H
+
+#include "core/storage/store.h"
+
+struct outbox_entry {
+	uint32_t node;
+	uint64_t gen;	/* state number at which it was wanted */
+	struct str why; /* it is parked; null: it is to be told. Points into the map */
+};
+
+/* The first entry of the peer whose node is not below node. KODO_ENOTFOUND. */
+enum kodo_err outbox_next(
+    struct txn *t, uint32_t peer, uint32_t node, struct outbox_entry *out) MUST_CHECK;
+/* That of the node. KODO_ENOTFOUND. */
+enum kodo_err outbox_get(
+    struct txn *t, uint32_t peer, uint32_t node, struct outbox_entry *out) MUST_CHECK;
+
+/* The entry's value as stored. KODO_ECORRUPT. */
+enum kodo_err outbox_read(struct str value, struct outbox_entry *out) MUST_CHECK;
+
+/* The peer was told as of state number gen: the entry goes, unless it is newer. */
+enum kodo_err outbox_told(struct txn *t, uint32_t peer, uint32_t node, uint64_t gen) MUST_CHECK;
+
+/* The peer did not take what was told as of gen: park the entry, unless it is newer or gone. */
+enum kodo_err outbox_park(
+    struct txn *t, uint32_t peer, uint32_t node, uint64_t gen, struct str why) MUST_CHECK;
+
+/*
+ * Is there an entry that is to be told? Is there one that is parked (NULL: not asked, which spares
+ * a walk over all)?
+ */
+enum kodo_err outbox_look(struct txn *t, uint32_t peer, bool *to_tell, bool *parked) MUST_CHECK;
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * Walks over statements and peers in the order in which they are shown and told. A callback may end
+ * a walk with an error of its own, which is returned.
+ */
+#ifndef KODO_WALK_H
+#define KODO_WALK_H
+
+#include "core/records/peer.h"
+
+/*
+ * Walk what is seen in the order of GET /connect: own node, then each provider's. each may stop
+ * with an error of its own.
+ */
+enum kodo_err walk_seen(struct txn *t, struct arena *a,
+    enum kodo_err (*each)(
+	void *arg, uint32_t node, const struct statement *s, const struct peer *source),
+    void *arg) MUST_CHECK;
+
+/* The nodes of a provider, seen or not, in its order. */
+enum kodo_err walk_stated(struct txn *t, uint32_t peer,
+    enum kodo_err (*each)(void *arg, uint32_t node, const struct statement *s),
+    void *arg) MUST_CHECK;
+
+/* The providers in the order of their first connect. */
+enum kodo_err walk_providers(struct txn *t, struct arena *a,
+    enum kodo_err (*each)(void *arg, const struct peer *p), void *arg) MUST_CHECK;
+
+#endif

@@ -1,0 +1,75 @@
+#include "core/merge/statement.h"
+#include "core/registry/expire.h"
+#include "core/registry/registry_private.h"
+
+#define META_TIDIED	"tidied"	/* when this was done last, 8 bytes big-endian */
+#define TIDY_EVERY_US	(3600ll * 1000000)
+#define DAY_US		(86400ll * 1000000)
+
+static enum kodo_err
+tidied_get(struct registry *r, int64_t *at_us)
+{
+	struct str v;
+	struct txn t;
+	enum kodo_err err = store_begin(r->store, STORE_READ, &t);
+
+	*at_us = 0;
+	if (err != KODO_OK)
+		return err;
+	err = meta_get(&t, META_TIDIED, &v);
+	if (err == KODO_OK && v.len == sizeof(uint64_t))
+		*at_us = (int64_t)get_be64(v.p);
+	return store_end(&t, err == KODO_ENOTFOUND ? KODO_OK : err);
+}
+
+/*
+ * Of who signed off, or was never known, is remembered what it said last, so that a message held up
+ * on the way does not bring it back. Two looks in a row must find it idle: it takes no clock to be
+ * right.
+ */
+static enum kodo_err
+peers_fade(struct edit *e)
+{
+	struct peer found, *p;
+	uint32_t id = 0;
+	enum kodo_err err;
+
+	while ((err = peer_next(e->t, e->a, &id, &found)) == KODO_OK) {
+		if (!peer_is_idle(&found))
+			continue;
+		err = edit_peer(e, found.id, &p);
+		if (err != KODO_OK)
+			return err;
+		if ((p->flags & PEER_FADING) != 0)
+			p->heard_life = 0;
+		p->flags |= PEER_FADING;
+	}
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+static enum kodo_err
+tidy_fn(struct edit *e, void *arg)
+{
+	unsigned char now[8];
+	enum kodo_err err = statement_expire(e, e->now_us - (int64_t)e->o->tombstone_days * DAY_US);
+
+	(void)arg;
+	if (err == KODO_OK)
+		err = peers_fade(e);
+	if (err == KODO_OK)
+		err = meta_put(e->t, META_TIDIED, key_u64(now, (uint64_t)e->now_us));
+	return err;
+}
+
+enum kodo_err
+registry_tidy(struct registry *r, int64_t now_us)
+{
+	struct edit_run run = { .r = r, .now_us = now_us, .fn = tidy_fn };
+	int64_t at_us;
+	enum kodo_err err = tidied_get(r, &at_us);
+
+	/* a time ahead of now: the clock was set back */
+	if (err != KODO_OK || (at_us <= now_us && now_us - at_us < TIDY_EVERY_US))
+		return err;
+	return registry_edit(&run);
+}

@@ -1,0 +1,282 @@
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/registry/registry_private.h"
+
+/* --- opening --- */
+
+static enum kodo_err
+head_init(struct txn *t, void *arg)
+{
+	struct head h;
+	enum kodo_err err = head_get(t, &h);
+
+	(void)arg;
+	if (err != KODO_ENOTFOUND)
+		return err;
+	h = (struct head){ .view = 1,
+		.state = 1,
+		.next_node = 1,
+		.next_peer = 1,
+		.next_order = 1,
+		.next_block = 1 };
+	arc4random_buf(&h.state_id, sizeof(h.state_id));
+	return head_put(t, &h);
+}
+
+/* Every state has a head; a write transaction is needed only for a new one. */
+static enum kodo_err
+head_make(struct registry *r)
+{
+	struct head h;
+	struct txn t;
+	enum kodo_err err = store_begin(r->store, STORE_READ, &t);
+
+	if (err == KODO_OK)
+		err = store_end(&t, head_get(&t, &h));
+	return err == KODO_ENOTFOUND ? store_write(r->store, head_init, NULL) : err;
+}
+
+/* The ceiling of the map is an option, which lies in the map. */
+#define MAP_MAX_DEFAULT_BYTES	((uint64_t)8192 << 20)
+
+/* The key of /cron and /check; that it cannot be made is told where it is wanted. */
+static void
+make_key(const struct registry *r)
+{
+	char path[sizeof(r->state.path)], key[33];
+
+	if (state_file(&r->state, "key", path) != KODO_OK || access(path, F_OK) == 0)
+		return;
+	if (state_key(&r->state, key) == KODO_OK)
+		log_debug("the key of /cron and /check is in %s", path);
+}
+
+enum kodo_err
+registry_open(struct str state_path, bool create, struct why *why, struct registry **out)
+{
+	struct registry *r = calloc(1, sizeof(*r));
+	const struct options *o;
+	enum kodo_err err = KODO_ENOMEM;
+
+	*out = NULL;
+	if (r == NULL)
+		return err;
+	r->a = arena_new();
+	r->options_arena = arena_new();
+	if (r->a != NULL && r->options_arena != NULL)
+		err = state_open(&r->state, state_path, create, why);
+	if (err == KODO_OK)
+		err = store_open(&r->state, create, MAP_MAX_DEFAULT_BYTES, why, &r->store);
+	if (err == KODO_OK) {
+		err = head_make(r);
+		if (err != KODO_OK)
+			why_set(why, err, "%s: cannot read the registry: %s; see `kodo check`",
+			    r->state.path, kodo_err_text(err));
+	}
+	if (err == KODO_OK && create)
+		make_key(r);
+	if (err == KODO_OK && registry_options(r, &o) == KODO_OK)
+		store_set_map_max(r->store, (uint64_t)o->map_max_mib << 20);
+	if (err != KODO_OK) {
+		registry_close(r);
+		return err;
+	}
+	*out = r;
+	return KODO_OK;
+}
+
+void
+registry_close(struct registry *r)
+{
+	if (r == NULL)
+		return;
+	store_close(r->store);
+	arena_free(r->a);
+	arena_free(r->options_arena);
+	free(r);
+}
+
+struct store *
+registry_store(struct registry *r)
+{
+	return r->store;
+}
+
+const struct state *
+registry_state(const struct registry *r)
+{
+	return &r->state;
+}
+
+/* --- options --- */
+
+enum kodo_err
+registry_options_at(struct registry *r, struct txn *t, const struct head *h)
+{
+	struct str v;
+	enum kodo_err err;
+
+	if (h->options_gen == 0)
+		return KODO_ENOTFOUND;
+	if (r->options_gen == h->options_gen)
+		return KODO_OK;
+	err = meta_get(t, "options", &v);
+	r->options_gen = 0;
+	arena_reset(r->options_arena);
+	if (err == KODO_OK)
+		err = arena_str(r->options_arena, v, &v);
+	if (err == KODO_OK)
+		err = option_read(r->options_arena, v, &r->options);
+	if (err == KODO_OK)
+		r->options_gen = h->options_gen;
+	return err == KODO_EINVAL || err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
+}
+
+enum kodo_err
+registry_is_current(struct registry *r, struct str stamp, bool *out)
+{
+	struct str v, b;
+	char boot[64];
+	struct txn t;
+	enum kodo_err err = store_begin(r->store, STORE_READ, &t);
+
+	*out = false;
+	if (err != KODO_OK)
+		return err;
+	state_boot_id(boot);
+	err = meta_get(&t, "stamp", &v);
+	if (err == KODO_OK)
+		err = meta_get(&t, "boot", &b);
+	if (err == KODO_OK)
+		*out = str_eq(v, stamp) && str_eq(b, str_of(boot));
+	return store_end(&t, err == KODO_ENOTFOUND ? KODO_OK : err);
+}
+
+/* --- edits --- */
+
+static enum kodo_err
+edit_fn(struct txn *t, void *arg)
+{
+	struct edit_run *run = arg;
+	struct registry *r = run->r;
+	struct edit e;
+	enum kodo_err err;
+
+	arena_reset(r->a);
+	err = edit_begin(&e, t, r->a, run->now_us, &r->options);
+	if (err == KODO_OK)
+		err = registry_options_at(r, t, &e.head);
+	if (err == KODO_OK)
+		err = run->fn(&e, run->arg);
+	err = edit_end(&e, err);
+	run->is_due = e.is_due;
+	run->is_view_changed = e.is_view_changed;
+	run->state = e.head.state;
+	return err;
+}
+
+enum kodo_err
+registry_edit(struct edit_run *run)
+{
+	enum kodo_err err = store_write(run->r->store, edit_fn, run);
+
+	/* a large change must not stay in the memory of a worker that may idle for hours */
+	arena_reset(run->r->a);
+	return err;
+}
+
+/* --- views --- */
+
+enum kodo_err
+registry_is_idle(struct txn *t, bool *out)
+{
+	static const unsigned char first[1] = { DUE_ACTIVE };
+	struct cursor c;
+	struct str k, v;
+	enum kodo_err err = cursor_open(t, T_DUE, &c);
+
+	*out = true;
+	if (err != KODO_OK)
+		return err;
+	err = cursor_seek(&c, (struct str){ (const char *)first, 1 }, &k, &v);
+	if (err == KODO_OK && (unsigned char)k.p[0] == DUE_ACTIVE)
+		/* the longest backoff is 9 s: whatever is active is due within a minute */
+		*out = false;
+	cursor_close(&c);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+/* See that what is kept is as t sees it. */
+static enum kodo_err
+keep(struct registry *r, struct txn *t)
+{
+	const uint64_t seen = store_seen(t);
+	struct kept *k = &r->kept;
+	enum kodo_err err;
+
+	if (k->seen == seen)
+		return KODO_OK;
+	*k = (struct kept){ .seen = 0 };
+	err = head_get(t, &k->head);
+	if (err == KODO_OK)
+		err = registry_options_at(r, t, &k->head);
+	if (err == KODO_OK)
+		err = registry_is_idle(t, &k->idle);
+	if (err == KODO_OK)
+		k->seen = seen;
+	return err;
+}
+
+enum kodo_err
+registry_options(struct registry *r, const struct options **out)
+{
+	struct txn t;
+	enum kodo_err err = KODO_OK;
+
+	*out = NULL;
+	if (r->kept.seen == 0 || r->kept.seen != store_last(r->store)) {
+		err = store_begin(r->store, STORE_READ, &t);
+		if (err == KODO_OK)
+			err = store_end(&t, keep(r, &t));
+	}
+	if (err == KODO_OK)
+		*out = &r->options;
+	return err;
+}
+
+enum kodo_err
+view_begin(struct registry *r, int64_t now_us, struct view *v)
+{
+	enum kodo_err err;
+
+	*v = (struct view){ .registry = r, .now_us = now_us, .options = &r->options };
+	err = store_begin(r->store, STORE_READ, &v->t);
+	if (err == KODO_OK)
+		err = keep(r, &v->t);
+	if (err != KODO_OK)
+		return store_end(&v->t, err);
+	v->head = r->kept.head;
+	v->idle = r->kept.idle;
+	return KODO_OK;
+}
+
+void
+view_end(struct view *v)
+{
+	/* a read transaction has nothing to fail at */
+	enum kodo_err ignored = store_end(&v->t, KODO_OK);
+
+	(void)ignored;
+}
+
+void
+view_greeting(const struct view *v, struct greeting *g)
+{
+	*g = (struct greeting){ .url = v->options->url,
+		.organization = v->options->organization,
+		.registry = v->options->registry,
+		.feed = v->options->feed,
+		.idle = v->idle,
+		.now_us = v->now_us };
+}

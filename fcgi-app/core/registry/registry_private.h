@@ -1,0 +1,64 @@
+/*
+ * Inside of the registry: what its files share. Not for others.
+ */
+#ifndef KODO_REGISTRY_INT_H
+#define KODO_REGISTRY_INT_H
+
+#include "core/merge/change.h"
+#include "core/registry/registry.h"
+
+/*
+ * created and modified of an item are those of its provider: joined, not copied into every record.
+ */
+struct times {
+	uint32_t peer;
+	bool is_set;
+	int64_t created_us, modified_us;
+};
+
+#define TIMES_KEPT	64u
+
+/* What requests ask for again and again, as read at a commit of the store (store_seen). */
+struct kept {
+	uint64_t seen;		/* 0: nothing is kept */
+	struct head head;
+	bool idle;
+	struct times times[TIMES_KEPT];	/* at peer id % TIMES_KEPT */
+};
+
+struct registry {
+	struct state state;
+	struct store *store;
+	struct arena *a; /* of the write transaction at hand */
+	struct arena *options_arena;
+	struct options options; /* in force, read at options_gen */
+	uint64_t options_gen;	/* 0: not read */
+	struct kept kept;
+};
+
+/*
+ * The options in force, read again if the head says that they changed. KODO_ENOTFOUND: none were
+ * applied.
+ */
+enum kodo_err registry_options_at(
+    struct registry *r, struct txn *t, const struct head *h) MUST_CHECK;
+
+/*
+ * Run fn as an edit of its own transaction, with the options in force. arg is the caller's; the
+ * arena is reset before each try.
+ */
+struct edit_run {
+	struct registry *r;
+	int64_t now_us;
+	enum kodo_err (*fn)(struct edit *e, void *arg);
+	void *arg;
+	bool is_due; /* after: work is due now */
+	bool is_view_changed;
+	uint64_t state; /* after: this change's number */
+};
+enum kodo_err registry_edit(struct edit_run *run) MUST_CHECK;
+
+/* Is nothing in flight or due within a minute? Parked work and looks do not count. */
+enum kodo_err registry_is_idle(struct txn *t, bool *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,259 @@
+/* Answers to POST /connect, /update, /disconnect, /reconnect. */
+#include "core/base/json.h"
+#include "core/base/limit.h"
+#include "core/base/log.h"
+#include "core/merge/ingest.h"
+#include "core/records/digest.h"
+#include "core/records/known.h"
+#include "core/records/node_chunks.h"
+#include "core/records/walk.h"
+#include "core/registry/registry_private.h"
+#include "core/registry/reply.h"
+#include "core/wire/kodo_member.h"
+
+#define REST_AFTER_US 2000000ll
+
+struct answer {
+	struct view v;
+	struct arena *a;
+	struct sink *out;
+	const struct wire_body *b;
+	struct kodo_member kodo;
+	bool is_first;
+	bool is_late; /* see intake_is_late */
+	uint64_t nodes_bytes;
+	uint32_t caller; /* its peer id, PEER_TOMB if not known */
+	uint32_t *rest;	 /* nodes that the answer had no room for */
+	size_t n_rest, cap_rest;
+};
+
+static enum kodo_err
+rest_add(struct answer *w, uint32_t node)
+{
+	uint32_t *rest = arena_grow(w->a, w->rest, w->n_rest, &w->cap_rest, sizeof(*rest));
+
+	if (rest == NULL)
+		return KODO_ENOMEM;
+	w->rest = rest;
+	w->rest[w->n_rest++] = node;
+	return KODO_OK;
+}
+
+static enum kodo_err
+node_add(void *arg, uint32_t node, const struct statement *s, const struct peer *source)
+{
+	struct answer *w = arg;
+	struct buf *out = &w->out->buf;
+	size_t before = out->len;
+	struct packed p;
+	enum kodo_err err;
+
+	/* one of us need not hear from us what it said itself; the original answers with all */
+	if (w->b->has_kodo && source->id == w->caller)
+		return KODO_OK;
+	err = packed_open(s->bytes, &p);
+	if (err != KODO_OK)
+		return err;
+	if (w->nodes_bytes + packed_run_size(&p, 0, p.n_flows) > LIMIT_ANSWER_NODES_BYTES)
+		return rest_add(w, node);
+	if (!w->is_first)
+		buf_putc(out, ',');
+	w->is_first = false;
+	packed_put_node(out, &p, source->created_us, source->modified_us);
+	kodo_put_version(&w->kodo, p.url, s->version);
+	w->nodes_bytes += out->len - before;
+	return sink_step(w->out);
+}
+
+/* Tombstones that are newer than what the caller said. */
+static enum kodo_err
+gone_add(struct answer *w)
+{
+	struct known kn;
+	uint32_t node;
+	size_t i;
+	enum kodo_err err = KODO_OK;
+
+	for (i = 0; i < w->b->n_nodes && err == KODO_OK; i++) {
+		err = node_find(&w->v.t, w->b->nodes[i].key, &node);
+		if (err == KODO_OK)
+			err = known_get(&w->v.t, node, &kn);
+		if (err == KODO_OK && kn.is_gone && !kn.is_seen)
+			kodo_put_gone(&w->kodo, kn.tomb.bytes, kn.tomb.version);
+		if (err == KODO_ENOTFOUND)
+			err = KODO_OK;
+	}
+	return err;
+}
+
+/* What there is of the node that the caller tells in parts; in a line what is wrong with it. */
+static enum kodo_err
+part_put(struct answer *w, struct str *line)
+{
+	struct part part;
+	char *text;
+	enum kodo_err err;
+
+	if (!w->b->has_part || w->is_late || w->caller == PEER_TOMB)
+		return KODO_OK;
+	err = part_get(&w->v.t, w->caller, &part);
+	if (err != KODO_OK && err != KODO_ENOTFOUND)
+		return err;
+	w->kodo.has_taken = true;
+	if (err == KODO_ENOTFOUND || !str_eq(part.id, w->b->part.id))
+		return KODO_OK;
+	w->kodo.taken = part.has;
+	if (part.bytes <= LIMIT_NODE_BYTES)
+		return KODO_OK;
+	text = arena_printf(w->a, "left out %.*s: it is over %u bytes when stored",
+	    STR_ARG(part.key), LIMIT_NODE_BYTES);
+	if (text == NULL)
+		return KODO_ENOMEM;
+	*line = str_of(text);
+	log_warning("%s, from %.*s", text, STR_ARG(w->b->from.url));
+	return KODO_OK;
+}
+
+/* Two lines less than a body may have, for the count of the rest and for that of a part. */
+#define LEFT_OUT_MAX	(LIMIT_MESSAGES - 2u)
+
+/* The lines about what was left out of the request. */
+static enum kodo_err
+message_make(struct answer *w, struct greeting *g)
+{
+	const size_t all = w->b->n_left_out;
+	size_t n = all < LEFT_OUT_MAX ? all : LEFT_OUT_MAX, i;
+	struct str *lines = arena_zalloc(w->a, (n + 2) * sizeof(*lines));
+	enum kodo_err err;
+
+	if (lines == NULL)
+		return KODO_ENOMEM;
+	for (i = 0; i < n; i++) {
+		char *line = arena_printf(w->a, "left out %.*s: %.*s",
+		    STR_ARG(w->b->left_out[i].url), STR_ARG(w->b->left_out[i].reason));
+
+		if (line == NULL)
+			return KODO_ENOMEM;
+		lines[i] = str_of(line);
+	}
+	if (n < all) {
+		char *line = arena_printf(w->a, "left out %zu more", all - n);
+
+		if (line == NULL)
+			return KODO_ENOMEM;
+		lines[n++] = str_of(line);
+	}
+	err = part_put(w, &lines[n]);
+	g->message = lines;
+	g->n_message = n + (lines[n].p != NULL);
+	return err;
+}
+
+static enum kodo_err
+kodo_put(struct answer *w, bool with_nodes)
+{
+	char has[DIGEST_SIZE], told[DIGEST_SIZE];
+	struct str view = STR_NULL;
+	const struct options *o = w->v.options;
+	enum kodo_err err = w->is_late ? KODO_OK : gone_add(w);
+
+	if (err == KODO_OK && !w->is_late && w->b->view.p != NULL && w->caller != PEER_TOMB) {
+		err = digest_stated(&w->v.t, w->caller, has);
+		view = str_of(has);
+		if (err == KODO_OK && o->registry && o->feed && w->b->from.feed) {
+			err = digest_told(&w->v.t, w->a, w->caller, told);
+			w->kodo.told = str_of(told);
+		}
+	}
+	kodo_end(&w->kodo, &w->out->buf, with_nodes && w->n_rest > 0 ? w->v.head.state : 0,
+	    w->n_rest > 0, view);
+	return err;
+}
+
+static enum kodo_err
+answer_put(struct answer *w, bool with_nodes, bool idle_false)
+{
+	struct greeting g;
+	struct peer p;
+	enum kodo_err err;
+
+	view_greeting(&w->v, &g);
+	if (idle_false)
+		g.idle = false;
+	w->caller = PEER_TOMB;
+	err = peer_find(&w->v.t, w->a, w->b->from_key, &p);
+	if (err == KODO_OK)
+		w->caller = p.id;
+	else if (err != KODO_ENOTFOUND)
+		return err;
+	w->is_late = w->caller != PEER_TOMB && intake_is_late(&p, w->b);
+	err = message_make(w, &g);
+	if (err != KODO_OK)
+		return err;
+	if (w->caller == PEER_TOMB)
+		p = (struct peer){ .id = PEER_TOMB };
+	kodo_begin(&w->kodo, head_life(&w->v.head), w->v.head.state, p.heard_life, p.heard_sent);
+	buf_putc(&w->out->buf, '{');
+	wire_put_greeting(&w->out->buf, &g);
+	/*
+	 * whoever sent a message that comes late does not wait for its answer; if it does, its
+	 * state is a copy, which it is to learn, and nothing else
+	 */
+	if (with_nodes && !w->is_late) {
+		buf_puts(&w->out->buf, ",\"nodes\":[");
+		err = walk_seen(&w->v.t, w->a, node_add, w);
+		buf_putc(&w->out->buf, ']');
+	}
+	if (err == KODO_OK && w->b->has_kodo)
+		err = kodo_put(w, with_nodes);
+	buf_putc(&w->out->buf, '}');
+	return err == KODO_OK ? sink_end(w->out) : err;
+}
+
+static enum kodo_err
+rest_fn(struct edit *e, void *arg)
+{
+	struct answer *w = arg;
+	struct peer *p;
+	size_t i;
+	enum kodo_err err = edit_peer(e, w->caller, &p);
+
+	if (err != KODO_OK)
+		return err == KODO_ENOTFOUND ? KODO_OK : err; /* it left meanwhile */
+	if (w->b->has_kodo)
+		p->out_piece = w->v.head.state;
+	p->part_id = 0;
+	for (i = 0; i < w->n_rest && err == KODO_OK; i++)
+		err = edit_tell_one(e, w->rest[i], w->caller);
+	/* the answer is to be there first */
+	if (err == KODO_OK && p->attempts == 0 && p->due_us < e->now_us + REST_AFTER_US)
+		p->due_us = e->now_us + REST_AFTER_US;
+	return err;
+}
+
+enum kodo_err
+registry_put_answer(struct registry *r, const struct wire_body *b, bool is_connect, bool idle_false,
+    int64_t now_us, struct sink *out, bool *rest)
+{
+	struct answer w = { .a = arena_new(), .out = out, .b = b, .is_first = true };
+	struct edit_run run = { .r = r, .now_us = now_us, .fn = rest_fn, .arg = &w };
+	enum kodo_err err = KODO_ENOMEM;
+
+	if (w.a != NULL)
+		err = view_begin(r, now_us, &w.v);
+	if (err == KODO_OK) {
+		err = answer_put(&w, is_connect && b->from.feed, idle_false);
+		view_end(&w.v);
+	}
+	/*
+	 * what had no room follows as updates; if this is lost in a crash, so is the answer, and
+	 * the caller connects again
+	 */
+	*rest = w.n_rest > 0;
+	if (err == KODO_OK && *rest)
+		err = registry_edit(&run);
+	buf_free(&w.kodo.versions);
+	buf_free(&w.kodo.gone);
+	arena_free(w.a);
+	return err;
+}

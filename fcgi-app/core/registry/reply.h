@@ -1,0 +1,20 @@
+/*
+ * The answers to POST /connect, /update, /disconnect, /reconnect.
+ */
+#ifndef KODO_REPLY_H
+#define KODO_REPLY_H
+
+#include "core/registry/registry.h"
+#include "core/storage/sink.h"
+
+/*
+ * The body of an answer to POST /connect, /update, /disconnect, /reconnect: default, with all nodes
+ * where the caller connects and feeds, with our `kodo` member where its body had one. idle_false:
+ * PROTOCOL.md wants `idle` false (POST /reconnect). message: lines about what was left out. Nodes
+ * over LIMIT_ANSWER_NODES_BYTES are put into the outbox as updates to that caller; *rest: there are
+ * any, so that the runner is needed.
+ */
+enum kodo_err registry_put_answer(struct registry *r, const struct wire_body *b, bool is_connect,
+    bool idle_false, int64_t now_us, struct sink *out, bool *rest) MUST_CHECK;
+
+#endif

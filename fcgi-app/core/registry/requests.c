@@ -1,0 +1,329 @@
+#include "core/base/limit.h"
+#include "core/exchange/exchange_private.h"
+#include "core/merge/ingest.h"
+#include "core/merge/resync.h"
+#include "core/merge/statement.h"
+#include "core/records/known.h"
+#include "core/registry/requests.h"
+#include "core/registry/target_private.h"
+
+#define META_SIGNED_OFF	"signed_off"	/* ids of peers, the oldest first, 4 bytes each */
+
+struct post {
+	const struct wire_body *b;
+	struct intake *out;
+};
+
+static enum kodo_err
+post_run(struct registry *r, const struct wire_body *b, int64_t now_us,
+    enum kodo_err (*fn)(struct edit *, void *), struct intake *out, uint64_t *ticket)
+{
+	struct post q = { .b = b, .out = out };
+	struct edit_run run = { .r = r, .now_us = now_us, .fn = fn, .arg = &q };
+	struct packed p;
+	enum kodo_err err;
+	size_t i;
+
+	*out = (struct intake){ 0 };
+	err = registry_edit(&run);
+	if (err == KODO_ENOTFOUND && !out->known)
+		err = KODO_OK;	/* whoever is not known costs no commit */
+	out->wake = run.is_due;
+	out->changed = run.is_view_changed;
+	if (ticket != NULL)
+		*ticket = run.state;
+	if (b == NULL)
+		return err;
+	out->n_nodes = b->n_nodes;
+	for (i = 0; i < b->n_nodes; i++)
+		if (packed_open(b->nodes[i].bytes, &p) == KODO_OK)
+			out->n_flows += p.n_flows;
+	return err;
+}
+
+/* Note who speaks. *is_void: the body comes late, nothing of it counts. */
+static enum kodo_err
+hear(struct edit *e, struct peer *p, const struct wire_body *b, bool *is_void)
+{
+	enum kodo_err err = intake_recall(e, b);
+
+	*is_void = err == KODO_OK && intake_is_late(p, b);
+	return err == KODO_OK && !*is_void ? intake_heard(e, p, b) : err;
+}
+
+static enum kodo_err
+connect_fn(struct edit *e, void *arg)
+{
+	struct post *q = arg;
+	bool is_void = false;
+	struct peer *p;
+	enum kodo_err err = edit_peer_make(e, q->b->from.url, q->b->from_key, &p);
+
+	q->out->known = true;
+	if (err == KODO_OK)
+		err = hear(e, p, q->b, &is_void);
+	if (err != KODO_OK || is_void)
+		return err;
+	err = provider_note(e, p, &q->b->from);
+	if (err != KODO_OK)
+		return err;
+	p->registered_us = e->now_us;
+	/* it has spoken: what it was asked to say is said */
+	p->work[WORK_RECONNECT] = 0;
+	return intake_connect(e, p, q->b);
+}
+
+enum kodo_err
+registry_connect(struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out)
+{
+	return post_run(r, b, now_us, connect_fn, out, NULL);
+}
+
+/*
+ * An original to which we connect knows us, but we not yet what it answered, and it does not say
+ * again what it says now.
+ */
+static bool
+is_answer_due(const struct edit *e, const struct peer *p)
+{
+	return (p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET &&
+	    !peer_dialect(p)->has_versions && p->work[WORK_CONNECT] != 0 && e->o->registry && e->o->feed;
+}
+
+static enum kodo_err
+update_fn(struct edit *e, void *arg)
+{
+	struct post *q = arg;
+	bool is_void = false;
+	struct peer *p;
+	enum kodo_err err = edit_peer_find(e, q->b->from_key, &p);
+
+	if (err == KODO_OK && (p->flags & PEER_PROVIDER) == 0) {
+		if (!is_answer_due(e, p))
+			return KODO_ENOTFOUND;
+		doubt_raise(e, p);
+		return KODO_OK;
+	}
+	if (err != KODO_OK)
+		return err;
+	q->out->known = true;
+	err = hear(e, p, q->b, &is_void);
+	return err == KODO_OK && !is_void ? intake_update(e, p, q->b) : err;
+}
+
+enum kodo_err
+registry_update(struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out)
+{
+	return post_run(r, b, now_us, update_fn, out, NULL);
+}
+
+/* Does the sender itself sign off? */
+static bool
+is_own_among(const struct wire_body *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->n_urls; i++)
+		if (str_eq(b->urls[i], b->from_key))
+			return true;
+	return false;
+}
+
+/*
+ * Somebody whom we do not know, for our state was lost, signs off. What others say of its own node
+ * may have come from here: its word ends that too.
+ */
+static enum kodo_err
+owner_gone(struct edit *e, struct peer *p, const struct wire_body *b)
+{
+	struct known kn;
+	uint32_t node;
+	enum kodo_err err;
+
+	if (!is_own_among(b))
+		return KODO_OK;
+	err = node_find(e->t, b->from_key, &node);
+	if (err == KODO_OK)
+		err = known_get(e->t, node, &kn);
+	if (err == KODO_OK && kn.is_seen && kn.winner.peer != PEER_SELF && kn.version > 0)
+		err = statement_take_gone(e, p, p->url, p->key, kn.version + 1);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+/* Nothing of p is known any more; it is forgotten once LIMIT_SIGNED_OFF others came after it. */
+static enum kodo_err
+signed_off_add(struct edit *e, const struct peer *p)
+{
+	struct buf b = BUF_INIT(0);
+	unsigned char kb[4];
+	struct peer *oldest;
+	struct str ids;
+	enum kodo_err err = meta_get(e->t, META_SIGNED_OFF, &ids);
+
+	if (err == KODO_ENOTFOUND)
+		ids = STR("");
+	else if (err != KODO_OK)
+		return err;
+	err = KODO_OK;
+	for (; ids.len >= LIMIT_SIGNED_OFF * sizeof(kb) && err == KODO_OK;
+	    ids = (struct str){ ids.p + sizeof(kb), ids.len - sizeof(kb) }) {
+		err = edit_peer(e, get_be32(ids.p), &oldest);
+		if (err == KODO_OK && peer_is_idle(oldest))
+			oldest->heard_life = 0;
+		if (err == KODO_ENOTFOUND)
+			err = KODO_OK;
+	}
+	buf_put_str(&b, ids);
+	buf_put_str(&b, key_u32(kb, p->id));
+	if (err == KODO_OK)
+		err = buf_failed(&b) ? b.err : meta_put(e->t, META_SIGNED_OFF, buf_str(&b));
+	buf_free(&b);
+	return err;
+}
+
+/* Who signs off: one that we know, or one that could have been. */
+static enum kodo_err
+sender_find(struct edit *e, const struct wire_body *b, struct peer **out, bool *is_new)
+{
+	enum kodo_err err = edit_peer_find(e, b->from_key, out);
+
+	*is_new = err == KODO_ENOTFOUND;
+	if (!*is_new || b->life == 0 || option_allows_peer(e->o, b->from.url, NULL) != KODO_OK)
+		return err;
+	return edit_peer_make(e, b->from.url, b->from_key, out);
+}
+
+static enum kodo_err
+disconnect_fn(struct edit *e, void *arg)
+{
+	struct post *q = arg;
+	const struct wire_body *b = q->b;
+	struct peer *p;
+	uint32_t node;
+	size_t i;
+	bool is_new;
+	enum kodo_err err = sender_find(e, b, &p, &is_new);
+
+	if (err != KODO_OK)
+		return err == KODO_ENOTFOUND ? KODO_OK : err;
+	q->out->known = (p->flags & PEER_PROVIDER) != 0;
+	/* anybody can sign off */
+	if (q->out->known)
+		err = intake_recall(e, b);
+	if (err != KODO_OK || intake_is_late(p, b))
+		return err;
+	/* noted of an unknown one too: its connect may still be on the way */
+	err = intake_heard(e, p, b);
+	if (err != KODO_OK)
+		return err;
+	if (!q->out->known) {
+		err = owner_gone(e, p, b);
+		return err == KODO_OK && is_new ? signed_off_add(e, p) : err;
+	}
+	if (b->has_kodo)
+		p->flags |= PEER_KODO;
+	if (is_own_among(b)) {
+		q->out->removed = true;
+		err = statement_drop_all(e, p);
+		/*
+		 * it is still a target of ours: that link lives on, though not at once, for it may
+		 * be going away
+		 */
+		if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET && e->o->retry != 0) {
+			edit_want_connect(e, p);
+			p->flags |= PEER_PARKED;
+			p->due_us = e->now_us + PEER_PARKED_US;
+		}
+		return err == KODO_OK && peer_is_idle(p) ? signed_off_add(e, p) : err;
+	}
+	/* tombstones first: a removal without its version would make one of its own */
+	for (i = 0; i < b->n_gone && err == KODO_OK; i++)
+		err = statement_take_gone(e, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
+	for (i = 0; i < b->n_urls && err == KODO_OK; i++) {
+		err = node_find(e->t, b->urls[i], &node);
+		if (err == KODO_OK)
+			err = statement_drop(e, p, node);
+		else if (err == KODO_ENOTFOUND)
+			err = KODO_OK;
+	}
+	return err;
+}
+
+enum kodo_err
+registry_disconnect(struct registry *r, const struct wire_body *b, int64_t now_us,
+    struct intake *out, uint64_t *ticket)
+{
+	return post_run(r, b, now_us, disconnect_fn, out, ticket);
+}
+
+static enum kodo_err
+reconnect_fn(struct edit *e, void *arg)
+{
+	struct post *q = arg;
+	bool is_void = false;
+	struct peer *p;
+	unsigned may;
+	enum kodo_err err = edit_peer_find(e, q->b->from_key, &p);
+
+	/* one of us asks those that connect to it: if we are not, it is to forget us (404) */
+	may = PEER_TARGET | (q->b->has_kodo ? 0u : PEER_PROVIDER);
+	if (err == KODO_OK && (p->flags & may) == 0 && p->work[WORK_LEAVE] == 0)
+		return KODO_ENOTFOUND;
+	if (err != KODO_OK)
+		return err;
+	q->out->known = true;
+	err = hear(e, p, q->b, &is_void);
+	if (err != KODO_OK || is_void)
+		return err;
+	/*
+	 * one of us asks those that it knows: then our leaving was undone there, or the question
+	 * comes late
+	 */
+	if ((p->flags & PEER_LEFT) != 0 && q->b->has_kodo && p->work[WORK_LEAVE] == 0)
+		return target_sign_off(e, p, e->o->url);
+	/*
+	 * while our leaving is not acknowledged, its reconnect only tells that it can be reached
+	 * now
+	 */
+	if (p->work[WORK_LEAVE] != 0) {
+		edit_want(e, p, WORK_LEAVE, true);
+		return KODO_OK;
+	}
+	p->flags &= ~(unsigned)PEER_LEFT;
+	edit_want_connect(e, p);
+	return KODO_OK;
+}
+
+enum kodo_err
+registry_reconnect(
+    struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out)
+{
+	return post_run(r, b, now_us, reconnect_fn, out, NULL);
+}
+
+static enum kodo_err
+leave_fn(struct edit *e, void *arg)
+{
+	struct post *q = arg;
+	struct peer found, *p;
+	uint32_t id = 0;
+	enum kodo_err err;
+
+	q->out->known = true;
+	while ((err = peer_next(e->t, e->a, &id, &found)) == KODO_OK) {
+		if ((found.flags & (PEER_TARGET | PEER_LEFT)) != PEER_TARGET)
+			continue;
+		err = edit_peer(e, found.id, &p);
+		if (err == KODO_OK)
+			err = target_leave(e, p, e->o->url);
+		if (err != KODO_OK)
+			return err;
+	}
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+enum kodo_err
+registry_leave(struct registry *r, int64_t now_us, uint64_t *ticket, struct intake *out)
+{
+	return post_run(r, NULL, now_us, leave_fn, out, ticket);
+}

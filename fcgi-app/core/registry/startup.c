@@ -1,0 +1,394 @@
+/*
+ * Options come into force: starts, changed urls and targets, own flows (DESIGN.md, "What a start
+ * is").
+ */
+#include <errno.h>
+
+#include "core/base/path.h"
+#include "core/base/url.h"
+#include "core/merge/ingest.h"
+#include "core/merge/resync.h"
+#include "core/merge/statement.h"
+#include "core/registry/registry_private.h"
+#include "core/registry/startup.h"
+#include "core/registry/target_private.h"
+
+#define META_OPTIONS "options"
+#define META_STAMP "stamp"
+#define META_BOOT "boot"
+#define META_IMPORTED "imported" /* path of the original's cache file that was imported */
+#define CACHE_MAX_BYTES ((size_t)1 << 30)
+#define DAY_US (86400ll * 1000000)
+
+struct apply {
+	struct registry *r;
+	const struct options *o;
+	struct str stamp;
+	enum registry_start kind;
+	int64_t now_us;
+	const struct wire_cache *cache; /* to be imported, NULL: none */
+	struct options before;		/* what was in force */
+	bool had_before;
+	bool is_start;
+};
+
+static bool
+is_same_list(const struct options *x, const struct options *y)
+{
+	size_t i;
+
+	if (x->n_connect != y->n_connect)
+		return false;
+	for (i = 0; i < x->n_connect; i++)
+		if (!str_eq(x->connect[i], y->connect[i]))
+			return false;
+	return true;
+}
+
+/* Options whose change is a start. */
+static bool
+is_same_service(const struct options *x, const struct options *y)
+{
+	return str_eq(x->url, y->url) && str_eq(x->organization, y->organization) &&
+	    (x->organization.p == NULL) == (y->organization.p == NULL) &&
+	    x->registry == y->registry && x->feed == y->feed && x->cache_reset == y->cache_reset &&
+	    is_same_list(x, y);
+}
+
+static enum kodo_err
+before_read(struct edit *e, struct apply *ap)
+{
+	struct str v, boot;
+	char now[64];
+	enum kodo_err err = meta_get(e->t, META_OPTIONS, &v);
+
+	if (err == KODO_OK)
+		err = arena_str(e->a, v, &v);
+	if (err == KODO_OK)
+		err = option_read(e->a, v, &ap->before);
+	ap->had_before = err == KODO_OK;
+	if (err == KODO_EINVAL ||
+	    err == KODO_ENOTFOUND) /* unreadable options of an older program are as good as none */
+		err = KODO_OK;
+	if (err != KODO_OK)
+		return err;
+	state_boot_id(now);
+	err = meta_get(e->t, META_BOOT, &boot);
+	if (err != KODO_OK && err != KODO_ENOTFOUND)
+		return err;
+	ap->is_start = ap->kind == START_NOW || !ap->had_before ||
+	    !is_same_service(&ap->before, ap->o) || err == KODO_ENOTFOUND ||
+	    !str_eq(boot, str_of(now));
+	return KODO_OK;
+}
+
+static enum kodo_err
+options_store(struct edit *e, struct apply *ap)
+{
+	struct buf b = BUF_INIT(0);
+	char boot[64];
+	enum kodo_err err;
+
+	state_boot_id(boot);
+	option_write(&b, ap->o);
+	err = buf_failed(&b) ? b.err : meta_put(e->t, META_OPTIONS, buf_str(&b));
+	buf_free(&b);
+	if (err == KODO_OK)
+		err = meta_put(e->t, META_STAMP, ap->stamp);
+	if (err == KODO_OK)
+		err = meta_put(e->t, META_BOOT, str_of(boot));
+	e->head.options_gen++;
+	return err;
+}
+
+/* --- the own node --- */
+
+static enum kodo_err
+self_get(struct edit *e, struct peer **out)
+{
+	struct peer p = { .id = PEER_SELF, .flags = PEER_PROVIDER };
+	enum kodo_err err = edit_peer(e, PEER_SELF, out);
+
+	if (err != KODO_ENOTFOUND)
+		return err;
+	err = peer_put(e->t, &p);
+	return err == KODO_OK ? edit_peer(e, PEER_SELF, out) : err;
+}
+
+static enum kodo_err
+own_drop(struct edit *e, struct peer *self, struct str key)
+{
+	uint32_t node;
+	enum kodo_err err = node_find(e->t, key, &node);
+
+	if (err != KODO_OK)
+		return err == KODO_ENOTFOUND ? KODO_OK : err;
+	return statement_drop(e, self, node);
+}
+
+static enum kodo_err
+own_put(struct edit *e, struct apply *ap, struct peer *self)
+{
+	const struct options *o = ap->o;
+	struct node own = { .url = o->url,
+		.organization = o->organization,
+		.flows = o->flows,
+		.n_flows = o->n_flows };
+	struct buf b = BUF_INIT(0);
+	uint32_t node;
+	enum kodo_err err;
+
+	packed_write(&b, &own);
+	err = buf_failed(&b)
+	    ? b.err
+	    : statement_take(e, self, o->url_key, buf_str(&b), 0, false, &node);
+	buf_free(&b);
+	return err;
+}
+
+static enum kodo_err
+own_apply(struct edit *e, struct apply *ap)
+{
+	struct peer *self;
+	enum kodo_err err = self_get(e, &self);
+
+	if (err != KODO_OK)
+		return err;
+	if (ap->is_start || self->created_us == 0) {
+		self->created_us = self->modified_us = e->now_us;
+		e->head.started_us = e->now_us;
+		e->is_view_changed = true;
+	}
+	self->url = ap->o->url;
+	self->key = ap->o->url_key;
+	self->organization = ap->o->organization;
+	if (ap->had_before && !str_eq(ap->before.url_key, ap->o->url_key))
+		err = own_drop(e, self, ap->before.url_key);
+	if (err == KODO_OK)
+		err = ap->o->n_flows > 0 ? own_put(e, ap, self) : own_drop(e, self, ap->o->url_key);
+	return err;
+}
+
+/* --- targets --- */
+
+/* A configured target at a start: signed off under an older url of ours, then connected. */
+static enum kodo_err
+target_start(struct edit *e, struct apply *ap, struct str url)
+{
+	const struct options *o = ap->o;
+	struct peer *p;
+	struct str key;
+	enum kodo_err err = url_key(e->a, url, &key);
+
+	if (err == KODO_OK)
+		err = edit_peer_make(e, url, key, &p);
+	if (err == KODO_OK && p->acked_url.p != NULL && !str_eq(p->acked_url, o->url))
+		err = target_leave(e, p, p->acked_url);
+	if (err == KODO_OK)
+		err = target_sign_on(e, p, o->url);
+	if (err != KODO_OK)
+		return err;
+	if (p->leave_urls.len == 0)
+		p->work[WORK_LEAVE] = 0;
+	p->url = url;
+	p->flags |= PEER_TARGET;
+	p->flags &= ~(unsigned)(PEER_LEFT | PEER_PARKED);
+	p->attempts = 0;
+	p->connected_us = 0;
+	p->look_us = 0;
+	doubt_drop(p);
+	if (o->retry != 0)
+		edit_want_connect(e, p);
+	return KODO_OK;
+}
+
+static bool
+is_wanted(struct edit *e, const struct options *o, const struct peer *p, enum kodo_err *err)
+{
+	struct str key;
+	size_t i;
+
+	for (i = 0; i < o->n_connect; i++) {
+		*err = url_key(e->a, o->connect[i], &key);
+		if (*err != KODO_OK || str_eq(key, p->key))
+			return true;
+	}
+	return false;
+}
+
+/* Everything that a start says of a peer that exists already. */
+static enum kodo_err
+peer_start(struct edit *e, struct apply *ap, struct peer *p)
+{
+	enum kodo_err err = KODO_OK;
+
+	if ((p->flags & PEER_TARGET) != 0 && !is_wanted(e, ap->o, p, &err)) {
+		p->flags &= ~(unsigned)PEER_TARGET;
+		if (err == KODO_OK && p->acked_url.p != NULL)
+			return target_leave(e, p, p->acked_url);
+		err = edit_unwant(e, p, WORK_CONNECT);
+	}
+	if (err == KODO_OK && (p->flags & PEER_PROVIDER) != 0 &&
+	    (!ap->o->registry || ap->o->cache_reset))
+		return statement_drop_all(e, p);
+	if (err == KODO_OK && (p->flags & PEER_PROVIDER) != 0 && !is_wanted(e, ap->o, p, &err) &&
+	    ap->o->retry != 0)
+		edit_want(e, p, WORK_RECONNECT, true);
+	return err;
+}
+
+static enum kodo_err
+peers_start(struct edit *e, struct apply *ap)
+{
+	struct peer found, *p;
+	uint32_t id = 0;
+	size_t i;
+	enum kodo_err err;
+
+	while ((err = peer_next(e->t, e->a, &id, &found)) == KODO_OK) {
+		err = edit_peer(e, found.id, &p);
+		if (err == KODO_OK)
+			err = peer_start(e, ap, p);
+		if (err != KODO_OK)
+			return err;
+	}
+	if (err != KODO_ENOTFOUND)
+		return err;
+	for (err = KODO_OK, i = 0; i < ap->o->n_connect && err == KODO_OK; i++)
+		err = target_start(e, ap, ap->o->connect[i]);
+	return err;
+}
+
+/* --- the original's cache --- */
+
+static enum kodo_err
+cache_take(struct edit *e, const struct wire_cache *c)
+{
+	size_t i, j;
+	enum kodo_err err = KODO_OK;
+
+	for (i = 0; i < c->n_providers && err == KODO_OK; i++) {
+		const struct wire_cache_provider *cp = &c->providers[i];
+		struct wire_body b = { .from = cp->from,
+			.from_key = cp->key,
+			.nodes = cp->nodes,
+			.n_nodes = cp->n_nodes };
+		struct peer *p;
+
+		err = edit_peer_make(e, cp->from.url, cp->key, &p);
+		if (err == KODO_OK)
+			err = provider_note(e, p, &cp->from);
+		if (err != KODO_OK)
+			break;
+		p->created_us = cp->created_us != 0 ? cp->created_us : e->now_us;
+		p->modified_us = cp->modified_us != 0 ? cp->modified_us : p->created_us;
+		p->registered_us = p->modified_us;
+		for (j = 0; j < c->n_registers; j++)
+			if (str_eq(c->registers[j].key, cp->key) && c->registers[j].at_us != 0)
+				p->registered_us = c->registers[j].at_us;
+		err = intake_connect(e, p, &b);
+	}
+	return err;
+}
+
+/*
+ * The original's cache file at cache_data, parsed, unless it was imported before. What c holds
+ * points into its text, which is in a.
+ */
+static enum kodo_err
+cache_find(struct apply *ap, struct arena *a, struct wire_cache *c, struct why *why)
+{
+	const char *path = arena_strz(a, ap->o->cache_data);
+	struct why inner = { "" };
+	struct txn t;
+	struct str v, text;
+	enum kodo_err err = path == NULL ? KODO_ENOMEM : store_begin(ap->r->store, STORE_READ, &t);
+
+	if (err == KODO_OK)
+		err = store_end(&t, meta_get(&t, META_IMPORTED, &v));
+	if (err != KODO_ENOTFOUND)
+		return err;
+	err = path_read(a, path, CACHE_MAX_BYTES, &text);
+	if (err == KODO_ENOTFOUND)
+		return KODO_OK;
+	if (err == KODO_EIO)
+		return why_set(why, err, "%s: cannot read the cache of the original: %s", path,
+		    strerror(errno));
+	if (err == KODO_OK)
+		err = wire_read_cache(a, text, c, &inner);
+	if (err == KODO_OK)
+		ap->cache = c;
+	else
+		why_set(why, err, "%s: %s; mend it or move it away, it was left as it is", path,
+		    inner.text[0] != '\0' ? inner.text : kodo_err_text(err));
+	return err;
+}
+
+/* --- all of it, in one transaction --- */
+
+static enum kodo_err
+apply_fn(struct txn *t, void *arg)
+{
+	struct apply *ap = arg;
+	struct edit e;
+	enum kodo_err err;
+
+	arena_reset(ap->r->a);
+	err = edit_begin(&e, t, ap->r->a, ap->now_us, ap->o);
+	if (err == KODO_OK)
+		err = before_read(&e, ap);
+	if (err == KODO_OK)
+		err = own_apply(&e, ap);
+	if (err == KODO_OK && ap->cache != NULL && ap->o->registry) {
+		err = cache_take(&e, ap->cache);
+		if (err == KODO_OK)
+			err = meta_put(t, META_IMPORTED, ap->o->cache_data);
+	}
+	if (err == KODO_OK && ap->is_start)
+		err = peers_start(&e, ap);
+	if (err == KODO_OK)
+		err = statement_expire(&e, ap->now_us - (int64_t)ap->o->tombstone_days * DAY_US);
+	if (err == KODO_OK)
+		err = options_store(&e, ap);
+	return edit_end(&e, err);
+}
+
+enum kodo_err
+registry_apply(struct registry *r, const struct options *o, struct str stamp,
+    enum registry_start kind, int64_t now_us, bool *was_start, struct why *why)
+{
+	struct apply ap = { .r = r, .o = o, .stamp = stamp, .kind = kind, .now_us = now_us };
+	struct arena *a = arena_new();
+	struct wire_cache cache;
+	enum kodo_err err = KODO_ENOMEM;
+
+	if (was_start != NULL)
+		*was_start = false;
+	store_set_map_max(r->store, (uint64_t)o->map_max_mib << 20);
+	if (a != NULL)
+		err = cache_find(&ap, a, &cache, why);
+	if (err == KODO_OK) {
+		err = store_write(r->store, apply_fn, &ap);
+		if (err != KODO_OK)
+			why_set(why, err, "%s: cannot store the options: %s", r->state.path,
+			    kodo_err_text(err));
+	}
+	if (err == KODO_OK && was_start != NULL)
+		*was_start = ap.is_start;
+	arena_free(a);
+	return err;
+}
+
+static enum kodo_err
+import_fn(struct edit *e, void *arg)
+{
+	return cache_take(e, arg);
+}
+
+enum kodo_err
+registry_import(struct registry *r, struct wire_cache *c, int64_t now_us)
+{
+	struct edit_run run = { .r = r, .now_us = now_us, .fn = import_fn, .arg = c };
+
+	return registry_edit(&run);
+}

@@ -1,0 +1,28 @@
+/*
+ * What people ask for on the command line: leaving targets, connecting to them again, throwing out a
+ * provider.
+ */
+#ifndef KODO_TARGET_H
+#define KODO_TARGET_H
+
+#include "core/registry/registry.h"
+
+/*
+ * ticket: for wait_is_tried. KODO_EINVAL: url is none.
+ *
+ * Throw a provider out, with all that it said; it may come again. KODO_ENOTFOUND: there is no such
+ * provider. KODO_ECONFLICT: it is also a target of ours, so it would be back at once.
+ */
+enum kodo_err registry_evict(
+    struct registry *r, struct str url, int64_t now_us, uint64_t *ticket) MUST_CHECK;
+
+/*
+ * Connect to a configured target now, also to one that was left or parked; or leave it. A null url:
+ * every target. KODO_ENOTFOUND: no such target, or none at all.
+ */
+enum kodo_err registry_connect_again(
+    struct registry *r, struct str url, int64_t now_us, uint64_t *ticket) MUST_CHECK;
+enum kodo_err registry_leave_target(
+    struct registry *r, struct str url, int64_t now_us, uint64_t *ticket) MUST_CHECK;
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * Finding and starting kodo-reconnect, the program of cron/.
+ */
+#ifndef KODO_RUNNER_H
+#define KODO_RUNNER_H
+
+#include "core/base/path.h"
+
+/*
+ * Where it is: $KODO_RECONNECT, else beside this program, else in the build tree, else where
+ * programs are installed. KODO_ENOTFOUND: nowhere, or not executable; out is where it should be.
+ * KODO_EIO: this program's own place is not known.
+ */
+enum kodo_err runner_find(char out[PATH_BYTES]) MUST_CHECK;
+
+/*
+ * Start it for a state (`--state PATH`) or, hosted, for a loader; exactly one of them is not NULL.
+ * KODO_ENOTFOUND, KODO_EIO with why.
+ */
+enum kodo_err runner_start(const char *state_path, const char *loader, struct why *why) MUST_CHECK;
+
+/* The folder that this program lies in. KODO_EIO. */
+enum kodo_err runner_own_folder(char out[PATH_BYTES]) MUST_CHECK;
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * Where a long answer is rendered: memory up to LIMIT_SPILL_BYTES, beyond that an unlinked file in
+ * the state folder, so that the read transaction can end before a slow client takes the bytes (a
+ * reader kept open makes the store grow).
+ *
+ * Write to s->buf, call sink_step between items, sink_end at the end. Then the answer is either all
+ * in s->buf (s->fd -1), or all in s->fd, s->len bytes from offset 0.
+ */
+#ifndef KODO_SINK_H
+#define KODO_SINK_H
+
+#include <stdint.h>
+
+#include "core/base/buf.h"
+#include "core/storage/state.h"
+
+struct sink {
+	struct buf buf;
+	int fd;			/* -1: all in buf */
+	uint64_t len;		/* bytes in fd */
+	const struct state *state;	/* where the file goes; NULL: never spill */
+};
+
+#define SINK_INIT(st)	{ BUF_INIT(0), -1, 0, (st) }
+
+/* Spill if buf is over the ceiling. KODO_ENOMEM (buf failed), KODO_EFULL (disk full), KODO_EIO. */
+enum kodo_err sink_step(struct sink *s) MUST_CHECK;
+enum kodo_err sink_end(struct sink *s) MUST_CHECK;
+void sink_free(struct sink *s);
+
+#endif

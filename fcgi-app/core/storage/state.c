@@ -1,0 +1,467 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/path.h"
+#include "core/base/spawn.h"
+#include "core/storage/state.h"
+
+#define NAME_BYTES	64u	/* room for the longest name of a file in the folder */
+#define KEY_DIGITS	32u
+#define SPAWNED_MAX	16u	/* children remembered to be reaped; more just stay until we end */
+
+const char *
+state_network_fs(unsigned long f_type)
+{
+	static const struct {
+		unsigned long type;
+		const char *name;
+	} fs[] = {
+		{ NFS_SUPER_MAGIC, "NFS" },
+		{ SMB_SUPER_MAGIC, "SMB" },
+		{ SMB2_SUPER_MAGIC, "SMB2" },
+		{ CIFS_SUPER_MAGIC, "CIFS" },
+		{ V9FS_MAGIC, "9p" },
+		{ FUSE_SUPER_MAGIC, "FUSE" },
+		{ AFS_SUPER_MAGIC, "AFS" },
+		{ AFS_FS_MAGIC, "AFS" },
+		{ CEPH_SUPER_MAGIC, "Ceph" },
+		{ CODA_SUPER_MAGIC, "Coda" },
+		{ NCP_SUPER_MAGIC, "NCP" },
+		{ OCFS2_SUPER_MAGIC, "OCFS2" },
+		{ 0x01161970, "GFS2" },
+		{ 0x0bd00bd0, "Lustre" },
+		{ 0x47504653, "GPFS" },
+		{ 0x19830326, "BeeGFS" },
+		{ 0xaad7aaea, "PanFS" },
+		{ 0x786f4256, "VirtualBox shared folder" },
+		{ 0xbacbacbc, "VMware shared folder" },
+	};
+	unsigned i;
+
+	for (i = 0; i < sizeof(fs) / sizeof(fs[0]); i++)
+		if (fs[i].type == (f_type & 0xffffffffu))
+			return fs[i].name;
+	return NULL;
+}
+
+static enum kodo_err
+check_folder(struct state *s, struct why *why)
+{
+	struct statfs fs;
+	struct stat st;
+	const char *net;
+
+	if (stat(s->path, &st) != 0)
+		return why_set(
+		    why, KODO_EIO, "cannot look at state folder %s: %s", s->path, strerror(errno));
+	if (!S_ISDIR(st.st_mode))
+		return why_set(why, KODO_EIO,
+		    "state folder %s is not a folder: move it away, or set cache_data to "
+		    "another path",
+		    s->path);
+	if (faccessat(AT_FDCWD, s->path, R_OK | W_OK | X_OK, AT_EACCESS) != 0)
+		return why_set(why, KODO_EIO,
+		    "state folder %s cannot be written by uid %u: %s; change its owner, or set "
+		    "cache_data to another path",
+		    s->path, (unsigned)geteuid(), strerror(errno));
+	if (statfs(s->path, &fs) != 0)
+		return why_set(why, KODO_EIO, "cannot look at the file system of %s: %s", s->path,
+		    strerror(errno));
+	net = state_network_fs((unsigned long)fs.f_type);
+	if (net != NULL)
+		return why_set(why, KODO_EIO,
+		    "state folder %s is on a network file system (%s), where locks and shared "
+		    "memory cannot be trusted: set cache_data to a path on a local disk",
+		    s->path, net);
+	s->file_mode = path_file_mode(st.st_mode);
+	return KODO_OK;
+}
+
+enum kodo_err
+state_open(struct state *s, struct str path, bool create, struct why *why)
+{
+	struct stat st;
+
+	*s = (struct state){ .file_mode = 0600 };
+	while (path.len > 1 && path.p[path.len - 1] == '/')
+		path.len--;
+	if (path.len == 0 || path.p[0] != '/')
+		return why_set(
+		    why, KODO_EINVAL, "state folder %.*s is not an absolute path", STR_ARG(path));
+	if (path.len + NAME_BYTES > sizeof(s->path))
+		return why_set(why, KODO_ETOOBIG,
+		    "path of the state folder is over %zu bytes: set cache_data to a "
+		    "shorter one",
+		    sizeof(s->path) - NAME_BYTES);
+	memcpy(s->path, path.p, path.len);
+	s->path[path.len] = '\0';
+	if (!create && stat(s->path, &st) != 0 && errno == ENOENT)
+		return why_set(why, KODO_ENOTFOUND, "there is no state folder %s", s->path);
+	if (create && path_make_folder(s->path) != KODO_OK)
+		return why_set(why, KODO_EIO,
+		    "cannot make state folder %s: %s; make it, or set cache_data to another path",
+		    s->path, strerror(errno));
+	return check_folder(s, why);
+}
+
+enum kodo_err
+state_file(const struct state *s, const char *name, char out[4096])
+{
+	int n = snprintf(out, sizeof(s->path), "%s/%s", s->path, name);
+
+	return n < 0 || (size_t)n >= sizeof(s->path) ? KODO_ETOOBIG : KODO_OK;
+}
+
+/* Open name, made with mode if missing, whatever the umask is. -1: errno tells. */
+static int
+open_file(const struct state *s, const char *name, int flags, mode_t mode)
+{
+	char path[sizeof(s->path)];
+	int fd;
+
+	if (state_file(s, name, path) != KODO_OK) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	flags |= O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
+	fd = open(path, flags | O_CREAT | O_EXCL, mode);
+	if (fd < 0)
+		return errno == EEXIST ? open(path, flags) : -1;
+	if (fchmod(fd, mode) != 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* The first line of the file, cut off at the size. */
+static void
+read_line(int fd, char *out, size_t size)
+{
+	ssize_t n = pread(fd, out, size - 1, 0);
+
+	out[n > 0 ? n : 0] = '\0';
+	out[strcspn(out, "\n")] = '\0';
+}
+
+static enum kodo_err
+write_note(int fd, const char *note)
+{
+	struct str text = str_of(note);
+
+	if (ftruncate(fd, 0) != 0 || pwrite(fd, text.p, text.len, 0) != (ssize_t)text.len ||
+	    pwrite(fd, "\n", 1, (off_t)text.len) != 1)
+		return KODO_EIO;
+	return KODO_OK;
+}
+
+enum kodo_err
+state_lock(const struct state *s, const char *name, const char *note, int *fd, char owner[2100])
+{
+	const struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int lock, busy;
+
+	*fd = -1;
+	if (owner != NULL)
+		owner[0] = '\0';
+	lock = open_file(s, name, O_RDWR, s->file_mode);
+	if (lock < 0)
+		return KODO_EIO;
+	if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+		busy = errno == EWOULDBLOCK;
+		if (busy && owner != NULL)
+			read_line(lock, owner, 2100);
+		close(lock);
+		return busy ? KODO_EBUSY : KODO_EIO;
+	}
+	if (note != NULL && write_note(lock, note) != KODO_OK) {
+		close(lock);
+		return KODO_EIO;
+	}
+	/* flock cannot be asked who holds it, so this one beside it can: see state_lock_owner */
+	(void)fcntl(lock, F_SETLK, &whole);
+	*fd = lock;
+	return KODO_OK;
+}
+
+enum kodo_err
+state_lock_owner(const struct state *s, const char *name, char owner[2100])
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char path[sizeof(s->path)];
+	enum kodo_err err = state_file(s, name, path);
+	int fd;
+
+	owner[0] = '\0';
+	if (err != KODO_OK)
+		return err;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return errno == ENOENT ? KODO_ENOTFOUND : KODO_EIO;
+	if (fcntl(fd, F_GETLK, &lock) != 0)
+		err = KODO_EIO;
+	else if (lock.l_type == F_UNLCK)
+		err = KODO_ENOTFOUND;
+	else
+		read_line(fd, owner, 2100);
+	close(fd);
+	return err;
+}
+
+/*
+ * Write one byte without SIGPIPE: the reader may have closed since we opened, and our caller may
+ * not ignore the signal.
+ */
+static enum kodo_err
+poke(int fd)
+{
+	const struct timespec none = { 0, 0 };
+	sigset_t pipe_set, old, pending;
+	bool was_pending;
+	int failed;
+
+	sigemptyset(&pipe_set);
+	sigaddset(&pipe_set, SIGPIPE);
+	sigpending(&pending);
+	was_pending = sigismember(&pending, SIGPIPE) == 1;
+	sigprocmask(SIG_BLOCK, &pipe_set, &old);
+	failed = write(fd, "w", 1) == 1 ? 0 : errno;
+	if (failed == EPIPE && !was_pending)
+		(void)sigtimedwait(&pipe_set, NULL, &none);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (failed == 0 || failed == EAGAIN)	/* a full pipe wakes as well */
+		return KODO_OK;
+	return failed == EPIPE ? KODO_ENOTFOUND : KODO_EIO;
+}
+
+/* The FIFO, if somebody reads it. */
+static enum kodo_err
+wake_open_write(const struct state *s, int *out)
+{
+	char path[sizeof(s->path)];
+	enum kodo_err err;
+	struct stat st;
+	int fd;
+
+	err = state_file(s, "wake", path);
+	if (err != KODO_OK)
+		return err;
+	fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENXIO || errno == ENOENT ? KODO_ENOTFOUND : KODO_EIO;
+	if (fstat(fd, &st) != 0 || !S_ISFIFO(st.st_mode)) {
+		close(fd);
+		return KODO_EIO;
+	}
+	*out = fd;
+	return KODO_OK;
+}
+
+enum kodo_err
+state_wake(const struct state *s)
+{
+	int fd;
+	enum kodo_err err = wake_open_write(s, &fd);
+
+	if (err != KODO_OK)
+		return err;
+	err = poke(fd);
+	close(fd);
+	return err;
+}
+
+enum kodo_err
+state_wake_look(const struct state *s)
+{
+	int fd;
+	enum kodo_err err = wake_open_write(s, &fd);
+
+	if (err == KODO_OK)
+		close(fd);
+	return err;
+}
+
+enum kodo_err
+state_wake_open(const struct state *s, int *fd)
+{
+	char path[sizeof(s->path)];
+	enum kodo_err err;
+	struct stat st;
+	bool made;
+	int fifo;
+
+	*fd = -1;
+	err = state_file(s, "wake", path);
+	if (err != KODO_OK)
+		return err;
+	made = mkfifo(path, s->file_mode) == 0;
+	if (!made && errno != EEXIST)
+		return KODO_EIO;
+	fifo = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	if (fifo < 0)
+		return KODO_EIO;
+	if (fstat(fifo, &st) != 0 || !S_ISFIFO(st.st_mode) ||
+	    (made && fchmod(fifo, s->file_mode) != 0)) {
+		close(fifo);
+		return KODO_EIO;
+	}
+	*fd = fifo;
+	return KODO_OK;
+}
+
+void
+state_wake_drain(int fd)
+{
+	char bytes[512];
+	ssize_t n;
+
+	do
+		n = read(fd, bytes, sizeof(bytes));
+	while (n > 0 || (n < 0 && errno == EINTR));
+}
+
+static pid_t spawned[SPAWNED_MAX];
+
+void
+state_reap(void)
+{
+	unsigned i;
+
+	for (i = 0; i < SPAWNED_MAX; i++)
+		if (spawned[i] > 0 && waitpid(spawned[i], NULL, WNOHANG) != 0)
+			spawned[i] = 0;	/* ended, or reaped by somebody else */
+}
+
+static void
+remember(pid_t pid)
+{
+	unsigned i;
+
+	for (i = 0; i < SPAWNED_MAX; i++)
+		if (spawned[i] == 0) {
+			spawned[i] = pid;
+			return;
+		}
+}
+
+/* Descriptors of the child; 0 if all went well, else an errno. */
+static int
+set_files(posix_spawn_file_actions_t *files, bool keep_stderr)
+{
+	int failed;
+
+	/* closed here, descriptor 2 would be the first file that the child opens */
+	if (keep_stderr && fcntl(STDERR_FILENO, F_GETFD) < 0)
+		keep_stderr = false;
+	failed = posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDWR, 0);
+	if (failed == 0)
+		failed = posix_spawn_file_actions_adddup2(files, STDIN_FILENO, STDOUT_FILENO);
+	if (failed == 0)	/* onto itself: not close-on-exec */
+		failed = posix_spawn_file_actions_adddup2(
+		    files, keep_stderr ? STDERR_FILENO : STDIN_FILENO, STDERR_FILENO);
+	return failed;
+}
+
+enum kodo_err
+state_spawn(const char *program, char *const argv[], bool keep_stderr, struct why *why)
+{
+	posix_spawn_file_actions_t files;
+	pid_t pid;
+	int failed;
+
+	state_reap();
+	failed = posix_spawn_file_actions_init(&files);
+	if (failed != 0)
+		return why_set(why, KODO_EIO, "cannot start %s: %s", program, strerror(failed));
+	failed = set_files(&files, keep_stderr);
+	if (failed == 0)
+		failed = spawn_program(program, argv, &files, POSIX_SPAWN_SETSID, &pid);
+	if (failed == 0)
+		remember(pid);
+	posix_spawn_file_actions_destroy(&files);
+	if (failed != 0)
+		return why_set(why, KODO_EIO, "cannot start %s: %s", program, strerror(failed));
+	return KODO_OK;
+}
+
+/*
+ * Write a new key under a name of its own and link it: nobody ever sees half a key, and the first
+ * one stays.
+ */
+static enum kodo_err
+make_key(const struct state *s, const char *path)
+{
+	unsigned char random[KEY_DIGITS / 2];
+	char temp[sizeof(s->path)], text[KEY_DIGITS + 2];
+	enum kodo_err err;
+	unsigned i;
+	int fd;
+
+	arc4random_buf(random, sizeof(random));
+	for (i = 0; i < sizeof(random); i++)
+		snprintf(text + 2 * i, 3, "%02x", random[i]);
+	text[KEY_DIGITS] = '\n';
+	err = state_file(s, "key.XXXXXX", temp);
+	if (err != KODO_OK)
+		return err;
+	fd = mkostemp(temp, O_CLOEXEC);
+	if (fd < 0)
+		return KODO_EIO;
+	/* the group reads it and does not write it */
+	if (fchmod(fd, s->file_mode & (mode_t)~020) != 0 ||
+	    write(fd, text, KEY_DIGITS + 1) != KEY_DIGITS + 1 || fsync(fd) != 0 ||
+	    (link(temp, path) != 0 && errno != EEXIST))
+		err = KODO_EIO;
+	close(fd);
+	unlink(temp);
+	return err;
+}
+
+enum kodo_err
+state_key(const struct state *s, char out[33])
+{
+	char path[sizeof(s->path)], text[KEY_DIGITS + 2];
+	enum kodo_err err;
+	int fd;
+
+	memset(out, 0, KEY_DIGITS + 1);
+	err = state_file(s, "key", path);
+	if (err != KODO_OK)
+		return err;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno == ENOENT) {
+		err = make_key(s, path);
+		if (err != KODO_OK)
+			return err;
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	}
+	if (fd < 0)
+		return KODO_EIO;
+	read_line(fd, text, sizeof(text));
+	close(fd);
+	if (strlen(text) != KEY_DIGITS || strspn(text, "0123456789abcdef") != KEY_DIGITS)
+		return KODO_ECORRUPT;
+	memcpy(out, text, KEY_DIGITS);
+	return KODO_OK;
+}
+
+void
+state_boot_id(char out[64])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+	out[0] = '\0';
+	if (fd < 0)
+		return;
+	read_line(fd, out, 64);
+	close(fd);
+}

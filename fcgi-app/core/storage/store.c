@@ -1,0 +1,544 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <lmdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "core/flow/packed.h"
+#include "core/storage/store.h"
+
+#define MAP_START_BYTES	((uint64_t)64 << 20)
+#define READERS_MAX	1024u
+#define WRITE_WAIT_S	20
+/*
+ * Raise the first factor with any change of a table's keys or records; PACKED_FORMAT has its own.
+ */
+#define STORE_FORMAT	(100u * 5u + PACKED_FORMAT)
+
+struct store {
+	MDB_env *env;
+	MDB_dbi dbi[T_MAX];
+	int write_fd;		/* write.lock */
+	uint64_t map_max_bytes;
+	char dir[PATH_MAX];
+};
+
+static const char *const table_names[T_MAX] = {
+	[T_META] = "meta",
+	[T_PEER] = "peer",
+	[T_PEER_URL] = "peer_url",
+	[T_PROVIDER] = "provider",
+	[T_LISTENER] = "listener",
+	[T_NODE_URL] = "node_url",
+	[T_NODE] = "node",
+	[T_SHADOW] = "shadow",
+	[T_STATED] = "stated",
+	[T_ORDER] = "order",
+	[T_OUT] = "out",
+	[T_PART] = "part",
+	[T_DUE] = "due",
+};
+
+static const char format_key[] = "format";
+
+const char *
+store_table_name(enum store_table table)
+{
+	return table_names[table];
+}
+
+static enum kodo_err
+err_of(int rc)
+{
+	switch (rc) {
+	case MDB_SUCCESS:
+		return KODO_OK;
+	case MDB_NOTFOUND:
+		return KODO_ENOTFOUND;
+	case MDB_KEYEXIST:
+		return KODO_EEXIST;
+	case MDB_MAP_FULL:
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
+		return KODO_EFULL;
+	case MDB_READERS_FULL:
+		return KODO_EBUSY;
+	case ENOMEM:
+		return KODO_ENOMEM;
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_INVALID:
+	case MDB_PANIC:
+		return KODO_ECORRUPT;
+	case MDB_VERSION_MISMATCH:
+		return KODO_EVERSION;
+	default:
+		return KODO_EIO;
+	}
+}
+
+static MDB_val
+val_of(struct str s)
+{
+	/* LMDB takes keys and values without changing them, but its type is not const */
+	return (MDB_val){ .mv_size = s.len, .mv_data = (void *)(uintptr_t)s.p };
+}
+
+static struct str
+str_of_val(const MDB_val *v)
+{
+	return (struct str){ v->mv_data, v->mv_size };
+}
+
+/* The format record, which a new store gets. */
+static int
+format_read(struct store *st, MDB_txn *txn, bool create, uint32_t *found)
+{
+	MDB_val key = { sizeof(format_key) - 1, (void *)(uintptr_t)format_key }, val;
+	int rc = mdb_get(txn, st->dbi[T_META], &key, &val);
+
+	*found = STORE_FORMAT;
+	if (rc == MDB_NOTFOUND && create) {
+		val = (MDB_val){ sizeof(*found), found };
+		return mdb_put(txn, st->dbi[T_META], &key, &val, 0);
+	}
+	if (rc != 0)
+		return rc;
+	*found = 0;
+	memcpy(found, val.mv_data, val.mv_size < sizeof(*found) ? val.mv_size : sizeof(*found));
+	return 0;
+}
+
+/*
+ * Open or make every table. The format comes first: one of another format may not have them all.
+ */
+static enum kodo_err
+tables_open(struct store *st, bool create, struct why *why)
+{
+	uint32_t found = STORE_FORMAT;
+	MDB_txn *txn = NULL;
+	int rc, i;
+
+	rc = mdb_txn_begin(st->env, NULL, create ? 0 : MDB_RDONLY, &txn);
+	for (i = 0; rc == 0 && found == STORE_FORMAT && i < T_MAX; i++) {
+		rc = mdb_dbi_open(txn, table_names[i], create ? MDB_CREATE : 0, &st->dbi[i]);
+		if (rc == 0 && i == T_META)
+			rc = format_read(st, txn, create, &found);
+	}
+	if (rc == 0 && found == STORE_FORMAT)
+		rc = mdb_txn_commit(txn);
+	else if (txn != NULL)
+		mdb_txn_abort(txn);
+	if (rc == 0 && found != STORE_FORMAT)
+		return why_set(why, KODO_EVERSION,
+		    "%s: written in format %u, this program reads format %u; "
+		    "export it with the program that wrote it (kodo export), remove the folder, "
+		    "start, and import",
+		    st->dir, found, STORE_FORMAT);
+	if (rc == 0)
+		return KODO_OK;
+	return why_set(
+	    why, err_of(rc), "%s: cannot open the tables: %s", st->dir, mdb_strerror(rc));
+}
+
+/* Is there a state with all its tables, which then needs no write transaction to be opened? */
+static bool
+tables_exist(struct store *st)
+{
+	MDB_txn *txn = NULL;
+	MDB_dbi dbi;
+	bool yes;
+
+	if (mdb_txn_begin(st->env, NULL, MDB_RDONLY, &txn) != 0)
+		return false;
+	yes = mdb_dbi_open(txn, table_names[T_MAX - 1], 0, &dbi) == 0;
+	mdb_txn_abort(txn);
+	return yes;
+}
+
+static enum kodo_err
+env_open(struct store *st, const struct state *state, bool exists, struct why *why)
+{
+	const char *remedy = "";
+	int dead, rc;
+
+	rc = mdb_env_create(&st->env);
+	if (rc == 0)
+		rc = mdb_env_set_maxreaders(st->env, READERS_MAX);
+	if (rc == 0)
+		rc = mdb_env_set_maxdbs(st->env, T_MAX);
+	if (rc == 0 && !exists)	/* else the size is in the file */
+		rc = mdb_env_set_mapsize(st->env, MAP_START_BYTES);
+	if (rc == 0)
+		rc = mdb_env_open(st->env, st->dir, MDB_NOTLS, state->file_mode);
+	if (rc == 0)
+		rc = mdb_reader_check(st->env, &dead);
+	if (rc == 0)
+		return KODO_OK;
+	if (rc == ENOSPC)
+		remedy = "; free some space there";
+	else if (rc == EACCES)
+		remedy = "; see who owns the folder and its files";
+	return why_set(why, err_of(rc), "%s: cannot open the registry: %s%s", st->dir,
+	    mdb_strerror(rc), remedy);
+}
+
+enum kodo_err
+store_open(const struct state *state, bool create, uint64_t map_max_bytes, struct why *why,
+    struct store **out)
+{
+	char path[PATH_MAX];
+	struct store *st;
+	enum kodo_err err;
+	bool exists;
+
+	*out = NULL;
+	st = calloc(1, sizeof(*st));
+	if (st == NULL)
+		return KODO_ENOMEM;
+	st->write_fd = -1;
+	store_set_map_max(st, map_max_bytes);
+	err = state_file(state, "data.mdb", path);
+	exists = err == KODO_OK && access(path, F_OK) == 0;
+	if (err == KODO_OK && !create && !exists)
+		err = why_set(why, KODO_ENOTFOUND, "%s: no registry there", state->path);
+	if (err == KODO_OK)
+		err = state_file(state, "write.lock", path);
+	if (err != KODO_OK)
+		goto out;
+	snprintf(st->dir, sizeof(st->dir), "%s", state->path);
+	st->write_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, state->file_mode);
+	if (st->write_fd == -1) {
+		err = why_set(why, KODO_EIO, "%s: %s; see who owns the folder and its files", path,
+		    strerror(errno));
+		goto out;
+	}
+	/* whatever the umask; not ours to change where another user made it */
+	fchmod(st->write_fd, state->file_mode);
+	err = env_open(st, state, exists, why);
+	if (err == KODO_OK)
+		err = tables_open(st, create && !tables_exist(st), why);
+out:
+	if (err != KODO_OK) {
+		store_close(st);
+		return err;
+	}
+	*out = st;
+	return KODO_OK;
+}
+
+void
+store_set_map_max(struct store *st, uint64_t bytes)
+{
+	st->map_max_bytes = bytes < MAP_START_BYTES ? MAP_START_BYTES : bytes;
+}
+
+void
+store_close(struct store *st)
+{
+	if (st == NULL)
+		return;
+	if (st->env != NULL)
+		mdb_env_close(st->env);
+	if (st->write_fd != -1)
+		close(st->write_fd);
+	free(st);
+}
+
+static volatile sig_atomic_t ticks;
+
+static void
+on_alarm(int sig)
+{
+	(void)sig;
+	ticks++;	/* and interrupts flock */
+}
+
+/*
+ * Wait for write.lock at most WRITE_WAIT_S: LMDB's own lock cannot be waited for with a limit, and
+ * a writer that was stopped (SIGSTOP) would hold every worker for ever. The timer repeats: an alarm
+ * that comes before flock has begun to wait interrupts nothing.
+ */
+static enum kodo_err
+write_lock(struct store *st)
+{
+	const struct itimerval each_s = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+	const struct itimerval none = { { 0 }, { 0 } };
+	struct sigaction act = { .sa_handler = on_alarm }, old;
+	sigset_t alarm_set, old_set;
+	int rc;
+
+	if (flock(st->write_fd, LOCK_EX | LOCK_NB) == 0)
+		return KODO_OK;
+	if (errno != EWOULDBLOCK)
+		return KODO_EIO;
+	ticks = 0;
+	sigemptyset(&act.sa_mask);
+	sigemptyset(&alarm_set);
+	sigaddset(&alarm_set, SIGALRM);
+	sigaction(SIGALRM, &act, &old);
+	sigprocmask(SIG_UNBLOCK, &alarm_set, &old_set);
+	setitimer(ITIMER_REAL, &each_s, NULL);
+	do
+		rc = flock(st->write_fd, LOCK_EX);
+	while (rc != 0 && errno == EINTR && ticks < WRITE_WAIT_S);
+	setitimer(ITIMER_REAL, &none, NULL);
+	sigprocmask(SIG_SETMASK, &old_set, NULL);
+	sigaction(SIGALRM, &old, NULL);
+	return rc == 0 ? KODO_OK : KODO_EBUSY;
+}
+
+static void
+write_unlock(struct store *st)
+{
+	flock(st->write_fd, LOCK_UN);
+}
+
+enum kodo_err
+store_begin(struct store *st, enum store_mode mode, struct txn *t)
+{
+	unsigned flags = mode == STORE_READ ? MDB_RDONLY : 0;
+	enum kodo_err err;
+	MDB_txn *txn;
+	int rc, dead;
+
+	*t = (struct txn){ .store = st, .mdb = NULL, .mode = mode };
+	if (mode == STORE_WRITE) {
+		err = write_lock(st);
+		if (err != KODO_OK)
+			return err;
+	}
+	rc = mdb_txn_begin(st->env, NULL, flags, &txn);
+	if (rc == MDB_MAP_RESIZED) {	/* another process made the map larger */
+		rc = mdb_env_set_mapsize(st->env, 0);
+		if (rc == 0)
+			rc = mdb_txn_begin(st->env, NULL, flags, &txn);
+	/* killed readers keep their slots until somebody looks */
+	} else if (rc == MDB_READERS_FULL) {
+		rc = mdb_reader_check(st->env, &dead);
+		if (rc == 0)
+			rc = mdb_txn_begin(st->env, NULL, flags, &txn);
+	}
+	if (rc != 0) {
+		if (mode == STORE_WRITE)
+			write_unlock(st);
+		return err_of(rc);
+	}
+	t->mdb = txn;
+	return KODO_OK;
+}
+
+enum kodo_err
+store_end(struct txn *t, enum kodo_err err)
+{
+	int rc = 0;
+
+	if (t->mdb == NULL)
+		return err;
+	if (err == KODO_OK && t->mode == STORE_WRITE)
+		rc = mdb_txn_commit(t->mdb);	/* frees the handle even when it fails */
+	else
+		mdb_txn_abort(t->mdb);
+	t->mdb = NULL;
+	if (t->mode == STORE_WRITE)
+		write_unlock(t->store);
+	return err != KODO_OK ? err : err_of(rc);
+}
+
+uint64_t
+store_last(const struct store *st)
+{
+	MDB_envinfo info;
+
+	mdb_env_info(st->env, &info);
+	return info.me_last_txnid;
+}
+
+uint64_t
+store_seen(const struct txn *t)
+{
+	return mdb_txn_id(t->mdb);
+}
+
+/* Double the map up to its ceiling. KODO_EFULL: it is there already. */
+static enum kodo_err
+map_grow(struct store *st)
+{
+	MDB_envinfo info;
+	uint64_t size;
+	int rc;
+
+	mdb_env_info(st->env, &info);
+	size = info.me_mapsize;
+	if (size >= st->map_max_bytes)
+		return KODO_EFULL;
+	size = size * 2 > st->map_max_bytes ? st->map_max_bytes : size * 2;
+	rc = mdb_env_set_mapsize(st->env, size);
+	return rc == 0 ? KODO_OK : err_of(rc);
+}
+
+enum kodo_err
+store_write(struct store *st, enum kodo_err (*fn)(struct txn *t, void *arg), void *arg)
+{
+	enum kodo_err err;
+	struct txn t;
+
+	for (;;) {
+		err = store_begin(st, STORE_WRITE, &t);
+		if (err != KODO_OK)
+			return err;
+		err = fn(&t, arg);
+		err = store_end(&t, err);
+		if (err != KODO_EFULL)
+			return err;
+		err = map_grow(st);
+		if (err != KODO_OK)
+			return err;
+	}
+}
+
+enum kodo_err
+store_get(struct txn *t, enum store_table table, struct str key, struct str *value)
+{
+	MDB_val k = val_of(key), v;
+	int rc = mdb_get(t->mdb, t->store->dbi[table], &k, &v);
+
+	*value = rc == 0 ? str_of_val(&v) : STR_NULL;
+	return err_of(rc);
+}
+
+enum kodo_err
+store_put(struct txn *t, enum store_table table, struct str key, struct str value)
+{
+	MDB_val k = val_of(key), v = val_of(value);
+
+	return err_of(mdb_put(t->mdb, t->store->dbi[table], &k, &v, 0));
+}
+
+enum kodo_err
+store_put_pair(struct txn *t, enum store_table table, struct str key, struct str first,
+    struct str second)
+{
+	MDB_val k = val_of(key), v = { first.len + second.len, NULL };
+	int rc = mdb_put(t->mdb, t->store->dbi[table], &k, &v, MDB_RESERVE);
+
+	if (rc != MDB_SUCCESS)
+		return err_of(rc);
+	if (first.len > 0)
+		memcpy(v.mv_data, first.p, first.len);
+	if (second.len > 0)
+		memcpy((char *)v.mv_data + first.len, second.p, second.len);
+	return KODO_OK;
+}
+
+enum kodo_err
+store_del(struct txn *t, enum store_table table, struct str key)
+{
+	MDB_val k = val_of(key);
+	int rc = mdb_del(t->mdb, t->store->dbi[table], &k, NULL);
+
+	return rc == MDB_NOTFOUND ? KODO_OK : err_of(rc);
+}
+
+enum kodo_err
+store_del_under(struct txn *t, enum store_table table, struct str prefix)
+{
+	MDB_val k = val_of(prefix), v;
+	MDB_cursor *c;
+	int rc = mdb_cursor_open(t->mdb, t->store->dbi[table], &c);
+
+	if (rc != 0)
+		return err_of(rc);
+	rc = mdb_cursor_get(c, &k, &v, prefix.p == NULL ? MDB_FIRST : MDB_SET_RANGE);
+	while (rc == 0 && str_starts(str_of_val(&k), prefix)) {
+		rc = mdb_cursor_del(c, 0);
+		if (rc == 0)
+			rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
+	}
+	mdb_cursor_close(c);
+	return rc == MDB_NOTFOUND ? KODO_OK : err_of(rc);
+}
+
+enum kodo_err
+cursor_open(struct txn *t, enum store_table table, struct cursor *c)
+{
+	MDB_cursor *mdb = NULL;
+	int rc = mdb_cursor_open(t->mdb, t->store->dbi[table], &mdb);
+
+	c->mdb = mdb;
+	return err_of(rc);
+}
+
+static enum kodo_err
+cursor_get(struct cursor *c, MDB_val *key, MDB_cursor_op op, struct str *k, struct str *v)
+{
+	MDB_val val;
+	int rc = mdb_cursor_get(c->mdb, key, &val, op);
+
+	*k = rc == 0 ? str_of_val(key) : STR_NULL;
+	*v = rc == 0 ? str_of_val(&val) : STR_NULL;
+	return err_of(rc);
+}
+
+enum kodo_err
+cursor_seek(struct cursor *c, struct str key, struct str *k, struct str *v)
+{
+	MDB_val mk = val_of(key);
+
+	return cursor_get(c, &mk, key.p == NULL ? MDB_FIRST : MDB_SET_RANGE, k, v);
+}
+
+enum kodo_err
+cursor_next(struct cursor *c, struct str *k, struct str *v)
+{
+	MDB_val mk = { 0, NULL };
+
+	return cursor_get(c, &mk, MDB_NEXT, k, v);
+}
+
+void
+cursor_close(struct cursor *c)
+{
+	if (c->mdb != NULL)
+		mdb_cursor_close(c->mdb);
+	c->mdb = NULL;
+}
+
+enum kodo_err
+store_stat(struct store *st, struct store_stat *out)
+{
+	MDB_envinfo info;
+	MDB_stat ms;
+	struct stat sb;
+	struct txn t;
+	enum kodo_err err;
+	int dead = 0, i, fd;
+
+	memset(out, 0, sizeof(*out));
+	mdb_reader_check(st->env, &dead);
+	mdb_env_info(st->env, &info);
+	err = store_begin(st, STORE_READ, &t);
+	if (err != KODO_OK)
+		return err;
+	for (i = 0; i < T_MAX; i++)
+		if (mdb_stat(t.mdb, st->dbi[i], &ms) == 0)
+			out->entries[i] = ms.ms_entries;
+	mdb_env_stat(st->env, &ms);
+	out->map_bytes = info.me_mapsize;
+	out->used_bytes = (info.me_last_pgno + 1) * ms.ms_psize;
+	out->map_max_bytes = st->map_max_bytes;
+	out->readers = info.me_numreaders;
+	out->readers_max = info.me_maxreaders;
+	out->readers_cleared = (unsigned)dead;
+	out->lmdb_version = mdb_version(NULL, NULL, NULL);
+	if (mdb_env_get_fd(st->env, &fd) == 0 && fstat(fd, &sb) == 0)
+		out->file_bytes = (uint64_t)sb.st_size;
+	return store_end(&t, KODO_OK);
+}

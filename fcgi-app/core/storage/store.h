@@ -1,0 +1,123 @@
+/*
+ * The LMDB environment of a service: tables of bytes, transaction scopes, and every retry that LMDB
+ * asks for. The only includer of lmdb.h.
+ *
+ * One struct store per process, opened after exec or fork, never twice for the same folder.
+ * Single-threaded. Keys of at most 511 bytes. What a get or a cursor returns points into the map:
+ * valid until the transaction ends or, in a write transaction, until its next put or del.
+ */
+#ifndef KODO_STORE_H
+#define KODO_STORE_H
+
+#include <stdint.h>
+
+#include "core/storage/dbkey.h"
+#include "core/storage/state.h"
+
+enum store_table {
+	T_META,		/* text -> head, options, stamp, ... */
+	T_PEER,		/* peer id -> peer.h record */
+	T_PEER_URL,	/* hash of url key, n -> peer id */
+	T_PROVIDER,	/* order number -> peer id: providers in the order of first connect */
+	T_LISTENER,	/* peer id -> nothing: who is told of changes of the view */
+	T_NODE_URL,	/* hash of url key, n -> node id */
+	T_NODE,		/* node id -> the winning statement: what is seen, and scanned */
+	T_SHADOW,	/* node id, peer id -> losing statement; peer id PEER_TOMB: the tombstone */
+	/* peer id, order number -> node id: a provider's nodes in the order given */
+	T_STATED,
+	T_ORDER,	/* blocks of the default order (name, url) */
+	T_OUT,		/* peer id, node id -> the peer must learn about the node: outbox.h */
+	T_PART,		/* peer id, number of a flow -> a node that comes in parts: part.h */
+	T_DUE,		/* class, due time, peer id -> nothing */
+	T_MAX
+};
+
+enum store_mode { STORE_READ, STORE_WRITE };
+
+struct store;
+
+struct txn {
+	struct store *store;
+	void *mdb;
+	enum store_mode mode;
+};
+
+/*
+ * Open (create: make) the environment in the folder. map_max_bytes: how far the map may grow from
+ * its 64 MiB.
+ *
+ * KODO_EVERSION: written by another record format (why: what to do). KODO_ECORRUPT, KODO_EIO,
+ * KODO_ENOMEM, KODO_ENOTFOUND (not there, create false). Dead readers are cleared at every open.
+ */
+enum kodo_err store_open(const struct state *state, bool create, uint64_t map_max_bytes,
+    struct why *why, struct store **out) MUST_CHECK;
+void store_close(struct store *st);		/* NULL is fine; no transaction may be open */
+void store_set_map_max(struct store *st, uint64_t bytes);
+
+/*
+ * Begin a transaction. Retries MDB_MAP_RESIZED and MDB_READERS_FULL (after a reader check) once.
+ * KODO_EBUSY: reader table full, or the write lock was held by others for 20 s. KODO_EFULL,
+ * KODO_EIO, KODO_ENOMEM.
+ */
+enum kodo_err store_begin(struct store *st, enum store_mode mode, struct txn *t) MUST_CHECK;
+
+/*
+ * Commit where err is KODO_OK and the transaction writes, else abort; t is dead. Returns err, or
+ * what the commit said.
+ */
+enum kodo_err store_end(struct txn *t, enum kodo_err err) MUST_CHECK;
+
+/*
+ * The number of the last commit; of a reading transaction: of the last one that it sees. What was
+ * read under a number holds as long as it is the last, and looking takes no transaction.
+ */
+uint64_t store_last(const struct store *st);
+uint64_t store_seen(const struct txn *t);
+
+/*
+ * Run fn in a write transaction and commit it. When the map is full, it is aborted, the map doubled
+ * and fn run again: fn must set all that it leaves in arg anew. KODO_EFULL only at the ceiling or
+ * on a full disk. Else what fn or store_begin said.
+ */
+enum kodo_err store_write(
+    struct store *st, enum kodo_err (*fn)(struct txn *t, void *arg), void *arg) MUST_CHECK;
+
+/* KODO_ENOTFOUND */
+enum kodo_err store_get(
+    struct txn *t, enum store_table table, struct str key, struct str *value) MUST_CHECK;
+enum kodo_err store_put(
+    struct txn *t, enum store_table table, struct str key, struct str value) MUST_CHECK;
+/* A value in two pieces, which are not put together in memory: it may be large. */
+enum kodo_err store_put_pair(struct txn *t, enum store_table table, struct str key,
+    struct str first, struct str second) MUST_CHECK;
+/* KODO_OK also if it was not there */
+enum kodo_err store_del(struct txn *t, enum store_table table, struct str key) MUST_CHECK;
+/* All whose keys begin with prefix, which must not lie in the store; null: all. */
+enum kodo_err store_del_under(
+    struct txn *t, enum store_table table, struct str prefix) MUST_CHECK;
+
+struct cursor {
+	void *mdb;
+};
+
+/*
+ * Cursors end before their transaction. cursor_seek: the first key >= key; a null key: the first of
+ * all. KODO_ENOTFOUND: no more.
+ */
+enum kodo_err cursor_open(struct txn *t, enum store_table table, struct cursor *c) MUST_CHECK;
+enum kodo_err cursor_seek(
+    struct cursor *c, struct str key, struct str *k, struct str *v) MUST_CHECK;
+enum kodo_err cursor_next(struct cursor *c, struct str *k, struct str *v) MUST_CHECK;
+void cursor_close(struct cursor *c);
+
+/* For `kodo check`. */
+struct store_stat {
+	uint64_t map_bytes, used_bytes, map_max_bytes, file_bytes;
+	unsigned readers, readers_max, readers_cleared;
+	uint64_t entries[T_MAX];
+	const char *lmdb_version;
+};
+enum kodo_err store_stat(struct store *st, struct store_stat *out) MUST_CHECK;
+const char *store_table_name(enum store_table table);
+
+#endif

@@ -1,0 +1,13 @@
+/*
+ * GET /counts: distinct flow names for each organization and tag.
+ */
+#ifndef KODO_COUNTS_H
+#define KODO_COUNTS_H
+
+#include "core/registry/registry.h"
+#include "core/storage/sink.h"
+
+/* Calls sink_end. */
+enum kodo_err view_put_counts(struct view *v, struct sink *out) MUST_CHECK;
+
+#endif

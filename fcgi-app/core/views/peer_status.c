@@ -1,0 +1,171 @@
+#include <stdio.h>
+
+#include "core/base/url.h"
+#include "core/records/known.h"
+#include "core/records/outbox.h"
+#include "core/records/walk.h"
+#include "core/registry/registry_private.h"
+#include "core/views/peer_status.h"
+
+#define PENDING_MAX	100000u		/* counted no further: more says no more */
+
+static const char *const health_names[HEALTH_MAX] = {
+	[HEALTH_OK] = "ok",
+	[HEALTH_PENDING] = "pending",
+	[HEALTH_LEFT] = "left",
+	[HEALTH_FAILING] = "failing",
+	[HEALTH_PARKED] = "parked",
+};
+
+const char *
+peer_health_name(enum peer_health h)
+{
+	return health_names[h];
+}
+
+/* --- reading --- */
+
+static enum kodo_err
+count_stated(void *arg, uint32_t node, const struct statement *s)
+{
+	struct peer_state *p = arg;
+	struct packed packed;
+	enum kodo_err err = packed_open(s->bytes, &packed);
+
+	(void)node;
+	if (err != KODO_OK)
+		return err;
+	p->n_nodes++;
+	p->n_flows += packed.n_flows;
+	return KODO_OK;
+}
+
+/* The first node that the peer does not take, in words. */
+static enum kodo_err
+refused_say(struct txn *t, struct arena *a, const struct outbox_entry *entry, struct str *out)
+{
+	struct packed p = { .url = STR("a node") };
+	struct known kn;
+	enum kodo_err err = known_get(t, entry->node, &kn);
+	char *text;
+
+	if (err == KODO_OK && kn.is_seen)
+		err = packed_open(kn.winner.bytes, &p);
+	if (err != KODO_OK)
+		return err;
+	text = arena_printf(a, "%.*s %.*s", STR_ARG(p.url), STR_ARG(entry->why));
+	*out = str_of(text);
+	return text == NULL ? KODO_ENOMEM : KODO_OK;
+}
+
+static enum kodo_err
+count_pending(struct txn *t, struct arena *a, uint32_t peer, struct peer_state *out)
+{
+	struct outbox_entry entry = { .node = 0 };
+	unsigned char kb[8];
+	struct cursor c;
+	struct str k, v;
+	enum kodo_err err = cursor_open(t, T_OUT, &c);
+
+	if (err != KODO_OK)
+		return err;
+	for (err = cursor_seek(&c, key_u32_u32(kb, peer, 0), &k, &v);
+	    err == KODO_OK && get_be32(k.p) == peer && out->n_pending < PENDING_MAX;
+	    err = cursor_next(&c, &k, &v)) {
+		entry.node = get_be32(k.p + 4);
+		err = outbox_read(v, &entry);
+		if (err == KODO_OK && entry.why.p == NULL)
+			out->n_pending++;
+		else if (err == KODO_OK && out->n_refused++ == 0)
+			err = refused_say(t, a, &entry, &out->refused);
+		if (err != KODO_OK)
+			break;
+	}
+	cursor_close(&c);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+static enum peer_health
+health_of(const struct peer *p)
+{
+	if (peer_has_work(p) && (p->flags & PEER_PARKED) != 0)
+		return HEALTH_PARKED;
+	if (peer_has_work(p) && p->attempts > 0)
+		return HEALTH_FAILING;
+	if ((p->flags & PEER_LEFT) != 0)
+		return HEALTH_LEFT;
+	if (peer_has_work(p) || ((p->flags & PEER_TARGET) != 0 && p->connected_us == 0))
+		return HEALTH_PENDING;
+	return HEALTH_OK;
+}
+
+static struct str
+work_of(struct arena *a, const struct peer *p)
+{
+	static const char *const names[WORK_MAX] = {
+		[WORK_LEAVE] = "leave",
+		[WORK_CONNECT] = "connect",
+		[WORK_RECONNECT] = "reconnect",
+		[WORK_TELL] = "update",
+	};
+	char text[64];
+	struct str copy;
+	int i, n = 0;
+
+	for (i = 0; i < WORK_MAX; i++)
+		if (p->work[i] != 0)
+			n += snprintf(text + n, sizeof(text) - (size_t)n, "%s%s",
+			    n > 0 ? ", " : "", names[i]);
+	if (n == 0 || arena_str(a, (struct str){ text, (size_t)n }, &copy) != KODO_OK)
+		return STR_NULL;
+	return copy;
+}
+
+static enum kodo_err
+state_of(struct view *v, struct arena *a, const struct peer *p, struct peer_state *out)
+{
+	const struct peer_state state = {
+		.url = p->url,
+		.organization = p->organization,
+		.error = p->attempts > 0 ? p->error : STR_NULL,
+		.work = work_of(a, p),
+		.is_target = (p->flags & PEER_TARGET) != 0,
+		.is_provider = (p->flags & PEER_PROVIDER) != 0,
+		.is_feeding = (p->flags & PEER_FEED) != 0,
+		.health = health_of(p),
+		.registered_us = p->registered_us,
+		.connected_us = p->connected_us,
+		.in_us = p->in_us,
+		.out_us = p->out_us,
+		.due_us = peer_has_work(p) ? p->due_us : 0,
+		.attempts = p->attempts,
+	};
+	enum kodo_err err = KODO_OK;
+
+	*out = state;
+	if (out->is_provider)
+		err = walk_stated(&v->t, p->id, count_stated, out);
+	return err == KODO_OK ? count_pending(&v->t, a, p->id, out) : err;
+}
+
+enum kodo_err
+view_each_peer(struct view *v, struct arena *a,
+    enum kodo_err (*each)(void *arg, const struct peer_state *p), void *arg)
+{
+	struct peer_state state;
+	struct peer p;
+	uint32_t id = 0;
+	enum kodo_err err;
+
+	while ((err = peer_next(&v->t, a, &id, &p)) == KODO_OK) {
+		/* who has gone is remembered for a while; that is no news for anybody */
+		if ((p.flags & (PEER_TARGET | PEER_PROVIDER)) == 0 && !peer_has_work(&p))
+			continue;
+		err = state_of(v, a, &p, &state);
+		if (err == KODO_OK)
+			err = each(arg, &state);
+		if (err != KODO_OK)
+			return err;
+	}
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}

@@ -1,0 +1,17 @@
+/*
+ * Bodies that show the whole state. Each function calls sink_end.
+ */
+#ifndef KODO_RENDER_H
+#define KODO_RENDER_H
+
+#include "core/registry/registry.h"
+#include "core/storage/sink.h"
+
+/* The body of GET /connect, GET /map. */
+enum kodo_err view_put_connect(struct view *v, struct sink *out) MUST_CHECK;
+enum kodo_err view_put_map(struct view *v, struct sink *out) MUST_CHECK;
+
+/* kodo export: the original's cache file. */
+enum kodo_err registry_export(struct registry *r, struct sink *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,370 @@
+/* Our own member `kodo`, and what its versions do to the nodes of the body. */
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "core/base/ascii.h"
+#include "core/base/limit.h"
+#include "core/base/url.h"
+#include "core/wire/wire_private.h"
+
+#define VIEW_BYTES 128u	/* a digest in hex, also of 512 bits */
+
+/*
+ * What a version becomes that is none: no number in range, so that it is found when all is settled.
+ */
+#define VERSION_NONE UINT64_MAX
+
+/* A version is a number that the owner raises: what is wrong with it, or NULL. */
+static const char *
+version_wrong(const struct wire_reader *r, uint64_t version)
+{
+	if (version > LIMIT_VERSION_MAX)
+		return "its version is out of range (1 to 9007199254740991)";
+	if ((int64_t)version > r->now_us + LIMIT_VERSION_AHEAD_US)
+		return "its version is more than 30 days ahead: a clock is wrong";
+	return NULL;
+}
+
+/*
+ * A member "<url>":<version>; false where it is in error, or its url over its ceiling (key is null
+ * then).
+ */
+static bool
+read_statement(struct wire_reader *r, const struct wire_at *at, struct str value, struct arena *a,
+    struct wire_gone *out)
+{
+	bool negative = false;
+	const char *reason;
+	struct url u;
+	enum kodo_err err = KODO_EINVAL;
+
+	*out = (struct wire_gone){ wire_name(r, at->name), STR_NULL, 0 };
+	if (jread_kind(value) == JREAD_NUMBER)
+		err = jread_integer(r->j, value, &out->version, &negative);
+	if (err == KODO_EINVAL)
+		wire_fail(r, at, value, "Input should be a valid integer");
+	if (err == KODO_OK && url_parse(out->url, &u, &reason) == KODO_EINVAL) {
+		wire_fail(r, at, value, "Input should be named by a valid URL, %s", reason);
+		err = KODO_EINVAL;
+	}
+	if (err == KODO_OK && out->url.len <= LIMIT_URL_BYTES)
+		err = url_key(a, out->url, &out->key);
+	if (err == KODO_ENOMEM)
+		r->err = err;
+	if (negative || out->version == 0)
+		out->version = VERSION_NONE;
+	out->url = url_shown(out->url);
+	return err == KODO_OK && r->err == KODO_OK;
+}
+
+/* A list of records that have a key, and a version: what wire_node and wire_gone have in common. */
+struct keyed {
+	char *p;
+	size_t size;	/* of a record */
+	size_t key_at;
+};
+
+static struct str *
+key_of(const struct keyed *k, size_t i)
+{
+	return (struct str *)(void *)(k->p + i * k->size + k->key_at);
+}
+
+static int
+order_cmp(const void *va, const void *vb, void *keyed)
+{
+	const uint32_t a = *(const uint32_t *)va, b = *(const uint32_t *)vb;
+	int c = str_cmp(*key_of(keyed, a), *key_of(keyed, b));
+
+	return c != 0 ? c : (a > b) - (a < b);
+}
+
+/*
+ * The n records of k in the order of their keys, equal keys as they came. The caller frees. NULL:
+ * memory.
+ */
+static uint32_t *
+order_new(struct wire_reader *r, struct keyed *k, size_t n)
+{
+	uint32_t *order = malloc((n + 1) * sizeof(*order));
+	size_t i;
+
+	if (order == NULL) {
+		r->err = KODO_ENOMEM;
+		return NULL;
+	}
+	for (i = 0; i < n; i++)
+		order[i] = (uint32_t)i;
+	qsort_r(order, n, sizeof(*order), order_cmp, k);
+	return order;
+}
+
+/* Drop the records whose key was made null. */
+static void
+compact(struct buf *list, const struct keyed *k)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < list->len / k->size; i++) {
+		if (key_of(k, i)->p != NULL)
+			memmove(k->p + kept++ * k->size, k->p + i * k->size, k->size);
+	}
+	list->len = kept * k->size;
+}
+
+/* Of records with equal keys the last wins, at the place of the first. */
+static void
+last_wins(struct wire_reader *r, struct buf *list, size_t size, size_t key_at)
+{
+	struct keyed k = { list->p, size, key_at };
+	const size_t n = list->len / size;
+	uint32_t *order;
+	size_t i, first;
+
+	if (n < 2 || (order = order_new(r, &k, n)) == NULL)
+		return;
+	for (i = 1, first = 0; i < n; i++) {
+		if (!str_eq(*key_of(&k, order[i]), *key_of(&k, order[first]))) {
+			first = i;
+			continue;
+		}
+		memcpy(k.p + order[first] * size, k.p + order[i] * size, size);
+		*key_of(&k, order[i]) = STR_NULL;
+	}
+	free(order);
+	compact(list, &k);
+}
+
+/* The nodes of the body in the order of their keys. */
+struct order {
+	const uint32_t *at;
+	size_t n;
+};
+
+static void
+read_version(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+{
+	struct wire_node *nodes = (struct wire_node *)(void *)r->nodes.p;
+	const struct order *o = target;
+	struct wire_gone s;
+	size_t low = 0, high = o->n;
+
+	arena_reset(r->flow_a);
+	if (!read_statement(r, at, value, r->flow_a, &s) || s.key.p == NULL)
+		return;
+	while (low < high) {
+		const size_t mid = low + (high - low) / 2;
+		const int c = str_cmp(s.key, nodes[o->at[mid]].key);
+
+		if (c == 0) {
+			nodes[o->at[mid]].version = s.version;
+			return;
+		}
+		if (c < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+}
+
+static void
+read_gone_url(struct wire_reader *r, const struct wire_at *at, struct str value, void *unused)
+{
+	struct wire_gone s;
+
+	(void)unused;
+	if (!read_statement(r, at, value, r->a, &s))
+		return;
+	if (s.key.p == NULL)
+		wire_leave_out(r, s.url, "its url is over 2048 bytes");
+	else
+		wire_push(r, &r->gone, &s, sizeof(s));
+}
+
+static void
+read_versions(struct wire_reader *r, const struct wire_at *at, struct str value, void *unused)
+{
+	struct keyed k = { r->nodes.p, sizeof(struct wire_node), offsetof(struct wire_node, key) };
+	const size_t n = r->nodes.len / sizeof(struct wire_node);
+	uint32_t *order = order_new(r, &k, n);
+	struct order o = { order, n };
+
+	(void)unused;
+	if (order != NULL)
+		wire_read_each(r, at, value, read_version, &o);
+	free(order);
+}
+
+static void
+read_gone(struct wire_reader *r, const struct wire_at *at, struct str value, void *unused)
+{
+	(void)unused;
+	wire_read_each(r, at, value, read_gone_url, NULL);
+	last_wins(r, &r->gone, sizeof(struct wire_gone), offsetof(struct wire_gone, key));
+}
+
+static void
+read_piece(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+{
+	struct wire_body *body = target;
+
+	(void)r, (void)at, (void)value;
+	body->has_piece = true;
+}
+
+static void
+check_hex(struct wire_reader *r, const struct wire_at *at, struct str value, struct str text)
+{
+	size_t i;
+
+	for (i = 0; i < text.len; i++) {
+		if (ascii_hex_value(text.p[i]) < 0) {
+			wire_fail(r, at, value, "Input should be a digest in hex");
+			return;
+		}
+	}
+}
+
+static void
+read_view(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+{
+	const struct wire_body *body = target;
+
+	check_hex(r, at, value, body->view);
+}
+
+static void
+read_has(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+{
+	struct wire_body *body = target;
+
+	(void)r, (void)at, (void)value;
+	body->has_taken = true;
+}
+
+#define BODY(member) offsetof(struct wire_body, member)
+
+static void
+read_part_id(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+{
+	const struct wire_body *body = target;
+
+	if (body->part.id.len == 0)
+		wire_fail(r, at, value, "Input should be a digest in hex");
+	check_hex(r, at, value, body->part.id);
+}
+
+static const struct wire_field part_fields[] = {
+	{ "id", WIRE_TEXT, true, VIEW_BYTES, BODY(part.id), read_part_id },
+	{ "from", WIRE_INTEGER, true, 0, BODY(part.from), NULL },
+	{ "of", WIRE_INTEGER, true, 0, BODY(part.of), NULL },
+};
+
+/* The flows that are at hand stay within those that the node is said to have. */
+static void
+check_run(struct wire_reader *r, const struct wire_at *at, struct str value,
+    const struct wire_run *run)
+{
+	const struct wire_node *node = (const struct wire_node *)(const void *)r->nodes.p;
+	struct packed p;
+
+	if (r->n_listed != 1) {
+		wire_fail(r, at, value, "Input should stand beside one node, not %zu", r->n_listed);
+		return;
+	}
+	if (r->nodes.len == 0 || packed_open(node->bytes, &p) != KODO_OK)
+		return;	/* left out */
+	if (run->of > LIMIT_NODE_FLOWS) {
+		wire_leave_out(r, p.url, "its flows are more than 100000");
+		buf_reset(&r->nodes);
+	} else if (run->from > run->of || p.n_flows > run->of - run->from) {
+		wire_fail(r, at, value, "Input should be a run within the node's flows");
+	}
+}
+
+static void
+read_part(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+{
+	const size_t n_errors = r->n_errors;
+	struct wire_body *body = target;
+
+	body->has_part = true;
+	wire_read_fields(r, at, WIRE_TABLE(part_fields), value, body);
+	if (r->n_errors == n_errors && r->err == KODO_OK)
+		check_run(r, at, value, &body->part);
+}
+
+static const struct wire_field kodo_fields[] = {
+	{ "versions", WIRE_OBJECT, false, 0, 0, read_versions },
+	{ "gone", WIRE_OBJECT, false, 0, 0, read_gone },
+	{ "piece", WIRE_INTEGER, false, 0, BODY(piece), read_piece },
+	{ "more", WIRE_BOOL, false, 0, BODY(more), NULL },
+	{ "part", WIRE_OBJECT, false, 0, 0, read_part },
+	{ "has", WIRE_INTEGER, false, 0, BODY(taken), read_has },
+	{ "life", WIRE_INTEGER, false, 0, BODY(life), NULL },
+	{ "sent", WIRE_INTEGER, false, 0, BODY(sent), NULL },
+	{ "heard_life", WIRE_INTEGER, false, 0, BODY(heard_life), NULL },
+	{ "heard", WIRE_INTEGER, false, 0, BODY(heard), NULL },
+	{ "view", WIRE_TEXT, false, VIEW_BYTES, BODY(view), read_view },
+	{ "told", WIRE_TEXT, false, VIEW_BYTES, BODY(told), NULL },
+};
+
+void
+wire_read_kodo(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+{
+	struct wire_body *body = target;
+
+	body->has_kodo = true;
+	wire_read_fields(r, at, WIRE_TABLE(kodo_fields), value, body);
+}
+
+void
+wire_nodes_end(struct wire_reader *r)
+{
+	last_wins(r, &r->nodes, sizeof(struct wire_node), offsetof(struct wire_node, key));
+}
+
+static void
+nodes_settle(struct wire_reader *r)
+{
+	struct keyed k = { r->nodes.p, sizeof(struct wire_node), offsetof(struct wire_node, key) };
+	struct wire_node *nodes = (struct wire_node *)(void *)r->nodes.p;
+	const char *wrong;
+	struct packed p;
+	size_t i;
+
+	for (i = 0; i < r->nodes.len / k.size; i++) {
+		wrong = version_wrong(r, nodes[i].version);
+		if (wrong == NULL)
+			continue;
+		if (packed_open(nodes[i].bytes, &p) == KODO_OK)
+			wire_leave_out(r, p.url, wrong);
+		nodes[i].key = STR_NULL;
+	}
+	compact(&r->nodes, &k);
+}
+
+static void
+gone_settle(struct wire_reader *r)
+{
+	struct keyed k = { r->gone.p, sizeof(struct wire_gone), offsetof(struct wire_gone, key) };
+	struct wire_gone *gone = (struct wire_gone *)(void *)r->gone.p;
+	const char *wrong;
+	size_t i;
+
+	for (i = 0; i < r->gone.len / k.size; i++) {
+		wrong = version_wrong(r, gone[i].version);
+		if (wrong == NULL)
+			continue;
+		wire_leave_out(r, gone[i].url, wrong);
+		gone[i].key = STR_NULL;
+	}
+	compact(&r->gone, &k);
+}
+
+void
+wire_versions_end(struct wire_reader *r)
+{
+	nodes_settle(r);
+	gone_settle(r);
+}

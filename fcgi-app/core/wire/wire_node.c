@@ -1,0 +1,157 @@
+#include <stddef.h>
+
+#include "core/base/limit.h"
+#include "core/base/url.h"
+#include "core/wire/wire_private.h"
+
+struct flow_in {
+	struct flow flow;
+	struct str tags[LIMIT_TAGS];
+};
+
+struct node_in {
+	struct str url;
+	struct str organization;
+	struct str status;
+	/* checked and dropped, as modified: a node's are those of its provider */
+	int64_t created_us;
+	int64_t modified_us;
+	int64_t heartbeat_us;
+};
+
+static void
+read_tag(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+{
+	struct flow_in *f = target;
+	struct str tag;
+
+	wire_read_text(r, at, value, LIMIT_TAG_BYTES, &tag);
+	if (at->index < LIMIT_TAGS)
+		f->tags[at->index] = tag;
+}
+
+static void
+read_tags(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+{
+	struct flow_in *f = target;
+
+	f->flow.tags = f->tags;
+	f->flow.n_tags = wire_read_each(r, at, value, read_tag, f);
+	if (f->flow.n_tags > LIMIT_TAGS)
+		wire_over(r, at, value, LIMIT_TAGS, NULL);
+}
+
+#define FLOW(member) offsetof(struct flow_in, flow.member)
+
+static const struct wire_field flow_fields[] = {
+	{ "url", WIRE_TEXT, true, LIMIT_URL_BYTES, FLOW(url), NULL },
+	{ "name", WIRE_TEXT, true, LIMIT_NAME_BYTES, FLOW(name), NULL },
+	{ "description", WIRE_TEXT, false, LIMIT_DESCRIPTION_BYTES, FLOW(description), NULL },
+	{ "author", WIRE_TEXT, false, LIMIT_NAME_BYTES, FLOW(author), NULL },
+	{ "tags", WIRE_LIST, false, 0, 0, read_tags },
+};
+
+/* Do the nodes taken and the one at hand fit what a body may be stored as? */
+static bool
+fits(const struct wire_reader *r)
+{
+	const size_t size = r->stored + packed_size(&r->packer, STR_NULL);
+
+	return size <= LIMIT_STORED_BYTES + LIMIT_STORED_TIMES * r->json.len;
+}
+
+static void
+read_flow(struct wire_reader *r, const struct wire_at *at, struct str value, void *unused)
+{
+	struct flow_in f;
+
+	(void)unused;
+	if (jread_kind(value) != JREAD_OBJECT) {
+		wire_fail(r, at, value, "Input should be a valid dictionary or instance of Flow");
+		return;
+	}
+	memset(&f.flow, 0, sizeof(f.flow));
+	arena_reset(r->flow_a);
+	r->texts = r->flow_a;
+	wire_read_fields(r, at, WIRE_TABLE(flow_fields), value, &f);
+	r->texts = r->node_a;
+	if (!wire_is_clean(r))
+		return;
+	packed_add(&r->packer, &f.flow);
+	if (!fits(r))
+		wire_over(r, at->up, value, LIMIT_STORED_TIMES,
+		    "times the body when stored");
+}
+
+static void
+read_flows(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+{
+	const struct node_in *n = target;
+
+	packed_begin(&r->packer, n->url, n->organization);
+	if (wire_read_each(r, at, value, read_flow, NULL) > LIMIT_NODE_FLOWS)
+		wire_over(r, at, value, LIMIT_NODE_FLOWS, NULL);
+}
+
+#define NODE(member) offsetof(struct node_in, member)
+
+static const struct wire_field node_fields[] = {
+	{ "url", WIRE_URL, true, LIMIT_URL_BYTES, NODE(url), NULL },
+	{ "organization", WIRE_TEXT, false, LIMIT_NAME_BYTES, NODE(organization), NULL },
+	{ "flows", WIRE_LIST, true, 0, 0, read_flows },
+	{ "created", WIRE_TIME, false, 0, NODE(created_us), NULL },
+	{ "modified", WIRE_TIME, false, 0, NODE(modified_us), NULL },
+	{ "heartbeat", WIRE_TIME, false, 0, NODE(heartbeat_us), NULL },
+	{ "status", WIRE_TEXT, false, LIMIT_NAME_BYTES, NODE(status), NULL },
+};
+
+/* The node that was read goes to the list of nodes. */
+static void
+node_add(struct wire_reader *r, const struct wire_at *at, struct str value, const struct node_in *n)
+{
+	const size_t size = packed_size(&r->packer, n->status);
+	/* never grows: it is the arena's */
+	struct buf packed = { NULL, 0, size + 1, size, KODO_OK };
+	struct wire_node out = { STR_NULL, STR_NULL, 0 };
+
+	out.key = wire_key(r, at, value, n->url);
+	packed.p = arena_alloc(r->a, packed.cap);
+	if (packed.p == NULL) {
+		r->err = KODO_ENOMEM;
+		return;
+	}
+	r->stored += size;
+	packed_end(&r->packer, n->status, n->heartbeat_us, &packed);
+	if (buf_failed(&packed))
+		r->err = KODO_ENOMEM;
+	out.bytes = buf_str(&packed);
+	wire_push(r, &r->nodes, &out, sizeof(out));
+}
+
+void
+wire_read_node(struct wire_reader *r, const struct wire_at *at, struct str value, void *unused)
+{
+	const struct str over_before = r->over;
+	const bool lenient_before = r->lenient;
+	struct arena *const texts_before = r->texts;
+	struct node_in n;
+
+	(void)unused;
+	if (jread_kind(value) != JREAD_OBJECT) {
+		wire_fail(r, at, value, "Input should be a valid dictionary or instance of Node");
+		return;
+	}
+	memset(&n, 0, sizeof(n));
+	arena_reset(r->node_a);
+	r->texts = r->node_a;
+	r->lenient = true;
+	r->over = STR_NULL;
+	wire_read_fields(r, at, WIRE_TABLE(node_fields), value, &n);
+	if (wire_is_clean(r))
+		node_add(r, at, value, &n);
+	else if (r->over.p != NULL && r->n_errors == 0)
+		wire_leave_out(r, n.url, NULL);
+	r->over = over_before;
+	r->lenient = lenient_before;
+	r->texts = texts_before;
+}

@@ -1,0 +1,48 @@
+/*
+ * The state that this process serves: which one, its options in step with the loader, and the
+ * runner that sends its messages.
+ *
+ * Started by `kodo service` (KODO_STATE names the state folder) options are what the store says.
+ * Started by a web server they come from the loader, and are looked at again at each request, which
+ * costs a stat.
+ */
+#ifndef KODO_SITE_H
+#define KODO_SITE_H
+
+#include "core/registry/registry.h"
+
+struct site;
+
+/*
+ * loader_arg: as given on the command line, or NULL. Nothing is opened yet. NULL: memory ran out.
+ */
+struct site *site_new(const char *loader_arg);
+void site_free(struct site *s);		/* NULL is fine */
+
+/*
+ * Make the state ready for a request: open it, and apply the loader if its files have changed. A
+ * loader that has become bad is told once in the log, and the last good options stay.
+ *
+ * KODO_OK: *registry and *options are there, the latter until the next call of a registry function.
+ * Else the service cannot answer (503); the reason is in the log. *wake: the runner has to be
+ * woken, for an executable loader is not resolved yet.
+ */
+enum kodo_err site_ready(struct site *s, struct arena *a, int64_t now_us,
+    struct registry **registry, const struct options **options, bool *wake) MUST_CHECK;
+
+/* The path of the service's url, "" or "/a/b"; valid until the next site_ready. */
+struct str site_base(const struct site *s);
+
+/* Where long answers go; NULL before site_ready has opened a state. */
+const struct state *site_state(const struct site *s);
+
+enum site_wake { WAKE_FOR_REQUEST, WAKE_FOR_CRON };
+enum site_woken { WOKEN_NOBODY, WOKEN_RUNNER, WOKEN_STARTED };
+
+/*
+ * Wake the runner, or start one where none runs (with trigger cron only for WAKE_FOR_CRON).
+ * WOKEN_NOBODY: none runs and none was started; why it could not be is in the log.
+ */
+enum site_woken site_wake(struct site *s, enum site_wake reason);
+
+#endif

@@ -1,0 +1,61 @@
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "http/shutdown.h"
+
+static volatile sig_atomic_t stop;
+static sigset_t open_mask;	/* while waiting */
+
+static void
+on_stop(int sig)
+{
+	(void)sig;
+	stop = 1;
+}
+
+void
+stop_install(void)
+{
+	static const int ends[] = { SIGTERM, SIGINT, SIGUSR1 };
+	struct sigaction sa = { .sa_handler = on_stop };	/* no SA_RESTART */
+	sigset_t ours;
+	size_t i;
+
+	sigemptyset(&sa.sa_mask);
+	sigemptyset(&ours);
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		sigaction(ends[i], &sa, NULL);
+		sigaddset(&ours, ends[i]);
+	}
+	signal(SIGPIPE, SIG_IGN);
+	sigprocmask(SIG_BLOCK, &ours, &open_mask);
+	/* whoever started us may have left them blocked */
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		sigdelset(&open_mask, ends[i]);
+}
+
+bool
+stop_wanted(void)
+{
+	return stop != 0;
+}
+
+bool
+stop_poll(int epoll_fd)
+{
+	struct epoll_event event;
+
+	return epoll_pwait(epoll_fd, &event, 1, -1, &open_mask) > 0;
+}
+
+void
+stop_sleep_ms(unsigned ms)
+{
+	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+	if (!stop_wanted())
+		(void)ppoll(NULL, 0, &ts, &open_mask);
+}

@@ -1,0 +1,265 @@
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "core/base/isotime.h"
+#include "core/base/utf8.h"
+#include "http/template.h"
+#include "http/template_values.h"
+
+struct value {
+	const char *name;
+	const struct str *texts;
+	size_t n;
+	struct str one;			/* texts of n 1 points here */
+	struct value *next;
+};
+
+struct list {
+	const char *name;
+	struct fields *first, *last;
+	struct list *next;
+};
+
+struct fields {
+	struct arena *a;
+	const struct fields *above;
+	struct value *values;
+	struct list *lists;
+	struct fields *next;		/* row of the same list */
+	bool has_failed;
+};
+
+struct fields *
+fields_new(struct arena *a)
+{
+	struct fields *f = arena_zalloc(a, sizeof(*f));
+
+	if (f != NULL)
+		f->a = a;
+	return f;
+}
+
+struct fields *
+fields_below(const struct fields *f, struct arena *a)
+{
+	struct fields *below = fields_new(a);
+
+	if (below != NULL)
+		below->above = f;
+	return below;
+}
+
+static void
+fail(struct fields *f)
+{
+	f->has_failed = true;
+	while (f->above != NULL && f->above->a == f->a) {
+		/* rows are made from what is not const */
+		f = (struct fields *)(uintptr_t)f->above;
+		f->has_failed = true;
+	}
+}
+
+bool
+fields_failed(const struct fields *f)
+{
+	return f->has_failed;
+}
+
+static struct value *
+add(struct fields *f, const char *name)
+{
+	struct value *v = f->a == NULL ? NULL : arena_zalloc(f->a, sizeof(*v));
+
+	if (v == NULL) {
+		fail(f);
+		return NULL;
+	}
+	v->name = name;
+	v->next = f->values;
+	f->values = v;
+	return v;
+}
+
+void
+fields_put(struct fields *f, const char *name, struct str text)
+{
+	struct value *v = add(f, name);
+
+	if (v == NULL)
+		return;
+	v->one = text;
+	v->texts = &v->one;
+	v->n = text.len > 0;
+}
+
+void
+fields_printf(struct fields *f, const char *name, const char *fmt, ...)
+{
+	char text[512];
+	struct str copy;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (n < 0 || f->a == NULL)
+		return;
+	if ((size_t)n >= sizeof(text))
+		n = sizeof(text) - 1;
+	if (arena_str(f->a, (struct str){ text, (size_t)n }, &copy) == KODO_OK)
+		fields_put(f, name, copy);
+	else
+		fail(f);
+}
+
+void
+fields_put_short(struct fields *f, const char *name, struct str text, size_t characters)
+{
+	size_t end = utf8_bytes(text, characters);
+
+	if (end == text.len)
+		fields_put(f, name, text);
+	else
+		fields_printf(f, name, "%.*s…", (int)utf8_bytes(text, characters - 1), text.p);
+}
+
+void
+fields_put_u64(struct fields *f, const char *name, uint64_t n)
+{
+	fields_printf(f, name, "%llu", (unsigned long long)n);
+}
+
+void
+fields_put_time(struct fields *f, const char *name, int64_t us)
+{
+	char text[ISOTIME_BYTES];
+
+	if (us == 0)
+		return;
+	isotime_format(us - us % 1000000, false, text);
+	text[10] = ' ';		/* as HTML's <time> has it too */
+	fields_printf(f, name, "%s", text);
+}
+
+void
+fields_put_span(struct fields *f, const char *name, int64_t from_us, int64_t to_us)
+{
+	static const struct {
+		int64_t s;
+		const char *unit;
+	} units[] = { { 86400, "day" }, { 3600, "hour" }, { 60, "minute" }, { 1, "second" } };
+	int64_t s = (to_us - from_us) / 1000000, n;
+	size_t i = 0;
+
+	if (from_us == 0 || to_us == 0)
+		return;
+	s = s < 0 ? 0 : s;
+	while (i < 3 && s < 2 * units[i].s)
+		i++;
+	n = s / units[i].s;
+	fields_printf(f, name, "%lld %s%s", (long long)n, units[i].unit, n == 1 ? "" : "s");
+}
+
+void
+fields_put_flag(struct fields *f, const char *name, bool is_set)
+{
+	if (is_set)
+		fields_put(f, name, STR("yes"));
+}
+
+void
+fields_put_list(struct fields *f, const char *name, const struct str *texts, size_t n)
+{
+	struct value *v = add(f, name);
+
+	if (v == NULL)
+		return;
+	v->texts = texts;
+	v->n = n;
+}
+
+static struct list *
+find_list(const struct fields *f, struct str name)
+{
+	struct list *l;
+
+	for (l = f->lists; l != NULL && !str_eq(name, str_of(l->name)); l = l->next)
+		;
+	return l;
+}
+
+struct fields *
+fields_row(struct fields *f, const char *name)
+{
+	static struct fields nowhere;
+	struct list *l = find_list(f, str_of(name));
+	struct fields *row = f->a == NULL ? NULL : fields_below(f, f->a);
+
+	if (l == NULL && row != NULL && (l = arena_zalloc(f->a, sizeof(*l))) != NULL) {
+		l->name = name;
+		l->next = f->lists;
+		f->lists = l;
+	}
+	if (row == NULL || l == NULL) {
+		fail(f);
+		nowhere = (struct fields){ .has_failed = true };
+		return &nowhere;
+	}
+	if (l->last == NULL)
+		l->first = row;
+	else
+		l->last->next = row;
+	l->last = row;
+	return row;
+}
+
+/* --- as the source of a template --- */
+
+struct place {
+	const struct fields *here;
+};
+
+static struct str
+value_of(void *arg, struct str name, size_t i)
+{
+	const struct fields *f;
+	const struct value *v;
+
+	for (f = ((struct place *)arg)->here; f != NULL; f = f->above)
+		for (v = f->values; v != NULL; v = v->next)
+			if (str_eq(name, str_of(v->name)))
+				return i < v->n ? v->texts[i] : STR_NULL;
+	return STR_NULL;
+}
+
+static bool
+step(void *arg, struct str name, enum template_step which)
+{
+	struct place *p = arg;
+	const struct list *l;
+
+	if (which == STEP_NEXT && p->here->next != NULL) {
+		p->here = p->here->next;
+		return true;
+	}
+	if (which != STEP_FIRST) {
+		p->here = p->here->above;
+		return false;
+	}
+	l = find_list(p->here, name);
+	if (l == NULL)
+		return false;
+	p->here = l->first;
+	return true;
+}
+
+void
+fields_render(struct fields *f, struct str part, struct buf *out)
+{
+	struct place p = { f };
+	const struct template_source from = { value_of, step, &p };
+
+	template_render(part, out, &from);
+}
