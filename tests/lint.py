@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Check what a compiler does not: layering, one includer of each library, banned functions, lengths, blanks, file lists.
+"""Check what a compiler does not: rooms, circles, one includer of each library, banned functions, lengths, blanks, file lists.
 
 usage: lint.py [TREE]            one line for each finding: file:line: what; what to do. Exit status 1 if there is one.
        lint.py --lists [TREE]    bring Makefile.am's lists in step with the tree
 
-A module's name is its file's up to the first "_" or ".": store_txn.c belongs to store. Standard library only.
+Standard library only.
 """
 import glob
 import os
@@ -15,31 +15,22 @@ FUNCTION_LINES = 70
 FILE_LINES = 600
 COLUMNS = 100
 
-# What a module of core may know: those with the same or a lower number. One that is not named here has the number of the
-# highest that it knows.
-CORE_LAYERS = {
-    "err": 0, "str": 0, "limit": 0, "arena": 0, "buf": 0, "json": 0, "log": 0, "url": 0, "isotime": 0, "utf8": 0, "path": 0,
-    "state": 0, "jread": 0, "env": 0,
-    "model": 1, "packed": 1,
-    "store": 2, "outbox": 2,
-    "registry": 3, "query": 3, "wire": 3, "option": 3, "loader": 3,
-}
-# folder -> folders whose headers it may include
+# The rooms of core, from the lowest: a file includes its own room and those before it in this list.
+ROOMS = ["base", "flow", "config", "query", "wire", "storage", "records", "merge", "registry", "views", "exchange", "check"]
+# the others -> the folders beside core that they may include; main.c is what joins them
 FOLDERS = {
-    "fcgi-app/core": {"fcgi-app/core", "fcgi-app/core/query"},
-    "fcgi-app/core/query": {"fcgi-app/core", "fcgi-app/core/query"},
-    "fcgi-app/http": {"fcgi-app/core", "fcgi-app/core/query", "fcgi-app/http"},
-    "fcgi-app/cmd": {"fcgi-app/core", "fcgi-app/core/query", "fcgi-app/cmd"},
-    "fcgi-app": {"fcgi-app/core", "fcgi-app/core/query", "fcgi-app/http", "fcgi-app/cmd"},
-    "cron": {"fcgi-app/core", "fcgi-app/core/query", "cron"},
+    "fcgi-app/http": {"fcgi-app/http"},
+    "fcgi-app/cmd": {"fcgi-app/cmd"},
+    "fcgi-app": {"fcgi-app/http", "fcgi-app/cmd"},
+    "cron": {"cron"},
 }
 INCLUDERS = [
-    (r"lmdb\.h", "fcgi-app/core/store.c"),
-    (r"json-c/.*|json_.*", "fcgi-app/core/jread.c"),
-    (r"yaml\.h", "fcgi-app/core/loader.c"),
+    (r"lmdb\.h", "fcgi-app/core/storage/store.c"),
+    (r"json-c/.*|json_.*", "fcgi-app/core/wire/jread.c"),
+    (r"yaml\.h", "fcgi-app/core/config/loader.c"),
     (r"curl/.*", "cron/sender.c"),
     (r"fcgi.*\.h", "fcgi-app/http/fcgi.c"),
-    (r"utf8proc\.h", "fcgi-app/core/utf8.c"),
+    (r"utf8proc\.h", "fcgi-app/core/base/utf8.c"),
     (r"pcre2.*\.h", "fcgi-app/core/query/regex.c"),
 ]
 BANNED = {
@@ -92,69 +83,123 @@ def without_comments_and_texts(text):
     return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', blank, text, flags=re.S)
 
 
-def module(path):
-    name = os.path.basename(path)
-    return "query" if os.path.dirname(path).endswith("/query") else re.split(r"[_.]", name)[0]
-
-
 def quoted_includes(text):
-    return [m.group(1) for m in re.finditer(r'^\s*#\s*include\s+"([^"]+)"', text, re.M)]
+    """(line, name) of each include in quotes."""
+    for match in re.finditer(r'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', text, re.M):
+        yield text.count("\n", 0, match.start()) + 1, match.group(1)
 
 
-def find_layers(tree):
-    """Numbers of all modules of core, those not named included."""
-    knows = {}
-    for path in sources(tree):
-        if path.startswith("fcgi-app/core/") and path.endswith((".c", ".h")):
-            targets = [resolve(tree, path, name) for name in quoted_includes(read(tree, path))]
-            knows.setdefault(module(path), set()).update(module(t) for t in targets if t is not None)
-    layers = {name: CORE_LAYERS.get(name, 0) for name in knows}
-    for _ in layers:                                        # as often as the longest chain could need
-        for name in set(knows) - set(CORE_LAYERS):
-            layers[name] = max([layers[name]] + [layers.get(other, 0) for other in knows[name]])
-    return layers
+def room(path):
+    """The place of a file's room in ROOMS; None: it is not in core."""
+    match = re.match(r"fcgi-app/core/(?:(\w+)/)?", path)
+    if match is None:
+        return None
+    return ROOMS.index(match.group(1)) if match.group(1) in ROOMS else -1
 
 
 def resolve(tree, path, name):
     """The file that a quoted include means, as the -iquote options of Makefile.am find it; None: there is none."""
-    for folder in (os.path.dirname(path), "fcgi-app", "fcgi-app/core", "."):
+    for folder in (os.path.dirname(path), "fcgi-app", "."):
         found = os.path.normpath(os.path.join(folder, name))
         if os.path.isfile(os.path.join(tree, found)):
             return found
     return None
 
 
-def check_quoted_include(tree, layers, path, line, name):
+def check_quoted_include(tree, path, line, name):
     target = resolve(tree, path, name)
     if target is None:
         complain(path, line, f'"{name}" is not in the tree; use <> for headers of the system')
         return
-    allowed = FOLDERS.get(os.path.dirname(path))
-    if allowed is None:                                     # tests may look at everything
+    if path.startswith("tests/"):                           # tests may look at everything
         return
-    if os.path.dirname(target) not in allowed:
-        complain(path, line, f"{os.path.dirname(path)} must not know {os.path.dirname(target)}; "
-                 "move what is shared down to core")
-        return
-    own, other = layers.get(module(path), 0), layers.get(module(target), 0)
-    if path.startswith("fcgi-app/core/") and other > own:
-        complain(path, line, f"{module(path)} (layer {own}) must not know {module(target)} (layer {other}); "
-                 "turn the dependency round (CORE_LAYERS of tests/lint.py)")
+    if "/" not in name or ".." in name:
+        complain(path, line, f'"{name}": name the room, as in "core/merge/resolve.h"')
+    own, other = room(path), room(target)
+    if other is None:
+        allowed = FOLDERS.get(os.path.dirname(path), set())
+        if os.path.dirname(target) not in allowed:
+            complain(path, line, f"{os.path.dirname(path)} must not know {os.path.dirname(target)}; "
+                     "move what is shared down to core")
+    elif own is not None and other > own:
+        complain(path, line, f"{ROOMS[own]} must not know {ROOMS[other]}, which is above it; turn the dependency round "
+                 "(ROOMS of tests/lint.py)")
 
 
-def check_includes(tree, layers, path, text):
+def check_room(path):
+    if room(path) == -1:
+        complain(path, 1, "in no room of core; put it into one of " + ", ".join(ROOMS))
+
+
+def check_includes(tree, path, text):
+    for line, name in quoted_includes(text):
+        check_quoted_include(tree, path, line, name)
     for number, line in enumerate(text.split("\n"), 1):
-        match = re.match(r'\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', line)
-        if match is None:
+        match = re.match(r'\s*#\s*include\s+["<]([^">]+)[">]', line)
+        if match is None or path.startswith("tests/"):       # tests may speak to a library without us
             continue
-        quoted, name = match.group(1), match.group(1) or match.group(2)
         for pattern, owner in INCLUDERS:
-            if path.startswith("tests/"):                    # they may speak to a library without us
-                continue
-            if re.fullmatch(pattern, name) and path != owner and not (quoted and resolve(tree, path, name)):
-                complain(path, number, f"only {owner} includes {name}; call what its header offers")
-        if quoted:
-            check_quoted_include(tree, layers, path, number, quoted)
+            if re.fullmatch(pattern, match.group(1)) and path != owner and not resolve(tree, path, match.group(1)):
+                complain(path, number, f"only {owner} includes {match.group(1)}; call what its header offers")
+
+
+def unit_of(path):
+    """A header, its private half and the file of its name are one."""
+    return re.sub(r"_private$", "", path[:-2])
+
+
+def check_circles(tree):
+    """Headers that include each other, and files that do so through their headers."""
+    knows = {}
+    for path in sources(tree):
+        if path.endswith((".c", ".h")) and not path.startswith("tests/"):
+            unit = unit_of(path)
+            targets = (resolve(tree, path, name) for _, name in quoted_includes(read(tree, path)))
+            knows.setdefault(unit, set()).update(unit_of(t) for t in targets if t is not None and unit_of(t) != unit)
+    done, path = set(), []
+
+    def walk(unit):
+        if unit in path:
+            circle = path[path.index(unit):] + [unit]
+            complain(unit + ".c" if os.path.isfile(os.path.join(tree, unit + ".c")) else unit + ".h", 1,
+                     "circle of includes: " + " -> ".join(circle) + "; move what both need below them")
+            return
+        if unit in done:
+            return
+        path.append(unit)
+        for other in sorted(knows.get(unit, ())):
+            walk(other)
+        path.pop()
+        done.add(unit)
+
+    for unit in sorted(knows):
+        walk(unit)
+
+
+# headers of tables, whose rows are a file each
+FACES = {"fcgi-app/http/handlers.h": "handle_", "fcgi-app/cmd/cmd.h": "cmd_"}
+PROTOTYPE = re.compile(r"^(?!static|typedef|#|\s)[A-Za-z_][\w ]*[ *]+(\w+)\([^;{}]*\)[^;{}]*;", re.M)
+
+
+def check_homes(tree):
+    """A header is implemented by the file of its name, or by files that carry its name as prefix, in its room."""
+    defined = {}
+    texts = {p: without_comments_and_texts(read(tree, p)) for p in sources(tree)
+             if p.endswith((".c", ".h")) and not p.startswith("tests/")}
+    for path, code in texts.items():
+        if path.endswith(".c"):
+            for match in re.finditer(r"^(\w+)\([^;]*?\)\n\{", code, re.M):
+                defined.setdefault(match.group(1), []).append(path)
+    for path, code in texts.items():
+        if not path.endswith(".h"):
+            continue
+        stem = unit_of(path)
+        for match in PROTOTYPE.finditer(code):
+            homes = defined.get(match.group(1), [])
+            good = any(p[:-2] == stem or p.startswith(stem + "_") for p in homes)
+            if homes and not good and not match.group(1).startswith(FACES.get(path, " ")):
+                complain(path, code.count("\n", 0, match.start()) + 1,
+                         f"{match.group(1)} is in {homes[0]}; a header is implemented by files of its name")
 
 
 def check_banned(path, code):
@@ -273,13 +318,15 @@ def sources(tree):
 
 
 def check_tree(tree):
-    layers = find_layers(tree)
+    check_circles(tree)
+    check_homes(tree)
     for path in sources(tree):
         text = read(tree, path)
         check_lines(path, text)
         if path.endswith((".c", ".h")):
             code = without_comments_and_texts(text)
-            check_includes(tree, layers, path, text)
+            check_room(path)
+            check_includes(tree, path, text)
             check_banned(path, code)
             check_layout(path, code)
             check_functions(path, code)
