@@ -24,11 +24,11 @@ struct slot {
 	struct exchange_job job;
 };
 
-struct plan {
+struct dispatch {
 	struct registry *registry;
 	struct sender *sender;
 	struct arena *scratch;
-	const struct plan_watch *watch;
+	const struct dispatch_watch *watch;
 	struct slot slots[SENDER_SLOTS];
 	unsigned n_busy;
 	unsigned n_failures;	/* of the state, in a row */
@@ -41,9 +41,9 @@ struct plan {
 };
 
 enum kodo_err
-plan_new(struct registry *r, const struct plan_watch *watch, struct plan **out)
+dispatch_new(struct registry *r, const struct dispatch_watch *watch, struct dispatch **out)
 {
-	struct plan *p = calloc(1, sizeof(*p));
+	struct dispatch *p = calloc(1, sizeof(*p));
 	enum kodo_err err = KODO_ENOMEM;
 	unsigned i;
 
@@ -62,7 +62,7 @@ plan_new(struct registry *r, const struct plan_watch *watch, struct plan **out)
 		err = sender_new(&p->sender);
 out:
 	if (err != KODO_OK) {
-		plan_free(p);
+		dispatch_free(p);
 		return err;
 	}
 	*out = p;
@@ -70,7 +70,7 @@ out:
 }
 
 void
-plan_free(struct plan *p)
+dispatch_free(struct dispatch *p)
 {
 	unsigned i;
 
@@ -85,9 +85,9 @@ plan_free(struct plan *p)
 
 /* The state could not be read or written: say so and leave it alone for a while. */
 static void
-pause_after(struct plan *p, const char *what, enum kodo_err err)
+pause_after(struct dispatch *p, const char *what, enum kodo_err err)
 {
-	int64_t pause_us = life_pause_us(++p->n_failures);
+	int64_t pause_us = lifetime_pause_us(++p->n_failures);
 
 	log_at(p->n_failures == 1 ? LOG_ERROR : LOG_DEBUG, "%s: %s; next try in %d s", what,
 	    kodo_err_text(err), (int)(pause_us / 1000000));
@@ -95,7 +95,7 @@ pause_after(struct plan *p, const char *what, enum kodo_err err)
 }
 
 static unsigned
-list_busy(const struct plan *p, uint32_t busy[SENDER_SLOTS])
+list_busy(const struct dispatch *p, uint32_t busy[SENDER_SLOTS])
 {
 	unsigned n = 0, i;
 
@@ -109,11 +109,11 @@ list_busy(const struct plan *p, uint32_t busy[SENDER_SLOTS])
 
 /* An attempt after a failure was told about: the next line about that peer shall be its success. */
 static void
-log_sending(const struct plan *p, const struct exchange_job *job)
+log_sending(const struct dispatch *p, const struct exchange_job *job)
 {
 	enum log_level level = p->said[job->peer % SAID_SLOTS] == 0 ? LOG_INFO : LOG_DEBUG;
 
-	if (job->kind == EXCHANGE_LOOK)
+	if (job->kind == EXCHANGE_DIGEST_CHECK)
 		log_debug("look at %.*s", STR_ARG(job->url));
 	else if (job->kind == EXCHANGE_CONNECT || job->kind == EXCHANGE_UPDATE)
 		log_at(level, "%.*s with nodes: %zu, flows: %zu", STR_ARG(job->url), job->n_nodes,
@@ -124,7 +124,7 @@ log_sending(const struct plan *p, const struct exchange_job *job)
 
 /* A failure that repeats itself every 8 s for ever is one line, then for those who debug. */
 static enum log_level
-failure_level(struct plan *p, const struct exchange_job *job, const struct exchange_result *res)
+failure_level(struct dispatch *p, const struct exchange_job *job, const struct exchange_result *res)
 {
 	uint64_t *said = &p->said[job->peer % SAID_SLOTS];
 	const struct hash_key key = { job->peer, (uint64_t)res->status };
@@ -138,14 +138,14 @@ failure_level(struct plan *p, const struct exchange_job *job, const struct excha
 }
 
 static void
-log_outcome(struct plan *p, const struct exchange_job *job, const struct exchange_result *res)
+log_outcome(struct dispatch *p, const struct exchange_job *job, const struct exchange_result *res)
 {
 	struct str detail = res->body;
 	enum log_level level;
 
 	if (res->status == 200 || res->status == 201 || res->status == 204) {
 		p->said[job->peer % SAID_SLOTS] = 0;
-		log_at(job->kind == EXCHANGE_LOOK ? LOG_DEBUG : LOG_INFO, "succeed with %.*s",
+		log_at(job->kind == EXCHANGE_DIGEST_CHECK ? LOG_DEBUG : LOG_INFO, "succeed with %.*s",
 		    STR_ARG(job->url));
 		return;
 	}
@@ -178,7 +178,7 @@ may_be_private(const struct options *o, const struct exchange_job *job)
 }
 
 static enum kodo_err
-start(struct plan *p, const struct life *life, unsigned i)
+start(struct dispatch *p, const struct lifetime *lifetime, unsigned i)
 {
 	struct slot *slot = &p->slots[i];
 	struct sender_limits limits = { .header = NULL };
@@ -191,8 +191,8 @@ start(struct plan *p, const struct life *life, unsigned i)
 	limits.timeout_s = o->timeout_s;
 	limits.allow_private = may_be_private(o, &slot->job);
 	/* else an attempt that outlasts --for would be begun by each runner and ended by none */
-	if (!life->stay && limits.timeout_s * 1000000ll > life->until_us - life->began_us)
-		limits.timeout_s = (unsigned)((life->until_us - life->began_us) / 1000000);
+	if (!lifetime->stay && limits.timeout_s * 1000000ll > lifetime->until_us - lifetime->began_us)
+		limits.timeout_s = (unsigned)((lifetime->until_us - lifetime->began_us) / 1000000);
 	if (limits.timeout_s == 0)
 		limits.timeout_s = 1;
 	err = sender_start(p->sender, i, &slot->job, &limits);
@@ -206,23 +206,23 @@ start(struct plan *p, const struct life *life, unsigned i)
 
 /* Start everything that is due and has a peer and a slot free; note when there will be more. */
 static enum kodo_err
-fill(struct plan *p, const struct life *life, struct life_look *look)
+fill(struct dispatch *p, const struct lifetime *lifetime, struct lifetime_state *look)
 {
 	enum kodo_err err = KODO_OK;
 	uint32_t busy[SENDER_SLOTS];
 	unsigned i;
 
-	look->next_due_us = look->active_due_us = LIFE_NEVER;
+	look->next_due_us = look->active_due_us = LIFETIME_NEVER;
 	for (i = 0; i < SENDER_SLOTS; i++) {
 		struct slot *slot = &p->slots[i];
 
 		if (slot->busy)
 			continue;
 		arena_reset(slot->arena);
-		err = exchange_next(p->registry, slot->arena, isotime_now_us(), busy,
+		err = schedule_next(p->registry, slot->arena, isotime_now_us(), busy,
 		    list_busy(p, busy), &slot->job, &look->next_due_us, &look->active_due_us);
 		if (err == KODO_OK)
-			err = start(p, life, i);
+			err = start(p, lifetime, i);
 		if (err != KODO_OK)
 			break;
 	}
@@ -231,7 +231,7 @@ fill(struct plan *p, const struct life *life, struct life_look *look)
 
 /* Put back what came of those that have ended. */
 static void
-finish_ended(struct plan *p)
+finish_ended(struct dispatch *p)
 {
 	struct exchange_result res;
 	enum kodo_err err;
@@ -242,7 +242,7 @@ finish_ended(struct plan *p)
 		struct slot *slot = &p->slots[i];
 
 		log_outcome(p, &slot->job, &res);
-		err = exchange_done(
+		err = outcome_take(
 		    p->registry, slot->arena, &slot->job, &res, isotime_now_us(), &wake);
 		sender_release(p->sender, i);
 		slot->busy = false;
@@ -253,7 +253,7 @@ finish_ended(struct plan *p)
 }
 
 static void
-wait(struct plan *p, int wake_fd, int64_t wait_us)
+wait(struct dispatch *p, int wake_fd, int64_t wait_us)
 {
 	int fds[] = {
 		[WAKE_FD] = wake_fd,
@@ -270,7 +270,7 @@ wait(struct plan *p, int wake_fd, int64_t wait_us)
 }
 
 static void
-tick(struct plan *p)
+tick(struct dispatch *p)
 {
 	int64_t now_us = clock_mono_us();
 
@@ -283,66 +283,66 @@ tick(struct plan *p)
 
 /* What time alone changes. That it fails now costs nothing but time. */
 static void
-tidy(struct plan *p, int64_t mono_us)
+tidy(struct dispatch *p, int64_t mono_us)
 {
 	enum kodo_err err;
 
 	if (mono_us < p->tidy_us)
 		return;
 	p->tidy_us = mono_us + TIDY_LOOK_US;
-	err = registry_tidy(p->registry, isotime_now_us());
+	err = expire_run(p->registry, isotime_now_us());
 	if (err != KODO_OK)
 		log_warning("cannot forget old removals: %s", kodo_err_text(err));
 }
 
-enum plan_end
-plan_run(struct plan *p, const struct life *life, int wake_fd)
+enum dispatch_end
+dispatch_run(struct dispatch *p, const struct lifetime *lifetime, int wake_fd)
 {
-	struct life_look look = { LIFE_NEVER, LIFE_NEVER, 0 };
-	enum life_end end = LIFE_GOES_ON;
+	struct lifetime_state look = { LIFETIME_NEVER, LIFETIME_NEVER, 0 };
+	enum epoch_end end = LIFETIME_GOES_ON;
 
 	while (!p->stopped) {
-		int64_t mono_us = clock_mono_us(), max_us = LIFE_AHEAD_US;
+		int64_t mono_us = clock_mono_us(), max_us = LIFETIME_AHEAD_US;
 		enum kodo_err err;
 
 		tick(p);
 		tidy(p, mono_us);
 		if (mono_us < p->paused_us)
 			max_us = p->paused_us - mono_us;
-		else if (end == LIFE_GOES_ON) {
-			err = fill(p, life, &look);
+		else if (end == LIFETIME_GOES_ON) {
+			err = fill(p, lifetime, &look);
 			if (err == KODO_OK)
 				p->n_failures = 0;
 			else {
 				pause_after(p, "cannot read what is to be sent", err);
-				look.next_due_us = LIFE_NEVER;
+				look.next_due_us = LIFETIME_NEVER;
 			}
 		}
 		look.n_busy = p->n_busy;
-		end = life_judge(life, &look, clock_mono_us(), isotime_now_us());
-		if (mono_us < p->paused_us && end == LIFE_IDLE)
-			end = LIFE_GOES_ON;	/* what was read before the failure may not hold */
-		if (end == LIFE_IDLE || end == LIFE_LIMIT)
-			return end == LIFE_IDLE ? PLAN_IDLE : PLAN_LIMIT;
+		end = lifetime_judge(lifetime, &look, clock_mono_us(), isotime_now_us());
+		if (mono_us < p->paused_us && end == LIFETIME_IDLE)
+			end = LIFETIME_GOES_ON;	/* what was read before the failure may not hold */
+		if (end == LIFETIME_IDLE || end == LIFETIME_LIMIT)
+			return end == LIFETIME_IDLE ? DISPATCH_IDLE : DISPATCH_LIMIT;
 		if (p->watch->tick != NULL && max_us > TICK_US)
 			max_us = TICK_US;
 		wait(p, wake_fd,
-		    life_wait_us(life, &look, clock_mono_us(), isotime_now_us(), max_us));
+		    lifetime_wait_us(lifetime, &look, clock_mono_us(), isotime_now_us(), max_us));
 		finish_ended(p);
 	}
-	return PLAN_STOPPED;
+	return DISPATCH_STOPPED;
 }
 
 bool
-plan_is_due(struct plan *p, const struct life *life)
+dispatch_is_due(struct dispatch *p, const struct lifetime *lifetime)
 {
 	struct exchange_job job;
-	int64_t next_us = LIFE_NEVER, active_us = LIFE_NEVER, now_us = isotime_now_us();
+	int64_t next_us = LIFETIME_NEVER, active_us = LIFETIME_NEVER, now_us = isotime_now_us();
 	enum kodo_err err;
 
 	arena_reset(p->scratch);
-	err = exchange_next(p->registry, p->scratch, now_us, NULL, 0, &job, &next_us, &active_us);
+	err = schedule_next(p->registry, p->scratch, now_us, NULL, 0, &job, &next_us, &active_us);
 	if (err == KODO_OK)
 		return true;
-	return err == KODO_ENOTFOUND && life_is_worth(life, active_us, now_us);
+	return err == KODO_ENOTFOUND && lifetime_is_worth(lifetime, active_us, now_us);
 }

@@ -11,16 +11,16 @@
 #include "core/registry/registry.h"
 #include "cron/lifetime.h"
 
-enum plan_end {
-	PLAN_IDLE,	/* nothing left to stay for */
-	PLAN_LIMIT,	/* time is up */
-	PLAN_STOPPED,	/* told to end; what was in flight stays due */
+enum dispatch_end {
+	DISPATCH_IDLE,	/* nothing left to stay for */
+	DISPATCH_LIMIT,	/* time is up */
+	DISPATCH_STOPPED,	/* told to end; what was in flight stays due */
 };
 
-struct plan;
+struct dispatch;
 
 /* What a plan is asked to do besides: once a second, while no transaction is open. */
-struct plan_watch {
+struct dispatch_watch {
 	int stop_fd;		/* readable: end now */
 	int service_fd;		/* the same; -1: none */
 	void (*tick)(void *arg, struct registry *r);	/* may be NULL */
@@ -28,14 +28,14 @@ struct plan_watch {
 };
 
 /* r and watch are borrowed. KODO_ENOMEM. */
-enum kodo_err plan_new(
-    struct registry *r, const struct plan_watch *watch, struct plan **out) MUST_CHECK;
-void plan_free(struct plan *p);		/* NULL is fine; what is in flight is abandoned */
+enum kodo_err dispatch_new(
+    struct registry *r, const struct dispatch_watch *watch, struct dispatch **out) MUST_CHECK;
+void dispatch_free(struct dispatch *p);		/* NULL is fine; what is in flight is abandoned */
 
 /* wake_fd: see state_wake_open. */
-enum plan_end plan_run(struct plan *p, const struct life *life, int wake_fd);
+enum dispatch_end dispatch_run(struct dispatch *p, const struct lifetime *lifetime, int wake_fd);
 
 /* Is there something now that a runner would stay for? A state that cannot be read has nothing. */
-bool plan_is_due(struct plan *p, const struct life *life);
+bool dispatch_is_due(struct dispatch *p, const struct lifetime *lifetime);
 
 #endif

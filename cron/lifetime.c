@@ -5,26 +5,26 @@
 #define PAUSE_MAX_US	(30 * 1000000ll)
 
 bool
-life_is_worth(const struct life *l, int64_t active_due_us, int64_t wall_us)
+lifetime_is_worth(const struct lifetime *l, int64_t active_due_us, int64_t wall_us)
 {
-	int64_t ahead_us = l->once ? 0 : LIFE_AHEAD_US;
+	int64_t ahead_us = l->once ? 0 : LIFETIME_AHEAD_US;
 
 	/* subtracted on the side that cannot overflow: "never" is the greatest number */
-	return active_due_us != LIFE_NEVER && active_due_us - ahead_us <= wall_us;
+	return active_due_us != LIFETIME_NEVER && active_due_us - ahead_us <= wall_us;
 }
 
-enum life_end
-life_judge(const struct life *l, const struct life_look *look, int64_t mono_us, int64_t wall_us)
+enum epoch_end
+lifetime_judge(const struct lifetime *l, const struct lifetime_state *look, int64_t mono_us, int64_t wall_us)
 {
 	if (l->stay)
-		return LIFE_GOES_ON;
-	if (mono_us >= l->until_us + LIFE_CLOSING_US)
-		return LIFE_LIMIT;
+		return LIFETIME_GOES_ON;
+	if (mono_us >= l->until_us + LIFETIME_CLOSING_US)
+		return LIFETIME_LIMIT;
 	if (mono_us >= l->until_us)
-		return look->n_busy > 0 ? LIFE_CLOSING : LIFE_LIMIT;
-	if (look->n_busy > 0 || life_is_worth(l, look->active_due_us, wall_us))
-		return LIFE_GOES_ON;
-	return LIFE_IDLE;
+		return look->n_busy > 0 ? LIFETIME_CLOSING : LIFETIME_LIMIT;
+	if (look->n_busy > 0 || lifetime_is_worth(l, look->active_due_us, wall_us))
+		return LIFETIME_GOES_ON;
+	return LIFETIME_IDLE;
 }
 
 static int64_t
@@ -34,23 +34,23 @@ min_us(int64_t a, int64_t b)
 }
 
 int64_t
-life_wait_us(const struct life *l, const struct life_look *look, int64_t mono_us, int64_t wall_us,
+lifetime_wait_us(const struct lifetime *l, const struct lifetime_state *look, int64_t mono_us, int64_t wall_us,
     int64_t max_us)
 {
 	int64_t wait_us = max_us;
 
 	if (look->next_due_us <= wall_us)
 		wait_us = min_us(wait_us, PAST_DUE_US);
-	else if (look->next_due_us != LIFE_NEVER)
+	else if (look->next_due_us != LIFETIME_NEVER)
 		wait_us = min_us(wait_us, look->next_due_us - wall_us);
 	if (!l->stay)
 		wait_us = min_us(
-		    wait_us, mono_us < l->until_us ? l->until_us - mono_us : LIFE_CLOSING_US);
+		    wait_us, mono_us < l->until_us ? l->until_us - mono_us : LIFETIME_CLOSING_US);
 	return wait_us > 0 ? wait_us : 0;
 }
 
 int64_t
-life_pause_us(unsigned n)
+lifetime_pause_us(unsigned n)
 {
 	int64_t pause_us = PAUSE_US;
 

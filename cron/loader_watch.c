@@ -14,7 +14,7 @@
 #define GROUPS_MAX	1024
 
 enum kodo_err
-hosted_find(struct hosted *h, struct why *why)
+loader_watch_find(struct loader_watch *h, struct why *why)
 {
 	struct arena *a = arena_new();
 	struct str loader, state_path;
@@ -40,16 +40,16 @@ hosted_find(struct hosted *h, struct why *why)
 static int64_t
 ran_ago_s(const struct state *state)
 {
-	int64_t ran_us = runs_noted_us(state, RAN_FILE), now_us = isotime_now_us();
+	int64_t ran_us = run_history_noted_us(state, RAN_FILE), now_us = isotime_now_us();
 
 	return ran_us == 0 || ran_us > now_us ? INT64_MAX : (now_us - ran_us) / 1000000;
 }
 
-enum hosted_need
-hosted_look(struct hosted *h, struct registry *r)
+enum loader_watch_need
+loader_watch_poll(struct loader_watch *h, struct registry *r)
 {
 	struct arena *a = arena_new();
-	enum hosted_need need = HOSTED_NOTHING;
+	enum loader_watch_need need = LOADER_WATCH_NOTHING;
 	const struct options *o;
 	int64_t wait_s;
 	struct str stamp;
@@ -60,10 +60,10 @@ hosted_look(struct hosted *h, struct registry *r)
 	    registry_is_current(r, stamp, &current) != KODO_OK)
 		goto out;
 	if (registry_options(r, &o) != KODO_OK || !o->loader_is_program)
-		need = current ? HOSTED_NOTHING : HOSTED_READ;
+		need = current ? LOADER_WATCH_NOTHING : LOADER_WATCH_READ;
 	else {
 		wait_s = current || o->loader_s < RERUN_S ? o->loader_s : RERUN_S;
-		need = ran_ago_s(registry_state(r)) >= wait_s ? HOSTED_RUN : HOSTED_NOTHING;
+		need = ran_ago_s(registry_state(r)) >= wait_s ? LOADER_WATCH_RUN : LOADER_WATCH_NOTHING;
 	}
 out:
 	arena_free(a);
@@ -71,7 +71,7 @@ out:
 }
 
 enum kodo_err
-hosted_resolve(struct hosted *h, struct registry *r, struct why *why)
+loader_watch_resolve(struct loader_watch *h, struct registry *r, struct why *why)
 {
 	struct arena *a = arena_new();
 	struct options o;
@@ -80,7 +80,7 @@ hosted_resolve(struct hosted *h, struct registry *r, struct why *why)
 
 	if (a == NULL)
 		return why_set(why, KODO_ENOMEM, "memory ran out");
-	health_note(registry_state(r), RAN_FILE);
+	environment_note(registry_state(r), RAN_FILE);
 	/* the stamp before the contents: files changed in between are read again */
 	err = option_stamp(a, str_of(h->loader), &stamp);
 	if (err == KODO_OK)
@@ -91,7 +91,7 @@ hosted_resolve(struct hosted *h, struct registry *r, struct why *why)
 		    "put KODO_CACHE_DATA into the .env beside it",
 		    h->loader, STR_ARG(o.state_path), h->state_path);
 	if (err == KODO_OK)
-		err = registry_apply(r, &o, stamp, START_IF_CHANGED, isotime_now_us(), NULL, why);
+		err = startup_apply(r, &o, stamp, START_IF_CHANGED, isotime_now_us(), NULL, why);
 	arena_free(a);
 	h->retry_us = err == KODO_OK ? 0 : isotime_now_us() + RETRY_US;
 	if (err == KODO_OK)
@@ -134,7 +134,7 @@ find_key(struct arena *a, const char *state_path)
 }
 
 static const char *
-find_url(struct arena *a, const struct hosted *h)
+find_url(struct arena *a, const struct loader_watch *h)
 {
 	struct options o;
 
@@ -144,7 +144,7 @@ find_url(struct arena *a, const struct hosted *h)
 }
 
 enum kodo_err
-hosted_check_owner(const struct hosted *h, const char *state_path, struct why *why)
+loader_watch_check_owner(const struct loader_watch *h, const char *state_path, struct why *why)
 {
 	char theirs[64], ours[64];
 	const char *url, *key;
@@ -159,7 +159,7 @@ hosted_check_owner(const struct hosted *h, const char *state_path, struct why *w
 	key = a == NULL ? "KEY" : find_key(a, state_path);
 	why_set(why, KODO_ECONFLICT,
 	    "%s belongs to %s and not to %s; let cron do this instead: curl -fsS '%s/cron?key=%s'",
-	    state_path, health_user(st.st_uid, theirs), health_user(geteuid(), ours),
+	    state_path, environment_user(st.st_uid, theirs), environment_user(geteuid(), ours),
 	    url == NULL ? "URL" : url, key == NULL ? "KEY" : key);
 	arena_free(a);
 	return KODO_ECONFLICT;

@@ -9,7 +9,7 @@
 #include "core/base/path.h"
 #include "core/registry/registry.h"
 
-struct hosted {
+struct loader_watch {
 	const char *loader_arg;		/* as given, or NULL */
 	char loader[PATH_BYTES];	/* absolute */
 	char state_path[PATH_BYTES];
@@ -18,33 +18,33 @@ struct hosted {
 };
 
 /* Which loader and which state. Runs nothing. Errors as option_find_state. */
-enum kodo_err hosted_find(struct hosted *h, struct why *why) MUST_CHECK;
+enum kodo_err loader_watch_find(struct loader_watch *h, struct why *why) MUST_CHECK;
 
-enum hosted_need {
-	HOSTED_NOTHING,
-	HOSTED_READ,	/* the loader's files have changed: hosted_resolve */
-	HOSTED_RUN,	/* an executable loader has changed, or was last run loader_s ago */
+enum loader_watch_need {
+	LOADER_WATCH_NOTHING,
+	LOADER_WATCH_READ,	/* the loader's files have changed: loader_watch_resolve */
+	LOADER_WATCH_RUN,	/* an executable loader has changed, or was last run loader_s ago */
 };
 
 /*
  * What is to be done about the options now? Costs a few stats. A state that cannot be read needs
  * nothing.
  */
-enum hosted_need hosted_look(struct hosted *h, struct registry *r);
+enum loader_watch_need loader_watch_poll(struct loader_watch *h, struct registry *r);
 
 /*
  * Resolve the loader, running it if it is executable, and apply what it says. KODO_ECONFLICT: it
- * names another state now. Other errors as option_load_hosted and registry_apply, with why; the
+ * names another state now. Other errors as option_load_hosted and startup_apply, with why; the
  * options in force are as before.
  */
-enum kodo_err hosted_resolve(struct hosted *h, struct registry *r, struct why *why) MUST_CHECK;
+enum kodo_err loader_watch_resolve(struct loader_watch *h, struct registry *r, struct why *why) MUST_CHECK;
 
 /*
  * May this process touch the state folder? KODO_ECONFLICT with the way out in why if it belongs to
  * another user who shares no group with us: files that we make there would shut him out. A folder
  * that is not there is nobody's.
  */
-enum kodo_err hosted_check_owner(
-    const struct hosted *h, const char *state_path, struct why *why) MUST_CHECK;
+enum kodo_err loader_watch_check_owner(
+    const struct loader_watch *h, const char *state_path, struct why *why) MUST_CHECK;
 
 #endif

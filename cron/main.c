@@ -52,14 +52,14 @@ struct arguments {
 
 struct runner {
 	struct arguments args;
-	struct hosted hosted;		/* where args.state is NULL */
+	struct loader_watch hosted;		/* where args.state is NULL */
 	char state_path[PATH_BYTES];
 	char program[PATH_BYTES];	/* this one */
 	struct state state;
 	struct registry *registry;
-	struct plan_watch watch;
-	struct plan *plan;
-	struct life life;
+	struct dispatch_watch watch;
+	struct dispatch *plan;
+	struct lifetime lifetime;
 	bool has_errors;		/* the probe has found some */
 	bool is_told;			/* why it failed is in the log */
 };
@@ -159,14 +159,14 @@ follow_loader(void *arg, struct registry *registry)
 	struct why why = { "" };
 	enum kodo_err err;
 
-	switch (hosted_look(&r->hosted, registry)) {
-	case HOSTED_NOTHING:
+	switch (loader_watch_poll(&r->hosted, registry)) {
+	case LOADER_WATCH_NOTHING:
 		return;
-	case HOSTED_RUN:
+	case LOADER_WATCH_RUN:
 		start_resolver(r);
 		return;
-	case HOSTED_READ:
-		err = hosted_resolve(&r->hosted, registry, &why);
+	case LOADER_WATCH_READ:
+		err = loader_watch_resolve(&r->hosted, registry, &why);
 		if (err != KODO_OK)
 			log_complain(&r->hosted.said, &why, err);
 		else
@@ -186,8 +186,8 @@ bring_up_to_date(struct runner *r, struct why *why)
 	enum kodo_err err = KODO_OK;
 
 	if (r->args.state == NULL &&
-	    (r->args.resolve || hosted_look(&r->hosted, r->registry) != HOSTED_NOTHING))
-		err = hosted_resolve(&r->hosted, r->registry, why);
+	    (r->args.resolve || loader_watch_poll(&r->hosted, r->registry) != LOADER_WATCH_NOTHING))
+		err = loader_watch_resolve(&r->hosted, r->registry, why);
 	if (registry_options(r->registry, &o) == KODO_OK) {
 		set_log(r);
 		if (err != KODO_OK)
@@ -248,7 +248,7 @@ open_state(struct runner *r, struct why *why)
 	if (err == KODO_OK)
 		err = bring_up_to_date(r, why);
 	if (err == KODO_OK && !r->args.resolve && !r->args.probe)
-		err = plan_new(r->registry, &r->watch, &r->plan);
+		err = dispatch_new(r->registry, &r->watch, &r->plan);
 	return err;
 }
 
@@ -282,7 +282,7 @@ note_begin(const struct runner *r)
 
 	snprintf(run.by, sizeof(run.by), "%s",
 	    r->args.stay ? "service" : r->args.is_cron ? "cron" : "request");
-	runs_note(&r->state, &run);
+	run_history_note(&r->state, &run);
 	return run;
 }
 
@@ -293,7 +293,7 @@ note_begin(const struct runner *r)
 static enum kodo_err
 run_once(struct runner *r, bool *again, struct why *why)
 {
-	enum plan_end end = PLAN_STOPPED;
+	enum dispatch_end end = DISPATCH_STOPPED;
 	enum held held;
 	struct run run;
 	int lock, wake = -1;
@@ -315,7 +315,7 @@ run_once(struct runner *r, bool *again, struct why *why)
 	else
 		err = open_state(r, why);
 	if (err == KODO_OK)
-		end = plan_run(r->plan, &r->life, wake);
+		end = dispatch_run(r->plan, &r->lifetime, wake);
 	/*
 	 * the FIFO first: who leaves work from here on finds nobody, and starts one that waits for
 	 * nothing but the lock
@@ -323,12 +323,12 @@ run_once(struct runner *r, bool *again, struct why *why)
 	if (wake >= 0)
 		close(wake);
 	run.ended_us = isotime_now_us();
-	runs_note(&r->state, &run);
+	run_history_note(&r->state, &run);
 	close(lock);
-	if (err != KODO_OK || end == PLAN_STOPPED || !plan_is_due(r->plan, &r->life))
+	if (err != KODO_OK || end == DISPATCH_STOPPED || !dispatch_is_due(r->plan, &r->lifetime))
 		return err;
-	if (end == PLAN_LIMIT || clock_mono_us() >= r->life.until_us)
-		return r->life.once ? KODO_OK : start_successor(r, why);
+	if (end == DISPATCH_LIMIT || clock_mono_us() >= r->lifetime.until_us)
+		return r->lifetime.once ? KODO_OK : start_successor(r, why);
 	*again = true;
 	return KODO_OK;
 }
@@ -371,7 +371,7 @@ find_state(struct runner *r, struct why *why)
 		return why_set(why, KODO_ENOMEM, "memory ran out");
 	if (r->args.state == NULL) {
 		r->hosted.loader_arg = r->args.loader;
-		err = hosted_find(&r->hosted, why);
+		err = loader_watch_find(&r->hosted, why);
 		path = str_of(r->hosted.state_path);
 	} else {
 		cwd = getcwd(NULL, 0);
@@ -382,11 +382,11 @@ find_state(struct runner *r, struct why *why)
 			why_set(why, err, "--state wants the path of a state folder");
 	}
 	if (err == KODO_OK)
-		/* path_absolute and hosted_find keep to PATH_BYTES */
+		/* path_absolute and loader_watch_find keep to PATH_BYTES */
 		memcpy(r->state_path, path.p, path.len);
 	arena_free(a);
 	if (err == KODO_OK)
-		err = hosted_check_owner(
+		err = loader_watch_check_owner(
 		    r->args.state == NULL ? &r->hosted : NULL, r->state_path, why);
 	if (err == KODO_OK)
 		err = state_open(&r->state, str_of(r->state_path), r->args.state == NULL, why);
@@ -406,21 +406,21 @@ run(struct runner *r, struct why *why)
 		err = find_state(r, why);
 	if (err != KODO_OK)
 		return err;
-	r->watch = (struct plan_watch){ stop_pipe[0], -1, NULL, r };
+	r->watch = (struct dispatch_watch){ stop_pipe[0], -1, NULL, r };
 	if (!open_service(&r->watch.service_fd))
 		return KODO_OK;
 	if (r->args.state == NULL)
 		r->watch.tick = follow_loader;
 	if (r->args.is_cron)
-		health_note(&r->state, HEALTH_CRON_FILE);
+		environment_note(&r->state, ENVIRONMENT_CRON_FILE);
 	if (r->args.resolve)
 		return resolve(r, why);
 	if (r->args.probe)
 		return probe(r, why);
-	r->life.stay = r->args.stay;
-	r->life.once = r->args.once;
-	r->life.began_us = clock_mono_us();
-	r->life.until_us = r->life.began_us + r->args.for_s * 1000000ll;
+	r->lifetime.stay = r->args.stay;
+	r->lifetime.once = r->args.once;
+	r->lifetime.began_us = clock_mono_us();
+	r->lifetime.until_us = r->lifetime.began_us + r->args.for_s * 1000000ll;
 	while (err == KODO_OK && again)
 		err = run_once(r, &again, why);
 	return err;
@@ -494,7 +494,7 @@ main(int argc, char *argv[])
 	if (err != KODO_OK && !r.is_told)
 		fprintf(stderr, "kodo-reconnect: %s\n",
 		    why.text[0] != '\0' ? why.text : kodo_err_text(err));
-	plan_free(r.plan);
+	dispatch_free(r.plan);
 	registry_close(r.registry);
 	log_close();
 	return err == KODO_OK && !r.has_errors ? 0 : 1;

@@ -41,8 +41,8 @@ found(struct probe *p, enum finding kind, const char *fmt, ...)
 	for (c = line; *c != '\0'; c++)
 		if ((unsigned char)*c < ' ')
 			*c = ' ';
-	printf("%-7s %s\n", health_word(kind), line);
-	buf_printf(&p->text, "%s %s\n", health_word(kind), line);
+	printf("%-7s %s\n", environment_word(kind), line);
+	buf_printf(&p->text, "%s %s\n", environment_word(kind), line);
 	p->n_errors += kind == FINDING_ERROR;
 }
 
@@ -236,7 +236,7 @@ static enum kodo_err
 keep(struct probe *p, const struct state *s)
 {
 	char path[PATH_BYTES];
-	enum kodo_err err = state_file(s, HEALTH_PROBE_FILE, path);
+	enum kodo_err err = state_file(s, ENVIRONMENT_PROBE_FILE, path);
 
 	return err == KODO_OK ? path_replace_text(path, s->file_mode, buf_str(&p->text)) : err;
 }

@@ -92,10 +92,10 @@ tell_progress(const char *what, uint64_t n, const char *of)
 }
 
 static enum kodo_err
-export_to(struct target *t, struct registry *r, const char *path, struct why *why)
+export_to(struct state_arg *t, struct registry *r, const char *path, struct why *why)
 {
 	struct sink s = SINK_INIT(registry_state(r));
-	enum kodo_err err = registry_export(r, &s);
+	enum kodo_err err = render_export(r, &s);
 
 	if (err == KODO_ENOTFOUND)
 		why_set(why, err, "%.*s has no options yet; start the service once",
@@ -120,25 +120,25 @@ export_to(struct target *t, struct registry *r, const char *path, struct why *wh
 int
 cmd_export(int argc, char *argv[])
 {
-	struct target t;
+	struct state_arg t;
 	struct registry *r = NULL;
 	struct why why = { "" };
 	const char *path = NULL;
-	enum kodo_err err = target_read(&t, argc - 1, argv + 1, &why);
+	enum kodo_err err = state_arg_read(&t, argc - 1, argv + 1, &why);
 
 	if (err == KODO_OK && t.is_help) {
 		fputs(export_usage, stdout);
 		goto out;
 	}
 	if (err == KODO_OK)
-		err = target_take(&t, "-o", &path, &why);
+		err = state_arg_take(&t, "-o", &path, &why);
 	if (err == KODO_OK)
-		err = target_open(&t, &r, &why);
+		err = state_arg_open(&t, &r, &why);
 	if (err == KODO_OK)
 		err = export_to(&t, r, path, &why);
 out:
 	registry_close(r);
-	target_free(&t);
+	state_arg_free(&t);
 	return finish("export", err, &why);
 }
 
@@ -192,7 +192,7 @@ tell_imported(const struct wire_cache *c)
 }
 
 static enum kodo_err
-import_from(struct target *t, struct registry *r, const char *path, struct why *why)
+import_from(struct state_arg *t, struct registry *r, const char *path, struct why *why)
 {
 	struct wire_cache c;
 	enum kodo_err err = check_is_registry(r, why);
@@ -202,7 +202,7 @@ import_from(struct target *t, struct registry *r, const char *path, struct why *
 	if (err != KODO_OK)
 		return err;
 	tell_progress("importing", c.n_providers, "providers");
-	err = registry_import(r, &c, isotime_now_us());
+	err = startup_import(r, &c, isotime_now_us());
 	if (err != KODO_OK)
 		return why_set(why, err, "cannot write %.*s: %s; nothing was imported",
 		    STR_ARG(t->state_path), kodo_err_text(err));
@@ -216,11 +216,11 @@ import_from(struct target *t, struct registry *r, const char *path, struct why *
 int
 cmd_import(int argc, char *argv[])
 {
-	struct target t;
+	struct state_arg t;
 	struct registry *r = NULL;
 	struct why why = { "" };
 	const char *path;
-	enum kodo_err err = target_read(&t, argc - 1, argv + 1, &why);
+	enum kodo_err err = state_arg_read(&t, argc - 1, argv + 1, &why);
 
 	if (err == KODO_OK && t.is_help) {
 		fputs(import_usage, stdout);
@@ -231,11 +231,11 @@ cmd_import(int argc, char *argv[])
 	if (err != KODO_OK)
 		goto out;
 	path = t.argv[--t.argc];	/* FILE is the last one */
-	err = target_open(&t, &r, &why);
+	err = state_arg_open(&t, &r, &why);
 	if (err == KODO_OK)
 		err = import_from(&t, r, path, &why);
 out:
 	registry_close(r);
-	target_free(&t);
+	state_arg_free(&t);
 	return finish("import", err, &why);
 }

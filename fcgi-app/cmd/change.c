@@ -65,7 +65,7 @@ change_prepare(struct look *l, void *arg, struct why *why)
 	struct change *c = arg;
 
 	(void)why;
-	c->no_wait = look_take_flag(l, "--no-wait");
+	c->no_wait = inspect_take_flag(l, "--no-wait");
 	return KODO_OK;
 }
 
@@ -109,13 +109,13 @@ tell_peer(void *arg, const struct peer_state *p)
 		return KODO_OK;
 	c->n_told++;
 	table_print_text(p->url);
-	printf(": %s", peer_health_name(p->health));
+	printf(": %s", peer_status_name(p->health));
 	if (p->error.len > 0) {
 		fputs(": ", stdout);
 		table_print_text(p->error);
 	}
 	putchar('\n');
-	c->is_bad |= p->health == HEALTH_FAILING || p->health == HEALTH_PARKED;
+	c->is_bad |= p->health == STATUS_FAILING || p->health == STATUS_PAUSED;
 	return KODO_OK;
 }
 
@@ -127,7 +127,7 @@ tell_outcome(struct look *l, struct change *c, struct why *why)
 
 	if (err != KODO_OK)
 		return err;
-	err = view_each_peer(&v, l->target.a, tell_peer, c);
+	err = peer_status_each(&v, l->target.a, tell_peer, c);
 	view_end(&v);
 	if (err == KODO_OK && c->n_told == 0 && l->what.p != NULL)
 		/* a url: nothing in it moves a cursor */
@@ -175,38 +175,38 @@ change_body(struct look *l, void *arg, struct why *why)
 int
 cmd_connect(int argc, char *argv[])
 {
-	static const struct look_command command = {
+	static const struct inspect_command command = {
 		.name = "connect", .usage = connect_usage, .has_what = true,
 		.prepare = change_prepare, .body = change_body,
 	};
 	struct change c = { .name = "connect", .make = registry_connect_again,
 		.unknown = "no such target: add it to the option `connect` first" };
 
-	return look_run(&command, argc, argv, &c);
+	return inspect_run(&command, argc, argv, &c);
 }
 
 int
 cmd_disconnect(int argc, char *argv[])
 {
-	static const struct look_command command = {
+	static const struct inspect_command command = {
 		.name = "disconnect", .usage = disconnect_usage, .has_what = true,
 		.prepare = change_prepare, .body = change_body,
 	};
 	struct change c = { .name = "disconnect", .make = registry_leave_target,
 		.unknown = "no such target; see kodo peers" };
 
-	return look_run(&command, argc, argv, &c);
+	return inspect_run(&command, argc, argv, &c);
 }
 
 int
 cmd_evict(int argc, char *argv[])
 {
-	static const struct look_command command = {
+	static const struct inspect_command command = {
 		.name = "evict", .usage = evict_usage, .has_what = true, .wants_what = true,
 		.prepare = change_prepare, .body = change_body,
 	};
 	struct change c = { .name = "evict", .make = registry_evict,
 		.unknown = "no such provider; see kodo peers" };
 
-	return look_run(&command, argc, argv, &c);
+	return inspect_run(&command, argc, argv, &c);
 }

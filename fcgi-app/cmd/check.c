@@ -21,7 +21,7 @@
 #define CACHE_MAX_BYTES	((size_t)1 << 30)
 
 struct check {
-	struct target target;
+	struct state_arg target;
 	struct state state;
 	struct registry *registry;
 	bool is_lost;		/* without good options, what we find may be another state */
@@ -36,7 +36,7 @@ say_line(void *arg, enum finding kind, const char *line)
 {
 	struct check *c = arg;
 
-	printf("%-7s %s\n", health_word(kind), line);
+	printf("%-7s %s\n", environment_word(kind), line);
 	fflush(stdout);		/* in step with stderr, and there if a damaged map ends us */
 	c->n_errors += kind == FINDING_ERROR;
 }
@@ -64,9 +64,9 @@ words_of(const struct why *why, enum kodo_err err)
 static bool
 look_at_options(struct check *c)
 {
-	struct target *t = &c->target;
+	struct state_arg *t = &c->target;
 	struct why why = { "" };
-	enum kodo_err err = target_find(t, &why);
+	enum kodo_err err = state_arg_find(t, &why);
 
 	if (err == KODO_OK && t->is_hosted) {
 		const char *loader = arena_strz(t->a, t->loader);
@@ -96,7 +96,7 @@ look_at_options(struct check *c)
 static bool
 look_at_cache_file(struct check *c)
 {
-	struct target *t = &c->target;
+	struct state_arg *t = &c->target;
 	struct wire_cache cache;
 	struct why why = { "" };
 	const char *path;
@@ -217,7 +217,7 @@ on_bus_error(int number)
 static bool
 look_around(struct check *c)
 {
-	struct health h = {
+	struct environment h = {
 		.state = &c->state,
 		.loader = c->target.loader,
 		.is_hosted = c->target.is_hosted,
@@ -233,7 +233,7 @@ look_around(struct check *c)
 		h.options = &c->target.options;
 	else if (c->registry != NULL && registry_options(c->registry, &h.options) != KODO_OK)
 		h.options = NULL;
-	health_look(&h);
+	environment_check(&h);
 	return true;
 }
 
@@ -260,7 +260,7 @@ look_at_store(struct check *c)
 static void
 compare_options(struct check *c, const struct options *o)
 {
-	struct target *t = &c->target;
+	struct state_arg *t = &c->target;
 	struct str stamp;
 	bool is_current = true;
 	enum kodo_err err;
@@ -306,7 +306,7 @@ look_at_options_in_force(struct check *c)
 static bool
 look_at_records(struct check *c)
 {
-	enum kodo_err err = registry_check(c->registry, isotime_now_us(), say_line, c);
+	enum kodo_err err = integrity_check(c->registry, isotime_now_us(), say_line, c);
 
 	if (err != KODO_OK)
 		say(c, FINDING_ERROR, "the check did not get through the records: %s%s",
@@ -337,7 +337,7 @@ cmd_check(int argc, char *argv[])
 {
 	struct check c = { 0 };
 	struct why why = { "" };
-	enum kodo_err err = target_read(&c.target, argc - 1, argv + 1, &why);
+	enum kodo_err err = state_arg_read(&c.target, argc - 1, argv + 1, &why);
 	size_t i;
 	int status;
 
@@ -356,6 +356,6 @@ cmd_check(int argc, char *argv[])
 		status = c.n_errors > 0;
 	}
 	registry_close(c.registry);
-	target_free(&c.target);
+	state_arg_free(&c.target);
 	return status;
 }

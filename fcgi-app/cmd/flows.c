@@ -48,7 +48,7 @@ take_number(struct look *l, const char *name, uint64_t least, uint64_t *n, struc
 {
 	const char *text;
 	char *end;
-	enum kodo_err err = target_take(&l->target, name, &text, why);
+	enum kodo_err err = state_arg_take(&l->target, name, &text, why);
 
 	if (err != KODO_OK || text == NULL)
 		return err;
@@ -64,7 +64,7 @@ static enum kodo_err
 flows_prepare(struct look *l, void *arg, struct why *why)
 {
 	struct flows_args *args = arg;
-	enum kodo_err err = target_take(&l->target, "--by", &args->by, why);
+	enum kodo_err err = state_arg_take(&l->target, "--by", &args->by, why);
 
 	if (err == KODO_OK)
 		err = take_number(l, "--pp", 1, &args->pp, why);
@@ -72,7 +72,7 @@ flows_prepare(struct look *l, void *arg, struct why *why)
 }
 
 static enum kodo_err
-put_row(struct flows_sink *s, const struct row *row)
+put_row(struct search_sink *s, const struct row *row)
 {
 	struct flows_args *args = s->arg;
 	char tags[512];
@@ -94,7 +94,7 @@ put_row(struct flows_sink *s, const struct row *row)
 }
 
 static void
-begin_json(struct flows_sink *s, const struct flows_result *res)
+begin_json(struct search_sink *s, const struct search_result *res)
 {
 	const struct flows_args *args = s->arg;
 
@@ -104,12 +104,12 @@ begin_json(struct flows_sink *s, const struct flows_result *res)
 }
 
 static enum kodo_err
-print_json(struct look *l, struct flows_args *args, const struct flows_query *fq)
+print_json(struct look *l, struct flows_args *args, const struct search_query *fq)
 {
 	struct sink out = SINK_INIT(registry_state(l->registry));
-	struct flows_sink s = { .out = &out, .begin = begin_json, .arg = args };
-	struct flows_result res;
-	enum kodo_err err = view_flows(&l->view, l->target.a, fq, &s, &res);
+	struct search_sink s = { .out = &out, .begin = begin_json, .arg = args };
+	struct search_result res;
+	enum kodo_err err = search_flows(&l->view, l->target.a, fq, &s, &res);
 
 	buf_puts(&out.buf, "],\"by\":");
 	json_put_str(&out.buf, order_text(fq->by));
@@ -119,25 +119,25 @@ print_json(struct look *l, struct flows_args *args, const struct flows_query *fq
 	if (err == KODO_OK)
 		err = sink_end(&out);
 	if (err == KODO_OK)
-		err = look_print(&out);
+		err = inspect_print(&out);
 	sink_free(&out);
 	return err;
 }
 
 static enum kodo_err
-print_table(struct look *l, struct flows_args *args, const struct flows_query *fq)
+print_table(struct look *l, struct flows_args *args, const struct search_query *fq)
 {
 	static const char *const names[] = { "NAME", "ORGANIZATION", "AUTHOR", "TAGS", "URL",
 		NULL };
-	struct flows_sink s = { .each = put_row, .arg = args };
-	struct flows_result res = { 0 };
+	struct search_sink s = { .each = put_row, .arg = args };
+	struct search_result res = { 0 };
 	struct str note = query_note(fq->q);
 	uint64_t pages;
 	enum kodo_err err;
 
 	args->table = table_new(l->target.a, names);
 	err = args->table == NULL ? KODO_ENOMEM :
-	    view_flows(&l->view, l->target.a, fq, &s, &res);
+	    search_flows(&l->view, l->target.a, fq, &s, &res);
 	if (err == KODO_OK)
 		err = table_print(args->table);
 	if (err != KODO_OK)
@@ -158,7 +158,7 @@ static enum kodo_err
 flows_body(struct look *l, void *arg, struct why *why)
 {
 	struct flows_args *args = arg;
-	struct flows_query fq = { .p = args->p, .pp = args->pp };
+	struct search_query fq = { .p = args->p, .pp = args->pp };
 	enum kodo_err err = KODO_EINVAL;
 
 	if (utf8_valid(l->what) && utf8_valid(str_of(args->by)))
@@ -178,13 +178,13 @@ flows_body(struct look *l, void *arg, struct why *why)
 int
 cmd_flows(int argc, char *argv[])
 {
-	static const struct look_command command = {
+	static const struct inspect_command command = {
 		.name = "flows", .usage = flows_usage, .has_what = true,
 		.prepare = flows_prepare, .body = flows_body,
 	};
 	struct flows_args args = { .pp = 20 };
 
-	return look_run(&command, argc, argv, &args);
+	return inspect_run(&command, argc, argv, &args);
 }
 
 static void
@@ -219,15 +219,15 @@ counts_body(struct look *l, void *arg, struct why *why)
 	(void)arg;
 	(void)why;
 	if (l->is_json) {
-		err = view_put_counts(&l->view, &out);
+		err = counts_put(&l->view, &out);
 		if (err == KODO_OK)
-			err = look_print(&out);
+			err = inspect_print(&out);
 		sink_free(&out);
 		return err;
 	}
 	err = query_compile(l->target.a, STR_NULL, &all);
 	if (err == KODO_OK)
-		err = view_facets(&l->view, l->target.a, all, &facets);
+		err = facets_count(&l->view, l->target.a, all, &facets);
 	t = err == KODO_OK ? table_new(l->target.a, names) : NULL;
 	if (t == NULL)
 		return err == KODO_OK ? KODO_ENOMEM : err;
@@ -243,9 +243,9 @@ counts_body(struct look *l, void *arg, struct why *why)
 int
 cmd_counts(int argc, char *argv[])
 {
-	static const struct look_command command = {
+	static const struct inspect_command command = {
 		.name = "counts", .usage = counts_usage, .body = counts_body,
 	};
 
-	return look_run(&command, argc, argv, NULL);
+	return inspect_run(&command, argc, argv, NULL);
 }

@@ -7,9 +7,9 @@
 #define COPY_BYTES	65536
 
 bool
-look_take_flag(struct look *l, const char *name)
+inspect_take_flag(struct look *l, const char *name)
 {
-	struct target *t = &l->target;
+	struct state_arg *t = &l->target;
 	int i;
 
 	for (i = 0; i < t->argc; i++) {
@@ -24,9 +24,9 @@ look_take_flag(struct look *l, const char *name)
 
 /* The first argument, if it is none of those that name the service. */
 static enum kodo_err
-take_what(struct look *l, const struct look_command *c, struct why *why)
+take_what(struct look *l, const struct inspect_command *c, struct why *why)
 {
-	struct target *t = &l->target;
+	struct state_arg *t = &l->target;
 
 	if (c->has_what && t->argc > 0 && t->argv[0][0] != '-') {
 		l->what = str_of(t->argv[0]);
@@ -41,7 +41,7 @@ take_what(struct look *l, const struct look_command *c, struct why *why)
 static enum kodo_err
 begin(struct look *l, struct why *why)
 {
-	enum kodo_err err = target_open(&l->target, &l->registry, why);
+	enum kodo_err err = state_arg_open(&l->target, &l->registry, why);
 
 	if (err != KODO_OK)
 		return err;
@@ -52,7 +52,7 @@ begin(struct look *l, struct why *why)
 }
 
 int
-look_run(const struct look_command *c, int argc, char *argv[], void *arg)
+inspect_run(const struct inspect_command *c, int argc, char *argv[], void *arg)
 {
 	struct look l = { .what = STR_NULL };
 	struct why why = { "" };
@@ -60,14 +60,14 @@ look_run(const struct look_command *c, int argc, char *argv[], void *arg)
 	enum kodo_err err;
 
 	l.now_us = isotime_now_us();
-	err = target_read(&l.target, argc - 1, argv + 1, &why);
+	err = state_arg_read(&l.target, argc - 1, argv + 1, &why);
 	if (err == KODO_OK && l.target.is_help) {
 		fputs(c->usage, stdout);
-		target_free(&l.target);
+		state_arg_free(&l.target);
 		return 0;
 	}
 	if (err == KODO_OK) {
-		l.is_json = look_take_flag(&l, "--json");
+		l.is_json = inspect_take_flag(&l, "--json");
 		if (c->prepare != NULL)
 			err = c->prepare(&l, arg, &why);
 	}
@@ -85,12 +85,12 @@ look_run(const struct look_command *c, int argc, char *argv[], void *arg)
 	if (err != KODO_OK)
 		fprintf(stderr, "kodo %s: %s\n", c->name,
 		    why.text[0] != '\0' ? why.text : kodo_err_text(err));
-	target_free(&l.target);
+	state_arg_free(&l.target);
 	return err == KODO_OK ? 0 : wrong ? 2 : 1;
 }
 
 enum kodo_err
-look_print(struct sink *out)
+inspect_print(struct sink *out)
 {
 	char piece[COPY_BYTES];
 	uint64_t at = 0;

@@ -9,7 +9,7 @@
 #include "core/storage/sink.h"
 
 struct look {
-	struct target target;
+	struct state_arg target;
 	struct registry *registry;
 	struct view view;
 	/* the QUERY or URL before what names the service, or null */
@@ -23,18 +23,18 @@ struct look {
  * be NULL) takes options of the command's own. has_what: one argument may stand first; wants_what:
  * it must.
  */
-struct look_command {
+struct inspect_command {
 	const char *name, *usage;
 	bool has_what, wants_what;
 	enum kodo_err (*prepare)(struct look *l, void *arg, struct why *why);
 	enum kodo_err (*body)(struct look *l, void *arg, struct why *why);
 };
-int look_run(const struct look_command *c, int argc, char *argv[], void *arg);
+int inspect_run(const struct inspect_command *c, int argc, char *argv[], void *arg);
 
 /* Take `name` out of what is left of the arguments. */
-bool look_take_flag(struct look *l, const char *name);
+bool inspect_take_flag(struct look *l, const char *name);
 
 /* Print JSON that was made, and a line end. KODO_EIO, or why out failed. */
-enum kodo_err look_print(struct sink *out) MUST_CHECK;
+enum kodo_err inspect_print(struct sink *out) MUST_CHECK;
 
 #endif

@@ -77,7 +77,7 @@ put_table_row(void *arg, const struct peer_state *p)
 	table_put(t, p->url);
 	table_put(t, p->organization);
 	table_put(t, str_of(direction_of(p)));
-	table_put(t, str_of(peer_health_name(p->health)));
+	table_put(t, str_of(peer_status_name(p->health)));
 	table_put_u64(t, p->n_nodes);
 	table_put_u64(t, p->n_flows);
 	table_put_ago(t, p->in_us, l->look->now_us);
@@ -120,7 +120,7 @@ put_json_row(void *arg, const struct peer_state *p)
 	json_put_str(b, p->url);
 	put_json_text(b, "organization", p->organization);
 	put_json_text(b, "direction", str_of(direction_of(p)));
-	put_json_text(b, "state", str_of(peer_health_name(p->health)));
+	put_json_text(b, "state", str_of(peer_status_name(p->health)));
 	put_json_text(b, "work", p->work);
 	put_json_text(b, "error", p->error);
 	put_json_text(b, "refuses", p->refused);
@@ -148,15 +148,15 @@ peers_body(struct look *l, void *arg, struct why *why)
 	if (!l->is_json) {
 		list.table = table_new(l->target.a, names);
 		err = list.table == NULL ? KODO_ENOMEM :
-		    view_each_peer(&l->view, l->target.a, put_table_row, &list);
+		    peer_status_each(&l->view, l->target.a, put_table_row, &list);
 		return err == KODO_OK ? table_print(list.table) : err;
 	}
 	buf_putc(&list.json, '[');
-	err = view_each_peer(&l->view, l->target.a, put_json_row, &list);
+	err = peer_status_each(&l->view, l->target.a, put_json_row, &list);
 	buf_putc(&list.json, ']');
 	out.buf = list.json;
 	if (err == KODO_OK)
-		err = look_print(&out);
+		err = inspect_print(&out);
 	buf_free(&out.buf);
 	return err;
 }
@@ -164,11 +164,11 @@ peers_body(struct look *l, void *arg, struct why *why)
 int
 cmd_peers(int argc, char *argv[])
 {
-	static const struct look_command command = {
+	static const struct inspect_command command = {
 		.name = "peers", .usage = peers_usage, .body = peers_body,
 	};
 
-	return look_run(&command, argc, argv, NULL);
+	return inspect_run(&command, argc, argv, NULL);
 }
 
 /* --- map --- */
@@ -184,7 +184,7 @@ put_branch(void *arg, const struct peer_state *p)
 		table_print_text(p->organization);
 	}
 	printf("  nodes: %llu, flows: %llu  %s", (unsigned long long)p->n_nodes,
-	    (unsigned long long)p->n_flows, peer_health_name(p->health));
+	    (unsigned long long)p->n_flows, peer_status_name(p->health));
 	if (p->error.len > 0) {
 		fputs(": ", stdout);
 		table_print_text(p->error);
@@ -203,9 +203,9 @@ map_body(struct look *l, void *arg, struct why *why)
 	(void)arg;
 	(void)why;
 	if (l->is_json) {
-		err = view_put_map(&l->view, &out);
+		err = render_map(&l->view, &out);
 		if (err == KODO_OK)
-			err = look_print(&out);
+			err = inspect_print(&out);
 		sink_free(&out);
 		return err;
 	}
@@ -216,17 +216,17 @@ map_body(struct look *l, void *arg, struct why *why)
 	}
 	printf("  %s, flows: %llu\n", !o->registry ? "node" : o->feed ? "registry" : "provider",
 	    (unsigned long long)l->view.head.total);
-	return view_each_peer(&l->view, l->target.a, put_branch, NULL);
+	return peer_status_each(&l->view, l->target.a, put_branch, NULL);
 }
 
 int
 cmd_map(int argc, char *argv[])
 {
-	static const struct look_command command = {
+	static const struct inspect_command command = {
 		.name = "map", .usage = map_usage, .body = map_body,
 	};
 
-	return look_run(&command, argc, argv, NULL);
+	return inspect_run(&command, argc, argv, NULL);
 }
 
 /* --- explain --- */
@@ -241,14 +241,14 @@ put_moment(int64_t us)
 }
 
 static void
-print_origin(const struct origin *o)
+print_origin(const struct provenance *o)
 {
 	size_t i;
 
 	table_print_text(o->url);
 	printf(": %s\n", o->is_seen ? "seen" : o->is_gone ? "not seen, removed" : "not seen");
-	for (i = 0; i < o->n_claims; i++) {
-		const struct origin_claim *c = &o->claims[i];
+	for (i = 0; i < o->n_statements; i++) {
+		const struct provenance_statement *c = &o->statements[i];
 
 		fputs("  said by ", stdout);
 		table_print_text(c->peer);
@@ -267,9 +267,9 @@ print_origin(const struct origin *o)
 		put_moment(o->gone_us);
 		printf(", version %llu\n", (unsigned long long)o->gone_version);
 	}
-	for (i = 0; i < o->n_untold; i++) {
+	for (i = 0; i < o->n_unnotified; i++) {
 		fputs("  still to be told: ", stdout);
-		table_print_text(o->untold[i]);
+		table_print_text(o->unnotified[i]);
 		putchar('\n');
 	}
 	for (i = 0; i < o->n_refusals; i++) {
@@ -282,7 +282,7 @@ print_origin(const struct origin *o)
 }
 
 static void
-put_origin_json(struct buf *b, const struct origin *o)
+put_origin_json(struct buf *b, const struct provenance *o)
 {
 	size_t i;
 
@@ -294,23 +294,23 @@ put_origin_json(struct buf *b, const struct origin *o)
 	json_put_time(b, o->is_gone ? o->gone_us : 0, false);
 	buf_printf(b, ",\"removed_version\":%llu,\"said\":[",
 	    (unsigned long long)o->gone_version);
-	for (i = 0; i < o->n_claims; i++) {
+	for (i = 0; i < o->n_statements; i++) {
 		buf_puts(b, i == 0 ? "{\"by\":" : ",{\"by\":");
-		json_put_str(b, o->claims[i].peer);
-		put_json_text(b, "organization", o->claims[i].organization);
+		json_put_str(b, o->statements[i].peer);
+		put_json_text(b, "organization", o->statements[i].organization);
 		buf_puts(b, ",\"at\":");
-		json_put_time(b, o->claims[i].at_us, false);
+		json_put_time(b, o->statements[i].at_us, false);
 		buf_printf(b, ",\"flows\":%llu,\"version\":%llu,\"wins\":%s",
-		    (unsigned long long)o->claims[i].n_flows,
-		    (unsigned long long)o->claims[i].version,
-		    o->claims[i].wins ? "true" : "false");
-		put_json_text(b, "why", str_of(o->claims[i].why));
+		    (unsigned long long)o->statements[i].n_flows,
+		    (unsigned long long)o->statements[i].version,
+		    o->statements[i].wins ? "true" : "false");
+		put_json_text(b, "why", str_of(o->statements[i].why));
 		buf_putc(b, '}');
 	}
 	buf_puts(b, "],\"untold\":[");
-	for (i = 0; i < o->n_untold; i++) {
+	for (i = 0; i < o->n_unnotified; i++) {
 		buf_puts(b, i == 0 ? "" : ",");
-		json_put_str(b, o->untold[i]);
+		json_put_str(b, o->unnotified[i]);
 	}
 	buf_puts(b, "],\"parked\":[");
 	for (i = 0; i < o->n_refusals; i++) {
@@ -326,8 +326,8 @@ static enum kodo_err
 explain_body(struct look *l, void *arg, struct why *why)
 {
 	struct sink out = SINK_INIT(NULL);
-	struct origin o;
-	enum kodo_err err = view_origin(&l->view, l->target.a, l->what, &o);
+	struct provenance o;
+	enum kodo_err err = provenance_find(&l->view, l->target.a, l->what, &o);
 
 	(void)arg;
 	if (err == KODO_ENOTFOUND)
@@ -341,7 +341,7 @@ explain_body(struct look *l, void *arg, struct why *why)
 		return KODO_OK;
 	}
 	put_origin_json(&out.buf, &o);
-	err = look_print(&out);
+	err = inspect_print(&out);
 	sink_free(&out);
 	return err;
 }
@@ -349,10 +349,10 @@ explain_body(struct look *l, void *arg, struct why *why)
 int
 cmd_explain(int argc, char *argv[])
 {
-	static const struct look_command command = {
+	static const struct inspect_command command = {
 		.name = "explain", .usage = explain_usage, .has_what = true, .wants_what = true,
 		.body = explain_body,
 	};
 
-	return look_run(&command, argc, argv, NULL);
+	return inspect_run(&command, argc, argv, NULL);
 }

@@ -104,7 +104,7 @@ apply(struct service *s, struct why *why)
 	if (err == KODO_OK)
 		err = registry_open(s->options.state_path, true, why, &r);
 	if (err == KODO_OK)
-		err = registry_apply(r, &s->options, stamp, START_NOW, isotime_now_us(), NULL, why);
+		err = startup_apply(r, &s->options, stamp, START_NOW, isotime_now_us(), NULL, why);
 	if (err == KODO_OK)
 		err = store_stat(registry_store(r), &stat);
 	if (err == KODO_OK)

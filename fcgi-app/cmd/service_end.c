@@ -132,7 +132,7 @@ service_reload(const struct service *s)
 	if (err == KODO_OK)
 		err = registry_open(o.state_path, false, &why, &r);
 	if (err == KODO_OK)
-		err = registry_apply(r, &o, stamp, START_IF_CHANGED, isotime_now_us(), NULL, &why);
+		err = startup_apply(r, &o, stamp, START_IF_CHANGED, isotime_now_us(), NULL, &why);
 	if (err == KODO_OK && state_wake(&s->state) != KODO_OK)
 		log_debug("the loader was run; no runner waits");
 	if (err != KODO_OK)

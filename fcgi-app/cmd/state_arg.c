@@ -8,14 +8,14 @@
 
 /* Take n arguments at i out. */
 static void
-cut(struct target *t, int i, int n)
+cut(struct state_arg *t, int i, int n)
 {
 	for (t->argc -= n; i < t->argc; i++)
 		t->argv[i] = t->argv[i + n];
 }
 
 enum kodo_err
-target_take(struct target *t, const char *name, const char **value, struct why *why)
+state_arg_take(struct state_arg *t, const char *name, const char **value, struct why *why)
 {
 	int i;
 
@@ -33,7 +33,7 @@ target_take(struct target *t, const char *name, const char **value, struct why *
 }
 
 static bool
-take_flag(struct target *t, const char *name)
+take_flag(struct state_arg *t, const char *name)
 {
 	int i;
 
@@ -46,11 +46,11 @@ take_flag(struct target *t, const char *name)
 }
 
 enum kodo_err
-target_read(struct target *t, int argc, char *argv[], struct why *why)
+state_arg_read(struct state_arg *t, int argc, char *argv[], struct why *why)
 {
 	int i;
 
-	*t = (struct target){ .a = arena_new(), .argc = argc };
+	*t = (struct state_arg){ .a = arena_new(), .argc = argc };
 	if (t->a != NULL)
 		t->argv = arena_alloc(t->a, ((size_t)argc + 1) * sizeof(*t->argv));
 	if (t->argv == NULL)
@@ -59,19 +59,19 @@ target_read(struct target *t, int argc, char *argv[], struct why *why)
 		t->argv[i] = argv[i];
 	t->is_help = take_flag(t, "--help") || take_flag(t, "-h");
 	t->is_hosted = take_flag(t, "--hosted");
-	return target_take(t, "--state", &t->state_arg, why);
+	return state_arg_take(t, "--state", &t->state_arg, why);
 }
 
 void
-target_free(struct target *t)
+state_arg_free(struct state_arg *t)
 {
 	arena_free(t->a);
-	*t = (struct target){ 0 };
+	*t = (struct state_arg){ 0 };
 }
 
 /* A folder that holds the files of a store, and not a folder of loaders. */
 static bool
-is_state(struct target *t, const char *path)
+is_state(struct state_arg *t, const char *path)
 {
 	const char *data = arena_printf(t->a, "%s/data.mdb", path);
 	struct stat st;
@@ -80,7 +80,7 @@ is_state(struct target *t, const char *path)
 }
 
 static enum kodo_err
-find_given(struct target *t, const char *path, struct why *why)
+find_given(struct state_arg *t, const char *path, struct why *why)
 {
 	char *cwd = getcwd(NULL, 0);
 	enum kodo_err err;
@@ -93,7 +93,7 @@ find_given(struct target *t, const char *path, struct why *why)
 }
 
 enum kodo_err
-target_find(struct target *t, struct why *why)
+state_arg_find(struct state_arg *t, struct why *why)
 {
 	enum kodo_err err;
 
@@ -121,12 +121,12 @@ target_find(struct target *t, struct why *why)
 }
 
 enum kodo_err
-target_open(struct target *t, struct registry **out, struct why *why)
+state_arg_open(struct state_arg *t, struct registry **out, struct why *why)
 {
 	enum kodo_err err;
 
 	*out = NULL;
-	err = target_find(t, why);
+	err = state_arg_find(t, why);
 	if (err != KODO_OK)
 		return err;
 	err = registry_open(t->state_path, false, why, out);

@@ -11,7 +11,7 @@
 
 #include "core/config/option.h"
 
-struct target {
+struct state_arg {
 	struct arena *a;		/* of everything here */
 	const char *state_arg;		/* --state */
 	bool is_hosted;			/* --hosted */
@@ -33,23 +33,23 @@ struct target {
 	"  --state FOLDER     the folder itself\n"
 
 /* Take the arguments behind the command's name apart. KODO_EINVAL with why; KODO_ENOMEM. */
-enum kodo_err target_read(
-    struct target *t, int argc, char *argv[], struct why *why) MUST_CHECK;
+enum kodo_err state_arg_read(
+    struct state_arg *t, int argc, char *argv[], struct why *why) MUST_CHECK;
 
 /* Take `name VALUE` out of what is left; NULL: it is not there. KODO_EINVAL: without its value. */
-enum kodo_err target_take(
-    struct target *t, const char *name, const char **value, struct why *why) MUST_CHECK;
+enum kodo_err state_arg_take(
+    struct state_arg *t, const char *name, const char **value, struct why *why) MUST_CHECK;
 
 /* Find the state, and without --hosted or --state resolve the options. Errors with why. */
-enum kodo_err target_find(struct target *t, struct why *why) MUST_CHECK;
+enum kodo_err state_arg_find(struct state_arg *t, struct why *why) MUST_CHECK;
 
 /*
  * Find and open the state for a command that needs one. KODO_ENOTFOUND: the service was not started
  * yet. Otherwise as registry_open. Errors with why.
  */
 struct registry;
-enum kodo_err target_open(struct target *t, struct registry **out, struct why *why) MUST_CHECK;
+enum kodo_err state_arg_open(struct state_arg *t, struct registry **out, struct why *why) MUST_CHECK;
 
-void target_free(struct target *t);
+void state_arg_free(struct state_arg *t);
 
 #endif

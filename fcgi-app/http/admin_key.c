@@ -16,7 +16,7 @@ is_key(struct str given, const char key[33])
 }
 
 enum kodo_err
-key_is_right(struct call *c, const char *name, bool *out)
+admin_key_is_right(struct call *c, const char *name, bool *out)
 {
 	char key[33];
 	enum kodo_err err = state_key(registry_state(c->registry), key);

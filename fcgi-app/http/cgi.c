@@ -120,7 +120,7 @@ cgi_serve(void)
 	/* what is no number is refused later, before anything is read */
 	if (in.has_length)
 		in.left = strtoull(length, NULL, 10);
-	stop_install();
+	shutdown_install();
 	serve_request(server, &t);
 	finish();
 	serve_after(server);

@@ -12,7 +12,7 @@
 struct checked {
 	struct arena *a;
 	struct buf json;		/* findings, comma-separated */
-	struct fields *fields;		/* NULL: no page is wanted */
+	struct template_values *fields;		/* NULL: no page is wanted */
 	unsigned n[FINDING_ERROR + 1];
 };
 
@@ -24,30 +24,30 @@ take(void *arg, enum finding kind, const char *line)
 		[FINDING_OK] = "ok", [FINDING_WARNING] = "pending", [FINDING_ERROR] = "failing",
 	};
 	struct checked *k = arg;
-	struct fields *row;
+	struct template_values *row;
 
 	k->n[kind]++;
 	if (k->json.len > 0)
 		buf_putc(&k->json, ',');
 	buf_puts(&k->json, "{\"finding\":");
-	json_put_str(&k->json, str_of(health_word(kind)));
+	json_put_str(&k->json, str_of(environment_word(kind)));
 	buf_puts(&k->json, ",\"text\":");
 	json_put_str(&k->json, str_of(line));
 	buf_putc(&k->json, '}');
 	if (k->fields == NULL)
 		return;
-	row = fields_row(k->fields, "finding");
-	fields_put(row, "class", str_of(classes[kind]));
-	fields_put(row, "kind", str_of(health_word(kind)));
+	row = template_values_row(k->fields, "finding");
+	template_values_put(row, "class", str_of(classes[kind]));
+	template_values_put(row, "kind", str_of(environment_word(kind)));
 	/* fields borrow */
-	fields_put(row, "text", str_of(arena_printf(k->a, "%s", line)));
+	template_values_put(row, "text", str_of(arena_printf(k->a, "%s", line)));
 }
 
 static void
 look(struct call *c, const struct view *v, struct checked *k)
 {
 	const struct state *s = registry_state(c->registry);
-	struct health h = {
+	struct environment h = {
 		.state = s,
 		.options = v->options,
 		.loader = v->options->loader,
@@ -59,7 +59,7 @@ look(struct call *c, const struct view *v, struct checked *k)
 	};
 
 	h.is_hosted = !h.is_served;
-	health_look(&h);
+	environment_check(&h);
 }
 
 /* What has arrived here: kodo-reconnect --probe sends it and looks whether it did. */
@@ -74,7 +74,7 @@ put_json(struct call *c, struct checked *k)
 	buf_puts(b, ",\"transport\":");
 	json_put_str(b, str_of(getenv("GATEWAY_INTERFACE") != NULL ? "CGI" : "FastCGI"));
 	buf_puts(b, ",\"user\":");
-	json_put_str(b, str_of(health_user(geteuid(), user)));
+	json_put_str(b, str_of(environment_user(geteuid(), user)));
 	buf_puts(b, ",\"findings\":[");
 	buf_put_str(b, buf_str(&k->json));
 	buf_puts(b, "]}");
@@ -83,13 +83,13 @@ put_json(struct call *c, struct checked *k)
 static enum kodo_err
 put_page(struct call *c, struct checked *k)
 {
-	struct fields *f = k->fields;
+	struct template_values *f = k->fields;
 	char user[64];
 
-	fields_put_u64(f, "errors", k->n[FINDING_ERROR]);
-	fields_put_u64(f, "warnings", k->n[FINDING_WARNING]);
-	fields_put(f, "user", str_of(health_user(geteuid(), user)));
-	fields_put(f, "transport",
+	template_values_put_u64(f, "errors", k->n[FINDING_ERROR]);
+	template_values_put_u64(f, "warnings", k->n[FINDING_WARNING]);
+	template_values_put(f, "user", str_of(environment_user(geteuid(), user)));
+	template_values_put(f, "transport",
 	    str_of(getenv("GATEWAY_INTERFACE") != NULL ? "plain CGI" : "FastCGI"));
 	return page_put(c, "check.html", f);
 }
@@ -101,7 +101,7 @@ handle_check(struct call *c)
 	struct checked k = { .a = c->a, .json = BUF_INIT(0) };
 	struct view v;
 	bool right;
-	enum kodo_err err = key_is_right(c, "/check", &right);
+	enum kodo_err err = admin_key_is_right(c, "/check", &right);
 
 	if (err != KODO_OK || !right)
 		return err;

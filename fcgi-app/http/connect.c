@@ -48,7 +48,7 @@ put_answer(struct call *c, unsigned status, bool is_connect, bool idle_false)
 	enum kodo_err err;
 
 	c->res->status = status;
-	err = registry_put_answer(
+	err = reply_put(
 	    c->registry, &c->body, is_connect, idle_false, c->now_us, &c->res->body, &rest);
 	if (rest)
 		c->wake = true;
@@ -80,7 +80,7 @@ is_worth_waiting(struct call *c, uint64_t ticket, int64_t end_ms)
 {
 	bool tried = true;
 
-	if (stop_wanted() || clock_mono_ms() >= end_ms)
+	if (shutdown_wanted() || clock_mono_ms() >= end_ms)
 		return false;
 	return wait_is_tried(c->registry, ticket, isotime_now_us(), &tried) == KODO_OK &&
 	    !tried;
@@ -100,10 +100,10 @@ wait_until_tried(struct call *c, uint64_t ticket, unsigned max_ms)
 	if (slot == -1)
 		return;
 	/* the runner must be there before anybody waits for what it does */
-	if (site_wake(c->site, WAKE_FOR_REQUEST) != WOKEN_NOBODY) {
+	if (instance_wake(c->instance, WAKE_FOR_REQUEST) != WOKEN_NOBODY) {
 		c->wake = false;
 		while (is_worth_waiting(c, ticket, end_ms))
-			stop_sleep_ms(LOOK_MS);
+			shutdown_sleep_ms(LOOK_MS);
 	}
 	close(slot);
 }
@@ -111,7 +111,7 @@ wait_until_tried(struct call *c, uint64_t ticket, unsigned max_ms)
 enum kodo_err
 handle_connect(struct call *c)
 {
-	struct intake in;
+	struct receipt in;
 	enum kodo_err err;
 
 	err = registry_connect(c->registry, &c->body, c->now_us, &in);
@@ -128,7 +128,7 @@ handle_connect(struct call *c)
 enum kodo_err
 handle_update(struct call *c)
 {
-	struct intake in;
+	struct receipt in;
 	const char *text;
 	enum kodo_err err;
 
@@ -151,7 +151,7 @@ handle_update(struct call *c)
 enum kodo_err
 handle_disconnect(struct call *c)
 {
-	struct intake in;
+	struct receipt in;
 	uint64_t ticket;
 	enum kodo_err err;
 
@@ -176,7 +176,7 @@ handle_disconnect(struct call *c)
 enum kodo_err
 handle_reconnect(struct call *c)
 {
-	struct intake in;
+	struct receipt in;
 	enum kodo_err err;
 
 	err = registry_reconnect(c->registry, &c->body, c->now_us, &in);
@@ -195,7 +195,7 @@ handle_reconnect(struct call *c)
 enum kodo_err
 handle_leave(struct call *c)
 {
-	struct intake in;
+	struct receipt in;
 	uint64_t ticket;
 	enum kodo_err err;
 

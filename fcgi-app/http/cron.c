@@ -16,14 +16,14 @@ handle_cron(struct call *c)
 		[WOKEN_STARTED] = "{\"runner\":\"started\"}",
 	};
 	bool right;
-	enum site_woken woken;
+	enum instance_woken woken;
 	enum kodo_err err;
 
-	err = key_is_right(c, "/cron", &right);
+	err = admin_key_is_right(c, "/cron", &right);
 	if (err != KODO_OK || !right)
 		return err;
-	health_note(registry_state(c->registry), HEALTH_CRON_FILE);
-	woken = site_wake(c->site, WAKE_FOR_CRON);
+	environment_note(registry_state(c->registry), ENVIRONMENT_CRON_FILE);
+	woken = instance_wake(c->instance, WAKE_FOR_CRON);
 	if (woken == WOKEN_NOBODY) {
 		response_fail(c->res, 503, "Service Unavailable");
 		c->res->retry_after_s = 60;

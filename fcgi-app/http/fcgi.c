@@ -140,11 +140,11 @@ wait_for_request(struct worker *w)
 	bool ready;
 
 	if (w->req.ipcFd < 0)
-		return stop_poll(w->epoll_fd);
+		return shutdown_poll(w->epoll_fd);
 	fd = epoll_create1(EPOLL_CLOEXEC);
 	if (fd == -1)
 		return false;
-	ready = epoll_ctl(fd, EPOLL_CTL_ADD, w->req.ipcFd, &event) == 0 && stop_poll(fd);
+	ready = epoll_ctl(fd, EPOLL_CTL_ADD, w->req.ipcFd, &event) == 0 && shutdown_poll(fd);
 	close(fd);
 	return ready;
 }
@@ -203,7 +203,7 @@ take_request(struct worker *w, struct server *server, struct transport *t)
 		 * closed
 		 */
 		if (failed != -EAGAIN && failed != -EINTR && !kept)
-			stop_sleep_ms(PAUSE_MS);
+			shutdown_sleep_ms(PAUSE_MS);
 		return;
 	}
 	/* even after a kept one it may be a new connection: libfcgi accepts one where that ended */
@@ -256,8 +256,8 @@ fcgi_serve(const char *loader)
 		log_error("descriptor 0 cannot be served: %s", strerror(errno));
 		goto out;
 	}
-	stop_install();
-	while (!stop_wanted())
+	shutdown_install();
+	while (!shutdown_wanted())
 		if (wait_for_request(&w))
 			take_request(&w, server, &t);
 	take_queued(&w, server, &t);

@@ -9,14 +9,14 @@
 /* A /flows request on its way. */
 struct listing {
 	struct call *call;
-	const struct flows_query *query;
+	const struct search_query *query;
 	struct page_flows page;		/* for HTML */
 	int64_t began_us;
 	enum kodo_err err;
 };
 
 static void
-begin_json(struct flows_sink *s, const struct flows_result *res)
+begin_json(struct search_sink *s, const struct search_result *res)
 {
 	struct listing *l = s->arg;
 	struct buf *b = &s->out->buf;
@@ -33,7 +33,7 @@ begin_json(struct flows_sink *s, const struct flows_result *res)
 }
 
 static void
-begin_html(struct flows_sink *s, const struct flows_result *res)
+begin_html(struct search_sink *s, const struct search_result *res)
 {
 	struct listing *l = s->arg;
 
@@ -43,7 +43,7 @@ begin_html(struct flows_sink *s, const struct flows_result *res)
 }
 
 static enum kodo_err
-each_html(struct flows_sink *s, const struct row *row)
+each_html(struct search_sink *s, const struct row *row)
 {
 	struct listing *l = s->arg;
 
@@ -66,10 +66,10 @@ put_understood(struct buf *b, const struct query *q)
 }
 
 static void
-put_explain(struct buf *b, const struct listing *l, const struct flows_result *res)
+put_explain(struct buf *b, const struct listing *l, const struct search_result *res)
 {
 	static const char *const ways[] = {
-		[FLOWS_ORDER] = "order", [FLOWS_NEEDLE] = "needle", [FLOWS_SCAN] = "scan"
+		[SEARCH_ORDER] = "order", [SEARCH_NEEDLE] = "needle", [SEARCH_SCAN] = "scan"
 	};
 
 	buf_puts(b, ",\"explain\":{\"query\":");
@@ -86,13 +86,13 @@ put_explain(struct buf *b, const struct listing *l, const struct flows_result *r
 }
 
 static enum kodo_err
-put_json(struct call *c, struct view *v, struct listing *l, struct flows_result *res)
+put_json(struct call *c, struct view *v, struct listing *l, struct search_result *res)
 {
-	struct flows_sink s = { .out = &c->res->body, .begin = begin_json, .arg = l };
+	struct search_sink s = { .out = &c->res->body, .begin = begin_json, .arg = l };
 	struct buf *b = &c->res->body.buf;
 	enum kodo_err err;
 
-	err = view_flows(v, c->a, l->query, &s, res);
+	err = search_flows(v, c->a, l->query, &s, res);
 	if (err != KODO_OK)
 		return err;
 	buf_puts(b, "],\"by\":");
@@ -106,9 +106,9 @@ put_json(struct call *c, struct view *v, struct listing *l, struct flows_result 
 }
 
 static enum kodo_err
-put_html(struct call *c, struct view *v, struct listing *l, struct flows_result *res)
+put_html(struct call *c, struct view *v, struct listing *l, struct search_result *res)
 {
-	struct flows_sink s = {
+	struct search_sink s = {
 		.out = &c->res->body, .begin = begin_html, .each = each_html, .arg = l
 	};
 	enum kodo_err err;
@@ -121,7 +121,7 @@ put_html(struct call *c, struct view *v, struct listing *l, struct flows_result 
 	c->res->type = TYPE_HTML;
 	err = page_flows_narrow(c, v, &l->page, l->query->q);
 	if (err == KODO_OK)
-		err = view_flows(v, c->a, l->query, &s, res);
+		err = search_flows(v, c->a, l->query, &s, res);
 	if (err == KODO_OK)
 		err = l->err;
 	if (err == KODO_OK)
@@ -131,7 +131,7 @@ put_html(struct call *c, struct view *v, struct listing *l, struct flows_result 
 }
 
 static void
-log_page(const struct flows_query *q, const struct flows_result *res)
+log_page(const struct search_query *q, const struct search_result *res)
 {
 	uint64_t last = res->filtered == 0 ? 0 : (res->filtered - 1) / q->pp;
 	uint64_t n = q->p > last ? 0 : res->filtered - q->p * q->pp;
@@ -145,10 +145,10 @@ log_page(const struct flows_query *q, const struct flows_result *res)
 static enum kodo_err
 put_page(struct call *c, struct view *v, bool html)
 {
-	struct flows_query q = { .p = (uint64_t)c->params.number[PARAM_P],
+	struct search_query q = { .p = (uint64_t)c->params.number[PARAM_P],
 		.pp = (uint64_t)c->params.number[PARAM_PP] };
 	struct listing l = { .call = c, .query = &q, .began_us = clock_mono_us() };
-	struct flows_result res = { 0 };
+	struct search_result res = { 0 };
 	uint64_t variant = hash_text(HASH_KEPT, c->req->query);
 	enum kodo_err err;
 
@@ -203,7 +203,7 @@ handle_flow(struct call *c)
 	err = view_begin(c->registry, c->now_us, &v);
 	if (err != KODO_OK)
 		return err;
-	err = view_own_flow(&v, c->a, path, &row);
+	err = search_own_flow(&v, c->a, path, &row);
 	if (err == KODO_OK)
 		err = page_flow(c, &v, &row);
 	view_end(&v);
@@ -223,7 +223,7 @@ handle_counts(struct call *c)
 	if (err != KODO_OK)
 		return err;
 	if (!etag_settle(c, &v, ETAG_VIEW, 0))
-		err = view_put_counts(&v, &c->res->body);
+		err = counts_put(&v, &c->res->body);
 	view_end(&v);
 	return err;
 }

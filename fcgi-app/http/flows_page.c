@@ -10,7 +10,7 @@
 #include "http/template.h"
 
 #define TAGS_MAX	8u	/* in an address; more are not looked at */
-#define KEPT_FACETS	8u	/* answers of view_facets that a worker remembers */
+#define KEPT_FACETS	8u	/* answers of facets_count that a worker remembers */
 
 /* Where www/ is not installed. */
 static const char bare_flows[] =
@@ -65,7 +65,7 @@ put_param(struct buf *b, const char *name, struct str value)
 
 /* A query string that keeps what there is, without the page, but for the skipped parts. */
 static void
-put_address(struct fields *to, const char *name, const struct page_flows *f,
+put_address(struct template_values *to, const char *name, const struct page_flows *f,
     const struct narrow *n, bool organization, size_t skip_tag, struct arena *a)
 {
 	struct buf b = BUF_INIT(0);
@@ -84,14 +84,14 @@ put_address(struct fields *to, const char *name, const struct page_flows *f,
 	if (b.len > 0)
 		buf_putc(&b, '&');
 	if (!buf_failed(&b) && arena_str(a, buf_str(&b), &text) == KODO_OK)
-		fields_put(to, name, text);
+		template_values_put(to, name, text);
 	buf_free(&b);
 }
 
 /* --- facets, remembered --- */
 
 /* Of one view and address, in memory of its own. */
-static struct kept {
+static struct facet_cache {
 	uint64_t state_id, view, used;
 	char *key;
 	size_t key_len;
@@ -100,10 +100,10 @@ static struct kept {
 } kept[KEPT_FACETS];
 
 /* Of that view and key, or NULL; *oldest is who may be replaced. */
-static struct kept *
-find_kept(const struct view *v, struct str key, struct kept **oldest)
+static struct facet_cache *
+find_kept(const struct view *v, struct str key, struct facet_cache **oldest)
 {
-	struct kept *k;
+	struct facet_cache *k;
 
 	*oldest = kept;
 	for (k = kept; k < kept + KEPT_FACETS; k++) {
@@ -117,7 +117,7 @@ find_kept(const struct view *v, struct str key, struct kept **oldest)
 }
 
 static enum kodo_err
-make_facets(struct view *v, struct str q, const struct narrow *n, struct kept *k)
+make_facets(struct view *v, struct str q, const struct narrow *n, struct facet_cache *k)
 {
 	struct query *query;
 	/* compiled anew: the list's own query has its budget of steps for itself */
@@ -126,7 +126,7 @@ make_facets(struct view *v, struct str q, const struct narrow *n, struct kept *k
 	if (err == KODO_OK)
 		err = query_narrow(k->a, query, n->organization, n->tags, n->n);
 	if (err == KODO_OK)
-		err = view_facets(v, k->a, query, &k->facets);
+		err = facets_count(v, k->a, query, &k->facets);
 	if (err == KODO_ETOOBIG) {
 		k->facets = (struct facets){ .n_tags = 0 };
 		err = KODO_OK;
@@ -140,14 +140,14 @@ find_facets(struct view *v, struct str q, const struct narrow *n, struct str key
     const struct facets **out)
 {
 	static uint64_t clock;
-	struct kept *oldest, *k = find_kept(v, key, &oldest);
+	struct facet_cache *oldest, *k = find_kept(v, key, &oldest);
 	enum kodo_err err = KODO_OK;
 
 	*out = NULL;
 	if (k == NULL) {
 		k = oldest;
 		arena_free(k->a);
-		*k = (struct kept){ .state_id = v->head.state_id, .view = v->head.view };
+		*k = (struct facet_cache){ .state_id = v->head.state_id, .view = v->head.view };
 		k->a = arena_new();
 		k->key = k->a == NULL ? NULL : arena_strz(k->a, key);
 		k->key_len = key.len;
@@ -158,7 +158,7 @@ find_facets(struct view *v, struct str q, const struct narrow *n, struct str key
 		*out = &k->facets;
 	} else {
 		arena_free(k->a);
-		*k = (struct kept){ .used = 0 };
+		*k = (struct facet_cache){ .used = 0 };
 	}
 	return err;
 }
@@ -179,7 +179,7 @@ put_facets(struct view *v, struct page_flows *f, const struct narrow *n)
 {
 	const struct facets *facets;
 	struct buf key = BUF_INIT(0);
-	struct fields *row;
+	struct template_values *row;
 	size_t i;
 	enum kodo_err err;
 
@@ -193,29 +193,29 @@ put_facets(struct view *v, struct page_flows *f, const struct narrow *n)
 	if (err != KODO_OK)
 		return err;
 	for (i = 0; i < facets->n_organizations && n->organization.p == NULL; i++) {
-		row = fields_row(f->fields, "facet_organization");
-		fields_put(row, "text", facets->organizations[i].text);
-		fields_put_u64(row, "flows", facets->organizations[i].flows);
+		row = template_values_row(f->fields, "facet_organization");
+		template_values_put(row, "text", facets->organizations[i].text);
+		template_values_put_u64(row, "flows", facets->organizations[i].flows);
 	}
 	for (i = 0; i < facets->n_tags; i++) {
 		if (is_chosen(n, facets->tags[i].text))
 			continue;
-		row = fields_row(f->fields, "facet_tag");
-		fields_put(row, "text", facets->tags[i].text);
-		fields_put_u64(row, "flows", facets->tags[i].flows);
+		row = template_values_row(f->fields, "facet_tag");
+		template_values_put(row, "text", facets->tags[i].text);
+		template_values_put_u64(row, "flows", facets->tags[i].flows);
 	}
 	if (n->organization.p == NULL && facets->all_organizations > facets->n_organizations)
-		fields_put_u64(f->fields, "more_organizations",
+		template_values_put_u64(f->fields, "more_organizations",
 		    facets->all_organizations - facets->n_organizations);
 	if (facets->all_tags > facets->n_tags)
-		fields_put_u64(f->fields, "more_tags", facets->all_tags - facets->n_tags);
+		template_values_put_u64(f->fields, "more_tags", facets->all_tags - facets->n_tags);
 	return KODO_OK;
 }
 
 /* --- the form --- */
 
 static void
-put_orders(struct fields *fields, struct str by)
+put_orders(struct template_values *fields, struct str by)
 {
 	static const struct {
 		const char *by, *label;
@@ -227,45 +227,45 @@ put_orders(struct fields *fields, struct str by)
 		{ "created:d,name", "newest" },
 		{ "modified:d,name", "last changed" },
 	};
-	struct fields *row;
+	struct template_values *row;
 	bool found = false, is;
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		is = str_eq(by, str_of(rows[i].by));
 		found |= is;
-		row = fields_row(fields, "order");
-		fields_put(row, "value", str_of(rows[i].by));
-		fields_put(row, "label", str_of(rows[i].label));
-		fields_put_flag(row, "selected", is);
+		row = template_values_row(fields, "order");
+		template_values_put(row, "value", str_of(rows[i].by));
+		template_values_put(row, "label", str_of(rows[i].label));
+		template_values_put_flag(row, "selected", is);
 	}
 	if (found)
 		return;
-	row = fields_row(fields, "order");
-	fields_put(row, "value", by);
-	fields_put(row, "label", by);
-	fields_put_flag(row, "selected", true);
+	row = template_values_row(fields, "order");
+	template_values_put(row, "value", by);
+	template_values_put(row, "label", by);
+	template_values_put_flag(row, "selected", true);
 }
 
 static void
-put_sizes(struct fields *fields, uint64_t pp)
+put_sizes(struct template_values *fields, uint64_t pp)
 {
 	static const uint64_t sizes[] = { 10, 20, 50, 100 };
-	struct fields *row;
+	struct template_values *row;
 	bool found = false;
 	size_t i;
 
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		row = fields_row(fields, "size");
-		fields_put_u64(row, "value", sizes[i]);
-		fields_put_flag(row, "selected", sizes[i] == pp);
+		row = template_values_row(fields, "size");
+		template_values_put_u64(row, "value", sizes[i]);
+		template_values_put_flag(row, "selected", sizes[i] == pp);
 		found |= sizes[i] == pp;
 	}
 	if (found)
 		return;
-	row = fields_row(fields, "size");
-	fields_put_u64(row, "value", pp);
-	fields_put_flag(row, "selected", true);
+	row = template_values_row(fields, "size");
+	template_values_put_u64(row, "value", pp);
+	template_values_put_flag(row, "selected", true);
 }
 
 /* Just words? Then a search for them is what was meant, and no mistake. */
@@ -290,40 +290,40 @@ put_mistake(struct page_flows *f, const struct query *q)
 
 	if (f->q.len == 0 || str_eq(f->q, note))
 		return;
-	fields_put(f->fields, "q_note", note);
+	template_values_put(f->fields, "q_note", note);
 	if (is_words(f->q)) {
-		fields_put_flag(f->fields, "words", true);
+		template_values_put_flag(f->fields, "words", true);
 		return;
 	}
-	fields_put_flag(f->fields, "mistake", true);
+	template_values_put_flag(f->fields, "mistake", true);
 	if (note.len > f->q.len + sizeof(between) - 1)
-		fields_put(f->fields, "reason",
+		template_values_put(f->fields, "reason",
 		    (struct str){ note.p, note.len - f->q.len - (sizeof(between) - 1) });
 	if (column == 0)
 		return;
 	at = utf8_bytes(f->q, column - 1);
-	fields_put_u64(f->fields, "column", column);
-	fields_put(f->fields, "q_before", (struct str){ f->q.p, at });
-	fields_put(f->fields, "q_after", (struct str){ f->q.p + at, f->q.len - at });
+	template_values_put_u64(f->fields, "column", column);
+	template_values_put(f->fields, "q_before", (struct str){ f->q.p, at });
+	template_values_put(f->fields, "q_after", (struct str){ f->q.p + at, f->q.len - at });
 }
 
 static void
 put_chosen(struct page_flows *f, const struct narrow *n, struct arena *a)
 {
-	struct fields *row;
+	struct template_values *row;
 	size_t i;
 
 	put_address(f->fields, "keep", f, n, true, SIZE_MAX, a);
 	if (n->organization.p != NULL) {
-		row = fields_row(f->fields, "chosen");
-		fields_put(row, "name", STR("organization"));
-		fields_put(row, "text", n->organization);
+		row = template_values_row(f->fields, "chosen");
+		template_values_put(row, "name", STR("organization"));
+		template_values_put(row, "text", n->organization);
 		put_address(row, "without", f, n, false, SIZE_MAX, a);
 	}
 	for (i = 0; i < n->n; i++) {
-		row = fields_row(f->fields, "chosen");
-		fields_put(row, "name", STR("tag"));
-		fields_put(row, "text", n->tags[i]);
+		row = template_values_row(f->fields, "chosen");
+		template_values_put(row, "name", STR("tag"));
+		template_values_put(row, "text", n->tags[i]);
 		put_address(row, "without", f, n, true, i, a);
 	}
 }
@@ -340,14 +340,14 @@ page_flows_narrow(struct call *c, struct view *v, struct page_flows *f, struct q
 		err = page_begin(c, v, "Flows", &f->fields);
 	if (err != KODO_OK)
 		return err;
-	fields_put(f->fields, "q", f->q);
+	template_values_put(f->fields, "q", f->q);
 	if (f->q.len > 0)
-		fields_put(f->fields, "about", f->q);
+		template_values_put(f->fields, "about", f->q);
 	put_mistake(f, q);
 	put_chosen(f, &n, c->a);
 	put_orders(f->fields, f->by);
 	put_sizes(f->fields, f->pp);
-	fields_put_flag(f->fields, "for_machines", n.organization.p == NULL && n.n == 0);
+	template_values_put_flag(f->fields, "for_machines", n.organization.p == NULL && n.n == 0);
 	err = query_narrow(c->a, q, n.organization, n.tags, n.n);
 	return err == KODO_OK ? put_facets(v, f, &n) : err;
 }
@@ -357,20 +357,20 @@ static void
 put_numbers(struct page_flows *f)
 {
 	uint64_t last = f->filtered == 0 ? 0 : (f->filtered - 1) / f->pp;
-	struct fields *to = f->fields;
+	struct template_values *to = f->fields;
 
-	fields_put_u64(to, "total", f->total);
-	fields_put_u64(to, "filtered", f->filtered);
-	fields_put_u64(to, "pp", f->pp);
-	fields_put_u64(to, "page", f->p == INT64_MAX ? f->p : f->p + 1);
-	fields_put_u64(to, "pages", last + 1);
-	fields_put_flag(to, "many_pages", last > 0);
-	fields_put_flag(to, "none", f->filtered == 0);
+	template_values_put_u64(to, "total", f->total);
+	template_values_put_u64(to, "filtered", f->filtered);
+	template_values_put_u64(to, "pp", f->pp);
+	template_values_put_u64(to, "page", f->p == INT64_MAX ? f->p : f->p + 1);
+	template_values_put_u64(to, "pages", last + 1);
+	template_values_put_flag(to, "many_pages", last > 0);
+	template_values_put_flag(to, "none", f->filtered == 0);
 	if (f->p > 0)
-		fields_put_u64(to, "previous", f->p > last ? last : f->p - 1);
+		template_values_put_u64(to, "previous", f->p > last ? last : f->p - 1);
 	if (f->p < last) {
-		fields_put_u64(to, "next", f->p + 1);
-		fields_put_u64(to, "last", last);
+		template_values_put_u64(to, "next", f->p + 1);
+		template_values_put_u64(to, "last", last);
 	}
 }
 
@@ -385,56 +385,56 @@ text_of(const char *file, const char *bare)
 enum kodo_err
 page_flows_begin(struct call *c, struct page_flows *f)
 {
-	fields_put(f->fields, "by_note", f->by_note);
+	template_values_put(f->fields, "by_note", f->by_note);
 	put_numbers(f);
 	f->row = arena_new();
-	if (f->row == NULL || fields_failed(f->fields))
+	if (f->row == NULL || template_values_failed(f->fields))
 		return KODO_ENOMEM;
 	(void)template_split(
 	    text_of("flows.html", bare_flows), "item", &f->head, &f->item, &f->tail);
-	fields_render(f->fields, f->head, &c->res->body.buf);
+	template_values_render(f->fields, f->head, &c->res->body.buf);
 	return sink_step(&c->res->body);
 }
 
 static void
-put_row(struct fields *f, const struct row *r)
+put_row(struct template_values *f, const struct row *r)
 {
 	const char *end = r->url.len == 0 ? NULL : memmem(r->url.p, r->url.len, "/flows/", 7);
 
-	fields_put(f, "organization", r->organization);
-	fields_put(f, "url", r->url);
+	template_values_put(f, "organization", r->organization);
+	template_values_put(f, "url", r->url);
 	if (end != NULL)
-		fields_put(f, "node", (struct str){ r->url.p, (size_t)(end - r->url.p) });
-	fields_put(f, "name", r->name);
-	fields_put(f, "author", r->author);
-	fields_put(f, "description", r->description);
-	fields_put_list(f, "tags", r->tags, r->n_tags);
-	fields_put_flag(f, "has_tags", r->n_tags > 0);
-	fields_put_time(f, "created", r->created_us);
-	fields_put_time(f, "modified", r->modified_us);
-	fields_put_time(f, "heartbeat", r->heartbeat_us);
+		template_values_put(f, "node", (struct str){ r->url.p, (size_t)(end - r->url.p) });
+	template_values_put(f, "name", r->name);
+	template_values_put(f, "author", r->author);
+	template_values_put(f, "description", r->description);
+	template_values_put_list(f, "tags", r->tags, r->n_tags);
+	template_values_put_flag(f, "has_tags", r->n_tags > 0);
+	template_values_put_time(f, "created", r->created_us);
+	template_values_put_time(f, "modified", r->modified_us);
+	template_values_put_time(f, "heartbeat", r->heartbeat_us);
 }
 
 enum kodo_err
 page_flows_row(struct call *c, struct page_flows *f, const struct row *row)
 {
-	struct fields *below;
+	struct template_values *below;
 
 	arena_reset(f->row);
-	below = fields_below(f->fields, f->row);
+	below = template_values_below(f->fields, f->row);
 	if (below == NULL)
 		return KODO_ENOMEM;
 	put_row(below, row);
-	if (fields_failed(below))
+	if (template_values_failed(below))
 		return KODO_ENOMEM;
-	fields_render(below, f->item, &c->res->body.buf);
+	template_values_render(below, f->item, &c->res->body.buf);
 	return sink_step(&c->res->body);
 }
 
 enum kodo_err
 page_flows_end(struct call *c, struct page_flows *f)
 {
-	fields_render(f->fields, f->tail, &c->res->body.buf);
+	template_values_render(f->fields, f->tail, &c->res->body.buf);
 	return sink_step(&c->res->body);
 }
 
@@ -448,17 +448,17 @@ page_flows_free(struct page_flows *f)
 enum kodo_err
 page_flow(struct call *c, struct view *v, const struct row *row)
 {
-	struct fields *f;
+	struct template_values *f;
 	enum kodo_err err = page_begin(c, v, "Flow", &f);
 
 	if (err != KODO_OK)
 		return err;
 	put_row(f, row);
-	fields_put(f, "title", row->name);
-	if (fields_failed(f))
+	template_values_put(f, "title", row->name);
+	if (template_values_failed(f))
 		return KODO_ENOMEM;
 	c->res->type = TYPE_HTML;
 	c->res->is_page = true;
-	fields_render(f, text_of("flow.html", bare_flow), &c->res->body.buf);
+	template_values_render(f, text_of("flow.html", bare_flow), &c->res->body.buf);
 	return sink_step(&c->res->body);
 }

@@ -7,7 +7,7 @@
 #include "core/query/query.h"
 #include "http/router.h"
 
-struct fields;
+struct template_values;
 
 /* home.c */
 enum kodo_err handle_home(struct call *c) MUST_CHECK;
@@ -58,7 +58,7 @@ struct page_flows {
 	struct str q, by;		/* as asked, null if not */
 	struct str by_note;		/* as answered */
 	uint64_t p, pp, total, filtered;
-	struct fields *fields;
+	struct template_values *fields;
 	struct arena *row;
 	struct str head, item, tail;	/* of the template */
 };

@@ -8,7 +8,7 @@
 
 /* What the page counts. */
 struct status {
-	struct fields *fields;
+	struct template_values *fields;
 	int64_t now_us;
 	uint64_t n_providers, n_targets, n_nodes, n_pending, n_troubles, n_waiting;
 };
@@ -29,26 +29,26 @@ static enum kodo_err
 count_peer(void *arg, const struct peer_state *p)
 {
 	struct status *s = arg;
-	struct fields *row;
+	struct template_values *row;
 
 	s->n_providers += p->is_provider;
 	s->n_targets += p->is_target;
 	s->n_nodes += p->n_nodes;
 	s->n_pending += p->n_pending;
 	s->n_waiting += p->work.p != NULL;
-	if (p->health != HEALTH_FAILING && p->health != HEALTH_PARKED)
+	if (p->health != STATUS_FAILING && p->health != STATUS_PAUSED)
 		return KODO_OK;
 	if (s->n_troubles++ >= TROUBLES_MAX)
 		return KODO_OK;
-	row = fields_row(s->fields, "trouble");
-	fields_put(row, "url", p->url);
-	fields_put(row, "organization", p->organization);
-	fields_put(row, "health", str_of(peer_health_name(p->health)));
-	fields_put(row, "error", p->error);
-	fields_put_u64(row, "attempts", p->attempts);
-	fields_put_span(row, "reached", p->out_us, s->now_us);
+	row = template_values_row(s->fields, "trouble");
+	template_values_put(row, "url", p->url);
+	template_values_put(row, "organization", p->organization);
+	template_values_put(row, "health", str_of(peer_status_name(p->health)));
+	template_values_put(row, "error", p->error);
+	template_values_put_u64(row, "attempts", p->attempts);
+	template_values_put_span(row, "reached", p->out_us, s->now_us);
 	if (p->due_us > s->now_us)
-		fields_put_span(row, "next", s->now_us, p->due_us);
+		template_values_put_span(row, "next", s->now_us, p->due_us);
 	return KODO_OK;
 }
 
@@ -61,56 +61,56 @@ role_of(const struct options *o)
 
 /* What sends: is a runner there, when did it run, when did cron. */
 static void
-put_runs(struct fields *f, const struct state *s, int64_t now_us)
+put_runs(struct template_values *f, const struct state *s, int64_t now_us)
 {
-	struct run runs[RUNS_KEPT];
-	size_t n = runs_read(s, runs);
-	bool is_here = runs_is_running(s);
-	int64_t cron_us = runs_noted_us(s, HEALTH_CRON_FILE);
+	struct run runs[RUN_HISTORY_MAX];
+	size_t n = run_history_read(s, runs);
+	bool is_here = run_history_is_running(s);
+	int64_t cron_us = run_history_noted_us(s, ENVIRONMENT_CRON_FILE);
 
-	fields_put_flag(f, "ran", n > 0);
-	fields_put_flag(f, "runner_here", is_here);
+	template_values_put_flag(f, "ran", n > 0);
+	template_values_put_flag(f, "runner_here", is_here);
 	/* the newest first */
 	while (n-- > 0) {
-		struct fields *row = fields_row(f, "run");
+		struct template_values *row = template_values_row(f, "run");
 
-		fields_put_time(row, "began", runs[n].began_us);
-		fields_put_span(row, "lasted", runs[n].ended_us == 0 ? 0 : runs[n].began_us,
+		template_values_put_time(row, "began", runs[n].began_us);
+		template_values_put_span(row, "lasted", runs[n].ended_us == 0 ? 0 : runs[n].began_us,
 		    runs[n].ended_us);
-		fields_printf(row, "by", "%s", runs[n].by);
-		fields_put_flag(row, "at_work", is_here);
+		template_values_printf(row, "by", "%s", runs[n].by);
+		template_values_put_flag(row, "at_work", is_here);
 		is_here = false;	/* the others have ended, one way or another */
 	}
-	fields_put_time(f, "cron", cron_us);
-	fields_put_span(f, "cron_ago", cron_us, now_us);
+	template_values_put_time(f, "cron", cron_us);
+	template_values_put_span(f, "cron_ago", cron_us, now_us);
 }
 
 static enum kodo_err
 put_page(struct call *c, struct view *v)
 {
 	struct status s = { .now_us = c->now_us };
-	struct fields *f;
+	struct template_values *f;
 	enum kodo_err err = page_begin(c, v, "Status", &f);
 
 	s.fields = f;
 	if (err == KODO_OK)
-		err = view_each_peer(v, c->a, count_peer, &s);
+		err = peer_status_each(v, c->a, count_peer, &s);
 	if (err != KODO_OK)
 		return err;
-	fields_put(f, "role", str_of(role_of(v->options)));
-	fields_put_u64(f, "total", v->head.total);
-	fields_put_u64(f, "providers", s.n_providers);
-	fields_put_u64(f, "targets", s.n_targets);
-	fields_put_u64(f, "nodes", s.n_nodes);
-	fields_put_u64(f, "pending", s.n_pending);
-	fields_put_u64(f, "waiting", s.n_waiting);
-	fields_put_flag(f, "idle", v->idle);
-	fields_put_flag(f, "troubled", s.n_troubles > 0);
-	fields_put_u64(f, "troubles", s.n_troubles);
+	template_values_put(f, "role", str_of(role_of(v->options)));
+	template_values_put_u64(f, "total", v->head.total);
+	template_values_put_u64(f, "providers", s.n_providers);
+	template_values_put_u64(f, "targets", s.n_targets);
+	template_values_put_u64(f, "nodes", s.n_nodes);
+	template_values_put_u64(f, "pending", s.n_pending);
+	template_values_put_u64(f, "waiting", s.n_waiting);
+	template_values_put_flag(f, "idle", v->idle);
+	template_values_put_flag(f, "troubled", s.n_troubles > 0);
+	template_values_put_u64(f, "troubles", s.n_troubles);
 	if (s.n_troubles > TROUBLES_MAX)
-		fields_put_u64(f, "more_troubles", s.n_troubles - TROUBLES_MAX);
-	fields_put_time(f, "started", v->head.started_us);
-	fields_put_span(f, "up", v->head.started_us, c->now_us);
+		template_values_put_u64(f, "more_troubles", s.n_troubles - TROUBLES_MAX);
+	template_values_put_time(f, "started", v->head.started_us);
+	template_values_put_span(f, "up", v->head.started_us, c->now_us);
 	put_runs(f, registry_state(c->registry), c->now_us);
 	return page_put(c, "home.html", f);
 }
@@ -139,7 +139,7 @@ handle_nodes(struct call *c)
 	if (err != KODO_OK)
 		return err;
 	if (!etag_settle(c, &v, ETAG_VIEW | ETAG_STATE | ETAG_IDLE, 0))
-		err = view_put_connect(&v, &c->res->body);
+		err = render_connect(&v, &c->res->body);
 	view_end(&v);
 	return err;
 }

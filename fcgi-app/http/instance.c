@@ -8,7 +8,7 @@
 #include "core/storage/runner.h"
 #include "http/instance.h"
 
-struct site {
+struct instance {
 	struct registry *registry;
 	const char *loader_arg;
 	bool is_child;			/* of `kodo service`: it has resolved the options */
@@ -26,10 +26,10 @@ struct site {
 	struct why said;		/* the last complaint; it is not repeated */
 };
 
-struct site *
-site_new(const char *loader_arg)
+struct instance *
+instance_new(const char *loader_arg)
 {
-	struct site *s = calloc(1, sizeof(*s));
+	struct instance *s = calloc(1, sizeof(*s));
 	const char *state = getenv("KODO_STATE");
 
 	if (s == NULL)
@@ -42,7 +42,7 @@ site_new(const char *loader_arg)
 }
 
 void
-site_free(struct site *s)
+instance_free(struct instance *s)
 {
 	if (s == NULL)
 		return;
@@ -52,20 +52,20 @@ site_free(struct site *s)
 }
 
 struct str
-site_base(const struct site *s)
+instance_base(const struct instance *s)
 {
 	return str_of(s->base);
 }
 
 const struct state *
-site_state(const struct site *s)
+instance_state(const struct instance *s)
 {
 	return s->registry == NULL ? NULL : registry_state(s->registry);
 }
 
 /* Follow options that somebody, here or in another process, has applied. */
 static void
-follow_options(struct site *s, const struct options *o)
+follow_options(struct instance *s, const struct options *o)
 {
 	struct url u;
 
@@ -91,7 +91,7 @@ follow_options(struct site *s, const struct options *o)
  * that is just being written may lack its cache_data.
  */
 static enum kodo_err
-find_state(struct site *s, struct arena *a, struct str *stamp, struct why *why)
+find_state(struct instance *s, struct arena *a, struct str *stamp, struct why *why)
 {
 	struct options o;
 	struct str loader, path;
@@ -122,7 +122,7 @@ find_state(struct site *s, struct arena *a, struct str *stamp, struct why *why)
  * runner: *wake.
  */
 static enum kodo_err
-apply_loader(struct site *s, struct arena *a, struct str stamp, int64_t now_us, bool *wake,
+apply_loader(struct instance *s, struct arena *a, struct str stamp, int64_t now_us, bool *wake,
     struct why *why)
 {
 	struct options o;
@@ -144,7 +144,7 @@ apply_loader(struct site *s, struct arena *a, struct str stamp, int64_t now_us, 
 	}
 	if (err != KODO_OK)
 		return err;
-	err = registry_apply(s->registry, &o, stamp, START_IF_CHANGED, now_us, NULL, why);
+	err = startup_apply(s->registry, &o, stamp, START_IF_CHANGED, now_us, NULL, why);
 	if (err == KODO_OK)
 		*wake = true;	/* a start connects, changed flows are told */
 	return err;
@@ -152,7 +152,7 @@ apply_loader(struct site *s, struct arena *a, struct str stamp, int64_t now_us, 
 
 /* The files look unlike what was dealt with last. */
 static enum kodo_err
-follow_loader(struct site *s, struct arena *a, int64_t now_us, bool *wake, struct why *why)
+follow_loader(struct instance *s, struct arena *a, int64_t now_us, bool *wake, struct why *why)
 {
 	struct str stamp;
 	enum kodo_err err;
@@ -171,7 +171,7 @@ follow_loader(struct site *s, struct arena *a, int64_t now_us, bool *wake, struc
 }
 
 static enum kodo_err
-follow_files(struct site *s, struct arena *a, int64_t now_us, bool *wake, struct why *why)
+follow_files(struct instance *s, struct arena *a, int64_t now_us, bool *wake, struct why *why)
 {
 	struct str stamp;
 
@@ -183,7 +183,7 @@ follow_files(struct site *s, struct arena *a, int64_t now_us, bool *wake, struct
 }
 
 enum kodo_err
-site_ready(struct site *s, struct arena *a, int64_t now_us, struct registry **registry,
+instance_ready(struct instance *s, struct arena *a, int64_t now_us, struct registry **registry,
     const struct options **options, bool *wake)
 {
 	struct why why = { "" };
@@ -210,8 +210,8 @@ site_ready(struct site *s, struct arena *a, int64_t now_us, struct registry **re
 	return usable;
 }
 
-enum site_woken
-site_wake(struct site *s, enum site_wake reason)
+enum instance_woken
+instance_wake(struct instance *s, enum instance_wake reason)
 {
 	const struct options *o;
 	struct why why = { "" };

@@ -11,13 +11,13 @@
 
 #include "core/registry/registry.h"
 
-struct site;
+struct instance;
 
 /*
  * loader_arg: as given on the command line, or NULL. Nothing is opened yet. NULL: memory ran out.
  */
-struct site *site_new(const char *loader_arg);
-void site_free(struct site *s);		/* NULL is fine */
+struct instance *instance_new(const char *loader_arg);
+void instance_free(struct instance *s);		/* NULL is fine */
 
 /*
  * Make the state ready for a request: open it, and apply the loader if its files have changed. A
@@ -27,22 +27,22 @@ void site_free(struct site *s);		/* NULL is fine */
  * Else the service cannot answer (503); the reason is in the log. *wake: the runner has to be
  * woken, for an executable loader is not resolved yet.
  */
-enum kodo_err site_ready(struct site *s, struct arena *a, int64_t now_us,
+enum kodo_err instance_ready(struct instance *s, struct arena *a, int64_t now_us,
     struct registry **registry, const struct options **options, bool *wake) MUST_CHECK;
 
-/* The path of the service's url, "" or "/a/b"; valid until the next site_ready. */
-struct str site_base(const struct site *s);
+/* The path of the service's url, "" or "/a/b"; valid until the next instance_ready. */
+struct str instance_base(const struct instance *s);
 
-/* Where long answers go; NULL before site_ready has opened a state. */
-const struct state *site_state(const struct site *s);
+/* Where long answers go; NULL before instance_ready has opened a state. */
+const struct state *instance_state(const struct instance *s);
 
-enum site_wake { WAKE_FOR_REQUEST, WAKE_FOR_CRON };
-enum site_woken { WOKEN_NOBODY, WOKEN_RUNNER, WOKEN_STARTED };
+enum instance_wake { WAKE_FOR_REQUEST, WAKE_FOR_CRON };
+enum instance_woken { WOKEN_NOBODY, WOKEN_RUNNER, WOKEN_STARTED };
 
 /*
  * Wake the runner, or start one where none runs (with trigger cron only for WAKE_FOR_CRON).
  * WOKEN_NOBODY: none runs and none was started; why it could not be is in the log.
  */
-enum site_woken site_wake(struct site *s, enum site_wake reason);
+enum instance_woken instance_wake(struct instance *s, enum instance_wake reason);
 
 #endif

@@ -38,11 +38,11 @@ struct side {
 
 struct map {
 	struct call *call;
-	struct fields *fields;
+	struct template_values *fields;
 	struct side left, right;
 	unsigned height;
 	unsigned n_peers;
-	unsigned by_health[HEALTH_MAX];
+	unsigned by_status[STATUS_MAX];
 };
 
 static enum kodo_err
@@ -62,7 +62,7 @@ add_peer(void *arg, const struct peer_state *p)
 {
 	struct map *m = arg;
 
-	m->by_health[p->health]++;
+	m->by_status[p->health]++;
 	return side_add(m, p->is_target ? &m->right : &m->left, p);
 }
 
@@ -96,42 +96,42 @@ direction_of(const struct peer_state *p)
 }
 
 static void
-put_peer(struct fields *row, const struct shown *s)
+put_peer(struct template_values *row, const struct shown *s)
 {
 	const struct peer_state *p = &s->p;
 
-	fields_put_u64(row, "id", s->id);
-	fields_put(row, "url", p->url);
-	fields_put(row, "label", label_of(p->url));
-	fields_put(row, "organization", p->organization);
-	fields_put(row, "health", str_of(peer_health_name(p->health)));
-	fields_put(row, "direction", str_of(direction_of(p)));
-	fields_put_u64(row, "nodes", p->n_nodes);
-	fields_put_u64(row, "flows", p->n_flows);
-	fields_put_flag(row, "one_node", p->n_nodes == 1);
-	fields_put_flag(row, "one_flow", p->n_flows == 1);
+	template_values_put_u64(row, "id", s->id);
+	template_values_put(row, "url", p->url);
+	template_values_put(row, "label", label_of(p->url));
+	template_values_put(row, "organization", p->organization);
+	template_values_put(row, "health", str_of(peer_status_name(p->health)));
+	template_values_put(row, "direction", str_of(direction_of(p)));
+	template_values_put_u64(row, "nodes", p->n_nodes);
+	template_values_put_u64(row, "flows", p->n_flows);
+	template_values_put_flag(row, "one_node", p->n_nodes == 1);
+	template_values_put_flag(row, "one_flow", p->n_flows == 1);
 }
 
 static void
-put_table_row(struct fields *row, const struct shown *s)
+put_table_row(struct template_values *row, const struct shown *s)
 {
 	const struct peer_state *p = &s->p;
-	bool bad = p->health == HEALTH_FAILING || p->health == HEALTH_PARKED;
+	bool bad = p->health == STATUS_FAILING || p->health == STATUS_PAUSED;
 
 	put_peer(row, s);
 	if (p->attempts > 0)
-		fields_put_u64(row, "attempts", p->attempts);
-	fields_put(row, "error", p->error);
-	fields_put(row, "work", p->work);
+		template_values_put_u64(row, "attempts", p->attempts);
+	template_values_put(row, "error", p->error);
+	template_values_put(row, "work", p->work);
 	if (p->n_pending > 0)
-		fields_put_u64(row, "pending", p->n_pending);
-	fields_put_time(row, "connected", p->connected_us);
-	fields_put_time(row, "registered", p->registered_us);
-	fields_put_time(row, "heard", p->in_us);
-	fields_put_time(row, "reached", p->out_us);
-	fields_put_flag(row, "bad", bad);
+		template_values_put_u64(row, "pending", p->n_pending);
+	template_values_put_time(row, "connected", p->connected_us);
+	template_values_put_time(row, "registered", p->registered_us);
+	template_values_put_time(row, "heard", p->in_us);
+	template_values_put_time(row, "reached", p->out_us);
+	template_values_put_flag(row, "bad", bad);
 	if (bad)
-		fields_put_time(row, "due", p->due_us);
+		template_values_put_time(row, "due", p->due_us);
 }
 
 /* --- the picture --- */
@@ -140,14 +140,14 @@ put_table_row(struct fields *row, const struct shown *s)
 static void
 put_link(struct map *m, const struct side *s, unsigned y, const char *health, bool in, bool out)
 {
-	struct fields *row = fields_row(m->fields, "link");
+	struct template_values *row = template_values_row(m->fields, "link");
 	unsigned middle = m->height / 2, bend = (s->edge_from + s->edge_to) / 2;
 
-	fields_printf(row, "path", "M%u,%u C%u,%u %u,%u %u,%u", s->edge_from, y, bend, y, bend,
+	template_values_printf(row, "path", "M%u,%u C%u,%u %u,%u %u,%u", s->edge_from, y, bend, y, bend,
 	    middle, s->edge_to, middle);
-	fields_put(row, "health", str_of(health));
-	fields_put_flag(row, "in", in);
-	fields_put_flag(row, "out", out);
+	template_values_put(row, "health", str_of(health));
+	template_values_put_flag(row, "in", in);
+	template_values_put_flag(row, "out", out);
 }
 
 static void
@@ -157,13 +157,13 @@ put_boxes(struct map *m, const struct side *s)
 	size_t i;
 
 	for (i = 0; i < s->n; i++) {
-		struct fields *row = fields_row(m->fields, "box");
+		struct template_values *row = template_values_row(m->fields, "box");
 		unsigned y = top + (unsigned)i * BOX_STEP;
 
 		put_peer(row, &s->all[i]);
-		fields_put_u64(row, "x", s->x);
-		fields_put_u64(row, "y", y);
-		put_link(m, s, y + BOX_HEIGHT / 2, peer_health_name(s->all[i].p.health),
+		template_values_put_u64(row, "x", s->x);
+		template_values_put_u64(row, "y", y);
+		put_link(m, s, y + BOX_HEIGHT / 2, peer_status_name(s->all[i].p.health),
 		    s->all[i].p.is_provider, s->all[i].p.is_target);
 	}
 }
@@ -190,8 +190,8 @@ group_height(size_t n)
 static void
 put_group(struct map *m, const struct side *s, size_t from, size_t end, unsigned y)
 {
-	struct fields *group = fields_row(m->fields, "group"), *dot;
-	enum peer_health worst = HEALTH_OK;
+	struct template_values *group = template_values_row(m->fields, "group"), *dot;
+	enum peer_status worst = STATUS_OK;
 	size_t i, bad = 0;
 	bool mixed = !str_eq(s->all[from].p.organization, s->all[end - 1].p.organization);
 
@@ -199,24 +199,24 @@ put_group(struct map *m, const struct side *s, size_t from, size_t end, unsigned
 		const struct shown *p = &s->all[i];
 		unsigned k = (unsigned)(i - from);
 
-		dot = fields_row(group, "dot");
+		dot = template_values_row(group, "dot");
 		put_peer(dot, p);
-		fields_put_u64(dot, "cx", 16 + k % DOTS * DOT_STEP);
-		fields_put_u64(dot, "cy", GROUP_HEAD + 6 + k / DOTS * DOT_STEP);
-		bad += p->p.health >= HEALTH_FAILING;
+		template_values_put_u64(dot, "cx", 16 + k % DOTS * DOT_STEP);
+		template_values_put_u64(dot, "cy", GROUP_HEAD + 6 + k / DOTS * DOT_STEP);
+		bad += p->p.health >= STATUS_FAILING;
 		worst = p->p.health > worst ? p->p.health : worst;
 	}
-	fields_put_u64(group, "x", s->x);
-	fields_put_u64(group, "y", y);
-	fields_put_u64(group, "height", group_height(end - from));
-	fields_put_u64(group, "peers", end - from);
-	fields_put_flag(group, "one", end - from == 1);
+	template_values_put_u64(group, "x", s->x);
+	template_values_put_u64(group, "y", y);
+	template_values_put_u64(group, "height", group_height(end - from));
+	template_values_put_u64(group, "peers", end - from);
+	template_values_put_flag(group, "one", end - from == 1);
 	if (bad > 0)
-		fields_put_u64(group, "bad", bad);
-	fields_put(group, "organization", mixed ? STR_NULL : s->all[from].p.organization);
-	fields_put_flag(group, "mixed", mixed);
+		template_values_put_u64(group, "bad", bad);
+	template_values_put(group, "organization", mixed ? STR_NULL : s->all[from].p.organization);
+	template_values_put_flag(group, "mixed", mixed);
 	put_link(m, s, y + group_height(end - from) / 2,
-	    bad == end - from ? peer_health_name(worst) : "ok", s->x == 0,
+	    bad == end - from ? peer_status_name(worst) : "ok", s->x == 0,
 	    s->x != 0);
 }
 
@@ -259,33 +259,33 @@ put_table(struct map *m, const struct side *s)
 	size_t i;
 
 	for (i = 0; i < s->n; i++)
-		put_table_row(fields_row(m->fields, "peer"), &s->all[i]);
+		put_table_row(template_values_row(m->fields, "peer"), &s->all[i]);
 }
 
 static void
 put_frame(struct map *m, const struct view *v)
 {
-	static const char *const names[HEALTH_MAX] = { "n_ok", "n_pending", "n_left", "n_failing",
+	static const char *const names[STATUS_MAX] = { "n_ok", "n_pending", "n_left", "n_failing",
 		"n_parked" };
-	struct fields *f = m->fields;
+	struct template_values *f = m->fields;
 	unsigned i;
 
-	fields_put_u64(f, "width", WIDTH);
-	fields_put_u64(f, "view_height", m->height + 34);	/* and a line above it */
-	fields_put_u64(f, "middle_x", (WIDTH - MIDDLE_WIDTH) / 2);
-	fields_put_u64(f, "middle_y", (m->height - MIDDLE_HEIGHT) / 2);
-	fields_put_u64(f, "peers", m->n_peers);
-	fields_put_flag(f, "one_peer", m->n_peers == 1);
-	fields_put_u64(f, "total", v->head.total);
-	fields_put_flag(f, "any", m->n_peers > 0);
-	fields_put_flag(f, "any_left", m->left.n > 0);
-	fields_put_flag(f, "any_right", m->right.n > 0);
-	fields_put_short(f, "short_label", label_of(v->options->url), 26);
-	fields_put_short(f, "short_site", v->options->organization.len > 0 ?
+	template_values_put_u64(f, "width", WIDTH);
+	template_values_put_u64(f, "view_height", m->height + 34);	/* and a line above it */
+	template_values_put_u64(f, "middle_x", (WIDTH - MIDDLE_WIDTH) / 2);
+	template_values_put_u64(f, "middle_y", (m->height - MIDDLE_HEIGHT) / 2);
+	template_values_put_u64(f, "peers", m->n_peers);
+	template_values_put_flag(f, "one_peer", m->n_peers == 1);
+	template_values_put_u64(f, "total", v->head.total);
+	template_values_put_flag(f, "any", m->n_peers > 0);
+	template_values_put_flag(f, "any_left", m->left.n > 0);
+	template_values_put_flag(f, "any_right", m->right.n > 0);
+	template_values_put_short(f, "short_label", label_of(v->options->url), 26);
+	template_values_put_short(f, "short_site", v->options->organization.len > 0 ?
 	    v->options->organization : label_of(v->options->url), 19);
-	for (i = 0; i < HEALTH_MAX; i++)
-		if (m->by_health[i] > 0)
-			fields_put_u64(f, names[i], m->by_health[i]);
+	for (i = 0; i < STATUS_MAX; i++)
+		if (m->by_status[i] > 0)
+			template_values_put_u64(f, names[i], m->by_status[i]);
 }
 
 static enum kodo_err
@@ -300,7 +300,7 @@ put_page(struct call *c, struct view *v)
 	enum kodo_err err = page_begin(c, v, "Map", &m.fields);
 
 	if (err == KODO_OK)
-		err = view_each_peer(v, c->a, add_peer, &m);
+		err = peer_status_each(v, c->a, add_peer, &m);
 	if (err != KODO_OK)
 		return err;
 	measure(&m, &m.left);
@@ -329,7 +329,7 @@ handle_map(struct call *c)
 	c->res->is_page = page;
 	if (!etag_settle(c, &v, ETAG_VIEW | ETAG_STATE | ETAG_IDLE,
 	    page ? page_stamp("map.html") | 1 : 0))
-		err = page ? put_page(c, &v) : view_put_map(&v, &c->res->body);
+		err = page ? put_page(c, &v) : render_map(&v, &c->res->body);
 	view_end(&v);
 	return err;
 }

@@ -27,36 +27,36 @@ page_stamp(const char *name)
 }
 
 enum kodo_err
-page_begin(struct call *c, const struct view *v, const char *title, struct fields **out)
+page_begin(struct call *c, const struct view *v, const char *title, struct template_values **out)
 {
-	struct fields *f = fields_new(c->a);
+	struct template_values *f = template_values_new(c->a);
 	const struct options *o = v->options;
 	struct url u;
 
 	*out = f;
 	if (f == NULL)
 		return KODO_ENOMEM;
-	fields_put(f, "title", str_of(title));
-	fields_put(f, "version", str_of(PACKAGE_VERSION));
-	fields_put(f, "service", o->url);
-	fields_put(f, "service_organization", o->organization);
-	fields_put(f, "site", o->organization.len > 0 ? o->organization : o->url);
+	template_values_put(f, "title", str_of(title));
+	template_values_put(f, "version", str_of(PACKAGE_VERSION));
+	template_values_put(f, "service", o->url);
+	template_values_put(f, "service_organization", o->organization);
+	template_values_put(f, "site", o->organization.len > 0 ? o->organization : o->url);
 	if (url_parse(o->url, &u, NULL) == KODO_OK)
-		fields_put(f, "base", u.path);
+		template_values_put(f, "base", u.path);
 	return KODO_OK;
 }
 
 enum kodo_err
-page_put(struct call *c, const char *file, struct fields *f)
+page_put(struct call *c, const char *file, struct template_values *f)
 {
 	struct str text = template_load(file);
 
 	if (text.p == NULL)
 		return KODO_ENOTFOUND;
-	if (fields_failed(f))
+	if (template_values_failed(f))
 		return KODO_ENOMEM;
 	c->res->type = TYPE_HTML;
 	c->res->is_page = true;
-	fields_render(f, text, &c->res->body.buf);
+	template_values_render(f, text, &c->res->body.buf);
 	return sink_end(&c->res->body);
 }

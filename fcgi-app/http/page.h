@@ -16,10 +16,10 @@ bool page_is_there(const char *file);
 
 /* Fields with what every page shows: base, service, organization, version, title. KODO_ENOMEM. */
 enum kodo_err page_begin(
-    struct call *c, const struct view *v, const char *title, struct fields **out) MUST_CHECK;
+    struct call *c, const struct view *v, const char *title, struct template_values **out) MUST_CHECK;
 
 /* Render www/<file> as the answer. KODO_ENOTFOUND: the file is not there. */
-enum kodo_err page_put(struct call *c, const char *file, struct fields *f) MUST_CHECK;
+enum kodo_err page_put(struct call *c, const char *file, struct template_values *f) MUST_CHECK;
 
 /* A number that changes when the template does. */
 uint64_t page_stamp(const char *name);

@@ -10,12 +10,12 @@
 #include "http/request.h"
 #include "http/response.h"
 
-struct site;
+struct instance;
 
 /* One request being answered. */
 struct call {
 	struct arena *a;
-	struct site *site;
+	struct instance *instance;
 	struct registry *registry;
 	struct transport *transport;
 	const struct request *req;

@@ -13,7 +13,7 @@
 #define DRAIN_FACTOR	16u
 
 struct server {
-	struct site *site;
+	struct instance *instance;
 	struct arena *a;
 	struct response res;
 	struct buf body;	/* memory is kept between requests */
@@ -30,8 +30,8 @@ server_new(const char *loader_arg)
 		return NULL;
 	response_init(&s->res, NULL);
 	s->a = arena_new();
-	s->site = site_new(loader_arg);
-	if (s->a != NULL && s->site != NULL)
+	s->instance = instance_new(loader_arg);
+	if (s->a != NULL && s->instance != NULL)
 		return s;
 	server_free(s);
 	return NULL;
@@ -44,7 +44,7 @@ server_free(struct server *s)
 		return;
 	response_free(&s->res);
 	buf_free(&s->body);
-	site_free(s->site);
+	instance_free(s->instance);
 	arena_free(s->a);
 	free(s);
 }
@@ -286,8 +286,8 @@ answer(struct server *s, struct call *c, struct request *req)
 	const char *reason;
 	enum kodo_err err;
 
-	err = site_ready(s->site, s->a, c->now_us, &c->registry, &o, &s->wake);
-	c->res->body.state = site_state(s->site);
+	err = instance_ready(s->instance, s->a, c->now_us, &c->registry, &o, &s->wake);
+	c->res->body.state = instance_state(s->instance);
 	if (err != KODO_OK) {
 		/* the reason, which may name files, is in the log only */
 		response_fail(c->res, 503, "Service Unavailable");
@@ -297,7 +297,7 @@ answer(struct server *s, struct call *c, struct request *req)
 	if (answer_refused(c))
 		return;
 	read_env(c->transport, &env);
-	err = request_parse(s->a, &env, site_base(s->site), req, &reason);
+	err = request_parse(s->a, &env, instance_base(s->instance), req, &reason);
 	if (err == KODO_OK)
 		dispatch(s, c, o);
 	else if (err == KODO_EINVAL || err == KODO_ETOOBIG)
@@ -311,11 +311,11 @@ serve_request(struct server *s, struct transport *t)
 {
 	/* known before all else that may fail: HEAD gets no body, whatever it is answered */
 	struct request req = { .method = request_method(variable(t, "REQUEST_METHOD")) };
-	struct call c = { .a = s->a, .site = s->site, .transport = t, .req = &req, .res = &s->res };
+	struct call c = { .a = s->a, .instance = s->instance, .transport = t, .req = &req, .res = &s->res };
 	enum kodo_err err;
 
 	arena_reset(s->a);
-	response_reset(&s->res, site_state(s->site));
+	response_reset(&s->res, instance_state(s->instance));
 	c.now_us = isotime_now_us();
 	answer(s, &c, &req);
 	if (buf_failed(&s->res.body.buf))
@@ -332,7 +332,7 @@ void
 serve_after(struct server *s)
 {
 	if (s->wake)
-		(void)site_wake(s->site, WAKE_FOR_REQUEST);
+		(void)instance_wake(s->instance, WAKE_FOR_REQUEST);
 	s->wake = false;
 	if (!s->was_large)
 		return;

@@ -9,7 +9,7 @@
 
 struct server;
 
-/* loader_arg: see site_new. NULL: memory ran out. */
+/* loader_arg: see instance_new. NULL: memory ran out. */
 struct server *server_new(const char *loader_arg);
 void server_free(struct server *s);		/* NULL is fine */
 

@@ -17,7 +17,7 @@ on_stop(int sig)
 }
 
 void
-stop_install(void)
+shutdown_install(void)
 {
 	static const int ends[] = { SIGTERM, SIGINT, SIGUSR1 };
 	struct sigaction sa = { .sa_handler = on_stop };	/* no SA_RESTART */
@@ -38,13 +38,13 @@ stop_install(void)
 }
 
 bool
-stop_wanted(void)
+shutdown_wanted(void)
 {
 	return stop != 0;
 }
 
 bool
-stop_poll(int epoll_fd)
+shutdown_poll(int epoll_fd)
 {
 	struct epoll_event event;
 
@@ -52,10 +52,10 @@ stop_poll(int epoll_fd)
 }
 
 void
-stop_sleep_ms(unsigned ms)
+shutdown_sleep_ms(unsigned ms)
 {
 	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
 
-	if (!stop_wanted())
+	if (!shutdown_wanted())
 		(void)ppoll(NULL, 0, &ts, &open_mask);
 }

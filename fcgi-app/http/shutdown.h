@@ -1,7 +1,7 @@
 /*
  * Being told to end: SIGTERM, SIGINT and SIGUSR1 end this process after the request at hand.
  *
- * The signals are blocked but for the places that wait (stop_poll, stop_sleep_ms), so that none
+ * The signals are blocked but for the places that wait (shutdown_poll, shutdown_sleep_ms), so that none
  * gets lost between a check and a wait, and none breaks the reading of a request or the writing of
  * its answer.
  */
@@ -11,15 +11,15 @@
 #include <stdbool.h>
 
 /* Install the handlers and block the signals. SIGPIPE is ignored from then on. */
-void stop_install(void);
+void shutdown_install(void);
 
 /* Has one of the signals come? */
-bool stop_wanted(void);
+bool shutdown_wanted(void);
 
 /* epoll_wait for one event on the epoll descriptor; true: something is ready. False: a signal. */
-bool stop_poll(int epoll_fd);
+bool shutdown_poll(int epoll_fd);
 
 /* Sleep, unless a signal comes or has come. */
-void stop_sleep_ms(unsigned ms);
+void shutdown_sleep_ms(unsigned ms);
 
 #endif

@@ -16,33 +16,33 @@ struct value {
 
 struct list {
 	const char *name;
-	struct fields *first, *last;
+	struct template_values *first, *last;
 	struct list *next;
 };
 
-struct fields {
+struct template_values {
 	struct arena *a;
-	const struct fields *above;
+	const struct template_values *above;
 	struct value *values;
 	struct list *lists;
-	struct fields *next;		/* row of the same list */
+	struct template_values *next;		/* row of the same list */
 	bool has_failed;
 };
 
-struct fields *
-fields_new(struct arena *a)
+struct template_values *
+template_values_new(struct arena *a)
 {
-	struct fields *f = arena_zalloc(a, sizeof(*f));
+	struct template_values *f = arena_zalloc(a, sizeof(*f));
 
 	if (f != NULL)
 		f->a = a;
 	return f;
 }
 
-struct fields *
-fields_below(const struct fields *f, struct arena *a)
+struct template_values *
+template_values_below(const struct template_values *f, struct arena *a)
 {
-	struct fields *below = fields_new(a);
+	struct template_values *below = template_values_new(a);
 
 	if (below != NULL)
 		below->above = f;
@@ -50,24 +50,24 @@ fields_below(const struct fields *f, struct arena *a)
 }
 
 static void
-fail(struct fields *f)
+fail(struct template_values *f)
 {
 	f->has_failed = true;
 	while (f->above != NULL && f->above->a == f->a) {
 		/* rows are made from what is not const */
-		f = (struct fields *)(uintptr_t)f->above;
+		f = (struct template_values *)(uintptr_t)f->above;
 		f->has_failed = true;
 	}
 }
 
 bool
-fields_failed(const struct fields *f)
+template_values_failed(const struct template_values *f)
 {
 	return f->has_failed;
 }
 
 static struct value *
-add(struct fields *f, const char *name)
+add(struct template_values *f, const char *name)
 {
 	struct value *v = f->a == NULL ? NULL : arena_zalloc(f->a, sizeof(*v));
 
@@ -82,7 +82,7 @@ add(struct fields *f, const char *name)
 }
 
 void
-fields_put(struct fields *f, const char *name, struct str text)
+template_values_put(struct template_values *f, const char *name, struct str text)
 {
 	struct value *v = add(f, name);
 
@@ -94,7 +94,7 @@ fields_put(struct fields *f, const char *name, struct str text)
 }
 
 void
-fields_printf(struct fields *f, const char *name, const char *fmt, ...)
+template_values_printf(struct template_values *f, const char *name, const char *fmt, ...)
 {
 	char text[512];
 	struct str copy;
@@ -109,30 +109,30 @@ fields_printf(struct fields *f, const char *name, const char *fmt, ...)
 	if ((size_t)n >= sizeof(text))
 		n = sizeof(text) - 1;
 	if (arena_str(f->a, (struct str){ text, (size_t)n }, &copy) == KODO_OK)
-		fields_put(f, name, copy);
+		template_values_put(f, name, copy);
 	else
 		fail(f);
 }
 
 void
-fields_put_short(struct fields *f, const char *name, struct str text, size_t characters)
+template_values_put_short(struct template_values *f, const char *name, struct str text, size_t characters)
 {
 	size_t end = utf8_bytes(text, characters);
 
 	if (end == text.len)
-		fields_put(f, name, text);
+		template_values_put(f, name, text);
 	else
-		fields_printf(f, name, "%.*s…", (int)utf8_bytes(text, characters - 1), text.p);
+		template_values_printf(f, name, "%.*s…", (int)utf8_bytes(text, characters - 1), text.p);
 }
 
 void
-fields_put_u64(struct fields *f, const char *name, uint64_t n)
+template_values_put_u64(struct template_values *f, const char *name, uint64_t n)
 {
-	fields_printf(f, name, "%llu", (unsigned long long)n);
+	template_values_printf(f, name, "%llu", (unsigned long long)n);
 }
 
 void
-fields_put_time(struct fields *f, const char *name, int64_t us)
+template_values_put_time(struct template_values *f, const char *name, int64_t us)
 {
 	char text[ISOTIME_BYTES];
 
@@ -140,11 +140,11 @@ fields_put_time(struct fields *f, const char *name, int64_t us)
 		return;
 	isotime_format(us - us % 1000000, false, text);
 	text[10] = ' ';		/* as HTML's <time> has it too */
-	fields_printf(f, name, "%s", text);
+	template_values_printf(f, name, "%s", text);
 }
 
 void
-fields_put_span(struct fields *f, const char *name, int64_t from_us, int64_t to_us)
+template_values_put_span(struct template_values *f, const char *name, int64_t from_us, int64_t to_us)
 {
 	static const struct {
 		int64_t s;
@@ -159,18 +159,18 @@ fields_put_span(struct fields *f, const char *name, int64_t from_us, int64_t to_
 	while (i < 3 && s < 2 * units[i].s)
 		i++;
 	n = s / units[i].s;
-	fields_printf(f, name, "%lld %s%s", (long long)n, units[i].unit, n == 1 ? "" : "s");
+	template_values_printf(f, name, "%lld %s%s", (long long)n, units[i].unit, n == 1 ? "" : "s");
 }
 
 void
-fields_put_flag(struct fields *f, const char *name, bool is_set)
+template_values_put_flag(struct template_values *f, const char *name, bool is_set)
 {
 	if (is_set)
-		fields_put(f, name, STR("yes"));
+		template_values_put(f, name, STR("yes"));
 }
 
 void
-fields_put_list(struct fields *f, const char *name, const struct str *texts, size_t n)
+template_values_put_list(struct template_values *f, const char *name, const struct str *texts, size_t n)
 {
 	struct value *v = add(f, name);
 
@@ -181,7 +181,7 @@ fields_put_list(struct fields *f, const char *name, const struct str *texts, siz
 }
 
 static struct list *
-find_list(const struct fields *f, struct str name)
+find_list(const struct template_values *f, struct str name)
 {
 	struct list *l;
 
@@ -190,12 +190,12 @@ find_list(const struct fields *f, struct str name)
 	return l;
 }
 
-struct fields *
-fields_row(struct fields *f, const char *name)
+struct template_values *
+template_values_row(struct template_values *f, const char *name)
 {
-	static struct fields nowhere;
+	static struct template_values nowhere;
 	struct list *l = find_list(f, str_of(name));
-	struct fields *row = f->a == NULL ? NULL : fields_below(f, f->a);
+	struct template_values *row = f->a == NULL ? NULL : template_values_below(f, f->a);
 
 	if (l == NULL && row != NULL && (l = arena_zalloc(f->a, sizeof(*l))) != NULL) {
 		l->name = name;
@@ -204,7 +204,7 @@ fields_row(struct fields *f, const char *name)
 	}
 	if (row == NULL || l == NULL) {
 		fail(f);
-		nowhere = (struct fields){ .has_failed = true };
+		nowhere = (struct template_values){ .has_failed = true };
 		return &nowhere;
 	}
 	if (l->last == NULL)
@@ -218,13 +218,13 @@ fields_row(struct fields *f, const char *name)
 /* --- as the source of a template --- */
 
 struct place {
-	const struct fields *here;
+	const struct template_values *here;
 };
 
 static struct str
 value_of(void *arg, struct str name, size_t i)
 {
-	const struct fields *f;
+	const struct template_values *f;
 	const struct value *v;
 
 	for (f = ((struct place *)arg)->here; f != NULL; f = f->above)
@@ -256,7 +256,7 @@ step(void *arg, struct str name, enum template_step which)
 }
 
 void
-fields_render(struct fields *f, struct str part, struct buf *out)
+template_values_render(struct template_values *f, struct str part, struct buf *out)
 {
 	struct place p = { f };
 	const struct template_source from = { value_of, step, &p };

@@ -2,7 +2,7 @@
  * What the places of a template stand for: names with texts, and lists of rows of the same kind.
  * Everything lives in one arena. A row sees the names of what it is a row of.
  *
- * A failure (memory) is sticky: write as often as you like, look at fields_failed once.
+ * A failure (memory) is sticky: write as often as you like, look at template_values_failed once.
  */
 #ifndef KODO_FIELDS_H
 #define KODO_FIELDS_H
@@ -12,36 +12,36 @@
 #include "core/base/arena.h"
 #include "core/base/buf.h"
 
-struct fields;
+struct template_values;
 
 /* NULL: memory ran out. */
-struct fields *fields_new(struct arena *a);
+struct template_values *template_values_new(struct arena *a);
 
 /*
  * A text is borrowed. Null and empty: the name has no value. Names are static; of two with the
  * same name the later holds.
  */
-void fields_put(struct fields *f, const char *name, struct str text);
-void fields_printf(struct fields *f, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void template_values_put(struct template_values *f, const char *name, struct str text);
+void template_values_printf(struct template_values *f, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Not more than that many characters of it. */
-void fields_put_short(struct fields *f, const char *name, struct str text, size_t characters);
-void fields_put_u64(struct fields *f, const char *name, uint64_t n);
+void template_values_put_short(struct template_values *f, const char *name, struct str text, size_t characters);
+void template_values_put_u64(struct template_values *f, const char *name, uint64_t n);
 /* `2026-11-24 08:16:34Z`; 0: no value */
-void fields_put_time(struct fields *f, const char *name, int64_t us);
+void template_values_put_time(struct template_values *f, const char *name, int64_t us);
 /* `3 minutes`, from one time to another; 0: no value */
-void fields_put_span(struct fields *f, const char *name, int64_t from_us, int64_t to_us);
-void fields_put_flag(struct fields *f, const char *name, bool is_set);
+void template_values_put_span(struct template_values *f, const char *name, int64_t from_us, int64_t to_us);
+void template_values_put_flag(struct template_values *f, const char *name, bool is_set);
 /* A list of texts: {{#name}}{{.}}{{/name}}. */
-void fields_put_list(struct fields *f, const char *name, const struct str *texts, size_t n);
+void template_values_put_list(struct template_values *f, const char *name, const struct str *texts, size_t n);
 
 /* A new row at the end of the list name; never NULL (after a failure one that takes nothing). */
-struct fields *fields_row(struct fields *f, const char *name);
+struct template_values *template_values_row(struct template_values *f, const char *name);
 /* A row that belongs to no list: f seen from below, in another arena. NULL: memory ran out. */
-struct fields *fields_below(const struct fields *f, struct arena *a);
+struct template_values *template_values_below(const struct template_values *f, struct arena *a);
 
-bool fields_failed(const struct fields *f);
+bool template_values_failed(const struct template_values *f);
 
 /* Append a part of a template (template.h) with these values. */
-void fields_render(struct fields *f, struct str part, struct buf *out);
+void template_values_render(struct template_values *f, struct str part, struct buf *out);
 
 #endif

@@ -78,10 +78,10 @@ slices_make(struct history *h, uint64_t *rnd, enum history_kind kind)
 
 	for (i = 0; i < h->n && has_any; i++) {
 		if (!is_ours) {
-			h->is_fat[i] = !h->is_original[i] && mesh_below(rnd, 2) == 0;
+			h->is_fat[i] = !h->is_legacy[i] && mesh_below(rnd, 2) == 0;
 			/* not of ours: an original has nothing but whole lists to send */
 			h->ceiling_bytes[i] =
-			    h->is_original[i] && mesh_below(rnd, 2) == 0 ? 8500 : 0;
+			    h->is_legacy[i] && mesh_below(rnd, 2) == 0 ? 8500 : 0;
 		}
 		if (h->is_fat[i] && mesh_below(rnd, 3) != 0)
 			h->more_flows[i] = 4 + mesh_below(rnd, 16);
@@ -100,7 +100,7 @@ ring_make(struct history *h, uint64_t *rnd, unsigned n_originals)
 		h->connect[i] = i < ring ? 1u << (i + 1) % ring : 1u << mesh_below(rnd, ring);
 	}
 	for (i = 0; i < n_originals; i++)
-		h->is_original[(i * (1 + mesh_below(rnd, ring - 1))) % ring] = true;
+		h->is_legacy[(i * (1 + mesh_below(rnd, ring - 1))) % ring] = true;
 }
 
 /* --- what happens --- */
@@ -285,7 +285,7 @@ history_print(const struct history *h, FILE *out)
 
 	fprintf(out, "seed %llu, faults %u %%\n", (unsigned long long)h->seed, h->fault_percent);
 	for (i = 0; i < h->n; i++) {
-		fprintf(out, "  s%u %s%s%s, connects to", i, h->is_original[i] ? "original " : "",
+		fprintf(out, "  s%u %s%s%s, connects to", i, h->is_legacy[i] ? "original " : "",
 		    roles[h->role[i]],
 		    h->more_flows[i] != 0 ? " (very fat)" : h->is_fat[i] ? " (fat)" : "");
 		set_print(out, h->connect[i]);

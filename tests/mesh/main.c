@@ -150,7 +150,7 @@ one_try(const struct arguments *args)
 
 /* A line of a kind and a seed, with anything after; # begins a comment. */
 static bool
-kept_read(const char *line, enum history_kind *kind, uint64_t *seed)
+counts_read(const char *line, enum history_kind *kind, uint64_t *seed)
 {
 	char *end;
 	int k;
@@ -180,7 +180,7 @@ kept_try(const struct arguments *args, unsigned *n_failed)
 		return false;
 	}
 	while (fgets(line, sizeof(line), f) != NULL)
-		if (kept_read(line, &one.kind, &seed) && !seed_try(seed, one.kind, &one))
+		if (counts_read(line, &one.kind, &seed) && !seed_try(seed, one.kind, &one))
 			++*n_failed;
 	fclose(f);
 	return true;
@@ -260,7 +260,7 @@ tap_say(bool is_good, unsigned n, const char *what)
 
 /* What `make check` runs. */
 static unsigned
-check_run(struct arguments *args)
+check_range(struct arguments *args)
 {
 	static const struct {
 		enum history_kind kind;
@@ -311,7 +311,7 @@ main(int argc, char **argv)
 	}
 	log_setup(STR("mesh"), LOG_OFF, STR_NULL, LOG_OFF, 0);
 	if (args.is_check)
-		n_failed = check_run(&args);
+		n_failed = check_range(&args);
 	else if (args.is_costs)
 		n_failed =
 		    cost_try(scratch, 50, true, fault) ? 0 : (unsigned)printf("FAILED: %s", fault);

@@ -59,7 +59,7 @@ struct history {
 	uint64_t seed;
 	unsigned n; /* services */
 	enum role role[MESH_MAX];
-	bool is_original[MESH_MAX];
+	bool is_legacy[MESH_MAX];
 	bool is_fat[MESH_MAX];		  /* its node has some KB, so that bodies come in pieces */
 	unsigned more_flows[MESH_MAX];	  /* so that its node alone is several times a ceiling */
 	unsigned connect[MESH_MAX];	  /* sets of services, as bits */

@@ -84,7 +84,7 @@ originals_of(const struct mesh *m)
 	unsigned n = 0, i;
 
 	for (i = 0; i < m->h->n; i++)
-		n += m->h->is_original[i];
+		n += m->h->is_legacy[i];
 	return n;
 }
 
@@ -96,7 +96,7 @@ model_agree(struct mesh *m, struct arena *a)
 	unsigned i, j;
 
 	for (i = 0; i < m->h->n; i++)
-		if (!m->h->is_original[i] && feeds(m, i))
+		if (!m->h->is_legacy[i] && feeds(m, i))
 			view[i] = service_view(&m->services[i], a);
 	for (i = 0; i < m->h->n; i++)
 		for (j = 0; j < m->h->n; j++)
@@ -123,7 +123,7 @@ model_nodes(struct mesh *m, struct arena *a)
 		for (k = 0; k < m->h->n; k++)
 			if ((m->services[i].connect & 1u << k) != 0)
 				target = k;
-		if (target == MESH_MAX || m->h->is_original[target])
+		if (target == MESH_MAX || m->h->is_legacy[target])
 			continue;
 		line = mesh_view_line(
 		    a, m->h, service_url(m, i, 0), i, m->services[i].flows_variant);
@@ -131,7 +131,7 @@ model_nodes(struct mesh *m, struct arena *a)
 			bool wanted = !m->services[i].has_left && m->services[i].flows_variant != 0;
 			const char *view;
 
-			if (m->h->is_original[j] || !feeds(m, j) ||
+			if (m->h->is_legacy[j] || !feeds(m, j) ||
 			    (j != target && !is_linked(m, j, target) && !is_linked(m, target, j)))
 				continue;
 			view = service_view(&m->services[j], a);
@@ -155,12 +155,12 @@ model_strangers(struct mesh *m, struct arena *a)
 		for (k = 0; k < m->h->n; k++) {
 			if (m->h->role[i] != ROLE_NODE || m->services[i].flows_variant == 0 ||
 			    m->services[i].has_left || (m->services[i].connect & 1u << k) == 0 ||
-			    !m->h->is_original[k])
+			    !m->h->is_legacy[k])
 				continue;
 			if (m->h->more_flows[i] > 0 && m->h->ceiling_bytes[k] > 0)
 				continue; /* it does not take the node */
 			for (j = 0; j < m->h->n; j++)
-				if (!m->h->is_original[j] && feeds(m, j) &&
+				if (!m->h->is_legacy[j] && feeds(m, j) &&
 				    (is_linked(m, j, k) || is_linked(m, k, j)) &&
 				    strstr(service_view(&m->services[j], a),
 					service_url(m, i, m->services[i].url_variant)) == NULL)
@@ -185,7 +185,7 @@ model_check(struct mesh *m)
 		struct service *s = &m->services[i];
 		char *pending, *view, *wanted;
 
-		if (m->h->is_original[i])
+		if (m->h->is_legacy[i])
 			continue;
 		service_check(s);
 		service_check_nodes(s);

@@ -296,7 +296,7 @@ answer_arrive(struct mesh *m, struct event *ev)
 	if (s->original != NULL) {
 		original_done(s->original, ev->status, buf_str(&ev->body), service_now(s));
 	} else {
-		err = exchange_done(s->r, slot->a, &slot->job, &res, service_now(s), &wake);
+		err = outcome_take(s->r, slot->a, &slot->job, &res, service_now(s), &wake);
 		if (err != KODO_OK)
 			mesh_fail(m, "s%u: exchange_done: %s\n", s->i, kodo_err_text(err));
 	}
@@ -371,12 +371,12 @@ poll_ours(struct service *s)
 		if (i == MESH_SLOTS)
 			return;
 		arena_reset(slot->a);
-		err = exchange_next(
+		err = schedule_next(
 		    s->r, slot->a, service_now(s), busy, n_busy, &slot->job, &next_us, &active_us);
 		if (err != KODO_OK)
 			break;
 		slot->is_busy = true;
-		sent_count(s, slot->job.url, slot->job.kind == EXCHANGE_LOOK);
+		sent_count(s, slot->job.url, slot->job.kind == EXCHANGE_DIGEST_CHECK);
 		mesh_trace(s->mesh, "s%u -> %.*s %.*s", s->i, STR_ARG(slot->job.url),
 		    slot->job.body.len < 40000 ? (int)slot->job.body.len : 0,
 		    slot->job.body.p == NULL ? "" : slot->job.body.p);
@@ -508,7 +508,7 @@ mesh_begin(struct mesh *m, const struct history *h, const char *dir, bool is_tra
 		s->options_arena = arena_new();
 		for (j = 0; j < MESH_SLOTS; j++)
 			s->slots[j].a = arena_new();
-		if (h->is_original[i])
+		if (h->is_legacy[i])
 			s->original = original_new(s);
 	}
 }

@@ -152,7 +152,7 @@ service_start(struct service *s, enum registry_start kind)
 			service_open(s);
 		s->is_up = true;
 		options_make(s);
-		if (registry_apply(s->r, &s->options, STR("stamp"), kind, service_now(s), NULL,
+		if (startup_apply(s->r, &s->options, STR("stamp"), kind, service_now(s), NULL,
 			&why) != KODO_OK)
 			mesh_fail(s->mesh, "s%u: %s\n", s->i, why.text);
 	}
@@ -231,7 +231,7 @@ service_restore(struct service *s)
 void
 service_leave(struct service *s)
 {
-	struct intake in;
+	struct receipt in;
 	uint64_t ticket;
 
 	must(s, registry_leave(s->r, service_now(s), &ticket, &in), "leave");
@@ -249,7 +249,7 @@ fail_put(struct answer *out, unsigned status)
 }
 
 static enum kodo_err
-request_take(struct service *s, const char *path, const struct wire_body *b, struct intake *in)
+request_take(struct service *s, const char *path, const struct wire_body *b, struct receipt *in)
 {
 	int64_t now_us = service_now(s);
 	uint64_t ticket;
@@ -288,7 +288,7 @@ map_answer(struct service *s, struct answer *out)
 	struct view v;
 
 	must(s, view_begin(s->r, service_now(s), &v), "view");
-	must(s, view_put_map(&v, &sink), "map");
+	must(s, render_map(&v, &sink), "map");
 	view_end(&v);
 	out->status = 200;
 	buf_put_str(&out->body, buf_str(&sink.buf));
@@ -307,7 +307,7 @@ post_answer(
 	struct sink sink = SINK_INIT(NULL);
 	struct wire_refusal no;
 	struct wire_body b;
-	struct intake in;
+	struct receipt in;
 	bool rest;
 
 	if (wire_read(a, kind, body, service_now(s), s->options.url_key, &b, &no) != KODO_OK) {
@@ -326,11 +326,11 @@ post_answer(
 		fail_put(out, 404);
 		return;
 	}
-	if (b.has_part)
+	if (b.has_chunk)
 		whole_check(s, a);
 	out->status = is_connect ? 201 : 200;
 	must(s,
-	    registry_put_answer(
+	    reply_put(
 		s->r, &b, is_connect, is_reconnect, service_now(s), &sink, &rest),
 	    "answer");
 	buf_put_str(&out->body, buf_str(&sink.buf));
@@ -388,7 +388,7 @@ service_view(struct service *s, struct arena *a)
 	size_t i;
 
 	must(s, view_begin(s->r, service_now(s), &v), "view");
-	must(s, view_put_connect(&v, &sink), "connect");
+	must(s, render_connect(&v, &sink), "connect");
 	view_end(&v);
 	must(s, arena_str(a, buf_str(&sink.buf), &text), "view");
 	sink_free(&sink);
@@ -417,7 +417,7 @@ service_pending(struct service *s, struct arena *a)
 	must(s, store_begin(registry_store(s->r), STORE_READ, &t), "read");
 	while (what == NULL && peer_next(&t, a, &id, &p) == KODO_OK)
 		for (i = 0; i < WORK_MAX && what == NULL; i++)
-			if (p.work[i] != 0)
+			if (p.out.work[i] != 0)
 				what = arena_printf(a, "%s %.*s", works[i], STR_ARG(p.url));
 	must(s, store_end(&t, KODO_OK), "read");
 	return what;
@@ -435,5 +435,5 @@ fault_note(void *arg, enum finding kind, const char *line)
 void
 service_check(struct service *s)
 {
-	must(s, registry_check(s->r, service_now(s), fault_note, s), "check");
+	must(s, integrity_check(s->r, service_now(s), fault_note, s), "check");
 }

@@ -76,7 +76,7 @@ fixture_apply(struct fixture *f, enum registry_start kind)
 {
 	struct why why = { "" };
 
-	if (registry_apply(f->r, &f->o, STR("stamp"), kind, f->now_us, NULL, &why) != KODO_OK)
+	if (startup_apply(f->r, &f->o, STR("stamp"), kind, f->now_us, NULL, &why) != KODO_OK)
 		fail_msg("%s", why.text);
 }
 
@@ -184,18 +184,18 @@ total_of(struct fixture *f)
 /* The items of GET /flows as JSON text, in the fixture's arena. */
 static inline const char *
 flows_of(struct fixture *f, const char *q, const char *by, uint64_t p, uint64_t pp,
-    struct flows_result *res)
+    struct search_result *res)
 {
-	struct flows_query fq = { .p = p, .pp = pp };
+	struct search_query fq = { .p = p, .pp = pp };
 	struct sink out = SINK_INIT(registry_state(f->r));
-	struct flows_sink s = { .out = &out };
+	struct search_sink s = { .out = &out };
 	struct view v;
 	char *text;
 
 	must(query_compile(f->a, str_of(q), &fq.q));
 	must(order_parse(f->a, str_of(by), &fq.by));
 	must(view_begin(f->r, f->now_us, &v));
-	must(view_flows(&v, f->a, &fq, &s, res));
+	must(search_flows(&v, f->a, &fq, &s, res));
 	view_end(&v);
 	text = arena_strz(f->a, buf_str(&out.buf));
 	sink_free(&out);
@@ -213,7 +213,7 @@ fault_fail(void *arg, enum finding kind, const char *line)
 static inline void
 check_clean(struct fixture *f)
 {
-	must(registry_check(f->r, f->now_us, fault_fail, NULL));
+	must(integrity_check(f->r, f->now_us, fault_fail, NULL));
 }
 
 static inline bool

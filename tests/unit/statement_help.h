@@ -22,7 +22,7 @@ static inline uint32_t
 provider_make(struct fixture *f, const char *url, bool feed, bool is_kodo)
 {
 	struct wire_body b = body_of(f, url, feed, "[]", is_kodo ? KODO : NULL);
-	struct intake in;
+	struct receipt in;
 	struct str key;
 	struct peer p;
 	struct txn t;
@@ -144,7 +144,7 @@ is_in_outbox(struct fixture *f, uint32_t peer, uint32_t node)
 }
 
 static inline enum kodo_err
-outbox_empty(struct edit *e, void *arg)
+outbox_empty(struct change *e, void *arg)
 {
 	(void)arg;
 	return store_del_under(e->t, T_OUT, STR_NULL);
@@ -153,9 +153,9 @@ outbox_empty(struct edit *e, void *arg)
 static inline void
 outbox_forget(struct fixture *f)
 {
-	struct edit_run run = { .r = f->r, .now_us = f->now_us, .fn = outbox_empty };
+	struct change_run run = { .r = f->r, .now_us = f->now_us, .fn = outbox_empty };
 
-	must(registry_edit(&run));
+	must(registry_change(&run));
 }
 
 /* All keys and values of the tables from first to last, in the fixture's arena. */

@@ -97,7 +97,7 @@ static struct reply
 takes_looks_only(const struct target *t, const struct exchange_job *job)
 {
 	(void)t;
-	return (struct reply){ job->kind == EXCHANGE_LOOK ? 200 : 503, "{}" };
+	return (struct reply){ job->kind == EXCHANGE_DIGEST_CHECK ? 200 : 503, "{}" };
 }
 
 /* Each answer is older than the one before. */
@@ -132,7 +132,7 @@ has_heard_more(const struct target *t, const struct exchange_job *job)
 	view_end(&v);
 	return (struct reply){ 200, greeting(t->f,
 	    arena_printf(t->f->a, "{\"life\":77,\"sent\":5,\"heard_life\":%llu,\"heard\":%llu}",
-		(unsigned long long)head_life(&h), (unsigned long long)h.state + 1000)) };
+		(unsigned long long)head_epoch(&h), (unsigned long long)h.state + 1000)) };
 }
 
 /* Our own node is gone, under the version that we will have next. */
@@ -164,7 +164,7 @@ static void
 node_changes(struct fixture *f, unsigned n)
 {
 	struct wire_body b;
-	struct intake in;
+	struct receipt in;
 	uint64_t ticket;
 
 	if (n % 3 == 2) {
@@ -193,7 +193,7 @@ doubt(struct fixture *f, unsigned n)
 {
 	struct wire_body b = body_of(f, TARGET, true,
 	    arena_printf(f->a, "[%s]", node_json(f, "http://m:1", "M", 1 + n % 4)), NULL);
-	struct intake in;
+	struct receipt in;
 
 	if (n == 0)
 		must(registry_connect(f->r, &b, f->now_us, &in));
@@ -238,7 +238,7 @@ days_pass(struct fixture *f, const char *name,
 			if (n_changes % 5 == 4)
 				clock_set_back(&t, &change_us, &minute_us);
 		}
-		err = exchange_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, NULL);
+		err = schedule_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, NULL);
 		if (err == KODO_ENOTFOUND) {
 			f->now_us = due_us < change_us ? due_us : change_us;
 			continue;
@@ -256,7 +256,7 @@ days_pass(struct fixture *f, const char *name,
 			    (long long)((f->now_us - t.began_us) / MINUTE_US));
 		f->now_us += 2000; /* the way there and back */
 		reply = reply_of(&t, &job, fn, is_legacy);
-		must(exchange_done(f->r, f->a, &job,
+		must(outcome_take(f->r, f->a, &job,
 		    &(struct exchange_result){ .status = reply.status,
 			.body = str_of(reply.body), .error = "refused" }, f->now_us, &wake));
 	}

@@ -17,14 +17,14 @@ records_of(struct fixture *f)
 	struct store_stat st;
 
 	must(store_stat(registry_store(f->r), &st));
-	return st.entries[T_PART];
+	return st.entries[T_NODE_CHUNK];
 }
 
 static enum kodo_err
 forget(struct txn *t, void *arg)
 {
 	(void)arg;
-	return part_drop(t, 1);
+	return node_chunks_drop(t, 1);
 }
 
 static struct wire_body
@@ -53,12 +53,12 @@ static const char *
 answer_to(struct fixture *f, const struct wire_body *b)
 {
 	struct sink sink = SINK_INIT(NULL);
-	struct intake in;
+	struct receipt in;
 	char *text;
 	bool rest;
 
 	must(registry_update(f->r, b, f->now_us, &in));
-	must(registry_put_answer(f->r, b, false, false, f->now_us, &sink, &rest));
+	must(reply_put(f->r, b, false, false, f->now_us, &sink, &rest));
 	text = arena_strz(f->a, buf_str(&sink.buf));
 	sink_free(&sink);
 	check_clean(f);
@@ -69,7 +69,7 @@ static void
 known(struct fixture *f)
 {
 	struct wire_body b;
-	struct intake in;
+	struct receipt in;
 
 	fixture_options(f, TARGET, true, true, NULL, 0);
 	fixture_apply(f, START_NOW);
@@ -125,7 +125,7 @@ parts_go_with_their_sender(void **state)
 {
 	struct fixture *f = *state;
 	struct wire_body b;
-	struct intake in;
+	struct receipt in;
 	uint64_t ticket;
 
 	known(f);
@@ -144,7 +144,7 @@ last_piece_without_all_flows(void **state)
 	struct fixture *f = *state;
 	const char *two;
 	struct wire_body b;
-	struct intake in;
+	struct receipt in;
 
 	known(f);
 	two = node_json(f, "http://n:1", "N", 2);
@@ -169,7 +169,7 @@ piece_of_no_connect(void **state)
 {
 	struct fixture *f = *state;
 	struct wire_body b;
-	struct intake in;
+	struct receipt in;
 
 	known(f);
 	b = body_of(f, "http://n:1", false, node_json_list(f, "http://old:1"), "{}");
@@ -235,9 +235,9 @@ damage_is_found(void **state)
 	struct fixture *f = *state;
 	unsigned char kb[8];
 	struct str damages[][3] = {
-		{ STR_NULL, STR("x"), { NULL, T_PART } },
+		{ STR_NULL, STR("x"), { NULL, T_NODE_CHUNK } },
 		{ STR_NULL, STR("\0\0\0\5\0\0\0\3\0\0\0\0\0\0\0\0\0\0\0\0"),
-		    { NULL, T_PART } },
+		    { NULL, T_NODE_CHUNK } },
 		{ STR_NULL, STR("12345678"), { NULL, T_OUT } },
 	};
 	size_t i;
@@ -252,7 +252,7 @@ damage_is_found(void **state)
 			damages[2][0] = key_u32_u32(kb, 77, 1);
 		must(store_write(registry_store(f->r), damage, damages[i]));
 		n_errors = 0;
-		must(registry_check(f->r, f->now_us, errors_count, NULL));
+		must(integrity_check(f->r, f->now_us, errors_count, NULL));
 		assert_true(n_errors > 0);
 		must(store_write(registry_store(f->r), forget, NULL));
 	}

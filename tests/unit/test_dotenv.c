@@ -8,7 +8,7 @@
 #include "core/config/dotenv.h"
 #include "scratch.h"
 
-static struct env_entry *entries;
+static struct dotenv_entry *entries;
 static size_t n;
 static struct why why;
 
@@ -17,7 +17,7 @@ read_text(const char *text)
 {
 	scratch_write(".env", text);
 	why.text[0] = '\0';
-	return env_read(scratch.a, ".env", &entries, &n, &why);
+	return dotenv_read(scratch.a, ".env", &entries, &n, &why);
 }
 
 static void
@@ -102,13 +102,13 @@ test_files(void **state)
 {
 	(void)state;
 	why.text[0] = '\0';
-	assert_int_equal(env_read(scratch.a, "nosuch", &entries, &n, &why), KODO_ENOTFOUND);
+	assert_int_equal(dotenv_read(scratch.a, "nosuch", &entries, &n, &why), KODO_ENOTFOUND);
 	assert_string_equal(why.text, "");
-	assert_int_equal(env_read(scratch.a, ".", &entries, &n, &why), KODO_EIO);
+	assert_int_equal(dotenv_read(scratch.a, ".", &entries, &n, &why), KODO_EIO);
 	assert_string_equal(why.text, "cannot read .: Is a directory");
 	assert_int_equal(read_text("A=1\n"), KODO_OK);
 	assert_int_equal(truncate(".env", (off_t)ENV_FILE_BYTES + 1), 0);
-	assert_int_equal(env_read(scratch.a, ".env", &entries, &n, &why), KODO_ETOOBIG);
+	assert_int_equal(dotenv_read(scratch.a, ".env", &entries, &n, &why), KODO_ETOOBIG);
 	assert_string_equal(why.text, "cannot read .env: over a limit");
 }
 

@@ -50,7 +50,7 @@ static struct wire_body
 says(struct fixture *f, const char *path, const char *nodes, const char *kodo)
 {
 	struct wire_body b = body_of(f, PEER, true, nodes, kodo);
-	struct intake in;
+	struct receipt in;
 
 	if (strcmp(path, "/connect") == 0)
 		must(registry_connect(f->r, &b, f->now_us, &in));
@@ -71,7 +71,7 @@ next(struct fixture *f, struct exchange_job *job)
 {
 	int64_t due_us, active_us;
 
-	return exchange_next(f->r, f->a, f->now_us, NULL, 0, job, &due_us, &active_us);
+	return schedule_next(f->r, f->a, f->now_us, NULL, 0, job, &due_us, &active_us);
 }
 
 static bool
@@ -88,7 +88,7 @@ late_messages_change_nothing(void **state)
 	static const int64_t clock_s[] = { 0, 700, -400000, 900000 };
 	struct fixture *f = *state;
 	struct wire_body late, off;
-	struct intake in;
+	struct receipt in;
 	uint64_t ticket;
 	size_t i;
 
@@ -102,7 +102,7 @@ late_messages_change_nothing(void **state)
 		must(registry_connect(f->r, &late, T0 + clock_s[i] * 1000000, &in));
 		assert_int_equal(total_of(f), 0);
 	}
-	late.sent = 10;
+	late.sequence = 10;
 	must(registry_connect(f->r, &late, f->now_us, &in));
 	assert_int_equal(total_of(f), 2);
 	for (i = 0; i < sizeof(clock_s) / sizeof(clock_s[0]); i++) {
@@ -118,7 +118,7 @@ who_signed_off_fades(void **state)
 {
 	struct fixture *f = *state;
 	struct wire_body b;
-	struct intake in;
+	struct receipt in;
 	uint64_t before, ticket;
 	int i;
 
@@ -131,16 +131,16 @@ who_signed_off_fades(void **state)
 	}
 	assert_int_equal(peers_of(f), before + 20);
 	for (i = 0; i < 2; i++) {
-		must(registry_tidy(f->r, f->now_us));
+		must(expire_run(f->r, f->now_us));
 		assert_int_equal(peers_of(f), before + 20);
 	}
 	/* one of them speaks again, so that it is remembered for longer */
 	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
 	f->now_us += 3601ll * 1000000;
-	must(registry_tidy(f->r, f->now_us));
+	must(expire_run(f->r, f->now_us));
 	assert_int_equal(peers_of(f), before + 1);
 	f->now_us += 3601ll * 1000000;
-	must(registry_tidy(f->r, f->now_us));
+	must(expire_run(f->r, f->now_us));
 	assert_int_equal(peers_of(f), before);
 	check_clean(f);
 }
@@ -208,7 +208,7 @@ answers_say_what_was_heard(void **state)
 	says(f, "/connect", one(f, NODE, 2), "{\"life\":5,\"sent\":9}");
 	b = says(f, "/connect", "[]", "{\"life\":5,\"sent\":8}");
 	assert_int_equal(total_of(f), 2);
-	must(registry_put_answer(f->r, &b, true, false, f->now_us, &out, &rest));
+	must(reply_put(f->r, &b, true, false, f->now_us, &out, &rest));
 	assert_true(has(buf_str(&out.buf), "\"heard_life\":5,\"heard\":9"));
 	assert_false(has(buf_str(&out.buf), "\"nodes\""));
 	sink_free(&out);
@@ -226,21 +226,21 @@ restored_state_speaks_as_another(void **state)
 	h = head_of(f);
 	says(f, "/update", "[]",
 	    arena_printf(f->a, "{\"life\":5,\"sent\":10,\"heard_life\":%llu,\"heard\":%llu}",
-		(unsigned long long)head_life(&h), (unsigned long long)h.state));
+		(unsigned long long)head_epoch(&h), (unsigned long long)h.state));
 	now = head_of(f);
-	assert_int_equal(head_life(&now), head_life(&h));
+	assert_int_equal(head_epoch(&now), head_epoch(&h));
 	assert_int_equal(next(f, &job), KODO_ENOTFOUND);
 	/* of another state it may have heard more */
 	says(f, "/update", "[]",
 	    arena_printf(f->a, "{\"life\":5,\"sent\":11,\"heard_life\":%llu,\"heard\":%llu}",
-		(unsigned long long)head_life(&h) ^ 1u, (unsigned long long)h.state + 100));
+		(unsigned long long)head_epoch(&h) ^ 1u, (unsigned long long)h.state + 100));
 	now = head_of(f);
-	assert_int_equal(head_life(&now), head_life(&h));
+	assert_int_equal(head_epoch(&now), head_epoch(&h));
 	says(f, "/update", "[]",
 	    arena_printf(f->a, "{\"life\":5,\"sent\":12,\"heard_life\":%llu,\"heard\":%llu}",
-		(unsigned long long)head_life(&h), (unsigned long long)h.state + 100));
+		(unsigned long long)head_epoch(&h), (unsigned long long)h.state + 100));
 	now = head_of(f);
-	assert_int_not_equal(head_life(&now), head_life(&h));
+	assert_int_not_equal(head_epoch(&now), head_epoch(&h));
 	must(next(f, &job));
 	assert_int_equal(job.kind, EXCHANGE_RECONNECT);
 	assert_true(has(job.body, "\"heard_life\":5,\"heard\":12"));
@@ -265,7 +265,7 @@ answer_of_another_state_needs_no_connect(void **state)
 		    "{\"url\":\"" PEER "\",\"registry\":true,\"feed\":true,\"idle\":true,"
 		    "\"now\":\"2025-01-13T14:00:00Z\",\"message\":[],\"nodes\":%s,"
 		    "\"kodo\":{\"life\":%d,\"sent\":9}}", one(f, NODE, 2), 5 + i));
-		must(exchange_done(f->r, f->a, &job, &res, f->now_us, &wake));
+		must(outcome_take(f->r, f->a, &job, &res, f->now_us, &wake));
 		assert_int_equal(total_of(f), 3);
 		if (next(f, &job) == KODO_OK)
 			assert_int_not_equal(job.kind, EXCHANGE_CONNECT);
@@ -295,7 +295,7 @@ answer_to_one_that_left(void **state)
 	says(f, "/connect", arena_printf(f->a, "[{\"url\":\"" NODE "\",\"flows\":[%s]},"
 	    "{\"url\":\"" PEER "\",\"flows\":[%s]}]", flows, flows), NULL);
 	b = body_of(f, "http://left:1", true, "[]", "{}");
-	must(registry_put_answer(f->r, &b, true, false, f->now_us, &out, &rest));
+	must(reply_put(f->r, &b, true, false, f->now_us, &out, &rest));
 	assert_true(rest);
 	sink_free(&out);
 }
@@ -318,7 +318,7 @@ answer_names_so_many_and_counts_the_rest(void **state)
 		left[i] = (struct wire_left_out){ STR(NODE), STR("its clock is wrong") };
 	b.left_out = left;
 	b.n_left_out = 1500;
-	must(registry_put_answer(f->r, &b, true, false, f->now_us, &out, &rest));
+	must(reply_put(f->r, &b, true, false, f->now_us, &out, &rest));
 	must(wire_read(f->a, WIRE_CONNECT, buf_str(&out.buf), f->now_us, STR_NULL, &answer, &no));
 	assert_int_equal(answer.from.n_message, 999);
 	assert_true(str_eq(answer.from.message[998], STR("left out 502 more")));
@@ -340,7 +340,7 @@ crowd_make(struct txn *t, void *arg)
 		struct str url = str_of(arena_printf(f->a, "http://stranger%u:1", i));
 
 		peer_init(&p, &h, url, url);
-		p.heard_life = 5;
+		p.in.epoch = 5;
 		err = peer_put(t, &p);
 	}
 	return err == KODO_OK ? head_put(t, &h) : err;
@@ -358,11 +358,11 @@ crowd_of_strangers_fades(void **state)
 	must(store_write(registry_store(f->r), crowd_make, f));
 	made = clock() - begun;
 	begun = clock();
-	must(registry_tidy(f->r, f->now_us));
+	must(expire_run(f->r, f->now_us));
 	faded = clock() - begun;
 	assert_true(faded < 4 * made);
 	f->now_us += 3601ll * 1000000;
-	must(registry_tidy(f->r, f->now_us));
+	must(expire_run(f->r, f->now_us));
 	assert_true(peers_of(f) < 10);
 }
 
@@ -372,7 +372,7 @@ strangers_are_bounded(void **state)
 {
 	struct fixture *f = *state;
 	struct wire_body b;
-	struct intake in;
+	struct receipt in;
 	uint64_t before, ticket;
 	unsigned i;
 
@@ -406,7 +406,7 @@ who_is_not_accepted_is_not_remembered(void **state)
 {
 	struct fixture *f = *state;
 	struct wire_body b;
-	struct intake in;
+	struct receipt in;
 	uint64_t before, ticket;
 
 	fixture_options(f, "http://own.example:1", true, true, NULL, 0);
@@ -440,19 +440,19 @@ more_to_tell_is_seen_at_once(void **state)
 {
 	struct fixture *f = *state;
 	clock_t begun, all, first;
-	bool to_tell, parked;
+	bool to_notify, paused;
 	struct txn t;
 
 	must(store_write(registry_store(f->r), waiting_make, NULL));
 	must(store_begin(registry_store(f->r), STORE_READ, &t));
 	begun = clock();
-	must(outbox_look(&t, 7, &to_tell, &parked));
+	must(outbox_has(&t, 7, &to_notify, &paused));
 	all = clock() - begun;
-	assert_true(to_tell && !parked);
+	assert_true(to_notify && !paused);
 	begun = clock();
-	must(outbox_look(&t, 7, &to_tell, NULL));
+	must(outbox_has(&t, 7, &to_notify, NULL));
 	first = clock() - begun;
-	assert_true(to_tell);
+	assert_true(to_notify);
 	must(store_end(&t, KODO_OK));
 	assert_true(first < all / 10);
 }
@@ -465,7 +465,7 @@ strangers_recall_nothing(void **state)
 	struct exchange_job job;
 	struct head h, now;
 	struct wire_body b;
-	struct intake in;
+	struct receipt in;
 	uint64_t ticket;
 
 	start(f);
@@ -473,10 +473,10 @@ strangers_recall_nothing(void **state)
 	h = head_of(f);
 	b = disconnect_of(f, "http://stranger:1", "[\"http://x:1\"]",
 	    arena_printf(f->a, "{\"life\":1,\"sent\":1,\"heard_life\":%llu,\"heard\":%llu}",
-		(unsigned long long)head_life(&h), (unsigned long long)h.state + 1000));
+		(unsigned long long)head_epoch(&h), (unsigned long long)h.state + 1000));
 	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
 	now = head_of(f);
-	assert_int_equal(head_life(&now), head_life(&h));
+	assert_int_equal(head_epoch(&now), head_epoch(&h));
 	assert_int_equal(next(f, &job), KODO_ENOTFOUND);
 }
 

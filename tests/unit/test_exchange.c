@@ -17,7 +17,7 @@ next_due(struct fixture *f, struct exchange_job *job, int64_t *due_us)
 {
 	int64_t active_us;
 
-	return exchange_next(f->r, f->a, f->now_us, NULL, 0, job, due_us, &active_us);
+	return schedule_next(f->r, f->a, f->now_us, NULL, 0, job, due_us, &active_us);
 }
 
 static void
@@ -46,7 +46,7 @@ answer(struct fixture *f, const struct exchange_job *job, unsigned status, const
 	struct exchange_result res = { .status = status, .body = str_of(body), .error = "refused" };
 	bool wake;
 
-	must(exchange_done(f->r, f->a, job, &res, f->now_us, &wake));
+	must(outcome_take(f->r, f->a, job, &res, f->now_us, &wake));
 }
 
 static struct peer
@@ -97,7 +97,7 @@ node_comes(struct fixture *f, const char *url, const char *prefix, size_t n)
 {
 	struct wire_body b =
 	    body_of(f, url, false, arena_printf(f->a, "[%s]", node_json(f, url, prefix, n)), NULL);
-	struct intake in;
+	struct receipt in;
 
 	must(registry_connect(f->r, &b, f->now_us, &in));
 }
@@ -142,8 +142,8 @@ connect_answers(void **state)
 		    f, &job, rows[i].status, "garbage"); /* the status counts, whatever the body */
 		p = peer_of(f, TARGET);
 		assert_int_equal(peer_has_work(&p), rows[i].want != WANT_DONE);
-		assert_int_equal((p.flags & PEER_PARKED) != 0, rows[i].want == WANT_PARK);
-		assert_int_equal(p.connected_us != 0, rows[i].want == WANT_DONE);
+		assert_int_equal((p.flags & PEER_PAUSED) != 0, rows[i].want == WANT_PARK);
+		assert_int_equal(p.out.connected_us != 0, rows[i].want == WANT_DONE);
 		if (rows[i].want == WANT_RETRY)
 			assert_within(nothing_until(f) - f->now_us, 500000, 550000);
 		else
@@ -177,7 +177,7 @@ update_answered_404_asks_a_provider(void **state)
 	struct fixture *f = *state;
 	struct exchange_job job;
 	struct wire_body b;
-	struct intake in;
+	struct receipt in;
 
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
 	fixture_apply(f, START_NOW);
@@ -203,7 +203,7 @@ removal_is_told_once(void **state)
 	struct fixture *f = *state;
 	struct exchange_job job;
 	struct wire_body b;
-	struct intake in;
+	struct receipt in;
 	uint64_t ticket;
 
 	start_connected(f, NULL);
@@ -224,7 +224,7 @@ disconnect_answered_404_is_done(void **state)
 {
 	struct fixture *f = *state;
 	struct exchange_job job;
-	struct intake in;
+	struct receipt in;
 	uint64_t ticket;
 	bool tried;
 
@@ -267,8 +267,8 @@ backoff_doubles_then_parks(void **state)
 	f->now_us = due_us;
 	next_is(f, EXCHANGE_CONNECT, &job);
 	answer(f, &job, 201, "");
-	assert_true(peer_of(f, TARGET).connected_us != 0);
-	assert_int_equal(peer_of(f, TARGET).flags & PEER_PARKED, 0);
+	assert_true(peer_of(f, TARGET).out.connected_us != 0);
+	assert_int_equal(peer_of(f, TARGET).flags & PEER_PAUSED, 0);
 }
 
 static void
@@ -328,7 +328,7 @@ busy_peers_are_passed_over(void **state)
 	start(f);
 	next_is(f, EXCHANGE_CONNECT, &job);
 	assert_int_equal(
-	    exchange_next(f->r, f->a, f->now_us, &job.peer, 1, &job, &due_us, &active_us),
+	    schedule_next(f->r, f->a, f->now_us, &job.peer, 1, &job, &due_us, &active_us),
 	    KODO_ENOTFOUND);
 	assert_int_equal(due_us, INT64_MAX);
 	assert_int_equal(active_us, f->now_us);
@@ -346,13 +346,13 @@ original_is_looked_at_by_its_map(void **state)
 	f->now_us = nothing_until(f);
 	assert_within(f->now_us - T0, 300 * SECOND_US, 361 * SECOND_US);
 	assert_true(is_idle(f));
-	next_is(f, EXCHANGE_LOOK, &job);
+	next_is(f, EXCHANGE_DIGEST_CHECK, &job);
 	assert_false(job.is_post);
 	assert_true(str_eq(job.url, STR("http://t:1/map")));
 	answer(
 	    f, &job, 200, "{\"registers\":{\"http://localhost:3367\":\"2025-01-13T14:00:00Z\"}}");
 	f->now_us = nothing_until(f);
-	next_is(f, EXCHANGE_LOOK, &job);
+	next_is(f, EXCHANGE_DIGEST_CHECK, &job);
 	answer(
 	    f, &job, 200, "{\"registers\":{\"http://localhost:33671\":\"2025-01-13T14:00:00Z\"}}");
 	next_is(f, EXCHANGE_CONNECT, &job);
@@ -366,7 +366,7 @@ one_of_us_is_looked_at_by_digest(void **state)
 
 	start_connected(f, arena_printf(f->a, OURS_KODO, 1));
 	f->now_us = nothing_until(f);
-	next_is(f, EXCHANGE_LOOK, &job);
+	next_is(f, EXCHANGE_DIGEST_CHECK, &job);
 	assert_true(job.is_post);
 	assert_true(str_eq(job.url, STR("http://t:1/update")));
 	answer(f, &job, 200,
@@ -374,18 +374,18 @@ one_of_us_is_looked_at_by_digest(void **state)
 		arena_printf(
 		    f->a, "{\"view\":\"%.*s\",\"life\":77,\"sent\":2}", STR_ARG(job.view))));
 	f->now_us = nothing_until(f);
-	next_is(f, EXCHANGE_LOOK, &job);
+	next_is(f, EXCHANGE_DIGEST_CHECK, &job);
 	answer(f, &job, 200,
 	    default_body(f, TARGET, "{\"view\":\"0123456789abcdef\",\"life\":77,\"sent\":3}"));
 	next_is(f, EXCHANGE_CONNECT, &job);
 	answer(f, &job, 201, "");
 	f->now_us = nothing_until(f);
-	next_is(f, EXCHANGE_LOOK, &job);
+	next_is(f, EXCHANGE_DIGEST_CHECK, &job);
 	answer(f, &job, 404, "");
 	next_is(f, EXCHANGE_CONNECT, &job);
 	answer(f, &job, 201, "");
 	f->now_us = nothing_until(f);
-	next_is(f, EXCHANGE_LOOK, &job);
+	next_is(f, EXCHANGE_DIGEST_CHECK, &job);
 	answer(f, &job, 503, ""); /* says nothing: looked at again later */
 	assert_within(nothing_until(f) - f->now_us, 300 * SECOND_US, 361 * SECOND_US);
 }
@@ -415,7 +415,7 @@ leave_cancels_a_pending_connect(void **state)
 {
 	struct fixture *f = *state;
 	struct exchange_job job;
-	struct intake in;
+	struct receipt in;
 	uint64_t ticket;
 
 	start(f);
@@ -431,7 +431,7 @@ late_answer_to_a_connect_resurrects_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct exchange_job job;
-	struct intake in;
+	struct receipt in;
 	uint64_t ticket;
 	char *body;
 
@@ -445,7 +445,7 @@ late_answer_to_a_connect_resurrects_nothing(void **state)
 	    node_json(f, "http://x:1", "X", 2));
 	answer(f, &job, 201, body);
 	assert_int_equal(total_of(f), 1);
-	assert_true(peer_of(f, TARGET).connected_us == 0);
+	assert_true(peer_of(f, TARGET).out.connected_us == 0);
 	next_is(f, EXCHANGE_DISCONNECT, &job);
 	answer(f, &job, 200, "");
 	assert_int_equal(nothing_until(f), INT64_MAX);
@@ -456,7 +456,7 @@ reconnect_while_leaving_hastens_the_leave(void **state)
 {
 	struct fixture *f = *state;
 	struct exchange_job job;
-	struct intake in;
+	struct receipt in;
 	struct wire_body b = { 0 };
 	struct wire_refusal no;
 	uint64_t ticket;
@@ -498,8 +498,8 @@ error_is_a_clean_line(void **state)
 	next_is(f, EXCHANGE_CONNECT, &job);
 	answer(f, &job, 404, text);
 	p = peer_of(f, TARGET);
-	assert_true(utf8_valid(p.error) && p.error.len > 150);
-	assert_true(strpbrk(arena_strz(f->a, p.error), "\n\x1b") == NULL);
+	assert_true(utf8_valid(p.out.error) && p.out.error.len > 150);
+	assert_true(strpbrk(arena_strz(f->a, p.out.error), "\n\x1b") == NULL);
 }
 
 /* --- sizes --- */
@@ -525,7 +525,7 @@ too_much_is_halved_and_doubled(void **state)
 	assert_true(job.n_nodes < 60);
 	assert_true(job.is_partial);
 	answer(f, &job, 500, ""); /* a body over 64 KiB: may be its size */
-	ceiling = peer_of(f, TARGET).ceiling_bytes;
+	ceiling = peer_of(f, TARGET).out.ceiling_bytes;
 	assert_int_equal(ceiling, job.body.len / 2);
 	for (i = 0; i < 30 && next_due(f, &job, &(int64_t){ 0 }) == KODO_OK; i++)
 		answer(f, &job, 200, "");
@@ -536,7 +536,7 @@ too_much_is_halved_and_doubled(void **state)
 		answer(f, &job, 200, "");
 	}
 	assert_true(
-	    peer_of(f, TARGET).ceiling_bytes == 0 || peer_of(f, TARGET).ceiling_bytes > ceiling);
+	    peer_of(f, TARGET).out.ceiling_bytes == 0 || peer_of(f, TARGET).out.ceiling_bytes > ceiling);
 }
 
 /*
@@ -548,7 +548,7 @@ node_at_fault_is_found(void **state)
 	struct fixture *f = *state;
 	struct exchange_job job;
 	struct wire_body b;
-	struct intake in;
+	struct receipt in;
 	int64_t due_us;
 	size_t i, taken = 0;
 

@@ -19,7 +19,7 @@ same(const char *hay, size_t n, const char *needle, size_t m)
 	memcpy(p, needle, m);
 	h = realloc(h, n > 0 ? n : 1);	/* so that the sanitizer sees a byte too much */
 	p = realloc(p, m > 0 ? m : 1);
-	found = find_text((struct str){ h, n }, (struct str){ p, m });
+	found = memfind((struct str){ h, n }, (struct str){ p, m });
 	want = memmem(h, n, p, m);
 	if (found != want)
 		fail_msg("%.*s in %.*s: at %td instead of %td", (int)m, needle, (int)n, hay,

@@ -86,12 +86,12 @@ restart(struct fixture *f)
 }
 
 static void
-tell(struct fixture *f, const struct exchange_job *job, unsigned status, struct str body)
+news(struct fixture *f, const struct exchange_job *job, unsigned status, struct str body)
 {
 	struct exchange_result res = { .status = status, .body = body, .error = "lost" };
 	bool wake;
 
-	must(exchange_done(f->r, f->a, job, &res, f->now_us, &wake));
+	must(outcome_take(f->r, f->a, job, &res, f->now_us, &wake));
 }
 
 static unsigned
@@ -104,7 +104,7 @@ receive(struct pair *p, const struct exchange_job *job, struct str *answer)
 	struct sink sink = SINK_INIT(NULL);
 	struct wire_refusal no;
 	struct wire_body b;
-	struct intake in;
+	struct receipt in;
 	uint64_t ticket;
 	bool rest;
 
@@ -120,7 +120,7 @@ receive(struct pair *p, const struct exchange_job *job, struct str *answer)
 		must(registry_update(f->r, &b, f->now_us, &in));
 	if (!in.known)
 		return 404;
-	must(registry_put_answer(f->r, &b, is_connect, false, f->now_us, &sink, &rest));
+	must(reply_put(f->r, &b, is_connect, false, f->now_us, &sink, &rest));
 	must(arena_str(f->a, buf_str(&sink.buf), answer));
 	sink_free(&sink);
 	check_clean(f);
@@ -132,7 +132,7 @@ static bool
 next_job(struct pair *p, struct exchange_job *job)
 {
 	int64_t due_us, active_us;
-	enum kodo_err err = exchange_next(p->from->r, p->from->a, p->from->now_us, NULL, 0, job,
+	enum kodo_err err = schedule_next(p->from->r, p->from->a, p->from->now_us, NULL, 0, job,
 	    &due_us, &active_us);
 
 	assert_true(err == KODO_OK || err == KODO_ENOTFOUND);
@@ -140,7 +140,7 @@ next_job(struct pair *p, struct exchange_job *job)
 		p->from->now_us = p->to->now_us = active_us; /* it waits after a failure */
 		return next_job(p, job);
 	}
-	if (err == KODO_OK && job->part.of != 0)
+	if (err == KODO_OK && job->chunk.of != 0)
 		p->n_parts++;
 	p->n_messages += err == KODO_OK;
 	assert_true(p->n_messages < 300);
@@ -153,7 +153,7 @@ exchange(struct pair *p, const struct exchange_job *job)
 	struct str answer;
 	unsigned status = receive(p, job, &answer);
 
-	tell(p->from, job, status, answer);
+	news(p->from, job, status, answer);
 }
 
 /* Until there is nothing to send; of the sender's node all is seen, or nothing. */
@@ -185,7 +185,7 @@ run_parts(struct pair *p, unsigned n)
 static const char *
 seen_of(struct pair *p)
 {
-	struct flows_result res;
+	struct search_result res;
 
 	return flows_of(p->to, "", "", 0, 100, &res);
 }
@@ -196,7 +196,7 @@ records_of(struct fixture *f)
 	struct store_stat st;
 
 	must(store_stat(registry_store(f->r), &st));
-	return st.entries[T_PART];
+	return st.entries[T_NODE_CHUNK];
 }
 
 /* --- between two of ours --- */
@@ -226,7 +226,7 @@ comes_in_order_with_its_version(void **state)
 {
 	struct pair *p = *state;
 	const char *mine, *theirs;
-	struct flows_result res;
+	struct search_result res;
 
 	start(p);
 	run(p, 0, FLOWS);
@@ -248,12 +248,12 @@ answers_are_lost_and_requests_repeated(void **state)
 	for (i = 0; next_job(p, &job); i++) {
 		status = receive(p, &job, &answer);
 		if (i % 3 == 1) {
-			tell(p->from, &job, 0, STR_NULL);
+			news(p->from, &job, 0, STR_NULL);
 			continue;
 		}
 		if (i % 3 == 2 && status == 200)
 			receive(p, &job, &answer); /* it came twice; the second is heard */
-		tell(p->from, &job, status, answer);
+		news(p->from, &job, status, answer);
 		assert_true(total_of(p->to) == 0 || total_of(p->to) == FLOWS);
 	}
 	assert_int_equal(total_of(p->to), FLOWS);
@@ -269,7 +269,7 @@ requests_are_lost(void **state)
 	start(p);
 	for (i = 0; next_job(p, &job); i++) {
 		if (i % 2 == 1)
-			tell(p->from, &job, 0, STR_NULL);
+			news(p->from, &job, 0, STR_NULL);
 		else
 			exchange(p, &job);
 	}
@@ -286,10 +286,10 @@ is_halved_in_the_middle(void **state)
 	run_parts(p, 2);
 	p->ceiling = 9000;
 	assert_true(next_job(p, &job));
-	assert_true(job.part.from > 0);
+	assert_true(job.chunk.from > 0);
 	exchange(p, &job); /* 413 */
 	assert_true(next_job(p, &job));
-	assert_true(job.part.from > 0);	/* it goes on, in smaller steps */
+	assert_true(job.chunk.from > 0);	/* it goes on, in smaller steps */
 	exchange(p, &job);
 	run(p, 0, FLOWS);
 }
@@ -304,7 +304,7 @@ changes_in_the_middle(void **state)
 	run_parts(p, 2);
 	offer(p, FLOWS, "Second");
 	assert_true(next_job(p, &job));
-	assert_int_equal(job.part.from, 0);
+	assert_int_equal(job.chunk.from, 0);
 	exchange(p, &job);
 	run(p, 0, FLOWS);
 	assert_true(strstr(seen_of(p), "Second") != NULL && strstr(seen_of(p), "First") == NULL);
@@ -342,7 +342,7 @@ receiver_restarts_in_the_middle(void **state)
 	run_parts(p, 2);
 	restart(p->to);
 	assert_true(next_job(p, &job));
-	assert_true(job.part.from > 0);
+	assert_true(job.chunk.from > 0);
 	exchange(p, &job);
 	run(p, 0, FLOWS);
 }
@@ -351,7 +351,7 @@ static enum kodo_err
 forget(struct txn *t, void *arg)
 {
 	(void)arg;
-	return part_drop(t, 1);
+	return node_chunks_drop(t, 1);
 }
 
 static void
@@ -365,7 +365,7 @@ receiver_forgets_in_the_middle(void **state)
 	must(store_write(registry_store(p->to->r), forget, NULL));
 	assert_true(next_job(p, &job));
 	exchange(p, &job);
-	assert_true(next_job(p, &job) && job.part.from == 0);
+	assert_true(next_job(p, &job) && job.chunk.from == 0);
 	exchange(p, &job);
 	run(p, 0, FLOWS);
 }
@@ -402,7 +402,7 @@ connects_anew_in_the_middle(void **state)
 	exchange(p, &job);
 	assert_int_equal(records_of(p->to), 0);
 	assert_true(next_job(p, &job));
-	assert_int_equal(job.part.from, 0);
+	assert_int_equal(job.chunk.from, 0);
 	exchange(p, &job);
 	run(p, 0, FLOWS);
 	/* and when it is there, a connect that does not hold it takes nothing away */
@@ -421,7 +421,7 @@ looks_agree(void **state)
 	p->from->now_us += 400 * 1000000ll;
 	p->to->now_us = p->from->now_us;
 	assert_true(next_job(p, &job));
-	assert_int_equal(job.kind, EXCHANGE_LOOK);
+	assert_int_equal(job.kind, EXCHANGE_DIGEST_CHECK);
 	exchange(p, &job);
 	assert_false(next_job(p, &job));
 }
@@ -448,13 +448,13 @@ peer_found(void *arg, const struct peer_state *p)
 
 /* In words: of the target, and of the sender's own node. */
 static void
-shown(struct pair *p, struct found *found, struct origin *o)
+shown(struct pair *p, struct found *found, struct provenance *o)
 {
 	struct view v;
 
 	must(view_begin(p->from->r, p->from->now_us, &v));
-	must(view_each_peer(&v, p->from->a, peer_found, found));
-	must(view_origin(&v, p->from->a, STR(SENDER), o));
+	must(peer_status_each(&v, p->from->a, peer_found, found));
+	must(provenance_find(&v, p->from->a, STR(SENDER), o));
 	view_end(&v);
 }
 
@@ -465,7 +465,7 @@ flow_over_the_ceiling_is_parked(void **state)
 	char *fat = arena_alloc(p->from->a, 20000);
 	struct exchange_job job;
 	struct found found;
-	struct origin o;
+	struct provenance o;
 
 	start(p);
 	run(p, 0, FLOWS);
@@ -479,12 +479,12 @@ flow_over_the_ceiling_is_parked(void **state)
 	assert_int_equal(found.n_pending, 0);
 	assert_true(strstr(found.refused, SENDER " not taken, 2") && strstr(found.refused, "413"));
 	assert_int_equal(o.n_refusals, 1);
-	assert_int_equal(o.n_untold, 0);
+	assert_int_equal(o.n_unnotified, 0);
 	/* a look does not find fault with what is parked, once the connect took back what was */
 	p->from->now_us += 400 * 1000000ll;
 	p->to->now_us = p->from->now_us;
 	assert_true(next_job(p, &job));
-	assert_int_equal(job.kind, EXCHANGE_LOOK);
+	assert_int_equal(job.kind, EXCHANGE_DIGEST_CHECK);
 	exchange(p, &job);
 	run(p, FLOWS, 0);
 	p->from->now_us += 400 * 1000000ll;
@@ -506,8 +506,8 @@ original_goes_without_that_node_alone(void **state)
 	struct exchange_job job;
 	struct found found;
 	struct wire_body b;
-	struct intake in;
-	struct origin o;
+	struct receipt in;
+	struct provenance o;
 	size_t i, n_small = 0, n_fat = 0;
 
 	offer(p, FLOWS, "First");
@@ -522,7 +522,7 @@ original_goes_without_that_node_alone(void **state)
 		bool is_fat = memmem(job.body.p, job.body.len, "First", 5) != NULL;
 
 		n_fat += is_fat && job.kind == EXCHANGE_UPDATE;
-		tell(p->from, &job, job.body.len > p->ceiling ? 413 : 201, STR_NULL);
+		news(p->from, &job, job.body.len > p->ceiling ? 413 : 201, STR_NULL);
 		n_small += job.body.len > p->ceiling ? 0 : job.n_nodes;
 	}
 	assert_true(n_small == 10 && n_fat == 1);
@@ -541,11 +541,11 @@ original_goes_without_that_node_alone(void **state)
 	assert_true(next_job(p, &job));
 	assert_int_equal(job.n_nodes, 1);
 	assert_null(memmem(job.body.p, job.body.len, "First", 5));
-	tell(p->from, &job, 200, STR_NULL);
+	news(p->from, &job, 200, STR_NULL);
 	assert_false(next_job(p, &job));
 	offer(p, FLOWS, "Second");
 	assert_true(next_job(p, &job));
-	tell(p->from, &job, 200, STR_NULL);
+	news(p->from, &job, 200, STR_NULL);
 	assert_false(next_job(p, &job));
 	shown(p, &found, &o);
 	assert_int_equal(found.n_refused, 0);
@@ -558,21 +558,21 @@ server_out_of_order_is_no_verdict(void **state)
 	struct exchange_job job;
 	char *fat = arena_alloc(p->from->a, 2000);
 	struct found found;
-	struct origin o;
+	struct provenance o;
 	unsigned n;
 
 	memset(fat, 'f', 2000);
 	p->ceiling = 1 << 20;
 	offer(p, 1, "First");
 	assert_true(next_job(p, &job));
-	tell(p->from, &job, 201, STR_NULL);
+	news(p->from, &job, 201, STR_NULL);
 	fixture_options(p->from, SENDER, true, true, TARGET, 60);
 	for (n = 0; n < 60; n++)
 		p->from->flows[n].description = (struct str){ fat, 2000 };
 	fixture_apply(p->from, START_IF_CHANGED);
 	for (n = 0; next_job(p, &job); n++) {
 		assert_true(job.body.len > 65536);
-		tell(p->from, &job, 502, STR_NULL);
+		news(p->from, &job, 502, STR_NULL);
 	}
 	assert_int_equal(n, 3);
 	shown(p, &found, &o);

@@ -431,18 +431,18 @@ test_run_size(void **state)
 
 	for (i = 0; i <= f->p.n_flows; i++)
 		for (j = i; j <= f->p.n_flows; j++) {
-			size = packed_run_size(&f->p, i, j);
+			size = packed_range_size(&f->p, i, j);
 			buf_reset(&f->out);
-			packed_put_run(&f->out, &f->p, i, j, 1736776800123456, 1736776800123456);
+			packed_put_range(&f->out, &f->p, i, j, 1736776800123456, 1736776800123456);
 			len = f->out.len;
 			assert_true(size >= len && size < len + 400);
-			end = packed_run_end(&f->p, i, size);
+			end = packed_range_end(&f->p, i, size);
 			assert_true(end >= j);
 			if (j > i + 1)
-				assert_true(packed_run_end(&f->p, i, size - 1) == j - 1);
+				assert_true(packed_range_end(&f->p, i, size - 1) == j - 1);
 		}
-	assert_int_equal(packed_run_end(&f->p, 1, 0), 2);	/* one flow, at least */
-	assert_int_equal(packed_run_end(&f->p, 4, 0), 4);
+	assert_int_equal(packed_range_end(&f->p, 1, 0), 2);	/* one flow, at least */
+	assert_int_equal(packed_range_end(&f->p, 4, 0), 4);
 }
 
 int

@@ -140,7 +140,7 @@ fill(void **state)
 	struct arena *keep;
 	struct wire_body body;
 	struct fixture *f;
-	struct intake in;
+	struct receipt in;
 	unsigned i;
 
 	fixture_setup(state);
@@ -165,10 +165,10 @@ fill(void **state)
 static double
 ask(struct fixture *f, const char *q, bool *is_regex, bool *refused)
 {
-	struct flows_query fq = { .p = 0, .pp = 10 };
+	struct search_query fq = { .p = 0, .pp = 10 };
 	struct sink out = SINK_INIT(registry_state(f->r));
-	struct flows_sink s = { .out = &out };
-	struct flows_result res;
+	struct search_sink s = { .out = &out };
+	struct search_result res;
 	double ms = cpu_ms();
 	struct view v;
 	enum kodo_err err;
@@ -177,7 +177,7 @@ ask(struct fixture *f, const char *q, bool *is_regex, bool *refused)
 	must(query_compile(f->a, str_of(q), &fq.q));
 	must(order_parse(f->a, STR_NULL, &fq.by));
 	must(view_begin(f->r, f->now_us, &v));
-	err = view_flows(&v, f->a, &fq, &s, &res);
+	err = search_flows(&v, f->a, &fq, &s, &res);
 	view_end(&v);
 	ms = cpu_ms() - ms;
 	*is_regex = !query_is_fulltext(fq.q);

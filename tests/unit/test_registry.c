@@ -13,7 +13,7 @@ connect_node(struct fixture *f, const char *url, const char *prefix, size_t n)
 {
 	char *list = arena_printf(f->a, "[%s]", node_json(f, url, prefix, n));
 	struct wire_body b = body_of(f, url, false, list, NULL);
-	struct intake in;
+	struct receipt in;
 
 	f->now_us += 1000;
 	must(registry_connect(f->r, &b, f->now_us, &in));
@@ -24,7 +24,7 @@ static void
 own_flows_are_seen_and_listed_first(void **state)
 {
 	struct fixture *f = *state;
-	struct flows_result res;
+	struct search_result res;
 	struct sink out = SINK_INIT(NULL);
 	struct view v;
 
@@ -38,7 +38,7 @@ own_flows_are_seen_and_listed_first(void **state)
 	assert_int_equal(res.total, 5);
 	assert_int_equal(res.filtered, 5);
 	must(view_begin(f->r, f->now_us, &v));
-	must(view_put_connect(&v, &out));
+	must(render_connect(&v, &out));
 	view_end(&v);
 	assert_true(strstr(buf_z(&out.buf), "/own0") < strstr(buf_z(&out.buf), "/Alpha0"));
 	sink_free(&out);
@@ -49,7 +49,7 @@ static void
 connect_replaces_and_update_adds(void **state)
 {
 	struct fixture *f = *state;
-	struct intake in;
+	struct receipt in;
 	struct wire_body b;
 	struct view v;
 	uint64_t before;
@@ -85,7 +85,7 @@ static void
 disconnect_of_nodes_and_of_the_provider(void **state)
 {
 	struct fixture *f = *state;
-	struct intake in;
+	struct receipt in;
 	struct wire_body b;
 	uint64_t ticket;
 
@@ -115,8 +115,8 @@ static void
 versions_decide(void **state)
 {
 	struct fixture *f = *state;
-	struct flows_result res;
-	struct intake in;
+	struct search_result res;
+	struct receipt in;
 	struct wire_body b;
 
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
@@ -158,8 +158,8 @@ static void
 owners_word_wins_at_intake(void **state)
 {
 	struct fixture *f = *state;
-	struct flows_result res;
-	struct intake in;
+	struct search_result res;
+	struct receipt in;
 	struct wire_body b;
 
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
@@ -179,8 +179,8 @@ static void
 own_node_is_defended(void **state)
 {
 	struct fixture *f = *state;
-	struct flows_result res;
-	struct intake in;
+	struct search_result res;
+	struct receipt in;
 	struct wire_body b;
 
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 2);
@@ -206,7 +206,7 @@ random_changes_keep_order_and_counts(void **state)
 	struct fixture *f = *state;
 	size_t flows[20] = { 0 };
 	unsigned seed = 4711, round;
-	struct flows_result res;
+	struct search_result res;
 
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
 	fixture_apply(f, START_NOW);
@@ -219,7 +219,7 @@ random_changes_keep_order_and_counts(void **state)
 		if (rand_r(&seed) % 4 == 0) {
 			struct wire_body b =
 			    disconnect_of(f, url, arena_printf(f->a, "[\"%s\"]", url), NULL);
-			struct intake in;
+			struct receipt in;
 			uint64_t ticket;
 
 			must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
@@ -245,7 +245,7 @@ static void
 pages_cover_everything_once(void **state)
 {
 	struct fixture *f = *state;
-	struct flows_result res;
+	struct search_result res;
 	char last[64] = "";
 	unsigned n, p;
 	size_t seen = 0;
@@ -279,7 +279,7 @@ static void
 full_text_and_query(void **state)
 {
 	struct fixture *f = *state;
-	struct flows_result res;
+	struct search_result res;
 
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
 	fixture_apply(f, START_NOW);
@@ -315,7 +315,7 @@ static void
 tombstones_expire(void **state)
 {
 	struct fixture *f = *state;
-	struct intake in;
+	struct receipt in;
 	struct wire_body b;
 	struct store_stat st;
 	uint64_t ticket;
@@ -326,11 +326,11 @@ tombstones_expire(void **state)
 	b = disconnect_of(f, "http://a:1", "[\"http://a:1\"]", NULL);
 	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
 	f->now_us += 29ll * 86400 * 1000000;
-	must(registry_tidy(f->r, f->now_us));
+	must(expire_run(f->r, f->now_us));
 	must(store_stat(registry_store(f->r), &st));
 	assert_int_equal(st.entries[T_SHADOW], 1);
 	f->now_us += 2ll * 86400 * 1000000;
-	must(registry_tidy(f->r, f->now_us));
+	must(expire_run(f->r, f->now_us));
 	must(store_stat(registry_store(f->r), &st));
 	assert_int_equal(st.entries[T_SHADOW], 0);
 	assert_int_equal(st.entries[T_NODE_URL], 0);
@@ -341,15 +341,15 @@ tombstones_expire(void **state)
 static const char *
 item_seen(struct fixture *f, struct view *v)
 {
-	struct flows_query fq = { .p = 0, .pp = 10 };
+	struct search_query fq = { .p = 0, .pp = 10 };
 	struct sink out = SINK_INIT(NULL);
-	struct flows_sink s = { .out = &out };
-	struct flows_result res;
+	struct search_sink s = { .out = &out };
+	struct search_result res;
 	const char *text;
 
 	must(query_compile(f->a, STR_NULL, &fq.q));
 	must(order_parse(f->a, STR_NULL, &fq.by));
-	must(view_flows(v, f->a, &fq, &s, &res));
+	must(search_flows(v, f->a, &fq, &s, &res));
 	text = arena_strz(f->a, buf_str(&out.buf));
 	sink_free(&out);
 	return text;
@@ -395,7 +395,7 @@ count_errors(struct fixture *f)
 {
 	unsigned n = 0;
 
-	must(registry_check(f->r, f->now_us, errors_count, &n));
+	must(integrity_check(f->r, f->now_us, errors_count, &n));
 	return n;
 }
 
@@ -420,7 +420,7 @@ static void
 peers_out_of_file_are_found(void **state)
 {
 	static const char *const targets[] = { "http://target:1", "http://other:1" };
-	static enum store_table tables[] = { T_DUE, T_LISTENER };
+	static enum store_table tables[] = { T_DUE, T_SUBSCRIBER };
 	size_t i;
 
 	for (i = 0; i < 2; i++) {

@@ -25,7 +25,7 @@ says(struct fixture *f, const char *who, const char *path, const char *form, con
 {
 	struct wire_body b = body_of(
 	    f, who, true, arena_printf(f->a, "[%s]", node_json(f, NODE, form, 1)), kodo);
-	struct intake in;
+	struct receipt in;
 
 	f->now_us += 1000;
 	if (strcmp(path, "/connect") == 0)
@@ -38,7 +38,7 @@ says(struct fixture *f, const char *who, const char *path, const char *form, con
 static void
 assert_shown(struct fixture *f, const char *form)
 {
-	struct flows_result res;
+	struct search_result res;
 	const char *items = flows_of(f, "", "", 0, 10, &res);
 
 	if (form == NULL)
@@ -57,10 +57,10 @@ connects_to_old(struct fixture *f)
 	unsigned n = 0;
 	bool wake;
 
-	while (exchange_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us) ==
+	while (schedule_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us) ==
 	    KODO_OK) {
 		n += job.kind == EXCHANGE_CONNECT && str_eq(job.url, STR(OLD "/connect"));
-		must(exchange_done(f->r, f->a, &job, &res, f->now_us, &wake));
+		must(outcome_take(f->r, f->a, &job, &res, f->now_us, &wake));
 	}
 	return n;
 }
@@ -80,7 +80,7 @@ version_told(struct fixture *f)
 	must(peer_find(&t, f->a, STR(OLD), &p));
 	must(store_end(&t, KODO_OK));
 	busy = p.id;
-	must(exchange_next(f->r, f->a, f->now_us, &busy, 1, &job, &due_us, &active_us));
+	must(schedule_next(f->r, f->a, f->now_us, &busy, 1, &job, &due_us, &active_us));
 	at = memmem(job.body.p, job.body.len, member, sizeof(member) - 1);
 	assert_non_null(at);
 	return strtoull(at + sizeof(member) - 1, NULL, 10);
@@ -126,7 +126,7 @@ owners_word_is_over_hearsay(void **state)
 {
 	struct fixture *f = *state;
 	struct wire_body b;
-	struct intake in;
+	struct receipt in;
 	uint64_t ticket;
 
 	start(f);
@@ -186,7 +186,7 @@ doubt_that_waits_wakes(void **state)
 {
 	struct fixture *f = *state;
 	struct wire_body b;
-	struct intake in;
+	struct receipt in;
 	int i;
 
 	start(f);
@@ -211,7 +211,7 @@ asking_takes_back_what_came_from_it(void **state)
 	start(f);
 	says(f, OLD, "/connect", "A", NULL);
 	says(f, OLD, "/update", "B", NULL);
-	must(exchange_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us));
+	must(schedule_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us));
 	assert_int_equal(job.kind, EXCHANGE_CONNECT);
 	assert_int_equal(job.n_nodes, 0);
 }
@@ -223,23 +223,23 @@ word_before_the_answer_is_asked_for(void **state)
 	struct fixture *f = *state;
 	struct exchange_result res = { .status = 201, .body = STR_NULL };
 	struct exchange_job job;
-	struct intake in;
+	struct receipt in;
 	struct wire_body b;
 	int64_t due_us, active_us;
 	bool wake;
 
 	fixture_options(f, "http://localhost:3367", true, true, OLD, 0);
 	fixture_apply(f, START_NOW);
-	must(exchange_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us));
+	must(schedule_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us));
 	assert_int_equal(job.kind, EXCHANGE_CONNECT);
 	b = body_of(f, OLD, true, arena_printf(f->a, "[%s]", node_json(f, NODE, "A", 1)), NULL);
 	must(registry_update(f->r, &b, f->now_us, &in));
 	assert_false(in.known);
-	must(exchange_done(f->r, f->a, &job, &res, f->now_us, &wake));
-	must(exchange_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us));
+	must(outcome_take(f->r, f->a, &job, &res, f->now_us, &wake));
+	must(schedule_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us));
 	assert_int_equal(job.kind, EXCHANGE_CONNECT);
-	must(exchange_done(f->r, f->a, &job, &res, f->now_us, &wake));
-	assert_int_equal(exchange_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us),
+	must(outcome_take(f->r, f->a, &job, &res, f->now_us, &wake));
+	assert_int_equal(schedule_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us),
 	    KODO_ENOTFOUND);
 }
 
@@ -263,7 +263,7 @@ start_ends_a_doubt(void **state)
 	assert_int_equal(connects_to_old(f), 1);
 	/* it is looked at again, and doubted again */
 	assert_int_equal(
-	    exchange_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us),
+	    schedule_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us),
 	    KODO_ENOTFOUND);
 	assert_within(due_us, f->now_us, f->now_us + 400 * SECOND_US);
 	f->now_us += 700 * SECOND_US;
@@ -277,7 +277,7 @@ sign_off_ends_a_doubt(void **state)
 {
 	struct fixture *f = *state;
 	struct wire_body b;
-	struct intake in;
+	struct receipt in;
 	uint64_t ticket;
 
 	start(f);
@@ -299,7 +299,7 @@ two_that_differ_come_to_rest(void **state)
 	struct exchange_result res = { .status = 200, .body = STR_NULL };
 	struct exchange_job job;
 	struct wire_body b[2];
-	struct intake in;
+	struct receipt in;
 	int64_t due_us, active_us;
 	unsigned n = 0, i;
 	bool wake;
@@ -311,10 +311,10 @@ two_that_differ_come_to_rest(void **state)
 		must(registry_connect(f->r, &b[i], f->now_us++, &in));
 	}
 	assert_shown(f, "B");
-	while (exchange_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us) ==
+	while (schedule_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us) ==
 	    KODO_OK) {
 		assert_int_equal(job.kind, EXCHANGE_RECONNECT);
-		must(exchange_done(f->r, f->a, &job, &res, f->now_us, &wake));
+		must(outcome_take(f->r, f->a, &job, &res, f->now_us, &wake));
 		i = str_eq(job.url, STR("http://b:1/reconnect"));
 		must(registry_connect(f->r, &b[i], f->now_us += 1000, &in));
 		assert_true(++n < 4);

@@ -57,7 +57,7 @@ struct act {
 };
 
 static enum kodo_err
-act_fn(struct edit *e, void *arg)
+act_fn(struct change *e, void *arg)
 {
 	struct act *a = arg;
 	struct peer *p = NULL;
@@ -67,7 +67,7 @@ act_fn(struct edit *e, void *arg)
 	a->w.url = str_of(a->url);
 	a->w.now_us = e->now_us;
 	if (err == KODO_OK && a->peer != PEER_TOMB)
-		err = edit_peer(e, a->peer, &p);
+		err = change_peer(e, a->peer, &p);
 	if (err == KODO_OK)
 		err = node_make(e->t, &e->head, key, &a->node);
 	return err == KODO_OK ? resolve_word(e, p, a->node, key, &a->w, a->renumber) : err;
@@ -76,11 +76,11 @@ act_fn(struct edit *e, void *arg)
 static enum kodo_err
 act(struct fixture *f, struct act *a)
 {
-	struct edit_run run = { .r = f->r, .now_us = ++f->now_us, .fn = act_fn, .arg = a };
+	struct change_run run = { .r = f->r, .now_us = ++f->now_us, .fn = act_fn, .arg = a };
 	enum kodo_err err;
 
 	faults.writes = 0;
-	err = registry_edit(&run);
+	err = registry_change(&run);
 	faults.fail_at = 0;
 	a->is_view_changed = run.is_view_changed;
 	return err;
@@ -123,7 +123,7 @@ static void
 difference_is_written(void **state)
 {
 	struct fixture *f = *state;
-	struct flows_result res;
+	struct search_result res;
 	uint32_t a, b;
 
 	start(f);
@@ -292,7 +292,7 @@ others_are_notified(void **state)
 	assert_true(is_in_outbox(f, b, node));
 	assert_false(is_in_outbox(f, silent, node));
 	peer_read(f, b, &p);
-	assert_true(p.work[WORK_TELL] != 0);
+	assert_true(p.out.work[WORK_NOTIFY] != 0);
 	/* who says something else is notified, if it is a subscriber */
 	outbox_forget(f);
 	says(f, b, NODE, 4, "Beta", 2);
@@ -302,14 +302,14 @@ others_are_notified(void **state)
 	says(f, silent, NODE, 4, "Silent", 2);
 	assert_false(is_in_outbox(f, silent, node));
 	peer_read(f, silent, &p);
-	assert_int_equal(p.work[WORK_RECONNECT], 0);
+	assert_int_equal(p.out.work[WORK_RECONNECT], 0);
 	/* and asked to connect again, if it is none, whenever another is seen */
 	says(f, a, NODE, 6, "Gamma", 2);
 	assert_true(is_in_outbox(f, b, node));
 	peer_read(f, silent, &p);
-	assert_true(p.work[WORK_RECONNECT] != 0);
+	assert_true(p.out.work[WORK_RECONNECT] != 0);
 	peer_read(f, b, &p);
-	assert_int_equal(p.work[WORK_RECONNECT], 0);
+	assert_int_equal(p.out.work[WORK_RECONNECT], 0);
 	check_clean(f);
 }
 
@@ -326,12 +326,12 @@ who_says_the_same_is_not_asked(void **state)
 	says(f, silent, NODE, 4, "Gamma", 2);
 	says(f, a, NODE, 5, "Alpha", 2);
 	peer_read(f, silent, &p);
-	assert_true(p.work[WORK_RECONNECT] != 0);
+	assert_true(p.out.work[WORK_RECONNECT] != 0);
 	provider_make(f, "http://s:1", false, true);	/* it does */
 	says(f, silent, NODE, 4, "Gamma", 2);
 	says(f, a, NODE, 6, "Gamma", 2);
 	peer_read(f, silent, &p);
-	assert_int_equal(p.work[WORK_RECONNECT], 0);
+	assert_int_equal(p.out.work[WORK_RECONNECT], 0);
 	check_clean(f);
 }
 
@@ -350,8 +350,8 @@ doubtful_update_is_asked_about(void **state)
 	must(act(f, &update));
 	assert_int_equal(total_of(f), 2);
 	peer_read(f, old, &p);
-	assert_true(p.work[WORK_CONNECT] != 0);
-	assert_int_equal(p.doubts, 1);
+	assert_true(p.out.work[WORK_CONNECT] != 0);
+	assert_int_equal(p.resync.n, 1);
 	check_clean(f);
 }
 

@@ -16,54 +16,54 @@
 #define WALL		(1700000000 * S)
 #define MONO		(1000 * S)
 
-static const struct life for_300 = { .began_us = MONO, .until_us = MONO + 300 * S };
-static const struct life stay = { .stay = true, .began_us = MONO, .until_us = MONO };
-static const struct life once = { .once = true, .began_us = MONO, .until_us = MONO + 300 * S };
+static const struct lifetime for_300 = { .began_us = MONO, .until_us = MONO + 300 * S };
+static const struct lifetime stay = { .stay = true, .began_us = MONO, .until_us = MONO };
+static const struct lifetime once = { .once = true, .began_us = MONO, .until_us = MONO + 300 * S };
 
 static void
 test_lives_while_work_is_near(void **state)
 {
 	(void)state;
-	assert_true(life_is_worth(&for_300, WALL, WALL));
-	assert_true(life_is_worth(&for_300, WALL - 5 * S, WALL));
-	assert_true(life_is_worth(&for_300, WALL + 60 * S, WALL));
-	assert_false(life_is_worth(&for_300, WALL + 60 * S + 1, WALL));
-	assert_false(life_is_worth(&for_300, LIFE_NEVER, WALL));
-	assert_true(life_is_worth(&once, WALL, WALL));
-	assert_false(life_is_worth(&once, WALL + 1, WALL));
+	assert_true(lifetime_is_worth(&for_300, WALL, WALL));
+	assert_true(lifetime_is_worth(&for_300, WALL - 5 * S, WALL));
+	assert_true(lifetime_is_worth(&for_300, WALL + 60 * S, WALL));
+	assert_false(lifetime_is_worth(&for_300, WALL + 60 * S + 1, WALL));
+	assert_false(lifetime_is_worth(&for_300, LIFETIME_NEVER, WALL));
+	assert_true(lifetime_is_worth(&once, WALL, WALL));
+	assert_false(lifetime_is_worth(&once, WALL + 1, WALL));
 }
 
 static void
 test_judge(void **state)
 {
 	static const struct {
-		const struct life *life;
+		const struct lifetime *lifetime;
 		int64_t active_us;
 		unsigned n_busy;
 		int64_t age_us;
-		enum life_end end;
+		enum epoch_end end;
 	} rows[] = {
-		{ &for_300, WALL, 0, 0, LIFE_GOES_ON },
-		{ &for_300, LIFE_NEVER, 0, 0, LIFE_IDLE },
-		{ &for_300, WALL + 300 * S, 0, 0, LIFE_IDLE },
-		{ &for_300, LIFE_NEVER, 1, 0, LIFE_GOES_ON },
-		{ &for_300, WALL, 0, 300 * S - 1, LIFE_GOES_ON },
-		{ &for_300, WALL, 0, 300 * S, LIFE_LIMIT },
-		{ &for_300, WALL, 1, 300 * S, LIFE_CLOSING },
-		{ &for_300, WALL, 1, 301 * S - 1, LIFE_CLOSING },
-		{ &for_300, WALL, 1, 301 * S, LIFE_LIMIT },
-		{ &stay, LIFE_NEVER, 0, 900 * S, LIFE_GOES_ON },
-		{ &stay, WALL, 9, 900 * S, LIFE_GOES_ON },
-		{ &once, WALL + S, 0, 0, LIFE_IDLE },
-		{ &once, WALL + S, 1, 0, LIFE_GOES_ON },
+		{ &for_300, WALL, 0, 0, LIFETIME_GOES_ON },
+		{ &for_300, LIFETIME_NEVER, 0, 0, LIFETIME_IDLE },
+		{ &for_300, WALL + 300 * S, 0, 0, LIFETIME_IDLE },
+		{ &for_300, LIFETIME_NEVER, 1, 0, LIFETIME_GOES_ON },
+		{ &for_300, WALL, 0, 300 * S - 1, LIFETIME_GOES_ON },
+		{ &for_300, WALL, 0, 300 * S, LIFETIME_LIMIT },
+		{ &for_300, WALL, 1, 300 * S, LIFETIME_CLOSING },
+		{ &for_300, WALL, 1, 301 * S - 1, LIFETIME_CLOSING },
+		{ &for_300, WALL, 1, 301 * S, LIFETIME_LIMIT },
+		{ &stay, LIFETIME_NEVER, 0, 900 * S, LIFETIME_GOES_ON },
+		{ &stay, WALL, 9, 900 * S, LIFETIME_GOES_ON },
+		{ &once, WALL + S, 0, 0, LIFETIME_IDLE },
+		{ &once, WALL + S, 1, 0, LIFETIME_GOES_ON },
 	};
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct life_look look = { rows[i].active_us, rows[i].active_us, rows[i].n_busy };
+		struct lifetime_state look = { rows[i].active_us, rows[i].active_us, rows[i].n_busy };
 
-		if (life_judge(rows[i].life, &look, MONO + rows[i].age_us, WALL) != rows[i].end)
+		if (lifetime_judge(rows[i].lifetime, &look, MONO + rows[i].age_us, WALL) != rows[i].end)
 			fail_msg("row %zu", i);
 	}
 }
@@ -71,19 +71,19 @@ test_judge(void **state)
 static void
 test_wait(void **state)
 {
-	struct life_look look = { .next_due_us = WALL + 3 * S, .active_due_us = LIFE_NEVER };
-	struct life_look never = { .next_due_us = LIFE_NEVER, .active_due_us = LIFE_NEVER };
-	struct life_look past = { .next_due_us = WALL - 3 * S, .active_due_us = WALL - 3 * S };
+	struct lifetime_state look = { .next_due_us = WALL + 3 * S, .active_due_us = LIFETIME_NEVER };
+	struct lifetime_state never = { .next_due_us = LIFETIME_NEVER, .active_due_us = LIFETIME_NEVER };
+	struct lifetime_state past = { .next_due_us = WALL - 3 * S, .active_due_us = WALL - 3 * S };
 
 	(void)state;
-	assert_int_equal(life_wait_us(&stay, &look, MONO, WALL, 60 * S), 3 * S);
-	assert_int_equal(life_wait_us(&stay, &look, MONO, WALL, S), S);
-	assert_int_equal(life_wait_us(&stay, &never, MONO, WALL, 60 * S), 60 * S);
-	assert_int_equal(life_wait_us(&for_300, &never, MONO + 299 * S, WALL, 60 * S), S);
+	assert_int_equal(lifetime_wait_us(&stay, &look, MONO, WALL, 60 * S), 3 * S);
+	assert_int_equal(lifetime_wait_us(&stay, &look, MONO, WALL, S), S);
+	assert_int_equal(lifetime_wait_us(&stay, &never, MONO, WALL, 60 * S), 60 * S);
+	assert_int_equal(lifetime_wait_us(&for_300, &never, MONO + 299 * S, WALL, 60 * S), S);
 	assert_int_equal(
-	    life_wait_us(&for_300, &never, MONO + 300 * S, WALL, 60 * S), LIFE_CLOSING_US);
+	    lifetime_wait_us(&for_300, &never, MONO + 300 * S, WALL, 60 * S), LIFETIME_CLOSING_US);
 	/* a peer that is busy: neither for ever nor in a tight loop */
-	assert_in_range(life_wait_us(&stay, &past, MONO, WALL, 60 * S), 10000, 100000);
+	assert_in_range(lifetime_wait_us(&stay, &past, MONO, WALL, 60 * S), 10000, 100000);
 }
 
 static void
@@ -94,8 +94,8 @@ test_pause(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++)
-		assert_int_equal(life_pause_us(i + 1), seconds[i] * S);
-	assert_int_equal(life_pause_us(4000000000u), 30 * S);
+		assert_int_equal(lifetime_pause_us(i + 1), seconds[i] * S);
+	assert_int_equal(lifetime_pause_us(4000000000u), 30 * S);
 }
 
 static void

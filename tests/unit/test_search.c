@@ -26,7 +26,7 @@ counts_of(struct fixture *f)
 	char *text;
 
 	must(view_begin(f->r, f->now_us, &v));
-	must(view_put_counts(&v, &out));
+	must(counts_put(&v, &out));
 	view_end(&v);
 	text = arena_strz(f->a, buf_str(&out.buf));
 	sink_free(&out);
@@ -37,7 +37,7 @@ static void
 connect_nodes(struct fixture *f, const char *from, const char *nodes)
 {
 	struct wire_body b = body_of(f, from, false, nodes, NULL);
-	struct intake in;
+	struct receipt in;
 
 	must(registry_connect(f->r, &b, f->now_us, &in));
 }
@@ -109,7 +109,7 @@ static void
 needles_find_all(void **state)
 {
 	struct fixture *f = *state;
-	struct flows_result res;
+	struct search_result res;
 	unsigned p, n = 0;
 	const char *at;
 
@@ -127,16 +127,16 @@ needles_find_all(void **state)
 	assert_int_equal(n, 300);
 	assert_int_equal(res.filtered, 300);
 	assert_int_equal(res.looked_at, 300);
-	assert_int_equal(res.way, FLOWS_NEEDLE);
+	assert_int_equal(res.way, SEARCH_NEEDLE);
 	flows_of(f, "name ~ 'yes 1' and not name ~ 'yes 12'", "", 0, 10, &res);
 	assert_int_equal(res.looked_at, 111);
 	assert_int_equal(res.filtered, 100);
 	flows_of(f, "not name ~ 'yes'", "", 0, 10, &res);
-	assert_int_equal(res.way, FLOWS_SCAN);
+	assert_int_equal(res.way, SEARCH_SCAN);
 	assert_int_equal(res.looked_at, 500);
 	assert_int_equal(res.filtered, 200);
 	flows_of(f, "", "", 45, 11, &res);
-	assert_int_equal(res.way, FLOWS_ORDER);
+	assert_int_equal(res.way, SEARCH_ORDER);
 	assert_int_equal(res.looked_at, 5);
 	flows_of(f, "", "", 46, 11, &res);
 	assert_int_equal(res.looked_at, 0);
@@ -203,7 +203,7 @@ pages_are_parts_of_the_whole(void **state)
 		"heartbeat,name:d", "tags,name" };
 	static const char *const queries[] = { "needle", "", "name ~ 'a'", "not name ~ 'b'" };
 	struct fixture *f = *state;
-	struct flows_result all, res;
+	struct search_result all, res;
 	const char *page, **whole;
 	size_t q, o, p;
 

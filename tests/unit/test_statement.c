@@ -20,12 +20,12 @@ struct act {
 };
 
 static enum kodo_err
-act_fn(struct edit *e, void *arg)
+act_fn(struct change *e, void *arg)
 {
 	struct act *a = arg;
 	struct peer *p;
 	struct str key = STR_NULL;
-	enum kodo_err err = edit_peer(e, a->peer, &p);
+	enum kodo_err err = change_peer(e, a->peer, &p);
 
 	if (err == KODO_OK && a->url != NULL)
 		err = url_key(e->a, str_of(a->url), &key);
@@ -50,9 +50,9 @@ act_fn(struct edit *e, void *arg)
 static enum kodo_err
 act(struct fixture *f, struct act *a)
 {
-	struct edit_run run = { .r = f->r, .now_us = ++f->now_us, .fn = act_fn, .arg = a };
+	struct change_run run = { .r = f->r, .now_us = ++f->now_us, .fn = act_fn, .arg = a };
 
-	return registry_edit(&run);
+	return registry_change(&run);
 }
 
 static uint32_t
@@ -187,7 +187,7 @@ provider_goes_with_all_that_it_said(void **state)
 	peer_read(f, a, &p);
 	assert_int_equal(p.flags & PEER_PROVIDER, 0);
 	assert_int_equal(p.order, 0);
-	assert_int_equal(p.work[WORK_TELL], 0);
+	assert_int_equal(p.out.work[WORK_NOTIFY], 0);
 	assert_false(is_in_outbox(f, a, m));
 	must(store_stat(registry_store(f->r), &st));
 	assert_int_equal(st.entries[T_PROVIDER], 1);

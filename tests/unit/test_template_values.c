@@ -29,12 +29,12 @@ tear_down(void **state)
 }
 
 static void
-check(struct fields *f, const char *text, const char *want)
+check(struct template_values *f, const char *text, const char *want)
 {
 	struct buf out = BUF_INIT(0);
 
-	fields_render(f, str_of(text), &out);
-	assert_false(fields_failed(f));
+	template_values_render(f, str_of(text), &out);
+	assert_false(template_values_failed(f));
 	assert_string_equal(buf_z(&out), want);
 	buf_free(&out);
 }
@@ -42,19 +42,19 @@ check(struct fields *f, const char *text, const char *want)
 static void
 test_rows(void **state)
 {
-	struct fields *f = fields_new(*state), *row, *inner;
+	struct template_values *f = template_values_new(*state), *row, *inner;
 
-	fields_put(f, "name", STR("top"));
-	fields_put(f, "empty", STR(""));
-	row = fields_row(f, "row");
-	fields_put(row, "x", STR("1"));
-	inner = fields_row(row, "inner");
-	fields_put(inner, "y", STR("a"));
-	inner = fields_row(row, "inner");
-	fields_put(inner, "y", STR("b"));
-	row = fields_row(f, "row");
-	fields_put(row, "x", STR("2"));
-	fields_put(row, "name", STR_NULL);
+	template_values_put(f, "name", STR("top"));
+	template_values_put(f, "empty", STR(""));
+	row = template_values_row(f, "row");
+	template_values_put(row, "x", STR("1"));
+	inner = template_values_row(row, "inner");
+	template_values_put(inner, "y", STR("a"));
+	inner = template_values_row(row, "inner");
+	template_values_put(inner, "y", STR("b"));
+	row = template_values_row(f, "row");
+	template_values_put(row, "x", STR("2"));
+	template_values_put(row, "name", STR_NULL);
 	check(f, "{{#row}}{{x}}{{name}}{{#inner}}{{y}}{{x}}{{/inner}};{{/row}}{{name}}",
 	    "1topa1b1;2;top");
 	check(f, "{{#none}}a{{/none}}{{^none}}b{{/none}}{{^row}}c{{/row}}{{#row}}{{/row}}", "b");
@@ -91,17 +91,17 @@ test_escapes(void **state)
 		{ "HTTP://a", "#" },
 		{ "", "#" },
 	};
-	struct fields *f;
+	struct template_values *f;
 	size_t i;
 
 	for (i = 0; i < N(rows); i++) {
-		f = fields_new(*state);
-		fields_put(f, "v", str_of(rows[i].value));
+		f = template_values_new(*state);
+		template_values_put(f, "v", str_of(rows[i].value));
 		check(f, "{{v}}", rows[i].want);
 	}
 	for (i = 0; i < N(urls); i++) {
-		f = fields_new(*state);
-		fields_put(f, "v", str_of(urls[i].value));
+		f = template_values_new(*state);
+		template_values_put(f, "v", str_of(urls[i].value));
 		check(f, "{{@v}}", urls[i].want);
 	}
 }
@@ -118,24 +118,24 @@ test_values(void **state)
 		{ -5, "0 seconds" },
 	};
 	const struct str tags[] = { STR("a"), STR("b") };
-	struct fields *f = fields_new(*state);
+	struct template_values *f = template_values_new(*state);
 	size_t i;
 
-	fields_put_u64(f, "n", UINT64_MAX);
-	fields_put_time(f, "at", 1767225600123456);
-	fields_put_time(f, "never", 0);
-	fields_put_flag(f, "no", false);
-	fields_put_list(f, "tags", tags, 2);
+	template_values_put_u64(f, "n", UINT64_MAX);
+	template_values_put_time(f, "at", 1767225600123456);
+	template_values_put_time(f, "never", 0);
+	template_values_put_flag(f, "no", false);
+	template_values_put_list(f, "tags", tags, 2);
 	check(f, "{{n}} {{at}} {{^never}}-{{/never}}{{^no}}-{{/no}}{{#tags}}{{.}}{{/tags}}",
 	    "18446744073709551615 2026-01-01 00:00:00Z --ab");
 	for (i = 0; i < N(spans); i++) {
-		f = fields_new(*state);
-		fields_put_span(f, "v", 1000000000, 1000000000 + spans[i].s * 1000000);
+		f = template_values_new(*state);
+		template_values_put_span(f, "v", 1000000000, 1000000000 + spans[i].s * 1000000);
 		check(f, "{{v}}", spans[i].want);
 	}
-	f = fields_new(*state);
-	fields_put_short(f, "whole", STR("\xc3\xa4\xc3\xb6\xc3\xbc"), 3);
-	fields_put_short(f, "cut", STR("\xc3\xa4\xc3\xb6\xc3\xbc!"), 3);
+	f = template_values_new(*state);
+	template_values_put_short(f, "whole", STR("\xc3\xa4\xc3\xb6\xc3\xbc"), 3);
+	template_values_put_short(f, "cut", STR("\xc3\xa4\xc3\xb6\xc3\xbc!"), 3);
 	check(f, "{{whole}} {{cut}}", "\xc3\xa4\xc3\xb6\xc3\xbc \xc3\xa4\xc3\xb6\xe2\x80\xa6");
 	assert_int_equal(utf8_bytes(STR("\xc3\xa4" "b"), 1), 2);
 	assert_int_equal(utf8_bytes(STR("ab"), 9), 2);
@@ -146,12 +146,12 @@ static void
 test_below(void **state)
 {
 	struct arena *other = arena_new();
-	struct fields *f = fields_new(*state), *below;
+	struct template_values *f = template_values_new(*state), *below;
 
 	assert_non_null(other);
-	fields_put(f, "name", STR("top"));
-	below = fields_below(f, other);
-	fields_put(below, "x", STR("1"));
+	template_values_put(f, "name", STR("top"));
+	below = template_values_below(f, other);
+	template_values_put(below, "x", STR("1"));
 	check(below, "{{name}}{{x}}", "top1");
 	check(f, "{{name}}{{x}}", "top");
 	arena_free(other);

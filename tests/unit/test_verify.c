@@ -25,7 +25,7 @@ errors_of(struct fixture *f)
 {
 	unsigned n = 0;
 
-	must(registry_check(f->r, f->now_us, errors_count, &n));
+	must(integrity_check(f->r, f->now_us, errors_count, &n));
 	return n;
 }
 
@@ -40,16 +40,16 @@ answer(struct fixture *f, const char *from)
 	int64_t due_us;
 	bool wake;
 
-	must(exchange_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, NULL));
+	must(schedule_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, NULL));
 	assert_int_equal(job.kind, EXCHANGE_CONNECT);
-	must(exchange_done(f->r, f->a, &job, &res, f->now_us, &wake));
+	must(outcome_take(f->r, f->a, &job, &res, f->now_us, &wake));
 }
 
 /* A registry with a target that calls itself otherwise, a node, and a removed node. */
 static void
 start(struct fixture *f)
 {
-	struct intake in;
+	struct receipt in;
 	struct wire_body b;
 
 	fixture_options(f, "http://localhost:3367", true, true, TARGET, 1);
@@ -76,7 +76,7 @@ static void
 connects_from(struct fixture *f, const char *url)
 {
 	struct wire_body b = body_of(f, url, true, "[]", NULL);
-	struct intake in;
+	struct receipt in;
 
 	must(registry_connect(f->r, &b, f->now_us, &in));
 	must(registry_update(f->r, &b, f->now_us, &in));
@@ -101,8 +101,8 @@ old_alias_leads_nowhere(void **state)
 	/* the target is dropped */
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
 	fixture_apply(f, START_NOW);
-	while (exchange_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, NULL) == KODO_OK)
-		must(exchange_done(f->r, f->a, &job, &gone, f->now_us, &wake));
+	while (schedule_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, NULL) == KODO_OK)
+		must(outcome_take(f->r, f->a, &job, &gone, f->now_us, &wake));
 	check_clean(f);
 	before = peers_of(f);
 	connects_from(f, "http://alias:1");
@@ -213,9 +213,9 @@ damage_is_an_error(void **state)
 	fixture_options(f, "http://localhost:3367", true, true, TARGET, 1);
 	fixture_apply(f, START_NOW);
 	must(store_write(registry_store(f->r), alias_spoil, NULL));
-	must(exchange_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, NULL));
+	must(schedule_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, NULL));
 	assert_int_equal(
-	    exchange_done(f->r, f->a, &job, &res, f->now_us, &wake), KODO_ECORRUPT);
+	    outcome_take(f->r, f->a, &job, &res, f->now_us, &wake), KODO_ECORRUPT);
 }
 
 int

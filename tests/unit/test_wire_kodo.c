@@ -118,13 +118,13 @@ test_pieces(void **state)
 	struct fixture *f = *state;
 
 	expect_read(f, "{\"more\":true,\"piece\":18446744073709551615,\"view\":\"00fFa9\"}");
-	assert_true(f->body.has_piece && f->body.more && f->body.piece == UINT64_MAX);
+	assert_true(f->body.has_list && f->body.more && f->body.list_id == UINT64_MAX);
 	assert_true(str_eq(f->body.view, STR("00fFa9")));
 	expect_read(f, "{\"more\":false,\"piece\":0}");
-	assert_true(f->body.has_piece && !f->body.more && f->body.piece == 0);
+	assert_true(f->body.has_list && !f->body.more && f->body.list_id == 0);
 	assert_null(f->body.view.p);
 	expect_read(f, "{\"more\":false}");
-	assert_false(f->body.has_piece);
+	assert_false(f->body.has_list);
 }
 
 /* Many nodes in an order that is not sorted keep it, and find their versions. */
@@ -181,22 +181,22 @@ test_part(void **state)
 	assert_int_equal(read_part_of(f, WIRE_UPDATE, TWO_FLOWS,
 	    "{\"versions\":{\"http://a\":7},\"part\":{\"id\":\"0aF\",\"from\":3,\"of\":5}}"),
 	    KODO_OK);
-	assert_true(f->body.has_part && !f->body.has_taken && f->body.n_nodes == 1);
-	assert_true(str_eq(f->body.part.id, STR("0aF")));
-	assert_true(f->body.part.from == 3 && f->body.part.of == 5);
+	assert_true(f->body.has_chunk && !f->body.has_taken && f->body.n_nodes == 1);
+	assert_true(str_eq(f->body.chunk.id, STR("0aF")));
+	assert_true(f->body.chunk.from == 3 && f->body.chunk.of == 5);
 	assert_int_equal(f->body.nodes[0].version, 7);
 	assert_int_equal(read_part_of(f, WIRE_UPDATE, TWO_FLOWS, "{\"part\":null,\"has\":9}"),
 	    KODO_OK);
-	assert_true(!f->body.has_part && f->body.has_taken && f->body.taken == 9);
+	assert_true(!f->body.has_chunk && f->body.has_taken && f->body.taken == 9);
 	/* over the ceiling: that node is left out */
 	assert_int_equal(read_part_of(f, WIRE_UPDATE, TWO_FLOWS,
 	    PART("\"id\":\"0\",\"from\":0,\"of\":100001")), KODO_OK);
-	assert_true(f->body.has_part && f->body.n_nodes == 0 && f->body.n_left_out == 1);
+	assert_true(f->body.has_chunk && f->body.n_nodes == 0 && f->body.n_left_out == 1);
 	assert_true(str_eq(f->body.left_out[0].reason, STR("its flows are more than 100000")));
 	/* so it is with one whose version is none */
 	assert_int_equal(read_part_of(f, WIRE_UPDATE, TWO_FLOWS, "{\"versions\":{\"http://a\":0},"
 	    "\"part\":{\"id\":\"0\",\"from\":0,\"of\":2}}"), KODO_OK);
-	assert_true(f->body.has_part && f->body.n_nodes == 0 && f->body.n_left_out == 1);
+	assert_true(f->body.has_chunk && f->body.n_nodes == 0 && f->body.n_left_out == 1);
 }
 
 static void

@@ -91,7 +91,7 @@ find_blocks(struct str hay, struct str needle)
 #endif
 
 const char *
-find_text(struct str hay, struct str needle)
+memfind(struct str hay, struct str needle)
 {
 	if (needle.len == 0 || hay.len < needle.len)
 		return needle.len == 0 ? hay.p : NULL;

@@ -8,6 +8,6 @@
 #include "core/base/str.h"
 
 /* The first place of needle in hay; NULL: none. A needle that is empty is at the begin. */
-const char *find_text(struct str hay, struct str needle);
+const char *memfind(struct str hay, struct str needle);
 
 #endif

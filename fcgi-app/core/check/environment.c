@@ -22,11 +22,11 @@
 #define PROBE_BYTES	((size_t)1 << 20)
 #define CLOCK_SPARE_US	(60 * 1000000ll)
 
-static void say(const struct health *h, enum finding kind, const char *fmt, ...)
+static void say(const struct environment *h, enum finding kind, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 
 static void
-say(const struct health *h, enum finding kind, const char *fmt, ...)
+say(const struct environment *h, enum finding kind, const char *fmt, ...)
 {
 	char line[3 * PATH_BYTES];
 	va_list ap;
@@ -38,7 +38,7 @@ say(const struct health *h, enum finding kind, const char *fmt, ...)
 }
 
 const char *
-health_word(enum finding kind)
+environment_word(enum finding kind)
 {
 	static const char *const words[] = {
 		[FINDING_OK] = "ok", [FINDING_WARNING] = "warning", [FINDING_ERROR] = "error",
@@ -48,7 +48,7 @@ health_word(enum finding kind)
 }
 
 const char *
-health_user(uid_t uid, char out[64])
+environment_user(uid_t uid, char out[64])
 {
 	const struct passwd *pw = getpwuid(uid);
 
@@ -61,7 +61,7 @@ health_user(uid_t uid, char out[64])
 
 /* Seconds since the file was written; -1: it is not there. */
 static int64_t
-age_s(const struct health *h, const char *name)
+age_s(const struct environment *h, const char *name)
 {
 	char path[PATH_BYTES];
 	struct stat st;
@@ -72,7 +72,7 @@ age_s(const struct health *h, const char *name)
 }
 
 void
-health_note(const struct state *s, const char *name)
+environment_note(const struct state *s, const char *name)
 {
 	char path[PATH_BYTES];
 	int fd;
@@ -89,7 +89,7 @@ health_note(const struct state *s, const char *name)
 /* --- one thing each --- */
 
 static void
-look_at_space(const struct health *h)
+look_at_space(const struct environment *h)
 {
 	struct statvfs fs;
 
@@ -105,7 +105,7 @@ look_at_space(const struct health *h)
 
 /* A file that another user has made is one that the service cannot write, or soon cannot. */
 static void
-look_at_file(const struct health *h, const struct stat *folder, const char *name)
+look_at_file(const struct environment *h, const struct stat *folder, const char *name)
 {
 	char path[PATH_BYTES], theirs[64], ours[64];
 	bool shared = (folder->st_mode & S_IWGRP) != 0;
@@ -119,8 +119,8 @@ look_at_file(const struct health *h, const struct stat *folder, const char *name
 	}
 	if (st.st_uid != folder->st_uid && !shared)
 		say(h, FINDING_ERROR, "%s belongs to %s and not to %s; chown %s %s", path,
-		    health_user(st.st_uid, theirs), health_user(folder->st_uid, ours),
-		    health_user(folder->st_uid, ours), path);
+		    environment_user(st.st_uid, theirs), environment_user(folder->st_uid, ours),
+		    environment_user(folder->st_uid, ours), path);
 	if (strcmp(name, "key") == 0 && (st.st_mode & S_IRWXO) != 0)
 		say(h, FINDING_ERROR, "everybody may read the key %s; chmod o= it, or remove it "
 		    "and a new one is made", path);
@@ -131,11 +131,11 @@ look_at_file(const struct health *h, const struct stat *folder, const char *name
 }
 
 static void
-look_at_files(const struct health *h)
+look_at_files(const struct environment *h)
 {
 	static const char *const names[] = { "data.mdb", "lock.mdb", "write.lock", "service.lock",
-		"runner.lock", "wake", "key", "wait.0", HEALTH_CRON_FILE, HEALTH_PROBE_FILE,
-		RUNS_FILE };
+		"runner.lock", "wake", "key", "wait.0", ENVIRONMENT_CRON_FILE, ENVIRONMENT_PROBE_FILE,
+		RUN_HISTORY_FILE };
 	char theirs[64], ours[64];
 	struct stat st;
 	size_t i;
@@ -146,15 +146,15 @@ look_at_files(const struct health *h)
 		say(h, FINDING_ERROR, "everybody may look into %s; chmod o= it", h->state->path);
 	if (st.st_uid != geteuid() && (st.st_mode & S_IWGRP) == 0)
 		say(h, FINDING_WARNING, "%s belongs to %s, and this is %s, who sees it otherwise; "
-		    "runuser -u %s -- kodo check", h->state->path, health_user(st.st_uid, theirs),
-		    health_user(geteuid(), ours), health_user(st.st_uid, theirs));
+		    "runuser -u %s -- kodo check", h->state->path, environment_user(st.st_uid, theirs),
+		    environment_user(geteuid(), ours), environment_user(st.st_uid, theirs));
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		look_at_file(h, &st, names[i]);
 }
 
 /* Where web servers look for files. */
 static void
-look_at_place(const struct health *h)
+look_at_place(const struct environment *h)
 {
 	static const char *const roots[] = { "/public_html/", "/htdocs/", "/httpdocs/", "/www/",
 		"/wwwroot/", "/var/www/", "/srv/http/" };
@@ -176,7 +176,7 @@ look_at_place(const struct health *h)
 }
 
 static void
-look_at_writers(const struct health *h, const char *what, const char *path)
+look_at_writers(const struct environment *h, const char *what, const char *path)
 {
 	struct stat st;
 
@@ -190,7 +190,7 @@ look_at_writers(const struct health *h, const char *what, const char *path)
 }
 
 static void
-look_at_programs(const struct health *h)
+look_at_programs(const struct environment *h)
 {
 	char program[PATH_BYTES], folder[PATH_BYTES], runner[PATH_BYTES];
 
@@ -206,7 +206,7 @@ look_at_programs(const struct health *h)
 }
 
 static void
-look_at_loader(const struct health *h)
+look_at_loader(const struct environment *h)
 {
 	char path[PATH_BYTES];
 	struct stat st;
@@ -220,7 +220,7 @@ look_at_loader(const struct health *h)
 }
 
 static void
-look_at_log(const struct health *h)
+look_at_log(const struct environment *h)
 {
 	char path[PATH_BYTES];
 	struct str file = h->options->log_file;
@@ -241,10 +241,10 @@ look_at_log(const struct health *h)
 }
 
 static void
-look_at_cron(const struct health *h)
+look_at_cron(const struct environment *h)
 {
 	/* the key is as old as the state: in its first minutes cron need not have come */
-	int64_t age = age_s(h, HEALTH_CRON_FILE), state_age = age_s(h, "key");
+	int64_t age = age_s(h, ENVIRONMENT_CRON_FILE), state_age = age_s(h, "key");
 	bool depends = h->options->trigger == TRIGGER_CRON;
 
 	if (h->is_served)
@@ -266,13 +266,13 @@ look_at_cron(const struct health *h)
 
 /* Lines of the file are `ok TEXT`, `warning TEXT`, `error TEXT`. */
 static void
-say_probed(const struct health *h, struct str line)
+say_probed(const struct environment *h, struct str line)
 {
 	static const enum finding kinds[] = { FINDING_OK, FINDING_WARNING, FINDING_ERROR };
 	unsigned i;
 
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		struct str word = str_of(health_word(kinds[i]));
+		struct str word = str_of(environment_word(kinds[i]));
 
 		if (str_starts(line, word) && line.len > word.len && line.p[word.len] == ' ')
 			say(h, kinds[i], "probe: %.*s", (int)(line.len - word.len - 1),
@@ -281,14 +281,14 @@ say_probed(const struct health *h, struct str line)
 }
 
 static void
-look_at_probe(const struct health *h)
+look_at_probe(const struct environment *h)
 {
-	int64_t age = age_s(h, HEALTH_PROBE_FILE);
+	int64_t age = age_s(h, ENVIRONMENT_PROBE_FILE);
 	struct arena *a = arena_new();
 	char path[PATH_BYTES];
 	struct str text = STR_NULL;
 
-	if (age < 0 || a == NULL || state_file(h->state, HEALTH_PROBE_FILE, path) != KODO_OK ||
+	if (age < 0 || a == NULL || state_file(h->state, ENVIRONMENT_PROBE_FILE, path) != KODO_OK ||
 	    path_read(a, path, PROBE_BYTES, &text) != KODO_OK) {
 		if (h->is_hosted)
 			say(h, FINDING_OK, "probe: never made; `kodo-reconnect --probe` looks from "
@@ -311,7 +311,7 @@ look_at_probe(const struct health *h)
 
 /* What was written after now was written under another clock. */
 static void
-look_at_clock(const struct health *h)
+look_at_clock(const struct environment *h)
 {
 	int64_t age = age_s(h, "data.mdb");
 
@@ -322,7 +322,7 @@ look_at_clock(const struct health *h)
 }
 
 void
-health_look(const struct health *h)
+environment_check(const struct environment *h)
 {
 	char path[PATH_BYTES];
 

@@ -1,17 +1,17 @@
 /*
  * What is around a state: owners and modes, programs, the loader, the log, cron, and what
  * `kodo-reconnect --probe` saw from outside. Looked at by `kodo check` and the page /check; the
- * contents of the state are registry_check's.
+ * contents of the state are integrity_check's.
  */
 #ifndef KODO_HEALTH_H
 #define KODO_HEALTH_H
 
 #include "core/check/integrity.h"
 
-#define HEALTH_CRON_FILE	"cron.ran"	/* its time is when cron ran last */
-#define HEALTH_PROBE_FILE	"probe"		/* findings of the last probe, one a line */
+#define ENVIRONMENT_CRON_FILE	"cron.ran"	/* its time is when cron ran last */
+#define ENVIRONMENT_PROBE_FILE	"probe"		/* findings of the last probe, one a line */
 
-struct health {
+struct environment {
 	const struct state *state;
 	const struct options *options;	/* in force; NULL: not known */
 	struct str loader;		/* absolute, or null */
@@ -24,15 +24,15 @@ struct health {
 };
 
 /* Say one line for each thing looked at. */
-void health_look(const struct health *h);
+void environment_check(const struct environment *h);
 
 /* The words for a finding: ok, warning, error. */
-const char *health_word(enum finding kind);
+const char *environment_word(enum finding kind);
 
 /* A user's name, the number where none is known; in out. */
-const char *health_user(uid_t uid, char out[64]);
+const char *environment_user(uid_t uid, char out[64]);
 
 /* Set the time of a file of the state to now; made if missing. What fails is only told in debug. */
-void health_note(const struct state *s, const char *name);
+void environment_note(const struct state *s, const char *name);
 
 #endif

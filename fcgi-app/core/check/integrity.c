@@ -10,7 +10,7 @@
 #include "core/records/url_ids.h"
 #include "core/registry/registry_private.h"
 
-struct verify {
+struct integrity {
 	struct view *v;
 	struct arena *a;
 	void (*say)(void *arg, enum finding kind, const char *line);
@@ -18,10 +18,10 @@ struct verify {
 	uint64_t n_nodes, n_flows;
 };
 
-static void say(struct verify *f, enum finding kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
+static void say(struct integrity *f, enum finding kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 static void
-say(struct verify *f, enum finding kind, const char *fmt, ...)
+say(struct integrity *f, enum finding kind, const char *fmt, ...)
 {
 	char line[1024];
 	va_list ap;
@@ -37,7 +37,7 @@ say(struct verify *f, enum finding kind, const char *fmt, ...)
 
 /* Is the node found by its url? */
 static enum kodo_err
-node_url_check(struct verify *f, uint32_t node, struct str url)
+node_url_check(struct integrity *f, uint32_t node, struct str url)
 {
 	struct str key;
 	uint32_t id;
@@ -59,7 +59,7 @@ node_url_check(struct verify *f, uint32_t node, struct str url)
  * provider?
  */
 static enum kodo_err
-statements_check(struct verify *f, enum store_table table)
+statements_check(struct integrity *f, enum store_table table)
 {
 	struct cursor c;
 	struct str k, v, stated;
@@ -107,7 +107,7 @@ statements_check(struct verify *f, enum store_table table)
 }
 
 static enum kodo_err
-stated_check(struct verify *f)
+stated_check(struct integrity *f)
 {
 	struct cursor c;
 	struct statement s;
@@ -127,7 +127,7 @@ stated_check(struct verify *f)
 }
 
 static enum kodo_err
-count_records(struct verify *f, enum store_table table, uint64_t *n)
+count_records(struct integrity *f, enum store_table table, uint64_t *n)
 {
 	struct cursor c;
 	struct str k, v;
@@ -147,7 +147,7 @@ count_records(struct verify *f, enum store_table table, uint64_t *n)
 static enum kodo_err
 peer_url_check(void *arg, uint32_t id, struct str key)
 {
-	struct verify *f = arg;
+	struct integrity *f = arg;
 	struct peer p;
 	enum kodo_err err;
 
@@ -164,7 +164,7 @@ peer_url_check(void *arg, uint32_t id, struct str key)
 static enum kodo_err
 node_known_check(void *arg, uint32_t id, struct str key)
 {
-	struct verify *f = arg;
+	struct integrity *f = arg;
 	unsigned char kb[8];
 	struct cursor c;
 	struct str k, v;
@@ -189,7 +189,7 @@ node_known_check(void *arg, uint32_t id, struct str key)
 }
 
 static enum kodo_err
-providers_check(struct verify *f)
+providers_check(struct integrity *f)
 {
 	struct cursor c;
 	struct str k, v;
@@ -209,7 +209,7 @@ providers_check(struct verify *f)
 
 /* Is the peer found by its keys, and as a provider in its place? */
 static bool
-is_peer_found(struct verify *f, const struct peer *p)
+is_peer_found(struct integrity *f, const struct peer *p)
 {
 	unsigned char kb[8];
 	struct peer found;
@@ -225,11 +225,11 @@ is_peer_found(struct verify *f, const struct peer *p)
 }
 
 static enum kodo_err
-peers_check(struct verify *f)
+peers_check(struct integrity *f)
 {
 	struct peer p;
-	uint32_t id = 0, n = 0, parked = 0;
-	uint64_t n_due = 0, n_listeners = 0, in_due, in_listener;
+	uint32_t id = 0, n = 0, paused = 0;
+	uint64_t n_due = 0, n_subscribers = 0, in_due, in_subscriber;
 	unsigned due;
 	enum kodo_err err;
 
@@ -244,47 +244,47 @@ peers_check(struct verify *f)
 			    "%.*s is not found by its url, or among the providers; " REMEDY,
 			    STR_ARG(p.url));
 		n_due += due;
-		n_listeners += peer_is_listener(&p);
-		if ((p.flags & PEER_PARKED) != 0) {
-			parked++;
+		n_subscribers += peer_is_subscriber(&p);
+		if ((p.flags & PEER_PAUSED) != 0) {
+			paused++;
 			say(f, FINDING_WARNING,
 			    "%.*s: gave up for now (%.*s); it is tried every 5 minutes",
-			    STR_ARG(p.url), STR_ARG(p.error));
-		} else if (peer_has_work(&p) && p.due_us < f->v->now_us - LATE_US)
+			    STR_ARG(p.url), STR_ARG(p.out.error));
+		} else if (peer_has_work(&p) && p.out.due_us < f->v->now_us - LATE_US)
 			say(f, FINDING_WARNING,
 			    "%.*s: messages are due since %lld min and nobody sends them; see that "
 			    "cron starts kodo-reconnect", STR_ARG(p.url),
-			    (long long)(f->v->now_us - p.due_us) / 60000000);
+			    (long long)(f->v->now_us - p.out.due_us) / 60000000);
 	}
 	if (err != KODO_ENOTFOUND) {
 		say(f, FINDING_ERROR, "a record of the table of peers cannot be read; " REMEDY);
 		return KODO_OK;
 	}
-	say(f, FINDING_OK, "peers: %u, parked: %u", n, parked);
+	say(f, FINDING_OK, "peers: %u, parked: %u", n, paused);
 	err = count_records(f, T_DUE, &in_due);
 	if (err == KODO_OK)
-		err = count_records(f, T_LISTENER, &in_listener);
-	if (err == KODO_OK && (in_due != n_due || in_listener != n_listeners))
+		err = count_records(f, T_SUBSCRIBER, &in_subscriber);
+	if (err == KODO_OK && (in_due != n_due || in_subscriber != n_subscribers))
 		say(f, FINDING_ERROR,
 		    "peers are filed as due, or as listeners, and are not; " REMEDY);
 	return err;
 }
 
 static void
-part_wrong(void *arg, uint32_t peer, const char *what)
+chunks_wrong(void *arg, uint32_t peer, const char *what)
 {
 	say(arg, FINDING_ERROR, "a node that peer %u tells in parts: %s; " REMEDY, peer, what);
 }
 
 /* What is to be told, and what is parked of it, belongs to peers that there are. */
 static enum kodo_err
-outbox_check(struct verify *f)
+outbox_check(struct integrity *f)
 {
 	struct outbox_entry entry;
 	struct cursor c;
 	struct peer p = { .id = PEER_TOMB };
 	struct str k, v;
-	uint64_t parked = 0;
+	uint64_t paused = 0;
 	enum kodo_err err = cursor_open(&f->v->t, T_OUT, &c);
 
 	if (err != KODO_OK)
@@ -301,18 +301,18 @@ outbox_check(struct verify *f)
 			say(f, FINDING_ERROR,
 			    "what is to be told to peer %u cannot be read; " REMEDY, id);
 		else if (entry.why.p != NULL)
-			parked++;
+			paused++;
 	}
 	cursor_close(&c);
-	if (parked > 0)
+	if (paused > 0)
 		say(f, FINDING_WARNING,
 		    "nodes that a peer does not take: %llu; see kodo peers and kodo explain URL",
-		    (unsigned long long)parked);
+		    (unsigned long long)paused);
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
 static enum kodo_err
-counts_check(struct verify *f)
+counts_check(struct integrity *f)
 {
 	struct why why = { "" };
 	uint64_t in_order;
@@ -321,7 +321,7 @@ counts_check(struct verify *f)
 	if (f->n_flows != f->v->head.total)
 		say(f, FINDING_ERROR, "the total says %llu flows, a recount %llu; " REMEDY,
 		    (unsigned long long)f->v->head.total, (unsigned long long)f->n_flows);
-	err = index_check(&f->v->t, &in_order, &why);
+	err = flow_order_check(&f->v->t, &in_order, &why);
 	if (err != KODO_OK)
 		say(f, FINDING_ERROR, "%s; " REMEDY,
 		    why.text[0] != '\0' ? why.text : kodo_err_text(err));
@@ -335,7 +335,7 @@ counts_check(struct verify *f)
 }
 
 static enum kodo_err
-store_check(struct verify *f, struct registry *r)
+store_check(struct integrity *f, struct registry *r)
 {
 	struct store_stat st;
 	enum kodo_err err = store_stat(r->store, &st);
@@ -354,10 +354,10 @@ store_check(struct verify *f, struct registry *r)
 }
 
 enum kodo_err
-registry_check(struct registry *r, int64_t now_us,
+integrity_check(struct registry *r, int64_t now_us,
     void (*say_line)(void *arg, enum finding kind, const char *line), void *arg)
 {
-	struct verify f = { .a = arena_new(), .say = say_line, .arg = arg };
+	struct integrity f = { .a = arena_new(), .say = say_line, .arg = arg };
 	struct view v;
 	enum kodo_err err = KODO_ENOMEM;
 
@@ -383,7 +383,7 @@ registry_check(struct registry *r, int64_t now_us,
 		if (err == KODO_OK)
 			err = outbox_check(&f);
 		if (err == KODO_OK)
-			err = part_check(&v.t, part_wrong, &f);
+			err = node_chunks_check(&v.t, chunks_wrong, &f);
 		if (err == KODO_OK)
 			err = counts_check(&f);
 		view_end(&v);

@@ -11,7 +11,7 @@
  * are compared with a recount, orders walked, records opened.
  */
 enum finding { FINDING_OK, FINDING_WARNING, FINDING_ERROR };
-enum kodo_err registry_check(struct registry *r, int64_t now_us,
+enum kodo_err integrity_check(struct registry *r, int64_t now_us,
     void (*say)(void *arg, enum finding kind, const char *line), void *arg) MUST_CHECK;
 
 #endif

@@ -74,7 +74,7 @@ quoted_value(struct arena *a, struct str s, struct str *out)
 
 /* One line with something on it. A static text if it is wrong, else NULL. */
 static const char *
-read_entry(struct arena *a, struct str line, struct env_entry *out)
+read_entry(struct arena *a, struct str line, struct dotenv_entry *out)
 {
 	const char *eq = memchr(line.p, '=', line.len), *wrong = NULL;
 	struct str value;
@@ -111,10 +111,10 @@ next_line(struct str *text)
 }
 
 enum kodo_err
-env_read(struct arena *a, const char *path, struct env_entry **entries, size_t *n, struct why *why)
+dotenv_read(struct arena *a, const char *path, struct dotenv_entry **entries, size_t *n, struct why *why)
 {
 	struct buf list = BUF_INIT(0);
-	struct env_entry e;
+	struct dotenv_entry e;
 	const char *wrong;
 	enum kodo_err err;
 	struct str text;
@@ -134,7 +134,7 @@ env_read(struct arena *a, const char *path, struct env_entry **entries, size_t *
 		line++;
 		if (s.len == 0 || s.p[0] == '#')
 			continue;
-		e = (struct env_entry){ .line = line };
+		e = (struct dotenv_entry){ .line = line };
 		wrong = read_entry(a, s, &e);
 		if (wrong != NULL) {
 			err = why_set(why, KODO_EINVAL, "%s:%u: %s", path, line, wrong);

@@ -15,7 +15,7 @@
 
 #define ENV_FILE_BYTES	((size_t)1 << 20)	/* such a file is a page or two */
 
-struct env_entry {
+struct dotenv_entry {
 	struct str key;
 	struct str value;	/* valid UTF-8 */
 	unsigned line;
@@ -27,7 +27,7 @@ struct env_entry {
  * KODO_ENOTFOUND: no such file (why is not set); KODO_EINVAL with file:line in why; KODO_EIO,
  * KODO_ETOOBIG, KODO_ENOMEM.
  */
-enum kodo_err env_read(struct arena *a, const char *path, struct env_entry **entries, size_t *n,
+enum kodo_err dotenv_read(struct arena *a, const char *path, struct dotenv_entry **entries, size_t *n,
     struct why *why) MUST_CHECK;
 
 #endif

@@ -35,14 +35,14 @@ take_env_file(struct option_input *in, struct str folder)
 {
 	const char *path = arena_printf(in->a, "%.*s/.env", STR_ARG(folder));
 	char name[ENV_NAME_BYTES];
-	struct env_entry *entries;
+	struct dotenv_entry *entries;
 	struct loader_value *v;
 	enum kodo_err err;
 	size_t n, i;
 
 	if (path == NULL)
 		return option_no_memory(in);
-	err = env_read(in->a, path, &entries, &n, in->why);
+	err = dotenv_read(in->a, path, &entries, &n, in->why);
 	if (err == KODO_ENOTFOUND)
 		return KODO_OK;
 	for (i = 0; i < n && err == KODO_OK; i++) {
@@ -282,14 +282,14 @@ static enum kodo_err
 env_cache_data(struct arena *a, struct str folder, struct str *out, struct why *why)
 {
 	const char *path = arena_printf(a, "%.*s/.env", STR_ARG(folder));
-	struct env_entry *entries;
+	struct dotenv_entry *entries;
 	enum kodo_err err;
 	size_t n, i;
 
 	*out = STR_NULL;
 	if (path == NULL)
 		return why_set(why, KODO_ENOMEM, "out of memory");
-	err = env_read(a, path, &entries, &n, why);
+	err = dotenv_read(a, path, &entries, &n, why);
 	for (i = 0; i < n; i++)
 		if (str_eq(entries[i].key, STR("KODO_CACHE_DATA")))
 			*out = entries[i].value;

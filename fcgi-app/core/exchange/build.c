@@ -16,7 +16,7 @@ static const char *const paths[] = {
 	[EXCHANGE_RECONNECT] = "/reconnect",
 	[EXCHANGE_REMOVE] = "/disconnect",
 	[EXCHANGE_UPDATE] = "/update",
-	[EXCHANGE_LOOK] = "/map",
+	[EXCHANGE_DIGEST_CHECK] = "/map",
 };
 
 struct builder {
@@ -34,8 +34,8 @@ struct builder {
 	size_t n_before; /* bytes before the first node */
 	bool is_full;	 /* more nodes than fit */
 	bool has_passed; /* nodes were passed over that alone are more than fits */
-	struct exchange_park *parks;
-	size_t n_parks, cap_parks;
+	struct exchange_pause *pauses;
+	size_t n_pauses, cap_pauses;
 };
 
 static enum kodo_err
@@ -64,15 +64,15 @@ greeting_open(struct builder *b, const struct str *message, size_t n)
 
 /* p is not told of the node: why, in words. */
 static enum kodo_err
-park_add(struct builder *b, uint32_t node, const char *why)
+pause_add(struct builder *b, uint32_t node, const char *why)
 {
-	struct exchange_park *parks =
-	    arena_grow(b->a, b->parks, b->n_parks, &b->cap_parks, sizeof(*parks));
+	struct exchange_pause *pauses =
+	    arena_grow(b->a, b->pauses, b->n_pauses, &b->cap_pauses, sizeof(*pauses));
 
-	if (parks == NULL || why == NULL)
+	if (pauses == NULL || why == NULL)
 		return KODO_ENOMEM;
-	b->parks = parks;
-	b->parks[b->n_parks++] = (struct exchange_park){ node, str_of(why) };
+	b->pauses = pauses;
+	b->pauses[b->n_pauses++] = (struct exchange_pause){ node, str_of(why) };
 	return KODO_OK;
 }
 
@@ -89,7 +89,7 @@ room_of(const struct builder *b)
 static bool
 fits_alone(const struct builder *b, const struct packed *p)
 {
-	return packed_run_size(p, 0, p->n_flows) <= room_of(b);
+	return packed_range_size(p, 0, p->n_flows) <= room_of(b);
 }
 
 /*
@@ -129,17 +129,17 @@ node_append(struct builder *b, uint32_t node, const struct statement *s, const s
  * echo it; of its removal as if it left itself.
  */
 static bool
-is_own_of_original(const struct peer *p, struct str url)
+is_own_of_legacy(const struct peer *p, struct str url)
 {
 	return !peer_dialect(p)->hears_itself && str_eq(url, p->url);
 }
 
 static bool
-is_node_of_original(const struct peer *p, struct str bytes)
+is_node_of_legacy(const struct peer *p, struct str bytes)
 {
 	struct packed pk;
 
-	return packed_open(bytes, &pk) == KODO_OK && is_own_of_original(p, pk.url);
+	return packed_open(bytes, &pk) == KODO_OK && is_own_of_legacy(p, pk.url);
 }
 
 /*
@@ -153,7 +153,7 @@ connect_node(void *arg, uint32_t node, const struct statement *s, const struct p
 	struct packed p;
 	enum kodo_err err;
 
-	if (source->id == b->p->id || is_node_of_original(b->p, s->bytes))
+	if (source->id == b->p->id || is_node_of_legacy(b->p, s->bytes))
 		return KODO_OK;
 	err = packed_open(s->bytes, &p);
 	if (err == KODO_OK && !fits_alone(b, &p)) {
@@ -196,9 +196,9 @@ static enum kodo_err
 leave_build(struct builder *b)
 {
 	const struct peer *p = b->p;
-	const char *end = memchr(p->leave_urls.p, '\n', p->leave_urls.len);
-	struct str url = { p->leave_urls.p,
-		end == NULL ? p->leave_urls.len : (size_t)(end - p->leave_urls.p) };
+	const char *end = memchr(p->out.leave_urls.p, '\n', p->out.leave_urls.len);
+	struct str url = { p->out.leave_urls.p,
+		end == NULL ? p->out.leave_urls.len : (size_t)(end - p->out.leave_urls.p) };
 
 	b->job->leave_url = url;
 	wire_put_disconnect(&b->body, url, &url, 1);
@@ -210,14 +210,14 @@ leave_build(struct builder *b)
 /* --- telling of changes: first what is gone, then what is there --- */
 
 /* the own node apart: its url in a disconnect means that the whole service leaves */
-enum tell { TELL_NOTHING, TELL_GONE, TELL_OWN_GONE, TELL_NODE };
+enum news { NEWS_NONE, NEWS_GONE, NEWS_OWN_GONE, NEWS_NODE };
 
 static enum kodo_err
-tell_of(struct builder *b, uint32_t node, struct known *kn, enum tell *out)
+news_of(struct builder *b, uint32_t node, struct known *kn, enum news *out)
 {
 	enum kodo_err err = known_get(&b->v->t, node, kn);
 
-	*out = TELL_NOTHING;
+	*out = NEWS_NONE;
 	if (err != KODO_OK)
 		return err;
 	switch (rule_4_state_travels(
@@ -225,13 +225,13 @@ tell_of(struct builder *b, uint32_t node, struct known *kn, enum tell *out)
 	case RULES_NO_NEWS:
 		break;
 	case RULES_NEWS_NODE:
-		if (!is_node_of_original(b->p, kn->winner.bytes))
-			*out = TELL_NODE;
+		if (!is_node_of_legacy(b->p, kn->winner.bytes))
+			*out = NEWS_NODE;
 		break;
 	case RULES_NEWS_GONE:
-		if (!is_own_of_original(b->p, kn->tomb.bytes))
-			*out = str_eq(kn->tomb.bytes, b->v->options->url) ? TELL_OWN_GONE
-									  : TELL_GONE;
+		if (!is_own_of_legacy(b->p, kn->tomb.bytes))
+			*out = str_eq(kn->tomb.bytes, b->v->options->url) ? NEWS_OWN_GONE
+									  : NEWS_GONE;
 		break;
 	}
 	return KODO_OK;
@@ -242,7 +242,7 @@ tell_of(struct builder *b, uint32_t node, struct known *kn, enum tell *out)
  * of them are in the body now.
  */
 static enum kodo_err
-out_walk(struct builder *b, enum tell kind,
+out_walk(struct builder *b, enum news kind,
     enum kodo_err (*each)(struct builder *, uint32_t, const struct known *), size_t *n)
 {
 	const size_t n_put = b->n_put;
@@ -250,7 +250,7 @@ out_walk(struct builder *b, enum tell kind,
 	unsigned char kb[8];
 	struct cursor c;
 	struct known kn;
-	enum tell what;
+	enum news what;
 	struct str k, v;
 	enum kodo_err err = cursor_open(&b->v->t, T_OUT, &c);
 
@@ -266,7 +266,7 @@ out_walk(struct builder *b, enum tell kind,
 		if (err == KODO_OK && entry.why.p != NULL)
 			continue;
 		if (err == KODO_OK)
-			err = tell_of(b, node, &kn, &what);
+			err = news_of(b, node, &kn, &what);
 		if (err == KODO_OK && what == kind)
 			err = each(b, node, &kn);
 		if (err != KODO_OK)
@@ -301,7 +301,7 @@ remove_build(struct builder *b, size_t *n)
 	buf_puts(&b->body, "{\"provider\":");
 	json_put_str(&b->body, b->v->options->url);
 	buf_puts(&b->body, ",\"url\":[");
-	err = out_walk(b, TELL_GONE, gone_append, n);
+	err = out_walk(b, NEWS_GONE, gone_append, n);
 	buf_putc(&b->body, ']');
 	kodo_end(&b->kodo, &b->body, 0, false, STR_NULL);
 	buf_putc(&b->body, '}');
@@ -319,31 +319,31 @@ contents_id(const struct statement *s)
 
 /* The next flows of a node that goes in parts: nothing else is in the body. */
 static enum kodo_err
-part_append(struct builder *b, uint32_t node, const struct statement *s, const struct packed *p,
+chunk_append(struct builder *b, uint32_t node, const struct statement *s, const struct packed *p,
     const struct peer *source)
 {
 	/* what stands after the node: its version, the part and the rest of `kodo` */
 	const size_t after = 512 + 6 * p->url.len;
-	struct exchange_part *part = &b->job->part;
+	struct exchange_chunk *chunk = &b->job->chunk;
 	char *id;
 
-	*part = (struct exchange_part){ .node = node, .id = contents_id(s), .of = p->n_flows };
-	if (b->p->part_id == part->id && b->p->part_node == node &&
-	    b->p->part_next < p->n_flows)
-		part->from = b->p->part_next;
-	part->to = packed_run_end(
-	    p, part->from, room_of(b) > after ? (size_t)room_of(b) - after : 0);
-	packed_put_run(
-	    &b->body, p, part->from, part->to, source->created_us, source->modified_us);
+	*chunk = (struct exchange_chunk){ .node = node, .id = contents_id(s), .of = p->n_flows };
+	if (b->p->chunk.id == chunk->id && b->p->chunk.node == node &&
+	    b->p->chunk.next < p->n_flows)
+		chunk->from = b->p->chunk.next;
+	chunk->to = packed_range_end(
+	    p, chunk->from, room_of(b) > after ? (size_t)room_of(b) - after : 0);
+	packed_put_range(
+	    &b->body, p, chunk->from, chunk->to, source->created_us, source->modified_us);
 	kodo_put_version(&b->kodo, p->url, s->version);
-	id = arena_printf(b->a, "%016llx", (unsigned long long)part->id);
+	id = arena_printf(b->a, "%016llx", (unsigned long long)chunk->id);
 	if (id == NULL)
 		return KODO_ENOMEM;
-	b->kodo.part = (struct wire_run){ str_of(id), part->from, part->of };
+	b->kodo.chunk = (struct wire_range){ str_of(id), chunk->from, chunk->of };
 	b->is_first = false;
 	b->n_put++;
 	b->job->n_nodes = 1;
-	b->job->n_flows = part->to - part->from;
+	b->job->n_flows = chunk->to - chunk->from;
 	return buf_failed(&b->body) ? b->body.err : KODO_OK;
 }
 
@@ -355,23 +355,23 @@ static enum kodo_err
 big_append(struct builder *b, uint32_t node, const struct statement *s, const struct packed *p,
     const struct peer *source)
 {
-	const size_t size = packed_run_size(p, 0, p->n_flows);
+	const size_t size = packed_range_size(p, 0, p->n_flows);
 
 	if (!b->is_first) {
 		b->is_full = true;
 		return KODO_OK;
 	}
 	if (!peer_dialect(b->p)->takes_chunks && size > CEILING_START_BYTES)
-		return park_add(b, node,
+		return pause_add(b, node,
 		    arena_printf(b->a, "not sent: %zu bytes, and %u are taken", size,
 			CEILING_START_BYTES));
 	if (!peer_dialect(b->p)->takes_chunks || p->n_flows < 2)
 		return node_append(b, node, s, source);
 	if (p->bytes.len > LIMIT_NODE_BYTES)
-		return park_add(b, node,
+		return pause_add(b, node,
 		    arena_printf(b->a, "not sent: %zu bytes when stored, and %u are taken",
 			p->bytes.len, LIMIT_NODE_BYTES));
-	return part_append(b, node, s, p, source);
+	return chunk_append(b, node, s, p, source);
 }
 
 static enum kodo_err
@@ -385,7 +385,7 @@ update_node(struct builder *b, uint32_t node, const struct known *kn)
 		err = packed_open(kn->winner.bytes, &p);
 	if (err != KODO_OK)
 		return err;
-	if (b->job->part.of != 0) {
+	if (b->job->chunk.of != 0) {
 		b->is_full = true; /* a part stands alone */
 		return KODO_OK;
 	}
@@ -404,23 +404,23 @@ own_gone_append(struct builder *b, uint32_t node, const struct known *kn)
 static enum kodo_err
 update_build(struct builder *b, size_t *n)
 {
-	uint64_t piece = b->p->out_piece;
+	uint64_t list_id = b->p->out.list;
 	size_t n_own;
 	enum kodo_err err;
 
-	b->job->piece = piece;
+	b->job->list_id = list_id;
 	greeting_open(b, NULL, 0);
 	buf_puts(&b->body, ",\"nodes\":[");
 	b->n_before = b->body.len;
-	err = out_walk(b, TELL_NODE, update_node, n);
+	err = out_walk(b, NEWS_NODE, update_node, n);
 	buf_putc(&b->body, ']');
-	if (b->job->part.to < b->job->part.of)
+	if (b->job->chunk.to < b->job->chunk.of)
 		b->is_full = true;
 	if (err == KODO_OK && !b->is_full) {
-		err = out_walk(b, TELL_OWN_GONE, own_gone_append, &n_own);
+		err = out_walk(b, NEWS_OWN_GONE, own_gone_append, &n_own);
 		*n += n_own;
 	}
-	kodo_end(&b->kodo, &b->body, piece, b->is_full, STR_NULL);
+	kodo_end(&b->kodo, &b->body, list_id, b->is_full, STR_NULL);
 	buf_putc(&b->body, '}');
 	b->job->is_partial = b->is_full;
 	return err;
@@ -435,7 +435,7 @@ builder_reset(struct builder *b)
 	buf_reset(&b->kodo.gone);
 	b->is_first = true;
 	b->is_full = b->has_passed = false;
-	b->n_ids = b->n_put = b->n_parks = 0;
+	b->n_ids = b->n_put = b->n_pauses = 0;
 	b->job->n_nodes = b->job->n_flows = 0;
 }
 
@@ -444,7 +444,7 @@ builder_reset(struct builder *b)
  * EXCHANGE_NOTHING, whose end clears the entries.
  */
 static enum kodo_err
-tell_build(struct builder *b)
+news_build(struct builder *b)
 {
 	size_t n;
 	enum kodo_err err;
@@ -456,7 +456,7 @@ tell_build(struct builder *b)
 	builder_reset(b);
 	b->job->kind = EXCHANGE_UPDATE;
 	err = update_build(b, &n);
-	if (err == KODO_OK && n == 0 && b->p->out_piece == 0)
+	if (err == KODO_OK && n == 0 && b->p->out.list == 0)
 		b->job->kind = EXCHANGE_NOTHING;
 	if (err != KODO_OK || n == b->job->n_nodes || peer_dialect(b->p)->has_versions)
 		return err;
@@ -468,7 +468,7 @@ tell_build(struct builder *b)
 
 /* An original is only asked for its map; one of us is told our digest. */
 static enum kodo_err
-look_build(struct builder *b)
+digest_check_build(struct builder *b)
 {
 	char digest[DIGEST_SIZE];
 	enum kodo_err err;
@@ -476,7 +476,7 @@ look_build(struct builder *b)
 	b->job->is_post = peer_dialect(b->p)->has_versions;
 	if (!b->job->is_post)
 		return KODO_OK;
-	err = digest_told(&b->v->t, b->a, b->p->id, digest);
+	err = digest_notified(&b->v->t, b->a, b->p->id, digest);
 	if (err == KODO_OK)
 		err = arena_str(b->a, str_of(digest), &b->job->view);
 	greeting_open(b, NULL, 0);
@@ -495,23 +495,23 @@ job_build(struct builder *b)
 	enum kodo_err err;
 
 	b->job->is_post = true;
-	if (p->work[WORK_LEAVE] != 0) {
+	if (p->out.work[WORK_LEAVE] != 0) {
 		b->job->kind = EXCHANGE_DISCONNECT;
 		err = leave_build(b);
-	} else if (p->work[WORK_CONNECT] != 0) {
+	} else if (p->out.work[WORK_CONNECT] != 0) {
 		b->job->kind = EXCHANGE_CONNECT;
 		err = connect_build(b);
-	} else if (p->work[WORK_RECONNECT] != 0) {
+	} else if (p->out.work[WORK_RECONNECT] != 0) {
 		b->job->kind = EXCHANGE_RECONNECT;
 		err = reconnect_build(b);
-	} else if (p->work[WORK_TELL] != 0) {
-		err = tell_build(b);
-	} else if ((p->flags & PEER_DOUBTED) != 0) {
+	} else if (p->out.work[WORK_NOTIFY] != 0) {
+		err = news_build(b);
+	} else if ((p->flags & PEER_RESYNC) != 0) {
 		b->job->kind = EXCHANGE_NOTHING;
 		err = KODO_OK;
 	} else {
-		b->job->kind = EXCHANGE_LOOK;
-		err = look_build(b);
+		b->job->kind = EXCHANGE_DIGEST_CHECK;
+		err = digest_check_build(b);
 	}
 	return err == KODO_OK && buf_failed(&b->body) ? b->body.err : err;
 }
@@ -523,14 +523,14 @@ job_build(struct builder *b)
 static uint64_t
 ceiling_of(const struct peer *p)
 {
-	bool in_pieces = peer_dialect(p)->takes_chunks || p->connected_us == 0;
-	uint64_t most = in_pieces ? CEILING_PIECE_BYTES : CEILING_START_BYTES;
+	bool in_pieces = peer_dialect(p)->takes_chunks || p->out.connected_us == 0;
+	uint64_t most = in_pieces ? CEILING_CHUNK_BYTES : CEILING_START_BYTES;
 
-	return p->ceiling_bytes != 0 && p->ceiling_bytes < most ? p->ceiling_bytes : most;
+	return p->out.ceiling_bytes != 0 && p->out.ceiling_bytes < most ? p->out.ceiling_bytes : most;
 }
 
 enum kodo_err
-exchange_build(struct view *v, struct arena *a, const struct peer *p, struct exchange_job *job)
+build_job(struct view *v, struct arena *a, const struct peer *p, struct exchange_job *job)
 {
 	struct builder b = {
 		.v = v, .a = a, .p = p, .job = job, .body = BUF_INIT(0), .is_first = true
@@ -541,17 +541,17 @@ exchange_build(struct view *v, struct arena *a, const struct peer *p, struct exc
 
 	*job = (struct exchange_job){ .peer = p->id, .gen = v->head.state };
 	job->is_target = (p->flags & PEER_TARGET) != 0;
-	kodo_begin(&b.kodo, head_life(&v->head), v->head.state, p->heard_life, p->heard_sent);
+	kodo_begin(&b.kodo, head_epoch(&v->head), v->head.state, p->in.epoch, p->in.sequence);
 	b.max_bytes = ceiling_of(p);
 	err = job_build(&b);
 	job->nodes = b.ids;
 	job->n_ids = b.n_ids;
-	job->parks = b.parks;
-	job->n_parks = b.n_parks;
+	job->pauses = b.pauses;
+	job->n_pauses = b.n_pauses;
 	if (err == KODO_OK && job->is_post)
 		err = arena_str(a, buf_str(&b.body), &job->body);
 	if (err == KODO_OK && job->kind != EXCHANGE_NOTHING) {
-		is_update = job->kind == EXCHANGE_LOOK && job->is_post;
+		is_update = job->kind == EXCHANGE_DIGEST_CHECK && job->is_post;
 		url = arena_printf(
 		    a, "%.*s%s", STR_ARG(p->url), paths[is_update ? EXCHANGE_UPDATE : job->kind]);
 		job->url = str_of(url);

@@ -6,7 +6,7 @@
  * Our url as a member name in the `registers` of an original's map; the last member of its answer.
  */
 static bool
-is_registered(const struct edit *e, struct str body)
+is_registered(const struct change *ch, struct str body)
 {
 	static const char member[] = "\"registers\":";
 	struct buf b = BUF_INIT(0);
@@ -14,7 +14,7 @@ is_registered(const struct edit *e, struct str body)
 	    body.len == 0 ? NULL : memmem(body.p, body.len, member, sizeof(member) - 1);
 	bool found = false;
 
-	json_put_str(&b, e->o->url);
+	json_put_str(&b, ch->o->url);
 	buf_putc(&b, ':');
 	if (at != NULL && !buf_failed(&b))
 		found = memmem(at, body.len - (size_t)(at - body.p), b.p, b.len) != NULL;
@@ -23,19 +23,19 @@ is_registered(const struct edit *e, struct str body)
 }
 
 enum kodo_err
-look_agrees(struct edit *e, const struct peer *p, const struct wire_body *b, bool has_body,
+digest_check_agrees(struct change *ch, const struct peer *p, const struct wire_body *b, bool has_body,
     const struct exchange_job *job, const struct exchange_result *res, bool *out)
 {
 	char digest[DIGEST_SIZE];
 	enum kodo_err err = KODO_OK;
 
 	if (!job->is_post) {
-		*out = is_registered(e, res->body);
+		*out = is_registered(ch, res->body);
 		return KODO_OK;
 	}
 	*out = has_body && b->view.p != NULL && job->view.p != NULL && str_eq(b->view, job->view);
-	if (*out && b->told.p != NULL && e->o->registry && e->o->feed) {
-		err = digest_stated(e->t, p->id, digest);
+	if (*out && b->told.p != NULL && ch->o->registry && ch->o->feed) {
+		err = digest_stated(ch->t, p->id, digest);
 		*out = str_eq(b->told, str_of(digest));
 	}
 	return err;

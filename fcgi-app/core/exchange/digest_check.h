@@ -11,7 +11,7 @@
 #include "core/registry/registry_private.h"
 
 /* Does the answer to a look say that the target has all of ours, and we all of its? */
-enum kodo_err look_agrees(struct edit *e, const struct peer *p, const struct wire_body *b,
+enum kodo_err digest_check_agrees(struct change *ch, const struct peer *p, const struct wire_body *b,
     bool has_body, const struct exchange_job *job, const struct exchange_result *res,
     bool *out) MUST_CHECK;
 

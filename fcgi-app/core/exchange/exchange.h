@@ -2,9 +2,9 @@
  * Outbound work as the runner sees it: what is to be sent next, and what an answer means. No curl
  * in here: cron/sender.c moves the bytes (and a test's simulated wire may do so instead).
  *
- *	while (exchange_next(...) == KODO_OK)	start sending job, one per peer at a time
+ *	while (schedule_next(...) == KODO_OK)	start sending job, one per peer at a time
  *	...					an answer came, or did not:
- *	exchange_done(...)			one short write transaction
+ *	outcome_take(...)			one short write transaction
  */
 #ifndef KODO_EXCHANGE_H
 #define KODO_EXCHANGE_H
@@ -17,12 +17,12 @@ enum exchange_kind {
 	EXCHANGE_RECONNECT,
 	EXCHANGE_REMOVE,
 	EXCHANGE_UPDATE,
-	EXCHANGE_LOOK,
+	EXCHANGE_DIGEST_CHECK,
 	EXCHANGE_NOTHING
 };
 
 /* Flows from .. to - 1 of a node that goes in parts. */
-struct exchange_part {
+struct exchange_chunk {
 	uint32_t node;
 	uint32_t from, to;
 	uint32_t of; /* 0: none */
@@ -30,7 +30,7 @@ struct exchange_part {
 };
 
 /* A node that the peer is not told of, and why. */
-struct exchange_park {
+struct exchange_pause {
 	uint32_t node;
 	struct str why;
 };
@@ -46,13 +46,13 @@ struct exchange_job {
 	uint64_t gen;			/* state number the body was made at */
 	const uint32_t *nodes;		/* node ids it tells about */
 	size_t n_ids;
-	uint64_t piece;			/* id of the connect that it is a piece of, 0: none */
+	uint64_t list_id;			/* id of the connect that it is a piece of, 0: none */
 	struct str leave_url;		/* EXCHANGE_DISCONNECT: the own url that leaves */
-	struct str view;		/* EXCHANGE_LOOK to one of us: the digest sent */
+	struct str view;		/* EXCHANGE_DIGEST_CHECK to one of us: the digest sent */
 	bool is_partial;		/* not all that there is to say had room */
-	struct exchange_part part;	/* then the node is not among nodes */
-	const struct exchange_park *parks;
-	size_t n_parks;
+	struct exchange_chunk chunk;	/* then the node is not among nodes */
+	const struct exchange_pause *pauses;
+	size_t n_pauses;
 };
 
 /*
@@ -61,7 +61,7 @@ struct exchange_job {
  * parked work and looks included. *active_due_us (may be NULL): the same without parked work and
  * looks: what a runner stays for.
  */
-enum kodo_err exchange_next(struct registry *r, struct arena *a, int64_t now_us,
+enum kodo_err schedule_next(struct registry *r, struct arena *a, int64_t now_us,
     const uint32_t *busy, size_t n_busy, struct exchange_job *job, int64_t *next_due_us,
     int64_t *active_due_us) MUST_CHECK;
 
@@ -78,7 +78,7 @@ struct exchange_result {
  * Understand the answer (DESIGN.md, "What an answer means"), take in what a feeding registry sent,
  * note attempts and the next due time. wake as intake.wake: more is due now.
  */
-enum kodo_err exchange_done(struct registry *r, struct arena *a, const struct exchange_job *job,
+enum kodo_err outcome_take(struct registry *r, struct arena *a, const struct exchange_job *job,
     const struct exchange_result *res, int64_t now_us, bool *wake) MUST_CHECK;
 
 #endif

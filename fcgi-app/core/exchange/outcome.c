@@ -11,7 +11,7 @@
 #include "core/merge/statement.h"
 #include "core/records/walk.h"
 
-enum meaning { MEANS_DONE, MEANS_RETRY, MEANS_PARK, MEANS_CONNECT, MEANS_LEFT, MEANS_HALVE };
+enum meaning { MEANS_DONE, MEANS_RETRY, MEANS_PAUSE, MEANS_CONNECT, MEANS_LEFT, MEANS_HALVE };
 
 #define ANY_KIND ((1u << (EXCHANGE_NOTHING + 1)) - 1)
 #define KIND(k) (1u << (k))
@@ -28,14 +28,14 @@ static const struct {
 	{ ANY_KIND, 204, false, MEANS_DONE },
 	{ KIND(EXCHANGE_DISCONNECT), 404, false, MEANS_DONE },
 	{ KIND(EXCHANGE_RECONNECT), 404, false, MEANS_LEFT },
-	{ KIND(EXCHANGE_UPDATE) | KIND(EXCHANGE_REMOVE) | KIND(EXCHANGE_LOOK), 404, false,
+	{ KIND(EXCHANGE_UPDATE) | KIND(EXCHANGE_REMOVE) | KIND(EXCHANGE_DIGEST_CHECK), 404, false,
 	    MEANS_CONNECT },
 	{ ANY_KIND, 413, false, MEANS_HALVE },
 	{ KIND(EXCHANGE_UPDATE), 400, false, MEANS_HALVE }, /* down to the node at fault */
-	{ ANY_KIND, 400, false, MEANS_PARK },
-	{ ANY_KIND, 404, false, MEANS_PARK },
-	{ ANY_KIND, 405, false, MEANS_PARK },
-	{ ANY_KIND, 501, false, MEANS_PARK },
+	{ ANY_KIND, 400, false, MEANS_PAUSE },
+	{ ANY_KIND, 404, false, MEANS_PAUSE },
+	{ ANY_KIND, 405, false, MEANS_PAUSE },
+	{ ANY_KIND, 501, false, MEANS_PAUSE },
 	{ ANY_KIND, 500, true, MEANS_HALVE },
 	{ ANY_KIND, 502, true, MEANS_HALVE },
 	{ ANY_KIND, 503, true, MEANS_HALVE },
@@ -64,16 +64,16 @@ static const enum peer_work work_of[] = {
 	[EXCHANGE_DISCONNECT] = WORK_LEAVE,
 	[EXCHANGE_CONNECT] = WORK_CONNECT,
 	[EXCHANGE_RECONNECT] = WORK_RECONNECT,
-	[EXCHANGE_REMOVE] = WORK_TELL,
-	[EXCHANGE_UPDATE] = WORK_TELL,
-	[EXCHANGE_NOTHING] = WORK_TELL,
+	[EXCHANGE_REMOVE] = WORK_NOTIFY,
+	[EXCHANGE_UPDATE] = WORK_NOTIFY,
+	[EXCHANGE_NOTHING] = WORK_NOTIFY,
 };
 
 /* span plus up to percent of it; the spread comes from what differs between peers and attempts. */
 static int64_t
-jittered(int64_t span_us, unsigned percent, const struct edit *e, const struct peer *p)
+jittered(int64_t span_us, unsigned percent, const struct change *ch, const struct peer *p)
 {
-	uint64_t h = (e->head.state_id ^ p->id * 0x9e3779b97f4a7c15u) + (uint64_t)e->now_us;
+	uint64_t h = (ch->head.state_id ^ p->id * 0x9e3779b97f4a7c15u) + (uint64_t)ch->now_us;
 
 	h ^= h >> 33;
 	h *= 0xff51afd7ed558ccdu;
@@ -82,13 +82,13 @@ jittered(int64_t span_us, unsigned percent, const struct edit *e, const struct p
 }
 
 static void
-look_later(struct edit *e, struct peer *p)
+digest_check_later(struct change *ch, struct peer *p)
 {
-	if ((p->flags & PEER_DOUBTED) != 0)
+	if ((p->flags & PEER_RESYNC) != 0)
 		return;
-	p->look_us =
-	    (p->flags & PEER_TARGET) != 0 && (p->flags & PEER_LEFT) == 0 && p->connected_us != 0
-	    ? e->now_us + jittered(PEER_PARKED_US, PARKED_JITTER, e, p)
+	p->out.check_us =
+	    (p->flags & PEER_TARGET) != 0 && (p->flags & PEER_LEFT) == 0 && p->out.connected_us != 0
+	    ? ch->now_us + jittered(PEER_PAUSE_US, PAUSE_JITTER, ch, p)
 	    : 0;
 }
 
@@ -122,56 +122,56 @@ why_failed(const struct outcome *oc, char *out, size_t size)
 }
 
 static enum kodo_err
-error_keep(struct edit *e, struct peer *p, const struct outcome *oc)
+error_keep(struct change *ch, struct peer *p, const struct outcome *oc)
 {
 	char text[300];
 
 	why_failed(oc, text, sizeof(text));
-	return arena_str(e->a, str_of(text), &p->error);
+	return arena_str(ch->a, str_of(text), &p->out.error);
 }
 
 /* Not before 5 minutes again; logged once. */
 static enum kodo_err
-peer_park(struct edit *e, struct peer *p, struct outcome *oc)
+peer_pause(struct change *ch, struct peer *p, struct outcome *oc)
 {
-	enum kodo_err err = error_keep(e, p, oc);
+	enum kodo_err err = error_keep(ch, p, oc);
 
-	if ((p->flags & PEER_PARKED) == 0)
+	if ((p->flags & PEER_PAUSED) == 0)
 		snprintf(oc->note, sizeof(oc->note),
 		    "gave up %.*s for now (%.*s), next try in 5 minutes", STR_ARG(oc->job->url),
-		    STR_ARG(p->error));
-	p->flags |= PEER_PARKED;
-	p->due_us = e->now_us + jittered(PEER_PARKED_US, PARKED_JITTER, e, p);
+		    STR_ARG(p->out.error));
+	p->flags |= PEER_PAUSED;
+	p->out.due_us = ch->now_us + jittered(PEER_PAUSE_US, PAUSE_JITTER, ch, p);
 	if (oc->job->kind == EXCHANGE_CONNECT) {
-		p->connected_us = 0;
-		look_later(e, p);
+		p->out.connected_us = 0;
+		digest_check_later(ch, p);
 	}
 	return err;
 }
 
 static enum kodo_err
-peer_retry(struct edit *e, struct peer *p, struct outcome *oc)
+peer_retry(struct change *ch, struct peer *p, struct outcome *oc)
 {
 	int64_t wait = PEER_BACKOFF_US;
 	uint32_t i;
 
-	if (oc->job->kind == EXCHANGE_LOOK)
+	if (oc->job->kind == EXCHANGE_DIGEST_CHECK)
 		return KODO_OK;
-	if (p->attempts < UINT32_MAX)
-		p->attempts++;
-	if (e->o->retry >= 0 && p->attempts >= (uint32_t)e->o->retry)
-		return peer_park(e, p, oc);
-	for (i = 1; i < p->attempts && wait < PEER_BACKOFF_MAX_US; i++)
+	if (p->out.attempts < UINT32_MAX)
+		p->out.attempts++;
+	if (ch->o->retry >= 0 && p->out.attempts >= (uint32_t)ch->o->retry)
+		return peer_pause(ch, p, oc);
+	for (i = 1; i < p->out.attempts && wait < PEER_BACKOFF_MAX_US; i++)
 		wait *= 2;
-	p->due_us = e->now_us +
-	    jittered(wait < PEER_BACKOFF_MAX_US ? wait : PEER_BACKOFF_MAX_US, BACKOFF_JITTER, e, p);
-	return error_keep(e, p, oc);
+	p->out.due_us = ch->now_us +
+	    jittered(wait < PEER_BACKOFF_MAX_US ? wait : PEER_BACKOFF_MAX_US, BACKOFF_JITTER, ch, p);
+	return error_keep(ch, p, oc);
 }
 
 /* --- successes --- */
 
 struct rest {
-	struct edit *e;
+	struct change *ch;
 	const struct exchange_job *job;
 	uint32_t peer;
 	size_t at;
@@ -182,7 +182,7 @@ struct rest {
  * twice.
  */
 static enum kodo_err
-rest_tell(void *arg, uint32_t node, const struct statement *s, const struct peer *source)
+rest_notify(void *arg, uint32_t node, const struct statement *s, const struct peer *source)
 {
 	struct rest *q = arg;
 
@@ -193,36 +193,36 @@ rest_tell(void *arg, uint32_t node, const struct statement *s, const struct peer
 		q->at++;
 		return KODO_OK;
 	}
-	return edit_tell_one(q->e, node, q->peer);
+	return change_notify(q->ch, node, q->peer);
 }
 
 /* What an acknowledged connect means, beside its answer. */
 static enum kodo_err
-connect_acked(struct edit *e, struct peer *p, struct outcome *oc)
+connect_acked(struct change *ch, struct peer *p, struct outcome *oc)
 {
 	const struct exchange_job *job = oc->job;
-	struct rest rest = { .e = e, .job = job, .peer = p->id };
+	struct rest rest = { .ch = ch, .job = job, .peer = p->id };
 	enum kodo_err err;
 
-	if (p->work[WORK_CONNECT] <= job->gen)
-		p->work[WORK_CONNECT] = 0;
-	p->out_piece = job->is_partial ? job->gen : 0;
+	if (p->out.work[WORK_CONNECT] <= job->gen)
+		p->out.work[WORK_CONNECT] = 0;
+	p->out.list = job->is_partial ? job->gen : 0;
 	if ((p->flags & PEER_TARGET) != 0 && (p->flags & PEER_LEFT) == 0) {
-		p->connected_us = e->now_us;
-		look_later(e, p);
+		p->out.connected_us = ch->now_us;
+		digest_check_later(ch, p);
 	}
-	told_forget(p);
-	err = told_clear(e, p, job->gen,
-	    peer_dialect(p)->has_versions || oc->body.has_kodo ? TOLD_KEEP_GONE : TOLD_KEEP_NOTHING);
+	delivery_forget_chunks(p);
+	err = delivery_clear(ch, p, job->gen,
+	    peer_dialect(p)->has_versions || oc->body.has_kodo ? KEEP_TOMBSTONES : KEEP_NOTHING);
 	if (err == KODO_OK && job->is_partial)
-		err = walk_seen(e->t, e->a, rest_tell, &rest);
+		err = walk_seen(ch->t, ch->a, rest_notify, &rest);
 	return err;
 }
 
 static void
 leave_acked(struct peer *p, const struct exchange_job *job)
 {
-	struct str *urls = &p->leave_urls;
+	struct str *urls = &p->out.leave_urls;
 
 	/* the first line is what was signed off */
 	if (urls->len > job->leave_url.len && urls->p[job->leave_url.len] == '\n' &&
@@ -231,7 +231,7 @@ leave_acked(struct peer *p, const struct exchange_job *job)
 			urls->len - job->leave_url.len - 1 };
 	if (urls->len == 0) {
 		*urls = STR_NULL;
-		p->work[WORK_LEAVE] = 0;
+		p->out.work[WORK_LEAVE] = 0;
 	}
 }
 
@@ -240,22 +240,22 @@ leave_acked(struct peer *p, const struct exchange_job *job)
  * peer offers.
  */
 static enum kodo_err
-answer_gone(struct edit *e, struct peer *p, const struct wire_body *b)
+answer_gone(struct change *ch, struct peer *p, const struct wire_body *b)
 {
 	size_t i;
 	enum kodo_err err = KODO_OK;
 
 	for (i = 0; i < b->n_gone && err == KODO_OK; i++)
-		err = statement_take_gone(e, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
+		err = statement_take_gone(ch, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
 	return err;
 }
 
 /* What the answer says: who it is, and, between two that feed, what it offers. */
 static enum kodo_err
-answer_take(struct edit *e, struct peer *p, struct outcome *oc)
+answer_take(struct change *ch, struct peer *p, struct outcome *oc)
 {
 	struct wire_body *b = &oc->body;
-	bool takes = oc->has_nodes && b->from.feed && e->o->registry && e->o->feed &&
+	bool takes = oc->has_nodes && b->from.feed && ch->o->registry && ch->o->feed &&
 	    oc->job->kind == EXCHANGE_CONNECT && (p->flags & PEER_LEFT) == 0;
 	uint64_t wanted;
 	enum kodo_err err = KODO_OK;
@@ -264,106 +264,106 @@ answer_take(struct edit *e, struct peer *p, struct outcome *oc)
 		return KODO_OK;
 	if (b->has_kodo)
 		p->flags |= PEER_KODO;
-	err = intake_recall(e, b);
+	err = ingest_acknowledged(ch, b);
 	if (err != KODO_OK)
 		return err;
-	if (!str_eq(b->from_key, p->key) && !str_eq(b->from_key, e->o->url_key))
-		err = arena_str(e->a, b->from_key, &p->alias);
-	if (err == KODO_OK && oc->job->kind == EXCHANGE_DISCONNECT && b->life != 0)
-		err = intake_heard(e, p, b);
+	if (!str_eq(b->from_key, p->key) && !str_eq(b->from_key, ch->o->url_key))
+		err = arena_str(ch->a, b->from_key, &p->alias);
+	if (err == KODO_OK && oc->job->kind == EXCHANGE_DISCONNECT && b->epoch != 0)
+		err = ingest_epoch(ch, p, b);
 	if (err == KODO_OK && !takes)
-		return answer_gone(e, p, b);
-	if (err == KODO_OK && intake_is_late(p, b)) {
+		return answer_gone(ch, p, b);
+	if (err == KODO_OK && ingest_is_late(p, b)) {
 		/* overtaken by what the target said since, which does not hold all of it */
-		doubt_restart(e, p);
+		doubt_restart(ch, p);
 		return KODO_OK;
 	}
 	/* another state than before needs no connect: it has our list, and this is its own */
-	wanted = p->work[WORK_CONNECT];
+	wanted = p->out.work[WORK_CONNECT];
 	if (err == KODO_OK)
-		err = intake_heard(e, p, b);
-	p->work[WORK_CONNECT] = wanted;
+		err = ingest_epoch(ch, p, b);
+	p->out.work[WORK_CONNECT] = wanted;
 	if (err == KODO_OK)
-		err = provider_note(e, p, &b->from);
-	return err == KODO_OK ? intake_connect(e, p, b) : err;
+		err = ingest_greeting(ch, p, &b->from);
+	return err == KODO_OK ? ingest_list(ch, p, b) : err;
 }
 
 static enum kodo_err
-job_done(struct edit *e, struct peer *p, struct outcome *oc)
+job_done(struct change *ch, struct peer *p, struct outcome *oc)
 {
 	const struct exchange_job *job = oc->job;
 	enum kodo_err err = KODO_OK;
 	bool agrees;
 
-	p->flags &= ~(unsigned)PEER_PARKED;
-	p->attempts = 0;
-	p->error = STR_NULL;
-	p->due_us = e->now_us;
+	p->flags &= ~(unsigned)PEER_PAUSED;
+	p->out.attempts = 0;
+	p->out.error = STR_NULL;
+	p->out.due_us = ch->now_us;
 	if (job->kind != EXCHANGE_NOTHING)
-		p->out_us = e->now_us;
-	if (p->ceiling_bytes != 0 && ++p->successes >= CEILING_DOUBLE_AFTER) {
-		p->successes = 0;
-		p->ceiling_bytes =
-		    p->ceiling_bytes >= CEILING_START_BYTES / 2 ? 0 : p->ceiling_bytes * 2;
+		p->out.at_us = ch->now_us;
+	if (p->out.ceiling_bytes != 0 && ++p->out.successes >= CEILING_DOUBLE_AFTER) {
+		p->out.successes = 0;
+		p->out.ceiling_bytes =
+		    p->out.ceiling_bytes >= CEILING_START_BYTES / 2 ? 0 : p->out.ceiling_bytes * 2;
 	}
 	switch (job->kind) {
 	case EXCHANGE_DISCONNECT:
 		leave_acked(p, job);
 		break;
 	case EXCHANGE_CONNECT:
-		err = connect_acked(e, p, oc);
+		err = connect_acked(ch, p, oc);
 		break;
 	case EXCHANGE_RECONNECT:
-		if (p->work[WORK_RECONNECT] <= job->gen)
-			p->work[WORK_RECONNECT] = 0;
+		if (p->out.work[WORK_RECONNECT] <= job->gen)
+			p->out.work[WORK_RECONNECT] = 0;
 		break;
 	case EXCHANGE_UPDATE:
-		if (told_is_piece_over(oc, p))
-			p->out_piece = 0;
-		err = told_park_all(e, p, oc);
-		if (err == KODO_OK && job->part.of != 0)
-			err = told_part(e, p, oc);
+		if (delivery_is_list_complete(oc, p))
+			p->out.list = 0;
+		err = delivery_pause_all(ch, p, oc);
+		if (err == KODO_OK && job->chunk.of != 0)
+			err = delivery_chunk(ch, p, oc);
 		if (err == KODO_OK)
-			err = told_end(e, p, job);
+			err = delivery_done(ch, p, job);
 		break;
 	case EXCHANGE_REMOVE:
-		err = told_end(e, p, job);
+		err = delivery_done(ch, p, job);
 		break;
 	case EXCHANGE_NOTHING:
-		if (p->work[WORK_TELL] == 0) {
-			doubt_ask(e, p);
+		if (p->out.work[WORK_NOTIFY] == 0) {
+			resync_start(ch, p);
 			break;
 		}
-		err = told_park_all(e, p, oc);
+		err = delivery_pause_all(ch, p, oc);
 		if (err == KODO_OK)
-			err = told_clear(e, p, job->gen, TOLD_KEEP_PARKED);
+			err = delivery_clear(ch, p, job->gen, KEEP_PAUSED);
 		break;
-	case EXCHANGE_LOOK:
-		err = look_agrees(e, p, &oc->body, oc->has_body, oc->job, oc->res, &agrees);
+	case EXCHANGE_DIGEST_CHECK:
+		err = digest_check_agrees(ch, p, &oc->body, oc->has_body, oc->job, oc->res, &agrees);
 		if (err == KODO_OK && !agrees)
-			doubt_restart(e, p);
+			doubt_restart(ch, p);
 		break;
 	}
-	return err == KODO_OK ? answer_take(e, p, oc) : err;
+	return err == KODO_OK ? answer_take(ch, p, oc) : err;
 }
 
 /* The only node of a body was not taken, and nothing smaller can be sent of it. */
 static enum kodo_err
-node_refused(struct edit *e, struct peer *p, struct outcome *oc)
+node_refused(struct change *ch, struct peer *p, struct outcome *oc)
 {
 	const struct exchange_job *job = oc->job;
 	bool is_verdict = oc->res->status == 400 || oc->res->status == 413;
 	char failed[300], why[400];
 
 	/* it may be the server that is out of order, not the body that is too big */
-	if (!is_verdict && p->attempts + 1 < NODE_TRIES)
-		return peer_retry(e, p, oc);
-	p->attempts = 0;
-	p->due_us = e->now_us;
+	if (!is_verdict && p->out.attempts + 1 < NODE_TRIES)
+		return peer_retry(ch, p, oc);
+	p->out.attempts = 0;
+	p->out.due_us = ch->now_us;
 	why_failed(oc, failed, sizeof(failed));
 	snprintf(why, sizeof(why), "not taken, %zu bytes (%s)", job->body.len, failed);
-	return told_park(
-	    e, p, oc, job->part.of != 0 ? job->part.node : job->nodes[0], str_of(why));
+	return delivery_pause(
+	    ch, p, oc, job->chunk.of != 0 ? job->chunk.node : job->nodes[0], str_of(why));
 }
 
 /* Can less of the only node of a body be sent? To one of us, in parts; not if it is at fault. */
@@ -378,21 +378,21 @@ is_divisible(const struct peer *p, const struct outcome *oc)
 
 /* A body was too much for the peer, or one of its nodes is at fault: half of it next time. */
 static enum kodo_err
-job_halve(struct edit *e, struct peer *p, struct outcome *oc)
+job_halve(struct change *ch, struct peer *p, struct outcome *oc)
 {
 	const struct exchange_job *job = oc->job;
 	size_t half = job->body.len / 2;
 
 	if (job->kind != EXCHANGE_UPDATE && job->kind != EXCHANGE_CONNECT)
-		return peer_retry(e, p, oc);
+		return peer_retry(ch, p, oc);
 	if (job->n_nodes == 1 && job->kind == EXCHANGE_UPDATE && !is_divisible(p, oc))
-		return node_refused(e, p, oc);
+		return node_refused(ch, p, oc);
 	/* an update is halved down to one node, however small */
 	if (job->n_nodes == 0 || (half < CEILING_MIN_BYTES && job->kind == EXCHANGE_CONNECT))
-		return peer_park(e, p, oc);
-	p->ceiling_bytes = (uint32_t)half;
-	p->successes = 0;
-	p->due_us = e->now_us;
+		return peer_pause(ch, p, oc);
+	p->out.ceiling_bytes = (uint32_t)half;
+	p->out.successes = 0;
+	p->out.due_us = ch->now_us;
 	return KODO_OK;
 }
 
@@ -401,42 +401,42 @@ job_halve(struct edit *e, struct peer *p, struct outcome *oc)
  * in parts, of which something else is known there until the last one is.
  */
 static bool
-is_contested(const struct edit *e, const struct peer *p, const struct exchange_job *job)
+is_contested(const struct change *ch, const struct peer *p, const struct exchange_job *job)
 {
 	if ((job->kind != EXCHANGE_UPDATE && job->kind != EXCHANGE_REMOVE) ||
-	    p->work[WORK_TELL] != e->head.state)
+	    p->out.work[WORK_NOTIFY] != ch->head.state)
 		return false;
-	return p->part_id == 0 || p->part_id != job->part.id || p->part_next <= job->part.from;
+	return p->chunk.id == 0 || p->chunk.id != job->chunk.id || p->chunk.next <= job->chunk.from;
 }
 
 static enum kodo_err
-done_fn(struct edit *e, void *arg)
+done_fn(struct change *ch, void *arg)
 {
 	struct outcome *oc = arg;
 	const struct exchange_job *job = oc->job;
 	struct peer *p;
-	enum kodo_err err = edit_peer(e, job->peer, &p);
+	enum kodo_err err = change_peer(ch, job->peer, &p);
 
 	oc->note[0] = '\0';
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err; /* it left meanwhile */
 	/* whatever comes of it: what was due may not stay so, in the past or by a clock set back */
-	if (p->look_us > e->now_us + QUIET_AHEAD_US)
-		p->look_us = e->now_us + PEER_PARKED_US;
-	if (job->kind == EXCHANGE_LOOK)
-		look_later(e, p);
+	if (p->out.check_us > ch->now_us + QUIET_AHEAD_US)
+		p->out.check_us = ch->now_us + PEER_PAUSE_US;
+	if (job->kind == EXCHANGE_DIGEST_CHECK)
+		digest_check_later(ch, p);
 	else
-		p->tried[work_of[job->kind]] = job->gen;
+		p->out.tried[work_of[job->kind]] = job->gen;
 	switch (meaning_of(job, oc->res)) {
 	case MEANS_DONE:
-		err = job_done(e, p, oc);
+		err = job_done(ch, p, oc);
 		break;
 	case MEANS_HALVE:
-		err = job_halve(e, p, oc);
+		err = job_halve(ch, p, oc);
 		break;
-	case MEANS_PARK:
-		p->attempts++;
-		err = peer_park(e, p, oc);
+	case MEANS_PAUSE:
+		p->out.attempts++;
+		err = peer_pause(ch, p, oc);
 		break;
 	case MEANS_CONNECT:
 		/*
@@ -444,24 +444,24 @@ done_fn(struct edit *e, void *arg)
 		 * connects
 		 */
 		if ((p->flags & (PEER_TARGET | PEER_LEFT)) != PEER_TARGET)
-			err = edit_unwant(e, p, WORK_TELL);
-		told_forget(p);
-		look_later(e, p);
-		doubt_restart(e, p);
+			err = change_unwant(ch, p, WORK_NOTIFY);
+		delivery_forget_chunks(p);
+		digest_check_later(ch, p);
+		doubt_restart(ch, p);
 		break;
 	case MEANS_LEFT:
-		p->work[WORK_RECONNECT] = 0;
-		if ((p->flags & PEER_TARGET) == 0 || p->connected_us == 0)
-			err = statement_drop_all(e, p);
+		p->out.work[WORK_RECONNECT] = 0;
+		if ((p->flags & PEER_TARGET) == 0 || p->out.connected_us == 0)
+			err = statement_drop_all(ch, p);
 		break;
 	case MEANS_RETRY:
-		err = peer_retry(e, p, oc);
+		err = peer_retry(ch, p, oc);
 		break;
 	}
-	if (err == KODO_OK && is_contested(e, p, job))
-		doubt_pace(e, p);
-	if (err == KODO_OK && peer_has_work(p) && p->due_us <= e->now_us)
-		e->is_due = true;
+	if (err == KODO_OK && is_contested(ch, p, job))
+		doubt_pace(ch, p);
+	if (err == KODO_OK && peer_has_work(p) && p->out.due_us <= ch->now_us)
+		ch->is_due = true;
 	return err;
 }
 
@@ -482,15 +482,15 @@ answer_read(struct arena *a, struct outcome *oc, int64_t now_us)
 }
 
 enum kodo_err
-exchange_done(struct registry *r, struct arena *a, const struct exchange_job *job,
+outcome_take(struct registry *r, struct arena *a, const struct exchange_job *job,
     const struct exchange_result *res, int64_t now_us, bool *wake)
 {
 	struct outcome oc = { .r = r, .job = job, .res = res };
-	struct edit_run run = { .r = r, .now_us = now_us, .fn = done_fn, .arg = &oc };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = done_fn, .arg = &oc };
 	enum kodo_err err;
 
 	answer_read(a, &oc, now_us);
-	err = registry_edit(&run);
+	err = registry_change(&run);
 	*wake = run.is_due;
 	if (err == KODO_OK && oc.note[0] != '\0')
 		log_warning("%s", oc.note);

@@ -1,6 +1,6 @@
 /*
- * Which peer is next. What is sent to it is made in exchange_build.c, what came of it goes to
- * exchange_done.c.
+ * Which peer is next. What is sent to it is made in build_job.c, what came of it goes to
+ * outcome_take.c.
  */
 #include "core/exchange/exchange_private.h"
 
@@ -65,11 +65,11 @@ next_in_view(struct view *v, struct arena *a, int64_t now_us, const uint32_t *bu
 
 	if (err == KODO_OK && d->found)
 		err = peer_get(&v->t, a, d->peer, &p);
-	return err == KODO_OK && d->found ? exchange_build(v, a, &p, job) : err;
+	return err == KODO_OK && d->found ? build_job(v, a, &p, job) : err;
 }
 
 enum kodo_err
-exchange_next(struct registry *r, struct arena *a, int64_t now_us, const uint32_t *busy,
+schedule_next(struct registry *r, struct arena *a, int64_t now_us, const uint32_t *busy,
     size_t n_busy, struct exchange_job *job, int64_t *next_due_us, int64_t *active_due_us)
 {
 	struct due d;
@@ -87,7 +87,7 @@ exchange_next(struct registry *r, struct arena *a, int64_t now_us, const uint32_
 		if (err != KODO_OK || !d.found || job->kind != EXCHANGE_NOTHING)
 			break;
 		/* nothing to send: entries are to be cleared, or a doubt becomes work */
-		err = exchange_done(r, a, job,
+		err = outcome_take(r, a, job,
 		    &(struct exchange_result){ .status = 204, .body = STR_NULL }, now_us, &wake);
 		if (err != KODO_OK)
 			return err;

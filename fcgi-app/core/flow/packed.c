@@ -204,7 +204,7 @@ put_times(struct buf *out, const struct packed *p, int64_t created_us, int64_t m
 }
 
 void
-packed_put_run(struct buf *out, const struct packed *p, uint32_t from, uint32_t to,
+packed_put_range(struct buf *out, const struct packed *p, uint32_t from, uint32_t to,
     int64_t created_us, int64_t modified_us)
 {
 	uint32_t i;
@@ -229,7 +229,7 @@ packed_put_run(struct buf *out, const struct packed *p, uint32_t from, uint32_t 
 void
 packed_put_node(struct buf *out, const struct packed *p, int64_t created_us, int64_t modified_us)
 {
-	packed_put_run(out, p, 0, p->n_flows, created_us, modified_us);
+	packed_put_range(out, p, 0, p->n_flows, created_us, modified_us);
 }
 
 /* Of packed_put_flow's bytes and a comma: of an item it leaves out the common start of its url. */
@@ -240,7 +240,7 @@ flow_size(const struct packed *p, uint32_t i)
 	    p->prefix_len + sizeof("{\"},") - 1;
 }
 
-/* At least of what packed_put_run writes for no flows: no byte becomes more than six. */
+/* At least of what packed_put_range writes for no flows: no byte becomes more than six. */
 static size_t
 frame_size(const struct packed *p)
 {
@@ -248,7 +248,7 @@ frame_size(const struct packed *p)
 }
 
 size_t
-packed_run_size(const struct packed *p, uint32_t from, uint32_t to)
+packed_range_size(const struct packed *p, uint32_t from, uint32_t to)
 {
 	size_t size = frame_size(p);
 
@@ -258,7 +258,7 @@ packed_run_size(const struct packed *p, uint32_t from, uint32_t to)
 }
 
 uint32_t
-packed_run_end(const struct packed *p, uint32_t from, size_t max_bytes)
+packed_range_end(const struct packed *p, uint32_t from, size_t max_bytes)
 {
 	size_t size = frame_size(p);
 	uint32_t to = from;

@@ -171,14 +171,14 @@ void packed_put_node(struct buf *out, const struct packed *p, int64_t created_us
     int64_t modified_us);
 
 /* The same with flows from .. to - 1 alone. */
-void packed_put_run(struct buf *out, const struct packed *p, uint32_t from, uint32_t to,
+void packed_put_range(struct buf *out, const struct packed *p, uint32_t from, uint32_t to,
     int64_t created_us, int64_t modified_us);
 
 /* No less than the bytes of that, and no more than some hundred over. */
-size_t packed_run_size(const struct packed *p, uint32_t from, uint32_t to);
+size_t packed_range_size(const struct packed *p, uint32_t from, uint32_t to);
 
 /* How far a run may go whose size is at most max_bytes; at least one flow, where there is one. */
-uint32_t packed_run_end(const struct packed *p, uint32_t from, size_t max_bytes);
+uint32_t packed_range_end(const struct packed *p, uint32_t from, size_t max_bytes);
 
 /* JSON of flow i as a /flows item. tags: JSON list to show instead of the stored one, or null. */
 void packed_put_item(struct buf *out, const struct packed *p, uint32_t i, int64_t created_us,

@@ -3,13 +3,13 @@
 #include "core/merge/change.h"
 
 enum kodo_err
-edit_begin(struct edit *e, struct txn *t, struct arena *a, int64_t now_us, const struct options *o)
+change_begin(struct change *ch, struct txn *t, struct arena *a, int64_t now_us, const struct options *o)
 {
 	enum kodo_err err;
 
-	*e = (struct edit){ .t = t, .a = a, .o = o, .now_us = now_us };
-	err = head_get(t, &e->head);
-	e->head.state++;
+	*ch = (struct change){ .t = t, .a = a, .o = o, .now_us = now_us };
+	err = head_get(t, &ch->head);
+	ch->head.state++;
 	return err;
 }
 
@@ -20,40 +20,40 @@ edit_begin(struct edit *e, struct txn *t, struct arena *a, int64_t now_us, const
 static bool
 peer_is_spent(const struct peer *p)
 {
-	return peer_is_idle(p) && p->heard_life == 0;
+	return peer_is_idle(p) && p->in.epoch == 0;
 }
 
 enum kodo_err
-edit_end(struct edit *e, enum kodo_err err)
+change_end(struct change *ch, enum kodo_err err)
 {
 	size_t i;
 
-	for (i = 0; i < e->n_peers && err == KODO_OK; i++)
-		err = peer_is_spent(e->peers[i]) ? peer_del(e->t, e->peers[i])
-						    : peer_put(e->t, e->peers[i]);
+	for (i = 0; i < ch->n_peers && err == KODO_OK; i++)
+		err = peer_is_spent(ch->peers[i]) ? peer_del(ch->t, ch->peers[i])
+						    : peer_put(ch->t, ch->peers[i]);
 	if (err == KODO_OK)
-		err = index_save(e->t, &e->index);
-	if (e->is_view_changed)
-		e->head.view++;
+		err = flow_order_save(ch->t, &ch->order);
+	if (ch->is_view_changed)
+		ch->head.view++;
 	if (err == KODO_OK)
-		err = head_put(e->t, &e->head);
-	index_free(&e->index);
-	free(e->peers);
-	e->peers = NULL;
-	e->n_peers = 0;
+		err = head_put(ch->t, &ch->head);
+	flow_order_free(&ch->order);
+	free(ch->peers);
+	ch->peers = NULL;
+	ch->n_peers = 0;
 	return err;
 }
 
 /* Where the peer is in the cache, or would be: it is sorted, for there may be very many. */
 static size_t
-cache_place(const struct edit *e, uint32_t id)
+cache_place(const struct change *ch, uint32_t id)
 {
-	size_t low = 0, high = e->n_peers;
+	size_t low = 0, high = ch->n_peers;
 
 	while (low < high) {
 		const size_t mid = low + (high - low) / 2;
 
-		if (e->peers[mid]->id < id)
+		if (ch->peers[mid]->id < id)
 			low = mid + 1;
 		else
 			high = mid;
@@ -62,54 +62,54 @@ cache_place(const struct edit *e, uint32_t id)
 }
 
 static struct peer *
-cache_find(const struct edit *e, uint32_t id)
+cache_find(const struct change *ch, uint32_t id)
 {
-	const size_t at = cache_place(e, id);
+	const size_t at = cache_place(ch, id);
 
-	return at < e->n_peers && e->peers[at]->id == id ? e->peers[at] : NULL;
+	return at < ch->n_peers && ch->peers[at]->id == id ? ch->peers[at] : NULL;
 }
 
 static enum kodo_err
-cache_add(struct edit *e, const struct peer *p, struct peer **out)
+cache_add(struct change *ch, const struct peer *p, struct peer **out)
 {
 	struct peer *copy;
 	size_t at;
 
 	*out = NULL;
-	if (e->n_peers == e->cap_peers) {
-		size_t cap = e->cap_peers == 0 ? 8 : e->cap_peers * 2;
-		struct peer **grown = realloc(e->peers, cap * sizeof(struct peer *));
+	if (ch->n_peers == ch->cap_peers) {
+		size_t cap = ch->cap_peers == 0 ? 8 : ch->cap_peers * 2;
+		struct peer **grown = realloc(ch->peers, cap * sizeof(struct peer *));
 
 		if (grown == NULL)
 			return KODO_ENOMEM;
-		e->peers = grown;
-		e->cap_peers = cap;
+		ch->peers = grown;
+		ch->cap_peers = cap;
 	}
-	copy = arena_dup(e->a, p, sizeof(*p));
+	copy = arena_dup(ch->a, p, sizeof(*p));
 	if (copy == NULL)
 		return KODO_ENOMEM;
-	at = cache_place(e, p->id);
-	memmove(&e->peers[at + 1], &e->peers[at], (e->n_peers++ - at) * sizeof(struct peer *));
-	e->peers[at] = copy;
+	at = cache_place(ch, p->id);
+	memmove(&ch->peers[at + 1], &ch->peers[at], (ch->n_peers++ - at) * sizeof(struct peer *));
+	ch->peers[at] = copy;
 	*out = copy;
 	return KODO_OK;
 }
 
 enum kodo_err
-edit_peer(struct edit *e, uint32_t id, struct peer **out)
+change_peer(struct change *ch, uint32_t id, struct peer **out)
 {
 	struct peer p;
 	enum kodo_err err;
 
-	*out = cache_find(e, id);
+	*out = cache_find(ch, id);
 	if (*out != NULL)
 		return KODO_OK;
-	err = peer_get(e->t, e->a, id, &p);
-	return err == KODO_OK ? cache_add(e, &p, out) : err;
+	err = peer_get(ch->t, ch->a, id, &p);
+	return err == KODO_OK ? cache_add(ch, &p, out) : err;
 }
 
 enum kodo_err
-edit_peer_find(struct edit *e, struct str key, struct peer **out)
+change_peer_find(struct change *ch, struct str key, struct peer **out)
 {
 	struct peer p;
 	enum kodo_err err;
@@ -117,117 +117,117 @@ edit_peer_find(struct edit *e, struct str key, struct peer **out)
 
 	*out = NULL;
 	/* one that was made in this edit is not in the store yet */
-	for (i = 0; i < e->n_peers; i++)
-		if (str_eq(e->peers[i]->key, key)) {
-			*out = e->peers[i];
+	for (i = 0; i < ch->n_peers; i++)
+		if (str_eq(ch->peers[i]->key, key)) {
+			*out = ch->peers[i];
 			return KODO_OK;
 		}
-	err = peer_find(e->t, e->a, key, &p);
-	return err == KODO_OK ? edit_peer(e, p.id, out) : err;
+	err = peer_find(ch->t, ch->a, key, &p);
+	return err == KODO_OK ? change_peer(ch, p.id, out) : err;
 }
 
 enum kodo_err
-edit_peer_make(struct edit *e, struct str url, struct str key, struct peer **out)
+change_peer_make(struct change *ch, struct str url, struct str key, struct peer **out)
 {
 	struct peer p;
-	enum kodo_err err = edit_peer_find(e, key, out);
+	enum kodo_err err = change_peer_find(ch, key, out);
 
 	if (err != KODO_ENOTFOUND)
 		return err;
-	err = arena_str(e->a, url, &url);
+	err = arena_str(ch->a, url, &url);
 	if (err == KODO_OK)
-		err = arena_str(e->a, key, &key);
+		err = arena_str(ch->a, key, &key);
 	if (err != KODO_OK)
 		return err;
-	peer_init(&p, &e->head, url, key);
-	return cache_add(e, &p, out);
+	peer_init(&p, &ch->head, url, key);
+	return cache_add(ch, &p, out);
 }
 
 void
-edit_want(struct edit *e, struct peer *p, enum peer_work work, bool now)
+change_want(struct change *ch, struct peer *p, enum peer_work work, bool now)
 {
 	bool had = peer_has_work(p);
 
-	p->work[work] = e->head.state;
+	p->out.work[work] = ch->head.state;
 	if (now) {
-		p->flags &= ~(unsigned)PEER_PARKED;
-		p->attempts = 0;
+		p->flags &= ~(unsigned)PEER_PAUSED;
+		p->out.attempts = 0;
 	}
 	/* the end of an earlier backoff, without work since, may be long past */
-	if (now || (!had && (p->attempts == 0 || p->due_us <= e->now_us))) {
-		p->due_us = e->now_us;
-		e->is_due = true;
+	if (now || (!had && (p->out.attempts == 0 || p->out.due_us <= ch->now_us))) {
+		p->out.due_us = ch->now_us;
+		ch->is_due = true;
 	}
 }
 
 void
-edit_want_connect(struct edit *e, struct peer *p)
+change_want_connect(struct change *ch, struct peer *p)
 {
 	if ((p->flags & PEER_TARGET) != 0)
-		p->acked_url = e->o->url;
-	edit_want(e, p, WORK_CONNECT, true);
+		p->out.acked_url = ch->o->url;
+	change_want(ch, p, WORK_CONNECT, true);
 }
 
 enum kodo_err
-edit_unwant(struct edit *e, struct peer *p, enum peer_work work)
+change_unwant(struct change *ch, struct peer *p, enum peer_work work)
 {
 	unsigned char kb[8];
 
-	p->work[work] = 0;
+	p->out.work[work] = 0;
 	/* what is parked too */
-	return work == WORK_TELL ? store_del_under(e->t, T_OUT, key_u32(kb, p->id)) : KODO_OK;
+	return work == WORK_NOTIFY ? store_del_under(ch->t, T_OUT, key_u32(kb, p->id)) : KODO_OK;
 }
 
 static enum kodo_err
-listeners_load(struct edit *e)
+subscribers_load(struct change *ch)
 {
 	struct cursor c;
 	struct str k, v;
 	size_t cap = 0;
 	enum kodo_err err;
 
-	e->has_listeners = true;
-	err = cursor_open(e->t, T_LISTENER, &c);
+	ch->has_subscribers = true;
+	err = cursor_open(ch->t, T_SUBSCRIBER, &c);
 	if (err != KODO_OK)
 		return err;
 	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
 	    err = cursor_next(&c, &k, &v)) {
 		uint32_t *all =
-		    arena_grow(e->a, e->listeners, e->n_listeners, &cap, sizeof(*all));
+		    arena_grow(ch->a, ch->subscribers, ch->n_subscribers, &cap, sizeof(*all));
 
 		if (all == NULL) {
 			err = KODO_ENOMEM;
 			break;
 		}
-		e->listeners = all;
-		e->listeners[e->n_listeners++] = get_be32(k.p);
+		ch->subscribers = all;
+		ch->subscribers[ch->n_subscribers++] = get_be32(k.p);
 	}
 	cursor_close(&c);
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
 bool
-edit_is_told(const struct edit *e, const struct peer *p)
+change_is_subscriber(const struct change *ch, const struct peer *p)
 {
-	if (!peer_is_listener(p))
+	if (!peer_is_subscriber(p))
 		return false;
 	return (p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET ||
-	    (e->o->registry && e->o->feed);
+	    (ch->o->registry && ch->o->feed);
 }
 
 enum kodo_err
-edit_tell_one(struct edit *e, uint32_t node, uint32_t peer)
+change_notify(struct change *ch, uint32_t node, uint32_t peer)
 {
 	unsigned char k[8], v[8];
 	struct peer *p;
-	enum kodo_err err = edit_peer(e, peer, &p);
+	enum kodo_err err = change_peer(ch, peer, &p);
 
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
-	if (!edit_is_told(e, p))
+	if (!change_is_subscriber(ch, p))
 		return KODO_OK;
-	edit_want(e, p, WORK_TELL, false);
-	return store_put(e->t, T_OUT, key_u32_u32(k, peer, node), key_u64(v, e->head.state));
+	change_want(ch, p, WORK_NOTIFY, false);
+	return store_put(ch->t, T_OUT, key_u32_u32(k, peer, node), key_u64(v, ch->head.state));
 }
 
 static int
@@ -238,27 +238,27 @@ peer_cmp(const void *x, const void *y)
 	return (a > b) - (a < b);
 }
 
-/* They are in the order of T_LISTENER's keys. */
+/* They are in the order of T_SUBSCRIBER's keys. */
 static bool
-is_listed(const struct edit *e, uint32_t peer)
+is_listed(const struct change *ch, uint32_t peer)
 {
-	return e->n_listeners > 0 &&
-	    bsearch(&peer, e->listeners, e->n_listeners, sizeof(peer), peer_cmp) != NULL;
+	return ch->n_subscribers > 0 &&
+	    bsearch(&peer, ch->subscribers, ch->n_subscribers, sizeof(peer), peer_cmp) != NULL;
 }
 
 enum kodo_err
-edit_tell(struct edit *e, uint32_t node, uint32_t skip)
+change_notify_all(struct change *ch, uint32_t node, uint32_t skip)
 {
-	enum kodo_err err = e->has_listeners ? KODO_OK : listeners_load(e);
+	enum kodo_err err = ch->has_subscribers ? KODO_OK : subscribers_load(ch);
 	size_t i;
 
-	for (i = 0; i < e->n_listeners && err == KODO_OK; i++)
-		if (e->listeners[i] != skip || skip == PEER_SELF)
-			err = edit_tell_one(e, node, e->listeners[i]);
+	for (i = 0; i < ch->n_subscribers && err == KODO_OK; i++)
+		if (ch->subscribers[i] != skip || skip == PEER_SELF)
+			err = change_notify(ch, node, ch->subscribers[i]);
 	/* those who became listeners in this edit are not in the table yet */
-	for (i = 0; i < e->n_peers && err == KODO_OK; i++)
-		if (e->peers[i]->id != skip && e->peers[i]->id != PEER_SELF &&
-		    !is_listed(e, e->peers[i]->id))
-			err = edit_tell_one(e, node, e->peers[i]->id);
+	for (i = 0; i < ch->n_peers && err == KODO_OK; i++)
+		if (ch->peers[i]->id != skip && ch->peers[i]->id != PEER_SELF &&
+		    !is_listed(ch, ch->peers[i]->id))
+			err = change_notify(ch, node, ch->peers[i]->id);
 	return err;
 }

@@ -4,7 +4,7 @@
 
 /* One word on its way. */
 struct resolution {
-	struct edit *e;
+	struct change *ch;
 	uint32_t node;
 	const struct rules_speaker *by;
 	const struct rules_word *w;
@@ -22,10 +22,10 @@ struct resolution {
 
 /* The place of a peer among the providers. */
 static enum kodo_err
-place_of(struct edit *e, uint32_t peer, uint64_t *out)
+place_of(struct change *ch, uint32_t peer, uint64_t *out)
 {
 	struct peer *p;
-	enum kodo_err err = edit_peer(e, peer, &p);
+	enum kodo_err err = change_peer(ch, peer, &p);
 
 	*out = err == KODO_OK ? p->order : UINT64_MAX;
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
@@ -36,14 +36,14 @@ statement_add(struct resolution *r, const struct statement *s)
 {
 	/* one more than there is: a word may add one */
 	struct rules_statement *all =
-	    arena_grow(r->e->a, r->n.all, r->n.n + 1, &r->cap, sizeof(*all));
+	    arena_grow(r->ch->a, r->n.all, r->n.n + 1, &r->cap, sizeof(*all));
 
 	if (all == NULL)
 		return KODO_ENOMEM;
 	r->n.all = all;
 	all = &all[r->n.n++];
 	*all = (struct rules_statement){ .said = *s };
-	return s->version == 0 ? place_of(r->e, s->peer, &all->place) : KODO_OK;
+	return s->version == 0 ? place_of(r->ch, s->peer, &all->place) : KODO_OK;
 }
 
 static enum kodo_err
@@ -53,7 +53,7 @@ shadows_load(struct resolution *r)
 	struct statement s;
 	struct cursor c;
 	struct str k, v;
-	enum kodo_err err = cursor_open(r->e->t, T_SHADOW, &c);
+	enum kodo_err err = cursor_open(r->ch->t, T_SHADOW, &c);
 
 	if (err != KODO_OK)
 		return err;
@@ -78,12 +78,12 @@ static enum kodo_err
 load(struct resolution *r)
 {
 	size_t at;
-	enum kodo_err err = known_winner(r->e->t, r->node, &r->was);
+	enum kodo_err err = known_winner(r->ch->t, r->node, &r->was);
 
 	r->was_seen = err == KODO_OK;
 	r->n.seen = r->was_seen ? 0 : RULES_NONE;
 	r->cap = 4;
-	r->n.all = arena_zalloc(r->e->a, r->cap * sizeof(*r->n.all));
+	r->n.all = arena_zalloc(r->ch->a, r->cap * sizeof(*r->n.all));
 	if (r->n.all == NULL)
 		return KODO_ENOMEM;
 	if (r->was_seen)
@@ -108,7 +108,7 @@ others_note(struct resolution *r)
 	const struct rules_node *n = &r->n;
 	size_t i;
 
-	r->others = arena_alloc(r->e->a, (n->n + 1) * sizeof(*r->others));
+	r->others = arena_alloc(r->ch->a, (n->n + 1) * sizeof(*r->others));
 	if (r->others == NULL)
 		return KODO_ENOMEM;
 	for (i = 0; i < n->n; i++)
@@ -126,7 +126,7 @@ shadow_put(const struct resolution *r, uint32_t peer, const struct statement *s)
 {
 	unsigned char k[8];
 
-	return statement_put(r->e->t, T_SHADOW, key_u32_u32(k, r->node, peer), s);
+	return statement_put(r->ch->t, T_SHADOW, key_u32_u32(k, r->node, peer), s);
 }
 
 static enum kodo_err
@@ -134,7 +134,7 @@ shadow_del(const struct resolution *r, uint32_t peer)
 {
 	unsigned char k[8];
 
-	return store_del(r->e->t, T_SHADOW, key_u32_u32(k, r->node, peer));
+	return store_del(r->ch->t, T_SHADOW, key_u32_u32(k, r->node, peer));
 }
 
 static bool
@@ -172,7 +172,7 @@ rows_apart(
  * the version or the source is another, no rows are apart, and the default order is left alone.
  */
 static enum kodo_err
-seen_put(struct edit *e, uint32_t node, const struct statement *old, const struct statement *s)
+seen_put(struct change *ch, uint32_t node, const struct statement *old, const struct statement *s)
 {
 	struct packed was, is;
 	uint32_t *out = NULL, *in = NULL;
@@ -185,20 +185,20 @@ seen_put(struct edit *e, uint32_t node, const struct statement *old, const struc
 	if (err == KODO_OK && s != NULL)
 		err = packed_open(s->bytes, &is);
 	if (err == KODO_OK && old != NULL)
-		err = rows_apart(e->a, &was, s == NULL ? NULL : &is, &out, &n_out);
+		err = rows_apart(ch->a, &was, s == NULL ? NULL : &is, &out, &n_out);
 	if (err == KODO_OK && s != NULL)
-		err = rows_apart(e->a, &is, old == NULL ? NULL : &was, &in, &n_in);
+		err = rows_apart(ch->a, &is, old == NULL ? NULL : &was, &in, &n_in);
 	if (err == KODO_OK && old != NULL)
-		e->head.total -= was.n_flows;
+		ch->head.total -= was.n_flows;
 	if (err == KODO_OK && s != NULL)
-		e->head.total += is.n_flows;
+		ch->head.total += is.n_flows;
 	if (err == KODO_OK && n_out > 0)
-		err = index_remove(e->t, &e->index, node, old->bytes, out, n_out);
+		err = flow_order_remove(ch->t, &ch->order, node, old->bytes, out, n_out);
 	if (err == KODO_OK)
-		err = s == NULL ? store_del(e->t, T_NODE, key_u32(k, node))
-				: statement_put(e->t, T_NODE, key_u32(k, node), s);
+		err = s == NULL ? store_del(ch->t, T_NODE, key_u32(k, node))
+				: statement_put(ch->t, T_NODE, key_u32(k, node), s);
 	if (err == KODO_OK && n_in > 0)
-		err = index_add(e->t, &e->head, &e->index, node, in, n_in);
+		err = flow_order_add(ch->t, &ch->head, &ch->order, node, in, n_in);
 	return err;
 }
 
@@ -219,18 +219,18 @@ is_same_or_none(bool is_there, const struct statement *before, const struct stat
 static enum kodo_err
 place_write(struct resolution *r, struct statement *now, bool renumber)
 {
-	struct edit *e = r->e;
+	struct change *ch = r->ch;
 	unsigned char k[12], v[4];
 	const bool had = r->before.peer != PEER_TOMB;
 	enum kodo_err err = KODO_OK;
 
 	if (had && (now == NULL || renumber))
-		err = store_del(e->t, T_STATED, key_u32_u64(k, r->by->peer, r->before.order));
+		err = store_del(ch->t, T_STATED, key_u32_u64(k, r->by->peer, r->before.order));
 	if (err != KODO_OK || now == NULL || (had && !renumber))
 		return err;
-	now->order = e->head.next_order++;
+	now->order = ch->head.next_order++;
 	return store_put(
-	    e->t, T_STATED, key_u32_u64(k, r->by->peer, now->order), key_u32(v, r->node));
+	    ch->t, T_STATED, key_u32_u64(k, r->by->peer, now->order), key_u32(v, r->node));
 }
 
 /*
@@ -257,14 +257,14 @@ records_write(struct resolution *r, const struct statement *now, const struct st
 		err = shadow_put(r, was->peer, was);
 	if (err != KODO_OK || is_same_or_none(was != NULL, was, is))
 		return err;
-	return seen_put(r->e, r->node, was, is);
+	return seen_put(r->ch, r->node, was, is);
 }
 
 /* Texts that are written, or read after something was written, must not lie in the map. */
 static enum kodo_err
 texts_keep(struct resolution *r, struct statement *now, struct statement *is)
 {
-	struct arena *a = r->e->a;
+	struct arena *a = r->ch->a;
 	enum kodo_err err = KODO_OK;
 
 	if (r->n.is_gone)
@@ -318,7 +318,7 @@ difference_write(struct resolution *r, bool renumber)
 		err = records_write(r, now, is);
 	if (r->was_seen != (is != NULL) ||
 	    (is != NULL && (r->was.peer != is->peer || !str_eq(r->was.bytes, is->bytes))))
-		r->e->is_view_changed = true;
+		r->ch->is_view_changed = true;
 	return err;
 }
 
@@ -337,9 +337,9 @@ others_ask(struct resolution *r)
 	enum kodo_err err = KODO_OK;
 
 	for (i = 0; i < r->n_others && err == KODO_OK; i++) {
-		err = edit_peer(r->e, r->others[i], &p);
-		if (err == KODO_OK && (p->flags & PEER_PROVIDER) != 0 && !edit_is_told(r->e, p))
-			edit_want(r->e, p, WORK_RECONNECT, false);
+		err = change_peer(r->ch, r->others[i], &p);
+		if (err == KODO_OK && (p->flags & PEER_PROVIDER) != 0 && !change_is_subscriber(r->ch, p))
+			change_want(r->ch, p, WORK_RECONNECT, false);
 	}
 	return err;
 }
@@ -350,20 +350,20 @@ effects_carry_out(struct resolution *r, struct peer *p, const struct rules_effec
 	enum kodo_err err = KODO_OK;
 
 	if (fx->resync)
-		doubt_raise(r->e, p);
+		resync_raise(r->ch, p);
 	if (fx->notify_all)
-		err = edit_tell(r->e, r->node, fx->skip);
+		err = change_notify_all(r->ch, r->node, fx->skip);
 	if (err == KODO_OK && fx->ask_others)
 		err = others_ask(r);
 	if (err == KODO_OK && fx->notify_speaker)
-		err = edit_tell_one(r->e, r->node, r->by->peer);
+		err = change_notify(r->ch, r->node, r->by->peer);
 	return err;
 }
 
 static struct rules_speaker
-speaker_of(const struct edit *e, const struct peer *p, struct str key)
+speaker_of(const struct change *ch, const struct peer *p, struct str key)
 {
-	const bool is_our_node = str_eq(key, e->o->url_key);
+	const bool is_our_node = str_eq(key, ch->o->url_key);
 	const struct peer_dialect *d;
 	bool feeds;
 
@@ -387,11 +387,11 @@ speaker_of(const struct edit *e, const struct peer *p, struct str key)
 }
 
 enum kodo_err
-resolve_word(struct edit *e, struct peer *p, uint32_t node, struct str key,
+resolve_word(struct change *ch, struct peer *p, uint32_t node, struct str key,
     const struct rules_word *w, bool renumber)
 {
-	const struct rules_speaker by = speaker_of(e, p, key);
-	struct resolution r = { .e = e, .node = node, .by = &by, .w = w };
+	const struct rules_speaker by = speaker_of(ch, p, key);
+	struct resolution r = { .ch = ch, .node = node, .by = &by, .w = w };
 	struct rules_effects fx;
 	enum kodo_err err = load(&r);
 
@@ -404,5 +404,5 @@ resolve_word(struct edit *e, struct peer *p, uint32_t node, struct str key,
 		err = difference_write(&r, renumber);
 	if (err == KODO_OK)
 		err = effects_carry_out(&r, p, &fx);
-	return err == KODO_OK && r.n.n == 0 && !r.n.is_gone ? node_forget(e->t, key) : err;
+	return err == KODO_OK && r.n.n == 0 && !r.n.is_gone ? node_forget(ch->t, key) : err;
 }

@@ -16,7 +16,7 @@
  *
  * A node of which nothing is known any more gives its id back.
  */
-enum kodo_err resolve_word(struct edit *e, struct peer *p, uint32_t node, struct str key,
+enum kodo_err resolve_word(struct change *ch, struct peer *p, uint32_t node, struct str key,
     const struct rules_word *w, bool renumber) MUST_CHECK;
 
 #endif

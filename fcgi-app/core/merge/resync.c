@@ -10,46 +10,46 @@
 
 #include "core/merge/resync.h"
 
-#define DOUBT_CALM_US (600ll * 1000000)
+#define RESYNC_CALM_US (600ll * 1000000)
 
 void
-doubt_ask(struct edit *e, struct peer *p)
+resync_start(struct change *ch, struct peer *p)
 {
-	p->flags &= ~(unsigned)PEER_DOUBTED;
-	p->look_us = 0;
-	p->doubted_us = e->now_us;
-	p->doubts++;
-	edit_want_connect(e, p);
+	p->flags &= ~(unsigned)PEER_RESYNC;
+	p->out.check_us = 0;
+	p->resync.at_us = ch->now_us;
+	p->resync.n++;
+	change_want_connect(ch, p);
 }
 
 void
-doubt_drop(struct peer *p)
+resync_cancel(struct peer *p)
 {
-	if ((p->flags & PEER_DOUBTED) == 0)
+	if ((p->flags & PEER_RESYNC) == 0)
 		return;
-	p->flags &= ~(unsigned)PEER_DOUBTED;
-	p->look_us = 0;
+	p->flags &= ~(unsigned)PEER_RESYNC;
+	p->out.check_us = 0;
 }
 
 void
-doubt_raise(struct edit *e, struct peer *p)
+resync_raise(struct change *ch, struct peer *p)
 {
 	int64_t wait = PEER_BACKOFF_US;
 	uint32_t i;
 
-	if (llabs(e->now_us - p->doubted_us) > DOUBT_CALM_US)
-		p->doubts = 0;
-	if ((p->flags & PEER_DOUBTED) != 0)
+	if (llabs(ch->now_us - p->resync.at_us) > RESYNC_CALM_US)
+		p->resync.n = 0;
+	if ((p->flags & PEER_RESYNC) != 0)
 		return;
-	if (p->doubts == 0) {
-		doubt_ask(e, p);
+	if (p->resync.n == 0) {
+		resync_start(ch, p);
 		return;
 	}
-	for (i = 0; i < p->doubts && wait < PEER_PARKED_US; i++)
+	for (i = 0; i < p->resync.n && wait < PEER_PAUSE_US; i++)
 		wait *= 2;
-	p->flags |= PEER_DOUBTED;
-	p->look_us = p->doubted_us + (wait < PEER_PARKED_US ? wait : PEER_PARKED_US);
-	e->is_due = true; /* the runner must learn of the time */
+	p->flags |= PEER_RESYNC;
+	p->out.check_us = p->resync.at_us + (wait < PEER_PAUSE_US ? wait : PEER_PAUSE_US);
+	ch->is_due = true; /* the runner must learn of the time */
 }
 
 /*
@@ -58,41 +58,41 @@ doubt_raise(struct edit *e, struct peer *p)
  * first time is free, the next ones wait as after failures.
  */
 void
-doubt_pace(struct edit *e, struct peer *p)
+doubt_pace(struct change *ch, struct peer *p)
 {
 	int64_t wait = PEER_BACKOFF_US,
-		most = p->doubts > PEER_PATIENCE ? PEER_PARKED_US : PEER_BACKOFF_MAX_US;
+		most = p->resync.n > PEER_PATIENCE ? PEER_PAUSE_US : PEER_BACKOFF_MAX_US;
 	uint32_t i;
 
-	if (llabs(e->now_us - p->doubted_us) > DOUBT_CALM_US)
-		p->doubts = 0;
-	if (p->doubts == 0 || p->doubted_us > e->now_us + most) /* or the clock was set back */
-		p->doubted_us = e->now_us;
-	if (p->doubted_us <= e->now_us) { /* else it is waited for already */
-		for (i = 1; i < p->doubts && wait < PEER_BACKOFF_MAX_US; i++)
+	if (llabs(ch->now_us - p->resync.at_us) > RESYNC_CALM_US)
+		p->resync.n = 0;
+	if (p->resync.n == 0 || p->resync.at_us > ch->now_us + most) /* or the clock was set back */
+		p->resync.at_us = ch->now_us;
+	if (p->resync.at_us <= ch->now_us) { /* else it is waited for already */
+		for (i = 1; i < p->resync.n && wait < PEER_BACKOFF_MAX_US; i++)
 			wait *= 2;
-		if (p->doubts >= PEER_PATIENCE)
-			wait = PEER_PARKED_US;
-		if (p->doubts++ > 0)
-			p->doubted_us += wait;
-		if (p->doubted_us < e->now_us)
-			p->doubted_us = e->now_us;
+		if (p->resync.n >= PEER_PATIENCE)
+			wait = PEER_PAUSE_US;
+		if (p->resync.n++ > 0)
+			p->resync.at_us += wait;
+		if (p->resync.at_us < ch->now_us)
+			p->resync.at_us = ch->now_us;
 	}
-	if (p->doubts > PEER_PATIENCE) {
-		p->flags |= PEER_PARKED;
-		p->error = STR("its answers make us begin again and again");
+	if (p->resync.n > PEER_PATIENCE) {
+		p->flags |= PEER_PAUSED;
+		p->out.error = STR("its answers make us begin again and again");
 	}
-	p->due_us = p->doubted_us;
+	p->out.due_us = p->resync.at_us;
 }
 
 void
-doubt_restart(struct edit *e, struct peer *p)
+doubt_restart(struct change *ch, struct peer *p)
 {
 	if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET)
-		edit_want_connect(e, p);
+		change_want_connect(ch, p);
 	else if ((p->flags & PEER_PROVIDER) != 0)
-		edit_want(e, p, WORK_RECONNECT, true);
+		change_want(ch, p, WORK_RECONNECT, true);
 	else
 		return;
-	doubt_pace(e, p);
+	doubt_pace(ch, p);
 }

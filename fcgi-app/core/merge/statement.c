@@ -6,57 +6,57 @@
 #include "core/records/node_chunks.h"
 
 enum kodo_err
-statement_take(struct edit *e, struct peer *p, struct str key, struct str bytes, uint64_t version,
+statement_take(struct change *ch, struct peer *p, struct str key, struct str bytes, uint64_t version,
     bool renumber, uint32_t *node)
 {
 	struct rules_word word = { .kind = RULES_SAYS,
 		.bytes = bytes,
 		.version = version,
-		.is_list = e->is_list,
-		.now_us = e->now_us };
+		.is_list = ch->is_list,
+		.now_us = ch->now_us };
 	struct packed pk;
 	enum kodo_err err = packed_open(bytes, &pk);
 
 	if (err == KODO_OK)
-		err = node_make(e->t, &e->head, key, node);
+		err = node_make(ch->t, &ch->head, key, node);
 	word.url = pk.url;
-	return err == KODO_OK ? resolve_word(e, p, *node, key, &word, renumber) : err;
+	return err == KODO_OK ? resolve_word(ch, p, *node, key, &word, renumber) : err;
 }
 
 enum kodo_err
 statement_take_gone(
-    struct edit *e, struct peer *p, struct str url, struct str key, uint64_t version)
+    struct change *ch, struct peer *p, struct str url, struct str key, uint64_t version)
 {
 	struct rules_word word = {
-		.kind = RULES_REMOVES, .url = url, .version = version, .now_us = e->now_us
+		.kind = RULES_REMOVES, .url = url, .version = version, .now_us = ch->now_us
 	};
 	uint32_t node;
-	enum kodo_err err = node_make(e->t, &e->head, key, &node);
+	enum kodo_err err = node_make(ch->t, &ch->head, key, &node);
 
-	return err == KODO_OK ? resolve_word(e, p, node, key, &word, false) : err;
+	return err == KODO_OK ? resolve_word(ch, p, node, key, &word, false) : err;
 }
 
 enum kodo_err
-statement_drop(struct edit *e, struct peer *p, uint32_t node)
+statement_drop(struct change *ch, struct peer *p, uint32_t node)
 {
-	struct rules_word word = { .kind = RULES_WITHDRAWS, .now_us = e->now_us };
+	struct rules_word word = { .kind = RULES_WITHDRAWS, .now_us = ch->now_us };
 	struct statement s;
 	struct packed pk;
 	struct str key = STR_NULL;
-	enum kodo_err err = known_statement(e->t, node, p->id, &s);
+	enum kodo_err err = known_statement(ch->t, node, p->id, &s);
 
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
 	err = packed_open(s.bytes, &pk);
 	if (err == KODO_OK)
-		err = arena_str(e->a, pk.url, &word.url);
+		err = arena_str(ch->a, pk.url, &word.url);
 	if (err == KODO_OK)
-		err = url_key(e->a, word.url, &key);
-	return err == KODO_OK ? resolve_word(e, p, node, key, &word, false) : err;
+		err = url_key(ch->a, word.url, &key);
+	return err == KODO_OK ? resolve_word(ch, p, node, key, &word, false) : err;
 }
 
 enum kodo_err
-statement_drop_all(struct edit *e, struct peer *p)
+statement_drop_all(struct change *ch, struct peer *p)
 {
 	unsigned char kb[12];
 	struct cursor c;
@@ -67,7 +67,7 @@ statement_drop_all(struct edit *e, struct peer *p)
 
 	/* the cursor ends before each change, which could move what it stands on */
 	for (;;) {
-		err = cursor_open(e->t, T_STATED, &c);
+		err = cursor_open(ch->t, T_STATED, &c);
 		if (err != KODO_OK)
 			return err;
 		err = cursor_seek(&c, key_u32_u64(kb, p->id, order), &k, &v);
@@ -80,27 +80,27 @@ statement_drop_all(struct edit *e, struct peer *p)
 		cursor_close(&c);
 		if (err != KODO_OK)
 			break;
-		err = statement_drop(e, p, node);
+		err = statement_drop(ch, p, node);
 		if (err != KODO_OK)
 			break;
 	}
 	if (err != KODO_ENOTFOUND)
 		return err;
 	p->flags &= ~(unsigned)PEER_PROVIDER;
-	p->work[WORK_RECONNECT] = 0;
-	p->piece = 0;
+	p->out.work[WORK_RECONNECT] = 0;
+	p->in.list = 0;
 	/* it was connected to for the sake of its word alone */
 	if ((p->flags & PEER_TARGET) == 0) {
-		p->work[WORK_CONNECT] = 0;
-		doubt_drop(p);
+		p->out.work[WORK_CONNECT] = 0;
+		resync_cancel(p);
 	}
-	err = part_drop(e->t, p->id);
-	if (err == KODO_OK && !edit_is_told(e, p))
-		err = edit_unwant(e, p, WORK_TELL);
+	err = node_chunks_drop(ch->t, p->id);
+	if (err == KODO_OK && !change_is_subscriber(ch, p))
+		err = change_unwant(ch, p, WORK_NOTIFY);
 	if (err != KODO_OK)
 		return err;
 	if (p->order != 0) {
-		err = store_del(e->t, T_PROVIDER, key_u64(kb, p->order));
+		err = store_del(ch->t, T_PROVIDER, key_u64(kb, p->order));
 		p->order = 0;
 		return err;
 	}
@@ -108,10 +108,10 @@ statement_drop_all(struct edit *e, struct peer *p)
 }
 
 enum kodo_err
-statement_expire(struct edit *e, int64_t before_us)
+statement_expire(struct change *ch, int64_t before_us)
 {
 	unsigned char kb[8];
-	struct rules_word word = { .kind = RULES_EXPIRES, .now_us = e->now_us };
+	struct rules_word word = { .kind = RULES_EXPIRES, .now_us = ch->now_us };
 	struct statement s;
 	struct cursor c;
 	struct str k, v, key = STR_NULL;
@@ -121,7 +121,7 @@ statement_expire(struct edit *e, int64_t before_us)
 
 	for (;;) {
 		found = false;
-		err = cursor_open(e->t, T_SHADOW, &c);
+		err = cursor_open(ch->t, T_SHADOW, &c);
 		if (err != KODO_OK)
 			return err;
 		for (err = cursor_seek(&c, key_u32_u32(kb, node, 0), &k, &v);
@@ -131,14 +131,14 @@ statement_expire(struct edit *e, int64_t before_us)
 			found =
 			    err == KODO_OK && get_be32(k.p + 4) == PEER_TOMB && s.at_us < before_us;
 			if (err == KODO_OK && found)
-				err = url_key(e->a, s.bytes, &key);
+				err = url_key(ch->a, s.bytes, &key);
 			if (err == KODO_OK && !found)
 				err = cursor_next(&c, &k, &v);
 		}
 		cursor_close(&c);
 		if (!found)
 			return err == KODO_ENOTFOUND ? KODO_OK : err;
-		err = resolve_word(e, NULL, node, key, &word, false);
+		err = resolve_word(ch, NULL, node, key, &word, false);
 		if (err != KODO_OK)
 			return err;
 	}

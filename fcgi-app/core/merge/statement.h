@@ -15,23 +15,23 @@
  *		ingest.h).
  * node		its id, for the list of named ones.
  */
-enum kodo_err statement_take(struct edit *e, struct peer *p, struct str key, struct str bytes,
+enum kodo_err statement_take(struct change *ch, struct peer *p, struct str key, struct str bytes,
     uint64_t version, bool renumber, uint32_t *node) MUST_CHECK;
 
 /* Peer p says that the node is gone, by a tombstone of that version. */
 enum kodo_err statement_take_gone(
-    struct edit *e, struct peer *p, struct str url, struct str key, uint64_t version) MUST_CHECK;
+    struct change *ch, struct peer *p, struct str url, struct str key, uint64_t version) MUST_CHECK;
 
 /*
  * Peer p does not say anything of the node any more: it left the node out, disconnected it, or went
  * away itself.
  */
-enum kodo_err statement_drop(struct edit *e, struct peer *p, uint32_t node) MUST_CHECK;
+enum kodo_err statement_drop(struct change *ch, struct peer *p, uint32_t node) MUST_CHECK;
 
 /* All that p says, and its place among the providers. Its flags lose PEER_PROVIDER. */
-enum kodo_err statement_drop_all(struct edit *e, struct peer *p) MUST_CHECK;
+enum kodo_err statement_drop_all(struct change *ch, struct peer *p) MUST_CHECK;
 
 /* Tombstones older than before_us are forgotten, and urls of which nothing is known. */
-enum kodo_err statement_expire(struct edit *e, int64_t before_us) MUST_CHECK;
+enum kodo_err statement_expire(struct change *ch, int64_t before_us) MUST_CHECK;
 
 #endif

@@ -36,7 +36,7 @@ row_time(const struct row *row, enum query_field f)
 static inline bool
 holds(struct str s, struct str part)
 {
-	return s.len >= part.len && (part.len == 0 || find_text(s, part) != NULL);
+	return s.len >= part.len && (part.len == 0 || memfind(s, part) != NULL);
 }
 
 static inline bool

@@ -8,12 +8,12 @@
 struct digest {
 	struct txn *t;
 	uint32_t peer;
-	bool has_parked;
+	bool has_paused;
 	uint64_t sum;		/* of hashes: does not depend on the order of the nodes */
 };
 
 static enum kodo_err
-told_add(void *arg, uint32_t node, const struct statement *s, const struct peer *source)
+notified_add(void *arg, uint32_t node, const struct statement *s, const struct peer *source)
 {
 	struct outbox_entry entry = { .why = STR_NULL };
 	struct digest *d = arg;
@@ -21,7 +21,7 @@ told_add(void *arg, uint32_t node, const struct statement *s, const struct peer 
 
 	if (source->id == d->peer)
 		return KODO_OK;
-	if (d->has_parked)
+	if (d->has_paused)
 		err = outbox_get(d->t, d->peer, node, &entry);
 	if (err == KODO_ENOTFOUND || (err == KODO_OK && entry.why.p == NULL)) {
 		d->sum += hash_text(HASH_KEPT, s->bytes);
@@ -31,14 +31,14 @@ told_add(void *arg, uint32_t node, const struct statement *s, const struct peer 
 }
 
 enum kodo_err
-digest_told(struct txn *t, struct arena *a, uint32_t peer, char out[DIGEST_SIZE])
+digest_notified(struct txn *t, struct arena *a, uint32_t peer, char out[DIGEST_SIZE])
 {
 	struct digest d = { .t = t, .peer = peer };
-	bool to_tell;
-	enum kodo_err err = outbox_look(t, peer, &to_tell, &d.has_parked);
+	bool to_notify;
+	enum kodo_err err = outbox_has(t, peer, &to_notify, &d.has_paused);
 
 	if (err == KODO_OK)
-		err = walk_seen(t, a, told_add, &d);
+		err = walk_seen(t, a, notified_add, &d);
 
 	snprintf(out, DIGEST_SIZE, "%016llx", (unsigned long long)d.sum);
 	return err;

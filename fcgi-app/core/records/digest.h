@@ -13,7 +13,7 @@
  * Of the nodes that peer is told of: what is seen here, did not come from it, and is not among what
  * it does not take.
  */
-enum kodo_err digest_told(
+enum kodo_err digest_notified(
     struct txn *t, struct arena *a, uint32_t peer, char out[DIGEST_SIZE]) MUST_CHECK;
 
 /* Of the nodes that peer told us. */

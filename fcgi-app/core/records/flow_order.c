@@ -6,12 +6,12 @@
 struct row_key {
 	struct str name;
 	struct str url;
-	struct index_entry at;
+	struct flow_order_entry at;
 };
 
 /* Entries of one block while it is worked on. */
 struct block {
-	struct index_entry e[INDEX_BLOCK_MAX];
+	struct flow_order_entry e[FLOW_ORDER_BLOCK_MAX];
 	size_t n;
 };
 
@@ -23,7 +23,7 @@ static const unsigned char dir_key[4] = { 0, 0, 0, 0 };
 
 /* Name and url of a flow; texts with escapes go to a. */
 static enum kodo_err
-row_key_of(struct arena *a, const struct packed *p, struct index_entry at, struct row_key *out)
+row_key_of(struct arena *a, const struct packed *p, struct flow_order_entry at, struct row_key *out)
 {
 	struct packed_flow f;
 	enum kodo_err err;
@@ -37,7 +37,7 @@ row_key_of(struct arena *a, const struct packed *p, struct index_entry at, struc
 }
 
 static enum kodo_err
-entry_key(struct txn *t, struct arena *a, struct index_entry at, struct row_key *out)
+entry_key(struct txn *t, struct arena *a, struct flow_order_entry at, struct row_key *out)
 {
 	struct statement s;
 	struct packed p;
@@ -78,7 +78,7 @@ row_cmp_qsort(const void *x, const void *y)
 /* --- directory and blocks --- */
 
 static enum kodo_err
-dir_load(struct txn *t, struct index *ix)
+dir_load(struct txn *t, struct flow_order *ix)
 {
 	struct str v;
 	enum kodo_err err;
@@ -88,9 +88,9 @@ dir_load(struct txn *t, struct index *ix)
 	err = store_get(t, T_ORDER, DIR_KEY, &v);
 	if (err != KODO_OK && err != KODO_ENOTFOUND)
 		return err;
-	if (v.len % sizeof(struct index_slot) != 0)
+	if (v.len % sizeof(struct flow_order_slot) != 0)
 		return KODO_ECORRUPT;
-	ix->n = v.len / sizeof(struct index_slot);
+	ix->n = v.len / sizeof(struct flow_order_slot);
 	ix->cap = ix->n + 16;
 	ix->slots = malloc(ix->cap * sizeof(*ix->slots));
 	if (ix->slots == NULL)
@@ -103,7 +103,7 @@ dir_load(struct txn *t, struct index *ix)
 }
 
 enum kodo_err
-index_save(struct txn *t, struct index *ix)
+flow_order_save(struct txn *t, struct flow_order *ix)
 {
 	enum kodo_err err;
 
@@ -116,10 +116,10 @@ index_save(struct txn *t, struct index *ix)
 }
 
 void
-index_free(struct index *ix)
+flow_order_free(struct flow_order *ix)
 {
 	free(ix->slots);
-	*ix = (struct index){ 0 };
+	*ix = (struct flow_order){ 0 };
 }
 
 static enum kodo_err
@@ -150,14 +150,14 @@ block_save(struct txn *t, uint32_t id, const struct block *b)
 
 /* The last slot whose first row is <= key, or 0. The list is not empty. */
 static enum kodo_err
-slot_find(struct txn *t, struct arena *a, struct index *ix, const struct row_key *key, size_t *out)
+slot_find(struct txn *t, struct arena *a, struct flow_order *ix, const struct row_key *key, size_t *out)
 {
 	size_t lo = 0, hi = ix->n;	/* first rows of slots < lo are <= key */
 
 	*out = 0;
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
-		struct index_entry first;
+		struct flow_order_entry first;
 		struct row_key have;
 		unsigned char k[4];
 		struct str v;
@@ -203,11 +203,11 @@ block_find(
 
 /* Make room for one more slot at place i. */
 static enum kodo_err
-slot_insert(struct index *ix, size_t i, struct index_slot slot)
+slot_insert(struct flow_order *ix, size_t i, struct flow_order_slot slot)
 {
 	if (ix->n == ix->cap) {
 		size_t cap = ix->cap * 2;
-		struct index_slot *p = realloc(ix->slots, cap * sizeof(*p));
+		struct flow_order_slot *p = realloc(ix->slots, cap * sizeof(*p));
 
 		if (p == NULL)
 			return KODO_ENOMEM;
@@ -237,7 +237,7 @@ rows_sorted(struct arena *a, uint32_t node, struct str bytes, const uint32_t *ro
 	if (keys == NULL)
 		return KODO_ENOMEM;
 	for (i = 0; i < n && err == KODO_OK; i++)
-		err = row_key_of(a, &p, (struct index_entry){ node, rows[i] }, &keys[i]);
+		err = row_key_of(a, &p, (struct flow_order_entry){ node, rows[i] }, &keys[i]);
 	if (err == KODO_OK)
 		qsort(keys, n, sizeof(*keys), row_cmp_qsort);
 	return err;
@@ -245,7 +245,7 @@ rows_sorted(struct arena *a, uint32_t node, struct str bytes, const uint32_t *ro
 
 /* Is key beyond the rows of slot s, that is, at or after the first row of slot s + 1? */
 static enum kodo_err
-is_beyond(struct txn *t, struct arena *a, struct index *ix, size_t s, const struct row_key *key,
+is_beyond(struct txn *t, struct arena *a, struct flow_order *ix, size_t s, const struct row_key *key,
     bool *out)
 {
 	struct block next;
@@ -266,7 +266,7 @@ is_beyond(struct txn *t, struct arena *a, struct index *ix, size_t s, const stru
 }
 
 static enum kodo_err
-slot_write(struct txn *t, struct index *ix, size_t s, const struct block *b)
+slot_write(struct txn *t, struct flow_order *ix, size_t s, const struct block *b)
 {
 	unsigned char k[4];
 	uint32_t id = ix->slots[s].block;
@@ -283,7 +283,7 @@ slot_write(struct txn *t, struct index *ix, size_t s, const struct block *b)
 
 /* Remove keys[0..] from the slot of keys[0] as far as they lie in it; *done: how many. */
 static enum kodo_err
-remove_run(struct txn *t, struct arena *a, struct index *ix, const struct row_key *keys, size_t n,
+remove_run(struct txn *t, struct arena *a, struct flow_order *ix, const struct row_key *keys, size_t n,
     size_t *done)
 {
 	struct block b;
@@ -313,8 +313,8 @@ remove_run(struct txn *t, struct arena *a, struct index *ix, const struct row_ke
 }
 
 enum kodo_err
-index_remove(
-    struct txn *t, struct index *ix, uint32_t node, struct str bytes, uint32_t *rows, size_t n)
+flow_order_remove(
+    struct txn *t, struct flow_order *ix, uint32_t node, struct str bytes, uint32_t *rows, size_t n)
 {
 	struct arena *a = arena_new(), *scratch = arena_new();
 	struct row_key *keys = NULL;
@@ -337,16 +337,16 @@ index_remove(
 
 /* Cut the full block of slot s in two halves. */
 static enum kodo_err
-block_split(struct txn *t, struct head *h, struct index *ix, size_t s, struct block *b)
+block_split(struct txn *t, struct head *h, struct flow_order *ix, size_t s, struct block *b)
 {
 	struct block upper;
-	struct index_slot slot;
+	struct flow_order_slot slot;
 	enum kodo_err err;
 
 	upper.n = b->n - b->n / 2;
 	b->n /= 2;
 	memcpy(upper.e, b->e + b->n, upper.n * sizeof(b->e[0]));
-	slot = (struct index_slot){ (uint32_t)h->next_block++, (uint32_t)upper.n };
+	slot = (struct flow_order_slot){ (uint32_t)h->next_block++, (uint32_t)upper.n };
 	err = slot_insert(ix, s + 1, slot);
 	if (err == KODO_OK)
 		err = block_save(t, slot.block, &upper);
@@ -358,7 +358,7 @@ block_split(struct txn *t, struct head *h, struct index *ix, size_t s, struct bl
  * least 1 or a split was made.
  */
 static enum kodo_err
-add_run(struct txn *t, struct arena *a, struct head *h, struct index *ix,
+add_run(struct txn *t, struct arena *a, struct head *h, struct flow_order *ix,
     const struct row_key *keys, size_t n, size_t *done)
 {
 	struct block b;
@@ -370,9 +370,9 @@ add_run(struct txn *t, struct arena *a, struct head *h, struct index *ix,
 	err = slot_find(t, a, ix, &keys[0], &s);
 	if (err == KODO_OK)
 		err = block_load(t, ix->slots[s].block, &b);
-	if (err == KODO_OK && b.n == INDEX_BLOCK_MAX)
+	if (err == KODO_OK && b.n == FLOW_ORDER_BLOCK_MAX)
 		return block_split(t, h, ix, s, &b);
-	while (err == KODO_OK && *done < n && b.n < INDEX_BLOCK_MAX) {
+	while (err == KODO_OK && *done < n && b.n < FLOW_ORDER_BLOCK_MAX) {
 		const struct row_key *key = &keys[*done];
 
 		if (*done > 0)
@@ -392,10 +392,10 @@ add_run(struct txn *t, struct arena *a, struct head *h, struct index *ix,
 
 /* An empty list gets its first block from the first row. */
 static enum kodo_err
-index_start(struct txn *t, struct head *h, struct index *ix, const struct row_key *key)
+flow_order_start(struct txn *t, struct head *h, struct flow_order *ix, const struct row_key *key)
 {
 	struct block b = { .n = 1 };
-	struct index_slot slot = { (uint32_t)h->next_block++, 1 };
+	struct flow_order_slot slot = { (uint32_t)h->next_block++, 1 };
 	enum kodo_err err;
 
 	b.e[0] = key->at;
@@ -404,7 +404,7 @@ index_start(struct txn *t, struct head *h, struct index *ix, const struct row_ke
 }
 
 enum kodo_err
-index_add(struct txn *t, struct head *h, struct index *ix, uint32_t node, uint32_t *rows, size_t n)
+flow_order_add(struct txn *t, struct head *h, struct flow_order *ix, uint32_t node, uint32_t *rows, size_t n)
 {
 	struct arena *a = arena_new(), *scratch = arena_new();
 	struct row_key *keys = NULL;
@@ -424,7 +424,7 @@ index_add(struct txn *t, struct head *h, struct index *ix, uint32_t node, uint32
 	if (err == KODO_OK)
 		err = rows_sorted(a, node, v, rows, n, &keys);
 	if (err == KODO_OK && n > 0 && ix->n == 0) {
-		err = index_start(t, h, ix, &keys[0]);
+		err = flow_order_start(t, h, ix, &keys[0]);
 		i = 1;
 	}
 	for (; err == KODO_OK && i < n; i += done) {
@@ -439,11 +439,11 @@ index_add(struct txn *t, struct head *h, struct index *ix, uint32_t node, uint32
 /* --- reading --- */
 
 enum kodo_err
-index_page(struct txn *t, struct arena *a, uint64_t skip, uint64_t take,
-    const struct index_entry **out, size_t *n)
+flow_order_page(struct txn *t, struct arena *a, uint64_t skip, uint64_t take,
+    const struct flow_order_entry **out, size_t *n)
 {
-	struct index_slot slot;
-	struct index_entry *e;
+	struct flow_order_slot slot;
+	struct flow_order_entry *e;
 	struct str dir, v;
 	unsigned char k[4];
 	uint64_t room;
@@ -456,7 +456,7 @@ index_page(struct txn *t, struct arena *a, uint64_t skip, uint64_t take,
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
 	/* not more than there can be; how many there are is known to those who keep the head */
-	room = dir.len / sizeof(slot) * INDEX_BLOCK_MAX;
+	room = dir.len / sizeof(slot) * FLOW_ORDER_BLOCK_MAX;
 	room = take < room ? take : room;
 	e = arena_alloc(a, room * sizeof(*e));
 	if (e == NULL)
@@ -483,10 +483,10 @@ index_page(struct txn *t, struct arena *a, uint64_t skip, uint64_t take,
 }
 
 enum kodo_err
-index_check(struct txn *t, uint64_t *n, struct why *why)
+flow_order_check(struct txn *t, uint64_t *n, struct why *why)
 {
 	struct arena *a = arena_new(), *b = arena_new(), *swap;
-	const struct index_entry *e;
+	const struct flow_order_entry *e;
 	struct row_key last, have;
 	uint64_t at;
 	size_t got;
@@ -501,7 +501,7 @@ index_check(struct txn *t, uint64_t *n, struct why *why)
 		size_t i;
 
 		arena_reset(b);
-		err = index_page(t, b, at, 10000, &e, &got);
+		err = flow_order_page(t, b, at, 10000, &e, &got);
 		for (i = 0; i < got && err == KODO_OK; i++) {
 			err = entry_key(t, b, e[i], &have);
 			if (err == KODO_OK && at + i > 0 && row_cmp(&last, &have) >= 0)

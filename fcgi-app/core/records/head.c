@@ -69,7 +69,7 @@ head_put(struct txn *t, const struct head *h)
 }
 
 uint64_t
-head_life(const struct head *h)
+head_epoch(const struct head *h)
 {
 	return h->state_id & LIMIT_VERSION_MAX;
 }

@@ -13,14 +13,14 @@ struct head {
 	uint64_t total;		/* flows seen */
 	uint64_t state_id;	/* random, made with the state */
 	int64_t started_us;
-	uint64_t options_gen;	/* rises with registry_apply */
+	uint64_t options_gen;	/* rises with startup_apply */
 	uint64_t next_node, next_peer, next_order, next_block;
 };
 
 enum kodo_err head_get(struct txn *t, struct head *h) MUST_CHECK;
 enum kodo_err head_put(struct txn *t, const struct head *h) MUST_CHECK;
 /* What `kodo.life` says: the id, as far as a JSON number holds it. */
-uint64_t head_life(const struct head *h);
+uint64_t head_epoch(const struct head *h);
 
 /* KODO_ENOTFOUND. What is got points into the map. */
 enum kodo_err meta_get(struct txn *t, const char *name, struct str *value) MUST_CHECK;

@@ -1,5 +1,5 @@
 /*
- * T_PART: under the peer's id (4 bytes) what is known of the node, under (peer id, number of the
+ * T_NODE_CHUNK: under the peer's id (4 bytes) what is known of the node, under (peer id, number of the
  * first flow) a run of its flows, packed.
  */
 #include "core/base/limit.h"
@@ -11,7 +11,7 @@
 #define HEAD_BYTES 20u /* of, has, bytes, length of id; then id and key */
 
 static enum kodo_err
-head_read(struct str v, struct part *out)
+head_read(struct str v, struct node_chunks *out)
 {
 	uint32_t id_len;
 
@@ -20,7 +20,7 @@ head_read(struct str v, struct part *out)
 	id_len = get_be32(v.p + 16);
 	if (id_len > v.len - HEAD_BYTES)
 		return KODO_ECORRUPT;
-	*out = (struct part){ .of = get_be32(v.p),
+	*out = (struct node_chunks){ .of = get_be32(v.p),
 		.has = get_be32(v.p + 4),
 		.bytes = get_be64(v.p + 8),
 		.id = { v.p + HEAD_BYTES, id_len },
@@ -29,48 +29,48 @@ head_read(struct str v, struct part *out)
 }
 
 enum kodo_err
-part_get(struct txn *t, uint32_t peer, struct part *out)
+node_chunks_get(struct txn *t, uint32_t peer, struct node_chunks *out)
 {
 	unsigned char kb[4];
 	struct str v;
-	enum kodo_err err = store_get(t, T_PART, key_u32(kb, peer), &v);
+	enum kodo_err err = store_get(t, T_NODE_CHUNK, key_u32(kb, peer), &v);
 
-	*out = (struct part){ .id = STR_NULL };
+	*out = (struct node_chunks){ .id = STR_NULL };
 	return err == KODO_OK ? head_read(v, out) : err;
 }
 
 /* id and key may not point into the map. */
 static enum kodo_err
-part_put(struct txn *t, uint32_t peer, const struct part *part)
+chunks_put(struct txn *t, uint32_t peer, const struct node_chunks *chunks)
 {
 	struct buf b = BUF_INIT(0);
 	unsigned char kb[8];
 	enum kodo_err err;
 
-	buf_put_str(&b, key_u32(kb, part->of));
-	buf_put_str(&b, key_u32(kb, part->has));
-	buf_put_str(&b, key_u64(kb, part->bytes));
-	buf_put_str(&b, key_u32(kb, (uint32_t)part->id.len));
-	buf_put_str(&b, part->id);
-	buf_put_str(&b, part->key);
-	err = buf_failed(&b) ? b.err : store_put(t, T_PART, key_u32(kb, peer), buf_str(&b));
+	buf_put_str(&b, key_u32(kb, chunks->of));
+	buf_put_str(&b, key_u32(kb, chunks->has));
+	buf_put_str(&b, key_u64(kb, chunks->bytes));
+	buf_put_str(&b, key_u32(kb, (uint32_t)chunks->id.len));
+	buf_put_str(&b, chunks->id);
+	buf_put_str(&b, chunks->key);
+	err = buf_failed(&b) ? b.err : store_put(t, T_NODE_CHUNK, key_u32(kb, peer), buf_str(&b));
 	buf_free(&b);
 	return err;
 }
 
 enum kodo_err
-part_drop(struct txn *t, uint32_t peer)
+node_chunks_drop(struct txn *t, uint32_t peer)
 {
 	unsigned char kb[8];
 
-	return store_del_under(t, T_PART, key_u32(kb, peer));
+	return store_del_under(t, T_NODE_CHUNK, key_u32(kb, peer));
 }
 
 /* --- joining --- */
 
 /* The runs that are there, in their order, and room for one more; all of it in a. */
 static enum kodo_err
-runs_open(struct txn *t, struct arena *a, uint32_t peer, struct packed **runs, size_t *n)
+ranges_open(struct txn *t, struct arena *a, uint32_t peer, struct packed **ranges, size_t *n)
 {
 	unsigned char kb[8];
 	struct cursor c;
@@ -79,19 +79,19 @@ runs_open(struct txn *t, struct arena *a, uint32_t peer, struct packed **runs, s
 	enum kodo_err err;
 
 	*n = 0;
-	*runs = arena_grow(a, NULL, 0, &cap, sizeof(**runs));
-	if (*runs == NULL)
+	*ranges = arena_grow(a, NULL, 0, &cap, sizeof(**ranges));
+	if (*ranges == NULL)
 		return KODO_ENOMEM;
-	err = cursor_open(t, T_PART, &c);
+	err = cursor_open(t, T_NODE_CHUNK, &c);
 	if (err != KODO_OK)
 		return err;
 	for (err = cursor_seek(&c, key_u32_u32(kb, peer, 0), &k, &v);
 	    err == KODO_OK && get_be32(k.p) == peer; err = cursor_next(&c, &k, &v)) {
-		err = packed_open(v, &(*runs)[(*n)++]);
+		err = packed_open(v, &(*ranges)[(*n)++]);
 		if (err != KODO_OK)
 			break;
-		*runs = arena_grow(a, *runs, *n, &cap, sizeof(**runs));
-		if (*runs == NULL) {
+		*ranges = arena_grow(a, *ranges, *n, &cap, sizeof(**ranges));
+		if (*ranges == NULL) {
 			err = KODO_ENOMEM;
 			break;
 		}
@@ -103,130 +103,130 @@ runs_open(struct txn *t, struct arena *a, uint32_t peer, struct packed **runs, s
 /* --- taking --- */
 
 static bool
-fits(const struct part *part, const struct wire_body *b)
+fits(const struct node_chunks *chunks, const struct wire_body *b)
 {
-	return str_eq(part->id, b->part.id) && str_eq(part->key, b->nodes[0].key) &&
-	    part->of == b->part.of && part->has == b->part.from;
+	return str_eq(chunks->id, b->chunk.id) && str_eq(chunks->key, b->nodes[0].key) &&
+	    chunks->of == b->chunk.of && chunks->has == b->chunk.from;
 }
 
 /* The last run is there. Runs that do not make one node are dropped. */
 static enum kodo_err
-part_end(struct txn *t, struct arena *a, uint32_t peer, struct part *part,
+chunks_end(struct txn *t, struct arena *a, uint32_t peer, struct node_chunks *chunks,
     const struct packed *last, struct buf *whole)
 {
-	struct packed *runs;
+	struct packed *ranges;
 	size_t n;
-	enum kodo_err err = runs_open(t, a, peer, &runs, &n);
+	enum kodo_err err = ranges_open(t, a, peer, &ranges, &n);
 
 	if (err != KODO_OK)
 		return err;
-	runs[n++] = *last;
-	packed_join(whole, runs, n);
+	ranges[n++] = *last;
+	packed_join(whole, ranges, n);
 	if (buf_failed(whole) && whole->err == KODO_ENOMEM)
 		return KODO_ENOMEM;
-	err = part_drop(t, peer);
+	err = node_chunks_drop(t, peer);
 	if (err != KODO_OK || buf_failed(whole))
 		return err;
-	part->has = part->of;
-	return part_put(t, peer, part);
+	chunks->has = chunks->of;
+	return chunks_put(t, peer, chunks);
 }
 
 /* Another run is there, and not all. */
 static enum kodo_err
-part_add(struct txn *t, uint32_t peer, struct part *part, const struct packed *run)
+chunks_add(struct txn *t, uint32_t peer, struct node_chunks *chunks, const struct packed *range)
 {
 	unsigned char kb[8];
 	enum kodo_err err = KODO_OK;
 
-	if (run->n_flows > 0)
-		err = store_put(t, T_PART, key_u32_u32(kb, peer, part->has), run->bytes);
-	part->has += run->n_flows;
-	return err == KODO_OK ? part_put(t, peer, part) : err;
+	if (range->n_flows > 0)
+		err = store_put(t, T_NODE_CHUNK, key_u32_u32(kb, peer, chunks->has), range->bytes);
+	chunks->has += range->n_flows;
+	return err == KODO_OK ? chunks_put(t, peer, chunks) : err;
 }
 
 enum kodo_err
-part_take(struct txn *t, struct arena *a, uint32_t peer, const struct wire_body *b,
+node_chunks_take(struct txn *t, struct arena *a, uint32_t peer, const struct wire_body *b,
     struct buf *whole)
 {
-	struct part part;
-	struct packed run;
+	struct node_chunks chunks;
+	struct packed range;
 	enum kodo_err err;
 
 	if (b->n_nodes == 0)
-		return part_drop(t, peer); /* it was left out */
-	err = packed_open(b->nodes[0].bytes, &run);
+		return node_chunks_drop(t, peer); /* it was left out */
+	err = packed_open(b->nodes[0].bytes, &range);
 	if (err == KODO_OK)
-		err = part_get(t, peer, &part);
+		err = node_chunks_get(t, peer, &chunks);
 	if (err != KODO_OK && err != KODO_ENOTFOUND)
 		return err;
-	if (b->part.from == 0) {
-		err = part_drop(t, peer);
+	if (b->chunk.from == 0) {
+		err = node_chunks_drop(t, peer);
 		if (err != KODO_OK)
 			return err;
-		part = (struct part){ .of = (uint32_t)b->part.of };
-	} else if (!fits(&part, b)) {
+		chunks = (struct node_chunks){ .of = (uint32_t)b->chunk.of };
+	} else if (!fits(&chunks, b)) {
 		return KODO_OK;
 	}
-	part.id = b->part.id;
-	part.key = b->nodes[0].key;
-	part.bytes += run.bytes.len;
-	if (part.bytes > LIMIT_NODE_BYTES) {
-		part.has = 0;
-		err = part_drop(t, peer);
-		return err == KODO_OK ? part_put(t, peer, &part) : err;
+	chunks.id = b->chunk.id;
+	chunks.key = b->nodes[0].key;
+	chunks.bytes += range.bytes.len;
+	if (chunks.bytes > LIMIT_NODE_BYTES) {
+		chunks.has = 0;
+		err = node_chunks_drop(t, peer);
+		return err == KODO_OK ? chunks_put(t, peer, &chunks) : err;
 	}
-	if (part.has + run.n_flows == part.of)
-		return part_end(t, a, peer, &part, &run, whole);
-	return part_add(t, peer, &part, &run);
+	if (chunks.has + range.n_flows == chunks.of)
+		return chunks_end(t, a, peer, &chunks, &range, whole);
+	return chunks_add(t, peer, &chunks, &range);
 }
 
 enum kodo_err
-part_pass(struct txn *t, uint32_t peer, const struct wire_body *b)
+node_chunks_pass(struct txn *t, uint32_t peer, const struct wire_body *b)
 {
-	struct part part;
-	enum kodo_err err = part_get(t, peer, &part);
-	bool over = part.has == part.of;
+	struct node_chunks chunks;
+	enum kodo_err err = node_chunks_get(t, peer, &chunks);
+	bool over = chunks.has == chunks.of;
 	size_t i;
 
 	if (err != KODO_OK || (b->n_nodes == 0 && b->n_gone == 0))
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
 	for (i = 0; i < b->n_nodes && !over; i++)
-		over = str_eq(b->nodes[i].key, part.key);
-	return over ? part_drop(t, peer) : KODO_OK;
+		over = str_eq(b->nodes[i].key, chunks.key);
+	return over ? node_chunks_drop(t, peer) : KODO_OK;
 }
 
 /* --- checking --- */
 
 enum kodo_err
-part_check(struct txn *t, void (*wrong)(void *arg, uint32_t peer, const char *what), void *arg)
+node_chunks_check(struct txn *t, void (*wrong)(void *arg, uint32_t peer, const char *what), void *arg)
 {
-	struct part part = { .id = STR_NULL };
+	struct node_chunks chunks = { .id = STR_NULL };
 	uint32_t peer = 0, has = 0;
-	struct packed run;
+	struct packed range;
 	struct cursor c;
 	struct str k, v;
-	enum kodo_err err = cursor_open(t, T_PART, &c);
+	enum kodo_err err = cursor_open(t, T_NODE_CHUNK, &c);
 
 	if (err != KODO_OK)
 		return err;
 	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
 	    err = cursor_next(&c, &k, &v)) {
 		if (k.len == 4) {
-			if (has != part.has && part.has != part.of)
+			if (has != chunks.has && chunks.has != chunks.of)
 				wrong(arg, peer, "flows are missing");
 			peer = get_be32(k.p);
 			has = 0;
-			if (head_read(v, &part) != KODO_OK || part.has > part.of ||
-			    part.of > LIMIT_NODE_FLOWS)
+			if (head_read(v, &chunks) != KODO_OK || chunks.has > chunks.of ||
+			    chunks.of > LIMIT_NODE_FLOWS)
 				wrong(arg, peer, "the record cannot be read");
 		} else if (get_be32(k.p) != peer || get_be32(k.p + 4) != has ||
-		    packed_check(v, NULL) != KODO_OK || packed_open(v, &run) != KODO_OK) {
+		    packed_check(v, NULL) != KODO_OK || packed_open(v, &range) != KODO_OK) {
 			wrong(arg, get_be32(k.p), "a run of flows cannot be read, or is no part");
 		} else {
-			has += run.n_flows;
+			has += range.n_flows;
 		}
 	}
-	if (has != part.has && part.has != part.of)
+	if (has != chunks.has && chunks.has != chunks.of)
 		wrong(arg, peer, "flows are missing");
 	cursor_close(&c);
 	return err == KODO_ENOTFOUND ? KODO_OK : err;

@@ -1,6 +1,6 @@
 /*
  * Nodes that come in parts (wire.h): what there is so far of the one that a peer is telling us. On
- * disk, in T_PART, so that whichever process takes the next part goes on from there; one node per
+ * disk, in T_NODE_CHUNK, so that whichever process takes the next part goes on from there; one node per
  * peer, at most LIMIT_NODE_BYTES of it, so that nobody can make the state grow.
  *
  * It is not said, and not seen, until it is complete. What is left then is the id alone, for the
@@ -12,7 +12,7 @@
 #include "core/storage/store.h"
 #include "core/wire/wire.h"
 
-struct part {
+struct node_chunks {
 	struct str id;	/* these two point into the map */
 	struct str key; /* of the node's url */
 	uint32_t has;	/* flows that are there; of: all of them, and it was passed on */
@@ -21,25 +21,25 @@ struct part {
 };
 
 /* KODO_ENOTFOUND: the peer is not telling any. */
-enum kodo_err part_get(struct txn *t, uint32_t peer, struct part *out) MUST_CHECK;
+enum kodo_err node_chunks_get(struct txn *t, uint32_t peer, struct node_chunks *out) MUST_CHECK;
 
 /*
  * Take a body that is a part, if it fits what is there. whole (empty, the caller frees) gets the
  * packed node if that is complete now.
  */
-enum kodo_err part_take(struct txn *t, struct arena *a, uint32_t peer, const struct wire_body *b,
+enum kodo_err node_chunks_take(struct txn *t, struct arena *a, uint32_t peer, const struct wire_body *b,
     struct buf *whole) MUST_CHECK;
 
 /*
  * After a body that is none: forget a node that came whole now, and one that was complete, for what
  * it was may have changed since.
  */
-enum kodo_err part_pass(struct txn *t, uint32_t peer, const struct wire_body *b) MUST_CHECK;
+enum kodo_err node_chunks_pass(struct txn *t, uint32_t peer, const struct wire_body *b) MUST_CHECK;
 
-enum kodo_err part_drop(struct txn *t, uint32_t peer) MUST_CHECK;
+enum kodo_err node_chunks_drop(struct txn *t, uint32_t peer) MUST_CHECK;
 
-/* For `kodo check`: walk T_PART. wrong: what is the matter with the record of peer. */
-enum kodo_err part_check(
+/* For `kodo check`: walk T_NODE_CHUNK. wrong: what is the matter with the record of peer. */
+enum kodo_err node_chunks_check(
     struct txn *t, void (*wrong)(void *arg, uint32_t peer, const char *what), void *arg) MUST_CHECK;
 
 #endif

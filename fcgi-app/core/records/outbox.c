@@ -49,7 +49,7 @@ outbox_next(struct txn *t, uint32_t peer, uint32_t node, struct outbox_entry *ou
 }
 
 enum kodo_err
-outbox_told(struct txn *t, uint32_t peer, uint32_t node, uint64_t gen)
+outbox_delivered(struct txn *t, uint32_t peer, uint32_t node, uint64_t gen)
 {
 	unsigned char kb[8];
 	struct outbox_entry entry;
@@ -61,7 +61,7 @@ outbox_told(struct txn *t, uint32_t peer, uint32_t node, uint64_t gen)
 }
 
 enum kodo_err
-outbox_park(struct txn *t, uint32_t peer, uint32_t node, uint64_t gen, struct str why)
+outbox_pause(struct txn *t, uint32_t peer, uint32_t node, uint64_t gen, struct str why)
 {
 	unsigned char kb[8], gen_bytes[GEN_BYTES];
 	struct outbox_entry entry;
@@ -80,21 +80,21 @@ outbox_park(struct txn *t, uint32_t peer, uint32_t node, uint64_t gen, struct st
 }
 
 enum kodo_err
-outbox_look(struct txn *t, uint32_t peer, bool *to_tell, bool *parked)
+outbox_has(struct txn *t, uint32_t peer, bool *to_notify, bool *paused)
 {
 	struct outbox_entry entry;
 	uint32_t node = 0;
 	enum kodo_err err = KODO_OK;
 
-	*to_tell = false;
-	if (parked != NULL)
-		*parked = false;
-	while (!(*to_tell && (parked == NULL || *parked)) &&
+	*to_notify = false;
+	if (paused != NULL)
+		*paused = false;
+	while (!(*to_notify && (paused == NULL || *paused)) &&
 	    (err = outbox_next(t, peer, node, &entry)) == KODO_OK) {
 		if (entry.why.p == NULL)
-			*to_tell = true;
-		else if (parked != NULL)
-			*parked = true;
+			*to_notify = true;
+		else if (paused != NULL)
+			*paused = true;
 		if (entry.node == UINT32_MAX)
 			break;
 		node = entry.node + 1;

@@ -3,7 +3,7 @@
  * and as of which state number, never what is to be sent.
  *
  * An entry may be parked: the peer does not take this node, alone or in parts. It stays, with the
- * reason in words, so that it can be shown; it is no work. A change of the node (edit_tell_one) or
+ * reason in words, so that it can be shown; it is no work. A change of the node (change_notify) or
  * a connect, ours or the peer's, makes it an entry like others again.
  */
 #ifndef KODO_OUTBOX_H
@@ -28,16 +28,16 @@ enum kodo_err outbox_get(
 enum kodo_err outbox_read(struct str value, struct outbox_entry *out) MUST_CHECK;
 
 /* The peer was told as of state number gen: the entry goes, unless it is newer. */
-enum kodo_err outbox_told(struct txn *t, uint32_t peer, uint32_t node, uint64_t gen) MUST_CHECK;
+enum kodo_err outbox_delivered(struct txn *t, uint32_t peer, uint32_t node, uint64_t gen) MUST_CHECK;
 
 /* The peer did not take what was told as of gen: park the entry, unless it is newer or gone. */
-enum kodo_err outbox_park(
+enum kodo_err outbox_pause(
     struct txn *t, uint32_t peer, uint32_t node, uint64_t gen, struct str why) MUST_CHECK;
 
 /*
  * Is there an entry that is to be told? Is there one that is parked (NULL: not asked, which spares
  * a walk over all)?
  */
-enum kodo_err outbox_look(struct txn *t, uint32_t peer, bool *to_tell, bool *parked) MUST_CHECK;
+enum kodo_err outbox_has(struct txn *t, uint32_t peer, bool *to_notify, bool *paused) MUST_CHECK;
 
 #endif

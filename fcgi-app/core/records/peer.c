@@ -1,3 +1,5 @@
+#include <stddef.h>
+
 #include "core/records/codec.h"
 #include "core/records/peer.h"
 #include "core/records/url_ids.h"
@@ -24,7 +26,7 @@ peer_has_work(const struct peer *p)
 	int i;
 
 	for (i = 0; i < WORK_MAX; i++)
-		if (p->work[i] != 0)
+		if (p->out.work[i] != 0)
 			return true;
 	return false;
 }
@@ -37,62 +39,108 @@ peer_is_idle(const struct peer *p)
 }
 
 bool
-peer_is_listener(const struct peer *p)
+peer_is_subscriber(const struct peer *p)
 {
 	if ((p->flags & PEER_TARGET) != 0 && (p->flags & PEER_LEFT) == 0)
 		return true;
 	return (p->flags & PEER_PROVIDER) != 0 && (p->flags & PEER_FEED) != 0;
 }
 
-#define PEER_TEXTS	7
-#define PEER_NUMBERS	10
-
-/* One list of the fields for both directions, so that they cannot part. */
-static void
-peer_fields(struct peer *p, struct str *text[PEER_TEXTS], int64_t *time[PEER_NUMBERS])
-{
-	struct str *const texts[PEER_TEXTS] = { &p->url, &p->key, &p->alias, &p->organization,
-		&p->leave_urls, &p->acked_url, &p->error };
-	int64_t *const times[PEER_NUMBERS] = { &p->created_us, &p->modified_us, &p->registered_us,
-		&p->connected_us, &p->in_us, &p->out_us, &p->due_us, &p->look_us,
-		&p->doubted_us, NULL };
-
-	memcpy(text, texts, sizeof(texts));
-	memcpy(time, times, sizeof(times));
-}
+/* The fields of a record, in the order in which they are stored; texts come last. */
+static const struct {
+	enum { FIELD_U32, FIELD_U64, FIELD_TEXT } type;
+	size_t at;
+} fields[] = {
+#define FIELD(type, member) { type, offsetof(struct peer, member) }
+	FIELD(FIELD_U32, flags),
+	FIELD(FIELD_U32, out.attempts),
+	FIELD(FIELD_U32, out.ceiling_bytes),
+	FIELD(FIELD_U32, out.successes),
+	FIELD(FIELD_U32, resync.n),
+	FIELD(FIELD_U64, order),
+	FIELD(FIELD_U64, in.list),
+	FIELD(FIELD_U64, in.list_order),
+	FIELD(FIELD_U64, out.list),
+	FIELD(FIELD_U64, in.epoch),
+	FIELD(FIELD_U64, in.sequence),
+	FIELD(FIELD_U64, chunk.id),
+	FIELD(FIELD_U32, chunk.node),
+	FIELD(FIELD_U32, chunk.next),
+	FIELD(FIELD_U32, chunk.tries),
+	FIELD(FIELD_U64, created_us),
+	FIELD(FIELD_U64, modified_us),
+	FIELD(FIELD_U64, in.registered_us),
+	FIELD(FIELD_U64, out.connected_us),
+	FIELD(FIELD_U64, in.at_us),
+	FIELD(FIELD_U64, out.at_us),
+	FIELD(FIELD_U64, out.due_us),
+	FIELD(FIELD_U64, out.check_us),
+	FIELD(FIELD_U64, resync.at_us),
+	FIELD(FIELD_U64, out.work[WORK_LEAVE]),
+	FIELD(FIELD_U64, out.tried[WORK_LEAVE]),
+	FIELD(FIELD_U64, out.work[WORK_CONNECT]),
+	FIELD(FIELD_U64, out.tried[WORK_CONNECT]),
+	FIELD(FIELD_U64, out.work[WORK_RECONNECT]),
+	FIELD(FIELD_U64, out.tried[WORK_RECONNECT]),
+	FIELD(FIELD_U64, out.work[WORK_NOTIFY]),
+	FIELD(FIELD_U64, out.tried[WORK_NOTIFY]),
+	FIELD(FIELD_TEXT, url),
+	FIELD(FIELD_TEXT, key),
+	FIELD(FIELD_TEXT, alias),
+	FIELD(FIELD_TEXT, organization),
+	FIELD(FIELD_TEXT, out.leave_urls),
+	FIELD(FIELD_TEXT, out.acked_url),
+	FIELD(FIELD_TEXT, out.error),
+#undef FIELD
+};
 
 static void
 peer_encode(struct buf *b, const struct peer *p)
 {
-	struct peer copy = *p;
-	struct str *text[PEER_TEXTS];
-	int64_t *time[PEER_NUMBERS];
-	int i;
+	size_t i;
 
-	peer_fields(&copy, text, time);
-	buf_put_u32(b, p->flags);
-	buf_put_u32(b, p->attempts);
-	buf_put_u32(b, p->ceiling_bytes);
-	buf_put_u32(b, p->successes);
-	buf_put_u32(b, p->doubts);
-	buf_put_u64(b, p->order);
-	buf_put_u64(b, p->piece);
-	buf_put_u64(b, p->piece_order);
-	buf_put_u64(b, p->out_piece);
-	buf_put_u64(b, p->heard_life);
-	buf_put_u64(b, p->heard_sent);
-	buf_put_u64(b, p->part_id);
-	buf_put_u32(b, p->part_node);
-	buf_put_u32(b, p->part_next);
-	buf_put_u32(b, p->part_tries);
-	for (i = 0; time[i] != NULL; i++)
-		buf_put_u64(b, (uint64_t)*time[i]);
-	for (i = 0; i < WORK_MAX; i++) {
-		buf_put_u64(b, p->work[i]);
-		buf_put_u64(b, p->tried[i]);
+	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		const void *at = (const char *)p + fields[i].at;
+
+		switch (fields[i].type) {
+		case FIELD_U32:
+			buf_put_u32(b, *(const uint32_t *)at);
+			break;
+		case FIELD_U64:
+			buf_put_u64(b, *(const uint64_t *)at);
+			break;
+		case FIELD_TEXT:
+			write_str(b, *(const struct str *)at);
+			break;
+		}
 	}
-	for (i = 0; i < PEER_TEXTS; i++)
-		write_str(b, *text[i]);
+}
+
+/* p is zeroed; its texts point into v. with_texts: else only what stands before them. */
+static enum kodo_err
+peer_read(struct str v, bool with_texts, struct peer *p)
+{
+	struct reader r = reader_of(v);
+	size_t i;
+
+	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		void *at = (char *)p + fields[i].at;
+
+		switch (fields[i].type) {
+		case FIELD_U32:
+			*(uint32_t *)at = read_u32(&r);
+			break;
+		case FIELD_U64:
+			*(uint64_t *)at = read_u64(&r);
+			break;
+		case FIELD_TEXT:
+			if (!with_texts)
+				return r.bad ? KODO_ECORRUPT : KODO_OK;
+			read_str(&r, at);
+			break;
+		}
+	}
+	return r.bad ? KODO_ECORRUPT : KODO_OK;
 }
 
 /*
@@ -102,72 +150,38 @@ peer_encode(struct buf *b, const struct peer *p)
 static enum due_class
 peer_class(const struct peer *p)
 {
-	return (p->flags & PEER_PARKED) != 0 || p->attempts > PEER_PATIENCE ? DUE_QUIET
+	return (p->flags & PEER_PAUSED) != 0 || p->out.attempts > PEER_PATIENCE ? DUE_QUIET
 									    : DUE_ACTIVE;
 }
 
 static void
 peer_remember_due(struct peer *p)
 {
-	p->was_due = peer_has_work(p);
-	p->was_class = peer_class(p);
-	p->was_due_us = p->due_us;
-	p->was_look = p->look_us != 0;
-	p->was_look_us = p->look_us;
-}
-
-/* All that stands before the texts. p is zeroed. */
-static void
-peer_read_numbers(struct reader *r, struct peer *p)
-{
-	struct str *text[PEER_TEXTS];
-	int64_t *time[PEER_NUMBERS];
-	int i;
-
-	peer_fields(p, text, time);
-	p->flags = read_u32(r);
-	p->attempts = read_u32(r);
-	p->ceiling_bytes = read_u32(r);
-	p->successes = read_u32(r);
-	p->doubts = read_u32(r);
-	p->order = read_u64(r);
-	p->piece = read_u64(r);
-	p->piece_order = read_u64(r);
-	p->out_piece = read_u64(r);
-	p->heard_life = read_u64(r);
-	p->heard_sent = read_u64(r);
-	p->part_id = read_u64(r);
-	p->part_node = read_u32(r);
-	p->part_next = read_u32(r);
-	p->part_tries = read_u32(r);
-	for (i = 0; time[i] != NULL; i++)
-		*time[i] = (int64_t)read_u64(r);
-	for (i = 0; i < WORK_MAX; i++) {
-		p->work[i] = read_u64(r);
-		p->tried[i] = read_u64(r);
-	}
+	p->filed.has_work = peer_has_work(p);
+	p->filed.class = peer_class(p);
+	p->filed.due_us = p->out.due_us;
+	p->filed.has_check = p->out.check_us != 0;
+	p->filed.check_us = p->out.check_us;
 }
 
 static enum kodo_err
 peer_decode(struct arena *a, uint32_t id, struct str v, struct peer *p)
 {
-	struct reader r = reader_of(v);
-	struct str *text[PEER_TEXTS];
-	int64_t *time[PEER_NUMBERS];
-	enum kodo_err err = KODO_OK;
-	int i;
+	enum kodo_err err;
+	size_t i;
 
 	memset(p, 0, sizeof(*p));
 	p->id = id;
-	peer_read_numbers(&r, p);
-	peer_fields(p, text, time);
-	for (i = 0; i < PEER_TEXTS && err == KODO_OK; i++) {
-		read_str(&r, text[i]);
-		err = arena_str(a, *text[i], text[i]);
-	}
+	err = peer_read(v, true, p);
+	for (i = 0; i < sizeof(fields) / sizeof(fields[0]) && err == KODO_OK; i++)
+		if (fields[i].type == FIELD_TEXT) {
+			struct str *text = (void *)((char *)p + fields[i].at);
+
+			err = arena_str(a, *text, text);
+		}
 	peer_remember_due(p);
-	p->was_alias = p->alias;
-	return r.bad ? KODO_ECORRUPT : err;
+	p->filed.alias = p->alias;
+	return err;
 }
 
 enum kodo_err
@@ -185,18 +199,16 @@ peer_get_times(struct txn *t, uint32_t id, int64_t *created_us, int64_t *modifie
 {
 	struct peer p = { .id = id };
 	unsigned char k[4];
-	struct reader r;
 	struct str v;
 	enum kodo_err err = store_get(t, T_PEER, key_u32(k, id), &v);
 
 	*created_us = *modified_us = 0;
 	if (err != KODO_OK)
 		return err;
-	r = reader_of(v);
-	peer_read_numbers(&r, &p);
+	err = peer_read(v, false, &p);
 	*created_us = p.created_us;
 	*modified_us = p.modified_us;
-	return r.bad ? KODO_ECORRUPT : KODO_OK;
+	return err;
 }
 
 enum kodo_err
@@ -265,17 +277,17 @@ peer_index(struct txn *t, struct peer *p, bool gone)
 	unsigned char k[4];
 	enum kodo_err err;
 
-	err = due_move(t, p->id, p->was_due, p->was_class, p->was_due_us, !gone && peer_has_work(p),
-	    peer_class(p), p->due_us);
+	err = due_move(t, p->id, p->filed.has_work, p->filed.class, p->filed.due_us, !gone && peer_has_work(p),
+	    peer_class(p), p->out.due_us);
 	if (err == KODO_OK)
-		err = due_move(t, p->id, p->was_look, DUE_QUIET, p->was_look_us,
-		    !gone && p->look_us != 0, DUE_QUIET, p->look_us);
+		err = due_move(t, p->id, p->filed.has_check, DUE_QUIET, p->filed.check_us,
+		    !gone && p->out.check_us != 0, DUE_QUIET, p->out.check_us);
 	if (err != KODO_OK)
 		return err;
 	peer_remember_due(p);
-	if (!gone && peer_is_listener(p))
-		return store_put(t, T_LISTENER, key_u32(k, p->id), STR(""));
-	return store_del(t, T_LISTENER, key_u32(k, p->id));
+	if (!gone && peer_is_subscriber(p))
+		return store_put(t, T_SUBSCRIBER, key_u32(k, p->id), STR(""));
+	return store_del(t, T_SUBSCRIBER, key_u32(k, p->id));
 }
 
 bool
@@ -284,12 +296,12 @@ peer_is_filed(struct txn *t, const struct peer *p, unsigned *n_due)
 	unsigned char k[13];
 	struct str v;
 
-	*n_due = (unsigned)p->was_due + (unsigned)p->was_look;
-	return (!p->was_due || store_get(t, T_DUE,
-	    due_key(k, p->was_class, p->was_due_us, p->id), &v) == KODO_OK) &&
-	    (!p->was_look || store_get(t, T_DUE,
-	    due_key(k, DUE_QUIET, p->was_look_us, p->id), &v) == KODO_OK) &&
-	    (!peer_is_listener(p) || store_get(t, T_LISTENER, key_u32(k, p->id), &v) == KODO_OK);
+	*n_due = (unsigned)p->filed.has_work + (unsigned)p->filed.has_check;
+	return (!p->filed.has_work || store_get(t, T_DUE,
+	    due_key(k, p->filed.class, p->filed.due_us, p->id), &v) == KODO_OK) &&
+	    (!p->filed.has_check || store_get(t, T_DUE,
+	    due_key(k, DUE_QUIET, p->filed.check_us, p->id), &v) == KODO_OK) &&
+	    (!peer_is_subscriber(p) || store_get(t, T_SUBSCRIBER, key_u32(k, p->id), &v) == KODO_OK);
 }
 
 /* p is found by that key, unless another peer is. */
@@ -328,18 +340,18 @@ peer_put(struct txn *t, struct peer *p)
 	 * work goes before a look: a look that fell due earlier would have it tried outside of its
 	 * backoff, and a look in the past without end
 	 */
-	if (p->look_us != 0 && peer_has_work(p) && p->look_us <= p->due_us)
-		p->look_us = p->due_us + 1;
+	if (p->out.check_us != 0 && peer_has_work(p) && p->out.check_us <= p->out.due_us)
+		p->out.check_us = p->out.due_us + 1;
 	peer_encode(&b, p);
 	err = buf_failed(&b) ? b.err : store_put(t, T_PEER, key_u32(k, p->id), buf_str(&b));
 	buf_free(&b);
 	if (err == KODO_OK && p->id != PEER_SELF)
 		err = url_set(t, p, p->key);
-	if (err == KODO_OK && p->was_alias.p != NULL && !str_eq(p->was_alias, p->alias))
-		err = url_unset(t, p, p->was_alias);
+	if (err == KODO_OK && p->filed.alias.p != NULL && !str_eq(p->filed.alias, p->alias))
+		err = url_unset(t, p, p->filed.alias);
 	if (err == KODO_OK && p->alias.p != NULL)
 		err = url_set(t, p, p->alias);
-	p->was_alias = p->alias;
+	p->filed.alias = p->alias;
 	return err == KODO_OK && p->id != PEER_SELF ? peer_index(t, p, false) : err;
 }
 
@@ -351,7 +363,7 @@ peer_del(struct txn *t, struct peer *p)
 
 	if (err == KODO_OK)
 		err = url_unset(t, p, p->key);
-	if (err == KODO_OK && p->was_alias.p != NULL)
-		err = url_unset(t, p, p->was_alias);
+	if (err == KODO_OK && p->filed.alias.p != NULL)
+		err = url_unset(t, p, p->filed.alias);
 	return err == KODO_OK ? peer_index(t, p, true) : err;
 }

@@ -11,7 +11,7 @@
 /* after a failure: the first wait, the longest one, and the wait once attempts are used up */
 #define PEER_BACKOFF_US		500000ll
 #define PEER_BACKOFF_MAX_US	8000000ll
-#define PEER_PARKED_US		(300ll * 1000000)
+#define PEER_PAUSE_US		(300ll * 1000000)
 
 enum peer_flag {
 	PEER_TARGET = 1u << 0,		/* in our `connect` */
@@ -19,21 +19,21 @@ enum peer_flag {
 	PEER_FEED = 1u << 2,		/* as it said of itself */
 	PEER_REGISTRY = 1u << 3,
 	PEER_KODO = 1u << 4,		/* it has sent the `kodo` member */
-	PEER_PARKED = 1u << 5,		/* attempts used up: tried every 5 min */
+	PEER_PAUSED = 1u << 5,		/* attempts used up: tried every 5 min */
 	/*
 	 * we left it; ends by a start, its /reconnect after the leave was acknowledged, or `kodo
 	 * connect`
 	 */
 	PEER_LEFT = 1u << 6,
 	PEER_FADING = 1u << 7,		/* idle, and was so an hour ago: see tidy.c */
-	PEER_DOUBTED = 1u << 8,		/* to be asked for its list when looked at: see doubt.c */
+	PEER_RESYNC = 1u << 8,		/* to be asked for its list when looked at: see doubt.c */
 };
 
 /*
  * Work a peer may wait for, in the order of sending; the value kept is the state number at which it
  * was wanted, 0: none.
  */
-enum peer_work { WORK_LEAVE, WORK_CONNECT, WORK_RECONNECT, WORK_TELL, WORK_MAX };
+enum peer_work { WORK_LEAVE, WORK_CONNECT, WORK_RECONNECT, WORK_NOTIFY, WORK_MAX };
 
 /* quiet: parked work and looks; not counted for `idle` */
 enum due_class { DUE_ACTIVE, DUE_QUIET };
@@ -53,39 +53,46 @@ struct peer {
 	/* first and last connect as a provider; of PEER_SELF: the start */
 	int64_t created_us;
 	int64_t modified_us;
-	int64_t registered_us;		/* last connected to us */
-	int64_t connected_us;		/* a target acknowledged our connect; 0: not */
-	int64_t in_us, out_us;		/* last heard from it; last acknowledged by it */
-	uint64_t piece;			/* id of the connect whose pieces come in, 0: none */
-	/* statements older than this order number are unnamed when the last piece has come */
-	uint64_t piece_order;
-	/* the newest that it said, see wire.h; 0: nothing yet */
-	uint64_t heard_life, heard_sent;
-	/* id of our connect whose further pieces are still to be sent, 0: none */
-	uint64_t out_piece;
-	/* the node that goes to it in parts, which contents of it, and the flow to go on with */
-	uint64_t part_id;		/* 0: none */
-	uint32_t part_node, part_next;
-	uint32_t part_tries;		/* parts that brought it no further */
-	/* outbound */
-	uint64_t work[WORK_MAX];
-	uint64_t tried[WORK_MAX];	/* state number of the last attempt */
-	uint32_t attempts;		/* failed ones in a row */
-	uint32_t ceiling_bytes;		/* largest body it takes; 0: not known */
-	uint32_t successes;		/* since the ceiling was set */
-	int64_t due_us;			/* of the work; meaningless without work */
-	/* next look at an acknowledged target, or at one in doubt; 0: none */
-	int64_t look_us;
-	int64_t doubted_us;		/* last asked for its list because of doubts */
-	uint32_t doubts;		/* how often, without a calm between */
-	struct str leave_urls;		/* own urls to disconnect there, each ended by '\n' */
-	struct str acked_url;		/* own url that it acknowledged last; null: none */
-	struct str error;		/* what the last failure was; null: none */
-	/* as stored, for the due table */
-	bool was_due, was_look;
-	enum due_class was_class;
-	int64_t was_due_us, was_look_us;
-	struct str was_alias;
+	struct {
+		int64_t at_us;		/* last heard from it */
+		int64_t registered_us;	/* last connected to us */
+		/* the newest message: which state of the peer spoke, its number; 0: none yet */
+		uint64_t epoch, sequence;
+		uint64_t list;		/* id of the list whose chunks come in, 0: none */
+		/* statements older than this order number are unnamed after the last chunk */
+		uint64_t list_order;
+	} in;
+	struct {
+		int64_t at_us;		/* last acknowledged by it */
+		int64_t connected_us;	/* a target acknowledged our connect; 0: not */
+		uint64_t work[WORK_MAX];
+		uint64_t tried[WORK_MAX]; /* state number of the last attempt */
+		uint32_t attempts;	/* failed ones in a row */
+		int64_t due_us;		/* of the work; meaningless without work */
+		/* next digest check of an acknowledged target, or resync; 0: none */
+		int64_t check_us;
+		uint32_t ceiling_bytes;	/* largest body it takes; 0: not known */
+		uint32_t successes;	/* since the ceiling was set */
+		uint64_t list;		/* id of our list whose further chunks are to be sent */
+		struct str leave_urls;	/* own urls to disconnect there, each ended by '\n' */
+		struct str acked_url;	/* own url that it acknowledged last; null: none */
+		struct str error;	/* what the last failure was; null: none */
+	} out;
+	struct {			/* the node that goes to it in chunks */
+		uint64_t id;		/* of which contents; 0: none */
+		uint32_t node, next;	/* and the flow to go on with */
+		uint32_t tries;		/* chunks that brought it no further */
+	} chunk;
+	struct {
+		int64_t at_us;		/* last asked for its whole list */
+		uint32_t n;		/* how often, without a calm between */
+	} resync;
+	struct {			/* how it is filed in T_DUE and T_PEER_URL */
+		bool has_work, has_check;
+		enum due_class class;
+		int64_t due_us, check_us;
+		struct str alias;
+	} filed;
 };
 
 /* What a peer's program understands, so that nothing else asks which it is. */
@@ -108,7 +115,7 @@ bool peer_has_work(const struct peer *p);
 /* Only what it said last is remembered, to know late messages of it. */
 bool peer_is_idle(const struct peer *p);
 /* a target, or a provider that feeds: may have to be told of changes */
-bool peer_is_listener(const struct peer *p);
+bool peer_is_subscriber(const struct peer *p);
 
 /* Texts are copied into a. KODO_ENOTFOUND. */
 enum kodo_err peer_get(struct txn *t, struct arena *a, uint32_t id, struct peer *out) MUST_CHECK;
@@ -121,10 +128,10 @@ enum kodo_err peer_get_times(
 /* By url key; finds targets by their alias too. */
 enum kodo_err peer_find(
     struct txn *t, struct arena *a, struct str key, struct peer *out) MUST_CHECK;
-/* Write the record, its T_PEER_URL, T_LISTENER and T_DUE entries. */
+/* Write the record, its T_PEER_URL, T_SUBSCRIBER and T_DUE entries. */
 enum kodo_err peer_put(struct txn *t, struct peer *p) MUST_CHECK;
 enum kodo_err peer_del(struct txn *t, struct peer *p) MUST_CHECK;
-/* Is p, as it was read, in T_LISTENER and T_DUE where its record says? *n_due: times in T_DUE. */
+/* Is p, as it was read, in T_SUBSCRIBER and T_DUE where its record says? *n_due: times in T_DUE. */
 bool peer_is_filed(struct txn *t, const struct peer *p, unsigned *n_due);
 /*
  * Walk all peers but PEER_SELF in the order of ids: the first with an id >= *id; *id becomes the

@@ -28,48 +28,48 @@ tidied_get(struct registry *r, int64_t *at_us)
  * right.
  */
 static enum kodo_err
-peers_fade(struct edit *e)
+peers_fade(struct change *ch)
 {
 	struct peer found, *p;
 	uint32_t id = 0;
 	enum kodo_err err;
 
-	while ((err = peer_next(e->t, e->a, &id, &found)) == KODO_OK) {
+	while ((err = peer_next(ch->t, ch->a, &id, &found)) == KODO_OK) {
 		if (!peer_is_idle(&found))
 			continue;
-		err = edit_peer(e, found.id, &p);
+		err = change_peer(ch, found.id, &p);
 		if (err != KODO_OK)
 			return err;
 		if ((p->flags & PEER_FADING) != 0)
-			p->heard_life = 0;
+			p->in.epoch = 0;
 		p->flags |= PEER_FADING;
 	}
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
 static enum kodo_err
-tidy_fn(struct edit *e, void *arg)
+tidy_fn(struct change *ch, void *arg)
 {
 	unsigned char now[8];
-	enum kodo_err err = statement_expire(e, e->now_us - (int64_t)e->o->tombstone_days * DAY_US);
+	enum kodo_err err = statement_expire(ch, ch->now_us - (int64_t)ch->o->tombstone_days * DAY_US);
 
 	(void)arg;
 	if (err == KODO_OK)
-		err = peers_fade(e);
+		err = peers_fade(ch);
 	if (err == KODO_OK)
-		err = meta_put(e->t, META_TIDIED, key_u64(now, (uint64_t)e->now_us));
+		err = meta_put(ch->t, META_TIDIED, key_u64(now, (uint64_t)ch->now_us));
 	return err;
 }
 
 enum kodo_err
-registry_tidy(struct registry *r, int64_t now_us)
+expire_run(struct registry *r, int64_t now_us)
 {
-	struct edit_run run = { .r = r, .now_us = now_us, .fn = tidy_fn };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = tidy_fn };
 	int64_t at_us;
 	enum kodo_err err = tidied_get(r, &at_us);
 
 	/* a time ahead of now: the clock was set back */
 	if (err != KODO_OK || (at_us <= now_us && now_us - at_us < TIDY_EVERY_US))
 		return err;
-	return registry_edit(&run);
+	return registry_change(&run);
 }

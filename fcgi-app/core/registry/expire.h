@@ -10,6 +10,6 @@
  * For the runner, at its start and now and then: forget tombstones older than tombstone_days. Does
  * something at most once an hour.
  */
-enum kodo_err registry_tidy(struct registry *r, int64_t now_us) MUST_CHECK;
+enum kodo_err expire_run(struct registry *r, int64_t now_us) MUST_CHECK;
 
 #endif

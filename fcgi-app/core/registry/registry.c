@@ -156,30 +156,30 @@ registry_is_current(struct registry *r, struct str stamp, bool *out)
 /* --- edits --- */
 
 static enum kodo_err
-edit_fn(struct txn *t, void *arg)
+change_fn(struct txn *t, void *arg)
 {
-	struct edit_run *run = arg;
+	struct change_run *run = arg;
 	struct registry *r = run->r;
-	struct edit e;
+	struct change ch;
 	enum kodo_err err;
 
 	arena_reset(r->a);
-	err = edit_begin(&e, t, r->a, run->now_us, &r->options);
+	err = change_begin(&ch, t, r->a, run->now_us, &r->options);
 	if (err == KODO_OK)
-		err = registry_options_at(r, t, &e.head);
+		err = registry_options_at(r, t, &ch.head);
 	if (err == KODO_OK)
-		err = run->fn(&e, run->arg);
-	err = edit_end(&e, err);
-	run->is_due = e.is_due;
-	run->is_view_changed = e.is_view_changed;
-	run->state = e.head.state;
+		err = run->fn(&ch, run->arg);
+	err = change_end(&ch, err);
+	run->is_due = ch.is_due;
+	run->is_view_changed = ch.is_view_changed;
+	run->state = ch.head.state;
 	return err;
 }
 
 enum kodo_err
-registry_edit(struct edit_run *run)
+registry_change(struct change_run *run)
 {
-	enum kodo_err err = store_write(run->r->store, edit_fn, run);
+	enum kodo_err err = store_write(run->r->store, change_fn, run);
 
 	/* a large change must not stay in the memory of a worker that may idle for hours */
 	arena_reset(run->r->a);
@@ -212,12 +212,12 @@ static enum kodo_err
 keep(struct registry *r, struct txn *t)
 {
 	const uint64_t seen = store_seen(t);
-	struct kept *k = &r->kept;
+	struct commit_cache *k = &r->cache;
 	enum kodo_err err;
 
 	if (k->seen == seen)
 		return KODO_OK;
-	*k = (struct kept){ .seen = 0 };
+	*k = (struct commit_cache){ .seen = 0 };
 	err = head_get(t, &k->head);
 	if (err == KODO_OK)
 		err = registry_options_at(r, t, &k->head);
@@ -235,7 +235,7 @@ registry_options(struct registry *r, const struct options **out)
 	enum kodo_err err = KODO_OK;
 
 	*out = NULL;
-	if (r->kept.seen == 0 || r->kept.seen != store_last(r->store)) {
+	if (r->cache.seen == 0 || r->cache.seen != store_last(r->store)) {
 		err = store_begin(r->store, STORE_READ, &t);
 		if (err == KODO_OK)
 			err = store_end(&t, keep(r, &t));
@@ -256,8 +256,8 @@ view_begin(struct registry *r, int64_t now_us, struct view *v)
 		err = keep(r, &v->t);
 	if (err != KODO_OK)
 		return store_end(&v->t, err);
-	v->head = r->kept.head;
-	v->idle = r->kept.idle;
+	v->head = r->cache.head;
+	v->idle = r->cache.idle;
 	return KODO_OK;
 }
 

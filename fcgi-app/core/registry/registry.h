@@ -40,7 +40,7 @@ const struct state *registry_state(const struct registry *r);
 enum kodo_err registry_is_current(struct registry *r, struct str stamp, bool *out) MUST_CHECK;
 
 /*
- * The options in force, as registry_apply stored them (own flows not included); valid until the
+ * The options in force, as startup_apply stored them (own flows not included); valid until the
  * next call of any registry function. KODO_ENOTFOUND: none yet.
  */
 enum kodo_err registry_options(struct registry *r, const struct options **out) MUST_CHECK;

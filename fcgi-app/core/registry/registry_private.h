@@ -16,14 +16,14 @@ struct times {
 	int64_t created_us, modified_us;
 };
 
-#define TIMES_KEPT	64u
+#define TIMES_CACHED	64u
 
 /* What requests ask for again and again, as read at a commit of the store (store_seen). */
-struct kept {
+struct commit_cache {
 	uint64_t seen;		/* 0: nothing is kept */
 	struct head head;
 	bool idle;
-	struct times times[TIMES_KEPT];	/* at peer id % TIMES_KEPT */
+	struct times times[TIMES_CACHED];	/* at peer id % TIMES_KEPT */
 };
 
 struct registry {
@@ -33,7 +33,7 @@ struct registry {
 	struct arena *options_arena;
 	struct options options; /* in force, read at options_gen */
 	uint64_t options_gen;	/* 0: not read */
-	struct kept kept;
+	struct commit_cache cache;
 };
 
 /*
@@ -47,16 +47,16 @@ enum kodo_err registry_options_at(
  * Run fn as an edit of its own transaction, with the options in force. arg is the caller's; the
  * arena is reset before each try.
  */
-struct edit_run {
+struct change_run {
 	struct registry *r;
 	int64_t now_us;
-	enum kodo_err (*fn)(struct edit *e, void *arg);
+	enum kodo_err (*fn)(struct change *ch, void *arg);
 	void *arg;
 	bool is_due; /* after: work is due now */
 	bool is_view_changed;
 	uint64_t state; /* after: this change's number */
 };
-enum kodo_err registry_edit(struct edit_run *run) MUST_CHECK;
+enum kodo_err registry_change(struct change_run *run) MUST_CHECK;
 
 /* Is nothing in flight or due within a minute? Parked work and looks do not count. */
 enum kodo_err registry_is_idle(struct txn *t, bool *out) MUST_CHECK;

@@ -20,7 +20,7 @@ struct answer {
 	const struct wire_body *b;
 	struct kodo_member kodo;
 	bool is_first;
-	bool is_late; /* see intake_is_late */
+	bool is_late; /* see ingest_is_late */
 	uint64_t nodes_bytes;
 	uint32_t caller; /* its peer id, PEER_TOMB if not known */
 	uint32_t *rest;	 /* nodes that the answer had no room for */
@@ -54,7 +54,7 @@ node_add(void *arg, uint32_t node, const struct statement *s, const struct peer 
 	err = packed_open(s->bytes, &p);
 	if (err != KODO_OK)
 		return err;
-	if (w->nodes_bytes + packed_run_size(&p, 0, p.n_flows) > LIMIT_ANSWER_NODES_BYTES)
+	if (w->nodes_bytes + packed_range_size(&p, 0, p.n_flows) > LIMIT_ANSWER_NODES_BYTES)
 		return rest_add(w, node);
 	if (!w->is_first)
 		buf_putc(out, ',');
@@ -88,25 +88,25 @@ gone_add(struct answer *w)
 
 /* What there is of the node that the caller tells in parts; in a line what is wrong with it. */
 static enum kodo_err
-part_put(struct answer *w, struct str *line)
+chunks_put(struct answer *w, struct str *line)
 {
-	struct part part;
+	struct node_chunks chunks;
 	char *text;
 	enum kodo_err err;
 
-	if (!w->b->has_part || w->is_late || w->caller == PEER_TOMB)
+	if (!w->b->has_chunk || w->is_late || w->caller == PEER_TOMB)
 		return KODO_OK;
-	err = part_get(&w->v.t, w->caller, &part);
+	err = node_chunks_get(&w->v.t, w->caller, &chunks);
 	if (err != KODO_OK && err != KODO_ENOTFOUND)
 		return err;
 	w->kodo.has_taken = true;
-	if (err == KODO_ENOTFOUND || !str_eq(part.id, w->b->part.id))
+	if (err == KODO_ENOTFOUND || !str_eq(chunks.id, w->b->chunk.id))
 		return KODO_OK;
-	w->kodo.taken = part.has;
-	if (part.bytes <= LIMIT_NODE_BYTES)
+	w->kodo.taken = chunks.has;
+	if (chunks.bytes <= LIMIT_NODE_BYTES)
 		return KODO_OK;
 	text = arena_printf(w->a, "left out %.*s: it is over %u bytes when stored",
-	    STR_ARG(part.key), LIMIT_NODE_BYTES);
+	    STR_ARG(chunks.key), LIMIT_NODE_BYTES);
 	if (text == NULL)
 		return KODO_ENOMEM;
 	*line = str_of(text);
@@ -143,7 +143,7 @@ message_make(struct answer *w, struct greeting *g)
 			return KODO_ENOMEM;
 		lines[n++] = str_of(line);
 	}
-	err = part_put(w, &lines[n]);
+	err = chunks_put(w, &lines[n]);
 	g->message = lines;
 	g->n_message = n + (lines[n].p != NULL);
 	return err;
@@ -161,7 +161,7 @@ kodo_put(struct answer *w, bool with_nodes)
 		err = digest_stated(&w->v.t, w->caller, has);
 		view = str_of(has);
 		if (err == KODO_OK && o->registry && o->feed && w->b->from.feed) {
-			err = digest_told(&w->v.t, w->a, w->caller, told);
+			err = digest_notified(&w->v.t, w->a, w->caller, told);
 			w->kodo.told = str_of(told);
 		}
 	}
@@ -186,13 +186,13 @@ answer_put(struct answer *w, bool with_nodes, bool idle_false)
 		w->caller = p.id;
 	else if (err != KODO_ENOTFOUND)
 		return err;
-	w->is_late = w->caller != PEER_TOMB && intake_is_late(&p, w->b);
+	w->is_late = w->caller != PEER_TOMB && ingest_is_late(&p, w->b);
 	err = message_make(w, &g);
 	if (err != KODO_OK)
 		return err;
 	if (w->caller == PEER_TOMB)
 		p = (struct peer){ .id = PEER_TOMB };
-	kodo_begin(&w->kodo, head_life(&w->v.head), w->v.head.state, p.heard_life, p.heard_sent);
+	kodo_begin(&w->kodo, head_epoch(&w->v.head), w->v.head.state, p.in.epoch, p.in.sequence);
 	buf_putc(&w->out->buf, '{');
 	wire_put_greeting(&w->out->buf, &g);
 	/*
@@ -211,32 +211,32 @@ answer_put(struct answer *w, bool with_nodes, bool idle_false)
 }
 
 static enum kodo_err
-rest_fn(struct edit *e, void *arg)
+rest_fn(struct change *ch, void *arg)
 {
 	struct answer *w = arg;
 	struct peer *p;
 	size_t i;
-	enum kodo_err err = edit_peer(e, w->caller, &p);
+	enum kodo_err err = change_peer(ch, w->caller, &p);
 
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err; /* it left meanwhile */
 	if (w->b->has_kodo)
-		p->out_piece = w->v.head.state;
-	p->part_id = 0;
+		p->out.list = w->v.head.state;
+	p->chunk.id = 0;
 	for (i = 0; i < w->n_rest && err == KODO_OK; i++)
-		err = edit_tell_one(e, w->rest[i], w->caller);
+		err = change_notify(ch, w->rest[i], w->caller);
 	/* the answer is to be there first */
-	if (err == KODO_OK && p->attempts == 0 && p->due_us < e->now_us + REST_AFTER_US)
-		p->due_us = e->now_us + REST_AFTER_US;
+	if (err == KODO_OK && p->out.attempts == 0 && p->out.due_us < ch->now_us + REST_AFTER_US)
+		p->out.due_us = ch->now_us + REST_AFTER_US;
 	return err;
 }
 
 enum kodo_err
-registry_put_answer(struct registry *r, const struct wire_body *b, bool is_connect, bool idle_false,
+reply_put(struct registry *r, const struct wire_body *b, bool is_connect, bool idle_false,
     int64_t now_us, struct sink *out, bool *rest)
 {
 	struct answer w = { .a = arena_new(), .out = out, .b = b, .is_first = true };
-	struct edit_run run = { .r = r, .now_us = now_us, .fn = rest_fn, .arg = &w };
+	struct change_run range = { .r = r, .now_us = now_us, .fn = rest_fn, .arg = &w };
 	enum kodo_err err = KODO_ENOMEM;
 
 	if (w.a != NULL)
@@ -251,7 +251,7 @@ registry_put_answer(struct registry *r, const struct wire_body *b, bool is_conne
 	 */
 	*rest = w.n_rest > 0;
 	if (err == KODO_OK && *rest)
-		err = registry_edit(&run);
+		err = registry_change(&range);
 	buf_free(&w.kodo.versions);
 	buf_free(&w.kodo.gone);
 	arena_free(w.a);

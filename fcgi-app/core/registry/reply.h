@@ -14,7 +14,7 @@
  * over LIMIT_ANSWER_NODES_BYTES are put into the outbox as updates to that caller; *rest: there are
  * any, so that the runner is needed.
  */
-enum kodo_err registry_put_answer(struct registry *r, const struct wire_body *b, bool is_connect,
+enum kodo_err reply_put(struct registry *r, const struct wire_body *b, bool is_connect,
     bool idle_false, int64_t now_us, struct sink *out, bool *rest) MUST_CHECK;
 
 #endif

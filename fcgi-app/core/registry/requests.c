@@ -11,21 +11,21 @@
 
 struct post {
 	const struct wire_body *b;
-	struct intake *out;
+	struct receipt *out;
 };
 
 static enum kodo_err
 post_run(struct registry *r, const struct wire_body *b, int64_t now_us,
-    enum kodo_err (*fn)(struct edit *, void *), struct intake *out, uint64_t *ticket)
+    enum kodo_err (*fn)(struct change *, void *), struct receipt *out, uint64_t *ticket)
 {
 	struct post q = { .b = b, .out = out };
-	struct edit_run run = { .r = r, .now_us = now_us, .fn = fn, .arg = &q };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = fn, .arg = &q };
 	struct packed p;
 	enum kodo_err err;
 	size_t i;
 
-	*out = (struct intake){ 0 };
-	err = registry_edit(&run);
+	*out = (struct receipt){ 0 };
+	err = registry_change(&run);
 	if (err == KODO_ENOTFOUND && !out->known)
 		err = KODO_OK;	/* whoever is not known costs no commit */
 	out->wake = run.is_due;
@@ -43,38 +43,38 @@ post_run(struct registry *r, const struct wire_body *b, int64_t now_us,
 
 /* Note who speaks. *is_void: the body comes late, nothing of it counts. */
 static enum kodo_err
-hear(struct edit *e, struct peer *p, const struct wire_body *b, bool *is_void)
+note_speaker(struct change *ch, struct peer *p, const struct wire_body *b, bool *is_void)
 {
-	enum kodo_err err = intake_recall(e, b);
+	enum kodo_err err = ingest_acknowledged(ch, b);
 
-	*is_void = err == KODO_OK && intake_is_late(p, b);
-	return err == KODO_OK && !*is_void ? intake_heard(e, p, b) : err;
+	*is_void = err == KODO_OK && ingest_is_late(p, b);
+	return err == KODO_OK && !*is_void ? ingest_epoch(ch, p, b) : err;
 }
 
 static enum kodo_err
-connect_fn(struct edit *e, void *arg)
+connect_fn(struct change *ch, void *arg)
 {
 	struct post *q = arg;
 	bool is_void = false;
 	struct peer *p;
-	enum kodo_err err = edit_peer_make(e, q->b->from.url, q->b->from_key, &p);
+	enum kodo_err err = change_peer_make(ch, q->b->from.url, q->b->from_key, &p);
 
 	q->out->known = true;
 	if (err == KODO_OK)
-		err = hear(e, p, q->b, &is_void);
+		err = note_speaker(ch, p, q->b, &is_void);
 	if (err != KODO_OK || is_void)
 		return err;
-	err = provider_note(e, p, &q->b->from);
+	err = ingest_greeting(ch, p, &q->b->from);
 	if (err != KODO_OK)
 		return err;
-	p->registered_us = e->now_us;
+	p->in.registered_us = ch->now_us;
 	/* it has spoken: what it was asked to say is said */
-	p->work[WORK_RECONNECT] = 0;
-	return intake_connect(e, p, q->b);
+	p->out.work[WORK_RECONNECT] = 0;
+	return ingest_list(ch, p, q->b);
 }
 
 enum kodo_err
-registry_connect(struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out)
+registry_connect(struct registry *r, const struct wire_body *b, int64_t now_us, struct receipt *out)
 {
 	return post_run(r, b, now_us, connect_fn, out, NULL);
 }
@@ -84,35 +84,35 @@ registry_connect(struct registry *r, const struct wire_body *b, int64_t now_us, 
  * again what it says now.
  */
 static bool
-is_answer_due(const struct edit *e, const struct peer *p)
+is_answer_due(const struct change *ch, const struct peer *p)
 {
 	return (p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET &&
-	    !peer_dialect(p)->has_versions && p->work[WORK_CONNECT] != 0 && e->o->registry && e->o->feed;
+	    !peer_dialect(p)->has_versions && p->out.work[WORK_CONNECT] != 0 && ch->o->registry && ch->o->feed;
 }
 
 static enum kodo_err
-update_fn(struct edit *e, void *arg)
+update_fn(struct change *ch, void *arg)
 {
 	struct post *q = arg;
 	bool is_void = false;
 	struct peer *p;
-	enum kodo_err err = edit_peer_find(e, q->b->from_key, &p);
+	enum kodo_err err = change_peer_find(ch, q->b->from_key, &p);
 
 	if (err == KODO_OK && (p->flags & PEER_PROVIDER) == 0) {
-		if (!is_answer_due(e, p))
+		if (!is_answer_due(ch, p))
 			return KODO_ENOTFOUND;
-		doubt_raise(e, p);
+		resync_raise(ch, p);
 		return KODO_OK;
 	}
 	if (err != KODO_OK)
 		return err;
 	q->out->known = true;
-	err = hear(e, p, q->b, &is_void);
-	return err == KODO_OK && !is_void ? intake_update(e, p, q->b) : err;
+	err = note_speaker(ch, p, q->b, &is_void);
+	return err == KODO_OK && !is_void ? ingest_update(ch, p, q->b) : err;
 }
 
 enum kodo_err
-registry_update(struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out)
+registry_update(struct registry *r, const struct wire_body *b, int64_t now_us, struct receipt *out)
 {
 	return post_run(r, b, now_us, update_fn, out, NULL);
 }
@@ -134,7 +134,7 @@ is_own_among(const struct wire_body *b)
  * may have come from here: its word ends that too.
  */
 static enum kodo_err
-owner_gone(struct edit *e, struct peer *p, const struct wire_body *b)
+owner_gone(struct change *ch, struct peer *p, const struct wire_body *b)
 {
 	struct known kn;
 	uint32_t node;
@@ -142,23 +142,23 @@ owner_gone(struct edit *e, struct peer *p, const struct wire_body *b)
 
 	if (!is_own_among(b))
 		return KODO_OK;
-	err = node_find(e->t, b->from_key, &node);
+	err = node_find(ch->t, b->from_key, &node);
 	if (err == KODO_OK)
-		err = known_get(e->t, node, &kn);
+		err = known_get(ch->t, node, &kn);
 	if (err == KODO_OK && kn.is_seen && kn.winner.peer != PEER_SELF && kn.version > 0)
-		err = statement_take_gone(e, p, p->url, p->key, kn.version + 1);
+		err = statement_take_gone(ch, p, p->url, p->key, kn.version + 1);
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
 /* Nothing of p is known any more; it is forgotten once LIMIT_SIGNED_OFF others came after it. */
 static enum kodo_err
-signed_off_add(struct edit *e, const struct peer *p)
+signed_off_add(struct change *ch, const struct peer *p)
 {
 	struct buf b = BUF_INIT(0);
 	unsigned char kb[4];
 	struct peer *oldest;
 	struct str ids;
-	enum kodo_err err = meta_get(e->t, META_SIGNED_OFF, &ids);
+	enum kodo_err err = meta_get(ch->t, META_SIGNED_OFF, &ids);
 
 	if (err == KODO_ENOTFOUND)
 		ids = STR("");
@@ -167,34 +167,34 @@ signed_off_add(struct edit *e, const struct peer *p)
 	err = KODO_OK;
 	for (; ids.len >= LIMIT_SIGNED_OFF * sizeof(kb) && err == KODO_OK;
 	    ids = (struct str){ ids.p + sizeof(kb), ids.len - sizeof(kb) }) {
-		err = edit_peer(e, get_be32(ids.p), &oldest);
+		err = change_peer(ch, get_be32(ids.p), &oldest);
 		if (err == KODO_OK && peer_is_idle(oldest))
-			oldest->heard_life = 0;
+			oldest->in.epoch = 0;
 		if (err == KODO_ENOTFOUND)
 			err = KODO_OK;
 	}
 	buf_put_str(&b, ids);
 	buf_put_str(&b, key_u32(kb, p->id));
 	if (err == KODO_OK)
-		err = buf_failed(&b) ? b.err : meta_put(e->t, META_SIGNED_OFF, buf_str(&b));
+		err = buf_failed(&b) ? b.err : meta_put(ch->t, META_SIGNED_OFF, buf_str(&b));
 	buf_free(&b);
 	return err;
 }
 
 /* Who signs off: one that we know, or one that could have been. */
 static enum kodo_err
-sender_find(struct edit *e, const struct wire_body *b, struct peer **out, bool *is_new)
+sender_find(struct change *ch, const struct wire_body *b, struct peer **out, bool *is_new)
 {
-	enum kodo_err err = edit_peer_find(e, b->from_key, out);
+	enum kodo_err err = change_peer_find(ch, b->from_key, out);
 
 	*is_new = err == KODO_ENOTFOUND;
-	if (!*is_new || b->life == 0 || option_allows_peer(e->o, b->from.url, NULL) != KODO_OK)
+	if (!*is_new || b->epoch == 0 || option_allows_peer(ch->o, b->from.url, NULL) != KODO_OK)
 		return err;
-	return edit_peer_make(e, b->from.url, b->from_key, out);
+	return change_peer_make(ch, b->from.url, b->from_key, out);
 }
 
 static enum kodo_err
-disconnect_fn(struct edit *e, void *arg)
+disconnect_fn(struct change *ch, void *arg)
 {
 	struct post *q = arg;
 	const struct wire_body *b = q->b;
@@ -202,47 +202,47 @@ disconnect_fn(struct edit *e, void *arg)
 	uint32_t node;
 	size_t i;
 	bool is_new;
-	enum kodo_err err = sender_find(e, b, &p, &is_new);
+	enum kodo_err err = sender_find(ch, b, &p, &is_new);
 
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
 	q->out->known = (p->flags & PEER_PROVIDER) != 0;
 	/* anybody can sign off */
 	if (q->out->known)
-		err = intake_recall(e, b);
-	if (err != KODO_OK || intake_is_late(p, b))
+		err = ingest_acknowledged(ch, b);
+	if (err != KODO_OK || ingest_is_late(p, b))
 		return err;
 	/* noted of an unknown one too: its connect may still be on the way */
-	err = intake_heard(e, p, b);
+	err = ingest_epoch(ch, p, b);
 	if (err != KODO_OK)
 		return err;
 	if (!q->out->known) {
-		err = owner_gone(e, p, b);
-		return err == KODO_OK && is_new ? signed_off_add(e, p) : err;
+		err = owner_gone(ch, p, b);
+		return err == KODO_OK && is_new ? signed_off_add(ch, p) : err;
 	}
 	if (b->has_kodo)
 		p->flags |= PEER_KODO;
 	if (is_own_among(b)) {
 		q->out->removed = true;
-		err = statement_drop_all(e, p);
+		err = statement_drop_all(ch, p);
 		/*
 		 * it is still a target of ours: that link lives on, though not at once, for it may
 		 * be going away
 		 */
-		if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET && e->o->retry != 0) {
-			edit_want_connect(e, p);
-			p->flags |= PEER_PARKED;
-			p->due_us = e->now_us + PEER_PARKED_US;
+		if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET && ch->o->retry != 0) {
+			change_want_connect(ch, p);
+			p->flags |= PEER_PAUSED;
+			p->out.due_us = ch->now_us + PEER_PAUSE_US;
 		}
-		return err == KODO_OK && peer_is_idle(p) ? signed_off_add(e, p) : err;
+		return err == KODO_OK && peer_is_idle(p) ? signed_off_add(ch, p) : err;
 	}
 	/* tombstones first: a removal without its version would make one of its own */
 	for (i = 0; i < b->n_gone && err == KODO_OK; i++)
-		err = statement_take_gone(e, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
+		err = statement_take_gone(ch, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
 	for (i = 0; i < b->n_urls && err == KODO_OK; i++) {
-		err = node_find(e->t, b->urls[i], &node);
+		err = node_find(ch->t, b->urls[i], &node);
 		if (err == KODO_OK)
-			err = statement_drop(e, p, node);
+			err = statement_drop(ch, p, node);
 		else if (err == KODO_ENOTFOUND)
 			err = KODO_OK;
 	}
@@ -251,58 +251,58 @@ disconnect_fn(struct edit *e, void *arg)
 
 enum kodo_err
 registry_disconnect(struct registry *r, const struct wire_body *b, int64_t now_us,
-    struct intake *out, uint64_t *ticket)
+    struct receipt *out, uint64_t *ticket)
 {
 	return post_run(r, b, now_us, disconnect_fn, out, ticket);
 }
 
 static enum kodo_err
-reconnect_fn(struct edit *e, void *arg)
+reconnect_fn(struct change *ch, void *arg)
 {
 	struct post *q = arg;
 	bool is_void = false;
 	struct peer *p;
 	unsigned may;
-	enum kodo_err err = edit_peer_find(e, q->b->from_key, &p);
+	enum kodo_err err = change_peer_find(ch, q->b->from_key, &p);
 
 	/* one of us asks those that connect to it: if we are not, it is to forget us (404) */
 	may = PEER_TARGET | (q->b->has_kodo ? 0u : PEER_PROVIDER);
-	if (err == KODO_OK && (p->flags & may) == 0 && p->work[WORK_LEAVE] == 0)
+	if (err == KODO_OK && (p->flags & may) == 0 && p->out.work[WORK_LEAVE] == 0)
 		return KODO_ENOTFOUND;
 	if (err != KODO_OK)
 		return err;
 	q->out->known = true;
-	err = hear(e, p, q->b, &is_void);
+	err = note_speaker(ch, p, q->b, &is_void);
 	if (err != KODO_OK || is_void)
 		return err;
 	/*
 	 * one of us asks those that it knows: then our leaving was undone there, or the question
 	 * comes late
 	 */
-	if ((p->flags & PEER_LEFT) != 0 && q->b->has_kodo && p->work[WORK_LEAVE] == 0)
-		return target_sign_off(e, p, e->o->url);
+	if ((p->flags & PEER_LEFT) != 0 && q->b->has_kodo && p->out.work[WORK_LEAVE] == 0)
+		return target_sign_off(ch, p, ch->o->url);
 	/*
 	 * while our leaving is not acknowledged, its reconnect only tells that it can be reached
 	 * now
 	 */
-	if (p->work[WORK_LEAVE] != 0) {
-		edit_want(e, p, WORK_LEAVE, true);
+	if (p->out.work[WORK_LEAVE] != 0) {
+		change_want(ch, p, WORK_LEAVE, true);
 		return KODO_OK;
 	}
 	p->flags &= ~(unsigned)PEER_LEFT;
-	edit_want_connect(e, p);
+	change_want_connect(ch, p);
 	return KODO_OK;
 }
 
 enum kodo_err
 registry_reconnect(
-    struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out)
+    struct registry *r, const struct wire_body *b, int64_t now_us, struct receipt *out)
 {
 	return post_run(r, b, now_us, reconnect_fn, out, NULL);
 }
 
 static enum kodo_err
-leave_fn(struct edit *e, void *arg)
+leave_fn(struct change *ch, void *arg)
 {
 	struct post *q = arg;
 	struct peer found, *p;
@@ -310,12 +310,12 @@ leave_fn(struct edit *e, void *arg)
 	enum kodo_err err;
 
 	q->out->known = true;
-	while ((err = peer_next(e->t, e->a, &id, &found)) == KODO_OK) {
+	while ((err = peer_next(ch->t, ch->a, &id, &found)) == KODO_OK) {
 		if ((found.flags & (PEER_TARGET | PEER_LEFT)) != PEER_TARGET)
 			continue;
-		err = edit_peer(e, found.id, &p);
+		err = change_peer(ch, found.id, &p);
 		if (err == KODO_OK)
-			err = target_leave(e, p, e->o->url);
+			err = target_leave(ch, p, ch->o->url);
 		if (err != KODO_OK)
 			return err;
 	}
@@ -323,7 +323,7 @@ leave_fn(struct edit *e, void *arg)
 }
 
 enum kodo_err
-registry_leave(struct registry *r, int64_t now_us, uint64_t *ticket, struct intake *out)
+registry_leave(struct registry *r, int64_t now_us, uint64_t *ticket, struct receipt *out)
 {
 	return post_run(r, NULL, now_us, leave_fn, out, ticket);
 }

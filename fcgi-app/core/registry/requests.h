@@ -7,7 +7,7 @@
 #include "core/registry/registry.h"
 
 /* What a change had to say about the request. */
-struct intake {
+struct receipt {
 	bool known;		/* false: no such provider (404) */
 	bool changed;		/* something that is seen was changed */
 	bool removed;		/* the whole provider went (a disconnect of its own url) */
@@ -20,22 +20,22 @@ struct intake {
  * replaces its nodes. For the answer see view_put_connect_answer.
  */
 enum kodo_err registry_connect(
-    struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out) MUST_CHECK;
+    struct registry *r, const struct wire_body *b, int64_t now_us, struct receipt *out) MUST_CHECK;
 enum kodo_err registry_update(
-    struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out) MUST_CHECK;
+    struct registry *r, const struct wire_body *b, int64_t now_us, struct receipt *out) MUST_CHECK;
 /* ticket: for wait_is_tried, of those who are told about it. */
 enum kodo_err registry_disconnect(struct registry *r, const struct wire_body *b, int64_t now_us,
-    struct intake *out, uint64_t *ticket) MUST_CHECK;
+    struct receipt *out, uint64_t *ticket) MUST_CHECK;
 
 /*
  * POST /reconnect: connect to that url now. known false: neither a target (or its alias) nor a
  * provider.
  */
 enum kodo_err registry_reconnect(
-    struct registry *r, const struct wire_body *b, int64_t now_us, struct intake *out) MUST_CHECK;
+    struct registry *r, const struct wire_body *b, int64_t now_us, struct receipt *out) MUST_CHECK;
 
 /* DELETE /connect: leave every target. *ticket names the messages, for wait_is_tried. */
 enum kodo_err registry_leave(
-    struct registry *r, int64_t now_us, uint64_t *ticket, struct intake *out) MUST_CHECK;
+    struct registry *r, int64_t now_us, uint64_t *ticket, struct receipt *out) MUST_CHECK;
 
 #endif

@@ -56,16 +56,16 @@ is_same_service(const struct options *x, const struct options *y)
 }
 
 static enum kodo_err
-before_read(struct edit *e, struct apply *ap)
+before_read(struct change *ch, struct apply *ap)
 {
 	struct str v, boot;
 	char now[64];
-	enum kodo_err err = meta_get(e->t, META_OPTIONS, &v);
+	enum kodo_err err = meta_get(ch->t, META_OPTIONS, &v);
 
 	if (err == KODO_OK)
-		err = arena_str(e->a, v, &v);
+		err = arena_str(ch->a, v, &v);
 	if (err == KODO_OK)
-		err = option_read(e->a, v, &ap->before);
+		err = option_read(ch->a, v, &ap->before);
 	ap->had_before = err == KODO_OK;
 	if (err == KODO_EINVAL ||
 	    err == KODO_ENOTFOUND) /* unreadable options of an older program are as good as none */
@@ -73,7 +73,7 @@ before_read(struct edit *e, struct apply *ap)
 	if (err != KODO_OK)
 		return err;
 	state_boot_id(now);
-	err = meta_get(e->t, META_BOOT, &boot);
+	err = meta_get(ch->t, META_BOOT, &boot);
 	if (err != KODO_OK && err != KODO_ENOTFOUND)
 		return err;
 	ap->is_start = ap->kind == START_NOW || !ap->had_before ||
@@ -83,7 +83,7 @@ before_read(struct edit *e, struct apply *ap)
 }
 
 static enum kodo_err
-options_store(struct edit *e, struct apply *ap)
+options_store(struct change *ch, struct apply *ap)
 {
 	struct buf b = BUF_INIT(0);
 	char boot[64];
@@ -91,43 +91,43 @@ options_store(struct edit *e, struct apply *ap)
 
 	state_boot_id(boot);
 	option_write(&b, ap->o);
-	err = buf_failed(&b) ? b.err : meta_put(e->t, META_OPTIONS, buf_str(&b));
+	err = buf_failed(&b) ? b.err : meta_put(ch->t, META_OPTIONS, buf_str(&b));
 	buf_free(&b);
 	if (err == KODO_OK)
-		err = meta_put(e->t, META_STAMP, ap->stamp);
+		err = meta_put(ch->t, META_STAMP, ap->stamp);
 	if (err == KODO_OK)
-		err = meta_put(e->t, META_BOOT, str_of(boot));
-	e->head.options_gen++;
+		err = meta_put(ch->t, META_BOOT, str_of(boot));
+	ch->head.options_gen++;
 	return err;
 }
 
 /* --- the own node --- */
 
 static enum kodo_err
-self_get(struct edit *e, struct peer **out)
+self_get(struct change *ch, struct peer **out)
 {
 	struct peer p = { .id = PEER_SELF, .flags = PEER_PROVIDER };
-	enum kodo_err err = edit_peer(e, PEER_SELF, out);
+	enum kodo_err err = change_peer(ch, PEER_SELF, out);
 
 	if (err != KODO_ENOTFOUND)
 		return err;
-	err = peer_put(e->t, &p);
-	return err == KODO_OK ? edit_peer(e, PEER_SELF, out) : err;
+	err = peer_put(ch->t, &p);
+	return err == KODO_OK ? change_peer(ch, PEER_SELF, out) : err;
 }
 
 static enum kodo_err
-own_drop(struct edit *e, struct peer *self, struct str key)
+own_drop(struct change *ch, struct peer *self, struct str key)
 {
 	uint32_t node;
-	enum kodo_err err = node_find(e->t, key, &node);
+	enum kodo_err err = node_find(ch->t, key, &node);
 
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
-	return statement_drop(e, self, node);
+	return statement_drop(ch, self, node);
 }
 
 static enum kodo_err
-own_put(struct edit *e, struct apply *ap, struct peer *self)
+own_put(struct change *ch, struct apply *ap, struct peer *self)
 {
 	const struct options *o = ap->o;
 	struct node own = { .url = o->url,
@@ -141,31 +141,31 @@ own_put(struct edit *e, struct apply *ap, struct peer *self)
 	packed_write(&b, &own);
 	err = buf_failed(&b)
 	    ? b.err
-	    : statement_take(e, self, o->url_key, buf_str(&b), 0, false, &node);
+	    : statement_take(ch, self, o->url_key, buf_str(&b), 0, false, &node);
 	buf_free(&b);
 	return err;
 }
 
 static enum kodo_err
-own_apply(struct edit *e, struct apply *ap)
+own_apply(struct change *ch, struct apply *ap)
 {
 	struct peer *self;
-	enum kodo_err err = self_get(e, &self);
+	enum kodo_err err = self_get(ch, &self);
 
 	if (err != KODO_OK)
 		return err;
 	if (ap->is_start || self->created_us == 0) {
-		self->created_us = self->modified_us = e->now_us;
-		e->head.started_us = e->now_us;
-		e->is_view_changed = true;
+		self->created_us = self->modified_us = ch->now_us;
+		ch->head.started_us = ch->now_us;
+		ch->is_view_changed = true;
 	}
 	self->url = ap->o->url;
 	self->key = ap->o->url_key;
 	self->organization = ap->o->organization;
 	if (ap->had_before && !str_eq(ap->before.url_key, ap->o->url_key))
-		err = own_drop(e, self, ap->before.url_key);
+		err = own_drop(ch, self, ap->before.url_key);
 	if (err == KODO_OK)
-		err = ap->o->n_flows > 0 ? own_put(e, ap, self) : own_drop(e, self, ap->o->url_key);
+		err = ap->o->n_flows > 0 ? own_put(ch, ap, self) : own_drop(ch, self, ap->o->url_key);
 	return err;
 }
 
@@ -173,43 +173,43 @@ own_apply(struct edit *e, struct apply *ap)
 
 /* A configured target at a start: signed off under an older url of ours, then connected. */
 static enum kodo_err
-target_start(struct edit *e, struct apply *ap, struct str url)
+target_start(struct change *ch, struct apply *ap, struct str url)
 {
 	const struct options *o = ap->o;
 	struct peer *p;
 	struct str key;
-	enum kodo_err err = url_key(e->a, url, &key);
+	enum kodo_err err = url_key(ch->a, url, &key);
 
 	if (err == KODO_OK)
-		err = edit_peer_make(e, url, key, &p);
-	if (err == KODO_OK && p->acked_url.p != NULL && !str_eq(p->acked_url, o->url))
-		err = target_leave(e, p, p->acked_url);
+		err = change_peer_make(ch, url, key, &p);
+	if (err == KODO_OK && p->out.acked_url.p != NULL && !str_eq(p->out.acked_url, o->url))
+		err = target_leave(ch, p, p->out.acked_url);
 	if (err == KODO_OK)
-		err = target_sign_on(e, p, o->url);
+		err = target_sign_on(ch, p, o->url);
 	if (err != KODO_OK)
 		return err;
-	if (p->leave_urls.len == 0)
-		p->work[WORK_LEAVE] = 0;
+	if (p->out.leave_urls.len == 0)
+		p->out.work[WORK_LEAVE] = 0;
 	p->url = url;
 	p->flags |= PEER_TARGET;
-	p->flags &= ~(unsigned)(PEER_LEFT | PEER_PARKED);
-	p->attempts = 0;
-	p->connected_us = 0;
-	p->look_us = 0;
-	doubt_drop(p);
+	p->flags &= ~(unsigned)(PEER_LEFT | PEER_PAUSED);
+	p->out.attempts = 0;
+	p->out.connected_us = 0;
+	p->out.check_us = 0;
+	resync_cancel(p);
 	if (o->retry != 0)
-		edit_want_connect(e, p);
+		change_want_connect(ch, p);
 	return KODO_OK;
 }
 
 static bool
-is_wanted(struct edit *e, const struct options *o, const struct peer *p, enum kodo_err *err)
+is_wanted(struct change *ch, const struct options *o, const struct peer *p, enum kodo_err *err)
 {
 	struct str key;
 	size_t i;
 
 	for (i = 0; i < o->n_connect; i++) {
-		*err = url_key(e->a, o->connect[i], &key);
+		*err = url_key(ch->a, o->connect[i], &key);
 		if (*err != KODO_OK || str_eq(key, p->key))
 			return true;
 	}
@@ -218,51 +218,51 @@ is_wanted(struct edit *e, const struct options *o, const struct peer *p, enum ko
 
 /* Everything that a start says of a peer that exists already. */
 static enum kodo_err
-peer_start(struct edit *e, struct apply *ap, struct peer *p)
+peer_start(struct change *ch, struct apply *ap, struct peer *p)
 {
 	enum kodo_err err = KODO_OK;
 
-	if ((p->flags & PEER_TARGET) != 0 && !is_wanted(e, ap->o, p, &err)) {
+	if ((p->flags & PEER_TARGET) != 0 && !is_wanted(ch, ap->o, p, &err)) {
 		p->flags &= ~(unsigned)PEER_TARGET;
-		if (err == KODO_OK && p->acked_url.p != NULL)
-			return target_leave(e, p, p->acked_url);
-		err = edit_unwant(e, p, WORK_CONNECT);
+		if (err == KODO_OK && p->out.acked_url.p != NULL)
+			return target_leave(ch, p, p->out.acked_url);
+		err = change_unwant(ch, p, WORK_CONNECT);
 	}
 	if (err == KODO_OK && (p->flags & PEER_PROVIDER) != 0 &&
 	    (!ap->o->registry || ap->o->cache_reset))
-		return statement_drop_all(e, p);
-	if (err == KODO_OK && (p->flags & PEER_PROVIDER) != 0 && !is_wanted(e, ap->o, p, &err) &&
+		return statement_drop_all(ch, p);
+	if (err == KODO_OK && (p->flags & PEER_PROVIDER) != 0 && !is_wanted(ch, ap->o, p, &err) &&
 	    ap->o->retry != 0)
-		edit_want(e, p, WORK_RECONNECT, true);
+		change_want(ch, p, WORK_RECONNECT, true);
 	return err;
 }
 
 static enum kodo_err
-peers_start(struct edit *e, struct apply *ap)
+peers_start(struct change *ch, struct apply *ap)
 {
 	struct peer found, *p;
 	uint32_t id = 0;
 	size_t i;
 	enum kodo_err err;
 
-	while ((err = peer_next(e->t, e->a, &id, &found)) == KODO_OK) {
-		err = edit_peer(e, found.id, &p);
+	while ((err = peer_next(ch->t, ch->a, &id, &found)) == KODO_OK) {
+		err = change_peer(ch, found.id, &p);
 		if (err == KODO_OK)
-			err = peer_start(e, ap, p);
+			err = peer_start(ch, ap, p);
 		if (err != KODO_OK)
 			return err;
 	}
 	if (err != KODO_ENOTFOUND)
 		return err;
 	for (err = KODO_OK, i = 0; i < ap->o->n_connect && err == KODO_OK; i++)
-		err = target_start(e, ap, ap->o->connect[i]);
+		err = target_start(ch, ap, ap->o->connect[i]);
 	return err;
 }
 
 /* --- the original's cache --- */
 
 static enum kodo_err
-cache_take(struct edit *e, const struct wire_cache *c)
+cache_take(struct change *ch, const struct wire_cache *c)
 {
 	size_t i, j;
 	enum kodo_err err = KODO_OK;
@@ -275,18 +275,18 @@ cache_take(struct edit *e, const struct wire_cache *c)
 			.n_nodes = cp->n_nodes };
 		struct peer *p;
 
-		err = edit_peer_make(e, cp->from.url, cp->key, &p);
+		err = change_peer_make(ch, cp->from.url, cp->key, &p);
 		if (err == KODO_OK)
-			err = provider_note(e, p, &cp->from);
+			err = ingest_greeting(ch, p, &cp->from);
 		if (err != KODO_OK)
 			break;
-		p->created_us = cp->created_us != 0 ? cp->created_us : e->now_us;
+		p->created_us = cp->created_us != 0 ? cp->created_us : ch->now_us;
 		p->modified_us = cp->modified_us != 0 ? cp->modified_us : p->created_us;
-		p->registered_us = p->modified_us;
+		p->in.registered_us = p->modified_us;
 		for (j = 0; j < c->n_registers; j++)
 			if (str_eq(c->registers[j].key, cp->key) && c->registers[j].at_us != 0)
-				p->registered_us = c->registers[j].at_us;
-		err = intake_connect(e, p, &b);
+				p->in.registered_us = c->registers[j].at_us;
+		err = ingest_list(ch, p, &b);
 	}
 	return err;
 }
@@ -330,31 +330,31 @@ static enum kodo_err
 apply_fn(struct txn *t, void *arg)
 {
 	struct apply *ap = arg;
-	struct edit e;
+	struct change ch;
 	enum kodo_err err;
 
 	arena_reset(ap->r->a);
-	err = edit_begin(&e, t, ap->r->a, ap->now_us, ap->o);
+	err = change_begin(&ch, t, ap->r->a, ap->now_us, ap->o);
 	if (err == KODO_OK)
-		err = before_read(&e, ap);
+		err = before_read(&ch, ap);
 	if (err == KODO_OK)
-		err = own_apply(&e, ap);
+		err = own_apply(&ch, ap);
 	if (err == KODO_OK && ap->cache != NULL && ap->o->registry) {
-		err = cache_take(&e, ap->cache);
+		err = cache_take(&ch, ap->cache);
 		if (err == KODO_OK)
 			err = meta_put(t, META_IMPORTED, ap->o->cache_data);
 	}
 	if (err == KODO_OK && ap->is_start)
-		err = peers_start(&e, ap);
+		err = peers_start(&ch, ap);
 	if (err == KODO_OK)
-		err = statement_expire(&e, ap->now_us - (int64_t)ap->o->tombstone_days * DAY_US);
+		err = statement_expire(&ch, ap->now_us - (int64_t)ap->o->tombstone_days * DAY_US);
 	if (err == KODO_OK)
-		err = options_store(&e, ap);
-	return edit_end(&e, err);
+		err = options_store(&ch, ap);
+	return change_end(&ch, err);
 }
 
 enum kodo_err
-registry_apply(struct registry *r, const struct options *o, struct str stamp,
+startup_apply(struct registry *r, const struct options *o, struct str stamp,
     enum registry_start kind, int64_t now_us, bool *was_start, struct why *why)
 {
 	struct apply ap = { .r = r, .o = o, .stamp = stamp, .kind = kind, .now_us = now_us };
@@ -380,15 +380,15 @@ registry_apply(struct registry *r, const struct options *o, struct str stamp,
 }
 
 static enum kodo_err
-import_fn(struct edit *e, void *arg)
+import_fn(struct change *ch, void *arg)
 {
-	return cache_take(e, arg);
+	return cache_take(ch, arg);
 }
 
 enum kodo_err
-registry_import(struct registry *r, struct wire_cache *c, int64_t now_us)
+startup_import(struct registry *r, struct wire_cache *c, int64_t now_us)
 {
-	struct edit_run run = { .r = r, .now_us = now_us, .fn = import_fn, .arg = c };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = import_fn, .arg = c };
 
-	return registry_edit(&run);
+	return registry_change(&run);
 }

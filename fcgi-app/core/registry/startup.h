@@ -19,10 +19,10 @@ enum registry_start { START_IF_CHANGED, START_NOW };
  *
  * KODO_EINVAL with why: the cache file cannot be read (reason and byte; it is left alone).
  */
-enum kodo_err registry_apply(struct registry *r, const struct options *o, struct str stamp,
+enum kodo_err startup_apply(struct registry *r, const struct options *o, struct str stamp,
     enum registry_start kind, int64_t now_us, bool *was_start, struct why *why) MUST_CHECK;
 
 /* kodo import: the original's cache file. */
-enum kodo_err registry_import(struct registry *r, struct wire_cache *c, int64_t now_us) MUST_CHECK;
+enum kodo_err startup_import(struct registry *r, struct wire_cache *c, int64_t now_us) MUST_CHECK;
 
 #endif

@@ -6,60 +6,60 @@
 #include "core/registry/target_private.h"
 
 enum kodo_err
-target_sign_off(struct edit *e, struct peer *p, struct str own_url)
+target_sign_off(struct change *ch, struct peer *p, struct str own_url)
 {
-	char *urls = arena_printf(e->a, "%.*s%.*s\n",
-	    STR_ARG(p->leave_urls.p == NULL ? STR("") : p->leave_urls), STR_ARG(own_url));
+	char *urls = arena_printf(ch->a, "%.*s%.*s\n",
+	    STR_ARG(p->out.leave_urls.p == NULL ? STR("") : p->out.leave_urls), STR_ARG(own_url));
 
 	if (urls == NULL)
 		return KODO_ENOMEM;
-	p->leave_urls = str_of(urls);
-	edit_want(e, p, WORK_LEAVE, true);
+	p->out.leave_urls = str_of(urls);
+	change_want(ch, p, WORK_LEAVE, true);
 	return KODO_OK;
 }
 
 enum kodo_err
-target_leave(struct edit *e, struct peer *p, struct str own_url)
+target_leave(struct change *ch, struct peer *p, struct str own_url)
 {
 	enum kodo_err err = KODO_OK;
 	int i;
 
 	for (i = 0; i < WORK_MAX && err == KODO_OK; i++)
 		if (i != WORK_LEAVE)
-			err = edit_unwant(e, p, (enum peer_work)i);
+			err = change_unwant(ch, p, (enum peer_work)i);
 	if (err != KODO_OK)
 		return err;
 	p->flags |= PEER_LEFT;
-	p->connected_us = 0;
-	p->look_us = 0;
-	doubt_drop(p);
-	p->acked_url = STR_NULL;
-	p->out_piece = 0;
-	err = target_sign_off(e, p, own_url);
-	return err == KODO_OK ? statement_drop_all(e, p) : err;
+	p->out.connected_us = 0;
+	p->out.check_us = 0;
+	resync_cancel(p);
+	p->out.acked_url = STR_NULL;
+	p->out.list = 0;
+	err = target_sign_off(ch, p, own_url);
+	return err == KODO_OK ? statement_drop_all(ch, p) : err;
 }
 
 enum kodo_err
-target_sign_on(struct edit *e, struct peer *p, struct str own_url)
+target_sign_on(struct change *ch, struct peer *p, struct str own_url)
 {
 	struct buf b = BUF_INIT(0);
 	size_t at, end;
 	enum kodo_err err;
 
-	for (at = 0; at < p->leave_urls.len; at = end + 1) {
+	for (at = 0; at < p->out.leave_urls.len; at = end + 1) {
 		struct str one;
 
-		for (end = at; end < p->leave_urls.len && p->leave_urls.p[end] != '\n'; end++)
+		for (end = at; end < p->out.leave_urls.len && p->out.leave_urls.p[end] != '\n'; end++)
 			continue;
-		one = (struct str){ p->leave_urls.p + at, end - at };
+		one = (struct str){ p->out.leave_urls.p + at, end - at };
 		if (!str_eq(one, own_url)) {
 			buf_put_str(&b, one);
 			buf_putc(&b, '\n');
 		}
 	}
-	err = buf_failed(&b) ? b.err : arena_str(e->a, buf_str(&b), &p->leave_urls);
+	err = buf_failed(&b) ? b.err : arena_str(ch->a, buf_str(&b), &p->out.leave_urls);
 	if (b.len == 0)
-		p->leave_urls = STR_NULL;
+		p->out.leave_urls = STR_NULL;
 	buf_free(&b);
 	return err;
 }
@@ -71,11 +71,11 @@ struct wish {
 };
 
 static enum kodo_err
-evict_fn(struct edit *e, void *arg)
+evict_fn(struct change *ch, void *arg)
 {
 	struct wish *w = arg;
 	struct peer *p;
-	enum kodo_err err = edit_peer_find(e, w->key, &p);
+	enum kodo_err err = change_peer_find(ch, w->key, &p);
 
 	if (err != KODO_OK)
 		return err;
@@ -83,32 +83,32 @@ evict_fn(struct edit *e, void *arg)
 		return KODO_ENOTFOUND;
 	if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET)
 		return KODO_ECONFLICT;
-	return statement_drop_all(e, p);
+	return statement_drop_all(ch, p);
 }
 
 static enum kodo_err
-connect_one(struct edit *e, struct peer *p)
+connect_one(struct change *ch, struct peer *p)
 {
-	enum kodo_err err = edit_unwant(e, p, WORK_LEAVE);
+	enum kodo_err err = change_unwant(ch, p, WORK_LEAVE);
 
 	if (err != KODO_OK)
 		return err;
-	p->flags &= ~(unsigned)(PEER_LEFT | PEER_PARKED);
-	p->attempts = 0;
-	edit_want_connect(e, p);
+	p->flags &= ~(unsigned)(PEER_LEFT | PEER_PAUSED);
+	p->out.attempts = 0;
+	change_want_connect(ch, p);
 	return KODO_OK;
 }
 
 static enum kodo_err
-leave_one(struct edit *e, struct peer *p)
+leave_one(struct change *ch, struct peer *p)
 {
-	return (p->flags & PEER_LEFT) != 0 ? KODO_OK : target_leave(e, p, e->o->url);
+	return (p->flags & PEER_LEFT) != 0 ? KODO_OK : target_leave(ch, p, ch->o->url);
 }
 
 /* Every target, or that of w->key. */
 static enum kodo_err
 each_target(
-    struct edit *e, const struct wish *w, enum kodo_err (*fn)(struct edit *e, struct peer *p))
+    struct change *ch, const struct wish *w, enum kodo_err (*fn)(struct change *ch, struct peer *p))
 {
 	struct peer found, *p;
 	uint32_t id = 0;
@@ -116,18 +116,18 @@ each_target(
 	enum kodo_err err;
 
 	if (w->key.p != NULL) {
-		err = edit_peer_find(e, w->key, &p);
+		err = change_peer_find(ch, w->key, &p);
 		if (err != KODO_OK)
 			return err;
-		return (p->flags & PEER_TARGET) != 0 ? fn(e, p) : KODO_ENOTFOUND;
+		return (p->flags & PEER_TARGET) != 0 ? fn(ch, p) : KODO_ENOTFOUND;
 	}
-	while ((err = peer_next(e->t, e->a, &id, &found)) == KODO_OK) {
+	while ((err = peer_next(ch->t, ch->a, &id, &found)) == KODO_OK) {
 		if ((found.flags & PEER_TARGET) == 0)
 			continue;
 		any = true;
-		err = edit_peer(e, found.id, &p);
+		err = change_peer(ch, found.id, &p);
 		if (err == KODO_OK)
-			err = fn(e, p);
+			err = fn(ch, p);
 		if (err != KODO_OK)
 			return err;
 	}
@@ -135,31 +135,31 @@ each_target(
 }
 
 static enum kodo_err
-connect_fn(struct edit *e, void *arg)
+connect_fn(struct change *ch, void *arg)
 {
-	return each_target(e, arg, connect_one);
+	return each_target(ch, arg, connect_one);
 }
 
 static enum kodo_err
-leave_fn(struct edit *e, void *arg)
+leave_fn(struct change *ch, void *arg)
 {
-	return each_target(e, arg, leave_one);
+	return each_target(ch, arg, leave_one);
 }
 
 static enum kodo_err
 run_wish(struct registry *r, struct str url, int64_t now_us, uint64_t *ticket,
-    enum kodo_err (*fn)(struct edit *e, void *arg))
+    enum kodo_err (*fn)(struct change *ch, void *arg))
 {
 	struct arena *a = arena_new();
 	struct wish w = { STR_NULL };
-	struct edit_run run = { .r = r, .now_us = now_us, .fn = fn, .arg = &w };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = fn, .arg = &w };
 	enum kodo_err err = a == NULL ? KODO_ENOMEM : KODO_OK;
 
 	*ticket = 0;
 	if (err == KODO_OK && url.p != NULL)
 		err = url_key(a, url, &w.key);
 	if (err == KODO_OK)
-		err = registry_edit(&run);
+		err = registry_change(&run);
 	*ticket = run.state;
 	arena_free(a);
 	return err;

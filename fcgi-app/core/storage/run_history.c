@@ -7,7 +7,7 @@
 #include "core/base/path.h"
 #include "core/storage/run_history.h"
 
-#define FILE_BYTES	1024u	/* of RUNS_KEPT lines of at most 60 */
+#define FILE_BYTES	1024u	/* of RUN_HISTORY_MAX lines of at most 60 */
 
 /* `BEGAN ENDED BY`; false: it is none. */
 static bool
@@ -30,7 +30,7 @@ read_line(const char *line, struct run *out)
 }
 
 size_t
-runs_read(const struct state *s, struct run out[RUNS_KEPT])
+run_history_read(const struct state *s, struct run out[RUN_HISTORY_MAX])
 {
 	char path[4096], text[FILE_BYTES + 1];
 	const char *line = text;
@@ -38,13 +38,13 @@ runs_read(const struct state *s, struct run out[RUNS_KEPT])
 	ssize_t len;
 	int fd;
 
-	if (state_file(s, RUNS_FILE, path) != KODO_OK ||
+	if (state_file(s, RUN_HISTORY_FILE, path) != KODO_OK ||
 	    (fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
 		return 0;
 	len = read(fd, text, FILE_BYTES);
 	close(fd);
 	text[len < 0 ? 0 : len] = '\0';
-	while (line != NULL && *line != '\0' && n < RUNS_KEPT) {
+	while (line != NULL && *line != '\0' && n < RUN_HISTORY_MAX) {
 		n += read_line(line, &out[n]);
 		line = strchr(line, '\n');
 		line = line == NULL ? NULL : line + 1;
@@ -53,7 +53,7 @@ runs_read(const struct state *s, struct run out[RUNS_KEPT])
 }
 
 bool
-runs_is_running(const struct state *s)
+run_history_is_running(const struct state *s)
 {
 	char path[4096];
 	int fd;
@@ -67,7 +67,7 @@ runs_is_running(const struct state *s)
 }
 
 int64_t
-runs_noted_us(const struct state *s, const char *name)
+run_history_noted_us(const struct state *s, const char *name)
 {
 	char path[4096];
 	struct stat st;
@@ -78,21 +78,21 @@ runs_noted_us(const struct state *s, const char *name)
 }
 
 void
-runs_note(const struct state *s, const struct run *run)
+run_history_note(const struct state *s, const struct run *run)
 {
-	struct run runs[RUNS_KEPT + 1];
+	struct run runs[RUN_HISTORY_MAX + 1];
 	struct buf text = BUF_INIT(0);
 	char path[4096];
-	size_t n = runs_read(s, runs), i;
+	size_t n = run_history_read(s, runs), i;
 
 	if (n == 0 || runs[n - 1].began_us != run->began_us)
 		n++;
 	runs[n - 1] = *run;
-	for (i = n > RUNS_KEPT; i < n; i++)
+	for (i = n > RUN_HISTORY_MAX; i < n; i++)
 		buf_printf(&text, "%lld %lld %s\n", (long long)runs[i].began_us,
 		    (long long)runs[i].ended_us, runs[i].by);
 	/* without it, kodo check knows less */
-	if (!buf_failed(&text) && state_file(s, RUNS_FILE, path) == KODO_OK)
+	if (!buf_failed(&text) && state_file(s, RUN_HISTORY_FILE, path) == KODO_OK)
 		(void)!path_replace_text(path, s->file_mode, buf_str(&text));
 	buf_free(&text);
 }

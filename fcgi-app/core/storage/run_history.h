@@ -9,8 +9,8 @@
 
 #include "core/storage/state.h"
 
-#define RUNS_KEPT	8u
-#define RUNS_FILE	"runs"
+#define RUN_HISTORY_MAX	8u
+#define RUN_HISTORY_FILE	"runs"
 
 struct run {
 	int64_t began_us;
@@ -19,15 +19,15 @@ struct run {
 };
 
 /* Add a run, or note how the last one, which began at the same time, ended. What fails is lost. */
-void runs_note(const struct state *s, const struct run *run);
+void run_history_note(const struct state *s, const struct run *run);
 
 /* The last ones, oldest first; returns how many. */
-size_t runs_read(const struct state *s, struct run out[RUNS_KEPT]);
+size_t run_history_read(const struct state *s, struct run out[RUN_HISTORY_MAX]);
 
 /* Is there a runner now? It is not woken by the question. */
-bool runs_is_running(const struct state *s);
+bool run_history_is_running(const struct state *s);
 
-/* The time of a file of the state, see health_note; 0: it is not there. */
-int64_t runs_noted_us(const struct state *s, const char *name);
+/* The time of a file of the state, see environment_note; 0: it is not there. */
+int64_t run_history_noted_us(const struct state *s, const char *name);
 
 #endif

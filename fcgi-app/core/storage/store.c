@@ -34,14 +34,14 @@ static const char *const table_names[T_MAX] = {
 	[T_PEER] = "peer",
 	[T_PEER_URL] = "peer_url",
 	[T_PROVIDER] = "provider",
-	[T_LISTENER] = "listener",
+	[T_SUBSCRIBER] = "listener",
 	[T_NODE_URL] = "node_url",
 	[T_NODE] = "node",
 	[T_SHADOW] = "shadow",
 	[T_STATED] = "stated",
 	[T_ORDER] = "order",
 	[T_OUT] = "out",
-	[T_PART] = "part",
+	[T_NODE_CHUNK] = "part",
 	[T_DUE] = "due",
 };
 

@@ -19,7 +19,7 @@ enum store_table {
 	T_PEER,		/* peer id -> peer.h record */
 	T_PEER_URL,	/* hash of url key, n -> peer id */
 	T_PROVIDER,	/* order number -> peer id: providers in the order of first connect */
-	T_LISTENER,	/* peer id -> nothing: who is told of changes of the view */
+	T_SUBSCRIBER,	/* peer id -> nothing: who is told of changes of the view */
 	T_NODE_URL,	/* hash of url key, n -> node id */
 	T_NODE,		/* node id -> the winning statement: what is seen, and scanned */
 	T_SHADOW,	/* node id, peer id -> losing statement; peer id PEER_TOMB: the tombstone */
@@ -27,7 +27,7 @@ enum store_table {
 	T_STATED,
 	T_ORDER,	/* blocks of the default order (name, url) */
 	T_OUT,		/* peer id, node id -> the peer must learn about the node: outbox.h */
-	T_PART,		/* peer id, number of a flow -> a node that comes in parts: part.h */
+	T_NODE_CHUNK,		/* peer id, number of a flow -> a node that comes in parts: part.h */
 	T_DUE,		/* class, due time, peer id -> nothing */
 	T_MAX
 };

@@ -15,8 +15,8 @@
 #include "core/registry/registry_private.h"
 #include "core/views/counts.h"
 
-#define KEPT_NAME	"counts.json"
-#define KEPT_HEAD	64u	/* bytes before the answer: state id and view, as text, padded */
+#define COUNTS_FILE	"counts.json"
+#define COUNTS_HEAD	64u	/* bytes before the answer: state id and view, as text, padded */
 
 /* What was known by its JSON becomes the text. */
 static enum kodo_err
@@ -217,26 +217,26 @@ counts_make(struct view *v, struct arena *a, struct buf *out)
 /* --- keeping --- */
 
 static void
-kept_head(const struct view *v, char out[KEPT_HEAD + 1])
+counts_head(const struct view *v, char out[COUNTS_HEAD + 1])
 {
-	snprintf(out, KEPT_HEAD + 1, "%016llx %-46llu\n", (unsigned long long)v->head.state_id,
+	snprintf(out, COUNTS_HEAD + 1, "%016llx %-46llu\n", (unsigned long long)v->head.state_id,
 	    (unsigned long long)v->head.view);
 }
 
 /* The kept answer, if it is of this view. */
 static bool
-kept_read(const struct view *v, const struct state *state, struct buf *out)
+counts_read(const struct view *v, const struct state *state, struct buf *out)
 {
-	char path[PATH_BYTES], want[KEPT_HEAD + 1], have[KEPT_HEAD];
+	char path[PATH_BYTES], want[COUNTS_HEAD + 1], have[COUNTS_HEAD];
 	ssize_t n;
 	char *room;
 	bool ok = false;
 	int fd;
 
-	if (state_file(state, KEPT_NAME, path) != KODO_OK ||
+	if (state_file(state, COUNTS_FILE, path) != KODO_OK ||
 	    (fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
 		return false;
-	kept_head(v, want);
+	counts_head(v, want);
 	if (read(fd, have, sizeof(have)) == (ssize_t)sizeof(have) &&
 	    memcmp(have, want, sizeof(have)) == 0) {
 		while ((room = buf_room(out, 65536)) != NULL && (n = read(fd, room, 65536)) > 0)
@@ -250,7 +250,7 @@ kept_read(const struct view *v, const struct state *state, struct buf *out)
 }
 
 struct answer {
-	char head[KEPT_HEAD + 1];
+	char head[COUNTS_HEAD + 1];
 	struct str body;
 };
 
@@ -258,37 +258,37 @@ static enum kodo_err
 answer_fill(int fd, void *arg)
 {
 	const struct answer *kept = arg;
-	enum kodo_err err = path_write(fd, (struct str){ kept->head, KEPT_HEAD });
+	enum kodo_err err = path_write(fd, (struct str){ kept->head, COUNTS_HEAD });
 
 	return err == KODO_OK ? path_write(fd, kept->body) : err;
 }
 
 /* That it fails costs only time. */
 static void
-kept_write(const struct view *v, const struct state *state, const struct buf *body)
+counts_write(const struct view *v, const struct state *state, const struct buf *body)
 {
 	struct answer kept = { .body = buf_str(body) };
 	char path[PATH_BYTES];
 
-	kept_head(v, kept.head);
-	if (state_file(state, KEPT_NAME, path) == KODO_OK)
+	counts_head(v, kept.head);
+	if (state_file(state, COUNTS_FILE, path) == KODO_OK)
 		(void)!path_replace(path, state->file_mode, answer_fill, &kept);
 }
 
 enum kodo_err
-view_put_counts(struct view *v, struct sink *out)
+counts_put(struct view *v, struct sink *out)
 {
 	struct arena *a;
 	enum kodo_err err;
 
-	if (out->state != NULL && kept_read(v, out->state, &out->buf))
+	if (out->state != NULL && counts_read(v, out->state, &out->buf))
 		return sink_end(out);
 	a = arena_new();
 	if (a == NULL)
 		return KODO_ENOMEM;
 	err = counts_make(v, a, &out->buf);
 	if (err == KODO_OK && out->state != NULL)
-		kept_write(v, out->state, &out->buf);
+		counts_write(v, out->state, &out->buf);
 	arena_free(a);
 	return err == KODO_OK ? sink_end(out) : err;
 }

@@ -8,6 +8,6 @@
 #include "core/storage/sink.h"
 
 /* Calls sink_end. */
-enum kodo_err view_put_counts(struct view *v, struct sink *out) MUST_CHECK;
+enum kodo_err counts_put(struct view *v, struct sink *out) MUST_CHECK;
 
 #endif

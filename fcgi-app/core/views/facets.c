@@ -131,7 +131,7 @@ node_needle(struct count *c, const struct packed *p, struct str needle, const st
 	size_t end;
 	enum kodo_err err = KODO_OK;
 
-	while (err == KODO_OK && (hit = find_text(rest, needle)) != NULL) {
+	while (err == KODO_OK && (hit = memfind(rest, needle)) != NULL) {
 		i = packed_flow_at(p, i, (size_t)(hit - p->texts.p));
 		err = flow_try(c, p, i, node, sure, n);
 		end = packed_text_begin(p, i + 1);
@@ -223,7 +223,7 @@ keep_texts(struct arena *a, struct facet *f, size_t n, bool is_json)
 }
 
 enum kodo_err
-view_facets(struct view *v, struct arena *a, struct query *q, struct facets *out)
+facets_count(struct view *v, struct arena *a, struct query *q, struct facets *out)
 {
 	struct count c = { .v = v, .q = q, .scratch = arena_new() };
 	enum kodo_err err = c.scratch == NULL ? KODO_ENOMEM : count_nodes(&c);

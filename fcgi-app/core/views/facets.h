@@ -26,7 +26,7 @@ struct facets {
  * One pass over the flows that match q (for an empty q: over all). Texts live in a. KODO_ETOOBIG:
  * the query's step budget is used up.
  */
-enum kodo_err view_facets(
+enum kodo_err facets_count(
     struct view *v, struct arena *a, struct query *q, struct facets *out) MUST_CHECK;
 
 #endif

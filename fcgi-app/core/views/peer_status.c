@@ -9,16 +9,16 @@
 
 #define PENDING_MAX	100000u		/* counted no further: more says no more */
 
-static const char *const health_names[HEALTH_MAX] = {
-	[HEALTH_OK] = "ok",
-	[HEALTH_PENDING] = "pending",
-	[HEALTH_LEFT] = "left",
-	[HEALTH_FAILING] = "failing",
-	[HEALTH_PARKED] = "parked",
+static const char *const health_names[STATUS_MAX] = {
+	[STATUS_OK] = "ok",
+	[STATUS_PENDING] = "pending",
+	[STATUS_LEFT] = "left",
+	[STATUS_FAILING] = "failing",
+	[STATUS_PAUSED] = "parked",
 };
 
 const char *
-peer_health_name(enum peer_health h)
+peer_status_name(enum peer_status h)
 {
 	return health_names[h];
 }
@@ -85,18 +85,18 @@ count_pending(struct txn *t, struct arena *a, uint32_t peer, struct peer_state *
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
-static enum peer_health
-health_of(const struct peer *p)
+static enum peer_status
+status_of(const struct peer *p)
 {
-	if (peer_has_work(p) && (p->flags & PEER_PARKED) != 0)
-		return HEALTH_PARKED;
-	if (peer_has_work(p) && p->attempts > 0)
-		return HEALTH_FAILING;
+	if (peer_has_work(p) && (p->flags & PEER_PAUSED) != 0)
+		return STATUS_PAUSED;
+	if (peer_has_work(p) && p->out.attempts > 0)
+		return STATUS_FAILING;
 	if ((p->flags & PEER_LEFT) != 0)
-		return HEALTH_LEFT;
-	if (peer_has_work(p) || ((p->flags & PEER_TARGET) != 0 && p->connected_us == 0))
-		return HEALTH_PENDING;
-	return HEALTH_OK;
+		return STATUS_LEFT;
+	if (peer_has_work(p) || ((p->flags & PEER_TARGET) != 0 && p->out.connected_us == 0))
+		return STATUS_PENDING;
+	return STATUS_OK;
 }
 
 static struct str
@@ -106,14 +106,14 @@ work_of(struct arena *a, const struct peer *p)
 		[WORK_LEAVE] = "leave",
 		[WORK_CONNECT] = "connect",
 		[WORK_RECONNECT] = "reconnect",
-		[WORK_TELL] = "update",
+		[WORK_NOTIFY] = "update",
 	};
 	char text[64];
 	struct str copy;
 	int i, n = 0;
 
 	for (i = 0; i < WORK_MAX; i++)
-		if (p->work[i] != 0)
+		if (p->out.work[i] != 0)
 			n += snprintf(text + n, sizeof(text) - (size_t)n, "%s%s",
 			    n > 0 ? ", " : "", names[i]);
 	if (n == 0 || arena_str(a, (struct str){ text, (size_t)n }, &copy) != KODO_OK)
@@ -127,18 +127,18 @@ state_of(struct view *v, struct arena *a, const struct peer *p, struct peer_stat
 	const struct peer_state state = {
 		.url = p->url,
 		.organization = p->organization,
-		.error = p->attempts > 0 ? p->error : STR_NULL,
+		.error = p->out.attempts > 0 ? p->out.error : STR_NULL,
 		.work = work_of(a, p),
 		.is_target = (p->flags & PEER_TARGET) != 0,
 		.is_provider = (p->flags & PEER_PROVIDER) != 0,
 		.is_feeding = (p->flags & PEER_FEED) != 0,
-		.health = health_of(p),
-		.registered_us = p->registered_us,
-		.connected_us = p->connected_us,
-		.in_us = p->in_us,
-		.out_us = p->out_us,
-		.due_us = peer_has_work(p) ? p->due_us : 0,
-		.attempts = p->attempts,
+		.health = status_of(p),
+		.registered_us = p->in.registered_us,
+		.connected_us = p->out.connected_us,
+		.in_us = p->in.at_us,
+		.out_us = p->out.at_us,
+		.due_us = peer_has_work(p) ? p->out.due_us : 0,
+		.attempts = p->out.attempts,
 	};
 	enum kodo_err err = KODO_OK;
 
@@ -149,7 +149,7 @@ state_of(struct view *v, struct arena *a, const struct peer *p, struct peer_stat
 }
 
 enum kodo_err
-view_each_peer(struct view *v, struct arena *a,
+peer_status_each(struct view *v, struct arena *a,
     enum kodo_err (*each)(void *arg, const struct peer_state *p), void *arg)
 {
 	struct peer_state state;

@@ -7,16 +7,16 @@
 #include "core/registry/registry.h"
 
 /* How it stands with a peer; the worst that holds. */
-enum peer_health {
-	HEALTH_OK,
-	HEALTH_PENDING,		/* something is to be sent, nothing has failed */
-	HEALTH_LEFT,		/* a target that we left */
-	HEALTH_FAILING,		/* the last attempts failed; tried again soon */
-	HEALTH_PARKED,		/* attempts are used up; tried every 5 minutes */
-	HEALTH_MAX
+enum peer_status {
+	STATUS_OK,
+	STATUS_PENDING,		/* something is to be sent, nothing has failed */
+	STATUS_LEFT,		/* a target that we left */
+	STATUS_FAILING,		/* the last attempts failed; tried again soon */
+	STATUS_PAUSED,		/* attempts are used up; tried every 5 minutes */
+	STATUS_MAX
 };
 
-const char *peer_health_name(enum peer_health h);	/* "ok", "pending", .. */
+const char *peer_status_name(enum peer_status h);	/* "ok", "pending", .. */
 
 struct peer_state {
 	struct str url;
@@ -26,7 +26,7 @@ struct peer_state {
 	bool is_target;			/* we connect to it */
 	bool is_provider;		/* it gave us nodes */
 	bool is_feeding;		/* as it says of itself */
-	enum peer_health health;
+	enum peer_status health;
 	int64_t registered_us;		/* last connected to us; 0: never, as in the others */
 	int64_t connected_us;		/* acknowledged our connect */
 	int64_t in_us, out_us;		/* last heard from it; last acknowledged by it */
@@ -39,7 +39,7 @@ struct peer_state {
 };
 
 /* Each peer in the order in which it became known; texts live in a. */
-enum kodo_err view_each_peer(struct view *v, struct arena *a,
+enum kodo_err peer_status_each(struct view *v, struct arena *a,
     enum kodo_err (*each)(void *arg, const struct peer_state *p), void *arg) MUST_CHECK;
 
 #endif

@@ -10,7 +10,7 @@
 struct search {
 	struct view *v;
 	struct arena *a;
-	struct origin *out;
+	struct provenance *out;
 	uint32_t node;
 	struct statement winner;	/* if out->is_seen */
 };
@@ -42,15 +42,15 @@ why_wins(const struct statement *winner)
 }
 
 static enum kodo_err
-claim_add(struct search *s, const struct statement *st, bool wins)
+statement_add(struct search *s, const struct statement *st, bool wins)
 {
-	struct origin *o = s->out;
-	struct origin_claim *c = &o->claims[o->n_claims];
+	struct provenance *o = s->out;
+	struct provenance_statement *c = &o->statements[o->n_statements];
 	struct packed p;
 	struct peer peer;
 	enum kodo_err err;
 
-	if (o->n_claims == CLAIMS_MAX)
+	if (o->n_statements == CLAIMS_MAX)
 		return KODO_OK;
 	err = packed_open(st->bytes, &p);
 	if (err == KODO_OK)
@@ -67,7 +67,7 @@ claim_add(struct search *s, const struct statement *st, bool wins)
 	c->version = st->version;
 	c->at_us = st->at_us;
 	c->n_flows = p.n_flows;
-	o->n_claims++;
+	o->n_statements++;
 	return KODO_OK;
 }
 
@@ -88,7 +88,7 @@ add_shadows(struct search *s)
 			continue;
 		err = statement_read(v, &st);
 		if (err == KODO_OK)
-			err = claim_add(s, &st, false);
+			err = statement_add(s, &st, false);
 		if (err != KODO_OK)
 			break;
 	}
@@ -97,19 +97,19 @@ add_shadows(struct search *s)
 }
 
 static enum kodo_err
-add_untold(struct search *s)
+add_unnotified(struct search *s)
 {
-	struct origin *o = s->out;
+	struct provenance *o = s->out;
 	struct outbox_entry entry;
 	struct peer p;
 	uint32_t id = 0;
 	enum kodo_err err = KODO_OK;
 
-	while (o->n_untold < CLAIMS_MAX && o->n_refusals < CLAIMS_MAX && err == KODO_OK &&
+	while (o->n_unnotified < CLAIMS_MAX && o->n_refusals < CLAIMS_MAX && err == KODO_OK &&
 	    (err = peer_next(&s->v->t, s->a, &id, &p)) == KODO_OK) {
 		err = outbox_get(&s->v->t, p.id, s->node, &entry);
 		if (err == KODO_OK && entry.why.p == NULL) {
-			o->untold[o->n_untold++] = p.url;
+			o->unnotified[o->n_unnotified++] = p.url;
 		} else if (err == KODO_OK) {
 			o->refusals[o->n_refusals].peer = p.url;
 			err = arena_str(s->a, entry.why, &o->refusals[o->n_refusals++].why);
@@ -137,17 +137,17 @@ find(struct search *s, struct str url)
 }
 
 enum kodo_err
-view_origin(struct view *v, struct arena *a, struct str url, struct origin *out)
+provenance_find(struct view *v, struct arena *a, struct str url, struct provenance *out)
 {
 	struct search s = { .v = v, .a = a, .out = out };
 	struct known known;
 	enum kodo_err err;
 
-	*out = (struct origin){ .is_seen = false };
-	out->claims = arena_alloc(a, CLAIMS_MAX * sizeof(*out->claims));
-	out->untold = arena_alloc(a, CLAIMS_MAX * sizeof(*out->untold));
+	*out = (struct provenance){ .is_seen = false };
+	out->statements = arena_alloc(a, CLAIMS_MAX * sizeof(*out->statements));
+	out->unnotified = arena_alloc(a, CLAIMS_MAX * sizeof(*out->unnotified));
 	out->refusals = arena_alloc(a, CLAIMS_MAX * sizeof(*out->refusals));
-	if (out->claims == NULL || out->untold == NULL || out->refusals == NULL)
+	if (out->statements == NULL || out->unnotified == NULL || out->refusals == NULL)
 		return KODO_ENOMEM;
 	err = find(&s, url);
 	if (err == KODO_OK)
@@ -163,8 +163,8 @@ view_origin(struct view *v, struct arena *a, struct str url, struct origin *out)
 	}
 	s.winner = known.winner;
 	if (err == KODO_OK && known.is_seen)
-		err = claim_add(&s, &known.winner, true);
+		err = statement_add(&s, &known.winner, true);
 	if (err == KODO_OK)
 		err = add_shadows(&s);
-	return err == KODO_OK ? add_untold(&s) : err;
+	return err == KODO_OK ? add_unnotified(&s) : err;
 }

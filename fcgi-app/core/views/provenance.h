@@ -7,7 +7,7 @@
 
 #include "core/registry/registry.h"
 
-struct origin_claim {
+struct provenance_statement {
 	struct str peer;		/* url of who says it; the own url for the own node */
 	struct str organization;	/* of that peer, null: none */
 	bool wins;
@@ -18,22 +18,22 @@ struct origin_claim {
 };
 
 /* A peer that does not take the node as it is now. */
-struct origin_refusal {
+struct provenance_refusal {
 	struct str peer;
 	struct str why;
 };
 
-struct origin {
+struct provenance {
 	struct str url;			/* of the node */
 	bool is_seen;
 	bool is_gone;			/* a removal is remembered */
 	uint64_t gone_version;
 	int64_t gone_us;
-	struct origin_claim *claims;	/* the winner first */
-	size_t n_claims;
-	struct str *untold;		/* urls of peers that must still learn about it */
-	size_t n_untold;
-	struct origin_refusal *refusals;
+	struct provenance_statement *statements;	/* the winner first */
+	size_t n_statements;
+	struct str *unnotified;		/* urls of peers that must still learn about it */
+	size_t n_unnotified;
+	struct provenance_refusal *refusals;
 	size_t n_refusals;
 };
 
@@ -41,7 +41,7 @@ struct origin {
  * url: of a node, or of one of its flows. All of it lives in a. KODO_ENOTFOUND: nothing is known of
  * it; KODO_EINVAL: it is no url.
  */
-enum kodo_err view_origin(
-    struct view *v, struct arena *a, struct str url, struct origin *out) MUST_CHECK;
+enum kodo_err provenance_find(
+    struct view *v, struct arena *a, struct str url, struct provenance *out) MUST_CHECK;
 
 #endif

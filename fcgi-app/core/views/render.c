@@ -83,7 +83,7 @@ put_connect(struct view *v, struct sink *out, struct arena *a)
 }
 
 enum kodo_err
-view_put_connect(struct view *v, struct sink *out)
+render_connect(struct view *v, struct sink *out)
 {
 	return with_arena(v, out, put_connect);
 }
@@ -160,7 +160,7 @@ put_connection(struct map_render *m)
 			err = peer_find(&m->v->t, m->r.a, key, &p);
 		if (err != KODO_OK && err != KODO_ENOTFOUND)
 			return err;
-		put_time_member(&m->r, o->connect[i], err == KODO_OK ? p.connected_us : 0);
+		put_time_member(&m->r, o->connect[i], err == KODO_OK ? p.out.connected_us : 0);
 	}
 	return KODO_OK;
 }
@@ -170,8 +170,8 @@ put_register(void *arg, const struct peer *p)
 {
 	struct map_render *m = arg;
 
-	if (p->registered_us != 0)
-		put_time_member(&m->r, p->url, p->registered_us);
+	if (p->in.registered_us != 0)
+		put_time_member(&m->r, p->url, p->in.registered_us);
 	return KODO_OK;
 }
 
@@ -202,7 +202,7 @@ put_map(struct view *v, struct sink *out, struct arena *a)
 }
 
 enum kodo_err
-view_put_map(struct view *v, struct sink *out)
+render_map(struct view *v, struct sink *out)
 {
 	return with_arena(v, out, put_map);
 }
@@ -234,7 +234,7 @@ put_export(struct view *v, struct sink *out, struct arena *a)
 }
 
 enum kodo_err
-registry_export(struct registry *r, struct sink *out)
+render_export(struct registry *r, struct sink *out)
 {
 	struct view v;
 	enum kodo_err err = view_begin(r, 0, &v);

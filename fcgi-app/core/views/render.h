@@ -8,10 +8,10 @@
 #include "core/storage/sink.h"
 
 /* The body of GET /connect, GET /map. */
-enum kodo_err view_put_connect(struct view *v, struct sink *out) MUST_CHECK;
-enum kodo_err view_put_map(struct view *v, struct sink *out) MUST_CHECK;
+enum kodo_err render_connect(struct view *v, struct sink *out) MUST_CHECK;
+enum kodo_err render_map(struct view *v, struct sink *out) MUST_CHECK;
 
 /* kodo export: the original's cache file. */
-enum kodo_err registry_export(struct registry *r, struct sink *out) MUST_CHECK;
+enum kodo_err render_export(struct registry *r, struct sink *out) MUST_CHECK;
 
 #endif

@@ -9,12 +9,12 @@
 
 #define HITS		64u	/* flows found at a time */
 
-struct listing {
+struct search {
 	struct view *v;
 	struct arena *a;		/* until the answer is rendered */
 	struct arena *scratch;		/* one node's rows */
-	const struct flows_query *fq;
-	struct flows_sink *out;
+	const struct search_query *fq;
+	struct search_sink *out;
 	struct sorter *sorter;
 	uint64_t filtered;
 	uint64_t looked_at;
@@ -28,10 +28,10 @@ struct opened {
 };
 
 static enum kodo_err
-times_get(struct listing *l, uint32_t peer, struct times *out)
+times_get(struct search *l, uint32_t peer, struct times *out)
 {
-	struct kept *k = &l->v->registry->kept;
-	struct times *slot = &k->times[peer % TIMES_KEPT];
+	struct commit_cache *k = &l->v->registry->cache;
+	struct times *slot = &k->times[peer % TIMES_CACHED];
 	bool is_kept = k->seen == store_seen(&l->v->t);
 	enum kodo_err err;
 
@@ -47,7 +47,7 @@ times_get(struct listing *l, uint32_t peer, struct times *out)
 }
 
 static enum kodo_err
-node_open(struct listing *l, uint32_t id, struct str value, struct opened *n)
+node_open(struct search *l, uint32_t id, struct str value, struct opened *n)
 {
 	struct statement s;
 	enum kodo_err err = statement_read(value, &s);
@@ -90,7 +90,7 @@ row_flow(struct arena *a, const struct opened *n, uint32_t flow, unsigned mask, 
 /* --- rendering the page --- */
 
 static enum kodo_err
-item_put(struct listing *l, const struct opened *n, uint32_t flow, bool is_first)
+item_put(struct search *l, const struct opened *n, uint32_t flow, bool is_first)
 {
 	int direction = order_tags_direction(l->fq->by);
 	struct buf sorted = BUF_INIT(0);
@@ -136,7 +136,7 @@ item_put(struct listing *l, const struct opened *n, uint32_t flow, bool is_first
 }
 
 static enum kodo_err
-entry_put(struct listing *l, uint32_t node, uint32_t flow, bool is_first)
+entry_put(struct search *l, uint32_t node, uint32_t flow, bool is_first)
 {
 	struct opened n;
 	unsigned char k[4];
@@ -154,7 +154,7 @@ entry_put(struct listing *l, uint32_t node, uint32_t flow, bool is_first)
 }
 
 static void
-begin(struct listing *l, struct flows_result *res)
+begin(struct search *l, struct search_result *res)
 {
 	res->total = l->v->head.total;
 	res->filtered = l->filtered;
@@ -164,7 +164,7 @@ begin(struct listing *l, struct flows_result *res)
 }
 
 static uint64_t
-page_skip(const struct flows_query *fq)
+page_skip(const struct search_query *fq)
 {
 	return fq->p > UINT64_MAX / fq->pp ? UINT64_MAX : fq->p * fq->pp;
 }
@@ -175,9 +175,9 @@ page_skip(const struct flows_query *fq)
 #define PART	1000u
 
 static enum kodo_err
-list_default(struct listing *l, struct flows_result *res)
+list_default(struct search *l, struct search_result *res)
 {
-	const struct index_entry *e;
+	const struct flow_order_entry *e;
 	uint64_t skip = page_skip(l->fq), left = l->fq->pp;
 	struct arena *part;
 	size_t i, n = 0;
@@ -192,7 +192,7 @@ list_default(struct listing *l, struct flows_result *res)
 	if (part == NULL)
 		return KODO_ENOMEM;
 	do {
-		err = index_page(&l->v->t, part, skip, left < PART ? left : PART, &e, &n);
+		err = flow_order_page(&l->v->t, part, skip, left < PART ? left : PART, &e, &n);
 		for (i = 0; i < n && err == KODO_OK; i++) {
 			err = entry_put(l, e[i].node, e[i].flow, is_first);
 			is_first = false;
@@ -221,7 +221,7 @@ text_written(const struct opened *n, uint32_t flow, enum query_field field)
 
 /* Are all flows of a node surely not on the page, by a field that they share? */
 static bool
-is_node_beyond(const struct listing *l, const struct opened *n)
+is_node_beyond(const struct search *l, const struct opened *n)
 {
 	bool descending;
 
@@ -244,7 +244,7 @@ is_node_beyond(const struct listing *l, const struct opened *n)
  * where an escape is in it, nothing is known.
  */
 static bool
-is_beyond(const struct listing *l, const struct opened *n, uint32_t flow)
+is_beyond(const struct search *l, const struct opened *n, uint32_t flow)
 {
 	bool descending;
 	const enum query_field field = order_first(l->fq->by, &descending);
@@ -263,7 +263,7 @@ is_beyond(const struct listing *l, const struct opened *n, uint32_t flow)
 }
 
 static enum kodo_err
-row_keep(struct listing *l, const struct opened *n, uint32_t flow)
+row_keep(struct search *l, const struct opened *n, uint32_t flow)
 {
 	const unsigned tags = QUERY_BIT(QUERY_TAGS);
 	unsigned mask;
@@ -283,7 +283,7 @@ row_keep(struct listing *l, const struct opened *n, uint32_t flow)
 }
 
 static enum kodo_err
-row_try(struct listing *l, const struct opened *n, uint32_t flow)
+row_try(struct search *l, const struct opened *n, uint32_t flow)
 {
 	struct row row;
 	enum kodo_err err;
@@ -315,7 +315,7 @@ text_from(struct str s, size_t at)
  * or the order does not begin with names.
  */
 static size_t
-find_folded_name(const struct listing *l, const struct opened *n)
+find_folded_name(const struct search *l, const struct opened *n)
 {
 	const struct str organization = n->p.organization;
 	bool descending;
@@ -336,7 +336,7 @@ find_folded_name(const struct listing *l, const struct opened *n)
  * this letter in upper case; where the name may end, or others begin, this stops.
  */
 static bool
-is_beyond_folded(const struct listing *l, const struct opened *n, uint32_t flow, size_t at)
+is_beyond_folded(const struct search *l, const struct opened *n, uint32_t flow, size_t at)
 {
 	const char *name = n->p.texts.p + packed_text_begin(&n->p, flow) + at;
 	char start[SORTER_START];
@@ -352,7 +352,7 @@ is_beyond_folded(const struct listing *l, const struct opened *n, uint32_t flow,
  * that their items are on their way from memory while others are looked for.
  */
 static enum kodo_err
-node_needle(struct listing *l, const struct opened *n, struct str needle)
+node_needle(struct search *l, const struct opened *n, struct str needle)
 {
 	const bool decides = query_is_needle(l->fq->q);
 	size_t name = 0;
@@ -365,7 +365,7 @@ node_needle(struct listing *l, const struct opened *n, struct str needle)
 
 	while (err == KODO_OK && hit != NULL) {
 		for (found = 0; found < HITS;) {
-			hit = find_text(rest, needle);
+			hit = memfind(rest, needle);
 			if (hit == NULL)
 				break;
 			flow = packed_flow_at(&n->p, flow, (size_t)(hit - n->p.texts.p));
@@ -386,7 +386,7 @@ node_needle(struct listing *l, const struct opened *n, struct str needle)
 }
 
 static enum kodo_err
-node_filter(struct listing *l, const struct opened *n)
+node_filter(struct search *l, const struct opened *n)
 {
 	struct str needle = query_needle(l->fq->q);
 	enum query_verdict verdict = QUERY_MAYBE;
@@ -417,7 +417,7 @@ node_filter(struct listing *l, const struct opened *n)
 }
 
 static enum kodo_err
-list_scan(struct listing *l, struct flows_result *res)
+list_scan(struct search *l, struct search_result *res)
 {
 	const uint64_t *refs = NULL;
 	struct cursor c;
@@ -452,27 +452,27 @@ list_scan(struct listing *l, struct flows_result *res)
 }
 
 enum kodo_err
-view_flows(struct view *v, struct arena *a, const struct flows_query *fq, struct flows_sink *s,
-    struct flows_result *res)
+search_flows(struct view *v, struct arena *a, const struct search_query *fq, struct search_sink *s,
+    struct search_result *res)
 {
-	struct listing l = { .v = v, .a = a, .fq = fq, .out = s, .scratch = arena_new() };
+	struct search l = { .v = v, .a = a, .fq = fq, .out = s, .scratch = arena_new() };
 	enum kodo_err err = KODO_ENOMEM;
 
-	*res = (struct flows_result){ .way = FLOWS_SCAN };
+	*res = (struct search_result){ .way = SEARCH_SCAN };
 	if (query_is_all(fq->q) && order_is_default(fq->by))
-		res->way = FLOWS_ORDER;
+		res->way = SEARCH_ORDER;
 	else if (query_needle(fq->q).len > 0)
-		res->way = FLOWS_NEEDLE;
+		res->way = SEARCH_NEEDLE;
 	if (l.scratch != NULL)
-		err = res->way == FLOWS_ORDER ? list_default(&l, res) : list_scan(&l, res);
+		err = res->way == SEARCH_ORDER ? list_default(&l, res) : list_scan(&l, res);
 	arena_free(l.scratch);
 	return err;
 }
 
 enum kodo_err
-view_own_flow(struct view *v, struct arena *a, struct str flow_path, struct row *out)
+search_own_flow(struct view *v, struct arena *a, struct str flow_path, struct row *out)
 {
-	struct listing l = { .v = v, .a = a, .scratch = a };
+	struct search l = { .v = v, .a = a, .scratch = a };
 	struct opened n;
 	unsigned char k[4];
 	struct str value;

@@ -8,7 +8,7 @@
 #include "core/registry/registry.h"
 #include "core/storage/sink.h"
 
-struct flows_query {
+struct search_query {
 	uint64_t p;		/* page from 0 */
 	uint64_t pp;		/* items a page, >= 1 */
 	struct query *q;	/* query_compile; an empty q matches all */
@@ -16,16 +16,16 @@ struct flows_query {
 };
 
 /* How the rows of a page were found. */
-enum flows_way {
-	FLOWS_ORDER,		/* no filter, default order: read from the index of that order */
-	FLOWS_NEEDLE,		/* the texts scanned for query_needle, rows with it looked at */
-	FLOWS_SCAN		/* nodes looked at, and the rows of those that may match */
+enum search_way {
+	SEARCH_ORDER,		/* no filter, default order: read from the index of that order */
+	SEARCH_NEEDLE,		/* the texts scanned for query_needle, rows with it looked at */
+	SEARCH_SCAN		/* nodes looked at, and the rows of those that may match */
 };
 
-struct flows_result {
+struct search_result {
 	uint64_t total, filtered;
 	uint64_t looked_at;	/* rows whose fields were read to find the page */
-	enum flows_way way;
+	enum search_way way;
 };
 
 /*
@@ -35,20 +35,20 @@ struct flows_result {
  * in first when `begin` is called (may be NULL). KODO_ETOOBIG: the query's step budget is used up
  * (400).
  */
-struct flows_sink {
+struct search_sink {
 	struct sink *out;
-	void (*begin)(struct flows_sink *s, const struct flows_result *res);
-	enum kodo_err (*each)(struct flows_sink *s, const struct row *row);	/* NULL: JSON */
+	void (*begin)(struct search_sink *s, const struct search_result *res);
+	enum kodo_err (*each)(struct search_sink *s, const struct row *row);	/* NULL: JSON */
 	void *arg;
 };
-enum kodo_err view_flows(struct view *v, struct arena *a, const struct flows_query *fq,
-    struct flows_sink *s, struct flows_result *res) MUST_CHECK;
+enum kodo_err search_flows(struct view *v, struct arena *a, const struct search_query *fq,
+    struct search_sink *s, struct search_result *res) MUST_CHECK;
 
 /*
  * The own flow whose item url path is <flow_path> (GET /flows/<path>): row filled in from a.
  * KODO_ENOTFOUND.
  */
-enum kodo_err view_own_flow(
+enum kodo_err search_own_flow(
     struct view *v, struct arena *a, struct str flow_path, struct row *out) MUST_CHECK;
 
 #endif

@@ -13,12 +13,12 @@ kodo_put(struct buf *b, struct str url, uint64_t version)
 
 void
 kodo_begin(
-    struct kodo_member *m, uint64_t life, uint64_t sent, uint64_t heard_life, uint64_t heard)
+    struct kodo_member *m, uint64_t epoch, uint64_t sequence, uint64_t acked_epoch, uint64_t acked)
 {
-	m->life = life;
-	m->sent = sent;
-	m->heard_life = heard_life;
-	m->heard = heard;
+	m->epoch = epoch;
+	m->sequence = sequence;
+	m->acked_epoch = acked_epoch;
+	m->acked = acked;
 }
 
 void
@@ -36,40 +36,40 @@ kodo_put_gone(struct kodo_member *m, struct str url, uint64_t version)
 }
 
 void
-kodo_end(struct kodo_member *m, struct buf *out, uint64_t piece, bool more, struct str view)
+kodo_end(struct kodo_member *m, struct buf *out, uint64_t list_id, bool more, struct str view)
 {
 	buf_puts(out, ",\"kodo\":{\"versions\":{");
 	buf_put_str(out, buf_str(&m->versions));
 	buf_puts(out, "},\"gone\":{");
 	buf_put_str(out, buf_str(&m->gone));
 	buf_putc(out, '}');
-	if (piece != 0) {
+	if (list_id != 0) {
 		buf_puts(out, ",\"piece\":");
-		json_put_u64(out, piece);
+		json_put_u64(out, list_id);
 		buf_puts(out, ",\"more\":");
 		json_put_bool(out, more);
 	}
-	if (m->part.id.p != NULL) {
+	if (m->chunk.id.p != NULL) {
 		buf_puts(out, ",\"part\":{\"id\":");
-		json_put_str(out, m->part.id);
-		buf_printf(out, ",\"from\":%llu,\"of\":%llu}", (unsigned long long)m->part.from,
-		    (unsigned long long)m->part.of);
+		json_put_str(out, m->chunk.id);
+		buf_printf(out, ",\"from\":%llu,\"of\":%llu}", (unsigned long long)m->chunk.from,
+		    (unsigned long long)m->chunk.of);
 	}
 	if (m->has_taken) {
 		buf_puts(out, ",\"has\":");
 		json_put_u64(out, m->taken);
 	}
-	if (m->life != 0) {
+	if (m->epoch != 0) {
 		buf_puts(out, ",\"life\":");
-		json_put_u64(out, m->life);
+		json_put_u64(out, m->epoch);
 		buf_puts(out, ",\"sent\":");
-		json_put_u64(out, m->sent);
+		json_put_u64(out, m->sequence);
 	}
-	if (m->heard_life != 0) {
+	if (m->acked_epoch != 0) {
 		buf_puts(out, ",\"heard_life\":");
-		json_put_u64(out, m->heard_life);
+		json_put_u64(out, m->acked_epoch);
 		buf_puts(out, ",\"heard\":");
-		json_put_u64(out, m->heard);
+		json_put_u64(out, m->acked);
 	}
 	if (m->told.p != NULL) {
 		buf_puts(out, ",\"told\":");

@@ -187,7 +187,7 @@ read_body(struct wire_reader *r, enum wire_kind kind, struct wire_refusal *no)
 		return;
 	}
 	wire_read_fields(r, NULL, kinds[kind].fields, kinds[kind].n, value, r->body);
-	if (r->body->has_part && kind != WIRE_UPDATE)
+	if (r->body->has_chunk && kind != WIRE_UPDATE)
 		wire_fail(r, NULL, value, "Input should be an /update if it is a part of a node");
 	if (r->n_errors == 0 && r->err == KODO_OK)
 		wire_versions_end(r);

@@ -69,7 +69,7 @@ struct wire_left_out {
 };
 
 /* Which flows of its node a body holds. */
-struct wire_run {
+struct wire_range {
 	struct str id;
 	uint64_t from;
 	uint64_t of; /* all that the node has */
@@ -89,19 +89,19 @@ struct wire_body {
 	struct wire_left_out *left_out;
 	size_t n_left_out;
 	bool has_kodo; /* the sender is one of us */
-	bool has_piece;
-	uint64_t piece;
+	bool has_list;
+	uint64_t list_id;
 	bool more;
-	bool has_part; /* then there is one node, or it was left out */
-	struct wire_run part;
+	bool has_chunk; /* then there is one node, or it was left out */
+	struct wire_range chunk;
 	bool has_taken; /* an answer said how much of a node there is */
 	uint64_t taken;
 	/* which state of the sender's spoke, and that state's number then; 0: not said */
-	uint64_t life;
-	uint64_t sent;
+	uint64_t epoch;
+	uint64_t sequence;
 	/* the last life and number of the receiver's that the sender heard; 0: not said */
-	uint64_t heard_life;
-	uint64_t heard;
+	uint64_t acked_epoch;
+	uint64_t acked;
 	struct str view; /* null: none */
 	struct str told;
 };

@@ -204,12 +204,12 @@ read_gone(struct wire_reader *r, const struct wire_at *at, struct str value, voi
 }
 
 static void
-read_piece(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+read_list_id(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
 {
 	struct wire_body *body = target;
 
 	(void)r, (void)at, (void)value;
-	body->has_piece = true;
+	body->has_list = true;
 }
 
 static void
@@ -245,25 +245,25 @@ read_has(struct wire_reader *r, const struct wire_at *at, struct str value, void
 #define BODY(member) offsetof(struct wire_body, member)
 
 static void
-read_part_id(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+read_chunk_id(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
 {
 	const struct wire_body *body = target;
 
-	if (body->part.id.len == 0)
+	if (body->chunk.id.len == 0)
 		wire_fail(r, at, value, "Input should be a digest in hex");
-	check_hex(r, at, value, body->part.id);
+	check_hex(r, at, value, body->chunk.id);
 }
 
-static const struct wire_field part_fields[] = {
-	{ "id", WIRE_TEXT, true, VIEW_BYTES, BODY(part.id), read_part_id },
-	{ "from", WIRE_INTEGER, true, 0, BODY(part.from), NULL },
-	{ "of", WIRE_INTEGER, true, 0, BODY(part.of), NULL },
+static const struct wire_field chunk_fields[] = {
+	{ "id", WIRE_TEXT, true, VIEW_BYTES, BODY(chunk.id), read_chunk_id },
+	{ "from", WIRE_INTEGER, true, 0, BODY(chunk.from), NULL },
+	{ "of", WIRE_INTEGER, true, 0, BODY(chunk.of), NULL },
 };
 
 /* The flows that are at hand stay within those that the node is said to have. */
 static void
-check_run(struct wire_reader *r, const struct wire_at *at, struct str value,
-    const struct wire_run *run)
+check_range(struct wire_reader *r, const struct wire_at *at, struct str value,
+    const struct wire_range *range)
 {
 	const struct wire_node *node = (const struct wire_node *)(const void *)r->nodes.p;
 	struct packed p;
@@ -274,37 +274,37 @@ check_run(struct wire_reader *r, const struct wire_at *at, struct str value,
 	}
 	if (r->nodes.len == 0 || packed_open(node->bytes, &p) != KODO_OK)
 		return;	/* left out */
-	if (run->of > LIMIT_NODE_FLOWS) {
+	if (range->of > LIMIT_NODE_FLOWS) {
 		wire_leave_out(r, p.url, "its flows are more than 100000");
 		buf_reset(&r->nodes);
-	} else if (run->from > run->of || p.n_flows > run->of - run->from) {
+	} else if (range->from > range->of || p.n_flows > range->of - range->from) {
 		wire_fail(r, at, value, "Input should be a run within the node's flows");
 	}
 }
 
 static void
-read_part(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+read_chunk(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
 {
 	const size_t n_errors = r->n_errors;
 	struct wire_body *body = target;
 
-	body->has_part = true;
-	wire_read_fields(r, at, WIRE_TABLE(part_fields), value, body);
+	body->has_chunk = true;
+	wire_read_fields(r, at, WIRE_TABLE(chunk_fields), value, body);
 	if (r->n_errors == n_errors && r->err == KODO_OK)
-		check_run(r, at, value, &body->part);
+		check_range(r, at, value, &body->chunk);
 }
 
 static const struct wire_field kodo_fields[] = {
 	{ "versions", WIRE_OBJECT, false, 0, 0, read_versions },
 	{ "gone", WIRE_OBJECT, false, 0, 0, read_gone },
-	{ "piece", WIRE_INTEGER, false, 0, BODY(piece), read_piece },
+	{ "piece", WIRE_INTEGER, false, 0, BODY(list_id), read_list_id },
 	{ "more", WIRE_BOOL, false, 0, BODY(more), NULL },
-	{ "part", WIRE_OBJECT, false, 0, 0, read_part },
+	{ "part", WIRE_OBJECT, false, 0, 0, read_chunk },
 	{ "has", WIRE_INTEGER, false, 0, BODY(taken), read_has },
-	{ "life", WIRE_INTEGER, false, 0, BODY(life), NULL },
-	{ "sent", WIRE_INTEGER, false, 0, BODY(sent), NULL },
-	{ "heard_life", WIRE_INTEGER, false, 0, BODY(heard_life), NULL },
-	{ "heard", WIRE_INTEGER, false, 0, BODY(heard), NULL },
+	{ "life", WIRE_INTEGER, false, 0, BODY(epoch), NULL },
+	{ "sent", WIRE_INTEGER, false, 0, BODY(sequence), NULL },
+	{ "heard_life", WIRE_INTEGER, false, 0, BODY(acked_epoch), NULL },
+	{ "heard", WIRE_INTEGER, false, 0, BODY(acked), NULL },
 	{ "view", WIRE_TEXT, false, VIEW_BYTES, BODY(view), read_view },
 	{ "told", WIRE_TEXT, false, VIEW_BYTES, BODY(told), NULL },
 };
