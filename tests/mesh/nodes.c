@@ -28,28 +28,18 @@ said_add(struct txn *t, struct arena *a, const struct statement *s, struct node_
 static enum kodo_err
 shadows_add(struct txn *t, struct arena *a, uint32_t node, struct node_model *m)
 {
-	unsigned char kb[8];
-	struct statement s;
-	struct cursor c;
-	struct str k, v;
-	enum kodo_err err = cursor_open(t, T_SHADOW, &c);
+	struct scan s = record_scan_shadows(t, node);
+	struct record rec;
 
-	if (err != KODO_OK)
-		return err;
-	for (err = cursor_seek(&c, key_u32_u32(kb, node, 0), &k, &v);
-	    err == KODO_OK && get_be32(k.p) == node; err = cursor_next(&c, &k, &v)) {
-		err = statement_read(v, &s);
-		if (err == KODO_OK && get_be32(k.p + 4) != PEER_TOMB) {
-			err = said_add(t, a, &s, m);
-		} else if (err == KODO_OK) {
+	while (record_next(&s, &rec)) {
+		if (rec.is_tomb) {
 			m->is_gone = true;
-			m->gone_version = s.version;
+			m->gone_version = rec.said.version;
+		} else {
+			s.err = said_add(t, a, &rec.said, m);
 		}
-		if (err != KODO_OK)
-			break;
 	}
-	cursor_close(&c);
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+	return scan_end(&s);
 }
 
 static enum kodo_err
@@ -58,7 +48,7 @@ node_check(struct service *s, struct txn *t, struct arena *a, uint32_t node)
 	struct node_model m = { .seen = MODEL_NOBODY };
 	struct statement winner;
 	uint32_t seen;
-	enum kodo_err err = known_winner(t, node, &winner);
+	enum kodo_err err = record_get_seen(t, node, &winner);
 
 	if (err == KODO_OK) {
 		m.seen = winner.peer;

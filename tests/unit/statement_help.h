@@ -163,22 +163,19 @@ static inline struct str
 tables_read(struct fixture *f, enum store_table first, enum store_table last)
 {
 	struct buf b = BUF_INIT(0);
-	struct str k, v, all;
-	struct cursor c;
+	struct str all;
+	struct scan s;
 	struct txn t;
-	enum kodo_err err;
 	int table;
 
 	must(store_begin(registry_store(f->r), STORE_READ, &t));
 	for (table = (int)first; table <= (int)last; table++) {
-		must(cursor_open(&t, (enum store_table)table, &c));
-		for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
-		    err = cursor_next(&c, &k, &v)) {
-			buf_put_str(&b, k);
-			buf_put_str(&b, v);
+		s = scan_prefix(&t, (enum store_table)table, STR_NULL);
+		while (scan_next(&s)) {
+			buf_put_str(&b, s.k);
+			buf_put_str(&b, s.v);
 		}
-		cursor_close(&c);
-		assert_int_equal(err, KODO_ENOTFOUND);
+		must(scan_end(&s));
 	}
 	must(store_end(&t, KODO_OK));
 	must(arena_str(f->a, buf_str(&b), &all));

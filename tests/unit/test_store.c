@@ -102,31 +102,44 @@ test_missing_state(void **unused)
 }
 
 static void
-test_cursor_order(void **unused)
+test_scans(void **unused)
 {
 	static const uint32_t ids[] = { 7, 1, 300, 70000, 2 }, sorted[] = { 1, 2, 7, 300, 70000 };
 	struct store *st = open_store(true);
 	unsigned char kb[4];
-	struct cursor c;
+	struct scan s;
 	struct str k, v;
 	struct txn t;
 	size_t i;
-	enum kodo_err err;
 
 	(void)unused;
 	assert_int_equal(store_begin(st, STORE_WRITE, &t), KODO_OK);
 	for (i = 0; i < 5; i++)
 		assert_int_equal(store_put(&t, T_PEER, key_u32(kb, ids[i]), STR("x")), KODO_OK);
-	assert_int_equal(cursor_open(&t, T_PEER, &c), KODO_OK);
-	i = 0;
-	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK; err = cursor_next(&c, &k, &v))
-		assert_int_equal(get_be32(k.p), sorted[i++]);
-	assert_int_equal(err, KODO_ENOTFOUND);
+	s = scan_prefix(&t, T_PEER, STR_NULL);
+	for (i = 0; scan_next(&s); i++)
+		assert_int_equal(get_be32(s.k.p), sorted[i]);
 	assert_int_equal(i, 5);
-	assert_int_equal(cursor_seek(&c, key_u32(kb, 8), &k, &v), KODO_OK);
+	assert_false(scan_next(&s)); /* it stays at its end */
+	assert_int_equal(scan_end(&s), KODO_OK);
+	/* from a key that is not there, over all behind it, and below a prefix only */
+	assert_int_equal(scan_first(scan_from(&t, T_PEER, key_u32(kb, 8), 0), &k, &v), KODO_OK);
 	assert_int_equal(get_be32(k.p), 300);
-	assert_int_equal(cursor_seek(&c, key_u32(kb, 70001), &k, &v), KODO_ENOTFOUND);
-	cursor_close(&c);
+	assert_int_equal(
+	    scan_first(scan_from(&t, T_PEER, key_u32(kb, 70001), 0), &k, &v), KODO_ENOTFOUND);
+	assert_int_equal(
+	    scan_first(scan_from(&t, T_PEER, key_u32(kb, 8), 4), &k, &v), KODO_ENOTFOUND);
+	s = scan_prefix(&t, T_PEER, (struct str){ "\0\0\1", 3 });
+	assert_true(scan_next(&s));
+	assert_int_equal(get_be32(s.k.p), 300);
+	assert_false(scan_next(&s));
+	assert_int_equal(scan_end(&s), KODO_OK);
+	/* an error ends it, and stays */
+	s = scan_prefix(&t, T_PEER, STR_NULL);
+	assert_true(scan_next(&s));
+	s.err = KODO_ENOTFOUND;
+	assert_false(scan_next(&s));
+	assert_int_equal(scan_end(&s), KODO_ENOTFOUND);
 	assert_int_equal(store_del(&t, T_PEER, key_u32(kb, 7)), KODO_OK);
 	assert_int_equal(store_del(&t, T_PEER, key_u32(kb, 7)), KODO_OK);	/* was not there */
 	assert_int_equal(store_get(&t, T_PEER, key_u32(kb, 7), &v), KODO_ENOTFOUND);
@@ -397,7 +410,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_scopes),
 		T(test_missing_state),
-		T(test_cursor_order),
+		T(test_scans),
 		T(test_map_grows_to_its_ceiling),
 		T(test_map_grown_by_another_process),
 		T(test_other_format_is_refused),

@@ -59,87 +59,77 @@ node_url_check(struct integrity *f, uint32_t node, struct str url)
  * provider?
  */
 static enum kodo_err
+statement_check(struct integrity *f, enum store_table table, const struct record *rec)
+{
+	struct packed p;
+	struct str stated;
+	unsigned char kb[12];
+
+	if (rec->is_tomb)
+		return node_url_check(f, rec->node, rec->said.bytes);
+	if (packed_check(rec->said.bytes, NULL) != KODO_OK ||
+	    packed_open(rec->said.bytes, &p) != KODO_OK) {
+		say(f, FINDING_ERROR, "the record of node %u in table %s cannot be read; " REMEDY,
+		    rec->node, store_table_name(table));
+		return KODO_OK;
+	}
+	if (store_get(&f->v->t, T_STATED, key_u32_u64(kb, rec->said.peer, rec->said.order),
+		&stated) != KODO_OK ||
+	    get_be32(stated.p) != rec->node)
+		say(f, FINDING_ERROR, "%.*s is not in the list of its provider; " REMEDY,
+		    STR_ARG(p.url));
+	if (table == T_NODE) {
+		f->n_nodes++;
+		f->n_flows += p.n_flows;
+	}
+	return node_url_check(f, rec->node, p.url);
+}
+
+static enum kodo_err
 statements_check(struct integrity *f, enum store_table table)
 {
-	struct cursor c;
-	struct str k, v, stated;
-	unsigned char kb[12];
-	enum kodo_err err = cursor_open(&f->v->t, table, &c);
+	struct scan s = table == T_NODE ? record_scan_seen(&f->v->t)
+					: record_scan_shadows_from(&f->v->t, 0);
+	struct record rec = { .node = 0 };
 
-	if (err != KODO_OK)
-		return err;
-	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
-	    err = cursor_next(&c, &k, &v)) {
-		struct statement s;
-		struct packed p;
-		uint32_t node = get_be32(k.p);
-
-		if (table == T_SHADOW && get_be32(k.p + 4) == PEER_TOMB) {
-			err = statement_read(v, &s);
-			if (err == KODO_OK)
-				err = node_url_check(f, node, s.bytes);
-			if (err != KODO_OK)
-				break;
+	for (;;) {
+		if (record_next(&s, &rec)) {
+			s.err = statement_check(f, table, &rec);
 			continue;
 		}
-		if (statement_read(v, &s) != KODO_OK || packed_check(s.bytes, NULL) != KODO_OK ||
-		    packed_open(s.bytes, &p) != KODO_OK) {
-			say(f, FINDING_ERROR,
-			    "the record of node %u in table %s cannot be read; " REMEDY, node,
-			    store_table_name(table));
-			continue;
-		}
-		if (store_get(&f->v->t, T_STATED, key_u32_u64(kb, s.peer, s.order), &stated) !=
-			KODO_OK ||
-		    get_be32(stated.p) != node)
-			say(f, FINDING_ERROR, "%.*s is not in the list of its provider; " REMEDY,
-			    STR_ARG(p.url));
-		if (table == T_NODE) {
-			f->n_nodes++;
-			f->n_flows += p.n_flows;
-		}
-		err = node_url_check(f, node, p.url);
-		if (err != KODO_OK)
-			break;
+		if (s.err != KODO_ECORRUPT)
+			return scan_end(&s);
+		say(f, FINDING_ERROR, "the record of node %u in table %s cannot be read; " REMEDY,
+		    rec.node, store_table_name(table));
+		s.err = KODO_OK; /* the next one may be whole */
 	}
-	cursor_close(&c);
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
 static enum kodo_err
 stated_check(struct integrity *f)
 {
-	struct cursor c;
-	struct statement s;
-	struct str k, v;
-	enum kodo_err err = cursor_open(&f->v->t, T_STATED, &c);
+	struct scan s = scan_prefix(&f->v->t, T_STATED, STR_NULL);
+	struct statement said;
 
-	if (err != KODO_OK)
-		return err;
-	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK; err = cursor_next(&c, &k, &v))
-		if (known_statement(&f->v->t, get_be32(v.p), get_be32(k.p), &s) != KODO_OK ||
-		    s.order != get_be64(k.p + 4))
+	while (scan_next(&s))
+		if (known_statement(&f->v->t, get_be32(s.v.p), get_be32(s.k.p), &said) !=
+			KODO_OK ||
+		    said.order != get_be64(s.k.p + 4))
 			say(f, FINDING_ERROR,
 			    "peer %u lists node %u, of which it says nothing; " REMEDY,
-			    get_be32(k.p), get_be32(v.p));
-	cursor_close(&c);
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+			    get_be32(s.k.p), get_be32(s.v.p));
+	return scan_end(&s);
 }
 
 static enum kodo_err
 count_records(struct integrity *f, enum store_table table, uint64_t *n)
 {
-	struct cursor c;
-	struct str k, v;
-	enum kodo_err err = cursor_open(&f->v->t, table, &c);
+	struct scan s = scan_prefix(&f->v->t, table, STR_NULL);
 
 	*n = 0;
-	if (err != KODO_OK)
-		return err;
-	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK; err = cursor_next(&c, &k, &v))
+	while (scan_next(&s))
 		++*n;
-	cursor_close(&c);
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+	return scan_end(&s);
 }
 
 /* --- the tables that lead to peers and nodes --- */
@@ -165,24 +155,21 @@ static enum kodo_err
 node_known_check(void *arg, uint32_t id, struct str key)
 {
 	struct integrity *f = arg;
-	unsigned char kb[8];
-	struct cursor c;
-	struct str k, v;
+	struct statement said;
+	struct scan s;
+	bool is_known;
 	uint32_t found;
 	enum kodo_err err = node_find(&f->v->t, key, &found);
 
-	if (err == KODO_OK && found == id)
-		err = store_get(&f->v->t, T_NODE, key_u32(kb, id), &v);
-	if (err == KODO_ENOTFOUND) {
-		err = cursor_open(&f->v->t, T_SHADOW, &c);
-		if (err != KODO_OK)
-			return err;
-		err = cursor_seek(&c, key_u32_u32(kb, id, 0), &k, &v);
-		if (err == KODO_OK && get_be32(k.p) != id)
-			err = KODO_ENOTFOUND;
-		cursor_close(&c);
+	is_known = err == KODO_OK && found == id;
+	if (is_known)
+		err = record_get_seen(&f->v->t, id, &said);
+	if (is_known && err == KODO_ENOTFOUND) {
+		s = record_scan_shadows(&f->v->t, id);
+		is_known = scan_next(&s);
+		err = scan_end(&s);
 	}
-	if ((err == KODO_OK && found != id) || err == KODO_ENOTFOUND)
+	if (!is_known && (err == KODO_OK || err == KODO_ENOTFOUND))
 		say(f, FINDING_ERROR, "%.*s leads to node %u, which is another or none; " REMEDY,
 		    STR_ARG(key), id);
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
@@ -191,20 +178,16 @@ node_known_check(void *arg, uint32_t id, struct str key)
 static enum kodo_err
 providers_check(struct integrity *f)
 {
-	struct cursor c;
-	struct str k, v;
+	struct scan s = scan_prefix(&f->v->t, T_PROVIDER, STR_NULL);
 	struct peer p;
-	enum kodo_err err = cursor_open(&f->v->t, T_PROVIDER, &c);
 
-	if (err != KODO_OK)
-		return err;
-	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK; err = cursor_next(&c, &k, &v))
-		if (v.len != 4 || peer_get(&f->v->t, f->a, get_be32(v.p), &p) != KODO_OK ||
-		    (p.flags & PEER_PROVIDER) == 0 || p.order != get_be64(k.p))
+	while (scan_next(&s))
+		if (s.v.len != 4 ||
+		    peer_get(&f->v->t, f->a, get_be32(s.v.p), &p) != KODO_OK ||
+		    (p.flags & PEER_PROVIDER) == 0 || p.order != get_be64(s.k.p))
 			say(f, FINDING_ERROR,
 			    "a place in the order of providers leads to none; " REMEDY);
-	cursor_close(&c);
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+	return scan_end(&s);
 }
 
 /* Is the peer found by its keys, and as a provider in its place? */
@@ -280,35 +263,32 @@ chunks_wrong(void *arg, uint32_t peer, const char *what)
 static enum kodo_err
 outbox_check(struct integrity *f)
 {
+	struct scan s = outbox_scan_all(&f->v->t);
 	struct outbox_entry entry;
-	struct cursor c;
 	struct peer p = { .id = PEER_TOMB };
-	struct str k, v;
 	uint64_t paused = 0;
-	enum kodo_err err = cursor_open(&f->v->t, T_OUT, &c);
+	enum kodo_err err;
 
-	if (err != KODO_OK)
-		return err;
-	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
-	    err = cursor_next(&c, &k, &v)) {
-		uint32_t id = get_be32(k.p);
-
-		if (id != p.id && peer_get(&f->v->t, f->a, id, &p) != KODO_OK)
-			say(f, FINDING_ERROR, "peer %u is told of changes, and is none; " REMEDY,
-			    id);
-		p.id = id;
-		if (outbox_read(v, &entry) != KODO_OK)
+	while (outbox_next(&s, &entry)) {
+		if (entry.peer != p.id &&
+		    peer_get(&f->v->t, f->a, entry.peer, &p) != KODO_OK)
 			say(f, FINDING_ERROR,
-			    "what is to be told to peer %u cannot be read; " REMEDY, id);
-		else if (entry.why.p != NULL)
+			    "peer %u has entries in the outbox, and there is no such peer; " REMEDY,
+			    entry.peer);
+		p.id = entry.peer;
+		if (entry.why.p != NULL)
 			paused++;
 	}
-	cursor_close(&c);
+	err = scan_end(&s);
+	if (err == KODO_ECORRUPT) {
+		say(f, FINDING_ERROR, "an entry of the outbox cannot be read; " REMEDY);
+		err = KODO_OK;
+	}
 	if (paused > 0)
 		say(f, FINDING_WARNING,
 		    "nodes that a peer does not take: %llu; see kodo peers and kodo explain URL",
 		    (unsigned long long)paused);
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+	return err;
 }
 
 static enum kodo_err

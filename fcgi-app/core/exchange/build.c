@@ -246,35 +246,20 @@ out_walk(struct builder *b, enum news kind,
     enum kodo_err (*each)(struct builder *, uint32_t, const struct known *), size_t *n)
 {
 	const size_t n_put = b->n_put;
+	struct scan s = outbox_scan(&b->v->t, b->p->id, 0);
 	struct outbox_entry entry;
-	unsigned char kb[8];
-	struct cursor c;
 	struct known kn;
 	enum news what;
-	struct str k, v;
-	enum kodo_err err = cursor_open(&b->v->t, T_OUT, &c);
 
-	*n = 0;
-	if (err != KODO_OK)
-		return err;
-	for (err = cursor_seek(&c, key_u32_u32(kb, b->p->id, 0), &k, &v);
-	    err == KODO_OK && get_be32(k.p) == b->p->id && !b->is_full;
-	    err = cursor_next(&c, &k, &v)) {
-		uint32_t node = get_be32(k.p + 4);
-
-		err = outbox_read(v, &entry);
-		if (err == KODO_OK && entry.why.p != NULL)
+	while (!b->is_full && outbox_next(&s, &entry)) {
+		if (entry.why.p != NULL)
 			continue;
-		if (err == KODO_OK)
-			err = news_of(b, node, &kn, &what);
-		if (err == KODO_OK && what == kind)
-			err = each(b, node, &kn);
-		if (err != KODO_OK)
-			break;
+		s.err = news_of(b, entry.node, &kn, &what);
+		if (s.err == KODO_OK && what == kind)
+			s.err = each(b, entry.node, &kn);
 	}
-	cursor_close(&c);
 	*n = b->n_put - n_put;
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+	return scan_end(&s);
 }
 
 static enum kodo_err

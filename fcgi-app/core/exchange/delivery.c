@@ -65,7 +65,7 @@ delivery_clear(struct change *ch, struct peer *p, uint64_t gen, enum delivery_ke
 	bool kept = false;
 	enum kodo_err err;
 
-	while ((err = outbox_next(ch->t, p->id, node, &entry)) == KODO_OK) {
+	while ((err = outbox_first(ch->t, p->id, node, &entry)) == KODO_OK) {
 		node = entry.node;
 		err = is_kept(ch, &entry, keep, &kept);
 		if (err == KODO_OK && !kept)

@@ -26,34 +26,26 @@ struct due {
 static enum kodo_err
 due_find(struct txn *t, int64_t now_us, const uint32_t *busy, size_t n_busy, struct due *out)
 {
-	struct cursor c;
-	struct str k, v;
-	enum kodo_err err = cursor_open(t, T_DUE, &c);
+	struct scan s = peer_scan_due(t);
+	struct peer_due due;
 
 	*out = (struct due){ .next_us = INT64_MAX, .active_us = INT64_MAX };
-	if (err != KODO_OK)
-		return err;
-	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
-	    err = cursor_next(&c, &k, &v)) {
-		enum due_class class = (enum due_class)(unsigned char)k.p[0];
-		int64_t at = (int64_t)get_be64(k.p + 1);
-		uint32_t peer = get_be32(k.p + 9);
-
-		if (at > now_us + (class == DUE_ACTIVE ? ACTIVE_AHEAD_US : QUIET_AHEAD_US))
-			at = now_us;
-		if (class == DUE_ACTIVE && at < out->active_us)
-			out->active_us = at;
-		if (is_busy(peer, busy, n_busy))
+	while (peer_next_due(&s, &due)) {
+		if (due.at_us >
+		    now_us + (due.class == DUE_ACTIVE ? ACTIVE_AHEAD_US : QUIET_AHEAD_US))
+			due.at_us = now_us;
+		if (due.class == DUE_ACTIVE && due.at_us < out->active_us)
+			out->active_us = due.at_us;
+		if (is_busy(due.peer, busy, n_busy))
 			continue;
-		if (at <= now_us && !out->found) {
+		if (due.at_us <= now_us && !out->found) {
 			out->found = true;
-			out->peer = peer;
-		} else if (at < out->next_us) {
-			out->next_us = at;
+			out->peer = due.peer;
+		} else if (due.at_us < out->next_us) {
+			out->next_us = due.at_us;
 		}
 	}
-	cursor_close(&c);
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+	return scan_end(&s);
 }
 
 static enum kodo_err

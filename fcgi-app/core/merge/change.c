@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "core/merge/change.h"
+#include "core/records/outbox.h"
 
 enum kodo_err
 change_begin(struct change *ch, struct txn *t, struct arena *a, int64_t now_us, const struct options *o)
@@ -171,39 +172,29 @@ change_want_connect(struct change *ch, struct peer *p)
 enum kodo_err
 change_unwant(struct change *ch, struct peer *p, enum peer_work work)
 {
-	unsigned char kb[8];
-
 	p->out.work[work] = 0;
 	/* what is parked too */
-	return work == WORK_NOTIFY ? store_del_under(ch->t, T_OUT, key_u32(kb, p->id)) : KODO_OK;
+	return work == WORK_NOTIFY ? outbox_clear(ch->t, p->id) : KODO_OK;
 }
 
 static enum kodo_err
 subscribers_load(struct change *ch)
 {
-	struct cursor c;
-	struct str k, v;
+	struct scan s = peer_scan_subscribers(ch->t);
 	size_t cap = 0;
-	enum kodo_err err;
+	uint32_t id, *all;
 
 	ch->has_subscribers = true;
-	err = cursor_open(ch->t, T_SUBSCRIBER, &c);
-	if (err != KODO_OK)
-		return err;
-	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
-	    err = cursor_next(&c, &k, &v)) {
-		uint32_t *all =
-		    arena_grow(ch->a, ch->subscribers, ch->n_subscribers, &cap, sizeof(*all));
-
+	while (peer_next_subscriber(&s, &id)) {
+		all = arena_grow(ch->a, ch->subscribers, ch->n_subscribers, &cap, sizeof(*all));
 		if (all == NULL) {
-			err = KODO_ENOMEM;
+			s.err = KODO_ENOMEM;
 			break;
 		}
 		ch->subscribers = all;
-		ch->subscribers[ch->n_subscribers++] = get_be32(k.p);
+		ch->subscribers[ch->n_subscribers++] = id;
 	}
-	cursor_close(&c);
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+	return scan_end(&s);
 }
 
 bool
@@ -218,7 +209,6 @@ change_is_subscriber(const struct change *ch, const struct peer *p)
 enum kodo_err
 change_notify(struct change *ch, uint32_t node, uint32_t peer)
 {
-	unsigned char k[8], v[8];
 	struct peer *p;
 	enum kodo_err err = change_peer(ch, peer, &p);
 
@@ -227,7 +217,7 @@ change_notify(struct change *ch, uint32_t node, uint32_t peer)
 	if (!change_is_subscriber(ch, p))
 		return KODO_OK;
 	change_want(ch, p, WORK_NOTIFY, false);
-	return store_put(ch->t, T_OUT, key_u32_u32(k, peer, node), key_u64(v, ch->head.state));
+	return outbox_put(ch->t, peer, node, ch->head.state);
 }
 
 static int

@@ -142,7 +142,7 @@ paused_notify(struct change *ch, struct peer *p)
 	uint32_t node = 0;
 	enum kodo_err err;
 
-	while ((err = outbox_next(ch->t, p->id, node, &entry)) == KODO_OK) {
+	while ((err = outbox_first(ch->t, p->id, node, &entry)) == KODO_OK) {
 		if (entry.why.p != NULL)
 			err = change_notify(ch, entry.node, p->id);
 		if (err != KODO_OK || entry.node == UINT32_MAX)
@@ -189,14 +189,12 @@ ingest_update(struct change *ch, struct peer *p, const struct wire_body *b)
 enum kodo_err
 ingest_greeting(struct change *ch, struct peer *p, const struct greeting *g)
 {
-	unsigned char k[8], v[4];
 	enum kodo_err err;
 
 	if ((p->flags & PEER_PROVIDER) == 0) {
 		p->flags |= PEER_PROVIDER;
 		p->created_us = ch->now_us;
-		p->order = ch->head.next_order++;
-		err = store_put(ch->t, T_PROVIDER, key_u64(k, p->order), key_u32(v, p->id));
+		err = peer_place_put(ch->t, &ch->head, p);
 		if (err != KODO_OK)
 			return err;
 	}

@@ -49,28 +49,18 @@ statement_add(struct resolution *r, const struct statement *s)
 static enum kodo_err
 shadows_load(struct resolution *r)
 {
-	unsigned char kb[8];
-	struct statement s;
-	struct cursor c;
-	struct str k, v;
-	enum kodo_err err = cursor_open(r->ch->t, T_SHADOW, &c);
+	struct scan s = record_scan_shadows(r->ch->t, r->node);
+	struct record rec;
 
-	if (err != KODO_OK)
-		return err;
-	for (err = cursor_seek(&c, key_u32_u32(kb, r->node, 0), &k, &v);
-	    err == KODO_OK && get_be32(k.p) == r->node; err = cursor_next(&c, &k, &v)) {
-		err = statement_read(v, &s);
-		if (err == KODO_OK && get_be32(k.p + 4) != PEER_TOMB) {
-			err = statement_add(r, &s);
-		} else if (err == KODO_OK) {
+	while (record_next(&s, &rec)) {
+		if (rec.is_tomb) {
 			r->n.is_gone = true;
-			r->n.tomb = s;
+			r->n.tomb = rec.said;
+		} else {
+			s.err = statement_add(r, &rec.said);
 		}
-		if (err != KODO_OK)
-			break;
 	}
-	cursor_close(&c);
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+	return scan_end(&s);
 }
 
 /* All that is known of the node; its texts point into the map. */
@@ -78,7 +68,7 @@ static enum kodo_err
 load(struct resolution *r)
 {
 	size_t at;
-	enum kodo_err err = known_winner(r->ch->t, r->node, &r->was);
+	enum kodo_err err = record_get_seen(r->ch->t, r->node, &r->was);
 
 	r->was_seen = err == KODO_OK;
 	r->n.seen = r->was_seen ? 0 : RULES_NONE;
@@ -121,22 +111,6 @@ others_note(struct resolution *r)
 
 /* --- writing --- */
 
-static enum kodo_err
-shadow_put(const struct resolution *r, uint32_t peer, const struct statement *s)
-{
-	unsigned char k[8];
-
-	return statement_put(r->ch->t, T_SHADOW, key_u32_u32(k, r->node, peer), s);
-}
-
-static enum kodo_err
-shadow_del(const struct resolution *r, uint32_t peer)
-{
-	unsigned char k[8];
-
-	return store_del(r->ch->t, T_SHADOW, key_u32_u32(k, r->node, peer));
-}
-
 static bool
 is_same_row(const struct packed *x, const struct packed *y, uint32_t i)
 {
@@ -177,7 +151,6 @@ seen_put(struct change *ch, uint32_t node, const struct statement *old, const st
 	struct packed was, is;
 	uint32_t *out = NULL, *in = NULL;
 	size_t n_out = 0, n_in = 0;
-	unsigned char k[4];
 	enum kodo_err err = KODO_OK;
 
 	if (old != NULL)
@@ -195,8 +168,7 @@ seen_put(struct change *ch, uint32_t node, const struct statement *old, const st
 	if (err == KODO_OK && n_out > 0)
 		err = flow_order_remove(ch->t, &ch->order, node, old->bytes, out, n_out);
 	if (err == KODO_OK)
-		err = s == NULL ? store_del(ch->t, T_NODE, key_u32(k, node))
-				: statement_put(ch->t, T_NODE, key_u32(k, node), s);
+		err = s == NULL ? record_del_seen(ch->t, node) : record_put_seen(ch->t, node, s);
 	if (err == KODO_OK && n_in > 0)
 		err = flow_order_add(ch->t, &ch->head, &ch->order, node, in, n_in);
 	return err;
@@ -220,17 +192,15 @@ static enum kodo_err
 place_write(struct resolution *r, struct statement *now, bool renumber)
 {
 	struct change *ch = r->ch;
-	unsigned char k[12], v[4];
 	const bool had = r->before.peer != PEER_TOMB;
 	enum kodo_err err = KODO_OK;
 
 	if (had && (now == NULL || renumber))
-		err = store_del(ch->t, T_STATED, key_u32_u64(k, r->by->peer, r->before.order));
+		err = place_del(ch->t, r->by->peer, r->before.order);
 	if (err != KODO_OK || now == NULL || (had && !renumber))
 		return err;
 	now->order = ch->head.next_order++;
-	return store_put(
-	    ch->t, T_STATED, key_u32_u64(k, r->by->peer, now->order), key_u32(v, r->node));
+	return place_put(ch->t, r->by->peer, now->order, r->node);
 }
 
 /*
@@ -247,14 +217,14 @@ records_write(struct resolution *r, const struct statement *now, const struct st
 	enum kodo_err err = KODO_OK;
 
 	if (now != NULL && now != is && !(had_shadow && is_same(now, &r->before)))
-		err = shadow_put(r, now->peer, now);
+		err = record_put_shadow(r->ch->t, r->node, now->peer, now);
 	else if (had_shadow && (now == NULL || now == is))
-		err = shadow_del(r, r->before.peer);
+		err = record_del_shadow(r->ch->t, r->node, r->before.peer);
 	if (err == KODO_OK && is != NULL && is != now && (was == NULL || was->peer != is->peer))
-		err = shadow_del(r, is->peer);
+		err = record_del_shadow(r->ch->t, r->node, is->peer);
 	if (err == KODO_OK && was != NULL && was->peer != r->by->peer &&
 	    (is == NULL || is->peer != was->peer))
-		err = shadow_put(r, was->peer, was);
+		err = record_put_shadow(r->ch->t, r->node, was->peer, was);
 	if (err != KODO_OK || is_same_or_none(was != NULL, was, is))
 		return err;
 	return seen_put(r->ch, r->node, was, is);
@@ -293,7 +263,7 @@ tomb_write(struct resolution *r)
 {
 	if (is_same_tomb(r))
 		return KODO_OK;
-	return r->n.is_gone ? shadow_put(r, PEER_TOMB, &r->n.tomb) : shadow_del(r, PEER_TOMB);
+	return r->n.is_gone ? record_put_shadow(r->ch->t, r->node, PEER_TOMB, &r->n.tomb) : record_del_shadow(r->ch->t, r->node, PEER_TOMB);
 }
 
 /* Write what the word changed. */

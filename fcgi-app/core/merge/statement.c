@@ -55,41 +55,38 @@ statement_drop(struct change *ch, struct peer *p, uint32_t node)
 	return err == KODO_OK ? resolve_word(ch, p, node, key, &word, false) : err;
 }
 
+/* One node after the other, from the first place on: a scan cannot go on over a change. */
+static enum kodo_err
+each_drop(struct change *ch, struct peer *p)
+{
+	struct scan s;
+	struct place at;
+	bool found;
+	enum kodo_err err;
+
+	do {
+		s = place_scan(ch->t, p->id);
+		found = place_next(&s, &at);
+		err = scan_end(&s);
+		if (err == KODO_OK && found)
+			err = statement_drop(ch, p, at.node);
+		if (err == KODO_OK && found)
+			err = place_del(ch->t, p->id, at.order); /* also one of a damaged state */
+	} while (err == KODO_OK && found);
+	return err;
+}
+
 enum kodo_err
 statement_drop_all(struct change *ch, struct peer *p)
 {
-	unsigned char kb[12];
-	struct cursor c;
-	struct str k, v;
-	uint64_t order = 0;
-	uint32_t node = 0;
-	enum kodo_err err;
+	enum kodo_err err = each_drop(ch, p);
 
-	/* the cursor ends before each change, which could move what it stands on */
-	for (;;) {
-		err = cursor_open(ch->t, T_STATED, &c);
-		if (err != KODO_OK)
-			return err;
-		err = cursor_seek(&c, key_u32_u64(kb, p->id, order), &k, &v);
-		if (err == KODO_OK && get_be32(k.p) != p->id)
-			err = KODO_ENOTFOUND;
-		if (err == KODO_OK) {
-			order = get_be64(k.p + 4);
-			node = get_be32(v.p);
-		}
-		cursor_close(&c);
-		if (err != KODO_OK)
-			break;
-		err = statement_drop(ch, p, node);
-		if (err != KODO_OK)
-			break;
-	}
-	if (err != KODO_ENOTFOUND)
+	if (err != KODO_OK)
 		return err;
 	p->flags &= ~(unsigned)PEER_PROVIDER;
 	p->out.work[WORK_RECONNECT] = 0;
 	p->in.list = 0;
-	/* it was connected to for the sake of its word alone */
+	/* it was connected to for the sake of its statements alone */
 	if ((p->flags & PEER_TARGET) == 0) {
 		p->out.work[WORK_CONNECT] = 0;
 		resync_cancel(p);
@@ -97,48 +94,40 @@ statement_drop_all(struct change *ch, struct peer *p)
 	err = node_chunks_drop(ch->t, p->id);
 	if (err == KODO_OK && !change_is_subscriber(ch, p))
 		err = change_unwant(ch, p, WORK_NOTIFY);
-	if (err != KODO_OK)
-		return err;
-	if (p->order != 0) {
-		err = store_del(ch->t, T_PROVIDER, key_u64(kb, p->order));
-		p->order = 0;
-		return err;
-	}
-	return KODO_OK;
+	return err == KODO_OK ? peer_place_del(ch->t, p) : err;
+}
+
+/* The first tombstone older than before_us, of a node from *node on. *url: null where there is none. */
+static enum kodo_err
+expired_find(struct change *ch, int64_t before_us, uint32_t *node, struct str *url)
+{
+	struct scan s = record_scan_shadows_from(ch->t, *node);
+	struct record rec;
+
+	*url = STR_NULL;
+	while (url->p == NULL && record_next(&s, &rec))
+		if (rec.is_tomb && rec.said.at_us < before_us) {
+			*node = rec.node;
+			s.err = arena_str(ch->a, rec.said.bytes, url);
+		}
+	return scan_end(&s);
 }
 
 enum kodo_err
 statement_expire(struct change *ch, int64_t before_us)
 {
-	unsigned char kb[8];
 	struct rules_word word = { .kind = RULES_EXPIRES, .now_us = ch->now_us };
-	struct statement s;
-	struct cursor c;
-	struct str k, v, key = STR_NULL;
+	struct str url, key;
 	uint32_t node = 0;
-	bool found;
 	enum kodo_err err;
 
 	for (;;) {
-		found = false;
-		err = cursor_open(ch->t, T_SHADOW, &c);
-		if (err != KODO_OK)
+		err = expired_find(ch, before_us, &node, &url);
+		if (err != KODO_OK || url.p == NULL)
 			return err;
-		for (err = cursor_seek(&c, key_u32_u32(kb, node, 0), &k, &v);
-		    err == KODO_OK && !found;) {
-			node = get_be32(k.p);
-			err = get_be32(k.p + 4) == PEER_TOMB ? statement_read(v, &s) : KODO_OK;
-			found =
-			    err == KODO_OK && get_be32(k.p + 4) == PEER_TOMB && s.at_us < before_us;
-			if (err == KODO_OK && found)
-				err = url_key(ch->a, s.bytes, &key);
-			if (err == KODO_OK && !found)
-				err = cursor_next(&c, &k, &v);
-		}
-		cursor_close(&c);
-		if (!found)
-			return err == KODO_ENOTFOUND ? KODO_OK : err;
-		err = resolve_word(ch, NULL, node, key, &word, false);
+		err = url_key(ch->a, url, &key);
+		if (err == KODO_OK)
+			err = resolve_word(ch, NULL, node, key, &word, false);
 		if (err != KODO_OK)
 			return err;
 	}

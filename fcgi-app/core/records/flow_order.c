@@ -41,13 +41,8 @@ entry_key(struct txn *t, struct arena *a, struct flow_order_entry at, struct row
 {
 	struct statement s;
 	struct packed p;
-	unsigned char k[4];
-	struct str v;
-	enum kodo_err err;
+	enum kodo_err err = record_get_seen(t, at.node, &s);
 
-	err = store_get(t, T_NODE, key_u32(k, at.node), &v);
-	if (err == KODO_OK)
-		err = statement_read(v, &s);
 	if (err == KODO_OK)
 		err = packed_open(s.bytes, &p);
 	if (err != KODO_OK)
@@ -404,25 +399,23 @@ flow_order_start(struct txn *t, struct head *h, struct flow_order *ix, const str
 }
 
 enum kodo_err
-flow_order_add(struct txn *t, struct head *h, struct flow_order *ix, uint32_t node, uint32_t *rows, size_t n)
+flow_order_add(struct txn *t, struct head *h, struct flow_order *ix, uint32_t node, uint32_t *rows,
+    size_t n)
 {
 	struct arena *a = arena_new(), *scratch = arena_new();
 	struct row_key *keys = NULL;
 	struct statement s;
-	unsigned char k[4];
-	struct str v;
+	struct str bytes;
 	size_t i = 0, done;
 	enum kodo_err err = a == NULL || scratch == NULL ? KODO_ENOMEM : dir_load(t, ix);
 
 	if (err == KODO_OK)
-		err = store_get(t, T_NODE, key_u32(k, node), &v);
-	if (err == KODO_OK)
-		err = statement_read(v, &s);
+		err = record_get_seen(t, node, &s);
 	/* the record moves when other records are put: its bytes are copied */
 	if (err == KODO_OK)
-		err = arena_str(a, s.bytes, &v);
+		err = arena_str(a, s.bytes, &bytes);
 	if (err == KODO_OK)
-		err = rows_sorted(a, node, v, rows, n, &keys);
+		err = rows_sorted(a, node, bytes, rows, n, &keys);
 	if (err == KODO_OK && n > 0 && ix->n == 0) {
 		err = flow_order_start(t, h, ix, &keys[0]);
 		i = 1;

@@ -20,7 +20,4 @@ enum kodo_err known_get(struct txn *t, uint32_t node, struct known *out) MUST_CH
 enum kodo_err known_statement(
     struct txn *t, uint32_t node, uint32_t peer, struct statement *out) MUST_CHECK;
 
-/* What is seen of a node. KODO_ENOTFOUND. Points into the map. */
-enum kodo_err known_winner(struct txn *t, uint32_t node, struct statement *out) MUST_CHECK;
-
 #endif

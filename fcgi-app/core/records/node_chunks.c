@@ -73,31 +73,21 @@ static enum kodo_err
 ranges_open(struct txn *t, struct arena *a, uint32_t peer, struct packed **ranges, size_t *n)
 {
 	unsigned char kb[8];
-	struct cursor c;
-	struct str k, v;
 	size_t cap = 0;
-	enum kodo_err err;
+	struct scan s;
 
 	*n = 0;
 	*ranges = arena_grow(a, NULL, 0, &cap, sizeof(**ranges));
 	if (*ranges == NULL)
 		return KODO_ENOMEM;
-	err = cursor_open(t, T_NODE_CHUNK, &c);
-	if (err != KODO_OK)
-		return err;
-	for (err = cursor_seek(&c, key_u32_u32(kb, peer, 0), &k, &v);
-	    err == KODO_OK && get_be32(k.p) == peer; err = cursor_next(&c, &k, &v)) {
-		err = packed_open(v, &(*ranges)[(*n)++]);
-		if (err != KODO_OK)
-			break;
+	s = scan_from(t, T_NODE_CHUNK, key_u32_u32(kb, peer, 0), 4);
+	while (scan_next(&s)) {
+		s.err = packed_open(s.v, &(*ranges)[(*n)++]);
 		*ranges = arena_grow(a, *ranges, *n, &cap, sizeof(**ranges));
-		if (*ranges == NULL) {
-			err = KODO_ENOMEM;
-			break;
-		}
+		if (*ranges == NULL)
+			s.err = KODO_ENOMEM;
 	}
-	cursor_close(&c);
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+	return scan_end(&s);
 }
 
 /* --- taking --- */
@@ -198,36 +188,32 @@ node_chunks_pass(struct txn *t, uint32_t peer, const struct wire_body *b)
 /* --- checking --- */
 
 enum kodo_err
-node_chunks_check(struct txn *t, void (*wrong)(void *arg, uint32_t peer, const char *what), void *arg)
+node_chunks_check(
+    struct txn *t, void (*wrong)(void *arg, uint32_t peer, const char *what), void *arg)
 {
 	struct node_chunks chunks = { .id = STR_NULL };
+	struct scan s = scan_prefix(t, T_NODE_CHUNK, STR_NULL);
 	uint32_t peer = 0, has = 0;
 	struct packed range;
-	struct cursor c;
-	struct str k, v;
-	enum kodo_err err = cursor_open(t, T_NODE_CHUNK, &c);
 
-	if (err != KODO_OK)
-		return err;
-	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
-	    err = cursor_next(&c, &k, &v)) {
-		if (k.len == 4) {
+	while (scan_next(&s)) {
+		if (s.k.len == 4) {
 			if (has != chunks.has && chunks.has != chunks.of)
 				wrong(arg, peer, "flows are missing");
-			peer = get_be32(k.p);
+			peer = get_be32(s.k.p);
 			has = 0;
-			if (head_read(v, &chunks) != KODO_OK || chunks.has > chunks.of ||
+			if (head_read(s.v, &chunks) != KODO_OK || chunks.has > chunks.of ||
 			    chunks.of > LIMIT_NODE_FLOWS)
 				wrong(arg, peer, "the record cannot be read");
-		} else if (get_be32(k.p) != peer || get_be32(k.p + 4) != has ||
-		    packed_check(v, NULL) != KODO_OK || packed_open(v, &range) != KODO_OK) {
-			wrong(arg, get_be32(k.p), "a run of flows cannot be read, or is no part");
+		} else if (get_be32(s.k.p) != peer || get_be32(s.k.p + 4) != has ||
+		    packed_check(s.v, NULL) != KODO_OK || packed_open(s.v, &range) != KODO_OK) {
+			wrong(arg, get_be32(s.k.p),
+			    "a range of flows cannot be read, or belongs to no node");
 		} else {
 			has += range.n_flows;
 		}
 	}
 	if (has != chunks.has && chunks.has != chunks.of)
 		wrong(arg, peer, "flows are missing");
-	cursor_close(&c);
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+	return scan_end(&s);
 }

@@ -4,11 +4,13 @@
 
 #define GEN_BYTES 8u
 
-enum kodo_err
-outbox_read(struct str value, struct outbox_entry *out)
+static enum kodo_err
+entry_read(struct str key, struct str value, struct outbox_entry *out)
 {
-	if (value.len < GEN_BYTES)
+	if (key.len < 8 || value.len < GEN_BYTES)
 		return KODO_ECORRUPT;
+	out->peer = get_be32(key.p);
+	out->node = get_be32(key.p + 4);
 	out->gen = get_be64(value.p);
 	out->why = value.len == GEN_BYTES
 	    ? STR_NULL
@@ -20,32 +22,58 @@ enum kodo_err
 outbox_get(struct txn *t, uint32_t peer, uint32_t node, struct outbox_entry *out)
 {
 	unsigned char kb[8];
-	struct str v;
-	enum kodo_err err = store_get(t, T_OUT, key_u32_u32(kb, peer, node), &v);
+	struct str key = key_u32_u32(kb, peer, node), v;
+	enum kodo_err err = store_get(t, T_OUT, key, &v);
 
-	out->node = node;
-	return err == KODO_OK ? outbox_read(v, out) : err;
+	return err == KODO_OK ? entry_read(key, v, out) : err;
 }
 
 enum kodo_err
-outbox_next(struct txn *t, uint32_t peer, uint32_t node, struct outbox_entry *out)
+outbox_put(struct txn *t, uint32_t peer, uint32_t node, uint64_t gen)
+{
+	unsigned char k[8], v[8];
+
+	return store_put(t, T_OUT, key_u32_u32(k, peer, node), key_u64(v, gen));
+}
+
+struct scan
+outbox_scan(struct txn *t, uint32_t peer, uint32_t node)
 {
 	unsigned char kb[8];
-	struct cursor c;
-	struct str k, v;
-	enum kodo_err err = cursor_open(t, T_OUT, &c);
 
-	if (err != KODO_OK)
-		return err;
-	err = cursor_seek(&c, key_u32_u32(kb, peer, node), &k, &v);
-	if (err == KODO_OK && get_be32(k.p) != peer)
-		err = KODO_ENOTFOUND;
-	if (err == KODO_OK) {
-		out->node = get_be32(k.p + 4);
-		err = outbox_read(v, out);
-	}
-	cursor_close(&c);
-	return err;
+	return scan_from(t, T_OUT, key_u32_u32(kb, peer, node), 4);
+}
+
+struct scan
+outbox_scan_all(struct txn *t)
+{
+	return scan_prefix(t, T_OUT, STR_NULL);
+}
+
+bool
+outbox_next(struct scan *s, struct outbox_entry *out)
+{
+	if (!scan_next(s))
+		return false;
+	s->err = entry_read(s->k, s->v, out);
+	return s->err == KODO_OK;
+}
+
+enum kodo_err
+outbox_first(struct txn *t, uint32_t peer, uint32_t node, struct outbox_entry *out)
+{
+	struct str k, v;
+	enum kodo_err err = scan_first(outbox_scan(t, peer, node), &k, &v);
+
+	return err == KODO_OK ? entry_read(k, v, out) : err;
+}
+
+enum kodo_err
+outbox_clear(struct txn *t, uint32_t peer)
+{
+	unsigned char kb[4];
+
+	return store_del_under(t, T_OUT, key_u32(kb, peer));
 }
 
 enum kodo_err
@@ -83,21 +111,16 @@ enum kodo_err
 outbox_has(struct txn *t, uint32_t peer, bool *to_notify, bool *paused)
 {
 	struct outbox_entry entry;
-	uint32_t node = 0;
-	enum kodo_err err = KODO_OK;
+	struct scan s = outbox_scan(t, peer, 0);
 
 	*to_notify = false;
 	if (paused != NULL)
 		*paused = false;
-	while (!(*to_notify && (paused == NULL || *paused)) &&
-	    (err = outbox_next(t, peer, node, &entry)) == KODO_OK) {
+	while (!(*to_notify && (paused == NULL || *paused)) && outbox_next(&s, &entry)) {
 		if (entry.why.p == NULL)
 			*to_notify = true;
 		else if (paused != NULL)
 			*paused = true;
-		if (entry.node == UINT32_MAX)
-			break;
-		node = entry.node + 1;
 	}
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+	return scan_end(&s);
 }

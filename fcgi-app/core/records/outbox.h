@@ -12,20 +12,32 @@
 #include "core/storage/store.h"
 
 struct outbox_entry {
+	uint32_t peer;
 	uint32_t node;
 	uint64_t gen;	/* state number at which it was wanted */
 	struct str why; /* it is parked; null: it is to be told. Points into the map */
 };
 
-/* The first entry of the peer whose node is not below node. KODO_ENOTFOUND. */
-enum kodo_err outbox_next(
-    struct txn *t, uint32_t peer, uint32_t node, struct outbox_entry *out) MUST_CHECK;
 /* That of the node. KODO_ENOTFOUND. */
 enum kodo_err outbox_get(
     struct txn *t, uint32_t peer, uint32_t node, struct outbox_entry *out) MUST_CHECK;
 
-/* The entry's value as stored. KODO_ECORRUPT. */
-enum kodo_err outbox_read(struct str value, struct outbox_entry *out) MUST_CHECK;
+/* The peer must learn of the node, as of state number gen; an entry that is paused is no longer. */
+enum kodo_err outbox_put(
+    struct txn *t, uint32_t peer, uint32_t node, uint64_t gen) MUST_CHECK;
+
+/*
+ * Scans for outbox_next: the entries of a peer, from a node on; those of all peers. KODO_ECORRUPT.
+ * outbox_first: the first of them, where the table is changed meanwhile. KODO_ENOTFOUND.
+ */
+struct scan outbox_scan(struct txn *t, uint32_t peer, uint32_t node) MUST_CHECK;
+struct scan outbox_scan_all(struct txn *t) MUST_CHECK;
+bool outbox_next(struct scan *s, struct outbox_entry *out) MUST_CHECK;
+enum kodo_err outbox_first(
+    struct txn *t, uint32_t peer, uint32_t node, struct outbox_entry *out) MUST_CHECK;
+
+/* All of a peer's entries go, paused ones too. */
+enum kodo_err outbox_clear(struct txn *t, uint32_t peer) MUST_CHECK;
 
 /* The peer was told as of state number gen: the entry goes, unless it is newer. */
 enum kodo_err outbox_delivered(struct txn *t, uint32_t peer, uint32_t node, uint64_t gen) MUST_CHECK;

@@ -224,23 +224,88 @@ enum kodo_err
 peer_next(struct txn *t, struct arena *a, uint32_t *id, struct peer *out)
 {
 	unsigned char kb[4];
-	struct cursor c;
 	struct str k, v;
 	enum kodo_err err;
 
 	if (*id == PEER_SELF)
 		*id = PEER_SELF + 1;
-	err = cursor_open(t, T_PEER, &c);
-	if (err != KODO_OK)
-		return err;
-	err = cursor_seek(&c, key_u32(kb, *id), &k, &v);
+	err = scan_first(scan_from(t, T_PEER, key_u32(kb, *id), 0), &k, &v);
 	if (err == KODO_OK)
 		err = peer_decode(a, get_be32(k.p), v, out);
-	cursor_close(&c);
 	if (err == KODO_OK)
 		*id = out->id + 1;
 	return err;
 }
+
+/* --- places --- */
+
+enum kodo_err
+peer_place_put(struct txn *t, struct head *h, struct peer *p)
+{
+	unsigned char k[8], v[4];
+
+	p->order = h->next_order++;
+	return store_put(t, T_PROVIDER, key_u64(k, p->order), key_u32(v, p->id));
+}
+
+enum kodo_err
+peer_place_del(struct txn *t, struct peer *p)
+{
+	unsigned char k[8];
+	const uint64_t order = p->order;
+
+	p->order = 0;
+	return order == 0 ? KODO_OK : store_del(t, T_PROVIDER, key_u64(k, order));
+}
+
+struct scan
+peer_scan_providers(struct txn *t)
+{
+	return scan_prefix(t, T_PROVIDER, STR_NULL);
+}
+
+bool
+peer_next_provider(struct scan *s, uint32_t *id)
+{
+	if (!scan_next(s))
+		return false;
+	*id = get_be32(s->v.p);
+	return true;
+}
+
+struct scan
+peer_scan_subscribers(struct txn *t)
+{
+	return scan_prefix(t, T_SUBSCRIBER, STR_NULL);
+}
+
+bool
+peer_next_subscriber(struct scan *s, uint32_t *id)
+{
+	if (!scan_next(s))
+		return false;
+	*id = get_be32(s->k.p);
+	return true;
+}
+
+struct scan
+peer_scan_due(struct txn *t)
+{
+	return scan_prefix(t, T_DUE, STR_NULL);
+}
+
+bool
+peer_next_due(struct scan *s, struct peer_due *out)
+{
+	if (!scan_next(s))
+		return false;
+	*out = (struct peer_due){ .class = (enum due_class)(unsigned char)s->k.p[0],
+		.at_us = (int64_t)get_be64(s->k.p + 1),
+		.peer = get_be32(s->k.p + 9) };
+	return true;
+}
+
+/* --- filing --- */
 
 /* Key of T_DUE: class, due time, peer. */
 static struct str

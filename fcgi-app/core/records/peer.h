@@ -131,10 +131,31 @@ enum kodo_err peer_find(
 /* Write the record, its T_PEER_URL, T_SUBSCRIBER and T_DUE entries. */
 enum kodo_err peer_put(struct txn *t, struct peer *p) MUST_CHECK;
 enum kodo_err peer_del(struct txn *t, struct peer *p) MUST_CHECK;
+/* The place of a provider in the order of first connects (T_PROVIDER); p->order. */
+enum kodo_err peer_place_put(struct txn *t, struct head *h, struct peer *p) MUST_CHECK;
+enum kodo_err peer_place_del(struct txn *t, struct peer *p) MUST_CHECK;
+
+/* Providers in that order. */
+struct scan peer_scan_providers(struct txn *t) MUST_CHECK;
+bool peer_next_provider(struct scan *s, uint32_t *id) MUST_CHECK;
+
+/* Subscribers (T_SUBSCRIBER) in the order of their ids. */
+struct scan peer_scan_subscribers(struct txn *t) MUST_CHECK;
+bool peer_next_subscriber(struct scan *s, uint32_t *id) MUST_CHECK;
+
+/* When work or a digest check is due (T_DUE): the active ones first, each kind by time. */
+struct peer_due {
+	enum due_class class;
+	int64_t at_us;
+	uint32_t peer;
+};
+struct scan peer_scan_due(struct txn *t) MUST_CHECK;
+bool peer_next_due(struct scan *s, struct peer_due *out) MUST_CHECK;
+
 /* Is p, as it was read, in T_SUBSCRIBER and T_DUE where its record says? *n_due: times in T_DUE. */
 bool peer_is_filed(struct txn *t, const struct peer *p, unsigned *n_due);
 /*
- * Walk all peers but PEER_SELF in the order of ids: the first with an id >= *id; *id becomes the
+ * Walk all peers but PEER_SELF in the order of ids, while they are changed: the first with an id >= *id; *id becomes the
  * next to ask for.
  */
 enum kodo_err peer_next(struct txn *t, struct arena *a, uint32_t *id, struct peer *out) MUST_CHECK;

@@ -29,7 +29,7 @@ node_forget(struct txn *t, struct str key)
 
 /* --- statements --- */
 
-enum kodo_err
+static enum kodo_err
 statement_read(struct str value, struct statement *out)
 {
 	struct reader r = reader_of(value);
@@ -42,7 +42,16 @@ statement_read(struct str value, struct statement *out)
 	return r.bad ? KODO_ECORRUPT : KODO_OK;
 }
 
-enum kodo_err
+static enum kodo_err
+statement_get(struct txn *t, enum store_table table, struct str key, struct statement *out)
+{
+	struct str v;
+	enum kodo_err err = store_get(t, table, key, &v);
+
+	return err == KODO_OK ? statement_read(v, out) : err;
+}
+
+static enum kodo_err
 statement_put(struct txn *t, enum store_table table, struct str key, const struct statement *s)
 {
 	struct buf b = BUF_INIT(0);
@@ -55,4 +64,121 @@ statement_put(struct txn *t, enum store_table table, struct str key, const struc
 	err = buf_failed(&b) ? b.err : store_put_pair(t, table, key, buf_str(&b), s->bytes);
 	buf_free(&b);
 	return err;
+}
+
+enum kodo_err
+record_get_seen(struct txn *t, uint32_t node, struct statement *out)
+{
+	unsigned char k[4];
+
+	return statement_get(t, T_NODE, key_u32(k, node), out);
+}
+
+enum kodo_err
+record_put_seen(struct txn *t, uint32_t node, const struct statement *s)
+{
+	unsigned char k[4];
+
+	return statement_put(t, T_NODE, key_u32(k, node), s);
+}
+
+enum kodo_err
+record_del_seen(struct txn *t, uint32_t node)
+{
+	unsigned char k[4];
+
+	return store_del(t, T_NODE, key_u32(k, node));
+}
+
+enum kodo_err
+record_get_shadow(struct txn *t, uint32_t node, uint32_t peer, struct statement *out)
+{
+	unsigned char k[8];
+
+	return statement_get(t, T_SHADOW, key_u32_u32(k, node, peer), out);
+}
+
+enum kodo_err
+record_put_shadow(struct txn *t, uint32_t node, uint32_t peer, const struct statement *s)
+{
+	unsigned char k[8];
+
+	return statement_put(t, T_SHADOW, key_u32_u32(k, node, peer), s);
+}
+
+enum kodo_err
+record_del_shadow(struct txn *t, uint32_t node, uint32_t peer)
+{
+	unsigned char k[8];
+
+	return store_del(t, T_SHADOW, key_u32_u32(k, node, peer));
+}
+
+struct scan
+record_scan_seen(struct txn *t)
+{
+	return scan_prefix(t, T_NODE, STR_NULL);
+}
+
+struct scan
+record_scan_shadows(struct txn *t, uint32_t node)
+{
+	unsigned char k[4];
+
+	return scan_prefix(t, T_SHADOW, key_u32(k, node));
+}
+
+struct scan
+record_scan_shadows_from(struct txn *t, uint32_t node)
+{
+	unsigned char k[4];
+
+	return scan_from(t, T_SHADOW, key_u32(k, node), 0);
+}
+
+bool
+record_next(struct scan *s, struct record *out)
+{
+	if (!scan_next(s))
+		return false;
+	out->node = get_be32(s->k.p);
+	out->is_tomb = s->k.len > 4 && get_be32(s->k.p + 4) == PEER_TOMB;
+	s->err = statement_read(s->v, &out->said);
+	return s->err == KODO_OK;
+}
+
+/* --- places --- */
+
+enum kodo_err
+place_put(struct txn *t, uint32_t peer, uint64_t order, uint32_t node)
+{
+	unsigned char k[12], v[4];
+
+	return store_put(t, T_STATED, key_u32_u64(k, peer, order), key_u32(v, node));
+}
+
+enum kodo_err
+place_del(struct txn *t, uint32_t peer, uint64_t order)
+{
+	unsigned char k[12];
+
+	return store_del(t, T_STATED, key_u32_u64(k, peer, order));
+}
+
+struct scan
+place_scan(struct txn *t, uint32_t peer)
+{
+	unsigned char k[4];
+
+	return scan_prefix(t, T_STATED, key_u32(k, peer));
+}
+
+bool
+place_next(struct scan *s, struct place *out)
+{
+	if (!scan_next(s))
+		return false;
+	out->order = get_be64(s->k.p + 4);
+	out->node = get_be32(s->v.p);
+	return true;
 }

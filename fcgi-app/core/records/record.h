@@ -3,7 +3,7 @@
  *
  * A *statement* is what one provider says of one node. Per node url (node id) the winning statement
  * lies in T_NODE, the others in T_SHADOW beside the tombstone, if there is one. The own node is the
- * statement of PEER_SELF.
+ * statement of PEER_SELF. T_STATED holds the nodes of each provider in its order.
  */
 #ifndef KODO_RECORD_H
 #define KODO_RECORD_H
@@ -24,14 +24,47 @@ struct statement {
 	uint64_t version;	/* 0: none */
 	uint64_t order;		/* place in its provider's list, in T_STATED */
 	int64_t at_us;		/* when it was taken in */
-	uint32_t peer;		/* whose */
+	uint32_t peer;		/* whose; of a tombstone: who told of it */
 	struct str bytes;	/* packed; of a tombstone: the node's shown url */
 };
 
-/* Points into value. */
-enum kodo_err statement_read(struct str value, struct statement *out) MUST_CHECK;
-enum kodo_err statement_put(
-    struct txn *t, enum store_table table, struct str key, const struct statement *s) MUST_CHECK;
+/* A stored statement as scans find it. */
+struct record {
+	uint32_t node;
+	bool is_tomb;
+	struct statement said;	/* bytes point into the map */
+};
+
+/* What is seen of a node (T_NODE). KODO_ENOTFOUND. */
+enum kodo_err record_get_seen(struct txn *t, uint32_t node, struct statement *out) MUST_CHECK;
+enum kodo_err record_put_seen(struct txn *t, uint32_t node, const struct statement *s) MUST_CHECK;
+enum kodo_err record_del_seen(struct txn *t, uint32_t node) MUST_CHECK;
+
+/* What a peer says that is not seen, or the tombstone (peer PEER_TOMB) (T_SHADOW). */
+enum kodo_err record_get_shadow(
+    struct txn *t, uint32_t node, uint32_t peer, struct statement *out) MUST_CHECK;
+enum kodo_err record_put_shadow(
+    struct txn *t, uint32_t node, uint32_t peer, const struct statement *s) MUST_CHECK;
+enum kodo_err record_del_shadow(struct txn *t, uint32_t node, uint32_t peer) MUST_CHECK;
+
+/*
+ * Scans for record_next: all that is seen; the shadows of a node; those of all nodes from one on.
+ */
+struct scan record_scan_seen(struct txn *t) MUST_CHECK;
+struct scan record_scan_shadows(struct txn *t, uint32_t node) MUST_CHECK;
+struct scan record_scan_shadows_from(struct txn *t, uint32_t node) MUST_CHECK;
+bool record_next(struct scan *s, struct record *out) MUST_CHECK;
+
+/* The places of a provider's nodes (T_STATED). */
+struct place {
+	uint64_t order;
+	uint32_t node;
+};
+enum kodo_err place_put(
+    struct txn *t, uint32_t peer, uint64_t order, uint32_t node) MUST_CHECK;
+enum kodo_err place_del(struct txn *t, uint32_t peer, uint64_t order) MUST_CHECK;
+struct scan place_scan(struct txn *t, uint32_t peer) MUST_CHECK;
+bool place_next(struct scan *s, struct place *out) MUST_CHECK;
 
 /* --- node ids --- */
 

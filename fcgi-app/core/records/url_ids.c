@@ -67,22 +67,18 @@ enum kodo_err
 id_each(struct txn *t, enum store_table table,
     enum kodo_err (*each)(void *arg, uint32_t id, struct str key), void *arg)
 {
-	struct cursor c;
-	struct reader r;
-	struct str k, v, key;
-	enum kodo_err err = cursor_open(t, table, &c);
+	struct scan s = scan_prefix(t, table, STR_NULL);
+	struct str key;
 
-	if (err != KODO_OK)
-		return err;
-	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
-	    err = err == KODO_OK ? cursor_next(&c, &k, &v) : err) {
-		for (r = reader_of(v); r.p < r.end && err == KODO_OK; ) {
+	while (scan_next(&s)) {
+		struct reader r = reader_of(s.v);
+
+		while (r.p < r.end && s.err == KODO_OK) {
 			uint32_t id = read_u32(&r);
 
 			read_str(&r, &key);
-			err = r.bad ? KODO_ECORRUPT : each(arg, id, key);
+			s.err = r.bad ? KODO_ECORRUPT : each(arg, id, key);
 		}
 	}
-	cursor_close(&c);
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+	return scan_end(&s);
 }

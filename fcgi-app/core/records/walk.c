@@ -5,28 +5,18 @@ enum kodo_err
 walk_stated(struct txn *t, uint32_t peer,
     enum kodo_err (*each)(void *arg, uint32_t node, const struct statement *s), void *arg)
 {
-	unsigned char kb[12];
-	struct statement s;
-	struct cursor c;
-	struct str k, v;
-	enum kodo_err err = cursor_open(t, T_STATED, &c);
+	struct scan s = place_scan(t, peer);
+	struct statement said;
+	struct place at;
 
-	if (err != KODO_OK)
-		return err;
-	for (err = cursor_seek(&c, key_u32_u64(kb, peer, 0), &k, &v);
-	    err == KODO_OK && get_be32(k.p) == peer; err = cursor_next(&c, &k, &v)) {
-		uint32_t node = get_be32(v.p);
-
-		err = known_statement(t, node, peer, &s);
-		if (err == KODO_ENOTFOUND)
-			err = KODO_ECORRUPT;
-		if (err == KODO_OK)
-			err = each(arg, node, &s);
-		if (err != KODO_OK)
-			break;
+	while (place_next(&s, &at)) {
+		s.err = known_statement(t, at.node, peer, &said);
+		if (s.err == KODO_ENOTFOUND)
+			s.err = KODO_ECORRUPT;
+		if (s.err == KODO_OK)
+			s.err = each(arg, at.node, &said);
 	}
-	cursor_close(&c);
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+	return scan_end(&s);
 }
 
 /* Walk the providers in their order. */
@@ -34,23 +24,16 @@ enum kodo_err
 walk_providers(struct txn *t, struct arena *a,
     enum kodo_err (*each)(void *arg, const struct peer *p), void *arg)
 {
-	struct cursor c;
+	struct scan s = peer_scan_providers(t);
 	struct peer p;
-	struct str k, v;
-	enum kodo_err err = cursor_open(t, T_PROVIDER, &c);
+	uint32_t id;
 
-	if (err != KODO_OK)
-		return err;
-	for (err = cursor_seek(&c, STR_NULL, &k, &v); err == KODO_OK;
-	    err = cursor_next(&c, &k, &v)) {
-		err = peer_get(t, a, get_be32(v.p), &p);
-		if (err == KODO_OK)
-			err = each(arg, &p);
-		if (err != KODO_OK)
-			break;
+	while (peer_next_provider(&s, &id)) {
+		s.err = peer_get(t, a, id, &p);
+		if (s.err == KODO_OK)
+			s.err = each(arg, &p);
 	}
-	cursor_close(&c);
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+	return scan_end(&s);
 }
 
 struct seen_walk {
@@ -66,13 +49,9 @@ seen_node(void *arg, uint32_t node, const struct statement *s)
 {
 	struct seen_walk *w = arg;
 	struct statement winner;
-	unsigned char k[4];
-	struct str v;
-	enum kodo_err err = store_get(w->t, T_NODE, key_u32(k, node), &v);
+	enum kodo_err err = record_get_seen(w->t, node, &winner);
 
 	(void)s;
-	if (err == KODO_OK)
-		err = statement_read(v, &winner);
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
 	return winner.peer == w->source->id ? w->each(w->arg, node, &winner, w->source) : KODO_OK;

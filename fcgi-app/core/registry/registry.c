@@ -191,20 +191,12 @@ registry_change(struct change_run *run)
 enum kodo_err
 registry_is_idle(struct txn *t, bool *out)
 {
-	static const unsigned char first[1] = { DUE_ACTIVE };
-	struct cursor c;
-	struct str k, v;
-	enum kodo_err err = cursor_open(t, T_DUE, &c);
+	struct scan s = peer_scan_due(t);
+	struct peer_due first;
 
-	*out = true;
-	if (err != KODO_OK)
-		return err;
-	err = cursor_seek(&c, (struct str){ (const char *)first, 1 }, &k, &v);
-	if (err == KODO_OK && (unsigned char)k.p[0] == DUE_ACTIVE)
-		/* the longest backoff is 9 s: whatever is active is due within a minute */
-		*out = false;
-	cursor_close(&c);
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+	/* the longest backoff is 9 s: whatever is active is due within a minute */
+	*out = !peer_next_due(&s, &first) || first.class != DUE_ACTIVE;
+	return scan_end(&s);
 }
 
 /* See that what is kept is as t sees it. */

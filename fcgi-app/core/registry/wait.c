@@ -18,35 +18,36 @@ is_untried(const struct peer *p, uint64_t ticket, int64_t now_us)
 	return false;
 }
 
+static enum kodo_err
+all_tried(struct txn *t, struct arena *a, uint64_t ticket, int64_t now_us, bool *out)
+{
+	struct scan s = peer_scan_due(t);
+	struct peer_due due;
+	struct peer p;
+
+	*out = true;
+	while (*out && peer_next_due(&s, &due) && due.class == DUE_ACTIVE) {
+		s.err = peer_get(t, a, due.peer, &p);
+		if (s.err == KODO_OK)
+			*out = !is_untried(&p, ticket, now_us);
+		else if (s.err == KODO_ENOTFOUND)
+			s.err = KODO_OK;
+	}
+	return scan_end(&s);
+}
+
 enum kodo_err
 wait_is_tried(struct registry *r, uint64_t ticket, int64_t now_us, bool *out)
 {
 	struct arena *a = arena_new();
-	struct cursor c;
-	struct peer p;
-	struct str k, v;
 	struct txn t;
-	enum kodo_err err;
+	enum kodo_err err = KODO_ENOMEM;
 
 	*out = true;
-	if (a == NULL)
-		return KODO_ENOMEM;
-	err = store_begin(r->store, STORE_READ, &t);
-	if (err != KODO_OK)
-		goto out;
-	err = cursor_open(&t, T_DUE, &c);
-	for (err = err == KODO_OK ? cursor_seek(&c, STR_NULL, &k, &v) : err; err == KODO_OK && *out;
-	    err = cursor_next(&c, &k, &v)) {
-		if ((unsigned char)k.p[0] != DUE_ACTIVE)
-			break;
-		err = peer_get(&t, a, get_be32(k.p + 9), &p);
-		if (err != KODO_OK && err != KODO_ENOTFOUND)
-			break;
-		*out = err == KODO_ENOTFOUND || !is_untried(&p, ticket, now_us);
-	}
-	cursor_close(&c);
-	err = store_end(&t, err == KODO_ENOTFOUND ? KODO_OK : err);
-out:
+	if (a != NULL)
+		err = store_begin(r->store, STORE_READ, &t);
+	if (err == KODO_OK)
+		err = store_end(&t, all_tried(&t, a, ticket, now_us, out));
 	arena_free(a);
 	return err;
 }

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -466,49 +467,66 @@ store_del_under(struct txn *t, enum store_table table, struct str prefix)
 	return rc == MDB_NOTFOUND ? KODO_OK : err_of(rc);
 }
 
-enum kodo_err
-cursor_open(struct txn *t, enum store_table table, struct cursor *c)
+struct scan
+scan_from(struct txn *t, enum store_table table, struct str key, unsigned prefix_len)
 {
+	struct scan s = { .at_len = (unsigned)key.len, .prefix_len = prefix_len };
 	MDB_cursor *mdb = NULL;
-	int rc = mdb_cursor_open(t->mdb, t->store->dbi[table], &mdb);
 
-	c->mdb = mdb;
-	return err_of(rc);
+	assert(key.len <= sizeof(s.at) && prefix_len <= key.len);
+	if (key.len > 0)
+		memcpy(s.at, key.p, key.len);
+	s.err = err_of(mdb_cursor_open(t->mdb, t->store->dbi[table], &mdb));
+	s.mdb = mdb;
+	return s;
 }
 
-static enum kodo_err
-cursor_get(struct cursor *c, MDB_val *key, MDB_cursor_op op, struct str *k, struct str *v)
+struct scan
+scan_prefix(struct txn *t, enum store_table table, struct str prefix)
 {
-	MDB_val val;
-	int rc = mdb_cursor_get(c->mdb, key, &val, op);
+	return scan_from(t, table, prefix, (unsigned)prefix.len);
+}
 
-	*k = rc == 0 ? str_of_val(key) : STR_NULL;
-	*v = rc == 0 ? str_of_val(&val) : STR_NULL;
-	return err_of(rc);
+bool
+scan_next(struct scan *s)
+{
+	MDB_val key = { s->at_len, s->at }, val;
+	MDB_cursor_op op = s->is_begun ? MDB_NEXT : s->at_len > 0 ? MDB_SET_RANGE : MDB_FIRST;
+	int rc;
+
+	if (s->err != KODO_OK || s->is_over)
+		return false;
+	rc = mdb_cursor_get(s->mdb, &key, &val, op);
+	s->is_begun = true;
+	if (rc == 0 && key.mv_size >= s->prefix_len &&
+	    memcmp(key.mv_data, s->at, s->prefix_len) == 0) {
+		s->k = str_of_val(&key);
+		s->v = str_of_val(&val);
+		return true;
+	}
+	s->is_over = rc == 0 || rc == MDB_NOTFOUND;
+	s->err = s->is_over ? KODO_OK : err_of(rc);
+	return false;
 }
 
 enum kodo_err
-cursor_seek(struct cursor *c, struct str key, struct str *k, struct str *v)
+scan_end(struct scan *s)
 {
-	MDB_val mk = val_of(key);
-
-	return cursor_get(c, &mk, key.p == NULL ? MDB_FIRST : MDB_SET_RANGE, k, v);
+	if (s->mdb != NULL)
+		mdb_cursor_close(s->mdb);
+	s->mdb = NULL;
+	return s->err;
 }
 
 enum kodo_err
-cursor_next(struct cursor *c, struct str *k, struct str *v)
+scan_first(struct scan s, struct str *k, struct str *v)
 {
-	MDB_val mk = { 0, NULL };
+	const bool found = scan_next(&s);
+	enum kodo_err err = scan_end(&s);
 
-	return cursor_get(c, &mk, MDB_NEXT, k, v);
-}
-
-void
-cursor_close(struct cursor *c)
-{
-	if (c->mdb != NULL)
-		mdb_cursor_close(c->mdb);
-	c->mdb = NULL;
+	*k = s.k;
+	*v = s.v;
+	return err == KODO_OK && !found ? KODO_ENOTFOUND : err;
 }
 
 enum kodo_err

@@ -96,19 +96,39 @@ enum kodo_err store_del(struct txn *t, enum store_table table, struct str key) M
 enum kodo_err store_del_under(
     struct txn *t, enum store_table table, struct str prefix) MUST_CHECK;
 
-struct cursor {
-	void *mdb;
+/*
+ * A walk over entries in the order of their keys, which ends itself: at the last one, at an error,
+ * and where the caller sets err, which stays.
+ *
+ *	struct scan s = scan_prefix(t, T_OUT, key);
+ *	while (scan_next(&s))
+ *		s.err = use(s.k, s.v);
+ *	return scan_end(&s);
+ *
+ * k and v point into the map. Nothing may be written to the table while a scan of it goes on;
+ * scan_first reads a single entry, and holds nothing.
+ */
+#define SCAN_PREFIX_MAX 16u
+
+struct scan {
+	struct str k, v;	/* the entry at hand */
+	enum kodo_err err;
+	void *mdb;		/* private, as what follows */
+	char at[SCAN_PREFIX_MAX];
+	unsigned at_len, prefix_len;
+	bool is_begun, is_over;
 };
 
-/*
- * Cursors end before their transaction. cursor_seek: the first key >= key; a null key: the first of
- * all. KODO_ENOTFOUND: no more.
- */
-enum kodo_err cursor_open(struct txn *t, enum store_table table, struct cursor *c) MUST_CHECK;
-enum kodo_err cursor_seek(
-    struct cursor *c, struct str key, struct str *k, struct str *v) MUST_CHECK;
-enum kodo_err cursor_next(struct cursor *c, struct str *k, struct str *v) MUST_CHECK;
-void cursor_close(struct cursor *c);
+/* All whose keys begin with prefix, of at most SCAN_PREFIX_MAX bytes; null: the whole table. */
+struct scan scan_prefix(struct txn *t, enum store_table table, struct str prefix) MUST_CHECK;
+/* The same from key on, of which prefix_len bytes are the prefix. */
+struct scan scan_from(
+    struct txn *t, enum store_table table, struct str key, unsigned prefix_len) MUST_CHECK;
+bool scan_next(struct scan *s) MUST_CHECK;
+/* Ends the scan. Returns s->err. */
+enum kodo_err scan_end(struct scan *s) MUST_CHECK;
+/* The first entry of a scan, which is over then. KODO_ENOTFOUND. */
+enum kodo_err scan_first(struct scan s, struct str *k, struct str *v) MUST_CHECK;
 
 /* For `kodo check`. */
 struct store_stat {

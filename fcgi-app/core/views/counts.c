@@ -164,15 +164,12 @@ flow_count(const struct packed *p, uint32_t flow, struct counter *c)
 }
 
 static enum kodo_err
-node_count(struct str value, struct counter *c)
+node_count(const struct statement *s, struct counter *c)
 {
-	struct statement s;
 	struct packed p;
 	uint32_t i;
-	enum kodo_err err = statement_read(value, &s);
+	enum kodo_err err = packed_open(s->bytes, &p);
 
-	if (err == KODO_OK)
-		err = packed_open(s.bytes, &p);
 	for (i = 0; err == KODO_OK && i < p.n_flows; i++)
 		err = flow_count(&p, i, c);
 	return err;
@@ -182,20 +179,14 @@ static enum kodo_err
 counts_make(struct view *v, struct arena *a, struct buf *out)
 {
 	struct counter all = { .names = { 0 } };
-	struct cursor c;
-	struct str k, value;
-	enum kodo_err err = cursor_open(&v->t, T_NODE, &c);
+	struct scan s = record_scan_seen(&v->t);
+	struct record rec;
+	enum kodo_err err;
 
-	if (err != KODO_OK)
-		return err;
-	err = cursor_seek(&c, STR_NULL, &k, &value);
-	while (err == KODO_OK) {
-		err = node_count(value, &all);
-		if (err == KODO_OK)
-			err = cursor_next(&c, &k, &value);
-	}
-	cursor_close(&c);
-	if (err == KODO_ENOTFOUND) {
+	while (record_next(&s, &rec))
+		s.err = node_count(&rec.said, &all);
+	err = scan_end(&s);
+	if (err == KODO_OK) {
 		buf_printf(
 		    out, "{\"total\":%llu,\"organization\":", (unsigned long long)v->head.total);
 		err = tally_put(&all.orgs, all.names.n, out);

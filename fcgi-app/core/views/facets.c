@@ -153,21 +153,18 @@ row_node(struct count *c, const struct statement *s, const struct packed *p, str
 }
 
 static enum kodo_err
-node_count(struct count *c, struct str value)
+node_count(struct count *c, const struct statement *s)
 {
 	struct str needle = query_needle(c->q);
 	enum query_verdict verdict = query_is_all(c->q) ? QUERY_YES : QUERY_MAYBE;
-	struct statement s;
 	struct packed p;
 	struct row row;
 	uint64_t n = 0;
 	uint32_t i;
-	enum kodo_err err = statement_read(value, &s);
+	enum kodo_err err = packed_open(s->bytes, &p);
 
 	if (err == KODO_OK)
-		err = packed_open(s.bytes, &p);
-	if (err == KODO_OK)
-		err = row_node(c, &s, &p, &row);
+		err = row_node(c, s, &p, &row);
 	if (err != KODO_OK)
 		return err;
 	if (verdict == QUERY_MAYBE && (query_needs(c->q) & QUERY_NODE_FIELDS) != 0)
@@ -189,21 +186,14 @@ node_count(struct count *c, struct str value)
 static enum kodo_err
 count_nodes(struct count *c)
 {
-	struct cursor cursor;
-	struct str k, v;
-	enum kodo_err err = cursor_open(&c->v->t, T_NODE, &cursor);
+	struct scan s = record_scan_seen(&c->v->t);
+	struct record rec;
 
-	if (err != KODO_OK)
-		return err;
-	for (err = cursor_seek(&cursor, STR_NULL, &k, &v); err == KODO_OK;
-	    err = cursor_next(&cursor, &k, &v)) {
-		err = node_count(c, v);
+	while (record_next(&s, &rec)) {
+		s.err = node_count(c, &rec.said);
 		arena_reset(c->scratch);
-		if (err != KODO_OK)
-			break;
 	}
-	cursor_close(&cursor);
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+	return scan_end(&s);
 }
 
 /* Out of the map, and as texts. */

@@ -61,28 +61,16 @@ refused_say(struct txn *t, struct arena *a, const struct outbox_entry *entry, st
 static enum kodo_err
 count_pending(struct txn *t, struct arena *a, uint32_t peer, struct peer_state *out)
 {
-	struct outbox_entry entry = { .node = 0 };
-	unsigned char kb[8];
-	struct cursor c;
-	struct str k, v;
-	enum kodo_err err = cursor_open(t, T_OUT, &c);
+	struct scan s = outbox_scan(t, peer, 0);
+	struct outbox_entry entry;
 
-	if (err != KODO_OK)
-		return err;
-	for (err = cursor_seek(&c, key_u32_u32(kb, peer, 0), &k, &v);
-	    err == KODO_OK && get_be32(k.p) == peer && out->n_pending < PENDING_MAX;
-	    err = cursor_next(&c, &k, &v)) {
-		entry.node = get_be32(k.p + 4);
-		err = outbox_read(v, &entry);
-		if (err == KODO_OK && entry.why.p == NULL)
+	while (out->n_pending < PENDING_MAX && outbox_next(&s, &entry)) {
+		if (entry.why.p == NULL)
 			out->n_pending++;
-		else if (err == KODO_OK && out->n_refused++ == 0)
-			err = refused_say(t, a, &entry, &out->refused);
-		if (err != KODO_OK)
-			break;
+		else if (out->n_refused++ == 0)
+			s.err = refused_say(t, a, &entry, &out->refused);
 	}
-	cursor_close(&c);
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+	return scan_end(&s);
 }
 
 static enum peer_status

@@ -74,26 +74,13 @@ statement_add(struct search *s, const struct statement *st, bool wins)
 static enum kodo_err
 add_shadows(struct search *s)
 {
-	unsigned char kb[8];
-	struct statement st;
-	struct cursor c;
-	struct str k, v;
-	enum kodo_err err = cursor_open(&s->v->t, T_SHADOW, &c);
+	struct scan scan = record_scan_shadows(&s->v->t, s->node);
+	struct record rec;
 
-	if (err != KODO_OK)
-		return err;
-	for (err = cursor_seek(&c, key_u32_u32(kb, s->node, 0), &k, &v);
-	    err == KODO_OK && get_be32(k.p) == s->node; err = cursor_next(&c, &k, &v)) {
-		if (get_be32(k.p + 4) == PEER_TOMB)
-			continue;
-		err = statement_read(v, &st);
-		if (err == KODO_OK)
-			err = statement_add(s, &st, false);
-		if (err != KODO_OK)
-			break;
-	}
-	cursor_close(&c);
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+	while (record_next(&scan, &rec))
+		if (!rec.is_tomb)
+			scan.err = statement_add(s, &rec.said, false);
+	return scan_end(&scan);
 }
 
 static enum kodo_err

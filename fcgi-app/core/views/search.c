@@ -47,15 +47,12 @@ times_get(struct search *l, uint32_t peer, struct times *out)
 }
 
 static enum kodo_err
-node_open(struct search *l, uint32_t id, struct str value, struct opened *n)
+node_open(struct search *l, uint32_t id, const struct statement *s, struct opened *n)
 {
-	struct statement s;
-	enum kodo_err err = statement_read(value, &s);
+	enum kodo_err err = packed_open(s->bytes, &n->p);
 
 	n->id = id;
-	if (err == KODO_OK)
-		err = packed_open(s.bytes, &n->p);
-	return err == KODO_OK ? times_get(l, s.peer, &n->times) : err;
+	return err == KODO_OK ? times_get(l, s->peer, &n->times) : err;
 }
 
 static void
@@ -139,12 +136,11 @@ static enum kodo_err
 entry_put(struct search *l, uint32_t node, uint32_t flow, bool is_first)
 {
 	struct opened n;
-	unsigned char k[4];
-	struct str v;
-	enum kodo_err err = store_get(&l->v->t, T_NODE, key_u32(k, node), &v);
+	struct statement s;
+	enum kodo_err err = record_get_seen(&l->v->t, node, &s);
 
 	if (err == KODO_OK)
-		err = node_open(l, node, v, &n);
+		err = node_open(l, node, &s, &n);
 	if (err == KODO_OK && flow >= n.p.n_flows)
 		err = KODO_ECORRUPT;
 	if (err == KODO_OK)
@@ -420,28 +416,24 @@ static enum kodo_err
 list_scan(struct search *l, struct search_result *res)
 {
 	const uint64_t *refs = NULL;
-	struct cursor c;
 	struct opened n;
-	struct str k, v;
+	struct record rec;
+	struct scan s;
 	size_t i, found = 0;
 	enum kodo_err err;
 
 	err = sorter_new(l->a, l->fq->by, page_skip(l->fq), l->fq->pp, &l->sorter);
-	if (err == KODO_OK)
-		err = cursor_open(&l->v->t, T_NODE, &c);
 	if (err != KODO_OK)
 		return err;
-	err = cursor_seek(&c, STR_NULL, &k, &v);
-	while (err == KODO_OK) {
-		err = node_open(l, get_be32(k.p), v, &n);
-		if (err == KODO_OK)
-			err = node_filter(l, &n);
+	s = record_scan_seen(&l->v->t);
+	while (record_next(&s, &rec)) {
+		s.err = node_open(l, rec.node, &rec.said, &n);
+		if (s.err == KODO_OK)
+			s.err = node_filter(l, &n);
 		arena_reset(l->scratch);
-		if (err == KODO_OK)
-			err = cursor_next(&c, &k, &v);
 	}
-	cursor_close(&c);
-	if (err == KODO_ENOTFOUND)
+	err = scan_end(&s);
+	if (err == KODO_OK)
 		err = sorter_result(l->sorter, &refs, &found);
 	if (err != KODO_OK)
 		return err;
@@ -474,15 +466,14 @@ search_own_flow(struct view *v, struct arena *a, struct str flow_path, struct ro
 {
 	struct search l = { .v = v, .a = a, .scratch = a };
 	struct opened n;
-	unsigned char k[4];
-	struct str value;
+	struct statement s;
 	uint32_t id, i;
 	enum kodo_err err = node_find(&v->t, v->options->url_key, &id);
 
 	if (err == KODO_OK)
-		err = store_get(&v->t, T_NODE, key_u32(k, id), &value);
+		err = record_get_seen(&v->t, id, &s);
 	if (err == KODO_OK)
-		err = node_open(&l, id, value, &n);
+		err = node_open(&l, id, &s, &n);
 	if (err != KODO_OK)
 		return err;
 	for (i = 0; i < n.p.n_flows; i++) {
