@@ -66,6 +66,19 @@ node_bytes(struct fixture *f, const char *url, const char *form, size_t n)
 	return bytes;
 }
 
+/* Records of the node in T_SHADOW. */
+static inline unsigned
+shadows_count(struct txn *t, uint32_t node)
+{
+	struct scan s = record_scan_shadows(t, node);
+	unsigned n = 0;
+
+	while (scan_next(&s))
+		n++;
+	must(scan_end(&s));
+	return n;
+}
+
 /* What is stored of a node: as in test_rules.c, but with the number of flows as the text. */
 static inline const char *
 known_of(struct fixture *f, const char *url)
@@ -77,6 +90,7 @@ known_of(struct fixture *f, const char *url)
 	struct str key;
 	struct txn t;
 	uint32_t node, peer;
+	unsigned n = 0;
 	enum kodo_err err;
 
 	must(url_key(f->a, str_of(url), &key));
@@ -88,6 +102,7 @@ known_of(struct fixture *f, const char *url)
 			if (known_statement(&t, node, peer, &s) != KODO_OK)
 				continue;
 			must(packed_open(s.bytes, &pk));
+			n++;
 			text = arena_printf(f->a, "%s%u:%llu(%u)%s ", text, peer,
 			    (unsigned long long)s.version, pk.n_flows,
 			    kn.is_seen && kn.winner.peer == peer ? "*" : "");
@@ -96,6 +111,8 @@ known_of(struct fixture *f, const char *url)
 			text = arena_printf(f->a, "%s#%llu@%u %.*s ", text,
 			    (unsigned long long)kn.tomb.version, kn.tomb.peer,
 			    STR_ARG(kn.tomb.bytes));
+		/* each statement lies in one place */
+		assert_int_equal(shadows_count(&t, node), n + kn.is_gone - kn.is_seen);
 	} else {
 		assert_int_equal(err, KODO_ENOTFOUND);
 		text = arena_printf(f->a, "none ");

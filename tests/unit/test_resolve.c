@@ -160,6 +160,55 @@ difference_is_written(void **state)
 	check_clean(f);
 }
 
+/* What was seen becomes a shadow, whoever ends it; a new source of the same is a change too. */
+static void
+winner_of_another_stays_known(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t a, b;
+
+	start(f);
+	a = provider_make(f, "http://a:1", true, true);
+	b = provider_make(f, "http://b:1", true, true);
+	says(f, a, NODE, 5, "Alpha", 2);
+	assert_true(says(f, b, NODE, 6, "Alpha", 2).is_view_changed);
+	assert_string_equal(known_of(f, NODE), arena_printf(f->a, "%u:5(2) %u:6(2)*", a, b));
+	assert_true(word(f, a, RULES_REMOVES, 7).is_view_changed);
+	assert_string_equal(known_of(f, NODE), arena_printf(f->a, "%u:6(2) #7@%u " NODE, b, a));
+	/* a tombstone that its peer has lost becomes ours */
+	says(f, a, NODE, 4, "Alpha", 2);
+	assert_string_equal(
+	    known_of(f, NODE), arena_printf(f->a, "%u:4(2) %u:6(2) #7@0 " NODE, a, b));
+	word(f, PEER_TOMB, RULES_EXPIRES, 0);
+	assert_string_equal(known_of(f, NODE), arena_printf(f->a, "%u:4(2) %u:6(2)*", a, b));
+	check_clean(f);
+}
+
+/* Without versions the places of the providers decide, also of those that are read again. */
+static void
+first_provider_wins_without_versions(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t id[6];
+	size_t i;
+
+	start(f);
+	for (i = 0; i < 6; i++)
+		id[i] = provider_make(f, arena_printf(f->a, "http://p%zu:1", i), true, true);
+	for (i = 6; i-- > 0;) {
+		says(f, id[i], NODE, 0, "P", 1 + i);
+		assert_int_equal(total_of(f), 1 + i);
+	}
+	says(f, id[3], NODE, 0, "Q", 9);
+	assert_int_equal(total_of(f), 1);
+	word(f, id[0], RULES_WITHDRAWS, 0);
+	assert_int_equal(total_of(f), 2);
+	word(f, id[1], RULES_WITHDRAWS, 0);
+	word(f, id[2], RULES_WITHDRAWS, 0);
+	assert_int_equal(total_of(f), 9);
+	check_clean(f);
+}
+
 static void
 word_said_again_writes_nothing(void **state)
 {
@@ -310,6 +359,12 @@ others_are_notified(void **state)
 	assert_true(p.out.work[WORK_RECONNECT] != 0);
 	peer_read(f, b, &p);
 	assert_int_equal(p.out.work[WORK_RECONNECT], 0);
+	/* also where nothing is seen any more */
+	provider_make(f, "http://s:1", false, true);
+	says(f, silent, NODE, 4, "Silent", 2);
+	word(f, b, RULES_REMOVES, 7);
+	peer_read(f, silent, &p);
+	assert_true(p.out.work[WORK_RECONNECT] != 0);
 	check_clean(f);
 }
 
@@ -355,6 +410,38 @@ doubtful_update_is_asked_about(void **state)
 	check_clean(f);
 }
 
+static void
+speakers_are_what_their_peers_are(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t a, owner, silent;
+
+	start(f);
+	a = provider_make(f, "http://a:1", true, true);
+	owner = provider_make(f, NODE, false, true);
+	silent = provider_make(f, "http://s:1", false, false);
+	/* an owner's word is raised over all that is known */
+	says(f, a, NODE, 5, "Alpha", 2);
+	says(f, owner, NODE, 3, "Owner", 3);
+	assert_string_equal(known_of(f, NODE),
+	    arena_printf(
+		f->a, "%u:5(2) %u:%llu(3)*", a, owner, (unsigned long long)f->now_us));
+	/* so is that of a legacy peer that does not feed, but not when it says it again */
+	says(f, silent, "http://m:1", 0, "Silent", 1);
+	says(f, a, "http://m:1", (uint64_t)f->now_us + 9, "Alpha", 2);
+	says(f, silent, "http://m:1", 0, "Silent", 1);
+	assert_non_null(strstr(known_of(f, "http://m:1"), "(2)*"));
+	says(f, silent, "http://m:1", 0, "News", 4);
+	assert_non_null(strstr(known_of(f, "http://m:1"), "(4)*"));
+	/* the own node is seen, whatever others say, and raised over it */
+	says(f, PEER_SELF, "http://localhost:3367", 0, "Own", 2);
+	assert_string_equal(known_of(f, "http://localhost:3367"),
+	    arena_printf(f->a, "0:%llu(2)*", (unsigned long long)f->now_us));
+	says(f, a, "http://localhost:3367", (uint64_t)f->now_us + 9, "Ghost", 3);
+	assert_non_null(strstr(known_of(f, "http://localhost:3367"), "(2)*"));
+	check_clean(f);
+}
+
 /* A legacy peer that does not feed speaks for its owners, but not for this service. */
 static void
 own_node_behind_a_silent_peer(void **state)
@@ -384,6 +471,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(difference_is_written),
+		T(winner_of_another_stays_known),
+		T(first_provider_wins_without_versions),
 		T(word_said_again_writes_nothing),
 		T(places_stay_or_are_new),
 		T(node_of_which_nothing_is_known_goes),
@@ -391,6 +480,7 @@ main(void)
 		T(others_are_notified),
 		T(who_says_the_same_is_not_asked),
 		T(doubtful_update_is_asked_about),
+		T(speakers_are_what_their_peers_are),
 		T(own_node_behind_a_silent_peer),
 	};
 
