@@ -14,7 +14,7 @@
 #ifndef KODO_SENDER_H
 #define KODO_SENDER_H
 
-#include "core/exchange/exchange.h"
+#include "core/exchange/job.h"
 
 /* transfers at a time: enough to hide the waiting, few enough for any descriptor limit */
 #define SENDER_SLOTS	64u

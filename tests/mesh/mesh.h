@@ -19,7 +19,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "core/exchange/exchange.h"
+#include "core/exchange/outcome.h"
+#include "core/exchange/schedule.h"
 #include "core/registry/startup.h"
 
 #define MESH_MAX 9u

@@ -1,8 +1,7 @@
-/* What is sent to a peer: bodies from the state as it is now. */
 #include "core/base/hash.h"
 #include "core/base/json.h"
 #include "core/base/limit.h"
-#include "core/exchange/exchange_private.h"
+#include "core/exchange/build.h"
 #include "core/merge/rules.h"
 #include "core/records/digest.h"
 #include "core/records/known.h"
@@ -80,7 +79,7 @@ pause_add(struct builder *b, uint32_t node, const char *why)
 static uint64_t
 room_of(const struct builder *b)
 {
-	uint64_t max = b->max_bytes > CEILING_MIN_BYTES ? b->max_bytes : CEILING_MIN_BYTES;
+	uint64_t max = b->max_bytes > BUILD_MIN_BYTES ? b->max_bytes : BUILD_MIN_BYTES;
 
 	return max > b->n_before ? max - b->n_before : 0;
 }
@@ -346,10 +345,10 @@ big_append(struct builder *b, uint32_t node, const struct statement *s, const st
 		b->is_full = true;
 		return KODO_OK;
 	}
-	if (!peer_dialect(b->p)->takes_chunks && size > CEILING_START_BYTES)
+	if (!peer_dialect(b->p)->takes_chunks && size > BUILD_MAX_BYTES)
 		return pause_add(b, node,
 		    arena_printf(b->a, "not sent: %zu bytes, and %u are taken", size,
-			CEILING_START_BYTES));
+			BUILD_MAX_BYTES));
 	if (!peer_dialect(b->p)->takes_chunks || p->n_flows < 2)
 		return node_append(b, node, s, source);
 	if (p->bytes.len > LIMIT_NODE_BYTES)
@@ -509,7 +508,7 @@ static uint64_t
 ceiling_of(const struct peer *p)
 {
 	bool in_pieces = peer_dialect(p)->takes_chunks || p->out.connected_us == 0;
-	uint64_t most = in_pieces ? CEILING_CHUNK_BYTES : CEILING_START_BYTES;
+	uint64_t most = in_pieces ? BUILD_CHUNK_BYTES : BUILD_MAX_BYTES;
 
 	return p->out.ceiling_bytes != 0 && p->out.ceiling_bytes < most ? p->out.ceiling_bytes : most;
 }

@@ -1,9 +1,10 @@
-/* What became of the entries of T_OUT that a job was made of: told, parked, or still to be told. */
 #include <stdio.h>
 
-#include "core/exchange/exchange_private.h"
+#include "core/exchange/delivery.h"
 #include "core/records/known.h"
 #include "core/records/outbox.h"
+
+#define CHUNK_TRIES 5u /* until a node whose chunks bring it no further is paused */
 
 /* Is the node gone, by a tombstone that others may have to learn? */
 static enum kodo_err

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "core/base/json.h"
 #include "core/exchange/digest_check.h"
 #include "core/records/digest.h"
@@ -23,7 +25,7 @@ is_registered(const struct change *ch, struct str body)
 }
 
 enum kodo_err
-digest_check_agrees(struct change *ch, const struct peer *p, const struct wire_body *b, bool has_body,
+digest_check_agrees(struct change *ch, const struct peer *p, const struct wire_body *b,
     const struct exchange_job *job, const struct exchange_result *res, bool *out)
 {
 	char digest[DIGEST_SIZE];
@@ -33,7 +35,7 @@ digest_check_agrees(struct change *ch, const struct peer *p, const struct wire_b
 		*out = is_registered(ch, res->body);
 		return KODO_OK;
 	}
-	*out = has_body && b->view.p != NULL && job->view.p != NULL && str_eq(b->view, job->view);
+	*out = b != NULL && b->view.p != NULL && job->view.p != NULL && str_eq(b->view, job->view);
 	if (*out && b->told.p != NULL && ch->o->registry && ch->o->feed) {
 		err = digest_stated(ch->t, p->id, digest);
 		*out = str_eq(b->told, str_of(digest));

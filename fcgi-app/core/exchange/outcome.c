@@ -1,19 +1,28 @@
-/* What came of a job (DESIGN.md, "What an answer means"). */
 #include <stdio.h>
 
 #include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/utf8.h"
+#include "core/exchange/build.h"
+#include "core/exchange/delivery.h"
 #include "core/exchange/digest_check.h"
-#include "core/exchange/exchange_private.h"
+#include "core/exchange/outcome.h"
 #include "core/merge/ingest.h"
 #include "core/merge/resync.h"
 #include "core/merge/statement.h"
 #include "core/records/walk.h"
+#include "core/registry/registry_private.h"
+#include "core/wire/wire.h"
 
 enum meaning { MEANS_DONE, MEANS_RETRY, MEANS_PAUSE, MEANS_CONNECT, MEANS_LEFT, MEANS_HALVE };
 
-#define ANY_KIND ((1u << (EXCHANGE_NOTHING + 1)) - 1)
+#define BACKOFF_JITTER 10 /* per cent, upwards */
+#define PAUSE_JITTER 20
+#define CEILING_DOUBLE_AFTER 20u /* successes until a ceiling is tried higher */
+#define NODE_TRIES 3u		 /* until a node that a peer seems to choke on is paused */
+#define HALVE_OVER_BYTES 65536u	 /* a 500 or a reset to a body over this may be its size */
+
+#define ANY_KIND ((1u << EXCHANGE_NOTHING) - 1)
 #define KIND(k) (1u << (k))
 
 /* The first row that fits decides. big: only for bodies over HALVE_OVER_BYTES. */
@@ -66,7 +75,6 @@ static const enum peer_work work_of[] = {
 	[EXCHANGE_RECONNECT] = WORK_RECONNECT,
 	[EXCHANGE_REMOVE] = WORK_NOTIFY,
 	[EXCHANGE_UPDATE] = WORK_NOTIFY,
-	[EXCHANGE_NOTHING] = WORK_NOTIFY,
 };
 
 /* span plus up to percent of it; the spread comes from what differs between peers and attempts. */
@@ -87,7 +95,7 @@ digest_check_later(struct change *ch, struct peer *p)
 	if ((p->flags & PEER_RESYNC) != 0)
 		return;
 	p->out.check_us =
-	    (p->flags & PEER_TARGET) != 0 && (p->flags & PEER_LEFT) == 0 && p->out.connected_us != 0
+	    peer_is_live_target(p) && p->out.connected_us != 0
 	    ? ch->now_us + jittered(PEER_PAUSE_US, PAUSE_JITTER, ch, p)
 	    : 0;
 }
@@ -152,8 +160,7 @@ peer_pause(struct change *ch, struct peer *p, struct outcome *oc)
 static enum kodo_err
 peer_retry(struct change *ch, struct peer *p, struct outcome *oc)
 {
-	int64_t wait = PEER_BACKOFF_US;
-	uint32_t i;
+	int64_t wait;
 
 	if (oc->job->kind == EXCHANGE_DIGEST_CHECK)
 		return KODO_OK;
@@ -161,10 +168,8 @@ peer_retry(struct change *ch, struct peer *p, struct outcome *oc)
 		p->out.attempts++;
 	if (ch->o->retry >= 0 && p->out.attempts >= (uint32_t)ch->o->retry)
 		return peer_pause(ch, p, oc);
-	for (i = 1; i < p->out.attempts && wait < PEER_BACKOFF_MAX_US; i++)
-		wait *= 2;
-	p->out.due_us = ch->now_us +
-	    jittered(wait < PEER_BACKOFF_MAX_US ? wait : PEER_BACKOFF_MAX_US, BACKOFF_JITTER, ch, p);
+	wait = peer_backoff_us(p->out.attempts, PEER_BACKOFF_MAX_US);
+	p->out.due_us = ch->now_us + jittered(wait, BACKOFF_JITTER, ch, p);
 	return error_keep(ch, p, oc);
 }
 
@@ -207,7 +212,7 @@ connect_acked(struct change *ch, struct peer *p, struct outcome *oc)
 	if (p->out.work[WORK_CONNECT] <= job->gen)
 		p->out.work[WORK_CONNECT] = 0;
 	p->out.list = job->is_partial ? job->gen : 0;
-	if ((p->flags & PEER_TARGET) != 0 && (p->flags & PEER_LEFT) == 0) {
+	if (peer_is_live_target(p)) {
 		p->out.connected_us = ch->now_us;
 		digest_check_later(ch, p);
 	}
@@ -219,11 +224,13 @@ connect_acked(struct change *ch, struct peer *p, struct outcome *oc)
 	return err;
 }
 
-static void
-leave_acked(struct peer *p, const struct exchange_job *job)
+static enum kodo_err
+leave_acked(struct change *ch, struct peer *p, struct outcome *oc)
 {
+	const struct exchange_job *job = oc->job;
 	struct str *urls = &p->out.leave_urls;
 
+	(void)ch;
 	/* the first line is what was signed off */
 	if (urls->len > job->leave_url.len && urls->p[job->leave_url.len] == '\n' &&
 	    memcmp(urls->p, job->leave_url.p, job->leave_url.len) == 0)
@@ -233,6 +240,16 @@ leave_acked(struct peer *p, const struct exchange_job *job)
 		*urls = STR_NULL;
 		p->out.work[WORK_LEAVE] = 0;
 	}
+	return KODO_OK;
+}
+
+static enum kodo_err
+reconnect_acked(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	(void)ch;
+	if (p->out.work[WORK_RECONNECT] <= oc->job->gen)
+		p->out.work[WORK_RECONNECT] = 0;
+	return KODO_OK;
 }
 
 /*
@@ -275,7 +292,7 @@ answer_take(struct change *ch, struct peer *p, struct outcome *oc)
 		return answer_gone(ch, p, b);
 	if (err == KODO_OK && ingest_is_late(p, b)) {
 		/* overtaken by what the target said since, which does not hold all of it */
-		doubt_restart(ch, p);
+		resync_restart(ch, p);
 		return KODO_OK;
 	}
 	/* another state than before needs no connect: it has our list, and this is its own */
@@ -289,61 +306,62 @@ answer_take(struct change *ch, struct peer *p, struct outcome *oc)
 }
 
 static enum kodo_err
+update_acked(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	enum kodo_err err;
+
+	if (delivery_is_list_complete(oc, p))
+		p->out.list = 0;
+	err = delivery_pause_all(ch, p, oc);
+	if (err == KODO_OK && oc->job->chunk.of != 0)
+		err = delivery_chunk(ch, p, oc);
+	return err == KODO_OK ? delivery_done(ch, p, oc->job) : err;
+}
+
+static enum kodo_err
+remove_acked(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	return delivery_done(ch, p, oc->job);
+}
+
+static enum kodo_err
+check_acked(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	bool agrees;
+	enum kodo_err err = digest_check_agrees(
+	    ch, p, oc->has_body ? &oc->body : NULL, oc->job, oc->res, &agrees);
+
+	if (err == KODO_OK && !agrees)
+		resync_restart(ch, p);
+	return err;
+}
+
+typedef enum kodo_err outcome_fn(struct change *ch, struct peer *p, struct outcome *oc);
+
+static outcome_fn *const acked[] = {
+	[EXCHANGE_DISCONNECT] = leave_acked,
+	[EXCHANGE_CONNECT] = connect_acked,
+	[EXCHANGE_RECONNECT] = reconnect_acked,
+	[EXCHANGE_REMOVE] = remove_acked,
+	[EXCHANGE_UPDATE] = update_acked,
+	[EXCHANGE_DIGEST_CHECK] = check_acked,
+};
+
+static enum kodo_err
 job_done(struct change *ch, struct peer *p, struct outcome *oc)
 {
-	const struct exchange_job *job = oc->job;
-	enum kodo_err err = KODO_OK;
-	bool agrees;
+	enum kodo_err err;
 
 	p->flags &= ~(unsigned)PEER_PAUSED;
 	p->out.attempts = 0;
 	p->out.error = STR_NULL;
-	p->out.due_us = ch->now_us;
-	if (job->kind != EXCHANGE_NOTHING)
-		p->out.at_us = ch->now_us;
+	p->out.due_us = p->out.at_us = ch->now_us;
 	if (p->out.ceiling_bytes != 0 && ++p->out.successes >= CEILING_DOUBLE_AFTER) {
 		p->out.successes = 0;
 		p->out.ceiling_bytes =
-		    p->out.ceiling_bytes >= CEILING_START_BYTES / 2 ? 0 : p->out.ceiling_bytes * 2;
+		    p->out.ceiling_bytes >= BUILD_MAX_BYTES / 2 ? 0 : p->out.ceiling_bytes * 2;
 	}
-	switch (job->kind) {
-	case EXCHANGE_DISCONNECT:
-		leave_acked(p, job);
-		break;
-	case EXCHANGE_CONNECT:
-		err = connect_acked(ch, p, oc);
-		break;
-	case EXCHANGE_RECONNECT:
-		if (p->out.work[WORK_RECONNECT] <= job->gen)
-			p->out.work[WORK_RECONNECT] = 0;
-		break;
-	case EXCHANGE_UPDATE:
-		if (delivery_is_list_complete(oc, p))
-			p->out.list = 0;
-		err = delivery_pause_all(ch, p, oc);
-		if (err == KODO_OK && job->chunk.of != 0)
-			err = delivery_chunk(ch, p, oc);
-		if (err == KODO_OK)
-			err = delivery_done(ch, p, job);
-		break;
-	case EXCHANGE_REMOVE:
-		err = delivery_done(ch, p, job);
-		break;
-	case EXCHANGE_NOTHING:
-		if (p->out.work[WORK_NOTIFY] == 0) {
-			resync_start(ch, p);
-			break;
-		}
-		err = delivery_pause_all(ch, p, oc);
-		if (err == KODO_OK)
-			err = delivery_clear(ch, p, job->gen, KEEP_PAUSED);
-		break;
-	case EXCHANGE_DIGEST_CHECK:
-		err = digest_check_agrees(ch, p, &oc->body, oc->has_body, oc->job, oc->res, &agrees);
-		if (err == KODO_OK && !agrees)
-			doubt_restart(ch, p);
-		break;
-	}
+	err = acked[oc->job->kind](ch, p, oc);
 	return err == KODO_OK ? answer_take(ch, p, oc) : err;
 }
 
@@ -373,7 +391,7 @@ is_divisible(const struct peer *p, const struct outcome *oc)
 	const struct exchange_job *job = oc->job;
 
 	return peer_dialect(p)->takes_chunks && oc->res->status != 400 && job->n_flows > 1 &&
-	    job->body.len / 2 >= CEILING_MIN_BYTES;
+	    job->body.len / 2 >= BUILD_MIN_BYTES;
 }
 
 /* A body was too much for the peer, or one of its nodes is at fault: half of it next time. */
@@ -388,7 +406,7 @@ job_halve(struct change *ch, struct peer *p, struct outcome *oc)
 	if (job->n_nodes == 1 && job->kind == EXCHANGE_UPDATE && !is_divisible(p, oc))
 		return node_refused(ch, p, oc);
 	/* an update is halved down to one node, however small */
-	if (job->n_nodes == 0 || (half < CEILING_MIN_BYTES && job->kind == EXCHANGE_CONNECT))
+	if (job->n_nodes == 0 || (half < BUILD_MIN_BYTES && job->kind == EXCHANGE_CONNECT))
 		return peer_pause(ch, p, oc);
 	p->out.ceiling_bytes = (uint32_t)half;
 	p->out.successes = 0;
@@ -410,7 +428,49 @@ is_contested(const struct change *ch, const struct peer *p, const struct exchang
 }
 
 static enum kodo_err
-done_fn(struct change *ch, void *arg)
+job_refused(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	p->out.attempts++;
+	return peer_pause(ch, p, oc);
+}
+
+/* The peer does not know us: a connect goes first, then what a list does not hold. */
+static enum kodo_err
+job_unknown(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	enum kodo_err err = KODO_OK;
+
+	(void)oc;
+	/* one that is no target gets all when it connects */
+	if (!peer_is_live_target(p))
+		err = change_unwant(ch, p, WORK_NOTIFY);
+	delivery_forget_chunks(p);
+	digest_check_later(ch, p);
+	resync_restart(ch, p);
+	return err;
+}
+
+static enum kodo_err
+peer_gone(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	(void)oc;
+	p->out.work[WORK_RECONNECT] = 0;
+	if ((p->flags & PEER_TARGET) == 0 || p->out.connected_us == 0)
+		return statement_drop_all(ch, p);
+	return KODO_OK;
+}
+
+static outcome_fn *const follows[] = {
+	[MEANS_DONE] = job_done,
+	[MEANS_RETRY] = peer_retry,
+	[MEANS_PAUSE] = job_refused,
+	[MEANS_CONNECT] = job_unknown,
+	[MEANS_LEFT] = peer_gone,
+	[MEANS_HALVE] = job_halve,
+};
+
+static enum kodo_err
+take_fn(struct change *ch, void *arg)
 {
 	struct outcome *oc = arg;
 	const struct exchange_job *job = oc->job;
@@ -421,45 +481,15 @@ done_fn(struct change *ch, void *arg)
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err; /* it left meanwhile */
 	/* whatever comes of it: what was due may not stay so, in the past or by a clock set back */
-	if (p->out.check_us > ch->now_us + QUIET_AHEAD_US)
+	if (p->out.check_us > ch->now_us + PEER_QUIET_AHEAD_US)
 		p->out.check_us = ch->now_us + PEER_PAUSE_US;
 	if (job->kind == EXCHANGE_DIGEST_CHECK)
 		digest_check_later(ch, p);
 	else
 		p->out.tried[work_of[job->kind]] = job->gen;
-	switch (meaning_of(job, oc->res)) {
-	case MEANS_DONE:
-		err = job_done(ch, p, oc);
-		break;
-	case MEANS_HALVE:
-		err = job_halve(ch, p, oc);
-		break;
-	case MEANS_PAUSE:
-		p->out.attempts++;
-		err = peer_pause(ch, p, oc);
-		break;
-	case MEANS_CONNECT:
-		/*
-		 * a connect is told first, then what it does not hold; another gets all when it
-		 * connects
-		 */
-		if ((p->flags & (PEER_TARGET | PEER_LEFT)) != PEER_TARGET)
-			err = change_unwant(ch, p, WORK_NOTIFY);
-		delivery_forget_chunks(p);
-		digest_check_later(ch, p);
-		doubt_restart(ch, p);
-		break;
-	case MEANS_LEFT:
-		p->out.work[WORK_RECONNECT] = 0;
-		if ((p->flags & PEER_TARGET) == 0 || p->out.connected_us == 0)
-			err = statement_drop_all(ch, p);
-		break;
-	case MEANS_RETRY:
-		err = peer_retry(ch, p, oc);
-		break;
-	}
+	err = follows[meaning_of(job, oc->res)](ch, p, oc);
 	if (err == KODO_OK && is_contested(ch, p, job))
-		doubt_pace(ch, p);
+		resync_pace(ch, p);
 	if (err == KODO_OK && peer_has_work(p) && p->out.due_us <= ch->now_us)
 		ch->is_due = true;
 	return err;
@@ -485,13 +515,44 @@ enum kodo_err
 outcome_take(struct registry *r, struct arena *a, const struct exchange_job *job,
     const struct exchange_result *res, int64_t now_us, bool *wake)
 {
-	struct outcome oc = { .r = r, .job = job, .res = res };
-	struct change_run run = { .r = r, .now_us = now_us, .fn = done_fn, .arg = &oc };
+	struct outcome oc = { .job = job, .res = res };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = take_fn, .arg = &oc };
 	enum kodo_err err;
 
 	answer_read(a, &oc, now_us);
 	err = registry_change(&run);
 	*wake = run.is_due;
+	if (err == KODO_OK && oc.note[0] != '\0')
+		log_warning("%s", oc.note);
+	return err;
+}
+
+/* --- nothing to send --- */
+
+static enum kodo_err
+clear_fn(struct change *ch, void *arg)
+{
+	struct outcome *oc = arg;
+	struct peer *p;
+	enum kodo_err err = change_peer(ch, oc->job->peer, &p);
+
+	if (err != KODO_OK)
+		return err == KODO_ENOTFOUND ? KODO_OK : err;
+	if (p->out.work[WORK_NOTIFY] == 0) {
+		resync_start(ch, p);
+		return KODO_OK;
+	}
+	err = delivery_pause_all(ch, p, oc);
+	return err == KODO_OK ? delivery_clear(ch, p, oc->job->gen, KEEP_PAUSED) : err;
+}
+
+enum kodo_err
+outcome_clear(struct registry *r, const struct exchange_job *job, int64_t now_us)
+{
+	struct outcome oc = { .job = job };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = clear_fn, .arg = &oc };
+	enum kodo_err err = registry_change(&run);
+
 	if (err == KODO_OK && oc.note[0] != '\0')
 		log_warning("%s", oc.note);
 	return err;

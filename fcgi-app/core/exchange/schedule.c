@@ -1,8 +1,6 @@
-/*
- * Which peer is next. What is sent to it is made in build_job.c, what came of it goes to
- * outcome_take.c.
- */
-#include "core/exchange/exchange_private.h"
+#include "core/exchange/build.h"
+#include "core/exchange/outcome.h"
+#include "core/exchange/schedule.h"
 
 static bool
 is_busy(uint32_t peer, const uint32_t *busy, size_t n_busy)
@@ -32,7 +30,7 @@ due_find(struct txn *t, int64_t now_us, const uint32_t *busy, size_t n_busy, str
 	*out = (struct due){ .next_us = INT64_MAX, .active_us = INT64_MAX };
 	while (peer_next_due(&s, &due)) {
 		if (due.at_us >
-		    now_us + (due.class == DUE_ACTIVE ? ACTIVE_AHEAD_US : QUIET_AHEAD_US))
+		    now_us + (due.class == DUE_ACTIVE ? PEER_ACTIVE_AHEAD_US : PEER_QUIET_AHEAD_US))
 			due.at_us = now_us;
 		if (due.class == DUE_ACTIVE && due.at_us < out->active_us)
 			out->active_us = due.at_us;
@@ -66,7 +64,6 @@ schedule_next(struct registry *r, struct arena *a, int64_t now_us, const uint32_
 {
 	struct due d;
 	struct view v;
-	bool wake;
 	enum kodo_err err;
 
 	*next_due_us = INT64_MAX;
@@ -78,9 +75,7 @@ schedule_next(struct registry *r, struct arena *a, int64_t now_us, const uint32_
 		view_end(&v);
 		if (err != KODO_OK || !d.found || job->kind != EXCHANGE_NOTHING)
 			break;
-		/* nothing to send: entries are to be cleared, or a doubt becomes work */
-		err = outcome_take(r, a, job,
-		    &(struct exchange_result){ .status = 204, .body = STR_NULL }, now_us, &wake);
+		err = outcome_clear(r, job, now_us);
 		if (err != KODO_OK)
 			return err;
 	}

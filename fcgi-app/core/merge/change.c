@@ -202,7 +202,7 @@ change_is_subscriber(const struct change *ch, const struct peer *p)
 {
 	if (!peer_is_subscriber(p))
 		return false;
-	return (p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET ||
+	return peer_is_live_target(p) ||
 	    (ch->o->registry && ch->o->feed);
 }
 

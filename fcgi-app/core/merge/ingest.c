@@ -235,7 +235,7 @@ ingest_acknowledged(struct change *ch, const struct wire_body *b)
 		err = change_peer(ch, found.id, &p);
 		if (err != KODO_OK)
 			return err;
-		doubt_restart(ch, p);
+		resync_restart(ch, p);
 		if ((p->flags & PEER_PROVIDER) != 0)
 			change_want(ch, p, WORK_RECONNECT, false);
 	}
@@ -258,7 +258,7 @@ epoch_end(struct change *ch, struct peer *p)
 	if (err == KODO_OK)
 		err = node_chunks_drop(ch->t, p->id);
 	if (err == KODO_OK)
-		doubt_restart(ch, p);
+		resync_restart(ch, p);
 	return err;
 }
 

@@ -1,11 +1,3 @@
-/*
- * Originals have no versions and pass on what they hear, old or new: where one says something else
- * than what is known, only its whole list tells. It is asked for by connecting to it, which also
- * takes back what we told it of nodes that we see through it by now, and may have told it wrongly.
- *
- * Originals that echo each other's words for ever raise doubts for ever: the first is followed at
- * once, each further one waits twice as long, until ten minutes were calm.
- */
 #include <stdlib.h>
 
 #include "core/merge/resync.h"
@@ -34,9 +26,6 @@ resync_cancel(struct peer *p)
 void
 resync_raise(struct change *ch, struct peer *p)
 {
-	int64_t wait = PEER_BACKOFF_US;
-	uint32_t i;
-
 	if (llabs(ch->now_us - p->resync.at_us) > RESYNC_CALM_US)
 		p->resync.n = 0;
 	if ((p->flags & PEER_RESYNC) != 0)
@@ -45,10 +34,8 @@ resync_raise(struct change *ch, struct peer *p)
 		resync_start(ch, p);
 		return;
 	}
-	for (i = 0; i < p->resync.n && wait < PEER_PAUSE_US; i++)
-		wait *= 2;
 	p->flags |= PEER_RESYNC;
-	p->out.check_us = p->resync.at_us + (wait < PEER_PAUSE_US ? wait : PEER_PAUSE_US);
+	p->out.check_us = p->resync.at_us + peer_backoff_us(p->resync.n + 1, PEER_PAUSE_US);
 	ch->is_due = true; /* the runner must learn of the time */
 }
 
@@ -58,41 +45,39 @@ resync_raise(struct change *ch, struct peer *p)
  * first time is free, the next ones wait as after failures.
  */
 void
-doubt_pace(struct change *ch, struct peer *p)
+resync_pace(struct change *ch, struct peer *p)
 {
-	int64_t wait = PEER_BACKOFF_US,
-		most = p->resync.n > PEER_PATIENCE ? PEER_PAUSE_US : PEER_BACKOFF_MAX_US;
-	uint32_t i;
+	const int64_t most = p->resync.n > PEER_PATIENCE ? PEER_PAUSE_US : PEER_BACKOFF_MAX_US;
+	int64_t *at_us = &p->resync.at_us;
 
-	if (llabs(ch->now_us - p->resync.at_us) > RESYNC_CALM_US)
+	if (llabs(ch->now_us - *at_us) > RESYNC_CALM_US)
 		p->resync.n = 0;
-	if (p->resync.n == 0 || p->resync.at_us > ch->now_us + most) /* or the clock was set back */
-		p->resync.at_us = ch->now_us;
-	if (p->resync.at_us <= ch->now_us) { /* else it is waited for already */
-		for (i = 1; i < p->resync.n && wait < PEER_BACKOFF_MAX_US; i++)
-			wait *= 2;
+	if (p->resync.n == 0 || *at_us > ch->now_us + most) /* or the clock was set back */
+		*at_us = ch->now_us;
+	if (*at_us <= ch->now_us) { /* else it is waited for already */
 		if (p->resync.n >= PEER_PATIENCE)
-			wait = PEER_PAUSE_US;
-		if (p->resync.n++ > 0)
-			p->resync.at_us += wait;
-		if (p->resync.at_us < ch->now_us)
-			p->resync.at_us = ch->now_us;
+			*at_us += PEER_PAUSE_US;
+		else if (p->resync.n > 0)
+			*at_us += peer_backoff_us(p->resync.n, PEER_BACKOFF_MAX_US);
+		p->resync.n++;
+		if (*at_us < ch->now_us)
+			*at_us = ch->now_us;
 	}
 	if (p->resync.n > PEER_PATIENCE) {
 		p->flags |= PEER_PAUSED;
-		p->out.error = STR("its answers make us begin again and again");
+		p->out.error = STR("its answers make this service begin again and again");
 	}
-	p->out.due_us = p->resync.at_us;
+	p->out.due_us = *at_us;
 }
 
 void
-doubt_restart(struct change *ch, struct peer *p)
+resync_restart(struct change *ch, struct peer *p)
 {
-	if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET)
+	if (peer_is_live_target(p))
 		change_want_connect(ch, p);
 	else if ((p->flags & PEER_PROVIDER) != 0)
 		change_want(ch, p, WORK_RECONNECT, true);
 	else
 		return;
-	doubt_pace(ch, p);
+	resync_pace(ch, p);
 }

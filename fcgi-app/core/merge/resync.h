@@ -1,26 +1,31 @@
 /*
- * Doubts about what an original says of a node: it is asked for its whole list.
+ * Resync: a peer whose updates cannot be trusted is asked for its whole list, by connecting to it;
+ * and what goes wrong again and again is paced.
+ *
+ * A legacy peer has no versions and passes on what it hears, old or new: where it says something
+ * else than what is known, only its whole list tells. The connect also takes back what we sent it
+ * of nodes that are seen through it by now, and may have sent wrongly. Legacy peers that echo each
+ * other would cause resyncs for ever: the first is made at once, each further one waits twice as
+ * long, until ten minutes were calm.
  */
-#ifndef KODO_DOUBT_H
-#define KODO_DOUBT_H
+#ifndef KODO_RESYNC_H
+#define KODO_RESYNC_H
 
 #include "core/merge/change.h"
 
-/*
- * What p, an original, says of a node is in doubt: it is asked for its whole list, now or, the more
- * often there was doubt lately, the later (doubt.c).
- */
+/* An update of p is in doubt: it is asked for its whole list, now or later. */
 void resync_raise(struct change *ch, struct peer *p);
 /* The time for it has come. */
 void resync_start(struct change *ch, struct peer *p);
 /* It is to be asked anyway, or not any more. */
 void resync_cancel(struct peer *p);
+
 /*
- * What we told p, or what it told us, is lost: whichever may connect does so again, now or, the
+ * What one of both has from the other is lost: whichever may connect does so again, now or, the
  * more often this was needed lately, the later.
  */
-void doubt_restart(struct change *ch, struct peer *p);
+void resync_restart(struct change *ch, struct peer *p);
 /* The work of p that its own answer has made is due now, or likewise later. */
-void doubt_pace(struct change *ch, struct peer *p);
+void resync_pace(struct change *ch, struct peer *p);
 
 #endif

@@ -32,6 +32,23 @@ peer_has_work(const struct peer *p)
 }
 
 bool
+peer_is_live_target(const struct peer *p)
+{
+	return (p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET;
+}
+
+int64_t
+peer_backoff_us(uint32_t failures, int64_t max_us)
+{
+	int64_t wait = PEER_BACKOFF_US;
+	uint32_t i;
+
+	for (i = 1; i < failures && wait < max_us; i++)
+		wait *= 2;
+	return wait < max_us ? wait : max_us;
+}
+
+bool
 peer_is_idle(const struct peer *p)
 {
 	return p->id != PEER_SELF && (p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0 &&
@@ -41,9 +58,8 @@ peer_is_idle(const struct peer *p)
 bool
 peer_is_subscriber(const struct peer *p)
 {
-	if ((p->flags & PEER_TARGET) != 0 && (p->flags & PEER_LEFT) == 0)
-		return true;
-	return (p->flags & PEER_PROVIDER) != 0 && (p->flags & PEER_FEED) != 0;
+	return peer_is_live_target(p) ||
+	    ((p->flags & PEER_PROVIDER) != 0 && (p->flags & PEER_FEED) != 0);
 }
 
 /* The fields of a record, in the order in which they are stored; texts come last. */

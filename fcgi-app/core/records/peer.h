@@ -13,6 +13,10 @@
 #define PEER_BACKOFF_MAX_US	8000000ll
 #define PEER_PAUSE_US		(300ll * 1000000)
 
+/* a due time further ahead than any of these: the clock was set back, so it is due */
+#define PEER_ACTIVE_AHEAD_US	(PEER_BACKOFF_MAX_US * 12 / 10)
+#define PEER_QUIET_AHEAD_US	(PEER_PAUSE_US * 13 / 10)
+
 enum peer_flag {
 	PEER_TARGET = 1u << 0,		/* in our `connect` */
 	PEER_PROVIDER = 1u << 1,	/* its statements count */
@@ -112,10 +116,15 @@ const struct peer_dialect *peer_dialect(const struct peer *p);
 void peer_init(struct peer *p, struct head *h, struct str url, struct str key);
 
 bool peer_has_work(const struct peer *p);
+/* A target that we did not leave. */
+bool peer_is_live_target(const struct peer *p);
 /* Only what it said last is remembered, to know late messages of it. */
 bool peer_is_idle(const struct peer *p);
 /* a target, or a provider that feeds: may have to be told of changes */
 bool peer_is_subscriber(const struct peer *p);
+
+/* The wait after so many failures in a row: PEER_BACKOFF_US, doubled each time up to max_us. */
+int64_t peer_backoff_us(uint32_t failures, int64_t max_us);
 
 /* Texts are copied into a. KODO_ENOTFOUND. */
 enum kodo_err peer_get(struct txn *t, struct arena *a, uint32_t id, struct peer *out) MUST_CHECK;

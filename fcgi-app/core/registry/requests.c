@@ -1,9 +1,9 @@
 #include "core/base/limit.h"
-#include "core/exchange/exchange_private.h"
 #include "core/merge/ingest.h"
 #include "core/merge/resync.h"
 #include "core/merge/statement.h"
 #include "core/records/known.h"
+#include "core/registry/registry_private.h"
 #include "core/registry/requests.h"
 #include "core/registry/target_private.h"
 
@@ -86,7 +86,7 @@ registry_connect(struct registry *r, const struct wire_body *b, int64_t now_us, 
 static bool
 is_answer_due(const struct change *ch, const struct peer *p)
 {
-	return (p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET &&
+	return peer_is_live_target(p) &&
 	    !peer_dialect(p)->has_versions && p->out.work[WORK_CONNECT] != 0 && ch->o->registry && ch->o->feed;
 }
 
@@ -229,7 +229,7 @@ disconnect_fn(struct change *ch, void *arg)
 		 * it is still a target of ours: that link lives on, though not at once, for it may
 		 * be going away
 		 */
-		if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET && ch->o->retry != 0) {
+		if (peer_is_live_target(p) && ch->o->retry != 0) {
 			change_want_connect(ch, p);
 			p->flags |= PEER_PAUSED;
 			p->out.due_us = ch->now_us + PEER_PAUSE_US;
@@ -311,7 +311,7 @@ leave_fn(struct change *ch, void *arg)
 
 	q->out->known = true;
 	while ((err = peer_next(ch->t, ch->a, &id, &found)) == KODO_OK) {
-		if ((found.flags & (PEER_TARGET | PEER_LEFT)) != PEER_TARGET)
+		if (!peer_is_live_target(&found))
 			continue;
 		err = change_peer(ch, found.id, &p);
 		if (err == KODO_OK)

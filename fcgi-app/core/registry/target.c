@@ -81,7 +81,7 @@ evict_fn(struct change *ch, void *arg)
 		return err;
 	if ((p->flags & PEER_PROVIDER) == 0)
 		return KODO_ENOTFOUND;
-	if ((p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET)
+	if (peer_is_live_target(p))
 		return KODO_ECONFLICT;
 	return statement_drop_all(ch, p);
 }

@@ -1,15 +1,17 @@
 /*
- * Outbound work as the runner sees it: what is to be sent next, and what an answer means. No curl
- * in here: cron/sender.c moves the bytes (and a test's simulated wire may do so instead).
+ * A message to a peer, and what came of it. No curl in here: cron/sender.c moves the bytes (and a
+ * test's simulated wire may do so instead).
  *
  *	while (schedule_next(...) == KODO_OK)	start sending job, one per peer at a time
  *	...					an answer came, or did not:
  *	outcome_take(...)			one short write transaction
  */
-#ifndef KODO_EXCHANGE_H
-#define KODO_EXCHANGE_H
+#ifndef KODO_JOB_H
+#define KODO_JOB_H
 
-#include "core/registry/registry.h"
+#include <stdint.h>
+
+#include "core/base/str.h"
 
 enum exchange_kind {
 	EXCHANGE_DISCONNECT,
@@ -18,10 +20,10 @@ enum exchange_kind {
 	EXCHANGE_REMOVE,
 	EXCHANGE_UPDATE,
 	EXCHANGE_DIGEST_CHECK,
-	EXCHANGE_NOTHING
+	EXCHANGE_NOTHING	/* what was to be sent has become void: outcome_clear */
 };
 
-/* Flows from .. to - 1 of a node that goes in parts. */
+/* Flows from .. to - 1 of a node that goes in chunks. */
 struct exchange_chunk {
 	uint32_t node;
 	uint32_t from, to;
@@ -29,7 +31,7 @@ struct exchange_chunk {
 	uint64_t id; /* of the node's contents */
 };
 
-/* A node that the peer is not told of, and why. */
+/* A node that is not sent to the peer, and why. */
 struct exchange_pause {
 	uint32_t node;
 	struct str why;
@@ -44,26 +46,16 @@ struct exchange_job {
 	struct str body;		/* JSON; empty for GET */
 	size_t n_nodes, n_flows;	/* in it, for the log */
 	uint64_t gen;			/* state number the body was made at */
-	const uint32_t *nodes;		/* node ids it tells about */
+	const uint32_t *nodes;		/* the ids of the nodes in it */
 	size_t n_ids;
-	uint64_t list_id;			/* id of the connect that it is a piece of, 0: none */
+	uint64_t list_id;		/* id of the connect of which it is a list chunk, 0: none */
 	struct str leave_url;		/* EXCHANGE_DISCONNECT: the own url that leaves */
-	struct str view;		/* EXCHANGE_DIGEST_CHECK to one of us: the digest sent */
+	struct str view;		/* EXCHANGE_DIGEST_CHECK to a kodo peer: the digest sent */
 	bool is_partial;		/* not all that there is to say had room */
 	struct exchange_chunk chunk;	/* then the node is not among nodes */
 	const struct exchange_pause *pauses;
 	size_t n_pauses;
 };
-
-/*
- * The next message that is due and whose peer is not in busy. All of job lives in a.
- * KODO_ENOTFOUND: nothing now; *next_due_us is then when something will be (INT64_MAX: never),
- * parked work and looks included. *active_due_us (may be NULL): the same without parked work and
- * looks: what a runner stays for.
- */
-enum kodo_err schedule_next(struct registry *r, struct arena *a, int64_t now_us,
-    const uint32_t *busy, size_t n_busy, struct exchange_job *job, int64_t *next_due_us,
-    int64_t *active_due_us) MUST_CHECK;
 
 /* What came of a job. */
 struct exchange_result {
@@ -73,12 +65,5 @@ struct exchange_result {
 	bool reset;
 	const char *error;	/* words where status is 0: "Connection refused"; NULL otherwise */
 };
-
-/*
- * Understand the answer (DESIGN.md, "What an answer means"), take in what a feeding registry sent,
- * note attempts and the next due time. wake as intake.wake: more is due now.
- */
-enum kodo_err outcome_take(struct registry *r, struct arena *a, const struct exchange_job *job,
-    const struct exchange_result *res, int64_t now_us, bool *wake) MUST_CHECK;
 
 #endif

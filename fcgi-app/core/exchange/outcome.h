@@ -1,0 +1,21 @@
+/*
+ * What an answer means (DESIGN.md, "What an answer means").
+ */
+#ifndef KODO_OUTCOME_H
+#define KODO_OUTCOME_H
+
+#include "core/exchange/job.h"
+#include "core/registry/registry.h"
+
+/*
+ * Understand the answer, ingest what a feeding registry sent, note attempts and the next due time.
+ * wake: more is due now.
+ */
+enum kodo_err outcome_take(struct registry *r, struct arena *a, const struct exchange_job *job,
+    const struct exchange_result *res, int64_t now_us, bool *wake) MUST_CHECK;
+
+/* The job is EXCHANGE_NOTHING: clear the entries of the outbox behind it, or begin a resync. */
+enum kodo_err outcome_clear(
+    struct registry *r, const struct exchange_job *job, int64_t now_us) MUST_CHECK;
+
+#endif
