@@ -213,7 +213,7 @@ test_who_wins(void **state)
 		{ "2:5a*", "1", "5a", "2:5a* 1:5a+", "" },
 		{ "1:5a 2:5a*", "3", "drops", "1:5a 2:5a*", "" },
 		{ "1:5a 2:5a #9@3", "", "expires", "1:5a* 2:5a", "all-1 ask" },
-		{ "~1:6a 2:4b #5@0", "2", "6a", "1:6a 2:6a+*", "all-2 ask" },
+		{ "~1:6a 2:4b #5@0", "2", "6a", "1:6a* 2:6a+", "all-1 ask" },
 		{ "1:4c 2:5a 3:5b #9@1", "", "expires", "1:4c 2:5a 3:5b*", "all-3 ask" },
 		/* without versions whoever connected first; nobody is told to know better */
 		{ "1:0a*", "2", "0b", "1:0a* 2:0b+", "" },
@@ -225,7 +225,7 @@ test_who_wins(void **state)
 		{ "1:5b*", "0!", "0a", "1:5b 0:100a+*", "all ask" },
 		{ "0:1a* 1:5b", "1!", "drops", "0:1a*", "" },
 		{ "1:5b 0:1a*", "2!", "drops", "1:5b 0:1a*", "" },
-		{ "~0:1a*", "2", "5b", "0:1a* 2:5b+", "" },
+		{ "~0:1a*", "2", "5b", "0:1a* 2:5b+", "you" },
 		{ "~0:4a 1:6b #5@1", "", "expires", "0:4a* 1:6b", "all ask" },
 		/* a change of the version alone is told, but nobody differs */
 		{ "1:5a*", "1", "6a", "1:6a+*", "all-1" },
@@ -282,7 +282,7 @@ test_rule_1(void **state)
 		/* what is higher is no echo of it */
 		{ "0:5a* 1:6b", "0!", "drops", "1:6b*", "all-1 ask" },
 		{ "0:5a* 1:5b", "0!", "drops", "1:5b #100@0+", "all ask" },
-		{ "~1:5a* 0:1b", "1!", "drops", "0:1b*", "all ask" },
+		{ "~1:5a* 0:1b", "1!", "drops", "0:1b #6@0+", "all-1 ask" },
 		/* without versions the next one steps in */
 		{ "1:0a* 2:0b", "1", "drops", "2:0b*", "all-2 ask" },
 		{ "1:0a* 2:0a", "1", "drops", "2:0a*", "" },
@@ -352,7 +352,7 @@ test_rule_3_owner_last(void **state)
 		{ "1:5a*", "2o", "3a", "1:5a* 2:5a+", "" },
 		{ "2:100a*", "2o", "0a", "2:100a*", "" },
 		{ "1:0a*", "2o", "0a", "1:0a 2:100a+*", "all-2" },
-		{ "~1:5a* #9@1", "2o", "3a", "1:5a 2:100a+*", "all-2" },
+		{ "~1:5a* #9@1", "2o", "3a", "1:5a 2:9a+ #9@1", "all-2 ask you" },
 		/* a legacy peer that does not feed speaks for its owners, but once */
 		{ "1:5b*", "2s", "0a", "1:5b 2:100a+*", "all-2 ask" },
 		{ "1:200b* 2:100a", "2s", "0a", "1:200b* 2:100a", "you" },

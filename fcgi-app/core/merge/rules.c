@@ -56,11 +56,11 @@ is_better(const struct rules_statement *x, const struct rules_statement *y, uint
 	return order > 0 || (order == 0 && a->peer == seen_peer);
 }
 
-/* The best statement; the speaker's comes first where nothing else decides. */
+/* The best statement; RULES_NONE where there is none. */
 static size_t
-best_of(const struct rules_node *n, size_t speaker_at, uint32_t seen_peer)
+best_of(const struct rules_node *n, uint32_t seen_peer)
 {
-	size_t best = speaker_at, i;
+	size_t best = RULES_NONE, i;
 
 	for (i = 0; i < n->n; i++)
 		if (best == RULES_NONE || is_better(&n->all[i], &n->all[best], seen_peer))
@@ -88,7 +88,7 @@ tomb_put(struct rules_node *n, const struct rules_word *w, uint32_t peer, uint64
 static uint64_t
 version_over(const struct rules_word *w, uint64_t known)
 {
-	uint64_t now = w->now_us > 0 ? (uint64_t)w->now_us : 1;
+	const uint64_t now = w->now_us > 0 ? (uint64_t)w->now_us : 0;
 
 	return now > known ? now : known + 1;
 }
@@ -98,48 +98,40 @@ version_over(const struct rules_word *w, uint64_t known)
 /*
  * 1. The known version never falls. Where a peer withdraws what was seen from it, or lowers its
  * version, a tombstone of known + 1 takes its place (the owner's side removes with a version of its
- * own): others who say the same version may say it because of this registry. Returns whether it
- * does. was: what was seen; best: what would be seen, NULL for nothing.
+ * own): others may say the same version because of this registry. Returns whether it does. was:
+ * what was seen; best: what would be seen now, NULL for nothing.
  */
 static bool
 rule_1_known_never_falls(struct rules_node *n, const struct rules_word *w,
     const struct rules_speaker *by, const struct statement *was, const struct statement *best)
 {
 	const size_t at = rules_find(n, by->peer);
-	uint64_t known = was->version;
+	uint64_t version = 0;
 
 	if (was->peer != by->peer || (at != RULES_NONE && n->all[at].said.version >= was->version))
 		return false;
-	if (best != NULL &&
-	    (was->version == 0 || best->peer == PEER_SELF || best->version > was->version))
+	if (best != NULL && (was->version == 0 || best->version > was->version))
 		return false;
 	if (n->is_gone && n->tomb.version > 0 && n->tomb.version >= was->version)
 		return false;
-	if (n->is_gone && n->tomb.version > known)
-		known = n->tomb.version;
 	if (was->version > 0)
-		known = by->has_authority ? version_over(w, known) : known + 1;
-	else
-		known = 0;
+		version = by->has_authority ? version_over(w, was->version) : was->version + 1;
 	/* made here: its cause does not know it */
-	tomb_put(n, w, PEER_SELF, known);
+	tomb_put(n, w, PEER_SELF, version);
 	return true;
 }
 
 /*
- * 2. Tombstones are refuted, not trusted: whoever says something else than what is seen must learn
- * of it. A legacy peer that echoes would only echo it.
+ * 2. Tombstones are refuted, not trusted: who says something else than what is seen must learn of
+ * it. A legacy peer would only echo it.
  */
 static void
 rule_2_refute(struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
-    uint64_t version, struct rules_effects *fx)
+    struct rules_effects *fx)
 {
-	const uint64_t known = rules_known_version(n);
-
-	if (is_seen(n, w->bytes) || by->is_echoing || version > known ||
-	    (version == known && version == 0))
+	if (is_seen(n, w->bytes) || by->is_echoing || rules_known_version(n) == 0)
 		return;
-	/* a tombstone from the speaker itself, before its state was lost: now it is ours to tell */
+	/* a tombstone that the speaker told of before its state was lost: now it is ours to tell */
 	if (n->is_gone && n->tomb.peer == by->peer)
 		tomb_put(n, w, PEER_SELF, n->tomb.version);
 	fx->notify_speaker = true;
@@ -156,34 +148,27 @@ rule_3_owner_last(const struct rules_node *n, const struct rules_word *w)
 
 	if (w->version > known)
 		return w->version;
-	if (known > 0 && is_seen(n, w->bytes) && seen_of(n)->version == known)
-		return known;
-	return version_over(w, known);
+	return known > 0 && is_seen(n, w->bytes) ? known : version_over(w, known);
 }
-
-static void seen_choose(struct rules_node *n, const struct rules_word *w,
-    const struct rules_speaker *by, const struct statement *was, uint32_t skip,
-    struct rules_effects *fx);
 
 /*
  * 3, at the owner's place: somebody else spoke of our own node with a version that is not below
- * ours. The own node is raised over it, or, where no flows are offered, a tombstone.
+ * ours. The own node is raised over it, or, where no flows are offered, a tombstone that hides all.
  */
 static void
 rule_3_own_raised(struct rules_node *n, const struct rules_word *w, uint64_t version,
     struct rules_effects *fx)
 {
-	static const struct rules_speaker nobody = { .peer = PEER_TOMB };
-	const bool had = n->seen != RULES_NONE;
-	const struct statement was = had ? *seen_of(n) : (struct statement){ .version = 0 };
+	const struct statement *seen = seen_of(n);
 
 	if (version < rules_known_version(n))
 		return;
-	if (had && was.peer == PEER_SELF) {
+	if (seen != NULL && seen->peer == PEER_SELF) {
 		n->all[n->seen].said.version = version_over(w, version);
 	} else {
+		fx->ask_others = seen != NULL;
 		tomb_put(n, w, PEER_SELF, version_over(w, version));
-		seen_choose(n, w, &nobody, had ? &was : NULL, PEER_SELF, fx);
+		n->seen = RULES_NONE;
 	}
 	fx->notify_all = true;
 	fx->skip = PEER_SELF;
@@ -230,7 +215,7 @@ seen_choose(struct rules_node *n, const struct rules_word *w, const struct rules
 {
 	const struct statement *is;
 
-	n->seen = best_of(n, rules_find(n, by->peer), was == NULL ? PEER_TOMB : was->peer);
+	n->seen = best_of(n, was == NULL ? PEER_TOMB : was->peer);
 	if (n->seen != RULES_NONE && is_hidden(n, seen_of(n)))
 		n->seen = RULES_NONE;
 	if (was != NULL && rule_1_known_never_falls(n, w, by, was, seen_of(n)))
@@ -299,41 +284,39 @@ version_of(const struct rules_node *n, const struct rules_word *w, const struct 
 	return by->is_echoing ? relayed_version(n, w, before) : w->version;
 }
 
-/* Where the speaker was not believed: it must learn, or the owner must speak again. */
+/* Where the speaker is not believed it must learn, or the owner must speak again. */
 static void
 follow(struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
     uint64_t version, struct rules_effects *fx)
 {
 	const uint64_t known = rules_known_version(n);
 	const bool differs = !is_seen(n, w->bytes);
-	const struct statement *seen = seen_of(n);
-	const bool is_ours_seen = seen != NULL && seen->peer == PEER_SELF;
+	const bool is_ours_seen = n->seen != RULES_NONE && seen_of(n)->peer == PEER_SELF;
 
-	if (by->peer == PEER_SELF)
-		return;
 	if (!by->is_our_node)
-		rule_2_refute(n, w, by, version, fx);
-	else if (!(n->is_gone && version <= n->tomb.version) &&
+		rule_2_refute(n, w, by, fx);
+	else if (!n->is_gone &&
 	    (version > known || (version == known && (differs || !is_ours_seen))))
 		rule_3_own_raised(n, w, version, fx);
 	else
 		fx->notify_speaker = differs && !by->is_echoing;
 }
 
+/* Each takes in a word of one kind; was: what was seen before it, NULL for nothing. */
+
 static void
 says(struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
-    struct rules_effects *fx)
+    const struct statement *was, struct rules_effects *fx)
 {
-	const bool had = n->seen != RULES_NONE;
-	const struct statement was = had ? *seen_of(n) : (struct statement){ .version = 0 };
 	size_t at = rules_find(n, by->peer);
-	struct statement *before = at == RULES_NONE ? NULL : &n->all[at].said;
+	const struct statement *before = at == RULES_NONE ? NULL : &n->all[at].said;
+	struct statement *now;
 	uint64_t version;
 
 	if (is_doubtful(n, w, by)) {
 		fx->is_void = true;
-		fx->resync =
-		    !had || rules_known_version(n) == 0 || was.peer == by->peer || by->is_owner;
+		fx->resync = was == NULL || was->version == 0 || was->peer == by->peer ||
+		    by->is_owner;
 		return;
 	}
 	version = version_of(n, w, by, before);
@@ -344,85 +327,87 @@ says(struct rules_node *n, const struct rules_word *w, const struct rules_speake
 		return;
 	}
 	if (before == NULL) {
-		n->all[n->n] = (struct rules_statement){ .said.peer = by->peer, .place = by->place };
-		before = &n->all[n->n++].said;
+		at = n->n++;
+		n->all[at].said = (struct statement){ .peer = by->peer };
 	}
-	before->version = version;
-	before->at_us = w->now_us;
-	before->bytes = w->bytes;
-	seen_choose(n, w, by, had ? &was : NULL, by->peer, fx);
+	n->all[at].place = by->place;
+	now = &n->all[at].said;
+	now->version = version;
+	now->at_us = w->now_us;
+	now->bytes = w->bytes;
+	seen_choose(n, w, by, was, by->peer, fx);
 	follow(n, w, by, version, fx);
 }
 
 /* The speaker says nothing any more. skip: who need not learn of a disappearance. */
 static void
 unsay(struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
-    uint32_t skip, struct rules_effects *fx)
+    const struct statement *was, uint32_t skip, struct rules_effects *fx)
 {
-	const bool had = n->seen != RULES_NONE;
-	const struct statement was = had ? *seen_of(n) : (struct statement){ .version = 0 };
 	const size_t at = rules_find(n, by->peer);
 
 	if (at != RULES_NONE)
 		memmove(&n->all[at], &n->all[at + 1], (--n->n - at) * sizeof(*n->all));
-	seen_choose(n, w, by, had ? &was : NULL, skip, fx);
+	seen_choose(n, w, by, was, skip, fx);
 }
 
 static void
 removes(struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
-    struct rules_effects *fx)
+    const struct statement *was, struct rules_effects *fx)
 {
 	const uint64_t known = rules_known_version(n);
-	const bool was_seen = n->seen != RULES_NONE;
-	const bool is_own_seen = was_seen && seen_of(n)->peer == PEER_SELF;
+	const bool is_own_seen = was != NULL && was->peer == PEER_SELF;
 
 	/* no news: what it said before is void, and where more is known here it must learn */
-	if (is_own_seen || w->version < known || (w->version == known && !was_seen)) {
-		if (rules_find(n, by->peer) != RULES_NONE)
-			unsay(n, w, by, PEER_SELF, fx);
+	if (is_own_seen || w->version < known || (w->version == known && was == NULL)) {
+		unsay(n, w, by, was, PEER_SELF, fx);
 		if (is_own_seen)
 			rule_3_own_raised(n, w, w->version, fx);
 		fx->notify_speaker = w->version < known;
 		return;
 	}
 	tomb_put(n, w, by->peer, w->version);
-	unsay(n, w, by, by->peer, fx);
+	unsay(n, w, by, was, by->peer, fx);
 	/* a newer tombstone than ours travels on */
-	if (!was_seen) {
+	if (was == NULL) {
 		fx->notify_all = fx->ask_others = true;
 		fx->skip = by->peer;
 	}
 }
 
-/* The tombstone is forgotten: what it hid may be seen again. */
+static void
+withdraws(struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
+    const struct statement *was, struct rules_effects *fx)
+{
+	unsay(n, w, by, was, by->peer, fx);
+}
+
+/* What the tombstone hid may be seen again. */
 static void
 expires(struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
-    struct rules_effects *fx)
+    const struct statement *was, struct rules_effects *fx)
 {
-	const bool had = n->seen != RULES_NONE;
-	const struct statement was = had ? *seen_of(n) : (struct statement){ .version = 0 };
-
 	n->is_gone = false;
-	seen_choose(n, w, by, had ? &was : NULL, PEER_SELF, fx);
+	seen_choose(n, w, by, was, PEER_SELF, fx);
 }
 
 void
 rules_apply(struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
     struct rules_effects *fx)
 {
+	static void (*const kinds[])(struct rules_node *n, const struct rules_word *w,
+	    const struct rules_speaker *by, const struct statement *was,
+	    struct rules_effects *fx) = {
+		[RULES_SAYS] = says,
+		[RULES_REMOVES] = removes,
+		[RULES_WITHDRAWS] = withdraws,
+		[RULES_EXPIRES] = expires,
+	};
+	struct statement was = { .version = 0 };
+	const bool had = n->seen != RULES_NONE;
+
+	if (had)
+		was = *seen_of(n);
 	*fx = (struct rules_effects){ .skip = PEER_SELF };
-	switch (w->kind) {
-	case RULES_SAYS:
-		says(n, w, by, fx);
-		break;
-	case RULES_REMOVES:
-		removes(n, w, by, fx);
-		break;
-	case RULES_WITHDRAWS:
-		unsay(n, w, by, by->peer, fx);
-		break;
-	case RULES_EXPIRES:
-		expires(n, w, by, fx);
-		break;
-	}
+	kinds[w->kind](n, w, by, had ? &was : NULL, fx);
 }
