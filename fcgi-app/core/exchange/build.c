@@ -61,7 +61,7 @@ greeting_open(struct builder *b, const struct str *message, size_t n)
 	wire_put_greeting(&b->body, &g);
 }
 
-/* p is not told of the node: why, in words. */
+/* The node is not sent to p: why, in words. */
 static enum kodo_err
 pause_add(struct builder *b, uint32_t node, const char *why)
 {
@@ -124,8 +124,8 @@ node_append(struct builder *b, uint32_t node, const struct statement *s, const s
 }
 
 /*
- * Does the node with that url belong to p, an original? Then it need not hear of it, and would only
- * echo it; of its removal as if it left itself.
+ * Is that the own node of a legacy peer? It must not be sent it, for it would only echo it, nor its
+ * removal, which it would take for its own leaving.
  */
 static bool
 is_own_of_legacy(const struct peer *p, struct str url)
@@ -142,8 +142,8 @@ is_node_of_legacy(const struct peer *p, struct str bytes)
 }
 
 /*
- * What p told us itself it need not hear from us: it could only come back as a ghost. A node that
- * alone is too much follows as an update.
+ * Never send p its own statements: after a removal they would come back. A node that alone is too
+ * much follows as an update.
  */
 static enum kodo_err
 connect_node(void *arg, uint32_t node, const struct statement *s, const struct peer *source)
@@ -206,7 +206,7 @@ leave_build(struct builder *b)
 	return KODO_OK;
 }
 
-/* --- telling of changes: first what is gone, then what is there --- */
+/* --- what is new: first what is gone, then what is there --- */
 
 /* the own node apart: its url in a disconnect means that the whole service leaves */
 enum news { NEWS_NONE, NEWS_GONE, NEWS_OWN_GONE, NEWS_NODE };
@@ -237,8 +237,8 @@ news_of(struct builder *b, uint32_t node, struct known *kn, enum news *out)
 }
 
 /*
- * Call each for the entries of T_OUT of the peer that are of kind and not parked, and note how many
- * of them are in the body now.
+ * Call each for the peer's entries of the outbox that are of kind and not paused. *n: how many of
+ * them are in the body now.
  */
 static enum kodo_err
 out_walk(struct builder *b, enum news kind,
@@ -292,7 +292,7 @@ remove_build(struct builder *b, size_t *n)
 	return err;
 }
 
-/* Which contents of a node, under which version: parts of two never make one node. */
+/* Which contents of a node, under which version: chunks of two never make one node. */
 static uint64_t
 contents_id(const struct statement *s)
 {
@@ -301,12 +301,12 @@ contents_id(const struct statement *s)
 	return h == 0 ? 1 : h;
 }
 
-/* The next flows of a node that goes in parts: nothing else is in the body. */
+/* The next flows of a node that goes in chunks: nothing else is in the body. */
 static enum kodo_err
 chunk_append(struct builder *b, uint32_t node, const struct statement *s, const struct packed *p,
     const struct peer *source)
 {
-	/* what stands after the node: its version, the part and the rest of `kodo` */
+	/* what stands after the node: its version, the chunk and the rest of `kodo` */
 	const size_t after = 512 + 6 * p->url.len;
 	struct exchange_chunk *chunk = &b->job->chunk;
 	char *id;
@@ -332,8 +332,8 @@ chunk_append(struct builder *b, uint32_t node, const struct statement *s, const 
 }
 
 /*
- * A node that alone is more than p takes: to one of us in parts. An original may take it yet, for a
- * ceiling is a guess; beyond what any original takes it is not tried.
+ * A node that alone is more than p takes goes to a kodo peer in chunks. A legacy peer may take it
+ * yet, for a ceiling is a guess; beyond what any of them takes it is not tried.
  */
 static enum kodo_err
 big_append(struct builder *b, uint32_t node, const struct statement *s, const struct packed *p,
@@ -370,7 +370,7 @@ update_node(struct builder *b, uint32_t node, const struct known *kn)
 	if (err != KODO_OK)
 		return err;
 	if (b->job->chunk.of != 0) {
-		b->is_full = true; /* a part stands alone */
+		b->is_full = true; /* a chunk stands alone */
 		return KODO_OK;
 	}
 	return fits_alone(b, &p) ? node_append(b, node, &kn->winner, &source)
@@ -444,13 +444,13 @@ news_build(struct builder *b)
 		b->job->kind = EXCHANGE_NOTHING;
 	if (err != KODO_OK || n == b->job->n_nodes || peer_dialect(b->p)->has_versions)
 		return err;
-	/* an original learns only from a whole list that we offer nothing ourselves any more */
+	/* only a whole list tells a legacy peer that we offer no flows ourselves any more */
 	builder_reset(b);
 	b->job->kind = EXCHANGE_CONNECT;
 	return connect_build(b);
 }
 
-/* An original is only asked for its map; one of us is told our digest. */
+/* A legacy peer is only asked for its map; a kodo peer gets our digest. */
 static enum kodo_err
 digest_check_build(struct builder *b)
 {
@@ -501,8 +501,8 @@ job_build(struct builder *b)
 }
 
 /*
- * How large a body may be. One of us takes a connect in pieces of any size, and so does whoever has
- * nothing of ours yet; an original that has forgets what is not in the first.
+ * How large a body may be. A kodo peer takes a list in chunks of any size, and so does a peer that
+ * has nothing of ours yet; a legacy peer that has forgets what is not in the first.
  */
 static uint64_t
 ceiling_of(const struct peer *p)
@@ -510,7 +510,8 @@ ceiling_of(const struct peer *p)
 	bool in_pieces = peer_dialect(p)->takes_chunks || p->out.connected_us == 0;
 	uint64_t most = in_pieces ? BUILD_CHUNK_BYTES : BUILD_MAX_BYTES;
 
-	return p->out.ceiling_bytes != 0 && p->out.ceiling_bytes < most ? p->out.ceiling_bytes : most;
+	return p->out.ceiling_bytes != 0 && p->out.ceiling_bytes < most ? p->out.ceiling_bytes
+									: most;
 }
 
 enum kodo_err

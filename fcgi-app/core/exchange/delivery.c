@@ -17,7 +17,7 @@ is_gone(struct change *ch, uint32_t node, bool *out)
 	return err;
 }
 
-/* After entries were deleted or parked: is there something left to tell? */
+/* After entries were deleted or paused: is there something left to send? */
 static enum kodo_err
 out_rest(struct change *ch, struct peer *p)
 {

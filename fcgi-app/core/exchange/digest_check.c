@@ -4,9 +4,7 @@
 #include "core/exchange/digest_check.h"
 #include "core/records/digest.h"
 
-/*
- * Our url as a member name in the `registers` of an original's map; the last member of its answer.
- */
+/* Is our url a member of `registers`, the last member of a legacy peer's map? */
 static bool
 is_registered(const struct change *ch, struct str body)
 {

@@ -183,7 +183,7 @@ struct rest {
 };
 
 /*
- * job->nodes are in the order of the walk; where the view was changed meanwhile, some are told
+ * job->nodes are in the order of the walk; where the view was changed meanwhile, some are sent
  * twice.
  */
 static enum kodo_err
@@ -253,8 +253,8 @@ reconnect_acked(struct change *ch, struct peer *p, struct outcome *oc)
 }
 
 /*
- * Tombstones in an answer are for the nodes that we told of, also where we do not take in what the
- * peer offers.
+ * Tombstones in an answer are for the nodes of our message, and count also where the peer's own
+ * nodes are not taken in.
  */
 static enum kodo_err
 answer_gone(struct change *ch, struct peer *p, const struct wire_body *b)
@@ -263,7 +263,8 @@ answer_gone(struct change *ch, struct peer *p, const struct wire_body *b)
 	enum kodo_err err = KODO_OK;
 
 	for (i = 0; i < b->n_gone && err == KODO_OK; i++)
-		err = statement_take_gone(ch, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
+		err = statement_take_gone(
+		    ch, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
 	return err;
 }
 
@@ -336,9 +337,8 @@ check_acked(struct change *ch, struct peer *p, struct outcome *oc)
 	return err;
 }
 
-typedef enum kodo_err outcome_fn(struct change *ch, struct peer *p, struct outcome *oc);
-
-static outcome_fn *const acked[] = {
+/* What follows, by the kind of the job. */
+static enum kodo_err (*const acked[])(struct change *, struct peer *, struct outcome *) = {
 	[EXCHANGE_DISCONNECT] = leave_acked,
 	[EXCHANGE_CONNECT] = connect_acked,
 	[EXCHANGE_RECONNECT] = reconnect_acked,
@@ -384,7 +384,7 @@ node_refused(struct change *ch, struct peer *p, struct outcome *oc)
 	    ch, p, oc, job->chunk.of != 0 ? job->chunk.node : job->nodes[0], str_of(why));
 }
 
-/* Can less of the only node of a body be sent? To one of us, in parts; not if it is at fault. */
+/* Can less of the only node of a body be sent? In chunks, unless the node is at fault. */
 static bool
 is_divisible(const struct peer *p, const struct outcome *oc)
 {
@@ -415,8 +415,8 @@ job_halve(struct change *ch, struct peer *p, struct outcome *oc)
 }
 
 /*
- * Does the answer make us say again what it answers? That may go on for ever, unless it is a node
- * in parts, of which something else is known there until the last one is.
+ * Does the answer make us send again what it answers? That may go on for ever, unless it is a node
+ * in chunks, of which another statement wins there until the last one has come.
  */
 static bool
 is_contested(const struct change *ch, const struct peer *p, const struct exchange_job *job)
@@ -460,7 +460,8 @@ peer_gone(struct change *ch, struct peer *p, struct outcome *oc)
 	return KODO_OK;
 }
 
-static outcome_fn *const follows[] = {
+/* What follows, by the meaning of the answer. */
+static enum kodo_err (*const follows[])(struct change *, struct peer *, struct outcome *) = {
 	[MEANS_DONE] = job_done,
 	[MEANS_RETRY] = peer_retry,
 	[MEANS_PAUSE] = job_refused,

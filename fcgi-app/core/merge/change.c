@@ -4,7 +4,8 @@
 #include "core/records/outbox.h"
 
 enum kodo_err
-change_begin(struct change *ch, struct txn *t, struct arena *a, int64_t now_us, const struct options *o)
+change_begin(
+    struct change *ch, struct txn *t, struct arena *a, int64_t now_us, const struct options *o)
 {
 	enum kodo_err err;
 
@@ -117,7 +118,7 @@ change_peer_find(struct change *ch, struct str key, struct peer **out)
 	size_t i;
 
 	*out = NULL;
-	/* one that was made in this edit is not in the store yet */
+	/* one made in this change is not in the store yet */
 	for (i = 0; i < ch->n_peers; i++)
 		if (str_eq(ch->peers[i]->key, key)) {
 			*out = ch->peers[i];
@@ -173,7 +174,7 @@ enum kodo_err
 change_unwant(struct change *ch, struct peer *p, enum peer_work work)
 {
 	p->out.work[work] = 0;
-	/* what is parked too */
+	/* paused entries too */
 	return work == WORK_NOTIFY ? outbox_clear(ch->t, p->id) : KODO_OK;
 }
 
@@ -245,7 +246,7 @@ change_notify_all(struct change *ch, uint32_t node, uint32_t skip)
 	for (i = 0; i < ch->n_subscribers && err == KODO_OK; i++)
 		if (ch->subscribers[i] != skip || skip == PEER_SELF)
 			err = change_notify(ch, node, ch->subscribers[i]);
-	/* those who became listeners in this edit are not in the table yet */
+	/* new subscribers of this change are not in the table yet */
 	for (i = 0; i < ch->n_peers && err == KODO_OK; i++)
 		if (ch->peers[i]->id != skip && ch->peers[i]->id != PEER_SELF &&
 		    !is_listed(ch, ch->peers[i]->id))

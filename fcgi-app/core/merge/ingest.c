@@ -8,7 +8,7 @@
 #include "core/records/outbox.h"
 #include "core/records/walk.h"
 
-/* --- what a body says, inside an edit --- */
+/* --- what a body says --- */
 
 static int
 id_cmp(const void *x, const void *y)
@@ -18,7 +18,7 @@ id_cmp(const void *x, const void *y)
 	return (a > b) - (a < b);
 }
 
-/* A body that is a part of a node: nothing is said before the node is complete. */
+/* A body with a node chunk: there is no statement before the node is complete. */
 static enum kodo_err
 chunk_take(struct change *ch, struct peer *p, const struct wire_body *b, bool renumber)
 {
@@ -39,7 +39,8 @@ chunk_take(struct change *ch, struct peer *p, const struct wire_body *b, bool re
  * sorted.
  */
 static enum kodo_err
-body_take(struct change *ch, struct peer *p, const struct wire_body *b, bool renumber, uint32_t *named)
+body_take(
+    struct change *ch, struct peer *p, const struct wire_body *b, bool renumber, uint32_t *named)
 {
 	enum kodo_err err = KODO_OK;
 	uint32_t node;
@@ -56,7 +57,8 @@ body_take(struct change *ch, struct peer *p, const struct wire_body *b, bool ren
 			named[i] = node;
 	}
 	for (i = 0; i < b->n_gone && err == KODO_OK; i++)
-		err = statement_take_gone(ch, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
+		err = statement_take_gone(
+		    ch, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
 	if (named != NULL)
 		qsort(named, b->n_nodes, sizeof(*named), id_cmp);
 	return err;
@@ -105,8 +107,8 @@ unnamed_drop(
 }
 
 /*
- * A connect in pieces: every node that a piece names gets a new place behind piece_order, on disk,
- * so that the last piece, in whichever process it is taken in, can tell what was not named.
+ * A list in chunks: every node that a chunk names gets a new place behind in.list_order, on disk,
+ * so that the process that takes in the last chunk finds what was not named.
  */
 static enum kodo_err
 list_chunk_take(struct change *ch, struct peer *p, const struct wire_body *b)
@@ -123,7 +125,8 @@ list_chunk_take(struct change *ch, struct peer *p, const struct wire_body *b)
 	/* a node of which flows are missing is not named yet */
 	if (err == KODO_OK && b->has_chunk) {
 		err = node_chunks_get(ch->t, p->id, &chunks);
-		is_whole = err == KODO_OK && str_eq(chunks.id, b->chunk.id) && chunks.has == chunks.of;
+		is_whole =
+		    err == KODO_OK && str_eq(chunks.id, b->chunk.id) && chunks.has == chunks.of;
 		if (err == KODO_ENOTFOUND)
 			err = KODO_OK;
 	}
@@ -164,7 +167,7 @@ ingest_list(struct change *ch, struct peer *p, const struct wire_body *b)
 		return err;
 	if (b->has_list && b->more) {
 		p->in.list =
-		    0; /* a first piece restarts the naming, even under an id that was used */
+		    0; /* a first chunk restarts the list, even under an id that was used */
 		return list_chunk_take(ch, p, b);
 	}
 	p->in.list = 0;
@@ -206,21 +209,12 @@ ingest_greeting(struct change *ch, struct peer *p, const struct greeting *g)
 	return arena_str(ch->a, g->organization, &p->organization);
 }
 
-/*
- * Does the body come late, after one that its sender made later? Then whoever sent it has given it
- * up, and what it says is void: it would take back what was said since, or bring back who has left.
- */
 bool
 ingest_is_late(const struct peer *p, const struct wire_body *b)
 {
 	return rule_5_is_late(b->epoch, b->sequence, p->in.epoch, p->in.sequence);
 }
 
-/*
- * Who heard more of this state than it has said knows that it was restored from an older copy. It
- * speaks as another one from now on, so that its words are taken neither for late nor for the same,
- * and asks everybody: some may have left since.
- */
 enum kodo_err
 ingest_acknowledged(struct change *ch, const struct wire_body *b)
 {
@@ -243,8 +237,8 @@ ingest_acknowledged(struct change *ch, const struct wire_body *b)
 }
 
 /*
- * The state of p that told us these was lost. It does not know any more what it knew, so that it
- * may believe now what came from it once: whatever it says next must not be taken for the same.
+ * The state of p that made these statements was lost. It has forgotten its known versions, so that
+ * it may take in now what came from it once: its next statements must not be taken for the same.
  */
 static enum kodo_err
 epoch_end(struct change *ch, struct peer *p)
@@ -252,7 +246,7 @@ epoch_end(struct change *ch, struct peer *p)
 	uint32_t own;
 	enum kodo_err err = node_find(ch->t, p->key, &own);
 
-	/* its own node it knows */
+	/* its own node excepted: that it knows */
 	if (err == KODO_OK || err == KODO_ENOTFOUND)
 		err = unnamed_drop(ch, p, &own, err == KODO_OK ? 1 : 0, 0);
 	if (err == KODO_OK)

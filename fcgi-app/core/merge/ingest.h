@@ -1,30 +1,41 @@
 /*
- * Taking in what a body says, inside an edit.
+ * Ingest: applying a body of a peer, inside a change.
  */
-#ifndef KODO_INTAKE_H
-#define KODO_INTAKE_H
+#ifndef KODO_INGEST_H
+#define KODO_INGEST_H
 
 #include "core/merge/change.h"
 #include "core/wire/wire.h"
 
 /* A peer becomes a provider, or connects again: what a connect says of the peer itself. */
-enum kodo_err ingest_greeting(struct change *ch, struct peer *p, const struct greeting *g) MUST_CHECK;
+enum kodo_err ingest_greeting(
+    struct change *ch, struct peer *p, const struct greeting *g) MUST_CHECK;
 
 /*
- * Take in a connect (whole list) or update from a peer that is known; used for requests and for
- * answers of targets.
+ * The whole list (a connect, or its first chunk) or an update of a peer that is known; of requests
+ * and of answers.
  */
-enum kodo_err ingest_list(struct change *ch, struct peer *p, const struct wire_body *b) MUST_CHECK;
-enum kodo_err ingest_update(struct change *ch, struct peer *p, const struct wire_body *b) MUST_CHECK;
+enum kodo_err ingest_list(
+    struct change *ch, struct peer *p, const struct wire_body *b) MUST_CHECK;
+enum kodo_err ingest_update(
+    struct change *ch, struct peer *p, const struct wire_body *b) MUST_CHECK;
 
 /*
- * Is the body older than what p said last, and noting that it is not. Where another state of p
- * speaks than before, what that one said is dropped.
+ * Was the body overtaken by one that its sender made later? Then it is void: it would take back
+ * what was said since, or bring back a peer that has left.
  */
 bool ingest_is_late(const struct peer *p, const struct wire_body *b);
+/*
+ * Note epoch and sequence of a body that is not late. If another state of p speaks than before, the
+ * statements of the former one are dropped.
+ */
 enum kodo_err ingest_epoch(
     struct change *ch, struct peer *p, const struct wire_body *b) MUST_CHECK;
-/* To be called with each body that a peer sent or answered: does it know more of us than we do? */
+/*
+ * To be called with each body. If it acknowledges more than this state has sent, the state was
+ * restored from an older copy: it takes a new epoch, so that its words are taken neither for late
+ * nor for the same, and asks all peers, for some may have left since.
+ */
 enum kodo_err ingest_acknowledged(struct change *ch, const struct wire_body *b) MUST_CHECK;
 
 #endif

@@ -263,7 +263,8 @@ tomb_write(struct resolution *r)
 {
 	if (is_same_tomb(r))
 		return KODO_OK;
-	return r->n.is_gone ? record_put_shadow(r->ch->t, r->node, PEER_TOMB, &r->n.tomb) : record_del_shadow(r->ch->t, r->node, PEER_TOMB);
+	return r->n.is_gone ? record_put_shadow(r->ch->t, r->node, PEER_TOMB, &r->n.tomb)
+			    : record_del_shadow(r->ch->t, r->node, PEER_TOMB);
 }
 
 /* Write what the word changed. */
@@ -308,7 +309,8 @@ others_ask(struct resolution *r)
 
 	for (i = 0; i < r->n_others && err == KODO_OK; i++) {
 		err = change_peer(r->ch, r->others[i], &p);
-		if (err == KODO_OK && (p->flags & PEER_PROVIDER) != 0 && !change_is_subscriber(r->ch, p))
+		if (err == KODO_OK && (p->flags & PEER_PROVIDER) != 0 &&
+		    !change_is_subscriber(r->ch, p))
 			change_want(r->ch, p, WORK_RECONNECT, false);
 	}
 	return err;

@@ -3,7 +3,7 @@
  * and what goes wrong again and again is paced.
  *
  * A legacy peer has no versions and passes on what it hears, old or new: where it says something
- * else than what is known, only its whole list tells. The connect also takes back what we sent it
+ * else than what is known, only its whole list counts. The connect also takes back what we sent it
  * of nodes that are seen through it by now, and may have sent wrongly. Legacy peers that echo each
  * other would cause resyncs for ever: the first is made at once, each further one waits twice as
  * long, until ten minutes were calm.

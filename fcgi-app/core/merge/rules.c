@@ -80,9 +80,10 @@ static void
 tomb_put(struct rules_node *n, const struct rules_word *w, uint32_t peer, uint64_t version)
 {
 	n->is_gone = true;
-	n->tomb = (struct statement){
-		.version = version, .at_us = w->now_us, .peer = peer, .bytes = w->url
-	};
+	n->tomb = (struct statement){ .version = version,
+		.at_us = w->now_us,
+		.peer = peer,
+		.bytes = w->url };
 }
 
 static uint64_t
@@ -131,7 +132,7 @@ rule_2_refute(struct rules_node *n, const struct rules_word *w, const struct rul
 {
 	if (is_seen(n, w->bytes) || by->is_echoing || rules_known_version(n) == 0)
 		return;
-	/* a tombstone that the speaker told of before its state was lost: now it is ours to tell */
+	/* the speaker sent this tombstone before its state was lost: now it is ours to send */
 	if (n->is_gone && n->tomb.peer == by->peer)
 		tomb_put(n, w, PEER_SELF, n->tomb.version);
 	fx->notify_speaker = true;
@@ -236,7 +237,7 @@ seen_choose(struct rules_node *n, const struct rules_word *w, const struct rules
 /*
  * An update of a peer that echoes may be what was said long ago: where it says something else than
  * what is known it is not taken in, or two contents of a node would chase each other through a ring
- * for ever. Its whole list tells.
+ * for ever. Only its whole list counts.
  */
 static bool
 is_doubtful(const struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by)
@@ -248,7 +249,7 @@ is_doubtful(const struct rules_node *n, const struct rules_word *w, const struct
 
 /*
  * The version of what a peer relays without versions, so that all registries agree on which of two
- * contents was heard last. Of what is known from an owner's side it has no news.
+ * contents came last. Of what is known from an owner's side it has no news.
  */
 static uint64_t
 relayed_version(
@@ -284,7 +285,7 @@ version_of(const struct rules_node *n, const struct rules_word *w, const struct 
 	return by->is_echoing ? relayed_version(n, w, before) : w->version;
 }
 
-/* Where the speaker is not believed it must learn, or the owner must speak again. */
+/* Where its statement does not win the speaker must learn, or the owner must speak again. */
 static void
 follow(struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
     uint64_t version, struct rules_effects *fx)
@@ -321,7 +322,7 @@ says(struct rules_node *n, const struct rules_word *w, const struct rules_speake
 	}
 	version = version_of(n, w, by, before);
 	if (before != NULL && before->version == version && str_eq(before->bytes, w->bytes)) {
-		/* said again: as long as it is not believed, it must learn why */
+		/* repeated: as long as it does not win, the speaker must learn why */
 		if (at != n->seen)
 			follow(n, w, by, version, fx);
 		return;

@@ -90,7 +90,7 @@ bool rule_5_is_late(
 
 /* Rule 6: does another state of the peer speak than before? Its former one was lost. */
 bool rule_6_is_lost(uint64_t epoch, uint64_t last_epoch);
-/* Does a peer acknowledge more than this state has said? Then it was restored from an older copy. */
+/* Is more acknowledged than this state has sent? Then it was restored from an older copy. */
 bool rule_6_is_restored(
     uint64_t acked_epoch, uint64_t acked, uint64_t own_epoch, uint64_t own_sequence);
 

@@ -6,8 +6,8 @@
 #include "core/records/node_chunks.h"
 
 enum kodo_err
-statement_take(struct change *ch, struct peer *p, struct str key, struct str bytes, uint64_t version,
-    bool renumber, uint32_t *node)
+statement_take(struct change *ch, struct peer *p, struct str key, struct str bytes,
+    uint64_t version, bool renumber, uint32_t *node)
 {
 	struct rules_word word = { .kind = RULES_SAYS,
 		.bytes = bytes,
@@ -97,7 +97,7 @@ statement_drop_all(struct change *ch, struct peer *p)
 	return err == KODO_OK ? peer_place_del(ch->t, p) : err;
 }
 
-/* The first tombstone older than before_us, of a node from *node on. *url: null where there is none. */
+/* The first tombstone older than before_us, of a node from *node on. *url null: there is none. */
 static enum kodo_err
 expired_find(struct change *ch, int64_t before_us, uint32_t *node, struct str *url)
 {

@@ -1,6 +1,6 @@
 /*
- * What peers say of nodes: taking in statements, removals and tombstones, inside an edit. Who is
- * believed, and what follows, is decided in rules.h.
+ * Statements of peers, taken in and dropped inside a change. Which of them wins, and what follows,
+ * is decided in rules.h.
  */
 #ifndef KODO_STATEMENT_H
 #define KODO_STATEMENT_H
@@ -19,8 +19,8 @@ enum kodo_err statement_take(struct change *ch, struct peer *p, struct str key, 
     uint64_t version, bool renumber, uint32_t *node) MUST_CHECK;
 
 /* Peer p says that the node is gone, by a tombstone of that version. */
-enum kodo_err statement_take_gone(
-    struct change *ch, struct peer *p, struct str url, struct str key, uint64_t version) MUST_CHECK;
+enum kodo_err statement_take_gone(struct change *ch, struct peer *p, struct str url,
+    struct str key, uint64_t version) MUST_CHECK;
 
 /*
  * Peer p does not say anything of the node any more: it left the node out, disconnected it, or went

@@ -1,5 +1,5 @@
 /*
- * Digests of statements, which two peers compare to find out whether each has what the other told.
+ * Digests of statements (anti-entropy): two peers compare them to find what one of both lacks.
  * A sum of hashes, so that the order of nodes does not matter.
  */
 #ifndef KODO_DIGEST_H
@@ -10,13 +10,13 @@
 #define DIGEST_SIZE 17 /* 16 hex digits and a NUL */
 
 /*
- * Of the nodes that peer is told of: what is seen here, did not come from it, and is not among what
- * it does not take.
+ * Of the nodes that the peer must have from here: what is seen, did not come from it, and is not
+ * paused for it.
  */
 enum kodo_err digest_notified(
     struct txn *t, struct arena *a, uint32_t peer, char out[DIGEST_SIZE]) MUST_CHECK;
 
-/* Of the nodes that peer told us. */
+/* Of the peer's own statements. */
 enum kodo_err digest_stated(
     struct txn *t, uint32_t peer, char out[DIGEST_SIZE]) MUST_CHECK;
 

@@ -145,7 +145,8 @@ block_save(struct txn *t, uint32_t id, const struct block *b)
 
 /* The last slot whose first row is <= key, or 0. The list is not empty. */
 static enum kodo_err
-slot_find(struct txn *t, struct arena *a, struct flow_order *ix, const struct row_key *key, size_t *out)
+slot_find(
+    struct txn *t, struct arena *a, struct flow_order *ix, const struct row_key *key, size_t *out)
 {
 	size_t lo = 0, hi = ix->n;	/* first rows of slots < lo are <= key */
 
@@ -240,8 +241,8 @@ rows_sorted(struct arena *a, uint32_t node, struct str bytes, const uint32_t *ro
 
 /* Is key beyond the rows of slot s, that is, at or after the first row of slot s + 1? */
 static enum kodo_err
-is_beyond(struct txn *t, struct arena *a, struct flow_order *ix, size_t s, const struct row_key *key,
-    bool *out)
+is_beyond(struct txn *t, struct arena *a, struct flow_order *ix, size_t s,
+    const struct row_key *key, bool *out)
 {
 	struct block next;
 	struct row_key first;
@@ -278,8 +279,8 @@ slot_write(struct txn *t, struct flow_order *ix, size_t s, const struct block *b
 
 /* Remove keys[0..] from the slot of keys[0] as far as they lie in it; *done: how many. */
 static enum kodo_err
-remove_run(struct txn *t, struct arena *a, struct flow_order *ix, const struct row_key *keys, size_t n,
-    size_t *done)
+remove_run(struct txn *t, struct arena *a, struct flow_order *ix, const struct row_key *keys,
+    size_t n, size_t *done)
 {
 	struct block b;
 	size_t s, at;

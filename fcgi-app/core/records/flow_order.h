@@ -1,16 +1,16 @@
 /*
  * The default order of all visible flows, by (name, item url), as a counted list of blocks in
- * T_ORDER: a directory of (block id, count), and blocks of at most FLOW_ORDER_BLOCK_MAX entries (node
- * id, flow number). A page at any depth costs one walk over the directory's counts and the entries
- * of the page; a changed flow costs one block (2 KB, so that LMDB keeps it inside a leaf page) and
- * the directory.
+ * T_ORDER: a directory of (block id, count), and blocks of at most FLOW_ORDER_BLOCK_MAX entries
+ * (node id, flow number). A page at any depth costs one walk over the directory's counts and the
+ * entries of the page; a changed flow costs one block (2 KB, so that LMDB keeps it inside a leaf
+ * page) and the directory.
  *
  * The texts are not repeated in the entries: they are read from T_NODE. So an entry may be in the
- * list only while its node's record is in place: flow_order_remove before a record is changed, flow_order_add
- * after.
+ * list only while its node's record is in place: flow_order_remove before a record is changed,
+ * flow_order_add after.
  */
-#ifndef KODO_INDEX_H
-#define KODO_INDEX_H
+#ifndef KODO_FLOW_ORDER_H
+#define KODO_FLOW_ORDER_H
 
 #include "core/records/record.h"
 
@@ -34,8 +34,8 @@ struct flow_order {
 };
 
 /* All rows of a node's record, or some of them. rows: flow numbers, rearranged by the call. */
-enum kodo_err flow_order_remove(struct txn *t, struct flow_order *ix, uint32_t node, struct str bytes,
-    uint32_t *rows, size_t n) MUST_CHECK;
+enum kodo_err flow_order_remove(struct txn *t, struct flow_order *ix, uint32_t node,
+    struct str bytes, uint32_t *rows, size_t n) MUST_CHECK;
 enum kodo_err flow_order_add(struct txn *t, struct head *h, struct flow_order *ix, uint32_t node,
     uint32_t *rows, size_t n) MUST_CHECK;
 

@@ -7,7 +7,9 @@ known_statement(struct txn *t, uint32_t node, uint32_t peer, struct statement *o
 
 	if (err == KODO_OK && out->peer == peer)
 		return KODO_OK;
-	return err == KODO_OK || err == KODO_ENOTFOUND ? record_get_shadow(t, node, peer, out) : err;
+	if (err == KODO_OK || err == KODO_ENOTFOUND)
+		err = record_get_shadow(t, node, peer, out);
+	return err;
 }
 
 enum kodo_err

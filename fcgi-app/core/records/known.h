@@ -11,7 +11,7 @@ struct known {
 	struct statement winner; /* points into the map */
 	bool is_gone;		 /* there is a tombstone (then nothing is seen but the own node) */
 	struct statement tomb;	 /* bytes: the node's shown url */
-	uint64_t version;	 /* the highest that was heard, 0: none */
+	uint64_t version;	 /* the known version: the higher of both, 0: none */
 };
 
 enum kodo_err known_get(struct txn *t, uint32_t node, struct known *out) MUST_CHECK;

@@ -1,6 +1,6 @@
 /*
- * T_NODE_CHUNK: under the peer's id (4 bytes) what is known of the node, under (peer id, number of the
- * first flow) a run of its flows, packed.
+ * T_NODE_CHUNK: under the peer's id (4 bytes) what is known of the node, under (peer id, number of
+ * the first flow) a range of its flows, packed.
  */
 #include "core/base/limit.h"
 #include "core/flow/packed.h"

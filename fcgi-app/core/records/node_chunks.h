@@ -1,13 +1,13 @@
 /*
- * Nodes that come in parts (wire.h): what there is so far of the one that a peer is telling us. On
- * disk, in T_NODE_CHUNK, so that whichever process takes the next part goes on from there; one node per
- * peer, at most LIMIT_NODE_BYTES of it, so that nobody can make the state grow.
+ * Nodes that come in chunks (wire.h): what there is so far of the one that a peer sends. On disk,
+ * in T_NODE_CHUNK, so that any process goes on with the next chunk; one node per peer, at most
+ * LIMIT_NODE_BYTES of it, so that nobody can make the state grow.
  *
- * It is not said, and not seen, until it is complete. What is left then is the id alone, for the
- * answer to a last part that is repeated.
+ * There is no statement until the node is complete. Afterwards the id alone is left, for the answer
+ * to a last chunk that is repeated.
  */
-#ifndef KODO_PART_H
-#define KODO_PART_H
+#ifndef KODO_NODE_CHUNKS_H
+#define KODO_NODE_CHUNKS_H
 
 #include "core/storage/store.h"
 #include "core/wire/wire.h"
@@ -20,19 +20,19 @@ struct node_chunks {
 	uint64_t bytes; /* packed; over LIMIT_NODE_BYTES: nothing is kept of it */
 };
 
-/* KODO_ENOTFOUND: the peer is not telling any. */
+/* KODO_ENOTFOUND: the peer sends none. */
 enum kodo_err node_chunks_get(struct txn *t, uint32_t peer, struct node_chunks *out) MUST_CHECK;
 
 /*
- * Take a body that is a part, if it fits what is there. whole (empty, the caller frees) gets the
+ * Take a body with a chunk, if it fits what is there. whole (empty, the caller frees) gets the
  * packed node if that is complete now.
  */
-enum kodo_err node_chunks_take(struct txn *t, struct arena *a, uint32_t peer, const struct wire_body *b,
-    struct buf *whole) MUST_CHECK;
+enum kodo_err node_chunks_take(struct txn *t, struct arena *a, uint32_t peer,
+    const struct wire_body *b, struct buf *whole) MUST_CHECK;
 
 /*
- * After a body that is none: forget a node that came whole now, and one that was complete, for what
- * it was may have changed since.
+ * After a body without a chunk: forget a node that came whole now, and one that was complete, for
+ * it may have changed since.
  */
 enum kodo_err node_chunks_pass(struct txn *t, uint32_t peer, const struct wire_body *b) MUST_CHECK;
 

@@ -1,4 +1,4 @@
-/* The entries of T_OUT: a state number, and after it, where one is parked, the reason. */
+/* A value is a state number and, where the entry is paused, the reason. */
 #include "core/base/buf.h"
 #include "core/records/outbox.h"
 

@@ -2,9 +2,9 @@
  * What each peer must still learn: T_OUT, an entry for each node. An entry says that it is wanted
  * and as of which state number, never what is to be sent.
  *
- * An entry may be parked: the peer does not take this node, alone or in parts. It stays, with the
- * reason in words, so that it can be shown; it is no work. A change of the node (change_notify) or
- * a connect, ours or the peer's, makes it an entry like others again.
+ * An entry may be paused: the peer refuses this node, alone or in chunks. It stays, with the reason
+ * in words, so that it can be shown; it is no work. A change of the node (change_notify) or a
+ * connect of either side makes it an entry like others again.
  */
 #ifndef KODO_OUTBOX_H
 #define KODO_OUTBOX_H
@@ -15,7 +15,7 @@ struct outbox_entry {
 	uint32_t peer;
 	uint32_t node;
 	uint64_t gen;	/* state number at which it was wanted */
-	struct str why; /* it is parked; null: it is to be told. Points into the map */
+	struct str why; /* why it is paused; null: it is not. Points into the map */
 };
 
 /* That of the node. KODO_ENOTFOUND. */
@@ -39,16 +39,17 @@ enum kodo_err outbox_first(
 /* All of a peer's entries go, paused ones too. */
 enum kodo_err outbox_clear(struct txn *t, uint32_t peer) MUST_CHECK;
 
-/* The peer was told as of state number gen: the entry goes, unless it is newer. */
-enum kodo_err outbox_delivered(struct txn *t, uint32_t peer, uint32_t node, uint64_t gen) MUST_CHECK;
+/* The node was delivered as of state number gen: the entry goes, unless it is newer. */
+enum kodo_err outbox_delivered(
+    struct txn *t, uint32_t peer, uint32_t node, uint64_t gen) MUST_CHECK;
 
-/* The peer did not take what was told as of gen: park the entry, unless it is newer or gone. */
+/* The peer refused the node as of gen: pause the entry, unless it is newer or gone. */
 enum kodo_err outbox_pause(
     struct txn *t, uint32_t peer, uint32_t node, uint64_t gen, struct str why) MUST_CHECK;
 
 /*
- * Is there an entry that is to be told? Is there one that is parked (NULL: not asked, which spares
- * a walk over all)?
+ * Is there an entry that is not paused? Is there one that is (NULL: not asked, which spares a walk
+ * over all)?
  */
 enum kodo_err outbox_has(struct txn *t, uint32_t peer, bool *to_notify, bool *paused) MUST_CHECK;
 

@@ -160,7 +160,7 @@ peer_read(struct str v, bool with_texts, struct peer *p)
 }
 
 /*
- * Which class the peer's work has in T_DUE. With `retry: -1` a peer is never parked, but stops to
+ * Which class the peer's work has in T_DUE. With `retry: -1` a peer is never paused, but stops to
  * count after as many attempts.
  */
 static enum due_class
@@ -358,8 +358,8 @@ peer_index(struct txn *t, struct peer *p, bool gone)
 	unsigned char k[4];
 	enum kodo_err err;
 
-	err = due_move(t, p->id, p->filed.has_work, p->filed.class, p->filed.due_us, !gone && peer_has_work(p),
-	    peer_class(p), p->out.due_us);
+	err = due_move(t, p->id, p->filed.has_work, p->filed.class, p->filed.due_us,
+	    !gone && peer_has_work(p), peer_class(p), p->out.due_us);
 	if (err == KODO_OK)
 		err = due_move(t, p->id, p->filed.has_check, DUE_QUIET, p->filed.check_us,
 		    !gone && p->out.check_us != 0, DUE_QUIET, p->out.check_us);
@@ -371,18 +371,25 @@ peer_index(struct txn *t, struct peer *p, bool gone)
 	return store_del(t, T_SUBSCRIBER, key_u32(k, p->id));
 }
 
+static bool
+is_there(struct txn *t, enum store_table table, struct str key)
+{
+	struct str v;
+
+	return store_get(t, table, key, &v) == KODO_OK;
+}
+
 bool
 peer_is_filed(struct txn *t, const struct peer *p, unsigned *n_due)
 {
 	unsigned char k[13];
-	struct str v;
 
 	*n_due = (unsigned)p->filed.has_work + (unsigned)p->filed.has_check;
-	return (!p->filed.has_work || store_get(t, T_DUE,
-	    due_key(k, p->filed.class, p->filed.due_us, p->id), &v) == KODO_OK) &&
-	    (!p->filed.has_check || store_get(t, T_DUE,
-	    due_key(k, DUE_QUIET, p->filed.check_us, p->id), &v) == KODO_OK) &&
-	    (!peer_is_subscriber(p) || store_get(t, T_SUBSCRIBER, key_u32(k, p->id), &v) == KODO_OK);
+	return (!p->filed.has_work ||
+	    is_there(t, T_DUE, due_key(k, p->filed.class, p->filed.due_us, p->id))) &&
+	    (!p->filed.has_check ||
+	    is_there(t, T_DUE, due_key(k, DUE_QUIET, p->filed.check_us, p->id))) &&
+	    (!peer_is_subscriber(p) || is_there(t, T_SUBSCRIBER, key_u32(k, p->id)));
 }
 
 /* p is found by that key, unless another peer is. */
@@ -418,8 +425,8 @@ peer_put(struct txn *t, struct peer *p)
 	enum kodo_err err;
 
 	/*
-	 * work goes before a look: a look that fell due earlier would have it tried outside of its
-	 * backoff, and a look in the past without end
+	 * work goes before a digest check: a check that fell due earlier would have the work tried
+	 * outside of its backoff, and a check in the past without end
 	 */
 	if (p->out.check_us != 0 && peer_has_work(p) && p->out.check_us <= p->out.due_us)
 		p->out.check_us = p->out.due_us + 1;

@@ -1,6 +1,6 @@
 /*
- * Peers: whoever was heard of, or is to be connected to. One record each, filed under its url key,
- * as a listener, and by when it is due.
+ * Peers: who has ever sent something, and targets. One record each, filed under its url key, as a
+ * subscriber, and by the time when it is due.
  */
 #ifndef KODO_PEER_H
 #define KODO_PEER_H
@@ -30,7 +30,7 @@ enum peer_flag {
 	 */
 	PEER_LEFT = 1u << 6,
 	PEER_FADING = 1u << 7,		/* idle, and was so an hour ago: see tidy.c */
-	PEER_RESYNC = 1u << 8,		/* to be asked for its list when looked at: see doubt.c */
+	PEER_RESYNC = 1u << 8,		/* a resync is due at out.check_us */
 };
 
 /*
@@ -39,7 +39,7 @@ enum peer_flag {
  */
 enum peer_work { WORK_LEAVE, WORK_CONNECT, WORK_RECONNECT, WORK_NOTIFY, WORK_MAX };
 
-/* quiet: parked work and looks; not counted for `idle` */
+/* quiet: paused work and digest checks; not counted for `idle` */
 enum due_class { DUE_ACTIVE, DUE_QUIET };
 
 /* failed attempts after which a peer does not hold `idle` false any more */
@@ -58,7 +58,7 @@ struct peer {
 	int64_t created_us;
 	int64_t modified_us;
 	struct {
-		int64_t at_us;		/* last heard from it */
+		int64_t at_us;		/* last message from it */
 		int64_t registered_us;	/* last connected to us */
 		/* the newest message: which state of the peer spoke, its number; 0: none yet */
 		uint64_t epoch, sequence;
@@ -101,11 +101,11 @@ struct peer {
 
 /* What a peer's program understands, so that nothing else asks which it is. */
 struct peer_dialect {
-	/* versions, tombstones and digests: the `kodo` member; without it, it echoes what it hears */
+	/* the `kodo` member: versions, tombstones, digests; without it, it echoes all it gets */
 	bool has_versions;
 	/* lists and nodes in chunks; without it, what is not in a connect is forgotten there */
 	bool takes_chunks;
-	/* its own node may be told to it; without it, it would only echo it */
+	/* its own node may be sent to it; without it, it would only echo it */
 	bool hears_itself;
 };
 const struct peer_dialect *peer_dialect(const struct peer *p);
@@ -120,7 +120,7 @@ bool peer_has_work(const struct peer *p);
 bool peer_is_live_target(const struct peer *p);
 /* Only what it said last is remembered, to know late messages of it. */
 bool peer_is_idle(const struct peer *p);
-/* a target, or a provider that feeds: may have to be told of changes */
+/* a target, or a provider that feeds: may have to be notified of changes */
 bool peer_is_subscriber(const struct peer *p);
 
 /* The wait after so many failures in a row: PEER_BACKOFF_US, doubled each time up to max_us. */
@@ -164,8 +164,8 @@ bool peer_next_due(struct scan *s, struct peer_due *out) MUST_CHECK;
 /* Is p, as it was read, in T_SUBSCRIBER and T_DUE where its record says? *n_due: times in T_DUE. */
 bool peer_is_filed(struct txn *t, const struct peer *p, unsigned *n_due);
 /*
- * Walk all peers but PEER_SELF in the order of ids, while they are changed: the first with an id >= *id; *id becomes the
- * next to ask for.
+ * Walk all peers but PEER_SELF in the order of ids, while they are changed: the first with an id
+ * >= *id; *id becomes the next to ask for. KODO_ENOTFOUND.
  */
 enum kodo_err peer_next(struct txn *t, struct arena *a, uint32_t *id, struct peer *out) MUST_CHECK;
 

@@ -24,7 +24,7 @@ struct statement {
 	uint64_t version;	/* 0: none */
 	uint64_t order;		/* place in its provider's list, in T_STATED */
 	int64_t at_us;		/* when it was taken in */
-	uint32_t peer;		/* whose; of a tombstone: who told of it */
+	uint32_t peer;		/* whose; of a tombstone: from whom it came */
 	struct str bytes;	/* packed; of a tombstone: the node's shown url */
 };
 

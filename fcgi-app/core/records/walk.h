@@ -1,5 +1,5 @@
 /*
- * Walks over statements and peers in the order in which they are shown and told. A callback may end
+ * Walks over statements and peers in the order in which they are shown and sent. A callback may end
  * a walk with an error of its own, which is returned.
  */
 #ifndef KODO_WALK_H
@@ -7,10 +7,7 @@
 
 #include "core/records/peer.h"
 
-/*
- * Walk what is seen in the order of GET /connect: own node, then each provider's. each may stop
- * with an error of its own.
- */
+/* What is seen in the order of GET /connect: the own node, then each provider's. */
 enum kodo_err walk_seen(struct txn *t, struct arena *a,
     enum kodo_err (*each)(
 	void *arg, uint32_t node, const struct statement *s, const struct peer *source),

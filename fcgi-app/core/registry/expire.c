@@ -23,9 +23,9 @@ tidied_get(struct registry *r, int64_t *at_us)
 }
 
 /*
- * Of who signed off, or was never known, is remembered what it said last, so that a message held up
- * on the way does not bring it back. Two looks in a row must find it idle: it takes no clock to be
- * right.
+ * Epoch and sequence of a peer that signed off, or was never known, are remembered, so that a
+ * message held up on the way does not bring it back. It is forgotten when two passes in a row find
+ * it idle: no clock must be right for that.
  */
 static enum kodo_err
 peers_fade(struct change *ch)
@@ -51,7 +51,8 @@ static enum kodo_err
 tidy_fn(struct change *ch, void *arg)
 {
 	unsigned char now[8];
-	enum kodo_err err = statement_expire(ch, ch->now_us - (int64_t)ch->o->tombstone_days * DAY_US);
+	enum kodo_err err =
+	    statement_expire(ch, ch->now_us - (int64_t)ch->o->tombstone_days * DAY_US);
 
 	(void)arg;
 	if (err == KODO_OK)

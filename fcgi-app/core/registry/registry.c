@@ -40,7 +40,7 @@ head_make(struct registry *r)
 /* The ceiling of the map is an option, which lies in the map. */
 #define MAP_MAX_DEFAULT_BYTES	((uint64_t)8192 << 20)
 
-/* The key of /cron and /check; that it cannot be made is told where it is wanted. */
+/* The key of /cron and /check; a failure is reported where the key is needed. */
 static void
 make_key(const struct registry *r)
 {

@@ -44,8 +44,8 @@ enum kodo_err registry_options_at(
     struct registry *r, struct txn *t, const struct head *h) MUST_CHECK;
 
 /*
- * Run fn as an edit of its own transaction, with the options in force. arg is the caller's; the
- * arena is reset before each try.
+ * Run fn as a change in a transaction of its own, with the options in force. arg is the caller's;
+ * the arena is reset before each try.
  */
 struct change_run {
 	struct registry *r;
@@ -58,7 +58,7 @@ struct change_run {
 };
 enum kodo_err registry_change(struct change_run *run) MUST_CHECK;
 
-/* Is nothing in flight or due within a minute? Parked work and looks do not count. */
+/* Is nothing in flight or due within a minute? Paused work and digest checks do not count. */
 enum kodo_err registry_is_idle(struct txn *t, bool *out) MUST_CHECK;
 
 #endif

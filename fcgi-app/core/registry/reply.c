@@ -48,7 +48,7 @@ node_add(void *arg, uint32_t node, const struct statement *s, const struct peer 
 	struct packed p;
 	enum kodo_err err;
 
-	/* one of us need not hear from us what it said itself; the original answers with all */
+	/* never send a kodo peer its own statements; the original answers with all */
 	if (w->b->has_kodo && source->id == w->caller)
 		return KODO_OK;
 	err = packed_open(s->bytes, &p);
@@ -86,7 +86,7 @@ gone_add(struct answer *w)
 	return err;
 }
 
-/* What there is of the node that the caller tells in parts; in a line what is wrong with it. */
+/* How much there is of the node that comes in chunks; in a line what is wrong with it. */
 static enum kodo_err
 chunks_put(struct answer *w, struct str *line)
 {
@@ -114,7 +114,7 @@ chunks_put(struct answer *w, struct str *line)
 	return KODO_OK;
 }
 
-/* Two lines less than a body may have, for the count of the rest and for that of a part. */
+/* Two lines less than a body may have, for the count of the rest and for that of a chunk. */
 #define LEFT_OUT_MAX	(LIMIT_MESSAGES - 2u)
 
 /* The lines about what was left out of the request. */

@@ -80,14 +80,14 @@ registry_connect(struct registry *r, const struct wire_body *b, int64_t now_us, 
 }
 
 /*
- * An original to which we connect knows us, but we not yet what it answered, and it does not say
- * again what it says now.
+ * A legacy target knows us since our connect, of which the answer is not there yet, and it does not
+ * repeat an update: after it the answer is out of date.
  */
 static bool
 is_answer_due(const struct change *ch, const struct peer *p)
 {
-	return peer_is_live_target(p) &&
-	    !peer_dialect(p)->has_versions && p->out.work[WORK_CONNECT] != 0 && ch->o->registry && ch->o->feed;
+	return peer_is_live_target(p) && !peer_dialect(p)->has_versions &&
+	    p->out.work[WORK_CONNECT] != 0 && ch->o->registry && ch->o->feed;
 }
 
 static enum kodo_err
@@ -212,7 +212,7 @@ disconnect_fn(struct change *ch, void *arg)
 		err = ingest_acknowledged(ch, b);
 	if (err != KODO_OK || ingest_is_late(p, b))
 		return err;
-	/* noted of an unknown one too: its connect may still be on the way */
+	/* of an unknown peer too: its connect may still be on the way */
 	err = ingest_epoch(ch, p, b);
 	if (err != KODO_OK)
 		return err;
@@ -225,10 +225,7 @@ disconnect_fn(struct change *ch, void *arg)
 	if (is_own_among(b)) {
 		q->out->removed = true;
 		err = statement_drop_all(ch, p);
-		/*
-		 * it is still a target of ours: that link lives on, though not at once, for it may
-		 * be going away
-		 */
+		/* our own link to a target goes on, though not at once: it may be going away */
 		if (peer_is_live_target(p) && ch->o->retry != 0) {
 			change_want_connect(ch, p);
 			p->flags |= PEER_PAUSED;
@@ -238,7 +235,8 @@ disconnect_fn(struct change *ch, void *arg)
 	}
 	/* tombstones first: a removal without its version would make one of its own */
 	for (i = 0; i < b->n_gone && err == KODO_OK; i++)
-		err = statement_take_gone(ch, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
+		err = statement_take_gone(
+		    ch, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
 	for (i = 0; i < b->n_urls && err == KODO_OK; i++) {
 		err = node_find(ch->t, b->urls[i], &node);
 		if (err == KODO_OK)
@@ -265,7 +263,7 @@ reconnect_fn(struct change *ch, void *arg)
 	unsigned may;
 	enum kodo_err err = change_peer_find(ch, q->b->from_key, &p);
 
-	/* one of us asks those that connect to it: if we are not, it is to forget us (404) */
+	/* a kodo peer asks those that connect to it: if we do not, it must forget us (404) */
 	may = PEER_TARGET | (q->b->has_kodo ? 0u : PEER_PROVIDER);
 	if (err == KODO_OK && (p->flags & may) == 0 && p->out.work[WORK_LEAVE] == 0)
 		return KODO_ENOTFOUND;
@@ -275,16 +273,10 @@ reconnect_fn(struct change *ch, void *arg)
 	err = note_speaker(ch, p, q->b, &is_void);
 	if (err != KODO_OK || is_void)
 		return err;
-	/*
-	 * one of us asks those that it knows: then our leaving was undone there, or the question
-	 * comes late
-	 */
+	/* a kodo peer asks those that it knows: it missed our sign-off, or this comes late */
 	if ((p->flags & PEER_LEFT) != 0 && q->b->has_kodo && p->out.work[WORK_LEAVE] == 0)
 		return target_sign_off(ch, p, ch->o->url);
-	/*
-	 * while our leaving is not acknowledged, its reconnect only tells that it can be reached
-	 * now
-	 */
+	/* until our sign-off is acknowledged, its reconnect only shows that it can be reached */
 	if (p->out.work[WORK_LEAVE] != 0) {
 		change_want(ch, p, WORK_LEAVE, true);
 		return KODO_OK;

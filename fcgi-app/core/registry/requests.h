@@ -23,7 +23,7 @@ enum kodo_err registry_connect(
     struct registry *r, const struct wire_body *b, int64_t now_us, struct receipt *out) MUST_CHECK;
 enum kodo_err registry_update(
     struct registry *r, const struct wire_body *b, int64_t now_us, struct receipt *out) MUST_CHECK;
-/* ticket: for wait_is_tried, of those who are told about it. */
+/* ticket: for wait_is_tried, of the messages that it causes. */
 enum kodo_err registry_disconnect(struct registry *r, const struct wire_body *b, int64_t now_us,
     struct receipt *out, uint64_t *ticket) MUST_CHECK;
 

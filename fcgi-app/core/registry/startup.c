@@ -1,7 +1,3 @@
-/*
- * Options come into force: starts, changed urls and targets, own flows (DESIGN.md, "What a start
- * is").
- */
 #include <errno.h>
 
 #include "core/base/path.h"
@@ -165,7 +161,8 @@ own_apply(struct change *ch, struct apply *ap)
 	if (ap->had_before && !str_eq(ap->before.url_key, ap->o->url_key))
 		err = own_drop(ch, self, ap->before.url_key);
 	if (err == KODO_OK)
-		err = ap->o->n_flows > 0 ? own_put(ch, ap, self) : own_drop(ch, self, ap->o->url_key);
+		err =
+		    ap->o->n_flows > 0 ? own_put(ch, ap, self) : own_drop(ch, self, ap->o->url_key);
 	return err;
 }
 

@@ -42,16 +42,17 @@ target_leave(struct change *ch, struct peer *p, struct str own_url)
 enum kodo_err
 target_sign_on(struct change *ch, struct peer *p, struct str own_url)
 {
+	const struct str urls = p->out.leave_urls;
 	struct buf b = BUF_INIT(0);
 	size_t at, end;
 	enum kodo_err err;
 
-	for (at = 0; at < p->out.leave_urls.len; at = end + 1) {
+	for (at = 0; at < urls.len; at = end + 1) {
 		struct str one;
 
-		for (end = at; end < p->out.leave_urls.len && p->out.leave_urls.p[end] != '\n'; end++)
+		for (end = at; end < urls.len && urls.p[end] != '\n'; end++)
 			continue;
-		one = (struct str){ p->out.leave_urls.p + at, end - at };
+		one = (struct str){ urls.p + at, end - at };
 		if (!str_eq(one, own_url)) {
 			buf_put_str(&b, one);
 			buf_putc(&b, '\n');

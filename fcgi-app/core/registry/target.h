@@ -1,6 +1,6 @@
 /*
- * What people ask for on the command line: leaving targets, connecting to them again, throwing out a
- * provider.
+ * What people ask for on the command line: leaving targets, connecting to them again, throwing out
+ * a provider.
  */
 #ifndef KODO_TARGET_H
 #define KODO_TARGET_H
@@ -17,7 +17,7 @@ enum kodo_err registry_evict(
     struct registry *r, struct str url, int64_t now_us, uint64_t *ticket) MUST_CHECK;
 
 /*
- * Connect to a configured target now, also to one that was left or parked; or leave it. A null url:
+ * Connect to a configured target now, also to one that was left or paused; or leave it. A null url:
  * every target. KODO_ENOTFOUND: no such target, or none at all.
  */
 enum kodo_err registry_connect_again(

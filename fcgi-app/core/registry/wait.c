@@ -13,7 +13,8 @@ is_untried(const struct peer *p, uint64_t ticket, int64_t now_us)
 	if (p->out.attempts > 0 && p->out.due_us > now_us)
 		return false;
 	for (i = 0; i < WORK_MAX; i++)
-		if (p->out.work[i] != 0 && p->out.work[i] <= ticket && p->out.tried[i] < p->out.work[i])
+		if (p->out.work[i] != 0 && p->out.work[i] <= ticket &&
+		    p->out.tried[i] < p->out.work[i])
 			return true;
 	return false;
 }
