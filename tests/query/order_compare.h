@@ -1,12 +1,12 @@
 /*
- * Two rows in an order, field by field as the contract in query.h says it: what the sorter, which
+ * Two rows in an order, field by field as the contract in order.h says it: what the sorter, which
  * packs fields into keys, is held against.
  */
 #ifndef TESTS_QUERY_ORDER_COMPARE_H
 #define TESTS_QUERY_ORDER_COMPARE_H
 
 #include "core/base/limit.h"
-#include "core/query/order.h"
+#include "core/query/order_private.h"
 
 static inline int
 compare_nulls(bool a, bool b)
@@ -75,11 +75,11 @@ order_compare(const struct order *o, const struct row *a, const struct row *b)
 		k = &o->keys[i];
 		if (k->field == QUERY_TAGS)
 			c = compare_tags(a, b, k->descending);
-		else if (order_is_time(k->field))
-			c = compare_times(order_row_time(a, k->field), order_row_time(b, k->field),
+		else if (k->type == QUERY_TYPE_TIME)
+			c = compare_times(row_time(a, k->field), row_time(b, k->field),
 			    k->descending);
 		else
-			c = compare_texts(order_row_text(a, k->field), order_row_text(b, k->field),
+			c = compare_texts(row_text(a, k->field), row_text(b, k->field),
 			    k->descending);
 	}
 	return c;

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "core/base/isotime.h"
-#include "core/query/checker.h"
+#include "core/query/compare.h"
 
 /* One side of a comparison. */
 struct operand {
@@ -10,13 +10,10 @@ struct operand {
 	const struct ast *ast;
 };
 
-/*
- * What a comparing operator asks for: parts of the order, or being in; `!=` and `not in` turned
- * round.
- */
+/* The meaning of the comparing operators; `!=` and `not in` negate `==` and `in`. */
 static const struct {
 	unsigned mask;
-	unsigned flipped;	/* with its sides exchanged */
+	unsigned flipped;	/* mask with the sides exchanged */
 	bool in;
 	bool negated;
 } ops[] = {
@@ -31,55 +28,39 @@ static const struct {
 };
 
 static struct node *
-checker_const(struct checker *c, bool yes)
+make_const(struct reading *r, bool yes)
 {
-	struct node *n = checker_test(c, TEST_CONST, QUERY_FIELDS);
+	struct node *n = build_test(r, TEST_CONST, QUERY_FIELDS);
 
 	if (n != NULL)
 		n->test.yes = yes;
 	return n;
 }
 
-bool
-checker_list(struct checker *c, const struct ast *list)
-{
-	const struct ast *item;
-	enum query_field field;
-
-	for (item = list->first; item != NULL; item = item->next) {
-		if (item->kind == AST_TEXT)
-			continue;
-		if (item->kind != AST_WORD || checker_field(c, item, &field))
-			checker_type_error(c, item, "a list holds texts only");
-		return false;
-	}
-	return true;
-}
-
 static bool
-check_operand(struct checker *c, const struct ast *ast, struct operand *out)
+read_operand(struct reading *r, const struct ast *ast, struct operand *out)
 {
 	*out = (struct operand){ SIDE_TEXT, QUERY_FIELDS, ast };
 	switch (ast->kind) {
 	case AST_WORD:
 		out->side = SIDE_FIELD;
-		if (!checker_field(c, ast, &out->field))
+		if (!build_field(r, ast, &out->field))
 			return false;
 		if (query_field_type(out->field) != QUERY_TYPE_TAGS)
 			return true;
-		checker_type_error(c, ast, "tags are a list: write @tag(\"x\")");
+		build_tags_error(r, ast);
 		return false;
 	case AST_TEXT:
 		return true;
 	case AST_LIST:
 		out->side = SIDE_LIST;
-		return checker_list(c, ast);
+		return build_list(r, ast);
 	case AST_NUMBER:
-		checker_type_error(c, ast, "a number cannot be compared: write it in quotes");
+		build_type_error(r, ast, "a number cannot be compared: write it in quotes");
 		return false;
 	case AST_ATTRIBUTE:
 	case AST_CALL:
-		if (!checker_field(c, ast->first, &out->field))
+		if (!build_field(r, ast->first, &out->field))
 			return false;
 		/* FALLTHROUGH */
 	case AST_OR:
@@ -90,7 +71,7 @@ check_operand(struct checker *c, const struct ast *ast, struct operand *out)
 	case AST_REGEX:
 	case AST_TAG:
 	default:
-		checker_type_error(c, ast, "a test cannot be compared");
+		build_type_error(r, ast, "a test cannot be compared");
 		return false;
 	}
 }
@@ -109,12 +90,12 @@ compare_time(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* A text field is in the n texts from first on. */
+/* A text field is one of the n texts from first on. */
 static struct node *
-text_in(struct checker *c, enum query_field field, const struct ast *first, size_t n)
+text_in(struct reading *r, enum query_field field, const struct ast *first, size_t n)
 {
-	struct node *node = checker_test(c, TEST_IN, field);
-	struct str *list = reading_alloc(c->r, (n + 1) * sizeof(*list));
+	struct node *node = build_test(r, TEST_IN, field);
+	struct str *list = reading_alloc(r, (n + 1) * sizeof(*list));
 	size_t i;
 
 	if (node == NULL || list == NULL)
@@ -127,12 +108,12 @@ text_in(struct checker *c, enum query_field field, const struct ast *first, size
 	return node;
 }
 
-/* A time field is in the n texts from first on; a text that is no time is never met. */
+/* A time field is one of the n texts from first on; texts that are no times are left out. */
 static struct node *
-time_in(struct checker *c, enum query_field field, const struct ast *first, size_t n)
+time_in(struct reading *r, enum query_field field, const struct ast *first, size_t n)
 {
-	struct node *node = checker_test(c, TEST_TIME_IN, field);
-	int64_t *times = reading_alloc(c->r, (n + 1) * sizeof(*times));
+	struct node *node = build_test(r, TEST_TIME_IN, field);
+	int64_t *times = reading_alloc(r, (n + 1) * sizeof(*times));
 	size_t i;
 
 	if (node == NULL || times == NULL)
@@ -146,67 +127,67 @@ time_in(struct checker *c, enum query_field field, const struct ast *first, size
 }
 
 struct node *
-checker_field_in(struct checker *c, enum query_field field, const struct ast *first, size_t n)
+compare_in(struct reading *r, enum query_field field, const struct ast *first, size_t n)
 {
-	return query_field_type(field) == QUERY_TYPE_TIME ? time_in(c, field, first, n) :
-	    text_in(c, field, first, n);
+	return query_field_type(field) == QUERY_TYPE_TIME ? time_in(r, field, first, n) :
+	    text_in(r, field, first, n);
 }
 
 static struct node *
-compare_list(struct checker *c, const struct operand *other, const struct operand *list,
+compare_list(struct reading *r, const struct operand *other, const struct operand *list,
     enum ast_op op)
 {
 	const struct ast *item;
 	bool found = false;
 
 	if (other->side == SIDE_LIST || (!ops[op].in && ops[op].mask != MASK_EQUAL))
-		return checker_type_error(c, list->ast,
+		return build_type_error(r, list->ast,
 		    "a list can only be compared by ==, != and in, with a field");
 	if (other->side == SIDE_FIELD)
-		return checker_field_in(c, other->field, list->ast->first, list->ast->n);
+		return compare_in(r, other->field, list->ast->first, list->ast->n);
 	for (item = list->ast->first; item != NULL; item = item->next)
 		found = found || str_eq(item->text, other->ast->text);
-	return checker_const(c, found);
+	return make_const(r, found);
+}
+
+/* Decided here and now. */
+static struct node *
+compare_texts(struct reading *r, struct str a, struct str b, unsigned mask)
+{
+	return make_const(r, mask_has(mask, str_cmp(a, b)));
 }
 
 static struct node *
-compare_texts(struct checker *c, struct str a, struct str b, unsigned mask)
+compare_fields(struct reading *r, const struct operand *left, const struct operand *right,
+    enum ast_op op)
 {
-	int order = str_cmp(a, b);
-	unsigned is = order < 0 ? MASK_LESS : order > 0 ? MASK_GREATER : MASK_EQUAL;
-
-	return checker_const(c, (mask & is) != 0);
-}
-
-static struct node *
-compare_fields(struct checker *c, const struct operand *l, const struct operand *r, enum ast_op op)
-{
-	bool is_time = query_field_type(l->field) == QUERY_TYPE_TIME;
+	bool is_time = query_field_type(left->field) == QUERY_TYPE_TIME;
 	bool equal = ops[op].mask == MASK_EQUAL;
 	struct node *n;
 
 	if (ops[op].in)
-		return checker_type_error(c, r->ast, "in needs a text or a list");
-	if (is_time != (query_field_type(r->field) == QUERY_TYPE_TIME))
-		return checker_type_error(c, r->ast, "a time cannot be compared with a text field");
-	n = checker_test(c, is_time ? (equal ? TEST_TIME_EQ_FIELD : TEST_TIME_ORDER_FIELD) :
-	    (equal ? TEST_EQ_FIELD : TEST_ORDER_FIELD), l->field);
+		return build_type_error(r, right->ast, "in needs a text or a list");
+	if (is_time != (query_field_type(right->field) == QUERY_TYPE_TIME))
+		return build_type_error(
+		    r, right->ast, "a time cannot be compared with a text field");
+	n = build_test(r, is_time ? (equal ? TEST_TIME_EQ_FIELD : TEST_TIME_ORDER_FIELD) :
+	    (equal ? TEST_EQ_FIELD : TEST_ORDER_FIELD), left->field);
 	if (n == NULL)
 		return NULL;
-	n->test.other = r->field;
+	n->test.other = right->field;
 	n->test.mask = ops[op].mask;
 	return n;
 }
 
-/* A time against a text: "" is null, and what is no time is equal to none and cannot be ordered. */
+/* A time against a text: "" is null; a text that is no time equals none, and has no order. */
 static struct node *
-compare_time_text(struct checker *c, enum query_field field, const struct ast *text, unsigned mask)
+compare_time_text(struct reading *r, enum query_field field, const struct ast *text, unsigned mask)
 {
 	struct node *n;
 	int64_t us;
 
 	if (isotime_parse_text(text->text, &us, NULL) == KODO_OK) {
-		n = checker_test(c, mask == MASK_EQUAL ? TEST_TIME_EQ : TEST_TIME_ORDER, field);
+		n = build_test(r, mask == MASK_EQUAL ? TEST_TIME_EQ : TEST_TIME_ORDER, field);
 		if (n == NULL)
 			return NULL;
 		n->test.us = us;
@@ -214,53 +195,50 @@ compare_time_text(struct checker *c, enum query_field field, const struct ast *t
 		return n;
 	}
 	if (mask != MASK_EQUAL)
-		return checker_type_error(c, text,
+		return build_type_error(r, text,
 		    "not a time: write \"2026-01-31\" or \"2026-01-31T12:00:00Z\"");
-	return text->text.len == 0 ? checker_test(c, TEST_NULL, field) : time_in(c, field, NULL, 0);
+	return text->text.len == 0 ? build_test(r, TEST_NULL, field) : time_in(r, field, NULL, 0);
 }
 
 static struct node *
-compare_field_text(struct checker *c, enum query_field field, const struct ast *text, unsigned mask,
+compare_field_text(struct reading *r, enum query_field field, const struct ast *text, unsigned mask,
     bool in)
 {
 	struct node *n;
 
 	if (in)
-		return checker_field_in(c, field, text, 1);
+		return compare_in(r, field, text, 1);
 	if (query_field_type(field) == QUERY_TYPE_TIME)
-		return compare_time_text(c, field, text, mask);
-	n = checker_test(c, mask == MASK_EQUAL ? TEST_EQ : TEST_ORDER, field);
-	if (n == NULL)
-		return NULL;
-	n->test.text = text->text;
-	n->test.mask = mask;
+		return compare_time_text(r, field, text, mask);
+	n = build_text_test(r, mask == MASK_EQUAL ? TEST_EQ : TEST_ORDER, field, text->text);
+	if (n != NULL)
+		n->test.mask = mask;
 	return n;
 }
 
 static struct node *
-check_comparison(struct checker *c, const struct operand *l, const struct operand *r,
+compare_two(struct reading *r, const struct operand *left, const struct operand *right,
     enum ast_op op)
 {
 	struct node *n;
 
-	if (r->side == SIDE_LIST)
-		n = compare_list(c, l, r, op);
-	else if (l->side == SIDE_LIST)
-		n = compare_list(c, r, l, op);
-	else if (l->side == SIDE_TEXT && r->side == SIDE_TEXT)
-		n = compare_texts(c, l->ast->text, r->ast->text, ops[op].mask);
-	else if (l->side == SIDE_FIELD && r->side == SIDE_FIELD)
-		n = compare_fields(c, l, r, op);
-	else if (l->side == SIDE_FIELD)
-		n = compare_field_text(c, l->field, r->ast, ops[op].mask, ops[op].in);
+	if (right->side == SIDE_LIST)
+		n = compare_list(r, left, right, op);
+	else if (left->side == SIDE_LIST)
+		n = compare_list(r, right, left, op);
+	else if (left->side == SIDE_TEXT && right->side == SIDE_TEXT)
+		n = compare_texts(r, left->ast->text, right->ast->text, ops[op].mask);
+	else if (left->side == SIDE_FIELD && right->side == SIDE_FIELD)
+		n = compare_fields(r, left, right, op);
+	else if (left->side == SIDE_FIELD)
+		n = compare_field_text(r, left->field, right->ast, ops[op].mask, ops[op].in);
 	else
-		n = compare_field_text(c, r->field, l->ast, ops[op].flipped, ops[op].in);
-	return n != NULL && ops[op].negated ? checker_not(c, n) : n;
+		n = compare_field_text(r, right->field, left->ast, ops[op].flipped, ops[op].in);
+	return ops[op].negated ? build_not(r, n) : n;
 }
 
-/* a < b <= c: each neighbours' comparison, joined by and. */
 struct node *
-checker_chain(struct checker *c, const struct ast *ast)
+compare_chain(struct reading *r, const struct ast *ast)
 {
 	struct node *n = NULL, *part;
 	struct operand left, right;
@@ -268,13 +246,13 @@ checker_chain(struct checker *c, const struct ast *ast)
 	size_t i = 0;
 
 	if (ast->n > 2)
-		n = checker_node(c, NODE_AND, ast->n - 1);
-	if (c->r->oom || !check_operand(c, ast->first, &left))
+		n = build_node(r, NODE_AND, ast->n - 1);
+	if (r->oom || !read_operand(r, ast->first, &left))
 		return NULL;
 	for (kid = ast->first->next; kid != NULL; kid = kid->next, left = right) {
-		if (!check_operand(c, kid, &right))
+		if (!read_operand(r, kid, &right))
 			return NULL;
-		part = check_comparison(c, &left, &right, kid->op);
+		part = compare_two(r, &left, &right, kid->op);
 		if (part == NULL)
 			return NULL;
 		if (n == NULL)

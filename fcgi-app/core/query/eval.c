@@ -6,43 +6,10 @@
 
 #define CHARS_PER_STEP	16u
 
-static const size_t text_at[QUERY_FIELDS] = {
-	[QUERY_ORGANIZATION] = offsetof(struct row, organization),
-	[QUERY_URL] = offsetof(struct row, url),
-	[QUERY_NAME] = offsetof(struct row, name),
-	[QUERY_AUTHOR] = offsetof(struct row, author),
-	[QUERY_DESCRIPTION] = offsetof(struct row, description),
-	[QUERY_FOLDED] = offsetof(struct row, folded),
-};
-
-static const size_t time_at[QUERY_FIELDS] = {
-	[QUERY_CREATED] = offsetof(struct row, created_us),
-	[QUERY_MODIFIED] = offsetof(struct row, modified_us),
-	[QUERY_HEARTBEAT] = offsetof(struct row, heartbeat_us),
-};
-
-static inline struct str
-row_text(const struct row *row, enum query_field f)
-{
-	return *(const struct str *)(const void *)((const char *)row + text_at[f]);
-}
-
-static inline int64_t
-row_time(const struct row *row, enum query_field f)
-{
-	return *(const int64_t *)(const void *)((const char *)row + time_at[f]);
-}
-
 static inline bool
 holds(struct str s, struct str part)
 {
 	return s.len >= part.len && (part.len == 0 || memfind(s, part) != NULL);
-}
-
-static inline bool
-in_mask(unsigned mask, int order)
-{
-	return (mask & (order < 0 ? MASK_LESS : order > 0 ? MASK_GREATER : MASK_EQUAL)) != 0;
 }
 
 static inline int
@@ -81,7 +48,7 @@ in_times(const struct test *t, int64_t us)
 	return false;
 }
 
-/* Put byte c to what matches so far of t->folded. */
+/* The bytes of t->folded that match once c has followed the k that matched before. */
 static inline size_t
 fold_step(const struct test *t, size_t k, char c)
 {
@@ -90,7 +57,7 @@ fold_step(const struct test *t, size_t k, char c)
 	return k + (c == t->folded.p[k]);
 }
 
-/* Fold s as it goes by and look for t->folded in it: linear, and without a copy. */
+/* Does s, folded on the way, contain t->folded? Linear, without a copy. */
 static bool
 holds_folded(const struct test *t, struct str s)
 {
@@ -121,13 +88,13 @@ has_tag(const struct row *row, struct str tag)
 	return false;
 }
 
-/* Tests on a text that a null never satisfies. */
+/* The tests of one text, not null. */
 static bool
 test_text(const struct test *t, struct str s)
 {
 	switch ((int)t->kind) {
 	case TEST_ORDER:
-		return in_mask(t->mask, str_cmp(s, t->text));
+		return mask_has(t->mask, str_cmp(s, t->text));
 	case TEST_IN:
 		return in_list(t, s);
 	case TEST_LIKE:
@@ -146,7 +113,7 @@ test_text(const struct test *t, struct str s)
 	}
 }
 
-/* Tests on a time that a null never satisfies. */
+/* The tests of times that no null fulfils. */
 static bool
 test_time(const struct test *t, const struct row *row)
 {
@@ -158,12 +125,12 @@ test_time(const struct test *t, const struct row *row)
 	case TEST_TIME_EQ:
 		return us == t->us;
 	case TEST_TIME_ORDER:
-		return in_mask(t->mask, time_cmp(us, t->us));
+		return mask_has(t->mask, time_cmp(us, t->us));
 	case TEST_TIME_IN:
 		return in_times(t, us);
 	case TEST_TIME_ORDER_FIELD:
 		other = row_time(row, t->other);
-		return other != 0 && in_mask(t->mask, time_cmp(us, other));
+		return other != 0 && mask_has(t->mask, time_cmp(us, other));
 	default:
 		return false;
 	}
@@ -172,7 +139,7 @@ test_time(const struct test *t, const struct row *row)
 static bool
 test_null(enum query_field field, const struct row *row)
 {
-	if (field == QUERY_CREATED || field == QUERY_MODIFIED || field == QUERY_HEARTBEAT)
+	if (query_field_type(field) == QUERY_TYPE_TIME)
 		return row_time(row, field) == 0;
 	return field != QUERY_TAGS && row_text(row, field).p == NULL;
 }
@@ -194,11 +161,11 @@ test_order_field(const struct test *t, const struct row *row)
 {
 	struct str a = row_text(row, t->field), b = row_text(row, t->other);
 
-	return a.p != NULL && b.p != NULL && in_mask(t->mask, str_cmp(a, b));
+	return a.p != NULL && b.p != NULL && mask_has(t->mask, str_cmp(a, b));
 }
 
 static enum query_verdict
-test_run(const struct program *p, const struct test *t, const struct row *row)
+test_row(const struct program *p, const struct test *t, const struct row *row)
 {
 	struct str s;
 	bool yes;
@@ -247,7 +214,7 @@ test_run(const struct program *p, const struct test *t, const struct row *row)
 	return yes ? QUERY_YES : QUERY_NO;
 }
 
-/* Another row: what it may cost is added. false: the budget was used up. */
+/* Add the allowance of one more row. false: the budget is used up. */
 static bool
 begin_row(struct program *p)
 {
@@ -259,9 +226,9 @@ begin_row(struct program *p)
 	return true;
 }
 
-/* Run a test and charge it; QUERY_OVER_BUDGET now and from now on where there is not enough. */
+/* Run a test and charge for it; QUERY_OVER_BUDGET now and ever after where the budget ends. */
 static enum query_verdict
-run(struct program *p, const struct test *t, const struct row *row)
+run_test(struct program *p, const struct test *t, const struct row *row)
 {
 	uint64_t cost = 1;
 
@@ -272,7 +239,7 @@ run(struct program *p, const struct test *t, const struct row *row)
 		return QUERY_OVER_BUDGET;
 	}
 	p->steps_left -= cost;
-	return test_run(p, t, row);
+	return test_row(p, t, row);
 }
 
 enum query_verdict
@@ -286,7 +253,7 @@ eval_row(struct program *p, const struct row *row)
 	if (!begin_row(p))
 		return QUERY_OVER_BUDGET;
 	while (i < EVAL_NO) {
-		v = run(p, p->steps[i].test, row);
+		v = run_test(p, p->steps[i].test, row);
 		if (v == QUERY_OVER_BUDGET)
 			return v;
 		i = v == QUERY_YES ? p->steps[i].yes : p->steps[i].no;
@@ -294,7 +261,7 @@ eval_row(struct program *p, const struct row *row)
 	return i == EVAL_YES ? QUERY_YES : QUERY_NO;
 }
 
-/* What is known at a target, given the verdicts of the steps behind. */
+/* The verdict at a target: of a later step, or of the end. */
 static unsigned char
 verdict_at(const unsigned char *verdicts, unsigned target)
 {
@@ -302,8 +269,8 @@ verdict_at(const unsigned char *verdicts, unsigned target)
 }
 
 /*
- * From the last step to the first: a test whose fields are known leads one way; one whose are not
- * leads both ways, which only decides if both come to the same.
+ * From the last step to the first. A test of known fields has the verdict of the way it takes; one
+ * of unknown fields has a verdict only if both ways have the same.
  */
 enum query_verdict
 eval_partial(struct program *p, const struct row *row, unsigned known)
@@ -326,7 +293,7 @@ eval_partial(struct program *p, const struct row *row, unsigned known)
 		else if ((s->needs & ~known) != 0)
 			verdicts[i] = QUERY_MAYBE;
 		else {
-			v = run(p, s->test, row);
+			v = run_test(p, s->test, row);
 			if (v == QUERY_OVER_BUDGET)
 				return v;
 			verdicts[i] = v == QUERY_YES ? yes : no;
@@ -350,15 +317,14 @@ test_needs(const struct test *t)
 {
 	if (t->kind == TEST_CONST)
 		return 0;
-	if (t->kind == TEST_EQ_FIELD || t->kind == TEST_ORDER_FIELD ||
-	    t->kind == TEST_TIME_EQ_FIELD || t->kind == TEST_TIME_ORDER_FIELD)
+	if (test_has_other(t))
 		return QUERY_BIT(t->field) | QUERY_BIT(t->other);
 	return QUERY_BIT(t->field);
 }
 
 /*
- * Put n's steps before those from *free on, so that it leads to yes or no; returns where it begins.
- * The last kid goes first: then each target is there when it is needed.
+ * Write the steps of n in front of step *free_at, with the targets yes and no; returns the first of
+ * them. Last kid first, as the first step of a kid is a target of the kid before it.
  */
 static uint16_t
 emit(struct step *steps, size_t *free_at, const struct node *n, uint16_t yes, uint16_t no)
@@ -381,18 +347,21 @@ emit(struct step *steps, size_t *free_at, const struct node *n, uint16_t yes, ui
 }
 
 enum kodo_err
-eval_compile(struct arena *a, const struct checked *checked, struct program *out)
+eval_compile(struct arena *a, const struct node *root, struct regex_pool *pool,
+    struct program *out)
 {
+	size_t n = count_tests(root), free_at = n, i;
 	struct step *steps;
-	size_t n = count_tests(checked->root), free_at = n;
 
 	*out = (struct program){ .n = 0 };
 	if (n > LIMIT_QUERY_NODES)
-		return KODO_ETOOBIG;	/* not from the parser, which makes fewer */
+		return KODO_ETOOBIG;	/* the parser makes fewer */
 	steps = arena_alloc(a, n * sizeof(*steps));
 	if (steps == NULL)
 		return KODO_ENOMEM;
-	emit(steps, &free_at, checked->root, EVAL_YES, EVAL_NO);
-	*out = (struct program){ steps, n, checked->pool, LIMIT_QUERY_STEPS };
+	emit(steps, &free_at, root, EVAL_YES, EVAL_NO);
+	*out = (struct program){ steps, n, 0, pool, LIMIT_QUERY_STEPS };
+	for (i = 0; i < n; i++)
+		out->needs |= steps[i].needs;
 	return KODO_OK;
 }

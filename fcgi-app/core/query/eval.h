@@ -1,17 +1,16 @@
 /*
- * A checked query as a flat program: a row of tests, each of which says where to go on if it holds
- * and if it does not. Always further down, so a row is done after one pass at most. Inside query/
- * only.
+ * A predicate as a flat program: a list of tests, each with the step that follows where it is
+ * fulfilled and the one that follows where it is not. Both are further down: one pass at most.
+ * Inside query/ only.
  */
 #ifndef KODO_QUERY_EVAL_H
 #define KODO_QUERY_EVAL_H
 
-#include "core/base/buf.h"
-#include "core/query/check.h"
+#include "core/query/predicate.h"
 
 struct step {
 	const struct test *test;
-	unsigned needs;		/* QUERY_BITs of the fields the test looks at */
+	unsigned needs;		/* QUERY_BITs of the fields of the test */
 	uint16_t yes;		/* the next step, or EVAL_YES or EVAL_NO */
 	uint16_t no;
 };
@@ -22,23 +21,17 @@ struct step {
 struct program {
 	const struct step *steps;
 	size_t n;		/* 0: everything matches */
+	unsigned needs;		/* QUERY_BITs of the fields of all tests */
 	struct regex_pool *pool;
 	uint64_t steps_left;	/* see LIMIT_QUERY_STEPS; 0: used up */
 };
 
-enum kodo_err eval_compile(struct arena *a, const struct checked *checked,
+/* pool: see check_query. */
+enum kodo_err eval_compile(struct arena *a, const struct node *root, struct regex_pool *pool,
     struct program *out) MUST_CHECK;
 
+/* See query_match and query_match_partial. */
 enum query_verdict eval_row(struct program *p, const struct row *row);
 enum query_verdict eval_partial(struct program *p, const struct row *row, unsigned known);
-
-/*
- * A text the folded text of every row contains for which the node holds (or, with truth false, does
- * not); or null.
- */
-struct str needle_of(struct arena *a, const struct node *n, bool truth);
-
-/* Append the node in normal writing. */
-void explain_node(const struct node *n, struct buf *out);
 
 #endif

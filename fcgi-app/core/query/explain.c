@@ -1,6 +1,5 @@
 #include "core/base/isotime.h"
-#include "core/base/utf8.h"
-#include "core/query/eval.h"
+#include "core/query/explain.h"
 
 static const char *const signs[] = {
 	[MASK_LESS] = "<",
@@ -10,7 +9,7 @@ static const char *const signs[] = {
 	[MASK_GREATER | MASK_EQUAL] = ">=",
 };
 
-/* A text in quotes, so that the lexer reads it back as it is. */
+/* A text in quotes, with the escapes that the lexer needs to read it back. */
 static void
 put_text(struct buf *out, struct str s)
 {
@@ -58,8 +57,7 @@ static void
 put_comparison(struct buf *out, const struct test *t, bool negated)
 {
 	buf_printf(out, "%s %s ", query_field_name(t->field), negated ? "!=" : signs[t->mask]);
-	if (t->kind == TEST_EQ_FIELD || t->kind == TEST_ORDER_FIELD ||
-	    t->kind == TEST_TIME_EQ_FIELD || t->kind == TEST_TIME_ORDER_FIELD)
+	if (test_has_other(t))
 		buf_puts(out, query_field_name(t->other));
 	else if (t->kind == TEST_TIME_EQ || t->kind == TEST_TIME_ORDER)
 		put_time(out, t->us);
@@ -67,7 +65,7 @@ put_comparison(struct buf *out, const struct test *t, bool negated)
 		put_text(out, t->text);
 }
 
-/* What has a writing of its own when it is turned round: !=, not in, notnull. */
+/* Does the negation have a writing of its own (!=, not in, notnull)? */
 static bool
 has_negation(const struct test *t)
 {
@@ -150,24 +148,24 @@ void
 explain_node(const struct node *n, struct buf *out)
 {
 	const struct node *kid = n->n > 0 ? n->kid[0] : NULL;
+	bool joined;
 	size_t i;
 
 	if (n->kind == NODE_TEST) {
 		put_test(out, &n->test, false);
-	} else if (n->kind == NODE_NOT) {
-		if (kid->kind == NODE_TEST && has_negation(&kid->test)) {
-			put_test(out, &kid->test, true);
-			return;
-		}
+		return;
+	}
+	if (n->kind == NODE_NOT && kid->kind == NODE_TEST && has_negation(&kid->test)) {
+		put_test(out, &kid->test, true);
+		return;
+	}
+	if (n->kind == NODE_NOT)
 		buf_puts(out, "not ");
-		put_inner(out, kid, kid->kind == NODE_AND || kid->kind == NODE_OR);
-	} else {
-		for (i = 0; i < n->n; i++) {
-			if (i > 0)
-				buf_puts(out, n->kind == NODE_AND ? " and " : " or ");
-			put_inner(out, n->kid[i],
-			    n->kid[i]->kind != NODE_TEST && n->kid[i]->kind != NODE_NOT &&
-				n->kid[i]->kind != n->kind);
-		}
+	for (i = 0; i < n->n; i++) {
+		kid = n->kid[i];
+		joined = kid->kind == NODE_AND || kid->kind == NODE_OR;
+		if (i > 0)
+			buf_puts(out, n->kind == NODE_AND ? " and " : " or ");
+		put_inner(out, kid, joined && kid->kind != n->kind);
 	}
 }

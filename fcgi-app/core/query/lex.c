@@ -1,50 +1,6 @@
-#include <stdarg.h>
-#include <stdio.h>
-
 #include "core/base/ascii.h"
 #include "core/base/utf8.h"
 #include "core/query/lex.h"
-
-void *
-reading_fail(struct reading *r, size_t at, const char *fmt, ...)
-{
-	va_list ap;
-	char *reason;
-	int n;
-
-	if (r->error != NULL)
-		return NULL;
-	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
-	va_end(ap);
-	reason = n < 0 ? NULL : arena_alloc(r->a, (size_t)n + 1);
-	if (reason == NULL) {
-		r->oom = true;
-		return NULL;
-	}
-	va_start(ap, fmt);
-	vsnprintf(reason, (size_t)n + 1, fmt, ap);
-	va_end(ap);
-	r->at = at;
-	r->error = reason;
-	return NULL;
-}
-
-size_t
-reading_column(const struct reading *r, size_t at)
-{
-	return utf8_count((struct str){ r->q.p, at }) + 1;
-}
-
-void *
-reading_alloc(struct reading *r, size_t n)
-{
-	void *p = arena_zalloc(r->a, n);
-
-	if (p == NULL)
-		r->oom = true;
-	return p;
-}
 
 static void
 text_error(struct lexer *l, struct token *t, size_t at, const char *what)
@@ -53,7 +9,7 @@ text_error(struct lexer *l, struct token *t, size_t at, const char *what)
 	t->kind = TOKEN_ERROR;
 }
 
-/* Up to n digits of the base from *pos on; how many there were comes back. */
+/* Read up to n digits of the base from *pos on; returns their number. */
 static size_t
 read_digits(struct str q, size_t *pos, size_t n, unsigned base, uint32_t *cp)
 {
@@ -71,8 +27,8 @@ read_digits(struct str q, size_t *pos, size_t n, unsigned base, uint32_t *cp)
 }
 
 /*
- * `\x41`, `\u00e4`, `\U0001f600`, `\101` as Python has them; *pos is behind the letter or on the
- * first octal digit.
+ * The character of `\x41`, `\u00e4`, `\U0001f600` or `\101`, as in Python, as UTF-8 in out; returns
+ * its bytes, 0 on an error. letter is x, u, U, or 0 for octal; *pos is at the first digit.
  */
 static size_t
 read_code(struct lexer *l, struct token *t, size_t *pos, char letter, char out[4])
@@ -94,8 +50,8 @@ read_code(struct lexer *l, struct token *t, size_t *pos, char letter, char out[4
 }
 
 /*
- * What a backslash at q.p[*pos - 1] and what follows stand for; an unknown escape stands for
- * itself.
+ * The meaning of an escape whose backslash is at q.p[*pos - 1], as UTF-8 in out; returns its bytes.
+ * An unknown escape means itself, backslash included.
  */
 static size_t
 read_escape(struct lexer *l, struct token *t, size_t *pos, char out[4])
@@ -105,7 +61,7 @@ read_escape(struct lexer *l, struct token *t, size_t *pos, char out[4])
 	char c = l->r->q.p[(*pos)++];
 
 	if (c == '\n')
-		return 0;	/* a line carried on */
+		return 0;	/* a continued line */
 	if (c >= '0' && c <= '7') {
 		(*pos)--;
 		return read_code(l, t, pos, '0', out);
@@ -129,7 +85,7 @@ lex_text(struct lexer *l, struct token *t)
 	char quote = q.p[l->pos], *to, c[4];
 	size_t pos = l->pos + 1, n;
 
-	/* no escape means more bytes than it is written with */
+	/* no escape is shorter than its meaning */
 	to = arena_alloc(l->r->a, q.len - l->pos + 4);
 	if (to == NULL) {
 		l->r->oom = true;
@@ -152,8 +108,9 @@ lex_text(struct lexer *l, struct token *t)
 	l->pos = pos < q.len ? pos + 1 : q.len;
 }
 
+/* Is there a character of a word at pos? *next is the place behind it. */
 static bool
-word_goes_on(struct str q, size_t pos, size_t *next)
+is_word_at(struct str q, size_t pos, size_t *next)
 {
 	*next = pos;
 	return pos < q.len && utf8_is_word(utf8_next(q, next));
@@ -165,7 +122,7 @@ lex_word(struct lexer *l, struct token *t)
 	static const struct {
 		struct str word;
 		enum token_kind kind;
-	} keyword[] = {
+	} keywords[] = {
 		{ { "and", 3 }, TOKEN_AND },
 		{ { "or", 2 }, TOKEN_OR },
 		{ { "not", 3 }, TOKEN_NOT },
@@ -174,12 +131,12 @@ lex_word(struct lexer *l, struct token *t)
 	size_t i, next = l->pos;
 
 	t->kind = ascii_is_digit(l->r->q.p[l->pos]) ? TOKEN_NUMBER : TOKEN_WORD;
-	while (word_goes_on(l->r->q, l->pos, &next))
+	while (is_word_at(l->r->q, l->pos, &next))
 		l->pos = next;
 	t->raw.len = l->pos - t->at;
-	for (i = 0; i < sizeof(keyword) / sizeof(keyword[0]); i++)
-		if (str_eq(t->raw, keyword[i].word))
-			t->kind = keyword[i].kind;
+	for (i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++)
+		if (str_eq(t->raw, keywords[i].word))
+			t->kind = keywords[i].kind;
 }
 
 static const struct {
@@ -206,10 +163,7 @@ static const struct {
 	{ { "]", 1 }, TOKEN_RBRACKET },
 };
 
-/*
- * A sign of the language, else punctuation that is foreign to it, else a character that is out of
- * place anywhere.
- */
+/* An operator or bracket, else other punctuation (TOKEN_FOREIGN), else an invalid character. */
 static void
 lex_sign(struct lexer *l, struct token *t)
 {
@@ -251,7 +205,7 @@ lex_next(struct lexer *l, struct token *t)
 	if (q.p[l->pos] == '"' || q.p[l->pos] == '\'') {
 		lex_text(l, t);
 		t->raw.len = l->pos - t->at;
-	} else if (word_goes_on(q, l->pos, &next))
+	} else if (is_word_at(q, l->pos, &next))
 		lex_word(l, t);
 	else
 		lex_sign(l, t);

@@ -1,27 +1,12 @@
-#include "core/base/utf8.h"
-#include "core/query/eval.h"
+#include "core/query/needle.h"
 
 /*
- * All fields named here are parts of the folded text, each between blanks; folding goes character
- * by character, so the folding of a part of a field is a part of the folded text.
+ * The fields that the folded text is made of. Folding goes character by character, so the folding
+ * of a part of such a field is a part of the folded text.
  */
 #define IN_FOLDED \
 	(QUERY_BIT(QUERY_ORGANIZATION) | QUERY_BIT(QUERY_NAME) | QUERY_BIT(QUERY_AUTHOR) | \
 	    QUERY_BIT(QUERY_DESCRIPTION) | QUERY_BIT(QUERY_TAGS) | QUERY_BIT(QUERY_FOLDED))
-
-/* The folding of s in a; a null for want of memory only makes the scan slower. */
-static struct str
-fold(struct arena *a, struct str s)
-{
-	struct buf b = BUF_INIT(0);
-	struct str out;
-
-	utf8_fold(&b, s);
-	if (buf_failed(&b) || arena_str(a, buf_str(&b), &out) != KODO_OK)
-		out = STR_NULL;
-	buf_free(&b);
-	return out;
-}
 
 static bool
 holds(struct str s, struct str part)
@@ -29,7 +14,7 @@ holds(struct str s, struct str part)
 	return part.len > 0 && s.len >= part.len && memmem(s.p, s.len, part.p, part.len) != NULL;
 }
 
-/* What is in both: the one that the other contains. */
+/* The one of two texts that the other contains; null: neither. */
 static struct str
 common(struct str a, struct str b)
 {
@@ -37,21 +22,21 @@ common(struct str a, struct str b)
 }
 
 static struct str
-needle_of_list(struct arena *a, const struct test *t)
+needle_of_list(struct reading *r, const struct test *t)
 {
 	struct str s;
 	size_t i;
 
 	if (t->n == 0)
 		return STR_NULL;
-	s = fold(a, t->list[0]);
+	s = reading_fold(r, t->list[0]);
 	for (i = 1; i < t->n && s.len > 0; i++)
-		s = common(s, fold(a, t->list[i]));
+		s = common(s, reading_fold(r, t->list[i]));
 	return s;
 }
 
 static struct str
-needle_of_test(struct arena *a, const struct test *t)
+needle_of_test(struct reading *r, const struct test *t)
 {
 	if ((QUERY_BIT(t->field) & IN_FOLDED) == 0)
 		return STR_NULL;
@@ -64,30 +49,30 @@ needle_of_test(struct arena *a, const struct test *t)
 	case TEST_STARTS:
 	case TEST_ENDS:
 	case TEST_TAG:
-		return fold(a, t->text);
+		return reading_fold(r, t->text);
 	case TEST_REGEX:
-		return fold(a, t->literal);
+		return reading_fold(r, t->literal);
 	case TEST_IN:
-		return needle_of_list(a, t);
+		return needle_of_list(r, t);
 	default:
 		return STR_NULL;
 	}
 }
 
 struct str
-needle_of(struct arena *a, const struct node *n, bool truth)
+needle_of(struct reading *r, const struct node *n, bool truth)
 {
 	struct str s = STR_NULL, part;
 	bool all;
 	size_t i;
 
 	if (n->kind == NODE_TEST)
-		return truth ? needle_of_test(a, &n->test) : STR_NULL;
+		return truth ? needle_of_test(r, &n->test) : STR_NULL;
 	if (n->kind == NODE_NOT)
-		return needle_of(a, n->kid[0], !truth);
-	all = (n->kind == NODE_AND) == truth;	/* not (a or b) is not a and not b */
+		return needle_of(r, n->kid[0], !truth);
+	all = (n->kind == NODE_AND) == truth;	/* not (a or b): not a and not b */
 	for (i = 0; i < n->n; i++) {
-		part = needle_of(a, n->kid[i], truth);
+		part = needle_of(r, n->kid[i], truth);
 		if (all)
 			s = part.len > s.len ? part : s;
 		else

@@ -1,39 +1,7 @@
 #include "core/base/ascii.h"
 #include "core/base/limit.h"
 #include "core/base/utf8.h"
-#include "core/query/order.h"
-
-static const struct order_key default_keys[] = { { QUERY_NAME, false }, { QUERY_URL, false } };
-
-bool
-order_is_time(enum query_field f)
-{
-	return f == QUERY_CREATED || f == QUERY_MODIFIED || f == QUERY_HEARTBEAT;
-}
-
-struct str
-order_row_text(const struct row *row, enum query_field f)
-{
-	switch ((int)f) {
-	case QUERY_ORGANIZATION:
-		return row->organization;
-	case QUERY_URL:
-		return row->url;
-	case QUERY_NAME:
-		return row->name;
-	case QUERY_AUTHOR:
-		return row->author;
-	default:
-		return row->description;
-	}
-}
-
-int64_t
-order_row_time(const struct row *row, enum query_field f)
-{
-	return f == QUERY_CREATED ? row->created_us : f == QUERY_MODIFIED ? row->modified_us :
-	    row->heartbeat_us;
-}
+#include "core/query/order_private.h"
 
 void
 order_sort_tags(struct str *tags, size_t n, int direction)
@@ -62,7 +30,7 @@ order_row_tags(const struct row *row, int direction, struct str *out)
 
 /* ---- reading ---- */
 
-/* `name:d` is the field before the first colon and the direction after the last one. */
+/* `name:d`: the field is before the first colon, the direction after the last one. */
 static struct str
 split_item(struct str item, bool *descending)
 {
@@ -84,13 +52,13 @@ add_key(struct order *o, enum query_field field, bool descending)
 
 	for (i = 0; i < o->n; i++)
 		if (o->keys[i].field == field)
-			return;	/* rows that get here are equal in it */
-	o->keys[o->n++] = (struct order_key){ field, descending };
+			return;	/* already compared */
+	o->keys[o->n++] = (struct order_key){ field, query_field_type(field), descending };
 	if (field == QUERY_TAGS)
 		o->tags_direction = descending ? -1 : 1;
 }
 
-/* 'word' as Python writes it. */
+/* A text in quotes as Python's repr. */
 static void
 put_repr(struct buf *out, struct str s)
 {
@@ -108,13 +76,13 @@ put_repr(struct buf *out, struct str s)
 }
 
 /*
- * The items of by, which is in lower case, as keys; text becomes what the answer shows. False: text
- * says what is wrong.
+ * The items of by, which is folded, as keys; text becomes the answer's `by`. false: an item is
+ * wrong; text is the error.
  */
 static bool
 read_items(struct order *o, struct str by, struct buf *text)
 {
-	enum query_field field = QUERY_NAME;
+	enum query_field field;
 	const char *comma;
 	struct str item;
 	bool descending;
@@ -128,16 +96,16 @@ read_items(struct order *o, struct str by, struct buf *text)
 			by = (struct str){ comma + 1, by.len - (size_t)(comma + 1 - by.p) };
 		buf_puts(text, n > 0 ? ", " : "");
 		buf_put_str(text, item);
-		item = split_item(item, &descending);
-		if (n++ >= LIMIT_BY_FIELDS || !query_field_find(item, &field)) {
+		if (n++ >= LIMIT_BY_FIELDS) {
 			buf_reset(text);
-			if (n > LIMIT_BY_FIELDS) {
-				buf_printf(text, "ValueError: more than %u fields",
-				    LIMIT_BY_FIELDS);
-			} else {
-				buf_puts(text, "KeyError: ");
-				put_repr(text, item);
-			}
+			buf_printf(text, "ValueError: more than %u fields", LIMIT_BY_FIELDS);
+			return false;
+		}
+		item = split_item(item, &descending);
+		if (!query_field_find(item, &field)) {
+			buf_reset(text);
+			buf_puts(text, "KeyError: ");
+			put_repr(text, item);
 			return false;
 		}
 		add_key(o, field, descending);
@@ -151,7 +119,6 @@ order_parse(struct arena *a, struct str by, struct order **out)
 	struct buf folded = BUF_INIT(0), text = BUF_INIT(0);
 	struct order *o = arena_zalloc(a, sizeof(*o));
 	enum kodo_err err = KODO_ENOMEM;
-	size_t i;
 
 	*out = NULL;
 	if (o == NULL)
@@ -165,8 +132,8 @@ order_parse(struct arena *a, struct str by, struct order **out)
 		o->n = 0;
 		o->tags_direction = 0;
 	}
-	for (i = 0; i < sizeof(default_keys) / sizeof(default_keys[0]); i++)
-		add_key(o, default_keys[i].field, default_keys[i].descending);
+	add_key(o, QUERY_NAME, false);
+	add_key(o, QUERY_URL, false);
 	if (buf_failed(&text) || arena_str(a, buf_str(&text), &o->text) != KODO_OK)
 		goto out;
 	*out = o;

@@ -1,31 +1,30 @@
-/*
- * What an order is made of; for the sorter. Inside query/ only.
- */
+/* The order of rows that `by` asks for. */
 #ifndef KODO_QUERY_ORDER_H
 #define KODO_QUERY_ORDER_H
 
-#include "core/query/query.h"
+#include "core/query/row.h"
 
-#define ORDER_KEYS_MAX	9	/* the fields, each at most once */
+struct order;
 
-struct order_key {
-	enum query_field field;
-	bool descending;
-};
+/*
+ * Read by (null and empty: the default, name and url). An unknown field gives the default order and
+ * an error as text. The order lives in a. Returns KODO_OK or KODO_ENOMEM (*out is then NULL).
+ *
+ * Rows that are equal in all fields of by are ordered by name and url. Nulls are last in both
+ * directions; texts are ordered by code point, tags as one text: sorted in their direction and
+ * joined by `+`.
+ */
+enum kodo_err order_parse(struct arena *a, struct str by, struct order **out) MUST_CHECK;
 
-struct order {
-	/* as asked, then name and url if not among them */
-	struct order_key keys[ORDER_KEYS_MAX];
-	unsigned n;
-	struct str text;
-	int tags_direction;
-};
+struct str order_text(const struct order *o);		/* the answer's `by` */
+bool order_is_default(const struct order *o);		/* (name, url), however asked for */
+unsigned order_needs(const struct order *o);		/* mask of the fields that it compares */
+/* The field that it compares first. */
+enum query_field order_first(const struct order *o, bool *descending);
+/* How to show tags: 0 as stored, 1 ascending, -1 descending. */
+int order_tags_direction(const struct order *o);
 
-bool order_is_time(enum query_field f);
-struct str order_row_text(const struct row *row, enum query_field f);
-int64_t order_row_time(const struct row *row, enum query_field f);
-
-/* The first LIMIT_TAGS of a row's tags, sorted, to out; returns how many. */
-size_t order_row_tags(const struct row *row, int direction, struct str *out);
+/* Sort tags in place; direction: 1 or -1, see order_tags_direction. */
+void order_sort_tags(struct str *tags, size_t n, int direction);
 
 #endif

@@ -1,17 +1,22 @@
 #include "core/base/limit.h"
+#include "core/query/build.h"
+#include "core/query/check.h"
 #include "core/query/eval.h"
+#include "core/query/explain.h"
+#include "core/query/needle.h"
 #include "core/query/query.h"
 
 struct query {
 	struct str note;
 	size_t column;
 	bool fulltext;
-	struct checked checked;
+	struct node *root;		/* NULL: no filter */
+	struct regex_pool *pool;	/* NULL: no regular expression */
 	struct program program;
 	struct str needle;
 };
 
-/* `"two words"` and nothing else: the words between the quotes. Null if q is anything else. */
+/* The text between the quotes if q is one quoted text and nothing else, else null. */
 static struct str
 quoted_text(struct reading *r)
 {
@@ -25,39 +30,25 @@ quoted_text(struct reading *r)
 	return second.kind == TOKEN_END ? first.text : STR_NULL;
 }
 
-/* `<error>, fulltext: <q>`. */
 static struct str
 make_note(struct reading *r)
 {
-	static const struct str between = { ", fulltext: ", 12 };
-	struct str error = str_of(r->error);
-	char *p = arena_alloc(r->a, error.len + between.len + r->q.len);
+	struct buf note = BUF_INIT(0);
 
-	if (p == NULL) {
-		r->oom = true;
-		return STR_NULL;
-	}
-	memcpy(p, error.p, error.len);
-	memcpy(p + error.len, between.p, between.len);
-	memcpy(p + error.len + between.len, r->q.p, r->q.len);
-	return (struct str){ p, error.len + between.len + r->q.len };
+	buf_puts(&note, r->error);
+	buf_puts(&note, ", fulltext: ");
+	buf_put_str(&note, r->q);
+	return reading_take(r, &note);
 }
 
-/* One text to be found in the folded text; the empty one is found everywhere. */
+/* Search the folded text for one text; the empty one is found everywhere. */
 static void
 make_fulltext(struct query *q, struct reading *r, struct str text)
 {
-	struct node *n = reading_alloc(r, sizeof(*n));
-
 	q->fulltext = true;
-	if (n == NULL)
-		return;
-	n->kind = NODE_TEST;
-	n->test.kind = TEST_FOLDED;
-	n->test.field = QUERY_FOLDED;
-	n->test.text = text;
-	n->test.folded = check_fold(r, text);
-	q->checked = (struct checked){ n, QUERY_BIT(QUERY_FOLDED), NULL };
+	q->root = build_text_test(r, TEST_FOLDED, QUERY_FOLDED, text);
+	if (q->root != NULL)
+		q->root->test.folded = reading_fold(r, text);
 }
 
 static void
@@ -78,14 +69,27 @@ make_query(struct query *q, struct reading *r)
 	}
 	if (r->error == NULL && !r->oom)
 		ast = parse_query(r);
-	if (ast != NULL && check_query(r, ast, &q->checked))
-		return;
-	if (r->oom)
+	if (ast != NULL)
+		q->root = check_query(r, ast, &q->pool);
+	if (q->root != NULL || r->oom)
 		return;
 	if (r->q.len <= LIMIT_QUERY_BYTES)
 		q->column = reading_column(r, r->at);
 	q->note = make_note(r);
+	q->pool = NULL;
 	make_fulltext(q, r, r->q);
+}
+
+/* The program and the needle of q->root. */
+static enum kodo_err
+make_program(struct query *q, struct reading *r)
+{
+	if (r->oom)
+		return KODO_ENOMEM;
+	q->needle = needle_of(r, q->root, true);
+	if (q->needle.len == 0)
+		q->needle = STR_NULL;
+	return r->oom ? KODO_ENOMEM : eval_compile(r->a, q->root, q->pool, &q->program);
 }
 
 enum kodo_err
@@ -93,7 +97,7 @@ query_compile(struct arena *a, struct str text, struct query **out)
 {
 	struct reading r = { .a = a };
 	struct query *q;
-	enum kodo_err err;
+	enum kodo_err err = KODO_OK;
 
 	*out = NULL;
 	q = arena_zalloc(a, sizeof(*q));
@@ -101,63 +105,37 @@ query_compile(struct arena *a, struct str text, struct query **out)
 		return KODO_ENOMEM;
 	if (text.len > 0) {
 		make_query(q, &r);
-		if (r.oom)
-			return KODO_ENOMEM;
-		err = eval_compile(a, &q->checked, &q->program);
-		if (err != KODO_OK)
-			return err;
-		q->needle = needle_of(a, q->checked.root, true);
-		if (q->needle.len == 0)
-			q->needle = STR_NULL;
+		err = make_program(q, &r);
 	}
-	*out = q;
-	return KODO_OK;
-}
-
-/* Tests as checker.h would make them of `organization == "x"` and `@tag("x")`. */
-static void
-make_narrow(struct node *n, enum test_kind kind, enum query_field field, struct str text)
-{
-	n->kind = NODE_TEST;
-	n->test.kind = kind;
-	n->test.field = field;
-	n->test.mask = MASK_EQUAL;
-	n->test.text = text;
+	if (err == KODO_OK)
+		*out = q;
+	return err;
 }
 
 enum kodo_err
 query_narrow(struct arena *a, struct query *q, struct str organization, const struct str *tags,
     size_t n)
 {
-	struct node *all = arena_zalloc(a, sizeof(*all) * (n + 3)), *next = all + 1;
-	struct node **kids = arena_zalloc(a, sizeof(struct node *) * (n + 2));
+	struct reading r = { .a = a };
+	struct node *all;
 	size_t i;
-	enum kodo_err err;
 
-	if (all == NULL || kids == NULL)
-		return KODO_ENOMEM;
-	*all = (struct node){ .kind = NODE_AND, .kid = kids };
-	if (!query_is_all(q))
-		kids[all->n++] = q->checked.root;
-	if (organization.p != NULL) {
-		make_narrow(next, TEST_EQ, QUERY_ORGANIZATION, organization);
-		q->checked.needs |= QUERY_BIT(QUERY_ORGANIZATION);
-		kids[all->n++] = next++;
-	}
-	for (i = 0; i < n; i++) {
-		make_narrow(next, TEST_TAG, QUERY_TAGS, tags[i]);
-		q->checked.needs |= QUERY_BIT(QUERY_TAGS);
-		kids[all->n++] = next++;
-	}
-	if (next == all + 1)
+	if (organization.p == NULL && n == 0)
 		return KODO_OK;
-	q->checked.root = all->n == 1 ? kids[0] : all;
+	all = build_node(&r, NODE_AND, n + 2);
+	if (all == NULL)
+		return KODO_ENOMEM;
+	all->n = 0;
+	if (!query_is_all(q))
+		all->kid[all->n++] = q->root;
+	if (organization.p != NULL)
+		all->kid[all->n++] =
+		    build_text_test(&r, TEST_EQ, QUERY_ORGANIZATION, organization);
+	for (i = 0; i < n; i++)
+		all->kid[all->n++] = build_text_test(&r, TEST_TAG, QUERY_TAGS, tags[i]);
+	q->root = all->n == 1 ? all->kid[0] : all;
 	q->fulltext = false;
-	err = eval_compile(a, &q->checked, &q->program);
-	q->needle = needle_of(a, q->checked.root, true);
-	if (q->needle.len == 0)
-		q->needle = STR_NULL;
-	return err;
+	return make_program(q, &r);
 }
 
 struct str
@@ -187,7 +165,7 @@ query_is_fulltext(const struct query *q)
 unsigned
 query_needs(const struct query *q)
 {
-	return q->checked.needs;
+	return q->program.needs;
 }
 
 enum query_verdict
@@ -217,7 +195,7 @@ query_is_needle(const struct query *q)
 uint64_t
 query_steps(const struct query *q)
 {
-	return q->checked.pool == NULL ? 0 : regex_pool_steps(q->checked.pool);
+	return q->pool == NULL ? 0 : regex_pool_steps(q->pool);
 }
 
 bool
@@ -229,6 +207,6 @@ query_is_compiled(void)
 void
 query_explain(const struct query *q, struct buf *out)
 {
-	if (q->checked.root != NULL)
-		explain_node(q->checked.root, out);
+	if (q->root != NULL)
+		explain_node(q->root, out);
 }

@@ -16,6 +16,19 @@ static const struct {
 	[QUERY_FOLDED] = { "folded", QUERY_TYPE_TEXT },
 };
 
+const unsigned char row_offsets[QUERY_FIELDS] = {
+	[QUERY_ORGANIZATION] = offsetof(struct row, organization),
+	[QUERY_CREATED] = offsetof(struct row, created_us),
+	[QUERY_MODIFIED] = offsetof(struct row, modified_us),
+	[QUERY_HEARTBEAT] = offsetof(struct row, heartbeat_us),
+	[QUERY_URL] = offsetof(struct row, url),
+	[QUERY_NAME] = offsetof(struct row, name),
+	[QUERY_AUTHOR] = offsetof(struct row, author),
+	[QUERY_DESCRIPTION] = offsetof(struct row, description),
+	[QUERY_TAGS] = offsetof(struct row, tags),
+	[QUERY_FOLDED] = offsetof(struct row, folded),
+};
+
 const char *
 query_field_name(enum query_field f)
 {

@@ -1,4 +1,4 @@
-/* A flow as the query language sees it, and what may be said of it. */
+/* The fields of a flow in the query language. */
 #ifndef KODO_QUERY_ROW_H
 #define KODO_QUERY_ROW_H
 
@@ -6,7 +6,7 @@
 
 #include "core/base/arena.h"
 
-/* In the order of an item's keys. QUERY_FOLDED is the folded text that full text looks at. */
+/* In the order of an item's keys. QUERY_FOLDED is the text of full-text search. */
 enum query_field {
 	QUERY_ORGANIZATION,
 	QUERY_CREATED,
@@ -22,14 +22,14 @@ enum query_field {
 };
 
 #define QUERY_BIT(field)	(1u << (field))
-/* The fields that all flows of one node share. */
+/* The fields that are equal in all flows of a node. */
 #define QUERY_NODE_FIELDS \
 	(QUERY_BIT(QUERY_ORGANIZATION) | QUERY_BIT(QUERY_CREATED) | QUERY_BIT(QUERY_MODIFIED) | \
 	    QUERY_BIT(QUERY_HEARTBEAT))
 
 /*
- * One flow as the language sees it. Only the fields in query_needs and order_needs must be filled
- * in. Texts are valid UTF-8 without NUL; organization, author and description may be null.
+ * One flow. Only the fields in query_needs and order_needs must be filled in. Texts are valid UTF-8
+ * without NUL; organization, author and description may be null.
  */
 struct row {
 	struct str organization;
@@ -37,7 +37,7 @@ struct row {
 	struct str name;
 	struct str author;
 	struct str description;
-	const struct str *tags;	/* at most LIMIT_TAGS are looked at by an order */
+	const struct str *tags;	/* an order takes the first LIMIT_TAGS */
 	size_t n_tags;
 	int64_t created_us;	/* since the epoch; 0: null */
 	int64_t modified_us;
@@ -54,14 +54,31 @@ enum query_type { QUERY_TYPE_TEXT, QUERY_TYPE_TIME, QUERY_TYPE_TAGS };
 /* The field's name as in an item, static; "folded" for QUERY_FOLDED. */
 const char *query_field_name(enum query_field f);
 enum query_type query_field_type(enum query_field f);
-/* The field of an item that has this name; false: none has, *out stays as it is. */
+/* The field of an item by its name; false: there is none, *out stays as it is. */
 bool query_field_find(struct str name, enum query_field *out);
+
+/* Where the value of a field lies in struct row. */
+extern const unsigned char row_offsets[QUERY_FIELDS];
+
+/* f: a field of QUERY_TYPE_TEXT. */
+static inline struct str
+row_text(const struct row *row, enum query_field f)
+{
+	return *(const struct str *)(const void *)((const char *)row + row_offsets[f]);
+}
+
+/* f: a field of QUERY_TYPE_TIME. */
+static inline int64_t
+row_time(const struct row *row, enum query_field f)
+{
+	return *(const int64_t *)(const void *)((const char *)row + row_offsets[f]);
+}
 
 enum query_verdict {
 	QUERY_NO,
 	QUERY_YES,
 	QUERY_MAYBE,	/* only from query_match_partial: the known fields do not decide */
-	QUERY_OVER_BUDGET	/* it took too many steps, see limit.h: refuse it (400) */
+	QUERY_OVER_BUDGET	/* too many steps, see limit.h: refuse the query (400) */
 };
 
 #endif

@@ -1,25 +1,26 @@
 #include <limits.h>
 
 #include "core/base/limit.h"
-#include "core/query/order.h"
+#include "core/query/order_private.h"
+#include "core/query/sort.h"
 
 /*
- * The page of rows skip to skip + take - 1 in one pass. Up to limit rows are held; when there are
- * so many, the best skip + take are selected, the others' slots are free again, and the worst of
- * those kept is the bar for what comes: a row over it costs one comparison. Selecting and sorting
- * never compare two rows: they look at eight bytes of each at a time as a number, and go on to the
- * next eight only among those that are equal so far.
+ * The page of rows skip to skip + take - 1 in one pass. Up to limit rows are held. At limit, the
+ * best skip + take of them are selected and the others' slots are free again; the worst row kept is
+ * the bar: a later row beyond it costs one comparison and is not held. Selecting and sorting is by
+ * quickselect and quicksort on eight bytes of each row as a number; the next eight bytes count only
+ * among rows that are equal in these.
  */
 
 #define HELD_MIN	4096u	/* rows held before the first selection */
 #define CHUNK_ENTRIES	512u
-#define SMALL		12u	/* rows that are sorted by insertion */
+#define SMALL		12u	/* rows sorted by insertion */
 #define KEY_NULL	UINT64_MAX	/* after all others; no text and no time has it */
 
 /*
- * An entry: ref, then a word for each key of the order (a text's address, or a time as key), then
- * where tags are a key, the memory for them, then the lengths of the texts as uint32_t, and of that
- * memory.
+ * A row held: an entry of words and a key, the eight bytes that are compared now. The entry: ref; a
+ * word for each key of the order (a text's address, or a time as a number); where tags are a key,
+ * the address of the memory for them; the lengths of the texts, and of that memory, as uint32_t.
  */
 struct held {
 	uint64_t key;
@@ -40,41 +41,39 @@ struct sorter {
 	size_t limit;		/* rows held at most */
 	size_t n;		/* rows held */
 	size_t entry_words;
-	unsigned tags_key;	/* which key is tags; order->n: none */
+	size_t lengths_at;	/* word of the lengths in an entry */
+	unsigned tags_key;	/* the place of tags among the keys; order->n: none */
 	struct chunk *first;
 	struct chunk *last;
-	struct held *held;	/* since the first selection; those behind n are free */
+	struct held *held;	/* since the first selection; from n on, free slots */
 	const uint64_t *bar;	/* the worst entry kept; NULL: none yet */
 	uint64_t bar_key;	/* its first key */
 	uint64_t random;
-	char *joined;		/* tags of the row at hand */
+	char *joined;		/* tags of the present row */
 	size_t joined_cap;
 };
 
-/* Where in the keys of an order a sort has come to. */
+/* The place in a row that is compared now. */
 struct level {
-	unsigned key;		/* order->n: the ref, one more: nothing is left */
-	size_t offset;		/* bytes of the text that are equal */
+	unsigned key;		/* of the order; order->n: the ref; one more: the end */
+	size_t offset;		/* in a text */
 };
 
 static inline uint32_t *
 entry_lengths(const struct sorter *s, uint64_t *e)
 {
-	return (uint32_t *)(void *)(e + 1 + s->order->n + (s->tags_key < s->order->n));
+	return (uint32_t *)(void *)(e + s->lengths_at);
 }
 
 static inline struct str
 entry_text(const struct sorter *s, const uint64_t *e, unsigned key)
 {
-	const uint32_t *lengths =
-	    (const uint32_t *)(const void *)(e + 1 + s->order->n + (s->tags_key < s->order->n));
+	const uint32_t *lengths = (const uint32_t *)(const void *)(e + s->lengths_at);
 
 	return (struct str){ (const char *)(uintptr_t)e[1 + key], lengths[key] };
 }
 
-/*
- * Eight bytes of a text as a number; what is behind its end counts as zeros, which no text holds.
- */
+/* Eight bytes of a text as a number; bytes behind its end count as zeros, which no text has. */
 static inline uint64_t
 text_chunk(struct str t, size_t offset)
 {
@@ -114,19 +113,19 @@ entry_key(const struct sorter *s, const uint64_t *e, struct level at)
 {
 	if (at.key == s->order->n)
 		return e[0];
-	if (order_is_time(s->order->keys[at.key].field))
+	if (s->order->keys[at.key].type == QUERY_TYPE_TIME)
 		return e[1 + at.key];
 	return text_key(entry_text(s, e, at.key), at.offset, s->order->keys[at.key].descending);
 }
 
-/* What is to be looked at next among entries that have key in common at this level. */
+/* The level behind at for entries that have the same key there. */
 static struct level
 next_level(const struct sorter *s, struct level at, uint64_t key)
 {
 	const struct order_key *k = &s->order->keys[at.key];
 	uint64_t chunk;
 
-	if (at.key < s->order->n && !order_is_time(k->field) && key != KEY_NULL) {
+	if (at.key < s->order->n && k->type != QUERY_TYPE_TIME && key != KEY_NULL) {
 		chunk = k->descending ? ~(key + 1) : key;
 		if ((chunk & 0xFF) != 0)
 			return (struct level){ at.key, at.offset + 8 };
@@ -135,7 +134,7 @@ next_level(const struct sorter *s, struct level at, uint64_t key)
 }
 
 static bool
-is_over(const struct sorter *s, struct level at)
+is_end(const struct sorter *s, struct level at)
 {
 	return at.key > s->order->n;
 }
@@ -157,7 +156,7 @@ entry_compare(const struct sorter *s, const uint64_t *a, const uint64_t *b)
 
 	for (i = 0; i < s->order->n; i++) {
 		k = &s->order->keys[i];
-		if (order_is_time(k->field)) {
+		if (k->type == QUERY_TYPE_TIME) {
 			if (a[1 + i] != b[1 + i])
 				return a[1 + i] < b[1 + i] ? -1 : 1;
 			continue;
@@ -192,7 +191,7 @@ swap(struct held *a, struct held *b)
 	*b = t;
 }
 
-/* Nobody outside can know which one it will be, so no input makes it slow on purpose. */
+/* The median of three, two of them random: nobody can prepare an input that sorts slowly. */
 static uint64_t
 pick_pivot(struct sorter *s, const struct held *h, size_t n)
 {
@@ -205,7 +204,7 @@ pick_pivot(struct sorter *s, const struct held *h, size_t n)
 	return a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
 }
 
-/* Smaller ones first, then the equal ones from *low to *high - 1, then the greater ones. */
+/* Keys smaller than pivot to the front, equal ones to *low .. *high - 1, greater ones behind. */
 static void
 partition(struct held *h, size_t n, uint64_t pivot, size_t *low, size_t *high)
 {
@@ -246,7 +245,7 @@ select_best(struct sorter *s, struct held *h, size_t n, size_t k)
 			n = high - low;
 			k -= low;
 			at = next_level(s, at, pivot);
-			if (is_over(s, at))
+			if (is_end(s, at))
 				return;
 			load_keys(s, h, n, at);
 		}
@@ -274,8 +273,8 @@ struct part {
 };
 
 /*
- * Sort entries whose keys are loaded. Two of the three parts go deeper, the largest goes on here:
- * the stack stays flat.
+ * Sort entries whose keys are loaded. Recursion for the two smaller of three parts, the loop for
+ * the largest: the stack stays flat.
  */
 static void
 sort_loaded(struct sorter *s, struct part p)
@@ -284,13 +283,13 @@ sort_loaded(struct sorter *s, struct part p)
 	uint64_t pivot;
 	size_t low, high, largest, i;
 
-	while (p.n > SMALL && !is_over(s, p.at)) {
+	while (p.n > SMALL && !is_end(s, p.at)) {
 		pivot = pick_pivot(s, p.h, p.n);
 		partition(p.h, p.n, pivot, &low, &high);
 		parts[0] = (struct part){ p.h, low, p.at };
 		parts[1] = (struct part){ p.h + low, high - low, next_level(s, p.at, pivot) };
 		parts[2] = (struct part){ p.h + high, p.n - high, p.at };
-		if (!is_over(s, parts[1].at))
+		if (!is_end(s, parts[1].at))
 			load_keys(s, parts[1].h, parts[1].n, parts[1].at);
 		largest = parts[0].n > parts[1].n ? 0 : 1;
 		largest = parts[2].n > parts[largest].n ? 2 : largest;
@@ -299,7 +298,7 @@ sort_loaded(struct sorter *s, struct part p)
 				sort_loaded(s, parts[i]);
 		p = parts[largest];
 	}
-	if (!is_over(s, p.at))
+	if (!is_end(s, p.at))
 		sort_small(s, p.h, p.n);
 }
 
@@ -308,7 +307,7 @@ sorter_new(struct arena *a, const struct order *o, uint64_t skip, uint64_t take,
     struct sorter **out)
 {
 	struct sorter *s;
-	unsigned i;
+	unsigned i, has_tags;
 
 	*out = NULL;
 	s = arena_zalloc(a, sizeof(*s));
@@ -324,9 +323,9 @@ sorter_new(struct arena *a, const struct order *o, uint64_t skip, uint64_t take,
 	for (i = 0; i < o->n; i++)
 		if (o->keys[i].field == QUERY_TAGS)
 			s->tags_key = i;
-	s->entry_words = 1 + o->n + (o->n + 1) / 2;
-	if (s->tags_key < o->n)
-		s->entry_words = 1 + o->n + 1 + (o->n + 2) / 2;
+	has_tags = s->tags_key < o->n;
+	s->lengths_at = 1 + o->n + has_tags;
+	s->entry_words = s->lengths_at + (o->n + has_tags + 1) / 2;
 	*out = s;
 	return KODO_OK;
 }
@@ -350,7 +349,7 @@ new_entry(struct sorter *s)
 	return c->entries + c->n * s->entry_words;
 }
 
-/* Tags sorted and joined by `+`, in memory that the next row will use again. */
+/* Tags sorted and joined by `+`, in s->joined: valid until the next row. */
 static enum kodo_err
 join_tags(struct sorter *s, const struct row *row, bool descending, struct str *out)
 {
@@ -388,14 +387,14 @@ fill_entry(struct sorter *s, uint64_t *e, const struct row *row, uint64_t ref)
 	e[0] = ref;
 	for (i = 0; i < s->order->n && err == KODO_OK; i++) {
 		k = &s->order->keys[i];
-		if (order_is_time(k->field)) {
-			e[1 + i] = time_key(order_row_time(row, k->field), k->descending);
+		if (k->type == QUERY_TYPE_TIME) {
+			e[1 + i] = time_key(row_time(row, k->field), k->descending);
 			continue;
 		}
 		if (k->field == QUERY_TAGS)
 			err = join_tags(s, row, k->descending, &t);
 		else
-			t = order_row_text(row, k->field);
+			t = row_text(row, k->field);
 		if (err == KODO_OK) {
 			e[1 + i] = (uint64_t)(uintptr_t)t.p;
 			lengths[i] = t.len < UINT_MAX ? (uint32_t)t.len : UINT_MAX;
@@ -404,7 +403,7 @@ fill_entry(struct sorter *s, uint64_t *e, const struct row *row, uint64_t ref)
 	return err;
 }
 
-/* The row is kept: its joined tags get memory of their own, which the slot keeps for later rows. */
+/* Move the joined tags of a row that is held into memory of its slot. */
 static enum kodo_err
 keep_tags(struct sorter *s, uint64_t *e)
 {
@@ -425,7 +424,7 @@ keep_tags(struct sorter *s, uint64_t *e)
 	return KODO_OK;
 }
 
-/* All entries there are, in s->held. */
+/* List all entries in s->held. */
 static enum kodo_err
 gather(struct sorter *s)
 {
@@ -463,7 +462,7 @@ sorter_is_beyond(const struct sorter *s, struct str text, int64_t us)
 
 	if (s->bar == NULL || s->tags_key == 0)
 		return false;
-	if (order_is_time(k->field))
+	if (k->type == QUERY_TYPE_TIME)
 		return time_key(us, k->descending) > s->bar_key;
 	key = text_key(text, 0, k->descending);
 	if (key != s->bar_key || text.len <= SORTER_START)

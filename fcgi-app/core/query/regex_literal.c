@@ -2,17 +2,17 @@
 #include "core/query/regex.h"
 
 /*
- * A text that every match of an expression holds, found by a look at its outermost part: `^Agent
- * [A-M]` holds "Agent ". It decides by memmem what else would take an expression's steps. Whatever
- * is not plainly read here (options, alternatives, escapes with arguments) makes it say nothing.
+ * A text that is contained in each match of an expression: "Agent " for `^Agent [A-M]`. Most rows
+ * are refused by a search for it, at no step of the expression. Only the outermost level is read; a
+ * pattern with alternatives there, options, or escapes with arguments has no literal.
  */
 
 struct scan {
 	struct str s;
 	size_t pos;
-	size_t run;		/* length of the literal that ends in out */
-	char *out;
-	size_t len;		/* of all literals so far, the present one last */
+	char *out;		/* all literals so far */
+	size_t len;
+	size_t run;		/* length of the present literal, the end of out */
 	struct str best;
 	bool given_up;
 };
@@ -25,7 +25,7 @@ end_run(struct scan *c)
 	c->run = 0;
 }
 
-/* The byte at pos, NUL behind the end. */
+/* The byte ahead of pos, NUL behind the end. */
 static char
 peek(const struct scan *c, size_t ahead)
 {
@@ -55,13 +55,13 @@ skip_count(struct scan *c)
 	end_run(c);
 	for (c->pos++; peek(c, 0) != '}'; c->pos++)
 		if (peek(c, 0) != ',' && !ascii_is_digit(peek(c, 0))) {
-			c->given_up = true;	/* not a count, then a literal brace */
+			c->given_up = true;	/* a brace that means itself */
 			return;
 		}
 	c->pos++;
 }
 
-/* A group may be left out or repeated by what follows it: nothing in it counts. */
+/* Nothing in a group counts: what follows may make it optional. */
 static void
 skip_group(struct scan *c)
 {
@@ -83,46 +83,36 @@ skip_group(struct scan *c)
 	} while (depth > 0 && c->pos < c->s.len && !c->given_up);
 }
 
-/*
- * One character, with all of its bytes, as part of the literal; taken back where it may be missing.
- */
+/* One character, with all of its bytes; it is part of the literal unless it is optional. */
 static void
 take_char(struct scan *c)
 {
 	size_t n = 1;
+	char next;
 
 	while (((unsigned char)peek(c, n) & 0xC0) == 0x80)
 		n++;
-	switch (peek(c, n)) {
-	case '?':
-	case '*':
-	case '{':
-		end_run(c);
-		break;
-	case '+':
-		memcpy(c->out + c->len, c->s.p + c->pos, n);
-		c->len += n;
-		c->run += n;
-		end_run(c);
-		break;
-	default:
+	next = peek(c, n);
+	if (next != '?' && next != '*' && next != '{') {
 		memcpy(c->out + c->len, c->s.p + c->pos, n);
 		c->len += n;
 		c->run += n;
 	}
+	if (next == '?' || next == '*' || next == '{' || next == '+')
+		end_run(c);
 	c->pos += n;
 }
 
+/* At a backslash. Escaped punctuation means itself; classes and assertions end the literal. */
 static void
 take_escape(struct scan *c)
 {
-	/* classes and assertions that are two characters long */
+	/* those that are two characters long */
 	static const char simple[] = "dDwWsSbBhHvVAzZ";
 	char next = peek(c, 1);
 
 	c->pos++;
-	if (next > ' ' && next < 0x7F && !ascii_is_letter(next) &&
-	    !ascii_is_digit(next)) {
+	if (next > ' ' && next < 0x7F && !ascii_is_letter(next) && !ascii_is_digit(next)) {
 		take_char(c);
 		return;
 	}
