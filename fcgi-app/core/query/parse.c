@@ -5,7 +5,7 @@
 struct parser {
 	struct reading *r;
 	struct lexer lexer;
-	struct token token;	/* the one to look at */
+	struct token token;	/* the next one */
 	struct token before;
 	unsigned depth;		/* of parentheses and nots */
 	unsigned nodes;
@@ -21,8 +21,8 @@ advance(struct parser *p)
 }
 
 /*
- * The token at hand is out of place. `zero-day` and `a, b` are words for full text, so the word is
- * what is at fault.
+ * Fail at the next token. `zero-day` and `a, b` are mere words for full text: there the error is an
+ * unknown name, the word before.
  */
 static struct ast *
 unexpected(struct parser *p)
@@ -98,7 +98,7 @@ descend(struct parser *p)
 	return false;
 }
 
-/* The token at hand as a leaf. */
+/* A word, a text or a number. */
 static struct ast *
 parse_leaf(struct parser *p)
 {
@@ -117,14 +117,18 @@ parse_leaf(struct parser *p)
 	return n;
 }
 
-/* Leaves and commas up to the closing token, a last comma allowed; list has been begun. */
+/*
+ * Items and commas up to the closing token, a comma behind the last one allowed, as kids of list,
+ * whose opening token is passed.
+ */
 static struct ast *
-parse_items(struct parser *p, struct ast *list, enum token_kind close)
+parse_items(struct parser *p, struct ast *list, struct ast *(*parse_item)(struct parser *),
+    enum token_kind close)
 {
 	struct ast *item;
 
 	while (p->token.kind != close) {
-		item = parse_leaf(p);
+		item = parse_item(p);
 		if (item == NULL)
 			return NULL;
 		add_kid(list, item);
@@ -145,7 +149,7 @@ parse_list(struct parser *p)
 	if (list == NULL)
 		return NULL;
 	advance(p);
-	return parse_items(p, list, TOKEN_RBRACKET);
+	return parse_items(p, list, parse_leaf, TOKEN_RBRACKET);
 }
 
 /* `(` test `)`, `(operand)`, or `("a", "b")`, which is a list. */
@@ -173,30 +177,17 @@ parse_paren(struct parser *p)
 			return NULL;
 		add_kid(list, inner);
 		advance(p);
-		return parse_items(p, list, TOKEN_RPAREN);
+		return parse_items(p, list, parse_leaf, TOKEN_RPAREN);
 	}
 	return expect(p, TOKEN_RPAREN) ? inner : NULL;
 }
 
-/* Behind `(` of a call: texts, words and lists; call has been begun. */
+/* An argument of a call: a text, a word, a number or a list. */
 static struct ast *
-parse_arguments(struct parser *p, struct ast *call)
+parse_argument(struct parser *p)
 {
-	struct ast *argument;
-
-	while (p->token.kind != TOKEN_RPAREN) {
-		argument = p->token.kind == TOKEN_LBRACKET ? parse_list(p) :
-		    p->token.kind == TOKEN_LPAREN ? parse_paren(p) : parse_leaf(p);
-		if (argument == NULL)
-			return NULL;
-		add_kid(call, argument);
-		if (p->token.kind == TOKEN_RPAREN)
-			break;
-		if (!expect(p, TOKEN_COMMA))
-			return NULL;
-	}
-	advance(p);
-	return call;
+	return p->token.kind == TOKEN_LBRACKET ? parse_list(p) :
+	    p->token.kind == TOKEN_LPAREN ? parse_paren(p) : parse_leaf(p);
 }
 
 static struct ast *
@@ -221,10 +212,10 @@ parse_tag(struct parser *p)
 	if (tag == NULL)
 		return NULL;
 	advance(p);
-	return parse_arguments(p, tag);
+	return parse_items(p, tag, parse_argument, TOKEN_RPAREN);
 }
 
-/* "str.name", however it was spaced. */
+/* "str.name", without the blanks around the dot. */
 static struct str
 str_method(struct parser *p, struct str name)
 {
@@ -261,7 +252,7 @@ parse_member(struct parser *p, struct ast *of)
 	if (n->kind == AST_ATTRIBUTE)
 		return n;
 	advance(p);
-	return parse_arguments(p, n);
+	return parse_items(p, n, parse_argument, TOKEN_RPAREN);
 }
 
 static struct ast *
@@ -287,7 +278,7 @@ parse_operand(struct parser *p)
 	return p->token.kind == TOKEN_DOT ? parse_member(p, n) : n;
 }
 
-/* The comparing operator at hand, behind which is what comes next; false: there is none. */
+/* Pass a comparing operator; false: there is none, or an error. */
 static bool
 parse_op(struct parser *p, enum ast_op *op)
 {
@@ -358,7 +349,7 @@ parse_not(struct parser *p)
 	return n;
 }
 
-/* Tests joined by one kind of token: `and` within `or`. */
+/* Parts joined by `and`, or by `or`; a part alone is returned as it is. */
 static struct ast *
 parse_joined(struct parser *p, struct ast *(*parse_part)(struct parser *), enum token_kind joint,
     enum ast_kind kind)

@@ -1,7 +1,4 @@
-/*
- * From tokens to a tree that says what was written, not yet whether it makes sense. Inside query/
- * only.
- */
+/* From tokens to a tree of what was written, checked for syntax only. Inside query/ only. */
 #ifndef KODO_QUERY_PARSE_H
 #define KODO_QUERY_PARSE_H
 
@@ -11,12 +8,12 @@ enum ast_kind {
 	AST_OR,		/* kids: two or more */
 	AST_AND,
 	AST_NOT,	/* one kid */
-	AST_CHAIN,	/* operands; each but the first has in op what stands before it */
+	AST_CHAIN,	/* operands; op of each but the first: the operator before it */
 	AST_LIKE,	/* two operands */
 	AST_REGEX,
-	AST_CALL,	/* text: "isin" or "str.contains"; kids: what it is called on, arguments */
+	AST_CALL,	/* text: "isin", "str.contains"; kids: the field, then the arguments */
 	AST_TAG,	/* the arguments */
-	AST_ATTRIBUTE,	/* text: the attribute; first kid: of what */
+	AST_ATTRIBUTE,	/* text: the attribute; one kid: the field */
 	AST_LIST,	/* the items */
 	AST_WORD,
 	AST_TEXT,
@@ -28,7 +25,7 @@ enum ast_op { OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE, OP_IN, OP_NOT_IN };
 struct ast {
 	enum ast_kind kind;
 	enum ast_op op;
-	size_t at;		/* byte of the query at which it begins */
+	size_t at;		/* its first byte in the query */
 	struct str text;
 	struct ast *first;
 	struct ast *last;
@@ -36,7 +33,7 @@ struct ast {
 	size_t n;		/* kids */
 };
 
-/* NULL: the reading says why (error or oom). */
+/* NULL: the reading has the reason (error or oom). */
 struct ast *parse_query(struct reading *r);
 
 #endif
