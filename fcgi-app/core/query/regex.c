@@ -6,24 +6,25 @@
 #include "core/base/limit.h"
 #include "core/query/regex.h"
 
-#define CALL_STEPS	10u	/* what one call costs by itself */
-#define HEAP_KIB	512u	/* for backtracking; the arena holds it */
+#define CALL_STEPS	10u	/* for a call by itself */
+#define HEAP_KIB	512u	/* for backtracking, in the arena */
 #define NEST_MAX	64u	/* parentheses in a pattern */
 
 /*
- * A step takes some STEP_NS, but up to ten times that in patterns of many nested repeats. So long
- * matches are charged by the clock, at every CLOCK_STEPS.
+ * A step takes some STEP_NS, up to ten times that in patterns of many nested repeats. So long
+ * matches are also charged by the clock, every CLOCK_STEPS.
  */
 #define STEP_NS		10
 #define CLOCK_STEPS	1024u
 
 /*
- * Machine code: after so many uses; for patterns of at most this size, as making it takes up to 0.3
- * us a byte; for texts of at most this length. Each item that is tried counts against the limit of
- * PCRE2, and may run over the rest of the text, at some ns a character. From each place of the text
- * FAST_TRIES / length items are allowed, so that the worst match takes FAST_TRIES * length times
- * that: 0.1 s. Every SAMPLE-th text is interpreted and stands for the others, at a FAST_GAIN-th of
- * its steps each. For texts that are cheap just there, the clock is read at each WATCH_BYTES.
+ * Machine code is made at use FAST_USES of an expression, if its code is at most FAST_CODE_BYTES
+ * (making it takes up to 0.3 us a byte), and runs on texts of at most FAST_TEXT_BYTES. PCRE2 counts
+ * the items tried from each place of the text and stops at a limit. One item can run over the rest
+ * of the text, at some ns a character; with a limit of FAST_TRIES / length, the worst match passes
+ * FAST_TRIES * length characters: 0.1 s. Every SAMPLE-th text is interpreted and stands for the
+ * others, at 1 / FAST_GAIN of its steps each. For texts made to be cheap just there, the clock is
+ * read every WATCH_BYTES.
  */
 #define FAST_USES	32u
 #define SAMPLE		32u
@@ -33,12 +34,13 @@
 #define FAST_TRIES	30000u
 #define WATCH_BYTES	1024u
 
-/* A class of characters may be asked for each of its members: 5 ns for each and a character. */
+/* A class can take 5 ns for each of its members, for each character of the text. */
 #define CLASS_BYTES	128u
 
-/* To try an item of a pattern, in steps; to pass a character with it, in eighths of a step. */
+/* What an item of a pattern costs. */
 struct item_cost {
-	unsigned short try_steps, char_steps_8;
+	unsigned short try_steps;	/* to try it */
+	unsigned short char_steps_8;	/* to pass a character, in eighths of a step */
 };
 
 struct regex_pool {
@@ -50,16 +52,17 @@ struct regex_pool {
 	pcre2_match_data *data;
 	struct regex *list;
 	uint64_t steps;
-	uint64_t budget;	/* grows with every row that is looked at */
-	const struct item_cost *costs;	/* of the expression at hand */
+	uint64_t budget;	/* in steps; grows with every row */
+	/* the present match */
+	const struct item_cost *costs;	/* of its expression */
 	uint64_t next_look;	/* at the clock, in steps */
-	int64_t looked_ns;
-	size_t last;		/* offset at the last item tried */
-	size_t char_steps_8;	/* of that item: to pass a character, in eighths of a step */
-	/* left at that time, as wall clock and processor time; grows likewise */
+	int64_t looked_ns;	/* processor time at the last look; 0: none yet */
+	size_t last;		/* offset in the text at the last item tried */
+	size_t char_steps_8;	/* of that item */
+	/* processor time that was left at wall_ns, when cpu_ns was used; grows with every row */
 	int64_t left_ns, wall_ns, cpu_ns;
 	size_t unwatched;	/* bytes of text since the clock was read */
-	bool spent;		/* over the budget once: over it for good */
+	bool spent;		/* over the budget, for good */
 };
 
 struct regex {
@@ -67,8 +70,8 @@ struct regex {
 	struct str pattern;
 	pcre2_code *code;	/* counts its steps */
 	pcre2_code *fast;	/* machine code; NULL: none */
-	struct item_cost *costs;	/* of the item at each place of the pattern */
-	uint32_t weight;	/* what its costliest item takes for a character, 1: a usual one */
+	struct item_cost *costs;	/* of the item at each byte of the pattern */
+	uint32_t weight;	/* of its costliest item for a character; 1: a usual item */
 	unsigned uses;
 };
 
@@ -84,7 +87,7 @@ pool_malloc(size_t n, void *arena)
 static void
 pool_free(void *p, void *arena)
 {
-	(void)p;	/* goes with the arena */
+	(void)p;	/* freed with the arena */
 	(void)arena;
 }
 
@@ -98,17 +101,15 @@ cpu_ns(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/*
- * --- items: what PCRE2 runs without a callout between, so that nothing can end it ---
- */
+/* --- items: PCRE2 runs an item without a callout, so nothing can end it --- */
 
-/* Which of them take more than a few ns a character, and are not to be had. */
+/* Refused, as they take more than a few ns a character. */
 static const char *const costly[] = { "\\X", "(*sr:", "(*script_run:", "(*asr:",
 	"(*atomic_script_run:" };
 
-static const struct item_cost escape_cost = { 4, 4 };	/* \b, \w, \p{L}: a table is asked */
+static const struct item_cost escape_cost = { 4, 4 };	/* \b, \w, \p{L}: a table lookup */
 
-/* Of a class: those that a table is asked for. Others are bits of one map. */
+/* The members of a class that take a table lookup. Others are bits of one map. */
 static uint32_t
 count_members(struct str item)
 {
@@ -159,7 +160,7 @@ check_item(pcre2_callout_enumerate_block *block, void *data)
 
 /* --- the budget --- */
 
-/* false: that is more than is left of the budget, which is now used up. */
+/* false: the budget has not so many steps left, and is now used up. */
 static bool
 charge(struct regex_pool *pool, uint64_t steps)
 {
@@ -170,8 +171,8 @@ charge(struct regex_pool *pool, uint64_t steps)
 }
 
 /*
- * Is more processor time used than is allowed? Asked of the wall clock first, which is quicker to
- * read: no more can be used than has passed.
+ * Is more processor time used than allowed? The wall clock, which is quicker to read, comes first:
+ * no more can be used than has passed.
  */
 static bool
 is_late(struct regex_pool *pool)
@@ -188,7 +189,7 @@ is_late(struct regex_pool *pool)
 	return pool->left_ns < 0;
 }
 
-/* Charge what the last CLOCK_STEPS steps took beyond their usual time. false: it is over. */
+/* Charge for the time of the last CLOCK_STEPS beyond the usual. false: the budget is used up. */
 static bool
 look_at_clock(struct regex_pool *pool)
 {
@@ -202,8 +203,8 @@ look_at_clock(struct regex_pool *pool)
 }
 
 /*
- * Called before every item of a pattern that is tried: counts it, and the characters that the item
- * before it passed. Ends the match where the budget is used up.
+ * PCRE2 calls this before it tries an item of a pattern: count that, and the characters passed by
+ * the item before it. End the match where the budget is used up.
  */
 static int
 count_step(pcre2_callout_block *block, void *data)
@@ -220,7 +221,7 @@ count_step(pcre2_callout_block *block, void *data)
 	    ? 0 : PCRE2_ERROR_CALLOUT;
 }
 
-/* Machine code lies in memory of its own, which the arena knows nothing about. */
+/* Machine code is outside of the arena. */
 static void
 drop_fast(void *arg)
 {
@@ -315,7 +316,7 @@ regex_compile(struct regex_pool *pool, struct str pattern, struct regex **out, c
 	return KODO_OK;
 }
 
-/* Try to make machine code; where that fails (a host that forbids it, say) all is interpreted. */
+/* Try to make machine code; where that fails (some hosts forbid it) all is interpreted. */
 static void
 make_fast(struct regex_pool *pool, struct regex *re)
 {
@@ -360,26 +361,26 @@ match_counted(struct regex_pool *pool, const struct regex *re, struct str s)
 	    pool->match);
 }
 
-/* As pcre2_match gives it. What is too much for machine code, where nothing counts, is counted. */
+/* Returns as pcre2_match. Long texts, and matches that reach the limit, are interpreted. */
 static int
 match_fast(struct regex_pool *pool, const struct regex *re, struct str s)
 {
-	uint32_t tries = s.len > FAST_TEXT_BYTES ? 0
-						 : FAST_TRIES / re->weight / ((uint32_t)s.len + 1);
+	uint32_t tries = s.len > FAST_TEXT_BYTES ? 0 :
+	    FAST_TRIES / re->weight / ((uint32_t)s.len + 1);
 	int rc;
 
-	if (tries == 0)	/* which PCRE2 would take for no limit */
+	if (tries == 0)	/* no limit to PCRE2 */
 		return match_counted(pool, re, s);
 	pcre2_set_match_limit(pool->fast_match, tries);
-	rc = pcre2_jit_match(
-	    re->fast, (PCRE2_SPTR)s.p, s.len, 0, 0, pool->data, pool->fast_match);
+	rc = pcre2_jit_match(re->fast, (PCRE2_SPTR)s.p, s.len, 0, 0, pool->data,
+	    pool->fast_match);
 	pool->unwatched += s.len;
 	if (pool->unwatched >= WATCH_BYTES && is_late(pool))
 		return PCRE2_ERROR_CALLOUT;
 	return rc < PCRE2_ERROR_NOMATCH ? match_counted(pool, re, s) : rc;
 }
 
-/* Charge what the others took that were not counted. */
+/* As match_counted, and charge for the uncounted others. */
 static int
 match_sample(struct regex_pool *pool, const struct regex *re, struct str s)
 {
@@ -407,7 +408,7 @@ regex_match(struct regex_pool *pool, struct regex *re, struct str s, bool *match
 	else
 		rc = match_fast(pool, re, s);
 	*matches = rc >= 0;
-	/* worse than no match: the budget, a limit of PCRE2, or a pattern that loops */
+	/* below NOMATCH: the budget, a limit of PCRE2, or a pattern that loops */
 	pool->spent = rc < PCRE2_ERROR_NOMATCH;
 	return pool->spent ? KODO_ETOOBIG : KODO_OK;
 }
