@@ -1,6 +1,4 @@
-/*
- * The parts of an order, for order.c and the sorter.
- */
+/* The parts of an order, for order.c and sort.c. */
 #ifndef KODO_QUERY_ORDER_PRIVATE_H
 #define KODO_QUERY_ORDER_PRIVATE_H
 

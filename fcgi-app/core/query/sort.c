@@ -424,7 +424,7 @@ keep_tags(struct sorter *s, uint64_t *e)
 	return KODO_OK;
 }
 
-/* List all entries in s->held. */
+/* List all entries in s->held, at the first selection. */
 static enum kodo_err
 gather(struct sorter *s)
 {
@@ -440,6 +440,7 @@ gather(struct sorter *s)
 	return KODO_OK;
 }
 
+/* Select the rows to keep and set the bar. */
 static enum kodo_err
 shrink(struct sorter *s)
 {
@@ -461,7 +462,7 @@ sorter_is_beyond(const struct sorter *s, struct str text, int64_t us)
 	uint64_t key;
 
 	if (s->bar == NULL || s->tags_key == 0)
-		return false;
+		return false;	/* tags are no single text yet */
 	if (k->type == QUERY_TYPE_TIME)
 		return time_key(us, k->descending) > s->bar_key;
 	key = text_key(text, 0, k->descending);

@@ -1,4 +1,4 @@
-/* The rows of one page in order, out of all rows that match. */
+/* Select and sort the rows of one page out of all that match. */
 #ifndef KODO_QUERY_SORT_H
 #define KODO_QUERY_SORT_H
 
