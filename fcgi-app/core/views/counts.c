@@ -1,7 +1,7 @@
 /*
- * GET /counts: distinct flow names per organization and tag. Computed at the first question after a
- * change of the view and kept in a file of the state folder under its view number: keeping counters
- * at every change would cost each POST far more than one scan costs the first reader.
+ * Counts are computed at the first question after a change of the view and cached in a file of the
+ * state folder under the view's number. Counters kept at every change would cost each POST far more
+ * than one pass costs the first reader.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,16 +11,15 @@
 #include "core/base/json.h"
 #include "core/base/path.h"
 #include "core/base/strmap.h"
-#include "core/records/peer.h"
-#include "core/registry/registry_private.h"
 #include "core/views/counts.h"
+#include "core/views/flows_each.h"
 
 #define COUNTS_FILE	"counts.json"
 #define COUNTS_HEAD	64u	/* bytes before the answer: state id and view, as text, padded */
 
-/* What was known by its JSON becomes the text. */
+/* Replace JSON by the texts, which may go to a. */
 static enum kodo_err
-texts_raw(struct arena *a, struct strmap *t)
+decode_texts(struct arena *a, struct strmap *t)
 {
 	size_t i;
 	enum kodo_err err = KODO_OK;
@@ -30,7 +29,7 @@ texts_raw(struct arena *a, struct strmap *t)
 	return err;
 }
 
-/* --- the names of an organization or tag: a list of numbers, the distinct ones counted last --- */
+/* --- the names of each organization or tag: lists of numbers, distinct ones counted last --- */
 
 struct list {
 	uint32_t *names;
@@ -89,7 +88,7 @@ tally_add(struct tally *t, struct str group_text, uint32_t name)
 	return err == KODO_OK ? list_add(&t->lists[group], name) : err;
 }
 
-/* seen: one number for each name, zeros. */
+/* seen: one zero for each name. */
 static void
 tally_count(struct tally *t, uint32_t *seen)
 {
@@ -112,7 +111,7 @@ text_cmp(const void *x, const void *y)
 	    ((const struct strmap_entry *)y)->text);
 }
 
-/* The groups by their texts; ends the use of their numbers. */
+/* Write the groups, sorted by text. Their numbers do not hold any more. */
 static enum kodo_err
 tally_put(struct tally *t, size_t n_names, struct buf *out)
 {
@@ -145,33 +144,22 @@ struct counter {
 	struct tally orgs, tags;
 };
 
-/* Names and tags are told apart by their JSON, which is the same for the same text. */
+/* Names and tags are compared as JSON: equal texts have equal JSON in records. */
 static enum kodo_err
-flow_count(const struct packed *p, uint32_t flow, struct counter *c)
+flow_count(struct flows_each *e, const struct flows_node *n, uint32_t flow)
 {
+	struct counter *c = e->arg;
 	struct packed_flow f;
 	struct str tag;
 	uint32_t name;
 	enum kodo_err err;
 
-	packed_flow(p, flow, &f);
+	packed_flow(&n->p, flow, &f);
 	err = strmap_find(&c->names, f.name, &name);
-	if (err == KODO_OK && p->organization.p != NULL)
-		err = tally_add(&c->orgs, p->organization, name);
+	if (err == KODO_OK && n->p.organization.p != NULL)
+		err = tally_add(&c->orgs, n->p.organization, name);
 	while (err == KODO_OK && packed_next_tag(&f.tags, &tag))
 		err = tally_add(&c->tags, tag, name);
-	return err;
-}
-
-static enum kodo_err
-node_count(const struct statement *s, struct counter *c)
-{
-	struct packed p;
-	uint32_t i;
-	enum kodo_err err = packed_open(s->bytes, &p);
-
-	for (i = 0; err == KODO_OK && i < p.n_flows; i++)
-		err = flow_count(&p, i, c);
 	return err;
 }
 
@@ -179,20 +167,16 @@ static enum kodo_err
 counts_make(struct view *v, struct arena *a, struct buf *out)
 {
 	struct counter all = { .names = { 0 } };
-	struct scan s = record_scan_seen(&v->t);
-	struct record rec;
-	enum kodo_err err;
+	struct flows_each e = { .v = v, .arg = &all, .each = flow_count };
+	enum kodo_err err = flows_each(&e);
 
-	while (record_next(&s, &rec))
-		s.err = node_count(&rec.said, &all);
-	err = scan_end(&s);
 	if (err == KODO_OK) {
 		buf_printf(
 		    out, "{\"total\":%llu,\"organization\":", (unsigned long long)v->head.total);
 		err = tally_put(&all.orgs, all.names.n, out);
 		buf_puts(out, ",\"tags\":");
 		if (err == KODO_OK)
-			err = texts_raw(a, &all.tags.groups);
+			err = decode_texts(a, &all.tags.groups);
 		if (err == KODO_OK)
 			err = tally_put(&all.tags, all.names.n, out);
 		buf_putc(out, '}');
@@ -205,7 +189,7 @@ counts_make(struct view *v, struct arena *a, struct buf *out)
 	return err;
 }
 
-/* --- keeping --- */
+/* --- the cache --- */
 
 static void
 counts_head(const struct view *v, char out[COUNTS_HEAD + 1])
@@ -214,7 +198,7 @@ counts_head(const struct view *v, char out[COUNTS_HEAD + 1])
 	    (unsigned long long)v->head.view);
 }
 
-/* The kept answer, if it is of this view. */
+/* The cached answer; false: there is none of this view. */
 static bool
 counts_read(const struct view *v, const struct state *state, struct buf *out)
 {
@@ -248,22 +232,22 @@ struct answer {
 static enum kodo_err
 answer_fill(int fd, void *arg)
 {
-	const struct answer *kept = arg;
-	enum kodo_err err = path_write(fd, (struct str){ kept->head, COUNTS_HEAD });
+	const struct answer *answer = arg;
+	enum kodo_err err = path_write(fd, (struct str){ answer->head, COUNTS_HEAD });
 
-	return err == KODO_OK ? path_write(fd, kept->body) : err;
+	return err == KODO_OK ? path_write(fd, answer->body) : err;
 }
 
-/* That it fails costs only time. */
+/* A failure costs only time: the next question computes again. */
 static void
 counts_write(const struct view *v, const struct state *state, const struct buf *body)
 {
-	struct answer kept = { .body = buf_str(body) };
+	struct answer answer = { .body = buf_str(body) };
 	char path[PATH_BYTES];
 
-	counts_head(v, kept.head);
+	counts_head(v, answer.head);
 	if (state_file(state, COUNTS_FILE, path) == KODO_OK)
-		(void)!path_replace(path, state->file_mode, answer_fill, &kept);
+		(void)!path_replace(path, state->file_mode, answer_fill, &answer);
 }
 
 enum kodo_err

@@ -7,7 +7,7 @@
 #include "core/registry/registry.h"
 #include "core/storage/sink.h"
 
-/* Calls sink_end. */
+/* Puts the whole answer into out and calls sink_end. */
 enum kodo_err counts_put(struct view *v, struct sink *out) MUST_CHECK;
 
 #endif

@@ -1,6 +1,5 @@
 /*
- * How the flows that match a query spread over organizations and tags: what a page offers for
- * narrowing it.
+ * Matching flows per organization and tag, by which a page offers to narrow a search.
  */
 #ifndef KODO_FACETS_H
 #define KODO_FACETS_H
@@ -8,7 +7,7 @@
 #include "core/query/query.h"
 #include "core/registry/registry.h"
 
-#define FACETS_MAX	12u	/* of each kind: what has room beside a list */
+#define FACETS_MAX	12u	/* of each kind: the room beside a list */
 
 struct facet {
 	struct str text;
@@ -19,13 +18,10 @@ struct facet {
 struct facets {
 	struct facet organizations[FACETS_MAX], tags[FACETS_MAX];
 	size_t n_organizations, n_tags;
-	uint64_t all_organizations, all_tags;	/* how many there are, shown or not */
+	uint64_t all_organizations, all_tags;	/* their numbers, shown or not */
 };
 
-/*
- * One pass over the flows that match q (for an empty q: over all). Texts live in a. KODO_ETOOBIG:
- * the query's step budget is used up.
- */
+/* Over the flows that match q. Texts live in a. KODO_ETOOBIG: q's step budget is used up. */
 enum kodo_err facets_count(
     struct view *v, struct arena *a, struct query *q, struct facets *out) MUST_CHECK;
 

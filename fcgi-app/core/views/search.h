@@ -17,37 +17,35 @@ struct search_query {
 
 /* How the rows of a page were found. */
 enum search_way {
-	SEARCH_ORDER,		/* no filter, default order: read from the index of that order */
-	SEARCH_NEEDLE,		/* the texts scanned for query_needle, rows with it looked at */
-	SEARCH_SCAN		/* nodes looked at, and the rows of those that may match */
+	SEARCH_ORDER,		/* no filter, default order: read from flow_order */
+	SEARCH_NEEDLE,		/* texts scanned for query_needle, rows with it evaluated */
+	SEARCH_SCAN		/* nodes evaluated, and rows of those that may match */
 };
 
 struct search_result {
 	uint64_t total, filtered;
-	uint64_t looked_at;	/* rows whose fields were read to find the page */
+	uint64_t looked_at;	/* rows that neither their node nor the needle ruled out */
 	enum search_way way;
 };
 
-/*
- * One page of flows. For JSON: the items, comma-separated, go to out (no brackets); for HTML set
- * each: it is called per item instead, and out is not written to; its fields are texts, tags in the
- * order to show. The page's place in the list is found before anything is written, so res is filled
- * in first when `begin` is called (may be NULL). KODO_ETOOBIG: the query's step budget is used up
- * (400).
- */
+/* Where a page goes. */
 struct search_sink {
-	struct sink *out;
+	struct sink *out;	/* JSON: the items, comma-separated, without brackets */
+	/* Called before the first item, with the complete result. May be NULL. */
 	void (*begin)(struct search_sink *s, const struct search_result *res);
-	enum kodo_err (*each)(struct search_sink *s, const struct row *row);	/* NULL: JSON */
+	/* Not NULL: called for each item in place of JSON to out; tags in the order to show. */
+	enum kodo_err (*each)(struct search_sink *s, const struct row *row);
 	void *arg;
 };
+
+/*
+ * One page of flows. What each gets lives in a. KODO_ETOOBIG: the query's step budget is used up
+ * (400).
+ */
 enum kodo_err search_flows(struct view *v, struct arena *a, const struct search_query *fq,
     struct search_sink *s, struct search_result *res) MUST_CHECK;
 
-/*
- * The own flow whose item url path is <flow_path> (GET /flows/<path>): row filled in from a.
- * KODO_ENOTFOUND.
- */
+/* The flow of the own node with this path (GET /flows/<flow_path>), in a. KODO_ENOTFOUND. */
 enum kodo_err search_own_flow(
     struct view *v, struct arena *a, struct str flow_path, struct row *out) MUST_CHECK;
 

@@ -1,0 +1,191 @@
+#include "core/base/memfind.h"
+#include "core/records/peer.h"
+#include "core/registry/registry_private.h"
+#include "core/views/flows_each.h"
+
+#define HITS	64u	/* flows found at a time */
+#define TIMES	(QUERY_BIT(QUERY_CREATED) | QUERY_BIT(QUERY_MODIFIED))
+
+/* --- nodes and rows --- */
+
+static enum kodo_err
+times_get(struct view *v, uint32_t peer, struct flows_node *n)
+{
+	struct commit_cache *cache = &v->registry->cache;
+	struct times *slot = &cache->times[peer % TIMES_CACHED];
+	const bool is_cached = cache->seen == store_seen(&v->t);
+	enum kodo_err err = KODO_OK;
+
+	if (is_cached && slot->is_set && slot->peer == peer) {
+		n->created_us = slot->created_us;
+		n->modified_us = slot->modified_us;
+		return KODO_OK;
+	}
+	err = peer_get_times(&v->t, peer, &n->created_us, &n->modified_us);
+	if (is_cached)
+		*slot = (struct times){ .peer = peer, .is_set = err == KODO_OK,
+			.created_us = n->created_us, .modified_us = n->modified_us };
+	return err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
+}
+
+enum kodo_err
+flows_node_open(struct view *v, uint32_t id, const struct statement *s, unsigned fields,
+    struct flows_node *out)
+{
+	enum kodo_err err = packed_open(s->bytes, &out->p);
+
+	out->id = id;
+	out->created_us = out->modified_us = 0;
+	if (err == KODO_OK && (fields & TIMES) != 0)
+		err = times_get(v, s->peer, out);
+	return err;
+}
+
+static void
+row_node(const struct flows_node *n, struct row *row)
+{
+	*row = (struct row){ .organization = n->p.organization, .created_us = n->created_us,
+		.modified_us = n->modified_us, .heartbeat_us = n->p.heartbeat_us };
+}
+
+enum kodo_err
+flows_row(struct arena *a, const struct flows_node *n, uint32_t flow, unsigned fields,
+    struct row *out)
+{
+	struct packed_flow f;
+	enum kodo_err err = KODO_OK;
+
+	row_node(n, out);
+	packed_flow(&n->p, flow, &f);
+	out->folded = f.folded;
+	if ((fields & QUERY_BIT(QUERY_URL)) != 0)
+		err = packed_raw(a, f.url, &out->url);
+	if (err == KODO_OK && (fields & QUERY_BIT(QUERY_NAME)) != 0)
+		err = packed_raw(a, f.name, &out->name);
+	if (err == KODO_OK && (fields & QUERY_BIT(QUERY_AUTHOR)) != 0)
+		err = packed_raw(a, f.author, &out->author);
+	if (err == KODO_OK && (fields & QUERY_BIT(QUERY_DESCRIPTION)) != 0)
+		err = packed_raw(a, f.description, &out->description);
+	if (err == KODO_OK && (fields & QUERY_BIT(QUERY_TAGS)) != 0)
+		err = packed_tags(a, f.tags, &out->tags, &out->n_tags);
+	return err;
+}
+
+/* --- the pass --- */
+
+static enum kodo_err
+pass(struct flows_each *e, const struct flows_node *n, uint32_t flow)
+{
+	e->n_matches++;
+	return e->each(e, n, flow);
+}
+
+static enum kodo_err
+pass_if_match(struct flows_each *e, const struct flows_node *n, uint32_t flow)
+{
+	struct row row;
+	enum query_verdict verdict;
+	enum kodo_err err = flows_row(e->scratch, n, flow, query_needs(e->q), &row);
+
+	if (err != KODO_OK)
+		return err;
+	verdict = query_match(e->q, &row);
+	if (verdict == QUERY_OVER_BUDGET)
+		return KODO_ETOOBIG;
+	return verdict == QUERY_YES ? pass(e, n, flow) : KODO_OK;
+}
+
+/*
+ * Only flows whose folded text holds the needle can match. They are found some at a time, so that
+ * their items are on their way from memory while others are searched.
+ */
+static enum kodo_err
+pass_needle(struct flows_each *e, const struct flows_node *n, struct str needle)
+{
+	const bool decides = query_is_needle(e->q);
+	const bool skips = decides && e->skip_flow != NULL;
+	struct str rest = n->p.texts;
+	const char *hit = rest.p;
+	uint32_t flows[HITS], flow = 0;
+	size_t i, end, found;
+	enum kodo_err err = KODO_OK;
+
+	while (err == KODO_OK && hit != NULL) {
+		for (found = 0; found < HITS && (hit = memfind(rest, needle)) != NULL;) {
+			flow = packed_flow_at(&n->p, flow, (size_t)(hit - n->p.texts.p));
+			end = packed_text_begin(&n->p, flow + 1);
+			rest = (struct str){ n->p.texts.p + end, n->p.texts.len - end };
+			e->looked_at++;
+			if (skips && e->skip_flow(e, n, flow)) {
+				e->n_matches++;
+				continue;
+			}
+			packed_prefetch(&n->p, flow);
+			flows[found++] = flow;
+		}
+		for (i = 0; i < found && err == KODO_OK; i++)
+			err = decides ? pass(e, n, flows[i]) : pass_if_match(e, n, flows[i]);
+	}
+	return err;
+}
+
+/* What the fields of the node alone decide. */
+static enum query_verdict
+node_verdict(const struct flows_each *e, const struct flows_node *n)
+{
+	struct row row;
+
+	if (e->q == NULL || query_is_all(e->q))
+		return QUERY_YES;
+	if ((query_needs(e->q) & QUERY_NODE_FIELDS) == 0)
+		return QUERY_MAYBE;
+	row_node(n, &row);
+	return query_match_partial(e->q, &row, QUERY_NODE_FIELDS);
+}
+
+static enum kodo_err
+pass_node(struct flows_each *e, const struct flows_node *n)
+{
+	const enum query_verdict verdict = node_verdict(e, n);
+	struct str needle;
+	uint32_t i;
+	enum kodo_err err = KODO_OK;
+
+	if (verdict == QUERY_NO)
+		return KODO_OK;
+	if (verdict == QUERY_OVER_BUDGET)
+		return KODO_ETOOBIG;
+	if (verdict == QUERY_MAYBE && (needle = query_needle(e->q)).len > 0)
+		return pass_needle(e, n, needle);
+	e->looked_at += n->p.n_flows;
+	if (verdict == QUERY_YES && e->skip_node != NULL && e->skip_node(e, n)) {
+		e->n_matches += n->p.n_flows;
+		return KODO_OK;
+	}
+	for (i = 0; i < n->p.n_flows && err == KODO_OK; i++)
+		err = verdict == QUERY_YES ? pass(e, n, i) : pass_if_match(e, n, i);
+	return err;
+}
+
+enum kodo_err
+flows_each(struct flows_each *e)
+{
+	const unsigned fields = e->fields | (e->q == NULL ? 0 : query_needs(e->q));
+	struct flows_node n;
+	struct record rec;
+	struct scan s;
+
+	e->n_matches = e->looked_at = 0;
+	e->scratch = arena_new();
+	if (e->scratch == NULL)
+		return KODO_ENOMEM;
+	s = record_scan_seen(&e->v->t);
+	while (record_next(&s, &rec)) {
+		s.err = flows_node_open(e->v, rec.node, &rec.said, fields, &n);
+		if (s.err == KODO_OK)
+			s.err = pass_node(e, &n);
+		arena_reset(e->scratch);
+	}
+	arena_free(e->scratch);
+	return scan_end(&s);
+}
