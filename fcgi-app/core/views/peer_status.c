@@ -1,48 +1,44 @@
 #include <stdio.h>
 
-#include "core/base/url.h"
 #include "core/records/known.h"
 #include "core/records/outbox.h"
 #include "core/records/walk.h"
-#include "core/registry/registry_private.h"
 #include "core/views/peer_status.h"
 
-#define PENDING_MAX	100000u		/* counted no further: more says no more */
-
-static const char *const health_names[STATUS_MAX] = {
-	[STATUS_OK] = "ok",
-	[STATUS_PENDING] = "pending",
-	[STATUS_LEFT] = "left",
-	[STATUS_FAILING] = "failing",
-	[STATUS_PAUSED] = "parked",
-};
+#define PENDING_MAX	100000u		/* counted no further */
 
 const char *
-peer_status_name(enum peer_status h)
+peer_status_name(enum peer_status status)
 {
-	return health_names[h];
-}
+	static const char *const names[STATUS_MAX] = {
+		[STATUS_OK] = "ok",
+		[STATUS_PENDING] = "pending",
+		[STATUS_LEFT] = "left",
+		[STATUS_FAILING] = "failing",
+		[STATUS_PAUSED] = "parked",
+	};
 
-/* --- reading --- */
+	return names[status];
+}
 
 static enum kodo_err
 count_stated(void *arg, uint32_t node, const struct statement *s)
 {
-	struct peer_state *p = arg;
-	struct packed packed;
-	enum kodo_err err = packed_open(s->bytes, &packed);
+	struct peer_state *state = arg;
+	struct packed p;
+	enum kodo_err err = packed_open(s->bytes, &p);
 
 	(void)node;
 	if (err != KODO_OK)
 		return err;
-	p->n_nodes++;
-	p->n_flows += packed.n_flows;
+	state->n_nodes++;
+	state->n_flows += p.n_flows;
 	return KODO_OK;
 }
 
-/* The first node that the peer does not take, in words. */
+/* The url of a refused node, and why. */
 static enum kodo_err
-refused_say(struct txn *t, struct arena *a, const struct outbox_entry *entry, struct str *out)
+describe_refused(struct txn *t, struct arena *a, const struct outbox_entry *entry, struct str *out)
 {
 	struct packed p = { .url = STR("a node") };
 	struct known kn;
@@ -68,7 +64,7 @@ count_pending(struct txn *t, struct arena *a, uint32_t peer, struct peer_state *
 		if (entry.why.p == NULL)
 			out->n_pending++;
 		else if (out->n_refused++ == 0)
-			s.err = refused_say(t, a, &entry, &out->refused);
+			s.err = describe_refused(t, a, &entry, &out->refused);
 	}
 	return scan_end(&s);
 }
@@ -146,7 +142,7 @@ peer_status_each(struct view *v, struct arena *a,
 	enum kodo_err err;
 
 	while ((err = peer_next(&v->t, a, &id, &p)) == KODO_OK) {
-		/* who has gone is remembered for a while; that is no news for anybody */
+		/* a peer that signed off stays known for a while, and is not shown */
 		if ((p.flags & (PEER_TARGET | PEER_PROVIDER)) == 0 && !peer_has_work(&p))
 			continue;
 		err = state_of(v, a, &p, &state);

@@ -1,22 +1,22 @@
 /*
- * The peers as people want to see them: who feeds whom, how it goes, what is still to be said.
+ * The status of peers for people: roles, last contacts, failures, and what is yet to be sent.
  */
-#ifndef KODO_PEERS_H
-#define KODO_PEERS_H
+#ifndef KODO_PEER_STATUS_H
+#define KODO_PEER_STATUS_H
 
 #include "core/registry/registry.h"
 
-/* How it stands with a peer; the worst that holds. */
+/* The worst that holds. */
 enum peer_status {
 	STATUS_OK,
 	STATUS_PENDING,		/* something is to be sent, nothing has failed */
 	STATUS_LEFT,		/* a target that we left */
-	STATUS_FAILING,		/* the last attempts failed; tried again soon */
-	STATUS_PAUSED,		/* attempts are used up; tried every 5 minutes */
+	STATUS_FAILING,		/* the last attempts failed; soon the next */
+	STATUS_PAUSED,		/* attempts are used up; one every 5 minutes */
 	STATUS_MAX
 };
 
-const char *peer_status_name(enum peer_status h);	/* "ok", "pending", .. */
+const char *peer_status_name(enum peer_status status);	/* static: "ok", "pending", .. */
 
 struct peer_state {
 	struct str url;
@@ -24,21 +24,24 @@ struct peer_state {
 	struct str error;		/* of the last failure, null: none */
 	struct str work;		/* "connect, update", null: nothing is to be sent */
 	bool is_target;			/* we connect to it */
-	bool is_provider;		/* it gave us nodes */
-	bool is_feeding;		/* as it says of itself */
+	bool is_provider;		/* it states nodes to us */
+	bool is_feeding;		/* its own `feed` */
 	enum peer_status health;
-	int64_t registered_us;		/* last connected to us; 0: never, as in the others */
-	int64_t connected_us;		/* acknowledged our connect */
-	int64_t in_us, out_us;		/* last heard from it; last acknowledged by it */
+	int64_t registered_us;		/* its last connect; 0: never, as in the others */
+	int64_t connected_us;		/* our last connect that it acknowledged */
+	int64_t in_us, out_us;		/* last message from it; last one that it acknowledged */
 	int64_t due_us;			/* next attempt */
 	uint32_t attempts;		/* failed ones in a row */
-	uint64_t n_nodes, n_flows;	/* that it gave us */
-	uint64_t n_pending;		/* nodes that it must learn about */
-	uint64_t n_refused;		/* nodes that it does not take */
-	struct str refused;		/* which, and why, of the first; null: none */
+	uint64_t n_nodes, n_flows;	/* of its statements */
+	uint64_t n_pending;		/* nodes of which it is to be notified */
+	uint64_t n_refused;		/* nodes that it refuses */
+	struct str refused;		/* url of the first of them, and why; null: none */
 };
 
-/* Each peer in the order in which it became known; texts live in a. */
+/*
+ * Each peer, oldest first, save those that signed off and are owed nothing. Texts live in a. An
+ * error of each ends the walk and is returned.
+ */
 enum kodo_err peer_status_each(struct view *v, struct arena *a,
     enum kodo_err (*each)(void *arg, const struct peer_state *p), void *arg) MUST_CHECK;
 

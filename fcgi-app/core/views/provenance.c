@@ -1,13 +1,12 @@
 #include "core/base/url.h"
 #include "core/records/known.h"
 #include "core/records/outbox.h"
-#include "core/registry/registry_private.h"
+#include "core/records/peer.h"
 #include "core/views/provenance.h"
 
-/* More say than this of no node; of those beyond it is not told. */
-#define CLAIMS_MAX	1000u
+#define SHOWN_MAX	1000u	/* of statements, and of peers; the rest is left out */
 
-struct search {
+struct lookup {
 	struct view *v;
 	struct arena *a;
 	struct provenance *out;
@@ -16,13 +15,13 @@ struct search {
 };
 
 static const char *
-why_hidden(const struct search *s, const struct statement *loser)
+why_hidden(const struct lookup *l, const struct statement *loser)
 {
-	if (!s->out->is_seen)
+	if (!l->out->is_seen)
 		return "hidden: the node was removed later";
-	if (s->winner.peer == PEER_SELF)
+	if (l->winner.peer == PEER_SELF)
 		return "hidden: the own node wins";
-	if (s->winner.version > loser->version)
+	if (l->winner.version > loser->version)
 		return loser->version == 0 ? "hidden: another has a version"
 					   : "hidden: another has a higher version";
 	return loser->version == 0 ? "hidden: another connected first"
@@ -42,28 +41,29 @@ why_wins(const struct statement *winner)
 }
 
 static enum kodo_err
-statement_add(struct search *s, const struct statement *st, bool wins)
+add_statement(struct lookup *l, const struct statement *st, bool wins)
 {
-	struct provenance *o = s->out;
+	const struct options *options = l->v->options;
+	const bool is_own = st->peer == PEER_SELF;
+	struct provenance *o = l->out;
 	struct provenance_statement *c = &o->statements[o->n_statements];
 	struct packed p;
 	struct peer peer;
 	enum kodo_err err;
 
-	if (o->n_statements == CLAIMS_MAX)
+	if (o->n_statements == SHOWN_MAX)
 		return KODO_OK;
 	err = packed_open(st->bytes, &p);
 	if (err == KODO_OK)
-		err = peer_get(&s->v->t, s->a, st->peer, &peer);
+		err = peer_get(&l->v->t, l->a, st->peer, &peer);
 	if (err == KODO_OK && o->url.p == NULL)
-		err = arena_str(s->a, p.url, &o->url);
+		err = arena_str(l->a, p.url, &o->url);
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
-	c->peer = st->peer == PEER_SELF ? s->v->options->url : peer.url;
-	c->organization =
-	    st->peer == PEER_SELF ? s->v->options->organization : peer.organization;
+	c->peer = is_own ? options->url : peer.url;
+	c->organization = is_own ? options->organization : peer.organization;
 	c->wins = wins;
-	c->why = wins ? why_wins(st) : why_hidden(s, st);
+	c->why = wins ? why_wins(st) : why_hidden(l, st);
 	c->version = st->version;
 	c->at_us = st->at_us;
 	c->n_flows = p.n_flows;
@@ -72,73 +72,76 @@ statement_add(struct search *s, const struct statement *st, bool wins)
 }
 
 static enum kodo_err
-add_shadows(struct search *s)
+add_shadows(struct lookup *l)
 {
-	struct scan scan = record_scan_shadows(&s->v->t, s->node);
+	struct scan scan = record_scan_shadows(&l->v->t, l->node);
 	struct record rec;
 
 	while (record_next(&scan, &rec))
 		if (!rec.is_tomb)
-			scan.err = statement_add(s, &rec.said, false);
+			scan.err = add_statement(l, &rec.said, false);
 	return scan_end(&scan);
 }
 
+/* The peers with an entry of the node in their outbox: to be notified, or refusing it. */
 static enum kodo_err
-add_unnotified(struct search *s)
+add_unnotified(struct lookup *l)
 {
-	struct provenance *o = s->out;
+	struct provenance *o = l->out;
 	struct outbox_entry entry;
 	struct peer p;
 	uint32_t id = 0;
 	enum kodo_err err = KODO_OK;
 
-	while (o->n_unnotified < CLAIMS_MAX && o->n_refusals < CLAIMS_MAX && err == KODO_OK &&
-	    (err = peer_next(&s->v->t, s->a, &id, &p)) == KODO_OK) {
-		err = outbox_get(&s->v->t, p.id, s->node, &entry);
-		if (err == KODO_OK && entry.why.p == NULL) {
+	while (o->n_unnotified < SHOWN_MAX && o->n_refusals < SHOWN_MAX && err == KODO_OK) {
+		err = peer_next(&l->v->t, l->a, &id, &p);
+		if (err != KODO_OK)
+			return err == KODO_ENOTFOUND ? KODO_OK : err;
+		err = outbox_get(&l->v->t, p.id, l->node, &entry);
+		if (err == KODO_ENOTFOUND) {
+			err = KODO_OK;
+		} else if (err == KODO_OK && entry.why.p == NULL) {
 			o->unnotified[o->n_unnotified++] = p.url;
 		} else if (err == KODO_OK) {
 			o->refusals[o->n_refusals].peer = p.url;
-			err = arena_str(s->a, entry.why, &o->refusals[o->n_refusals++].why);
-		} else if (err == KODO_ENOTFOUND) {
-			err = KODO_OK;
+			err = arena_str(l->a, entry.why, &o->refusals[o->n_refusals++].why);
 		}
 	}
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+	return err;
 }
 
 static enum kodo_err
-find(struct search *s, struct str url)
+find(struct lookup *l, struct str url)
 {
 	struct str key;
-	enum kodo_err err = url_key(s->a, url, &key);
+	enum kodo_err err = url_key(l->a, url, &key);
 	const char *flows;
 
 	if (err == KODO_OK)
-		err = node_find(&s->v->t, key, &s->node);
+		err = node_find(&l->v->t, key, &l->node);
 	if (err != KODO_ENOTFOUND)
 		return err;
-	/* perhaps it is the url of a flow */
+	/* it may be the url of a flow */
 	flows = memmem(url.p, url.len, "/flows/", 7);
-	return flows == NULL ? err : find(s, (struct str){ url.p, (size_t)(flows - url.p) });
+	return flows == NULL ? err : find(l, (struct str){ url.p, (size_t)(flows - url.p) });
 }
 
 enum kodo_err
 provenance_find(struct view *v, struct arena *a, struct str url, struct provenance *out)
 {
-	struct search s = { .v = v, .a = a, .out = out };
+	struct lookup l = { .v = v, .a = a, .out = out };
 	struct known known;
 	enum kodo_err err;
 
 	*out = (struct provenance){ .is_seen = false };
-	out->statements = arena_alloc(a, CLAIMS_MAX * sizeof(*out->statements));
-	out->unnotified = arena_alloc(a, CLAIMS_MAX * sizeof(*out->unnotified));
-	out->refusals = arena_alloc(a, CLAIMS_MAX * sizeof(*out->refusals));
+	out->statements = arena_alloc(a, SHOWN_MAX * sizeof(*out->statements));
+	out->unnotified = arena_alloc(a, SHOWN_MAX * sizeof(*out->unnotified));
+	out->refusals = arena_alloc(a, SHOWN_MAX * sizeof(*out->refusals));
 	if (out->statements == NULL || out->unnotified == NULL || out->refusals == NULL)
 		return KODO_ENOMEM;
-	err = find(&s, url);
+	err = find(&l, url);
 	if (err == KODO_OK)
-		err = known_get(&v->t, s.node, &known);
+		err = known_get(&v->t, l.node, &known);
 	if (err != KODO_OK)
 		return err;
 	out->is_seen = known.is_seen;
@@ -148,10 +151,10 @@ provenance_find(struct view *v, struct arena *a, struct str url, struct provenan
 		out->gone_us = known.tomb.at_us;
 		err = arena_str(a, known.tomb.bytes, &out->url);
 	}
-	s.winner = known.winner;
+	l.winner = known.winner;
 	if (err == KODO_OK && known.is_seen)
-		err = statement_add(&s, &known.winner, true);
+		err = add_statement(&l, &known.winner, true);
 	if (err == KODO_OK)
-		err = add_shadows(&s);
-	return err == KODO_OK ? add_unnotified(&s) : err;
+		err = add_shadows(&l);
+	return err == KODO_OK ? add_unnotified(&l) : err;
 }

@@ -1,23 +1,23 @@
 /*
- * Why a node is seen as it is, or not at all: who says what of it, whose word wins, who still has
- * to be told.
+ * Why a node is shown as it is, or hidden: the statements of it, which one wins, and the peers not
+ * notified yet.
  */
-#ifndef KODO_ORIGIN_H
-#define KODO_ORIGIN_H
+#ifndef KODO_PROVENANCE_H
+#define KODO_PROVENANCE_H
 
 #include "core/registry/registry.h"
 
 struct provenance_statement {
-	struct str peer;		/* url of who says it; the own url for the own node */
+	struct str peer;		/* url of its source; the own url for the own node */
 	struct str organization;	/* of that peer, null: none */
 	bool wins;
 	const char *why;		/* it wins, or is hidden; static */
 	uint64_t version;		/* 0: none */
-	int64_t at_us;			/* when it was taken in */
+	int64_t at_us;			/* of its ingest */
 	uint64_t n_flows;
 };
 
-/* A peer that does not take the node as it is now. */
+/* A peer that refuses the node as it is now. */
 struct provenance_refusal {
 	struct str peer;
 	struct str why;
@@ -26,20 +26,20 @@ struct provenance_refusal {
 struct provenance {
 	struct str url;			/* of the node */
 	bool is_seen;
-	bool is_gone;			/* a removal is remembered */
+	bool is_gone;			/* there is a tombstone */
 	uint64_t gone_version;
 	int64_t gone_us;
 	struct provenance_statement *statements;	/* the winner first */
 	size_t n_statements;
-	struct str *unnotified;		/* urls of peers that must still learn about it */
+	struct str *unnotified;		/* urls of peers to be notified */
 	size_t n_unnotified;
 	struct provenance_refusal *refusals;
 	size_t n_refusals;
 };
 
 /*
- * url: of a node, or of one of its flows. All of it lives in a. KODO_ENOTFOUND: nothing is known of
- * it; KODO_EINVAL: it is no url.
+ * url: of a node, or of one of its flows. out lives in a. KODO_ENOTFOUND: nothing is known of it;
+ * KODO_EINVAL: no url.
  */
 enum kodo_err provenance_find(
     struct view *v, struct arena *a, struct str url, struct provenance *out) MUST_CHECK;

@@ -1,12 +1,8 @@
 #include "core/base/json.h"
-#include "core/base/limit.h"
 #include "core/base/url.h"
 #include "core/records/peer.h"
 #include "core/records/walk.h"
-#include "core/registry/registry_private.h"
 #include "core/views/render.h"
-
-/* --- rendering --- */
 
 struct render {
 	struct sink *out;
@@ -100,7 +96,7 @@ put_stated(void *arg, uint32_t node, const struct statement *s)
 struct map_render {
 	struct view *v;
 	struct render r;
-	bool is_keyed;		/* providers are members by their url, as in the original's cache */
+	bool is_keyed;		/* providers are members named by url, as in the original's cache */
 };
 
 static enum kodo_err
@@ -143,7 +139,7 @@ put_time_member(struct render *r, struct str url, int64_t at_us)
 	json_put_time(&r->out->buf, at_us, false);
 }
 
-/* `connection`: every configured target, in the order of the option. */
+/* `connection`: each target, in the order of the option. */
 static enum kodo_err
 put_connection(struct map_render *m)
 {

@@ -1,5 +1,5 @@
 /*
- * Bodies that show the whole state. Each function calls sink_end.
+ * Bodies with the whole state. Each function calls sink_end.
  */
 #ifndef KODO_RENDER_H
 #define KODO_RENDER_H
@@ -11,7 +11,7 @@
 enum kodo_err render_connect(struct view *v, struct sink *out) MUST_CHECK;
 enum kodo_err render_map(struct view *v, struct sink *out) MUST_CHECK;
 
-/* kodo export: the original's cache file. */
+/* kodo export: the cache file of the original. */
 enum kodo_err render_export(struct registry *r, struct sink *out) MUST_CHECK;
 
 #endif
