@@ -59,7 +59,7 @@ environment_user(uid_t uid, char out[64])
 	return out;
 }
 
-/* Seconds since the file was written; -1: it is not there. */
+/* Seconds since the file was written; -1: there is none. */
 static int64_t
 age_s(const struct environment *h, const char *name)
 {
@@ -86,10 +86,10 @@ environment_note(const struct state *s, const char *name)
 		close(fd);
 }
 
-/* --- one thing each --- */
+/* --- one subject each --- */
 
 static void
-look_at_space(const struct environment *h)
+check_space(const struct environment *h)
 {
 	struct statvfs fs;
 
@@ -103,9 +103,9 @@ look_at_space(const struct environment *h)
 		    h->state->path);
 }
 
-/* A file that another user has made is one that the service cannot write, or soon cannot. */
+/* A file of another user is one that the service cannot write, now or soon. */
 static void
-look_at_file(const struct environment *h, const struct stat *folder, const char *name)
+check_file(const struct environment *h, const struct stat *folder, const char *name)
 {
 	char path[PATH_BYTES], theirs[64], ours[64];
 	bool shared = (folder->st_mode & S_IWGRP) != 0;
@@ -122,7 +122,8 @@ look_at_file(const struct environment *h, const struct stat *folder, const char 
 		    environment_user(st.st_uid, theirs), environment_user(folder->st_uid, ours),
 		    environment_user(folder->st_uid, ours), path);
 	if (strcmp(name, "key") == 0 && (st.st_mode & S_IRWXO) != 0)
-		say(h, FINDING_ERROR, "everybody may read the key %s; chmod o= it, or remove it "
+		say(h, FINDING_ERROR,
+		    "everybody may read the key %s; chmod o= it, or remove it "
 		    "and a new one is made", path);
 	else if (S_ISREG(st.st_mode) && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0 &&
 	    strcmp(name, "key") != 0)
@@ -131,11 +132,12 @@ look_at_file(const struct environment *h, const struct stat *folder, const char 
 }
 
 static void
-look_at_files(const struct environment *h)
+check_files(const struct environment *h)
 {
-	static const char *const names[] = { "data.mdb", "lock.mdb", "write.lock", "service.lock",
-		"runner.lock", "wake", "key", "wait.0", ENVIRONMENT_CRON_FILE, ENVIRONMENT_PROBE_FILE,
-		RUN_HISTORY_FILE };
+	static const char *const names[] = {
+		"data.mdb", "lock.mdb", "write.lock", "service.lock", "runner.lock", "wake", "key",
+		"wait.0", ENVIRONMENT_CRON_FILE, ENVIRONMENT_PROBE_FILE, RUN_HISTORY_FILE,
+	};
 	char theirs[64], ours[64];
 	struct stat st;
 	size_t i;
@@ -145,16 +147,18 @@ look_at_files(const struct environment *h)
 	if ((st.st_mode & S_IRWXO) != 0)
 		say(h, FINDING_ERROR, "everybody may look into %s; chmod o= it", h->state->path);
 	if (st.st_uid != geteuid() && (st.st_mode & S_IWGRP) == 0)
-		say(h, FINDING_WARNING, "%s belongs to %s, and this is %s, who sees it otherwise; "
-		    "runuser -u %s -- kodo check", h->state->path, environment_user(st.st_uid, theirs),
+		say(h, FINDING_WARNING,
+		    "%s belongs to %s, and this is %s, who sees it otherwise; "
+		    "runuser -u %s -- kodo check",
+		    h->state->path, environment_user(st.st_uid, theirs),
 		    environment_user(geteuid(), ours), environment_user(st.st_uid, theirs));
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		look_at_file(h, &st, names[i]);
+		check_file(h, &st, names[i]);
 }
 
-/* Where web servers look for files. */
+/* The state must not lie where web servers look for files. */
 static void
-look_at_place(const struct environment *h)
+check_place(const struct environment *h)
 {
 	static const char *const roots[] = { "/public_html/", "/htdocs/", "/httpdocs/", "/www/",
 		"/wwwroot/", "/var/www/", "/srv/http/" };
@@ -166,17 +170,18 @@ look_at_place(const struct environment *h)
 		    "folder outside of it", root);
 		return;
 	}
-	for (i = 0; i < sizeof(roots) / sizeof(roots[0]); i++)
-		if (strstr(h->state->path, roots[i]) != NULL)
-			break;
-	if (i < sizeof(roots) / sizeof(roots[0]))
+	for (i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
+		if (strstr(h->state->path, roots[i]) == NULL)
+			continue;
 		say(h, FINDING_WARNING,
 		    "the state seems to lie in a web space (%s); set cache_data to a "
 		    "folder outside of it", roots[i]);
+		return;
+	}
 }
 
 static void
-look_at_writers(const struct environment *h, const char *what, const char *path)
+check_writers(const struct environment *h, const char *what, const char *path)
 {
 	struct stat st;
 
@@ -190,7 +195,7 @@ look_at_writers(const struct environment *h, const char *what, const char *path)
 }
 
 static void
-look_at_programs(const struct environment *h)
+check_programs(const struct environment *h)
 {
 	char program[PATH_BYTES], folder[PATH_BYTES], runner[PATH_BYTES];
 
@@ -198,38 +203,45 @@ look_at_programs(const struct environment *h)
 		return;
 	memcpy(folder, program, sizeof(folder));
 	folder[path_folder(str_of(folder)).len] = '\0';
-	look_at_writers(h, "program", program);
-	look_at_writers(h, "folder of the program", folder);
+	check_writers(h, "program", program);
+	check_writers(h, "folder of the program", folder);
 	if (runner_find(runner) != KODO_OK)
 		say(h, FINDING_ERROR, "kodo-reconnect is not where it can be started (%s); put it "
 		    "beside kodo and make it executable (chmod 755)", runner);
 }
 
+/* false: none, or too long */
+static bool
+path_copy(struct str path, char out[PATH_BYTES])
+{
+	if (path.len == 0 || path.len >= PATH_BYTES)
+		return false;
+	memcpy(out, path.p, path.len);
+	out[path.len] = '\0';
+	return true;
+}
+
 static void
-look_at_loader(const struct environment *h)
+check_loader(const struct environment *h)
 {
 	char path[PATH_BYTES];
 	struct stat st;
 
-	if (h->loader.len == 0 || h->loader.len >= sizeof(path))
+	if (!path_copy(h->loader, path))
 		return;
-	memcpy(path, h->loader.p, h->loader.len);
-	path[h->loader.len] = '\0';
 	if (stat(path, &st) == 0 && (st.st_mode & S_IWOTH) != 0)
 		say(h, FINDING_ERROR, "everybody may write to the loader %s; chmod o-w it", path);
 }
 
 static void
-look_at_log(const struct environment *h)
+check_log(const struct environment *h)
 {
 	char path[PATH_BYTES];
 	struct str file = h->options->log_file;
 	bool fails;
 
-	if (h->options->log_file_level == LOG_OFF || file.len == 0 || file.len >= sizeof(path))
+	if (h->options->log_file_level == LOG_OFF || !path_copy(file, path))
 		return;
-	memcpy(path, file.p, file.len);
-	path[file.len] = '\0';
 	fails = faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0;
 	if (fails && errno == ENOENT) {
 		path[path_folder(file).len] = '\0';
@@ -241,9 +253,9 @@ look_at_log(const struct environment *h)
 }
 
 static void
-look_at_cron(const struct environment *h)
+check_cron(const struct environment *h)
 {
-	/* the key is as old as the state: in its first minutes cron need not have come */
+	/* the key is as old as the state; in its first minutes cron may not have run yet */
 	int64_t age = age_s(h, ENVIRONMENT_CRON_FILE), state_age = age_s(h, "key");
 	bool depends = h->options->trigger == TRIGGER_CRON;
 
@@ -266,7 +278,7 @@ look_at_cron(const struct environment *h)
 
 /* Lines of the file are `ok TEXT`, `warning TEXT`, `error TEXT`. */
 static void
-say_probed(const struct environment *h, struct str line)
+say_probe_line(const struct environment *h, struct str line)
 {
 	static const enum finding kinds[] = { FINDING_OK, FINDING_WARNING, FINDING_ERROR };
 	unsigned i;
@@ -281,7 +293,7 @@ say_probed(const struct environment *h, struct str line)
 }
 
 static void
-look_at_probe(const struct environment *h)
+check_probe(const struct environment *h)
 {
 	int64_t age = age_s(h, ENVIRONMENT_PROBE_FILE);
 	struct arena *a = arena_new();
@@ -302,16 +314,16 @@ look_at_probe(const struct environment *h)
 		const char *nl = memchr(text.p, '\n', text.len);
 		size_t n = nl == NULL ? text.len : (size_t)(nl - text.p);
 
-		say_probed(h, (struct str){ text.p, n });
+		say_probe_line(h, (struct str){ text.p, n });
 		text.p += n + (nl != NULL);
 		text.len -= n + (nl != NULL);
 	}
 	arena_free(a);
 }
 
-/* What was written after now was written under another clock. */
+/* A file from the future was written under another clock. */
 static void
-look_at_clock(const struct environment *h)
+check_clock(const struct environment *h)
 {
 	int64_t age = age_s(h, "data.mdb");
 
@@ -326,12 +338,12 @@ environment_check(const struct environment *h)
 {
 	char path[PATH_BYTES];
 
-	look_at_space(h);
-	look_at_files(h);
-	look_at_place(h);
-	look_at_programs(h);
-	look_at_loader(h);
-	look_at_clock(h);
+	check_space(h);
+	check_files(h);
+	check_place(h);
+	check_programs(h);
+	check_loader(h);
+	check_clock(h);
 	if (!query_is_compiled())
 		say(h, FINDING_WARNING,
 		    "regular expressions over many flows are refused, as this host forbids machine "
@@ -340,8 +352,8 @@ environment_check(const struct environment *h)
 	if (state_file(h->state, "key", path) == KODO_OK && access(path, F_OK) == 0)
 		say(h, FINDING_OK, "key of /cron and /check: in %s", path);
 	if (h->options != NULL) {
-		look_at_log(h);
-		look_at_cron(h);
+		check_log(h);
+		check_cron(h);
 	}
-	look_at_probe(h);
+	check_probe(h);
 }

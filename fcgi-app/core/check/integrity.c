@@ -3,12 +3,15 @@
 
 #include "core/base/url.h"
 #include "core/check/integrity.h"
+#include "core/records/flow_order.h"
 #include "core/records/known.h"
 #include "core/records/node_chunks.h"
 #include "core/records/outbox.h"
 #include "core/records/peer.h"
 #include "core/records/url_ids.h"
-#include "core/registry/registry_private.h"
+
+#define LATE_US	(180 * 1000000ll)	/* cron runs each minute */
+#define REMEDY	"restore a copy of the state folder, or move it away and start: peers connect again"
 
 struct integrity {
 	struct view *v;
@@ -32,8 +35,7 @@ say(struct integrity *f, enum finding kind, const char *fmt, ...)
 	f->say(f->arg, kind, line);
 }
 
-#define LATE_US	(180 * 1000000ll)	/* cron comes each minute */
-#define REMEDY	"restore a copy of the state folder, or move it away and start: peers connect again"
+/* --- statements --- */
 
 /* Is the node found by its url? */
 static enum kodo_err
@@ -54,10 +56,7 @@ node_url_check(struct integrity *f, uint32_t node, struct str url)
 	return KODO_OK;
 }
 
-/*
- * Every record of a table that holds statements: can it be opened, and is it listed by its
- * provider?
- */
+/* Can a record be opened, is it in the list of its provider, and its node found by its url? */
 static enum kodo_err
 statement_check(struct integrity *f, enum store_table table, const struct record *rec)
 {
@@ -86,7 +85,7 @@ statement_check(struct integrity *f, enum store_table table, const struct record
 }
 
 static enum kodo_err
-statements_check(struct integrity *f, enum store_table table)
+table_check(struct integrity *f, enum store_table table)
 {
 	struct scan s = table == T_NODE ? record_scan_seen(&f->v->t)
 					: record_scan_shadows_from(&f->v->t, 0);
@@ -106,7 +105,16 @@ statements_check(struct integrity *f, enum store_table table)
 }
 
 static enum kodo_err
-stated_check(struct integrity *f)
+statements_check(struct integrity *f)
+{
+	enum kodo_err err = table_check(f, T_NODE);
+
+	return err == KODO_OK ? table_check(f, T_SHADOW) : err;
+}
+
+/* Is there a statement for each place in the lists of providers? */
+static enum kodo_err
+places_check(struct integrity *f)
 {
 	struct scan s = scan_prefix(&f->v->t, T_STATED, STR_NULL);
 	struct statement said;
@@ -121,18 +129,7 @@ stated_check(struct integrity *f)
 	return scan_end(&s);
 }
 
-static enum kodo_err
-count_records(struct integrity *f, enum store_table table, uint64_t *n)
-{
-	struct scan s = scan_prefix(&f->v->t, table, STR_NULL);
-
-	*n = 0;
-	while (scan_next(&s))
-		++*n;
-	return scan_end(&s);
-}
-
-/* --- the tables that lead to peers and nodes --- */
+/* --- urls --- */
 
 static enum kodo_err
 peer_url_check(void *arg, uint32_t id, struct str key)
@@ -176,6 +173,16 @@ node_known_check(void *arg, uint32_t id, struct str key)
 }
 
 static enum kodo_err
+urls_check(struct integrity *f)
+{
+	enum kodo_err err = id_each(&f->v->t, T_PEER_URL, peer_url_check, f);
+
+	return err == KODO_OK ? id_each(&f->v->t, T_NODE_URL, node_known_check, f) : err;
+}
+
+/* --- peers --- */
+
+static enum kodo_err
 providers_check(struct integrity *f)
 {
 	struct scan s = scan_prefix(&f->v->t, T_PROVIDER, STR_NULL);
@@ -190,7 +197,7 @@ providers_check(struct integrity *f)
 	return scan_end(&s);
 }
 
-/* Is the peer found by its keys, and as a provider in its place? */
+/* Is a peer found by its keys and, if a provider, in its place? */
 static bool
 is_peer_found(struct integrity *f, const struct peer *p)
 {
@@ -205,6 +212,17 @@ is_peer_found(struct integrity *f, const struct peer *p)
 	return (p->flags & PEER_PROVIDER) == 0 ||
 	    (store_get(&f->v->t, T_PROVIDER, key_u64(kb, p->order), &v) == KODO_OK &&
 		v.len == 4 && get_be32(v.p) == p->id);
+}
+
+static enum kodo_err
+count_records(struct integrity *f, enum store_table table, uint64_t *n)
+{
+	struct scan s = scan_prefix(&f->v->t, table, STR_NULL);
+
+	*n = 0;
+	while (scan_next(&s))
+		++*n;
+	return scan_end(&s);
 }
 
 static enum kodo_err
@@ -253,13 +271,21 @@ peers_check(struct integrity *f)
 	return err;
 }
 
+/* --- what is to be sent, what came in part, and counts --- */
+
 static void
-chunks_wrong(void *arg, uint32_t peer, const char *what)
+say_chunks(void *arg, uint32_t peer, const char *what)
 {
 	say(arg, FINDING_ERROR, "a node that peer %u tells in parts: %s; " REMEDY, peer, what);
 }
 
-/* What is to be told, and what is parked of it, belongs to peers that there are. */
+static enum kodo_err
+chunks_check(struct integrity *f)
+{
+	return node_chunks_check(&f->v->t, say_chunks, f);
+}
+
+/* Entries of the outbox, paused ones too, must be of known peers. */
 static enum kodo_err
 outbox_check(struct integrity *f)
 {
@@ -318,7 +344,7 @@ static enum kodo_err
 store_check(struct integrity *f, struct registry *r)
 {
 	struct store_stat st;
-	enum kodo_err err = store_stat(r->store, &st);
+	enum kodo_err err = store_stat(registry_store(r), &st);
 
 	if (err != KODO_OK)
 		return err;
@@ -337,8 +363,13 @@ enum kodo_err
 integrity_check(struct registry *r, int64_t now_us,
     void (*say_line)(void *arg, enum finding kind, const char *line), void *arg)
 {
+	static enum kodo_err (*const checks[])(struct integrity *) = {
+		statements_check, places_check, peers_check, providers_check, urls_check,
+		outbox_check, chunks_check, counts_check,
+	};
 	struct integrity f = { .a = arena_new(), .say = say_line, .arg = arg };
 	struct view v;
+	size_t i;
 	enum kodo_err err = KODO_ENOMEM;
 
 	if (f.a != NULL)
@@ -347,25 +378,8 @@ integrity_check(struct registry *r, int64_t now_us,
 		err = view_begin(r, now_us, &v);
 	if (err == KODO_OK) {
 		f.v = &v;
-		err = statements_check(&f, T_NODE);
-		if (err == KODO_OK)
-			err = statements_check(&f, T_SHADOW);
-		if (err == KODO_OK)
-			err = stated_check(&f);
-		if (err == KODO_OK)
-			err = peers_check(&f);
-		if (err == KODO_OK)
-			err = providers_check(&f);
-		if (err == KODO_OK)
-			err = id_each(&v.t, T_PEER_URL, peer_url_check, &f);
-		if (err == KODO_OK)
-			err = id_each(&v.t, T_NODE_URL, node_known_check, &f);
-		if (err == KODO_OK)
-			err = outbox_check(&f);
-		if (err == KODO_OK)
-			err = node_chunks_check(&v.t, chunks_wrong, &f);
-		if (err == KODO_OK)
-			err = counts_check(&f);
+		for (i = 0; i < sizeof(checks) / sizeof(checks[0]) && err == KODO_OK; i++)
+			err = checks[i](&f);
 		view_end(&v);
 	}
 	arena_free(f.a);
