@@ -1,8 +1,9 @@
-/* Counts against a plain count, and how pages are found. */
+/* Counts and facets against a plain count, and how pages are found. */
 #include "core/registry/requests.h"
 #include "core/registry/startup.h"
 #include "core/storage/sink.h"
 #include "core/views/counts.h"
+#include "core/views/facets.h"
 #include "core/views/search.h"
 #include "registry_help.h"
 
@@ -142,6 +143,27 @@ needles_find_all(void **state)
 	assert_int_equal(res.looked_at, 0);
 }
 
+/* Times are those of the provider, read only for an order, a query or a page that needs them. */
+static void
+orders_by_times(void **state)
+{
+	struct fixture *f = *state;
+	struct search_result res;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+	connect_nodes(f, "http://b:1", arena_printf(f->a, "[%s]",
+	    node_json(f, "http://b:1", "B", 2)));
+	f->now_us += 1000000;
+	connect_nodes(f, "http://a:1", arena_printf(f->a, "[%s]",
+	    node_json(f, "http://a:1", "A", 2)));
+	f->now_us += 1000000;
+	connect_nodes(f, "http://c:1", arena_printf(f->a, "[%s]",
+	    node_json(f, "http://c:1", "C", 2)));
+	assert_non_null(strstr(flows_of(f, "", "created", 0, 1, &res), "\"http://b:1/"));
+	assert_non_null(strstr(flows_of(f, "", "created:d", 0, 1, &res), "\"http://c:1/"));
+}
+
 #define NODES		190u
 #define NODE_FLOWS	30u	/* together more than a sorter holds before it selects */
 #define WHOLE		3000u	/* rows of a page that is not spilled; for it none is left out */
@@ -169,11 +191,12 @@ connect_odd_nodes(struct fixture *f)
 		    organizations[(unsigned)rand_r(&seed) % 8]);
 		for (i = 0; i < NODE_FLOWS; i++)
 			buf_printf(&b, "%s{\"url\":\"/%u\",\"name\":\"%s%s\",\"author\":\"%s\","
-			    "\"description\":\"%s\"}", i > 0 ? "," : "", i,
+			    "\"description\":\"%s\",\"tags\":[\"t%u\",\"t\",\"t\"]}",
+			    i > 0 ? "," : "", i,
 			    names[(unsigned)rand_r(&seed) % 28],
 			    (unsigned)rand_r(&seed) % 3 == 0 ? " more" : "",
 			    names[(unsigned)rand_r(&seed) % 28],
-			    (unsigned)rand_r(&seed) % 10 == 0 ? "none" : "needle");
+			    (unsigned)rand_r(&seed) % 10 == 0 ? "none" : "needle", i % 5);
 		buf_puts(&b, "]}]");
 		f->now_us += 1000 * (int64_t)((unsigned)rand_r(&seed) % 3);
 		connect_nodes(f, arena_printf(f->a, "http://n%u:1", n), buf_z(&b));
@@ -227,6 +250,57 @@ pages_are_parts_of_the_whole(void **state)
 		}
 }
 
+/* The number of flows that match q and are of organization, and have tag (null: of any). */
+static uint64_t
+filtered_of(
+    struct fixture *f, struct view *v, const char *q, struct str organization, struct str tag)
+{
+	struct search_query sq = { .pp = 1 };
+	struct sink out = SINK_INIT(NULL);
+	struct search_sink sink = { .out = &out };
+	struct search_result res;
+
+	must(query_compile(f->a, str_of(q), &sq.q));
+	must(query_narrow(f->a, sq.q, organization, &tag, tag.p == NULL ? 0 : 1));
+	must(order_parse(f->a, STR_NULL, &sq.by));
+	must(search_flows(v, f->a, &sq, &sink, &res));
+	sink_free(&out);
+	return res.filtered;
+}
+
+static void
+facets_are_of_what_is_found(void **state)
+{
+	static const char *const queries[] = { "", "needle", "ab", "name ~ 'ab'", "not name ~ 'ab'",
+		"organization == 'org'", "created > '2020-01-01'", "no such text" };
+	struct fixture *f = *state;
+	struct facets found;
+	struct query *q;
+	struct view v;
+	size_t i, j;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+	connect_odd_nodes(f);
+	must(view_begin(f->r, f->now_us, &v));
+	for (i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+		must(query_compile(f->a, str_of(queries[i]), &q));
+		must(facets_count(&v, f->a, q, &found));
+		assert_int_equal(found.all_organizations, i == 5 ? 1 : i == 7 ? 0 : 7);
+		assert_int_equal(found.all_tags, i == 7 ? 0 : 6);
+		/* to the language the empty text is null */
+		for (j = 0; j < found.n_organizations; j++)
+			if (found.organizations[j].text.len > 0)
+				assert_int_equal(found.organizations[j].flows,
+				    filtered_of(f, &v, queries[i], found.organizations[j].text,
+					STR_NULL));
+		for (j = 0; j < found.n_tags; j++)
+			assert_int_equal(found.tags[j].flows,
+			    filtered_of(f, &v, queries[i], STR_NULL, found.tags[j].text));
+	}
+	view_end(&v);
+}
+
 int
 main(void)
 {
@@ -235,7 +309,9 @@ main(void)
 		T(counts_are_of_distinct_names),
 		T(counts_of_many),
 		T(needles_find_all),
+		T(orders_by_times),
 		T(pages_are_parts_of_the_whole),
+		T(facets_are_of_what_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
