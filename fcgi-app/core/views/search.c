@@ -199,14 +199,16 @@ is_beyond(const struct search *s, const struct flows_node *n, uint32_t flow)
 static enum kodo_err
 row_keep(struct flows_each *e, const struct flows_node *n, uint32_t flow)
 {
+	const unsigned tags = QUERY_BIT(QUERY_TAGS);
 	struct search *s = e->arg;
-	const unsigned needs = order_needs(s->fq->by), tags = QUERY_BIT(QUERY_TAGS);
 	struct packed_flow f;
 	struct row row;
+	unsigned needs;
 	enum kodo_err err;
 
 	if (is_beyond(s, n, flow))
 		return KODO_OK;
+	needs = order_needs(s->fq->by);
 	err = flows_row(s->a, n, flow, needs & ~tags, &row);
 	if (err == KODO_OK && (needs & tags) != 0) {
 		/* the sorter copies tags */
@@ -216,19 +218,13 @@ row_keep(struct flows_each *e, const struct flows_node *n, uint32_t flow)
 	return err == KODO_OK ? sorter_add(s->sorter, &row, (uint64_t)n->id << 32 | flow) : err;
 }
 
-/*
- * Where names begin in the folded texts of a node: after the organization. 0: not known, or the
- * order does not begin with names.
- */
+/* Where names begin in the folded texts of a node: after the organization. 0: not known. */
 static size_t
-find_folded_name(const struct search *s, const struct flows_node *n)
+find_folded_name(const struct flows_node *n)
 {
 	const struct str organization = n->p.organization;
-	bool descending;
 	size_t i;
 
-	if (order_first(s->fq->by, &descending) != QUERY_NAME || descending)
-		return 0;
 	/* folding keeps the length of ASCII */
 	for (i = 0; i < organization.len; i++)
 		if ((unsigned char)organization.p[i] >= 0x80)
@@ -238,8 +234,9 @@ find_folded_name(const struct search *s, const struct flows_node *n)
 
 /*
  * As is_beyond, by the folded name: it is in the CPU's cache after the search for the needle, and
- * the name itself is not. No character that folds to an ASCII letter is before this letter in upper
- * case. The comparison stops at the possible end of the name, and at characters beyond ASCII.
+ * the name itself is not. Only for orders that begin with ascending names: no character that folds
+ * to an ASCII letter is before this letter in upper case. The comparison stops at the possible end
+ * of the name, and at characters beyond ASCII.
  */
 static bool
 skip_flow(struct flows_each *e, const struct flows_node *n, uint32_t flow)
@@ -251,7 +248,7 @@ skip_flow(struct flows_each *e, const struct flows_node *n, uint32_t flow)
 
 	if (s->name_node != n->id) {
 		s->name_node = n->id;
-		s->name_at = find_folded_name(s, n);
+		s->name_at = find_folded_name(n);
 	}
 	if (s->name_at == 0)
 		return false;
@@ -271,11 +268,14 @@ static enum kodo_err
 list_scan(struct search *s, struct search_result *res)
 {
 	struct flows_each e = { .v = s->v, .q = s->fq->q, .fields = order_needs(s->fq->by),
-		.arg = s, .each = row_keep, .skip_node = skip_node, .skip_flow = skip_flow };
+		.arg = s, .each = row_keep, .skip_node = skip_node };
 	const uint64_t *refs = NULL;
 	size_t i, found = 0;
+	bool descending;
 	enum kodo_err err;
 
+	if (order_first(s->fq->by, &descending) == QUERY_NAME && !descending)
+		e.skip_flow = skip_flow;
 	err = sorter_new(s->a, s->fq->by, page_skip(s->fq), s->fq->pp, &s->sorter);
 	if (err == KODO_OK)
 		err = flows_each(&e);
