@@ -115,7 +115,7 @@ log_sending(const struct dispatch *p, const struct exchange_job *job)
 	enum log_level level = p->said[job->peer % SAID_SLOTS] == 0 ? LOG_INFO : LOG_DEBUG;
 
 	if (job->kind == EXCHANGE_DIGEST_CHECK)
-		log_debug("look at %.*s", STR_ARG(job->url));
+		log_debug("digest check at %.*s", STR_ARG(job->url));
 	else if (job->kind == EXCHANGE_CONNECT || job->kind == EXCHANGE_UPDATE)
 		log_at(level, "%.*s with nodes: %zu, flows: %zu", STR_ARG(job->url), job->n_nodes,
 		    job->n_flows);
@@ -249,7 +249,7 @@ finish_ended(struct dispatch *p)
 		slot->busy = false;
 		p->n_busy--;
 		if (err != KODO_OK)
-			pause_after(p, "cannot note what came of a message", err);
+			pause_after(p, "cannot store the result of a message", err);
 	}
 }
 
@@ -315,7 +315,7 @@ dispatch_run(struct dispatch *p, const struct lifetime *lifetime, int wake_fd)
 			if (err == KODO_OK)
 				p->n_failures = 0;
 			else {
-				pause_after(p, "cannot read what is to be sent", err);
+				pause_after(p, "cannot read the pending messages", err);
 				look.next_due_us = LIFETIME_NEVER;
 			}
 		}

@@ -39,8 +39,8 @@ static const char usage[] =
     "  --for SECONDS   live at most this long (300); where cron starts it every minute: 55\n"
     "  --stay          never end by itself (for systemd)\n"
     "  --once          end when nothing is due at this moment\n"
-    "  --resolve       only read (or run) the loader and apply what it says\n"
-    "  --probe         only ask our own url and the targets how they answer, for `kodo check`\n";
+    "  --resolve       only read (or run) the loader and store its options\n"
+    "  --probe         only test the own url and the targets, for `kodo check`\n";
 
 struct arguments {
 	const char *loader;
@@ -379,7 +379,7 @@ find_state(struct runner *r, struct why *why)
 		err = path_absolute(a, str_of(cwd == NULL ? "/" : cwd), path, &path);
 		free(cwd);
 		if (err != KODO_OK)
-			why_set(why, err, "--state wants the path of a state folder");
+			why_set(why, err, "--state needs the path of a state folder");
 	}
 	if (err == KODO_OK)
 		/* path_absolute and loader_watch_find keep to PATH_BYTES */
@@ -473,7 +473,7 @@ read_arguments(int argc, char *argv[], struct arguments *out)
 	if (optind < argc)
 		out->loader = argv[optind++];
 	if (!ok)
-		fputs("kodo-reconnect: --for wants seconds, 1 to 86400\n", stderr);
+		fputs("kodo-reconnect: --for needs seconds, 1 to 86400\n", stderr);
 	else if (optind < argc || (out->state != NULL && (out->loader != NULL || out->resolve)))
 		fputs("kodo-reconnect: one loader, or --state FOLDER alone; see --help\n", stderr);
 	else

@@ -85,7 +85,7 @@ remedy(const char *words)
 		{ "certificate", "its certificate is not trusted: renew it there, or install "
 		    "ca-certificates here" },
 		{ "SSL", "TLS fails: see its certificate, and ca-certificates here" },
-		{ "connect", "nobody listens there: start it, or open the firewall" },
+		{ "connect", "no program listens there: start the service, or open the firewall" },
 		{ "Timeout", "it does not answer in time: see whether it is overloaded" },
 	};
 	size_t i;
@@ -93,7 +93,7 @@ remedy(const char *words)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (strcasestr(words, rows[i].in) != NULL)
 			return rows[i].remedy;
-	return "look at it from there";
+	return "search for the cause on that host";
 }
 
 /* What follows `"name":` and blanks in a JSON text, null if it is not there. */

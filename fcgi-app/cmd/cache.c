@@ -25,7 +25,7 @@ static const char export_usage[] =
     "       kodo export --hosted [LOADER] [-o FILE]\n"
     "       kodo export --state FOLDER [-o FILE]\n"
     "\n"
-    "Write what the service knows of its providers as the cache file of the original: one JSON\n"
+    "Write the known providers as a cache file of the original system (kodo-core): one JSON\n"
     "object with url, organization, feed, connection, providers and registers; to standard\n"
     "output, or whole or not at all to FILE.\n"
     "\n"
@@ -36,8 +36,8 @@ static const char import_usage[] =
     "       kodo import --hosted [LOADER] FILE\n"
     "       kodo import --state FOLDER FILE\n"
     "\n"
-    "Read providers and their nodes from a cache file of the original, or of kodo export, into\n"
-    "the state of a registry, which may be running; each replaces what was known of it.\n"
+    "Read providers and their nodes from a cache file of the original system, or of kodo export,\n"
+    "into the state of a registry, which may be running; each replaces its earlier record.\n"
     "\n"
     TARGET_HELP;
 
@@ -208,8 +208,8 @@ import_from(struct state_arg *t, struct registry *r, const char *path, struct wh
 		    STR_ARG(t->state_path), kodo_err_text(err));
 	tell_imported(&c);
 	if (state_wake(registry_state(r)) != KODO_OK)
-		fputs("kodo import: no runner is there; peers hear of it at the next start, "
-		    "request or cron\n", stderr);
+		fputs("kodo import: no runner is running; peers are notified at the next "
+		    "start, request or cron\n", stderr);
 	return KODO_OK;
 }
 

@@ -161,8 +161,8 @@ change_body(struct look *l, void *arg, struct why *why)
 	else if (err == KODO_EINVAL)
 		why_set(why, err, "%.*s is no http or https url", STR_ARG(l->what));
 	if (err == KODO_OK && !wake_runner(l))
-		fprintf(stderr, "kodo %s: noted; no runner is there, so it is sent at the next "
-		    "request or cron\n", c->name);
+		fprintf(stderr, "kodo %s: noted; no runner is running, so it is sent at the "
+		    "next request or cron\n", c->name);
 	else if (err == KODO_OK && !c->no_wait)
 		err = wait_until_tried(l, ticket, &tried);
 	if (err == KODO_OK && tried)

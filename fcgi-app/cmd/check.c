@@ -115,8 +115,9 @@ look_at_cache_file(struct check *c)
 		say(c, FINDING_OK, "%s: a cache file with %zu providers; imported once, at a start",
 		    path, cache.n_providers);
 	else
-		say(c, FINDING_ERROR, "%s: %s; mend it or move it away, it stops the first start",
-		    path, words_of(&why, err));
+		say(c, FINDING_ERROR,
+		    "%s: %s; repair it or move it away: it prevents the first start", path,
+		    words_of(&why, err));
 	return true;
 }
 
@@ -168,8 +169,8 @@ look_at_port(struct check *c)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
 		if (bind(fd, at->ai_addr, at->ai_addrlen) != 0 && errno != EADDRNOTAVAIL) {
 			say(c, FINDING_ERROR,
-			    "listen: port %s of %.*s: %s; end who has it (ss -ltnp tells), or "
-			    "set another", port, STR_ARG(o->listen_host), strerror(errno));
+			    "listen: port %s of %.*s: %s; end the program that has it (ss -ltnp), "
+			    "or set another", port, STR_ARG(o->listen_host), strerror(errno));
 			at = NULL;
 		}
 		close(fd);
@@ -276,7 +277,7 @@ compare_options(struct check *c, const struct options *o)
 		    "the next %s on", t->is_hosted ? "request" : "start");
 	if (t->has_options && !str_eq(o->url_key, t->options.url_key))
 		say(c, FINDING_WARNING,
-		    "in force: the state is of %.*s, the options say %.*s; the next start signs "
+		    "in force: the state is of %.*s, the options name %.*s; the next start signs "
 		    "off the old url at its targets", STR_ARG(o->url), STR_ARG(t->options.url));
 }
 
@@ -327,7 +328,7 @@ static const char usage[] =
     "       kodo check --hosted [LOADER]\n"
     "       kodo check --state FOLDER\n"
     "\n"
-    "Look at the state of a service, running or not: one line for each finding, `ok`,\n"
+    "Check the state of a service, running or not: one line for each finding, `ok`,\n"
     "`warning` or `error`. Exit status 1 if there is an error.\n"
     "\n"
     TARGET_HELP;

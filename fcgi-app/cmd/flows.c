@@ -19,7 +19,7 @@ static const char flows_usage[] =
     "usage: kodo flows [QUERY] [--by FIELDS] [--pp N] [--p N] [--json] [SERVICE ...]\n"
     "\n"
     "List the flows that match a query (all without one), as GET /flows does. A query that\n"
-    "cannot be read is searched as text; a line on stderr says so.\n"
+    "cannot be read is searched as text, with a note on stderr.\n"
     "  --by FIELDS   sort: organization,name:d\n"
     "  --pp N        so many a page (20)\n"
     "  --p N         which page, from 0\n"
@@ -55,7 +55,7 @@ take_number(struct look *l, const char *name, uint64_t least, uint64_t *n, struc
 	errno = 0;
 	*n = strtoull(text, &end, 10);
 	if (errno != 0 || *text < '0' || *text > '9' || *end != '\0' || *n < least)
-		return why_set(why, KODO_EINVAL, "%s wants a number, at least %u", name,
+		return why_set(why, KODO_EINVAL, "%s needs a number, at least %u", name,
 		    (unsigned)least);
 	return KODO_OK;
 }

@@ -15,9 +15,9 @@
 static const char peers_usage[] =
     "usage: kodo peers [--json] [SERVICE ...]\n"
     "\n"
-    "List each peer: whether it feeds us, we feed it, or both; its state; what it gave; last\n"
-    "contact both ways; what it must still be told; failed attempts in a row and the next; the\n"
-    "last error, else the first node that it does not take, and how many there are.\n"
+    "List each peer: whether it feeds us, we feed it, or both; its state; its nodes and flows;\n"
+    "last contact both ways; of how many nodes it must still learn; failed attempts in a row and\n"
+    "the next; the last error, else the first node that it refuses, and how many there are.\n"
     "Exit status: 0, 1 if the state cannot be read, 2 for wrong arguments.\n"
     "\n"
     TARGET_HELP;
@@ -33,9 +33,9 @@ static const char map_usage[] =
 static const char explain_usage[] =
     "usage: kodo explain URL [--json] [SERVICE ...]\n"
     "\n"
-    "Say of a node, or of the node of a flow, who says what of it, with which version, whose\n"
-    "word wins and why, whether it was removed, who must still be told, and who does not take\n"
-    "it and why.\n"
+    "Show the statements about a node, or about the node of a flow: of which peer, with which\n"
+    "version, which one wins and why; whether the node was removed; which peers must still learn\n"
+    "of it, and for which it is paused and why.\n"
     "Exit status: 0, 1 if nothing is known of it, 2 for wrong arguments.\n"
     "\n"
     TARGET_HELP;
@@ -113,7 +113,7 @@ put_json_row(void *arg, const struct peer_state *p)
 		const char *key;
 		int64_t us;
 	} times[] = { { "registered", p->registered_us }, { "connected", p->connected_us },
-		{ "heard", p->in_us }, { "reached", p->out_us }, { "due", p->due_us } };
+		{ "received", p->in_us }, { "reached", p->out_us }, { "due", p->due_us } };
 	size_t i;
 
 	buf_puts(b, l->n++ == 0 ? "{\"url\":" : ",{\"url\":");
@@ -138,7 +138,7 @@ static enum kodo_err
 peers_body(struct look *l, void *arg, struct why *why)
 {
 	static const char *const names[] = { "PEER", "ORGANIZATION", "DIRECTION", "STATE", "NODES",
-		"FLOWS", "HEARD", "REACHED", "UNTOLD", "FAILED", "NEXT", "ERROR", NULL };
+		"FLOWS", "RECEIVED", "REACHED", "PENDING", "FAILED", "NEXT", "ERROR", NULL };
 	struct listing list = { .look = l };
 	struct sink out = SINK_INIT(NULL);
 	enum kodo_err err;
@@ -185,6 +185,8 @@ put_branch(void *arg, const struct peer_state *p)
 	}
 	printf("  nodes: %llu, flows: %llu  %s", (unsigned long long)p->n_nodes,
 	    (unsigned long long)p->n_flows, peer_status_name(p->health));
+	if (p->health == STATUS_PAUSED)
+		fputs(", retry every 5 min", stdout);
 	if (p->error.len > 0) {
 		fputs(": ", stdout);
 		table_print_text(p->error);
@@ -250,7 +252,7 @@ print_origin(const struct provenance *o)
 	for (i = 0; i < o->n_statements; i++) {
 		const struct provenance_statement *c = &o->statements[i];
 
-		fputs("  said by ", stdout);
+		fputs("  statement of ", stdout);
 		table_print_text(c->peer);
 		if (c->organization.len > 0) {
 			fputs(" (", stdout);
@@ -268,12 +270,12 @@ print_origin(const struct provenance *o)
 		printf(", version %llu\n", (unsigned long long)o->gone_version);
 	}
 	for (i = 0; i < o->n_unnotified; i++) {
-		fputs("  still to be told: ", stdout);
+		fputs("  must still learn of it: ", stdout);
 		table_print_text(o->unnotified[i]);
 		putchar('\n');
 	}
 	for (i = 0; i < o->n_refusals; i++) {
-		fputs("  parked for ", stdout);
+		fputs("  paused for ", stdout);
 		table_print_text(o->refusals[i].peer);
 		fputs(": ", stdout);
 		table_print_text(o->refusals[i].why);
@@ -292,7 +294,7 @@ put_origin_json(struct buf *b, const struct provenance *o)
 	json_put_bool(b, o->is_seen);
 	buf_puts(b, ",\"removed\":");
 	json_put_time(b, o->is_gone ? o->gone_us : 0, false);
-	buf_printf(b, ",\"removed_version\":%llu,\"said\":[",
+	buf_printf(b, ",\"removed_version\":%llu,\"statements\":[",
 	    (unsigned long long)o->gone_version);
 	for (i = 0; i < o->n_statements; i++) {
 		buf_puts(b, i == 0 ? "{\"by\":" : ",{\"by\":");
@@ -307,12 +309,12 @@ put_origin_json(struct buf *b, const struct provenance *o)
 		put_json_text(b, "why", str_of(o->statements[i].why));
 		buf_putc(b, '}');
 	}
-	buf_puts(b, "],\"untold\":[");
+	buf_puts(b, "],\"unnotified\":[");
 	for (i = 0; i < o->n_unnotified; i++) {
 		buf_puts(b, i == 0 ? "" : ",");
 		json_put_str(b, o->unnotified[i]);
 	}
-	buf_puts(b, "],\"parked\":[");
+	buf_puts(b, "],\"paused\":[");
 	for (i = 0; i < o->n_refusals; i++) {
 		buf_puts(b, i == 0 ? "{\"for\":" : ",{\"for\":");
 		json_put_str(b, o->refusals[i].peer);

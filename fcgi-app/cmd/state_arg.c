@@ -24,7 +24,7 @@ state_arg_take(struct state_arg *t, const char *name, const char **value, struct
 		if (strcmp(t->argv[i], name) != 0)
 			continue;
 		if (i + 1 == t->argc)
-			return why_set(why, KODO_EINVAL, "%s wants a value", name);
+			return why_set(why, KODO_EINVAL, "%s needs a value", name);
 		*value = t->argv[i + 1];
 		cut(t, i, 2);
 		return KODO_OK;
@@ -88,7 +88,7 @@ find_given(struct state_arg *t, const char *path, struct why *why)
 	err = path_absolute(t->a, str_of(cwd == NULL ? "/" : cwd), str_of(path), &t->state_path);
 	free(cwd);
 	if (err != KODO_OK)
-		why_set(why, err, "--state wants the path of a state folder");
+		why_set(why, err, "--state needs the path of a state folder");
 	return err;
 }
 

@@ -127,9 +127,10 @@ put_table_row(struct template_values *row, const struct shown *s)
 		template_values_put_u64(row, "pending", p->n_pending);
 	template_values_put_time(row, "connected", p->connected_us);
 	template_values_put_time(row, "registered", p->registered_us);
-	template_values_put_time(row, "heard", p->in_us);
+	template_values_put_time(row, "received", p->in_us);
 	template_values_put_time(row, "reached", p->out_us);
 	template_values_put_flag(row, "bad", bad);
+	template_values_put_flag(row, "paused", p->health == STATUS_PAUSED);
 	if (bad)
 		template_values_put_time(row, "due", p->due_us);
 }
@@ -266,7 +267,7 @@ static void
 put_frame(struct map *m, const struct view *v)
 {
 	static const char *const names[STATUS_MAX] = { "n_ok", "n_pending", "n_left", "n_failing",
-		"n_parked" };
+		"n_paused" };
 	struct template_values *f = m->fields;
 	unsigned i;
 

@@ -1,5 +1,5 @@
-"""Nodes that alone are more than a peer takes: to one of ours in parts behind a real web server's ceiling, whole or not at all; for an
-original that node is parked and shown, and all else goes on."""
+"""Nodes that alone are more than a peer takes: to a kodo peer in chunks behind a real web server's ceiling, whole or not at all; for a
+legacy peer that node is paused and shown, and all else goes on."""
 import json
 import os
 import subprocess
@@ -90,23 +90,23 @@ def test_arrives_whole_and_never_partly(folders, flows, full_connects):
                 seen.add(empty.total())
                 return flows in seen
             wait_until(is_there, 30, "the node has arrived")
-            wait_until(lambda: json.loads(run(full, "explain", FAT, "--json"))["untold"] == [], 20, "all is told", pause=0.2)
+            wait_until(lambda: json.loads(run(full, "explain", FAT, "--json"))["unnotified"] == [], 20, "all is sent", pause=0.2)
         print(size, memory.peak_kib, memory.parts)
-        assert seen <= {0, flows}, "a part was seen"
+        assert seen <= {0, flows}, "an incomplete node was seen"
         assert of_fat(empty) == of_fat(full)
         assert SANITIZED or max(memory.peak_kib.values()) < MAX_KIB, memory.parts
-        parts = [what for what, _ in empty.received() if what == "/update"]
-        assert len(parts) >= size // (CEILING_KIB << 10), parts
+        chunks = [what for what, _ in empty.received() if what == "/update"]
+        assert len(chunks) >= size // (CEILING_KIB << 10), chunks
         explained = json.loads(run(full, "explain", FAT, "--json"))
-        assert explained["seen"] and explained["parked"] == []
+        assert explained["seen"] and explained["paused"] == []
     finally:
         full.kill()
         empty.kill()
         front.close()
 
 
-def test_original_is_told_the_rest(folders):
-    """The stand-in answers 413; the node alone is parked, shown in words with its size, and tried again when it changes."""
+def test_legacy_peer_gets_the_rest(folders):
+    """The stand-in answers 413; the node alone is paused, shown in words with its size, and tried again when it changes."""
     taken = {}
 
     def answer(method, path, body):
@@ -127,10 +127,10 @@ def test_original_is_told_the_rest(folders):
         wait_until(lambda: set(taken) == small, 20, "all others have arrived")
         wait_until(one.is_idle, 20, "idle")
         explained = json.loads(run(one, "explain", FAT, "--json"))
-        assert explained["untold"] == [] and [parked["for"] for parked in explained["parked"]] == [target.url]
-        assert "413" in explained["parked"][0]["why"] and " bytes" in explained["parked"][0]["why"]
+        assert explained["unnotified"] == [] and [paused["for"] for paused in explained["paused"]] == [target.url]
+        assert "413" in explained["paused"][0]["why"] and " bytes" in explained["paused"][0]["why"]
         text = run(one, "explain", FAT)
-        assert f"parked for {target.url}: not taken, " in text
+        assert f"paused for {target.url}: not taken, " in text
         peers = {row["url"]: row for row in json.loads(run(one, "peers", "--json"))}
         assert (peers[target.url]["refused"], peers[target.url]["pending"], peers[target.url]["state"]) == (1, 0, "ok")
         assert FAT + " not taken, " in run(one, "peers") and "nodes that a peer does not take: 1" in run(one, "check")
@@ -141,7 +141,7 @@ def test_original_is_told_the_rest(folders):
         assert sum(1 for _, _, body, _ in target.seen if FAT in json.dumps(body)) == tried, "it was tried again"
         assert one.post("/connect", kodotest.connect_body(FAT, 7)).status == 201
         wait_until(lambda: taken.get(FAT) == 7, 10, "it has changed")
-        assert json.loads(run(one, "explain", FAT, "--json"))["parked"] == []
+        assert json.loads(run(one, "explain", FAT, "--json"))["paused"] == []
     finally:
         one.kill()
         target.close()

@@ -167,7 +167,7 @@ def test_damaged_record(filled):
 
 def test_state_that_everybody_may_read(filled):
     os.chmod(filled.state_path(), 0o755)
-    assert has(check("--state", filled.state_path(), status=1), "error   everybody may look into")
+    assert has(check("--state", filled.state_path(), status=1), "error   everybody may read the folder")
 
 
 def test_dead_readers_are_cleared(filled):

@@ -180,7 +180,7 @@ def test_state_is_read_only(site):
 def test_state_is_open_to_all(site):
     one = site()
     os.chmod(one.path(), 0o755)
-    only(one.faults(), "error", r"everybody may look into .*; chmod o= it")
+    only(one.faults(), "error", r"everybody may read the folder .*; chmod o= it")
 
 
 def test_state_is_a_file(site):
@@ -353,14 +353,14 @@ def test_damaged_cache_file(site):
     one = site()
     with open(os.path.join(one.cwd, "data", "test.json"), "w", encoding="ascii") as f:
         f.write('{"providers": [')
-    only(one.faults(), "error", r"test\.json: .*; mend it or move it away")
+    only(one.faults(), "error", r"test\.json: .*; repair it or move it away")
 
 
 def test_taken_port(site):
     one = site()
     one.write_loader({**one.options, "url": f"http://localhost:{one.peer.port}", "connect": []})
     lines = [line for line in one.faults(one.loader) if "in force" not in line]
-    only(lines, "error", rf"listen: port {one.peer.port} of localhost: Address already in use; end who has it")
+    only(lines, "error", rf"listen: port {one.peer.port} of localhost: Address already in use; end the program that has it")
 
 
 # --- cron ---
@@ -376,7 +376,7 @@ def test_cron_never_ran(site):
 def test_cron_is_late(site):
     one = site()
     one.touch("cron.ran", 1800)
-    only(one.faults(), "error", r"cron: ran last 30 min ago; look at the crontab of the owner")
+    only(one.faults(), "error", r"cron: ran last 30 min ago; check the crontab of the owner")
     one.write_loader({**one.options, "trigger": "auto"})
     one.get("/")
     # the request has started a runner, and while one runs nobody needs cron
@@ -389,7 +389,7 @@ def test_cron_is_late(site):
 def test_dead_target(site):
     one = site()
     one.peer.close()
-    only(one.probed(), "error", rf"target {one.peer.url}: .*onnect.*; nobody listens there: start it, or open the firewall")
+    only(one.probed(), "error", rf"target {one.peer.url}: .*onnect.*; no program listens there: start the service, or open the firewall")
 
 
 def test_target_without_address(site):

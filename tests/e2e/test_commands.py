@@ -58,14 +58,14 @@ def test_tables_do_not_disturb_a_terminal(pair):
 
 def test_peers_and_explain(pair):
     one, target = pair
-    wait_until(one.is_idle, 10, "the target is told of what has just come")
+    wait_until(one.is_idle, 10, "the target is notified of the new node")
     peers = {row["url"]: row for row in json.loads(run(one, "peers", "--json").stdout)}
     assert set(peers) == {target.url, FAR}
     assert (peers[target.url]["direction"], peers[target.url]["state"], peers[target.url]["flows"]) == ("both ways", "ok", 3)
     one.post("/connect", greeting("http://127.0.0.1:29", nodes=[node(FAR, [flow(7)])]))
-    said = json.loads(run(one, "explain", FAR + "/flows/flow-1", "--json").stdout)
-    assert said["url"] == FAR and said["seen"] and [claim["by"] for claim in said["said"]] == ["http://127.0.0.1:29", FAR]
-    assert [claim["wins"] for claim in said["said"]] == [True, False] and "higher version" in said["said"][1]["why"]
+    explained = json.loads(run(one, "explain", FAR + "/flows/flow-1", "--json").stdout)
+    assert explained["url"] == FAR and explained["seen"] and [said["by"] for said in explained["statements"]] == ["http://127.0.0.1:29", FAR]
+    assert [said["wins"] for said in explained["statements"]] == [True, False] and "higher version" in explained["statements"][1]["why"]
     text = run(one, "explain", one.url).stdout
     assert "wins: it is the own node" in text
     one.post("/disconnect", {"provider": "http://127.0.0.1:29", "url": ["http://127.0.0.1:29"]})

@@ -15,7 +15,7 @@ def ring(*places):
     return list(zip(places, places[1:] + places[:1]))
 
 
-# kinds, who connects to whom, and which nodes each must show: all, but a provider is told nothing and passes on upwards only
+# kinds, who connects to whom, and which nodes each must show: all, but a provider is notified of nothing and passes on upwards only
 SHAPES = {
     "chain-of-4": ([REGISTRY] * 4, [(1, 0), (2, 1), (3, 2)]),
     "star-of-5": ([REGISTRY] * 5, [(i, 0) for i in range(1, 5)]),

@@ -321,7 +321,7 @@ def test_responder_leaves_it_to_cron(folders, peer):
 # --- pace ---
 
 def test_backoff(runner, peer):
-    """0.5 1 2 s, and at most 10 % more; then parked."""
+    """0.5 1 2 s, and at most 10 % more; then paused."""
     target = peer(answer=lambda *_: (503, {"detail": "busy"}))
     r = runner({**NODE, "retry": 4, "connect": [target.url]})
     assert r.run() == 0
@@ -332,7 +332,7 @@ def test_backoff(runner, peer):
         assert wanted - 0.01 <= gap <= wanted * 1.1 + 0.25, gaps
     answer = r.map()
     assert answer["connection"] == {target.url: None} and answer["idle"] is True
-    assert r.log().count("gave up") == 1
+    assert r.log().count(f"paused {target.url}") == 1
     assert r.log().count(f"WARNING kodo: {OWN} - failed with {target.url}/connect: 503") == 1    # the others are for those who debug
     # and it stays so for the next minutes
     assert r.run() == 0
@@ -396,7 +396,7 @@ def test_success_whatever_the_body(runner, raw, status, body):
 
 
 @pytest.mark.parametrize("status", [400, 404, 405, 501])
-def test_parked_at_the_first_answer(runner, raw, status):
+def test_paused_at_the_first_answer(runner, raw, status):
     target = raw(servicetest.answer_with(status, b'{"detail":"no, thank you"}'))
     r = runner({**NODE, "connect": [target.url]})
     assert r.run() == 0

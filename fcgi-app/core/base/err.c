@@ -18,7 +18,7 @@ kodo_err_text(enum kodo_err e)
 		[KODO_EIO] = "input/output error",
 		[KODO_ECORRUPT] = "stored record damaged",
 		[KODO_EVERSION] = "state of another format version",
-		[KODO_ECONFLICT] = "in use by somebody else",
+		[KODO_ECONFLICT] = "in use by another program",
 	};
 
 	return (unsigned)e < KODO_ERR_MAX ? text[e] : "unknown error";

@@ -145,7 +145,8 @@ check_files(const struct environment *h)
 	if (stat(h->state->path, &st) != 0)
 		return;
 	if ((st.st_mode & S_IRWXO) != 0)
-		say(h, FINDING_ERROR, "everybody may look into %s; chmod o= it", h->state->path);
+		say(h, FINDING_ERROR, "everybody may read the folder %s; chmod o= it",
+		    h->state->path);
 	if (st.st_uid != geteuid() && (st.st_mode & S_IWGRP) == 0)
 		say(h, FINDING_WARNING,
 		    "%s belongs to %s, and this is %s, who sees it otherwise; "
@@ -270,7 +271,7 @@ check_cron(const struct environment *h)
 		    depends ? " yet" : "; requests start what they leave (trigger)");
 	else if (age > CRON_LATE_S && !h->is_running)
 		say(h, depends ? FINDING_ERROR : FINDING_WARNING,
-		    "cron: ran last %lld min ago; look at the crontab of the owner of %s",
+		    "cron: ran last %lld min ago; check the crontab of the owner of %s",
 		    (long long)age / 60, h->state->path);
 	else if (age >= 0)
 		say(h, FINDING_OK, "cron: ran last %lld s ago", (long long)age);
@@ -303,8 +304,8 @@ check_probe(const struct environment *h)
 	if (age < 0 || a == NULL || state_file(h->state, ENVIRONMENT_PROBE_FILE, path) != KODO_OK ||
 	    path_read(a, path, PROBE_BYTES, &text) != KODO_OK) {
 		if (h->is_hosted)
-			say(h, FINDING_OK, "probe: never made; `kodo-reconnect --probe` looks from "
-			    "outside at our url and our targets");
+			say(h, FINDING_OK, "probe: never made; `kodo-reconnect --probe` tests our "
+			    "url and our targets from outside");
 		arena_free(a);
 		return;
 	}

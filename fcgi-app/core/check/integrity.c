@@ -124,7 +124,7 @@ places_check(struct integrity *f)
 			KODO_OK ||
 		    said.order != get_be64(s.k.p + 4))
 			say(f, FINDING_ERROR,
-			    "peer %u lists node %u, of which it says nothing; " REMEDY,
+			    "peer %u lists node %u without a statement of it; " REMEDY,
 			    get_be32(s.k.p), get_be32(s.v.p));
 	return scan_end(&s);
 }
@@ -238,7 +238,7 @@ peers_check(struct integrity *f)
 		n++;
 		if (!peer_is_filed(&f->v->t, &p, &due))
 			say(f, FINDING_ERROR,
-			    "%.*s is not filed among those that are due, or listen; " REMEDY,
+			    "%.*s is not filed as due, or as a subscriber; " REMEDY,
 			    STR_ARG(p.url));
 		if (!is_peer_found(f, &p))
 			say(f, FINDING_ERROR,
@@ -249,7 +249,7 @@ peers_check(struct integrity *f)
 		if ((p.flags & PEER_PAUSED) != 0) {
 			paused++;
 			say(f, FINDING_WARNING,
-			    "%.*s: gave up for now (%.*s); it is tried every 5 minutes",
+			    "%.*s: paused, retry every 5 min (%.*s); see that it runs and answers",
 			    STR_ARG(p.url), STR_ARG(p.out.error));
 		} else if (peer_has_work(&p) && p.out.due_us < f->v->now_us - LATE_US)
 			say(f, FINDING_WARNING,
@@ -261,13 +261,13 @@ peers_check(struct integrity *f)
 		say(f, FINDING_ERROR, "a record of the table of peers cannot be read; " REMEDY);
 		return KODO_OK;
 	}
-	say(f, FINDING_OK, "peers: %u, parked: %u", n, paused);
+	say(f, FINDING_OK, "peers: %u, paused: %u", n, paused);
 	err = count_records(f, T_DUE, &in_due);
 	if (err == KODO_OK)
 		err = count_records(f, T_SUBSCRIBER, &in_subscriber);
 	if (err == KODO_OK && (in_due != n_due || in_subscriber != n_subscribers))
 		say(f, FINDING_ERROR,
-		    "peers are filed as due, or as listeners, and are not; " REMEDY);
+		    "peers are filed as due, or as subscribers, and are not; " REMEDY);
 	return err;
 }
 
@@ -276,7 +276,7 @@ peers_check(struct integrity *f)
 static void
 say_chunks(void *arg, uint32_t peer, const char *what)
 {
-	say(arg, FINDING_ERROR, "a node that peer %u tells in parts: %s; " REMEDY, peer, what);
+	say(arg, FINDING_ERROR, "a node that peer %u sends in chunks: %s; " REMEDY, peer, what);
 }
 
 static enum kodo_err
@@ -325,7 +325,7 @@ counts_check(struct integrity *f)
 	enum kodo_err err;
 
 	if (f->n_flows != f->v->head.total)
-		say(f, FINDING_ERROR, "the total says %llu flows, a recount %llu; " REMEDY,
+		say(f, FINDING_ERROR, "the total is %llu flows, a recount %llu; " REMEDY,
 		    (unsigned long long)f->v->head.total, (unsigned long long)f->n_flows);
 	err = flow_order_check(&f->v->t, &in_order, &why);
 	if (err != KODO_OK)

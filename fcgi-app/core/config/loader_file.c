@@ -27,7 +27,7 @@ loader_look(const char *path, enum loader_type *out, struct why *why)
 		if (errno == ENOENT || errno == ENOTDIR)
 			return why_set(why, KODO_ENOTFOUND, "there is no loader %s", path);
 		return why_set(
-		    why, KODO_EIO, "cannot look at loader %s: %s", path, strerror(errno));
+		    why, KODO_EIO, "cannot examine loader %s: %s", path, strerror(errno));
 	}
 	if (S_ISDIR(st.st_mode))
 		*out = LOADER_FOLDER;

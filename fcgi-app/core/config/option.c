@@ -133,7 +133,7 @@ working_folder(struct arena *a, struct str *out, struct why *why)
 	*out = STR_NULL;
 	if (getcwd(path, sizeof(path)) == NULL)
 		return why_set(
-		    why, KODO_EIO, "cannot tell the working directory: %s", strerror(errno));
+		    why, KODO_EIO, "cannot find the working directory: %s", strerror(errno));
 	return arena_str(a, str_of(path), out) == KODO_OK
 	    ? KODO_OK
 	    : why_set(why, KODO_ENOMEM, "out of memory");
@@ -204,7 +204,7 @@ hosted_loader(struct arena *a, const char *arg, struct str *out, struct why *why
 	}
 	if (path_own_program(exe) != KODO_OK)
 		return why_set(why, KODO_EIO,
-		    "cannot tell where this program is; name the loader in KODO_LOADER");
+		    "cannot find the path of this program; name the loader in KODO_LOADER");
 	beside = arena_printf(a, "%.*s/kodo.yaml", STR_ARG(path_folder(str_of(exe))));
 	if (beside == NULL)
 		return why_set(why, KODO_ENOMEM, "out of memory");

@@ -90,7 +90,7 @@ delivery_pause(struct change *ch, struct peer *p, struct outcome *oc, uint32_t n
 	if (err == KODO_OK && kn.is_seen)
 		err = packed_open(kn.winner.bytes, &pk);
 	if (err == KODO_OK)
-		snprintf(oc->note, sizeof(oc->note), "%.*s is not told of %.*s: %.*s",
+		snprintf(oc->note, sizeof(oc->note), "%.*s is not notified of %.*s: %.*s",
 		    STR_ARG(p->url), STR_ARG(pk.url), STR_ARG(why));
 	if (err == KODO_OK)
 		err = outbox_pause(ch->t, p->id, node, oc->job->gen, why);
@@ -131,7 +131,7 @@ delivery_chunk(struct change *ch, struct peer *p, struct outcome *oc)
 	/* lost there, or not wanted: it must not go on so for ever */
 	if (++p->chunk.tries < CHUNK_TRIES && !(oc->has_body && b->from.n_message > 0))
 		return KODO_OK;
-	snprintf(why, sizeof(why), "not taken in parts, %u flows%s%.*s", chunk->of,
+	snprintf(why, sizeof(why), "not taken in chunks, %u flows%s%.*s", chunk->of,
 	    oc->has_body && b->from.n_message > 0 ? ": " : "",
 	    oc->has_body && b->from.n_message > 0 ? (int)b->from.message[0].len : 0,
 	    oc->has_body && b->from.n_message > 0 ? b->from.message[0].p : "");

@@ -146,7 +146,7 @@ peer_pause(struct change *ch, struct peer *p, struct outcome *oc)
 
 	if ((p->flags & PEER_PAUSED) == 0)
 		snprintf(oc->note, sizeof(oc->note),
-		    "gave up %.*s for now (%.*s), next try in 5 minutes", STR_ARG(oc->job->url),
+		    "paused %.*s (%.*s), retry every 5 min", STR_ARG(oc->job->url),
 		    STR_ARG(p->out.error));
 	p->flags |= PEER_PAUSED;
 	p->out.due_us = ch->now_us + jittered(PEER_PAUSE_US, PAUSE_JITTER, ch, p);

@@ -65,7 +65,7 @@ resync_pace(struct change *ch, struct peer *p)
 	}
 	if (p->resync.n > PEER_PATIENCE) {
 		p->flags |= PEER_PAUSED;
-		p->out.error = STR("its answers make this service begin again and again");
+		p->out.error = STR("each of its answers causes another resync");
 	}
 	p->out.due_us = *at_us;
 }

@@ -309,14 +309,14 @@ cache_find(struct apply *ap, struct arena *a, struct wire_cache *c, struct why *
 	if (err == KODO_ENOTFOUND)
 		return KODO_OK;
 	if (err == KODO_EIO)
-		return why_set(why, err, "%s: cannot read the cache of the original: %s", path,
-		    strerror(errno));
+		return why_set(why, err, "%s: cannot read the cache of the original system: %s",
+		    path, strerror(errno));
 	if (err == KODO_OK)
 		err = wire_read_cache(a, text, c, &inner);
 	if (err == KODO_OK)
 		ap->cache = c;
 	else
-		why_set(why, err, "%s: %s; mend it or move it away, it was left as it is", path,
+		why_set(why, err, "%s: %s; repair it or move it away; it was left as it is", path,
 		    inner.text[0] != '\0' ? inner.text : kodo_err_text(err));
 	return err;
 }

@@ -62,7 +62,7 @@ check_folder(struct state *s, struct why *why)
 
 	if (stat(s->path, &st) != 0)
 		return why_set(
-		    why, KODO_EIO, "cannot look at state folder %s: %s", s->path, strerror(errno));
+		    why, KODO_EIO, "cannot examine state folder %s: %s", s->path, strerror(errno));
 	if (!S_ISDIR(st.st_mode))
 		return why_set(why, KODO_EIO,
 		    "state folder %s is not a folder: move it away, or set cache_data to "
@@ -74,7 +74,7 @@ check_folder(struct state *s, struct why *why)
 		    "cache_data to another path",
 		    s->path, (unsigned)geteuid(), strerror(errno));
 	if (statfs(s->path, &fs) != 0)
-		return why_set(why, KODO_EIO, "cannot look at the file system of %s: %s", s->path,
+		return why_set(why, KODO_EIO, "cannot examine the file system of %s: %s", s->path,
 		    strerror(errno));
 	net = state_network_fs((unsigned long)fs.f_type);
 	if (net != NULL)

@@ -15,7 +15,7 @@ peer_status_name(enum peer_status status)
 		[STATUS_PENDING] = "pending",
 		[STATUS_LEFT] = "left",
 		[STATUS_FAILING] = "failing",
-		[STATUS_PAUSED] = "parked",
+		[STATUS_PAUSED] = "paused",
 	};
 
 	return names[status];

@@ -22,10 +22,10 @@ why_hidden(const struct lookup *l, const struct statement *loser)
 	if (l->winner.peer == PEER_SELF)
 		return "hidden: the own node wins";
 	if (l->winner.version > loser->version)
-		return loser->version == 0 ? "hidden: another has a version"
-					   : "hidden: another has a higher version";
-	return loser->version == 0 ? "hidden: another connected first"
-				   : "hidden: of equal versions the greater text wins";
+		return loser->version == 0 ? "hidden: another statement has a version"
+					   : "hidden: another statement has a higher version";
+	return loser->version == 0 ? "hidden: another peer connected first"
+				   : "hidden: of equal versions the greater content wins";
 }
 
 static const char *
@@ -34,9 +34,9 @@ why_wins(const struct statement *winner)
 	if (winner->peer == PEER_SELF)
 		return "wins: it is the own node";
 	if (winner->version == 0)
-		return "wins: nobody has a version, and it connected first";
+		return "wins: no statement has a version, and its peer connected first";
 	return winner->version < VERSION_RELAYED_END
-	    ? "wins: nobody has an owner's version, and it was the last news"
+	    ? "wins: it was relayed last, and none has an owner's version"
 	    : "wins: it has the highest version";
 }
 
