@@ -61,9 +61,10 @@ test_judge(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct lifetime_state look = { rows[i].active_us, rows[i].active_us, rows[i].n_busy };
+		struct lifetime_state at = { rows[i].active_us, rows[i].active_us, rows[i].n_busy };
 
-		if (lifetime_judge(rows[i].lifetime, &look, MONO + rows[i].age_us, WALL) != rows[i].end)
+		if (lifetime_judge(rows[i].lifetime, &at, MONO + rows[i].age_us, WALL) !=
+		    rows[i].end)
 			fail_msg("row %zu", i);
 	}
 }
@@ -71,13 +72,17 @@ test_judge(void **state)
 static void
 test_wait(void **state)
 {
-	struct lifetime_state look = { .next_due_us = WALL + 3 * S, .active_due_us = LIFETIME_NEVER };
-	struct lifetime_state never = { .next_due_us = LIFETIME_NEVER, .active_due_us = LIFETIME_NEVER };
+	struct lifetime_state soon = {
+		.next_due_us = WALL + 3 * S, .active_due_us = LIFETIME_NEVER
+	};
+	struct lifetime_state never = {
+		.next_due_us = LIFETIME_NEVER, .active_due_us = LIFETIME_NEVER
+	};
 	struct lifetime_state past = { .next_due_us = WALL - 3 * S, .active_due_us = WALL - 3 * S };
 
 	(void)state;
-	assert_int_equal(lifetime_wait_us(&stay, &look, MONO, WALL, 60 * S), 3 * S);
-	assert_int_equal(lifetime_wait_us(&stay, &look, MONO, WALL, S), S);
+	assert_int_equal(lifetime_wait_us(&stay, &soon, MONO, WALL, 60 * S), 3 * S);
+	assert_int_equal(lifetime_wait_us(&stay, &soon, MONO, WALL, S), S);
 	assert_int_equal(lifetime_wait_us(&stay, &never, MONO, WALL, 60 * S), 60 * S);
 	assert_int_equal(lifetime_wait_us(&for_300, &never, MONO + 299 * S, WALL, 60 * S), S);
 	assert_int_equal(
