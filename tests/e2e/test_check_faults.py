@@ -384,6 +384,20 @@ def test_cron_is_late(site):
                                  for line in one.faults()] == [True], 5, "a warning when the runner has ended")
 
 
+def test_paused_peer(site):
+    """One word in kodo check, kodo peers, kodo map and on the pages."""
+    one = site({"retry": 1})
+    one.peer.close()
+    one.as_user(kodotest.RECONNECT, "--once", one.loader)
+    only(one.faults(), "warning", rf"{one.peer.url}: paused, retry every 5 min \(.*onnect.*\); see that it runs and answers")
+    state = ("--state", one.state_path())
+    assert json.loads(one.as_user(kodotest.KODO, "peers", "--json", *state).stdout)[0]["state"] == "paused"
+    assert "paused, retry every 5 min: " in one.as_user(kodotest.KODO, "map", *state).stdout
+    for page in ("/", "/map"):
+        text = re.sub(r"<[^>]*>", "", one.get(page, headers={"accept": "text/html"}).text())
+        assert "paused, retry every 5 min" in text, page
+
+
 # --- seen from outside ---
 
 def test_dead_target(site):
