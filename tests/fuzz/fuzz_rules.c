@@ -42,9 +42,11 @@ must(bool holds, const char *what)
 	if (holds)
 		return;
 	for (i = 0; i < before.n; i++)
-		fprintf(stderr, "%s%u says %llu %.*s\n",
-		    before.said[i].peer == before.seen ? "*" : " ", before.said[i].peer,
-		    (unsigned long long)before.said[i].version, STR_ARG(before.said[i].text));
+		fprintf(stderr, "%s%u states %llu %.*s\n",
+		    before.statements[i].peer == before.seen ? "*" : " ",
+		    before.statements[i].peer,
+		    (unsigned long long)before.statements[i].version,
+		    STR_ARG(before.statements[i].text));
 	if (before.is_gone)
 		fprintf(stderr, " gone %llu, from %u\n", (unsigned long long)before.gone_version,
 		    before.gone_from);
@@ -133,7 +135,7 @@ speaker_of(const struct trial *t, const struct model_word *w)
 static void
 state_compare(const struct trial *t)
 {
-	const struct model_said *seen = node_model_seen(&t->m), *s;
+	const struct model_statement *seen = node_model_seen(&t->m), *s;
 	size_t i;
 
 	must(t->n.n == t->m.n, "other statements");
@@ -157,9 +159,9 @@ effects_compare(const struct rules_effects *fx, const struct model_outcome *out)
 {
 	must(fx->is_void == out->is_void, "taken in or not");
 	must(fx->resync == out->asks_list, "asked for its list or not");
-	must(fx->notify_all == out->tells_all, "others notified or not");
+	must(fx->notify_all == out->notifies_all, "others notified or not");
 	must(!fx->notify_all || fx->skip == out->but, "another is skipped");
-	must(fx->notify_speaker == out->tells_speaker, "the speaker notified or not");
+	must(fx->notify_speaker == out->notifies_speaker, "the speaker notified or not");
 	must(fx->ask_others == out->asks_others, "others asked or not");
 }
 
@@ -202,7 +204,7 @@ repeat_check(struct trial *t, const struct model_word *w, const struct rules_wor
 	struct model_outcome out;
 
 	rules_apply(&t->n, word, by, &fx);
-	node_model_hear(&t->m, w, &out);
+	node_model_take(&t->m, w, &out);
 	must(!fx.notify_all && !fx.ask_others, "said again, and passed on");
 	must(t->m.seen == once.seen && t->m.is_gone == once.is_gone &&
 		t->m.gone_version == once.gone_version &&
@@ -222,7 +224,7 @@ state_draw(struct input *in, struct trial *t)
 	for (i = 0; i < PEERS; i++) {
 		if ((set & 1u << i) == 0)
 			continue;
-		t->m.said[t->m.n++] = (struct model_said){ .peer = i,
+		t->m.statements[t->m.n++] = (struct model_statement){ .peer = i,
 			.version = draw_version(in, t),
 			.place = PEERS - i,
 			.text = texts[draw(in, 4)] };
@@ -236,7 +238,7 @@ state_draw(struct input *in, struct trial *t)
 	if (t->m.seen != MODEL_NOBODY)
 		t->m.is_gone = false;
 	for (i = 0; i < t->m.n; i++) {
-		const struct model_said *s = &t->m.said[i];
+		const struct model_statement *s = &t->m.statements[i];
 
 		t->all[i].said.version = s->version;
 		t->all[i].said.peer = s->peer;
@@ -290,7 +292,7 @@ word_try(struct input *in, struct trial *t, unsigned owner)
 	before = t->m;
 	at_hand = w;
 	rules_apply(&t->n, &word, &by, &fx);
-	node_model_hear(&t->m, &w, &out);
+	node_model_take(&t->m, &w, &out);
 	state_compare(t);
 	effects_compare(&fx, &out);
 	promises_check(t, &w, &by, &fx, known);

@@ -1,8 +1,8 @@
 /*
  * What one change costs: shapes of registries, each with a node; all converge; then one node's
- * flows change. At most two messages may pass over each link, for two that feed may both have told
- * the other before they heard; one where only one way leads to each; none over a link whose end is
- * not to see the node; and afterwards none.
+ * flows change. At most two messages may pass over each link, for two that feed may notify each
+ * other at the same time; one where only one way leads to each; none over a link whose end is not
+ * to see the node; and afterwards none.
  */
 #include <string.h>
 
@@ -103,7 +103,7 @@ changes_count(struct mesh *m, unsigned shape, unsigned *most, double *all)
 }
 
 bool
-cost_try(const char *dir, uint64_t n_seeds, bool is_told, char fault[4096])
+cost_try(const char *dir, uint64_t n_seeds, bool is_printed, char fault[4096])
 {
 	uint64_t seed;
 	unsigned shape, most;
@@ -125,7 +125,7 @@ cost_try(const char *dir, uint64_t n_seeds, bool is_told, char fault[4096])
 			memcpy(fault, m.fault, sizeof(m.fault));
 			mesh_end(&m);
 		}
-		if (is_told)
+		if (is_printed)
 			printf("%-22s at most %u messages per link and change, %.2f in all\n",
 			    shapes[shape].name, most, all / (double)n_seeds);
 	}

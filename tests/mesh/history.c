@@ -66,7 +66,7 @@ services_make(struct history *h, uint64_t *rnd)
 }
 
 /*
- * Some fat nodes are several times a ceiling; in a ring, that of an original.
+ * Some fat nodes are several times a ceiling; in a ring, that of a legacy peer.
  * The last dice, so that the seeds of all other histories mean what they meant.
  */
 static void
@@ -79,7 +79,7 @@ slices_make(struct history *h, uint64_t *rnd, enum history_kind kind)
 	for (i = 0; i < h->n && has_any; i++) {
 		if (!is_ours) {
 			h->is_fat[i] = !h->is_legacy[i] && mesh_below(rnd, 2) == 0;
-			/* not of ours: an original has nothing but whole lists to send */
+			/* not of kodo peers: a legacy peer has nothing but whole lists to send */
 			h->ceiling_bytes[i] =
 			    h->is_legacy[i] && mesh_below(rnd, 2) == 0 ? 8500 : 0;
 		}
@@ -88,9 +88,9 @@ slices_make(struct history *h, uint64_t *rnd, enum history_kind kind)
 	}
 }
 
-/* A ring of registries, some of them originals, each with a node of ours or two. */
+/* A ring of registries, some of them legacy peers, each with a node of kodo or two. */
 static void
-ring_make(struct history *h, uint64_t *rnd, unsigned n_originals)
+ring_make(struct history *h, uint64_t *rnd, unsigned n_legacy)
 {
 	unsigned ring = 3 + mesh_below(rnd, 3), i;
 
@@ -99,7 +99,7 @@ ring_make(struct history *h, uint64_t *rnd, unsigned n_originals)
 		h->role[i] = i < ring ? ROLE_REGISTRY : ROLE_NODE;
 		h->connect[i] = i < ring ? 1u << (i + 1) % ring : 1u << mesh_below(rnd, ring);
 	}
-	for (i = 0; i < n_originals; i++)
+	for (i = 0; i < n_legacy; i++)
 		h->is_legacy[(i * (1 + mesh_below(rnd, ring - 1))) % ring] = true;
 }
 
@@ -157,7 +157,7 @@ op_make(struct history *h, uint64_t *rnd, unsigned *no_wipe, struct op *op)
 		*no_wipe |= 1u << op->service;
 		break;
 	case OP_URL:
-		/* others would look for it under its old url for ever */
+		/* others would try it under its old url for ever */
 		op->value = mesh_below(rnd, 3);
 		if (is_target_of_any(h, op->service) || h->role[op->service] != ROLE_NODE)
 			op->kind = OP_START;
@@ -220,7 +220,7 @@ ops_make(struct history *h, uint64_t *rnd, bool is_mild, bool is_long)
 	for (i = 0; i < h->n_ops; i++)
 		if (h->ops[i].kind == OP_WIPE && (no_wipe & 1u << h->ops[i].service) != 0)
 			h->ops[i].kind = OP_START;
-	/* an older copy would look for a service under a url that it has no more, for ever */
+	/* an older copy would try a service under a url that it has no more, for ever */
 	for (i = 0; i < h->n_ops; i++)
 		has_url |= h->ops[i].kind == OP_URL;
 	for (i = 0; has_url && i < h->n_ops; i++)
@@ -285,7 +285,7 @@ history_print(const struct history *h, FILE *out)
 
 	fprintf(out, "seed %llu, faults %u %%\n", (unsigned long long)h->seed, h->fault_percent);
 	for (i = 0; i < h->n; i++) {
-		fprintf(out, "  s%u %s%s%s, connects to", i, h->is_legacy[i] ? "original " : "",
+		fprintf(out, "  s%u %s%s%s, connects to", i, h->is_legacy[i] ? "legacy " : "",
 		    roles[h->role[i]],
 		    h->more_flows[i] != 0 ? " (very fat)" : h->is_fat[i] ? " (fat)" : "");
 		set_print(out, h->connect[i]);

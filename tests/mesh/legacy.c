@@ -1,8 +1,8 @@
 /*
- * A stand-in for the original system, as PROTOCOL.md says it behaves: no versions; it passes every
- * update on to every feeding provider but the sender, changed or not; what vanished from a
- * provider's list it forgets without telling anybody; who connected first with a node url wins; it
- * answers 200, 201 or 204, and gives up a message after some attempts.
+ * A stand-in for a legacy peer, the original system as in PROTOCOL.md: no versions; every update is
+ * passed on to every feeding provider but the sender, changed or not; what vanished from a
+ * provider's list is forgotten, and no peer notified; the provider that connected first with a node
+ * url wins; answers are 200, 201 or 204, and a message is given up after some attempts.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +29,7 @@ struct provider {
 	size_t n_nodes;
 };
 
-struct original {
+struct legacy {
 	struct service *s;
 	struct arena *a; /* grows: histories are short */
 	struct provider providers[PROVIDERS];
@@ -40,10 +40,10 @@ struct original {
 	int64_t due_us;
 };
 
-struct original *
-original_new(struct service *s)
+struct legacy *
+legacy_new(struct service *s)
 {
-	struct original *o = calloc(1, sizeof(*o));
+	struct legacy *o = calloc(1, sizeof(*o));
 
 	if (o == NULL)
 		abort();
@@ -53,7 +53,7 @@ original_new(struct service *s)
 }
 
 static void
-queue_clear(struct original *o)
+queue_clear(struct legacy *o)
 {
 	size_t i;
 
@@ -63,7 +63,7 @@ queue_clear(struct original *o)
 }
 
 void
-original_free(struct original *o)
+legacy_free(struct legacy *o)
 {
 	if (o == NULL)
 		return;
@@ -75,7 +75,7 @@ original_free(struct original *o)
 /* --- bodies --- */
 
 static void
-greeting_put(struct original *o, struct buf *out)
+greeting_put(struct legacy *o, struct buf *out)
 {
 	struct greeting g = { .url = str_of(service_url(o->s->mesh, o->s->i, 0)),
 		.registry = true,
@@ -101,7 +101,7 @@ node_put(struct buf *out, struct str bytes, bool *is_first)
 }
 
 static void
-own_put(struct original *o, struct buf *out, bool *is_first)
+own_put(struct legacy *o, struct buf *out, bool *is_first)
 {
 	struct node own = { .url = str_of(service_url(o->s->mesh, o->s->i, 0)) };
 	struct buf packed = BUF_INIT(0);
@@ -116,7 +116,7 @@ own_put(struct original *o, struct buf *out, bool *is_first)
 
 /* Is the url one that an earlier provider has? */
 static bool
-is_taken(const struct original *o, size_t before, struct str key)
+is_taken(const struct legacy *o, size_t before, struct str key)
 {
 	size_t i, j;
 
@@ -128,7 +128,7 @@ is_taken(const struct original *o, size_t before, struct str key)
 }
 
 static void
-view_put(struct original *o, struct buf *out)
+view_put(struct legacy *o, struct buf *out)
 {
 	bool is_first = true;
 	size_t i, j;
@@ -146,7 +146,7 @@ view_put(struct original *o, struct buf *out)
 /* --- what it wants to send --- */
 
 static void
-message_put(struct original *o, unsigned to, const char *path, const char *body)
+message_put(struct legacy *o, unsigned to, const char *path, const char *body)
 {
 	struct message *m = &o->queue[o->n_queue];
 
@@ -160,7 +160,7 @@ message_put(struct original *o, unsigned to, const char *path, const char *body)
 }
 
 static void
-pass_on(struct original *o, unsigned from, const char *path, const char *body)
+pass_on(struct legacy *o, unsigned from, const char *path, const char *body)
 {
 	size_t i;
 
@@ -170,7 +170,7 @@ pass_on(struct original *o, unsigned from, const char *path, const char *body)
 }
 
 void
-original_start(struct original *o)
+legacy_start(struct legacy *o)
 {
 	struct buf b = BUF_INIT(0);
 	unsigned i;
@@ -183,7 +183,7 @@ original_start(struct original *o)
 }
 
 bool
-original_next(struct original *o, int64_t now_us, struct message *out, int64_t *due_us)
+legacy_next(struct legacy *o, int64_t now_us, struct message *out, int64_t *due_us)
 {
 	*due_us = INT64_MAX;
 	if (o->n_queue == 0)
@@ -200,7 +200,7 @@ original_next(struct original *o, int64_t now_us, struct message *out, int64_t *
 /* --- what it takes in --- */
 
 static struct provider *
-provider_find(struct original *o, struct str key, bool make)
+provider_find(struct legacy *o, struct str key, bool make)
 {
 	unsigned service;
 	size_t i;
@@ -218,7 +218,7 @@ provider_find(struct original *o, struct str key, bool make)
 }
 
 static void
-node_hold(struct original *o, struct provider *p, const struct wire_node *n)
+node_hold(struct legacy *o, struct provider *p, const struct wire_node *n)
 {
 	size_t i;
 
@@ -235,7 +235,7 @@ node_hold(struct original *o, struct provider *p, const struct wire_node *n)
 }
 
 static void
-list_take(struct original *o, const struct wire_body *b)
+list_take(struct legacy *o, const struct wire_body *b)
 {
 	struct provider *p = provider_find(o, b->from_key, true);
 	size_t i;
@@ -250,7 +250,7 @@ list_take(struct original *o, const struct wire_body *b)
 
 /* The nodes of the body, under our own name. */
 static void
-echo(struct original *o, const struct wire_body *b, unsigned from)
+echo(struct legacy *o, const struct wire_body *b, unsigned from)
 {
 	struct buf out = BUF_INIT(0);
 	bool is_first = true;
@@ -268,7 +268,7 @@ echo(struct original *o, const struct wire_body *b, unsigned from)
 }
 
 static void
-removal_pass_on(struct original *o, const struct str *urls, size_t n, unsigned from)
+removal_pass_on(struct legacy *o, const struct str *urls, size_t n, unsigned from)
 {
 	struct buf out = BUF_INIT(0);
 
@@ -281,7 +281,7 @@ removal_pass_on(struct original *o, const struct str *urls, size_t n, unsigned f
 }
 
 static void
-provider_remove(struct original *o, struct provider *p)
+provider_remove(struct legacy *o, struct provider *p)
 {
 	struct str urls[NODES];
 	unsigned from = p->service;
@@ -295,7 +295,7 @@ provider_remove(struct original *o, struct provider *p)
 }
 
 static void
-removal_take(struct original *o, struct provider *p, const struct wire_body *b)
+removal_take(struct legacy *o, struct provider *p, const struct wire_body *b)
 {
 	size_t i, j;
 
@@ -314,15 +314,15 @@ removal_take(struct original *o, struct provider *p, const struct wire_body *b)
 }
 
 static void
-default_put(struct original *o, struct answer *out)
+default_put(struct legacy *o, struct answer *out)
 {
 	greeting_put(o, &out->body);
 	buf_putc(&out->body, '}');
 }
 
-/* Its map, as far as anybody looks at it. */
+/* Its map, as far as a digest check reads it. */
 static void
-map_put(struct original *o, struct answer *out)
+map_put(struct legacy *o, struct answer *out)
 {
 	size_t i;
 
@@ -340,7 +340,7 @@ map_put(struct original *o, struct answer *out)
 }
 
 static void
-post_take(struct original *o, const char *path, const struct wire_body *b, struct answer *out)
+post_take(struct legacy *o, const char *path, const struct wire_body *b, struct answer *out)
 {
 	struct provider *p = provider_find(o, b->from_key, strcmp(path, "/connect") == 0);
 
@@ -370,7 +370,7 @@ post_take(struct original *o, const char *path, const struct wire_body *b, struc
 }
 
 void
-original_answer(struct original *o, const char *path, struct str body, struct answer *out)
+legacy_answer(struct legacy *o, const char *path, struct str body, struct answer *out)
 {
 	bool is_default = strcmp(path, "/reconnect") == 0;
 	enum wire_kind kind = is_default       ? WIRE_DEFAULT
@@ -398,7 +398,7 @@ original_answer(struct original *o, const char *path, struct str body, struct an
 }
 
 void
-original_done(struct original *o, unsigned status, struct str body, int64_t now_us)
+legacy_done(struct legacy *o, unsigned status, struct str body, int64_t now_us)
 {
 	bool is_connect;
 	struct wire_refusal no;

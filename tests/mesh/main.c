@@ -32,7 +32,7 @@ static const char *const kinds[HISTORY_KINDS] = { "ours", "one", "two", "long" }
 
 static char scratch[64];
 
-static unsigned long n_messages, n_looks, n_histories;
+static unsigned long n_messages, n_digest_checks, n_histories;
 static unsigned most_failed; /* attempts at one peer in a minute */
 
 static bool
@@ -49,7 +49,7 @@ history_try(const struct history *h, bool is_traced, char fault[4096])
 	is_good = m->fault[0] == '\0';
 	memcpy(fault, m->fault, sizeof(m->fault));
 	n_messages += m->n_sent;
-	n_looks += m->n_looks;
+	n_digest_checks += m->n_digest_checks;
 	if (m->most_failed > most_failed)
 		most_failed = m->most_failed;
 	mesh_end(m);
@@ -266,11 +266,11 @@ check_range(struct arguments *args)
 		enum history_kind kind;
 		uint64_t count;
 		const char *what;
-	} parts[] = {
-		{ HISTORY_OURS, 500, "500 histories of services of ours" },
-		{ HISTORY_ONE_ORIGINAL, 100, "100 of rings with an original" },
-		{ HISTORY_TWO_ORIGINALS, 100, "100 of rings with two originals" },
-		{ HISTORY_LONG, 60, "60 that outlast a look at every target" },
+	} groups[] = {
+		{ HISTORY_OURS, 500, "500 histories of kodo peers" },
+		{ HISTORY_ONE_LEGACY, 100, "100 of rings with a legacy peer" },
+		{ HISTORY_TWO_LEGACY, 100, "100 of rings with two legacy peers" },
+		{ HISTORY_LONG, 60, "60 that outlast a digest check of every target" },
 	};
 	const char *srcdir = getenv("SRCDIR");
 	char path[4096], fault[4096];
@@ -282,10 +282,10 @@ check_range(struct arguments *args)
 	n_failed += tap_say(
 	    kept_try(args, &kept_failed) && kept_failed == 0, 1, "histories that once failed");
 	args->seeds = NULL;
-	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		args->kind = parts[i].kind;
-		args->count = parts[i].count;
-		n_failed += tap_say(seeds_try(args) == 0, i + 2, parts[i].what);
+	for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		args->kind = groups[i].kind;
+		args->count = groups[i].count;
+		n_failed += tap_say(seeds_try(args) == 0, i + 2, groups[i].what);
 	}
 	n_failed += tap_say(cost_try(scratch, 3, false, fault), i + 2, "messages per change");
 	printf("%s", fault);
@@ -324,7 +324,8 @@ main(int argc, char **argv)
 		n_failed++;
 	}
 	if (!args.is_one && !args.is_check && !args.is_costs)
-		printf("%lu histories, %u failed, %lu messages, %lu looks, %u failures a minute\n",
-		    n_histories, n_failed, n_messages, n_looks, most_failed);
+		printf("%lu histories, %u failed, %lu messages, %lu digest checks, "
+		    "%u failures a minute\n", n_histories, n_failed, n_messages, n_digest_checks,
+		    most_failed);
 	return n_failed == 0 ? 0 : 1;
 }

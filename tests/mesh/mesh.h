@@ -5,10 +5,10 @@
  *
  *	history.c	services, who connects to whom, what happens; from a seed
  *	service.c	one service: start, stop, wipe, what the HTTP handlers do
- *	original.c	a stand-in for the original system (PROTOCOL.md)
+ *	legacy.c	a stand-in for a legacy peer, the original system (PROTOCOL.md)
  *	net.c		the clock and the wire; runs a history
  *	model.c		what every registry must show at the end, from the history alone
- *	node_model.c	what a registry makes of what is said of one node, from the proof's text
+ *	node_model.c	what a registry makes of statements about one node, from the proof's text
  *	nodes.c		the statements stored of each node, against that
  *	cost.c		messages per change
  *	main.c		seeds, shrinking, replay
@@ -71,11 +71,11 @@ struct history {
 	bool is_dropped[MESH_OPS]; /* left out, by shrinking */
 };
 
-/* long: of ours, over several looks at every target */
+/* long: of kodo peers, over several digest checks of every target */
 enum history_kind {
 	HISTORY_OURS,
-	HISTORY_ONE_ORIGINAL,
-	HISTORY_TWO_ORIGINALS,
+	HISTORY_ONE_LEGACY,
+	HISTORY_TWO_LEGACY,
 	HISTORY_LONG,
 	HISTORY_KINDS
 };
@@ -90,7 +90,7 @@ unsigned mesh_below(uint64_t *state, unsigned n); /* 0 .. n - 1 */
 /* --- services --- */
 
 struct mesh;
-struct original;
+struct legacy;
 
 struct slot {
 	bool is_busy;
@@ -103,8 +103,8 @@ struct service {
 	struct mesh *mesh;
 	unsigned i;
 	enum role role;
-	struct registry *r;	   /* NULL: it does not run, or is an original */
-	struct original *original; /* NULL: one of ours */
+	struct registry *r;	   /* NULL: it does not run, or is a legacy peer */
+	struct legacy *legacy; /* NULL: a kodo peer */
 	bool is_up;
 	unsigned boots; /* requests to an earlier life are lost */
 	unsigned connect;
@@ -113,7 +113,7 @@ struct service {
 	bool has_left;
 	bool has_copy; /* of its state, older than that */
 	int64_t offset_us;
-	int64_t poll_us; /* when its runner looks next; INT64_MAX: never */
+	int64_t poll_us; /* when its runner wakes next; INT64_MAX: never */
 	struct slot slots[MESH_SLOTS];
 	struct arena *options_arena;
 	struct options options;
@@ -139,7 +139,7 @@ void service_leave(struct service *s);
 void service_answer(struct service *s, const char *path, struct str body, struct answer *out);
 /* Everything that it shows, one line per node, sorted; in a. */
 char *service_view(struct service *s, struct arena *a);
-/* Is there work that is not done, parked or not? Names it in a, else NULL. Looks do not count. */
+/* Work that is not done, paused or not, by name in a; NULL: none. Digest checks do not count. */
 char *service_pending(struct service *s, struct arena *a);
 void service_check(struct service *s);
 /* Is of each node seen what follows from the statements that are stored? */
@@ -152,7 +152,7 @@ unsigned mesh_n_flows(const struct history *h, unsigned i, unsigned variant);
 char *mesh_view_line(struct arena *a, const struct history *h, const char *url, unsigned i,
     unsigned variant);
 
-/* --- the original --- */
+/* --- the legacy peer --- */
 
 struct message {
 	unsigned to; /* service */
@@ -160,13 +160,13 @@ struct message {
 	char *body; /* malloc; the receiver frees */
 };
 
-struct original *original_new(struct service *s);
-void original_free(struct original *o);
-void original_start(struct original *o);
-void original_answer(struct original *o, const char *path, struct str body, struct answer *out);
+struct legacy *legacy_new(struct service *s);
+void legacy_free(struct legacy *o);
+void legacy_start(struct legacy *o);
+void legacy_answer(struct legacy *o, const char *path, struct str body, struct answer *out);
 /* The next message that it wants to send; false: none. It sends one at a time. */
-bool original_next(struct original *o, int64_t now_us, struct message *out, int64_t *due_us);
-void original_done(struct original *o, unsigned status, struct str body, int64_t now_us);
+bool legacy_next(struct legacy *o, int64_t now_us, struct message *out, int64_t *due_us);
+void legacy_done(struct legacy *o, unsigned status, struct str body, int64_t now_us);
 
 /* --- the network --- */
 
@@ -182,13 +182,13 @@ struct mesh {
 	struct event *events;
 	size_t n_events, cap_events;
 	uint64_t n_made;			/* events ever, to settle ties */
-	unsigned long n_sent, n_looks;		/* messages sent */
+	unsigned long n_sent, n_digest_checks;		/* messages sent */
 	unsigned long link[MESH_MAX][MESH_MAX]; /* of them, from and to */
 	int64_t last_sent_us;
 	struct {
 		int64_t minute;
 		unsigned n;
-	} failed[MESH_MAX][MESH_MAX]; /* attempts that nothing good came of, looks too */
+	} failed[MESH_MAX][MESH_MAX]; /* failed attempts, digest checks too */
 	unsigned most_failed;
 	bool is_traced;
 	char dir[96];
@@ -216,7 +216,7 @@ unsigned model_sources(const struct mesh *m, unsigned i);
 
 /* --- costs --- */
 
-/* is_told: print what was measured. False: fault says where a change costs more than it may. */
-bool cost_try(const char *dir, uint64_t n_seeds, bool is_told, char fault[4096]);
+/* is_printed: print what was measured. False: fault says where a change costs more than it may. */
+bool cost_try(const char *dir, uint64_t n_seeds, bool is_printed, char fault[4096]);
 
 #endif

@@ -1,10 +1,10 @@
 /*
- * What must be seen where, from the history alone: who offers what, and who tells whom.
+ * What must be seen where, from the history alone: who offers what, and who notifies whom.
  *
- * X tells Y if X is configured to connect to Y, has not left, and Y is a registry (feeding or not).
- * Y tells X back if both feed. So a node and a hybrid tell their targets only, and two registries
- * that feed tell each other. A registry shows its own flows and those of everybody from whom a way
- * of such edges leads to it.
+ * X notifies Y if X is configured to connect to Y, has not left, and Y is a registry (feeding or
+ * not). Y notifies X in return if both feed. So a node and a hybrid notify their targets only, and
+ * two registries that feed notify each other. A registry shows its own flows and those of all from
+ * which a path of such edges leads to it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,7 @@ is_linked(const struct mesh *m, unsigned x, unsigned y)
 }
 
 static bool
-tells(const struct mesh *m, unsigned x, unsigned y)
+notifies(const struct mesh *m, unsigned x, unsigned y)
 {
 	return is_linked(m, x, y) || (is_linked(m, y, x) && feeds(m, x) && feeds(m, y));
 }
@@ -46,7 +46,7 @@ model_sources(const struct mesh *m, unsigned i)
 		before = set;
 		for (y = 0; y < m->h->n; y++)
 			for (x = 0; (set & 1u << y) != 0 && x < m->h->n; x++)
-				if (x != y && tells(m, x, y))
+				if (x != y && notifies(m, x, y))
 					set |= 1u << x;
 	}
 	return set;
@@ -79,7 +79,7 @@ wanted_of(const struct mesh *m, unsigned i, struct arena *a)
 }
 
 static unsigned
-originals_of(const struct mesh *m)
+legacy_peers_of(const struct mesh *m)
 {
 	unsigned n = 0, i;
 
@@ -88,7 +88,7 @@ originals_of(const struct mesh *m)
 	return n;
 }
 
-/* With originals among them only ours can be held to anything: two that are linked agree. */
+/* Among legacy peers only kodo peers can be held to anything: two that are linked agree. */
 static void
 model_agree(struct mesh *m, struct arena *a)
 {
@@ -105,10 +105,7 @@ model_agree(struct mesh *m, struct arena *a)
 				mesh_fail(m, "s%u shows\n%sbut s%u\n%s", i, view[i], j, view[j]);
 }
 
-/*
- * And of a node that speaks only with ours they know whether it is there, whatever an original
- * echoes.
- */
+/* And of a node with kodo peers only they know whether it is there, whatever legacy peers echo. */
 static void
 model_nodes(struct mesh *m, struct arena *a)
 {
@@ -143,8 +140,8 @@ model_nodes(struct mesh *m, struct arena *a)
 }
 
 /*
- * What a node offers that speaks with an original is there too, in one form or another. Only where
- * there is one original: two may lose it among themselves.
+ * A node that connects to a legacy peer is there too, in one form or another. Only where there is
+ * one legacy peer: two may lose it among themselves.
  */
 static void
 model_strangers(struct mesh *m, struct arena *a)
@@ -175,11 +172,11 @@ model_check(struct mesh *m)
 	struct arena *a = arena_new();
 	unsigned i;
 
-	if (originals_of(m) > 0) {
+	if (legacy_peers_of(m) > 0) {
 		model_agree(m, a);
 		model_nodes(m, a);
 	}
-	if (originals_of(m) == 1)
+	if (legacy_peers_of(m) == 1)
 		model_strangers(m, a);
 	for (i = 0; i < m->h->n && m->fault[0] == '\0'; i++) {
 		struct service *s = &m->services[i];
@@ -192,7 +189,7 @@ model_check(struct mesh *m)
 		pending = service_pending(s, a);
 		if (pending != NULL)
 			mesh_fail(m, "s%u has work left: %s\n", i, pending);
-		if (!is_registry(m, i) || originals_of(m) > 0)
+		if (!is_registry(m, i) || legacy_peers_of(m) > 0)
 			continue;
 		view = service_view(s, a);
 		wanted = wanted_of(m, i, a);

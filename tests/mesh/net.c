@@ -8,9 +8,9 @@
 #include "core/registry/startup.h"
 #include "mesh.h"
 
-#define LOOK_SPAN_US \
-	(460 * SECOND_US) /* every target was looked at, and every parked peer tried, within */
-#define QUIET_BOUND_US (9 * LOOK_SPAN_US) /* it must be quiet by then */
+#define DIGEST_CHECK_SPAN_US \
+	(460 * SECOND_US) /* every target has a digest check, every paused peer an attempt within */
+#define QUIET_BOUND_US (9 * DIGEST_CHECK_SPAN_US) /* it must be quiet by then */
 #define LONG_DELAY_US (60 * SECOND_US)	  /* of a request that its client has given up */
 #define STORM 20000u			  /* messages of one history; more is an echo */
 /*
@@ -238,7 +238,7 @@ request_arrive(struct mesh *m, struct event *ev)
 			fail_later(m, ev->client, ev->slot, ev->gen, 1000);
 		return;
 	}
-	/* an error of the web server, before or after ours was asked */
+	/* an error of the web server, before or after our program answered */
 	if (!is_unlucky(m) || mesh_below(&m->random, 2) == 0)
 		service_answer(s, ev->path, buf_str(&ev->body), &a);
 	mesh_trace(m, "  s%u%s answers s%u %u", ev->server, ev->is_repeat ? " (repeated)" : "",
@@ -290,11 +290,11 @@ answer_arrive(struct mesh *m, struct event *ev)
 	slot->is_busy = false;
 	slot->gen++;
 	if (ev->status == 0)
-		mesh_trace(m, "  s%u hears nothing", ev->client);
-	if (s->original == NULL && (ev->status < 200 || ev->status > 299))
+		mesh_trace(m, "  s%u gets no answer", ev->client);
+	if (s->legacy == NULL && (ev->status < 200 || ev->status > 299))
 		failed_count(s, slot->job.url);
-	if (s->original != NULL) {
-		original_done(s->original, ev->status, buf_str(&ev->body), service_now(s));
+	if (s->legacy != NULL) {
+		legacy_done(s->legacy, ev->status, buf_str(&ev->body), service_now(s));
 	} else {
 		err = outcome_take(s->r, slot->a, &slot->job, &res, service_now(s), &wake);
 		if (err != KODO_OK)
@@ -304,14 +304,14 @@ answer_arrive(struct mesh *m, struct event *ev)
 }
 
 static void
-sent_count(struct service *s, struct str url, bool is_look)
+sent_count(struct service *s, struct str url, bool is_digest_check)
 {
 	struct mesh *m = s->mesh;
 	unsigned server = 0, variant;
 	char path[16];
 
-	if (is_look) {
-		m->n_looks++;
+	if (is_digest_check) {
+		m->n_digest_checks++;
 		return;
 	}
 	m->n_sent++;
@@ -336,20 +336,20 @@ slot_find(struct service *s, uint32_t *busy, size_t *n_busy)
 }
 
 static void
-poll_original(struct service *s)
+poll_legacy(struct service *s)
 {
 	struct message msg;
 	int64_t due_us;
 	char url[96];
 
-	if (s->slots[0].is_busy || !original_next(s->original, service_now(s), &msg, &due_us)) {
+	if (s->slots[0].is_busy || !legacy_next(s->legacy, service_now(s), &msg, &due_us)) {
 		if (!s->slots[0].is_busy && due_us != INT64_MAX)
 			mesh_poll_later(s, due_us - MESH_T0_US - s->offset_us);
 		return;
 	}
 	snprintf(url, sizeof(url), "%s%s",
 	    service_url(s->mesh, msg.to, s->mesh->services[msg.to].url_variant), msg.path);
-	mesh_trace(s->mesh, "s%u (original) -> %s %s", s->i, url, msg.body);
+	mesh_trace(s->mesh, "s%u (legacy) -> %s %s", s->i, url, msg.body);
 	s->slots[0].is_busy = true;
 	sent_count(s, str_of(url), false);
 	send_one(s, 0, str_of(url), str_of(msg.body));
@@ -394,8 +394,8 @@ poll(struct service *s, int64_t at_us)
 	if (s->poll_us != at_us || !s->is_up)
 		return;
 	s->poll_us = INT64_MAX;
-	if (s->original != NULL)
-		poll_original(s);
+	if (s->legacy != NULL)
+		poll_legacy(s);
 	else
 		poll_ours(s);
 	if (s->mesh->n_sent > STORM)
@@ -444,7 +444,7 @@ mesh_apply(struct mesh *m, const struct op *op)
 	case OP_FLOWS:
 		s->flows_variant = (unsigned)op->value;
 		if (s->is_up)
-			service_start(s, s->original != NULL ? START_NOW : START_IF_CHANGED);
+			service_start(s, s->legacy != NULL ? START_NOW : START_IF_CHANGED);
 		break;
 	case OP_START:
 		service_start(s, START_NOW);
@@ -509,7 +509,7 @@ mesh_begin(struct mesh *m, const struct history *h, const char *dir, bool is_tra
 		for (j = 0; j < MESH_SLOTS; j++)
 			s->slots[j].a = arena_new();
 		if (h->is_legacy[i])
-			s->original = original_new(s);
+			s->legacy = legacy_new(s);
 	}
 }
 
@@ -527,7 +527,7 @@ mesh_end(struct mesh *m)
 		for (j = 0; j < MESH_SLOTS; j++)
 			arena_free(s->slots[j].a);
 		arena_free(s->options_arena);
-		original_free(s->original);
+		legacy_free(s->legacy);
 	}
 	while (event_take(m, INT64_MAX, &ev))
 		buf_free(&ev.body);
@@ -563,9 +563,9 @@ mesh_run(struct mesh *m)
 	heal(m);
 	m->last_sent_us = m->now_us;
 	end_us = m->now_us + QUIET_BOUND_US;
-	while (
-	    m->fault[0] == '\0' && m->now_us < end_us && m->now_us < m->last_sent_us + LOOK_SPAN_US)
-		mesh_run_until(m, m->last_sent_us + LOOK_SPAN_US);
+	while (m->fault[0] == '\0' && m->now_us < end_us &&
+	    m->now_us < m->last_sent_us + DIGEST_CHECK_SPAN_US)
+		mesh_run_until(m, m->last_sent_us + DIGEST_CHECK_SPAN_US);
 	if (m->now_us >= end_us)
 		mesh_fail(m, "not quiet %d minutes after healing\n",
 		    (int)(QUIET_BOUND_US / 60 / SECOND_US));

@@ -5,18 +5,18 @@
 /* versions made for what legacy peers relay count seconds and are below this; others are above */
 #define SECONDS_END 1000000000000u
 
-const struct model_said *
+const struct model_statement *
 node_model_of(const struct node_model *m, uint32_t peer)
 {
 	unsigned i;
 
 	for (i = 0; i < m->n; i++)
-		if (m->said[i].peer == peer)
-			return &m->said[i];
+		if (m->statements[i].peer == peer)
+			return &m->statements[i];
 	return NULL;
 }
 
-const struct model_said *
+const struct model_statement *
 node_model_seen(const struct node_model *m)
 {
 	return m->seen == MODEL_NOBODY ? NULL : node_model_of(m, m->seen);
@@ -25,7 +25,7 @@ node_model_seen(const struct node_model *m)
 uint64_t
 node_model_known(const struct node_model *m)
 {
-	const struct model_said *seen = node_model_seen(m);
+	const struct model_statement *seen = node_model_seen(m);
 	uint64_t known = seen == NULL ? 0 : seen->version;
 
 	return m->is_gone && m->gone_version > known ? m->gone_version : known;
@@ -35,7 +35,7 @@ node_model_known(const struct node_model *m)
 static bool
 shows(const struct node_model *m, struct str text)
 {
-	const struct model_said *seen = node_model_seen(m);
+	const struct model_statement *seen = node_model_seen(m);
 
 	return seen != NULL && str_eq(seen->text, text);
 }
@@ -44,7 +44,7 @@ shows(const struct node_model *m, struct str text)
 
 /* x over y: 1; y over x: -1; nothing decides: 0. */
 static int
-compare(const struct model_said *x, const struct model_said *y)
+compare(const struct model_statement *x, const struct model_statement *y)
 {
 	int c;
 
@@ -60,12 +60,12 @@ compare(const struct model_said *x, const struct model_said *y)
 
 /* A statement that no other is over, and no tombstone. */
 static bool
-may_be_seen(const struct node_model *m, const struct model_said *s)
+may_be_seen(const struct node_model *m, const struct model_statement *s)
 {
 	unsigned i;
 
 	for (i = 0; i < m->n; i++)
-		if (compare(&m->said[i], s) > 0)
+		if (compare(&m->statements[i], s) > 0)
 			return false;
 	return s->peer == MODEL_OWN || !m->is_gone || m->gone_version == 0 ||
 	    s->version > m->gone_version;
@@ -74,7 +74,7 @@ may_be_seen(const struct node_model *m, const struct model_said *s)
 void
 node_model_choose(struct node_model *m, uint32_t first)
 {
-	const struct model_said *stays = node_model_seen(m), *theirs = node_model_of(m, first);
+	const struct model_statement *stays = node_model_seen(m), *theirs = node_model_of(m, first);
 	unsigned i;
 
 	if (stays != NULL && stays->version > 0 && may_be_seen(m, stays))
@@ -85,8 +85,8 @@ node_model_choose(struct node_model *m, uint32_t first)
 		return;
 	}
 	for (i = 0; i < m->n && m->seen == MODEL_NOBODY; i++)
-		if (may_be_seen(m, &m->said[i]))
-			m->seen = m->said[i].peer;
+		if (may_be_seen(m, &m->statements[i]))
+			m->seen = m->statements[i].peer;
 }
 
 static void
@@ -136,16 +136,17 @@ raised(uint64_t known, int64_t now)
 	return now > 0 && (uint64_t)now > at_least ? (uint64_t)now : at_least;
 }
 
-/* The version under which a word is kept. */
+/* The version under which a word is stored. */
 static uint64_t
 version_of(const struct node_model *m, const struct model_word *w)
 {
-	const struct model_said *before = node_model_of(m, w->peer), *seen = node_model_seen(m);
-	const bool is_said_again = before != NULL && str_eq(before->text, w->text);
+	const struct model_statement *before = node_model_of(m, w->peer);
+	const struct model_statement *seen = node_model_seen(m);
+	const bool is_repeated = before != NULL && str_eq(before->text, w->text);
 	const uint64_t known = node_model_known(m);
 
-	/* legacy peers on others' nodes: what they say again is no news */
-	if (is_legacy(w) && !is_owner(w) && is_said_again && seen != NULL && !shows(m, w->text))
+	/* legacy peers on others' nodes: a repetition is no news */
+	if (is_legacy(w) && !is_owner(w) && is_repeated && seen != NULL && !shows(m, w->text))
 		return before->version;
 	/* an owner's last word is the highest, unless it is what is seen */
 	if (is_owners_side(w)) {
@@ -160,42 +161,42 @@ version_of(const struct node_model *m, const struct model_word *w)
 		return 0;
 	if (shows(m, w->text))
 		return seen->version;
-	return is_said_again ? before->version : raised(known, w->now_us / 1000000);
+	return is_repeated ? before->version : raised(known, w->now_us / 1000000);
 }
 
 /* --- words --- */
 
-/* What the speaker says from now on; text null: nothing. */
+/* The speaker's statement from now on; text null: none. */
 static void
 put(struct node_model *m, const struct model_word *w, struct str text, uint64_t version)
 {
-	struct model_said now = { w->peer, version, w->place, text };
+	struct model_statement now = { w->peer, version, w->place, text };
 	unsigned i, k = 0;
 	bool had = false;
 
 	for (i = 0; i < m->n; i++) {
-		if (m->said[i].peer != w->peer)
-			m->said[k++] = m->said[i];
+		if (m->statements[i].peer != w->peer)
+			m->statements[k++] = m->statements[i];
 		else if (text.p != NULL)
-			m->said[k++] = now;
-		had |= m->said[i].peer == w->peer;
+			m->statements[k++] = now;
+		had |= m->statements[i].peer == w->peer;
 	}
 	m->n = k;
 	if (!had && text.p != NULL)
-		m->said[m->n++] = now;
+		m->statements[m->n++] = now;
 }
 
 /*
- * The statement changes, and what is seen with it. A statement that was seen and is withdrawn or
- * lowered leaves a tombstone of known + 1, whatever others say under the same version.
+ * The statement changes, and the winner with it. A winning statement that is withdrawn or lowered
+ * leaves a tombstone of known + 1, whatever others state under the same version.
  */
 static void
 change(struct node_model *m, const struct model_word *w, struct str text, uint64_t version,
     uint32_t skip, struct model_outcome *out)
 {
-	const struct model_said *seen = node_model_seen(m), *is;
-	const struct model_said was = seen == NULL ? (struct model_said){ .peer = MODEL_NOBODY }
-						   : *seen;
+	const struct model_statement *seen = node_model_seen(m), *is;
+	const struct model_statement none = { .peer = MODEL_NOBODY };
+	const struct model_statement was = seen == NULL ? none : *seen;
 	const bool is_lowered = was.peer == w->peer && (text.p == NULL || version < was.version);
 	bool changes;
 
@@ -221,12 +222,12 @@ change(struct node_model *m, const struct model_word *w, struct str text, uint64
 	out->asks_others |= changes;
 	if (!changes && was.version == is->version)
 		return;
-	out->tells_all = true;
-	/* what is seen from a peer is not told to it */
+	out->notifies_all = true;
+	/* a peer is not notified of its own winning statement */
 	out->but = is != NULL ? is->peer : skip;
 }
 
-/* A service raises its own node, or where it offers none a tombstone, over what others say. */
+/* A service raises its own node, or where it offers none a tombstone, over other statements. */
 static void
 defend(struct node_model *m, const struct model_word *w, uint64_t version,
     struct model_outcome *out)
@@ -239,13 +240,13 @@ defend(struct node_model *m, const struct model_word *w, uint64_t version,
 		change(m, &nobody, STR_NULL, 0, MODEL_OWN, out);
 	}
 	for (i = 0; i < m->n; i++)
-		if (m->said[i].peer == MODEL_OWN)
-			m->said[i].version = raised(version, w->now_us);
-	out->tells_all = true;
+		if (m->statements[i].peer == MODEL_OWN)
+			m->statements[i].version = raised(version, w->now_us);
+	out->notifies_all = true;
 	out->but = MODEL_OWN;
 }
 
-/* Whoever says something else than what is seen must learn of it. */
+/* A peer whose statement differs from the winner must learn of it. */
 static void
 refute(struct node_model *m, const struct model_word *w, uint64_t version,
     struct model_outcome *out)
@@ -256,29 +257,30 @@ refute(struct node_model *m, const struct model_word *w, uint64_t version,
 	if (w->side == MODEL_SERVICE)
 		return;
 	if (!w->is_our_node) {
-		/* without versions there is nothing to say against it; an echo is not corrected */
+		/* without versions nothing decides against it; an echo is not corrected */
 		if (!differs || echoes(w) || known == 0)
 			return;
 		if (m->is_gone && m->gone_from == w->peer)
 			bury(m, m->gone_version, MODEL_OWN, w->now_us);
-		out->tells_speaker = true;
+		out->notifies_speaker = true;
 	} else if ((m->is_gone && version <= m->gone_version) || version < known ||
 	    (m->seen == MODEL_OWN && version == known && !differs)) {
 		/* its tombstone, or its own node, is over that already */
-		out->tells_speaker = differs && !echoes(w);
+		out->notifies_speaker = differs && !echoes(w);
 	} else {
 		defend(m, w, version, out);
 	}
 }
 
 static void
-hear_statement(struct node_model *m, const struct model_word *w, struct model_outcome *out)
+take_statement(struct node_model *m, const struct model_word *w, struct model_outcome *out)
 {
-	const struct model_said *before = node_model_of(m, w->peer), *seen = node_model_seen(m);
+	const struct model_statement *before = node_model_of(m, w->peer);
+	const struct model_statement *seen = node_model_seen(m);
 	const bool is_news = seen == NULL && node_model_known(m) == 0;
 	uint64_t version;
 
-	/* an update of one that echoes may be an echo: its whole list tells */
+	/* an update of one that echoes may be an echo: its whole list decides */
 	if (echoes(w) && !w->is_list && !is_news && !shows(m, w->text)) {
 		out->is_void = true;
 		/* but where another stands for what is seen, under a version, there is no hurry */
@@ -307,7 +309,7 @@ hear_removal(struct node_model *m, const struct model_word *w, struct model_outc
 		if (w->version >= known)
 			defend(m, w, w->version, out);
 		else
-			out->tells_speaker = true;
+			out->notifies_speaker = true;
 		return;
 	}
 	/* at equal versions a tombstone is over a text */
@@ -315,22 +317,22 @@ hear_removal(struct node_model *m, const struct model_word *w, struct model_outc
 		bury(m, w->version, w->peer, w->now_us);
 		change(m, w, STR_NULL, 0, w->peer, out);
 		if (!was_seen) {
-			out->tells_all = out->asks_others = true;
+			out->notifies_all = out->asks_others = true;
 			out->but = w->peer;
 		}
 		return;
 	}
 	change(m, w, STR_NULL, 0, MODEL_OWN, out);
-	out->tells_speaker = w->version < known;
+	out->notifies_speaker = w->version < known;
 }
 
 void
-node_model_hear(struct node_model *m, const struct model_word *w, struct model_outcome *out)
+node_model_take(struct node_model *m, const struct model_word *w, struct model_outcome *out)
 {
 	*out = (struct model_outcome){ .but = MODEL_OWN };
 	switch (w->kind) {
 	case MODEL_SAYS:
-		hear_statement(m, w, out);
+		take_statement(m, w, out);
 		break;
 	case MODEL_REMOVES:
 		hear_removal(m, w, out);

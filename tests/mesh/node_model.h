@@ -1,7 +1,7 @@
 /*
- * What a registry makes of what is said of one node, computed apart from core/rules.c: from the
- * text of HACKING.md, "Why any network of registries converges", as naively as can be. All is one
- * short list; each word compares everything with everything. The fuzzer of the rules and the
+ * What a registry makes of the statements about one node, computed apart from core/merge/rules.c:
+ * from the text of HACKING.md, "Why any network of registries converges", as naively as can be. All
+ * is one short list; each word compares everything with everything. The fuzzer of the rules and the
  * simulator hold the shipped code against it.
  */
 #ifndef NODE_MODEL_H
@@ -15,7 +15,7 @@
 #define MODEL_NOBODY UINT32_MAX
 #define MODEL_MAX    16u
 
-struct model_said {
+struct model_statement {
 	uint32_t peer;
 	uint64_t version; /* 0: none was given */
 	uint64_t place;	  /* of the peer: the order of first connects */
@@ -23,7 +23,7 @@ struct model_said {
 };
 
 struct node_model {
-	struct model_said said[MODEL_MAX];
+	struct model_statement statements[MODEL_MAX];
 	unsigned n;
 	uint32_t seen; /* whose statement, or MODEL_NOBODY */
 	bool is_gone;  /* there is a tombstone */
@@ -37,7 +37,7 @@ enum model_side {
 	MODEL_SERVICE,	      /* this one, of its own node */
 	MODEL_KODO,
 	MODEL_KODO_OWNER,
-	MODEL_LEGACY_FEEDING, /* echoes whatever it hears */
+	MODEL_LEGACY_FEEDING, /* echoes whatever it receives */
 	MODEL_LEGACY_SILENT,  /* does not feed: speaks for the owners behind it */
 	MODEL_LEGACY_OWNER,
 	MODEL_LEGACY_OWNER_SILENT,
@@ -59,19 +59,19 @@ struct model_word {
 };
 
 struct model_outcome {
-	bool is_void;	  /* not taken in */
-	bool asks_list;	  /* the speaker is asked for all that it has to say */
-	bool tells_all;	  /* whoever listens, but the peer below; MODEL_OWN: nobody is left out */
+	bool is_void;	/* not taken in */
+	bool asks_list;	/* the speaker is asked for its whole list */
+	bool notifies_all; /* all subscribers but the peer below; MODEL_OWN: all */
 	uint32_t but;
-	bool tells_speaker;
-	bool asks_others; /* those who differ and do not listen */
+	bool notifies_speaker;
+	bool asks_others; /* those that differ and are no subscribers */
 };
 
-void node_model_hear(struct node_model *m, const struct model_word *w, struct model_outcome *out);
+void node_model_take(struct node_model *m, const struct model_word *w, struct model_outcome *out);
 
 uint64_t node_model_known(const struct node_model *m);
-const struct model_said *node_model_of(const struct node_model *m, uint32_t peer);
-const struct model_said *node_model_seen(const struct node_model *m);
+const struct model_statement *node_model_of(const struct node_model *m, uint32_t peer);
+const struct model_statement *node_model_seen(const struct node_model *m);
 /* Find what is seen anew; of what is equal in all, first's, else that of the first in the list. */
 void node_model_choose(struct node_model *m, uint32_t first);
 

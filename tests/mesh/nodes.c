@@ -10,7 +10,7 @@
 #include "node_model.h"
 
 static enum kodo_err
-said_add(struct txn *t, struct arena *a, const struct statement *s, struct node_model *m)
+statement_add(struct txn *t, struct arena *a, const struct statement *s, struct node_model *m)
 {
 	struct peer p;
 	enum kodo_err err;
@@ -18,7 +18,7 @@ said_add(struct txn *t, struct arena *a, const struct statement *s, struct node_
 	if (m->n == MODEL_MAX)
 		return KODO_ETOOBIG;
 	err = peer_get(t, a, s->peer, &p);
-	m->said[m->n++] = (struct model_said){ .peer = s->peer,
+	m->statements[m->n++] = (struct model_statement){ .peer = s->peer,
 		.version = s->version,
 		.place = err == KODO_OK ? p.order : UINT64_MAX,
 		.text = s->bytes };
@@ -36,7 +36,7 @@ shadows_add(struct txn *t, struct arena *a, uint32_t node, struct node_model *m)
 			m->is_gone = true;
 			m->gone_version = rec.said.version;
 		} else {
-			s.err = said_add(t, a, &rec.said, m);
+			s.err = statement_add(t, a, &rec.said, m);
 		}
 	}
 	return scan_end(&s);
@@ -52,7 +52,7 @@ node_check(struct service *s, struct txn *t, struct arena *a, uint32_t node)
 
 	if (err == KODO_OK) {
 		m.seen = winner.peer;
-		err = said_add(t, a, &winner, &m);
+		err = statement_add(t, a, &winner, &m);
 	} else if (err == KODO_ENOTFOUND) {
 		err = KODO_OK;
 	}

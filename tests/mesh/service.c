@@ -115,7 +115,7 @@ options_make(struct service *s)
  * can be replayed.
  */
 static enum kodo_err
-life_fix(struct txn *t, void *arg)
+epoch_fix(struct txn *t, void *arg)
 {
 	struct service *s = arg;
 	struct head h;
@@ -136,7 +136,7 @@ service_open(struct service *s)
 	if (registry_open(str_of(s->dir), true, &why, &s->r) != KODO_OK)
 		mesh_fail(s->mesh, "s%u: %s\n", s->i, why.text);
 	else
-		must(s, store_write(registry_store(s->r), life_fix, s), "life");
+		must(s, store_write(registry_store(s->r), epoch_fix, s), "epoch");
 }
 
 void
@@ -144,9 +144,9 @@ service_start(struct service *s, enum registry_start kind)
 {
 	struct why why = { "" };
 
-	if (s->original != NULL) {
+	if (s->legacy != NULL) {
 		s->is_up = true;
-		original_start(s->original);
+		legacy_start(s->legacy);
 	} else {
 		if (s->r == NULL)
 			service_open(s);
@@ -216,7 +216,7 @@ file_copy(const struct service *s, const char *from, const char *to)
 void
 service_copy(struct service *s)
 {
-	s->has_copy = s->original == NULL && file_copy(s, "data.mdb", "copy");
+	s->has_copy = s->legacy == NULL && file_copy(s, "data.mdb", "copy");
 }
 
 void
@@ -263,7 +263,7 @@ request_take(struct service *s, const char *path, const struct wire_body *b, str
 	return registry_reconnect(s->r, b, now_us, in);
 }
 
-/* Of a node that comes in parts either all flows are seen or none. */
+/* Of a node that comes in chunks either all flows are seen or none. */
 static void
 whole_check(struct service *s, struct arena *a)
 {
@@ -276,7 +276,7 @@ whole_check(struct service *s, struct arena *a)
 		unsigned variant = (unsigned)strtoul(end + strlen(" variant "), &end, 10);
 
 		if (strtoul(end + 1, NULL, 10) != mesh_n_flows(h, i % MESH_MAX, variant))
-			mesh_fail(s->mesh, "s%u shows a part:\n%s", s->i, view);
+			mesh_fail(s->mesh, "s%u shows an incomplete node:\n%s", s->i, view);
 		at = end;
 	}
 }
@@ -345,8 +345,8 @@ service_answer(struct service *s, const char *path, struct str body, struct answ
 
 	if (ceiling != 0 && body.len > ceiling)
 		fail_put(out, 413);
-	else if (s->original != NULL)
-		original_answer(s->original, path, body, out);
+	else if (s->legacy != NULL)
+		legacy_answer(s->legacy, path, body, out);
 	else if (strcmp(path, "/map") == 0)
 		map_answer(s, out);
 	else
@@ -407,7 +407,7 @@ service_view(struct service *s, struct arena *a)
 char *
 service_pending(struct service *s, struct arena *a)
 {
-	static const char *const works[WORK_MAX] = { "leave", "connect", "reconnect", "tell" };
+	static const char *const works[WORK_MAX] = { "leave", "connect", "reconnect", "notify" };
 	struct peer p;
 	struct txn t;
 	char *what = NULL;

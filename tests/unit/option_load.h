@@ -1,5 +1,5 @@
 /*
- * For tests of options: load them as `kodo service` does, and look at what came of it. Include it
+ * For tests of options: load them as `kodo service` does, and check the result. Include it
  * after cmocka.h.
  */
 #ifndef OPTION_LOAD_H

@@ -1,4 +1,4 @@
-/* For tests of what peers say of nodes: providers, packed nodes, and what lies in the store. */
+/* For tests of statements: providers, packed nodes, and what lies in the store. */
 #ifndef STATEMENT_HELP_H
 #define STATEMENT_HELP_H
 
@@ -17,7 +17,7 @@
 #define NODE "http://n:1"
 #define KODO "{\"life\":5,\"sent\":1}"
 
-/* Make it a provider that has said nothing. Its id. */
+/* Make it a provider without statements. Its id. */
 static inline uint32_t
 provider_make(struct fixture *f, const char *url, bool feed, bool is_kodo)
 {

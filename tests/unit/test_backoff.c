@@ -17,9 +17,9 @@
 #define TARGET "http://t:1"
 #define SPAN_US (2 * 86400 * SECOND_US)
 #define CHANGE_EVERY_US (7 * 3600 * SECOND_US / 5)
-/* nine failures in a row within a minute, then 5 minutes of pause; as many that begin again */
+/* nine failures in a row within a minute, then 5 minutes of pause; as many resyncs */
 #define PER_MINUTE 20u
-/* what follows each change, and a look and an attempt every 5 minutes */
+/* what follows each change, and a digest check and an attempt every 5 minutes */
 #define IN_ALL (SPAN_US / CHANGE_EVERY_US * 2 * PER_MINUTE + 2 * SPAN_US / (5 * MINUTE_US))
 
 struct reply {
@@ -94,7 +94,7 @@ takes_connects_only(const struct target *t, const struct exchange_job *job)
 }
 
 static struct reply
-takes_looks_only(const struct target *t, const struct exchange_job *job)
+takes_digest_checks_only(const struct target *t, const struct exchange_job *job)
 {
 	(void)t;
 	return (struct reply){ job->kind == EXCHANGE_DIGEST_CHECK ? 200 : 503, "{}" };
@@ -119,9 +119,9 @@ is_another_each_time(const struct target *t, const struct exchange_job *job)
 		(unsigned long long)(100 + t->n))) };
 }
 
-/* It has heard more of us than we said. */
+/* It acknowledges more than was sent. */
 static struct reply
-has_heard_more(const struct target *t, const struct exchange_job *job)
+acknowledges_more(const struct target *t, const struct exchange_job *job)
 {
 	struct head h;
 	struct view v;
@@ -187,9 +187,9 @@ reply_of(const struct target *t, const struct exchange_job *job,
 		is_legacy ? "" : greeting(t->f, "{\"life\":77,\"sent\":5}") };
 }
 
-/* A legacy peer that we have doubts of says something else than it said. */
+/* A legacy peer that awaits a resync changes its statement. */
 static void
-doubt(struct fixture *f, unsigned n)
+contradict(struct fixture *f, unsigned n)
 {
 	struct wire_body b = body_of(f, TARGET, true,
 	    arena_printf(f->a, "[%s]", node_json(f, "http://m:1", "M", 1 + n % 4)), NULL);
@@ -232,7 +232,7 @@ days_pass(struct fixture *f, const char *name,
 		fixture_options(f, "http://localhost:3367", true, true, TARGET, 1);
 		if (f->now_us >= change_us) {
 			if (is_legacy && f->now_us - t.began_us < 10 * MINUTE_US)
-				doubt(f, n_changes);
+				contradict(f, n_changes);
 			node_changes(f, n_changes++);
 			change_us += n_changes < 8 ? 70 * SECOND_US : CHANGE_EVERY_US;
 			if (n_changes % 5 == 4)
@@ -267,8 +267,8 @@ days_pass(struct fixture *f, const char *name,
 
 #define WAYS \
 	WAY(is_down) WAY(says_404) WAY(says_405) WAY(says_413) WAY(says_500) WAY(says_no_json) \
-	WAY(takes_connects_only) WAY(takes_looks_only) WAY(goes_back) WAY(is_another_each_time) \
-	WAY(has_heard_more) WAY(buries_us) WAY(comes_and_goes)
+	WAY(takes_connects_only) WAY(takes_digest_checks_only) WAY(goes_back) \
+	WAY(is_another_each_time) WAY(acknowledges_more) WAY(buries_us) WAY(comes_and_goes)
 
 #define WAY(fn) \
 	static void test_##fn(void **state) \

@@ -1,4 +1,4 @@
-/* What is made of parts of a node, whatever their sender thinks of; and of records of them. */
+/* Node chunks at their receiver, however odd; and their records. */
 #include "core/base/limit.h"
 #include "core/check/integrity.h"
 #include "core/records/node_chunks.h"
@@ -28,13 +28,13 @@ forget(struct txn *t, void *arg)
 }
 
 static struct wire_body
-part_of(struct fixture *f, const char *nodes, const char *part)
+chunk_of(struct fixture *f, const char *nodes, const char *chunk)
 {
 	char *json = arena_printf(f->a,
 	    "{\"url\":\"http://n:1\",\"registry\":true,\"feed\":false,\"idle\":true,"
 	    "\"now\":\"2025-01-13T14:00:00Z\",\"message\":[],\"nodes\":[%s],"
 	    "\"kodo\":{\"part\":%s}}",
-	    nodes, part);
+	    nodes, chunk);
 	struct wire_refusal no;
 	struct wire_body b;
 
@@ -78,9 +78,9 @@ known(struct fixture *f)
 }
 
 static void
-has(struct fixture *f, const char *nodes, const char *part, unsigned n)
+has(struct fixture *f, const char *nodes, const char *chunk, unsigned n)
 {
-	struct wire_body b = part_of(f, nodes, part);
+	struct wire_body b = chunk_of(f, nodes, chunk);
 	const char *answer = answer_to(f, &b);
 	char want[32];
 
@@ -90,7 +90,7 @@ has(struct fixture *f, const char *nodes, const char *part, unsigned n)
 }
 
 static void
-parts_that_do_not_fit(void **state)
+chunks_that_do_not_fit(void **state)
 {
 	struct fixture *f = *state;
 	const char *two, *three;
@@ -105,7 +105,7 @@ parts_that_do_not_fit(void **state)
 	has(f, two, "{\"id\":\"ab\",\"from\":2,\"of\":6}", 2);	/* of another length */
 	has(f, node_json(f, "http://m:1", "N", 2), "{\"id\":\"ab\",\"from\":2,\"of\":5}", 2);
 	assert_int_equal(total_of(f), 0);
-	/* runs that are no one node: with another organization */
+	/* ranges of no one node: with another organization */
 	has(f, node_json(f, "http://n:1", "M", 3), "{\"id\":\"ab\",\"from\":2,\"of\":5}", 0);
 	assert_int_equal(total_of(f), 0);
 	assert_int_equal(records_of(f), 0);
@@ -121,7 +121,7 @@ parts_that_do_not_fit(void **state)
 }
 
 static void
-parts_go_with_their_sender(void **state)
+chunks_go_with_their_sender(void **state)
 {
 	struct fixture *f = *state;
 	struct wire_body b;
@@ -137,9 +137,9 @@ parts_go_with_their_sender(void **state)
 	check_clean(f);
 }
 
-/* A connect in pieces is not over, and takes nothing back, before its last node is complete. */
+/* A connect in list chunks is open, and takes nothing back, until its last node is complete. */
 static void
-last_piece_without_all_flows(void **state)
+last_list_chunk_without_all_flows(void **state)
 {
 	struct fixture *f = *state;
 	const char *two;
@@ -153,19 +153,19 @@ last_piece_without_all_flows(void **state)
 	assert_int_equal(total_of(f), 2);
 	b = body_of(f, "http://n:1", false, "[]", "{\"piece\":9,\"more\":true}");
 	must(registry_connect(f->r, &b, f->now_us, &in));
-	b = part_of(f, two, "{\"id\":\"ab\",\"from\":0,\"of\":4},\"piece\":9,\"more\":true");
+	b = chunk_of(f, two, "{\"id\":\"ab\",\"from\":0,\"of\":4},\"piece\":9,\"more\":true");
 	answer_to(f, &b);
-	b = part_of(f, two, "{\"id\":\"cd\",\"from\":2,\"of\":4},\"piece\":9,\"more\":false");
+	b = chunk_of(f, two, "{\"id\":\"cd\",\"from\":2,\"of\":4},\"piece\":9,\"more\":false");
 	answer_to(f, &b);
 	assert_int_equal(total_of(f), 2); /* the old one is still there */
-	b = part_of(f, two, "{\"id\":\"ab\",\"from\":2,\"of\":4},\"piece\":9,\"more\":false");
+	b = chunk_of(f, two, "{\"id\":\"ab\",\"from\":2,\"of\":4},\"piece\":9,\"more\":false");
 	answer_to(f, &b);
 	assert_int_equal(total_of(f), 4);
 }
 
-/* No connect has the id 0: such a piece ends none, and takes nothing back. */
+/* No connect has the id 0: such a list chunk ends none, and takes nothing back. */
 static void
-piece_of_no_connect(void **state)
+list_chunk_of_no_connect(void **state)
 {
 	struct fixture *f = *state;
 	struct wire_body b;
@@ -199,7 +199,7 @@ more_than_is_stored_of_a_node(void **state)
 		    "%s,{\"url\":\"/%zu\",\"name\":\"N\",\"description\":\"%s\"}", flows, i, fat);
 	flows = arena_printf(f->a, "{\"url\":\"http://n:1\",\"flows\":[%s]}", flows);
 	for (from = 0; from < 160 && strstr(answer, "left out") == NULL; from += 16) {
-		b = part_of(f, flows,
+		b = chunk_of(f, flows,
 		    arena_printf(f->a, "{\"id\":\"ab\",\"from\":%zu,\"of\":1000}", from));
 		answer = answer_to(f, &b);
 	}
@@ -263,13 +263,13 @@ main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		T(parts_that_do_not_fit),
-		T(parts_go_with_their_sender),
-		T(last_piece_without_all_flows),
-		T(piece_of_no_connect),
+		T(chunks_that_do_not_fit),
+		T(chunks_go_with_their_sender),
+		T(last_list_chunk_without_all_flows),
+		T(list_chunk_of_no_connect),
 		T(more_than_is_stored_of_a_node),
 		T(damage_is_found),
 	};
 
-	return cmocka_run_group_tests_name("part_intake", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("chunk_ingest", tests, NULL, NULL);
 }

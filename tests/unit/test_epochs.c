@@ -147,7 +147,7 @@ who_signed_off_fades(void **state)
 
 /* --- lost states --- */
 
-/* What it says again under the same version may have come from what it said before. */
+/* What it repeats under the same version may stem from its former statements. */
 static void
 lost_state_takes_its_words_along(void **state)
 {
@@ -197,7 +197,7 @@ lost_state_that_updates_is_asked_for_its_list(void **state)
 /* --- restored states --- */
 
 static void
-answers_say_what_was_heard(void **state)
+answers_acknowledge(void **state)
 {
 	struct fixture *f = *state;
 	struct sink out = SINK_INIT(registry_state(f->r));
@@ -230,7 +230,7 @@ restored_state_speaks_as_another(void **state)
 	now = head_of(f);
 	assert_int_equal(head_epoch(&now), head_epoch(&h));
 	assert_int_equal(next(f, &job), KODO_ENOTFOUND);
-	/* of another state it may have heard more */
+	/* of another state it may acknowledge more */
 	says(f, "/update", "[]",
 	    arena_printf(f->a, "{\"life\":5,\"sent\":11,\"heard_life\":%llu,\"heard\":%llu}",
 		(unsigned long long)head_epoch(&h) ^ 1u, (unsigned long long)h.state + 100));
@@ -434,9 +434,9 @@ waiting_make(struct txn *t, void *arg)
 	return err;
 }
 
-/* Asked after each message: is there more to tell? */
+/* Asked after each message: is there more to send? */
 static void
-more_to_tell_is_seen_at_once(void **state)
+more_to_send_is_seen_at_once(void **state)
 {
 	struct fixture *f = *state;
 	clock_t begun, all, first;
@@ -489,7 +489,7 @@ main(void)
 		T(who_signed_off_fades),
 		T(lost_state_takes_its_words_along),
 		T(lost_state_that_updates_is_asked_for_its_list),
-		T(answers_say_what_was_heard),
+		T(answers_acknowledge),
 		T(restored_state_speaks_as_another),
 		T(strangers_recall_nothing),
 		T(answer_of_another_state_needs_no_connect),
@@ -498,8 +498,8 @@ main(void)
 		T(crowd_of_strangers_fades),
 		T(strangers_are_bounded),
 		T(who_is_not_accepted_is_not_remembered),
-		T(more_to_tell_is_seen_at_once),
+		T(more_to_send_is_seen_at_once),
 	};
 
-	return cmocka_run_group_tests_name("lives", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("epochs", tests, NULL, NULL);
 }

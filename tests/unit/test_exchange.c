@@ -198,7 +198,7 @@ update_answered_404_asks_a_provider(void **state)
 }
 
 static void
-removal_is_told_once(void **state)
+removal_is_sent_once(void **state)
 {
 	struct fixture *f = *state;
 	struct exchange_job job;
@@ -236,13 +236,13 @@ disconnect_answered_404_is_done(void **state)
 	answer(f, &job, 404, "");
 	must(wait_is_tried(f->r, ticket, f->now_us, &tried));
 	assert_true(tried);
-	assert_int_equal(nothing_until(f), INT64_MAX); /* a target left is not looked at */
+	assert_int_equal(nothing_until(f), INT64_MAX); /* no digest check of a target left */
 }
 
 /* --- times --- */
 
 static void
-backoff_doubles_then_parks(void **state)
+backoff_doubles_then_pauses(void **state)
 {
 	static const int64_t waits_ms[] = { 500, 1000, 2000, 4000, 8000, 8000, 8000, 8000 };
 	struct fixture *f = *state;
@@ -284,7 +284,7 @@ retry_zero_never_connects_by_itself(void **state)
 }
 
 static void
-retry_without_end_never_parks(void **state)
+retry_without_end_never_pauses(void **state)
 {
 	struct fixture *f = *state;
 	struct exchange_job job;
@@ -334,10 +334,10 @@ busy_peers_are_passed_over(void **state)
 	assert_int_equal(active_us, f->now_us);
 }
 
-/* --- looks --- */
+/* --- digest checks --- */
 
 static void
-original_is_looked_at_by_its_map(void **state)
+legacy_peer_is_checked_by_its_map(void **state)
 {
 	struct fixture *f = *state;
 	struct exchange_job job;
@@ -359,7 +359,7 @@ original_is_looked_at_by_its_map(void **state)
 }
 
 static void
-one_of_us_is_looked_at_by_digest(void **state)
+kodo_peer_is_checked_by_digest(void **state)
 {
 	struct fixture *f = *state;
 	struct exchange_job job;
@@ -386,7 +386,7 @@ one_of_us_is_looked_at_by_digest(void **state)
 	answer(f, &job, 201, "");
 	f->now_us = nothing_until(f);
 	next_is(f, EXCHANGE_DIGEST_CHECK, &job);
-	answer(f, &job, 503, ""); /* says nothing: looked at again later */
+	answer(f, &job, 503, ""); /* no digest: checked again later */
 	assert_within(nothing_until(f) - f->now_us, 300 * SECOND_US, 361 * SECOND_US);
 }
 
@@ -474,7 +474,7 @@ reconnect_while_leaving_hastens_the_leave(void **state)
 	answer(f, &job, 200, "");
 	assert_int_equal(nothing_until(f), INT64_MAX);
 	must(registry_reconnect(
-	    f->r, &b, f->now_us, &in)); /* acknowledged: an original may call us back */
+	    f->r, &b, f->now_us, &in)); /* acknowledged: a legacy peer may call us back */
 	next_is(f, EXCHANGE_CONNECT, &job);
 }
 
@@ -510,7 +510,7 @@ too_much_is_halved_and_doubled(void **state)
 	struct fixture *f = *state;
 	struct exchange_job job;
 	size_t i, first;
-	uint32_t ceiling;
+	uint32_t ceiling, last;
 
 	start_connected(f, NULL);
 	for (i = 0; i < 100; i++)
@@ -535,13 +535,11 @@ too_much_is_halved_and_doubled(void **state)
 		next_is(f, EXCHANGE_UPDATE, &job);
 		answer(f, &job, 200, "");
 	}
-	assert_true(
-	    peer_of(f, TARGET).out.ceiling_bytes == 0 || peer_of(f, TARGET).out.ceiling_bytes > ceiling);
+	last = peer_of(f, TARGET).out.ceiling_bytes;
+	assert_true(last == 0 || last > ceiling);
 }
 
-/*
- * A batch answered 400 is halved down to the node at fault, which is left alone until it changes.
- */
+/* A batch answered 400 is halved down to the node at fault, which is paused until it changes. */
 static void
 node_at_fault_is_found(void **state)
 {
@@ -564,7 +562,7 @@ node_at_fault_is_found(void **state)
 	}
 	assert_int_equal(taken, 59);
 	assert_within(
-	    nothing_until(f) - f->now_us, 200 * SECOND_US, 361 * SECOND_US); /* the look */
+	    nothing_until(f) - f->now_us, 200 * SECOND_US, 361 * SECOND_US); /* the digest check */
 	/* who connects again may take it */
 	b = body_of(f, TARGET, true, "[]", NULL);
 	must(registry_connect(f->r, &b, f->now_us, &in));
@@ -580,15 +578,15 @@ main(void)
 		T(connect_answers),
 		T(update_answered_404_connects_to_a_target),
 		T(update_answered_404_asks_a_provider),
-		T(removal_is_told_once),
+		T(removal_is_sent_once),
 		T(disconnect_answered_404_is_done),
-		T(backoff_doubles_then_parks),
+		T(backoff_doubles_then_pauses),
 		T(retry_zero_never_connects_by_itself),
-		T(retry_without_end_never_parks),
+		T(retry_without_end_never_pauses),
 		T(clock_set_back_makes_due),
 		T(busy_peers_are_passed_over),
-		T(original_is_looked_at_by_its_map),
-		T(one_of_us_is_looked_at_by_digest),
+		T(legacy_peer_is_checked_by_its_map),
+		T(kodo_peer_is_checked_by_digest),
 		T(news_survive_an_older_message),
 		T(leave_cancels_a_pending_connect),
 		T(late_answer_to_a_connect_resurrects_nothing),

@@ -187,7 +187,7 @@ damage_is_found(void **state)
 	}
 }
 
-/* Not only that something is not there may come of a look into a table. */
+/* Reading a table may fail in other ways than that something is not there. */
 static enum kodo_err
 alias_spoil(struct txn *t, void *arg)
 {

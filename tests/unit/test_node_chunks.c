@@ -1,4 +1,4 @@
-/* Nodes that alone are over what a peer takes: in parts to one of us, parked for an original. */
+/* Nodes over a peer's ceiling: in chunks to a kodo peer, paused for a legacy peer. */
 #include "core/records/node_chunks.h"
 #include "core/records/record.h"
 #include "core/registry/reply.h"
@@ -19,7 +19,7 @@ struct pair {
 	struct fixture *from, *to;
 	size_t ceiling; /* of the receiver's web server */
 	char description[FLOW_BYTES + 1];
-	unsigned n_parts, n_messages;
+	unsigned n_chunks, n_messages;
 };
 
 static int
@@ -141,7 +141,7 @@ next_job(struct pair *p, struct exchange_job *job)
 		return next_job(p, job);
 	}
 	if (err == KODO_OK && job->chunk.of != 0)
-		p->n_parts++;
+		p->n_chunks++;
 	p->n_messages += err == KODO_OK;
 	assert_true(p->n_messages < 300);
 	return err == KODO_OK;
@@ -171,15 +171,15 @@ run(struct pair *p, size_t before, size_t after)
 	check_clean(p->from);
 }
 
-/* Until n parts were taken. */
+/* Until n chunks were taken. */
 static void
-run_parts(struct pair *p, unsigned n)
+run_chunks(struct pair *p, unsigned n)
 {
 	struct exchange_job job;
 
-	while (p->n_parts < n && next_job(p, &job))
+	while (p->n_chunks < n && next_job(p, &job))
 		exchange(p, &job);
-	assert_int_equal(p->n_parts, n);
+	assert_int_equal(p->n_chunks, n);
 }
 
 static const char *
@@ -199,21 +199,21 @@ records_of(struct fixture *f)
 	return st.entries[T_NODE_CHUNK];
 }
 
-/* --- between two of ours --- */
+/* --- between kodo peers --- */
 
 static void
-comes_whole_and_never_partly(void **state)
+comes_whole_and_never_incomplete(void **state)
 {
 	struct pair *p = *state;
 
 	start(p);
 	run(p, 0, FLOWS);
-	assert_true(p->n_parts >= 3);
+	assert_true(p->n_chunks >= 3);
 	assert_int_equal(records_of(p->to), 1); /* the id is left */
-	p->n_parts = 0;
+	p->n_chunks = 0;
 	offer(p, 3, "Small");	/* it comes whole again */
 	run(p, FLOWS, 3);
-	assert_int_equal(p->n_parts, 0);
+	assert_int_equal(p->n_chunks, 0);
 	assert_int_equal(records_of(p->to), 0);
 	offer(p, FLOWS, "First");
 	run(p, 3, FLOWS);
@@ -252,7 +252,7 @@ answers_are_lost_and_requests_repeated(void **state)
 			continue;
 		}
 		if (i % 3 == 2 && status == 200)
-			receive(p, &job, &answer); /* it came twice; the second is heard */
+			receive(p, &job, &answer); /* it came twice; the second answer counts */
 		news(p->from, &job, status, answer);
 		assert_true(total_of(p->to) == 0 || total_of(p->to) == FLOWS);
 	}
@@ -283,7 +283,7 @@ is_halved_in_the_middle(void **state)
 	struct exchange_job job;
 
 	start(p);
-	run_parts(p, 2);
+	run_chunks(p, 2);
 	p->ceiling = 9000;
 	assert_true(next_job(p, &job));
 	assert_true(job.chunk.from > 0);
@@ -301,7 +301,7 @@ changes_in_the_middle(void **state)
 	struct exchange_job job;
 
 	start(p);
-	run_parts(p, 2);
+	run_chunks(p, 2);
 	offer(p, FLOWS, "Second");
 	assert_true(next_job(p, &job));
 	assert_int_equal(job.chunk.from, 0);
@@ -309,9 +309,9 @@ changes_in_the_middle(void **state)
 	run(p, 0, FLOWS);
 	assert_true(strstr(seen_of(p), "Second") != NULL && strstr(seen_of(p), "First") == NULL);
 
-	/* while a part is under way, so that its answer is about what was before */
+	/* while a chunk is under way, so that its answer is about what was before */
 	offer(p, FLOWS, "Third");
-	run_parts(p, p->n_parts + 2);
+	run_chunks(p, p->n_chunks + 2);
 	assert_true(next_job(p, &job));
 	offer(p, FLOWS, "Fourth");
 	exchange(p, &job);
@@ -325,7 +325,7 @@ goes_in_the_middle(void **state)
 	struct pair *p = *state;
 
 	start(p);
-	run_parts(p, 2);
+	run_chunks(p, 2);
 	offer(p, 0, NULL);
 	run(p, 0, 0);
 	offer(p, FLOWS, "First");
@@ -339,7 +339,7 @@ receiver_restarts_in_the_middle(void **state)
 	struct exchange_job job;
 
 	start(p);
-	run_parts(p, 2);
+	run_chunks(p, 2);
 	restart(p->to);
 	assert_true(next_job(p, &job));
 	assert_true(job.chunk.from > 0);
@@ -361,7 +361,7 @@ receiver_forgets_in_the_middle(void **state)
 	struct exchange_job job;
 
 	start(p);
-	run_parts(p, 2);
+	run_chunks(p, 2);
 	must(store_write(registry_store(p->to->r), forget, NULL));
 	assert_true(next_job(p, &job));
 	exchange(p, &job);
@@ -383,7 +383,7 @@ receiver_always_forgets(void **state)
 		must(store_write(registry_store(p->to->r), forget, NULL));
 	}
 	assert_int_equal(total_of(p->to), 0);
-	assert_true(p->n_parts < 20);
+	assert_true(p->n_chunks < 20);
 	assert_true(is_idle(p->from));
 }
 
@@ -394,7 +394,7 @@ connects_anew_in_the_middle(void **state)
 	struct exchange_job job;
 
 	start(p);
-	run_parts(p, 2);
+	run_chunks(p, 2);
 	assert_true(records_of(p->to) > 1);
 	fixture_apply(p->from, START_NOW);
 	assert_true(next_job(p, &job));
@@ -411,18 +411,24 @@ connects_anew_in_the_middle(void **state)
 }
 
 static void
-looks_agree(void **state)
+digest_check_runs(struct pair *p, struct exchange_job *job)
+{
+	p->from->now_us += 400 * 1000000ll;
+	p->to->now_us = p->from->now_us;
+	assert_true(next_job(p, job));
+	assert_int_equal(job->kind, EXCHANGE_DIGEST_CHECK);
+	exchange(p, job);
+}
+
+static void
+digest_checks_agree(void **state)
 {
 	struct pair *p = *state;
 	struct exchange_job job;
 
 	start(p);
 	run(p, 0, FLOWS);
-	p->from->now_us += 400 * 1000000ll;
-	p->to->now_us = p->from->now_us;
-	assert_true(next_job(p, &job));
-	assert_int_equal(job.kind, EXCHANGE_DIGEST_CHECK);
-	exchange(p, &job);
+	digest_check_runs(p, &job);
 	assert_false(next_job(p, &job));
 }
 
@@ -459,7 +465,7 @@ shown(struct pair *p, struct found *found, struct provenance *o)
 }
 
 static void
-flow_over_the_ceiling_is_parked(void **state)
+flow_over_the_ceiling_is_paused(void **state)
 {
 	struct pair *p = *state;
 	char *fat = arena_alloc(p->from->a, 20000);
@@ -480,12 +486,8 @@ flow_over_the_ceiling_is_parked(void **state)
 	assert_true(strstr(found.refused, SENDER " not taken, 2") && strstr(found.refused, "413"));
 	assert_int_equal(o.n_refusals, 1);
 	assert_int_equal(o.n_unnotified, 0);
-	/* a look does not find fault with what is parked, once the connect took back what was */
-	p->from->now_us += 400 * 1000000ll;
-	p->to->now_us = p->from->now_us;
-	assert_true(next_job(p, &job));
-	assert_int_equal(job.kind, EXCHANGE_DIGEST_CHECK);
-	exchange(p, &job);
+	/* a digest check leaves out what is paused, once the connect took back what was */
+	digest_check_runs(p, &job);
 	run(p, FLOWS, 0);
 	p->from->now_us += 400 * 1000000ll;
 	p->to->now_us = p->from->now_us;
@@ -500,7 +502,7 @@ flow_over_the_ceiling_is_parked(void **state)
 }
 
 static void
-original_goes_without_that_node_alone(void **state)
+legacy_peer_goes_without_that_node_alone(void **state)
 {
 	struct pair *p = *state;
 	struct exchange_job job;
@@ -584,7 +586,7 @@ main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(comes_whole_and_never_partly),
+		T(comes_whole_and_never_incomplete),
 		T(comes_in_order_with_its_version),
 		T(answers_are_lost_and_requests_repeated),
 		T(requests_are_lost),
@@ -595,11 +597,11 @@ main(void)
 		T(receiver_forgets_in_the_middle),
 		T(receiver_always_forgets),
 		T(connects_anew_in_the_middle),
-		T(looks_agree),
-		T(flow_over_the_ceiling_is_parked),
-		T(original_goes_without_that_node_alone),
+		T(digest_checks_agree),
+		T(flow_over_the_ceiling_is_paused),
+		T(legacy_peer_goes_without_that_node_alone),
 		T(server_out_of_order_is_no_verdict),
 	};
 
-	return cmocka_run_group_tests_name("parts", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("node_chunks", tests, NULL, NULL);
 }

@@ -176,7 +176,7 @@ test_flows(void **state)
 	check_str(o.flows[2].author, "e");
 }
 
-/* In a folder the later file wins, flows add up, and two of one url in two files are told. */
+/* In a folder the later file wins, flows add up, and two of one url in two files are refused. */
 static void
 test_folder(void **state)
 {
@@ -260,7 +260,7 @@ test_hosted_program(void **state)
 	assert_int_equal(hosted("site/p", true), KODO_OK);
 	check_path(o.organization, "site");
 	assert_true(o.loader_is_program);
-	/* who only looks for the state would not find this one */
+	/* a search for the state alone would not find this one */
 	scratch_write("site/p", "#!/bin/sh\necho \"- cache_data: there.json\"\n");
 	assert_int_equal(hosted("site/p", true), KODO_EINVAL);
 	check_why("/site/p output:1: cache_data leads to ");

@@ -208,7 +208,7 @@ test_raw_damaged(void **state)
 		assert_int_equal(packed_tags(f->a, str_of(bad_lists[i]), &list, &n), KODO_ECORRUPT);
 }
 
-/* Equal nodes have equal bytes; a writer may be used again; its size is told before. */
+/* Equal nodes have equal bytes; a writer may be used again; its size is known before. */
 static void
 test_writer(void **state)
 {

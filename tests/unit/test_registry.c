@@ -155,7 +155,7 @@ versions_decide(void **state)
 
 /* The owner sends no version: each of his changes is raised over what is known. */
 static void
-owners_word_wins_at_intake(void **state)
+owners_word_wins_at_ingest(void **state)
 {
 	struct fixture *f = *state;
 	struct search_result res;
@@ -192,7 +192,7 @@ own_node_is_defended(void **state)
 	must(registry_connect(f->r, &b, f->now_us, &in));
 	assert_non_null(strstr(flows_of(f, "", "", 0, 10, &res), "Own 1"));
 	assert_int_equal(res.total, 2);
-	assert_true(in.wake);	/* the peer is told our word */
+	assert_true(in.wake);	/* the peer is notified of ours */
 	check_clean(f);
 }
 
@@ -310,7 +310,7 @@ state_survives_reopening(void **state)
 	check_clean(f);
 }
 
-/* A removal is remembered for tombstone_days; the runner's tidying forgets it after that. */
+/* A removal is remembered for tombstone_days; its expiry in the runner forgets it after that. */
 static void
 tombstones_expire(void **state)
 {
@@ -355,7 +355,7 @@ item_seen(struct fixture *f, struct view *v)
 	return text;
 }
 
-/* What is kept between requests is that of a commit: neither side of one sees the other's. */
+/* What is cached between requests is that of a commit: neither side of one sees the other's. */
 static void
 views_see_the_times_of_their_commit(void **state)
 {
@@ -415,7 +415,7 @@ file_stranger(struct txn *t, void *arg)
 	return store_put(t, *(enum store_table *)arg, key_u32(k, 77), STR(""));
 }
 
-/* A peer that is not among the due is never sent anything: `kodo check` tells. */
+/* A peer that is not among the due is never sent anything: `kodo check` finds it. */
 static void
 peers_out_of_file_are_found(void **state)
 {
@@ -447,7 +447,7 @@ main(void)
 		T(connect_replaces_and_update_adds),
 		T(disconnect_of_nodes_and_of_the_provider),
 		T(versions_decide),
-		T(owners_word_wins_at_intake),
+		T(owners_word_wins_at_ingest),
 		T(own_node_is_defended),
 		T(random_changes_keep_order_and_counts),
 		T(pages_cover_everything_once),

@@ -1,4 +1,4 @@
-/* What originals say of others' nodes: versions made here, and doubts. */
+/* Statements of legacy peers about others' nodes: versions made here, and resyncs. */
 #include "core/records/peer.h"
 #include "core/records/record.h"
 #include "core/registry/requests.h"
@@ -9,8 +9,8 @@
 
 #define SECOND_US 1000000ll
 #define NODE "http://n:1"
-#define OLD "http://o:1"	/* an original that feeds */
-#define OURS "http://r:1"	/* one of us that feeds */
+#define OLD "http://o:1"	/* a legacy peer that feeds */
+#define OURS "http://r:1"	/* a kodo peer that feeds */
 
 static void
 start(struct fixture *f)
@@ -19,7 +19,7 @@ start(struct fixture *f)
 	fixture_apply(f, START_NOW);
 }
 
-/* A list or an update with one form of the node. kodo NULL: of an original. */
+/* A list or an update with one form of the node. kodo NULL: of a legacy peer. */
 static void
 says(struct fixture *f, const char *who, const char *path, const char *form, const char *kodo)
 {
@@ -66,7 +66,7 @@ connects_to_old(struct fixture *f)
 }
 
 static uint64_t
-version_told(struct fixture *f)
+version_sent(struct fixture *f)
 {
 	static const char member[] = "\"" NODE "\":";
 	struct exchange_job job;
@@ -96,20 +96,20 @@ latest_news_win(void **state)
 	says(f, OURS, "/connect", "X", "{\"life\":5,\"sent\":1}");
 	says(f, OLD, "/connect", "A", NULL);
 	assert_shown(f, "A");
-	first = version_told(f);
+	first = version_sent(f);
 	assert_within((int64_t)first, T0 / SECOND_US, T0 / SECOND_US + 1);
-	/* of two originals too, whoever came first */
+	/* of two legacy peers too, whoever came first */
 	says(f, "http://o2:1", "/connect", "B", NULL);
 	assert_shown(f, "B");
-	second = version_told(f);
+	second = version_sent(f);
 	assert_true(second > first);
-	/* said again it is no news */
+	/* repeated it is no news */
 	says(f, OLD, "/connect", "A", NULL);
 	assert_shown(f, "B");
-	assert_int_equal(version_told(f), second);
+	assert_int_equal(version_sent(f), second);
 	says(f, OLD, "/connect", "C", NULL);
 	assert_shown(f, "C");
-	/* the next of ours decides by the same numbers */
+	/* the next kodo peer decides by the same numbers */
 	says(f, OURS, "/update", "D",
 	    arena_printf(f->a, "{\"versions\":{\"" NODE "\":%llu},\"life\":5,\"sent\":2}",
 		(unsigned long long)second));
@@ -122,7 +122,7 @@ latest_news_win(void **state)
 }
 
 static void
-owners_word_is_over_hearsay(void **state)
+owners_word_is_over_relayed(void **state)
 {
 	struct fixture *f = *state;
 	struct wire_body b;
@@ -146,7 +146,7 @@ owners_word_is_over_hearsay(void **state)
 }
 
 static void
-doubts_are_followed_ever_more_slowly(void **state)
+resyncs_come_ever_more_slowly(void **state)
 {
 	struct fixture *f = *state;
 	unsigned asked = 0, i;
@@ -180,9 +180,9 @@ doubts_are_followed_ever_more_slowly(void **state)
 	check_clean(f);
 }
 
-/* A runner that sleeps must learn when the doubt is due. */
+/* A runner that sleeps must learn when the resync is due. */
 static void
-doubt_that_waits_wakes(void **state)
+resync_that_waits_wakes(void **state)
 {
 	struct fixture *f = *state;
 	struct wire_body b;
@@ -200,7 +200,7 @@ doubt_that_waits_wakes(void **state)
 	}
 }
 
-/* What it was told of a node that is seen through it is taken back by the connect that asks it. */
+/* What it was sent of a node that is seen through it is taken back by the resync. */
 static void
 asking_takes_back_what_came_from_it(void **state)
 {
@@ -243,9 +243,9 @@ word_before_the_answer_is_asked_for(void **state)
 	    KODO_ENOTFOUND);
 }
 
-/* A start asks for the list anyway, and must not leave a doubt behind that nothing ever ends. */
+/* A start asks for the list anyway, and must not leave a resync behind that nothing ever ends. */
 static void
-start_ends_a_doubt(void **state)
+start_ends_a_resync(void **state)
 {
 	struct fixture *f = *state;
 	struct exchange_job job;
@@ -261,7 +261,7 @@ start_ends_a_doubt(void **state)
 	assert_int_equal(connects_to_old(f), 0);
 	fixture_apply(f, START_NOW);
 	assert_int_equal(connects_to_old(f), 1);
-	/* it is looked at again, and doubted again */
+	/* another digest check, and another resync */
 	assert_int_equal(
 	    schedule_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us),
 	    KODO_ENOTFOUND);
@@ -273,7 +273,7 @@ start_ends_a_doubt(void **state)
 
 /* Who is no target of ours is not asked any more once it has signed off, nor known by that. */
 static void
-sign_off_ends_a_doubt(void **state)
+sign_off_ends_a_resync(void **state)
 {
 	struct fixture *f = *state;
 	struct wire_body b;
@@ -320,7 +320,7 @@ two_that_differ_come_to_rest(void **state)
 		assert_true(++n < 4);
 	}
 	assert_shown(f, "B");
-	/* what it says next is news */
+	/* its next statement is news */
 	b[0] = body_of(
 	    f, who[0], false, arena_printf(f->a, "[%s]", node_json(f, NODE, "C", 1)), NULL);
 	must(registry_connect(f->r, &b[0], f->now_us, &in));
@@ -334,15 +334,15 @@ main(void)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		T(latest_news_win),
-		T(owners_word_is_over_hearsay),
-		T(doubts_are_followed_ever_more_slowly),
-		T(doubt_that_waits_wakes),
+		T(owners_word_is_over_relayed),
+		T(resyncs_come_ever_more_slowly),
+		T(resync_that_waits_wakes),
 		T(asking_takes_back_what_came_from_it),
 		T(word_before_the_answer_is_asked_for),
 		T(two_that_differ_come_to_rest),
-		T(start_ends_a_doubt),
-		T(sign_off_ends_a_doubt),
+		T(start_ends_a_resync),
+		T(sign_off_ends_a_resync),
 	};
 
-	return cmocka_run_group_tests_name("hearsay", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("relayed", tests, NULL, NULL);
 }

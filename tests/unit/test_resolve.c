@@ -1,6 +1,6 @@
 /*
  * A word and the store: what it changes is written, what follows is carried out, and nothing is
- * left of one that failed. Who is believed is test_rules.c's.
+ * left of one that failed. Which statement wins is test_rules.c's.
  */
 #include "core/merge/resolve.h"
 #include "core/records/outbox.h"
@@ -210,7 +210,7 @@ first_provider_wins_without_versions(void **state)
 }
 
 static void
-word_said_again_writes_nothing(void **state)
+repeated_word_writes_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct str before, order;
@@ -342,7 +342,7 @@ others_are_notified(void **state)
 	assert_false(is_in_outbox(f, silent, node));
 	peer_read(f, b, &p);
 	assert_true(p.out.work[WORK_NOTIFY] != 0);
-	/* who says something else is notified, if it is a subscriber */
+	/* a peer with another statement is notified, if it is a subscriber */
 	outbox_forget(f);
 	says(f, b, NODE, 4, "Beta", 2);
 	assert_true(is_in_outbox(f, b, node));
@@ -369,7 +369,7 @@ others_are_notified(void **state)
 }
 
 static void
-who_says_the_same_is_not_asked(void **state)
+same_statement_is_not_asked_about(void **state)
 {
 	struct fixture *f = *state;
 	uint32_t a, silent;
@@ -391,7 +391,7 @@ who_says_the_same_is_not_asked(void **state)
 }
 
 static void
-doubtful_update_is_asked_about(void **state)
+doubtful_update_starts_a_resync(void **state)
 {
 	struct fixture *f = *state;
 	struct act update = { .url = NODE, .w = { .kind = RULES_SAYS } };
@@ -473,13 +473,13 @@ main(void)
 		T(difference_is_written),
 		T(winner_of_another_stays_known),
 		T(first_provider_wins_without_versions),
-		T(word_said_again_writes_nothing),
+		T(repeated_word_writes_nothing),
 		T(places_stay_or_are_new),
 		T(node_of_which_nothing_is_known_goes),
 		T(failed_word_leaves_nothing),
 		T(others_are_notified),
-		T(who_says_the_same_is_not_asked),
-		T(doubtful_update_is_asked_about),
+		T(same_statement_is_not_asked_about),
+		T(doubtful_update_starts_a_resync),
 		T(speakers_are_what_their_peers_are),
 		T(own_node_behind_a_silent_peer),
 	};

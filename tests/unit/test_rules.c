@@ -215,7 +215,7 @@ test_who_wins(void **state)
 		{ "1:5a 2:5a #9@3", "", "expires", "1:5a* 2:5a", "all-1 ask" },
 		{ "~1:6a 2:4b #5@0", "2", "6a", "1:6a* 2:6a+", "all-1 ask" },
 		{ "1:4c 2:5a 3:5b #9@1", "", "expires", "1:4c 2:5a 3:5b*", "all-3 ask" },
-		/* without versions whoever connected first; nobody is told to know better */
+		/* without versions whoever connected first; no peer is corrected */
 		{ "1:0a*", "2", "0b", "1:0a* 2:0b+", "" },
 		{ "2:0b*", "1", "0a", "2:0b 1:0a+*", "all-1 ask" },
 		{ "2:0a 1:0a #9@3", "", "expires", "2:0a 1:0a*", "all-1 ask" },
@@ -227,10 +227,10 @@ test_who_wins(void **state)
 		{ "1:5b 0:1a*", "2!", "drops", "1:5b 0:1a*", "" },
 		{ "~0:1a*", "2", "5b", "0:1a* 2:5b+", "you" },
 		{ "~0:4a 1:6b #5@1", "", "expires", "0:4a* 1:6b", "all ask" },
-		/* a change of the version alone is told, but nobody differs */
+		/* a change of the version alone is sent on, but no peer differs */
 		{ "1:5a*", "1", "6a", "1:6a+*", "all-1" },
 		{ "1:5a*", "2", "6a", "1:5a 2:6a+*", "all-2" },
-		/* said again */
+		/* repeated */
 		{ "1:5a*", "1", "5a", "1:5a*", "" },
 		{ "1:5a* 2:5a", "2", "5a", "1:5a* 2:5a", "" },
 		{ "1:0a*", "1", "0a", "1:0a*", "" },
@@ -263,7 +263,7 @@ static void
 test_rule_1(void **state)
 {
 	static const struct row rows[] = {
-		/* withdrawn, lowered: others may say the same version because of this registry */
+		/* withdrawn, lowered: others may state the same version because of this registry */
 		{ "1:5a*", "1", "drops", "#6@0+", "all-1 ask" },
 		{ "1:5a* 2:5a", "1", "drops", "2:5a #6@0+", "all-1 ask" },
 		{ "1:5a* 2:5a", "1", "4a", "1:4a+ 2:5a #6@0+", "all-1 ask you" },
@@ -313,7 +313,7 @@ test_rule_2(void **state)
 		{ "1:5b*", "2", "4a", "1:5b* 2:4a+", "you" },
 		{ "1:5b*", "2", "0a", "1:5b* 2:0a+", "you" },
 		{ "1:5a*", "2", "4a", "1:5a* 2:4a+", "" },
-		/* again, as long as it is not believed */
+		/* again, as long as it does not win */
 		{ "1:5b* 2:4a", "2", "4a", "1:5b* 2:4a", "you" },
 		{ "1:4a #5@2", "1", "4a", "1:4a #5@2", "you" },
 		{ "1:0a* 2:0b", "2", "0b", "1:0a* 2:0b", "" },
@@ -321,7 +321,7 @@ test_rule_2(void **state)
 		{ "1:" END "b*", "2e", "0a list", "1:" END "b* 2:0a+", "" },
 		{ "1:" END "b* 2:0a", "2e", "0a list", "1:" END "b* 2:0a", "" },
 		{ "1:" END "b* 2:0a", "2s", "0a list", "1:" END "b* 2:0a", "you" },
-		/* a tombstone that the speaker has lost becomes ours */
+		/* a tombstone that the speaker has lost becomes this registry's */
 		{ "#5@1", "1", "4a", "1:4a+ #5@0+", "you" },
 		{ "#5@2", "1", "4a", "1:4a+ #5@2", "you" },
 		{ "1:4a #5@1", "1", "4a", "1:4a #5@0+", "you" },
@@ -394,7 +394,7 @@ test_rule_3_own_raised(void **state)
 		{ "1:5b*", "2!", "5a", "1:5b 2:5a+ #100@0+", "all ask" },
 		{ "1:5b*", "2!", "5b", "1:5b 2:5b+ #100@0+", "all ask" },
 		{ "2:5b*", "2!", "5b", "2:5b*", "" },
-		/* removals; what was said before is void */
+		/* removals; what was stated before is void */
 		{ "0:50a*", "2!", "gone 50", "0:100a*", "all" },
 		{ "0:50a*", "2!", "gone 60", "0:100a*", "all" },
 		{ "0:50a*", "2!", "gone 200", "0:201a*", "all" },
@@ -487,14 +487,14 @@ test_relayed_versions(void **state)
 		{ "", "2e", "0b at 0", "2:1b+*", "all-2 ask" },
 		{ "2:5a*", "2e", "0b list at 7000000", "2:7b+*", "all-2 ask" },
 		{ "#5@1", "2e", "0b list at 7000000", "2:7b+*", "all-2 ask" },
-		/* said again, or what is seen: no news */
+		/* repeated, or what is seen: no news */
 		{ "1:7b* 2:5a", "2e", "0a list", "1:7b* 2:5a", "" },
 		{ "1:7a* 2:5a", "2e", "0a list", "1:7a* 2:7a+", "" },
 		{ "2:5a #7@1", "2e", "0a list", "2:5a #7@1", "" },
 		{ "2:5a #7@1", "2e", "0b list", "2:8b+*", "all-2 ask" },
 		{ "1:5a*", "2e", "0a list at 7000000", "1:5a* 2:5a+", "" },
 		{ "1:0a*", "2e", "0a list at 7000000", "1:0a* 2:0a+", "" },
-		/* of what an owner's side said it has none */
+		/* of what an owner's side stated it has none */
 		{ "1:" END "b*", "2e", "0a list", "1:" END "b* 2:0a+", "" },
 		{ "1:" END "b*", "2e", "0b list", "1:" END "b* 2:0b+", "" },
 		{ "1:" END "b* 2:5a", "2e", "0c list", "1:" END "b* 2:0c+", "" },

@@ -1,4 +1,4 @@
-/* How long a runner lives and waits, what the service does with children and lighttpd's words. */
+/* How long a runner lives and waits, children of the service and lighttpd's lines. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-/* programs are no library; these files of theirs are pure enough to be looked at from inside */
+/* programs are no library; these files of theirs are pure enough to be tested from inside */
 #include "cmd/child.c"
 #include "cmd/lighttpd.c"
 #include "cron/lifetime.c"

@@ -233,7 +233,7 @@ test_lock(void **state)
 	assert_string_equal(scratch_read("victim"), "whole\n");
 }
 
-/* A look at a lock says who has it, and is never in the way of one who takes it. */
+/* A query of a lock names its holder, and is never in the way of one who takes it. */
 static void
 test_lock_owner(void **state)
 {

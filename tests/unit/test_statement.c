@@ -1,4 +1,4 @@
-/* Statements, removals and tombstones as peers bring them; the rules are test_rules.c's. */
+/* Statements, removals and tombstones as peers send them; the rules are test_rules.c's. */
 #include "core/merge/statement.h"
 #include "core/records/peer.h"
 #include "core/registry/startup.h"
@@ -103,7 +103,7 @@ node_is_shown_under_its_own_url(void **state)
 		drop.node = take(f, a, "HTTP://N:1", 9, "Alpha", 1);
 		must(act(f, &drop));
 		assert_string_equal(known_of(f, NODE), "#10@0 HTTP://N:1");
-		/* it says nothing of it any more */
+		/* it has no statement of it any more */
 		must(act(f, &drop));
 		assert_string_equal(known_of(f, NODE), "#10@0 HTTP://N:1");
 	}
@@ -124,9 +124,9 @@ what_cannot_be_read_changes_nothing(void **state)
 	assert_true(str_eq(tables_read(f, T_META, T_DUE), before));
 }
 
-/* A list tells what a legacy peer has to say, an update may be an echo. */
+/* A list holds all statements of a legacy peer, an update may be an echo. */
 static void
-list_is_told_from_an_update(void **state)
+list_and_update_differ(void **state)
 {
 	struct fixture *f = *state;
 	struct act a = { .deed = TAKE, .url = NODE };
@@ -164,7 +164,7 @@ list_chunks_give_new_places(void **state)
 }
 
 static void
-provider_goes_with_all_that_it_said(void **state)
+provider_goes_with_all_its_statements(void **state)
 {
 	struct fixture *f = *state;
 	struct act all = { .deed = DROP_ALL };
@@ -237,9 +237,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(node_is_shown_under_its_own_url),
 		T(what_cannot_be_read_changes_nothing),
-		T(list_is_told_from_an_update),
+		T(list_and_update_differ),
 		T(list_chunks_give_new_places),
-		T(provider_goes_with_all_that_it_said),
+		T(provider_goes_with_all_its_statements),
 		T(old_tombstones_are_forgotten),
 	};
 

@@ -267,7 +267,7 @@ table_hide(const char *name, const char *hidden)
 	close(fd);
 }
 
-/* A program of before knew fewer tables: the format is told, not the table that is missing. */
+/* An older program had fewer tables: the message names the format, not the missing table. */
 static void
 test_older_format_has_fewer_tables(void **unused)
 {

@@ -236,7 +236,7 @@ expect_recorded(struct fixture *f, const struct row *row)
 	}
 }
 
-/* What the original said, word for word; `key` rows are those where it was at fault. */
+/* What the original system answered, word for word; `key` rows are those where it was at fault. */
 static void
 test_recorded(void **state)
 {

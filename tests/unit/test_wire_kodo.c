@@ -113,7 +113,7 @@ test_gone(void **state)
 }
 
 static void
-test_pieces(void **state)
+test_list_chunks(void **state)
 {
 	struct fixture *f = *state;
 
@@ -158,9 +158,9 @@ test_many_versions(void **state)
 	buf_free(&b);
 }
 
-/* A body of those nodes that is a part. */
+/* A body of those nodes that is a node chunk. */
 static enum kodo_err
-read_part_of(struct fixture *f, enum wire_kind kind, const char *nodes, const char *kodo)
+read_chunk_of(struct fixture *f, enum wire_kind kind, const char *nodes, const char *kodo)
 {
 	char *json = arena_printf(f->a, "{\"url\":\"http://p\",\"registry\":true,"
 	    "\"feed\":false,\"idle\":true,\"message\":[],\"now\":\"2025-01-13T14:00:00Z\","
@@ -171,70 +171,70 @@ read_part_of(struct fixture *f, enum wire_kind kind, const char *nodes, const ch
 
 #define TWO_FLOWS "{\"url\":\"http://a\",\"flows\":[{\"url\":\"/1\",\"name\":\"1\"}," \
 	"{\"url\":\"/2\",\"name\":\"2\"}]}"
-#define PART(members) "{\"part\":{" members "}}"
+#define CHUNK(members) "{\"part\":{" members "}}"
 
 static void
-test_part(void **state)
+test_node_chunk(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(read_part_of(f, WIRE_UPDATE, TWO_FLOWS,
+	assert_int_equal(read_chunk_of(f, WIRE_UPDATE, TWO_FLOWS,
 	    "{\"versions\":{\"http://a\":7},\"part\":{\"id\":\"0aF\",\"from\":3,\"of\":5}}"),
 	    KODO_OK);
 	assert_true(f->body.has_chunk && !f->body.has_taken && f->body.n_nodes == 1);
 	assert_true(str_eq(f->body.chunk.id, STR("0aF")));
 	assert_true(f->body.chunk.from == 3 && f->body.chunk.of == 5);
 	assert_int_equal(f->body.nodes[0].version, 7);
-	assert_int_equal(read_part_of(f, WIRE_UPDATE, TWO_FLOWS, "{\"part\":null,\"has\":9}"),
+	assert_int_equal(read_chunk_of(f, WIRE_UPDATE, TWO_FLOWS, "{\"part\":null,\"has\":9}"),
 	    KODO_OK);
 	assert_true(!f->body.has_chunk && f->body.has_taken && f->body.taken == 9);
 	/* over the ceiling: that node is left out */
-	assert_int_equal(read_part_of(f, WIRE_UPDATE, TWO_FLOWS,
-	    PART("\"id\":\"0\",\"from\":0,\"of\":100001")), KODO_OK);
+	assert_int_equal(read_chunk_of(f, WIRE_UPDATE, TWO_FLOWS,
+	    CHUNK("\"id\":\"0\",\"from\":0,\"of\":100001")), KODO_OK);
 	assert_true(f->body.has_chunk && f->body.n_nodes == 0 && f->body.n_left_out == 1);
 	assert_true(str_eq(f->body.left_out[0].reason, STR("its flows are more than 100000")));
 	/* so it is with one whose version is none */
-	assert_int_equal(read_part_of(f, WIRE_UPDATE, TWO_FLOWS, "{\"versions\":{\"http://a\":0},"
+	assert_int_equal(read_chunk_of(f, WIRE_UPDATE, TWO_FLOWS, "{\"versions\":{\"http://a\":0},"
 	    "\"part\":{\"id\":\"0\",\"from\":0,\"of\":2}}"), KODO_OK);
 	assert_true(f->body.has_chunk && f->body.n_nodes == 0 && f->body.n_left_out == 1);
 }
 
 static void
-test_part_refused(void **state)
+test_node_chunk_refused(void **state)
 {
 	static const struct {
 		enum wire_kind kind;
 		const char *nodes, *kodo, *key;
 	} rows[] = {
 		{ WIRE_UPDATE, TWO_FLOWS, "{\"part\":[]}", "kodo.part" },
-		{ WIRE_UPDATE, TWO_FLOWS, PART(""), "kodo.part.id" },
-		{ WIRE_UPDATE, TWO_FLOWS, PART("\"id\":7,\"from\":0,\"of\":2"), "kodo.part.id" },
-		{ WIRE_UPDATE, TWO_FLOWS, PART("\"id\":\"\",\"from\":0,\"of\":2"),
+		{ WIRE_UPDATE, TWO_FLOWS, CHUNK(""), "kodo.part.id" },
+		{ WIRE_UPDATE, TWO_FLOWS, CHUNK("\"id\":7,\"from\":0,\"of\":2"), "kodo.part.id" },
+		{ WIRE_UPDATE, TWO_FLOWS, CHUNK("\"id\":\"\",\"from\":0,\"of\":2"),
 		    "kodo.part.id" },
-		{ WIRE_UPDATE, TWO_FLOWS, PART("\"id\":\"xy\",\"from\":0,\"of\":2"),
+		{ WIRE_UPDATE, TWO_FLOWS, CHUNK("\"id\":\"xy\",\"from\":0,\"of\":2"),
 		    "kodo.part.id" },
-		{ WIRE_UPDATE, TWO_FLOWS, PART("\"id\":\"a\",\"of\":2"), "kodo.part.from" },
-		{ WIRE_UPDATE, TWO_FLOWS, PART("\"id\":\"a\",\"from\":-1,\"of\":2"),
+		{ WIRE_UPDATE, TWO_FLOWS, CHUNK("\"id\":\"a\",\"of\":2"), "kodo.part.from" },
+		{ WIRE_UPDATE, TWO_FLOWS, CHUNK("\"id\":\"a\",\"from\":-1,\"of\":2"),
 		    "kodo.part.from" },
-		{ WIRE_UPDATE, TWO_FLOWS, PART("\"id\":\"a\",\"from\":\"0\",\"of\":2"),
+		{ WIRE_UPDATE, TWO_FLOWS, CHUNK("\"id\":\"a\",\"from\":\"0\",\"of\":2"),
 		    "kodo.part.from" },
-		{ WIRE_UPDATE, TWO_FLOWS, PART("\"id\":\"a\",\"from\":0,\"of\":1.5"),
+		{ WIRE_UPDATE, TWO_FLOWS, CHUNK("\"id\":\"a\",\"from\":0,\"of\":1.5"),
 		    "kodo.part.of" },
-		{ WIRE_UPDATE, TWO_FLOWS, PART("\"id\":\"a\",\"from\":9,\"of\":8"), "kodo.part" },
-		{ WIRE_UPDATE, TWO_FLOWS, PART("\"id\":\"a\",\"from\":1,\"of\":2"), "kodo.part" },
+		{ WIRE_UPDATE, TWO_FLOWS, CHUNK("\"id\":\"a\",\"from\":9,\"of\":8"), "kodo.part" },
+		{ WIRE_UPDATE, TWO_FLOWS, CHUNK("\"id\":\"a\",\"from\":1,\"of\":2"), "kodo.part" },
 		{ WIRE_UPDATE, TWO_FLOWS,
-		    PART("\"id\":\"a\",\"from\":18446744073709551615,\"of\":2"), "kodo.part" },
-		{ WIRE_UPDATE, TWO_FLOWS "," TWO_FLOWS, PART("\"id\":\"a\",\"from\":0,\"of\":9"),
+		    CHUNK("\"id\":\"a\",\"from\":18446744073709551615,\"of\":2"), "kodo.part" },
+		{ WIRE_UPDATE, TWO_FLOWS "," TWO_FLOWS, CHUNK("\"id\":\"a\",\"from\":0,\"of\":9"),
 		    "kodo.part" },
-		{ WIRE_UPDATE, "", PART("\"id\":\"a\",\"from\":0,\"of\":0"), "kodo.part" },
+		{ WIRE_UPDATE, "", CHUNK("\"id\":\"a\",\"from\":0,\"of\":0"), "kodo.part" },
 		{ WIRE_UPDATE, TWO_FLOWS, "{\"has\":\"2\"}", "kodo.has" },
-		{ WIRE_CONNECT, TWO_FLOWS, PART("\"id\":\"a\",\"from\":0,\"of\":2"), NULL },
+		{ WIRE_CONNECT, TWO_FLOWS, CHUNK("\"id\":\"a\",\"from\":0,\"of\":2"), NULL },
 	};
 	struct fixture *f = *state;
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_int_equal(read_part_of(f, rows[i].kind, rows[i].nodes, rows[i].kodo),
+		assert_int_equal(read_chunk_of(f, rows[i].kind, rows[i].nodes, rows[i].kodo),
 		    KODO_EINVAL);
 		assert_true(f->no.n_errors > 0);
 		if (rows[i].key == NULL)
@@ -293,7 +293,7 @@ test_cache_list(void **state)
 	assert_int_equal(f->cache.n_connection, 0);
 }
 
-/* What the original took in and we would not: left out and named, the rest is taken. */
+/* What the original system took in and we would not: left out and named, the rest is taken. */
 static void
 test_cache_left_out(void **state)
 {
@@ -362,10 +362,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_versions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_version_range, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_pieces, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_list_chunks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_versions, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_part, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_part_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_node_chunk, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_node_chunk_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cache, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cache_list, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cache_left_out, setup, teardown),
