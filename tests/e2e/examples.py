@@ -3,7 +3,7 @@
 
 usage: KODO=... examples.py [FILE]    (make examples)
 
-Two services that talk to each other and a peer of ours are asked; ports, times and versions are then written as fixed ones.
+Two services that talk to each other and a kodo peer are asked; ports, times and versions are then written as fixed ones.
 """
 import json
 import os

@@ -34,7 +34,7 @@ class Member(kodotest.Service):
             self.options["flows"] = self.offer()
 
     def write_loader(self, **more):
-        """Of a node it is a program: a running service looks at no other loader again."""
+        """Of a node it is a program: a running service reads no other loader again."""
         if self.options["registry"]:
             super().write_loader(**more)
             return
@@ -71,7 +71,7 @@ class Member(kodotest.Service):
         return rows
 
     def received(self):
-        """(what, from whom) of each message that the log tells of."""
+        """(what, from whom) of each message in the log."""
         return [match.groups() for match in map(RECEIVED.search, self.log().splitlines()) if match]
 
     def log(self):
@@ -181,10 +181,10 @@ class Network:
         before = self.counts()
         time.sleep(seconds)
         more = self.counts() - before
-        assert not more, f"{self.told(more)}\n{self.story()}"
+        assert not more, f"{self.counted(more)}\n{self.story()}"
         self.wait_converged(seconds=0)
 
-    def told(self, counts):
+    def counted(self, counts):
         names = {m.url: m.name for m in self.members()}
         return {"-".join(sorted(names.get(url, url) for url in link)): n for link, n in counts.items()}
 

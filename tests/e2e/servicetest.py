@@ -142,7 +142,7 @@ def answer_with(status, body=b"{}", headers="", reason="Whatever"):
 
 
 class Runner:
-    """kodo-reconnect for a loader in a folder, as cron starts it; its state is looked at through kodo as plain CGI."""
+    """kodo-reconnect for a loader in a folder, as cron starts it; its state is read through kodo as plain CGI."""
 
     def __init__(self, cwd, options):
         self.cwd = cwd
@@ -154,7 +154,7 @@ class Runner:
         return self.launch(self.cgi.loader, *arguments, env=env)
 
     def start_for_state(self, *arguments):
-        """As `kodo service` and its workers start it: without a loader to look after."""
+        """As `kodo service` and its workers start it: without a loader to watch."""
         return self.launch("--state", self.cgi.state_path(), *arguments)
 
     def launch(self, *arguments, env=None):

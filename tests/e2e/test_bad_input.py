@@ -102,22 +102,22 @@ def shown(service):
 def check_refused(service, status, answer_status, headers, body):
     assert answer_status == status, body[:500]
     assert headers["content-type"] == "application/json"
-    told = json.loads(body.decode("utf-8"))
-    assert told["status_code"] == status
-    assert isinstance(told["detail"], str) and told["detail"]
+    answered = json.loads(body.decode("utf-8"))
+    assert answered["status_code"] == status
+    assert isinstance(answered["detail"], str) and answered["detail"]
     assert shown(service) == service.before
     assert sorted(children(service.process.pid)) == service.pids
-    return told
+    return answered
 
 
 @pytest.mark.parametrize("row", BODIES, ids=[row["name"] for row in BODIES])
 def test_body(registry, row):
     answer = registry.request(row["method"], row["path"], body=row["data"])
-    told = check_refused(registry, row["status"], answer.status, answer.headers, answer.body)
+    answered = check_refused(registry, row["status"], answer.status, answer.headers, answer.body)
     assert row["says"] in answer.text()
-    if told["detail"].startswith("Validation failed"):
-        assert told["detail"] == f"Validation failed for {row['method']} {row['path']}"
-        assert told["extra"] and all(entry["message"] for entry in told["extra"])
+    if answered["detail"].startswith("Validation failed"):
+        assert answered["detail"] == f"Validation failed for {row['method']} {row['path']}"
+        assert answered["extra"] and all(entry["message"] for entry in answered["extra"])
 
 
 @pytest.mark.parametrize("name,target,status", TARGETS, ids=[row[0] for row in TARGETS])
@@ -151,8 +151,8 @@ def test_body_over_the_ceiling(registry):
     data = json.dumps(connect_body(PEER, nodes=[node(PEER, [flow(n, description="d" * 60000) for n in range(180)])])).encode()
     assert len(data) > 10 << 20
     answer = registry.request("POST", "/connect", body=data)
-    told = check_refused(registry, 413, answer.status, answer.headers, answer.body)
-    assert told["detail"] == "Request Entity Too Large"
+    answered = check_refused(registry, 413, answer.status, answer.headers, answer.body)
+    assert answered["detail"] == "Request Entity Too Large"
 
 
 def test_a_million_brackets(registry):

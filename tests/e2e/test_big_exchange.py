@@ -23,7 +23,7 @@ class Memory:
         self.ending = threading.Event()
         self.thread = threading.Thread(target=self.watch, daemon=True)
 
-    def look(self, service, pids):
+    def measure(self, service, pids):
         now = {}
         for pid in pids:
             try:
@@ -41,9 +41,9 @@ class Memory:
             if self.ending.wait(0.01):
                 return
             for service in self.services:
-                if i % 20 == 0:                             # a look at all of /proc costs more than these
+                if i % 20 == 0:                             # a walk over all of /proc costs more than these
                     pids[service] = [service.process.pid] + kodotest.children(service.process.pid) if service.process else []
-                self.look(service, pids[service])
+                self.measure(service, pids[service])
 
     def __enter__(self):
         self.thread.start()

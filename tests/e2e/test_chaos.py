@@ -88,7 +88,7 @@ class Client(threading.Thread):
                 self.change()
                 self.acknowledged += 1
                 time.sleep(self.rng.random() * 0.01)
-        except Exception as error:                          # told by the test, which runs in another thread
+        except Exception as error:                          # reported by the test, which runs in another thread
             self.problem = error
 
 
@@ -131,7 +131,7 @@ def kill_until(service, clients, rng):
 
 
 def shown(service):
-    """provider -> node url -> flow names, as GET /map and GET /connect tell."""
+    """provider -> node url -> flow names, as in GET /map and GET /connect."""
     providers = {p["url"]: {n["url"]: [f["name"] for f in n["flows"]] for n in p["nodes"]} for p in service.get("/map").json()["providers"]}
     nodes = {n["url"]: [f["name"] for f in n["flows"]] for n in service.get("/connect").json()["nodes"]}
     merged = {url: names for known in providers.values() for url, names in known.items()}
@@ -139,8 +139,8 @@ def shown(service):
     return providers
 
 
-def heard(peer):
-    """node url -> flow names, as a feeding provider was told by /update and /disconnect."""
+def notified(peer):
+    """node url -> flow names, as a feeding provider was notified by /update and /disconnect."""
     known = {}
     for _, path, body, _ in list(peer.seen):
         if path in ("/update", "/connect"):
@@ -190,7 +190,7 @@ def test_kill_anything_at_any_time(service, peer):
         assert shown(registry) == known
         check_state(registry)
     everything = {url: names for nodes in known.values() for url, names in nodes.items()}
-    wait_until(lambda: heard(listener) == everything, 30, "the peer has heard of all changes", 0.2)
+    wait_until(lambda: notified(listener) == everything, 30, "the peer was notified of all changes", 0.2)
     assert registry.stop() == 0
     assert shown(registry.start()) == known                 # and after a restart
     pids = children(registry.process.pid)

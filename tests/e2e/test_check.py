@@ -94,7 +94,7 @@ def test_of_a_service_that_has_ended(filled):
 def test_says_what_is_not_set_up_yet(place):
     lines = check("--url", "http://localhost:4998", cwd=place)
     assert has(lines, f"warning state {place}/data/cache.lmdb is not set up yet")
-    assert not os.path.exists(f"{place}/data"), "a look must not make anything"
+    assert not os.path.exists(f"{place}/data"), "a check must not make anything"
     os.makedirs(f"{place}/data/cache.lmdb", mode=0o700)
     assert has(check("--state", f"{place}/data/cache.lmdb"), "warning store: nothing in")
 
@@ -190,9 +190,9 @@ def test_export_is_the_cache_file_of_the_original(filled):
     known = filled.get("/map").json()
     assert cache["registers"] == known["registers"]
     for provider in known["providers"]:
-        told = cache["providers"][provider["url"]]
-        assert told["nodes"] == provider.pop("nodes")
-        assert {key: told[key] for key in provider} == provider
+        row = cache["providers"][provider["url"]]
+        assert row["nodes"] == provider.pop("nodes")
+        assert {key: row[key] for key in provider} == provider
     path = f"{filled.cwd}/out.json"
     assert run("export", "--state", filled.state_path(), "-o", path).returncode == 0
     with open(path, encoding="utf-8") as f:

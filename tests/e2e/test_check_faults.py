@@ -57,7 +57,7 @@ class Front(threading.Thread):
 
 
 class Site(kodotest.PlainCGI):
-    """A service in a folder of nobody's (if we are root), asked once; check() and probe() look at it as nobody."""
+    """A service in a folder of nobody's (if we are root), asked once; check() and probe() run as nobody."""
 
     def __init__(self, cwd, options=None):
         super().__init__(cwd, runner=kodotest.RECONNECT)
@@ -161,7 +161,7 @@ def test_wrong_owner(site):
     only(one.faults(), "error", r"write\.lock belongs to root and not to nobody; chown nobody ")
 
 
-def test_looked_at_by_another(site):
+def test_checked_by_another_user(site):
     one = site()
     if os.geteuid() != 0:
         pytest.skip("is another user only as root")

@@ -24,7 +24,7 @@ def pair(service):
     target = service({"organization": "Target", "flows": [flow(i, name=f"Target flow {i}") for i in range(3)]})
     one = service({"organization": "One", "flows": [flow(i) for i in range(5)], "connect": [target.url], "retry": 2})
     one.post("/connect", connect_body(FAR, 2, organization="Evil \x1b[31mred\u202e"))
-    wait_until(lambda: one.total() == 10 and one.is_idle(), 10, "connected, and all told")
+    wait_until(lambda: one.total() == 10 and one.is_idle(), 10, "connected, and all sent")
     return one, target
 
 
@@ -77,7 +77,7 @@ def test_changes(pair):
     one, target = pair
     assert run(one, "evict", FAR).stdout == f"{FAR}: gone\n"
     assert one.total() == 8
-    wait_until(lambda: target.total() == 8, 5, "the target hears of it")
+    wait_until(lambda: target.total() == 8, 5, "the target is notified")
     done = run(one, "evict", target.url)
     assert done.returncode == 1 and "disconnect it first" in done.stderr
     assert run(one, "disconnect", target.url).stdout == f"{target.url}: left\n"

@@ -67,7 +67,7 @@ TAKEN = ("another-name", "no-json")
 
 
 class Down:
-    """Nobody listens there."""
+    """No program listens there."""
 
     def __init__(self):
         self.url = f"http://localhost:{kodotest.free_port()}"
@@ -91,7 +91,7 @@ def faulty():
 
 
 def introduce(registry, url):
-    """A feeding registry at url connects to ours, which will tell it of every change."""
+    """A feeding registry at url connects to ours, which notifies it of every change."""
     body = kodotest.greeting(url, organization="Peer", registry=True, feed=True, nodes=[])
     assert registry.post("/connect", body).status == 201
 

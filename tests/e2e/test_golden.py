@@ -2,7 +2,7 @@
 
 A file is one service: its first line holds the options, each further line one request, sent in order, and the answer: status, headers
 and body, as JSON where the body is compact JSON (the order of keys counts), else as text. Times of the last day are <time>, versions
-<version>, ETags W/"<etag>", numbers of the sender's life <any>;
+<version>, ETags W/"<etag>", the sender's epoch and sequence <any>;
 pages are without their style. To add a case add a line without an answer. `make golden` writes all answers anew; what has changed, git diff shows.
 """
 import datetime
@@ -40,7 +40,7 @@ def dump(value):
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def told(answer, options):
+def stable(answer, options):
     """The part of a line that the answer gives."""
     headers = {name: re.sub(r'"[^"]+"', '"<etag>"', answer.headers[name]) if name == "etag" else answer.headers[name]
                for name in HEADERS if name in answer.headers}
@@ -69,7 +69,7 @@ def test_answers_are_as_written(service, path):
     one = service(first["options"], ["--listen", f"127.0.0.1:{port}"], port)
     differ = []
     for row in rows:
-        got = told(send(one, row), first)
+        got = stable(send(one, row), first)
         wanted = {key: row[key] for key in ("status", "headers", "answer", "text") if key in row}
         if dump(got) != dump(wanted):                       # as text: of equal objects the order of keys may differ
             differ.append(f"{row['name']}: {row['request']['line']}\n  wanted {dump(wanted)[:3000]}\n  got    {dump(got)[:3000]}")

@@ -20,10 +20,10 @@ class Watch:
     def __init__(self, member, text):
         self.member, self.text = member, text
         self.at = None
-        self.thread = threading.Thread(target=self.look, daemon=True)
+        self.thread = threading.Thread(target=self.watch, daemon=True)
         self.thread.start()
 
-    def look(self):
+    def watch(self):
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
             if self.text in self.member.get("/flows?format=json").text():
@@ -49,7 +49,7 @@ def chain(request, folders):
 
 @pytest.fixture
 def alone(folders):
-    """A registry that has nobody to tell."""
+    """A registry without peers to notify."""
     with Network(folders, [REGISTRY], [], []) as net:
         yield net.r[0]
 
@@ -87,7 +87,7 @@ def assert_fast(change, alone, what):
 
 
 def test_change_at_a_node(chain, alone):
-    """From when the node shows it itself: its loader is looked at once a second, which is not what is measured."""
+    """From when the node shows it itself: its loader is watched once a second, which is not what is measured."""
     def change():
         node = chain.n[0]
         node.change()
@@ -97,7 +97,7 @@ def test_change_at_a_node(chain, alone):
 
 
 def test_posted_change(chain, alone):
-    """From the begin of a POST of a node that is none of ours, which is the first of the links."""
+    """From the begin of a POST of a node of another system, which is the first of the links."""
     rounds = itertools.count(1)
 
     def change():

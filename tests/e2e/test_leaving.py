@@ -73,7 +73,7 @@ def test_hanging_registry_in_a_chain(chain, hanging):
 
 @pytest.mark.parametrize("down", [0, 1, 3])
 def test_leave_while_a_registry_of_a_chain_is_down(chain, down):
-    """It hears of the leave when it is back, and with it those behind it; nobody brings the node back to life."""
+    """It learns of the leave when it is back, and so do those behind it; no registry brings the node back."""
     chain.r[down].kill()
     assert leave(chain.n[0]).seconds < 5
     reached = chain.r[down + 1:]
@@ -235,7 +235,7 @@ def test_lost_state_is_full_again_within_a_period(member, clock, kind):
     registry.kill()
     shutil.rmtree(registry.state_path())
     registry.start()
-    # a runner that begins reads the clock; the one that runs would at its next look, at most a minute later
+    # a runner that begins reads the clock; the one that runs would at its next turn, at most a minute later
     kill_runner(other)
     assert_stays(lambda: registry.total() == 0)
     ahead(361)                                              # a period of 300 s and its 20 % of jitter

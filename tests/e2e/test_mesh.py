@@ -62,7 +62,7 @@ def change_and_count(net, node):
     net.wait_quiet()
     more, most = net.counts() - before, limits(net, node)
     over = {link: n for link, n in more.items() if n > most.get(link, 0)}
-    assert more and not over, f"{net.told(more)}\n{net.story()}"
+    assert more and not over, f"{net.counted(more)}\n{net.story()}"
 
 
 def test_network(network):

@@ -1,6 +1,6 @@
-"""Rings with originals among ours: what theirs echo for ever, ours do not.
+"""Rings of legacy and kodo peers: what the legacy peers echo for ever, kodo peers do not.
 
-The stand-in behaves as PROTOCOL.md says that the original does: no versions, no content type, every update passed on to every feeding
+The stand-in behaves as the original system in PROTOCOL.md: no versions, no content type, every update passed on to every feeding
 peer but the sender, removals forgotten, answers 200, 201 or 204. Only its number of messages has an end, so that a test has one.
 """
 import http.client
@@ -19,8 +19,8 @@ from meshtest import REGISTRY, SECONDS, Network
 ECHOES = 5000               # messages that a stand-in sends in one test at most
 
 
-class Original(kodotest.Peer):
-    """A feeding registry as the original: a dict of providers, each a dict of nodes by url."""
+class Legacy(kodotest.Peer):
+    """A feeding registry as the original system: a dict of providers, each a dict of nodes by url."""
 
     def __init__(self, connect=(), own=()):
         super().__init__(answer=self.serve, feed=True)
@@ -94,7 +94,7 @@ class Original(kodotest.Peer):
         self.providers[body["url"]] = {"feed": body["feed"], "nodes": {n["url"]: n for n in body["nodes"]}}
 
     def send_all(self):
-        """One after the other, as the original's single loop; a connect is made of what is known when it is sent."""
+        """One after the other, as the single loop of the original system; a connect is made of what is known when it is sent."""
         while len(self.sent) < ECHOES:
             url, path, body = self.outbox.get()
             with self.lock:
@@ -118,54 +118,54 @@ class Original(kodotest.Peer):
 
 
 class Mixed(Network):
-    """A ring of ours and originals, "o" and "k", each connected to the next; ours with a node each, originals with flows."""
+    """A ring of legacy and kodo peers, "o" and "k", each connected to the next; kodo peers with a node each, legacy peers with flows."""
 
     def __init__(self, folders, places):
-        ours = [i for i, kind in enumerate(places) if kind == "k"]
-        super().__init__(folders, [REGISTRY] * len(ours), [])
-        self.originals = []
+        kodo = [i for i, kind in enumerate(places) if kind == "k"]
+        super().__init__(folders, [REGISTRY] * len(kodo), [])
+        self.legacy = []
         around = []
         for kind in places:
             if kind == "o":
-                self.originals.append(Original(own=[kodotest.flow(len(self.originals), name=f"old {len(self.originals)}")]))
-            around.append(self.originals[-1] if kind == "o" else self.r[len(around) - len(self.originals)])
+                self.legacy.append(Legacy(own=[kodotest.flow(len(self.legacy), name=f"old {len(self.legacy)}")]))
+            around.append(self.legacy[-1] if kind == "o" else self.r[len(around) - len(self.legacy)])
         for one, other in zip(around, around[1:] + around[:1]):
-            if isinstance(one, Original):
+            if isinstance(one, Legacy):
                 one.connect.append(other.url)
             else:
                 one.options["connect"] = [other.url]
 
     def __enter__(self):
         super().__enter__()
-        # an original loses what it hears while its own connect is on the way, so one after the other
-        for original in self.originals:
+        # a legacy peer loses what it receives while its own connect is on the way, so one after the other
+        for peer in self.legacy:
             self.wait_quiet()
-            original.start()
+            peer.start()
         return self
 
     def __exit__(self, *args):
         super().__exit__(*args)
-        for original in self.originals:
-            original.close()
+        for peer in self.legacy:
+            peer.close()
 
     def expected(self):
-        old = {(f"Org of {o.url}", o.url + "/flows" + f["url"], f["name"]) for o in self.originals for f in o.own}
+        old = {(f"Org of {o.url}", o.url + "/flows" + f["url"], f["name"]) for o in self.legacy for f in o.own}
         return super().expected() | old
 
-    def sent_by_ours(self):
-        """By registries: a message to one of ours stands in its log, one to an original in its list."""
-        ours = {r.url for r in self.r}
-        n = sum(sender in ours for r in self.r for _, sender in r.received())
-        return n + sum(method == "POST" for o in self.originals for method, _, _, _ in o.seen) - self.sent_between()
+    def sent_by_kodo(self):
+        """By registries: a message to a kodo peer stands in its log, one to a legacy peer in its list."""
+        kodo = {r.url for r in self.r}
+        n = sum(sender in kodo for r in self.r for _, sender in r.received())
+        return n + sum(method == "POST" for o in self.legacy for method, _, _, _ in o.seen) - self.sent_between()
 
     def sent_between(self):
-        urls = {o.url for o in self.originals}
-        return sum(url in urls for o in self.originals for url, _ in o.sent)
+        urls = {o.url for o in self.legacy}
+        return sum(url in urls for o in self.legacy for url, _ in o.sent)
 
     def wait_echoes_end(self):
         """Until the stand-ins have nothing more to say, or have said all that they may."""
         def count():
-            return sum(len(o.sent) for o in self.originals), self.sent_by_ours()
+            return sum(len(o.sent) for o in self.legacy), self.sent_by_kodo()
         before, since = count(), time.monotonic()
         while time.monotonic() - since < 1:
             time.sleep(0.1)
@@ -175,7 +175,7 @@ class Mixed(Network):
 
 
 def change_and_leave(net, bound):
-    """A change and a leave at the first node: converged, and no more than that many messages of ours for each."""
+    """A change and a leave at the first node: converged, and no more than that many messages of kodo peers for each."""
     def change():
         net.n[0].change()
 
@@ -184,12 +184,12 @@ def change_and_leave(net, bound):
         assert net.n[0].request("DELETE", "/connect").status == 204
 
     for act in (change, leave):
-        before = net.sent_by_ours()
+        before = net.sent_by_kodo()
         act()
         net.wait_converged()
         net.wait_echoes_end()
         net.wait_converged(seconds=1)
-        assert net.sent_by_ours() - before <= bound, (act, net.sent_by_ours() - before, net.story())
+        assert net.sent_by_kodo() - before <= bound, (act, net.sent_by_kodo() - before, net.story())
 
 
 @pytest.mark.parametrize("places", ["kko", "koko", "kkoo", "kkkko"])
@@ -202,32 +202,32 @@ def test_ring(folders, places):
 
 
 class Storm(Mixed):
-    """Three originals in a ring of their own, which echoes without end, and one of ours at two of them, with another of ours behind."""
+    """Three legacy peers in a ring of their own, which echoes without end, and a kodo peer at two of them, with another behind."""
 
     def __init__(self, folders):
         super().__init__(folders, "kk")
-        self.originals = [Original(own=[kodotest.flow(i, name=f"old {i}")]) for i in range(3)]
-        for one, other in zip(self.originals, self.originals[1:] + self.originals[:1]):
+        self.legacy = [Legacy(own=[kodotest.flow(i, name=f"old {i}")]) for i in range(3)]
+        for one, other in zip(self.legacy, self.legacy[1:] + self.legacy[:1]):
             one.connect.append(other.url)
-        self.r[0].options["connect"] = [self.originals[0].url, self.originals[1].url]
+        self.r[0].options["connect"] = [self.legacy[0].url, self.legacy[1].url]
         self.r[1].options["connect"] = [self.r[0].url]
 
     def __enter__(self):
-        for original in self.originals:
-            original.start()
+        for peer in self.legacy:
+            peer.start()
         return Network.__enter__(self)
 
     def wait_echoes_end(self):
-        """They do not end, so look again after a while."""
+        """They do not end, so count again after a while."""
         before = self.echoes()
         time.sleep(1)
         assert self.echoes() > before + 20, "the stand-ins make no storm"
 
     def echoes(self):
-        return sum(len(o.sent) for o in self.originals)
+        return sum(len(o.sent) for o in self.legacy)
 
     def wait_converged(self, expected=None, seconds=SECONDS):
-        """What originals tell of each other may be lost among them; what our nodes offer may not."""
+        """Relayed statements may be lost among legacy peers; what nodes of kodo offer may not."""
         def of_ours():
             return [{row for row in r.shown() if not row[0].startswith("Org of")} for r in self.r]
         rows = Network.expected(self)
@@ -242,4 +242,4 @@ def test_storm(folders):
         net.wait_converged()
         net.wait_echoes_end()
         change_and_leave(net, 20)
-        assert net.sent_by_ours() <= 50, (net.echoes(), net.story())
+        assert net.sent_by_kodo() <= 50, (net.echoes(), net.story())

@@ -28,7 +28,7 @@ def test_explain(hosted):
     assert explained(kodo, "/flows?q=FLOW+3&explain=1") == say('"FLOW 3"', "needle", "flow 3", 1)
     assert explained(kodo, "/flows?q=name+%3E+%22Flow+2%22+%26+not+author.isnull()&explain=1") == say(
         'name > "Flow 2" and author.notnull()', "scan", None, 5)
-    # decided by the node alone, so no flow is looked at
+    # decided by the node alone, so no flow is read
     assert explained(kodo, "/flows?q=organization%3D%3D%22x%22&explain=1")["rows"] == 0
     for target in ("/flows?explain=0", "/flows"):
         answer = kodo.get(target)

@@ -279,7 +279,7 @@ def test_body_whatever_its_type(hosted):
     kodo = hosted({})
     for kind in ("text/plain", "application/x-www-form-urlencoded", None):
         assert kodo.post("/connect", connect_body(PEER), CONTENT_TYPE=kind).status == 201
-    # a chunked body has no length; its end tells
+    # a chunked body has no length, but an end
     assert kodo.post("/connect", connect_body(PEER, 4), length=False, HTTP_TRANSFER_ENCODING="chunked").status == 201
     assert kodo.post("/connect", connect_body(PEER, 4), length=False).status == 201
     assert check_json(kodo.get("/counts"))["total"] == 4

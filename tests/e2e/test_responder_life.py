@@ -115,7 +115,7 @@ def test_state_that_cannot_be_made(hosted, place):
     kodo = hosted({"cache_data": "/proc/nosuch/x.json"})
     check_error(kodo.get("/"), 503, "Service Unavailable")
     assert "/proc/nosuch" in kodo.screen()
-    if kodo.kind == "fcgi":                                             # tried again each time, told once
+    if kodo.kind == "fcgi":                                             # tried again each time, logged once
         check_error(kodo.get("/"), 503, "Service Unavailable")
         assert kodo.screen().count("/proc/nosuch") == 1
 

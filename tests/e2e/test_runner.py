@@ -240,7 +240,7 @@ def test_for_ends_also_while_a_peer_hangs(runner, raw):
     began = time.monotonic()
     assert r.run("--for", "2") == 0
     assert time.monotonic() - began < 3 + CALM
-    # the attempt was cut to the runner's life, and counts, or it would be begun for ever
+    # the attempt was cut to the runner's lifetime, and counts, or it would be begun for ever
     assert "Timeout was reached" in r.log()
 
 
@@ -278,7 +278,7 @@ def test_kill_loses_nothing(runner, peer, raw):
 
 
 def test_one_of_a_service_that_has_ended(runner):
-    """Its worker has started it and was killed with the service before it came to look."""
+    """Its worker has started it and was killed with the service before it came to that."""
     r = runner({**NODE, "connect": [down()], "retry": -1})
     gone = r.start("--once", "--for", "1")
     gone.wait()

@@ -22,7 +22,7 @@ NODE = {"organization": "Node", "registry": False, "feed": False, "flows": [kodo
 # --- starts that fail ---
 
 def fail(place, *arguments, kodo=None, env=None, command=(), seconds=10):
-    """Start a service that cannot; give its one line, after a look that nothing of it is left."""
+    """Start a service that cannot; give its one line, and assert that nothing of it is left."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("KODO")}
     began = time.monotonic()
     process = subprocess.run([*command, kodo or kodotest.KODO, "service", *arguments], cwd=place, env={**environment, **(env or {})},

@@ -110,7 +110,7 @@ def test_walkthrough():
 
 
 def test_screen_says_what_happens():
-    """The lines that people know from the original."""
+    """The log lines of the original system."""
     with walk() as w:
         w.start("registry", w.registry)
         w.start("provider", w.provider)

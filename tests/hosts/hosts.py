@@ -120,7 +120,7 @@ class Host:
             f.write(text)
         return path
 
-    # --- life ---
+    # --- start and stop ---
 
     def launch(self, command):
         with open(os.path.join(self.place, "screen"), "ab") as screen:

@@ -75,7 +75,7 @@ def test_socket_and_processes():
     assert request("GET", "/").json()["registry"] is True
     assert request("POST", "/connect", connect_body("http://localhost:9", 3)).status == 201
     assert request("GET", "/flows").json()["total"] == 3
-    wait_until(lambda: any(c[2]["nodes"] for c in peer.calls("/connect") + peer.calls("/update")), 20, "kodo-reconnect told the peer")
+    wait_until(lambda: any(c[2]["nodes"] for c in peer.calls("/connect") + peer.calls("/update")), 20, "kodo-reconnect notified the peer")
     said = run("runuser", "-u", "kodo", "--", "kodo", "check", "--hosted", "/srv/kodo/kodo.yaml")
     assert "ERROR" not in said and "error" not in said, said
     peer.close()

@@ -1,4 +1,4 @@
-"""One suite for every kind of web server: what a service must do wherever it lives. `make check-hosts` starts it."""
+"""One suite for every kind of web server: what a service must do wherever it runs. `make check-hosts` starts it."""
 import concurrent.futures
 import json
 import os
@@ -64,7 +64,7 @@ def test_walkthrough(host, peer):
             running.append(Loader(name, one.url).start())
         wait_until(lambda: one.get("/flows?pp=1").json()["total"] == 55, 20, "55 flows")
         wait_until(lambda: {n["url"] for c in upstream.calls("/update") + upstream.calls("/connect") for n in c[2]["nodes"]} >=
-                   {service.url for service in running}, 20, "upstream was told of both")
+                   {service.url for service in running}, 20, "upstream was notified of both")
         counts = one.get("/counts").json()
         assert counts["total"] == 55 and sum(counts["tags"].values()) > 55
         page = one.get("/flows?q=newsletter&pp=50").json()
@@ -74,10 +74,10 @@ def test_walkthrough(host, peer):
         assert mapped["connection"][upstream.url] is not None
         html = one.get("/flows", headers={"accept": "text/html"})
         assert html.headers["content-type"].startswith("text/html") and f'{one.base}/flows?' in html.text()
-        # one leaves: its flows go, and upstream hears of it
+        # one leaves: its flows go, and upstream is notified
         assert running[0].request("DELETE", "/connect").status == 204
         wait_until(lambda: one.get("/flows?pp=1").json()["total"] == 50, 10, "the node has left")
-        wait_until(lambda: [c for c in upstream.calls("/disconnect") if running[0].url in c[2]["url"]], 10, "upstream heard of it")
+        wait_until(lambda: [c for c in upstream.calls("/disconnect") if running[0].url in c[2]["url"]], 10, "upstream was notified")
         # and so do we
         assert one.request("DELETE", "/connect").status == 204
         wait_until(lambda: [c for c in upstream.calls("/disconnect") if one.url in c[2]["url"]], 10, "we have left")
@@ -95,7 +95,7 @@ def test_changed_loader_is_followed(host, peer):
     wait_until(lambda: upstream.calls("/connect"), 10, "connected")
     one.write_loader(flows=[kodotest.flow(1), kodotest.flow(2)])
     assert one.get("/flows").json()["total"] == 2
-    wait_until(lambda: [c for c in upstream.calls("/update") if len(c[2]["nodes"][0]["flows"]) == 2], 10, "told upstream")
+    wait_until(lambda: [c for c in upstream.calls("/update") if len(c[2]["nodes"][0]["flows"]) == 2], 10, "upstream was notified")
     item = one.get("/flows?q=name==%22Flow%202%22").json()["items"][0]
     assert item["url"] == one.url + "/flows/flow-2"
     assert one.get("/flows/flow-2").status == 200
@@ -131,7 +131,7 @@ def test_paths_methods_and_queries(host):
 
 
 def test_url_with_a_path(host, peer):
-    """url may have a path: requests, items, links and what peers are told follow it. The shared host has one of its own."""
+    """url may have a path: requests, items, links and messages to peers follow it. The shared host has one of its own."""
     upstream = peer()
     one = host({"connect": [upstream.url], "flows": [kodotest.flow(1)]}, base="/deep/er")
     assert one.base != "" and one.get("/").json()["url"] == one.url
