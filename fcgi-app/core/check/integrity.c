@@ -253,8 +253,8 @@ peers_check(struct integrity *f)
 			    STR_ARG(p.url), STR_ARG(p.out.error));
 		} else if (peer_has_work(&p) && p.out.due_us < f->v->now_us - LATE_US)
 			say(f, FINDING_WARNING,
-			    "%.*s: messages are due since %lld min and nobody sends them; see that "
-			    "cron starts kodo-reconnect", STR_ARG(p.url),
+			    "%.*s: messages are due since %lld min and no runner sends them; see "
+			    "that cron starts kodo-reconnect", STR_ARG(p.url),
 			    (long long)(f->v->now_us - p.out.due_us) / 60000000);
 	}
 	if (err != KODO_ENOTFOUND) {
