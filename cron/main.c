@@ -1,18 +1,15 @@
 /*
- * kodo-reconnect: sends what a service has to tell its peers. See usage below, and DESIGN.md,
+ * kodo-reconnect: sends the pending messages of a service. See usage below, and DESIGN.md,
  * "Outbound work".
  *
  * Started by cron, by systemd, by `kodo service`, or by the responder after a request that left
- * work. One runs per state; who comes second wakes the first and ends.
+ * work. One runner per state: a second one wakes the first and ends.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -23,8 +20,9 @@
 #include "cron/dispatch.h"
 #include "cron/loader_watch.h"
 #include "cron/probe.h"
+#include "cron/shutdown.h"
 
-#define LOCK_RETRY_MS	100	/* how often one that stays looks whether another has ended */
+#define LOCK_RETRY_MS	100	/* --stay: between two attempts to take the lock */
 
 static const char usage[] =
     "usage: kodo-reconnect [LOADER] [--for SECONDS] [--stay] [--once]\n"
@@ -52,75 +50,21 @@ struct arguments {
 
 struct runner {
 	struct arguments args;
-	struct loader_watch hosted;		/* where args.state is NULL */
+	struct loader_watch loader_watch;	/* where args.state is NULL */
 	char state_path[PATH_BYTES];
 	char program[PATH_BYTES];	/* this one */
 	struct state state;
 	struct registry *registry;
 	struct dispatch_watch watch;
-	struct dispatch *plan;
+	struct dispatch *dispatch;
 	struct lifetime lifetime;
-	bool has_errors;		/* the probe has found some */
-	bool is_told;			/* why it failed is in the log */
+	bool has_errors;		/* found by the probe */
+	bool is_logged;			/* the reason of the failure is in the log */
 };
-
-/* --- being told to end --- */
-
-static int stop_pipe[2] = { -1, -1 };
-
-static void
-on_stop(int signal_number)
-{
-	int saved = errno;
-
-	(void)signal_number;
-	if (write(stop_pipe[1], "", 1) < 0) {
-		/* the pipe is full: there is something to be read in it already */
-	}
-	errno = saved;
-}
-
-static enum kodo_err
-install_stop(struct why *why)
-{
-	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
-	struct sigaction action = { .sa_handler = on_stop };
-	unsigned i;
-
-	if (pipe2(stop_pipe, O_CLOEXEC | O_NONBLOCK) != 0)
-		return why_set(why, KODO_EIO, "cannot make a pipe: %s", strerror(errno));
-	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		sigaction(signals[i], &action, NULL);
-	action.sa_handler = SIG_IGN;
-	sigaction(SIGPIPE, &action, NULL);
-	return KODO_OK;
-}
-
-/*
- * A worker of `kodo service` that finds no runner starts one, in a session of its own; it must not
- * outlive the service. *fd: readable when that has ended; -1: we have none, or the kernel has no
- * pidfd_open. False: it has ended already.
- */
-static bool
-open_service(int *fd)
-{
-	const char *pid = getenv("KODO_SERVICE_PID");
-	char *end;
-	long n;
-
-	*fd = -1;
-	if (pid == NULL)
-		return true;
-	n = strtol(pid, &end, 10);
-	if (*end != '\0' || n <= 1)
-		return true;
-	*fd = (int)syscall(SYS_pidfd_open, (pid_t)n, 0);
-	return *fd >= 0 || errno != ESRCH;
-}
 
 /* --- options --- */
 
-/* A crontab line without --stay shall not mail what went well. */
+/* Started by a crontab, warnings only go to the screen: cron mails each line. */
 static void
 set_log(const struct runner *r)
 {
@@ -136,20 +80,20 @@ set_log(const struct runner *r)
 	log_setup(o->url, screen, o->log_file, o->log_file_level, (uint64_t)o->log_max_mib << 20);
 }
 
-/* An executable loader may take its time, so it is not run by the one who sends. */
+/* An executable loader may take long, so it runs in a process of its own. */
 static void
 start_resolver(struct runner *r)
 {
 	static char name[] = "kodo-reconnect", option[] = "--resolve";
-	char *argv[] = { name, r->hosted.loader, option, NULL };
+	char *argv[] = { name, r->loader_watch.loader, option, NULL };
 	struct why why = { "" };
 	enum kodo_err err;
 
 	err = state_spawn(r->program, argv, true, &why);
 	if (err != KODO_OK)
-		log_complain(&r->hosted.said, &why, err);
-	/* until then it has noted that it runs */
-	r->hosted.retry_us = isotime_now_us() + 1000000;
+		log_complain(&r->loader_watch.said, &why, err);
+	/* by then it has noted its run */
+	r->loader_watch.retry_us = isotime_now_us() + 1000000;
 }
 
 static void
@@ -159,46 +103,44 @@ follow_loader(void *arg, struct registry *registry)
 	struct why why = { "" };
 	enum kodo_err err;
 
-	switch (loader_watch_poll(&r->hosted, registry)) {
+	switch (loader_watch_poll(&r->loader_watch, registry)) {
 	case LOADER_WATCH_NOTHING:
 		return;
 	case LOADER_WATCH_RUN:
 		start_resolver(r);
 		return;
 	case LOADER_WATCH_READ:
-		err = loader_watch_resolve(&r->hosted, registry, &why);
+		err = loader_watch_resolve(&r->loader_watch, registry, &why);
 		if (err != KODO_OK)
-			log_complain(&r->hosted.said, &why, err);
+			log_complain(&r->loader_watch.said, &why, err);
 		else
 			set_log(r);
 		return;
 	}
 }
 
-/*
- * Options before the first look at the work. A bad loader is told; where there are good options
- * from before, they hold.
- */
+/* Before the first message. With a bad loader, which is logged, earlier good options stay. */
 static enum kodo_err
 bring_up_to_date(struct runner *r, struct why *why)
 {
 	const struct options *o;
 	enum kodo_err err = KODO_OK;
 
-	if (r->args.state == NULL &&
-	    (r->args.resolve || loader_watch_poll(&r->hosted, r->registry) != LOADER_WATCH_NOTHING))
-		err = loader_watch_resolve(&r->hosted, r->registry, why);
+	if (r->args.state == NULL && (r->args.resolve ||
+	    loader_watch_poll(&r->loader_watch, r->registry) != LOADER_WATCH_NOTHING))
+		err = loader_watch_resolve(&r->loader_watch, r->registry, why);
 	if (registry_options(r->registry, &o) == KODO_OK) {
 		set_log(r);
 		if (err != KODO_OK)
-			log_complain(&r->hosted.said, why, err);
-		r->is_told = err != KODO_OK;
+			log_complain(&r->loader_watch.said, why, err);
+		r->is_logged = err != KODO_OK;
 		if (!r->args.resolve)
 			err = KODO_OK;
-	} else if (err == KODO_OK)
+	} else if (err == KODO_OK) {
 		err = why_set(why, KODO_ENOTFOUND,
 		    "the state %s has no options yet: start the service, or name its loader",
 		    r->state_path);
+	}
 	return err;
 }
 
@@ -206,7 +148,7 @@ bring_up_to_date(struct runner *r, struct why *why)
 
 enum held { HELD, HELD_BY_OTHER, HELD_NOT };
 
-/* Take the runner's lock; one that stays waits for it. HELD_NOT: told to end. */
+/* Take the runner's lock; with --stay, wait for it. HELD_NOT: the runner has to end. */
 static enum kodo_err
 take_lock(struct runner *r, int *lock, enum held *out, struct why *why)
 {
@@ -221,10 +163,10 @@ take_lock(struct runner *r, int *lock, enum held *out, struct why *why)
 	*out = HELD_BY_OTHER;
 	for (;;) {
 		err = state_lock(&r->state, "runner.lock", pid, lock, NULL);
-		if (err == KODO_OK)
+		if (err == KODO_OK) {
 			*out = HELD;
-		if (err == KODO_OK)
 			return KODO_OK;
+		}
 		if (err != KODO_EBUSY)
 			return why_set(why, err, "cannot lock %s/runner.lock: %s", r->state_path,
 			    strerror(errno));
@@ -248,17 +190,17 @@ open_state(struct runner *r, struct why *why)
 	if (err == KODO_OK)
 		err = bring_up_to_date(r, why);
 	if (err == KODO_OK && !r->args.resolve && !r->args.probe)
-		err = dispatch_new(r->registry, &r->watch, &r->plan);
+		err = dispatch_new(r->registry, &r->watch, &r->dispatch);
 	return err;
 }
 
-/* Time is up and work is left: another like this one goes on, unless cron is to start it. */
+/* Time is up and work is left: a new process goes on, unless cron has to start it. */
 static enum kodo_err
 start_successor(struct runner *r, struct why *why)
 {
 	static char name[] = "kodo-reconnect", state[] = "--state", for_[] = "--for";
 	char seconds[32];
-	char *argv[] = { name, r->hosted.loader, for_, seconds, NULL };
+	char *argv[] = { name, r->loader_watch.loader, for_, seconds, NULL };
 	char *argv_state[] = { name, state, r->state_path, for_, seconds, NULL };
 	const struct options *o;
 
@@ -266,15 +208,12 @@ start_successor(struct runner *r, struct why *why)
 		return KODO_OK;
 	snprintf(seconds, sizeof(seconds), "%u", r->args.for_s);
 	log_debug("the runner goes on in another process");
-	/*
-	 * cron waits for the end of what it reads from us; a service or a person wants to see the
-	 * lines
-	 */
+	/* without stderr under cron, which waits for its end; services and people need the lines */
 	return state_spawn(r->program, r->args.state != NULL ? argv_state : argv,
 	    r->watch.service_fd >= 0 || isatty(STDERR_FILENO) != 0, why);
 }
 
-/* For people who ask when it ran; see runs.h. */
+/* For the status page; see run_history.h. */
 static struct run
 note_begin(const struct runner *r)
 {
@@ -286,10 +225,7 @@ note_begin(const struct runner *r)
 	return run;
 }
 
-/*
- * Work under the lock once. *again: something came up between the last look and the end of the
- * lock.
- */
+/* Work under the lock once. *again: work has come after the end of the loop, under the lock. */
 static enum kodo_err
 run_once(struct runner *r, bool *again, struct why *why)
 {
@@ -315,17 +251,18 @@ run_once(struct runner *r, bool *again, struct why *why)
 	else
 		err = open_state(r, why);
 	if (err == KODO_OK)
-		end = dispatch_run(r->plan, &r->lifetime, wake);
+		end = dispatch_run(r->dispatch, &r->lifetime, wake);
 	/*
-	 * the FIFO first: who leaves work from here on finds nobody, and starts one that waits for
-	 * nothing but the lock
+	 * the FIFO before the lock: a process that leaves work from here on finds no runner, and
+	 * starts one, which waits for nothing but the lock
 	 */
 	if (wake >= 0)
 		close(wake);
 	run.ended_us = isotime_now_us();
 	run_history_note(&r->state, &run);
 	close(lock);
-	if (err != KODO_OK || end == DISPATCH_STOPPED || !dispatch_is_due(r->plan, &r->lifetime))
+	if (err != KODO_OK || end == DISPATCH_STOPPED ||
+	    !dispatch_is_due(r->dispatch, &r->lifetime))
 		return err;
 	if (end == DISPATCH_LIMIT || clock_mono_us() >= r->lifetime.until_us)
 		return r->lifetime.once ? KODO_OK : start_successor(r, why);
@@ -370,9 +307,9 @@ find_state(struct runner *r, struct why *why)
 	if (a == NULL)
 		return why_set(why, KODO_ENOMEM, "memory ran out");
 	if (r->args.state == NULL) {
-		r->hosted.loader_arg = r->args.loader;
-		err = loader_watch_find(&r->hosted, why);
-		path = str_of(r->hosted.state_path);
+		r->loader_watch.loader_arg = r->args.loader;
+		err = loader_watch_find(&r->loader_watch, why);
+		path = str_of(r->loader_watch.state_path);
 	} else {
 		cwd = getcwd(NULL, 0);
 		path = str_of(r->args.state);
@@ -387,7 +324,7 @@ find_state(struct runner *r, struct why *why)
 	arena_free(a);
 	if (err == KODO_OK)
 		err = loader_watch_check_owner(
-		    r->args.state == NULL ? &r->hosted : NULL, r->state_path, why);
+		    r->args.state == NULL ? &r->loader_watch : NULL, r->state_path, why);
 	if (err == KODO_OK)
 		err = state_open(&r->state, str_of(r->state_path), r->args.state == NULL, why);
 	return err;
@@ -401,14 +338,14 @@ run(struct runner *r, struct why *why)
 
 	if (path_own_program(r->program) != KODO_OK)
 		return why_set(why, KODO_EIO, "cannot read /proc/self/exe; is /proc mounted?");
-	err = install_stop(why);
+	err = shutdown_open(&r->watch.stop_fd, why);
 	if (err == KODO_OK)
 		err = find_state(r, why);
 	if (err != KODO_OK)
 		return err;
-	r->watch = (struct dispatch_watch){ stop_pipe[0], -1, NULL, r };
-	if (!open_service(&r->watch.service_fd))
+	if (!shutdown_open_service(&r->watch.service_fd))
 		return KODO_OK;
+	r->watch.arg = r;
 	if (r->args.state == NULL)
 		r->watch.tick = follow_loader;
 	if (r->args.is_cron)
@@ -438,7 +375,7 @@ read_seconds(const char *text, unsigned *out)
 	return errno == 0 && end != text && *end == '\0' && n >= 1 && n <= 86400 && text[0] != '-';
 }
 
-/* false: told on stderr. */
+/* false: wrong; the reason is on stderr. */
 static bool
 read_arguments(int argc, char *argv[], struct arguments *out)
 {
@@ -468,7 +405,7 @@ read_arguments(int argc, char *argv[], struct arguments *out)
 		case 'r': out->resolve = true; break;
 		case 'p': out->probe = true; break;
 		case 'h': fputs(usage, stdout); exit(0);
-		default: return false;		/* getopt has told */
+		default: return false;		/* getopt has printed why */
 		}
 	if (optind < argc)
 		out->loader = argv[optind++];
@@ -491,10 +428,10 @@ main(int argc, char *argv[])
 	if (!read_arguments(argc, argv, &r.args))
 		return 1;
 	err = run(&r, &why);
-	if (err != KODO_OK && !r.is_told)
+	if (err != KODO_OK && !r.is_logged)
 		fprintf(stderr, "kodo-reconnect: %s\n",
 		    why.text[0] != '\0' ? why.text : kodo_err_text(err));
-	dispatch_free(r.plan);
+	dispatch_free(r.dispatch);
 	registry_close(r.registry);
 	log_close();
 	return err == KODO_OK && !r.has_errors ? 0 : 1;
