@@ -1,6 +1,6 @@
 #include "cron/lifetime.h"
 
-#define PAST_DUE_US	50000	/* look again at work that is due and could not be started */
+#define PAST_DUE_US	50000	/* until work that is due and could not be started is tried again */
 #define PAUSE_US	1000000ll
 #define PAUSE_MAX_US	(30 * 1000000ll)
 
@@ -13,16 +13,17 @@ lifetime_is_worth(const struct lifetime *l, int64_t active_due_us, int64_t wall_
 	return active_due_us != LIFETIME_NEVER && active_due_us - ahead_us <= wall_us;
 }
 
-enum epoch_end
-lifetime_judge(const struct lifetime *l, const struct lifetime_state *look, int64_t mono_us, int64_t wall_us)
+enum lifetime_end
+lifetime_judge(
+    const struct lifetime *l, const struct lifetime_state *s, int64_t mono_us, int64_t wall_us)
 {
 	if (l->stay)
 		return LIFETIME_GOES_ON;
 	if (mono_us >= l->until_us + LIFETIME_CLOSING_US)
 		return LIFETIME_LIMIT;
 	if (mono_us >= l->until_us)
-		return look->n_busy > 0 ? LIFETIME_CLOSING : LIFETIME_LIMIT;
-	if (look->n_busy > 0 || lifetime_is_worth(l, look->active_due_us, wall_us))
+		return s->n_busy > 0 ? LIFETIME_CLOSING : LIFETIME_LIMIT;
+	if (s->n_busy > 0 || lifetime_is_worth(l, s->active_due_us, wall_us))
 		return LIFETIME_GOES_ON;
 	return LIFETIME_IDLE;
 }
@@ -34,15 +35,15 @@ min_us(int64_t a, int64_t b)
 }
 
 int64_t
-lifetime_wait_us(const struct lifetime *l, const struct lifetime_state *look, int64_t mono_us, int64_t wall_us,
-    int64_t max_us)
+lifetime_wait_us(const struct lifetime *l, const struct lifetime_state *s, int64_t mono_us,
+    int64_t wall_us, int64_t max_us)
 {
 	int64_t wait_us = max_us;
 
-	if (look->next_due_us <= wall_us)
+	if (s->next_due_us <= wall_us)
 		wait_us = min_us(wait_us, PAST_DUE_US);
-	else if (look->next_due_us != LIFETIME_NEVER)
-		wait_us = min_us(wait_us, look->next_due_us - wall_us);
+	else if (s->next_due_us != LIFETIME_NEVER)
+		wait_us = min_us(wait_us, s->next_due_us - wall_us);
 	if (!l->stay)
 		wait_us = min_us(
 		    wait_us, mono_us < l->until_us ? l->until_us - mono_us : LIFETIME_CLOSING_US);

@@ -8,13 +8,13 @@
 #include "core/storage/run_history.h"
 #include "cron/loader_watch.h"
 
-#define RAN_FILE	"loader.ran"	/* its time is when an executable loader was run last */
+#define RAN_FILE	"loader.ran"	/* its time: the last run of an executable loader */
 #define RETRY_US	(30 * 1000000ll)
-#define RERUN_S		5		/* an executable loader whose last run was no success */
+#define RERUN_S		5		/* after a run of an executable loader that failed */
 #define GROUPS_MAX	1024
 
 enum kodo_err
-loader_watch_find(struct loader_watch *h, struct why *why)
+loader_watch_find(struct loader_watch *w, struct why *why)
 {
 	struct arena *a = arena_new();
 	struct str loader, state_path;
@@ -22,21 +22,21 @@ loader_watch_find(struct loader_watch *h, struct why *why)
 
 	if (a == NULL)
 		return why_set(why, KODO_ENOMEM, "memory ran out");
-	err = option_find_state(a, h->loader_arg, &loader, &state_path, why);
+	err = option_find_state(a, w->loader_arg, &loader, &state_path, why);
 	if (err == KODO_OK &&
-	    (loader.len >= sizeof(h->loader) || state_path.len >= sizeof(h->state_path)))
+	    (loader.len >= sizeof(w->loader) || state_path.len >= sizeof(w->state_path)))
 		err = why_set(why, KODO_ETOOBIG,
 		    "the path of the loader or of its cache_data is over %u bytes; move it",
 		    PATH_BYTES - 1);
 	if (err == KODO_OK) {
-		str_copy(h->loader, sizeof(h->loader), loader);
-		str_copy(h->state_path, sizeof(h->state_path), state_path);
+		str_copy(w->loader, sizeof(w->loader), loader);
+		str_copy(w->state_path, sizeof(w->state_path), state_path);
 	}
 	arena_free(a);
 	return err;
 }
 
-/* Seconds since the executable loader was run last; INT64_MAX: never, or a clock was set back. */
+/* Seconds since the last run of the executable loader; INT64_MAX: none, or a clock was set back. */
 static int64_t
 ran_ago_s(const struct state *state)
 {
@@ -46,7 +46,7 @@ ran_ago_s(const struct state *state)
 }
 
 enum loader_watch_need
-loader_watch_poll(struct loader_watch *h, struct registry *r)
+loader_watch_poll(struct loader_watch *w, struct registry *r)
 {
 	struct arena *a = arena_new();
 	enum loader_watch_need need = LOADER_WATCH_NOTHING;
@@ -55,15 +55,16 @@ loader_watch_poll(struct loader_watch *h, struct registry *r)
 	struct str stamp;
 	bool current;
 
-	if (a == NULL || isotime_now_us() < h->retry_us ||
-	    option_stamp(a, str_of(h->loader), &stamp) != KODO_OK ||
+	if (a == NULL || isotime_now_us() < w->retry_us ||
+	    option_stamp(a, str_of(w->loader), &stamp) != KODO_OK ||
 	    registry_is_current(r, stamp, &current) != KODO_OK)
 		goto out;
 	if (registry_options(r, &o) != KODO_OK || !o->loader_is_program)
 		need = current ? LOADER_WATCH_NOTHING : LOADER_WATCH_READ;
 	else {
 		wait_s = current || o->loader_s < RERUN_S ? o->loader_s : RERUN_S;
-		need = ran_ago_s(registry_state(r)) >= wait_s ? LOADER_WATCH_RUN : LOADER_WATCH_NOTHING;
+		if (ran_ago_s(registry_state(r)) >= wait_s)
+			need = LOADER_WATCH_RUN;
 	}
 out:
 	arena_free(a);
@@ -71,7 +72,7 @@ out:
 }
 
 enum kodo_err
-loader_watch_resolve(struct loader_watch *h, struct registry *r, struct why *why)
+loader_watch_resolve(struct loader_watch *w, struct registry *r, struct why *why)
 {
 	struct arena *a = arena_new();
 	struct options o;
@@ -81,21 +82,21 @@ loader_watch_resolve(struct loader_watch *h, struct registry *r, struct why *why
 	if (a == NULL)
 		return why_set(why, KODO_ENOMEM, "memory ran out");
 	environment_note(registry_state(r), RAN_FILE);
-	/* the stamp before the contents: files changed in between are read again */
-	err = option_stamp(a, str_of(h->loader), &stamp);
+	/* the stamp before the contents: files that change in between are read again */
+	err = option_stamp(a, str_of(w->loader), &stamp);
 	if (err == KODO_OK)
-		err = option_load_hosted(a, h->loader_arg, true, &o, why);
-	if (err == KODO_OK && !str_eq(o.state_path, str_of(h->state_path)))
+		err = option_load_hosted(a, w->loader_arg, true, &o, why);
+	if (err == KODO_OK && !str_eq(o.state_path, str_of(w->state_path)))
 		err = why_set(why, KODO_ECONFLICT,
 		    "%s names the state %.*s, but %s was found without running it; "
 		    "put KODO_CACHE_DATA into the .env beside it",
-		    h->loader, STR_ARG(o.state_path), h->state_path);
+		    w->loader, STR_ARG(o.state_path), w->state_path);
 	if (err == KODO_OK)
 		err = startup_apply(r, &o, stamp, START_IF_CHANGED, isotime_now_us(), NULL, why);
 	arena_free(a);
-	h->retry_us = err == KODO_OK ? 0 : isotime_now_us() + RETRY_US;
+	w->retry_us = err == KODO_OK ? 0 : isotime_now_us() + RETRY_US;
 	if (err == KODO_OK)
-		h->said.text[0] = '\0';
+		w->said.text[0] = '\0';
 	return err;
 }
 
@@ -115,7 +116,7 @@ is_in_group(gid_t group)
 	return false;
 }
 
-/* The key of /cron where we may read it, else where it is. */
+/* The key of /cron if our user may read it, else its place. */
 static const char *
 find_key(struct arena *a, const char *state_path)
 {
@@ -134,17 +135,17 @@ find_key(struct arena *a, const char *state_path)
 }
 
 static const char *
-find_url(struct arena *a, const struct loader_watch *h)
+find_url(struct arena *a, const struct loader_watch *w)
 {
 	struct options o;
 
-	if (h == NULL || option_load_hosted(a, h->loader_arg, false, &o, NULL) != KODO_OK)
+	if (w == NULL || option_load_hosted(a, w->loader_arg, false, &o, NULL) != KODO_OK)
 		return "URL OF THE SERVICE";
 	return arena_strz(a, o.url);
 }
 
 enum kodo_err
-loader_watch_check_owner(const struct loader_watch *h, const char *state_path, struct why *why)
+loader_watch_check_owner(const struct loader_watch *w, const char *state_path, struct why *why)
 {
 	char theirs[64], ours[64];
 	const char *url, *key;
@@ -155,7 +156,7 @@ loader_watch_check_owner(const struct loader_watch *h, const char *state_path, s
 	    ((st.st_mode & S_IWGRP) && is_in_group(st.st_gid)))
 		return KODO_OK;
 	a = arena_new();
-	url = a == NULL ? "URL" : find_url(a, h);
+	url = a == NULL ? "URL" : find_url(a, w);
 	key = a == NULL ? "KEY" : find_key(a, state_path);
 	why_set(why, KODO_ECONFLICT,
 	    "%s belongs to %s and not to %s; let cron do this instead: curl -fsS '%s/cron?key=%s'",

@@ -22,7 +22,7 @@ struct probe {
 	struct arena *a;
 	struct sender *sender;
 	const struct options *o;
-	struct buf text;		/* what is kept */
+	struct buf text;		/* of ENVIRONMENT_PROBE_FILE */
 	unsigned n_errors;
 };
 
@@ -46,7 +46,7 @@ found(struct probe *p, enum finding kind, const char *fmt, ...)
 	p->n_errors += kind == FINDING_ERROR;
 }
 
-/* Send one message and wait for what comes of it; res is valid until the next. */
+/* Send one message and wait for its result; res is valid until the next. */
 static enum kodo_err
 ask(struct probe *p, const char *url, struct str body, const char *header,
     struct exchange_result *res)
@@ -73,7 +73,7 @@ contains(struct str s, const char *text)
 	return s.len > 0 && memmem(s.p, s.len, text, strlen(text)) != NULL;
 }
 
-/* What to do about a failure to reach url at all. */
+/* The remedy where curl could not reach a url. */
 static const char *
 remedy(const char *words)
 {
@@ -127,10 +127,10 @@ read_now(struct str body, int64_t *out)
 	    isotime_parse((struct str){ rest.p, (size_t)(end - rest.p) }, out, &reason) == KODO_OK;
 }
 
-/* --- ourselves --- */
+/* --- own url --- */
 
 static enum kodo_err
-look_at_own_url(struct probe *p, const char *key, bool *reached)
+probe_own_url(struct probe *p, const char *key, bool *reached)
 {
 	const char *url =
 	    arena_printf(p->a, "%.*s/check?key=%s&format=json", STR_ARG(p->o->url), key);
@@ -166,9 +166,9 @@ look_at_own_url(struct probe *p, const char *key, bool *reached)
 	return KODO_OK;
 }
 
-/* A body as large as the option allows, and no JSON at its very end: so nothing comes of it. */
+/* A body as large as the option allows, and refused: its last byte is no JSON. */
 static enum kodo_err
-look_at_body(struct probe *p)
+probe_body(struct probe *p)
 {
 	size_t n = (size_t)p->o->body_max_mib << 20;
 	const char *url = arena_printf(p->a, "%.*s/disconnect", STR_ARG(p->o->url));
@@ -199,7 +199,7 @@ look_at_body(struct probe *p)
 /* --- targets --- */
 
 static enum kodo_err
-look_at_target(struct probe *p, struct str target)
+probe_target(struct probe *p, struct str target)
 {
 	const char *url = arena_printf(p->a, "%.*s/", STR_ARG(target));
 	struct exchange_result res;
@@ -256,11 +256,11 @@ probe_run(struct registry *r, unsigned *n_errors, struct why *why)
 	if (err == KODO_OK)
 		err = state_key(registry_state(r), key);
 	if (err == KODO_OK)
-		err = look_at_own_url(&p, key, &reached);
+		err = probe_own_url(&p, key, &reached);
 	if (err == KODO_OK && reached && p.o->registry)
-		err = look_at_body(&p);
+		err = probe_body(&p);
 	for (i = 0; err == KODO_OK && i < p.o->n_connect; i++)
-		err = look_at_target(&p, p.o->connect[i]);
+		err = probe_target(&p, p.o->connect[i]);
 	if (err == KODO_OK)
 		err = buf_failed(&p.text) ? KODO_ENOMEM : keep(&p, registry_state(r));
 	if (err != KODO_OK)

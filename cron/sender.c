@@ -105,10 +105,7 @@ on_answer(char *bytes, size_t size, size_t n, void *arg)
 	return buf_failed(&slot->body) ? 0 : size * n;	/* a short count ends the transfer */
 }
 
-/*
- * The same judgement as of an url, for its words may have been a name that stands for such an
- * address.
- */
+/* The same check as of a url's text, where a name may stand for such an address. */
 static bool
 is_private(const struct curl_sockaddr *address)
 {
@@ -141,8 +138,8 @@ on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 }
 
 /*
- * Whom to trust, where that is not where curl looks: on other distributions than that it was built
- * for, and last in the tarball for shared hosts. NULL: curl's own place, or nowhere.
+ * The file of trusted certificates, where curl does not look for it: on other distributions than
+ * that of its build, and last in the tarball for shared hosts. NULL: curl's own place, or none.
  */
 static const char *
 ca_file(void)
@@ -162,7 +159,7 @@ ca_file(void)
 	return access(own, R_OK) == 0 ? own : NULL;
 }
 
-/* curl reports only options that it does not know or has no memory for; all of these it knows. */
+/* curl fails only for options unknown to it, and for want of memory; it knows all of these. */
 static bool
 set_transport(CURL *c, struct slot *slot, const struct sender_limits *limits)
 {
@@ -273,7 +270,7 @@ sender_wait(struct sender *s, const int *fds, unsigned n_fds, int64_t timeout_us
 	curl_multi_perform(s->multi, &running);
 	if (collect(s))
 		timeout_us = 0;
-	/* rounded up: to wake just before something is due is to wake twice */
+	/* rounded up: a wait that ends just before the due time would be followed by another */
 	timeout_ms = (int)((timeout_us + 999) / 1000);
 	if (curl_multi_poll(s->multi, also, n_fds, timeout_ms, NULL) == CURLM_OK)
 		for (i = 0; i < n_fds; i++)
@@ -284,7 +281,7 @@ sender_wait(struct sender *s, const int *fds, unsigned n_fds, int64_t timeout_us
 	return ready;
 }
 
-/* Did the peer break off, as servers do with a body that is too large for them? */
+/* Did the peer reset the connection, as servers do with a body too large for them? */
 static bool
 is_reset(CURLcode code)
 {
@@ -294,10 +291,7 @@ is_reset(CURLcode code)
 static void
 describe(const struct slot *slot, long status, struct exchange_result *res)
 {
-	/*
-	 * a server that refuses a body answers and closes before it has read all: the answer
-	 * counts, the error does not
-	 */
+	/* a server that refuses a body answers and closes before its end: the answer counts */
 	if (slot->code == CURLE_OK || status >= 400) {
 		res->status = (unsigned)status;
 		res->body = buf_str(&slot->body);
@@ -336,6 +330,6 @@ void
 sender_release(struct sender *s, unsigned i)
 {
 	s->slots[i].state = SLOT_FREE;
-	buf_free(&s->slots[i].body);	/* 64 answers of 16 MiB are not to be kept */
+	buf_free(&s->slots[i].body);	/* 64 answers of 16 MiB are too much to keep */
 	s->slots[i].body.max = LIMIT_ANSWER_BYTES;
 }

@@ -1,5 +1,5 @@
 /*
- * Sends messages, many at a time, and collects what came of them. The only includer of curl.
+ * Sends messages, many at a time, and collects their results. The only includer of curl.
  *
  * As PROTOCOL.md wants it ("What a service sends"): JSON, no Expect, no proxy from the environment,
  * no redirects, http and https only, a time limit for the whole of an attempt, answers over

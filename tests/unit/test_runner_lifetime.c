@@ -41,7 +41,7 @@ test_judge(void **state)
 		int64_t active_us;
 		unsigned n_busy;
 		int64_t age_us;
-		enum epoch_end end;
+		enum lifetime_end end;
 	} rows[] = {
 		{ &for_300, WALL, 0, 0, LIFETIME_GOES_ON },
 		{ &for_300, LIFETIME_NEVER, 0, 0, LIFETIME_IDLE },
