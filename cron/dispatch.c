@@ -14,7 +14,7 @@
 #define TICK_US		1000000ll
 #define EXPIRE_US	(600ll * 1000000)
 /* of the log; two peers in one slot only cost more lines */
-#define SAID_SLOTS	1024u
+#define FAILURE_SLOTS	1024u
 #define DETAIL_BYTES	200u	/* of an answer, for the log */
 
 enum { WAKE_FD, STOP_FD, SERVICE_FD };
@@ -38,7 +38,7 @@ struct dispatch {
 	int64_t expire_us;	/* monotonic: when tombstones expire next */
 	bool stopped;
 	/* hash of a peer's last logged failure, so that it is logged once; 0: none */
-	uint64_t said[SAID_SLOTS];
+	uint64_t failures[FAILURE_SLOTS];
 };
 
 enum kodo_err
@@ -112,7 +112,7 @@ list_busy(const struct dispatch *d, uint32_t busy[SENDER_SLOTS])
 static void
 log_sending(const struct dispatch *d, const struct exchange_job *job)
 {
-	enum log_level level = d->said[job->peer % SAID_SLOTS] == 0 ? LOG_INFO : LOG_DEBUG;
+	enum log_level level = d->failures[job->peer % FAILURE_SLOTS] == 0 ? LOG_INFO : LOG_DEBUG;
 
 	if (job->kind == EXCHANGE_DIGEST_CHECK)
 		log_debug("digest check at %.*s", STR_ARG(job->url));
@@ -128,14 +128,14 @@ static enum log_level
 failure_level(
     struct dispatch *d, const struct exchange_job *job, const struct exchange_result *res)
 {
-	uint64_t *said = &d->said[job->peer % SAID_SLOTS];
+	uint64_t *logged = &d->failures[job->peer % FAILURE_SLOTS];
 	const struct hash_key key = { job->peer, (uint64_t)res->status };
 	uint64_t h = hash_text(key, job->url) ^
 	    hash_text(key, res->error == NULL ? STR_NULL : str_of(res->error));
 
-	if (*said == h)
+	if (*logged == h)
 		return LOG_DEBUG;
-	*said = h;
+	*logged = h;
 	return LOG_WARNING;
 }
 
@@ -146,7 +146,7 @@ log_outcome(struct dispatch *d, const struct exchange_job *job, const struct exc
 	enum log_level level;
 
 	if (res->status == 200 || res->status == 201 || res->status == 204) {
-		d->said[job->peer % SAID_SLOTS] = 0;
+		d->failures[job->peer % FAILURE_SLOTS] = 0;
 		log_at(job->kind == EXCHANGE_DIGEST_CHECK ? LOG_DEBUG : LOG_INFO,
 		    "succeed with %.*s", STR_ARG(job->url));
 		return;

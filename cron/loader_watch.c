@@ -96,7 +96,7 @@ loader_watch_resolve(struct loader_watch *w, struct registry *r, struct why *why
 	arena_free(a);
 	w->retry_us = err == KODO_OK ? 0 : isotime_now_us() + RETRY_US;
 	if (err == KODO_OK)
-		w->said.text[0] = '\0';
+		w->complaint.text[0] = '\0';
 	return err;
 }
 

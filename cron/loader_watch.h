@@ -13,7 +13,7 @@ struct loader_watch {
 	const char *loader_arg;		/* as given, or NULL */
 	char loader[PATH_BYTES];	/* absolute */
 	char state_path[PATH_BYTES];
-	struct why said;		/* the last complaint, not to be repeated */
+	struct why complaint;		/* the last complaint, not to be repeated */
 	int64_t retry_us;		/* wall clock: a bad loader is not read before */
 };
 

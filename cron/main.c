@@ -91,7 +91,7 @@ start_resolver(struct runner *r)
 
 	err = state_spawn(r->program, argv, true, &why);
 	if (err != KODO_OK)
-		log_complain(&r->loader_watch.said, &why, err);
+		log_complain(&r->loader_watch.complaint, &why, err);
 	/* by then it has noted its run */
 	r->loader_watch.retry_us = isotime_now_us() + 1000000;
 }
@@ -112,7 +112,7 @@ follow_loader(void *arg, struct registry *registry)
 	case LOADER_WATCH_READ:
 		err = loader_watch_resolve(&r->loader_watch, registry, &why);
 		if (err != KODO_OK)
-			log_complain(&r->loader_watch.said, &why, err);
+			log_complain(&r->loader_watch.complaint, &why, err);
 		else
 			set_log(r);
 		return;
@@ -132,7 +132,7 @@ bring_up_to_date(struct runner *r, struct why *why)
 	if (registry_options(r->registry, &o) == KODO_OK) {
 		set_log(r);
 		if (err != KODO_OK)
-			log_complain(&r->loader_watch.said, why, err);
+			log_complain(&r->loader_watch.complaint, why, err);
 		r->is_logged = err != KODO_OK;
 		if (!r->args.resolve)
 			err = KODO_OK;
