@@ -1,7 +1,7 @@
 #include "core/base/log.h"
 #include "http/admin_key.h"
 
-/* Compare in a time that does not tell how much was right. */
+/* In constant time, which tells nothing of the key. */
 static bool
 is_key(struct str given, const char key[33])
 {

@@ -1,9 +1,10 @@
 /*
- * What pages load: style, scripts and pictures, files of www/ as they are. Names are flat and of a
- * few letters, so no path can lead elsewhere.
+ * The style, scripts and pictures of the pages: files of www/, unchanged. Names have no slash and
+ * only a few letters, so no path can lead elsewhere.
  */
 #include <stdio.h>
 
+#include "http/call.h"
 #include "http/handlers.h"
 #include "http/template.h"
 
@@ -37,8 +38,7 @@ type_of(struct str name)
 enum kodo_err
 handle_asset(struct call *c)
 {
-	struct str name = { c->req->path.p + sizeof("/www/") - 1,
-		c->req->path.len - (sizeof("/www/") - 1) };
+	struct str name = call_path_below(c, STR("/www/"));
 	const char *type = type_of(name);
 	char file[NAME_BYTES];
 	struct str text = STR_NULL;

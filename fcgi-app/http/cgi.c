@@ -12,8 +12,7 @@
 
 struct process {
 	bool has_length;
-	/* of CONTENT_LENGTH; a server need not close its end (RFC 3875, 4.2) */
-	uint64_t left;
+	uint64_t left;	/* of CONTENT_LENGTH: a server may leave its end open (RFC 3875, 4.2) */
 };
 
 bool
@@ -72,8 +71,7 @@ process_write(struct transport *t, const char *p, size_t n)
 	(void)t;
 	while (n > 0) {
 		/*
-		 * a write to a pipe waits until all of it is taken: so the alarm, which ends us;
-		 * nothing is left to be lost then
+		 * a write to a pipe waits for its reader: the alarm ends us, with nothing to lose
 		 */
 		(void)alarm(TRANSPORT_STALL_S);
 		put = write(STDOUT_FILENO, p, n > 65536 ? 65536 : n);
@@ -89,8 +87,8 @@ process_write(struct transport *t, const char *p, size_t n)
 }
 
 /*
- * The server has the whole answer when it sees the end of our stdout, so that comes before what is
- * left to do.
+ * The end of our stdout is the end of the answer for the server, so it comes before all work after
+ * the reply.
  */
 static void
 finish(void)
@@ -117,7 +115,7 @@ cgi_serve(void)
 		log_error("memory ran out");
 		return 1;
 	}
-	/* what is no number is refused later, before anything is read */
+	/* a length that is no number is refused later, before the first read */
 	if (in.has_length)
 		in.left = strtoull(length, NULL, 10);
 	shutdown_install();

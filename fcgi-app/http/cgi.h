@@ -7,11 +7,11 @@
 
 #include <stdbool.h>
 
-/* Does the environment say that a web server has started us for one request? */
+/* Has a web server started us for one request, by our environment? */
 bool cgi_is_wanted(void);
 
 /*
- * Answer it. The loader is never taken from the arguments: a server may make those from the query
+ * Answer it. The loader never comes from the arguments: a server may make those from the query
  * string (RFC 3875, 4.4). Returns the exit status.
  */
 int cgi_serve(void);

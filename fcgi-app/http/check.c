@@ -7,12 +7,13 @@
 #include "core/check/environment.h"
 #include "core/check/integrity.h"
 #include "http/admin_key.h"
+#include "http/handlers.h"
 #include "http/page.h"
 
 struct checked {
 	struct arena *a;
 	struct buf json;		/* findings, comma-separated */
-	struct template_values *fields;		/* NULL: no page is wanted */
+	struct template_values *values;		/* NULL: no page */
 	unsigned n[FINDING_ERROR + 1];
 };
 
@@ -34,20 +35,20 @@ take(void *arg, enum finding kind, const char *line)
 	buf_puts(&k->json, ",\"text\":");
 	json_put_str(&k->json, str_of(line));
 	buf_putc(&k->json, '}');
-	if (k->fields == NULL)
+	if (k->values == NULL)
 		return;
-	row = template_values_row(k->fields, "finding");
+	row = template_values_row(k->values, "finding");
 	template_values_put(row, "class", str_of(classes[kind]));
 	template_values_put(row, "kind", str_of(environment_word(kind)));
-	/* fields borrow */
+	/* values borrow */
 	template_values_put(row, "text", str_of(arena_printf(k->a, "%s", line)));
 }
 
 static void
-look(struct call *c, const struct view *v, struct checked *k)
+inspect(struct call *c, const struct view *v, struct checked *k)
 {
 	const struct state *s = registry_state(c->registry);
-	struct environment h = {
+	struct environment env = {
 		.state = s,
 		.options = v->options,
 		.loader = v->options->loader,
@@ -58,11 +59,11 @@ look(struct call *c, const struct view *v, struct checked *k)
 		.arg = k,
 	};
 
-	h.is_hosted = !h.is_served;
-	environment_check(&h);
+	env.is_hosted = !env.is_served;
+	environment_check(&env);
 }
 
-/* What has arrived here: kodo-reconnect --probe sends it and looks whether it did. */
+/* What has arrived here, for kodo-reconnect --probe, which sent it. */
 static void
 put_json(struct call *c, struct checked *k)
 {
@@ -83,43 +84,44 @@ put_json(struct call *c, struct checked *k)
 static enum kodo_err
 put_page(struct call *c, struct checked *k)
 {
-	struct template_values *f = k->fields;
+	struct template_values *t = k->values;
 	char user[64];
 
-	template_values_put_u64(f, "errors", k->n[FINDING_ERROR]);
-	template_values_put_u64(f, "warnings", k->n[FINDING_WARNING]);
-	template_values_put(f, "user", str_of(environment_user(geteuid(), user)));
-	template_values_put(f, "transport",
+	template_values_put_u64(t, "errors", k->n[FINDING_ERROR]);
+	template_values_put_u64(t, "warnings", k->n[FINDING_WARNING]);
+	template_values_put(t, "user", str_of(environment_user(geteuid(), user)));
+	template_values_put(t, "transport",
 	    str_of(getenv("GATEWAY_INTERFACE") != NULL ? "plain CGI" : "FastCGI"));
-	return page_put(c, "check.html", f);
+	return page_put(c, "check.html", t);
 }
 
-/* GET /check?key=...: what is wrong, for an admin without a shell. */
-enum kodo_err
-handle_check(struct call *c)
+static enum kodo_err
+put_findings(struct call *c, struct view *v)
 {
 	struct checked k = { .a = c->a, .json = BUF_INIT(0) };
-	struct view v;
-	bool right;
-	enum kodo_err err = admin_key_is_right(c, "/check", &right);
+	enum kodo_err err = KODO_OK;
 
-	if (err != KODO_OK || !right)
-		return err;
-	err = view_begin(c->registry, c->now_us, &v);
-	if (err != KODO_OK)
-		return err;
-	if (page_is_wanted(c) && page_is_there("check.html"))
-		err = page_begin(c, &v, "Check", &k.fields);
+	if (page_is_offered(c, "check.html"))
+		err = page_begin(c, v, "Check", &k.values);
 	if (err == KODO_OK) {
-		look(c, &v, &k);
-		if (k.fields != NULL)
+		inspect(c, v, &k);
+		if (k.values != NULL)
 			err = put_page(c, &k);
 		else
 			put_json(c, &k);
 	}
 	if (err == KODO_OK && buf_failed(&k.json))
 		err = KODO_ENOMEM;
-	view_end(&v);
 	buf_free(&k.json);
 	return err;
+}
+
+/* GET /check?key=...: what is wrong, for an admin without a shell. */
+enum kodo_err
+handle_check(struct call *c)
+{
+	bool right;
+	enum kodo_err err = admin_key_is_right(c, "/check", &right);
+
+	return err != KODO_OK || !right ? err : call_with_view(c, put_findings);
 }

@@ -7,18 +7,19 @@
 #include "core/registry/reply.h"
 #include "core/registry/requests.h"
 #include "core/registry/wait.h"
+#include "http/call.h"
 #include "http/handlers.h"
 #include "http/instance.h"
 #include "http/shutdown.h"
 
-#define LEAVE_WAIT_MS	4000u	/* DELETE /connect waits so long for the first attempts */
-#define PASS_WAIT_MS	1000u	/* POST /disconnect, for what it passes on */
-#define LOOK_MS		3u	/* between two looks whether they were made */
+#define LEAVE_WAIT_MS	4000u	/* of DELETE /connect for the first attempts */
+#define PASS_WAIT_MS	1000u	/* of POST /disconnect for those of its own messages */
+#define POLL_MS		3u	/* between two tests of these attempts */
 
 static const char *
 bool_name(bool v)
 {
-	return v ? "True" : "False";	/* as the original logs it */
+	return v ? "True" : "False";	/* as in the log of the original system */
 }
 
 static struct str
@@ -38,8 +39,8 @@ log_left_out(const struct wire_body *b)
 }
 
 /*
- * The answer to a body; what did not fit into it goes to its sender as updates, so the runner is
- * needed.
+ * The answer to a body. The rest of a long one goes to its sender as updates, which need the
+ * runner.
  */
 static enum kodo_err
 put_answer(struct call *c, unsigned status, bool is_connect, bool idle_false)
@@ -55,7 +56,7 @@ put_answer(struct call *c, unsigned status, bool is_connect, bool idle_false)
 	return err;
 }
 
-/* Hold one of the slots of those who may wait. -1: none is free, or nobody may wait. */
+/* Hold one of the slots of waiting requests. -1: none is free, or no request may wait. */
 static int
 take_slot(struct call *c)
 {
@@ -74,7 +75,7 @@ take_slot(struct call *c)
 	return -1;
 }
 
-/* May somebody still wait for the messages up to ticket? */
+/* May a request still wait for the messages up to ticket? */
 static bool
 is_worth_waiting(struct call *c, uint64_t ticket, int64_t end_ms)
 {
@@ -87,8 +88,8 @@ is_worth_waiting(struct call *c, uint64_t ticket, int64_t end_ms)
 }
 
 /*
- * Wait until the messages up to ticket were tried once; not for long, not with too many others,
- * and not past a signal to end.
+ * Wait until the messages up to ticket were tried once; at most max_ms, not beside too many other
+ * requests, and not after a signal to end.
  */
 static void
 wait_until_tried(struct call *c, uint64_t ticket, unsigned max_ms)
@@ -99,11 +100,11 @@ wait_until_tried(struct call *c, uint64_t ticket, unsigned max_ms)
 	c->wake = true;
 	if (slot == -1)
 		return;
-	/* the runner must be there before anybody waits for what it does */
+	/* no wait without a runner */
 	if (instance_wake(c->instance, WAKE_FOR_REQUEST) != WOKEN_NOBODY) {
 		c->wake = false;
 		while (is_worth_waiting(c, ticket, end_ms))
-			shutdown_sleep_ms(LOOK_MS);
+			shutdown_sleep_ms(POLL_MS);
 	}
 	close(slot);
 }

@@ -3,7 +3,9 @@
  */
 #include <stdio.h>
 
+#include "http/handlers.h"
 #include "http/page.h"
+#include "http/router.h"
 #include "http/schema.h"
 #include "http/template.h"
 
@@ -32,7 +34,7 @@ put_params(struct template_values *row, const struct route *r)
 	template_values_put_flag(row, "params", r->params != 0);
 }
 
-/* A name that an address can point to: GET /docs/openapi.json is get-docs-openapi-json. */
+/* The fragment of its address: GET /docs/openapi.json is get-docs-openapi-json. */
 static void
 put_anchor(struct template_values *row, const struct route *r)
 {
@@ -48,14 +50,15 @@ put_anchor(struct template_values *row, const struct route *r)
 		else if (name[i] < 'a' || name[i] > 'z')
 			name[i] = '-';
 	}
-	template_values_printf(row, "anchor", "%s%s", name, (r->flags & ROUTE_BELOW) != 0 ? "below" : "");
+	template_values_printf(
+	    row, "anchor", "%s%s", name, (r->flags & ROUTE_BELOW) != 0 ? "below" : "");
 }
 
 static void
-put_call(struct template_values *f, const struct route *r)
+put_call(struct template_values *t, const struct route *r)
 {
 	struct schema_example e;
-	struct template_values *row = template_values_row(f, "call");
+	struct template_values *row = template_values_row(t, "call");
 
 	template_values_put(row, "method", str_of(schema_method(r)));
 	template_values_printf(row, "path", "%s%s", r->path,
@@ -66,7 +69,8 @@ put_call(struct template_values *f, const struct route *r)
 		template_values_put(row, "gives", str_of(r->gives));
 	template_values_put(row, "status", str_of(schema_status(r)));
 	template_values_put_flag(row, "page", (r->flags & ROUTE_PAGE) != 0);
-	template_values_put_flag(row, "is_get", r->method == METHOD_GET && (r->flags & ROUTE_BELOW) == 0);
+	template_values_put_flag(
+	    row, "is_get", r->method == METHOD_GET && (r->flags & ROUTE_BELOW) == 0);
 	template_values_put_flag(row, "only_registry", (r->flags & ROUTE_REGISTRY) != 0);
 	put_anchor(row, r);
 	put_params(row, r);
@@ -78,7 +82,7 @@ put_call(struct template_values *f, const struct route *r)
 }
 
 static void
-put_records(struct template_values *f)
+put_records(struct template_values *t)
 {
 	const struct schema_field *fields;
 	struct template_values *record = NULL, *row;
@@ -87,7 +91,7 @@ put_records(struct template_values *f)
 	fields = schema_fields(&n);
 	for (i = 0; i < n; i++) {
 		if (i == 0 || strcmp(fields[i].record, fields[i - 1].record) != 0) {
-			record = template_values_row(f, "record");
+			record = template_values_row(t, "record");
 			template_values_put(record, "record_name", str_of(fields[i].record));
 		}
 		row = template_values_row(record, "field");
@@ -97,28 +101,28 @@ put_records(struct template_values *f)
 	}
 }
 
-enum kodo_err
-handle_docs(struct call *c)
+static enum kodo_err
+put_docs(struct call *c, struct view *v)
 {
 	const struct route *r;
-	struct template_values *f;
-	struct view v;
-	enum kodo_err err;
+	struct template_values *t;
+	enum kodo_err err = page_begin(c, v, "API", &t);
 
-	err = view_begin(c->registry, c->now_us, &v);
 	if (err != KODO_OK)
 		return err;
-	err = page_begin(c, &v, "API", &f);
-	if (err == KODO_OK) {
-		for (r = router_table(); r->path != NULL; r++)
-			if ((r->flags & ROUTE_ALIAS) == 0)
-				put_call(f, r);
-		put_records(f);
-		err = page_put(c, "docs.html", f);
-	}
-	view_end(&v);
+	for (r = router_table(); r->path != NULL; r++)
+		if ((r->flags & ROUTE_ALIAS) == 0)
+			put_call(t, r);
+	put_records(t);
+	err = page_put(c, "docs.html", t);
 	if (err != KODO_ENOTFOUND)
 		return err;
 	response_fail(c->res, 404, "Not Found");
 	return KODO_OK;
+}
+
+enum kodo_err
+handle_docs(struct call *c)
+{
+	return call_with_view(c, put_docs);
 }

@@ -1,12 +1,12 @@
 #include <sys/stat.h>
 
-#include "http/handlers.h"
+#include "http/etag.h"
 
 #define ETAG_NUMBERS	5u
 
 /*
- * An id of this build: another one may write the same state differently. What its file looks like
- * is enough, and needs nothing from the linker.
+ * An id of this build: another one may write the same state differently. Time and size of its file
+ * are enough, and need nothing from the linker.
  */
 static uint64_t
 build_id(void)
@@ -23,7 +23,7 @@ build_id(void)
 	return id;
 }
 
-/* n in hex, and what is to stand behind it. */
+/* n in hex, and the character after it. */
 static char *
 put_hex(char *to, uint64_t n, char behind)
 {
@@ -37,7 +37,7 @@ put_hex(char *to, uint64_t n, char behind)
 	return to;
 }
 
-/* W/"1-2-3-4-5", each of up to 16 digits: without printf, as most answers have one. */
+/* W/"1-2-3-4-5", each of up to 16 digits; without printf, for most answers have one. */
 _Static_assert(RESPONSE_ETAG_BYTES >= sizeof("W/\"\"") + ETAG_NUMBERS * 17, "room for a tag");
 
 static void
@@ -53,7 +53,7 @@ put_tag(char out[RESPONSE_ETAG_BYTES], const uint64_t numbers[ETAG_NUMBERS])
 }
 
 bool
-etag_settle(struct call *c, const struct view *v, unsigned parts, uint64_t variant)
+etag_matches(struct call *c, const struct view *v, unsigned parts, uint64_t variant)
 {
 	const uint64_t view = (parts & ETAG_VIEW) != 0 ? v->head.view : 0;
 	const uint64_t state = (parts & ETAG_STATE) != 0 ? v->head.state : 0;

@@ -14,9 +14,9 @@
 #include "http/shutdown.h"
 
 #define LISTENER	0
-/* what a socket's buffer takes at once; only longer answers can wait for the client */
+/* a socket's buffer takes these at once; only longer answers can wait for the client */
 #define CALM_BYTES	((size_t)65536)
-#define QUEUED_MAX	128u		/* requests taken after being told to end */
+#define QUEUED_MAX	128u		/* requests taken after a signal to end */
 #define PAUSE_MS	50u		/* after a failed accept, as for want of descriptors */
 
 struct worker {
@@ -37,7 +37,7 @@ fcgi_is_wanted(void)
 	    listening != 0;
 }
 
-/* From here on a peer that moves nothing for TRANSPORT_STALL_S makes reading or writing fail. */
+/* From here on reading or writing fails after TRANSPORT_STALL_S without a byte. */
 static void
 set_timeout(struct worker *w, bool *is_set, int option)
 {
@@ -68,7 +68,7 @@ worker_env(struct transport *t, const char *name)
 	const size_t n = strlen(name);
 	char **e;
 
-	/* as FCGX_GetParam, which compares more of each */
+	/* as FCGX_GetParam, which compares more of each one */
 	for (e = w->req.envp; e != NULL && *e != NULL; e++)
 		if ((*e)[0] == name[0] && strncmp(*e, name, n) == 0 && (*e)[n] == '=')
 			return *e + n + 1;
@@ -102,7 +102,7 @@ worker_write(struct transport *t, const char *p, size_t n)
 		if (w->written > CALM_BYTES)
 			limit_writing(w);
 		if (FCGX_PutStr(p, part, w->req.out) != part || FCGX_GetError(w->req.out) != 0) {
-			/* or finishing the request would wait for the client once more */
+			/* else the end of the request would wait for the client once more */
 			(void)shutdown(w->req.ipcFd, SHUT_RDWR);
 			return KODO_EIO;
 		}
@@ -113,8 +113,8 @@ worker_write(struct transport *t, const char *p, size_t n)
 }
 
 /*
- * Several workers share the listener: each is woken alone, and must not block in accept when
- * another was faster. The flag is one of the open file, so of all workers.
+ * Several workers share the listener. Each wakes alone, and must not block in accept after another
+ * was faster. The flag belongs to the open file, so to all workers.
  */
 static bool
 watch_listener(struct worker *w)
@@ -129,8 +129,7 @@ watch_listener(struct worker *w)
 }
 
 /*
- * Wait until there is a request to take: on a connection that the web server wants to keep, or a
- * new one.
+ * Wait for a request: on a connection that the web server keeps, or on a new one.
  */
 static bool
 wait_for_request(struct worker *w)
@@ -150,9 +149,9 @@ wait_for_request(struct worker *w)
 }
 
 /*
- * Take the end of the request's body. Of a connection that is kept libfcgi would see it as the
- * begin of the next request, and hang up; one that is closed with bytes unread is reset, and the
- * answer may be lost. false: there is more than anybody wanted, or it does not come.
+ * Read the end of the request's body. On a kept connection libfcgi would see it as the begin of the
+ * next request, and hang up; a connection closed with unread bytes is reset, and the answer may be
+ * lost. false: there is too much more, or it does not come.
  */
 static bool
 drain(struct worker *w)
@@ -174,8 +173,8 @@ hang_up(struct worker *w)
 }
 
 /*
- * Send what is left of the answer. Where nothing more can come, the connection is closed without
- * waiting for the server, which was a third of the system calls of a request.
+ * Send the rest of the answer. A connection that is not kept is closed without the wait for the
+ * server, which was a third of the system calls of a request.
  */
 static void
 finish(struct worker *w)
@@ -206,7 +205,7 @@ take_request(struct worker *w, struct server *server, struct transport *t)
 			shutdown_sleep_ms(PAUSE_MS);
 		return;
 	}
-	/* even after a kept one it may be a new connection: libfcgi accepts one where that ended */
+	/* after a kept connection, too, it may be a new one: libfcgi accepts one after its end */
 	w->reads_in_time = w->writes_in_time = false;
 	w->written = 0;
 	serve_request(server, t);
@@ -215,8 +214,8 @@ take_request(struct worker *w, struct server *server, struct transport *t)
 }
 
 /*
- * What lies in the listener's queue when we are told to end. Under mod_fcgid, where each process
- * has a listener of its own, nobody else would take it, and its clients would wait for nothing.
+ * The requests in the listener's queue at a signal to end. Under mod_fcgid, where each process has
+ * a listener of its own, no other process would take them, and their clients would wait in vain.
  */
 static void
 take_queued(struct worker *w, struct server *server, struct transport *t)
@@ -239,12 +238,9 @@ fcgi_serve(const char *loader)
 	struct server *server = server_new(loader);
 	int status = 1;
 
-	/*
-	 * large blocks go back to the system at once; glibc would raise this by itself with the
-	 * first one freed
-	 */
+	/* large blocks go back to the system at once; by itself glibc raises this at the first */
 	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
-	/* but the heap's end need not move with every request */
+	/* but the end of the heap must not move at each request */
 	(void)mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
 	if (server == NULL) {
 		log_error("memory ran out");

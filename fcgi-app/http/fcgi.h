@@ -6,15 +6,12 @@
 
 #include <stdbool.h>
 
-/*
- * Is descriptor 0 a listening socket? So a web server, spawn-fcgi and `kodo service` start a
- * FastCGI program.
- */
+/* Is descriptor 0 a listening socket, as web servers, spawn-fcgi and `kodo service` give it? */
 bool fcgi_is_wanted(void);
 
 /*
- * Answer requests until a signal ends it. loader: argument of the command line, or NULL. Returns
- * the exit status.
+ * Answer requests until a signal to end. loader: argument of the command line, or NULL. Returns the
+ * exit status.
  */
 int fcgi_serve(const char *loader);
 

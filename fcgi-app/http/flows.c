@@ -4,13 +4,16 @@
 #include "core/base/log.h"
 #include "core/views/counts.h"
 #include "core/views/search.h"
+#include "http/etag.h"
+#include "http/flows_page.h"
+#include "http/handlers.h"
 #include "http/page.h"
 
-/* A /flows request on its way. */
-struct listing {
+/* The answer to GET /flows, while its flows are found. */
+struct flows_answer {
 	struct call *call;
 	const struct search_query *query;
-	struct page_flows page;		/* for HTML */
+	struct flows_page page;		/* for HTML */
 	int64_t began_us;
 	enum kodo_err err;
 };
@@ -18,7 +21,7 @@ struct listing {
 static void
 begin_json(struct search_sink *s, const struct search_result *res)
 {
-	struct listing *l = s->arg;
+	struct flows_answer *f = s->arg;
 	struct buf *b = &s->out->buf;
 
 	buf_puts(b, "{\"total\":");
@@ -26,30 +29,30 @@ begin_json(struct search_sink *s, const struct search_result *res)
 	buf_puts(b, ",\"filtered\":");
 	json_put_u64(b, res->filtered);
 	buf_puts(b, ",\"p\":");
-	json_put_u64(b, l->query->p);
+	json_put_u64(b, f->query->p);
 	buf_puts(b, ",\"pp\":");
-	json_put_u64(b, l->query->pp);
+	json_put_u64(b, f->query->pp);
 	buf_puts(b, ",\"items\":[");
 }
 
 static void
 begin_html(struct search_sink *s, const struct search_result *res)
 {
-	struct listing *l = s->arg;
+	struct flows_answer *f = s->arg;
 
-	l->page.total = res->total;
-	l->page.filtered = res->filtered;
-	l->err = page_flows_begin(l->call, &l->page);
+	f->page.total = res->total;
+	f->page.filtered = res->filtered;
+	f->err = flows_page_begin(f->call, &f->page);
 }
 
 static enum kodo_err
 each_html(struct search_sink *s, const struct row *row)
 {
-	struct listing *l = s->arg;
+	struct flows_answer *f = s->arg;
 
-	if (l->err == KODO_OK)
-		l->err = page_flows_row(l->call, &l->page, row);
-	return l->err;
+	if (f->err == KODO_OK)
+		f->err = flows_page_row(f->call, &f->page, row);
+	return f->err;
 }
 
 /* The text that query_explain writes; null where there is no filter. */
@@ -66,67 +69,67 @@ put_understood(struct buf *b, const struct query *q)
 }
 
 static void
-put_explain(struct buf *b, const struct listing *l, const struct search_result *res)
+put_explain(struct buf *b, const struct flows_answer *f, const struct search_result *res)
 {
 	static const char *const ways[] = {
 		[SEARCH_ORDER] = "order", [SEARCH_NEEDLE] = "needle", [SEARCH_SCAN] = "scan"
 	};
 
 	buf_puts(b, ",\"explain\":{\"query\":");
-	put_understood(b, l->query->q);
+	put_understood(b, f->query->q);
 	buf_puts(b, ",\"index\":");
 	json_put_str(b, str_of(ways[res->way]));
 	buf_puts(b, ",\"needle\":");
-	json_put_str(b, query_needle(l->query->q));
+	json_put_str(b, query_needle(f->query->q));
 	buf_puts(b, ",\"rows\":");
 	json_put_u64(b, res->looked_at);
 	buf_puts(b, ",\"us\":");
-	json_put_u64(b, (uint64_t)(clock_mono_us() - l->began_us));
+	json_put_u64(b, (uint64_t)(clock_mono_us() - f->began_us));
 	buf_putc(b, '}');
 }
 
 static enum kodo_err
-put_json(struct call *c, struct view *v, struct listing *l, struct search_result *res)
+put_json(struct call *c, struct view *v, struct flows_answer *f, struct search_result *res)
 {
-	struct search_sink s = { .out = &c->res->body, .begin = begin_json, .arg = l };
+	struct search_sink s = { .out = &c->res->body, .begin = begin_json, .arg = f };
 	struct buf *b = &c->res->body.buf;
 	enum kodo_err err;
 
-	err = search_flows(v, c->a, l->query, &s, res);
+	err = search_flows(v, c->a, f->query, &s, res);
 	if (err != KODO_OK)
 		return err;
 	buf_puts(b, "],\"by\":");
-	json_put_str(b, order_text(l->query->by));
+	json_put_str(b, order_text(f->query->by));
 	buf_puts(b, ",\"q\":");
-	json_put_str(b, query_note(l->query->q));
+	json_put_str(b, query_note(f->query->q));
 	if (c->params.number[PARAM_EXPLAIN] != 0)
-		put_explain(b, l, res);
+		put_explain(b, f, res);
 	buf_putc(b, '}');
 	return sink_end(&c->res->body);
 }
 
 static enum kodo_err
-put_html(struct call *c, struct view *v, struct listing *l, struct search_result *res)
+put_html(struct call *c, struct view *v, struct flows_answer *f, struct search_result *res)
 {
 	struct search_sink s = {
-		.out = &c->res->body, .begin = begin_html, .each = each_html, .arg = l
+		.out = &c->res->body, .begin = begin_html, .each = each_html, .arg = f
 	};
 	enum kodo_err err;
 
-	l->page.q = c->params.text[PARAM_Q];
-	l->page.by = c->params.text[PARAM_BY];
-	l->page.by_note = order_text(l->query->by);
-	l->page.p = l->query->p;
-	l->page.pp = l->query->pp;
+	f->page.q = c->params.text[PARAM_Q];
+	f->page.by = c->params.text[PARAM_BY];
+	f->page.by_note = order_text(f->query->by);
+	f->page.p = f->query->p;
+	f->page.pp = f->query->pp;
 	c->res->type = TYPE_HTML;
-	err = page_flows_narrow(c, v, &l->page, l->query->q);
+	err = flows_page_narrow(c, v, &f->page, f->query->q);
 	if (err == KODO_OK)
-		err = search_flows(v, c->a, l->query, &s, res);
+		err = search_flows(v, c->a, f->query, &s, res);
 	if (err == KODO_OK)
-		err = l->err;
+		err = f->err;
 	if (err == KODO_OK)
-		err = page_flows_end(c, &l->page);
-	page_flows_free(&l->page);
+		err = flows_page_end(c, &f->page);
+	flows_page_free(&f->page);
 	return err != KODO_OK ? err : sink_end(&c->res->body);
 }
 
@@ -141,49 +144,31 @@ log_page(const struct search_query *q, const struct search_result *res)
 	    (unsigned long long)(n < q->pp ? n : q->pp), (unsigned long long)res->filtered);
 }
 
-/* The page, from a view that has been begun. */
 static enum kodo_err
-put_page(struct call *c, struct view *v, bool html)
+put_flows(struct call *c, struct view *v)
 {
 	struct search_query q = { .p = (uint64_t)c->params.number[PARAM_P],
 		.pp = (uint64_t)c->params.number[PARAM_PP] };
-	struct listing l = { .call = c, .query = &q, .began_us = clock_mono_us() };
+	struct flows_answer f = { .call = c, .query = &q, .began_us = clock_mono_us() };
 	struct search_result res = { 0 };
 	uint64_t variant = hash_text(HASH_KEPT, c->req->query);
+	bool html = page_is_wanted(c);
 	enum kodo_err err;
 
 	if (html)
 		variant ^= page_stamp("flows.html") | 1;
 	c->res->is_page = html;
-	/* what it took is another each time: asked for, it is not remembered */
+	/* an explanation has its time in it, so it is another each time */
 	if ((html || c->params.number[PARAM_EXPLAIN] == 0) &&
-	    etag_settle(c, v, ETAG_VIEW, variant))
+	    etag_matches(c, v, ETAG_VIEW, variant))
 		return KODO_OK;
 	err = query_compile(c->a, c->params.text[PARAM_Q], &q.q);
 	if (err == KODO_OK)
 		err = order_parse(c->a, c->params.text[PARAM_BY], &q.by);
 	if (err == KODO_OK)
-		err = html ? put_html(c, v, &l, &res) : put_json(c, v, &l, &res);
+		err = html ? put_html(c, v, &f, &res) : put_json(c, v, &f, &res);
 	if (err == KODO_OK)
 		log_page(&q, &res);
-	return err;
-}
-
-enum kodo_err
-handle_flows(struct call *c)
-{
-	struct view v;
-	enum kodo_err err;
-
-	if (c->params.number[PARAM_PP] < 1 || c->params.number[PARAM_P] < 0) {
-		response_fail(c->res, 400, "Pagination parameters must be positive integers.");
-		return KODO_OK;
-	}
-	err = view_begin(c->registry, c->now_us, &v);
-	if (err != KODO_OK)
-		return err;
-	err = put_page(c, &v, page_is_wanted(c));
-	view_end(&v);
 	if (err != KODO_ETOOBIG)
 		return err;
 	response_fail(c->res, 400,
@@ -192,21 +177,23 @@ handle_flows(struct call *c)
 }
 
 enum kodo_err
-handle_flow(struct call *c)
+handle_flows(struct call *c)
 {
-	struct str path = { c->req->path.p + sizeof("/flows/") - 1,
-		c->req->path.len - (sizeof("/flows/") - 1) };
-	struct view v;
+	if (c->params.number[PARAM_PP] >= 1 && c->params.number[PARAM_P] >= 0)
+		return call_with_view(c, put_flows);
+	response_fail(c->res, 400, "Pagination parameters must be positive integers.");
+	return KODO_OK;
+}
+
+static enum kodo_err
+put_flow(struct call *c, struct view *v)
+{
 	struct row row;
 	enum kodo_err err;
 
-	err = view_begin(c->registry, c->now_us, &v);
-	if (err != KODO_OK)
-		return err;
-	err = search_own_flow(&v, c->a, path, &row);
+	err = search_own_flow(v, c->a, call_path_below(c, STR("/flows/")), &row);
 	if (err == KODO_OK)
-		err = page_flow(c, &v, &row);
-	view_end(&v);
+		err = flows_page_flow(c, v, &row);
 	if (err != KODO_ENOTFOUND)
 		return err;
 	response_fail(c->res, 404, "Not Found");
@@ -214,16 +201,19 @@ handle_flow(struct call *c)
 }
 
 enum kodo_err
+handle_flow(struct call *c)
+{
+	return call_with_view(c, put_flow);
+}
+
+static enum kodo_err
+put_counts(struct call *c, struct view *v)
+{
+	return etag_matches(c, v, ETAG_VIEW, 0) ? KODO_OK : counts_put(v, &c->res->body);
+}
+
+enum kodo_err
 handle_counts(struct call *c)
 {
-	struct view v;
-	enum kodo_err err;
-
-	err = view_begin(c->registry, c->now_us, &v);
-	if (err != KODO_OK)
-		return err;
-	if (!etag_settle(c, &v, ETAG_VIEW, 0))
-		err = counts_put(&v, &c->res->body);
-	view_end(&v);
-	return err;
+	return call_with_view(c, put_counts);
 }

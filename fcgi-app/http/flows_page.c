@@ -1,16 +1,17 @@
 /*
- * /flows for people. All of its state is in its address: q, by, pp, p as for machines, and what
- * narrows it, organization= and tag= (the latter any number of times).
+ * All state of the page is in its address: q, by, pp, p as for machines, and organization= and tag=
+ * (the latter any number of times), which narrow the list.
  */
 #include <stdlib.h>
 
 #include "core/base/utf8.h"
 #include "core/views/facets.h"
+#include "http/flows_page.h"
 #include "http/page.h"
 #include "http/template.h"
 
-#define TAGS_MAX	8u	/* in an address; more are not looked at */
-#define KEPT_FACETS	8u	/* answers of facets_count that a worker remembers */
+#define TAGS_MAX	8u	/* in an address; more are ignored */
+#define CACHED_FACETS	8u	/* answers of facets_count that a worker caches */
 
 /* Where www/ is not installed. */
 static const char bare_flows[] =
@@ -24,7 +25,7 @@ static const char bare_flow[] =
     "<h1>{{name}}</h1>\n<p>{{description}}</p>\n<p>{{author}} {{organization}}</p>\n"
     "<p>{{#tags}}{{.}} {{/tags}}</p>\n</html>\n";
 
-/* What the page is narrowed to. */
+/* The organization and tags that the list is narrowed to. */
 struct narrow {
 	struct str organization;
 	struct str tags[TAGS_MAX];
@@ -63,9 +64,9 @@ put_param(struct buf *b, const char *name, struct str value)
 	template_put_percent(b, value);
 }
 
-/* A query string that keeps what there is, without the page, but for the skipped parts. */
+/* The query string of this list without the page number and the skipped parts. */
 static void
-put_address(struct template_values *to, const char *name, const struct page_flows *f,
+put_address(struct template_values *to, const char *name, const struct flows_page *f,
     const struct narrow *n, bool organization, size_t skip_tag, struct arena *a)
 {
 	struct buf b = BUF_INIT(0);
@@ -88,25 +89,25 @@ put_address(struct template_values *to, const char *name, const struct page_flow
 	buf_free(&b);
 }
 
-/* --- facets, remembered --- */
+/* --- facets, cached --- */
 
-/* Of one view and address, in memory of its own. */
+/* The facets of one view and address. */
 static struct facet_cache {
 	uint64_t state_id, view, used;
 	char *key;
 	size_t key_len;
 	struct arena *a;
 	struct facets facets;
-} kept[KEPT_FACETS];
+} cache[CACHED_FACETS];
 
-/* Of that view and key, or NULL; *oldest is who may be replaced. */
+/* The entry of that view and key, or NULL; *oldest: the entry to replace. */
 static struct facet_cache *
-find_kept(const struct view *v, struct str key, struct facet_cache **oldest)
+find_cached(const struct view *v, struct str key, struct facet_cache **oldest)
 {
 	struct facet_cache *k;
 
-	*oldest = kept;
-	for (k = kept; k < kept + KEPT_FACETS; k++) {
+	*oldest = cache;
+	for (k = cache; k < cache + CACHED_FACETS; k++) {
 		if (k->a != NULL && k->state_id == v->head.state_id && k->view == v->head.view &&
 		    str_eq((struct str){ k->key, k->key_len }, key))
 			return k;
@@ -120,7 +121,7 @@ static enum kodo_err
 make_facets(struct view *v, struct str q, const struct narrow *n, struct facet_cache *k)
 {
 	struct query *query;
-	/* compiled anew: the list's own query has its budget of steps for itself */
+	/* compiled again: the query of the list has its budget of steps for itself */
 	enum kodo_err err = query_compile(k->a, q, &query);
 
 	if (err == KODO_OK)
@@ -140,7 +141,7 @@ find_facets(struct view *v, struct str q, const struct narrow *n, struct str key
     const struct facets **out)
 {
 	static uint64_t clock;
-	struct facet_cache *oldest, *k = find_kept(v, key, &oldest);
+	struct facet_cache *oldest, *k = find_cached(v, key, &oldest);
 	enum kodo_err err = KODO_OK;
 
 	*out = NULL;
@@ -175,7 +176,7 @@ is_chosen(const struct narrow *n, struct str tag)
 }
 
 static enum kodo_err
-put_facets(struct view *v, struct page_flows *f, const struct narrow *n)
+put_facets(struct view *v, struct flows_page *f, const struct narrow *n)
 {
 	const struct facets *facets;
 	struct buf key = BUF_INIT(0);
@@ -193,29 +194,29 @@ put_facets(struct view *v, struct page_flows *f, const struct narrow *n)
 	if (err != KODO_OK)
 		return err;
 	for (i = 0; i < facets->n_organizations && n->organization.p == NULL; i++) {
-		row = template_values_row(f->fields, "facet_organization");
+		row = template_values_row(f->values, "facet_organization");
 		template_values_put(row, "text", facets->organizations[i].text);
 		template_values_put_u64(row, "flows", facets->organizations[i].flows);
 	}
 	for (i = 0; i < facets->n_tags; i++) {
 		if (is_chosen(n, facets->tags[i].text))
 			continue;
-		row = template_values_row(f->fields, "facet_tag");
+		row = template_values_row(f->values, "facet_tag");
 		template_values_put(row, "text", facets->tags[i].text);
 		template_values_put_u64(row, "flows", facets->tags[i].flows);
 	}
 	if (n->organization.p == NULL && facets->all_organizations > facets->n_organizations)
-		template_values_put_u64(f->fields, "more_organizations",
+		template_values_put_u64(f->values, "more_organizations",
 		    facets->all_organizations - facets->n_organizations);
 	if (facets->all_tags > facets->n_tags)
-		template_values_put_u64(f->fields, "more_tags", facets->all_tags - facets->n_tags);
+		template_values_put_u64(f->values, "more_tags", facets->all_tags - facets->n_tags);
 	return KODO_OK;
 }
 
 /* --- the form --- */
 
 static void
-put_orders(struct template_values *fields, struct str by)
+put_orders(struct template_values *values, struct str by)
 {
 	static const struct {
 		const char *by, *label;
@@ -234,21 +235,21 @@ put_orders(struct template_values *fields, struct str by)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		is = str_eq(by, str_of(rows[i].by));
 		found |= is;
-		row = template_values_row(fields, "order");
+		row = template_values_row(values, "order");
 		template_values_put(row, "value", str_of(rows[i].by));
 		template_values_put(row, "label", str_of(rows[i].label));
 		template_values_put_flag(row, "selected", is);
 	}
 	if (found)
 		return;
-	row = template_values_row(fields, "order");
+	row = template_values_row(values, "order");
 	template_values_put(row, "value", by);
 	template_values_put(row, "label", by);
 	template_values_put_flag(row, "selected", true);
 }
 
 static void
-put_sizes(struct template_values *fields, uint64_t pp)
+put_sizes(struct template_values *values, uint64_t pp)
 {
 	static const uint64_t sizes[] = { 10, 20, 50, 100 };
 	struct template_values *row;
@@ -256,19 +257,19 @@ put_sizes(struct template_values *fields, uint64_t pp)
 	size_t i;
 
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		row = template_values_row(fields, "size");
+		row = template_values_row(values, "size");
 		template_values_put_u64(row, "value", sizes[i]);
 		template_values_put_flag(row, "selected", sizes[i] == pp);
 		found |= sizes[i] == pp;
 	}
 	if (found)
 		return;
-	row = template_values_row(fields, "size");
+	row = template_values_row(values, "size");
 	template_values_put_u64(row, "value", pp);
 	template_values_put_flag(row, "selected", true);
 }
 
-/* Just words? Then a search for them is what was meant, and no mistake. */
+/* Only words? Then a search for them was meant, and it is no mistake. */
 static bool
 is_words(struct str q)
 {
@@ -280,9 +281,9 @@ is_words(struct str q)
 	return true;
 }
 
-/* What was searched instead of what was written, and where that could not be read. */
+/* The text that was searched for instead of the query, and the place of the error in the query. */
 static void
-put_mistake(struct page_flows *f, const struct query *q)
+put_mistake(struct flows_page *f, const struct query *q)
 {
 	static const char between[] = ", fulltext: ";
 	struct str note = query_note(q);
@@ -290,38 +291,38 @@ put_mistake(struct page_flows *f, const struct query *q)
 
 	if (f->q.len == 0 || str_eq(f->q, note))
 		return;
-	template_values_put(f->fields, "q_note", note);
+	template_values_put(f->values, "q_note", note);
 	if (is_words(f->q)) {
-		template_values_put_flag(f->fields, "words", true);
+		template_values_put_flag(f->values, "words", true);
 		return;
 	}
-	template_values_put_flag(f->fields, "mistake", true);
+	template_values_put_flag(f->values, "mistake", true);
 	if (note.len > f->q.len + sizeof(between) - 1)
-		template_values_put(f->fields, "reason",
+		template_values_put(f->values, "reason",
 		    (struct str){ note.p, note.len - f->q.len - (sizeof(between) - 1) });
 	if (column == 0)
 		return;
 	at = utf8_bytes(f->q, column - 1);
-	template_values_put_u64(f->fields, "column", column);
-	template_values_put(f->fields, "q_before", (struct str){ f->q.p, at });
-	template_values_put(f->fields, "q_after", (struct str){ f->q.p + at, f->q.len - at });
+	template_values_put_u64(f->values, "column", column);
+	template_values_put(f->values, "q_before", (struct str){ f->q.p, at });
+	template_values_put(f->values, "q_after", (struct str){ f->q.p + at, f->q.len - at });
 }
 
 static void
-put_chosen(struct page_flows *f, const struct narrow *n, struct arena *a)
+put_chosen(struct flows_page *f, const struct narrow *n, struct arena *a)
 {
 	struct template_values *row;
 	size_t i;
 
-	put_address(f->fields, "keep", f, n, true, SIZE_MAX, a);
+	put_address(f->values, "keep", f, n, true, SIZE_MAX, a);
 	if (n->organization.p != NULL) {
-		row = template_values_row(f->fields, "chosen");
+		row = template_values_row(f->values, "chosen");
 		template_values_put(row, "name", STR("organization"));
 		template_values_put(row, "text", n->organization);
 		put_address(row, "without", f, n, false, SIZE_MAX, a);
 	}
 	for (i = 0; i < n->n; i++) {
-		row = template_values_row(f->fields, "chosen");
+		row = template_values_row(f->values, "chosen");
 		template_values_put(row, "name", STR("tag"));
 		template_values_put(row, "text", n->tags[i]);
 		put_address(row, "without", f, n, true, i, a);
@@ -331,33 +332,33 @@ put_chosen(struct page_flows *f, const struct narrow *n, struct arena *a)
 /* --- the page --- */
 
 enum kodo_err
-page_flows_narrow(struct call *c, struct view *v, struct page_flows *f, struct query *q)
+flows_page_narrow(struct call *c, struct view *v, struct flows_page *f, struct query *q)
 {
 	struct narrow n;
 	enum kodo_err err = read_narrow(c, &n);
 
 	if (err == KODO_OK)
-		err = page_begin(c, v, "Flows", &f->fields);
+		err = page_begin(c, v, "Flows", &f->values);
 	if (err != KODO_OK)
 		return err;
-	template_values_put(f->fields, "q", f->q);
+	template_values_put(f->values, "q", f->q);
 	if (f->q.len > 0)
-		template_values_put(f->fields, "about", f->q);
+		template_values_put(f->values, "about", f->q);
 	put_mistake(f, q);
 	put_chosen(f, &n, c->a);
-	put_orders(f->fields, f->by);
-	put_sizes(f->fields, f->pp);
-	template_values_put_flag(f->fields, "for_machines", n.organization.p == NULL && n.n == 0);
+	put_orders(f->values, f->by);
+	put_sizes(f->values, f->pp);
+	template_values_put_flag(f->values, "for_machines", n.organization.p == NULL && n.n == 0);
 	err = query_narrow(c->a, q, n.organization, n.tags, n.n);
 	return err == KODO_OK ? put_facets(v, f, &n) : err;
 }
 
 /* Pages are counted from 1 for people, from 0 in addresses. */
 static void
-put_numbers(struct page_flows *f)
+put_numbers(struct flows_page *f)
 {
 	uint64_t last = f->filtered == 0 ? 0 : (f->filtered - 1) / f->pp;
-	struct template_values *to = f->fields;
+	struct template_values *to = f->values;
 
 	template_values_put_u64(to, "total", f->total);
 	template_values_put_u64(to, "filtered", f->filtered);
@@ -383,45 +384,45 @@ text_of(const char *file, const char *bare)
 }
 
 enum kodo_err
-page_flows_begin(struct call *c, struct page_flows *f)
+flows_page_begin(struct call *c, struct flows_page *f)
 {
-	template_values_put(f->fields, "by_note", f->by_note);
+	template_values_put(f->values, "by_note", f->by_note);
 	put_numbers(f);
 	f->row = arena_new();
-	if (f->row == NULL || template_values_failed(f->fields))
+	if (f->row == NULL || template_values_failed(f->values))
 		return KODO_ENOMEM;
 	(void)template_split(
 	    text_of("flows.html", bare_flows), "item", &f->head, &f->item, &f->tail);
-	template_values_render(f->fields, f->head, &c->res->body.buf);
+	template_values_render(f->values, f->head, &c->res->body.buf);
 	return sink_step(&c->res->body);
 }
 
 static void
-put_row(struct template_values *f, const struct row *r)
+put_row(struct template_values *t, const struct row *r)
 {
 	const char *end = r->url.len == 0 ? NULL : memmem(r->url.p, r->url.len, "/flows/", 7);
 
-	template_values_put(f, "organization", r->organization);
-	template_values_put(f, "url", r->url);
+	template_values_put(t, "organization", r->organization);
+	template_values_put(t, "url", r->url);
 	if (end != NULL)
-		template_values_put(f, "node", (struct str){ r->url.p, (size_t)(end - r->url.p) });
-	template_values_put(f, "name", r->name);
-	template_values_put(f, "author", r->author);
-	template_values_put(f, "description", r->description);
-	template_values_put_list(f, "tags", r->tags, r->n_tags);
-	template_values_put_flag(f, "has_tags", r->n_tags > 0);
-	template_values_put_time(f, "created", r->created_us);
-	template_values_put_time(f, "modified", r->modified_us);
-	template_values_put_time(f, "heartbeat", r->heartbeat_us);
+		template_values_put(t, "node", (struct str){ r->url.p, (size_t)(end - r->url.p) });
+	template_values_put(t, "name", r->name);
+	template_values_put(t, "author", r->author);
+	template_values_put(t, "description", r->description);
+	template_values_put_list(t, "tags", r->tags, r->n_tags);
+	template_values_put_flag(t, "has_tags", r->n_tags > 0);
+	template_values_put_time(t, "created", r->created_us);
+	template_values_put_time(t, "modified", r->modified_us);
+	template_values_put_time(t, "heartbeat", r->heartbeat_us);
 }
 
 enum kodo_err
-page_flows_row(struct call *c, struct page_flows *f, const struct row *row)
+flows_page_row(struct call *c, struct flows_page *f, const struct row *row)
 {
 	struct template_values *below;
 
 	arena_reset(f->row);
-	below = template_values_below(f->fields, f->row);
+	below = template_values_below(f->values, f->row);
 	if (below == NULL)
 		return KODO_ENOMEM;
 	put_row(below, row);
@@ -432,33 +433,33 @@ page_flows_row(struct call *c, struct page_flows *f, const struct row *row)
 }
 
 enum kodo_err
-page_flows_end(struct call *c, struct page_flows *f)
+flows_page_end(struct call *c, struct flows_page *f)
 {
-	template_values_render(f->fields, f->tail, &c->res->body.buf);
+	template_values_render(f->values, f->tail, &c->res->body.buf);
 	return sink_step(&c->res->body);
 }
 
 void
-page_flows_free(struct page_flows *f)
+flows_page_free(struct flows_page *f)
 {
 	arena_free(f->row);
 	f->row = NULL;
 }
 
 enum kodo_err
-page_flow(struct call *c, struct view *v, const struct row *row)
+flows_page_flow(struct call *c, struct view *v, const struct row *row)
 {
-	struct template_values *f;
-	enum kodo_err err = page_begin(c, v, "Flow", &f);
+	struct template_values *t;
+	enum kodo_err err = page_begin(c, v, "Flow", &t);
 
 	if (err != KODO_OK)
 		return err;
-	put_row(f, row);
-	template_values_put(f, "title", row->name);
-	if (template_values_failed(f))
+	put_row(t, row);
+	template_values_put(t, "title", row->name);
+	if (template_values_failed(t))
 		return KODO_ENOMEM;
 	c->res->type = TYPE_HTML;
 	c->res->is_page = true;
-	template_values_render(f, text_of("flow.html", bare_flow), &c->res->body.buf);
+	template_values_render(t, text_of("flow.html", bare_flow), &c->res->body.buf);
 	return sink_step(&c->res->body);
 }

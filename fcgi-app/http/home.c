@@ -2,19 +2,21 @@
 #include "core/storage/run_history.h"
 #include "core/views/peer_status.h"
 #include "core/views/render.h"
+#include "http/etag.h"
+#include "http/handlers.h"
 #include "http/page.h"
 
 #define TROUBLES_MAX	20u	/* shown; the map has all */
 
-/* What the page counts. */
+/* The counts of the page. */
 struct status {
-	struct template_values *fields;
+	struct template_values *values;
 	int64_t now_us;
 	uint64_t n_providers, n_targets, n_nodes, n_pending, n_troubles, n_waiting;
 };
 
 static enum kodo_err
-put_json(struct call *c, const struct view *v)
+put_json(struct call *c, struct view *v)
 {
 	struct greeting g;
 
@@ -40,7 +42,7 @@ count_peer(void *arg, const struct peer_state *p)
 		return KODO_OK;
 	if (s->n_troubles++ >= TROUBLES_MAX)
 		return KODO_OK;
-	row = template_values_row(s->fields, "trouble");
+	row = template_values_row(s->values, "trouble");
 	template_values_put(row, "url", p->url);
 	template_values_put(row, "organization", p->organization);
 	template_values_put(row, "health", str_of(peer_status_name(p->health)));
@@ -60,87 +62,77 @@ role_of(const struct options *o)
 	return !o->registry ? "node" : o->feed ? "registry" : "provider";
 }
 
-/* What sends: is a runner there, when did it run, when did cron. */
+/* The runner: is it running, its last runs, the last one by cron. */
 static void
-put_runs(struct template_values *f, const struct state *s, int64_t now_us)
+put_runs(struct template_values *t, const struct state *s, int64_t now_us)
 {
 	struct run runs[RUN_HISTORY_MAX];
 	size_t n = run_history_read(s, runs);
 	bool is_here = run_history_is_running(s);
 	int64_t cron_us = run_history_noted_us(s, ENVIRONMENT_CRON_FILE);
 
-	template_values_put_flag(f, "ran", n > 0);
-	template_values_put_flag(f, "runner_here", is_here);
+	template_values_put_flag(t, "ran", n > 0);
+	template_values_put_flag(t, "runner_here", is_here);
 	/* the newest first */
 	while (n-- > 0) {
-		struct template_values *row = template_values_row(f, "run");
+		struct template_values *row = template_values_row(t, "run");
 
 		template_values_put_time(row, "began", runs[n].began_us);
-		template_values_put_span(row, "lasted", runs[n].ended_us == 0 ? 0 : runs[n].began_us,
-		    runs[n].ended_us);
+		template_values_put_span(row, "lasted",
+		    runs[n].ended_us == 0 ? 0 : runs[n].began_us, runs[n].ended_us);
 		template_values_printf(row, "by", "%s", runs[n].by);
 		template_values_put_flag(row, "at_work", is_here);
-		is_here = false;	/* the others have ended, one way or another */
+		is_here = false;	/* all others have ended */
 	}
-	template_values_put_time(f, "cron", cron_us);
-	template_values_put_span(f, "cron_ago", cron_us, now_us);
+	template_values_put_time(t, "cron", cron_us);
+	template_values_put_span(t, "cron_ago", cron_us, now_us);
 }
 
 static enum kodo_err
 put_page(struct call *c, struct view *v)
 {
 	struct status s = { .now_us = c->now_us };
-	struct template_values *f;
-	enum kodo_err err = page_begin(c, v, "Status", &f);
+	struct template_values *t;
+	enum kodo_err err = page_begin(c, v, "Status", &t);
 
-	s.fields = f;
+	s.values = t;
 	if (err == KODO_OK)
 		err = peer_status_each(v, c->a, count_peer, &s);
 	if (err != KODO_OK)
 		return err;
-	template_values_put(f, "role", str_of(role_of(v->options)));
-	template_values_put_u64(f, "total", v->head.total);
-	template_values_put_u64(f, "providers", s.n_providers);
-	template_values_put_u64(f, "targets", s.n_targets);
-	template_values_put_u64(f, "nodes", s.n_nodes);
-	template_values_put_u64(f, "pending", s.n_pending);
-	template_values_put_u64(f, "waiting", s.n_waiting);
-	template_values_put_flag(f, "idle", v->idle);
-	template_values_put_flag(f, "troubled", s.n_troubles > 0);
-	template_values_put_u64(f, "troubles", s.n_troubles);
+	template_values_put(t, "role", str_of(role_of(v->options)));
+	template_values_put_u64(t, "total", v->head.total);
+	template_values_put_u64(t, "providers", s.n_providers);
+	template_values_put_u64(t, "targets", s.n_targets);
+	template_values_put_u64(t, "nodes", s.n_nodes);
+	template_values_put_u64(t, "pending", s.n_pending);
+	template_values_put_u64(t, "waiting", s.n_waiting);
+	template_values_put_flag(t, "idle", v->idle);
+	template_values_put_flag(t, "troubled", s.n_troubles > 0);
+	template_values_put_u64(t, "troubles", s.n_troubles);
 	if (s.n_troubles > TROUBLES_MAX)
-		template_values_put_u64(f, "more_troubles", s.n_troubles - TROUBLES_MAX);
-	template_values_put_time(f, "started", v->head.started_us);
-	template_values_put_span(f, "up", v->head.started_us, c->now_us);
-	put_runs(f, registry_state(c->registry), c->now_us);
-	return page_put(c, "home.html", f);
+		template_values_put_u64(t, "more_troubles", s.n_troubles - TROUBLES_MAX);
+	template_values_put_time(t, "started", v->head.started_us);
+	template_values_put_span(t, "up", v->head.started_us, c->now_us);
+	put_runs(t, registry_state(c->registry), c->now_us);
+	return page_put(c, "home.html", t);
 }
 
 enum kodo_err
 handle_home(struct call *c)
 {
-	struct view v;
-	enum kodo_err err;
+	return call_with_view(c, page_is_offered(c, "home.html") ? put_page : put_json);
+}
 
-	err = view_begin(c->registry, c->now_us, &v);
-	if (err != KODO_OK)
-		return err;
-	err = page_is_wanted(c) && page_is_there("home.html") ? put_page(c, &v) : put_json(c, &v);
-	view_end(&v);
-	return err;
+static enum kodo_err
+put_nodes(struct call *c, struct view *v)
+{
+	return etag_matches(c, v, ETAG_VIEW | ETAG_STATE | ETAG_IDLE, 0) ? KODO_OK :
+	    render_connect(v, &c->res->body);
 }
 
 enum kodo_err
 handle_nodes(struct call *c)
 {
-	struct view v;
-	enum kodo_err err;
-
-	err = view_begin(c->registry, c->now_us, &v);
-	if (err != KODO_OK)
-		return err;
-	if (!etag_settle(c, &v, ETAG_VIEW | ETAG_STATE | ETAG_IDLE, 0))
-		err = render_connect(&v, &c->res->body);
-	view_end(&v);
-	return err;
+	return call_with_view(c, put_nodes);
 }

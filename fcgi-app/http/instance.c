@@ -11,179 +11,179 @@
 struct instance {
 	struct registry *registry;
 	const char *loader_arg;
-	bool is_child;			/* of `kodo service`: it has resolved the options */
+	bool is_child;			/* of `kodo service`, which has resolved the options */
 	bool log_is_set;
 	char loader[PATH_BYTES];
 	char state_path[PATH_BYTES];
-	/* of the loader's files when they were last dealt with; empty: never */
+	/* of the loader's files at their last use; empty: none */
 	struct buf stamp;
 	char base[LIMIT_URL_BYTES + 1];
-	/* what the log was set up with */
+	/* the settings of the log */
 	char url[LIMIT_URL_BYTES + 1];
 	char log_file[PATH_BYTES];
 	enum log_level screen, file;
 	unsigned log_max_mib;
-	struct why said;		/* the last complaint; it is not repeated */
+	struct why complaint;		/* the last complaint, not to be repeated */
 };
 
 struct instance *
 instance_new(const char *loader_arg)
 {
-	struct instance *s = calloc(1, sizeof(*s));
+	struct instance *inst = calloc(1, sizeof(*inst));
 	const char *state = getenv("KODO_STATE");
 
-	if (s == NULL)
+	if (inst == NULL)
 		return NULL;
-	s->loader_arg = loader_arg;
-	s->is_child = state != NULL && state[0] == '/';
-	if (s->is_child)
-		str_copy(s->state_path, sizeof(s->state_path), str_of(state));
-	return s;
+	inst->loader_arg = loader_arg;
+	inst->is_child = state != NULL && state[0] == '/';
+	if (inst->is_child)
+		str_copy(inst->state_path, sizeof(inst->state_path), str_of(state));
+	return inst;
 }
 
 void
-instance_free(struct instance *s)
+instance_free(struct instance *inst)
 {
-	if (s == NULL)
+	if (inst == NULL)
 		return;
-	registry_close(s->registry);
-	buf_free(&s->stamp);
-	free(s);
+	registry_close(inst->registry);
+	buf_free(&inst->stamp);
+	free(inst);
 }
 
 struct str
-instance_base(const struct instance *s)
+instance_base(const struct instance *inst)
 {
-	return str_of(s->base);
+	return str_of(inst->base);
 }
 
 const struct state *
-instance_state(const struct instance *s)
+instance_state(const struct instance *inst)
 {
-	return s->registry == NULL ? NULL : registry_state(s->registry);
+	return inst->registry == NULL ? NULL : registry_state(inst->registry);
 }
 
-/* Follow options that somebody, here or in another process, has applied. */
+/* Bring log and base in step with the options, which another process may have changed. */
 static void
-follow_options(struct instance *s, const struct options *o)
+follow_options(struct instance *inst, const struct options *o)
 {
 	struct url u;
 
-	if (s->log_is_set && str_eq(str_of(s->url), o->url) &&
-	    str_eq(str_of(s->log_file), o->log_file) && s->screen == o->screen_level &&
-	    s->file == o->log_file_level && s->log_max_mib == o->log_max_mib)
+	if (inst->log_is_set && str_eq(str_of(inst->url), o->url) &&
+	    str_eq(str_of(inst->log_file), o->log_file) && inst->screen == o->screen_level &&
+	    inst->file == o->log_file_level && inst->log_max_mib == o->log_max_mib)
 		return;
-	str_copy(s->url, sizeof(s->url), o->url);
-	str_copy(s->log_file, sizeof(s->log_file), o->log_file);
-	s->screen = o->screen_level;
-	s->file = o->log_file_level;
-	s->log_max_mib = o->log_max_mib;
-	s->log_is_set = true;
-	s->base[0] = '\0';
+	str_copy(inst->url, sizeof(inst->url), o->url);
+	str_copy(inst->log_file, sizeof(inst->log_file), o->log_file);
+	inst->screen = o->screen_level;
+	inst->file = o->log_file_level;
+	inst->log_max_mib = o->log_max_mib;
+	inst->log_is_set = true;
+	inst->base[0] = '\0';
 	if (url_parse(o->url, &u, NULL) == KODO_OK)
-		str_copy(s->base, sizeof(s->base), u.path);
+		str_copy(inst->base, sizeof(inst->base), u.path);
 	log_setup(o->url, o->screen_level, o->log_file, o->log_file_level,
 	    (uint64_t)o->log_max_mib << 20);
 }
 
 /*
- * Which loader and which state. Another state is turned to only for a loader that is good: a file
- * that is just being written may lack its cache_data.
+ * Find loader and state. A change to another state needs a valid loader: a file in the middle of a
+ * write may lack its cache_data.
  */
 static enum kodo_err
-find_state(struct instance *s, struct arena *a, struct str *stamp, struct why *why)
+find_state(struct instance *inst, struct arena *a, struct str *stamp, struct why *why)
 {
 	struct options o;
 	struct str loader, path;
 	enum kodo_err err;
 
 	*stamp = STR_NULL;
-	err = option_find_state(a, s->loader_arg, &loader, &path, why);
+	err = option_find_state(a, inst->loader_arg, &loader, &path, why);
 	if (err == KODO_OK)
 		err = option_stamp(a, loader, stamp);
 	if (err != KODO_OK)
 		return err;
-	if (loader.len >= sizeof(s->loader) || path.len >= sizeof(s->state_path))
+	if (loader.len >= sizeof(inst->loader) || path.len >= sizeof(inst->state_path))
 		return why_set(why, KODO_ETOOBIG, "the path of the loader or state is too long");
-	if (s->registry != NULL && !str_eq(path, str_of(s->state_path))) {
-		err = option_load_hosted(a, s->loader_arg, false, &o, why);
+	if (inst->registry != NULL && !str_eq(path, str_of(inst->state_path))) {
+		err = option_load_hosted(a, inst->loader_arg, false, &o, why);
 		if (err != KODO_OK && err != KODO_EBUSY)
 			return err;
-		registry_close(s->registry);
-		s->registry = NULL;
+		registry_close(inst->registry);
+		inst->registry = NULL;
 	}
-	str_copy(s->loader, sizeof(s->loader), loader);
-	str_copy(s->state_path, sizeof(s->state_path), path);
+	str_copy(inst->loader, sizeof(inst->loader), loader);
+	str_copy(inst->state_path, sizeof(inst->state_path), path);
 	return KODO_OK;
 }
 
 /*
- * Resolve the loader and apply what it says, if that was not done. An executable one is left to the
- * runner: *wake.
+ * Resolve the loader and apply its options, unless they are in force. An executable loader is left
+ * to the runner: *wake.
  */
 static enum kodo_err
-apply_loader(struct instance *s, struct arena *a, struct str stamp, int64_t now_us, bool *wake,
+apply_loader(struct instance *inst, struct arena *a, struct str stamp, int64_t now_us, bool *wake,
     struct why *why)
 {
 	struct options o;
 	bool current;
 	enum kodo_err err;
 
-	if (s->registry == NULL) {
-		err = registry_open(str_of(s->state_path), true, why, &s->registry);
+	if (inst->registry == NULL) {
+		err = registry_open(str_of(inst->state_path), true, why, &inst->registry);
 		if (err != KODO_OK)
 			return err;
 	}
-	err = registry_is_current(s->registry, stamp, &current);
+	err = registry_is_current(inst->registry, stamp, &current);
 	if (err != KODO_OK || current)
 		return err;
-	err = option_load_hosted(a, s->loader_arg, false, &o, why);
+	err = option_load_hosted(a, inst->loader_arg, false, &o, why);
 	if (err == KODO_EBUSY) {
 		*wake = true;
 		return KODO_OK;
 	}
 	if (err != KODO_OK)
 		return err;
-	err = startup_apply(s->registry, &o, stamp, START_IF_CHANGED, now_us, NULL, why);
+	err = startup_apply(inst->registry, &o, stamp, START_IF_CHANGED, now_us, NULL, why);
 	if (err == KODO_OK)
-		*wake = true;	/* a start connects, changed flows are told */
+		*wake = true;	/* a start connects, changed flows are sent */
 	return err;
 }
 
-/* The files look unlike what was dealt with last. */
+/* The files of the loader have changed. */
 static enum kodo_err
-follow_loader(struct instance *s, struct arena *a, int64_t now_us, bool *wake, struct why *why)
+follow_loader(struct instance *inst, struct arena *a, int64_t now_us, bool *wake, struct why *why)
 {
 	struct str stamp;
 	enum kodo_err err;
 
-	err = find_state(s, a, &stamp, why);
+	err = find_state(inst, a, &stamp, why);
 	if (err == KODO_OK)
-		err = apply_loader(s, a, stamp, now_us, wake, why);
-	/* a bad file is not read again before it is changed; other failures are tried again */
+		err = apply_loader(inst, a, stamp, now_us, wake, why);
+	/* a bad file is read again only after a change; after other failures, at each request */
 	if (err == KODO_OK || err == KODO_EINVAL || err == KODO_ENOTFOUND) {
-		buf_reset(&s->stamp);
-		buf_put_str(&s->stamp, stamp);
+		buf_reset(&inst->stamp);
+		buf_put_str(&inst->stamp, stamp);
 	}
 	if (err == KODO_OK)
-		s->said.text[0] = '\0';
+		inst->complaint.text[0] = '\0';
 	return err;
 }
 
 static enum kodo_err
-follow_files(struct instance *s, struct arena *a, int64_t now_us, bool *wake, struct why *why)
+follow_files(struct instance *inst, struct arena *a, int64_t now_us, bool *wake, struct why *why)
 {
 	struct str stamp;
 
-	if (s->registry != NULL && s->stamp.len > 0 &&
-	    option_stamp(a, str_of(s->loader), &stamp) == KODO_OK &&
-	    str_eq(stamp, buf_str(&s->stamp)))
+	if (inst->registry != NULL && inst->stamp.len > 0 &&
+	    option_stamp(a, str_of(inst->loader), &stamp) == KODO_OK &&
+	    str_eq(stamp, buf_str(&inst->stamp)))
 		return KODO_OK;
-	return follow_loader(s, a, now_us, wake, why);
+	return follow_loader(inst, a, now_us, wake, why);
 }
 
 enum kodo_err
-instance_ready(struct instance *s, struct arena *a, int64_t now_us, struct registry **registry,
+instance_ready(struct instance *inst, struct arena *a, int64_t now_us, struct registry **registry,
     const struct options **options, bool *wake)
 {
 	struct why why = { "" };
@@ -191,43 +191,43 @@ instance_ready(struct instance *s, struct arena *a, int64_t now_us, struct regis
 
 	*registry = NULL;
 	*options = NULL;
-	if (!s->is_child)
-		err = follow_files(s, a, now_us, wake, &why);
-	else if (s->registry == NULL)
-		err = registry_open(str_of(s->state_path), false, &why, &s->registry);
-	if (s->registry == NULL) {
-		log_complain(&s->said, &why, err);
+	if (!inst->is_child)
+		err = follow_files(inst, a, now_us, wake, &why);
+	else if (inst->registry == NULL)
+		err = registry_open(str_of(inst->state_path), false, &why, &inst->registry);
+	if (inst->registry == NULL) {
+		log_complain(&inst->complaint, &why, err);
 		return err;
 	}
-	usable = registry_options(s->registry, options);
+	usable = registry_options(inst->registry, options);
 	if (usable == KODO_OK)
-		follow_options(s, *options);
+		follow_options(inst, *options);
 	else if (usable == KODO_ENOTFOUND && err == KODO_OK)
-		*wake = !s->is_child;	/* an executable loader that was not run yet */
+		*wake = !inst->is_child;	/* an executable loader before its first run */
 	if (err != KODO_OK || (usable != KODO_OK && !*wake))
-		log_complain(&s->said, &why, err != KODO_OK ? err : usable);
-	*registry = s->registry;
+		log_complain(&inst->complaint, &why, err != KODO_OK ? err : usable);
+	*registry = inst->registry;
 	return usable;
 }
 
 enum instance_woken
-instance_wake(struct instance *s, enum instance_wake reason)
+instance_wake(struct instance *inst, enum instance_wake reason)
 {
 	const struct options *o;
 	struct why why = { "" };
 	enum kodo_err err;
 
-	if (s->registry == NULL)
+	if (inst->registry == NULL)
 		return WOKEN_NOBODY;
-	if (state_wake(registry_state(s->registry)) == KODO_OK)
+	if (state_wake(registry_state(inst->registry)) == KODO_OK)
 		return WOKEN_RUNNER;
-	if (reason == WAKE_FOR_REQUEST && registry_options(s->registry, &o) == KODO_OK &&
+	if (reason == WAKE_FOR_REQUEST && registry_options(inst->registry, &o) == KODO_OK &&
 	    o->trigger == TRIGGER_CRON)
 		return WOKEN_NOBODY;
-	err = s->is_child ? runner_start(s->state_path, NULL, &why) :
-	    runner_start(NULL, s->loader, &why);
+	err = inst->is_child ? runner_start(inst->state_path, NULL, &why) :
+	    runner_start(NULL, inst->loader, &why);
 	if (err == KODO_OK)
 		return WOKEN_STARTED;
-	log_complain(&s->said, &why, err);
+	log_complain(&inst->complaint, &why, err);
 	return WOKEN_NOBODY;
 }

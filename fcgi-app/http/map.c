@@ -7,6 +7,8 @@
 
 #include "core/views/peer_status.h"
 #include "core/views/render.h"
+#include "http/etag.h"
+#include "http/handlers.h"
 #include "http/page.h"
 
 /* Units of the picture's own system; it is scaled as a whole. */
@@ -38,7 +40,7 @@ struct side {
 
 struct map {
 	struct call *call;
-	struct template_values *fields;
+	struct template_values *values;
 	struct side left, right;
 	unsigned height;
 	unsigned n_peers;
@@ -66,7 +68,7 @@ add_peer(void *arg, const struct peer_state *p)
 	return side_add(m, p->is_target ? &m->right : &m->left, p);
 }
 
-/* Peers of one organization together; the others after them. */
+/* Peers of one organization together; those without one at the end. */
 static int
 shown_cmp(const void *x, const void *y)
 {
@@ -141,11 +143,11 @@ put_table_row(struct template_values *row, const struct shown *s)
 static void
 put_link(struct map *m, const struct side *s, unsigned y, const char *health, bool in, bool out)
 {
-	struct template_values *row = template_values_row(m->fields, "link");
+	struct template_values *row = template_values_row(m->values, "link");
 	unsigned middle = m->height / 2, bend = (s->edge_from + s->edge_to) / 2;
 
-	template_values_printf(row, "path", "M%u,%u C%u,%u %u,%u %u,%u", s->edge_from, y, bend, y, bend,
-	    middle, s->edge_to, middle);
+	template_values_printf(row, "path", "M%u,%u C%u,%u %u,%u %u,%u", s->edge_from, y, bend, y,
+	    bend, middle, s->edge_to, middle);
 	template_values_put(row, "health", str_of(health));
 	template_values_put_flag(row, "in", in);
 	template_values_put_flag(row, "out", out);
@@ -158,7 +160,7 @@ put_boxes(struct map *m, const struct side *s)
 	size_t i;
 
 	for (i = 0; i < s->n; i++) {
-		struct template_values *row = template_values_row(m->fields, "box");
+		struct template_values *row = template_values_row(m->values, "box");
 		unsigned y = top + (unsigned)i * BOX_STEP;
 
 		put_peer(row, &s->all[i]);
@@ -169,7 +171,7 @@ put_boxes(struct map *m, const struct side *s)
 	}
 }
 
-/* Where the group that begins at i ends; the last group takes all that is left. */
+/* The end of the group that begins at i; the last group takes all that is left. */
 static size_t
 group_end(const struct side *s, size_t i, size_t group)
 {
@@ -191,7 +193,7 @@ group_height(size_t n)
 static void
 put_group(struct map *m, const struct side *s, size_t from, size_t end, unsigned y)
 {
-	struct template_values *group = template_values_row(m->fields, "group"), *dot;
+	struct template_values *group = template_values_row(m->values, "group"), *dot;
 	enum peer_status worst = STATUS_OK;
 	size_t i, bad = 0;
 	bool mixed = !str_eq(s->all[from].p.organization, s->all[end - 1].p.organization);
@@ -217,11 +219,10 @@ put_group(struct map *m, const struct side *s, size_t from, size_t end, unsigned
 	template_values_put(group, "organization", mixed ? STR_NULL : s->all[from].p.organization);
 	template_values_put_flag(group, "mixed", mixed);
 	put_link(m, s, y + group_height(end - from) / 2,
-	    bad == end - from ? peer_status_name(worst) : "ok", s->x == 0,
-	    s->x != 0);
+	    bad == end - from ? peer_status_name(worst) : "ok", s->x == 0, s->x != 0);
 }
 
-/* What a side's height is; with put, draw it. */
+/* The height of a side; put: draw it, too. */
 static unsigned
 walk_groups(struct map *m, const struct side *s, bool put)
 {
@@ -260,7 +261,7 @@ put_table(struct map *m, const struct side *s)
 	size_t i;
 
 	for (i = 0; i < s->n; i++)
-		put_table_row(template_values_row(m->fields, "peer"), &s->all[i]);
+		put_table_row(template_values_row(m->values, "peer"), &s->all[i]);
 }
 
 static void
@@ -268,25 +269,25 @@ put_frame(struct map *m, const struct view *v)
 {
 	static const char *const names[STATUS_MAX] = { "n_ok", "n_pending", "n_left", "n_failing",
 		"n_paused" };
-	struct template_values *f = m->fields;
+	struct template_values *t = m->values;
 	unsigned i;
 
-	template_values_put_u64(f, "width", WIDTH);
-	template_values_put_u64(f, "view_height", m->height + 34);	/* and a line above it */
-	template_values_put_u64(f, "middle_x", (WIDTH - MIDDLE_WIDTH) / 2);
-	template_values_put_u64(f, "middle_y", (m->height - MIDDLE_HEIGHT) / 2);
-	template_values_put_u64(f, "peers", m->n_peers);
-	template_values_put_flag(f, "one_peer", m->n_peers == 1);
-	template_values_put_u64(f, "total", v->head.total);
-	template_values_put_flag(f, "any", m->n_peers > 0);
-	template_values_put_flag(f, "any_left", m->left.n > 0);
-	template_values_put_flag(f, "any_right", m->right.n > 0);
-	template_values_put_short(f, "short_label", label_of(v->options->url), 26);
-	template_values_put_short(f, "short_site", v->options->organization.len > 0 ?
+	template_values_put_u64(t, "width", WIDTH);
+	template_values_put_u64(t, "view_height", m->height + 34);	/* and a line above it */
+	template_values_put_u64(t, "middle_x", (WIDTH - MIDDLE_WIDTH) / 2);
+	template_values_put_u64(t, "middle_y", (m->height - MIDDLE_HEIGHT) / 2);
+	template_values_put_u64(t, "peers", m->n_peers);
+	template_values_put_flag(t, "one_peer", m->n_peers == 1);
+	template_values_put_u64(t, "total", v->head.total);
+	template_values_put_flag(t, "any", m->n_peers > 0);
+	template_values_put_flag(t, "any_left", m->left.n > 0);
+	template_values_put_flag(t, "any_right", m->right.n > 0);
+	template_values_put_short(t, "short_label", label_of(v->options->url), 26);
+	template_values_put_short(t, "short_site", v->options->organization.len > 0 ?
 	    v->options->organization : label_of(v->options->url), 19);
 	for (i = 0; i < STATUS_MAX; i++)
 		if (m->by_status[i] > 0)
-			template_values_put_u64(f, names[i], m->by_status[i]);
+			template_values_put_u64(t, names[i], m->by_status[i]);
 }
 
 static enum kodo_err
@@ -298,7 +299,7 @@ put_page(struct call *c, struct view *v)
 		.right = { .x = WIDTH - BOX_WIDTH, .edge_from = WIDTH - BOX_WIDTH,
 		    .edge_to = (WIDTH + MIDDLE_WIDTH) / 2 },
 	};
-	enum kodo_err err = page_begin(c, v, "Map", &m.fields);
+	enum kodo_err err = page_begin(c, v, "Map", &m.values);
 
 	if (err == KODO_OK)
 		err = peer_status_each(v, c->a, add_peer, &m);
@@ -314,23 +315,21 @@ put_page(struct call *c, struct view *v)
 	draw(&m, &m.right);
 	put_table(&m, &m.left);
 	put_table(&m, &m.right);
-	return page_put(c, "map.html", m.fields);
+	return page_put(c, "map.html", m.values);
+}
+
+static enum kodo_err
+put_map(struct call *c, struct view *v)
+{
+	c->res->is_page = page_is_offered(c, "map.html");
+	if (etag_matches(c, v, ETAG_VIEW | ETAG_STATE | ETAG_IDLE,
+	    c->res->is_page ? page_stamp("map.html") | 1 : 0))
+		return KODO_OK;
+	return c->res->is_page ? put_page(c, v) : render_map(v, &c->res->body);
 }
 
 enum kodo_err
 handle_map(struct call *c)
 {
-	bool page = page_is_wanted(c) && page_is_there("map.html");
-	struct view v;
-	enum kodo_err err;
-
-	err = view_begin(c->registry, c->now_us, &v);
-	if (err != KODO_OK)
-		return err;
-	c->res->is_page = page;
-	if (!etag_settle(c, &v, ETAG_VIEW | ETAG_STATE | ETAG_IDLE,
-	    page ? page_stamp("map.html") | 1 : 0))
-		err = page ? put_page(c, &v) : render_map(&v, &c->res->body);
-	view_end(&v);
-	return err;
+	return call_with_view(c, put_map);
 }

@@ -15,9 +15,9 @@ page_is_wanted(const struct call *c)
 }
 
 bool
-page_is_there(const char *file)
+page_is_offered(const struct call *c, const char *file)
 {
-	return template_stamp(file) != 0;
+	return page_is_wanted(c) && template_stamp(file) != 0;
 }
 
 uint64_t
@@ -29,34 +29,34 @@ page_stamp(const char *name)
 enum kodo_err
 page_begin(struct call *c, const struct view *v, const char *title, struct template_values **out)
 {
-	struct template_values *f = template_values_new(c->a);
+	struct template_values *t = template_values_new(c->a);
 	const struct options *o = v->options;
 	struct url u;
 
-	*out = f;
-	if (f == NULL)
+	*out = t;
+	if (t == NULL)
 		return KODO_ENOMEM;
-	template_values_put(f, "title", str_of(title));
-	template_values_put(f, "version", str_of(PACKAGE_VERSION));
-	template_values_put(f, "service", o->url);
-	template_values_put(f, "service_organization", o->organization);
-	template_values_put(f, "site", o->organization.len > 0 ? o->organization : o->url);
+	template_values_put(t, "title", str_of(title));
+	template_values_put(t, "version", str_of(PACKAGE_VERSION));
+	template_values_put(t, "service", o->url);
+	template_values_put(t, "service_organization", o->organization);
+	template_values_put(t, "site", o->organization.len > 0 ? o->organization : o->url);
 	if (url_parse(o->url, &u, NULL) == KODO_OK)
-		template_values_put(f, "base", u.path);
+		template_values_put(t, "base", u.path);
 	return KODO_OK;
 }
 
 enum kodo_err
-page_put(struct call *c, const char *file, struct template_values *f)
+page_put(struct call *c, const char *file, struct template_values *t)
 {
 	struct str text = template_load(file);
 
 	if (text.p == NULL)
 		return KODO_ENOTFOUND;
-	if (template_values_failed(f))
+	if (template_values_failed(t))
 		return KODO_ENOMEM;
 	c->res->type = TYPE_HTML;
 	c->res->is_page = true;
-	template_values_render(f, text, &c->res->body.buf);
+	template_values_render(t, text, &c->res->body.buf);
 	return sink_end(&c->res->body);
 }

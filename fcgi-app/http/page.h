@@ -1,25 +1,25 @@
 /*
- * Pages for people: what they all show, and how they are sent. The texts are templates in www/;
- * handlers put values into struct fields.
+ * Pages for people: what all of them show, and their sending. The texts are templates in www/,
+ * their values come from the handlers.
  */
 #ifndef KODO_PAGE_H
 #define KODO_PAGE_H
 
-#include "http/handlers.h"
+#include "http/call.h"
 #include "http/template_values.h"
 
 /* Does the client ask for a page? By `format`, else by Accept. */
 bool page_is_wanted(const struct call *c);
 
-/* Is its template there? Without one a page is not offered, and JSON answers. */
-bool page_is_there(const char *file);
+/* Is a page wanted, and is its template there? Else JSON answers. */
+bool page_is_offered(const struct call *c, const char *file);
 
-/* Fields with what every page shows: base, service, organization, version, title. KODO_ENOMEM. */
-enum kodo_err page_begin(
-    struct call *c, const struct view *v, const char *title, struct template_values **out) MUST_CHECK;
+/* The values that every page shows: base, service, organization, version, title. KODO_ENOMEM. */
+enum kodo_err page_begin(struct call *c, const struct view *v, const char *title,
+    struct template_values **out) MUST_CHECK;
 
-/* Render www/<file> as the answer. KODO_ENOTFOUND: the file is not there. */
-enum kodo_err page_put(struct call *c, const char *file, struct template_values *f) MUST_CHECK;
+/* Render www/<file> as the answer. KODO_ENOTFOUND: there is no such file. */
+enum kodo_err page_put(struct call *c, const char *file, struct template_values *t) MUST_CHECK;
 
 /* A number that changes when the template does. */
 uint64_t page_stamp(const char *name);

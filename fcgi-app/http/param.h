@@ -1,6 +1,6 @@
 /*
- * The parameters of query strings: one row each in a const table, read and judged before a handler
- * sees them.
+ * The parameters of query strings: one row each in a const table, read and validated before the
+ * handler runs.
  */
 #ifndef KODO_PARAM_H
 #define KODO_PARAM_H
@@ -8,7 +8,7 @@
 #include "core/base/arena.h"
 #include "core/wire/wire.h"
 
-/* In the order in which errors about them are listed. */
+/* In the order of the list of errors. */
 enum param {
 	PARAM_PP,
 	PARAM_P,
@@ -48,7 +48,7 @@ struct param_errors {
 const struct param_rule *param_rule(enum param p);
 
 /*
- * Read the raw query; only those in the mask allowed are looked at, of repeated ones the last.
+ * Read the raw query: of the parameters in the mask allowed, the last one of each name.
  * KODO_EINVAL: errors is filled in, all in order. KODO_ENOMEM.
  */
 enum kodo_err param_read(struct arena *a, struct str query, unsigned allowed, struct params *out,

@@ -136,7 +136,7 @@ request_accepts_html(struct str accept)
 	return accept.len > 0 && memmem(accept.p, accept.len, html, sizeof(html) - 1) != NULL;
 }
 
-/* RFC 9110, 8.8.3.2: weak comparison looks at what stands between the quotes. */
+/* RFC 9110, 8.8.3.2: weak comparison, of the text between the quotes. */
 bool
 request_has_etag(struct str list, struct str tag)
 {
@@ -211,7 +211,7 @@ place_path(struct arena *a, const struct request_env *env, struct str raw, struc
 			out->target = rest.len == 0 ? STR("/") : rest;
 	} else if (env->path_info.len > 0 ||
 	    (env->script_name.len > 0 && str_eq(path, env->script_name))) {
-		/* the server has decoded it: a % in it is one */
+		/* decoded by the server: a % stands for itself */
 		out->target = env->path_info.len == 0 ? STR("/") : env->path_info;
 		return collapse(a, env->path_info, false, &out->path);
 	}

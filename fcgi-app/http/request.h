@@ -1,6 +1,5 @@
 /*
- * A request as the handlers see it: made from the CGI variables, pure but for the arena that its
- * texts live in.
+ * A request as the handlers see it, made from the CGI variables. Its texts live in an arena.
  */
 #ifndef KODO_REQUEST_H
 #define KODO_REQUEST_H
@@ -21,7 +20,7 @@ enum method {
 	METHOD_MAX
 };
 
-/* The variables that a request is made from, raw; null where not set. */
+/* The variables of a request, raw; null where not set. */
 struct request_env {
 	struct str method;
 	struct str uri;			/* REQUEST_URI */
@@ -52,9 +51,9 @@ struct request {
 /*
  * base: the path of the service's url, "" or "/a/b".
  *
- * The path is that of REQUEST_URI less base. Where that does not begin with base, PATH_INFO is
- * taken (a server's rewriting, or a script's own name), and without one REQUEST_URI as it is (a
- * proxy that has cut base).
+ * The path is that of REQUEST_URI less base. Where that does not begin with base, it is PATH_INFO
+ * (a server's rewriting, or a script's own name), and without one REQUEST_URI as it is (a proxy
+ * that has cut base).
  *
  * KODO_EINVAL: the target is not UTF-8, or Content-Length is no number; KODO_ETOOBIG: over
  * LIMIT_URL_BYTES or LIMIT_QUERY_BYTES, each with *reason, a static text for the client.
@@ -83,14 +82,14 @@ enum kodo_err request_next_param(
     struct arena *a, struct str *rest, struct str *name, struct str *value) MUST_CHECK;
 
 /*
- * Does Accept ask for a page? As the original judges: the text text/html stands anywhere in it, in
- * lower case.
+ * Does Accept ask for a page? As in the original system: text/html stands anywhere in it, in lower
+ * case.
  */
 bool request_accepts_html(struct str accept);
 
 /*
- * Is the tag (weak, with W/ and quotes) one of If-None-Match? `*` is not taken as one (recorded: it
- * gets the answer).
+ * Is the tag (weak, with W/ and quotes) one of If-None-Match? `*` matches none (as recorded: the
+ * whole answer follows).
  */
 bool request_has_etag(struct str if_none_match, struct str tag);
 

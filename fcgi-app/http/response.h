@@ -1,5 +1,5 @@
 /*
- * An answer: composed whole by a handler, then sent. Its memory is used again for the next one.
+ * An answer: composed whole by a handler, then sent. The next one uses its memory again.
  */
 #ifndef KODO_RESPONSE_H
 #define KODO_RESPONSE_H
@@ -18,7 +18,7 @@ struct response {
 	char etag[RESPONSE_ETAG_BYTES];	/* `W/"..."`, "": none */
 	char allow[64];			/* methods, "": no Allow */
 	unsigned retry_after_s;		/* 0: no Retry-After */
-	bool is_page;			/* for browsers: say what it may load */
+	bool is_page;			/* for browsers: with headers that limit its loads */
 };
 
 #define TYPE_JSON	"application/json"
@@ -27,11 +27,11 @@ struct response {
 /* state: where a long body goes; NULL: stays in memory. */
 void response_init(struct response *r, const struct state *state);
 
-/* Back to an empty 200 of JSON; memory over RESPONSE_KEEP_BYTES is given back. */
+/* Back to an empty 200 of JSON; memory over RESPONSE_KEEP_BYTES is freed. */
 void response_reset(struct response *r, const struct state *state);
 void response_free(struct response *r);
 
-/* Drop what was composed, and answer with an error body of PROTOCOL.md instead. */
+/* Drop the body, and answer with an error body of PROTOCOL.md instead. */
 void response_error(struct response *r, unsigned status, struct str detail,
     const struct wire_error *errors, size_t n);
 

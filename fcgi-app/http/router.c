@@ -1,4 +1,6 @@
 #include "http/handlers.h"
+#include "http/param.h"
+#include "http/router.h"
 
 #define PAGING                                                                                 \
 	(PARAM_BIT(PARAM_PP) | PARAM_BIT(PARAM_P) | PARAM_BIT(PARAM_BY) | PARAM_BIT(PARAM_Q) | \
@@ -6,9 +8,10 @@
 #define FORMAT	PARAM_BIT(PARAM_FORMAT)
 #define POSTED	(ROUTE_BODY | ROUTE_PEER)
 
-/* Exact paths come before those that stand for all below them. */
-static const struct route table[] = { { "/", METHOD_GET, handle_home, ROUTE_PAGE, 0, FORMAT,
-					  "how this service introduces itself", NULL, "default" },
+/* Exact paths before those with ROUTE_BELOW. */
+static const struct route table[] = {
+	{ "/", METHOD_GET, handle_home, ROUTE_PAGE, 0, FORMAT,
+	    "how this service introduces itself", NULL, "default" },
 	{ "/home", METHOD_GET, handle_home, ROUTE_ALIAS, 0, FORMAT, NULL, NULL, "default" },
 	{ "/map", METHOD_GET, handle_map, ROUTE_PAGE, 0, FORMAT,
 	    "its providers with their nodes, its connections", NULL, "map" },
@@ -21,7 +24,7 @@ static const struct route table[] = { { "/", METHOD_GET, handle_home, ROUTE_PAGE
 	    "leave every registry that this service is connected to", NULL, NULL },
 	{ "/update", METHOD_POST, handle_update, POSTED | ROUTE_REGISTRY, WIRE_UPDATE, 0,
 	    "add or replace nodes of a provider", "connect", "default" },
-	/* who was let in may always leave */
+	/* a provider may always leave, so no ROUTE_PEER */
 	{ "/disconnect", METHOD_POST, handle_disconnect, ROUTE_BODY | ROUTE_REGISTRY,
 	    WIRE_DISCONNECT, 0, "remove nodes of a provider, or the provider", "disconnect",
 	    "default" },
@@ -44,7 +47,8 @@ static const struct route table[] = { { "/", METHOD_GET, handle_home, ROUTE_PAGE
 	    "what is wrong with this service, for its admin", NULL, "check" },
 	{ "/flows", METHOD_GET, handle_flow, ROUTE_BELOW | ROUTE_PAGE, 0, 0,
 	    "a page about a flow of this service", NULL, NULL },
-	{ NULL, METHOD_OTHER, NULL, 0, 0, 0, NULL, NULL, NULL } };
+	{ NULL, METHOD_OTHER, NULL, 0, 0, 0, NULL, NULL, NULL }
+};
 
 const struct route *
 router_table(void)

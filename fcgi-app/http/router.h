@@ -1,38 +1,20 @@
 /*
- * The routes: a const table that says for each path and method who answers, and what has to hold
- * before he is asked. From it come 404, 405 with its Allow, OPTIONS, HEAD, and the API's document.
+ * The routes: a const table of the handler for each path and method, and of the conditions for its
+ * call. From it come 404, 405 with its Allow, OPTIONS, HEAD, and the API's document.
  */
 #ifndef KODO_ROUTER_H
 #define KODO_ROUTER_H
 
-#include "core/registry/registry.h"
-#include "http/param.h"
+#include "core/wire/wire.h"
 #include "http/request.h"
-#include "http/response.h"
 
-struct instance;
-
-/* One request being answered. */
-struct call {
-	struct arena *a;
-	struct instance *instance;
-	struct registry *registry;
-	struct transport *transport;
-	const struct request *req;
-	struct params params;
-	struct wire_body body;		/* read and validated, on routes with ROUTE_BODY */
-	struct response *res;
-	int64_t now_us;
-	/* set by a handler: messages are due, wake the runner after the reply */
-	bool wake;
-};
+struct call;
 
 enum route_flag {
 	ROUTE_BODY = 1u << 0,		/* a body of kind wire is read and validated: 400, 413 */
-	/* only a registry has it: 404, after the body was found valid */
-	ROUTE_REGISTRY = 1u << 1,
-	ROUTE_PEER = 1u << 2,		/* the sender must be one that options allow: 403 */
-	ROUTE_BELOW = 1u << 3,		/* path stands for all paths below it */
+	ROUTE_REGISTRY = 1u << 1,	/* 404 where this is no registry, after a valid body */
+	ROUTE_PEER = 1u << 2,		/* the options must allow the sender: 403 */
+	ROUTE_BELOW = 1u << 3,		/* all paths below path */
 	ROUTE_ALIAS = 1u << 4,		/* the same as another: not in the API's document */
 	ROUTE_PAGE = 1u << 5,		/* answers with a page where one is wanted */
 };
@@ -40,11 +22,7 @@ enum route_flag {
 struct route {
 	const char *path;
 	enum method method;
-	/*
-	 * Fills in call->res and returns KODO_OK, also where it refuses the request. Other results
-	 * are faults of ours: they are answered and told in the log by whoever has called.
-	 */
-	enum kodo_err (*handle)(struct call *c);
+	enum kodo_err (*handle)(struct call *c);	/* see handlers.h */
 	unsigned flags;
 	enum wire_kind wire;
 	unsigned params;		/* mask of PARAM_BIT */

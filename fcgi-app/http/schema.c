@@ -1,5 +1,7 @@
 #include "core/base/json.h"
+#include "http/call.h"
 #include "http/handlers.h"
+#include "http/router.h"
 #include "http/schema.h"
 
 #ifndef PACKAGE_VERSION
@@ -31,7 +33,7 @@ put_name_type(struct buf *b, struct str name)
 	buf_printf(b, "{\"$ref\":\"#/components/schemas/%.*s\"}", STR_ARG(name));
 }
 
-/* Suffixes are read from the end: each wraps what stands before it. */
+/* Suffixes are read from the end: each wraps the type before it. */
 static void
 put_type(struct buf *b, struct str type)
 {
@@ -137,7 +139,7 @@ put_parameters(struct buf *b, const struct route *r)
 	buf_putc(b, ']');
 }
 
-/* JSON without the blanks and line ends that are for people. */
+/* JSON without blanks and line ends between its tokens. */
 static void
 put_compact(struct buf *b, struct str json)
 {

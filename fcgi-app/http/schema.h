@@ -4,7 +4,9 @@
 #ifndef KODO_SCHEMA_H
 #define KODO_SCHEMA_H
 
-#include "http/router.h"
+#include "core/base/str.h"
+
+struct route;
 
 /*
  * Fields of a record in order: `?` for one that may be null, `[]` for a list, `{}` for an object of
@@ -22,8 +24,8 @@ const char *schema_method(const struct route *r);	/* "GET" */
 const char *schema_status(const struct route *r);	/* of success: "201" */
 
 /*
- * A recorded call of the route, from www/examples.txt: what was sent and what came. false: there is
- * none. Texts are valid until the file changes.
+ * A recorded call of the route and its answer, from www/examples.txt. false: there is none. Texts
+ * are valid until the file changes.
  */
 struct schema_example {
 	struct str target;		/* "/flows?pp=1" */

@@ -1,4 +1,5 @@
 #include "http/handlers.h"
+#include "http/router.h"
 #include "http/schema.h"
 #include "http/template.h"
 

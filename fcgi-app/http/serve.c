@@ -4,12 +4,13 @@
 #include "core/base/isotime.h"
 #include "core/base/limit.h"
 #include "core/base/log.h"
-#include "http/handlers.h"
+#include "http/call.h"
 #include "http/instance.h"
+#include "http/router.h"
 #include "http/serve.h"
 
 #define READ_BYTES	65536u
-/* of an oversized body so many ceilings are read, so that the server gets to hear our answer */
+/* of an oversized body, in ceilings: the server takes our answer only after its body */
 #define DRAIN_FACTOR	16u
 
 struct server {
@@ -18,7 +19,7 @@ struct server {
 	struct response res;
 	struct buf body;	/* memory is kept between requests */
 	bool wake;
-	bool was_large;		/* the last request: its memory is given back after the reply */
+	bool was_large;		/* the last request: free its memory after the reply */
 };
 
 struct server *
@@ -49,7 +50,7 @@ server_free(struct server *s)
 	free(s);
 }
 
-/* What a fault of ours is answered with, and what whoever reads the log may do. */
+/* The answer to a fault of ours, and its remedy for the log. */
 static const struct {
 	unsigned status;
 	const char *remedy;
@@ -109,9 +110,9 @@ read_env(struct transport *t, struct request_env *env)
 }
 
 /*
- * Read the body to its end, the first max bytes of it into b. A server that sends a body waits
- * until it is taken, and would report our early answer as a failure. KODO_ETOOBIG: there was more.
- * KODO_EIO: it did not come.
+ * Read the body to its end, its first max bytes into b. A server waits until its body is read, and
+ * reports an earlier answer as a failure. KODO_ETOOBIG: there was more. KODO_EIO: the body did not
+ * come.
  */
 static enum kodo_err
 read_body(struct transport *t, struct buf *b, uint64_t max)
@@ -150,7 +151,7 @@ validation_detail(struct call *c)
 	return text == NULL ? STR("Validation failed") : str_of(text);
 }
 
-/* Read and judge the body of a POST. false: it was refused, and that is the answer. */
+/* Read and validate the body of a POST. false: the answer is a refusal. */
 static bool
 take_body(struct server *s, struct call *c, const struct route *r, const struct options *o)
 {
@@ -213,7 +214,7 @@ call_route(struct server *s, struct call *c, const struct route *r, const struct
 		answer_fault(c->res, err, r->path);
 }
 
-/* Answer a request that was understood. */
+/* Answer a request after its parsing. */
 static void
 dispatch(struct server *s, struct call *c, const struct options *o)
 {
@@ -245,9 +246,9 @@ dispatch(struct server *s, struct call *c, const struct options *o)
 }
 
 /*
- * What the web server of `kodo service` refuses by itself, an unknown method or a head too large,
- * it asks again for under this path (cmd/lighttpd.c), so that it is answered as every other error.
- * Its 501 is one of the client, and no fault of ours.
+ * A request that the web server of `kodo service` refuses by itself, for an unknown method or a
+ * large head, comes to us under this path (cmd/lighttpd.c), so that its answer is like that of
+ * every other error. Its 501 is an error of the client, not of ours.
  */
 static bool
 answer_refused(struct call *c)
@@ -309,9 +310,10 @@ answer(struct server *s, struct call *c, struct request *req)
 void
 serve_request(struct server *s, struct transport *t)
 {
-	/* known before all else that may fail: HEAD gets no body, whatever it is answered */
+	/* before all that may fail: HEAD gets no body with any answer */
 	struct request req = { .method = request_method(variable(t, "REQUEST_METHOD")) };
-	struct call c = { .a = s->a, .instance = s->instance, .transport = t, .req = &req, .res = &s->res };
+	struct call c = { .a = s->a, .instance = s->instance, .transport = t, .req = &req,
+		.res = &s->res };
 	enum kodo_err err;
 
 	arena_reset(s->a);
@@ -340,6 +342,6 @@ serve_after(struct server *s)
 	response_reset(&s->res, NULL);
 	if (s->body.cap > RESPONSE_KEEP_BYTES)
 		buf_free(&s->body);
-	/* what lies free between blocks that stay, as LMDB's, glibc gives back only when asked */
+	/* glibc returns free memory between blocks in use, as LMDB's, only on request */
 	(void)malloc_trim(0);
 }

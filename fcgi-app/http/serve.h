@@ -13,10 +13,10 @@ struct server;
 struct server *server_new(const char *loader_arg);
 void server_free(struct server *s);		/* NULL is fine */
 
-/* Answer the request of t. Whatever goes wrong ends in an answer, a log line, or both. */
+/* Answer the request of t. Each failure ends in an answer, a log line, or both. */
 void serve_request(struct server *s, struct transport *t);
 
-/* After the reply is finished: see to messages that it has left due, give back memory. */
+/* After the reply: wake the runner for messages that it has left due, free memory. */
 void serve_after(struct server *s);
 
 #endif

@@ -6,21 +6,21 @@
 
 #include "http/shutdown.h"
 
-static volatile sig_atomic_t stop;
-static sigset_t open_mask;	/* while waiting */
+static volatile sig_atomic_t is_wanted;
+static sigset_t wait_mask;	/* during a wait */
 
 static void
-on_stop(int sig)
+on_signal(int sig)
 {
 	(void)sig;
-	stop = 1;
+	is_wanted = 1;
 }
 
 void
 shutdown_install(void)
 {
 	static const int ends[] = { SIGTERM, SIGINT, SIGUSR1 };
-	struct sigaction sa = { .sa_handler = on_stop };	/* no SA_RESTART */
+	struct sigaction sa = { .sa_handler = on_signal };	/* no SA_RESTART */
 	sigset_t ours;
 	size_t i;
 
@@ -31,16 +31,16 @@ shutdown_install(void)
 		sigaddset(&ours, ends[i]);
 	}
 	signal(SIGPIPE, SIG_IGN);
-	sigprocmask(SIG_BLOCK, &ours, &open_mask);
-	/* whoever started us may have left them blocked */
+	sigprocmask(SIG_BLOCK, &ours, &wait_mask);
+	/* our parent may have left them blocked */
 	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-		sigdelset(&open_mask, ends[i]);
+		sigdelset(&wait_mask, ends[i]);
 }
 
 bool
 shutdown_wanted(void)
 {
-	return stop != 0;
+	return is_wanted != 0;
 }
 
 bool
@@ -48,7 +48,7 @@ shutdown_poll(int epoll_fd)
 {
 	struct epoll_event event;
 
-	return epoll_pwait(epoll_fd, &event, 1, -1, &open_mask) > 0;
+	return epoll_pwait(epoll_fd, &event, 1, -1, &wait_mask) > 0;
 }
 
 void
@@ -57,5 +57,5 @@ shutdown_sleep_ms(unsigned ms)
 	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
 
 	if (!shutdown_wanted())
-		(void)ppoll(NULL, 0, &ts, &open_mask);
+		(void)ppoll(NULL, 0, &ts, &wait_mask);
 }

@@ -1,12 +1,12 @@
 /*
- * Being told to end: SIGTERM, SIGINT and SIGUSR1 end this process after the request at hand.
+ * Signals to end: SIGTERM, SIGINT and SIGUSR1 end this process after its present request.
  *
- * The signals are blocked but for the places that wait (shutdown_poll, shutdown_sleep_ms), so that none
- * gets lost between a check and a wait, and none breaks the reading of a request or the writing of
- * its answer.
+ * They are blocked except during a wait (shutdown_poll, shutdown_sleep_ms), so that none is lost
+ * between a check and a wait, and none interrupts the reading of a request or the writing of its
+ * answer.
  */
-#ifndef KODO_STOP_H
-#define KODO_STOP_H
+#ifndef KODO_SHUTDOWN_H
+#define KODO_SHUTDOWN_H
 
 #include <stdbool.h>
 

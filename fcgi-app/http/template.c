@@ -8,7 +8,7 @@
 #include "http/template.h"
 
 #define FILES		24u
-#define FILE_BYTES	((size_t)1 << 20)	/* a page larger than that is none of ours */
+#define FILE_BYTES	((size_t)1 << 20)	/* no page of ours is larger */
 #define NAME_BYTES	32u
 #define INCLUDES_MAX	4u	/* deep: a file that includes itself ends */
 
@@ -21,8 +21,8 @@ static struct file {
 /* --- rendering --- */
 
 /*
- * The bytes at s.p[i] that are no text for people: control characters but for blanks and line
- * ends, and those that turn the direction of what follows them, past the value's end. 0: none.
+ * The bytes of an invisible character at s.p[i]: controls except blanks and line ends, and marks
+ * that turn the direction of the text after them, past the end of the value. 0: none.
  */
 static size_t
 unseen_bytes(struct str s, size_t i)
@@ -80,7 +80,7 @@ template_put_percent(struct buf *out, struct str s)
 	}
 }
 
-/* The next tag of s: what stands before it, its inside, what follows. false: there is none. */
+/* The next tag of s: the text before it, its inside, the text after it. false: none. */
 static bool
 next_tag(struct str s, struct str *before, struct str *tag, struct str *after)
 {
@@ -99,8 +99,8 @@ next_tag(struct str s, struct str *before, struct str *tag, struct str *after)
 }
 
 /*
- * From s, which follows {{#name}}: the part up to {{/name}}, and what follows it. Without an end
- * the part is all of s.
+ * Cut s, the text after {{#name}}, at {{/name}}: the part before and the text after it. Without an
+ * end the part is all of s.
  */
 static void
 cut_part(struct str s, struct str name, struct str *part, struct str *rest)
@@ -190,7 +190,7 @@ put_file(struct str name, struct buf *out, const struct template_source *from, s
 	depth--;
 }
 
-/* Recursion ends: a part is shorter than what it is cut from, and templates are ours. */
+/* Recursion ends: each part is shorter than its text, and templates are ours. */
 static void
 render(struct str part, struct buf *out, const struct template_source *from, struct str here)
 {

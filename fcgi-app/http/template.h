@@ -1,9 +1,9 @@
 /*
- * Pages are files in www/ with places for values; what came over the wire is escaped here and
- * nowhere else.
+ * Pages are files in www/ with places for values. Text of the wire is escaped here and nowhere
+ * else.
  *
- *	{{name}}		the value, escaped for HTML; what is no character to be shown
- *				(controls, marks that turn the direction of text) is U+FFFD
+ *	{{name}}		the value, escaped for HTML; U+FFFD for invisible characters
+ *				(controls, marks that turn the direction of text)
  *	{{%name}}		percent-encoded, for a part of a url
  *	{{@name}}		a url for an attribute: `#` unless it is one of http or https
  *	{{#name}}..{{/name}}	the part between, once per value of name, which is {{.}} there,
@@ -11,8 +11,8 @@
  *	{{^name}}..{{/name}}	the part between if name has no value and no row
  *	{{>name}}		the file name.html in this place
  *
- * Parts of the same name do not nest. A page that is made row by row is cut at one such part by
- * template_split.
+ * Parts of the same name do not nest. template_split cuts a page that is made row by row at one
+ * such part.
  */
 #ifndef KODO_TEMPLATE_H
 #define KODO_TEMPLATE_H
@@ -49,13 +49,13 @@ bool template_split(
     struct str text, const char *name, struct str *head, struct str *row, struct str *tail);
 
 /*
- * A file of www/, read once and again when it has changed; stays valid until the next call for the
- * same name. $KODO_WWW is the folder, else ../share/kodo/www, ../www or www beside this program.
- * STR_NULL: it is not there.
+ * A file of www/, read once, and again after a change; valid until the next call for the same name.
+ * The folder is $KODO_WWW, else ../share/kodo/www, ../www or www beside this program. STR_NULL:
+ * there is no such file.
  */
 struct str template_load(const char *name);
 
-/* A number that changes when the file does, or what most pages include; 0: it is not there. */
+/* Changes with the file and with the files that most pages include; 0: there is no such file. */
 uint64_t template_stamp(const char *name);
 
 #endif

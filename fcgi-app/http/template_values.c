@@ -32,59 +32,59 @@ struct template_values {
 struct template_values *
 template_values_new(struct arena *a)
 {
-	struct template_values *f = arena_zalloc(a, sizeof(*f));
+	struct template_values *t = arena_zalloc(a, sizeof(*t));
 
-	if (f != NULL)
-		f->a = a;
-	return f;
+	if (t != NULL)
+		t->a = a;
+	return t;
 }
 
 struct template_values *
-template_values_below(const struct template_values *f, struct arena *a)
+template_values_below(const struct template_values *t, struct arena *a)
 {
 	struct template_values *below = template_values_new(a);
 
 	if (below != NULL)
-		below->above = f;
+		below->above = t;
 	return below;
 }
 
 static void
-fail(struct template_values *f)
+fail(struct template_values *t)
 {
-	f->has_failed = true;
-	while (f->above != NULL && f->above->a == f->a) {
+	t->has_failed = true;
+	while (t->above != NULL && t->above->a == t->a) {
 		/* rows are made from what is not const */
-		f = (struct template_values *)(uintptr_t)f->above;
-		f->has_failed = true;
+		t = (struct template_values *)(uintptr_t)t->above;
+		t->has_failed = true;
 	}
 }
 
 bool
-template_values_failed(const struct template_values *f)
+template_values_failed(const struct template_values *t)
 {
-	return f->has_failed;
+	return t->has_failed;
 }
 
 static struct value *
-add(struct template_values *f, const char *name)
+add(struct template_values *t, const char *name)
 {
-	struct value *v = f->a == NULL ? NULL : arena_zalloc(f->a, sizeof(*v));
+	struct value *v = t->a == NULL ? NULL : arena_zalloc(t->a, sizeof(*v));
 
 	if (v == NULL) {
-		fail(f);
+		fail(t);
 		return NULL;
 	}
 	v->name = name;
-	v->next = f->values;
-	f->values = v;
+	v->next = t->values;
+	t->values = v;
 	return v;
 }
 
 void
-template_values_put(struct template_values *f, const char *name, struct str text)
+template_values_put(struct template_values *t, const char *name, struct str text)
 {
-	struct value *v = add(f, name);
+	struct value *v = add(t, name);
 
 	if (v == NULL)
 		return;
@@ -94,7 +94,7 @@ template_values_put(struct template_values *f, const char *name, struct str text
 }
 
 void
-template_values_printf(struct template_values *f, const char *name, const char *fmt, ...)
+template_values_printf(struct template_values *t, const char *name, const char *fmt, ...)
 {
 	char text[512];
 	struct str copy;
@@ -104,35 +104,37 @@ template_values_printf(struct template_values *f, const char *name, const char *
 	va_start(ap, fmt);
 	n = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (n < 0 || f->a == NULL)
+	if (n < 0 || t->a == NULL)
 		return;
 	if ((size_t)n >= sizeof(text))
 		n = sizeof(text) - 1;
-	if (arena_str(f->a, (struct str){ text, (size_t)n }, &copy) == KODO_OK)
-		template_values_put(f, name, copy);
+	if (arena_str(t->a, (struct str){ text, (size_t)n }, &copy) == KODO_OK)
+		template_values_put(t, name, copy);
 	else
-		fail(f);
+		fail(t);
 }
 
 void
-template_values_put_short(struct template_values *f, const char *name, struct str text, size_t characters)
+template_values_put_short(
+    struct template_values *t, const char *name, struct str text, size_t characters)
 {
 	size_t end = utf8_bytes(text, characters);
 
 	if (end == text.len)
-		template_values_put(f, name, text);
+		template_values_put(t, name, text);
 	else
-		template_values_printf(f, name, "%.*s…", (int)utf8_bytes(text, characters - 1), text.p);
+		template_values_printf(
+		    t, name, "%.*s…", (int)utf8_bytes(text, characters - 1), text.p);
 }
 
 void
-template_values_put_u64(struct template_values *f, const char *name, uint64_t n)
+template_values_put_u64(struct template_values *t, const char *name, uint64_t n)
 {
-	template_values_printf(f, name, "%llu", (unsigned long long)n);
+	template_values_printf(t, name, "%llu", (unsigned long long)n);
 }
 
 void
-template_values_put_time(struct template_values *f, const char *name, int64_t us)
+template_values_put_time(struct template_values *t, const char *name, int64_t us)
 {
 	char text[ISOTIME_BYTES];
 
@@ -140,11 +142,12 @@ template_values_put_time(struct template_values *f, const char *name, int64_t us
 		return;
 	isotime_format(us - us % 1000000, false, text);
 	text[10] = ' ';		/* as HTML's <time> has it too */
-	template_values_printf(f, name, "%s", text);
+	template_values_printf(t, name, "%s", text);
 }
 
 void
-template_values_put_span(struct template_values *f, const char *name, int64_t from_us, int64_t to_us)
+template_values_put_span(
+    struct template_values *t, const char *name, int64_t from_us, int64_t to_us)
 {
 	static const struct {
 		int64_t s;
@@ -159,20 +162,22 @@ template_values_put_span(struct template_values *f, const char *name, int64_t fr
 	while (i < 3 && s < 2 * units[i].s)
 		i++;
 	n = s / units[i].s;
-	template_values_printf(f, name, "%lld %s%s", (long long)n, units[i].unit, n == 1 ? "" : "s");
+	template_values_printf(
+	    t, name, "%lld %s%s", (long long)n, units[i].unit, n == 1 ? "" : "s");
 }
 
 void
-template_values_put_flag(struct template_values *f, const char *name, bool is_set)
+template_values_put_flag(struct template_values *t, const char *name, bool is_set)
 {
 	if (is_set)
-		template_values_put(f, name, STR("yes"));
+		template_values_put(t, name, STR("yes"));
 }
 
 void
-template_values_put_list(struct template_values *f, const char *name, const struct str *texts, size_t n)
+template_values_put_list(
+    struct template_values *t, const char *name, const struct str *texts, size_t n)
 {
-	struct value *v = add(f, name);
+	struct value *v = add(t, name);
 
 	if (v == NULL)
 		return;
@@ -181,29 +186,29 @@ template_values_put_list(struct template_values *f, const char *name, const stru
 }
 
 static struct list *
-find_list(const struct template_values *f, struct str name)
+find_list(const struct template_values *t, struct str name)
 {
 	struct list *l;
 
-	for (l = f->lists; l != NULL && !str_eq(name, str_of(l->name)); l = l->next)
+	for (l = t->lists; l != NULL && !str_eq(name, str_of(l->name)); l = l->next)
 		;
 	return l;
 }
 
 struct template_values *
-template_values_row(struct template_values *f, const char *name)
+template_values_row(struct template_values *t, const char *name)
 {
 	static struct template_values nowhere;
-	struct list *l = find_list(f, str_of(name));
-	struct template_values *row = f->a == NULL ? NULL : template_values_below(f, f->a);
+	struct list *l = find_list(t, str_of(name));
+	struct template_values *row = t->a == NULL ? NULL : template_values_below(t, t->a);
 
-	if (l == NULL && row != NULL && (l = arena_zalloc(f->a, sizeof(*l))) != NULL) {
+	if (l == NULL && row != NULL && (l = arena_zalloc(t->a, sizeof(*l))) != NULL) {
 		l->name = name;
-		l->next = f->lists;
-		f->lists = l;
+		l->next = t->lists;
+		t->lists = l;
 	}
 	if (row == NULL || l == NULL) {
-		fail(f);
+		fail(t);
 		nowhere = (struct template_values){ .has_failed = true };
 		return &nowhere;
 	}
@@ -224,11 +229,11 @@ struct place {
 static struct str
 value_of(void *arg, struct str name, size_t i)
 {
-	const struct template_values *f;
+	const struct template_values *t;
 	const struct value *v;
 
-	for (f = ((struct place *)arg)->here; f != NULL; f = f->above)
-		for (v = f->values; v != NULL; v = v->next)
+	for (t = ((struct place *)arg)->here; t != NULL; t = t->above)
+		for (v = t->values; v != NULL; v = v->next)
 			if (str_eq(name, str_of(v->name)))
 				return i < v->n ? v->texts[i] : STR_NULL;
 	return STR_NULL;
@@ -256,9 +261,9 @@ step(void *arg, struct str name, enum template_step which)
 }
 
 void
-template_values_render(struct template_values *f, struct str part, struct buf *out)
+template_values_render(struct template_values *t, struct str part, struct buf *out)
 {
-	struct place p = { f };
+	struct place p = { t };
 	const struct template_source from = { value_of, step, &p };
 
 	template_render(part, out, &from);

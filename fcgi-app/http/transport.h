@@ -1,6 +1,5 @@
 /*
- * How a request comes in and its answer goes out, whatever carries it: FastCGI (fcgi.c), plain CGI
- * (cgi.c), or a test.
+ * The way of a request in and of its answer out: FastCGI (fcgi.c), plain CGI (cgi.c), or a test.
  */
 #ifndef KODO_TRANSPORT_H
 #define KODO_TRANSPORT_H
@@ -14,13 +13,13 @@ struct transport {
 	const char *(*env)(struct transport *t, const char *name);
 
 	/*
-	 * Up to max bytes of the body; *n 0: its end. KODO_EIO: the client has gone, or sends
-	 * nothing for too long.
+	 * Up to max bytes of the body; *n 0: its end. KODO_EIO: the client has gone, or sends no
+	 * byte for TRANSPORT_STALL_S.
 	 */
 	enum kodo_err (*read)(struct transport *t, char *p, size_t max, size_t *n);
 
 	/*
-	 * All n bytes of the answer. KODO_EIO: the client has gone, or takes nothing for
+	 * All n bytes of the answer. KODO_EIO: the client has gone, or takes no byte for
 	 * TRANSPORT_STALL_S.
 	 */
 	enum kodo_err (*write)(struct transport *t, const char *p, size_t n);
@@ -28,6 +27,6 @@ struct transport {
 	void *arg;
 };
 
-#define TRANSPORT_STALL_S	30	/* a client that moves no byte for so long is cut off */
+#define TRANSPORT_STALL_S	30	/* without a byte of the client, then it is cut off */
 
 #endif

@@ -1,0 +1,35 @@
+/*
+ * One request being answered, as the handlers see it.
+ */
+#ifndef KODO_CALL_H
+#define KODO_CALL_H
+
+#include "core/registry/registry.h"
+#include "http/param.h"
+#include "http/request.h"
+#include "http/response.h"
+
+struct instance;
+
+struct call {
+	struct arena *a;
+	struct instance *instance;
+	struct registry *registry;
+	struct transport *transport;
+	const struct request *req;
+	struct params params;
+	struct wire_body body;		/* read and validated, on routes with ROUTE_BODY */
+	struct response *res;
+	int64_t now_us;
+	/* set by a handler: messages are due, wake the runner after the reply */
+	bool wake;
+};
+
+/* Answer from a view of the registry, which ends with put. Errors as view_begin and put. */
+enum kodo_err call_with_view(
+    struct call *c, enum kodo_err (*put)(struct call *c, struct view *v)) MUST_CHECK;
+
+/* The rest of the path after base ("/flows/"), with which it begins. */
+struct str call_path_below(const struct call *c, struct str base);
+
+#endif

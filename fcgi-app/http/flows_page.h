@@ -1,0 +1,38 @@
+/*
+ * /flows for people: the page of a list, row by row, and the page about one flow. All of them write
+ * to the body of c->res.
+ */
+#ifndef KODO_FLOWS_PAGE_H
+#define KODO_FLOWS_PAGE_H
+
+#include "core/query/query.h"
+#include "http/call.h"
+
+struct template_values;
+
+/* The first five are the caller's, the others of these functions. */
+struct flows_page {
+	struct str q, by;		/* as asked, null if not */
+	struct str by_note;		/* as answered */
+	uint64_t p, pp;
+	uint64_t total, filtered;	/* set before flows_page_begin */
+	struct template_values *values;
+	struct arena *row;
+	struct str head, item, tail;	/* of the template */
+};
+
+/* Narrow q by organization= and tag= of the query string, and put what the form shows. */
+enum kodo_err flows_page_narrow(
+    struct call *c, struct view *v, struct flows_page *f, struct query *q) MUST_CHECK;
+
+enum kodo_err flows_page_begin(struct call *c, struct flows_page *f) MUST_CHECK;
+enum kodo_err flows_page_row(
+    struct call *c, struct flows_page *f, const struct row *row) MUST_CHECK;
+enum kodo_err flows_page_end(struct call *c, struct flows_page *f) MUST_CHECK;
+void flows_page_free(struct flows_page *f);	/* after each of these, also where it failed */
+
+/* A page about one flow. */
+enum kodo_err flows_page_flow(
+    struct call *c, struct view *v, const struct row *row) MUST_CHECK;
+
+#endif
