@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "cmd/state_arg.h"
+#include "cmd/inspect.h"
 #include "core/base/isotime.h"
 #include "core/base/path.h"
 #include "core/registry/registry.h"
@@ -17,7 +17,6 @@
 #include "core/views/render.h"
 
 #define FILE_MAX_BYTES	((size_t)1 << 30)
-#define COPY_BYTES	65536
 #define EXPORT_MODE	((mode_t)0600)
 
 static const char export_usage[] =
@@ -29,7 +28,7 @@ static const char export_usage[] =
     "object with url, organization, feed, connection, providers and registers; to standard\n"
     "output, or whole or not at all to FILE.\n"
     "\n"
-    TARGET_HELP;
+    STATE_ARG_HELP;
 
 static const char import_usage[] =
     "usage: kodo import [LOADER | STATE FOLDER] [OPTION ...] FILE\n"
@@ -39,53 +38,56 @@ static const char import_usage[] =
     "Read providers and their nodes from a cache file of the original system, or of kodo export,\n"
     "into the state of a registry, which may be running; each replaces its earlier record.\n"
     "\n"
-    TARGET_HELP;
+    STATE_ARG_HELP;
 
-/* The end of both commands: say why, give the exit status. */
+struct command {
+	const char *usage;
+	/* *path: of the file, taken out of the arguments; NULL: standard output */
+	enum kodo_err (*take_path)(struct state_arg *t, const char **path, struct why *why);
+	enum kodo_err (*body)(
+	    struct state_arg *t, struct registry *r, const char *path, struct why *why);
+};
+
 static int
-finish(const char *name, enum kodo_err err, const struct why *why)
+run(const struct command *c, int argc, char *argv[])
 {
-	if (err == KODO_OK)
+	struct state_arg t;
+	struct registry *r = NULL;
+	struct why why = { "" };
+	const char *path;
+	enum kodo_err err = state_arg_read(&t, argc - 1, argv + 1, &why);
+
+	if (err == KODO_OK && t.is_help) {
+		fputs(c->usage, stdout);
+		state_arg_free(&t);
 		return 0;
-	fprintf(stderr, "kodo %s: %s\n", name,
-	    why->text[0] != '\0' ? why->text : kodo_err_text(err));
-	return 1;
+	}
+	if (err == KODO_OK)
+		err = c->take_path(&t, &path, &why);
+	if (err == KODO_OK)
+		err = state_arg_open(&t, &r, &why);
+	if (err == KODO_OK)
+		err = c->body(&t, r, path, &why);
+	registry_close(r);
+	state_arg_free(&t);
+	if (err != KODO_OK)
+		cmd_complain(argv[0], err, &why);
+	return err == KODO_OK ? 0 : 1;
 }
 
 /* --- export --- */
 
-/* What is in the sink to fd, with a newline at the end. */
-static enum kodo_err
-write_sink(int fd, const struct sink *s)
-{
-	char piece[COPY_BYTES];
-	uint64_t at = 0;
-	enum kodo_err err = KODO_OK;
-
-	if (s->fd == -1)
-		err = path_write(fd, buf_str(&s->buf));
-	while (err == KODO_OK && s->fd != -1 && at < s->len) {
-		ssize_t n = pread(s->fd, piece, sizeof(piece), (off_t)at);
-
-		if (n <= 0)
-			return KODO_EIO;
-		at += (uint64_t)n;
-		err = path_write(fd, (struct str){ piece, (size_t)n });
-	}
-	return err == KODO_OK ? path_write(fd, STR("\n")) : err;
-}
-
 static enum kodo_err
 fill_export(int fd, void *sink)
 {
-	enum kodo_err err = write_sink(fd, sink);
+	enum kodo_err err = inspect_write(fd, sink);
 
 	return err == KODO_OK && fsync(fd) != 0 ? KODO_EIO : err;
 }
 
-/* Of work that may take a while, a word on a terminal; nothing in pipes and logs. */
+/* Long work, announced on a terminal only. */
 static void
-tell_progress(const char *what, uint64_t n, const char *of)
+print_progress(const char *what, uint64_t n, const char *of)
 {
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "kodo: %s %llu %s ..\n", what, (unsigned long long)n, of);
@@ -104,12 +106,12 @@ export_to(struct state_arg *t, struct registry *r, const char *path, struct why 
 		why_set(why, err, "cannot read %.*s: %s; see kodo check", STR_ARG(t->state_path),
 		    kodo_err_text(err));
 	else if (path != NULL) {
-		tell_progress("writing", s.fd == -1 ? s.buf.len : s.len, "bytes");
+		print_progress("writing", s.fd == -1 ? s.buf.len : s.len, "bytes");
 		err = path_replace(path, EXPORT_MODE, fill_export, &s);
 		if (err != KODO_OK)
 			why_set(why, err, "cannot write %s: %s", path, strerror(errno));
 	} else {
-		err = write_sink(STDOUT_FILENO, &s);
+		err = inspect_write(STDOUT_FILENO, &s);
 		if (err != KODO_OK)
 			why_set(why, err, "cannot write to standard output: %s", strerror(errno));
 	}
@@ -117,29 +119,18 @@ export_to(struct state_arg *t, struct registry *r, const char *path, struct why 
 	return err;
 }
 
+static enum kodo_err
+take_output(struct state_arg *t, const char **path, struct why *why)
+{
+	return state_arg_take(t, "-o", path, why);
+}
+
 int
 cmd_export(int argc, char *argv[])
 {
-	struct state_arg t;
-	struct registry *r = NULL;
-	struct why why = { "" };
-	const char *path = NULL;
-	enum kodo_err err = state_arg_read(&t, argc - 1, argv + 1, &why);
+	static const struct command command = { export_usage, take_output, export_to };
 
-	if (err == KODO_OK && t.is_help) {
-		fputs(export_usage, stdout);
-		goto out;
-	}
-	if (err == KODO_OK)
-		err = state_arg_take(&t, "-o", &path, &why);
-	if (err == KODO_OK)
-		err = state_arg_open(&t, &r, &why);
-	if (err == KODO_OK)
-		err = export_to(&t, r, path, &why);
-out:
-	registry_close(r);
-	state_arg_free(&t);
-	return finish("export", err, &why);
+	return run(&command, argc, argv);
 }
 
 /* --- import --- */
@@ -161,7 +152,7 @@ read_cache(struct arena *a, const char *path, struct wire_cache *out, struct why
 	if (err == KODO_OK)
 		err = wire_read_cache(a, text, out, &inner);
 	return err == KODO_OK ? err : why_set(why, err, "%s: %s; nothing was imported", path,
-	    inner.text[0] != '\0' ? inner.text : kodo_err_text(err));
+	    cmd_words(err, &inner));
 }
 
 static enum kodo_err
@@ -179,7 +170,7 @@ check_is_registry(struct registry *r, struct why *why)
 }
 
 static void
-tell_imported(const struct wire_cache *c)
+print_imported(const struct wire_cache *c)
 {
 	size_t i, n_nodes = 0;
 
@@ -201,41 +192,32 @@ import_from(struct state_arg *t, struct registry *r, const char *path, struct wh
 		err = read_cache(t->a, path, &c, why);
 	if (err != KODO_OK)
 		return err;
-	tell_progress("importing", c.n_providers, "providers");
+	print_progress("importing", c.n_providers, "providers");
 	err = startup_import(r, &c, isotime_now_us());
 	if (err != KODO_OK)
 		return why_set(why, err, "cannot write %.*s: %s; nothing was imported",
 		    STR_ARG(t->state_path), kodo_err_text(err));
-	tell_imported(&c);
+	print_imported(&c);
 	if (state_wake(registry_state(r)) != KODO_OK)
 		fputs("kodo import: no runner is running; peers are notified at the next "
 		    "start, request or cron\n", stderr);
 	return KODO_OK;
 }
 
+static enum kodo_err
+take_input(struct state_arg *t, const char **path, struct why *why)
+{
+	*path = NULL;
+	if (t->argc == 0)
+		return why_set(why, KODO_EINVAL, "which FILE? see kodo import --help");
+	*path = t->argv[--t->argc];	/* FILE is the last one */
+	return KODO_OK;
+}
+
 int
 cmd_import(int argc, char *argv[])
 {
-	struct state_arg t;
-	struct registry *r = NULL;
-	struct why why = { "" };
-	const char *path;
-	enum kodo_err err = state_arg_read(&t, argc - 1, argv + 1, &why);
+	static const struct command command = { import_usage, take_input, import_from };
 
-	if (err == KODO_OK && t.is_help) {
-		fputs(import_usage, stdout);
-		goto out;
-	}
-	if (err == KODO_OK && t.argc == 0)
-		err = why_set(&why, KODO_EINVAL, "which FILE? see kodo import --help");
-	if (err != KODO_OK)
-		goto out;
-	path = t.argv[--t.argc];	/* FILE is the last one */
-	err = state_arg_open(&t, &r, &why);
-	if (err == KODO_OK)
-		err = import_from(&t, r, path, &why);
-out:
-	registry_close(r);
-	state_arg_free(&t);
-	return finish("import", err, &why);
+	return run(&command, argc, argv);
 }

@@ -1,7 +1,7 @@
 /*
- * kodo connect, kodo disconnect, kodo evict: what people may change of a service, running or not.
- * The change is made in the state; the runner, woken or started, does the sending, and its first
- * attempts are waited for.
+ * kodo connect, kodo disconnect, kodo evict: the changes that people may make to a service, running
+ * or not. They go into the state; the runner, woken or started, sends their messages, and the
+ * command waits for its first attempts.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@ static const char connect_usage[] =
     "Waits up to 5 s for the first attempts, unless --no-wait.\n"
     "Exit status: 0 connected (or not waited for), 1 not, 2 for wrong arguments.\n"
     "\n"
-    TARGET_HELP;
+    STATE_ARG_HELP;
 
 static const char disconnect_usage[] =
     "usage: kodo disconnect [URL] [--no-wait] [SERVICE ...]\n"
@@ -37,7 +37,7 @@ static const char disconnect_usage[] =
     "Waits up to 5 s for the first attempts, unless --no-wait.\n"
     "Exit status: 0 left (or not waited for), 1 not, 2 for wrong arguments.\n"
     "\n"
-    TARGET_HELP;
+    STATE_ARG_HELP;
 
 static const char evict_usage[] =
     "usage: kodo evict URL [--no-wait] [SERVICE ...]\n"
@@ -46,50 +46,49 @@ static const char evict_usage[] =
     "the option `accept`).\n"
     "Exit status: 0 gone, 1 not, 2 for wrong arguments.\n"
     "\n"
-    TARGET_HELP;
+    STATE_ARG_HELP;
 
-struct change {
-	const char *name;
+struct action {
 	enum kodo_err (*make)(
 	    struct registry *r, struct str url, int64_t now_us, uint64_t *ticket);
-	const char *unknown;		/* what to say where there is no such peer */
+	const char *unknown;		/* the message where there is no such peer */
 	bool no_wait;
-	struct look *look;
-	size_t n_told;			/* after: peers that were meant */
-	bool is_bad;			/* one of them is in trouble */
+	struct inspect *in;
+	size_t n_peers;			/* after: of the action */
+	bool is_bad;			/* one of them is failing or paused */
 };
 
 static enum kodo_err
-change_prepare(struct look *l, void *arg, struct why *why)
+change_prepare(struct inspect *in, void *arg, struct why *why)
 {
-	struct change *c = arg;
+	struct action *c = arg;
 
 	(void)why;
-	c->no_wait = inspect_take_flag(l, "--no-wait");
+	c->no_wait = state_arg_take_flag(&in->state_arg, "--no-wait");
 	return KODO_OK;
 }
 
-/* false: nobody will send before the next request or cron. */
+/* false: no message goes out before the next request or cron. */
 static bool
-wake_runner(struct look *l)
+wake_runner(struct inspect *in)
 {
-	const struct options *o = l->view.options;
+	const struct options *o = in->view.options;
 	struct why why = { "" };
 
-	if (state_wake(registry_state(l->registry)) == KODO_OK)
+	if (state_wake(registry_state(in->registry)) == KODO_OK)
 		return true;
 	return o->trigger != TRIGGER_CRON &&
-	    runner_start(registry_state(l->registry)->path, NULL, &why) == KODO_OK;
+	    runner_start(registry_state(in->registry)->path, NULL, &why) == KODO_OK;
 }
 
 static enum kodo_err
-wait_until_tried(struct look *l, uint64_t ticket, bool *tried)
+wait_until_tried(struct inspect *in, uint64_t ticket, bool *tried)
 {
 	int left = WAIT_MS;
 	enum kodo_err err;
 
 	do {
-		err = wait_is_tried(l->registry, ticket, isotime_now_us(), tried);
+		err = wait_is_tried(in->registry, ticket, isotime_now_us(), tried);
 		if (err != KODO_OK || *tried)
 			return err;
 		usleep(STEP_MS * 1000);
@@ -98,16 +97,16 @@ wait_until_tried(struct look *l, uint64_t ticket, bool *tried)
 	return KODO_OK;
 }
 
-/* One line for each peer that was meant. */
+/* One line for each peer of the action. */
 static enum kodo_err
-tell_peer(void *arg, const struct peer_state *p)
+put_peer(void *arg, const struct peer_state *p)
 {
-	struct change *c = arg;
-	struct str what = c->look->what;
+	struct action *c = arg;
+	struct str what = c->in->what;
 
 	if (what.p != NULL ? !str_eq(what, p->url) : !p->is_target)
 		return KODO_OK;
-	c->n_told++;
+	c->n_peers++;
 	table_print_text(p->url);
 	printf(": %s", peer_status_name(p->health));
 	if (p->error.len > 0) {
@@ -120,93 +119,86 @@ tell_peer(void *arg, const struct peer_state *p)
 }
 
 static enum kodo_err
-tell_outcome(struct look *l, struct change *c, struct why *why)
+put_outcome(struct inspect *in, struct action *c, struct why *why)
 {
 	struct view v;
-	enum kodo_err err = view_begin(l->registry, isotime_now_us(), &v);
+	enum kodo_err err = view_begin(in->registry, isotime_now_us(), &v);
 
 	if (err != KODO_OK)
 		return err;
-	err = peer_status_each(&v, l->target.a, tell_peer, c);
+	err = peer_status_each(&v, in->state_arg.a, put_peer, c);
 	view_end(&v);
-	if (err == KODO_OK && c->n_told == 0 && l->what.p != NULL)
+	if (err == KODO_OK && c->n_peers == 0 && in->what.p != NULL)
 		/* a url: nothing in it moves a cursor */
-		printf("%.*s: gone\n", STR_ARG(l->what));
+		printf("%.*s: gone\n", STR_ARG(in->what));
 	if (err == KODO_OK && c->is_bad)
 		return why_set(why, KODO_EIO, "not every peer could be reached; it is tried again");
 	return err;
 }
 
 /*
- * The view is not held open here: what is made and waited for would not be in it, and it would keep
- * the store from reusing its pages.
+ * The view is closed during the action: its result would not be in it, and it would keep the store
+ * from reusing pages.
  */
 static enum kodo_err
-change_body(struct look *l, void *arg, struct why *why)
+change_body(struct inspect *in, void *arg, struct why *why)
 {
-	struct change *c = arg;
+	struct action *c = arg;
 	uint64_t ticket;
 	bool tried = false;
 	enum kodo_err err;
 
-	c->look = l;
-	l->what = url_shown(l->what);
-	view_end(&l->view);
-	err = c->make(l->registry, l->what, l->now_us, &ticket);
+	c->in = in;
+	in->what = url_shown(in->what);
+	view_end(&in->view);
+	err = c->make(in->registry, in->what, in->now_us, &ticket);
 	if (err == KODO_ENOTFOUND)
 		why_set(why, err, "%s", c->unknown);
 	else if (err == KODO_ECONFLICT)
 		why_set(why, err, "it is a target of ours too, and would be back at once; "
 		    "kodo disconnect it first");
 	else if (err == KODO_EINVAL)
-		why_set(why, err, "%.*s is no http or https url", STR_ARG(l->what));
-	if (err == KODO_OK && !wake_runner(l))
+		why_set(why, err, "%.*s is no http or https url", STR_ARG(in->what));
+	if (err == KODO_OK && !wake_runner(in))
 		fprintf(stderr, "kodo %s: noted; no runner is running, so it is sent at the "
-		    "next request or cron\n", c->name);
+		    "next request or cron\n", in->name);
 	else if (err == KODO_OK && !c->no_wait)
-		err = wait_until_tried(l, ticket, &tried);
+		err = wait_until_tried(in, ticket, &tried);
 	if (err == KODO_OK && tried)
-		err = tell_outcome(l, c, why);
-	if (view_begin(l->registry, l->now_us, &l->view) != KODO_OK)
+		err = put_outcome(in, c, why);
+	if (view_begin(in->registry, in->now_us, &in->view) != KODO_OK)
 		return err == KODO_OK ? KODO_EIO : err;
 	return err;
+}
+
+static int
+run(const char *usage, bool wants_what, struct action c, int argc, char *argv[])
+{
+	const struct inspect_command command = {
+		.usage = usage, .has_what = true, .wants_what = wants_what,
+		.prepare = change_prepare, .body = change_body,
+	};
+
+	return inspect_run(&command, argc, argv, &c);
 }
 
 int
 cmd_connect(int argc, char *argv[])
 {
-	static const struct inspect_command command = {
-		.name = "connect", .usage = connect_usage, .has_what = true,
-		.prepare = change_prepare, .body = change_body,
-	};
-	struct change c = { .name = "connect", .make = registry_connect_again,
-		.unknown = "no such target: add it to the option `connect` first" };
-
-	return inspect_run(&command, argc, argv, &c);
+	return run(connect_usage, false, (struct action){ .make = registry_connect_again,
+	    .unknown = "no such target: add it to the option `connect` first" }, argc, argv);
 }
 
 int
 cmd_disconnect(int argc, char *argv[])
 {
-	static const struct inspect_command command = {
-		.name = "disconnect", .usage = disconnect_usage, .has_what = true,
-		.prepare = change_prepare, .body = change_body,
-	};
-	struct change c = { .name = "disconnect", .make = registry_leave_target,
-		.unknown = "no such target; see kodo peers" };
-
-	return inspect_run(&command, argc, argv, &c);
+	return run(disconnect_usage, false, (struct action){ .make = registry_leave_target,
+	    .unknown = "no such target; see kodo peers" }, argc, argv);
 }
 
 int
 cmd_evict(int argc, char *argv[])
 {
-	static const struct inspect_command command = {
-		.name = "evict", .usage = evict_usage, .has_what = true, .wants_what = true,
-		.prepare = change_prepare, .body = change_body,
-	};
-	struct change c = { .name = "evict", .make = registry_evict,
-		.unknown = "no such provider; see kodo peers" };
-
-	return inspect_run(&command, argc, argv, &c);
+	return run(evict_usage, true, (struct action){ .make = registry_evict,
+	    .unknown = "no such provider; see kodo peers" }, argc, argv);
 }

@@ -1,12 +1,12 @@
 /*
- * kodo check: one line for each finding, `ok`, `warning` or `error`; a fault's line says what to
- * do. It looks, and changes nothing but the slots of dead readers.
+ * kodo check: one line for each finding, `ok`, `warning` or `error`, with a remedy for each fault.
+ * It changes nothing but the slots of dead readers.
  */
 #include <errno.h>
+#include <netdb.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,10 +21,10 @@
 #define CACHE_MAX_BYTES	((size_t)1 << 30)
 
 struct check {
-	struct state_arg target;
+	struct state_arg state_arg;
 	struct state state;
 	struct registry *registry;
-	bool is_lost;		/* without good options, what we find may be another state */
+	bool is_lost;		/* without good options, the state may be another one */
 	bool has_state, is_served, is_running;
 	unsigned n_errors;
 };
@@ -53,18 +53,12 @@ say(struct check *c, enum finding kind, const char *fmt, ...)
 	say_line(c, kind, line);
 }
 
-static const char *
-words_of(const struct why *why, enum kodo_err err)
-{
-	return why->text[0] != '\0' ? why->text : kodo_err_text(err);
-}
-
-/* --- one thing to look at each; false: what follows cannot be looked at --- */
+/* --- one subject each; false: the checks after it are not possible --- */
 
 static bool
-look_at_options(struct check *c)
+check_options(struct check *c)
 {
-	struct state_arg *t = &c->target;
+	struct state_arg *t = &c->state_arg;
 	struct why why = { "" };
 	enum kodo_err err = state_arg_find(t, &why);
 
@@ -80,7 +74,7 @@ look_at_options(struct check *c)
 	}
 	if (err != KODO_OK) {
 		c->is_lost = true;
-		say(c, FINDING_ERROR, "options: %s", words_of(&why, err));
+		say(c, FINDING_ERROR, "options: %s", cmd_words(err, &why));
 		return t->state_path.p != NULL;
 	}
 	if (t->has_options)
@@ -92,11 +86,11 @@ look_at_options(struct check *c)
 	return true;
 }
 
-/* A cache file of the original is imported at the first start, and stops it if it is damaged. */
+/* A cache file of the original is imported at the first start; a damaged one prevents it. */
 static bool
-look_at_cache_file(struct check *c)
+check_cache_file(struct check *c)
 {
-	struct state_arg *t = &c->target;
+	struct state_arg *t = &c->state_arg;
 	struct wire_cache cache;
 	struct why why = { "" };
 	const char *path;
@@ -117,26 +111,26 @@ look_at_cache_file(struct check *c)
 	else
 		say(c, FINDING_ERROR,
 		    "%s: %s; repair it or move it away: it prevents the first start", path,
-		    words_of(&why, err));
+		    cmd_words(err, &why));
 	return true;
 }
 
 static bool
-look_at_folder(struct check *c)
+check_folder(struct check *c)
 {
 	struct why why = { "" };
-	enum kodo_err err = state_open(&c->state, c->target.state_path, false, &why);
+	enum kodo_err err = state_open(&c->state, c->state_arg.state_path, false, &why);
 
 	if (err == KODO_ENOTFOUND && c->is_lost)
 		return false;
 	if (err == KODO_ENOTFOUND) {
 		say(c, FINDING_WARNING,
 		    "state %.*s is not set up yet; the first start (or request) makes it",
-		    STR_ARG(c->target.state_path));
+		    STR_ARG(c->state_arg.state_path));
 		return false;
 	}
 	if (err != KODO_OK) {
-		say(c, FINDING_ERROR, "state: %s", words_of(&why, err));
+		say(c, FINDING_ERROR, "state: %s", cmd_words(err, &why));
 		return false;
 	}
 	say(c, FINDING_OK, "state: %s", c->state.path);
@@ -146,18 +140,18 @@ look_at_folder(struct check *c)
 
 /* Could `kodo service` listen where its options say? */
 static void
-look_at_port(struct check *c)
+check_port(struct check *c)
 {
-	const struct options *o = &c->target.options;
+	const struct options *o = &c->state_arg.options;
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
 	struct addrinfo *at, *list = NULL;
 	char port[16];
 	int fd, yes = 1;
 
-	if (c->is_served || c->target.is_hosted || !c->target.has_options)
+	if (c->is_served || c->state_arg.is_hosted || !c->state_arg.has_options)
 		return;
 	snprintf(port, sizeof(port), "%u", o->listen_port);
-	if (getaddrinfo(arena_strz(c->target.a, o->listen_host), port, &hints, &list) != 0) {
+	if (getaddrinfo(arena_strz(c->state_arg.a, o->listen_host), port, &hints, &list) != 0) {
 		say(c, FINDING_ERROR, "listen: the name %.*s has no address; set the option listen",
 		    STR_ARG(o->listen_host));
 		return;
@@ -180,9 +174,9 @@ look_at_port(struct check *c)
 	freeaddrinfo(list);
 }
 
-/* Who is at work; asked without waking or keeping out anybody. */
+/* Service and runner, without waking one or keeping one out. */
 static bool
-look_at_locks(struct check *c)
+check_locks(struct check *c)
 {
 	char owner[2100];
 	enum kodo_err err = state_lock_owner(&c->state, "service.lock", owner);
@@ -197,11 +191,11 @@ look_at_locks(struct check *c)
 		    c->state.path, strerror(errno));
 	c->is_running = state_wake_look(&c->state) == KODO_OK;
 	say(c, FINDING_OK, "runner: %srunning", c->is_running ? "" : "not ");
-	look_at_port(c);
+	check_port(c);
 	return true;
 }
 
-/* A map that is shorter than its contents ends whoever reads it. */
+/* To read a map that is shorter than its contents ends the process. */
 static void
 on_bus_error(int number)
 {
@@ -216,12 +210,12 @@ on_bus_error(int number)
 }
 
 static bool
-look_around(struct check *c)
+check_environment(struct check *c)
 {
-	struct environment h = {
+	struct environment env = {
 		.state = &c->state,
-		.loader = c->target.loader,
-		.is_hosted = c->target.is_hosted,
+		.loader = c->state_arg.loader,
+		.is_hosted = c->state_arg.is_hosted,
 		.is_served = c->is_served,
 		.is_running = c->is_running,
 		.now_us = isotime_now_us(),
@@ -229,39 +223,39 @@ look_around(struct check *c)
 		.arg = c,
 	};
 
-	/* of a state that cannot be opened, nothing is in force */
-	if (c->target.has_options)
-		h.options = &c->target.options;
-	else if (c->registry != NULL && registry_options(c->registry, &h.options) != KODO_OK)
-		h.options = NULL;
-	environment_check(&h);
+	/* in a state that cannot be opened, no options are in force */
+	if (c->state_arg.has_options)
+		env.options = &c->state_arg.options;
+	else if (c->registry != NULL && registry_options(c->registry, &env.options) != KODO_OK)
+		env.options = NULL;
+	environment_check(&env);
 	return true;
 }
 
 static bool
-look_at_store(struct check *c)
+check_store(struct check *c)
 {
 	struct sigaction sa = { .sa_handler = on_bus_error };
 	struct why why = { "" };
 	enum kodo_err err;
 
 	sigaction(SIGBUS, &sa, NULL);
-	err = registry_open(c->target.state_path, false, &why, &c->registry);
+	err = registry_open(c->state_arg.state_path, false, &why, &c->registry);
 	if (err == KODO_OK)
 		return true;
 	if (err == KODO_ENOTFOUND)
 		say(c, FINDING_WARNING, "store: nothing in %s yet; the first start makes it",
 		    c->state.path);
 	else
-		say(c, FINDING_ERROR, "store: %s", words_of(&why, err));
+		say(c, FINDING_ERROR, "store: %s", cmd_words(err, &why));
 	return false;
 }
 
-/* What is in force against what the files say now. */
+/* The options in force against those of the files. */
 static void
 compare_options(struct check *c, const struct options *o)
 {
-	struct state_arg *t = &c->target;
+	struct state_arg *t = &c->state_arg;
 	struct str stamp;
 	bool is_current = true;
 	enum kodo_err err;
@@ -282,7 +276,7 @@ compare_options(struct check *c, const struct options *o)
 }
 
 static bool
-look_at_options_in_force(struct check *c)
+check_options_in_force(struct check *c)
 {
 	const struct options *o;
 	enum kodo_err err = registry_options(c->registry, &o);
@@ -305,7 +299,7 @@ look_at_options_in_force(struct check *c)
 }
 
 static bool
-look_at_records(struct check *c)
+check_records(struct check *c)
 {
 	enum kodo_err err = integrity_check(c->registry, isotime_now_us(), say_line, c);
 
@@ -318,9 +312,9 @@ look_at_records(struct check *c)
 }
 
 /* In this order. */
-static bool (*const looks[])(struct check *c) = {
-	look_at_options, look_at_cache_file, look_at_folder, look_at_locks, look_at_store,
-	look_at_options_in_force, look_at_records,
+static bool (*const steps[])(struct check *c) = {
+	check_options, check_cache_file, check_folder, check_locks, check_store,
+	check_options_in_force, check_records,
 };
 
 static const char usage[] =
@@ -331,32 +325,32 @@ static const char usage[] =
     "Check the state of a service, running or not: one line for each finding, `ok`,\n"
     "`warning` or `error`. Exit status 1 if there is an error.\n"
     "\n"
-    TARGET_HELP;
+    STATE_ARG_HELP;
 
 int
 cmd_check(int argc, char *argv[])
 {
 	struct check c = { 0 };
 	struct why why = { "" };
-	enum kodo_err err = state_arg_read(&c.target, argc - 1, argv + 1, &why);
+	enum kodo_err err = state_arg_read(&c.state_arg, argc - 1, argv + 1, &why);
 	size_t i;
 	int status;
 
 	if (err != KODO_OK) {
-		fprintf(stderr, "kodo check: %s\n", words_of(&why, err));
+		cmd_complain("check", err, &why);
 		status = 2;
-	} else if (c.target.is_help) {
+	} else if (c.state_arg.is_help) {
 		fputs(usage, stdout);
 		status = 0;
 	} else {
-		for (i = 0; i < sizeof(looks) / sizeof(looks[0]); i++)
-			if (!looks[i](&c))
+		for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+			if (!steps[i](&c))
 				break;
 		if (c.has_state)
-			look_around(&c);
+			check_environment(&c);
 		status = c.n_errors > 0;
 	}
 	registry_close(c.registry);
-	state_arg_free(&c.target);
+	state_arg_free(&c.state_arg);
 	return status;
 }

@@ -11,11 +11,11 @@
 #include "cmd/child.h"
 #include "core/base/log.h"
 
-#define ALIVE_US	(2 * 1000000ll)	/* who lived this long did not die of being started */
+#define ALIVE_US	(2 * 1000000ll)	/* a child that lived this long did not fail to start */
 #define RESTART_MIN_US	100000ll
 #define RESTART_MAX_US	(5 * 1000000ll)
 #define SOCKETS_FD	3		/* SD_LISTEN_FDS_START */
-#define SPARE_FD	64		/* descriptors from here on are out of the way of those */
+#define SPARE_FD	64		/* from here on no descriptor is in the way of those */
 
 extern char **environ;
 
@@ -33,7 +33,7 @@ child_detach(pid_t parent)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Take out every KODO_*: options are what the state says. */
+/* Take out every KODO_*: the options are those of the state. */
 static void
 clean_environment(void)
 {
@@ -67,8 +67,8 @@ set_environment(const struct child_program *p)
 }
 
 /*
- * Put the listening sockets to SOCKETS_FD and on. What lies there in this child is closed: all of
- * it is the service's.
+ * Move the listening sockets to SOCKETS_FD and on. This closes descriptors of the service there, in
+ * this child only.
  */
 static bool
 set_sockets(const struct listen *l)

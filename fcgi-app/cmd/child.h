@@ -14,7 +14,7 @@
 
 #define CHILD_ENV_MAX	4u
 
-/* What to run. All of it is borrowed. */
+/* A program and its surroundings, all borrowed. */
 struct child_program {
 	const char *path;
 	char *const *argv;
@@ -30,16 +30,16 @@ struct child {
 	struct child_program program;
 	pid_t pid;			/* 0: not running */
 	int64_t started_us;		/* monotonic */
-	int64_t due_us;			/* not running: start it then */
-	int64_t pause_us;		/* how long it was left dead last time */
+	int64_t due_us;			/* not running: the time of its next start */
+	int64_t pause_us;		/* before its last start */
 };
 
 /* KODO_EIO with why: fork or exec failed. */
 enum kodo_err child_start(struct child *c, int64_t now_us, struct why *why) MUST_CHECK;
 
 /*
- * It has ended with this status of waitpid: say so, and set due_us. At once if it lived long
- * enough, else after a pause that grows from 0.1 to 5 s.
+ * Log its end with this status of waitpid, and set due_us: at once if it lived long enough, else
+ * after a pause that grows from 0.1 to 5 s.
  */
 void child_ended(struct child *c, int status, int64_t now_us);
 
@@ -51,7 +51,7 @@ const char *child_describe(int status, char out[80]);
 
 void child_signal(const struct child *c, int signal_number);	/* nothing if it does not run */
 
-/* In a child of the service, after fork: die with it, take no Ctrl-C of its. */
+/* In a child of the service, after fork: die with it, ignore its Ctrl-C. */
 void child_detach(pid_t parent);
 
 #endif

@@ -41,7 +41,7 @@ static const struct cmd {
 	{ "version", cmd_version, "", "print the version", false },
 };
 
-/* Spellings that people try. */
+/* Other spellings. */
 static const struct {
 	const char *name, *means;
 } aliases[] = {
@@ -76,7 +76,7 @@ put_usage(FILE *to)
 	fputs("\nStarted by a web server (FastCGI or CGI), kodo answers its requests.\n", to);
 }
 
-/* What option.h can tell of itself. */
+/* Print a text that option.h makes. */
 static int
 put_made(void (*make)(struct buf *out))
 {
@@ -121,6 +121,18 @@ cmd_version(int argc, char *argv[])
 	(void)argv;
 	puts("kodo " PACKAGE_VERSION);
 	return 0;
+}
+
+const char *
+cmd_words(enum kodo_err err, const struct why *why)
+{
+	return why->text[0] != '\0' ? why->text : kodo_err_text(err);
+}
+
+void
+cmd_complain(const char *name, enum kodo_err err, const struct why *why)
+{
+	fprintf(stderr, "kodo %s: %s\n", name, cmd_words(err, why));
 }
 
 int

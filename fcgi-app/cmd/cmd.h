@@ -4,11 +4,11 @@
 #ifndef KODO_CMD_H
 #define KODO_CMD_H
 
-#include <stdbool.h>
+#include "core/base/err.h"
 
 /*
- * Each gets its own name as argv[0] and its arguments behind it, and returns the exit status: 0
- * done, 1 failed (one line on stderr said why and what to do), 2 wrong arguments.
+ * argv: the name of the command and its arguments. Each returns the exit status: 0 done, 1 failed
+ * (with one line on stderr: reason and remedy), 2 wrong arguments.
  */
 int cmd_service(int argc, char *argv[]);	/* service.c */
 int cmd_check(int argc, char *argv[]);		/* check.c */
@@ -23,10 +23,13 @@ int cmd_connect(int argc, char *argv[]);	/* change.c */
 int cmd_disconnect(int argc, char *argv[]);
 int cmd_evict(int argc, char *argv[]);
 
-/*
- * Run the command line of main. Without arguments, or with an unknown command, it says what there
- * is.
- */
+/* The text of why; where that is empty, of err. */
+const char *cmd_words(enum kodo_err err, const struct why *why);
+
+/* One line on stderr: the command's name and cmd_words. */
+void cmd_complain(const char *name, enum kodo_err err, const struct why *why);
+
+/* Run the command line of main. Without a known command: print the list of commands. */
 int cmd_run(int argc, char *argv[]);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * kodo flows, kodo counts: what the service shows, read from its state; it need not run.
+ * kodo flows, kodo counts: as GET /flows and /counts, from the state; the service need not run.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ static const char flows_usage[] =
     "  --json        the answer of GET /flows instead of a table\n"
     "Exit status: 0, 1 if the state cannot be read, 2 for wrong arguments.\n"
     "\n"
-    TARGET_HELP;
+    STATE_ARG_HELP;
 
 static const char counts_usage[] =
     "usage: kodo counts [--json] [SERVICE ...]\n"
@@ -35,7 +35,7 @@ static const char counts_usage[] =
     "GET /counts, which counts distinct names.\n"
     "Exit status: 0, 1 if the state cannot be read, 2 for wrong arguments.\n"
     "\n"
-    TARGET_HELP;
+    STATE_ARG_HELP;
 
 struct flows_args {
 	const char *by;
@@ -44,11 +44,11 @@ struct flows_args {
 };
 
 static enum kodo_err
-take_number(struct look *l, const char *name, uint64_t least, uint64_t *n, struct why *why)
+take_number(struct inspect *in, const char *name, uint64_t least, uint64_t *n, struct why *why)
 {
 	const char *text;
 	char *end;
-	enum kodo_err err = state_arg_take(&l->target, name, &text, why);
+	enum kodo_err err = state_arg_take(&in->state_arg, name, &text, why);
 
 	if (err != KODO_OK || text == NULL)
 		return err;
@@ -61,14 +61,14 @@ take_number(struct look *l, const char *name, uint64_t least, uint64_t *n, struc
 }
 
 static enum kodo_err
-flows_prepare(struct look *l, void *arg, struct why *why)
+flows_prepare(struct inspect *in, void *arg, struct why *why)
 {
 	struct flows_args *args = arg;
-	enum kodo_err err = state_arg_take(&l->target, "--by", &args->by, why);
+	enum kodo_err err = state_arg_take(&in->state_arg, "--by", &args->by, why);
 
 	if (err == KODO_OK)
-		err = take_number(l, "--pp", 1, &args->pp, why);
-	return err == KODO_OK ? take_number(l, "--p", 0, &args->p, why) : err;
+		err = take_number(in, "--pp", 1, &args->pp, why);
+	return err == KODO_OK ? take_number(in, "--p", 0, &args->p, why) : err;
 }
 
 static enum kodo_err
@@ -104,28 +104,23 @@ begin_json(struct search_sink *s, const struct search_result *res)
 }
 
 static enum kodo_err
-print_json(struct look *l, struct flows_args *args, const struct search_query *fq)
+print_json(struct inspect *in, struct flows_args *args, const struct search_query *fq)
 {
-	struct sink out = SINK_INIT(registry_state(l->registry));
+	struct sink out = SINK_INIT(registry_state(in->registry));
 	struct search_sink s = { .out = &out, .begin = begin_json, .arg = args };
 	struct search_result res;
-	enum kodo_err err = search_flows(&l->view, l->target.a, fq, &s, &res);
+	enum kodo_err err = search_flows(&in->view, in->state_arg.a, fq, &s, &res);
 
 	buf_puts(&out.buf, "],\"by\":");
 	json_put_str(&out.buf, order_text(fq->by));
 	buf_puts(&out.buf, ",\"q\":");
 	json_put_str(&out.buf, query_note(fq->q));
 	buf_putc(&out.buf, '}');
-	if (err == KODO_OK)
-		err = sink_end(&out);
-	if (err == KODO_OK)
-		err = inspect_print(&out);
-	sink_free(&out);
-	return err;
+	return inspect_end_json(&out, err == KODO_OK ? sink_end(&out) : err);
 }
 
 static enum kodo_err
-print_table(struct look *l, struct flows_args *args, const struct search_query *fq)
+print_table(struct inspect *in, struct flows_args *args, const struct search_query *fq)
 {
 	static const char *const names[] = { "NAME", "ORGANIZATION", "AUTHOR", "TAGS", "URL",
 		NULL };
@@ -135,9 +130,9 @@ print_table(struct look *l, struct flows_args *args, const struct search_query *
 	uint64_t pages;
 	enum kodo_err err;
 
-	args->table = table_new(l->target.a, names);
+	args->table = table_new(in->state_arg.a, names);
 	err = args->table == NULL ? KODO_ENOMEM :
-	    search_flows(&l->view, l->target.a, fq, &s, &res);
+	    search_flows(&in->view, in->state_arg.a, fq, &s, &res);
 	if (err == KODO_OK)
 		err = table_print(args->table);
 	if (err != KODO_OK)
@@ -149,24 +144,24 @@ print_table(struct look *l, struct flows_args *args, const struct search_query *
 		printf(", page %llu of %llu (--p %llu)", (unsigned long long)args->p + 1,
 		    (unsigned long long)pages, (unsigned long long)args->p);
 	putchar('\n');
-	if (!str_eq(note, l->what))
+	if (!str_eq(note, in->what))
 		fprintf(stderr, "kodo flows: searched as text; as a query: %.*s\n", STR_ARG(note));
 	return KODO_OK;
 }
 
 static enum kodo_err
-flows_body(struct look *l, void *arg, struct why *why)
+flows_body(struct inspect *in, void *arg, struct why *why)
 {
 	struct flows_args *args = arg;
 	struct search_query fq = { .p = args->p, .pp = args->pp };
 	enum kodo_err err = KODO_EINVAL;
 
-	if (utf8_valid(l->what) && utf8_valid(str_of(args->by)))
-		err = query_compile(l->target.a, l->what, &fq.q);
+	if (utf8_valid(in->what) && utf8_valid(str_of(args->by)))
+		err = query_compile(in->state_arg.a, in->what, &fq.q);
 	if (err == KODO_OK)
-		err = order_parse(l->target.a, str_of(args->by), &fq.by);
+		err = order_parse(in->state_arg.a, str_of(args->by), &fq.by);
 	if (err == KODO_OK)
-		err = l->is_json ? print_json(l, args, &fq) : print_table(l, args, &fq);
+		err = in->is_json ? print_json(in, args, &fq) : print_table(in, args, &fq);
 	if (err == KODO_ETOOBIG)
 		why_set(why, err, "the query takes too many steps: use fewer tests or simpler "
 		    "regular expressions");
@@ -179,7 +174,7 @@ int
 cmd_flows(int argc, char *argv[])
 {
 	static const struct inspect_command command = {
-		.name = "flows", .usage = flows_usage, .has_what = true,
+		.usage = flows_usage, .has_what = true,
 		.prepare = flows_prepare, .body = flows_body,
 	};
 	struct flows_args args = { .pp = 20 };
@@ -207,7 +202,7 @@ put_facets(struct table *t, const char *kind, const struct facet *f, size_t n, u
 }
 
 static enum kodo_err
-counts_body(struct look *l, void *arg, struct why *why)
+counts_body(struct inspect *in, void *arg, struct why *why)
 {
 	static const char *const names[] = { "OF", "FLOWS", "NAME", NULL };
 	struct sink out = SINK_INIT(NULL);
@@ -218,21 +213,16 @@ counts_body(struct look *l, void *arg, struct why *why)
 
 	(void)arg;
 	(void)why;
-	if (l->is_json) {
-		err = counts_put(&l->view, &out);
-		if (err == KODO_OK)
-			err = inspect_print(&out);
-		sink_free(&out);
-		return err;
-	}
-	err = query_compile(l->target.a, STR_NULL, &all);
+	if (in->is_json)
+		return inspect_end_json(&out, counts_put(&in->view, &out));
+	err = query_compile(in->state_arg.a, STR_NULL, &all);
 	if (err == KODO_OK)
-		err = facets_count(&l->view, l->target.a, all, &facets);
-	t = err == KODO_OK ? table_new(l->target.a, names) : NULL;
+		err = facets_count(&in->view, in->state_arg.a, all, &facets);
+	t = err == KODO_OK ? table_new(in->state_arg.a, names) : NULL;
 	if (t == NULL)
 		return err == KODO_OK ? KODO_ENOMEM : err;
 	table_put(t, STR("total"));
-	table_put_u64(t, l->view.head.total);
+	table_put_u64(t, in->view.head.total);
 	table_end_row(t);
 	put_facets(t, "organization", facets.organizations, facets.n_organizations,
 	    facets.all_organizations);
@@ -244,7 +234,7 @@ int
 cmd_counts(int argc, char *argv[])
 {
 	static const struct inspect_command command = {
-		.name = "counts", .usage = counts_usage, .body = counts_body,
+		.usage = counts_usage, .body = counts_body,
 	};
 
 	return inspect_run(&command, argc, argv, NULL);

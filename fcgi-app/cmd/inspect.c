@@ -1,110 +1,110 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cmd/cmd.h"
 #include "cmd/inspect.h"
 #include "core/base/isotime.h"
+#include "core/base/path.h"
 
 #define COPY_BYTES	65536
 
-bool
-inspect_take_flag(struct look *l, const char *name)
-{
-	struct state_arg *t = &l->target;
-	int i;
-
-	for (i = 0; i < t->argc; i++) {
-		if (strcmp(t->argv[i], name) != 0)
-			continue;
-		for (t->argc--; i < t->argc; i++)
-			t->argv[i] = t->argv[i + 1];
-		return true;
-	}
-	return false;
-}
-
-/* The first argument, if it is none of those that name the service. */
+/* The first argument, unless it is an option. */
 static enum kodo_err
-take_what(struct look *l, const struct inspect_command *c, struct why *why)
+take_what(struct inspect *in, const struct inspect_command *c, struct why *why)
 {
-	struct state_arg *t = &l->target;
+	struct state_arg *t = &in->state_arg;
 
 	if (c->has_what && t->argc > 0 && t->argv[0][0] != '-') {
-		l->what = str_of(t->argv[0]);
+		in->what = str_of(t->argv[0]);
 		t->argv++;
 		t->argc--;
 	}
-	if (c->wants_what && l->what.p == NULL)
-		return why_set(why, KODO_EINVAL, "which URL? see kodo %s --help", c->name);
+	if (c->wants_what && in->what.p == NULL)
+		return why_set(why, KODO_EINVAL, "which URL? see kodo %s --help", in->name);
 	return KODO_OK;
 }
 
 static enum kodo_err
-begin(struct look *l, struct why *why)
+read_arguments(struct inspect *in, const struct inspect_command *c, void *arg, struct why *why)
 {
-	enum kodo_err err = state_arg_open(&l->target, &l->registry, why);
+	enum kodo_err err = KODO_OK;
+
+	in->is_json = state_arg_take_flag(&in->state_arg, "--json");
+	if (c->prepare != NULL)
+		err = c->prepare(in, arg, why);
+	return err == KODO_OK ? take_what(in, c, why) : err;
+}
+
+static enum kodo_err
+run_body(struct inspect *in, const struct inspect_command *c, void *arg, struct why *why)
+{
+	enum kodo_err err = state_arg_open(&in->state_arg, &in->registry, why);
 
 	if (err != KODO_OK)
 		return err;
-	err = view_begin(l->registry, l->now_us, &l->view);
+	err = view_begin(in->registry, in->now_us, &in->view);
 	if (err == KODO_ENOTFOUND)
-		return why_set(why, err, "the state has no options yet; start the service once");
+		why_set(why, err, "the state has no options yet; start the service once");
+	if (err == KODO_OK) {
+		err = c->body(in, arg, why);
+		view_end(&in->view);
+	}
+	registry_close(in->registry);
 	return err;
 }
 
 int
 inspect_run(const struct inspect_command *c, int argc, char *argv[], void *arg)
 {
-	struct look l = { .what = STR_NULL };
+	struct inspect in = { .name = argv[0], .now_us = isotime_now_us() };
 	struct why why = { "" };
-	bool wrong = true;
-	enum kodo_err err;
+	int status = 2;
+	enum kodo_err err = state_arg_read(&in.state_arg, argc - 1, argv + 1, &why);
 
-	l.now_us = isotime_now_us();
-	err = state_arg_read(&l.target, argc - 1, argv + 1, &why);
-	if (err == KODO_OK && l.target.is_help) {
+	if (err == KODO_OK && in.state_arg.is_help) {
 		fputs(c->usage, stdout);
-		state_arg_free(&l.target);
+		state_arg_free(&in.state_arg);
 		return 0;
 	}
-	if (err == KODO_OK) {
-		l.is_json = inspect_take_flag(&l, "--json");
-		if (c->prepare != NULL)
-			err = c->prepare(&l, arg, &why);
-	}
 	if (err == KODO_OK)
-		err = take_what(&l, c, &why);
+		err = read_arguments(&in, c, arg, &why);
 	if (err == KODO_OK) {
-		wrong = false;
-		err = begin(&l, &why);
-		if (err == KODO_OK) {
-			err = c->body(&l, arg, &why);
-			view_end(&l.view);
-		}
+		err = run_body(&in, c, arg, &why);
+		status = err == KODO_OK ? 0 : 1;
 	}
-	registry_close(l.registry);
 	if (err != KODO_OK)
-		fprintf(stderr, "kodo %s: %s\n", c->name,
-		    why.text[0] != '\0' ? why.text : kodo_err_text(err));
-	state_arg_free(&l.target);
-	return err == KODO_OK ? 0 : wrong ? 2 : 1;
+		cmd_complain(in.name, err, &why);
+	state_arg_free(&in.state_arg);
+	return status;
 }
 
 enum kodo_err
-inspect_print(struct sink *out)
+inspect_write(int fd, const struct sink *s)
 {
-	char piece[COPY_BYTES];
+	char block[COPY_BYTES];
 	uint64_t at = 0;
-	ssize_t n;
+	enum kodo_err err = KODO_OK;
 
-	if (buf_failed(&out->buf))
-		return out->buf.err;
-	if (out->fd == -1)
-		fwrite(out->buf.p, 1, out->buf.len, stdout);
-	while (out->fd != -1 && at < out->len &&
-	    (n = pread(out->fd, piece, sizeof(piece), (off_t)at)) > 0) {
-		fwrite(piece, 1, (size_t)n, stdout);
+	if (s->fd == -1)
+		err = path_write(fd, buf_str(&s->buf));
+	while (err == KODO_OK && s->fd != -1 && at < s->len) {
+		ssize_t n = pread(s->fd, block, sizeof(block), (off_t)at);
+
+		if (n <= 0)
+			return KODO_EIO;
 		at += (uint64_t)n;
+		err = path_write(fd, (struct str){ block, (size_t)n });
 	}
-	putchar('\n');
-	return fflush(stdout) == 0 ? KODO_OK : KODO_EIO;
+	return err == KODO_OK ? path_write(fd, STR("\n")) : err;
+}
+
+enum kodo_err
+inspect_end_json(struct sink *out, enum kodo_err err)
+{
+	if (err == KODO_OK && buf_failed(&out->buf))
+		err = out->buf.err;
+	if (err == KODO_OK)
+		err = inspect_write(STDOUT_FILENO, out);
+	sink_free(out);
+	return err;
 }

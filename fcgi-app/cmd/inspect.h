@@ -1,40 +1,44 @@
 /*
- * What the commands that look at a service share: their arguments, and a view of the state.
+ * What the commands about a service share: their arguments, a view of the state, and JSON as
+ * output.
  */
-#ifndef KODO_CMD_LOOK_H
-#define KODO_CMD_LOOK_H
+#ifndef KODO_INSPECT_H
+#define KODO_INSPECT_H
 
 #include "cmd/state_arg.h"
 #include "core/registry/registry.h"
 #include "core/storage/sink.h"
 
-struct look {
-	struct state_arg target;
+struct inspect {
+	const char *name;		/* of the command */
+	struct state_arg state_arg;
 	struct registry *registry;
 	struct view view;
-	/* the QUERY or URL before what names the service, or null */
-	struct str what;
+	struct str what;		/* QUERY or URL before the state's arguments, or null */
 	bool is_json;
 	int64_t now_us;
 };
 
 /*
- * Run body on a view of the service that the arguments name, and give the exit status. prepare (may
- * be NULL) takes options of the command's own. has_what: one argument may stand first; wants_what:
- * it must.
+ * Run body on a view of the service that the arguments name, and return the exit status. prepare
+ * (may be NULL) takes options of the command's own. has_what: one argument may stand first;
+ * wants_what: it must.
  */
 struct inspect_command {
-	const char *name, *usage;
+	const char *usage;
 	bool has_what, wants_what;
-	enum kodo_err (*prepare)(struct look *l, void *arg, struct why *why);
-	enum kodo_err (*body)(struct look *l, void *arg, struct why *why);
+	enum kodo_err (*prepare)(struct inspect *in, void *arg, struct why *why);
+	enum kodo_err (*body)(struct inspect *in, void *arg, struct why *why);
 };
 int inspect_run(const struct inspect_command *c, int argc, char *argv[], void *arg);
 
-/* Take `name` out of what is left of the arguments. */
-bool inspect_take_flag(struct look *l, const char *name);
+/* Write what is in s, and a line end, to a descriptor. KODO_EIO. */
+enum kodo_err inspect_write(int fd, const struct sink *s) MUST_CHECK;
 
-/* Print JSON that was made, and a line end. KODO_EIO, or why out failed. */
-enum kodo_err inspect_print(struct sink *out) MUST_CHECK;
+/*
+ * The end of JSON in out: print it if err, that of its making, is KODO_OK; free it. Returns err,
+ * the failure of out, or KODO_EIO.
+ */
+enum kodo_err inspect_end_json(struct sink *out, enum kodo_err err) MUST_CHECK;
 
 #endif

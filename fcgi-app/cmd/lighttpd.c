@@ -51,7 +51,7 @@ make_folder(const char *path, struct why *why)
 	return why_set(why, KODO_EIO, "cannot make the folder %s: %s", path, strerror(errno));
 }
 
-/* What a web server that was killed has left of the bodies it was receiving. */
+/* Remove the partial bodies that a killed web server has left. */
 static void
 empty_folder(const char *path)
 {
@@ -66,7 +66,7 @@ empty_folder(const char *path)
 	closedir(dir);
 }
 
-/* In double quotes. lighttpd knows no escape but \" there. */
+/* In double quotes, where lighttpd has one escape: \". */
 static void
 put_quoted(struct buf *b, const char *text)
 {
@@ -90,15 +90,14 @@ count_fds(void)
 }
 
 /*
- * Paths come through as they were sent (no url-normalize), for the responder decodes them itself. A
- * request is given to a worker when its body is there (stream-request-body 0), and its answer is
- * taken from the worker as fast as it comes, into files if the client is slow (stream-response-body
- * 1).
+ * Paths arrive unchanged (no url-normalize), for the responder decodes them itself. A worker gets a
+ * request after the end of its body (stream-request-body 0), and lighttpd takes the answer at the
+ * worker's speed, into files if the client is slow (stream-response-body 1).
  *
- * What a proxy has cut the path of our url from is all in PATH_INFO (fix-root-scriptname).
+ * Behind a proxy that cuts the path of our url, the rest is in PATH_INFO (fix-root-scriptname).
  *
- * lighttpd answers some requests itself: unknown methods, heads that are too large, bad hosts. The
- * error handler leads them to the responder, which sees REDIRECT_STATUS and answers in JSON.
+ * lighttpd answers some requests itself: unknown methods, large heads, bad hosts. The error handler
+ * leads them to the responder, which sees REDIRECT_STATUS and answers in JSON.
  */
 static void
 put_conf(struct buf *b, const struct options *o, const char *www, const char *upload,
@@ -176,7 +175,7 @@ lighttpd_write_conf(const struct options *o, const struct state *state, const ch
 const char *
 lighttpd_read_line(char *line, enum log_level *level)
 {
-	/* what it says in the course of events */
+	/* its messages in normal operation */
 	static const char *const usual[] = {
 		"server started", "server stopped", "graceful shutdown", "oversized request",
 		"request-size too long", "invalid request", "unknown http-method",

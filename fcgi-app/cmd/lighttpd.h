@@ -9,10 +9,10 @@
 #include "core/config/option.h"
 #include "core/storage/state.h"
 
-/* What it answers itself is asked for again under this path, see lighttpd.c. */
+/* The path of the requests that it refuses itself, see lighttpd.c. */
 #define LIGHTTPD_REFUSED	"/.refused"
 
-/* Where it is: in PATH, else where distributions keep it. KODO_ENOTFOUND with why. */
+/* Its path: in PATH, else where distributions install it. KODO_ENOTFOUND with why. */
 enum kodo_err lighttpd_find(char out[PATH_BYTES], struct why *why) MUST_CHECK;
 
 /*
@@ -24,8 +24,8 @@ enum kodo_err lighttpd_write_conf(const struct options *o, const struct state *s
     const char *socket, char conf_path[PATH_BYTES], struct why *why) MUST_CHECK;
 
 /*
- * Take one line that it wrote on its standard error: less its time, and as important as it is to
- * us. The text points into line, which is shortened.
+ * Read one line of its standard error: the text without the time, a pointer into line, which is
+ * shortened; *level: of our log.
  */
 const char *lighttpd_read_line(char *line, enum log_level *level);
 

@@ -29,7 +29,7 @@ open_address(const struct addrinfo *ai)
 	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
-	/* without it a port is taken for a minute after the service on it has ended */
+	/* without it a port stays taken for a minute after the end of its service */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
 	    (ai->ai_family != AF_INET6 ||
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0) &&
@@ -71,8 +71,8 @@ explain(int failed, const char *host, unsigned port, struct why *why)
 }
 
 /*
- * ::1 of `localhost` beside what the resolver says, for not every /etc/hosts has it and clients try
- * it first.
+ * ::1 of `localhost` beside the addresses of the resolver: not every /etc/hosts has it, and clients
+ * try it first.
  */
 static void
 add_loopback6(struct listen *out, unsigned port)
@@ -145,8 +145,8 @@ listen_start(const struct listen *l, unsigned port, struct why *why)
 }
 
 /*
- * A socket's path has 107 bytes at most; from inside of its folder it has as many as its name. So
- * the folder is the working directory for a moment; the web server is started in it.
+ * The path of a socket has 107 bytes at most; inside of its folder it is only its name. So the
+ * folder is the working directory for a moment; the web server starts in it.
  */
 enum kodo_err
 listen_open_unix(const char *folder, const char *name, int *out, struct why *why)
@@ -197,7 +197,7 @@ listen_ask(const struct listen *l, int *out)
 	fd = socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return KODO_EIO;
-	/* we listen there ourselves, so this does not wait; an address "any" means this machine */
+	/* our own socket, so this does not wait; an address "any" means this machine */
 	if (connect(fd, (struct sockaddr *)&at, len) != 0 ||
 	    send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) != (ssize_t)sizeof(request) - 1) {
 		close(fd);

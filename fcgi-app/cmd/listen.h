@@ -1,9 +1,9 @@
 /*
  * The listening sockets of `kodo service`: TCP for the web server, one unix socket for the workers.
  *
- * The service opens them itself and keeps them: a taken port is known before anything is started,
- * and while a web server or worker is replaced nobody is refused, connections wait in the socket's
- * queue.
+ * The service opens them itself and keeps them open: a taken port is known before the first child
+ * starts, and during the restart of a web server or worker connections wait in the socket's queue
+ * instead of a refusal.
  */
 #ifndef KODO_LISTEN_H
 #define KODO_LISTEN_H
@@ -29,14 +29,15 @@ enum kodo_err listen_open_tcp(
     struct str host, unsigned port, struct listen *out, struct why *why) MUST_CHECK;
 
 /*
- * Let clients connect; they wait until somebody accepts them. KODO_ECONFLICT with why: another
- * program has taken the port since.
+ * Let clients connect; they wait for an accept. KODO_ECONFLICT with why: another program has taken
+ * the port since.
  */
 enum kodo_err listen_start(const struct listen *l, unsigned port, struct why *why) MUST_CHECK;
 void listen_close(struct listen *l);
 
 /*
- * Listen on a unix socket name in folder, however long its path is; what lay there before goes.
+ * Listen on a unix socket name in folder, whatever the length of its path; an earlier file of that
+ * name is removed.
  * KODO_EIO with why.
  */
 enum kodo_err listen_open_unix(

@@ -20,7 +20,7 @@ static const char peers_usage[] =
     "the next; the last error, else the first node that it refuses, and how many there are.\n"
     "Exit status: 0, 1 if the state cannot be read, 2 for wrong arguments.\n"
     "\n"
-    TARGET_HELP;
+    STATE_ARG_HELP;
 
 static const char map_usage[] =
     "usage: kodo map [--json] [SERVICE ...]\n"
@@ -28,7 +28,7 @@ static const char map_usage[] =
     "Draw who feeds whom as a tree; --json: the answer of GET /map.\n"
     "Exit status: 0, 1 if the state cannot be read, 2 for wrong arguments.\n"
     "\n"
-    TARGET_HELP;
+    STATE_ARG_HELP;
 
 static const char explain_usage[] =
     "usage: kodo explain URL [--json] [SERVICE ...]\n"
@@ -38,7 +38,7 @@ static const char explain_usage[] =
     "of it, and for which it is paused and why.\n"
     "Exit status: 0, 1 if nothing is known of it, 2 for wrong arguments.\n"
     "\n"
-    TARGET_HELP;
+    STATE_ARG_HELP;
 
 static const char *
 direction_of(const struct peer_state *p)
@@ -49,14 +49,14 @@ direction_of(const struct peer_state *p)
 
 /* --- peers --- */
 
-struct listing {
-	struct look *look;
+struct peers_output {
+	struct inspect *in;
 	struct table *table;
-	struct buf json;
+	struct sink json;
 	size_t n;
 };
 
-/* What the peer does not take; null: it takes all. */
+/* The nodes that the peer refuses; null: none. */
 static struct str
 refused_words(struct arena *a, const struct peer_state *p)
 {
@@ -71,8 +71,8 @@ refused_words(struct arena *a, const struct peer_state *p)
 static enum kodo_err
 put_table_row(void *arg, const struct peer_state *p)
 {
-	struct listing *l = arg;
-	struct table *t = l->table;
+	struct peers_output *o = arg;
+	struct table *t = o->table;
 
 	table_put(t, p->url);
 	table_put(t, p->organization);
@@ -80,12 +80,12 @@ put_table_row(void *arg, const struct peer_state *p)
 	table_put(t, str_of(peer_status_name(p->health)));
 	table_put_u64(t, p->n_nodes);
 	table_put_u64(t, p->n_flows);
-	table_put_ago(t, p->in_us, l->look->now_us);
-	table_put_ago(t, p->out_us, l->look->now_us);
+	table_put_ago(t, p->in_us, o->in->now_us);
+	table_put_ago(t, p->out_us, o->in->now_us);
 	table_put_u64(t, p->n_pending);
 	table_put_u64(t, p->attempts);
-	table_put_ago(t, p->due_us, l->look->now_us);
-	table_put(t, p->error.p != NULL ? p->error : refused_words(l->look->target.a, p));
+	table_put_ago(t, p->due_us, o->in->now_us);
+	table_put(t, p->error.p != NULL ? p->error : refused_words(o->in->state_arg.a, p));
 	table_end_row(t);
 	return KODO_OK;
 }
@@ -101,8 +101,8 @@ put_json_text(struct buf *b, const char *key, struct str text)
 static enum kodo_err
 put_json_row(void *arg, const struct peer_state *p)
 {
-	struct listing *l = arg;
-	struct buf *b = &l->json;
+	struct peers_output *o = arg;
+	struct buf *b = &o->json.buf;
 	const struct {
 		const char *key;
 		uint64_t n;
@@ -116,7 +116,7 @@ put_json_row(void *arg, const struct peer_state *p)
 		{ "received", p->in_us }, { "reached", p->out_us }, { "due", p->due_us } };
 	size_t i;
 
-	buf_puts(b, l->n++ == 0 ? "{\"url\":" : ",{\"url\":");
+	buf_puts(b, o->n++ == 0 ? "{\"url\":" : ",{\"url\":");
 	json_put_str(b, p->url);
 	put_json_text(b, "organization", p->organization);
 	put_json_text(b, "direction", str_of(direction_of(p)));
@@ -135,37 +135,33 @@ put_json_row(void *arg, const struct peer_state *p)
 }
 
 static enum kodo_err
-peers_body(struct look *l, void *arg, struct why *why)
+peers_body(struct inspect *in, void *arg, struct why *why)
 {
 	static const char *const names[] = { "PEER", "ORGANIZATION", "DIRECTION", "STATE", "NODES",
 		"FLOWS", "RECEIVED", "REACHED", "PENDING", "FAILED", "NEXT", "ERROR", NULL };
-	struct listing list = { .look = l };
-	struct sink out = SINK_INIT(NULL);
+	struct peers_output o = { .in = in, .json = SINK_INIT(NULL) };
 	enum kodo_err err;
 
 	(void)arg;
 	(void)why;
-	if (!l->is_json) {
-		list.table = table_new(l->target.a, names);
-		err = list.table == NULL ? KODO_ENOMEM :
-		    peer_status_each(&l->view, l->target.a, put_table_row, &list);
-		return err == KODO_OK ? table_print(list.table) : err;
+	if (in->is_json) {
+		buf_putc(&o.json.buf, '[');
+		err = peer_status_each(&in->view, in->state_arg.a, put_json_row, &o);
+		buf_putc(&o.json.buf, ']');
+		return inspect_end_json(&o.json, err);
 	}
-	buf_putc(&list.json, '[');
-	err = peer_status_each(&l->view, l->target.a, put_json_row, &list);
-	buf_putc(&list.json, ']');
-	out.buf = list.json;
-	if (err == KODO_OK)
-		err = inspect_print(&out);
-	buf_free(&out.buf);
-	return err;
+	o.table = table_new(in->state_arg.a, names);
+	if (o.table == NULL)
+		return KODO_ENOMEM;
+	err = peer_status_each(&in->view, in->state_arg.a, put_table_row, &o);
+	return err == KODO_OK ? table_print(o.table) : err;
 }
 
 int
 cmd_peers(int argc, char *argv[])
 {
 	static const struct inspect_command command = {
-		.name = "peers", .usage = peers_usage, .body = peers_body,
+		.usage = peers_usage, .body = peers_body,
 	};
 
 	return inspect_run(&command, argc, argv, NULL);
@@ -196,36 +192,30 @@ put_branch(void *arg, const struct peer_state *p)
 }
 
 static enum kodo_err
-map_body(struct look *l, void *arg, struct why *why)
+map_body(struct inspect *in, void *arg, struct why *why)
 {
-	const struct options *o = l->view.options;
-	struct sink out = SINK_INIT(registry_state(l->registry));
-	enum kodo_err err;
+	const struct options *o = in->view.options;
+	struct sink out = SINK_INIT(registry_state(in->registry));
 
 	(void)arg;
 	(void)why;
-	if (l->is_json) {
-		err = render_map(&l->view, &out);
-		if (err == KODO_OK)
-			err = inspect_print(&out);
-		sink_free(&out);
-		return err;
-	}
+	if (in->is_json)
+		return inspect_end_json(&out, render_map(&in->view, &out));
 	table_print_text(o->url);
 	if (o->organization.len > 0) {
 		fputs("  ", stdout);
 		table_print_text(o->organization);
 	}
 	printf("  %s, flows: %llu\n", !o->registry ? "node" : o->feed ? "registry" : "provider",
-	    (unsigned long long)l->view.head.total);
-	return peer_status_each(&l->view, l->target.a, put_branch, NULL);
+	    (unsigned long long)in->view.head.total);
+	return peer_status_each(&in->view, in->state_arg.a, put_branch, NULL);
 }
 
 int
 cmd_map(int argc, char *argv[])
 {
 	static const struct inspect_command command = {
-		.name = "map", .usage = map_usage, .body = map_body,
+		.usage = map_usage, .body = map_body,
 	};
 
 	return inspect_run(&command, argc, argv, NULL);
@@ -243,7 +233,7 @@ put_moment(int64_t us)
 }
 
 static void
-print_origin(const struct provenance *o)
+print_provenance(const struct provenance *o)
 {
 	size_t i;
 
@@ -284,7 +274,7 @@ print_origin(const struct provenance *o)
 }
 
 static void
-put_origin_json(struct buf *b, const struct provenance *o)
+put_provenance_json(struct buf *b, const struct provenance *o)
 {
 	size_t i;
 
@@ -325,35 +315,32 @@ put_origin_json(struct buf *b, const struct provenance *o)
 }
 
 static enum kodo_err
-explain_body(struct look *l, void *arg, struct why *why)
+explain_body(struct inspect *in, void *arg, struct why *why)
 {
 	struct sink out = SINK_INIT(NULL);
 	struct provenance o;
-	enum kodo_err err = provenance_find(&l->view, l->target.a, l->what, &o);
+	enum kodo_err err = provenance_find(&in->view, in->state_arg.a, in->what, &o);
 
 	(void)arg;
 	if (err == KODO_ENOTFOUND)
-		why_set(why, err, "nothing is known of %.*s", STR_ARG(l->what));
+		why_set(why, err, "nothing is known of %.*s", STR_ARG(in->what));
 	else if (err == KODO_EINVAL)
-		why_set(why, err, "%.*s is no http or https url", STR_ARG(l->what));
+		why_set(why, err, "%.*s is no http or https url", STR_ARG(in->what));
 	if (err != KODO_OK)
 		return err;
-	if (!l->is_json) {
-		print_origin(&o);
+	if (!in->is_json) {
+		print_provenance(&o);
 		return KODO_OK;
 	}
-	put_origin_json(&out.buf, &o);
-	err = inspect_print(&out);
-	sink_free(&out);
-	return err;
+	put_provenance_json(&out.buf, &o);
+	return inspect_end_json(&out, KODO_OK);
 }
 
 int
 cmd_explain(int argc, char *argv[])
 {
 	static const struct inspect_command command = {
-		.name = "explain", .usage = explain_usage, .has_what = true, .wants_what = true,
-		.body = explain_body,
+		.usage = explain_usage, .has_what = true, .wants_what = true, .body = explain_body,
 	};
 
 	return inspect_run(&command, argc, argv, NULL);

@@ -1,7 +1,7 @@
 /*
  * kodo service: one service in the foreground. It listens, starts its workers, the runner and a
- * private web server, starts again whoever dies, and ends them all. This process itself serves
- * nothing, and has the state open only before the first fork, as LMDB wants it.
+ * private web server, starts them again when they die, and ends them all. This process itself
+ * serves nothing, and has the state open only before the first fork, as LMDB requires.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@
 
 #define SOCKET_NAME	"fcgi.sock"
 #define READY_US	(10 * 1000000ll)	/* a start that takes longer has failed */
-#define ASK_US		10000			/* between two looks whether the service answers */
+#define ASK_US		10000			/* between two requests until it answers */
 
 /* --- before anything is started --- */
 
@@ -52,7 +52,7 @@ lock_state(struct service *s, struct why *why)
 	return err;
 }
 
-/* What the children are: this program again, and the runner. */
+/* The programs of the children: this one, and the runner. */
 static enum kodo_err
 find_programs(struct service *s, struct why *why)
 {
@@ -89,7 +89,7 @@ prepare(struct service *s, struct why *why)
 }
 
 /*
- * Options and the work of the start go into the state before anybody can ask: `idle` is false from
+ * Options and the work of the start go into the state before the port opens: `idle` is false from
  * the first answer on.
  */
 static enum kodo_err
@@ -212,15 +212,15 @@ open_signals(struct service *s, struct why *why)
 	if (s->signal_fd < 0 || pipe2(s->errors, O_CLOEXEC | O_NONBLOCK) != 0)
 		return why_set(
 		    why, KODO_EIO, "cannot make a descriptor for signals: %s", strerror(errno));
-	/* the writing end is lighttpd's, which does not expect it to refuse */
+	/* the writing end is lighttpd's, which expects it to block */
 	if (fcntl(s->errors[1], F_SETFL, 0) != 0)
 		return why_set(why, KODO_EIO, "cannot set up a pipe: %s", strerror(errno));
 	return KODO_OK;
 }
 
 /*
- * The port opens when the runner is on its way: whoever takes an open port for a service that has
- * started, and starts the next one then, finds that ours is the first to connect.
+ * The port opens after the start of the runner: a script that waits for the open port and then
+ * starts the next service finds that ours connects first.
  */
 static enum kodo_err
 start_all(struct service *s, struct why *why)
@@ -240,8 +240,7 @@ start_all(struct service *s, struct why *why)
 /* --- the loop --- */
 
 /*
- * An executable loader is run again now and then, in a process of its own, for that one opens the
- * state.
+ * Run an executable loader again, in a process of its own, which opens the state.
  */
 static void
 reload(struct service *s)
@@ -250,7 +249,7 @@ reload(struct service *s)
 
 	s->loader_due_us = clock_mono_us() + s->options.loader_s * 1000000ll;
 	if (s->loader_pid > 0)
-		return;		/* the last one still runs */
+		return;		/* still running */
 	s->loader_pid = fork();
 	if (s->loader_pid == 0) {
 		child_detach(parent);
@@ -285,7 +284,7 @@ start_due(struct service *s)
 	return next_us;
 }
 
-/* A child that dies before the service has answered once will not do better the next time. */
+/* A child that dies before the first answer of the service would die again. */
 static enum kodo_err
 explain_death(struct service *s, struct why *why)
 {
@@ -299,7 +298,7 @@ explain_death(struct service *s, struct why *why)
 	return why_set(why, KODO_EIO, "a process did not start");
 }
 
-/* Until all of it works: the web server, a worker, the state. *stop: told to end meanwhile. */
+/* Wait until web server, worker and state work together. *stop: by a signal to end. */
 static enum kodo_err
 wait_ready(struct service *s, bool *stop, struct why *why)
 {
@@ -401,8 +400,7 @@ cmd_service(int argc, char *argv[])
 		err = serve(&s, &why);
 	service_end(&s, SOCKET_NAME);
 	if (err != KODO_OK)
-		fprintf(stderr, "kodo service: %s\n",
-		    why.text[0] != '\0' ? why.text : kodo_err_text(err));
+		cmd_complain("service", err, &why);
 	else
 		log_info("shutdown now");
 	log_close();

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cmd/cmd.h"
 #include "cmd/service_private.h"
 #include "core/base/clock.h"
 #include "core/base/isotime.h"
@@ -9,11 +10,11 @@
 #include "core/registry/startup.h"
 
 /* From the signal to end on: */
-#define WORKERS_US	50000	/* requests that wait in the socket still get a worker */
-#define KILL_US		700000	/* what is left is killed */
+#define WORKERS_US	50000	/* requests in the queue of the socket still get a worker */
+#define KILL_US		700000	/* then the others are killed */
 /* From the end of the last worker on: lighttpd sends the last answers */
 #define LAST_BYTES_US	30000
-/* Then a signal is sent again: one between a program's look and its wait would be lost. */
+/* Then a signal is sent again: between a program's test and its wait it would be lost. */
 #define AGAIN_US	100000
 
 static bool
@@ -43,15 +44,14 @@ signal_workers(const struct service *s, int signal_number)
 }
 
 /*
- * lighttpd takes no more connections and finishes the requests that it has (SIGINT), the runner
- * ends at once. Then the workers; each finishes its request. With the last of them gone nobody has
- * anything to wait for, but lighttpd looks after idle connections once a second only, so it is told
- * more firmly.
+ * lighttpd takes no more connections and finishes its requests (SIGINT), the runner ends at once.
+ * Then the workers; each finishes its request. After the last of them there is nothing to wait for,
+ * but lighttpd checks idle connections only once a second, so SIGTERM ends it.
  */
 static void
 end_children(struct service *s)
 {
-	int64_t begun_us = clock_mono_us(), gone_us = 0, told_us = 0;
+	int64_t begun_us = clock_mono_us(), gone_us = 0, signalled_us = 0;
 
 	if (s->lighttpd != NULL)
 		child_signal(s->lighttpd, SIGINT);
@@ -65,15 +65,15 @@ end_children(struct service *s)
 		if (count_running(s, true) == 0 && gone_us == 0)
 			gone_us = now_us;
 		if ((s->lighttpd->pid == 0 || now_us - begun_us > WORKERS_US) &&
-		    now_us - told_us > AGAIN_US) {
+		    now_us - signalled_us > AGAIN_US) {
 			signal_workers(s, SIGTERM);
-			told_us = now_us;
+			signalled_us = now_us;
 		}
 		if (gone_us > 0 && now_us - gone_us > LAST_BYTES_US)
 			child_signal(s->lighttpd, SIGTERM);
 		for (i = 0; hurry && i < s->n_children; i++)
 			child_signal(&s->children[i], SIGKILL);
-		/* a second signal to end: whoever sends it does not want to wait */
+		/* a second signal to end: without waiting */
 		if (service_wait(s, now_us + (hurry ? 50000 : 10000), -1))
 			begun_us = now_us - KILL_US;
 		service_reap(s, true);
@@ -118,7 +118,7 @@ service_reload(const struct service *s)
 	enum kodo_err err;
 
 	if (s->lock_fd >= 0)
-		close(s->lock_fd);	/* or it would be held by us when the service has ended */
+		close(s->lock_fd);	/* else we would hold it after the end of the service */
 	if (a == NULL)
 		return 1;
 	err = option_load_service(a, s->argc, s->argv, &o, &why);
@@ -137,7 +137,7 @@ service_reload(const struct service *s)
 		log_debug("the loader was run; no runner waits");
 	if (err != KODO_OK)
 		log_error("the options stay as they are: %s",
-		    why.text[0] != '\0' ? why.text : kodo_err_text(err));
+		    cmd_words(err, &why));
 	registry_close(r);
 	arena_free(a);
 	return err == KODO_OK ? 0 : 1;

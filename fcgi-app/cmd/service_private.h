@@ -1,9 +1,9 @@
 /*
- * What the files of `kodo service` share: service.c (start and loop), service_wait.c (what happens
- * meanwhile), service_end.c (end, and the loader run again).
+ * Shared by the files of `kodo service`: service.c (start and loop), service_wait.c (signals,
+ * deaths and messages during the loop), service_end.c (end, and another run of the loader).
  */
-#ifndef KODO_SERVICE_PART_H
-#define KODO_SERVICE_PART_H
+#ifndef KODO_SERVICE_PRIVATE_H
+#define KODO_SERVICE_PRIVATE_H
 
 #include "cmd/child.h"
 #include "core/base/path.h"
@@ -17,7 +17,7 @@ struct service {
 	struct options options;
 	struct state state;
 	int lock_fd;
-	struct listen tcp;		/* lighttpd's; ours too, so that they outlive it */
+	struct listen tcp;		/* lighttpd's; open here too, so that they outlive it */
 	int unix_fd;			/* the workers' */
 	int signal_fd;
 	int errors[2];			/* lighttpd's standard error */
@@ -38,21 +38,19 @@ struct service {
 
 #define NEVER	INT64_MAX
 
-
-/* Reap who has ended. ending: nobody is started again. */
+/* Reap children that have ended. ending: none of them is started again. */
 void service_reap(struct service *s, bool ending);
 void service_read_errors(struct service *s);
 
 /*
- * Wait until until_us (NEVER: without end), or for a child, a signal, also_fd. True: a signal
- * to end has come.
+ * Wait until until_us (NEVER: without end), or for a child, a signal, also_fd. True: by a signal to
+ * end.
  */
 bool service_wait(struct service *s, int64_t until_us, int also_fd);
 bool service_is_readable(int fd);
 
 /*
- * End every child, within a second, and remove what a running service needs. Fit for a service that
- * is started halfway.
+ * End every child within a second, and remove socket and locks. Also after half a start.
  */
 void service_end(struct service *s, const char *socket_name);
 

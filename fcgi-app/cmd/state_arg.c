@@ -6,7 +6,7 @@
 #include "core/base/path.h"
 #include "core/registry/registry.h"
 
-/* Take n arguments at i out. */
+/* Take out n arguments at i. */
 static void
 cut(struct state_arg *t, int i, int n)
 {
@@ -32,16 +32,17 @@ state_arg_take(struct state_arg *t, const char *name, const char **value, struct
 	return KODO_OK;
 }
 
-static bool
-take_flag(struct state_arg *t, const char *name)
+bool
+state_arg_take_flag(struct state_arg *t, const char *name)
 {
 	int i;
 
-	for (i = 0; i < t->argc; i++)
-		if (strcmp(t->argv[i], name) == 0) {
-			cut(t, i, 1);
-			return true;
-		}
+	for (i = 0; i < t->argc; i++) {
+		if (strcmp(t->argv[i], name) != 0)
+			continue;
+		cut(t, i, 1);
+		return true;
+	}
 	return false;
 }
 
@@ -57,9 +58,9 @@ state_arg_read(struct state_arg *t, int argc, char *argv[], struct why *why)
 		return why_set(why, KODO_ENOMEM, "memory ran out");
 	for (i = 0; i < argc; i++)
 		t->argv[i] = argv[i];
-	t->is_help = take_flag(t, "--help") || take_flag(t, "-h");
-	t->is_hosted = take_flag(t, "--hosted");
-	return state_arg_take(t, "--state", &t->state_arg, why);
+	t->is_help = state_arg_take_flag(t, "--help") || state_arg_take_flag(t, "-h");
+	t->is_hosted = state_arg_take_flag(t, "--hosted");
+	return state_arg_take(t, "--state", &t->folder, why);
 }
 
 void
@@ -69,14 +70,14 @@ state_arg_free(struct state_arg *t)
 	*t = (struct state_arg){ 0 };
 }
 
-/* A folder that holds the files of a store, and not a folder of loaders. */
+/* Does the folder hold a store, and not loaders? */
 static bool
 is_state(struct state_arg *t, const char *path)
 {
 	const char *data = arena_printf(t->a, "%s/data.mdb", path);
 	struct stat st;
 
-	return data != NULL && stat(data, &st) == 0;	/* never opened: that would break locks */
+	return data != NULL && stat(data, &st) == 0;	/* not opened: that would break its locks */
 }
 
 static enum kodo_err
@@ -97,10 +98,10 @@ state_arg_find(struct state_arg *t, struct why *why)
 {
 	enum kodo_err err;
 
-	if (t->state_arg != NULL) {
+	if (t->folder != NULL) {
 		if (t->is_hosted || t->argc > 0)
 			return why_set(why, KODO_EINVAL, "--state FOLDER stands alone");
-		return find_given(t, t->state_arg, why);
+		return find_given(t, t->folder, why);
 	}
 	if (t->is_hosted) {
 		if (t->argc > 1 || (t->argc == 1 && t->argv[0][0] == '-'))

@@ -1,5 +1,5 @@
 /*
- * Which state a command of the command line is about.
+ * The arguments that name the state for a command of the command line.
  *
  *	kodo check [LOADER] [OPTION ...]	that of `kodo service` with the same arguments in
  *						the same folder
@@ -13,7 +13,7 @@
 
 struct state_arg {
 	struct arena *a;		/* of everything here */
-	const char *state_arg;		/* --state */
+	const char *folder;		/* of --state */
 	bool is_hosted;			/* --hosted */
 	bool is_help;			/* --help */
 	int argc;			/* what is left */
@@ -24,31 +24,35 @@ struct state_arg {
 	struct options options;
 };
 
-/* The lines of a help text that say what is above. */
-#define TARGET_HELP \
+/* The same for people, as lines of a help text. */
+#define STATE_ARG_HELP \
 	"Which state: that of `kodo service` with the same arguments in this folder (LOADER,\n" \
 	"options, KODO_* in the environment, .env). Or\n" \
 	"  --hosted [LOADER]  as a web server or cron finds it: KODO_LOADER or kodo.yaml beside\n" \
 	"                     the program, the .env beside the loader, nothing else\n" \
 	"  --state FOLDER     the folder itself\n"
 
-/* Take the arguments behind the command's name apart. KODO_EINVAL with why; KODO_ENOMEM. */
+/* Read the arguments after the command's name. KODO_EINVAL with why; KODO_ENOMEM. */
 enum kodo_err state_arg_read(
     struct state_arg *t, int argc, char *argv[], struct why *why) MUST_CHECK;
 
-/* Take `name VALUE` out of what is left; NULL: it is not there. KODO_EINVAL: without its value. */
+/* Take `name VALUE` out of the rest; NULL: it is not there. KODO_EINVAL: without its value. */
 enum kodo_err state_arg_take(
     struct state_arg *t, const char *name, const char **value, struct why *why) MUST_CHECK;
+
+/* Take `name` out of the rest. true: it was there. */
+bool state_arg_take_flag(struct state_arg *t, const char *name);
 
 /* Find the state, and without --hosted or --state resolve the options. Errors with why. */
 enum kodo_err state_arg_find(struct state_arg *t, struct why *why) MUST_CHECK;
 
 /*
- * Find and open the state for a command that needs one. KODO_ENOTFOUND: the service was not started
- * yet. Otherwise as registry_open. Errors with why.
+ * Find and open the state. KODO_ENOTFOUND: the service was never started. Otherwise as
+ * registry_open. Errors with why.
  */
 struct registry;
-enum kodo_err state_arg_open(struct state_arg *t, struct registry **out, struct why *why) MUST_CHECK;
+enum kodo_err state_arg_open(
+    struct state_arg *t, struct registry **out, struct why *why) MUST_CHECK;
 
 void state_arg_free(struct state_arg *t);
 

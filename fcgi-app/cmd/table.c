@@ -6,7 +6,7 @@
 #include "cmd/table.h"
 #include "core/base/utf8.h"
 
-#define CELL_MAX	60u	/* characters of a column, but for the last */
+#define CELL_MAX	60u	/* characters of a column, except the last */
 
 struct row {
 	struct str cells[TABLE_COLUMNS];
@@ -56,16 +56,16 @@ table_new(struct arena *a, const char *const names[])
 	return t;
 }
 
-/* Is it nothing that stands still in its place? */
+/* Can the character move the cursor, or turn the text after it? */
 static bool
-is_unquiet(uint32_t cp)
+is_disturbing(uint32_t cp)
 {
 	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || (cp >= 0x2028 && cp <= 0x202e) ||
 	    (cp >= 0x2066 && cp <= 0x2069) || cp == 0x200e || cp == 0x200f || cp == 0xfeff;
 }
 
 static struct str
-quiet(struct arena *a, struct str text)
+copy_visible(struct arena *a, struct str text)
 {
 	char *out = arena_alloc(a, text.len + 1);
 	size_t i = 0, n = 0;
@@ -73,7 +73,7 @@ quiet(struct arena *a, struct str text)
 	while (out != NULL && i < text.len) {
 		size_t begin = i;
 
-		if (is_unquiet(utf8_next(text, &i))) {
+		if (is_disturbing(utf8_next(text, &i))) {
 			out[n++] = '?';
 			continue;
 		}
@@ -91,7 +91,7 @@ table_put(struct table *t, struct str text)
 
 	if (t->has_failed || t->at >= t->n_columns)
 		return;
-	cell = quiet(t->a, text.len == 0 ? STR("-") : text);
+	cell = copy_visible(t->a, text.len == 0 ? STR("-") : text);
 	if (cell.p == NULL) {
 		t->has_failed = true;
 		return;
@@ -153,7 +153,7 @@ terminal_width(void)
 	return size.ws_col;
 }
 
-/* A cell, cut with a dot-dot-dot, and padded to its column but at the end of a line. */
+/* A cell, cut with an ellipsis, and padded to its column except at the end of a line. */
 static void
 print_cell(struct str cell, size_t room, size_t pad)
 {
@@ -202,7 +202,7 @@ table_print_text(struct str text)
 	while (i < text.len) {
 		size_t begin = i;
 
-		if (is_unquiet(utf8_next(text, &i)))
+		if (is_disturbing(utf8_next(text, &i)))
 			putchar('?');
 		else
 			fwrite(text.p + begin, 1, i - begin, stdout);

@@ -1,7 +1,7 @@
 /*
- * Tables for people on a terminal: columns as wide as what is in them, the last one cut at the
- * terminal's edge. What came over the wire cannot move the cursor or change colours: controls and
- * marks that turn the direction of text are shown as `?`.
+ * Tables for people on a terminal: columns as wide as their cells, the last one cut at the edge of
+ * the terminal. Text of the wire cannot move the cursor or change colours: controls and marks that
+ * turn the direction of text are shown as `?`.
  */
 #ifndef KODO_TABLE_H
 #define KODO_TABLE_H
@@ -17,7 +17,7 @@ struct table;
 /* names: of the columns, up to a NULL. NULL: memory ran out. */
 struct table *table_new(struct arena *a, const char *const names[]);
 
-/* Cells of the row that is being filled, from the left; texts are copied. */
+/* The next cell of the last row; texts are copied. */
 void table_put(struct table *t, struct str text);
 void table_put_u64(struct table *t, uint64_t n);
 void table_put_ago(struct table *t, int64_t us, int64_t now_us);	/* `3m`; 0: `-` */
