@@ -114,7 +114,7 @@ put_peer(void *arg, const struct peer_state *p)
 		table_print_text(p->error);
 	}
 	putchar('\n');
-	c->is_bad |= p->health == STATUS_FAILING || p->health == STATUS_PAUSED;
+	c->is_bad |= peer_status_is_bad(p);
 	return KODO_OK;
 }
 

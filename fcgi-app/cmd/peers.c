@@ -40,13 +40,6 @@ static const char explain_usage[] =
     "\n"
     STATE_ARG_HELP;
 
-static const char *
-direction_of(const struct peer_state *p)
-{
-	return p->is_target && p->is_provider ? "both ways" :
-	    p->is_target ? "is fed" : p->is_provider ? "feeds" : "gone";
-}
-
 /* --- peers --- */
 
 struct peers_output {
@@ -76,7 +69,7 @@ put_table_row(void *arg, const struct peer_state *p)
 
 	table_put(t, p->url);
 	table_put(t, p->organization);
-	table_put(t, str_of(direction_of(p)));
+	table_put(t, str_of(peer_status_direction(p)));
 	table_put(t, str_of(peer_status_name(p->health)));
 	table_put_u64(t, p->n_nodes);
 	table_put_u64(t, p->n_flows);
@@ -119,7 +112,7 @@ put_json_row(void *arg, const struct peer_state *p)
 	buf_puts(b, o->n++ == 0 ? "{\"url\":" : ",{\"url\":");
 	json_put_str(b, p->url);
 	put_json_text(b, "organization", p->organization);
-	put_json_text(b, "direction", str_of(direction_of(p)));
+	put_json_text(b, "direction", str_of(peer_status_direction(p)));
 	put_json_text(b, "state", str_of(peer_status_name(p->health)));
 	put_json_text(b, "work", p->work);
 	put_json_text(b, "error", p->error);

@@ -90,13 +90,6 @@ label_of(struct str url)
 	    (struct str){ at + 3, url.len - (size_t)(at + 3 - url.p) };
 }
 
-static const char *
-direction_of(const struct peer_state *p)
-{
-	return p->is_target && p->is_provider ? "both ways" :
-	    p->is_target ? "is fed" : p->is_provider ? "feeds" : "gone";
-}
-
 static void
 put_peer(struct template_values *row, const struct shown *s)
 {
@@ -107,7 +100,7 @@ put_peer(struct template_values *row, const struct shown *s)
 	template_values_put(row, "label", label_of(p->url));
 	template_values_put(row, "organization", p->organization);
 	template_values_put(row, "health", str_of(peer_status_name(p->health)));
-	template_values_put(row, "direction", str_of(direction_of(p)));
+	template_values_put(row, "direction", str_of(peer_status_direction(p)));
 	template_values_put_u64(row, "nodes", p->n_nodes);
 	template_values_put_u64(row, "flows", p->n_flows);
 	template_values_put_flag(row, "one_node", p->n_nodes == 1);
@@ -118,7 +111,7 @@ static void
 put_table_row(struct template_values *row, const struct shown *s)
 {
 	const struct peer_state *p = &s->p;
-	bool bad = p->health == STATUS_FAILING || p->health == STATUS_PAUSED;
+	bool bad = peer_status_is_bad(p);
 
 	put_peer(row, s);
 	if (p->attempts > 0)
@@ -206,7 +199,7 @@ put_group(struct map *m, const struct side *s, size_t from, size_t end, unsigned
 		put_peer(dot, p);
 		template_values_put_u64(dot, "cx", 16 + k % DOTS * DOT_STEP);
 		template_values_put_u64(dot, "cy", GROUP_HEAD + 6 + k / DOTS * DOT_STEP);
-		bad += p->p.health >= STATUS_FAILING;
+		bad += peer_status_is_bad(&p->p);
 		worst = p->p.health > worst ? p->p.health : worst;
 	}
 	template_values_put_u64(group, "x", s->x);

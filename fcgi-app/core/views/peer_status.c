@@ -21,6 +21,20 @@ peer_status_name(enum peer_status status)
 	return names[status];
 }
 
+const char *
+peer_status_direction(const struct peer_state *p)
+{
+	if (p->is_target)
+		return p->is_provider ? "both ways" : "is fed";
+	return p->is_provider ? "feeds" : "gone";
+}
+
+bool
+peer_status_is_bad(const struct peer_state *p)
+{
+	return p->health == STATUS_FAILING || p->health == STATUS_PAUSED;
+}
+
 static enum kodo_err
 count_stated(void *arg, uint32_t node, const struct statement *s)
 {

@@ -38,6 +38,12 @@ struct peer_state {
 	struct str refused;		/* url of the first of them, and why; null: none */
 };
 
+/* "feeds", "is fed", "both ways", "gone": the peer's part in it. */
+const char *peer_status_direction(const struct peer_state *p);
+
+/* Is it failing or paused? */
+bool peer_status_is_bad(const struct peer_state *p);
+
 /*
  * Each peer, oldest first, save those that signed off and are owed nothing. Texts live in a. An
  * error of each ends the walk and is returned.
