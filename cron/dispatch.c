@@ -1,4 +1,3 @@
-#include <poll.h>
 #include <stdlib.h>
 
 #include "core/base/clock.h"

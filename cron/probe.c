@@ -1,14 +1,10 @@
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/base/buf.h"
 #include "core/base/isotime.h"
 #include "core/base/path.h"
-#include "core/base/url.h"
 #include "core/check/environment.h"
 #include "core/check/integrity.h"
 #include "cron/probe.h"

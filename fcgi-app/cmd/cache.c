@@ -2,9 +2,7 @@
  * kodo export, kodo import: the providers as the cache file of the original, out and in.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -4,7 +4,6 @@
  * command waits for its first attempts.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"

@@ -1,5 +1,4 @@
 #include <signal.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"

@@ -1,9 +1,7 @@
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "core/base/json.h"
-#include "core/base/log.h"
 #include "core/check/environment.h"
 #include "core/check/integrity.h"
 #include "http/admin_key.h"

@@ -7,7 +7,6 @@
 #include "http/page.h"
 #include "http/router.h"
 #include "http/schema.h"
-#include "http/template.h"
 
 static void
 put_params(struct template_values *row, const struct route *r)

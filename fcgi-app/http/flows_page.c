@@ -2,8 +2,6 @@
  * All state of the page is in its address: q, by, pp, p as for machines, and organization= and tag=
  * (the latter any number of times), which narrow the list.
  */
-#include <stdlib.h>
-
 #include "core/base/utf8.h"
 #include "core/views/facets.h"
 #include "http/flows_page.h"

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 
 #include "core/base/isotime.h"
-#include "core/base/limit.h"
 #include "core/base/log.h"
 #include "http/call.h"
 #include "http/instance.h"
