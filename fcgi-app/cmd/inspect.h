@@ -32,12 +32,12 @@ struct inspect_command {
 };
 int inspect_run(const struct inspect_command *c, int argc, char *argv[], void *arg);
 
-/* Write what is in s, and a line end, to a descriptor. KODO_EIO. */
+/* Write what is in s, and a line end, to a descriptor. Errors as path_write. */
 enum kodo_err inspect_write(int fd, const struct sink *s) MUST_CHECK;
 
 /*
  * The end of JSON in out: print it if err, that of its making, is KODO_OK; free it. Returns err,
- * the failure of out, or KODO_EIO.
+ * the failure of out, or that of inspect_write.
  */
 enum kodo_err inspect_end_json(struct sink *out, enum kodo_err err) MUST_CHECK;
 
