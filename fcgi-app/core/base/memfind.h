@@ -2,8 +2,8 @@
  * Looking for a text in long texts: memmem, made for the scan of all flows, where it decides how
  * long a search takes.
  */
-#ifndef KODO_FIND_H
-#define KODO_FIND_H
+#ifndef KODO_MEMFIND_H
+#define KODO_MEMFIND_H
 
 #include "core/base/str.h"
 

@@ -8,8 +8,8 @@
  *
  * A value ends with its line, nothing is expanded, a later line of the same key wins.
  */
-#ifndef KODO_ENV_H
-#define KODO_ENV_H
+#ifndef KODO_DOTENV_H
+#define KODO_DOTENV_H
 
 #include "core/base/arena.h"
 

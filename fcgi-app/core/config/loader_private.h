@@ -1,8 +1,8 @@
 /*
  * Inside of the loader: what loader_find and the YAML reader share.
  */
-#ifndef KODO_LOADER_SCAN_H
-#define KODO_LOADER_SCAN_H
+#ifndef KODO_LOADER_PRIVATE_H
+#define KODO_LOADER_PRIVATE_H
 
 #include "core/base/arena.h"
 

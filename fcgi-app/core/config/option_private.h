@@ -3,8 +3,8 @@
  * argument becomes a member of struct options. Every value knows where it is from (struct
  * loader_value), for the message when it is wrong.
  */
-#ifndef KODO_OPTION_PART_H
-#define KODO_OPTION_PART_H
+#ifndef KODO_OPTION_PRIVATE_H
+#define KODO_OPTION_PRIVATE_H
 
 #include "core/config/loader.h"
 #include "core/config/option.h"

@@ -23,8 +23,8 @@
  * the same in all items. Lengths are those of JSON fragments, quotes included. The last row has the
  * ends as its offsets, zeros else.
  */
-#ifndef KODO_PACKED_LAYOUT_H
-#define KODO_PACKED_LAYOUT_H
+#ifndef KODO_PACKED_PRIVATE_H
+#define KODO_PACKED_PRIVATE_H
 
 #include "core/flow/packed.h"
 

@@ -2,8 +2,8 @@
  * From the tree of what was written to its meaning: names and types are checked, chains taken
  * apart. Inside query/ only.
  */
-#ifndef KODO_QUERY_CHECK_H
-#define KODO_QUERY_CHECK_H
+#ifndef KODO_CHECK_H
+#define KODO_CHECK_H
 
 #include "core/query/parse.h"
 #include "core/query/predicate.h"

@@ -3,8 +3,8 @@
  * fulfilled and the one that follows where it is not. Both are further down: one pass at most.
  * Inside query/ only.
  */
-#ifndef KODO_QUERY_EVAL_H
-#define KODO_QUERY_EVAL_H
+#ifndef KODO_EVAL_H
+#define KODO_EVAL_H
 
 #include "core/query/predicate.h"
 

@@ -1,8 +1,8 @@
 /*
  * From the text of a query to tokens, one at a time. Inside query/ only.
  */
-#ifndef KODO_QUERY_LEX_H
-#define KODO_QUERY_LEX_H
+#ifndef KODO_LEX_H
+#define KODO_LEX_H
 
 #include "core/query/reading.h"
 

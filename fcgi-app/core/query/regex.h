@@ -9,8 +9,8 @@
  * answer on a slow or busy machine. A limit of processor time, far above, is for texts made to
  * deceive the count. All expressions of a query share one budget, or many would cost more than one.
  */
-#ifndef KODO_QUERY_REGEX_H
-#define KODO_QUERY_REGEX_H
+#ifndef KODO_REGEX_H
+#define KODO_REGEX_H
 
 #include <stdint.h>
 

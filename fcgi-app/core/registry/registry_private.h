@@ -1,8 +1,8 @@
 /*
  * Inside of the registry: what its files share. Not for others.
  */
-#ifndef KODO_REGISTRY_INT_H
-#define KODO_REGISTRY_INT_H
+#ifndef KODO_REGISTRY_PRIVATE_H
+#define KODO_REGISTRY_PRIVATE_H
 
 #include "core/merge/change.h"
 #include "core/registry/registry.h"

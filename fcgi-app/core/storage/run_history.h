@@ -2,8 +2,8 @@
  * When the runner ran: its last runs, in a small file of the state folder, written by whoever holds
  * the runner's lock. For people; nothing depends on it.
  */
-#ifndef KODO_RUNS_H
-#define KODO_RUNS_H
+#ifndef KODO_RUN_HISTORY_H
+#define KODO_RUN_HISTORY_H
 
 #include <stdint.h>
 

@@ -5,8 +5,8 @@
  * After a failure of memory (r->err) all calls do nothing; whoever began looks at it once at the
  * end.
  */
-#ifndef KODO_WIRE_PART_H
-#define KODO_WIRE_PART_H
+#ifndef KODO_WIRE_PRIVATE_H
+#define KODO_WIRE_PRIVATE_H
 
 #include "core/flow/packed.h"
 #include "core/wire/jread.h"
