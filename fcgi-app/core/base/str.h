@@ -50,6 +50,31 @@ str_starts(struct str s, struct str prefix)
 	return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.p, prefix.p, prefix.len) == 0);
 }
 
+static inline bool
+str_ends(struct str s, struct str end)
+{
+	return s.len >= end.len &&
+	    (end.len == 0 || memcmp(s.p + s.len - end.len, end.p, end.len) == 0);
+}
+
+/* s without its first n bytes. */
+static inline struct str
+str_skip(struct str s, size_t n)
+{
+	return (struct str){ s.p + n, s.len - n };
+}
+
+/* Takes what stands before the first c, and that c, off *rest; all of it where there is no c. */
+static inline struct str
+str_cut(struct str *rest, char c)
+{
+	const char *at = rest->len == 0 ? NULL : memchr(rest->p, c, rest->len);
+	const struct str first = { rest->p, at == NULL ? rest->len : (size_t)(at - rest->p) };
+
+	*rest = str_skip(*rest, first.len + (at != NULL));
+	return first;
+}
+
 /* Terminated, into an array of size bytes, cut off where it does not fit. */
 static inline void
 str_copy(char *to, size_t size, struct str s)

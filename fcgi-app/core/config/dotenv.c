@@ -6,12 +6,6 @@
 #include "core/base/utf8.h"
 #include "core/config/dotenv.h"
 
-static struct str
-rest_from(struct str s, size_t from)
-{
-	return (struct str){ s.p + from, s.len - from };
-}
-
 static bool
 is_key(struct str s)
 {
@@ -65,7 +59,7 @@ quoted_value(struct arena *a, struct str s, struct str *out)
 	}
 	if (i == s.len)
 		return "the quote is not closed on its line";
-	s = ascii_trim(rest_from(s, i + 1));
+	s = ascii_trim(str_skip(s, i + 1));
 	if (s.len > 0 && s.p[0] != '#')
 		return "text after the closing quote";
 	*out = (struct str){ to, len };
@@ -76,18 +70,18 @@ quoted_value(struct arena *a, struct str s, struct str *out)
 static const char *
 read_entry(struct arena *a, struct str line, struct dotenv_entry *out)
 {
-	const char *eq = memchr(line.p, '=', line.len), *wrong = NULL;
+	const char *wrong = NULL;
 	struct str value;
 
-	if (eq == NULL)
+	if (memchr(line.p, '=', line.len) == NULL)
 		return "expected KEY=value";
-	out->key = ascii_trim((struct str){ line.p, (size_t)(eq - line.p) });
+	out->key = ascii_trim(str_cut(&line, '='));
 	if (str_starts(out->key, STR("export")) && out->key.len > 6 &&
 	    ascii_is_space(out->key.p[6]))
-		out->key = ascii_trim(rest_from(out->key, 6));
+		out->key = ascii_trim(str_skip(out->key, 6));
 	if (!is_key(out->key))
 		return "a key is made of letters, digits and _";
-	value = ascii_trim(rest_from(line, (size_t)(eq - line.p) + 1));
+	value = ascii_trim(line);
 	if (value.len > 0 && (value.p[0] == '"' || value.p[0] == '\''))
 		wrong = quoted_value(a, value, &out->value);
 	else
@@ -97,21 +91,9 @@ read_entry(struct arena *a, struct str line, struct dotenv_entry *out)
 	return wrong;
 }
 
-/* Take the next line off text, without its end. */
-static struct str
-next_line(struct str *text)
-{
-	const char *nl = memchr(text->p, '\n', text->len);
-	struct str line = { text->p, nl == NULL ? text->len : (size_t)(nl - text->p) };
-
-	*text = rest_from(*text, line.len + (nl != NULL));
-	if (line.len > 0 && line.p[line.len - 1] == '\r')
-		line.len--;
-	return ascii_trim(line);
-}
-
 enum kodo_err
-dotenv_read(struct arena *a, const char *path, struct dotenv_entry **entries, size_t *n, struct why *why)
+dotenv_read(struct arena *a, const char *path, struct dotenv_entry **entries, size_t *n,
+    struct why *why)
 {
 	struct buf list = BUF_INIT(0);
 	struct dotenv_entry e;
@@ -129,7 +111,7 @@ dotenv_read(struct arena *a, const char *path, struct dotenv_entry **entries, si
 		return why_set(why, err, "cannot read %s: %s", path,
 		    err == KODO_EIO ? strerror(errno) : kodo_err_text(err));
 	while (text.len > 0) {
-		struct str s = next_line(&text);
+		struct str s = ascii_trim(str_cut(&text, '\n'));
 
 		line++;
 		if (s.len == 0 || s.p[0] == '#')

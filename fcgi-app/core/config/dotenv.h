@@ -27,7 +27,7 @@ struct dotenv_entry {
  * KODO_ENOTFOUND: no such file (why is not set); KODO_EINVAL with file:line in why; KODO_EIO,
  * KODO_ETOOBIG, KODO_ENOMEM.
  */
-enum kodo_err dotenv_read(struct arena *a, const char *path, struct dotenv_entry **entries, size_t *n,
-    struct why *why) MUST_CHECK;
+enum kodo_err dotenv_read(struct arena *a, const char *path, struct dotenv_entry **entries,
+    size_t *n, struct why *why) MUST_CHECK;
 
 #endif

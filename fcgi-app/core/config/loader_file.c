@@ -3,18 +3,13 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "core/base/ascii.h"
 #include "core/base/buf.h"
 #include "core/base/path.h"
 #include "core/config/loader.h"
 #include "core/config/loader_private.h"
 
 #define HEAD_BYTES	((size_t)65536)	/* of a file, where cache_data is likely to be */
-
-static bool
-ends_with(struct str s, struct str end)
-{
-	return s.len > end.len && memcmp(s.p + s.len - end.len, end.p, end.len) == 0;
-}
 
 enum kodo_err
 loader_look(const char *path, enum loader_type *out, struct why *why)
@@ -33,8 +28,8 @@ loader_look(const char *path, enum loader_type *out, struct why *why)
 		*out = LOADER_FOLDER;
 	else if (!S_ISREG(st.st_mode))
 		return why_set(why, KODO_EINVAL, "loader %s is neither a file nor a folder", path);
-	else if ((st.st_mode & 0111) != 0 && !ends_with(name, STR(".yaml")) &&
-	    !ends_with(name, STR(".yml")))
+	else if ((st.st_mode & 0111) != 0 && !str_ends(name, STR(".yaml")) &&
+	    !str_ends(name, STR(".yml")))
 		*out = LOADER_PROGRAM;
 	return KODO_OK;
 }
@@ -56,7 +51,7 @@ list_folder(struct arena *a, DIR *d, struct str folder, struct buf *list, struct
 	while ((e = readdir(d)) != NULL) {
 		struct str name = str_of(e->d_name), path;
 
-		if (name.p[0] == '.' || !ends_with(name, STR(".yaml")))
+		if (name.p[0] == '.' || !str_ends(name, STR(".yaml")))
 			continue;
 		path.p = arena_printf(a, "%.*s/%s", STR_ARG(folder), e->d_name);
 		if (path.p == NULL)
@@ -260,24 +255,17 @@ loader_read(struct arena *a, struct str path, struct str folder, bool run_progra
 	return err;
 }
 
-/*
- * The value of a line `option: value` or `- option: value` (*line starts there), null if it is
- * none.
- */
+/* The value of a line `option: value` or `- option: value`; null: it is none. */
 static struct str
 line_value(struct str line, struct str option)
 {
 	struct str v;
 
 	if (str_starts(line, STR("- ")))
-		line = (struct str){ line.p + 2, line.len - 2 };
+		line = str_skip(line, 2);
 	if (!str_starts(line, option) || line.len < option.len + 2 || line.p[option.len] != ':')
 		return STR_NULL;
-	v = (struct str){ line.p + option.len + 1, line.len - option.len - 1 };
-	while (v.len > 0 && (v.p[0] == ' ' || v.p[0] == '\t'))
-		v = (struct str){ v.p + 1, v.len - 1 };
-	while (v.len > 0 && (v.p[v.len - 1] == ' ' || v.p[v.len - 1] == '\r'))
-		v.len--;
+	v = ascii_trim(str_skip(line, option.len + 1));
 	if (v.len > 1 && (v.p[0] == '"' || v.p[0] == '\'') && v.p[v.len - 1] == v.p[0])
 		v = (struct str){ v.p + 1, v.len - 2 };
 	return v.len == 0 ? STR_NULL : v;
@@ -288,14 +276,10 @@ static struct str
 scan_lines(struct str text, struct str option)
 {
 	while (text.len > 0) {
-		const char *nl = memchr(text.p, '\n', text.len);
-		struct str line = { text.p, nl == NULL ? text.len : (size_t)(nl - text.p) };
-		struct str v = line_value(line, option);
+		struct str v = line_value(str_cut(&text, '\n'), option);
 
 		if (v.p != NULL)
 			return v;
-		text.p += line.len + (nl != NULL);
-		text.len -= line.len + (nl != NULL);
 	}
 	return STR_NULL;
 }

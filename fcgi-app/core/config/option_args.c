@@ -68,15 +68,12 @@ add_to_list(struct args *as, const struct option_row *row, const struct loader_v
 		(*list)->kind = LOADER_LIST;
 	}
 	while (rest.len > 0) {
-		const char *comma = memchr(rest.p, ',', rest.len);
-		size_t len = comma == NULL ? rest.len : (size_t)(comma - rest.p);
-		struct loader_value *one =
-		    option_text_value(as->in->a, (struct str){ rest.p, len }, v->file, 0);
+		struct str url = str_cut(&rest, ',');
+		struct loader_value *one = option_text_value(as->in->a, url, v->file, 0);
 
-		if (one == NULL || (len > 0 && option_list_add(as->in->a, *list, one) != KODO_OK))
+		if (one == NULL ||
+		    (url.len > 0 && option_list_add(as->in->a, *list, one) != KODO_OK))
 			return option_no_memory(as->in);
-		rest = (struct str){ rest.p + len + (comma != NULL),
-			rest.len - len - (comma != NULL) };
 	}
 	return option_set(as->in, row, *list);
 }
@@ -135,7 +132,7 @@ take_long(struct args *as, const char *arg)
 	if (row != NULL)
 		return set_from_next(as, row, label);
 	if (eq == NULL && str_starts(name, STR("no-"))) {
-		row = find_long((struct str){ name.p + 3, name.len - 3 });
+		row = find_long(str_skip(name, 3));
 		if (row != NULL && row->type == OPT_BOOL)
 			return set(as, row, label, STR("false"));
 	}

@@ -150,7 +150,7 @@ static struct str
 without_slashes(struct str s)
 {
 	while (s.len > 0 && s.p[0] == '/')
-		s = (struct str){ s.p + 1, s.len - 1 };
+		s = str_skip(s, 1);
 	return s;
 }
 

@@ -141,14 +141,10 @@ split_urls(const struct place *p, struct str *list, size_t *n)
 	enum kodo_err err = KODO_OK;
 
 	while (rest.len > 0 && err == KODO_OK) {
-		const char *comma = memchr(rest.p, ',', rest.len);
-		size_t len = comma == NULL ? rest.len : (size_t)(comma - rest.p);
-		struct str one = ascii_trim((struct str){ rest.p, len });
+		struct str one = ascii_trim(str_cut(&rest, ','));
 
 		if (one.len > 0)
 			err = add_url(p, p->v, one, list, n);
-		rest = (struct str){ rest.p + len + (comma != NULL),
-			rest.len - len - (comma != NULL) };
 	}
 	return err;
 }
@@ -396,7 +392,7 @@ option_state_path(struct arena *a, struct str cache_data, struct str *out)
 	char *p;
 
 	*out = STR_NULL;
-	if (s.len > 5 && memcmp(s.p + s.len - 5, ".json", 5) == 0)
+	if (str_ends(s, STR(".json")))
 		s.len -= 5;
 	p = arena_printf(a, "%.*s.lmdb", STR_ARG(s));
 	if (p == NULL)

@@ -155,15 +155,14 @@ read_value(struct option_input *in, const struct option_row *row, struct loader_
 static enum kodo_err
 read_line(struct option_input *in, struct loader_value *lists[], struct str line, bool *is_program)
 {
-	const char *eq = memchr(line.p, '=', line.len);
 	const struct option_row *row;
 	struct str name, text;
 	enum kodo_err err;
 
-	if (eq == NULL)
+	if (memchr(line.p, '=', line.len) == NULL)
 		return KODO_ECORRUPT;
-	name = (struct str){ line.p, (size_t)(eq - line.p) };
-	err = unescape(in->a, (struct str){ eq + 1, line.len - name.len - 1 }, &text);
+	name = str_cut(&line, '=');
+	err = unescape(in->a, line, &text);
 	if (err != KODO_OK)
 		return err;
 	if (str_eq(name, str_of(is_program_name)))
@@ -183,13 +182,8 @@ option_read(struct arena *a, struct str text, struct options *out)
 	enum kodo_err err = KODO_OK;
 
 	*out = (struct options){ .registry = false };
-	while (text.len > 0 && err == KODO_OK) {
-		const char *nl = memchr(text.p, '\n', text.len);
-		size_t len = nl == NULL ? text.len : (size_t)(nl - text.p);
-
-		err = read_line(&in, lists, (struct str){ text.p, len }, &is_program);
-		text = (struct str){ text.p + len + (nl != NULL), text.len - len - (nl != NULL) };
-	}
+	while (text.len > 0 && err == KODO_OK)
+		err = read_line(&in, lists, str_cut(&text, '\n'), &is_program);
 	if (err == KODO_OK)
 		err = option_resolve(&in, out);
 	out->loader_is_program = is_program;

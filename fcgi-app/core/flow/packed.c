@@ -1,3 +1,4 @@
+#include "core/base/ascii.h"
 #include "core/base/isotime.h"
 #include "core/base/json.h"
 #include "core/flow/packed_private.h"
@@ -289,12 +290,6 @@ packed_put_item(struct buf *out, const struct packed *p, uint32_t i, int64_t cre
 	buf_putc(out, '}');
 }
 
-static int
-hex_value(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /*
  * Undo one escape as json_put_str writes them; s starts at the backslash. Returns how many bytes
  * were read, 0: not such an escape.
@@ -313,9 +308,9 @@ unescape(struct str s, char *to)
 		return 2;
 	}
 	if (s.len < 6 || memcmp(s.p, "\\u00", 4) != 0 || (s.p[4] != '0' && s.p[4] != '1')
-	    || hex_value(s.p[5]) < 0)
+	    || ascii_hex_value(s.p[5]) < 0)
 		return 0;
-	*to = (char)(hex_value(s.p[4]) << 4 | hex_value(s.p[5]));
+	*to = (char)(ascii_hex_value(s.p[4]) << 4 | ascii_hex_value(s.p[5]));
 	return 6;
 }
 
