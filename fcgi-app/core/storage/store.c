@@ -1,22 +1,18 @@
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <lmdb.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "core/flow/packed.h"
 #include "core/storage/store.h"
+#include "core/storage/write_lock.h"
 
 #define MAP_START_BYTES	((uint64_t)64 << 20)
 #define READERS_MAX	1024u
-#define WRITE_WAIT_S	20
 /*
  * Raise the first factor with any change of a table's keys or records; PACKED_FORMAT has its own.
  */
@@ -25,7 +21,7 @@
 struct store {
 	MDB_env *env;
 	MDB_dbi dbi[T_MAX];
-	int write_fd;		/* write.lock */
+	int write_fd;		/* see write_lock.h */
 	uint64_t map_max_bytes;
 	char dir[PATH_MAX];
 };
@@ -211,22 +207,12 @@ store_open(const struct state *state, bool create, uint64_t map_max_bytes, struc
 	if (err == KODO_OK && !create && !exists)
 		err = why_set(why, KODO_ENOTFOUND, "%s: no registry there", state->path);
 	if (err == KODO_OK)
-		err = state_file(state, "write.lock", path);
-	if (err != KODO_OK)
-		goto out;
+		err = write_lock_open(state, &st->write_fd, why);
 	snprintf(st->dir, sizeof(st->dir), "%s", state->path);
-	st->write_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, state->file_mode);
-	if (st->write_fd == -1) {
-		err = why_set(why, KODO_EIO, "%s: %s; see who owns the folder and its files", path,
-		    strerror(errno));
-		goto out;
-	}
-	/* whatever the umask; not ours to change where another user made it */
-	fchmod(st->write_fd, state->file_mode);
-	err = env_open(st, state, exists, why);
+	if (err == KODO_OK)
+		err = env_open(st, state, exists, why);
 	if (err == KODO_OK)
 		err = tables_open(st, create && !tables_exist(st), why);
-out:
 	if (err != KODO_OK) {
 		store_close(st);
 		return err;
@@ -253,55 +239,6 @@ store_close(struct store *st)
 	free(st);
 }
 
-static volatile sig_atomic_t ticks;
-
-static void
-on_alarm(int sig)
-{
-	(void)sig;
-	ticks++;	/* and interrupts flock */
-}
-
-/*
- * Wait for write.lock at most WRITE_WAIT_S: LMDB's own lock cannot be waited for with a limit, and
- * a writer that was stopped (SIGSTOP) would hold every worker for ever. The timer repeats: an alarm
- * that comes before flock has begun to wait interrupts nothing.
- */
-static enum kodo_err
-write_lock(struct store *st)
-{
-	const struct itimerval each_s = { { .tv_sec = 1 }, { .tv_sec = 1 } };
-	const struct itimerval none = { { 0 }, { 0 } };
-	struct sigaction act = { .sa_handler = on_alarm }, old;
-	sigset_t alarm_set, old_set;
-	int rc;
-
-	if (flock(st->write_fd, LOCK_EX | LOCK_NB) == 0)
-		return KODO_OK;
-	if (errno != EWOULDBLOCK)
-		return KODO_EIO;
-	ticks = 0;
-	sigemptyset(&act.sa_mask);
-	sigemptyset(&alarm_set);
-	sigaddset(&alarm_set, SIGALRM);
-	sigaction(SIGALRM, &act, &old);
-	sigprocmask(SIG_UNBLOCK, &alarm_set, &old_set);
-	setitimer(ITIMER_REAL, &each_s, NULL);
-	do
-		rc = flock(st->write_fd, LOCK_EX);
-	while (rc != 0 && errno == EINTR && ticks < WRITE_WAIT_S);
-	setitimer(ITIMER_REAL, &none, NULL);
-	sigprocmask(SIG_SETMASK, &old_set, NULL);
-	sigaction(SIGALRM, &old, NULL);
-	return rc == 0 ? KODO_OK : KODO_EBUSY;
-}
-
-static void
-write_unlock(struct store *st)
-{
-	flock(st->write_fd, LOCK_UN);
-}
-
 enum kodo_err
 store_begin(struct store *st, enum store_mode mode, struct txn *t)
 {
@@ -312,24 +249,21 @@ store_begin(struct store *st, enum store_mode mode, struct txn *t)
 
 	*t = (struct txn){ .store = st, .mdb = NULL, .mode = mode };
 	if (mode == STORE_WRITE) {
-		err = write_lock(st);
+		err = write_lock_take(st->write_fd);
 		if (err != KODO_OK)
 			return err;
 	}
 	rc = mdb_txn_begin(st->env, NULL, flags, &txn);
-	if (rc == MDB_MAP_RESIZED) {	/* another process made the map larger */
-		rc = mdb_env_set_mapsize(st->env, 0);
-		if (rc == 0)
-			rc = mdb_txn_begin(st->env, NULL, flags, &txn);
-	/* killed readers keep their slots until somebody looks */
-	} else if (rc == MDB_READERS_FULL) {
-		rc = mdb_reader_check(st->env, &dead);
+	if (rc == MDB_MAP_RESIZED || rc == MDB_READERS_FULL) {
+		/* another process made the map larger; or killed readers still hold their slots */
+		rc = rc == MDB_MAP_RESIZED ? mdb_env_set_mapsize(st->env, 0)
+					   : mdb_reader_check(st->env, &dead);
 		if (rc == 0)
 			rc = mdb_txn_begin(st->env, NULL, flags, &txn);
 	}
 	if (rc != 0) {
 		if (mode == STORE_WRITE)
-			write_unlock(st);
+			write_lock_release(st->write_fd);
 		return err_of(rc);
 	}
 	t->mdb = txn;
@@ -349,7 +283,7 @@ store_end(struct txn *t, enum kodo_err err)
 		mdb_txn_abort(t->mdb);
 	t->mdb = NULL;
 	if (t->mode == STORE_WRITE)
-		write_unlock(t->store);
+		write_lock_release(t->store->write_fd);
 	return err != KODO_OK ? err : err_of(rc);
 }
 

@@ -1,0 +1,22 @@
+/*
+ * The lock of writers, taken before LMDB's own: that one cannot be waited for with a limit, and a
+ * writer stopped by SIGSTOP would hold all other processes for ever.
+ */
+#ifndef KODO_WRITE_LOCK_H
+#define KODO_WRITE_LOCK_H
+
+#include "core/storage/state.h"
+
+#define WRITE_LOCK_WAIT_S	20
+
+/*
+ * Open the file of the lock, made where it is missing. *fd is close-on-exec; closing it releases
+ * the lock. KODO_EIO with why; KODO_ETOOBIG.
+ */
+enum kodo_err write_lock_open(const struct state *state, int *fd, struct why *why) MUST_CHECK;
+
+/* KODO_EBUSY: held by others for WRITE_LOCK_WAIT_S. KODO_EIO. SIGALRM is used while it waits. */
+enum kodo_err write_lock_take(int fd) MUST_CHECK;
+void write_lock_release(int fd);
+
+#endif
