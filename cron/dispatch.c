@@ -4,6 +4,7 @@
 #include "core/base/hash.h"
 #include "core/base/isotime.h"
 #include "core/base/log.h"
+#include "core/base/spawn.h"
 #include "core/exchange/outcome.h"
 #include "core/exchange/schedule.h"
 #include "core/registry/expire.h"
@@ -278,7 +279,7 @@ tick(struct dispatch *d)
 {
 	int64_t now_us = clock_mono_us();
 
-	state_reap();
+	spawn_reap();
 	if (d->watch->tick == NULL || now_us - d->ticked_us < TICK_US)
 		return;
 	d->watch->tick(d->watch->arg, d->registry);

@@ -15,6 +15,7 @@
 #include "core/base/clock.h"
 #include "core/base/isotime.h"
 #include "core/base/log.h"
+#include "core/base/spawn.h"
 #include "core/check/environment.h"
 #include "core/storage/run_history.h"
 #include "cron/dispatch.h"
@@ -89,7 +90,7 @@ start_resolver(struct runner *r)
 	struct why why = { "" };
 	enum kodo_err err;
 
-	err = state_spawn(r->program, argv, true, &why);
+	err = spawn_detached(r->program, argv, true, &why);
 	if (err != KODO_OK)
 		log_complain(&r->loader_watch.complaint, &why, err);
 	/* by then it has noted its run */
@@ -209,7 +210,7 @@ start_successor(struct runner *r, struct why *why)
 	snprintf(seconds, sizeof(seconds), "%u", r->args.for_s);
 	log_debug("the runner goes on in another process");
 	/* without stderr under cron, which waits for its end; services and people need the lines */
-	return state_spawn(r->program, r->args.state != NULL ? argv_state : argv,
+	return spawn_detached(r->program, r->args.state != NULL ? argv_state : argv,
 	    r->watch.service_fd >= 0 || isatty(STDERR_FILENO) != 0, why);
 }
 

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "core/base/path.h"
+#include "core/base/spawn.h"
 #include "core/storage/state.h"
 #include "scratch.h"
 
@@ -330,7 +331,7 @@ spawn_script(const char *script, bool keep_stderr)
 	char sh[] = "/bin/sh", c[] = "-c", *text = arena_strz(scratch.a, str_of(script));
 	char *const argv[] = { sh, c, text, NULL };
 
-	assert_int_equal(state_spawn(sh, argv, keep_stderr, &why), KODO_OK);
+	assert_int_equal(spawn_detached(sh, argv, keep_stderr, &why), KODO_OK);
 }
 
 static void
@@ -396,7 +397,7 @@ test_spawn_fails(void **state)
 	char *const argv[] = { none, NULL };
 
 	(void)state;
-	assert_int_equal(state_spawn(none, argv, false, &why), KODO_EIO);
+	assert_int_equal(spawn_detached(none, argv, false, &why), KODO_EIO);
 	assert_string_equal(why.text,
 	    "cannot start /nonexistent/kodo-reconnect: No such file or directory");
 }
@@ -408,7 +409,7 @@ test_spawn_reaps(void **state)
 	spawn_script("touch done", false);
 	wait_for_file("done");
 	wait_ms(100);
-	state_reap();
+	spawn_reap();
 	/* no zombie is left */
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	assert_int_equal(errno, ECHILD);

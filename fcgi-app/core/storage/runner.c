@@ -3,8 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/spawn.h"
 #include "core/storage/runner.h"
-#include "core/storage/state.h"
 
 #define NAME	"kodo-reconnect"
 
@@ -71,6 +71,6 @@ runner_start(const char *state_path, const char *loader, struct why *why)
 	 * of a web server's child, stderr is its log; a runner that outlives it must not hold that
 	 * pipe open
 	 */
-	return state_spawn(
+	return spawn_detached(
 	    program, state_path != NULL ? for_state : for_loader, state_path != NULL, why);
 }

@@ -7,16 +7,13 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/base/path.h"
-#include "core/base/spawn.h"
 #include "core/storage/state.h"
 
 #define NAME_BYTES	64u	/* room for the longest name of a file in the folder */
 #define KEY_DIGITS	32u
-#define SPAWNED_MAX	16u	/* children remembered to be reaped; more just stay until we end */
 
 const char *
 state_network_fs(unsigned long f_type)
@@ -327,70 +324,6 @@ state_wake_drain(int fd)
 	do
 		n = read(fd, bytes, sizeof(bytes));
 	while (n > 0 || (n < 0 && errno == EINTR));
-}
-
-static pid_t spawned[SPAWNED_MAX];
-
-void
-state_reap(void)
-{
-	unsigned i;
-
-	for (i = 0; i < SPAWNED_MAX; i++)
-		if (spawned[i] > 0 && waitpid(spawned[i], NULL, WNOHANG) != 0)
-			spawned[i] = 0;	/* ended, or reaped by somebody else */
-}
-
-static void
-remember(pid_t pid)
-{
-	unsigned i;
-
-	for (i = 0; i < SPAWNED_MAX; i++)
-		if (spawned[i] == 0) {
-			spawned[i] = pid;
-			return;
-		}
-}
-
-/* Descriptors of the child; 0 if all went well, else an errno. */
-static int
-set_files(posix_spawn_file_actions_t *files, bool keep_stderr)
-{
-	int failed;
-
-	/* closed here, descriptor 2 would be the first file that the child opens */
-	if (keep_stderr && fcntl(STDERR_FILENO, F_GETFD) < 0)
-		keep_stderr = false;
-	failed = posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDWR, 0);
-	if (failed == 0)
-		failed = posix_spawn_file_actions_adddup2(files, STDIN_FILENO, STDOUT_FILENO);
-	if (failed == 0)	/* onto itself: not close-on-exec */
-		failed = posix_spawn_file_actions_adddup2(
-		    files, keep_stderr ? STDERR_FILENO : STDIN_FILENO, STDERR_FILENO);
-	return failed;
-}
-
-enum kodo_err
-state_spawn(const char *program, char *const argv[], bool keep_stderr, struct why *why)
-{
-	posix_spawn_file_actions_t files;
-	pid_t pid;
-	int failed;
-
-	state_reap();
-	failed = posix_spawn_file_actions_init(&files);
-	if (failed != 0)
-		return why_set(why, KODO_EIO, "cannot start %s: %s", program, strerror(failed));
-	failed = set_files(&files, keep_stderr);
-	if (failed == 0)
-		failed = spawn_program(program, argv, &files, POSIX_SPAWN_SETSID, &pid);
-	if (failed == 0)
-		remember(pid);
-	posix_spawn_file_actions_destroy(&files);
-	if (failed != 0)
-		return why_set(why, KODO_EIO, "cannot start %s: %s", program, strerror(failed));
-	return KODO_OK;
 }
 
 /*

@@ -71,16 +71,6 @@ enum kodo_err state_wake_open(const struct state *s, int *fd) MUST_CHECK;
 void state_wake_drain(int fd);
 
 /*
- * Start program with argv in a session of its own, standard descriptors on /dev/null, every other
- * inherited descriptor closed; keep_stderr leaves descriptor 2. Does not wait; what has ended is
- * reaped at the next call, or by state_reap. KODO_EIO: it could not be started (errno in the
- * words).
- */
-enum kodo_err state_spawn(
-    const char *program, char *const argv[], bool keep_stderr, struct why *why) MUST_CHECK;
-void state_reap(void);
-
-/*
  * A random text of 32 hex digits in a file (mode 0640 or 0600), made at the first call.
  * KODO_ECORRUPT: the file holds something else.
  */
