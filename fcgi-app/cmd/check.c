@@ -189,7 +189,7 @@ check_locks(struct check *c)
 	else
 		say(c, FINDING_ERROR, "cannot read %s/service.lock: %s; give it to our user",
 		    c->state.path, strerror(errno));
-	c->is_running = state_wake_look(&c->state) == KODO_OK;
+	c->is_running = state_has_runner(&c->state);
 	say(c, FINDING_OK, "runner: %srunning", c->is_running ? "" : "not ");
 	check_port(c);
 	return true;

@@ -51,7 +51,7 @@ inspect(struct call *c, const struct view *v, struct checked *k)
 		.options = v->options,
 		.loader = v->options->loader,
 		.is_served = getenv("KODO_STATE") != NULL,
-		.is_running = state_wake_look(s) == KODO_OK,
+		.is_running = state_has_runner(s),
 		.now_us = c->now_us,
 		.say = take,
 		.arg = k,

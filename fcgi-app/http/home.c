@@ -66,7 +66,7 @@ put_runs(struct template_values *t, const struct state *s, int64_t now_us)
 {
 	struct run runs[RUN_HISTORY_MAX];
 	size_t n = run_history_read(s, runs);
-	bool is_here = run_history_is_running(s);
+	bool is_here = state_has_runner(s);
 	int64_t cron_us = run_history_noted_us(s, ENVIRONMENT_CRON_FILE);
 
 	template_values_put_flag(t, "ran", n > 0);

@@ -284,9 +284,9 @@ test_wake(void **state)
 	(void)state;
 	assert_int_equal(open_at("x", true), KODO_OK);
 	assert_int_equal(state_wake(&st), KODO_ENOTFOUND);
-	assert_int_equal(state_wake_look(&st), KODO_ENOTFOUND);
+	assert_false(state_has_runner(&st));
 	assert_int_equal(state_wake_open(&st, &p.fd), KODO_OK);
-	assert_int_equal(state_wake_look(&st), KODO_OK);
+	assert_true(state_has_runner(&st));
 	assert_int_equal(poll(&p, 1, 0), 0);
 	assert_true((fcntl(p.fd, F_GETFD) & FD_CLOEXEC) != 0);
 	assert_int_equal(poll(&p, 1, 0), 0);
@@ -303,9 +303,9 @@ test_wake(void **state)
 	assert_int_equal(poll(&p, 1, 0), 0);
 	close(p.fd);
 	assert_int_equal(state_wake(&st), KODO_ENOTFOUND);
-	assert_int_equal(state_wake_look(&st), KODO_ENOTFOUND);
+	assert_false(state_has_runner(&st));
 	assert_int_equal(state_wake_open(&st, &p.fd), KODO_OK);
-	assert_int_equal(state_wake_look(&st), KODO_OK);
+	assert_true(state_has_runner(&st));
 	assert_int_equal(poll(&p, 1, 0), 0);
 	assert_int_equal(state_wake(&st), KODO_OK);
 	close(p.fd);

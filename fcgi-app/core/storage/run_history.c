@@ -52,20 +52,6 @@ run_history_read(const struct state *s, struct run out[RUN_HISTORY_MAX])
 	return n;
 }
 
-bool
-run_history_is_running(const struct state *s)
-{
-	char path[4096];
-	int fd;
-
-	/* without a reader this fails */
-	if (state_file(s, "wake", path) != KODO_OK ||
-	    (fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW)) == -1)
-		return false;
-	close(fd);
-	return true;
-}
-
 int64_t
 run_history_noted_us(const struct state *s, const char *name)
 {

@@ -24,9 +24,6 @@ void run_history_note(const struct state *s, const struct run *run);
 /* The last ones, oldest first; returns how many. */
 size_t run_history_read(const struct state *s, struct run out[RUN_HISTORY_MAX]);
 
-/* Is there a runner now? It is not woken by the question. */
-bool run_history_is_running(const struct state *s);
-
 /* The time of a file of the state, see environment_note; 0: it is not there. */
 int64_t run_history_noted_us(const struct state *s, const char *name);
 

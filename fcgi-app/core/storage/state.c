@@ -276,15 +276,15 @@ state_wake(const struct state *s)
 	return err;
 }
 
-enum kodo_err
-state_wake_look(const struct state *s)
+bool
+state_has_runner(const struct state *s)
 {
 	int fd;
-	enum kodo_err err = wake_open_write(s, &fd);
 
-	if (err == KODO_OK)
-		close(fd);
-	return err;
+	if (wake_open_write(s, &fd) != KODO_OK)
+		return false;
+	close(fd);
+	return true;
 }
 
 enum kodo_err

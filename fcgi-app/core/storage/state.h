@@ -62,8 +62,8 @@ enum kodo_err state_lock_owner(
 
 /* Wake the runner: KODO_OK, or KODO_ENOTFOUND if nobody reads the FIFO. */
 enum kodo_err state_wake(const struct state *s) MUST_CHECK;
-/* The same without waking it. */
-enum kodo_err state_wake_look(const struct state *s) MUST_CHECK;
+/* Does a runner read the FIFO? It is not woken. */
+bool state_has_runner(const struct state *s);
 
 /* For the runner: open the FIFO for reading (made if missing), non-blocking. The descriptor is
  * open for writing too, so that poll() does not report end of file when a waker has closed it. */
