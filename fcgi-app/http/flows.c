@@ -151,7 +151,7 @@ put_flows(struct call *c, struct view *v)
 		.pp = (uint64_t)c->params.number[PARAM_PP] };
 	struct flows_answer f = { .call = c, .query = &q, .began_us = clock_mono_us() };
 	struct search_result res = { 0 };
-	uint64_t variant = hash_text(HASH_KEPT, c->req->query);
+	uint64_t variant = hash_text(HASH_STORED, c->req->query);
 	bool html = page_is_wanted(c);
 	enum kodo_err err;
 

@@ -195,7 +195,7 @@ alias_spoil(struct txn *t, void *arg)
 
 	(void)arg;
 	return store_put(
-	    t, T_PEER_URL, key_u64(kb, hash_text(HASH_KEPT, STR("http://alias:1"))), STR("x"));
+	    t, T_PEER_URL, key_u64(kb, hash_text(HASH_STORED, STR("http://alias:1"))), STR("x"));
 }
 
 static void

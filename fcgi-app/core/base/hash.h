@@ -14,7 +14,7 @@ struct hash_key {
 };
 
 /* The same always and everywhere: what is stored or sent. All 64 bits must count. */
-#define HASH_KEPT	((struct hash_key){ 0, 0 })
+#define HASH_STORED	((struct hash_key){ 0, 0 })
 
 /* Drawn once a process: for tables in memory, which use only some of the bits. */
 struct hash_key hash_key_own(void);

@@ -24,7 +24,7 @@ notified_add(void *arg, uint32_t node, const struct statement *s, const struct p
 	if (d->has_paused)
 		err = outbox_get(d->t, d->peer, node, &entry);
 	if (err == KODO_ENOTFOUND || (err == KODO_OK && entry.why.p == NULL)) {
-		d->sum += hash_text(HASH_KEPT, s->bytes);
+		d->sum += hash_text(HASH_STORED, s->bytes);
 		err = KODO_OK;
 	}
 	return err;
@@ -50,7 +50,7 @@ stated_add(void *arg, uint32_t node, const struct statement *s)
 	struct digest *d = arg;
 
 	(void)node;
-	d->sum += hash_text(HASH_KEPT, s->bytes);
+	d->sum += hash_text(HASH_STORED, s->bytes);
 	return KODO_OK;
 }
 

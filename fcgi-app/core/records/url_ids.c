@@ -11,7 +11,7 @@ id_find(struct txn *t, enum store_table table, struct str key, uint32_t *id)
 	enum kodo_err err;
 
 	*id = 0;
-	err = store_get(t, table, key_u64(k, hash_text(HASH_KEPT, key)), &v);
+	err = store_get(t, table, key_u64(k, hash_text(HASH_STORED, key)), &v);
 	if (err != KODO_OK)
 		return err;
 	for (r = reader_of(v); r.p < r.end && !r.bad; ) {
@@ -32,7 +32,7 @@ id_set(struct txn *t, enum store_table table, struct str key, uint32_t id)
 {
 	struct buf b = BUF_INIT(0);
 	unsigned char k[8];
-	struct str hash = key_u64(k, hash_text(HASH_KEPT, key)), v, found;
+	struct str hash = key_u64(k, hash_text(HASH_STORED, key)), v, found;
 	struct reader r;
 	enum kodo_err err;
 
