@@ -1,4 +1,4 @@
-/* Keys of big-endian numbers, so that they sort; in the caller's buffer. */
+/* Keys of big-endian numbers, whose bytes sort as the numbers do; in the caller's buffer. */
 #ifndef KODO_DBKEY_H
 #define KODO_DBKEY_H
 

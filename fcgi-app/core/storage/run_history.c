@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "core/base/buf.h"
-#include "core/base/path.h"
 #include "core/storage/run_history.h"
 
 #define FILE_BYTES	1024u	/* of RUN_HISTORY_MAX lines of at most 60 */
@@ -32,7 +31,7 @@ read_line(const char *line, struct run *out)
 size_t
 run_history_read(const struct state *s, struct run out[RUN_HISTORY_MAX])
 {
-	char path[4096], text[FILE_BYTES + 1];
+	char path[PATH_BYTES], text[FILE_BYTES + 1];
 	const char *line = text;
 	size_t n = 0;
 	ssize_t len;
@@ -55,7 +54,7 @@ run_history_read(const struct state *s, struct run out[RUN_HISTORY_MAX])
 int64_t
 run_history_noted_us(const struct state *s, const char *name)
 {
-	char path[4096];
+	char path[PATH_BYTES];
 	struct stat st;
 
 	if (state_file(s, name, path) != KODO_OK || stat(path, &st) != 0)
@@ -68,7 +67,7 @@ run_history_note(const struct state *s, const struct run *run)
 {
 	struct run runs[RUN_HISTORY_MAX + 1];
 	struct buf text = BUF_INIT(0);
-	char path[4096];
+	char path[PATH_BYTES];
 	size_t n = run_history_read(s, runs), i;
 
 	if (n == 0 || runs[n - 1].began_us != run->began_us)

@@ -1,6 +1,6 @@
 /*
- * When the runner ran: its last runs, in a small file of the state folder, written by whoever holds
- * the runner's lock. For people; nothing depends on it.
+ * The last runs of the runner, in a small file of the state folder, written under its lock. For
+ * people; nothing depends on it.
  */
 #ifndef KODO_RUN_HISTORY_H
 #define KODO_RUN_HISTORY_H
@@ -15,16 +15,16 @@
 struct run {
 	int64_t began_us;
 	int64_t ended_us;	/* 0: it still runs, or was killed */
-	char by[12];		/* who started it: a word */
+	char by[12];		/* what started it: a word */
 };
 
-/* Add a run, or note how the last one, which began at the same time, ended. What fails is lost. */
+/* Add a run, or the end of the last one, if that began at the same time. What fails is lost. */
 void run_history_note(const struct state *s, const struct run *run);
 
 /* The last ones, oldest first; returns how many. */
 size_t run_history_read(const struct state *s, struct run out[RUN_HISTORY_MAX]);
 
-/* The time of a file of the state, see environment_note; 0: it is not there. */
+/* When a file of the state was written, see environment_note; 0: there is none. */
 int64_t run_history_noted_us(const struct state *s, const char *name);
 
 #endif

@@ -67,10 +67,7 @@ runner_start(const char *state_path, const char *loader, struct why *why)
 	if (strlen(what) >= sizeof(place))
 		return why_set(why, KODO_EIO, "the path %.100s.. is too long", what);
 	memcpy(place, what, strlen(what) + 1);
-	/*
-	 * of a web server's child, stderr is its log; a runner that outlives it must not hold that
-	 * pipe open
-	 */
+	/* stderr of a web server's child is its log: a runner that outlives it must not hold it */
 	return spawn_detached(
 	    program, state_path != NULL ? for_state : for_loader, state_path != NULL, why);
 }

@@ -1,15 +1,13 @@
-/*
- * Finding and starting kodo-reconnect, the program of cron/.
- */
+/* Finding and starting kodo-reconnect, the program of cron/. */
 #ifndef KODO_RUNNER_H
 #define KODO_RUNNER_H
 
 #include "core/base/path.h"
 
 /*
- * Where it is: $KODO_RECONNECT, else beside this program, else in the build tree, else where
- * programs are installed. KODO_ENOTFOUND: nowhere, or not executable; out is where it should be.
- * KODO_EIO: this program's own place is not known.
+ * Its path: $KODO_RECONNECT, else beside this program, in the build tree, or where programs are
+ * installed. KODO_ENOTFOUND: in none of them, or not executable; out is where it should be.
+ * KODO_EIO: the path of this program is not known.
  */
 enum kodo_err runner_find(char out[PATH_BYTES]) MUST_CHECK;
 

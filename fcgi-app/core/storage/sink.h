@@ -1,7 +1,7 @@
 /*
  * Where a long answer is rendered: memory up to LIMIT_SPILL_BYTES, beyond that an unlinked file in
- * the state folder, so that the read transaction can end before a slow client takes the bytes (a
- * reader kept open makes the store grow).
+ * the state folder. So the read transaction ends before a slow client takes the bytes; one held
+ * open makes the store grow.
  *
  * Write to s->buf, call sink_step between items, sink_end at the end. Then the answer is either all
  * in s->buf (s->fd -1), or all in s->fd, s->len bytes from offset 0.

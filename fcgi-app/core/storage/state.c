@@ -9,7 +9,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "core/base/path.h"
 #include "core/storage/state.h"
 
 #define NAME_BYTES	64u	/* room for the longest name of a file in the folder */
@@ -111,7 +110,7 @@ state_open(struct state *s, struct str path, bool create, struct why *why)
 }
 
 enum kodo_err
-state_file(const struct state *s, const char *name, char out[4096])
+state_file(const struct state *s, const char *name, char out[PATH_BYTES])
 {
 	int n = snprintf(out, sizeof(s->path), "%s/%s", s->path, name);
 
@@ -162,7 +161,8 @@ write_note(int fd, const char *note)
 }
 
 enum kodo_err
-state_lock(const struct state *s, const char *name, const char *note, int *fd, char owner[2100])
+state_lock(const struct state *s, const char *name, const char *note, int *fd,
+    char owner[STATE_OWNER_BYTES])
 {
 	const struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int lock, busy;
@@ -176,7 +176,7 @@ state_lock(const struct state *s, const char *name, const char *note, int *fd, c
 	if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
 		busy = errno == EWOULDBLOCK;
 		if (busy && owner != NULL)
-			read_line(lock, owner, 2100);
+			read_line(lock, owner, STATE_OWNER_BYTES);
 		close(lock);
 		return busy ? KODO_EBUSY : KODO_EIO;
 	}
@@ -184,14 +184,14 @@ state_lock(const struct state *s, const char *name, const char *note, int *fd, c
 		close(lock);
 		return KODO_EIO;
 	}
-	/* flock cannot be asked who holds it, so this one beside it can: see state_lock_owner */
+	/* flock tells no owner; this one beside it does: see state_lock_owner */
 	(void)fcntl(lock, F_SETLK, &whole);
 	*fd = lock;
 	return KODO_OK;
 }
 
 enum kodo_err
-state_lock_owner(const struct state *s, const char *name, char owner[2100])
+state_lock_owner(const struct state *s, const char *name, char owner[STATE_OWNER_BYTES])
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char path[sizeof(s->path)];
@@ -209,14 +209,14 @@ state_lock_owner(const struct state *s, const char *name, char owner[2100])
 	else if (lock.l_type == F_UNLCK)
 		err = KODO_ENOTFOUND;
 	else
-		read_line(fd, owner, 2100);
+		read_line(fd, owner, STATE_OWNER_BYTES);
 	close(fd);
 	return err;
 }
 
 /*
- * Write one byte without SIGPIPE: the reader may have closed since we opened, and our caller may
- * not ignore the signal.
+ * Write one byte without SIGPIPE: the reader may have closed since the FIFO was opened, and the
+ * program may not ignore the signal.
  */
 static enum kodo_err
 poke(int fd)
@@ -240,7 +240,7 @@ poke(int fd)
 	return failed == EPIPE ? KODO_ENOTFOUND : KODO_EIO;
 }
 
-/* The FIFO, if somebody reads it. */
+/* Open the FIFO. KODO_ENOTFOUND: it has no reader. */
 static enum kodo_err
 wake_open_write(const struct state *s, int *out)
 {
@@ -327,8 +327,8 @@ state_wake_drain(int fd)
 }
 
 /*
- * Write a new key under a name of its own and link it: nobody ever sees half a key, and the first
- * one stays.
+ * Write a new key under a name of its own and link it: half a key is never seen, and of two
+ * processes the first one wins.
  */
 static enum kodo_err
 make_key(const struct state *s, const char *path)

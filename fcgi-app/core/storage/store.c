@@ -26,6 +26,7 @@ struct store {
 	char dir[PATH_MAX];
 };
 
+/* As in the file: another name is another STORE_FORMAT. */
 static const char *const table_names[T_MAX] = {
 	[T_META] = "meta",
 	[T_PEER] = "peer",
@@ -113,9 +114,7 @@ format_read(struct store *st, MDB_txn *txn, bool create, uint32_t *found)
 	return 0;
 }
 
-/*
- * Open or make every table. The format comes first: one of another format may not have them all.
- */
+/* Open or make every table, the format first: another one may have other tables. */
 static enum kodo_err
 tables_open(struct store *st, bool create, struct why *why)
 {
@@ -145,7 +144,7 @@ tables_open(struct store *st, bool create, struct why *why)
 	    why, err_of(rc), "%s: cannot open the tables: %s", st->dir, mdb_strerror(rc));
 }
 
-/* Is there a state with all its tables, which then needs no write transaction to be opened? */
+/* Are all tables there, so that opening them needs no write transaction? */
 static bool
 tables_exist(struct store *st)
 {

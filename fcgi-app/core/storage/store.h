@@ -19,15 +19,15 @@ enum store_table {
 	T_PEER,		/* peer id -> peer.h record */
 	T_PEER_URL,	/* hash of url key, n -> peer id */
 	T_PROVIDER,	/* order number -> peer id: providers in the order of first connect */
-	T_SUBSCRIBER,	/* peer id -> nothing: who is told of changes of the view */
+	T_SUBSCRIBER,	/* peer id -> nothing: it is notified of changes of the view */
 	T_NODE_URL,	/* hash of url key, n -> node id */
-	T_NODE,		/* node id -> the winning statement: what is seen, and scanned */
+	T_NODE,		/* node id -> the winning statement: shown, and scanned */
 	T_SHADOW,	/* node id, peer id -> losing statement; peer id PEER_TOMB: the tombstone */
 	/* peer id, order number -> node id: a provider's nodes in the order given */
 	T_STATED,
 	T_ORDER,	/* blocks of the default order (name, url) */
-	T_OUT,		/* peer id, node id -> the peer must learn about the node: outbox.h */
-	T_NODE_CHUNK,		/* peer id, number of a flow -> a node that comes in parts: part.h */
+	T_OUT,		/* peer id, node id -> the peer must learn of the node: outbox.h */
+	T_NODE_CHUNK,	/* peer id, number of a flow -> chunk of a node from it on: node_chunks.h */
 	T_DUE,		/* class, due time, peer id -> nothing */
 	T_MAX
 };
@@ -63,21 +63,21 @@ enum kodo_err store_begin(struct store *st, enum store_mode mode, struct txn *t)
 
 /*
  * Commit where err is KODO_OK and the transaction writes, else abort; t is dead. Returns err, or
- * what the commit said.
+ * the error of the commit.
  */
 enum kodo_err store_end(struct txn *t, enum kodo_err err) MUST_CHECK;
 
 /*
- * The number of the last commit; of a reading transaction: of the last one that it sees. What was
- * read under a number holds as long as it is the last, and looking takes no transaction.
+ * The number of the last commit, which takes no transaction; of a reading transaction: of the last
+ * commit that it sees. What was read under a number holds until there is a higher one.
  */
 uint64_t store_last(const struct store *st);
 uint64_t store_seen(const struct txn *t);
 
 /*
- * Run fn in a write transaction and commit it. When the map is full, it is aborted, the map doubled
- * and fn run again: fn must set all that it leaves in arg anew. KODO_EFULL only at the ceiling or
- * on a full disk. Else what fn or store_begin said.
+ * Run fn in a write transaction and commit it. On a full map the transaction is aborted, the map
+ * doubled and fn run again: fn must set all that it leaves in arg anew. KODO_EFULL: the map is at
+ * its ceiling, or the disk is full. Else an error of fn or store_begin.
  */
 enum kodo_err store_write(
     struct store *st, enum kodo_err (*fn)(struct txn *t, void *arg), void *arg) MUST_CHECK;
@@ -87,7 +87,7 @@ enum kodo_err store_get(
     struct txn *t, enum store_table table, struct str key, struct str *value) MUST_CHECK;
 enum kodo_err store_put(
     struct txn *t, enum store_table table, struct str key, struct str value) MUST_CHECK;
-/* A value in two pieces, which are not put together in memory: it may be large. */
+/* The value is first and second, joined in the map alone: it may be large. */
 enum kodo_err store_put_pair(struct txn *t, enum store_table table, struct str key,
     struct str first, struct str second) MUST_CHECK;
 /* KODO_OK also if it was not there */
@@ -97,8 +97,8 @@ enum kodo_err store_del_under(
     struct txn *t, enum store_table table, struct str prefix) MUST_CHECK;
 
 /*
- * A walk over entries in the order of their keys, which ends itself: at the last one, at an error,
- * and where the caller sets err, which stays.
+ * A scan of entries in the order of their keys. It ends itself after the last one, after an error,
+ * and after err was set, which stays.
  *
  *	struct scan s = scan_prefix(t, T_OUT, key);
  *	while (scan_next(&s))
