@@ -56,9 +56,7 @@ jread_kind(struct str value)
 	}
 }
 
-/*
- * All below walks over checked text, where each string, list and object ends: no end is looked for.
- */
+/* The text is checked from here on: strings, lists and objects have their ends. */
 
 static const char *
 skip_blanks(const char *p)
@@ -68,10 +66,7 @@ skip_blanks(const char *p)
 	return p;
 }
 
-/*
- * From the first quote to behind the last one; end is only how far eight bytes may be looked at at
- * a time.
- */
+/* From the first quote to behind the last one. end: of the text, for reads of eight bytes. */
 static const char *
 skip_string(const char *p, const char *end)
 {
@@ -110,10 +105,7 @@ skip_container(const char *p, const char *end)
 	return p;
 }
 
-/*
- * A number or word: it ends at the blank, comma or bracket that must follow, as it is part of a
- * container.
- */
+/* A number or word inside a container, so that a blank, comma or bracket follows. */
 static const char *
 skip_scalar(const char *p)
 {
@@ -162,7 +154,7 @@ jread_next(struct jread_walk *w, struct str *key, struct str *value)
 	return true;
 }
 
-/* The value of a piece of checked text; NULL: memory ran out. */
+/* The value of n bytes of checked text; NULL: memory ran out. */
 static struct json_object *
 parse(struct jread *j, const char *p, size_t n)
 {
@@ -249,7 +241,7 @@ jread_text(struct jread *j, struct arena *a, struct str value, struct str *out)
 	return err;
 }
 
-/* The tokener wants to see what follows a number, so give it a terminated copy. */
+/* The tokener reads on behind a number, so it gets a terminated copy. */
 static struct json_object *
 parse_number(struct jread *j, struct str value)
 {

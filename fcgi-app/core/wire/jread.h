@@ -1,11 +1,11 @@
 /*
- * Reading JSON in two steps, without a tree: a whole text is checked once, strictly, and then
- * walked, value by value, where nothing can be malformed any more. A value is its piece of the
- * text, from its first byte to its last; the null str is "not there".
+ * Reading JSON in two steps, without a tree: a text is checked as a whole, strictly, and then
+ * walked, value by value, where nothing can be malformed any more. A value is its bytes in that
+ * text, from the first to the last; the null str is "not there".
  *
- * Strict is RFC 8259 and besides: UTF-8 without NUL, surrogates in pairs, LIMIT_DEPTH, numbers that
- * a double holds. jread.c is the only includer of json-c, which turns texts with escapes and
- * numbers into values.
+ * Strict: RFC 8259, and besides UTF-8 without NUL, surrogates in pairs, at most LIMIT_DEPTH levels,
+ * numbers in the range of a double. jread.c is the only includer of json-c, which turns numbers and
+ * texts with escapes into values.
  */
 #ifndef KODO_JREAD_H
 #define KODO_JREAD_H
@@ -21,7 +21,7 @@ struct jread_fault {
 	size_t at;		/* byte; the end where the text ended too early */
 };
 
-/* Is json one well-formed value with nothing but blanks around it? *value is then that value. */
+/* Is json one well-formed value with blanks at most around it? *value is then that value. */
 bool jread_check(struct str json, struct str *value, struct jread_fault *fault) MUST_CHECK;
 
 enum jread_kind { JREAD_ABSENT, JREAD_NULL, JREAD_BOOL, JREAD_NUMBER, JREAD_TEXT, JREAD_LIST,
@@ -29,16 +29,13 @@ enum jread_kind { JREAD_ABSENT, JREAD_NULL, JREAD_BOOL, JREAD_NUMBER, JREAD_TEXT
 
 enum jread_kind jread_kind(struct str value);
 
-/* What turns values into texts and numbers; keeps a tokener. NULL: memory ran out. */
+/* A converter of values to texts and numbers; it owns a tokener of json-c. */
 struct jread;
 
-struct jread *jread_new(void);
+struct jread *jread_new(void);		/* NULL: memory ran out */
 void jread_free(struct jread *j);
 
-/*
- * Walk over the elements of a list or the members of an object (which must come from a checked
- * text).
- */
+/* A walk over the elements of a list or the members of an object, of a checked text. */
 struct jread_walk {
 	const char *at;
 	const char *end;

@@ -259,9 +259,9 @@ check_member(struct check *c)
 	return check_value(c);
 }
 
-/* An object or a list, from its bracket to close; each of its parts is checked by part. */
+/* An object or a list, from its bracket to close; check: of each member or element. */
 static bool
-check_container(struct check *c, char close, bool (*part)(struct check *), const char *expected,
+check_container(struct check *c, char close, bool (*check)(struct check *), const char *expected,
     const char *trailing)
 {
 	if (c->depth == LIMIT_DEPTH)
@@ -280,7 +280,7 @@ check_container(struct check *c, char close, bool (*part)(struct check *), const
 			return false;
 		if (*c->p == close)
 			return fail(c, trailing);
-		if (!part(c))
+		if (!check(c))
 			return false;
 		blanks(c);
 		if (c->p == c->end)
@@ -342,7 +342,7 @@ jread_check(struct str json, struct str *value, struct jread_fault *fault)
 		blanks(&c);
 		ok = c.p == c.end;
 		if (!ok) {
-			c.p++;	/* the byte after it is what peers are used to be told */
+			c.p++;	/* the original reports the byte after it */
 			c.fault = "trailing characters";
 		}
 	}

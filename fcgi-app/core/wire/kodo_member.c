@@ -2,7 +2,7 @@
 #include "core/wire/kodo_member.h"
 
 static void
-kodo_put(struct buf *b, struct str url, uint64_t version)
+put_version(struct buf *b, struct str url, uint64_t version)
 {
 	if (b->len > 0)
 		buf_putc(b, ',');
@@ -25,14 +25,32 @@ void
 kodo_put_version(struct kodo_member *m, struct str url, uint64_t version)
 {
 	if (version > 0)
-		kodo_put(&m->versions, url, version);
+		put_version(&m->versions, url, version);
 }
 
 void
 kodo_put_gone(struct kodo_member *m, struct str url, uint64_t version)
 {
 	if (version > 0)
-		kodo_put(&m->gone, url, version);
+		put_version(&m->gone, url, version);
+}
+
+static void
+put_number(struct buf *out, const char *key, uint64_t v)
+{
+	buf_putc(out, ',');
+	json_put_key(out, key);
+	json_put_u64(out, v);
+}
+
+static void
+put_digest(struct buf *out, const char *key, struct str digest)
+{
+	if (digest.p == NULL)
+		return;
+	buf_putc(out, ',');
+	json_put_key(out, key);
+	json_put_str(out, digest);
 }
 
 void
@@ -44,41 +62,28 @@ kodo_end(struct kodo_member *m, struct buf *out, uint64_t list_id, bool more, st
 	buf_put_str(out, buf_str(&m->gone));
 	buf_putc(out, '}');
 	if (list_id != 0) {
-		buf_puts(out, ",\"piece\":");
-		json_put_u64(out, list_id);
-		buf_puts(out, ",\"more\":");
-		json_put_bool(out, more);
+		put_number(out, "piece", list_id);
+		buf_puts(out, more ? ",\"more\":true" : ",\"more\":false");
 	}
 	if (m->chunk.id.p != NULL) {
 		buf_puts(out, ",\"part\":{\"id\":");
 		json_put_str(out, m->chunk.id);
-		buf_printf(out, ",\"from\":%llu,\"of\":%llu}", (unsigned long long)m->chunk.from,
-		    (unsigned long long)m->chunk.of);
+		put_number(out, "from", m->chunk.from);
+		put_number(out, "of", m->chunk.of);
+		buf_putc(out, '}');
 	}
-	if (m->has_taken) {
-		buf_puts(out, ",\"has\":");
-		json_put_u64(out, m->taken);
-	}
+	if (m->has_taken)
+		put_number(out, "has", m->taken);
 	if (m->epoch != 0) {
-		buf_puts(out, ",\"life\":");
-		json_put_u64(out, m->epoch);
-		buf_puts(out, ",\"sent\":");
-		json_put_u64(out, m->sequence);
+		put_number(out, "life", m->epoch);
+		put_number(out, "sent", m->sequence);
 	}
 	if (m->acked_epoch != 0) {
-		buf_puts(out, ",\"heard_life\":");
-		json_put_u64(out, m->acked_epoch);
-		buf_puts(out, ",\"heard\":");
-		json_put_u64(out, m->acked);
+		put_number(out, "heard_life", m->acked_epoch);
+		put_number(out, "heard", m->acked);
 	}
-	if (m->told.p != NULL) {
-		buf_puts(out, ",\"told\":");
-		json_put_str(out, m->told);
-	}
-	if (view.p != NULL) {
-		buf_puts(out, ",\"view\":");
-		json_put_str(out, view);
-	}
+	put_digest(out, "told", m->told);
+	put_digest(out, "view", view);
 	buf_putc(out, '}');
 	if ((buf_failed(&m->versions) || buf_failed(&m->gone)) && out->err == KODO_OK)
 		out->err = KODO_ENOMEM;

@@ -4,7 +4,7 @@
 #include "core/base/url.h"
 #include "core/wire/wire_private.h"
 
-/* The url of who sends: its key, and that it is not ours. */
+/* The sender's url, which must not be our own. */
 static void
 read_sender(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
 {
@@ -17,7 +17,7 @@ read_sender(struct wire_reader *r, const struct wire_at *at, struct str value, v
 		    STR_ARG(body->from.url));
 }
 
-/* What gathers a list of texts of known length. */
+/* A list of texts on its way; max: room in it. */
 struct texts {
 	struct str *list;
 	size_t max;
@@ -47,7 +47,7 @@ read_url_of_list(struct wire_reader *r, const struct wire_at *at, struct str val
 		t->list[t->n++] = wire_key(r, at, value, url);
 }
 
-/* Read a list of at most max texts by read to where *list and *n are. */
+/* Read a list of texts by read, which appends to t; over max: see wire_over. */
 static void
 read_texts(struct wire_reader *r, const struct wire_at *at, struct str value, size_t max,
     wire_read_fn *read, struct texts *t)
@@ -102,7 +102,7 @@ read_nodes(struct wire_reader *r, const struct wire_at *at, struct str value, vo
 
 #define FROM(member) offsetof(struct wire_body, from.member)
 
-/* What all bodies but a disconnect begin with, in the order in which errors are told. */
+/* The begin of all bodies but a disconnect, in the order of errors. */
 #define GREETING_FIELDS \
 	{ "url", WIRE_URL, true, LIMIT_URL_BYTES, FROM(url), read_sender }, \
 	{ "organization", WIRE_TEXT, false, LIMIT_NAME_BYTES, FROM(organization), NULL }, \
@@ -112,7 +112,7 @@ read_nodes(struct wire_reader *r, const struct wire_at *at, struct str value, vo
 	{ "now", WIRE_TIME, true, 0, FROM(now_us), NULL }, \
 	{ "message", WIRE_LIST, true, 0, 0, read_message }
 
-/* The last one: it speaks of the nodes. */
+/* The last one: its versions are those of nodes read before. */
 #define KODO_FIELD { "kodo", WIRE_OBJECT, false, 0, 0, wire_read_kodo }
 
 static const struct wire_field default_fields[] = {
@@ -141,7 +141,7 @@ static const struct wire_field disconnect_fields[] = {
 static const struct {
 	const struct wire_field *fields;
 	size_t n;
-	const char *name;	/* as the original calls it */
+	const char *name;	/* in errors, that of the original */
 } kinds[] = {
 	[WIRE_CONNECT] = { WIRE_TABLE(connect_fields), "Connect" },
 	[WIRE_UPDATE] = { WIRE_TABLE(connect_fields), "Connect" },
@@ -150,7 +150,7 @@ static const struct {
 	[WIRE_ANSWER] = { WIRE_TABLE(answer_fields), "Connect" },
 };
 
-/* Check the text; what is wrong with it as a whole goes to no. */
+/* Check the text; a fault of it as a whole goes to no. */
 static bool
 take_value(struct wire_reader *r, struct str *value, struct wire_refusal *no)
 {

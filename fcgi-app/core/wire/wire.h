@@ -4,32 +4,37 @@
  * Nodes come out packed (packed.h), ready to be stored. Everything lives in the arena given, or
  * points into the body.
  *
- * Our own top-level member `kodo` (see DESIGN.md, "Versions, removals, what travels"; the original
- * ignores it):
+ * The member `kodo` of kodo peers (PROTOCOL.md; legacy peers ignore it), and which field of struct
+ * wire_body each of its members is:
  *
- *	"kodo":{"versions":{"<node url>":<version>,..},	of the nodes of this body
- *		"gone":{"<node url>":<version>,..},	tombstones
- *		"piece":<id>,"more":true|false,		this body is a piece; more follow
- *		"view":"<digest>",			in hex, of what the sender told last
- *		"told":"<digest>",			of what the receiver is told, in an answer
- *		"part":{"id":"<hex>","from":F,"of":N},	see below
- *		"has":<number>,				in the answer to a part
- *		"life":<id>,"sent":<number>,		of the sender's state: tells what
- *							comes late
- *		"heard_life":<id>,"heard":<number>}	the last that was heard of the
- *							receiver's: tells it that it was
- *							restored from an older copy
+ *	"kodo":{"versions":{"<node url>":<version>,..},	nodes[].version
+ *		"gone":{"<node url>":<version>,..},	gone[]: tombstones
+ *		"piece":<id>,"more":true|false,		list_id, more: a list chunk, and whether
+ *							more of the list follow
+ *		"view":"<digest>",			view, hex: of what the receiver was
+ *							notified of; in an answer: of what the
+ *							sender holds from the receiver
+ *		"told":"<digest>",			told, in an answer, hex: of what the
+ *							receiver was notified of
+ *		"part":{"id":"<hex>","from":F,"of":N},	chunk: a node chunk, see below
+ *		"has":<number>,				taken: in the answer to a node chunk
+ *		"life":<id>,"sent":<number>,		epoch, sequence of the sender: tell a
+ *							late message
+ *		"heard_life":<id>,"heard":<number>}	acked_epoch, acked: the receiver's last
+ *							epoch and sequence seen by the sender;
+ *							tell a state that was restored from an
+ *							older copy
  *
- * Every member of it is optional; unknown ones are ignored; a wrong type is an error like any
- * other. Version 0, one over LIMIT_VERSION_MAX or too far ahead leaves out that node or tombstone.
- * A version of a url that is no node of this body is ignored.
+ * All of them are optional; unknown ones are ignored; a wrong type is an error like any other.
+ * Version 0, one over LIMIT_VERSION_MAX or too far ahead leaves out that node or tombstone. A
+ * version of a url that is no node of this body is ignored.
  *
- * A part: a node that alone is more than the receiver takes comes in several /update bodies. The
- * one node of such a body holds only the flows F, F + 1, .. of N. id is opaque: parts of one id
- * make one node, which counts as said, with the version in the last of them, when all N flows are
- * there, and not before. F is how many the receiver has under that id, as the `has` of its answer
- * says, or 0, which starts over; a part that does not fit is not taken. N over LIMIT_NODE_FLOWS
- * leaves out the node. An answer without `has`: the receiver takes no parts, or this came late.
+ * A node chunk: a node that alone is over the receiver's ceiling comes in several /update bodies.
+ * The one node of such a body holds only the range of flows F, F + 1, .. of N. id is opaque: chunks
+ * of one id make one node, stated with the version of the last of them when all N flows are there,
+ * and not before. F is the `has` of the receiver's last answer for that id, or 0, which starts
+ * over; a chunk that does not fit is not taken. N over LIMIT_NODE_FLOWS leaves out the node. An
+ * answer without `has`: the receiver takes no chunks, or the message was late.
  */
 #ifndef KODO_WIRE_H
 #define KODO_WIRE_H
@@ -41,10 +46,10 @@
 
 enum wire_kind {
 	WIRE_CONNECT,	 /* default + nodes: POST /connect */
-	WIRE_UPDATE,	 /* the same, perhaps a part of a node: POST /update */
+	WIRE_UPDATE,	 /* the same, perhaps a node chunk: POST /update */
 	WIRE_DEFAULT,	 /* POST /reconnect */
 	WIRE_DISCONNECT, /* provider, url[] */
-	WIRE_ANSWER,	 /* default, and nodes where there are any: what a peer answers */
+	WIRE_ANSWER,	 /* default, perhaps with nodes: the answer of a peer */
 };
 
 struct wire_node {
@@ -60,19 +65,19 @@ struct wire_gone {
 };
 
 /*
- * A node or tombstone that was left out, and why: "description of flow 3 is over 65536 bytes". url
- * is as it was written, but cut off after 200 bytes; reason is one line.
+ * A node or tombstone that was left out. url: as written, cut off after 200 bytes. reason: one line
+ * such as "description of flow 3 is over 65536 bytes".
  */
 struct wire_left_out {
 	struct str url;
 	struct str reason;
 };
 
-/* Which flows of its node a body holds. */
+/* The range of flows in a node chunk. */
 struct wire_range {
 	struct str id;
 	uint64_t from;
-	uint64_t of; /* all that the node has */
+	uint64_t of; /* flows of the whole node */
 };
 
 struct wire_body {
@@ -88,21 +93,19 @@ struct wire_body {
 	size_t n_gone;
 	struct wire_left_out *left_out;
 	size_t n_left_out;
-	bool has_kodo; /* the sender is one of us */
+	bool has_kodo; /* the sender is a kodo peer */
 	bool has_list;
 	uint64_t list_id;
 	bool more;
 	bool has_chunk; /* then there is one node, or it was left out */
 	struct wire_range chunk;
-	bool has_taken; /* an answer said how much of a node there is */
-	uint64_t taken;
-	/* which state of the sender's spoke, and that state's number then; 0: not said */
-	uint64_t epoch;
+	bool has_taken;
+	uint64_t taken;	 /* flows of the chunk's node that the receiver has */
+	uint64_t epoch;	 /* 0: not there, as the next three */
 	uint64_t sequence;
-	/* the last life and number of the receiver's that the sender heard; 0: not said */
 	uint64_t acked_epoch;
 	uint64_t acked;
-	struct str view; /* null: none */
+	struct str view; /* null: not there, as told */
 	struct str told;
 };
 
@@ -117,7 +120,7 @@ struct wire_error {
 struct wire_refusal {
 	/* null: "Validation failed for <method> <path>"; else e.g. "Input data was truncated" */
 	struct str detail;
-	struct wire_error *errors; /* in field order; none where detail is set */
+	struct wire_error *errors; /* in the order of fields; none where detail is set */
 	size_t n_errors;	   /* at most 1,000; more are dropped */
 };
 
@@ -126,8 +129,8 @@ struct wire_refusal {
  *
  * json     the whole body, not terminated; not changed.
  * now_us   for the check of versions (LIMIT_VERSION_AHEAD_US).
- * own_key  url key of this service: as sender it is refused ("... is this service itself"); may be
- * null (import, answers).
+ * own_key  url key of this service, which is refused as a sender ("... is this service itself");
+ *          null for imports and answers.
  *
  * KODO_OK; KODO_EINVAL with *no filled in; KODO_ENOMEM.
  */
@@ -151,9 +154,9 @@ void wire_put_error(
     struct buf *out, unsigned status, struct str detail, const struct wire_error *errors, size_t n);
 
 /*
- * The original's cache file: one object with url, organization, feed, connection {url: time|null},
- * providers {url: provider} or list, registers {url: time}; written by `kodo export`, read by `kodo
- * import`.
+ * The cache file of the original: one object with url, organization, feed, connection
+ * {url: time|null}, providers {url: provider} or list, registers {url: time}. `kodo export` writes
+ * it, `kodo import` reads it.
  */
 struct wire_cache_provider {
 	struct greeting from; /* registry is not in the file: false */
@@ -180,7 +183,7 @@ struct wire_cache {
 	size_t n_connection;
 	struct wire_cache_time *registers;
 	size_t n_registers;
-	/* nodes and providers over a ceiling, and whatever has a url that is none */
+	/* nodes and providers over a ceiling, and all whose url is none */
 	struct wire_left_out *left_out;
 	size_t n_left_out;
 };

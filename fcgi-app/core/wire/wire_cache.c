@@ -10,7 +10,7 @@ struct cache_in {
 	struct buf providers;	/* struct wire_cache_provider */
 	struct buf connection;	/* struct wire_cache_time */
 	struct buf registers;
-	struct buf *times;	/* the one of both that is being read */
+	struct buf *times;	/* the one of connection and registers that is read */
 };
 
 static void

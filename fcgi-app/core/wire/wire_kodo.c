@@ -1,4 +1,4 @@
-/* Our own member `kodo`, and what its versions do to the nodes of the body. */
+/* The member `kodo`: its versions go to the nodes of the body, all else to the body. */
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -9,12 +9,10 @@
 
 #define VIEW_BYTES 128u	/* a digest in hex, also of 512 bits */
 
-/*
- * What a version becomes that is none: no number in range, so that it is found when all is settled.
- */
+/* A version that is none; out of range, so wire_versions_end finds it. */
 #define VERSION_NONE UINT64_MAX
 
-/* A version is a number that the owner raises: what is wrong with it, or NULL. */
+/* The reason to leave out what has this version, or NULL. */
 static const char *
 version_wrong(const struct wire_reader *r, uint64_t version)
 {
@@ -26,11 +24,10 @@ version_wrong(const struct wire_reader *r, uint64_t version)
 }
 
 /*
- * A member "<url>":<version>; false where it is in error, or its url over its ceiling (key is null
- * then).
+ * A member "<url>":<version>. False: an error. A url over its ceiling leaves out->key null.
  */
 static bool
-read_statement(struct wire_reader *r, const struct wire_at *at, struct str value, struct arena *a,
+read_versioned(struct wire_reader *r, const struct wire_at *at, struct str value, struct arena *a,
     struct wire_gone *out)
 {
 	bool negative = false;
@@ -57,7 +54,7 @@ read_statement(struct wire_reader *r, const struct wire_at *at, struct str value
 	return err == KODO_OK && r->err == KODO_OK;
 }
 
-/* A list of records that have a key, and a version: what wire_node and wire_gone have in common. */
+/* A list of records that have a key: nodes or tombstones. */
 struct keyed {
 	char *p;
 	size_t size;	/* of a record */
@@ -103,13 +100,13 @@ order_new(struct wire_reader *r, struct keyed *k, size_t n)
 static void
 compact(struct buf *list, const struct keyed *k)
 {
-	size_t i, kept = 0;
+	size_t i, n = 0;
 
 	for (i = 0; i < list->len / k->size; i++) {
 		if (key_of(k, i)->p != NULL)
-			memmove(k->p + kept++ * k->size, k->p + i * k->size, k->size);
+			memmove(k->p + n++ * k->size, k->p + i * k->size, k->size);
 	}
-	list->len = kept * k->size;
+	list->len = n * k->size;
 }
 
 /* Of records with equal keys the last wins, at the place of the first. */
@@ -150,7 +147,7 @@ read_version(struct wire_reader *r, const struct wire_at *at, struct str value, 
 	size_t low = 0, high = o->n;
 
 	arena_reset(r->flow_a);
-	if (!read_statement(r, at, value, r->flow_a, &s) || s.key.p == NULL)
+	if (!read_versioned(r, at, value, r->flow_a, &s) || s.key.p == NULL)
 		return;
 	while (low < high) {
 		const size_t mid = low + (high - low) / 2;
@@ -173,7 +170,7 @@ read_gone_url(struct wire_reader *r, const struct wire_at *at, struct str value,
 	struct wire_gone s;
 
 	(void)unused;
-	if (!read_statement(r, at, value, r->a, &s))
+	if (!read_versioned(r, at, value, r->a, &s))
 		return;
 	if (s.key.p == NULL)
 		wire_leave_out(r, s.url, "its url is over 2048 bytes");
@@ -260,7 +257,7 @@ static const struct wire_field chunk_fields[] = {
 	{ "of", WIRE_INTEGER, true, 0, BODY(chunk.of), NULL },
 };
 
-/* The flows that are at hand stay within those that the node is said to have. */
+/* The chunk's one node holds no flows outside of the range. */
 static void
 check_range(struct wire_reader *r, const struct wire_at *at, struct str value,
     const struct wire_range *range)
@@ -325,7 +322,7 @@ wire_nodes_end(struct wire_reader *r)
 }
 
 static void
-nodes_settle(struct wire_reader *r)
+nodes_check_versions(struct wire_reader *r)
 {
 	struct keyed k = { r->nodes.p, sizeof(struct wire_node), offsetof(struct wire_node, key) };
 	struct wire_node *nodes = (struct wire_node *)(void *)r->nodes.p;
@@ -345,7 +342,7 @@ nodes_settle(struct wire_reader *r)
 }
 
 static void
-gone_settle(struct wire_reader *r)
+gone_check_versions(struct wire_reader *r)
 {
 	struct keyed k = { r->gone.p, sizeof(struct wire_gone), offsetof(struct wire_gone, key) };
 	struct wire_gone *gone = (struct wire_gone *)(void *)r->gone.p;
@@ -365,6 +362,6 @@ gone_settle(struct wire_reader *r)
 void
 wire_versions_end(struct wire_reader *r)
 {
-	nodes_settle(r);
-	gone_settle(r);
+	nodes_check_versions(r);
+	gone_check_versions(r);
 }

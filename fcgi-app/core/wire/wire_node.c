@@ -13,7 +13,7 @@ struct node_in {
 	struct str url;
 	struct str organization;
 	struct str status;
-	/* checked and dropped, as modified: a node's are those of its provider */
+	/* created and modified are checked and dropped: a node has those of its provider */
 	int64_t created_us;
 	int64_t modified_us;
 	int64_t heartbeat_us;
@@ -51,7 +51,7 @@ static const struct wire_field flow_fields[] = {
 	{ "tags", WIRE_LIST, false, 0, 0, read_tags },
 };
 
-/* Do the nodes taken and the one at hand fit what a body may be stored as? */
+/* Do the nodes so far and the one at hand keep to LIMIT_STORED_BYTES and its times? */
 static bool
 fits(const struct wire_reader *r)
 {
@@ -105,7 +105,7 @@ static const struct wire_field node_fields[] = {
 	{ "status", WIRE_TEXT, false, LIMIT_NAME_BYTES, NODE(status), NULL },
 };
 
-/* The node that was read goes to the list of nodes. */
+/* Append the node at hand to the list of nodes. */
 static void
 node_add(struct wire_reader *r, const struct wire_at *at, struct str value, const struct node_in *n)
 {

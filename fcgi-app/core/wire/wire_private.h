@@ -1,9 +1,8 @@
 /*
- * What the files of wire.h share, and nobody else: a reader that walks checked JSON (jread.h) by
- * tables of fields, gathers errors in field order, and settles what a node over a ceiling means.
+ * The reader that the files of wire.h share: it walks checked JSON (jread.h) by tables of fields,
+ * gathers errors in the order of fields, and leaves out nodes over a ceiling.
  *
- * After a failure of memory (r->err) all calls do nothing; whoever began looks at it once at the
- * end.
+ * After a failure of memory (r->err) all calls do nothing: it is enough to test it at the end.
  */
 #ifndef KODO_WIRE_PRIVATE_H
 #define KODO_WIRE_PRIVATE_H
@@ -12,11 +11,9 @@
 #include "core/wire/jread.h"
 #include "core/wire/wire.h"
 
-#define WIRE_ERRORS	1000u	/* more are counted, not kept */
+#define WIRE_ERRORS	1000u	/* more are counted, not listed */
 
-/*
- * Where we are: a member name or an index, in what is above. For keys like "nodes.0.flows.2.name".
- */
+/* The place of a value: a member name or an index, and the place of its container. */
 struct wire_at {
 	const struct wire_at *up;
 	struct str name;	/* null: index */
@@ -24,10 +21,10 @@ struct wire_at {
 };
 
 struct wire_reader {
-	struct arena *a;	/* what goes out */
+	struct arena *a;	/* of the result */
 	struct arena *node_a;	/* texts of the node at hand */
 	struct arena *flow_a;	/* texts of the flow at hand */
-	struct arena *texts;	/* which of these takes texts at the moment */
+	struct arena *texts;	/* the one of these that takes texts at the moment */
 	struct jread *j;
 	struct str json;
 	struct str own_key;
@@ -38,9 +35,9 @@ struct wire_reader {
 	size_t n_errors;
 	size_t error_at;	/* byte of the first */
 
-	bool lenient;		/* a ceiling leaves out what is at hand instead of being an error */
-	bool is_cache;		/* so does a url that is none */
-	struct str over;	/* why what is at hand is left out; null: it is not */
+	bool lenient;		/* over a ceiling: left out instead of an error */
+	bool is_cache;		/* the same for a url that is none */
+	struct str over;	/* why the node or entry at hand is left out; null: it is not */
 
 	struct packed_writer packer;
 	size_t n_listed;	/* elements of the list of nodes, left out or not */
@@ -57,7 +54,7 @@ enum wire_type { WIRE_TEXT, WIRE_URL, WIRE_BOOL, WIRE_TIME, WIRE_INTEGER, WIRE_L
 typedef void wire_read_fn(struct wire_reader *r, const struct wire_at *at, struct str value,
     void *target);
 
-/* One member of an object. What is not required may be null, and leaves the target as it is. */
+/* One member of an object. Unless required it may be null, and then leaves the target as it is. */
 struct wire_field {
 	const char *name;
 	enum wire_type type;
@@ -65,8 +62,7 @@ struct wire_field {
 	uint32_t max;		/* bytes of a text or url */
 	/* in the target: struct str, bool, int64_t (time), uint64_t (integer) */
 	size_t offset;
-	/* of lists, objects and WIRE_ANY; others may have one, called when the value was taken */
-	wire_read_fn *read;
+	wire_read_fn *read;	/* called with a value of that type, after it was stored; or NULL */
 };
 
 #define WIRE_FIELDS_MAX 12u
@@ -79,16 +75,14 @@ void wire_reader_free(struct wire_reader *r);
 void wire_fail(struct wire_reader *r, const struct wire_at *at, struct str value, const char *fmt,
     ...) PRINTF_LIKE(4, 5);
 
-/*
- * What is at hand is over a ceiling: left out if lenient, else an error. unit is NULL for a list.
- */
+/* value is over a ceiling: left out if lenient, else an error. unit is NULL for a list. */
 void wire_over(struct wire_reader *r, const struct wire_at *at, struct str value, uint32_t max,
     const char *unit);
 
-/* Has nothing gone wrong so far with what is at hand? */
+/* No error so far, and nothing over a ceiling? */
 bool wire_is_clean(const struct wire_reader *r);
 
-/* Name what is left out for r->over, or for reason where that is given. */
+/* List url as left out, for r->over or, if not NULL, for reason. */
 void wire_leave_out(struct wire_reader *r, struct str url, const char *reason);
 
 void wire_read_fields(struct wire_reader *r, const struct wire_at *up,
@@ -110,11 +104,11 @@ void wire_read_time(struct wire_reader *r, const struct wire_at *at, struct str 
 /* The raw name of a member, as wire_read_each puts it into at, without its quotes and escapes. */
 struct str wire_name(struct wire_reader *r, struct str raw);
 
-/* The key of url; null after an error, which is then told. */
+/* The key of url; null after an error, which is listed. */
 struct str wire_key(struct wire_reader *r, const struct wire_at *at, struct str value,
     struct str url);
 
-/* wire_read_fn for an element of nodes: it goes packed to r->nodes, or to r->left_out. */
+/* wire_read_fn for an element of nodes: appended packed to r->nodes, or to r->left_out. */
 void wire_read_node(struct wire_reader *r, const struct wire_at *at, struct str value,
     void *unused);
 
@@ -122,16 +116,16 @@ void wire_read_node(struct wire_reader *r, const struct wire_at *at, struct str 
 void wire_read_kodo(struct wire_reader *r, const struct wire_at *at, struct str value,
     void *target);
 
-/* After the last node: of nodes with equal keys the last wins, at the place of the first. */
+/* After the last node: see wire_body.nodes. */
 void wire_nodes_end(struct wire_reader *r);
 
-/* After all: leave out what has a version that is out of range. */
+/* After all: leave out nodes and tombstones with a version out of range. */
 void wire_versions_end(struct wire_reader *r);
 
-/* Append a record to a list that is gathered. */
+/* Append a record to a list of the reader. */
 void wire_push(struct wire_reader *r, struct buf *list, const void *record, size_t n);
 
-/* Copy a list that was gathered to r->a. */
+/* Copy a list of the reader to r->a. */
 void *wire_take(struct wire_reader *r, const struct buf *list, size_t size, size_t *n);
 
 #endif
