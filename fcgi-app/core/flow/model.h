@@ -1,9 +1,8 @@
 /*
- * What the registry is about, as plain structs without behaviour: flows, nodes, and how a service
- * introduces itself.
+ * Flows, nodes and the introduction of a service, as plain structs.
  *
- * All texts are borrowed; whoever fills a struct says from where. Texts are valid UTF-8 without NUL
- * and within limit.h once they have passed wire.h or loader.h.
+ * All texts are borrowed; the functions that fill a struct say from where. They are valid UTF-8
+ * without NUL and within limit.h once they have passed wire.h or loader.h.
  */
 #ifndef KODO_MODEL_H
 #define KODO_MODEL_H

@@ -63,18 +63,18 @@ static struct str
 item_of(const struct packed *p, uint32_t i)
 {
 	const uint32_t from = packed_get_u32(row_of(p, i) + PACKED_ROW_ITEM);
+	const uint32_t to = packed_get_u32(row_of(p, i + 1) + PACKED_ROW_ITEM);
 
-	return (struct str){ p->items.p + from, packed_get_u32(row_of(p,
-	    i + 1) + PACKED_ROW_ITEM) - from };
+	return (struct str){ p->items.p + from, to - from };
 }
 
 static struct str
 folded_of(const struct packed *p, uint32_t i)
 {
 	const uint32_t from = packed_get_u32(row_of(p, i) + PACKED_ROW_TEXT);
+	const uint32_t to = packed_get_u32(row_of(p, i + 1) + PACKED_ROW_TEXT);
 
-	return (struct str){ p->texts.p + from, packed_get_u32(row_of(p,
-	    i + 1) + PACKED_ROW_TEXT) - from - 1 };
+	return (struct str){ p->texts.p + from, to - from - 1 };
 }
 
 void
@@ -113,7 +113,7 @@ text_begins(const struct packed *p, uint32_t i, size_t off)
 	return packed_get_u32(row_of(p, i) + PACKED_ROW_TEXT) <= off;
 }
 
-/* It is near more often than not: steps that double, then halves. */
+/* Mostly it is near: steps that double, then halves. */
 uint32_t
 packed_flow_at(const struct packed *p, uint32_t from, size_t off)
 {
@@ -233,7 +233,7 @@ packed_put_node(struct buf *out, const struct packed *p, int64_t created_us, int
 	packed_put_range(out, p, 0, p->n_flows, created_us, modified_us);
 }
 
-/* Of packed_put_flow's bytes and a comma: of an item it leaves out the common start of its url. */
+/* Bytes of packed_put_flow and a comma: an item without the common start of its url. */
 static size_t
 flow_size(const struct packed *p, uint32_t i)
 {
@@ -241,7 +241,7 @@ flow_size(const struct packed *p, uint32_t i)
 	    p->prefix_len + sizeof("{\"},") - 1;
 }
 
-/* At least of what packed_put_range writes for no flows: no byte becomes more than six. */
+/* At least the bytes of packed_put_range without flows: no byte becomes more than six. */
 static size_t
 frame_size(const struct packed *p)
 {

@@ -1,20 +1,17 @@
 /*
- * A node with its flows as one run of bytes: what is stored, scanned, compared and copied into
- * answers.
+ * A node with its flows as contiguous bytes: stored, scanned, compared and copied into answers.
  *
- * It is made once, at intake, outside of any transaction, and then only read:
+ * It is made once, when a body is read, outside of any transaction, and then only read:
  *
- *	header		fixed numbers, little-endian (PACKED_FORMAT says which layout)
+ *	header		fixed numbers, little-endian (PACKED_FORMAT tells the layout)
  *	node texts	url, organization, status: raw
  *	flow table	n_flows + 1 rows of offsets; the last one ends the others
- *	items		per flow, pre-rendered JSON from `"url":` to the `]` of its tags, in the
- *	order of a /flows item:
- *			"url":"<node url>/flows/<flow
- *			url>","name":..,"author":..,"description":..,"tags":[..]
- *	texts		per flow, folded search text "organization name author description tags"
- *	joined by single blanks (nulls
- *			empty, tags joined by blanks), each ended by a NUL byte: one contiguous run
- *			for memmem
+ *	items		of each flow JSON as in a /flows item, from `"url":` to the `]` of its tags:
+ *			"url":"<node url>/flows/<flow url>","name":..,"author":..,
+ *			"description":..,"tags":[..]
+ *	texts		of each flow its folded text "organization name author description tags",
+ *			joined by single blanks, nulls empty, a NUL after each flow: memfind runs
+ *			over all of them
  *
  * The flow's own url is the tail of the item's url, after its leading slashes, whose number is in
  * the table. Equal nodes have equal bytes; unequal nodes are ordered by memcmp of them.
@@ -33,13 +30,13 @@
 #define PACKED_FORMAT	1u
 
 /*
- * Append n packed to out (which fails stickily, see buf.h). n must be valid (wire.h or loader.h
- * have seen to it).
+ * Append n packed to out, whose failure is sticky (buf.h). n must be valid, as wire.h and loader.h
+ * leave it.
  */
 void packed_write(struct buf *out, const struct node *n);
 
 /*
- * The same flow by flow, for whoever does not want to hold all flows of a node at once:
+ * The same flow by flow, so that not all flows of a node lie in memory at once:
  *
  *	struct packed_writer w = PACKED_WRITER_INIT;
  *
@@ -48,10 +45,9 @@ void packed_write(struct buf *out, const struct node *n);
  *	packed_end(&w, status, heartbeat_us, out);
  *	packed_writer_free(&w);
  *
- * A writer may be used for any number of nodes, one after the other; what it has allocated is kept
- * until freed. url and organization are borrowed until packed_end. A failure on the way (memory) is
- * seen in out after packed_end; more than 4 GiB, or a flow far over the ceilings of limit.h, is
- * KODO_ETOOBIG there.
+ * A writer serves any number of nodes, one after the other, and holds its memory until freed. url
+ * and organization are borrowed until packed_end. Any failure is out's after packed_end; more than
+ * 4 GiB, or a flow far over the ceilings of limit.h, is KODO_ETOOBIG there.
  */
 struct packed_writer {
 	struct str url;
@@ -85,32 +81,31 @@ struct packed {
 	struct str status;
 	int64_t heartbeat_us;
 	uint32_t n_flows;
-	struct str items;		/* all items, one run */
-	struct str texts;		/* all folded texts, one run */
+	struct str items;		/* all items */
+	struct str texts;		/* all folded texts */
 	const unsigned char *table;
 	uint32_t prefix_len;		/* of the JSON of an item's url, up to the flow's own */
 };
 
 /*
- * Open bytes in constant time. KODO_ECORRUPT: not a packed node of this layout, or not all of it.
- * Of the table only its place and its last row are checked: bytes that do not come from
- * packed_write must pass packed_check before their flows are read.
+ * Open bytes in constant time. KODO_ECORRUPT: not a packed node of this layout, or cut off. Of the
+ * table only its place and its last row are checked: bytes that do not come from packed_write must
+ * pass packed_check before their flows are read.
  */
 enum kodo_err packed_open(struct str bytes, struct packed *out) MUST_CHECK;
 
 /*
- * Check everything: every offset, that each fragment is what it should be, that the texts are
- * ended, UTF-8. KODO_ECORRUPT with the reason in why (may be NULL); KODO_ENOMEM. After KODO_OK no
- * call below reads outside of the bytes.
+ * Check everything: offsets, fragments, ends of texts, UTF-8. KODO_ECORRUPT with the reason in why
+ * (may be NULL); KODO_ENOMEM. After KODO_OK no call below reads outside of the bytes.
  */
 enum kodo_err packed_check(struct str bytes, struct why *why) MUST_CHECK;
 
 /*
- * Append the node whose flows are those of the n runs, one after the other: the bytes that packing
- * it whole gives. Nothing is rendered anew. The runs have passed packed_open; KODO_EINVAL in out
- * where they differ in more than their flows, KODO_ETOOBIG over 4 GiB. n > 0.
+ * Append the node whose flows are those of the n > 0 ranges, in their order: the same bytes as of
+ * packing it whole, without rendering anything anew. The ranges have passed packed_open.
+ * KODO_EINVAL in out: they differ in more than their flows; KODO_ETOOBIG: over 4 GiB.
  */
-void packed_join(struct buf *out, const struct packed *runs, size_t n);
+void packed_join(struct buf *out, const struct packed *ranges, size_t n);
 
 /*
  * One flow's fragments. Values are JSON as rendered, quotes included ("null" for null); packed_raw
@@ -139,7 +134,7 @@ uint32_t packed_flow_at(const struct packed *p, uint32_t from, size_t off);
 /* Where a flow's folded text begins in p->texts; of flow n_flows: where the last one ended. */
 size_t packed_text_begin(const struct packed *p, uint32_t i);
 
-/* Flow i will be read soon: its item lies far from its text, so let it come meanwhile. */
+/* Flow i will be read soon: fetch its item, which lies far from its text. */
 void packed_prefetch(const struct packed *p, uint32_t i);
 
 /*
@@ -153,8 +148,7 @@ enum kodo_err packed_tags(struct arena *a, struct str json, const struct str **t
     size_t *n) MUST_CHECK;
 
 /*
- * One tag after the other as JSON, without a list: rest is packed_flow's tags at first. false: that
- * was all.
+ * The next tag as JSON. rest: packed_flow's tags at first. False: there are no more.
  */
 bool packed_next_tag(struct str *rest, struct str *json);
 
@@ -170,14 +164,14 @@ void packed_put_flow(struct buf *out, const struct packed *p, uint32_t i);
 void packed_put_node(struct buf *out, const struct packed *p, int64_t created_us,
     int64_t modified_us);
 
-/* The same with flows from .. to - 1 alone. */
+/* The same with the range of flows from .. to - 1 alone. */
 void packed_put_range(struct buf *out, const struct packed *p, uint32_t from, uint32_t to,
     int64_t created_us, int64_t modified_us);
 
-/* No less than the bytes of that, and no more than some hundred over. */
+/* At least the bytes of that, and some hundred more at most. */
 size_t packed_range_size(const struct packed *p, uint32_t from, uint32_t to);
 
-/* How far a run may go whose size is at most max_bytes; at least one flow, where there is one. */
+/* The end of the range from from on whose size is at most max_bytes; one flow at least. */
 uint32_t packed_range_end(const struct packed *p, uint32_t from, size_t max_bytes);
 
 /* JSON of flow i as a /flows item. tags: JSON list to show instead of the stored one, or null. */

@@ -2,7 +2,7 @@
 #include "core/base/utf8.h"
 #include "core/flow/packed_private.h"
 
-/* Take text away from the start of rest; false where it does not start so. */
+/* Skip text at the start of rest; false: it is not there. */
 static bool
 skip(struct str *rest, struct str text)
 {
@@ -13,7 +13,7 @@ skip(struct str *rest, struct str text)
 	return true;
 }
 
-/* Take a fragment of n bytes away: a whole JSON string as json_put_str writes it, or null. */
+/* Skip a fragment of n bytes; false: no whole JSON string as json_put_str writes it, nor null. */
 static bool
 skip_fragment(struct arena *a, struct str *rest, size_t n)
 {
@@ -58,7 +58,7 @@ check_tags(struct arena *a, struct str json)
 	return ok;
 }
 
-/* Are the parts of flow i what their keys and lengths say? Only row offsets have been checked. */
+/* The fragments of an item against their keys and lengths; row offsets are checked before. */
 static const char *
 check_item(struct arena *a, struct str prefix, struct str item, const unsigned char *row)
 {
@@ -82,19 +82,16 @@ check_item(struct arena *a, struct str prefix, struct str item, const unsigned c
 	return NULL;
 }
 
-/*
- * The part of run between an offset of row and that of the next row; false where these are no
- * offsets that rise within it.
- */
+/* The bytes of all between an offset of row and that of the next row; false: no such range. */
 static bool
-part_of(const unsigned char *row, size_t field, struct str run, struct str *out)
+range_of(const unsigned char *row, size_t field, struct str all, struct str *out)
 {
 	const size_t from = packed_get_u32(row + field);
 	const size_t to = packed_get_u32(row + PACKED_ROW_BYTES + field);
 
-	if (from >= to || to > run.len)
+	if (from >= to || to > all.len)
 		return false;
-	*out = (struct str){ run.p + from, to - from };
+	*out = (struct str){ all.p + from, to - from };
 	return true;
 }
 
@@ -109,11 +106,9 @@ check_flows(struct arena *a, const struct packed *p, struct str prefix)
 	for (i = 0; i < p->n_flows && wrong == NULL; i++) {
 		const unsigned char *row = p->table + (size_t)i * PACKED_ROW_BYTES;
 
-		/*
-		 * each row ends where the next begins: with the sums below, nothing is left between
-		 */
-		if (!part_of(row, PACKED_ROW_ITEM, p->items, &item)
-		    || !part_of(row, PACKED_ROW_TEXT, p->texts, &text))
+		/* a row ends where the next begins: with the sums below, there are no gaps */
+		if (!range_of(row, PACKED_ROW_ITEM, p->items, &item)
+		    || !range_of(row, PACKED_ROW_TEXT, p->texts, &text))
 			return "offsets of a flow";
 		items += item.len;
 		texts += text.len;

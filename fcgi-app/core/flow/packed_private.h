@@ -1,6 +1,6 @@
 /*
- * The layout of a packed node, shared by packed.c, packed_write.c and packed_check.c and nobody
- * else. Numbers are little-endian, at these bytes:
+ * The layout of a packed node, for packed.c, packed_write.c and packed_check.c alone. Numbers are
+ * little-endian, at these bytes:
  *
  *	header	 0 u32 PACKED_MAGIC, which holds PACKED_FORMAT
  *		 4 u32 bytes in all
@@ -19,8 +19,8 @@
  *	items
  *	texts
  *
- * An item's url is `"<node url>/flows/<own url less leading slashes>"`; all but the last part is
- * the same in all items. Lengths are those of JSON fragments, quotes included. The last row has the
+ * An item's url is `"<node url>/flows/<own url less leading slashes>"`; up to `/flows/` it is the
+ * same in all items. Lengths are those of JSON fragments, quotes included. The last row has the
  * ends as its offsets, zeros else.
  */
 #ifndef KODO_PACKED_PRIVATE_H

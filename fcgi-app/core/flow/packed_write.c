@@ -141,7 +141,7 @@ len_of(struct str s)
 	return s.p == NULL ? PACKED_NULL : (uint32_t)s.len;
 }
 
-/* The first failure of the pieces, as one of out. */
+/* The first failure of the buffers, as one of out. */
 static bool
 failed(const struct packed_writer *w, size_t total, struct buf *out)
 {
@@ -155,13 +155,47 @@ failed(const struct packed_writer *w, size_t total, struct buf *out)
 	return buf_failed(out);
 }
 
+/* Bytes of a node of n_flows, which may be more than p->n_flows holds. */
+static size_t
+size_of(const struct packed *p, uint64_t n_flows)
+{
+	return PACKED_HEADER_BYTES + p->url.len + p->organization.len + p->status.len +
+	    (n_flows + 1) * PACKED_ROW_BYTES + p->items.len + p->texts.len;
+}
+
+/* All before the table. */
+static void
+put_header(struct buf *out, const struct packed *p)
+{
+	buf_put_u32(out, PACKED_MAGIC);
+	buf_put_u32(out, (uint32_t)size_of(p, p->n_flows));
+	buf_put_u64(out, (uint64_t)p->heartbeat_us);
+	buf_put_u32(out, p->n_flows);
+	buf_put_u32(out, len_of(p->url));
+	buf_put_u32(out, len_of(p->organization));
+	buf_put_u32(out, len_of(p->status));
+	buf_put_u32(out, (uint32_t)p->items.len);
+	buf_put_u32(out, p->prefix_len);
+	buf_put_str(out, p->url);
+	buf_put_str(out, p->organization);
+	buf_put_str(out, p->status);
+}
+
+/* The node that w has gathered; its table lies in w. */
+static struct packed
+gathered(const struct packed_writer *w, struct str status)
+{
+	return (struct packed){ .url = w->url, .organization = w->organization, .status = status,
+		.n_flows = w->n_flows, .prefix_len = (uint32_t)w->prefix.len,
+		.items = buf_str(&w->items), .texts = buf_str(&w->texts) };
+}
+
 size_t
 packed_size(const struct packed_writer *w, struct str status)
 {
-	const size_t table = ((size_t)w->n_flows + 1) * PACKED_ROW_BYTES;
+	const struct packed p = gathered(w, status);
 
-	return PACKED_HEADER_BYTES + w->url.len + w->organization.len + status.len + table
-	    + w->items.len + w->texts.len;
+	return size_of(&p, p.n_flows);
 }
 
 void
@@ -169,26 +203,17 @@ packed_end(struct packed_writer *w, struct str status, int64_t heartbeat_us, str
 {
 	const uint32_t ends[2] = { (uint32_t)w->items.len, (uint32_t)w->texts.len };
 	static const uint16_t none[4];
-	const size_t total = packed_size(w, status);
+	struct packed p = gathered(w, status);
+	const size_t total = size_of(&p, p.n_flows);
 
+	p.heartbeat_us = heartbeat_us;
 	put_row(&w->table, ends, 0, none);
 	if (failed(w, total, out) || buf_room(out, total) == NULL)
 		return;
-	buf_put_u32(out, PACKED_MAGIC);
-	buf_put_u32(out, (uint32_t)total);
-	buf_put_u64(out, (uint64_t)heartbeat_us);
-	buf_put_u32(out, w->n_flows);
-	buf_put_u32(out, len_of(w->url));
-	buf_put_u32(out, len_of(w->organization));
-	buf_put_u32(out, len_of(status));
-	buf_put_u32(out, (uint32_t)w->items.len);
-	buf_put_u32(out, (uint32_t)w->prefix.len);
-	buf_put_str(out, w->url);
-	buf_put_str(out, w->organization);
-	buf_put_str(out, status);
+	put_header(out, &p);
 	buf_put_str(out, buf_str(&w->table));
-	buf_put_str(out, buf_str(&w->items));
-	buf_put_str(out, buf_str(&w->texts));
+	buf_put_str(out, p.items);
+	buf_put_str(out, p.texts);
 }
 
 void
@@ -226,31 +251,30 @@ is_like(const struct packed *x, const struct packed *y)
 	    x->heartbeat_us == y->heartbeat_us && x->prefix_len == y->prefix_len;
 }
 
-struct sums {
-	uint64_t n_flows, items, texts, total;
-};
-
+/* All but bytes and table of the node that the ranges make, and its size. */
 static enum kodo_err
-sums_of(const struct packed *runs, size_t n, struct sums *out)
+whole_of(const struct packed *ranges, size_t n, struct packed *out, size_t *size)
 {
+	uint64_t n_flows = 0;
 	size_t i;
 
-	*out = (struct sums){ 0 };
+	*out = ranges[0];
+	out->items.len = out->texts.len = 0;
 	for (i = 0; i < n; i++) {
-		if (!is_like(&runs[0], &runs[i]))
+		if (!is_like(&ranges[0], &ranges[i]))
 			return KODO_EINVAL;
-		out->n_flows += runs[i].n_flows;
-		out->items += runs[i].items.len;
-		out->texts += runs[i].texts.len;
+		n_flows += ranges[i].n_flows;
+		out->items.len += ranges[i].items.len;
+		out->texts.len += ranges[i].texts.len;
 	}
-	out->total = PACKED_HEADER_BYTES + runs[0].url.len + runs[0].organization.len +
-	    runs[0].status.len + (out->n_flows + 1) * PACKED_ROW_BYTES + out->items + out->texts;
-	return out->total > UINT32_MAX ? KODO_ETOOBIG : KODO_OK;
+	out->n_flows = (uint32_t)n_flows;
+	*size = size_of(out, n_flows);
+	return *size > UINT32_MAX ? KODO_ETOOBIG : KODO_OK;
 }
 
-/* The rows of all runs, whose offsets rise by what lies before, and the last one. */
+/* The rows of all ranges, their offsets raised by the lengths before, and the last row. */
 static void
-put_rows(struct buf *out, const struct packed *runs, size_t n)
+put_rows(struct buf *out, const struct packed *ranges, size_t n)
 {
 	static const uint16_t none[4];
 	uint32_t at[2] = { 0, 0 };
@@ -259,46 +283,35 @@ put_rows(struct buf *out, const struct packed *runs, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		for (j = 0; j < runs[i].n_flows; j++) {
-			memcpy(row, runs[i].table + (size_t)j * PACKED_ROW_BYTES, sizeof(row));
+		for (j = 0; j < ranges[i].n_flows; j++) {
+			memcpy(row, ranges[i].table + (size_t)j * PACKED_ROW_BYTES, sizeof(row));
 			packed_set_u32(row + PACKED_ROW_ITEM,
 			    at[0] + packed_get_u32(row + PACKED_ROW_ITEM));
 			packed_set_u32(row + PACKED_ROW_TEXT,
 			    at[1] + packed_get_u32(row + PACKED_ROW_TEXT));
 			buf_put(out, row, sizeof(row));
 		}
-		at[0] += (uint32_t)runs[i].items.len;
-		at[1] += (uint32_t)runs[i].texts.len;
+		at[0] += (uint32_t)ranges[i].items.len;
+		at[1] += (uint32_t)ranges[i].texts.len;
 	}
 	put_row(out, at, 0, none);
 }
 
 void
-packed_join(struct buf *out, const struct packed *runs, size_t n)
+packed_join(struct buf *out, const struct packed *ranges, size_t n)
 {
-	struct sums sums;
-	size_t i;
+	struct packed whole;
+	size_t size, i;
 
 	if (buf_failed(out))
 		return;
-	out->err = sums_of(runs, n, &sums);
-	if (buf_failed(out) || buf_room(out, sums.total) == NULL)
+	out->err = whole_of(ranges, n, &whole, &size);
+	if (buf_failed(out) || buf_room(out, size) == NULL)
 		return;
-	buf_put_u32(out, PACKED_MAGIC);
-	buf_put_u32(out, (uint32_t)sums.total);
-	buf_put_u64(out, (uint64_t)runs[0].heartbeat_us);
-	buf_put_u32(out, (uint32_t)sums.n_flows);
-	buf_put_u32(out, len_of(runs[0].url));
-	buf_put_u32(out, len_of(runs[0].organization));
-	buf_put_u32(out, len_of(runs[0].status));
-	buf_put_u32(out, (uint32_t)sums.items);
-	buf_put_u32(out, runs[0].prefix_len);
-	buf_put_str(out, runs[0].url);
-	buf_put_str(out, runs[0].organization);
-	buf_put_str(out, runs[0].status);
-	put_rows(out, runs, n);
+	put_header(out, &whole);
+	put_rows(out, ranges, n);
 	for (i = 0; i < n; i++)
-		buf_put_str(out, runs[i].items);
+		buf_put_str(out, ranges[i].items);
 	for (i = 0; i < n; i++)
-		buf_put_str(out, runs[i].texts);
+		buf_put_str(out, ranges[i].texts);
 }
