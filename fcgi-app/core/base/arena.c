@@ -78,21 +78,21 @@ arena_free(struct arena *a)
 void
 arena_reset(struct arena *a)
 {
-	struct block *keep;
+	struct block *last;
 
 	run_at_end(a);
-	keep = a->head;
+	last = a->head;
 	a->used = 0;
-	if (keep == NULL)
+	if (last == NULL)
 		return;
-	if (keep->cap > BLOCK_KEEP_BYTES) {
-		blocks_free(keep);
+	if (last->cap > BLOCK_KEEP_BYTES) {
+		blocks_free(last);
 		a->head = NULL;
 		return;
 	}
-	blocks_free(keep->next);
-	keep->next = NULL;
-	keep->len = 0;
+	blocks_free(last->next);
+	last->next = NULL;
+	last->len = 0;
 }
 
 void *

@@ -1,9 +1,8 @@
 /*
- * Memory that goes as a whole: one arena per request, reset between requests.
+ * Memory that is freed as a whole: one arena per request, reset between requests.
  *
- * Nothing taken from an arena is freed alone; all of it is valid until arena_reset or arena_free.
- * Sizes are rounded up to 16 bytes; what is returned is aligned for any type and not zeroed unless
- * said.
+ * All of it is valid until arena_reset or arena_free. Sizes are rounded up to 16 bytes; pointers
+ * are aligned for any type. Only arena_zalloc zeroes.
  */
 #ifndef KODO_ARENA_H
 #define KODO_ARENA_H
@@ -17,8 +16,7 @@ struct arena *arena_new(void);			/* NULL: memory ran out */
 void arena_free(struct arena *a);		/* NULL is fine */
 
 /*
- * Forget everything; keeps one block of at most 1 MiB, so that a large request does not stay in
- * memory.
+ * Free everything but one block of at most 1 MiB: a large request does not stay in memory.
  */
 void arena_reset(struct arena *a);
 
@@ -26,24 +24,21 @@ void *arena_alloc(struct arena *a, size_t n) MUST_CHECK;	/* NULL: memory ran out
 void *arena_zalloc(struct arena *a, size_t n) MUST_CHECK;	/* zeroed */
 void *arena_dup(struct arena *a, const void *p, size_t n) MUST_CHECK;
 /*
- * Room for one more in a list of n elements of size bytes, which has room for *cap: the list
- * itself, or a copy of it with twice the room, and *cap raised. list may be NULL. NULL: memory ran
- * out.
+ * A list of n elements of size bytes and capacity *cap with room for one more: list itself, or a
+ * copy of twice its capacity. list may be NULL. NULL: memory ran out.
  */
 void *arena_grow(struct arena *a, void *list, size_t n, size_t *cap, size_t size) MUST_CHECK;
-/* terminated copy; NULL for OOM (a null text gives "") */
+/* Terminated copy; a null text gives "". NULL: memory ran out, as of arena_printf. */
 char *arena_strz(struct arena *a, struct str s) MUST_CHECK;
 
 /* Copy s into a. A null stays null. KODO_ENOMEM leaves *out null. */
 enum kodo_err arena_str(struct arena *a, struct str s, struct str *out) MUST_CHECK;
 
-/* NULL: OOM */
 char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3) MUST_CHECK;
 
 /*
- * Call fn(arg) at the next arena_reset or arena_free, before the memory goes: for what a library
- * keeps outside of the arena. The last one asked for is called first. KODO_ENOMEM: fn will not be
- * called.
+ * Call fn(arg) at the next arena_reset or arena_free, before the memory is freed: for a library's
+ * memory outside of the arena. The last fn is called first. KODO_ENOMEM: fn will not be called.
  */
 enum kodo_err arena_at_end(struct arena *a, void (*fn)(void *arg), void *arg) MUST_CHECK;
 

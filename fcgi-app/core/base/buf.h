@@ -1,6 +1,6 @@
 /*
- * A growing piece of bytes with a ceiling and a sticky failure: write as often as you like, look at
- * buf_failed once.
+ * Bytes that grow, with a ceiling and a sticky failure: write as often as you like, test buf_failed
+ * once.
  *
  *	struct buf b = BUF_INIT(max_bytes);
  *	buf_puts(&b, "{\"url\":");
@@ -8,8 +8,7 @@
  *	if (buf_failed(&b)) ...
  *	buf_free(&b);
  *
- * After a failure (memory ran out, or more than max bytes) the contents stay as they were and later
- * writes do nothing.
+ * After a failure (memory ran out, or over max bytes) the contents stay, and writes do nothing.
  */
 #ifndef KODO_BUF_H
 #define KODO_BUF_H
@@ -30,7 +29,7 @@ struct buf {
 #define BUF_INIT(max_bytes)	{ NULL, 0, 0, (max_bytes), KODO_OK }
 
 void buf_free(struct buf *b);	/* and back to BUF_INIT with the same max */
-void buf_reset(struct buf *b);	/* empty, no failure; memory is kept */
+void buf_reset(struct buf *b);	/* empty, no failure; the memory stays */
 
 void buf_put(struct buf *b, const void *p, size_t n);
 void buf_putc(struct buf *b, char c);
@@ -58,10 +57,7 @@ buf_str(const struct buf *b)
 	return (struct str){ b->p == NULL ? "" : b->p, b->len };
 }
 
-/*
- * Terminate with a NUL that does not count as contents and return it; "" after a failure or when
- * empty.
- */
+/* The contents, terminated by a NUL that does not count; "" after a failure or when empty. */
 const char *buf_z(struct buf *b);
 
 static inline bool

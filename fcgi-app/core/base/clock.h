@@ -1,7 +1,4 @@
-/*
- * The monotonic clock: for what has to last or to wait, whatever is done to the wall clock
- * (isotime.h).
- */
+/* The monotonic clock, for durations and waits: the wall clock (isotime.h) may be set. */
 #ifndef KODO_CLOCK_H
 #define KODO_CLOCK_H
 

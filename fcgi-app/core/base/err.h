@@ -1,5 +1,5 @@
 /*
- * What can go wrong, in one enum, and a place for the words that tell a person about it.
+ * All errors in one enum, and the line that explains one to a person.
  *
  * A function that can fail returns enum kodo_err (KODO_OK is 0) and must be checked; results leave
  * through out-pointers at the end of the parameter list, set to a safe value first.
@@ -13,17 +13,16 @@
 enum kodo_err {
 	KODO_OK = 0,
 	KODO_ENOMEM,	/* memory ran out */
-	/* the input is wrong; struct why or the caller's list of errors says where */
-	KODO_EINVAL,
+	KODO_EINVAL,	/* wrong input; struct why or the caller's list of errors tells where */
 	KODO_ENOTFOUND,	/* no such record, file, provider */
 	KODO_EEXIST,	/* it is there already */
 	KODO_ETOOBIG,	/* over a ceiling of limit.h */
 	KODO_EFULL,	/* the map or the disk is full: raise map_max_mib, or free space */
 	KODO_EBUSY,	/* reader table full, or a writer holds the lock: try again later */
-	KODO_EIO,	/* the system refused; errno was put into the words */
+	KODO_EIO,	/* the system refused; errno is explained in struct why */
 	KODO_ECORRUPT,	/* a stored record cannot be read */
 	KODO_EVERSION,	/* the state was written by another record format */
-	KODO_ECONFLICT,	/* somebody else has it: port, lock, state of another url */
+	KODO_ECONFLICT,	/* in use by another: port, lock, state of another url */
 	KODO_ERR_MAX
 };
 
@@ -31,16 +30,13 @@ enum kodo_err {
 const char *kodo_err_text(enum kodo_err e);
 
 /*
- * One line for a person: what was wrong, where (file:line), what to do. Empty text: nothing to say.
+ * One line for a person: what was wrong, where (file:line), what to do. Or the empty text.
  */
 struct why {
 	char text[1024];
 };
 
-/*
- * Set (or, where w is NULL, drop) the line; cut off at its size. Returns e, so that `return
- * why_set(...)` works.
- */
+/* Set the line, cut off at its size; w may be NULL. Returns e: `return why_set(...);`. */
 enum kodo_err why_set(struct why *w, enum kodo_err e, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 #endif

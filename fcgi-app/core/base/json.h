@@ -23,9 +23,9 @@ void json_put_time(struct buf *b, int64_t us, bool offset);	/* null for 0; see i
 void json_put_key(struct buf *b, const char *key);
 
 /*
- * How many of the first n bytes of p stand for themselves inside of a JSON string, at least (the
- * last few are not looked at): up to a quote, a backslash, a control character or (with ascii) a
- * byte over 0x7f.
+ * A lower bound of the number of first bytes of p that stand for themselves in a JSON string: up to
+ * a quote, a backslash, a control character or (with ascii) a byte over 0x7f. The last n % 8 bytes
+ * are not read.
  */
 static inline size_t
 json_plain(const char *p, size_t n, bool ascii)

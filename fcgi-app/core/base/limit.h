@@ -1,12 +1,12 @@
 /*
- * Every ceiling on what an outsider can send, in one place: a name, a unit, a reason. Over one:
- * refused with a clear 4xx, never cut off. LIMIT_NODE_* ceilings leave out the one node that is
- * over and name it, so that one flow cannot shut out a whole registry.
+ * Every ceiling on input from outside: a name, a unit, a reason. What is over one is refused with a
+ * clear 4xx, never cut off. A node over a ceiling is left out and named, so that one flow cannot
+ * shut out a whole registry.
  */
 #ifndef KODO_LIMIT_H
 #define KODO_LIMIT_H
 
-/* what browsers and servers agree on; also of path + flow url parts */
+/* the length that browsers and servers agree on */
 #define LIMIT_URL_BYTES		2048u
 /* name, author, organization, status of a flow or node: one line for people */
 #define LIMIT_NAME_BYTES	1024u
@@ -14,31 +14,31 @@
 #define LIMIT_TAG_BYTES		256u	/* a word or two */
 #define LIMIT_TAGS		64u	/* per flow */
 #define LIMIT_NODE_FLOWS	100000u	/* flows of one node */
-/* a node that comes in parts, as it is stored; some 50,000 flows of the usual size */
+/* a node in chunks, as it is stored; some 50,000 flows of the usual size */
 #define LIMIT_NODE_BYTES	(16u << 20)
 /* nodes in one body; the body ceiling is reached first */
 #define LIMIT_BODY_NODES	1000000u
 /*
- * The nodes of a body, as they are stored, may take this many bytes and this many times the body: a
- * long url or organization is repeated in each flow, so that 10 MB could become 900.
+ * The nodes of a body, as they are stored: bytes, and besides so many times the body. A long url or
+ * organization is repeated in each flow, so that 10 MB could become 900.
  */
 #define LIMIT_STORED_BYTES	(16u << 20)
 #define LIMIT_STORED_TIMES	16u
 #define LIMIT_MESSAGES		1000u	/* lines of `message` in one body */
 #define LIMIT_DISCONNECT_URLS	100000u	/* urls in one disconnect */
 /*
- * who signed off and is known no more: what it said last is remembered, see tidy.c. Some thousand
- * may leave at once where a registry ends; beyond them anybody would decide how much is stored
+ * peers that signed off and whose acknowledged sequence is remembered (expire.c). Some thousand may
+ * leave at once at the end of a registry; without a ceiling strangers decide how much is stored
  */
 #define LIMIT_SIGNED_OFF	4096u
-#define LIMIT_DEPTH		32u	/* nesting of JSON; ours needs 6 */
+#define LIMIT_DEPTH		32u	/* nesting of JSON and YAML; ours needs 6 */
 #define LIMIT_QUERY_BYTES	8192u	/* raw query string, and q by itself */
-/* a q over these two is none that the language takes: it is searched as one text (PROTOCOL.md) */
+/* a q over these two is searched as one text (PROTOCOL.md) */
 #define LIMIT_QUERY_DEPTH	64u	/* nesting of parentheses and nots in q */
 #define LIMIT_QUERY_NODES	1024u	/* operators and texts in q */
 /*
- * All regular expressions of a request: steps where they are interpreted (about 10 ns each), and so
- * many more for each row looked at. The time, likewise, is some five times what they take.
+ * All regular expressions of a request: steps of the interpreter (about 10 ns each), and so many
+ * more a row. The time, likewise, is some five times that of the steps.
  */
 #define LIMIT_REGEX_STEPS	400000u
 #define LIMIT_REGEX_ROW_STEPS	22u
@@ -46,7 +46,7 @@
 #define LIMIT_REGEX_ROW_NS	1500
 /*
  * Tests of a query on rows, in steps of about 10 ns: one a test, one for 16 characters searched. A
- * fifth of a second, and 1 us for each row looked at: dozens of tests on each of a million flows.
+ * fifth of a second, and 1 us a row: dozens of tests on each of a million flows.
  */
 #define LIMIT_QUERY_STEPS	20000000u
 #define LIMIT_QUERY_ROW_STEPS	100u

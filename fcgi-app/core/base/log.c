@@ -15,8 +15,8 @@
 #include "core/base/path.h"
 
 #define LINE_BYTES	((size_t)4096)	/* of a line, with its newline */
-#define LOOK_PARTS	16	/* after this part of max_bytes look at the file again */
-#define OPEN_TRIES	3	/* between our two looks another process may make or rename it */
+#define CHECK_PARTS	16	/* check the file after this fraction of max_bytes */
+#define OPEN_TRIES	3	/* another process may make or rename it meanwhile */
 #define FD_FIRST	3	/* below are the standard ones, even where they were closed */
 
 static struct {
@@ -24,10 +24,10 @@ static struct {
 	char path[PATH_BYTES];
 	enum log_level screen, file;
 	uint64_t max_bytes;
-	uint64_t new_bytes;	/* written by us since the last look */
-	int64_t looked_s;	/* monotonic */
+	uint64_t new_bytes;	/* written by us since the last check */
+	int64_t checked_s;	/* monotonic */
 	int fd;
-	bool told;		/* that the file cannot be opened */
+	bool reported;		/* that the file cannot be opened */
 } lg = { .screen = LOG_WARNING, .file = LOG_OFF, .fd = -1 };
 
 static const char *const names[] = {
@@ -122,8 +122,7 @@ whole_characters(const char *p, size_t n)
 }
 
 /*
- * Copy up to room bytes of z as part of one line: control characters as \xNN, cut between
- * characters.
+ * Copy up to room bytes of z into a line: control characters as \xNN, cut off between characters.
  */
 static size_t
 put_plain(char *to, size_t room, const char *z)
@@ -166,8 +165,7 @@ line_put(struct line *l, const char *z)
 }
 
 /*
- * One write, so that lines of several processes never mix; what the system refuses is lost: nobody
- * could be told.
+ * One write, so that lines of several processes never mix; there is nowhere to report its failure.
  */
 static void
 write_line(int fd, const char *p, size_t n)
@@ -244,10 +242,10 @@ reopen(void)
 		close(lg.fd);
 	lg.fd = fd;
 	lg.new_bytes = 0;
-	lg.looked_s = clock_mono_ms() / 1000;
-	if (fd >= 0 || lg.told)
+	lg.checked_s = clock_mono_ms() / 1000;
+	if (fd >= 0 || lg.reported)
 		return;
-	lg.told = true;
+	lg.reported = true;
 	snprintf(message, sizeof(message),
 	    "cannot write log file %s: %s; set log_file to a path that can be written", lg.path,
 	    strerror(errno));
@@ -265,9 +263,9 @@ is_at_path(int fd, struct stat *st)
 }
 
 /*
- * Rename the full file, unless somebody was faster. The lock is on the file itself through a
- * descriptor of our own: one that was inherited would share its lock with all relatives. Whoever
- * comes second finds another file at the path, and leaves it.
+ * Rename the full file, unless another process was faster. The lock is on the file itself through a
+ * descriptor of our own: an inherited one would share its lock with all relatives. The second
+ * process finds another file at the path, and leaves it.
  */
 static void
 rotate(void)
@@ -286,16 +284,17 @@ rotate(void)
 	close(fd);
 }
 
-/* See that lg.fd is the file at the path, and not full. */
+/* Reopen the file if it was renamed, rotate it if it is full. */
 static void
-look(void)
+check_file(void)
 {
 	struct stat st;
 	int64_t now_s = clock_mono_ms() / 1000;
 
-	if (now_s == lg.looked_s && (lg.max_bytes == 0 || lg.new_bytes < lg.max_bytes / LOOK_PARTS))
+	if (now_s == lg.checked_s &&
+	    (lg.max_bytes == 0 || lg.new_bytes < lg.max_bytes / CHECK_PARTS))
 		return;
-	lg.looked_s = now_s;
+	lg.checked_s = now_s;
 	lg.new_bytes = 0;
 	if (lg.fd >= 0 && is_at_path(lg.fd, &st)) {
 		/* a device or a pipe is never renamed */
@@ -320,7 +319,7 @@ write_file(enum log_level level, const char *now, const char *message)
 	line_put(&l, " - ");
 	line_put(&l, message);
 	l.p[l.n++] = '\n';
-	look();
+	check_file();
 	if (lg.fd >= 0)
 		write_line(lg.fd, l.p, l.n);
 }
@@ -335,7 +334,7 @@ log_setup(
 	lg.screen = screen;
 	lg.file = path.len == 0 ? LOG_OFF : file;
 	lg.max_bytes = max_bytes;
-	lg.told = false;
+	lg.reported = false;
 	if (lg.file != LOG_OFF)
 		reopen();
 }
@@ -370,12 +369,12 @@ log_at(enum log_level level, const char *fmt, ...)
 }
 
 void
-log_complain(struct why *said, const struct why *why, enum kodo_err err)
+log_complain(struct why *last, const struct why *why, enum kodo_err err)
 {
 	const char *text = why->text[0] != '\0' ? why->text : kodo_err_text(err);
 
-	if (strcmp(text, said->text) == 0)
+	if (strcmp(text, last->text) == 0)
 		return;
-	str_copy(said->text, sizeof(said->text), str_of(text));
+	str_copy(last->text, sizeof(last->text), str_of(text));
 	log_error("%s", text);
 }

@@ -1,14 +1,14 @@
 /*
- * Log lines for the screen (stderr) and the file, as PROTOCOL.md shows them; whole lines in each
- * write(), so that workers can share both.
+ * Log lines for the screen (stderr) and the file (PROTOCOL.md), one write() a line, so that workers
+ * share both.
  *
  *	screen	LEVEL (8 wide) 2026-11-24 08:16:34,656 <own url>: message
  *	file	2026-11-24 08:16:34,656 LEVEL kodo: <own url> - message
  *
- * Times are UTC. Control characters in a message (which may hold what a peer sent) are written as
- * \xNN. A line ends at 4,096 bytes. The file is opened O_APPEND; over max_bytes it is renamed to
- * `.1` by whoever notices first, and all others follow (they look at the inode before a write, at
- * most once a second).
+ * Times are UTC. Control characters in a message (which may quote a peer) are written as \xNN. A
+ * line is cut off at 4,096 bytes. The file is opened O_APPEND; over max_bytes the first process
+ * that notices renames it to `.1`, and the others follow: before a write, once a second at most,
+ * they compare inodes.
  */
 #ifndef KODO_LOG_H
 #define KODO_LOG_H
@@ -25,8 +25,8 @@ enum kodo_err log_level_parse(struct str s, enum log_level *out) MUST_CHECK;
 const char *log_level_name(enum log_level level);
 
 /*
- * Until this is called, lines go to the screen at LOG_WARNING and above. url and path are copied; a
- * null path: no file. A file that cannot be opened is told on the screen once, and is not an error.
+ * Without it lines go to the screen from LOG_WARNING on. url and path are copied; a null path: no
+ * file. A file that cannot be opened is reported on the screen once, and is no error.
  */
 void log_setup(struct str url, enum log_level screen, struct str path, enum log_level file,
     uint64_t max_bytes);
@@ -35,10 +35,10 @@ void log_close(void);
 void log_at(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /*
- * An error that would be met again and again: the words of why, or where it has none those of err,
- * unless they were said last. *said remembers them; empty it, and they are told again.
+ * Log an error that may repeat: the text of why, or that of err if why is empty, unless it equals
+ * *last, which becomes it. Empty *last to log it again.
  */
-void log_complain(struct why *said, const struct why *why, enum kodo_err err);
+void log_complain(struct why *last, const struct why *why, enum kodo_err err);
 
 #define log_debug(...)		log_at(LOG_DEBUG, __VA_ARGS__)
 #define log_info(...)		log_at(LOG_INFO, __VA_ARGS__)

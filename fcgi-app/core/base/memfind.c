@@ -6,8 +6,8 @@
 #include "core/base/memfind.h"
 
 /*
- * Longer ones are left to memmem, which is linear whatever the texts are; here a place where the
- * first and the last byte fit costs a comparison of this length at most.
+ * Longer ones are left to memmem, which is linear for all texts; here each place where the first
+ * and the last byte fit costs a comparison of at most this length.
  */
 #define NEEDLE_MAX	64u
 
@@ -32,9 +32,9 @@ fits(const char *p, size_t last, __m128i a, __m128i z)
 	return _mm_and_si128(_mm_cmpeq_epi8(load(p), a), _mm_cmpeq_epi8(load(p + last), z));
 }
 
-/* The first of those places where all of the needle is. */
+/* The first of those places with all of the needle. */
 static inline const char *
-look(const char *p, __m128i places, struct str needle)
+first_hit(const char *p, __m128i places, struct str needle)
 {
 	unsigned mask = (unsigned)_mm_movemask_epi8(places);
 
@@ -69,13 +69,13 @@ find_blocks(struct str hay, struct str needle)
 		    _mm_or_si128(f[2], f[3]))) == 0)
 			continue;
 		for (i = 0; i < 4; i++)
-			if ((hit = look(p + i * BLOCK, f[i], needle)) != NULL)
+			if ((hit = first_hit(p + i * BLOCK, f[i], needle)) != NULL)
 				return hit;
 	}
 	for (; p < end && hit == NULL; p += BLOCK)
-		hit = look(p, fits(p, last, a, z), needle);
-	/* the last block again has places that were looked at, and found to be none */
-	return hit != NULL ? hit : look(end, fits(end, last, a, z), needle);
+		hit = first_hit(p, fits(p, last, a, z), needle);
+	/* the last block overlaps the one before */
+	return hit != NULL ? hit : first_hit(end, fits(end, last, a, z), needle);
 }
 
 #else

@@ -11,7 +11,7 @@
 #define FOLDER_MODE		((mode_t)0700)
 #define FOLDER_GROUP_MODE	((mode_t)02770)
 
-/* Append the parts of path to out, each with a slash before it, without those that mean nothing. */
+/* Append the parts of path to out, a slash before each, without empty ones and ".". */
 static size_t
 put_parts(char *out, size_t len, struct str path)
 {
@@ -87,7 +87,7 @@ make_one(const char *path, mode_t *parent)
 	if (stat(path, &st) != 0) {
 		if (errno != ENOENT)
 			return KODO_EIO;
-		/* chmod because of the umask; only by who made it */
+		/* chmod because of the umask; a folder of another process has its mode */
 		if (mkdir(path, FOLDER_MODE) == 0 ? chmod(path, mode) != 0 : errno != EEXIST)
 			return KODO_EIO;
 		if (stat(path, &st) != 0)
@@ -124,10 +124,7 @@ path_make_folder(const char *path)
 	return err;
 }
 
-/*
- * Read to the end of the file, which may be longer or shorter than it was: at most room bytes. -1:
- * errno tells.
- */
+/* Read to the end of the file, whose size may have changed, at most room bytes. -1: errno tells. */
 static ssize_t
 read_all(int fd, char *to, size_t room)
 {
@@ -147,7 +144,7 @@ read_all(int fd, char *to, size_t room)
 	return (ssize_t)len;
 }
 
-/* cut: of a longer file take what max_bytes hold. */
+/* cut: take the first max_bytes of a longer file. */
 static enum kodo_err
 read_file(struct arena *a, const char *path, size_t max_bytes, bool cut, struct str *out)
 {
@@ -198,7 +195,6 @@ path_read_head(struct arena *a, const char *path, size_t max_bytes, struct str *
 	return read_file(a, path, max_bytes, true, out);
 }
 
-/* .../lib/ld.so, and not the ld.so of a system, which stands for nothing that we could start */
 enum kodo_err
 path_write(int fd, struct str s)
 {
@@ -252,6 +248,7 @@ path_replace_text(const char *path, mode_t mode, struct str text)
 	return path_replace(path, mode, fill_text, &text);
 }
 
+/* .../lib/ld.so; the ld.so of a system has no launcher beside it. */
 static bool
 is_own_loader(struct str exe)
 {

@@ -1,6 +1,4 @@
-/*
- * Paths of files: made absolute by their text alone, and folders made with their parents.
- */
+/* Paths of files, and whole files read and written. */
 #ifndef KODO_PATH_H
 #define KODO_PATH_H
 
@@ -11,16 +9,15 @@
 #define PATH_BYTES	4096u	/* PATH_MAX of Linux, with its NUL */
 
 /*
- * path as an absolute one: itself, or after base (absolute). Empty parts, "." parts and slashes at
- * the end go; ".." parts and symbolic links stay, for only the file system knows where they lead.
+ * path made absolute by its text: itself, or after base (absolute). Empty parts, "." and slashes at
+ * the end are dropped; ".." and symbolic links stay, as only the file system can follow them.
  * KODO_ETOOBIG: over PATH_BYTES. KODO_EINVAL: empty, or a NUL inside.
  */
 enum kodo_err path_absolute(
     struct arena *a, struct str base, struct str path, struct str *out) MUST_CHECK;
 
 /*
- * The folder that path (absolute) lies in: what is before its last slash, "/" at least. Points into
- * path.
+ * The folder of path (absolute): all before its last slash, "/" at least. Points into path.
  */
 struct str path_folder(struct str path);
 
@@ -28,9 +25,9 @@ struct str path_folder(struct str path);
 struct str path_name(struct str path);
 
 /*
- * Make the folder path (absolute) and its parents where they are missing, whatever the umask is:
- * 2770 below a folder that has the group's write and set-group-id bits (somebody set it up for a
- * group), else 0700. A folder that exists is left as it is. KODO_EIO: errno tells.
+ * Make the folder path (absolute) and its missing parents, whatever the umask is: 2770 below a
+ * folder with the group's write and set-group-id bits, which is one for a group, else 0700.
+ * Existing ones stay as they are. KODO_EIO: errno tells.
  */
 enum kodo_err path_make_folder(const char *path) MUST_CHECK;
 
@@ -49,8 +46,8 @@ enum kodo_err path_read_head(
 enum kodo_err path_write(int fd, struct str s) MUST_CHECK;
 
 /*
- * Write a file whole or not at all: what fill writes to fd goes to a new file of that mode beside
- * path, which then takes its place. What fill returned; KODO_EIO: errno tells; KODO_ETOOBIG.
+ * Write a file whole or not at all: fill writes to a new one of that mode, which then takes the
+ * place of path. The error of fill; KODO_EIO: errno tells; KODO_ETOOBIG.
  */
 enum kodo_err path_replace(const char *path, mode_t mode,
     enum kodo_err (*fill)(int fd, void *arg), void *arg) MUST_CHECK;
@@ -58,13 +55,12 @@ enum kodo_err path_replace(const char *path, mode_t mode,
 enum kodo_err path_replace_text(const char *path, mode_t mode, struct str text) MUST_CHECK;
 
 /*
- * The path of this program, by which it can be started again: of its file, or, where that was
- * started through the ld.so of a folder lib/ (conf/shared-host), of the launcher beside that
- * folder. KODO_EIO: not known. KODO_ETOOBIG.
+ * The path to start this program again: of its file, or, if it runs through the ld.so of a folder
+ * lib/ (conf/shared-host), of the launcher beside that folder. KODO_EIO: not known. KODO_ETOOBIG.
  */
 enum kodo_err path_own_program(char out[PATH_BYTES]) MUST_CHECK;
 
-/* Mode for new files in a folder of this mode: 0660 where its group may write, else 0600. */
+/* Mode of new files in a folder of this mode: 0660 if its group may write, else 0600. */
 mode_t path_file_mode(mode_t folder);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * A borrowed piece of text: pointer and length, not terminated. p NULL is the null value (JSON
- * null, SQL NULL), which is not the empty text (p non-NULL, len 0). Who owns the bytes is said
- * where one is handed out.
+ * A borrowed text: pointer and length, not terminated. p NULL is the null value (JSON null, SQL
+ * NULL), which is not the empty text (p non-NULL, len 0). The owner of the bytes is named where one
+ * is handed out.
  */
 #ifndef KODO_STR_H
 #define KODO_STR_H
@@ -75,7 +75,7 @@ str_cut(struct str *rest, char c)
 	return first;
 }
 
-/* Terminated, into an array of size bytes, cut off where it does not fit. */
+/* Into an array of size bytes, terminated, cut off at its size. */
 static inline void
 str_copy(char *to, size_t size, struct str s)
 {

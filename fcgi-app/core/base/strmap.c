@@ -6,7 +6,7 @@
 #define CAP_FIRST	128u
 
 struct strmap_slot {
-	uint32_t check;		/* half of the hash: most others are told apart by it */
+	uint32_t check;		/* half of the hash, which tells most others apart */
 	uint32_t number;	/* place in all + 1; 0: free */
 };
 
@@ -18,7 +18,7 @@ strmap_free(struct strmap *m)
 	*m = (struct strmap){ 0 };
 }
 
-/* Where the text is or belongs. */
+/* The slot of the text, or the free one for it. */
 static struct strmap_slot *
 slot_find(const struct strmap *m, struct str text, uint64_t hash)
 {

@@ -1,8 +1,6 @@
 /*
- * Texts and a number of each: a hash table that keeps the order in which they came.
- *
- * Texts are not copied. The hash is SipHash with the key of this process: many of these texts come
- * from outside, and must not be made to collide.
+ * A number for each text: a hash table in the order of insertion. Texts are not copied. They may
+ * come from outside, so the hash is SipHash with the key of this process.
  */
 #ifndef KODO_STRMAP_H
 #define KODO_STRMAP_H
@@ -21,7 +19,7 @@ struct strmap_entry {
 
 /* All zeros: empty. */
 struct strmap {
-	struct strmap_entry *all;	/* n of them, in the order in which they came */
+	struct strmap_entry *all;	/* n of them, in the order of insertion */
 	size_t n, cap;
 	struct strmap_slot *slots;
 	size_t n_slots;
@@ -31,7 +29,7 @@ void strmap_free(struct strmap *m);	/* leaves an empty one */
 
 /*
  * Find text, or add it with the value 0: *i is its place in all, which stays; all itself moves.
- * KODO_ENOMEM. Whoever sorts all must not ask any more.
+ * Must not be called any more once all is sorted. KODO_ENOMEM.
  */
 enum kodo_err strmap_find(struct strmap *m, struct str text, uint32_t *i) MUST_CHECK;
 

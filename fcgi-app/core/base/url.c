@@ -5,7 +5,7 @@
 #include "core/base/limit.h"
 #include "core/base/url.h"
 
-#define HOST_BYTES 256u	/* longer is no address, and no name that DNS would know */
+#define HOST_BYTES 256u	/* longer is neither an address nor a name of DNS */
 
 static bool
 is_host_char(char c)
@@ -48,9 +48,7 @@ host_copy(struct str s, char to[HOST_BYTES])
 	return true;
 }
 
-/*
- * No blanks, control characters, fragment or backslash: what peers and curl would read differently.
- */
+/* No blanks, control characters, fragment or backslash: peers and curl read them differently. */
 static const char *
 bytes_reason(struct str s)
 {
@@ -83,8 +81,8 @@ scheme_take(struct str s, struct url *out, size_t *at)
 }
 
 /*
- * The host is ASCII without percent signs, for whoever connects would map other spellings of an
- * address onto it.
+ * The host is ASCII without percent signs: a connection would map other spellings of an address
+ * onto it.
  */
 static const char *
 host_take(struct str authority, struct url *out, size_t *at)
@@ -312,7 +310,7 @@ url_is_private(const struct url *u)
 		return false;
 	if (inet_pton(AF_INET6, host, &v6) == 1)
 		return v6_is_private(&v6);
-	/* also the short, hexadecimal and octal forms, which whoever connects would understand */
+	/* also the short, hexadecimal and octal forms, which connect understands */
 	if (inet_aton(host, &v4) != 0)
 		return v4_is_private(ntohl(v4.s_addr));
 	h = str_of(host);

@@ -26,15 +26,15 @@ struct url {
  */
 enum kodo_err url_parse(struct str s, struct url *out, const char **reason) MUST_CHECK;
 
-/* What is shown: s less trailing slashes. Points into s. */
+/* The shown form: s less trailing slashes. Points into s. */
 struct str url_shown(struct str s);
 
 /* The key that urls are compared by, in a. Errors as url_parse, or KODO_ENOMEM. */
 enum kodo_err url_key(struct arena *a, struct str s, struct str *out) MUST_CHECK;
 
 /*
- * Is the host localhost, a loopback, private (RFC 1918, RFC 4193), link-local or unspecified
- * address, judged by its text?
+ * By its text, is the host localhost, a loopback, private (RFC 1918, RFC 4193), link-local or
+ * unspecified address?
  */
 bool url_is_private(const struct url *u);
 

@@ -23,17 +23,14 @@ decode(const char *p, size_t n, utf8proc_int32_t *cp)
 
 /* Bytes of plain ASCII (NUL is none) from p on, by eights: most texts are nothing else. */
 static size_t
-ascii_run(const char *p, size_t n)
+ascii_prefix(const char *p, size_t n)
 {
 	size_t i = 0;
 	uint64_t w;
 
 	while (n - i >= sizeof(w)) {
 		memcpy(&w, p + i, sizeof(w));
-		/*
-		 * a high bit, or a zero byte (the classic test; it may find one too many, never one
-		 * too few)
-		 */
+		/* a high bit, or a zero byte (which may find one too many, never one too few) */
 		if (((w | (w - 0x0101010101010101ull)) & 0x8080808080808080ull) != 0)
 			break;
 		i += sizeof(w);
@@ -50,7 +47,7 @@ utf8_valid(struct str s)
 	size_t i = 0, len;
 
 	while (i < s.len) {
-		i += ascii_run(s.p + i, s.len - i);
+		i += ascii_prefix(s.p + i, s.len - i);
 		if (i == s.len)
 			break;
 		if (s.p[i] == '\0')
@@ -98,18 +95,18 @@ void
 utf8_fold(struct buf *out, struct str s)
 {
 	char c[4], *to;
-	size_t i = 0, k, run;
+	size_t i = 0, k, n;
 
 	while (i < s.len) {
-		run = ascii_run(s.p + i, s.len - i);
-		if (run > 0) {
-			to = buf_room(out, run);
+		n = ascii_prefix(s.p + i, s.len - i);
+		if (n > 0) {
+			to = buf_room(out, n);
 			if (to == NULL)
 				return;
-			for (k = 0; k < run; k++)
+			for (k = 0; k < n; k++)
 				to[k] = ascii_lower(s.p[i + k]);
-			out->len += run;
-			i += run;
+			out->len += n;
+			i += n;
 		} else {
 			k = utf8_fold_next(s, &i, c);
 			buf_put(out, c, k);

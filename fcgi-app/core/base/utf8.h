@@ -1,9 +1,9 @@
 /*
- * UTF-8: is it well-formed, and how case is folded. The only includer of utf8proc.h is utf8.c.
+ * UTF-8: check, fold, decode. The only includer of utf8proc.h is utf8.c.
  *
- * Folding is utf8proc_tolower, code point by code point, without any context: so the folding of a
- * text contains the folding of each of its parts, and whoever searches folds both sides by this
- * same function. Lengths may change (U+0130 becomes one byte, U+023A becomes three).
+ * Folding is utf8proc_tolower, code point by code point, without context: the folding of a text
+ * contains that of each substring, so a search folds both sides by this same function. Lengths may
+ * change (U+0130 becomes one byte, U+023A three).
  */
 #ifndef KODO_UTF8_H
 #define KODO_UTF8_H
