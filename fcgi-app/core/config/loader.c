@@ -66,7 +66,7 @@ no_memory(struct reader *r)
 	return why_set(r->why, KODO_ENOMEM, "out of memory");
 }
 
-/* The tags that say what we assume anyway; those of somebody's program mean nothing to us. */
+/* Tags that change nothing; those of other programs have no meaning here. */
 static bool
 is_core_tag(const yaml_char_t *tag)
 {
@@ -352,7 +352,7 @@ loader_parse(struct arena *a, struct str yaml, const char *file, const struct lo
 	return KODO_OK;
 }
 
-/* Where a scan for one option is: like a reader, but nothing is kept. */
+/* The place of a scan for one option: like a reader, but without values. */
 struct scan {
 	const char *option;
 	unsigned depth;

@@ -1,7 +1,6 @@
 /*
  * Loaders: a YAML file, a folder of *.yaml, or an executable that prints YAML; read into values
- * that know their file and line. What the options mean is option.h's. The only includer of yaml.h
- * is loader.c.
+ * with their file and line. option.h gives them meaning. The only includer of yaml.h is loader.c.
  */
 #ifndef KODO_LOADER_H
 #define KODO_LOADER_H
@@ -58,7 +57,7 @@ enum loader_type { LOADER_FILE, LOADER_FOLDER, LOADER_PROGRAM };
  * What is at path: a program has an execute bit and is not named *.yaml or *.yml. KODO_ENOTFOUND,
  * KODO_EIO, KODO_EINVAL.
  */
-enum kodo_err loader_look(const char *path, enum loader_type *out, struct why *why) MUST_CHECK;
+enum kodo_err loader_find_type(const char *path, enum loader_type *out, struct why *why) MUST_CHECK;
 
 /*
  * The files of a loader, absolute: itself, or in a folder all *.yaml, hidden ones left out, ordered
@@ -76,10 +75,10 @@ enum kodo_err loader_read(struct arena *a, struct str path, struct str folder, b
     struct loader_entry **first, struct why *why) MUST_CHECK;
 
 /*
- * Find one option's text in the loader without reading more than needed: in a file up to that
- * option, in a folder in each file (the last one wins). Never runs a program. A null text: it is
- * not there, or no text. From a file that is not YAML, a line that looks like the option counts:
- * somebody is mending it while the service goes on.
+ * Find one option's text in the loader and read no more than needed: of a file up to that option,
+ * of a folder each file (the last one wins). Never runs a program. A null text: not there, or no
+ * text. In a file that is not YAML a line like that of the option counts: it is being edited while
+ * the service goes on.
  */
 enum kodo_err loader_find(struct arena *a, struct str path, const char *option, struct str *out,
     struct why *why) MUST_CHECK;

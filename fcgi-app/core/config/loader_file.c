@@ -12,7 +12,7 @@
 #define HEAD_BYTES	((size_t)65536)	/* of a file, where cache_data is likely to be */
 
 enum kodo_err
-loader_look(const char *path, enum loader_type *out, struct why *why)
+loader_find_type(const char *path, enum loader_type *out, struct why *why)
 {
 	struct str name = str_of(path);
 	struct stat st;
@@ -104,7 +104,7 @@ loader_files(struct arena *a, struct str path, struct str **files, size_t *n, st
 
 	*files = NULL;
 	*n = 0;
-	err = loader_look(path.p, &type, why);
+	err = loader_find_type(path.p, &type, why);
 	if (err != KODO_OK)
 		return err;
 	if (type == LOADER_FOLDER)
@@ -127,10 +127,7 @@ read_file(struct arena *a, const char *path, struct str *out, struct why *why)
 	    err == KODO_EIO ? strerror(errno) : kodo_err_text(err));
 }
 
-/*
- * Two options of one name in one document, whose list may have an item for each. Both lines are
- * told.
- */
+/* Two options of one name in one document, whose list may have an item for each. */
 static enum kodo_err
 check_twice(const struct loader_entry *first, const struct loader_entry *e, struct why *why)
 {
@@ -238,7 +235,7 @@ loader_read(struct arena *a, struct str path, struct str folder, bool run_progra
 	size_t n, i;
 
 	*first = NULL;
-	err = loader_look(path.p, &type, why);
+	err = loader_find_type(path.p, &type, why);
 	if (err != KODO_OK)
 		return err;
 	if (type == LOADER_PROGRAM && !run_program)
@@ -338,7 +335,7 @@ loader_find(struct arena *a, struct str path, const char *option, struct str *ou
 	size_t n, i;
 
 	*out = STR_NULL;
-	err = loader_look(path.p, &type, why);
+	err = loader_find_type(path.p, &type, why);
 	if (err != KODO_OK || type == LOADER_PROGRAM)
 		return err;
 	err = loader_files(a, path, &files, &n, why);

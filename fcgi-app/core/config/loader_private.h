@@ -1,6 +1,4 @@
-/*
- * Inside of the loader: what loader_find and the YAML reader share.
- */
+/* For loader_find: the YAML reader that stops early. */
 #ifndef KODO_LOADER_PRIVATE_H
 #define KODO_LOADER_PRIVATE_H
 

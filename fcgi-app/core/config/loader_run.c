@@ -11,10 +11,10 @@
 #include "core/base/spawn.h"
 #include "core/config/loader.h"
 
-#define SLICE_MS	20	/* how often we look whether it ended without closing its output */
+#define SLICE_MS	20	/* between checks for an end without end of output */
 #define CHUNK_BYTES	((size_t)65536)
 
-struct run {
+struct child {
 	const char *program;
 	pid_t pid;
 	int fd;			/* of its output */
@@ -42,7 +42,7 @@ set_files(posix_spawn_file_actions_t *files, int out, const char *folder)
 
 /* In a process group of its own, so that all of it can be killed. 0, or an errno. */
 static int
-spawn(struct run *r, int out, const char *folder)
+spawn(struct child *r, int out, const char *folder)
 {
 	char *argv[2];
 	posix_spawn_file_actions_t files;
@@ -61,20 +61,20 @@ spawn(struct run *r, int out, const char *folder)
 }
 
 static void
-reap(struct run *r, int flags)
+reap(struct child *r, int flags)
 {
 	pid_t pid;
 
 	do
 		pid = waitpid(r->pid, &r->status, flags);
 	while (pid < 0 && errno == EINTR);
-	/* -1: SIGCHLD is ignored; there is no status then, and what it printed has to tell */
+	/* -1: SIGCHLD is ignored; without a status its output decides */
 	r->reaped = pid != 0;
 }
 
-/* Take what there is. False: not more than that at the moment. */
+/* Read the output there is. False: no more at the moment. */
 static bool
-take(struct run *r)
+take(struct child *r)
 {
 	char *to = buf_room(&r->text, 1);
 	size_t room;
@@ -93,12 +93,9 @@ take(struct run *r)
 	return n > 0 || (n < 0 && errno == EINTR);
 }
 
-/*
- * Until it has ended and its output is read; a child of its own that keeps the output open is not
- * waited for.
- */
+/* Wait for its end and read its output; not for children of its own that hold the output open. */
 static enum kodo_err
-follow(struct run *r, struct why *why)
+follow(struct child *r, struct why *why)
 {
 	for (;;) {
 		struct pollfd p = { .fd = r->closed ? -1 : r->fd, .events = POLLIN };
@@ -122,7 +119,7 @@ follow(struct run *r, struct why *why)
 }
 
 static enum kodo_err
-judge(const struct run *r, struct why *why)
+judge(const struct child *r, struct why *why)
 {
 	if (WIFSIGNALED(r->status))
 		return why_set(why, KODO_EIO,
@@ -139,7 +136,7 @@ enum kodo_err
 loader_run(struct arena *a, const char *program, const char *folder, unsigned timeout_ms,
     size_t max_bytes, struct str *out, struct why *why)
 {
-	struct run r = { .program = program,
+	struct child r = { .program = program,
 		.until_ms = clock_mono_ms() + timeout_ms,
 		.text = BUF_INIT(max_bytes) };
 	enum kodo_err err;

@@ -59,9 +59,7 @@ take_env_file(struct option_input *in, struct str folder)
 	return err;
 }
 
-/*
- * One of the environment that is set to something; a name that we do not know is somebody else's.
- */
+/* A variable of the environment with a value; unknown names are those of other programs. */
 static enum kodo_err
 take_variable(struct option_input *in, struct str key, struct str text)
 {
@@ -145,8 +143,8 @@ set_loader(struct options *out, struct str path)
 	enum loader_type type;
 
 	out->loader = path;
-	out->loader_is_program =
-	    path.p != NULL && loader_look(path.p, &type, NULL) == KODO_OK && type == LOADER_PROGRAM;
+	out->loader_is_program = path.p != NULL &&
+	    loader_find_type(path.p, &type, NULL) == KODO_OK && type == LOADER_PROGRAM;
 }
 
 static enum kodo_err
@@ -211,7 +209,7 @@ hosted_loader(struct arena *a, const char *arg, struct str *out, struct why *why
 	return absolute(&in, str_of(beside), out);
 }
 
-/* Who set KODO_URL for a web server and wonders: only the loader and the .env beside it count. */
+/* Under a web server only the loader and the .env beside it count. */
 static void
 warn_of_environment(struct str loader)
 {
@@ -230,7 +228,7 @@ warn_of_environment(struct str loader)
 	}
 }
 
-/* Whoever only looks for the state (option_find_state) must find the one that the options name. */
+/* option_find_state must find the state that the options name. */
 static enum kodo_err
 check_state(const struct option_input *in, const char *loader_arg, const struct options *o)
 {
@@ -427,7 +425,7 @@ check_private(const struct options *o, const struct url *u, struct str url, stru
 	    STR_ARG(url));
 }
 
-/* Whom we were told to connect to needs no further leave. */
+/* A target of connect is allowed. */
 static enum kodo_err
 is_target(struct arena *a, const struct options *o, struct str key, bool *out)
 {

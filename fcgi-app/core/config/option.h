@@ -1,7 +1,7 @@
 /*
- * The options of a service: one schema row each (option.c), which feeds the loader, the command
- * line, the environment, the check, the sample file and the manual. Whose options hold where:
- * DESIGN.md, "Whose options".
+ * The options of a service: a row each (option_table.c), which feeds the loader, the command line,
+ * the environment, the check, the sample file and the manual. Which options hold where: DESIGN.md,
+ * "Whose options".
  */
 #ifndef KODO_OPTION_H
 #define KODO_OPTION_H
@@ -74,8 +74,8 @@ enum kodo_err option_load_service(
  * folder.
  *
  * run_program: run an executable loader (in its folder); without it such a loader gives KODO_EBUSY
- * (somebody else has to). KODO_EINVAL also where cache_data of the loader is not what
- * option_find_state finds. A url needs no port.
+ * (it is the runner's to run). KODO_EINVAL also if cache_data of the loader is not that of
+ * option_find_state. A url needs no port.
  */
 enum kodo_err option_load_hosted(struct arena *a, const char *loader, bool run_program,
     struct options *out, struct why *why) MUST_CHECK;
@@ -89,9 +89,9 @@ enum kodo_err option_find_state(struct arena *a, const char *loader_arg, struct 
     struct str *state_path, struct why *why) MUST_CHECK;
 
 /*
- * What the loader's files look like now: a text of (dev, ino, size, mtime) of the loader, of the
- * files in a loader folder, and of the `.env` beside it. Equal texts: nothing was changed. loader
- * is absolute. Cheap: stat only. A loader that is gone has a stamp too.
+ * The present stamp of the loader: a text of (dev, ino, size, mtime) of it, of the files in a
+ * loader folder, and of the `.env` beside it. Equal stamps: nothing was changed. loader is
+ * absolute. Cheap: stat only. A loader that is gone has a stamp too.
  */
 enum kodo_err option_stamp(struct arena *a, struct str loader, struct str *out) MUST_CHECK;
 
@@ -113,10 +113,9 @@ void option_put_help(struct buf *out);
 
 /*
  * May url be a peer of ours (accept, private)? KODO_EINVAL with the reason in why; KODO_ENOMEM.
- * What accept names, and what is below it: https://example.org allows https://example.org/x,
- * neither https://example.org.evil nor another port. A target of connect is always allowed. Judged
- * by the text of the url: a name that leads to a private address is for whoever connects to find
- * out.
+ * accept allows its urls and all below: https://example.org allows https://example.org/x, neither
+ * https://example.org.evil nor another port. A target of connect is always allowed. Judged by the
+ * text of the url: a name that resolves to a private address is found by the runner.
  */
 enum kodo_err option_allows_peer(
     const struct options *o, struct str url, struct why *why) MUST_CHECK;

@@ -88,7 +88,7 @@ read_member(struct option_input *in, const struct loader_entry *e, struct flow *
 		return read_text(in, e->value, field->name, field->max_bytes, field_of(f, field));
 	if (str_eq(e->key, STR("tags")))
 		return read_tags(in, e->value, f);
-	if (str_eq(e->key, STR("entry")))	/* where the original finds the code of the flow */
+	if (str_eq(e->key, STR("entry")))	/* for the original: the place of its code */
 		return read_text(in, e->value, "entry", LIMIT_DESCRIPTION_BYTES, &unused);
 	return option_fail(in, &at,
 	    "unknown member %s of a flow: expected url, name, description, author, tags or entry",
@@ -114,7 +114,7 @@ read_flow(struct option_input *in, const struct loader_value *v, struct flow *f)
 	return err;
 }
 
-/* Where a flow came from, to tell two of one url. */
+/* The place of a flow, to report two of one url. */
 struct origin {
 	struct str url; /* without leading slashes: the own url is joined with exactly one */
 	const struct loader_value *v;

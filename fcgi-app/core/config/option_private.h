@@ -1,7 +1,6 @@
 /*
- * Inside of the options: the table, and how a value on its way from a file, the environment or an
- * argument becomes a member of struct options. Every value knows where it is from (struct
- * loader_value), for the message when it is wrong.
+ * The table of options, and the way of a value from a file, the environment or an argument to a
+ * member of struct options. Each value has its file and line (struct loader_value), for messages.
  */
 #ifndef KODO_OPTION_PRIVATE_H
 #define KODO_OPTION_PRIVATE_H
@@ -12,7 +11,7 @@
 enum option_type {
 	OPT_TEXT,
 	OPT_URL,
-	OPT_URLS,	/* list or comma text; offset_n says where their number goes */
+	OPT_URLS,	/* list or comma text; their number is at offset_n */
 	OPT_BOOL,
 	OPT_UINT,
 	OPT_INT,
@@ -25,7 +24,7 @@ enum option_type {
 	OPT_TYPES
 };
 
-enum option_id {	/* rows that code has to name */
+enum option_id {	/* rows with a name in code */
 	OPTION_LOADER,
 	OPTION_URL,
 	OPTION_CACHE_DATA,
@@ -67,14 +66,11 @@ struct option_input {
 /* The row of this name, or NULL. */
 const struct option_row *option_find(struct str name);
 
-/*
- * Names that are not ours: of later versions of the original, or of something that would keep
- * somebody out.
- */
+/* Names of other programs' options: of later versions of the original, or to restrict access. */
 enum option_foreign { OPTION_UNKNOWN, OPTION_LATER, OPTION_ACCESS };
 enum option_foreign option_foreign(struct str name);
 
-/* Say in in->why where v is from and what is wrong. Returns KODO_EINVAL. */
+/* Set in->why to the place of v and the text. Returns KODO_EINVAL. */
 enum kodo_err option_fail(const struct option_input *in, const struct loader_value *v,
     const char *fmt, ...) PRINTF_LIKE(3, 4);
 enum kodo_err option_no_memory(const struct option_input *in);
@@ -88,17 +84,17 @@ enum kodo_err option_list_add(
     struct arena *a, struct loader_value *list, const struct loader_value *item) MUST_CHECK;
 
 /*
- * Give a value to an option; null values count as not given, flows are added to those there are,
- * everything else replaces what was there. option_set_named is for names that may be wrong:
- * KODO_EINVAL for unknown ones (with the nearest one) and for such as restrict access and are not
- * implemented; those of later versions get a warning.
+ * Give a value to an option: null counts as not given, flows are added to those before, all else
+ * replaces the value before. option_set_named is for names that may be wrong: KODO_EINVAL for
+ * unknown ones (with the nearest one) and for those that restrict access; a warning for those of
+ * later versions.
  */
 enum kodo_err option_set(struct option_input *in, const struct option_row *row,
     const struct loader_value *v) MUST_CHECK;
 enum kodo_err option_set_named(
     struct option_input *in, struct str name, const struct loader_value *v) MUST_CHECK;
 
-/* All values and the defaults to out, checked one by one and together. */
+/* Convert all values and defaults to out, checked one by one and together. */
 enum kodo_err option_resolve(struct option_input *in, struct options *out) MUST_CHECK;
 
 /* true false yes no on off 1 0, in any case. KODO_EINVAL: something else. */
@@ -111,7 +107,7 @@ enum kodo_err option_take_args(struct option_input *in, int argc, char *const ar
 enum kodo_err option_read_flows(struct option_input *in, const struct loader_value *list,
     const struct flow **out, size_t *n) MUST_CHECK;
 
-/* cache_data to the path of the state folder. */
+/* The path of the state folder for cache_data. */
 enum kodo_err option_state_path(struct arena *a, struct str cache_data, struct str *out) MUST_CHECK;
 
 #endif

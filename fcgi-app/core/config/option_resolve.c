@@ -58,7 +58,7 @@ option_parse_bool(struct str s, bool *out)
 	return found ? KODO_OK : KODO_EINVAL;
 }
 
-/* What a converter gets: one value that is a text (or, for lists, a list), and where it goes. */
+/* The argument of a converter: a value, a text (or, for lists, a list), and its target. */
 struct place {
 	struct option_input *in;
 	const struct option_row *row;
@@ -362,15 +362,15 @@ has_key(const struct str *keys, size_t n, struct str key)
 	return false;
 }
 
-/* Without the own url, and each url once. */
+/* The targets without the own url, each once. */
 static enum kodo_err
-drop_targets(struct option_input *in, struct options *out)
+unique_targets(struct option_input *in, struct options *out)
 {
-	struct str *keep = arena_alloc(in->a, out->n_connect * sizeof(*keep) + 1);
+	struct str *targets = arena_alloc(in->a, out->n_connect * sizeof(*targets) + 1);
 	struct str *keys = arena_alloc(in->a, out->n_connect * sizeof(*keys) + 1), key;
 	size_t n = 0, i;
 
-	if (keep == NULL || keys == NULL)
+	if (targets == NULL || keys == NULL)
 		return option_no_memory(in);
 	for (i = 0; i < out->n_connect; i++) {
 		if (url_key(in->a, out->connect[i], &key) != KODO_OK)
@@ -378,9 +378,9 @@ drop_targets(struct option_input *in, struct options *out)
 		if (str_eq(key, out->url_key) || has_key(keys, n, key))
 			continue;
 		keys[n] = key;
-		keep[n++] = out->connect[i];
+		targets[n++] = out->connect[i];
 	}
-	out->connect = keep;
+	out->connect = targets;
 	out->n_connect = n;
 	return KODO_OK;
 }
@@ -421,7 +421,7 @@ check_together(struct option_input *in, struct options *out)
 		out->listen_host = u.host;
 		out->listen_port = u.port;
 	}
-	return drop_targets(in, out);
+	return unique_targets(in, out);
 }
 
 enum kodo_err

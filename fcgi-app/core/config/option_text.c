@@ -3,10 +3,9 @@
 #include "core/config/option_private.h"
 
 /*
- * Options as text: a line `name=value` for each, lists as a line for each item; in values \\ and \n
- * stand for a backslash and the end of a line. What is null has no line. Names that another build
- * wrote and this one does not know are passed over, what they did not write gets its default: the
- * loader is read again as soon as it is looked at.
+ * Options as text: a line `name=value` each, of a list a line an item; in values \\ and \n stand
+ * for a backslash and the end of a line. Nulls have no line. Unknown names of another build are
+ * skipped, missing ones get their default, until the loader is read again.
  */
 
 static const char is_program_name[] = "loader_is_program";

@@ -4,7 +4,7 @@
 #include "core/config/option_private.h"
 
 #define NEAR_MAX	2u	/* letters that a mistyped name may differ by to be recognised */
-#define NAME_BYTES	32u	/* longer ones than any of ours are not compared */
+#define NAME_BYTES	32u	/* longer ones than any option are not compared */
 
 enum kodo_err
 option_no_memory(const struct option_input *in)
