@@ -1,0 +1,164 @@
+#include "core/base/hash.h"
+#include "core/records/digest.h"
+#include "core/records/outbox.h"
+#include "provider_help.h"
+
+/* The digest of statements with those texts. */
+static const char *
+sum_of(const char *const *texts)
+{
+	static char hex[DIGEST_SIZE];
+	uint64_t sum = 0;
+
+	for (; *texts != NULL; texts++)
+		sum += hash_text(HASH_KEPT, str_of(*texts));
+	snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)sum);
+	return hex;
+}
+
+#define SUM(...) sum_of((const char *const[]){ __VA_ARGS__, NULL })
+#define NONE "0000000000000000"
+
+static const char *
+notified(uint32_t peer)
+{
+	char *hex = arena_alloc(scratch.a, DIGEST_SIZE);
+
+	memset(hex, 'x', DIGEST_SIZE);
+	must(digest_notified(&db.t, scratch.a, peer, hex));
+	return hex;
+}
+
+static const char *
+stated(uint32_t peer)
+{
+	char *hex = arena_alloc(scratch.a, DIGEST_SIZE);
+
+	memset(hex, 'x', DIGEST_SIZE);
+	must(digest_stated(&db.t, peer, hex));
+	return hex;
+}
+
+static void
+nothing_is_zeroes(void **state)
+{
+	(void)state;
+	self_put();
+	assert_string_equal(notified(1), NONE);
+	assert_string_equal(stated(1), NONE);
+	provider_put("a");
+	assert_string_equal(notified(1), NONE);
+	assert_string_equal(stated(1), NONE);
+}
+
+/* Both sides reckon the same of the same statements, whatever their order and ids. */
+static void
+sides_agree(void **state)
+{
+	uint32_t a, b, c;
+
+	(void)state;
+	self_put();
+	a = provider_put("a");
+	b = provider_put("b");
+	c = provider_put("c");
+	says(a, 1, "one", true);
+	says(a, 2, "two", true);
+	says(b, 11, "two", true);
+	says(b, 12, "one", true);
+	assert_string_equal(stated(a), stated(b));
+	assert_string_equal(stated(a), SUM("one", "two"));
+	assert_string_equal(notified(a), SUM("one", "two"));
+	says(c, 21, "three", true);
+	assert_string_equal(stated(c), SUM("three"));
+	assert_string_equal(notified(c), SUM("one", "one", "two", "two"));
+	assert_string_not_equal(stated(a), stated(c));
+}
+
+static void
+notified_is_what_is_seen_of_others(void **state)
+{
+	uint32_t a, b, c;
+
+	(void)state;
+	self_put();
+	a = provider_put("a");
+	b = provider_put("b");
+	c = provider_put("c");
+	says(PEER_SELF, 9, "own", true);
+	says(a, 1, "one", true);
+	says(b, 1, "other", false);
+	says(b, 2, "two", true);
+	assert_string_equal(notified(a), SUM("own", "two"));
+	assert_string_equal(notified(b), SUM("own", "one"));
+	assert_string_equal(notified(c), SUM("own", "one", "two"));
+	assert_string_equal(stated(b), SUM("other", "two")); /* seen or not */
+	assert_string_equal(stated(PEER_SELF), SUM("own"));
+}
+
+/* A node that the peer did not take counts as not there; one that it is still to get counts. */
+static void
+paused_is_not_notified(void **state)
+{
+	uint32_t a, b;
+
+	(void)state;
+	self_put();
+	a = provider_put("a");
+	b = provider_put("b");
+	says(a, 1, "one", true);
+	says(a, 2, "two", true);
+	says(a, 3, "three", true);
+	must(outbox_put(&db.t, b, 2, 5));
+	assert_string_equal(notified(b), SUM("one", "two", "three"));
+	must(outbox_pause(&db.t, b, 2, 5, STR("no")));
+	assert_string_equal(notified(b), SUM("one", "three"));
+	must(outbox_put(&db.t, b, 1, 5)); /* of both kinds */
+	assert_string_equal(notified(b), SUM("one", "three"));
+	must(outbox_put(&db.t, b, 3, 5));
+	must(outbox_pause(&db.t, b, 3, 5, STR("no")));
+	assert_string_equal(notified(b), SUM("one"));
+	assert_string_equal(notified(99), SUM("one", "two", "three"));
+}
+
+static void
+damage_is_told(void **state)
+{
+	char hex[DIGEST_SIZE];
+	unsigned char k[8];
+	uint32_t a;
+
+	(void)state;
+	assert_int_equal(digest_notified(&db.t, scratch.a, 1, hex), KODO_ENOTFOUND);
+	self_put();
+	a = provider_put("a");
+	provider_put("b");
+	says(a, 1, "one", true);
+	must(place_put(&db.t, a, 1000, 5));
+	assert_int_equal(digest_stated(&db.t, a, hex), KODO_ECORRUPT);
+	assert_int_equal(digest_notified(&db.t, scratch.a, 2, hex), KODO_ECORRUPT);
+	must(place_del(&db.t, a, 1000));
+	raw_put(T_OUT, key_u32_u32(k, 2, 1), STR("short"));
+	hex[0] = '\0';
+	assert_int_equal(digest_notified(&db.t, scratch.a, 2, hex), KODO_ECORRUPT);
+	assert_string_equal(hex, NONE);
+	/* behind a paused one */
+	must(outbox_put(&db.t, 2, 0, 5));
+	must(outbox_put(&db.t, 2, 3, 5));
+	must(outbox_pause(&db.t, 2, 0, 5, STR("no")));
+	assert_int_equal(digest_notified(&db.t, scratch.a, 2, hex), KODO_ECORRUPT);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		RECORDS_TEST(nothing_is_zeroes),
+		RECORDS_TEST(sides_agree),
+		RECORDS_TEST(notified_is_what_is_seen_of_others),
+		RECORDS_TEST(paused_is_not_notified),
+		RECORDS_TEST(damage_is_told),
+	};
+
+	return cmocka_run_group_tests_name("digest", tests, NULL, NULL);
+}
