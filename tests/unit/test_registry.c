@@ -410,9 +410,11 @@ empty_table(struct txn *t, void *arg)
 static enum kodo_err
 file_stranger(struct txn *t, void *arg)
 {
+	const enum store_table table = *(enum store_table *)arg;
 	unsigned char k[4];
 
-	return store_put(t, *(enum store_table *)arg, key_u32(k, 77), STR(""));
+	return store_put(t, table, table == T_DUE ? STR("\1\0\0\0\0\0\0\0\1\0\0\0\x4d")
+						: key_u32(k, 77), STR(""));
 }
 
 /* A peer that is not among the due is never sent anything: `kodo check` finds it. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/buf.h"
+#include "core/storage/store.h"
 
 #define NULL_LEN UINT32_MAX	/* length of a null text in a record */
 
@@ -76,6 +77,17 @@ read_str(struct reader *r, struct str *out)
 	}
 	*out = (struct str){ (const char *)r->p, len };
 	r->p += len;
+}
+
+/* scan_next for a table whose keys and values have these sizes. Others: KODO_ECORRUPT. */
+static inline bool
+scan_next_sized(struct scan *s, size_t key_len, size_t value_len)
+{
+	if (!scan_next(s))
+		return false;
+	if (s->k.len != key_len || s->v.len != value_len)
+		s->err = KODO_ECORRUPT;
+	return s->err == KODO_OK;
 }
 
 static inline void

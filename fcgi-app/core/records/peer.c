@@ -247,7 +247,7 @@ peer_next(struct txn *t, struct arena *a, uint32_t *id, struct peer *out)
 		*id = PEER_SELF + 1;
 	err = scan_first(scan_from(t, T_PEER, key_u32(kb, *id), 0), &k, &v);
 	if (err == KODO_OK)
-		err = peer_decode(a, get_be32(k.p), v, out);
+		err = k.len == 4 ? peer_decode(a, get_be32(k.p), v, out) : KODO_ECORRUPT;
 	if (err == KODO_OK)
 		*id = out->id + 1;
 	return err;
@@ -283,7 +283,7 @@ peer_scan_providers(struct txn *t)
 bool
 peer_next_provider(struct scan *s, uint32_t *id)
 {
-	if (!scan_next(s))
+	if (!scan_next_sized(s, 8, 4))
 		return false;
 	*id = get_be32(s->v.p);
 	return true;
@@ -298,7 +298,7 @@ peer_scan_subscribers(struct txn *t)
 bool
 peer_next_subscriber(struct scan *s, uint32_t *id)
 {
-	if (!scan_next(s))
+	if (!scan_next_sized(s, 4, 0))
 		return false;
 	*id = get_be32(s->k.p);
 	return true;
@@ -313,7 +313,7 @@ peer_scan_due(struct txn *t)
 bool
 peer_next_due(struct scan *s, struct peer_due *out)
 {
-	if (!scan_next(s))
+	if (!scan_next_sized(s, 13, 0))
 		return false;
 	*out = (struct peer_due){ .class = (enum due_class)(unsigned char)s->k.p[0],
 		.at_us = (int64_t)get_be64(s->k.p + 1),

@@ -141,8 +141,12 @@ record_next(struct scan *s, struct record *out)
 {
 	if (!scan_next(s))
 		return false;
+	if (s->k.len != 4 && s->k.len != 8) {
+		s->err = KODO_ECORRUPT;
+		return false;
+	}
 	out->node = get_be32(s->k.p);
-	out->is_tomb = s->k.len > 4 && get_be32(s->k.p + 4) == PEER_TOMB;
+	out->is_tomb = s->k.len == 8 && get_be32(s->k.p + 4) == PEER_TOMB;
 	s->err = statement_read(s->v, &out->said);
 	return s->err == KODO_OK;
 }
@@ -176,7 +180,7 @@ place_scan(struct txn *t, uint32_t peer)
 bool
 place_next(struct scan *s, struct place *out)
 {
-	if (!scan_next(s))
+	if (!scan_next_sized(s, 12, 4))
 		return false;
 	out->order = get_be64(s->k.p + 4);
 	out->node = get_be32(s->v.p);

@@ -30,6 +30,8 @@ walk_providers(struct txn *t, struct arena *a,
 
 	while (peer_next_provider(&s, &id)) {
 		s.err = peer_get(t, a, id, &p);
+		if (s.err == KODO_ENOTFOUND)
+			s.err = KODO_ECORRUPT;
 		if (s.err == KODO_OK)
 			s.err = each(arg, &p);
 	}
