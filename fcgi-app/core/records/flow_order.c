@@ -449,16 +449,20 @@ flow_order_page(struct txn *t, struct arena *a, uint64_t skip, uint64_t take,
 	err = store_get(t, T_ORDER, DIR_KEY, &dir);
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
+	if (dir.len % sizeof(slot) != 0)
+		return KODO_ECORRUPT;
 	/* not more than there can be; how many there are is known to those who keep the head */
 	room = dir.len / sizeof(slot) * FLOW_ORDER_BLOCK_MAX;
 	room = take < room ? take : room;
 	e = arena_alloc(a, room * sizeof(*e));
 	if (e == NULL)
 		return KODO_ENOMEM;
-	for (i = 0; i + sizeof(slot) <= dir.len && got < room; i += sizeof(slot)) {
+	for (i = 0; i < dir.len && got < room; i += sizeof(slot)) {
 		size_t part;
 
 		memcpy(&slot, dir.p + i, sizeof(slot));
+		if (slot.count == 0 || slot.count > FLOW_ORDER_BLOCK_MAX)
+			return KODO_ECORRUPT;
 		if (skip >= slot.count) {
 			skip -= slot.count;
 			continue;
