@@ -1,0 +1,67 @@
+#include "exchange_help.h"
+
+static void
+original_is_looked_at_by_its_map(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+
+	start_connected(f, NULL);
+	f->now_us = nothing_until(f);
+	assert_within(f->now_us - T0, 300 * SECOND_US, 361 * SECOND_US);
+	assert_true(is_idle(f));
+	next_is(f, EXCHANGE_DIGEST_CHECK, &job);
+	assert_false(job.is_post);
+	assert_true(str_eq(job.url, STR("http://t:1/map")));
+	answer(
+	    f, &job, 200, "{\"registers\":{\"http://localhost:3367\":\"2025-01-13T14:00:00Z\"}}");
+	f->now_us = nothing_until(f);
+	next_is(f, EXCHANGE_DIGEST_CHECK, &job);
+	answer(
+	    f, &job, 200, "{\"registers\":{\"http://localhost:33671\":\"2025-01-13T14:00:00Z\"}}");
+	next_is(f, EXCHANGE_CONNECT, &job);
+}
+
+static void
+one_of_us_is_looked_at_by_digest(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+
+	start_connected(f, arena_printf(f->a, OURS_KODO, 1));
+	f->now_us = nothing_until(f);
+	next_is(f, EXCHANGE_DIGEST_CHECK, &job);
+	assert_true(job.is_post);
+	assert_true(str_eq(job.url, STR("http://t:1/update")));
+	answer(f, &job, 200,
+	    default_body(f, TARGET,
+		arena_printf(
+		    f->a, "{\"view\":\"%.*s\",\"life\":77,\"sent\":2}", STR_ARG(job.view))));
+	f->now_us = nothing_until(f);
+	next_is(f, EXCHANGE_DIGEST_CHECK, &job);
+	answer(f, &job, 200,
+	    default_body(f, TARGET, "{\"view\":\"0123456789abcdef\",\"life\":77,\"sent\":3}"));
+	next_is(f, EXCHANGE_CONNECT, &job);
+	answer(f, &job, 201, "");
+	f->now_us = nothing_until(f);
+	next_is(f, EXCHANGE_DIGEST_CHECK, &job);
+	answer(f, &job, 404, "");
+	next_is(f, EXCHANGE_CONNECT, &job);
+	answer(f, &job, 201, "");
+	f->now_us = nothing_until(f);
+	next_is(f, EXCHANGE_DIGEST_CHECK, &job);
+	answer(f, &job, 503, ""); /* says nothing: looked at again later */
+	assert_within(nothing_until(f) - f->now_us, 300 * SECOND_US, 361 * SECOND_US);
+}
+
+int
+main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		T(original_is_looked_at_by_its_map),
+		T(one_of_us_is_looked_at_by_digest),
+	};
+
+	return cmocka_run_group_tests_name("digest_check", tests, NULL, NULL);
+}
