@@ -17,7 +17,7 @@ struct pair {
 	struct fixture *from, *to;
 	size_t ceiling; /* of the receiver's web server */
 	char description[FLOW_BYTES + 1];
-	unsigned n_parts, n_messages;
+	unsigned n_chunks, n_messages;
 };
 
 static inline int
@@ -139,7 +139,7 @@ next_job(struct pair *p, struct exchange_job *job)
 		return next_job(p, job);
 	}
 	if (err == KODO_OK && job->chunk.of != 0)
-		p->n_parts++;
+		p->n_chunks++;
 	p->n_messages += err == KODO_OK;
 	assert_true(p->n_messages < 300);
 	return err == KODO_OK;
@@ -171,13 +171,13 @@ run(struct pair *p, size_t before, size_t after)
 
 /* Until n parts were taken. */
 static inline void
-run_parts(struct pair *p, unsigned n)
+run_chunks(struct pair *p, unsigned n)
 {
 	struct exchange_job job;
 
-	while (p->n_parts < n && next_job(p, &job))
+	while (p->n_chunks < n && next_job(p, &job))
 		exchange(p, &job);
-	assert_int_equal(p->n_parts, n);
+	assert_int_equal(p->n_chunks, n);
 }
 
 static inline const char *

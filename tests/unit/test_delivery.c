@@ -34,7 +34,7 @@ shown(struct pair *p, struct found *found, struct provenance *o)
 }
 
 static void
-flow_over_the_ceiling_is_parked(void **state)
+flow_over_the_ceiling_is_paused(void **state)
 {
 	struct pair *p = *state;
 	char *fat = arena_alloc(p->from->a, 20000);
@@ -55,7 +55,7 @@ flow_over_the_ceiling_is_parked(void **state)
 	assert_true(strstr(found.refused, SENDER " not taken, 2") && strstr(found.refused, "413"));
 	assert_int_equal(o.n_refusals, 1);
 	assert_int_equal(o.n_unnotified, 0);
-	/* a look does not find fault with what is parked, once the connect took back what was */
+	/* a digest check passes over paused nodes, once the connect took back what was there */
 	p->from->now_us += 400 * 1000000ll;
 	p->to->now_us = p->from->now_us;
 	assert_true(next_job(p, &job));
@@ -159,7 +159,7 @@ main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, pair_setup, pair_teardown)
 	const struct CMUnitTest tests[] = {
-		T(flow_over_the_ceiling_is_parked),
+		T(flow_over_the_ceiling_is_paused),
 		T(original_goes_without_that_node_alone),
 		T(server_out_of_order_is_no_verdict),
 	};

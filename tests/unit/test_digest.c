@@ -11,7 +11,7 @@ sum_of(const char *const *texts)
 	uint64_t sum = 0;
 
 	for (; *texts != NULL; texts++)
-		sum += hash_text(HASH_KEPT, str_of(*texts));
+		sum += hash_text(HASH_STORED, str_of(*texts));
 	snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)sum);
 	return hex;
 }

@@ -252,7 +252,7 @@ main(void)
 		T(receiver_forgets_in_the_middle),
 		T(receiver_always_forgets),
 		T(connects_anew_in_the_middle),
-		T(looks_agree),
+		T(digest_checks_agree),
 	};
 
 	return cmocka_run_group_tests_name("node_chunks", tests, NULL, NULL);

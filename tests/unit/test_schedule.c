@@ -1,7 +1,7 @@
 #include "exchange_help.h"
 
 static void
-backoff_doubles_then_parks(void **state)
+backoff_doubles_then_pauses(void **state)
 {
 	static const int64_t waits_ms[] = { 500, 1000, 2000, 4000, 8000, 8000, 8000, 8000 };
 	struct fixture *f = *state;
@@ -43,7 +43,7 @@ retry_zero_never_connects_by_itself(void **state)
 }
 
 static void
-retry_without_end_never_parks(void **state)
+retry_without_end_never_pauses(void **state)
 {
 	struct fixture *f = *state;
 	struct exchange_job job;
@@ -98,9 +98,9 @@ main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		T(backoff_doubles_then_parks),
+		T(backoff_doubles_then_pauses),
 		T(retry_zero_never_connects_by_itself),
-		T(retry_without_end_never_parks),
+		T(retry_without_end_never_pauses),
 		T(clock_set_back_makes_due),
 		T(busy_peers_are_passed_over),
 	};

@@ -10,7 +10,7 @@ hash_of(const char *key)
 {
 	static unsigned char k[8];
 
-	return key_u64(k, hash_text(HASH_KEPT, str_of(key)));
+	return key_u64(k, hash_text(HASH_STORED, str_of(key)));
 }
 
 static void
