@@ -146,7 +146,8 @@ update_adds_and_removes(void **state)
 {
 	struct peer *p = speaker();
 	struct wire_body b = body("abz", 5);
-	struct wire_gone gone = { STR("http://a:1"), STR("http://a:1"), 9 };
+	struct wire_gone gone[] = { { STR("http://a:1"), STR("http://a:1"), 9 },
+		{ STR("http://y:1"), STR("http://y:1"), 8 } };
 	struct known kn;
 
 	(void)state;
@@ -154,13 +155,14 @@ update_adds_and_removes(void **state)
 	next_change();
 	p = peer_again(p->id);
 	b = body("bc", 6);
-	b.gone = &gone;
-	b.n_gone = 1;
+	b.gone = gone;
+	b.n_gone = 2;
 	must(ingest_update(&ch, p, &b));
 	assert_false(ch.is_list);
 	assert_stated(p, "b1 z1 c1 "); /* b keeps its place */
 	kn = known_of("http://a:1");
 	assert_true(kn.is_gone && kn.tomb.version == 9 && kn.tomb.peer == p->id);
+	assert_int_equal(known_of("http://y:1").tomb.version, 8);
 }
 
 static void
@@ -487,6 +489,11 @@ restored_state_asks_everybody(void **state)
 	assert_true(p->out.work[WORK_CONNECT] != 0 && p->out.work[WORK_RECONNECT] != 0);
 	assert_false(peer_has_work(peer_again(4)));
 	assert_false(peer_has_work(peer_again(PEER_SELF)));
+	/* again and again: the pace holds */
+	b.acked_epoch = head_epoch(&ch.head);
+	must(ingest_acknowledged(&ch, &b));
+	assert_int_equal(peer_again(2)->out.due_us, NOW_US + PEER_BACKOFF_US);
+	assert_int_equal(peer_again(3)->out.due_us, NOW_US + PEER_BACKOFF_US);
 	next_change();
 	raw_put(T_PEER, key_u32(k, 4), STR("short"));
 	b.acked_epoch = head_epoch(&ch.head);
