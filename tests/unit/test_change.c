@@ -142,7 +142,7 @@ static void
 made_peers_keep_their_texts(void **state)
 {
 	char url[] = "http://a:1", key[] = "http://key:1";
-	struct peer *p;
+	struct peer *p, *again;
 
 	(void)state;
 	must(change_peer_make(&ch, str_of(url), str_of(key), &p));
@@ -152,6 +152,8 @@ made_peers_keep_their_texts(void **state)
 	assert_str(p->key, "http://key:1");
 	must(change_peer_make(&ch, STR("u"), STR("k"), &p));
 	assert_int_equal(p->id, 2);
+	must(change_peer_make(&ch, STR("u"), STR("k"), &again)); /* not the first of the cache */
+	assert_ptr_equal(p, again);
 	assert_int_equal(ch.head.next_peer, 3);
 }
 
