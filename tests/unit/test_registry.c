@@ -422,7 +422,7 @@ static void
 peers_out_of_file_are_found(void **state)
 {
 	static const char *const targets[] = { "http://target:1", "http://other:1" };
-	static enum store_table tables[] = { T_DUE, T_SUBSCRIBER };
+	static enum store_table tables[] = { T_DUE, T_BEHIND };
 	size_t i;
 
 	for (i = 0; i < 2; i++) {

@@ -246,7 +246,7 @@ peers_check(struct integrity *f)
 			    "%.*s is not found by its url, or among the providers; " REMEDY,
 			    STR_ARG(p.url));
 		n_due += due;
-		n_subscribers += peer_is_subscriber(&p);
+		n_subscribers += p.filed.has_pos;
 		if ((p.flags & PEER_PAUSED) != 0) {
 			paused++;
 			say(f, FINDING_WARNING,
@@ -265,7 +265,7 @@ peers_check(struct integrity *f)
 	say(f, FINDING_OK, "peers: %u, paused: %u", n, paused);
 	err = count_records(f, T_DUE, &in_due);
 	if (err == KODO_OK)
-		err = count_records(f, T_SUBSCRIBER, &in_subscriber);
+		err = count_records(f, T_BEHIND, &in_subscriber);
 	if (err == KODO_OK && (in_due != n_due || in_subscriber != n_subscribers))
 		say(f, FINDING_ERROR,
 		    "peers are filed as due, or as subscribers, and are not; " REMEDY);

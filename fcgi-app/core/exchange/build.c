@@ -3,6 +3,7 @@
 #include "core/base/limit.h"
 #include "core/exchange/build.h"
 #include "core/merge/rules.h"
+#include "core/records/changelog.h"
 #include "core/records/digest.h"
 #include "core/records/known.h"
 #include "core/records/outbox.h"
@@ -33,6 +34,8 @@ struct builder {
 	size_t n_before; /* bytes before the first node */
 	bool is_full;	 /* more nodes than fit */
 	bool has_passed; /* nodes were passed over that alone are more than fits */
+	bool has_paused; /* nodes of the peer's outbox are paused */
+	uint64_t at;	 /* place in the changelog of the node at hand; 0: none */
 	struct exchange_pause *pauses;
 	size_t n_pauses, cap_pauses;
 };
@@ -163,24 +166,6 @@ connect_node(void *arg, uint32_t node, const struct statement *s, const struct p
 }
 
 static enum kodo_err
-connect_build(struct builder *b)
-{
-	bool more;
-	enum kodo_err err;
-
-	greeting_open(b, NULL, 0);
-	buf_puts(&b->body, ",\"nodes\":[");
-	b->n_before = b->body.len;
-	err = walk_seen(&b->v->t, b->a, connect_node, b);
-	buf_putc(&b->body, ']');
-	more = b->is_full || b->has_passed;
-	kodo_end(&b->kodo, &b->body, more ? b->job->gen : 0, more, STR_NULL);
-	buf_putc(&b->body, '}');
-	b->job->is_partial = more;
-	return err;
-}
-
-static enum kodo_err
 reconnect_build(struct builder *b)
 {
 	static const struct str please = { "please reconnect", 16 };
@@ -236,29 +221,97 @@ news_of(struct builder *b, uint32_t node, struct known *kn, enum news *out)
 	return KODO_OK;
 }
 
-/*
- * Call each for the peer's entries of the outbox that are of kind and not paused. *n: how many of
- * them are in the body now.
- */
-static enum kodo_err
-out_walk(struct builder *b, enum news kind,
-    enum kodo_err (*each)(struct builder *, uint32_t, const struct known *), size_t *n)
+/* Append a node, or set is_full where it has no room. */
+typedef enum kodo_err news_fn(struct builder *b, uint32_t node, const struct known *kn);
+
+static uint64_t
+pos_of(const struct builder *b, enum news kind)
 {
-	const size_t n_put = b->n_put;
+	return kind == NEWS_GONE ? b->p->out.gone_pos : b->p->out.pos;
+}
+
+/* The peer's entries of the outbox that are of kind and not paused, unless the changelog has them. */
+static enum kodo_err
+outbox_walk(struct builder *b, enum news kind, news_fn *each)
+{
 	struct scan s = outbox_scan(&b->v->t, b->p->id, 0);
+	struct changelog_entry logged;
 	struct outbox_entry entry;
 	struct known kn;
 	enum news what;
 
+	b->at = 0;
 	while (!b->is_full && outbox_next(&s, &entry)) {
-		if (entry.why.p != NULL)
+		if (entry.why.p != NULL) {
+			b->has_paused = true;
 			continue;
-		s.err = news_of(b, entry.node, &kn, &what);
+		}
+		s.err = changelog_get(&b->v->t, entry.node, &logged);
+		if (s.err == KODO_OK && logged.at > pos_of(b, kind) && logged.skip != b->p->id)
+			continue;
+		if (s.err == KODO_OK || s.err == KODO_ENOTFOUND)
+			s.err = news_of(b, entry.node, &kn, &what);
 		if (s.err == KODO_OK && what == kind)
 			s.err = each(b, entry.node, &kn);
 	}
-	*n = b->n_put - n_put;
 	return scan_end(&s);
+}
+
+/* Was the node refused by the peer since its last change? */
+static enum kodo_err
+is_paused(struct builder *b, const struct changelog_entry *logged, bool *out)
+{
+	struct outbox_entry entry;
+	enum kodo_err err;
+
+	*out = false;
+	if (!b->has_paused)
+		return KODO_OK;
+	err = outbox_get(&b->v->t, b->p->id, logged->node, &entry);
+	if (err == KODO_OK)
+		*out = entry.why.p != NULL && entry.gen >= logged->at;
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+/* The changelog behind *pos, which moves on to what the body covers. */
+static enum kodo_err
+log_walk(struct builder *b, enum news kind, uint64_t *pos, news_fn *each)
+{
+	struct scan s = changelog_scan(&b->v->t, *pos);
+	struct changelog_entry entry;
+	struct known kn;
+	enum news what = NEWS_NONE;
+	bool paused;
+
+	while (!b->is_full && changelog_next(&s, &entry)) {
+		if (entry.skip != b->p->id) {
+			s.err = is_paused(b, &entry, &paused);
+			if (s.err == KODO_OK)
+				s.err = news_of(b, entry.node, &kn, &what);
+			b->at = entry.at;
+			if (s.err == KODO_OK && what == kind && !paused)
+				s.err = each(b, entry.node, &kn);
+		}
+		/* a node in chunks is covered when it is complete, see delivery_chunk */
+		if (s.err == KODO_OK && !b->is_full && b->job->chunk.of == 0)
+			*pos = entry.at;
+	}
+	if (s.err == KODO_OK && !b->is_full && b->job->chunk.of == 0)
+		*pos = b->v->head.logged;
+	return scan_end(&s);
+}
+
+/* *n: how many of them are in the body now. */
+static enum kodo_err
+out_walk(struct builder *b, enum news kind, uint64_t *pos, news_fn *each, size_t *n)
+{
+	const size_t n_put = b->n_put;
+	enum kodo_err err = outbox_walk(b, kind, each);
+
+	if (err == KODO_OK && pos != NULL && b->job->chunk.of == 0)
+		err = log_walk(b, kind, pos, each);
+	*n = b->n_put - n_put;
+	return err;
 }
 
 static enum kodo_err
@@ -285,7 +338,7 @@ remove_build(struct builder *b, size_t *n)
 	buf_puts(&b->body, "{\"provider\":");
 	json_put_str(&b->body, b->v->options->url);
 	buf_puts(&b->body, ",\"url\":[");
-	err = out_walk(b, NEWS_GONE, gone_append, n);
+	err = out_walk(b, NEWS_GONE, &b->job->gone_pos, gone_append, n);
 	buf_putc(&b->body, ']');
 	kodo_end(&b->kodo, &b->body, 0, false, STR_NULL);
 	buf_putc(&b->body, '}');
@@ -311,7 +364,8 @@ chunk_append(struct builder *b, uint32_t node, const struct statement *s, const 
 	struct exchange_chunk *chunk = &b->job->chunk;
 	char *id;
 
-	*chunk = (struct exchange_chunk){ .node = node, .id = contents_id(s), .of = p->n_flows };
+	*chunk = (struct exchange_chunk){ .node = node, .id = contents_id(s), .of = p->n_flows,
+		.at = b->at };
 	if (b->p->chunk.id == chunk->id && b->p->chunk.node == node &&
 	    b->p->chunk.next < p->n_flows)
 		chunk->from = b->p->chunk.next;
@@ -396,12 +450,14 @@ update_build(struct builder *b, size_t *n)
 	greeting_open(b, NULL, 0);
 	buf_puts(&b->body, ",\"nodes\":[");
 	b->n_before = b->body.len;
-	err = out_walk(b, NEWS_NODE, update_node, n);
+	err = out_walk(b, NEWS_NODE, &b->job->pos, update_node, n);
 	buf_putc(&b->body, ']');
 	if (b->job->chunk.to < b->job->chunk.of)
 		b->is_full = true;
 	if (err == KODO_OK && !b->is_full) {
-		err = out_walk(b, NEWS_OWN_GONE, own_gone_append, &n_own);
+		uint64_t pos = b->p->out.pos;
+
+		err = out_walk(b, NEWS_OWN_GONE, &pos, own_gone_append, &n_own);
 		*n += n_own;
 	}
 	kodo_end(&b->kodo, &b->body, list_id, b->is_full, STR_NULL);
@@ -420,12 +476,75 @@ builder_reset(struct builder *b)
 	b->is_first = true;
 	b->is_full = b->has_passed = false;
 	b->n_ids = b->n_put = b->n_pauses = 0;
+	b->job->pos = b->p->out.pos;
 	b->job->n_nodes = b->job->n_flows = 0;
 }
 
+/* The whole list, in the order of GET /connect. */
+static enum kodo_err
+list_build(struct builder *b, enum kodo_err (*walk)(struct builder *b))
+{
+	enum kodo_err err;
+
+	greeting_open(b, NULL, 0);
+	buf_puts(&b->body, ",\"nodes\":[");
+	b->n_before = b->body.len;
+	err = walk(b);
+	buf_putc(&b->body, ']');
+	b->job->is_partial = b->is_full || b->has_passed;
+	kodo_end(&b->kodo, &b->body, b->job->is_partial ? b->job->gen : 0, b->job->is_partial,
+	    STR_NULL);
+	buf_putc(&b->body, '}');
+	return err;
+}
+
+static enum kodo_err
+seen_walk(struct builder *b)
+{
+	b->job->pos = b->v->head.logged;
+	return walk_seen(&b->v->t, b->a, connect_node, b);
+}
+
+/* Append the node of the list chunk at hand; a node that alone is too much ends it. */
+static enum kodo_err
+list_node(struct builder *b, uint32_t node, const struct known *kn)
+{
+	struct peer source;
+	enum kodo_err err = peer_get(&b->v->t, b->a, kn->winner.peer, &source);
+
+	if (err == KODO_OK)
+		err = connect_node(b, node, &kn->winner, &source);
+	if (b->has_passed)
+		b->is_full = true;
+	return err;
+}
+
+static enum kodo_err
+first_walk(struct builder *b)
+{
+	b->job->pos = 0;
+	b->has_paused = false; /* a connect tries all again */
+	return log_walk(b, NEWS_NODE, &b->job->pos, list_node);
+}
+
 /*
- * What T_OUT asks for. Where nothing is left to say (the peer itself said it meanwhile), the job is
- * EXCHANGE_NOTHING, whose end clears the entries.
+ * A list that is more than fits goes in the order of the changelog, so that a position tells what
+ * is still to be sent.
+ */
+static enum kodo_err
+connect_build(struct builder *b)
+{
+	enum kodo_err err = list_build(b, seen_walk);
+
+	if (err != KODO_OK || !b->job->is_partial)
+		return err;
+	builder_reset(b);
+	return list_build(b, first_walk);
+}
+
+/*
+ * What is new for the peer. Where nothing is (it caused the changes itself), the job is
+ * EXCHANGE_NOTHING, which moves its position on.
  */
 static enum kodo_err
 news_build(struct builder *b)
@@ -472,6 +591,12 @@ digest_check_build(struct builder *b)
 
 /* --- choosing --- */
 
+static bool
+is_behind(const struct builder *b)
+{
+	return (b->p->flags & PEER_NOTIFIED) != 0 && peer_pos(b->p) < b->v->head.logged;
+}
+
 static enum kodo_err
 job_build(struct builder *b)
 {
@@ -488,10 +613,10 @@ job_build(struct builder *b)
 	} else if (p->out.work[WORK_RECONNECT] != 0) {
 		b->job->kind = EXCHANGE_RECONNECT;
 		err = reconnect_build(b);
-	} else if (p->out.work[WORK_NOTIFY] != 0) {
+	} else if (p->out.work[WORK_NOTIFY] != 0 || is_behind(b)) {
 		err = news_build(b);
 	} else if ((p->flags & PEER_RESYNC) != 0) {
-		b->job->kind = EXCHANGE_NOTHING;
+		b->job->kind = EXCHANGE_RESYNC;
 		err = KODO_OK;
 	} else {
 		b->job->kind = EXCHANGE_DIGEST_CHECK;
@@ -524,7 +649,10 @@ build_job(struct view *v, struct arena *a, const struct peer *p, struct exchange
 	char *url;
 	enum kodo_err err;
 
-	*job = (struct exchange_job){ .peer = p->id, .gen = v->head.state };
+	*job = (struct exchange_job){ .peer = p->id,
+		.gen = v->head.state,
+		.pos = p->out.pos,
+		.gone_pos = p->out.gone_pos };
 	job->is_target = (p->flags & PEER_TARGET) != 0;
 	kodo_begin(&b.kodo, head_epoch(&v->head), v->head.state, p->in.epoch, p->in.sequence);
 	b.max_bytes = ceiling_of(p);
@@ -535,7 +663,7 @@ build_job(struct view *v, struct arena *a, const struct peer *p, struct exchange
 	job->n_pauses = b.n_pauses;
 	if (err == KODO_OK && job->is_post)
 		err = arena_str(a, buf_str(&b.body), &job->body);
-	if (err == KODO_OK && job->kind != EXCHANGE_NOTHING) {
+	if (err == KODO_OK && job->kind < EXCHANGE_NOTHING) {
 		is_update = job->kind == EXCHANGE_DIGEST_CHECK && job->is_post;
 		url = arena_printf(
 		    a, "%.*s%s", STR_ARG(p->url), paths[is_update ? EXCHANGE_UPDATE : job->kind]);

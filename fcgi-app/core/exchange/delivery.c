@@ -36,12 +36,23 @@ delivery_forget_chunks(struct peer *p)
 	p->chunk.node = p->chunk.next = p->chunk.tries = 0;
 }
 
+/* The peer has the changelog up to these numbers. */
+static void
+position_move(struct peer *p, uint64_t pos, uint64_t gone_pos)
+{
+	if (pos > p->out.pos)
+		p->out.pos = pos;
+	if (gone_pos > p->out.gone_pos)
+		p->out.gone_pos = gone_pos;
+}
+
 enum kodo_err
 delivery_done(struct change *ch, struct peer *p, const struct exchange_job *job)
 {
 	enum kodo_err err = KODO_OK;
 	size_t i;
 
+	position_move(p, job->pos, job->gone_pos);
 	for (i = 0; i < job->n_ids && err == KODO_OK; i++) {
 		if (job->nodes[i] == p->chunk.node)
 			delivery_forget_chunks(p);
@@ -94,6 +105,8 @@ delivery_pause(struct change *ch, struct peer *p, struct outcome *oc, uint32_t n
 		    STR_ARG(p->url), STR_ARG(pk.url), STR_ARG(why));
 	if (err == KODO_OK)
 		err = outbox_pause(ch->t, p->id, node, oc->job->gen, why);
+	if (err == KODO_OK)
+		position_move(p, oc->job->chunk.of != 0 ? oc->job->chunk.at : oc->job->pos, 0);
 	return err == KODO_OK ? out_rest(ch, p) : err;
 }
 
@@ -119,6 +132,7 @@ delivery_chunk(struct change *ch, struct peer *p, struct outcome *oc)
 
 	if (has >= chunk->of) {
 		delivery_forget_chunks(p);
+		position_move(p, chunk->at, 0);
 		return outbox_delivered(ch->t, p->id, chunk->node, oc->job->gen);
 	}
 	if (p->chunk.id != chunk->id || p->chunk.node != chunk->node)

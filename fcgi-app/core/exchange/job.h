@@ -20,7 +20,9 @@ enum exchange_kind {
 	EXCHANGE_REMOVE,
 	EXCHANGE_UPDATE,
 	EXCHANGE_DIGEST_CHECK,
-	EXCHANGE_NOTHING	/* what was to be sent has become void: outcome_clear */
+	/* no messages, but steps that are due: see outcome_clear */
+	EXCHANGE_NOTHING,	/* what was to be sent has become void */
+	EXCHANGE_RESYNC		/* the time for it has come */
 };
 
 /* Flows from .. to - 1 of a node that goes in chunks. */
@@ -29,6 +31,7 @@ struct exchange_chunk {
 	uint32_t from, to;
 	uint32_t of; /* 0: none */
 	uint64_t id; /* of the node's contents */
+	uint64_t at; /* its place in the changelog; 0: it is from the outbox */
 };
 
 /* A node that is not sent to the peer, and why. */
@@ -46,6 +49,8 @@ struct exchange_job {
 	struct str body;		/* JSON; empty for GET */
 	size_t n_nodes, n_flows;	/* in it, for the log */
 	uint64_t gen;			/* state number the body was made at */
+	/* with it the peer has the changelog up to here: nodes, and removals */
+	uint64_t pos, gone_pos;
 	const uint32_t *nodes;		/* the ids of the nodes in it */
 	size_t n_ids;
 	uint64_t list_id;		/* id of the connect of which it is a list chunk, 0: none */

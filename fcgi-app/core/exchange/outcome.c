@@ -175,38 +175,11 @@ peer_retry(struct change *ch, struct peer *p, struct outcome *oc)
 
 /* --- successes --- */
 
-struct rest {
-	struct change *ch;
-	const struct exchange_job *job;
-	uint32_t peer;
-	size_t at;
-};
-
-/*
- * job->nodes are in the order of the walk; where the view was changed meanwhile, some are sent
- * twice.
- */
-static enum kodo_err
-rest_notify(void *arg, uint32_t node, const struct statement *s, const struct peer *source)
-{
-	struct rest *q = arg;
-
-	(void)s;
-	if (source->id == q->peer)
-		return KODO_OK;
-	if (q->at < q->job->n_ids && q->job->nodes[q->at] == node) {
-		q->at++;
-		return KODO_OK;
-	}
-	return change_notify(q->ch, node, q->peer);
-}
-
 /* What an acknowledged connect means, beside its answer. */
 static enum kodo_err
 connect_acked(struct change *ch, struct peer *p, struct outcome *oc)
 {
 	const struct exchange_job *job = oc->job;
-	struct rest rest = { .ch = ch, .job = job, .peer = p->id };
 	enum kodo_err err;
 
 	if (p->out.work[WORK_CONNECT] <= job->gen)
@@ -217,10 +190,11 @@ connect_acked(struct change *ch, struct peer *p, struct outcome *oc)
 		digest_check_later(ch, p);
 	}
 	delivery_forget_chunks(p);
+	p->out.pos = job->pos;
+	if (!peer_dialect(p)->has_versions && !oc->body.has_kodo)
+		p->out.gone_pos = job->pos;
 	err = delivery_clear(ch, p, job->gen,
 	    peer_dialect(p)->has_versions || oc->body.has_kodo ? KEEP_TOMBSTONES : KEEP_NOTHING);
-	if (err == KODO_OK && job->is_partial)
-		err = walk_seen(ch->t, ch->a, rest_notify, &rest);
 	return err;
 }
 
@@ -488,6 +462,10 @@ take_fn(struct change *ch, void *arg)
 		digest_check_later(ch, p);
 	else
 		p->out.tried[work_of[job->kind]] = job->gen;
+	/* until it is delivered, what was due by the peer's position is work with a time */
+	if ((job->kind == EXCHANGE_UPDATE || job->kind == EXCHANGE_REMOVE) &&
+	    p->out.work[WORK_NOTIFY] == 0)
+		p->out.work[WORK_NOTIFY] = job->gen;
 	err = follows[meaning_of(job, oc->res)](ch, p, oc);
 	if (err == KODO_OK && is_contested(ch, p, job))
 		resync_pace(ch, p);
@@ -539,11 +517,13 @@ clear_fn(struct change *ch, void *arg)
 
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
-	if (p->out.work[WORK_NOTIFY] == 0) {
+	if (oc->job->kind == EXCHANGE_RESYNC) {
 		resync_start(ch, p);
 		return KODO_OK;
 	}
 	err = delivery_pause_all(ch, p, oc);
+	if (err == KODO_OK)
+		err = delivery_done(ch, p, oc->job);
 	return err == KODO_OK ? delivery_clear(ch, p, oc->job->gen, KEEP_PAUSED) : err;
 }
 

@@ -14,7 +14,7 @@
 enum kodo_err outcome_take(struct registry *r, struct arena *a, const struct exchange_job *job,
     const struct exchange_result *res, int64_t now_us, bool *wake) MUST_CHECK;
 
-/* The job is EXCHANGE_NOTHING: clear the entries of the outbox behind it, or begin a resync. */
+/* The job is no message: move the position of the peer on, or begin a resync. */
 enum kodo_err outcome_clear(
     struct registry *r, const struct exchange_job *job, int64_t now_us) MUST_CHECK;
 

@@ -46,6 +46,23 @@ due_find(struct txn *t, int64_t now_us, const uint32_t *busy, size_t n_busy, str
 	return scan_end(&s);
 }
 
+/* Where none of them is due: the subscriber that is furthest behind. */
+static enum kodo_err
+behind_find(struct view *v, const uint32_t *busy, size_t n_busy, struct due *out)
+{
+	struct scan s = peer_scan_behind(&v->t);
+	struct peer_behind behind;
+
+	while (!out->found && peer_next_behind(&s, &behind) && behind.pos < v->head.logged) {
+		out->active_us = 0;
+		if (is_busy(behind.peer, busy, n_busy))
+			continue;
+		out->found = true;
+		out->peer = behind.peer;
+	}
+	return scan_end(&s);
+}
+
 static enum kodo_err
 next_in_view(struct view *v, struct arena *a, int64_t now_us, const uint32_t *busy, size_t n_busy,
     struct exchange_job *job, struct due *d)
@@ -53,6 +70,8 @@ next_in_view(struct view *v, struct arena *a, int64_t now_us, const uint32_t *bu
 	struct peer p;
 	enum kodo_err err = due_find(&v->t, now_us, busy, n_busy, d);
 
+	if (err == KODO_OK)
+		err = behind_find(v, busy, n_busy, d);
 	if (err == KODO_OK && d->found)
 		err = peer_get(&v->t, a, d->peer, &p);
 	return err == KODO_OK && d->found ? build_job(v, a, &p, job) : err;
@@ -73,7 +92,7 @@ schedule_next(struct registry *r, struct arena *a, int64_t now_us, const uint32_
 			return err;
 		err = next_in_view(&v, a, now_us, busy, n_busy, job, &d);
 		view_end(&v);
-		if (err != KODO_OK || !d.found || job->kind != EXCHANGE_NOTHING)
+		if (err != KODO_OK || !d.found || job->kind < EXCHANGE_NOTHING)
 			break;
 		err = outcome_clear(r, job, now_us);
 		if (err != KODO_OK)

@@ -13,6 +13,7 @@ change_begin(
 	*ch = (struct change){ .t = t, .a = a, .o = o, .now_us = now_us };
 	err = head_get(t, &ch->head);
 	ch->began = ++ch->head.state;
+	ch->logged = ch->head.logged;
 	return err;
 }
 
@@ -26,14 +27,43 @@ peer_is_spent(const struct peer *p)
 	return peer_is_idle(p) && p->in.epoch == 0;
 }
 
+/*
+ * A peer becomes a subscriber with the list that it gets, in an answer or by a connect of ours; who
+ * has caused all that is new, and knew the rest, has nothing to learn.
+ */
+static void
+position_set(const struct change *ch, struct peer *p)
+{
+	const bool was = (p->flags & PEER_NOTIFIED) != 0, is = change_is_subscriber(ch, p);
+
+	if (is && (!was || (p->id == ch->skip && peer_pos(p) >= ch->logged)))
+		p->out.pos = p->out.gone_pos = ch->head.logged;
+	p->flags = is ? p->flags | PEER_NOTIFIED : p->flags & ~(unsigned)PEER_NOTIFIED;
+}
+
+/* Is there a subscriber that must learn of what is new? */
+static enum kodo_err
+is_news(struct change *ch, bool *out)
+{
+	struct scan s = peer_scan_behind(ch->t);
+	struct peer_behind first;
+
+	*out = peer_next_behind(&s, &first) && first.pos < ch->head.logged;
+	return scan_end(&s);
+}
+
 enum kodo_err
 change_end(struct change *ch, enum kodo_err err)
 {
 	size_t i;
 
-	for (i = 0; i < ch->n_peers && err == KODO_OK; i++)
+	for (i = 0; i < ch->n_peers && err == KODO_OK; i++) {
+		position_set(ch, ch->peers[i]);
 		err = peer_is_spent(ch->peers[i]) ? peer_del(ch->t, ch->peers[i])
 						    : peer_put(ch->t, ch->peers[i]);
+	}
+	if (err == KODO_OK && !ch->is_due && ch->head.logged != ch->logged)
+		err = is_news(ch, &ch->is_due);
 	if (err == KODO_OK)
 		err = flow_order_save(ch->t, &ch->order);
 	if (ch->is_view_changed)
@@ -176,27 +206,10 @@ change_unwant(struct change *ch, struct peer *p, enum peer_work work)
 {
 	p->out.work[work] = 0;
 	/* paused entries too */
-	return work == WORK_NOTIFY ? outbox_clear(ch->t, p->id) : KODO_OK;
-}
-
-static enum kodo_err
-subscribers_load(struct change *ch)
-{
-	struct scan s = peer_scan_subscribers(ch->t);
-	size_t cap = 0;
-	uint32_t id, *all;
-
-	ch->has_subscribers = true;
-	while (peer_next_subscriber(&s, &id)) {
-		all = arena_grow(ch->a, ch->subscribers, ch->n_subscribers, &cap, sizeof(*all));
-		if (all == NULL) {
-			s.err = KODO_ENOMEM;
-			break;
-		}
-		ch->subscribers = all;
-		ch->subscribers[ch->n_subscribers++] = id;
-	}
-	return scan_end(&s);
+	if (work != WORK_NOTIFY)
+		return KODO_OK;
+	p->out.pos = p->out.gone_pos = ch->head.logged;
+	return outbox_clear(ch->t, p->id);
 }
 
 bool
@@ -222,37 +235,9 @@ change_notify(struct change *ch, uint32_t node, uint32_t peer)
 	return outbox_put(ch->t, peer, node, ch->head.state);
 }
 
-static int
-peer_cmp(const void *x, const void *y)
-{
-	uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
-
-	return (a > b) - (a < b);
-}
-
-/* They are in the order of T_SUBSCRIBER's keys. */
-static bool
-is_listed(const struct change *ch, uint32_t peer)
-{
-	return ch->n_subscribers > 0 &&
-	    bsearch(&peer, ch->subscribers, ch->n_subscribers, sizeof(peer), peer_cmp) != NULL;
-}
-
 enum kodo_err
 change_notify_all(struct change *ch, uint32_t node, uint32_t skip)
 {
-	enum kodo_err err = changelog_put(ch->t, &ch->head, node, skip);
-	size_t i;
-
-	if (err == KODO_OK && !ch->has_subscribers)
-		err = subscribers_load(ch);
-	for (i = 0; i < ch->n_subscribers && err == KODO_OK; i++)
-		if (ch->subscribers[i] != skip || skip == PEER_SELF)
-			err = change_notify(ch, node, ch->subscribers[i]);
-	/* new subscribers of this change are not in the table yet */
-	for (i = 0; i < ch->n_peers && err == KODO_OK; i++)
-		if (ch->peers[i]->id != skip && ch->peers[i]->id != PEER_SELF &&
-		    !is_listed(ch, ch->peers[i]->id))
-			err = change_notify(ch, node, ch->peers[i]->id);
-	return err;
+	ch->skip = ch->head.logged == ch->logged || ch->skip == skip ? skip : PEER_SELF;
+	return changelog_put(ch->t, &ch->head, node, skip);
 }

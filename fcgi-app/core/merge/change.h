@@ -24,9 +24,8 @@ struct change {
 	struct flow_order order;
 	struct peer **peers; /* the cache behind change_peer, sorted by id */
 	size_t n_peers, cap_peers;
-	uint32_t *subscribers; /* read at the first change_notify_all */
-	size_t n_subscribers;
-	bool has_subscribers;
+	uint64_t logged;	/* head.logged at the begin */
+	uint32_t skip;		/* who caused all that was logged since; PEER_SELF: several */
 	bool is_list; /* what is taken in is the peer's whole list, not an update */
 	bool is_view_changed;
 	bool is_due; /* work is due now: the runner should look */

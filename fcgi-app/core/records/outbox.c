@@ -96,9 +96,11 @@ outbox_pause(struct txn *t, uint32_t peer, uint32_t node, uint64_t gen, struct s
 	struct buf b = BUF_INIT(0);
 	enum kodo_err err = outbox_get(t, peer, node, &entry);
 
-	if (err != KODO_OK || entry.gen > gen)
-		return err == KODO_ENOTFOUND ? KODO_OK : err;
-	buf_put_str(&b, key_u64(gen_bytes, entry.gen));
+	if (err == KODO_OK && entry.gen > gen)
+		return KODO_OK;
+	if (err != KODO_OK && err != KODO_ENOTFOUND)
+		return err;
+	buf_put_str(&b, key_u64(gen_bytes, gen));
 	buf_put_str(&b, why.len > 0 ? why : STR("not taken"));
 	err = buf_failed(&b)
 	    ? b.err

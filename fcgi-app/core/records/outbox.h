@@ -1,6 +1,7 @@
 /*
- * What each peer must still learn: T_OUT, an entry for each node. An entry says that it is wanted
- * and as of which state number, never what is to be sent.
+ * What a peer must learn beside the changelog (T_OUT): nodes of which its own statement does not
+ * win, and what had no room in an answer. An entry says that the node is wanted and as of which
+ * state number, never what is to be sent.
  *
  * An entry may be paused: the peer refuses this node, alone or in chunks. It stays, with the reason
  * in words, so that it can be shown; it is no work. A change of the node (change_notify) or a
@@ -43,7 +44,7 @@ enum kodo_err outbox_clear(struct txn *t, uint32_t peer) MUST_CHECK;
 enum kodo_err outbox_delivered(
     struct txn *t, uint32_t peer, uint32_t node, uint64_t gen) MUST_CHECK;
 
-/* The peer refused the node as of gen: pause the entry, unless it is newer or gone. */
+/* The peer refused the node as of gen: a paused entry, unless there is a newer one. */
 enum kodo_err outbox_pause(
     struct txn *t, uint32_t peer, uint32_t node, uint64_t gen, struct str why) MUST_CHECK;
 

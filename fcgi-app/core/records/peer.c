@@ -77,6 +77,8 @@ static const struct {
 	FIELD(FIELD_U64, in.list),
 	FIELD(FIELD_U64, in.list_order),
 	FIELD(FIELD_U64, out.list),
+	FIELD(FIELD_U64, out.pos),
+	FIELD(FIELD_U64, out.gone_pos),
 	FIELD(FIELD_U64, in.epoch),
 	FIELD(FIELD_U64, in.sequence),
 	FIELD(FIELD_U64, chunk.id),
@@ -170,9 +172,18 @@ peer_class(const struct peer *p)
 									    : DUE_ACTIVE;
 }
 
+/* Is p found by its position? Other work has a time, and takes the changelog along. */
+static bool
+is_by_position(const struct peer *p)
+{
+	return (p->flags & PEER_NOTIFIED) != 0 && !peer_has_work(p);
+}
+
 static void
 peer_remember_due(struct peer *p)
 {
+	p->filed.has_pos = is_by_position(p);
+	p->filed.pos = peer_pos(p);
 	p->filed.has_work = peer_has_work(p);
 	p->filed.class = peer_class(p);
 	p->filed.due_us = p->out.due_us;
@@ -290,18 +301,24 @@ peer_next_provider(struct scan *s, uint32_t *id)
 }
 
 struct scan
-peer_scan_subscribers(struct txn *t)
+peer_scan_behind(struct txn *t)
 {
-	return scan_prefix(t, T_SUBSCRIBER, STR_NULL);
+	return scan_prefix(t, T_BEHIND, STR_NULL);
 }
 
 bool
-peer_next_subscriber(struct scan *s, uint32_t *id)
+peer_next_behind(struct scan *s, struct peer_behind *out)
 {
 	if (!scan_next_sized(s, 4, 0))
 		return false;
-	*id = get_be32(s->k.p);
+	*out = (struct peer_behind){ get_be64(s->k.p), get_be32(s->k.p + 8) };
 	return true;
+}
+
+uint64_t
+peer_pos(const struct peer *p)
+{
+	return p->out.pos < p->out.gone_pos ? p->out.pos : p->out.gone_pos;
 }
 
 struct scan
@@ -352,10 +369,34 @@ due_move(struct txn *t, uint32_t peer, bool was, enum due_class was_class, int64
 	return err;
 }
 
+static struct str
+behind_key(unsigned char out[12], uint64_t pos, uint32_t peer)
+{
+	unsigned char first[8];
+
+	memcpy(out, key_u64(first, pos).p, sizeof(first));
+	key_u32(out + 8, peer);
+	return (struct str){ (const char *)out, 12 };
+}
+
+static enum kodo_err
+behind_move(struct txn *t, const struct peer *p, bool is)
+{
+	unsigned char k[12];
+	enum kodo_err err = KODO_OK;
+
+	if (p->filed.has_pos == is && (!is || p->filed.pos == peer_pos(p)))
+		return KODO_OK;
+	if (p->filed.has_pos)
+		err = store_del(t, T_BEHIND, behind_key(k, p->filed.pos, p->id));
+	if (err == KODO_OK && is)
+		err = store_put(t, T_BEHIND, behind_key(k, peer_pos(p), p->id), STR(""));
+	return err;
+}
+
 static enum kodo_err
 peer_index(struct txn *t, struct peer *p, bool gone)
 {
-	unsigned char k[4];
 	enum kodo_err err;
 
 	err = due_move(t, p->id, p->filed.has_work, p->filed.class, p->filed.due_us,
@@ -365,10 +406,9 @@ peer_index(struct txn *t, struct peer *p, bool gone)
 		    !gone && p->out.check_us != 0, DUE_QUIET, p->out.check_us);
 	if (err != KODO_OK)
 		return err;
+	err = behind_move(t, p, !gone && is_by_position(p));
 	peer_remember_due(p);
-	if (!gone && peer_is_subscriber(p))
-		return store_put(t, T_SUBSCRIBER, key_u32(k, p->id), STR(""));
-	return store_del(t, T_SUBSCRIBER, key_u32(k, p->id));
+	return err;
 }
 
 static bool
@@ -389,7 +429,7 @@ peer_is_filed(struct txn *t, const struct peer *p, unsigned *n_due)
 	    is_there(t, T_DUE, due_key(k, p->filed.class, p->filed.due_us, p->id))) &&
 	    (!p->filed.has_check ||
 	    is_there(t, T_DUE, due_key(k, DUE_QUIET, p->filed.check_us, p->id))) &&
-	    (!peer_is_subscriber(p) || is_there(t, T_SUBSCRIBER, key_u32(k, p->id)));
+	    (!p->filed.has_pos || is_there(t, T_BEHIND, behind_key(k, p->filed.pos, p->id)));
 }
 
 /* p is found by that key, unless another peer is. */

@@ -30,6 +30,7 @@ enum peer_flag {
 	 */
 	PEER_LEFT = 1u << 6,
 	PEER_FADING = 1u << 7,		/* idle, and was so an hour ago: see tidy.c */
+	PEER_NOTIFIED = 1u << 9,	/* a subscriber: filed by its position in the changelog */
 	PEER_RESYNC = 1u << 8,		/* a resync is due at out.check_us */
 };
 
@@ -77,6 +78,8 @@ struct peer {
 		int64_t check_us;
 		uint32_t ceiling_bytes;	/* largest body it takes; 0: not known */
 		uint32_t successes;	/* since the ceiling was set */
+		/* the changelog is delivered up to these numbers: nodes, and removals */
+		uint64_t pos, gone_pos;
 		uint64_t list;		/* id of our list whose further chunks are to be sent */
 		struct str leave_urls;	/* own urls to disconnect there, each ended by '\n' */
 		struct str acked_url;	/* own url that it acknowledged last; null: none */
@@ -91,8 +94,9 @@ struct peer {
 		int64_t at_us;		/* last asked for its whole list */
 		uint32_t n;		/* how often, without a calm between */
 	} resync;
-	struct {			/* how it is filed in T_DUE and T_PEER_URL */
-		bool has_work, has_check;
+	struct {			/* how it is filed in T_DUE, T_BEHIND and T_PEER_URL */
+		bool has_work, has_check, has_pos;
+		uint64_t pos;
 		enum due_class class;
 		int64_t due_us, check_us;
 		struct str alias;
@@ -148,9 +152,18 @@ enum kodo_err peer_place_del(struct txn *t, struct peer *p) MUST_CHECK;
 struct scan peer_scan_providers(struct txn *t) MUST_CHECK;
 bool peer_next_provider(struct scan *s, uint32_t *id) MUST_CHECK;
 
-/* Subscribers (T_SUBSCRIBER) in the order of their ids. */
-struct scan peer_scan_subscribers(struct txn *t) MUST_CHECK;
-bool peer_next_subscriber(struct scan *s, uint32_t *id) MUST_CHECK;
+/*
+ * Subscribers without other work by their positions in the changelog (T_BEHIND), the one that is
+ * furthest behind first. Who is at head.logged has nothing to learn.
+ */
+struct peer_behind {
+	uint64_t pos;
+	uint32_t peer;
+};
+struct scan peer_scan_behind(struct txn *t) MUST_CHECK;
+bool peer_next_behind(struct scan *s, struct peer_behind *out) MUST_CHECK;
+/* The lower one of both positions. */
+uint64_t peer_pos(const struct peer *p);
 
 /* When work or a digest check is due (T_DUE): the active ones first, each kind by time. */
 struct peer_due {
@@ -161,7 +174,7 @@ struct peer_due {
 struct scan peer_scan_due(struct txn *t) MUST_CHECK;
 bool peer_next_due(struct scan *s, struct peer_due *out) MUST_CHECK;
 
-/* Is p, as it was read, in T_SUBSCRIBER and T_DUE where its record says? *n_due: times in T_DUE. */
+/* Is p, as it was read, in T_BEHIND and T_DUE where its record says? *n_due: times in T_DUE. */
 bool peer_is_filed(struct txn *t, const struct peer *p, unsigned *n_due);
 /*
  * Walk all peers but PEER_SELF in the order of ids, while they are changed: the first with an id

@@ -189,13 +189,20 @@ registry_change(struct change_run *run)
 /* --- views --- */
 
 enum kodo_err
-registry_is_idle(struct txn *t, bool *out)
+registry_is_idle(struct txn *t, const struct head *h, bool *out)
 {
 	struct scan s = peer_scan_due(t);
+	struct peer_behind behind;
 	struct peer_due first;
+	enum kodo_err err;
 
 	/* the longest backoff is 9 s: whatever is active is due within a minute */
 	*out = !peer_next_due(&s, &first) || first.class != DUE_ACTIVE;
+	err = scan_end(&s);
+	if (err != KODO_OK || !*out)
+		return err;
+	s = peer_scan_behind(t);
+	*out = !peer_next_behind(&s, &behind) || behind.pos >= h->logged;
 	return scan_end(&s);
 }
 
@@ -214,7 +221,7 @@ keep(struct registry *r, struct txn *t)
 	if (err == KODO_OK)
 		err = registry_options_at(r, t, &k->head);
 	if (err == KODO_OK)
-		err = registry_is_idle(t, &k->idle);
+		err = registry_is_idle(t, &k->head, &k->idle);
 	if (err == KODO_OK)
 		k->seen = seen;
 	return err;

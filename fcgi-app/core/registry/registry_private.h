@@ -59,6 +59,6 @@ struct change_run {
 enum kodo_err registry_change(struct change_run *run) MUST_CHECK;
 
 /* Is nothing in flight or due within a minute? Paused work and digest checks do not count. */
-enum kodo_err registry_is_idle(struct txn *t, bool *out) MUST_CHECK;
+enum kodo_err registry_is_idle(struct txn *t, const struct head *h, bool *out) MUST_CHECK;
 
 #endif

@@ -236,7 +236,7 @@ reply_put(struct registry *r, const struct wire_body *b, bool is_connect, bool i
     int64_t now_us, struct sink *out, bool *rest)
 {
 	struct answer w = { .a = arena_new(), .out = out, .b = b, .is_first = true };
-	struct change_run range = { .r = r, .now_us = now_us, .fn = rest_fn, .arg = &w };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = rest_fn, .arg = &w };
 	enum kodo_err err = KODO_ENOMEM;
 
 	if (w.a != NULL)
@@ -251,7 +251,7 @@ reply_put(struct registry *r, const struct wire_body *b, bool is_connect, bool i
 	 */
 	*rest = w.n_rest > 0;
 	if (err == KODO_OK && *rest)
-		err = registry_change(&range);
+		err = registry_change(&run);
 	buf_free(&w.kodo.versions);
 	buf_free(&w.kodo.gone);
 	arena_free(w.a);

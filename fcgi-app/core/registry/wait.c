@@ -37,6 +37,21 @@ all_tried(struct txn *t, struct arena *a, uint64_t ticket, int64_t now_us, bool 
 	return scan_end(&s);
 }
 
+/* Is a subscriber still to be sent what was logged up to ticket? */
+static enum kodo_err
+none_behind(struct txn *t, uint64_t ticket, bool *out)
+{
+	struct scan s = peer_scan_behind(t);
+	struct peer_behind first;
+	struct head h;
+
+	s.err = head_get(t, &h);
+	if (h.logged < ticket)
+		ticket = h.logged;
+	*out = *out && !(peer_next_behind(&s, &first) && first.pos < ticket);
+	return scan_end(&s);
+}
+
 enum kodo_err
 wait_is_tried(struct registry *r, uint64_t ticket, int64_t now_us, bool *out)
 {
@@ -47,8 +62,12 @@ wait_is_tried(struct registry *r, uint64_t ticket, int64_t now_us, bool *out)
 	*out = true;
 	if (a != NULL)
 		err = store_begin(r->store, STORE_READ, &t);
-	if (err == KODO_OK)
-		err = store_end(&t, all_tried(&t, a, ticket, now_us, out));
+	if (err == KODO_OK) {
+		err = all_tried(&t, a, ticket, now_us, out);
+		if (err == KODO_OK)
+			err = none_behind(&t, ticket, out);
+		err = store_end(&t, err);
+	}
 	arena_free(a);
 	return err;
 }

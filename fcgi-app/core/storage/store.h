@@ -19,7 +19,7 @@ enum store_table {
 	T_PEER,		/* peer id -> peer.h record */
 	T_PEER_URL,	/* hash of url key, n -> peer id */
 	T_PROVIDER,	/* order number -> peer id: providers in the order of first connect */
-	T_SUBSCRIBER,	/* peer id -> nothing: it is notified of changes of the view */
+	T_BEHIND,	/* position in the changelog, peer id -> nothing: subscribers */
 	T_NODE_URL,	/* hash of url key, n -> node id */
 	T_NODE,		/* node id -> the winning statement: shown, and scanned */
 	T_SHADOW,	/* node id, peer id -> losing statement; peer id PEER_TOMB: the tombstone */

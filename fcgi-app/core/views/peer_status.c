@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "core/records/changelog.h"
 #include "core/records/known.h"
 #include "core/records/outbox.h"
 #include "core/records/walk.h"
@@ -66,6 +67,25 @@ describe_refused(struct txn *t, struct arena *a, const struct outbox_entry *entr
 	text = arena_printf(a, "%.*s %.*s", STR_ARG(p.url), STR_ARG(entry->why));
 	*out = str_of(text);
 	return text == NULL ? KODO_ENOMEM : KODO_OK;
+}
+
+/* What the peer has not got of the changelog. */
+static enum kodo_err
+count_behind(struct txn *t, const struct peer *p, struct peer_state *out)
+{
+	struct scan s = changelog_scan(t, p->out.pos);
+	struct changelog_entry entry;
+	struct statement said;
+
+	while (out->n_pending < PENDING_MAX && changelog_next(&s, &entry)) {
+		s.err = entry.skip == p->id ? KODO_ENOTFOUND
+					    : record_get_seen(t, entry.node, &said);
+		if (s.err == KODO_OK && said.peer != p->id)
+			out->n_pending++;
+		else if (s.err == KODO_ENOTFOUND)
+			s.err = KODO_OK;
+	}
+	return scan_end(&s);
 }
 
 static enum kodo_err
@@ -143,7 +163,13 @@ state_of(struct view *v, struct arena *a, const struct peer *p, struct peer_stat
 	*out = state;
 	if (out->is_provider)
 		err = walk_stated(&v->t, p->id, count_stated, out);
-	return err == KODO_OK ? count_pending(&v->t, a, p->id, out) : err;
+	if (err == KODO_OK)
+		err = count_pending(&v->t, a, p->id, out);
+	if (err == KODO_OK && (p->flags & PEER_NOTIFIED) != 0)
+		err = count_behind(&v->t, p, out);
+	if (err == KODO_OK && out->n_pending > 0 && out->health == STATUS_OK)
+		out->health = STATUS_PENDING;
+	return err;
 }
 
 enum kodo_err

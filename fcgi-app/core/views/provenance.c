@@ -1,4 +1,5 @@
 #include "core/base/url.h"
+#include "core/records/changelog.h"
 #include "core/records/known.h"
 #include "core/records/outbox.h"
 #include "core/records/peer.h"
@@ -7,6 +8,7 @@
 #define SHOWN_MAX	1000u	/* of statements, and of peers; the rest is left out */
 
 struct lookup {
+	struct changelog_entry logged;
 	struct view *v;
 	struct arena *a;
 	struct provenance *out;
@@ -83,7 +85,15 @@ add_shadows(struct lookup *l)
 	return scan_end(&scan);
 }
 
-/* The peers with an entry of the node in their outbox: to be notified, or refusing it. */
+/* Has the changelog the node for p still? */
+static bool
+is_behind(const struct lookup *l, const struct peer *p)
+{
+	return (p->flags & PEER_NOTIFIED) != 0 && l->logged.at > p->out.pos &&
+	    l->logged.skip != p->id && l->winner.peer != p->id;
+}
+
+/* The peers that are to be notified of the node, or refuse it. */
 static enum kodo_err
 add_unnotified(struct lookup *l)
 {
@@ -99,6 +109,8 @@ add_unnotified(struct lookup *l)
 			return err == KODO_ENOTFOUND ? KODO_OK : err;
 		err = outbox_get(&l->v->t, p.id, l->node, &entry);
 		if (err == KODO_ENOTFOUND) {
+			if (is_behind(l, &p))
+				o->unnotified[o->n_unnotified++] = p.url;
 			err = KODO_OK;
 		} else if (err == KODO_OK && entry.why.p == NULL) {
 			o->unnotified[o->n_unnotified++] = p.url;
@@ -152,6 +164,8 @@ provenance_find(struct view *v, struct arena *a, struct str url, struct provenan
 		err = arena_str(a, known.tomb.bytes, &out->url);
 	}
 	l.winner = known.winner;
+	if (err == KODO_OK)
+		err = changelog_get(&v->t, l.node, &l.logged);
 	if (err == KODO_OK && known.is_seen)
 		err = add_statement(&l, &known.winner, true);
 	if (err == KODO_OK)
