@@ -36,6 +36,7 @@ struct builder {
 	bool has_passed; /* nodes were passed over that alone are more than fits */
 	bool has_paused; /* nodes of the peer's outbox are paused */
 	uint64_t at;	 /* place in the changelog of the node at hand; 0: none */
+	uint64_t own_at; /* that of the own node, where it is gone and not delivered; 0: none */
 	struct exchange_pause *pauses;
 	size_t n_pauses, cap_pauses;
 };
@@ -227,7 +228,7 @@ typedef enum kodo_err news_fn(struct builder *b, uint32_t node, const struct kno
 static uint64_t
 pos_of(const struct builder *b, enum news kind)
 {
-	return kind == NEWS_GONE ? b->p->out.gone_pos : b->p->out.pos;
+	return kind == NEWS_NODE ? b->p->out.pos : b->p->out.gone_pos;
 }
 
 /* The peer's entries of the outbox that are of kind and not paused, unless the changelog has them. */
@@ -291,6 +292,11 @@ log_walk(struct builder *b, enum news kind, uint64_t *pos, news_fn *each)
 			b->at = entry.at;
 			if (s.err == KODO_OK && what == kind && !paused)
 				s.err = each(b, entry.node, &kn);
+			/* goes in an update; no removal may overtake it, or it would be lost */
+			if (what == NEWS_OWN_GONE && kind == NEWS_GONE) {
+				b->own_at = entry.at;
+				return scan_end(&s);
+			}
 		}
 		/* a node in chunks is covered when it is complete, see delivery_chunk */
 		if (s.err == KODO_OK && !b->is_full && b->job->chunk.of == 0)
@@ -440,6 +446,25 @@ own_gone_append(struct builder *b, uint32_t node, const struct known *kn)
 }
 
 static enum kodo_err
+own_gone_build(struct builder *b, size_t *n)
+{
+	uint32_t node;
+	struct known kn;
+	enum kodo_err err = out_walk(b, NEWS_OWN_GONE, NULL, own_gone_append, n);
+
+	if (err != KODO_OK || b->own_at == 0)
+		return err;
+	err = node_find(&b->v->t, b->v->options->url_key, &node);
+	if (err == KODO_OK)
+		err = known_get(&b->v->t, node, &kn);
+	if (err == KODO_OK)
+		err = own_gone_append(b, node, &kn);
+	b->job->gone_pos = b->own_at;
+	++*n;
+	return err;
+}
+
+static enum kodo_err
 update_build(struct builder *b, size_t *n)
 {
 	uint64_t list_id = b->p->out.list;
@@ -455,9 +480,7 @@ update_build(struct builder *b, size_t *n)
 	if (b->job->chunk.to < b->job->chunk.of)
 		b->is_full = true;
 	if (err == KODO_OK && !b->is_full) {
-		uint64_t pos = b->p->out.pos;
-
-		err = out_walk(b, NEWS_OWN_GONE, &pos, own_gone_append, &n_own);
+		err = own_gone_build(b, &n_own);
 		*n += n_own;
 	}
 	kodo_end(&b->kodo, &b->body, list_id, b->is_full, STR_NULL);
@@ -536,6 +559,9 @@ connect_build(struct builder *b)
 {
 	enum kodo_err err = list_build(b, seen_walk);
 
+	/* what is not in its list is gone for a legacy peer */
+	if (!peer_dialect(b->p)->has_versions)
+		b->job->gone_pos = b->v->head.logged;
 	if (err != KODO_OK || !b->job->is_partial)
 		return err;
 	builder_reset(b);

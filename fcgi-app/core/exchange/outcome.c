@@ -192,7 +192,7 @@ connect_acked(struct change *ch, struct peer *p, struct outcome *oc)
 	delivery_forget_chunks(p);
 	p->out.pos = job->pos;
 	if (!peer_dialect(p)->has_versions && !oc->body.has_kodo)
-		p->out.gone_pos = job->pos;
+		p->out.gone_pos = job->gone_pos;
 	err = delivery_clear(ch, p, job->gen,
 	    peer_dialect(p)->has_versions || oc->body.has_kodo ? KEEP_TOMBSTONES : KEEP_NOTHING);
 	return err;
@@ -395,8 +395,10 @@ job_halve(struct change *ch, struct peer *p, struct outcome *oc)
 static bool
 is_contested(const struct change *ch, const struct peer *p, const struct exchange_job *job)
 {
+	const bool is_logged = ch->head.logged != ch->logged && ch->skip != p->id;
+
 	if ((job->kind != EXCHANGE_UPDATE && job->kind != EXCHANGE_REMOVE) ||
-	    p->out.work[WORK_NOTIFY] < ch->began)
+	    (p->out.work[WORK_NOTIFY] < ch->began && !is_logged))
 		return false;
 	return p->chunk.id == 0 || p->chunk.id != job->chunk.id || p->chunk.next <= job->chunk.from;
 }
@@ -467,8 +469,10 @@ take_fn(struct change *ch, void *arg)
 	    p->out.work[WORK_NOTIFY] == 0)
 		p->out.work[WORK_NOTIFY] = job->gen;
 	err = follows[meaning_of(job, oc->res)](ch, p, oc);
-	if (err == KODO_OK && is_contested(ch, p, job))
+	if (err == KODO_OK && is_contested(ch, p, job)) {
+		change_want(ch, p, WORK_NOTIFY, false);
 		resync_pace(ch, p);
+	}
 	if (err == KODO_OK && peer_has_work(p) && p->out.due_us <= ch->now_us)
 		ch->is_due = true;
 	return err;

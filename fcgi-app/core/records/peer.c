@@ -309,7 +309,7 @@ peer_scan_behind(struct txn *t)
 bool
 peer_next_behind(struct scan *s, struct peer_behind *out)
 {
-	if (!scan_next_sized(s, 4, 0))
+	if (!scan_next_sized(s, 12, 0))
 		return false;
 	*out = (struct peer_behind){ get_be64(s->k.p), get_be32(s->k.p + 8) };
 	return true;
