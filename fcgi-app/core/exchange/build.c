@@ -2,11 +2,9 @@
 #include "core/base/json.h"
 #include "core/base/limit.h"
 #include "core/exchange/build.h"
-#include "core/merge/rules.h"
-#include "core/records/changelog.h"
+#include "core/exchange/news.h"
 #include "core/records/digest.h"
 #include "core/records/known.h"
-#include "core/records/outbox.h"
 #include "core/records/walk.h"
 #include "core/wire/kodo_member.h"
 
@@ -32,11 +30,8 @@ struct builder {
 	size_t n_ids, cap_ids;
 	size_t n_put;	 /* entries of T_OUT that are in it */
 	size_t n_before; /* bytes before the first node */
-	bool is_full;	 /* more nodes than fit */
 	bool has_passed; /* nodes were passed over that alone are more than fits */
-	bool has_paused; /* nodes of the peer's outbox are paused */
-	uint64_t at;	 /* place in the changelog of the node at hand; 0: none */
-	uint64_t own_at; /* that of the own node, where it is gone and not delivered; 0: none */
+	struct news news;
 	struct exchange_pause *pauses;
 	size_t n_pauses, cap_pauses;
 };
@@ -106,7 +101,7 @@ node_append(struct builder *b, uint32_t node, const struct statement *s, const s
 	struct packed p;
 	enum kodo_err err;
 
-	if (b->is_full)
+	if (b->news.is_full)
 		return KODO_OK;
 	err = packed_open(s->bytes, &p);
 	if (err != KODO_OK)
@@ -116,7 +111,7 @@ node_append(struct builder *b, uint32_t node, const struct statement *s, const s
 	packed_put_node(&b->body, &p, source->created_us, source->modified_us);
 	if (b->body.len > b->max_bytes && !b->is_first) {
 		b->body.len = before;
-		b->is_full = true;
+		b->news.is_full = true;
 		return KODO_OK;
 	}
 	b->is_first = false;
@@ -125,24 +120,6 @@ node_append(struct builder *b, uint32_t node, const struct statement *s, const s
 	b->job->n_nodes++;
 	b->job->n_flows += p.n_flows;
 	return buf_failed(&b->body) ? b->body.err : id_add(b, node);
-}
-
-/*
- * Is that the own node of a legacy peer? It must not be sent it, for it would only echo it, nor its
- * removal, which it would take for its own leaving.
- */
-static bool
-is_own_of_legacy(const struct peer *p, struct str url)
-{
-	return !peer_dialect(p)->hears_itself && str_eq(url, p->url);
-}
-
-static bool
-is_node_of_legacy(const struct peer *p, struct str bytes)
-{
-	struct packed pk;
-
-	return packed_open(bytes, &pk) == KODO_OK && is_own_of_legacy(p, pk.url);
 }
 
 /*
@@ -156,7 +133,7 @@ connect_node(void *arg, uint32_t node, const struct statement *s, const struct p
 	struct packed p;
 	enum kodo_err err;
 
-	if (source->id == b->p->id || is_node_of_legacy(b->p, s->bytes))
+	if (source->id == b->p->id || news_is_own_of_legacy(b->p, s->bytes))
 		return KODO_OK;
 	err = packed_open(s->bytes, &p);
 	if (err == KODO_OK && !fits_alone(b, &p)) {
@@ -194,137 +171,26 @@ leave_build(struct builder *b)
 
 /* --- what is new: first what is gone, then what is there --- */
 
-/* the own node apart: its url in a disconnect means that the whole service leaves */
-enum news { NEWS_NONE, NEWS_GONE, NEWS_OWN_GONE, NEWS_NODE };
-
-static enum kodo_err
-news_of(struct builder *b, uint32_t node, struct known *kn, enum news *out)
-{
-	enum kodo_err err = known_get(&b->v->t, node, kn);
-
-	*out = NEWS_NONE;
-	if (err != KODO_OK)
-		return err;
-	switch (rule_4_state_travels(
-	    kn->is_seen ? &kn->winner : NULL, kn->is_gone ? &kn->tomb : NULL, b->p->id)) {
-	case RULES_NO_NEWS:
-		break;
-	case RULES_NEWS_NODE:
-		if (!is_node_of_legacy(b->p, kn->winner.bytes))
-			*out = NEWS_NODE;
-		break;
-	case RULES_NEWS_GONE:
-		if (!is_own_of_legacy(b->p, kn->tomb.bytes))
-			*out = str_eq(kn->tomb.bytes, b->v->options->url) ? NEWS_OWN_GONE
-									  : NEWS_GONE;
-		break;
-	}
-	return KODO_OK;
-}
-
-/* Append a node, or set is_full where it has no room. */
-typedef enum kodo_err news_fn(struct builder *b, uint32_t node, const struct known *kn);
-
-static uint64_t
-pos_of(const struct builder *b, enum news kind)
-{
-	return kind == NEWS_NODE ? b->p->out.pos : b->p->out.gone_pos;
-}
-
-/* The peer's entries of the outbox that are of kind and not paused, unless the changelog has them. */
-static enum kodo_err
-outbox_walk(struct builder *b, enum news kind, news_fn *each)
-{
-	struct scan s = outbox_scan(&b->v->t, b->p->id, 0);
-	struct changelog_entry logged;
-	struct outbox_entry entry;
-	struct known kn;
-	enum news what;
-
-	b->at = 0;
-	while (!b->is_full && outbox_next(&s, &entry)) {
-		if (entry.why.p != NULL) {
-			b->has_paused = true;
-			continue;
-		}
-		s.err = changelog_get(&b->v->t, entry.node, &logged);
-		if (s.err == KODO_OK && logged.at > pos_of(b, kind) && logged.skip != b->p->id)
-			continue;
-		if (s.err == KODO_OK || s.err == KODO_ENOTFOUND)
-			s.err = news_of(b, entry.node, &kn, &what);
-		if (s.err == KODO_OK && what == kind)
-			s.err = each(b, entry.node, &kn);
-	}
-	return scan_end(&s);
-}
-
-/* Was the node refused by the peer since its last change? */
-static enum kodo_err
-is_paused(struct builder *b, const struct changelog_entry *logged, bool *out)
-{
-	struct outbox_entry entry;
-	enum kodo_err err;
-
-	*out = false;
-	if (!b->has_paused)
-		return KODO_OK;
-	err = outbox_get(&b->v->t, b->p->id, logged->node, &entry);
-	if (err == KODO_OK)
-		*out = entry.why.p != NULL && entry.gen >= logged->at;
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
-}
-
-/* The changelog behind *pos, which moves on to what the body covers. */
-static enum kodo_err
-log_walk(struct builder *b, enum news kind, uint64_t *pos, news_fn *each)
-{
-	struct scan s = changelog_scan(&b->v->t, *pos);
-	struct changelog_entry entry;
-	struct known kn;
-	enum news what = NEWS_NONE;
-	bool paused;
-
-	while (!b->is_full && changelog_next(&s, &entry)) {
-		if (entry.skip != b->p->id) {
-			s.err = is_paused(b, &entry, &paused);
-			if (s.err == KODO_OK)
-				s.err = news_of(b, entry.node, &kn, &what);
-			b->at = entry.at;
-			if (s.err == KODO_OK && what == kind && !paused)
-				s.err = each(b, entry.node, &kn);
-			/* goes in an update; no removal may overtake it, or it would be lost */
-			if (what == NEWS_OWN_GONE && kind == NEWS_GONE) {
-				b->own_at = entry.at;
-				return scan_end(&s);
-			}
-		}
-		/* a node in chunks is covered when it is complete, see delivery_chunk */
-		if (s.err == KODO_OK && !b->is_full && b->job->chunk.of == 0)
-			*pos = entry.at;
-	}
-	if (s.err == KODO_OK && !b->is_full && b->job->chunk.of == 0)
-		*pos = b->v->head.logged;
-	return scan_end(&s);
-}
-
 /* *n: how many of them are in the body now. */
 static enum kodo_err
-out_walk(struct builder *b, enum news kind, uint64_t *pos, news_fn *each, size_t *n)
+out_walk(struct builder *b, enum news_kind kind, uint64_t *pos,
+    enum kodo_err (*each)(void *, uint32_t, const struct known *), size_t *n)
 {
 	const size_t n_put = b->n_put;
-	enum kodo_err err = outbox_walk(b, kind, each);
+	enum kodo_err err;
 
-	if (err == KODO_OK && pos != NULL && b->job->chunk.of == 0)
-		err = log_walk(b, kind, pos, each);
+	b->news.each = each;
+	err = news_walk(&b->news, kind, pos);
 	*n = b->n_put - n_put;
 	return err;
 }
 
 static enum kodo_err
-gone_append(struct builder *b, uint32_t node, const struct known *kn)
+gone_append(void *arg, uint32_t node, const struct known *kn)
 {
+	struct builder *b = arg;
 	if (b->body.len + kn->tomb.bytes.len > b->max_bytes && !b->is_first) {
-		b->is_full = true;
+		b->news.is_full = true;
 		return KODO_OK;
 	}
 	if (!b->is_first)
@@ -371,7 +237,7 @@ chunk_append(struct builder *b, uint32_t node, const struct statement *s, const 
 	char *id;
 
 	*chunk = (struct exchange_chunk){ .node = node, .id = contents_id(s), .of = p->n_flows,
-		.at = b->at };
+		.at = b->news.at };
 	if (b->p->chunk.id == chunk->id && b->p->chunk.node == node &&
 	    b->p->chunk.next < p->n_flows)
 		chunk->from = b->p->chunk.next;
@@ -385,6 +251,7 @@ chunk_append(struct builder *b, uint32_t node, const struct statement *s, const 
 		return KODO_ENOMEM;
 	b->kodo.chunk = (struct wire_range){ str_of(id), chunk->from, chunk->of };
 	b->is_first = false;
+	b->news.is_in_chunks = true;
 	b->n_put++;
 	b->job->n_nodes = 1;
 	b->job->n_flows = chunk->to - chunk->from;
@@ -402,7 +269,7 @@ big_append(struct builder *b, uint32_t node, const struct statement *s, const st
 	const size_t size = packed_range_size(p, 0, p->n_flows);
 
 	if (!b->is_first) {
-		b->is_full = true;
+		b->news.is_full = true;
 		return KODO_OK;
 	}
 	if (!peer_dialect(b->p)->takes_chunks && size > BUILD_MAX_BYTES)
@@ -419,8 +286,9 @@ big_append(struct builder *b, uint32_t node, const struct statement *s, const st
 }
 
 static enum kodo_err
-update_node(struct builder *b, uint32_t node, const struct known *kn)
+update_node(void *arg, uint32_t node, const struct known *kn)
 {
+	struct builder *b = arg;
 	struct peer source;
 	struct packed p;
 	enum kodo_err err = peer_get(&b->v->t, b->a, kn->winner.peer, &source);
@@ -429,8 +297,8 @@ update_node(struct builder *b, uint32_t node, const struct known *kn)
 		err = packed_open(kn->winner.bytes, &p);
 	if (err != KODO_OK)
 		return err;
-	if (b->job->chunk.of != 0) {
-		b->is_full = true; /* a chunk stands alone */
+	if (b->news.is_in_chunks) {
+		b->news.is_full = true; /* a chunk stands alone */
 		return KODO_OK;
 	}
 	return fits_alone(b, &p) ? node_append(b, node, &kn->winner, &source)
@@ -438,8 +306,9 @@ update_node(struct builder *b, uint32_t node, const struct known *kn)
 }
 
 static enum kodo_err
-own_gone_append(struct builder *b, uint32_t node, const struct known *kn)
+own_gone_append(void *arg, uint32_t node, const struct known *kn)
 {
+	struct builder *b = arg;
 	b->n_put++;
 	kodo_put_gone(&b->kodo, kn->tomb.bytes, kn->tomb.version);
 	return id_add(b, node);
@@ -452,14 +321,14 @@ own_gone_build(struct builder *b, size_t *n)
 	struct known kn;
 	enum kodo_err err = out_walk(b, NEWS_OWN_GONE, NULL, own_gone_append, n);
 
-	if (err != KODO_OK || b->own_at == 0)
+	if (err != KODO_OK || b->news.own_at == 0)
 		return err;
 	err = node_find(&b->v->t, b->v->options->url_key, &node);
 	if (err == KODO_OK)
 		err = known_get(&b->v->t, node, &kn);
 	if (err == KODO_OK)
 		err = own_gone_append(b, node, &kn);
-	b->job->gone_pos = b->own_at;
+	b->job->gone_pos = b->news.own_at;
 	++*n;
 	return err;
 }
@@ -478,14 +347,14 @@ update_build(struct builder *b, size_t *n)
 	err = out_walk(b, NEWS_NODE, &b->job->pos, update_node, n);
 	buf_putc(&b->body, ']');
 	if (b->job->chunk.to < b->job->chunk.of)
-		b->is_full = true;
-	if (err == KODO_OK && !b->is_full) {
+		b->news.is_full = true;
+	if (err == KODO_OK && !b->news.is_full) {
 		err = own_gone_build(b, &n_own);
 		*n += n_own;
 	}
-	kodo_end(&b->kodo, &b->body, list_id, b->is_full, STR_NULL);
+	kodo_end(&b->kodo, &b->body, list_id, b->news.is_full, STR_NULL);
 	buf_putc(&b->body, '}');
-	b->job->is_partial = b->is_full;
+	b->job->is_partial = b->news.is_full;
 	return err;
 }
 
@@ -497,7 +366,7 @@ builder_reset(struct builder *b)
 	buf_reset(&b->kodo.versions);
 	buf_reset(&b->kodo.gone);
 	b->is_first = true;
-	b->is_full = b->has_passed = false;
+	b->news.is_full = b->news.is_in_chunks = b->has_passed = false;
 	b->n_ids = b->n_put = b->n_pauses = 0;
 	b->job->pos = b->p->out.pos;
 	b->job->n_nodes = b->job->n_flows = 0;
@@ -514,7 +383,7 @@ list_build(struct builder *b, enum kodo_err (*walk)(struct builder *b))
 	b->n_before = b->body.len;
 	err = walk(b);
 	buf_putc(&b->body, ']');
-	b->job->is_partial = b->is_full || b->has_passed;
+	b->job->is_partial = b->news.is_full || b->has_passed;
 	kodo_end(&b->kodo, &b->body, b->job->is_partial ? b->job->gen : 0, b->job->is_partial,
 	    STR_NULL);
 	buf_putc(&b->body, '}');
@@ -530,15 +399,16 @@ seen_walk(struct builder *b)
 
 /* Append the node of the list chunk at hand; a node that alone is too much ends it. */
 static enum kodo_err
-list_node(struct builder *b, uint32_t node, const struct known *kn)
+list_node(void *arg, uint32_t node, const struct known *kn)
 {
+	struct builder *b = arg;
 	struct peer source;
 	enum kodo_err err = peer_get(&b->v->t, b->a, kn->winner.peer, &source);
 
 	if (err == KODO_OK)
 		err = connect_node(b, node, &kn->winner, &source);
 	if (b->has_passed)
-		b->is_full = true;
+		b->news.is_full = true;
 	return err;
 }
 
@@ -546,8 +416,8 @@ static enum kodo_err
 first_walk(struct builder *b)
 {
 	b->job->pos = 0;
-	b->has_paused = false; /* a connect tries all again */
-	return log_walk(b, NEWS_NODE, &b->job->pos, list_node);
+	b->news.each = list_node;
+	return news_walk_all(&b->news, &b->job->pos);
 }
 
 /*
@@ -617,12 +487,6 @@ digest_check_build(struct builder *b)
 
 /* --- choosing --- */
 
-static bool
-is_behind(const struct builder *b)
-{
-	return (b->p->flags & PEER_NOTIFIED) != 0 && peer_pos(b->p) < b->v->head.logged;
-}
-
 static enum kodo_err
 job_build(struct builder *b)
 {
@@ -639,7 +503,7 @@ job_build(struct builder *b)
 	} else if (p->out.work[WORK_RECONNECT] != 0) {
 		b->job->kind = EXCHANGE_RECONNECT;
 		err = reconnect_build(b);
-	} else if (p->out.work[WORK_NOTIFY] != 0 || is_behind(b)) {
+	} else if (p->out.work[WORK_NOTIFY] != 0 || news_is_behind(b->v, p)) {
 		err = news_build(b);
 	} else if ((p->flags & PEER_RESYNC) != 0) {
 		b->job->kind = EXCHANGE_RESYNC;
@@ -668,9 +532,13 @@ ceiling_of(const struct peer *p)
 enum kodo_err
 build_job(struct view *v, struct arena *a, const struct peer *p, struct exchange_job *job)
 {
-	struct builder b = {
-		.v = v, .a = a, .p = p, .job = job, .body = BUF_INIT(0), .is_first = true
-	};
+	struct builder b = { .v = v,
+		.a = a,
+		.p = p,
+		.job = job,
+		.body = BUF_INIT(0),
+		.is_first = true,
+		.news = { .v = v, .p = p, .arg = &b } };
 	bool is_update;
 	char *url;
 	enum kodo_err err;

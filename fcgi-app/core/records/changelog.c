@@ -43,8 +43,9 @@ changelog_put(struct txn *t, struct head *h, uint32_t node, uint32_t skip)
 		return err;
 	h->logged = ++h->state;
 	err = store_put(t, T_CHANGES, key_u64(k, h->logged), key_u32_u32(v, node, skip));
-	return err == KODO_OK ? store_put(t, T_CHANGED, key_u32(k, node), key_u64(v, h->logged))
-			      : err;
+	if (err != KODO_OK)
+		return err;
+	return store_put(t, T_CHANGED, key_u32(k, node), key_u64(v, h->logged));
 }
 
 enum kodo_err

@@ -12,7 +12,8 @@
 struct changelog_entry {
 	uint64_t at; /* rises from entry to entry; drawn from head.state */
 	uint32_t node;
-	uint32_t skip; /* the peer that caused the change and need not learn of it; PEER_SELF: none */
+	/* the peer that caused the change and need not learn of it; PEER_SELF: none */
+	uint32_t skip;
 };
 
 /* The node was changed: its entry goes to the end. head.state and head.logged are raised. */

@@ -1,0 +1,144 @@
+#include "core/exchange/news.h"
+#include "core/merge/rules.h"
+#include "core/records/changelog.h"
+#include "core/records/outbox.h"
+
+static bool
+is_own_of_legacy(const struct peer *p, struct str url)
+{
+	return !peer_dialect(p)->hears_itself && str_eq(url, p->url);
+}
+
+bool
+news_is_own_of_legacy(const struct peer *p, struct str bytes)
+{
+	struct packed pk;
+
+	return packed_open(bytes, &pk) == KODO_OK && is_own_of_legacy(p, pk.url);
+}
+
+bool
+news_is_behind(const struct view *v, const struct peer *p)
+{
+	return (p->flags & PEER_NOTIFIED) != 0 && peer_pos(p) < v->head.logged;
+}
+
+static enum kodo_err
+kind_of(struct news *n, uint32_t node, struct known *kn, enum news_kind *out)
+{
+	enum kodo_err err = known_get(&n->v->t, node, kn);
+
+	*out = NEWS_NONE;
+	if (err != KODO_OK)
+		return err;
+	switch (rule_4_state_travels(
+	    kn->is_seen ? &kn->winner : NULL, kn->is_gone ? &kn->tomb : NULL, n->p->id)) {
+	case RULES_NO_NEWS:
+		break;
+	case RULES_NEWS_NODE:
+		if (!news_is_own_of_legacy(n->p, kn->winner.bytes))
+			*out = NEWS_NODE;
+		break;
+	case RULES_NEWS_GONE:
+		if (!is_own_of_legacy(n->p, kn->tomb.bytes))
+			*out = str_eq(kn->tomb.bytes, n->v->options->url) ? NEWS_OWN_GONE
+									  : NEWS_GONE;
+		break;
+	}
+	return KODO_OK;
+}
+
+static uint64_t
+pos_of(const struct news *n, enum news_kind kind)
+{
+	return kind == NEWS_NODE ? n->p->out.pos : n->p->out.gone_pos;
+}
+
+/* The peer's entries that are of kind and not paused, unless the changelog has them. */
+static enum kodo_err
+outbox_walk(struct news *n, enum news_kind kind)
+{
+	struct scan s = outbox_scan(&n->v->t, n->p->id, 0);
+	struct changelog_entry logged;
+	struct outbox_entry entry;
+	struct known kn;
+	enum news_kind what;
+
+	n->at = 0;
+	while (!n->is_full && outbox_next(&s, &entry)) {
+		if (entry.why.p != NULL) {
+			n->has_paused = true;
+			continue;
+		}
+		s.err = changelog_get(&n->v->t, entry.node, &logged);
+		if (s.err == KODO_OK && logged.at > pos_of(n, kind) && logged.skip != n->p->id)
+			continue;
+		if (s.err == KODO_OK || s.err == KODO_ENOTFOUND)
+			s.err = kind_of(n, entry.node, &kn, &what);
+		if (s.err == KODO_OK && what == kind)
+			s.err = n->each(n->arg, entry.node, &kn);
+	}
+	return scan_end(&s);
+}
+
+/* Was the node refused by the peer since its last change? */
+static enum kodo_err
+is_paused(struct news *n, const struct changelog_entry *logged, bool *out)
+{
+	struct outbox_entry entry;
+	enum kodo_err err;
+
+	*out = false;
+	if (!n->has_paused)
+		return KODO_OK;
+	err = outbox_get(&n->v->t, n->p->id, logged->node, &entry);
+	if (err == KODO_OK)
+		*out = entry.why.p != NULL && entry.gen >= logged->at;
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+static enum kodo_err
+log_walk(struct news *n, enum news_kind kind, uint64_t *pos)
+{
+	struct scan s = changelog_scan(&n->v->t, *pos);
+	struct changelog_entry entry;
+	struct known kn;
+	enum news_kind what = NEWS_NONE;
+	bool paused;
+
+	while (!n->is_full && changelog_next(&s, &entry)) {
+		if (entry.skip != n->p->id) {
+			s.err = is_paused(n, &entry, &paused);
+			if (s.err == KODO_OK)
+				s.err = kind_of(n, entry.node, &kn, &what);
+			n->at = entry.at;
+			if (s.err == KODO_OK && what == kind && !paused)
+				s.err = n->each(n->arg, entry.node, &kn);
+			/* goes in an update; no removal may overtake it, or it would be lost */
+			if (what == NEWS_OWN_GONE && kind == NEWS_GONE) {
+				n->own_at = entry.at;
+				return scan_end(&s);
+			}
+		}
+		if (s.err == KODO_OK && !n->is_full && !n->is_in_chunks)
+			*pos = entry.at;
+	}
+	if (s.err == KODO_OK && !n->is_full && !n->is_in_chunks)
+		*pos = n->v->head.logged;
+	return scan_end(&s);
+}
+
+enum kodo_err
+news_walk(struct news *n, enum news_kind kind, uint64_t *pos)
+{
+	enum kodo_err err = outbox_walk(n, kind);
+
+	return err == KODO_OK && pos != NULL && !n->is_in_chunks ? log_walk(n, kind, pos) : err;
+}
+
+enum kodo_err
+news_walk_all(struct news *n, uint64_t *pos)
+{
+	n->has_paused = false;
+	return log_walk(n, NEWS_NODE, pos);
+}
