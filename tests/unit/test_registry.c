@@ -182,17 +182,23 @@ own_node_is_defended(void **state)
 	struct search_result res;
 	struct receipt in;
 	struct wire_body b;
+	int i;
 
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 2);
 	fixture_apply(f, START_NOW);
-	b = body_of(f, "http://q:1", true,
-	    arena_printf(f->a, "[%s]", node_json(f, "http://localhost:3367", "Fake", 1)),
-	    arena_printf(f->a, "{\"versions\":{\"http://localhost:3367\":%lld}}",
-		(long long)(T0 + 1000000)));
-	must(registry_connect(f->r, &b, f->now_us, &in));
-	assert_non_null(strstr(flows_of(f, "", "", 0, 10, &res), "Own 1"));
-	assert_int_equal(res.total, 2);
-	assert_true(in.wake);	/* the peer is notified of ours */
+	for (i = 0; i < 2; i++) {
+		b = body_of(f, "http://q:1", true,
+		    arena_printf(f->a, "[%s]", node_json(f, "http://localhost:3367", "Fake", 1)),
+		    arena_printf(f->a, "{\"versions\":{\"http://localhost:3367\":%lld}}",
+			(long long)(T0 + 1000000 * (i + 1))));
+		must(i == 0 ? registry_connect(f->r, &b, f->now_us, &in)
+			    : registry_update(f->r, &b, f->now_us, &in));
+		assert_non_null(strstr(flows_of(f, "", "", 0, 10, &res), "Own 1"));
+		assert_int_equal(res.total, 2);
+		/* a new peer has ours in the answer, any other is notified of it */
+		assert_int_equal(in.wake, i == 1);
+		assert_int_equal(is_idle(f), i == 0);
+	}
 	check_clean(f);
 }
 
@@ -411,10 +417,21 @@ static enum kodo_err
 file_stranger(struct txn *t, void *arg)
 {
 	const enum store_table table = *(enum store_table *)arg;
-	unsigned char k[4];
-
 	return store_put(t, table, table == T_DUE ? STR("\1\0\0\0\0\0\0\0\1\0\0\0\x4d")
-						: key_u32(k, 77), STR(""));
+						: STR("\0\0\0\0\0\0\0\1\0\0\0\x4d"), STR(""));
+}
+
+static void
+connect_done(struct fixture *f)
+{
+	struct exchange_result res = { .status = 201, .body = STR("") };
+	struct exchange_job job;
+	int64_t due_us;
+	bool wake;
+
+	must(schedule_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, NULL));
+	assert_int_equal(job.kind, EXCHANGE_CONNECT);
+	must(outcome_take(f->r, f->a, &job, &res, f->now_us, &wake));
 }
 
 /* A peer that is not among the due is never sent anything: `kodo check` finds it. */
@@ -430,6 +447,8 @@ peers_out_of_file_are_found(void **state)
 
 		fixture_options(f, "http://own:1", true, true, targets[i], 1);
 		fixture_apply(f, START_NOW);
+		if (tables[i] == T_BEHIND)
+			connect_done(f); /* it waits for what is new */
 		assert_int_equal(count_errors(f), 0);
 		must(store_write(registry_store(f->r), file_stranger, &tables[i]));
 		assert_int_equal(count_errors(f), 1);

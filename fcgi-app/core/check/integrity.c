@@ -4,6 +4,7 @@
 #include "core/base/url.h"
 #include "core/check/integrity.h"
 #include "core/records/changelog.h"
+#include "core/records/codec.h"
 #include "core/records/flow_order.h"
 #include "core/records/known.h"
 #include "core/records/node_chunks.h"
@@ -20,6 +21,7 @@ struct integrity {
 	void (*say)(void *arg, enum finding kind, const char *line);
 	void *arg;
 	uint64_t n_nodes, n_flows;
+	uint64_t n_logged; /* nodes and tombstones: what the log of changes must have */
 };
 
 static void say(struct integrity *f, enum finding kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -65,6 +67,7 @@ statement_check(struct integrity *f, enum store_table table, const struct record
 	struct str stated;
 	unsigned char kb[12];
 
+	f->n_logged += rec->is_tomb || table == T_NODE;
 	if (rec->is_tomb)
 		return node_url_check(f, rec->node, rec->said.bytes);
 	if (packed_check(rec->said.bytes, NULL) != KODO_OK ||
@@ -241,6 +244,9 @@ peers_check(struct integrity *f)
 			say(f, FINDING_ERROR,
 			    "%.*s is not filed as due, or as a subscriber; " REMEDY,
 			    STR_ARG(p.url));
+		if (p.out.pos > f->v->head.logged || p.out.gone_pos > f->v->head.logged)
+			say(f, FINDING_ERROR, "%.*s has got what has not happened yet; " REMEDY,
+			    STR_ARG(p.url));
 		if (!is_peer_found(f, &p))
 			say(f, FINDING_ERROR,
 			    "%.*s is not found by its url, or among the providers; " REMEDY,
@@ -318,16 +324,17 @@ outbox_check(struct integrity *f)
 	return err;
 }
 
-/* The log of changes has an entry for each node that is known, and no other. */
+/* The log of changes has an entry for each node and tombstone, no other, and none ahead. */
 static enum kodo_err
 changes_check(struct integrity *f)
 {
 	struct scan s = scan_prefix(&f->v->t, T_CHANGED, STR_NULL);
+	struct changelog_entry ahead;
 	struct statement said;
 	uint64_t n;
 	enum kodo_err err;
 
-	while (scan_next(&s)) {
+	while (scan_next_sized(&s, 4, 8)) {
 		s.err = record_get_seen(&f->v->t, get_be32(s.k.p), &said);
 		if (s.err == KODO_ENOTFOUND)
 			s.err = record_get_shadow(&f->v->t, get_be32(s.k.p), PEER_TOMB, &said);
@@ -335,6 +342,14 @@ changes_check(struct integrity *f)
 	err = scan_end(&s);
 	if (err == KODO_OK)
 		err = changelog_check(&f->v->t, &n);
+	if (err == KODO_OK && n != f->n_logged)
+		err = KODO_ECORRUPT;
+	if (err == KODO_OK) {
+		s = changelog_scan(&f->v->t, f->v->head.logged);
+		if (changelog_next(&s, &ahead))
+			s.err = KODO_ECORRUPT;
+		err = scan_end(&s);
+	}
 	if (err == KODO_ENOTFOUND || err == KODO_ECORRUPT) {
 		say(f, FINDING_ERROR, "the log of changes is damaged; " REMEDY);
 		err = KODO_OK;
