@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "core/flow/packed.h"
+#include "core/records/changelog.h"
 #include "core/records/peer.h"
 #include "core/records/record.h"
 #include "core/storage/store.h"
@@ -123,6 +124,40 @@ static inline struct statement
 said(uint32_t peer, uint64_t version, const char *text)
 {
 	return (struct statement){ .version = version, .peer = peer, .bytes = str_of(text) };
+}
+
+/* The changelog as "node:number/skip ". */
+static inline const char *
+log_text(void)
+{
+	static char text[512];
+	struct scan s = changelog_scan(&db.t, 0);
+	struct changelog_entry e;
+	size_t n = 0;
+
+	text[0] = '\0';
+	while (changelog_next(&s, &e))
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%u:%llu/%u ", e.node,
+		    (unsigned long long)e.at, e.skip);
+	must(scan_end(&s));
+	return text;
+}
+
+/* Who is filed by its position, as "position/peer ". */
+static inline const char *
+behind_text(void)
+{
+	static char text[512];
+	struct scan s = peer_scan_behind(&db.t);
+	struct peer_behind e;
+	size_t n = 0;
+
+	text[0] = '\0';
+	while (peer_next_behind(&s, &e))
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%llu/%u ",
+		    (unsigned long long)e.pos, e.peer);
+	must(scan_end(&s));
+	return text;
 }
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef STATEMENT_HELP_H
 #define STATEMENT_HELP_H
 
+#include "core/exchange/build.h"
 #include "core/flow/packed.h"
 #include "core/records/head.h"
 #include "core/records/known.h"
@@ -146,31 +147,49 @@ stated_of(struct fixture *f, uint32_t peer)
 	return text;
 }
 
-/* Must the peer still learn of the node? */
+/* Is the node in the message that tells the peer what is new? */
 static inline bool
-is_in_outbox(struct fixture *f, uint32_t peer, uint32_t node)
+is_told_next(struct fixture *f, uint32_t peer, uint32_t node)
 {
-	struct outbox_entry entry;
-	struct txn t;
-	enum kodo_err err;
+	struct exchange_job job;
+	struct view v;
+	struct peer p;
+	size_t i;
+	int work;
 
-	must(store_begin(registry_store(f->r), STORE_READ, &t));
-	err = outbox_get(&t, peer, node, &entry);
-	must(store_end(&t, KODO_OK));
-	return err == KODO_OK;
+	must(view_begin(f->r, f->now_us, &v));
+	must(peer_get(&v.t, f->a, peer, &p));
+	for (work = 0; work < WORK_NOTIFY; work++)
+		p.out.work[work] = 0; /* what goes before it */
+	must(build_job(&v, f->a, &p, &job));
+	view_end(&v);
+	if (job.kind != EXCHANGE_UPDATE && job.kind != EXCHANGE_REMOVE)
+		return false;
+	for (i = 0; i < job.n_ids; i++)
+		if (job.nodes[i] == node)
+			return true;
+	return false;
 }
 
 static inline enum kodo_err
-outbox_empty(struct change *e, void *arg)
+all_delivered(struct change *e, void *arg)
 {
+	uint32_t id = 0;
+	struct peer p, *of;
+	enum kodo_err err;
+
 	(void)arg;
-	return store_del_under(e->t, T_OUT, STR_NULL);
+	while ((err = peer_next(e->t, e->a, &id, &p)) == KODO_OK) {
+		must(change_peer(e, p.id, &of));
+		must(change_unwant(e, of, WORK_NOTIFY));
+	}
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
 static inline void
-outbox_forget(struct fixture *f)
+news_forget(struct fixture *f)
 {
-	struct change_run run = { .r = f->r, .now_us = f->now_us, .fn = outbox_empty };
+	struct change_run run = { .r = f->r, .now_us = f->now_us, .fn = all_delivered };
 
 	must(registry_change(&run));
 }

@@ -369,53 +369,164 @@ notifying_keeps_the_backoff_and_ends_a_pause_of_the_node(void **state)
 	assert_int_equal(p->out.work[WORK_NOTIFY], FIRST_STATE);
 }
 
+/* A change costs the same for any number of subscribers: nothing is written for each. */
 static void
-all_subscribers_but_one(void **state)
+change_moves_the_entry(void **state)
 {
 	(void)state;
-	must(change_notify_all(&ch, 5, PEER_SELF)); /* there are none */
-	assert_string_equal(outbox_text(), "");
-	next_change();
+	must(change_notify_all(&ch, 5, PEER_SELF)); /* there are no subscribers */
+	assert_string_equal(log_text(), "5:43/0 ");
+	commit();
+	assert_false(ch.is_due);
+	assert_true(stored_head().logged == 43 && stored_head().state == 43);
+	begin();
 	peer_in("a", PEER_TARGET);
 	peer_in("b", PEER_PROVIDER);
 	peer_in("c", PEER_PROVIDER | PEER_FEED);
 	peer_in("d", PEER_TARGET);
 	next_change();
-	must(change_notify_all(&ch, 5, PEER_SELF));
-	assert_string_equal(outbox_text(), "1/5:44 3/5:44 4/5:44 ");
+	assert_string_equal(behind_text(), "43/1 43/3 43/4 ");
+	assert_int_equal(ch.head.state, 45);
 	must(change_notify_all(&ch, 6, 3));
-	assert_string_equal(outbox_text(), "1/5:44 1/6:44 3/5:44 4/5:44 4/6:44 ");
-	assert_int_equal(peer_again(4)->out.work[WORK_NOTIFY], 44);
-	next_change();
-	options.feed = false;
-	must(change_notify_all(&ch, 7, 1));
-	assert_string_equal(outbox_text(), "1/5:44 1/6:44 3/5:44 4/5:44 4/6:44 4/7:45 ");
+	must(change_notify_all(&ch, 5, PEER_SELF));
+	must(change_notify_all(&ch, 6, 1)); /* again: to the end */
+	assert_string_equal(log_text(), "5:47/0 6:48/1 ");
+	assert_int_equal(ch.n_peers, 0);
+	commit();
+	assert_true(ch.is_due);
+	assert_true(stored_head().logged == 48 && stored_head().state == 48);
+	assert_string_equal(behind_text(), "43/1 43/3 43/4 ");
+	assert_string_equal(outbox_text(), "");
+	begin();
+	commit();
+	assert_false(ch.is_due); /* nothing is new */
 }
 
+/* Whoever caused all that is new has nothing to learn, if it knew the rest. */
+static void
+cause_is_not_behind(void **state)
+{
+	static const struct {
+		uint32_t causes[3];	/* of three nodes, 9: not changed */
+		const char *want;
+		bool is_due;
+	} rows[] = {
+		{ { 1, 9, 9 }, "42/2 43/1 ", true },
+		{ { 1, 1, 1 }, "42/2 45/1 ", true },
+		{ { 1, 2, 9 }, "42/1 42/2 ", true },	/* of each other */
+		{ { 2, 1, 1 }, "42/1 42/2 ", true },
+		{ { 1, 1, 2 }, "42/1 42/2 ", true },
+		{ { 1, PEER_SELF, 1 }, "42/1 42/2 ", true },
+		{ { PEER_SELF, 1, 1 }, "42/1 42/2 ", true },
+		{ { 9, 9, 9 }, "42/1 42/2 ", false },
+	};
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (i > 0) {
+			change_teardown(state);
+			change_setup(state);
+		}
+		ch.head.logged = FIRST_STATE;
+		peer_in("a", PEER_TARGET);
+		peer_in("b", PEER_TARGET);
+		commit();
+		begin();
+		ch.head.state = FIRST_STATE;
+		peer_again(1);
+		peer_again(2);
+		for (j = 0; j < 3; j++)
+			if (rows[i].causes[j] != 9)
+				must(change_notify_all(&ch, 5 + (uint32_t)j, rows[i].causes[j]));
+		commit();
+		assert_string_equal(behind_text(), rows[i].want);
+		assert_int_equal(ch.is_due, rows[i].is_due);
+		begin();
+	}
+}
+
+static void
+cause_that_was_behind_stays_so(void **state)
+{
+	struct peer *p;
+
+	(void)state;
+	must(change_notify_all(&ch, 5, PEER_SELF));
+	p = peer_in("a", PEER_TARGET);
+	next_change();
+	must(change_notify_all(&ch, 6, PEER_SELF));
+	next_change();
+	must(change_notify_all(&ch, 7, 1));
+	p = peer_again(1);
+	p->out.pos = 43; /* with one of both */
+	p->out.gone_pos = 45;
+	next_change();
+	assert_string_equal(behind_text(), "43/1 ");
+	p = peer_again(1);
+	assert_true(p->out.pos == 43 && p->out.gone_pos == 45);
+	p->out.pos = p->out.gone_pos = ch.head.logged;
+	must(change_notify_all(&ch, 7, 1));
+	next_change();
+	assert_true(peer_again(1)->out.pos == ch.head.logged);
+	assert_true(peer_again(1)->out.gone_pos == ch.head.logged);
+	ch.is_due = false;
+	must(change_notify_all(&ch, 8, 1));
+	commit();
+	assert_false(ch.is_due); /* no message to anybody */
+	begin();
+}
+
+/* It gets the list, whatever was changed since. */
 static void
 who_becomes_a_subscriber_in_the_change(void **state)
 {
 	struct peer *p;
 
 	(void)state;
+	must(change_notify_all(&ch, 5, PEER_SELF));
 	peer_in("a", PEER_TARGET);
 	peer_in("b", PEER_PROVIDER);
-	peer_in("c", PEER_PROVIDER);
 	next_change();
-	peer_again(1);
-	peer_again(2)->flags |= PEER_FEED;	/* not in the table yet */
+	assert_string_equal(behind_text(), "43/1 ");
+	peer_again(2)->flags |= PEER_FEED;
 	peer_again(PEER_SELF)->flags |= PEER_TARGET; /* never this service itself */
+	must(change_notify_all(&ch, 6, PEER_SELF));
+	next_change();
+	assert_string_equal(behind_text(), "43/1 45/2 ");
+	peer_again(1)->flags |= PEER_LEFT;
+	p = peer_again(2);
+	next_change();
+	assert_string_equal(behind_text(), "45/2 ");
+	must(change_notify_all(&ch, 7, PEER_SELF));
+	peer_again(1)->flags &= ~(uint32_t)PEER_LEFT; /* again one */
+	options.feed = false;
+	p = peer_again(2); /* and this one none any more */
+	next_change();
+	assert_string_equal(behind_text(), "48/1 ");
+	p = peer_again(2);
+	assert_int_equal(p->flags, PEER_PROVIDER | PEER_FEED);
+}
+
+static void
+unwanted_news_are_passed_over(void **state)
+{
+	struct peer *p;
+
+	(void)state;
+	p = peer_in("a", PEER_TARGET);
+	next_change();
 	must(change_notify_all(&ch, 5, PEER_SELF));
-	assert_string_equal(outbox_text(), "1/5:43 2/5:43 ");
-	p = peer_in("d", PEER_TARGET);		/* after the table was read */
-	must(change_notify_all(&ch, 6, 2));
-	assert_string_equal(outbox_text(), "1/5:43 1/6:43 2/5:43 4/6:43 ");
-	must(change_notify_all(&ch, 7, p->id));
-	assert_string_equal(outbox_text(), "1/5:43 1/6:43 1/7:43 2/5:43 2/7:43 4/6:43 ");
-	peer_again(1)->flags |= PEER_LEFT;	/* and who is none any more */
-	must(change_notify_all(&ch, 8, PEER_SELF));
-	assert_string_equal(outbox_text(),
-	    "1/5:43 1/6:43 1/7:43 2/5:43 2/7:43 2/8:43 4/6:43 4/8:43 ");
+	next_change();
+	assert_string_equal(behind_text(), "0/1 ");
+	p = peer_again(1);
+	must(change_unwant(&ch, p, WORK_CONNECT));
+	assert_true(p->out.pos == 0 && p->out.gone_pos == 0);
+	must(change_unwant(&ch, p, WORK_NOTIFY));
+	assert_true(p->out.pos == ch.head.logged && p->out.gone_pos == ch.head.logged);
+	next_change();
+	assert_string_equal(behind_text(), arena_printf(scratch.a, "%llu/1 ",
+	    (unsigned long long)ch.head.logged));
 }
 
 static void
@@ -428,12 +539,15 @@ damage_is_told(void **state)
 	next_change();
 	raw_put(T_PEER, key_u32(k, 1), STR("short"));
 	assert_int_equal(change_notify(&ch, 5, 1), KODO_ECORRUPT);
-	assert_int_equal(change_notify_all(&ch, 5, PEER_SELF), KODO_ECORRUPT);
-	must(change_notify_all(&ch, 5, 1)); /* it is not asked for */
-	assert_int_equal(change_end(&ch, KODO_OK), KODO_OK);
-	raw_put(T_SUBSCRIBER, STR("\0\0\1"), STR(""));
+	must(change_notify_all(&ch, 5, PEER_SELF)); /* it is not asked for */
+	commit();
+	raw_put(T_CHANGED, key_u32(k, 5), STR("short"));
 	begin();
 	assert_int_equal(change_notify_all(&ch, 5, PEER_SELF), KODO_ECORRUPT);
+	must(change_notify_all(&ch, 6, PEER_SELF));
+	raw_put(T_BEHIND, STR("\0"), STR(""));
+	assert_int_equal(change_end(&ch, KODO_OK), KODO_ECORRUPT);
+	begin();
 }
 
 int
@@ -454,8 +568,11 @@ main(void)
 		CHANGE_TEST(unwanted_work_goes),
 		CHANGE_TEST(who_is_notified),
 		CHANGE_TEST(notifying_keeps_the_backoff_and_ends_a_pause_of_the_node),
-		CHANGE_TEST(all_subscribers_but_one),
+		CHANGE_TEST(change_moves_the_entry),
+		CHANGE_TEST(cause_is_not_behind),
+		CHANGE_TEST(cause_that_was_behind_stays_so),
 		CHANGE_TEST(who_becomes_a_subscriber_in_the_change),
+		CHANGE_TEST(unwanted_news_are_passed_over),
 		CHANGE_TEST(damage_is_told),
 	};
 

@@ -118,7 +118,7 @@ pause_unless_newer(void **state)
 
 	(void)state;
 	must(outbox_pause(&db.t, 1, 5, 9, STR("no")));
-	assert_entries(""); /* gone: none is made */
+	assert_entries("1/5:9!no "); /* there was none: what the changelog has was refused */
 	must(outbox_put(&db.t, 1, 5, 10));
 	must(outbox_pause(&db.t, 1, 5, 9, STR("no")));
 	assert_entries("1/5:10 ");
@@ -127,13 +127,15 @@ pause_unless_newer(void **state)
 	must(outbox_get(&db.t, 1, 5, &e));
 	assert_str(e.why, "too large, 413");
 	must(outbox_pause(&db.t, 1, 5, 20, STR("another")));
-	assert_entries("1/5:10!another "); /* its own number stays */
+	assert_entries("1/5:20!another "); /* as of then */
+	must(outbox_pause(&db.t, 1, 5, 19, STR("late")));
+	assert_entries("1/5:20!another ");
 	must(outbox_pause(&db.t, 1, 5, 20, STR("")));
-	assert_entries("1/5:10!not taken "); /* it must not look as if it was to be sent */
+	assert_entries("1/5:20!not taken "); /* it must not look as if it was to be sent */
 	must(outbox_pause(&db.t, 1, 5, 20, STR_NULL));
-	assert_entries("1/5:10!not taken ");
-	must(outbox_put(&db.t, 1, 5, 11));
-	assert_entries("1/5:11 ");
+	assert_entries("1/5:20!not taken ");
+	must(outbox_put(&db.t, 1, 5, 21));
+	assert_entries("1/5:21 ");
 }
 
 /* e: entry, p: paused */

@@ -4,12 +4,13 @@
 #include "provider_help.h"
 
 #define SECOND_US	1000000ll
-#define NUMBER_BYTES	(5 * 4 + 7 * 8 + 3 * 4 + 17 * 8)	/* before the texts */
+#define NUMBER_BYTES	(5 * 4 + 9 * 8 + 3 * 4 + 17 * 8)	/* before the texts */
 
 /* Every field of a record, in the order of the format. */
 #define FIELDS(U32, U64, TEXT) \
 	U32(flags) U32(out.attempts) U32(out.ceiling_bytes) U32(out.successes) U32(resync.n) \
-	U64(order) U64(in.list) U64(in.list_order) U64(out.list) U64(in.epoch) U64(in.sequence) \
+	U64(order) U64(in.list) U64(in.list_order) U64(out.list) U64(out.pos) U64(out.gone_pos) \
+	U64(in.epoch) U64(in.sequence) \
 	U64(chunk.id) U32(chunk.node) U32(chunk.next) U32(chunk.tries) \
 	U64(created_us) U64(modified_us) U64(in.registered_us) U64(out.connected_us) \
 	U64(in.at_us) U64(out.at_us) U64(out.due_us) U64(out.check_us) U64(resync.at_us) \
@@ -172,7 +173,8 @@ predicates(void **state)
 		{ PEER_FEED, false, false, true },
 		{ PEER_PROVIDER | PEER_FEED, false, true, false },
 		{ PEER_PROVIDER | PEER_REGISTRY, false, false, false },
-		{ PEER_KODO | PEER_PAUSED | PEER_FADING | PEER_RESYNC, false, false, true },
+		{ PEER_KODO | PEER_PAUSED | PEER_FADING | PEER_RESYNC | PEER_NOTIFIED,
+		    false, false, true },
 	};
 	struct peer p = { .id = 1 };
 	size_t i;
@@ -187,6 +189,21 @@ predicates(void **state)
 	p.flags = 0;
 	p.id = PEER_SELF;
 	assert_false(peer_is_idle(&p));
+}
+
+/* Neither nodes nor removals behind it are delivered. */
+static void
+lower_position_counts(void **state)
+{
+	struct peer p = { .id = 1 };
+
+	(void)state;
+	assert_true(peer_pos(&p) == 0);
+	p.out.pos = UINT64_MAX;
+	p.out.gone_pos = 1ull << 40;
+	assert_true(peer_pos(&p) == 1ull << 40);
+	p.out.pos = 7;
+	assert_true(peer_pos(&p) == 7);
 }
 
 static void
@@ -248,6 +265,7 @@ main(void)
 		RECORDS_TEST(short_record),
 		RECORDS_TEST(new_peer_is_empty),
 		RECORDS_TEST(predicates),
+		RECORDS_TEST(lower_position_counts),
 		RECORDS_TEST(work_of_any_kind),
 		RECORDS_TEST(backoff_doubles_up_to_a_ceiling),
 		RECORDS_TEST(dialects),

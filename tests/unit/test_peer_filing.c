@@ -100,18 +100,22 @@ deleted_peer_leaves_nothing(void **state)
 	struct peer p = make("a"), q = make("b");
 
 	(void)state;
-	p.flags = PEER_TARGET;
+	p.flags = PEER_TARGET | PEER_NOTIFIED;
 	p.out.work[WORK_CONNECT] = 1;
 	p.out.due_us = 5;
 	p.out.check_us = 9;
 	p.alias = STR("c");
 	put(&p);
 	put(&q);
+	p.out.work[WORK_CONNECT] = 0;
+	put(&p);
+	assert_int_equal(count(T_BEHIND), 1);
 	p.alias = STR("d"); /* not written: what is filed counts */
+	p.out.pos = p.out.gone_pos = 3;
 	must(peer_del(&db.t, &p));
 	assert_int_equal(count(T_PEER), 1);
 	assert_int_equal(count(T_PEER_URL), 1);
-	assert_int_equal(count(T_DUE) + count(T_SUBSCRIBER), 0);
+	assert_int_equal(count(T_DUE) + count(T_BEHIND), 0);
 	p = make("p");
 	p.alias = STR("b"); /* another's */
 	put(&p);
@@ -159,7 +163,7 @@ damaged_url_is_told(void **state)
 static void
 due_moves_with_the_record(void **state)
 {
-	struct peer p = make("a"), self = { .id = PEER_SELF, .flags = PEER_TARGET };
+	struct peer p = make("a"), self = { .id = PEER_SELF, .flags = PEER_TARGET | PEER_NOTIFIED };
 
 	(void)state;
 	p.out.due_us = 50; /* without work it says nothing */
@@ -192,7 +196,7 @@ due_moves_with_the_record(void **state)
 	self.out.check_us = 7;
 	put(&self); /* nothing is sent to this service */
 	assert_string_equal(due_text(), "");
-	assert_int_equal(count(T_SUBSCRIBER), 0);
+	assert_int_equal(count(T_BEHIND), 0);
 }
 
 static void
@@ -247,25 +251,74 @@ active_ones_come_first(void **state)
 }
 
 static void
-subscribers_follow_the_flags(void **state)
+position_put(struct peer *p, uint64_t pos, uint64_t gone_pos)
+{
+	p->out.pos = pos;
+	p->out.gone_pos = gone_pos;
+	put(p);
+}
+
+/* The one that is furthest behind first. */
+static void
+subscribers_by_their_positions(void **state)
 {
 	struct peer p[300];
 	size_t i;
 
 	(void)state;
+	assert_string_equal(behind_text(), "");
 	for (i = 0; i < 300; i++) {
 		p[i] = make(arena_printf(scratch.a, "p%zu", i));
-		p[i].flags = i == 2 || i == 255 || i == 256 ? PEER_TARGET : PEER_PROVIDER;
+		p[i].flags = i == 2 || i == 255 || i == 256 ? PEER_NOTIFIED : PEER_TARGET;
+		p[i].out.pos = p[i].out.gone_pos = 256;
 		put(&p[i]);
 	}
-	assert_string_equal(ids_text(peer_scan_subscribers(&db.t), peer_next_subscriber),
-	    "3 256 257 ");
-	p[2].flags |= PEER_LEFT;
+	assert_string_equal(behind_text(), "256/3 256/256 256/257 ");
+	position_put(&p[256], 255, 900); /* the lower one counts */
+	position_put(&p[2], UINT64_MAX, 257);
+	assert_string_equal(behind_text(), "255/257 256/256 257/3 ");
+	position_put(&p[2], UINT64_MAX, 257); /* in its place */
+	position_put(&p[255], 1ull << 40, 1ull << 40);
+	assert_string_equal(behind_text(), "255/257 257/3 1099511627776/256 ");
+	p[2] = get(3);
+	position_put(&p[2], 0, 257);
+	assert_string_equal(behind_text(), "0/3 255/257 1099511627776/256 ");
+	p[2].flags = PEER_TARGET; /* it is none any more */
 	put(&p[2]);
-	p[0].flags |= PEER_FEED;
+	p[0].flags |= PEER_NOTIFIED;
 	put(&p[0]);
 	must(peer_del(&db.t, &p[256]));
-	assert_string_equal(ids_text(peer_scan_subscribers(&db.t), peer_next_subscriber), "1 256 ");
+	assert_string_equal(behind_text(), "256/1 1099511627776/256 ");
+}
+
+/* Other work has a time, and takes the changelog along. */
+static void
+who_has_work_is_not_found_by_position(void **state)
+{
+	struct peer p = make("a");
+	int i;
+
+	(void)state;
+	p.flags = PEER_NOTIFIED;
+	p.out.due_us = 50;
+	p.out.check_us = 90;
+	position_put(&p, 7, 8);
+	for (i = 0; i < WORK_MAX; i++) {
+		assert_string_equal(behind_text(), "7/1 ");
+		assert_string_equal(due_text(), "q:90/1 "); /* a check is none */
+		p.out.work[i] = 1;
+		put(&p);
+		assert_string_equal(behind_text(), "");
+		assert_string_equal(due_text(), "a:50/1 q:90/1 ");
+		p = get(1);
+		p.out.work[i] = 0;
+		put(&p);
+	}
+	p.out.work[WORK_NOTIFY] = 1; /* the position moves meanwhile */
+	position_put(&p, 7, 8);
+	p.out.work[WORK_NOTIFY] = 0;
+	position_put(&p, 9, 10);
+	assert_string_equal(behind_text(), "9/1 ");
 }
 
 static void
@@ -278,19 +331,21 @@ filed_as_the_record_says(void **state)
 	put(&p);
 	q = get(1);
 	assert_true(peer_is_filed(&db.t, &q, &n) && n == 0);
-	p.flags = PEER_TARGET;
+	p.flags = PEER_TARGET | PEER_NOTIFIED;
 	p.out.check_us = 9;
-	put(&p);
+	position_put(&p, 5, 6);
 	q = get(1);
 	assert_true(peer_is_filed(&db.t, &q, &n) && n == 1);
+	must(store_del(&db.t, T_BEHIND, STR("\0\0\0\0\0\0\0\5\0\0\0\1")));
+	assert_string_equal(behind_text(), "");
+	assert_false(peer_is_filed(&db.t, &q, &n));
+	raw_put(T_BEHIND, STR("\0\0\0\0\0\0\0\6\0\0\0\1"), STR("")); /* elsewhere */
+	assert_false(peer_is_filed(&db.t, &q, &n));
 	p.out.work[WORK_LEAVE] = 1;
 	p.out.due_us = 5;
 	put(&p);
 	q = get(1);
 	assert_true(peer_is_filed(&db.t, &q, &n) && n == 2);
-	must(store_del(&db.t, T_SUBSCRIBER, STR("\0\0\0\1")));
-	assert_false(peer_is_filed(&db.t, &q, &n));
-	put(&p);
 	must(store_del(&db.t, T_DUE, STR("\0\0\0\0\0\0\0\0\5\0\0\0\1")));
 	assert_string_equal(due_text(), "q:9/1 ");
 	assert_false(peer_is_filed(&db.t, &q, &n));
@@ -357,6 +412,7 @@ all_but_this_service(void **state)
 static void
 damaged_entries(void **state)
 {
+	struct peer_behind at;
 	struct peer_due d;
 	struct scan s;
 	struct peer p;
@@ -371,9 +427,16 @@ damaged_entries(void **state)
 		assert_int_equal(scan_end(&s), KODO_ECORRUPT);
 		must(store_del_under(&db.t, T_DUE, STR_NULL));
 	}
-	raw_put(T_SUBSCRIBER, STR("\0\0\1"), STR(""));
-	s = peer_scan_subscribers(&db.t);
-	assert_false(peer_next_subscriber(&s, &id));
+	for (i = 1; i < 12; i++) {
+		raw_put(T_BEHIND, bytes_of("\0\0\0\0\0\0\0\5\0\0\0\1", i), STR(""));
+		s = peer_scan_behind(&db.t);
+		assert_false(peer_next_behind(&s, &at));
+		assert_int_equal(scan_end(&s), KODO_ECORRUPT);
+		must(store_del_under(&db.t, T_BEHIND, STR_NULL));
+	}
+	raw_put(T_BEHIND, STR("\0\0\0\0\0\0\0\5\0\0\0\1"), STR("x"));
+	s = peer_scan_behind(&db.t);
+	assert_false(peer_next_behind(&s, &at));
 	assert_int_equal(scan_end(&s), KODO_ECORRUPT);
 	raw_put(T_PROVIDER, STR("\0\0\0\0\0\0\0\1"), STR("\0\0\1"));
 	s = peer_scan_providers(&db.t);
@@ -395,7 +458,8 @@ main(void)
 		RECORDS_TEST(due_moves_with_the_record),
 		RECORDS_TEST(checks_are_quiet_and_behind_work),
 		RECORDS_TEST(active_ones_come_first),
-		RECORDS_TEST(subscribers_follow_the_flags),
+		RECORDS_TEST(subscribers_by_their_positions),
+		RECORDS_TEST(who_has_work_is_not_found_by_position),
 		RECORDS_TEST(filed_as_the_record_says),
 		RECORDS_TEST(places_in_the_order_of_first_connects),
 		RECORDS_TEST(all_but_this_service),

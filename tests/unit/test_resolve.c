@@ -306,7 +306,7 @@ failed_word_leaves_nothing(void **state)
 
 		says(f, a, NODE, 5 + 100 * i, "Alpha", 2);
 		says(f, b, NODE, 6 + 100 * i, "Beta", 1);
-		before = tables_read(f, T_META, T_DUE);
+		before = tables_read(f, T_META, T_CHANGED);
 		for (failed = 1;; failed++) {
 			enum kodo_err err;
 
@@ -315,7 +315,7 @@ failed_word_leaves_nothing(void **state)
 			if (err == KODO_OK)
 				break;
 			assert_int_equal(err, KODO_EIO);
-			assert_true(str_eq(tables_read(f, T_META, T_DUE), before));
+			assert_true(str_eq(tables_read(f, T_META, T_CHANGED), before));
 		}
 		/* the head, two or three records, the order, what others must learn */
 		assert_true(failed > 4);
@@ -337,24 +337,24 @@ others_are_notified(void **state)
 	b = provider_make(f, "http://b:1", true, true);
 	silent = provider_make(f, "http://s:1", false, true);
 	node = says(f, a, NODE, 5, "Alpha", 2).node;
-	assert_false(is_in_outbox(f, a, node));
-	assert_true(is_in_outbox(f, b, node));
-	assert_false(is_in_outbox(f, silent, node));
+	assert_false(is_told_next(f, a, node));
+	assert_true(is_told_next(f, b, node));
+	assert_false(is_told_next(f, silent, node));
 	peer_read(f, b, &p);
-	assert_true(p.out.work[WORK_NOTIFY] != 0);
+	assert_true(p.filed.has_pos && p.out.work[WORK_NOTIFY] == 0); /* by its position */
 	/* a peer with another statement is notified, if it is a subscriber */
-	outbox_forget(f);
+	news_forget(f);
 	says(f, b, NODE, 4, "Beta", 2);
-	assert_true(is_in_outbox(f, b, node));
-	assert_false(is_in_outbox(f, a, node));
-	outbox_forget(f);
+	assert_true(is_told_next(f, b, node));
+	assert_false(is_told_next(f, a, node));
+	news_forget(f);
 	says(f, silent, NODE, 4, "Silent", 2);
-	assert_false(is_in_outbox(f, silent, node));
+	assert_false(is_told_next(f, silent, node));
 	peer_read(f, silent, &p);
 	assert_int_equal(p.out.work[WORK_RECONNECT], 0);
 	/* and asked to connect again, if it is none, whenever another is seen */
 	says(f, a, NODE, 6, "Gamma", 2);
-	assert_true(is_in_outbox(f, b, node));
+	assert_true(is_told_next(f, b, node));
 	peer_read(f, silent, &p);
 	assert_true(p.out.work[WORK_RECONNECT] != 0);
 	peer_read(f, b, &p);
@@ -457,10 +457,10 @@ own_node_behind_a_silent_peer(void **state)
 	assert_int_equal(total_of(f), 0);
 	known = known_of(f, "http://localhost:3367");
 	assert_non_null(strstr(known, "#"));
-	outbox_forget(f);
+	news_forget(f);
 	says(f, silent, "http://localhost:3367", 0, "Ghost", 1);
 	assert_string_equal(known_of(f, "http://localhost:3367"), known);
-	assert_false(is_in_outbox(f, other, node));
+	assert_false(is_told_next(f, other, node));
 	check_clean(f);
 }
 

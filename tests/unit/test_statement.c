@@ -119,9 +119,9 @@ what_cannot_be_read_changes_nothing(void **state)
 
 	start(f, true);
 	bad.peer = provider_make(f, "http://a:1", true, true);
-	before = tables_read(f, T_META, T_DUE);
+	before = tables_read(f, T_META, T_CHANGED);
 	assert_int_not_equal(act(f, &bad), KODO_OK);
-	assert_true(str_eq(tables_read(f, T_META, T_DUE), before));
+	assert_true(str_eq(tables_read(f, T_META, T_CHANGED), before));
 }
 
 /* A list holds all statements of a legacy peer, an update may be an echo. */
@@ -178,7 +178,7 @@ provider_goes_with_all_its_statements(void **state)
 	take(f, a, NODE, 5, "N", 1);
 	m = take(f, a, "http://m:1", 5, "M", 2);
 	take(f, b, "http://m:1", 6, "Other", 3);
-	assert_true(is_in_outbox(f, a, m));
+	assert_true(is_told_next(f, a, m));
 	must(act(f, &all));
 	assert_string_equal(stated_of(f, a), "");
 	assert_string_equal(known_of(f, NODE), "#6@0 " NODE);
@@ -188,7 +188,7 @@ provider_goes_with_all_its_statements(void **state)
 	assert_int_equal(p.flags & PEER_PROVIDER, 0);
 	assert_int_equal(p.order, 0);
 	assert_int_equal(p.out.work[WORK_NOTIFY], 0);
-	assert_false(is_in_outbox(f, a, m));
+	assert_false(is_told_next(f, a, m));
 	must(store_stat(registry_store(f->r), &st));
 	assert_int_equal(st.entries[T_PROVIDER], 1);
 	check_clean(f);

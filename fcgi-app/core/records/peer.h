@@ -141,7 +141,7 @@ enum kodo_err peer_get_times(
 /* By url key; finds targets by their alias too. */
 enum kodo_err peer_find(
     struct txn *t, struct arena *a, struct str key, struct peer *out) MUST_CHECK;
-/* Write the record, its T_PEER_URL, T_SUBSCRIBER and T_DUE entries. */
+/* Write the record, its T_PEER_URL, T_BEHIND and T_DUE entries. */
 enum kodo_err peer_put(struct txn *t, struct peer *p) MUST_CHECK;
 enum kodo_err peer_del(struct txn *t, struct peer *p) MUST_CHECK;
 /* The place of a provider in the order of first connects (T_PROVIDER); p->order. */
