@@ -95,7 +95,7 @@ outbox_text(void)
 	size_t n = 0;
 
 	text[0] = '\0';
-	while (outbox_next(&s, &e))
+	while (outbox_next(&db.t, &s, &e))
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%u/%u:%llu%s ", e.peer, e.node,
 		    (unsigned long long)e.gen, e.why.p == NULL ? "" : "!");
 	must(scan_end(&s));

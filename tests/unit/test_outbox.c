@@ -20,7 +20,7 @@ entries_text(struct scan s)
 	size_t n = 0;
 
 	text[0] = '\0';
-	while (outbox_next(&s, &e))
+	while (outbox_next(&db.t, &s, &e))
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%u/%u:%llu%s%.*s ", e.peer,
 		    e.node, (unsigned long long)e.gen, e.why.p == NULL ? "" : "!", STR_ARG(e.why));
 	must(scan_end(&s));
@@ -188,10 +188,10 @@ damage_is_told(void **state)
 		assert_int_equal(outbox_get(&db.t, 1, 5, &e), KODO_ECORRUPT);
 		assert_int_equal(outbox_first(&db.t, 1, 0, &e), KODO_ECORRUPT);
 		s = outbox_scan(&db.t, 1, 0);
-		assert_false(outbox_next(&s, &e));
+		assert_false(outbox_next(&db.t, &s, &e));
 		assert_int_equal(scan_end(&s), KODO_ECORRUPT);
 		s = outbox_scan_all(&db.t);
-		assert_false(outbox_next(&s, &e));
+		assert_false(outbox_next(&db.t, &s, &e));
 		assert_int_equal(scan_end(&s), KODO_ECORRUPT);
 		assert_int_equal(outbox_delivered(&db.t, 1, 5, 9), KODO_ECORRUPT);
 		assert_int_equal(outbox_pause(&db.t, 1, 5, 9, STR("no")), KODO_ECORRUPT);
@@ -204,7 +204,7 @@ damage_is_told(void **state)
 	raw_put(T_OUT, STR("\0\0\0\1\0\0\0"), STR("\0\0\0\0\0\0\0\1"));
 	assert_int_equal(outbox_first(&db.t, 1, 0, &e), KODO_OK);
 	s = outbox_scan_all(&db.t);
-	assert_false(outbox_next(&s, &e)); /* a key that is too short */
+	assert_false(outbox_next(&db.t, &s, &e)); /* a key that is too short */
 	assert_int_equal(scan_end(&s), KODO_ECORRUPT);
 }
 
@@ -219,7 +219,7 @@ many_entries(void **state)
 	for (node = 0; node < MANY; node++)
 		must(outbox_put(&db.t, 1, node * 7, node));
 	s = outbox_scan(&db.t, 1, 0);
-	while (outbox_next(&s, &e)) {
+	while (outbox_next(&db.t, &s, &e)) {
 		assert_int_equal(e.node, n * 7);
 		assert_int_equal(e.gen, n++);
 	}

@@ -302,7 +302,7 @@ outbox_check(struct integrity *f)
 	uint64_t paused = 0;
 	enum kodo_err err;
 
-	while (outbox_next(&s, &entry)) {
+	while (outbox_next(&f->v->t, &s, &entry)) {
 		if (entry.peer != p.id &&
 		    peer_get(&f->v->t, f->a, entry.peer, &p) != KODO_OK)
 			say(f, FINDING_ERROR,

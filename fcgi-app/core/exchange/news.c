@@ -65,7 +65,7 @@ outbox_walk(struct news *n, enum news_kind kind)
 	enum news_kind what;
 
 	n->at = 0;
-	while (!n->is_full && outbox_next(&s, &entry)) {
+	while (!n->is_full && outbox_next(&n->v->t, &s, &entry)) {
 		if (entry.why.p != NULL) {
 			n->has_paused = true;
 			continue;
@@ -93,7 +93,7 @@ is_paused(struct news *n, const struct changelog_entry *logged, bool *out)
 		return KODO_OK;
 	err = outbox_get(&n->v->t, n->p->id, logged->node, &entry);
 	if (err == KODO_OK)
-		*out = entry.why.p != NULL && entry.gen >= logged->at;
+		*out = entry.why.p != NULL;
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 

@@ -1,5 +1,6 @@
 /* A value is a state number and, where the entry is paused, the reason. */
 #include "core/base/buf.h"
+#include "core/records/changelog.h"
 #include "core/records/outbox.h"
 
 #define GEN_BYTES 8u
@@ -18,6 +19,21 @@ entry_read(struct str key, struct str value, struct outbox_entry *out)
 	return KODO_OK;
 }
 
+/* A pause ends with the next change of the node: then the entry is one like others. */
+static enum kodo_err
+pause_read(struct txn *t, struct outbox_entry *out)
+{
+	struct changelog_entry logged;
+	enum kodo_err err;
+
+	if (out->why.p == NULL)
+		return KODO_OK;
+	err = changelog_get(t, out->node, &logged);
+	if (err == KODO_OK && logged.at > out->gen)
+		out->why = STR_NULL;
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
 enum kodo_err
 outbox_get(struct txn *t, uint32_t peer, uint32_t node, struct outbox_entry *out)
 {
@@ -25,7 +41,9 @@ outbox_get(struct txn *t, uint32_t peer, uint32_t node, struct outbox_entry *out
 	struct str key = key_u32_u32(kb, peer, node), v;
 	enum kodo_err err = store_get(t, T_OUT, key, &v);
 
-	return err == KODO_OK ? entry_read(key, v, out) : err;
+	if (err == KODO_OK)
+		err = entry_read(key, v, out);
+	return err == KODO_OK ? pause_read(t, out) : err;
 }
 
 enum kodo_err
@@ -51,11 +69,13 @@ outbox_scan_all(struct txn *t)
 }
 
 bool
-outbox_next(struct scan *s, struct outbox_entry *out)
+outbox_next(struct txn *t, struct scan *s, struct outbox_entry *out)
 {
 	if (!scan_next(s))
 		return false;
 	s->err = entry_read(s->k, s->v, out);
+	if (s->err == KODO_OK)
+		s->err = pause_read(t, out);
 	return s->err == KODO_OK;
 }
 
@@ -65,7 +85,9 @@ outbox_first(struct txn *t, uint32_t peer, uint32_t node, struct outbox_entry *o
 	struct str k, v;
 	enum kodo_err err = scan_first(outbox_scan(t, peer, node), &k, &v);
 
-	return err == KODO_OK ? entry_read(k, v, out) : err;
+	if (err == KODO_OK)
+		err = entry_read(k, v, out);
+	return err == KODO_OK ? pause_read(t, out) : err;
 }
 
 enum kodo_err
@@ -118,7 +140,7 @@ outbox_has(struct txn *t, uint32_t peer, bool *to_notify, bool *paused)
 	*to_notify = false;
 	if (paused != NULL)
 		*paused = false;
-	while (!(*to_notify && (paused == NULL || *paused)) && outbox_next(&s, &entry)) {
+	while (!(*to_notify && (paused == NULL || *paused)) && outbox_next(t, &s, &entry)) {
 		if (entry.why.p == NULL)
 			*to_notify = true;
 		else if (paused != NULL)

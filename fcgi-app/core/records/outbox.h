@@ -33,7 +33,7 @@ enum kodo_err outbox_put(
  */
 struct scan outbox_scan(struct txn *t, uint32_t peer, uint32_t node) MUST_CHECK;
 struct scan outbox_scan_all(struct txn *t) MUST_CHECK;
-bool outbox_next(struct scan *s, struct outbox_entry *out) MUST_CHECK;
+bool outbox_next(struct txn *t, struct scan *s, struct outbox_entry *out) MUST_CHECK;
 enum kodo_err outbox_first(
     struct txn *t, uint32_t peer, uint32_t node, struct outbox_entry *out) MUST_CHECK;
 

@@ -94,7 +94,7 @@ count_pending(struct txn *t, struct arena *a, uint32_t peer, struct peer_state *
 	struct scan s = outbox_scan(t, peer, 0);
 	struct outbox_entry entry;
 
-	while (out->n_pending < PENDING_MAX && outbox_next(&s, &entry)) {
+	while (out->n_pending < PENDING_MAX && outbox_next(t, &s, &entry)) {
 		if (entry.why.p == NULL)
 			out->n_pending++;
 		else if (out->n_refused++ == 0)
