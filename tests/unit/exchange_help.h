@@ -92,6 +92,59 @@ start_connected(struct fixture *f, const char *kodo)
 	answer(f, &job, 201, default_body(f, TARGET, kodo));
 }
 
+/* The target is a kodo peer that feeds, and has our list. */
+static inline void
+start_with_kodo(struct fixture *f)
+{
+	start_connected(f, arena_printf(f->a, OURS_KODO, 1));
+}
+
+static inline bool
+has(const struct exchange_job *job, const char *text)
+{
+	return memmem(job->body.p, job->body.len, text, strlen(text)) != NULL;
+}
+
+/* Does the log of changes go on behind the positions of a peer? */
+static inline void
+assert_behind(struct fixture *f, const char *url, bool of_nodes, bool of_removals)
+{
+	const struct peer p = peer_of(f, url);
+	struct view v;
+
+	must(view_begin(f->r, f->now_us, &v));
+	assert_true(p.out.pos <= v.head.logged && p.out.gone_pos <= v.head.logged);
+	assert_int_equal(p.out.pos < v.head.logged, of_nodes);
+	assert_int_equal(p.out.gone_pos < v.head.logged, of_removals);
+	view_end(&v);
+}
+
+/* A provider leaves. */
+static inline void
+node_goes(struct fixture *f, const char *url)
+{
+	struct wire_body b =
+	    disconnect_of(f, url, arena_printf(f->a, "[\"%s\"]", url), NULL);
+	struct receipt in;
+	uint64_t ticket;
+
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+}
+
+/* The target says a node of its own in an update. */
+static inline void
+target_says(struct fixture *f, const char *url, const char *prefix, size_t n, int sent)
+{
+	struct wire_body b = body_of(f, TARGET, true,
+	    arena_printf(f->a, "[%s]", node_json(f, url, prefix, n)),
+	    arena_printf(f->a, "{\"life\":77,\"sent\":%d,\"versions\":{\"%s\":%d}}", sent, url,
+		sent));
+	struct receipt in;
+
+	must(registry_update(f->r, &b, f->now_us, &in));
+	assert_true(in.known);
+}
+
 static inline void
 node_comes(struct fixture *f, const char *url, const char *prefix, size_t n)
 {
