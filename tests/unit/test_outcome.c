@@ -1,4 +1,5 @@
 #include "core/base/utf8.h"
+#include "core/views/provenance.h"
 #include "exchange_help.h"
 
 /* --- what an answer means --- */
@@ -318,6 +319,238 @@ node_at_fault_is_found(void **state)
 	assert_non_null(memmem(job.body.p, job.body.len, "Bad", 3));
 }
 
+/* --- nodes that are not taken, and positions --- */
+
+#define GIANT (9u << 20)
+
+/* The own node alone is more than any body of a legacy peer, or, with two of them, of any. */
+static void
+own_giant(struct fixture *f, size_t n)
+{
+	char *text = arena_alloc(f->a, GIANT);
+	size_t i;
+
+	memset(text, 'g', GIANT);
+	fixture_options(f, "http://localhost:3367", true, true, TARGET, n);
+	for (i = 0; i < n; i++)
+		f->flows[i].description = (struct str){ text, GIANT };
+	f->now_us += 1000;
+	fixture_apply(f, START_IF_CHANGED);
+}
+
+static void
+assert_refused(struct fixture *f, const char *url, bool want)
+{
+	struct provenance o;
+	struct view v;
+
+	must(view_begin(f->r, f->now_us, &v));
+	must(provenance_find(&v, f->a, str_of(url), &o));
+	assert_int_equal(o.n_refusals, want);
+	assert_int_equal(o.n_unnotified, 0);
+	view_end(&v);
+}
+
+/* A node that is not sent at all is noted also where that of the body is refused. */
+static void
+both_are_noted(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+
+	start_connected(f, NULL);
+	own_giant(f, 1);
+	node_comes(f, "http://n:1", "N", 1);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	assert_true(job.n_nodes == 1 && job.n_pauses == 1);
+	answer(f, &job, 400, "");
+	nothing_until(f);
+	assert_refused(f, "http://n:1", true);
+	assert_refused(f, "http://localhost:3367", true);
+	assert_behind(f, TARGET, false, false);
+}
+
+/* One that is not sent does not end the chunks of the next. */
+static void
+chunks_go_on_behind_a_paused_node(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	uint32_t at = 0;
+	size_t i;
+
+	start_with_kodo(f);
+	node_comes(f, "http://n:1", "N", 400);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	answer(f, &job, 413, "");
+	own_giant(f, 2);
+	node_comes(f, "http://n:1", "Later", 400);
+	for (i = 0; at < 400; i++) {
+		next_is(f, EXCHANGE_UPDATE, &job);
+		assert_true(job.chunk.of == 400 && job.chunk.from == at && job.n_nodes == 1);
+		at = job.chunk.to;
+		assert_behind(f, TARGET, true, i == 0);
+		answer(f, &job, 200, default_body(f, TARGET,
+		    arena_printf(f->a, "{\"life\":77,\"sent\":%zu,\"has\":%u}", i + 2, at)));
+	}
+	assert_true(i > 2);
+	nothing_until(f);
+	assert_behind(f, TARGET, false, false);
+	assert_refused(f, "http://localhost:3367", true);
+	assert_refused(f, "http://n:1", false);
+}
+
+/* While a node goes in chunks the position stays before it; what came later follows. */
+static void
+chunked_node_holds_the_position(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	uint64_t pos;
+	uint32_t at;
+
+	start_with_kodo(f);
+	node_comes(f, "http://m:1", "M", 1);
+	node_comes(f, "http://n:1", "N", 400);
+	node_comes(f, "http://k:1", "K", 1);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	answer(f, &job, 413, "");
+	next_is(f, EXCHANGE_UPDATE, &job); /* what goes before it alone */
+	assert_true(job.n_nodes == 1 && job.chunk.of == 0 && has(&job, "M 0"));
+	answer(f, &job, 200, "");
+	pos = peer_of(f, TARGET).out.pos;
+	for (at = 0; at < 400; at = job.chunk.to) {
+		assert_true(peer_of(f, TARGET).out.pos == pos);
+		next_is(f, EXCHANGE_UPDATE, &job);
+		assert_true(job.chunk.of == 400 && job.chunk.from == at && job.pos == pos);
+		assert_false(has(&job, "K 0"));
+		answer(f, &job, 200, default_body(f, TARGET,
+		    arena_printf(f->a, "{\"life\":77,\"sent\":2,\"has\":%u}", job.chunk.to)));
+	}
+	assert_true(peer_of(f, TARGET).out.pos == job.chunk.at && job.chunk.at > pos);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	assert_true(job.n_nodes == 1 && job.chunk.of == 0 && has(&job, "K 0"));
+	answer(f, &job, 200, "");
+	assert_behind(f, TARGET, false, false);
+	nothing_until(f);
+}
+
+/* One that is refused in chunks is passed over alone. */
+static void
+chunked_node_that_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+
+	start_with_kodo(f);
+	node_comes(f, "http://n:1", "N", 400);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	answer(f, &job, 413, "");
+	next_is(f, EXCHANGE_UPDATE, &job);
+	assert_int_equal(job.chunk.of, 400);
+	node_comes(f, "http://k:1", "K", 1);
+	answer(f, &job, 400, "");
+	assert_refused(f, "http://n:1", true);
+	assert_behind(f, TARGET, true, true);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	assert_true(job.n_nodes == 1 && has(&job, "K 0"));
+	answer(f, &job, 200, "");
+	assert_behind(f, TARGET, false, false);
+	nothing_until(f);
+}
+
+/* It is sent again after its next change, and not before. */
+static void
+refused_node_waits_for_its_next_change(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+
+	start_with_kodo(f);
+	node_comes(f, "http://n:1", "Bad", 1);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	answer(f, &job, 400, "");
+	assert_refused(f, "http://n:1", true);
+	assert_behind(f, TARGET, false, true); /* its removals were not asked about */
+	nothing_until(f);
+	assert_behind(f, TARGET, false, false);
+	node_comes(f, "http://m:1", "M", 1);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	assert_true(job.n_nodes == 1 && !has(&job, "Bad 0"));
+	answer(f, &job, 200, "");
+	f->now_us += 1000;
+	node_comes(f, "http://n:1", "Good", 1);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	assert_true(job.n_nodes == 1 && has(&job, "Good 0"));
+	f->now_us += 1000;
+	node_comes(f, "http://n:1", "Better", 1); /* while it is refused again */
+	answer(f, &job, 400, "");
+	next_is(f, EXCHANGE_UPDATE, &job);
+	assert_true(job.n_nodes == 1 && has(&job, "Better 0"));
+	answer(f, &job, 200, "");
+	assert_refused(f, "http://n:1", false);
+	nothing_until(f);
+	node_goes(f, "http://n:1");
+	next_is(f, EXCHANGE_REMOVE, &job);
+	answer(f, &job, 200, "");
+	nothing_until(f);
+}
+
+/* Where news do not go there is a time for them; afterwards they are found by position again. */
+static void
+failure_gives_a_time(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct peer p;
+
+	start_with_kodo(f);
+	node_comes(f, "http://n:1", "N", 1);
+	p = peer_of(f, TARGET);
+	assert_true(p.filed.has_pos && !p.filed.has_work);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	answer(f, &job, 0, "");
+	p = peer_of(f, TARGET);
+	assert_true(!p.filed.has_pos && p.filed.has_work && p.out.work[WORK_NOTIFY] == job.gen);
+	assert_within(nothing_until(f) - f->now_us, 500000, 550000);
+	assert_behind(f, TARGET, true, true);
+	assert_false(is_idle(f));
+	node_comes(f, "http://m:1", "M", 1); /* does not shorten the wait */
+	assert_within(nothing_until(f) - f->now_us, 500000, 550000);
+	f->now_us = nothing_until(f);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	assert_int_equal(job.n_nodes, 2);
+	answer(f, &job, 200, "");
+	p = peer_of(f, TARGET);
+	assert_true(p.filed.has_pos && !p.filed.has_work && p.out.work[WORK_NOTIFY] == 0);
+	nothing_until(f);
+	assert_true(is_idle(f));
+	check_clean(f);
+}
+
+/* One that is no target gets all when it connects again: until then it is told nothing. */
+static void
+unknown_peer_is_told_nothing_old(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct receipt in;
+	struct wire_body b;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+	b = body_of(f, "http://r:1", true, "[]", NULL);
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	node_comes(f, "http://n:1", "N", 2);
+	assert_behind(f, "http://r:1", true, true);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	answer(f, &job, 404, "");
+	assert_behind(f, "http://r:1", false, false);
+	next_is(f, EXCHANGE_RECONNECT, &job);
+	answer(f, &job, 200, "");
+	nothing_until(f);
+}
+
 int
 main(void)
 {
@@ -335,6 +568,13 @@ main(void)
 		T(error_is_a_clean_line),
 		T(too_much_is_halved_and_doubled),
 		T(node_at_fault_is_found),
+		T(both_are_noted),
+		T(chunks_go_on_behind_a_paused_node),
+		T(chunked_node_holds_the_position),
+		T(chunked_node_that_is_refused),
+		T(refused_node_waits_for_its_next_change),
+		T(failure_gives_a_time),
+		T(unknown_peer_is_told_nothing_old),
 	};
 
 	return cmocka_run_group_tests_name("outcome", tests, NULL, NULL);

@@ -91,6 +91,8 @@ delivery_clear(struct change *ch, struct peer *p, uint64_t gen, enum delivery_ke
 enum kodo_err
 delivery_pause(struct change *ch, struct peer *p, struct outcome *oc, uint32_t node, struct str why)
 {
+	const struct exchange_chunk *chunk = &oc->job->chunk;
+	const bool is_chunked = chunk->of != 0 && chunk->node == node;
 	struct known kn;
 	struct packed pk = { .url = STR("a node") };
 	enum kodo_err err;
@@ -106,7 +108,7 @@ delivery_pause(struct change *ch, struct peer *p, struct outcome *oc, uint32_t n
 	if (err == KODO_OK)
 		err = outbox_pause(ch->t, p->id, node, oc->job->gen, why);
 	if (err == KODO_OK)
-		position_move(p, oc->job->chunk.of != 0 ? oc->job->chunk.at : oc->job->pos, 0);
+		position_move(p, is_chunked ? chunk->at : oc->job->pos, 0);
 	return err == KODO_OK ? out_rest(ch, p) : err;
 }
 

@@ -346,6 +346,7 @@ node_refused(struct change *ch, struct peer *p, struct outcome *oc)
 	const struct exchange_job *job = oc->job;
 	bool is_verdict = oc->res->status == 400 || oc->res->status == 413;
 	char failed[300], why[400];
+	enum kodo_err err;
 
 	/* it may be the server that is out of order, not the body that is too big */
 	if (!is_verdict && p->out.attempts + 1 < NODE_TRIES)
@@ -354,6 +355,9 @@ node_refused(struct change *ch, struct peer *p, struct outcome *oc)
 	p->out.due_us = ch->now_us;
 	why_failed(oc, failed, sizeof(failed));
 	snprintf(why, sizeof(why), "not taken, %zu bytes (%s)", job->body.len, failed);
+	err = delivery_pause_all(ch, p, oc);
+	if (err != KODO_OK)
+		return err;
 	return delivery_pause(
 	    ch, p, oc, job->chunk.of != 0 ? job->chunk.node : job->nodes[0], str_of(why));
 }
