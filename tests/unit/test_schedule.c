@@ -93,6 +93,116 @@ busy_peers_are_passed_over(void **state)
 	assert_int_equal(active_us, f->now_us);
 }
 
+/* --- by position --- */
+
+static struct receipt
+registry_comes(struct fixture *f, const char *url)
+{
+	struct wire_body b = body_of(f, url, true, "[]", "{\"life\":5,\"sent\":1}");
+	struct receipt in;
+
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	return in;
+}
+
+/* The one that is furthest behind comes first, but work with a time before all. */
+static void
+furthest_behind_comes_first(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job a, b, c;
+	int64_t due_us, active_us;
+	uint32_t busy[3];
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+	registry_comes(f, "http://a:1");
+	registry_comes(f, "http://b:1");
+	node_comes(f, "http://n:1", "N", 1);
+	next_is(f, EXCHANGE_UPDATE, &a); /* both are as far */
+	assert_true(str_eq(a.url, STR("http://a:1/update")));
+	answer(f, &a, 200, "");
+	node_comes(f, "http://m:1", "M", 1);
+	next_is(f, EXCHANGE_UPDATE, &b);
+	assert_true(str_eq(b.url, STR("http://b:1/update")) && b.n_nodes == 2);
+	busy[0] = b.peer;
+	must(schedule_next(f->r, f->a, f->now_us, busy, 1, &a, &due_us, &active_us));
+	assert_true(str_eq(a.url, STR("http://a:1/update")) && a.n_nodes == 1);
+	busy[1] = a.peer;
+	assert_int_equal(
+	    schedule_next(f->r, f->a, f->now_us, busy, 2, &c, &due_us, &active_us),
+	    KODO_ENOTFOUND);
+	assert_int_equal(active_us, 0); /* there is work, as soon as they are free */
+}
+
+static void
+busy_ones_that_are_behind_are_no_rest(void **state)
+{
+	struct fixture *f = *state;
+
+	start_with_kodo(f);
+	nothing_until(f);
+	assert_true(is_idle(f));
+	node_comes(f, "http://n:1", "N", 1);
+	assert_false(is_idle(f));
+}
+
+/* Whoever waits for a removal waits until all that were behind were sent it, or tried. */
+static void
+waiting_for_what_lies_behind(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct receipt in;
+	struct wire_body b;
+	uint64_t ticket;
+	bool tried;
+
+	start_with_kodo(f);
+	registry_comes(f, "http://r:1");
+	node_comes(f, "http://n:1", "N", 1);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	answer(f, &job, 200, "");
+	next_is(f, EXCHANGE_UPDATE, &job);
+	answer(f, &job, 200, "");
+	b = disconnect_of(f, "http://n:1", "[\"http://n:1\"]", NULL);
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	must(wait_is_tried(f->r, ticket, f->now_us, &tried));
+	assert_false(tried);
+	must(wait_is_tried(f->r, ticket - 10, f->now_us, &tried)); /* what was before */
+	assert_true(tried);
+	next_is(f, EXCHANGE_REMOVE, &job);
+	answer(f, &job, 200, "");
+	must(wait_is_tried(f->r, ticket, f->now_us, &tried));
+	assert_false(tried);
+	next_is(f, EXCHANGE_REMOVE, &job);
+	answer(f, &job, 0, "");
+	must(wait_is_tried(f->r, ticket, f->now_us, &tried)); /* it waits for its next attempt */
+	assert_true(tried);
+	node_comes(f, "http://m:1", "M", 1); /* later news are not waited for */
+	must(wait_is_tried(f->r, ticket, f->now_us, &tried));
+	assert_true(tried);
+	must(wait_is_tried(f->r, UINT64_MAX, f->now_us, &tried));
+	assert_false(tried);
+}
+
+/* Without a feed nobody but targets learns anything. */
+static void
+end_of_the_feed(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
+	fixture_apply(f, START_NOW);
+	registry_comes(f, "http://r:1");
+	fixture_options(f, "http://localhost:3367", true, false, NULL, 2);
+	f->o.retry = 0;
+	fixture_apply(f, START_IF_CHANGED);
+	node_comes(f, "http://n:1", "N", 1);
+	assert_int_equal(nothing_until(f), INT64_MAX);
+	check_clean(f);
+}
+
 int
 main(void)
 {
@@ -103,6 +213,10 @@ main(void)
 		T(retry_without_end_never_pauses),
 		T(clock_set_back_makes_due),
 		T(busy_peers_are_passed_over),
+		T(furthest_behind_comes_first),
+		T(busy_ones_that_are_behind_are_no_rest),
+		T(waiting_for_what_lies_behind),
+		T(end_of_the_feed),
 	};
 
 	return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);
