@@ -186,6 +186,40 @@ waiting_for_what_lies_behind(void **state)
 	assert_false(tried);
 }
 
+/* Also where the peer was given other work since, which takes the removal along. */
+static void
+waiting_for_who_has_other_work(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct receipt in;
+	struct wire_body b;
+	uint64_t ticket;
+	bool tried;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+	registry_comes(f, "http://r:1");
+	node_comes(f, "http://n:1", "N", 1);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	answer(f, &job, 200, "");
+	b = disconnect_of(f, "http://n:1", "[\"http://n:1\"]", NULL);
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	b = body_of(f, "http://r:1", true, "[]", "{\"life\":6,\"sent\":1}");
+	must(registry_update(f->r, &b, f->now_us, &in));
+	must(wait_is_tried(f->r, ticket, f->now_us, &tried));
+	assert_false(tried);
+	next_is(f, EXCHANGE_RECONNECT, &job);
+	answer(f, &job, 200, "");
+	must(wait_is_tried(f->r, ticket, f->now_us, &tried));
+	assert_false(tried);
+	next_is(f, EXCHANGE_REMOVE, &job);
+	answer(f, &job, 200, "");
+	nothing_until(f);
+	must(wait_is_tried(f->r, ticket, f->now_us, &tried));
+	assert_true(tried);
+}
+
 /* Without a feed nobody but targets learns anything. */
 static void
 end_of_the_feed(void **state)
@@ -216,6 +250,7 @@ main(void)
 		T(furthest_behind_comes_first),
 		T(busy_ones_that_are_behind_are_no_rest),
 		T(waiting_for_what_lies_behind),
+		T(waiting_for_who_has_other_work),
 		T(end_of_the_feed),
 	};
 
