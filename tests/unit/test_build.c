@@ -181,6 +181,66 @@ cause_is_skipped(void **state)
 	assert_behind(f, TARGET, false, false);
 }
 
+/* A peer that says what was removed learns it again, beside what lies behind its positions. */
+static void
+removal_is_told_again(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+
+	start_with_kodo(f);
+	node_comes(f, "http://n:1", "N", 1);
+	takes(f, EXCHANGE_UPDATE, "N 0");
+	node_goes(f, "http://n:1");
+	node_comes(f, "http://m:1", "M", 1);
+	takes(f, EXCHANGE_REMOVE, "http://n:1");
+	assert_behind(f, TARGET, true, false);
+	target_says(f, "http://n:1", "Old", 1, 5);
+	takes(f, EXCHANGE_REMOVE, "http://n:1");
+	takes(f, EXCHANGE_UPDATE, "M 0");
+	/* and once where it lies behind them too */
+	f->now_us += 1000;
+	node_comes(f, "http://k:1", "K", 1);
+	takes(f, EXCHANGE_UPDATE, "K 0");
+	node_goes(f, "http://k:1");
+	target_says(f, "http://k:1", "Old", 1, 6);
+	next_is(f, EXCHANGE_REMOVE, &job);
+	assert_int_equal(job.n_ids, 1);
+	answer(f, &job, 200, "");
+	nothing_until(f);
+	assert_behind(f, TARGET, false, false);
+	check_clean(f);
+}
+
+/* Numbers of one change lie side by side: the last of them is not passed over. */
+static void
+rest_of_one_change(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct wire_body b;
+	struct receipt in;
+	int i;
+
+	start_with_kodo(f);
+	b = body_of(f, "http://r:1", false,
+	    arena_printf(f->a, "[%s,%s,%s]", node_json(f, "http://n:1", "N", 60),
+	    node_json(f, "http://m:1", "M", 60), node_json(f, "http://k:1", "K", 60)), NULL);
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	next_is(f, EXCHANGE_UPDATE, &job);
+	assert_int_equal(job.n_nodes, 3);
+	answer(f, &job, 413, "");
+	for (i = 0; i < 3; i++) {
+		assert_false(is_idle(f));
+		next_is(f, EXCHANGE_UPDATE, &job);
+		assert_true(job.n_nodes == 1 && job.chunk.of == 0 && job.is_partial == (i < 2));
+		answer(f, &job, 200, "");
+	}
+	nothing_until(f);
+	assert_true(is_idle(f));
+	assert_behind(f, TARGET, false, false);
+}
+
 /* --- lists --- */
 
 /* How many nodes are in the body; each of them is counted in seen. */
@@ -390,6 +450,8 @@ main(void)
 		T(own_end_goes_in_its_turn),
 		T(own_end_goes_with_the_last_update),
 		T(cause_is_skipped),
+		T(removal_is_told_again),
+		T(rest_of_one_change),
 		T(list_goes_by_position),
 		T(failed_chunk_of_a_list),
 		T(list_has_nothing_of_its_peer),

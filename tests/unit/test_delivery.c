@@ -5,6 +5,7 @@
 
 struct found {
 	uint64_t n_refused, n_pending;
+	int health;
 	char refused[1024];
 };
 
@@ -17,6 +18,7 @@ peer_found(void *arg, const struct peer_state *p)
 		return KODO_OK;
 	found->n_refused = p->n_refused;
 	found->n_pending = p->n_pending;
+	found->health = (int)p->health;
 	snprintf(found->refused, sizeof(found->refused), "%.*s", STR_ARG(p->refused));
 	return KODO_OK;
 }
@@ -154,6 +156,37 @@ server_out_of_order_is_no_verdict(void **state)
 	assert_int_equal(found.n_refused, 1);
 }
 
+/* Counted by the position of the peer, less what came from it. */
+static void
+what_lies_behind_is_shown(void **state)
+{
+	struct pair *p = *state;
+	struct found found;
+	struct provenance o;
+	struct exchange_job job;
+	struct wire_body b;
+	struct receipt in;
+
+	p->ceiling = 1 << 20;
+	start(p);
+	run(p, 0, FLOWS);
+	shown(p, &found, &o);
+	assert_true(found.n_pending == 0 && o.n_unnotified == 0 && found.health == STATUS_OK);
+	offer(p, FLOWS, "Second");
+	b = body_of(p->from, TARGET, true, arena_printf(p->from->a, "[%s]",
+	    node_json(p->from, "http://x:1", "X", 3)), "{\"versions\":{\"http://x:1\":5}}");
+	must(registry_update(p->from->r, &b, p->from->now_us, &in));
+	assert_true(in.known);
+	shown(p, &found, &o);
+	assert_true(found.n_pending == 1 && found.health == STATUS_PENDING);
+	assert_int_equal(o.n_unnotified, 1);
+	assert_true(str_eq(o.unnotified[0], STR(TARGET)));
+	assert_true(next_job(p, &job));
+	exchange(p, &job);
+	shown(p, &found, &o);
+	assert_true(found.n_pending == 0 && o.n_unnotified == 0 && found.health == STATUS_OK);
+}
+
 int
 main(void)
 {
@@ -162,6 +195,7 @@ main(void)
 		T(flow_over_the_ceiling_is_paused),
 		T(original_goes_without_that_node_alone),
 		T(server_out_of_order_is_no_verdict),
+		T(what_lies_behind_is_shown),
 	};
 
 	return cmocka_run_group_tests_name("delivery", tests, NULL, NULL);

@@ -28,7 +28,7 @@ struct builder {
 	uint64_t max_bytes;
 	uint32_t *ids;
 	size_t n_ids, cap_ids;
-	size_t n_put;	 /* entries of T_OUT that are in it */
+	size_t n_put;	 /* nodes and removals in it */
 	size_t n_before; /* bytes before the first node */
 	bool has_passed; /* nodes were passed over that alone are more than fits */
 	struct news news;
