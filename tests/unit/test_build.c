@@ -1,4 +1,5 @@
 /* What is sent next: what lies behind the positions of a peer in the log of changes. */
+#include "core/registry/registry_private.h"
 #include "exchange_help.h"
 
 #define NODES	40u
@@ -210,6 +211,53 @@ removal_is_told_again(void **state)
 	nothing_until(f);
 	assert_behind(f, TARGET, false, false);
 	check_clean(f);
+}
+
+/* Its own change is skipped, but what came of it otherwise than it said is not. */
+static void
+cause_learns_what_it_does_not_know(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct wire_body b;
+	struct receipt in;
+
+	start_with_kodo(f);
+	node_comes(f, "http://n:1", "N", 1); /* it is behind */
+	target_says(f, "http://x:1", "X", 1, 5);
+	b = body_of(f, TARGET, true,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://x:1", "Older", 1)),
+	    "{\"life\":77,\"sent\":6,\"versions\":{\"http://x:1\":4}}");
+	must(registry_update(f->r, &b, f->now_us, &in));
+	takes(f, EXCHANGE_REMOVE, "\"gone\":{\"http://x:1\":6}");
+	next_is(f, EXCHANGE_UPDATE, &job);
+	assert_true(job.n_nodes == 1 && has(&job, "N 0"));
+	answer(f, &job, 200, "");
+	nothing_until(f);
+	assert_behind(f, TARGET, false, false);
+}
+
+static enum kodo_err
+stranger_notify(struct change *ch, void *arg)
+{
+	return change_notify(ch, 999, *(uint32_t *)arg);
+}
+
+/* An entry of the outbox may be of a node that was forgotten since. */
+static void
+forgotten_node_is_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct change_run run = { .r = f->r, .now_us = f->now_us, .fn = stranger_notify };
+	uint32_t peer;
+
+	start_with_kodo(f);
+	peer = peer_of(f, TARGET).id;
+	run.arg = &peer;
+	must(registry_change(&run));
+	assert_false(is_idle(f));
+	nothing_until(f);
+	assert_true(is_idle(f));
 }
 
 /* Numbers of one change lie side by side: the last of them is not passed over. */
@@ -451,6 +499,8 @@ main(void)
 		T(own_end_goes_with_the_last_update),
 		T(cause_is_skipped),
 		T(removal_is_told_again),
+		T(cause_learns_what_it_does_not_know),
+		T(forgotten_node_is_nothing),
 		T(rest_of_one_change),
 		T(list_goes_by_position),
 		T(failed_chunk_of_a_list),
