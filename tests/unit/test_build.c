@@ -1,4 +1,5 @@
 /* What is sent next: what lies behind the positions of a peer in the log of changes. */
+#include "core/records/changelog.h"
 #include "core/registry/registry_private.h"
 #include "exchange_help.h"
 
@@ -260,6 +261,32 @@ forgotten_node_is_nothing(void **state)
 	assert_true(is_idle(f));
 }
 
+static enum kodo_err
+stranger_forget(struct change *ch, void *arg)
+{
+	(void)arg;
+	must(change_notify_all(ch, 999, PEER_SELF));
+	return changelog_del(ch->t, &ch->head, 999);
+}
+
+/* The last entry of the log may be gone: the position moves to where it was. */
+static void
+end_of_the_log_was_forgotten(void **state)
+{
+	struct fixture *f = *state;
+	struct change_run run = { .r = f->r, .now_us = f->now_us, .fn = stranger_forget };
+
+	start_with_kodo(f);
+	must(registry_change(&run));
+	assert_behind(f, TARGET, true, true);
+	nothing_until(f);
+	assert_behind(f, TARGET, false, false);
+	node_comes(f, "http://n:1", "N", 1);
+	must(registry_change(&run));
+	takes(f, EXCHANGE_UPDATE, "N 0");
+	assert_behind(f, TARGET, false, false);
+}
+
 /* Numbers of one change lie side by side: the last of them is not passed over. */
 static void
 rest_of_one_change(void **state)
@@ -501,6 +528,7 @@ main(void)
 		T(removal_is_told_again),
 		T(cause_learns_what_it_does_not_know),
 		T(forgotten_node_is_nothing),
+		T(end_of_the_log_was_forgotten),
 		T(rest_of_one_change),
 		T(list_goes_by_position),
 		T(failed_chunk_of_a_list),
