@@ -388,6 +388,60 @@ list_goes_by_position(void **state)
 	nothing_until(f);
 }
 
+struct rest {
+	uint32_t peer, node;
+};
+
+static enum kodo_err
+rest_notify(struct change *ch, void *arg)
+{
+	struct rest *r = arg;
+	struct peer *p;
+
+	must(change_peer(ch, r->peer, &p));
+	p->out.list = ch->head.state;
+	return change_notify(ch, r->node, r->peer);
+}
+
+/* Flows of the chunked node at hand until all were taken. Was the last chunk called partial? */
+static bool
+chunks_taken(struct fixture *f, struct exchange_job *job)
+{
+	do {
+		next_is(f, EXCHANGE_UPDATE, job);
+		assert_int_equal(job->chunk.of, 400);
+		answer(f, job, 200, default_body(f, TARGET,
+		    arena_printf(f->a, "{\"life\":77,\"sent\":2,\"has\":%u}", job->chunk.to)));
+	} while (job->chunk.to < job->chunk.of);
+	return job->is_partial;
+}
+
+/* A list does not end with a node in chunks where others of it lie behind the position. */
+static void
+list_goes_on_behind_a_chunked_node(void **state)
+{
+	struct fixture *f = *state;
+	struct rest r;
+	struct change_run run = { .r = f->r, .now_us = f->now_us, .fn = rest_notify, .arg = &r };
+	struct exchange_job job;
+
+	start_with_kodo(f);
+	node_comes(f, "http://n:1", "N", 400);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	answer(f, &job, 413, "");
+	assert_false(chunks_taken(f, &job));
+	r = (struct rest){ job.peer, job.chunk.node };
+	must(registry_change(&run)); /* the rest of an answer */
+	node_comes(f, "http://m:1", "M", 1);
+	assert_true(chunks_taken(f, &job));
+	assert_true(peer_of(f, TARGET).out.list != 0);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	assert_true(!job.is_partial && job.list_id != 0 && has(&job, "M 0"));
+	answer(f, &job, 200, "");
+	assert_int_equal(peer_of(f, TARGET).out.list, 0);
+	nothing_until(f);
+}
+
 /* A list of which a chunk fails goes on where it was. */
 static void
 failed_chunk_of_a_list(void **state)
@@ -531,6 +585,7 @@ main(void)
 		T(end_of_the_log_was_forgotten),
 		T(rest_of_one_change),
 		T(list_goes_by_position),
+		T(list_goes_on_behind_a_chunked_node),
 		T(failed_chunk_of_a_list),
 		T(list_has_nothing_of_its_peer),
 		T(list_of_a_legacy_peer_tells_removals),

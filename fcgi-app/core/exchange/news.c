@@ -133,7 +133,7 @@ news_walk(struct news *n, enum news_kind kind, uint64_t *pos)
 {
 	enum kodo_err err = outbox_walk(n, kind);
 
-	return err == KODO_OK && pos != NULL && !n->is_in_chunks ? log_walk(n, kind, pos) : err;
+	return err == KODO_OK && pos != NULL ? log_walk(n, kind, pos) : err;
 }
 
 enum kodo_err
