@@ -274,6 +274,13 @@ def test_status_and_map(browser, service):
     browser.open(one.url + "/")
     browser.shot("status")
     assert dead in browser.texts("tbody")[0]
+    browser.size(*PHONE)
+    browser.shot("status-phone-trouble")
+    state, comma = browser.script("""const state = document.querySelector("td .state"), after = document.createRange();
+        after.setStart(state.nextSibling, 0); after.setEnd(state.nextSibling, 1);
+        return [state, after].map((e) => e.getBoundingClientRect().bottom);""")
+    assert abs(state - comma) < 4                                # no line begins with a comma
+    browser.size(*WIDE)
     browser.open(one.url + "/map")
     browser.shot("map-3")
     assert len(browser.all("svg .peer")) == 3 and len(browser.all("tbody tr")) == 3
