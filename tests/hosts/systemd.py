@@ -25,6 +25,7 @@ NAME = "kodo.example.org"
 CONF = "/usr/local/share/kodo/conf"
 WORKERS = [f"kodo@{n}" for n in (1, 2, 3, 4)]
 RESULT = "/result.txt"
+TESTS_INSIDE = "/kodo-tests"             # the tree's own place may be below /tmp, which is empty inside
 
 UNIT = """
 [Unit]
@@ -179,8 +180,10 @@ def prepare(root, srcdir, builddir):
         shutil.copy(f"{root}{CONF}/systemd/{path}", f"{root}/etc/systemd/system/")
     with open(f"{root}/etc/hosts", "a", encoding="ascii") as f:
         f.write(f"\n127.0.0.1 localhost {NAME}\n")
+    for folder in ("e2e", "hosts"):
+        shutil.copytree(os.path.join(srcdir, "tests", folder), f"{root}{TESTS_INSIDE}/{folder}")
     with open(f"{root}/etc/systemd/system/kodo-test.service", "w", encoding="ascii") as f:
-        f.write(UNIT.format(program=os.path.join(srcdir, "tests", "hosts", "systemd.py"), result=RESULT))
+        f.write(UNIT.format(program=f"{TESTS_INSIDE}/hosts/systemd.py", result=RESULT))
     # nothing else of this machine is started
     for wants in ("multi-user.target.wants", "timers.target.wants"):
         shutil.rmtree(f"{root}/etc/systemd/system/{wants}", ignore_errors=True)
