@@ -63,6 +63,7 @@ def test_nobody_notices(hosted):
     """Neither the runner, which would wake, nor a service that starts, which would find its lock taken."""
     one = hosted({"registry": True})
     assert one.get("/check").status == 403                 # which makes the key
+    assert one.get("/check").status == 403                 # the worker has looked for a runner, as after a start, before it takes this
     with open(os.path.join(one.state_path(), "key"), encoding="ascii") as f:
         key = f.read().strip()
     lock, fifo = (os.path.join(one.state_path(), name) for name in ("service.lock", "wake"))
