@@ -10,6 +10,7 @@
 #include "http/response.h"
 
 struct instance;
+struct follower;
 
 struct call {
 	struct arena *a;
@@ -21,6 +22,9 @@ struct call {
 	struct wire_body body;		/* read and validated, on routes with ROUTE_BODY */
 	struct response *res;
 	int64_t now_us;
+	struct follower *follower;	/* the request has waited; NULL: not yet */
+	/* set by a handler: no answer yet, the request waits as follower */
+	bool waits;
 	/* set by a handler: messages are due, wake the runner after the reply */
 	bool wake;
 };

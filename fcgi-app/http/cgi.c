@@ -103,12 +103,28 @@ finish(void)
 		close(fd);
 }
 
+/* Wait here for what the request waits for: there is no other one. */
+static void
+wait_until_due(struct server *server, struct follower *f)
+{
+	struct pollfd client = { .fd = STDOUT_FILENO };
+
+	while (!f->is_due) {
+		shutdown_sleep_ms(FOLLOW_LOOK_MS);
+		serve_look(server, f);
+		/* the client has gone */
+		f->is_due = f->is_due || poll(&client, 1, 0) > 0;
+		f->is_over = f->is_over || client.revents != 0;
+	}
+}
+
 int
 cgi_serve(void)
 {
 	const char *length = getenv("CONTENT_LENGTH");
 	struct process in = { .has_length = length != NULL && length[0] != '\0' };
-	struct transport t = { process_env, process_read, process_write, &in };
+	struct transport t = { process_env, process_read, process_write, &in, true };
+	struct follower *f = NULL;
 	struct server *server = server_new(NULL);
 
 	if (server == NULL) {
@@ -119,7 +135,8 @@ cgi_serve(void)
 	if (in.has_length)
 		in.left = strtoull(length, NULL, 10);
 	shutdown_install();
-	serve_request(server, &t);
+	while ((f = serve_request(server, &t, f)) != NULL)
+		wait_until_due(server, f);
 	finish();
 	serve_after(server);
 	server_free(server);

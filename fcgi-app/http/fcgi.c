@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "http/fcgi.h"
 #include "http/serve.h"
@@ -19,12 +21,22 @@
 #define QUEUED_MAX	128u		/* requests taken after a signal to end */
 #define PAUSE_MS	50u		/* after a failed accept, as for want of descriptors */
 
-struct worker {
+/* A request, and the connection that it came by. It stays where it is: libfcgi points to it. */
+struct connection {
 	FCGX_Request req;
-	int epoll_fd;		/* watches the listener */
+	struct transport t;
 	size_t written;		/* of the answer */
 	bool reads_in_time;	/* the connection has a timeout */
 	bool writes_in_time;
+};
+
+struct worker {
+	struct server *server;
+	struct connection *now;
+	int epoll_fd;		/* watches the listener */
+	struct follower *waiting;	/* each has a connection as owner */
+	unsigned n_waiting;
+	int64_t looked_ms;	/* when they were looked at */
 };
 
 bool
@@ -39,37 +51,37 @@ fcgi_is_wanted(void)
 
 /* From here on reading or writing fails after TRANSPORT_STALL_S without a byte. */
 static void
-set_timeout(struct worker *w, bool *is_set, int option)
+set_timeout(struct connection *c, bool *is_set, int option)
 {
 	struct timeval tv = { .tv_sec = TRANSPORT_STALL_S };
 
 	if (*is_set)
 		return;
 	*is_set = true;
-	(void)setsockopt(w->req.ipcFd, SOL_SOCKET, option, &tv, sizeof(tv));
+	(void)setsockopt(c->req.ipcFd, SOL_SOCKET, option, &tv, sizeof(tv));
 }
 
 static void
-limit_reading(struct worker *w)
+limit_reading(struct connection *c)
 {
-	set_timeout(w, &w->reads_in_time, SO_RCVTIMEO);
+	set_timeout(c, &c->reads_in_time, SO_RCVTIMEO);
 }
 
 static void
-limit_writing(struct worker *w)
+limit_writing(struct connection *c)
 {
-	set_timeout(w, &w->writes_in_time, SO_SNDTIMEO);
+	set_timeout(c, &c->writes_in_time, SO_SNDTIMEO);
 }
 
 static const char *
 worker_env(struct transport *t, const char *name)
 {
-	const struct worker *w = t->arg;
+	const struct connection *c = t->arg;
 	const size_t n = strlen(name);
 	char **e;
 
 	/* as FCGX_GetParam, which compares more of each one */
-	for (e = w->req.envp; e != NULL && *e != NULL; e++)
+	for (e = c->req.envp; e != NULL && *e != NULL; e++)
 		if ((*e)[0] == name[0] && strncmp(*e, name, n) == 0 && (*e)[n] == '=')
 			return *e + n + 1;
 	return NULL;
@@ -78,13 +90,13 @@ worker_env(struct transport *t, const char *name)
 static enum kodo_err
 worker_read(struct transport *t, char *p, size_t max, size_t *n)
 {
-	struct worker *w = t->arg;
+	struct connection *c = t->arg;
 	int got;
 
-	limit_reading(w);
+	limit_reading(c);
 	*n = 0;
-	got = FCGX_GetStr(p, max > (1u << 20) ? 1 << 20 : (int)max, w->req.in);
-	if (got < 0 || FCGX_GetError(w->req.in) != 0)
+	got = FCGX_GetStr(p, max > (1u << 20) ? 1 << 20 : (int)max, c->req.in);
+	if (got < 0 || FCGX_GetError(c->req.in) != 0)
 		return KODO_EIO;
 	*n = (size_t)got;
 	return KODO_OK;
@@ -93,17 +105,17 @@ worker_read(struct transport *t, char *p, size_t max, size_t *n)
 static enum kodo_err
 worker_write(struct transport *t, const char *p, size_t n)
 {
-	struct worker *w = t->arg;
+	struct connection *c = t->arg;
 
 	while (n > 0) {
 		int part = n > (1u << 20) ? 1 << 20 : (int)n;
 
-		w->written += (size_t)part;
-		if (w->written > CALM_BYTES)
-			limit_writing(w);
-		if (FCGX_PutStr(p, part, w->req.out) != part || FCGX_GetError(w->req.out) != 0) {
+		c->written += (size_t)part;
+		if (c->written > CALM_BYTES)
+			limit_writing(c);
+		if (FCGX_PutStr(p, part, c->req.out) != part || FCGX_GetError(c->req.out) != 0) {
 			/* else the end of the request would wait for the client once more */
-			(void)shutdown(w->req.ipcFd, SHUT_RDWR);
+			(void)shutdown(c->req.ipcFd, SHUT_RDWR);
 			return KODO_EIO;
 		}
 		p += part;
@@ -128,22 +140,41 @@ watch_listener(struct worker *w)
 	    epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, LISTENER, &event) == 0;
 }
 
+/* -1: no request waits, and none has to be looked at. */
+static int
+time_to_look_ms(const struct worker *w)
+{
+	const struct follower *f;
+	int64_t left;
+
+	if (w->waiting == NULL)
+		return -1;
+	for (f = w->waiting; f != NULL; f = f->next)
+		if (f->is_due)
+			return 0;
+	left = w->looked_ms + FOLLOW_LOOK_MS - clock_mono_ms();
+	return left < 0 ? 0 : (int)left;
+}
+
 /*
- * Wait for a request: on a connection that the web server keeps, or on a new one.
+ * Wait for a request: on a connection that the web server keeps, or on a new one. False: none has
+ * come, but it may be time to look at those that wait.
  */
 static bool
 wait_for_request(struct worker *w)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP };
+	const int timeout_ms = time_to_look_ms(w);
 	int fd;
 	bool ready;
 
-	if (w->req.ipcFd < 0)
-		return shutdown_poll(w->epoll_fd);
+	if (w->now->req.ipcFd < 0)
+		return shutdown_poll(w->epoll_fd, timeout_ms);
 	fd = epoll_create1(EPOLL_CLOEXEC);
 	if (fd == -1)
 		return false;
-	ready = epoll_ctl(fd, EPOLL_CTL_ADD, w->req.ipcFd, &event) == 0 && shutdown_poll(fd);
+	ready = epoll_ctl(fd, EPOLL_CTL_ADD, w->now->req.ipcFd, &event) == 0 &&
+	    shutdown_poll(fd, timeout_ms);
 	close(fd);
 	return ready;
 }
@@ -154,22 +185,22 @@ wait_for_request(struct worker *w)
  * lost. false: there is too much more, or it does not come.
  */
 static bool
-drain(struct worker *w)
+drain(struct connection *c)
 {
 	char scrap[4096];
 
-	limit_reading(w);
-	return FCGX_GetStr(scrap, sizeof(scrap), w->req.in) < (int)sizeof(scrap) &&
-	    FCGX_GetError(w->req.in) == 0;
+	limit_reading(c);
+	return FCGX_GetStr(scrap, sizeof(scrap), c->req.in) < (int)sizeof(scrap) &&
+	    FCGX_GetError(c->req.in) == 0;
 }
 
 /* libfcgi would wait for the server to close its end, up to 2 s */
 static void
-hang_up(struct worker *w)
+hang_up(struct connection *c)
 {
-	if (w->req.ipcFd >= 0)
-		close(w->req.ipcFd);
-	w->req.ipcFd = -1;
+	if (c->req.ipcFd >= 0)
+		close(c->req.ipcFd);
+	c->req.ipcFd = -1;
 }
 
 /*
@@ -177,25 +208,156 @@ hang_up(struct worker *w)
  * server, which was a third of the system calls of a request.
  */
 static void
-finish(struct worker *w)
+finish(struct connection *c)
 {
-	bool is_kept = w->req.keepConnection != 0;
-	bool is_drained = drain(w);
+	bool is_kept = c->req.keepConnection != 0;
+	bool is_drained = drain(c);
 
-	w->req.keepConnection = is_drained;
-	FCGX_Finish_r(&w->req);
+	c->req.keepConnection = is_drained;
+	FCGX_Finish_r(&c->req);
 	if (!is_kept)
-		hang_up(w);
+		hang_up(c);
 }
+
+static struct connection *
+connection_new(void)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->t = (struct transport){ worker_env, worker_read, worker_write, c, false };
+	if (FCGX_InitRequest(&c->req, LISTENER, FCGI_FAIL_ACCEPT_ON_INTR) == 0)
+		return c;
+	free(c);
+	return NULL;
+}
+
+static void
+connection_free(struct connection *c)
+{
+	if (c == NULL)
+		return;
+	FCGX_Free(&c->req, 0);
+	hang_up(c);
+	free(c);
+}
+
+/* --- requests that wait --- */
+
+/*
+ * f's request leaves the worker free for others. Its connection is not kept after the answer, for
+ * the worker has another one by then.
+ */
+static void
+park(struct worker *w, struct follower *f)
+{
+	struct connection *c = connection_new();
+
+	if (c == NULL || !drain(w->now)) {
+		connection_free(c);
+		f->is_over = true;
+		follow_end(serve_request(w->server, &w->now->t, f));
+		finish(w->now);
+		return;
+	}
+	f->owner = w->now;
+	f->next = w->waiting;
+	w->waiting = f;
+	if (w->n_waiting++ == 0)
+		w->looked_ms = clock_mono_ms();
+	w->now = c;
+}
+
+/* Take a request out of the list, to answer it or to drop it. */
+static struct connection *
+unpark(struct worker *w, struct follower **at)
+{
+	struct follower *f = *at;
+
+	*at = f->next;
+	f->next = NULL;
+	w->n_waiting--;
+	return f->owner;
+}
+
+/* The next one that is due. It may have to wait again. */
+static void
+answer_due(struct worker *w)
+{
+	struct follower **at = &w->waiting, *f;
+	struct connection *c;
+
+	while (*at != NULL && !(*at)->is_due)
+		at = &(*at)->next;
+	if (*at == NULL)
+		return;
+	f = *at;
+	c = unpark(w, at);
+	f = serve_request(w->server, &c->t, f);
+	if (f != NULL) {
+		f->next = w->waiting;
+		w->waiting = f;
+		w->n_waiting++;
+		return;
+	}
+	c->req.keepConnection = 1;	/* else libfcgi would wait for the server's end */
+	FCGX_Finish_r(&c->req);
+	hang_up(c);
+	connection_free(c);
+	serve_after(w->server);
+}
+
+/* A server that says something, or has closed, wants no answer any more. */
+static void
+drop_gone(struct worker *w)
+{
+	struct follower **at = &w->waiting, *f;
+	struct connection *c;
+
+	while ((f = *at) != NULL) {
+		struct pollfd p = { .events = POLLIN | POLLRDHUP };
+
+		c = f->owner;
+		p.fd = c->req.ipcFd;
+		if (poll(&p, 1, 0) > 0) {
+			connection_free(unpark(w, at));
+			follow_end(f);
+		} else {
+			at = &f->next;
+		}
+	}
+}
+
+/*
+ * Look at those that wait, if it is time, and answer one: other requests come in between, so that a
+ * change of which many must learn does not hold them up.
+ */
+static void
+see_to_waiting(struct worker *w)
+{
+	const int64_t now_ms = clock_mono_ms();
+
+	if (now_ms - w->looked_ms >= FOLLOW_LOOK_MS) {
+		w->looked_ms = now_ms;
+		drop_gone(w);
+		serve_look(w->server, w->waiting);
+	}
+	answer_due(w);
+}
+
+/* --- requests --- */
 
 /* One request, if there is one. */
 static void
-take_request(struct worker *w, struct server *server, struct transport *t)
+take_request(struct worker *w)
 {
-	bool kept = w->req.ipcFd >= 0;
+	struct connection *c = w->now;
+	const bool kept = c->req.ipcFd >= 0;
+	struct follower *f;
 	int failed;
 
-	failed = FCGX_Accept_r(&w->req);
+	failed = FCGX_Accept_r(&c->req);
 	if (failed < 0) {
 		/*
 		 * another worker was faster; or descriptors ran out, or a kept connection was
@@ -206,11 +368,14 @@ take_request(struct worker *w, struct server *server, struct transport *t)
 		return;
 	}
 	/* after a kept connection, too, it may be a new one: libfcgi accepts one after its end */
-	w->reads_in_time = w->writes_in_time = false;
-	w->written = 0;
-	serve_request(server, t);
-	finish(w);
-	serve_after(server);
+	c->reads_in_time = c->writes_in_time = false;
+	c->written = 0;
+	f = serve_request(w->server, &c->t, NULL);
+	if (f == NULL)
+		finish(c);
+	else
+		park(w, f);
+	serve_after(w->server);
 }
 
 /*
@@ -218,49 +383,58 @@ take_request(struct worker *w, struct server *server, struct transport *t)
  * a listener of its own, no other process would take them, and their clients would wait in vain.
  */
 static void
-take_queued(struct worker *w, struct server *server, struct transport *t)
+take_queued(struct worker *w)
 {
 	struct pollfd p = { .fd = LISTENER, .events = POLLIN };
 	unsigned i;
 
-	hang_up(w);
+	hang_up(w->now);
 	for (i = 0; i < QUEUED_MAX && poll(&p, 1, 0) > 0; i++) {
-		take_request(w, server, t);
-		hang_up(w);
+		take_request(w);
+		hang_up(w->now);
 	}
+}
+
+static void
+serve_until_signal(struct worker *w)
+{
+	while (!shutdown_wanted()) {
+		if (wait_for_request(w))
+			take_request(w);
+		if (w->waiting != NULL)
+			see_to_waiting(w);
+	}
+	serve_look(w->server, w->waiting);
+	while (w->waiting != NULL)
+		answer_due(w);
+	take_queued(w);
 }
 
 int
 fcgi_serve(const char *loader)
 {
-	struct worker w = { .epoll_fd = -1 };
-	struct transport t = { worker_env, worker_read, worker_write, &w };
-	struct server *server = server_new(loader);
+	struct worker w = { .server = server_new(loader), .epoll_fd = -1 };
 	int status = 1;
 
 	/* large blocks go back to the system at once; by itself glibc raises this at the first */
 	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
 	/* but the end of the heap must not move at each request */
 	(void)mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
-	if (server == NULL) {
+	if (w.server == NULL) {
 		log_error("memory ran out");
 		goto out;
 	}
 	/* first libfcgi's handlers, then ours in their place */
-	if (FCGX_Init() != 0 || FCGX_InitRequest(&w.req, LISTENER, FCGI_FAIL_ACCEPT_ON_INTR) != 0 ||
-	    !watch_listener(&w)) {
+	if (FCGX_Init() != 0 || (w.now = connection_new()) == NULL || !watch_listener(&w)) {
 		log_error("descriptor 0 cannot be served: %s", strerror(errno));
 		goto out;
 	}
 	shutdown_install();
-	while (!shutdown_wanted())
-		if (wait_for_request(&w))
-			take_request(&w, server, &t);
-	take_queued(&w, server, &t);
-	FCGX_Free(&w.req, 0);
+	serve_until_signal(&w);
 	log_debug("shutdown now");
 	status = 0;
 out:
-	server_free(server);
+	connection_free(w.now);
+	server_free(w.server);
 	return status;
 }

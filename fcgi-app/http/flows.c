@@ -2,6 +2,7 @@
 #include "core/base/hash.h"
 #include "core/base/json.h"
 #include "core/base/log.h"
+#include "core/views/changes.h"
 #include "core/views/counts.h"
 #include "core/views/search.h"
 #include "http/etag.h"
@@ -158,6 +159,7 @@ put_flows(struct call *c, struct view *v)
 	if (html)
 		variant ^= page_stamp("flows.html") | 1;
 	c->res->is_page = html;
+	c->res->view = changes_last(&v->head);
 	/* an explanation has its time in it, so it is another each time */
 	if ((html || c->params.number[PARAM_EXPLAIN] == 0) &&
 	    etag_matches(c, v, ETAG_VIEW, variant))

@@ -23,6 +23,9 @@ enum kodo_err handle_flows(struct call *c) MUST_CHECK;
 enum kodo_err handle_flow(struct call *c) MUST_CHECK;
 enum kodo_err handle_counts(struct call *c) MUST_CHECK;
 
+/* changes.c */
+enum kodo_err handle_changes(struct call *c) MUST_CHECK;
+
 /* connect.c */
 enum kodo_err handle_connect(struct call *c) MUST_CHECK;
 enum kodo_err handle_update(struct call *c) MUST_CHECK;

@@ -2,6 +2,7 @@
 #include "core/storage/run_history.h"
 #include "core/views/peer_status.h"
 #include "core/views/render.h"
+#include "core/views/changes.h"
 #include "http/etag.h"
 #include "http/handlers.h"
 #include "http/page.h"
@@ -125,6 +126,7 @@ handle_home(struct call *c)
 static enum kodo_err
 put_nodes(struct call *c, struct view *v)
 {
+	c->res->view = changes_last(&v->head);
 	return etag_matches(c, v, ETAG_VIEW | ETAG_STATE | ETAG_IDLE, 0) ? KODO_OK :
 	    render_connect(v, &c->res->body);
 }

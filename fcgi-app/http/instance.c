@@ -57,6 +57,12 @@ instance_base(const struct instance *inst)
 	return str_of(inst->base);
 }
 
+struct registry *
+instance_registry(const struct instance *inst)
+{
+	return inst->registry;
+}
+
 const struct state *
 instance_state(const struct instance *inst)
 {

@@ -33,6 +33,9 @@ enum kodo_err instance_ready(struct instance *inst, struct arena *a, int64_t now
 /* The path of the service's url, "" or "/a/b"; valid until the next instance_ready. */
 struct str instance_base(const struct instance *inst);
 
+/* The registry; NULL before instance_ready has opened it. */
+struct registry *instance_registry(const struct instance *inst);
+
 /* The state folder, for long answers; NULL before instance_ready has opened it. */
 const struct state *instance_state(const struct instance *inst);
 

@@ -6,6 +6,7 @@
 #include "http/request.h"
 
 #define DEFAULT_PP	10
+#define DEFAULT_LIMIT	100
 
 static const struct param_rule rules[PARAM_MAX] = {
 	[PARAM_PP] = { "pp", PARAM_INT, "10", "items per page, at least 1" },
@@ -17,6 +18,11 @@ static const struct param_rule rules[PARAM_MAX] = {
 	[PARAM_EXPLAIN] = { "explain", PARAM_INT, "0",
 	    "1: say how q was understood and what it took to answer" },
 	[PARAM_KEY] = { "key", PARAM_TEXT, NULL, "the service's key" },
+	[PARAM_SINCE] = { "since", PARAM_INT, "0",
+	    "the number to go on from: view of the answer before, or Kodo-View; 0: the begin" },
+	[PARAM_LIMIT] = { "limit", PARAM_INT, "100", "nodes, at most 1,000" },
+	[PARAM_WAIT] = { "wait", PARAM_INT, "0",
+	    "seconds to wait for something, at most 25" },
 };
 
 static const struct {
@@ -124,6 +130,7 @@ param_read(struct arena *a, struct str query, unsigned allowed, struct params *o
 	memset(out, 0, sizeof(*out));
 	memset(errors, 0, sizeof(*errors));
 	out->number[PARAM_PP] = DEFAULT_PP;
+	out->number[PARAM_LIMIT] = DEFAULT_LIMIT;
 	if (query.len == 0 || allowed == 0)
 		return KODO_OK;
 	while ((err = request_next_param(a, &query, &name, &value)) == KODO_OK)

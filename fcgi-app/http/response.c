@@ -17,6 +17,7 @@ static const struct {
 	{ 403, "Forbidden" },
 	{ 404, "Not Found" },
 	{ 405, "Method Not Allowed" },
+	{ 410, "Gone" },
 	{ 413, "Request Entity Too Large" },
 	{ 414, "Request-URI Too Long" },
 	{ 431, "Request Header Fields Too Large" },
@@ -43,6 +44,7 @@ set_plain(struct response *r)
 	r->etag[0] = '\0';
 	r->allow[0] = '\0';
 	r->retry_after_s = 0;
+	r->view = 0;
 	r->is_page = false;
 }
 
@@ -151,6 +153,8 @@ put_header(struct buf *b, const struct response *r)
 		put_line(b, "Allow", r->allow);
 	if (r->retry_after_s > 0)
 		put_number_line(b, "Retry-After", r->retry_after_s);
+	if (r->view > 0)
+		put_number_line(b, "Kodo-View", r->view);
 	if (r->is_page)
 		buf_puts(b,
 		    "Content-Security-Policy: default-src 'self'; form-action 'self'; base-uri "

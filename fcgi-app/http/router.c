@@ -32,6 +32,10 @@ static const struct route table[] = {
 	    "ask this service to connect to the sender again", "default", "default" },
 	{ "/flows", METHOD_GET, handle_flows, ROUTE_PAGE, 0, PAGING,
 	    "a page of flows, filtered and sorted", NULL, "flows" },
+	{ "/changes", METHOD_GET, handle_changes, 0, 0,
+	    PARAM_BIT(PARAM_SINCE) | PARAM_BIT(PARAM_LIMIT) | PARAM_BIT(PARAM_WAIT) |
+		PARAM_BIT(PARAM_Q),
+	    "nodes that were changed, each in its newest state", NULL, "changes" },
 	{ "/flows/counts", METHOD_GET, handle_counts, ROUTE_ALIAS, 0, FORMAT, NULL, NULL,
 	    "counts" },
 	{ "/counts", METHOD_GET, handle_counts, 0, 0, FORMAT,

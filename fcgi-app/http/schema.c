@@ -186,6 +186,8 @@ may_refuse(const struct route *r, unsigned status)
 		return (r->flags & ROUTE_PEER) != 0 || (r->params & PARAM_BIT(PARAM_KEY)) != 0;
 	case 404:
 		return (r->flags & (ROUTE_REGISTRY | ROUTE_BELOW)) != 0 || r->takes != NULL;
+	case 410:
+		return (r->params & PARAM_BIT(PARAM_SINCE)) != 0;
 	case 413:
 		return r->takes != NULL;
 	default:
@@ -203,6 +205,7 @@ put_responses(struct buf *b, const struct route *r, const struct schema_example 
 		{ 400, "a parameter or the body is wrong" },
 		{ 403, "not allowed" },
 		{ 404, "not known here" },
+		{ 410, "what followed is not known any more: go on from GET /connect" },
 		{ 413, "the body is too large" },
 		{ 414, "the url or its query is too long" },
 		{ 503, "not possible now: try again after Retry-After seconds" },

@@ -306,19 +306,22 @@ answer(struct server *s, struct call *c, struct request *req)
 		answer_fault(c->res, err, "request");
 }
 
-void
-serve_request(struct server *s, struct transport *t)
+struct follower *
+serve_request(struct server *s, struct transport *t, struct follower *f)
 {
 	/* before all that may fail: HEAD gets no body with any answer */
 	struct request req = { .method = request_method(variable(t, "REQUEST_METHOD")) };
 	struct call c = { .a = s->a, .instance = s->instance, .transport = t, .req = &req,
-		.res = &s->res };
+		.res = &s->res, .follower = f };
 	enum kodo_err err;
 
 	arena_reset(s->a);
 	response_reset(&s->res, instance_state(s->instance));
 	c.now_us = isotime_now_us();
 	answer(s, &c, &req);
+	if (c.waits)
+		return c.follower;
+	follow_end(c.follower);
 	if (buf_failed(&s->res.body.buf))
 		answer_fault(&s->res, KODO_ENOMEM, "answer");
 	err = response_send(&s->res, t, req.method == METHOD_HEAD);
@@ -327,6 +330,13 @@ serve_request(struct server *s, struct transport *t)
 	s->was_large = s->body.cap > RESPONSE_KEEP_BYTES ||
 	    arena_used(s->a) > RESPONSE_KEEP_BYTES ||
 	    response_length(&s->res) > RESPONSE_KEEP_BYTES;
+	return NULL;
+}
+
+void
+serve_look(struct server *s, struct follower *first)
+{
+	follow_look(instance_registry(s->instance), first);
 }
 
 void

@@ -44,11 +44,11 @@ shutdown_wanted(void)
 }
 
 bool
-shutdown_poll(int epoll_fd)
+shutdown_poll(int epoll_fd, int timeout_ms)
 {
 	struct epoll_event event;
 
-	return epoll_pwait(epoll_fd, &event, 1, -1, &wait_mask) > 0;
+	return epoll_pwait(epoll_fd, &event, 1, timeout_ms, &wait_mask) > 0;
 }
 
 void

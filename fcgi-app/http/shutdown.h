@@ -16,8 +16,11 @@ void shutdown_install(void);
 /* Has one of the signals come? */
 bool shutdown_wanted(void);
 
-/* epoll_wait for one event on the epoll descriptor; true: something is ready. False: a signal. */
-bool shutdown_poll(int epoll_fd);
+/*
+ * epoll_wait for one event on the epoll descriptor; true: something is ready. False: a signal, or
+ * timeout_ms (-1: none) are over.
+ */
+bool shutdown_poll(int epoll_fd, int timeout_ms);
 
 /* Sleep, unless a signal comes or has come. */
 void shutdown_sleep_ms(unsigned ms);

@@ -25,6 +25,7 @@ struct transport {
 	enum kodo_err (*write)(struct transport *t, const char *p, size_t n);
 
 	void *arg;
+	bool is_alone;		/* a request that waits occupies the process */
 };
 
 #define TRANSPORT_STALL_S	30	/* without a byte of the client, then it is cut off */

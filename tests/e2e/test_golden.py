@@ -2,7 +2,7 @@
 
 A file is one service: its first line holds the options, each further line one request, sent in order, and the answer: status, headers
 and body, as JSON where the body is compact JSON (the order of keys counts), else as text. Times of the last day are <time>, versions
-<version>, ETags W/"<etag>", the sender's epoch and sequence <any>;
+<version>, ETags W/"<etag>", the sender's epoch and sequence <any>, numbers of changes <view>;
 pages are without their style. To add a case add a line without an answer. `make golden` writes all answers anew; what has changed, git diff shows.
 """
 import datetime
@@ -31,6 +31,7 @@ def mask_time(match):
 def mask(text, options):
     # first, for such a number may look like a version
     text = re.sub(r'"(life|sent)":\d+', r'"\1":"<any>"', text)
+    text = re.sub(r'"(view|since)":\d{12,}', r'"\1":"<view>"', text)
     text = re.sub(r":1\d{15}(?=[,}])", ':"<version>"', TIME.sub(mask_time, text))
     text = re.sub(r"<style>.*?</style>", "<style></style>", text, flags=re.S)
     return re.sub(r'"idle":(true|false)', '"idle":"<any>"', text) if options.get("mask_idle") else text

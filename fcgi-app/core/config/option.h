@@ -38,6 +38,7 @@ struct options {
 	int retry;			/* attempts; -1: for ever; 0: never by itself */
 	unsigned workers;
 	unsigned wait;			/* requests that may wait for messages at once */
+	unsigned followers;		/* requests that may wait for changes at once */
 	unsigned body_max_mib;
 	unsigned map_max_mib;
 	unsigned log_max_mib;

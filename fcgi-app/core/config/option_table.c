@@ -48,6 +48,8 @@ const struct option_row option_rows[] = {
 	    "processes of kodo service" },
 	{ "wait", OPT_UINT, AT(wait), 0, 0, 256, "1", 0, NULL, "NUMBER",
 	    "requests that may wait for messages to others at once" },
+	{ "followers", OPT_UINT, AT(followers), 0, 0, 1000, "128", 0, NULL, "NUMBER",
+	    "requests that may wait for changes at once" },
 	{ "body_max_mib", OPT_UINT, AT(body_max_mib), 0, 1, 1024, "10", 0, NULL, "MIB",
 	    "ceiling of a request's body" },
 	{ "map_max_mib", OPT_UINT, AT(map_max_mib), 0, 1, 1 << 20, "8192", 0, NULL, "MIB",

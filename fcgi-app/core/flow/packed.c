@@ -204,27 +204,54 @@ put_times(struct buf *out, const struct packed *p, int64_t created_us, int64_t m
 	out->len += (size_t)(to - from);
 }
 
+static void
+put_node_begin(struct buf *out, const struct packed *p)
+{
+	buf_put_str(out, STR("{\"url\":"));
+	json_put_str(out, p->url);
+	buf_put_str(out, STR(",\"organization\":"));
+	json_put_str(out, p->organization);
+	buf_put_str(out, STR(",\"flows\":["));
+}
+
+static void
+put_node_end(struct buf *out, const struct packed *p, int64_t created_us, int64_t modified_us)
+{
+	buf_put_str(out, STR("],"));
+	put_times(out, p, created_us, modified_us, false);
+	buf_put_str(out, STR(",\"status\":"));
+	json_put_str(out, p->status);
+	buf_putc(out, '}');
+}
+
 void
 packed_put_range(struct buf *out, const struct packed *p, uint32_t from, uint32_t to,
     int64_t created_us, int64_t modified_us)
 {
 	uint32_t i;
 
-	buf_put_str(out, STR("{\"url\":"));
-	json_put_str(out, p->url);
-	buf_put_str(out, STR(",\"organization\":"));
-	json_put_str(out, p->organization);
-	buf_put_str(out, STR(",\"flows\":["));
+	put_node_begin(out, p);
 	for (i = from; i < to; i++) {
 		if (i > from)
 			buf_putc(out, ',');
 		packed_put_flow(out, p, i);
 	}
-	buf_put_str(out, STR("],"));
-	put_times(out, p, created_us, modified_us, false);
-	buf_put_str(out, STR(",\"status\":"));
-	json_put_str(out, p->status);
-	buf_putc(out, '}');
+	put_node_end(out, p, created_us, modified_us);
+}
+
+void
+packed_put_some(struct buf *out, const struct packed *p, const uint32_t *flows, size_t n,
+    int64_t created_us, int64_t modified_us)
+{
+	size_t i;
+
+	put_node_begin(out, p);
+	for (i = 0; i < n; i++) {
+		if (i > 0)
+			buf_putc(out, ',');
+		packed_put_flow(out, p, flows[i]);
+	}
+	put_node_end(out, p, created_us, modified_us);
 }
 
 void

@@ -168,7 +168,11 @@ void packed_put_node(struct buf *out, const struct packed *p, int64_t created_us
 void packed_put_range(struct buf *out, const struct packed *p, uint32_t from, uint32_t to,
     int64_t created_us, int64_t modified_us);
 
-/* At least the bytes of that, and some hundred more at most. */
+/* The same with some flows, in that order. */
+void packed_put_some(struct buf *out, const struct packed *p, const uint32_t *flows, size_t n,
+    int64_t created_us, int64_t modified_us);
+
+/* At least the bytes of packed_put_range, and some hundred more at most. */
 size_t packed_range_size(const struct packed *p, uint32_t from, uint32_t to);
 
 /* The end of the range from from on whose size is at most max_bytes; one flow at least. */

@@ -7,6 +7,7 @@
  *	service.lock		held while `kodo service` runs; holds its url
  *	runner.lock		held by the one runner
  *	wait.0, wait.1 ..	each held by a request that waits for messages
+ *	followers		a byte each is held for requests that wait for changes
  *	wake			FIFO; read by the runner
  *	runs			run_history.h
  *	key			see state_key

@@ -168,10 +168,18 @@ pass_node(struct flows_each *e, const struct flows_node *n)
 }
 
 enum kodo_err
-flows_each(struct flows_each *e)
+flows_each_node(struct flows_each *e, uint32_t id, const struct statement *s)
 {
 	const unsigned fields = e->fields | (e->q == NULL ? 0 : query_needs(e->q));
 	struct flows_node n;
+	enum kodo_err err = flows_node_open(e->v, id, s, fields, &n);
+
+	return err == KODO_OK ? pass_node(e, &n) : err;
+}
+
+enum kodo_err
+flows_each(struct flows_each *e)
+{
 	struct record rec;
 	struct scan s;
 
@@ -181,9 +189,7 @@ flows_each(struct flows_each *e)
 		return KODO_ENOMEM;
 	s = record_scan_seen(&e->v->t);
 	while (record_next(&s, &rec)) {
-		s.err = flows_node_open(e->v, rec.node, &rec.said, fields, &n);
-		if (s.err == KODO_OK)
-			s.err = pass_node(e, &n);
+		s.err = flows_each_node(e, rec.node, &rec.said);
 		arena_reset(e->scratch);
 	}
 	arena_free(e->scratch);

@@ -38,6 +38,12 @@ struct flows_each {
 /* KODO_ETOOBIG: the query's step budget is used up. Errors of each are returned as they are. */
 enum kodo_err flows_each(struct flows_each *e) MUST_CHECK;
 
+/*
+ * The same for a single node; scratch is the caller's, and the counts go on.
+ */
+enum kodo_err flows_each_node(
+    struct flows_each *e, uint32_t id, const struct statement *s) MUST_CHECK;
+
 /* fields: of QUERY_NODE_FIELDS, those that will be read. KODO_ECORRUPT. */
 enum kodo_err flows_node_open(struct view *v, uint32_t id, const struct statement *s,
     unsigned fields, struct flows_node *out) MUST_CHECK;

@@ -1,0 +1,184 @@
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "http/follow.h"
+#include "http/shutdown.h"
+
+#define SLOTS_FILE	"followers"	/* in the state folder; a byte is a slot */
+#define SLOTS_MAX	1000u		/* as the option's */
+#define ALONE_MAX	4u		/* slots for followers that are a process each */
+
+/* --- slots --- */
+
+/* Those of all processes together. The kernel frees them with the process. */
+static struct {
+	int fd;
+	bool is_mine[SLOTS_MAX];
+} slots = { .fd = -1 };
+
+static bool
+slots_open(const struct state *s)
+{
+	char path[PATH_BYTES];
+
+	if (slots.fd >= 0)
+		return true;
+	if (state_file(s, SLOTS_FILE, path) != KODO_OK)
+		return false;
+	slots.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, s->file_mode);
+	if (slots.fd >= 0)
+		(void)!fchmod(slots.fd, s->file_mode);	/* whatever the umask is */
+	return slots.fd >= 0;
+}
+
+static bool
+slot_lock(int slot, short type)
+{
+	struct flock byte = { .l_type = type, .l_whence = SEEK_SET, .l_start = slot, .l_len = 1 };
+
+	return fcntl(slots.fd, F_OFD_SETLK, &byte) == 0;
+}
+
+/* -1: none of n is free. */
+static int
+slot_take(const struct state *s, unsigned n)
+{
+	unsigned i;
+
+	if (n == 0 || !slots_open(s))
+		return -1;
+	for (i = 0; i < n && i < SLOTS_MAX; i++)
+		if (!slots.is_mine[i] && slot_lock((int)i, F_WRLCK)) {
+			slots.is_mine[i] = true;
+			return (int)i;
+		}
+	return -1;
+}
+
+static void
+slot_free(int slot)
+{
+	if (slot < 0)
+		return;
+	slots.is_mine[slot] = false;
+	(void)slot_lock(slot, F_UNLCK);
+}
+
+/* --- followers --- */
+
+static void
+place_set(struct follower *f, const struct view *v)
+{
+	f->behind = v->head.logged;
+	f->view = v->head.view;
+	f->seen = store_seen(&v->t);
+}
+
+struct follower *
+follow_begin(struct view *v, const struct follow_wish *w)
+{
+	const unsigned slots_wanted = v->options->followers;
+	struct follower *f;
+
+	if (shutdown_wanted())
+		return NULL;
+	f = calloc(1, sizeof(*f) + w->q.len);
+	if (f == NULL)
+		return NULL;
+	f->slot = slot_take(registry_state(v->registry),
+	    w->is_alone && slots_wanted > ALONE_MAX ? ALONE_MAX : slots_wanted);
+	if (f->slot < 0 || (!query_is_all(w->compiled) &&
+	    changes_told_new(v, w->compiled, &f->told) != KODO_OK)) {
+		follow_end(f);
+		return NULL;
+	}
+	place_set(f, v);
+	f->state_id = v->head.state_id;
+	f->end_ms = clock_mono_ms() + w->wait_ms;
+	f->q_len = w->q.len;
+	if (w->q.len > 0)
+		memcpy(f->q, w->q.p, w->q.len);
+	return f;
+}
+
+void
+follow_end(struct follower *f)
+{
+	if (f == NULL)
+		return;
+	slot_free(f->slot);
+	changes_told_free(f->told);
+	free(f);
+}
+
+bool
+follow_is_quiet(const struct view *v, struct follower *f)
+{
+	if (v->head.state_id != f->state_id || v->head.view != f->view)
+		return false;
+	/* what was logged is only for peers */
+	place_set(f, v);
+	return true;
+}
+
+/* Is there something for f behind its place? If not, the place is the end. */
+static enum kodo_err
+look_behind(struct view *v, struct arena *a, struct follower *f, bool *out)
+{
+	struct changes_query cq = { .behind = f->behind, .limit = 1, .told = f->told };
+	struct changes found;
+	enum kodo_err err;
+
+	err = query_compile(a, (struct str){ f->q, f->q_len }, &cq.q);
+	if (err == KODO_OK)
+		err = changes_find(v, a, &cq, &found);
+	if (err != KODO_OK)
+		return err;
+	*out = found.n > 0 || found.is_more;
+	if (!*out)
+		place_set(f, v);
+	return KODO_OK;
+}
+
+static void
+look_all(struct view *v, struct arena *a, struct follower *f)
+{
+	for (; f != NULL; f = f->next) {
+		if (f->is_due || f->seen == store_seen(&v->t) || follow_is_quiet(v, f))
+			continue;
+		/* what fails here fails in the answer, too, and is told there */
+		if (v->head.state_id != f->state_id ||
+		    look_behind(v, a, f, &f->is_due) != KODO_OK)
+			f->is_due = true;
+		arena_reset(a);
+	}
+}
+
+void
+follow_look(struct registry *r, struct follower *first)
+{
+	const bool ends = shutdown_wanted() || r == NULL;
+	const int64_t now_ms = clock_mono_ms();
+	struct arena *a;
+	struct follower *f;
+	struct view v;
+	bool is_news = false;
+
+	for (f = first; f != NULL; f = f->next) {
+		if (ends || now_ms >= f->end_ms)
+			f->is_due = f->is_over = true;
+		is_news = is_news || (!f->is_due && f->seen != store_last(registry_store(r)));
+	}
+	a = is_news ? arena_new() : NULL;
+	if (a == NULL)
+		return;
+	if (view_begin(r, 0, &v) == KODO_OK) {
+		look_all(&v, a, first);
+		view_end(&v);
+	}
+	arena_free(a);
+}

@@ -1,0 +1,50 @@
+/*
+ * Requests that wait for a change, as GET /changes with wait: followers.
+ *
+ * A follower needs no process and no transaction: it is a place in the changelog, which is looked
+ * at when the state was changed. Its request is answered anew when it is due.
+ */
+#ifndef KODO_FOLLOW_H
+#define KODO_FOLLOW_H
+
+#include "core/views/changes.h"
+
+#define FOLLOW_LOOK_MS	50u	/* how often follow_look wants to be called */
+
+struct follower {
+	struct follower *next;	/* the list's, and with owner the transport's */
+	void *owner;
+	bool is_due;		/* there is something, or the time is over */
+	bool is_over;		/* answer with what there is */
+
+	/* private: */
+	uint64_t behind, view, state_id;	/* nothing to be shown up to there */
+	uint64_t seen;		/* the commit that was looked at */
+	int64_t end_ms;
+	int slot;
+	struct changes_told *told;	/* NULL: no q */
+	size_t q_len;
+	char q[];
+};
+
+struct follow_wish {
+	struct str q;		/* as given */
+	struct query *compiled;
+	unsigned wait_ms;
+	bool is_alone;		/* in this process, which it occupies: plain CGI */
+};
+
+/* NULL: no slot is free, the process ends, or something failed: answer at once. */
+struct follower *follow_begin(struct view *v, const struct follow_wish *w);
+void follow_end(struct follower *f);	/* NULL is fine */
+
+/* Look at all of a list: set is_due. r: NULL if there is none. */
+void follow_look(struct registry *r, struct follower *first);
+
+/*
+ * For the answer to f: a place with nothing to be shown behind f's, if it is known without a
+ * search. False: of another state, or to be searched for.
+ */
+bool follow_is_quiet(const struct view *v, struct follower *f);
+
+#endif
