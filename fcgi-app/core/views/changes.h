@@ -30,7 +30,7 @@ enum kodo_err changes_told_new(
 void changes_told_free(struct changes_told *told); /* NULL is fine */
 
 struct changes_query {
-	uint64_t behind;	/* a place in the changelog; 0: the begin, and nothing of what is gone */
+	uint64_t behind;	/* a place in the changelog; 0: the begin, without what is gone */
 	size_t limit;		/* of nodes, >= 1 */
 	struct query *q;	/* a node counts as seen if one of its flows matches */
 	const struct changes_told *told;	/* NULL: every node may have been told */
