@@ -8,7 +8,10 @@
 #include "http/etag.h"
 #include "http/flows_page.h"
 #include "http/handlers.h"
+#include "http/instance.h"
 #include "http/page.h"
+
+#define LINK_BYTES	3000u	/* nginx takes 4,096 of all headers by default */
 
 /* The answer to GET /flows, while its flows are found. */
 struct flows_answer {
@@ -89,6 +92,65 @@ put_explain(struct buf *b, const struct flows_answer *f, const struct search_res
 	buf_putc(b, '}');
 }
 
+/* Bytes that have no meaning in a header stay, for the parameters are encoded already. */
+static void
+put_header_safe(struct buf *b, struct str s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++)
+		if (s.p[i] > ' ' && s.p[i] < 0x7f && strchr("<>\"\\", s.p[i]) == NULL)
+			buf_putc(b, s.p[i]);
+		else
+			buf_printf(b, "%%%02X", (unsigned char)s.p[i]);
+}
+
+/* The same request with another place. */
+static void
+put_next_url(struct buf *b, const struct call *c, struct str cursor)
+{
+	struct str rest = c->req->query, one;
+	const char *end;
+
+	put_header_safe(b, instance_base(c->instance));
+	buf_puts(b, "/flows?");
+	while (rest.len > 0) {
+		end = memchr(rest.p, '&', rest.len);
+		one = (struct str){ rest.p, end == NULL ? rest.len : (size_t)(end - rest.p) };
+		rest = end == NULL ? STR_NULL :
+		    (struct str){ end + 1, rest.len - one.len - 1 };
+		if (one.len == 0 || str_starts(one, STR("p=")) || str_starts(one, STR("after=")))
+			continue;
+		put_header_safe(b, one);
+		buf_putc(b, '&');
+	}
+	buf_puts(b, "after=");
+	buf_put_str(b, cursor);
+}
+
+/*
+ * Say how to go on. A client that pages by `after` is told in the body, whatever it takes; a header
+ * must be short, or a web server refuses it.
+ */
+static enum kodo_err
+put_next(struct call *c, const struct search_result *res)
+{
+	struct buf url = BUF_INIT(0);
+	enum kodo_err err = KODO_OK;
+
+	if (c->params.text[PARAM_AFTER].p != NULL) {
+		buf_puts(&c->res->body.buf, ",\"next\":");
+		json_put_str(&c->res->body.buf, res->next);
+	}
+	if (res->next.p == NULL)
+		return KODO_OK;
+	put_next_url(&url, c, res->next);
+	if (!buf_failed(&url) && url.len <= LINK_BYTES)
+		err = arena_str(c->a, buf_str(&url), &c->res->next);
+	buf_free(&url);
+	return err;
+}
+
 static enum kodo_err
 put_json(struct call *c, struct view *v, struct flows_answer *f, struct search_result *res)
 {
@@ -105,8 +167,9 @@ put_json(struct call *c, struct view *v, struct flows_answer *f, struct search_r
 	json_put_str(b, query_note(f->query->q));
 	if (c->params.number[PARAM_EXPLAIN] != 0)
 		put_explain(b, f, res);
+	err = put_next(c, res);
 	buf_putc(b, '}');
-	return sink_end(&c->res->body);
+	return err == KODO_OK ? sink_end(&c->res->body) : err;
 }
 
 static enum kodo_err
@@ -145,6 +208,26 @@ log_page(const struct search_query *q, const struct search_result *res)
 	    (unsigned long long)(n < q->pp ? n : q->pp), (unsigned long long)res->filtered);
 }
 
+/* KODO_EINVAL: it is refused. */
+static enum kodo_err
+read_after(struct call *c, struct search_query *q)
+{
+	const struct str after = c->params.text[PARAM_AFTER];
+	enum kodo_err err = KODO_OK;
+
+	q->p = 0;
+	if (!cursor_can_hold(q->by)) {
+		response_fail(c->res, 400,
+		    "Flows in an order of descriptions or tags have no `after`: use p.");
+		return KODO_EINVAL;
+	}
+	if (after.len > 0)
+		err = cursor_read(c->a, q->by, after, &q->after);
+	if (err == KODO_EINVAL)
+		response_fail(c->res, 400, "`after` is of another order, or of no page.");
+	return err;
+}
+
 static enum kodo_err
 put_flows(struct call *c, struct view *v)
 {
@@ -167,6 +250,11 @@ put_flows(struct call *c, struct view *v)
 	err = query_compile(c->a, c->params.text[PARAM_Q], &q.q);
 	if (err == KODO_OK)
 		err = order_parse(c->a, c->params.text[PARAM_BY], &q.by);
+	if (err == KODO_OK && c->params.text[PARAM_AFTER].p != NULL) {
+		err = read_after(c, &q);
+		if (err == KODO_EINVAL)
+			return KODO_OK;
+	}
 	if (err == KODO_OK)
 		err = html ? put_html(c, v, &f, &res) : put_json(c, v, &f, &res);
 	if (err == KODO_OK)

@@ -21,6 +21,8 @@ static const struct param_rule rules[PARAM_MAX] = {
 	[PARAM_SINCE] = { "since", PARAM_INT, "0",
 	    "the number to go on from: view of the answer before, or Kodo-View; 0: the begin" },
 	[PARAM_LIMIT] = { "limit", PARAM_INT, "100", "nodes, at most 1,000" },
+	[PARAM_AFTER] = { "after", PARAM_TEXT, NULL,
+	    "go on behind the page before: its next, or its Link; empty: begin so" },
 	[PARAM_WAIT] = { "wait", PARAM_INT, "0",
 	    "seconds to wait for something, at most 25" },
 };

@@ -20,6 +20,7 @@ enum param {
 	PARAM_SINCE,
 	PARAM_LIMIT,
 	PARAM_WAIT,
+	PARAM_AFTER,
 	PARAM_MAX
 };
 

@@ -45,6 +45,7 @@ set_plain(struct response *r)
 	r->allow[0] = '\0';
 	r->retry_after_s = 0;
 	r->view = 0;
+	r->next = STR_NULL;
 	r->is_page = false;
 }
 
@@ -155,6 +156,11 @@ put_header(struct buf *b, const struct response *r)
 		put_number_line(b, "Retry-After", r->retry_after_s);
 	if (r->view > 0)
 		put_number_line(b, "Kodo-View", r->view);
+	if (r->next.len > 0) {
+		buf_puts(b, "Link: <");
+		buf_put_str(b, r->next);
+		buf_puts(b, ">; rel=\"next\"\r\n");
+	}
 	if (r->is_page)
 		buf_puts(b,
 		    "Content-Security-Policy: default-src 'self'; form-action 'self'; base-uri "

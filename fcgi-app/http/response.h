@@ -18,6 +18,7 @@ struct response {
 	char etag[RESPONSE_ETAG_BYTES];	/* `W/"..."`, "": none */
 	char allow[64];			/* methods, "": no Allow */
 	unsigned retry_after_s;		/* 0: no Retry-After */
+	struct str next;		/* the page that follows, for Link; null: none */
 	uint64_t view;			/* for GET /changes; 0: no Kodo-View */
 	bool is_page;			/* for browsers: with headers that limit its loads */
 };

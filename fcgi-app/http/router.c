@@ -4,7 +4,7 @@
 
 #define PAGING                                                                                 \
 	(PARAM_BIT(PARAM_PP) | PARAM_BIT(PARAM_P) | PARAM_BIT(PARAM_BY) | PARAM_BIT(PARAM_Q) | \
-	    PARAM_BIT(PARAM_FORMAT) | PARAM_BIT(PARAM_EXPLAIN))
+	    PARAM_BIT(PARAM_FORMAT) | PARAM_BIT(PARAM_EXPLAIN) | PARAM_BIT(PARAM_AFTER))
 #define FORMAT	PARAM_BIT(PARAM_FORMAT)
 #define POSTED	(ROUTE_BODY | ROUTE_PEER)
 

@@ -56,6 +56,7 @@ static const struct schema_field fields[] = {
 	{ "flows", "by", "string", false },
 	{ "flows", "q", "string?", false },
 	{ "flows", "explain", "explain", true },
+	{ "flows", "next", "string?", true },
 	{ "explain", "query", "string?", false },
 	{ "explain", "index", "string", false },
 	{ "explain", "needle", "string?", false },

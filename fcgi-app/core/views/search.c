@@ -16,6 +16,8 @@ struct search {
 	const struct search_query *fq;
 	struct search_sink *out;
 	struct sorter *sorter;
+	uint64_t n_before;		/* matches that are not behind the cursor */
+	uint32_t last_node, last_flow;	/* the item that was put last */
 	uint32_t name_node;		/* name_at is of this node; 0: of none yet */
 	size_t name_at;			/* see find_folded_name */
 };
@@ -80,19 +82,50 @@ item_put(struct search *s, const struct flows_node *n, uint32_t flow, bool is_fi
 }
 
 static enum kodo_err
-entry_put(struct search *s, uint32_t node, uint32_t flow, bool is_first)
+entry_open(struct search *s, uint32_t node, uint32_t flow, struct flows_node *out)
 {
-	struct flows_node n;
 	struct statement winner;
 	enum kodo_err err = record_get_seen(&s->v->t, node, &winner);
 
 	if (err == KODO_OK)
-		err = flows_node_open(s->v, node, &winner, QUERY_NODE_FIELDS, &n);
-	if (err == KODO_OK && flow >= n.p.n_flows)
+		err = flows_node_open(s->v, node, &winner, QUERY_NODE_FIELDS, out);
+	if (err == KODO_OK && flow >= out->p.n_flows)
 		err = KODO_ECORRUPT;
-	if (err == KODO_OK)
-		err = item_put(s, &n, flow, is_first);
 	return err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
+}
+
+static enum kodo_err
+entry_put(struct search *s, uint32_t node, uint32_t flow, bool is_first)
+{
+	struct flows_node n;
+	enum kodo_err err = entry_open(s, node, flow, &n);
+
+	s->last_node = node;
+	s->last_flow = flow;
+	return err == KODO_OK ? item_put(s, &n, flow, is_first) : err;
+}
+
+static uint64_t
+ref_of(uint32_t node, uint32_t flow)
+{
+	return (uint64_t)node << 32 | flow;
+}
+
+/* The cursor behind the last item, if n_left items are behind it. */
+static enum kodo_err
+next_write(struct search *s, uint64_t n_left, struct search_result *res)
+{
+	struct flows_node n;
+	struct row row;
+	enum kodo_err err;
+
+	if (n_left == 0 || s->last_node == 0 || !cursor_can_hold(s->fq->by))
+		return KODO_OK;
+	err = entry_open(s, s->last_node, s->last_flow, &n);
+	if (err == KODO_OK)
+		err = flows_row(s->a, &n, s->last_flow, order_needs(s->fq->by), &row);
+	return err == KODO_OK ? cursor_write(s->a, s->fq->by, &row,
+		ref_of(s->last_node, s->last_flow), &res->next) : err;
 }
 
 static void
@@ -110,6 +143,51 @@ page_skip(const struct search_query *fq)
 
 /* --- without a filter, in the default order --- */
 
+/* Is the entry at a place behind the cursor? */
+static enum kodo_err
+is_behind(struct search *s, struct arena *a, uint64_t at, bool *out)
+{
+	const struct flow_order_entry *e;
+	struct flows_node n;
+	struct row row;
+	size_t got;
+	enum kodo_err err = flow_order_page(&s->v->t, a, at, 1, &e, &got);
+
+	if (err == KODO_OK && got == 0)
+		err = KODO_ECORRUPT;
+	if (err == KODO_OK)
+		err = entry_open(s, e->node, e->flow, &n);
+	if (err == KODO_OK)
+		err = flows_row(a, &n, e->flow, order_needs(s->fq->by), &row);
+	if (err == KODO_OK)
+		*out = cursor_is_behind(s->fq->after, &row, ref_of(e->node, e->flow));
+	return err;
+}
+
+/* The place of the first entry behind the cursor. */
+static enum kodo_err
+find_skip(struct search *s, uint64_t total, uint64_t *out)
+{
+	struct arena *a = arena_new();
+	uint64_t low = 0, high = total;
+	bool behind = false;
+	enum kodo_err err = a == NULL ? KODO_ENOMEM : KODO_OK;
+
+	while (err == KODO_OK && low < high) {
+		const uint64_t mid = low + (high - low) / 2;
+
+		err = is_behind(s, a, mid, &behind);
+		if (behind)
+			high = mid;
+		else
+			low = mid + 1;
+		arena_reset(a);
+	}
+	arena_free(a);
+	*out = low;
+	return err;
+}
+
 static enum kodo_err
 list_default(struct search *s, struct search_result *res)
 {
@@ -122,11 +200,13 @@ list_default(struct search *s, struct search_result *res)
 
 	if (chunk == NULL)
 		return KODO_ENOMEM;
+	if (s->fq->after != NULL)
+		err = find_skip(s, res->total, &skip);
 	res->filtered = res->total;
 	if (skip < res->total)
 		res->looked_at = left < res->total - skip ? left : res->total - skip;
 	begin(s, res);
-	do {
+	while (err == KODO_OK && left > 0) {
 		err = flow_order_page(&s->v->t, chunk, skip, left < CHUNK ? left : CHUNK, &e, &n);
 		for (i = 0; i < n && err == KODO_OK; i++) {
 			err = entry_put(s, e[i].node, e[i].flow, is_first);
@@ -135,9 +215,11 @@ list_default(struct search *s, struct search_result *res)
 		skip += n;
 		left -= n;
 		arena_reset(chunk);
-	} while (err == KODO_OK && n == CHUNK && left > 0);
+		if (n < CHUNK)
+			break;
+	}
 	arena_free(chunk);
-	return err;
+	return err == KODO_OK ? next_write(s, skip < res->total ? res->total - skip : 0, res) : err;
 }
 
 /* --- with a filter or another order --- */
@@ -215,7 +297,12 @@ row_keep(struct flows_each *e, const struct flows_node *n, uint32_t flow)
 		packed_flow(&n->p, flow, &f);
 		err = packed_tags(e->scratch, f.tags, &row.tags, &row.n_tags);
 	}
-	return err == KODO_OK ? sorter_add(s->sorter, &row, (uint64_t)n->id << 32 | flow) : err;
+	if (err == KODO_OK && s->fq->after != NULL &&
+	    !cursor_is_behind(s->fq->after, &row, ref_of(n->id, flow))) {
+		s->n_before++;
+		return KODO_OK;
+	}
+	return err == KODO_OK ? sorter_add(s->sorter, &row, ref_of(n->id, flow)) : err;
 }
 
 /* Where names begin in the folded texts of a node: after the organization. 0: not known. */
@@ -288,7 +375,9 @@ list_scan(struct search *s, struct search_result *res)
 	begin(s, res);
 	for (i = 0; i < found && err == KODO_OK; i++)
 		err = entry_put(s, (uint32_t)(refs[i] >> 32), (uint32_t)refs[i], i == 0);
-	return err;
+	if (err != KODO_OK)
+		return err;
+	return next_write(s, e.n_matches - s->n_before - page_skip(s->fq) - found, res);
 }
 
 enum kodo_err

@@ -4,6 +4,7 @@
 #ifndef KODO_SEARCH_H
 #define KODO_SEARCH_H
 
+#include "core/query/cursor.h"
 #include "core/query/query.h"
 #include "core/registry/registry.h"
 #include "core/storage/sink.h"
@@ -13,6 +14,7 @@ struct search_query {
 	uint64_t pp;		/* items a page, >= 1 */
 	struct query *q;	/* query_compile; an empty q matches all */
 	struct order *by;	/* order_parse */
+	struct cursor *after;	/* begin behind it, p being 0; NULL: at the first */
 };
 
 /* How the rows of a page were found. */
@@ -26,6 +28,8 @@ struct search_result {
 	uint64_t total, filtered;
 	uint64_t looked_at;	/* rows that neither their node nor the needle ruled out */
 	enum search_way way;
+	/* after the search: the cursor of what follows; null: nothing, or by cannot have one */
+	struct str next;
 };
 
 /* Where a page goes. */
