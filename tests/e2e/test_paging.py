@@ -79,6 +79,13 @@ def test_who_stays_is_seen_once(responder, by, q):
         assert sorted(seen) == sorted(f"{n['url']}/flows{f['url']}" for n in stay for f in n["flows"])
 
 
+def test_flows_that_are_alike(responder):
+    kodo = responder({"flows": []})
+    connect(kodo, PEER, [node(PEER, [flow(i // 3) for i in range(9)])])
+    for by in ("", "name:d", "created"):
+        assert len(pages(kodo, f"/flows?pp=1&by={by}")) == 9
+
+
 def test_next_in_the_body(hosted):
     kodo = hosted({"flows": FLOWS})
     assert "next" not in check_json(kodo.get("/flows?pp=2"))
