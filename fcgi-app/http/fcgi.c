@@ -354,6 +354,7 @@ take_request(struct worker *w)
 {
 	struct connection *c = w->now;
 	const bool kept = c->req.ipcFd >= 0;
+	const char *software;
 	struct follower *f;
 	int failed;
 
@@ -367,6 +368,9 @@ take_request(struct worker *w)
 			shutdown_sleep_ms(PAUSE_MS);
 		return;
 	}
+	/* mod_fcgid gives a process no other request meanwhile, and has few of them */
+	software = worker_env(&c->t, "SERVER_SOFTWARE");
+	c->t.is_alone = software != NULL && strncmp(software, "Apache", 6) == 0;
 	/* after a kept connection, too, it may be a new one: libfcgi accepts one after its end */
 	c->reads_in_time = c->writes_in_time = false;
 	c->written = 0;

@@ -10,7 +10,7 @@
 
 #define SLOTS_FILE	"followers"	/* in the state folder; a byte is a slot */
 #define SLOTS_MAX	1000u		/* as the option's */
-#define ALONE_MAX	4u		/* slots for followers that are a process each */
+#define ALONE_MAX	4u		/* slots for followers that take a process each */
 
 /* --- slots --- */
 

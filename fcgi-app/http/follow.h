@@ -31,7 +31,7 @@ struct follow_wish {
 	struct str q;		/* as given */
 	struct query *compiled;
 	unsigned wait_ms;
-	bool is_alone;		/* in this process, which it occupies: plain CGI */
+	bool is_alone;		/* see transport.h: few may wait */
 };
 
 /* NULL: no slot is free, the process ends, or something failed: answer at once. */

@@ -25,7 +25,7 @@ struct transport {
 	enum kodo_err (*write)(struct transport *t, const char *p, size_t n);
 
 	void *arg;
-	bool is_alone;		/* a request that waits occupies the process */
+	bool is_alone;		/* a request that waits takes a process from others */
 };
 
 #define TRANSPORT_STALL_S	30	/* without a byte of the client, then it is cut off */

@@ -315,6 +315,20 @@ def test_slots(hosted):
     again.seconds_after(0)
 
 
+def test_few_slots_where_each_takes_a_process(hosted):
+    kodo = hosted({"flows": FLOWS})
+    target = f"/changes?since={changes(kodo)['view']}&wait=20"
+    with_apache = {"SERVER_SOFTWARE": "Apache/2.4.62 (Debian)"}
+    waiting = [threading.Thread(target=kodo.request, args=("GET", target), kwargs=with_apache, daemon=True) for _ in range(4)]
+    for one in waiting:
+        one.start()
+    time.sleep(0.5)
+    assert kodo.request("GET", target, **with_apache).headers["retry-after"] == "1"
+    connect(kodo)
+    for one in waiting:
+        one.join()
+
+
 def test_no_slots(hosted):
     kodo = hosted({"flows": FLOWS, "followers": 0})
     answer = kodo.get(f"/changes?since={changes(kodo)['view']}&wait=20")
