@@ -10,6 +10,8 @@
 
 #define SLOTS_FILE	"followers"	/* in the state folder; a byte is a slot */
 #define SLOTS_MAX	1000u		/* as the option's */
+#define LOOK_ENTRIES	500u	/* of the changelog, for a follower at a time */
+#define LOOK_US		5000	/* for all of a process at a time: requests wait meanwhile */
 #define ALONE_MAX	4u		/* slots for followers that take a process each */
 
 /* --- slots --- */
@@ -125,11 +127,12 @@ follow_is_quiet(const struct view *v, struct follower *f)
 	return true;
 }
 
-/* Is there something for f behind its place? If not, the place is the end. */
+/* Is there something for f behind its place? If not, the place moves on. */
 static enum kodo_err
 look_behind(struct view *v, struct arena *a, struct follower *f, bool *out)
 {
-	struct changes_query cq = { .behind = f->behind, .limit = 1, .told = f->told };
+	struct changes_query cq = { .behind = f->behind, .limit = 1, .told = f->told,
+		.look_max = LOOK_ENTRIES };
 	struct changes found;
 	enum kodo_err err;
 
@@ -138,16 +141,21 @@ look_behind(struct view *v, struct arena *a, struct follower *f, bool *out)
 		err = changes_find(v, a, &cq, &found);
 	if (err != KODO_OK)
 		return err;
-	*out = found.n > 0 || found.is_more;
-	if (!*out)
+	*out = found.n > 0;
+	if (!*out && found.is_more)
+		f->behind = found.at;
+	else if (!*out)
 		place_set(f, v);
 	return KODO_OK;
 }
 
+/* What is left when the time is over is for the next time. */
 static void
 look_all(struct view *v, struct arena *a, struct follower *f)
 {
-	for (; f != NULL; f = f->next) {
+	const int64_t end_us = clock_mono_us() + LOOK_US;
+
+	for (; f != NULL && clock_mono_us() < end_us; f = f->next) {
 		if (f->is_due || f->seen == store_seen(&v->t) || follow_is_quiet(v, f))
 			continue;
 		/* what fails here fails in the answer, too, and is told there */

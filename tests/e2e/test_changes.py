@@ -258,6 +258,19 @@ def test_wait_is_not_woken_by_what_is_not_shown(hosted):
     assert told(body) == [(PEER, "gone")]
 
 
+def test_a_change_of_many_nodes(responder):
+    kodo = responder({"flows": FLOWS})
+    since = changes(kodo)["view"]
+    q = urllib.parse.quote('name == "Needle"')
+    waiting = [Waiting(kodo, f"/changes?since={since}&wait=20&q={q}", 0) for _ in range(5)]
+    time.sleep(0.3)
+    urls = [f"{PEER}/{i}" for i in range(3000)]
+    connect(kodo, nodes=[node(url, [flow(0)]) for url in urls] + [node(PEER, [flow(1, name="Needle")])])
+    for one in waiting:
+        assert one.seconds_after(0) and told(check_json(one.answer)) == [(PEER, "seen")]
+    assert waiting[0].answer.json()["view"] == changes(kodo, waiting[0].answer.json()["view"])["view"]
+
+
 def test_wait_is_over(hosted):
     kodo = hosted({"flows": FLOWS})
     since = changes(kodo)["view"]

@@ -169,7 +169,8 @@ item_keep(struct finder *f)
 static bool
 is_full(const struct finder *f, uint64_t looked)
 {
-	return f->n == f->cq->limit || f->bytes >= LIMIT_ANSWER_NODES_BYTES || looked == LOOK_MAX;
+	return f->n == f->cq->limit || f->bytes >= LIMIT_ANSWER_NODES_BYTES ||
+	    looked == (f->cq->look_max == 0 ? LOOK_MAX : f->cq->look_max);
 }
 
 static enum kodo_err

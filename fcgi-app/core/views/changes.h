@@ -32,6 +32,7 @@ void changes_told_free(struct changes_told *told); /* NULL is fine */
 struct changes_query {
 	uint64_t behind;	/* a place in the changelog; 0: the begin, without what is gone */
 	size_t limit;		/* of nodes, >= 1 */
+	uint64_t look_max;	/* entries to look at; 0: as many as an answer may */
 	struct query *q;	/* a node counts as seen if one of its flows matches */
 	const struct changes_told *told;	/* NULL: every node may have been told */
 };
