@@ -225,7 +225,7 @@ def test_schema(hosted):
     assert body["openapi"].startswith("3.1")
     assert {"/", "/map", "/connect", "/update", "/disconnect", "/reconnect", "/flows", "/counts"} <= set(body["paths"])
     assert set(body["paths"]["/connect"]) == {"get", "post", "delete"}
-    assert [p["name"] for p in body["paths"]["/flows"]["get"]["parameters"]] == ["pp", "p", "by", "q", "format", "explain"]
+    assert [p["name"] for p in body["paths"]["/flows"]["get"]["parameters"]] == ["pp", "p", "by", "q", "format", "explain", "after"]
     refs = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(body))
     assert set(refs) <= set(body["components"]["schemas"])
 
