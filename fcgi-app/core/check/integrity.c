@@ -3,6 +3,7 @@
 
 #include "core/base/url.h"
 #include "core/check/integrity.h"
+#include "core/records/changelog.h"
 #include "core/records/flow_order.h"
 #include "core/records/known.h"
 #include "core/records/node_chunks.h"
@@ -317,6 +318,30 @@ outbox_check(struct integrity *f)
 	return err;
 }
 
+/* The log of changes has an entry for each node that is known, and no other. */
+static enum kodo_err
+changes_check(struct integrity *f)
+{
+	struct scan s = scan_prefix(&f->v->t, T_CHANGED, STR_NULL);
+	struct statement said;
+	uint64_t n;
+	enum kodo_err err;
+
+	while (scan_next(&s)) {
+		s.err = record_get_seen(&f->v->t, get_be32(s.k.p), &said);
+		if (s.err == KODO_ENOTFOUND)
+			s.err = record_get_shadow(&f->v->t, get_be32(s.k.p), PEER_TOMB, &said);
+	}
+	err = scan_end(&s);
+	if (err == KODO_OK)
+		err = changelog_check(&f->v->t, &n);
+	if (err == KODO_ENOTFOUND || err == KODO_ECORRUPT) {
+		say(f, FINDING_ERROR, "the log of changes is damaged; " REMEDY);
+		err = KODO_OK;
+	}
+	return err;
+}
+
 static enum kodo_err
 counts_check(struct integrity *f)
 {
@@ -365,7 +390,7 @@ integrity_check(struct registry *r, int64_t now_us,
 {
 	static enum kodo_err (*const checks[])(struct integrity *) = {
 		statements_check, places_check, peers_check, providers_check, urls_check,
-		outbox_check, chunks_check, counts_check,
+		outbox_check, chunks_check, changes_check, counts_check,
 	};
 	struct integrity f = { .a = arena_new(), .say = say_line, .arg = arg };
 	struct view v;

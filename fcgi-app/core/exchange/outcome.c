@@ -422,7 +422,7 @@ static bool
 is_contested(const struct change *ch, const struct peer *p, const struct exchange_job *job)
 {
 	if ((job->kind != EXCHANGE_UPDATE && job->kind != EXCHANGE_REMOVE) ||
-	    p->out.work[WORK_NOTIFY] != ch->head.state)
+	    p->out.work[WORK_NOTIFY] < ch->began)
 		return false;
 	return p->chunk.id == 0 || p->chunk.id != job->chunk.id || p->chunk.next <= job->chunk.from;
 }

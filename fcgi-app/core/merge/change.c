@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "core/merge/change.h"
+#include "core/records/changelog.h"
 #include "core/records/outbox.h"
 
 enum kodo_err
@@ -11,7 +12,7 @@ change_begin(
 
 	*ch = (struct change){ .t = t, .a = a, .o = o, .now_us = now_us };
 	err = head_get(t, &ch->head);
-	ch->head.state++;
+	ch->began = ++ch->head.state;
 	return err;
 }
 
@@ -240,9 +241,11 @@ is_listed(const struct change *ch, uint32_t peer)
 enum kodo_err
 change_notify_all(struct change *ch, uint32_t node, uint32_t skip)
 {
-	enum kodo_err err = ch->has_subscribers ? KODO_OK : subscribers_load(ch);
+	enum kodo_err err = changelog_put(ch->t, &ch->head, node, skip);
 	size_t i;
 
+	if (err == KODO_OK && !ch->has_subscribers)
+		err = subscribers_load(ch);
 	for (i = 0; i < ch->n_subscribers && err == KODO_OK; i++)
 		if (ch->subscribers[i] != skip || skip == PEER_SELF)
 			err = change_notify(ch, node, ch->subscribers[i]);

@@ -19,6 +19,7 @@ struct change {
 	struct arena *a; /* until the end of the request */
 	const struct options *o;
 	struct head head;
+	uint64_t began; /* head.state at the begin; it rises within the change */
 	int64_t now_us;
 	struct flow_order order;
 	struct peer **peers; /* the cache behind change_peer, sorted by id */

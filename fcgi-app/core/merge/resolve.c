@@ -1,5 +1,6 @@
 #include "core/merge/resolve.h"
 #include "core/merge/resync.h"
+#include "core/records/changelog.h"
 #include "core/records/known.h"
 
 /* One word on its way. */
@@ -376,5 +377,8 @@ resolve_word(struct change *ch, struct peer *p, uint32_t node, struct str key,
 		err = difference_write(&r, renumber);
 	if (err == KODO_OK)
 		err = effects_carry_out(&r, p, &fx);
-	return err == KODO_OK && r.n.n == 0 && !r.n.is_gone ? node_forget(ch->t, key) : err;
+	if (err != KODO_OK || r.n.n > 0 || r.n.is_gone)
+		return err;
+	err = changelog_del(ch->t, &ch->head, node);
+	return err == KODO_OK ? node_forget(ch->t, key) : err;
 }

@@ -16,11 +16,15 @@ meta_put(struct txn *t, const char *name, struct str value)
 	return store_put(t, T_META, str_of(name), value);
 }
 
+#define FIELDS 12
+
+/* NULL: started_us, which is signed. */
 static void
-head_fields(struct head *h, uint64_t *field[10])
+head_fields(struct head *h, uint64_t *field[FIELDS])
 {
-	uint64_t *const all[10] = { &h->view, &h->state, &h->total, &h->state_id, NULL,
-		&h->options_gen, &h->next_node, &h->next_peer, &h->next_order, &h->next_block };
+	uint64_t *const all[FIELDS] = { &h->view, &h->state, &h->total, &h->state_id, NULL,
+		&h->options_gen, &h->next_node, &h->next_peer, &h->next_order, &h->next_block,
+		&h->logged, &h->log_floor };
 
 	memcpy(field, all, sizeof(all));
 }
@@ -28,7 +32,7 @@ head_fields(struct head *h, uint64_t *field[10])
 enum kodo_err
 head_get(struct txn *t, struct head *h)
 {
-	uint64_t *field[10];
+	uint64_t *field[FIELDS];
 	struct str v;
 	struct reader r;
 	enum kodo_err err;
@@ -40,7 +44,7 @@ head_get(struct txn *t, struct head *h)
 		return err;
 	head_fields(h, field);
 	r = reader_of(v);
-	for (i = 0; i < 10; i++) {
+	for (i = 0; i < FIELDS; i++) {
 		uint64_t n = read_u64(&r);
 
 		if (field[i] == NULL)
@@ -55,13 +59,13 @@ enum kodo_err
 head_put(struct txn *t, const struct head *h)
 {
 	struct head copy = *h;
-	uint64_t *field[10];
+	uint64_t *field[FIELDS];
 	struct buf b = BUF_INIT(0);
 	enum kodo_err err;
 	size_t i;
 
 	head_fields(&copy, field);
-	for (i = 0; i < 10; i++)
+	for (i = 0; i < FIELDS; i++)
 		buf_put_u64(&b, field[i] == NULL ? (uint64_t)h->started_us : *field[i]);
 	err = buf_failed(&b) ? b.err : meta_put(t, head_name, buf_str(&b));
 	buf_free(&b);

@@ -9,12 +9,14 @@
 struct head {
 	/* rises with any change of what /flows, /counts and the nodes of /connect show */
 	uint64_t view;
-	uint64_t state;		/* rises with any change at all */
+	uint64_t state;		/* rises with any change at all; with several, by more than one */
 	uint64_t total;		/* flows seen */
 	uint64_t state_id;	/* random, made with the state */
 	int64_t started_us;
 	uint64_t options_gen;	/* rises with startup_apply */
 	uint64_t next_node, next_peer, next_order, next_block;
+	uint64_t logged;	/* the last entry of the changelog */
+	uint64_t log_floor;	/* up to here entries were forgotten */
 };
 
 enum kodo_err head_get(struct txn *t, struct head *h) MUST_CHECK;

@@ -16,7 +16,7 @@
 /*
  * Raise the first factor with any change of a table's keys or records; PACKED_FORMAT has its own.
  */
-#define STORE_FORMAT	(100u * 5u + PACKED_FORMAT)
+#define STORE_FORMAT	(100u * 6u + PACKED_FORMAT)
 
 struct store {
 	MDB_env *env;
@@ -41,6 +41,8 @@ static const char *const table_names[T_MAX] = {
 	[T_OUT] = "out",
 	[T_NODE_CHUNK] = "part",
 	[T_DUE] = "due",
+	[T_CHANGES] = "changes",
+	[T_CHANGED] = "changed",
 };
 
 static const char format_key[] = "format";

@@ -29,6 +29,8 @@ enum store_table {
 	T_OUT,		/* peer id, node id -> the peer must learn of the node: outbox.h */
 	T_NODE_CHUNK,	/* peer id, number of a flow -> chunk of a node from it on: node_chunks.h */
 	T_DUE,		/* class, due time, peer id -> nothing */
+	T_CHANGES,	/* number of a change -> node id: changelog.h */
+	T_CHANGED,	/* node id -> number of its last change */
 	T_MAX
 };
 
