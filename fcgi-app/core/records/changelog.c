@@ -111,10 +111,11 @@ changelog_check(struct txn *t, uint64_t *n)
 			s.err = KODO_ECORRUPT;
 	}
 	err = scan_end(&s);
+	if (err != KODO_OK)
+		return err;
 	s = scan_prefix(t, T_CHANGED, STR_NULL);
 	while (scan_next(&s))
 		n_nodes++;
-	if (err == KODO_OK)
-		err = scan_end(&s);
+	err = scan_end(&s);
 	return err == KODO_OK && n_nodes != *n ? KODO_ECORRUPT : err;
 }
