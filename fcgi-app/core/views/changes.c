@@ -180,7 +180,7 @@ find(struct finder *f, struct changes *out)
 	struct changelog_entry entry;
 	uint64_t looked = 0;
 
-	while (!out->is_more && changelog_next(&s, &entry)) {
+	while (changelog_next(&s, &entry)) {
 		out->is_more = is_full(f, looked++);
 		if (out->is_more)
 			break;
