@@ -4,6 +4,7 @@
 
 #define LENGTH_US (120 * SECOND_US)
 #define LONG_LENGTH_US (1500 * SECOND_US)
+#define ROLES_LENGTH_US (500 * SECOND_US) /* down for longer than until a digest check */
 
 uint64_t
 mesh_random(uint64_t *state)
@@ -19,6 +20,12 @@ unsigned
 mesh_below(uint64_t *state, unsigned n)
 {
 	return n == 0 ? 0 : (unsigned)(mesh_random(state) % n);
+}
+
+static bool
+is_of_kodo(enum history_kind kind)
+{
+	return kind != HISTORY_ONE_LEGACY && kind != HISTORY_TWO_LEGACY;
 }
 
 /* --- services --- */
@@ -72,7 +79,7 @@ services_make(struct history *h, uint64_t *rnd)
 static void
 slices_make(struct history *h, uint64_t *rnd, enum history_kind kind)
 {
-	const bool is_ours = kind == HISTORY_OURS || kind == HISTORY_LONG;
+	const bool is_ours = is_of_kodo(kind);
 	bool has_any = mesh_below(rnd, is_ours ? 2 : 4) == 0;
 	unsigned i;
 
@@ -117,11 +124,15 @@ is_target_of_any(const struct history *h, unsigned i)
 }
 
 static enum op_kind
-kind_make(uint64_t *rnd)
+kind_make(uint64_t *rnd, enum history_kind kind)
 {
 	static const enum op_kind dice[] = { OP_FLOWS, OP_FLOWS, OP_FLOWS, OP_STOP, OP_STOP,
 		OP_START, OP_START, OP_START, OP_WIPE, OP_LEAVE, OP_CUT, OP_CUT, OP_JOIN, OP_JOIN,
 		OP_CLOCK, OP_TARGETS, OP_URL };
+	static const enum op_kind more[] = { OP_ROLE, OP_ROLE, OP_RESET, OP_TURN };
+
+	if (kind == HISTORY_ROLES && mesh_below(rnd, 3) == 0)
+		return more[mesh_below(rnd, sizeof(more) / sizeof(more[0]))];
 
 	return dice[mesh_below(rnd, sizeof(dice) / sizeof(dice[0]))];
 }
@@ -137,9 +148,9 @@ clock_make(uint64_t *rnd)
 
 /* no_wipe: services with something to sign off, which only their state knows of. */
 static void
-op_make(struct history *h, uint64_t *rnd, unsigned *no_wipe, struct op *op)
+op_make(struct history *h, uint64_t *rnd, enum history_kind kind, unsigned *no_wipe, struct op *op)
 {
-	op->kind = kind_make(rnd);
+	op->kind = kind_make(rnd, kind);
 	op->service = mesh_below(rnd, h->n);
 	op->other = mesh_below(rnd, h->n);
 	op->value = 1 + mesh_below(rnd, 1000);
@@ -164,6 +175,13 @@ op_make(struct history *h, uint64_t *rnd, unsigned *no_wipe, struct op *op)
 		else
 			*no_wipe |= 1u << op->service;
 		break;
+	case OP_ROLE:
+		op->value = op->service == 0 ? ROLE_REGISTRY : mesh_below(rnd, ROLE_MAX);
+		break;
+	case OP_TURN:
+		*no_wipe |= 1u << op->service | 1u << op->other;
+		break;
+	case OP_RESET:
 	case OP_START:
 	case OP_STOP:
 	case OP_WIPE:
@@ -190,15 +208,18 @@ ops_sort(struct history *h)
 }
 
 static void
-ops_make(struct history *h, uint64_t *rnd, bool is_mild, bool is_long)
+ops_make(struct history *h, uint64_t *rnd, enum history_kind kind)
 {
+	const bool is_mild = !is_of_kodo(kind);
 	unsigned n = mesh_below(rnd, is_mild ? 9 : 25), no_wipe = 0, i;
 	/* some histories are over in a breath, so that everything meets in flight */
 	int64_t length_us = mesh_below(rnd, 3) == 0 ? 2 * SECOND_US : LENGTH_US;
 	bool has_url = false;
 
-	if (is_long)
+	if (kind == HISTORY_LONG)
 		length_us = LONG_LENGTH_US;
+	else if (kind == HISTORY_ROLES && mesh_below(rnd, 3) == 0)
+		length_us = ROLES_LENGTH_US;
 	for (i = 0; i < h->n; i++) {
 		h->ops[h->n_ops++] = (struct op) {
 			.at_us = mesh_below(rnd, 3000) * 1000ll, .kind = OP_START, .service = i
@@ -211,7 +232,7 @@ ops_make(struct history *h, uint64_t *rnd, bool is_mild, bool is_long)
 		struct op op = { .at_us = SECOND_US +
 			    (int64_t)(mesh_random(rnd) % (uint64_t)length_us) };
 
-		op_make(h, rnd, &no_wipe, &op);
+		op_make(h, rnd, kind, &no_wipe, &op);
 		if (!is_mild || op.kind == OP_FLOWS ||
 		    (h->role[op.service] == ROLE_NODE &&
 			(op.kind == OP_LEAVE || op.kind == OP_START)))
@@ -233,7 +254,7 @@ void
 history_make(struct history *h, uint64_t seed, enum history_kind kind)
 {
 	static const unsigned faults[] = { 0, 5, 20, 40 };
-	const bool is_ours = kind == HISTORY_OURS || kind == HISTORY_LONG;
+	const bool is_ours = is_of_kodo(kind);
 	uint64_t rnd = seed * 2654435761u + (uint64_t)kind;
 
 	*h = (struct history){ .seed = seed };
@@ -242,7 +263,7 @@ history_make(struct history *h, uint64_t seed, enum history_kind kind)
 	else
 		ring_make(h, &rnd, (unsigned)kind);
 	h->fault_percent = is_ours ? faults[mesh_below(&rnd, 4)] : 0;
-	ops_make(h, &rnd, !is_ours, kind == HISTORY_LONG);
+	ops_make(h, &rnd, kind);
 	slices_make(h, &rnd, kind);
 }
 
@@ -262,17 +283,18 @@ static void
 op_print(const struct op *op, unsigned i, FILE *out)
 {
 	static const char *const words[OP_MAX] = { "flows", "start", "stop", "wipe", "leave", "cut",
-		"join", "clock", "targets", "url" };
+		"join", "clock", "targets", "url", "role", "reset", "turn" };
 
 	fprintf(out, "  %2u  %9.3f s  s%u %s", i, (double)op->at_us / 1e6, op->service,
 	    words[op->kind]);
-	if (op->kind == OP_CUT || op->kind == OP_JOIN)
+	if (op->kind == OP_CUT || op->kind == OP_JOIN || op->kind == OP_TURN)
 		fprintf(out, " s%u", op->other);
 	else if (op->kind == OP_TARGETS)
 		set_print(out, (unsigned)op->value);
 	else if (op->kind == OP_WIPE && op->value % 2 != 0)
 		fprintf(out, ", or an older copy restored");
-	else if (op->kind == OP_FLOWS || op->kind == OP_CLOCK || op->kind == OP_URL)
+	else if (op->kind == OP_FLOWS || op->kind == OP_CLOCK || op->kind == OP_URL ||
+	    op->kind == OP_ROLE)
 		fprintf(out, " %lld", (long long)op->value);
 	fputc('\n', out);
 }

@@ -1,6 +1,6 @@
 /*
- * usage: mesh --check | --costs | [--from N] [--count N] [--seconds N] [--kind ours|one|two|long]
- * [--seeds FILE] [--all] [--seed N [--keep I,J,..] [--trace]]
+ * usage: mesh --check | --costs | [--from N] [--count N] [--seconds N]
+ * [--kind ours|one|two|long|roles] [--seeds FILE] [--all] [--seed N [--keep I,J,..] [--trace]]
  *
  * Runs histories of consecutive seeds, those of the file first. A history that fails is made as
  * short as it can be, printed, and the command that replays it. Exit status 1 if one failed.
@@ -28,7 +28,7 @@ struct arguments {
 	const char *program;
 };
 
-static const char *const kinds[HISTORY_KINDS] = { "ours", "one", "two", "long" };
+static const char *const kinds[HISTORY_KINDS] = { "ours", "one", "two", "long", "roles" };
 
 static char scratch[64];
 
@@ -46,6 +46,7 @@ history_try(const struct history *h, bool is_traced, char fault[4096])
 	mesh_begin(m, h, scratch, is_traced);
 	if (mesh_run(m))
 		model_check(m);
+	bound_note(m);
 	is_good = m->fault[0] == '\0';
 	memcpy(fault, m->fault, sizeof(m->fault));
 	n_messages += m->n_sent;
@@ -282,10 +283,12 @@ check_range(struct arguments *args)
 	n_failed += tap_say(
 	    kept_try(args, &kept_failed) && kept_failed == 0, 1, "histories that once failed");
 	args->seeds = NULL;
+	bound_print("seeds", stdout);
 	for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
 		args->kind = groups[i].kind;
 		args->count = groups[i].count;
 		n_failed += tap_say(seeds_try(args) == 0, i + 2, groups[i].what);
+		bound_print(kinds[args->kind], stdout);
 	}
 	n_failed += tap_say(cost_try(scratch, 3, false, fault), i + 2, "messages per change");
 	printf("%s", fault);
@@ -323,6 +326,7 @@ main(int argc, char **argv)
 		perror(scratch);
 		n_failed++;
 	}
+	bound_print(kinds[args.kind], stdout);
 	if (!args.is_one && !args.is_check && !args.is_costs)
 		printf("%lu histories, %u failed, %lu messages, %lu digest checks, "
 		    "%u failures a minute\n", n_histories, n_failed, n_messages, n_digest_checks,

@@ -4,6 +4,7 @@
  * network, no threads; a seed decides everything.
  *
  *	history.c	services, who connects to whom, what happens; from a seed
+ *	ops.c		the steps of a history
  *	service.c	one service: start, stop, wipe, what the HTTP handlers do
  *	legacy.c	a stand-in for a legacy peer, the original system (PROTOCOL.md)
  *	net.c		the clock and the wire; runs a history
@@ -11,6 +12,7 @@
  *	node_model.c	what a registry makes of statements about one node, from the proof's text
  *	nodes.c		the statements stored of each node, against that
  *	cost.c		messages per change
+ *	bound.c		how long after the healing all is right
  *	main.c		seeds, shrinking, replay
  */
 #ifndef MESH_H
@@ -46,6 +48,9 @@ enum op_kind {
 	OP_CLOCK,   /* its clock differs by value seconds from now on */
 	OP_TARGETS, /* `connect` becomes the set value, then a start */
 	OP_URL,	    /* its url becomes variant value, then a start */
+	OP_ROLE,    /* its role becomes value, then a start */
+	OP_RESET,   /* a start with cache_reset */
+	OP_TURN,    /* its link to other becomes one of other's to it, then a start of both */
 	OP_MAX
 };
 
@@ -71,12 +76,16 @@ struct history {
 	bool is_dropped[MESH_OPS]; /* left out, by shrinking */
 };
 
-/* long: of kodo peers, over several digest checks of every target */
+/*
+ * long: of kodo peers, over several digest checks of every target; roles: with changes of roles,
+ * cache_reset and links that turn round
+ */
 enum history_kind {
 	HISTORY_OURS,
 	HISTORY_ONE_LEGACY,
 	HISTORY_TWO_LEGACY,
 	HISTORY_LONG,
+	HISTORY_ROLES,
 	HISTORY_KINDS
 };
 
@@ -111,6 +120,7 @@ struct service {
 	unsigned url_variant;
 	unsigned flows_variant;
 	bool has_left;
+	bool is_reset; /* its options say cache_reset */
 	bool has_copy; /* of its state, older than that */
 	int64_t offset_us;
 	int64_t poll_us; /* when its runner wakes next; INT64_MAX: never */
@@ -190,6 +200,14 @@ struct mesh {
 		unsigned n;
 	} failed[MESH_MAX][MESH_MAX]; /* failed attempts, digest checks too */
 	unsigned most_failed;
+	int64_t healed_us; /* 0: not yet */
+	int64_t right_us;  /* since when all registries show what they must */
+	unsigned wrong;	   /* those that do not, as bits */
+	struct {
+		char *text;	/* NULL: it is not held to anything */
+		uint64_t looked; /* number of the view that was compared */
+	} wanted[MESH_MAX];
+	struct arena *wanted_arena;
 	bool is_traced;
 	char dir[96];
 	char fault[4096]; /* what went wrong, "" for nothing */
@@ -203,6 +221,8 @@ void mesh_begin(struct mesh *m, const struct history *h, const char *dir, bool i
 void mesh_end(struct mesh *m);
 void mesh_run_until(struct mesh *m, int64_t until_us);
 void mesh_apply(struct mesh *m, const struct op *op);
+/* What client has sent does not arrive any more. */
+void mesh_lose_messages(struct mesh *m, unsigned client);
 /* All that happens, then healing, then until it is quiet; whether that was so within the bound. */
 bool mesh_run(struct mesh *m);
 void mesh_poll_later(struct service *s, int64_t at_us);
@@ -211,8 +231,23 @@ void mesh_poll_later(struct service *s, int64_t at_us);
 
 /* Compare every registry's view with what the history asks for; faults go to mesh_fail. */
 void model_check(struct mesh *m);
+/* What service i must show, in a; NULL where that is not held to anything. */
+char *model_wanted(const struct mesh *m, unsigned i, struct arena *a);
+/* Is x configured to connect to what is no registry? Then it is refused, for ever. */
+bool model_is_mistaken(const struct mesh *m, unsigned x, unsigned y);
 /* The services from which a way leads to i, as bits, i included: whose flows it shows. */
 unsigned model_sources(const struct mesh *m, unsigned i);
+
+/* --- the bound on time --- */
+
+/* All is healed now. */
+void bound_begin(struct mesh *m);
+/* After whatever may have changed what s shows. */
+void bound_look(struct service *s);
+/* A history has ended: how long did it take? */
+void bound_note(const struct mesh *m);
+/* The distribution of what was noted since this was last called, and the worst. */
+void bound_print(const char *kind, FILE *out);
 
 /* --- costs --- */
 

@@ -11,6 +11,7 @@
 #define DIGEST_CHECK_SPAN_US \
 	(460 * SECOND_US) /* every target has a digest check, every paused peer an attempt within */
 #define QUIET_BOUND_US (9 * DIGEST_CHECK_SPAN_US) /* it must be quiet by then */
+#define RUNNER_SLEEP_US (60 * SECOND_US) /* it wakes again, whatever it knows */
 #define LONG_DELAY_US (60 * SECOND_US)	  /* of a request that its client has given up */
 #define STORM 20000u			  /* messages of one history; more is an echo */
 /*
@@ -241,6 +242,7 @@ request_arrive(struct mesh *m, struct event *ev)
 	/* an error of the web server, before or after our program answered */
 	if (!is_unlucky(m) || mesh_below(&m->random, 2) == 0)
 		service_answer(s, ev->path, buf_str(&ev->body), &a);
+	bound_look(s);
 	mesh_trace(m, "  s%u%s answers s%u %u", ev->server, ev->is_repeat ? " (repeated)" : "",
 	    ev->client, a.status);
 	if (m->is_traced && a.body.len < 400000)
@@ -300,6 +302,7 @@ answer_arrive(struct mesh *m, struct event *ev)
 		if (err != KODO_OK)
 			mesh_fail(m, "s%u: exchange_done: %s\n", s->i, kodo_err_text(err));
 	}
+	bound_look(s);
 	mesh_poll_later(s, m->now_us);
 }
 
@@ -315,9 +318,10 @@ sent_count(struct service *s, struct str url, bool is_digest_check)
 		return;
 	}
 	m->n_sent++;
-	m->last_sent_us = m->now_us;
 	if (address_read(url, &server, &variant, path))
 		m->link[s->i][server]++;
+	if (!model_is_mistaken(m, s->i, server))
+		m->last_sent_us = m->now_us;
 }
 
 static unsigned
@@ -384,8 +388,10 @@ poll_ours(struct service *s)
 	}
 	if (err != KODO_ENOTFOUND)
 		mesh_fail(s->mesh, "s%u: exchange_next: %s\n", s->i, kodo_err_text(err));
-	else if (next_us != INT64_MAX)
-		mesh_poll_later(s, next_us - MESH_T0_US - s->offset_us);
+	next_us = next_us == INT64_MAX ? next_us : next_us - MESH_T0_US - s->offset_us;
+	if (next_us > s->mesh->now_us + RUNNER_SLEEP_US)
+		next_us = s->mesh->now_us + RUNNER_SLEEP_US;
+	mesh_poll_later(s, next_us);
 }
 
 static void
@@ -417,76 +423,21 @@ mesh_run_until(struct mesh *m, int64_t until_us)
 			answer_arrive(m, &ev);
 		buf_free(&ev.body);
 	}
-	m->now_us = until_us;
+	if (m->now_us < until_us)
+		m->now_us = until_us;
 }
 
 /* --- histories --- */
 
 /* Who lost its disk was away for longer than a message is under way. */
-static void
-messages_lose(struct mesh *m, unsigned client)
+void
+mesh_lose_messages(struct mesh *m, unsigned client)
 {
 	size_t i;
 
 	for (i = 0; i < m->n_events; i++)
 		if (m->events[i].kind == EVENT_REQUEST && m->events[i].client == client)
 			m->events[i].boots = UINT32_MAX;
-}
-
-void
-mesh_apply(struct mesh *m, const struct op *op)
-{
-	struct service *s = &m->services[op->service];
-
-	mesh_trace(m, "--- op %d of s%u (s%u, %lld)", (int)op->kind, op->service, op->other,
-	    (long long)op->value);
-	switch (op->kind) {
-	case OP_FLOWS:
-		s->flows_variant = (unsigned)op->value;
-		if (s->is_up)
-			service_start(s, s->legacy != NULL ? START_NOW : START_IF_CHANGED);
-		break;
-	case OP_START:
-		service_start(s, START_NOW);
-		break;
-	case OP_STOP:
-		service_stop(s);
-		service_copy(s);
-		break;
-	case OP_WIPE:
-		service_stop(s);
-		messages_lose(m, s->i);
-		if (op->value % 2 == 0)
-			service_wipe(s);
-		else
-			service_restore(s);
-		service_start(s, START_NOW);
-		break;
-	case OP_LEAVE:
-		if (s->is_up && s->r != NULL)
-			service_leave(s);
-		break;
-	case OP_CUT:
-	case OP_JOIN:
-		m->is_cut[op->service][op->other] = m->is_cut[op->other][op->service] =
-		    op->kind == OP_CUT;
-		break;
-	case OP_CLOCK:
-		s->offset_us = op->value * SECOND_US;
-		if (s->is_up)
-			mesh_poll_later(s, m->now_us);
-		break;
-	case OP_TARGETS:
-		s->connect = (unsigned)op->value;
-		service_start(s, START_NOW);
-		break;
-	case OP_URL:
-		s->url_variant = (unsigned)op->value;
-		service_start(s, START_NOW);
-		break;
-	case OP_MAX:
-		break;
-	}
 }
 
 void
@@ -532,6 +483,27 @@ mesh_end(struct mesh *m)
 	while (event_take(m, INT64_MAX, &ev))
 		buf_free(&ev.body);
 	free(m->events);
+	arena_free(m->wanted_arena);
+}
+
+/* What a client still waits for is answered, or ends, soon: it was repeated until it passed. */
+static void
+hanging_hurry(struct mesh *m)
+{
+	static const int64_t within_us[] = {
+		[EVENT_REQUEST] = SECOND_US, [EVENT_ANSWER] = 2 * SECOND_US,
+		[EVENT_TIMEOUT] = 3 * SECOND_US
+	};
+	size_t i;
+
+	for (i = 0; i < m->n_events; i++) {
+		struct event *ev = &m->events[i];
+		const struct slot *slot = &m->services[ev->client].slots[ev->slot];
+
+		if (ev->kind != EVENT_POLL && !ev->is_repeat && slot->is_busy &&
+		    slot->gen == ev->gen && ev->at_us > m->now_us + within_us[ev->kind])
+			ev->at_us = m->now_us + within_us[ev->kind];
+	}
 }
 
 static void
@@ -545,6 +517,8 @@ heal(struct mesh *m)
 	for (i = 0; i < m->h->n; i++)
 		if (!m->services[i].is_up)
 			service_start(&m->services[i], START_NOW);
+	hanging_hurry(m);
+	bound_begin(m);
 }
 
 bool

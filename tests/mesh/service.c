@@ -105,6 +105,7 @@ options_make(struct service *s)
 	argv[argc] = NULL;
 	if (option_load_service(a, argc, argv, &s->options, &why) != KODO_OK)
 		mesh_fail(s->mesh, "s%u: %s\n", s->i, why.text);
+	s->options.cache_reset = s->is_reset;
 	s->options.state_path = str_of(s->dir);
 	s->options.cache_data = STR("/nonexistent/cache.json");
 	s->options.n_flows = mesh_flows(a, s->mesh->h, s->i, s->flows_variant, &s->options.flows);
@@ -296,8 +297,8 @@ map_answer(struct service *s, struct answer *out)
 }
 
 static void
-post_answer(
-    struct service *s, struct arena *a, const char *path, struct str body, struct answer *out)
+post_answer(struct service *s, struct arena *a, const char *path, struct str body,
+    struct answer *out, bool *wake)
 {
 	bool is_connect = strcmp(path, "/connect") == 0,
 	    is_reconnect = strcmp(path, "/reconnect") == 0;
@@ -322,6 +323,7 @@ post_answer(
 		return;
 	}
 	must(s, request_take(s, path, &b, &in), path);
+	*wake = in.wake;
 	if (!in.known) {
 		fail_put(out, 404);
 		return;
@@ -333,15 +335,18 @@ post_answer(
 	    reply_put(
 		s->r, &b, is_connect, is_reconnect, service_now(s), &sink, &rest),
 	    "answer");
+	*wake |= rest;
 	buf_put_str(&out->body, buf_str(&sink.buf));
 	sink_free(&sink);
 }
 
+/* The runner sleeps unless it is woken, as the handlers do. */
 void
 service_answer(struct service *s, const char *path, struct str body, struct answer *out)
 {
 	unsigned ceiling = s->mesh->h->ceiling_bytes[s->i];
 	struct arena *a = arena_new();
+	bool wake = s->legacy != NULL;
 
 	if (ceiling != 0 && body.len > ceiling)
 		fail_put(out, 413);
@@ -350,9 +355,10 @@ service_answer(struct service *s, const char *path, struct str body, struct answ
 	else if (strcmp(path, "/map") == 0)
 		map_answer(s, out);
 	else
-		post_answer(s, a, path, body, out);
+		post_answer(s, a, path, body, out, &wake);
 	arena_free(a);
-	mesh_poll_later(s, s->mesh->now_us);
+	if (wake)
+		mesh_poll_later(s, s->mesh->now_us);
 }
 
 /* --- what it shows --- */
@@ -404,6 +410,14 @@ service_view(struct service *s, struct arena *a)
 	return all;
 }
 
+static bool
+is_mistaken(const struct service *s, struct str url)
+{
+	unsigned to = (unsigned)strtoul(url.p + strlen("http://s"), NULL, 10);
+
+	return model_is_mistaken(s->mesh, s->i, to % MESH_MAX);
+}
+
 char *
 service_pending(struct service *s, struct arena *a)
 {
@@ -417,7 +431,7 @@ service_pending(struct service *s, struct arena *a)
 	must(s, store_begin(registry_store(s->r), STORE_READ, &t), "read");
 	while (what == NULL && peer_next(&t, a, &id, &p) == KODO_OK)
 		for (i = 0; i < WORK_MAX && what == NULL; i++)
-			if (p.out.work[i] != 0)
+			if (p.out.work[i] != 0 && !is_mistaken(s, p.url))
 				what = arena_printf(a, "%s %.*s", works[i], STR_ARG(p.url));
 	must(s, store_end(&t, KODO_OK), "read");
 	return what;

@@ -1,0 +1,125 @@
+/*
+ * How long after the healing every registry shows what it must, and goes on to. Of histories
+ * without legacy peers: legacy peers are held to less.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/records/head.h"
+#include "core/storage/store.h"
+#include "mesh.h"
+
+#define WORST 10u
+
+static struct noted {
+	uint64_t seed;
+	double seconds;
+} *noted;
+static size_t n_noted, cap_noted;
+
+static uint64_t
+view_number(struct service *s)
+{
+	struct head h = { 0 };
+	struct txn t;
+	enum kodo_err err = store_begin(registry_store(s->r), STORE_READ, &t);
+
+	if (err == KODO_OK)
+		err = store_end(&t, head_get(&t, &h));
+	if (err != KODO_OK)
+		mesh_fail(s->mesh, "s%u: head: %s\n", s->i, kodo_err_text(err));
+	return h.view;
+}
+
+void
+bound_look(struct service *s)
+{
+	struct mesh *m = s->mesh;
+	const unsigned bit = 1u << s->i, before = m->wrong;
+	const char *wanted = m->wanted[s->i].text;
+	struct arena *a;
+	uint64_t number;
+
+	if (m->healed_us == 0 || wanted == NULL || s->r == NULL)
+		return;
+	number = view_number(s);
+	if (number == m->wanted[s->i].looked)
+		return;
+	m->wanted[s->i].looked = number;
+	a = arena_new();
+	m->wrong = strcmp(service_view(s, a), wanted) == 0 ? before & ~bit : before | bit;
+	arena_free(a);
+	if (before != 0 && m->wrong == 0)
+		m->right_us = m->now_us;
+	if ((m->wrong & bit) != (before & bit))
+		mesh_trace(m, "    s%u is %s", s->i, (m->wrong & bit) != 0 ? "wrong" : "right");
+}
+
+void
+bound_begin(struct mesh *m)
+{
+	unsigned i;
+
+	m->healed_us = m->right_us = m->now_us;
+	m->wanted_arena = arena_new();
+	for (i = 0; i < m->h->n; i++) {
+		m->wanted[i].text = model_wanted(m, i, m->wanted_arena);
+		m->wanted[i].looked = UINT64_MAX;
+		bound_look(&m->services[i]);
+	}
+}
+
+void
+bound_note(const struct mesh *m)
+{
+	if (m->healed_us == 0 || m->wrong != 0)
+		return;
+	if (n_noted == cap_noted) {
+		cap_noted = cap_noted == 0 ? 1024 : cap_noted * 2;
+		noted = realloc(noted, cap_noted * sizeof(*noted));
+		if (noted == NULL)
+			abort();
+	}
+	noted[n_noted++] = (struct noted){ .seed = m->h->seed,
+		.seconds = (double)(m->right_us - m->healed_us) / 1e6 };
+}
+
+static int
+noted_cmp(const void *x, const void *y)
+{
+	const struct noted *a = x, *b = y;
+
+	return (a->seconds > b->seconds) - (a->seconds < b->seconds);
+}
+
+static double
+share_within(double seconds)
+{
+	size_t n = 0;
+
+	while (n < n_noted && noted[n].seconds <= seconds)
+		n++;
+	return 100.0 * (double)n / (double)n_noted;
+}
+
+void
+bound_print(const char *kind, FILE *out)
+{
+	size_t i;
+
+	if (n_noted == 0)
+		return;
+	qsort(noted, n_noted, sizeof(*noted), noted_cmp);
+	fprintf(out,
+	    "# %s: %zu histories right after %.1f s (median), %.1f s (99 %%), %.1f s (worst); "
+	    "%.2f %% within 10 s, %.2f %% within 15 s, %.2f %% within 30 s\n",
+	    kind, n_noted, noted[n_noted / 2].seconds, noted[n_noted * 99 / 100].seconds,
+	    noted[n_noted - 1].seconds, share_within(10), share_within(15), share_within(30));
+	for (i = 0; i < WORST && i < n_noted && noted[n_noted - 1 - i].seconds > 10; i++)
+		fprintf(out, "# %s %llu\t%.1f s\n", kind,
+		    (unsigned long long)noted[n_noted - 1 - i].seed,
+		    noted[n_noted - 1 - i].seconds);
+	free(noted);
+	noted = NULL;
+	n_noted = cap_noted = 0;
+}
