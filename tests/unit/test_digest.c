@@ -35,7 +35,7 @@ stated(uint32_t peer)
 	char *hex = arena_alloc(scratch.a, DIGEST_SIZE);
 
 	memset(hex, 'x', DIGEST_SIZE);
-	must(digest_stated(&db.t, peer, hex));
+	must(digest_stated(&db.t, peer, false, hex));
 	return hex;
 }
 
@@ -135,7 +135,7 @@ damage_is_told(void **state)
 	provider_put("b");
 	says(a, 1, "one", true);
 	must(place_put(&db.t, a, 1000, 5));
-	assert_int_equal(digest_stated(&db.t, a, hex), KODO_ECORRUPT);
+	assert_int_equal(digest_stated(&db.t, a, false, hex), KODO_ECORRUPT);
 	assert_int_equal(digest_notified(&db.t, scratch.a, 2, hex), KODO_ECORRUPT);
 	must(place_del(&db.t, a, 1000));
 	raw_put(T_OUT, key_u32_u32(k, 2, 1), STR("short"));

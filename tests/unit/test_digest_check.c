@@ -8,7 +8,7 @@ original_is_looked_at_by_its_map(void **state)
 
 	start_connected(f, NULL);
 	f->now_us = nothing_until(f);
-	assert_within(f->now_us - T0, 300 * SECOND_US, 361 * SECOND_US);
+	assert_within(f->now_us - T0, 60 * SECOND_US, 73 * SECOND_US);
 	assert_true(is_idle(f));
 	next_is(f, EXCHANGE_DIGEST_CHECK, &job);
 	assert_false(job.is_post);
@@ -51,7 +51,7 @@ one_of_us_is_looked_at_by_digest(void **state)
 	f->now_us = nothing_until(f);
 	next_is(f, EXCHANGE_DIGEST_CHECK, &job);
 	answer(f, &job, 503, ""); /* says nothing: looked at again later */
-	assert_within(nothing_until(f) - f->now_us, 300 * SECOND_US, 361 * SECOND_US);
+	assert_within(nothing_until(f) - f->now_us, 60 * SECOND_US, 73 * SECOND_US);
 }
 
 int

@@ -2,6 +2,7 @@
 
 #include "core/base/json.h"
 #include "core/exchange/digest_check.h"
+#include "core/merge/ingest.h"
 #include "core/records/digest.h"
 
 /* Is our url a member of `registers`, the last member of a legacy peer's map? */
@@ -34,8 +35,9 @@ digest_check_agrees(struct change *ch, const struct peer *p, const struct wire_b
 		return KODO_OK;
 	}
 	*out = b != NULL && b->view.p != NULL && job->view.p != NULL && str_eq(b->view, job->view);
-	if (*out && b->told.p != NULL && ch->o->registry && ch->o->feed) {
-		err = digest_stated(ch->t, p->id, digest);
+	/* an answer that was overtaken does not tell of what came since */
+	if (*out && b->told.p != NULL && !ingest_is_late(p, b) && ch->o->registry && ch->o->feed) {
+		err = digest_stated(ch->t, p->id, change_is_subscriber(ch, p), digest);
 		*out = str_eq(b->told, str_of(digest));
 	}
 	return err;

@@ -96,7 +96,7 @@ digest_check_later(struct change *ch, struct peer *p)
 		return;
 	p->out.check_us =
 	    peer_is_live_target(p) && p->out.connected_us != 0
-	    ? ch->now_us + jittered(PEER_PAUSE_US, PAUSE_JITTER, ch, p)
+	    ? ch->now_us + jittered(PEER_CHECK_US, PAUSE_JITTER, ch, p)
 	    : 0;
 }
 
@@ -138,7 +138,30 @@ error_keep(struct change *ch, struct peer *p, const struct outcome *oc)
 	return arena_str(ch->a, str_of(text), &p->out.error);
 }
 
-/* Not before 5 minutes again; logged once. */
+static void
+failure_note(struct change *ch, struct peer *p)
+{
+	/* the second: the clock was set back */
+	if (p->out.failed_us == 0 || p->out.failing_us > ch->now_us)
+		p->out.failing_us = ch->now_us;
+	p->out.failed_us = ch->now_us;
+}
+
+/*
+ * How long a paused peer is left alone. In the first hour whoever is notified of changes is tried
+ * as in its backoff, so that both are right soon after a link is back that neither has seen end.
+ */
+static int64_t
+pause_us(const struct change *ch, const struct peer *p, bool is_refused)
+{
+	if (ch->now_us - p->out.failing_us >= PEER_HOUR_US)
+		return PEER_PAUSE_US;
+	if (is_refused)
+		return PEER_REFUSED_PAUSE_US;
+	return peer_is_subscriber(p) ? PEER_SHORT_PAUSE_US : PEER_REFUSED_PAUSE_US;
+}
+
+/* Not before a while again; logged once. */
 static enum kodo_err
 peer_pause(struct change *ch, struct peer *p, struct outcome *oc)
 {
@@ -149,7 +172,8 @@ peer_pause(struct change *ch, struct peer *p, struct outcome *oc)
 		    "paused %.*s (%.*s), retry every 5 min", STR_ARG(oc->job->url),
 		    STR_ARG(p->out.error));
 	p->flags |= PEER_PAUSED;
-	p->out.due_us = ch->now_us + jittered(PEER_PAUSE_US, PAUSE_JITTER, ch, p);
+	p->out.due_us = ch->now_us +
+	    jittered(pause_us(ch, p, oc->res->status != 0), PAUSE_JITTER, ch, p);
 	if (oc->job->kind == EXCHANGE_CONNECT) {
 		p->out.connected_us = 0;
 		digest_check_later(ch, p);
@@ -166,6 +190,7 @@ peer_retry(struct change *ch, struct peer *p, struct outcome *oc)
 		return KODO_OK;
 	if (p->out.attempts < UINT32_MAX)
 		p->out.attempts++;
+	failure_note(ch, p);
 	if (ch->o->retry >= 0 && p->out.attempts >= (uint32_t)ch->o->retry)
 		return peer_pause(ch, p, oc);
 	wait = peer_backoff_us(p->out.attempts, PEER_BACKOFF_MAX_US);
@@ -328,6 +353,7 @@ job_done(struct change *ch, struct peer *p, struct outcome *oc)
 
 	p->flags &= ~(unsigned)PEER_PAUSED;
 	p->out.attempts = 0;
+	p->out.failed_us = p->out.failing_us = 0;
 	p->out.error = STR_NULL;
 	p->out.due_us = p->out.at_us = ch->now_us;
 	if (p->out.ceiling_bytes != 0 && ++p->out.successes >= CEILING_DOUBLE_AFTER) {
@@ -411,6 +437,7 @@ static enum kodo_err
 job_refused(struct change *ch, struct peer *p, struct outcome *oc)
 {
 	p->out.attempts++;
+	failure_note(ch, p);
 	return peer_pause(ch, p, oc);
 }
 
@@ -463,7 +490,7 @@ take_fn(struct change *ch, void *arg)
 		return err == KODO_ENOTFOUND ? KODO_OK : err; /* it left meanwhile */
 	/* whatever comes of it: what was due may not stay so, in the past or by a clock set back */
 	if (p->out.check_us > ch->now_us + PEER_QUIET_AHEAD_US)
-		p->out.check_us = ch->now_us + PEER_PAUSE_US;
+		p->out.check_us = ch->now_us + PEER_CHECK_US;
 	if (job->kind == EXCHANGE_DIGEST_CHECK)
 		digest_check_later(ch, p);
 	else

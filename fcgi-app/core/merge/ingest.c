@@ -256,6 +256,26 @@ epoch_end(struct change *ch, struct peer *p)
 	return err;
 }
 
+/*
+ * Who speaks can be reached again: what it must learn does not wait for the end of a pause. Its
+ * failures go on counting, so that one that speaks and refuses all is not tried without end.
+ */
+static void
+wait_shorten(struct change *ch, struct peer *p)
+{
+	int64_t due_us = p->out.failed_us + PEER_HEARD_US;
+
+	if (p->out.failed_us == 0 || !peer_has_work(p))
+		return;
+	if (due_us < ch->now_us || p->out.failed_us > ch->now_us)
+		due_us = ch->now_us;
+	if (p->out.due_us <= due_us)
+		return;
+	p->flags &= ~(unsigned)PEER_PAUSED;
+	p->out.due_us = due_us;
+	ch->is_due = true;
+}
+
 enum kodo_err
 ingest_epoch(struct change *ch, struct peer *p, const struct wire_body *b)
 {
@@ -263,6 +283,7 @@ ingest_epoch(struct change *ch, struct peer *p, const struct wire_body *b)
 
 	p->flags &= ~(unsigned)PEER_FADING;
 	p->in.at_us = ch->now_us;
+	wait_shorten(ch, p);
 	p->in.epoch = b->epoch;
 	p->in.sequence = b->sequence;
 	return is_other ? epoch_end(ch, p) : KODO_OK;

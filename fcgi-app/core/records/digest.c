@@ -9,6 +9,7 @@ struct digest {
 	struct txn *t;
 	uint32_t peer;
 	bool has_paused;
+	bool is_subscriber;
 	uint64_t sum;		/* of hashes: does not depend on the order of the nodes */
 };
 
@@ -44,20 +45,30 @@ digest_notified(struct txn *t, struct arena *a, uint32_t peer, char out[DIGEST_S
 	return err;
 }
 
+/*
+ * What is not seen any more, for somebody else said something newer, that peer has learnt: it does
+ * not count it among what it notifies.
+ */
 static enum kodo_err
 stated_add(void *arg, uint32_t node, const struct statement *s)
 {
 	struct digest *d = arg;
+	struct statement winner;
+	enum kodo_err err = KODO_ENOTFOUND;
 
-	(void)node;
-	d->sum += hash_text(HASH_STORED, s->bytes);
-	return KODO_OK;
+	if (d->is_subscriber)
+		err = record_get_seen(d->t, node, &winner);
+	if (err == KODO_ENOTFOUND || (err == KODO_OK && str_eq(winner.bytes, s->bytes))) {
+		d->sum += hash_text(HASH_STORED, s->bytes);
+		err = KODO_OK;
+	}
+	return err;
 }
 
 enum kodo_err
-digest_stated(struct txn *t, uint32_t peer, char out[DIGEST_SIZE])
+digest_stated(struct txn *t, uint32_t peer, bool is_subscriber, char out[DIGEST_SIZE])
 {
-	struct digest d = { .peer = peer };
+	struct digest d = { .t = t, .peer = peer, .is_subscriber = is_subscriber };
 	enum kodo_err err = walk_stated(t, peer, stated_add, &d);
 
 	snprintf(out, DIGEST_SIZE, "%016llx", (unsigned long long)d.sum);

@@ -17,7 +17,7 @@ enum kodo_err digest_notified(
     struct txn *t, struct arena *a, uint32_t peer, char out[DIGEST_SIZE]) MUST_CHECK;
 
 /* Of the peer's own statements. */
-enum kodo_err digest_stated(
-    struct txn *t, uint32_t peer, char out[DIGEST_SIZE]) MUST_CHECK;
+enum kodo_err digest_stated(struct txn *t, uint32_t peer, bool is_subscriber,
+    char out[DIGEST_SIZE]) MUST_CHECK;
 
 #endif

@@ -91,6 +91,8 @@ static const struct {
 	FIELD(FIELD_U64, out.connected_us),
 	FIELD(FIELD_U64, in.at_us),
 	FIELD(FIELD_U64, out.at_us),
+	FIELD(FIELD_U64, out.failed_us),
+	FIELD(FIELD_U64, out.failing_us),
 	FIELD(FIELD_U64, out.due_us),
 	FIELD(FIELD_U64, out.check_us),
 	FIELD(FIELD_U64, resync.at_us),

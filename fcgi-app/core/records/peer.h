@@ -12,6 +12,14 @@
 #define PEER_BACKOFF_US		500000ll
 #define PEER_BACKOFF_MAX_US	8000000ll
 #define PEER_PAUSE_US		(300ll * 1000000)
+/* in the first hour of failures: what is notified is down for a while only; and who refuses us */
+#define PEER_SHORT_PAUSE_US	PEER_BACKOFF_MAX_US
+#define PEER_REFUSED_PAUSE_US	(30ll * 1000000)
+#define PEER_HOUR_US		(3600ll * 1000000)
+/* whoever speaks can be reached: its work waits no longer than this since the last failure */
+#define PEER_HEARD_US		2000000ll
+/* between two digest checks of a target */
+#define PEER_CHECK_US		(60ll * 1000000)
 
 /* a due time further ahead than any of these: the clock was set back, so it is due */
 #define PEER_ACTIVE_AHEAD_US	(PEER_BACKOFF_MAX_US * 12 / 10)
@@ -23,7 +31,7 @@ enum peer_flag {
 	PEER_FEED = 1u << 2,		/* as it said of itself */
 	PEER_REGISTRY = 1u << 3,
 	PEER_KODO = 1u << 4,		/* it has sent the `kodo` member */
-	PEER_PAUSED = 1u << 5,		/* attempts used up: tried every 5 min */
+	PEER_PAUSED = 1u << 5,		/* attempts used up: tried seldom (outcome.c) */
 	/*
 	 * we left it; ends by a start, its /reconnect after the leave was acknowledged, or `kodo
 	 * connect`
@@ -32,6 +40,9 @@ enum peer_flag {
 	PEER_FADING = 1u << 7,		/* idle, and was so an hour ago: see tidy.c */
 	PEER_NOTIFIED = 1u << 9,	/* a subscriber: filed by its position in the changelog */
 	PEER_RESYNC = 1u << 8,		/* a resync is due at out.check_us */
+	PEER_CONNECTS = 1u << 9,	/* a provider by its own connects, not by answers alone */
+	/* was a provider when we became a node: is asked to connect once we are a registry again */
+	PEER_TO_ASK = 1u << 10,
 };
 
 /*
@@ -73,6 +84,8 @@ struct peer {
 		uint64_t work[WORK_MAX];
 		uint64_t tried[WORK_MAX]; /* state number of the last attempt */
 		uint32_t attempts;	/* failed ones in a row */
+		int64_t failed_us;	/* the last failure; 0: none since the last success */
+		int64_t failing_us;	/* the first one of them */
 		int64_t due_us;		/* of the work; meaningless without work */
 		/* next digest check of an acknowledged target, or resync; 0: none */
 		int64_t check_us;

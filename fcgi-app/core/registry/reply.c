@@ -21,6 +21,8 @@ struct answer {
 	struct kodo_member kodo;
 	bool is_first;
 	bool is_late; /* see ingest_is_late */
+	bool is_subscriber; /* the caller is notified */
+	bool is_behind; /* the caller: something is on its way to it */
 	uint64_t nodes_bytes;
 	uint32_t caller; /* its peer id, PEER_TOMB if not known */
 	uint32_t *rest;	 /* nodes that the answer had no room for */
@@ -158,9 +160,9 @@ kodo_put(struct answer *w, bool with_nodes)
 	enum kodo_err err = w->is_late ? KODO_OK : gone_add(w);
 
 	if (err == KODO_OK && !w->is_late && w->b->view.p != NULL && w->caller != PEER_TOMB) {
-		err = digest_stated(&w->v.t, w->caller, has);
+		err = digest_stated(&w->v.t, w->caller, w->is_subscriber, has);
 		view = str_of(has);
-		if (err == KODO_OK && o->registry && o->feed && w->b->from.feed) {
+		if (err == KODO_OK && o->registry && o->feed && w->b->from.feed && !w->is_behind) {
 			err = digest_notified(&w->v.t, w->a, w->caller, told);
 			w->kodo.told = str_of(told);
 		}
@@ -186,6 +188,9 @@ answer_put(struct answer *w, bool with_nodes, bool idle_false)
 		w->caller = p.id;
 	else if (err != KODO_ENOTFOUND)
 		return err;
+	w->is_behind = w->caller != PEER_TOMB && peer_has_work(&p);
+	w->is_subscriber = w->caller != PEER_TOMB && peer_is_subscriber(&p) &&
+	    (peer_is_live_target(&p) || (w->v.options->registry && w->v.options->feed));
 	w->is_late = w->caller != PEER_TOMB && ingest_is_late(&p, w->b);
 	err = message_make(w, &g);
 	if (err != KODO_OK)

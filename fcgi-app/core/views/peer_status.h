@@ -12,7 +12,7 @@ enum peer_status {
 	STATUS_PENDING,		/* something is to be sent, nothing has failed */
 	STATUS_LEFT,		/* a target that we left */
 	STATUS_FAILING,		/* the last attempts failed; soon the next */
-	STATUS_PAUSED,		/* attempts are used up; one every 5 minutes */
+	STATUS_PAUSED,		/* attempts are used up; tried seldom */
 	STATUS_MAX
 };
 
