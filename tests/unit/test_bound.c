@@ -69,6 +69,31 @@ pauses_are_short_for_an_hour(void **state)
 	assert_within(nothing_until(f) - f->now_us, 300 * SECOND_US, 361 * SECOND_US);
 }
 
+static void
+link_to_who_signs_off_lives_on(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct wire_body off;
+	struct receipt in;
+	uint64_t ticket;
+	int i;
+
+	start_connected(f, arena_printf(f->a, OURS_KODO, 1));
+	for (i = 0; i < 12; i++) {
+		off = disconnect_of(f, TARGET, "[\"" TARGET "\"]",
+		    arena_printf(f->a, OURS_KODO, 2 + 2 * i));
+		must(registry_disconnect(f->r, &off, f->now_us, &in, &ticket));
+		assert_within(nothing_until(f) - f->now_us, 2 * SECOND_US,
+		    i < 3 ? 2 * SECOND_US : 300 * SECOND_US);
+		f->now_us = nothing_until(f);
+		next_is(f, EXCHANGE_CONNECT, &job);
+		answer(f, &job, 201,
+		    default_body(f, TARGET, arena_printf(f->a, OURS_KODO, 3 + 2 * i)));
+	}
+	assert_true(f->now_us > T0 + 60 * SECOND_US);
+}
+
 int
 main(void)
 {
@@ -76,6 +101,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(who_speaks_is_tried_soon),
 		T(pauses_are_short_for_an_hour),
+		T(link_to_who_signs_off_lives_on),
 	};
 
 	return cmocka_run_group_tests_name("bound", tests, NULL, NULL);

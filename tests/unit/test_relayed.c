@@ -145,6 +145,22 @@ owners_word_is_over_relayed(void **state)
 	check_clean(f);
 }
 
+/* Changes that come one by one are no echo: each is asked for at once. */
+static void
+changes_one_by_one_do_not_wait(void **state)
+{
+	struct fixture *f = *state;
+	unsigned i;
+
+	start(f);
+	says(f, OLD, "/connect", "A", NULL);
+	for (i = 0; i < 20; i++) {
+		f->now_us += 20 * SECOND_US;
+		says(f, OLD, "/update", i % 2 == 0 ? "E" : "F", NULL);
+		assert_int_equal(connects_to_old(f), 1);
+	}
+}
+
 static void
 resyncs_come_ever_more_slowly(void **state)
 {
@@ -165,8 +181,8 @@ resyncs_come_ever_more_slowly(void **state)
 		f->now_us += SECOND_US / 2;
 		asked += connects_to_old(f);
 	}
-	/* after 1, 2, 4, .. 256 s */
-	assert_int_equal(asked, 9);
+	/* after 1, 2, 4, 8, 8 .. 8 s, then every 5 minutes */
+	assert_int_equal(asked, 10);
 	assert_shown(f, "A");
 	/* ten minutes of calm, and all begins anew */
 	f->now_us += 601 * SECOND_US;
@@ -335,6 +351,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(latest_news_win),
 		T(owners_word_is_over_relayed),
+		T(changes_one_by_one_do_not_wait),
 		T(resyncs_come_ever_more_slowly),
 		T(resync_that_waits_wakes),
 		T(asking_takes_back_what_came_from_it),

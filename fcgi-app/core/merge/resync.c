@@ -3,6 +3,7 @@
 #include "core/merge/resync.h"
 
 #define RESYNC_CALM_US (600ll * 1000000)
+#define RESYNC_ECHO_US 2000000ll
 
 void
 resync_start(struct change *ch, struct peer *p)
@@ -26,16 +27,21 @@ resync_cancel(struct peer *p)
 void
 resync_raise(struct change *ch, struct peer *p)
 {
-	if (llabs(ch->now_us - p->resync.at_us) > RESYNC_CALM_US)
-		p->resync.n = 0;
+	const int64_t most = p->resync.n > PEER_PATIENCE ? PEER_PAUSE_US : PEER_BACKOFF_MAX_US;
+	const int64_t wait_us = peer_backoff_us(p->resync.n + 1, most);
+
 	if ((p->flags & PEER_RESYNC) != 0)
 		return;
+	/* an echo comes as soon as the last list was asked for; what comes later is a change */
+	if (llabs(ch->now_us - p->resync.at_us) > RESYNC_CALM_US ||
+	    llabs(ch->now_us - p->resync.at_us) > 2 * wait_us + RESYNC_ECHO_US)
+		p->resync.n = 0;
 	if (p->resync.n == 0) {
 		resync_start(ch, p);
 		return;
 	}
 	p->flags |= PEER_RESYNC;
-	p->out.check_us = p->resync.at_us + peer_backoff_us(p->resync.n + 1, PEER_PAUSE_US);
+	p->out.check_us = p->resync.at_us + wait_us;
 	ch->is_due = true; /* the runner must learn of the time */
 }
 

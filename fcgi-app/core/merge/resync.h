@@ -6,7 +6,7 @@
  * else than what is known, only its whole list counts. The connect also takes back what we sent it
  * of nodes that are seen through it by now, and may have sent wrongly. Legacy peers that echo each
  * other would cause resyncs for ever: the first is made at once, each further one waits twice as
- * long, until ten minutes were calm.
+ * long, until a change comes late enough to be no echo.
  */
 #ifndef KODO_RESYNC_H
 #define KODO_RESYNC_H

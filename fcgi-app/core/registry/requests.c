@@ -227,9 +227,9 @@ disconnect_fn(struct change *ch, void *arg)
 		err = statement_drop_all(ch, p);
 		/* our own link to a target goes on, though not at once: it may be going away */
 		if (peer_is_live_target(p) && ch->o->retry != 0) {
-			change_want_connect(ch, p);
-			p->flags |= PEER_PAUSED;
-			p->out.due_us = ch->now_us + PEER_PAUSE_US;
+			resync_restart(ch, p);
+			if (p->out.due_us < ch->now_us + PEER_HEARD_US)
+				p->out.due_us = ch->now_us + PEER_HEARD_US;
 		}
 		return err == KODO_OK && peer_is_idle(p) ? signed_off_add(ch, p) : err;
 	}
