@@ -175,7 +175,7 @@ put_branch(void *arg, const struct peer_state *p)
 	printf("  nodes: %llu, flows: %llu  %s", (unsigned long long)p->n_nodes,
 	    (unsigned long long)p->n_flows, peer_status_name(p->health));
 	if (p->health == STATUS_PAUSED)
-		fputs(", retry every 5 min", stdout);
+		fputs(", tried again later", stdout);
 	if (p->error.len > 0) {
 		fputs(": ", stdout);
 		table_print_text(p->error);

@@ -11,11 +11,16 @@
 
 #define WORST 10u
 
-static struct noted {
+/* Where a state was lost, one digest check may have to find that out: those are counted apart. */
+struct noted {
 	uint64_t seed;
 	double seconds;
-} *noted;
-static size_t n_noted, cap_noted;
+};
+static struct group {
+	struct noted *all;
+	size_t n, cap;
+} groups[2];
+static const char *const group_names[] = { "", ", a state lost" };
 
 static uint64_t
 view_number(struct service *s)
@@ -69,18 +74,31 @@ bound_begin(struct mesh *m)
 	}
 }
 
+static bool
+has_lost(const struct history *h)
+{
+	unsigned i;
+
+	for (i = 0; i < h->n_ops; i++)
+		if (h->ops[i].kind == OP_WIPE && !h->is_dropped[i])
+			return true;
+	return false;
+}
+
 void
 bound_note(const struct mesh *m)
 {
-	if (m->healed_us == 0 || m->wrong != 0)
+	struct group *g = &groups[has_lost(m->h)];
+
+	if (m->healed_us == 0 || m->wrong != 0 || model_is_loose(m))
 		return;
-	if (n_noted == cap_noted) {
-		cap_noted = cap_noted == 0 ? 1024 : cap_noted * 2;
-		noted = realloc(noted, cap_noted * sizeof(*noted));
-		if (noted == NULL)
+	if (g->n == g->cap) {
+		g->cap = g->cap == 0 ? 1024 : g->cap * 2;
+		g->all = realloc(g->all, g->cap * sizeof(*g->all));
+		if (g->all == NULL)
 			abort();
 	}
-	noted[n_noted++] = (struct noted){ .seed = m->h->seed,
+	g->all[g->n++] = (struct noted){ .seed = m->h->seed,
 		.seconds = (double)(m->right_us - m->healed_us) / 1e6 };
 }
 
@@ -93,13 +111,32 @@ noted_cmp(const void *x, const void *y)
 }
 
 static double
-share_within(double seconds)
+share_within(const struct group *g, double seconds)
 {
 	size_t n = 0;
 
-	while (n < n_noted && noted[n].seconds <= seconds)
+	while (n < g->n && g->all[n].seconds <= seconds)
 		n++;
-	return 100.0 * (double)n / (double)n_noted;
+	return 100.0 * (double)n / (double)g->n;
+}
+
+static void
+group_print(const struct group *g, const char *kind, const char *name, FILE *out)
+{
+	size_t i;
+
+	if (g->n == 0)
+		return;
+	qsort(g->all, g->n, sizeof(*g->all), noted_cmp);
+	fprintf(out,
+	    "# %s%s: %zu histories right after %.1f s (median), %.1f s (99 %%), %.1f s (worst); "
+	    "%.2f %% within 10 s, %.2f %% within 15 s, %.2f %% within 30 s\n",
+	    kind, name, g->n, g->all[g->n / 2].seconds, g->all[g->n * 99 / 100].seconds,
+	    g->all[g->n - 1].seconds, share_within(g, 10), share_within(g, 15),
+	    share_within(g, 30));
+	for (i = 0; i < WORST && i < g->n && g->all[g->n - 1 - i].seconds > 10; i++)
+		fprintf(out, "# %s %llu\t%.1f s\n", kind,
+		    (unsigned long long)g->all[g->n - 1 - i].seed, g->all[g->n - 1 - i].seconds);
 }
 
 void
@@ -107,19 +144,9 @@ bound_print(const char *kind, FILE *out)
 {
 	size_t i;
 
-	if (n_noted == 0)
-		return;
-	qsort(noted, n_noted, sizeof(*noted), noted_cmp);
-	fprintf(out,
-	    "# %s: %zu histories right after %.1f s (median), %.1f s (99 %%), %.1f s (worst); "
-	    "%.2f %% within 10 s, %.2f %% within 15 s, %.2f %% within 30 s\n",
-	    kind, n_noted, noted[n_noted / 2].seconds, noted[n_noted * 99 / 100].seconds,
-	    noted[n_noted - 1].seconds, share_within(10), share_within(15), share_within(30));
-	for (i = 0; i < WORST && i < n_noted && noted[n_noted - 1 - i].seconds > 10; i++)
-		fprintf(out, "# %s %llu\t%.1f s\n", kind,
-		    (unsigned long long)noted[n_noted - 1 - i].seed,
-		    noted[n_noted - 1 - i].seconds);
-	free(noted);
-	noted = NULL;
-	n_noted = cap_noted = 0;
+	for (i = 0; i < 2; i++) {
+		group_print(&groups[i], kind, group_names[i], out);
+		free(groups[i].all);
+		groups[i] = (struct group){ NULL, 0, 0 };
+	}
 }

@@ -207,6 +207,17 @@ ops_sort(struct history *h)
 	}
 }
 
+static bool
+has_moved(const struct history *h, unsigned service)
+{
+	unsigned i;
+
+	for (i = 0; i < h->n_ops; i++)
+		if (h->ops[i].kind == OP_URL && h->ops[i].service == service)
+			return true;
+	return false;
+}
+
 static void
 ops_make(struct history *h, uint64_t *rnd, enum history_kind kind)
 {
@@ -240,6 +251,10 @@ ops_make(struct history *h, uint64_t *rnd, enum history_kind kind)
 	}
 	for (i = 0; i < h->n_ops; i++)
 		if (h->ops[i].kind == OP_WIPE && (no_wipe & 1u << h->ops[i].service) != 0)
+			h->ops[i].kind = OP_START;
+	/* nobody connects to one that has had several urls */
+	for (i = 0; i < h->n_ops; i++)
+		if (h->ops[i].kind == OP_TURN && has_moved(h, h->ops[i].service))
 			h->ops[i].kind = OP_START;
 	/* an older copy would try a service under a url that it has no more, for ever */
 	for (i = 0; i < h->n_ops; i++)

@@ -272,12 +272,13 @@ check_range(struct arguments *args)
 		{ HISTORY_ONE_LEGACY, 100, "100 of rings with a legacy peer" },
 		{ HISTORY_TWO_LEGACY, 100, "100 of rings with two legacy peers" },
 		{ HISTORY_LONG, 60, "60 that outlast a digest check of every target" },
+		{ HISTORY_ROLES, 150, "150 with changes of roles" },
 	};
 	const char *srcdir = getenv("SRCDIR");
 	char path[4096], fault[4096];
 	unsigned n_failed = 0, kept_failed = 0, i;
 
-	printf("1..6\n");
+	printf("1..7\n");
 	snprintf(path, sizeof(path), "%s/tests/mesh/seeds.txt", srcdir == NULL ? "." : srcdir);
 	args->seeds = path;
 	n_failed += tap_say(

@@ -231,6 +231,8 @@ void mesh_poll_later(struct service *s, int64_t at_us);
 
 /* Compare every registry's view with what the history asks for; faults go to mesh_fail. */
 void model_check(struct mesh *m);
+/* Are there legacy peers, so that not all can be held to anything? */
+bool model_is_loose(const struct mesh *m);
 /* What service i must show, in a; NULL where that is not held to anything. */
 char *model_wanted(const struct mesh *m, unsigned i, struct arena *a);
 /* Is x configured to connect to what is no registry? Then it is refused, for ever. */

@@ -75,6 +75,12 @@ legacy_peers_of(const struct mesh *m)
 	return n;
 }
 
+bool
+model_is_loose(const struct mesh *m)
+{
+	return legacy_peers_of(m) > 0;
+}
+
 char *
 model_wanted(const struct mesh *m, unsigned i, struct arena *a)
 {

@@ -94,6 +94,116 @@ link_to_who_signs_off_lives_on(void **state)
 	assert_true(f->now_us > T0 + 60 * SECOND_US);
 }
 
+static struct wire_body
+greeting_of(struct fixture *f, bool registry, bool feed, int sent)
+{
+	struct wire_refusal no;
+	struct wire_body b;
+	char *json = arena_printf(f->a,
+	    "{\"url\":\"" TARGET "\",\"organization\":null,\"registry\":%s,\"feed\":%s,"
+	    "\"idle\":true,\"now\":\"2025-01-13T14:00:00Z\",\"message\":[],"
+	    "\"kodo\":{\"life\":77,\"sent\":%d}}",
+	    registry ? "true" : "false", feed ? "true" : "false", sent);
+
+	must(wire_read(f->a, WIRE_DEFAULT, str_of(json), f->now_us, f->o.url_key, &b, &no));
+	return b;
+}
+
+/* Connected to TARGET, whose answer holds one node. */
+static void
+start_fed(struct fixture *f)
+{
+	struct exchange_job job;
+
+	start(f);
+	next_is(f, EXCHANGE_CONNECT, &job);
+	answer(f, &job, 201,
+	    arena_printf(f->a,
+		"{\"url\":\"" TARGET "\",\"organization\":null,\"registry\":true,"
+		"\"feed\":true,\"idle\":true,\"now\":\"2025-01-13T14:00:00Z\","
+		"\"message\":[],\"nodes\":[%s],\"kodo\":" OURS_KODO "}",
+		node_json(f, "http://m:1", "M", 2), 1));
+	assert_int_equal(total_of(f), 3);
+}
+
+static void
+what_came_by_answers_ends_with_the_role(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_body b;
+	struct receipt in;
+
+	start_fed(f);
+	b = greeting_of(f, true, false, 5);
+	must(registry_reconnect(f->r, &b, f->now_us, &in));
+	assert_true(in.known);
+	assert_int_equal(total_of(f), 1);
+	check_clean(f);
+}
+
+static void
+what_came_by_answers_ends_with_our_feed(void **state)
+{
+	struct fixture *f = *state;
+
+	start_fed(f);
+	fixture_options(f, "http://localhost:3367", true, false, TARGET, 1);
+	fixture_apply(f, START_NOW);
+	assert_int_equal(total_of(f), 1);
+	check_clean(f);
+}
+
+/* N connects to us, and we to N by mistake. */
+static void
+mistaken_target_keeps_its_own_link(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
+	fixture_apply(f, START_NOW);
+	node_comes(f, TARGET, "N", 2);
+	start(f);
+	next_is(f, EXCHANGE_CONNECT, &job);
+	answer(f, &job, 404, "");
+	assert_false(peer_is_subscriber(&(struct peer){ .flags = peer_of(f, TARGET).flags }));
+	/* it can still be asked */
+	next_is(f, EXCHANGE_RECONNECT, &job);
+	answer(f, &job, 200, "");
+	assert_int_equal(total_of(f), 3);
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
+	fixture_apply(f, START_NOW);
+	assert_int_equal(total_of(f), 3);
+	check_clean(f);
+}
+
+static void
+forgotten_are_statements_not_whom_to_ask(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	int i;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
+	fixture_apply(f, START_NOW);
+	node_comes(f, "http://n:1", "N", 2);
+	for (i = 0; i < 2; i++) {
+		/* cache_reset; or a node for a while */
+		fixture_options(f, "http://localhost:3367", i == 0, i == 0, NULL, 1);
+		f->o.cache_reset = i == 0;
+		fixture_apply(f, START_NOW);
+		assert_int_equal(total_of(f), 1);
+		fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
+		if (i == 1)
+			fixture_apply(f, START_NOW);
+		next_is(f, EXCHANGE_RECONNECT, &job);
+		answer(f, &job, 200, "");
+		node_comes(f, "http://n:1", "N", 2);
+		assert_int_equal(total_of(f), 3);
+	}
+	check_clean(f);
+}
+
 int
 main(void)
 {
@@ -102,6 +212,10 @@ main(void)
 		T(who_speaks_is_tried_soon),
 		T(pauses_are_short_for_an_hour),
 		T(link_to_who_signs_off_lives_on),
+		T(what_came_by_answers_ends_with_the_role),
+		T(what_came_by_answers_ends_with_our_feed),
+		T(mistaken_target_keeps_its_own_link),
+		T(forgotten_are_statements_not_whom_to_ask),
 	};
 
 	return cmocka_run_group_tests_name("bound", tests, NULL, NULL);

@@ -47,8 +47,9 @@ connect_answers(void **state)
 		if (rows[i].want == WANT_RETRY)
 			assert_within(nothing_until(f) - f->now_us, 500000, 550000);
 		else
-			assert_within(
-			    nothing_until(f) - f->now_us, 300 * SECOND_US, 361 * SECOND_US);
+			assert_within(nothing_until(f) - f->now_us,
+			    rows[i].want == WANT_PARK ? 30 * SECOND_US : 60 * SECOND_US,
+			    rows[i].want == WANT_PARK ? 36 * SECOND_US : 73 * SECOND_US);
 		f->now_us += SECOND_US;
 	}
 }
@@ -311,7 +312,7 @@ node_at_fault_is_found(void **state)
 	}
 	assert_int_equal(taken, 59);
 	assert_within(
-	    nothing_until(f) - f->now_us, 200 * SECOND_US, 361 * SECOND_US); /* the digest check */
+	    nothing_until(f) - f->now_us, 50 * SECOND_US, 73 * SECOND_US); /* the digest check */
 	/* who connects again may take it */
 	b = body_of(f, TARGET, true, "[]", NULL);
 	must(registry_connect(f->r, &b, f->now_us, &in));

@@ -256,7 +256,7 @@ peers_check(struct integrity *f)
 		if ((p.flags & PEER_PAUSED) != 0) {
 			paused++;
 			say(f, FINDING_WARNING,
-			    "%.*s: paused, retry every 5 min (%.*s); see that it runs and answers",
+			    "%.*s: paused, tried again later (%.*s); see that it runs and answers",
 			    STR_ARG(p.url), STR_ARG(p.out.error));
 		} else if (peer_has_work(&p) && p.out.due_us < f->v->now_us - LATE_US)
 			say(f, FINDING_WARNING,

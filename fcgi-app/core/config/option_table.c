@@ -42,7 +42,7 @@ const struct option_row option_rows[] = {
 	{ "timeout", OPT_UINT, AT(timeout_s), 0, 1, 3600, "30", 0, NULL, "SECONDS",
 	    "one attempt to reach a peer may take" },
 	{ "retry", OPT_INT, AT(retry), 0, -1, 1000000, "9", 0, NULL, "NUMBER",
-	    "attempts before a peer is paused, retry every 5 min; -1: for ever, 0: never connect "
+	    "attempts before a peer is paused, then seldom; -1: for ever, 0: never connect "
 	    "by itself" },
 	{ "workers", OPT_UINT, AT(workers), 0, 1, 256, "2", 0, NULL, "NUMBER",
 	    "processes of kodo service" },

@@ -147,33 +147,24 @@ failure_note(struct change *ch, struct peer *p)
 	p->out.failed_us = ch->now_us;
 }
 
-/*
- * How long a paused peer is left alone. In the first hour whoever is notified of changes is tried
- * as in its backoff, so that both are right soon after a link is back that neither has seen end.
- */
-static int64_t
-pause_us(const struct change *ch, const struct peer *p, bool is_refused)
-{
-	if (ch->now_us - p->out.failing_us >= PEER_HOUR_US)
-		return PEER_PAUSE_US;
-	if (is_refused)
-		return PEER_REFUSED_PAUSE_US;
-	return peer_is_subscriber(p) ? PEER_SHORT_PAUSE_US : PEER_REFUSED_PAUSE_US;
-}
-
 /* Not before a while again; logged once. */
 static enum kodo_err
 peer_pause(struct change *ch, struct peer *p, struct outcome *oc)
 {
+	const uint32_t most = ch->o->retry > 0 ? (uint32_t)ch->o->retry : PEER_PATIENCE;
 	enum kodo_err err = error_keep(ch, p, oc);
 
-	if ((p->flags & PEER_PAUSED) == 0)
+	if ((p->flags & PEER_PAUSED) == 0 && p->out.attempts <= most)
 		snprintf(oc->note, sizeof(oc->note),
-		    "paused %.*s (%.*s), retry every 5 min", STR_ARG(oc->job->url),
+		    "paused %.*s (%.*s), tried again later", STR_ARG(oc->job->url),
 		    STR_ARG(p->out.error));
 	p->flags |= PEER_PAUSED;
 	p->out.due_us = ch->now_us +
-	    jittered(pause_us(ch, p, oc->res->status != 0), PAUSE_JITTER, ch, p);
+	    jittered(peer_pause_us(p, ch->now_us, oc->res->status != 0), PAUSE_JITTER, ch, p);
+	/* of whom nothing is known any more nothing is wanted for ever */
+	if ((p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0 &&
+	    ch->now_us - p->out.failing_us >= PEER_HOUR_US)
+		p->out.work[WORK_RECONNECT] = 0;
 	if (oc->job->kind == EXCHANGE_CONNECT) {
 		p->out.connected_us = 0;
 		digest_check_later(ch, p);
@@ -288,6 +279,8 @@ answer_take(struct change *ch, struct peer *p, struct outcome *oc)
 		err = arena_str(ch->a, b->from_key, &p->alias);
 	if (err == KODO_OK && oc->job->kind == EXCHANGE_DISCONNECT && b->epoch != 0)
 		err = ingest_epoch(ch, p, b);
+	if (err == KODO_OK && !takes && !ingest_is_late(p, b))
+		err = ingest_role(ch, p, &b->from);
 	if (err == KODO_OK && !takes)
 		return answer_gone(ch, p, b);
 	if (err == KODO_OK && ingest_is_late(p, b)) {
@@ -433,9 +426,24 @@ is_contested(const struct change *ch, const struct peer *p, const struct exchang
 	return p->chunk.id == 0 || p->chunk.id != job->chunk.id || p->chunk.next <= job->chunk.from;
 }
 
+/* A target that is no registry, as it said, does not take a connect until it says otherwise. */
+static enum kodo_err
+connect_give_up(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	enum kodo_err err = error_keep(ch, p, oc);
+
+	p->out.work[WORK_CONNECT] = 0;
+	p->out.connected_us = p->out.check_us = 0;
+	p->out.due_us = ch->now_us;
+	return err == KODO_OK ? change_unwant(ch, p, WORK_NOTIFY) : err;
+}
+
 static enum kodo_err
 job_refused(struct change *ch, struct peer *p, struct outcome *oc)
 {
+	if (oc->job->kind == EXCHANGE_CONNECT && oc->res->status == 404 &&
+	    (p->flags & (PEER_PROVIDER | PEER_REGISTRY)) == PEER_PROVIDER)
+		return connect_give_up(ch, p, oc);
 	p->out.attempts++;
 	failure_note(ch, p);
 	return peer_pause(ch, p, oc);

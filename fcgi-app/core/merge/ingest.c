@@ -189,6 +189,33 @@ ingest_update(struct change *ch, struct peer *p, const struct wire_body *b)
 
 /* --- who says it --- */
 
+/* What p says of itself holds from now on. */
+static void
+role_set(struct change *ch, struct peer *p, const struct greeting *g)
+{
+	p->flags &= ~(unsigned)(PEER_FEED | PEER_REGISTRY);
+	p->flags |= (g->feed ? PEER_FEED : 0u) | (g->registry ? PEER_REGISTRY : 0u);
+	/* it refused our connect while it was none */
+	if (g->registry && peer_is_live_target(p) && p->out.connected_us == 0 &&
+	    p->out.work[WORK_CONNECT] == 0 && ch->o->retry != 0)
+		change_want_connect(ch, p);
+}
+
+enum kodo_err
+ingest_role(struct change *ch, struct peer *p, const struct greeting *g)
+{
+	role_set(ch, p, g);
+	return g->feed ? KODO_OK : ingest_drop_answers(ch, p);
+}
+
+enum kodo_err
+ingest_drop_answers(struct change *ch, struct peer *p)
+{
+	return (p->flags & (PEER_PROVIDER | PEER_CONNECTS)) == PEER_PROVIDER
+	    ? statement_drop_all(ch, p)
+	    : KODO_OK;
+}
+
 enum kodo_err
 ingest_greeting(struct change *ch, struct peer *p, const struct greeting *g)
 {
@@ -201,8 +228,7 @@ ingest_greeting(struct change *ch, struct peer *p, const struct greeting *g)
 		if (err != KODO_OK)
 			return err;
 	}
-	p->flags &= ~(unsigned)(PEER_FEED | PEER_REGISTRY);
-	p->flags |= (g->feed ? PEER_FEED : 0u) | (g->registry ? PEER_REGISTRY : 0u);
+	role_set(ch, p, g);
 	p->modified_us = ch->now_us;
 	p->in.at_us = ch->now_us;
 	ch->is_view_changed = true; /* created and modified of its nodes are shown */

@@ -12,6 +12,14 @@ enum kodo_err ingest_greeting(
     struct change *ch, struct peer *p, const struct greeting *g) MUST_CHECK;
 
 /*
+ * Any body that is not late says what p is; what came by its answers ends where it does not feed.
+ */
+enum kodo_err ingest_role(
+    struct change *ch, struct peer *p, const struct greeting *g) MUST_CHECK;
+/* Drop what p stated, if it came by its answers to our connects alone. */
+enum kodo_err ingest_drop_answers(struct change *ch, struct peer *p) MUST_CHECK;
+
+/*
  * The whole list (a connect, or its first chunk) or an update of a peer that is known; of requests
  * and of answers.
  */

@@ -83,7 +83,7 @@ statement_drop_all(struct change *ch, struct peer *p)
 
 	if (err != KODO_OK)
 		return err;
-	p->flags &= ~(unsigned)PEER_PROVIDER;
+	p->flags &= ~(unsigned)(PEER_PROVIDER | PEER_CONNECTS);
 	p->out.work[WORK_RECONNECT] = 0;
 	p->in.list = 0;
 	/* it was connected to for the sake of its statements alone */

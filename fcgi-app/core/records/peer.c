@@ -48,18 +48,28 @@ peer_backoff_us(uint32_t failures, int64_t max_us)
 	return wait < max_us ? wait : max_us;
 }
 
+int64_t
+peer_pause_us(const struct peer *p, int64_t now_us, bool is_refused)
+{
+	if (now_us - p->out.failing_us >= PEER_HOUR_US)
+		return PEER_PAUSE_US;
+	return is_refused || !peer_is_subscriber(p) ? PEER_LONG_PAUSE_US : PEER_SHORT_PAUSE_US;
+}
+
 bool
 peer_is_idle(const struct peer *p)
 {
-	return p->id != PEER_SELF && (p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0 &&
-	    !peer_has_work(p);
+	return p->id != PEER_SELF && !peer_has_work(p) &&
+	    (p->flags & (PEER_TARGET | PEER_PROVIDER | PEER_TO_ASK)) == 0;
 }
 
 bool
 peer_is_subscriber(const struct peer *p)
 {
-	return peer_is_live_target(p) ||
-	    ((p->flags & PEER_PROVIDER) != 0 && (p->flags & PEER_FEED) != 0);
+	if ((p->flags & PEER_PROVIDER) == 0)
+		return peer_is_live_target(p);
+	return (p->flags & PEER_FEED) != 0 ||
+	    (peer_is_live_target(p) && (p->flags & PEER_REGISTRY) != 0);
 }
 
 /* The fields of a record, in the order in which they are stored; texts come last. */
@@ -81,6 +91,7 @@ static const struct {
 	FIELD(FIELD_U64, out.gone_pos),
 	FIELD(FIELD_U64, in.epoch),
 	FIELD(FIELD_U64, in.sequence),
+	FIELD(FIELD_U64, in.connect_sequence),
 	FIELD(FIELD_U64, chunk.id),
 	FIELD(FIELD_U32, chunk.node),
 	FIELD(FIELD_U32, chunk.next),

@@ -14,7 +14,7 @@
 #define PEER_PAUSE_US		(300ll * 1000000)
 /* in the first hour of failures: what is notified is down for a while only; and who refuses us */
 #define PEER_SHORT_PAUSE_US	PEER_BACKOFF_MAX_US
-#define PEER_REFUSED_PAUSE_US	(30ll * 1000000)
+#define PEER_LONG_PAUSE_US	(30ll * 1000000)
 #define PEER_HOUR_US		(3600ll * 1000000)
 /* whoever speaks can be reached: its work waits no longer than this since the last failure */
 #define PEER_HEARD_US		2000000ll
@@ -74,6 +74,7 @@ struct peer {
 		int64_t registered_us;	/* last connected to us */
 		/* the newest message: which state of the peer spoke, its number; 0: none yet */
 		uint64_t epoch, sequence;
+		uint64_t connect_sequence; /* of its last connect to us */
 		uint64_t list;		/* id of the list whose chunks come in, 0: none */
 		/* statements older than this order number are unnamed after the last chunk */
 		uint64_t list_order;
@@ -137,11 +138,17 @@ bool peer_has_work(const struct peer *p);
 bool peer_is_live_target(const struct peer *p);
 /* Only what it said last is remembered, to know late messages of it. */
 bool peer_is_idle(const struct peer *p);
-/* a target, or a provider that feeds: may have to be notified of changes */
+/* a target that is no node, or a provider that feeds: may have to be notified of changes */
 bool peer_is_subscriber(const struct peer *p);
 
 /* The wait after so many failures in a row: PEER_BACKOFF_US, doubled each time up to max_us. */
 int64_t peer_backoff_us(uint32_t failures, int64_t max_us);
+
+/*
+ * How long a paused peer is left alone. In the first hour whoever is notified of changes is tried
+ * as in its backoff, so that both are right soon after a link is back that neither has seen end.
+ */
+int64_t peer_pause_us(const struct peer *p, int64_t now_us, bool is_refused);
 
 /* Texts are copied into a. KODO_ENOTFOUND. */
 enum kodo_err peer_get(struct txn *t, struct arena *a, uint32_t id, struct peer *out) MUST_CHECK;

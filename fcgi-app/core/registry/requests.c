@@ -67,6 +67,8 @@ connect_fn(struct change *ch, void *arg)
 	err = ingest_greeting(ch, p, &q->b->from);
 	if (err != KODO_OK)
 		return err;
+	p->flags |= PEER_CONNECTS;
+	p->in.connect_sequence = q->b->sequence;
 	p->in.registered_us = ch->now_us;
 	/* it has spoken: what it was asked to say is said */
 	p->out.work[WORK_RECONNECT] = 0;
@@ -108,7 +110,12 @@ update_fn(struct change *ch, void *arg)
 		return err;
 	q->out->known = true;
 	err = note_speaker(ch, p, q->b, &is_void);
-	return err == KODO_OK && !is_void ? ingest_update(ch, p, q->b) : err;
+	if (err == KODO_OK && !is_void)
+		err = ingest_role(ch, p, &q->b->from);
+	/* what it says ends with a role that does not feed */
+	if (err != KODO_OK || is_void || (p->flags & PEER_PROVIDER) == 0)
+		return err;
+	return ingest_update(ch, p, q->b);
 }
 
 enum kodo_err
@@ -210,7 +217,13 @@ disconnect_fn(struct change *ch, void *arg)
 	/* anybody can sign off */
 	if (q->out->known)
 		err = ingest_acknowledged(ch, b);
-	if (err != KODO_OK || ingest_is_late(p, b))
+	if (err == KODO_OK && ingest_is_late(p, b)) {
+		/* what it said since came by answers, and goes on to; its own link has ended */
+		if (is_own_among(b) && b->sequence > p->in.connect_sequence)
+			p->flags &= ~(unsigned)PEER_CONNECTS;
+		return KODO_OK;
+	}
+	if (err != KODO_OK)
 		return err;
 	/* of an unknown peer too: its connect may still be on the way */
 	err = ingest_epoch(ch, p, b);
@@ -271,6 +284,8 @@ reconnect_fn(struct change *ch, void *arg)
 		return err;
 	q->out->known = true;
 	err = note_speaker(ch, p, q->b, &is_void);
+	if (err == KODO_OK && !is_void)
+		err = ingest_role(ch, p, &q->b->from);
 	if (err != KODO_OK || is_void)
 		return err;
 	/* a kodo peer asks those that it knows: it missed our sign-off, or this comes late */

@@ -213,6 +213,32 @@ is_wanted(struct change *ch, const struct options *o, const struct peer *p, enum
 	return false;
 }
 
+/*
+ * What is forgotten are statements, not whom to ask. A node tells those that it fed what it is now,
+ * and asks all once it is a registry again.
+ */
+static enum kodo_err
+provider_start(struct change *ch, const struct apply *ap, struct peer *p)
+{
+	const struct options *o = ap->o;
+	enum kodo_err err = KODO_OK;
+
+	if ((p->flags & (PEER_PROVIDER | PEER_TO_ASK)) == 0)
+		return KODO_OK;
+	if ((p->flags & PEER_PROVIDER) != 0 && (!o->registry || o->cache_reset))
+		err = statement_drop_all(ch, p);
+	else if (!o->feed)
+		err = ingest_drop_answers(ch, p);
+	p->flags &= ~(unsigned)PEER_TO_ASK;
+	if (!o->registry)
+		p->flags |= PEER_TO_ASK;
+	/* one that is a target is connected to; but if it is a node, it can only be asked */
+	if (err == KODO_OK && o->retry != 0 && (o->registry || (p->flags & PEER_FEED) != 0) &&
+	    (!is_wanted(ch, o, p, &err) || (p->flags & PEER_REGISTRY) == 0))
+		change_want(ch, p, WORK_RECONNECT, true);
+	return err;
+}
+
 /* Everything that a start says of a peer that exists already. */
 static enum kodo_err
 peer_start(struct change *ch, struct apply *ap, struct peer *p)
@@ -225,13 +251,7 @@ peer_start(struct change *ch, struct apply *ap, struct peer *p)
 			return target_leave(ch, p, p->out.acked_url);
 		err = change_unwant(ch, p, WORK_CONNECT);
 	}
-	if (err == KODO_OK && (p->flags & PEER_PROVIDER) != 0 &&
-	    (!ap->o->registry || ap->o->cache_reset))
-		return statement_drop_all(ch, p);
-	if (err == KODO_OK && (p->flags & PEER_PROVIDER) != 0 && !is_wanted(ch, ap->o, p, &err) &&
-	    ap->o->retry != 0)
-		change_want(ch, p, WORK_RECONNECT, true);
-	return err;
+	return err == KODO_OK ? provider_start(ch, ap, p) : err;
 }
 
 static enum kodo_err
@@ -279,6 +299,7 @@ cache_take(struct change *ch, const struct wire_cache *c)
 			break;
 		p->created_us = cp->created_us != 0 ? cp->created_us : ch->now_us;
 		p->modified_us = cp->modified_us != 0 ? cp->modified_us : p->created_us;
+		p->flags |= PEER_CONNECTS;
 		p->in.registered_us = p->modified_us;
 		for (j = 0; j < c->n_registers; j++)
 			if (str_eq(c->registers[j].key, cp->key) && c->registers[j].at_us != 0)

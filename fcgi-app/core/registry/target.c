@@ -1,4 +1,5 @@
 #include "core/base/url.h"
+#include "core/merge/ingest.h"
 #include "core/merge/resync.h"
 #include "core/merge/statement.h"
 #include "core/registry/registry_private.h"
@@ -36,7 +37,8 @@ target_leave(struct change *ch, struct peer *p, struct str own_url)
 	p->out.acked_url = STR_NULL;
 	p->out.list = 0;
 	err = target_sign_off(ch, p, own_url);
-	return err == KODO_OK ? statement_drop_all(ch, p) : err;
+	/* its own link to us goes on */
+	return err == KODO_OK ? ingest_drop_answers(ch, p) : err;
 }
 
 enum kodo_err
