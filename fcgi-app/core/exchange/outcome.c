@@ -141,8 +141,7 @@ error_keep(struct change *ch, struct peer *p, const struct outcome *oc)
 static void
 failure_note(struct change *ch, struct peer *p)
 {
-	/* the second: the clock was set back */
-	if (p->out.failed_us == 0 || p->out.failing_us > ch->now_us)
+	if (p->out.failed_us == 0 || p->out.failing_us > ch->now_us) /* clock set back */
 		p->out.failing_us = ch->now_us;
 	p->out.failed_us = ch->now_us;
 }
@@ -175,16 +174,22 @@ peer_pause(struct change *ch, struct peer *p, struct outcome *oc)
 static enum kodo_err
 peer_retry(struct change *ch, struct peer *p, struct outcome *oc)
 {
+	/* while the attempt hung */
+	const bool has_spoken = p->out.failed_us != 0 && p->in.at_us > p->out.failed_us;
 	int64_t wait;
+	enum kodo_err err;
 
 	if (oc->job->kind == EXCHANGE_DIGEST_CHECK)
 		return KODO_OK;
 	if (p->out.attempts < UINT32_MAX)
 		p->out.attempts++;
 	failure_note(ch, p);
-	if (ch->o->retry >= 0 && p->out.attempts >= (uint32_t)ch->o->retry)
-		return peer_pause(ch, p, oc);
-	wait = peer_backoff_us(p->out.attempts, PEER_BACKOFF_MAX_US);
+	if (ch->o->retry >= 0 && p->out.attempts >= (uint32_t)ch->o->retry) {
+		err = peer_pause(ch, p, oc);
+		p->out.due_us = has_spoken ? ch->now_us + PEER_HEARD_US : p->out.due_us;
+		return err;
+	}
+	wait = peer_backoff_us(p->out.attempts, has_spoken ? PEER_HEARD_US : PEER_BACKOFF_MAX_US);
 	p->out.due_us = ch->now_us + jittered(wait, BACKOFF_JITTER, ch, p);
 	return error_keep(ch, p, oc);
 }

@@ -221,20 +221,23 @@ static enum kodo_err
 provider_start(struct change *ch, const struct apply *ap, struct peer *p)
 {
 	const struct options *o = ap->o;
+	bool is_to_ask = (p->flags & PEER_TO_ASK) != 0;
 	enum kodo_err err = KODO_OK;
 
 	if ((p->flags & (PEER_PROVIDER | PEER_TO_ASK)) == 0)
 		return KODO_OK;
-	if ((p->flags & PEER_PROVIDER) != 0 && (!o->registry || o->cache_reset))
+	if ((p->flags & PEER_PROVIDER) != 0 && (!o->registry || o->cache_reset)) {
+		is_to_ask |= (p->flags & PEER_CONNECTS) != 0;
 		err = statement_drop_all(ch, p);
-	else if (!o->feed)
+	} else if (!o->feed) {
 		err = ingest_drop_answers(ch, p);
+	}
 	p->flags &= ~(unsigned)PEER_TO_ASK;
 	if (!o->registry)
 		p->flags |= PEER_TO_ASK;
-	/* one that is a target is connected to; but if it is a node, it can only be asked */
+	/* a target is connected to; what it says by a link of its own must be asked for */
 	if (err == KODO_OK && o->retry != 0 && (o->registry || (p->flags & PEER_FEED) != 0) &&
-	    (!is_wanted(ch, o, p, &err) || (p->flags & PEER_REGISTRY) == 0))
+	    (is_to_ask || !is_wanted(ch, o, p, &err) || (p->flags & PEER_REGISTRY) == 0))
 		change_want(ch, p, WORK_RECONNECT, true);
 	return err;
 }
