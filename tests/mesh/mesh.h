@@ -31,6 +31,7 @@
 #define SECOND_US 1000000ll
 #define MESH_T0_US 1764000000000000ll	 /* a day in November 2025 */
 #define MESH_TIMEOUT_US (30 * SECOND_US) /* a client gives up */
+#define MESH_CONNECT_US (5 * SECOND_US)	 /* where there is no connection */
 
 /* --- histories --- */
 

@@ -184,20 +184,23 @@ send_one(struct service *s, unsigned slot, struct str url, struct str body)
 {
 	struct mesh *m = s->mesh;
 	struct event like = { .client = s->i, .slot = slot, .gen = s->slots[slot].gen }, *ev;
+	bool is_cut;
 
 	if (!address_read(url, &like.server, &like.variant, like.path)) {
 		mesh_fail(m, "s%u posts to %.*s\n", s->i, STR_ARG(url));
 		return;
 	}
-	ev = event_add(m, m->now_us + MESH_TIMEOUT_US, EVENT_TIMEOUT);
+	is_cut = m->is_cut[s->i][like.server];
+	ev = event_add(
+	    m, m->now_us + (is_cut ? MESH_CONNECT_US : MESH_TIMEOUT_US), EVENT_TIMEOUT);
 	ev->client = s->i;
 	ev->slot = slot;
 	ev->gen = like.gen;
-	if (!m->services[like.server].is_up && !m->is_cut[s->i][like.server]) {
+	if (!m->services[like.server].is_up && !is_cut) {
 		fail_later(m, s->i, slot, like.gen, 1000); /* refused */
 		return;
 	}
-	if (m->is_cut[s->i][like.server] || is_unlucky(m))
+	if (is_cut || is_unlucky(m))
 		return;
 	request_put(m, &like, body, false);
 	if (is_unlucky(m))
@@ -486,7 +489,10 @@ mesh_end(struct mesh *m)
 	arena_free(m->wanted_arena);
 }
 
-/* What a client still waits for is answered, or ends, soon: it was repeated until it passed. */
+/*
+ * What is under way arrives, or ends, soon: what a client waits for was repeated until it passed,
+ * and of what it does not wait for no network keeps a copy longer.
+ */
 static void
 hanging_hurry(struct mesh *m)
 {
@@ -500,8 +506,10 @@ hanging_hurry(struct mesh *m)
 		struct event *ev = &m->events[i];
 		const struct slot *slot = &m->services[ev->client].slots[ev->slot];
 
-		if (ev->kind != EVENT_POLL && !ev->is_repeat && slot->is_busy &&
-		    slot->gen == ev->gen && ev->at_us > m->now_us + within_us[ev->kind])
+		if (ev->kind == EVENT_POLL ||
+		    (ev->kind != EVENT_REQUEST && (!slot->is_busy || slot->gen != ev->gen)))
+			continue;
+		if (ev->at_us > m->now_us + within_us[ev->kind])
 			ev->at_us = m->now_us + within_us[ev->kind];
 	}
 }

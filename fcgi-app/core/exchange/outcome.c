@@ -16,8 +16,8 @@
 
 enum meaning { MEANS_DONE, MEANS_RETRY, MEANS_PAUSE, MEANS_CONNECT, MEANS_LEFT, MEANS_HALVE };
 
-#define BACKOFF_JITTER 10 /* per cent, upwards */
-#define PAUSE_JITTER 20
+#define JITTER 10 /* per cent, upwards */
+#define CHECK_JITTER 20
 #define CEILING_DOUBLE_AFTER 20u /* successes until a ceiling is tried higher */
 #define NODE_TRIES 3u		 /* until a node that a peer seems to choke on is paused */
 #define HALVE_OVER_BYTES 65536u	 /* a 500 or a reset to a body over this may be its size */
@@ -96,7 +96,7 @@ digest_check_later(struct change *ch, struct peer *p)
 		return;
 	p->out.check_us =
 	    peer_is_live_target(p) && p->out.connected_us != 0
-	    ? ch->now_us + jittered(PEER_CHECK_US, PAUSE_JITTER, ch, p)
+	    ? ch->now_us + jittered(PEER_CHECK_US, CHECK_JITTER, ch, p)
 	    : 0;
 }
 
@@ -138,12 +138,37 @@ error_keep(struct change *ch, struct peer *p, const struct outcome *oc)
 	return arena_str(ch->a, str_of(text), &p->out.error);
 }
 
+/*
+ * The time of the next attempt: waits are counted from the beginning of the one that failed, so that
+ * one that hangs puts off the next one no more than one that is refused.
+ */
+static int64_t
+next_try_us(const struct change *ch, const struct peer *p, const struct outcome *oc, int64_t wait_us)
+{
+	const int64_t soon_us = ch->now_us + (wait_us < PEER_HEARD_US ? wait_us : PEER_HEARD_US);
+	int64_t at_us = oc->job->begun_us;
+
+	if (at_us > ch->now_us) /* clock set back */
+		at_us = ch->now_us;
+	at_us += jittered(wait_us, JITTER, ch, p);
+	return at_us < soon_us ? soon_us : at_us;
+}
+
 static void
 failure_note(struct change *ch, struct peer *p)
 {
 	if (p->out.failed_us == 0 || p->out.failing_us > ch->now_us) /* clock set back */
 		p->out.failing_us = ch->now_us;
 	p->out.failed_us = ch->now_us;
+}
+
+/* What a target missed meanwhile, or forgot, is to be found soon after the link is back. */
+static void
+digest_check_again(struct change *ch, struct peer *p, const struct outcome *oc)
+{
+	if ((p->flags & PEER_RESYNC) == 0 && p->out.check_us != 0 &&
+	    ch->now_us - p->out.failing_us < PEER_HOUR_US)
+		p->out.check_us = next_try_us(ch, p, oc, PEER_SHORT_PAUSE_US);
 }
 
 /* Not before a while again; logged once. */
@@ -158,8 +183,8 @@ peer_pause(struct change *ch, struct peer *p, struct outcome *oc)
 		    "paused %.*s (%.*s), tried again later", STR_ARG(oc->job->url),
 		    STR_ARG(p->out.error));
 	p->flags |= PEER_PAUSED;
-	p->out.due_us = ch->now_us +
-	    jittered(peer_pause_us(p, ch->now_us, oc->res->status != 0), PAUSE_JITTER, ch, p);
+	p->out.due_us =
+	    next_try_us(ch, p, oc, peer_pause_us(p, ch->now_us, oc->res->status != 0));
 	/* of whom nothing is known any more nothing is wanted for ever */
 	if ((p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0 &&
 	    ch->now_us - p->out.failing_us >= PEER_HOUR_US)
@@ -179,18 +204,20 @@ peer_retry(struct change *ch, struct peer *p, struct outcome *oc)
 	int64_t wait;
 	enum kodo_err err;
 
-	if (oc->job->kind == EXCHANGE_DIGEST_CHECK)
+	failure_note(ch, p);
+	if (oc->job->kind == EXCHANGE_DIGEST_CHECK) {
+		digest_check_again(ch, p, oc);
 		return KODO_OK;
+	}
 	if (p->out.attempts < UINT32_MAX)
 		p->out.attempts++;
-	failure_note(ch, p);
 	if (ch->o->retry >= 0 && p->out.attempts >= (uint32_t)ch->o->retry) {
 		err = peer_pause(ch, p, oc);
 		p->out.due_us = has_spoken ? ch->now_us + PEER_HEARD_US : p->out.due_us;
 		return err;
 	}
 	wait = peer_backoff_us(p->out.attempts, has_spoken ? PEER_HEARD_US : PEER_BACKOFF_MAX_US);
-	p->out.due_us = ch->now_us + jittered(wait, BACKOFF_JITTER, ch, p);
+	p->out.due_us = next_try_us(ch, p, oc, wait);
 	return error_keep(ch, p, oc);
 }
 
@@ -443,12 +470,27 @@ connect_give_up(struct change *ch, struct peer *p, struct outcome *oc)
 	return err == KODO_OK ? change_unwant(ch, p, WORK_NOTIFY) : err;
 }
 
+/* It does not take a connect: what it is to say of itself does not wait for that. */
+static enum kodo_err
+connect_put_off(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	p->out.work[WORK_CONNECT] = 0;
+	p->out.connected_us = 0;
+	p->out.due_us = ch->now_us;
+	p->flags |= PEER_RESYNC;
+	p->out.check_us = next_try_us(ch, p, oc, PEER_LONG_PAUSE_US);
+	return error_keep(ch, p, oc);
+}
+
 static enum kodo_err
 job_refused(struct change *ch, struct peer *p, struct outcome *oc)
 {
-	if (oc->job->kind == EXCHANGE_CONNECT && oc->res->status == 404 &&
-	    (p->flags & (PEER_PROVIDER | PEER_REGISTRY)) == PEER_PROVIDER)
+	const bool is_no_registry = oc->job->kind == EXCHANGE_CONNECT && oc->res->status == 404;
+
+	if (is_no_registry && (p->flags & (PEER_PROVIDER | PEER_REGISTRY)) == PEER_PROVIDER)
 		return connect_give_up(ch, p, oc);
+	if (is_no_registry && p->out.work[WORK_RECONNECT] != 0)
+		return connect_put_off(ch, p, oc);
 	p->out.attempts++;
 	failure_note(ch, p);
 	return peer_pause(ch, p, oc);

@@ -53,7 +53,9 @@ peer_pause_us(const struct peer *p, int64_t now_us, bool is_refused)
 {
 	if (now_us - p->out.failing_us >= PEER_HOUR_US)
 		return PEER_PAUSE_US;
-	return is_refused || !peer_is_subscriber(p) ? PEER_LONG_PAUSE_US : PEER_SHORT_PAUSE_US;
+	if (is_refused || (!peer_is_subscriber(p) && p->out.work[WORK_LEAVE] == 0))
+		return PEER_LONG_PAUSE_US;
+	return PEER_SHORT_PAUSE_US;
 }
 
 bool

@@ -38,11 +38,11 @@ enum peer_flag {
 	 */
 	PEER_LEFT = 1u << 6,
 	PEER_FADING = 1u << 7,		/* idle, and was so an hour ago: see tidy.c */
-	PEER_NOTIFIED = 1u << 9,	/* a subscriber: filed by its position in the changelog */
 	PEER_RESYNC = 1u << 8,		/* a resync is due at out.check_us */
-	PEER_CONNECTS = 1u << 9,	/* a provider by its own connects, not by answers alone */
+	PEER_NOTIFIED = 1u << 9,	/* a subscriber: filed by its position in the changelog */
+	PEER_CONNECTS = 1u << 10,	/* a provider by its own connects, not by answers alone */
 	/* was a provider when we became a node: is asked to connect once we are a registry again */
-	PEER_TO_ASK = 1u << 10,
+	PEER_TO_ASK = 1u << 11,
 };
 
 /*
