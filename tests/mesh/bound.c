@@ -11,7 +11,7 @@
 
 #define WORST 10u
 
-/* Where a state was lost, one digest check may have to find that out: those are counted apart. */
+/* Where a state was deleted, one digest check may have to find that out: those are counted apart. */
 struct noted {
 	uint64_t seed;
 	double seconds;
@@ -20,7 +20,7 @@ static struct group {
 	struct noted *all;
 	size_t n, cap;
 } groups[2];
-static const char *const group_names[] = { "", ", a state lost" };
+static const char *const group_names[] = { "", ", a state deleted" };
 
 static uint64_t
 view_number(struct service *s)
@@ -74,21 +74,10 @@ bound_begin(struct mesh *m)
 	}
 }
 
-static bool
-has_lost(const struct history *h)
-{
-	unsigned i;
-
-	for (i = 0; i < h->n_ops; i++)
-		if (h->ops[i].kind == OP_WIPE && !h->is_dropped[i])
-			return true;
-	return false;
-}
-
 void
 bound_note(const struct mesh *m)
 {
-	struct group *g = &groups[has_lost(m->h)];
+	struct group *g = &groups[m->has_lost];
 
 	if (m->healed_us == 0 || m->wrong != 0 || model_is_loose(m))
 		return;

@@ -202,6 +202,7 @@ struct mesh {
 	} failed[MESH_MAX][MESH_MAX]; /* failed attempts, digest checks too */
 	unsigned most_failed;
 	int64_t healed_us; /* 0: not yet */
+	bool has_lost;	   /* a state was deleted */
 	int64_t right_us;  /* since when all registries show what they must */
 	unsigned wrong;	   /* those that do not, as bits */
 	struct {

@@ -40,6 +40,7 @@ mesh_apply(struct mesh *m, const struct op *op)
 	case OP_WIPE:
 		service_stop(s);
 		mesh_lose_messages(m, s->i);
+		m->has_lost |= op->value % 2 == 0 || !s->has_copy;
 		if (op->value % 2 == 0)
 			service_wipe(s);
 		else

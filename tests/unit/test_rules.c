@@ -413,13 +413,13 @@ test_rule_4(void **state)
 	const struct statement of_1 = { .peer = 1 }, own = { .peer = PEER_SELF };
 
 	(void)state;
-	assert_int_equal(rule_4_state_travels(&of_1, NULL, 1), RULES_NO_NEWS);
-	assert_int_equal(rule_4_state_travels(&of_1, NULL, 2), RULES_NEWS_NODE);
-	assert_int_equal(rule_4_state_travels(&own, &of_1, 1), RULES_NEWS_NODE);
-	assert_int_equal(rule_4_state_travels(&of_1, &own, 1), RULES_NO_NEWS);
-	assert_int_equal(rule_4_state_travels(NULL, &of_1, 1), RULES_NO_NEWS);
-	assert_int_equal(rule_4_state_travels(NULL, &of_1, 2), RULES_NEWS_GONE);
-	assert_int_equal(rule_4_state_travels(NULL, &own, 1), RULES_NEWS_GONE);
+	assert_int_equal(rule_4_state_travels(&of_1, NULL, 1, false), RULES_NO_NEWS);
+	assert_int_equal(rule_4_state_travels(&of_1, NULL, 2, false), RULES_NEWS_NODE);
+	assert_int_equal(rule_4_state_travels(&own, &of_1, 1, false), RULES_NEWS_NODE);
+	assert_int_equal(rule_4_state_travels(&of_1, &own, 1, false), RULES_NO_NEWS);
+	assert_int_equal(rule_4_state_travels(NULL, &of_1, 1, false), RULES_NO_NEWS);
+	assert_int_equal(rule_4_state_travels(NULL, &of_1, 2, false), RULES_NEWS_GONE);
+	assert_int_equal(rule_4_state_travels(NULL, &own, 1, false), RULES_NEWS_GONE);
 	assert_int_equal(rule_4_state_travels(NULL, NULL, 1), RULES_NO_NEWS);
 }
 

@@ -3,6 +3,7 @@
 #include "core/base/limit.h"
 #include "core/exchange/build.h"
 #include "core/exchange/news.h"
+#include "core/merge/rules.h"
 #include "core/records/digest.h"
 #include "core/records/known.h"
 #include "core/records/walk.h"
@@ -90,6 +91,16 @@ fits_alone(const struct builder *b, const struct packed *p)
 	return packed_range_size(p, 0, p->n_flows) <= room_of(b);
 }
 
+/* A statement of the peer itself is one that it may have forgotten. */
+static void
+put_version(struct builder *b, struct str url, const struct statement *s)
+{
+	if (s->peer == b->p->id)
+		kodo_put_back(&b->kodo, url, s->version);
+	else
+		kodo_put_version(&b->kodo, url, s->version);
+}
+
 /*
  * Append a node, unless the body has its size already; a node that is too big for any body goes
  * alone.
@@ -116,7 +127,7 @@ node_append(struct builder *b, uint32_t node, const struct statement *s, const s
 	}
 	b->is_first = false;
 	b->n_put++;
-	kodo_put_version(&b->kodo, p.url, s->version);
+	put_version(b, p.url, s);
 	b->job->n_nodes++;
 	b->job->n_flows += p.n_flows;
 	return buf_failed(&b->body) ? b->body.err : id_add(b, node);
@@ -133,7 +144,9 @@ connect_node(void *arg, uint32_t node, const struct statement *s, const struct p
 	struct packed p;
 	enum kodo_err err;
 
-	if (source->id == b->p->id || news_is_own_of_legacy(b->p, s->bytes))
+	if (rule_4_state_travels(s, NULL, b->p->id, (b->p->flags & PEER_OLDER) != 0) ==
+		RULES_NO_NEWS ||
+	    news_is_own_of_legacy(b->p, s->bytes))
 		return KODO_OK;
 	err = packed_open(s->bytes, &p);
 	if (err == KODO_OK && !fits_alone(b, &p)) {
@@ -268,6 +281,9 @@ big_append(struct builder *b, uint32_t node, const struct statement *s, const st
 {
 	const size_t size = packed_range_size(p, 0, p->n_flows);
 
+	/* no chunks of what the peer may have forgotten */
+	if (s->peer == b->p->id)
+		return KODO_OK;
 	if (!b->is_first) {
 		b->news.is_full = true;
 		return KODO_OK;
@@ -364,6 +380,7 @@ builder_reset(struct builder *b)
 {
 	buf_reset(&b->body);
 	buf_reset(&b->kodo.versions);
+	buf_reset(&b->kodo.back);
 	buf_reset(&b->kodo.gone);
 	b->is_first = true;
 	b->news.is_full = b->news.is_in_chunks = b->has_passed = false;
@@ -549,7 +566,8 @@ build_job(struct view *v, struct arena *a, const struct peer *p, struct exchange
 		.pos = p->out.pos,
 		.gone_pos = p->out.gone_pos };
 	job->is_target = (p->flags & PEER_TARGET) != 0;
-	kodo_begin(&b.kodo, head_epoch(&v->head), v->head.state, p->in.epoch, p->in.sequence);
+	kodo_begin(&b.kodo, head_epoch(&v->head), v->head.state, v->head.former, p->in.epoch,
+	    p->in.sequence);
 	b.max_bytes = ceiling_of(p);
 	err = job_build(&b);
 	job->nodes = b.ids;
@@ -566,8 +584,7 @@ build_job(struct view *v, struct arena *a, const struct peer *p, struct exchange
 		err = url == NULL ? KODO_ENOMEM : KODO_OK;
 	}
 	buf_free(&b.body);
-	buf_free(&b.kodo.versions);
-	buf_free(&b.kodo.gone);
+	kodo_free(&b.kodo);
 	return err;
 }
 

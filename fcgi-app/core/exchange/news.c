@@ -32,7 +32,8 @@ kind_of(struct news *n, uint32_t node, struct known *kn, enum news_kind *out)
 	if (err != KODO_OK)
 		return err;
 	switch (rule_4_state_travels(
-	    kn->is_seen ? &kn->winner : NULL, kn->is_gone ? &kn->tomb : NULL, n->p->id)) {
+	    kn->is_seen ? &kn->winner : NULL, kn->is_gone ? &kn->tomb : NULL, n->p->id,
+	    (n->p->flags & PEER_OLDER) != 0)) {
 	case RULES_NO_NEWS:
 		break;
 	case RULES_NEWS_NODE:

@@ -313,8 +313,10 @@ answer_take(struct change *ch, struct peer *p, struct outcome *oc)
 		err = ingest_epoch(ch, p, b);
 	if (err == KODO_OK && !takes && !ingest_is_late(p, b))
 		err = ingest_role(ch, p, &b->from);
-	if (err == KODO_OK && !takes)
-		return answer_gone(ch, p, b);
+	if (err == KODO_OK && !takes) {
+		err = ingest_back(ch, b);
+		return err == KODO_OK ? answer_gone(ch, p, b) : err;
+	}
 	if (err == KODO_OK && ingest_is_late(p, b)) {
 		/* overtaken by what the target said since, which does not hold all of it */
 		resync_restart(ch, p);

@@ -4,9 +4,14 @@
 #include "core/merge/resync.h"
 #include "core/merge/rules.h"
 #include "core/merge/statement.h"
+#include "core/records/known.h"
 #include "core/records/node_chunks.h"
 #include "core/records/outbox.h"
 #include "core/records/walk.h"
+
+/* how long what a copy has forgotten is given back, and taken */
+#define OLDER_US	(600ll * 1000000)
+#define BACK_US		(3600ull * 1000000)
 
 /* --- what a body says --- */
 
@@ -35,6 +40,53 @@ chunk_take(struct change *ch, struct peer *p, const struct wire_body *b, bool re
 }
 
 /*
+ * A peer gives back what we said before this state was restored from a copy: it is the word of its
+ * owner, who may have gone, and is asked.
+ */
+static enum kodo_err
+back_take(struct change *ch, const struct wire_node *n)
+{
+	const uint64_t since_us = (uint64_t)ch->now_us - ch->head.restored_us;
+	struct greeting g = { .feed = false };
+	struct packed pk;
+	struct peer *p;
+	struct known kn = { .version = 0 };
+	uint32_t node;
+	enum kodo_err err = packed_open(n->bytes, &pk);
+
+	if (err != KODO_OK || ch->head.former == 0 || since_us > BACK_US || !ch->o->registry ||
+	    str_eq(n->key, ch->o->url_key) || option_allows_peer(ch->o, pk.url, NULL) != KODO_OK)
+		return err;
+	err = node_find(ch->t, n->key, &node);
+	if (err == KODO_OK)
+		err = known_get(ch->t, node, &kn);
+	if ((err != KODO_OK && err != KODO_ENOTFOUND) || kn.version >= n->version)
+		return err == KODO_ENOTFOUND ? KODO_OK : err;
+	err = change_peer_make(ch, pk.url, n->key, &p);
+	if (err == KODO_OK && (p->flags & PEER_PROVIDER) == 0) {
+		g.organization = pk.organization;
+		err = ingest_greeting(ch, p, &g);
+	}
+	if (err == KODO_OK)
+		err = statement_take(ch, p, n->key, n->bytes, n->version, false, &node);
+	if (err == KODO_OK && ch->o->retry != 0)
+		change_want(ch, p, WORK_RECONNECT, false);
+	return err;
+}
+
+enum kodo_err
+ingest_back(struct change *ch, const struct wire_body *b)
+{
+	enum kodo_err err = KODO_OK;
+	size_t i;
+
+	for (i = 0; i < b->n_nodes && err == KODO_OK; i++)
+		if (b->nodes[i].is_back)
+			err = back_take(ch, &b->nodes[i]);
+	return err;
+}
+
+/*
  * Take in the nodes and tombstones of a body. named (may be NULL) gets the ids of the nodes,
  * sorted.
  */
@@ -52,10 +104,15 @@ body_take(
 	for (i = 0; i < b->n_nodes && err == KODO_OK && !b->has_chunk; i++) {
 		const struct wire_node *n = &b->nodes[i];
 
-		err = statement_take(ch, p, n->key, n->bytes, n->version, renumber, &node);
+		node = UINT32_MAX;
+		if (!n->is_back)
+			err = statement_take(
+			    ch, p, n->key, n->bytes, n->version, renumber, &node);
 		if (named != NULL)
 			named[i] = node;
 	}
+	if (err == KODO_OK)
+		err = ingest_back(ch, b);
 	for (i = 0; i < b->n_gone && err == KODO_OK; i++)
 		err = statement_take_gone(
 		    ch, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
@@ -96,9 +153,13 @@ unnamed_drop(
     struct change *ch, struct peer *p, const uint32_t *named, size_t n_named, uint64_t before_order)
 {
 	struct stated l = { .a = ch->a, .before_order = before_order };
-	enum kodo_err err = walk_stated(ch->t, p->id, stated_add, &l);
+	enum kodo_err err;
 	size_t i;
 
+	/* a copy does not know all that it said */
+	if ((p->flags & PEER_OLDER) != 0)
+		return KODO_OK;
+	err = walk_stated(ch->t, p->id, stated_add, &l);
 	for (i = 0; i < l.n && err == KODO_OK; i++)
 		if (named == NULL ||
 		    bsearch(&l.nodes[i], named, n_named, sizeof(*named), id_cmp) == NULL)
@@ -250,6 +311,8 @@ ingest_acknowledged(struct change *ch, const struct wire_body *b)
 
 	if (!rule_6_is_restored(b->acked_epoch, b->acked, head_epoch(&ch->head), ch->head.state))
 		return KODO_OK;
+	ch->head.former = head_epoch(&ch->head);
+	ch->head.restored_us = (uint64_t)ch->now_us;
 	ch->head.state_id = ch->head.state_id * 0x9e3779b97f4a7c15u + (uint64_t)ch->now_us;
 	while ((err = peer_next(ch->t, ch->a, &id, &found)) == KODO_OK) {
 		err = change_peer(ch, found.id, &p);
@@ -306,11 +369,18 @@ enum kodo_err
 ingest_epoch(struct change *ch, struct peer *p, const struct wire_body *b)
 {
 	const bool is_other = rule_6_is_lost(b->epoch, p->in.epoch);
+	const bool is_older = is_other && b->former_epoch == p->in.epoch;
 
+	if (llabs(ch->now_us - p->in.older_us) > OLDER_US)
+		p->flags &= ~(unsigned)PEER_OLDER;
+	if (is_older) {
+		p->flags |= PEER_OLDER;
+		p->in.older_us = ch->now_us;
+	}
 	p->flags &= ~(unsigned)PEER_FADING;
 	p->in.at_us = ch->now_us;
 	wait_shorten(ch, p);
 	p->in.epoch = b->epoch;
 	p->in.sequence = b->sequence;
-	return is_other ? epoch_end(ch, p) : KODO_OK;
+	return is_other && !is_older ? epoch_end(ch, p) : KODO_OK;
 }

@@ -29,6 +29,12 @@ enum kodo_err ingest_update(
     struct change *ch, struct peer *p, const struct wire_body *b) MUST_CHECK;
 
 /*
+ * Nodes that a peer gives back, as this state said them before it was restored from a copy. Part of
+ * the two above; to be called for answers of which the nodes are not taken in.
+ */
+enum kodo_err ingest_back(struct change *ch, const struct wire_body *b) MUST_CHECK;
+
+/*
  * Was the body overtaken by one that its sender made later? Then it is void: it would take back
  * what was said since, or bring back a peer that has left.
  */

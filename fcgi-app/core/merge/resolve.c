@@ -356,7 +356,8 @@ speaker_of(const struct change *ch, const struct peer *p, struct str key)
 		.has_authority = p->id == PEER_SELF || str_eq(p->key, key) ||
 		    (!d->has_versions && !feeds && !is_our_node),
 		.is_relaying = p->id != PEER_SELF && !d->has_versions && !str_eq(p->key, key),
-		.is_echoing = p->id != PEER_SELF && !d->has_versions && feeds };
+		.is_echoing = p->id != PEER_SELF && !d->has_versions && feeds,
+		.is_older = (p->flags & PEER_OLDER) != 0 };
 }
 
 enum kodo_err

@@ -177,11 +177,11 @@ rule_3_own_raised(struct rules_node *n, const struct rules_word *w, uint64_t ver
 
 enum rules_news
 rule_4_state_travels(
-    const struct statement *seen, const struct statement *tomb, uint32_t subscriber)
+    const struct statement *seen, const struct statement *tomb, uint32_t subscriber, bool is_older)
 {
 	/* never send a peer its own words: after a removal they would come back */
 	if (seen != NULL)
-		return seen->peer == subscriber ? RULES_NO_NEWS : RULES_NEWS_NODE;
+		return seen->peer == subscriber && !is_older ? RULES_NO_NEWS : RULES_NEWS_NODE;
 	return tomb == NULL || tomb->peer == subscriber ? RULES_NO_NEWS : RULES_NEWS_GONE;
 }
 
@@ -303,6 +303,13 @@ follow(struct rules_node *n, const struct rules_word *w, const struct rules_spea
 		fx->notify_speaker = differs && !by->is_echoing;
 }
 
+/* Does a copy speak of what its owner said later? Nothing is concluded from that. */
+static bool
+is_forgotten(const struct rules_speaker *by, const struct statement *before, uint64_t version)
+{
+	return by->is_older && before != NULL && version < before->version;
+}
+
 /* Each takes in a word of one kind; was: what was seen before it, NULL for nothing. */
 
 static void
@@ -321,6 +328,10 @@ says(struct rules_node *n, const struct rules_word *w, const struct rules_speake
 		return;
 	}
 	version = version_of(n, w, by, before);
+	if (is_forgotten(by, before, version)) {
+		fx->is_void = true;
+		return;
+	}
 	if (before != NULL && before->version == version && str_eq(before->bytes, w->bytes)) {
 		/* repeated: as long as it does not win, the speaker must learn why */
 		if (at != n->seen)
@@ -358,7 +369,12 @@ removes(struct rules_node *n, const struct rules_word *w, const struct rules_spe
 {
 	const uint64_t known = rules_known_version(n);
 	const bool is_own_seen = was != NULL && was->peer == PEER_SELF;
+	const size_t at = rules_find(n, by->peer);
 
+	if (is_forgotten(by, at == RULES_NONE ? NULL : &n->all[at].said, w->version)) {
+		fx->is_void = true;
+		return;
+	}
 	/* no news: what it said before is void, and where more is known here it must learn */
 	if (is_own_seen || w->version < known || (w->version == known && was == NULL)) {
 		unsay(n, w, by, was, PEER_SELF, fx);

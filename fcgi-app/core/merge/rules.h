@@ -51,6 +51,7 @@ struct rules_speaker {
 	bool has_authority; /* speaks for the owner */
 	bool is_relaying;   /* a legacy peer that speaks of another's node */
 	bool is_echoing;    /* passes on whatever it hears, old or new, without versions */
+	bool is_older;	    /* a copy of what it was speaks: what it said since stays */
 };
 
 /* What is to be done beside storing the node as it is now. */
@@ -76,10 +77,13 @@ size_t rules_find(const struct rules_node *n, uint32_t peer);
 
 /* --- the rules that concern links, not nodes --- */
 
-/* Rule 4: what a subscriber must learn of a node: state, whatever happened to it before. */
+/*
+ * Rule 4: what a subscriber must learn of a node: state, whatever happened to it before. is_older:
+ * it was restored from a copy, and may have forgotten what it said.
+ */
 enum rules_news { RULES_NO_NEWS, RULES_NEWS_GONE, RULES_NEWS_NODE };
 enum rules_news rule_4_state_travels(const struct statement *seen, const struct statement *tomb,
-    uint32_t subscriber);
+    uint32_t subscriber, bool is_older);
 
 /*
  * Rule 5: is a message late, overtaken by one that its sender made after it? Of both: epoch (0:

@@ -12,6 +12,8 @@ struct head {
 	uint64_t state;		/* rises with any change at all; with several, by more than one */
 	uint64_t total;		/* flows seen */
 	uint64_t state_id;	/* random, made with the state */
+	uint64_t former;	/* epoch before this state was restored from a copy, 0: none */
+	uint64_t restored_us;	/* when that was found out */
 	int64_t started_us;
 	uint64_t options_gen;	/* rises with startup_apply */
 	uint64_t next_node, next_peer, next_order, next_block;

@@ -43,6 +43,8 @@ enum peer_flag {
 	PEER_CONNECTS = 1u << 10,	/* a provider by its own connects, not by answers alone */
 	/* was a provider when we became a node: is asked to connect once we are a registry again */
 	PEER_TO_ASK = 1u << 11,
+	/* a restored copy of it speaks, since in.older_us: what it said before stays, and goes back */
+	PEER_OLDER = 1u << 12,
 };
 
 /*
@@ -75,6 +77,7 @@ struct peer {
 		/* the newest message: which state of the peer spoke, its number; 0: none yet */
 		uint64_t epoch, sequence;
 		uint64_t connect_sequence; /* of its last connect to us */
+		int64_t older_us;	/* see PEER_OLDER */
 		uint64_t list;		/* id of the list whose chunks come in, 0: none */
 		/* statements older than this order number are unnamed after the last chunk */
 		uint64_t list_order;

@@ -21,6 +21,7 @@ struct answer {
 	struct kodo_member kodo;
 	bool is_first;
 	bool is_late; /* see ingest_is_late */
+	bool is_older; /* the caller: see PEER_OLDER */
 	bool is_subscriber; /* the caller is notified */
 	bool is_behind; /* the caller: something is on its way to it */
 	uint64_t nodes_bytes;
@@ -50,8 +51,13 @@ node_add(void *arg, uint32_t node, const struct statement *s, const struct peer 
 	struct packed p;
 	enum kodo_err err;
 
-	/* never send a kodo peer its own statements; the original answers with all */
-	if (w->b->has_kodo && source->id == w->caller)
+	const bool is_back = source->id == w->caller && w->is_older;
+
+	/*
+	 * never send a kodo peer its own statements, but what it may have forgotten; the original
+	 * answers with all
+	 */
+	if (!is_back && ((w->b->has_kodo && source->id == w->caller) || !w->b->from.feed))
 		return KODO_OK;
 	err = packed_open(s->bytes, &p);
 	if (err != KODO_OK)
@@ -62,7 +68,10 @@ node_add(void *arg, uint32_t node, const struct statement *s, const struct peer 
 		buf_putc(out, ',');
 	w->is_first = false;
 	packed_put_node(out, &p, source->created_us, source->modified_us);
-	kodo_put_version(&w->kodo, p.url, s->version);
+	if (is_back)
+		kodo_put_back(&w->kodo, p.url, s->version);
+	else
+		kodo_put_version(&w->kodo, p.url, s->version);
 	w->nodes_bytes += out->len - before;
 	return sink_step(w->out);
 }
@@ -191,20 +200,22 @@ answer_put(struct answer *w, bool with_nodes, bool idle_false)
 	w->is_behind = w->caller != PEER_TOMB && peer_has_work(&p);
 	w->is_subscriber = w->caller != PEER_TOMB && peer_is_subscriber(&p) &&
 	    (peer_is_live_target(&p) || (w->v.options->registry && w->v.options->feed));
+	w->is_older = w->caller != PEER_TOMB && (p.flags & PEER_OLDER) != 0;
 	w->is_late = w->caller != PEER_TOMB && ingest_is_late(&p, w->b);
 	err = message_make(w, &g);
 	if (err != KODO_OK)
 		return err;
 	if (w->caller == PEER_TOMB)
 		p = (struct peer){ .id = PEER_TOMB };
-	kodo_begin(&w->kodo, head_epoch(&w->v.head), w->v.head.state, p.in.epoch, p.in.sequence);
+	kodo_begin(&w->kodo, head_epoch(&w->v.head), w->v.head.state, w->v.head.former, p.in.epoch,
+	    p.in.sequence);
 	buf_putc(&w->out->buf, '{');
 	wire_put_greeting(&w->out->buf, &g);
 	/*
 	 * whoever sent a message that comes late does not wait for its answer; if it does, its
 	 * state is a copy, which it is to learn, and nothing else
 	 */
-	if (with_nodes && !w->is_late) {
+	if (with_nodes && (w->b->from.feed || w->is_older) && !w->is_late) {
 		buf_puts(&w->out->buf, ",\"nodes\":[");
 		err = walk_seen(&w->v.t, w->a, node_add, w);
 		buf_putc(&w->out->buf, ']');
@@ -247,7 +258,7 @@ reply_put(struct registry *r, const struct wire_body *b, bool is_connect, bool i
 	if (w.a != NULL)
 		err = view_begin(r, now_us, &w.v);
 	if (err == KODO_OK) {
-		err = answer_put(&w, is_connect && b->from.feed, idle_false);
+		err = answer_put(&w, is_connect, idle_false);
 		view_end(&w.v);
 	}
 	/*
@@ -257,8 +268,7 @@ reply_put(struct registry *r, const struct wire_body *b, bool is_connect, bool i
 	*rest = w.n_rest > 0;
 	if (err == KODO_OK && *rest)
 		err = registry_change(&run);
-	buf_free(&w.kodo.versions);
-	buf_free(&w.kodo.gone);
+	kodo_free(&w.kodo);
 	arena_free(w.a);
 	return err;
 }

@@ -12,11 +12,12 @@ put_version(struct buf *b, struct str url, uint64_t version)
 }
 
 void
-kodo_begin(
-    struct kodo_member *m, uint64_t epoch, uint64_t sequence, uint64_t acked_epoch, uint64_t acked)
+kodo_begin(struct kodo_member *m, uint64_t epoch, uint64_t sequence, uint64_t former_epoch,
+    uint64_t acked_epoch, uint64_t acked)
 {
 	m->epoch = epoch;
 	m->sequence = sequence;
+	m->former_epoch = former_epoch;
 	m->acked_epoch = acked_epoch;
 	m->acked = acked;
 }
@@ -26,6 +27,13 @@ kodo_put_version(struct kodo_member *m, struct str url, uint64_t version)
 {
 	if (version > 0)
 		put_version(&m->versions, url, version);
+}
+
+void
+kodo_put_back(struct kodo_member *m, struct str url, uint64_t version)
+{
+	if (version > 0)
+		put_version(&m->back, url, version);
 }
 
 void
@@ -58,6 +66,10 @@ kodo_end(struct kodo_member *m, struct buf *out, uint64_t list_id, bool more, st
 {
 	buf_puts(out, ",\"kodo\":{\"versions\":{");
 	buf_put_str(out, buf_str(&m->versions));
+	if (m->back.len > 0) {
+		buf_puts(out, "},\"back\":{");
+		buf_put_str(out, buf_str(&m->back));
+	}
 	buf_puts(out, "},\"gone\":{");
 	buf_put_str(out, buf_str(&m->gone));
 	buf_putc(out, '}');
@@ -78,6 +90,8 @@ kodo_end(struct kodo_member *m, struct buf *out, uint64_t list_id, bool more, st
 		put_number(out, "life", m->epoch);
 		put_number(out, "sent", m->sequence);
 	}
+	if (m->former_epoch != 0)
+		put_number(out, "former_life", m->former_epoch);
 	if (m->acked_epoch != 0) {
 		put_number(out, "heard_life", m->acked_epoch);
 		put_number(out, "heard", m->acked);
@@ -85,8 +99,16 @@ kodo_end(struct kodo_member *m, struct buf *out, uint64_t list_id, bool more, st
 	put_digest(out, "told", m->told);
 	put_digest(out, "view", view);
 	buf_putc(out, '}');
-	if ((buf_failed(&m->versions) || buf_failed(&m->gone)) && out->err == KODO_OK)
+	if ((buf_failed(&m->versions) || buf_failed(&m->back) || buf_failed(&m->gone)) &&
+	    out->err == KODO_OK)
 		out->err = KODO_ENOMEM;
+	kodo_free(m);
+}
+
+void
+kodo_free(struct kodo_member *m)
+{
 	buf_free(&m->versions);
+	buf_free(&m->back);
 	buf_free(&m->gone);
 }

@@ -9,8 +9,9 @@
 #include "core/wire/wire.h"
 
 struct kodo_member {
-	struct buf versions, gone;
+	struct buf versions, back, gone;
 	uint64_t epoch, sequence;	/* of the sender; epoch 0: none */
+	uint64_t former_epoch;		/* see wire.h; 0: none */
 	uint64_t acked_epoch, acked;	/* of the receiver; acked_epoch 0: none */
 	struct str told;	 /* see wire.h; null: none */
 	struct wire_range chunk; /* id null: none */
@@ -18,11 +19,14 @@ struct kodo_member {
 	uint64_t taken;
 };
 
-void kodo_begin(struct kodo_member *m, uint64_t epoch, uint64_t sequence, uint64_t acked_epoch,
-    uint64_t acked);
+void kodo_begin(struct kodo_member *m, uint64_t epoch, uint64_t sequence, uint64_t former_epoch,
+    uint64_t acked_epoch, uint64_t acked);
 void kodo_put_version(struct kodo_member *m, struct str url, uint64_t version);
+/* The version of a node that the receiver may have forgotten. */
+void kodo_put_back(struct kodo_member *m, struct str url, uint64_t version);
 void kodo_put_gone(struct kodo_member *m, struct str url, uint64_t version);
-/* Writes `,"kodo":{...}`; list_id 0: no list chunk; view null: none. Frees m. */
+/* Writes `,"kodo":{...}`; list_id 0: no list chunk; view null: none. Calls kodo_free. */
 void kodo_end(struct kodo_member *m, struct buf *out, uint64_t list_id, bool more, struct str view);
+void kodo_free(struct kodo_member *m);
 
 #endif

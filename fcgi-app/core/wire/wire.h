@@ -56,6 +56,7 @@ struct wire_node {
 	struct str key;	  /* of its url, see url_key */
 	struct str bytes; /* packed */
 	uint64_t version; /* 0: none was given */
+	bool is_back;	  /* the receiver said it before its state was restored from a copy */
 };
 
 struct wire_gone {
@@ -103,6 +104,7 @@ struct wire_body {
 	uint64_t taken;	 /* flows of the chunk's node that the receiver has */
 	uint64_t epoch;	 /* 0: not there, as the next three */
 	uint64_t sequence;
+	uint64_t former_epoch; /* of which this one is a restored copy; 0: none */
 	uint64_t acked_epoch;
 	uint64_t acked;
 	struct str view; /* null: not there, as told */

@@ -136,6 +136,7 @@ last_wins(struct wire_reader *r, struct buf *list, size_t size, size_t key_at)
 struct order {
 	const uint32_t *at;
 	size_t n;
+	bool is_back;
 };
 
 static void
@@ -155,6 +156,7 @@ read_version(struct wire_reader *r, const struct wire_at *at, struct str value, 
 
 		if (c == 0) {
 			nodes[o->at[mid]].version = s.version;
+			nodes[o->at[mid]].is_back = o->is_back;
 			return;
 		}
 		if (c < 0)
@@ -179,17 +181,30 @@ read_gone_url(struct wire_reader *r, const struct wire_at *at, struct str value,
 }
 
 static void
-read_versions(struct wire_reader *r, const struct wire_at *at, struct str value, void *unused)
+versions_read(struct wire_reader *r, const struct wire_at *at, struct str value, bool is_back)
 {
 	struct keyed k = { r->nodes.p, sizeof(struct wire_node), offsetof(struct wire_node, key) };
 	const size_t n = r->nodes.len / sizeof(struct wire_node);
 	uint32_t *order = order_new(r, &k, n);
-	struct order o = { order, n };
+	struct order o = { order, n, is_back };
 
-	(void)unused;
 	if (order != NULL)
 		wire_read_each(r, at, value, read_version, &o);
 	free(order);
+}
+
+static void
+read_versions(struct wire_reader *r, const struct wire_at *at, struct str value, void *unused)
+{
+	(void)unused;
+	versions_read(r, at, value, false);
+}
+
+static void
+read_back(struct wire_reader *r, const struct wire_at *at, struct str value, void *unused)
+{
+	(void)unused;
+	versions_read(r, at, value, true);
 }
 
 static void
@@ -293,6 +308,7 @@ read_chunk(struct wire_reader *r, const struct wire_at *at, struct str value, vo
 
 static const struct wire_field kodo_fields[] = {
 	{ "versions", WIRE_OBJECT, false, 0, 0, read_versions },
+	{ "back", WIRE_OBJECT, false, 0, 0, read_back },
 	{ "gone", WIRE_OBJECT, false, 0, 0, read_gone },
 	{ "piece", WIRE_INTEGER, false, 0, BODY(list_id), read_list_id },
 	{ "more", WIRE_BOOL, false, 0, BODY(more), NULL },
@@ -300,6 +316,7 @@ static const struct wire_field kodo_fields[] = {
 	{ "has", WIRE_INTEGER, false, 0, BODY(taken), read_has },
 	{ "life", WIRE_INTEGER, false, 0, BODY(epoch), NULL },
 	{ "sent", WIRE_INTEGER, false, 0, BODY(sequence), NULL },
+	{ "former_life", WIRE_INTEGER, false, 0, BODY(former_epoch), NULL },
 	{ "heard_life", WIRE_INTEGER, false, 0, BODY(acked_epoch), NULL },
 	{ "heard", WIRE_INTEGER, false, 0, BODY(acked), NULL },
 	{ "view", WIRE_TEXT, false, VIEW_BYTES, BODY(view), read_view },

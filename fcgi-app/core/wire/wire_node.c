@@ -112,7 +112,7 @@ node_add(struct wire_reader *r, const struct wire_at *at, struct str value, cons
 	const size_t size = packed_size(&r->packer, n->status);
 	/* never grows: it is the arena's */
 	struct buf packed = { NULL, 0, size + 1, size, KODO_OK };
-	struct wire_node out = { STR_NULL, STR_NULL, 0 };
+	struct wire_node out = { .version = 0 };
 
 	out.key = wire_key(r, at, value, n->url);
 	packed.p = arena_alloc(r->a, packed.cap);

@@ -65,8 +65,11 @@ struct wire_field {
 	wire_read_fn *read;	/* called with a value of that type, after it was stored; or NULL */
 };
 
-#define WIRE_FIELDS_MAX 12u
-#define WIRE_TABLE(fields) (fields), sizeof(fields) / sizeof((fields)[0])
+#define WIRE_FIELDS_MAX 16u
+/* a table and its length, which the compiler holds to WIRE_FIELDS_MAX */
+#define WIRE_TABLE(fields) (fields), \
+    sizeof(fields) / sizeof((fields)[0]) + \
+	0 * sizeof(char[sizeof(fields) / sizeof((fields)[0]) <= WIRE_FIELDS_MAX ? 1 : -1])
 
 enum kodo_err wire_reader_init(struct wire_reader *r, struct arena *a, struct str json) MUST_CHECK;
 void wire_reader_free(struct wire_reader *r);
