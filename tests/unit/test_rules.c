@@ -420,7 +420,9 @@ test_rule_4(void **state)
 	assert_int_equal(rule_4_state_travels(NULL, &of_1, 1, false), RULES_NO_NEWS);
 	assert_int_equal(rule_4_state_travels(NULL, &of_1, 2, false), RULES_NEWS_GONE);
 	assert_int_equal(rule_4_state_travels(NULL, &own, 1, false), RULES_NEWS_GONE);
-	assert_int_equal(rule_4_state_travels(NULL, NULL, 1), RULES_NO_NEWS);
+	assert_int_equal(rule_4_state_travels(NULL, NULL, 1, false), RULES_NO_NEWS);
+	/* but what a copy may have forgotten goes back */
+	assert_int_equal(rule_4_state_travels(&of_1, NULL, 1, true), RULES_NEWS_NODE);
 }
 
 static void

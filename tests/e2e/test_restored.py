@@ -1,0 +1,98 @@
+"""A registry whose state is an older copy: nothing of what it said since is taken away, at it or at its peers, while owners are offline."""
+import os
+import shutil
+
+import pytest
+
+from kodotest import wait_until
+from meshtest import NODE, PROVIDER, REGISTRY, SECONDS, Member
+from test_leaving import assert_stays
+
+LINKS = {"copy connects": (True, False), "peer connects": (False, True), "both connect": (True, True)}
+
+
+@pytest.fixture
+def member(folders):
+    """A function that makes a member of no network, not started: member(name, options)."""
+    made = []
+
+    def make(name, options, **more):
+        made.append(Member(folders(), name, {**options, **more}))
+        return made[-1]
+    yield make
+    for one in made:
+        one.kill()
+
+
+def state_of(one):
+    return os.path.join(one.cwd, "data")
+
+
+def copy_state(source, to):
+    shutil.copytree(source, to, ignore=shutil.ignore_patterns("wake"))      # a named pipe
+
+
+def restore(one, copy):
+    one.stop()
+    shutil.rmtree(state_of(one))
+    copy_state(copy, state_of(one))
+    one.start()
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_owners_that_are_offline(member, folders, link):
+    is_copy_connecting, is_peer_connecting = LINKS[link]
+    old, peer = member("R", REGISTRY), member("P", REGISTRY)
+    old.options["connect"] = [peer.url] if is_copy_connecting else []
+    peer.options["connect"] = [old.url] if is_peer_connecting else []
+    nodes = [member(name, NODE, connect=[old.url]) for name in ("same", "changed", "new")]
+    for one in (peer, old, *nodes[:2]):
+        one.start()
+    both_show(old, peer, nodes[:2])
+    old.stop()
+    copy = os.path.join(folders(), "copy")
+    copy_state(state_of(old), copy)
+    old.start()
+    nodes[1].change()
+    nodes[2].start()
+    both_show(old, peer, nodes)
+    for node in nodes:
+        node.kill()
+    restore(old, copy)
+    both_show(old, peer, nodes)
+    assert_stays(lambda: peer.shown() == rows_of(nodes) == old.shown(), 3)
+    # a word of an owner still counts: the one that the copy did not know leaves
+    nodes[2].start()
+    wait_until(lambda: "succeed with" in nodes[2].log().splitlines()[-1], SECONDS)
+    nodes[2].request("DELETE", "/connect")
+    both_show(old, peer, nodes[:2])
+
+
+def rows_of(nodes):
+    return set().union(*(node.rows() for node in nodes))
+
+
+def both_show(one, other, nodes):
+    for registry in (one, other):
+        wait_until(lambda: registry.shown() == rows_of(nodes), SECONDS, f"{registry.name} shows {[n.name for n in nodes]}")
+
+
+def test_provider_is_restored(member, folders):
+    """It is given back what it does not get to see of others."""
+    old, peer = member("R", PROVIDER), member("P", REGISTRY)
+    old.options["connect"] = [peer.url]
+    nodes = [member(name, NODE, connect=[old.url]) for name in ("same", "new")]
+    for one in (peer, old, nodes[0]):
+        one.start()
+    both_show(old, peer, nodes[:1])
+    old.stop()
+    copy = os.path.join(folders(), "copy")
+    copy_state(state_of(old), copy)
+    old.start()
+    nodes[1].start()
+    both_show(old, peer, nodes)
+    for node in nodes:
+        node.kill()
+    restore(old, copy)
+    both_show(old, peer, nodes)
+    assert_stays(lambda: peer.shown() == rows_of(nodes) == old.shown(), 3)
