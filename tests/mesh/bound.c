@@ -20,7 +20,7 @@ static struct group {
 	struct noted *all;
 	size_t n, cap;
 } groups[2];
-static const char *const group_names[] = { "", ", a state deleted" };
+static const char *const group_names[] = { "", ", a state deleted or a clock far ahead" };
 
 static uint64_t
 view_number(struct service *s)

@@ -129,7 +129,8 @@ kind_make(uint64_t *rnd, enum history_kind kind)
 	static const enum op_kind dice[] = { OP_FLOWS, OP_FLOWS, OP_FLOWS, OP_STOP, OP_STOP,
 		OP_START, OP_START, OP_START, OP_WIPE, OP_LEAVE, OP_CUT, OP_CUT, OP_JOIN, OP_JOIN,
 		OP_CLOCK, OP_TARGETS, OP_URL };
-	static const enum op_kind more[] = { OP_ROLE, OP_ROLE, OP_RESET, OP_TURN };
+	static const enum op_kind more[] = { OP_ROLE, OP_ROLE, OP_RESET, OP_TURN,
+		OP_FAR };
 
 	if (kind == HISTORY_ROLES && mesh_below(rnd, 3) == 0)
 		return more[mesh_below(rnd, sizeof(more) / sizeof(more[0]))];
@@ -181,6 +182,7 @@ op_make(struct history *h, uint64_t *rnd, enum history_kind kind, unsigned *no_w
 	case OP_TURN:
 		*no_wipe |= 1u << op->service | 1u << op->other;
 		break;
+	case OP_FAR:
 	case OP_RESET:
 	case OP_START:
 	case OP_STOP:
@@ -298,7 +300,7 @@ static void
 op_print(const struct op *op, unsigned i, FILE *out)
 {
 	static const char *const words[OP_MAX] = { "flows", "start", "stop", "wipe", "leave", "cut",
-		"join", "clock", "targets", "url", "role", "reset", "turn" };
+		"join", "clock", "targets", "url", "role", "reset", "far", "turn" };
 
 	fprintf(out, "  %2u  %9.3f s  s%u %s", i, (double)op->at_us / 1e6, op->service,
 	    words[op->kind]);
@@ -309,7 +311,7 @@ op_print(const struct op *op, unsigned i, FILE *out)
 	else if (op->kind == OP_WIPE && op->value % 2 != 0)
 		fprintf(out, ", or an older copy restored");
 	else if (op->kind == OP_FLOWS || op->kind == OP_CLOCK || op->kind == OP_URL ||
-	    op->kind == OP_ROLE)
+	    op->kind == OP_ROLE || op->kind == OP_FAR)
 		fprintf(out, " %lld", (long long)op->value);
 	fputc('\n', out);
 }

@@ -51,6 +51,7 @@ enum op_kind {
 	OP_URL,	    /* its url becomes variant value, then a start */
 	OP_ROLE,    /* its role becomes value, then a start */
 	OP_RESET,   /* a start with cache_reset */
+	OP_FAR,	    /* its clock is 60 days ahead, or behind, until the healing */
 	OP_TURN,    /* its link to other becomes one of other's to it, then a start of both */
 	OP_MAX
 };
@@ -202,7 +203,7 @@ struct mesh {
 	} failed[MESH_MAX][MESH_MAX]; /* failed attempts, digest checks too */
 	unsigned most_failed;
 	int64_t healed_us; /* 0: not yet */
-	bool has_lost;	   /* a state was deleted */
+	bool has_lost;	   /* a state was deleted, or a clock was wrong by months */
 	int64_t right_us;  /* since when all registries show what they must */
 	unsigned wrong;	   /* those that do not, as bits */
 	struct {

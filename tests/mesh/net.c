@@ -13,6 +13,7 @@
 #define QUIET_BOUND_US (9 * DIGEST_CHECK_SPAN_US) /* it must be quiet by then */
 #define RUNNER_SLEEP_US (60 * SECOND_US) /* it wakes again, whatever it knows */
 #define LONG_DELAY_US (60 * SECOND_US)	  /* of a request that its client has given up */
+#define FAR_US (30 * 86400 * SECOND_US)	  /* of a clock: it is set right in the end */
 #define STORM 20000u			  /* messages of one history; more is an echo */
 /*
  * What the backoff allows to fail in a minute, several times over: starts and messages of the peer
@@ -522,6 +523,11 @@ heal(struct mesh *m)
 	mesh_trace(m, "--- healed");
 	memset(m->is_cut, 0, sizeof(m->is_cut));
 	m->is_perfect = true;
+	for (i = 0; i < m->h->n; i++)
+		if (llabs(m->services[i].offset_us) > FAR_US) {
+			m->services[i].offset_us = 0;
+			mesh_poll_later(&m->services[i], m->now_us);
+		}
 	for (i = 0; i < m->h->n; i++)
 		if (!m->services[i].is_up)
 			service_start(&m->services[i], START_NOW);

@@ -77,6 +77,12 @@ mesh_apply(struct mesh *m, const struct op *op)
 		s->is_reset = true;
 		service_start(s, START_NOW);
 		break;
+	case OP_FAR:
+		s->offset_us = (op->value % 2 == 0 ? 60 : -60) * 86400 * SECOND_US;
+		m->has_lost = true;
+		if (s->is_up)
+			mesh_poll_later(s, m->now_us);
+		break;
 	case OP_TURN:
 		link_turn(m, s, &m->services[op->other]);
 		break;

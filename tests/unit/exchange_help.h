@@ -70,7 +70,7 @@ default_body(struct fixture *f, const char *url, const char *kodo)
 {
 	return arena_printf(f->a,
 	    "{\"url\":\"%s\",\"organization\":null,\"registry\":true,\"feed\":true,\"idle\":true,"
-	    "\"now\":\"2025-01-13T14:00:00Z\",\"message\":[],\"nodes\":[]%s%s}",
+	    "\"now\":\"2025-11-24T16:00:00Z\",\"message\":[],\"nodes\":[]%s%s}",
 	    url, kodo == NULL ? "" : ",\"kodo\":", kodo == NULL ? "" : kodo);
 }
 

@@ -135,7 +135,7 @@ body_of(struct fixture *f, const char *from, bool feed, const char *nodes, const
 	struct wire_body b;
 	char *json = arena_printf(f->a,
 	    "{\"url\":\"%s\",\"organization\":\"O\",\"registry\":%s,\"feed\":%s,\"idle\":true,"
-	    "\"now\":\"2025-01-13T14:00:00Z\",\"message\":[],\"nodes\":%s%s%s}",
+	    "\"now\":\"2025-11-24T16:00:00Z\",\"message\":[],\"nodes\":%s%s%s}",
 	    from, feed ? "true" : "false", feed ? "true" : "false", nodes,
 	    kodo != NULL ? ",\"kodo\":" : "", kodo != NULL ? kodo : "");
 

@@ -1,6 +1,8 @@
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "core/base/limit.h"
 #include "core/base/url.h"
 #include "core/check/integrity.h"
 #include "core/records/changelog.h"
@@ -13,6 +15,7 @@
 #include "core/records/url_ids.h"
 
 #define LATE_US	(180 * 1000000ll)	/* cron runs each minute */
+#define HEARD_US	(600 * 1000000ll)	/* ten digest checks */
 #define REMEDY	"restore a copy of the state folder, or move it away and start: peers connect again"
 
 struct integrity {
@@ -229,6 +232,23 @@ count_records(struct integrity *f, enum store_table table, uint64_t *n)
 	return scan_end(&s);
 }
 
+/* Versions count time: whoever is far ahead is not taken in by others. */
+static void
+clocks_compare(struct integrity *f, const struct peer *p)
+{
+	const long long hours = llabs(p->in.skew_us) / 3600000000ll;
+	const char *where = p->in.skew_us > 0 ? "ahead of" : "behind";
+
+	if (hours == 0 || llabs(f->v->now_us - p->in.at_us) > HEARD_US)
+		return;
+	say(f, FINDING_WARNING,
+	    "%.*s: its clock is %lld %s %s ours%s; set the one that is wrong, by NTP",
+	    STR_ARG(p->url), hours < 48 ? hours : hours / 24, hours < 48 ? "hours" : "days", where,
+	    llabs(p->in.skew_us) > LIMIT_VERSION_AHEAD_US
+		? ", and what comes from over 30 days ahead is left out"
+		: "");
+}
+
 static enum kodo_err
 peers_check(struct integrity *f)
 {
@@ -251,6 +271,7 @@ peers_check(struct integrity *f)
 			say(f, FINDING_ERROR,
 			    "%.*s is not found by its url, or among the providers; " REMEDY,
 			    STR_ARG(p.url));
+		clocks_compare(f, &p);
 		n_due += due;
 		n_subscribers += p.filed.has_pos;
 		if ((p.flags & PEER_PAUSED) != 0) {

@@ -304,7 +304,9 @@ answer_take(struct change *ch, struct peer *p, struct outcome *oc)
 		return KODO_OK;
 	if (b->has_kodo)
 		p->flags |= PEER_KODO;
-	err = ingest_acknowledged(ch, b);
+	err = ingest_clock(ch, p, &b->from);
+	if (err == KODO_OK)
+		err = ingest_acknowledged(ch, b);
 	if (err != KODO_OK)
 		return err;
 	if (!str_eq(b->from_key, p->key) && !str_eq(b->from_key, ch->o->url_key))
@@ -554,7 +556,7 @@ take_fn(struct change *ch, void *arg)
 		p->out.tried[work_of[job->kind]] = job->gen;
 	/* until it is delivered, what was due by the peer's position is work with a time */
 	if ((job->kind == EXCHANGE_UPDATE || job->kind == EXCHANGE_REMOVE) &&
-	    p->out.work[WORK_NOTIFY] == 0)
+	    p->out.work[WORK_NOTIFY] == 0 && change_is_subscriber(ch, p))
 		p->out.work[WORK_NOTIFY] = job->gen;
 	err = follows[meaning_of(job, oc->res)](ch, p, oc);
 	if (err == KODO_OK && is_contested(ch, p, job)) {

@@ -11,6 +11,8 @@
 
 /* how long what a copy has forgotten is given back, and taken */
 #define OLDER_US	(600ll * 1000000)
+/* clocks less apart than this are both right, as far as days are concerned */
+#define SKEW_US		(86400ll * 1000000)
 #define BACK_US		(3600ull * 1000000)
 
 /* --- what a body says --- */
@@ -249,6 +251,22 @@ ingest_update(struct change *ch, struct peer *p, const struct wire_body *b)
 }
 
 /* --- who says it --- */
+
+enum kodo_err
+ingest_clock(struct change *ch, struct peer *p, const struct greeting *g)
+{
+	const bool was_apart = llabs(p->in.skew_us) >= SKEW_US;
+
+	if (g->now_us == 0)
+		return KODO_OK;
+	p->in.skew_us = g->now_us - ch->now_us;
+	if (llabs(p->in.skew_us) >= SKEW_US)
+		return KODO_OK;
+	/* what was left out meanwhile */
+	if (was_apart)
+		resync_restart(ch, p);
+	return statement_reset_ahead(ch);
+}
 
 /* What p says of itself holds from now on. */
 static void

@@ -12,6 +12,12 @@ enum kodo_err ingest_greeting(
     struct change *ch, struct peer *p, const struct greeting *g) MUST_CHECK;
 
 /*
+ * The clock of p, as a body that is not late has it. If it agrees with ours, versions that ours
+ * once made far ahead are reset (statement_reset_ahead); if it did not before, its list is asked for.
+ */
+enum kodo_err ingest_clock(struct change *ch, struct peer *p, const struct greeting *g) MUST_CHECK;
+
+/*
  * Any body that is not late says what p is; what came by its answers ends where it does not feed.
  */
 enum kodo_err ingest_role(

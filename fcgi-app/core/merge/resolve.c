@@ -268,6 +268,18 @@ tomb_write(struct resolution *r)
 			    : record_del_shadow(r->ch->t, r->node, PEER_TOMB);
 }
 
+static void
+highest_note(struct resolution *r, const struct statement *now)
+{
+	uint64_t *highest = &r->ch->head.highest;
+	const uint64_t known = rules_known_version(&r->n);
+
+	if (known > *highest)
+		*highest = known;
+	if (now != NULL && now->version > *highest)
+		*highest = now->version;
+}
+
 /* Write what the word changed. */
 static enum kodo_err
 difference_write(struct resolution *r, bool renumber)
@@ -281,6 +293,7 @@ difference_write(struct resolution *r, bool renumber)
 	    is_same_or_none(r->before.peer != PEER_TOMB, &r->before, now) &&
 	    is_same_or_none(r->was_seen, &r->was, is))
 		return KODO_OK;
+	highest_note(r, now);
 	err = texts_keep(r, now, is);
 	if (err == KODO_OK)
 		err = place_write(r, now, renumber);

@@ -408,6 +408,54 @@ expires(struct rules_node *n, const struct rules_word *w, const struct rules_spe
 	seen_choose(n, w, by, was, PEER_SELF, fx);
 }
 
+/* The highest version that no wrong clock has made. */
+static uint64_t
+sound_version(const struct rules_node *n, uint64_t limit)
+{
+	uint64_t sound = n->is_gone && n->tomb.version <= limit ? n->tomb.version : 0;
+	size_t i;
+
+	for (i = 0; i < n->n; i++)
+		if (n->all[i].said.version <= limit && n->all[i].said.version > sound)
+			sound = n->all[i].said.version;
+	return sound;
+}
+
+/*
+ * The clock that made versions of the far future is right again. Its own words, and those of owners
+ * that it was told, get versions of today; what others relayed goes, for they have to say it anew.
+ */
+static void
+resets(struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
+    const struct statement *was, struct rules_effects *fx)
+{
+	const size_t at = rules_find(n, by->peer);
+	uint64_t sound = sound_version(n, w->version);
+	const bool is_hidden_now = at != RULES_NONE && is_hidden(n, &n->all[at].said);
+
+	(void)was;
+	if (n->is_gone && n->tomb.version > w->version) {
+		n->tomb = (struct statement){ .version = version_over(w, sound),
+			.at_us = w->now_us,
+			.peer = PEER_SELF,
+			.bytes = n->tomb.bytes };
+		sound = n->tomb.version;
+	}
+	if (at != RULES_NONE && n->all[at].said.version > w->version) {
+		if (!is_hidden_now && (by->peer == PEER_SELF || by->is_owner))
+			n->all[at].said.version = version_over(w, sound);
+		else
+			memmove(
+			    &n->all[at], &n->all[at + 1], (--n->n - at) * sizeof(*n->all));
+	}
+	n->seen = best_of(n, PEER_TOMB);
+	if (n->seen != RULES_NONE && is_hidden(n, seen_of(n)))
+		n->seen = RULES_NONE;
+	else if (n->seen != RULES_NONE)
+		n->is_gone = false;
+	fx->notify_all = true;
+}
+
 void
 rules_apply(struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
     struct rules_effects *fx)
@@ -419,6 +467,7 @@ rules_apply(struct rules_node *n, const struct rules_word *w, const struct rules
 		[RULES_REMOVES] = removes,
 		[RULES_WITHDRAWS] = withdraws,
 		[RULES_EXPIRES] = expires,
+		[RULES_RESETS] = resets,
 	};
 	struct statement was = { .version = 0 };
 	const bool had = n->seen != RULES_NONE;

@@ -1,3 +1,4 @@
+#include "core/base/limit.h"
 #include "core/base/url.h"
 #include "core/merge/resolve.h"
 #include "core/merge/resync.h"
@@ -95,6 +96,104 @@ statement_drop_all(struct change *ch, struct peer *p)
 	if (err == KODO_OK && !change_is_subscriber(ch, p))
 		err = change_unwant(ch, p, WORK_NOTIFY);
 	return err == KODO_OK ? peer_place_del(ch->t, p) : err;
+}
+
+/* A statement, or a tombstone, of which the version is over a limit. */
+struct ahead {
+	uint32_t node;
+	uint32_t peer; /* PEER_TOMB: the tombstone */
+};
+
+struct aheads {
+	struct ahead *all;
+	size_t n, cap;
+};
+
+static enum kodo_err
+ahead_add(struct change *ch, struct aheads *l, const struct record *rec, uint64_t limit)
+{
+	struct ahead *all;
+
+	if (rec->said.version <= limit)
+		return KODO_OK;
+	all = arena_grow(ch->a, l->all, l->n, &l->cap, sizeof(*all));
+	if (all == NULL)
+		return KODO_ENOMEM;
+	l->all = all;
+	l->all[l->n++] =
+	    (struct ahead){ rec->node, rec->is_tomb ? PEER_TOMB : rec->said.peer };
+	return KODO_OK;
+}
+
+static enum kodo_err
+aheads_find(struct change *ch, uint64_t limit, struct aheads *out)
+{
+	struct scan s = record_scan_seen(ch->t);
+	struct record rec;
+	enum kodo_err err;
+
+	*out = (struct aheads){ .n = 0 };
+	while (record_next(&s, &rec))
+		s.err = ahead_add(ch, out, &rec, limit);
+	err = scan_end(&s);
+	if (err != KODO_OK)
+		return err;
+	s = record_scan_shadows_from(ch->t, 0);
+	while (record_next(&s, &rec))
+		s.err = ahead_add(ch, out, &rec, limit);
+	return scan_end(&s);
+}
+
+static enum kodo_err
+ahead_reset(struct change *ch, const struct ahead *at, uint64_t limit)
+{
+	struct rules_word word = { .kind = RULES_RESETS, .version = limit, .now_us = ch->now_us };
+	struct statement s;
+	struct packed pk;
+	struct peer *p = NULL;
+	struct str key;
+	enum kodo_err err;
+
+	if (at->peer == PEER_TOMB) {
+		err = record_get_shadow(ch->t, at->node, PEER_TOMB, &s);
+		word.url = s.bytes;
+	} else {
+		err = known_statement(ch->t, at->node, at->peer, &s);
+		if (err == KODO_OK)
+			err = packed_open(s.bytes, &pk);
+		word.url = pk.url;
+		if (err == KODO_OK)
+			err = change_peer(ch, at->peer, &p);
+	}
+	/* what is done to one may have ended another */
+	if (err == KODO_ENOTFOUND)
+		return KODO_OK;
+	if (err == KODO_OK)
+		err = arena_str(ch->a, word.url, &word.url);
+	if (err == KODO_OK)
+		err = url_key(ch->a, word.url, &key);
+	if (err == KODO_OK)
+		err = resolve_word(ch, p, at->node, key, &word, false);
+	if (err == KODO_OK && p != NULL && p->id != PEER_SELF && !str_eq(p->key, key))
+		resync_restart(ch, p);
+	return err;
+}
+
+enum kodo_err
+statement_reset_ahead(struct change *ch)
+{
+	const uint64_t limit = (uint64_t)(ch->now_us + LIMIT_VERSION_AHEAD_US);
+	struct aheads l;
+	size_t i;
+	enum kodo_err err;
+
+	if (ch->head.highest <= limit)
+		return KODO_OK;
+	err = aheads_find(ch, limit, &l);
+	for (i = 0; i < l.n && err == KODO_OK; i++)
+		err = ahead_reset(ch, &l.all[i], limit);
+	ch->head.highest = limit;
+	return err;
 }
 
 /* The first tombstone older than before_us, of a node from *node on. *url null: there is none. */

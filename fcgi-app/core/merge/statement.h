@@ -34,4 +34,17 @@ enum kodo_err statement_drop_all(struct change *ch, struct peer *p) MUST_CHECK;
 /* Tombstones older than before_us are forgotten, and urls of which nothing is known. */
 enum kodo_err statement_expire(struct change *ch, int64_t before_us) MUST_CHECK;
 
+
+
+enum kodo_err statement_expire(struct change *ch, int64_t before_us) MUST_CHECK;
+
+
+
+/*
+ * The clock is right, a peer says so: versions that are more than LIMIT_VERSION_AHEAD_US ahead, and
+ * with which no peer takes anything, get versions of today (RULES_RESETS). Costs a comparison where
+ * there is none.
+ */
+enum kodo_err statement_reset_ahead(struct change *ch) MUST_CHECK;
+
 #endif

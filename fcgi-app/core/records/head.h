@@ -17,6 +17,7 @@ struct head {
 	int64_t started_us;
 	uint64_t options_gen;	/* rises with startup_apply */
 	uint64_t next_node, next_peer, next_order, next_block;
+	uint64_t highest;	/* no version is over it */
 	uint64_t logged;	/* the last entry of the changelog */
 	uint64_t log_floor;	/* up to here entries were forgotten */
 };

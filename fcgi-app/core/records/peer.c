@@ -95,6 +95,7 @@ static const struct {
 	FIELD(FIELD_U64, in.sequence),
 	FIELD(FIELD_U64, in.connect_sequence),
 	FIELD(FIELD_U64, in.older_us),
+	FIELD(FIELD_U64, in.skew_us),
 	FIELD(FIELD_U64, chunk.id),
 	FIELD(FIELD_U32, chunk.node),
 	FIELD(FIELD_U32, chunk.next),

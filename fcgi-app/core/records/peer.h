@@ -78,6 +78,7 @@ struct peer {
 		uint64_t epoch, sequence;
 		uint64_t connect_sequence; /* of its last connect to us */
 		int64_t older_us;	/* see PEER_OLDER */
+		int64_t skew_us;	/* its clock less ours, at its last word */
 		uint64_t list;		/* id of the list whose chunks come in, 0: none */
 		/* statements older than this order number are unnamed after the last chunk */
 		uint64_t list_order;

@@ -48,6 +48,8 @@ note_speaker(struct change *ch, struct peer *p, const struct wire_body *b, bool 
 	enum kodo_err err = ingest_acknowledged(ch, b);
 
 	*is_void = err == KODO_OK && ingest_is_late(p, b);
+	if (err == KODO_OK && !*is_void)
+		err = ingest_clock(ch, p, &b->from);
 	return err == KODO_OK && !*is_void ? ingest_epoch(ch, p, b) : err;
 }
 
