@@ -9,6 +9,7 @@
 #include "core/exchange/outcome.h"
 #include "core/merge/ingest.h"
 #include "core/merge/resync.h"
+#include "core/merge/rules.h"
 #include "core/merge/statement.h"
 #include "core/records/walk.h"
 #include "core/registry/registry_private.h"
@@ -171,6 +172,13 @@ digest_check_again(struct change *ch, struct peer *p, const struct outcome *oc)
 		p->out.check_us = next_try_us(ch, p, oc, PEER_SHORT_PAUSE_US);
 }
 
+/* It may be one soon: roles change. */
+static bool
+is_no_registry(const struct outcome *oc)
+{
+	return oc->job->kind == EXCHANGE_CONNECT && oc->res->status == 404;
+}
+
 /* Not before a while again; logged once. */
 static enum kodo_err
 peer_pause(struct change *ch, struct peer *p, struct outcome *oc)
@@ -183,8 +191,8 @@ peer_pause(struct change *ch, struct peer *p, struct outcome *oc)
 		    "paused %.*s (%.*s), tried again later", STR_ARG(oc->job->url),
 		    STR_ARG(p->out.error));
 	p->flags |= PEER_PAUSED;
-	p->out.due_us =
-	    next_try_us(ch, p, oc, peer_pause_us(p, ch->now_us, oc->res->status != 0));
+	p->out.due_us = next_try_us(ch, p, oc,
+	    peer_pause_us(p, oc->res->status != 0 && !is_no_registry(oc)));
 	/* of whom nothing is known any more nothing is wanted for ever */
 	if ((p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0 &&
 	    ch->now_us - p->out.failing_us >= PEER_HOUR_US)
@@ -290,6 +298,19 @@ answer_gone(struct change *ch, struct peer *p, const struct wire_body *b)
 	return err;
 }
 
+/*
+ * A target may call itself by another url than the one that the options have. Of nobody else that
+ * counts: it would take the url of another.
+ */
+static enum kodo_err
+alias_set(struct change *ch, struct peer *p, struct str key)
+{
+	p->alias = STR_NULL;
+	if ((p->flags & PEER_TARGET) == 0 || str_eq(key, p->key) || str_eq(key, ch->o->url_key))
+		return KODO_OK;
+	return arena_str(ch->a, key, &p->alias);
+}
+
 /* What the answer says: who it is, and, between two that feed, what it offers. */
 static enum kodo_err
 answer_take(struct change *ch, struct peer *p, struct outcome *oc)
@@ -309,9 +330,9 @@ answer_take(struct change *ch, struct peer *p, struct outcome *oc)
 		err = ingest_acknowledged(ch, b);
 	if (err != KODO_OK)
 		return err;
-	if (!str_eq(b->from_key, p->key) && !str_eq(b->from_key, ch->o->url_key))
-		err = arena_str(ch->a, b->from_key, &p->alias);
-	if (err == KODO_OK && oc->job->kind == EXCHANGE_DISCONNECT && b->epoch != 0)
+	err = alias_set(ch, p, b->from_key);
+	if (err == KODO_OK && !takes && !ingest_is_late(p, b) &&
+	    (oc->job->kind == EXCHANGE_DISCONNECT || rule_6_is_lost(b->epoch, p->in.epoch)))
 		err = ingest_epoch(ch, p, b);
 	if (err == KODO_OK && !takes && !ingest_is_late(p, b))
 		err = ingest_role(ch, p, &b->from);
@@ -482,18 +503,16 @@ connect_put_off(struct change *ch, struct peer *p, struct outcome *oc)
 	p->out.connected_us = 0;
 	p->out.due_us = ch->now_us;
 	p->flags |= PEER_RESYNC;
-	p->out.check_us = next_try_us(ch, p, oc, PEER_LONG_PAUSE_US);
+	p->out.check_us = next_try_us(ch, p, oc, PEER_SHORT_PAUSE_US);
 	return error_keep(ch, p, oc);
 }
 
 static enum kodo_err
 job_refused(struct change *ch, struct peer *p, struct outcome *oc)
 {
-	const bool is_no_registry = oc->job->kind == EXCHANGE_CONNECT && oc->res->status == 404;
-
-	if (is_no_registry && (p->flags & (PEER_PROVIDER | PEER_REGISTRY)) == PEER_PROVIDER)
+	if (is_no_registry(oc) && (p->flags & (PEER_PROVIDER | PEER_REGISTRY)) == PEER_PROVIDER)
 		return connect_give_up(ch, p, oc);
-	if (is_no_registry && p->out.work[WORK_RECONNECT] != 0)
+	if (is_no_registry(oc) && p->out.work[WORK_RECONNECT] != 0)
 		return connect_put_off(ch, p, oc);
 	p->out.attempts++;
 	failure_note(ch, p);

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "core/base/limit.h"
 #include "core/merge/ingest.h"
 #include "core/merge/resync.h"
 #include "core/merge/rules.h"
@@ -11,8 +12,8 @@
 
 /* how long what a copy has forgotten is given back, and taken */
 #define OLDER_US	(600ll * 1000000)
-/* clocks less apart than this are both right, as far as days are concerned */
-#define SKEW_US		(86400ll * 1000000)
+/* clocks less apart than this take in each other's versions */
+#define SKEW_US		(LIMIT_VERSION_AHEAD_US / 2)
 #define BACK_US		(3600ull * 1000000)
 
 /* --- what a body says --- */
@@ -320,6 +321,38 @@ ingest_is_late(const struct peer *p, const struct wire_body *b)
 	return rule_5_is_late(b->epoch, b->sequence, p->in.epoch, p->in.sequence);
 }
 
+static bool
+is_restored(const struct change *ch, const struct wire_body *b)
+{
+	return rule_6_is_restored(b->acked_epoch, b->acked, head_epoch(&ch->head), ch->head.state);
+}
+
+bool
+ingest_is_doubtful(const struct change *ch, const struct peer *p, const struct wire_body *b)
+{
+	/* it has answered before, or speaks for others; and no attempt has failed since */
+	const bool is_callable = (p->flags & PEER_PROVIDER) != 0 && p->out.failed_us == 0 &&
+	    (p->out.at_us != 0 || (p->flags & PEER_REGISTRY) != 0);
+
+	return is_callable && (rule_6_is_lost(b->epoch, p->in.epoch) || is_restored(ch, b));
+}
+
+void
+ingest_call_back(struct change *ch, struct peer *p)
+{
+	const int64_t soon_us = ch->now_us > p->out.at_us + PEER_HEARD_US ||
+		p->out.at_us > ch->now_us
+	    ? ch->now_us
+	    : p->out.at_us + PEER_HEARD_US;
+
+	if (!peer_is_live_target(p) || p->out.connected_us == 0) {
+		resync_restart(ch, p);
+	} else if (p->out.check_us == 0 || p->out.check_us > soon_us) {
+		p->out.check_us = soon_us;
+		ch->is_due = true;
+	}
+}
+
 enum kodo_err
 ingest_acknowledged(struct change *ch, const struct wire_body *b)
 {
@@ -327,7 +360,7 @@ ingest_acknowledged(struct change *ch, const struct wire_body *b)
 	uint32_t id = 0;
 	enum kodo_err err;
 
-	if (!rule_6_is_restored(b->acked_epoch, b->acked, head_epoch(&ch->head), ch->head.state))
+	if (!is_restored(ch, b))
 		return KODO_OK;
 	ch->head.former = head_epoch(&ch->head);
 	ch->head.restored_us = (uint64_t)ch->now_us;

@@ -41,6 +41,15 @@ enum kodo_err ingest_update(
 enum kodo_err ingest_back(struct change *ch, const struct wire_body *b) MUST_CHECK;
 
 /*
+ * A request with another epoch of p, or with a sequence acknowledged that this state has not
+ * reached, is a hint: what follows is decided by p's answer to a message of ours, where it can be
+ * called. (One behind a NAT, or that does not answer at present, has to be believed.)
+ */
+bool ingest_is_doubtful(
+    const struct change *ch, const struct peer *p, const struct wire_body *b);
+void ingest_call_back(struct change *ch, struct peer *p);
+
+/*
  * Was the body overtaken by one that its sender made later? Then it is void: it would take back
  * what was said since, or bring back a peer that has left.
  */

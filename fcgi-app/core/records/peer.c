@@ -49,9 +49,9 @@ peer_backoff_us(uint32_t failures, int64_t max_us)
 }
 
 int64_t
-peer_pause_us(const struct peer *p, int64_t now_us, bool is_refused)
+peer_pause_us(const struct peer *p, bool is_refused)
 {
-	if (now_us - p->out.failing_us >= PEER_HOUR_US)
+	if (p->out.attempts >= PEER_SHORT_TRIES)
 		return PEER_PAUSE_US;
 	if (is_refused || (!peer_is_subscriber(p) && p->out.work[WORK_LEAVE] == 0))
 		return PEER_LONG_PAUSE_US;

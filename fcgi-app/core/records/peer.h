@@ -12,7 +12,10 @@
 #define PEER_BACKOFF_US		500000ll
 #define PEER_BACKOFF_MAX_US	8000000ll
 #define PEER_PAUSE_US		(300ll * 1000000)
-/* in the first hour of failures: what is notified is down for a while only; and who refuses us */
+/*
+ * For so many attempts, the first hour: what is notified is down for a while only; and who refuses us
+ */
+#define PEER_SHORT_TRIES	400u
 #define PEER_SHORT_PAUSE_US	PEER_BACKOFF_MAX_US
 #define PEER_LONG_PAUSE_US	(30ll * 1000000)
 #define PEER_HOUR_US		(3600ll * 1000000)
@@ -149,10 +152,10 @@ bool peer_is_subscriber(const struct peer *p);
 int64_t peer_backoff_us(uint32_t failures, int64_t max_us);
 
 /*
- * How long a paused peer is left alone. In the first hour whoever is notified of changes is tried
+ * How long a paused peer is left alone. For the first attempts whoever is notified of changes is tried
  * as in its backoff, so that both are right soon after a link is back that neither has seen end.
  */
-int64_t peer_pause_us(const struct peer *p, int64_t now_us, bool is_refused);
+int64_t peer_pause_us(const struct peer *p, bool is_refused);
 
 /* Texts are copied into a. KODO_ENOTFOUND. */
 enum kodo_err peer_get(struct txn *t, struct arena *a, uint32_t id, struct peer *out) MUST_CHECK;

@@ -1,6 +1,7 @@
 #include "core/base/limit.h"
 #include "core/merge/ingest.h"
 #include "core/merge/resync.h"
+#include "core/merge/rules.h"
 #include "core/merge/statement.h"
 #include "core/records/known.h"
 #include "core/registry/registry_private.h"
@@ -41,13 +42,20 @@ post_run(struct registry *r, const struct wire_body *b, int64_t now_us,
 	return err;
 }
 
-/* Note who speaks. *is_void: the body comes late, nothing of it counts. */
+/* Note who speaks. *is_void: the body comes late, or in doubt; nothing of it counts. */
 static enum kodo_err
 note_speaker(struct change *ch, struct peer *p, const struct wire_body *b, bool *is_void)
 {
-	enum kodo_err err = ingest_acknowledged(ch, b);
+	enum kodo_err err = KODO_OK;
 
-	*is_void = err == KODO_OK && ingest_is_late(p, b);
+	/* anybody may have made it: what it says of a state is asked of the peer */
+	if (ingest_is_doubtful(ch, p, b)) {
+		*is_void = rule_6_is_lost(b->epoch, p->in.epoch);
+		ingest_call_back(ch, p);
+	} else {
+		err = ingest_acknowledged(ch, b);
+	}
+	*is_void |= err == KODO_OK && ingest_is_late(p, b);
 	if (err == KODO_OK && !*is_void)
 		err = ingest_clock(ch, p, &b->from);
 	return err == KODO_OK && !*is_void ? ingest_epoch(ch, p, b) : err;

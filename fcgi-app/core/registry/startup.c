@@ -252,6 +252,7 @@ peer_start(struct change *ch, struct apply *ap, struct peer *p)
 		p->flags &= ~(unsigned)PEER_TARGET;
 		if (err == KODO_OK && p->out.acked_url.p != NULL)
 			return target_leave(ch, p, p->out.acked_url);
+		p->alias = STR_NULL;
 		err = change_unwant(ch, p, WORK_CONNECT);
 	}
 	return err == KODO_OK ? provider_start(ch, ap, p) : err;
