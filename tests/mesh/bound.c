@@ -11,7 +11,7 @@
 
 #define WORST 10u
 
-/* Where a state was deleted, one digest check may have to find that out: those are counted apart. */
+/* Where a state was deleted one digest check may have to find that out: those count apart. */
 struct noted {
 	uint64_t seed;
 	double seconds;

@@ -16,6 +16,14 @@ link_turn(struct mesh *m, struct service *s, struct service *other)
 	service_start(other, START_NOW);
 }
 
+static void
+clock_set(struct service *s, int64_t offset_s)
+{
+	s->offset_us = offset_s * SECOND_US;
+	if (s->is_up)
+		mesh_poll_later(s, s->mesh->now_us);
+}
+
 void
 mesh_apply(struct mesh *m, const struct op *op)
 {
@@ -57,9 +65,7 @@ mesh_apply(struct mesh *m, const struct op *op)
 		    op->kind == OP_CUT;
 		break;
 	case OP_CLOCK:
-		s->offset_us = op->value * SECOND_US;
-		if (s->is_up)
-			mesh_poll_later(s, m->now_us);
+		clock_set(s, op->value);
 		break;
 	case OP_TARGETS:
 		s->connect = (unsigned)op->value;
@@ -78,10 +84,8 @@ mesh_apply(struct mesh *m, const struct op *op)
 		service_start(s, START_NOW);
 		break;
 	case OP_FAR:
-		s->offset_us = (op->value % 2 == 0 ? 60 : -60) * 86400 * SECOND_US;
+		clock_set(s, (op->value % 2 == 0 ? 60 : -60) * 86400);
 		m->has_lost = true;
-		if (s->is_up)
-			mesh_poll_later(s, m->now_us);
 		break;
 	case OP_TURN:
 		link_turn(m, s, &m->services[op->other]);

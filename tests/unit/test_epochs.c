@@ -12,73 +12,7 @@
 #include "core/registry/startup.h"
 #include "core/storage/sink.h"
 #include "core/storage/store.h"
-#include "registry_help.h"
-
-#define NODE "http://n:1"
-#define PEER "http://p:1"
-
-static void
-start(struct fixture *f)
-{
-	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
-	fixture_apply(f, START_NOW);
-}
-
-static struct head
-head_of(struct fixture *f)
-{
-	struct view v;
-	struct head h;
-
-	must(view_begin(f->r, f->now_us, &v));
-	h = v.head;
-	view_end(&v);
-	return h;
-}
-
-static uint64_t
-peers_of(struct fixture *f)
-{
-	struct store_stat st;
-
-	must(store_stat(registry_store(f->r), &st));
-	return st.entries[T_PEER];
-}
-
-/* PEER, which feeds, says that in a body of that path. */
-static struct wire_body
-says(struct fixture *f, const char *path, const char *nodes, const char *kodo)
-{
-	struct wire_body b = body_of(f, PEER, true, nodes, kodo);
-	struct receipt in;
-
-	if (strcmp(path, "/connect") == 0)
-		must(registry_connect(f->r, &b, f->now_us, &in));
-	else
-		must(registry_update(f->r, &b, f->now_us, &in));
-	assert_true(in.known);
-	return b;
-}
-
-static const char *
-one(struct fixture *f, const char *url, size_t n)
-{
-	return arena_printf(f->a, "[%s]", node_json(f, url, "N", n));
-}
-
-static enum kodo_err
-next(struct fixture *f, struct exchange_job *job)
-{
-	int64_t due_us, active_us;
-
-	return schedule_next(f->r, f->a, f->now_us, NULL, 0, job, &due_us, &active_us);
-}
-
-static bool
-has(struct str text, const char *part)
-{
-	return memmem(text.p, text.len, part, strlen(part)) != NULL;
-}
+#include "epochs_help.h"
 
 /* --- late messages --- */
 
@@ -164,13 +98,18 @@ lost_state_takes_its_words_along(void **state)
 	assert_int_equal(next(f, &job), KODO_ENOTFOUND);
 	says(f, "/connect", nodes,
 	    "{\"versions\":{\"" PEER "\":70,\"" NODE "\":100},\"life\":6,\"sent\":2}");
+	assert_int_equal(total_of(f), 3); /* anybody may have said that */
+	answers(f, EXCHANGE_RECONNECT, "{\"life\":6,\"sent\":3}");
+	assert_int_equal(total_of(f), 1); /* its own node it knows */
+	says(f, "/connect", nodes,
+	    "{\"versions\":{\"" PEER "\":70,\"" NODE "\":100},\"life\":6,\"sent\":4}");
 	assert_int_equal(total_of(f), 1);
 	must(next(f, &job));
 	assert_int_equal(job.kind, EXCHANGE_REMOVE);
 	assert_true(has(job.body, "\"gone\":{\"" NODE "\":101}"));
 	/* the owner's word reached it again, over the tombstone */
 	says(f, "/update", one(f, NODE, 2),
-	    "{\"versions\":{\"" NODE "\":200},\"life\":6,\"sent\":3}");
+	    "{\"versions\":{\"" NODE "\":200},\"life\":6,\"sent\":5}");
 	assert_int_equal(total_of(f), 3);
 	check_clean(f);
 }
@@ -189,7 +128,9 @@ lost_state_that_updates_is_asked_for_its_list(void **state)
 	says(f, "/update", "[]", "{\"life\":5,\"sent\":10}");
 	assert_int_equal(next(f, &job), KODO_ENOTFOUND);
 	says(f, "/update", "[]", "{\"life\":6,\"sent\":2}");
+	answers(f, EXCHANGE_RECONNECT, "{\"life\":6,\"sent\":3}");
 	assert_int_equal(total_of(f), 1); /* its own node it knows */
+	f->now_us += 1000000;
 	must(next(f, &job));
 	assert_int_equal(job.kind, EXCHANGE_RECONNECT);
 }
@@ -240,37 +181,19 @@ restored_state_speaks_as_another(void **state)
 	    arena_printf(f->a, "{\"life\":5,\"sent\":12,\"heard_life\":%llu,\"heard\":%llu}",
 		(unsigned long long)head_epoch(&h), (unsigned long long)h.state + 100));
 	now = head_of(f);
+	assert_int_equal(head_epoch(&now), head_epoch(&h)); /* anybody may have said that */
+	answers(f, EXCHANGE_RECONNECT,
+	    arena_printf(f->a, "{\"life\":5,\"sent\":13,\"heard_life\":%llu,\"heard\":%llu}",
+		(unsigned long long)head_epoch(&h), (unsigned long long)h.state + 100));
+	now = head_of(f);
 	assert_int_not_equal(head_epoch(&now), head_epoch(&h));
+	assert_int_equal(now.former, head_epoch(&h));
+	f->now_us += 1000000;
 	must(next(f, &job));
 	assert_int_equal(job.kind, EXCHANGE_RECONNECT);
 	assert_true(has(job.body, "\"heard_life\":5,\"heard\":12"));
-}
-
-/* Two states answer under one url in turn: each has our list by then, so no connect follows. */
-static void
-answer_of_another_state_needs_no_connect(void **state)
-{
-	struct exchange_result res = { .status = 201 };
-	struct fixture *f = *state;
-	struct exchange_job job;
-	bool wake;
-	int i;
-
-	fixture_options(f, "http://localhost:3367", true, true, PEER, 1);
-	fixture_apply(f, START_NOW);
-	for (i = 0; i < 2; i++) {
-		must(next(f, &job));
-		assert_int_equal(job.kind, EXCHANGE_CONNECT);
-		res.body = str_of(arena_printf(f->a,
-		    "{\"url\":\"" PEER "\",\"registry\":true,\"feed\":true,\"idle\":true,"
-		    "\"now\":\"2025-01-13T14:00:00Z\",\"message\":[],\"nodes\":%s,"
-		    "\"kodo\":{\"life\":%d,\"sent\":9}}", one(f, NODE, 2), 5 + i));
-		must(outcome_take(f->r, f->a, &job, &res, f->now_us, &wake));
-		assert_int_equal(total_of(f), 3);
-		if (next(f, &job) == KODO_OK)
-			assert_int_not_equal(job.kind, EXCHANGE_CONNECT);
-		fixture_apply(f, START_NOW);
-	}
+	assert_true(has(job.body,
+	    arena_printf(f->a, "\"former_life\":%llu", (unsigned long long)head_epoch(&h))));
 }
 
 /* --- many, and none --- */
@@ -492,7 +415,6 @@ main(void)
 		T(answers_acknowledge),
 		T(restored_state_speaks_as_another),
 		T(strangers_recall_nothing),
-		T(answer_of_another_state_needs_no_connect),
 		T(answer_to_one_that_left),
 		T(answer_names_so_many_and_counts_the_rest),
 		T(crowd_of_strangers_fades),

@@ -4,7 +4,7 @@
 
 /* --- what an answer means --- */
 
-enum want { WANT_DONE, WANT_RETRY, WANT_PARK };
+enum want { WANT_DONE, WANT_RETRY, WANT_PARK, WANT_SOON };
 
 static void
 connect_answers(void **state)
@@ -16,7 +16,7 @@ connect_answers(void **state)
 		{ 200, WANT_DONE },
 		{ 201, WANT_DONE },
 		{ 204, WANT_DONE },
-		{ 404, WANT_PARK },
+		{ 404, WANT_SOON },
 		{ 400, WANT_PARK },
 		{ 405, WANT_PARK },
 		{ 501, WANT_PARK },
@@ -27,6 +27,7 @@ connect_answers(void **state)
 		{ 429, WANT_RETRY },
 		{ 0, WANT_RETRY },
 	};
+	static const int64_t waits_s[] = { [WANT_DONE] = 60, [WANT_PARK] = 30, [WANT_SOON] = 8 };
 	struct fixture *f = *state;
 	struct exchange_job job;
 	struct peer p;
@@ -42,14 +43,14 @@ connect_answers(void **state)
 		    f, &job, rows[i].status, "garbage"); /* the status counts, whatever the body */
 		p = peer_of(f, TARGET);
 		assert_int_equal(peer_has_work(&p), rows[i].want != WANT_DONE);
-		assert_int_equal((p.flags & PEER_PAUSED) != 0, rows[i].want == WANT_PARK);
+		assert_int_equal((p.flags & PEER_PAUSED) != 0, rows[i].want == WANT_PARK || rows[i].want == WANT_SOON);
 		assert_int_equal(p.out.connected_us != 0, rows[i].want == WANT_DONE);
 		if (rows[i].want == WANT_RETRY)
 			assert_within(nothing_until(f) - f->now_us, 500000, 550000);
 		else
 			assert_within(nothing_until(f) - f->now_us,
-			    rows[i].want == WANT_PARK ? 30 * SECOND_US : 60 * SECOND_US,
-			    rows[i].want == WANT_PARK ? 36 * SECOND_US : 73 * SECOND_US);
+			    waits_s[rows[i].want] * SECOND_US,
+			    waits_s[rows[i].want] * SECOND_US * 12 / 10);
 		f->now_us += SECOND_US;
 	}
 }

@@ -2,10 +2,10 @@
 
 #include "core/base/json.h"
 #include "core/base/log.h"
-#include "core/base/utf8.h"
 #include "core/exchange/build.h"
 #include "core/exchange/delivery.h"
 #include "core/exchange/digest_check.h"
+#include "core/exchange/failure.h"
 #include "core/exchange/outcome.h"
 #include "core/merge/ingest.h"
 #include "core/merge/resync.h"
@@ -17,8 +17,6 @@
 
 enum meaning { MEANS_DONE, MEANS_RETRY, MEANS_PAUSE, MEANS_CONNECT, MEANS_LEFT, MEANS_HALVE };
 
-#define JITTER 10 /* per cent, upwards */
-#define CHECK_JITTER 20
 #define CEILING_DOUBLE_AFTER 20u /* successes until a ceiling is tried higher */
 #define NODE_TRIES 3u		 /* until a node that a peer seems to choke on is paused */
 #define HALVE_OVER_BYTES 65536u	 /* a 500 or a reset to a body over this may be its size */
@@ -77,157 +75,6 @@ static const enum peer_work work_of[] = {
 	[EXCHANGE_REMOVE] = WORK_NOTIFY,
 	[EXCHANGE_UPDATE] = WORK_NOTIFY,
 };
-
-/* span plus up to percent of it; the spread comes from what differs between peers and attempts. */
-static int64_t
-jittered(int64_t span_us, unsigned percent, const struct change *ch, const struct peer *p)
-{
-	uint64_t h = (ch->head.state_id ^ p->id * 0x9e3779b97f4a7c15u) + (uint64_t)ch->now_us;
-
-	h ^= h >> 33;
-	h *= 0xff51afd7ed558ccdu;
-	h ^= h >> 33;
-	return span_us + span_us / 100 * (int64_t)(h % (percent + 1));
-}
-
-static void
-digest_check_later(struct change *ch, struct peer *p)
-{
-	if ((p->flags & PEER_RESYNC) != 0)
-		return;
-	p->out.check_us =
-	    peer_is_live_target(p) && p->out.connected_us != 0
-	    ? ch->now_us + jittered(PEER_CHECK_US, CHECK_JITTER, ch, p)
-	    : 0;
-}
-
-/* --- failures --- */
-
-/* What a peer wrote, as a line that people and JSON can have. */
-static void
-line_of(struct str text, char *out, size_t size)
-{
-	size_t pos = 0, n = 0;
-
-	while (pos < text.len && n + 4 < size) {
-		uint32_t cp = utf8_next(text, &pos);
-
-		n += utf8_put(cp < ' ' || cp == 0x7f ? ' ' : cp, out + n);
-	}
-	out[n] = '\0';
-}
-
-static void
-why_failed(const struct outcome *oc, char *out, size_t size)
-{
-	const struct exchange_result *res = oc->res;
-	char line[200];
-
-	line_of(res->body, line, sizeof(line));
-	if (res->status == 0)
-		snprintf(out, size, "%s", res->error != NULL ? res->error : "no answer");
-	else
-		snprintf(out, size, "HTTP status %u: %s", res->status, line);
-}
-
-static enum kodo_err
-error_keep(struct change *ch, struct peer *p, const struct outcome *oc)
-{
-	char text[300];
-
-	why_failed(oc, text, sizeof(text));
-	return arena_str(ch->a, str_of(text), &p->out.error);
-}
-
-/*
- * The time of the next attempt: waits are counted from the beginning of the one that failed, so that
- * one that hangs puts off the next one no more than one that is refused.
- */
-static int64_t
-next_try_us(const struct change *ch, const struct peer *p, const struct outcome *oc, int64_t wait_us)
-{
-	const int64_t soon_us = ch->now_us + (wait_us < PEER_HEARD_US ? wait_us : PEER_HEARD_US);
-	int64_t at_us = oc->job->begun_us;
-
-	if (at_us > ch->now_us) /* clock set back */
-		at_us = ch->now_us;
-	at_us += jittered(wait_us, JITTER, ch, p);
-	return at_us < soon_us ? soon_us : at_us;
-}
-
-static void
-failure_note(struct change *ch, struct peer *p)
-{
-	if (p->out.failed_us == 0 || p->out.failing_us > ch->now_us) /* clock set back */
-		p->out.failing_us = ch->now_us;
-	p->out.failed_us = ch->now_us;
-}
-
-/* What a target missed meanwhile, or forgot, is to be found soon after the link is back. */
-static void
-digest_check_again(struct change *ch, struct peer *p, const struct outcome *oc)
-{
-	if ((p->flags & PEER_RESYNC) == 0 && p->out.check_us != 0 &&
-	    ch->now_us - p->out.failing_us < PEER_HOUR_US)
-		p->out.check_us = next_try_us(ch, p, oc, PEER_SHORT_PAUSE_US);
-}
-
-/* It may be one soon: roles change. */
-static bool
-is_no_registry(const struct outcome *oc)
-{
-	return oc->job->kind == EXCHANGE_CONNECT && oc->res->status == 404;
-}
-
-/* Not before a while again; logged once. */
-static enum kodo_err
-peer_pause(struct change *ch, struct peer *p, struct outcome *oc)
-{
-	const uint32_t most = ch->o->retry > 0 ? (uint32_t)ch->o->retry : PEER_PATIENCE;
-	enum kodo_err err = error_keep(ch, p, oc);
-
-	if ((p->flags & PEER_PAUSED) == 0 && p->out.attempts <= most)
-		snprintf(oc->note, sizeof(oc->note),
-		    "paused %.*s (%.*s), tried again later", STR_ARG(oc->job->url),
-		    STR_ARG(p->out.error));
-	p->flags |= PEER_PAUSED;
-	p->out.due_us = next_try_us(ch, p, oc,
-	    peer_pause_us(p, oc->res->status != 0 && !is_no_registry(oc)));
-	/* of whom nothing is known any more nothing is wanted for ever */
-	if ((p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0 &&
-	    ch->now_us - p->out.failing_us >= PEER_HOUR_US)
-		p->out.work[WORK_RECONNECT] = 0;
-	if (oc->job->kind == EXCHANGE_CONNECT) {
-		p->out.connected_us = 0;
-		digest_check_later(ch, p);
-	}
-	return err;
-}
-
-static enum kodo_err
-peer_retry(struct change *ch, struct peer *p, struct outcome *oc)
-{
-	/* while the attempt hung */
-	const bool has_spoken = p->out.failed_us != 0 && p->in.at_us > p->out.failed_us;
-	int64_t wait;
-	enum kodo_err err;
-
-	failure_note(ch, p);
-	if (oc->job->kind == EXCHANGE_DIGEST_CHECK) {
-		digest_check_again(ch, p, oc);
-		return KODO_OK;
-	}
-	if (p->out.attempts < UINT32_MAX)
-		p->out.attempts++;
-	if (ch->o->retry >= 0 && p->out.attempts >= (uint32_t)ch->o->retry) {
-		err = peer_pause(ch, p, oc);
-		p->out.due_us = has_spoken ? ch->now_us + PEER_HEARD_US : p->out.due_us;
-		return err;
-	}
-	wait = peer_backoff_us(p->out.attempts, has_spoken ? PEER_HEARD_US : PEER_BACKOFF_MAX_US);
-	p->out.due_us = next_try_us(ch, p, oc, wait);
-	return error_keep(ch, p, oc);
-}
 
 /* --- successes --- */
 
@@ -426,10 +273,10 @@ node_refused(struct change *ch, struct peer *p, struct outcome *oc)
 
 	/* it may be the server that is out of order, not the body that is too big */
 	if (!is_verdict && p->out.attempts + 1 < NODE_TRIES)
-		return peer_retry(ch, p, oc);
+		return failure_retry(ch, p, oc);
 	p->out.attempts = 0;
 	p->out.due_us = ch->now_us;
-	why_failed(oc, failed, sizeof(failed));
+	failure_words(oc, failed, sizeof(failed));
 	snprintf(why, sizeof(why), "not taken, %zu bytes (%s)", job->body.len, failed);
 	err = delivery_pause_all(ch, p, oc);
 	if (err != KODO_OK)
@@ -456,12 +303,12 @@ job_halve(struct change *ch, struct peer *p, struct outcome *oc)
 	size_t half = job->body.len / 2;
 
 	if (job->kind != EXCHANGE_UPDATE && job->kind != EXCHANGE_CONNECT)
-		return peer_retry(ch, p, oc);
+		return failure_retry(ch, p, oc);
 	if (job->n_nodes == 1 && job->kind == EXCHANGE_UPDATE && !is_divisible(p, oc))
 		return node_refused(ch, p, oc);
 	/* an update is halved down to one node, however small */
 	if (job->n_nodes == 0 || (half < BUILD_MIN_BYTES && job->kind == EXCHANGE_CONNECT))
-		return peer_pause(ch, p, oc);
+		return failure_pause(ch, p, oc);
 	p->out.ceiling_bytes = (uint32_t)half;
 	p->out.successes = 0;
 	p->out.due_us = ch->now_us;
@@ -487,7 +334,7 @@ is_contested(const struct change *ch, const struct peer *p, const struct exchang
 static enum kodo_err
 connect_give_up(struct change *ch, struct peer *p, struct outcome *oc)
 {
-	enum kodo_err err = error_keep(ch, p, oc);
+	enum kodo_err err = failure_keep(ch, p, oc);
 
 	p->out.work[WORK_CONNECT] = 0;
 	p->out.connected_us = p->out.check_us = 0;
@@ -503,20 +350,21 @@ connect_put_off(struct change *ch, struct peer *p, struct outcome *oc)
 	p->out.connected_us = 0;
 	p->out.due_us = ch->now_us;
 	p->flags |= PEER_RESYNC;
-	p->out.check_us = next_try_us(ch, p, oc, PEER_SHORT_PAUSE_US);
-	return error_keep(ch, p, oc);
+	p->out.check_us = failure_next_us(ch, p, oc, PEER_SHORT_PAUSE_US);
+	return failure_keep(ch, p, oc);
 }
 
 static enum kodo_err
 job_refused(struct change *ch, struct peer *p, struct outcome *oc)
 {
-	if (is_no_registry(oc) && (p->flags & (PEER_PROVIDER | PEER_REGISTRY)) == PEER_PROVIDER)
+	if (failure_is_no_registry(oc) &&
+	    (p->flags & (PEER_PROVIDER | PEER_REGISTRY)) == PEER_PROVIDER)
 		return connect_give_up(ch, p, oc);
-	if (is_no_registry(oc) && p->out.work[WORK_RECONNECT] != 0)
+	if (failure_is_no_registry(oc) && p->out.work[WORK_RECONNECT] != 0)
 		return connect_put_off(ch, p, oc);
 	p->out.attempts++;
 	failure_note(ch, p);
-	return peer_pause(ch, p, oc);
+	return failure_pause(ch, p, oc);
 }
 
 /* The peer does not know us: a connect goes first, then what a list does not hold. */
@@ -548,7 +396,7 @@ peer_gone(struct change *ch, struct peer *p, struct outcome *oc)
 /* What follows, by the meaning of the answer. */
 static enum kodo_err (*const follows[])(struct change *, struct peer *, struct outcome *) = {
 	[MEANS_DONE] = job_done,
-	[MEANS_RETRY] = peer_retry,
+	[MEANS_RETRY] = failure_retry,
 	[MEANS_PAUSE] = job_refused,
 	[MEANS_CONNECT] = job_unknown,
 	[MEANS_LEFT] = peer_gone,

@@ -13,7 +13,8 @@ enum kodo_err ingest_greeting(
 
 /*
  * The clock of p, as a body that is not late has it. If it agrees with ours, versions that ours
- * once made far ahead are reset (statement_reset_ahead); if it did not before, its list is asked for.
+ * once made far ahead are reset (statement_reset_ahead); if it did not before, its list is asked
+ * for.
  */
 enum kodo_err ingest_clock(struct change *ch, struct peer *p, const struct greeting *g) MUST_CHECK;
 

@@ -31,7 +31,7 @@ enum rules_kind {
 	RULES_REMOVES,	 /* it says that the node is gone, by a tombstone */
 	RULES_WITHDRAWS, /* it does not say anything of the node any more */
 	RULES_EXPIRES,	 /* nobody speaks: the tombstone is old enough to be forgotten */
-	/* versions over that of the word were made by a wrong clock: of the tombstone, and its own */
+	/* versions over the word's were made by a wrong clock: the tombstone's, and its own */
 	RULES_RESETS
 };
 
@@ -39,7 +39,7 @@ struct rules_word {
 	enum rules_kind kind;
 	struct str url;	  /* of the node, as shown */
 	struct str bytes; /* RULES_SAYS: the node, packed */
-	uint64_t version; /* of RULES_SAYS, RULES_REMOVES, RULES_RESETS; 0: none was given */
+	uint64_t version; /* of says, removes, resets; 0: none was given */
 	bool is_list;	  /* part of all that the peer has to say, not an update */
 	int64_t now_us;
 };

@@ -13,9 +13,10 @@
 #define PEER_BACKOFF_MAX_US	8000000ll
 #define PEER_PAUSE_US		(300ll * 1000000)
 /*
- * For so many attempts, the first hour: what is notified is down for a while only; and who refuses us
+ * For so many attempts, the first hour: what is notified is down for a while only; and who refuses
+ * us.
  */
-#define PEER_SHORT_TRIES	400u
+#define PEER_SHORT_TRIES	450u
 #define PEER_SHORT_PAUSE_US	PEER_BACKOFF_MAX_US
 #define PEER_LONG_PAUSE_US	(30ll * 1000000)
 #define PEER_HOUR_US		(3600ll * 1000000)
@@ -46,7 +47,7 @@ enum peer_flag {
 	PEER_CONNECTS = 1u << 10,	/* a provider by its own connects, not by answers alone */
 	/* was a provider when we became a node: is asked to connect once we are a registry again */
 	PEER_TO_ASK = 1u << 11,
-	/* a restored copy of it speaks, since in.older_us: what it said before stays, and goes back */
+	/* a restored copy of it speaks, since in.older_us: what it said before stays */
 	PEER_OLDER = 1u << 12,
 };
 
@@ -152,7 +153,7 @@ bool peer_is_subscriber(const struct peer *p);
 int64_t peer_backoff_us(uint32_t failures, int64_t max_us);
 
 /*
- * How long a paused peer is left alone. For the first attempts whoever is notified of changes is tried
+ * How long a paused peer is left alone. For the first attempts who is notified of changes is tried
  * as in its backoff, so that both are right soon after a link is back that neither has seen end.
  */
 int64_t peer_pause_us(const struct peer *p, bool is_refused);

@@ -1,0 +1,151 @@
+#include <stdio.h>
+
+#include "core/base/utf8.h"
+#include "core/exchange/failure.h"
+
+#define JITTER 10 /* per cent, upwards */
+#define CHECK_JITTER 20
+
+/* span plus up to percent of it; the spread comes from what differs between peers and attempts. */
+static int64_t
+jittered(int64_t span_us, unsigned percent, const struct change *ch, const struct peer *p)
+{
+	uint64_t h = (ch->head.state_id ^ p->id * 0x9e3779b97f4a7c15u) + (uint64_t)ch->now_us;
+
+	h ^= h >> 33;
+	h *= 0xff51afd7ed558ccdu;
+	h ^= h >> 33;
+	return span_us + span_us / 100 * (int64_t)(h % (percent + 1));
+}
+
+void
+digest_check_later(struct change *ch, struct peer *p)
+{
+	if ((p->flags & PEER_RESYNC) != 0)
+		return;
+	p->out.check_us =
+	    peer_is_live_target(p) && p->out.connected_us != 0
+	    ? ch->now_us + jittered(PEER_CHECK_US, CHECK_JITTER, ch, p)
+	    : 0;
+}
+
+/* What a peer wrote, as a line that people and JSON can have. */
+static void
+line_of(struct str text, char *out, size_t size)
+{
+	size_t pos = 0, n = 0;
+
+	while (pos < text.len && n + 4 < size) {
+		uint32_t cp = utf8_next(text, &pos);
+
+		n += utf8_put(cp < ' ' || cp == 0x7f ? ' ' : cp, out + n);
+	}
+	out[n] = '\0';
+}
+
+void
+failure_words(const struct outcome *oc, char *out, size_t size)
+{
+	const struct exchange_result *res = oc->res;
+	char line[200];
+
+	line_of(res->body, line, sizeof(line));
+	if (res->status == 0)
+		snprintf(out, size, "%s", res->error != NULL ? res->error : "no answer");
+	else
+		snprintf(out, size, "HTTP status %u: %s", res->status, line);
+}
+
+enum kodo_err
+failure_keep(struct change *ch, struct peer *p, const struct outcome *oc)
+{
+	char text[300];
+
+	failure_words(oc, text, sizeof(text));
+	return arena_str(ch->a, str_of(text), &p->out.error);
+}
+
+int64_t
+failure_next_us(
+    const struct change *ch, const struct peer *p, const struct outcome *oc, int64_t wait_us)
+{
+	const int64_t soon_us = ch->now_us + (wait_us < PEER_HEARD_US ? wait_us : PEER_HEARD_US);
+	int64_t at_us = oc->job->begun_us;
+
+	if (at_us > ch->now_us) /* clock set back */
+		at_us = ch->now_us;
+	at_us += jittered(wait_us, JITTER, ch, p);
+	return at_us < soon_us ? soon_us : at_us;
+}
+
+void
+failure_note(struct change *ch, struct peer *p)
+{
+	if (p->out.failed_us == 0 || p->out.failing_us > ch->now_us) /* clock set back */
+		p->out.failing_us = ch->now_us;
+	p->out.failed_us = ch->now_us;
+}
+
+/* What a target missed meanwhile, or forgot, is to be found soon after the link is back. */
+static void
+digest_check_again(struct change *ch, struct peer *p, const struct outcome *oc)
+{
+	if ((p->flags & PEER_RESYNC) == 0 && p->out.check_us != 0 &&
+	    ch->now_us - p->out.failing_us < PEER_HOUR_US)
+		p->out.check_us = failure_next_us(ch, p, oc, PEER_SHORT_PAUSE_US);
+}
+
+bool
+failure_is_no_registry(const struct outcome *oc)
+{
+	return oc->job->kind == EXCHANGE_CONNECT && oc->res->status == 404;
+}
+
+enum kodo_err
+failure_pause(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	const uint32_t most = ch->o->retry > 0 ? (uint32_t)ch->o->retry : PEER_PATIENCE;
+	enum kodo_err err = failure_keep(ch, p, oc);
+
+	if ((p->flags & PEER_PAUSED) == 0 && p->out.attempts <= most)
+		snprintf(oc->note, sizeof(oc->note),
+		    "paused %.*s (%.*s), tried again later", STR_ARG(oc->job->url),
+		    STR_ARG(p->out.error));
+	p->flags |= PEER_PAUSED;
+	p->out.due_us = failure_next_us(ch, p, oc,
+	    peer_pause_us(p, oc->res->status != 0 && !failure_is_no_registry(oc)));
+	/* of whom nothing is known any more nothing is wanted for ever */
+	if ((p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0 &&
+	    ch->now_us - p->out.failing_us >= PEER_HOUR_US)
+		p->out.work[WORK_RECONNECT] = 0;
+	if (oc->job->kind == EXCHANGE_CONNECT) {
+		p->out.connected_us = 0;
+		digest_check_later(ch, p);
+	}
+	return err;
+}
+
+enum kodo_err
+failure_retry(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	/* while the attempt hung */
+	const bool has_spoken = p->out.failed_us != 0 && p->in.at_us > p->out.failed_us;
+	int64_t wait;
+	enum kodo_err err;
+
+	failure_note(ch, p);
+	if (oc->job->kind == EXCHANGE_DIGEST_CHECK) {
+		digest_check_again(ch, p, oc);
+		return KODO_OK;
+	}
+	if (p->out.attempts < UINT32_MAX)
+		p->out.attempts++;
+	if (ch->o->retry >= 0 && p->out.attempts >= (uint32_t)ch->o->retry) {
+		err = failure_pause(ch, p, oc);
+		p->out.due_us = has_spoken ? ch->now_us + PEER_HEARD_US : p->out.due_us;
+		return err;
+	}
+	wait = peer_backoff_us(p->out.attempts, has_spoken ? PEER_HEARD_US : PEER_BACKOFF_MAX_US);
+	p->out.due_us = failure_next_us(ch, p, oc, wait);
+	return failure_keep(ch, p, oc);
+}

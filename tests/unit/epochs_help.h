@@ -1,0 +1,96 @@
+/* What tests of epochs share: a registry, and a peer that feeds. */
+#ifndef KODO_TEST_EPOCHS_HELP_H
+#define KODO_TEST_EPOCHS_HELP_H
+
+#include "core/records/head.h"
+#include "core/registry/reply.h"
+#include "core/registry/requests.h"
+#include "core/registry/startup.h"
+#include "core/storage/store.h"
+#include "registry_help.h"
+
+#define NODE "http://n:1"
+#define PEER "http://p:1"
+
+static inline void
+start(struct fixture *f)
+{
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+}
+
+static inline struct head
+head_of(struct fixture *f)
+{
+	struct view v;
+	struct head h;
+
+	must(view_begin(f->r, f->now_us, &v));
+	h = v.head;
+	view_end(&v);
+	return h;
+}
+
+static inline uint64_t
+peers_of(struct fixture *f)
+{
+	struct store_stat st;
+
+	must(store_stat(registry_store(f->r), &st));
+	return st.entries[T_PEER];
+}
+
+/* PEER, which feeds, says that in a body of that path. */
+static inline struct wire_body
+says(struct fixture *f, const char *path, const char *nodes, const char *kodo)
+{
+	struct wire_body b = body_of(f, PEER, true, nodes, kodo);
+	struct receipt in;
+
+	if (strcmp(path, "/connect") == 0)
+		must(registry_connect(f->r, &b, f->now_us, &in));
+	else
+		must(registry_update(f->r, &b, f->now_us, &in));
+	assert_true(in.known);
+	return b;
+}
+
+/* It answers the next message, which is of that kind, with that. */
+static inline void
+answers(struct fixture *f, enum exchange_kind kind, const char *kodo)
+{
+	const char *body = arena_printf(f->a,
+	    "{\"url\":\"" PEER "\",\"organization\":null,\"registry\":true,\"feed\":true,"
+	    "\"idle\":true,\"now\":\"2025-11-24T16:00:00Z\",\"message\":[],\"kodo\":%s}",
+	    kodo);
+	struct exchange_result res = { .status = 200, .body = str_of(body) };
+	struct exchange_job job;
+	int64_t due_us, active_us;
+	bool wake;
+
+	must(schedule_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us));
+	assert_int_equal(job.kind, kind);
+	must(outcome_take(f->r, f->a, &job, &res, f->now_us, &wake));
+}
+
+static inline const char *
+one(struct fixture *f, const char *url, size_t n)
+{
+	return arena_printf(f->a, "[%s]", node_json(f, url, "N", n));
+}
+
+static inline enum kodo_err
+next(struct fixture *f, struct exchange_job *job)
+{
+	int64_t due_us, active_us;
+
+	return schedule_next(f->r, f->a, f->now_us, NULL, 0, job, &due_us, &active_us);
+}
+
+static inline bool
+has(struct str text, const char *part)
+{
+	return memmem(text.p, text.len, part, strlen(part)) != NULL;
+}
+
+#endif
