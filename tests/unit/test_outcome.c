@@ -43,7 +43,8 @@ connect_answers(void **state)
 		    f, &job, rows[i].status, "garbage"); /* the status counts, whatever the body */
 		p = peer_of(f, TARGET);
 		assert_int_equal(peer_has_work(&p), rows[i].want != WANT_DONE);
-		assert_int_equal((p.flags & PEER_PAUSED) != 0, rows[i].want == WANT_PARK || rows[i].want == WANT_SOON);
+		assert_int_equal((p.flags & PEER_PAUSED) != 0,
+		    rows[i].want == WANT_PARK || rows[i].want == WANT_SOON);
 		assert_int_equal(p.out.connected_us != 0, rows[i].want == WANT_DONE);
 		if (rows[i].want == WANT_RETRY)
 			assert_within(nothing_until(f) - f->now_us, 500000, 550000);
