@@ -10,6 +10,10 @@
 #include "mesh.h"
 
 #define WORST 10u
+/* what is asked for, in seconds */
+#define USUAL 10.0  /* but one in a thousand */
+#define MOST 30.0   /* and any */
+#define CHECKED 90.0 /* after a digest check, of those that count apart */
 
 /* Where a state was deleted one digest check may have to find that out: those count apart. */
 struct noted {
@@ -109,6 +113,21 @@ share_within(const struct group *g, double seconds)
 	return 100.0 * (double)n / (double)g->n;
 }
 
+/* Are the times as they must be? */
+static bool
+is_bounded(const struct group *g, bool is_apart)
+{
+	size_t late = 0, i;
+
+	if (g->n == 0)
+		return true;
+	for (i = 0; i < g->n; i++)
+		late += g->all[i].seconds > USUAL;
+	if (is_apart)
+		return g->all[g->n - 1].seconds <= CHECKED;
+	return g->all[g->n - 1].seconds <= MOST && (late <= 1 || late * 1000 <= g->n);
+}
+
 static void
 group_print(const struct group *g, const char *kind, const char *name, FILE *out)
 {
@@ -128,14 +147,20 @@ group_print(const struct group *g, const char *kind, const char *name, FILE *out
 		    (unsigned long long)g->all[g->n - 1 - i].seed, g->all[g->n - 1 - i].seconds);
 }
 
-void
+bool
 bound_print(const char *kind, FILE *out)
 {
+	bool is_good = true;
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
 		group_print(&groups[i], kind, group_names[i], out);
+		if (!is_bounded(&groups[i], i > 0)) {
+			fprintf(out, "# %s: too late\n", kind);
+			is_good = false;
+		}
 		free(groups[i].all);
 		groups[i] = (struct group){ NULL, 0, 0 };
 	}
+	return is_good;
 }

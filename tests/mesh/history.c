@@ -129,11 +129,11 @@ kind_make(uint64_t *rnd, enum history_kind kind)
 	static const enum op_kind dice[] = { OP_FLOWS, OP_FLOWS, OP_FLOWS, OP_STOP, OP_STOP,
 		OP_START, OP_START, OP_START, OP_WIPE, OP_LEAVE, OP_CUT, OP_CUT, OP_JOIN, OP_JOIN,
 		OP_CLOCK, OP_TARGETS, OP_URL };
-	static const enum op_kind more[] = { OP_ROLE, OP_ROLE, OP_RESET, OP_TURN,
-		OP_FAR };
+	static const enum op_kind more[] = { OP_ROLE, OP_ROLE, OP_RESET, OP_TURN, OP_FAR };
 
-	if (kind == HISTORY_ROLES && mesh_below(rnd, 3) == 0)
-		return more[mesh_below(rnd, sizeof(more) / sizeof(more[0]))];
+	/* the last only of far */
+	if ((kind == HISTORY_ROLES || kind == HISTORY_FAR) && mesh_below(rnd, 3) == 0)
+		return more[mesh_below(rnd, kind == HISTORY_FAR ? 5 : 4)];
 
 	return dice[mesh_below(rnd, sizeof(dice) / sizeof(dice[0]))];
 }
@@ -231,7 +231,7 @@ ops_make(struct history *h, uint64_t *rnd, enum history_kind kind)
 
 	if (kind == HISTORY_LONG)
 		length_us = LONG_LENGTH_US;
-	else if (kind == HISTORY_ROLES && mesh_below(rnd, 3) == 0)
+	else if ((kind == HISTORY_ROLES || kind == HISTORY_FAR) && mesh_below(rnd, 3) == 0)
 		length_us = ROLES_LENGTH_US;
 	for (i = 0; i < h->n; i++) {
 		h->ops[h->n_ops++] = (struct op) {

@@ -80,7 +80,7 @@ struct history {
 
 /*
  * long: of kodo peers, over several digest checks of every target; roles: with changes of roles,
- * cache_reset and links that turn round
+ * cache_reset and links that turn round; far: those, and clocks that are months ahead or behind
  */
 enum history_kind {
 	HISTORY_OURS,
@@ -88,6 +88,7 @@ enum history_kind {
 	HISTORY_TWO_LEGACY,
 	HISTORY_LONG,
 	HISTORY_ROLES,
+	HISTORY_FAR,
 	HISTORY_KINDS
 };
 
@@ -252,7 +253,7 @@ void bound_look(struct service *s);
 /* A history has ended: how long did it take? */
 void bound_note(const struct mesh *m);
 /* The distribution of what was noted since this was last called, and the worst. */
-void bound_print(const char *kind, FILE *out);
+bool bound_print(const char *kind, FILE *out);
 
 /* --- costs --- */
 

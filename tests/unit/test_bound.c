@@ -204,6 +204,29 @@ forgotten_are_statements_not_whom_to_ask(void **state)
 	check_clean(f);
 }
 
+/* An update was on its way to who has signed off meanwhile: its failure makes no work. */
+static void
+nothing_is_wanted_of_who_has_left(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct wire_body b = body_of(f, "http://p:1", true, "[]", "{\"life\":5,\"sent\":1}");
+	struct receipt in;
+	uint64_t ticket;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
+	fixture_apply(f, START_NOW);
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	f->now_us += 3 * SECOND_US;
+	node_comes(f, "http://n:1", "N", 2);
+	next_is(f, EXCHANGE_UPDATE, &job);
+	b = disconnect_of(f, "http://p:1", "[\"http://p:1\"]", "{\"life\":5,\"sent\":2}");
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	answer(f, &job, 0, "");
+	assert_int_equal(nothing_until(f), INT64_MAX);
+	check_clean(f);
+}
+
 int
 main(void)
 {
@@ -216,6 +239,7 @@ main(void)
 		T(what_came_by_answers_ends_with_our_feed),
 		T(mistaken_target_keeps_its_own_link),
 		T(forgotten_are_statements_not_whom_to_ask),
+		T(nothing_is_wanted_of_who_has_left),
 	};
 
 	return cmocka_run_group_tests_name("bound", tests, NULL, NULL);
