@@ -138,7 +138,7 @@ def node(url, flows, **more):
 def greeting(url, **more):
     """PROTOCOL.md's `default`."""
     return {"url": url, "organization": "Tester", "registry": False, "feed": False, "idle": True,
-            "now": "2026-01-13T14:00:00Z", "message": [], **more}
+            "now": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "message": [], **more}
 
 
 def connect_body(url, flows=1, **more):
