@@ -167,6 +167,123 @@ fill(struct txn *t, void *arg)
 	return err;
 }
 
+/* --- gets, puts and dels in any order: a write transaction looks from where it was last --- */
+
+#define KEYS 3000u
+
+static struct {
+	uint32_t len[KEYS]; /* of its value, and 1; 0: there is none */
+	unsigned seed;
+} model;
+
+static unsigned
+draw(unsigned below)
+{
+	model.seed = model.seed * 1103515245u + 12345u;
+	return (model.seed >> 8) % below;
+}
+
+static void
+model_put(struct txn *t, uint32_t key)
+{
+	static const unsigned sizes[] = { 1, 20, 300, 3000, 9000 };
+	static char bytes[9000];
+	const uint32_t len = draw(sizes[draw(5)]);
+	unsigned char kb[4];
+
+	memset(bytes, (int)(key + len), len);
+	assert_int_equal(
+	    store_put(t, T_PEER, key_u32(kb, key), (struct str){ bytes, len }), KODO_OK);
+	model.len[key] = len + 1;
+}
+
+static void
+model_get(struct txn *t, uint32_t key)
+{
+	unsigned char kb[4];
+	struct str v;
+
+	if (model.len[key] == 0) {
+		assert_int_equal(store_get(t, T_PEER, key_u32(kb, key), &v), KODO_ENOTFOUND);
+		return;
+	}
+	assert_int_equal(store_get(t, T_PEER, key_u32(kb, key), &v), KODO_OK);
+	assert_int_equal(v.len + 1, model.len[key]);
+	assert_true(v.len == 0 ||
+	    (v.p[0] == (char)(key + v.len) && v.p[v.len - 1] == (char)(key + v.len)));
+}
+
+static void
+model_del(struct txn *t, uint32_t key)
+{
+	unsigned char kb[4];
+
+	assert_int_equal(store_del(t, T_PEER, key_u32(kb, key)), KODO_OK);
+	model.len[key] = 0;
+}
+
+/* All keys that are like it but for the last byte. */
+static void
+model_del_under(struct txn *t, uint32_t key)
+{
+	unsigned char kb[4];
+	uint32_t i;
+
+	key_u32(kb, key);
+	assert_int_equal(
+	    store_del_under(t, T_PEER, (struct str){ (const char *)kb, 3 }), KODO_OK);
+	for (i = key & ~255u; i < KEYS && i <= (key | 255u); i++)
+		model.len[i] = 0;
+}
+
+static void
+model_compare(struct txn *t)
+{
+	struct scan s = scan_prefix(t, T_PEER, STR_NULL);
+	uint32_t key = 0;
+
+	while (scan_next(&s)) {
+		for (; key < KEYS && model.len[key] == 0; key++)
+			;
+		assert_true(key < KEYS);
+		assert_int_equal(get_be32(s.k.p), key);
+		assert_int_equal(s.v.len + 1, model.len[key++]);
+	}
+	assert_int_equal(scan_end(&s), KODO_OK);
+	for (; key < KEYS; key++)
+		assert_int_equal(model.len[key], 0);
+}
+
+static void
+test_random_access(void **unused)
+{
+	static void (*const steps[])(struct txn *t, uint32_t key) = { model_put, model_put,
+		model_put, model_get, model_get, model_del };
+	struct store *st = open_store(true);
+	unsigned round, i, n;
+	struct txn t;
+
+	(void)unused;
+	memset(&model, 0, sizeof(model));
+	for (round = 0; round < 60; round++) {
+		assert_int_equal(store_begin(st, STORE_WRITE, &t), KODO_OK);
+		for (i = 0; i < 40; i++) {
+			/* runs of keys, up or alone, of one kind or mixed */
+			uint32_t key = draw(KEYS);
+			const unsigned kind = draw(8);
+
+			for (n = draw(2) * draw(100); n-- > 0 && key < KEYS; key++)
+				steps[kind < 6 ? kind : draw(6)](&t, key);
+			if (draw(40) == 0)
+				model_del_under(&t, draw(KEYS));
+			model_get(&t, draw(KEYS));
+		}
+		model_compare(&t);
+		assert_int_equal(store_end(&t, KODO_OK), KODO_OK);
+	}
+	store_close(st);
+}
+
 static void
 test_map_grows_to_its_ceiling(void **unused)
 {
@@ -411,6 +528,7 @@ main(void)
 		T(test_scopes),
 		T(test_missing_state),
 		T(test_scans),
+		T(test_random_access),
 		T(test_map_grows_to_its_ceiling),
 		T(test_map_grown_by_another_process),
 		T(test_other_format_is_refused),

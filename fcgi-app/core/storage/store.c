@@ -275,9 +275,13 @@ enum kodo_err
 store_end(struct txn *t, enum kodo_err err)
 {
 	int rc = 0;
+	size_t i;
 
 	if (t->mdb == NULL)
 		return err;
+	for (i = 0; i < T_MAX; i++)
+		if (t->cursor[i] != NULL)
+			mdb_cursor_close(t->cursor[i]);
 	if (err == KODO_OK && t->mode == STORE_WRITE)
 		rc = mdb_txn_commit(t->mdb);	/* frees the handle even when it fails */
 	else
@@ -340,30 +344,64 @@ store_write(struct store *st, enum kodo_err (*fn)(struct txn *t, void *arg), voi
 	}
 }
 
+/*
+ * The cursor of a table that a write transaction keeps: LMDB looks for a key on the page where the
+ * last one was before it descends from the root, and many keys of a change follow each other.
+ */
+static int
+cursor_of(struct txn *t, enum store_table table, MDB_cursor **out)
+{
+	int rc = 0;
+
+	*out = t->cursor[table];
+	if (*out == NULL)
+		rc = mdb_cursor_open(t->mdb, t->store->dbi[table], out);
+	t->cursor[table] = *out;
+	return rc;
+}
+
 enum kodo_err
 store_get(struct txn *t, enum store_table table, struct str key, struct str *value)
 {
 	MDB_val k = val_of(key), v;
-	int rc = mdb_get(t->mdb, t->store->dbi[table], &k, &v);
+	MDB_cursor *c;
+	int rc;
 
+	if (t->mode == STORE_READ) {
+		rc = mdb_get(t->mdb, t->store->dbi[table], &k, &v);
+	} else {
+		rc = cursor_of(t, table, &c);
+		if (rc == 0)
+			rc = mdb_cursor_get(c, &k, &v, MDB_SET);
+	}
 	*value = rc == 0 ? str_of_val(&v) : STR_NULL;
 	return err_of(rc);
+}
+
+static int
+put(struct txn *t, enum store_table table, struct str key, MDB_val *v, unsigned flags)
+{
+	MDB_val k = val_of(key);
+	MDB_cursor *c;
+	int rc = cursor_of(t, table, &c);
+
+	return rc == 0 ? mdb_cursor_put(c, &k, v, flags) : rc;
 }
 
 enum kodo_err
 store_put(struct txn *t, enum store_table table, struct str key, struct str value)
 {
-	MDB_val k = val_of(key), v = val_of(value);
+	MDB_val v = val_of(value);
 
-	return err_of(mdb_put(t->mdb, t->store->dbi[table], &k, &v, 0));
+	return err_of(put(t, table, key, &v, 0));
 }
 
 enum kodo_err
 store_put_pair(struct txn *t, enum store_table table, struct str key, struct str first,
     struct str second)
 {
-	MDB_val k = val_of(key), v = { first.len + second.len, NULL };
-	int rc = mdb_put(t->mdb, t->store->dbi[table], &k, &v, MDB_RESERVE);
+	MDB_val v = { first.len + second.len, NULL };
+	int rc = put(t, table, key, &v, MDB_RESERVE);
 
 	if (rc != MDB_SUCCESS)
 		return err_of(rc);
@@ -377,9 +415,14 @@ store_put_pair(struct txn *t, enum store_table table, struct str key, struct str
 enum kodo_err
 store_del(struct txn *t, enum store_table table, struct str key)
 {
-	MDB_val k = val_of(key);
-	int rc = mdb_del(t->mdb, t->store->dbi[table], &k, NULL);
+	MDB_val k = val_of(key), v;
+	MDB_cursor *c;
+	int rc = cursor_of(t, table, &c);
 
+	if (rc == 0)
+		rc = mdb_cursor_get(c, &k, &v, MDB_SET);
+	if (rc == 0)
+		rc = mdb_cursor_del(c, 0);
 	return rc == MDB_NOTFOUND ? KODO_OK : err_of(rc);
 }
 

@@ -42,6 +42,7 @@ struct txn {
 	struct store *store;
 	void *mdb;
 	enum store_mode mode;
+	void *cursor[T_MAX];	/* private: of a write transaction, see cursor_of */
 };
 
 /*
