@@ -52,36 +52,37 @@ static void
 failed_change_writes_nothing(void **state)
 {
 	struct peer *p = peer_in("a", PEER_TARGET), q;
-	struct str empty = STR("");
+	struct str bytes = pack(
+	    "http://n:1", &(struct flow){ .url = STR("/1"), .name = STR("n") }, 1);
 	uint32_t row = 0;
 
 	(void)state;
-	must(record_put_seen(&db.t, 1, &(struct statement){ .bytes = pack("http://n:1",
-	    &(struct flow){ .url = STR("/1"), .name = STR("n"), .description = empty }, 1) }));
-	must(flow_order_add(&db.t, &ch.head, &ch.order, 1, &row, 1));
+	must(record_put_seen(&db.t, 1, &(struct statement){ .bytes = bytes }));
+	must(flow_order_add(&ch.order, 1, bytes, &row, 1));
 	ch.is_view_changed = true;
 	assert_int_equal(change_end(&ch, KODO_ETOOBIG), KODO_ETOOBIG);
 	assert_int_equal(stored_head().state, FIRST_STATE - 1);
 	assert_int_equal(stored_head().view, 7);
 	assert_int_equal(peer_get(&db.t, scratch.a, p->id, &q), KODO_ENOTFOUND);
 	assert_null(raw_get(T_ORDER, STR("\0\0\0\0")).p);
-	assert_true(ch.peers == NULL && ch.n_peers == 0 && ch.order.slots == NULL);
+	assert_true(ch.peers == NULL && ch.n_peers == 0 && ch.order.rows == NULL);
 }
 
 static void
 order_is_written_at_the_end(void **state)
 {
+	struct str bytes = pack(
+	    "http://n:1", &(struct flow){ .url = STR("/1"), .name = STR("n") }, 1);
 	uint32_t row = 0;
 
 	(void)state;
-	must(record_put_seen(&db.t, 1, &(struct statement){ .bytes = pack("http://n:1",
-	    &(struct flow){ .url = STR("/1"), .name = STR("n") }, 1) }));
-	must(flow_order_add(&db.t, &ch.head, &ch.order, 1, &row, 1));
+	must(record_put_seen(&db.t, 1, &(struct statement){ .bytes = bytes }));
+	must(flow_order_add(&ch.order, 1, bytes, &row, 1));
 	assert_null(raw_get(T_ORDER, STR("\0\0\0\0")).p);
 	commit();
 	assert_int_equal(raw_get(T_ORDER, STR("\0\0\0\0")).len, 8);
 	assert_int_equal(stored_head().next_block, 2);
-	assert_true(ch.peers == NULL && ch.order.slots == NULL);
+	assert_true(ch.peers == NULL && ch.order.rows == NULL);
 }
 
 /* --- the cache of peers --- */

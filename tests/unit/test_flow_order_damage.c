@@ -1,8 +1,6 @@
 /* What flow_order_check finds, and what is refused of a damaged list. */
 #include "flow_order_help.h"
 
-#define PAGE	10000u	/* of flow_order_check */
-
 static void
 assert_damaged(void)
 {
@@ -31,7 +29,7 @@ damage(uint32_t block, struct str value)
 	must(flow_order_check(&db.t, &n, NULL));
 }
 
-/* A list of blocks with entry i set to e; or a directory with slot i set. */
+/* A directory with slot i set. */
 static struct str
 with(struct str whole, size_t i, uint32_t first, uint32_t second)
 {
@@ -42,66 +40,117 @@ with(struct str whole, size_t i, uint32_t first, uint32_t second)
 	return s;
 }
 
+/* A block whose entry i is of that flow, under that start of a name or, null, the old one. */
+static struct str
+with_entry(struct str block, size_t i, uint32_t node, uint32_t flow, const char *hint)
+{
+	struct block_reader r = block_reader_of(block);
+	struct block_writer w = BLOCK_WRITER_INIT;
+	struct str s;
+
+	while (block_next(&r)) {
+		const bool is_it = r.n == i + 1;
+		const struct flow_order_entry at = { is_it ? node : r.at.node,
+			is_it ? flow : r.at.flow };
+
+		block_put(&w, at, is_it && hint != NULL ? str_of(hint) : hint_str(&r.hint));
+	}
+	block_end(&w);
+	s = bytes_of(w.out.p, w.out.len);
+	buf_free(&w.out);
+	return s;
+}
+
+#define N	(6 * FLOWS_MAX)	/* rows of the list below: more than a block has */
+
+static const struct flow_order_entry *
+list_make(struct flow_order_slot *a, struct flow_order_slot *b)
+{
+	const struct flow_order_entry *e;
+	uint32_t node;
+	size_t n;
+
+	for (node = 2; node < 8; node++)
+		node_add(node, FLOWS_MAX);
+	assert_whole();
+	*a = slot_at(0);
+	*b = slot_at(1);
+	must(flow_order_page(&db.t, scratch.a, 0, N, &e, &n));
+	assert_int_equal(n, N);
+	return e;
+}
+
 static void
-check_finds_damage(void **state)
+check_finds_damage_of_the_directory(void **state)
 {
 	struct flow_order_slot a, b;
-	const struct flow_order_entry *e, *none;
-	struct str block, other;
+	const struct flow_order_entry *none;
+	struct str dir, other;
 	size_t n;
 
 	(void)state;
-	node_add(2, 300);
-	assert_whole();
-	a = slot_at(0);
-	b = slot_at(1);
-	must(flow_order_page(&db.t, scratch.a, 0, 300, &e, &n));
-	block = raw_get(T_ORDER, block_key(a.block));
+	list_make(&a, &b);
+	dir = directory();
 	other = raw_get(T_ORDER, block_key(b.block));
-	/* the directory */
-	damage(0, bytes_of(directory().p, 12));
-	damage(0, with(with(STR("0123456701234567+"), 0, a.block, a.count), 1, b.block, b.count));
-	damage(0, with(directory(), 0, 99, a.count));
-	damage(0, with(directory(), 0, a.block, a.count - 1));
-	damage(0, with(directory(), 1, b.block, b.count + 1));
-	damage(0, with(directory(), 1, a.block, a.count));	/* a block twice */
-	damage(0, with(with(directory(), 0, b.block, b.count), 1, a.block, a.count));
-	damage(0, with(directory(), 0, a.block, 0));
+	damage(0, bytes_of(dir.p, dir.len - 4));
+	damage(0, with(dir, 0, 99, a.count));
+	damage(0, with(dir, 0, a.block, a.count - 1));
+	damage(0, with(dir, 1, b.block, b.count + 1));
+	damage(0, with(dir, 1, a.block, a.count));	/* a block twice */
+	damage(0, with(with(dir, 0, b.block, b.count), 1, a.block, a.count));
+	damage(0, with(dir, 0, a.block, 0));
 	raw_put(T_ORDER, block_key(b.block), bytes_of(other.p, 8));
-	assert_int_equal(flow_order_page(&db.t, scratch.a, 0, 300, &none, &n), KODO_ECORRUPT);
+	assert_int_equal(flow_order_page(&db.t, scratch.a, 0, N, &none, &n), KODO_ECORRUPT);
 	assert_true(none == NULL && n == 0);
-	raw_put(T_ORDER, block_key(b.block), other);
-	/* blocks */
+}
+
+static void
+check_finds_damage_of_blocks(void **state)
+{
+	struct flow_order_slot a, b;
+	const struct flow_order_entry *e = list_make(&a, &b);
+	struct str block = raw_get(T_ORDER, block_key(a.block));
+	struct str other = raw_get(T_ORDER, block_key(b.block));
+
+	(void)state;
 	damage(a.block, STR_NULL);
 	damage(b.block, STR(""));
 	damage(a.block, bytes_of(block.p, block.len - 8));
 	damage(a.block, bytes_of(block.p, block.len - 1));
 	damage(b.block, bytes_of(other.p, other.len - 1));
 	/* entries */
-	damage(a.block, with(with(block, 0, 2, e[1].flow), 1, 2, e[0].flow));
-	damage(a.block, with(block, 7, 2, e[6].flow));		/* twice */
-	damage(a.block, with(block, a.count - 1, 2, e[a.count].flow));	/* in both blocks */
-	damage(a.block, with(block, 7, 2, 300));		/* no such flow */
-	damage(b.block, with(other, 7, 3, 0));			/* no such node */
+	damage(a.block, with_entry(with_entry(block, 0, e[1].node, e[1].flow, NULL), 1, e[0].node,
+	    e[0].flow, NULL));
+	damage(a.block, with_entry(block, 7, e[6].node, e[6].flow, NULL));	/* twice */
+	damage(a.block, with_entry(block, a.count - 1, e[a.count].node, e[a.count].flow, NULL));
+	damage(b.block, with_entry(other, 0, e[a.count - 1].node, e[a.count - 1].flow, NULL));
+	damage(a.block, with_entry(block, 7, e[7].node, FLOWS_MAX, NULL));	/* no such flow */
+	damage(b.block, with_entry(other, 7, 99, 0, NULL));	/* no such node */
+	damage(a.block, with_entry(block, 7, e[7].node, e[7].flow, "x"));	/* no such name */
+	/* a number of six bytes; one over 32 bits; more in common than there is */
+	damage(a.block, STR("\200\200\200\200\200\1\0\0\0"));
+	damage(a.block, STR("\377\377\377\377\37\0\0\0"));
+	damage(a.block, STR("\2\0\1\0"));
+	damage(a.block, STR("\2\0\0\41abcdefghijklmnopqrstuvwxyz0123456789"));
+	damage(a.block, STR("\2\0\0"));
 }
 
 static void
 block_over_its_ceiling(void **state)
 {
-	const uint32_t n = FLOW_ORDER_BLOCK_MAX + 1;
-	struct flow_order_slot slot = { 1, n };
-	struct flow_order_entry *e = arena_alloc(scratch.a, n * sizeof(*e));
-	uint32_t i, row = 0;
+	struct flow_order_slot a, b;
+	struct block_writer w = BLOCK_WRITER_INIT;
+	struct flow_order_slot slot = { 1, N };
+	const struct flow_order_entry *e = list_make(&a, &b);
+	size_t i;
 
 	(void)state;
-	record_put(1, record_of(1, n, 0));
-	model_add(1, 0, n, 0);
-	for (i = 0; i < n; i++)
-		e[i] = model.rows[i].at;
+	for (i = 0; i < N; i++)
+		block_put(&w, e[i], STR(""));
 	raw_put(T_ORDER, block_key(0), bytes_of(&slot, sizeof(slot)));
-	raw_put(T_ORDER, block_key(1), bytes_of(e, n * sizeof(*e)));
+	raw_put(T_ORDER, block_key(1), buf_str(&w.out));
+	buf_free(&w.out);
 	assert_damaged();
-	assert_int_equal(flow_order_add(&db.t, &db.head, &ix, 1, &row, 1), KODO_ECORRUPT);
 }
 
 static void
@@ -129,59 +178,50 @@ check_finds_damaged_nodes(void **state)
 	assert_int_equal(n, 40);
 }
 
-/* Rows on both sides of where the check goes on with its next page. */
 static void
-check_goes_on_over_pages(void **state)
+assert_refused(uint32_t node, struct str bytes, bool is_gone)
 {
-	const struct flow_order_entry *e;
-	struct flow_order_slot s;
-	uint64_t n;
-	uint32_t i;
-	size_t got, at = 0;
+	uint32_t row = 0;
 
-	(void)state;
-	for (i = 0; i < 26; i++)
-		node_add(i, FLOWS_MAX);
-	assert_whole();
-	assert_true(model.n > PAGE + 100);
-	must(flow_order_page(&db.t, scratch.a, PAGE - 1, 2, &e, &got));
-	assert_int_equal(got, 2);
-	for (i = 0; at + slot_at(i).count <= PAGE; i++)
-		at += slot_at(i).count;
-	s = slot_at(i);
-	damage(s.block, with(raw_get(T_ORDER, block_key(s.block)), PAGE - at, e[0].node,
-	    e[0].flow));
-	/* a damaged list is found behind the first page too */
-	damage(slot_at(i + 1).block, STR_NULL);
-	must(flow_order_check(&db.t, &n, NULL));
-	assert_int_equal(n, model.n);
+	if (is_gone)
+		must(flow_order_remove(&ix, node, bytes, &row, 1));
+	else
+		must(flow_order_add(&ix, node, bytes, &row, 1));
+	assert_int_equal(flow_order_save(&db.t, &db.head, &ix), KODO_ECORRUPT);
+	flow_order_free(&ix);
 }
 
 static void
 changes_of_a_damaged_list(void **state)
 {
-	struct str bytes = record_of(2, 300, 0);
-	uint32_t row = 0;
+	struct str bytes = record_of(2, 300, 0), dir, block;
+	struct flow_order_slot slot;
 	size_t i;
 
 	(void)state;
 	node_add(2, 300);
 	record_put(1, record_of(1, 1, 0));
 	assert_whole();
-	flow_order_free(&ix);
-	raw_put(T_ORDER, block_key(0), bytes_of(directory().p, 15));
-	assert_int_equal(flow_order_add(&db.t, &db.head, &ix, 1, &row, 1), KODO_ECORRUPT);
-	assert_int_equal(flow_order_remove(&db.t, &ix, 2, bytes, &row, 1), KODO_ECORRUPT);
-	assert_false(ix.is_loaded);
-	raw_put(T_ORDER, block_key(0), with(STR("0123456789abcdef"), 0, 1, 150));
-	raw_put(T_ORDER, block_key(0), bytes_of(directory().p, 8));
-	for (i = 0; i < 2; i++) {
-		/* a block that is too short for a row; one that is not there */
-		raw_put(T_ORDER, block_key(1), bytes_of("1234567", 7));
+	dir = directory();
+	slot = slot_at(0);
+	block = raw_get(T_ORDER, block_key(slot.block));
+	raw_put(T_ORDER, block_key(0), bytes_of(dir.p, 7));
+	assert_refused(1, record_of(1, 1, 0), false);
+	assert_refused(2, bytes, true);
+	raw_put(T_ORDER, block_key(0), with(dir, 0, slot.block, slot.count + 1));
+	assert_refused(1, record_of(1, 1, 0), false);
+	assert_refused(2, bytes, true);
+	raw_put(T_ORDER, block_key(0), dir);
+	for (i = 0; i < 3; i++) {
+		/* a block that is cut off, one that is not there, one of a node that is not */
+		raw_put(T_ORDER, block_key(slot.block), bytes_of(block.p, block.len - 1));
 		if (i == 1)
-			must(store_del(&db.t, T_ORDER, block_key(1)));
-		assert_int_equal(flow_order_add(&db.t, &db.head, &ix, 1, &row, 1), KODO_ECORRUPT);
-		assert_int_equal(flow_order_remove(&db.t, &ix, 2, bytes, &row, 1), KODO_ECORRUPT);
+			must(store_del(&db.t, T_ORDER, block_key(slot.block)));
+		if (i == 2)
+			raw_put(T_ORDER, block_key(slot.block),
+			    with_entry(block, 0, 9, 0, ""));
+		assert_refused(1, record_of(1, 1, 0), false);
+		assert_refused(2, bytes, true);
 	}
 }
 
@@ -189,10 +229,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ORDER_TEST(check_finds_damage),
+		ORDER_TEST(check_finds_damage_of_the_directory),
+		ORDER_TEST(check_finds_damage_of_blocks),
 		ORDER_TEST(block_over_its_ceiling),
 		ORDER_TEST(check_finds_damaged_nodes),
-		ORDER_TEST(check_goes_on_over_pages),
 		ORDER_TEST(changes_of_a_damaged_list),
 	};
 

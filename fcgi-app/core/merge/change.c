@@ -65,7 +65,7 @@ change_end(struct change *ch, enum kodo_err err)
 	if (err == KODO_OK && !ch->is_due && ch->head.logged != ch->logged)
 		err = is_news(ch, &ch->is_due);
 	if (err == KODO_OK)
-		err = flow_order_save(ch->t, &ch->order);
+		err = flow_order_save(ch->t, &ch->head, &ch->order);
 	if (ch->is_view_changed)
 		ch->head.view++;
 	if (err == KODO_OK)

@@ -167,11 +167,11 @@ seen_put(struct change *ch, uint32_t node, const struct statement *old, const st
 	if (err == KODO_OK && s != NULL)
 		ch->head.total += is.n_flows;
 	if (err == KODO_OK && n_out > 0)
-		err = flow_order_remove(ch->t, &ch->order, node, old->bytes, out, n_out);
+		err = flow_order_remove(&ch->order, node, old->bytes, out, n_out);
 	if (err == KODO_OK)
 		err = s == NULL ? record_del_seen(ch->t, node) : record_put_seen(ch->t, node, s);
 	if (err == KODO_OK && n_in > 0)
-		err = flow_order_add(ch->t, &ch->head, &ch->order, node, in, n_in);
+		err = flow_order_add(&ch->order, node, s->bytes, in, n_in);
 	return err;
 }
 

@@ -1,0 +1,131 @@
+#include "core/records/flow_order_private.h"
+
+size_t
+same_start(struct str x, struct str y)
+{
+	const size_t max = x.len < y.len ? x.len : y.len;
+	size_t n = 0;
+
+	while (n < max && x.p[n] == y.p[n])
+		n++;
+	return n;
+}
+
+struct block_reader
+block_reader_of(struct str bytes)
+{
+	const unsigned char *p = (const unsigned char *)bytes.p;
+
+	return (struct block_reader){ .raw = p, .next = p, .end = p + bytes.len };
+}
+
+static uint32_t
+number_read(struct block_reader *r)
+{
+	uint64_t v = 0;
+	unsigned shift = 0;
+
+	while (r->next < r->end && shift < 35) {
+		const unsigned char c = *r->next++;
+
+		v |= (uint64_t)(c & 127u) << shift;
+		if (c < 128 && v <= UINT32_MAX)
+			return (uint32_t)v;
+		shift += 7;
+	}
+	r->bad = true;
+	return 0;
+}
+
+bool
+block_next(struct block_reader *r)
+{
+	size_t same, more;
+
+	r->raw = r->next;
+	r->is_over = r->is_over || r->next == r->end;
+	if (r->is_over || r->bad)
+		return false;
+	r->at.node = number_read(r);
+	r->at.flow = number_read(r);
+	if (r->bad || r->end - r->next < 2) {
+		r->bad = true;
+		return false;
+	}
+	same = r->next[0];
+	more = r->next[1];
+	r->next += 2;
+	if (same > r->hint.len || same + more > HINT_MAX || (size_t)(r->end - r->next) < more) {
+		r->bad = true;
+		return false;
+	}
+	memcpy(r->hint.p + same, r->next, more);
+	r->hint.len = same + more;
+	r->same = same;
+	r->next += more;
+	r->n++;
+	return true;
+}
+
+static char *
+number_put(char *p, uint32_t v)
+{
+	for (; v >= 128; v >>= 7)
+		*p++ = (char)(v | 128);
+	*p++ = (char)v;
+	return p;
+}
+
+void
+block_put(struct block_writer *w, struct flow_order_entry at, struct str hint)
+{
+	const size_t same = same_start(hint_str(&w->last), hint);
+	char *begin, *p;
+
+	block_end(w);
+	p = begin = buf_room(&w->out, ENTRY_MAX);
+	if (begin == NULL)
+		return;
+	p = number_put(p, at.node);
+	p = number_put(p, at.flow);
+	*p++ = (char)same;
+	*p++ = (char)(hint.len - same);
+	if (hint.len > same) {
+		memcpy(p, hint.p + same, hint.len - same);
+		memcpy(w->last.p + same, hint.p + same, hint.len - same);
+	}
+	p += hint.len - same;
+	w->out.len += (size_t)(p - begin);
+	w->last.len = hint.len;
+	w->n++;
+	w->is_in_step = false;
+}
+
+void
+block_end(struct block_writer *w)
+{
+	if (w->run != w->run_end)
+		buf_put(&w->out, w->run, (size_t)(w->run_end - w->run));
+	w->run = w->run_end = NULL;
+}
+
+void
+block_copy(struct block_writer *w, const struct block_reader *r)
+{
+	if (!w->is_in_step) {
+		block_put(w, r->at, hint_str(&r->hint));
+		w->is_in_step = true;
+		return;
+	}
+	if (w->run == NULL)
+		w->run = r->raw;
+	w->run_end = r->next;
+	w->last = r->hint;
+	w->n++;
+}
+
+size_t
+block_size(const struct block_writer *w)
+{
+	return w->out.len + (size_t)(w->run_end - w->run);
+}
