@@ -117,6 +117,46 @@ pages_at_every_depth(void **state)
 	assert_page(UINT64_MAX, 5);
 }
 
+/* arg: how many entries are not behind. */
+static enum kodo_err
+is_from(void *arg, struct flow_order_entry at, bool *out)
+{
+	const size_t from = *(const size_t *)arg;
+	size_t i;
+
+	for (i = 0; memcmp(&model.rows[i].at, &at, sizeof(at)) != 0; i++)
+		assert_true(i + 1 < model.n);
+	*out = i >= from;
+	return KODO_OK;
+}
+
+static void
+places_are_found(void **state)
+{
+	uint64_t place = 9;
+	uint32_t node;
+	size_t from, k, first = 0;
+
+	(void)state;
+	from = 0;
+	must(flow_order_find(&db.t, scratch.a, is_from, &from, &place));
+	assert_int_equal(place, 0);
+	for (node = 1; node < 12; node++)
+		node_add(node, 400);
+	save();
+	for (from = 0; from <= model.n; from += 111) {
+		must(flow_order_find(&db.t, scratch.a, is_from, &from, &place));
+		assert_int_equal(place, from);
+	}
+	for (k = 0; k < directory().len / 8; k++) {
+		first += slot_at(k).count;
+		for (from = first - 1; from <= first + 1 && from <= model.n; from++) {
+			must(flow_order_find(&db.t, scratch.a, is_from, &from, &place));
+			assert_int_equal(place, from);
+		}
+	}
+}
+
 static void
 full_block_is_split(void **state)
 {
@@ -322,6 +362,7 @@ main(void)
 		ORDER_TEST(nothing_is_there),
 		ORDER_TEST(random_changes),
 		ORDER_TEST(pages_at_every_depth),
+		ORDER_TEST(places_are_found),
 		ORDER_TEST(full_block_is_split),
 		ORDER_TEST(empty_block_goes),
 		ORDER_TEST(save_writes_what_changed),

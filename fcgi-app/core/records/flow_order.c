@@ -120,6 +120,15 @@ order_dir_get(struct txn *t, struct str *out)
 										: err;
 }
 
+static struct flow_order_slot
+slot_of(struct str dir, size_t i)
+{
+	struct flow_order_slot slot;
+
+	memcpy(&slot, dir.p + i * sizeof(slot), sizeof(slot));
+	return slot;
+}
+
 /* Entries of a block from skip on, as many as there are or take says. */
 static enum kodo_err
 block_page(struct txn *t, struct flow_order_slot slot, uint64_t skip, uint64_t take,
@@ -134,11 +143,10 @@ block_page(struct txn *t, struct flow_order_slot slot, uint64_t skip, uint64_t t
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
 	r = block_reader_of(v);
-	while (*n < take && block_next(&r))
-		if (r.n > skip)
-			out[(*n)++] = r.at;
+	block_skip(&r, skip);
+	*n = block_entries(&r, out, take);
 	/* what follows is not looked at */
-	if (r.bad || r.n > slot.count || (r.is_over && r.n != slot.count))
+	if (r.bad || r.n > slot.count || (r.next == r.end && r.n != slot.count))
 		return KODO_ECORRUPT;
 	return KODO_OK;
 }
@@ -157,18 +165,16 @@ flow_order_page(struct txn *t, struct arena *a, uint64_t skip, uint64_t take,
 	*out = NULL;
 	*n = 0;
 	/* not more than there are */
-	for (i = 0; i < dir.len && err == KODO_OK && room < take; i += sizeof(slot)) {
-		memcpy(&slot, dir.p + i, sizeof(slot));
-		room += slot.count;
-	}
+	for (i = 0; i < dir.len / sizeof(slot) && err == KODO_OK && room < take; i++)
+		room += slot_of(dir, i).count;
 	if (err != KODO_OK)
 		return err;
 	room = take < room ? take : room;
 	e = arena_alloc(a, room * sizeof(*e));
 	if (e == NULL)
 		return KODO_ENOMEM;
-	for (i = 0; i < dir.len && got < room; i += sizeof(slot)) {
-		memcpy(&slot, dir.p + i, sizeof(slot));
+	for (i = 0; i < dir.len / sizeof(slot) && got < room; i++) {
+		slot = slot_of(dir, i);
 		if (slot.count == 0 || slot.count > FLOW_ORDER_BLOCK_BYTES)
 			return KODO_ECORRUPT;
 		if (skip >= slot.count) {
@@ -184,6 +190,70 @@ flow_order_page(struct txn *t, struct arena *a, uint64_t skip, uint64_t take,
 	*out = e;
 	*n = got;
 	return KODO_OK;
+}
+
+/* The slot of the place: the last one whose first entry is not behind, or the first. */
+static enum kodo_err
+slot_find(struct txn *t, struct str dir,
+    enum kodo_err (*is_behind)(void *arg, struct flow_order_entry at, bool *out), void *arg,
+    size_t *out)
+{
+	size_t low = 1, high = dir.len / sizeof(struct flow_order_slot), n;
+	enum kodo_err err = KODO_OK;
+
+	while (low < high && err == KODO_OK) {
+		const size_t mid = low + (high - low) / 2;
+		struct flow_order_entry first;
+		bool behind = false;
+
+		err = block_page(t, slot_of(dir, mid), 0, 1, &first, &n);
+		if (err == KODO_OK)
+			err = n == 0 ? KODO_ECORRUPT : is_behind(arg, first, &behind);
+		if (behind)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	*out = low - 1;
+	return err;
+}
+
+enum kodo_err
+flow_order_find(struct txn *t, struct arena *a,
+    enum kodo_err (*is_behind)(void *arg, struct flow_order_entry at, bool *out), void *arg,
+    uint64_t *place)
+{
+	struct flow_order_entry *e;
+	struct str dir;
+	size_t low = 0, high = 0, s = 0, i;
+	enum kodo_err err = order_dir_get(t, &dir);
+
+	*place = 0;
+	if (err != KODO_OK || dir.len == 0)
+		return err;
+	err = slot_find(t, dir, is_behind, arg, &s);
+	if (err == KODO_OK && slot_of(dir, s).count > FLOW_ORDER_BLOCK_BYTES)
+		err = KODO_ECORRUPT;
+	if (err != KODO_OK)
+		return err;
+	e = arena_alloc(a, (size_t)slot_of(dir, s).count * sizeof(*e));
+	if (e == NULL)
+		return KODO_ENOMEM;
+	err = block_page(t, slot_of(dir, s), 0, slot_of(dir, s).count, e, &high);
+	while (err == KODO_OK && low < high) {
+		const size_t mid = low + (high - low) / 2;
+		bool behind = false;
+
+		err = is_behind(arg, e[mid], &behind);
+		if (behind)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	for (i = 0; i < s; i++)
+		*place += slot_of(dir, i).count;
+	*place += low;
+	return err;
 }
 
 /* --- checking --- */
@@ -219,17 +289,15 @@ enum kodo_err
 flow_order_check(struct txn *t, uint64_t *n, struct why *why)
 {
 	struct arena *a = arena_new(), *before = arena_new(), *swap;
-	struct flow_order_slot slot;
 	struct row_key last;
 	struct str dir = STR_NULL;
 	size_t i;
 	enum kodo_err err = a == NULL || before == NULL ? KODO_ENOMEM : order_dir_get(t, &dir);
 
 	*n = 0;
-	for (i = 0; i < dir.len && err == KODO_OK; i += sizeof(slot)) {
+	for (i = 0; i < dir.len / sizeof(struct flow_order_slot) && err == KODO_OK; i++) {
 		arena_reset(a);
-		memcpy(&slot, dir.p + i, sizeof(slot));
-		err = block_check(t, a, slot, n, &last);
+		err = block_check(t, a, slot_of(dir, i), n, &last);
 		/* the last row of a block is kept for the first one of the next */
 		swap = a;
 		a = before;

@@ -57,6 +57,14 @@ enum kodo_err flow_order_page(struct txn *t, struct arena *a, uint64_t skip, uin
     const struct flow_order_entry **out, size_t *n) MUST_CHECK;
 
 /*
+ * The place of the first entry that is behind something, as all that follow it are and none before
+ * it; where there is none, how many entries there are. What is read is in a.
+ */
+enum kodo_err flow_order_find(struct txn *t, struct arena *a,
+    enum kodo_err (*is_behind)(void *arg, struct flow_order_entry at, bool *out), void *arg,
+    uint64_t *place) MUST_CHECK;
+
+/*
  * Walk everything: is it in order, does each entry have its flow and the start of its name, do the
  * counts agree? *n: entries. KODO_ECORRUPT with why.
  */

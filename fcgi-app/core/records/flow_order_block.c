@@ -67,6 +67,46 @@ block_next(struct block_reader *r)
 	return true;
 }
 
+/* Pass over two lengths and the start of a name. */
+static bool
+hint_skip(struct block_reader *r)
+{
+	if (r->end - r->next < 2 || r->end - r->next - 2 < r->next[1]) {
+		r->bad = true;
+		return false;
+	}
+	r->next += 2 + r->next[1];
+	r->n++;
+	return true;
+}
+
+void
+block_skip(struct block_reader *r, uint64_t n)
+{
+	for (; n > 0 && r->next < r->end && !r->bad; n--) {
+		unsigned numbers = 2;
+
+		while (numbers > 0 && r->next < r->end)
+			numbers -= *r->next++ < 128;
+		if (!hint_skip(r))
+			return;
+	}
+}
+
+size_t
+block_entries(struct block_reader *r, struct flow_order_entry *out, uint64_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && r->next < r->end && !r->bad; i++) {
+		out[i].node = number_read(r);
+		out[i].flow = number_read(r);
+		if (r->bad || !hint_skip(r))
+			break;
+	}
+	return i;
+}
+
 static char *
 number_put(char *p, uint32_t v)
 {

@@ -60,6 +60,9 @@ struct block_reader {
 
 struct block_reader block_reader_of(struct str bytes);
 bool block_next(struct block_reader *r) MUST_CHECK;
+/* The same for who needs no starts of names: n entries are passed over, or up to n put into out. */
+void block_skip(struct block_reader *r, uint64_t n);
+size_t block_entries(struct block_reader *r, struct flow_order_entry *out, uint64_t n);
 
 /* The bytes of a block, complete after block_end; a failure is sticky in out. */
 struct block_writer {

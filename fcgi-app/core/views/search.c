@@ -143,48 +143,38 @@ page_skip(const struct search_query *fq)
 
 /* --- without a filter, in the default order --- */
 
-/* Is the entry at a place behind the cursor? */
+struct cursor_search {
+	struct search *s;
+	struct arena *a;	/* of a row */
+};
+
+/* Is the entry behind the cursor? */
 static enum kodo_err
-is_behind(struct search *s, struct arena *a, uint64_t at, bool *out)
+is_behind(void *arg, struct flow_order_entry at, bool *out)
 {
-	const struct flow_order_entry *e;
+	struct cursor_search *c = arg;
 	struct flows_node n;
 	struct row row;
-	size_t got;
-	enum kodo_err err = flow_order_page(&s->v->t, a, at, 1, &e, &got);
+	enum kodo_err err = entry_open(c->s, at.node, at.flow, &n);
 
-	if (err == KODO_OK && got == 0)
-		err = KODO_ECORRUPT;
+	arena_reset(c->a);
 	if (err == KODO_OK)
-		err = entry_open(s, e->node, e->flow, &n);
+		err = flows_row(c->a, &n, at.flow, order_needs(c->s->fq->by), &row);
 	if (err == KODO_OK)
-		err = flows_row(a, &n, e->flow, order_needs(s->fq->by), &row);
-	if (err == KODO_OK)
-		*out = cursor_is_behind(s->fq->after, &row, ref_of(e->node, e->flow));
+		*out = cursor_is_behind(c->s->fq->after, &row, ref_of(at.node, at.flow));
 	return err;
 }
 
 /* The place of the first entry behind the cursor. */
 static enum kodo_err
-find_skip(struct search *s, uint64_t total, uint64_t *out)
+find_skip(struct search *s, uint64_t *out)
 {
-	struct arena *a = arena_new();
-	uint64_t low = 0, high = total;
-	bool behind = false;
-	enum kodo_err err = a == NULL ? KODO_ENOMEM : KODO_OK;
+	struct cursor_search c = { .s = s, .a = arena_new() };
+	enum kodo_err err = c.a == NULL
+	    ? KODO_ENOMEM
+	    : flow_order_find(&s->v->t, s->a, is_behind, &c, out);
 
-	while (err == KODO_OK && low < high) {
-		const uint64_t mid = low + (high - low) / 2;
-
-		err = is_behind(s, a, mid, &behind);
-		if (behind)
-			high = mid;
-		else
-			low = mid + 1;
-		arena_reset(a);
-	}
-	arena_free(a);
-	*out = low;
+	arena_free(c.a);
 	return err;
 }
 
@@ -201,7 +191,7 @@ list_default(struct search *s, struct search_result *res)
 	if (chunk == NULL)
 		return KODO_ENOMEM;
 	if (s->fq->after != NULL)
-		err = find_skip(s, res->total, &skip);
+		err = find_skip(s, &skip);
 	res->filtered = res->total;
 	if (skip < res->total)
 		res->looked_at = left < res->total - skip ? left : res->total - skip;
