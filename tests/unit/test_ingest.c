@@ -87,6 +87,26 @@ speaker(void)
 	return peer_in("http://p:1", PEER_PROVIDER | PEER_KODO);
 }
 
+/* --- a node that is in a body twice --- */
+
+static void
+last_of_two_counts(void **state)
+{
+	struct peer *p = speaker();
+	struct wire_body b = body("nmn", 5);
+
+	(void)state;
+	b.nodes[2].version = 6;
+	must(ingest_list(&ch, p, &b));
+	assert_stated(p, "n1 m1 ");
+	assert_int_equal(count(T_STATED), 2);
+	assert_int_equal(count(T_NODE_URL), 2);
+	assert_int_equal(known_of("http://n:1").version, 6);
+	b = body("nn", 7);
+	must(ingest_list(&ch, p, &b));
+	assert_stated(p, "n1 ");
+}
+
 /* --- who says it --- */
 
 static void
@@ -537,6 +557,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CHANGE_TEST(last_of_two_counts),
 		CHANGE_TEST(greeting_makes_a_provider),
 		CHANGE_TEST(list_replaces_what_was_said),
 		CHANGE_TEST(update_adds_and_removes),

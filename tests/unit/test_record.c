@@ -268,6 +268,35 @@ ids_are_made_once(void **state)
 	assert_int_equal(id, 43); /* ids are not used again */
 }
 
+/* Many at once: in the order of the keys, those that are there and those that come twice too. */
+static void
+ids_of_many(void **state)
+{
+	enum { N = 3000 };
+	struct str *keys = arena_alloc(scratch.a, N * sizeof(*keys));
+	uint32_t *ids = arena_alloc(scratch.a, N * sizeof(*ids)), id, next = 41, i;
+
+	(void)state;
+	db.head.next_node = 7;
+	for (i = 0; i < N; i++)
+		keys[i] = str_of(
+		    arena_printf(scratch.a, "http://n%u:1", i % 100 == 50 ? i - 9 : i));
+	for (i = 0; i < N; i += 100)
+		must(node_make(&db.t, &db.head, keys[i], &id));
+	assert_int_equal(db.head.next_node, 7 + N / 100);
+	db.head.next_node = next;
+	must(node_make_all(&db.t, scratch.a, &db.head, keys, 0, ids));
+	must(node_make_all(&db.t, scratch.a, &db.head, keys, N, ids));
+	for (i = 0; i < N; i++) {
+		const uint32_t want = i % 100 == 50 ? 0 : i % 100 == 0 ? 7 + i / 100 : next++;
+
+		assert_int_equal(ids[i], want);
+		must(node_find(&db.t, keys[i], &id));
+		assert_int_equal(id, i % 100 == 50 ? ids[i - 9] : want);
+	}
+	assert_int_equal(db.head.next_node, next);
+}
+
 static void
 damaged_id_makes_none(void **state)
 {
@@ -284,6 +313,8 @@ damaged_id_makes_none(void **state)
 	must(scan_end(&s));
 	raw_put(T_NODE_URL, key, value);
 	assert_int_equal(node_make(&db.t, &db.head, STR("http://n:1"), &id), KODO_ECORRUPT);
+	assert_int_equal(node_make_all(&db.t, scratch.a, &db.head, &STR("http://n:1"), 1, &id),
+	    KODO_ECORRUPT);
 	assert_int_equal(db.head.next_node, 2);
 	assert_int_equal(node_find(&db.t, STR("http://n:1"), &id), KODO_ECORRUPT);
 	assert_int_equal(node_forget(&db.t, STR("http://n:1")), KODO_ECORRUPT);
@@ -301,6 +332,7 @@ main(void)
 		RECORDS_TEST(places_of_a_provider),
 		RECORDS_TEST(damaged_keys_and_places),
 		RECORDS_TEST(ids_are_made_once),
+		RECORDS_TEST(ids_of_many),
 		RECORDS_TEST(damaged_id_makes_none),
 	};
 

@@ -34,6 +34,7 @@ act_fn(struct change *e, void *arg)
 	e->is_list = a->is_list;
 	switch (a->deed) {
 	case TAKE:
+		a->node = 0;
 		return statement_take(e, p, key, a->bytes, a->version, a->renumber, &a->node);
 	case TAKE_GONE:
 		return statement_take_gone(e, p, str_of(a->url), key, a->version);

@@ -14,6 +14,7 @@ change_begin(
 	err = head_get(t, &ch->head);
 	ch->began = ++ch->head.state;
 	ch->logged = ch->head.logged;
+	ch->fresh = (uint32_t)ch->head.next_node;
 	return err;
 }
 

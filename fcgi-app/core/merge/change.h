@@ -25,6 +25,7 @@ struct change {
 	struct peer **peers; /* the cache behind change_peer, sorted by id */
 	size_t n_peers, cap_peers;
 	uint64_t logged;	/* head.logged at the begin */
+	uint32_t fresh;		/* of nodes from here on nothing is stored yet */
 	uint32_t skip;		/* who caused all that was logged since; PEER_SELF: several */
 	bool is_list; /* what is taken in is the peer's whole list, not an update */
 	bool is_view_changed;

@@ -32,7 +32,7 @@ chunk_take(struct change *ch, struct peer *p, const struct wire_body *b, bool re
 {
 	const struct wire_node *n = &b->nodes[0];
 	struct buf whole = BUF_INIT(0);
-	uint32_t node;
+	uint32_t node = 0;
 	enum kodo_err err = node_chunks_take(ch->t, ch->a, p->id, b, &whole);
 
 	if (err == KODO_OK && whole.len > 0 && !buf_failed(&whole))
@@ -54,7 +54,7 @@ back_take(struct change *ch, const struct wire_node *n)
 	struct packed pk;
 	struct peer *p;
 	struct known kn = { .version = 0 };
-	uint32_t node;
+	uint32_t node = 0;
 	enum kodo_err err = packed_open(n->bytes, &pk);
 
 	if (err != KODO_OK || ch->head.former == 0 || since_us > BACK_US || !ch->o->registry ||
@@ -90,37 +90,67 @@ ingest_back(struct change *ch, const struct wire_body *b)
 }
 
 /*
- * Take in the nodes and tombstones of a body. named (may be NULL) gets the ids of the nodes,
- * sorted.
+ * The ids of a body's nodes, in its order, but of those that are given back; 0 for a node that was
+ * in it before.
+ */
+static enum kodo_err
+ids_make(struct change *ch, const struct wire_body *b, uint32_t *ids)
+{
+	struct str *keys = arena_alloc(ch->a, (b->n_nodes + 1) * sizeof(*keys));
+	size_t i, n = 0;
+
+	if (keys == NULL)
+		return KODO_ENOMEM;
+	for (i = 0; i < b->n_nodes; i++)
+		if (!b->nodes[i].is_back)
+			keys[n++] = b->nodes[i].key;
+	for (i = n; i < b->n_nodes; i++)
+		ids[i] = UINT32_MAX;
+	return node_make_all(ch->t, ch->a, &ch->head, keys, n, ids);
+}
+
+static enum kodo_err
+nodes_take(
+    struct change *ch, struct peer *p, const struct wire_body *b, bool renumber, uint32_t *ids)
+{
+	size_t i, at = 0;
+	enum kodo_err err = ids_make(ch, b, ids);
+
+	for (i = 0; i < b->n_nodes && err == KODO_OK; i++) {
+		const struct wire_node *n = &b->nodes[i];
+
+		if (!n->is_back)
+			err = statement_take(
+			    ch, p, n->key, n->bytes, n->version, renumber, &ids[at++]);
+	}
+	return err == KODO_OK ? ingest_back(ch, b) : err;
+}
+
+/*
+ * Take in the nodes and tombstones of a body. *named gets the ids of its nodes, sorted, in the
+ * change's arena.
  */
 static enum kodo_err
 body_take(
-    struct change *ch, struct peer *p, const struct wire_body *b, bool renumber, uint32_t *named)
+    struct change *ch, struct peer *p, const struct wire_body *b, bool renumber, uint32_t **named)
 {
-	enum kodo_err err = KODO_OK;
-	uint32_t node;
+	uint32_t *ids = arena_alloc(ch->a, (b->n_nodes + 1) * sizeof(*ids));
 	size_t i;
+	enum kodo_err err;
 
+	*named = ids;
+	if (ids == NULL)
+		return KODO_ENOMEM;
 	if (b->has_kodo)
 		p->flags |= PEER_KODO;
 	err = b->has_chunk ? chunk_take(ch, p, b, renumber) : node_chunks_pass(ch->t, p->id, b);
-	for (i = 0; i < b->n_nodes && err == KODO_OK && !b->has_chunk; i++) {
-		const struct wire_node *n = &b->nodes[i];
-
-		node = UINT32_MAX;
-		if (!n->is_back)
-			err = statement_take(
-			    ch, p, n->key, n->bytes, n->version, renumber, &node);
-		if (named != NULL)
-			named[i] = node;
-	}
-	if (err == KODO_OK)
-		err = ingest_back(ch, b);
+	if (err == KODO_OK && !b->has_chunk)
+		err = nodes_take(ch, p, b, renumber, ids);
 	for (i = 0; i < b->n_gone && err == KODO_OK; i++)
 		err = statement_take_gone(
 		    ch, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
-	if (named != NULL)
-		qsort(named, b->n_nodes, sizeof(*named), id_cmp);
+	if (err == KODO_OK && !b->has_chunk)
+		qsort(ids, b->n_nodes, sizeof(*ids), id_cmp);
 	return err;
 }
 
@@ -179,13 +209,14 @@ list_chunk_take(struct change *ch, struct peer *p, const struct wire_body *b)
 {
 	struct node_chunks chunks;
 	bool is_whole = true;
+	uint32_t *named;
 	enum kodo_err err;
 
 	if (p->in.list != b->list_id) {
 		p->in.list = b->list_id;
 		p->in.list_order = ch->head.next_order;
 	}
-	err = body_take(ch, p, b, true, NULL);
+	err = body_take(ch, p, b, true, &named);
 	/* a node of which flows are missing is not named yet */
 	if (err == KODO_OK && b->has_chunk) {
 		err = node_chunks_get(ch->t, p->id, &chunks);
@@ -236,19 +267,18 @@ ingest_list(struct change *ch, struct peer *p, const struct wire_body *b)
 	}
 	p->in.list = 0;
 	ch->is_list = true;
-	named = arena_alloc(ch->a, (b->n_nodes + 1) * sizeof(*named));
-	if (named == NULL)
-		return KODO_ENOMEM;
-	err = body_take(ch, p, b, false, named);
+	err = body_take(ch, p, b, false, &named);
 	return err == KODO_OK ? unnamed_drop(ch, p, named, b->n_nodes, 0) : err;
 }
 
 enum kodo_err
 ingest_update(struct change *ch, struct peer *p, const struct wire_body *b)
 {
+	uint32_t *named;
+
 	if (b->has_list && b->list_id != 0 && p->in.list == b->list_id)
 		return list_chunk_take(ch, p, b);
-	return body_take(ch, p, b, false, NULL);
+	return body_take(ch, p, b, false, &named);
 }
 
 /* --- who says it --- */

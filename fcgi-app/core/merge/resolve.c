@@ -68,9 +68,12 @@ shadows_load(struct resolution *r)
 static enum kodo_err
 load(struct resolution *r)
 {
+	const bool is_fresh = r->node >= r->ch->fresh;
 	size_t at;
-	enum kodo_err err = record_get_seen(r->ch->t, r->node, &r->was);
+	enum kodo_err err = KODO_ENOTFOUND;
 
+	if (!is_fresh)
+		err = record_get_seen(r->ch->t, r->node, &r->was);
 	r->was_seen = err == KODO_OK;
 	r->n.seen = r->was_seen ? 0 : RULES_NONE;
 	r->cap = 4;
@@ -81,10 +84,12 @@ load(struct resolution *r)
 		err = statement_add(r, &r->was);
 	else if (err == KODO_ENOTFOUND)
 		err = KODO_OK;
-	if (err == KODO_OK)
+	if (err == KODO_OK && !is_fresh)
 		err = shadows_load(r);
 	if (err != KODO_OK)
 		return err;
+	if (is_fresh)
+		r->ch->fresh = r->node + 1;
 	r->was_gone = r->n.is_gone;
 	r->tomb = r->n.tomb;
 	at = rules_find(&r->n, r->by->peer);

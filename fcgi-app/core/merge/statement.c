@@ -18,7 +18,7 @@ statement_take(struct change *ch, struct peer *p, struct str key, struct str byt
 	struct packed pk;
 	enum kodo_err err = packed_open(bytes, &pk);
 
-	if (err == KODO_OK)
+	if (err == KODO_OK && *node == 0)
 		err = node_make(ch->t, &ch->head, key, node);
 	word.url = pk.url;
 	return err == KODO_OK ? resolve_word(ch, p, *node, key, &word, renumber) : err;

@@ -13,7 +13,7 @@
  * version	0: none was given.
  * renumber	give it a new place at the end of p's list even if it has one (list chunks, see
  *		ingest.h).
- * node		its id, for the list of named ones.
+ * node		its id; 0: to be found or made, and set.
  */
 enum kodo_err statement_take(struct change *ch, struct peer *p, struct str key, struct str bytes,
     uint64_t version, bool renumber, uint32_t *node) MUST_CHECK;

@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "core/records/codec.h"
 #include "core/records/record.h"
 #include "core/records/url_ids.h"
@@ -19,6 +21,59 @@ node_make(struct txn *t, struct head *h, struct str key, uint32_t *id)
 		return err;
 	*id = (uint32_t)h->next_node++;
 	return id_set(t, T_NODE_URL, key, *id);
+}
+
+/* A key of which the id is wanted. */
+struct wanted {
+	uint64_t hash;
+	struct str key;
+	size_t nth;	/* of the keys */
+	bool is_new;
+};
+
+static int
+wanted_cmp(const void *x, const void *y)
+{
+	const struct wanted *a = x, *b = y;
+	int c = (a->hash > b->hash) - (a->hash < b->hash);
+
+	if (c == 0)
+		c = str_cmp(a->key, b->key);
+	return c != 0 ? c : (a->nth > b->nth) - (a->nth < b->nth);
+}
+
+enum kodo_err
+node_make_all(struct txn *t, struct arena *a, struct head *h, const struct str *keys, size_t n,
+    uint32_t *ids)
+{
+	struct wanted *all = arena_alloc(a, (n + 1) * sizeof(*all));
+	size_t i;
+	enum kodo_err err = all == NULL ? KODO_ENOMEM : KODO_OK;
+
+	for (i = 0; i < n && err == KODO_OK; i++)
+		all[i] = (struct wanted){ id_hash(keys[i]), keys[i], i, false };
+	if (err == KODO_OK)
+		qsort(all, n, sizeof(*all), wanted_cmp);
+	for (i = 0; i < n && err == KODO_OK; i++) {
+		ids[all[i].nth] = 0;
+		if (i > 0 && str_eq(all[i].key, all[i - 1].key))
+			continue;
+		err = id_find_hashed(
+		    t, T_NODE_URL, all[i].hash, all[i].key, &ids[all[i].nth]);
+		all[i].is_new = err == KODO_ENOTFOUND;
+		if (all[i].is_new) {
+			ids[all[i].nth] = UINT32_MAX;
+			err = KODO_OK;
+		}
+	}
+	for (i = 0; i < n && err == KODO_OK; i++)
+		if (ids[i] == UINT32_MAX)
+			ids[i] = (uint32_t)h->next_node++;
+	for (i = 0; i < n && err == KODO_OK; i++)
+		if (all[i].is_new)
+			err = id_set_hashed(
+			    t, T_NODE_URL, all[i].hash, all[i].key, ids[all[i].nth]);
+	return err;
 }
 
 enum kodo_err
@@ -54,16 +109,14 @@ statement_get(struct txn *t, enum store_table table, struct str key, struct stat
 static enum kodo_err
 statement_put(struct txn *t, enum store_table table, struct str key, const struct statement *s)
 {
-	struct buf b = BUF_INIT(0);
-	enum kodo_err err;
+	unsigned char head[28];
 
-	buf_put_u64(&b, s->version);
-	buf_put_u64(&b, s->order);
-	buf_put_u64(&b, (uint64_t)s->at_us);
-	buf_put_u32(&b, s->peer);
-	err = buf_failed(&b) ? b.err : store_put_pair(t, table, key, buf_str(&b), s->bytes);
-	buf_free(&b);
-	return err;
+	put_le64(head, s->version);
+	put_le64(head + 8, s->order);
+	put_le64(head + 16, (uint64_t)s->at_us);
+	put_le32(head + 24, s->peer);
+	return store_put_pair(
+	    t, table, key, (struct str){ (const char *)head, sizeof(head) }, s->bytes);
 }
 
 enum kodo_err

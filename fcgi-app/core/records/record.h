@@ -72,6 +72,12 @@ bool place_next(struct scan *s, struct place *out) MUST_CHECK;
 enum kodo_err node_find(struct txn *t, struct str key, uint32_t *id) MUST_CHECK;
 /* finds or makes */
 enum kodo_err node_make(struct txn *t, struct head *h, struct str key, uint32_t *id) MUST_CHECK;
+/*
+ * The same for many, in the order of the table: ids are made in the order of the keys. 0 for a key
+ * that was among those before it.
+ */
+enum kodo_err node_make_all(struct txn *t, struct arena *a, struct head *h, const struct str *keys,
+    size_t n, uint32_t *ids) MUST_CHECK;
 /* when nothing is said of it any more */
 enum kodo_err node_forget(struct txn *t, struct str key) MUST_CHECK;
 

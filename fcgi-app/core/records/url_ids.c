@@ -2,8 +2,21 @@
 #include "core/records/codec.h"
 #include "core/records/url_ids.h"
 
+uint64_t
+id_hash(struct str key)
+{
+	return hash_text(HASH_STORED, key);
+}
+
 enum kodo_err
 id_find(struct txn *t, enum store_table table, struct str key, uint32_t *id)
+{
+	return id_find_hashed(t, table, id_hash(key), key, id);
+}
+
+enum kodo_err
+id_find_hashed(
+    struct txn *t, enum store_table table, uint64_t hash, struct str key, uint32_t *id)
 {
 	unsigned char k[8];
 	struct reader r;
@@ -11,7 +24,7 @@ id_find(struct txn *t, enum store_table table, struct str key, uint32_t *id)
 	enum kodo_err err;
 
 	*id = 0;
-	err = store_get(t, table, key_u64(k, hash_text(HASH_STORED, key)), &v);
+	err = store_get(t, table, key_u64(k, hash), &v);
 	if (err != KODO_OK)
 		return err;
 	for (r = reader_of(v); r.p < r.end && !r.bad; ) {
@@ -26,13 +39,20 @@ id_find(struct txn *t, enum store_table table, struct str key, uint32_t *id)
 	return r.bad ? KODO_ECORRUPT : KODO_ENOTFOUND;
 }
 
-/* Rewrite the list under key's hash without key, and with (id, key) where id is not 0. */
 enum kodo_err
 id_set(struct txn *t, enum store_table table, struct str key, uint32_t id)
 {
+	return id_set_hashed(t, table, id_hash(key), key, id);
+}
+
+/* Rewrite the list under key's hash without key, and with (id, key) where id is not 0. */
+enum kodo_err
+id_set_hashed(
+    struct txn *t, enum store_table table, uint64_t key_hash, struct str key, uint32_t id)
+{
 	struct buf b = BUF_INIT(0);
 	unsigned char k[8];
-	struct str hash = key_u64(k, hash_text(HASH_STORED, key)), v, found;
+	struct str hash = key_u64(k, key_hash), v, found;
 	struct reader r;
 	enum kodo_err err;
 

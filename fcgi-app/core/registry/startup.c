@@ -131,7 +131,7 @@ own_put(struct change *ch, struct apply *ap, struct peer *self)
 		.flows = o->flows,
 		.n_flows = o->n_flows };
 	struct buf b = BUF_INIT(0);
-	uint32_t node;
+	uint32_t node = 0;
 	enum kodo_err err;
 
 	packed_write(&b, &own);
