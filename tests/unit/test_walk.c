@@ -62,8 +62,7 @@ nothing_is_there(void **state)
 	(void)state;
 	must(walk_stated(&db.t, 1, stated, &tr));
 	must(walk_providers(&db.t, scratch.a, provider, &tr));
-	/* before the first start there is no record of this service */
-	assert_int_equal(walk_seen(&db.t, scratch.a, seen, &tr), KODO_ENOTFOUND);
+	must(walk_seen(&db.t, scratch.a, seen, &tr));
 	self_put();
 	must(walk_seen(&db.t, scratch.a, seen, &tr));
 	assert_int_equal(tr.n, 0);
@@ -92,6 +91,23 @@ order_is_that_of_places(void **state)
 	assert_seen("7:own@http://own:1 9:a9@a 4:b4@b 2:b2@b 1:c1@c ");
 	must(walk_providers(&db.t, scratch.a, provider, &tr));
 	assert_string_equal(tr.text, "1:a 2:b 3:c ");
+}
+
+/* Of providers without a node that is seen not even the records are read. */
+static void
+who_has_nothing_is_passed_over(void **state)
+{
+	unsigned char k[4];
+	uint32_t a, b;
+
+	(void)state;
+	self_put();
+	a = provider_put("a");
+	b = provider_put("b");
+	says(b, 4, "b4", true);
+	says(a, 4, "a4", false);
+	raw_put(T_PEER, key_u32(k, a), STR("short"));
+	assert_seen("4:b4@b ");
 }
 
 static void
@@ -153,22 +169,25 @@ damage_is_told(void **state)
 	says(a, 4, "a4", true);
 	must(place_put(&db.t, a, 1000, 5)); /* it says nothing of that one */
 	assert_int_equal(walk_stated(&db.t, a, stated, &tr), KODO_ECORRUPT);
-	assert_int_equal(walk_seen(&db.t, scratch.a, seen, &tr), KODO_ECORRUPT);
-	assert_string_equal(tr.text, "4:a4 4:a4@a ");
+	assert_string_equal(tr.text, "4:a4 ");
 	must(place_del(&db.t, a, 1000));
 	raw_put(T_NODE, key_u32(k, 4), STR("short"));
 	assert_int_equal(walk_stated(&db.t, a, stated, &tr), KODO_ECORRUPT);
 	assert_int_equal(walk_seen(&db.t, scratch.a, seen, &tr), KODO_ECORRUPT);
 	must(record_del_seen(&db.t, 4));
 	assert_int_equal(walk_stated(&db.t, a, stated, &tr), KODO_ECORRUPT);
-	assert_int_equal(tr.n, 2);
+	assert_int_equal(tr.n, 1);
 	/* a place that leads to no peer; a peer that cannot be read */
 	raw_put(T_PROVIDER, key_u64(k, 0), key_u32((unsigned char[4]){ 0 }, 99));
 	assert_int_equal(walk_providers(&db.t, scratch.a, provider, &tr), KODO_ECORRUPT);
-	assert_int_equal(walk_seen(&db.t, scratch.a, seen, &tr), KODO_ECORRUPT);
 	raw_put(T_PEER, key_u32((unsigned char[4]){ 0 }, 99), STR("short"));
 	assert_int_equal(walk_providers(&db.t, scratch.a, provider, &tr), KODO_ECORRUPT);
-	assert_int_equal(tr.n, 2);
+	/* a node of such peers */
+	says(99, 6, "6", true);
+	assert_int_equal(walk_seen(&db.t, scratch.a, seen, &tr), KODO_ECORRUPT);
+	must(store_del(&db.t, T_PEER, key_u32((unsigned char[4]){ 0 }, 99)));
+	assert_int_equal(walk_seen(&db.t, scratch.a, seen, &tr), KODO_ECORRUPT);
+	assert_int_equal(tr.n, 1);
 }
 
 int
@@ -177,6 +196,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		RECORDS_TEST(nothing_is_there),
 		RECORDS_TEST(order_is_that_of_places),
+		RECORDS_TEST(who_has_nothing_is_passed_over),
 		RECORDS_TEST(tombstones_are_no_statements),
 		RECORDS_TEST(callbacks_end_walks),
 		RECORDS_TEST(damage_is_told),

@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "core/records/known.h"
 #include "core/records/walk.h"
 
@@ -38,34 +40,92 @@ walk_providers(struct txn *t, struct arena *a,
 	return scan_end(&s);
 }
 
-struct seen_walk {
-	struct txn *t;
-	enum kodo_err (*each)(
-	    void *arg, uint32_t node, const struct statement *s, const struct peer *source);
-	void *arg;
-	const struct peer *source;
+/* A node that is seen, and its place among those of its peer. */
+struct seen_node {
+	uint64_t order;
+	uint32_t node, peer;
 };
 
-static enum kodo_err
-seen_node(void *arg, uint32_t node, const struct statement *s)
-{
-	struct seen_walk *w = arg;
-	struct statement winner;
-	enum kodo_err err = record_get_seen(w->t, node, &winner);
+/* A peer of which something is seen. */
+struct seen_source {
+	struct peer p;
+	const struct seen_node *nodes;
+	size_t n_nodes;
+};
 
-	(void)s;
-	if (err != KODO_OK)
-		return err == KODO_ENOTFOUND ? KODO_OK : err;
-	return winner.peer == w->source->id ? w->each(w->arg, node, &winner, w->source) : KODO_OK;
+struct seen {
+	struct seen_node *nodes;
+	struct seen_source *sources;
+	size_t n_nodes, cap_nodes, n_sources, cap_sources;
+};
+
+static int
+seen_node_cmp(const void *x, const void *y)
+{
+	const struct seen_node *a = x, *b = y;
+	const int c = (a->peer > b->peer) - (a->peer < b->peer);
+
+	return c != 0 ? c : (a->order > b->order) - (a->order < b->order);
+}
+
+/* The own node first, then in the order of first connect. */
+static int
+seen_source_cmp(const void *x, const void *y)
+{
+	const struct peer *a = &((const struct seen_source *)x)->p,
+			  *b = &((const struct seen_source *)y)->p;
+
+	if (a->id == PEER_SELF || b->id == PEER_SELF)
+		return (a->id != PEER_SELF) - (b->id != PEER_SELF);
+	return (a->order > b->order) - (a->order < b->order);
 }
 
 static enum kodo_err
-seen_provider(void *arg, const struct peer *p)
+nodes_collect(struct txn *t, struct arena *a, struct seen *out)
 {
-	struct seen_walk *w = arg;
+	struct scan s = record_scan_seen(t);
+	struct seen_node *nodes;
+	struct record rec;
 
-	w->source = p;
-	return walk_stated(w->t, p->id, seen_node, w);
+	while (record_next(&s, &rec)) {
+		nodes = arena_grow(a, out->nodes, out->n_nodes, &out->cap_nodes, sizeof(*nodes));
+		if (nodes == NULL) {
+			s.err = KODO_ENOMEM;
+			continue;
+		}
+		out->nodes = nodes;
+		nodes[out->n_nodes++] =
+		    (struct seen_node){ rec.said.order, rec.node, rec.said.peer };
+	}
+	if (out->n_nodes > 0)
+		qsort(out->nodes, out->n_nodes, sizeof(*out->nodes), seen_node_cmp);
+	return scan_end(&s);
+}
+
+/* The peers of the nodes, which are sorted. */
+static enum kodo_err
+sources_collect(struct txn *t, struct arena *a, struct seen *out)
+{
+	struct seen_source *sources;
+	size_t i, end;
+	enum kodo_err err = KODO_OK;
+
+	for (i = 0; i < out->n_nodes && err == KODO_OK; i = end) {
+		sources = arena_grow(
+		    a, out->sources, out->n_sources, &out->cap_sources, sizeof(*sources));
+		if (sources == NULL)
+			return KODO_ENOMEM;
+		out->sources = sources;
+		for (end = i; end < out->n_nodes && out->nodes[end].peer == out->nodes[i].peer; )
+			end++;
+		sources += out->n_sources++;
+		sources->nodes = &out->nodes[i];
+		sources->n_nodes = end - i;
+		err = peer_get(t, a, out->nodes[i].peer, &sources->p);
+	}
+	if (err == KODO_OK && out->n_sources > 0)
+		qsort(out->sources, out->n_sources, sizeof(*out->sources), seen_source_cmp);
+	return err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
 }
 
 enum kodo_err
@@ -74,11 +134,21 @@ walk_seen(struct txn *t, struct arena *a,
 	void *arg, uint32_t node, const struct statement *s, const struct peer *source),
     void *arg)
 {
-	struct seen_walk w = { .t = t, .each = each, .arg = arg };
-	struct peer self;
-	enum kodo_err err = peer_get(t, a, PEER_SELF, &self);
+	struct seen seen = { .n_nodes = 0 };
+	struct statement winner;
+	size_t i, k;
+	enum kodo_err err = nodes_collect(t, a, &seen);
 
 	if (err == KODO_OK)
-		err = seen_provider(&w, &self);
-	return err == KODO_OK ? walk_providers(t, a, seen_provider, &w) : err;
+		err = sources_collect(t, a, &seen);
+	for (i = 0; i < seen.n_sources && err == KODO_OK; i++) {
+		const struct seen_source *source = &seen.sources[i];
+
+		for (k = 0; k < source->n_nodes && err == KODO_OK; k++) {
+			err = record_get_seen(t, source->nodes[k].node, &winner);
+			if (err == KODO_OK)
+				err = each(arg, source->nodes[k].node, &winner, &source->p);
+		}
+	}
+	return err;
 }

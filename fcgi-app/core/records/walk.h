@@ -7,7 +7,10 @@
 
 #include "core/records/peer.h"
 
-/* What is seen in the order of GET /connect: the own node, then each provider's. */
+/*
+ * What is seen in the order of GET /connect: the own node, then each provider's. Peers of which
+ * nothing is seen cost nothing.
+ */
 enum kodo_err walk_seen(struct txn *t, struct arena *a,
     enum kodo_err (*each)(
 	void *arg, uint32_t node, const struct statement *s, const struct peer *source),
