@@ -59,7 +59,10 @@ block_next(struct block_reader *r)
 		r->bad = true;
 		return false;
 	}
-	memcpy(r->hint.p + same, r->next, more);
+	if (more <= 8 && r->end - r->next >= 8)
+		memcpy(r->hint.p + same, r->next, 8); /* one load and one store */
+	else
+		memcpy(r->hint.p + same, r->next, more);
 	r->hint.len = same + more;
 	r->same = same;
 	r->next += more;
@@ -130,13 +133,11 @@ block_put(struct block_writer *w, struct flow_order_entry at, struct str hint)
 	p = number_put(p, at.flow);
 	*p++ = (char)same;
 	*p++ = (char)(hint.len - same);
-	if (hint.len > same) {
+	if (hint.len > same)
 		memcpy(p, hint.p + same, hint.len - same);
-		memcpy(w->last.p + same, hint.p + same, hint.len - same);
-	}
 	p += hint.len - same;
 	w->out.len += (size_t)(p - begin);
-	w->last.len = hint.len;
+	hint_set(&w->last, hint);
 	w->n++;
 	w->is_in_step = false;
 }
@@ -160,8 +161,20 @@ block_copy(struct block_writer *w, const struct block_reader *r)
 	if (w->run == NULL)
 		w->run = r->raw;
 	w->run_end = r->next;
-	w->last = r->hint;
 	w->n++;
+}
+
+void
+block_copy_rest(struct block_writer *w, struct block_reader *r)
+{
+	const uint32_t n = r->n;
+
+	block_copy(w, r);
+	if (w->run == NULL)
+		w->run = r->next;
+	block_skip(r, UINT64_MAX);
+	w->run_end = r->next;
+	w->n += r->n - n;
 }
 
 size_t

@@ -273,7 +273,7 @@ static enum kodo_err
 row_merge(struct merge *m, struct block_writer *w, struct block_reader *r, bool *has,
     const struct flow_order_row *row, const struct flow_order_row *next)
 {
-	size_t same = HINT_MAX; /* bytes in common with the entry before, at most */
+	size_t same = SIZE_MAX; /* bytes in common with the entry before */
 	int c = -1;
 	enum kodo_err err = KODO_OK;
 
@@ -291,6 +291,9 @@ row_merge(struct merge *m, struct block_writer *w, struct block_reader *r, bool 
 		return err;
 	if (row->is_gone != (*has && c == 0))
 		return KODO_ECORRUPT;
+	/* of the last entry that was copied the row tells as much as is needed */
+	if (same <= HINT_MAX)
+		hint_set(&w->last, (struct str){ row->key.name.p, same });
 	if (row->is_gone) {
 		*has = block_next(r);
 		w->is_in_step = false;
@@ -326,8 +329,8 @@ slot_merge(struct merge *m, const struct flow_order_row *rows, size_t n, size_t 
 		err = row_merge(m, &w, &r, &has, &rows[*done],
 		    *done + 1 < n ? &rows[*done + 1] : NULL);
 	}
-	for (; err == KODO_OK && has; has = block_next(&r))
-		block_copy(&w, &r);
+	if (err == KODO_OK && has)
+		block_copy_rest(&w, &r);
 	block_end(&w);
 	if (err == KODO_OK && (r.bad || r.n != m->slots[*s].count))
 		err = KODO_ECORRUPT;

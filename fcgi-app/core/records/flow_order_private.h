@@ -31,7 +31,7 @@ struct flow_order_row {
 };
 
 struct hint {
-	unsigned char p[HINT_MAX];
+	unsigned char p[HINT_MAX + 8];	/* 8 bytes may be copied where fewer count */
 	size_t len;
 };
 
@@ -39,6 +39,14 @@ static inline struct str
 hint_str(const struct hint *h)
 {
 	return (struct str){ (const char *)h->p, h->len };
+}
+
+static inline void
+hint_set(struct hint *h, struct str s)
+{
+	if (s.len > 0)
+		memcpy(h->p, s.p, s.len);
+	h->len = s.len;
 }
 
 /*
@@ -67,7 +75,7 @@ size_t block_entries(struct block_reader *r, struct flow_order_entry *out, uint6
 /* The bytes of a block, complete after block_end; a failure is sticky in out. */
 struct block_writer {
 	struct buf out;
-	struct hint last;
+	struct hint last;	/* of its last entry, or the begin of that */
 	uint32_t n;
 	const unsigned char *run, *run_end;	/* entries that follow out as they are */
 	bool is_in_step;	/* its last entry is the reader's before that at hand */
@@ -75,8 +83,12 @@ struct block_writer {
 
 #define BLOCK_WRITER_INIT	{ .out = BUF_INIT(0), .is_in_step = true }
 
-/* The reader's entry at hand as it is; its bytes are needed until block_end. */
+/*
+ * The reader's entry at hand as it is; all entries behind it. Their bytes are needed until
+ * block_end; last is left as it is, unless the entry could not be copied.
+ */
 void block_copy(struct block_writer *w, const struct block_reader *r);
+void block_copy_rest(struct block_writer *w, struct block_reader *r);
 void block_put(struct block_writer *w, struct flow_order_entry at, struct str hint);
 void block_end(struct block_writer *w);
 size_t block_size(const struct block_writer *w);
