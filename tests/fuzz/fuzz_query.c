@@ -201,7 +201,8 @@ check_row(struct query *q, struct query *second, const struct row *row, bool pla
 	CHECK(v == QUERY_YES || v == QUERY_NO);
 	if (plain) {
 		CHECK(v != QUERY_YES || needle.len == 0 || there);
-		CHECK(!query_is_needle(q) || there == (v == QUERY_YES));
+		CHECK(!query_is_needle(q) ||
+		    (query_find(q, row->folded) != NULL) == (v == QUERY_YES));
 		CHECK(!query_is_all(q) || v == QUERY_YES);
 	}
 	p = query_match_partial(q, row, ~0u);

@@ -48,11 +48,12 @@ def moment(text):
 
 # ---- words ----
 
+BLANKS = "\t-\r \x85\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
 PIECES = re.compile(r"""
-    (?P<blank>[ \t\n\v\f\r]+)
+    (?P<blank>[""" + BLANKS + r"""]+)
   | (?P<text>"(?:[^"\\\n]|\\.|\\\n)*"|'(?:[^'\\\n]|\\.|\\\n)*')
   | (?P<word>\w+)
-  | (?P<sign>==|!=|<=|>=|=~|[<>~&|@.,()\[\]])
+  | (?P<sign>==|!=|<=|>=|=~|&&|\|\||[<>~&|@.,()\[\]≠≤≥])
 """, re.VERBOSE | re.DOTALL)
 ESCAPE = re.compile(r"\\(\n|[0-7]{1,3}|x.{0,2}|u.{0,4}|U.{0,8}|.)", re.DOTALL)
 LETTERS = {"\\": "\\", "'": "'", '"': '"', "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
@@ -76,6 +77,9 @@ def unescape(match):
     return chr(number)
 
 
+SIGNS = {"&": "and", "&&": "and", "|": "or", "||": "or", "≠": "!=", "≤": "<=", "≥": ">="}
+
+
 def words_of(query):
     found, at = [], 0
     while at < len(query):
@@ -90,8 +94,8 @@ def words_of(query):
             value = ESCAPE.sub(unescape, value[1:-1])
         elif kind == "word" and value in ("and", "or", "not", "in"):
             kind = "sign"
-        elif kind == "sign" and value in "&|":
-            value = {"&": "and", "|": "or"}[value]
+        elif kind == "sign":
+            value = SIGNS.get(value, value)
         found.append((kind, value))
     return found
 
@@ -180,8 +184,13 @@ def one_test(words):
         else:
             break
         right, words = operand(words)
-        tests.append(comparison(operand_only(left), operator, operand_only(right)))
+        tests.append((left, operator, right))
         left = right
+    if len(tests) == 1 and not callable(tests[0][0]) and tests[0][0][0] == "text" and tests[0][1:] in (
+            ("in", ("field", "tags")), ("not in", ("field", "tags"))):
+        (_, tag), operator, _ = tests[0]
+        return (lambda row: (tag in row["tags"]) == (operator == "in")), words
+    tests = [comparison(operand_only(a), operator, operand_only(b)) for a, operator, b in tests]
     if tests:
         return (lambda row: all(test(row) for test in tests)), words
     return left, words
@@ -330,23 +339,29 @@ def search_text(row):
                      " ".join(row["tags"])])
 
 
+def plain(text):
+    """What full text compares: folded, with one blank for any run of blanks."""
+    return re.sub(f"[{BLANKS}]+", " ", fold(text))
+
+
 def predicate(query):
     """(kind, function of a row); kind is all, language or fulltext."""
+    trimmed = re.sub(f"^[{BLANKS}]+|[{BLANKS}]+$", "", query)
     if query == "":
         return "all", lambda row: True
     words = None
     try:
         words = words_of(query)
         if len(words) == 1 and words[0][0] == "text":
-            part = fold(words[0][1])
-            return "language", lambda row: part in fold(search_text(row))
+            part = plain(words[0][1])
+            return "language", lambda row: part in plain(search_text(row))
         test, rest = any_test(words)
         if rest:
             raise NotInTheLanguage("more words")
         return "language", test_only(test)
     except NotInTheLanguage:
-        part = fold(query)
-        return "fulltext", lambda row: part in fold(search_text(row))
+        part = plain(trimmed)
+        return "fulltext", lambda row: part in plain(search_text(row))
 
 
 def ordered(rows, by):
@@ -387,7 +402,8 @@ def answer(rows, query, by, skip, take):
 # ---- random rows, queries and orders ----
 
 SOME = ["", "a", "b", "ab", "Agent", "agent", "Agent Alpha", "Agent Alpha Bravo", "Zoë", "ZOË", "İx", "K", "ß", "Ⱥb",
-        "日本", "🙂", "x y", "tom@x.de", "+", "a+b", "100%", "\\d", "it's", 'say "x"', "%", "abababac", "ababac", "\t"]
+        "日本", "🙂", "x y", "tom@x.de", "+", "a+b", "100%", "\\d", "it's", 'say "x"', "%", "abababac", "ababac", "\t",
+        "a  b", "a \tb", "\u00a0a b\u3000", "a\u2003b", " a"]
 TIMES = ["2026-01-01", "2026-01-01T00:00:00Z", "2026-01-01T01:00:00+01:00", "2025-12-31 23:59:59.999999", "2026-06-01",
          "1969-12-31", "x", "", "2026-13-01", "2026-02-29", "2026-06-01T12:00", "20260601", "2026-06-01T12:00:00.5Z"]
 BY = ["name", "url", "author", "organization", "created", "modified", "heartbeat", "description", "tags", "name:d", "tags:d",
@@ -474,13 +490,14 @@ def random_query(r, depth=0):
     if kind < 0.75:
         return "(" + random_query(r, depth + 1) + ")"
     parts = [random_query(r, depth + 1) for _ in range(r.choice([2, 2, 3]))]
-    return r.choice([" and ", " or ", "&", " & ", "|", " | "]).join(parts)
+    return r.choice([" and ", " or ", "&", " & ", "|", " | ", " && ", "||", "\u00a0and\u3000"]).join(parts)
 
 
 def random_asked(r):
     kind = r.random()
     if kind < 0.05:
-        return r.choice([some_text(r), '"' + some_text(r) + '"', some_text(r)[1:3], " "]).replace("\t", " ")
+        return r.choice([some_text(r), '"' + some_text(r) + '"', some_text(r)[1:3], " ",
+                         " " + some_text(r) + "\u00a0", some_text(r) + r.choice([" ", "  ", "\u3000"]) + some_text(r)]).replace("\t", " ")
     query = random_query(r)
     while "=~" not in query and r.random() < 0.12:          # re and PCRE2 read broken expressions differently
         at = r.randrange(len(query) + 1)

@@ -263,6 +263,15 @@ test_explain(void **state)
 		{ "name.str.startswith(\"\\x01\")", "name.str.startswith(\"\\x01\")" },
 		{ "name=~'^a'", "name =~ \"^a\"" },
 		{ "\"a\" < \"b\"", "\"\" == \"\"" },
+		{ " tax  return\n", "\"tax  return\"" },
+		{ "name.str.lower()=='x'", "name.str.lower() == \"x\"" },
+		{ "not `name`.str.lower() == “x”", "name.str.lower() != \"x\"" },
+		{ "name.str.lower().str.contains('a')", "name ~ \"a\"" },
+		{ "name.str.contains('A', case=False, na=True)",
+		    "name ~ \"A\" or name.isnull()" },
+		{ "name.str.match('a|b')", "name =~ \"\\\\A(?:a|b)\"" },
+		{ "'x' not in tags", "not @tag(\"x\")" },
+		{ "created < '2026-02'", "created < \"2026-02-01T00:00:00Z\"" },
 	};
 	struct buf b = BUF_INIT(0);
 	size_t i;
@@ -285,7 +294,7 @@ test_needle(void **state)
 	} cases[] = {
 		{ "", NULL, false },
 		{ "COMBAT", "combat", true },
-		{ "\"Two Words\"", "two words", true },
+		{ "\"Two Words\"", "words", true },
 		{ "\"\"", NULL, false },
 		{ "name ~ \"ZOË\"", "zoë", false },
 		{ "name == \"Agent\"", "agent", false },
@@ -339,6 +348,36 @@ test_needle(void **state)
 	assert_false(query_is_all(compile(STR("x"))));
 	assert_true(query_is_fulltext(compile(STR("x"))));
 	assert_false(query_is_fulltext(compile(STR("name == \"x\""))));
+}
+
+static struct str
+repeat(const char *text, unsigned times, const char *end)
+{
+	struct buf b = BUF_INIT(0);
+	struct str out = STR_NULL;
+
+	while (times-- > 0)
+		buf_puts(&b, text);
+	buf_puts(&b, end);
+	assert_int_equal(arena_str(arena, buf_str(&b), &out), KODO_OK);
+	buf_free(&b);
+	return out;
+}
+
+/* Where single places would be tried in vain again and again, too, and in several texts at once. */
+static void
+test_words(void **state)
+{
+	struct query *q = compile(repeat("a ", 1000, "b"));
+
+	(void)state;
+	assert_non_null(query_find(q, repeat("a  ", 20000, "b")));
+	assert_null(query_find(q, repeat("a  ", 20000, "c")));
+	assert_null(query_find(q, repeat("a  ", 999, "b")));
+	q = compile(STR("tax return"));
+	assert_non_null(query_find(q, STR("the tax\0tax\xc2\xa0\nreturns")));
+	assert_null(query_find(q, STR("tax\0return")));
+	assert_null(query_find(q, STR("taxreturn tax.return tax")));
 }
 
 static void
@@ -544,6 +583,7 @@ main(void)
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_explain),
 		cmocka_unit_test(test_needle),
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_needs),
 		cmocka_unit_test(test_partial),
 		cmocka_unit_test(test_repetitions),

@@ -148,6 +148,29 @@ test_words(void **state)
 	assert_int_equal(utf8_count(STR_NULL), 0);
 }
 
+static void
+test_blanks(void **state)
+{
+	static const char *const blanks[] = { " ", "\t", "\r", "\xc2\x85", "\xc2\xa0",
+		"\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x8b", "\xe2\x80\xa9",
+		"\xe2\x81\x9f", "\xe2\x81\xa0", "\xe3\x80\x80", "\xef\xbb\xbf" };
+	static const char *const others[] = { "x", "\x1f", "\xc2\xa1", "\xc3\xab",
+		"\xe1\x9a\x81", "\xe2\x80\x8c", "\xe3\x80\x81", "\xef\xbc\x81",
+		"\xf0\x9f\x99\x82", "\xa0", "\xe2\x80" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(blanks) / sizeof(blanks[0]); i++)
+		assert_int_equal(utf8_blank_bytes(str_of(blanks[i]), 0), strlen(blanks[i]));
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_int_equal(utf8_blank_bytes(str_of(others[i]), 0), 0);
+	assert_true(str_eq(
+	    utf8_trim(STR("\xc2\xa0 x\xe3\x80\x80y \n")), STR("x\xe3\x80\x80y")));
+	assert_int_equal(utf8_trim(STR(" \t\xe3\x80\x80")).len, 0);
+	assert_int_equal(utf8_trim(STR_NULL).len, 0);
+	assert_true(str_eq(utf8_trim(STR("\xa0")), STR("\xa0")));
+}
+
 int
 main(void)
 {
@@ -157,6 +180,7 @@ main(void)
 		cmocka_unit_test(test_fold),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_blanks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,6 +126,47 @@ utf8_count(struct str s)
 	return n;
 }
 
+static bool
+is_wide_blank(uint32_t cp)
+{
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = {
+		{ 0x85, 0x85 }, { 0xa0, 0xa0 }, { 0x1680, 0x1680 }, { 0x2000, 0x200b },
+		{ 0x2028, 0x2029 }, { 0x202f, 0x202f }, { 0x205f, 0x2060 }, { 0x3000, 0x3000 },
+		{ 0xfeff, 0xfeff },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (cp >= ranges[i].first && cp <= ranges[i].last)
+			return true;
+	return false;
+}
+
+size_t
+utf8_wide_blank_bytes(struct str s, size_t pos)
+{
+	size_t next = pos;
+
+	return is_wide_blank(utf8_next(s, &next)) ? next - pos : 0;
+}
+
+struct str
+utf8_trim(struct str s)
+{
+	size_t pos = 0, end = 0, n;
+
+	while (s.len > 0 && (n = utf8_blank_bytes(s, 0)) > 0)
+		s = (struct str){ s.p + n, s.len - n };
+	while (pos < s.len) {
+		n = utf8_blank_bytes(s, pos);
+		pos += n > 0 ? n : 1;
+		end = n > 0 ? end : pos;
+	}
+	return (struct str){ s.p, end };
+}
+
 bool
 utf8_is_word(uint32_t cp)
 {

@@ -43,6 +43,27 @@ size_t utf8_count(struct str s);
 /* Bytes of the first n characters of s, all of s if it has fewer. */
 size_t utf8_bytes(struct str s, size_t n);
 
+/*
+ * Bytes of the blank at s.p[pos], 0 if there is none: the White_Space of Unicode, and what is as
+ * wide as nothing but parts words (U+200B, U+2060, U+FEFF). pos < s.len.
+ */
+static inline size_t utf8_blank_bytes(struct str s, size_t pos);
+size_t utf8_wide_blank_bytes(struct str s, size_t pos);	/* the same beyond ASCII */
+
+static inline size_t
+utf8_blank_bytes(struct str s, size_t pos)
+{
+	const unsigned char c = (unsigned char)s.p[pos];
+
+	if (c < 0x80)
+		return c == ' ' || (c >= '\t' && c <= '\r');
+	/* most bytes beyond ASCII begin no blank */
+	return c == 0xc2 || c >= 0xe1 ? utf8_wide_blank_bytes(s, pos) : 0;
+}
+
+/* s less the blanks at both of its ends. */
+struct str utf8_trim(struct str s);
+
 /* May cp stand in a word (letters, digits, marks, connectors)? */
 bool utf8_is_word(uint32_t cp);
 

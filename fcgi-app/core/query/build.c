@@ -29,6 +29,27 @@ build_field(struct reading *r, const struct ast *ast, enum query_field *field)
 }
 
 bool
+build_text_field(struct reading *r, const struct ast *ast, enum query_field *field)
+{
+	if (!build_field(r, ast, field))
+		return false;
+	if (query_field_type(*field) == QUERY_TYPE_TEXT)
+		return true;
+	if (query_field_type(*field) == QUERY_TYPE_TAGS)
+		build_tags_error(r, ast);
+	else
+		build_type_error(r, ast, "a time is no text");
+	return false;
+}
+
+const struct ast *
+build_folds(const struct ast *ast, bool *folds)
+{
+	*folds = ast->kind == AST_CALL && ast->n == 1 && str_eq(ast->text, STR("str.lower"));
+	return *folds ? ast->first : ast;
+}
+
+bool
 build_list(struct reading *r, const struct ast *list)
 {
 	const struct ast *item;
@@ -101,4 +122,21 @@ build_not(struct reading *r, struct node *kid)
 	if (n != NULL)
 		n->kid[0] = kid;
 	return n;
+}
+
+const uint16_t *
+build_skip_table(struct reading *r, struct str s)
+{
+	uint16_t *skip = reading_alloc(r, (s.len + 1) * sizeof(*skip));
+	size_t i, k = 0;
+
+	if (skip == NULL)
+		return NULL;
+	for (i = 1; i < s.len; i++) {
+		skip[i] = (uint16_t)k;
+		while (k > 0 && s.p[i] != s.p[k])
+			k = skip[k];
+		k += s.p[i] == s.p[k];
+	}
+	return skip;
 }

@@ -8,90 +8,78 @@ struct checker {
 
 static struct node *check_node(struct checker *c, const struct ast *ast);
 
+/* The field and the text that are the operands of `~` or `=~`. */
 static bool
-check_text_field(struct checker *c, const struct ast *ast, enum query_field *field)
+read_match(struct checker *c, const struct ast *ast, const char *wrong_right,
+    enum query_field *field)
 {
-	if (!build_field(c->r, ast, field))
+	if (!build_text_field(c->r, ast->first, field))
 		return false;
-	if (query_field_type(*field) == QUERY_TYPE_TEXT)
-		return true;
-	if (query_field_type(*field) == QUERY_TYPE_TAGS)
-		build_tags_error(c->r, ast);
-	else
-		build_type_error(c->r, ast, "a time is no text");
-	return false;
+	if (ast->last->kind != AST_TEXT)
+		build_type_error(c->r, ast->last, wrong_right);
+	return ast->last->kind == AST_TEXT;
 }
 
-/*
- * The table for a search without steps back (Knuth, Morris, Pratt): skip[i] is the number of bytes
- * of s that still match after a mismatch at byte i.
- */
-static const uint16_t *
-make_skip_table(struct reading *r, struct str s)
-{
-	uint16_t *skip = reading_alloc(r, (s.len + 1) * sizeof(*skip));
-	size_t i, k = 0;
-
-	if (skip == NULL)
-		return NULL;
-	for (i = 1; i < s.len; i++) {
-		skip[i] = (uint16_t)k;
-		while (k > 0 && s.p[i] != s.p[k])
-			k = skip[k];
-		k += s.p[i] == s.p[k];
-	}
-	return skip;
-}
-
-/* A text test of the operands of `~` or `=~`. */
+/* folds: in what .str.lower() has made of the field, which has no capital letters. */
 static struct node *
-check_match(struct checker *c, const struct ast *ast, enum test_kind kind, const char *wrong_right)
+make_like(struct checker *c, enum query_field field, struct str text, bool folds)
 {
-	const struct ast *text = ast->last;
-	enum query_field field;
+	struct node *n = build_text_test(c->r, TEST_LIKE, field, text);
 
-	if (!check_text_field(c, ast->first, &field))
+	if (n == NULL)
 		return NULL;
-	if (text->kind != AST_TEXT)
-		return build_type_error(c->r, text, wrong_right);
-	return build_text_test(c->r, kind, field, text->text);
+	n->test.folded = reading_fold(c->r, text);
+	n->test.skip = build_skip_table(c->r, n->test.folded);
+	if (folds && !str_eq(n->test.folded, text))
+		return build_test(c->r, TEST_CONST, QUERY_FIELDS);
+	return n;
 }
 
 static struct node *
 check_like(struct checker *c, const struct ast *ast)
 {
-	struct node *n = check_match(c, ast, TEST_LIKE, "~ needs a text on its right");
+	enum query_field field;
 
-	if (n == NULL)
-		return NULL;
-	n->test.folded = reading_fold(c->r, n->test.text);
-	n->test.skip = make_skip_table(c->r, n->test.folded);
+	return read_match(c, ast, "~ needs a text on its right", &field) ?
+	    make_like(c, field, ast->last->text, false) : NULL;
+}
+
+/* A regular expression: the pattern as written between what makes of it what the method means. */
+static struct node *
+make_regex(struct checker *c, enum query_field field, const struct ast *pattern,
+    const char *before, const char *behind)
+{
+	struct node *n = build_test(c->r, TEST_REGEX, field);
+	const char *reason, *whole;
+	size_t offset;
+	enum kodo_err err = KODO_ENOMEM;
+
+	whole = arena_printf(c->r->a, "%s%.*s%s", before, STR_ARG(pattern->text), behind);
+	if (c->pool == NULL)
+		c->pool = regex_pool_new(c->r->a);
+	if (n != NULL && whole != NULL && c->pool != NULL) {
+		n->test.text = str_of(whole);
+		err = regex_compile(c->pool, n->test.text, &n->test.regex, &reason, &offset);
+	}
+	if (err == KODO_EINVAL)
+		return reading_fail(c->r, pattern->at,
+		    "SyntaxError: regular expression (column %zu): %s at offset %zu",
+		    reading_column(c->r, pattern->at), reason,
+		    offset < strlen(before) ? 0 : offset - strlen(before));
+	if (err == KODO_OK)
+		err = regex_literal(c->r->a, n->test.text, &n->test.literal);
+	if (err != KODO_OK)
+		c->r->oom = true;
 	return n;
 }
 
 static struct node *
 check_regex(struct checker *c, const struct ast *ast)
 {
-	struct node *n = check_match(c, ast, TEST_REGEX, "=~ needs a text on its right");
-	enum kodo_err err = KODO_ENOMEM;
-	const char *reason;
-	size_t offset;
+	enum query_field field;
 
-	if (n == NULL)
-		return NULL;
-	if (c->pool == NULL)
-		c->pool = regex_pool_new(c->r->a);
-	if (c->pool != NULL)
-		err = regex_compile(c->pool, n->test.text, &n->test.regex, &reason, &offset);
-	if (err == KODO_EINVAL)
-		return reading_fail(c->r, ast->last->at,
-		    "SyntaxError: regular expression (column %zu): %s at offset %zu",
-		    reading_column(c->r, ast->last->at), reason, offset);
-	if (err == KODO_OK)
-		err = regex_literal(c->r->a, n->test.text, &n->test.literal);
-	if (err != KODO_OK)
-		c->r->oom = true;
-	return n;
+	return read_match(c, ast, "=~ needs a text on its right", &field) ?
+	    make_regex(c, field, ast->last, "", "") : NULL;
 }
 
 enum method_argument { ARGUMENT_NONE, ARGUMENT_TEXT, ARGUMENT_LIST };
@@ -101,19 +89,55 @@ static const struct method {
 	enum test_kind kind;
 	enum method_argument argument;
 	bool negated;
+	/* a regular expression stands between: case as given, any case, behind */
+	const char *before, *before_any, *behind;
 } methods[] = {
-	{ { "isin", 4 }, TEST_IN, ARGUMENT_LIST, false },
-	{ { "isnull", 6 }, TEST_NULL, ARGUMENT_NONE, false },
-	{ { "isna", 4 }, TEST_NULL, ARGUMENT_NONE, false },
-	{ { "notnull", 7 }, TEST_NULL, ARGUMENT_NONE, true },
-	{ { "notna", 5 }, TEST_NULL, ARGUMENT_NONE, true },
-	{ { "str.contains", 12 }, TEST_CONTAINS, ARGUMENT_TEXT, false },
-	{ { "str.startswith", 14 }, TEST_STARTS, ARGUMENT_TEXT, false },
-	{ { "str.endswith", 12 }, TEST_ENDS, ARGUMENT_TEXT, false },
+	{ { "isin", 4 }, TEST_IN, ARGUMENT_LIST, false, "", "(?i)", "" },
+	{ { "isnull", 6 }, TEST_NULL, ARGUMENT_NONE, false, "", "(?i)", "" },
+	{ { "isna", 4 }, TEST_NULL, ARGUMENT_NONE, false, "", "(?i)", "" },
+	{ { "notnull", 7 }, TEST_NULL, ARGUMENT_NONE, true, "", "(?i)", "" },
+	{ { "notna", 5 }, TEST_NULL, ARGUMENT_NONE, true, "", "(?i)", "" },
+	{ { "str.contains", 12 }, TEST_CONTAINS, ARGUMENT_TEXT, false, "", "(?i)", "" },
+	{ { "str.startswith", 14 }, TEST_STARTS, ARGUMENT_TEXT, false, "", "(?i)", "" },
+	{ { "str.endswith", 12 }, TEST_ENDS, ARGUMENT_TEXT, false, "", "(?i)", "" },
+	{ { "str.match", 9 }, TEST_REGEX, ARGUMENT_TEXT, false, "\\A(?:", "(?i)\\A(?:", ")" },
+	{ { "str.fullmatch", 13 }, TEST_REGEX, ARGUMENT_TEXT, false, "\\A(?:", "(?i)\\A(?:",
+	    ")\\z" },
+};
+
+/* `case=False` and the like, as pandas has them; here regex is False where it is not given. */
+enum option { OPTION_CASE, OPTION_NA, OPTION_REGEX, OPTIONS };
+
+static const struct {
+	struct str name;
+	unsigned kinds;			/* of methods that take it */
+	bool fallback;
+} options[OPTIONS] = {
+	[OPTION_CASE] = { { "case", 4 }, 1u << TEST_CONTAINS | 1u << TEST_REGEX, true },
+	[OPTION_NA] = { { "na", 2 }, 1u << TEST_CONTAINS | 1u << TEST_STARTS | 1u << TEST_ENDS |
+		1u << TEST_REGEX, false },
+	[OPTION_REGEX] = { { "regex", 5 }, 1u << TEST_CONTAINS, false },
 };
 
 static bool
-check_arguments(struct checker *c, const struct ast *ast, const struct method *m)
+read_option(const struct ast *ast, const struct method *m, bool given[OPTIONS])
+{
+	const struct str value = ast->kind == AST_KEYWORD ? ast->first->text : STR_NULL;
+	unsigned i;
+
+	for (i = 0; i < OPTIONS; i++)
+		if (value.p != NULL && str_eq(ast->text, options[i].name) &&
+		    (options[i].kinds & 1u << m->kind) != 0) {
+			given[i] = str_eq(value, STR("True"));
+			return given[i] || str_eq(value, STR("False")) ||
+			    str_eq(value, STR("None"));
+		}
+	return false;
+}
+
+static bool
+check_arguments(struct checker *c, const struct ast *ast, const struct method *m,
+    bool given[OPTIONS])
 {
 	static const struct {
 		size_t n;
@@ -124,10 +148,18 @@ check_arguments(struct checker *c, const struct ast *ast, const struct method *m
 		[ARGUMENT_TEXT] = { 1, AST_TEXT, "this method takes one text" },
 		[ARGUMENT_LIST] = { 1, AST_LIST, "isin takes one list" },
 	};
-	const struct ast *argument = ast->first->next;
+	const struct ast *argument = ast->first->next, *option;
+	const size_t n = wanted[m->argument].n;
+	bool is_right = n == 0 ? argument == NULL :
+	    argument != NULL && argument->kind == wanted[m->argument].kind;
+	unsigned i;
 
-	if (ast->n - 1 != wanted[m->argument].n ||
-	    (argument != NULL && argument->kind != wanted[m->argument].kind)) {
+	for (i = 0; i < OPTIONS; i++)
+		given[i] = options[i].fallback;
+	option = n == 0 || argument == NULL ? NULL : argument->next;
+	for (; is_right && option != NULL; option = option->next)
+		is_right = read_option(option, m, given);
+	if (!is_right) {
 		build_type_error(c->r, ast, wanted[m->argument].wrong);
 		return false;
 	}
@@ -135,24 +167,56 @@ check_arguments(struct checker *c, const struct ast *ast, const struct method *m
 }
 
 static struct node *
+check_text_method(struct checker *c, const struct ast *ast, const struct method *m,
+    const bool given[OPTIONS])
+{
+	const struct ast *argument = ast->first->next, *subject;
+	enum query_field field;
+	struct node *n, *either;
+	bool folds;
+
+	subject = build_folds(ast->first, &folds);
+	if (!build_text_field(c->r, subject, &field))
+		return NULL;
+	if (folds && (m->kind != TEST_CONTAINS || given[OPTION_REGEX]))
+		return build_type_error(c->r, ast,
+		    "after .str.lower() only .str.contains, == and != are possible");
+	if (m->kind == TEST_REGEX || given[OPTION_REGEX])
+		n = make_regex(c, field, argument,
+		    given[OPTION_CASE] ? m->before : m->before_any, m->behind);
+	else if (folds || (m->kind == TEST_CONTAINS && !given[OPTION_CASE]))
+		n = make_like(c, field, argument->text, folds);
+	else
+		n = build_text_test(c->r, m->kind, field, argument->text);
+	if (n == NULL || !given[OPTION_NA])
+		return n;
+	either = build_node(c->r, NODE_OR, 2);
+	if (either == NULL)
+		return NULL;
+	either->kid[0] = n;
+	either->kid[1] = build_test(c->r, TEST_NULL, field);
+	return either->kid[1] == NULL ? NULL : either;
+}
+
+static struct node *
 check_method(struct checker *c, const struct ast *ast, const struct method *m)
 {
 	const struct ast *argument = ast->first->next;
 	enum query_field field;
+	bool given[OPTIONS];
 	struct node *n;
 
-	if (m->argument == ARGUMENT_TEXT ? !check_text_field(c, ast->first, &field) :
-	    !build_field(c->r, ast->first, &field))
-		return NULL;
-	if (!check_arguments(c, ast, m))
+	if (m->argument == ARGUMENT_TEXT)
+		return check_arguments(c, ast, m, given) ?
+		    check_text_method(c, ast, m, given) : NULL;
+	if (!build_field(c->r, ast->first, &field) || !check_arguments(c, ast, m, given))
 		return NULL;
 	if (m->argument == ARGUMENT_LIST) {
 		if (query_field_type(field) == QUERY_TYPE_TAGS)
 			return build_tags_error(c->r, ast);
 		return compare_in(c->r, field, argument->first, argument->n);
 	}
-	n = build_text_test(c->r, m->kind, field,
-	    m->argument == ARGUMENT_TEXT ? argument->text : STR_NULL);
+	n = build_test(c->r, m->kind, field);
 	return m->negated ? build_not(c->r, n) : n;
 }
 
@@ -212,6 +276,47 @@ check_alone(struct checker *c, const struct ast *ast)
 	    ast->kind == AST_LIST ? "a list alone is no test" : "a number alone is no test");
 }
 
+/* True: 1, False: 0, else -1. */
+static int
+truth_of(const struct ast *ast)
+{
+	return ast->kind != AST_WORD ? -1 : str_eq(ast->text, STR("True")) ? 1 :
+	    str_eq(ast->text, STR("False")) ? 0 : -1;
+}
+
+static bool
+is_test(const struct ast *ast)
+{
+	bool folds;
+
+	(void)build_folds(ast, &folds);
+	return !folds && ((ast->kind >= AST_OR && ast->kind <= AST_CALL) || ast->kind == AST_TAG);
+}
+
+/* A test `== True`, a text `in tags`, as in pandas. All other chains are compare.c's. */
+static struct node *
+check_chain(struct checker *c, const struct ast *ast)
+{
+	const struct ast *left = ast->first, *right = ast->last;
+	const bool equal = right->op == OP_EQ || right->op == OP_NE;
+	const bool within = right->op == OP_IN || right->op == OP_NOT_IN;
+	const bool negated = right->op == OP_NE || right->op == OP_NOT_IN;
+	struct node *n;
+
+	if (ast->n != 2)
+		return compare_chain(c->r, ast);
+	if (equal && is_test(left) && truth_of(right) >= 0) {
+		n = check_node(c, left);
+		return negated == (truth_of(right) == 1) ? build_not(c->r, n) : n;
+	}
+	if (within && left->kind == AST_TEXT && right->kind == AST_WORD &&
+	    str_eq(right->text, str_of(query_field_name(QUERY_TAGS)))) {
+		n = build_text_test(c->r, TEST_TAG, QUERY_TAGS, left->text);
+		return negated ? build_not(c->r, n) : n;
+	}
+	return compare_chain(c->r, ast);
+}
+
 static struct node *
 check_node(struct checker *c, const struct ast *ast)
 {
@@ -223,7 +328,7 @@ check_node(struct checker *c, const struct ast *ast)
 	case AST_NOT:
 		return build_not(c->r, check_node(c, ast->first));
 	case AST_CHAIN:
-		return compare_chain(c->r, ast);
+		return check_chain(c, ast);
 	case AST_LIKE:
 		return check_like(c, ast);
 	case AST_REGEX:
@@ -232,6 +337,7 @@ check_node(struct checker *c, const struct ast *ast)
 		return check_call(c, ast);
 	case AST_TAG:
 		return check_tag(c, ast);
+	case AST_KEYWORD:
 	case AST_ATTRIBUTE:
 	case AST_LIST:
 	case AST_WORD:

@@ -7,6 +7,7 @@
 struct operand {
 	enum { SIDE_FIELD, SIDE_TEXT, SIDE_LIST } side;
 	enum query_field field;
+	bool folds;		/* SIDE_FIELD: .str.lower() of it */
 	const struct ast *ast;
 };
 
@@ -40,7 +41,14 @@ make_const(struct reading *r, bool yes)
 static bool
 read_operand(struct reading *r, const struct ast *ast, struct operand *out)
 {
-	*out = (struct operand){ SIDE_TEXT, QUERY_FIELDS, ast };
+	const struct ast *field;
+
+	*out = (struct operand){ SIDE_TEXT, QUERY_FIELDS, false, ast };
+	field = build_folds(ast, &out->folds);
+	if (out->folds) {
+		out->side = SIDE_FIELD;
+		return build_text_field(r, field, &out->field);
+	}
 	switch (ast->kind) {
 	case AST_WORD:
 		out->side = SIDE_FIELD;
@@ -70,6 +78,7 @@ read_operand(struct reading *r, const struct ast *ast, struct operand *out)
 	case AST_LIKE:
 	case AST_REGEX:
 	case AST_TAG:
+	case AST_KEYWORD:
 	default:
 		build_type_error(r, ast, "a test cannot be compared");
 		return false;
@@ -179,6 +188,21 @@ compare_fields(struct reading *r, const struct operand *left, const struct opera
 	return n;
 }
 
+/* As peers write times; in an order (mask) also a year or month, which stands for its begin. */
+static bool
+read_time(struct reading *r, struct str text, unsigned mask, int64_t *us)
+{
+	const char *whole;
+
+	if (isotime_parse_text(text, us, NULL) == KODO_OK)
+		return true;
+	if (mask == MASK_EQUAL || (text.len != 4 && text.len != 7))
+		return false;
+	whole = arena_printf(r->a, "%.*s%s", STR_ARG(text), text.len == 4 ? "-01-01" : "-01");
+	r->oom = r->oom || whole == NULL;
+	return whole != NULL && isotime_parse_text(str_of(whole), us, NULL) == KODO_OK;
+}
+
 /* A time against a text: "" is null; a text that is no time equals none, and has no order. */
 static struct node *
 compare_time_text(struct reading *r, enum query_field field, const struct ast *text, unsigned mask)
@@ -186,7 +210,7 @@ compare_time_text(struct reading *r, enum query_field field, const struct ast *t
 	struct node *n;
 	int64_t us;
 
-	if (isotime_parse_text(text->text, &us, NULL) == KODO_OK) {
+	if (read_time(r, text->text, mask, &us)) {
 		n = build_test(r, mask == MASK_EQUAL ? TEST_TIME_EQ : TEST_TIME_ORDER, field);
 		if (n == NULL)
 			return NULL;
@@ -216,13 +240,27 @@ compare_field_text(struct reading *r, enum query_field field, const struct ast *
 	return n;
 }
 
+/* The result of .str.lower() is compared with a text by == and !=, and in no other way. */
+static struct node *
+compare_folded(struct reading *r, const struct operand *field, const struct operand *other,
+    enum ast_op op)
+{
+	if (other->side == SIDE_TEXT && ops[op].mask == MASK_EQUAL && !ops[op].in)
+		return build_text_test(r, TEST_EQ_FOLDED, field->field, other->ast->text);
+	return build_type_error(
+	    r, field->ast, "after .str.lower() only ==, != and a text are possible");
+}
+
 static struct node *
 compare_two(struct reading *r, const struct operand *left, const struct operand *right,
     enum ast_op op)
 {
 	struct node *n;
 
-	if (right->side == SIDE_LIST)
+	if (left->folds || right->folds)
+		n = compare_folded(
+		    r, left->folds ? left : right, left->folds ? right : left, op);
+	else if (right->side == SIDE_LIST)
 		n = compare_list(r, left, right, op);
 	else if (left->side == SIDE_LIST)
 		n = compare_list(r, right, left, op);

@@ -2,7 +2,9 @@
 #include "core/base/limit.h"
 #include "core/base/memfind.h"
 #include "core/base/utf8.h"
+#include "core/query/build.h"
 #include "core/query/eval.h"
+#include "core/query/words.h"
 
 #define CHARS_PER_STEP	16u
 
@@ -48,15 +50,6 @@ in_times(const struct test *t, int64_t us)
 	return false;
 }
 
-/* The bytes of t->folded that match once c has followed the k that matched before. */
-static inline size_t
-fold_step(const struct test *t, size_t k, char c)
-{
-	while (k > 0 && c != t->folded.p[k])
-		k = t->skip[k];
-	return k + (c == t->folded.p[k]);
-}
-
 /* Does s, folded on the way, contain t->folded? Linear, without a copy. */
 static bool
 holds_folded(const struct test *t, struct str s)
@@ -66,15 +59,31 @@ holds_folded(const struct test *t, struct str s)
 
 	while (pos < s.len && k < t->folded.len) {
 		if ((signed char)s.p[pos] >= 0) {
-			k = fold_step(t, k, ascii_lower(s.p[pos]));
+			k = build_skip_step(t->folded, t->skip, k, ascii_lower(s.p[pos]));
 			pos++;
 			continue;
 		}
 		n = utf8_fold_next(s, &pos, c);
 		for (i = 0; i < n && k < t->folded.len; i++)
-			k = fold_step(t, k, c[i]);
+			k = build_skip_step(t->folded, t->skip, k, c[i]);
 	}
 	return k == t->folded.len;
+}
+
+/* Is text what s is once it is folded? */
+static bool
+eq_folded(struct str s, struct str text)
+{
+	size_t pos = 0, at = 0, n;
+	char c[4];
+
+	while (pos < s.len) {
+		n = utf8_fold_next(s, &pos, c);
+		if (n > text.len - at || memcmp(text.p + at, c, n) != 0)
+			return false;
+		at += n;
+	}
+	return at == text.len;
 }
 
 static bool
@@ -100,7 +109,7 @@ test_text(const struct test *t, struct str s)
 	case TEST_LIKE:
 		return holds_folded(t, s);
 	case TEST_FOLDED:
-		return holds(s, t->folded);
+		return words_find(t, s) != NULL;
 	case TEST_CONTAINS:
 		return holds(s, t->text);
 	case TEST_STARTS:
@@ -177,6 +186,9 @@ test_row(const struct program *p, const struct test *t, const struct row *row)
 	case TEST_EQ:
 		yes = str_eq(row_text(row, t->field), t->text);
 		break;
+	case TEST_EQ_FOLDED:
+		yes = eq_folded(row_text(row, t->field), t->text);
+		break;
 	case TEST_NULL:
 		yes = test_null(t->field, row);
 		break;
@@ -232,7 +244,7 @@ run_test(struct program *p, const struct test *t, const struct row *row)
 {
 	uint64_t cost = 1;
 
-	if (t->kind == TEST_LIKE || t->kind == TEST_CONTAINS)
+	if (t->skip != NULL || t->kind == TEST_CONTAINS || t->kind == TEST_EQ_FOLDED)
 		cost += row_text(row, t->field).len / CHARS_PER_STEP;
 	if (cost >= p->steps_left) {
 		p->steps_left = 0;

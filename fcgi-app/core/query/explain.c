@@ -56,7 +56,8 @@ put_list(struct buf *out, const struct test *t)
 static void
 put_comparison(struct buf *out, const struct test *t, bool negated)
 {
-	buf_printf(out, "%s %s ", query_field_name(t->field), negated ? "!=" : signs[t->mask]);
+	buf_printf(out, "%s%s %s ", query_field_name(t->field),
+	    t->kind == TEST_EQ_FOLDED ? ".str.lower()" : "", negated ? "!=" : signs[t->mask]);
 	if (test_has_other(t))
 		buf_puts(out, query_field_name(t->other));
 	else if (t->kind == TEST_TIME_EQ || t->kind == TEST_TIME_ORDER)
@@ -69,9 +70,9 @@ put_comparison(struct buf *out, const struct test *t, bool negated)
 static bool
 has_negation(const struct test *t)
 {
-	return t->kind == TEST_EQ || t->kind == TEST_EQ_FIELD || t->kind == TEST_TIME_EQ ||
-	    t->kind == TEST_TIME_EQ_FIELD || t->kind == TEST_IN || t->kind == TEST_TIME_IN ||
-	    t->kind == TEST_NULL || t->kind == TEST_CONST;
+	return t->kind == TEST_EQ || t->kind == TEST_EQ_FOLDED || t->kind == TEST_EQ_FIELD ||
+	    t->kind == TEST_TIME_EQ || t->kind == TEST_TIME_EQ_FIELD || t->kind == TEST_IN ||
+	    t->kind == TEST_TIME_IN || t->kind == TEST_NULL || t->kind == TEST_CONST;
 }
 
 static void
@@ -122,6 +123,7 @@ put_test(struct buf *out, const struct test *t, bool negated)
 		buf_putc(out, ')');
 		break;
 	case TEST_EQ:
+	case TEST_EQ_FOLDED:
 	case TEST_ORDER:
 	case TEST_EQ_FIELD:
 	case TEST_ORDER_FIELD:

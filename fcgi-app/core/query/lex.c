@@ -78,12 +78,42 @@ read_escape(struct lexer *l, struct token *t, size_t *pos, char out[4])
 	return 1;
 }
 
+/*
+ * The family of the quote at pos: ' or " by itself, or as phones and word processors write it.
+ * 0: it is none. *next is the place behind it.
+ */
+static unsigned
+quote_at(struct str q, size_t pos, size_t *next)
+{
+	enum { TYPESET = 0x80 };
+	static const struct {
+		uint32_t first, last;
+		unsigned quote;
+	} quotes[] = {
+		{ '"', '"', '"' }, { '\'', '\'', '\'' },
+		{ 0x2018, 0x201b, '\'' | TYPESET }, { 0x201c, 0x201f, '"' | TYPESET },
+		{ 0xab, 0xab, '"' | TYPESET }, { 0xbb, 0xbb, '"' | TYPESET },
+		{ 0xff07, 0xff07, '\'' | TYPESET }, { 0xff02, 0xff02, '"' | TYPESET },
+	};
+	uint32_t cp;
+	size_t i;
+
+	*next = pos;
+	cp = utf8_next(q, next);
+	for (i = 0; i < sizeof(quotes) / sizeof(quotes[0]); i++)
+		if (cp >= quotes[i].first && cp <= quotes[i].last)
+			return quotes[i].quote;
+	return 0;
+}
+
+/* A text ends at a quote of the family that it begins with. */
 static void
 lex_text(struct lexer *l, struct token *t)
 {
 	struct str q = l->r->q;
-	char quote = q.p[l->pos], *to, c[4];
-	size_t pos = l->pos + 1, n;
+	char *to, c[4];
+	size_t pos, next, n;
+	const unsigned quote = quote_at(q, l->pos, &pos);
 
 	/* no escape is shorter than its meaning */
 	to = arena_alloc(l->r->a, q.len - l->pos + 4);
@@ -94,7 +124,8 @@ lex_text(struct lexer *l, struct token *t)
 	}
 	t->kind = TOKEN_TEXT;
 	t->text = (struct str){ to, 0 };
-	while (t->kind == TOKEN_TEXT && pos < q.len && q.p[pos] != quote && q.p[pos] != '\n') {
+	while (t->kind == TOKEN_TEXT && pos < q.len && quote_at(q, pos, &next) != quote &&
+	    q.p[pos] != '\n') {
 		if (q.p[pos] == '\\' && pos + 1 < q.len) {
 			pos++;
 			n = read_escape(l, t, &pos, c);
@@ -103,9 +134,24 @@ lex_text(struct lexer *l, struct token *t)
 		} else
 			to[t->text.len++] = q.p[pos++];
 	}
-	if (t->kind == TOKEN_TEXT && (pos == q.len || q.p[pos] != quote))
+	if (t->kind == TOKEN_TEXT && (pos == q.len || q.p[pos] == '\n'))
 		text_error(l, t, l->pos, "unterminated string literal (detected at line 1)");
-	l->pos = pos < q.len ? pos + 1 : q.len;
+	l->pos = pos < q.len ? next : q.len;
+}
+
+/* `name` in backticks, as pandas quotes the names of columns. */
+static bool
+lex_quoted_word(struct lexer *l, struct token *t)
+{
+	struct str rest = { l->r->q.p + l->pos + 1, l->r->q.len - l->pos - 1 };
+	const char *end = rest.len == 0 ? NULL : memchr(rest.p, '`', rest.len);
+
+	if (end == NULL || end == rest.p)
+		return false;
+	t->kind = TOKEN_WORD;
+	t->raw = (struct str){ rest.p, (size_t)(end - rest.p) };
+	l->pos += t->raw.len + 2;
+	return true;
 }
 
 /* Is there a character of a word at pos? *next is the place behind it. */
@@ -148,6 +194,11 @@ static const struct {
 	{ { "<=", 2 }, TOKEN_LE },
 	{ { ">=", 2 }, TOKEN_GE },
 	{ { "=~", 2 }, TOKEN_REGEX },
+	{ { "&&", 2 }, TOKEN_AND },
+	{ { "||", 2 }, TOKEN_OR },
+	{ { "≠", 3 }, TOKEN_NE },
+	{ { "≤", 3 }, TOKEN_LE },
+	{ { "≥", 3 }, TOKEN_GE },
 	{ { "<", 1 }, TOKEN_LT },
 	{ { ">", 1 }, TOKEN_GT },
 	{ { "=", 1 }, TOKEN_ASSIGN },
@@ -194,15 +245,16 @@ void
 lex_next(struct lexer *l, struct token *t)
 {
 	struct str q = l->r->q;
-	size_t next;
+	size_t next, n;
 
-	while (l->pos < q.len &&
-	    (q.p[l->pos] == ' ' || (q.p[l->pos] >= '\t' && q.p[l->pos] <= '\r')))
-		l->pos++;
+	while (l->pos < q.len && (n = utf8_blank_bytes(q, l->pos)) > 0)
+		l->pos += n;
 	*t = (struct token){ TOKEN_END, l->pos, { q.p + l->pos, 0 }, STR_NULL };
 	if (l->pos == q.len)
 		return;
-	if (q.p[l->pos] == '"' || q.p[l->pos] == '\'') {
+	if (q.p[l->pos] == '`' && lex_quoted_word(l, t))
+		return;
+	if (quote_at(q, l->pos, &next) != 0) {
 		lex_text(l, t);
 		t->raw.len = l->pos - t->at;
 	} else if (is_word_at(q, l->pos, &next))

@@ -1,4 +1,5 @@
 #include "core/query/needle.h"
+#include "core/query/words.h"
 
 /*
  * The fields that the folded text is made of. Folding goes character by character, so the folding
@@ -42,9 +43,11 @@ needle_of_test(struct reading *r, const struct test *t)
 		return STR_NULL;
 	switch ((int)t->kind) {
 	case TEST_FOLDED:
+		return words_longest(t);
 	case TEST_LIKE:
 		return t->folded;
 	case TEST_EQ:
+	case TEST_EQ_FOLDED:
 	case TEST_CONTAINS:
 	case TEST_STARTS:
 	case TEST_ENDS:

@@ -182,12 +182,26 @@ parse_paren(struct parser *p)
 	return expect(p, TOKEN_RPAREN) ? inner : NULL;
 }
 
-/* An argument of a call: a text, a word, a number or a list. */
+static struct ast *parse_method_of_text(struct parser *p, struct ast *of);
+
+/* An argument of a call: a text, a word, a number or a list; or `case=False`. */
 static struct ast *
 parse_argument(struct parser *p)
 {
-	return p->token.kind == TOKEN_LBRACKET ? parse_list(p) :
-	    p->token.kind == TOKEN_LPAREN ? parse_paren(p) : parse_leaf(p);
+	struct ast *n = p->token.kind == TOKEN_LBRACKET ? parse_list(p) :
+	    p->token.kind == TOKEN_LPAREN ? parse_paren(p) : parse_leaf(p), *value;
+
+	if (n != NULL && n->kind == AST_TEXT && p->token.kind == TOKEN_DOT)
+		return parse_method_of_text(p, n);
+	if (n == NULL || n->kind != AST_WORD || p->token.kind != TOKEN_ASSIGN)
+		return n;
+	advance(p);
+	value = parse_leaf(p);
+	if (value == NULL)
+		return NULL;
+	n->kind = AST_KEYWORD;
+	add_kid(n, value);
+	return n;
 }
 
 static struct ast *
@@ -255,6 +269,29 @@ parse_member(struct parser *p, struct ast *of)
 	return parse_items(p, n, parse_argument, TOKEN_RPAREN);
 }
 
+/* `.lower()` behind a text, which is folded here and now. */
+static struct ast *
+parse_method_of_text(struct parser *p, struct ast *of)
+{
+	static const enum token_kind kinds[] = { TOKEN_WORD, TOKEN_LPAREN, TOKEN_RPAREN };
+	const struct token dot = p->token;
+	bool is_lower = true;
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && is_lower; i++) {
+		advance(p);
+		is_lower = p->token.kind == kinds[i] &&
+		    (i > 0 || str_eq(p->token.raw, STR("lower")));
+	}
+	if (!is_lower) {
+		p->token = dot;
+		return unexpected(p);
+	}
+	advance(p);
+	of->text = reading_fold(p->r, of->text);
+	return of;
+}
+
 static struct ast *
 parse_operand(struct parser *p)
 {
@@ -270,12 +307,16 @@ parse_operand(struct parser *p)
 	default:
 		n = parse_leaf(p);
 	}
+	if (n != NULL && n->kind == AST_TEXT && p->token.kind == TOKEN_DOT)
+		return parse_method_of_text(p, n);
 	if (n == NULL || n->kind != AST_WORD)
 		return n;
 	if (p->token.kind == TOKEN_LPAREN)
 		return reading_fail(p->r, n->at, "ValueError: \"%.*s\" is not a supported function",
 		    STR_ARG(n->text));
-	return p->token.kind == TOKEN_DOT ? parse_member(p, n) : n;
+	while (n != NULL && n->kind != AST_ATTRIBUTE && p->token.kind == TOKEN_DOT)
+		n = parse_member(p, n);
+	return n;
 }
 
 /* Pass a comparing operator; false: there is none, or an error. */

@@ -11,7 +11,9 @@ enum ast_kind {
 	AST_CHAIN,	/* operands; op of each but the first: the operator before it */
 	AST_LIKE,	/* two operands */
 	AST_REGEX,
-	AST_CALL,	/* text: "isin", "str.contains"; kids: the field, then the arguments */
+	/* text: "isin", "str.contains"; kids: the field or a call on it, then the arguments */
+	AST_CALL,
+	AST_KEYWORD,	/* of an argument: text; one kid: the value */
 	AST_TAG,	/* the arguments */
 	AST_ATTRIBUTE,	/* text: the attribute; one kid: the field */
 	AST_LIST,	/* the items */

@@ -11,8 +11,9 @@
 /* Where nothing else is said, a null fulfils no test. */
 enum test_kind {
 	TEST_CONST,		/* yes */
-	TEST_FOLDED,		/* the folded text contains folded */
+	TEST_FOLDED,		/* the folded text contains folded, each blank being a run */
 	TEST_EQ,		/* a text is text; a null counts as the empty text */
+	TEST_EQ_FOLDED,		/* a text, once folded, is text; a null counts as the empty text */
 	TEST_ORDER,		/* a text is less than, equal to, greater than (mask) text */
 	TEST_IN,		/* a text is in list */
 	TEST_LIKE,		/* a text, once folded, contains folded */
@@ -41,7 +42,9 @@ struct test {
 	bool yes;			/* TEST_CONST */
 	struct str text;
 	struct str folded;
-	const uint16_t *skip;		/* TEST_LIKE: see make_skip_table */
+	/* see build_skip_table; TEST_LIKE, and TEST_FOLDED where folded has blanks */
+	const uint16_t *skip;
+	size_t word_at, word_len;	/* TEST_FOLDED: the longest word of folded */
 	const struct str *list;		/* TEST_IN, sorted */
 	const int64_t *times;		/* TEST_TIME_IN, sorted */
 	size_t n;			/* of list or times */

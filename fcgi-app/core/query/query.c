@@ -1,10 +1,12 @@
 #include "core/base/limit.h"
+#include "core/base/utf8.h"
 #include "core/query/build.h"
 #include "core/query/check.h"
 #include "core/query/eval.h"
 #include "core/query/explain.h"
 #include "core/query/needle.h"
 #include "core/query/query.h"
+#include "core/query/words.h"
 
 struct query {
 	struct str note;
@@ -48,7 +50,7 @@ make_fulltext(struct query *q, struct reading *r, struct str text)
 	q->fulltext = true;
 	q->root = build_text_test(r, TEST_FOLDED, QUERY_FOLDED, text);
 	if (q->root != NULL)
-		q->root->test.folded = reading_fold(r, text);
+		words_prepare(r, text, &q->root->test);
 }
 
 static void
@@ -77,7 +79,7 @@ make_query(struct query *q, struct reading *r)
 		q->column = reading_column(r, r->at);
 	q->note = make_note(r);
 	q->pool = NULL;
-	make_fulltext(q, r, r->q);
+	make_fulltext(q, r, utf8_trim(r->q));
 }
 
 /* The program and the needle of q->root. */
@@ -190,6 +192,12 @@ bool
 query_is_needle(const struct query *q)
 {
 	return q->fulltext && q->needle.len > 0;
+}
+
+const char *
+query_find(const struct query *q, struct str texts)
+{
+	return words_find(&q->root->test, texts);
 }
 
 uint64_t

@@ -10,10 +10,12 @@
  *	regex.c			regular expressions with a budget; regex_literal.c: a text that is
  *				contained in each match
  *	eval.c			the predicate as a flat program, run per row
+ *	words.c			full text, whatever blanks part the words
  *	needle.c		a text that is contained in each row that matches
  *	explain.c		the predicate in normal writing
  *
- * A q outside of the language is no error: the whole of it is searched as one text, ignoring case.
+ * A q outside of the language is no error: the whole of it, less the blanks around it, is searched
+ * as one text, ignoring case; any run of blanks stands for any other.
  */
 #ifndef KODO_QUERY_H
 #define KODO_QUERY_H
@@ -75,8 +77,11 @@ enum query_verdict query_match_partial(struct query *q, const struct row *row, u
  */
 struct str query_needle(const struct query *q);
 
-/* Does every row whose folded text contains the needle match? Then query_match is not needed. */
+/* Does the folded text alone decide? Then in place of query_match ask query_find. */
 bool query_is_needle(const struct query *q);
+
+/* A place inside the first of the folded texts, with NULs between, that matches; NULL: none. */
+const char *query_find(const struct query *q, struct str texts);
 
 /* Steps taken so far by its regular expressions; see LIMIT_REGEX_STEPS. */
 uint64_t query_steps(const struct query *q);

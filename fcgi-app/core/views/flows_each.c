@@ -95,12 +95,19 @@ pass_if_match(struct flows_each *e, const struct flows_node *n, uint32_t flow)
 	return verdict == QUERY_YES ? pass(e, n, flow) : KODO_OK;
 }
 
+/* The next place in folded texts that may be of a match, or is where they alone decide. */
+static inline const char *
+next_hit(const struct query *q, struct str texts)
+{
+	return query_is_needle(q) ? query_find(q, texts) : memfind(texts, query_needle(q));
+}
+
 /*
  * Only flows whose folded text holds the needle can match. They are found some at a time, so that
  * their items are on their way from memory while others are searched.
  */
 static enum kodo_err
-pass_needle(struct flows_each *e, const struct flows_node *n, struct str needle)
+pass_needle(struct flows_each *e, const struct flows_node *n)
 {
 	const bool decides = query_is_needle(e->q);
 	const bool skips = decides && e->skip_flow != NULL;
@@ -111,7 +118,7 @@ pass_needle(struct flows_each *e, const struct flows_node *n, struct str needle)
 	enum kodo_err err = KODO_OK;
 
 	while (err == KODO_OK && hit != NULL) {
-		for (found = 0; found < HITS && (hit = memfind(rest, needle)) != NULL;) {
+		for (found = 0; found < HITS && (hit = next_hit(e->q, rest)) != NULL;) {
 			flow = packed_flow_at(&n->p, flow, (size_t)(hit - n->p.texts.p));
 			end = packed_text_begin(&n->p, flow + 1);
 			rest = (struct str){ n->p.texts.p + end, n->p.texts.len - end };
@@ -147,7 +154,6 @@ static enum kodo_err
 pass_node(struct flows_each *e, const struct flows_node *n)
 {
 	const enum query_verdict verdict = node_verdict(e, n);
-	struct str needle;
 	uint32_t i;
 	enum kodo_err err = KODO_OK;
 
@@ -155,8 +161,8 @@ pass_node(struct flows_each *e, const struct flows_node *n)
 		return KODO_OK;
 	if (verdict == QUERY_OVER_BUDGET)
 		return KODO_ETOOBIG;
-	if (verdict == QUERY_MAYBE && (needle = query_needle(e->q)).len > 0)
-		return pass_needle(e, n, needle);
+	if (verdict == QUERY_MAYBE && query_needle(e->q).len > 0)
+		return pass_needle(e, n);
 	e->looked_at += n->p.n_flows;
 	if (verdict == QUERY_YES && e->skip_node != NULL && e->skip_node(e, n)) {
 		e->n_matches += n->p.n_flows;

@@ -1,0 +1,24 @@
+/*
+ * Full text: words in folded texts, parted by any blanks. What people copy and texts that were
+ * wrapped part words by other blanks than people type, so any run of blanks matches any other.
+ * Inside query/ only.
+ */
+#ifndef KODO_QUERY_WORDS_H
+#define KODO_QUERY_WORDS_H
+
+#include "core/query/predicate.h"
+#include "core/query/reading.h"
+
+/* Make a TEST_FOLDED that looks for text. */
+void words_prepare(struct reading *r, struct str text, struct test *t);
+
+/* The longest word of t. */
+struct str words_longest(const struct test *t);
+
+/*
+ * A place inside the first match in s, which is one folded text or several with NULs between; NULL:
+ * none. In time proportional to s, whatever t and s are.
+ */
+const char *words_find(const struct test *t, struct str s);
+
+#endif
