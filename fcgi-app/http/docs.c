@@ -13,6 +13,7 @@ put_params(struct template_values *row, const struct route *r)
 {
 	static const char *const kinds[] = {
 		[PARAM_INT] = "number", [PARAM_TEXT] = "text", [PARAM_ENUM] = "one of",
+		[PARAM_TEXTS] = "texts",
 	};
 	unsigned p;
 

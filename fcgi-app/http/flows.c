@@ -186,7 +186,7 @@ put_html(struct call *c, struct view *v, struct flows_answer *f, struct search_r
 	f->page.p = f->query->p;
 	f->page.pp = f->query->pp;
 	c->res->type = TYPE_HTML;
-	err = flows_page_narrow(c, v, &f->page, f->query->q);
+	err = flows_page_form(c, v, &f->page, f->query->q);
 	if (err == KODO_OK)
 		err = search_flows(v, c->a, f->query, &s, res);
 	if (err == KODO_OK)
@@ -255,6 +255,9 @@ put_flows(struct call *c, struct view *v)
 		if (err == KODO_EINVAL)
 			return KODO_OK;
 	}
+	if (err == KODO_OK)
+		err = query_narrow(c->a, q.q, c->params.text[PARAM_ORGANIZATION], c->params.tags,
+		    c->params.n_tags);
 	if (err == KODO_OK)
 		err = html ? put_html(c, v, &f, &res) : put_json(c, v, &f, &res);
 	if (err == KODO_OK)

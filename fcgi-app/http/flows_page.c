@@ -1,6 +1,6 @@
 /*
- * All state of the page is in its address: q, by, pp, p as for machines, and organization= and tag=
- * (the latter any number of times), which narrow the list.
+ * All state of the page is in its address, whose parameters mean for people what they mean for
+ * machines.
  */
 #include "core/base/utf8.h"
 #include "core/views/facets.h"
@@ -8,7 +8,6 @@
 #include "http/page.h"
 #include "http/template.h"
 
-#define TAGS_MAX	8u	/* in an address; more are ignored */
 #define CACHED_FACETS	8u	/* answers of facets_count that a worker caches */
 
 /* Where www/ is not installed. */
@@ -22,34 +21,6 @@ static const char bare_flow[] =
     "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>{{name}}</title>\n"
     "<h1>{{name}}</h1>\n<p>{{description}}</p>\n<p>{{author}} {{organization}}</p>\n"
     "<p>{{#tags}}{{.}} {{/tags}}</p>\n</html>\n";
-
-/* The organization and tags that the list is narrowed to. */
-struct narrow {
-	struct str organization;
-	struct str tags[TAGS_MAX];
-	size_t n;
-};
-
-static enum kodo_err
-read_narrow(struct call *c, struct narrow *out)
-{
-	struct str rest = c->req->query, name, value;
-	enum kodo_err err;
-
-	*out = (struct narrow){ .n = 0 };
-	if (rest.len == 0)
-		return KODO_OK;
-	while ((err = request_next_param(c->a, &rest, &name, &value)) == KODO_OK) {
-		if (value.len == 0 || !utf8_valid(value) ||
-		    memchr(value.p, '\0', value.len) != NULL)
-			continue;
-		if (str_eq(name, STR("organization")))
-			out->organization = value;
-		else if (str_eq(name, STR("tag")) && out->n < TAGS_MAX)
-			out->tags[out->n++] = value;
-	}
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
-}
 
 /* --- addresses --- */
 
@@ -65,7 +36,7 @@ put_param(struct buf *b, const char *name, struct str value)
 /* The query string of this list without the page number and the skipped parts. */
 static void
 put_address(struct template_values *to, const char *name, const struct flows_page *f,
-    const struct narrow *n, bool organization, size_t skip_tag, struct arena *a)
+    const struct params *n, bool organization, size_t skip_tag, struct arena *a)
 {
 	struct buf b = BUF_INIT(0);
 	struct str text;
@@ -76,8 +47,8 @@ put_address(struct template_values *to, const char *name, const struct flows_pag
 	if (f->pp != 10)
 		buf_printf(&b, "%spp=%llu", b.len > 0 ? "&" : "", (unsigned long long)f->pp);
 	if (organization)
-		put_param(&b, "organization", n->organization);
-	for (i = 0; i < n->n; i++)
+		put_param(&b, "organization", n->text[PARAM_ORGANIZATION]);
+	for (i = 0; i < n->n_tags; i++)
 		if (i != skip_tag)
 			put_param(&b, "tag", n->tags[i]);
 	if (b.len > 0)
@@ -116,14 +87,14 @@ find_cached(const struct view *v, struct str key, struct facet_cache **oldest)
 }
 
 static enum kodo_err
-make_facets(struct view *v, struct str q, const struct narrow *n, struct facet_cache *k)
+make_facets(struct view *v, struct str q, const struct params *n, struct facet_cache *k)
 {
 	struct query *query;
 	/* compiled again: the query of the list has its budget of steps for itself */
 	enum kodo_err err = query_compile(k->a, q, &query);
 
 	if (err == KODO_OK)
-		err = query_narrow(k->a, query, n->organization, n->tags, n->n);
+		err = query_narrow(k->a, query, n->text[PARAM_ORGANIZATION], n->tags, n->n_tags);
 	if (err == KODO_OK)
 		err = facets_count(v, k->a, query, &k->facets);
 	if (err == KODO_ETOOBIG) {
@@ -135,7 +106,7 @@ make_facets(struct view *v, struct str q, const struct narrow *n, struct facet_c
 
 /* Valid until the next call. */
 static enum kodo_err
-find_facets(struct view *v, struct str q, const struct narrow *n, struct str key,
+find_facets(struct view *v, struct str q, const struct params *n, struct str key,
     const struct facets **out)
 {
 	static uint64_t clock;
@@ -163,35 +134,36 @@ find_facets(struct view *v, struct str q, const struct narrow *n, struct str key
 }
 
 static bool
-is_chosen(const struct narrow *n, struct str tag)
+is_chosen(const struct params *n, struct str tag)
 {
 	size_t i;
 
-	for (i = 0; i < n->n; i++)
+	for (i = 0; i < n->n_tags; i++)
 		if (str_eq(n->tags[i], tag))
 			return true;
 	return false;
 }
 
 static enum kodo_err
-put_facets(struct view *v, struct flows_page *f, const struct narrow *n)
+put_facets(struct view *v, struct flows_page *f, const struct params *n)
 {
+	const struct str organization = n->text[PARAM_ORGANIZATION];
 	const struct facets *facets;
 	struct buf key = BUF_INIT(0);
 	struct template_values *row;
 	size_t i;
 	enum kodo_err err;
 
-	buf_printf(&key, "%zu.%zu.", f->q.len, n->organization.len);
+	buf_printf(&key, "%zu.%zu.", f->q.len, organization.len);
 	buf_put_str(&key, f->q);
-	buf_put_str(&key, n->organization);
-	for (i = 0; i < n->n; i++)
+	buf_put_str(&key, organization);
+	for (i = 0; i < n->n_tags; i++)
 		buf_printf(&key, "%zu.%.*s", n->tags[i].len, STR_ARG(n->tags[i]));
 	err = buf_failed(&key) ? KODO_ENOMEM : find_facets(v, f->q, n, buf_str(&key), &facets);
 	buf_free(&key);
 	if (err != KODO_OK)
 		return err;
-	for (i = 0; i < facets->n_organizations && n->organization.p == NULL; i++) {
+	for (i = 0; i < facets->n_organizations && organization.len == 0; i++) {
 		row = template_values_row(f->values, "facet_organization");
 		template_values_put(row, "text", facets->organizations[i].text);
 		template_values_put_u64(row, "flows", facets->organizations[i].flows);
@@ -203,7 +175,7 @@ put_facets(struct view *v, struct flows_page *f, const struct narrow *n)
 		template_values_put(row, "text", facets->tags[i].text);
 		template_values_put_u64(row, "flows", facets->tags[i].flows);
 	}
-	if (n->organization.p == NULL && facets->all_organizations > facets->n_organizations)
+	if (organization.len == 0 && facets->all_organizations > facets->n_organizations)
 		template_values_put_u64(f->values, "more_organizations",
 		    facets->all_organizations - facets->n_organizations);
 	if (facets->all_tags > facets->n_tags)
@@ -274,7 +246,7 @@ is_words(struct str q)
 	size_t i;
 
 	for (i = 0; i < q.len; i++)
-		if (q.p[i] != '\0' && strchr("=<>~&|@()[]\"'", q.p[i]) != NULL)
+		if (q.p[i] != '\0' && strchr("=<>~&|@()[]\"", q.p[i]) != NULL)
 			return false;
 	return true;
 }
@@ -307,19 +279,19 @@ put_mistake(struct flows_page *f, const struct query *q)
 }
 
 static void
-put_chosen(struct flows_page *f, const struct narrow *n, struct arena *a)
+put_chosen(struct flows_page *f, const struct params *n, struct arena *a)
 {
 	struct template_values *row;
 	size_t i;
 
 	put_address(f->values, "keep", f, n, true, SIZE_MAX, a);
-	if (n->organization.p != NULL) {
+	if (n->text[PARAM_ORGANIZATION].len > 0) {
 		row = template_values_row(f->values, "chosen");
 		template_values_put(row, "name", STR("organization"));
-		template_values_put(row, "text", n->organization);
+		template_values_put(row, "text", n->text[PARAM_ORGANIZATION]);
 		put_address(row, "without", f, n, false, SIZE_MAX, a);
 	}
-	for (i = 0; i < n->n; i++) {
+	for (i = 0; i < n->n_tags; i++) {
 		row = template_values_row(f->values, "chosen");
 		template_values_put(row, "name", STR("tag"));
 		template_values_put(row, "text", n->tags[i]);
@@ -330,25 +302,21 @@ put_chosen(struct flows_page *f, const struct narrow *n, struct arena *a)
 /* --- the page --- */
 
 enum kodo_err
-flows_page_narrow(struct call *c, struct view *v, struct flows_page *f, struct query *q)
+flows_page_form(struct call *c, struct view *v, struct flows_page *f, const struct query *q)
 {
-	struct narrow n;
-	enum kodo_err err = read_narrow(c, &n);
+	const struct params *n = &c->params;
+	enum kodo_err err = page_begin(c, v, "Flows", &f->values);
 
-	if (err == KODO_OK)
-		err = page_begin(c, v, "Flows", &f->values);
 	if (err != KODO_OK)
 		return err;
 	template_values_put(f->values, "q", f->q);
 	if (f->q.len > 0)
 		template_values_put(f->values, "about", f->q);
 	put_mistake(f, q);
-	put_chosen(f, &n, c->a);
+	put_chosen(f, n, c->a);
 	put_orders(f->values, f->by);
 	put_sizes(f->values, f->pp);
-	template_values_put_flag(f->values, "for_machines", n.organization.p == NULL && n.n == 0);
-	err = query_narrow(c->a, q, n.organization, n.tags, n.n);
-	return err == KODO_OK ? put_facets(v, f, &n) : err;
+	return put_facets(v, f, n);
 }
 
 /* Pages are counted from 1 for people, from 0 in addresses. */

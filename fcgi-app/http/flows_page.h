@@ -21,9 +21,9 @@ struct flows_page {
 	struct str head, item, tail;	/* of the template */
 };
 
-/* Narrow q by organization= and tag= of the query string, and put what the form shows. */
-enum kodo_err flows_page_narrow(
-    struct call *c, struct view *v, struct flows_page *f, struct query *q) MUST_CHECK;
+/* Put what the form shows, and what q may be narrowed to. */
+enum kodo_err flows_page_form(
+    struct call *c, struct view *v, struct flows_page *f, const struct query *q) MUST_CHECK;
 
 enum kodo_err flows_page_begin(struct call *c, struct flows_page *f) MUST_CHECK;
 enum kodo_err flows_page_row(

@@ -23,6 +23,10 @@ static const struct param_rule rules[PARAM_MAX] = {
 	[PARAM_LIMIT] = { "limit", PARAM_INT, "100", "nodes, at most 1,000" },
 	[PARAM_AFTER] = { "after", PARAM_TEXT, NULL,
 	    "go on behind the page before: its next, or its Link; empty: begin so" },
+	[PARAM_ORGANIZATION] = { "organization", PARAM_TEXT, NULL,
+	    "only flows of this organization" },
+	[PARAM_TAG] = { "tag", PARAM_TEXTS, NULL,
+	    "only flows with this tag; given again, with that one, too" },
 	[PARAM_WAIT] = { "wait", PARAM_INT, "0",
 	    "seconds to wait for something, at most 25" },
 };
@@ -99,6 +103,14 @@ judge(struct arena *a, enum param p, struct str value, struct params *out, struc
 	case PARAM_TEXT:
 		out->text[p] = value;
 		break;
+	case PARAM_TEXTS:
+		if (value.len == 0)
+			break;
+		if (out->n_tags == LIMIT_TAGS)
+			*wrong = STR("No flow has so many tags");
+		else
+			out->tags[out->n_tags++] = value;
+		break;
 	case PARAM_ENUM:
 		if (read_format(value, &out->format))
 			break;
@@ -111,21 +123,37 @@ judge(struct arena *a, enum param p, struct str value, struct params *out, struc
 	return KODO_OK;
 }
 
-static void
-find_rule(struct str name, unsigned allowed, struct str value, struct str given[PARAM_MAX])
+/* PARAM_MAX: the name is of none that is allowed. */
+static unsigned
+find_rule(struct str name, unsigned allowed)
 {
 	unsigned p;
 
 	for (p = 0; p < PARAM_MAX; p++)
 		if ((allowed & PARAM_BIT(p)) != 0 && str_eq(name, str_of(rules[p].name)))
-			given[p] = value;
+			break;
+	return p;
+}
+
+/*
+ * `q=name=="x"&organization=="y"`: a q whose & stands as it is, so organization is no parameter, as
+ * recorded. What links to the pages have for a value is encoded.
+ */
+static bool
+is_cut_test(unsigned p, struct str raw)
+{
+	const char *equals = memchr(raw.p, '=', raw.len);
+
+	return (p == PARAM_ORGANIZATION || p == PARAM_TAG) && equals != NULL &&
+	    equals + 1 < raw.p + raw.len && equals[1] == '=';
 }
 
 enum kodo_err
 param_read(struct arena *a, struct str query, unsigned allowed, struct params *out,
     struct param_errors *errors)
 {
-	struct str given[PARAM_MAX] = { STR_NULL }, name, value, wrong;
+	struct str given[PARAM_MAX] = { STR_NULL }, faults[PARAM_MAX] = { STR_NULL };
+	struct str name, value, raw = query;
 	unsigned p;
 	enum kodo_err err;
 
@@ -135,19 +163,30 @@ param_read(struct arena *a, struct str query, unsigned allowed, struct params *o
 	out->number[PARAM_LIMIT] = DEFAULT_LIMIT;
 	if (query.len == 0 || allowed == 0)
 		return KODO_OK;
-	while ((err = request_next_param(a, &query, &name, &value)) == KODO_OK)
-		find_rule(name, allowed, value, given);
+	while ((err = request_next_param(a, &query, &name, &value)) == KODO_OK) {
+		p = find_rule(name, allowed);
+		raw.len -= query.len;
+		if (is_cut_test(p, raw))
+			p = PARAM_MAX;
+		raw = query;
+		if (p < PARAM_MAX && rules[p].kind == PARAM_TEXTS && faults[p].p == NULL)
+			err = judge(a, (enum param)p, value, out, &faults[p]);
+		else if (p < PARAM_MAX)
+			given[p] = value;
+		if (err != KODO_OK)
+			return err;
+	}
 	if (err != KODO_ENOTFOUND)
 		return err;
 	for (p = 0; p < PARAM_MAX; p++) {
-		if (given[p].p == NULL)
-			continue;
-		err = judge(a, (enum param)p, given[p], out, &wrong);
-		if (err != KODO_OK)
-			return err;
-		if (wrong.p != NULL)
+		if (given[p].p != NULL && rules[p].kind != PARAM_TEXTS) {
+			err = judge(a, (enum param)p, given[p], out, &faults[p]);
+			if (err != KODO_OK)
+				return err;
+		}
+		if (faults[p].p != NULL)
 			errors->list[errors->n++] =
-			    (struct wire_error){ wrong, str_of(rules[p].name), STR("query") };
+			    (struct wire_error){ faults[p], str_of(rules[p].name), STR("query") };
 	}
 	return errors->n == 0 ? KODO_OK : KODO_EINVAL;
 }

@@ -6,6 +6,7 @@
 #define KODO_PARAM_H
 
 #include "core/base/arena.h"
+#include "core/base/limit.h"
 #include "core/wire/wire.h"
 
 /* In the order of the list of errors. */
@@ -21,6 +22,8 @@ enum param {
 	PARAM_LIMIT,
 	PARAM_WAIT,
 	PARAM_AFTER,
+	PARAM_ORGANIZATION,
+	PARAM_TAG,
 	PARAM_MAX
 };
 
@@ -28,7 +31,8 @@ enum param {
 
 enum param_format { FORMAT_NONE, FORMAT_JSON, FORMAT_HTML };
 
-enum param_kind { PARAM_INT, PARAM_TEXT, PARAM_ENUM };
+/* PARAM_TEXTS: any number of times. Of the others the last one of a name holds. */
+enum param_kind { PARAM_INT, PARAM_TEXT, PARAM_ENUM, PARAM_TEXTS };
 
 struct param_rule {
 	const char *name;
@@ -41,6 +45,8 @@ struct params {
 	/* PARAM_INT: the value or the default; beyond 64 bits the nearest there is */
 	int64_t number[PARAM_MAX];
 	struct str text[PARAM_MAX];	/* PARAM_TEXT: null if not given */
+	struct str tags[LIMIT_TAGS];	/* PARAM_TAG, the only one of PARAM_TEXTS; none is empty */
+	size_t n_tags;
 	enum param_format format;
 };
 
@@ -52,7 +58,7 @@ struct param_errors {
 const struct param_rule *param_rule(enum param p);
 
 /*
- * Read the raw query: of the parameters in the mask allowed, the last one of each name.
+ * Read the raw query: the parameters in the mask allowed.
  * KODO_EINVAL: errors is filled in, all in order. KODO_ENOMEM.
  */
 enum kodo_err param_read(struct arena *a, struct str query, unsigned allowed, struct params *out,

@@ -128,36 +128,94 @@ request_next_param(struct arena *a, struct str *rest, struct str *name, struct s
 	    a, (struct str){ end, (size_t)(pair.p + pair.len - end) }, true, value);
 }
 
+/* The q of an item of Accept in thousandths; what cannot be read is 1. */
+static unsigned
+quality_of(struct str item)
+{
+	const char *end = item.p + item.len, *p;
+	unsigned q = 0, unit = 1000;
+
+	p = memmem(item.p, item.len, "q=", 2);
+	if (p == NULL || p + 2 == end || (p[2] != '0' && p[2] != '1'))
+		return 1000;
+	for (p += 2; p < end && unit > 0; p++) {
+		if (*p == '.')
+			continue;
+		if (!ascii_is_digit(*p))
+			break;
+		q += (unsigned)(*p - '0') * unit;
+		unit /= 10;
+	}
+	return q;
+}
+
+/* How much a type is wanted by its name, 0 to 1000; 0: it is not named, too. */
+static unsigned
+quality(struct str accept, struct str type)
+{
+	struct str rest = accept, item;
+	const char *end, *p;
+	unsigned q, best = 0;
+
+	while (rest.len > 0) {
+		end = memchr(rest.p, ',', rest.len);
+		item = (struct str){ rest.p, end == NULL ? rest.len : (size_t)(end - rest.p) };
+		rest = end == NULL ? STR_NULL :
+		    (struct str){ end + 1, rest.len - item.len - 1 };
+		p = item.len == 0 ? NULL : memmem(item.p, item.len, type.p, type.len);
+		if (p == NULL)
+			continue;
+		p += type.len;
+		q = quality_of((struct str){ p, (size_t)(item.p + item.len - p) });
+		best = q > best ? q : best;
+	}
+	return best;
+}
+
 bool
 request_accepts_html(struct str accept)
 {
-	static const char html[] = "text/html";
+	const unsigned html = quality(accept, STR("text/html"));
 
-	return accept.len > 0 && memmem(accept.p, accept.len, html, sizeof(html) - 1) != NULL;
+	return html > 0 && html >= quality(accept, STR("application/json"));
+}
+
+/*
+ * Does a tag from outside stand for own? What compresses on the way marks it behind: "a-gzip",
+ * "a--gzip", "a;br". No tag of ours begins with another one and such a character.
+ */
+static bool
+is_tag(struct str given, struct str own)
+{
+	if (!str_starts(given, own))
+		return false;
+	return given.len == own.len ||
+	    (!ascii_is_digit(given.p[own.len]) && !ascii_is_letter(given.p[own.len]));
 }
 
 /* RFC 9110, 8.8.3.2: weak comparison, of the text between the quotes. */
 bool
 request_has_etag(struct str list, struct str tag)
 {
-	struct str opaque = tag;
+	const char *from = tag.len == 0 ? NULL : memchr(tag.p, '"', tag.len);
+	struct str own, given;
 	size_t pos = 0, start;
 
-	if (str_starts(opaque, STR("W/")))
-		opaque = (struct str){ opaque.p + 2, opaque.len - 2 };
+	if (str_eq(utf8_trim(list), STR("*")))
+		return true;
+	if (from == NULL)
+		return false;
+	own = (struct str){ from + 1, tag.len - (size_t)(from + 1 - tag.p) - 1 };
 	while (pos < list.len) {
-		if (list.p[pos] != '"') {
-			pos++;
+		if (list.p[pos++] != '"')
 			continue;
-		}
-		start = pos++;
+		start = pos;
 		while (pos < list.len && list.p[pos] != '"')
 			pos++;
-		if (pos == list.len)
-			break;
-		pos++;
-		if (str_eq((struct str){ list.p + start, pos - start }, opaque))
+		given = (struct str){ list.p + start, pos - start };
+		if (pos < list.len && is_tag(given, own))
 			return true;
+		pos++;
 	}
 	return false;
 }

@@ -83,13 +83,13 @@ enum kodo_err request_next_param(
 
 /*
  * Does Accept ask for a page? As in the original system: text/html stands anywhere in it, in lower
- * case.
+ * case; but with a q over 0, and not under that of application/json.
  */
 bool request_accepts_html(struct str accept);
 
 /*
- * Is the tag (weak, with W/ and quotes) one of If-None-Match? `*` matches none (as recorded: the
- * whole answer follows).
+ * Is the tag (weak, with W/ and quotes) one of If-None-Match, marked as compressed or not? `*` is
+ * any.
  */
 bool request_has_etag(struct str if_none_match, struct str tag);
 

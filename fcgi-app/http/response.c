@@ -47,6 +47,7 @@ set_plain(struct response *r)
 	r->view = 0;
 	r->next = STR_NULL;
 	r->is_page = false;
+	r->varies = false;
 }
 
 void
@@ -146,10 +147,12 @@ put_header(struct buf *b, const struct response *r)
 		put_line(b, "Content-Type", r->type);
 		put_number_line(b, "Content-Length", response_length(r));
 	}
-	if (r->etag[0] != '\0') {
+	if (r->etag[0] != '\0')
 		put_line(b, "ETag", r->etag);
-		put_line(b, "Cache-Control", "no-cache");
-	}
+	/* else a cache before us may take any time for this to be still true, 404 and 410, too */
+	put_line(b, "Cache-Control", "no-cache");
+	if (r->varies)
+		put_line(b, "Vary", "Accept");
 	if (r->allow[0] != '\0')
 		put_line(b, "Allow", r->allow);
 	if (r->retry_after_s > 0)
@@ -167,8 +170,7 @@ put_header(struct buf *b, const struct response *r)
 		    "'none'; object-src 'none'; frame-ancestors 'none'\r\n"
 		    "Referrer-Policy: same-origin\r\n"
 		    "Cross-Origin-Opener-Policy: same-origin\r\n"
-		    "Permissions-Policy: camera=(), geolocation=(), microphone=()\r\n"
-		    "Vary: Accept\r\n");
+		    "Permissions-Policy: camera=(), geolocation=(), microphone=()\r\n");
 	buf_puts(b, "X-Content-Type-Options: nosniff\r\n\r\n");
 }
 

@@ -21,6 +21,7 @@ struct response {
 	struct str next;		/* the page that follows, for Link; null: none */
 	uint64_t view;			/* for GET /changes; 0: no Kodo-View */
 	bool is_page;			/* for browsers: with headers that limit its loads */
+	bool varies;			/* its address has another answer for another Accept */
 };
 
 #define TYPE_JSON	"application/json"

@@ -2,9 +2,11 @@
 #include "http/param.h"
 #include "http/router.h"
 
-#define PAGING                                                                                 \
-	(PARAM_BIT(PARAM_PP) | PARAM_BIT(PARAM_P) | PARAM_BIT(PARAM_BY) | PARAM_BIT(PARAM_Q) | \
-	    PARAM_BIT(PARAM_FORMAT) | PARAM_BIT(PARAM_EXPLAIN) | PARAM_BIT(PARAM_AFTER))
+#define PAGING                                                                          \
+	(PARAM_BIT(PARAM_PP) | PARAM_BIT(PARAM_P) | PARAM_BIT(PARAM_BY) |               \
+	    PARAM_BIT(PARAM_Q) | PARAM_BIT(PARAM_FORMAT) | PARAM_BIT(PARAM_EXPLAIN) |   \
+	    PARAM_BIT(PARAM_AFTER) | PARAM_BIT(PARAM_ORGANIZATION) |                    \
+	    PARAM_BIT(PARAM_TAG))
 #define FORMAT	PARAM_BIT(PARAM_FORMAT)
 #define POSTED	(ROUTE_BODY | ROUTE_PEER)
 
@@ -12,7 +14,8 @@
 static const struct route table[] = {
 	{ "/", METHOD_GET, handle_home, ROUTE_PAGE, 0, FORMAT,
 	    "how this service introduces itself", NULL, "default" },
-	{ "/home", METHOD_GET, handle_home, ROUTE_ALIAS, 0, FORMAT, NULL, NULL, "default" },
+	{ "/home", METHOD_GET, handle_home, ROUTE_ALIAS | ROUTE_PAGE, 0, FORMAT, NULL, NULL,
+	    "default" },
 	{ "/map", METHOD_GET, handle_map, ROUTE_PAGE, 0, FORMAT,
 	    "its providers with their nodes, its connections", NULL, "map" },
 	{ "/connect", METHOD_GET, handle_nodes, 0, 0, 0, "all nodes with their flows", NULL,

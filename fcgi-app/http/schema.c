@@ -111,6 +111,12 @@ put_schemas(struct buf *b)
 static void
 put_parameters(struct buf *b, const struct route *r)
 {
+	static const char *const types[] = {
+		[PARAM_INT] = "\"type\":\"integer\"",
+		[PARAM_TEXT] = "\"type\":\"string\"",
+		[PARAM_ENUM] = "\"type\":\"string\",\"enum\":[\"json\",\"html\"]",
+		[PARAM_TEXTS] = "\"type\":\"array\",\"items\":{\"type\":\"string\"}",
+	};
 	unsigned p, n = 0;
 
 	buf_puts(b, ",\"parameters\":[");
@@ -126,15 +132,13 @@ put_parameters(struct buf *b, const struct route *r)
 		if ((r->params & PARAM_BIT(p)) == 0)
 			continue;
 		buf_printf(b,
-		    "%s{\"name\":\"%s\",\"in\":\"query\",\"description\":\"%s\",\"schema\":{"
-		    "\"type\":\"%s\"",
-		    n++ == 0 ? "" : ",", rule->name, rule->summary,
-		    rule->kind == PARAM_INT ? "integer" : "string");
+		    "%s{\"name\":\"%s\",\"in\":\"query\",\"description\":\"%s\",\"schema\":{%s",
+		    n++ == 0 ? "" : ",", rule->name, rule->summary, types[rule->kind]);
 		if (rule->fallback != NULL)
 			buf_printf(b, ",\"default\":%s", rule->fallback);
 		if (p == PARAM_PP || p == PARAM_P)
 			buf_printf(b, ",\"minimum\":%d", p == PARAM_PP);
-		buf_puts(b, rule->kind == PARAM_ENUM ? ",\"enum\":[\"json\",\"html\"]}}" : "}}");
+		buf_puts(b, "}}");
 	}
 	buf_putc(b, ']');
 }

@@ -226,6 +226,7 @@ dispatch(struct server *s, struct call *c, const struct options *o)
 	case ROUTE_FOUND:
 		drain = drain && (r->flags & ROUTE_BODY) == 0;
 		call_route(s, c, r, o);
+		c->res->varies = (r->flags & ROUTE_PAGE) != 0;
 		break;
 	case ROUTE_NO_PATH:
 		response_fail(c->res, 404, "Not Found");

@@ -83,10 +83,44 @@ def test_facets_follow_the_query(registry):
                       ("/flows?organization=here", 0), ("/flows?q=name+%3D%3D+%22Flow+1%22+or+name+%3D%3D+%22Flow+2%22&organization=Here", 2),
                       ("/flows?organization=x%22+or+%22%22%3D%3D%22", 0)):
         assert f"<strong>{n} of 28 flows</strong>" in page(registry, target), target
-    assert registry.get("/flows?tag=n1").json()["filtered"] == 28                     # for machines there is q
     assert facets("/flows") == whole                                                  # remembered from here on
+    narrowed = page(registry, "/flows?tag=n1&organization=Here")
+    assert '/flows?organization=Here&amp;tag=n1&amp;format=json"' in narrowed
     assert registry.post("/connect", connect_body("http://127.0.0.1:10", 4)).status == 201
     assert facets("/flows")["all"] == 32
+
+
+def test_json_narrows_as_the_page_does(registry):
+    for target, n in (("/flows?tag=n1", 2), ("/flows?tag=n1&organization=Here", 1), ("/flows?q=number+1&tag=n1&tag=all", 2), ("/flows?tag=n1&tag=n2", 0),
+                      ("/flows?organization=here", 0), ("/flows?organization=&tag=&tag=n1", 2), ("/flows?organization=x&organization=Here", 25),
+                      ("/flows?organization=Nobody", 0), ("/flows?tag=n1&tag=" + "&tag=".join(["all"] * 63), 2), ("/flows?organisation=x&tags=y", 28)):
+        assert registry.get(target).json()["filtered"] == n, target
+        assert f"<strong>{n} of 28 flows</strong>" in page(registry, target), target
+    for target in ("/flows?tag=%ff", "/flows?organization=%00", "/flows" + "?tag=all" + "&tag=all" * 64):
+        assert registry.get(target).status == registry.get(target, headers=HTML).status == 400, target
+    answer = registry.get("/flows?tag=all&pp=20&after=")
+    assert answer.headers["link"].startswith("</flows?tag=all&pp=20&after=")
+    assert len(registry.get(answer.headers["link"].split(">")[0][1:]).json()["items"]) == 8
+    said = registry.get("/flows?tag=n1&organization=Here&q=flow&explain=1").json()
+    assert said["q"].endswith("fulltext: flow") and said["explain"]["query"] == '"flow" and organization == "Here" and @tag("n1")'
+
+
+def test_headers_for_caches(registry):
+    """What an answer depends on, and that no cache before us keeps it for itself: of each route, each form and each error."""
+    for target in ("/", "/home", "/flows", "/flows?tag=x", "/map", "/check", "/flows/flow-1", "/docs", "/flows?p=x", "/flows?format=json", "/flows/nosuch"):
+        for accept in ({}, HTML, {"accept": "application/json"}):
+            for method in ("GET", "HEAD"):
+                answer = registry.request(method, target, headers=accept)
+                assert answer.headers["vary"] == "Accept", (target, accept, answer)
+    tag = registry.get("/flows", headers=HTML).headers["etag"]
+    answer = registry.get("/flows", headers={**HTML, "if-none-match": tag})
+    assert answer.status == 304 and answer.headers["vary"] == "Accept" and answer.headers["etag"] == tag
+    for target in ("/", "/counts", "/connect", "/changes", "/changes?since=99", "/docs/openapi.json", "/www/kodo.css", "/nosuch", "/cron", "/flows?tag=x"):
+        for accept in ({}, HTML):
+            answer = registry.get(target, headers=accept)
+            assert answer.headers["cache-control"] == "no-cache", (target, answer)
+    for target in ("/counts", "/connect", "/changes", "/docs/openapi.json", "/www/kodo.css"):
+        assert "vary" not in registry.get(target).headers, target
 
 
 class Tags(html.parser.HTMLParser):

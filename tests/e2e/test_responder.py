@@ -194,7 +194,10 @@ def test_etags(hosted):
             answer = kodo.get(target, headers={"if-none-match": given})
             assert (answer.status, answer.body, answer.headers["etag"]) == (304, b"", tag), given
             assert "content-type" not in answer.headers
-        for given in ("*", '"x"', tag.strip('W/"'), tag[:-1], ""):
+        for given in ("*", tag[:-1] + '-gzip"', '"y", ' + tag[2:-1] + '-br"', tag[:-1] + ';gzip"'):
+            answer = kodo.request("HEAD", target, headers={"if-none-match": given})
+            assert (answer.status, answer.body, answer.headers["etag"]) == (304, b"", tag), given
+        for given in ('"x"', '"*"', tag.strip('W/"'), tag[:-1], "", tag[:-1] + '0"', '"-gzip"'):
             assert kodo.get(target, headers={"if-none-match": given}).status == 200, given
     assert len(set(tags.values())) >= 5
     assert kodo.get("/flows", headers={"accept": "text/html"}).headers["etag"] != tags["/flows"]
@@ -225,7 +228,8 @@ def test_schema(hosted):
     assert body["openapi"].startswith("3.1")
     assert {"/", "/map", "/connect", "/update", "/disconnect", "/reconnect", "/flows", "/counts"} <= set(body["paths"])
     assert set(body["paths"]["/connect"]) == {"get", "post", "delete"}
-    assert [p["name"] for p in body["paths"]["/flows"]["get"]["parameters"]] == ["pp", "p", "by", "q", "format", "explain", "after"]
+    assert [p["name"] for p in body["paths"]["/flows"]["get"]["parameters"]] == ["pp", "p", "by", "q", "format", "explain", "after",
+                                                                                       "organization", "tag"]
     refs = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(body))
     assert set(refs) <= set(body["components"]["schemas"])
 

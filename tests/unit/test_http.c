@@ -337,6 +337,14 @@ test_accept(void **state)
 	assert_false(request_accepts_html(STR("TEXT/HTML")));
 	assert_false(request_accepts_html(STR("text/*")));
 	assert_false(request_accepts_html(STR("*/*")));
+	assert_true(request_accepts_html(STR("text/html;level=1;q=0.001")));
+	assert_true(request_accepts_html(STR("application/json, text/html")));
+	assert_true(request_accepts_html(STR("text/html;q=x")));
+	assert_true(request_accepts_html(STR("application/json;q=0.9,text/html;q=0.90")));
+	assert_false(request_accepts_html(STR("text/html;q=0")));
+	assert_false(request_accepts_html(STR("text/html; q=0.000, */*")));
+	assert_false(request_accepts_html(STR("application/json, text/html;q=0.9")));
+	assert_false(request_accepts_html(STR("text/html;q=0.5,application/json;q=0.51")));
 	assert_false(request_accepts_html(STR("")));
 	assert_false(request_accepts_html(STR_NULL));
 }
@@ -345,9 +353,11 @@ static void
 test_entity_tags(void **state)
 {
 	static const char *const yes[] = { "W/\"a-1\"", "\"a-1\"", "\"x\",W/\"a-1\"",
-		" W/\"x\" , \"a-1\" ", "x\"a-1\"" };
-	static const char *const no[] = { "", "*", "a-1", "\"a-1", "\"a-12\"", "\"a\"", "W/\"\"",
-		"\",\"a-1" };
+		" W/\"x\" , \"a-1\" ", "x\"a-1\"", "*", " * ", "\"a-1-gzip\"",
+		"W/\"a-1-br\"", "\"b\", \"a-1--gzip\"", "\"a-1;gzip\"",
+		"\"a-1-x-gzip\"" };
+	static const char *const no[] = { "", "\"*\"", "*, \"x\"", "a-1", "\"a-1x\"",
+		"\"-gzip\"", "\"a-1", "\"a-12\"", "\"a\"", "W/\"\"", "\",\"a-1" };
 	size_t i;
 
 	(void)state;

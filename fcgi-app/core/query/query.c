@@ -122,7 +122,7 @@ query_narrow(struct arena *a, struct query *q, struct str organization, const st
 	struct node *all;
 	size_t i;
 
-	if (organization.p == NULL && n == 0)
+	if (organization.len == 0 && n == 0)
 		return KODO_OK;
 	all = build_node(&r, NODE_AND, n + 2);
 	if (all == NULL)
@@ -130,7 +130,7 @@ query_narrow(struct arena *a, struct query *q, struct str organization, const st
 	all->n = 0;
 	if (!query_is_all(q))
 		all->kid[all->n++] = q->root;
-	if (organization.p != NULL)
+	if (organization.len > 0)
 		all->kid[all->n++] =
 		    build_text_test(&r, TEST_EQ, QUERY_ORGANIZATION, organization);
 	for (i = 0; i < n; i++)

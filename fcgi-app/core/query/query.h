@@ -39,7 +39,7 @@ struct query;
 enum kodo_err query_compile(struct arena *a, struct str q, struct query **out) MUST_CHECK;
 
 /*
- * Narrow q: rows must also be of that organization (null: of any) and have all n tags. query_note
+ * Narrow q: rows must also be of that organization (empty: of any) and have all n tags. query_note
  * and query_column still tell of q as written. The texts are borrowed. KODO_ENOMEM: q must not be
  * used any more.
  */
