@@ -72,12 +72,13 @@ flows_prepare(struct inspect *in, void *arg, struct why *why)
 }
 
 static enum kodo_err
-put_row(struct search_sink *s, const struct row *row)
+put_row(struct search_sink *s, const struct row *row, struct str node)
 {
 	struct flows_args *args = s->arg;
 	char tags[512];
 	size_t i, n = 0;
 
+	(void)node;
 	for (i = 0; i < row->n_tags && n + row->tags[i].len + 2 < sizeof(tags); i++) {
 		if (i > 0)
 			tags[n++] = ' ';

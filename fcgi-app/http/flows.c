@@ -2,6 +2,7 @@
 #include "core/base/hash.h"
 #include "core/base/json.h"
 #include "core/base/log.h"
+#include "core/base/url.h"
 #include "core/views/changes.h"
 #include "core/views/counts.h"
 #include "core/views/search.h"
@@ -50,12 +51,12 @@ begin_html(struct search_sink *s, const struct search_result *res)
 }
 
 static enum kodo_err
-each_html(struct search_sink *s, const struct row *row)
+each_html(struct search_sink *s, const struct row *row, struct str node)
 {
 	struct flows_answer *f = s->arg;
 
 	if (f->err == KODO_OK)
-		f->err = flows_page_row(f->call, &f->page, row);
+		f->err = flows_page_row(f->call, &f->page, row, node);
 	return f->err;
 }
 
@@ -92,27 +93,14 @@ put_explain(struct buf *b, const struct flows_answer *f, const struct search_res
 	buf_putc(b, '}');
 }
 
-/* Bytes that have no meaning in a header stay, for the parameters are encoded already. */
-static void
-put_header_safe(struct buf *b, struct str s)
-{
-	size_t i;
-
-	for (i = 0; i < s.len; i++)
-		if (s.p[i] > ' ' && s.p[i] < 0x7f && strchr("<>\"\\", s.p[i]) == NULL)
-			buf_putc(b, s.p[i]);
-		else
-			buf_printf(b, "%%%02X", (unsigned char)s.p[i]);
-}
-
-/* The same request with another place. */
+/* The same request with another place. Its parameters are encoded already, most of them. */
 static void
 put_next_url(struct buf *b, const struct call *c, struct str cursor)
 {
 	struct str rest = c->req->query, one;
 	const char *end;
 
-	put_header_safe(b, instance_base(c->instance));
+	url_put_link(b, instance_base(c->instance));
 	buf_puts(b, "/flows?");
 	while (rest.len > 0) {
 		end = memchr(rest.p, '&', rest.len);
@@ -121,7 +109,7 @@ put_next_url(struct buf *b, const struct call *c, struct str cursor)
 		    (struct str){ end + 1, rest.len - one.len - 1 };
 		if (one.len == 0 || str_starts(one, STR("p=")) || str_starts(one, STR("after=")))
 			continue;
-		put_header_safe(b, one);
+		url_put_link(b, one);
 		buf_putc(b, '&');
 	}
 	buf_puts(b, "after=");
@@ -284,7 +272,7 @@ put_flow(struct call *c, struct view *v)
 	struct row row;
 	enum kodo_err err;
 
-	err = search_own_flow(v, c->a, call_path_below(c, STR("/flows/")), &row);
+	err = search_own_flow(v, c->a, call_path_below(c, STR("/flows/")), c->req->query, &row);
 	if (err == KODO_OK)
 		err = flows_page_flow(c, v, &row);
 	if (err != KODO_ENOTFOUND)

@@ -366,12 +366,8 @@ flows_page_begin(struct call *c, struct flows_page *f)
 static void
 put_row(struct template_values *t, const struct row *r)
 {
-	const char *end = r->url.len == 0 ? NULL : memmem(r->url.p, r->url.len, "/flows/", 7);
-
 	template_values_put(t, "organization", r->organization);
 	template_values_put(t, "url", r->url);
-	if (end != NULL)
-		template_values_put(t, "node", (struct str){ r->url.p, (size_t)(end - r->url.p) });
 	template_values_put(t, "name", r->name);
 	template_values_put(t, "author", r->author);
 	template_values_put(t, "description", r->description);
@@ -383,7 +379,7 @@ put_row(struct template_values *t, const struct row *r)
 }
 
 enum kodo_err
-flows_page_row(struct call *c, struct flows_page *f, const struct row *row)
+flows_page_row(struct call *c, struct flows_page *f, const struct row *row, struct str node)
 {
 	struct template_values *below;
 
@@ -392,6 +388,7 @@ flows_page_row(struct call *c, struct flows_page *f, const struct row *row)
 	if (below == NULL)
 		return KODO_ENOMEM;
 	put_row(below, row);
+	template_values_put(below, "node", node);
 	if (template_values_failed(below))
 		return KODO_ENOMEM;
 	template_values_render(below, f->item, &c->res->body.buf);

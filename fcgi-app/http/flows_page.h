@@ -27,7 +27,7 @@ enum kodo_err flows_page_form(
 
 enum kodo_err flows_page_begin(struct call *c, struct flows_page *f) MUST_CHECK;
 enum kodo_err flows_page_row(
-    struct call *c, struct flows_page *f, const struct row *row) MUST_CHECK;
+    struct call *c, struct flows_page *f, const struct row *row, struct str node) MUST_CHECK;
 enum kodo_err flows_page_end(struct call *c, struct flows_page *f) MUST_CHECK;
 void flows_page_free(struct flows_page *f);	/* after each of these, also where it failed */
 

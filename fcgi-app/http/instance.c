@@ -86,8 +86,9 @@ follow_options(struct instance *inst, const struct options *o)
 	inst->log_max_mib = o->log_max_mib;
 	inst->log_is_set = true;
 	inst->base[0] = '\0';
-	if (url_parse(o->url, &u, NULL) == KODO_OK)
-		str_copy(inst->base, sizeof(inst->base), u.path);
+	/* links begin with it, and one that begins with two slashes leads to another host */
+	if (url_parse(o->url, &u, NULL) == KODO_OK && u.path.len > 0)
+		inst->base[url_collapse(u.path, false, inst->base)] = '\0';
 	log_setup(o->url, o->screen_level, o->log_file, o->log_file_level,
 	    (uint64_t)o->log_max_mib << 20);
 }

@@ -1,4 +1,4 @@
-#include "core/base/url.h"
+#include "http/instance.h"
 #include "http/page.h"
 #include "http/template.h"
 
@@ -31,7 +31,6 @@ page_begin(struct call *c, const struct view *v, const char *title, struct templ
 {
 	struct template_values *t = template_values_new(c->a);
 	const struct options *o = v->options;
-	struct url u;
 
 	*out = t;
 	if (t == NULL)
@@ -41,8 +40,7 @@ page_begin(struct call *c, const struct view *v, const char *title, struct templ
 	template_values_put(t, "service", o->url);
 	template_values_put(t, "service_organization", o->organization);
 	template_values_put(t, "site", o->organization.len > 0 ? o->organization : o->url);
-	if (url_parse(o->url, &u, NULL) == KODO_OK)
-		template_values_put(t, "base", u.path);
+	template_values_put(t, "base", instance_base(c->instance));
 	return KODO_OK;
 }
 

@@ -1,5 +1,6 @@
 #include "core/base/ascii.h"
 #include "core/base/limit.h"
+#include "core/base/url.h"
 #include "core/base/utf8.h"
 #include "http/request.h"
 
@@ -31,75 +32,6 @@ request_method_name(enum method m)
 	return (unsigned)m < METHOD_MAX ? methods[m] : "";
 }
 
-/* One character of s at *pos, decoded; *pos goes past it. */
-static char
-decode_next(struct str s, size_t *pos, bool plus)
-{
-	char c = s.p[*pos];
-	int hi, lo;
-
-	*pos += 1;
-	if (c == '+' && plus)
-		return ' ';
-	if (c != '%' || s.len - *pos < 2)
-		return c;
-	hi = ascii_hex_value(s.p[*pos]);
-	lo = ascii_hex_value(s.p[*pos + 1]);
-	if (hi < 0 || lo < 0)
-		return c;
-	*pos += 2;
-	return (char)(hi << 4 | lo);
-}
-
-enum kodo_err
-request_decode(struct arena *a, struct str s, bool plus, struct str *out)
-{
-	size_t pos = 0, n = 0;
-	char *p;
-
-	*out = STR_NULL;
-	if (s.len == 0) {
-		*out = STR("");
-		return KODO_OK;
-	}
-	p = arena_alloc(a, s.len);
-	if (p == NULL)
-		return KODO_ENOMEM;
-	while (pos < s.len)
-		p[n++] = decode_next(s, &pos, plus);
-	*out = (struct str){ p, n };
-	return KODO_OK;
-}
-
-static enum kodo_err
-collapse(struct arena *a, struct str raw, bool decode, struct str *out)
-{
-	size_t pos = 0, n = 0;
-	char *p;
-
-	*out = STR_NULL;
-	p = arena_alloc(a, raw.len + 1);
-	if (p == NULL)
-		return KODO_ENOMEM;
-	p[n++] = '/';
-	while (pos < raw.len) {
-		char c = decode ? decode_next(raw, &pos, false) : raw.p[pos++];
-
-		if (c != '/' || p[n - 1] != '/')
-			p[n++] = c;
-	}
-	while (n > 1 && p[n - 1] == '/')
-		n--;
-	*out = (struct str){ p, n };
-	return KODO_OK;
-}
-
-enum kodo_err
-request_clean_path(struct arena *a, struct str raw, struct str *out)
-{
-	return collapse(a, raw, true, out);
-}
-
 enum kodo_err
 request_next_param(struct arena *a, struct str *rest, struct str *name, struct str *value)
 {
@@ -119,12 +51,12 @@ request_next_param(struct arena *a, struct str *rest, struct str *name, struct s
 	end = memchr(pair.p, '=', pair.len);
 	if (end == NULL)
 		end = pair.p + pair.len;
-	err = request_decode(a, (struct str){ pair.p, (size_t)(end - pair.p) }, true, name);
+	err = url_decode(a, (struct str){ pair.p, (size_t)(end - pair.p) }, true, name);
 	if (err != KODO_OK)
 		return err;
 	if (end < pair.p + pair.len)
 		end++;
-	return request_decode(
+	return url_decode(
 	    a, (struct str){ end, (size_t)(pair.p + pair.len - end) }, true, value);
 }
 
@@ -254,9 +186,9 @@ place_path(struct arena *a, const struct request_env *env, struct str raw, struc
 	struct str path, rest, clean_base;
 	enum kodo_err err;
 
-	err = request_clean_path(a, raw, &path);
+	err = url_clean_path(a, raw, true, &path);
 	if (err == KODO_OK)
-		err = request_clean_path(a, base, &clean_base);
+		err = url_clean_path(a, base, true, &clean_base);
 	if (err != KODO_OK)
 		return err;
 	if (clean_base.len == 1)
@@ -271,7 +203,7 @@ place_path(struct arena *a, const struct request_env *env, struct str raw, struc
 	    (env->script_name.len > 0 && str_eq(path, env->script_name))) {
 		/* decoded by the server: a % stands for itself */
 		out->target = env->path_info.len == 0 ? STR("/") : env->path_info;
-		return collapse(a, env->path_info, false, &out->path);
+		return url_clean_path(a, env->path_info, false, &out->path);
 	}
 	return KODO_OK;
 }

@@ -66,15 +66,6 @@ enum method request_method(struct str text);
 const char *request_method_name(enum method m);		/* "" for METHOD_OTHER */
 
 /*
- * Percent-decode s into a. A `%` without two hex digits stands for itself. plus: `+` is a blank
- * (queries).
- */
-enum kodo_err request_decode(struct arena *a, struct str s, bool plus, struct str *out) MUST_CHECK;
-
-/* Decoded, slashes collapsed, none at the end: `//a%62/` becomes `/ab`, "" becomes "/". */
-enum kodo_err request_clean_path(struct arena *a, struct str raw, struct str *out) MUST_CHECK;
-
-/*
  * Take the next `name=value` from *rest (a raw query), both decoded; a parameter without `=` has an
  * empty value. KODO_ENOTFOUND: there is no more.
  */

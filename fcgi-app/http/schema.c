@@ -1,4 +1,5 @@
 #include "core/base/json.h"
+#include "core/base/url.h"
 #include "http/call.h"
 #include "http/handlers.h"
 #include "http/router.h"
@@ -266,9 +267,23 @@ is_first_of_path(const struct route *r)
 	return true;
 }
 
-/* GET /docs/openapi.json: OpenAPI 3.1, made from the tables. */
-enum kodo_err
-handle_schema(struct call *c)
+/* Paths are below the url of the server, in whose place braces would be variables. */
+static void
+put_server(struct buf *b, struct str url)
+{
+	struct buf link = BUF_INIT(0);
+
+	url_put_link(&link, url);
+	buf_puts(b, "\"servers\":[{\"url\":");
+	json_put_str(b, buf_str(&link));
+	buf_puts(b, "}],");
+	if (buf_failed(&link) && b->err == KODO_OK)
+		b->err = link.err;
+	buf_free(&link);
+}
+
+static enum kodo_err
+put_document(struct call *c, struct view *v)
 {
 	struct buf *b = &c->res->body.buf;
 	const struct route *r, *o;
@@ -276,7 +291,9 @@ handle_schema(struct call *c)
 
 	buf_puts(b,
 	    "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"kodo\",\"version\":\"" PACKAGE_VERSION
-	    "\"},\"paths\":{");
+	    "\"},");
+	put_server(b, v->options->url);
+	buf_puts(b, "\"paths\":{");
 	for (r = router_table(); r->path != NULL; r++) {
 		if ((r->flags & ROUTE_ALIAS) != 0 || !is_first_of_path(r))
 			continue;
@@ -295,4 +312,11 @@ handle_schema(struct call *c)
 	put_schemas(b);
 	buf_putc(b, '}');
 	return KODO_OK;
+}
+
+/* GET /docs/openapi.json: OpenAPI 3.1, made from the tables. */
+enum kodo_err
+handle_schema(struct call *c)
+{
+	return call_with_view(c, put_document);
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/url.h"
 #include "core/storage/runner.h"
 #include "http/template.h"
 
@@ -127,18 +128,23 @@ static void
 put_value(struct str name, struct buf *out, const struct template_source *from, struct str here)
 {
 	char mark = name.len > 0 && (name.p[0] == '%' || name.p[0] == '@') ? name.p[0] : '\0';
+	struct buf link = BUF_INIT(0);
 	struct str value;
 
 	if (mark != '\0')
 		name = (struct str){ name.p + 1, name.len - 1 };
 	value = str_eq(name, STR(".")) ? here : from->value(from->arg, name, 0);
-	if (mark == '@' && !str_starts(value, STR("http://")) &&
-	    !str_starts(value, STR("https://")))
-		value = STR("#");
+	if (mark == '@') {
+		url_put_link(&link, url_is_web(value) ? value : STR("#"));
+		if (buf_failed(&link) && out->err == KODO_OK)
+			out->err = link.err;
+		value = buf_str(&link);
+	}
 	if (mark == '%')
 		template_put_percent(out, value);
 	else
 		put_escaped(out, value);
+	buf_free(&link);
 }
 
 static bool

@@ -5,7 +5,8 @@
  *	{{name}}		the value, escaped for HTML; U+FFFD for invisible characters
  *				(controls, marks that turn the direction of text)
  *	{{%name}}		percent-encoded, for a part of a url
- *	{{@name}}		a url for an attribute: `#` unless it is one of http or https
+ *	{{@name}}		a url for an attribute, encoded where it must be (url_put_link);
+ *				`#` unless it is one of http or https
  *	{{#name}}..{{/name}}	the part between, once per value of name, which is {{.}} there,
  *				or once per row of the list name
  *	{{^name}}..{{/name}}	the part between if name has no value and no row

@@ -1,4 +1,5 @@
 """The pages without a browser: headers, files of www/, what is there without them, valid HTML (tidy), hostile values, examples."""
+import html
 import html.parser
 import json
 import os
@@ -69,6 +70,61 @@ def test_links_stay_below_the_path(responder):
         for link in re.findall(r'(?:href|src|action)="(/[^"]*)"', page(one, "/~ann/kodo" + target)):
             assert link.startswith("/~ann/kodo/"), (target, link)
             assert one.get(link.replace("&amp;", "&"), headers=HTML).status == (403 if link.endswith(("/cron", "/check")) else 200), link
+
+
+ODD_NODES = ("http://127.0.0.1:11/flows/app", "HTTP://127.0.0.1:12", "Https://[::1]:13/A/b", "http://127.0.0.1:14/a%20b/%2F", "http://127.0.0.1:15/ü/flows",
+             "http://127.0.0.1:16/flows/flows/", "http://127.0.0.1:17/?a=b&c={d}", "http://127.0.0.1:18/~x/'y'/\"z\"")
+# url of a flow and how a link leads to it: what is no url as it stands is encoded, the rest is the owner's
+ODD_FLOWS = {"/a b": "/a%20b", "/ä": "/%C3%A4", "/a%20b": "/a%20b", "/x?y=1&z": "/x?y=1&z", "/f#part": "/f#part", "/100%": "/100%", "/a\\b": "/a%5Cb",
+             "/a\tb\n": "/a%09b%0A", "/\u202ex": "/%E2%80%AEx", "/a+b": "/a+b", "/<i>": "/%3Ci%3E", "/[1]": "/[1]", "/{x}|^`": "/%7Bx%7D%7C%5E%60",
+             "flows/c": "/flows/c", "//d": "/d", "/e//": "/e//", "/日本": "/%E6%97%A5%E6%9C%AC"}
+
+
+def links(text, pattern):
+    return [html.unescape(link) for link in re.findall(pattern, text)]
+
+
+def test_links_to_odd_urls(registry):
+    for url in ODD_NODES:
+        flows = [{"url": path, "name": f"Odd {path}"} for path in ODD_FLOWS]
+        assert registry.post("/connect", greeting(url, nodes=[{"url": url, "organization": "Odd", "flows": flows}])).status == 201, url
+    text = page(registry, "/flows?pp=1000&organization=Odd")
+    shown = {url: "".join(c if c.isascii() and c not in '"{}' else "".join(f"%{b:02X}" for b in c.encode()) for c in url.rstrip("/")) for url in ODD_NODES}
+    assert sorted(links(text, 'class="flow" href="([^"]*)"')) == sorted(f"{node}/flows{to}" for node in shown.values() for to in ODD_FLOWS.values())
+    assert set(links(text, 'at <a href="([^"]*)"')) == set(shown.values())
+    assert set(shown.values()) <= set(links(page(registry, "/map"), '<th scope="row"><a href="([^"]*)"'))
+    assert "javascript" not in "".join(links(text, 'href="([^"]*)"'))
+
+
+@pytest.mark.parametrize("url", ["http://localhost:3366", "http://localhost:3366/~ann/ködo", "HTTP://localhost:3366//deep//kodo/"])
+def test_own_flows_behind_their_links(responder, url):
+    one = responder({"url": url, "organization": "Here", "flows": [{"url": path, "name": f"Odd {i}"} for i, path in enumerate(ODD_FLOWS)
+                                                                     if path.isprintable()] + [{"url": "/x", "name": "Plain"}]})
+    base = "".join("/" + part for part in url.rstrip("/").split("/")[3:] if part)
+    names = {}
+    for link, name in re.findall('class="flow" href="([^"]*)"[^>]*><bdi>([^<]*)<', page(one, base + "/flows?pp=100")):
+        names.setdefault(html.unescape(link), name)
+    assert len(names) == 15
+    for link, name in names.items():
+        path = link.split("://", 1)[1].partition("/")[2].partition("#")[0]       # as a browser asks
+        said = re.findall("<h1><bdi>([^<]*)</bdi></h1>", page(one, "/" + path))
+        assert said in ([name], ["Odd 0"] if path.endswith("/a%20b") else []), link
+    assert one.get(base + "/flows/x?y=2", headers=HTML).text().count("<h1><bdi>Plain<") == 1
+    assert one.get(base + "/flows/nosuch", headers=HTML).status == 404
+    for link in re.findall(r'(?:href|src|action)="(/[^"]*)"', page(one, base + "/flows")):
+        assert not link.startswith("//") and link.startswith(base + "/"), link
+    link = one.get(base + "/flows?pp=1&q=Odd").headers["link"]
+    assert re.match("<[!-~]*>; rel=\"next\"$", link) and not link.startswith("<//")
+    assert one.get(link[1:].split(">")[0]).status == 200
+
+
+@pytest.mark.parametrize("url, server", [("http://localhost:3366", "http://localhost:3366"), ("https://example.org/deep/kodo/", "https://example.org/deep/kodo"),
+                                         ("http://[::1]:3366/~ann", "http://[::1]:3366/~ann"), ("http://localhost:3366/{a}/ö", "http://localhost:3366/%7Ba%7D/%C3%B6")])
+def test_document_names_its_server(responder, url, server):
+    one = responder({"url": url, "flows": FLOWS[:1]})
+    base = url.rstrip("/").split("/", 3)[3:]
+    document = one.get("/" + "/".join(base + ["docs/openapi.json"])).json()
+    assert document["servers"] == [{"url": server}]
 
 
 def test_facets_follow_the_query(registry):

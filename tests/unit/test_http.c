@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core/base/limit.h"
+#include "core/base/url.h"
 #include "http/param.h"
 #include "http/request.h"
 #include "http/router.h"
@@ -225,12 +226,12 @@ test_decoding(void **state)
 	size_t i;
 
 	for (i = 0; i < N(rows); i++) {
-		assert_int_equal(request_decode(*state, str_of(rows[i].raw), true, &out), KODO_OK);
+		assert_int_equal(url_decode(*state, str_of(rows[i].raw), true, &out), KODO_OK);
 		assert_str(out, rows[i].plus);
-		assert_int_equal(request_decode(*state, str_of(rows[i].raw), false, &out), KODO_OK);
+		assert_int_equal(url_decode(*state, str_of(rows[i].raw), false, &out), KODO_OK);
 		assert_str(out, rows[i].plain);
 	}
-	assert_int_equal(request_decode(*state, STR("a%00b"), true, &out), KODO_OK);
+	assert_int_equal(url_decode(*state, STR("a%00b"), true, &out), KODO_OK);
 	assert_int_equal(out.len, 3);
 	assert_memory_equal(out.p, "a\0b", 3);
 }

@@ -320,3 +320,87 @@ url_is_private(const struct url *u)
 	}
 	return h.len > 10 && eq_fold((struct str){ h.p + h.len - 10, 10 }, ".localhost");
 }
+
+/* One character of s at *pos, decoded; *pos goes past it. */
+static char
+decode_next(struct str s, size_t *pos, bool plus)
+{
+	char c = s.p[*pos];
+	int hi, lo;
+
+	*pos += 1;
+	if (c == '+' && plus)
+		return ' ';
+	if (c != '%' || s.len - *pos < 2)
+		return c;
+	hi = ascii_hex_value(s.p[*pos]);
+	lo = ascii_hex_value(s.p[*pos + 1]);
+	if (hi < 0 || lo < 0)
+		return c;
+	*pos += 2;
+	return (char)(hi << 4 | lo);
+}
+
+enum kodo_err
+url_decode(struct arena *a, struct str s, bool plus, struct str *out)
+{
+	size_t pos = 0, n = 0;
+	char *p;
+
+	*out = STR_NULL;
+	if (s.len == 0) {
+		*out = STR("");
+		return KODO_OK;
+	}
+	p = arena_alloc(a, s.len);
+	if (p == NULL)
+		return KODO_ENOMEM;
+	while (pos < s.len)
+		p[n++] = decode_next(s, &pos, plus);
+	*out = (struct str){ p, n };
+	return KODO_OK;
+}
+
+size_t
+url_collapse(struct str raw, bool decode, char *to)
+{
+	size_t pos = 0, n = 0;
+
+	to[n++] = '/';
+	while (pos < raw.len) {
+		char c = decode ? decode_next(raw, &pos, false) : raw.p[pos++];
+
+		if (c != '/' || to[n - 1] != '/')
+			to[n++] = c;
+	}
+	while (n > 1 && to[n - 1] == '/')
+		n--;
+	return n;
+}
+
+enum kodo_err
+url_clean_path(struct arena *a, struct str raw, bool decode, struct str *out)
+{
+	char *p = arena_alloc(a, raw.len + 1);
+
+	*out = p == NULL ? STR_NULL : (struct str){ p, url_collapse(raw, decode, p) };
+	return p == NULL ? KODO_ENOMEM : KODO_OK;
+}
+
+void
+url_put_link(struct buf *out, struct str url)
+{
+	size_t i;
+
+	for (i = 0; i < url.len; i++)
+		if (url.p[i] > ' ' && url.p[i] < 0x7f && strchr("<>\"\\^`{|}", url.p[i]) == NULL)
+			buf_putc(out, url.p[i]);
+		else
+			buf_printf(out, "%%%02X", (unsigned char)url.p[i]);
+}
+
+bool
+url_is_web(struct str s)
+{
+	return starts_fold(s, "http://") || starts_fold(s, "https://");
+}

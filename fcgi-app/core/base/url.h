@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "core/base/arena.h"
+#include "core/base/buf.h"
 
 struct url {
 	struct str scheme;	/* "http" or "https" as written */
@@ -37,5 +38,28 @@ enum kodo_err url_key(struct arena *a, struct str s, struct str *out) MUST_CHECK
  * unspecified address?
  */
 bool url_is_private(const struct url *u);
+
+/*
+ * Percent-decode s into a. A `%` without two hex digits stands for itself. plus: `+` is a blank
+ * (queries).
+ */
+enum kodo_err url_decode(struct arena *a, struct str s, bool plus, struct str *out) MUST_CHECK;
+
+/*
+ * A path with slashes collapsed and none at the end, "/" for the root; decode: percent-decoded.
+ * `//a%62/` becomes `/ab`. to: room for raw.len + 1 bytes; returns those used.
+ */
+size_t url_collapse(struct str raw, bool decode, char *to);
+enum kodo_err url_clean_path(
+    struct arena *a, struct str raw, bool decode, struct str *out) MUST_CHECK;
+
+/*
+ * Append a url for a link: what may not stand in a url, or would be read as something else there
+ * (a backslash, a tab), is percent-encoded. The rest, `%` included, stays as its owner wrote it.
+ */
+void url_put_link(struct buf *out, struct str url);
+
+/* Does s begin as a url of http or https? */
+bool url_is_web(struct str s);
 
 #endif

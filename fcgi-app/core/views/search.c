@@ -3,6 +3,7 @@
  * default order.
  */
 #include "core/base/json.h"
+#include "core/base/url.h"
 #include "core/records/flow_order.h"
 #include "core/views/flows_each.h"
 #include "core/views/search.h"
@@ -77,7 +78,7 @@ item_put(struct search *s, const struct flows_node *n, uint32_t flow, bool is_fi
 		order_sort_tags(tags, row.n_tags, direction);
 		row.tags = tags;
 	}
-	return s->out->each != NULL ? s->out->each(s->out, &row)
+	return s->out->each != NULL ? s->out->each(s->out, &row, n->p.url)
 				    : item_put_sorted(s, n, flow, &row, is_first);
 }
 
@@ -384,29 +385,62 @@ search_flows(struct view *v, struct arena *a, const struct search_query *fq, str
 	return res->way == SEARCH_ORDER ? list_default(&search, res) : list_scan(&search, res);
 }
 
-enum kodo_err
-search_own_flow(struct view *v, struct arena *a, struct str flow_path, struct row *out)
+/*
+ * Does the url of a flow, from the slash before its own part on, lead to this page? Both are
+ * compared as a server reads them: decoded, slashes collapsed, without a fragment.
+ */
+static enum kodo_err
+is_page_of(struct arena *a, struct str url, struct str path, struct str query, bool *is_path,
+    bool *is_query)
 {
+	const char *end = memchr(url.p, '#', url.len), *mark;
+	struct str own, asked, other = STR("");
+	enum kodo_err err;
+
+	url.len = end == NULL ? url.len : (size_t)(end - url.p);
+	mark = memchr(url.p, '?', url.len);
+	if (mark != NULL) {
+		other = (struct str){ mark + 1, url.len - (size_t)(mark + 1 - url.p) };
+		url.len = (size_t)(mark - url.p);
+	}
+	err = url_clean_path(a, url, true, &own);
+	if (err == KODO_OK)
+		err = url_decode(a, other, false, &other);
+	if (err == KODO_OK)
+		err = url_decode(a, query, false, &asked);
+	if (err != KODO_OK)
+		return err;
+	*is_path = str_eq((struct str){ own.p + 1, own.len - 1 }, path);
+	*is_query = *is_path && str_eq(other, asked);
+	*is_path = *is_path && mark == NULL;
+	return KODO_OK;
+}
+
+enum kodo_err
+search_own_flow(struct view *v, struct arena *a, struct str path, struct str query,
+    struct row *out)
+{
+	const size_t below = sizeof("/flows") - 1;	/* joins the urls of node and flow */
 	struct flows_node n;
 	struct statement own;
+	struct row row;
 	uint32_t id, i;
+	bool is_path = false, is_query = false, found = false;
 	enum kodo_err err = node_find(&v->t, v->options->url_key, &id);
 
 	if (err == KODO_OK)
 		err = record_get_seen(&v->t, id, &own);
 	if (err == KODO_OK)
 		err = flows_node_open(v, id, &own, QUERY_NODE_FIELDS, &n);
-	if (err != KODO_OK)
-		return err;
-	for (i = 0; i < n.p.n_flows; i++) {
-		err = flows_row(a, &n, i, ~0u, out);
-		if (err != KODO_OK)
-			return err;
-		/* the item's url ends in /flows/<flow_path> */
-		if (out->url.len == n.p.url.len + sizeof("/flows/") - 1 + flow_path.len &&
-		    memcmp(out->url.p + out->url.len - flow_path.len, flow_path.p, flow_path.len) ==
-			0)
-			return KODO_OK;
+	for (i = 0; err == KODO_OK && !is_query && i < n.p.n_flows; i++) {
+		err = flows_row(a, &n, i, ~0u, &row);
+		if (err == KODO_OK)
+			err = is_page_of(a, (struct str){ row.url.p + n.p.url.len + below,
+			    row.url.len - n.p.url.len - below }, path, query, &is_path, &is_query);
+		if (err == KODO_OK && (is_query || (is_path && !found))) {
+			*out = row;
+			found = true;
+		}
 	}
-	return KODO_ENOTFOUND;
+	return err == KODO_OK && !found ? KODO_ENOTFOUND : err;
 }

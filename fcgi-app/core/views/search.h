@@ -37,8 +37,11 @@ struct search_sink {
 	struct sink *out;	/* JSON: the items, comma-separated, without brackets */
 	/* Called before the first item, with the complete result. May be NULL. */
 	void (*begin)(struct search_sink *s, const struct search_result *res);
-	/* Not NULL: called for each item in place of JSON to out; tags in the order to show. */
-	enum kodo_err (*each)(struct search_sink *s, const struct row *row);
+	/*
+	 * Not NULL: called for each item, with the url of its node, in place of JSON to out; tags
+	 * in the order to show.
+	 */
+	enum kodo_err (*each)(struct search_sink *s, const struct row *row, struct str node);
 	void *arg;
 };
 
@@ -49,8 +52,11 @@ struct search_sink {
 enum kodo_err search_flows(struct view *v, struct arena *a, const struct search_query *fq,
     struct search_sink *s, struct search_result *res) MUST_CHECK;
 
-/* The flow of the own node with this path (GET /flows/<flow_path>), in a. KODO_ENOTFOUND. */
-enum kodo_err search_own_flow(
-    struct view *v, struct arena *a, struct str flow_path, struct row *out) MUST_CHECK;
+/*
+ * The flow of the own node that GET /flows/<path>?<query> leads to, in a; path is decoded, query is
+ * not. One with that query, else one without any. KODO_ENOTFOUND.
+ */
+enum kodo_err search_own_flow(struct view *v, struct arena *a, struct str path, struct str query,
+    struct row *out) MUST_CHECK;
 
 #endif
