@@ -1,8 +1,18 @@
-/* The part of a page that changes, #results, is asked for again by ETag and put in place without flicker. */
+/*
+ * The part of a page that changes, #results, is asked for again by ETag and put in place without flicker: when
+ * GET /changes says that something has changed, else every few seconds. A hidden page asks nothing.
+ */
+
+const main = document.getElementById("main");
+const pace = 1000 * main.dataset.refresh;	/* ms between two looks where nothing tells of changes */
+const polls = "polls" in main.dataset;		/* the page shows more than /changes tells of, as the state of peers */
+const gap = 500;				/* ms between two looks at the least, however much changes */
+const patience = 40000;				/* ms for an answer that the service gives after 25 s */
 
 let tag = null;
 let shown = location.href;
 let asking = null;
+let view = main.dataset.view;			/* what the page shows: changes behind it are news */
 
 const key = (node) => node.id || node.dataset?.key;
 
@@ -46,6 +56,7 @@ export async function show(url) {
 		const headers = { accept: "text/html" };
 		if (tag && url === shown) headers["if-none-match"] = tag;
 		const answer = await fetch(url, { headers, signal: mine.signal, cache: "no-store" });
+		view = answer.headers.get("kodo-view") ?? view;
 		if (answer.status === 304 || !answer.ok) return null;
 		const page = new DOMParser().parseFromString(await answer.text(), "text/html");
 		const fresh = page.getElementById("results"), old = document.getElementById("results");
@@ -62,8 +73,55 @@ export async function show(url) {
 	}
 }
 
-const seconds = Number(document.getElementById("main").dataset.refresh);
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-setInterval(() => {
-	if (!document.hidden && !asking) show(location.href.split("#")[0]);
-}, seconds * 1000);
+const visible = () => new Promise((resolve) => {
+	if (!document.hidden) return resolve();
+	document.addEventListener("visibilitychange", () => resolve(visible()), { once: true });
+});
+
+async function look() {
+	while (asking) await sleep(50);		/* the reader's own question first */
+	if (!document.hidden) await show(location.href.split("#")[0]);
+}
+
+/* Is there a change behind view? Waits for one; null: the service cannot let us wait, or does not answer. */
+async function news() {
+	const mine = new AbortController();
+	const end = () => mine.abort();
+	const timer = setTimeout(end, patience);
+	const url = new URL("../changes", import.meta.url);
+	url.search = new URLSearchParams({ since: view, limit: 1, wait: 25 });
+	document.addEventListener("visibilitychange", end);
+	try {
+		const answer = await fetch(url, { headers: { accept: "application/json" }, signal: mine.signal, cache: "no-store" });
+		if (answer.status === 410) return true;		/* the page itself says how to go on */
+		if (!answer.ok) return null;
+		const said = await answer.json();
+		if (said.more || said.changes.length > 0) return true;
+		view = String(said.view);
+		return answer.headers.has("retry-after") ? null : false;
+	} catch (error) {
+		return document.hidden ? false : null;
+	} finally {
+		clearTimeout(timer);
+		document.removeEventListener("visibilitychange", end);
+	}
+}
+
+async function follow() {
+	for (;;) {
+		await visible();
+		const before = view, said = await news();
+		if (said === false) continue;
+		if (said === null) await sleep(pace);
+		if (said || !polls) await look();
+		await sleep(said && view === before ? pace : gap);
+	}
+}
+
+if (polls) {
+	setInterval(() => document.hidden || asking || look(), pace);
+	document.addEventListener("visibilitychange", look);
+}
+follow();

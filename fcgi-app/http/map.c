@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "core/views/changes.h"
 #include "core/views/peer_status.h"
 #include "core/views/render.h"
 #include "http/etag.h"
@@ -315,6 +316,7 @@ static enum kodo_err
 put_map(struct call *c, struct view *v)
 {
 	c->res->is_page = page_is_offered(c, "map.html");
+	c->res->view = changes_last(&v->head);
 	if (etag_matches(c, v, ETAG_VIEW | ETAG_STATE | ETAG_IDLE,
 	    c->res->is_page ? page_stamp("map.html") | 1 : 0))
 		return KODO_OK;

@@ -1,3 +1,4 @@
+#include "core/views/changes.h"
 #include "http/instance.h"
 #include "http/page.h"
 #include "http/template.h"
@@ -41,6 +42,8 @@ page_begin(struct call *c, const struct view *v, const char *title, struct templ
 	template_values_put(t, "service_organization", o->organization);
 	template_values_put(t, "site", o->organization.len > 0 ? o->organization : o->url);
 	template_values_put(t, "base", instance_base(c->instance));
+	c->res->view = changes_last(&v->head);
+	template_values_put_u64(t, "view", c->res->view);
 	return KODO_OK;
 }
 

@@ -32,6 +32,7 @@ def mask(text, options):
     # first, for such a number may look like a version
     text = re.sub(r'"(life|sent)":\d+', r'"\1":"<any>"', text)
     text = re.sub(r'"(view|since)":\d{12,}', r'"\1":"<view>"', text)
+    text = re.sub(r' data-view="\d+"', ' data-view="<view>"', text)
     text = re.sub(r":1\d{15}(?=[,}])", ':"<version>"', TIME.sub(mask_time, text))
     text = re.sub(r"<style>.*?</style>", "<style></style>", text, flags=re.S)
     return re.sub(r'"idle":(true|false)', '"idle":"<any>"', text) if options.get("mask_idle") else text

@@ -4,6 +4,7 @@ Pictures of what was seen are written to $SHOTS (default: a folder of the test, 
 """
 import json
 import os
+import shutil
 import time
 
 import pytest
@@ -101,6 +102,13 @@ def browser(chromium):
     chromium.complaints()
     yield chromium
     assert chromium.complaints() == []
+
+
+@pytest.fixture
+def service(service, browser):
+    """No page outlives its service."""
+    yield service
+    browser.open("about:blank")
 
 
 @pytest.fixture(scope="module")
@@ -223,6 +231,126 @@ def test_refreshes_itself_without_flicker(browser, service):
     wait_until(lambda: "3" in browser.texts(".card strong")[0], 8, "status refreshed")
 
 
+# --- what changes shows at once ---
+
+# each fetch of a page: its path, when it began and ended (ms), whether the page was hidden then
+SPY = """window.asked = [];
+const ask = window.fetch;
+window.fetch = async (...args) => {
+    const one = { path: new URL(args[0], location.href).pathname, began: performance.now(), ended: null, hidden: document.hidden };
+    asked.push(one);
+    try { return await ask(...args); } finally { one.ended = performance.now(); }
+};"""
+
+
+@pytest.fixture
+def spied(browser):
+    made = browser.command("Page.addScriptToEvaluateOnNewDocument", source=SPY)
+    yield browser
+    browser.command("Page.removeScriptToEvaluateOnNewDocument", identifier=made["identifier"])
+    browser.open("about:blank")
+
+
+def asked(browser, path):
+    return [one for one in browser.script("return asked") if one["path"].endswith(path)]
+
+
+def waits(browser):
+    return sum(one["ended"] is None for one in asked(browser, "/changes"))
+
+
+def seconds_until(browser, text, limit=10):
+    began = time.monotonic()
+    wait_until(lambda: text in browser.script("return document.getElementById('results').textContent"), limit, text, pause=0.01)
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("path, text", [("/flows", "{} of {} flows"), ("/flows?q=Flow&tag=all&pp=50", "{} of {} flows"), ("/", "{} flows"), ("/map", "{} flows")])
+def test_a_change_shows_within_a_second(spied, service, path, text):
+    one = service({"organization": "Live", "flows": FLOWS[:3]})
+    spied.open(one.url + path)
+    spied.script("window.same = true")
+    wait_until(lambda: waits(spied) == 1, 5, "it waits")
+    for n in (2, 5):
+        assert one.post("/connect", connect_body("http://127.0.0.1:9", n)).status == 201
+        assert seconds_until(spied, text.format(n + 3, n + 3)) < 1
+        wait_until(lambda: waits(spied) == 1, 5, "it waits again")
+    assert spied.script("return window.same")                    # no reload
+    times = sorted((one["began"], one["ended"] or 1e9) for one in asked(spied, "/changes"))
+    assert all(end <= begin for (_, end), (begin, _) in zip(times, times[1:])), times
+
+
+def test_much_change_is_asked_for_seldom(spied, service):
+    one = service({"organization": "Live", "flows": FLOWS[:3]})
+    spied.open(one.url + "/flows")
+    wait_until(lambda: waits(spied) == 1, 5, "it waits")
+    end = time.monotonic() + 3
+    n = 0
+    while time.monotonic() < end:
+        n += 1
+        assert one.post("/connect", connect_body("http://127.0.0.1:9", n % 7 + 1)).status == 201
+        time.sleep(0.02)
+    seconds_until(spied, f"{n % 7 + 4} of {n % 7 + 4} flows")
+    assert n > 30 and 2 < len(asked(spied, "/flows")) <= 12
+
+
+def test_a_quiet_page_waits_and_does_not_poll(spied, service):
+    one = service({"organization": "Quiet", "flows": FLOWS[:3]})
+    spied.open(one.url + "/flows")
+    time.sleep(8)
+    assert len(asked(spied, "/changes")) == 1 and asked(spied, "/flows") == []
+    spied.open(one.url + "/map")                                 # peers are no changes, so it does both
+    time.sleep(8)
+    assert len(asked(spied, "/changes")) == 1 and len(asked(spied, "/map")) == 1
+
+
+@pytest.mark.parametrize("path", ["/flows", "/", "/map"])
+def test_a_hidden_page_asks_nothing(spied, service, path):
+    one = service({"organization": "Hidden", "flows": FLOWS[:3]})
+    spied.open(one.url + path)
+    wait_until(lambda: waits(spied) == 1, 5, "it waits")
+    spied.driver.minimize_window()
+    try:
+        wait_until(lambda: spied.script("return document.hidden"), 5, "hidden")
+        wait_until(lambda: waits(spied) == 0, 2, "it has hung up")
+        before = len(spied.script("return asked"))
+        assert one.post("/connect", connect_body("http://127.0.0.1:9", 2)).status == 201
+        time.sleep(7)
+        assert len(spied.script("return asked")) == before
+        assert "5" not in spied.script("return (document.querySelector('.count') ?? document.querySelector('.card strong')).textContent")
+    finally:
+        spied.driver.maximize_window()
+    assert seconds_until(spied, "5 of 5 flows" if path == "/flows" else "5 flows") < 1
+    assert not any(one["hidden"] for one in spied.script("return asked"))
+
+
+def test_it_polls_where_it_may_not_wait(spied, service):
+    one = service({"organization": "Polled", "flows": FLOWS[:3], "followers": 0})
+    spied.open(one.url + "/flows")
+    time.sleep(1)
+    assert one.post("/connect", connect_body("http://127.0.0.1:9", 2)).status == 201
+    seconds_until(spied, "5 of 5 flows", 8)
+    time.sleep(5)
+    assert len(asked(spied, "/changes")) <= 4 and len(asked(spied, "/flows")) <= 3
+
+
+def test_it_goes_on_with_another_state(spied, service):
+    """A service that ends, and begins anew with what the page's number is not of: 410."""
+    one = service({"organization": "Lost", "flows": FLOWS[:3]})
+    spied.open(one.url + "/flows")
+    wait_until(lambda: waits(spied) == 1, 5, "it waits")
+    one.stop()
+    shutil.rmtree(os.path.join(one.cwd, "data"))
+    one.options["flows"] = FLOWS[:7]
+    one.start()
+    seconds_until(spied, "7 of 7 flows", 12)
+    wait_until(lambda: waits(spied) == 1, 8, "it waits again")
+    assert one.post("/connect", connect_body("http://127.0.0.1:9", 2)).status == 201
+    assert seconds_until(spied, "9 of 9 flows") < 1
+    assert len(asked(spied, "/changes")) < 12
+    spied.complaints()                                           # of the time without a service
+
+
 def test_without_scripts(registry):
     plain = Browser(scripts=False)
     try:
@@ -327,10 +455,14 @@ def test_under_a_path(browser, folders):
         browser.one("#q").send_keys("beta")
         soon(browser, "6 of 25 flows")
         assert "/~ann/kodo/flows?q=beta" in browser.driver.current_url
+        body = connect_body("http://127.0.0.1:9", nodes=[node("http://127.0.0.1:9", [flow(1, name="beta too")])])
+        assert one.post("/~ann/kodo/connect", body).status == 201
+        assert seconds_until(browser, "7 of 26 flows") < 1
         for name, text in (("Map", "peer"), ("API", "GET"), ("Status", "role")):
             [link for link in browser.all(".bar a") if link.text == name][0].click()
             assert "/~ann/kodo/" in browser.driver.current_url and text in browser.one("main").text
     finally:
+        browser.open("about:blank")
         one.kill()
 
 

@@ -72,6 +72,18 @@ def test_links_stay_below_the_path(responder):
             assert one.get(link.replace("&amp;", "&"), headers=HTML).status == (403 if link.endswith(("/cron", "/check")) else 200), link
 
 
+def test_pages_say_where_changes_go_on(registry):
+    for target in ("/", "/flows?tag=all", "/map"):
+        answer = registry.get(target, headers=HTML)
+        view = re.search(' data-view="(\\d+)"', answer.text())[1]
+        assert answer.headers["kodo-view"] == view == registry.get("/connect").headers["kodo-view"], target
+        assert registry.get(f"/changes?since={view}&limit=1").json()["changes"] == []
+    again = registry.get("/map", headers={**HTML, "if-none-match": answer.headers["etag"]})
+    assert again.status == 304 and again.headers["kodo-view"] == view
+    assert registry.post("/connect", connect_body("http://127.0.0.1:10", 1)).status == 201
+    assert len(registry.get(f"/changes?since={view}").json()["changes"]) == 1
+
+
 ODD_NODES = ("http://127.0.0.1:11/flows/app", "HTTP://127.0.0.1:12", "Https://[::1]:13/A/b", "http://127.0.0.1:14/a%20b/%2F", "http://127.0.0.1:15/ü/flows",
              "http://127.0.0.1:16/flows/flows/", "http://127.0.0.1:17/?a=b&c={d}", "http://127.0.0.1:18/~x/'y'/\"z\"")
 # url of a flow and how a link leads to it: what is no url as it stands is encoded, the rest is the owner's
