@@ -116,20 +116,13 @@ put_next_url(struct buf *b, const struct call *c, struct str cursor)
 	buf_put_str(b, cursor);
 }
 
-/*
- * Say how to go on. A client that pages by `after` is told in the body, whatever it takes; a header
- * must be short, or a web server refuses it.
- */
+/* Say how to go on. A header must be short, or a web server refuses it. */
 static enum kodo_err
-put_next(struct call *c, const struct search_result *res)
+put_link(struct call *c, const struct search_result *res)
 {
 	struct buf url = BUF_INIT(0);
 	enum kodo_err err = KODO_OK;
 
-	if (c->params.text[PARAM_AFTER].p != NULL) {
-		buf_puts(&c->res->body.buf, ",\"next\":");
-		json_put_str(&c->res->body.buf, res->next);
-	}
 	if (res->next.p == NULL)
 		return KODO_OK;
 	put_next_url(&url, c, res->next);
@@ -155,9 +148,13 @@ put_json(struct call *c, struct view *v, struct flows_answer *f, struct search_r
 	json_put_str(b, query_note(f->query->q));
 	if (c->params.number[PARAM_EXPLAIN] != 0)
 		put_explain(b, f, res);
-	err = put_next(c, res);
+	/* a client that pages by `after` is told in the body, however long it is */
+	if (c->params.text[PARAM_AFTER].p != NULL) {
+		buf_puts(b, ",\"next\":");
+		json_put_str(b, res->next);
+	}
 	buf_putc(b, '}');
-	return err == KODO_OK ? sink_end(&c->res->body) : err;
+	return sink_end(&c->res->body);
 }
 
 static enum kodo_err
@@ -179,6 +176,7 @@ put_html(struct call *c, struct view *v, struct flows_answer *f, struct search_r
 		err = search_flows(v, c->a, f->query, &s, res);
 	if (err == KODO_OK)
 		err = f->err;
+	f->page.next = res->next;
 	if (err == KODO_OK)
 		err = flows_page_end(c, &f->page);
 	flows_page_free(&f->page);
@@ -248,6 +246,8 @@ put_flows(struct call *c, struct view *v)
 		    c->params.n_tags);
 	if (err == KODO_OK)
 		err = html ? put_html(c, v, &f, &res) : put_json(c, v, &f, &res);
+	if (err == KODO_OK)
+		err = put_link(c, &res);
 	if (err == KODO_OK)
 		log_page(&q, &res);
 	if (err != KODO_ETOOBIG)

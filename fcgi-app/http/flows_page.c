@@ -319,9 +319,12 @@ flows_page_form(struct call *c, struct view *v, struct flows_page *f, const stru
 	return put_facets(v, f, n);
 }
 
-/* Pages are counted from 1 for people, from 0 in addresses. */
+/*
+ * Pages are counted from 1 for people, from 0 in addresses. One behind a place (is_after) has no
+ * number: those before it may have come and gone.
+ */
 static void
-put_numbers(struct flows_page *f)
+put_numbers(struct flows_page *f, bool is_after)
 {
 	uint64_t last = f->filtered == 0 ? 0 : (f->filtered - 1) / f->pp;
 	struct template_values *to = f->values;
@@ -329,10 +332,13 @@ put_numbers(struct flows_page *f)
 	template_values_put_u64(to, "total", f->total);
 	template_values_put_u64(to, "filtered", f->filtered);
 	template_values_put_u64(to, "pp", f->pp);
+	template_values_put_flag(to, "none", f->filtered == 0);
+	template_values_put_flag(to, "is_after", is_after);
+	if (is_after)
+		return;
 	template_values_put_u64(to, "page", f->p == INT64_MAX ? f->p : f->p + 1);
 	template_values_put_u64(to, "pages", last + 1);
 	template_values_put_flag(to, "many_pages", last > 0);
-	template_values_put_flag(to, "none", f->filtered == 0);
 	if (f->p > 0)
 		template_values_put_u64(to, "previous", f->p > last ? last : f->p - 1);
 	if (f->p < last) {
@@ -353,7 +359,7 @@ enum kodo_err
 flows_page_begin(struct call *c, struct flows_page *f)
 {
 	template_values_put(f->values, "by_note", f->by_note);
-	put_numbers(f);
+	put_numbers(f, c->params.text[PARAM_AFTER].len > 0);
 	f->row = arena_new();
 	if (f->row == NULL || template_values_failed(f->values))
 		return KODO_ENOMEM;
@@ -398,6 +404,8 @@ flows_page_row(struct call *c, struct flows_page *f, const struct row *row, stru
 enum kodo_err
 flows_page_end(struct call *c, struct flows_page *f)
 {
+	if (c->params.text[PARAM_AFTER].len > 0)
+		template_values_put(f->values, "after", f->next);
 	template_values_render(f->values, f->tail, &c->res->body.buf);
 	return sink_step(&c->res->body);
 }

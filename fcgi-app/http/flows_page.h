@@ -10,12 +10,13 @@
 
 struct template_values;
 
-/* The first five are the caller's, the others of these functions. */
+/* The first six are the caller's, the others of these functions. */
 struct flows_page {
 	struct str q, by;		/* as asked, null if not */
 	struct str by_note;		/* as answered */
 	uint64_t p, pp;
 	uint64_t total, filtered;	/* set before flows_page_begin */
+	struct str next;		/* the place of the next page, before flows_page_end */
 	struct template_values *values;
 	struct arena *row;
 	struct str head, item, tail;	/* of the template */

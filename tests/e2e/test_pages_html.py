@@ -173,6 +173,24 @@ def test_json_narrows_as_the_page_does(registry):
     assert said["q"].endswith("fulltext: flow") and said["explain"]["query"] == '"flow" and organization == "Here" and @tag("n1")'
 
 
+def test_page_behind_a_place(registry):
+    """after= for people: the same flows as for machines, and links on from there; what the first line of a page says is not of it."""
+    target, seen = "/flows?pp=10&tag=all", []
+    names = [item["name"] for item in registry.get(target + "&pp=100").json()["items"]]
+    while target:
+        answer = registry.get(target, headers=HTML)
+        text = answer.text()
+        seen += re.findall('class="flow"[^>]*><bdi>([^<]*)<', text)
+        on = re.findall('<a rel="next" href="([^"]*)"', text)
+        if "after=" in target:
+            assert "page 1 of" not in text and 'rel="prev"' not in text and 'p=0">« first</a>' in text
+            assert (on == []) == ("link" not in answer.headers) and "p=1" not in "".join(on)
+        link = answer.headers.get("link")
+        assert link is None or answer.headers["link"] == registry.get(target).headers["link"]
+        target = (html.unescape(on[0]) if on and "after=" in target else link and link[1:].split(">")[0])
+    assert seen == names and len(names) == 28
+
+
 def test_headers_for_caches(registry):
     """What an answer depends on, and that no cache before us keeps it for itself: of each route, each form and each error."""
     for target in ("/", "/home", "/flows", "/flows?tag=x", "/map", "/check", "/flows/flow-1", "/docs", "/flows?p=x", "/flows?format=json", "/flows/nosuch"):
