@@ -52,6 +52,7 @@ BLANKS = "\t-\r \x85\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u2060\u3000\
 PIECES = re.compile(r"""
     (?P<blank>[""" + BLANKS + r"""]+)
   | (?P<text>"(?:[^"\\\n]|\\.|\\\n)*"|'(?:[^'\\\n]|\\.|\\\n)*')
+  | (?P<raw>[rR](?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'))
   | (?P<word>\w+)
   | (?P<sign>==|!=|<=|>=|=~|&&|\|\||[<>~&|@.,()\[\]≠≤≥])
 """, re.VERBOSE | re.DOTALL)
@@ -92,6 +93,8 @@ def words_of(query):
             continue
         if kind == "text":
             value = ESCAPE.sub(unescape, value[1:-1])
+        elif kind == "raw":
+            kind, value = "text", value[2:-1]
         elif kind == "word" and value in ("and", "or", "not", "in"):
             kind = "sign"
         elif kind == "sign":

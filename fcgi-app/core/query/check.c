@@ -150,8 +150,10 @@ check_arguments(struct checker *c, const struct ast *ast, const struct method *m
 	};
 	const struct ast *argument = ast->first->next, *option;
 	const size_t n = wanted[m->argument].n;
+	const bool may_list = m->kind == TEST_STARTS || m->kind == TEST_ENDS;
 	bool is_right = n == 0 ? argument == NULL :
-	    argument != NULL && argument->kind == wanted[m->argument].kind;
+	    argument != NULL && (argument->kind == wanted[m->argument].kind ||
+		(may_list && argument->kind == AST_LIST));
 	unsigned i;
 
 	for (i = 0; i < OPTIONS; i++)
@@ -163,7 +165,29 @@ check_arguments(struct checker *c, const struct ast *ast, const struct method *m
 		build_type_error(c->r, ast, wanted[m->argument].wrong);
 		return false;
 	}
-	return m->argument != ARGUMENT_LIST || build_list(c->r, argument);
+	return n == 0 || argument->kind != AST_LIST || build_list(c->r, argument);
+}
+
+/* A test of the argument of startswith or endswith, or of one of the texts that it lists. */
+static struct node *
+make_ends(struct checker *c, enum query_field field, enum test_kind kind,
+    const struct ast *argument)
+{
+	const struct ast *text = argument->kind == AST_LIST ? argument->first : argument;
+	struct node *any;
+	size_t i;
+
+	if (argument->kind != AST_LIST || argument->n == 1)
+		return build_text_test(c->r, kind, field, text->text);
+	if (argument->n == 0)
+		return build_test(c->r, TEST_CONST, QUERY_FIELDS);
+	any = build_node(c->r, NODE_OR, argument->n);
+	for (i = 0; any != NULL && i < argument->n; i++, text = text->next) {
+		any->kid[i] = build_text_test(c->r, kind, field, text->text);
+		if (any->kid[i] == NULL)
+			return NULL;
+	}
+	return any;
 }
 
 static struct node *
@@ -187,7 +211,7 @@ check_text_method(struct checker *c, const struct ast *ast, const struct method 
 	else if (folds || (m->kind == TEST_CONTAINS && !given[OPTION_CASE]))
 		n = make_like(c, field, argument->text, folds);
 	else
-		n = build_text_test(c->r, m->kind, field, argument->text);
+		n = make_ends(c, field, m->kind, argument);
 	if (n == NULL || !given[OPTION_NA])
 		return n;
 	either = build_node(c->r, NODE_OR, 2);

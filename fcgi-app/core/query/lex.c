@@ -106,9 +106,9 @@ quote_at(struct str q, size_t pos, size_t *next)
 	return 0;
 }
 
-/* A text ends at a quote of the family that it begins with. */
+/* A text ends at a quote of the family that it begins with; is_raw: backslashes are themselves. */
 static void
-lex_text(struct lexer *l, struct token *t)
+lex_text(struct lexer *l, struct token *t, bool is_raw)
 {
 	struct str q = l->r->q;
 	char *to, c[4];
@@ -126,7 +126,10 @@ lex_text(struct lexer *l, struct token *t)
 	t->text = (struct str){ to, 0 };
 	while (t->kind == TOKEN_TEXT && pos < q.len && quote_at(q, pos, &next) != quote &&
 	    q.p[pos] != '\n') {
-		if (q.p[pos] == '\\' && pos + 1 < q.len) {
+		if (q.p[pos] == '\\' && pos + 1 < q.len && is_raw) {
+			to[t->text.len++] = q.p[pos++];
+			to[t->text.len++] = q.p[pos++];
+		} else if (q.p[pos] == '\\' && pos + 1 < q.len) {
 			pos++;
 			n = read_escape(l, t, &pos, c);
 			memcpy(to + t->text.len, c, n);
@@ -246,6 +249,7 @@ lex_next(struct lexer *l, struct token *t)
 {
 	struct str q = l->r->q;
 	size_t next, n;
+	bool is_raw;
 
 	while (l->pos < q.len && (n = utf8_blank_bytes(q, l->pos)) > 0)
 		l->pos += n;
@@ -254,8 +258,11 @@ lex_next(struct lexer *l, struct token *t)
 		return;
 	if (q.p[l->pos] == '`' && lex_quoted_word(l, t))
 		return;
-	if (quote_at(q, l->pos, &next) != 0) {
-		lex_text(l, t);
+	is_raw = l->pos + 1 < q.len && ascii_lower(q.p[l->pos]) == 'r' &&
+	    quote_at(q, l->pos + 1, &next) != 0;
+	if (is_raw || quote_at(q, l->pos, &next) != 0) {
+		l->pos += is_raw;
+		lex_text(l, t, is_raw);
 		t->raw.len = l->pos - t->at;
 	} else if (is_word_at(q, l->pos, &next))
 		lex_word(l, t);
