@@ -342,6 +342,10 @@ def search_text(row):
                      " ".join(row["tags"])])
 
 
+def trim(text):
+    return re.sub(f"^[{BLANKS}]+|[{BLANKS}]+$", "", text)
+
+
 def plain(text):
     """What full text compares: folded, with one blank for any run of blanks."""
     return re.sub(f"[{BLANKS}]+", " ", fold(text))
@@ -349,7 +353,7 @@ def plain(text):
 
 def predicate(query):
     """(kind, function of a row); kind is all, language or fulltext."""
-    trimmed = re.sub(f"^[{BLANKS}]+|[{BLANKS}]+$", "", query)
+    trimmed = trim(query)
     if query == "":
         return "all", lambda row: True
     words = None
@@ -371,10 +375,10 @@ def ordered(rows, by):
     """(the answer's by, rows in order)."""
     keys, shown = [], []
     for item in fold(by).split(",") if by else []:
-        item = item.strip(" \t\n\v\f\r")
+        item = trim(item)
         shown.append(item)
         parts = item.split(":")
-        field, direction = parts[0].strip(), parts[-1].strip() if len(parts) > 1 else ""
+        field, direction = trim(parts[0]), trim(parts[-1]) if len(parts) > 1 else ""
         if field not in FIELDS:
             keys, shown = [], [f"KeyError: {field!r}"]
             break
@@ -409,7 +413,7 @@ SOME = ["", "a", "b", "ab", "Agent", "agent", "Agent Alpha", "Agent Alpha Bravo"
         "a  b", "a \tb", "\u00a0a b\u3000", "a\u2003b", " a"]
 TIMES = ["2026-01-01", "2026-01-01T00:00:00Z", "2026-01-01T01:00:00+01:00", "2025-12-31 23:59:59.999999", "2026-06-01",
          "1969-12-31", "x", "", "2026-13-01", "2026-02-29", "2026-06-01T12:00", "20260601", "2026-06-01T12:00:00.5Z"]
-BY = ["name", "url", "author", "organization", "created", "modified", "heartbeat", "description", "tags", "name:d", "tags:d",
+BY = ["name", "url", "author", "organization", "created", "modified", "heartbeat", "description", "tags", "name:d", "tags:d", "\u00a0author\u3000:\u2003d",
       "author:desc", "created:d", "heartbeat:descending", "Name:ASC", " name : d ", "organization:a:d", "url:x", "name:",
       "nosuch", "", "description:d", "modified:d", "organization:d"]
 

@@ -1,4 +1,3 @@
-#include "core/base/ascii.h"
 #include "core/base/limit.h"
 #include "core/base/utf8.h"
 #include "core/query/order_private.h"
@@ -39,10 +38,10 @@ split_item(struct str item, bool *descending)
 	struct str direction = { "", 0 };
 
 	if (last != NULL)
-		direction = ascii_trim(
+		direction = utf8_trim(
 		    (struct str){ last + 1, item.len - (size_t)(last + 1 - item.p) });
 	*descending = !str_starts(STR("ascending"), direction);
-	return first == NULL ? item : ascii_trim((struct str){ item.p, (size_t)(first - item.p) });
+	return first == NULL ? item : utf8_trim((struct str){ item.p, (size_t)(first - item.p) });
 }
 
 static void
@@ -90,7 +89,7 @@ read_items(struct order *o, struct str by, struct buf *text)
 
 	do {
 		comma = memchr(by.p, ',', by.len);
-		item = ascii_trim(
+		item = utf8_trim(
 		    (struct str){ by.p, comma == NULL ? by.len : (size_t)(comma - by.p) });
 		if (comma != NULL)
 			by = (struct str){ comma + 1, by.len - (size_t)(comma + 1 - by.p) };
