@@ -46,15 +46,17 @@ static void
 check_scan(struct arena *a, struct str yaml, const struct loader_entry *e)
 {
 	struct str found;
+	bool unsure;
 
 	for (; e != NULL; e = e->next)
-		if (str_eq(e->key, STR("cache_data")))
+		if (loader_same_name(e->key, STR("cache_data")))
 			break;
-	check(loader_scan_yaml(a, yaml, "cache_data", &found) == KODO_OK, "the scan fails");
+	check(loader_scan_yaml(a, yaml, "cache_data", &found, &unsure) == KODO_OK,
+	    "the scan fails");
 	if (e == NULL || e->value->kind != LOADER_TEXT)
 		return;
-	/* an alias is for the whole reader only; the options say so then */
-	check(found.p == NULL || str_eq(found, e->value->text), "the scan finds something else");
+	check(found.p == NULL ? unsure : str_eq(found, e->value->text),
+	    "the scan finds something else");
 }
 
 static enum kodo_err

@@ -104,6 +104,18 @@ test_values(void **state)
 		{ "a: &x 1\nb: &x 2\nc: *x\n", "{a:\"1\"@1 b:\"2\"@2 c:\"2\"@3}" },
 		{ "a: \"\\u00e4\\n\"\r\n", "{a:\"\xc3\xa4\n\"@1}" },
 		{ "text\n", "\"text\"" },
+		/* merge keys: the map's own keys win, then the first of a list, the last << */
+		{ "- &x {a: 1, b: 2}\n- {b: 3, <<: *x}\n",
+		    "[{a:\"1\"@1 b:\"2\"@1}@1 {b:\"3\"@2 a:\"1\"@1}@2]" },
+		{ "- &x {a: 1}\n- &y {<<: *x, b: 2}\n- {<<: [*y, {a: 9, c: 3}]}\n",
+		    "[{a:\"1\"@1}@1 {b:\"2\"@2 a:\"1\"@1}@2 {b:\"2\"@2 a:\"1\"@1 c:\"3\"@3}@3]" },
+		{ "<<: {a: 1}\n<<: {a: 2, b: 3}\n", "{a:\"2\"@2 b:\"3\"@2}" },
+		{ "<<: []\n!!merge <<: {a: 1}\n", "{a:\"1\"@2}" },
+		{ "- &x {<<: {a: 1}}\n- *x\n", "[{a:\"1\"@1}@1 {a:\"1\"@1}@1]" },
+		{ "\"<<\": 1\n", "{<<:\"1\"@1}" },
+		{ "[<<, <<]\n", "[\"<<\"@1 \"<<\"@1]" },
+		{ "%YAML 1.2\n---\na: yes\nb: 010\nc: 1:30\n...\n",
+		    "{a:\"yes\"@3 b:\"010\"@4 c:\"1:30\"@5}" },
 	};
 	size_t i;
 
@@ -121,22 +133,41 @@ test_errors(void **state)
 		{ "a: 1\nb: 2\na: 3\n", "f:3: \"a\" is given twice, first in line 1" },
 		{ "a:\n  - x: 1\n    y: 1\n    x: 2\n",
 		    "f:4: \"x\" is given twice, first in line 2" },
-		{ "a: !python/object:os.system x\n", "f:1: a !tag has no meaning here" },
-		{ "a: 1\nb: !!binary eA==\n", "f:2: a !tag has no meaning here" },
-		{ "a: !!set {x}\n", "f:1: a !tag has no meaning here" },
+		{ "a: !python/object:os.system x\n",
+		    "f:1: a !tag has no meaning here: write the value itself" },
+		{ "a: 1\nb: !!binary eA==\n",
+		    "f:2: a !tag has no meaning here: write the value itself" },
+		{ "a: !!set {x}\n", "f:1: a !tag has no meaning here: write the value itself" },
 		{ "a: *x\n", "f:1: an *alias without its &anchor before it" },
 		{ "a: &x [1, *x]\n", "f:1: an *alias without its &anchor before it" },
-		{ "a: 1\n---\nb: 2\n", "f:2: a second document (---): one loader is one" },
+		{ "a: 1\n---\nb: 2\n", "f:2: a second document (---): put it into "
+		    "a file of its own, and name their folder as loader" },
 		{ "a: 1\n[1]: 2\n", "f:2: a key must be a text" },
 		{ "a: \"x\\0y\"\n", "f:1: a text holds a NUL or is not UTF-8" },
-		{ "a: 1\nb: \xff\n", "f:2: not YAML: invalid leading UTF-8 octet" },
+		{ "a: 1\nb: \xff\n",
+		    "f:2: not YAML: invalid leading UTF-8 octet; save it as UTF-8" },
 		{ "a: 1\n\tb: 2\n",
 		    "f:2: not YAML: found a tab character that violates indentation "
-		    "(while scanning a plain scalar from line 1)" },
+		    "(while scanning a plain scalar from line 1); indent by blanks" },
 		{ "a: [1\nb: 2\n", "f:2: not YAML: did not find expected ',' or ']' "
-		    "(while parsing a flow sequence from line 1)" },
+		    "(while parsing a flow sequence from line 1); begin the lines of one list or "
+		    "map in one column, and close what was opened" },
 		{ "a: \"x\n", "f:2: not YAML: found unexpected end of stream "
-		    "(while scanning a quoted scalar from line 1)" },
+		    "(while scanning a quoted scalar from line 1); close the quote, or write the "
+		    "file anew: it may be cut off" },
+		{ "\t- a: 1\n", "f:1: not YAML: found character that cannot start any token (while "
+		    "scanning for the next token from line 1); indent by blanks, and put quotes "
+		    "around a value that begins with @ or `" },
+		{ "a: b: c\n", "f:1: not YAML: mapping values are not allowed in this context; put "
+		    "quotes around a value that holds a colon and a blank, or indent the lines of "
+		    "one map alike" },
+		{ "a: \"C:\\data\"\n", "f:1: not YAML: found unknown escape character (while "
+		    "parsing a quoted scalar from line 1); in double quotes a backslash is "
+		    "\\\\, in single quotes it is itself" },
+		{ "a: 1\n<<: 2\n", "f:2: <<: expected a map, as *alias, or a list of maps" },
+		{ "a: 1\n<<: [{b: 2}, 3]\n",
+		    "f:2: <<: expected a map, as *alias, or a list of maps" },
+		{ "a: 1\n\"<<\": 2\n'<<': 3\n", "f:3: \"<<\" is given twice, first in line 2" },
 	};
 	size_t i;
 
@@ -210,8 +241,8 @@ test_options(void **state)
 		const char *text, *why;
 	} rows[] = {
 		{ "text\n", "f:1: expected options, a list of `- name: value`" },
-		{ "- a: 1\n- b\n", "f:2: expected `name: value`" },
-		{ "- a: 1\n- [b]\n", "f:2: expected `name: value`" },
+		{ "- a: 1\n- b\n", "f:2: expected `name: value`, with a blank after the colon" },
+		{ "- a: 1\n- [b]\n", "f:2: expected `name: value`, with a blank after the colon" },
 		{ "- a: 1\n- b: 2\n- a: 3\n", "f:3: \"a\" is given twice, first in line 1" },
 	};
 	size_t i;
@@ -252,6 +283,9 @@ test_file(void **state)
 	assert_int_equal(read_at("l.yaml"), KODO_ETOOBIG);
 	check_why_has("cannot read loader");
 	assert_int_equal(unlink("l.yaml"), 0);
+	scratch_write("l.yaml", "\xff\xfe" "a");
+	assert_int_equal(read_at("l.yaml"), KODO_EINVAL);
+	check_why_has("/l.yaml:1: the text is UTF-16: save it as UTF-8");
 }
 
 static void
@@ -266,7 +300,9 @@ test_folder(void **state)
 	check_why_has("no *.yaml in loader");
 	scratch_write("d/10.yaml", "b: 2\nx: 1\n");
 	scratch_write("d/9.yaml", "c: 3\nx: 2\n");
-	scratch_write("d/02-a.yaml", "a: 1\n");
+	scratch_write("d/02-a.YML", "a: 1\n");
+	scratch_write("d/.yml", "h: [\n");
+	scratch_write("d/#x.yaml#", "h: [\n");
 	scratch_write("d/.hidden.yaml", "h: [\n");
 	scratch_write("d/notes.txt", "t: [\n");
 	scratch_write("d/x.yaml~", "t: [\n");
@@ -436,6 +472,15 @@ test_find(void **state)
 		{ "- flows: [\n- cache_data: ./z.json\r\n", "./z.json" },
 		{ "\t- x\ncache_data: \"z z\"\n", "z z" },
 		{ "\t- cache_data: z\n", NULL },
+		{ "\t- x\nCache-Data: z\n", "z" },
+		/* as the whole reader takes it */
+		{ "- CACHE_DATA: y\n", "y" },
+		{ "- url: &u x\n- cache_data: *u\n", "x" },
+		{ "- flows: [&b {cache_data: x}]\n- <<: *b\n", "x" },
+		{ "- flows: [&b {cache_data: x}]\n- {<<: *b, cache_data: y}\n", "y" },
+		{ "- url: &u x\n- &n cache_data\n", NULL },
+		{ "- organization: &n cache_data\n- *n : x\n", "x" },
+		{ "- organization: &n cache_data\n- log_file: *n\n- url: y\n", NULL },
 	};
 	size_t i;
 

@@ -38,6 +38,17 @@ ascii_hex_value(char c)
 	    ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f' ? ascii_lower(c) - 'a' + 10 : -1;
 }
 
+/* Does s begin with prefix, which is in lower case, whatever the case of s is? */
+static inline bool
+ascii_starts(struct str s, struct str prefix)
+{
+	size_t i;
+
+	for (i = 0; i < s.len && i < prefix.len && ascii_lower(s.p[i]) == prefix.p[i]; i++)
+		;
+	return i == prefix.len;
+}
+
 /* s without the space at both ends. */
 static inline struct str
 ascii_trim(struct str s)

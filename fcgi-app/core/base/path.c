@@ -195,6 +195,12 @@ path_read_head(struct arena *a, const char *path, size_t max_bytes, struct str *
 	return read_file(a, path, max_bytes, true, out);
 }
 
+bool
+path_is_utf16(struct str text)
+{
+	return str_starts(text, STR("\xff\xfe")) || str_starts(text, STR("\xfe\xff"));
+}
+
 enum kodo_err
 path_write(int fd, struct str s)
 {

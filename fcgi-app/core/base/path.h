@@ -42,6 +42,9 @@ enum kodo_err path_read(
 enum kodo_err path_read_head(
     struct arena *a, const char *path, size_t max_bytes, struct str *out) MUST_CHECK;
 
+/* Does a text begin with the byte order mark of UTF-16, as some programs of Windows write it? */
+bool path_is_utf16(struct str text);
+
 /* Write all of s. KODO_EFULL: the disk is; KODO_EIO: errno tells. */
 enum kodo_err path_write(int fd, struct str s) MUST_CHECK;
 

@@ -1,6 +1,5 @@
 #include <yaml.h>
 
-#include "core/base/buf.h"
 #include "core/base/limit.h"
 #include "core/base/utf8.h"
 #include "core/config/loader.h"
@@ -17,6 +16,8 @@ struct frame {
 	struct loader_entry *last;
 	struct str key;			/* of a map: seen, its value is to come; else null */
 	unsigned key_line;
+	bool is_merge;			/* that key is << */
+	struct loader_entry *merges;	/* values of <<, the last one first */
 	struct str anchor;		/* null: it has none */
 };
 
@@ -28,25 +29,11 @@ struct reader {
 	struct frame frames[LIMIT_DEPTH];
 	unsigned depth;
 	const struct loader_value *root;
+	bool is_merge;			/* the scalar at hand is <<, as a key to be merged */
 	unsigned documents;
 	struct anchor *anchors;
 	unsigned n_anchors;
 };
-
-const char *
-loader_shown(struct str s, char out[LOADER_SHOWN_BYTES])
-{
-	size_t n = 0, i;
-
-	out[n++] = '"';
-	for (i = 0; i < s.len && n < LOADER_SHOWN_BYTES - 5; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		out[n++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
-	}
-	memcpy(out + n, i < s.len ? "..\"" : "\"", i < s.len ? 4 : 2);
-	return out;
-}
 
 static unsigned
 line_of(const yaml_event_t *e)
@@ -71,7 +58,7 @@ static bool
 is_core_tag(const yaml_char_t *tag)
 {
 	static const char *const names[] = { "str", "null", "bool", "int", "float", "timestamp",
-		"map", "seq" };
+		"map", "seq", "merge" };
 	static const char core[] = YAML_DEFAULT_SCALAR_TAG;	/* tag:yaml.org,2002:str */
 	const size_t prefix = sizeof(core) - sizeof("str");
 	const char *text = (const char *)tag;
@@ -99,6 +86,17 @@ is_null(const yaml_event_t *e, struct str text)
 		if (str_eq(text, str_of(names[i])))
 			return true;
 	return false;
+}
+
+/* Is it <<, the merge key of YAML 1.1, and not that text in quotes? */
+static bool
+is_merge_key(const yaml_event_t *e)
+{
+	const yaml_char_t *tag = e->data.scalar.tag;
+
+	return strcmp((const char *)e->data.scalar.value, "<<") == 0 &&
+	    ((e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && tag == NULL) ||
+		(tag != NULL && strcmp((const char *)tag, "tag:yaml.org,2002:merge") == 0));
 }
 
 static struct loader_value *
@@ -131,6 +129,16 @@ add_anchor(struct reader *r, struct str name, const struct loader_value *value)
 	return KODO_OK;
 }
 
+static const struct loader_entry *
+find_key(const struct loader_value *map, struct str key)
+{
+	const struct loader_entry *e;
+
+	for (e = map->first; e != NULL && !str_eq(e->key, key); e = e->next)
+		;
+	return e;
+}
+
 static enum kodo_err
 take_key(struct reader *r, struct frame *f, const struct loader_value *value)
 {
@@ -141,14 +149,25 @@ take_key(struct reader *r, struct frame *f, const struct loader_value *value)
 		return wrong(r, value->line, "a key must be a text");
 	if (f->value->n == LOADER_KEYS)
 		return wrong(r, value->line, "too many keys in one map");
-	for (e = f->value->first; e != NULL; e = e->next)
-		if (str_eq(e->key, value->text))
-			return why_set(r->why, KODO_EINVAL,
-			    "%s:%u: %s is given twice, first in line %u", r->file, value->line,
-			    loader_shown(value->text, shown), e->line);
+	e = r->is_merge ? NULL : find_key(f->value, value->text);
+	if (e != NULL)
+		return why_set(r->why, KODO_EINVAL, "%s:%u: %s is given twice, first in line %u",
+		    r->file, value->line, loader_shown(value->text, shown), e->line);
 	f->key = value->text;
 	f->key_line = value->line;
+	f->is_merge = r->is_merge;
 	return KODO_OK;
+}
+
+static void
+append(struct frame *f, struct loader_entry *e)
+{
+	if (f->last == NULL)
+		f->value->first = e;
+	else
+		f->last->next = e;
+	f->last = e;
+	f->value->n++;
 }
 
 /* value is whole, or open and will be filled: put it where it belongs. */
@@ -170,13 +189,14 @@ add_value(struct reader *r, const struct loader_value *value)
 	*e = (struct loader_entry){ .key = f->key, .line = value->line, .value = value };
 	if (f->key.p != NULL)
 		e->line = f->key_line;
-	if (f->last == NULL)
-		f->value->first = e;
-	else
-		f->last->next = e;
-	f->last = e;
-	f->value->n++;
+	if (f->is_merge) {
+		e->next = f->merges;
+		f->merges = e;
+	} else {
+		append(f, e);
+	}
 	f->key = STR_NULL;
+	f->is_merge = false;
 	return KODO_OK;
 }
 
@@ -197,7 +217,7 @@ on_scalar(struct reader *r, const yaml_event_t *e)
 	enum kodo_err err;
 
 	if (!is_core_tag(e->data.scalar.tag))
-		return wrong(r, line_of(e), "a !tag has no meaning here");
+		return wrong(r, line_of(e), "a !tag has no meaning here: write the value itself");
 	if (!utf8_valid(text))
 		return wrong(r, line_of(e), "a text holds a NUL or is not UTF-8");
 	v = value_new(r, e, is_null(e, text) ? LOADER_NULL : LOADER_TEXT);
@@ -206,7 +226,11 @@ on_scalar(struct reader *r, const yaml_event_t *e)
 	err = copy_anchor(r, e->data.scalar.anchor, &anchor);
 	if (err == KODO_OK)
 		err = add_anchor(r, anchor, v);
-	return err == KODO_OK ? add_value(r, v) : err;
+	r->is_merge = is_merge_key(e);
+	if (err == KODO_OK)
+		err = add_value(r, v);
+	r->is_merge = false;
+	return err;
 }
 
 static enum kodo_err
@@ -218,7 +242,7 @@ on_start(struct reader *r, const yaml_event_t *e, enum loader_kind kind, const y
 	struct frame *f;
 
 	if (!is_core_tag(tag))
-		return wrong(r, line_of(e), "a !tag has no meaning here");
+		return wrong(r, line_of(e), "a !tag has no meaning here: write the value itself");
 	if (r->depth == LIMIT_DEPTH)
 		return wrong(r, line_of(e), "nested too deep");
 	v = value_new(r, e, kind);
@@ -232,13 +256,57 @@ on_start(struct reader *r, const yaml_event_t *e, enum loader_kind kind, const y
 	return copy_anchor(r, anchor, &f->anchor);
 }
 
+/* Copies of from's entries to the end of f's map, save those that it has. */
+static enum kodo_err
+merge_map(struct reader *r, struct frame *f, const struct loader_value *from, unsigned line)
+{
+	const struct loader_entry *e;
+	struct loader_entry *copy;
+
+	if (from->kind != LOADER_MAP)
+		return wrong(r, line, "<<: expected a map, as *alias, or a list of maps");
+	for (e = from->first; e != NULL; e = e->next) {
+		if (find_key(f->value, e->key) != NULL)
+			continue;
+		if (f->value->n == LOADER_KEYS)
+			return wrong(r, line, "too many keys in one map");
+		copy = arena_dup(r->a, e, sizeof(*e));
+		if (copy == NULL)
+			return no_memory(r);
+		copy->next = NULL;
+		append(f, copy);
+	}
+	return KODO_OK;
+}
+
+/* At the end of a map, for what it says itself wins wherever it stands; of a list the first. */
+static enum kodo_err
+merge(struct reader *r, struct frame *f)
+{
+	const struct loader_entry *m, *e;
+	enum kodo_err err = KODO_OK;
+
+	for (m = f->merges; m != NULL && err == KODO_OK; m = m->next) {
+		if (m->value->kind != LOADER_LIST) {
+			err = merge_map(r, f, m->value, m->line);
+			continue;
+		}
+		if (m->value->n > LOADER_KEYS)
+			return wrong(r, m->line, "<<: too many maps");
+		for (e = m->value->first; e != NULL && err == KODO_OK; e = e->next)
+			err = merge_map(r, f, e->value, m->line);
+	}
+	return err;
+}
+
 /* Only now the anchor holds: a value that is inside of itself would have no end. */
 static enum kodo_err
 on_end(struct reader *r)
 {
 	struct frame *f = &r->frames[--r->depth];
+	enum kodo_err err = merge(r, f);
 
-	return add_anchor(r, f->anchor, f->value);
+	return err == KODO_OK ? add_anchor(r, f->anchor, f->value) : err;
 }
 
 static enum kodo_err
@@ -259,7 +327,9 @@ on_event(struct reader *r, const yaml_event_t *e)
 	switch ((int)e->type) {
 	case YAML_DOCUMENT_START_EVENT:
 		if (r->documents++ > 0)
-			return wrong(r, line_of(e), "a second document (---): one loader is one");
+			return wrong(r, line_of(e),
+			    "a second document (---): put it into a file of its own, and name "
+			    "their folder as loader");
 		return KODO_OK;
 	case YAML_SCALAR_EVENT:
 		return on_scalar(r, e);
@@ -296,17 +366,18 @@ parser_error(struct reader *r, struct str yaml)
 {
 	const yaml_parser_t *p = &r->parser;
 	const char *problem = p->problem == NULL ? "it cannot be read" : p->problem;
+	const char *todo = loader_remedy(problem);
 
 	if (p->error == YAML_MEMORY_ERROR)
 		return no_memory(r);
 	if (p->error == YAML_READER_ERROR)
-		return why_set(r->why, KODO_EINVAL, "%s:%u: not YAML: %s", r->file,
-		    line_at(yaml, p->problem_offset), problem);
+		return why_set(r->why, KODO_EINVAL, "%s:%u: not YAML: %s%s", r->file,
+		    line_at(yaml, p->problem_offset), problem, todo);
 	if (p->context == NULL)
-		return why_set(r->why, KODO_EINVAL, "%s:%zu: not YAML: %s", r->file,
-		    p->problem_mark.line + 1, problem);
-	return why_set(r->why, KODO_EINVAL, "%s:%zu: not YAML: %s (%s from line %zu)", r->file,
-	    p->problem_mark.line + 1, problem, p->context, p->context_mark.line + 1);
+		return why_set(r->why, KODO_EINVAL, "%s:%zu: not YAML: %s%s", r->file,
+		    p->problem_mark.line + 1, problem, todo);
+	return why_set(r->why, KODO_EINVAL, "%s:%zu: not YAML: %s (%s from line %zu)%s", r->file,
+	    p->problem_mark.line + 1, problem, p->context, p->context_mark.line + 1, todo);
 }
 
 enum kodo_err
@@ -360,6 +431,7 @@ struct scan {
 	bool root_is_list;
 	bool is_key;		/* a key is next */
 	bool wanted;		/* the last key was the option */
+	bool unsure;		/* an *alias or a merge key may stand for it */
 };
 
 /* True where e is the option's value. */
@@ -372,7 +444,8 @@ scan_scalar(struct scan *s, const yaml_event_t *e)
 		return false;
 	if (!s->is_key && s->wanted)
 		return true;
-	s->wanted = s->is_key && str_eq(text, str_of(s->option));
+	s->unsure = s->unsure || (s->is_key && is_merge_key(e));
+	s->wanted = s->is_key && loader_same_name(text, str_of(s->option));
 	s->is_key = !s->is_key;
 	return false;
 }
@@ -406,8 +479,11 @@ scan_event(struct scan *s, const yaml_event_t *e)
 	case YAML_SCALAR_EVENT:
 		return scan_scalar(s, e);
 	case YAML_ALIAS_EVENT:
-		if (s->map != 0 && s->depth == s->map)
+		if (s->map != 0 && s->depth == s->map) {
+			s->unsure = s->unsure || s->is_key || s->wanted;
+			s->wanted = false;
 			s->is_key = !s->is_key;
+		}
 		return false;
 	case YAML_SEQUENCE_START_EVENT:
 	case YAML_MAPPING_START_EVENT:
@@ -423,7 +499,8 @@ scan_event(struct scan *s, const yaml_event_t *e)
 }
 
 enum kodo_err
-loader_scan_yaml(struct arena *a, struct str yaml, const char *option, struct str *out)
+loader_scan_yaml(
+    struct arena *a, struct str yaml, const char *option, struct str *out, bool *unsure)
 {
 	struct scan s = { .option = option };
 	bool ended = false;
@@ -455,5 +532,6 @@ loader_scan_yaml(struct arena *a, struct str yaml, const char *option, struct st
 		yaml_event_delete(&e);
 	}
 	yaml_parser_delete(&p);
+	*unsure = s.unsure && out->p == NULL;
 	return err;
 }

@@ -1,6 +1,7 @@
 /*
- * Loaders: a YAML file, a folder of *.yaml, or an executable that prints YAML; read into values
- * with their file and line. option.h gives them meaning. The only includer of yaml.h is loader.c.
+ * Loaders: a YAML file, a folder of *.yaml and *.yml, or an executable that prints YAML; read into
+ * values with their file and line. option.h gives them meaning. The only includer of yaml.h is
+ * loader.c.
  */
 #ifndef KODO_LOADER_H
 #define KODO_LOADER_H
@@ -21,6 +22,7 @@ struct loader_value {
 	const char *file;	/* as in messages: a path, "<path> output" of a program */
 	unsigned line;
 	struct loader_entry *first;	/* LOADER_LIST, LOADER_MAP: what is in it */
+	struct loader_entry *last;	/* of a list that option_list_add makes */
 	size_t n;
 };
 
@@ -35,7 +37,7 @@ struct loader_entry {
 /*
  * Parse one YAML document (empty: LOADER_NULL). All is copied to a; file is borrowed. KODO_EINVAL
  * with file:line in why: not YAML, not UTF-8, two equal keys in one map (both lines), over a
- * ceiling.
+ * ceiling. Merge keys (<<, of YAML 1.1) are resolved: what the map itself says wins.
  */
 enum kodo_err loader_parse(struct arena *a, struct str yaml, const char *file,
     const struct loader_value **out, struct why *why) MUST_CHECK;
@@ -46,6 +48,9 @@ enum kodo_err loader_parse(struct arena *a, struct str yaml, const char *file,
  */
 enum kodo_err loader_options(struct arena *a, const struct loader_value *root,
     struct loader_entry **first, struct why *why) MUST_CHECK;
+
+/* Are two names of options the same? In any case, and with - for _, as people write them. */
+bool loader_same_name(struct str a, struct str b);
 
 /* s for a message: in quotes, cut off, without control characters. */
 #define LOADER_SHOWN_BYTES 100
@@ -60,8 +65,8 @@ enum loader_type { LOADER_FILE, LOADER_FOLDER, LOADER_PROGRAM };
 enum kodo_err loader_find_type(const char *path, enum loader_type *out, struct why *why) MUST_CHECK;
 
 /*
- * The files of a loader, absolute: itself, or in a folder all *.yaml, hidden ones left out, ordered
- * by the bytes of their names. KODO_ENOTFOUND: none.
+ * The files of a loader, absolute: itself, or in a folder all *.yaml and *.yml, hidden ones left
+ * out, ordered by the bytes of their names. KODO_ENOTFOUND: none.
  */
 enum kodo_err loader_files(struct arena *a, struct str path, struct str **files, size_t *n,
     struct why *why) MUST_CHECK;

@@ -11,10 +11,18 @@
 
 #define HEAD_BYTES	((size_t)65536)	/* of a file, where cache_data is likely to be */
 
+static bool
+is_yaml_name(struct str name)
+{
+	return name.len > 4 && name.p[0] != '.' &&
+	    (ascii_starts(str_skip(name, name.len - 5), STR(".yaml")) ||
+		ascii_starts(str_skip(name, name.len - 4), STR(".yml")));
+}
+
 enum kodo_err
 loader_find_type(const char *path, enum loader_type *out, struct why *why)
 {
-	struct str name = str_of(path);
+	struct str name = path_name(str_of(path));
 	struct stat st;
 
 	*out = LOADER_FILE;
@@ -28,8 +36,7 @@ loader_find_type(const char *path, enum loader_type *out, struct why *why)
 		*out = LOADER_FOLDER;
 	else if (!S_ISREG(st.st_mode))
 		return why_set(why, KODO_EINVAL, "loader %s is neither a file nor a folder", path);
-	else if ((st.st_mode & 0111) != 0 && !str_ends(name, STR(".yaml")) &&
-	    !str_ends(name, STR(".yml")))
+	else if ((st.st_mode & 0111) != 0 && !is_yaml_name(name))
 		*out = LOADER_PROGRAM;
 	return KODO_OK;
 }
@@ -42,7 +49,7 @@ compare_names(const void *x, const void *y)
 	return str_cmp(*a, *b);
 }
 
-/* Names of *.yaml in the open folder, as absolute paths, in any order. */
+/* Names of *.yaml and *.yml in the open folder, as absolute paths, in any order. */
 static enum kodo_err
 list_folder(struct arena *a, DIR *d, struct str folder, struct buf *list, struct why *why)
 {
@@ -51,7 +58,7 @@ list_folder(struct arena *a, DIR *d, struct str folder, struct buf *list, struct
 	while ((e = readdir(d)) != NULL) {
 		struct str name = str_of(e->d_name), path;
 
-		if (name.p[0] == '.' || !str_ends(name, STR(".yaml")))
+		if (!is_yaml_name(name))
 			continue;
 		path.p = arena_printf(a, "%.*s/%s", STR_ARG(folder), e->d_name);
 		if (path.p == NULL)
@@ -81,7 +88,7 @@ folder_files(struct arena *a, struct str folder, struct str **files, size_t *n, 
 	if (err != KODO_OK)
 		goto out;
 	if (list.len == 0) {
-		err = why_set(why, KODO_ENOTFOUND, "no *.yaml in loader %s", folder.p);
+		err = why_set(why, KODO_ENOTFOUND, "no *.yaml in loader %s, nor *.yml", folder.p);
 		goto out;
 	}
 	*files = arena_dup(a, list.p, list.len);
@@ -121,6 +128,9 @@ read_file(struct arena *a, const char *path, struct str *out, struct why *why)
 {
 	enum kodo_err err = path_read(a, path, LOADER_BYTES, out);
 
+	if (err == KODO_OK && path_is_utf16(*out))
+		return why_set(
+		    why, KODO_EINVAL, "%s:1: the text is UTF-16: save it as UTF-8", path);
 	if (err == KODO_OK)
 		return KODO_OK;
 	return why_set(why, err, "cannot read loader %s: %s", path,
@@ -135,7 +145,7 @@ check_twice(const struct loader_entry *first, const struct loader_entry *e, stru
 	char shown[LOADER_SHOWN_BYTES];
 
 	for (o = first; o != e; o = o->next)
-		if (str_eq(o->key, e->key))
+		if (loader_same_name(o->key, e->key))
 			return why_set(why, KODO_EINVAL,
 			    "%s:%u: %s is given twice, first in line %u", e->value->file, e->line,
 			    loader_shown(e->key, shown), o->line);
@@ -188,7 +198,8 @@ loader_options(
 		    "%s:%u: expected options, a list of `- name: value`", root->file, root->line);
 	for (item = root->first; item != NULL && err == KODO_OK; item = item->next) {
 		if (item->value->kind != LOADER_MAP)
-			return why_set(why, KODO_EINVAL, "%s:%u: expected `name: value`",
+			return why_set(why, KODO_EINVAL,
+			    "%s:%u: expected `name: value`, with a blank after the colon",
 			    item->value->file, item->line);
 		err = append_map(a, item->value, first, &n, why);
 	}
@@ -252,6 +263,20 @@ loader_read(struct arena *a, struct str path, struct str folder, bool run_progra
 	return err;
 }
 
+/* Does text hold the name somewhere, in any case and with - for _? */
+static bool
+has_name(struct str text, struct str name)
+{
+	const char first = name.p[0];
+	size_t i;
+
+	for (i = 0; i + name.len <= text.len; i++)
+		if (ascii_lower(text.p[i]) == first &&
+		    loader_same_name((struct str){ text.p + i, name.len }, name))
+			return true;
+	return false;
+}
+
 /* The value of a line `option: value` or `- option: value`; null: it is none. */
 static struct str
 line_value(struct str line, struct str option)
@@ -260,7 +285,8 @@ line_value(struct str line, struct str option)
 
 	if (str_starts(line, STR("- ")))
 		line = str_skip(line, 2);
-	if (!str_starts(line, option) || line.len < option.len + 2 || line.p[option.len] != ':')
+	if (line.len < option.len + 2 || line.p[option.len] != ':' ||
+	    !loader_same_name((struct str){ line.p, option.len }, option))
 		return STR_NULL;
 	v = ascii_trim(str_skip(line, option.len + 1));
 	if (v.len > 1 && (v.p[0] == '"' || v.p[0] == '\'') && v.p[v.len - 1] == v.p[0])
@@ -289,19 +315,34 @@ scan_lines(struct str text, struct str option)
 static enum kodo_err
 find_early(struct arena *a, const char *path, const char *option, struct str *out)
 {
-	const char *at;
 	struct str head;
 	enum kodo_err err;
+	bool unsure;
 
 	*out = STR_NULL;
 	err = path_read_head(a, path, HEAD_BYTES, &head);
 	if (err != KODO_OK)
 		return err == KODO_ENOMEM ? err : KODO_OK;
-	at = memmem(head.p, head.len / 2, option, strlen(option));
-	if (at == NULL)
+	if (!has_name((struct str){ head.p, head.len / 2 }, str_of(option)))
 		return KODO_OK;
-	err = loader_scan_yaml(a, head, option, out);
+	err = loader_scan_yaml(a, head, option, out, &unsure);
 	return err == KODO_ENOMEM ? err : KODO_OK;
+}
+
+/* The option where an alias or a merge key may give it: all is read. */
+static enum kodo_err
+find_whole(struct arena *a, struct str yaml, struct str option, struct str *out)
+{
+	const struct loader_value *root;
+	struct loader_entry *e = NULL;
+	enum kodo_err err = loader_parse(a, yaml, "", &root, NULL);
+
+	if (err == KODO_OK)
+		err = loader_options(a, root, &e, NULL);
+	for (; err == KODO_OK && e != NULL; e = e->next)
+		if (loader_same_name(e->key, option) && e->value->kind == LOADER_TEXT)
+			*out = e->value->text;
+	return err;
 }
 
 /* The option in one file. */
@@ -309,6 +350,7 @@ static enum kodo_err
 find_in_file(
     struct arena *a, const char *path, const char *option, struct str *out, struct why *why)
 {
+	bool unsure = false;
 	enum kodo_err err;
 	struct str yaml;
 
@@ -317,9 +359,11 @@ find_in_file(
 		return err;
 	err = read_file(a, path, &yaml, why);
 	/* most files of a folder, and many a loader, do not name it at all */
-	if (err != KODO_OK || memmem(yaml.p, yaml.len, option, strlen(option)) == NULL)
+	if (err != KODO_OK || !has_name(yaml, str_of(option)))
 		return err;
-	err = loader_scan_yaml(a, yaml, option, out);
+	err = loader_scan_yaml(a, yaml, option, out, &unsure);
+	if (err == KODO_OK && unsure)
+		err = find_whole(a, yaml, str_of(option), out);
 	if (err != KODO_EINVAL)
 		return err;
 	*out = scan_lines(yaml, str_of(option));
