@@ -289,12 +289,45 @@ test_environment_errors(void **state)
 	scratch_write(".env", "KODO_CONECT=x\n");
 	assert_int_equal(service(""), KODO_EINVAL);
 	check_why("/.env:1: unknown option \"conect\", did you mean connect?");
-	scratch_write(".env", "nonsense\n");
+	scratch_write(".env", "KODO_URL http://a:1\n");
 	assert_int_equal(service(""), KODO_EINVAL);
 	check_why("/.env:1: expected KEY=value");
+	setenv("KODO_CONNECT", "[http://a", 1);
+	scratch_write(".env", "");
+	assert_int_equal(service(""), KODO_EINVAL);
+	check_why("KODO_CONNECT in the environment: connect: expected a list as [");
+	unsetenv("KODO_CONNECT");
 	scratch_write(".env", "\nKODO_FLOWS=x\n");
 	assert_int_equal(service(""), KODO_EINVAL);
 	check_why("/.env:2: flows: expected a list of flows in a loader");
+}
+
+/* Names in any case, the one in capitals being stronger; lists as JSON. */
+static void
+test_foreign_environment(void **state)
+{
+	(void)state;
+	scratch_write(".env", "nonsense\nexport PATH\nKodo_Timeout=7\nkodo_feed: false\n");
+	setenv("kodo_organization", "low", 1);
+	setenv("KODO_CONNECT", "[\"http://a:1\",\"http://b:1\"]", 1);
+	load("");
+	check_str(o.organization, "low");
+	assert_int_equal(o.timeout_s, 7);
+	assert_false(o.feed);
+	assert_int_equal(o.n_connect, 2);
+	check_str(o.connect[1], "http://b:1");
+	assert_non_null(strstr(scratch_read("err"),
+	    "/.env:1: passed over, for it is no KEY=value; and further lines"));
+	setenv("KODO_ORGANIZATION", "HIGH", 1);
+	load("-C [\"http://c\",\"http://d\"] -C http://e --Timeout 8");
+	check_str(o.organization, "HIGH");
+	unsetenv("kodo_organization");
+	assert_int_equal(o.n_connect, 3);
+	check_str(o.connect[1], "http://d");
+	check_str(o.connect[2], "http://e");
+	assert_int_equal(o.timeout_s, 8);
+	load("-C []");
+	assert_int_equal(o.n_connect, 0);
 }
 
 static void
@@ -409,6 +442,7 @@ main(void)
 		TEST(test_state_path),
 		TEST(test_warnings),
 		TEST(test_environment_errors),
+		TEST(test_foreign_environment),
 		TEST(test_peers),
 		TEST(test_sample),
 		TEST(test_help),

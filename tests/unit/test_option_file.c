@@ -9,14 +9,30 @@
 #include "core/base/limit.h"
 #include "option_load.h"
 
+struct bad {
+	const char *text, *why;
+};
+
+static void
+check_bad(const struct bad *rows, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		scratch_write("l.yaml", rows[i].text);
+		if (service("l.yaml") != KODO_EINVAL)
+			scratch_fail("%s is taken", rows[i].text);
+		check_why(rows[i].why);
+	}
+}
+
 static void
 test_bad_yaml(void **state)
 {
-	static const char *const rows[][2] = {
+	static const struct bad rows[] = {
 		{ "- url: http://a:1\n- conect: x\n",
 		    "/l.yaml:2: unknown option \"conect\", did you mean connect?" },
 		{ "- xyzzy:\n    - 1\n", "/l.yaml:1: unknown option \"xyzzy\"" },
-		{ "- URL: http://a:1\n", "/l.yaml:1: unknown option \"URL\"" },
 		{ "- auth_token: x\n",
 		    "/l.yaml:1: option \"auth_token\" would restrict access, which is not" },
 		{ "- loader: x\n", "/l.yaml:1: a loader cannot name a loader" },
@@ -61,15 +77,41 @@ test_bad_yaml(void **state)
 		    "name: y\n",
 		    "/l.yaml:2" },
 	};
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		scratch_write("l.yaml", rows[i][0]);
-		if (service("l.yaml") != KODO_EINVAL)
-			scratch_fail("%s is taken", rows[i][0]);
-		check_why(rows[i][1]);
-	}
+	check_bad(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+/* What others take and we do not: what to write instead. */
+static void
+test_bad_foreign(void **state)
+{
+	static const struct bad rows[] = {
+		{ "- AUTH_Token: x\n",
+		    "/l.yaml:1: option \"AUTH_Token\" would restrict access, which is not" },
+		{ "- KODO_URL: http://a:1\n",
+		    "/l.yaml:1: unknown option \"KODO_URL\", did you mean url?" },
+		{ "- cacheData: x\n",
+		    "/l.yaml:1: unknown option \"cacheData\", did you mean cache_data?" },
+		{ "- url: http://a:1\n- URL: http://b:1\n",
+		    "/l.yaml:2: \"URL\" is given twice, first in line 1" },
+		{ "- log-file: a\n- log_file: b\n", "/l.yaml:2: \"log_file\" is given twice" },
+		{ "- url:http://a:1\n",
+		    "/l.yaml:1: expected `name: value`, with a blank after the colon" },
+		{ "- timeout: 010\n", "/l.yaml:1: timeout: write it without the 0 at its begin" },
+		{ "- timeout: 1_\n", "/l.yaml:1: timeout: expected a number" },
+		{ "- timeout: 1:30\n", "/l.yaml:1: timeout: expected a number" },
+		{ "- timeout: 0x\n", "/l.yaml:1: timeout: expected a number" },
+		{ "- timeout: 0xfffffffffffffffff\n", "/l.yaml:1: timeout: expected a number" },
+		{ "- timeout: .0\n", "/l.yaml:1: timeout: expected a number" },
+		{ "- connect: '[\"http://a\"'\n", "/l.yaml:1: connect: expected a list as [" },
+		{ "- connect: '[\"http://a\", null]'\n", "/l.yaml:1: connect: expected a url" },
+		{ "- flows:\n  - Url: x\n    url: y\n",
+		    "/l.yaml:3: url of a flow is given twice" },
+	};
+
+	(void)state;
+	check_bad(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
 static void
@@ -174,6 +216,49 @@ test_flows(void **state)
 	assert_int_equal(o.flows[1].n_tags, 0);
 	check_str(o.flows[2].name, "Zo\xc3\xab");
 	check_str(o.flows[2].author, "e");
+}
+
+/* A template of flows: what a flow says itself wins, and of a list of templates the first. */
+static void
+test_merged_flows(void **state)
+{
+	(void)state;
+	load_text("- flows:\n  - &b {url: /a, name: A, author: me, Tags: [x]}\n"
+		    "  - {name: B, <<: *b, url: /b}\n"
+		    "  - <<: [{url: /c, author: you}, *b]\n");
+	assert_int_equal(o.n_flows, 3);
+	check_str(o.flows[1].url, "/b");
+	check_str(o.flows[1].name, "B");
+	check_str(o.flows[1].author, "me");
+	check_str(o.flows[1].tags[0], "x");
+	check_str(o.flows[2].url, "/c");
+	check_str(o.flows[2].name, "A");
+	check_str(o.flows[2].author, "you");
+}
+
+/* As YAML 1.1, JSON and pydantic write values. */
+static void
+test_foreign_values(void **state)
+{
+	(void)state;
+	load_text("%YAML 1.1\n---\n- URL: http://a:1\n- Log-File: x\n- TIMEOUT: 1_0\n"
+		    "- retry: +0x10\n"
+		    "- workers: 3.0\n- wait: 0o17\n- followers: 0b11\n- registry: Y\n- feed: f\n"
+		    "- private: n\n- Connect: '[\"http://b\", \"http://c\"]'\n- accept: |\n"
+		    "    http://d\n    http://e, http://f\n...\n");
+	check_str(o.url, "http://a:1");
+	check_path(o.log_file, "x");
+	assert_int_equal(o.timeout_s, 10);
+	assert_int_equal(o.retry, 16);
+	assert_int_equal(o.workers, 3);
+	assert_int_equal(o.wait, 15);
+	assert_int_equal(o.followers, 3);
+	assert_true(o.registry && !o.feed);
+	assert_int_equal(o.private_peers, PRIVATE_NO);
+	assert_int_equal(o.n_connect, 2);
+	check_str(o.connect[1], "http://c");
+	assert_int_equal(o.n_accept, 3);
+	check_str(o.accept[2], "http://f");
 }
 
 /* In a folder the later file wins, flows add up, and two of one url in two files are refused. */
@@ -441,9 +526,12 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_bad_yaml),
+		TEST(test_bad_foreign),
 		TEST(test_ceilings),
 		TEST(test_many_flows),
 		TEST(test_flows),
+		TEST(test_merged_flows),
+		TEST(test_foreign_values),
 		TEST(test_folder),
 		TEST(test_program),
 		TEST(test_hosted),

@@ -10,7 +10,7 @@
 #include "core/config/dotenv.h"
 #include "core/config/option_private.h"
 
-#define ENV_PREFIX	STR("KODO_")
+#define ENV_PREFIX	STR("kodo_")	/* in any case */
 #define ENV_NAME_BYTES	64u
 
 extern char **environ;
@@ -21,7 +21,7 @@ env_name(struct str key, char out[ENV_NAME_BYTES])
 {
 	size_t i, n = key.len - ENV_PREFIX.len;
 
-	if (!str_starts(key, ENV_PREFIX) || n == 0 || n >= ENV_NAME_BYTES)
+	if (!ascii_starts(key, ENV_PREFIX) || n == 0 || n >= ENV_NAME_BYTES)
 		return false;
 	for (i = 0; i < n; i++)
 		out[i] = ascii_lower(key.p[ENV_PREFIX.len + i]);
@@ -34,21 +34,24 @@ static enum kodo_err
 take_env_file(struct option_input *in, struct str folder)
 {
 	const char *path = arena_printf(in->a, "%.*s/.env", STR_ARG(folder));
+	const struct dotenv_entry *e;
 	char name[ENV_NAME_BYTES];
-	struct dotenv_entry *entries;
 	struct loader_value *v;
+	struct dotenv env;
 	enum kodo_err err;
-	size_t n, i;
 
 	if (path == NULL)
 		return option_no_memory(in);
-	err = dotenv_read(in->a, path, &entries, &n, in->why);
+	err = dotenv_read(in->a, path, ENV_PREFIX, &env, in->why);
 	if (err == KODO_ENOTFOUND)
 		return KODO_OK;
-	for (i = 0; i < n && err == KODO_OK; i++) {
-		if (!env_name(entries[i].key, name))
+	if (env.passed > 0 && !in->quiet)
+		log_warning("%s:%u: passed over, for it is no KEY=value%s", path, env.passed_line,
+		    env.passed > 1 ? "; and further lines" : "");
+	for (e = env.entries; e < env.entries + env.n && err == KODO_OK; e++) {
+		if (!env_name(e->key, name))
 			continue;
-		v = option_text_value(in->a, entries[i].value, path, entries[i].line);
+		v = option_text_value(in->a, e->value, path, e->line);
 		if (v == NULL)
 			return option_no_memory(in);
 		/* empty: not given, as in a shell's ${NAME:-default} */
@@ -83,8 +86,21 @@ take_variable(struct option_input *in, struct str key, struct str text)
 	return option_set_named(in, str_of(name), v);
 }
 
+/* Is the name of a variable all in capitals? */
+static bool
+is_capitals(const char *variable)
+{
+	size_t i;
+
+	for (i = 0; variable[i] != '='; i++)
+		if (variable[i] >= 'a' && variable[i] <= 'z')
+			return false;
+	return true;
+}
+
+/* Those in capitals, or the others. */
 static enum kodo_err
-take_environment(struct option_input *in)
+take_variables(struct option_input *in, bool capitals)
 {
 	enum kodo_err err = KODO_OK;
 	char **e;
@@ -92,11 +108,20 @@ take_environment(struct option_input *in)
 	for (e = environ; e != NULL && *e != NULL && err == KODO_OK; e++) {
 		const char *eq = strchr(*e, '=');
 
-		if (eq != NULL && eq[1] != '\0')
+		if (eq != NULL && eq[1] != '\0' && is_capitals(*e) == capitals)
 			err = take_variable(
 			    in, (struct str){ *e, (size_t)(eq - *e) }, str_of(eq + 1));
 	}
 	return err;
+}
+
+/* KODO_URL is stronger than kodo_url. */
+static enum kodo_err
+take_environment(struct option_input *in)
+{
+	enum kodo_err err = take_variables(in, false);
+
+	return err == KODO_OK ? take_variables(in, true) : err;
 }
 
 static enum kodo_err
@@ -280,17 +305,19 @@ static enum kodo_err
 env_cache_data(struct arena *a, struct str folder, struct str *out, struct why *why)
 {
 	const char *path = arena_printf(a, "%.*s/.env", STR_ARG(folder));
-	struct dotenv_entry *entries;
+	char name[ENV_NAME_BYTES];
+	struct dotenv env;
 	enum kodo_err err;
-	size_t n, i;
+	size_t i;
 
 	*out = STR_NULL;
 	if (path == NULL)
 		return why_set(why, KODO_ENOMEM, "out of memory");
-	err = dotenv_read(a, path, &entries, &n, why);
-	for (i = 0; i < n; i++)
-		if (str_eq(entries[i].key, STR("KODO_CACHE_DATA")))
-			*out = entries[i].value;
+	err = dotenv_read(a, path, ENV_PREFIX, &env, why);
+	for (i = 0; i < env.n; i++)
+		if (env_name(env.entries[i].key, name) && strcmp(name, "cache_data") == 0 &&
+		    env.entries[i].value.len > 0)
+			*out = env.entries[i].value;
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 

@@ -18,27 +18,15 @@ fail(const struct args *as, const char *what, const char *arg)
 	return why_set(as->in->why, KODO_EINVAL, "%s: %s", loader_shown(str_of(arg), shown), what);
 }
 
-/* name as on the command line is that of the table, with - or _ between its words. */
-static bool
-is_name(struct str arg, const char *name)
-{
-	size_t i;
-
-	if (name == NULL || arg.len != strlen(name))
-		return false;
-	for (i = 0; i < arg.len; i++)
-		if ((arg.p[i] == '-' ? '_' : arg.p[i]) != (name[i] == '-' ? '_' : name[i]))
-			return false;
-	return true;
-}
-
 static const struct option_row *
 find_long(struct str name)
 {
 	unsigned i;
 
 	for (i = 0; i < option_n_rows; i++)
-		if (is_name(name, option_rows[i].name) || is_name(name, option_rows[i].also))
+		if (loader_same_name(name, str_of(option_rows[i].name)) ||
+		    (option_rows[i].also != NULL &&
+			loader_same_name(name, str_of(option_rows[i].also))))
 			return &option_rows[i];
 	return NULL;
 }
@@ -54,12 +42,12 @@ find_letter(char c)
 	return NULL;
 }
 
-/* Lists may be given in several arguments; each may be a comma text. */
+/* Lists may be given in several arguments; each may be several urls. */
 static enum kodo_err
 add_to_list(struct args *as, const struct option_row *row, const struct loader_value *v)
 {
 	struct loader_value **list = &as->connect[row - option_rows];
-	struct str rest = v->text;
+	enum kodo_err err;
 
 	if (*list == NULL) {
 		*list = option_text_value(as->in->a, STR_NULL, v->file, 0);
@@ -67,15 +55,8 @@ add_to_list(struct args *as, const struct option_row *row, const struct loader_v
 			return option_no_memory(as->in);
 		(*list)->kind = LOADER_LIST;
 	}
-	while (rest.len > 0) {
-		struct str url = str_cut(&rest, ',');
-		struct loader_value *one = option_text_value(as->in->a, url, v->file, 0);
-
-		if (one == NULL ||
-		    (url.len > 0 && option_list_add(as->in->a, *list, one) != KODO_OK))
-			return option_no_memory(as->in);
-	}
-	return option_set(as->in, row, *list);
+	err = option_split(as->in, row, v, *list);
+	return err == KODO_OK ? option_set(as->in, row, *list) : err;
 }
 
 /* name: as it was typed, for messages. */

@@ -30,7 +30,7 @@ find_field(struct str name)
 	unsigned i;
 
 	for (i = 0; i < N_FIELDS; i++)
-		if (str_eq(name, str_of(fields[i].name)))
+		if (loader_same_name(name, str_of(fields[i].name)))
 			return &fields[i];
 	return NULL;
 }
@@ -84,11 +84,14 @@ read_member(struct option_input *in, const struct loader_entry *e, struct flow *
 	char shown[LOADER_SHOWN_BYTES];
 	struct str unused;
 
+	if (field != NULL && field_of(f, field)->p != NULL)
+		return option_fail(in, &at, "%s of a flow is given twice", field->name);
 	if (field != NULL)
 		return read_text(in, e->value, field->name, field->max_bytes, field_of(f, field));
-	if (str_eq(e->key, STR("tags")))
+	if (loader_same_name(e->key, STR("tags")))
 		return read_tags(in, e->value, f);
-	if (str_eq(e->key, STR("entry")))	/* for the original: the place of its code */
+	/* for the original: the place of its code */
+	if (loader_same_name(e->key, STR("entry")))
 		return read_text(in, e->value, "entry", LIMIT_DESCRIPTION_BYTES, &unused);
 	return option_fail(in, &at,
 	    "unknown member %s of a flow: expected url, name, description, author, tags or entry",

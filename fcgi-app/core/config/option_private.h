@@ -11,7 +11,7 @@
 enum option_type {
 	OPT_TEXT,
 	OPT_URL,
-	OPT_URLS,	/* list or comma text; their number is at offset_n */
+	OPT_URLS,	/* list, or a text to be split; their number is at offset_n */
 	OPT_BOOL,
 	OPT_UINT,
 	OPT_INT,
@@ -84,6 +84,13 @@ enum kodo_err option_list_add(
     struct arena *a, struct loader_value *list, const struct loader_value *item) MUST_CHECK;
 
 /*
+ * The items of a list that is given as one text, to the end of list: parted by commas or space, or
+ * as JSON. KODO_EINVAL: begins like JSON and is none.
+ */
+enum kodo_err option_split(struct option_input *in, const struct option_row *row,
+    const struct loader_value *v, struct loader_value *list) MUST_CHECK;
+
+/*
  * Give a value to an option: null counts as not given, flows are added to those before, all else
  * replaces the value before. option_set_named is for names that may be wrong: KODO_EINVAL for
  * unknown ones (with the nearest one) and for those that restrict access; a warning for those of
@@ -97,7 +104,7 @@ enum kodo_err option_set_named(
 /* Convert all values and defaults to out, checked one by one and together. */
 enum kodo_err option_resolve(struct option_input *in, struct options *out) MUST_CHECK;
 
-/* true false yes no on off 1 0, in any case. KODO_EINVAL: something else. */
+/* true false yes no on off t f y n 1 0, in any case. KODO_EINVAL: something else. */
 enum kodo_err option_parse_bool(struct str s, bool *out) MUST_CHECK;
 
 /* The arguments after "service". */

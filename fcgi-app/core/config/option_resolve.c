@@ -15,8 +15,9 @@ struct word {
 };
 
 static const struct word bool_words[] = {
-	{ "true", true }, { "yes", true }, { "on", true }, { "1", true },
-	{ "false", false }, { "no", false }, { "off", false }, { "0", false }, { NULL, 0 },
+	{ "true", true }, { "yes", true }, { "on", true }, { "t", true }, { "y", true },
+	{ "1", true }, { "false", false }, { "no", false }, { "off", false }, { "f", false },
+	{ "n", false }, { "0", false }, { NULL, 0 },
 };
 static const struct word trigger_words[] = {
 	{ "auto", TRIGGER_AUTO },
@@ -24,18 +25,7 @@ static const struct word trigger_words[] = {
 	{ "request", TRIGGER_REQUEST },
 	{ NULL, 0 },
 };
-static const struct word private_words[] = {
-	{ "auto", PRIVATE_AUTO },
-	{ "true", PRIVATE_YES },
-	{ "yes", PRIVATE_YES },
-	{ "on", PRIVATE_YES },
-	{ "1", PRIVATE_YES },
-	{ "false", PRIVATE_NO },
-	{ "no", PRIVATE_NO },
-	{ "off", PRIVATE_NO },
-	{ "0", PRIVATE_NO },
-	{ NULL, 0 },
-};
+static const struct word private_words[] = { { "auto", PRIVATE_AUTO }, { NULL, 0 } };
 
 static bool
 find_word(const struct word *words, struct str s, int *out)
@@ -133,42 +123,28 @@ add_url(const struct place *p, const struct loader_value *item, struct str s, st
 	return KODO_OK;
 }
 
-/* "a, b" */
-static enum kodo_err
-split_urls(const struct place *p, struct str *list, size_t *n)
-{
-	struct str rest = p->v->text;
-	enum kodo_err err = KODO_OK;
-
-	while (rest.len > 0 && err == KODO_OK) {
-		struct str one = ascii_trim(str_cut(&rest, ','));
-
-		if (one.len > 0)
-			err = add_url(p, p->v, one, list, n);
-	}
-	return err;
-}
-
-/* A list, or a comma text, which has a url for every two bytes at most. */
+/* A list, or a text that is one. */
 static enum kodo_err
 to_urls(const struct place *p)
 {
+	struct loader_value items = { .kind = LOADER_LIST };
 	const struct loader_value *v = p->v;
 	size_t *n = (size_t *)(void *)((char *)p->out + p->row->offset_n);
 	const struct loader_entry *e;
 	struct str *list;
 	enum kodo_err err = KODO_OK;
 
-	list = arena_alloc(
-	    p->in->a, sizeof(*list) * (v->kind == LOADER_LIST ? v->n + 1 : v->text.len / 2 + 1));
+	if (v->kind == LOADER_TEXT) {
+		err = option_split(p->in, p->row, v, &items);
+		v = &items;
+	}
+	if (v->kind != LOADER_LIST)
+		return expected(p, "a list of urls");
+	list = arena_alloc(p->in->a, sizeof(*list) * (v->n + 1));
 	if (list == NULL)
 		return option_no_memory(p->in);
 	*n = 0;
 	*(const struct str **)target(p) = list;
-	if (v->kind == LOADER_TEXT)
-		return split_urls(p, list, n);
-	if (v->kind != LOADER_LIST)
-		return expected(p, "a list of urls");
 	for (e = v->first; e != NULL && err == KODO_OK; e = e->next) {
 		if (e->value->kind != LOADER_TEXT)
 			return option_fail(p->in, e->value, "%s: expected a url", p->row->name);
@@ -184,22 +160,61 @@ to_bool(const struct place *p)
 								   : expected(p, "true or false");
 }
 
+/* 0x, 0o or 0b at the begin of *s is taken off it. */
+static int
+take_base(struct str *s)
+{
+	static const char letters[] = "xob";
+	static const int bases[] = { 16, 8, 2 };
+	const char *at = s->len > 2 && s->p[0] == '0' && s->p[1] != '\0'
+	    ? strchr(letters, ascii_lower(s->p[1])) : NULL;
+
+	if (at == NULL)
+		return 10;
+	*s = str_skip(*s, 2);
+	return bases[at - letters];
+}
+
+/* As YAML and Python write whole numbers: -1, +30, 1_000, 0x10, 0o17, 30.0; of less than 2^40. */
+static bool
+parse_number(struct str s, long *out)
+{
+	const bool minus = s.len > 0 && s.p[0] == '-';
+	size_t i = 0;
+	int base;
+
+	*out = 0;
+	if (minus || (s.len > 0 && s.p[0] == '+'))
+		s = str_skip(s, 1);
+	base = take_base(&s);
+	for (; i < s.len && s.p[i] != '.' && *out < 1l << 40; i++) {
+		int digit = ascii_hex_value(s.p[i]);
+
+		if (digit >= 0 && digit < base)
+			*out = *out * base + digit;
+		else if (s.p[i] != '_' || i == 0 || s.p[i - 1] == '_' || i + 1 == s.len)
+			return false;
+	}
+	if (i == 0)
+		return false;
+	if (base == 10 && i + 1 < s.len && s.p[i] == '.')
+		for (i++; i < s.len && s.p[i] == '0'; i++)
+			;
+	*out = minus ? -*out : *out;
+	return i == s.len;
+}
+
 static enum kodo_err
 read_number(const struct place *p, long *out)
 {
 	const struct str s = p->v->text;
-	size_t i = p->row->min < 0 && s.len > 1 && s.p[0] == '-';
-	long value = 0;
-	bool ok = s.len > i && s.len - i < 10;
+	const bool ok = parse_number(s, out);
 
-	for (; ok && i < s.len; i++) {
-		ok = ascii_is_digit(s.p[i]);
-		value = value * 10 + (s.p[i] - '0');
-	}
-	if (s.len > 0 && s.p[0] == '-')
-		value = -value;
-	*out = value;
-	if (ok && value >= p->row->min && value <= p->row->max)
+	if (ok && *out != 0 && s.p[0] == '0' && ascii_is_digit(s.p[1]))
+		return option_fail(p->in, p->v,
+		    "%s: write it without the 0 at its begin, which is octal to some",
+		    p->row->name);
+	if (ok && *out >= p->row->min && *out <= p->row->max)
 		return KODO_OK;
 	if (p->v->kind == LOADER_TEXT) {
 		char shown[LOADER_SHOWN_BYTES];
@@ -252,11 +267,16 @@ to_trigger(const struct place *p)
 static enum kodo_err
 to_private(const struct place *p)
 {
+	enum option_private *to = target(p);
+	bool allowed;
 	int value;
 
-	if (!find_word(private_words, p->v->text, &value))
+	*to = PRIVATE_AUTO;
+	if (find_word(private_words, p->v->text, &value))
+		return KODO_OK;
+	if (option_parse_bool(p->v->text, &allowed) != KODO_OK)
 		return expected(p, "auto, true or false");
-	*(enum option_private *)target(p) = (enum option_private)value;
+	*to = allowed ? PRIVATE_YES : PRIVATE_NO;
 	return KODO_OK;
 }
 

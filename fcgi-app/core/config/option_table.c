@@ -11,7 +11,8 @@
  */
 const struct option_row option_rows[] = {
 	[OPTION_LOADER] = { "loader", OPT_PATH, AT(loader), 0, 0, 0, NULL, 0, NULL, "PATH",
-	    "a YAML file, a folder of *.yaml read in order, or an executable that prints YAML" },
+	    "a YAML file, a folder of *.yaml and *.yml read in order, or an executable that "
+	    "prints YAML" },
 	[OPTION_URL] = { "url", OPT_URL, AT(url), 0, 0, 0, "http://localhost:3366", 'u', NULL,
 	    "URL", "own address, as peers reach it; http or https, host and port" },
 	[OPTION_CACHE_DATA] = { "cache_data", OPT_PATH, AT(cache_data), 0, 0, 0,
@@ -88,7 +89,7 @@ option_find(struct str name)
 	unsigned i;
 
 	for (i = 0; i < option_n_rows; i++)
-		if (str_eq(name, str_of(option_rows[i].name)))
+		if (loader_same_name(name, str_of(option_rows[i].name)))
 			return &option_rows[i];
 	return NULL;
 }

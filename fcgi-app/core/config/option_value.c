@@ -1,6 +1,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "core/base/ascii.h"
 #include "core/config/option_private.h"
 
 #define NEAR_MAX	2u	/* letters that a mistyped name may differ by to be recognised */
@@ -40,16 +41,71 @@ option_text_value(struct arena *a, struct str text, const char *file, unsigned l
 enum kodo_err
 option_list_add(struct arena *a, struct loader_value *list, const struct loader_value *item)
 {
-	struct loader_entry **to = &list->first, *e = arena_zalloc(a, sizeof(*e));
+	struct loader_entry *e = arena_zalloc(a, sizeof(*e));
 
 	if (e == NULL)
 		return KODO_ENOMEM;
-	while (*to != NULL)
-		to = &(*to)->next;
 	*e = (struct loader_entry){ NULL, STR_NULL, item->line, item };
-	*to = e;
+	if (list->last == NULL)
+		list->first = e;
+	else
+		list->last->next = e;
+	list->last = e;
 	list->n++;
 	return KODO_OK;
+}
+
+/* An item of a list, at the place of v. */
+static enum kodo_err
+add_item(const struct option_input *in, const struct loader_value *v, enum loader_kind kind,
+    struct str text, struct loader_value *list)
+{
+	struct loader_value *item = option_text_value(in->a, text, v->file, v->line);
+
+	if (item == NULL)
+		return option_no_memory(in);
+	item->kind = kind;
+	return option_list_add(in->a, list, item) == KODO_OK ? KODO_OK : option_no_memory(in);
+}
+
+/* JSON is YAML; its items are at the place of v. */
+static enum kodo_err
+split_json(struct option_input *in, const struct option_row *row, const struct loader_value *v,
+    struct str text, struct loader_value *list)
+{
+	const struct loader_value *json;
+	const struct loader_entry *e;
+	enum kodo_err err = loader_parse(in->a, text, v->file, &json, NULL);
+
+	if (err == KODO_ENOMEM)
+		return option_no_memory(in);
+	if (err != KODO_OK || json->kind != LOADER_LIST)
+		return option_fail(in, v,
+		    "%s: expected a list as [\"URL\", \"URL\"], or urls parted by commas",
+		    row->name);
+	for (e = json->first; e != NULL && err == KODO_OK; e = e->next)
+		err = add_item(in, v, e->value->kind, e->value->text, list);
+	return err;
+}
+
+enum kodo_err
+option_split(struct option_input *in, const struct option_row *row, const struct loader_value *v,
+    struct loader_value *list)
+{
+	struct str rest = ascii_trim(v->text);
+	enum kodo_err err = KODO_OK;
+	size_t i;
+
+	if (rest.len > 0 && rest.p[0] == '[')
+		return split_json(in, row, v, rest, list);
+	while (rest.len > 0 && err == KODO_OK) {
+		for (i = 0; i < rest.len && rest.p[i] != ',' && !ascii_is_space(rest.p[i]); i++)
+			;
+		if (i > 0)
+			err = add_item(in, v, LOADER_TEXT, (struct str){ rest.p, i }, list);
+		rest = str_skip(rest, i < rest.len ? i + 1 : i);
+	}
+	return err;
 }
 
 static unsigned
@@ -76,7 +132,8 @@ distance(struct str a, struct str b)
 		row[0] = (unsigned)i + 1;
 		for (j = 0; j < b.len; j++) {
 			above = row[j + 1];
-			row[j + 1] = least(above + 1, row[j] + 1, before + (a.p[i] != b.p[j]));
+			row[j + 1] = least(above + 1, row[j] + 1,
+			    before + (ascii_lower(a.p[i]) != b.p[j]));
 			before = above;
 		}
 	}
@@ -89,6 +146,8 @@ nearest(struct str name)
 	unsigned best = NEAR_MAX + 1, i, d;
 	const char *out = NULL;
 
+	if (ascii_starts(name, STR("kodo_")))
+		name = str_skip(name, 5);
 	if (name.len < 3 || name.len >= NAME_BYTES)
 		return NULL;
 	for (i = 0; i < option_n_rows; i++) {
@@ -114,16 +173,20 @@ option_foreign(struct str name)
 		{ "ray", OPTION_LATER },
 		{ "ray_*", OPTION_LATER },
 		{ "reload", OPTION_LATER },
+		{ "sync", OPTION_LATER },
 		{ "venv_*", OPTION_LATER },
 		{ "env_*", OPTION_LATER },
 	};
 	unsigned i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct str n = str_of(names[i].name);
+		struct str n = str_of(names[i].name), begin = name;
 
-		if (n.p[n.len - 1] == '*' ? str_starts(name, (struct str){ n.p, n.len - 1 })
-					  : str_eq(name, n))
+		if (n.p[n.len - 1] == '*')
+			n.len--;
+		if (names[i].name[n.len] == '*' && begin.len > n.len)
+			begin.len = n.len;
+		if (loader_same_name(begin, n))
 			return names[i].what;
 	}
 	return OPTION_UNKNOWN;
