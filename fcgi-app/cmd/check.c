@@ -16,7 +16,7 @@
 #include "core/base/path.h"
 #include "core/check/environment.h"
 #include "core/check/integrity.h"
-#include "core/registry/registry.h"
+#include "core/registry/startup.h"
 
 #define CACHE_MAX_BYTES	((size_t)1 << 30)
 
@@ -257,6 +257,7 @@ compare_options(struct check *c, const struct options *o)
 {
 	struct state_arg *t = &c->state_arg;
 	struct str stamp;
+	struct why why = { "" };
 	bool is_current = true;
 	enum kodo_err err;
 
@@ -269,7 +270,14 @@ compare_options(struct check *c, const struct options *o)
 	if (err == KODO_OK && !is_current)
 		say(c, FINDING_OK, "in force: the files (or the boot) are newer; they hold from "
 		    "the next %s on", t->is_hosted ? "request" : "start");
-	if (t->has_options && !str_eq(o->url_key, t->options.url_key))
+	if (t->has_options) {
+		err = startup_check(c->registry, &t->options,
+		    t->is_hosted ? START_IF_CHANGED : START_NOW, &why);
+		if (err != KODO_OK)
+			say(c, FINDING_ERROR, "in force: the options before: %s",
+			    cmd_words(err, &why));
+	}
+	if (t->has_options && err == KODO_OK && !str_eq(o->url_key, t->options.url_key))
 		say(c, FINDING_WARNING,
 		    "in force: the state is of %.*s, the options name %.*s; the next start signs "
 		    "off the old url at its targets", STR_ARG(o->url), STR_ARG(t->options.url));

@@ -94,8 +94,8 @@ follow_options(struct instance *inst, const struct options *o)
 }
 
 /*
- * Find loader and state. A change to another state needs a valid loader: a file in the middle of a
- * write may lack its cache_data.
+ * Find loader and state. A change to another state needs a valid and whole loader: a file in the
+ * middle of a write may lack its cache_data.
  */
 static enum kodo_err
 find_state(struct instance *inst, struct arena *a, struct str *stamp, struct why *why)
@@ -114,7 +114,11 @@ find_state(struct instance *inst, struct arena *a, struct str *stamp, struct why
 		return why_set(why, KODO_ETOOBIG, "the path of the loader or state is too long");
 	if (inst->registry != NULL && !str_eq(path, str_of(inst->state_path))) {
 		err = option_load_hosted(a, inst->loader_arg, false, &o, why);
-		if (err != KODO_OK && err != KODO_EBUSY)
+		if (err == KODO_OK)
+			err = startup_check(inst->registry, &o, START_IF_CHANGED, why);
+		else if (err == KODO_EBUSY)
+			err = KODO_OK;
+		if (err != KODO_OK)
 			return err;
 		registry_close(inst->registry);
 		inst->registry = NULL;

@@ -62,7 +62,7 @@ def test_loader_that_is_being_written(responder):
 def test_bad_loader_is_read_once(responder):
     kodo = responder({})
     kodo.get("/")
-    good = "- cache_data: ./data/test.json\n- organization: New\n"
+    good = f"- cache_data: ./data/test.json\n- url: {OWN}\n- organization: New\n"
     kodo.write_loader(good.replace("- o", "{ o"))
     assert kodo.get("/").json()["organization"] == "Test Organization"
     stat = os.stat(kodo.loader)

@@ -15,6 +15,7 @@
 
 static const struct loader_value *root;
 static struct loader_entry *first;
+static struct loader_text *texts;
 static struct why why;
 
 static enum kodo_err
@@ -29,7 +30,8 @@ read_at(const char *name)
 {
 	why.text[0] = '\0';
 	return loader_read(
-	    scratch.a, str_of(scratch_path(name)), str_of(scratch.path), true, &first, &why);
+	    scratch.a, str_of(scratch_path(name)), str_of(scratch.path), true, &first, &texts,
+	    &why);
 }
 
 static void
@@ -342,7 +344,7 @@ test_program(void **state)
 	assert_string_equal(scratch_read("err"), "said\n");
 	why.text[0] = '\0';
 	assert_int_equal(loader_read(scratch.a, str_of(scratch_path("in/p")), str_of(scratch.path),
-	    false, &first, &why),
+	    false, &first, &texts, &why),
 	    KODO_EBUSY);
 	check_why_has("is a program, to be run by somebody else");
 	/* a name that says what it is outdoes the mode */

@@ -1,11 +1,13 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/isotime.h"
 #include "core/base/path.h"
 
 #define FOLDER_MODE		((mode_t)0700)
@@ -199,6 +201,39 @@ bool
 path_is_utf16(struct str text)
 {
 	return str_starts(text, STR("\xff\xfe")) || str_starts(text, STR("\xfe\xff"));
+}
+
+/* May we have a lease for reading, which needs that nobody writes? 0, or an errno. */
+static int
+try_lease(int fd)
+{
+	/* a writer that comes meanwhile breaks the lease; SIGIO, the default, would end us */
+	if (fcntl(fd, F_SETSIG, SIGURG) != 0 || fcntl(fd, F_SETLEASE, F_RDLCK) != 0)
+		return errno;
+	(void)fcntl(fd, F_SETLEASE, F_UNLCK);
+	return 0;
+}
+
+bool
+path_is_being_written(const char *path, size_t size)
+{
+	const int64_t now_s = isotime_now_us() / 1000000;
+	bool is_written = false;
+	int64_t quiet_s;
+	struct stat st;
+	int fd, refused;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		quiet_s = now_s - st.st_mtime;
+		refused = try_lease(fd);
+		is_written = (uint64_t)st.st_size != size ||
+		    (refused != 0 && quiet_s >= 0 && quiet_s < (refused == EAGAIN ? 10 : 2));
+	}
+	close(fd);
+	return is_written;
 }
 
 enum kodo_err

@@ -45,6 +45,13 @@ enum kodo_err path_read_head(
 /* Does a text begin with the byte order mark of UTF-16, as some programs of Windows write it? */
 bool path_is_utf16(struct str text);
 
+/*
+ * Is a file of which size bytes were read being written? Somebody has it open for that (a lease
+ * tells), or has changed its size since; where the system does not tell, as of a file of another
+ * user, its time must be older than 2 s. Left alone for 10 s, or of the future, it is not.
+ */
+bool path_is_being_written(const char *path, size_t size);
+
 /* Write all of s. KODO_EFULL: the disk is; KODO_EIO: errno tells. */
 enum kodo_err path_write(int fd, struct str s) MUST_CHECK;
 

@@ -295,12 +295,12 @@ dotenv_read(struct arena *a, const char *path, struct str ours, struct dotenv *o
 	if (err != KODO_OK)
 		return why_set(why, err, "cannot read %s: %s", path,
 		    err == KODO_EIO ? strerror(errno) : kodo_err_text(err));
+	out->text = r.rest;
 	if (path_is_utf16(r.rest))
 		return why_set(
 		    why, KODO_EINVAL, "%s:1: the text is UTF-16: save it as UTF-8", path);
 	if (str_starts(r.rest, STR("\xef\xbb\xbf")))
 		r.rest = str_skip(r.rest, 3);
-	out->text = r.rest;
 	err = read_lines(&r, path, out, why);
 	buf_free(&r.entries);
 	buf_free(&r.value);

@@ -34,6 +34,13 @@ struct loader_entry {
 	const struct loader_value *value;
 };
 
+/* A text that was read: of a file, or what a program has printed. */
+struct loader_text {
+	struct loader_text *next;
+	const char *label;	/* as in messages, see file above */
+	struct str text;
+};
+
 /*
  * Parse one YAML document (empty: LOADER_NULL). All is copied to a; file is borrowed. KODO_EINVAL
  * with file:line in why: not YAML, not UTF-8, two equal keys in one map (both lines), over a
@@ -73,11 +80,15 @@ enum kodo_err loader_files(struct arena *a, struct str path, struct str **files,
 
 /*
  * Read a loader: options of its files one after the other (an option may be in several files; not
- * in one file twice). path is absolute and terminated. folder: where a program is started.
- * KODO_EBUSY: it is a program and run_program is false.
+ * in one file twice), and the texts, which are put before *texts. path is absolute and terminated.
+ * folder: where a program is started. KODO_EBUSY: it is a program and run_program is false.
  */
 enum kodo_err loader_read(struct arena *a, struct str path, struct str folder, bool run_program,
-    struct loader_entry **first, struct why *why) MUST_CHECK;
+    struct loader_entry **first, struct loader_text **texts, struct why *why) MUST_CHECK;
+
+/* Put a text before *texts. */
+enum kodo_err loader_add_text(struct arena *a, const char *label, struct str text,
+    struct loader_text **texts) MUST_CHECK;
 
 /*
  * Find one option's text in the loader and read no more than needed: of a file up to that option,

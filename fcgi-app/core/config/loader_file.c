@@ -206,14 +206,28 @@ loader_options(
 	return err;
 }
 
-/* Options of one text, put at the end of the chain *to. */
+enum kodo_err
+loader_add_text(struct arena *a, const char *label, struct str text, struct loader_text **texts)
+{
+	struct loader_text *t = arena_alloc(a, sizeof(*t));
+
+	if (t == NULL)
+		return KODO_ENOMEM;
+	*t = (struct loader_text){ *texts, label, text };
+	*texts = t;
+	return KODO_OK;
+}
+
+/* One text, its options put at the end of the chain *to. */
 static enum kodo_err
-add_text(
-    struct arena *a, struct str yaml, const char *label, struct loader_entry **to, struct why *why)
+add_text(struct arena *a, struct str yaml, const char *label, struct loader_entry **to,
+    struct loader_text **texts, struct why *why)
 {
 	const struct loader_value *root;
 	enum kodo_err err;
 
+	if (loader_add_text(a, label, yaml, texts) != KODO_OK)
+		return why_set(why, KODO_ENOMEM, "out of memory");
 	err = loader_parse(a, yaml, label, &root, why);
 	if (err != KODO_OK)
 		return err;
@@ -224,7 +238,7 @@ add_text(
 
 static enum kodo_err
 read_program(struct arena *a, struct str path, struct str folder, struct loader_entry **first,
-    struct why *why)
+    struct loader_text **texts, struct why *why)
 {
 	const char *label = arena_printf(a, "%s output", path.p), *in = arena_strz(a, folder);
 	enum kodo_err err;
@@ -233,12 +247,12 @@ read_program(struct arena *a, struct str path, struct str folder, struct loader_
 	if (label == NULL || in == NULL)
 		return why_set(why, KODO_ENOMEM, "out of memory");
 	err = loader_run(a, path.p, in, LOADER_TIMEOUT_MS, LOADER_BYTES, &yaml, why);
-	return err == KODO_OK ? add_text(a, yaml, label, first, why) : err;
+	return err == KODO_OK ? add_text(a, yaml, label, first, texts, why) : err;
 }
 
 enum kodo_err
 loader_read(struct arena *a, struct str path, struct str folder, bool run_program,
-    struct loader_entry **first, struct why *why)
+    struct loader_entry **first, struct loader_text **texts, struct why *why)
 {
 	struct str *files, yaml;
 	enum loader_type type;
@@ -253,12 +267,12 @@ loader_read(struct arena *a, struct str path, struct str folder, bool run_progra
 		return why_set(
 		    why, KODO_EBUSY, "loader %s is a program, to be run by somebody else", path.p);
 	if (type == LOADER_PROGRAM)
-		return read_program(a, path, folder, first, why);
+		return read_program(a, path, folder, first, texts, why);
 	err = loader_files(a, path, &files, &n, why);
 	for (i = 0; i < n && err == KODO_OK; i++) {
 		err = read_file(a, files[i].p, &yaml, why);
 		if (err == KODO_OK)
-			err = add_text(a, yaml, files[i].p, first, why);
+			err = add_text(a, yaml, files[i].p, first, texts, why);
 	}
 	return err;
 }

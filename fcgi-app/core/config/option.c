@@ -45,6 +45,8 @@ take_env_file(struct option_input *in, struct str folder)
 	err = dotenv_read(in->a, path, ENV_PREFIX, &env, in->why);
 	if (err == KODO_ENOTFOUND)
 		return KODO_OK;
+	if (err == KODO_OK && loader_add_text(in->a, path, env.text, &in->sources) != KODO_OK)
+		return option_no_memory(in);
 	if (env.passed > 0 && !in->quiet)
 		log_warning("%s:%u: passed over, for it is no KEY=value%s", path, env.passed_line,
 		    env.passed > 1 ? "; and further lines" : "");
@@ -130,7 +132,7 @@ take_loader(struct option_input *in, struct str path, struct str folder, bool ru
 	struct loader_entry *e;
 	enum kodo_err err;
 
-	err = loader_read(in->a, path, folder, run_program, &e, in->why);
+	err = loader_read(in->a, path, folder, run_program, &e, &in->sources, in->why);
 	for (; e != NULL && err == KODO_OK; e = e->next) {
 		const struct option_row *row = option_find(e->key);
 		/* a name that is wrong is wrong in its own line */

@@ -15,6 +15,8 @@ enum option_trigger { TRIGGER_AUTO, TRIGGER_CRON, TRIGGER_REQUEST };
 /* auto: only where the own url is private itself */
 enum option_private { PRIVATE_AUTO, PRIVATE_YES, PRIVATE_NO };
 
+struct loader_text;
+
 struct options {
 	struct str loader;		/* absolute path, or null */
 	bool loader_is_program;
@@ -50,6 +52,10 @@ struct options {
 	enum option_private private_peers;
 	const struct flow *flows;	/* own ones, checked like a body's, in order */
 	size_t n_flows;
+	/* not stored with the options (option_put_sources): */
+	const struct loader_text *sources;	/* what they were read from; see loader.h */
+	bool has_url;			/* the url was given, and */
+	bool has_source_url;		/* in one of the sources */
 };
 
 /*
@@ -107,6 +113,19 @@ enum kodo_err option_stamp_service(struct arena *a, struct str loader, struct st
  */
 void option_write(struct buf *out, const struct options *o);
 enum kodo_err option_read(struct arena *a, struct str text, struct options *out) MUST_CHECK;
+
+/* What the options were read from, for the store: their files, the first MiB of each. */
+void option_put_sources(struct buf *out, const struct options *o);
+
+/*
+ * Are options whole, or were their files caught in the middle of a write, or left so? sources: of
+ * the options in force, of the same loader. may_wait: what looks cut off may still be written.
+ *
+ * KODO_EINVAL with why: no, and only another change helps (empty, cut off within a line, without
+ * its url). KODO_EBUSY with why: not yet; ask again.
+ */
+enum kodo_err option_check_whole(struct arena *a, const struct options *o, struct str sources,
+    bool may_wait, struct why *why) MUST_CHECK;
 
 /* A commented sample loader, and one line per option for a manual; made from the table. */
 void option_put_sample(struct buf *out);

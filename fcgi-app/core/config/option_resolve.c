@@ -447,10 +447,14 @@ check_together(struct option_input *in, struct options *out)
 enum kodo_err
 option_resolve(struct option_input *in, struct options *out)
 {
+	const struct loader_value *url = in->values[OPTION_URL];
+	const struct loader_text *t;
 	enum kodo_err err = KODO_OK;
 	unsigned i;
 
-	*out = (struct options){ .registry = false };
+	*out = (struct options){ .sources = in->sources, .has_url = url != NULL };
+	for (t = in->sources; t != NULL && url != NULL; t = t->next)
+		out->has_source_url = out->has_source_url || strcmp(t->label, url->file) == 0;
 	for (i = 0; i < option_n_rows && err == KODO_OK; i++)
 		err = convert(in, &option_rows[i], out);
 	return err == KODO_OK ? check_together(in, out) : err;

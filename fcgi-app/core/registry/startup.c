@@ -12,6 +12,7 @@
 #define META_OPTIONS "options"
 #define META_STAMP "stamp"
 #define META_BOOT "boot"
+#define META_SOURCES "sources" /* what the options were read from */
 #define META_IMPORTED "imported" /* path of the original's cache file that was imported */
 #define CACHE_MAX_BYTES ((size_t)1 << 30)
 #define DAY_US (86400ll * 1000000)
@@ -79,6 +80,18 @@ before_read(struct change *ch, struct apply *ap)
 }
 
 static enum kodo_err
+sources_store(struct change *ch, const struct options *o)
+{
+	struct buf b = BUF_INIT(0);
+	enum kodo_err err;
+
+	option_put_sources(&b, o);
+	err = buf_failed(&b) ? b.err : meta_put(ch->t, META_SOURCES, buf_str(&b));
+	buf_free(&b);
+	return err;
+}
+
+static enum kodo_err
 options_store(struct change *ch, struct apply *ap)
 {
 	struct buf b = BUF_INIT(0);
@@ -91,6 +104,8 @@ options_store(struct change *ch, struct apply *ap)
 	buf_free(&b);
 	if (err == KODO_OK)
 		err = meta_put(ch->t, META_STAMP, ap->stamp);
+	if (err == KODO_OK)
+		err = sources_store(ch, ap->o);
 	if (err == KODO_OK)
 		err = meta_put(ch->t, META_BOOT, str_of(boot));
 	ch->head.options_gen++;
@@ -346,6 +361,49 @@ cache_find(struct apply *ap, struct arena *a, struct wire_cache *c, struct why *
 	return err;
 }
 
+/* --- are they whole? --- */
+
+static enum kodo_err
+sources_get(struct registry *r, struct arena *a, struct str *out)
+{
+	struct txn t;
+	enum kodo_err err = store_begin(r->store, STORE_READ, &t);
+
+	*out = STR_NULL;
+	if (err != KODO_OK)
+		return err;
+	err = meta_get(&t, META_SOURCES, out);
+	if (err == KODO_OK)
+		err = arena_str(a, *out, out);
+	return store_end(&t, err);
+}
+
+enum kodo_err
+startup_check(
+    struct registry *r, const struct options *o, enum registry_start kind, struct why *why)
+{
+	const struct options *before;
+	struct str sources;
+	struct arena *a;
+	enum kodo_err err = registry_options(r, &before);
+
+	if (err == KODO_ENOTFOUND && kind == START_IF_CHANGED && !o->has_url)
+		return why_set(why, KODO_EINVAL,
+		    "%.*s: no url: write `- url: http://HOST`, the address of this service",
+		    STR_ARG(o->loader));
+	/* options that cannot be read, of another program, are as good as none */
+	if (err != KODO_OK || o->loader.p == NULL || !str_eq(before->loader, o->loader))
+		return err == KODO_ENOMEM ? err : KODO_OK;
+	a = arena_new();
+	if (a == NULL)
+		return why_set(why, KODO_ENOMEM, "memory ran out");
+	err = sources_get(r, a, &sources);
+	if (err == KODO_OK)
+		err = option_check_whole(a, o, sources, kind == START_IF_CHANGED, why);
+	arena_free(a);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
 /* --- all of it, in one transaction --- */
 
 static enum kodo_err
@@ -386,8 +444,11 @@ startup_apply(struct registry *r, const struct options *o, struct str stamp,
 
 	if (was_start != NULL)
 		*was_start = false;
-	store_set_map_max(r->store, (uint64_t)o->map_max_mib << 20);
 	if (a != NULL)
+		err = startup_check(r, o, kind, why);
+	if (err == KODO_OK)
+		store_set_map_max(r->store, (uint64_t)o->map_max_mib << 20);
+	if (err == KODO_OK)
 		err = cache_find(&ap, a, &cache, why);
 	if (err == KODO_OK) {
 		err = store_write(r->store, apply_fn, &ap);

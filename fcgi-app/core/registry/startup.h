@@ -17,10 +17,19 @@ enum registry_start { START_IF_CHANGED, START_NOW };
  * file of the original found at cache_data is imported once. was_start (may be NULL): whether this
  * was a start.
  *
- * KODO_EINVAL with why: the cache file cannot be read (reason and byte; it is left alone).
+ * KODO_EINVAL with why: the cache file cannot be read (reason and byte; it is left alone). And as
+ * startup_check.
  */
 enum kodo_err startup_apply(struct registry *r, const struct options *o, struct str stamp,
     enum registry_start kind, int64_t now_us, bool *was_start, struct why *why) MUST_CHECK;
+
+/*
+ * May the options take the place of those in force? Of the same loader they must be whole, see
+ * option_check_whole; at a first start (START_IF_CHANGED) they name their url. START_NOW waits for
+ * nothing.
+ */
+enum kodo_err startup_check(struct registry *r, const struct options *o, enum registry_start kind,
+    struct why *why) MUST_CHECK;
 
 /* kodo import: the original's cache file. */
 enum kodo_err startup_import(struct registry *r, struct wire_cache *c, int64_t now_us) MUST_CHECK;
