@@ -9,6 +9,7 @@
 
 #define RAN_FILE	"loader.ran"	/* its time: the last run of an executable loader */
 #define RETRY_US	(30 * 1000000ll)
+#define SOON_US		(2 * 1000000ll)	/* while the loader is being written */
 #define RERUN_S		5		/* after a run of an executable loader that failed */
 #define GROUPS_MAX	1024
 
@@ -93,7 +94,8 @@ loader_watch_resolve(struct loader_watch *w, struct registry *r, struct why *why
 	if (err == KODO_OK)
 		err = startup_apply(r, &o, stamp, START_IF_CHANGED, isotime_now_us(), NULL, why);
 	arena_free(a);
-	w->retry_us = err == KODO_OK ? 0 : isotime_now_us() + RETRY_US;
+	w->retry_us =
+	    err == KODO_OK ? 0 : isotime_now_us() + (err == KODO_EBUSY ? SOON_US : RETRY_US);
 	if (err == KODO_OK)
 		w->complaint.text[0] = '\0';
 	return err;

@@ -121,6 +121,10 @@ service_reload(const struct service *s)
 	if (a == NULL)
 		return 1;
 	err = option_load_service(a, s->argc, s->argv, &o, &why);
+	if (err == KODO_OK)
+		err = registry_open(s->options.state_path, false, &why, &r);
+	if (err == KODO_OK)
+		err = startup_check(r, &o, START_IF_CHANGED, &why);
 	if (err == KODO_OK &&
 	    (!str_eq(o.url_key, s->options.url_key) ||
 		!str_eq(o.state_path, s->options.state_path)))
@@ -128,8 +132,6 @@ service_reload(const struct service *s)
 		    "the loader now names another url or cache_data; start the service anew");
 	if (err == KODO_OK)
 		err = option_stamp_service(a, o.loader, &stamp);
-	if (err == KODO_OK)
-		err = registry_open(o.state_path, false, &why, &r);
 	if (err == KODO_OK)
 		err = startup_apply(r, &o, stamp, START_IF_CHANGED, isotime_now_us(), NULL, &why);
 	if (err == KODO_OK && state_wake(&s->state) != KODO_OK)

@@ -534,6 +534,10 @@ def test_executable_loader(folders, peer):
                 f.write("- nosuch: true\n")
             wait_until(lambda: "nosuch" in r.screen() + r.log(), 5)
             assert r.cgi.get("/counts").json()["total"] == 4        # the last good one holds
+            with open(os.path.join(place, "text"), "w") as f:
+                f.write("# what a program prints whose source is gone\n")
+            wait_until(lambda: "it is empty, or holds comments only" in r.screen() + r.log(), 35)
+            assert r.cgi.get("/counts").json()["total"] == 4
             assert process.poll() is None
             assert kodotest.end(process) == 0
         finally:
