@@ -206,6 +206,11 @@ static enum kodo_err
 take_input(struct state_arg *t, const char **path, struct why *why)
 {
 	*path = NULL;
+	if (t->argc == 0 && t->hosted_is_word) {
+		*path = t->hosted_loader;	/* --hosted FILE, of the usual loader */
+		t->hosted_loader = NULL;
+		return KODO_OK;
+	}
 	if (t->argc == 0)
 		return why_set(why, KODO_EINVAL, "which FILE? see kodo import --help");
 	*path = t->argv[--t->argc];	/* FILE is the last one */

@@ -14,6 +14,15 @@ cut(struct state_arg *t, int i, int n)
 		t->argv[i] = t->argv[i + n];
 }
 
+/* VALUE of `--name=VALUE`, or NULL. */
+static const char *
+after_equals(const char *arg, const char *name)
+{
+	size_t n = strlen(name);
+
+	return strncmp(arg, name, n) == 0 && arg[n] == '=' ? arg + n + 1 : NULL;
+}
+
 enum kodo_err
 state_arg_take(struct state_arg *t, const char *name, const char **value, struct why *why)
 {
@@ -21,6 +30,11 @@ state_arg_take(struct state_arg *t, const char *name, const char **value, struct
 
 	*value = NULL;
 	for (i = 0; i < t->argc; i++) {
+		*value = after_equals(t->argv[i], name);
+		if (*value != NULL) {
+			cut(t, i, 1);
+			return KODO_OK;
+		}
 		if (strcmp(t->argv[i], name) != 0)
 			continue;
 		if (i + 1 == t->argc)
@@ -46,9 +60,43 @@ state_arg_take_flag(struct state_arg *t, const char *name)
 	return false;
 }
 
+/* Is the word after --hosted its loader, and not the command's own? */
+static bool
+is_loader(const char *word)
+{
+	struct str s = str_of(word);
+	struct stat st;
+
+	return word[0] != '-' && memmem(s.p, s.len, "://", 3) == NULL &&
+	    (str_ends(s, STR(".yaml")) || str_ends(s, STR(".yml")) || stat(word, &st) == 0);
+}
+
+static enum kodo_err
+take_hosted(struct state_arg *t, struct why *why)
+{
+	int i;
+
+	for (i = 0; i < t->argc; i++) {
+		t->hosted_loader = after_equals(t->argv[i], "--hosted");
+		t->is_hosted = t->hosted_loader != NULL || strcmp(t->argv[i], "--hosted") == 0;
+		if (!t->is_hosted)
+			continue;
+		if (t->hosted_loader != NULL && t->hosted_loader[0] == '\0')
+			return why_set(why, KODO_EINVAL, "--hosted= needs a loader");
+		if (t->hosted_loader == NULL && i + 1 < t->argc && is_loader(t->argv[i + 1])) {
+			t->hosted_is_word = true;
+			t->hosted_loader = t->argv[i + 1];
+		}
+		cut(t, i, t->hosted_is_word ? 2 : 1);
+		break;
+	}
+	return KODO_OK;
+}
+
 enum kodo_err
 state_arg_read(struct state_arg *t, int argc, char *argv[], struct why *why)
 {
+	enum kodo_err err;
 	int i;
 
 	*t = (struct state_arg){ .a = arena_new(), .argc = argc };
@@ -59,8 +107,8 @@ state_arg_read(struct state_arg *t, int argc, char *argv[], struct why *why)
 	for (i = 0; i < argc; i++)
 		t->argv[i] = argv[i];
 	t->is_help = state_arg_take_flag(t, "--help") || state_arg_take_flag(t, "-h");
-	t->is_hosted = state_arg_take_flag(t, "--hosted");
-	return state_arg_take(t, "--state", &t->folder, why);
+	err = take_hosted(t, why);
+	return err == KODO_OK ? state_arg_take(t, "--state", &t->folder, why) : err;
 }
 
 void
@@ -104,11 +152,15 @@ state_arg_find(struct state_arg *t, struct why *why)
 		return find_given(t, t->folder, why);
 	}
 	if (t->is_hosted) {
-		if (t->argc > 1 || (t->argc == 1 && t->argv[0][0] == '-'))
+		if (t->hosted_loader == NULL && t->argc > 0 && t->argv[0][0] != '-') {
+			t->hosted_loader = t->argv[0];
+			cut(t, 0, 1);
+		}
+		if (t->argc > 0)
 			return why_set(
 			    why, KODO_EINVAL, "--hosted takes a loader and nothing else");
 		return option_find_state(
-		    t->a, t->argc == 1 ? t->argv[0] : NULL, &t->loader, &t->state_path, why);
+		    t->a, t->hosted_loader, &t->loader, &t->state_path, why);
 	}
 	if (t->argc == 1 && is_state(t, t->argv[0]))
 		return find_given(t, t->argv[0], why);

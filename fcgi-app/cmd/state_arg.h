@@ -3,7 +3,8 @@
  *
  *	kodo check [LOADER] [OPTION ...]	that of `kodo service` with the same arguments in
  *						the same folder
- *	kodo check --hosted [LOADER]		that of what a web server or cron starts
+ *	kodo check --hosted[=LOADER]		that of what a web server or cron starts; after a
+ *						blank LOADER is a path that exists, or *.yaml
  *	kodo check --state FOLDER		that one; LOADER may also be a state folder
  */
 #ifndef KODO_STATE_ARG_H
@@ -15,6 +16,8 @@ struct state_arg {
 	struct arena *a;		/* of everything here */
 	const char *folder;		/* of --state */
 	bool is_hosted;			/* --hosted */
+	const char *hosted_loader;	/* its LOADER, or NULL: one may be left in argv */
+	bool hosted_is_word;		/* that stood after it without = */
 	bool is_help;			/* --help */
 	int argc;			/* what is left */
 	char **argv;
@@ -29,14 +32,18 @@ struct state_arg {
 	"Which state: that of `kodo service` with the same arguments in this folder (LOADER,\n" \
 	"options, KODO_* in the environment, .env). Or\n" \
 	"  --hosted [LOADER]  as a web server or cron finds it: KODO_LOADER or kodo.yaml beside\n" \
-	"                     the program, the .env beside the loader, nothing else\n" \
+	"                     the program, the .env beside the loader, nothing else; also\n" \
+	"                     --hosted=LOADER\n" \
 	"  --state FOLDER     the folder itself\n"
 
 /* Read the arguments after the command's name. KODO_EINVAL with why; KODO_ENOMEM. */
 enum kodo_err state_arg_read(
     struct state_arg *t, int argc, char *argv[], struct why *why) MUST_CHECK;
 
-/* Take `name VALUE` out of the rest; NULL: it is not there. KODO_EINVAL: without its value. */
+/*
+ * Take `name VALUE` or `name=VALUE` out of the rest; NULL: it is not there. KODO_EINVAL: without
+ * its value.
+ */
 enum kodo_err state_arg_take(
     struct state_arg *t, const char *name, const char **value, struct why *why) MUST_CHECK;
 

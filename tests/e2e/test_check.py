@@ -120,7 +120,32 @@ def test_hosted_finds_what_a_web_server_finds(responder):
     assert has(lines, "error   options: ") and has(lines, "kodo.yaml:") and has(lines, "nodes: 1, flows: 1"), lines
 
 
-@pytest.mark.parametrize("arguments", [["--state"], ["--state", "/tmp", "x"], ["--hosted", "a", "b"], ["--hosted", "--url", "x"],
+@pytest.mark.parametrize("spelling", ["word", "equals", "default"])
+def test_hosted_loader_in_every_command(responder, folders, spelling):
+    one = responder({"flows": [flow(0)], "retry": 0, "connect": [TWO]})
+    assert one.post("/connect", connect_body(ONE, 3)).status == 201
+    which = {"word": ["--hosted", one.loader], "equals": [f"--hosted={one.loader}"], "default": ["--hosted"]}[spelling]
+    env = {"KODO_RECONNECT": "/bin/true", **({"KODO_LOADER": one.loader} if spelling == "default" else {})}
+
+    def say(command, *own):
+        done = run(command, *which, *own, cwd=folders(), env=env)
+        assert done.returncode == 0, (command, done.stderr)
+        return done.stdout
+    assert f"state: {one.state_path()}" in say("check")
+    assert "2 of 4 flows" in say("flows", "name == 'Flow 0'")
+    assert "4 of 4 flows" in say("flows")
+    for command in ("counts", "peers", "map"):
+        assert say(command).strip(), command
+    assert ONE in say("explain", ONE)
+    cache = os.path.join(folders(), "cache.json")
+    say("export", "-o", cache)
+    say("import", cache)
+    say("connect", "--no-wait")
+    say("evict", "--no-wait", ONE)
+    assert "1 of 1 flows" in say("flows")
+
+
+@pytest.mark.parametrize("arguments", [["--state"], ["--state", "/tmp", "x"], ["--hosted", "a", "b"], ["--hosted", "--url", "x"], ["--hosted="],
                                        ["nosuch.yaml"], ["--nosuch"]])
 def test_wrong_arguments(arguments, place):
     done = run("check", *arguments, cwd=place)
