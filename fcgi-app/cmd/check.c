@@ -71,6 +71,10 @@ check_options(struct check *c)
 			say(c, FINDING_OK, "options: %s is a program; the runner runs it", loader);
 			return true;
 		}
+	} else if (err == KODO_OK && t->options.loader_is_program) {
+		say(c, FINDING_OK, "options: %.*s is a program; kodo service runs it",
+		    STR_ARG(t->loader));
+		return true;
 	}
 	if (err != KODO_OK) {
 		c->is_lost = true;

@@ -71,7 +71,7 @@ prepare(struct service *s, struct why *why)
 	const struct options *o = &s->options;
 	enum kodo_err err;
 
-	err = option_load_service(s->arena, s->argc, s->argv, &s->options, why);
+	err = option_load_service(s->arena, s->argc, s->argv, true, &s->options, why);
 	if (err != KODO_OK)
 		return err;
 	log_setup(o->url, o->screen_level, o->log_file, o->log_file_level,

@@ -120,7 +120,7 @@ service_reload(const struct service *s)
 		close(s->lock_fd);	/* else we would hold it after the end of the service */
 	if (a == NULL)
 		return 1;
-	err = option_load_service(a, s->argc, s->argv, &o, &why);
+	err = option_load_service(a, s->argc, s->argv, true, &o, &why);
 	if (err == KODO_OK)
 		err = registry_open(s->options.state_path, false, &why, &r);
 	if (err == KODO_OK)

@@ -164,10 +164,10 @@ state_arg_find(struct state_arg *t, struct why *why)
 	}
 	if (t->argc == 1 && is_state(t, t->argv[0]))
 		return find_given(t, t->argv[0], why);
-	err = option_load_service(t->a, t->argc, t->argv, &t->options, why);
-	if (err != KODO_OK)
+	err = option_load_service(t->a, t->argc, t->argv, false, &t->options, why);
+	if (err != KODO_OK && err != KODO_EBUSY)
 		return err;
-	t->has_options = true;
+	t->has_options = err == KODO_OK;
 	t->loader = t->options.loader;
 	t->state_path = t->options.state_path;
 	return KODO_OK;
@@ -183,7 +183,12 @@ state_arg_open(struct state_arg *t, struct registry **out, struct why *why)
 	if (err != KODO_OK)
 		return err;
 	err = registry_open(t->state_path, false, why, out);
-	if (err == KODO_ENOTFOUND)
+	if (err == KODO_ENOTFOUND && t->options.loader_is_program)
+		why_set(why, err,
+		    "%.*s is not there; the loader %.*s is a program, which this command does not "
+		    "run: name the state by --state FOLDER",
+		    STR_ARG(t->state_path), STR_ARG(t->loader));
+	else if (err == KODO_ENOTFOUND)
 		why_set(why, err,
 		    "%.*s is not there yet; start the service once, or name its loader",
 		    STR_ARG(t->state_path));

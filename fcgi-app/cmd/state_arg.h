@@ -23,14 +23,14 @@ struct state_arg {
 	char **argv;
 	struct str state_path;		/* absolute */
 	struct str loader;		/* absolute, or null */
-	bool has_options;		/* false: of a state folder, or hosted */
+	bool has_options;		/* false: of a state folder, hosted, or of a program */
 	struct options options;
 };
 
 /* The same for people, as lines of a help text. */
 #define STATE_ARG_HELP \
 	"Which state: that of `kodo service` with the same arguments in this folder (LOADER,\n" \
-	"options, KODO_* in the environment, .env). Or\n" \
+	"options, KODO_* in the environment, .env); a LOADER that is a program is not run. Or\n" \
 	"  --hosted [LOADER]  as a web server or cron finds it: KODO_LOADER or kodo.yaml beside\n" \
 	"                     the program, the .env beside the loader, nothing else; also\n" \
 	"                     --hosted=LOADER\n" \

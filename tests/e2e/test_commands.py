@@ -112,3 +112,20 @@ def test_completion():
                            capture_output=True, text=True, check=True).stdout.split()
     known = subprocess.run([kodotest.KODO, "help"], capture_output=True, text=True, check=True).stdout
     assert sorted(words) == sorted(line.split()[0] for line in known.splitlines() if line.startswith("  "))
+
+
+@pytest.mark.parametrize("command", [["check"], ["flows"], ["counts"], ["peers"], ["map"], ["explain", FAR], ["export"], ["import", "x"],
+                                     ["connect"], ["disconnect"], ["evict", FAR]], ids=lambda command: command[0])
+def test_commands_run_no_loader(place, command):
+    """A program that a .env names, in whatever folder somebody stands: only `kodo service` and the runner run one."""
+    with open(os.path.join(place, "program"), "w", encoding="utf-8") as f:
+        f.write(f"#!/bin/sh\ntouch {place}/ran\n")
+    os.chmod(os.path.join(place, "program"), 0o755)
+    with open(os.path.join(place, ".env"), "w", encoding="utf-8") as f:
+        f.write("KODO_LOADER=./program\n")
+    for arguments in ([], ["./program"]):
+        done = subprocess.run([kodotest.KODO, *command, *([] if command[0] == "import" else arguments)], cwd=place, env={"PATH": os.environ["PATH"]},
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+        assert not os.path.exists(os.path.join(place, "ran")), command
+        assert "program" in done.stdout + done.stderr, done
+        assert command[0] == "check" or (done.returncode == 1 and "--state FOLDER" in done.stderr), done

@@ -103,7 +103,7 @@ options_make(struct service *s)
 		argv[argc++] = arena_strz(a, str_of(service_url(s->mesh, j, 0)));
 	}
 	argv[argc] = NULL;
-	if (option_load_service(a, argc, argv, &s->options, &why) != KODO_OK)
+	if (option_load_service(a, argc, argv, true, &s->options, &why) != KODO_OK)
 		mesh_fail(s->mesh, "s%u: %s\n", s->i, why.text);
 	s->options.cache_reset = s->is_reset;
 	s->options.state_path = str_of(s->dir);

@@ -12,6 +12,7 @@
 
 static struct options o;
 static struct why why;
+static bool run_program = true;
 
 extern char **environ;
 
@@ -59,7 +60,7 @@ service(const char *args)
 			*p++ = '\0';
 	}
 	why.text[0] = '\0';
-	return option_load_service(scratch.a, argc, argv, &o, &why);
+	return option_load_service(scratch.a, argc, argv, run_program, &o, &why);
 }
 
 static inline void

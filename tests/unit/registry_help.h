@@ -60,7 +60,7 @@ fixture_options(
 		argv[argc++] = arena_strz(f->a, STR("--connect"));
 		argv[argc++] = arena_strz(f->a, str_of(connect));
 	}
-	if (option_load_service(f->a, argc, argv, &f->o, &why) != KODO_OK)
+	if (option_load_service(f->a, argc, argv, true, &f->o, &why) != KODO_OK)
 		fail_msg("%s", why.text);
 	f->o.state_path = str_of(f->dir);
 	f->o.cache_data = STR("/nonexistent/cache.json");

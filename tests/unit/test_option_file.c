@@ -294,6 +294,16 @@ test_program(void **state)
 	check_str(o.organization, "printed");
 	check_path(o.loader, "p");
 	assert_true(o.loader_is_program);
+	/* nobody but a service runs it; what names the state may stand elsewhere */
+	scratch_write("p", "#!/bin/sh\ntouch ran\n");
+	scratch_write(".env", "KODO_LOADER=p\nKODO_REGISTRY=false\nKODO_CACHE_DATA=x.json\n");
+	run_program = false;
+	assert_int_equal(service(""), KODO_EBUSY);
+	run_program = true;
+	assert_int_equal(access("ran", F_OK), -1);
+	check_path(o.loader, "p");
+	check_path(o.state_path, "x.lmdb");
+	assert_true(o.loader_is_program);
 }
 
 static enum kodo_err

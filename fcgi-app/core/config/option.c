@@ -184,9 +184,26 @@ absolute(const struct option_input *in, struct str path, struct str *out)
 	return why_set(in->why, err, "path of the loader: %s", kodo_err_text(err));
 }
 
+/* What is known of the state without running the loader. Returns KODO_EBUSY. */
+static enum kodo_err
+resolve_state(struct option_input *in, struct str loader, struct options *out)
+{
+	struct option_input state = { .a = in->a, .why = in->why, .base = in->base };
+	struct options o;
+	enum kodo_err err;
+
+	state.values[OPTION_CACHE_DATA] = in->values[OPTION_CACHE_DATA];
+	err = option_resolve(&state, &o);
+	if (err != KODO_OK)
+		return err;
+	out->state_path = o.state_path;
+	set_loader(out, loader);
+	return KODO_EBUSY;
+}
+
 enum kodo_err
-option_load_service(
-    struct arena *a, int argc, char *const argv[], struct options *out, struct why *why)
+option_load_service(struct arena *a, int argc, char *const argv[], bool run_program,
+    struct options *out, struct why *why)
 {
 	struct option_input in = { .a = a, .why = why, .need_port = true };
 	struct str loader = STR_NULL;
@@ -203,7 +220,9 @@ option_load_service(
 	if (err == KODO_OK && in.values[OPTION_LOADER] != NULL)
 		err = absolute(&in, in.values[OPTION_LOADER]->text, &loader);
 	if (err == KODO_OK && loader.p != NULL)
-		err = take_loader(&in, loader, in.base, true);
+		err = take_loader(&in, loader, in.base, run_program);
+	if (err == KODO_EBUSY)
+		return resolve_state(&in, loader, out);
 	if (err == KODO_OK)
 		err = option_resolve(&in, out);
 	if (err == KODO_OK)

@@ -66,13 +66,14 @@ struct options {
  * argv: what follows "service". Messages for people in why, one line, with file:line where a file
  * is at fault, and what to do. Warnings (options of later versions without effect) are given to
  * log_warning. Of several files in a loader folder the later wins, and flows add up. A null value
- * counts as not given. A loader program runs in the working directory.
+ * counts as not given. A loader program runs in the working directory, but only with run_program.
  *
- * KODO_OK; KODO_EINVAL, KODO_ENOTFOUND (no such loader), KODO_EIO, KODO_ENOMEM with why set.
- * Everything lives in a.
+ * KODO_OK; KODO_EBUSY: the loader is a program that must not run, and only loader and state_path
+ * are set, as far as they are known without it; KODO_EINVAL, KODO_ENOTFOUND (no such loader),
+ * KODO_EIO, KODO_ENOMEM with why set. Everything lives in a.
  */
-enum kodo_err option_load_service(
-    struct arena *a, int argc, char *const argv[], struct options *out, struct why *why) MUST_CHECK;
+enum kodo_err option_load_service(struct arena *a, int argc, char *const argv[], bool run_program,
+    struct options *out, struct why *why) MUST_CHECK;
 
 /*
  * Options of a program started by a web server or cron: defaults, the `.env` beside the loader,
