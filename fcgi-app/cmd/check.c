@@ -3,7 +3,6 @@
  * It changes nothing but the slots of dead readers.
  */
 #include <errno.h>
-#include <netdb.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/listen.h"
 #include "cmd/state_arg.h"
 #include "core/base/isotime.h"
 #include "core/base/path.h"
@@ -147,35 +147,32 @@ static void
 check_port(struct check *c)
 {
 	const struct options *o = &c->state_arg.options;
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
-	struct addrinfo *at, *list = NULL;
-	char port[16];
+	struct listen_address at[LISTEN_MAX];
 	int fd, yes = 1;
+	unsigned n, i;
 
 	if (c->is_served || c->state_arg.is_hosted || !c->state_arg.has_options)
 		return;
-	snprintf(port, sizeof(port), "%u", o->listen_port);
-	if (getaddrinfo(arena_strz(c->state_arg.a, o->listen_host), port, &hints, &list) != 0) {
+	if (listen_find(o->listen_host, o->listen_port, at, &n) != NULL) {
 		say(c, FINDING_ERROR, "listen: the name %.*s has no address; set the option listen",
 		    STR_ARG(o->listen_host));
 		return;
 	}
-	for (at = list; at != NULL; at = at->ai_next) {
-		fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	for (i = 0; i < n; i++) {
+		fd = socket(at[i].to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (fd < 0)
 			continue;
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-		if (bind(fd, at->ai_addr, at->ai_addrlen) != 0 && errno != EADDRNOTAVAIL) {
+		if (bind(fd, (const struct sockaddr *)&at[i].to, at[i].len) != 0 &&
+		    errno != EADDRNOTAVAIL) {
 			say(c, FINDING_ERROR,
-			    "listen: port %s of %.*s: %s; end the program that has it (ss -ltnp), "
-			    "or set another", port, STR_ARG(o->listen_host), strerror(errno));
-			at = NULL;
+			    "listen: port %u of %.*s: %s; end the program that has it (ss -ltnp), "
+			    "or set another", o->listen_port, STR_ARG(o->listen_host),
+			    strerror(errno));
+			i = n;
 		}
 		close(fd);
-		if (at == NULL)
-			break;
 	}
-	freeaddrinfo(list);
 }
 
 /* Service and runner, without waking one or keeping one out. */

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -21,18 +22,18 @@ listen_close(struct listen *l)
 }
 
 static int
-open_address(const struct addrinfo *ai)
+open_address(const struct listen_address *a)
 {
 	int fd, on = 1, saved;
 
-	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(a->to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
 	/* without it a port stays taken for a minute after the end of its service */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-	    (ai->ai_family != AF_INET6 ||
+	    (a->to.ss_family != AF_INET6 ||
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0) &&
-	    bind(fd, ai->ai_addr, ai->ai_addrlen) == 0)
+	    bind(fd, (const struct sockaddr *)&a->to, a->len) == 0)
 		return fd;
 	saved = errno;
 	close(fd);
@@ -69,51 +70,81 @@ explain(int failed, const char *host, unsigned port, struct why *why)
 	}
 }
 
-/*
- * ::1 of `localhost` beside the addresses of the resolver: not every /etc/hosts has it, and clients
- * try it first.
- */
-static void
-add_loopback6(struct listen *out, unsigned port)
+/* Numeric addresses of a name, or of all interfaces. Returns as getaddrinfo. */
+static int
+ask_resolver(const char *host, unsigned port, struct listen_address out[LISTEN_MAX], unsigned *n)
 {
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
-	struct addrinfo ai = { .ai_family = AF_INET6, .ai_addrlen = sizeof(in6) };
-	int fd;
+	struct addrinfo hints = {
+		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE
+	};
+	struct addrinfo *list = NULL, *ai;
+	char service[16];
+	int failed;
 
-	in6.sin6_addr = in6addr_loopback;
-	ai.ai_addr = (struct sockaddr *)&in6;
-	if (out->n == LISTEN_MAX)
-		return;
-	fd = open_address(&ai);
-	if (fd >= 0)
-		out->fd[out->n++] = fd;
+	snprintf(service, sizeof(service), "%u", port);
+	failed = getaddrinfo(host, service, &hints, &list);
+	if (failed != 0)
+		return failed;
+	for (ai = list; ai != NULL && *n < LISTEN_MAX; ai = ai->ai_next) {
+		memcpy(&out[*n].to, ai->ai_addr, ai->ai_addrlen);
+		out[(*n)++].len = ai->ai_addrlen;
+	}
+	freeaddrinfo(list);
+	return 0;
+}
+
+/* As RFC 6761 has it: localhost, and what ends in .localhost. */
+static bool
+is_localhost(const char *host)
+{
+	static const char name[] = "localhost";
+	size_t n = strlen(host), len = sizeof(name) - 1;
+
+	return n >= len && strcasecmp(host + n - len, name) == 0 &&
+	    (n == len || host[n - len - 1] == '.');
+}
+
+const char *
+listen_find(
+    struct str name, unsigned port, struct listen_address out[LISTEN_MAX], unsigned *n)
+{
+	bool all = name.len == 0 || str_eq(name, STR("*"));
+	char host[256];
+	int failed;
+
+	*n = 0;
+	if (name.len >= 2 && name.p[0] == '[' && name.p[name.len - 1] == ']')
+		name = (struct str){ name.p + 1, name.len - 2 };
+	str_copy(host, sizeof(host), name);
+	if (!all && is_localhost(host)) {
+		/* a machine without IPv6 gives no ::1 */
+		failed = ask_resolver("127.0.0.1", port, out, n);
+		(void)ask_resolver("::1", port, out, n);
+	} else
+		failed = ask_resolver(all ? NULL : host, port, out, n);
+	return failed == 0 ? NULL : gai_strerror(failed);
 }
 
 enum kodo_err
 listen_open_tcp(struct str name, unsigned port, struct listen *out, struct why *why)
 {
-	struct addrinfo hints = {
-		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE
-	};
+	struct listen_address found[LISTEN_MAX];
 	bool all = name.len == 0 || str_eq(name, STR("*"));
-	struct addrinfo *list = NULL, *ai;
-	char host[256], service[16];
-	int failed, last = EADDRNOTAVAIL;
-	bool has6 = false;
+	int last = EADDRNOTAVAIL;
+	const char *failed;
+	char host[256];
+	unsigned n, i;
 
 	out->n = 0;
-	if (name.len >= 2 && name.p[0] == '[' && name.p[name.len - 1] == ']')
-		name = (struct str){ name.p + 1, name.len - 2 };
-	snprintf(host, sizeof(host), "%.*s", STR_ARG(name));
-	snprintf(service, sizeof(service), "%u", port);
-	failed = getaddrinfo(all ? NULL : host, service, &hints, &list);
-	if (failed != 0)
+	str_copy(host, sizeof(host), name);
+	failed = listen_find(name, port, found, &n);
+	if (failed != NULL)
 		return why_set(why, KODO_EIO,
 		    "cannot listen on %s: %s; name an address of this machine with "
 		    "--listen ADDRESS:PORT",
-		    host, gai_strerror(failed));
-	for (ai = list; ai != NULL && out->n < LISTEN_MAX; ai = ai->ai_next) {
-		int fd = open_address(ai);
+		    host, failed);
+	for (i = 0; i < n; i++) {
+		int fd = open_address(&found[i]);
 
 		if (fd >= 0)
 			out->fd[out->n++] = fd;
@@ -122,14 +153,8 @@ listen_open_tcp(struct str name, unsigned port, struct listen *out, struct why *
 			listen_close(out);
 			break;
 		}
-		has6 = has6 || ai->ai_family == AF_INET6;
 	}
-	freeaddrinfo(list);
-	if (out->n == 0)
-		return explain(last, all ? "this machine" : host, port, why);
-	if (!has6 && strcmp(host, "localhost") == 0)
-		add_loopback6(out, port);
-	return KODO_OK;
+	return out->n > 0 ? KODO_OK : explain(last, all ? "this machine" : host, port, why);
 }
 
 enum kodo_err

@@ -8,6 +8,8 @@
 #ifndef KODO_LISTEN_H
 #define KODO_LISTEN_H
 
+#include <sys/socket.h>
+
 #include "core/base/err.h"
 #include "core/base/str.h"
 
@@ -18,10 +20,23 @@ struct listen {
 	unsigned n;
 };
 
+struct listen_address {
+	struct sockaddr_storage to;
+	socklen_t len;
+};
+
 /*
- * Take the port on every address of host: `localhost` has two, 127.0.0.1 and ::1. "*" or an empty
- * host: all addresses of this machine. Addresses that this machine does not have are left out as
- * long as one is left. Nobody can connect before listen_start.
+ * The addresses of host with that port. `localhost` has two, 127.0.0.1 and ::1, and nobody is
+ * asked: not every machine has both in /etc/hosts, and clients try ::1 first. NULL, or why there is
+ * none.
+ */
+const char *listen_find(struct str host, unsigned port, struct listen_address out[LISTEN_MAX],
+    unsigned *n) MUST_CHECK;
+
+/*
+ * Take the port on every address of host, see listen_find. "*" or an empty host: all addresses of
+ * this machine. Addresses that this machine does not have are left out as long as one is left.
+ * Nobody can connect before listen_start.
  *
  * KODO_ECONFLICT: the port is taken. KODO_EIO. Both with why; nothing is open then.
  */

@@ -78,6 +78,25 @@ def test_missing_lighttpd(place):
     assert "lighttpd was not found" in line and "install" in line
 
 
+def test_no_etc_hosts(place):
+    """Nor a name server: localhost is known, to who listens, who checks and who sends."""
+    script = f"""
+        ip link set lo up; mount --bind /dev/null /etc/hosts; mount --bind /dev/null /etc/resolv.conf
+        echo 'hosts: files' >nsswitch && mount --bind nsswitch /etc/nsswitch.conf
+        {kodotest.KODO} check registry.yaml; {kodotest.KODO} service registry.yaml & one=$!
+        {kodotest.KODO} service node.yaml & two=$!
+        for i in $(seq 100); do curl -s 127.0.0.1:4911/counts | grep '"total":2' && break; sleep 0.1; done
+        curl -s -o /dev/null '[::1]:4911' && echo both; kill $one $two; wait"""
+    command = ["unshare", "-m", "-n", "sh", "-c"]
+    if subprocess.run([*command, "mount --bind /dev/null /etc/hosts"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no right to hide /etc/hosts")
+    loader(place, "registry.yaml", **REGISTRY, url="http://localhost:4911")
+    loader(place, "node.yaml", **NODE, url="http://localhost:4912", connect=["http://localhost:4911"], cache_data="./data/y.json")
+    done = subprocess.run([*command, script], cwd=place, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False)
+    assert '"total":2' in done.stdout and "both" in done.stdout, done
+    assert "listen: the name" not in done.stdout, done.stdout
+
+
 def test_missing_runner(place):
     alone = os.path.join(place, "alone", "kodo")
     os.mkdir(os.path.dirname(alone))
