@@ -25,6 +25,7 @@
 #define SOCKET_NAME	"fcgi.sock"
 #define READY_US	(10 * 1000000ll)	/* a start that takes longer has failed */
 #define ASK_US		10000			/* between two requests until it answers */
+#define LOOK_US		(2 * 1000000ll)		/* between two looks at a loader's file */
 
 /* --- before anything is started --- */
 
@@ -97,14 +98,14 @@ apply(struct service *s, struct why *why)
 {
 	struct registry *r = NULL;
 	struct store_stat stat;
-	struct str stamp;
 	enum kodo_err err;
 
-	err = option_stamp_service(s->arena, s->options.loader, &stamp);
+	err = option_stamp_service(s->arena, s->options.loader, &s->stamp);
 	if (err == KODO_OK)
 		err = registry_open(s->options.state_path, true, why, &r);
 	if (err == KODO_OK)
-		err = startup_apply(r, &s->options, stamp, START_NOW, isotime_now_us(), NULL, why);
+		err = startup_apply(
+		    r, &s->options, s->stamp, START_NOW, isotime_now_us(), NULL, why);
 	if (err == KODO_OK)
 		err = store_stat(registry_store(r), &stat);
 	if (err == KODO_OK)
@@ -257,15 +258,34 @@ reload(struct service *s)
 	}
 }
 
+/* A file is read at the start only: say so where it was changed. */
+static void
+look_at_file(struct service *s)
+{
+	struct arena *a = arena_new();
+	struct str stamp;
+
+	s->loader_due_us = clock_mono_us() + LOOK_US;
+	if (a != NULL && option_stamp_service(a, s->options.loader, &stamp) == KODO_OK &&
+	    !str_eq(stamp, s->stamp) && arena_str(s->arena, stamp, &s->stamp) == KODO_OK)
+		log_warning("the loader %.*s or .env was changed, which a running service does not "
+			    "follow: start it anew", STR_ARG(s->options.loader));
+	arena_free(a);
+}
+
 static int64_t
 start_due(struct service *s)
 {
 	int64_t next_us = NEVER, now_us = clock_mono_us();
 	unsigned i;
 
-	if (s->options.loader_is_program && s->loader_due_us <= now_us)
-		reload(s);
-	if (s->options.loader_is_program)
+	if (s->options.loader.p != NULL && s->loader_due_us <= now_us) {
+		if (s->options.loader_is_program)
+			reload(s);
+		else
+			look_at_file(s);
+	}
+	if (s->options.loader.p != NULL)
 		next_us = s->loader_due_us;
 	for (i = 0; i < s->n_children; i++) {
 		struct child *c = &s->children[i];
@@ -364,7 +384,8 @@ serve(struct service *s, struct why *why)
 	if (err != KODO_OK || stop)
 		return err;
 	log_started(s);
-	s->loader_due_us = clock_mono_us() + s->options.loader_s * 1000000ll;
+	s->loader_due_us = clock_mono_us() +
+	    (s->options.loader_is_program ? s->options.loader_s * 1000000ll : LOOK_US);
 	do {
 		stop = service_wait(s, start_due(s), -1);
 		service_reap(s, false);

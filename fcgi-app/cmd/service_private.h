@@ -30,7 +30,8 @@ struct service {
 	struct child *runner, *lighttpd;	/* of children; runner NULL: cron starts one */
 	uint64_t n_providers;		/* at the start, for the log */
 	pid_t loader_pid;
-	int64_t loader_due_us;
+	int64_t loader_due_us;		/* a program is to run again; a file is to be looked at */
+	struct str stamp;		/* of the loader at the start, or at the last look */
 	char line[1024];		/* of lighttpd, so far */
 	size_t line_len;
 	char complaint[256];		/* its last one */

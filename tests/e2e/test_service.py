@@ -251,6 +251,14 @@ def test_idle_is_false_at_the_first_answer(service, peer):
         late.close()
 
 
+def test_a_changed_loader_is_said_not_followed(service):
+    one = service(NODE)
+    for n in (1, 2):
+        one.write_loader(organization=f"Another {n}")
+        wait_until(lambda: one.screen().count("start it anew") == n, 5, "it is said, once a change")
+    assert "kodo.yaml or .env was changed" in one.screen() and one.get("/").json()["organization"] == "Node"
+
+
 def test_executable_loader_runs_again(place):
     port = kodotest.free_port()
     program = os.path.join(place, "loader")
