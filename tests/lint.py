@@ -25,7 +25,7 @@ FOLDERS = {
     "cron": {"cron"},
 }
 INCLUDERS = [
-    (r"lmdb\.h", "fcgi-app/core/storage/store.c"),
+    (r"lmdb\.h", "fcgi-app/core/storage/store_private.h"),
     (r"json-c/.*|json_.*", "fcgi-app/core/wire/jread.c"),
     (r"yaml\.h", "fcgi-app/core/config/loader.c"),
     (r"curl/.*", "cron/sender.c"),

@@ -196,16 +196,14 @@ check_locks(struct check *c)
 	return true;
 }
 
-/* To read a map that is shorter than its contents ends the process. */
+/* In place of the rest, where the file turns out to be damaged while it is read. */
 static void
-on_bus_error(int number)
+end_damaged(void)
 {
-	static const char line[] =
-	    "error   data.mdb is damaged: it is shorter than what it should hold; restore a copy "
-	    "of the state folder, or move it away and start: peers connect again\n";
+	static const char line[] = "error   data.mdb is damaged, or its disk fails; " STORE_RESTORE
+	    "\n";
 	ssize_t n = write(STDOUT_FILENO, line, sizeof(line) - 1);
 
-	(void)number;
 	(void)n;
 	_exit(1);
 }
@@ -236,11 +234,10 @@ check_environment(struct check *c)
 static bool
 check_store(struct check *c)
 {
-	struct sigaction sa = { .sa_handler = on_bus_error };
 	struct why why = { "" };
 	enum kodo_err err;
 
-	sigaction(SIGBUS, &sa, NULL);
+	store_on_damage(end_damaged);
 	err = registry_open(c->state_arg.state_path, false, &why, &c->registry);
 	if (err == KODO_OK)
 		return true;
@@ -314,9 +311,7 @@ check_records(struct check *c)
 
 	if (err != KODO_OK)
 		say(c, FINDING_ERROR, "the check did not get through the records: %s%s",
-		    kodo_err_text(err), err == KODO_EBUSY ? "; try again" :
-		    "; restore a copy of the state folder, or move it away and start: peers "
-		    "connect again");
+		    kodo_err_text(err), err == KODO_EBUSY ? "; try again" : "; " STORE_RESTORE);
 	return err == KODO_OK;
 }
 

@@ -63,7 +63,7 @@ static const struct {
 	    "the map or the disk is full: raise map_max_mib, or free space (see `kodo check`)" },
 	[KODO_EBUSY] = { 503,
 	    "the write lock is held, or all reader slots are taken (see `kodo check`)" },
-	[KODO_EIO] = { 500, "the system refused access to the state folder: run `kodo check`" },
+	[KODO_EIO] = { 503, "the system refused access to the state folder: run `kodo check`" },
 	[KODO_ECORRUPT] = { 500, "a stored record cannot be read: run `kodo check`" },
 	[KODO_EVERSION] = { 503, "the state was written by another version: see the line before" },
 	[KODO_ECONFLICT] = { 503, "the state belongs to another service: see the line before" },

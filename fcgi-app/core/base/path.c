@@ -237,6 +237,12 @@ path_is_being_written(const char *path, size_t size)
 }
 
 enum kodo_err
+path_errno(int failed)
+{
+	return failed == ENOSPC || failed == EDQUOT || failed == EFBIG ? KODO_EFULL : KODO_EIO;
+}
+
+enum kodo_err
 path_write(int fd, struct str s)
 {
 	while (s.len > 0) {
@@ -245,7 +251,7 @@ path_write(int fd, struct str s)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return errno == ENOSPC || errno == EDQUOT ? KODO_EFULL : KODO_EIO;
+			return path_errno(errno);
 		s.p += n;
 		s.len -= (size_t)n;
 	}
@@ -263,12 +269,12 @@ path_replace(const char *path, mode_t mode, enum kodo_err (*fill)(int fd, void *
 		return KODO_ETOOBIG;
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
-		return KODO_EIO;
+		return path_errno(errno);
 	err = fchmod(fd, mode) == 0 ? fill(fd, arg) : KODO_EIO;
 	if (close(fd) != 0 && err == KODO_OK)
-		err = KODO_EIO;
+		err = path_errno(errno);
 	if (err == KODO_OK && rename(temporary, path) != 0)
-		err = KODO_EIO;
+		err = path_errno(errno);
 	if (err != KODO_OK) {
 		saved = errno;
 		unlink(temporary);

@@ -52,7 +52,10 @@ bool path_is_utf16(struct str text);
  */
 bool path_is_being_written(const char *path, size_t size);
 
-/* Write all of s. KODO_EFULL: the disk is; KODO_EIO: errno tells. */
+/* What an errno of a write means: KODO_EFULL for a full disk, a quota, a limit; else KODO_EIO. */
+enum kodo_err path_errno(int failed);
+
+/* Write all of s. KODO_EFULL, KODO_EIO: errno tells. */
 enum kodo_err path_write(int fd, struct str s) MUST_CHECK;
 
 /*

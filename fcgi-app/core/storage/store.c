@@ -1,87 +1,80 @@
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
-#include <lmdb.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "core/flow/packed.h"
-#include "core/storage/store.h"
-#include "core/storage/write_lock.h"
+#include "core/storage/data_file.h"
+#include "core/storage/store_private.h"
 
-#define MAP_START_BYTES	((uint64_t)64 << 20)
-#define READERS_MAX	1024u
-/*
- * Raise the first factor with any change of a table's keys or records; PACKED_FORMAT has its own.
- */
-#define STORE_FORMAT	(100u * 7u + PACKED_FORMAT)
-
-struct store {
-	MDB_env *env;
-	MDB_dbi dbi[T_MAX];
-	int write_fd;		/* see write_lock.h */
-	uint64_t map_max_bytes;
-	char dir[PATH_MAX];
+/* What LMDB or the system says, in our terms, and what to do. */
+static const struct {
+	int rc;
+	enum kodo_err err;
+	const char *remedy;
+} errors[] = {
+	{ MDB_SUCCESS, KODO_OK, "" },
+	{ MDB_NOTFOUND, KODO_ENOTFOUND, "" },
+	{ MDB_KEYEXIST, KODO_EEXIST, "" },
+	{ MDB_MAP_FULL, KODO_EFULL, "raise map_max_mib" },
+	{ ENOSPC, KODO_EFULL, "the disk is full: free some space there" },
+	{ EDQUOT, KODO_EFULL, "the quota of the disk is used up: free some space, or raise it" },
+	{ EFBIG, KODO_EFULL, "the limit of file sizes is reached: raise it (ulimit -f)" },
+	{ MDB_READERS_FULL, KODO_EBUSY, "end some of the processes that read it" },
+	{ ENOMEM, KODO_ENOMEM, "memory or address space ran out: raise the limit (ulimit -v)" },
+	{ EMFILE, KODO_EIO, "too many files are open: raise the limit (ulimit -n)" },
+	{ ENFILE, KODO_EIO, "the system has too many open files: raise fs.file-max" },
+	{ EACCES, KODO_EIO, "see who owns the folder and its files" },
+	{ EROFS, KODO_EIO, "the disk is mounted read-only: see the system's log" },
+	{ MDB_PANIC, KODO_EIO, "" },
+	{ MDB_CORRUPTED, KODO_ECORRUPT, STORE_RESTORE },
+	{ MDB_PAGE_NOTFOUND, KODO_ECORRUPT, STORE_RESTORE },
+	{ MDB_INVALID, KODO_ECORRUPT, STORE_RESTORE },
+	{ MDB_VERSION_MISMATCH, KODO_EVERSION, "" },
+	{ EIO, KODO_EIO, "see the system's log, and whether the disk fails" },
 };
+#define N_ERRORS	(sizeof(errors) / sizeof(errors[0]))
 
-/* As in the file: another name is another STORE_FORMAT. */
-static const char *const table_names[T_MAX] = {
-	[T_META] = "meta",
-	[T_PEER] = "peer",
-	[T_PEER_URL] = "peer_url",
-	[T_PROVIDER] = "provider",
-	[T_BEHIND] = "behind",
-	[T_NODE_URL] = "node_url",
-	[T_NODE] = "node",
-	[T_SHADOW] = "shadow",
-	[T_STATED] = "stated",
-	[T_ORDER] = "order",
-	[T_OUT] = "out",
-	[T_NODE_CHUNK] = "part",
-	[T_DUE] = "due",
-	[T_CHANGES] = "changes",
-	[T_CHANGED] = "changed",
-};
-
-static const char format_key[] = "format";
-
-const char *
-store_table_name(enum store_table table)
+static size_t
+row_of(int rc)
 {
-	return table_names[table];
+	size_t i = 0;
+
+	while (i < N_ERRORS - 1 && errors[i].rc != rc)
+		i++;
+	return i;
 }
 
-static enum kodo_err
-err_of(int rc)
+enum kodo_err
+store_err(int rc)
 {
-	switch (rc) {
-	case MDB_SUCCESS:
-		return KODO_OK;
-	case MDB_NOTFOUND:
-		return KODO_ENOTFOUND;
-	case MDB_KEYEXIST:
-		return KODO_EEXIST;
-	case MDB_MAP_FULL:
-	case ENOSPC:
-	case EDQUOT:
-	case EFBIG:
-		return KODO_EFULL;
-	case MDB_READERS_FULL:
-		return KODO_EBUSY;
-	case ENOMEM:
-		return KODO_ENOMEM;
-	case MDB_CORRUPTED:
-	case MDB_PAGE_NOTFOUND:
-	case MDB_INVALID:
-	case MDB_PANIC:
-		return KODO_ECORRUPT;
-	case MDB_VERSION_MISMATCH:
-		return KODO_EVERSION;
-	default:
-		return KODO_EIO;
+	return errors[row_of(rc)].err;
+}
+
+enum kodo_err
+store_explain(const struct store *st, const char *what, int rc, struct why *why)
+{
+	const char *remedy = errors[row_of(rc)].remedy;
+
+	return why_set(why, store_err(rc), "%s: cannot %s: %s%s%s", st->state.path, what,
+	    mdb_strerror(rc), remedy[0] != '\0' ? "; " : "", remedy);
+}
+
+enum kodo_err
+store_write_err(struct store *st, int rc)
+{
+	struct why why = { "" };
+	int fd, failed = 0;
+
+	if (rc == EIO && mdb_env_get_fd(st->env, &fd) == 0)
+		failed = data_file_no_room(fd);
+	if (failed != 0)
+		rc = failed;
+	st->map_is_full = st->map_is_full || rc == MDB_MAP_FULL;
+	if (rc != 0 && rc != MDB_MAP_FULL && rc != MDB_NOTFOUND && rc != MDB_BAD_TXN) {
+		(void)store_explain(st, "write", rc, &why);
+		log_complain(&st->complaint, &why, store_err(rc));
 	}
+	return store_err(rc);
 }
 
 static MDB_val
@@ -97,184 +90,71 @@ str_of_val(const MDB_val *v)
 	return (struct str){ v->mv_data, v->mv_size };
 }
 
-/* The format record, which a new store gets. */
+/* Begin, and once more after what LMDB asks for. */
 static int
-format_read(struct store *st, MDB_txn *txn, bool create, uint32_t *found)
+begin(struct store *st, unsigned flags, MDB_txn **txn)
 {
-	MDB_val key = { sizeof(format_key) - 1, (void *)(uintptr_t)format_key }, val;
-	int rc = mdb_get(txn, st->dbi[T_META], &key, &val);
+	int rc, dead;
 
-	*found = STORE_FORMAT;
-	if (rc == MDB_NOTFOUND && create) {
-		val = (MDB_val){ sizeof(*found), found };
-		return mdb_put(txn, st->dbi[T_META], &key, &val, 0);
-	}
-	if (rc != 0)
-		return rc;
-	*found = 0;
-	memcpy(found, val.mv_data, val.mv_size < sizeof(*found) ? val.mv_size : sizeof(*found));
-	return 0;
-}
-
-/* Open or make every table, the format first: another one may have other tables. */
-static enum kodo_err
-tables_open(struct store *st, bool create, struct why *why)
-{
-	uint32_t found = STORE_FORMAT;
-	MDB_txn *txn = NULL;
-	int rc, i;
-
-	rc = mdb_txn_begin(st->env, NULL, create ? 0 : MDB_RDONLY, &txn);
-	for (i = 0; rc == 0 && found == STORE_FORMAT && i < T_MAX; i++) {
-		rc = mdb_dbi_open(txn, table_names[i], create ? MDB_CREATE : 0, &st->dbi[i]);
-		if (rc == 0 && i == T_META)
-			rc = format_read(st, txn, create, &found);
-	}
-	if (rc == 0 && found == STORE_FORMAT)
-		rc = mdb_txn_commit(txn);
-	else if (txn != NULL)
-		mdb_txn_abort(txn);
-	if (rc == 0 && found != STORE_FORMAT)
-		return why_set(why, KODO_EVERSION,
-		    "%s: written in format %u, this program reads format %u; "
-		    "export it with the program that wrote it (kodo export), remove the folder, "
-		    "start, and import",
-		    st->dir, found, STORE_FORMAT);
-	if (rc == 0)
-		return KODO_OK;
-	return why_set(
-	    why, err_of(rc), "%s: cannot open the tables: %s", st->dir, mdb_strerror(rc));
-}
-
-/* Are all tables there, so that opening them needs no write transaction? */
-static bool
-tables_exist(struct store *st)
-{
-	MDB_txn *txn = NULL;
-	MDB_dbi dbi;
-	bool yes;
-
-	if (mdb_txn_begin(st->env, NULL, MDB_RDONLY, &txn) != 0)
-		return false;
-	yes = mdb_dbi_open(txn, table_names[T_MAX - 1], 0, &dbi) == 0;
-	mdb_txn_abort(txn);
-	return yes;
-}
-
-static enum kodo_err
-env_open(struct store *st, const struct state *state, bool exists, struct why *why)
-{
-	const char *remedy = "";
-	int dead, rc;
-
-	rc = mdb_env_create(&st->env);
-	if (rc == 0)
-		rc = mdb_env_set_maxreaders(st->env, READERS_MAX);
-	if (rc == 0)
-		rc = mdb_env_set_maxdbs(st->env, T_MAX);
-	if (rc == 0 && !exists)	/* else the size is in the file */
-		rc = mdb_env_set_mapsize(st->env, MAP_START_BYTES);
-	if (rc == 0)
-		rc = mdb_env_open(st->env, st->dir, MDB_NOTLS, state->file_mode);
-	if (rc == 0)
+	if (st->env == NULL && store_renew(st) != KODO_OK)
+		return EIO;
+	rc = mdb_txn_begin(st->env, NULL, flags, txn);
+	if (rc == MDB_PANIC)
+		rc = store_renew(st) == KODO_OK ? 0 : EIO;
+	else if (rc == MDB_MAP_RESIZED)	/* another process made the map larger */
+		rc = store_map_follow(st);
+	else if (rc == MDB_READERS_FULL)	/* killed readers still hold their slots */
 		rc = mdb_reader_check(st->env, &dead);
-	if (rc == 0)
-		return KODO_OK;
-	if (rc == ENOSPC)
-		remedy = "; free some space there";
-	else if (rc == EACCES)
-		remedy = "; see who owns the folder and its files";
-	return why_set(why, err_of(rc), "%s: cannot open the registry: %s%s", st->dir,
-	    mdb_strerror(rc), remedy);
+	else
+		return rc;
+	return rc == 0 ? mdb_txn_begin(st->env, NULL, flags, txn) : rc;
 }
 
-enum kodo_err
-store_open(const struct state *state, bool create, uint64_t map_max_bytes, struct why *why,
-    struct store **out)
+/* The write lock, of what may be written; what could only be read is tried again first. rc. */
+static int
+begin_writing(struct store *st, enum kodo_err *err)
 {
-	char path[PATH_MAX];
-	struct store *st;
-	enum kodo_err err;
-	bool exists;
-
-	*out = NULL;
-	st = calloc(1, sizeof(*st));
-	if (st == NULL)
-		return KODO_ENOMEM;
-	st->write_fd = -1;
-	store_set_map_max(st, map_max_bytes);
-	err = state_file(state, "data.mdb", path);
-	exists = err == KODO_OK && access(path, F_OK) == 0;
-	if (err == KODO_OK && !create && !exists)
-		err = why_set(why, KODO_ENOTFOUND, "%s: no registry there", state->path);
-	if (err == KODO_OK)
-		err = write_lock_open(state, &st->write_fd, why);
-	snprintf(st->dir, sizeof(st->dir), "%s", state->path);
-	if (err == KODO_OK)
-		err = env_open(st, state, exists, why);
-	if (err == KODO_OK)
-		err = tables_open(st, create && !tables_exist(st), why);
-	if (err != KODO_OK) {
-		store_close(st);
-		return err;
-	}
-	*out = st;
-	return KODO_OK;
-}
-
-void
-store_set_map_max(struct store *st, uint64_t bytes)
-{
-	st->map_max_bytes = bytes < MAP_START_BYTES ? MAP_START_BYTES : bytes;
-}
-
-void
-store_close(struct store *st)
-{
-	if (st == NULL)
-		return;
-	if (st->env != NULL)
-		mdb_env_close(st->env);
-	if (st->write_fd != -1)
-		close(st->write_fd);
-	free(st);
+	*err = st->is_read_only ? store_renew(st) : KODO_OK;
+	if (*err == KODO_OK && st->is_read_only)
+		return EROFS;
+	if (*err == KODO_OK)
+		*err = write_lock_take(st->write_fd);
+	return 0;
 }
 
 enum kodo_err
 store_begin(struct store *st, enum store_mode mode, struct txn *t)
 {
-	unsigned flags = mode == STORE_READ ? MDB_RDONLY : 0;
-	enum kodo_err err;
+	struct why why = { "" };
+	enum kodo_err err = KODO_OK;
 	MDB_txn *txn;
-	int rc, dead;
+	int rc = 0;
 
 	*t = (struct txn){ .store = st, .mdb = NULL, .mode = mode };
-	if (mode == STORE_WRITE) {
-		err = write_lock_take(st->write_fd);
-		if (err != KODO_OK)
-			return err;
-	}
-	rc = mdb_txn_begin(st->env, NULL, flags, &txn);
-	if (rc == MDB_MAP_RESIZED || rc == MDB_READERS_FULL) {
-		/* another process made the map larger; or killed readers still hold their slots */
-		rc = rc == MDB_MAP_RESIZED ? mdb_env_set_mapsize(st->env, 0)
-					   : mdb_reader_check(st->env, &dead);
-		if (rc == 0)
-			rc = mdb_txn_begin(st->env, NULL, flags, &txn);
+	if (mode == STORE_WRITE)
+		rc = begin_writing(st, &err);
+	if (err != KODO_OK)
+		return err;
+	if (rc == 0) {
+		rc = begin(st, mode == STORE_READ ? MDB_RDONLY : 0, &txn);
+		if (rc != 0 && mode == STORE_WRITE)
+			write_lock_release(st->write_fd);
 	}
 	if (rc != 0) {
-		if (mode == STORE_WRITE)
-			write_lock_release(st->write_fd);
-		return err_of(rc);
+		err = store_explain(st, mode == STORE_READ ? "read" : "write", rc, &why);
+		if (st->env != NULL)	/* else it was said */
+			log_complain(&st->complaint, &why, err);
+		return err;
 	}
 	t->mdb = txn;
+	st->n_open++;
 	return KODO_OK;
 }
 
 enum kodo_err
 store_end(struct txn *t, enum kodo_err err)
 {
-	int rc = 0;
+	struct store *st = t->store;
 	size_t i;
 
 	if (t->mdb == NULL)
@@ -282,22 +162,27 @@ store_end(struct txn *t, enum kodo_err err)
 	for (i = 0; i < T_MAX; i++)
 		if (t->cursor[i] != NULL)
 			mdb_cursor_close(t->cursor[i]);
-	if (err == KODO_OK && t->mode == STORE_WRITE)
-		rc = mdb_txn_commit(t->mdb);	/* frees the handle even when it fails */
-	else
+	if (err == KODO_OK && t->mode == STORE_WRITE) {
+		/* frees the handle even when it fails */
+		err = store_write_err(st, mdb_txn_commit(t->mdb));
+		if (err == KODO_OK)
+			st->complaint.text[0] = '\0';
+	} else
 		mdb_txn_abort(t->mdb);
 	t->mdb = NULL;
+	st->n_open--;
 	if (t->mode == STORE_WRITE)
-		write_lock_release(t->store->write_fd);
-	return err != KODO_OK ? err : err_of(rc);
+		write_lock_release(st->write_fd);
+	return err;
 }
 
 uint64_t
 store_last(const struct store *st)
 {
-	MDB_envinfo info;
+	MDB_envinfo info = { 0 };
 
-	mdb_env_info(st->env, &info);
+	if (st->env != NULL)
+		mdb_env_info(st->env, &info);
 	return info.me_last_txnid;
 }
 
@@ -307,23 +192,6 @@ store_seen(const struct txn *t)
 	return mdb_txn_id(t->mdb);
 }
 
-/* Double the map up to its ceiling. KODO_EFULL: it is there already. */
-static enum kodo_err
-map_grow(struct store *st)
-{
-	MDB_envinfo info;
-	uint64_t size;
-	int rc;
-
-	mdb_env_info(st->env, &info);
-	size = info.me_mapsize;
-	if (size >= st->map_max_bytes)
-		return KODO_EFULL;
-	size = size * 2 > st->map_max_bytes ? st->map_max_bytes : size * 2;
-	rc = mdb_env_set_mapsize(st->env, size);
-	return rc == 0 ? KODO_OK : err_of(rc);
-}
-
 enum kodo_err
 store_write(struct store *st, enum kodo_err (*fn)(struct txn *t, void *arg), void *arg)
 {
@@ -331,14 +199,15 @@ store_write(struct store *st, enum kodo_err (*fn)(struct txn *t, void *arg), voi
 	struct txn t;
 
 	for (;;) {
+		st->map_is_full = false;
 		err = store_begin(st, STORE_WRITE, &t);
 		if (err != KODO_OK)
 			return err;
 		err = fn(&t, arg);
 		err = store_end(&t, err);
-		if (err != KODO_EFULL)
+		if (err != KODO_EFULL || !st->map_is_full)
 			return err;
-		err = map_grow(st);
+		err = store_map_grow(st);
 		if (err != KODO_OK)
 			return err;
 	}
@@ -375,7 +244,7 @@ store_get(struct txn *t, enum store_table table, struct str key, struct str *val
 			rc = mdb_cursor_get(c, &k, &v, MDB_SET);
 	}
 	*value = rc == 0 ? str_of_val(&v) : STR_NULL;
-	return err_of(rc);
+	return store_err(rc);
 }
 
 static int
@@ -393,7 +262,7 @@ store_put(struct txn *t, enum store_table table, struct str key, struct str valu
 {
 	MDB_val v = val_of(value);
 
-	return err_of(put(t, table, key, &v, 0));
+	return store_write_err(t->store, put(t, table, key, &v, 0));
 }
 
 enum kodo_err
@@ -404,7 +273,7 @@ store_put_pair(struct txn *t, enum store_table table, struct str key, struct str
 	int rc = put(t, table, key, &v, MDB_RESERVE);
 
 	if (rc != MDB_SUCCESS)
-		return err_of(rc);
+		return store_write_err(t->store, rc);
 	if (first.len > 0)
 		memcpy(v.mv_data, first.p, first.len);
 	if (second.len > 0)
@@ -423,7 +292,7 @@ store_del(struct txn *t, enum store_table table, struct str key)
 		rc = mdb_cursor_get(c, &k, &v, MDB_SET);
 	if (rc == 0)
 		rc = mdb_cursor_del(c, 0);
-	return rc == MDB_NOTFOUND ? KODO_OK : err_of(rc);
+	return rc == MDB_NOTFOUND ? KODO_OK : store_write_err(t->store, rc);
 }
 
 enum kodo_err
@@ -434,7 +303,7 @@ store_del_under(struct txn *t, enum store_table table, struct str prefix)
 	int rc = mdb_cursor_open(t->mdb, t->store->dbi[table], &c);
 
 	if (rc != 0)
-		return err_of(rc);
+		return store_err(rc);
 	rc = mdb_cursor_get(c, &k, &v, prefix.p == NULL ? MDB_FIRST : MDB_SET_RANGE);
 	while (rc == 0 && str_starts(str_of_val(&k), prefix)) {
 		rc = mdb_cursor_del(c, 0);
@@ -442,7 +311,7 @@ store_del_under(struct txn *t, enum store_table table, struct str prefix)
 			rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
 	}
 	mdb_cursor_close(c);
-	return rc == MDB_NOTFOUND ? KODO_OK : err_of(rc);
+	return rc == MDB_NOTFOUND ? KODO_OK : store_write_err(t->store, rc);
 }
 
 struct scan
@@ -454,7 +323,7 @@ scan_from(struct txn *t, enum store_table table, struct str key, unsigned prefix
 	assert(key.len <= sizeof(s.at) && prefix_len <= key.len);
 	if (key.len > 0)
 		memcpy(s.at, key.p, key.len);
-	s.err = err_of(mdb_cursor_open(t->mdb, t->store->dbi[table], &mdb));
+	s.err = store_err(mdb_cursor_open(t->mdb, t->store->dbi[table], &mdb));
 	s.mdb = mdb;
 	return s;
 }
@@ -483,7 +352,7 @@ scan_next(struct scan *s)
 		return true;
 	}
 	s->is_over = rc == 0 || rc == MDB_NOTFOUND;
-	s->err = s->is_over ? KODO_OK : err_of(rc);
+	s->err = s->is_over ? KODO_OK : store_err(rc);
 	return false;
 }
 
@@ -518,11 +387,11 @@ store_stat(struct store *st, struct store_stat *out)
 	int dead = 0, i, fd;
 
 	memset(out, 0, sizeof(*out));
-	mdb_reader_check(st->env, &dead);
-	mdb_env_info(st->env, &info);
 	err = store_begin(st, STORE_READ, &t);
 	if (err != KODO_OK)
 		return err;
+	mdb_reader_check(st->env, &dead);
+	mdb_env_info(st->env, &info);
 	for (i = 0; i < T_MAX; i++)
 		if (mdb_stat(t.mdb, st->dbi[i], &ms) == 0)
 			out->entries[i] = ms.ms_entries;

@@ -1,6 +1,6 @@
 /*
  * The LMDB environment of a service: tables of bytes, transaction scopes, and every retry that LMDB
- * asks for. The only includer of lmdb.h.
+ * asks for.
  *
  * One struct store per process, opened after exec or fork, never twice for the same folder.
  * Single-threaded. Keys of at most 511 bytes. What a get or a cursor returns points into the map:
@@ -47,15 +47,28 @@ struct txn {
 
 /*
  * Open (create: make) the environment in the folder. map_max_bytes: how far the map may grow from
- * its 64 MiB.
+ * its 64 MiB. What can only be read is opened for reading; writing is KODO_EIO then.
  *
  * KODO_EVERSION: written by another record format (why: what to do). KODO_ECORRUPT, KODO_EIO,
- * KODO_ENOMEM, KODO_ENOTFOUND (not there, create false). Dead readers are cleared at every open.
+ * KODO_ENOMEM, KODO_EFULL, KODO_ENOTFOUND (not there, create false). Dead readers are cleared at
+ * every open. A store that LMDB gives up, as after a failed write of its meta page, is opened anew
+ * at the next transaction; until it can be, each one fails.
  */
 enum kodo_err store_open(const struct state *state, bool create, uint64_t map_max_bytes,
     struct why *why, struct store **out) MUST_CHECK;
 void store_close(struct store *st);		/* NULL is fine; no transaction may be open */
 void store_set_map_max(struct store *st, uint64_t bytes);
+
+#define STORE_RESTORE	"restore a copy of the state folder, or move it away and start: peers " \
+			"connect again"
+#define STORE_DAMAGE_STATUS	70	/* of a process that ends for it; EX_SOFTWARE */
+
+/*
+ * What is to be done when the file turns out to be damaged in the middle of reading: fn, which may
+ * use only what a signal handler may, and must not return. By default a line is written to stderr,
+ * and the process ends with STORE_DAMAGE_STATUS.
+ */
+void store_on_damage(void (*fn)(void));
 
 /*
  * Begin a transaction. Retries MDB_MAP_RESIZED and MDB_READERS_FULL (after a reader check) once.

@@ -17,10 +17,14 @@ write_lock_open(const struct state *state, int *fd, struct why *why)
 	*fd = -1;
 	if (err != KODO_OK)
 		return err;
-	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, state->file_mode);
+	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
+	    state->file_mode);
+	if (*fd == -1 && errno == EROFS)
+		return KODO_OK;
 	if (*fd == -1)
-		return why_set(why, KODO_EIO, "%s: %s; see who owns the folder and its files", path,
-		    strerror(errno));
+		return why_set(why, path_errno(errno), errno == ELOOP ?
+		    "%s is a symbolic link; remove it (%s)" :
+		    "%s: %s; see who owns the folder and its files", path, strerror(errno));
 	/* whatever the umask is; of another user's file it fails, and the mode is that user's */
 	(void)fchmod(*fd, state->file_mode);
 	return KODO_OK;

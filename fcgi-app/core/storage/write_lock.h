@@ -11,7 +11,8 @@
 
 /*
  * Open the file of the lock, made where it is missing. *fd is close-on-exec; closing it releases
- * the lock. KODO_EIO with why; KODO_ETOOBIG.
+ * the lock; -1: there can be none, on a disk that is mounted read-only. KODO_EIO, KODO_EFULL with
+ * why; KODO_ETOOBIG.
  */
 enum kodo_err write_lock_open(const struct state *state, int *fd, struct why *why) MUST_CHECK;
 
