@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -61,6 +62,8 @@ struct runner {
 	struct lifetime lifetime;
 	bool has_errors;		/* found by the probe */
 	bool is_logged;			/* the reason of the failure is in the log */
+	unsigned n_failures;		/* that --stay outlasted */
+	struct why complaint;		/* the last one of them */
 };
 
 /* --- options --- */
@@ -192,6 +195,10 @@ open_state(struct runner *r, struct why *why)
 		err = bring_up_to_date(r, why);
 	if (err == KODO_OK && !r->args.resolve && !r->args.probe)
 		err = dispatch_new(r->registry, &r->watch, &r->dispatch);
+	if (err != KODO_OK) {
+		registry_close(r->registry);
+		r->registry = NULL;	/* so that the next attempt begins anew */
+	}
 	return err;
 }
 
@@ -295,6 +302,30 @@ probe(struct runner *r, struct why *why)
 	return err;
 }
 
+/*
+ * With --stay a machine that fails for a while (full disk, no memory) is waited for: who started us
+ * may not start another. False: the reason does not pass by itself, or we are to end.
+ */
+static bool
+outlast(struct runner *r, enum kodo_err *err, const struct why *why)
+{
+	static const bool passes[KODO_ERR_MAX] = {
+		[KODO_ENOMEM] = true, [KODO_EFULL] = true, [KODO_EBUSY] = true, [KODO_EIO] = true,
+	};
+	struct pollfd fds[] = {
+		{ .fd = r->watch.stop_fd, .events = POLLIN },
+		{ .fd = r->watch.service_fd, .events = POLLIN },
+	};
+
+	if (!r->args.stay || !passes[*err])
+		return false;
+	log_complain(&r->complaint, why, *err);
+	if (poll(fds, 2, (int)(lifetime_pause_us(++r->n_failures) / 1000)) == 0)
+		return true;
+	*err = KODO_OK;
+	return false;
+}
+
 /* --- start --- */
 
 static enum kodo_err
@@ -334,8 +365,8 @@ find_state(struct runner *r, struct why *why)
 static enum kodo_err
 run(struct runner *r, struct why *why)
 {
-	bool again = true;
 	enum kodo_err err;
+	bool again;
 
 	if (path_own_program(r->program) != KODO_OK)
 		return why_set(why, KODO_EIO, "cannot read /proc/self/exe; is /proc mounted?");
@@ -359,8 +390,10 @@ run(struct runner *r, struct why *why)
 	r->lifetime.once = r->args.once;
 	r->lifetime.began_us = clock_mono_us();
 	r->lifetime.until_us = r->lifetime.began_us + r->args.for_s * 1000000ll;
-	while (err == KODO_OK && again)
+	do {
+		why->text[0] = '\0';
 		err = run_once(r, &again, why);
+	} while (err == KODO_OK ? again : outlast(r, &err, why));
 	return err;
 }
 
@@ -428,6 +461,8 @@ main(int argc, char *argv[])
 
 	if (!read_arguments(argc, argv, &r.args))
 		return 1;
+	/* a file at its limit (ulimit -f) is an error of a write, as a full disk is */
+	signal(SIGXFSZ, SIG_IGN);
 	err = run(&r, &why);
 	if (err != KODO_OK && !r.is_logged)
 		fprintf(stderr, "kodo-reconnect: %s\n",

@@ -137,7 +137,10 @@ check_folder(struct check *c)
 		say(c, FINDING_ERROR, "state: %s", cmd_words(err, &why));
 		return false;
 	}
-	say(c, FINDING_OK, "state: %s", c->state.path);
+	if (c->state.is_read_only)
+		say(c, FINDING_ERROR, "state: %s", why.text);
+	else
+		say(c, FINDING_OK, "state: %s", c->state.path);
 	c->has_state = true;
 	return true;
 }

@@ -26,6 +26,7 @@
 #define READY_US	(10 * 1000000ll)	/* a start that takes longer has failed */
 #define ASK_US		10000			/* between two requests until it answers */
 #define LOOK_US		(2 * 1000000ll)		/* between two looks at a loader's file */
+#define PORT_US		(2 * 1000000ll)		/* so long a port may be taken at a start */
 
 /* --- before anything is started --- */
 
@@ -66,6 +67,22 @@ find_programs(struct service *s, struct why *why)
 	return KODO_OK;
 }
 
+/* The web server of a service that was killed a moment ago may still hold the port. */
+static enum kodo_err
+open_port(struct service *s, struct why *why)
+{
+	const int64_t until_us = clock_mono_us() + PORT_US;
+	const struct options *o = &s->options;
+	enum kodo_err err;
+
+	for (;;) {
+		err = listen_open_tcp(o->listen_host, o->listen_port, &s->tcp, why);
+		if (err != KODO_ECONFLICT || clock_mono_us() > until_us)
+			return err;
+		usleep(ASK_US);
+	}
+}
+
 static enum kodo_err
 prepare(struct service *s, struct why *why)
 {
@@ -75,17 +92,19 @@ prepare(struct service *s, struct why *why)
 	err = option_load_service(s->arena, s->argc, s->argv, true, &s->options, why);
 	if (err != KODO_OK)
 		return err;
+	/* before the log, which makes its folder */
+	err = state_open(&s->state, o->state_path, true, why);
+	if (err != KODO_OK)
+		return err;
 	log_setup(o->url, o->screen_level, o->log_file, o->log_file_level,
 	    (uint64_t)o->log_max_mib << 20);
-	err = state_open(&s->state, o->state_path, true, why);
-	if (err == KODO_OK)
-		err = lock_state(s, why);
+	err = lock_state(s, why);
 	if (err == KODO_OK)
 		err = lighttpd_find(s->lighttpd_path, why);
 	if (err == KODO_OK)
 		err = find_programs(s, why);
 	if (err == KODO_OK)
-		err = listen_open_tcp(o->listen_host, o->listen_port, &s->tcp, why);
+		err = open_port(s, why);
 	return err;
 }
 

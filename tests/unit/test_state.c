@@ -487,6 +487,29 @@ test_boot_id(void **state)
 
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
 
+static void
+test_boots_seen(void **state)
+{
+	char one[STATE_BOOTS_BYTES], two[STATE_BOOTS_BYTES], id[STATE_BOOT_BYTES];
+	struct str seen = STR_NULL;
+	unsigned i;
+
+	(void)state;
+	assert_false(state_boot_is_seen(seen, "a-1"));
+	assert_true(state_boot_is_seen(seen, ""));	/* which nobody can say */
+	seen = state_boot_note(seen, "a-1", one);
+	seen = state_boot_note(seen, "b-2", two);
+	assert_true(state_boot_is_seen(seen, "a-1") && state_boot_is_seen(seen, "b-2"));
+	assert_true(str_eq(state_boot_note(seen, "", one), seen));
+	assert_true(str_eq(state_boot_note(seen, "a-1", one), seen));
+	for (i = 0; i < 20; i++) {
+		snprintf(id, sizeof(id), "01234567-89ab-cdef-0123-4567890000%02u", i);
+		seen = state_boot_note(seen, id, i % 2 == 0 ? one : two);
+		assert_true(seen.len < STATE_BOOTS_BYTES && state_boot_is_seen(seen, id));
+	}
+	assert_false(state_boot_is_seen(seen, "a-1"));
+}
+
 int
 main(void)
 {
@@ -508,6 +531,7 @@ main(void)
 		TEST(test_key),
 		TEST(test_key_race),
 		TEST(test_boot_id),
+		TEST(test_boots_seen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

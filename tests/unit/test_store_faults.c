@@ -478,6 +478,43 @@ test_planted_links(void **unused)
 	store_close(open_store(true));
 }
 
+static int
+use_what_is_read_only(void)
+{
+	struct store *st;
+
+	if (geteuid() == 0 && setuid(65534) != 0)
+		return 1;
+	st = open_store(false);
+	if (count(st) != 1 || put(st, 2, 100) != KODO_EIO || count(st) != 1)
+		return 2;
+	if (strstr(scratch_read("err"), "read-only") == NULL)
+		return 3;
+	/* and from the moment that it may be written */
+	if (chmod("s", 0700) != 0 || chmod("s/data.mdb", 0600) != 0 ||
+	    chmod("s/lock.mdb", 0600) != 0 || put(st, 2, 100) != KODO_OK || count(st) != 2)
+		return 4;
+	store_close(st);
+	return 0;
+}
+
+static void
+test_read_only(void **unused)
+{
+	static const char *const names[] = { "s/data.mdb", "s/lock.mdb", "s/write.lock", "s", "." };
+	struct store *st = open_store(true);
+	size_t i;
+
+	(void)unused;
+	assert_int_equal(put(st, 1, 100), KODO_OK);
+	store_close(st);
+	for (i = 0; geteuid() == 0 && i < sizeof(names) / sizeof(names[0]); i++)
+		assert_int_equal(chown(names[i], 65534, 65534), 0);
+	assert_int_equal(chmod("s/data.mdb", 0400) | chmod("s/lock.mdb", 0400), 0);
+	assert_int_equal(chmod("s", 0500) | chmod("err", 0666), 0);
+	assert_int_equal(in_child(use_what_is_read_only), 0);
+}
+
 int
 main(void)
 {
@@ -498,6 +535,7 @@ main(void)
 		    test_last_pages_never_written, setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_cut_off_while_open, setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_planted_links, setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_read_only, setup, scratch_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

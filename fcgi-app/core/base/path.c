@@ -239,7 +239,37 @@ path_is_being_written(const char *path, size_t size)
 enum kodo_err
 path_errno(int failed)
 {
+	if (failed == ENOMEM)
+		return KODO_ENOMEM;
 	return failed == ENOSPC || failed == EDQUOT || failed == EFBIG ? KODO_EFULL : KODO_EIO;
+}
+
+const char *
+path_words(int failed)
+{
+	static const struct {
+		int failed;
+		const char *remedy;
+	} rows[] = {
+		{ ENOSPC, "the disk is full: free some space there (or inodes, see df -i)" },
+		{ EDQUOT, "the quota of the disk is used up: free some space, or raise it" },
+		{ EFBIG, "the limit of file sizes is reached: raise it (ulimit -f)" },
+		{ ENOMEM, "memory or address space ran out: raise the limit (ulimit -v)" },
+		{ EMFILE, "too many files are open: raise the limit (ulimit -n)" },
+		{ ENFILE, "the system has too many open files: raise fs.file-max" },
+		{ EACCES, "see who owns the folder and its files" },
+		{ EROFS, "the disk is mounted read-only: see the system's log" },
+		{ EIO, "see the system's log, and whether the disk fails" },
+	};
+	static char words[256];
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].failed == failed) {
+			snprintf(words, sizeof(words), "%s; %s", strerror(failed), rows[i].remedy);
+			return words;
+		}
+	return strerror(failed);
 }
 
 enum kodo_err

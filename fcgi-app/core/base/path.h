@@ -52,8 +52,13 @@ bool path_is_utf16(struct str text);
  */
 bool path_is_being_written(const char *path, size_t size);
 
-/* What an errno of a write means: KODO_EFULL for a full disk, a quota, a limit; else KODO_EIO. */
+/*
+ * What an errno means: KODO_EFULL for a full disk, a quota or a limit of sizes, KODO_ENOMEM, else
+ * KODO_EIO. And what it says to a person, with the remedy where there is one; valid until the next
+ * call.
+ */
 enum kodo_err path_errno(int failed);
+const char *path_words(int failed);
 
 /* Write all of s. KODO_EFULL, KODO_EIO: errno tells. */
 enum kodo_err path_write(int fd, struct str s) MUST_CHECK;

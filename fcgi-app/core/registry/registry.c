@@ -137,7 +137,7 @@ enum kodo_err
 registry_is_current(struct registry *r, struct str stamp, bool *out)
 {
 	struct str v, b;
-	char boot[64];
+	char boot[STATE_BOOT_BYTES];
 	struct txn t;
 	enum kodo_err err = store_begin(r->store, STORE_READ, &t);
 
@@ -149,7 +149,7 @@ registry_is_current(struct registry *r, struct str stamp, bool *out)
 	if (err == KODO_OK)
 		err = meta_get(&t, "boot", &b);
 	if (err == KODO_OK)
-		*out = str_eq(v, stamp) && str_eq(b, str_of(boot));
+		*out = str_eq(v, stamp) && state_boot_is_seen(b, boot);
 	return store_end(&t, err == KODO_ENOTFOUND ? KODO_OK : err);
 }
 

@@ -56,7 +56,7 @@ static enum kodo_err
 before_read(struct change *ch, struct apply *ap)
 {
 	struct str v, boot;
-	char now[64];
+	char now[STATE_BOOT_BYTES];
 	enum kodo_err err = meta_get(ch->t, META_OPTIONS, &v);
 
 	if (err == KODO_OK)
@@ -75,7 +75,7 @@ before_read(struct change *ch, struct apply *ap)
 		return err;
 	ap->is_start = ap->kind == START_NOW || !ap->had_before ||
 	    !is_same_service(&ap->before, ap->o) || err == KODO_ENOTFOUND ||
-	    !str_eq(boot, str_of(now));
+	    !state_boot_is_seen(boot, now);
 	return KODO_OK;
 }
 
@@ -94,8 +94,9 @@ sources_store(struct change *ch, const struct options *o)
 static enum kodo_err
 options_store(struct change *ch, struct apply *ap)
 {
+	char boot[STATE_BOOT_BYTES], boots[STATE_BOOTS_BYTES];
 	struct buf b = BUF_INIT(0);
-	char boot[64];
+	struct str seen;
 	enum kodo_err err;
 
 	state_boot_id(boot);
@@ -107,7 +108,11 @@ options_store(struct change *ch, struct apply *ap)
 	if (err == KODO_OK)
 		err = sources_store(ch, ap->o);
 	if (err == KODO_OK)
-		err = meta_put(ch->t, META_BOOT, str_of(boot));
+		err = meta_get(ch->t, META_BOOT, &seen);
+	if (err == KODO_OK || err == KODO_ENOTFOUND)
+		err = arena_str(ch->a, seen, &seen);
+	if (err == KODO_OK)
+		err = meta_put(ch->t, META_BOOT, state_boot_note(seen, boot, boots));
 	ch->head.options_gen++;
 	return err;
 }

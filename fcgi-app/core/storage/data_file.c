@@ -118,8 +118,7 @@ data_file_look(const struct state *state, struct data_file *out, struct why *why
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd == -1 || fstat(fd, &st) != 0)
-		err = why_set(why, KODO_EIO, "%s: %s; see who owns the folder and its files", path,
-		    strerror(errno));
+		err = why_set(why, path_errno(errno), "%s: %s", path, path_words(errno));
 	else if (st.st_size > 0)
 		out->kind = judge(fd, (uint64_t)st.st_size, out);
 	if (fd != -1)
@@ -183,7 +182,7 @@ data_file_place_locks(const struct state *state, unsigned readers, struct why *w
 		close(fd);
 	if (failed == 0 || failed == EROFS || failed == EACCES)
 		return KODO_OK;		/* LMDB says it, if it matters */
-	return why_set(why, path_errno(failed), "%s: %s", path, strerror(failed));
+	return why_set(why, path_errno(failed), "%s: %s", path, path_words(failed));
 }
 
 int

@@ -9,23 +9,33 @@
 #include "core/base/path.h"
 #include "core/storage/sink.h"
 
-/* An unlinked file in the state folder: gone with its last descriptor, whatever happens to us. */
+/* An unlinked file in a folder; -1: errno tells. */
+static int
+open_unlinked(const char *folder)
+{
+	int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	/* a file system without O_TMPFILE */
+	if (fd == -1 && (errno == EOPNOTSUPP || errno == EISDIR)) {
+		char path[PATH_MAX];
+
+		if (snprintf(path, sizeof(path), "%s/page.XXXXXX", folder) >= (int)sizeof(path))
+			return -1;
+		fd = mkostemp(path, O_CLOEXEC);
+		if (fd != -1)
+			unlink(path);
+	}
+	return fd;
+}
+
+/* In the state folder, or in /tmp where that can only be read; gone with its last descriptor. */
 static enum kodo_err
 spill_open(struct sink *s)
 {
-	s->fd = open(s->state->path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	/* a file system without O_TMPFILE */
-	if (s->fd == -1 && (errno == EOPNOTSUPP || errno == EISDIR)) {
-		char path[PATH_MAX];
-
-		if (snprintf(path, sizeof(path), "%s/page.XXXXXX", s->state->path) >=
-		    (int)sizeof(path))
-			return KODO_EIO;
-		s->fd = mkostemp(path, O_CLOEXEC);
-		if (s->fd != -1)
-			unlink(path);
-	}
-	return s->fd != -1 ? KODO_OK : errno == ENOSPC ? KODO_EFULL : KODO_EIO;
+	s->fd = open_unlinked(s->state->path);
+	if (s->fd == -1 && (errno == EROFS || errno == EACCES))
+		s->fd = open_unlinked("/tmp");
+	return s->fd != -1 ? KODO_OK : path_errno(errno);
 }
 
 static enum kodo_err

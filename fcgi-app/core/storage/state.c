@@ -1,10 +1,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -49,6 +51,55 @@ state_network_fs(unsigned long f_type)
 	return NULL;
 }
 
+/*
+ * Root in the folder of somebody else: what it made there the owner could not write, and links that
+ * the owner planted would lead it to files of its own. So it makes nothing, and otherwise acts as
+ * the owner. A folder for a group is made to be shared.
+ */
+static enum kodo_err
+check_owner(const char *folder, bool create, struct why *why)
+{
+	const struct passwd *pw;
+	struct stat st;
+
+	if (geteuid() != 0 || stat(folder, &st) != 0 || st.st_uid == 0 ||
+	    (st.st_mode & (S_ISGID | S_IWGRP)) == (S_ISGID | S_IWGRP))
+		return KODO_OK;
+	if (!create) {
+		(void)setfsgid(st.st_gid);
+		(void)setfsuid(st.st_uid);
+		return KODO_OK;
+	}
+	pw = getpwuid(st.st_uid);
+	return why_set(why, KODO_ECONFLICT,
+	    "the folder %s belongs to %s (uid %lu), and this is root: start it as that user "
+	    "(runuser -u %s -- ...), or give the folder to root", folder,
+	    pw == NULL ? "a user" : pw->pw_name, (unsigned long)st.st_uid,
+	    pw == NULL ? "USER" : pw->pw_name);
+}
+
+/* The folder itself, or what is there of the folders above it. */
+static enum kodo_err
+check_owner_above(const char *path, bool create, struct why *why)
+{
+	char folder[PATH_BYTES];
+	struct stat st;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	while (stat(folder, &st) != 0 && errno == ENOENT && folder[1] != '\0')
+		folder[path_folder(str_of(folder)).len] = '\0';
+	return check_owner(folder, create, why);
+}
+
+static bool
+holds_store(const struct state *s)
+{
+	char path[PATH_BYTES];
+
+	return state_file(s, "data.mdb", path) == KODO_OK &&
+	    faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0;
+}
+
 static enum kodo_err
 check_folder(struct state *s, struct why *why)
 {
@@ -64,11 +115,15 @@ check_folder(struct state *s, struct why *why)
 		    "state folder %s is not a folder: move it away, or set cache_data to "
 		    "another path",
 		    s->path);
-	if (faccessat(AT_FDCWD, s->path, R_OK | W_OK | X_OK, AT_EACCESS) != 0)
-		return why_set(why, KODO_EIO,
+	if (faccessat(AT_FDCWD, s->path, R_OK | W_OK | X_OK, AT_EACCESS) != 0) {
+		why_set(why, KODO_EIO,
 		    "state folder %s cannot be written by uid %u: %s; change its owner, or set "
 		    "cache_data to another path",
 		    s->path, (unsigned)geteuid(), strerror(errno));
+		s->is_read_only = holds_store(s);
+		if (!s->is_read_only)
+			return KODO_EIO;
+	}
 	if (statfs(s->path, &fs) != 0)
 		return why_set(why, KODO_EIO, "cannot examine the file system of %s: %s", s->path,
 		    strerror(errno));
@@ -85,6 +140,7 @@ check_folder(struct state *s, struct why *why)
 enum kodo_err
 state_open(struct state *s, struct str path, bool create, struct why *why)
 {
+	enum kodo_err err;
 	struct stat st;
 
 	*s = (struct state){ .file_mode = 0600 };
@@ -102,10 +158,13 @@ state_open(struct state *s, struct str path, bool create, struct why *why)
 	s->path[path.len] = '\0';
 	if (!create && stat(s->path, &st) != 0 && errno == ENOENT)
 		return why_set(why, KODO_ENOTFOUND, "there is no state folder %s", s->path);
+	err = check_owner_above(s->path, create, why);
+	if (err != KODO_OK)
+		return err;
 	if (create && path_make_folder(s->path) != KODO_OK)
-		return why_set(why, KODO_EIO,
+		return why_set(why, path_errno(errno),
 		    "cannot make state folder %s: %s; make it, or set cache_data to another path",
-		    s->path, strerror(errno));
+		    s->path, path_words(errno));
 	return check_folder(s, why);
 }
 
@@ -154,10 +213,11 @@ write_note(int fd, const char *note)
 {
 	struct str text = str_of(note);
 
-	if (ftruncate(fd, 0) != 0 || pwrite(fd, text.p, text.len, 0) != (ssize_t)text.len ||
-	    pwrite(fd, "\n", 1, (off_t)text.len) != 1)
-		return KODO_EIO;
-	return KODO_OK;
+	if (ftruncate(fd, 0) == 0 && pwrite(fd, text.p, text.len, 0) == (ssize_t)text.len &&
+	    pwrite(fd, "\n", 1, (off_t)text.len) == 1)
+		return KODO_OK;
+	/* the lock holds without it; it is for messages only */
+	return path_errno(errno) == KODO_EFULL ? KODO_OK : KODO_EIO;
 }
 
 enum kodo_err
@@ -172,7 +232,7 @@ state_lock(const struct state *s, const char *name, const char *note, int *fd,
 		owner[0] = '\0';
 	lock = open_file(s, name, O_RDWR, s->file_mode);
 	if (lock < 0)
-		return KODO_EIO;
+		return path_errno(errno);
 	if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
 		busy = errno == EWOULDBLOCK;
 		if (busy && owner != NULL)
@@ -302,7 +362,7 @@ state_wake_open(const struct state *s, int *fd)
 		return err;
 	made = mkfifo(path, s->file_mode) == 0;
 	if (!made && errno != EEXIST)
-		return KODO_EIO;
+		return path_errno(errno);
 	fifo = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 	if (fifo < 0)
 		return KODO_EIO;
@@ -348,7 +408,7 @@ make_key(const struct state *s, const char *path)
 		return err;
 	fd = mkostemp(temp, O_CLOEXEC);
 	if (fd < 0)
-		return KODO_EIO;
+		return path_errno(errno);
 	/* the group reads it and does not write it */
 	if (fchmod(fd, s->file_mode & (mode_t)~020) != 0 ||
 	    write(fd, text, KEY_DIGITS + 1) != KEY_DIGITS + 1 || fsync(fd) != 0 ||
@@ -388,13 +448,32 @@ state_key(const struct state *s, char out[33])
 }
 
 void
-state_boot_id(char out[64])
+state_boot_id(char out[STATE_BOOT_BYTES])
 {
 	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
 
 	out[0] = '\0';
 	if (fd < 0)
 		return;
-	read_line(fd, out, 64);
+	read_line(fd, out, STATE_BOOT_BYTES);
 	close(fd);
+}
+
+bool
+state_boot_is_seen(struct str seen, const char *id)
+{
+	return id[0] == '\0' ||
+	    (seen.len > 0 && memmem(seen.p, seen.len, id, strlen(id)) != NULL);
+}
+
+struct str
+state_boot_note(struct str seen, const char *id, char out[STATE_BOOTS_BYTES])
+{
+	int n;
+
+	if (state_boot_is_seen(seen, id))
+		return seen;
+	n = snprintf(out, STATE_BOOTS_BYTES, "%s %.*s", id, STR_ARG(seen));
+	return (struct str){ out,
+		n < (int)STATE_BOOTS_BYTES ? (size_t)n : STATE_BOOTS_BYTES - 1 };
 }

@@ -29,13 +29,16 @@
 struct state {
 	char path[PATH_BYTES];	/* absolute, no slash at the end */
 	mode_t file_mode;	/* 0660 or 0600; new files get it whatever the umask is */
+	bool is_read_only;	/* it holds a store, and may not be written */
 };
 
 /*
  * Check that path is a folder, writable, and not on a network file system (NFS, CIFS, 9p, FUSE:
  * locks and shared memory cannot be trusted there). A missing one is made with its parents (create)
- * or is KODO_ENOTFOUND. KODO_EIO with why: what is wrong and what to do;
- * KODO_EINVAL and KODO_ETOOBIG (with why): not an absolute path, or too long.
+ * or is KODO_ENOTFOUND. One that holds a store may be read-only; why says the reason then. For root
+ * in the folder of another user it is KODO_ECONFLICT with why (create), or the process acts as that
+ * user on files from here on. KODO_EIO with why: what is wrong and what to do; KODO_EINVAL and
+ * KODO_ETOOBIG (with why): not an absolute path, or too long.
  */
 enum kodo_err state_open(struct state *s, struct str path, bool create, struct why *why) MUST_CHECK;
 
@@ -49,8 +52,8 @@ enum kodo_err state_file(const struct state *s, const char *name, char out[PATH_
 
 /*
  * Take a lock without waiting, and hold it until *fd is closed (process end included). note, if not
- * NULL, becomes the contents of its file. KODO_EBUSY: another process has it; owner, if not NULL,
- * is then the first line of the file.
+ * NULL, becomes the contents of its file, if the disk has room. KODO_EBUSY: another process has it;
+ * owner, if not NULL, is then the first line of the file. KODO_EFULL, KODO_EIO: errno tells.
  */
 enum kodo_err state_lock(const struct state *s, const char *name, const char *note, int *fd,
     char owner[STATE_OWNER_BYTES]) MUST_CHECK;
@@ -82,6 +85,17 @@ void state_wake_drain(int fd);
 enum kodo_err state_key(const struct state *s, char out[33]) MUST_CHECK;
 
 /* The boot id of the machine (/proc/sys/kernel/random/boot_id), "" if there is none. */
-void state_boot_id(char out[64]);
+#define STATE_BOOT_BYTES	64
+void state_boot_id(char out[STATE_BOOT_BYTES]);
+
+/*
+ * Is a boot id among those that were seen, a list with blanks between? Programs of one service may
+ * see different ones, as in containers, or none at all, which says nothing. Beside them a new one
+ * tells that the machine was started.
+ */
+bool state_boot_is_seen(struct str seen, const char *id);
+/* The list with id at its head, without the oldest ones. */
+#define STATE_BOOTS_BYTES	(4 * STATE_BOOT_BYTES)
+struct str state_boot_note(struct str seen, const char *id, char out[STATE_BOOTS_BYTES]);
 
 #endif

@@ -6,7 +6,7 @@
 #include "core/storage/data_file.h"
 #include "core/storage/store_private.h"
 
-/* What LMDB or the system says, in our terms, and what to do. */
+/* What LMDB says, in our terms, and what to do. Other numbers are those of the system. */
 static const struct {
 	int rc;
 	enum kodo_err err;
@@ -15,22 +15,13 @@ static const struct {
 	{ MDB_SUCCESS, KODO_OK, "" },
 	{ MDB_NOTFOUND, KODO_ENOTFOUND, "" },
 	{ MDB_KEYEXIST, KODO_EEXIST, "" },
-	{ MDB_MAP_FULL, KODO_EFULL, "raise map_max_mib" },
-	{ ENOSPC, KODO_EFULL, "the disk is full: free some space there" },
-	{ EDQUOT, KODO_EFULL, "the quota of the disk is used up: free some space, or raise it" },
-	{ EFBIG, KODO_EFULL, "the limit of file sizes is reached: raise it (ulimit -f)" },
-	{ MDB_READERS_FULL, KODO_EBUSY, "end some of the processes that read it" },
-	{ ENOMEM, KODO_ENOMEM, "memory or address space ran out: raise the limit (ulimit -v)" },
-	{ EMFILE, KODO_EIO, "too many files are open: raise the limit (ulimit -n)" },
-	{ ENFILE, KODO_EIO, "the system has too many open files: raise fs.file-max" },
-	{ EACCES, KODO_EIO, "see who owns the folder and its files" },
-	{ EROFS, KODO_EIO, "the disk is mounted read-only: see the system's log" },
+	{ MDB_MAP_FULL, KODO_EFULL, "; raise map_max_mib" },
+	{ MDB_READERS_FULL, KODO_EBUSY, "; end some of the processes that read it" },
 	{ MDB_PANIC, KODO_EIO, "" },
-	{ MDB_CORRUPTED, KODO_ECORRUPT, STORE_RESTORE },
-	{ MDB_PAGE_NOTFOUND, KODO_ECORRUPT, STORE_RESTORE },
-	{ MDB_INVALID, KODO_ECORRUPT, STORE_RESTORE },
+	{ MDB_CORRUPTED, KODO_ECORRUPT, "; " STORE_RESTORE },
+	{ MDB_PAGE_NOTFOUND, KODO_ECORRUPT, "; " STORE_RESTORE },
+	{ MDB_INVALID, KODO_ECORRUPT, "; " STORE_RESTORE },
 	{ MDB_VERSION_MISMATCH, KODO_EVERSION, "" },
-	{ EIO, KODO_EIO, "see the system's log, and whether the disk fails" },
 };
 #define N_ERRORS	(sizeof(errors) / sizeof(errors[0]))
 
@@ -39,7 +30,7 @@ row_of(int rc)
 {
 	size_t i = 0;
 
-	while (i < N_ERRORS - 1 && errors[i].rc != rc)
+	while (i < N_ERRORS && errors[i].rc != rc)
 		i++;
 	return i;
 }
@@ -47,16 +38,21 @@ row_of(int rc)
 enum kodo_err
 store_err(int rc)
 {
-	return errors[row_of(rc)].err;
+	const size_t row = row_of(rc);
+
+	return row < N_ERRORS ? errors[row].err : rc > 0 ? path_errno(rc) : KODO_EIO;
 }
 
 enum kodo_err
 store_explain(const struct store *st, const char *what, int rc, struct why *why)
 {
-	const char *remedy = errors[row_of(rc)].remedy;
+	const size_t row = row_of(rc);
 
-	return why_set(why, store_err(rc), "%s: cannot %s: %s%s%s", st->state.path, what,
-	    mdb_strerror(rc), remedy[0] != '\0' ? "; " : "", remedy);
+	if (rc > 0)
+		return why_set(why, path_errno(rc), "%s: cannot %s: %s", st->state.path, what,
+		    path_words(rc));
+	return why_set(why, store_err(rc), "%s: cannot %s: %s%s", st->state.path, what,
+	    mdb_strerror(rc), row < N_ERRORS ? errors[row].remedy : "");
 }
 
 enum kodo_err
