@@ -5,7 +5,9 @@ import re
 import resource
 import signal
 import socket
+import statistics
 import subprocess
+import sys
 import threading
 import time
 
@@ -269,3 +271,36 @@ def test_root_makes_no_state_of_its_own(folders):
     subprocess.run([kodotest.KODO, "peers", "--state", kodo.state_path()], check=True)
     for name in os.listdir(kodo.state_path()):
         assert os.lstat(os.path.join(kodo.state_path(), name)).st_uid == NOBODY, name
+
+
+# --- a writer that is stopped ---
+
+def test_reading_behind_a_stopped_writer(responder):
+    kodo = responder({"trigger": "cron"}, workers=4)
+    assert kodo.get("/").status == 200
+    holder = subprocess.Popen([sys.executable, "-c", "import fcntl, sys, time\nf = open(sys.argv[1], 'r+')\n"
+                               "fcntl.flock(f, fcntl.LOCK_EX)\nprint('held', flush=True)\ntime.sleep(60)",
+                               os.path.join(kodo.state_path(), "write.lock")], stdout=subprocess.PIPE)
+    holder.stdout.readline()
+    over = threading.Event()
+
+    def post(number):
+        while not over.is_set():
+            kodo.post("/connect", big(1, 10, 5000 + number))
+    posters = [threading.Thread(target=post, args=(i,)) for i in range(6)]
+    for poster in posters:
+        poster.start()
+    try:
+        seconds = []
+        end = time.monotonic() + 8
+        while time.monotonic() < end:
+            began = time.monotonic()
+            assert kodo.get("/").status == 200
+            seconds.append(time.monotonic() - began)
+        assert statistics.median(seconds) < 0.2 and max(seconds) < 4, (statistics.median(seconds), max(seconds))
+    finally:
+        over.set()
+        holder.kill()
+        for poster in posters:
+            poster.join()
+    assert kodo.post("/connect", big(1, 10)).status in (200, 201)

@@ -11,11 +11,13 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "core/storage/store.h"
 #include "scratch.h"
@@ -478,6 +480,54 @@ test_planted_links(void **unused)
 	store_close(open_store(true));
 }
 
+/* --- a writer that is stopped --- */
+
+static int
+begin_writing(void)
+{
+	struct store *st = open_store(false);
+	struct txn t;
+	enum kodo_err err = store_begin(st, STORE_WRITE, &t);
+
+	if (err == KODO_OK)
+		err = store_end(&t, KODO_OK);
+	store_close(st);
+	return (int)err;
+}
+
+/* One waits for it, the others are soon free for other requests, and later ones at once. */
+static void
+test_few_wait_for_a_stopped_writer(void **unused)
+{
+	unsigned i, n_busy = 0;
+	int fd, status;
+	time_t begun;
+	pid_t pid;
+
+	(void)unused;
+	store_close(open_store(true));
+	fd = open("s/write.lock", O_RDWR);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	for (i = 0; i < 6; i++)
+		if (fork() == 0)
+			_exit(begin_writing());
+	begun = time(NULL);
+	while (n_busy < 5 && (pid = wait(&status)) > 0)
+		n_busy += WIFEXITED(status) && WEXITSTATUS(status) == KODO_EBUSY;
+	assert_int_equal(n_busy, 5);
+	assert_true(time(NULL) - begun <= 5);
+	sleep(1);
+	begun = time(NULL);
+	assert_int_equal(in_child(begin_writing), KODO_EBUSY);
+	assert_true(time(NULL) - begun <= 1);
+	/* it goes on, and so does the one that waits */
+	assert_int_equal(flock(fd, LOCK_UN), 0);
+	assert_true(wait(&status) > 0);
+	assert_int_equal(status, 0);
+	assert_int_equal(in_child(begin_writing), KODO_OK);
+	close(fd);
+}
+
 static int
 use_what_is_read_only(void)
 {
@@ -535,6 +585,8 @@ main(void)
 		    test_last_pages_never_written, setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_cut_off_while_open, setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_planted_links, setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_few_wait_for_a_stopped_writer, setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_read_only, setup, scratch_teardown),
 	};
 

@@ -8,6 +8,9 @@
 #include "core/base/path.h"
 #include "core/storage/write_lock.h"
 
+/* bytes of the file: of the one that may wait long, and of its wait that has become long */
+enum { PLACE_BYTE, LONG_BYTE };
+
 enum kodo_err
 write_lock_open(const struct state *state, int *fd, struct why *why)
 {
@@ -23,8 +26,7 @@ write_lock_open(const struct state *state, int *fd, struct why *why)
 		return KODO_OK;
 	if (*fd == -1)
 		return why_set(why, path_errno(errno), errno == ELOOP ?
-		    "%s is a symbolic link; remove it (%s)" :
-		    "%s: %s; see who owns the folder and its files", path, strerror(errno));
+		    "%s is a symbolic link; remove it (%s)" : "%s: %s", path, path_words(errno));
 	/* whatever the umask is; of another user's file it fails, and the mode is that user's */
 	(void)fchmod(*fd, state->file_mode);
 	return KODO_OK;
@@ -39,9 +41,39 @@ on_alarm(int sig)
 	ticks++;	/* and interrupts flock */
 }
 
+/* A byte of the file is locked beside the whole of it, and freed with its process. */
+static bool
+byte_lock(int fd, off_t at, short type)
+{
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1 };
+
+	return fcntl(fd, F_SETLK, &lock) == 0;
+}
+
+static bool
+byte_is_locked(int fd, off_t at)
+{
+	struct flock lock = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1
+	};
+
+	return fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+/* May we wait any longer? The one with the place tells all others when its wait becomes long. */
+static bool
+may_wait(int fd, bool has_place)
+{
+	if (!has_place)
+		return ticks < WRITE_LOCK_SHORT_S && !byte_is_locked(fd, LONG_BYTE);
+	if (ticks >= WRITE_LOCK_SHORT_S)
+		(void)byte_lock(fd, LONG_BYTE, F_WRLCK);
+	return ticks < WRITE_LOCK_WAIT_S;
+}
+
 /* The timer repeats: an alarm before flock has begun to wait interrupts nothing. */
-enum kodo_err
-write_lock_take(int fd)
+static enum kodo_err
+wait_for_lock(int fd, bool has_place)
 {
 	const struct itimerval each_s = { { .tv_sec = 1 }, { .tv_sec = 1 } };
 	const struct itimerval none = { { 0 }, { 0 } };
@@ -49,10 +81,6 @@ write_lock_take(int fd)
 	sigset_t alarm_set, old_set;
 	int rc;
 
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return KODO_OK;
-	if (errno != EWOULDBLOCK)
-		return KODO_EIO;
 	ticks = 0;
 	sigemptyset(&act.sa_mask);
 	sigemptyset(&alarm_set);
@@ -62,11 +90,32 @@ write_lock_take(int fd)
 	setitimer(ITIMER_REAL, &each_s, NULL);
 	do
 		rc = flock(fd, LOCK_EX);
-	while (rc != 0 && errno == EINTR && ticks < WRITE_LOCK_WAIT_S);
+	while (rc != 0 && errno == EINTR && may_wait(fd, has_place));
 	setitimer(ITIMER_REAL, &none, NULL);
 	sigprocmask(SIG_SETMASK, &old_set, NULL);
 	sigaction(SIGALRM, &old, NULL);
 	return rc == 0 ? KODO_OK : KODO_EBUSY;
+}
+
+enum kodo_err
+write_lock_take(int fd)
+{
+	enum kodo_err err;
+	bool has_place;
+
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return KODO_OK;
+	if (errno != EWOULDBLOCK)
+		return KODO_EIO;
+	if (byte_is_locked(fd, LONG_BYTE))
+		return KODO_EBUSY;
+	has_place = byte_lock(fd, PLACE_BYTE, F_WRLCK);
+	err = wait_for_lock(fd, has_place);
+	if (has_place) {
+		(void)byte_lock(fd, LONG_BYTE, F_UNLCK);
+		(void)byte_lock(fd, PLACE_BYTE, F_UNLCK);
+	}
+	return err;
 }
 
 void

@@ -8,6 +8,7 @@
 #include "core/storage/state.h"
 
 #define WRITE_LOCK_WAIT_S	20
+#define WRITE_LOCK_SHORT_S	2
 
 /*
  * Open the file of the lock, made where it is missing. *fd is close-on-exec; closing it releases
@@ -16,7 +17,11 @@
  */
 enum kodo_err write_lock_open(const struct state *state, int *fd, struct why *why) MUST_CHECK;
 
-/* KODO_EBUSY: held by others for WRITE_LOCK_WAIT_S. KODO_EIO. SIGALRM is used while it waits. */
+/*
+ * One process waits for up to WRITE_LOCK_WAIT_S, all others for WRITE_LOCK_SHORT_S, and not at all
+ * once that one has waited so long: else posters behind a stopped writer would hold all workers,
+ * and nobody could read. KODO_EBUSY: the wait was over; KODO_EIO. SIGALRM is used meanwhile.
+ */
 enum kodo_err write_lock_take(int fd) MUST_CHECK;
 void write_lock_release(int fd);
 
