@@ -11,6 +11,8 @@
 /* bytes of the file: of the one that may wait long, and of its wait that has become long */
 enum { PLACE_BYTE, LONG_BYTE };
 
+#define RELEASE_TRIES	10
+
 enum kodo_err
 write_lock_open(const struct state *state, int *fd, struct why *why)
 {
@@ -121,5 +123,9 @@ write_lock_take(int fd)
 void
 write_lock_release(int fd)
 {
-	flock(fd, LOCK_UN);
+	unsigned tries;
+
+	/* a lock that stays stops all writers */
+	for (tries = 0; flock(fd, LOCK_UN) != 0 && tries < RELEASE_TRIES; tries++)
+		;
 }
