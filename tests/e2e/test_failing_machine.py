@@ -304,3 +304,25 @@ def test_reading_behind_a_stopped_writer(responder):
         for poster in posters:
             poster.join()
     assert kodo.post("/connect", big(1, 10)).status in (200, 201)
+
+
+# --- damage ---
+
+def test_torn_copy(folders):
+    """Parts of two moments of the file, as a copy of a running state has: kodo check says so, and LMDB does not abort."""
+    kodo = kodotest.PlainCGI(folders(), {"trigger": "cron"})
+    data = os.path.join(kodo.state_path(), "data.mdb")
+
+    def moment(numbers):
+        for i in numbers:
+            assert kodo.post("/connect", big(1 + i % 9, [100, 3000, 30000][i % 3], 5000 + i % 7)).status in (200, 201)
+        with open(data, "rb") as f:
+            return f.read()
+    first, second = moment(range(20)), moment(range(20, 34))
+    for i in range(1, 25):
+        cut = len(first) * i // 25 // 4096 * 4096
+        with open(data, "wb") as f:
+            f.write((first[:cut] + second[cut:] if i % 2 else second[:cut] + first[cut:]).ljust(len(second), b"\0"))
+        os.unlink(os.path.join(kodo.state_path(), "lock.mdb"))
+        done = subprocess.run([kodotest.KODO, "check", "--state", kodo.state_path()], capture_output=True, text=True, check=False)
+        assert done.returncode == 0 or (done.returncode == 1 and re.search("^error .*; ", done.stdout, re.M)), (i, done)
