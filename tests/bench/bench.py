@@ -8,7 +8,7 @@ workers, and asked by wrk with 8 clients, in turns with the no-op (2 processes o
 kodo, no-op, kodo, no-op ... The medians of the rounds are printed as a Markdown table. `alone` is the median latency of a single
 client, that is, without queueing; of it the no-op's own is what the web server and the client take. --some leaves out most
 requests that DESIGN.md has targets for. After the table come the times that the program itself took (explain=1) beside a bare
-memmem over the same texts, counts after a change, memory, sizes; with --feed also how fast posts of 50 flows are taken in, on
+memmem over the same texts, new flows, counts after a change, memory, sizes; with --feed also how fast posts of 50 flows are taken in, on
 disk and in /dev/shm. Needs wrk and lighttpd. Standard library only.
 """
 import argparse
@@ -245,7 +245,7 @@ def targets(folder, flows, args):
         found[2:2] = [(f"GET /flows?p={flows * 9 // 100}", f"/flows?p={flows * 9 // 100}", None)]
         found += [(f"GET /flows?q={q}", "/flows?q=" + urllib.parse.quote(q, safe=""), None) for q in QUERIES]
         found += [("GET /flows?by=organization,name:d&p=3", "/flows?by=organization,name:d&p=3", None)]
-    posts = [("POST /connect, 5 flows", 5, 5)] + ([] if args.some else [("POST /connect, 50 nodes of 20 flows", 1000, 20)])
+    posts = [("POST /connect, 5 flows", 5, 5)] + ([] if args.some else [("POST /connect, 50 nodes of 20 flows, other descriptions", 1000, 20)])
     for number, (label, n, node_flows) in enumerate(posts):
         path = os.path.join(folder, f"bodies-{number}")
         write_bodies(path, n, node_flows, 100 if n == 5 else 8)
@@ -330,6 +330,21 @@ def counts_ms(port):
     return [statistics.median(t) for t in times]
 
 
+def new_flows_ms(port):
+    """(a provider of 1,000 flows that were not there, its sign-off); the rows above change descriptions only"""
+    times = ([], [])
+    for n in range(15):
+        body = connect(random.Random(n), 810000 + n, NODE_FLOWS * NODES_A_POST)
+        for which, target, sent in ((0, "/connect", body), (1, "/disconnect", {"provider": body["url"], "url": [body["url"]]})):
+            sent = dump(sent)
+            began = time.monotonic()
+            status, answer = request(port, "POST", target, sent)
+            times[which].append((time.monotonic() - began) * 1000)
+            if status not in (200, 201):
+                sys.exit(f"bench: POST {target} is answered {status} {answer[:300]!r}")
+    return [statistics.median(t) for t in times]
+
+
 def unmodified_ms(port, target):
     c = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     c.request("GET", target)
@@ -409,8 +424,10 @@ def measure_inside(port, state, flows, seconds, args):
     texts, bytes_items = folded_texts(port)
     size = os.path.getsize(os.path.join(state, "data.mdb"))
     changed, unchanged = counts_ms(port)
+    came, gone = new_flows_ms(port)
     lines = [f"{seconds:.1f} s to fill, {size / 2**20:.0f} MiB on disk, {size / bytes_items:.2f} times the items' JSON",
              *scans(port, texts, args),
+             f"POST /connect, 50 nodes of 20 flows, all new: {came:.1f} ms; all gone with a sign-off: {gone:.1f} ms",
              f"counts after a change {changed:.1f} ms, unchanged {unchanged:.1f} ms",
              f"304 to by=tags {unmodified_ms(port, '/flows?by=tags'):.2f} ms",
              f"private memory of the largest worker: {private_kib(state) / 1024:.1f} MiB"]
