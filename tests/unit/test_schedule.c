@@ -102,6 +102,7 @@ registry_comes(struct fixture *f, const char *url)
 	struct receipt in;
 
 	must(registry_connect(f->r, &b, f->now_us, &in));
+	strangers_prove(f);
 	return in;
 }
 

@@ -258,7 +258,8 @@ peers_check(struct integrity *f)
 			say(f, FINDING_WARNING,
 			    "%.*s: paused, retry every 5 min (%.*s); see that it runs and answers",
 			    STR_ARG(p.url), STR_ARG(p.out.error));
-		} else if (peer_has_work(&p) && p.out.due_us < f->v->now_us - LATE_US)
+		} else if (peer_has_work(&p) && !peer_is_stranger(&p) &&
+		    p.out.due_us < f->v->now_us - LATE_US)
 			say(f, FINDING_WARNING,
 			    "%.*s: messages are due since %lld min and no runner sends them; see "
 			    "that cron starts kodo-reconnect", STR_ARG(p.url),

@@ -20,6 +20,7 @@ enum exchange_kind {
 	EXCHANGE_REMOVE,
 	EXCHANGE_UPDATE,
 	EXCHANGE_DIGEST_CHECK,
+	EXCHANGE_PROBE,		/* GET of a stranger's greeting */
 	/* no messages, but steps that are due: see outcome_clear */
 	EXCHANGE_NOTHING,	/* what was to be sent has become void */
 	EXCHANGE_RESYNC		/* the time for it has come */

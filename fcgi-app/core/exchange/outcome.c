@@ -7,6 +7,7 @@
 #include "core/exchange/delivery.h"
 #include "core/exchange/digest_check.h"
 #include "core/exchange/outcome.h"
+#include "core/exchange/stranger.h"
 #include "core/merge/ingest.h"
 #include "core/merge/resync.h"
 #include "core/merge/statement.h"
@@ -35,6 +36,7 @@ static const struct {
 	{ ANY_KIND, 200, false, MEANS_DONE },
 	{ ANY_KIND, 201, false, MEANS_DONE },
 	{ ANY_KIND, 204, false, MEANS_DONE },
+	{ KIND(EXCHANGE_PROBE), 1, false, MEANS_RETRY },
 	{ KIND(EXCHANGE_DISCONNECT), 404, false, MEANS_DONE },
 	{ KIND(EXCHANGE_RECONNECT), 404, false, MEANS_LEFT },
 	{ KIND(EXCHANGE_UPDATE) | KIND(EXCHANGE_REMOVE) | KIND(EXCHANGE_DIGEST_CHECK), 404, false,
@@ -157,6 +159,20 @@ peer_pause(struct change *ch, struct peer *p, struct outcome *oc)
 	return err;
 }
 
+/* Its waits double up to the longest, for there may be very many of its kind. */
+static enum kodo_err
+stranger_retry(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	const uint32_t most = ch->o->retry > 0 ? (uint32_t)ch->o->retry : PEER_PATIENCE;
+	enum kodo_err err = error_keep(ch, p, oc);
+
+	if (err == KODO_OK && p->out.attempts >= most)
+		return stranger_drop(ch, p);
+	p->out.due_us = ch->now_us +
+	    jittered(peer_backoff_us(p->out.attempts, PEER_PAUSE_US), BACKOFF_JITTER, ch, p);
+	return err;
+}
+
 static enum kodo_err
 peer_retry(struct change *ch, struct peer *p, struct outcome *oc)
 {
@@ -166,6 +182,8 @@ peer_retry(struct change *ch, struct peer *p, struct outcome *oc)
 		return KODO_OK;
 	if (p->out.attempts < UINT32_MAX)
 		p->out.attempts++;
+	if (peer_is_stranger(p))
+		return stranger_retry(ch, p, oc);
 	if (ch->o->retry >= 0 && p->out.attempts >= (uint32_t)ch->o->retry)
 		return peer_pause(ch, p, oc);
 	wait = peer_backoff_us(p->out.attempts, PEER_BACKOFF_MAX_US);
@@ -311,6 +329,14 @@ check_acked(struct change *ch, struct peer *p, struct outcome *oc)
 	return err;
 }
 
+/* Now its work goes ahead, as it waits. */
+static enum kodo_err
+probe_acked(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	p->flags &= ~(unsigned)PEER_DROPPED;
+	return delivery_done(ch, p, oc->job);
+}
+
 /* What follows, by the kind of the job. */
 static enum kodo_err (*const acked[])(struct change *, struct peer *, struct outcome *) = {
 	[EXCHANGE_DISCONNECT] = leave_acked,
@@ -319,6 +345,7 @@ static enum kodo_err (*const acked[])(struct change *, struct peer *, struct out
 	[EXCHANGE_REMOVE] = remove_acked,
 	[EXCHANGE_UPDATE] = update_acked,
 	[EXCHANGE_DIGEST_CHECK] = check_acked,
+	[EXCHANGE_PROBE] = probe_acked,
 };
 
 static enum kodo_err
@@ -326,6 +353,10 @@ job_done(struct change *ch, struct peer *p, struct outcome *oc)
 {
 	enum kodo_err err;
 
+	if (oc->has_body && str_eq(oc->body.from_key, p->key))
+		p->flags |= PEER_PROVEN;
+	else if (oc->job->kind == EXCHANGE_PROBE)
+		return peer_retry(ch, p, oc); /* somebody else's url */
 	p->flags &= ~(unsigned)PEER_PAUSED;
 	p->out.attempts = 0;
 	p->out.error = STR_NULL;
@@ -466,7 +497,7 @@ take_fn(struct change *ch, void *arg)
 		p->out.check_us = ch->now_us + PEER_PAUSE_US;
 	if (job->kind == EXCHANGE_DIGEST_CHECK)
 		digest_check_later(ch, p);
-	else
+	else if (job->kind != EXCHANGE_PROBE)
 		p->out.tried[work_of[job->kind]] = job->gen;
 	/* until it is delivered, what was due by the peer's position is work with a time */
 	if ((job->kind == EXCHANGE_UPDATE || job->kind == EXCHANGE_REMOVE) &&
@@ -493,7 +524,7 @@ answer_read(struct arena *a, struct outcome *oc, int64_t now_us)
 	if (oc->job->kind == EXCHANGE_CONNECT &&
 	    wire_read(a, WIRE_CONNECT, oc->res->body, now_us, STR_NULL, &oc->body, &no) == KODO_OK)
 		oc->has_body = oc->has_nodes = true;
-	else if (oc->job->is_post &&
+	else if ((oc->job->is_post || oc->job->kind == EXCHANGE_PROBE) &&
 	    wire_read(a, WIRE_DEFAULT, oc->res->body, now_us, STR_NULL, &oc->body, &no) == KODO_OK)
 		oc->has_body = true;
 }

@@ -32,13 +32,16 @@ peer_is_spent(const struct peer *p)
  * has caused all that is new, and knew the rest, has nothing to learn.
  */
 static void
-position_set(const struct change *ch, struct peer *p)
+position_set(struct change *ch, struct peer *p)
 {
 	const bool was = (p->flags & PEER_NOTIFIED) != 0, is = change_is_subscriber(ch, p);
 
 	if (is && (!was || (p->id == ch->skip && peer_pos(p) >= ch->logged)))
 		p->out.pos = p->out.gone_pos = ch->head.logged;
 	p->flags = is ? p->flags | PEER_NOTIFIED : p->flags & ~(unsigned)PEER_NOTIFIED;
+	/* before it has something to learn, so that the probe costs no change a round trip */
+	if (is && peer_is_stranger(p) && !peer_has_work(p))
+		change_want(ch, p, WORK_NOTIFY, false);
 }
 
 /* Is there a subscriber that must learn of what is new? */
@@ -182,6 +185,8 @@ change_want(struct change *ch, struct peer *p, enum peer_work work, bool now)
 	bool had = peer_has_work(p);
 
 	p->out.work[work] = ch->head.state;
+	/* anybody may speak in the name of a stranger: its backoff goes on */
+	now = now && !peer_is_stranger(p);
 	if (now) {
 		p->flags &= ~(unsigned)PEER_PAUSED;
 		p->out.attempts = 0;

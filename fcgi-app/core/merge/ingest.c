@@ -201,7 +201,12 @@ ingest_greeting(struct change *ch, struct peer *p, const struct greeting *g)
 		if (err != KODO_OK)
 			return err;
 	}
-	p->flags &= ~(unsigned)(PEER_FEED | PEER_REGISTRY);
+	p->flags &= ~(unsigned)(PEER_FEED | PEER_REGISTRY | PEER_DROPPED);
+	/* it may be reached by now; one probe for a connect is no burden for anybody */
+	if (peer_is_stranger(p) && peer_has_work(p)) {
+		p->out.due_us = ch->now_us;
+		ch->is_due = true;
+	}
 	p->flags |= (g->feed ? PEER_FEED : 0u) | (g->registry ? PEER_REGISTRY : 0u);
 	p->modified_us = ch->now_us;
 	p->in.at_us = ch->now_us;

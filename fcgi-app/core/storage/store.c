@@ -16,7 +16,7 @@
 /*
  * Raise the first factor with any change of a table's keys or records; PACKED_FORMAT has its own.
  */
-#define STORE_FORMAT	(100u * 6u + PACKED_FORMAT)
+#define STORE_FORMAT	(100u * 7u + PACKED_FORMAT)
 
 struct store {
 	MDB_env *env;
