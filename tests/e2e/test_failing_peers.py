@@ -213,10 +213,29 @@ def test_backoff_survives_a_restart(service, faulty, name):
     assert (after["attempts"], after["due"], len(one.times)) == (before["attempts"], before["due"], n), (before, after)
 
 
+def test_what_it_writes_is_for_the_admin_alone(service, raw_500):
+    """On our pages it would stand under our name."""
+    registry = service({"organization": "R", "registry": True, "feed": True, "connect": [raw_500.url]})
+    state = wait_until(lambda: next((p for p in [peers(registry)[raw_500.url]] if p["attempts"]), None), 10)
+    assert "BUY-NOW" in state["error"]
+    for path in ("/", "/map"):
+        page = registry.get(path, headers={"Accept": "text/html"}).text()
+        assert "HTTP status 500" in page and "BUY-NOW" not in page, page
+    for path in ("/", "/map", "/connect", "/flows"):
+        assert "BUY-NOW" not in registry.get(path).text()
+
+
+@pytest.fixture
+def raw_500():
+    one = RawPeer(answer_with(500, b"BUY-NOW"))
+    yield one
+    one.close()
+
+
 def test_url_that_begins_with_a_target_s_is_no_target(folders, peer):
     """A name may stand for a private address; only where the operator names the target himself, that is his to decide."""
     other = peer()
-    options = {"url": "http://own.example", "registry": True, "feed": True, "private": True, "connect": [other.url[:-1]], "retry": 3}
+    options = {"url": "http://own.example", "log_file_level": "DEBUG", "registry": True, "feed": True, "private": True, "connect": [other.url[:-1]], "retry": 3}
     runner = Runner(folders(), options)
     assert runner.cgi.post("/connect", kodotest.connect_body(other.url, feed=True)).status == 201
     runner.cgi.write_loader({**options, "private": False})
