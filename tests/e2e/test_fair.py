@@ -8,12 +8,17 @@ import http.client
 import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
+
+import pytest
 
 import kodotest
 from kodotest import wait_until
 from meshtest import at_once, percentile
+from servicetest import Runner
 
 N_HANGING, N_REFUSED = [int(n) for n in os.environ.get("FAIR", "200 400").split()]
 CHANGES = 40 if "FAIR" not in os.environ else 300
@@ -152,3 +157,56 @@ def test_nothing_but_probes(service, peer):
     wait_until(lambda: len(victim.seen) >= 5, 5)
     assert {(method, path in ("/", "/home")) for method, path, *_ in victim.seen} == {("GET", True)}
     assert len(victim.seen) <= 5 + 3
+
+
+# --- hosts: with addresses that are not private, in a network of their own ---
+
+OURS, HIS, OTHER = "203.0.113.1", "203.0.113.2", "203.0.113.3"
+
+
+class Counting:
+    """Hangs at an address; `most`: connections at once."""
+
+    def __init__(self, address):
+        self.open = self.most = self.requests = 0
+        self.socket = socket.create_server((address, 0), backlog=4096)
+        self.base = f"http://{address}:{self.socket.getsockname()[1]}"
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            connection, _ = self.socket.accept()
+            threading.Thread(target=self.one, args=(connection,), daemon=True).start()
+
+    def one(self, connection):
+        self.open, self.requests = self.open + 1, self.requests + 1
+        self.most = max(self.most, self.open)
+        with connection, contextlib.suppress(OSError):
+            while connection.recv(65536):
+                pass
+        self.open -= 1
+
+
+def test_one_host_leaves_room_for_others(folders):
+    """Many urls of one host that hang: four at once, and one of another host is asked before their turn is over."""
+    if "FAIR_NETWORK" not in os.environ:
+        made = "ip link set lo up && " + "".join(f"ip addr add {a}/32 dev lo && " for a in (OURS, HIS, OTHER)) + 'exec "$@"'
+        command = ["unshare", "-n", "sh", "-c", made, "sh"]
+        if subprocess.run([*command, "true"], capture_output=True).returncode != 0:
+            pytest.skip("no right to make a network")
+        run = subprocess.run([*command, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", "one_host"],
+                             env={**os.environ, "FAIR_NETWORK": "1"}, capture_output=True, text=True)
+        assert run.returncode == 0, run.stdout
+        return
+    runner = Runner(folders(), {"url": f"http://{OURS}:3366", "registry": True, "feed": True})
+    his, other = Counting(HIS), Counting(OTHER)
+    for i in range(40):
+        assert runner.cgi.post("/connect", kodotest.greeting(f"{his.base}/h{i}", registry=True, feed=True, nodes=[])).status == 201
+    assert runner.cgi.post("/connect", kodotest.greeting(other.base, registry=True, feed=True, nodes=[])).status == 201
+    runner.start("--stay")
+    wait_until(lambda: other.requests, 10, "the other host is asked", pause=0.001)
+    assert his.requests <= 4 * 2
+    time.sleep(3)
+    assert his.most == 4
+    assert 4 <= his.requests < 40
+    runner.close()
