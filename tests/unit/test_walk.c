@@ -94,6 +94,34 @@ order_is_that_of_places(void **state)
 	assert_string_equal(tr.text, "1:a 2:b 3:c ");
 }
 
+/* Who came first is not who was known first; and who states nothing is not even read. */
+static void
+silent_providers_cost_nothing(void **state)
+{
+	unsigned char k[4];
+	struct peer target;
+	uint32_t b, silent;
+
+	(void)state;
+	self_put();
+	target = make("a");
+	put(&target);
+	b = provider_put("b");
+	silent = provider_put("s");
+	target.flags = PEER_PROVIDER;
+	must(peer_place_put(&db.t, &db.head, &target));
+	put(&target);
+	says(target.id, 9, "a9", true);
+	says(b, 4, "b4", true);
+	assert_seen("4:b4@b 9:a9@a ");
+	raw_put(T_PEER, key_u32(k, silent), STR("short"));
+	assert_seen("4:b4@b 9:a9@a ");
+	raw_put(T_PEER, key_u32(k, b), STR("short"));
+	assert_int_equal(walk_seen(&db.t, scratch.a, seen, &(struct trace){ 0 }), KODO_ECORRUPT);
+	must(store_del(&db.t, T_PEER, key_u32(k, b)));
+	assert_int_equal(walk_seen(&db.t, scratch.a, seen, &(struct trace){ 0 }), KODO_ECORRUPT);
+}
+
 static void
 tombstones_are_no_statements(void **state)
 {
@@ -177,6 +205,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		RECORDS_TEST(nothing_is_there),
 		RECORDS_TEST(order_is_that_of_places),
+		RECORDS_TEST(silent_providers_cost_nothing),
 		RECORDS_TEST(tombstones_are_no_statements),
 		RECORDS_TEST(callbacks_end_walks),
 		RECORDS_TEST(damage_is_told),

@@ -241,20 +241,36 @@ peer_get(struct txn *t, struct arena *a, uint32_t id, struct peer *out)
 	return err != KODO_OK ? err : peer_decode(a, id, v, out);
 }
 
-enum kodo_err
-peer_get_times(struct txn *t, uint32_t id, int64_t *created_us, int64_t *modified_us)
+/* What stands before the texts of a record; else p is zeroed. */
+static enum kodo_err
+numbers_get(struct txn *t, uint32_t id, struct peer *p)
 {
-	struct peer p = { .id = id };
 	unsigned char k[4];
 	struct str v;
 	enum kodo_err err = store_get(t, T_PEER, key_u32(k, id), &v);
 
-	*created_us = *modified_us = 0;
-	if (err != KODO_OK)
-		return err;
-	err = peer_read(v, false, &p);
+	*p = (struct peer){ .id = id };
+	return err == KODO_OK ? peer_read(v, false, p) : err;
+}
+
+enum kodo_err
+peer_get_times(struct txn *t, uint32_t id, int64_t *created_us, int64_t *modified_us)
+{
+	struct peer p;
+	enum kodo_err err = numbers_get(t, id, &p);
+
 	*created_us = p.created_us;
 	*modified_us = p.modified_us;
+	return err;
+}
+
+enum kodo_err
+peer_get_order(struct txn *t, uint32_t id, uint64_t *order)
+{
+	struct peer p;
+	enum kodo_err err = numbers_get(t, id, &p);
+
+	*order = p.order;
 	return err;
 }
 

@@ -156,6 +156,8 @@ enum kodo_err peer_get(struct txn *t, struct arena *a, uint32_t id, struct peer 
  */
 enum kodo_err peer_get_times(
     struct txn *t, uint32_t id, int64_t *created_us, int64_t *modified_us) MUST_CHECK;
+/* order alone, for sorting. KODO_ENOTFOUND. */
+enum kodo_err peer_get_order(struct txn *t, uint32_t id, uint64_t *order) MUST_CHECK;
 /* By url key; finds targets by their alias too. */
 enum kodo_err peer_find(
     struct txn *t, struct arena *a, struct str key, struct peer *out) MUST_CHECK;

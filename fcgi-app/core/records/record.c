@@ -186,3 +186,17 @@ place_next(struct scan *s, struct place *out)
 	out->node = get_be32(s->v.p);
 	return true;
 }
+
+enum kodo_err
+place_find_peer(struct txn *t, uint32_t *peer)
+{
+	unsigned char kb[4];
+	struct str k, v;
+	enum kodo_err err = scan_first(scan_from(t, T_STATED, key_u32(kb, *peer), 0), &k, &v);
+
+	if (err == KODO_OK && k.len != 12)
+		err = KODO_ECORRUPT;
+	if (err == KODO_OK)
+		*peer = get_be32(k.p);
+	return err;
+}

@@ -65,6 +65,8 @@ enum kodo_err place_put(
 enum kodo_err place_del(struct txn *t, uint32_t peer, uint64_t order) MUST_CHECK;
 struct scan place_scan(struct txn *t, uint32_t peer) MUST_CHECK;
 bool place_next(struct scan *s, struct place *out) MUST_CHECK;
+/* The first peer with an id >= *peer that has places, in *peer. KODO_ENOTFOUND. */
+enum kodo_err place_find_peer(struct txn *t, uint32_t *peer) MUST_CHECK;
 
 /* --- node ids --- */
 

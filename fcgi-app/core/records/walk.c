@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "core/records/known.h"
 #include "core/records/walk.h"
 
@@ -60,12 +62,53 @@ seen_node(void *arg, uint32_t node, const struct statement *s)
 }
 
 static enum kodo_err
-seen_provider(void *arg, const struct peer *p)
+seen_of(struct seen_walk *w, const struct peer *source)
 {
-	struct seen_walk *w = arg;
+	w->source = source;
+	return walk_stated(w->t, source->id, seen_node, w);
+}
 
-	w->source = p;
-	return walk_stated(w->t, p->id, seen_node, w);
+struct source {
+	uint64_t order;
+	uint32_t peer;
+};
+
+static int
+source_cmp(const void *x, const void *y)
+{
+	const struct source *a = x, *b = y;
+
+	return (a->order > b->order) - (a->order < b->order);
+}
+
+/*
+ * The providers that state something, in their order. There may be very many more that have
+ * connected and state nothing.
+ */
+static enum kodo_err
+sources_list(struct txn *t, struct arena *a, struct source **out, size_t *n)
+{
+	struct source one = { .peer = PEER_SELF + 1 };
+	size_t cap = 0;
+	enum kodo_err err;
+
+	*out = NULL;
+	for (*n = 0; (err = place_find_peer(t, &one.peer)) == KODO_OK; one.peer++) {
+		struct source *list = arena_grow(a, *out, *n, &cap, sizeof(*list));
+
+		if (list == NULL)
+			return KODO_ENOMEM;
+		*out = list;
+		err = peer_get_order(t, one.peer, &one.order);
+		if (err != KODO_OK)
+			return err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
+		list[(*n)++] = one;
+	}
+	if (err != KODO_ENOTFOUND)
+		return err;
+	if (*n > 0)
+		qsort(*out, *n, sizeof(**out), source_cmp);
+	return KODO_OK;
 }
 
 enum kodo_err
@@ -75,10 +118,19 @@ walk_seen(struct txn *t, struct arena *a,
     void *arg)
 {
 	struct seen_walk w = { .t = t, .each = each, .arg = arg };
-	struct peer self;
-	enum kodo_err err = peer_get(t, a, PEER_SELF, &self);
+	struct source *list;
+	struct peer source;
+	size_t n, i;
+	enum kodo_err err = peer_get(t, a, PEER_SELF, &source);
 
 	if (err == KODO_OK)
-		err = seen_provider(&w, &self);
-	return err == KODO_OK ? walk_providers(t, a, seen_provider, &w) : err;
+		err = seen_of(&w, &source);
+	if (err == KODO_OK)
+		err = sources_list(t, a, &list, &n);
+	for (i = 0; err == KODO_OK && i < n; i++) {
+		err = peer_get(t, a, list[i].peer, &source);
+		if (err == KODO_OK)
+			err = seen_of(&w, &source);
+	}
+	return err;
 }
