@@ -8,7 +8,8 @@ static const struct head distinct = {
 	.options_gen = 0x0606060606060606, .next_node = 0x0707070707070707,
 	.next_peer = 0x0808080808080808, .next_order = 0x0909090909090909,
 	.next_block = 0x0a0a0a0a0a0a0a0a, .logged = 0x0b0b0b0b0b0b0b0b,
-	.log_floor = 0x0c0c0c0c0c0c0c0c
+	.log_floor = 0x0c0c0c0c0c0c0c0c, .notified = 0x0d0d0d0d0d0d0d0d,
+	.held_us = 0x0e0e0e0e0e0e0e0e
 };
 
 static void
@@ -38,7 +39,7 @@ head_is_stored_in_order(void **state)
 	(void)state;
 	must(head_put(&db.t, &distinct));
 	must(meta_get(&db.t, "head", &v));
-	assert_int_equal(v.len, 96);
+	assert_int_equal(v.len, 112);
 	for (i = 0; i < v.len; i++)
 		assert_int_equal(v.p[i], (char)(i / 8 + 1));
 	/* little-endian */

@@ -335,7 +335,7 @@ changes_check(struct integrity *f)
 	uint64_t n;
 	enum kodo_err err;
 
-	while (scan_next_sized(&s, 4, 8)) {
+	while (scan_next_sized(&s, 4, CHANGELOG_LAST_BYTES)) {
 		s.err = record_get_seen(&f->v->t, get_be32(s.k.p), &said);
 		if (s.err == KODO_ENOTFOUND)
 			s.err = record_get_shadow(&f->v->t, get_be32(s.k.p), PEER_TOMB, &said);

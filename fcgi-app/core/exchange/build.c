@@ -527,6 +527,9 @@ job_build(struct builder *b)
 	} else if ((p->flags & PEER_RESYNC) != 0) {
 		b->job->kind = EXCHANGE_RESYNC;
 		err = KODO_OK;
+	} else if (b->v->head.held_us != 0) {
+		b->job->kind = EXCHANGE_RELEASE; /* the digests would differ by it */
+		err = KODO_OK;
 	} else {
 		b->job->kind = EXCHANGE_DIGEST_CHECK;
 		err = digest_check_build(b);

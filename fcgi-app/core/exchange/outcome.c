@@ -552,8 +552,13 @@ clear_fn(struct change *ch, void *arg)
 {
 	struct outcome *oc = arg;
 	struct peer *p;
-	enum kodo_err err = change_peer(ch, oc->job->peer, &p);
+	enum kodo_err err;
 
+	if (oc->job->kind == EXCHANGE_RELEASE) {
+		change_release(ch);
+		return KODO_OK;
+	}
+	err = change_peer(ch, oc->job->peer, &p);
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
 	if (oc->job->kind == EXCHANGE_RESYNC) {

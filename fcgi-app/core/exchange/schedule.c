@@ -1,6 +1,7 @@
 #include "core/exchange/build.h"
 #include "core/exchange/outcome.h"
 #include "core/exchange/schedule.h"
+#include "core/records/changelog.h"
 
 /* Further ahead than ahead_us: the clock was set back, so it is due. */
 static const struct {
@@ -83,12 +84,28 @@ behind_find(struct view *v, struct due *d)
 	struct scan s = peer_scan_behind(&v->t);
 	struct peer_behind behind;
 
-	while (!d->found && peer_next_behind(&s, &behind) && behind.pos < v->head.logged) {
+	while (!d->found && peer_next_behind(&s, &behind) && behind.pos < v->head.notified) {
 		d->active_us = 0;
 		d->found = !is_busy(behind.peer, d->busy, d->n_busy);
 		d->peer = behind.peer;
 	}
 	return scan_end(&s);
+}
+
+/* Is the time over for which news are held back? */
+static bool
+is_released(const struct view *v, struct due *d)
+{
+	int64_t at_us = (int64_t)v->head.held_us;
+
+	if (at_us == 0)
+		return false;
+	if (at_us > d->now_us + CHANGELOG_HOLD_US)
+		at_us = d->now_us;	/* the clock was set back */
+	d->active_us = min_us(d->active_us, at_us);
+	if (at_us > d->now_us)
+		d->next_us = min_us(d->next_us, at_us);
+	return at_us <= d->now_us;
 }
 
 static enum kodo_err
@@ -99,6 +116,11 @@ next_in_view(struct view *v, struct arena *a, enum schedule_pool pool, struct ex
 	struct peer p;
 	int class;
 
+	if (pool == POOL_GOOD && is_released(v, d)) {
+		*job = (struct exchange_job){ .kind = EXCHANGE_RELEASE };
+		d->found = true;
+		return KODO_OK;
+	}
 	for (class = 0; class < DUE_CLASSES && err == KODO_OK && !d->found; class++)
 		if (classes[class].pool == pool)
 			err = class_find(&v->t, d, (enum due_class)class);

@@ -51,7 +51,7 @@ is_news(struct change *ch, bool *out)
 	struct scan s = peer_scan_behind(ch->t);
 	struct peer_behind first;
 
-	*out = peer_next_behind(&s, &first) && first.pos < ch->head.logged;
+	*out = peer_next_behind(&s, &first) && first.pos < ch->head.notified;
 	return scan_end(&s);
 }
 
@@ -243,6 +243,25 @@ change_notify(struct change *ch, uint32_t node, uint32_t peer)
 enum kodo_err
 change_notify_all(struct change *ch, uint32_t node, uint32_t skip)
 {
+	bool is_hot;
+	enum kodo_err err;
+
 	ch->skip = ch->head.logged == ch->logged || ch->skip == skip ? skip : PEER_SELF;
-	return changelog_put(ch->t, &ch->head, node, skip);
+	err = changelog_put(ch->t, &ch->head, node, skip, ch->now_us, &is_hot);
+	if (err != KODO_OK)
+		return err;
+	if (!is_hot) {
+		change_release(ch);
+	} else if (ch->head.held_us == 0) {
+		ch->head.held_us = (uint64_t)(ch->now_us + CHANGELOG_HOLD_US);
+		ch->is_due = true; /* the runner must learn of the time */
+	}
+	return KODO_OK;
+}
+
+void
+change_release(struct change *ch)
+{
+	ch->head.notified = ch->head.logged;
+	ch->head.held_us = 0;
 }

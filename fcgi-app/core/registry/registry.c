@@ -202,7 +202,7 @@ registry_is_idle(struct txn *t, const struct head *h, bool *out)
 	if (err != KODO_OK || !*out)
 		return err;
 	s = peer_scan_behind(t);
-	*out = !peer_next_behind(&s, &behind) || behind.pos >= h->logged;
+	*out = !peer_next_behind(&s, &behind) || behind.pos >= h->notified;
 	return scan_end(&s);
 }
 

@@ -56,7 +56,7 @@ tried_in(struct txn *t, struct arena *a, uint64_t ticket, int64_t now_us, bool *
 {
 	struct head h;
 	enum kodo_err err = head_get(t, &h);
-	const uint64_t logged = h.logged < ticket ? h.logged : ticket;
+	const uint64_t logged = h.notified < ticket ? h.notified : ticket;
 
 	if (err == KODO_OK)
 		err = all_tried(t, a, ticket, logged, now_us, out);
