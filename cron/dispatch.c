@@ -32,7 +32,7 @@ static const struct {
 	unsigned slots;
 	int64_t turn_us;
 } pools[POOL_MAX] = {
-	[POOL_GOOD] = { 64, 200000 },
+	[POOL_GOOD] = { 64, 1000000 },	/* another continent, and TLS */
 	[POOL_FAILING] = { 48, 5000000 },
 	[POOL_STRANGERS] = { 16, 1000000 },
 };
