@@ -1,13 +1,17 @@
+#include <assert.h>
 #include <stdlib.h>
 
 #include "core/base/clock.h"
 #include "core/base/hash.h"
 #include "core/base/isotime.h"
+#include "core/base/limit.h"
 #include "core/base/log.h"
 #include "core/base/spawn.h"
 #include "core/exchange/outcome.h"
 #include "core/exchange/schedule.h"
+#include "core/exchange/stranger.h"
 #include "core/registry/expire.h"
+#include "cron/ceiling.h"
 #include "cron/dispatch.h"
 #include "cron/sender.h"
 
@@ -16,11 +20,31 @@
 /* of the log; two peers in one slot only cost more lines */
 #define FAILURE_SLOTS	1024u
 #define DETAIL_BYTES	200u	/* of an answer, for the log */
+#define PROBE_MAX_S	5u	/* a greeting is small */
+#define PROBE_HEAD_BYTES 80u	/* beside its url: method, Host, User-Agent, Accept */
+#define PUT_OFFS	16u	/* each is a commit; then results come first */
+
+/*
+ * Transfers at a time, and the turn that each has for certain. One that takes longer makes room if
+ * others wait: a good one goes on among those that fail, or else it has failed.
+ */
+static const struct {
+	unsigned slots;
+	int64_t turn_us;
+} pools[POOL_MAX] = {
+	[POOL_GOOD] = { 64, 1000000 },	/* another continent, and TLS */
+	[POOL_FAILING] = { 48, 5000000 },
+	[POOL_STRANGERS] = { 16, 1000000 },
+};
+static_assert(SENDER_SLOTS == 64 + 48 + 16, "a slot for each");
 
 enum { WAKE_FD, STOP_FD, SERVICE_FD };
 
 struct slot {
 	bool busy;
+	enum schedule_pool pool;
+	uint32_t host;		/* of a stranger, see ceiling.h; else 0 */
+	int64_t began_us;	/* monotonic */
 	struct arena *arena;	/* holds job */
 	struct exchange_job job;
 };
@@ -28,10 +52,11 @@ struct slot {
 struct dispatch {
 	struct registry *registry;
 	struct sender *sender;
-	struct arena *scratch;
+	struct ceiling *ceiling;
+	struct arena *scratch;	/* for a job, until it has a slot */
 	const struct dispatch_watch *watch;
 	struct slot slots[SENDER_SLOTS];
-	unsigned n_busy;
+	unsigned n_busy[POOL_MAX];
 	unsigned n_failures;	/* of the state, in a row */
 	int64_t paused_us;	/* monotonic: the state is left alone until then */
 	int64_t ticked_us;
@@ -60,6 +85,8 @@ dispatch_new(struct registry *r, const struct dispatch_watch *watch, struct disp
 	}
 	d->scratch = arena_new();
 	if (d->scratch != NULL)
+		err = ceiling_new(&d->ceiling);
+	if (err == KODO_OK)
 		err = sender_new(&d->sender);
 out:
 	if (err != KODO_OK) {
@@ -81,6 +108,7 @@ dispatch_free(struct dispatch *d)
 	for (i = 0; i < SENDER_SLOTS; i++)
 		arena_free(d->slots[i].arena);
 	arena_free(d->scratch);
+	ceiling_free(d->ceiling);
 	free(d);
 }
 
@@ -93,6 +121,17 @@ pause_after(struct dispatch *d, const char *what, enum kodo_err err)
 	log_at(d->n_failures == 1 ? LOG_ERROR : LOG_DEBUG, "%s: %s; next try in %d s", what,
 	    kodo_err_text(err), (int)(pause_us / 1000000));
 	d->paused_us = clock_mono_us() + pause_us;
+}
+
+static unsigned
+n_busy(const struct dispatch *d)
+{
+	unsigned n = 0;
+	int pool;
+
+	for (pool = 0; pool < POOL_MAX; pool++)
+		n += d->n_busy[pool];
+	return n;
 }
 
 static unsigned
@@ -114,8 +153,9 @@ log_sending(const struct dispatch *d, const struct exchange_job *job)
 {
 	enum log_level level = d->failures[job->peer % FAILURE_SLOTS] == 0 ? LOG_INFO : LOG_DEBUG;
 
-	if (job->kind == EXCHANGE_DIGEST_CHECK)
-		log_debug("digest check at %.*s", STR_ARG(job->url));
+	if (job->kind == EXCHANGE_DIGEST_CHECK || job->kind == EXCHANGE_PROBE)
+		log_debug("%s %.*s", job->kind == EXCHANGE_PROBE ? "probe" : "digest check at",
+		    STR_ARG(job->url));
 	else if (job->kind == EXCHANGE_CONNECT || job->kind == EXCHANGE_UPDATE)
 		log_at(level, "%.*s with nodes: %zu, flows: %zu", STR_ARG(job->url), job->n_nodes,
 		    job->n_flows);
@@ -147,11 +187,12 @@ log_outcome(struct dispatch *d, const struct exchange_job *job, const struct exc
 
 	if (res->status == 200 || res->status == 201 || res->status == 204) {
 		d->failures[job->peer % FAILURE_SLOTS] = 0;
-		log_at(job->kind == EXCHANGE_DIGEST_CHECK ? LOG_DEBUG : LOG_INFO,
-		    "succeed with %.*s", STR_ARG(job->url));
+		log_at(job->kind == EXCHANGE_DIGEST_CHECK || job->kind == EXCHANGE_PROBE
+			? LOG_DEBUG : LOG_INFO, "succeed with %.*s", STR_ARG(job->url));
 		return;
 	}
-	level = failure_level(d, job, res);
+	/* strangers could fill the log */
+	level = job->kind == EXCHANGE_PROBE ? LOG_DEBUG : failure_level(d, job, res);
 	if (res->status == 0) {
 		log_at(level, "failed with %.*s: %s", STR_ARG(job->url), res->error);
 		return;
@@ -179,9 +220,8 @@ may_be_private(const struct options *o, const struct exchange_job *job)
 }
 
 static enum kodo_err
-start(struct dispatch *d, const struct lifetime *lifetime, unsigned i)
+start(struct dispatch *d, const struct lifetime *lifetime, struct slot *slot)
 {
-	struct slot *slot = &d->slots[i];
 	struct sender_limits limits = { .header = NULL };
 	int64_t limit_us = lifetime->until_us - lifetime->began_us;
 	const struct options *o;
@@ -192,46 +232,23 @@ start(struct dispatch *d, const struct lifetime *lifetime, unsigned i)
 		return err;
 	limits.timeout_s = o->timeout_s;
 	limits.allow_private = may_be_private(o, &slot->job);
+	limits.answer_max_bytes =
+	    slot->job.is_target ? LIMIT_ANSWER_BYTES : LIMIT_ANSWER_OTHERS_BYTES;
+	if (slot->pool == POOL_STRANGERS && limits.timeout_s > PROBE_MAX_S)
+		limits.timeout_s = PROBE_MAX_S;
 	/* an attempt longer than --for would be begun by each runner and ended by none */
 	if (!lifetime->stay && limits.timeout_s * 1000000ll > limit_us)
 		limits.timeout_s = (unsigned)(limit_us / 1000000);
 	if (limits.timeout_s == 0)
 		limits.timeout_s = 1;
-	err = sender_start(d->sender, i, &slot->job, &limits);
+	err = sender_start(d->sender, (unsigned)(slot - d->slots), &slot->job, &limits);
 	if (err != KODO_OK)
 		return err;
 	slot->busy = true;
-	d->n_busy++;
+	slot->began_us = clock_mono_us();
+	d->n_busy[slot->pool]++;
 	log_sending(d, &slot->job);
 	return KODO_OK;
-}
-
-/* Start every due message with an idle peer and a free slot; note when the next one is due. */
-static void
-fill(struct dispatch *d, const struct lifetime *lifetime, struct lifetime_state *state)
-{
-	enum kodo_err err = KODO_OK;
-	uint32_t busy[SENDER_SLOTS];
-	unsigned i;
-
-	state->next_due_us = state->active_due_us = LIFETIME_NEVER;
-	for (i = 0; err == KODO_OK && i < SENDER_SLOTS; i++) {
-		struct slot *slot = &d->slots[i];
-
-		if (slot->busy)
-			continue;
-		arena_reset(slot->arena);
-		err = schedule_next(d->registry, slot->arena, isotime_now_us(), busy,
-		    list_busy(d, busy), &slot->job, &state->next_due_us, &state->active_due_us);
-		if (err == KODO_OK)
-			err = start(d, lifetime, i);
-	}
-	if (err == KODO_OK || err == KODO_ENOTFOUND) {
-		d->n_failures = 0;
-		return;
-	}
-	pause_after(d, "cannot read the pending messages", err);
-	state->next_due_us = LIFETIME_NEVER;
 }
 
 /* Store the results of the transfers that have ended. */
@@ -251,10 +268,135 @@ finish_ended(struct dispatch *d)
 		    d->registry, slot->arena, &slot->job, &res, isotime_now_us(), &wake);
 		sender_release(d->sender, i);
 		slot->busy = false;
-		d->n_busy--;
+		d->n_busy[slot->pool]--;
+		ceiling_end(d->ceiling, slot->host);
 		if (err != KODO_OK)
 			pause_after(d, "cannot store the result of a message", err);
 	}
+}
+
+/* --- slots --- */
+
+/* Of a pool that has some in flight. */
+static struct slot *
+oldest_in(struct dispatch *d, enum schedule_pool pool)
+{
+	struct slot *oldest = NULL;
+	unsigned i;
+
+	for (i = 0; i < SENDER_SLOTS; i++) {
+		struct slot *slot = &d->slots[i];
+
+		if (slot->busy && slot->pool == pool &&
+		    (oldest == NULL || slot->began_us < oldest->began_us))
+			oldest = slot;
+	}
+	return oldest;
+}
+
+/* How long until the pool has room for one more? At most 0: now. */
+static int64_t
+room_wait_us(struct dispatch *d, enum schedule_pool pool)
+{
+	if (d->n_busy[pool] < pools[pool].slots)
+		return 0;
+	return oldest_in(d, pool)->began_us + pools[pool].turn_us - clock_mono_us();
+}
+
+/* A free slot for the pool, after room_wait_us said so. */
+static struct slot *
+room_make(struct dispatch *d, enum schedule_pool pool)
+{
+	struct slot *slot;
+
+	if (d->n_busy[pool] == pools[pool].slots) {
+		slot = oldest_in(d, pool);
+		if (pool == POOL_GOOD && d->n_busy[POOL_FAILING] < pools[POOL_FAILING].slots) {
+			slot->pool = POOL_FAILING;
+			d->n_busy[POOL_GOOD]--;
+			d->n_busy[POOL_FAILING]++;
+		} else {
+			sender_give_up(d->sender, (unsigned)(slot - d->slots));
+			finish_ended(d);
+		}
+	}
+	for (slot = d->slots; slot->busy;)
+		slot++;
+	return slot;
+}
+
+/* Has its host no room for the stranger? Then it comes later, or not at all. */
+static enum kodo_err
+put_off(struct dispatch *d, const struct exchange_job *job, uint32_t host, bool *out)
+{
+	int64_t wait_us;
+	enum ceiling_verdict verdict = ceiling_ask(
+	    d->ceiling, host, job->url.len + PROBE_HEAD_BYTES, clock_mono_us(), &wait_us);
+
+	*out = verdict != CEILING_GO;
+	if (!*out)
+		return KODO_OK;
+	return stranger_put_off(d->registry, job->peer,
+	    verdict == CEILING_DROP ? INT64_MAX : wait_us, isotime_now_us());
+}
+
+/* Start what is due in a pool, as far as it has room; note when more will be. */
+static enum kodo_err
+pool_fill(struct dispatch *d, const struct lifetime *lifetime, struct lifetime_state *state,
+    enum schedule_pool pool)
+{
+	enum kodo_err err = KODO_OK;
+	uint32_t busy[SENDER_SLOTS], host;
+	struct exchange_job job;
+	int64_t wait_us = 0;
+	unsigned n_put_off = 0;
+	bool is_put_off;
+
+	while (err == KODO_OK && n_put_off < PUT_OFFS &&
+	    (wait_us = room_wait_us(d, pool)) <= 0) {
+		arena_reset(d->scratch);
+		err = schedule_next_in(d->registry, d->scratch, isotime_now_us(), pool, busy,
+		    list_busy(d, busy), &job, &state->next_due_us, &state->active_due_us);
+		if (err != KODO_OK)
+			break;
+		host = pool == POOL_STRANGERS ? ceiling_host(job.url) : 0;
+		err = put_off(d, &job, host, &is_put_off);
+		n_put_off += is_put_off;
+		if (err == KODO_OK && !is_put_off) {
+			struct slot *slot = room_make(d, pool);
+			struct arena *unused = slot->arena;
+
+			*slot = (struct slot){ .pool = pool, .host = host, .arena = d->scratch,
+				.job = job };
+			d->scratch = unused;
+			err = start(d, lifetime, slot);
+			if (err != KODO_OK)
+				ceiling_end(d->ceiling, host);
+		}
+	}
+	if (n_put_off == PUT_OFFS)
+		wait_us = 1;
+	if (wait_us > 0 && isotime_now_us() + wait_us < state->next_due_us)
+		state->next_due_us = isotime_now_us() + wait_us;
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+/* Start every due message with an idle peer and a free slot; note when the next one is due. */
+static void
+fill(struct dispatch *d, const struct lifetime *lifetime, struct lifetime_state *state)
+{
+	enum kodo_err err = KODO_OK;
+	int pool;
+
+	state->next_due_us = state->active_due_us = LIFETIME_NEVER;
+	for (pool = 0; err == KODO_OK && pool < POOL_MAX; pool++)
+		err = pool_fill(d, lifetime, state, (enum schedule_pool)pool);
+	if (err == KODO_OK) {
+		d->n_failures = 0;
+		return;
+	}
+	pause_after(d, "cannot read the pending messages", err);
+	state->next_due_us = LIFETIME_NEVER;
 }
 
 static void
@@ -315,7 +457,7 @@ dispatch_run(struct dispatch *d, const struct lifetime *lifetime, int wake_fd)
 			max_us = d->paused_us - mono_us;
 		else if (end == LIFETIME_GOES_ON)
 			fill(d, lifetime, &state);
-		state.n_busy = d->n_busy;
+		state.n_busy = n_busy(d);
 		end = lifetime_judge(lifetime, &state, clock_mono_us(), isotime_now_us());
 		if (mono_us < d->paused_us && end == LIFETIME_IDLE)
 			end = LIFETIME_GOES_ON;	/* the state as last read may be out of date */

@@ -2,8 +2,8 @@
  * The loop of the runner: due messages from the state to the sender, results back into the state,
  * until its lifetime ends.
  *
- * One message at a time to one peer, up to SENDER_SLOTS peers at once; no transaction is open while
- * it waits.
+ * One message at a time to one peer, up to SENDER_SLOTS peers at once, in pools: who hangs does not
+ * hold the slots of those that answer. No transaction is open while it waits.
  */
 #ifndef KODO_DISPATCH_H
 #define KODO_DISPATCH_H

@@ -4,6 +4,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/isotime.h"
+#include "core/base/limit.h"
 #include "core/base/path.h"
 #include "core/check/environment.h"
 #include "core/check/integrity.h"
@@ -49,8 +50,8 @@ ask(struct probe *p, const char *url, struct str body, const char *header,
 {
 	const struct exchange_job job = { .is_post = body.len > 0, .url = str_of(url),
 		.body = body };
-	const struct sender_limits limits = { .timeout_s = PROBE_TIMEOUT_S, .allow_private = true,
-		.header = header };
+	const struct sender_limits limits = { .timeout_s = PROBE_TIMEOUT_S,
+		.answer_max_bytes = LIMIT_ANSWER_BYTES, .allow_private = true, .header = header };
 	unsigned slot = 0;
 	enum kodo_err err;
 

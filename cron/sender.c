@@ -16,6 +16,8 @@
 #define FDS_MAX		4u
 /* how long a kept connection may lie idle: lighttpd and Apache close after 5 s */
 #define KEEP_IDLE_S	4L
+/* a host that is up takes a connection within a second; a lost packet costs 1 and 3 more */
+#define CONNECT_MAX_MS	5000L
 
 enum slot_state { SLOT_FREE, SLOT_BUSY, SLOT_ENDED };
 
@@ -23,6 +25,7 @@ struct slot {
 	enum slot_state state;
 	bool allow_private;
 	bool refused_address;	/* by allow_private */
+	bool given_up;
 	CURL *easy;		/* kept for the next message */
 	CURLcode code;
 	struct buf url;		/* terminated copy */
@@ -42,7 +45,7 @@ sender_new(struct sender **out)
 {
 	static const char *const lines[] = { "Content-Type: application/json", "Expect:" };
 	struct sender *s;
-	unsigned i;
+	size_t i;
 
 	*out = NULL;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
@@ -50,8 +53,6 @@ sender_new(struct sender **out)
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		goto out;
-	for (i = 0; i < SENDER_SLOTS; i++)
-		s->slots[i].body.max = LIMIT_ANSWER_BYTES;
 	s->multi = curl_multi_init();
 	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		struct curl_slist *more = curl_slist_append(s->headers, lines[i]);
@@ -164,6 +165,7 @@ static bool
 set_transport(CURL *c, struct slot *slot, const struct sender_limits *limits)
 {
 	long timeout_ms = (long)limits->timeout_s * 1000;
+	long connect_ms = timeout_ms < CONNECT_MAX_MS ? timeout_ms : CONNECT_MAX_MS;
 	const char *ca = ca_file();
 
 	return (ca == NULL || curl_easy_setopt(c, CURLOPT_CAINFO, ca) == CURLE_OK) &&
@@ -174,7 +176,7 @@ set_transport(CURL *c, struct slot *slot, const struct sender_limits *limits)
 	    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, timeout_ms) == CURLE_OK &&
-	    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, timeout_ms) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, connect_ms) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, KEEP_IDLE_S) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_USERAGENT, "kodo") == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_socket) == CURLE_OK &&
@@ -218,13 +220,14 @@ sender_start(struct sender *s, unsigned i, const struct exchange_job *job,
 		return KODO_ENOMEM;
 	curl_easy_reset(slot->easy);
 	buf_reset(&slot->body);
+	slot->body.max = limits->answer_max_bytes;
 	buf_reset(&slot->url);
 	buf_put_str(&slot->url, job->url);
 	if (buf_z(&slot->url)[0] == '\0')
 		return KODO_ENOMEM;
 	slot->words[0] = '\0';
 	slot->allow_private = limits->allow_private;
-	slot->refused_address = false;
+	slot->refused_address = slot->given_up = false;
 	free_more(slot);
 	if (limits->header != NULL)
 		slot->more = curl_slist_append(NULL, limits->header);
@@ -291,19 +294,34 @@ is_reset(CURLcode code)
 static void
 describe(const struct slot *slot, long status, struct exchange_result *res)
 {
+	bool is_cut = slot->body.err == KODO_ETOOBIG && slot->body.max < LIMIT_ANSWER_BYTES;
+
 	/* a server that refuses a body answers and closes before its end: the answer counts */
-	if (slot->code == CURLE_OK || status >= 400) {
+	if (slot->code == CURLE_OK || status >= 400 || is_cut) {
 		res->status = (unsigned)status;
-		res->body = buf_str(&slot->body);
+		res->body = is_cut ? STR_NULL : buf_str(&slot->body);
 		return;
 	}
 	res->reset = is_reset(slot->code);
 	if (slot->refused_address)
 		res->error = "Address is private, and the option private does not allow it";
+	else if (slot->given_up)
+		res->error = "No answer in time, and others wait";
 	else if (slot->body.err == KODO_ETOOBIG)
 		res->error = "Answer is over 16 MiB";
 	else
 		res->error = curl_easy_strerror(slot->code);
+}
+
+void
+sender_give_up(struct sender *s, unsigned i)
+{
+	struct slot *slot = &s->slots[i];
+
+	curl_multi_remove_handle(s->multi, slot->easy);
+	slot->code = CURLE_OPERATION_TIMEDOUT;
+	slot->given_up = true;
+	slot->state = SLOT_ENDED;
 }
 
 bool
@@ -330,6 +348,5 @@ void
 sender_release(struct sender *s, unsigned i)
 {
 	s->slots[i].state = SLOT_FREE;
-	buf_free(&s->slots[i].body);	/* 64 answers of 16 MiB are too much to keep */
-	s->slots[i].body.max = LIMIT_ANSWER_BYTES;
+	buf_free(&s->slots[i].body);	/* so many answers of 16 MiB are too much to keep */
 }

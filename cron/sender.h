@@ -2,8 +2,9 @@
  * Sends messages, many at a time, and collects their results. The only includer of curl.
  *
  * As PROTOCOL.md wants it ("What a service sends"): JSON, no Expect, no proxy from the environment,
- * no redirects, http and https only, a time limit for the whole of an attempt, answers over
- * LIMIT_ANSWER_BYTES cut off and counted as failed. Connections are kept and used again; one that
+ * no redirects, http and https only, a time limit for the whole of an attempt. An answer over its
+ * ceiling is cut off: one over LIMIT_ANSWER_BYTES counts as failed, one over a lower ceiling as an
+ * answer without a body. Connections are kept and used again; one that
  * the peer has closed meanwhile is replaced by curl itself.
  *
  *	sender_start(s, i, &job, ..)	slot i is busy; job.url and job.body stay as they are until
@@ -17,12 +18,13 @@
 #include "core/exchange/job.h"
 
 /* transfers at a time: enough to hide the waiting, few enough for any descriptor limit */
-#define SENDER_SLOTS	64u
+#define SENDER_SLOTS	128u
 
 struct sender;
 
 struct sender_limits {
-	unsigned timeout_s;	/* of the whole attempt, and of its connecting */
+	unsigned timeout_s;	/* of the whole attempt; of its connecting at most 5 */
+	size_t answer_max_bytes;	/* at most LIMIT_ANSWER_BYTES */
 	/* may it reach loopback, private and link-local addresses, if the name resolves to one? */
 	bool allow_private;
 	const char *header;	/* one more line of the head; NULL: none. Borrowed until it ended */
@@ -42,6 +44,9 @@ enum kodo_err sender_start(struct sender *s, unsigned slot, const struct exchang
  * timeout_us has passed. Returns a bit for each of fds that can be read: 1 << index.
  */
 unsigned sender_wait(struct sender *s, const int *fds, unsigned n_fds, int64_t timeout_us);
+
+/* End a transfer that others wait for: it counts as failed. */
+void sender_give_up(struct sender *s, unsigned slot);
 
 /* A transfer that has ended, in *slot and *res; false: none. */
 bool sender_take(struct sender *s, unsigned *slot, struct exchange_result *res);

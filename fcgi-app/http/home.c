@@ -46,7 +46,7 @@ count_peer(void *arg, const struct peer_state *p)
 	template_values_put(row, "organization", p->organization);
 	template_values_put(row, "health", str_of(peer_status_name(p->health)));
 	template_values_put_flag(row, "paused", p->health == STATUS_PAUSED);
-	template_values_put(row, "error", p->error);
+	template_values_put(row, "error", peer_status_failure(p));
 	template_values_put_u64(row, "attempts", p->attempts);
 	template_values_put_span(row, "reached", p->out_us, s->now_us);
 	if (p->due_us > s->now_us)

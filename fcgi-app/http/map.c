@@ -117,7 +117,7 @@ put_table_row(struct template_values *row, const struct shown *s)
 	put_peer(row, s);
 	if (p->attempts > 0)
 		template_values_put_u64(row, "attempts", p->attempts);
-	template_values_put(row, "error", p->error);
+	template_values_put(row, "error", peer_status_failure(p));
 	template_values_put(row, "work", p->work);
 	if (p->n_pending > 0)
 		template_values_put_u64(row, "pending", p->n_pending);

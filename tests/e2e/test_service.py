@@ -353,7 +353,8 @@ def test_a_runner_that_a_worker_started_ends_with_the_service(service, peer, num
     feeder = peer(feed=True)
     s.post("/connect", kodotest.connect_body(feeder.url, registry=True, feed=True, nodes=[]))
     for _ in range(6):                                      # until the service leaves it dead for a while
-        pid, = wait_until(lambda: roles(s)["runner"], 5)
+        # the peer was to be probed: where none read the FIFO yet, the worker has started another, which ends at once
+        pid, = wait_until(lambda: len(roles(s)["runner"]) == 1 and roles(s)["runner"], 5)
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not kodotest.is_alive(pid), 2)
     s.post("/connect", kodotest.connect_body("http://localhost:4999", flows=3))

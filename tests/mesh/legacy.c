@@ -384,6 +384,10 @@ legacy_answer(struct legacy *o, const char *path, struct str body, struct answer
 		map_put(o, out);
 		return;
 	}
+	if (strcmp(path, "/") == 0 || strcmp(path, "/home") == 0) {
+		default_put(o, out);
+		return;
+	}
 	if (wire_read(o->a, kind, body, service_now(o->s), STR_NULL, &b, &no) != KODO_OK) {
 		out->status = 400;
 	} else if (is_default) {

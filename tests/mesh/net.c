@@ -311,13 +311,13 @@ answer_arrive(struct mesh *m, struct event *ev)
 }
 
 static void
-sent_count(struct service *s, struct str url, bool is_digest_check)
+sent_count(struct service *s, struct str url, bool is_quiet)
 {
 	struct mesh *m = s->mesh;
 	unsigned server = 0, variant;
 	char path[16];
 
-	if (is_digest_check) {
+	if (is_quiet) {
 		m->n_digest_checks++;
 		return;
 	}
@@ -384,7 +384,8 @@ poll_ours(struct service *s)
 		if (err != KODO_OK)
 			break;
 		slot->is_busy = true;
-		sent_count(s, slot->job.url, slot->job.kind == EXCHANGE_DIGEST_CHECK);
+		sent_count(s, slot->job.url,
+		    slot->job.kind == EXCHANGE_DIGEST_CHECK || slot->job.kind == EXCHANGE_PROBE);
 		mesh_trace(s->mesh, "s%u -> %.*s %.*s", s->i, STR_ARG(slot->job.url),
 		    slot->job.body.len < 40000 ? (int)slot->job.body.len : 0,
 		    slot->job.body.p == NULL ? "" : slot->job.body.p);

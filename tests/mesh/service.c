@@ -297,6 +297,21 @@ map_answer(struct service *s, struct answer *out)
 }
 
 static void
+greeting_answer(struct service *s, struct answer *out)
+{
+	struct greeting g;
+	struct view v;
+
+	must(s, view_begin(s->r, service_now(s), &v), "view");
+	view_greeting(&v, &g);
+	out->status = 200;
+	buf_putc(&out->body, '{');
+	wire_put_greeting(&out->body, &g);
+	buf_putc(&out->body, '}');
+	view_end(&v);
+}
+
+static void
 post_answer(struct service *s, struct arena *a, const char *path, struct str body,
     struct answer *out, bool *wake)
 {
@@ -354,6 +369,8 @@ service_answer(struct service *s, const char *path, struct str body, struct answ
 		legacy_answer(s->legacy, path, body, out);
 	else if (strcmp(path, "/map") == 0)
 		map_answer(s, out);
+	else if (strcmp(path, "/") == 0 || strcmp(path, "/home") == 0)
+		greeting_answer(s, out);
 	else
 		post_answer(s, a, path, body, out, &wake);
 	arena_free(a);

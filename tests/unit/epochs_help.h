@@ -52,6 +52,7 @@ says(struct fixture *f, const char *path, const char *nodes, const char *kodo)
 	else
 		must(registry_update(f->r, &b, f->now_us, &in));
 	assert_true(in.known);
+	strangers_prove(f);
 	return b;
 }
 

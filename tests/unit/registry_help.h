@@ -170,6 +170,35 @@ node_json(struct fixture *f, const char *url, const char *prefix, size_t n)
 	    url, prefix, flows);
 }
 
+/* The answer to a probe: the greeting of the peer that is asked. */
+static inline struct str
+greeting_of(struct fixture *f, const struct exchange_job *job)
+{
+	const char *end = memrchr(job->url.p, '/', job->url.len);
+
+	return str_of(arena_printf(f->a,
+	    "{\"url\":\"%.*s\",\"organization\":null,\"registry\":true,\"feed\":true,"
+	    "\"idle\":true,\"now\":\"2025-11-24T16:00:00Z\",\"message\":[]}",
+	    (int)(end - job->url.p), job->url.p));
+}
+
+/* Every stranger is asked who it is, and says so. */
+static inline void
+strangers_prove(struct fixture *f)
+{
+	struct exchange_job job;
+	int64_t due_us = INT64_MAX, active_us = INT64_MAX;
+	bool wake;
+
+	while (schedule_next_in(f->r, f->a, f->now_us, POOL_STRANGERS, NULL, 0, &job, &due_us,
+	    &active_us) == KODO_OK) {
+		assert_int_equal(job.kind, EXCHANGE_PROBE);
+		must(outcome_take(f->r, f->a, &job,
+		    &(struct exchange_result){ .status = 200, .body = greeting_of(f, &job) },
+		    f->now_us, &wake));
+	}
+}
+
 static inline uint64_t
 total_of(struct fixture *f)
 {

@@ -29,6 +29,7 @@ provider_make(struct fixture *f, const char *url, bool feed, bool is_kodo)
 	struct txn t;
 
 	must(registry_connect(f->r, &b, f->now_us, &in));
+	strangers_prove(f);
 	must(url_key(f->a, str_of(url), &key));
 	must(store_begin(registry_store(f->r), STORE_READ, &t));
 	must(peer_find(&t, f->a, key, &p));

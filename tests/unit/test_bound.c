@@ -95,7 +95,7 @@ link_to_who_signs_off_lives_on(void **state)
 }
 
 static struct wire_body
-greeting_of(struct fixture *f, bool registry, bool feed, int sent)
+role_of(struct fixture *f, bool registry, bool feed, int sent)
 {
 	struct wire_refusal no;
 	struct wire_body b;
@@ -134,7 +134,7 @@ what_came_by_answers_ends_with_the_role(void **state)
 	struct receipt in;
 
 	start_fed(f);
-	b = greeting_of(f, true, false, 5);
+	b = role_of(f, true, false, 5);
 	must(registry_reconnect(f->r, &b, f->now_us, &in));
 	assert_true(in.known);
 	assert_int_equal(total_of(f), 1);
@@ -196,6 +196,7 @@ forgotten_are_statements_not_whom_to_ask(void **state)
 		fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
 		if (i == 1)
 			fixture_apply(f, START_NOW);
+		strangers_prove(f);
 		next_is(f, EXCHANGE_RECONNECT, &job);
 		answer(f, &job, 200, "");
 		node_comes(f, "http://n:1", "N", 2);
@@ -217,6 +218,7 @@ nothing_is_wanted_of_who_has_left(void **state)
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
 	fixture_apply(f, START_NOW);
 	must(registry_connect(f->r, &b, f->now_us, &in));
+	strangers_prove(f);
 	f->now_us += 3 * SECOND_US;
 	node_comes(f, "http://n:1", "N", 2);
 	next_is(f, EXCHANGE_UPDATE, &job);

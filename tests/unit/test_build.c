@@ -540,6 +540,7 @@ legacy_peer_is_not_sent_its_own_node(void **state)
 	b = body_of(f, "http://r:1", true, arena_printf(f->a, "[%s]", node_json(f, TARGET, "T", 1)),
 	    "{\"life\":5,\"sent\":5,\"versions\":{\"" TARGET "\":5}}");
 	must(registry_connect(f->r, &b, f->now_us, &in));
+	strangers_prove(f);
 	assert_int_equal(total_of(f), 2);
 	assert_behind(f, TARGET, true, true);
 	nothing_until(f); /* it would only echo it */

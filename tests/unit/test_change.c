@@ -274,7 +274,7 @@ static void
 connect_notes_the_url(void **state)
 {
 	struct peer target = { .id = 1, .flags = PEER_TARGET | PEER_PAUSED };
-	struct peer other = { .id = 2, .flags = PEER_PROVIDER };
+	struct peer other = { .id = 2, .flags = PEER_PROVIDER | PEER_PROVEN };
 
 	(void)state;
 	target.out.attempts = other.out.attempts = 3;
@@ -383,7 +383,7 @@ change_moves_the_entry(void **state)
 	begin();
 	peer_in("a", PEER_TARGET);
 	peer_in("b", PEER_PROVIDER);
-	peer_in("c", PEER_PROVIDER | PEER_FEED);
+	peer_in("c", PEER_PROVIDER | PEER_FEED | PEER_PROVEN);
 	peer_in("d", PEER_TARGET);
 	next_change();
 	assert_string_equal(behind_text(), "43/1 43/3 43/4 ");
@@ -487,7 +487,7 @@ who_becomes_a_subscriber_in_the_change(void **state)
 	(void)state;
 	must(change_notify_all(&ch, 5, PEER_SELF));
 	peer_in("a", PEER_TARGET);
-	peer_in("b", PEER_PROVIDER);
+	peer_in("b", PEER_PROVIDER | PEER_PROVEN);
 	next_change();
 	assert_string_equal(behind_text(), "43/1 ");
 	peer_again(2)->flags |= PEER_FEED;
@@ -506,7 +506,7 @@ who_becomes_a_subscriber_in_the_change(void **state)
 	next_change();
 	assert_string_equal(behind_text(), "48/1 ");
 	p = peer_again(2);
-	assert_int_equal(p->flags, PEER_PROVIDER | PEER_FEED);
+	assert_int_equal(p->flags, PEER_PROVIDER | PEER_FEED | PEER_PROVEN);
 }
 
 static void

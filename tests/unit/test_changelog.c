@@ -19,10 +19,22 @@ node_key(uint32_t node)
 	return key_u32(k, node);
 }
 
+/* What T_CHANGED has of a node, its time and turns being 0. */
+static struct str
+last_of(uint64_t at)
+{
+	static char v[20];
+
+	memcpy(v, at_key(at).p, 8);
+	return (struct str){ v, sizeof(v) };
+}
+
 static void
 log_put(uint32_t node, uint32_t skip)
 {
-	must(changelog_put(&db.t, &db.head, node, skip));
+	bool is_hot;
+
+	must(changelog_put(&db.t, &db.head, node, skip, 0, &is_hot));
 }
 
 /* "node:number " of the entries behind a number. */
@@ -81,7 +93,9 @@ one_entry_of_each_node(void **state)
 	/* the format: big-endian */
 	assert_true(str_eq(raw_get(T_CHANGES, STR("\0\0\0\0\0\0\1\x2e")),
 	    STR("\0\0\0\6\0\0\0\2")));
-	assert_true(str_eq(raw_get(T_CHANGED, STR("\0\0\0\6")), STR("\0\0\0\0\0\0\1\x2e")));
+	assert_int_equal(raw_get(T_CHANGED, STR("\0\0\0\6")).len, 20);
+	assert_memory_equal(
+	    raw_get(T_CHANGED, STR("\0\0\0\6")).p, "\0\0\0\0\0\0\1\x2e", 8);
 }
 
 static void
@@ -143,22 +157,25 @@ values_that_cannot_be_read(void **state)
 	struct scan s;
 	uint64_t n;
 	size_t i;
+	bool is_hot;
 
 	(void)state;
 	db.head.state = 10;
 	log_put(5, 1);
-	for (i = 0; i < 10; i++) {
-		if (i == 8)
+	for (i = 0; i < 22; i++) {
+		if (i == 20)
 			continue;
-		raw_put(T_CHANGED, node_key(5), bytes_of("\0\0\0\0\0\0\0\x0b\0", i));
+		raw_put(T_CHANGED, node_key(5),
+		    bytes_of("\0\0\0\0\0\0\0\x0b\0\0\0\0\0\0\0\0\0\0\0\0\0", i));
 		before = db.head;
-		assert_int_equal(changelog_put(&db.t, &db.head, 5, 1), KODO_ECORRUPT);
+		assert_int_equal(
+		    changelog_put(&db.t, &db.head, 5, 1, 0, &is_hot), KODO_ECORRUPT);
 		assert_int_equal(changelog_del(&db.t, &db.head, 5), KODO_ECORRUPT);
 		assert_memory_equal(&before, &db.head, sizeof(before));
 		assert_int_equal(changelog_get(&db.t, 5, &e), KODO_ECORRUPT);
 		assert_int_equal(check(&n), KODO_ECORRUPT);
 	}
-	raw_put(T_CHANGED, node_key(5), at_key(11));
+	raw_put(T_CHANGED, node_key(5), last_of(11));
 	must(check(&n));
 	for (i = 0; i < 10; i++) {
 		if (i == 8)
@@ -170,7 +187,7 @@ values_that_cannot_be_read(void **state)
 		assert_int_equal(changelog_get(&db.t, 5, &e), KODO_ECORRUPT);
 		assert_int_equal(check(&n), KODO_ECORRUPT);
 	}
-	must(changelog_put(&db.t, &db.head, 5, 1)); /* writing it anew mends it */
+	must(changelog_put(&db.t, &db.head, 5, 1, 0, &is_hot)); /* writing it anew mends it */
 	must(check(&n));
 	raw_put(T_CHANGES, STR("\0\0\0\0\0\0\0\x40\0"), STR("\0\0\0\5\0\0\0\1"));
 	s = changelog_scan(&db.t, 0);
@@ -193,12 +210,12 @@ entries_without_counterpart(void **state)
 	log_put(6, 0);
 	must(store_del(&db.t, T_CHANGED, node_key(5)));
 	assert_int_equal(check(&n), KODO_ECORRUPT);
-	raw_put(T_CHANGED, node_key(5), at_key(12)); /* that of another */
+	raw_put(T_CHANGED, node_key(5), last_of(12)); /* that of another */
 	assert_int_equal(check(&n), KODO_ECORRUPT);
-	raw_put(T_CHANGED, node_key(5), at_key(40)); /* none */
+	raw_put(T_CHANGED, node_key(5), last_of(40)); /* none */
 	assert_int_equal(check(&n), KODO_ECORRUPT);
 	assert_int_equal(changelog_get(&db.t, 5, &e), KODO_ENOTFOUND);
-	raw_put(T_CHANGED, node_key(5), at_key(11));
+	raw_put(T_CHANGED, node_key(5), last_of(11));
 	must(check(&n));
 	assert_int_equal(n, 2);
 	raw_put(T_CHANGES, at_key(13), STR("\0\0\0\5\0\0\0\0")); /* two of one */

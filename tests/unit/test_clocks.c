@@ -164,6 +164,7 @@ list_is_asked_for_when_clocks_agree(void **state)
 	assert_int_equal(nothing_until(f), INT64_MAX);
 	says_at(f, true, RIGHT, "[]", "{}");
 	assert_int_equal(peer_of(f, PEER).in.skew_us / DAY_US, 0);
+	strangers_prove(f);
 	next_is(f, EXCHANGE_RECONNECT, &job);
 }
 

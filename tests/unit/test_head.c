@@ -9,7 +9,8 @@ static const struct head distinct = {
 	.next_peer = 0x0808080808080808, .next_order = 0x0909090909090909,
 	.next_block = 0x0a0a0a0a0a0a0a0a, .logged = 0x0b0b0b0b0b0b0b0b,
 	.log_floor = 0x0c0c0c0c0c0c0c0c, .former = 0x0d0d0d0d0d0d0d0d,
-	.restored_us = 0x0e0e0e0e0e0e0e0e, .highest = 0x0f0f0f0f0f0f0f0f
+	.restored_us = 0x0e0e0e0e0e0e0e0e, .highest = 0x0f0f0f0f0f0f0f0f,
+	.notified = 0x1010101010101010, .held_us = 0x1111111111111111
 };
 
 static void
@@ -39,7 +40,7 @@ head_is_stored_in_order(void **state)
 	(void)state;
 	must(head_put(&db.t, &distinct));
 	must(meta_get(&db.t, "head", &v));
-	assert_int_equal(v.len, 120);
+	assert_int_equal(v.len, 136);
 	for (i = 0; i < v.len; i++)
 		assert_int_equal(v.p[i], (char)(i / 8 + 1));
 	/* little-endian */

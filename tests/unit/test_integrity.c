@@ -151,6 +151,17 @@ struct damaged {
 	struct arena *a;
 };
 
+/* What T_CHANGED has of a node. */
+static struct str
+last_of(uint64_t at)
+{
+	static char v[20];
+	unsigned char kb[8];
+
+	memcpy(v, key_u64(kb, at).p, sizeof(kb));
+	return (struct str){ v, sizeof(v) };
+}
+
 /* Of the log of changes. */
 static enum kodo_err
 damage_changes(struct txn *t, enum damage what, uint32_t node)
@@ -177,22 +188,22 @@ damage_changes(struct txn *t, enum damage what, uint32_t node)
 	case DAMAGE_CHANGED:
 		return store_del(t, T_CHANGED, key_u32(vb, node));
 	case DAMAGE_CHANGED_OTHER:
-		return store_put(t, T_CHANGED, key_u32(vb, node), key_u64(kb, e.at + 100));
+		return store_put(t, T_CHANGED, key_u32(vb, node), last_of(e.at + 100));
 	case DAMAGE_CHANGED_MORE:
-		return store_put(t, T_CHANGED, key_u32(vb, node + 100), key);
+		return store_put(t, T_CHANGED, key_u32(vb, node + 100), last_of(e.at));
 	case DAMAGE_CHANGED_SHORT:
 		return store_put(t, T_CHANGED, key_u32(vb, node), STR("short"));
 	case DAMAGE_CHANGED_KEY:
-		return store_put(t, T_CHANGED, STR("\0\0\1"), key);
+		return store_put(t, T_CHANGED, STR("\0\0\1"), last_of(e.at));
 	case DAMAGE_LOG_OF_NO_NODE:
-		return changelog_put(t, &h, node + 100, 0);
+		return changelog_put(t, &h, node + 100, 0, 0, &(bool){ false });
 	case DAMAGE_LOG_WITHOUT_NODE:
 		return changelog_del(t, &h, node);
 	case DAMAGE_LOG_AHEAD: /* nobody would be sent it */
 		must(store_del(t, T_CHANGES, key));
 		other = key_u64(kb, h.logged + 1);
 		must(store_put(t, T_CHANGES, other, key_u32_u32(vb, node, 0)));
-		return store_put(t, T_CHANGED, key_u32(vb, node), other);
+		return store_put(t, T_CHANGED, key_u32(vb, node), last_of(h.logged + 1));
 	}
 	return KODO_EINVAL;
 }

@@ -87,6 +87,7 @@ update_answered_404_asks_a_provider(void **state)
 	b = body_of(f, "http://r:1", true,
 	    arena_printf(f->a, "[%s]", node_json(f, "http://r:1", "R", 1)), NULL);
 	must(registry_connect(f->r, &b, f->now_us, &in));
+	strangers_prove(f);
 	node_comes(f, "http://n:1", "N", 2);
 	next_is(f, EXCHANGE_UPDATE, &job);
 	answer(f, &job, 404, "");
@@ -544,6 +545,7 @@ unknown_peer_is_told_nothing_old(void **state)
 	fixture_apply(f, START_NOW);
 	b = body_of(f, "http://r:1", true, "[]", NULL);
 	must(registry_connect(f->r, &b, f->now_us, &in));
+	strangers_prove(f);
 	node_comes(f, "http://n:1", "N", 2);
 	assert_behind(f, "http://r:1", true, true);
 	next_is(f, EXCHANGE_UPDATE, &job);

@@ -21,6 +21,7 @@ found(const char *key)
 static const char *
 due_text(void)
 {
+	static const char names[DUE_CLASSES] = "afscq";
 	static char text[256];
 	struct scan s = peer_scan_due(&db.t);
 	struct peer_due d;
@@ -29,7 +30,7 @@ due_text(void)
 	text[0] = '\0';
 	while (peer_next_due(&s, &d))
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%c:%lld/%u ",
-		    d.class == DUE_ACTIVE ? 'a' : 'q', (long long)d.at_us, d.peer);
+		    names[d.class], (long long)d.at_us, d.peer);
 	must(scan_end(&s));
 	return text;
 }
@@ -166,6 +167,7 @@ due_moves_with_the_record(void **state)
 	struct peer p = make("a"), self = { .id = PEER_SELF, .flags = PEER_TARGET | PEER_NOTIFIED };
 
 	(void)state;
+	p.flags = PEER_PROVEN;
 	p.out.due_us = 50; /* without work it says nothing */
 	put(&p);
 	assert_string_equal(due_text(), "");
@@ -178,14 +180,21 @@ due_moves_with_the_record(void **state)
 	p.out.due_us = 1ll << 40;
 	put(&p);
 	assert_string_equal(due_text(), "a:1099511627776/1 ");
-	p.flags = PEER_PAUSED;
+	p.flags = PEER_PROVEN | PEER_PAUSED;
 	put(&p);
 	assert_string_equal(due_text(), "q:1099511627776/1 ");
-	p.flags = 0;
+	p.flags = PEER_PROVEN;
 	p.out.attempts = PEER_PATIENCE;
 	put(&p);
-	assert_string_equal(due_text(), "a:1099511627776/1 ");
+	assert_string_equal(due_text(), "f:1099511627776/1 ");
 	p.out.attempts++;
+	put(&p);
+	assert_string_equal(due_text(), "q:1099511627776/1 ");
+	p = get(1);
+	p.flags = 0; /* whatever came of its probes, a stranger has a class of its own */
+	put(&p);
+	assert_string_equal(due_text(), "s:1099511627776/1 ");
+	p.flags = PEER_TARGET;
 	put(&p);
 	assert_string_equal(due_text(), "q:1099511627776/1 ");
 	p = get(1);
@@ -205,28 +214,33 @@ checks_are_quiet_and_behind_work(void **state)
 	struct peer p = make("a");
 
 	(void)state;
+	p.flags = PEER_TARGET;
 	p.out.check_us = 30;
 	put(&p);
-	assert_string_equal(due_text(), "q:30/1 ");
+	assert_string_equal(due_text(), "c:30/1 ");
 	p.out.check_us = 40;
 	put(&p);
+	assert_string_equal(due_text(), "c:40/1 ");
+	p.out.attempts = 1;
+	put(&p);
 	assert_string_equal(due_text(), "q:40/1 ");
+	p.out.attempts = 0;
 	p.out.work[WORK_CONNECT] = 1;
 	p.out.due_us = 39;
 	put(&p);
-	assert_string_equal(due_text(), "a:39/1 q:40/1 ");
+	assert_string_equal(due_text(), "a:39/1 c:40/1 ");
 	p.out.due_us = 40; /* a check must not come before the work, nor with it */
 	put(&p);
-	assert_string_equal(due_text(), "a:40/1 q:41/1 ");
+	assert_string_equal(due_text(), "a:40/1 c:41/1 ");
 	p = get(1);
 	p.out.due_us = 100;
 	put(&p);
-	assert_string_equal(due_text(), "a:100/1 q:101/1 ");
+	assert_string_equal(due_text(), "a:100/1 c:101/1 ");
 	assert_int_equal(get(1).out.check_us, 101);
 	p.out.work[WORK_CONNECT] = 0;
 	p.out.check_us = 20;
 	put(&p);
-	assert_string_equal(due_text(), "q:20/1 ");
+	assert_string_equal(due_text(), "c:20/1 ");
 	p.out.check_us = 0;
 	put(&p);
 	assert_string_equal(due_text(), "");
@@ -244,7 +258,7 @@ active_ones_come_first(void **state)
 		p[i] = make(arena_printf(scratch.a, "p%zu", i));
 		p[i].out.work[WORK_CONNECT] = 1;
 		p[i].out.due_us = (int64_t[]){ 300, 256, 255, 1 }[i];
-		p[i].flags = i == 3 ? PEER_PAUSED : 0;
+		p[i].flags = PEER_TARGET | (i == 3 ? PEER_PAUSED : 0u);
 		put(&p[i]);
 	}
 	assert_string_equal(due_text(), "a:255/3 a:256/2 a:300/1 q:1/4 ");
@@ -299,17 +313,17 @@ who_has_work_is_not_found_by_position(void **state)
 	int i;
 
 	(void)state;
-	p.flags = PEER_NOTIFIED;
+	p.flags = PEER_TARGET | PEER_NOTIFIED;
 	p.out.due_us = 50;
 	p.out.check_us = 90;
 	position_put(&p, 7, 8);
 	for (i = 0; i < WORK_MAX; i++) {
 		assert_string_equal(behind_text(), "7/1 ");
-		assert_string_equal(due_text(), "q:90/1 "); /* a check is none */
+		assert_string_equal(due_text(), "c:90/1 "); /* a check is none */
 		p.out.work[i] = 1;
 		put(&p);
 		assert_string_equal(behind_text(), "");
-		assert_string_equal(due_text(), "a:50/1 q:90/1 ");
+		assert_string_equal(due_text(), "a:50/1 c:90/1 ");
 		p = get(1);
 		p.out.work[i] = 0;
 		put(&p);
@@ -347,13 +361,13 @@ filed_as_the_record_says(void **state)
 	q = get(1);
 	assert_true(peer_is_filed(&db.t, &q, &n) && n == 2);
 	must(store_del(&db.t, T_DUE, STR("\0\0\0\0\0\0\0\0\5\0\0\0\1")));
-	assert_string_equal(due_text(), "q:9/1 ");
+	assert_string_equal(due_text(), "c:9/1 ");
 	assert_false(peer_is_filed(&db.t, &q, &n));
 	p.out.due_us = 6;
 	put(&p);
 	q = get(1);
 	assert_true(peer_is_filed(&db.t, &q, &n));
-	must(store_del(&db.t, T_DUE, STR("\1\0\0\0\0\0\0\0\x09\0\0\0\1")));
+	must(store_del(&db.t, T_DUE, STR("\3\0\0\0\0\0\0\0\x09\0\0\0\1")));
 	assert_string_equal(due_text(), "a:6/1 ");
 	assert_false(peer_is_filed(&db.t, &q, &n));
 	assert_int_equal(n, 2);

@@ -33,6 +33,7 @@ says(struct fixture *f, const char *who, const char *path, const char *form, con
 	else
 		must(registry_update(f->r, &b, f->now_us, &in));
 	assert_true(in.known);
+	strangers_prove(f);
 }
 
 static void
@@ -325,6 +326,7 @@ two_that_differ_come_to_rest(void **state)
 		b[i] = body_of(f, who[i], false,
 		    arena_printf(f->a, "[%s]", node_json(f, NODE, i == 0 ? "A" : "B", 1)), NULL);
 		must(registry_connect(f->r, &b[i], f->now_us++, &in));
+		strangers_prove(f);
 	}
 	assert_shown(f, "B");
 	while (schedule_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us) ==

@@ -102,6 +102,7 @@ registry_comes(struct fixture *f, const char *url)
 	struct receipt in;
 
 	must(registry_connect(f->r, &b, f->now_us, &in));
+	strangers_prove(f);
 	return in;
 }
 
@@ -220,6 +221,83 @@ waiting_for_who_has_other_work(void **state)
 	assert_true(tried);
 }
 
+/* --- what many contest --- */
+
+/* One of two providers states the node anew; how many messages go to the subscriber at once. */
+static unsigned
+contest(struct fixture *f, unsigned i)
+{
+	struct exchange_job job;
+	struct wire_body b;
+	struct receipt in;
+	int64_t due_us;
+	unsigned n = 0;
+
+	f->now_us += SECOND_US / 20;
+	b = body_of(f, i % 2 == 0 ? "http://a:1" : "http://b:1", false,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://x:1", "X", 1 + i % 7)),
+	    arena_printf(f->a, "{\"life\":5,\"sent\":%u,\"versions\":{\"http://x:1\":%u}}",
+		i + 1, i + 1));
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	strangers_prove(f);
+	while (next_due(f, &job, &due_us) == KODO_OK) {
+		n += str_starts(job.url, STR("http://r:1/"));
+		answer(f, &job, 200, "");
+	}
+	return n;
+}
+
+static void
+contested_node_is_told_once_in_five_seconds(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	int64_t due_us;
+	unsigned n = 0, i;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+	registry_comes(f, "http://r:1");
+	for (i = 0; i < 10; i++)
+		n += contest(f, i);
+	assert_within(n, 4, 6); /* a few in turns may be two ways to one owner */
+	for (n = 0; i < 2010; i++)
+		n += contest(f, i);
+	assert_within(n, 18, 21); /* of 100 s */
+	assert_int_equal(is_idle(f), true);
+	node_comes(f, "http://n:1", "N", 1); /* others do not wait, and take it along */
+	next_is(f, EXCHANGE_UPDATE, &job);
+	assert_int_equal(job.n_nodes, 2);
+	answer(f, &job, 200, "");
+	contest(f, i++);
+	contest(f, i++);
+	due_us = nothing_until(f);
+	assert_within(due_us - f->now_us, 4 * SECOND_US, 5 * SECOND_US);
+	f->now_us = due_us; /* the last word is not lost */
+	next_is(f, EXCHANGE_UPDATE, &job);
+	assert_true(job.n_nodes == 1 && has(&job, arena_printf(f->a, "\"X %u\"", (i - 1) % 7)));
+	answer(f, &job, 200, "");
+	assert_int_equal(nothing_until(f), INT64_MAX);
+	f->now_us += 15 * SECOND_US; /* and calm comes back */
+	assert_int_equal(contest(f, i++), 1);
+	check_clean(f);
+}
+
+/* Who changes its own node as often is notified of as ever. */
+static void
+own_changes_are_no_contest(void **state)
+{
+	struct fixture *f = *state;
+	unsigned n = 0, i;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+	registry_comes(f, "http://r:1");
+	for (i = 0; i < 100; i += 2)
+		n += contest(f, i);
+	assert_int_equal(n, 50);
+}
+
 /* Without a feed nobody but targets learns anything. */
 static void
 end_of_the_feed(void **state)
@@ -251,6 +329,8 @@ main(void)
 		T(busy_ones_that_are_behind_are_no_rest),
 		T(waiting_for_what_lies_behind),
 		T(waiting_for_who_has_other_work),
+		T(contested_node_is_told_once_in_five_seconds),
+		T(own_changes_are_no_contest),
 		T(end_of_the_feed),
 	};
 

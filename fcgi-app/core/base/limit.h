@@ -56,6 +56,8 @@
 #define LIMIT_VERSION_AHEAD_US	(30ll * 86400 * 1000000)
 /* an answer of a peer; more is cut off and counts as garbage */
 #define LIMIT_ANSWER_BYTES	(16u << 20)
+/* the same of peers that no operator named: an acknowledgement, and some tombstones */
+#define LIMIT_ANSWER_OTHERS_BYTES 65536u
 /* nodes in our answer to a feeding caller; the rest follows as updates */
 #define LIMIT_ANSWER_NODES_BYTES (4u << 20)
 /* a larger answer goes to an unlinked file before it is sent */

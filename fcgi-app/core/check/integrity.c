@@ -279,7 +279,8 @@ peers_check(struct integrity *f)
 			say(f, FINDING_WARNING,
 			    "%.*s: paused, tried again later (%.*s); see that it runs and answers",
 			    STR_ARG(p.url), STR_ARG(p.out.error));
-		} else if (peer_has_work(&p) && p.out.due_us < f->v->now_us - LATE_US)
+		} else if (peer_has_work(&p) && !peer_is_stranger(&p) &&
+		    p.out.due_us < f->v->now_us - LATE_US)
 			say(f, FINDING_WARNING,
 			    "%.*s: messages are due since %lld min and no runner sends them; see "
 			    "that cron starts kodo-reconnect", STR_ARG(p.url),
@@ -355,7 +356,7 @@ changes_check(struct integrity *f)
 	uint64_t n;
 	enum kodo_err err;
 
-	while (scan_next_sized(&s, 4, 8)) {
+	while (scan_next_sized(&s, 4, CHANGELOG_LAST_BYTES)) {
 		s.err = record_get_seen(&f->v->t, get_be32(s.k.p), &said);
 		if (s.err == KODO_ENOTFOUND)
 			s.err = record_get_shadow(&f->v->t, get_be32(s.k.p), PEER_TOMB, &said);

@@ -16,6 +16,7 @@ static const char *const paths[] = {
 	[EXCHANGE_REMOVE] = "/disconnect",
 	[EXCHANGE_UPDATE] = "/update",
 	[EXCHANGE_DIGEST_CHECK] = "/map",
+	[EXCHANGE_PROBE] = "/",
 };
 
 struct builder {
@@ -504,6 +505,20 @@ digest_check_build(struct builder *b)
 
 /* --- choosing --- */
 
+/*
+ * Where the job goes to. Later versions of the original have their greeting at /home alone, so
+ * every other probe asks for that.
+ */
+static const char *
+path_of(const struct peer *p, const struct exchange_job *job)
+{
+	if (job->kind == EXCHANGE_DIGEST_CHECK && job->is_post)
+		return paths[EXCHANGE_UPDATE];
+	if (job->kind == EXCHANGE_PROBE && p->out.attempts % 2 == 1)
+		return "/home";
+	return paths[job->kind];
+}
+
 static enum kodo_err
 job_build(struct builder *b)
 {
@@ -511,7 +526,11 @@ job_build(struct builder *b)
 	enum kodo_err err;
 
 	b->job->is_post = true;
-	if (p->out.work[WORK_LEAVE] != 0) {
+	if (peer_is_stranger(p) && peer_has_work(p)) {
+		b->job->kind = EXCHANGE_PROBE;
+		b->job->is_post = false;
+		err = KODO_OK;
+	} else if (p->out.work[WORK_LEAVE] != 0) {
 		b->job->kind = EXCHANGE_DISCONNECT;
 		err = leave_build(b);
 	} else if (p->out.work[WORK_CONNECT] != 0) {
@@ -524,6 +543,9 @@ job_build(struct builder *b)
 		err = news_build(b);
 	} else if ((p->flags & PEER_RESYNC) != 0) {
 		b->job->kind = EXCHANGE_RESYNC;
+		err = KODO_OK;
+	} else if (b->v->head.held_us != 0) {
+		b->job->kind = EXCHANGE_RELEASE; /* the digests would differ by it */
 		err = KODO_OK;
 	} else {
 		b->job->kind = EXCHANGE_DIGEST_CHECK;
@@ -556,7 +578,6 @@ build_job(struct view *v, struct arena *a, const struct peer *p, struct exchange
 		.body = BUF_INIT(0),
 		.is_first = true,
 		.news = { .v = v, .p = p, .arg = &b } };
-	bool is_update;
 	char *url;
 	enum kodo_err err;
 
@@ -577,9 +598,7 @@ build_job(struct view *v, struct arena *a, const struct peer *p, struct exchange
 	if (err == KODO_OK && job->is_post)
 		err = arena_str(a, buf_str(&b.body), &job->body);
 	if (err == KODO_OK && job->kind < EXCHANGE_NOTHING) {
-		is_update = job->kind == EXCHANGE_DIGEST_CHECK && job->is_post;
-		url = arena_printf(
-		    a, "%.*s%s", STR_ARG(p->url), paths[is_update ? EXCHANGE_UPDATE : job->kind]);
+		url = arena_printf(a, "%.*s%s", STR_ARG(p->url), path_of(p, job));
 		job->url = str_of(url);
 		err = url == NULL ? KODO_ENOMEM : KODO_OK;
 	}

@@ -2,6 +2,7 @@
 
 #include "core/base/utf8.h"
 #include "core/exchange/failure.h"
+#include "core/exchange/stranger.h"
 
 #define JITTER 10 /* per cent, upwards */
 #define CHECK_JITTER 20
@@ -125,6 +126,20 @@ failure_pause(struct change *ch, struct peer *p, struct outcome *oc)
 	return err;
 }
 
+/* Its waits double up to the longest, for there may be very many of its kind. */
+static enum kodo_err
+stranger_retry(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	const uint32_t most = ch->o->retry > 0 ? (uint32_t)ch->o->retry : PEER_PATIENCE;
+	enum kodo_err err = failure_keep(ch, p, oc);
+
+	if (err == KODO_OK && p->out.attempts >= most)
+		return stranger_drop(ch, p);
+	p->out.due_us =
+	    failure_next_us(ch, p, oc, peer_backoff_us(p->out.attempts, PEER_PAUSE_US));
+	return err;
+}
+
 enum kodo_err
 failure_retry(struct change *ch, struct peer *p, struct outcome *oc)
 {
@@ -140,6 +155,8 @@ failure_retry(struct change *ch, struct peer *p, struct outcome *oc)
 	}
 	if (p->out.attempts < UINT32_MAX)
 		p->out.attempts++;
+	if (peer_is_stranger(p))
+		return stranger_retry(ch, p, oc);
 	if (ch->o->retry >= 0 && p->out.attempts >= (uint32_t)ch->o->retry) {
 		err = failure_pause(ch, p, oc);
 		p->out.due_us = has_spoken ? ch->now_us + PEER_HEARD_US : p->out.due_us;

@@ -20,9 +20,11 @@ enum exchange_kind {
 	EXCHANGE_REMOVE,
 	EXCHANGE_UPDATE,
 	EXCHANGE_DIGEST_CHECK,
+	EXCHANGE_PROBE,		/* GET of a stranger's greeting */
 	/* no messages, but steps that are due: see outcome_clear */
 	EXCHANGE_NOTHING,	/* what was to be sent has become void */
-	EXCHANGE_RESYNC		/* the time for it has come */
+	EXCHANGE_RESYNC,	/* the time for it has come */
+	EXCHANGE_RELEASE	/* so it has for what was held back */
 };
 
 /* Flows from .. to - 1 of a node that goes in chunks. */

@@ -20,7 +20,7 @@ news_is_own_of_legacy(const struct peer *p, struct str bytes)
 bool
 news_is_behind(const struct view *v, const struct peer *p)
 {
-	return (p->flags & PEER_NOTIFIED) != 0 && peer_pos(p) < v->head.logged;
+	return (p->flags & PEER_NOTIFIED) != 0 && peer_pos(p) < v->head.notified;
 }
 
 static enum kodo_err
@@ -98,16 +98,19 @@ is_paused(struct news *n, const struct changelog_entry *logged, bool *out)
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
+/* What is held back is not sent, but a list in chunks must have it: it names what is there. */
 static enum kodo_err
-log_walk(struct news *n, enum news_kind kind, uint64_t *pos)
+log_walk(struct news *n, enum news_kind kind, uint64_t *pos, bool is_list)
 {
+	const struct head *h = &n->v->head;
+	const uint64_t end = is_list || n->p->out.list != 0 ? h->logged : h->notified;
 	struct scan s = changelog_scan(&n->v->t, *pos);
 	struct changelog_entry entry;
 	struct known kn;
 	enum news_kind what = NEWS_NONE;
 	bool paused;
 
-	while (!n->is_full && changelog_next(&s, &entry)) {
+	while (!n->is_full && changelog_next(&s, &entry) && entry.at <= end) {
 		if (entry.skip != n->p->id) {
 			s.err = is_paused(n, &entry, &paused);
 			if (s.err == KODO_OK)
@@ -124,8 +127,8 @@ log_walk(struct news *n, enum news_kind kind, uint64_t *pos)
 		if (s.err == KODO_OK && !n->is_full && !n->is_in_chunks)
 			*pos = entry.at;
 	}
-	if (s.err == KODO_OK && !n->is_full && !n->is_in_chunks)
-		*pos = n->v->head.logged;
+	if (s.err == KODO_OK && !n->is_full && !n->is_in_chunks && *pos < end)
+		*pos = end;
 	return scan_end(&s);
 }
 
@@ -134,12 +137,12 @@ news_walk(struct news *n, enum news_kind kind, uint64_t *pos)
 {
 	enum kodo_err err = outbox_walk(n, kind);
 
-	return err == KODO_OK && pos != NULL ? log_walk(n, kind, pos) : err;
+	return err == KODO_OK && pos != NULL ? log_walk(n, kind, pos, false) : err;
 }
 
 enum kodo_err
 news_walk_all(struct news *n, uint64_t *pos)
 {
 	n->has_paused = false;
-	return log_walk(n, NEWS_NODE, pos);
+	return log_walk(n, NEWS_NODE, pos, true);
 }

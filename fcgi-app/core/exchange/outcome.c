@@ -7,6 +7,7 @@
 #include "core/exchange/digest_check.h"
 #include "core/exchange/failure.h"
 #include "core/exchange/outcome.h"
+#include "core/exchange/stranger.h"
 #include "core/merge/ingest.h"
 #include "core/merge/resync.h"
 #include "core/merge/rules.h"
@@ -34,6 +35,7 @@ static const struct {
 	{ ANY_KIND, 200, false, MEANS_DONE },
 	{ ANY_KIND, 201, false, MEANS_DONE },
 	{ ANY_KIND, 204, false, MEANS_DONE },
+	{ KIND(EXCHANGE_PROBE), 1, false, MEANS_RETRY },
 	{ KIND(EXCHANGE_DISCONNECT), 404, false, MEANS_DONE },
 	{ KIND(EXCHANGE_RECONNECT), 404, false, MEANS_LEFT },
 	{ KIND(EXCHANGE_UPDATE) | KIND(EXCHANGE_REMOVE) | KIND(EXCHANGE_DIGEST_CHECK), 404, false,
@@ -233,6 +235,14 @@ check_acked(struct change *ch, struct peer *p, struct outcome *oc)
 	return err;
 }
 
+/* Now its work goes ahead, as it waits. */
+static enum kodo_err
+probe_acked(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	p->flags &= ~(unsigned)PEER_DROPPED;
+	return delivery_done(ch, p, oc->job);
+}
+
 /* What follows, by the kind of the job. */
 static enum kodo_err (*const acked[])(struct change *, struct peer *, struct outcome *) = {
 	[EXCHANGE_DISCONNECT] = leave_acked,
@@ -241,6 +251,7 @@ static enum kodo_err (*const acked[])(struct change *, struct peer *, struct out
 	[EXCHANGE_REMOVE] = remove_acked,
 	[EXCHANGE_UPDATE] = update_acked,
 	[EXCHANGE_DIGEST_CHECK] = check_acked,
+	[EXCHANGE_PROBE] = probe_acked,
 };
 
 static enum kodo_err
@@ -248,6 +259,10 @@ job_done(struct change *ch, struct peer *p, struct outcome *oc)
 {
 	enum kodo_err err;
 
+	if (oc->has_body && str_eq(oc->body.from_key, p->key))
+		p->flags |= PEER_PROVEN;
+	else if (oc->job->kind == EXCHANGE_PROBE)
+		return failure_retry(ch, p, oc); /* somebody else's url */
 	p->flags &= ~(unsigned)PEER_PAUSED;
 	p->out.attempts = 0;
 	p->out.failed_us = p->out.failing_us = 0;
@@ -419,7 +434,7 @@ take_fn(struct change *ch, void *arg)
 		p->out.check_us = ch->now_us + PEER_CHECK_US;
 	if (job->kind == EXCHANGE_DIGEST_CHECK)
 		digest_check_later(ch, p);
-	else
+	else if (job->kind != EXCHANGE_PROBE)
 		p->out.tried[work_of[job->kind]] = job->gen;
 	/* until it is delivered, what was due by the peer's position is work with a time */
 	if ((job->kind == EXCHANGE_UPDATE || job->kind == EXCHANGE_REMOVE) &&
@@ -446,7 +461,7 @@ answer_read(struct arena *a, struct outcome *oc, int64_t now_us)
 	if (oc->job->kind == EXCHANGE_CONNECT &&
 	    wire_read(a, WIRE_CONNECT, oc->res->body, now_us, STR_NULL, &oc->body, &no) == KODO_OK)
 		oc->has_body = oc->has_nodes = true;
-	else if (oc->job->is_post &&
+	else if ((oc->job->is_post || oc->job->kind == EXCHANGE_PROBE) &&
 	    wire_read(a, WIRE_DEFAULT, oc->res->body, now_us, STR_NULL, &oc->body, &no) == KODO_OK)
 		oc->has_body = true;
 }
@@ -474,8 +489,13 @@ clear_fn(struct change *ch, void *arg)
 {
 	struct outcome *oc = arg;
 	struct peer *p;
-	enum kodo_err err = change_peer(ch, oc->job->peer, &p);
+	enum kodo_err err;
 
+	if (oc->job->kind == EXCHANGE_RELEASE) {
+		change_release(ch);
+		return KODO_OK;
+	}
+	err = change_peer(ch, oc->job->peer, &p);
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
 	if (oc->job->kind == EXCHANGE_RESYNC) {

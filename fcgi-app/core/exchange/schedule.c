@@ -1,6 +1,20 @@
 #include "core/exchange/build.h"
 #include "core/exchange/outcome.h"
 #include "core/exchange/schedule.h"
+#include "core/records/changelog.h"
+
+/* Further ahead than ahead_us: the clock was set back, so it is due. */
+static const struct {
+	enum schedule_pool pool;
+	int64_t ahead_us;
+	bool is_active;
+} classes[DUE_CLASSES] = {
+	[DUE_ACTIVE] = { POOL_GOOD, PEER_ACTIVE_AHEAD_US, true },
+	[DUE_FAILING] = { POOL_FAILING, PEER_ACTIVE_AHEAD_US, true },
+	[DUE_STRANGER] = { POOL_STRANGERS, PEER_QUIET_AHEAD_US, true },
+	[DUE_CHECK] = { POOL_GOOD, PEER_QUIET_AHEAD_US, false },
+	[DUE_PAUSED] = { POOL_FAILING, PEER_QUIET_AHEAD_US, false },
+};
 
 static bool
 is_busy(uint32_t peer, const uint32_t *busy, size_t n_busy)
@@ -14,83 +28,125 @@ is_busy(uint32_t peer, const uint32_t *busy, size_t n_busy)
 }
 
 struct due {
+	const uint32_t *busy;
+	size_t n_busy;
+	int64_t now_us;
 	uint32_t peer;
 	bool found;
 	int64_t next_us;   /* earliest that is not due yet, of peers that are not busy */
 	int64_t active_us; /* earliest active one, busy peers included */
 };
 
-/* Look through T_DUE for the first peer that is due and not busy. */
-static enum kodo_err
-due_find(struct txn *t, int64_t now_us, const uint32_t *busy, size_t n_busy, struct due *out)
+static int64_t
+min_us(int64_t a, int64_t b)
 {
-	struct scan s = peer_scan_due(t);
+	return a < b ? a : b;
+}
+
+/* The first of a class, from that time on, whose peer is not busy; it is due if all of them are. */
+static enum kodo_err
+due_first(struct txn *t, struct due *d, enum due_class class, int64_t from_us, bool all_due)
+{
+	struct scan s = peer_scan_due_from(t, class, from_us);
 	struct peer_due due;
 
-	*out = (struct due){ .next_us = INT64_MAX, .active_us = INT64_MAX };
-	while (peer_next_due(&s, &due)) {
-		if (due.at_us >
-		    now_us + (due.class == DUE_ACTIVE ? PEER_ACTIVE_AHEAD_US : PEER_QUIET_AHEAD_US))
-			due.at_us = now_us;
-		if (due.class == DUE_ACTIVE && due.at_us < out->active_us)
-			out->active_us = due.at_us;
-		if (is_busy(due.peer, busy, n_busy))
+	while (!d->found && peer_next_due(&s, &due)) {
+		const int64_t at_us = all_due ? d->now_us : due.at_us;
+
+		if (classes[class].is_active)
+			d->active_us = min_us(d->active_us, at_us);
+		if (is_busy(due.peer, d->busy, d->n_busy))
 			continue;
-		if (due.at_us <= now_us && !out->found) {
-			out->found = true;
-			out->peer = due.peer;
-		} else if (due.at_us < out->next_us) {
-			out->next_us = due.at_us;
+		d->found = at_us <= d->now_us;
+		d->peer = due.peer;
+		if (!d->found) {
+			d->next_us = min_us(d->next_us, at_us);
+			break;
 		}
 	}
 	return scan_end(&s);
 }
 
-/* Where none of them is due: the subscriber that is furthest behind. */
 static enum kodo_err
-behind_find(struct view *v, const uint32_t *busy, size_t n_busy, struct due *out)
+class_find(struct txn *t, struct due *d, enum due_class class)
+{
+	enum kodo_err err = due_first(t, d, class, 0, false);
+
+	if (err == KODO_OK && !d->found)
+		err = due_first(t, d, class, d->now_us + classes[class].ahead_us + 1, true);
+	return err;
+}
+
+/* The subscriber that is furthest behind. */
+static enum kodo_err
+behind_find(struct view *v, struct due *d)
 {
 	struct scan s = peer_scan_behind(&v->t);
 	struct peer_behind behind;
 
-	while (!out->found && peer_next_behind(&s, &behind) && behind.pos < v->head.logged) {
-		out->active_us = 0;
-		if (is_busy(behind.peer, busy, n_busy))
-			continue;
-		out->found = true;
-		out->peer = behind.peer;
+	while (!d->found && peer_next_behind(&s, &behind) && behind.pos < v->head.notified) {
+		d->active_us = 0;
+		d->found = !is_busy(behind.peer, d->busy, d->n_busy);
+		d->peer = behind.peer;
 	}
 	return scan_end(&s);
 }
 
-static enum kodo_err
-next_in_view(struct view *v, struct arena *a, int64_t now_us, const uint32_t *busy, size_t n_busy,
-    struct exchange_job *job, struct due *d)
+/* Is the time over for which news are held back? */
+static bool
+is_released(const struct view *v, struct due *d)
 {
-	struct peer p;
-	enum kodo_err err = due_find(&v->t, now_us, busy, n_busy, d);
+	int64_t at_us = (int64_t)v->head.held_us;
 
-	if (err == KODO_OK)
-		err = behind_find(v, busy, n_busy, d);
+	if (at_us == 0)
+		return false;
+	if (at_us > d->now_us + CHANGELOG_HOLD_US)
+		at_us = d->now_us;	/* the clock was set back */
+	d->active_us = min_us(d->active_us, at_us);
+	if (at_us > d->now_us)
+		d->next_us = min_us(d->next_us, at_us);
+	return at_us <= d->now_us;
+}
+
+static enum kodo_err
+next_in_view(struct view *v, struct arena *a, enum schedule_pool pool, struct exchange_job *job,
+    struct due *d)
+{
+	enum kodo_err err = KODO_OK;
+	struct peer p;
+	int class;
+
+	if (pool == POOL_GOOD && is_released(v, d)) {
+		*job = (struct exchange_job){ .kind = EXCHANGE_RELEASE };
+		d->found = true;
+		return KODO_OK;
+	}
+	for (class = 0; class < DUE_CLASSES && err == KODO_OK && !d->found; class++)
+		if (classes[class].pool == pool)
+			err = class_find(&v->t, d, (enum due_class)class);
+	if (err == KODO_OK && pool == POOL_GOOD && !d->found)
+		err = behind_find(v, d);
 	if (err == KODO_OK && d->found)
 		err = peer_get(&v->t, a, d->peer, &p);
 	return err == KODO_OK && d->found ? build_job(v, a, &p, job) : err;
 }
 
 enum kodo_err
-schedule_next(struct registry *r, struct arena *a, int64_t now_us, const uint32_t *busy,
-    size_t n_busy, struct exchange_job *job, int64_t *next_due_us, int64_t *active_due_us)
+schedule_next_in(struct registry *r, struct arena *a, int64_t now_us, enum schedule_pool pool,
+    const uint32_t *busy, size_t n_busy, struct exchange_job *job, int64_t *next_due_us,
+    int64_t *active_due_us)
 {
 	struct due d;
 	struct view v;
 	enum kodo_err err;
 
-	*next_due_us = INT64_MAX;
 	for (;;) {
+		d = (struct due){ .busy = busy, .n_busy = n_busy, .now_us = now_us,
+			.next_us = *next_due_us, .active_us = *active_due_us };
 		err = view_begin(r, now_us, &v);
 		if (err != KODO_OK)
 			return err;
-		err = next_in_view(&v, a, now_us, busy, n_busy, job, &d);
+		err = next_in_view(&v, a, pool, job, &d);
 		view_end(&v);
 		if (err != KODO_OK || !d.found || job->kind < EXCHANGE_NOTHING)
 			break;
@@ -99,7 +155,23 @@ schedule_next(struct registry *r, struct arena *a, int64_t now_us, const uint32_
 			return err;
 	}
 	*next_due_us = d.next_us;
-	if (active_due_us != NULL)
-		*active_due_us = d.active_us;
+	*active_due_us = d.active_us;
 	return err == KODO_OK && !d.found ? KODO_ENOTFOUND : err;
+}
+
+enum kodo_err
+schedule_next(struct registry *r, struct arena *a, int64_t now_us, const uint32_t *busy,
+    size_t n_busy, struct exchange_job *job, int64_t *next_due_us, int64_t *active_due_us)
+{
+	int64_t active_us = INT64_MAX;
+	enum kodo_err err = KODO_ENOTFOUND;
+	int pool;
+
+	*next_due_us = INT64_MAX;
+	for (pool = 0; pool < POOL_MAX && err == KODO_ENOTFOUND; pool++)
+		err = schedule_next_in(r, a, now_us, (enum schedule_pool)pool, busy, n_busy, job,
+		    next_due_us, &active_us);
+	if (active_due_us != NULL)
+		*active_due_us = active_us;
+	return err;
 }

@@ -33,13 +33,16 @@ peer_is_spent(const struct peer *p)
  * has caused all that is new, and knew the rest, has nothing to learn.
  */
 static void
-position_set(const struct change *ch, struct peer *p)
+position_set(struct change *ch, struct peer *p)
 {
 	const bool was = (p->flags & PEER_NOTIFIED) != 0, is = change_is_subscriber(ch, p);
 
 	if (is && (!was || (p->id == ch->skip && peer_pos(p) >= ch->logged)))
 		p->out.pos = p->out.gone_pos = ch->head.logged;
 	p->flags = is ? p->flags | PEER_NOTIFIED : p->flags & ~(unsigned)PEER_NOTIFIED;
+	/* before it has something to learn, so that the probe costs no change a round trip */
+	if (is && peer_is_stranger(p) && !peer_has_work(p))
+		change_want(ch, p, WORK_NOTIFY, false);
 }
 
 /* Is there a subscriber that must learn of what is new? */
@@ -49,7 +52,7 @@ is_news(struct change *ch, bool *out)
 	struct scan s = peer_scan_behind(ch->t);
 	struct peer_behind first;
 
-	*out = peer_next_behind(&s, &first) && first.pos < ch->head.logged;
+	*out = peer_next_behind(&s, &first) && first.pos < ch->head.notified;
 	return scan_end(&s);
 }
 
@@ -183,6 +186,8 @@ change_want(struct change *ch, struct peer *p, enum peer_work work, bool now)
 	bool had = peer_has_work(p);
 
 	p->out.work[work] = ch->head.state;
+	/* anybody may speak in the name of a stranger: its backoff goes on */
+	now = now && !peer_is_stranger(p);
 	if (now) {
 		p->flags &= ~(unsigned)PEER_PAUSED;
 		p->out.attempts = 0;
@@ -239,6 +244,25 @@ change_notify(struct change *ch, uint32_t node, uint32_t peer)
 enum kodo_err
 change_notify_all(struct change *ch, uint32_t node, uint32_t skip)
 {
+	bool is_hot;
+	enum kodo_err err;
+
 	ch->skip = ch->head.logged == ch->logged || ch->skip == skip ? skip : PEER_SELF;
-	return changelog_put(ch->t, &ch->head, node, skip);
+	err = changelog_put(ch->t, &ch->head, node, skip, ch->now_us, &is_hot);
+	if (err != KODO_OK)
+		return err;
+	if (!is_hot) {
+		change_release(ch);
+	} else if (ch->head.held_us == 0) {
+		ch->head.held_us = (uint64_t)(ch->now_us + CHANGELOG_HOLD_US);
+		ch->is_due = true; /* the runner must learn of the time */
+	}
+	return KODO_OK;
+}
+
+void
+change_release(struct change *ch)
+{
+	ch->head.notified = ch->head.logged;
+	ch->head.held_us = 0;
 }

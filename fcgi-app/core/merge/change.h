@@ -58,8 +58,13 @@ enum kodo_err change_unwant(struct change *ch, struct peer *p, enum peer_work wo
 
 /* Is p notified? A target always is; a provider that feeds only by a registry that feeds. */
 bool change_is_subscriber(const struct change *ch, const struct peer *p);
-/* Every subscriber but skip (PEER_SELF: none is skipped) must learn of the node. */
+/*
+ * Every subscriber but skip (PEER_SELF: none is skipped) must learn of the node: at once, with the
+ * next news, or, where many contest it, after CHANGELOG_HOLD_US at the latest.
+ */
 enum kodo_err change_notify_all(struct change *ch, uint32_t node, uint32_t skip) MUST_CHECK;
+/* Now, whatever is held back. */
+void change_release(struct change *ch);
 /* This peer must, if it is a subscriber. */
 enum kodo_err change_notify(struct change *ch, uint32_t node, uint32_t peer) MUST_CHECK;
 

@@ -338,6 +338,12 @@ ingest_greeting(struct change *ch, struct peer *p, const struct greeting *g)
 		if (err != KODO_OK)
 			return err;
 	}
+	p->flags &= ~(unsigned)PEER_DROPPED;
+	/* it may be reached by now; one probe for a connect is no burden for anybody */
+	if (peer_is_stranger(p) && peer_has_work(p)) {
+		p->out.due_us = ch->now_us;
+		ch->is_due = true;
+	}
 	role_set(ch, p, g);
 	p->modified_us = ch->now_us;
 	p->in.at_us = ch->now_us;
@@ -437,7 +443,8 @@ wait_shorten(struct change *ch, struct peer *p)
 {
 	int64_t due_us = p->out.failed_us + PEER_HEARD_US;
 
-	if (p->out.failed_us == 0 || !peer_has_work(p))
+	/* anybody may speak in the name of a stranger */
+	if (p->out.failed_us == 0 || !peer_has_work(p) || peer_is_stranger(p))
 		return;
 	if (due_us < ch->now_us || p->out.failed_us > ch->now_us)
 		due_us = ch->now_us;

@@ -1,6 +1,6 @@
 /*
  * T_CHANGES: number of the change -> node, peer to skip; T_CHANGED: node -> number of its last
- * change.
+ * change, and how often another peer than before made one.
  */
 #include "core/records/changelog.h"
 
@@ -15,50 +15,101 @@ entry_of(struct str key, struct str value, struct changelog_entry *out)
 	return KODO_OK;
 }
 
-/* The number of the node's entry, which is taken out of T_CHANGES. KODO_ENOTFOUND. */
+/* What T_CHANGED has of a node. */
+struct last {
+	uint64_t at;		/* its entry */
+	int64_t since_us;	/* turns are counted since then */
+	uint32_t turns;
+	uint32_t skip;		/* of the entry */
+};
+
 static enum kodo_err
-entry_take(struct txn *t, uint32_t node, uint64_t *at)
+last_get(struct txn *t, uint32_t node, struct last *out)
 {
-	unsigned char kb[8];
+	unsigned char kb[4];
 	struct str v;
 	enum kodo_err err = store_get(t, T_CHANGED, key_u32(kb, node), &v);
 
-	*at = 0;
+	*out = (struct last){ 0 };
 	if (err != KODO_OK)
 		return err;
-	if (v.len != 8)
+	if (v.len != CHANGELOG_LAST_BYTES)
 		return KODO_ECORRUPT;
-	*at = get_be64(v.p);
-	return store_del(t, T_CHANGES, key_u64(kb, *at));
+	*out = (struct last){ .at = get_be64(v.p), .since_us = (int64_t)get_be64(v.p + 8),
+		.turns = get_be32(v.p + 16) };
+	return KODO_OK;
+}
+
+static enum kodo_err
+last_put(struct txn *t, uint32_t node, const struct last *last)
+{
+	unsigned char kb[4], v[CHANGELOG_LAST_BYTES], part[8];
+
+	memcpy(v, key_u64(part, last->at).p, 8);
+	memcpy(v + 8, key_u64(part, (uint64_t)last->since_us).p, 8);
+	memcpy(v + 16, key_u32(part, last->turns).p, 4);
+	return store_put(
+	    t, T_CHANGED, key_u32(kb, node), (struct str){ (const char *)v, sizeof(v) });
+}
+
+/* What is known of the node's last entry, which is taken out of T_CHANGES. KODO_ENOTFOUND. */
+static enum kodo_err
+entry_take(struct txn *t, uint32_t node, struct last *last)
+{
+	unsigned char kb[8];
+	struct str v;
+	enum kodo_err err = last_get(t, node, last);
+
+	if (err == KODO_OK && store_get(t, T_CHANGES, key_u64(kb, last->at), &v) == KODO_OK &&
+	    v.len == 8)
+		last->skip = get_be32(v.p + 4);
+	return err == KODO_OK ? store_del(t, T_CHANGES, key_u64(kb, last->at)) : err;
+}
+
+/* Count one more change by skip. Who was over the ceiling is over it again with the next turn. */
+static bool
+turns_count(struct last *last, uint32_t skip, int64_t now_us)
+{
+	const int64_t passed_us = now_us - last->since_us;
+
+	if (passed_us < 0 || passed_us > CHANGELOG_HOLD_US) {
+		last->turns = last->turns > CHANGELOG_TURNS && passed_us > 0 &&
+			passed_us <= 2 * CHANGELOG_HOLD_US ? CHANGELOG_TURNS : 0;
+		last->since_us = now_us;
+	}
+	if (skip != last->skip && last->at != 0)
+		last->turns++;
+	return last->turns > CHANGELOG_TURNS;
 }
 
 enum kodo_err
-changelog_put(struct txn *t, struct head *h, uint32_t node, uint32_t skip)
+changelog_put(struct txn *t, struct head *h, uint32_t node, uint32_t skip, int64_t now_us,
+    bool *is_hot)
 {
 	unsigned char k[8], v[8];
-	uint64_t at;
-	enum kodo_err err = entry_take(t, node, &at);
+	struct last last;
+	enum kodo_err err = entry_take(t, node, &last);
 
+	*is_hot = false;
 	if (err != KODO_OK && err != KODO_ENOTFOUND)
 		return err;
-	h->logged = ++h->state;
+	*is_hot = turns_count(&last, skip, now_us);
+	last.at = h->logged = ++h->state;
 	err = store_put(t, T_CHANGES, key_u64(k, h->logged), key_u32_u32(v, node, skip));
-	if (err != KODO_OK)
-		return err;
-	return store_put(t, T_CHANGED, key_u32(k, node), key_u64(v, h->logged));
+	return err == KODO_OK ? last_put(t, node, &last) : err;
 }
 
 enum kodo_err
 changelog_del(struct txn *t, struct head *h, uint32_t node)
 {
 	unsigned char k[4];
-	uint64_t at;
-	enum kodo_err err = entry_take(t, node, &at);
+	struct last last;
+	enum kodo_err err = entry_take(t, node, &last);
 
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
-	if (at > h->log_floor)
-		h->log_floor = at;
+	if (last.at > h->log_floor)
+		h->log_floor = last.at;
 	return store_del(t, T_CHANGED, key_u32(k, node));
 }
 
@@ -84,13 +135,12 @@ changelog_get(struct txn *t, uint32_t node, struct changelog_entry *out)
 {
 	unsigned char kb[8];
 	struct str v, key;
-	enum kodo_err err = store_get(t, T_CHANGED, key_u32(kb, node), &v);
+	struct last last;
+	enum kodo_err err = last_get(t, node, &last);
 
-	if (err == KODO_OK && v.len != 8)
-		err = KODO_ECORRUPT;
 	if (err != KODO_OK)
 		return err;
-	key = key_u64(kb, get_be64(v.p));
+	key = key_u64(kb, last.at);
 	err = store_get(t, T_CHANGES, key, &v);
 	return err == KODO_OK ? entry_of(key, v, out) : err;
 }

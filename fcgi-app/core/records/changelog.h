@@ -16,11 +16,22 @@ struct changelog_entry {
 	uint32_t skip;
 };
 
-/* The node was changed: its entry goes to the end. head.state and head.logged are raised. */
-enum kodo_err changelog_put(
-    struct txn *t, struct head *h, uint32_t node, uint32_t skip) MUST_CHECK;
+/* what peers that contest a node cause at most once in that time */
+#define CHANGELOG_HOLD_US	5000000ll
+/* as often its changes may come from another peer than the last one; two ways make one or two */
+#define CHANGELOG_TURNS		4u
+
+/*
+ * The node was changed: its entry goes to the end. head.state and head.logged are raised. *is_hot:
+ * several peers changed it in turns within CHANGELOG_HOLD_US.
+ */
+enum kodo_err changelog_put(struct txn *t, struct head *h, uint32_t node, uint32_t skip,
+    int64_t now_us, bool *is_hot) MUST_CHECK;
 /* Nothing is known of the node any more. head.log_floor is raised to what its entry was. */
 enum kodo_err changelog_del(struct txn *t, struct head *h, uint32_t node) MUST_CHECK;
+
+/* What T_CHANGED has of a node, for `kodo check`. */
+#define CHANGELOG_LAST_BYTES	20u
 
 /* Scan for changelog_next: the entries behind a number. */
 struct scan changelog_scan(struct txn *t, uint64_t behind) MUST_CHECK;

@@ -16,7 +16,7 @@ meta_put(struct txn *t, const char *name, struct str value)
 	return store_put(t, T_META, str_of(name), value);
 }
 
-#define FIELDS 15
+#define FIELDS 17
 
 /* NULL: started_us, which is signed. */
 static void
@@ -25,7 +25,7 @@ head_fields(struct head *h, uint64_t *field[FIELDS])
 	uint64_t *const all[FIELDS] = { &h->view, &h->state, &h->total, &h->state_id, NULL,
 		&h->options_gen, &h->next_node, &h->next_peer, &h->next_order, &h->next_block,
 		&h->logged, &h->log_floor, &h->former, &h->restored_us,
-		&h->highest };
+		&h->highest, &h->notified, &h->held_us };
 
 	memcpy(field, all, sizeof(all));
 }

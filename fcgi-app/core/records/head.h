@@ -20,6 +20,11 @@ struct head {
 	uint64_t highest;	/* no version is over it */
 	uint64_t logged;	/* the last entry of the changelog */
 	uint64_t log_floor;	/* up to here entries were forgotten */
+	/*
+	 * subscribers are notified up to here; what lies behind is held back, because many contest
+	 * it, until held_us at the latest
+	 */
+	uint64_t notified, held_us;
 };
 
 enum kodo_err head_get(struct txn *t, struct head *h) MUST_CHECK;

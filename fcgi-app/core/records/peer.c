@@ -32,6 +32,12 @@ peer_has_work(const struct peer *p)
 }
 
 bool
+peer_is_stranger(const struct peer *p)
+{
+	return (p->flags & (PEER_TARGET | PEER_PROVEN)) == 0 && p->out.work[WORK_LEAVE] == 0;
+}
+
+bool
 peer_is_live_target(const struct peer *p)
 {
 	return (p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET;
@@ -70,7 +76,7 @@ peer_is_subscriber(const struct peer *p)
 {
 	if ((p->flags & PEER_PROVIDER) == 0)
 		return peer_is_live_target(p);
-	return (p->flags & PEER_FEED) != 0 ||
+	return (p->flags & (PEER_FEED | PEER_DROPPED)) == PEER_FEED ||
 	    (peer_is_live_target(p) && (p->flags & PEER_REGISTRY) != 0);
 }
 
@@ -178,15 +184,28 @@ peer_read(struct str v, bool with_texts, struct peer *p)
 	return r.bad ? KODO_ECORRUPT : KODO_OK;
 }
 
-/*
- * Which class the peer's work has in T_DUE. With `retry: -1` a peer is never paused, but stops to
- * count after as many attempts.
- */
+/* With `retry: -1` a peer is never paused, but stops to count after as many attempts. */
+static bool
+is_quiet(const struct peer *p)
+{
+	return (p->flags & PEER_PAUSED) != 0 || p->out.attempts > PEER_PATIENCE;
+}
+
+/* Which class the peer's work has in T_DUE, and its digest check or resync. */
 static enum due_class
 peer_class(const struct peer *p)
 {
-	return (p->flags & PEER_PAUSED) != 0 || p->out.attempts > PEER_PATIENCE ? DUE_QUIET
-									    : DUE_ACTIVE;
+	if (peer_is_stranger(p))
+		return DUE_STRANGER;
+	if (is_quiet(p))
+		return DUE_PAUSED;
+	return p->out.attempts > 0 ? DUE_FAILING : DUE_ACTIVE;
+}
+
+static enum due_class
+peer_check_class(const struct peer *p)
+{
+	return is_quiet(p) || p->out.attempts > 0 ? DUE_PAUSED : DUE_CHECK;
 }
 
 /* Is p found by its position? Other work has a time, and takes the changelog along. */
@@ -205,6 +224,7 @@ peer_remember_due(struct peer *p)
 	p->filed.class = peer_class(p);
 	p->filed.due_us = p->out.due_us;
 	p->filed.has_check = p->out.check_us != 0;
+	p->filed.check_class = peer_check_class(p);
 	p->filed.check_us = p->out.check_us;
 }
 
@@ -370,6 +390,14 @@ due_key(unsigned char out[13], enum due_class class, int64_t due_us, uint32_t pe
 	return (struct str){ (const char *)out, 13 };
 }
 
+struct scan
+peer_scan_due_from(struct txn *t, enum due_class class, int64_t at_us)
+{
+	unsigned char k[13];
+
+	return scan_from(t, T_DUE, due_key(k, class, at_us, 0), 1);
+}
+
 static enum kodo_err
 due_move(struct txn *t, uint32_t peer, bool was, enum due_class was_class, int64_t was_us, bool is,
     enum due_class class, int64_t us)
@@ -419,8 +447,9 @@ peer_index(struct txn *t, struct peer *p, bool gone)
 	err = due_move(t, p->id, p->filed.has_work, p->filed.class, p->filed.due_us,
 	    !gone && peer_has_work(p), peer_class(p), p->out.due_us);
 	if (err == KODO_OK)
-		err = due_move(t, p->id, p->filed.has_check, DUE_QUIET, p->filed.check_us,
-		    !gone && p->out.check_us != 0, DUE_QUIET, p->out.check_us);
+		err = due_move(t, p->id, p->filed.has_check, p->filed.check_class,
+		    p->filed.check_us, !gone && p->out.check_us != 0, peer_check_class(p),
+		    p->out.check_us);
 	if (err != KODO_OK)
 		return err;
 	err = behind_move(t, p, !gone && is_by_position(p));
@@ -445,7 +474,7 @@ peer_is_filed(struct txn *t, const struct peer *p, unsigned *n_due)
 	return (!p->filed.has_work ||
 	    is_there(t, T_DUE, due_key(k, p->filed.class, p->filed.due_us, p->id))) &&
 	    (!p->filed.has_check ||
-	    is_there(t, T_DUE, due_key(k, DUE_QUIET, p->filed.check_us, p->id))) &&
+	    is_there(t, T_DUE, due_key(k, p->filed.check_class, p->filed.check_us, p->id))) &&
 	    (!p->filed.has_pos || is_there(t, T_BEHIND, behind_key(k, p->filed.pos, p->id)));
 }
 

@@ -49,6 +49,9 @@ enum peer_flag {
 	PEER_TO_ASK = 1u << 11,
 	/* a restored copy of it speaks, since in.older_us: what it said before stays */
 	PEER_OLDER = 1u << 12,
+	PEER_PROVEN = 1u << 13,		/* it has answered with a greeting of its own url */
+	/* it did not, `retry` times: it is no subscriber before its next connect */
+	PEER_DROPPED = 1u << 14,
 };
 
 /*
@@ -57,8 +60,18 @@ enum peer_flag {
  */
 enum peer_work { WORK_LEAVE, WORK_CONNECT, WORK_RECONNECT, WORK_NOTIFY, WORK_MAX };
 
-/* quiet: paused work and digest checks; not counted for `idle` */
-enum due_class { DUE_ACTIVE, DUE_QUIET };
+/*
+ * What is due, by whom it is owed to, so that no kind stands in the way of another. Only the first
+ * two count for `idle`.
+ */
+enum due_class {
+	DUE_ACTIVE,	/* work of a peer whose last attempt did not fail */
+	DUE_FAILING,	/* of one that is in its backoff */
+	DUE_STRANGER,	/* the probe of a peer that never answered */
+	DUE_CHECK,	/* a digest check or a resync */
+	DUE_PAUSED,	/* work and checks of a paused peer */
+	DUE_CLASSES
+};
 
 /* failed attempts after which a peer does not hold `idle` false any more */
 #define PEER_PATIENCE	9u
@@ -119,7 +132,7 @@ struct peer {
 	struct {			/* how it is filed in T_DUE, T_BEHIND and T_PEER_URL */
 		bool has_work, has_check, has_pos;
 		uint64_t pos;
-		enum due_class class;
+		enum due_class class, check_class;
 		int64_t due_us, check_us;
 		struct str alias;
 	} filed;
@@ -142,6 +155,11 @@ const struct peer_dialect *peer_dialect(const struct peer *p);
 void peer_init(struct peer *p, struct head *h, struct str url, struct str key);
 
 bool peer_has_work(const struct peer *p);
+/*
+ * Does nothing but its own word say that it is there? Whoever posts to us may name any url: to a
+ * stranger goes a probe, and no body. A sign-off is owed to former targets alone.
+ */
+bool peer_is_stranger(const struct peer *p);
 /* A target that we did not leave. */
 bool peer_is_live_target(const struct peer *p);
 /* Only what it said last is remembered, to know late messages of it. */
@@ -193,13 +211,16 @@ bool peer_next_behind(struct scan *s, struct peer_behind *out) MUST_CHECK;
 /* The lower one of both positions. */
 uint64_t peer_pos(const struct peer *p);
 
-/* When work or a digest check is due (T_DUE): the active ones first, each kind by time. */
+/* When work or a digest check is due (T_DUE): class by class, each by time. */
 struct peer_due {
 	enum due_class class;
 	int64_t at_us;
 	uint32_t peer;
 };
 struct scan peer_scan_due(struct txn *t) MUST_CHECK;
+/* Of one class, from that time on. */
+struct scan peer_scan_due_from(
+    struct txn *t, enum due_class class, int64_t at_us) MUST_CHECK;
 bool peer_next_due(struct scan *s, struct peer_due *out) MUST_CHECK;
 
 /* Is p, as it was read, in T_BEHIND and T_DUE where its record says? *n_due: times in T_DUE. */

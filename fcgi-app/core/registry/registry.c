@@ -196,13 +196,13 @@ registry_is_idle(struct txn *t, const struct head *h, bool *out)
 	struct peer_due first;
 	enum kodo_err err;
 
-	/* the longest backoff is 9 s: whatever is active is due within a minute */
-	*out = !peer_next_due(&s, &first) || first.class != DUE_ACTIVE;
+	/* the longest backoff is 9 s: whatever counts is due within a minute */
+	*out = !peer_next_due(&s, &first) || first.class > DUE_FAILING;
 	err = scan_end(&s);
 	if (err != KODO_OK || !*out)
 		return err;
 	s = peer_scan_behind(t);
-	*out = !peer_next_behind(&s, &behind) || behind.pos >= h->logged;
+	*out = !peer_next_behind(&s, &behind) || behind.pos >= h->notified;
 	return scan_end(&s);
 }
 

@@ -171,7 +171,9 @@ kodo_put(struct answer *w, bool with_nodes)
 	if (err == KODO_OK && !w->is_late && w->b->view.p != NULL && w->caller != PEER_TOMB) {
 		err = digest_stated(&w->v.t, w->caller, w->is_subscriber, has);
 		view = str_of(has);
-		if (err == KODO_OK && o->registry && o->feed && w->b->from.feed && !w->is_behind) {
+		/* what is held back would be missed, and all be asked for */
+		if (err == KODO_OK && o->registry && o->feed && w->b->from.feed && !w->is_behind &&
+		    w->v.head.held_us == 0) {
 			err = digest_notified(&w->v.t, w->a, w->caller, told);
 			w->kodo.told = str_of(told);
 		}

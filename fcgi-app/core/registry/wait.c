@@ -24,12 +24,13 @@ static enum kodo_err
 all_tried(struct txn *t, struct arena *a, uint64_t ticket, uint64_t logged, int64_t now_us,
     bool *out)
 {
-	struct scan s = peer_scan_due(t);
+	struct scan s = peer_scan_due_from(t, DUE_ACTIVE, 0);
 	struct peer_due due;
 	struct peer p;
 
 	*out = true;
-	while (*out && peer_next_due(&s, &due) && due.class == DUE_ACTIVE) {
+	/* one that fails was tried, and strangers are not waited for */
+	while (*out && peer_next_due(&s, &due)) {
 		s.err = peer_get(t, a, due.peer, &p);
 		if (s.err == KODO_OK)
 			*out = !is_untried(&p, ticket, logged, now_us);
@@ -55,7 +56,7 @@ tried_in(struct txn *t, struct arena *a, uint64_t ticket, int64_t now_us, bool *
 {
 	struct head h;
 	enum kodo_err err = head_get(t, &h);
-	const uint64_t logged = h.logged < ticket ? h.logged : ticket;
+	const uint64_t logged = h.notified < ticket ? h.notified : ticket;
 
 	if (err == KODO_OK)
 		err = all_tried(t, a, ticket, logged, now_us, out);

@@ -15,6 +15,7 @@ peer_status_name(enum peer_status status)
 		[STATUS_OK] = "ok",
 		[STATUS_PENDING] = "pending",
 		[STATUS_LEFT] = "left",
+		[STATUS_UNREACHED] = "unreached",
 		[STATUS_FAILING] = "failing",
 		[STATUS_PAUSED] = "paused",
 	};
@@ -28,6 +29,22 @@ peer_status_direction(const struct peer_state *p)
 	if (p->is_target)
 		return p->is_provider ? "both ways" : "is fed";
 	return p->is_provider ? "feeds" : "gone";
+}
+
+struct str
+peer_status_failure(const struct peer_state *p)
+{
+	static const struct str status = { "HTTP status ", 12 },
+				refused = { "Address is private", 18 };
+	const char *end;
+
+	if (p->error.p == NULL)
+		return STR_NULL;
+	if (str_starts(p->error, refused))
+		return STR("refused");
+	end = str_starts(p->error, status) ? memchr(p->error.p, ':', p->error.len) : NULL;
+	return end == NULL ? STR("no answer")
+			   : (struct str){ p->error.p, (size_t)(end - p->error.p) };
 }
 
 bool
@@ -106,6 +123,8 @@ count_pending(struct txn *t, struct arena *a, uint32_t peer, struct peer_state *
 static enum peer_status
 status_of(const struct peer *p)
 {
+	if (peer_is_stranger(p) && ((p->flags & PEER_DROPPED) != 0 || p->out.attempts > 0))
+		return STATUS_UNREACHED;
 	if (peer_has_work(p) && (p->flags & PEER_PAUSED) != 0)
 		return STATUS_PAUSED;
 	if (peer_has_work(p) && p->out.attempts > 0)
@@ -145,7 +164,8 @@ state_of(struct view *v, struct arena *a, const struct peer *p, struct peer_stat
 	const struct peer_state state = {
 		.url = p->url,
 		.organization = p->organization,
-		.error = p->out.attempts > 0 ? p->out.error : STR_NULL,
+		.error = p->out.attempts > 0 || (p->flags & PEER_DROPPED) != 0
+		    ? p->out.error : STR_NULL,
 		.work = work_of(a, p),
 		.is_target = (p->flags & PEER_TARGET) != 0,
 		.is_provider = (p->flags & PEER_PROVIDER) != 0,

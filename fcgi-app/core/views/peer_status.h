@@ -11,6 +11,7 @@ enum peer_status {
 	STATUS_OK,
 	STATUS_PENDING,		/* something is to be sent, nothing has failed */
 	STATUS_LEFT,		/* a target that we left */
+	STATUS_UNREACHED,	/* it has never answered; it may be anybody's url */
 	STATUS_FAILING,		/* the last attempts failed; soon the next */
 	STATUS_PAUSED,		/* attempts are used up; tried seldom */
 	STATUS_MAX
@@ -21,7 +22,7 @@ const char *peer_status_name(enum peer_status status);	/* static: "ok", "pending
 struct peer_state {
 	struct str url;
 	struct str organization;	/* null: none, or not known */
-	struct str error;		/* of the last failure, null: none */
+	struct str error;		/* of the last failure, null: none; for the admin alone */
 	struct str work;		/* "connect, update", null: nothing is to be sent */
 	bool is_target;			/* we connect to it */
 	bool is_provider;		/* it states nodes to us */
@@ -40,6 +41,12 @@ struct peer_state {
 
 /* "feeds", "is fed", "both ways", "gone": the peer's part in it. */
 const char *peer_status_direction(const struct peer_state *p);
+
+/*
+ * What kind of failure the last one was, static or in p: "HTTP status 500", "refused", "no answer".
+ * What the peer wrote is not for the public, which took it for ours.
+ */
+struct str peer_status_failure(const struct peer_state *p);
 
 /* Is it failing or paused? */
 bool peer_status_is_bad(const struct peer_state *p);

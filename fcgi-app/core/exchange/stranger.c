@@ -1,0 +1,44 @@
+#include "core/exchange/stranger.h"
+#include "core/registry/registry_private.h"
+
+enum kodo_err
+stranger_drop(struct change *ch, struct peer *p)
+{
+	enum kodo_err err = KODO_OK;
+	int i;
+
+	for (i = 0; i < WORK_MAX && err == KODO_OK; i++)
+		err = change_unwant(ch, p, (enum peer_work)i);
+	p->flags |= PEER_DROPPED;
+	p->out.attempts = 0;
+	return err;
+}
+
+struct put_off {
+	uint32_t peer;
+	int64_t wait_us;
+};
+
+static enum kodo_err
+put_off_fn(struct change *ch, void *arg)
+{
+	const struct put_off *q = arg;
+	struct peer *p;
+	enum kodo_err err = change_peer(ch, q->peer, &p);
+
+	if (err != KODO_OK)
+		return err == KODO_ENOTFOUND ? KODO_OK : err;
+	if (q->wait_us == INT64_MAX)
+		return stranger_drop(ch, p);
+	p->out.due_us = ch->now_us + q->wait_us;
+	return KODO_OK;
+}
+
+enum kodo_err
+stranger_put_off(struct registry *r, uint32_t peer, int64_t wait_us, int64_t now_us)
+{
+	struct put_off q = { .peer = peer, .wait_us = wait_us };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = put_off_fn, .arg = &q };
+
+	return registry_change(&run);
+}

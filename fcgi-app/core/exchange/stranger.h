@@ -1,0 +1,20 @@
+/*
+ * Peers that have never answered (peer_is_stranger): what becomes of them without an answer.
+ */
+#ifndef KODO_STRANGER_H
+#define KODO_STRANGER_H
+
+#include "core/merge/change.h"
+#include "core/registry/registry.h"
+
+/*
+ * Its work is dropped, and it is no subscriber until it connects again. What it stated stays: a
+ * node need not be reached for its flows to be offered.
+ */
+enum kodo_err stranger_drop(struct change *ch, struct peer *p) MUST_CHECK;
+
+/* It is not asked before wait_us have passed: its host has no room. INT64_MAX: it is dropped. */
+enum kodo_err stranger_put_off(
+    struct registry *r, uint32_t peer, int64_t wait_us, int64_t now_us) MUST_CHECK;
+
+#endif
