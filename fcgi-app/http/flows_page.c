@@ -259,7 +259,7 @@ put_mistake(struct flows_page *f, const struct query *q)
 	struct str note = query_note(q);
 	size_t column = query_column(q), at;
 
-	if (f->q.len == 0 || str_eq(f->q, note))
+	if (utf8_trim(f->q).len == 0 || str_eq(f->q, note))
 		return;
 	template_values_put(f->values, "q_note", note);
 	if (is_words(f->q)) {

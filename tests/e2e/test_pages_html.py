@@ -173,6 +173,15 @@ def test_json_narrows_as_the_page_does(registry):
     assert said["q"].endswith("fulltext: flow") and said["explain"]["query"] == '"flow" and organization == "Here" and @tag("n1")'
 
 
+def test_words_are_no_mistake(registry):
+    for q, note, count in (("", False, 28), ("%20%C2%A0", False, 28), ("flow%20", True, 28), ("don't", True, 0), ("author%E2%80%991", True, 0),
+                           ("what%20%20number%0A1%20", True, 12), ("name%20%3D%3D%20%E2%80%9CFlow%201%E2%80%9D", False, 2)):
+        text = page(registry, "/flows?q=" + q)
+        assert "could not be read" not in text and ("searched as text" in text) == note, q
+        assert f"<strong>{count} of 28 flows</strong>" in text, q
+    assert "could not be read" in page(registry, "/flows?q=name%20%3D%3D%20'x")
+
+
 def test_page_behind_a_place(registry):
     """after= for people: the same flows as for machines, and links on from there; what the first line of a page says is not of it."""
     target, seen = "/flows?pp=10&tag=all", []
