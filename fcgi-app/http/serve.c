@@ -163,7 +163,8 @@ take_body(struct server *s, struct call *c, const struct route *r, const struct 
 		response_fail(c->res, 413, "Request Entity Too Large");
 		return false;
 	}
-	if (err == KODO_EIO || (c->req->has_length && s->body.len < c->req->length)) {
+	if (err == KODO_EIO ||
+	    (err == KODO_OK && c->req->has_length && s->body.len < c->req->length)) {
 		response_fail(c->res, 400, "Input data was truncated");
 		return false;
 	}
@@ -183,14 +184,15 @@ take_body(struct server *s, struct call *c, const struct route *r, const struct 
 		response_fail(c->res, 404, "Not Found");
 		return false;
 	}
-	if ((r->flags & ROUTE_PEER) != 0 &&
-	    option_allows_peer(o, c->body.from.url, &why) != KODO_OK) {
+	if ((r->flags & ROUTE_PEER) != 0)
+		err = option_allows_peer(o, c->body.from.url, &why);
+	if (err == KODO_EINVAL) {
 		log_warning(
 		    "%s from %.*s refused: %s", r->path, STR_ARG(c->body.from.url), why.text);
 		response_error(c->res, 403, str_of(why.text), NULL, 0);
-		return false;
-	}
-	return true;
+	} else if (err != KODO_OK)
+		answer_fault(c->res, err, r->path);
+	return err == KODO_OK;
 }
 
 static void

@@ -458,6 +458,26 @@ def test_slow_client_holds_no_reader(responder):
     assert not [name for name in os.listdir(kodo.state_path()) if "tmp" in name or "spill" in name]
 
 
+def test_no_memory_is_no_fault_of_the_request(hosted):
+    """Whatever there is: a peer is asked to come again, and not refused for good, by 400 (truncated) or 403."""
+    kodo = hosted({})
+    if SANITIZED or kodo.kind != "cgi":
+        return                                                          # sanitizers need terabytes of addresses
+    kodo.get("/")
+    body = json.dumps(connect_body(PEER, nodes=[node(f"http://n:{n + 1}", [flow(i, description="y" * 3000) for i in range(20)])
+                                                for n in range(100)])).encode()
+    kodo.env.update(cgi_env("POST", "/connect", {}, body))
+    taken, said = 0, []
+    for mib in range(30, 300):
+        done = subprocess.run(["prlimit", f"--as={mib << 20}", kodotest.KODO], cwd="/", env=kodo.env, input=body, capture_output=True, check=False)
+        if done.returncode == 0:
+            said.append((parse_cgi(done.stdout, done.stderr, 0).status, b"/connect: out of memory" in done.stderr))
+        taken += bool(said) and said[-1][0] == 201
+        if taken == 3:
+            break
+    assert taken == 3 and {status for status, _ in said} <= {201, 503} and (503, True) in said, said
+
+
 def test_memory_of_a_worker_comes_back(responder):
     if SANITIZED:
         pytest.skip("sanitizers keep memory")

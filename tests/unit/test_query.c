@@ -11,6 +11,7 @@
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "core/query/query.h"
 #include "tests/query/rows.h"
@@ -575,6 +576,41 @@ test_step_budget(void **state)
 	buf_free(&b);
 }
 
+/* A text that needs 100 KiB to go back in, where nothing is to be had: no fault of the query. */
+static void
+test_no_memory(void **state)
+{
+	struct rlimit before, none;
+	void *held[4096];
+	char text[500];
+	struct row row;
+	struct query *q;
+	enum query_verdict v;
+	size_t n = 0;
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	text[sizeof(text) - 2] = 'c';	/* the literal is there, the match is not */
+	row = rows[0];
+	row.description = (struct str){ text, sizeof(text) };
+	q = compile(STR("description =~ '^(?:(a)|b)*c$'"));
+	assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+	none = (struct rlimit){ 0, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+	while (n < sizeof(held) / sizeof(held[0]) && (held[n] = malloc(16384)) != NULL)
+		n++;
+	while (arena_alloc(arena, 256) != NULL)
+		;
+	v = query_match(q, &row);
+	while (n > 0)
+		free(held[--n]);
+	assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+	assert_int_equal(v, QUERY_NO_MEMORY);
+	assert_int_equal(query_verdict_error(v), KODO_ENOMEM);
+	/* nothing of it stays */
+	assert_int_equal(query_match(q, &row), QUERY_NO);
+}
+
 int
 main(void)
 {
@@ -589,6 +625,9 @@ main(void)
 		cmocka_unit_test(test_repetitions),
 		cmocka_unit_test(test_ceilings),
 		cmocka_unit_test(test_budget),
+#ifndef __SANITIZE_ADDRESS__	/* which ends a program that gets no memory */
+		cmocka_unit_test(test_no_memory),
+#endif
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

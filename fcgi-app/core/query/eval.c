@@ -156,12 +156,14 @@ test_null(enum query_field field, const struct row *row)
 static enum query_verdict
 test_regex(const struct program *p, const struct test *t, struct str s)
 {
+	enum kodo_err err;
 	bool matches;
 
 	if (s.p == NULL || !holds(s, t->literal))
 		return QUERY_NO;
-	if (regex_match(p->pool, t->regex, s, &matches) != KODO_OK)
-		return QUERY_OVER_BUDGET;
+	err = regex_match(p->pool, t->regex, s, &matches);
+	if (err != KODO_OK)
+		return err == KODO_ENOMEM ? QUERY_NO_MEMORY : QUERY_OVER_BUDGET;
 	return matches ? QUERY_YES : QUERY_NO;
 }
 
@@ -266,7 +268,7 @@ eval_row(struct program *p, const struct row *row)
 		return QUERY_OVER_BUDGET;
 	while (i < EVAL_NO) {
 		v = run_test(p, p->steps[i].test, row);
-		if (v == QUERY_OVER_BUDGET)
+		if (v >= QUERY_OVER_BUDGET)
 			return v;
 		i = v == QUERY_YES ? p->steps[i].yes : p->steps[i].no;
 	}
@@ -306,7 +308,7 @@ eval_partial(struct program *p, const struct row *row, unsigned known)
 			verdicts[i] = QUERY_MAYBE;
 		else {
 			v = run_test(p, s->test, row);
-			if (v == QUERY_OVER_BUDGET)
+			if (v >= QUERY_OVER_BUDGET)
 				return v;
 			verdicts[i] = v == QUERY_YES ? yes : no;
 		}

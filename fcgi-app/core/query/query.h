@@ -61,7 +61,7 @@ bool query_is_fulltext(const struct query *q);	/* one text: quoted, or for an er
 /* Bit mask (QUERY_BIT) of the fields that query_match reads. */
 unsigned query_needs(const struct query *q);
 
-/* Does the row match? QUERY_NO, QUERY_YES or QUERY_OVER_BUDGET. */
+/* Does the row match? QUERY_NO, QUERY_YES, QUERY_OVER_BUDGET or QUERY_NO_MEMORY. */
 enum query_verdict query_match(struct query *q, const struct row *row);
 
 /*

@@ -408,6 +408,8 @@ regex_match(struct regex_pool *pool, struct regex *re, struct str s, bool *match
 	else
 		rc = match_fast(pool, re, s);
 	*matches = rc >= 0;
+	if (rc == PCRE2_ERROR_NOMEMORY)
+		return KODO_ENOMEM;
 	/* below NOMATCH: the budget, a limit of PCRE2, or a pattern that loops */
 	pool->spent = rc < PCRE2_ERROR_NOMATCH;
 	return pool->spent ? KODO_ETOOBIG : KODO_OK;

@@ -34,7 +34,10 @@ void regex_pool_row(struct regex_pool *pool);
 enum kodo_err regex_compile(struct regex_pool *pool, struct str pattern, struct regex **out,
     const char **reason, size_t *offset) MUST_CHECK;
 
-/* Does it match in s (valid UTF-8)? KODO_ETOOBIG: the budget is used up, now and ever after. */
+/*
+ * Does it match in s (valid UTF-8)? KODO_ETOOBIG: the budget is used up, now and ever after.
+ * KODO_ENOMEM.
+ */
 enum kodo_err regex_match(struct regex_pool *pool, struct regex *re, struct str s,
     bool *matches) MUST_CHECK;
 

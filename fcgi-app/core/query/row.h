@@ -78,7 +78,15 @@ enum query_verdict {
 	QUERY_NO,
 	QUERY_YES,
 	QUERY_MAYBE,	/* only from query_match_partial: the known fields do not decide */
-	QUERY_OVER_BUDGET	/* too many steps, see limit.h: refuse the query (400) */
+	QUERY_OVER_BUDGET,	/* too many steps, see limit.h: refuse the query (400) */
+	QUERY_NO_MEMORY		/* memory ran out: try again later (503) */
 };
+
+/* What ends a pass over rows: KODO_ETOOBIG, KODO_ENOMEM. */
+static inline enum kodo_err
+query_verdict_error(enum query_verdict v)
+{
+	return v == QUERY_OVER_BUDGET ? KODO_ETOOBIG : v == QUERY_NO_MEMORY ? KODO_ENOMEM : KODO_OK;
+}
 
 #endif

@@ -90,9 +90,7 @@ pass_if_match(struct flows_each *e, const struct flows_node *n, uint32_t flow)
 	if (err != KODO_OK)
 		return err;
 	verdict = query_match(e->q, &row);
-	if (verdict == QUERY_OVER_BUDGET)
-		return KODO_ETOOBIG;
-	return verdict == QUERY_YES ? pass(e, n, flow) : KODO_OK;
+	return verdict == QUERY_YES ? pass(e, n, flow) : query_verdict_error(verdict);
 }
 
 /* The next place in folded texts that may be of a match, or is where they alone decide. */
@@ -155,12 +153,10 @@ pass_node(struct flows_each *e, const struct flows_node *n)
 {
 	const enum query_verdict verdict = node_verdict(e, n);
 	uint32_t i;
-	enum kodo_err err = KODO_OK;
+	enum kodo_err err = query_verdict_error(verdict);
 
-	if (verdict == QUERY_NO)
-		return KODO_OK;
-	if (verdict == QUERY_OVER_BUDGET)
-		return KODO_ETOOBIG;
+	if (verdict == QUERY_NO || err != KODO_OK)
+		return err;
 	if (verdict == QUERY_MAYBE && query_needle(e->q).len > 0)
 		return pass_needle(e, n);
 	e->looked_at += n->p.n_flows;
