@@ -106,6 +106,11 @@ test_values(void **state)
 		{ "a: &x 1\nb: &x 2\nc: *x\n", "{a:\"1\"@1 b:\"2\"@2 c:\"2\"@3}" },
 		{ "a: \"\\u00e4\\n\"\r\n", "{a:\"\xc3\xa4\n\"@1}" },
 		{ "text\n", "\"text\"" },
+		/* JSON's pairs of surrogates */
+		{ "{\"a\": \"\\ud83d\\ude00\\u00e4\", \"b\": \"\\\\ud83d\"}\n",
+		    "{a:\"\xf0\x9f\x98\x80\xc3\xa4\"@1 b:\"\\ud83d\"@1}" },
+		{ "a: \"\\uD83D\\uDE00\"\nb: \"\\\\\\ud83d\\ude00\"\n",
+		    "{a:\"\xf0\x9f\x98\x80\"@1 b:\"\\\xf0\x9f\x98\x80\"@2}" },
 		/* merge keys: the map's own keys win, then the first of a list, the last << */
 		{ "- &x {a: 1, b: 2}\n- {b: 3, <<: *x}\n",
 		    "[{a:\"1\"@1 b:\"2\"@1}@1 {b:\"3\"@2 a:\"1\"@1}@2]" },
@@ -163,6 +168,9 @@ test_errors(void **state)
 		{ "a: b: c\n", "f:1: not YAML: mapping values are not allowed in this context; put "
 		    "quotes around a value that holds a colon and a blank, or indent the lines of "
 		    "one map alike" },
+		{ "a: 1\nb: \"\\ud83d\"\n", "f:2: not YAML: found invalid Unicode character escape "
+		    "code (while parsing a quoted scalar from line 2); write the character itself, "
+		    "as UTF-8" },
 		{ "a: \"C:\\data\"\n", "f:1: not YAML: found unknown escape character (while "
 		    "parsing a quoted scalar from line 1); in double quotes a backslash is "
 		    "\\\\, in single quotes it is itself" },
@@ -477,6 +485,7 @@ test_find(void **state)
 		{ "\t- x\nCache-Data: z\n", "z" },
 		/* as the whole reader takes it */
 		{ "- CACHE_DATA: y\n", "y" },
+		{ "{\"organization\": \"\\ud83d\\ude00\", \"cache_data\": \"x\"}\n", "x" },
 		{ "- url: &u x\n- cache_data: *u\n", "x" },
 		{ "- flows: [&b {cache_data: x}]\n- <<: *b\n", "x" },
 		{ "- flows: [&b {cache_data: x}]\n- {<<: *b, cache_data: y}\n", "y" },

@@ -380,9 +380,18 @@ parser_error(struct reader *r, struct str yaml)
 	    p->problem_mark.line + 1, problem, p->context, p->context_mark.line + 1, todo);
 }
 
-enum kodo_err
-loader_parse(struct arena *a, struct str yaml, const char *file, const struct loader_value **out,
-    struct why *why)
+static bool
+is_bad_escape(const yaml_parser_t *p)
+{
+	static const char begin[] = "found invalid Unicode";
+
+	return p->problem != NULL && strncmp(p->problem, begin, sizeof(begin) - 1) == 0;
+}
+
+/* *bad_escape: a text has an escape that libyaml does not know. */
+static enum kodo_err
+parse(struct arena *a, struct str yaml, const char *file, const struct loader_value **out,
+    struct why *why, bool *bad_escape)
 {
 	struct reader *r = arena_zalloc(a, sizeof(*r));
 	bool ended = false;
@@ -402,6 +411,7 @@ loader_parse(struct arena *a, struct str yaml, const char *file, const struct lo
 	for (err = KODO_OK; err == KODO_OK && !ended;) {
 		if (!yaml_parser_parse(&r->parser, &e)) {
 			err = parser_error(r, yaml);
+			*bad_escape = is_bad_escape(&r->parser);
 			break;
 		}
 		ended = e.type == YAML_STREAM_END_EVENT;
@@ -421,6 +431,18 @@ loader_parse(struct arena *a, struct str yaml, const char *file, const struct lo
 	}
 	*out = r->root;
 	return KODO_OK;
+}
+
+enum kodo_err
+loader_parse(struct arena *a, struct str yaml, const char *file, const struct loader_value **out,
+    struct why *why)
+{
+	bool bad_escape = false;
+	enum kodo_err err = parse(a, yaml, file, out, why, &bad_escape);
+
+	if (bad_escape && loader_join_surrogates(a, &yaml) == KODO_OK)
+		err = parse(a, yaml, file, out, why, &bad_escape);
+	return err;
 }
 
 /* The place of a scan for one option: like a reader, but without values. */
@@ -498,9 +520,9 @@ scan_event(struct scan *s, const yaml_event_t *e)
 	}
 }
 
-enum kodo_err
-loader_scan_yaml(
-    struct arena *a, struct str yaml, const char *option, struct str *out, bool *unsure)
+static enum kodo_err
+scan(struct arena *a, struct str yaml, const char *option, struct str *out, bool *unsure,
+    bool *bad_escape)
 {
 	struct scan s = { .option = option };
 	bool ended = false;
@@ -516,6 +538,7 @@ loader_scan_yaml(
 	while (err == KODO_OK && !ended) {
 		if (!yaml_parser_parse(&p, &e)) {
 			err = p.error == YAML_MEMORY_ERROR ? KODO_ENOMEM : KODO_EINVAL;
+			*bad_escape = is_bad_escape(&p);
 			break;
 		}
 		ended = e.type == YAML_STREAM_END_EVENT;
@@ -533,5 +556,17 @@ loader_scan_yaml(
 	}
 	yaml_parser_delete(&p);
 	*unsure = s.unsure && out->p == NULL;
+	return err;
+}
+
+enum kodo_err
+loader_scan_yaml(
+    struct arena *a, struct str yaml, const char *option, struct str *out, bool *unsure)
+{
+	bool bad_escape = false;
+	enum kodo_err err = scan(a, yaml, option, out, unsure, &bad_escape);
+
+	if (bad_escape && loader_join_surrogates(a, &yaml) == KODO_OK)
+		err = scan(a, yaml, option, out, unsure, &bad_escape);
 	return err;
 }

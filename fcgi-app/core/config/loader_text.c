@@ -1,4 +1,6 @@
-/* Names and messages. */
+/* Names, escapes and messages. */
+#include <stdio.h>
+
 #include "core/base/ascii.h"
 #include "core/config/loader.h"
 #include "core/config/loader_private.h"
@@ -32,6 +34,53 @@ loader_shown(struct str s, char out[LOADER_SHOWN_BYTES])
 	}
 	memcpy(out + n, i < s.len ? "..\"" : "\"", i < s.len ? 4 : 2);
 	return out;
+}
+
+/* The 16 bits of \uXXXX at the begin of s; 0: it is none. */
+static unsigned
+unit_of(struct str s)
+{
+	unsigned unit = 0, i;
+
+	if (s.len < 6 || s.p[0] != '\\' || s.p[1] != 'u')
+		return 0;
+	for (i = 2; i < 6; i++) {
+		int digit = ascii_hex_value(s.p[i]);
+
+		if (digit < 0)
+			return 0;
+		unit = unit << 4 | (unsigned)digit;
+	}
+	return unit;
+}
+
+enum kodo_err
+loader_join_surrogates(struct arena *a, struct str *yaml)
+{
+	char *to = arena_alloc(a, yaml->len + 1);
+	struct str s = *yaml;
+	size_t n = 0, taken;
+	bool found = false;
+
+	if (to == NULL)
+		return KODO_ENOMEM;
+	for (; s.len > 0; s = str_skip(s, taken)) {
+		unsigned high = unit_of(s), low = high == 0 ? 0 : unit_of(str_skip(s, 6));
+
+		if (high >> 10 == 0x36 && low >> 10 == 0x37) {
+			n += (size_t)snprintf(to + n, 11, "\\U%08x",
+			    0x10000 + ((high & 0x3ff) << 10 | (low & 0x3ff)));
+			taken = 12;
+			found = true;
+			continue;
+		}
+		/* a backslash and what it stands before go together */
+		taken = s.p[0] == '\\' && s.len > 1 ? 2 : 1;
+		memcpy(to + n, s.p, taken);
+		n += taken;
+	}
+	*yaml = (struct str){ to, n };
+	return found ? KODO_OK : KODO_ENOTFOUND;
 }
 
 const char *
