@@ -122,7 +122,7 @@ def folder():
 # --- loaders and bodies ---
 
 def yaml_of(options):
-    """A loader's text: JSON is YAML, but for the escapes of two surrogates."""
+    """A loader's text: JSON is YAML."""
     return "".join(f"- {json.dumps({key: value}, ensure_ascii=False)[1:-1]}\n" for key, value in options.items())
 
 
