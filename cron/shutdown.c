@@ -25,7 +25,8 @@ on_signal(int signal_number)
 enum kodo_err
 shutdown_open(int *fd, struct why *why)
 {
-	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	/* SIGXCPU: the processor time of this process is used up (ulimit -t) */
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGXCPU };
 	struct sigaction action = { .sa_handler = on_signal };
 	unsigned i;
 

@@ -19,7 +19,8 @@ on_signal(int sig)
 void
 shutdown_install(void)
 {
-	static const int ends[] = { SIGTERM, SIGINT, SIGUSR1 };
+	/* SIGXCPU: the processor time of this process is used up (ulimit -t); a new one has its own */
+	static const int ends[] = { SIGTERM, SIGINT, SIGUSR1, SIGXCPU };
 	struct sigaction sa = { .sa_handler = on_signal };	/* no SA_RESTART */
 	sigset_t ours;
 	size_t i;

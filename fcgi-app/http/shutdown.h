@@ -1,5 +1,5 @@
 /*
- * Signals to end: SIGTERM, SIGINT and SIGUSR1 end this process after its present request.
+ * Signals to end: SIGTERM, SIGINT, SIGUSR1 and SIGXCPU end this process after its present request.
  *
  * They are blocked except during a wait (shutdown_poll, shutdown_sleep_ms), so that none is lost
  * between a check and a wait, and none interrupts the reading of a request or the writing of its

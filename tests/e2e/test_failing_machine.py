@@ -164,6 +164,21 @@ def test_limit_of_open_files(folders):
     assert kodo.get("/").status == 200
 
 
+def test_limit_of_processor_time(folders):
+    """Who has used it up ends in order, after the request at hand; the next one has its own."""
+    cwd = folders()
+    kodo = kodotest.Responder(cwd, {})
+    assert kodo.get("/").status == 200
+    os.kill(kodo.workers[0].pid, signal.SIGXCPU)
+    assert kodo.workers[0].wait(5) == 0
+    kodo.workers = []
+    kodo.close()
+    runner = subprocess.Popen([kodotest.RECONNECT, kodo.loader, "--stay"], env=kodo.env, stderr=subprocess.DEVNULL)
+    wait_until(lambda: kodotest.catches(runner.pid, signal.SIGXCPU), 5, "the runner has started")
+    os.kill(runner.pid, signal.SIGXCPU)
+    assert runner.wait(5) == 0
+
+
 # --- read-only ---
 
 @needs_root
