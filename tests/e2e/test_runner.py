@@ -597,5 +597,4 @@ def test_what_lies_in_the_state(runner):
     assert r.run() == 0
     path = r.cgi.state_path()
     assert stat.S_ISFIFO(os.stat(os.path.join(path, "wake")).st_mode)
-    for name in ("wake", "runner.lock"):
-        assert stat.S_IMODE(os.stat(os.path.join(path, name)).st_mode) == 0o600
+    assert {stat.S_IMODE(os.stat(os.path.join(path, name)).st_mode) for name in ("wake", "runner.lock")} == {0o600}

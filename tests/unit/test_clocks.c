@@ -159,12 +159,13 @@ list_is_asked_for_when_clocks_agree(void **state)
 
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
 	fixture_apply(f, START_NOW);
-	connects_at(f, AHEAD, "[]", "{}");
+	connects_at(f, RIGHT, "[]", "{}");
+	strangers_prove(f);
+	says_at(f, true, AHEAD, "[]", "{}");
 	assert_int_equal(peer_of(f, PEER).in.skew_us / DAY_US, 60);
 	assert_int_equal(nothing_until(f), INT64_MAX);
 	says_at(f, true, RIGHT, "[]", "{}");
 	assert_int_equal(peer_of(f, PEER).in.skew_us / DAY_US, 0);
-	strangers_prove(f);
 	next_is(f, EXCHANGE_RECONNECT, &job);
 }
 

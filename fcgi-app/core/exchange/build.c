@@ -92,16 +92,6 @@ fits_alone(const struct builder *b, const struct packed *p)
 	return packed_range_size(p, 0, p->n_flows) <= room_of(b);
 }
 
-/* A statement of the peer itself is one that it may have forgotten. */
-static void
-put_version(struct builder *b, struct str url, const struct statement *s)
-{
-	if (s->peer == b->p->id)
-		kodo_put_back(&b->kodo, url, s->version);
-	else
-		kodo_put_version(&b->kodo, url, s->version);
-}
-
 /*
  * Append a node, unless the body has its size already; a node that is too big for any body goes
  * alone.
@@ -128,7 +118,7 @@ node_append(struct builder *b, uint32_t node, const struct statement *s, const s
 	}
 	b->is_first = false;
 	b->n_put++;
-	put_version(b, p.url, s);
+	kodo_put_version(&b->kodo, p.url, s->version, s->peer == b->p->id);
 	b->job->n_nodes++;
 	b->job->n_flows += p.n_flows;
 	return buf_failed(&b->body) ? b->body.err : id_add(b, node);
@@ -259,7 +249,7 @@ chunk_append(struct builder *b, uint32_t node, const struct statement *s, const 
 	    p, chunk->from, room_of(b) > after ? (size_t)room_of(b) - after : 0);
 	packed_put_range(
 	    &b->body, p, chunk->from, chunk->to, source->created_us, source->modified_us);
-	kodo_put_version(&b->kodo, p->url, s->version);
+	kodo_put_version(&b->kodo, p->url, s->version, false);
 	id = arena_printf(b->a, "%016llx", (unsigned long long)chunk->id);
 	if (id == NULL)
 		return KODO_ENOMEM;

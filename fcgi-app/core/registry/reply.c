@@ -68,10 +68,7 @@ node_add(void *arg, uint32_t node, const struct statement *s, const struct peer 
 		buf_putc(out, ',');
 	w->is_first = false;
 	packed_put_node(out, &p, source->created_us, source->modified_us);
-	if (is_back)
-		kodo_put_back(&w->kodo, p.url, s->version);
-	else
-		kodo_put_version(&w->kodo, p.url, s->version);
+	kodo_put_version(&w->kodo, p.url, s->version, is_back);
 	w->nodes_bytes += out->len - before;
 	return sink_step(w->out);
 }

@@ -23,17 +23,10 @@ kodo_begin(struct kodo_member *m, uint64_t epoch, uint64_t sequence, uint64_t fo
 }
 
 void
-kodo_put_version(struct kodo_member *m, struct str url, uint64_t version)
+kodo_put_version(struct kodo_member *m, struct str url, uint64_t version, bool is_back)
 {
 	if (version > 0)
-		put_version(&m->versions, url, version);
-}
-
-void
-kodo_put_back(struct kodo_member *m, struct str url, uint64_t version)
-{
-	if (version > 0)
-		put_version(&m->back, url, version);
+		put_version(is_back ? &m->back : &m->versions, url, version);
 }
 
 void

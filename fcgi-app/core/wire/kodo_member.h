@@ -21,9 +21,9 @@ struct kodo_member {
 
 void kodo_begin(struct kodo_member *m, uint64_t epoch, uint64_t sequence, uint64_t former_epoch,
     uint64_t acked_epoch, uint64_t acked);
-void kodo_put_version(struct kodo_member *m, struct str url, uint64_t version);
-/* The version of a node that the receiver may have forgotten. */
-void kodo_put_back(struct kodo_member *m, struct str url, uint64_t version);
+/* is_back: of a node that the receiver said, and may have forgotten. */
+void kodo_put_version(
+    struct kodo_member *m, struct str url, uint64_t version, bool is_back);
 void kodo_put_gone(struct kodo_member *m, struct str url, uint64_t version);
 /* Writes `,"kodo":{...}`; list_id 0: no list chunk; view null: none. Calls kodo_free. */
 void kodo_end(struct kodo_member *m, struct buf *out, uint64_t list_id, bool more, struct str view);
