@@ -88,7 +88,13 @@ test_escapes(void **state)
 		{ "javascript:alert(1)", "#" },
 		{ "data:text/html,x", "#" },
 		{ " http://a", "#" },
-		{ "HTTP://a", "#" },
+		{ "HTTP://a", "HTTP://a" },
+		{ "hTTps://[::1]:3/a%20b", "hTTps://[::1]:3/a%20b" },
+		{ "httpx://a", "#" },
+		{ "http:a", "#" },
+		{ "JavaScript:alert(1)", "#" },
+		{ "http://a/\\b\tc <\"'>", "http://a/%5Cb%09c%20%3C%22&#39;%3E" },
+		{ "http://a/\xe2\x80\xae\x01{|}^`", "http://a/%E2%80%AE%01%7B%7C%7D%5E%60" },
 		{ "", "#" },
 	};
 	struct template_values *f;
