@@ -105,10 +105,9 @@ failure_is_no_registry(const struct outcome *oc)
 enum kodo_err
 failure_pause(struct change *ch, struct peer *p, struct outcome *oc)
 {
-	const uint32_t most = ch->o->retry > 0 ? (uint32_t)ch->o->retry : PEER_PATIENCE;
 	enum kodo_err err = failure_keep(ch, p, oc);
 
-	if ((p->flags & PEER_PAUSED) == 0 && p->out.attempts <= most)
+	if ((p->flags & PEER_PAUSED) == 0 && p->out.attempts <= change_patience(ch))
 		snprintf(oc->note, sizeof(oc->note),
 		    "paused %.*s (%.*s), tried again later", STR_ARG(oc->job->url),
 		    STR_ARG(p->out.error));
@@ -130,10 +129,9 @@ failure_pause(struct change *ch, struct peer *p, struct outcome *oc)
 static enum kodo_err
 stranger_retry(struct change *ch, struct peer *p, struct outcome *oc)
 {
-	const uint32_t most = ch->o->retry > 0 ? (uint32_t)ch->o->retry : PEER_PATIENCE;
 	enum kodo_err err = failure_keep(ch, p, oc);
 
-	if (err == KODO_OK && p->out.attempts >= most)
+	if (err == KODO_OK && p->out.attempts >= change_patience(ch))
 		return stranger_drop(ch, p);
 	p->out.due_us =
 	    failure_next_us(ch, p, oc, peer_backoff_us(p->out.attempts, PEER_PAUSE_US));

@@ -218,6 +218,12 @@ change_unwant(struct change *ch, struct peer *p, enum peer_work work)
 	return outbox_clear(ch->t, p->id);
 }
 
+uint32_t
+change_patience(const struct change *ch)
+{
+	return ch->o->retry > 0 ? (uint32_t)ch->o->retry : PEER_PATIENCE;
+}
+
 bool
 change_is_subscriber(const struct change *ch, const struct peer *p)
 {

@@ -56,6 +56,9 @@ void change_want_connect(struct change *ch, struct peer *p);
 /* That work is not wanted any more; with WORK_NOTIFY the peer's outbox is emptied. */
 enum kodo_err change_unwant(struct change *ch, struct peer *p, enum peer_work work) MUST_CHECK;
 
+/* Failed attempts until a peer is given up for a while. */
+uint32_t change_patience(const struct change *ch);
+
 /* Is p notified? A target always is; a provider that feeds only by a registry that feeds. */
 bool change_is_subscriber(const struct change *ch, const struct peer *p);
 /*

@@ -14,6 +14,7 @@
 #define OLDER_US	(600ll * 1000000)
 /* clocks less apart than this take in each other's versions */
 #define SKEW_US		(LIMIT_VERSION_AHEAD_US / 2)
+#define DROPPED_US	(10ll * 1000000)
 #define BACK_US		(3600ull * 1000000)
 
 /* --- what a body says --- */
@@ -455,6 +456,24 @@ wait_shorten(struct change *ch, struct peer *p)
 	ch->is_due = true;
 }
 
+/*
+ * Who was dropped, for it did not answer, speaks: one more probe, and if it answers that it is asked
+ * for its connect, as it may have missed something.
+ */
+static void
+dropped_ask(struct change *ch, struct peer *p)
+{
+	if ((p->flags & PEER_DROPPED) == 0 || llabs(ch->now_us - p->out.failed_us) < DROPPED_US)
+		return;
+	p->flags &= ~(unsigned)PEER_DROPPED;
+	p->out.attempts = change_patience(ch) - 1;
+	if (!change_is_subscriber(ch, p))
+		return;
+	change_want(ch, p, WORK_RECONNECT, false);
+	p->out.due_us = ch->now_us;
+	ch->is_due = true;
+}
+
 enum kodo_err
 ingest_epoch(struct change *ch, struct peer *p, const struct wire_body *b)
 {
@@ -470,6 +489,7 @@ ingest_epoch(struct change *ch, struct peer *p, const struct wire_body *b)
 	p->flags &= ~(unsigned)PEER_FADING;
 	p->in.at_us = ch->now_us;
 	wait_shorten(ch, p);
+	dropped_ask(ch, p);
 	p->in.epoch = b->epoch;
 	p->in.sequence = b->sequence;
 	return is_other && !is_older ? epoch_end(ch, p) : KODO_OK;
