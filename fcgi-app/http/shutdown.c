@@ -19,7 +19,7 @@ on_signal(int sig)
 void
 shutdown_install(void)
 {
-	/* SIGXCPU: its processor time is used up (ulimit -t); a new process has its own */
+	/* SIGXCPU: the processor time of this process is used up (ulimit -t) */
 	static const int ends[] = { SIGTERM, SIGINT, SIGUSR1, SIGXCPU };
 	struct sigaction sa = { .sa_handler = on_signal };	/* no SA_RESTART */
 	sigset_t ours;
