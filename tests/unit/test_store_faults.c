@@ -447,12 +447,13 @@ read_while_it_is_cut_off(void)
 static void
 test_cut_off_while_open(void **unused)
 {
-	struct store *st = open_store(true);
+	struct store *st;
 
 	(void)unused;
 #if defined(__SANITIZE_ADDRESS__)
 	skip();
 #endif
+	st = open_store(true);
 	assert_int_equal(put(st, 3000, 3000), KODO_OK);
 	store_close(st);
 	assert_int_equal(in_child(read_while_it_is_cut_off), STORE_DAMAGE_STATUS);

@@ -192,7 +192,7 @@ lacks_free_pages_only(struct store *st)
 	struct sigaction act = { .sa_handler = on_missing_page }, old;
 	volatile bool yes = false;
 	MDB_txn *txn = NULL;
-	MDB_cursor *c;
+	MDB_cursor *c = NULL;
 	MDB_envinfo info;
 	MDB_stat ms;
 	struct stat sb;
@@ -204,13 +204,14 @@ lacks_free_pages_only(struct store *st)
 		return false;
 	sigemptyset(&act.sa_mask);
 	sigaction(SIGBUS, &act, &old);
-	if (sigsetjmp(after_bus_error, 1) == 0 && mdb_cursor_open(txn, 0, &c) == 0) {
+	if (mdb_cursor_open(txn, 0, &c) == 0 && sigsetjmp(after_bus_error, 1) == 0) {
 		const uint64_t pages = (uint64_t)sb.st_size / ms.ms_psize;
 
 		yes = count_free(c, pages) >= info.me_last_pgno + 1 - pages;
-		mdb_cursor_close(c);
 	}
 	sigaction(SIGBUS, &old, NULL);
+	if (c != NULL)
+		mdb_cursor_close(c);
 	mdb_txn_abort(txn);
 	return yes;
 }
