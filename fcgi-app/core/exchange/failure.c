@@ -102,8 +102,9 @@ failure_is_no_registry(const struct outcome *oc)
 	return oc->job->kind == EXCHANGE_CONNECT && oc->res->status == 404;
 }
 
-enum kodo_err
-failure_pause(struct change *ch, struct peer *p, struct outcome *oc)
+/* is_refused: it has answered that it does not want this, and not that something is wrong there. */
+static enum kodo_err
+pause_as(struct change *ch, struct peer *p, struct outcome *oc, bool is_refused)
 {
 	enum kodo_err err = failure_keep(ch, p, oc);
 
@@ -112,8 +113,7 @@ failure_pause(struct change *ch, struct peer *p, struct outcome *oc)
 		    "paused %.*s (%.*s), tried again later", STR_ARG(oc->job->url),
 		    STR_ARG(p->out.error));
 	p->flags |= PEER_PAUSED;
-	p->out.due_us = failure_next_us(ch, p, oc,
-	    peer_pause_us(p, oc->res->status != 0 && !failure_is_no_registry(oc)));
+	p->out.due_us = failure_next_us(ch, p, oc, peer_pause_us(p, is_refused));
 	/* of whom nothing is known any more nothing is wanted for ever */
 	if ((p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0 &&
 	    ch->now_us - p->out.failing_us >= PEER_HOUR_US)
@@ -123,6 +123,12 @@ failure_pause(struct change *ch, struct peer *p, struct outcome *oc)
 		digest_check_later(ch, p);
 	}
 	return err;
+}
+
+enum kodo_err
+failure_pause(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	return pause_as(ch, p, oc, !failure_is_no_registry(oc));
 }
 
 /* Its waits double up to the longest, for there may be very many of its kind. */
@@ -156,7 +162,7 @@ failure_retry(struct change *ch, struct peer *p, struct outcome *oc)
 	if (peer_is_stranger(p))
 		return stranger_retry(ch, p, oc);
 	if (ch->o->retry >= 0 && p->out.attempts >= (uint32_t)ch->o->retry) {
-		err = failure_pause(ch, p, oc);
+		err = pause_as(ch, p, oc, false);
 		p->out.due_us = has_spoken ? ch->now_us + PEER_HEARD_US : p->out.due_us;
 		return err;
 	}
