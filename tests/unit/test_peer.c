@@ -4,13 +4,14 @@
 #include "provider_help.h"
 
 #define SECOND_US	1000000ll
-#define NUMBER_BYTES	(5 * 4 + 12 * 8 + 3 * 4 + 19 * 8)	/* before the texts */
+#define NUMBER_BYTES	(5 * 4 + 13 * 8 + 3 * 4 + 19 * 8)	/* before the texts */
 
 /* Every field of a record, in the order of the format. */
 #define FIELDS(U32, U64, TEXT) \
 	U32(flags) U32(out.attempts) U32(out.ceiling_bytes) U32(out.successes) U32(resync.n) \
 	U64(order) U64(in.list) U64(in.list_order) U64(out.list) U64(out.pos) U64(out.gone_pos) \
-	U64(in.epoch) U64(in.sequence) U64(in.connect_sequence) U64(in.older_us) U64(in.skew_us) \
+	U64(in.epoch) U64(in.sequence) U64(in.connect_sequence) \
+	U64(in.former_epoch) U64(in.older_us) U64(in.skew_us) \
 	U64(chunk.id) U32(chunk.node) U32(chunk.next) U32(chunk.tries) \
 	U64(created_us) U64(modified_us) U64(in.registered_us) U64(out.connected_us) \
 	U64(in.at_us) U64(out.at_us) U64(out.failed_us) \

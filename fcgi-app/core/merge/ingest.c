@@ -62,13 +62,18 @@ back_take(struct change *ch, const struct wire_node *n)
 	if (err != KODO_OK || ch->head.former == 0 || since_us > BACK_US || !ch->o->registry ||
 	    str_eq(n->key, ch->o->url_key) || option_allows_peer(ch->o, pk.url, NULL) != KODO_OK)
 		return err;
-	err = node_find(ch->t, n->key, &node);
+	err = change_peer_make(ch, pk.url, n->key, &p);
+	/* it has signed off since the copy was restored */
+	if (err == KODO_OK && (p->flags & PEER_PROVIDER) == 0 && p->in.epoch != 0)
+		return statement_take_gone(ch, p, pk.url, n->key, n->version + 1);
+	if (err == KODO_OK)
+		err = node_find(ch->t, n->key, &node);
 	if (err == KODO_OK)
 		err = known_get(ch->t, node, &kn);
 	if ((err != KODO_OK && err != KODO_ENOTFOUND) || kn.version >= n->version)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
-	err = change_peer_make(ch, pk.url, n->key, &p);
-	if (err == KODO_OK && (p->flags & PEER_PROVIDER) == 0) {
+	err = KODO_OK;
+	if ((p->flags & PEER_PROVIDER) == 0) {
 		g.organization = pk.organization;
 		err = ingest_greeting(ch, p, &g);
 	}
@@ -354,9 +359,17 @@ ingest_greeting(struct change *ch, struct peer *p, const struct greeting *g)
 }
 
 bool
+ingest_is_copy_again(const struct peer *p, const struct wire_body *b)
+{
+	return b->epoch != 0 && b->epoch == p->in.former_epoch;
+}
+
+bool
 ingest_is_late(const struct peer *p, const struct wire_body *b)
 {
-	return rule_5_is_late(b->epoch, b->sequence, p->in.epoch, p->in.sequence);
+	/* or of a copy that was restored once more, and does not know that it is one */
+	return ingest_is_copy_again(p, b) ||
+	    rule_5_is_late(b->epoch, b->sequence, p->in.epoch, p->in.sequence);
 }
 
 static bool
@@ -372,7 +385,8 @@ ingest_is_doubtful(const struct change *ch, const struct peer *p, const struct w
 	const bool is_callable = (p->flags & PEER_PROVIDER) != 0 && p->out.failed_us == 0 &&
 	    (p->out.at_us != 0 || (p->flags & PEER_REGISTRY) != 0);
 
-	return is_callable && (rule_6_is_lost(b->epoch, p->in.epoch) || is_restored(ch, b));
+	return is_callable && !ingest_is_copy_again(p, b) &&
+	    (rule_6_is_lost(b->epoch, p->in.epoch) || is_restored(ch, b));
 }
 
 void
@@ -458,13 +472,14 @@ wait_shorten(struct change *ch, struct peer *p)
 }
 
 /*
- * Who was dropped, for it did not answer, speaks: one more probe; if it answers that it is asked
+ * Who was dropped, for it did not answer, speaks: one more probe; if it answers that, it is asked
  * for its connect, as it may have missed something.
  */
 static void
 dropped_ask(struct change *ch, struct peer *p)
 {
-	if ((p->flags & PEER_DROPPED) == 0 || llabs(ch->now_us - p->out.failed_us) < STRANGER_HEARD_US)
+	if ((p->flags & PEER_DROPPED) == 0 ||
+	    llabs(ch->now_us - p->out.failed_us) < STRANGER_HEARD_US)
 		return;
 	p->flags &= ~(unsigned)PEER_DROPPED;
 	p->out.attempts = change_patience(ch) - 1;
@@ -479,7 +494,8 @@ enum kodo_err
 ingest_epoch(struct change *ch, struct peer *p, const struct wire_body *b)
 {
 	const bool is_other = rule_6_is_lost(b->epoch, p->in.epoch);
-	const bool is_older = is_other && b->former_epoch == p->in.epoch;
+	const bool is_older = is_other && b->former_epoch != 0 &&
+	    (b->former_epoch == p->in.epoch || b->former_epoch == p->in.former_epoch);
 
 	if (llabs(ch->now_us - p->in.older_us) > OLDER_US)
 		p->flags &= ~(unsigned)PEER_OLDER;
@@ -491,6 +507,8 @@ ingest_epoch(struct change *ch, struct peer *p, const struct wire_body *b)
 	p->in.at_us = ch->now_us;
 	wait_shorten(ch, p);
 	dropped_ask(ch, p);
+	if (is_other)
+		p->in.former_epoch = b->former_epoch;
 	p->in.epoch = b->epoch;
 	p->in.sequence = b->sequence;
 	return is_other && !is_older ? epoch_end(ch, p) : KODO_OK;

@@ -56,6 +56,11 @@ void ingest_call_back(struct change *ch, struct peer *p);
  */
 bool ingest_is_late(const struct peer *p, const struct wire_body *b);
 /*
+ * Is it late because an older copy of p was restored that had been restored before? An answer then
+ * acknowledges more than any state has sent, so that it learns what it is.
+ */
+bool ingest_is_copy_again(const struct peer *p, const struct wire_body *b);
+/*
  * Note epoch and sequence of a body that is not late. If another state of p speaks than before, the
  * statements of the former one are dropped.
  */

@@ -100,6 +100,7 @@ static const struct {
 	FIELD(FIELD_U64, in.epoch),
 	FIELD(FIELD_U64, in.sequence),
 	FIELD(FIELD_U64, in.connect_sequence),
+	FIELD(FIELD_U64, in.former_epoch),
 	FIELD(FIELD_U64, in.older_us),
 	FIELD(FIELD_U64, in.skew_us),
 	FIELD(FIELD_U64, chunk.id),

@@ -94,6 +94,7 @@ struct peer {
 		/* the newest message: which state of the peer spoke, its number; 0: none yet */
 		uint64_t epoch, sequence;
 		uint64_t connect_sequence; /* of its last connect to us */
+		uint64_t former_epoch;	/* of which epoch is a restored copy; 0: none */
 		int64_t older_us;	/* see PEER_OLDER */
 		int64_t skew_us;	/* its clock less ours, at its last word */
 		uint64_t list;		/* id of the list whose chunks come in, 0: none */

@@ -206,6 +206,10 @@ answer_put(struct answer *w, bool with_nodes, bool idle_false)
 		return err;
 	if (w->caller == PEER_TOMB)
 		p = (struct peer){ .id = PEER_TOMB };
+	if (ingest_is_copy_again(&p, w->b)) {
+		p.in.epoch = w->b->epoch;
+		p.in.sequence = LIMIT_VERSION_MAX;
+	}
 	kodo_begin(&w->kodo, head_epoch(&w->v.head), w->v.head.state, w->v.head.former, p.in.epoch,
 	    p.in.sequence);
 	buf_putc(&w->out->buf, '{');
