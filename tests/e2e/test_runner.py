@@ -89,7 +89,7 @@ def test_a_connection_is_used_again(runner, raw, hosted_registry):
     def serve(connection, number, peer):
         while True:
             peer.read_request(connection)
-            body = json.dumps(kodotest.greeting(peer.url)).encode()
+            body = json.dumps(kodotest.greeting(peer.url, feed=True, registry=True)).encode()
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
             if len(peer.heads) == 2:
                 return                                      # without a word

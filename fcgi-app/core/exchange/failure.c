@@ -115,8 +115,7 @@ pause_as(struct change *ch, struct peer *p, struct outcome *oc, bool is_refused)
 	p->flags |= PEER_PAUSED;
 	p->out.due_us = failure_next_us(ch, p, oc, peer_pause_us(p, is_refused));
 	/* of whom nothing is known any more nothing is wanted for ever */
-	if ((p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0 &&
-	    ch->now_us - p->out.failing_us >= PEER_HOUR_US)
+	if ((p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0 && p->out.attempts >= PEER_SHORT_TRIES)
 		p->out.work[WORK_RECONNECT] = 0;
 	if (oc->job->kind == EXCHANGE_CONNECT) {
 		p->out.connected_us = 0;
