@@ -50,7 +50,7 @@ LISTS = {
     "CRON_SOURCES": ["cron/*.[ch]"],
     "UNIT": ["tests/unit/test_*.c"],
     "FUZZ": ["tests/fuzz/fuzz_*.c"],
-    # programs that the end-to-end tests use
+    # programs that the end-to-end tests use; the library of tests/histories has a rule of its own
     "HELPERS": ["tests/*/*.c"],
     # the simulator of networks, one program
     "MESH_SOURCES": ["tests/mesh/*.c", "tests/mesh/*.h"],
@@ -277,7 +277,7 @@ def wanted(tree, variable):
     if variable == "DIST":
         names = {n for n in names if n not in ("tests/unit", "tests/fuzz") and packable(tree, n)}
     if variable == "HELPERS":
-        names = {n for n in names if not n.startswith(("tests/unit/", "tests/fuzz/", "tests/mesh/", "tests/faults/"))}
+        names = {n for n in names if not n.startswith(("tests/unit/", "tests/fuzz/", "tests/mesh/", "tests/faults/", "tests/histories/"))}
     if variable == "bin_PROGRAMS":
         names = {MAINS[n] for n in names}
     return sorted(n[:-2] if variable in PROGRAMS else n for n in names)
