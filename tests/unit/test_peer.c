@@ -15,7 +15,7 @@
 	U64(chunk.id) U32(chunk.node) U32(chunk.next) U32(chunk.tries) \
 	U64(created_us) U64(modified_us) U64(in.registered_us) U64(out.connected_us) \
 	U64(in.at_us) U64(out.at_us) U64(out.failed_us) \
-	U64(out.failing_us) U64(out.due_us) U64(out.check_us) U64(resync.at_us) \
+	U64(out.failures) U64(out.due_us) U64(out.check_us) U64(resync.at_us) \
 	U64(out.work[WORK_LEAVE]) U64(out.tried[WORK_LEAVE]) \
 	U64(out.work[WORK_CONNECT]) U64(out.tried[WORK_CONNECT]) \
 	U64(out.work[WORK_RECONNECT]) U64(out.tried[WORK_RECONNECT]) \

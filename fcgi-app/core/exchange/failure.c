@@ -79,12 +79,19 @@ failure_next_us(
 	return at_us < soon_us ? soon_us : at_us;
 }
 
-void
+static void
 failure_note(struct change *ch, struct peer *p)
 {
-	if (p->out.failed_us == 0 || p->out.failing_us > ch->now_us) /* clock set back */
-		p->out.failing_us = ch->now_us;
+	p->out.failures++;
 	p->out.failed_us = ch->now_us;
+}
+
+static void
+attempt_count(struct change *ch, struct peer *p)
+{
+	failure_note(ch, p);
+	if (p->out.attempts < UINT32_MAX)
+		p->out.attempts++;
 }
 
 /* What a target missed meanwhile, or forgot, is to be found soon after the link is back. */
@@ -92,7 +99,7 @@ static void
 digest_check_again(struct change *ch, struct peer *p, const struct outcome *oc)
 {
 	if ((p->flags & PEER_RESYNC) == 0 && p->out.check_us != 0 &&
-	    ch->now_us - p->out.failing_us < PEER_HOUR_US)
+	    p->out.failures < PEER_SHORT_TRIES)
 		p->out.check_us = failure_next_us(ch, p, oc, PEER_SHORT_PAUSE_US);
 }
 
@@ -115,7 +122,7 @@ pause_as(struct change *ch, struct peer *p, struct outcome *oc, bool is_refused)
 	p->flags |= PEER_PAUSED;
 	p->out.due_us = failure_next_us(ch, p, oc, peer_pause_us(p, is_refused));
 	/* of whom nothing is known any more nothing is wanted for ever */
-	if ((p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0 && p->out.attempts >= PEER_SHORT_TRIES)
+	if ((p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0 && p->out.failures >= PEER_SHORT_TRIES)
 		p->out.work[WORK_RECONNECT] = 0;
 	if (oc->job->kind == EXCHANGE_CONNECT) {
 		p->out.connected_us = 0;
@@ -127,19 +134,20 @@ pause_as(struct change *ch, struct peer *p, struct outcome *oc, bool is_refused)
 enum kodo_err
 failure_pause(struct change *ch, struct peer *p, struct outcome *oc)
 {
+	attempt_count(ch, p);
 	return pause_as(ch, p, oc, !failure_is_no_registry(oc));
 }
 
 /* Its waits double up to the longest, for there may be very many of its kind. */
 static enum kodo_err
-stranger_retry(struct change *ch, struct peer *p, struct outcome *oc)
+stranger_retry(struct change *ch, struct peer *p, struct outcome *oc, bool has_spoken)
 {
+	const int64_t most = has_spoken ? PEER_STRANGER_US : PEER_PAUSE_US;
 	enum kodo_err err = failure_keep(ch, p, oc);
 
-	if (err == KODO_OK && p->out.attempts >= change_patience(ch))
+	if (err == KODO_OK && p->out.attempts >= change_patience(ch) && !has_spoken)
 		return stranger_drop(ch, p);
-	p->out.due_us =
-	    failure_next_us(ch, p, oc, peer_backoff_us(p->out.attempts, PEER_PAUSE_US));
+	p->out.due_us = failure_next_us(ch, p, oc, peer_backoff_us(p->out.attempts, most));
 	return err;
 }
 
@@ -151,15 +159,14 @@ failure_retry(struct change *ch, struct peer *p, struct outcome *oc)
 	int64_t wait;
 	enum kodo_err err;
 
-	failure_note(ch, p);
 	if (oc->job->kind == EXCHANGE_DIGEST_CHECK) {
+		failure_note(ch, p);
 		digest_check_again(ch, p, oc);
 		return KODO_OK;
 	}
-	if (p->out.attempts < UINT32_MAX)
-		p->out.attempts++;
+	attempt_count(ch, p);
 	if (peer_is_stranger(p))
-		return stranger_retry(ch, p, oc);
+		return stranger_retry(ch, p, oc, has_spoken);
 	if (ch->o->retry >= 0 && p->out.attempts >= (uint32_t)ch->o->retry) {
 		err = pause_as(ch, p, oc, false);
 		p->out.due_us = has_spoken ? ch->now_us + PEER_HEARD_US : p->out.due_us;

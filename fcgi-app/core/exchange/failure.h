@@ -15,9 +15,6 @@ void failure_words(const struct outcome *oc, char *out, size_t size);
 enum kodo_err failure_keep(
     struct change *ch, struct peer *p, const struct outcome *oc) MUST_CHECK;
 
-/* Since when, and when last, p has failed. */
-void failure_note(struct change *ch, struct peer *p);
-
 /* A connect was answered by 404. It may be a registry soon: roles change. */
 bool failure_is_no_registry(const struct outcome *oc);
 

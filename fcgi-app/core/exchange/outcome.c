@@ -265,7 +265,8 @@ job_done(struct change *ch, struct peer *p, struct outcome *oc)
 		return failure_retry(ch, p, oc); /* somebody else's url */
 	p->flags &= ~(unsigned)PEER_PAUSED;
 	p->out.attempts = 0;
-	p->out.failed_us = p->out.failing_us = 0;
+	p->out.failed_us = 0;
+	p->out.failures = 0;
 	p->out.error = STR_NULL;
 	p->out.due_us = p->out.at_us = ch->now_us;
 	if (p->out.ceiling_bytes != 0 && ++p->out.successes >= CEILING_DOUBLE_AFTER) {
@@ -377,8 +378,6 @@ job_refused(struct change *ch, struct peer *p, struct outcome *oc)
 		return connect_give_up(ch, p, oc);
 	if (failure_is_no_registry(oc) && p->out.work[WORK_RECONNECT] != 0)
 		return connect_put_off(ch, p, oc);
-	p->out.attempts++;
-	failure_note(ch, p);
 	return failure_pause(ch, p, oc);
 }
 

@@ -14,8 +14,6 @@
 #define OLDER_US	(600ll * 1000000)
 /* clocks less apart than this take in each other's versions */
 #define SKEW_US		(LIMIT_VERSION_AHEAD_US / 2)
-/* anybody may speak in the name of a stranger: that costs its url a probe in so long a time */
-#define STRANGER_HEARD_US	(5ll * 1000000)
 #define BACK_US		(3600ull * 1000000)
 
 /* --- what a body says --- */
@@ -458,7 +456,7 @@ static void
 wait_shorten(struct change *ch, struct peer *p)
 {
 	int64_t due_us =
-	    p->out.failed_us + (peer_is_stranger(p) ? STRANGER_HEARD_US : PEER_HEARD_US);
+	    p->out.failed_us + (peer_is_stranger(p) ? PEER_STRANGER_US : PEER_HEARD_US);
 
 	if (p->out.failed_us == 0 || !peer_has_work(p))
 		return;
@@ -479,7 +477,7 @@ static void
 dropped_ask(struct change *ch, struct peer *p)
 {
 	if ((p->flags & PEER_DROPPED) == 0 ||
-	    llabs(ch->now_us - p->out.failed_us) < STRANGER_HEARD_US)
+	    llabs(ch->now_us - p->out.failed_us) < PEER_STRANGER_US)
 		return;
 	p->flags &= ~(unsigned)PEER_DROPPED;
 	p->out.attempts = change_patience(ch) - 1;

@@ -57,7 +57,7 @@ peer_backoff_us(uint32_t failures, int64_t max_us)
 int64_t
 peer_pause_us(const struct peer *p, bool is_refused)
 {
-	if (p->out.attempts >= PEER_SHORT_TRIES)
+	if (p->out.failures >= PEER_SHORT_TRIES)
 		return PEER_PAUSE_US;
 	if (is_refused || (!peer_is_subscriber(p) && p->out.work[WORK_LEAVE] == 0))
 		return PEER_LONG_PAUSE_US;
@@ -114,7 +114,7 @@ static const struct {
 	FIELD(FIELD_U64, in.at_us),
 	FIELD(FIELD_U64, out.at_us),
 	FIELD(FIELD_U64, out.failed_us),
-	FIELD(FIELD_U64, out.failing_us),
+	FIELD(FIELD_U64, out.failures),
 	FIELD(FIELD_U64, out.due_us),
 	FIELD(FIELD_U64, out.check_us),
 	FIELD(FIELD_U64, resync.at_us),

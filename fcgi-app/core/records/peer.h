@@ -19,9 +19,10 @@
 #define PEER_SHORT_TRIES	450u
 #define PEER_SHORT_PAUSE_US	PEER_BACKOFF_MAX_US
 #define PEER_LONG_PAUSE_US	(30ll * 1000000)
-#define PEER_HOUR_US		(3600ll * 1000000)
 /* whoever speaks can be reached: its work waits no longer than this since the last failure */
 #define PEER_HEARD_US		2000000ll
+/* anybody may speak in the name of a stranger: that costs its url a probe in so long a time */
+#define PEER_STRANGER_US	(5ll * 1000000)
 /* between two digest checks of a target */
 #define PEER_CHECK_US		(60ll * 1000000)
 
@@ -108,7 +109,7 @@ struct peer {
 		uint64_t tried[WORK_MAX]; /* state number of the last attempt */
 		uint32_t attempts;	/* failed ones in a row */
 		int64_t failed_us;	/* the last failure; 0: none since the last success */
-		int64_t failing_us;	/* the first one of them */
+		uint64_t failures;	/* since the last success; attempts may begin anew */
 		int64_t due_us;		/* of the work; meaningless without work */
 		/* next digest check of an acknowledged target, or resync; 0: none */
 		int64_t check_us;
