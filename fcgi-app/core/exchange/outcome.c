@@ -373,12 +373,17 @@ connect_put_off(struct change *ch, struct peer *p, struct outcome *oc)
 static enum kodo_err
 job_refused(struct change *ch, struct peer *p, struct outcome *oc)
 {
+	enum kodo_err err = KODO_OK;
+
 	if (failure_is_no_registry(oc) &&
 	    (p->flags & (PEER_PROVIDER | PEER_REGISTRY)) == PEER_PROVIDER)
 		return connect_give_up(ch, p, oc);
 	if (failure_is_no_registry(oc) && p->out.work[WORK_RECONNECT] != 0)
 		return connect_put_off(ch, p, oc);
-	return failure_pause(ch, p, oc);
+	/* whoever is there now has not said what came by answers */
+	if (failure_is_no_registry(oc))
+		err = ingest_drop_answers(ch, p);
+	return err == KODO_OK ? failure_pause(ch, p, oc) : err;
 }
 
 /* The peer does not know us: a connect goes first, then what a list does not hold. */
@@ -402,8 +407,11 @@ peer_gone(struct change *ch, struct peer *p, struct outcome *oc)
 {
 	(void)oc;
 	p->out.work[WORK_RECONNECT] = 0;
-	if ((p->flags & PEER_TARGET) == 0 || p->out.connected_us == 0)
+	/* what comes by its answers to our connects goes on to */
+	if ((p->flags & PEER_TARGET) == 0 || p->out.connected_us == 0 ||
+	    (p->flags & PEER_FEED) == 0 || !ch->o->feed)
 		return statement_drop_all(ch, p);
+	p->flags &= ~(unsigned)PEER_CONNECTS;
 	return KODO_OK;
 }
 

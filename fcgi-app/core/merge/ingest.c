@@ -192,17 +192,19 @@ unnamed_drop(
 {
 	struct stated l = { .a = ch->a, .before_order = before_order };
 	enum kodo_err err;
+	uint32_t own = 0;
 	size_t i;
 
-	/* a copy does not know all that it said */
-	if ((p->flags & PEER_OLDER) != 0)
-		return KODO_OK;
-	err = walk_stated(ch->t, p->id, stated_add, &l);
+	/* a copy does not know all that it said, but of itself */
+	err = (p->flags & PEER_OLDER) != 0 ? node_find(ch->t, p->key, &own) : KODO_OK;
+	if (err == KODO_OK)
+		err = walk_stated(ch->t, p->id, stated_add, &l);
 	for (i = 0; i < l.n && err == KODO_OK; i++)
-		if (named == NULL ||
-		    bsearch(&l.nodes[i], named, n_named, sizeof(*named), id_cmp) == NULL)
+		if ((own == 0 || l.nodes[i] == own) &&
+		    (named == NULL ||
+			bsearch(&l.nodes[i], named, n_named, sizeof(*named), id_cmp) == NULL))
 			err = statement_drop(ch, p, l.nodes[i]);
-	return err;
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
 /*

@@ -307,7 +307,7 @@ follow(struct rules_node *n, const struct rules_word *w, const struct rules_spea
 static bool
 is_forgotten(const struct rules_speaker *by, const struct statement *before, uint64_t version)
 {
-	return by->is_older && before != NULL && version < before->version;
+	return by->is_older && !by->is_owner && before != NULL && version < before->version;
 }
 
 /* Each takes in a word of one kind; was: what was seen before it, NULL for nothing. */

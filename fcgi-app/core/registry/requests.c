@@ -210,6 +210,17 @@ sender_find(struct change *ch, const struct wire_body *b, struct peer **out, boo
 	return change_peer_make(ch, b->from.url, b->from_key, out);
 }
 
+/* Our own link to a target that signs off goes on, though not at once: it may be going away. */
+static void
+link_go_on(struct change *ch, struct peer *p)
+{
+	if (!peer_is_live_target(p) || ch->o->retry == 0)
+		return;
+	resync_restart(ch, p);
+	if (p->out.due_us < ch->now_us + PEER_HEARD_US)
+		p->out.due_us = ch->now_us + PEER_HEARD_US;
+}
+
 static enum kodo_err
 disconnect_fn(struct change *ch, void *arg)
 {
@@ -240,6 +251,9 @@ disconnect_fn(struct change *ch, void *arg)
 	if (err != KODO_OK)
 		return err;
 	if (!q->out->known) {
+		/* the answer to our connect, which is under way, will be late */
+		if (is_own_among(b))
+			link_go_on(ch, p);
 		err = owner_gone(ch, p, b);
 		return err == KODO_OK && is_new ? signed_off_add(ch, p) : err;
 	}
@@ -248,12 +262,7 @@ disconnect_fn(struct change *ch, void *arg)
 	if (is_own_among(b)) {
 		q->out->removed = true;
 		err = statement_drop_all(ch, p);
-		/* our own link to a target goes on, though not at once: it may be going away */
-		if (peer_is_live_target(p) && ch->o->retry != 0) {
-			resync_restart(ch, p);
-			if (p->out.due_us < ch->now_us + PEER_HEARD_US)
-				p->out.due_us = ch->now_us + PEER_HEARD_US;
-		}
+		link_go_on(ch, p);
 		return err == KODO_OK && peer_is_idle(p) ? signed_off_add(ch, p) : err;
 	}
 	/* tombstones first: a removal without its version would make one of its own */

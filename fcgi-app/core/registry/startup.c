@@ -193,14 +193,19 @@ static enum kodo_err
 target_start(struct change *ch, struct apply *ap, struct str url)
 {
 	const struct options *o = ap->o;
+	uint64_t asked;
 	struct peer *p;
 	struct str key;
 	enum kodo_err err = url_key(ch->a, url, &key);
 
 	if (err == KODO_OK)
 		err = change_peer_make(ch, url, key, &p);
-	if (err == KODO_OK && p->out.acked_url.p != NULL && !str_eq(p->out.acked_url, o->url))
+	if (err == KODO_OK && p->out.acked_url.p != NULL && !str_eq(p->out.acked_url, o->url)) {
+		/* what it says by a link of its own is asked for all the same */
+		asked = p->out.work[WORK_RECONNECT];
 		err = target_leave(ch, p, p->out.acked_url);
+		p->out.work[WORK_RECONNECT] = asked;
+	}
 	if (err == KODO_OK)
 		err = target_sign_on(ch, p, o->url);
 	if (err != KODO_OK)
@@ -257,7 +262,8 @@ provider_start(struct change *ch, const struct apply *ap, struct peer *p)
 		p->flags |= PEER_TO_ASK;
 	/* a target is connected to; what it says by a link of its own must be asked for */
 	if (err == KODO_OK && o->retry != 0 && (o->registry || (p->flags & PEER_FEED) != 0) &&
-	    (is_to_ask || !is_wanted(ch, o, p, &err) || (p->flags & PEER_REGISTRY) == 0))
+	    (is_to_ask || !is_wanted(ch, o, p, &err) || (p->flags & PEER_REGISTRY) == 0 ||
+		(p->flags & PEER_CONNECTS) != 0))
 		change_want(ch, p, WORK_RECONNECT, true);
 	return err;
 }
