@@ -58,7 +58,8 @@ rows_reduce(struct flow_order_row *rows, size_t n)
 {
 	size_t i, end, left = 0;
 
-	qsort(rows, n, sizeof(*rows), row_at_cmp);
+	if (n > 0)
+		qsort(rows, n, sizeof(*rows), row_at_cmp);
 	for (i = 0; i < n; i = end) {
 		const struct flow_order_row first = rows[i];
 		struct flow_order_row last;
