@@ -6,6 +6,7 @@
 
 #define JITTER 10 /* per cent, upwards */
 #define CHECK_JITTER 20
+#define ASK_TRIES 100u /* of one that is neither target nor provider any more: an hour */
 
 /* span plus up to percent of it; the spread comes from what differs between peers and attempts. */
 static int64_t
@@ -122,7 +123,7 @@ pause_as(struct change *ch, struct peer *p, struct outcome *oc, bool is_refused)
 	p->flags |= PEER_PAUSED;
 	p->out.due_us = failure_next_us(ch, p, oc, peer_pause_us(p, is_refused));
 	/* of whom nothing is known any more nothing is wanted for ever */
-	if ((p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0 && p->out.failures >= PEER_SHORT_TRIES)
+	if ((p->flags & (PEER_TARGET | PEER_PROVIDER)) == 0 && p->out.failures >= ASK_TRIES)
 		p->out.work[WORK_RECONNECT] = 0;
 	if (oc->job->kind == EXCHANGE_CONNECT) {
 		p->out.connected_us = 0;
