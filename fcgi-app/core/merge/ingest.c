@@ -450,6 +450,16 @@ epoch_end(struct change *ch, struct peer *p)
 	return err;
 }
 
+/* When one that speaks is tried: soon, but not at once after a failure. */
+static int64_t
+heard_due_us(const struct change *ch, const struct peer *p)
+{
+	const int64_t wait_us = peer_is_stranger(p) ? PEER_STRANGER_US : PEER_HEARD_US;
+	const int64_t due_us = p->out.failed_us + wait_us;
+
+	return due_us < ch->now_us || p->out.failed_us > ch->now_us ? ch->now_us : due_us;
+}
+
 /*
  * Who speaks can be reached again: what it must learn does not wait for the end of a pause. Its
  * failures go on counting, so that one that speaks and refuses all is not tried without end.
@@ -457,13 +467,10 @@ epoch_end(struct change *ch, struct peer *p)
 static void
 wait_shorten(struct change *ch, struct peer *p)
 {
-	int64_t due_us =
-	    p->out.failed_us + (peer_is_stranger(p) ? PEER_STRANGER_US : PEER_HEARD_US);
+	const int64_t due_us = heard_due_us(ch, p);
 
 	if (p->out.failed_us == 0 || !peer_has_work(p))
 		return;
-	if (due_us < ch->now_us || p->out.failed_us > ch->now_us)
-		due_us = ch->now_us;
 	if (p->out.due_us <= due_us)
 		return;
 	p->flags &= ~(unsigned)PEER_PAUSED;
@@ -478,15 +485,14 @@ wait_shorten(struct change *ch, struct peer *p)
 static void
 dropped_ask(struct change *ch, struct peer *p)
 {
-	if ((p->flags & PEER_DROPPED) == 0 ||
-	    llabs(ch->now_us - p->out.failed_us) < PEER_STRANGER_US)
+	if ((p->flags & PEER_DROPPED) == 0)
 		return;
 	p->flags &= ~(unsigned)PEER_DROPPED;
 	p->out.attempts = change_patience(ch) - 1;
 	if (!change_is_subscriber(ch, p))
 		return;
 	change_want(ch, p, WORK_RECONNECT, false);
-	p->out.due_us = ch->now_us;
+	p->out.due_us = heard_due_us(ch, p);
 	ch->is_due = true;
 }
 
