@@ -35,7 +35,7 @@ stated(uint32_t peer)
 	char *hex = arena_alloc(scratch.a, DIGEST_SIZE);
 
 	memset(hex, 'x', DIGEST_SIZE);
-	must(digest_stated(&db.t, peer, false, hex));
+	must(digest_stated(&db.t, peer, STR_NULL, false, hex));
 	return hex;
 }
 
@@ -136,7 +136,7 @@ damage_is_told(void **state)
 	provider_put("b");
 	says(a, 1, "one", true);
 	must(place_put(&db.t, a, 1000, 5));
-	assert_int_equal(digest_stated(&db.t, a, false, hex), KODO_ECORRUPT);
+	assert_int_equal(digest_stated(&db.t, a, STR_NULL, false, hex), KODO_ECORRUPT);
 	must(place_del(&db.t, a, 1000));
 	says(99, 6, "six", true); /* there is no such peer */
 	assert_int_equal(digest_notified(&db.t, scratch.a, 2, hex), KODO_ECORRUPT);

@@ -16,8 +16,8 @@
 enum kodo_err digest_notified(
     struct txn *t, struct arena *a, uint32_t peer, char out[DIGEST_SIZE]) MUST_CHECK;
 
-/* Of the peer's own statements. */
-enum kodo_err digest_stated(struct txn *t, uint32_t peer, bool is_subscriber,
+/* Of the statements of the peer, whose url key that is: its own node only where it is seen. */
+enum kodo_err digest_stated(struct txn *t, uint32_t peer, struct str key, bool is_subscriber,
     char out[DIGEST_SIZE]) MUST_CHECK;
 
 #endif

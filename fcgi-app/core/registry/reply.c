@@ -166,7 +166,7 @@ kodo_put(struct answer *w, bool with_nodes)
 	enum kodo_err err = w->is_late ? KODO_OK : gone_add(w);
 
 	if (err == KODO_OK && !w->is_late && w->b->view.p != NULL && w->caller != PEER_TOMB) {
-		err = digest_stated(&w->v.t, w->caller, w->is_subscriber, has);
+		err = digest_stated(&w->v.t, w->caller, w->b->from_key, w->is_subscriber, has);
 		view = str_of(has);
 		/* what is held back would be missed, and all be asked for */
 		if (err == KODO_OK && o->registry && o->feed && w->b->from.feed && !w->is_behind &&
