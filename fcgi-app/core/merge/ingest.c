@@ -400,7 +400,9 @@ ingest_call_back(struct change *ch, struct peer *p)
 	if (p->out.work[WORK_CONNECT] != 0 || p->out.work[WORK_RECONNECT] != 0) {
 		return; /* it is asked already, and no hint puts that off */
 	} else if (!peer_is_live_target(p) || p->out.connected_us == 0) {
-		resync_restart(ch, p);
+		/* not by a connect: it may be no registry */
+		change_want(ch, p, WORK_RECONNECT, true);
+		resync_pace(ch, p);
 	} else if (p->out.check_us == 0 || p->out.check_us > soon_us) {
 		p->out.check_us = soon_us;
 		ch->is_due = true;
