@@ -6,6 +6,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import kodotest  # noqa: E402
+import meshtest  # noqa: E402
 
 
 @pytest.fixture
@@ -60,6 +61,19 @@ def service(folders):
     """A function that starts `kodo service`: service(options, ...)."""
     make, made = closing(kodotest.Service, folders)
     yield lambda *args, **more: make(*args, **more).start()
+    for one in made:
+        one.kill()
+
+
+@pytest.fixture
+def member(folders):
+    """A function that makes a member of no network, not started: member(name, options)."""
+    made = []
+
+    def make(name, options, **more):
+        made.append(meshtest.Member(folders(), name, {**options, **more}))
+        return made[-1]
+    yield make
     for one in made:
         one.kill()
 

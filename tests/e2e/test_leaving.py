@@ -10,7 +10,7 @@ import pytest
 
 import kodotest
 from kodotest import CALM, wait_until
-from meshtest import REGISTRY, SECONDS, Member, NODE, Network
+from meshtest import REGISTRY, SECONDS, NODE, Network
 from servicetest import command_line
 
 CHAIN = [{**REGISTRY, "workers": 2}] * 4, [(1, 0), (2, 1), (3, 2)], [3]
@@ -23,19 +23,6 @@ def chain(folders):
         net.wait_converged()
         net.wait_quiet()
         yield net
-
-
-@pytest.fixture
-def member(folders):
-    """A function that makes a member of no network, not started: member(name, options)."""
-    made = []
-
-    def make(name, options, **more):
-        made.append(Member(folders(), name, {**options, **more}))
-        return made[-1]
-    yield make
-    for one in made:
-        one.kill()
 
 
 def leave(one):

@@ -5,23 +5,10 @@ import shutil
 import pytest
 
 from kodotest import wait_until
-from meshtest import NODE, PROVIDER, REGISTRY, SECONDS, Member
+from meshtest import NODE, PROVIDER, REGISTRY, SECONDS
 from test_leaving import assert_stays
 
 LINKS = {"copy connects": (True, False), "peer connects": (False, True), "both connect": (True, True)}
-
-
-@pytest.fixture
-def member(folders):
-    """A function that makes a member of no network, not started: member(name, options)."""
-    made = []
-
-    def make(name, options, **more):
-        made.append(Member(folders(), name, {**options, **more}))
-        return made[-1]
-    yield make
-    for one in made:
-        one.kill()
 
 
 def state_of(one):
