@@ -2,20 +2,13 @@
  * The query language: the cases as data in tests/query over the rows of rows.tsv, and what cannot
  * be said there. Paths are relative to SRCDIR, else to the present folder.
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/query/query.h"
 #include "tests/query/rows.h"
+#include "query_help.h"
 
-static struct arena *arena;
 static struct row rows[64];
 static size_t n_rows;
 
@@ -52,8 +45,7 @@ set_up(void **state)
 	char line[4096];
 	FILE *f;
 
-	(void)state;
-	arena = arena_new();
+	assert_int_equal(arena_set_up(state), 0);
 	f = open_data("rows.tsv");
 	while (fgets(line, sizeof(line), f) != NULL) {
 		if (line[0] == '#')
@@ -64,23 +56,6 @@ set_up(void **state)
 	}
 	fclose(f);
 	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return 0;
-}
-
-static struct query *
-compile(struct str text)
-{
-	struct query *q;
-
-	assert_int_equal(query_compile(arena, text, &q), KODO_OK);
-	return q;
 }
 
 static struct order *
@@ -461,5 +436,5 @@ main(void)
 		cmocka_unit_test(test_repetitions),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, arena_tear_down);
 }

@@ -1,43 +1,10 @@
 /* What a query may cost: ceilings of its text, budgets of its tests, and no memory. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
 #include "core/base/limit.h"
-#include "core/query/query.h"
-
-static struct arena *arena;
-
-static int
-set_up(void **state)
-{
-	(void)state;
-	arena = arena_new();
-	return arena == NULL;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return 0;
-}
-
-static struct query *
-compile(struct str text)
-{
-	struct query *q;
-
-	assert_int_equal(query_compile(arena, text, &q), KODO_OK);
-	return q;
-}
+#include "query_help.h"
 
 /* ---- ceilings ---- */
 
@@ -213,5 +180,5 @@ main(void)
 #endif
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, arena_set_up, arena_tear_down);
 }

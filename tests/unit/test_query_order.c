@@ -1,34 +1,10 @@
 /*
  * Orders and pages of rows: what the cases in tests/query cannot show, with many rows.
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <stdlib.h>
 
-#include "core/query/query.h"
 #include "tests/query/order_compare.h"
-
-static struct arena *arena;
-
-static int
-set_up(void **state)
-{
-	(void)state;
-	arena = arena_new();
-	return arena == NULL;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return 0;
-}
+#include "query_help.h"
 
 static struct order *
 parse_order(struct str by)
@@ -222,5 +198,5 @@ main(void)
 		cmocka_unit_test(test_sorter_memory),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, arena_set_up, arena_tear_down);
 }
