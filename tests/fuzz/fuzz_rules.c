@@ -270,6 +270,7 @@ word_try(struct input *in, struct trial *t, unsigned owner)
 	if (w.peer == PEER_SELF && w.kind == MODEL_REMOVES)
 		w.kind = MODEL_WITHDRAWS;
 	w.side = side_of(t, w.peer, owner);
+	t->n.owner = w.peer == t->m.owner ? PEER_TOMB : t->m.owner;
 	w.place = PEERS - w.peer;
 	w.is_list = draw(in, 2) == 0;
 	w.text = texts[draw(in, 4)];
@@ -310,6 +311,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	t.n.all = t.all;
 	t.is_our_node = (setup & 1) != 0;
 	t.now_us = draw_clock(&in);
+	t.m.owner = !t.is_our_node && owner > 0 ? PEERS - 1 : MODEL_NOBODY;
 	state_draw(&in, &t);
 	for (i = 0; i < WORDS && in.n > 0; i++) {
 		if (draw(&in, 4) == 0)

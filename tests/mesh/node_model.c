@@ -129,11 +129,16 @@ echoes(const struct model_word *w)
 /* --- versions --- */
 
 static uint64_t
+later(uint64_t at_least, int64_t now)
+{
+	return now > 0 && (uint64_t)now > at_least ? (uint64_t)now : at_least;
+}
+
+/* known + 1 is left to links that end */
+static uint64_t
 raised(uint64_t known, int64_t now)
 {
-	uint64_t at_least = known + 1;
-
-	return now > 0 && (uint64_t)now > at_least ? (uint64_t)now : at_least;
+	return later(known + 2, now);
 }
 
 /* The version under which a word is stored. */
@@ -161,7 +166,7 @@ version_of(const struct node_model *m, const struct model_word *w)
 		return 0;
 	if (shows(m, w->text))
 		return seen->version;
-	return is_repeated ? before->version : raised(known, w->now_us / 1000000);
+	return is_repeated ? before->version : later(known + 1, w->now_us / 1000000);
 }
 
 /* --- words --- */
@@ -187,6 +192,29 @@ put(struct node_model *m, const struct model_word *w, struct str text, uint64_t 
 }
 
 /*
+ * A link ended, which is what known + 1 means, and the owner, who said last what was seen, is here:
+ * its statement is raised.
+ */
+static bool
+owner_stays(struct node_model *m, const struct model_word *w, const struct model_statement *was,
+    uint64_t version)
+{
+	unsigned i;
+
+	if (m->owner == MODEL_NOBODY || m->owner == w->peer || was->version == 0 ||
+	    version != was->version + 1)
+		return false;
+	for (i = 0; i < m->n; i++)
+		if (m->statements[i].peer == m->owner &&
+		    str_eq(m->statements[i].text, was->text)) {
+			m->statements[i].version = raised(version, w->now_us);
+			m->seen = m->owner;
+			return true;
+		}
+	return false;
+}
+
+/*
  * The statement changes, and the winner with it. A winning statement that is withdrawn or lowered
  * leaves a tombstone of known + 1, whatever others state under the same version.
  */
@@ -207,10 +235,13 @@ change(struct node_model *m, const struct model_word *w, struct str text, uint64
 	if (was.peer != MODEL_NOBODY && is_lowered && m->seen != MODEL_OWN &&
 	    !(m->is_gone && m->gone_version > 0 && m->gone_version >= was.version) &&
 	    (is == NULL || (was.version > 0 && is->version <= was.version))) {
-		m->seen = MODEL_NOBODY;
-		bury(m, was.version == 0 ? 0
-		    : is_owners_side(w)  ? raised(was.version, w->now_us) : was.version + 1,
-		    MODEL_OWN, w->now_us);
+		const uint64_t end = was.version == 0 ? 0
+		    : is_owners_side(w) ? raised(was.version, w->now_us) : was.version + 1;
+
+		if (!owner_stays(m, w, &was, end)) {
+			m->seen = MODEL_NOBODY;
+			bury(m, end, MODEL_OWN, w->now_us);
+		}
 	}
 	is = node_model_seen(m);
 	if (is != NULL)
@@ -310,6 +341,12 @@ hear_removal(struct node_model *m, const struct model_word *w, struct model_outc
 			defend(m, w, w->version, out);
 		else
 			out->notifies_speaker = true;
+		return;
+	}
+	if (was_seen && owner_stays(m, w, node_model_seen(m), w->version)) {
+		put(m, w, STR_NULL, 0);
+		out->notifies_all = true;
+		out->but = m->owner;
 		return;
 	}
 	/* at equal versions a tombstone is over a text */

@@ -26,6 +26,7 @@ struct node_model {
 	struct model_statement statements[MODEL_MAX];
 	unsigned n;
 	uint32_t seen; /* whose statement, or MODEL_NOBODY */
+	uint32_t owner; /* the peer of the node's url, or MODEL_NOBODY */
 	bool is_gone;  /* there is a tombstone */
 	uint64_t gone_version;
 	uint32_t gone_from;

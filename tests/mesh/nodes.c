@@ -45,7 +45,7 @@ shadows_add(struct txn *t, struct arena *a, uint32_t node, struct node_model *m)
 static enum kodo_err
 node_check(struct service *s, struct txn *t, struct arena *a, uint32_t node)
 {
-	struct node_model m = { .seen = MODEL_NOBODY };
+	struct node_model m = { .seen = MODEL_NOBODY, .owner = MODEL_NOBODY };
 	struct statement winner;
 	uint32_t seen;
 	enum kodo_err err = record_get_seen(t, node, &winner);

@@ -63,7 +63,7 @@ back_take(struct change *ch, const struct wire_node *n)
 	err = change_peer_make(ch, pk.url, n->key, &p);
 	/* it has signed off since the copy was restored */
 	if (err == KODO_OK && (p->flags & PEER_PROVIDER) == 0 && p->in.epoch != 0)
-		return statement_take_gone(ch, p, pk.url, n->key, n->version + 1);
+		return statement_take_gone(ch, p, pk.url, n->key, n->version + RULES_GIVEN);
 	if (err == KODO_OK)
 		err = node_find(ch->t, n->key, &node);
 	if (err == KODO_OK)

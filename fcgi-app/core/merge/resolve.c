@@ -64,9 +64,34 @@ shadows_load(struct resolution *r)
 	return scan_end(&s);
 }
 
+/* Whose url the node has, where another speaks and may end what is seen. */
+static enum kodo_err
+owner_find(struct resolution *r, struct str key)
+{
+	struct peer *p;
+	size_t i;
+	enum kodo_err err = KODO_OK;
+
+	r->n.owner = PEER_TOMB;
+	if (!r->was_seen || (r->w->kind != RULES_REMOVES && r->was.peer != r->by->peer))
+		return KODO_OK;
+	for (i = 0; i < r->n.n && err == KODO_OK && r->n.owner == PEER_TOMB; i++) {
+		const uint32_t peer = r->n.all[i].said.peer;
+
+		if (peer == PEER_SELF || peer == r->by->peer)
+			continue;
+		err = change_peer(r->ch, peer, &p);
+		if (err == KODO_OK && str_eq(p->key, key))
+			r->n.owner = peer;
+		else if (err == KODO_ENOTFOUND)
+			err = KODO_OK; /* of a damaged state */
+	}
+	return err;
+}
+
 /* All that is known of the node; its texts point into the map. */
 static enum kodo_err
-load(struct resolution *r)
+load(struct resolution *r, struct str key)
 {
 	const bool is_fresh = r->node >= r->ch->fresh;
 	size_t at;
@@ -94,7 +119,7 @@ load(struct resolution *r)
 	r->tomb = r->n.tomb;
 	at = rules_find(&r->n, r->by->peer);
 	r->before = at == RULES_NONE ? (struct statement){ .peer = PEER_TOMB } : r->n.all[at].said;
-	return KODO_OK;
+	return owner_find(r, key);
 }
 
 /* Note who says something else than what is seen, as long as the map can be read. */
@@ -385,7 +410,7 @@ resolve_word(struct change *ch, struct peer *p, uint32_t node, struct str key,
 	const struct rules_speaker by = speaker_of(ch, p, key);
 	struct resolution r = { .ch = ch, .node = node, .by = &by, .w = w };
 	struct rules_effects fx;
-	enum kodo_err err = load(&r);
+	enum kodo_err err = load(&r, key);
 
 	if (err != KODO_OK)
 		return err;

@@ -91,10 +91,29 @@ version_over(const struct rules_word *w, uint64_t known)
 {
 	const uint64_t now = w->now_us > 0 ? (uint64_t)w->now_us : 0;
 
-	return now > known ? now : known + 1;
+	return now > known + 1 ? now : known + RULES_GIVEN;
 }
 
 /* --- the numbered rules --- */
+
+/*
+ * 3, where the owner is connected: a link ended on the way to somebody else, the owner did not end
+ * the node. What it said last lies here, and is raised over the tombstone: it may be away, and could
+ * not be asked. was: what was seen. Returns whether it is raised.
+ */
+static bool
+rule_3_owner_stays(struct rules_node *n, const struct rules_word *w, const struct statement *was,
+    uint64_t tomb_version)
+{
+	const size_t at = rules_find(n, n->owner);
+
+	if (at == RULES_NONE || was == NULL || was->version == 0 ||
+	    tomb_version != was->version + 1 || !str_eq(n->all[at].said.bytes, was->bytes))
+		return false;
+	n->all[at].said.version = version_over(w, tomb_version);
+	n->seen = at;
+	return true;
+}
 
 /*
  * 1. The known version never falls. Where a peer withdraws what was seen from it, or lowers its
@@ -116,7 +135,10 @@ rule_1_known_never_falls(struct rules_node *n, const struct rules_word *w,
 	if (n->is_gone && n->tomb.version > 0 && n->tomb.version >= was->version)
 		return false;
 	if (was->version > 0)
-		version = by->has_authority ? version_over(w, was->version) : was->version + 1;
+		version = by->has_authority ? version_over(w, was->version)
+					    : was->version + 1;
+	if (rule_3_owner_stays(n, w, was, version))
+		return false;
 	/* made here: its cause does not know it */
 	tomb_put(n, w, PEER_SELF, version);
 	return true;
@@ -381,6 +403,10 @@ removes(struct rules_node *n, const struct rules_word *w, const struct rules_spe
 		if (is_own_seen)
 			rule_3_own_raised(n, w, w->version, fx);
 		fx->notify_speaker = w->version < known;
+		return;
+	}
+	if (rule_3_owner_stays(n, w, was, w->version)) {
+		unsay(n, w, by, was, PEER_SELF, fx);
 		return;
 	}
 	tomb_put(n, w, by->peer, w->version);

@@ -11,6 +11,8 @@
 #include "core/records/record.h"
 
 #define RULES_NONE SIZE_MAX
+/* what an owner's side gives is at least so much over what is known; 1 is a link that ended */
+#define RULES_GIVEN 2
 
 struct rules_statement {
 	struct statement said;
@@ -22,6 +24,8 @@ struct rules_node {
 	struct rules_statement *all; /* one a peer; room for one more */
 	size_t n;
 	size_t seen;		     /* the winner, or RULES_NONE */
+	/* the owner, if what it says is in all and another speaks; PEER_TOMB: none */
+	uint32_t owner;
 	bool is_gone;		     /* there is a tombstone */
 	struct statement tomb;	     /* peer: from whom it came; bytes: the node's url as shown */
 };
