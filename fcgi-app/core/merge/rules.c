@@ -97,9 +97,9 @@ version_over(const struct rules_word *w, uint64_t known)
 /* --- the numbered rules --- */
 
 /*
- * 3, where the owner is connected: a link ended on the way to somebody else, the owner did not end
- * the node. What it said last lies here, and is raised over the tombstone: it may be away, and could
- * not be asked. was: what was seen. Returns whether it is raised.
+ * 3, where the owner is connected: a link ended on the way to somebody else, not the node. What its
+ * owner said last lies here, and is raised over the tombstone, for the owner may be away. was: what
+ * was seen. Returns whether it is raised.
  */
 static bool
 rule_3_owner_stays(struct rules_node *n, const struct rules_word *w, const struct statement *was,
@@ -135,8 +135,8 @@ rule_1_known_never_falls(struct rules_node *n, const struct rules_word *w,
 	if (n->is_gone && n->tomb.version > 0 && n->tomb.version >= was->version)
 		return false;
 	if (was->version > 0)
-		version = by->has_authority ? version_over(w, was->version)
-					    : was->version + 1;
+		version = by->has_authority ? version_over(w, was->version) :
+		    was->version + 1;
 	if (rule_3_owner_stays(n, w, was, version))
 		return false;
 	/* made here: its cause does not know it */
