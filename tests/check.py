@@ -17,6 +17,7 @@ import argparse
 import concurrent.futures
 import glob
 import os
+import queue
 import re
 import signal
 import subprocess
@@ -26,7 +27,10 @@ import time
 import xml.etree.ElementTree
 
 SECONDS = {"unit": 120, "fuzz": 300, "e2e": 1800 if os.environ.get("MESH") == "long" else 900, "hosts": 1800}
-JOBS = 2                    # of unit and fuzz; end-to-end tests measure times and use fixed ports, they run alone
+JOBS = 2                    # of unit and fuzz, and of what is in TOGETHER
+# they wait more than they work; each lane has ports of its own. All other end-to-end tests run alone: they measure times, some use fixed ports
+TOGETHER = ["e2e/test_mesh", "e2e/test_responder_life", "e2e/test_leaving", "e2e/test_runner", "e2e/test_old_peers", "e2e/test_restored"]
+PORTS = ["22000 27000", "27000 32000"]
 
 
 class Result:
@@ -177,12 +181,28 @@ def run_all(args):
             show(name, result)
             results.append(result)
 
-    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        small = [(n, pool.submit(run_suite, n, c, env, args)) for n, c in todo if not n.startswith(("e2e/", "hosts/"))]
-        for name, future in small:
-            record(name, future.result())
+    def is_small(name):
+        return not name.startswith(("e2e/", "hosts/"))
+
+    ports = queue.SimpleQueue()
+    for some in PORTS:
+        ports.put(some)
+
+    def run_one(name, command):
+        mine = ports.get()
+        try:
+            return run_suite(name, command, dict(env, TEST_PORTS=mine), args)
+        finally:
+            ports.put(mine)
+
+    # the longest first, or one of them would be left to run alone
+    beside = sorted((some for some in todo if some[0] in TOGETHER), key=lambda some: TOGETHER.index(some[0]))
+    for several in ([some for some in todo if is_small(some[0])], beside):
+        with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+            for name, future in [(name, pool.submit(run_one, name, command)) for name, command in several]:
+                record(name, future.result())
     for name, command in todo:
-        if name.startswith(("e2e/", "hosts/")):
+        if not is_small(name) and name not in TOGETHER:
             record(name, run_suite(name, command, env, args))
     return results
 

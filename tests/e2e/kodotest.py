@@ -50,7 +50,7 @@ given_ports = set()
 def free_port():
     """A port that nobody uses now. Not one that the system gives to whoever connects: it could be taken while a service restarts."""
     while True:
-        port = random.randrange(22000, 32000)
+        port = random.randrange(*map(int, os.environ.get("TEST_PORTS", "22000 32000").split()))
         with socket.socket() as s, contextlib.suppress(OSError):
             s.bind(("127.0.0.1", port))
             if port not in given_ports:
