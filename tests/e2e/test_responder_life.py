@@ -539,4 +539,4 @@ def test_cgi_is_quick(place):
         began = time.perf_counter()
         subprocess.run([kodotest.KODO], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
         times.append(time.perf_counter() - began)
-    assert statistics.median(times) < 0.010         # 5 ms on a quiet machine, and Python's own share
+    assert min(times) < 0.010                       # 5 ms, and Python's own share; the least, for others may run beside it

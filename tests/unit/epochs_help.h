@@ -56,22 +56,30 @@ says(struct fixture *f, const char *path, const char *nodes, const char *kodo)
 	return b;
 }
 
-/* It answers the next message, which is of that kind, with that. */
+/* The peer's answer to a message. */
 static inline void
-answers(struct fixture *f, enum exchange_kind kind, const char *kodo)
+answer(struct fixture *f, struct exchange_job *job, const char *kodo)
 {
 	const char *body = arena_printf(f->a,
 	    "{\"url\":\"" PEER "\",\"organization\":null,\"registry\":true,\"feed\":true,"
 	    "\"idle\":true,\"now\":\"2025-11-24T16:00:00Z\",\"message\":[],\"kodo\":%s}",
 	    kodo);
 	struct exchange_result res = { .status = 200, .body = str_of(body) };
+	bool wake;
+
+	must(outcome_take(f->r, f->a, job, &res, f->now_us, &wake));
+}
+
+/* The same to the next message, which is of that kind. */
+static inline void
+answers(struct fixture *f, enum exchange_kind kind, const char *kodo)
+{
 	struct exchange_job job;
 	int64_t due_us, active_us;
-	bool wake;
 
 	must(schedule_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, &active_us));
 	assert_int_equal(job.kind, kind);
-	must(outcome_take(f->r, f->a, &job, &res, f->now_us, &wake));
+	answer(f, &job, kodo);
 }
 
 static inline const char *

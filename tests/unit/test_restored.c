@@ -89,6 +89,28 @@ copy_takes_nothing_away(void **state)
 	check_clean(f);
 }
 
+/* The copy's connect overtakes its answer to the question that its first word caused. */
+static void
+connect_in_doubt_is_asked_for_again(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+
+	start(f);
+	says(f, "/connect", one(f, NODE, 2),
+	    "{\"versions\":{\"" NODE "\":100},\"life\":5,\"sent\":9}");
+	says(f, "/connect", "[]", "{\"life\":6,\"sent\":2,\"former_life\":5}");
+	must(next(f, &job));
+	says(f, "/connect", "[]", "{\"life\":6,\"sent\":4,\"former_life\":5}");
+	answer(f, &job, "{\"life\":6,\"sent\":3,\"former_life\":5}");
+	f->now_us += 2000000;
+	must(next(f, &job));
+	assert_int_equal(job.kind, EXCHANGE_RECONNECT);
+	answer(f, &job, "{\"life\":6,\"sent\":5,\"former_life\":5}");
+	f->now_us += 10000000;
+	assert_int_equal(next(f, &job), KODO_ENOTFOUND);
+}
+
 static void
 what_is_given_back_counts_for_a_copy_alone(void **state)
 {
@@ -150,6 +172,7 @@ main(void)
 		T(forged_words_of_a_state_change_nothing),
 		T(who_does_not_answer_is_believed),
 		T(copy_takes_nothing_away),
+		T(connect_in_doubt_is_asked_for_again),
 		T(what_is_given_back_counts_for_a_copy_alone),
 		T(answer_of_another_state_needs_no_connect),
 	};

@@ -167,6 +167,7 @@ answer_take(struct change *ch, struct peer *p, struct outcome *oc)
 	struct wire_body *b = &oc->body;
 	bool takes = oc->has_nodes && b->from.feed && ch->o->registry && ch->o->feed &&
 	    oc->job->kind == EXCHANGE_CONNECT && (p->flags & PEER_LEFT) == 0;
+	const bool is_other = oc->has_body && rule_6_is_lost(b->epoch, p->in.epoch);
 	uint64_t wanted;
 	enum kodo_err err = KODO_OK;
 
@@ -181,8 +182,12 @@ answer_take(struct change *ch, struct peer *p, struct outcome *oc)
 		return err;
 	err = alias_set(ch, p, b->from_key);
 	if (err == KODO_OK && !takes && !ingest_is_late(p, b) &&
-	    (oc->job->kind == EXCHANGE_DISCONNECT || rule_6_is_lost(b->epoch, p->in.epoch)))
+	    (oc->job->kind == EXCHANGE_DISCONNECT || is_other))
 		err = ingest_epoch(ch, p, b);
+	/* its connect may have overtaken this answer: in doubt then, it was void */
+	if (err == KODO_OK && is_other && oc->job->kind == EXCHANGE_RECONNECT &&
+	    (p->flags & PEER_OLDER) != 0)
+		resync_restart(ch, p);
 	if (err == KODO_OK && !takes && !ingest_is_late(p, b))
 		err = ingest_role(ch, p, &b->from);
 	if (err == KODO_OK && !takes) {
