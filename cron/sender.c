@@ -1,4 +1,3 @@
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +6,7 @@
 
 #include <curl/curl.h>
 
+#include "core/base/address.h"
 #include "core/base/buf.h"
 #include "core/base/limit.h"
 #include "core/base/path.h"
@@ -106,24 +106,22 @@ on_answer(char *bytes, size_t size, size_t n, void *arg)
 	return buf_failed(&slot->body) ? 0 : size * n;	/* a short count ends the transfer */
 }
 
-/* The same check as of a url's text, where a name may stand for such an address. */
+/* As of a url's text (url_is_private), where a name may stand for such an address. */
 static bool
-is_private(const struct curl_sockaddr *address)
+is_public(const struct curl_sockaddr *address)
 {
-	struct url u = { .scheme = STR("http") };
-	char text[INET6_ADDRSTRLEN] = "";
-	struct sockaddr_storage at;
+	struct sockaddr_in6 v6;
+	struct sockaddr_in v4;
 
-	memset(&at, 0, sizeof(at));
-	if (address->addrlen > sizeof(at))
-		return true;
-	memcpy(&at, &address->addr, address->addrlen);
-	if (address->family == AF_INET)
-		inet_ntop(AF_INET, &((struct sockaddr_in *)&at)->sin_addr, text, sizeof(text));
-	else if (address->family == AF_INET6)
-		inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&at)->sin6_addr, text, sizeof(text));
-	u.host = str_of(text);
-	return u.host.len == 0 || url_is_private(&u);
+	if (address->family == AF_INET && address->addrlen == sizeof(v4)) {
+		memcpy(&v4, &address->addr, sizeof(v4));
+		return address_is_public_v4(v4.sin_addr);
+	}
+	if (address->family == AF_INET6 && address->addrlen == sizeof(v6)) {
+		memcpy(&v6, &address->addr, sizeof(v6));
+		return address_is_public(&v6.sin6_addr);
+	}
+	return false;
 }
 
 static curl_socket_t
@@ -131,7 +129,7 @@ on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct slot *slot = arg;
 
-	if (purpose != CURLSOCKTYPE_IPCXN || (!slot->allow_private && is_private(address))) {
+	if (purpose != CURLSOCKTYPE_IPCXN || (!slot->allow_private && !is_public(address))) {
 		slot->refused_address = true;
 		return CURL_SOCKET_BAD;
 	}

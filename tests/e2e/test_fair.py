@@ -173,7 +173,7 @@ def test_nothing_but_probes(service, peer):
 
 # --- hosts: with addresses that are not private, in a network of their own ---
 
-OURS, HIS, OTHER = "203.0.113.1", "203.0.113.2", "203.0.113.3"
+OURS, HIS, OTHER = "11.0.113.1", "11.0.113.2", "11.0.113.3"
 
 
 class Counting:

@@ -353,12 +353,12 @@ test_peers(void **state)
 	check_peer("nonsense", "no url of a peer, ");
 	load("--url https://example.com:443");
 	check_peer("https://example.org", NULL);
-	check_peer("http://10.0.0.1", "http://10.0.0.1 is a loopback or private address");
-	check_peer("http://localhost:99", "is a loopback or private address");
+	check_peer("http://10.0.0.1", "http://10.0.0.1 is a loopback, private or reserved address");
+	check_peer("http://localhost:99", "is a loopback, private or reserved address");
 	load("--url https://example.com:443 --private yes");
 	check_peer("http://localhost:99", NULL);
 	load("--url http://localhost:3366 --private no --connect http://127.0.0.1:3367/");
-	check_peer("http://localhost:99", "is a loopback or private address");
+	check_peer("http://localhost:99", "is a loopback, private or reserved address");
 	check_peer("http://127.0.0.1:3367", NULL);
 	load("--url https://example.com:443 --accept https://Example.org,http://b:81/x/ -C "
 	    "https://far.org");

@@ -172,8 +172,8 @@ test_private(void **state)
 	};
 	static const char *const public[] = {
 		"example.com", "localhost.example.com", "notlocalhost", "8.8.8.8", "172.15.0.1",
-		"172.32.0.1", "192.169.0.1", "169.253.0.1", "11.0.0.1", "[2001:db8::1]",
-		"[fe00::1]", "[::ffff:8.8.8.8]", "10.example.com", "1.2.3.4.5",
+		"172.32.0.1", "192.169.0.1", "169.253.0.1", "11.0.0.1", "[2a00::1]",
+		"[::ffff:8.8.8.8]", "10.example.com", "1.2.3.4.5",
 		    "127.0.0.1.example.com",
 	};
 	char text[128];

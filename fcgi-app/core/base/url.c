@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "core/base/address.h"
 #include "core/base/ascii.h"
 #include "core/base/limit.h"
 #include "core/base/url.h"
@@ -255,46 +256,6 @@ url_key(struct arena *a, struct str s, struct str *out)
 	return KODO_OK;
 }
 
-/* address in host byte order */
-static bool
-v4_is_private(uint32_t address)
-{
-	static const struct {
-		uint32_t net;
-		unsigned bits;
-	} nets[] = {
-		{ 0x00000000u, 8 },	/* unspecified, "this network" */
-		{ 0x0a000000u, 8 },	/* 10.0.0.0 */
-		{ 0x7f000000u, 8 },	/* loopback */
-		{ 0xa9fe0000u, 16 },	/* link-local, 169.254.0.0 */
-		{ 0xac100000u, 12 },	/* 172.16.0.0 */
-		{ 0xc0a80000u, 16 },	/* 192.168.0.0 */
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(nets) / sizeof(nets[0]); i++) {
-		if (address >> (32 - nets[i].bits) == nets[i].net >> (32 - nets[i].bits))
-			return true;
-	}
-	return false;
-}
-
-static bool
-v6_is_private(const struct in6_addr *address)
-{
-	static const unsigned char zero[12];
-	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
-	static const unsigned char nat64[12] = { 0x00, 0x64, 0xff, 0x9b };
-	const unsigned char *b = address->s6_addr;
-
-	/* an IPv4 address in the last four bytes; ::1 and :: are among those of 0.0.0.0/8 */
-	if (memcmp(b, zero, 12) == 0 || memcmp(b, mapped, 12) == 0 || memcmp(b, nat64, 12) == 0)
-		return v4_is_private((uint32_t)b[12] << 24 | (uint32_t)b[13] << 16
-		    | (uint32_t)b[14] << 8 | b[15]);
-	/* unique local; link-local and, though given up, site-local */
-	return (b[0] & 0xfe) == 0xfc || (b[0] == 0xfe && (b[1] & 0x80) != 0);
-}
-
 bool
 url_is_private(const struct url *u)
 {
@@ -309,10 +270,10 @@ url_is_private(const struct url *u)
 	if (!host_copy(u->host, host))
 		return false;
 	if (inet_pton(AF_INET6, host, &v6) == 1)
-		return v6_is_private(&v6);
+		return !address_is_public(&v6);
 	/* also the short, hexadecimal and octal forms, which connect understands */
 	if (inet_aton(host, &v4) != 0)
-		return v4_is_private(ntohl(v4.s_addr));
+		return !address_is_public_v4(v4);
 	h = str_of(host);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (eq_fold(h, names[i]))

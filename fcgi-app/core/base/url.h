@@ -33,10 +33,7 @@ struct str url_shown(struct str s);
 /* The key that urls are compared by, in a. Errors as url_parse, or KODO_ENOMEM. */
 enum kodo_err url_key(struct arena *a, struct str s, struct str *out) MUST_CHECK;
 
-/*
- * By its text, is the host localhost, a loopback, private (RFC 1918, RFC 4193), link-local or
- * unspecified address?
- */
+/* By its text, is the host localhost, or an address that is not public (address.h)? */
 bool url_is_private(const struct url *u);
 
 /*

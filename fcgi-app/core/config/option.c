@@ -469,7 +469,7 @@ check_private(const struct options *o, const struct url *u, struct str url, stru
 	if (allowed || !url_is_private(u))
 		return KODO_OK;
 	return why_set(why, KODO_EINVAL,
-	    "%.*s is a loopback or private address, which is not accepted as a peer here",
+	    "%.*s is a loopback, private or reserved address, which is not accepted as a peer here",
 	    STR_ARG(url));
 }
 
