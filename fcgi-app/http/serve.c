@@ -5,6 +5,7 @@
 #include "core/base/log.h"
 #include "http/call.h"
 #include "http/instance.h"
+#include "http/origin.h"
 #include "http/router.h"
 #include "http/serve.h"
 
@@ -215,6 +216,26 @@ call_route(struct server *s, struct call *c, const struct route *r, const struct
 		answer_fault(c->res, err, r->path);
 }
 
+/* Nothing that changes anything is taken from a page of another site. true: it is answered. */
+static bool
+refuse_foreign(struct call *c, const struct route *r, const struct options *o)
+{
+	bool foreign = false;
+	enum kodo_err err = KODO_OK;
+
+	if (r->method != METHOD_GET)
+		err = origin_is_foreign(c->a, c->transport, o, &foreign);
+	if (err != KODO_OK) {
+		answer_fault(c->res, err, r->path);
+	} else if (foreign) {
+		log_warning("%.*s %s refused: it came from a page of another site",
+		    STR_ARG(c->req->method_text), r->path);
+		response_fail(
+		    c->res, 403, "A page of another site may change nothing here");
+	}
+	return foreign || err != KODO_OK;
+}
+
 /* Answer a request after its parsing. */
 static void
 dispatch(struct server *s, struct call *c, const struct options *o)
@@ -226,6 +247,8 @@ dispatch(struct server *s, struct call *c, const struct options *o)
 
 	switch (router_find(c->req->path, c->req->method, &r, allow)) {
 	case ROUTE_FOUND:
+		if (refuse_foreign(c, r, o))
+			break;
 		drain = drain && (r->flags & ROUTE_BODY) == 0;
 		call_route(s, c, r, o);
 		c->res->varies = (r->flags & ROUTE_PAGE) != 0;

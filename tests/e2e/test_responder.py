@@ -179,6 +179,33 @@ def test_path_without_request_uri(hosted):
     check_error(kodo.get("/x", REQUEST_URI=None, PATH_INFO="/%66lows"), 404, "Not Found")     # it is decoded already
 
 
+# --- browsers ---
+
+# all requests that change something: (method, path, body)
+CHANGING = [("POST", "/connect", connect_body(PEER)), ("POST", "/update", connect_body(PEER, 2)), ("POST", "/reconnect", greeting(PEER)),
+            ("POST", "/disconnect", {"provider": PEER, "url": [PEER]}), ("DELETE", "/connect", None)]
+
+
+@pytest.mark.parametrize("headers", [
+    {"origin": "http://evil.example"}, {"origin": "null"}, {"origin": "http://localhost:4322"}, {"origin": "https://localhost:4321"},
+    {"origin": "http://evil.example:4321", "host": "evil.example:4321"}, {"origin": "x" * 3000}, {"sec-fetch-site": "cross-site"},
+    {"origin": OWN, "sec-fetch-site": "cross-site"}])
+def test_pages_of_other_sites_change_nothing(hosted, headers):
+    kodo = hosted({"flows": FLOWS})
+    for method, path, body in CHANGING:
+        check_error(kodo.request(method, path, headers=headers, body=body), 403, "A page of another site may change nothing here")
+        assert check_json(kodo.get("/flows", headers=headers))["total"] == 5
+    assert check_json(kodo.get("/map"))["providers"] == []
+
+
+@pytest.mark.parametrize("headers", [{}, {"origin": OWN}, {"origin": OWN.upper().replace("HTTP", "http")}, {"sec-fetch-site": "same-origin"},
+                                     {"sec-fetch-site": "none"}, {"origin": ""}])
+def test_programs_and_own_pages_may_change(hosted, headers):
+    kodo = hosted({"flows": FLOWS})
+    answers = [kodo.request(method, path, headers=headers, body=body).status for method, path, body in CHANGING]
+    assert answers == [201, 200, 200, 200, 204]
+
+
 # --- versions of answers ---
 
 def test_etags(hosted):
