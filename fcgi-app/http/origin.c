@@ -28,6 +28,7 @@ origin_is_foreign(struct arena *a, struct transport *t, const struct options *o,
 	if (err == KODO_OK)
 		err = key_of(a, origin, &theirs);
 	/* "null" is no url */
-	*out = err == KODO_EINVAL || err == KODO_ETOOBIG || (err == KODO_OK && !str_eq(own, theirs));
+	*out = err == KODO_EINVAL || err == KODO_ETOOBIG ||
+	    (err == KODO_OK && !str_eq(own, theirs));
 	return *out ? KODO_OK : err;
 }
