@@ -1,5 +1,5 @@
 #include "core/check/environment.h"
-#include "http/admin_key.h"
+#include "http/call.h"
 #include "http/handlers.h"
 #include "http/instance.h"
 
@@ -15,13 +15,8 @@ handle_cron(struct call *c)
 		[WOKEN_RUNNER] = "{\"runner\":\"woken\"}",
 		[WOKEN_STARTED] = "{\"runner\":\"started\"}",
 	};
-	bool right;
 	enum instance_woken woken;
-	enum kodo_err err;
 
-	err = admin_key_is_right(c, "/cron", &right);
-	if (err != KODO_OK || !right)
-		return err;
 	environment_note(registry_state(c->registry), ENVIRONMENT_CRON_FILE);
 	woken = instance_wake(c->instance, WAKE_FOR_CRON);
 	if (woken == WOKEN_NOBODY) {

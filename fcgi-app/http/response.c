@@ -47,7 +47,7 @@ set_plain(struct response *r)
 	r->view = 0;
 	r->next = STR_NULL;
 	r->is_page = false;
-	r->varies = false;
+	r->varies = r->is_secret = false;
 }
 
 void
@@ -168,9 +168,10 @@ put_header(struct buf *b, const struct response *r)
 		buf_puts(b,
 		    "Content-Security-Policy: default-src 'self'; form-action 'self'; base-uri "
 		    "'none'; object-src 'none'; frame-ancestors 'none'\r\n"
-		    "Referrer-Policy: same-origin\r\n"
 		    "Cross-Origin-Opener-Policy: same-origin\r\n"
 		    "Permissions-Policy: camera=(), geolocation=(), microphone=()\r\n");
+	if (r->is_page)
+		put_line(b, "Referrer-Policy", r->is_secret ? "no-referrer" : "same-origin");
 	buf_puts(b, "X-Content-Type-Options: nosniff\r\n\r\n");
 }
 

@@ -22,6 +22,7 @@ struct response {
 	uint64_t view;			/* for GET /changes; 0: no Kodo-View */
 	bool is_page;			/* for browsers: with headers that limit its loads */
 	bool varies;			/* its address has another answer for another Accept */
+	bool is_secret;			/* its address may hold a key: links do not tell it */
 };
 
 #define TYPE_JSON	"application/json"

@@ -8,6 +8,7 @@
 	    PARAM_BIT(PARAM_AFTER) | PARAM_BIT(PARAM_ORGANIZATION) |                    \
 	    PARAM_BIT(PARAM_TAG))
 #define FORMAT	PARAM_BIT(PARAM_FORMAT)
+#define KEY	PARAM_BIT(PARAM_KEY)
 #define POSTED	(ROUTE_BODY | ROUTE_PEER)
 
 /* Exact paths before those with ROUTE_BELOW. */
@@ -23,7 +24,7 @@ static const struct route table[] = {
 	{ "/connect", METHOD_POST, handle_connect, POSTED | ROUTE_REGISTRY, WIRE_CONNECT, 0,
 	    "become a provider of this registry; all of the sender's nodes are replaced", "connect",
 	    "answer" },
-	{ "/connect", METHOD_DELETE, handle_leave, 0, 0, 0,
+	{ "/connect", METHOD_DELETE, handle_leave, ROUTE_ADMIN | ROUTE_LOCAL, 0, KEY,
 	    "leave every registry that this service is connected to", NULL, NULL },
 	{ "/update", METHOD_POST, handle_update, POSTED | ROUTE_REGISTRY, WIRE_UPDATE, 0,
 	    "add or replace nodes of a provider", "connect", "default" },
@@ -48,9 +49,9 @@ static const struct route table[] = {
 	{ "/schema/openapi.json", METHOD_GET, handle_schema, ROUTE_ALIAS, 0, 0, NULL, NULL, NULL },
 	{ "/docs/openapi.json", METHOD_GET, handle_schema, 0, 0, 0, "this document", NULL,
 	    "object" },
-	{ "/cron", METHOD_GET, handle_cron, 0, 0, PARAM_BIT(PARAM_KEY),
+	{ "/cron", METHOD_GET, handle_cron, ROUTE_ADMIN, 0, KEY,
 	    "see to outbound work now, for hosts without cron", NULL, "cron" },
-	{ "/check", METHOD_GET, handle_check, ROUTE_PAGE, 0, PARAM_BIT(PARAM_KEY) | FORMAT,
+	{ "/check", METHOD_GET, handle_check, ROUTE_PAGE | ROUTE_ADMIN, 0, KEY | FORMAT,
 	    "what is wrong with this service, for its admin", NULL, "check" },
 	{ "/flows", METHOD_GET, handle_flow, ROUTE_BELOW | ROUTE_PAGE, 0, 0,
 	    "a page about a flow of this service", NULL, NULL },

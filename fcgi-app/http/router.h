@@ -17,6 +17,8 @@ enum route_flag {
 	ROUTE_BELOW = 1u << 3,		/* all paths below path */
 	ROUTE_ALIAS = 1u << 4,		/* the same as another: not in the API's document */
 	ROUTE_PAGE = 1u << 5,		/* answers with a page where one is wanted */
+	ROUTE_ADMIN = 1u << 6,		/* for the admin alone: 403, see admin.h */
+	ROUTE_LOCAL = 1u << 7,		/* of the same machine, too */
 };
 
 struct route {

@@ -3,6 +3,7 @@
 
 #include "core/base/isotime.h"
 #include "core/base/log.h"
+#include "http/admin.h"
 #include "http/call.h"
 #include "http/instance.h"
 #include "http/origin.h"
@@ -200,6 +201,7 @@ static void
 call_route(struct server *s, struct call *c, const struct route *r, const struct options *o)
 {
 	struct param_errors errors;
+	bool may = true;
 	enum kodo_err err;
 
 	err = param_read(c->a, c->req->query, r->params, &c->params, &errors);
@@ -207,6 +209,10 @@ call_route(struct server *s, struct call *c, const struct route *r, const struct
 		response_error(c->res, 400, validation_detail(c), errors.list, errors.n);
 		return;
 	}
+	if (err == KODO_OK && (r->flags & ROUTE_ADMIN) != 0)
+		err = admin_is_asking(c, r, o, &may);
+	if (err == KODO_OK && !may)
+		return;
 	if (err == KODO_OK && (r->flags & ROUTE_BODY) != 0 && !take_body(s, c, r, o))
 		return;
 	if (err == KODO_OK)
@@ -252,6 +258,7 @@ dispatch(struct server *s, struct call *c, const struct options *o)
 		drain = drain && (r->flags & ROUTE_BODY) == 0;
 		call_route(s, c, r, o);
 		c->res->varies = (r->flags & ROUTE_PAGE) != 0;
+		c->res->is_secret = (r->flags & ROUTE_ADMIN) != 0;
 		break;
 	case ROUTE_NO_PATH:
 		response_fail(c->res, 404, "Not Found");

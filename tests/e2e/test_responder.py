@@ -206,6 +206,48 @@ def test_programs_and_own_pages_may_change(hosted, headers):
     assert answers == [201, 200, 200, 200, 204]
 
 
+# --- the admin ---
+
+def key_of(kodo):
+    kodo.get("/")
+    with open(os.path.join(kodo.state_path(), "key"), encoding="ascii") as f:
+        return f.read().strip()
+
+
+LOCAL = {"REMOTE_ADDR": "127.0.0.1"}
+
+
+@pytest.mark.parametrize("url", [OWN, "https://kodo.example.org"])
+@pytest.mark.parametrize("headers, variables", [
+    ({}, {"REMOTE_ADDR": "192.0.2.1"}), ({}, {"REMOTE_ADDR": None}), ({}, {"REMOTE_ADDR": "::ffff:192.0.2.1"}), ({}, {"REMOTE_ADDR": "1270.0.1"}),
+    ({"x-forwarded-for": "192.0.2.1"}, LOCAL), ({"forwarded": "for=192.0.2.1"}, LOCAL), ({"via": "1.1 x"}, LOCAL), ({"x-real-ip": "192.0.2.1"}, LOCAL),
+    ({"authorization": "Bearer " + "0" * 32}, LOCAL), ({"authorization": "Bearer "}, LOCAL)])
+def test_leaving_is_for_the_admin(hosted, url, headers, variables):
+    kodo = hosted({"url": url})
+    key = key_of(kodo)
+    check_error(kodo.request("DELETE", "/connect", headers=headers, **variables), 403, "Forbidden")
+    check_error(kodo.request("DELETE", "/connect?key=" + key[:-1], headers=headers, **variables), 403, "Forbidden")
+    check_error(kodo.request("DELETE", "/connect?key=", **variables), 403, "Forbidden")
+    assert kodo.request("DELETE", f"/connect?key={key}", **variables).status == 204
+    assert kodo.request("DELETE", "/connect", headers={**headers, "authorization": f"bearer {key}"}, **variables).status == 204
+    assert key not in kodo.log()
+
+
+@pytest.mark.parametrize("url, status", [(OWN, 204), ("http://127.0.0.1:4321", 204), ("https://kodo.example.org", 403)])
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
+def test_the_own_machine_may_leave(hosted, url, status, address):
+    kodo = hosted({"url": url})
+    assert kodo.request("DELETE", "/connect", REMOTE_ADDR=address).status == status
+    check_error(kodo.get("/check", REMOTE_ADDR=address), 403, "Forbidden")
+
+
+def test_the_key_is_no_referrer(hosted):
+    kodo = hosted({"flows": FLOWS})
+    page = kodo.get(f"/check?key={key_of(kodo)}", headers={"accept": "text/html"})
+    assert page.headers["referrer-policy"] == "no-referrer"
+    assert kodo.get("/flows", headers={"accept": "text/html"}).headers["referrer-policy"] == "same-origin"
+
+
 # --- versions of answers ---
 
 def test_etags(hosted):

@@ -1,0 +1,89 @@
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "core/base/log.h"
+#include "core/base/url.h"
+#include "http/admin.h"
+
+#define KEY_CHARS 32u
+
+/* In constant time, which tells nothing of the key. */
+static bool
+is_key(struct str given, const char key[KEY_CHARS + 1])
+{
+	unsigned char diff = 0;
+	size_t i;
+
+	if (given.len != KEY_CHARS)
+		return false;
+	for (i = 0; i < KEY_CHARS; i++)
+		diff |= (unsigned char)(given.p[i] ^ key[i]);
+	return diff == 0;
+}
+
+/* RFC 6750; null where there is none, another scheme has nothing to do with us. */
+static struct str
+bearer(struct transport *t)
+{
+	const char *text = t->env(t, "HTTP_AUTHORIZATION");
+
+	if (text == NULL || strncasecmp(text, "Bearer ", 7) != 0)
+		return STR_NULL;
+	return str_of(text + 7);
+}
+
+static bool
+is_loopback(const char *address)
+{
+	struct in6_addr v6;
+	struct in_addr v4;
+
+	if (address == NULL)
+		return false;
+	if (inet_pton(AF_INET6, address, &v6) == 1)
+		return IN6_IS_ADDR_LOOPBACK(&v6) ||
+		    (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == IN_LOOPBACKNET);
+	return inet_pton(AF_INET, address, &v4) == 1 && ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
+/* On a host of many users loopback is everybody: there it has to be a service of one's own. */
+static bool
+is_local_admin(struct transport *t, const struct options *o)
+{
+	static const char *const proxies[] = { "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST",
+		"HTTP_X_REAL_IP", "HTTP_FORWARDED", "HTTP_VIA" };
+	struct url u;
+	size_t i;
+
+	if (!is_loopback(t->env(t, "REMOTE_ADDR")) || url_parse(o->url, &u, NULL) != KODO_OK)
+		return false;
+	for (i = 0; i < sizeof(proxies) / sizeof(proxies[0]); i++)
+		if (t->env(t, proxies[i]) != NULL)
+			return false;
+	return url_is_private(&u) ||
+	    (getenv("KODO_STATE") != NULL && str_eq(o->listen_host, u.host) &&
+		o->listen_port == u.port);
+}
+
+enum kodo_err
+admin_is_asking(struct call *c, const struct route *r, const struct options *o, bool *out)
+{
+	const struct str token = bearer(c->transport), param = c->params.text[PARAM_KEY];
+	char key[KEY_CHARS + 1];
+	enum kodo_err err = state_key(registry_state(c->registry), key);
+
+	*out = false;
+	if (err != KODO_OK)
+		return err;
+	if (token.p == NULL && param.p == NULL && (r->flags & ROUTE_LOCAL) != 0)
+		*out = is_local_admin(c->transport, o);
+	else
+		*out = is_key(token, key) || is_key(param, key);
+	if (!*out) {
+		log_warning("%.*s %s without the key, or with a wrong one",
+		    STR_ARG(c->req->method_text), r->path);
+		response_fail(c->res, 403, "Forbidden");
+	}
+	return KODO_OK;
+}
