@@ -1,4 +1,4 @@
-"""What is installed beside the programs: manuals and samples."""
+"""What is installed beside the programs: samples."""
 import glob
 import os
 import subprocess
@@ -6,26 +6,6 @@ import subprocess
 import pytest
 
 import hosts
-import kodotest
-
-MANUALS = ["fcgi-app/kodo.1", "cron/kodo-reconnect.8", "conf/kodo.yaml.5"]
-
-
-@pytest.mark.parametrize("manual", MANUALS)
-def test_manual_is_clean(manual):
-    done = subprocess.run(["mandoc", "-Tlint", "-Wall", os.path.join(kodotest.SRCDIR, manual)], capture_output=True, text=True, check=False)
-    # those of other packages, and ours until they are installed
-    assert [line for line in done.stdout.splitlines() if "referenced manual not found" not in line] == []
-
-
-def test_manual_names_every_option():
-    rows = subprocess.run([kodotest.KODO, "help", "options"], capture_output=True, text=True, check=True).stdout
-    names = {word[2:].replace("-", "_") for word in rows.split() if word.startswith("--")} - {"loader", "help", "level", "reset", "cache_file"}
-    with open(os.path.join(kodotest.SRCDIR, "conf", "kodo.yaml.5"), encoding="utf-8") as f:
-        text = f.read()
-    missing = {name for name in names if not name.startswith("no_") and name not in text}
-    assert len(names) > 15 and missing == set()
-
 
 def samples():
     return sorted(path for path in glob.glob(os.path.join(hosts.CONF, "*", "*"))
