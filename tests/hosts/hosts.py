@@ -58,9 +58,9 @@ class Host:
     owner = (USER, USER)    # of the state: who runs the programs
     fastcgi = True
     stop_signal, reload_signal = signal.SIGTERM, None
+    modules = []            # of Apache
     reload_pause = 0.7      # seconds between two reloads
     is_foreign = False      # the server's own settings are not ours to make
-    loses_at_reload = False # may answer 503 while it is reloaded: no fault of kodo's
     own_body_max = None     # the server's own ceiling of bodies, where kodo's is not reached
 
     def __init__(self, place, options=None, port=None, base="", loader_text=None):
@@ -185,16 +185,20 @@ class Host:
         """kodo-reconnect --probe, as the state's owner."""
         return self.as_user(os.path.join(self.prefix, "bin", "kodo-reconnect"), "--probe", self.loader)
 
-    def words(self):
-        """What the server had to say."""
+    def words(self, names=("screen", "error.log", "site/data/kodo.log"), last=3000):
+        """What the server had to say: the last characters of each file."""
         text = ""
-        for name in ("screen", "error.log", "site/data/kodo.log"):
+        for name in names:
             with contextlib.suppress(OSError):
                 with open(os.path.join(self.place, name), encoding="utf-8", errors="replace") as f:
-                    text += f"--- {name}\n{f.read()[-3000:]}\n"
+                    text += f"--- {name}\n{f.read()[-last:]}\n"
         return text
 
     # --- requests ---
+
+    def loses_at_reload(self):
+        """May the server answer 503 by itself while it is reloaded? mod_cgid does: its daemon is gone for a moment."""
+        return "cgid" in self.modules
 
     def request(self, method, target, headers=None, body=None, timeout=30):
         return kodotest.http_request(self.port, method, self.base + target, headers, body, timeout)
@@ -271,7 +275,6 @@ class ApacheFcgid(Apache):
 
 class ApacheCGI(Apache):
     kind = "apache-cgi"
-    loses_at_reload = True  # mod_cgid: "cgid daemon is gone", for a moment
     fastcgi = False
     modules = Apache.modules + ["cgid"]
     sample = "cgi/apache.conf"
@@ -394,7 +397,6 @@ class SharedHost(Apache):
     """The tarball in the home of an ordinary user; nothing of Apache's configuration but what a host has anyway."""
     kind = "shared-host"
     is_foreign = True
-    loses_at_reload = True
     fastcgi = False
     # CGI's path: Debian compiles the user's part of it into suEXEC's file
     modules = Apache.modules + ["cgid", "suexec"]

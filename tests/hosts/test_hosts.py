@@ -211,8 +211,8 @@ def read_all(s):
 
 # --- many, slow and impolite clients ---
 
-def load(one, n_clients, n_requests, stop=None):
-    """n_clients at once, each with n_requests (or until stop is set): statuses and errors that came."""
+def load(one, n_clients, n_requests, stop=None, lost_at=None):
+    """n_clients at once, each with n_requests (or until stop is set): statuses and errors that came; lost_at: when any but 200 did."""
     def client(number):
         seen = []
         for i in range(n_requests):
@@ -220,13 +220,17 @@ def load(one, n_clients, n_requests, stop=None):
                 break
             try:
                 if i % 5 == 4:
-                    seen.append(one.post("/update", connect_body(f"http://localhost:{number % 7 + 1}", i % 3 + 1), timeout=60).status)
+                    got = one.post("/update", connect_body(f"http://localhost:{number % 7 + 1}", i % 3 + 1), timeout=60)
                 else:
-                    seen.append(one.get(("/", "/flows", "/counts", "/map")[i % 4], timeout=60).status)
+                    got = one.get(("/", "/flows", "/counts", "/map")[i % 4], timeout=60)
+                # a refusal of kodo's own is not the web server's
+                seen.append(got.status if got.status == 200 or b"status_code" not in got.body else got.text())
             except OSError as error:
                 seen.append(repr(error))
             except Exception as error:                      # a cut off answer, as http.client sees it
                 seen.append(f"{type(error).__name__}: {error}")
+            if lost_at is not None and seen[-1] != 200:
+                lost_at.append(time.monotonic())
         return seen
     with concurrent.futures.ThreadPoolExecutor(n_clients) as pool:
         return [status for seen in pool.map(client, range(n_clients)) for status in seen]
@@ -290,11 +294,11 @@ def test_client_that_hangs_up(host):
 
 # --- servers and processes that end ---
 
-def under_load(one, what, n_clients=10, times=4, pause=0.7):
+def under_load(one, what, n_clients=10, times=4, pause=0.7, lost_at=None):
     """what() some times while clients are at work; statuses that came."""
     stop = threading.Event()
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        seen = pool.submit(load, one, n_clients, 100000, stop)
+        seen = pool.submit(load, one, n_clients, 100000, stop, lost_at)
         try:
             for _ in range(times):
                 time.sleep(pause)
@@ -306,15 +310,21 @@ def under_load(one, what, n_clients=10, times=4, pause=0.7):
 
 
 def test_reload_under_load(host):
-    """The server reads its configuration anew: no request is lost, no lock stays."""
+    """The server reads its configuration anew: no request is lost, no lock stays. mod_cgid may refuse some for a moment."""
     one = host()
     let_in(one)
-    seen = under_load(one, one.reload, times=3, pause=one.reload_pause)
+    lost_at, reloaded_at = [], []
+
+    def reload():
+        reloaded_at.append(time.monotonic())
+        one.reload()
+    seen = under_load(one, reload, times=3, pause=one.reload_pause, lost_at=lost_at)
     lost = [s for s in seen if s != 200]
-    if not one.loses_at_reload:
-        assert lost == [], (len(seen), lost[:5], len(lost))
-    # peers try again after a 503, and so may people
-    assert len(seen) > 100 and set(lost) <= {503} and len(lost) <= len(seen) // 50, (len(seen), lost[:5], len(lost))
+    assert len(seen) > 100 and set(lost) <= ({503} if one.loses_at_reload() else set()), (len(seen), lost[:5], len(lost))
+    # those whose start its daemon had not acknowledged when it was replaced, each with a line in Apache's log, and for a moment
+    # only; how many they are is how many asked in it
+    assert len(lost) <= one.words(["error.log"], 1 << 30).count("[cgid:error]"), (lost, one.words())
+    assert all(min(at - r for r in reloaded_at if r < at) < kodotest.CALM for at in lost_at), (lost_at, reloaded_at)
     check(one)
 
 
