@@ -27,12 +27,16 @@ CONF = os.path.join(SRCDIR, "conf")
 USER = "www-data"
 
 
+def install(prefix):
+    subprocess.run(["make", "-s", "-C", BUILDDIR, "install", f"prefix={prefix}", "DESTDIR="], check=True, stdout=subprocess.DEVNULL)
+
+
 def copy_installed(prefix):
     """What `make install` installs, in prefix. Installed once a run, then copied."""
     once = os.environ.get("KODO_INSTALLED")
     if once is None:
         once = os.environ["KODO_INSTALLED"] = tempfile.mkdtemp(prefix="kodo-installed-", dir="/tmp")
-        subprocess.run(["make", "-s", "-C", BUILDDIR, "install", f"prefix={once}", "DESTDIR="], check=True, stdout=subprocess.DEVNULL)
+        install(once)
         os.chmod(once, 0o755)
     shutil.copytree(once, prefix, dirs_exist_ok=True)
     # as `make install` has them; a copy would make two files of the hard link all the same

@@ -328,6 +328,18 @@ def test_reload_under_load(host):
     check(one)
 
 
+def test_install_under_load(host):
+    """What is installed over a service at work is replaced by renaming: no request finds a program missing."""
+    one = host()
+    if one.prefix is None:
+        pytest.skip("what is in a home directory is not installed")
+    let_in(one)
+    seen = under_load(one, lambda: hosts.install(one.prefix), times=3)
+    lost = [s for s in seen if s != 200]
+    assert len(seen) > 100 and lost == [], (len(seen), lost[:5], len(lost))
+    check(one)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1], ids=["SIGTERM", "SIGUSR1"])
 def test_asked_to_end(host, number):
     """A process that is asked to end finishes its request first; it exits 0, or the server starts another."""
