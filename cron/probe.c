@@ -140,10 +140,14 @@ probe_own_url(struct probe *p, const char *key, bool *reached)
 	if (res.status == 0)
 		found(p, FINDING_ERROR, "own url %.*s: %s; %s", STR_ARG(p->o->url), res.error,
 		    remedy(res.error));
-	else if (res.status == 403)
+	else if (res.status == 403 && contains(res.body, "\"status_code\":403"))
 		found(p, FINDING_ERROR, "own url %.*s: another service answers there, or one with "
 		    "another state; correct url, or the loader that the web server names",
 		    STR_ARG(p->o->url));
+	else if (res.status == 403)
+		found(p, FINDING_ERROR, "own url %.*s: the web server itself refuses it (403): its "
+		    "configuration closes the path, or it may not enter a folder of it or read "
+		    ".htaccess (chmod 755, 644); see its error log", STR_ARG(p->o->url));
 	else if (res.status != 200 || !contains(res.body, "\"authorization\":"))
 		found(p, FINDING_ERROR,
 		    "own url %.*s: status %u and not our answer; the web server does not lead "

@@ -26,7 +26,7 @@ class Front(threading.Thread):
         self.port = free_port()
         self.body_max = 1 << 30
         self.strip = ()
-        self.status = None
+        self.status, self.answer = None, b""
         front = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -35,6 +35,7 @@ class Front(threading.Thread):
                 if front.status is not None or (body is not None and len(body) > front.body_max):
                     self.send_response(front.status or 413)
                     self.end_headers()
+                    self.wfile.write(front.answer)
                     return
                 names = {n: v for n, v in self.headers.items() if n.lower() not in ("content-length", *front.strip)}
                 got = site.request(self.command, self.path, names, body)
@@ -482,9 +483,15 @@ def test_own_url_is_anothers(site):
         f.write("0" * 32 + "\n")
     key = one.path("key")
     assert http_request(one.front.port, "GET", "/check?key=" + "0" * 32).status == 200
-    one.front.status = 403
+    one.front.status, one.front.answer = 403, one.get("/check").body
     only(one.probed(), "error", r"own url .*: another service answers there.*correct url")
     assert os.path.exists(key)
+
+
+def test_own_url_is_refused_by_the_web_server(site):
+    one = site()
+    one.front.status, one.front.answer = 403, b"<h1>Forbidden</h1>"
+    only(one.probed(), "error", r"own url .*: the web server itself refuses it \(403\): .*\.htaccess.*error log")
 
 
 # --- the page ---

@@ -265,7 +265,7 @@ check_cron(const struct environment *h)
 	if (age < 0 && depends && !h->is_running && state_age > CRON_LATE_S)
 		say(h, FINDING_ERROR,
 		    "cron: never ran, and with `trigger: cron` nothing else sends; add a "
-		    "line to the crontab, see the sample conf/cron/crontab");
+		    "line to the crontab (README)");
 	else if (age < 0 && h->is_hosted)
 		say(h, FINDING_OK, "cron: never ran%s",
 		    depends ? " yet" : "; requests start what they leave (trigger)");
