@@ -2,6 +2,7 @@
 
 Standard library only. Where the programs are: $KODO and $KODO_RECONNECT, else the tree that this file is in.
 """
+import atexit
 import contextlib
 import http.client
 import http.server
@@ -21,8 +22,35 @@ TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 SRCDIR = os.environ.get("SRCDIR", TREE)
 KODO = os.environ.get("KODO", os.path.join(TREE, "fcgi-app", "kodo"))
 RECONNECT = os.environ.get("KODO_RECONNECT", os.path.join(TREE, "cron", "kodo-reconnect"))
+WWW = os.path.join(SRCDIR, "www")
 
 CALM = 1.0                  # seconds that something may take on a busy machine, where it should take milliseconds
+
+
+# --- the programs, where every user may start them ---
+
+def is_open(path):
+    """May any user come to path, read it, and start it?"""
+    folders = [os.path.abspath(path)]
+    while folders[-1] != "/":
+        folders.append(os.path.dirname(folders[-1]))
+    return all(os.stat(folder).st_mode & 0o5 == 0o5 for folder in folders)
+
+
+def copy_open(*pairs):
+    """Copies of files and folders, (path, name in the copy), in a folder open to all that is gone at the end."""
+    place = tempfile.mkdtemp(prefix="kt-", dir="/tmp")
+    atexit.register(shutil.rmtree, place, True)
+    for path, name in pairs:
+        os.makedirs(os.path.dirname(os.path.join(place, name)), exist_ok=True)
+        subprocess.run(["cp", "-R", path, os.path.join(place, name)], check=True)
+    subprocess.run(["chmod", "-R", "a+rX", place], check=True)
+    return [os.path.join(place, name) for _, name in pairs]
+
+
+# root starts them as other users too, who may not enter a clone in /root
+if os.geteuid() == 0 and os.path.exists(KODO) and not all(map(is_open, (KODO, RECONNECT, WWW))):
+    KODO, RECONNECT, WWW = copy_open((KODO, "fcgi-app/kodo"), (RECONNECT, "cron/kodo-reconnect"), (WWW, "www"))
 
 
 # --- waiting, ports, processes ---
@@ -280,7 +308,7 @@ class Hosted:
         # nothing of the test's own environment: a web server cleans it as well
         self.env = {name: os.environ[name] for name in ("PATH", "LC_ALL", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LD_LIBRARY_PATH")
                     if name in os.environ}
-        self.env.update({"KODO_LOADER": self.loader, "KODO_WWW": os.path.join(SRCDIR, "www"),
+        self.env.update({"KODO_LOADER": self.loader, "KODO_WWW": WWW,
                          "KODO_RECONNECT": runner or "/bin/true"})
         self.env.update(env or {})
         if options is not None:
@@ -377,7 +405,7 @@ class Service:
         self.options = {"url": self.url, "cache_data": f"./data/{self.port}.json", **options}
         self.arguments = list(arguments)
         self.env = {**{name: value for name, value in os.environ.items()
-                       if not name.startswith("KODO")}, "KODO_WWW": os.path.join(SRCDIR, "www"), **(env or {})}
+                       if not name.startswith("KODO")}, "KODO_WWW": WWW, **(env or {})}
         self.process = None
 
     def write_loader(self, **more):
