@@ -406,8 +406,10 @@ class SharedHost(Apache):
     modules = Apache.modules + ["cgid", "suexec"]
     seconds = 2             # between two runs of cron
 
+    path = f"/~{SHARED_USER}/kodo"
+
     def __init__(self, place, options=None, port=None, base="", loader_text=None):
-        super().__init__(place, {"trigger": "cron", **(options or {})}, port, f"/~{SHARED_USER}/kodo", loader_text)
+        super().__init__(place, {"trigger": "cron", **(options or {})}, port, self.path, loader_text)
         self.cron_stop = threading.Event()
 
     def lay_out(self):
@@ -420,22 +422,34 @@ class SharedHost(Apache):
         subprocess.run(["usermod", "-a", "-G", USER, SHARED_APACHE], check=True)
         self.user = self.group = SHARED_USER
         with open(SUEXEC, "w", encoding="ascii") as f:
-            f.write("/var/www\npublic_html\n")
+            f.write(f"{self.place}/home\npublic_html\n")
         os.makedirs(self.home, mode=0o711)
         os.makedirs(self.run, exist_ok=True)
         os.chmod(self.run, 0o755)
-        # as the user would: unpack, nothing else
+        # as the user would, by README's line: unpack, nothing else
         shutil.chown(self.home, SHARED_USER, SHARED_USER)
-        done = self.as_user("tar", "-C", self.home, "-xzf", tarball(self.place))
-        assert done.returncode == 0, done.stderr
+        shutil.move(tarball(self.place), os.path.join(self.home, "kodo-1-shared-host.tar.gz"))
+        self.unpack()
         self.site = os.path.join(self.home, "kodo")
         self.prefix = None
         self.loader = os.path.join(self.site, "kodo.yaml")
         self.write_loader()
 
+    @staticmethod
+    def readme(pattern):
+        """The one line of the tarball's README that pattern matches."""
+        with open(os.path.join(CONF, "shared-host", "README"), encoding="utf-8") as f:
+            [line] = re.findall(rf"^ +({pattern})$", f.read(), re.M)
+        return line
+
+    def unpack(self):
+        """As a user would whose files are nobody else's to see."""
+        done = self.as_user("/bin/sh", "-ec", f"umask 077; cd {self.home}; {self.readme('.*tar -xzf .*')}")
+        assert done.returncode == 0, done.stderr
+
     def start(self):
         conf = self.write_conf(f"""ScriptSock {self.run}/cgisock
-UserDir public_html
+{self.address()}
 <Directory "{self.place}/home/*/public_html">
 	AllowOverride All
 	Require all granted
@@ -443,6 +457,9 @@ UserDir public_html
         self.launch(["/usr/sbin/apache2", "-f", conf, "-DFOREGROUND"])
         threading.Thread(target=self.be_cron, daemon=True).start()
         return self
+
+    def address(self):
+        return "UserDir public_html"
 
     def be_cron(self):
         """The line of conf/cron/crontab.user, more often than each minute."""
@@ -478,6 +495,14 @@ UserDir public_html
 
     def probe(self):
         return self.as_user(os.path.join(self.site, "kodo-reconnect"), "--probe")
+
+
+class SharedHostName(SharedHost):
+    """The same with a name of the user's own."""
+    path = "/kodo"
+
+    def address(self):
+        return f"DocumentRoot {self.home}/public_html\n" + self.readme("SuexecUserGroup .*").replace("YOU", SHARED_USER)
 
 
 def tarball(place):
