@@ -68,13 +68,18 @@ def test_foreign_address(place):
     assert "192.0.2.1" in line and "--listen" in line
 
 
+def hiding(*programs):
+    """The begin of a command for which these programs are not there."""
+    hide = [f"mount --bind /dev/null {path} &&" for path in programs if os.path.exists(path)]
+    command = ["unshare", "-m", "sh", "-c", " ".join([*hide, 'exec "$@"']), "sh"] if hide else []
+    if subprocess.run([*command, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("programs cannot be hidden here: no right to mount")
+    return command
+
+
 def test_missing_lighttpd(place):
-    hide = "mount --bind /dev/null /usr/sbin/lighttpd && exec \"$@\""
-    command = ["unshare", "-m", "sh", "-c", hide, "sh"]
     assert os.path.exists("/usr/sbin/lighttpd"), "run ./autogen.sh --deps"
-    if subprocess.run([*command, "true"], capture_output=True).returncode != 0:
-        pytest.skip("lighttpd cannot be hidden here: no right to mount")
-    line = fail(place, loader(place), command=command, env={"PATH": "/usr/bin:/bin"})
+    line = fail(place, loader(place), command=hiding("/usr/sbin/lighttpd"), env={"PATH": "/usr/bin:/bin"})
     assert "lighttpd was not found" in line and "install" in line
 
 
@@ -101,7 +106,8 @@ def test_missing_runner(place):
     alone = os.path.join(place, "alone", "kodo")
     os.mkdir(os.path.dirname(alone))
     shutil.copy(kodotest.KODO, alone)
-    line = fail(place, loader(place), kodo=alone)
+    # one that is installed would be found
+    line = fail(place, loader(place), kodo=alone, command=hiding("/usr/local/bin/kodo-reconnect", "/usr/bin/kodo-reconnect"))
     assert "kodo-reconnect was not found" in line and "KODO_RECONNECT" in line
 
 
