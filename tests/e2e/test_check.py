@@ -140,6 +140,7 @@ def test_hosted_loader_in_every_command(responder, folders, spelling):
     cache = os.path.join(folders(), "cache.json")
     say("export", "-o", cache)
     say("import", cache)
+    say("disconnect", "--no-wait")
     say("connect", "--no-wait")
     say("evict", "--no-wait", ONE)
     assert "1 of 1 flows" in say("flows")
