@@ -35,20 +35,24 @@ def run(*command, **more):
     return done.stdout
 
 
-def base(work):
-    path = os.path.join(work, "base")
+def base(work, name="base", variant=("--variant=minbase",)):
+    path = os.path.join(work, name)
     if not os.path.exists(os.path.join(path, "complete")):
         shutil.rmtree(path, ignore_errors=True)
-        run("debootstrap", "--variant=minbase", "--include=ca-certificates", "bookworm", path, MIRROR)
+        run("debootstrap", *variant, "--include=ca-certificates", "bookworm", path, MIRROR)
         open(os.path.join(path, "complete"), "w", encoding="ascii").close()
     return path
 
 
 class Chroot:
-    def __init__(self, work, name):
-        self.path = os.path.join(work, name)
-        shutil.rmtree(self.path, ignore_errors=True)
-        run("cp", "-a", base(work), self.path)
+    """A copy of the base, removed at the end; path: that folder itself, which stays."""
+
+    def __init__(self, work, name, path=None):
+        self.stays = path is not None
+        self.path = path or os.path.join(work, name)
+        if not self.stays:
+            shutil.rmtree(self.path, ignore_errors=True)
+            run("cp", "-a", base(work), self.path)
         shutil.copy("/etc/resolv.conf", os.path.join(self.path, "etc", "resolv.conf"))
         with open(os.path.join(self.path, "etc", "hosts"), "w", encoding="ascii") as f:
             f.write("127.0.0.1 localhost\n::1 localhost\n")
@@ -73,7 +77,8 @@ class Chroot:
                 pass
         time.sleep(0.2)
         run("umount", "-l", os.path.join(self.path, "proc"))
-        shutil.rmtree(self.path, ignore_errors=True)
+        if not self.stays:
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def command(self, *words):
         # a login's environment, and nothing of ours

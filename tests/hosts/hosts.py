@@ -109,7 +109,7 @@ class Host:
         for old, new in (("/usr/local/bin", self.prefix + "/bin"), ("/srv/kodo", self.site), ("/run/kodo", self.run),
                          ("kodo\\.example\\.org", "localhost"), ("kodo.example.org", "localhost"),
                          ("*:80", f"*:{self.port}"), ("listen 80", f"listen {self.port}"), ("-u kodo ", f"-u {self.user} "),
-                         ("-U kodo ", f"-U {self.user} "), ("-g kodo ", f"-g {self.group} ")):
+                         ("-U kodo ", f"-U {self.user} "), ("-g kodo ", f"-g {self.group} "), ("su kodo ", f"su {self.user} ")):
             text = text.replace(old, new)
         return text
 
@@ -330,16 +330,15 @@ class Lighttpd(Host):
 
 
 class Spawned:
-    """Mixed in: the processes of kodo are started by the spawn-fcgi line that the sample itself shows."""
+    """Mixed in: the processes of kodo are started, and renewed, by the sample of spawn-fcgi."""
 
     # another one than the web server's, as the sample wants it
     owner = ("nobody", "nogroup")
 
     def spawn(self):
-        with open(os.path.join(CONF, self.sample), encoding="utf-8") as f:
-            line = re.search(r"^#\s+(spawn-fcgi .*)$", self.substitute(f.read()), re.M)[1]
-        subprocess.run(["/usr/bin/" + line.split()[0]] + line.split()[1:], check=True, stdout=subprocess.DEVNULL,
-                       stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", env={"PATH": "/usr/bin:/bin"})
+        script = self.put_sample("spawn-fcgi/kodo-workers", "kodo-workers")
+        subprocess.run(["/bin/sh", script], check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                       cwd="/", env={"PATH": "/usr/bin:/bin"})
 
     def start(self):
         self.spawn()

@@ -34,7 +34,8 @@ SuccessAction=poweroff-force
 FailureAction=poweroff-force
 [Service]
 Type=oneshot
-ExecStart=/usr/bin/python3 {program} inside
+Environment=HOME=/root LC_ALL=C.UTF-8
+ExecStart={command}
 StandardOutput=append:{result}
 StandardError=inherit
 [Install]
@@ -182,12 +183,24 @@ def prepare(root, srcdir, builddir):
         f.write(f"\n127.0.0.1 localhost {NAME}\n")
     for folder in ("e2e", "hosts"):
         shutil.copytree(os.path.join(srcdir, "tests", folder), f"{root}{TESTS_INSIDE}/{folder}")
-    with open(f"{root}/etc/systemd/system/kodo-test.service", "w", encoding="ascii") as f:
-        f.write(UNIT.format(program=f"{TESTS_INSIDE}/hosts/systemd.py", result=RESULT))
     # nothing else of this machine is started
     for wants in ("multi-user.target.wants", "timers.target.wants"):
         shutil.rmtree(f"{root}/etc/systemd/system/{wants}", ignore_errors=True)
+    put_unit(root, f"/usr/bin/python3 {TESTS_INSIDE}/hosts/systemd.py inside")
+
+
+def put_unit(root, command):
+    """What root runs when it boots; then it ends."""
+    with open(f"{root}/etc/systemd/system/kodo-test.service", "w", encoding="utf-8") as f:
+        f.write(UNIT.format(command=command, result=RESULT))
     run("systemctl", f"--root={root}", "enable", "kodo-test.service")
+
+
+def boot(root, seconds):
+    """In a container with a network of its own, until it ends."""
+    hierarchy = "1" if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else "0"
+    run("systemd-nspawn", "-q", "-D", root, "-M", f"kodo-test-{os.getpid()}", "--private-network", "--register=no", "--keep-unit",
+        "--link-journal=no", "--console=pipe", "-b", env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": hierarchy}, timeout=seconds)
 
 
 def main():
@@ -202,9 +215,7 @@ def main():
             os.mkdir(f"{work}/{name}")
         run("mount", "-t", "overlay", "overlay", "-o", f"lowerdir=/,upperdir={work}/upper,workdir={work}/work", root)
         prepare(root, srcdir, builddir)
-        hierarchy = "1" if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else "0"
-        run("systemd-nspawn", "-q", "-D", root, "-M", "kodo-test", "--private-network", "--register=no", "--keep-unit",
-            "--link-journal=no", "--console=pipe", "-b", env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": hierarchy}, timeout=300)
+        boot(root, 300)
         with open(root + RESULT, encoding="utf-8") as f:
             said = f.read()
     finally:

@@ -340,6 +340,21 @@ def test_install_under_load(host):
     check(one)
 
 
+def test_processes_are_renewed_under_load(host):
+    """By the same lines that start them, where spawn-fcgi does; no request is lost."""
+    one = host()
+    if not hasattr(one, "spawn"):
+        pytest.skip("the web server starts processes itself")
+    let_in(one)
+    old = set(one.worker_pids())
+    seen = under_load(one, one.spawn, times=2)
+    lost = [s for s in seen if s != 200]
+    assert len(seen) > 100 and lost == [], (len(seen), lost[:5], len(lost))
+    wait_until(lambda: len(one.worker_pids()) == len(old) > 1, 10, "the old ones have ended")
+    assert not old & set(one.worker_pids())
+    check(one)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1], ids=["SIGTERM", "SIGUSR1"])
 def test_asked_to_end(host, number):
     """A process that is asked to end finishes its request first; it exits 0, or the server starts another."""

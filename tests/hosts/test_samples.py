@@ -1,6 +1,7 @@
 """What is installed beside the programs: samples."""
 import glob
 import os
+import re
 import subprocess
 
 import pytest
@@ -9,7 +10,7 @@ import hosts
 
 def samples():
     return sorted(path for path in glob.glob(os.path.join(hosts.CONF, "*", "*"))
-                  if os.path.basename(os.path.dirname(path)) in ("apache", "cgi", "cron", "lighttpd", "nginx", "systemd"))
+                  if os.path.basename(os.path.dirname(path)) in ("apache", "cgi", "cron", "lighttpd", "nginx", "spawn-fcgi", "systemd"))
 
 
 def test_samples_are_installed(tmp_path):
@@ -55,3 +56,15 @@ def test_units_are_valid(tmp_path):
             done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=30", unit], capture_output=True, text=True,
                                   check=False)
             assert done.returncode == 0, done.stdout[-300:]
+
+
+@pytest.mark.parametrize("sample", ["apache/kodo.conf", "cgi/apache.conf", "cgi/lighttpd.conf", "lighttpd/kodo.conf", "nginx/kodo.conf"])
+def test_header_and_readme_say_the_same(sample):
+    """The commands in a sample's head are README's, in the order in which README has them."""
+    with open(os.path.join(hosts.SRCDIR, "README.md"), encoding="utf-8") as f:
+        readme = [line.strip() for line in f]
+    with open(os.path.join(hosts.CONF, sample), encoding="utf-8") as f:
+        commands = re.findall(r"^#   (\S.*)$", f.read(), re.M)
+    assert len(commands) == 2 and "restart" in commands[1], commands
+    at = readme.index(commands[0])
+    assert readme[at:at + 2] == commands
