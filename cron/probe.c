@@ -126,6 +126,29 @@ read_now(struct str body, int64_t *out)
 
 /* --- own url --- */
 
+/* The remedy where the web server itself refuses; kodo's own refusals have it in the body. */
+static const char *
+refusal(const struct exchange_result *res)
+{
+	static const struct {
+		unsigned status;
+		const char *remedy;
+	} rows[] = {
+		{ 401, "it wants a password, which peers do not have" },
+		{ 403, "its configuration closes the path, or it may not enter a folder of it or "
+		    "read .htaccess (chmod 755, 644)" },
+		{ 500, "it cannot run kodo: is the program executable, and what does suEXEC say?" },
+		{ 502, "it does not reach kodo's socket: are its processes started?" },
+		{ 503, "it cannot start kodo, or reach its socket: restart it" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (res->status == rows[i].status && !contains(res->body, "\"status_code\":"))
+			return rows[i].remedy;
+	return NULL;
+}
+
 static enum kodo_err
 probe_own_url(struct probe *p, const char *key, bool *reached)
 {
@@ -140,14 +163,13 @@ probe_own_url(struct probe *p, const char *key, bool *reached)
 	if (res.status == 0)
 		found(p, FINDING_ERROR, "own url %.*s: %s; %s", STR_ARG(p->o->url), res.error,
 		    remedy(res.error));
-	else if (res.status == 403 && contains(res.body, "\"status_code\":403"))
+	else if (refusal(&res) != NULL)
+		found(p, FINDING_ERROR, "own url %.*s: the web server itself refuses it (%u): %s; "
+		    "see its error log", STR_ARG(p->o->url), res.status, refusal(&res));
+	else if (res.status == 403)
 		found(p, FINDING_ERROR, "own url %.*s: another service answers there, or one with "
 		    "another state; correct url, or the loader that the web server names",
 		    STR_ARG(p->o->url));
-	else if (res.status == 403)
-		found(p, FINDING_ERROR, "own url %.*s: the web server itself refuses it (403): its "
-		    "configuration closes the path, or it may not enter a folder of it or read "
-		    ".htaccess (chmod 755, 644); see its error log", STR_ARG(p->o->url));
 	else if (res.status != 200 || !contains(res.body, "\"authorization\":"))
 		found(p, FINDING_ERROR,
 		    "own url %.*s: status %u and not our answer; the web server does not lead "

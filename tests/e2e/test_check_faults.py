@@ -488,10 +488,11 @@ def test_own_url_is_anothers(site):
     assert os.path.exists(key)
 
 
-def test_own_url_is_refused_by_the_web_server(site):
+@pytest.mark.parametrize("status, word", [(401, "password"), (403, r"\.htaccess"), (500, "executable"), (502, "socket"), (503, "restart")])
+def test_own_url_is_refused_by_the_web_server(site, status, word):
     one = site()
-    one.front.status, one.front.answer = 403, b"<h1>Forbidden</h1>"
-    only(one.probed(), "error", r"own url .*: the web server itself refuses it \(403\): .*\.htaccess.*error log")
+    one.front.status, one.front.answer = status, b"<h1>Forbidden</h1>"
+    only(one.probed(), "error", rf"own url .*: the web server itself refuses it \({status}\): .*{word}.*; see its error log")
 
 
 # --- the page ---
