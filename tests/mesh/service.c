@@ -392,9 +392,9 @@ node_line(struct arena *a, const struct wire_node *n)
 	struct packed_flow f;
 	struct packed p;
 
-	if (packed_open(n->bytes, &p) != KODO_OK || p.n_flows == 0)
+	if (packed_open(n->bytes, &p) != KODO_OK || p.n_flows == 0 ||
+	    packed_flow(&p, 0, &f) != KODO_OK)
 		return arena_printf(a, "  broken");
-	packed_flow(&p, 0, &f);
 	return arena_printf(a, "  %.*s %.*s %u", STR_ARG(p.url), STR_ARG(f.name), p.n_flows);
 }
 

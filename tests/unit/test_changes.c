@@ -199,7 +199,8 @@ items_put(char out[TEXT], const struct changes_item *item)
 	n = item->flows == NULL ? p.n_flows : item->n_flows;
 	out[0] = '\0';
 	for (i = 0; i < n; i++) {
-		packed_flow(&p, item->flows == NULL ? (uint32_t)i : item->flows[i], &flow);
+		must(packed_flow(
+		    &p, item->flows == NULL ? (uint32_t)i : item->flows[i], &flow));
 		len += (size_t)snprintf(out + len, TEXT - len, "%.*s\n", STR_ARG(flow.item));
 		assert_true(len < TEXT);
 	}

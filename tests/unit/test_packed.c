@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 #include "core/flow/packed_private.h"
@@ -143,16 +144,17 @@ test_fragments(void **state)
 	size_t off;
 
 	for (i = 0; i < 4; i++) {
-		packed_flow(&f->p, i, &pf);
+		assert_int_equal(packed_flow(&f->p, i, &pf), KODO_OK);
 		assert_true(str_eq(pf.folded, str_of(folded[i])));
 		assert_int_equal(pf.folded.p[pf.folded.len], 0);
 		assert_true(str_eq(packed_name(&f->p, i), pf.name));
+		assert_true(str_eq(packed_url(&f->p, i), pf.url));
 		for (from = 0; from <= i; from++)
 			for (off = 0; off <= pf.folded.len; off++)
 				assert_int_equal(packed_flow_at(&f->p, from,
 				    (size_t)(pf.folded.p - f->p.texts.p) + off), i);
 	}
-	packed_flow(&f->p, 1, &pf);
+	assert_int_equal(packed_flow(&f->p, 1, &pf), KODO_OK);
 	assert_true(str_eq(pf.url, STR("\"http://h:1/p/flows/b\"")));
 	assert_true(str_eq(pf.name, STR("\"B\"")) && str_eq(pf.author, STR("null")));
 	assert_true(str_eq(pf.description, STR("null")) && str_eq(pf.tags, STR("[]")));
@@ -169,7 +171,7 @@ test_texts(void **state)
 	size_t n, t;
 
 	for (i = 0; i < 4; i++) {
-		packed_flow(&f->p, i, &pf);
+		assert_int_equal(packed_flow(&f->p, i, &pf), KODO_OK);
 		assert_int_equal(packed_raw(f->a, pf.name, &text), KODO_OK);
 		assert_true(str_eq(text, flows[i].name) && text.p != NULL);
 		assert_int_equal(packed_raw(f->a, pf.description, &text), KODO_OK);
@@ -180,7 +182,7 @@ test_texts(void **state)
 		for (t = 0; t < n; t++)
 			assert_true(str_eq(got[t], flows[i].tags[t]));
 	}
-	packed_flow(&f->p, 1, &pf);
+	assert_int_equal(packed_flow(&f->p, 1, &pf), KODO_OK);
 	assert_int_equal(packed_raw(f->a, pf.name, &text), KODO_OK);
 	assert_ptr_equal(text.p, pf.name.p + 1);	/* no copy where there is no escape */
 }
@@ -254,38 +256,112 @@ test_too_big(void **state)
 	assert_int_equal(f->out.err, KODO_ETOOBIG);
 }
 
+/* Read all there is of a node, by each way, as whoever did not check it. */
+static void
+read_unchecked(struct fixture *f, const struct packed *p)
+{
+	struct packed_flow pf;
+	const struct str *got;
+	struct str text;
+	size_t n, off;
+	uint32_t i, at;
+
+	for (i = 0; i < p->n_flows; i++) {
+		packed_prefetch(p, i);
+		text = packed_name(p, i);
+		assert_true(text.p == NULL || text.p + text.len <= p->items.p + p->items.len);
+		text = packed_url(p, i);
+		assert_true(text.p == NULL || text.p + text.len <= p->items.p + p->items.len);
+		packed_put_item(&f->out, p, i, 0, 0, STR_NULL);
+		packed_put_item(&f->out, p, i, 0, 0, STR("[]"));
+		if (packed_flow(p, i, &pf) != KODO_OK)
+			continue;
+		(void)!packed_raw(f->a, pf.name, &text);
+		(void)!packed_raw(f->a, pf.description, &text);
+		(void)!packed_tags(f->a, pf.tags, &got, &n);
+		while (packed_next_tag(&pf.tags, &text))
+			;
+	}
+	for (off = 0; off < p->texts.len; off++) {
+		at = packed_flow_at(p, 0, off);
+		assert_true(p->n_flows > 0 && at < p->n_flows);
+		text = packed_text(p, at);
+		assert_true(text.p == NULL || text.p + text.len <= p->texts.p + p->texts.len);
+	}
+	packed_put_node(&f->out, p, 0, 0);
+	assert_in_range(packed_range_size(p, 0, p->n_flows), 0, 1 << 20);
+	assert_in_range(packed_range_end(p, 0, 100), 0, p->n_flows);
+	assert_in_range(f->out.len, 0, 1 << 20);
+	buf_reset(&f->out);
+	packed_join(&f->out, p, 1);
+	buf_reset(&f->out);
+}
+
 /*
- * Each byte changed and each length cut: refused, or whatever is read stays inside (ASAN looks on).
+ * Each byte changed, in three ways, and each length cut: refused, or whatever is read stays inside
+ * (ASAN looks on, as the copy is as long as the node), checked before or not.
  */
 static void
 test_damage(void **state)
 {
+	static const unsigned char bits[] = { 0x15, 0x80, 0xff };
 	struct fixture *f = *state;
-	struct buf copy = BUF_INIT(0);
+	const size_t len = f->bytes.len;
+	char *copy = malloc(len);
 	struct packed p;
-	size_t at, refused = 0;
-	uint32_t i;
+	size_t at, i, refused = 0;
 
-	for (at = 0; at < f->bytes.len; at++) {
-		struct str cut = { f->bytes.p, at };
-
-		assert_int_equal(packed_open(cut, &p), KODO_ECORRUPT);
-		buf_reset(&copy);
-		buf_put_str(&copy, buf_str(&f->bytes));
-		copy.p[at] = (char)(copy.p[at] ^ 0x15);
-		if (packed_check(buf_str(&copy), NULL) != KODO_OK) {
-			refused++;
-			continue;
+	for (at = 0; at < len; at++) {
+		assert_int_equal(
+		    packed_open((struct str){ f->bytes.p, at }, &p), KODO_ECORRUPT);
+		for (i = 0; i < sizeof(bits); i++) {
+			memcpy(copy, f->bytes.p, len);
+			copy[at] = (char)(copy[at] ^ bits[i]);
+			if (packed_open((struct str){ copy, len }, &p) == KODO_OK)
+				read_unchecked(f, &p);
+			refused += packed_check((struct str){ copy, len }, NULL) != KODO_OK;
 		}
-		assert_int_equal(packed_open(buf_str(&copy), &p), KODO_OK);
-		for (i = 0; i < p.n_flows; i++)
-			packed_put_item(&f->out, &p, i, 0, 0, STR_NULL);
-		packed_put_node(&f->out, &p, 0, 0);
-		buf_reset(&f->out);
 	}
-	assert_in_range(refused, f->bytes.len / 3, f->bytes.len);
+	assert_in_range(refused, len, 3 * len);
 	assert_int_equal(packed_open(STR_NULL, &p), KODO_ECORRUPT);
-	buf_free(&copy);
+	free(copy);
+}
+
+/* A damaged flow is said wherever it is read; the others go on to be read. */
+static void
+test_damaged_flow(void **state)
+{
+	static const struct {
+		size_t at;
+		unsigned char value;
+	} rows[] = {
+		{ PACKED_ROW_ITEM + 3, 0x80 }, { PACKED_ROW_URL, 0 }, { PACKED_ROW_URL + 1, 0xff },
+		{ PACKED_ROW_NAME + 1, 0xff }, { PACKED_ROW_AUTHOR + 1, 0xff },
+		{ PACKED_ROW_DESCRIPTION + 3, 0xff }, { PACKED_ROW_TEXT + 3, 0x80 },
+	};
+	struct fixture *f = *state;
+	const size_t row = (size_t)((const char *)f->p.table - f->bytes.p) + PACKED_ROW_BYTES;
+	struct packed_flow pf;
+	size_t i;
+	char before;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *p = f->bytes.p + row + rows[i].at;
+
+		before = *p;
+		*p = (char)rows[i].value;
+		assert_int_equal(packed_open(buf_str(&f->bytes), &f->p), KODO_OK);
+		assert_int_equal(packed_flow(&f->p, 1, &pf), KODO_ECORRUPT);
+		assert_null(pf.item.p);
+		assert_int_equal(packed_flow(&f->p, 3, &pf), KODO_OK);
+		packed_put_node(&f->out, &f->p, 0, 0);
+		assert_int_equal(f->out.err, KODO_ECORRUPT);
+		buf_reset(&f->out);
+		packed_put_item(&f->out, &f->p, 1, 0, 0, STR("[]"));
+		assert_int_equal(f->out.err, KODO_ECORRUPT);
+		buf_reset(&f->out);
+		*p = before;
+	}
 }
 
 /* What packed_check says when byte at of row i of the table is something else. */
@@ -307,8 +383,8 @@ test_check_offsets(void **state)
 {
 	struct fixture *f = *state;
 
-	expect_damage(f, 0, PACKED_ROW_TEXT, 2, "damaged: end of the flows");
-	expect_damage(f, 0, PACKED_ROW_ITEM, 1, "damaged: url of a flow");
+	expect_damage(f, 0, PACKED_ROW_TEXT, 2, "not a packed node of format 1");
+	expect_damage(f, 0, PACKED_ROW_ITEM, 1, "not a packed node of format 1");
 	expect_damage(f, 1, PACKED_ROW_TEXT + 2, 1, "damaged: offsets of a flow");
 	expect_damage(f, 1, PACKED_ROW_TEXT, 0, "damaged: offsets of a flow");
 	expect_damage(f, 1, PACKED_ROW_ITEM + 3, 1, "damaged: offsets of a flow");
@@ -327,7 +403,7 @@ test_check_reason(void **state)
 	struct why why = { "" };
 	struct packed_flow pf;
 
-	packed_flow(&f->p, 3, &pf);
+	assert_int_equal(packed_flow(&f->p, 3, &pf), KODO_OK);
 	f->bytes.p[pf.folded.p - f->bytes.p] = '\0';
 	assert_int_equal(packed_check(buf_str(&f->bytes), &why), KODO_ECORRUPT);
 	assert_string_equal(why.text, "damaged: search text of a flow");
@@ -458,6 +534,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_overhead, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_big, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_damaged_flow, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_check_offsets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_check_reason, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_join, setup, teardown),

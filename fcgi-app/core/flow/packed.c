@@ -54,57 +54,77 @@ packed_open(struct str bytes, struct packed *out)
 	out->table = (const unsigned char *)table.p;
 	h = row_of(out, out->n_flows);
 	if (packed_get_u32(h + PACKED_ROW_ITEM) != out->items.len
-	    || packed_get_u32(h + PACKED_ROW_TEXT) != out->texts.len)
+	    || packed_get_u32(h + PACKED_ROW_TEXT) != out->texts.len
+	    || packed_get_u32(out->table + PACKED_ROW_ITEM) != 0
+	    || packed_get_u32(out->table + PACKED_ROW_TEXT) != 0)
 		return KODO_ECORRUPT;
 	return KODO_OK;
 }
 
+/* Null: damaged. */
 static struct str
 item_of(const struct packed *p, uint32_t i)
 {
-	const uint32_t from = packed_get_u32(row_of(p, i) + PACKED_ROW_ITEM);
-	const uint32_t to = packed_get_u32(row_of(p, i + 1) + PACKED_ROW_ITEM);
+	struct str item = STR_NULL;
 
-	return (struct str){ p->items.p + from, to - from };
+	return packed_between(row_of(p, i), PACKED_ROW_ITEM, p->items, &item) ? item : STR_NULL;
 }
 
-static struct str
-folded_of(const struct packed *p, uint32_t i)
-{
-	const uint32_t from = packed_get_u32(row_of(p, i) + PACKED_ROW_TEXT);
-	const uint32_t to = packed_get_u32(row_of(p, i + 1) + PACKED_ROW_TEXT);
-
-	return (struct str){ p->texts.p + from, to - from - 1 };
-}
-
-void
+enum kodo_err
 packed_flow(const struct packed *p, uint32_t i, struct packed_flow *out)
 {
 	const unsigned char *row = row_of(p, i);
+	const size_t url = packed_get_u16(row + PACKED_ROW_URL);
+	const size_t name = packed_get_u16(row + PACKED_ROW_NAME);
+	const size_t author = packed_get_u16(row + PACKED_ROW_AUTHOR);
+	const size_t description = packed_get_u32(row + PACKED_ROW_DESCRIPTION);
 	const char *at;
 
-	out->item = item_of(p, i);
+	if (!packed_between(row, PACKED_ROW_ITEM, p->items, &out->item)
+	    || !packed_between(row, PACKED_ROW_TEXT, p->texts, &out->folded)
+	    || url <= p->prefix_len
+	    || url + name + author + description + PACKED_ITEM_LEAST > out->item.len) {
+		*out = (struct packed_flow){ .item = STR_NULL };
+		return KODO_ECORRUPT;
+	}
+	out->folded.len--;
 	at = out->item.p + PACKED_KEY_LEN(PACKED_KEY_URL);
-	out->url = (struct str){ at, packed_get_u16(row + PACKED_ROW_URL) };
-	at += out->url.len + PACKED_KEY_LEN(PACKED_KEY_NAME);
-	out->name = (struct str){ at, packed_get_u16(row + PACKED_ROW_NAME) };
-	at += out->name.len + PACKED_KEY_LEN(PACKED_KEY_AUTHOR);
-	out->author = (struct str){ at, packed_get_u16(row + PACKED_ROW_AUTHOR) };
-	at += out->author.len + PACKED_KEY_LEN(PACKED_KEY_DESCRIPTION);
-	out->description = (struct str){ at, packed_get_u32(row + PACKED_ROW_DESCRIPTION) };
-	at += out->description.len + PACKED_KEY_LEN(PACKED_KEY_TAGS);
+	out->url = (struct str){ at, url };
+	at += url + PACKED_KEY_LEN(PACKED_KEY_NAME);
+	out->name = (struct str){ at, name };
+	at += name + PACKED_KEY_LEN(PACKED_KEY_AUTHOR);
+	out->author = (struct str){ at, author };
+	at += author + PACKED_KEY_LEN(PACKED_KEY_DESCRIPTION);
+	out->description = (struct str){ at, description };
+	at += description + PACKED_KEY_LEN(PACKED_KEY_TAGS);
 	out->tags = (struct str){ at, out->item.len - (size_t)(at - out->item.p) };
-	out->folded = folded_of(p, i);
+	return KODO_OK;
+}
+
+/* A fragment that begins so far behind the begin of its item. */
+static inline struct str
+fragment_at(const struct packed *p, const unsigned char *row, size_t at, size_t len)
+{
+	at += packed_get_u32(row + PACKED_ROW_ITEM);
+	return at + len > p->items.len ? STR_NULL : (struct str){ p->items.p + at, len };
+}
+
+struct str
+packed_url(const struct packed *p, uint32_t i)
+{
+	const unsigned char *row = row_of(p, i);
+
+	return fragment_at(
+	    p, row, PACKED_KEY_LEN(PACKED_KEY_URL), packed_get_u16(row + PACKED_ROW_URL));
 }
 
 struct str
 packed_name(const struct packed *p, uint32_t i)
 {
 	const unsigned char *row = row_of(p, i);
-	const size_t at = packed_get_u32(row + PACKED_ROW_ITEM) + PACKED_KEY_LEN(PACKED_KEY_URL) +
-	    packed_get_u16(row + PACKED_ROW_URL) + PACKED_KEY_LEN(PACKED_KEY_NAME);
 
-	return (struct str){ p->items.p + at, packed_get_u16(row + PACKED_ROW_NAME) };
+	return fragment_at(p, row, packed_get_u16(row + PACKED_ROW_URL) +
+	    PACKED_KEY_LEN(PACKED_KEY_URL PACKED_KEY_NAME), packed_get_u16(row + PACKED_ROW_NAME));
 }
 
 static inline bool
@@ -132,19 +152,29 @@ packed_flow_at(const struct packed *p, uint32_t from, size_t off)
 	return low;
 }
 
-size_t
-packed_text_begin(const struct packed *p, uint32_t i)
+struct str
+packed_text(const struct packed *p, uint32_t i)
 {
-	return packed_get_u32(row_of(p, i) + PACKED_ROW_TEXT);
+	struct str text = STR_NULL;
+
+	return packed_between(row_of(p, i), PACKED_ROW_TEXT, p->texts, &text) ? text : STR_NULL;
 }
 
 void
 packed_prefetch(const struct packed *p, uint32_t i)
 {
-	const char *item = item_of(p, i).p;
+	const char *item = p->items.p + packed_get_u32(row_of(p, i) + PACKED_ROW_ITEM);
 
 	__builtin_prefetch(item);
 	__builtin_prefetch(item + 64);
+}
+
+/* A node that cannot be read is a failure of out. */
+static void
+put_damage(struct buf *out)
+{
+	if (out->err == KODO_OK)
+		out->err = KODO_ECORRUPT;
 }
 
 void
@@ -154,7 +184,10 @@ packed_put_flow(struct buf *out, const struct packed *p, uint32_t i)
 	struct packed_flow f;
 	char *to;
 
-	packed_flow(p, i, &f);
+	if (packed_flow(p, i, &f) != KODO_OK) {
+		put_damage(out);
+		return;
+	}
 	buf_put_str(out, STR("{" PACKED_KEY_URL "\""));
 	to = buf_room(out, slashes);
 	if (to == NULL)
@@ -264,8 +297,9 @@ packed_put_node(struct buf *out, const struct packed *p, int64_t created_us, int
 static size_t
 flow_size(const struct packed *p, uint32_t i)
 {
-	return item_of(p, i).len + packed_get_u16(row_of(p, i) + PACKED_ROW_SLASHES) -
-	    p->prefix_len + sizeof("{\"},") - 1;
+	const size_t len = item_of(p, i).len + packed_get_u16(row_of(p, i) + PACKED_ROW_SLASHES);
+
+	return (len > p->prefix_len ? len - p->prefix_len : 0) + sizeof("{\"},") - 1;
 }
 
 /* At least the bytes of packed_put_range without flows: no byte becomes more than six. */
@@ -308,12 +342,14 @@ packed_put_item(struct buf *out, const struct packed *p, uint32_t i, int64_t cre
 	put_times(out, p, created_us, modified_us, true);
 	buf_putc(out, ',');
 	if (tags.p == NULL) {
-		buf_put_str(out, item_of(p, i));
-	} else {
-		packed_flow(p, i, &f);
+		f.item = item_of(p, i);
+		buf_put_str(out, f.item);
+	} else if (packed_flow(p, i, &f) == KODO_OK) {
 		buf_put(out, f.item.p, f.item.len - f.tags.len);
 		buf_put_str(out, tags);
 	}
+	if (f.item.p == NULL)
+		put_damage(out);
 	buf_putc(out, '}');
 }
 

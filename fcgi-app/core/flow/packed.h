@@ -89,14 +89,14 @@ struct packed {
 
 /*
  * Open bytes in constant time. KODO_ECORRUPT: not a packed node of this layout, or cut off. Of the
- * table only its place and its last row are checked: bytes that do not come from packed_write must
- * pass packed_check before their flows are read.
+ * table its place is checked, with the ends of it; the rest where a flow is read, so that a damaged
+ * node never leads outside of its bytes.
  */
 enum kodo_err packed_open(struct str bytes, struct packed *out) MUST_CHECK;
 
 /*
  * Check everything: offsets, fragments, ends of texts, UTF-8. KODO_ECORRUPT with the reason in why
- * (may be NULL); KODO_ENOMEM. After KODO_OK no call below reads outside of the bytes.
+ * (may be NULL); KODO_ENOMEM. After KODO_OK no call below fails.
  */
 enum kodo_err packed_check(struct str bytes, struct why *why) MUST_CHECK;
 
@@ -109,7 +109,7 @@ void packed_join(struct buf *out, const struct packed *ranges, size_t n);
 
 /*
  * One flow's fragments. Values are JSON as rendered, quotes included ("null" for null); packed_raw
- * makes texts of them. i < n_flows. They point into the bytes.
+ * makes texts of them. They point into the bytes.
  */
 struct packed_flow {
 	struct str item;	/* from `"url":` to `]` */
@@ -121,18 +121,21 @@ struct packed_flow {
 	struct str folded;	/* search text without its NUL */
 };
 
-void packed_flow(const struct packed *p, uint32_t i, struct packed_flow *out);
+/* i < n_flows, as below. KODO_ECORRUPT: its lengths lead outside; out is all null. */
+enum kodo_err packed_flow(const struct packed *p, uint32_t i, struct packed_flow *out) MUST_CHECK;
 
-struct str packed_name(const struct packed *p, uint32_t i);	/* packed_flow's, alone */
+/* Its url, its name alone. Null: damaged. */
+struct str packed_url(const struct packed *p, uint32_t i);
+struct str packed_name(const struct packed *p, uint32_t i);
 
 /*
  * The flow from number from on whose folded text holds offset off of p->texts. off < p->texts.len
- * and not before that of from.
+ * and not before that of from. Of a damaged node: any flow; packed_text tells.
  */
 uint32_t packed_flow_at(const struct packed *p, uint32_t from, size_t off);
 
-/* Where a flow's folded text begins in p->texts; of flow n_flows: where the last one ended. */
-size_t packed_text_begin(const struct packed *p, uint32_t i);
+/* A flow's folded text with its NUL. Null: damaged. */
+struct str packed_text(const struct packed *p, uint32_t i);
 
 /* Flow i will be read soon: fetch its item, which lies far from its text. */
 void packed_prefetch(const struct packed *p, uint32_t i);
@@ -155,6 +158,7 @@ bool packed_next_tag(struct str *rest, struct str *json);
 /*
  * JSON of flow i as in PROTOCOL.md's `flow` record:
  * {"url":"/a","name":..,"description":..,"author":..,"tags":[..]}.
+ * Of a damaged flow, here and below: KODO_ECORRUPT in out.
  */
 void packed_put_flow(struct buf *out, const struct packed *p, uint32_t i);
 

@@ -82,44 +82,26 @@ check_item(struct arena *a, struct str prefix, struct str item, const unsigned c
 	return NULL;
 }
 
-/* The bytes of all between an offset of row and that of the next row; false: no such range. */
-static bool
-range_of(const unsigned char *row, size_t field, struct str all, struct str *out)
-{
-	const size_t from = packed_get_u32(row + field);
-	const size_t to = packed_get_u32(row + PACKED_ROW_BYTES + field);
-
-	if (from >= to || to > all.len)
-		return false;
-	*out = (struct str){ all.p + from, to - from };
-	return true;
-}
-
 static const char *
 check_flows(struct arena *a, const struct packed *p, struct str prefix)
 {
 	struct str item, text;
-	size_t items = 0, texts = 0;
 	const char *wrong = NULL;
 	uint32_t i;
 
 	for (i = 0; i < p->n_flows && wrong == NULL; i++) {
 		const unsigned char *row = p->table + (size_t)i * PACKED_ROW_BYTES;
 
-		/* a row ends where the next begins: with the sums below, there are no gaps */
-		if (!range_of(row, PACKED_ROW_ITEM, p->items, &item)
-		    || !range_of(row, PACKED_ROW_TEXT, p->texts, &text))
+		/* a row ends where the next begins, the first and the last one are at the ends */
+		if (!packed_between(row, PACKED_ROW_ITEM, p->items, &item)
+		    || !packed_between(row, PACKED_ROW_TEXT, p->texts, &text))
 			return "offsets of a flow";
-		items += item.len;
-		texts += text.len;
 		if (memchr(text.p, '\0', text.len) != text.p + text.len - 1
 		    || !utf8_valid((struct str){ text.p, text.len - 1 }))
 			return "search text of a flow";
 		wrong = check_item(a, prefix, item, row);
 		arena_reset(a);
 	}
-	if (wrong == NULL && (items != p->items.len || texts != p->texts.len))
-		return "end of the flows";
 	return wrong;
 }
 

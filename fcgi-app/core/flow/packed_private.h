@@ -63,6 +63,10 @@ enum {
 #define PACKED_KEY_DESCRIPTION	",\"description\":"
 #define PACKED_KEY_TAGS		",\"tags\":"
 #define PACKED_KEY_LEN(key)	(sizeof(key) - 1)
+/* bytes of an item that are in no fragment but that of its tags, which is `[]` at least */
+#define PACKED_ITEM_LEAST \
+	PACKED_KEY_LEN(PACKED_KEY_URL PACKED_KEY_NAME PACKED_KEY_AUTHOR PACKED_KEY_DESCRIPTION \
+	    PACKED_KEY_TAGS "[]")
 
 static inline uint16_t
 packed_get_u16(const unsigned char *p)
@@ -83,6 +87,19 @@ packed_set_u32(unsigned char *p, uint32_t v)
 	p[1] = (unsigned char)(v >> 8);
 	p[2] = (unsigned char)(v >> 16);
 	p[3] = (unsigned char)(v >> 24);
+}
+
+/* The bytes of all between an offset of row and that of the next row; false: no such range. */
+static inline bool
+packed_between(const unsigned char *row, size_t field, struct str all, struct str *out)
+{
+	const size_t from = packed_get_u32(row + field);
+	const size_t to = packed_get_u32(row + PACKED_ROW_BYTES + field);
+
+	if (from >= to || to > all.len)
+		return false;
+	*out = (struct str){ all.p + from, to - from };
+	return true;
 }
 
 static inline uint64_t

@@ -10,9 +10,10 @@ row_key_of(struct arena *a, const struct packed *p, struct flow_order_entry at, 
 
 	if (at.flow >= p->n_flows)
 		return KODO_ECORRUPT;
-	packed_flow(p, at.flow, &f);
 	out->at = at;
-	err = packed_raw(a, f.name, &out->name);
+	err = packed_flow(p, at.flow, &f);
+	if (err == KODO_OK)
+		err = packed_raw(a, f.name, &out->name);
 	return err == KODO_OK ? packed_raw(a, f.url, &out->url) : err;
 }
 

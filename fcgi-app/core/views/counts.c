@@ -154,8 +154,9 @@ flow_count(struct flows_each *e, const struct flows_node *n, uint32_t flow)
 	uint32_t name;
 	enum kodo_err err;
 
-	packed_flow(&n->p, flow, &f);
-	err = strmap_find(&c->names, f.name, &name);
+	err = packed_flow(&n->p, flow, &f);
+	if (err == KODO_OK)
+		err = strmap_find(&c->names, f.name, &name);
 	if (err == KODO_OK && n->p.organization.p != NULL)
 		err = tally_add(&c->orgs, n->p.organization, name);
 	while (err == KODO_OK && packed_next_tag(&f.tags, &tag))

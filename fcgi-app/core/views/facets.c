@@ -76,8 +76,8 @@ flow_count(struct flows_each *e, const struct flows_node *n, uint32_t flow)
 		c->node = n->id;
 		c->organizations.all[c->organization].value++;
 	}
-	packed_flow(&n->p, flow, &f);
-	return tags_add(&c->tags, f.tags);
+	err = packed_flow(&n->p, flow, &f);
+	return err == KODO_OK ? tags_add(&c->tags, f.tags) : err;
 }
 
 /* Copy the texts, which point into the map. */

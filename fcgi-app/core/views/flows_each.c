@@ -53,12 +53,11 @@ flows_row(struct arena *a, const struct flows_node *n, uint32_t flow, unsigned f
     struct row *out)
 {
 	struct packed_flow f;
-	enum kodo_err err = KODO_OK;
+	enum kodo_err err = packed_flow(&n->p, flow, &f);
 
 	row_node(n, out);
-	packed_flow(&n->p, flow, &f);
 	out->folded = f.folded;
-	if ((fields & QUERY_BIT(QUERY_URL)) != 0)
+	if (err == KODO_OK && (fields & QUERY_BIT(QUERY_URL)) != 0)
 		err = packed_raw(a, f.url, &out->url);
 	if (err == KODO_OK && (fields & QUERY_BIT(QUERY_NAME)) != 0)
 		err = packed_raw(a, f.name, &out->name);
@@ -109,17 +108,20 @@ pass_needle(struct flows_each *e, const struct flows_node *n)
 {
 	const bool decides = query_is_needle(e->q);
 	const bool skips = decides && e->skip_flow != NULL;
-	struct str rest = n->p.texts;
+	struct str rest = n->p.texts, text;
 	const char *hit = rest.p;
 	uint32_t flows[HITS], flow = 0;
-	size_t i, end, found;
+	size_t i, found;
 	enum kodo_err err = KODO_OK;
 
 	while (err == KODO_OK && hit != NULL) {
 		for (found = 0; found < HITS && (hit = next_hit(e->q, rest)) != NULL;) {
 			flow = packed_flow_at(&n->p, flow, (size_t)(hit - n->p.texts.p));
-			end = packed_text_begin(&n->p, flow + 1);
-			rest = (struct str){ n->p.texts.p + end, n->p.texts.len - end };
+			text = packed_text(&n->p, flow);
+			if (text.p == NULL || hit < text.p || hit >= text.p + text.len)
+				return KODO_ECORRUPT;
+			rest.p = text.p + text.len;
+			rest.len = (size_t)(n->p.texts.p + n->p.texts.len - rest.p);
 			e->looked_at++;
 			if (skips && e->skip_flow(e, n, flow)) {
 				e->n_matches++;

@@ -215,6 +215,7 @@ list_default(struct search *s, struct search_result *res)
 
 /* --- with a filter or another order --- */
 
+/* Null: damaged. */
 static struct str
 text_json(const struct flows_node *n, uint32_t flow, enum query_field field)
 {
@@ -222,8 +223,11 @@ text_json(const struct flows_node *n, uint32_t flow, enum query_field field)
 
 	if (field == QUERY_NAME)
 		return packed_name(&n->p, flow);
-	packed_flow(&n->p, flow, &f);
-	return field == QUERY_URL ? f.url : field == QUERY_AUTHOR ? f.author : f.description;
+	if (field == QUERY_URL)
+		return packed_url(&n->p, flow);
+	if (packed_flow(&n->p, flow, &f) != KODO_OK)
+		return STR_NULL;
+	return field == QUERY_AUTHOR ? f.author : f.description;
 }
 
 /* Is no flow of a node on the page, by a field that they share? False: not known. */
@@ -262,6 +266,8 @@ is_beyond(const struct search *s, const struct flows_node *n, uint32_t flow)
 	if (field == QUERY_TAGS)
 		return false;
 	text = text_json(n, flow, field);
+	if (text.p == NULL)
+		return false;	/* it is said where the flow is read */
 	if (text.len < 2 || text.p[0] != '"')
 		return sorter_is_beyond(s->sorter, STR_NULL, 0);
 	text = (struct str){ text.p + 1, text.len - 2 };
@@ -285,8 +291,9 @@ row_keep(struct flows_each *e, const struct flows_node *n, uint32_t flow)
 	err = flows_row(s->a, n, flow, needs & ~tags, &row);
 	if (err == KODO_OK && (needs & tags) != 0) {
 		/* the sorter copies tags */
-		packed_flow(&n->p, flow, &f);
-		err = packed_tags(e->scratch, f.tags, &row.tags, &row.n_tags);
+		err = packed_flow(&n->p, flow, &f);
+		if (err == KODO_OK)
+			err = packed_tags(e->scratch, f.tags, &row.tags, &row.n_tags);
 	}
 	if (err == KODO_OK && s->fq->after != NULL &&
 	    !cursor_is_behind(s->fq->after, &row, ref_of(n->id, flow))) {
@@ -320,7 +327,7 @@ static bool
 skip_flow(struct flows_each *e, const struct flows_node *n, uint32_t flow)
 {
 	struct search *s = e->arg;
-	const char *name;
+	struct str name;
 	char start[SORTER_START];
 	size_t i;
 
@@ -328,11 +335,13 @@ skip_flow(struct flows_each *e, const struct flows_node *n, uint32_t flow)
 		s->name_node = n->id;
 		s->name_at = find_folded_name(n);
 	}
-	if (s->name_at == 0)
+	name = packed_text(&n->p, flow);
+	if (s->name_at == 0 || s->name_at >= name.len)
 		return false;
-	name = n->p.texts.p + packed_text_begin(&n->p, flow) + s->name_at;
-	for (i = 0; i < SORTER_START && name[i] > ' ' && name[i] < 0x7f; i++)
-		start[i] = (char)(name[i] - (name[i] >= 'a' && name[i] <= 'z' ? 'a' - 'A' : 0));
+	name = (struct str){ name.p + s->name_at, name.len - s->name_at };
+	for (i = 0; i < SORTER_START && i < name.len && name.p[i] > ' ' && name.p[i] < 0x7f; i++)
+		start[i] = (char)(name.p[i] -
+		    (name.p[i] >= 'a' && name.p[i] <= 'z' ? 'a' - 'A' : 0));
 	return sorter_is_beyond(s->sorter, (struct str){ start, i }, 0);
 }
 
@@ -434,6 +443,8 @@ search_own_flow(struct view *v, struct arena *a, struct str path, struct str que
 		err = flows_node_open(v, id, &own, QUERY_NODE_FIELDS, &n);
 	for (i = 0; err == KODO_OK && !is_query && i < n.p.n_flows; i++) {
 		err = flows_row(a, &n, i, ~0u, &row);
+		if (err == KODO_OK && row.url.len < n.p.url.len + below + 1)
+			err = KODO_ECORRUPT;
 		if (err == KODO_OK)
 			err = is_page_of(a, (struct str){ row.url.p + n.p.url.len + below,
 			    row.url.len - n.p.url.len - below }, path, query, &is_path, &is_query);
