@@ -39,10 +39,11 @@ static const char disconnect_usage[] =
     STATE_ARG_HELP;
 
 static const char evict_usage[] =
-    "usage: kodo evict URL [--no-wait] [SERVICE ...]\n"
+    "usage: kodo evict URL [--forget] [--no-wait] [SERVICE ...]\n"
     "\n"
     "Throw out a provider with all nodes that it gave; it may connect again (keep it out with\n"
-    "the option `accept`).\n"
+    "the option `accept`). --forget: then forget too that these nodes were removed, also of one\n"
+    "that has gone already: no tombstones stay, and what other peers state of them is shown.\n"
     "Exit status: 0 gone, 1 not, 2 for wrong arguments.\n"
     "\n"
     STATE_ARG_HELP;
@@ -51,6 +52,7 @@ struct action {
 	enum kodo_err (*make)(
 	    struct registry *r, struct str url, int64_t now_us, uint64_t *ticket);
 	const char *unknown;		/* the message where there is no such peer */
+	bool can_forget, forget;	/* --forget */
 	bool no_wait;
 	struct inspect *in;
 	size_t n_peers;			/* after: of the action */
@@ -64,6 +66,7 @@ change_prepare(struct inspect *in, void *arg, struct why *why)
 
 	(void)why;
 	c->no_wait = state_arg_take_flag(&in->state_arg, "--no-wait");
+	c->forget = c->can_forget && state_arg_take_flag(&in->state_arg, "--forget");
 	return KODO_OK;
 }
 
@@ -135,6 +138,21 @@ put_outcome(struct inspect *in, struct action *c, struct why *why)
 	return err;
 }
 
+/* After the removals were sent. acted: what came of the eviction. */
+static enum kodo_err
+forget(struct inspect *in, enum kodo_err acted)
+{
+	size_t n = 0;
+	enum kodo_err err;
+
+	if (acted != KODO_OK && acted != KODO_ENOTFOUND)
+		return acted;
+	err = registry_forget(in->registry, in->what, in->now_us, isotime_now_us(), &n);
+	if (err == KODO_OK && n > 0)
+		printf("%.*s: %zu removals forgotten\n", STR_ARG(in->what), n);
+	return err != KODO_OK ? err : n > 0 ? KODO_OK : acted;
+}
+
 /*
  * The view is closed during the action: its result would not be in it, and it would keep the store
  * from reusing pages.
@@ -151,6 +169,13 @@ change_body(struct inspect *in, void *arg, struct why *why)
 	in->what = url_shown(in->what);
 	view_end(&in->view);
 	err = c->make(in->registry, in->what, in->now_us, &ticket);
+	if (err == KODO_OK && !wake_runner(in))
+		fprintf(stderr, "kodo %s: noted; no runner is running, so it is sent at the "
+		    "next request or cron\n", in->name);
+	else if (err == KODO_OK && !c->no_wait)
+		err = wait_until_tried(in, ticket, &tried);
+	if (c->forget)
+		err = forget(in, err);
 	if (err == KODO_ENOTFOUND)
 		why_set(why, err, "%s", c->unknown);
 	else if (err == KODO_ECONFLICT)
@@ -158,11 +183,6 @@ change_body(struct inspect *in, void *arg, struct why *why)
 		    "kodo disconnect it first");
 	else if (err == KODO_EINVAL)
 		why_set(why, err, "%.*s is no http or https url", STR_ARG(in->what));
-	if (err == KODO_OK && !wake_runner(in))
-		fprintf(stderr, "kodo %s: noted; no runner is running, so it is sent at the "
-		    "next request or cron\n", in->name);
-	else if (err == KODO_OK && !c->no_wait)
-		err = wait_until_tried(in, ticket, &tried);
 	if (err == KODO_OK && tried)
 		err = put_outcome(in, c, why);
 	if (view_begin(in->registry, in->now_us, &in->view) != KODO_OK)
@@ -198,6 +218,6 @@ cmd_disconnect(int argc, char *argv[])
 int
 cmd_evict(int argc, char *argv[])
 {
-	return run(evict_usage, true, (struct action){ .make = registry_evict,
+	return run(evict_usage, true, (struct action){ .make = registry_evict, .can_forget = true,
 	    .unknown = "no such provider; see kodo peers" }, argc, argv);
 }

@@ -89,6 +89,28 @@ def test_changes(pair):
     assert done.returncode == 1 and "failing" in done.stdout and "tried again" in done.stderr
 
 
+def test_evict_and_forget(pair):
+    """No tombstone stays, of a provider that is thrown out or has gone before; the others heard of the removal first."""
+    one, target = pair
+    below = FAR + "/below"
+    one.post("/connect", greeting(FAR, nodes=[node(FAR, [flow(0)]), node("http://elsewhere:1", [flow(1)]), node(below, [flow(2)])]))
+    one.post("/update", greeting(FAR, nodes=[node(FAR, [flow(0)])]))
+    one.post("/disconnect", {"provider": FAR, "url": [below]})
+    assert "not seen" in run(one, "explain", below).stdout
+    assert run(one, "evict", FAR, "--forget").stdout == f"{FAR}: 3 removals forgotten\n{FAR}: gone\n"
+    wait_until(lambda: target.total() == 8, 5, "the target is notified")
+    for url in (FAR, below, "http://elsewhere:1"):
+        assert "nothing" in run(one, "explain", url).stderr
+    done = run(one, "evict", FAR, "--forget")
+    assert done.returncode == 1 and "no such provider" in done.stderr
+    one.post("/connect", greeting(FAR, nodes=[node(FAR, [flow(0)])]))
+    one.post("/disconnect", {"provider": FAR, "url": [FAR]})
+    assert "not seen" in run(one, "explain", FAR).stdout
+    assert "1 removals forgotten" in run(one, "evict", FAR, "--forget", "--no-wait").stdout
+    assert not any(line.startswith("error") for line in run(one, "check").stdout.splitlines())
+    assert run(one, "connect", "--forget").returncode != 0
+
+
 def test_a_service_that_is_stopped(pair):
     one, target = pair
     assert one.stop() == 0

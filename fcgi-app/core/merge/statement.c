@@ -196,16 +196,17 @@ statement_reset_ahead(struct change *ch)
 	return err;
 }
 
-/* The first tombstone older than before_us, of a node from *node on. *url null: there is none. */
+/* The first tombstone of a node from *node on that is to be forgotten. *url null: there is none. */
 static enum kodo_err
-expired_find(struct change *ch, int64_t before_us, uint32_t *node, struct str *url)
+tomb_find(struct change *ch, bool (*is_wanted)(void *arg, const struct statement *tomb),
+    void *arg, uint32_t *node, struct str *url)
 {
 	struct scan s = record_scan_shadows_from(ch->t, *node);
 	struct record rec;
 
 	*url = STR_NULL;
 	while (url->p == NULL && record_next(&s, &rec))
-		if (rec.is_tomb && rec.said.at_us < before_us) {
+		if (rec.is_tomb && is_wanted(arg, &rec.said)) {
 			*node = rec.node;
 			s.err = arena_str(ch->a, rec.said.bytes, url);
 		}
@@ -213,21 +214,38 @@ expired_find(struct change *ch, int64_t before_us, uint32_t *node, struct str *u
 }
 
 enum kodo_err
-statement_expire(struct change *ch, int64_t before_us)
+statement_forget(struct change *ch, bool (*is_wanted)(void *arg, const struct statement *tomb),
+    void *arg, size_t *n)
 {
 	struct rules_word word = { .kind = RULES_EXPIRES, .now_us = ch->now_us };
 	struct str url, key;
 	uint32_t node = 0;
 	enum kodo_err err;
 
-	for (;;) {
-		err = expired_find(ch, before_us, &node, &url);
+	for (*n = 0;; ++*n) {
+		err = tomb_find(ch, is_wanted, arg, &node, &url);
 		if (err != KODO_OK || url.p == NULL)
 			return err;
 		err = url_key(ch->a, url, &key);
 		if (err == KODO_OK)
 			err = resolve_word(ch, NULL, node, key, &word, false);
-		if (err != KODO_OK)
+		if (err != KODO_OK || node++ == UINT32_MAX)
 			return err;
 	}
+}
+
+static bool
+is_older(void *arg, const struct statement *tomb)
+{
+	const int64_t *before_us = arg;
+
+	return tomb->at_us < *before_us;
+}
+
+enum kodo_err
+statement_expire(struct change *ch, int64_t before_us)
+{
+	size_t n;
+
+	return statement_forget(ch, is_older, &before_us, &n);
 }

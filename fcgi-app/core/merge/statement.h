@@ -31,14 +31,14 @@ enum kodo_err statement_drop(struct change *ch, struct peer *p, uint32_t node) M
 /* All that p says, and its place among the providers. Its flags lose PEER_PROVIDER. */
 enum kodo_err statement_drop_all(struct change *ch, struct peer *p) MUST_CHECK;
 
-/* Tombstones older than before_us are forgotten, and urls of which nothing is known. */
+/*
+ * Tombstones that are wanted are forgotten, and urls of which nothing is known; what they hid is
+ * seen again. *n: how many.
+ */
+enum kodo_err statement_forget(struct change *ch,
+    bool (*is_wanted)(void *arg, const struct statement *tomb), void *arg, size_t *n) MUST_CHECK;
+/* The same of those older than before_us. */
 enum kodo_err statement_expire(struct change *ch, int64_t before_us) MUST_CHECK;
-
-
-
-enum kodo_err statement_expire(struct change *ch, int64_t before_us) MUST_CHECK;
-
-
 
 /*
  * The clock is right, a peer says so: versions that are more than LIMIT_VERSION_AHEAD_US ahead, and

@@ -71,6 +71,9 @@ target_sign_on(struct change *ch, struct peer *p, struct str own_url)
 
 struct wish {
 	struct str key;		/* null: every target */
+	uint32_t peer;		/* registry_forget; PEER_TOMB: it is not known any more */
+	int64_t evicted_us;
+	size_t n;
 };
 
 static enum kodo_err
@@ -87,6 +90,36 @@ evict_fn(struct change *ch, void *arg)
 	if (peer_is_live_target(p))
 		return KODO_ECONFLICT;
 	return statement_drop_all(ch, p);
+}
+
+/* The same url, or one below it? Tombstones have urls as shown; their hosts may be in any case. */
+static bool
+is_at(struct str url, struct str key)
+{
+	return url.len >= key.len && strncasecmp(url.p, key.p, key.len) == 0 &&
+	    (url.len == key.len || url.p[key.len] == '/');
+}
+
+static bool
+is_of_wish(void *arg, const struct statement *tomb)
+{
+	const struct wish *w = arg;
+
+	return tomb->peer == w->peer || is_at(tomb->bytes, w->key) ||
+	    (tomb->peer == PEER_SELF && tomb->at_us == w->evicted_us);
+}
+
+static enum kodo_err
+forget_fn(struct change *ch, void *arg)
+{
+	struct wish *w = arg;
+	struct peer *p;
+	enum kodo_err err = change_peer_find(ch, w->key, &p);
+
+	w->peer = err == KODO_OK ? p->id : PEER_TOMB;
+	if (err == KODO_OK || err == KODO_ENOTFOUND)
+		err = statement_forget(ch, is_of_wish, w, &w->n);
+	return err;
 }
 
 static enum kodo_err
@@ -150,17 +183,15 @@ leave_fn(struct change *ch, void *arg)
 }
 
 static enum kodo_err
-run_wish(struct registry *r, struct str url, int64_t now_us, uint64_t *ticket,
-    enum kodo_err (*fn)(struct change *ch, void *arg))
+carry_out(struct registry *r, struct str url, int64_t now_us, struct wish *w,
+    enum kodo_err (*fn)(struct change *ch, void *arg), uint64_t *ticket)
 {
 	struct arena *a = arena_new();
-	struct wish w = { STR_NULL };
-	struct change_run run = { .r = r, .now_us = now_us, .fn = fn, .arg = &w };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = fn, .arg = w };
 	enum kodo_err err = a == NULL ? KODO_ENOMEM : KODO_OK;
 
-	*ticket = 0;
 	if (err == KODO_OK && url.p != NULL)
-		err = url_key(a, url, &w.key);
+		err = url_key(a, url, &w->key);
 	if (err == KODO_OK)
 		err = registry_change(&run);
 	*ticket = run.state;
@@ -168,10 +199,31 @@ run_wish(struct registry *r, struct str url, int64_t now_us, uint64_t *ticket,
 	return err;
 }
 
+static enum kodo_err
+run_wish(struct registry *r, struct str url, int64_t now_us, uint64_t *ticket,
+    enum kodo_err (*fn)(struct change *ch, void *arg))
+{
+	struct wish w = { .key = STR_NULL };
+
+	return carry_out(r, url, now_us, &w, fn, ticket);
+}
+
 enum kodo_err
 registry_evict(struct registry *r, struct str url, int64_t now_us, uint64_t *ticket)
 {
 	return run_wish(r, url, now_us, ticket, evict_fn);
+}
+
+enum kodo_err
+registry_forget(
+    struct registry *r, struct str url, int64_t evicted_us, int64_t now_us, size_t *n)
+{
+	struct wish w = { .evicted_us = evicted_us };
+	uint64_t ticket;
+	enum kodo_err err = carry_out(r, url, now_us, &w, forget_fn, &ticket);
+
+	*n = w.n;
+	return err;
 }
 
 enum kodo_err

@@ -17,6 +17,14 @@ enum kodo_err registry_evict(
     struct registry *r, struct str url, int64_t now_us, uint64_t *ticket) MUST_CHECK;
 
 /*
+ * After that: forget the tombstones that came from it, those that its eviction at evicted_us made,
+ * and those of nodes at its url and below. What other peers state of these nodes is seen again.
+ * *n: how many.
+ */
+enum kodo_err registry_forget(struct registry *r, struct str url, int64_t evicted_us,
+    int64_t now_us, size_t *n) MUST_CHECK;
+
+/*
  * Connect to a configured target now, also to one that was left or paused; or leave it. A null url:
  * every target. KODO_ENOTFOUND: no such target, or none at all.
  */
