@@ -161,11 +161,12 @@ reconnect_build(struct builder *b)
 static enum kodo_err
 leave_build(struct builder *b)
 {
-	const struct peer *p = b->p;
-	const char *end = memchr(p->out.leave_urls.p, '\n', p->out.leave_urls.len);
-	struct str url = { p->out.leave_urls.p,
-		end == NULL ? p->out.leave_urls.len : (size_t)(end - p->out.leave_urls.p) };
+	struct str url = b->p->out.leave_urls;
+	const char *end = url.len == 0 ? NULL : memchr(url.p, '\n', url.len);
 
+	if (url.len == 0)
+		return KODO_ECORRUPT;
+	url.len = end == NULL ? url.len : (size_t)(end - url.p);
 	b->job->leave_url = url;
 	wire_put_disconnect(&b->body, url, &url, 1);
 	kodo_end(&b->kodo, &b->body, 0, false, STR_NULL);

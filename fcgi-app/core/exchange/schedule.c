@@ -31,8 +31,9 @@ struct due {
 	const uint32_t *busy;
 	size_t n_busy;
 	int64_t now_us;
-	uint32_t peer;
 	bool found;
+	struct peer_due at;	   /* what was found; or, its peer being 0, */
+	struct peer_behind behind;
 	int64_t next_us;   /* earliest that is not due yet, of peers that are not busy */
 	int64_t active_us; /* earliest active one, busy peers included */
 };
@@ -58,7 +59,7 @@ due_first(struct txn *t, struct due *d, enum due_class class, int64_t from_us, b
 		if (is_busy(due.peer, d->busy, d->n_busy))
 			continue;
 		d->found = at_us <= d->now_us;
-		d->peer = due.peer;
+		d->at = due;
 		if (!d->found) {
 			d->next_us = min_us(d->next_us, at_us);
 			break;
@@ -87,7 +88,8 @@ behind_find(struct view *v, struct due *d)
 	while (!d->found && peer_next_behind(&s, &behind) && behind.pos < v->head.notified) {
 		d->active_us = 0;
 		d->found = !is_busy(behind.peer, d->busy, d->n_busy);
-		d->peer = behind.peer;
+		d->at.peer = 0;
+		d->behind = behind;
 	}
 	return scan_end(&s);
 }
@@ -106,6 +108,18 @@ is_released(const struct view *v, struct due *d)
 	if (at_us > d->now_us)
 		d->next_us = min_us(d->next_us, at_us);
 	return at_us <= d->now_us;
+}
+
+/* The peer that was found. One that is not due by its own record would be found for ever. */
+static enum kodo_err
+peer_found(struct txn *t, struct arena *a, const struct due *d, struct peer *out)
+{
+	enum kodo_err err = peer_get(t, a, d->at.peer != 0 ? d->at.peer : d->behind.peer, out);
+
+	if (err == KODO_OK &&
+	    !(d->at.peer != 0 ? peer_is_due_at(out, &d->at) : peer_is_behind_at(out, &d->behind)))
+		err = KODO_ECORRUPT;
+	return err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
 }
 
 static enum kodo_err
@@ -127,7 +141,7 @@ next_in_view(struct view *v, struct arena *a, enum schedule_pool pool, struct ex
 	if (err == KODO_OK && pool == POOL_GOOD && !d->found)
 		err = behind_find(v, d);
 	if (err == KODO_OK && d->found)
-		err = peer_get(&v->t, a, d->peer, &p);
+		err = peer_found(&v->t, a, d, &p);
 	return err == KODO_OK && d->found ? build_job(v, a, &p, job) : err;
 }
 

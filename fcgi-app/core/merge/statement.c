@@ -61,7 +61,8 @@ static enum kodo_err
 each_drop(struct change *ch, struct peer *p)
 {
 	struct scan s;
-	struct place at;
+	struct place at = { .order = 0 };
+	uint64_t last = 0;
 	bool found;
 	enum kodo_err err;
 
@@ -69,6 +70,10 @@ each_drop(struct change *ch, struct peer *p)
 		s = place_scan(ch->t, p->id);
 		found = place_next(&s, &at);
 		err = scan_end(&s);
+		/* a damaged place is not found, and stays */
+		if (err == KODO_OK && found && at.order <= last)
+			err = KODO_ECORRUPT;
+		last = at.order;
 		if (err == KODO_OK && found)
 			err = statement_drop(ch, p, at.node);
 		if (err == KODO_OK && found)

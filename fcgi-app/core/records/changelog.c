@@ -3,6 +3,7 @@
  * change, and how often another peer than before made one.
  */
 #include "core/records/changelog.h"
+#include "core/records/codec.h"
 
 static enum kodo_err
 entry_of(struct str key, struct str value, struct changelog_entry *out)
@@ -33,7 +34,7 @@ last_get(struct txn *t, uint32_t node, struct last *out)
 	*out = (struct last){ 0 };
 	if (err != KODO_OK)
 		return err;
-	if (v.len != CHANGELOG_LAST_BYTES)
+	if (v.len != CHANGELOG_LAST_BYTES || !is_time((int64_t)get_be64(v.p + 8)))
 		return KODO_ECORRUPT;
 	*out = (struct last){ .at = get_be64(v.p), .since_us = (int64_t)get_be64(v.p + 8),
 		.turns = get_be32(v.p + 16) };

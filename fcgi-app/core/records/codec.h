@@ -15,7 +15,7 @@
 
 struct reader {
 	const unsigned char *p, *end;
-	bool bad;		/* sticky: the record is shorter than its fields */
+	bool bad;		/* sticky: shorter than its fields, or a time that is none */
 };
 
 static inline struct reader
@@ -23,7 +23,7 @@ reader_of(struct str s)
 {
 	const unsigned char *p = (const unsigned char *)s.p;
 
-	return (struct reader){ p, p + s.len, false };
+	return (struct reader){ p, s.len == 0 ? p : p + s.len, false };
 }
 
 /* The next n bytes. NULL: there are not as many. */
@@ -77,6 +77,26 @@ read_u64(struct reader *r)
 	const unsigned char *p = read_bytes(r, 8);
 
 	return p == NULL ? 0 : get_le32(p) | (uint64_t)get_le32(p + 4) << 32;
+}
+
+/* What is further from the epoch is no time, and could not be reckoned with. */
+#define TIME_END_US	(1ll << 62)
+
+static inline bool
+is_time(int64_t us)
+{
+	return us > -TIME_END_US && us < TIME_END_US;
+}
+
+static inline int64_t
+read_time(struct reader *r)
+{
+	const int64_t us = (int64_t)read_u64(r);
+
+	if (is_time(us))
+		return us;
+	r->bad = true;
+	return 0;
 }
 
 static inline void

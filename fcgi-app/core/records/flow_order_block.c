@@ -15,8 +15,9 @@ struct block_reader
 block_reader_of(struct str bytes)
 {
 	const unsigned char *p = (const unsigned char *)bytes.p;
+	const unsigned char *end = bytes.len == 0 ? p : p + bytes.len;
 
-	return (struct block_reader){ .raw = p, .next = p, .end = p + bytes.len };
+	return (struct block_reader){ .raw = p, .next = p, .end = end };
 }
 
 static uint32_t

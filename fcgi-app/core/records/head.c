@@ -46,12 +46,10 @@ head_get(struct txn *t, struct head *h)
 	head_fields(h, field);
 	r = reader_of(v);
 	for (i = 0; i < FIELDS; i++) {
-		uint64_t n = read_u64(&r);
-
 		if (field[i] == NULL)
-			h->started_us = (int64_t)n;
+			h->started_us = read_time(&r);
 		else
-			*field[i] = n;
+			*field[i] = read_u64(&r);
 	}
 	return r.bad ? KODO_ECORRUPT : KODO_OK;
 }

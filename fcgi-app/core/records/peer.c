@@ -82,7 +82,7 @@ peer_is_subscriber(const struct peer *p)
 
 /* The fields of a record, in the order in which they are stored; texts come last. */
 static const struct {
-	enum { FIELD_U32, FIELD_U64, FIELD_TEXT } type;
+	enum { FIELD_U32, FIELD_U64, FIELD_TIME, FIELD_TEXT } type;
 	size_t at;
 } fields[] = {
 #define FIELD(type, member) { type, offsetof(struct peer, member) }
@@ -101,23 +101,23 @@ static const struct {
 	FIELD(FIELD_U64, in.sequence),
 	FIELD(FIELD_U64, in.connect_sequence),
 	FIELD(FIELD_U64, in.former_epoch),
-	FIELD(FIELD_U64, in.older_us),
-	FIELD(FIELD_U64, in.skew_us),
+	FIELD(FIELD_TIME, in.older_us),
+	FIELD(FIELD_TIME, in.skew_us),
 	FIELD(FIELD_U64, chunk.id),
 	FIELD(FIELD_U32, chunk.node),
 	FIELD(FIELD_U32, chunk.next),
 	FIELD(FIELD_U32, chunk.tries),
-	FIELD(FIELD_U64, created_us),
-	FIELD(FIELD_U64, modified_us),
-	FIELD(FIELD_U64, in.registered_us),
-	FIELD(FIELD_U64, out.connected_us),
-	FIELD(FIELD_U64, in.at_us),
-	FIELD(FIELD_U64, out.at_us),
-	FIELD(FIELD_U64, out.failed_us),
+	FIELD(FIELD_TIME, created_us),
+	FIELD(FIELD_TIME, modified_us),
+	FIELD(FIELD_TIME, in.registered_us),
+	FIELD(FIELD_TIME, out.connected_us),
+	FIELD(FIELD_TIME, in.at_us),
+	FIELD(FIELD_TIME, out.at_us),
+	FIELD(FIELD_TIME, out.failed_us),
 	FIELD(FIELD_U64, out.failures),
-	FIELD(FIELD_U64, out.due_us),
-	FIELD(FIELD_U64, out.check_us),
-	FIELD(FIELD_U64, resync.at_us),
+	FIELD(FIELD_TIME, out.due_us),
+	FIELD(FIELD_TIME, out.check_us),
+	FIELD(FIELD_TIME, resync.at_us),
 	FIELD(FIELD_U64, out.work[WORK_LEAVE]),
 	FIELD(FIELD_U64, out.tried[WORK_LEAVE]),
 	FIELD(FIELD_U64, out.work[WORK_CONNECT]),
@@ -149,6 +149,7 @@ peer_encode(struct buf *b, const struct peer *p)
 			buf_put_u32(b, *(const uint32_t *)at);
 			break;
 		case FIELD_U64:
+		case FIELD_TIME:
 			buf_put_u64(b, *(const uint64_t *)at);
 			break;
 		case FIELD_TEXT:
@@ -174,6 +175,9 @@ peer_read(struct str v, bool with_texts, struct peer *p)
 			break;
 		case FIELD_U64:
 			*(uint64_t *)at = read_u64(&r);
+			break;
+		case FIELD_TIME:
+			*(int64_t *)at = read_time(&r);
 			break;
 		case FIELD_TEXT:
 			if (!with_texts)
@@ -296,7 +300,9 @@ peer_next(struct txn *t, struct arena *a, uint32_t *id, struct peer *out)
 		*id = PEER_SELF + 1;
 	err = scan_first(scan_from(t, T_PEER, key_u32(kb, *id), 0), &k, &v);
 	if (err == KODO_OK)
-		err = k.len == 4 ? peer_decode(a, get_be32(k.p), v, out) : KODO_ECORRUPT;
+		err = k.len == 4 && get_be32(k.p) != UINT32_MAX
+		    ? peer_decode(a, get_be32(k.p), v, out)
+		    : KODO_ECORRUPT;
 	if (err == KODO_OK)
 		*id = out->id + 1;
 	return err;
@@ -456,6 +462,21 @@ peer_index(struct txn *t, struct peer *p, bool gone)
 	err = behind_move(t, p, !gone && is_by_position(p));
 	peer_remember_due(p);
 	return err;
+}
+
+bool
+peer_is_due_at(const struct peer *p, const struct peer_due *at)
+{
+	return at->peer == p->id &&
+	    ((p->filed.has_work && p->filed.class == at->class && p->filed.due_us == at->at_us) ||
+	    (p->filed.has_check && p->filed.check_class == at->class &&
+		p->filed.check_us == at->at_us));
+}
+
+bool
+peer_is_behind_at(const struct peer *p, const struct peer_behind *at)
+{
+	return at->peer == p->id && p->filed.has_pos && p->filed.pos == at->pos;
 }
 
 static bool

@@ -225,6 +225,9 @@ struct scan peer_scan_due_from(
     struct txn *t, enum due_class class, int64_t at_us) MUST_CHECK;
 bool peer_next_due(struct scan *s, struct peer_due *out) MUST_CHECK;
 
+/* Does the record of p, as it was read, say what that entry says? */
+bool peer_is_due_at(const struct peer *p, const struct peer_due *at);
+bool peer_is_behind_at(const struct peer *p, const struct peer_behind *at);
 /* Is p, as it was read, in T_BEHIND and T_DUE where its record says? *n_due: times in T_DUE. */
 bool peer_is_filed(struct txn *t, const struct peer *p, unsigned *n_due);
 /*

@@ -91,7 +91,7 @@ statement_read(struct str value, struct statement *out)
 
 	out->version = read_u64(&r);
 	out->order = read_u64(&r);
-	out->at_us = (int64_t)read_u64(&r);
+	out->at_us = read_time(&r);
 	out->peer = read_u32(&r);
 	out->bytes = r.bad ? STR_NULL : (struct str){ (const char *)r.p, (size_t)(r.end - r.p) };
 	return r.bad ? KODO_ECORRUPT : KODO_OK;

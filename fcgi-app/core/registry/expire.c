@@ -70,7 +70,7 @@ expire_run(struct registry *r, int64_t now_us)
 	enum kodo_err err = tidied_get(r, &at_us);
 
 	/* a time ahead of now: the clock was set back */
-	if (err != KODO_OK || (at_us <= now_us && now_us - at_us < TIDY_EVERY_US))
+	if (err != KODO_OK || (at_us <= now_us && at_us > now_us - TIDY_EVERY_US))
 		return err;
 	return registry_change(&run);
 }

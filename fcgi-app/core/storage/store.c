@@ -330,6 +330,22 @@ scan_prefix(struct txn *t, enum store_table table, struct str prefix)
 	return scan_from(t, table, prefix, (unsigned)prefix.len);
 }
 
+/*
+ * Is the key not before the place of the scan, and behind that of the entry before? With a damaged
+ * key this need not be so, and whoever goes on from the last key would go round.
+ */
+static bool
+is_in_order(struct scan *s, struct str key)
+{
+	const int c = str_cmp(key, (struct str){ s->at, s->at_len });
+
+	if (c < 0 || (c == 0 && s->is_begun))
+		return false;
+	s->at_len = key.len < sizeof(s->at) ? (unsigned)key.len : sizeof(s->at);
+	memcpy(s->at, key.p, s->at_len);
+	return true;
+}
+
 bool
 scan_next(struct scan *s)
 {
@@ -340,13 +356,16 @@ scan_next(struct scan *s)
 	if (s->err != KODO_OK || s->is_over)
 		return false;
 	rc = mdb_cursor_get(s->mdb, &key, &val, op);
-	s->is_begun = true;
 	if (rc == 0 && key.mv_size >= s->prefix_len &&
 	    memcmp(key.mv_data, s->at, s->prefix_len) == 0) {
 		s->k = str_of_val(&key);
 		s->v = str_of_val(&val);
-		return true;
+		if (!is_in_order(s, s->k))
+			s->err = KODO_ECORRUPT;
+		s->is_begun = true;
+		return s->err == KODO_OK;
 	}
+	s->is_begun = true;
 	s->is_over = rc == 0 || rc == MDB_NOTFOUND;
 	s->err = s->is_over ? KODO_OK : store_err(rc);
 	return false;

@@ -114,7 +114,7 @@ enum kodo_err store_del_under(
 
 /*
  * A scan of entries in the order of their keys. It ends itself after the last one, after an error,
- * and after err was set, which stays.
+ * and after err was set, which stays. KODO_ECORRUPT: a key is not in its place.
  *
  *	struct scan s = scan_prefix(t, T_OUT, key);
  *	while (scan_next(&s))
@@ -130,7 +130,7 @@ struct scan {
 	struct str k, v;	/* the entry at hand */
 	enum kodo_err err;
 	void *mdb;		/* private, as what follows */
-	char at[SCAN_PREFIX_MAX];
+	char at[SCAN_PREFIX_MAX];	/* where it begins; then the key at hand */
 	unsigned at_len, prefix_len;
 	bool is_begun, is_over;
 };

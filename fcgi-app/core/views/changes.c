@@ -50,18 +50,28 @@ changes_place(const struct head *h, uint64_t number, uint64_t *at)
 /* --- what a client was told --- */
 
 struct changes_told {
-	uint64_t n;		/* ids of nodes from here on are younger */
-	unsigned char bits[];
+	unsigned char *bits;
+	size_t n;		/* bytes; nodes of higher ids were not told */
 };
 
 static enum kodo_err
 told_add(struct flows_each *e, const struct flows_node *n, uint32_t flow)
 {
 	struct changes_told *told = e->arg;
+	const size_t need = n->id / 8 + 1;
+	unsigned char *bits;
 
 	(void)flow;
-	if (n->id >= told->n)
+	if (n->id >= e->v->head.next_node)
 		return KODO_ECORRUPT;
+	if (need > told->n) {
+		bits = realloc(told->bits, need * 2);
+		if (bits == NULL)
+			return KODO_ENOMEM;
+		memset(bits + told->n, 0, need * 2 - told->n);
+		told->bits = bits;
+		told->n = need * 2;
+	}
 	told->bits[n->id / 8] |= (unsigned char)(1u << n->id % 8);
 	return KODO_OK;
 }
@@ -72,10 +82,9 @@ changes_told_new(struct view *v, struct query *q, struct changes_told **out)
 	struct flows_each e = { .v = v, .q = q, .each = told_add };
 	enum kodo_err err;
 
-	*out = e.arg = calloc(1, sizeof(**out) + v->head.next_node / 8 + 1);
+	*out = e.arg = calloc(1, sizeof(**out));
 	if (*out == NULL)
 		return KODO_ENOMEM;
-	(*out)->n = v->head.next_node + 1;
 	err = flows_each(&e);
 	if (err == KODO_OK)
 		return KODO_OK;
@@ -87,13 +96,16 @@ changes_told_new(struct view *v, struct query *q, struct changes_told **out)
 void
 changes_told_free(struct changes_told *told)
 {
+	if (told == NULL)
+		return;
+	free(told->bits);
 	free(told);
 }
 
 static bool
 is_told(const struct changes_told *told, uint32_t node)
 {
-	return told == NULL || (node < told->n && (told->bits[node / 8] >> node % 8 & 1) != 0);
+	return told == NULL || (node / 8 < told->n && (told->bits[node / 8] >> node % 8 & 1) != 0);
 }
 
 /* --- finding --- */
