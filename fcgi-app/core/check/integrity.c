@@ -16,6 +16,7 @@
 
 #define LATE_US	(180 * 1000000ll)	/* cron runs each minute */
 #define HEARD_US	(600 * 1000000ll)	/* ten digest checks */
+#define DAMAGED_MAX 1000u /* records that are named; LMDB may stay at a damaged page */
 #define REMEDY	"restore a copy of the state folder, or move it away and start: peers connect again"
 
 struct integrity {
@@ -24,6 +25,7 @@ struct integrity {
 	void (*say)(void *arg, enum finding kind, const char *line);
 	void *arg;
 	uint64_t n_nodes, n_flows;
+	uint64_t n_damaged; /* records of nodes that cannot be read */
 	uint64_t n_logged; /* nodes and tombstones: what the log of changes must have */
 };
 
@@ -41,7 +43,26 @@ say(struct integrity *f, enum finding kind, const char *fmt, ...)
 	f->say(f->arg, kind, line);
 }
 
+/* How a scan of a table ended; a damaged entry is a finding. */
+static enum kodo_err
+table_end(struct integrity *f, enum kodo_err err, enum store_table table)
+{
+	if (err != KODO_ECORRUPT)
+		return err;
+	say(f, FINDING_ERROR, "an entry of table %s cannot be read; " REMEDY,
+	    store_table_name(table));
+	return KODO_OK;
+}
+
 /* --- statements --- */
+
+static void
+say_damaged(struct integrity *f, uint32_t node, enum store_table table)
+{
+	f->n_damaged++;
+	say(f, FINDING_ERROR, "the record of node %u in table %s cannot be read; " REMEDY, node,
+	    store_table_name(table));
+}
 
 /* Is the node found by its url? */
 static enum kodo_err
@@ -75,13 +96,12 @@ statement_check(struct integrity *f, enum store_table table, const struct record
 		return node_url_check(f, rec->node, rec->said.bytes);
 	if (packed_check(rec->said.bytes, NULL) != KODO_OK ||
 	    packed_open(rec->said.bytes, &p) != KODO_OK) {
-		say(f, FINDING_ERROR, "the record of node %u in table %s cannot be read; " REMEDY,
-		    rec->node, store_table_name(table));
+		say_damaged(f, rec->node, table);
 		return KODO_OK;
 	}
 	if (store_get(&f->v->t, T_STATED, key_u32_u64(kb, rec->said.peer, rec->said.order),
 		&stated) != KODO_OK ||
-	    get_be32(stated.p) != rec->node)
+	    stated.len != 4 || get_be32(stated.p) != rec->node)
 		say(f, FINDING_ERROR, "%.*s is not in the list of its provider; " REMEDY,
 		    STR_ARG(p.url));
 	if (table == T_NODE) {
@@ -103,10 +123,9 @@ table_check(struct integrity *f, enum store_table table)
 			s.err = statement_check(f, table, &rec);
 			continue;
 		}
-		if (s.err != KODO_ECORRUPT)
-			return scan_end(&s);
-		say(f, FINDING_ERROR, "the record of node %u in table %s cannot be read; " REMEDY,
-		    rec.node, store_table_name(table));
+		if (s.err != KODO_ECORRUPT || f->n_damaged == DAMAGED_MAX)
+			return table_end(f, scan_end(&s), table);
+		say_damaged(f, rec.node, table);
 		s.err = KODO_OK; /* the next one may be whole */
 	}
 }
@@ -126,14 +145,14 @@ places_check(struct integrity *f)
 	struct scan s = scan_prefix(&f->v->t, T_STATED, STR_NULL);
 	struct statement said;
 
-	while (scan_next(&s))
+	while (scan_next_sized(&s, 12, 4))
 		if (known_statement(&f->v->t, get_be32(s.v.p), get_be32(s.k.p), &said) !=
 			KODO_OK ||
 		    said.order != get_be64(s.k.p + 4))
 			say(f, FINDING_ERROR,
 			    "peer %u lists node %u without a statement of it; " REMEDY,
 			    get_be32(s.k.p), get_be32(s.v.p));
-	return scan_end(&s);
+	return table_end(f, scan_end(&s), T_STATED);
 }
 
 /* --- urls --- */
@@ -182,9 +201,13 @@ node_known_check(void *arg, uint32_t id, struct str key)
 static enum kodo_err
 urls_check(struct integrity *f)
 {
-	enum kodo_err err = id_each(&f->v->t, T_PEER_URL, peer_url_check, f);
+	enum kodo_err err =
+	    table_end(f, id_each(&f->v->t, T_PEER_URL, peer_url_check, f), T_PEER_URL);
 
-	return err == KODO_OK ? id_each(&f->v->t, T_NODE_URL, node_known_check, f) : err;
+	if (err == KODO_OK)
+		err = table_end(
+		    f, id_each(&f->v->t, T_NODE_URL, node_known_check, f), T_NODE_URL);
+	return err;
 }
 
 /* --- peers --- */
@@ -195,13 +218,12 @@ providers_check(struct integrity *f)
 	struct scan s = scan_prefix(&f->v->t, T_PROVIDER, STR_NULL);
 	struct peer p;
 
-	while (scan_next(&s))
-		if (s.v.len != 4 ||
-		    peer_get(&f->v->t, f->a, get_be32(s.v.p), &p) != KODO_OK ||
+	while (scan_next_sized(&s, 8, 4))
+		if (peer_get(&f->v->t, f->a, get_be32(s.v.p), &p) != KODO_OK ||
 		    (p.flags & PEER_PROVIDER) == 0 || p.order != get_be64(s.k.p))
 			say(f, FINDING_ERROR,
 			    "a place in the order of providers leads to none; " REMEDY);
-	return scan_end(&s);
+	return table_end(f, scan_end(&s), T_PROVIDER);
 }
 
 /* Is a peer found by its keys and, if a provider, in its place? */
@@ -229,7 +251,7 @@ count_records(struct integrity *f, enum store_table table, uint64_t *n)
 	*n = 0;
 	while (scan_next(&s))
 		++*n;
-	return scan_end(&s);
+	return table_end(f, scan_end(&s), table);
 }
 
 /* Versions count time: whoever is far ahead is not taken in by others. */
@@ -311,7 +333,7 @@ say_chunks(void *arg, uint32_t peer, const char *what)
 static enum kodo_err
 chunks_check(struct integrity *f)
 {
-	return node_chunks_check(&f->v->t, say_chunks, f);
+	return table_end(f, node_chunks_check(&f->v->t, say_chunks, f), T_NODE_CHUNK);
 }
 
 /* Entries of the outbox, paused ones too, must be of known peers. */
@@ -334,11 +356,7 @@ outbox_check(struct integrity *f)
 		if (entry.why.p != NULL)
 			paused++;
 	}
-	err = scan_end(&s);
-	if (err == KODO_ECORRUPT) {
-		say(f, FINDING_ERROR, "an entry of the outbox cannot be read; " REMEDY);
-		err = KODO_OK;
-	}
+	err = table_end(f, scan_end(&s), T_OUT);
 	if (paused > 0)
 		say(f, FINDING_WARNING,
 		    "nodes that a peer does not take: %llu; see kodo peers and kodo explain URL",
@@ -379,13 +397,16 @@ changes_check(struct integrity *f)
 	return err;
 }
 
+/* Of nodes that cannot be read neither the number of flows is known, nor what orders them. */
 static enum kodo_err
-counts_check(struct integrity *f)
+order_check(struct integrity *f)
 {
 	struct why why = { "" };
 	uint64_t in_order;
 	enum kodo_err err;
 
+	if (f->n_damaged > 0)
+		return KODO_OK;
 	if (f->n_flows != f->v->head.total)
 		say(f, FINDING_ERROR, "the total is %llu flows, a recount %llu; " REMEDY,
 		    (unsigned long long)f->v->head.total, (unsigned long long)f->n_flows);
@@ -396,10 +417,18 @@ counts_check(struct integrity *f)
 	else if (in_order != f->n_flows)
 		say(f, FINDING_ERROR, "the default order has %llu flows, a recount %llu; " REMEDY,
 		    (unsigned long long)in_order, (unsigned long long)f->n_flows);
+	return err == KODO_ENOMEM ? err : KODO_OK;
+}
+
+static enum kodo_err
+counts_check(struct integrity *f)
+{
+	enum kodo_err err = order_check(f);
+
 	say(f, FINDING_OK, "nodes: %llu, flows: %llu, view: %llu, state: %llu",
 	    (unsigned long long)f->n_nodes, (unsigned long long)f->n_flows,
 	    (unsigned long long)f->v->head.view, (unsigned long long)f->v->head.state);
-	return err == KODO_ENOMEM ? err : KODO_OK;
+	return err;
 }
 
 static enum kodo_err

@@ -205,9 +205,10 @@ node_chunks_check(
 			if (head_read(s.v, &chunks) != KODO_OK || chunks.has > chunks.of ||
 			    chunks.of > LIMIT_NODE_FLOWS)
 				wrong(arg, peer, "the record cannot be read");
-		} else if (get_be32(s.k.p) != peer || get_be32(s.k.p + 4) != has ||
+		} else if (s.k.len != 8 || get_be32(s.k.p) != peer ||
+		    get_be32(s.k.p + 4) != has ||
 		    packed_check(s.v, NULL) != KODO_OK || packed_open(s.v, &range) != KODO_OK) {
-			wrong(arg, get_be32(s.k.p),
+			wrong(arg, s.k.len < 4 ? peer : get_be32(s.k.p),
 			    "a range of flows cannot be read, or belongs to no node");
 		} else {
 			has += range.n_flows;
