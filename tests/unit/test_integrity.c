@@ -1,6 +1,7 @@
 /* `kodo check` of the stored state: each table that is damaged is found. */
 #include "core/base/hash.h"
 #include "core/check/integrity.h"
+#include "core/flow/packed_private.h"
 #include "core/records/changelog.h"
 #include "core/records/peer.h"
 #include "core/records/record.h"
@@ -340,6 +341,95 @@ damage_is_an_error(void **state)
 	    outcome_take(f->r, f->a, &job, &res, f->now_us, &wake), KODO_ECORRUPT);
 }
 
+/* The length of a name in the record of http://n:1 wraps. */
+static enum kodo_err
+row_spoil(struct txn *t, void *arg)
+{
+	struct fixture *f = arg;
+	struct statement s;
+	struct packed p;
+	uint32_t node;
+	char *bytes;
+
+	must(node_find(t, STR("http://n:1"), &node));
+	must(record_get_seen(t, node, &s));
+	must(packed_open(s.bytes, &p));
+	bytes = arena_dup(f->a, s.bytes.p, s.bytes.len);
+	bytes[(const char *)p.table - s.bytes.p + PACKED_ROW_NAME + 1] = (char)0xff;
+	s.bytes.p = bytes;
+	return record_put_seen(t, node, &s);
+}
+
+struct lines {
+	unsigned n;
+	char last[256];
+};
+
+static void
+errors_note(void *arg, enum finding kind, const char *line)
+{
+	struct lines *l = arg;
+
+	if (kind != FINDING_ERROR)
+		return;
+	l->n++;
+	snprintf(l->last, sizeof(l->last), "%s", line);
+}
+
+/* A damaged row is an error of whoever reads it, and one finding: no other follows from it. */
+static void
+damaged_row_is_one_finding(void **state)
+{
+	struct fixture *f = *state;
+	struct search_query fq = { .pp = 100 };
+	struct search_result res;
+	struct lines found = { 0 };
+	struct wire_body b;
+	struct receipt in;
+	struct view v;
+	struct sink out;
+	struct search_sink s = { .out = &out };
+
+	start(f);
+	must(store_write(registry_store(f->r), row_spoil, f));
+	must(integrity_check(f->r, f->now_us, errors_note, &found));
+	assert_int_equal(found.n, 1);
+	assert_non_null(strstr(found.last, "the record of node "));
+	out = (struct sink)SINK_INIT(registry_state(f->r));
+	must(query_compile(f->a, STR("name ~ \"n\""), &fq.q));
+	must(order_parse(f->a, STR("url"), &fq.by));
+	must(view_begin(f->r, f->now_us, &v));
+	assert_int_equal(search_flows(&v, f->a, &fq, &s, &res), KODO_ECORRUPT);
+	view_end(&v);
+	sink_free(&out);
+	b = body_of(f, "http://n:1", false,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "M", 1)), NULL);
+	assert_int_equal(registry_connect(f->r, &b, f->now_us, &in), KODO_ECORRUPT);
+}
+
+/* A peer that is filed as due, and has nothing to do by its record, would be found for ever. */
+static enum kodo_err
+due_spoil(struct txn *t, void *arg)
+{
+	unsigned char k[13] = { DUE_ACTIVE, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1 };
+
+	(void)arg;
+	return store_put(t, T_DUE, (struct str){ (const char *)k, sizeof(k) }, STR(""));
+}
+
+static void
+due_by_no_record_is_an_error(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	int64_t due_us;
+
+	start(f);
+	must(store_write(registry_store(f->r), due_spoil, NULL));
+	assert_int_equal(schedule_next(f->r, f->a, f->now_us, NULL, 0, &job, &due_us, NULL),
+	    KODO_ECORRUPT);
+}
+
 int
 main(void)
 {
@@ -348,6 +438,8 @@ main(void)
 		T(old_alias_leads_nowhere),
 		T(damage_is_found),
 		T(damage_is_an_error),
+		T(damaged_row_is_one_finding),
+		T(due_by_no_record_is_an_error),
 	};
 
 	return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
