@@ -84,6 +84,16 @@ set_log(const struct runner *r)
 	log_setup(o->url, screen, o->log_file, o->log_file_level, (uint64_t)o->log_max_mib << 20);
 }
 
+/*
+ * Do programs that we start, and that may outlive us, get our stderr? Services and people need the
+ * lines; cron, as any reader of a pipe, would wait for their end.
+ */
+static bool
+keeps_stderr(const struct runner *r)
+{
+	return r->args.stay || r->watch.service_fd >= 0 || isatty(STDERR_FILENO) != 0;
+}
+
 /* An executable loader may take long, so it runs in a process of its own. */
 static void
 start_resolver(struct runner *r)
@@ -93,7 +103,7 @@ start_resolver(struct runner *r)
 	struct why why = { "" };
 	enum kodo_err err;
 
-	err = spawn_detached(r->program, argv, true, &why);
+	err = spawn_detached(r->program, argv, keeps_stderr(r), &why);
 	if (err != KODO_OK)
 		log_complain(&r->loader_watch.complaint, &why, err);
 	/* by then it has noted its run */
@@ -216,9 +226,8 @@ start_successor(struct runner *r, struct why *why)
 		return KODO_OK;
 	snprintf(seconds, sizeof(seconds), "%u", r->args.for_s);
 	log_debug("the runner goes on in another process");
-	/* without stderr under cron, which waits for its end; services and people need the lines */
-	return spawn_detached(r->program, r->args.state != NULL ? argv_state : argv,
-	    r->watch.service_fd >= 0 || isatty(STDERR_FILENO) != 0, why);
+	return spawn_detached(
+	    r->program, r->args.state != NULL ? argv_state : argv, keeps_stderr(r), why);
 }
 
 /* For the status page; see run_history.h. */

@@ -80,7 +80,7 @@ wake_runner(struct inspect *in)
 	if (state_wake(registry_state(in->registry)) == KODO_OK)
 		return true;
 	return o->trigger != TRIGGER_CRON &&
-	    runner_start(registry_state(in->registry)->path, NULL, &why) == KODO_OK;
+	    runner_start(registry_state(in->registry)->path, NULL, false, &why) == KODO_OK;
 }
 
 static enum kodo_err

@@ -235,8 +235,8 @@ instance_wake(struct instance *inst, enum instance_wake reason)
 	if (reason == WAKE_FOR_REQUEST && registry_options(inst->registry, &o) == KODO_OK &&
 	    o->trigger == TRIGGER_CRON)
 		return WOKEN_NOBODY;
-	err = inst->is_child ? runner_start(inst->state_path, NULL, &why) :
-	    runner_start(NULL, inst->loader, &why);
+	err = inst->is_child ? runner_start(inst->state_path, NULL, true, &why) :
+	    runner_start(NULL, inst->loader, false, &why);
 	if (err == KODO_OK)
 		return WOKEN_STARTED;
 	log_complain(&inst->complaint, &why, err);

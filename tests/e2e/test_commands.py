@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 import kodotest
+import servicetest
 from kodotest import connect_body, flow, greeting, node, wait_until
 
 FAR = "http://127.0.0.1:19"
@@ -151,3 +152,18 @@ def test_commands_run_no_loader(place, command):
         assert not os.path.exists(os.path.join(place, "ran")), command
         assert "program" in done.stdout + done.stderr, done
         assert command[0] == "check" or (done.returncode == 1 and "--state FOLDER" in done.stderr), done
+
+
+@pytest.mark.parametrize("command", [["connect"], ["evict", FAR]], ids=["connect", "evict"])
+def test_output_ends_with_the_command(place, command):
+    """`kodo evict URL | cat`: the runner that a command starts, and that goes on to try, does not hold the pipe."""
+    one = servicetest.Runner(place, {"registry": True, "feed": True, "connect": ["http://127.0.0.1:23"], "private": True})
+    try:
+        assert one.cgi.post("/connect", connect_body(FAR, 2)).status == 201
+        process = subprocess.Popen([kodotest.KODO, *command, "--no-wait", "--state", one.cgi.state_path()], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "KODO_RECONNECT": kodotest.RECONNECT})
+        out, err = process.communicate(timeout=10)
+        assert process.returncode == 0 and b"Sanitizer" not in out + err
+        assert [pid for pid in servicetest.processes_of(place) if "kodo-reconnect" in servicetest.command_line(pid)[0]] != []
+    finally:
+        one.close()

@@ -52,7 +52,7 @@ runner_find(char out[PATH_BYTES])
 }
 
 enum kodo_err
-runner_start(const char *state_path, const char *loader, struct why *why)
+runner_start(const char *state_path, const char *loader, bool keep_stderr, struct why *why)
 {
 	static char name[] = NAME, option[] = "--state";
 	char program[PATH_BYTES], place[PATH_BYTES];
@@ -67,7 +67,6 @@ runner_start(const char *state_path, const char *loader, struct why *why)
 	if (strlen(what) >= sizeof(place))
 		return why_set(why, KODO_EIO, "the path %.100s.. is too long", what);
 	memcpy(place, what, strlen(what) + 1);
-	/* stderr of a web server's child is its log: a runner that outlives it must not hold it */
 	return spawn_detached(
-	    program, state_path != NULL ? for_state : for_loader, state_path != NULL, why);
+	    program, state_path != NULL ? for_state : for_loader, keep_stderr, why);
 }

@@ -13,9 +13,12 @@ enum kodo_err runner_find(char out[PATH_BYTES]) MUST_CHECK;
 
 /*
  * Start it for a state (`--state PATH`) or, hosted, for a loader; exactly one of them is not NULL.
+ * keep_stderr: of a process that it does not outlive. Else whoever reads that pipe, as the log of a
+ * web server or `kodo evict URL | cat`, would wait for the end of the runner.
  * KODO_ENOTFOUND, KODO_EIO with why.
  */
-enum kodo_err runner_start(const char *state_path, const char *loader, struct why *why) MUST_CHECK;
+enum kodo_err runner_start(const char *state_path, const char *loader, bool keep_stderr,
+    struct why *why) MUST_CHECK;
 
 /* The folder that this program lies in. KODO_EIO. */
 enum kodo_err runner_own_folder(char out[PATH_BYTES]) MUST_CHECK;
