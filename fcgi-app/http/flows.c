@@ -6,6 +6,7 @@
 #include "core/views/changes.h"
 #include "core/views/counts.h"
 #include "core/views/search.h"
+#include "http/admin_key.h"
 #include "http/etag.h"
 #include "http/flows_page.h"
 #include "http/handlers.h"
@@ -194,6 +195,18 @@ log_page(const struct search_query *q, const struct search_result *res)
 	    (unsigned long long)(n < q->pp ? n : q->pp), (unsigned long long)res->filtered);
 }
 
+/* The answer to a page with too many flows. */
+static enum kodo_err
+refuse_page(struct call *c, const struct search_query *q)
+{
+	const char *text = arena_printf(c->a,
+	    "A page holds at most %llu flows: use `pp=%llu`, and go on by `p` or `after`.",
+	    (unsigned long long)q->max, (unsigned long long)q->max);
+
+	response_fail(c->res, 400, text == NULL ? "Too many flows for a page" : text);
+	return KODO_OK;
+}
+
 /* KODO_EINVAL: it is refused. */
 static enum kodo_err
 read_after(struct call *c, struct search_query *q)
@@ -225,6 +238,8 @@ put_flows(struct call *c, struct view *v)
 	bool html = page_is_wanted(c);
 	enum kodo_err err;
 
+	if (c->params.text[PARAM_KEY].p == NULL)
+		q.max = v->options->page_max;
 	if (html)
 		variant ^= page_stamp("flows.html") | 1;
 	c->res->is_page = html;
@@ -244,8 +259,11 @@ put_flows(struct call *c, struct view *v)
 	if (err == KODO_OK)
 		err = query_narrow(c->a, q.q, c->params.text[PARAM_ORGANIZATION], c->params.tags,
 		    c->params.n_tags);
-	if (err == KODO_OK)
+	if (err == KODO_OK) {
 		err = html ? put_html(c, v, &f, &res) : put_json(c, v, &f, &res);
+		if (err == KODO_EINVAL)
+			return refuse_page(c, &q);
+	}
 	if (err == KODO_OK)
 		err = put_link(c, &res);
 	if (err == KODO_OK)
@@ -260,6 +278,13 @@ put_flows(struct call *c, struct view *v)
 enum kodo_err
 handle_flows(struct call *c)
 {
+	bool right = true;
+	enum kodo_err err = KODO_OK;
+
+	if (c->params.text[PARAM_KEY].p != NULL)
+		err = admin_key_is_right(c, "/flows", &right);
+	if (err != KODO_OK || !right)
+		return err;
 	if (c->params.number[PARAM_PP] >= 1 && c->params.number[PARAM_P] >= 0)
 		return call_with_view(c, put_flows);
 	response_fail(c->res, 400, "Pagination parameters must be positive integers.");

@@ -121,7 +121,7 @@ def service(kodo, folder, prepare=None):
     port = free_port()
     with open(os.path.join(folder, "screen"), "ab") as screen:
         env = {k: v for k, v in os.environ.items() if not k.startswith("KODO")}
-        process = subprocess.Popen([kodo, "service", "--url", f"http://127.0.0.1:{port}", "--cache_data", "./state.json",
+        process = subprocess.Popen([kodo, "service", "--url", f"http://127.0.0.1:{port}", "--cache_data", "./state.json", "--page-max", "10000000",
                                     "--organization", "Bench"], cwd=folder, env=env, stdout=screen, stderr=screen,
                                    stdin=subprocess.DEVNULL, preexec_fn=prepare)
     try:

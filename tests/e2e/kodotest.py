@@ -330,6 +330,10 @@ class Hosted:
     def state_path(self):
         return os.path.join(self.cwd, "data", "test.lmdb")
 
+    def key(self):
+        with open(os.path.join(self.state_path(), "key"), encoding="ascii") as f:
+            return f.read().strip()
+
     def get(self, target, **more):
         return self.request("GET", target, **more)
 

@@ -8,12 +8,14 @@ import pytest
 
 import kodotest
 from kodotest import wait_until
-from meshtest import REGISTRY, Member
+import meshtest
+from meshtest import Member
 from responder import SANITIZED
 from test_big_exchange import MAX_KIB, Memory
 
 CEILING_KIB = 128
 FAT = "http://localhost:9999"
+REGISTRY = {**meshtest.REGISTRY, "page_max": 100_000}
 
 
 class Front:

@@ -121,3 +121,22 @@ def test_refused(hosted):
         check_error(kodo.get(f"/flows?after=&by={by}"), 400, "Flows in an order of descriptions or tags have no `after`: use p.")
         assert "link" not in kodo.get(f"/flows?pp=1&by={by}").headers
     assert check_json(kodo.get(f"/flows?pp=1&after={cursor}&by=name,url"))["items"][0]["name"] == "Flow 1"
+
+
+@pytest.mark.parametrize("query", ["", "&q=what", "&by=author:d", "&format=html", "&explain=1"])
+def test_page_has_a_ceiling(responder, query):
+    """Of flows shown, not of `pp`: programs ask for a million where there are fifty. What is over it is refused, never cut off."""
+    kodo = responder({"flows": [flow(n) for n in range(30)], "page_max": 20})
+    kodo.get("/check?key=x")                                                        # makes the key
+    detail = "A page holds at most 20 flows: use `pp=20`, and go on by `p` or `after`."
+    for pp in (21, 30, 1000000, 9223372036854775807):
+        check_error(kodo.get(f"/flows?pp={pp}{query}"), 400, detail)
+        check_error(kodo.get(f"/flows?pp={pp}{query}&after="), 400, detail)
+        check_error(kodo.get(f"/flows?pp={pp}{query}&key=x"), 403, "Forbidden")
+        assert kodo.get(f"/flows?pp={pp}{query}&key={kodo.key()}").status == 200
+        assert kodo.get(f"/flows?pp={pp}{query}&q=%22number+7%22").status == 200
+    assert kodo.get(f"/flows?pp=20{query}").status == 200
+    assert kodo.get(f"/flows?pp=25&p=1{query}").status == 200                       # five are left
+    if "html" not in query:
+        assert len(check_json(kodo.get(f"/flows?pp=30{query}&key={kodo.key()}"))["items"]) == 30
+        assert len(pages(kodo, f"/flows?pp=20{query}")) == 30

@@ -297,8 +297,8 @@ def test_schema(hosted):
     assert body["openapi"].startswith("3.1")
     assert {"/", "/map", "/connect", "/update", "/disconnect", "/reconnect", "/flows", "/counts"} <= set(body["paths"])
     assert set(body["paths"]["/connect"]) == {"get", "post", "delete"}
-    assert [p["name"] for p in body["paths"]["/flows"]["get"]["parameters"]] == ["pp", "p", "by", "q", "format", "explain", "after",
-                                                                                       "organization", "tag"]
+    assert [p["name"] for p in body["paths"]["/flows"]["get"]["parameters"]] == ["pp", "p", "by", "q", "format", "explain", "key",
+                                                                                       "after", "organization", "tag"]
     refs = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(body))
     assert set(refs) <= set(body["components"]["schemas"])
 

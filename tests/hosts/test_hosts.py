@@ -275,7 +275,7 @@ def test_slow_client_holds_up_nobody(host):
 
 
 def test_client_that_hangs_up(host):
-    one = host()
+    one = host({"page_max": 3000})
     let_in(one)
     one.post("/connect", connect_body("http://localhost:9", 3000))
     requests = (f"GET {one.base}/flows?pp=3000 HTTP/1.1\r\nHost: localhost\r\n\r\n",

@@ -42,6 +42,7 @@ struct options {
 	unsigned wait;			/* requests that may wait for messages at once */
 	unsigned followers;		/* requests that may wait for changes at once */
 	unsigned body_max_mib;
+	unsigned page_max;		/* flows in a page of GET /flows, without the key */
 	unsigned map_max_mib;
 	unsigned log_max_mib;
 	enum option_trigger trigger;

@@ -53,6 +53,8 @@ const struct option_row option_rows[] = {
 	    "requests that may wait for changes at once" },
 	{ "body_max_mib", OPT_UINT, AT(body_max_mib), 0, 1, 1024, "10", 0, NULL, "MIB",
 	    "ceiling of a request's body" },
+	{ "page_max", OPT_UINT, AT(page_max), 0, 1, 1 << 30, "1000", 0, NULL, "NUMBER",
+	    "flows in a page for whoever has not the key; a longer one is refused" },
 	{ "map_max_mib", OPT_UINT, AT(map_max_mib), 0, 1, 1 << 20, "8192", 0, NULL, "MIB",
 	    "ceiling of the state" },
 	{ "trigger", OPT_TRIGGER, AT(trigger), 0, 0, 0, "auto", 0, NULL, "auto|cron|request",

@@ -142,6 +142,13 @@ page_skip(const struct search_query *fq)
 	return fq->p > UINT64_MAX / fq->pp ? UINT64_MAX : fq->p * fq->pp;
 }
 
+/* Has a page of n items too many? */
+static bool
+is_too_long(const struct search_query *fq, uint64_t n)
+{
+	return fq->max > 0 && n > fq->max;
+}
+
 /* --- without a filter, in the default order --- */
 
 struct cursor_search {
@@ -196,7 +203,10 @@ list_default(struct search *s, struct search_result *res)
 	res->filtered = res->total;
 	if (skip < res->total)
 		res->looked_at = left < res->total - skip ? left : res->total - skip;
-	begin(s, res);
+	if (err == KODO_OK && is_too_long(s->fq, res->looked_at))
+		err = KODO_EINVAL;
+	else
+		begin(s, res);
 	while (err == KODO_OK && left > 0) {
 		err = flow_order_page(&s->v->t, chunk, skip, left < CHUNK ? left : CHUNK, &e, &n);
 		for (i = 0; i < n && err == KODO_OK; i++) {
@@ -356,6 +366,8 @@ list_scan(struct search *s, struct search_result *res)
 {
 	struct flows_each e = { .v = s->v, .q = s->fq->q, .fields = order_needs(s->fq->by),
 		.arg = s, .each = row_keep, .skip_node = skip_node };
+	/* one item more tells that a page is too long, and the rest need not be sorted */
+	const uint64_t pp = is_too_long(s->fq, s->fq->pp) ? s->fq->max + 1 : s->fq->pp;
 	const uint64_t *refs = NULL;
 	size_t i, found = 0;
 	bool descending;
@@ -363,11 +375,13 @@ list_scan(struct search *s, struct search_result *res)
 
 	if (order_first(s->fq->by, &descending) == QUERY_NAME && !descending)
 		e.skip_flow = skip_flow;
-	err = sorter_new(s->a, s->fq->by, page_skip(s->fq), s->fq->pp, &s->sorter);
+	err = sorter_new(s->a, s->fq->by, page_skip(s->fq), pp, &s->sorter);
 	if (err == KODO_OK)
 		err = flows_each(&e);
 	if (err == KODO_OK)
 		err = sorter_result(s->sorter, &refs, &found);
+	if (err == KODO_OK && is_too_long(s->fq, found))
+		err = KODO_EINVAL;
 	if (err != KODO_OK)
 		return err;
 	res->filtered = e.n_matches;

@@ -15,6 +15,7 @@ struct search_query {
 	struct query *q;	/* query_compile; an empty q matches all */
 	struct order *by;	/* order_parse */
 	struct cursor *after;	/* begin behind it, p being 0; NULL: at the first */
+	uint64_t max;		/* items that a page may have; 0: any number */
 };
 
 /* How the rows of a page were found. */
@@ -47,7 +48,7 @@ struct search_sink {
 
 /*
  * One page of flows. What each gets lives in a. KODO_ETOOBIG: the query's step budget is used up
- * (400).
+ * (400). KODO_EINVAL: the page would have over max items; nothing was written.
  */
 enum kodo_err search_flows(struct view *v, struct arena *a, const struct search_query *fq,
     struct search_sink *s, struct search_result *res) MUST_CHECK;
