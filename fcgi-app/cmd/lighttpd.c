@@ -14,6 +14,7 @@
 #define HEAD_BYTES	65535u	/* its own ceiling; 8 KiB of query are 24 KiB when encoded */
 #define BODY_SPARE_KIB	64u	/* a body little over our ceiling comes to us */
 #define FDS_MAX		4096u	/* two for each connection */
+#define IDLE_S		10u	/* a client that sends or takes nothing for so long is cut off */
 
 enum kodo_err
 lighttpd_find(char out[PATH_BYTES], struct why *why)
@@ -51,9 +52,8 @@ make_folder(const char *path, struct why *why)
 	return why_set(why, KODO_EIO, "cannot make the folder %s: %s", path, strerror(errno));
 }
 
-/* Remove the partial bodies that a killed web server has left. */
-static void
-empty_folder(const char *path)
+void
+lighttpd_empty_upload(const char *path)
 {
 	DIR *dir = opendir(path);
 	const struct dirent *e;
@@ -64,6 +64,24 @@ empty_folder(const char *path)
 		if (e->d_name[0] != '.')
 			unlinkat(dirfd(dir), e->d_name, 0);
 	closedir(dir);
+}
+
+uint64_t
+lighttpd_count_upload(const char *path)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *e;
+	uint64_t blocks = 0;
+	struct stat st;
+
+	if (dir == NULL)
+		return 0;
+	while ((e = readdir(dir)) != NULL)
+		if (e->d_name[0] != '.' &&
+		    fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			blocks += (uint64_t)st.st_blocks;
+	closedir(dir);
+	return blocks * 512;
 }
 
 /* In double quotes, where lighttpd has one escape: \". */
@@ -91,8 +109,9 @@ count_fds(void)
 
 /*
  * Paths arrive unchanged (no url-normalize), for the responder decodes them itself. A worker gets a
- * request after the end of its body (stream-request-body 0), and lighttpd takes the answer at the
- * worker's speed, into files if the client is slow (stream-response-body 1).
+ * request after the end of its body (stream-request-body 0), and lighttpd takes the answer as fast
+ * as the client does, with 64 KiB in between (stream-response-body 2): a long one lies with the
+ * worker, which has a ceiling for all (core/storage/spool.h) and is not held up.
  *
  * Behind a proxy that cuts the path of our url, the rest is in PATH_INFO (fix-root-scriptname).
  *
@@ -115,11 +134,12 @@ put_conf(struct buf *b, const struct options *o, const char *www, const char *up
 	    "\t\"method-get-body\" => \"enable\" )\n"
 	    "server.range-requests = \"disable\"\n"
 	    "server.stream-request-body = 0\n"
-	    "server.stream-response-body = 1\n"
+	    "server.stream-response-body = 2\n"
 	    "server.max-keep-alive-requests = 100000\n"
 	    "server.max-keep-alive-idle = 15\n"
 	    "server.error-handler = \"" LIGHTTPD_REFUSED "\"\n"
 	    "server.tag = \"\"\n");
+	buf_printf(b, "server.max-read-idle = %u\nserver.max-write-idle = %u\n", IDLE_S, IDLE_S);
 	buf_printf(b, "server.max-request-field-size = %u\n", HEAD_BYTES);
 	buf_printf(b, "server.max-request-size = %u\n", o->body_max_mib * 1024 + BODY_SPARE_KIB);
 	buf_printf(b, "server.max-fds = %u\n", fds);
@@ -153,7 +173,7 @@ lighttpd_write_conf(const struct options *o, const struct state *state, const ch
 	enum kodo_err err;
 
 	if (state_file(state, "www", www) != KODO_OK ||
-	    state_file(state, "upload", upload) != KODO_OK ||
+	    state_file(state, LIGHTTPD_UPLOAD, upload) != KODO_OK ||
 	    state_file(state, "lighttpd.conf", conf_path) != KODO_OK)
 		return why_set(why, KODO_ETOOBIG,
 		    "the path %s is too long; set cache_data to a shorter one", state->path);
@@ -162,7 +182,7 @@ lighttpd_write_conf(const struct options *o, const struct state *state, const ch
 		err = make_folder(upload, why);
 	if (err != KODO_OK)
 		return err;
-	empty_folder(upload);
+	lighttpd_empty_upload(upload);
 	put_conf(&b, o, www, upload, socket);
 	if (buf_failed(&b))
 		err = why_set(why, KODO_ENOMEM, "memory ran out");
@@ -178,7 +198,8 @@ lighttpd_read_line(char *line, enum log_level *level)
 	/* its messages in normal operation */
 	static const char *const usual[] = {
 		"server started", "server stopped", "graceful shutdown", "oversized request",
-		"request-size too long", "invalid request", "unknown http-method",
+		"request-size too long", "failed: File too large",
+	 "invalid request", "unknown http-method",
 	};
 	char *text = line;
 	unsigned i;

@@ -12,6 +12,9 @@
 /* The path of the requests that it refuses itself, see lighttpd.c. */
 #define LIGHTTPD_REFUSED	"/.refused"
 
+/* The folder for bodies that come in, in the state folder. */
+#define LIGHTTPD_UPLOAD		"upload"
+
 /* Its path: in PATH, else where distributions install it. KODO_ENOTFOUND with why. */
 enum kodo_err lighttpd_find(char out[PATH_BYTES], struct why *why) MUST_CHECK;
 
@@ -22,6 +25,11 @@ enum kodo_err lighttpd_find(char out[PATH_BYTES], struct why *why) MUST_CHECK;
  */
 enum kodo_err lighttpd_write_conf(const struct options *o, const struct state *state,
     const char *socket, char conf_path[PATH_BYTES], struct why *why) MUST_CHECK;
+
+/* Remove the partial bodies that a killed one has left. */
+void lighttpd_empty_upload(const char *path);
+/* The bytes that bodies take in the folder. */
+uint64_t lighttpd_count_upload(const char *path);
 
 /*
  * Read one line of its standard error: the text without the time, a pointer into line, which is

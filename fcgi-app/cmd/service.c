@@ -295,7 +295,7 @@ look_at_file(struct service *s)
 static int64_t
 start_due(struct service *s)
 {
-	int64_t next_us = NEVER, now_us = clock_mono_us();
+	int64_t now_us = clock_mono_us(), next_us = service_upload_look(s, now_us);
 	unsigned i;
 
 	if (s->options.loader.p != NULL && s->loader_due_us <= now_us) {
@@ -304,7 +304,7 @@ start_due(struct service *s)
 		else
 			look_at_file(s);
 	}
-	if (s->options.loader.p != NULL)
+	if (s->options.loader.p != NULL && s->loader_due_us < next_us)
 		next_us = s->loader_due_us;
 	for (i = 0; i < s->n_children; i++) {
 		struct child *c = &s->children[i];
@@ -416,7 +416,8 @@ int
 cmd_service(int argc, char *argv[])
 {
 	static struct service s = {
-		.lock_fd = -1, .unix_fd = -1, .signal_fd = -1, .errors = { -1, -1 }
+		.lock_fd = -1, .unix_fd = -1, .signal_fd = -1, .errors = { -1, -1 },
+		.upload_fd = -1
 	};
 	struct why why = { "" };
 	enum kodo_err err = KODO_ENOMEM;
@@ -432,6 +433,8 @@ cmd_service(int argc, char *argv[])
 		err = listen_open_unix(s.state.path, SOCKET_NAME, &s.unix_fd, &why);
 	if (err == KODO_OK)
 		err = lighttpd_write_conf(&s.options, &s.state, SOCKET_NAME, s.conf_path, &why);
+	if (err == KODO_OK)
+		err = service_upload_open(&s, &why);
 	if (err == KODO_OK)
 		err = open_signals(&s, &why);
 	if (err == KODO_OK)

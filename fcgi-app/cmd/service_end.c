@@ -98,6 +98,8 @@ service_end(struct service *s, const char *socket_name)
 	}
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
+	if (s->upload_fd >= 0)
+		close(s->upload_fd);
 	if (s->signal_fd >= 0)
 		close(s->signal_fd);
 	if (s->errors[0] >= 0) {

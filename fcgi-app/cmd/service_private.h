@@ -1,6 +1,7 @@
 /*
  * Shared by the files of `kodo service`: service.c (start and loop), service_wait.c (signals,
- * deaths and messages during the loop), service_end.c (end, and another run of the loader).
+ * deaths and messages during the loop), service_upload.c (the room for bodies), service_end.c (end,
+ * and another run of the loader).
  */
 #ifndef KODO_SERVICE_PRIVATE_H
 #define KODO_SERVICE_PRIVATE_H
@@ -32,6 +33,10 @@ struct service {
 	pid_t loader_pid;
 	int64_t loader_due_us;		/* a program is to run again; a file is to be looked at */
 	struct str stamp;		/* of the loader at the start, or at the last look */
+	char upload_path[PATH_BYTES];
+	int upload_fd;			/* tells of new files there; -1: it cannot */
+	int64_t upload_due_us;		/* to be looked at; NEVER: when it tells */
+	bool upload_is_closed;		/* lighttpd may not write there */
 	char line[1024];		/* of lighttpd, so far */
 	size_t line_len;
 	char complaint[256];		/* its last one */
@@ -54,6 +59,11 @@ bool service_is_readable(int fd);
  * End every child within a second, and remove socket and locks. Also after half a start.
  */
 void service_end(struct service *s, const char *socket_name);
+
+enum kodo_err service_upload_open(struct service *s, struct why *why) MUST_CHECK;
+void service_upload_noticed(struct service *s);		/* upload_fd is readable */
+/* See to the quota. Returns the time of the next look. */
+int64_t service_upload_look(struct service *s, int64_t now_us);
 
 /* In a child: resolve the options anew and apply them. Returns the exit status. */
 int service_reload(const struct service *s);

@@ -90,6 +90,7 @@ service_wait(struct service *s, int64_t until_us, int also_fd)
 		{ .fd = s->signal_fd, .events = POLLIN },
 		{ .fd = s->errors[0], .events = POLLIN },
 		{ .fd = also_fd, .events = POLLIN },	/* a negative one is left out */
+		{ .fd = s->upload_fd, .events = POLLIN },
 	};
 	int64_t wait_ms = -1;
 
@@ -97,8 +98,10 @@ service_wait(struct service *s, int64_t until_us, int also_fd)
 		wait_ms = (until_us - clock_mono_us() + 999) / 1000;
 		wait_ms = wait_ms < 0 ? 0 : wait_ms > 3600000 ? 3600000 : wait_ms;
 	}
-	if (poll(fds, 3, (int)wait_ms) <= 0)
+	if (poll(fds, sizeof(fds) / sizeof(fds[0]), (int)wait_ms) <= 0)
 		return false;
+	if (fds[3].revents != 0)
+		service_upload_noticed(s);
 	if (fds[1].revents != 0)
 		service_read_errors(s);
 	return fds[0].revents != 0 && read_signals(s);

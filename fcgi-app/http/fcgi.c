@@ -12,6 +12,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "http/fcgi.h"
+#include "http/senders.h"
 #include "http/serve.h"
 #include "http/shutdown.h"
 
@@ -20,6 +21,9 @@
 #define CALM_BYTES	((size_t)65536)
 #define QUEUED_MAX	128u		/* requests taken after a signal to end */
 #define PAUSE_MS	50u		/* after a failed accept, as for want of descriptors */
+#define SEND_LOOK_MS	20	/* at answers on their way, while a kept connection is watched */
+#define SEND_STALL_MS	1000	/* so often whether they stall */
+#define SEND_END_MS	10000	/* so long after a signal to end they go on */
 
 /* A request, and the connection that it came by. It stays where it is: libfcgi points to it. */
 struct connection {
@@ -28,12 +32,14 @@ struct connection {
 	size_t written;		/* of the answer */
 	bool reads_in_time;	/* the connection has a timeout */
 	bool writes_in_time;
+	struct sink rest;	/* of the answer, to be sent beside other requests */
 };
 
 struct worker {
 	struct server *server;
 	struct connection *now;
-	int epoll_fd;		/* watches the listener */
+	int epoll_fd;		/* watches the listener, and senders */
+	struct senders senders;
 	struct follower *waiting;	/* each has a connection as owner */
 	unsigned n_waiting;
 	int64_t looked_ms;	/* when they were looked at */
@@ -124,6 +130,15 @@ worker_write(struct transport *t, const char *p, size_t n)
 	return KODO_OK;
 }
 
+static void
+worker_write_later(struct transport *t, struct sink *body)
+{
+	struct connection *c = t->arg;
+
+	c->rest = *body;
+	*body = (struct sink)SINK_INIT(c->rest.state);
+}
+
 /*
  * Several workers share the listener. Each wakes alone, and must not block in accept after another
  * was faster. The flag belongs to the open file, so to all workers.
@@ -132,10 +147,12 @@ static bool
 watch_listener(struct worker *w)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+	struct epoll_event sending = { .events = EPOLLIN };
 	int flags = fcntl(LISTENER, F_GETFL);
 
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	return w->epoll_fd != -1 && flags != -1 &&
+	return w->epoll_fd != -1 && flags != -1 && senders_init(&w->senders) &&
+	    epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->senders.epoll_fd, &sending) == 0 &&
 	    fcntl(LISTENER, F_SETFL, flags | O_NONBLOCK) == 0 &&
 	    epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, LISTENER, &event) == 0;
 }
@@ -147,8 +164,10 @@ time_to_look_ms(const struct worker *w)
 	const struct follower *f;
 	int64_t left;
 
+	if (w->senders.first != NULL && w->now->req.ipcFd >= 0)
+		return SEND_LOOK_MS;
 	if (w->waiting == NULL)
-		return -1;
+		return w->senders.first == NULL ? -1 : SEND_STALL_MS;
 	for (f = w->waiting; f != NULL; f = f->next)
 		if (f->is_due)
 			return 0;
@@ -203,15 +222,35 @@ hang_up(struct connection *c)
 	c->req.ipcFd = -1;
 }
 
+/* What was written of the answer goes out, and the rest to those that are sent beside others. */
+static void
+finish_later(struct worker *w, struct connection *c)
+{
+	const int fd = c->req.ipcFd;
+
+	(void)drain(c);
+	(void)FCGX_FFlush(c->req.out);
+	c->req.ipcFd = -1;
+	if (senders_add(&w->senders, fd, (unsigned)c->req.requestId, &c->rest) != KODO_OK)
+		log_error("memory ran out: an answer was cut off");
+	FCGX_Free(&c->req, 0);
+}
+
 /*
  * Send the rest of the answer. A connection that is not kept is closed without the wait for the
  * server, which was a third of the system calls of a request.
  */
 static void
-finish(struct connection *c)
+finish(struct worker *w, struct connection *c)
 {
-	bool is_kept = c->req.keepConnection != 0;
-	bool is_drained = drain(c);
+	bool is_kept, is_drained;
+
+	if (c->rest.fd != -1) {
+		finish_later(w, c);
+		return;
+	}
+	is_kept = c->req.keepConnection != 0;
+	is_drained = drain(c);
 
 	c->req.keepConnection = is_drained;
 	FCGX_Finish_r(&c->req);
@@ -226,7 +265,9 @@ connection_new(void)
 
 	if (c == NULL)
 		return NULL;
-	c->t = (struct transport){ worker_env, worker_read, worker_write, c, false };
+	c->t = (struct transport){ worker_env, worker_read, worker_write, worker_write_later, c,
+		false };
+	c->rest = (struct sink)SINK_INIT(NULL);
 	if (FCGX_InitRequest(&c->req, LISTENER, FCGI_FAIL_ACCEPT_ON_INTR) == 0)
 		return c;
 	free(c);
@@ -258,7 +299,7 @@ park(struct worker *w, struct follower *f)
 		connection_free(c);
 		f->is_over = true;
 		follow_end(serve_request(w->server, &w->now->t, f));
-		finish(w->now);
+		finish(w, w->now);
 		return;
 	}
 	f->owner = w->now;
@@ -301,9 +342,8 @@ answer_due(struct worker *w)
 		w->n_waiting++;
 		return;
 	}
-	c->req.keepConnection = 1;	/* else libfcgi would wait for the server's end */
-	FCGX_Finish_r(&c->req);
-	hang_up(c);
+	c->req.keepConnection = 0;
+	finish(w, c);
 	connection_free(c);
 	serve_after(w->server);
 }
@@ -376,7 +416,7 @@ take_request(struct worker *w)
 	c->written = 0;
 	f = serve_request(w->server, &c->t, NULL);
 	if (f == NULL)
-		finish(c);
+		finish(w, c);
 	else
 		park(w, f);
 	serve_after(w->server);
@@ -399,6 +439,19 @@ take_queued(struct worker *w)
 	}
 }
 
+/* Go on with the answers on their way; a client that is too slow for that is cut off. */
+static void
+send_last(struct worker *w)
+{
+	const int64_t end_ms = clock_mono_ms() + SEND_END_MS;
+	struct pollfd p = { .fd = w->senders.epoll_fd, .events = POLLIN };
+
+	while (w->senders.first != NULL && clock_mono_ms() < end_ms) {
+		(void)poll(&p, 1, SEND_LOOK_MS);
+		senders_send(&w->senders);
+	}
+}
+
 static void
 serve_until_signal(struct worker *w)
 {
@@ -407,17 +460,21 @@ serve_until_signal(struct worker *w)
 			take_request(w);
 		if (w->waiting != NULL)
 			see_to_waiting(w);
+		if (w->senders.first != NULL)
+			senders_send(&w->senders);
 	}
 	serve_look(w->server, w->waiting);
 	while (w->waiting != NULL)
 		answer_due(w);
 	take_queued(w);
+	send_last(w);
 }
 
 int
 fcgi_serve(const char *loader)
 {
-	struct worker w = { .server = server_new(loader), .epoll_fd = -1 };
+	struct worker w = { .server = server_new(loader), .epoll_fd = -1,
+		.senders = { NULL, -1 } };
 	int status = 1;
 
 	/* large blocks go back to the system at once; by itself glibc raises this at the first */
@@ -438,6 +495,7 @@ fcgi_serve(const char *loader)
 	log_debug("shutdown now");
 	status = 0;
 out:
+	senders_free(&w.senders);
 	connection_free(w.now);
 	server_free(w.server);
 	return status;

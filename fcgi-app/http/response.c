@@ -195,8 +195,19 @@ send_file(int fd, uint64_t len, struct transport *t)
 	return KODO_OK;
 }
 
+static enum kodo_err
+send_body(struct response *r, struct transport *t)
+{
+	if (r->body.fd == -1)
+		return t->write(t, r->body.buf.p, r->body.buf.len);
+	if (t->write_later == NULL)
+		return send_file(r->body.fd, r->body.len, t);
+	t->write_later(t, &r->body);
+	return KODO_OK;
+}
+
 enum kodo_err
-response_send(const struct response *r, struct transport *t, bool without_body)
+response_send(struct response *r, struct transport *t, bool without_body)
 {
 	struct buf header = BUF_INIT(0);
 	enum kodo_err err;
@@ -206,8 +217,7 @@ response_send(const struct response *r, struct transport *t, bool without_body)
 	if (err == KODO_OK)
 		err = t->write(t, header.p, header.len);
 	if (err == KODO_OK && !without_body && r->type != NULL)
-		err = r->body.fd == -1 ? t->write(t, r->body.buf.p, r->body.buf.len) :
-		    send_file(r->body.fd, r->body.len, t);
+		err = send_body(r, t);
 	buf_free(&header);
 	return err;
 }

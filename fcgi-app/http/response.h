@@ -53,6 +53,6 @@ uint64_t response_length(const struct response *r);
  * want of memory, nothing was sent. KODO_EIO: the client has gone.
  */
 enum kodo_err response_send(
-    const struct response *r, struct transport *t, bool without_body) MUST_CHECK;
+    struct response *r, struct transport *t, bool without_body) MUST_CHECK;
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "core/base/isotime.h"
 #include "core/base/log.h"
+#include "http/address.h"
 #include "http/admin.h"
 #include "http/call.h"
 #include "http/instance.h"
@@ -64,7 +65,8 @@ static const struct {
 	[KODO_EFULL] = { 503,
 	    "the map or the disk is full: raise map_max_mib, or free space (see `kodo check`)" },
 	[KODO_EBUSY] = { 503,
-	    "the write lock is held, or all reader slots are taken (see `kodo check`)" },
+	    "the write lock is held, all reader slots are taken (see `kodo check`), or long "
+	    "answers have taken all room: raise spool_max_mib if these are no attack" },
 	[KODO_EIO] = { 503, "the system refused access to the state folder: run `kodo check`" },
 	[KODO_ECORRUPT] = { 500, "a stored record cannot be read: run `kodo check`" },
 	[KODO_EVERSION] = { 503, "the state was written by another version: see the line before" },
@@ -327,6 +329,9 @@ answer(struct server *s, struct call *c, struct request *req)
 		c->res->retry_after_s = 1;
 		return;
 	}
+	c->res->body.limits = (struct spool_limits){ .max_mib = o->spool_max_mib,
+		.is_posted = req->method == METHOD_POST, .holds_process = c->transport->is_alone,
+		.client = address_client(variable_z(c->transport, "REMOTE_ADDR")) };
 	if (answer_refused(c))
 		return;
 	read_env(c->transport, &env);
@@ -346,6 +351,7 @@ serve_request(struct server *s, struct transport *t, struct follower *f)
 	struct request req = { .method = request_method(variable(t, "REQUEST_METHOD")) };
 	struct call c = { .a = s->a, .instance = s->instance, .transport = t, .req = &req,
 		.res = &s->res, .follower = f };
+	uint64_t length;
 	enum kodo_err err;
 
 	arena_reset(s->a);
@@ -357,12 +363,13 @@ serve_request(struct server *s, struct transport *t, struct follower *f)
 	follow_end(c.follower);
 	if (buf_failed(&s->res.body.buf))
 		answer_fault(&s->res, KODO_ENOMEM, "answer");
+	length = response_length(&s->res);
 	err = response_send(&s->res, t, req.method == METHOD_HEAD);
 	if (err != KODO_OK)
 		log_debug("an answer was not taken: %s", kodo_err_text(err));
 	s->was_large = s->body.cap > RESPONSE_KEEP_BYTES ||
 	    arena_used(s->a) > RESPONSE_KEEP_BYTES ||
-	    response_length(&s->res) > RESPONSE_KEEP_BYTES;
+	    length > RESPONSE_KEEP_BYTES;
 	return NULL;
 }
 

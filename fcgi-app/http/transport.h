@@ -4,7 +4,7 @@
 #ifndef KODO_TRANSPORT_H
 #define KODO_TRANSPORT_H
 
-#include "core/base/err.h"
+#include "core/storage/sink.h"
 
 struct transport {
 	/*
@@ -23,6 +23,12 @@ struct transport {
 	 * TRANSPORT_STALL_S.
 	 */
 	enum kodo_err (*write)(struct transport *t, const char *p, size_t n);
+
+	/*
+	 * Not NULL: take over a body that is in a file (*body is an empty sink then), to be sent
+	 * behind what was written when the request is finished.
+	 */
+	void (*write_later)(struct transport *t, struct sink *body);
 
 	void *arg;
 	bool is_alone;		/* a request that waits takes a process from others */

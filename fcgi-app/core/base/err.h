@@ -18,7 +18,7 @@ enum kodo_err {
 	KODO_EEXIST,	/* it is there already */
 	KODO_ETOOBIG,	/* over a ceiling of limit.h */
 	KODO_EFULL,	/* the map or the disk is full: raise map_max_mib, or free space */
-	KODO_EBUSY,	/* reader table full, or a writer holds the lock: try again later */
+	KODO_EBUSY,	/* reader table full, a writer holds the lock, no room: try again later */
 	KODO_EIO,	/* the system refused; errno is explained in struct why */
 	KODO_ECORRUPT,	/* a stored record cannot be read */
 	KODO_EVERSION,	/* the state was written by another record format */

@@ -43,6 +43,7 @@ struct options {
 	unsigned followers;		/* requests that may wait for changes at once */
 	unsigned body_max_mib;
 	unsigned page_max;		/* flows in a page of GET /flows, without the key */
+	unsigned spool_max_mib;		/* long answers on their way, in files */
 	unsigned map_max_mib;
 	unsigned log_max_mib;
 	enum option_trigger trigger;

@@ -55,6 +55,8 @@ const struct option_row option_rows[] = {
 	    "ceiling of a request's body" },
 	{ "page_max", OPT_UINT, AT(page_max), 0, 1, 1 << 30, "1000", 0, NULL, "NUMBER",
 	    "flows in a page for whoever has not the key; a longer one is refused" },
+	{ "spool_max_mib", OPT_UINT, AT(spool_max_mib), 0, 1, 1 << 20, "128", 0, NULL, "MIB",
+	    "long answers on their way at once, and bodies of requests coming in" },
 	{ "map_max_mib", OPT_UINT, AT(map_max_mib), 0, 1, 1 << 20, "8192", 0, NULL, "MIB",
 	    "ceiling of the state" },
 	{ "trigger", OPT_TRIGGER, AT(trigger), 0, 0, 0, "auto", 0, NULL, "auto|cron|request",

@@ -41,9 +41,14 @@ spill_open(struct sink *s)
 static enum kodo_err
 spill(struct sink *s)
 {
+	uint64_t mib;
 	enum kodo_err err = KODO_OK;
 
 	if (s->fd == -1)
+		err = spool_begin(s->state, &s->limits, &s->spool);
+	for (mib = s->len >> 20; err == KODO_OK && mib < (s->len + s->buf.len) >> 20; mib++)
+		err = spool_grow(&s->limits, &s->spool);
+	if (err == KODO_OK && s->fd == -1)
 		err = spill_open(s);
 	if (err == KODO_OK)
 		err = path_write(s->fd, buf_str(&s->buf));
@@ -74,6 +79,7 @@ void
 sink_free(struct sink *s)
 {
 	buf_free(&s->buf);
+	spool_end(&s->spool);
 	if (s->fd != -1)
 		close(s->fd);
 	s->fd = -1;

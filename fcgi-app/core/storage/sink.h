@@ -12,18 +12,23 @@
 #include <stdint.h>
 
 #include "core/base/buf.h"
-#include "core/storage/state.h"
+#include "core/storage/spool.h"
 
 struct sink {
 	struct buf buf;
 	int fd;			/* -1: all in buf */
 	uint64_t len;		/* bytes in fd */
 	const struct state *state;	/* where the file goes; NULL: never spill */
+	struct spool_limits limits;	/* of the file; none unless set */
+	struct spool spool;
 };
 
-#define SINK_INIT(st)	{ BUF_INIT(0), -1, 0, (st) }
+#define SINK_INIT(st)	{ BUF_INIT(0), -1, 0, (st), { 0, false, false, 0 }, SPOOL_INIT }
 
-/* Spill if buf is over the ceiling. KODO_ENOMEM (buf failed), KODO_EFULL (disk full), KODO_EIO. */
+/*
+ * Spill if buf is over the ceiling. KODO_ENOMEM (buf failed), KODO_EFULL (disk full), KODO_EBUSY
+ * (limits), KODO_EIO.
+ */
 enum kodo_err sink_step(struct sink *s) MUST_CHECK;
 enum kodo_err sink_end(struct sink *s) MUST_CHECK;
 void sink_free(struct sink *s);

@@ -8,6 +8,7 @@
  *	runner.lock		held by the one runner
  *	wait.0, wait.1 ..	each held by a request that waits for messages
  *	followers		a byte each is held for requests that wait for changes
+ *	spool			bytes of it are held for long answers on their way
  *	wake			FIFO; read by the runner
  *	runs			run_history.h
  *	key			see state_key
