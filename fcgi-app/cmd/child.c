@@ -110,6 +110,7 @@ become(const struct child_program *p, pid_t parent, int report)
 	int failed;
 
 	child_detach(parent);
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	report = fcntl(report, F_DUPFD_CLOEXEC, SPARE_FD);
 	if (set_environment(p) && set_files(p) && (p->folder == NULL || chdir(p->folder) == 0))
 		execv(p->path, p->argv);

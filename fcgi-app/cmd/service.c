@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -86,10 +87,14 @@ open_port(struct service *s, struct why *why)
 static enum kodo_err
 prepare(struct service *s, struct why *why)
 {
+	const struct rlimit none = { 0, 0 };
 	const struct options *o = &s->options;
 	enum kodo_err err;
 
+	(void)setrlimit(RLIMIT_CORE, &none);	/* memory holds the key */
 	err = option_load_service(s->arena, s->argc, s->argv, true, &s->options, why);
+	if (err == KODO_OK)
+		err = become_begin(s->arena, o->user, &s->become, why);
 	if (err != KODO_OK)
 		return err;
 	/* before the log, which makes its folder */
@@ -104,7 +109,11 @@ prepare(struct service *s, struct why *why)
 	if (err == KODO_OK)
 		err = find_programs(s, why);
 	if (err == KODO_OK)
+		err = become_root(&s->become, why);
+	if (err == KODO_OK)
 		err = open_port(s, why);
+	if (err == KODO_OK)
+		err = become_end(&s->become, why);
 	return err;
 }
 
@@ -389,6 +398,8 @@ log_started(const struct service *s)
 		log_info("registry startup complete (feed is %s)", o->feed ? "True" : "False");
 	else
 		log_info("node startup complete");
+	if (s->become.is_root && s->become.uid == 0)
+		log_info("this is root, and stays so: the option `user` names somebody else");
 }
 
 static enum kodo_err

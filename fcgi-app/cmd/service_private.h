@@ -6,6 +6,7 @@
 #ifndef KODO_SERVICE_PRIVATE_H
 #define KODO_SERVICE_PRIVATE_H
 
+#include "cmd/become.h"
 #include "cmd/child.h"
 #include "core/base/path.h"
 #include "core/config/option.h"
@@ -16,6 +17,7 @@ struct service {
 	char **argv;			/* what follows "service" */
 	struct arena *arena;
 	struct options options;
+	struct become become;
 	struct state state;
 	int lock_fd;
 	struct listen tcp;		/* lighttpd's; open here too, so that they outlive it */

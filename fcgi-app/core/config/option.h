@@ -20,6 +20,7 @@ struct loader_text;
 struct options {
 	struct str loader;		/* absolute path, or null */
 	bool loader_is_program;
+	struct str user;		/* of `kodo service` started by root; null: root stays */
 	struct str url;			/* shown form */
 	struct str url_key;		/* see url_key() */
 	struct str organization;	/* null if unset */

@@ -33,6 +33,7 @@ enum option_id {	/* rows with a name in code */
 	OPTION_REGISTRY,
 	OPTION_FEED,
 	OPTION_LISTEN,
+	OPTION_USER,
 	OPTION_FLOWS,
 	OPTION_OTHERS,
 	OPTION_MAX = 40

@@ -28,6 +28,8 @@ const struct option_row option_rows[] = {
 	    "give others what was taken in; a node (registry: false) needs feed: false" },
 	[OPTION_LISTEN] = { "listen", OPT_ADDRESS, AT(listen_host), AT(listen_port), 0, 0, NULL, 0,
 	    NULL, "ADDRESS:PORT", "where kodo service listens; host and port of url unless given" },
+	[OPTION_USER] = { "user", OPT_TEXT, AT(user), 0, 0, 0, NULL, 0, NULL, "NAME",
+	    "whom kodo service, started by root, becomes when its port is open" },
 	[OPTION_OTHERS] = { "cache_reset", OPT_BOOL, AT(cache_reset), 0, 0, 0, "false", 'c',
 	    "reset", "BOOL", "forget all providers at start" },
 	{ "screen_level", OPT_LEVEL, AT(screen_level), 0, 0, 0, "INFO", 'l', "level", "LEVEL",
@@ -109,6 +111,7 @@ sample_value(const struct option_row *row)
 		{ OPTION_ORGANIZATION, "My Organization" },
 		{ OPTION_CONNECT, "[http://localhost:3367]" },
 		{ OPTION_LISTEN, "127.0.0.1:3366" },
+		{ OPTION_USER, "kodo" },
 	};
 	unsigned i;
 
