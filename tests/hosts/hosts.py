@@ -247,7 +247,7 @@ Listen {port}
 
 
 class Apache(Host):
-    modules = ["mpm_event", "authz_core", "alias", "env", "setenvif", "rewrite", "mime", "dir", "userdir"]
+    modules = ["mpm_event", "authz_core", "alias", "env", "setenvif", "rewrite", "mime", "dir", "userdir", "reqtimeout"]
     reload_signal = signal.SIGUSR1
     sample = None
 

@@ -1,0 +1,59 @@
+"""Clients that read or write slowly, or not at all: what they may take of each kind of web server, and how others fare meanwhile."""
+import os
+import time
+
+import pytest
+
+import hosts
+import kodotest
+import slowtest
+
+MIB = 1 << 20
+SPOOL_MIB = 32
+PAGE_MIB = 8
+
+
+def watch(one):
+    def pids():
+        return [one.process.pid] + kodotest.children(one.process.pid) + one.program_pids()
+    return slowtest.Watch(pids, [os.path.join(one.place, "upload"), one.run])
+
+
+@pytest.fixture
+def full(host):
+    one = host({"spool_max_mib": SPOOL_MIB})
+    slowtest.fill(one, PAGE_MIB)
+    assert len(one.get("/connect").body) > (PAGE_MIB - 1) * MIB
+    return one
+
+
+def test_slow_readers_of_long_answers(full):
+    """They fill neither the disk nor all processes: most are told to come again."""
+    with watch(full) as disk, slowtest.readers(full.port, full.base + "/connect", 24) as slow:
+        median, highest, statuses = slowtest.others(full.port, 8, full.base + "/")
+        assert statuses == {200} and median < kodotest.CALM and highest < 10, (median, highest, full.words())
+        assert slow.statuses().get("503", 0) >= 16, slow.statuses()
+    assert disk.highest < (SPOOL_MIB + PAGE_MIB) * MIB
+    # what they held is free again
+    kodotest.wait_until(lambda: full.get("/connect").status == 200, 40)
+
+
+def test_slow_readers_of_pages(full):
+    """Pages below 1 MiB are served to all, and hold no process under mod_fcgid."""
+    with watch(full) as disk, slowtest.readers(full.port, full.base + "/flows?pp=100", 24) as slow:
+        median, highest, statuses = slowtest.others(full.port, 8, full.base + "/")
+        assert statuses == {200} and median < kodotest.CALM and highest < 10, (median, highest, full.words())
+        assert set(slow.statuses()) == {"200"}
+    assert disk.highest < 24 * MIB
+
+
+def test_uploads_that_stop_short(host):
+    """Cut off after ten seconds; meanwhile others are served."""
+    one = host()
+    began = time.monotonic()
+    with slowtest.uploads(one.port, one.base + "/connect", 40, 10 * MIB) as slow:
+        median, highest, statuses = slowtest.others(one.port, 5, one.base + "/")
+        assert statuses == {200} and median < kodotest.CALM and highest < 10, (median, highest, one.words())
+        if one.kind != hosts.SharedHost.kind:
+            kodotest.wait_until(lambda: slow.n_open() == 0, 30, "all are cut off")
+            assert time.monotonic() - began < 30
