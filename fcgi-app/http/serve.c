@@ -361,8 +361,9 @@ serve_request(struct server *s, struct transport *t, struct follower *f)
 	if (c.waits)
 		return c.follower;
 	follow_end(c.follower);
-	if (buf_failed(&s->res.body.buf))
-		answer_fault(&s->res, KODO_ENOMEM, "answer");
+	err = sink_end(&s->res.body);
+	if (err != KODO_OK)
+		answer_fault(&s->res, err, "answer");
 	length = response_length(&s->res);
 	err = response_send(&s->res, t, req.method == METHOD_HEAD);
 	if (err != KODO_OK)

@@ -1,6 +1,7 @@
 """What clients may take that read or write slowly: the ceilings of kodo itself, and of the web server of `kodo service`."""
 import contextlib
 import os
+import resource
 import signal
 import socket
 import time
@@ -41,6 +42,17 @@ def test_slow_readers(service):
     assert disk.highest < 30 * MIB
     wait_until(lambda: one.get("/connect").status == 200, 15, "their room is free again")
     assert "raise spool_max_mib" in one.screen()
+
+
+@pytest.mark.parametrize("pp", [12, 25, 100])
+def test_slow_readers_of_pages(service, pp):
+    """Of 97, 202 and 809 KiB: what a socket's buffer does not take at once goes another way."""
+    one = service(REGISTRY)
+    slowtest.fill(one, 4)
+    with slowtest.readers(one.port, f"/flows?pp={pp}", 24) as slow:
+        median, highest, statuses = slowtest.others(one.port, 3)
+        assert statuses == {200} and median < kodotest.CALM and highest < 3 * kodotest.CALM, (median, highest)
+        assert slow.statuses() == {"200": 24}
 
 
 def test_one_answer_may_have_any_size(service):
@@ -151,13 +163,13 @@ def test_a_long_answer_is_sent_to_its_end(long_answers):
 
 @pytest.mark.parametrize("one, same, other", [("192.0.2.1", "192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8::ffff:2", "2001:db8:0:1::1"),
                                               ("192.0.2.1", "::ffff:192.0.2.1", "::1")])
-def test_an_address_gets_four(long_answers, one, same, other):
+def test_an_address_gets_eight(long_answers, one, same, other):
     kodo = long_answers(workers=1)
-    with slow(kodo, 4, REMOTE_ADDR=one) as waiting:
+    with slow(kodo, 8, REMOTE_ADDR=one) as waiting:
         assert kodo.get("/connect", REMOTE_ADDR=same).status == 503
         assert kodo.get("/connect", REMOTE_ADDR=other).status == 200
         assert kodo.get("/flows?pp=10", REMOTE_ADDR=same).status == 200
-        assert statuses(waiting) == [200] * 4
+        assert statuses(waiting) == [200] * 8
     wait_until(lambda: kodo.get("/connect", REMOTE_ADDR=same).status == 200, 5)
 
 
@@ -165,8 +177,8 @@ def test_loopback_speaks_for_many(long_answers):
     """As it may be a proxy."""
     kodo = long_answers(workers=1)
     for address in ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", None, ""):
-        with slow(kodo, 6, REMOTE_ADDR=address) as waiting:
-            assert statuses(waiting) == [200] * 6
+        with slow(kodo, 10, REMOTE_ADDR=address) as waiting:
+            assert statuses(waiting) == [200] * 10
 
 
 def test_answers_that_hold_a_process(long_answers):
@@ -195,3 +207,15 @@ def test_client_that_goes_frees_its_room(long_answers):
         with slow(kodo, 1):
             assert kodo.get("/connect").status == 503
         wait_until(lambda: kodo.get("/connect").status == 200, 5)
+
+
+def test_full_disk_leaves_memory(long_answers):
+    """What is below 1 MiB needs no file."""
+    kodo = long_answers(workers=1)
+    resource.prlimit(kodo.workers[0].pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    for _ in range(2):
+        page = kodo.get("/flows?pp=60")
+        assert page.status == 200 and len(page.body) > MIB // 4 and len(page.json()["items"]) == 60
+        assert kodo.get("/connect").status == 503
+    resource.prlimit(kodo.workers[0].pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert len(kodo.get("/connect").json()["nodes"][0]["flows"]) == 400

@@ -63,5 +63,10 @@
 #define LIMIT_ANSWER_NODES_BYTES (4u << 20)
 /* a larger answer goes to an unlinked file before it is sent */
 #define LIMIT_SPILL_BYTES	(1u << 20)
+/*
+ * the same where its process serves others meanwhile: what the buffer of a socket takes at once,
+ * however slow the client is
+ */
+#define LIMIT_SHARED_SPILL_BYTES (128u << 10)
 
 #endif

@@ -38,6 +38,23 @@ spill_open(struct sink *s)
 	return s->fd != -1 ? KODO_OK : path_errno(errno);
 }
 
+/* MiB that are begun with so many bytes. */
+static uint64_t
+mib_of(uint64_t bytes)
+{
+	return (bytes + (1u << 20) - 1) >> 20;
+}
+
+static void
+drop_file(struct sink *s)
+{
+	spool_end(&s->spool);
+	if (s->fd != -1)
+		close(s->fd);
+	s->fd = -1;
+	s->len = 0;
+}
+
 static enum kodo_err
 spill(struct sink *s)
 {
@@ -46,14 +63,17 @@ spill(struct sink *s)
 
 	if (s->fd == -1)
 		err = spool_begin(s->state, &s->limits, &s->spool);
-	for (mib = s->len >> 20; err == KODO_OK && mib < (s->len + s->buf.len) >> 20; mib++)
+	for (mib = mib_of(s->len); err == KODO_OK && mib < mib_of(s->len + s->buf.len); mib++)
 		err = spool_grow(&s->limits, &s->spool);
 	if (err == KODO_OK && s->fd == -1)
 		err = spill_open(s);
 	if (err == KODO_OK)
 		err = path_write(s->fd, buf_str(&s->buf));
-	if (err != KODO_OK)
+	if (err != KODO_OK) {
+		if (s->len == 0)
+			drop_file(s);
 		return err;
+	}
 	s->len += s->buf.len;
 	buf_reset(&s->buf);
 	return KODO_OK;
@@ -62,16 +82,26 @@ spill(struct sink *s)
 enum kodo_err
 sink_step(struct sink *s)
 {
+	const bool is_shared = s->limits.max_mib > 0 && !s->limits.holds_process;
+	enum kodo_err err;
+
 	if (buf_failed(&s->buf))
 		return s->buf.err;
-	return s->state != NULL && s->buf.len > LIMIT_SPILL_BYTES ? spill(s) : KODO_OK;
+	if (s->state == NULL ||
+	    s->buf.len <= (is_shared ? LIMIT_SHARED_SPILL_BYTES : LIMIT_SPILL_BYTES))
+		return KODO_OK;
+	err = spill(s);
+	/* on a full disk what memory has room for is still served */
+	return err == KODO_EFULL && s->fd == -1 && s->buf.len <= LIMIT_SPILL_BYTES ? KODO_OK : err;
 }
 
 enum kodo_err
 sink_end(struct sink *s)
 {
-	if (buf_failed(&s->buf))
-		return s->buf.err;
+	enum kodo_err err = sink_step(s);
+
+	if (err != KODO_OK)
+		return err;
 	return s->fd != -1 && s->buf.len > 0 ? spill(s) : KODO_OK;
 }
 
@@ -79,9 +109,5 @@ void
 sink_free(struct sink *s)
 {
 	buf_free(&s->buf);
-	spool_end(&s->spool);
-	if (s->fd != -1)
-		close(s->fd);
-	s->fd = -1;
-	s->len = 0;
+	drop_file(s);
 }

@@ -1,7 +1,8 @@
 /*
- * Where a long answer is rendered: memory up to LIMIT_SPILL_BYTES, beyond that an unlinked file in
- * the state folder. So the read transaction ends before a slow client takes the bytes; one held
- * open makes the store grow.
+ * Where a long answer is rendered: memory up to LIMIT_SPILL_BYTES, or LIMIT_SHARED_SPILL_BYTES
+ * where limits are set and no process is held; beyond that an unlinked file in the state folder. So
+ * the read transaction ends before a slow client takes the bytes; one held open makes the store
+ * grow.
  *
  * Write to s->buf, call sink_step between items, sink_end at the end. Then the answer is either all
  * in s->buf (s->fd -1), or all in s->fd, s->len bytes from offset 0.

@@ -15,7 +15,7 @@
 #include "core/storage/state.h"
 
 #define SPOOL_ALONE_MAX		4u	/* answers that hold a process each */
-#define SPOOL_CLIENT_MAX	4u	/* answers to one address */
+#define SPOOL_CLIENT_MAX	8u	/* answers to one address */
 
 struct spool_limits {
 	unsigned max_mib;	/* of all files together; 0: no ceiling at all */
