@@ -16,6 +16,7 @@
 #include "core/base/clock.h"
 #include "core/base/isotime.h"
 #include "core/base/log.h"
+#include "core/base/screen.h"
 #include "core/base/spawn.h"
 #include "core/check/environment.h"
 #include "core/storage/run_history.h"
@@ -447,7 +448,7 @@ read_arguments(int argc, char *argv[], struct arguments *out)
 		case 'o': out->once = true; break;
 		case 'r': out->resolve = true; break;
 		case 'p': out->probe = true; break;
-		case 'h': fputs(usage, stdout); exit(0);
+		case 'h': fputs(usage, stdout); exit(screen_end("kodo-reconnect", 0));
 		default: return false;		/* getopt has printed why */
 		}
 	if (optind < argc)
@@ -479,5 +480,5 @@ main(int argc, char *argv[])
 	dispatch_free(r.dispatch);
 	registry_close(r.registry);
 	log_close();
-	return err == KODO_OK && !r.has_errors ? 0 : 1;
+	return screen_end("kodo-reconnect", err == KODO_OK && !r.has_errors ? 0 : 1);
 }

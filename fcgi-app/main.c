@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "cmd/cmd.h"
+#include "core/base/screen.h"
 #include "http/cgi.h"
 #include "http/fcgi.h"
 
@@ -19,5 +20,5 @@ main(int argc, char *argv[])
 		return fcgi_serve(argc > 1 ? argv[1] : NULL);
 	if (cgi_is_wanted())
 		return cgi_serve();
-	return cmd_run(argc, argv);
+	return screen_end("kodo", cmd_run(argc, argv));
 }

@@ -8,8 +8,8 @@
 
 #include "cmd/cmd.h"
 #include "cmd/inspect.h"
-#include "cmd/table.h"
 #include "core/base/isotime.h"
+#include "core/base/screen.h"
 #include "core/base/url.h"
 #include "core/registry/target.h"
 #include "core/registry/wait.h"
@@ -109,11 +109,11 @@ put_peer(void *arg, const struct peer_state *p)
 	if (what.p != NULL ? !str_eq(what, p->url) : !p->is_target)
 		return KODO_OK;
 	c->n_peers++;
-	table_print_text(p->url);
+	screen_print(stdout, p->url);
 	printf(": %s", peer_status_name(p->health));
 	if (p->error.len > 0) {
 		fputs(": ", stdout);
-		table_print_text(p->error);
+		screen_print(stdout, p->error);
 	}
 	putchar('\n');
 	c->is_bad |= peer_status_is_bad(p);

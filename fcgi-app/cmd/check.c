@@ -14,6 +14,7 @@
 #include "cmd/state_arg.h"
 #include "core/base/isotime.h"
 #include "core/base/path.h"
+#include "core/base/screen.h"
 #include "core/check/environment.h"
 #include "core/check/integrity.h"
 #include "core/registry/startup.h"
@@ -36,7 +37,9 @@ say_line(void *arg, enum finding kind, const char *line)
 {
 	struct check *c = arg;
 
-	printf("%-7s %s\n", environment_word(kind), line);
+	printf("%-7s ", environment_word(kind));
+	screen_print(stdout, str_of(line));
+	putchar('\n');
 	fflush(stdout);		/* in step with stderr, and there if a damaged map ends us */
 	c->n_errors += kind == FINDING_ERROR;
 }

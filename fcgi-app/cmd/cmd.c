@@ -3,6 +3,7 @@
 
 #include "cmd/cmd.h"
 #include "core/base/buf.h"
+#include "core/base/screen.h"
 #include "core/config/option.h"
 
 #ifndef PACKAGE_VERSION
@@ -132,7 +133,9 @@ cmd_words(enum kodo_err err, const struct why *why)
 void
 cmd_complain(const char *name, enum kodo_err err, const struct why *why)
 {
-	fprintf(stderr, "kodo %s: %s\n", name, cmd_words(err, why));
+	fprintf(stderr, "kodo %s: ", name);
+	screen_print(stderr, str_of(cmd_words(err, why)));
+	fputc('\n', stderr);
 }
 
 int

@@ -8,6 +8,7 @@
 #include "cmd/table.h"
 #include "core/base/isotime.h"
 #include "core/base/json.h"
+#include "core/base/screen.h"
 #include "core/views/peer_status.h"
 #include "core/views/provenance.h"
 #include "core/views/render.h"
@@ -167,10 +168,10 @@ put_branch(void *arg, const struct peer_state *p)
 {
 	(void)arg;
 	printf("  %-4s ", p->is_target && p->is_provider ? "<->" : p->is_target ? "-->" : "<--");
-	table_print_text(p->url);
+	screen_print(stdout, p->url);
 	if (p->organization.len > 0) {
 		fputs("  ", stdout);
-		table_print_text(p->organization);
+		screen_print(stdout, p->organization);
 	}
 	printf("  nodes: %llu, flows: %llu  %s", (unsigned long long)p->n_nodes,
 	    (unsigned long long)p->n_flows, peer_status_name(p->health));
@@ -178,7 +179,7 @@ put_branch(void *arg, const struct peer_state *p)
 		fputs(", tried again later", stdout);
 	if (p->error.len > 0) {
 		fputs(": ", stdout);
-		table_print_text(p->error);
+		screen_print(stdout, p->error);
 	}
 	putchar('\n');
 	return KODO_OK;
@@ -194,10 +195,10 @@ map_body(struct inspect *in, void *arg, struct why *why)
 	(void)why;
 	if (in->is_json)
 		return inspect_end_json(&out, render_map(&in->view, &out));
-	table_print_text(o->url);
+	screen_print(stdout, o->url);
 	if (o->organization.len > 0) {
 		fputs("  ", stdout);
-		table_print_text(o->organization);
+		screen_print(stdout, o->organization);
 	}
 	printf("  %s, flows: %llu\n", !o->registry ? "node" : o->feed ? "registry" : "provider",
 	    (unsigned long long)in->view.head.total);
@@ -230,16 +231,16 @@ print_provenance(const struct provenance *o)
 {
 	size_t i;
 
-	table_print_text(o->url);
+	screen_print(stdout, o->url);
 	printf(": %s\n", o->is_seen ? "seen" : o->is_gone ? "not seen, removed" : "not seen");
 	for (i = 0; i < o->n_statements; i++) {
 		const struct provenance_statement *c = &o->statements[i];
 
 		fputs("  statement of ", stdout);
-		table_print_text(c->peer);
+		screen_print(stdout, c->peer);
 		if (c->organization.len > 0) {
 			fputs(" (", stdout);
-			table_print_text(c->organization);
+			screen_print(stdout, c->organization);
 			putchar(')');
 		}
 		fputs(" at ", stdout);
@@ -254,14 +255,14 @@ print_provenance(const struct provenance *o)
 	}
 	for (i = 0; i < o->n_unnotified; i++) {
 		fputs("  must still learn of it: ", stdout);
-		table_print_text(o->unnotified[i]);
+		screen_print(stdout, o->unnotified[i]);
 		putchar('\n');
 	}
 	for (i = 0; i < o->n_refusals; i++) {
 		fputs("  paused for ", stdout);
-		table_print_text(o->refusals[i].peer);
+		screen_print(stdout, o->refusals[i].peer);
 		fputs(": ", stdout);
-		table_print_text(o->refusals[i].why);
+		screen_print(stdout, o->refusals[i].why);
 		putchar('\n');
 	}
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "cmd/table.h"
+#include "core/base/screen.h"
 #include "core/base/utf8.h"
 
 #define CELL_MAX	60u	/* characters of a column, except the last */
@@ -55,31 +56,23 @@ table_new(struct arena *a, const char *const names[])
 	return t;
 }
 
-/* Can the character move the cursor, or turn the text after it? */
-static bool
-is_disturbing(uint32_t cp)
-{
-	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || (cp >= 0x2028 && cp <= 0x202e) ||
-	    (cp >= 0x2066 && cp <= 0x2069) || cp == 0x200e || cp == 0x200f || cp == 0xfeff;
-}
-
 static struct str
 copy_visible(struct arena *a, struct str text)
 {
-	char *out = arena_alloc(a, text.len + 1);
-	size_t i = 0, n = 0;
+	char c[SCREEN_CHAR_BYTES];
+	size_t pos = 0, n = 0, bytes;
+	char *out;
 
-	while (out != NULL && i < text.len) {
-		size_t begin = i;
-
-		if (is_disturbing(utf8_next(text, &i))) {
-			out[n++] = '?';
-			continue;
-		}
-		memcpy(out + n, text.p + begin, i - begin);
-		n += i - begin;
+	while (pos < text.len)
+		n += screen_put_char(text, &pos, c);
+	out = arena_alloc(a, n + 1);
+	if (out == NULL)
+		return STR_NULL;
+	for (pos = n = 0; pos < text.len; n += bytes) {
+		bytes = screen_put_char(text, &pos, c);
+		memcpy(out + n, c, bytes);
 	}
-	return out == NULL ? STR_NULL : (struct str){ out, n };
+	return (struct str){ out, n };
 }
 
 void
@@ -191,19 +184,4 @@ table_print(const struct table *t)
 		putchar('\n');
 	}
 	return fflush(stdout) == 0 ? KODO_OK : KODO_EIO;
-}
-
-void
-table_print_text(struct str text)
-{
-	size_t i = 0;
-
-	while (i < text.len) {
-		size_t begin = i;
-
-		if (is_disturbing(utf8_next(text, &i)))
-			putchar('?');
-		else
-			fwrite(text.p + begin, 1, i - begin, stdout);
-	}
 }

@@ -26,7 +26,4 @@ void table_end_row(struct table *t);
 /* Print to standard output. KODO_ENOMEM, KODO_EIO. */
 enum kodo_err table_print(const struct table *t) MUST_CHECK;
 
-/* Print one text so that it cannot disturb a terminal. */
-void table_print_text(struct str text);
-
 #endif

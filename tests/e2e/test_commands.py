@@ -52,9 +52,23 @@ def test_tables_do_not_disturb_a_terminal(pair):
     for command in ("flows", "counts", "peers", "map"):
         text = run(one, command).stdout
         assert "\x1b" not in text and "\u202e" not in text
-    assert "Evil ?[31mred?" in run(one, "peers").stdout and "Evil ?[31mred?" in run(one, "map").stdout
+    for command in ("peers", "map"):
+        assert r"Evil \x1b[31mred\xe2\x80\xae" in run(one, command).stdout
+    with open(os.path.join(one.cwd, "data", "kodo.log"), encoding="utf-8") as log:
+        assert r"to organization Evil \x1b[31mred\xe2\x80\xae" in log.read()
     counts = [line.split() for line in run(one, "counts").stdout.splitlines()]
     assert counts[1] == ["total", "10"] and ["tag", "10", "all"] in counts and ["organization", "5", "One"] in counts
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["flows"], ["flows", "--json"], ["counts"], ["peers"], ["map"], ["export"], ["version"],
+                                       ["help", "options"], ["help", "loader"], ["check", "--help"]], ids=" ".join)
+def test_output_that_does_not_arrive(pair, arguments):
+    one, _ = pair
+    state = ["--state", one.state_path()] if arguments[0] not in ("version", "help") else []
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([kodotest.KODO, *arguments, *state], cwd=one.cwd, stdout=full, stderr=subprocess.PIPE, text=True,
+                              timeout=30, check=False)
+    assert done.returncode == 1 and done.stderr.startswith("kodo"), done
 
 
 def test_peers_and_explain(pair):

@@ -13,6 +13,7 @@
 #include "core/base/limit.h"
 #include "core/base/log.h"
 #include "core/base/path.h"
+#include "core/base/screen.h"
 
 #define LINE_BYTES	((size_t)4096)	/* of a line, with its newline */
 #define CHECK_PARTS	16	/* check the file after this fraction of max_bytes */
@@ -98,57 +99,23 @@ now_text(char out[32])
 	out[3] = '\0';
 }
 
-/*
- * Bytes at z (not at its end) that stand for a control character: 1, or 2 for one of U+0080 to
- * U+009F; 0: it is none.
- */
-static unsigned
-control_bytes(const char *z)
-{
-	unsigned char c = (unsigned char)z[0], d = (unsigned char)z[1];
-
-	if (c < 0x20 || c == 0x7f)
-		return 1;
-	return c == 0xc2 && d >= 0x80 && d < 0xa0 ? 2 : 0;
-}
-
-/* The length of p without the UTF-8 character that was cut off at n. */
-static size_t
-whole_characters(const char *p, size_t n)
-{
-	while (n > 0 && ((unsigned char)p[n - 1] & 0xc0) == 0x80)
-		n--;
-	return n > 0 && ((unsigned char)p[n - 1] & 0xc0) == 0xc0 ? n - 1 : n;
-}
-
-/*
- * Copy up to room bytes of z into a line: control characters as \xNN, cut off between characters.
- */
+/* Copy z into a line, as screen_put_char shows it; at most room bytes, cut between characters. */
 static size_t
 put_plain(char *to, size_t room, const char *z)
 {
-	static const char hex[] = "0123456789abcdef";
-	unsigned escape = 0;	/* bytes yet to be escaped */
-	size_t n = 0;
+	char c[SCREEN_CHAR_BYTES];
+	size_t n = 0, bytes, pos = 0;
+	struct str rest;
 
 	for (; n < room && *z >= 0x20 && *z < 0x7f; z++)	/* which most are to their end */
 		to[n++] = *z;
-	for (; *z != '\0'; z++) {
-		unsigned char c = (unsigned char)*z;
-
-		if (escape == 0)
-			escape = control_bytes(z);
-		if (n + (escape > 0 ? 4 : 1) > room)
-			return (c & 0xc0) == 0x80 && escape == 0 ? whole_characters(to, n) : n;
-		if (escape > 0) {
-			memcpy(to + n, "\\x", 2);
-			to[n + 2] = hex[c >> 4];
-			to[n + 3] = hex[c & 15];
-			n += 4;
-			escape--;
-		} else {
-			to[n++] = (char)c;
-		}
+	rest = str_of(z);
+	while (pos < rest.len) {
+		bytes = screen_put_char(rest, &pos, c);
+		if (n + bytes > room)
+			break;
+		memcpy(to + n, c, bytes);
+		n += bytes;
 	}
 	return n;
 }

@@ -168,6 +168,24 @@ utf8_trim(struct str s)
 }
 
 bool
+utf8_is_unseen(uint32_t cp)
+{
+	/* default ignorable, though letters or marks, or not assigned yet */
+	static const uint32_t also[] = { 0x34f, 0x115f, 0x1160, 0x17b4, 0x17b5, 0x2065, 0x3164,
+		0xffa0 };
+	const unsigned unseen = 1u << UTF8PROC_CATEGORY_CC | 1u << UTF8PROC_CATEGORY_CF |
+	    1u << UTF8PROC_CATEGORY_ZL | 1u << UTF8PROC_CATEGORY_ZP;
+	size_t i;
+
+	if (cp < 0x7f)
+		return cp < ' ';
+	for (i = 0; i < sizeof(also) / sizeof(also[0]); i++)
+		if (cp == also[i])
+			return true;
+	return (unseen >> (unsigned)utf8proc_category((utf8proc_int32_t)cp) & 1u) != 0;
+}
+
+bool
 utf8_is_word(uint32_t cp)
 {
 	const unsigned word = 1u << UTF8PROC_CATEGORY_LU | 1u << UTF8PROC_CATEGORY_LL |

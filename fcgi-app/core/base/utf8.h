@@ -64,6 +64,12 @@ utf8_blank_bytes(struct str s, size_t pos)
 /* s less the blanks at both of its ends. */
 struct str utf8_trim(struct str s);
 
+/*
+ * Control characters, what formats or turns the text around it (bidi, U+200B to U+200F, U+00AD,
+ * U+FEFF, tags), line and paragraph separators, and letters without a shape.
+ */
+bool utf8_is_unseen(uint32_t cp);
+
 /* May cp stand in a word (letters, digits, marks, connectors)? */
 bool utf8_is_word(uint32_t cp);
 
