@@ -388,6 +388,16 @@ is_bad_escape(const yaml_parser_t *p)
 	return p->problem != NULL && strncmp(p->problem, begin, sizeof(begin) - 1) == 0;
 }
 
+/* Less a byte order mark, which libyaml counts as a column of the first line. */
+static void
+set_input(yaml_parser_t *p, struct str yaml)
+{
+	if (str_starts(yaml, STR("\xef\xbb\xbf")))
+		yaml = str_skip(yaml, 3);
+	yaml_parser_set_encoding(p, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(p, (const unsigned char *)yaml.p, yaml.len);
+}
+
 /* *bad_escape: a text has an escape that libyaml does not know. */
 static enum kodo_err
 parse(struct arena *a, struct str yaml, const char *file, const struct loader_value **out,
@@ -406,8 +416,7 @@ parse(struct arena *a, struct str yaml, const char *file, const struct loader_va
 	r->why = why;
 	if (!yaml_parser_initialize(&r->parser))
 		return no_memory(r);
-	yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&r->parser, (const unsigned char *)yaml.p, yaml.len);
+	set_input(&r->parser, yaml);
 	for (err = KODO_OK; err == KODO_OK && !ended;) {
 		if (!yaml_parser_parse(&r->parser, &e)) {
 			err = parser_error(r, yaml);
@@ -533,8 +542,7 @@ scan(struct arena *a, struct str yaml, const char *option, struct str *out, bool
 	*out = STR_NULL;
 	if (!yaml_parser_initialize(&p))
 		return KODO_ENOMEM;
-	yaml_parser_set_encoding(&p, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&p, (const unsigned char *)yaml.p, yaml.len);
+	set_input(&p, yaml);
 	while (err == KODO_OK && !ended) {
 		if (!yaml_parser_parse(&p, &e)) {
 			err = p.error == YAML_MEMORY_ERROR ? KODO_ENOMEM : KODO_EINVAL;
