@@ -7,6 +7,7 @@
 #include "core/base/limit.h"
 #include "core/base/log.h"
 #include "core/base/spawn.h"
+#include "core/exchange/failure.h"
 #include "core/exchange/outcome.h"
 #include "core/exchange/schedule.h"
 #include "core/exchange/stranger.h"
@@ -183,6 +184,7 @@ static void
 log_outcome(struct dispatch *d, const struct exchange_job *job, const struct exchange_result *res)
 {
 	struct str detail = res->body;
+	char moved[FAILURE_BYTES];
 	enum log_level level;
 
 	if (res->status == 200 || res->status == 201 || res->status == 204) {
@@ -199,6 +201,9 @@ log_outcome(struct dispatch *d, const struct exchange_job *job, const struct exc
 	}
 	if (detail.len > DETAIL_BYTES)
 		detail.len = DETAIL_BYTES;
+	failure_redirect(job->url, res->moved, job->is_target ? "connect" : NULL, moved);
+	if (moved[0] != '\0')
+		detail = str_of(moved);
 	log_at(level, "failed with %.*s: %u %.*s", STR_ARG(job->url), res->status, (int)detail.len,
 	    detail.p == NULL ? "" : detail.p);
 }

@@ -6,8 +6,10 @@
 #include "core/base/isotime.h"
 #include "core/base/limit.h"
 #include "core/base/path.h"
+#include "core/base/screen.h"
 #include "core/check/environment.h"
 #include "core/check/integrity.h"
+#include "core/exchange/failure.h"
 #include "cron/probe.h"
 #include "cron/sender.h"
 
@@ -38,7 +40,9 @@ found(struct probe *p, enum finding kind, const char *fmt, ...)
 	for (c = line; *c != '\0'; c++)
 		if ((unsigned char)*c < ' ')
 			*c = ' ';
-	printf("%-7s %s\n", environment_word(kind), line);
+	printf("%-7s ", environment_word(kind));
+	screen_print(stdout, str_of(line));
+	putchar('\n');
 	buf_printf(&p->text, "%s %s\n", environment_word(kind), line);
 	p->n_errors += kind == FINDING_ERROR;
 }
@@ -68,29 +72,6 @@ static bool
 contains(struct str s, const char *text)
 {
 	return s.len > 0 && memmem(s.p, s.len, text, strlen(text)) != NULL;
-}
-
-/* The remedy where curl could not reach a url. */
-static const char *
-remedy(const char *words)
-{
-	static const struct {
-		const char *in, *remedy;
-	} rows[] = {
-		{ "resolve", "the name has no address: correct the url, or the name server in "
-		    "/etc/resolv.conf" },
-		{ "certificate", "its certificate is not trusted: renew it there, or install "
-		    "ca-certificates here" },
-		{ "SSL", "TLS fails: see its certificate, and ca-certificates here" },
-		{ "connect", "no program listens there: start the service, or open the firewall" },
-		{ "Timeout", "it does not answer in time: see whether it is overloaded" },
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (strcasestr(words, rows[i].in) != NULL)
-			return rows[i].remedy;
-	return "search for the cause on that host";
 }
 
 /* What follows `"name":` and blanks in a JSON text, null if it is not there. */
@@ -154,15 +135,19 @@ probe_own_url(struct probe *p, const char *key, bool *reached)
 {
 	const char *url =
 	    arena_printf(p->a, "%.*s/check?key=%s&format=json", STR_ARG(p->o->url), key);
+	char moved[FAILURE_BYTES];
 	struct exchange_result res;
 	enum kodo_err err = ask(p, url, STR_NULL, "Authorization: Basic a29kbzpwcm9iZQ==", &res);
 
 	*reached = false;
 	if (err != KODO_OK)
 		return err;
+	failure_redirect(str_of(url), res.moved, "url", moved);
 	if (res.status == 0)
 		found(p, FINDING_ERROR, "own url %.*s: %s; %s", STR_ARG(p->o->url), res.error,
-		    remedy(res.error));
+		    failure_remedy(res.error));
+	else if (moved[0] != '\0')
+		found(p, FINDING_ERROR, "own url %.*s: %s", STR_ARG(p->o->url), moved);
 	else if (refusal(&res) != NULL)
 		found(p, FINDING_ERROR, "own url %.*s: the web server itself refuses it (%u): %s; "
 		    "see its error log", STR_ARG(p->o->url), res.status, refusal(&res));
@@ -225,18 +210,21 @@ static enum kodo_err
 probe_target(struct probe *p, struct str target)
 {
 	const char *url = arena_printf(p->a, "%.*s/", STR_ARG(target));
+	const struct exchange_job job = { .url = str_of(url), .is_target = true };
+	char failed[FAILURE_BYTES];
 	struct exchange_result res;
 	int64_t theirs, off;
 	enum kodo_err err = ask(p, url, STR_NULL, NULL, &res);
 
 	if (err != KODO_OK)
 		return err;
-	if (res.status == 0) {
-		found(p, FINDING_ERROR, "target %.*s: %s; %s", STR_ARG(target), res.error,
-		    remedy(res.error));
+	if (res.status < 200 || res.status > 299) {
+		failure_words(&job, &res, failed);
+		found(p, FINDING_ERROR, "target %.*s: %s; %s", STR_ARG(target), failed,
+		    failure_remedy(failed));
 		return KODO_OK;
 	}
-	if (res.status != 200 || !read_now(res.body, &theirs)) {
+	if (!read_now(res.body, &theirs)) {
 		found(p, FINDING_ERROR,
 		    "target %.*s: status %u and no registry's answer; correct the option connect",
 		    STR_ARG(target), res.status);

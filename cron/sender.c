@@ -289,6 +289,30 @@ is_reset(CURLcode code)
 	return code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING;
 }
 
+/* The whole url in its Location; curl makes it of a part of one, too. NULL: there is none. */
+static const char *
+moved_to(const struct slot *slot)
+{
+	char *url = NULL;
+
+	(void)curl_easy_getinfo(slot->easy, CURLINFO_REDIRECT_URL, &url);
+	return url;
+}
+
+/* Of the codes whose own words leave out what is wrong: http or https, which certificate. */
+static const char *
+words_of(const struct slot *slot)
+{
+	static const CURLcode vague[] = { CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION,
+		CURLE_UNSUPPORTED_PROTOCOL, CURLE_WEIRD_SERVER_REPLY };
+	size_t i;
+
+	for (i = 0; i < sizeof(vague) / sizeof(vague[0]); i++)
+		if (slot->code == vague[i] && slot->words[0] != '\0')
+			return slot->words;
+	return curl_easy_strerror(slot->code);
+}
+
 static void
 describe(const struct slot *slot, long status, struct exchange_result *res)
 {
@@ -298,6 +322,8 @@ describe(const struct slot *slot, long status, struct exchange_result *res)
 	if (slot->code == CURLE_OK || status >= 400 || is_cut) {
 		res->status = (unsigned)status;
 		res->body = is_cut ? STR_NULL : buf_str(&slot->body);
+		if (status >= 300 && status <= 399)
+			res->moved = moved_to(slot);
 		return;
 	}
 	res->reset = is_reset(slot->code);
@@ -308,7 +334,7 @@ describe(const struct slot *slot, long status, struct exchange_result *res)
 	else if (slot->body.err == KODO_ETOOBIG)
 		res->error = "Answer is over 16 MiB";
 	else
-		res->error = curl_easy_strerror(slot->code);
+		res->error = words_of(slot);
 }
 
 void

@@ -13,8 +13,10 @@ import pytest
 
 import kodotest
 from kodotest import connect_body, free_port, greeting, http_request
+from servicetest import RawPeer, answer_with
 
 NOBODY = 65534
+FAR = "http://localhost:19"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes owners and mounts")
 
 
@@ -27,6 +29,7 @@ class Front(threading.Thread):
         self.body_max = 1 << 30
         self.strip = ()
         self.status, self.answer = None, b""
+        self.moved = None       # where all is redirected to
         front = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -36,6 +39,11 @@ class Front(threading.Thread):
                     self.send_response(front.status or 413)
                     self.end_headers()
                     self.wfile.write(front.answer)
+                    return
+                if front.moved is not None:
+                    self.send_response(301)
+                    self.send_header("location", front.moved + self.path)
+                    self.end_headers()
                     return
                 names = {n: v for n, v in self.headers.items() if n.lower() not in ("content-length", *front.strip)}
                 got = site.request(self.command, self.path, names, body)
@@ -390,7 +398,7 @@ def test_paused_peer(site):
     one = site({"retry": 1})
     one.peer.close()
     one.as_user(kodotest.RECONNECT, "--once", one.loader)
-    only(one.faults(), "warning", rf"{one.peer.url}: paused, tried again later \(.*onnect.*\); see that it runs and answers")
+    only(one.faults(), "warning", rf"{one.peer.url}: paused, tried again later \(.*onnect.*\); no program listens there: start the service, or open the firewall")
     state = ("--state", one.state_path())
     assert json.loads(one.as_user(kodotest.KODO, "peers", "--json", *state).stdout)[0]["state"] == "paused"
     assert "paused, tried again later: " in one.as_user(kodotest.KODO, "map", *state).stdout
@@ -399,7 +407,77 @@ def test_paused_peer(site):
         assert "paused, tried again later" in text, page
 
 
+def test_target_redirects(site, place):
+    """Redirects are not followed: said is where it leads to, and what to write."""
+    far = RawPeer(answer_with(301, headers="Location: https://registry.example.org/connect\r\nRetry-After: 5\r\n"))
+    one = site({"retry": 1, "connect": [far.url]})
+    one.as_user(kodotest.RECONNECT, "--once", one.loader)
+    said = "redirects to https://registry.example.org/connect; write https://registry.example.org into connect"
+    only(one.faults(), "warning", rf"{far.url}: paused, tried again later \(HTTP status 301: {said}\)")
+    assert said in one.as_user(kodotest.KODO, "peers", "--state", one.state_path()).stdout
+    assert f"failed with {far.url}/connect: 301 {said}" in one.log()
+    far.close()
+
+
+def test_failing_target(site):
+    """Before it is paused, too."""
+    far = RawPeer(answer_with(400, body=b"<center>The plain HTTP request was sent to HTTPS port</center>"))
+    one = site({"retry": 1, "connect": [far.url]})
+    one.as_user(kodotest.RECONNECT, "--once", one.loader)
+    only(one.faults(), "warning", r"HTTPS port.*; it speaks https: correct its url")
+    far.close()
+    far = RawPeer(answer_with(503))
+    one = site({"retry": 9, "connect": [far.url]})
+    one.as_user(kodotest.RECONNECT, "--for", "3", one.loader)
+    only([line for line in one.faults() if "cron" not in line], "warning",
+         rf"{far.url}: [34] attempts failed \(HTTP status 503: .*; it is in trouble: see its log")
+    far.close()
+
+
+def test_target_takes_all(site):
+    """A web page instead of a registry, which answers 200 to whatever is posted."""
+    far = RawPeer(answer_with(200, body=b"<html>It works!</html>"))
+    one = site({"retry": 1, "connect": [far.url]})
+    one.as_user(kodotest.RECONNECT, "--once", one.loader)
+    only(one.faults(), "warning", rf"{far.url}: takes our connect and does not answer as a registry; correct connect")
+    far.close()
+
+
+def test_two_of_one_url(site):
+    """Both say what the other one has not said: neither is at fault by itself."""
+    one = site({"connect": []})
+    for i in range(5):
+        body = {**greeting(FAR), "organization": f"Org {i % 2}", "nodes": [], "kodo": {"life": 7 + i % 2, "sent": i + 1}}
+        assert one.post("/connect", body).status == 201
+    only(one.faults(), "warning", rf"{FAR}: two services speak under one url; give each its own")
+    assert one.log().count(f"two services speak under one url, {FAR}: give each its own") == 1
+
+
 # --- seen from outside ---
+
+def test_redirecting_target_and_url(site):
+    far = RawPeer(answer_with(308, headers="Location: https://registry.example.org/\r\n"))
+    one = site({"connect": [far.url]})
+    only(one.probed(), "error", rf"target {far.url}: HTTP status 308: redirects to https://registry.example.org/; "
+                                r"write https://registry.example.org into connect; correct its url")
+    far.close()
+    one = site()
+    one.front.moved = "https://kodo.example.org"
+    [line] = one.probed()
+    assert line.endswith(f"own url {one.options['url']}: redirects to https://kodo.example.org/check; write https://kodo.example.org into url")
+    with open(one.path("probe"), encoding="ascii") as f, open(one.path("key"), encoding="ascii") as key:
+        assert key.read().strip() not in f.read()
+
+
+def test_target_speaks_the_other_scheme(site, place):
+    plain = kodotest.Peer()
+    one = site({"connect": [plain.url.replace("http:", "https:")]})
+    only(one.probed(), "error", r"it may speak http: correct its url")
+    plain.close()
+    tls = RawPeer(lambda connection, *_: connection.sendall(b"\x15\x03\x01\x00\x02\x02\x46"))
+    one = site({"connect": [tls.url]})
+    only(one.probed(), "error", r"it may speak https: correct its url")
+    tls.close()
 
 def test_dead_target(site):
     one = site()

@@ -5,6 +5,8 @@
 #include "core/base/limit.h"
 #include "core/base/url.h"
 #include "core/check/integrity.h"
+#include "core/exchange/failure.h"
+#include "core/merge/voices.h"
 #include "core/records/changelog.h"
 #include "core/records/codec.h"
 #include "core/records/flow_order.h"
@@ -15,6 +17,7 @@
 #include "core/records/url_ids.h"
 
 #define LATE_US	(180 * 1000000ll)	/* cron runs each minute */
+#define FAILED_OFTEN 3u			/* within two seconds */
 #define HEARD_US	(600 * 1000000ll)	/* ten digest checks */
 #define DAMAGED_MAX 1000u /* records that are named; LMDB may stay at a damaged page */
 #define REMEDY	"restore a copy of the state folder, or move it away and start: peers connect again"
@@ -34,7 +37,7 @@ static void say(struct integrity *f, enum finding kind, const char *fmt, ...) PR
 static void
 say(struct integrity *f, enum finding kind, const char *fmt, ...)
 {
-	char line[1024];
+	char line[2048];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -271,6 +274,48 @@ clocks_compare(struct integrity *f, const struct peer *p)
 		: "");
 }
 
+/* How it goes with the messages to p, and what can be done about it. true: it is paused. */
+static bool
+sending_check(struct integrity *f, const struct peer *p)
+{
+	char *words = arena_strz(f->a, p->out.error.p == NULL ? STR("") : p->out.error);
+	const bool is_paused = (p->flags & PEER_PAUSED) != 0;
+	const char *remedy = failure_remedy(words == NULL ? "" : words);
+
+	if (is_paused)
+		say(f, FINDING_WARNING, "%.*s: paused, tried again later (%.*s); %s",
+		    STR_ARG(p->url), STR_ARG(p->out.error), remedy);
+	else if (peer_is_stranger(p))
+		return false;
+	else if (peer_has_work(p) && p->out.due_us < f->v->now_us - LATE_US)
+		say(f, FINDING_WARNING,
+		    "%.*s: messages are due since %lld min and no runner sends them; see that cron "
+		    "starts kodo-reconnect", STR_ARG(p->url),
+		    (long long)(f->v->now_us - p->out.due_us) / 60000000);
+	else if (peer_has_work(p) && p->out.attempts >= FAILED_OFTEN)
+		say(f, FINDING_WARNING, "%.*s: %u attempts failed (%.*s); %s", STR_ARG(p->url),
+		    p->out.attempts, STR_ARG(p->out.error), remedy);
+	else if (peer_is_live_target(p) && p->out.connected_us != 0 && p->alias.p == NULL &&
+	    (p->flags & PEER_PROVEN) == 0)
+		say(f, FINDING_WARNING,
+		    "%.*s: takes our connect and does not answer as a registry; correct connect",
+		    STR_ARG(p->url));
+	return is_paused;
+}
+
+static void
+voices_check(struct integrity *f, const struct peer *p)
+{
+	bool are_two;
+
+	if (voices_are_two(&f->v->t, p->id, f->v->now_us, &are_two) != KODO_OK)
+		say(f, FINDING_ERROR, "the record of who speaks cannot be read; " REMEDY);
+	else if (are_two)
+		say(f, FINDING_WARNING,
+		    "%.*s: two services speak under one url; give each its own",
+		    STR_ARG(p->url));
+}
+
 static enum kodo_err
 peers_check(struct integrity *f)
 {
@@ -294,19 +339,10 @@ peers_check(struct integrity *f)
 			    "%.*s is not found by its url, or among the providers; " REMEDY,
 			    STR_ARG(p.url));
 		clocks_compare(f, &p);
+		voices_check(f, &p);
 		n_due += due;
 		n_subscribers += p.filed.has_pos;
-		if ((p.flags & PEER_PAUSED) != 0) {
-			paused++;
-			say(f, FINDING_WARNING,
-			    "%.*s: paused, tried again later (%.*s); see that it runs and answers",
-			    STR_ARG(p.url), STR_ARG(p.out.error));
-		} else if (peer_has_work(&p) && !peer_is_stranger(&p) &&
-		    p.out.due_us < f->v->now_us - LATE_US)
-			say(f, FINDING_WARNING,
-			    "%.*s: messages are due since %lld min and no runner sends them; see "
-			    "that cron starts kodo-reconnect", STR_ARG(p.url),
-			    (long long)(f->v->now_us - p.out.due_us) / 60000000);
+		paused += sending_check(f, &p);
 	}
 	if (err != KODO_ENOTFOUND) {
 		say(f, FINDING_ERROR, "a record of the table of peers cannot be read; " REMEDY);

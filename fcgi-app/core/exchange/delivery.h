@@ -14,7 +14,7 @@ struct outcome {
 	const struct exchange_result *res;
 	struct wire_body body; /* of the answer */
 	bool has_body, has_nodes;
-	char note[512]; /* to be logged after the commit; "" for nothing */
+	char note[1024]; /* to be logged after the commit; "" for nothing */
 };
 
 enum delivery_keep {

@@ -45,25 +45,113 @@ line_of(struct str text, char *out, size_t size)
 	out[n] = '\0';
 }
 
-void
-failure_words(const struct outcome *oc, char *out, size_t size)
+/* Less the query, which may hold a key, and the fragment. */
+static struct str
+plain_url(struct str url)
 {
-	const struct exchange_result *res = oc->res;
-	char line[200];
+	size_t n = 0;
+
+	while (n < url.len && url.p[n] != '?' && url.p[n] != '#')
+		n++;
+	return (struct str){ url.p, n };
+}
+
+/*
+ * The url of a service, if both lead to the same of its endpoints, which are one word each: what
+ * stands before the last slash. Null: another page, as of a login.
+ */
+static struct str
+moved_base(struct str asked, struct str to)
+{
+	size_t n = asked.len;
+	struct str endpoint;
+
+	while (n > 0 && asked.p[n - 1] != '/')
+		n--;
+	endpoint = str_skip(asked, n == 0 ? 0 : n - 1);
+	if (endpoint.len > 1 && str_ends(to, STR("/")))
+		to.len--;
+	if (!str_ends(to, endpoint))
+		return STR_NULL;
+	to.len -= endpoint.len;
+	return str_eq(to, (struct str){ asked.p, asked.len - endpoint.len }) ? STR_NULL : to;
+}
+
+void
+failure_redirect(struct str asked, const char *moved, const char *option, char out[FAILURE_BYTES])
+{
+	struct str base;
+	char to[FAILURE_BYTES / 2 - 30];
+
+	out[0] = '\0';
+	if (moved == NULL)
+		return;
+	line_of(plain_url(str_of(moved)), to, sizeof(to));
+	base = moved_base(plain_url(asked), str_of(to));
+	if (base.len == 0 || option == NULL)
+		snprintf(out, FAILURE_BYTES, "redirects to %s", to);
+	else
+		snprintf(out, FAILURE_BYTES, "redirects to %s; write %.*s into %s", to,
+		    STR_ARG(base), option);
+}
+
+void
+failure_words(const struct exchange_job *job, const struct exchange_result *res,
+    char out[FAILURE_BYTES])
+{
+	char line[200], moved[FAILURE_BYTES];
 
 	line_of(res->body, line, sizeof(line));
+	failure_redirect(job->url, res->moved, job->is_target ? "connect" : NULL, moved);
 	if (res->status == 0)
-		snprintf(out, size, "%s", res->error != NULL ? res->error : "no answer");
+		snprintf(out, FAILURE_BYTES, "%s", res->error != NULL ? res->error : "no answer");
 	else
-		snprintf(out, size, "HTTP status %u: %s", res->status, line);
+		snprintf(out, FAILURE_BYTES, "HTTP status %u: %.650s", res->status,
+		    moved[0] != '\0' ? moved : line);
+}
+
+const char *
+failure_remedy(const char *words)
+{
+	static const struct {
+		const char *in, *remedy;
+	} rows[] = {
+		{ "redirects to", "correct its url" },
+		{ "is this service itself", "take it out of connect" },
+		{ "HTTPS port", "it speaks https: correct its url" },
+		{ "SSL-enabled server", "it speaks https: correct its url" },
+		{ "HTTP/0.9", "it may speak https: correct its url" },
+		{ "wrong version number", "it may speak http: correct its url" },
+		{ "unexpected TLS packet", "it may speak http: correct its url" },
+		{ "HTTP status 401", "its web server asks for a password: open its paths there" },
+		{ "HTTP status 403", "its web server or its option accept refuses us: see there" },
+		{ "HTTP status 404", "no registry answers there: correct its url" },
+		{ "HTTP status 405", "no registry answers there: correct its url" },
+		{ "HTTP status 4", "it does not take what we send: see its log" },
+		{ "HTTP status 5", "it is in trouble: see its log, and that of its web server" },
+		{ "resolve", "the name has no address: correct the url, or the name server in "
+		    "/etc/resolv.conf" },
+		{ "certificate", "its certificate is not trusted: renew it there, or install "
+		    "ca-certificates here" },
+		{ "SSL", "TLS fails: see its certificate, and ca-certificates here" },
+		{ "is private", "set private: true, if it may be a peer" },
+		{ "connect", "no program listens there: start the service, or open the firewall" },
+		{ "Timeout", "it does not answer in time: see whether it is overloaded" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (strcasestr(words, rows[i].in) != NULL)
+			return rows[i].remedy;
+	return "see that it runs and answers";
 }
 
 enum kodo_err
 failure_keep(struct change *ch, struct peer *p, const struct outcome *oc)
 {
-	char text[300];
+	char text[FAILURE_BYTES];
 
-	failure_words(oc, text, sizeof(text));
+	failure_words(oc->job, oc->res, text);
 	return arena_str(ch->a, str_of(text), &p->out.error);
 }
 

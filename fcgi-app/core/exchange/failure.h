@@ -9,8 +9,20 @@
 /* The next digest check of an acknowledged target. */
 void digest_check_later(struct change *ch, struct peer *p);
 
+#define FAILURE_BYTES	700u
+
 /* One line, which people and JSON can have. */
-void failure_words(const struct outcome *oc, char *out, size_t size);
+void failure_words(const struct exchange_job *job, const struct exchange_result *res,
+    char out[FAILURE_BYTES]);
+/*
+ * A redirect is not followed: where it leads to, without what may be secret in its query, and with
+ * which url to replace the one that was asked, where that can be told. option: of whom it is the
+ * value, NULL: not ours. "": it is no redirect.
+ */
+void failure_redirect(struct str asked, const char *moved, const char *option,
+    char out[FAILURE_BYTES]);
+/* What the operator can do about those words. */
+const char *failure_remedy(const char *words);
 /* It becomes the peer's error. */
 enum kodo_err failure_keep(
     struct change *ch, struct peer *p, const struct outcome *oc) MUST_CHECK;

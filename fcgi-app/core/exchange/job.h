@@ -72,6 +72,7 @@ struct exchange_result {
 	/* the connection was reset or closed while the body was sent or before an answer */
 	bool reset;
 	const char *error;	/* words where status is 0: "Connection refused"; NULL otherwise */
+	const char *moved;	/* the whole url that a redirect leads to; NULL: it is none */
 };
 
 #endif

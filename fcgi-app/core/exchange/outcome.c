@@ -12,6 +12,7 @@
 #include "core/merge/resync.h"
 #include "core/merge/rules.h"
 #include "core/merge/statement.h"
+#include "core/merge/voices.h"
 #include "core/records/walk.h"
 #include "core/registry/registry_private.h"
 #include "core/wire/wire.h"
@@ -175,7 +176,10 @@ answer_take(struct change *ch, struct peer *p, struct outcome *oc)
 		return KODO_OK;
 	if (b->has_kodo)
 		p->flags |= PEER_KODO;
-	err = ingest_clock(ch, p, &b->from);
+	/* a greeting to GET has no epoch, of whomever it is */
+	err = oc->job->is_post ? voices_note(ch, p, b) : KODO_OK;
+	if (err == KODO_OK)
+		err = ingest_clock(ch, p, &b->from);
 	if (err == KODO_OK)
 		err = ingest_acknowledged(ch, b);
 	if (err != KODO_OK)
@@ -289,7 +293,7 @@ node_refused(struct change *ch, struct peer *p, struct outcome *oc)
 {
 	const struct exchange_job *job = oc->job;
 	bool is_verdict = oc->res->status == 400 || oc->res->status == 413;
-	char failed[300], why[400];
+	char failed[FAILURE_BYTES], why[FAILURE_BYTES + 40];
 	enum kodo_err err;
 
 	/* it may be the server that is out of order, not the body that is too big */
@@ -297,7 +301,7 @@ node_refused(struct change *ch, struct peer *p, struct outcome *oc)
 		return failure_retry(ch, p, oc);
 	p->out.attempts = 0;
 	p->out.due_us = ch->now_us;
-	failure_words(oc, failed, sizeof(failed));
+	failure_words(job, oc->res, failed);
 	snprintf(why, sizeof(why), "not taken, %zu bytes (%s)", job->body.len, failed);
 	err = delivery_pause_all(ch, p, oc);
 	if (err != KODO_OK)

@@ -3,6 +3,7 @@
 #include "core/merge/resync.h"
 #include "core/merge/rules.h"
 #include "core/merge/statement.h"
+#include "core/merge/voices.h"
 #include "core/records/known.h"
 #include "core/registry/registry_private.h"
 #include "core/registry/requests.h"
@@ -46,8 +47,10 @@ post_run(struct registry *r, const struct wire_body *b, int64_t now_us,
 static enum kodo_err
 note_speaker(struct change *ch, struct peer *p, const struct wire_body *b, bool *is_void)
 {
-	enum kodo_err err = KODO_OK;
+	enum kodo_err err = voices_note(ch, p, b);
 
+	if (err != KODO_OK)
+		return err;
 	/* anybody may have made it: what it says of a state is asked of the peer */
 	if (ingest_is_doubtful(ch, p, b)) {
 		*is_void = rule_6_is_lost(b->epoch, p->in.epoch);
