@@ -89,6 +89,12 @@ test_files(void **state)
 		{ GOOD, URL, 8, KODO_EBUSY, "where it went on before" },
 		{ GOOD, URL, 11, KODO_OK, NULL },
 		{ GOOD, URL, -60, KODO_OK, NULL },
+		/* something else, cut off within its last value */
+		{ GOOD, URL "- organization: Aft", 0, KODO_EBUSY,
+		    "/l.yaml:2: the last line has no end, which it had before" },
+		{ GOOD, GOOD "- organization: Aft", 0, KODO_EBUSY, "the last line has no end" },
+		{ GOOD, URL "- organization: Aft", 11, KODO_OK, NULL },
+		{ URL "- retry: 1", URL "- organization: Aft", 0, KODO_OK, NULL },
 		/* nothing of it is lost */
 		{ GOOD "\n# a comment\n", GOOD, 0, KODO_OK, NULL },
 		{ GOOD, "- url: http://a:1\n- connect: [http://b:1]\n- registry: false\n"
@@ -202,6 +208,9 @@ test_program(void **state)
 	scratch_write("text", "- url: http://a");
 	assert_int_equal(check("p", true), KODO_EINVAL);
 	check_why("/p output:1: the file ends in the middle");
+	scratch_write("text", "- url: http://b:1\n- organization: Aft");
+	assert_int_equal(check("p", true), KODO_EINVAL);
+	check_why("/p output:2: the last line has no end, as if the program");
 	/* it has no time, and whole lines are what programs print */
 	scratch_write("text", URL);
 	assert_int_equal(check("p", true), KODO_OK);

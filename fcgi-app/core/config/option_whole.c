@@ -111,6 +111,35 @@ count_lines(struct str s)
 	return n;
 }
 
+static bool
+ends_in_line(struct str text)
+{
+	return text.len == 0 || text.p[text.len - 1] == '\n';
+}
+
+/*
+ * Something else than before, of which the last line has no end, though all lines had one: the last
+ * value may be cut off. The output of a program does not grow any more.
+ */
+static enum kodo_err
+check_end(const struct loader_text *t, const struct before *b, bool may_wait, struct why *why)
+{
+	const bool is_file = access(t->label, F_OK) == 0;
+
+	if (ends_in_line(t->text) || b->len != b->text.len || !ends_in_line(b->text))
+		return KODO_OK;
+	if (!is_file)
+		return why_set(why, KODO_EINVAL,
+		    "%s:%u: the last line has no end, as if the program had not come to its own, "
+		    "and what it said before stays in force: let it end each line", t->label,
+		    count_lines(t->text));
+	if (may_wait && quiet_s(t->label) < QUIET_S)
+		return why_set(why, KODO_EBUSY,
+		    "%s:%u: the last line has no end, which it had before; that counts if it is "
+		    "left so for %u s", t->label, count_lines(t->text), QUIET_S);
+	return KODO_OK;
+}
+
 /* A file that is there as before, against what it was. */
 static enum kodo_err
 check_text(const struct loader_text *t, const struct before *b, bool may_wait, struct why *why)
@@ -128,7 +157,7 @@ check_text(const struct loader_text *t, const struct before *b, bool may_wait, s
 		    "%s: it is being written, and what it said before stays in force meanwhile",
 		    t->label);
 	if (now.len >= b->len || common == 0 || memcmp(now.p, b->text.p, common) != 0)
-		return KODO_OK;
+		return check_end(t, b, may_wait, why);
 	is_line = now.p[now.len - 1] == '\n' || (common == now.len && common < b->text.len &&
 	    (b->text.p[common] == '\n' || b->text.p[common] == '\r'));
 	if (is_line && b->len == b->text.len && !has_content(str_skip(b->text, common)))
