@@ -105,6 +105,16 @@ read_now(struct str body, int64_t *out)
 	    isotime_parse((struct str){ rest.p, (size_t)(end - rest.p) }, out, &reason) == KODO_OK;
 }
 
+/* Is a text in quotes our own url, as we write it ourselves? */
+static bool
+is_own(const struct probe *p, struct str quoted)
+{
+	if (quoted.len == 0)
+		return false;
+	quoted = str_skip(quoted, 1);
+	return str_eq(str_cut(&quoted, '"'), p->o->url);
+}
+
 /* --- own url --- */
 
 /* The remedy where the web server itself refuses; kodo's own refusals have it in the body. */
@@ -235,6 +245,9 @@ probe_target(struct probe *p, struct str target)
 		found(p, FINDING_WARNING,
 		    "target %.*s: our clock and its differ by %lld s; set the wrong one right "
 		    "(timedatectl)", STR_ARG(target), (long long)off);
+	else if (is_own(p, member(res.body, "\"url\"")))
+		found(p, FINDING_ERROR,
+		    "target %.*s: is this service itself; take it out of connect", STR_ARG(target));
 	else if (str_starts(member(res.body, "\"registry\""), STR("false")))
 		found(p, FINDING_ERROR, "target %.*s: is no registry; correct the option connect",
 		    STR_ARG(target));

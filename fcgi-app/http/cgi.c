@@ -28,7 +28,8 @@ process_env(struct transport *t, const char *name)
 	return getenv(name);
 }
 
-static bool
+/* KODO_EIO: nothing in time. */
+static enum kodo_err
 wait_for(int fd, short events)
 {
 	struct pollfd p = { .fd = fd, .events = events };
@@ -37,13 +38,14 @@ wait_for(int fd, short events)
 	do
 		n = poll(&p, 1, TRANSPORT_STALL_S * 1000);
 	while (n == -1 && errno == EINTR);
-	return n > 0;
+	return n > 0 ? KODO_OK : n == 0 ? KODO_EIO : KODO_EBUSY;
 }
 
 static enum kodo_err
 process_read(struct transport *t, char *p, size_t max, size_t *n)
 {
 	struct process *in = t->arg;
+	enum kodo_err err;
 	ssize_t got;
 
 	*n = 0;
@@ -51,13 +53,14 @@ process_read(struct transport *t, char *p, size_t max, size_t *n)
 		max = (size_t)in->left;
 	if (max == 0)
 		return KODO_OK;
-	if (!wait_for(STDIN_FILENO, POLLIN))
-		return KODO_EIO;
+	err = wait_for(STDIN_FILENO, POLLIN);
+	if (err != KODO_OK)
+		return err;
 	do
 		got = read(STDIN_FILENO, p, max);
 	while (got == -1 && errno == EINTR);
 	if (got == -1)
-		return KODO_EIO;
+		return errno == ECONNRESET ? KODO_EIO : KODO_EBUSY;
 	*n = (size_t)got;
 	in->left -= in->has_length ? (uint64_t)got : 0;
 	return KODO_OK;

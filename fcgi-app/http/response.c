@@ -206,6 +206,17 @@ send_body(struct response *r, struct transport *t)
 	return KODO_OK;
 }
 
+/* Where no memory is left, even for a head: what costs none. */
+static enum kodo_err
+send_unable(struct transport *t)
+{
+	static const char text[] = "Status: 503 Service Unavailable\r\nRetry-After: 1\r\n"
+	    "Content-Length: 0\r\n\r\n";
+	const enum kodo_err err = t->write(t, text, sizeof(text) - 1);
+
+	return err == KODO_OK ? KODO_ENOMEM : err;
+}
+
 enum kodo_err
 response_send(struct response *r, struct transport *t, bool without_body)
 {
@@ -213,9 +224,11 @@ response_send(struct response *r, struct transport *t, bool without_body)
 	enum kodo_err err;
 
 	put_header(&header, r);
-	err = buf_failed(&header) || buf_failed(&r->body.buf) ? KODO_ENOMEM : KODO_OK;
-	if (err == KODO_OK)
-		err = t->write(t, header.p, header.len);
+	if (buf_failed(&header) || buf_failed(&r->body.buf)) {
+		buf_free(&header);
+		return send_unable(t);
+	}
+	err = t->write(t, header.p, header.len);
 	if (err == KODO_OK && !without_body && r->type != NULL)
 		err = send_body(r, t);
 	buf_free(&header);

@@ -49,8 +49,8 @@ void response_empty(struct response *r, unsigned status);
 uint64_t response_length(const struct response *r);
 
 /*
- * Send header and body (without_body: only the header, for HEAD). KODO_ENOMEM: the body failed for
- * want of memory, nothing was sent. KODO_EIO: the client has gone.
+ * Send header and body (without_body: only the header, for HEAD). KODO_ENOMEM: memory
+ * ran out, and a 503 was sent in place of it. KODO_EIO: the client has gone.
  */
 enum kodo_err response_send(
     struct response *r, struct transport *t, bool without_body) MUST_CHECK;

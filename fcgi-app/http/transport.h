@@ -14,7 +14,7 @@ struct transport {
 
 	/*
 	 * Up to max bytes of the body; *n 0: its end. KODO_EIO: the client has gone, or sends no
-	 * byte for TRANSPORT_STALL_S.
+	 * byte for TRANSPORT_STALL_S. KODO_EBUSY: the system does not let us read.
 	 */
 	enum kodo_err (*read)(struct transport *t, char *p, size_t max, size_t *n);
 

@@ -496,6 +496,13 @@ def test_target_is_no_registry(site):
     only(one.probed(), "error", r"is no registry; correct the option connect")
 
 
+def test_target_is_the_service_itself(site):
+    """By another name, or it would have been dropped from the option."""
+    one = site()
+    one.target = {**one.target, "url": one.options["url"]}
+    only(one.probed(), "error", r"is this service itself; take it out of connect")
+
+
 def test_target_is_another_program(site):
     one = site()
     one.target = {"hello": "world"}

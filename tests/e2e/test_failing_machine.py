@@ -341,3 +341,17 @@ def test_torn_copy(folders):
         os.unlink(os.path.join(kodo.state_path(), "lock.mdb"))
         done = subprocess.run([kodotest.KODO, "check", "--state", kodo.state_path()], capture_output=True, text=True, check=False)
         assert done.returncode == 0 or (done.returncode == 1 and re.search("^error .*; ", done.stdout, re.M)), (i, done)
+
+
+def test_body_that_cannot_be_read(place):
+    """A fault of the machine, which no client has made: a folder in place of stdin cannot be read."""
+    kodo = kodotest.PlainCGI(place, {})
+    assert kodo.get("/").status == 200
+    fault = os.open("/", os.O_RDONLY)
+    try:
+        done = subprocess.run([kodotest.KODO], env={**kodo.env, **kodotest.cgi_env("POST", "/connect", None, b"{}")}, stdin=fault,
+                              capture_output=True, timeout=20, check=False)
+    finally:
+        os.close(fault)
+    answer = kodotest.parse_cgi(done.stdout, done.stderr)
+    assert answer.status == 503 and answer.headers["retry-after"] == "1", done

@@ -34,6 +34,7 @@ redirects(void **state)
 		/* to what is no other address of a registry */
 		{ T "/connect", T "/connect/", "redirects to " T "/connect/" },
 		{ T "/connect", T "/connect", "redirects to " T "/connect" },
+		{ T "/", T "//", "redirects to " T "//" },
 		{ T "/connect", "https://sso.example/login?next=secret#x",
 		    "redirects to https://sso.example/login" },
 		{ T "/connect", "http://a/\xe2\x80\xae\n/connect",

@@ -13,6 +13,7 @@
 #include "core/base/url.h"
 #include "http/param.h"
 #include "http/request.h"
+#include "http/response.h"
 #include "http/router.h"
 #include "http/template.h"
 
@@ -522,6 +523,33 @@ test_template_files(void **state)
 	unsetenv("KODO_WWW");
 }
 
+static enum kodo_err
+write_sent(struct transport *t, const char *p, size_t n)
+{
+	buf_put(t->arg, p, n);
+	return KODO_OK;
+}
+
+/* Memory that ran out while the answer was made is answered all the same. */
+static void
+test_answer_without_memory(void **state)
+{
+	struct buf sent = BUF_INIT(0);
+	struct transport t = { .write = write_sent, .arg = &sent };
+	struct response r;
+
+	(void)state;
+	response_init(&r, NULL);
+	response_fail(&r, 400, "Bad Request");
+	r.body.buf.err = KODO_ENOMEM;
+	assert_int_equal(response_send(&r, &t, false), KODO_ENOMEM);
+	assert_string_equal(buf_z(&sent), "Status: 503 Service Unavailable\r\nRetry-After: 1\r\n"
+	    "Content-Length: 0\r\n\r\n");
+	r.body.buf.err = KODO_OK;
+	response_free(&r);
+	buf_free(&sent);
+}
+
 int
 main(void)
 {
@@ -542,6 +570,7 @@ main(void)
 		cmocka_unit_test(test_templates),
 		cmocka_unit_test(test_template_split),
 		cmocka_unit_test(test_template_files),
+		cmocka_unit_test(test_answer_without_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

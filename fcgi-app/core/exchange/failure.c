@@ -74,6 +74,8 @@ moved_base(struct str asked, struct str to)
 	if (!str_ends(to, endpoint))
 		return STR_NULL;
 	to.len -= endpoint.len;
+	while (str_ends(to, STR("/")))
+		to.len--;
 	return str_eq(to, (struct str){ asked.p, asked.len - endpoint.len }) ? STR_NULL : to;
 }
 
