@@ -10,10 +10,14 @@ import random
 import re
 import subprocess
 import sys
+import unicodedata
 
 TEXT = ("organization", "url", "name", "author", "description")
 TIME = ("created", "modified", "heartbeat")
 FIELDS = ("organization", "created", "modified", "heartbeat", "url", "name", "author", "description", "tags")
+
+
+APOSTROPHES = "['\u00b4\u02bc\u2018-\u201b\u2032\uff07]"
 
 
 class NotInTheLanguage(Exception):
@@ -351,6 +355,14 @@ def plain(text):
     return re.sub(f"[{BLANKS}]+", " ", fold(text))
 
 
+def written(text):
+    """A text, and what else may be meant: letters composed, wide ones narrow, apostrophes and hyphens of keyboards or of print."""
+    def seen(form):
+        return re.sub("[\u00ad\u034f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]", "", unicodedata.normalize(form, text))
+    keys = re.sub("[\u2010-\u2013\u2212]", "-", re.sub("[\u201c-\u201f\u00ab\u00bb]", '"', re.sub(APOSTROPHES, "'", seen("NFKC"))))
+    return {plain(way) for way in (text, seen("NFC"), keys, re.sub(APOSTROPHES, "\u2019", seen("NFC")))}
+
+
 def predicate(query):
     """(kind, function of a row); kind is all, language or fulltext."""
     trimmed = trim(query)
@@ -360,15 +372,15 @@ def predicate(query):
     try:
         words = words_of(query)
         if len(words) == 1 and words[0][0] == "text":
-            part = plain(words[0][1])
-            return "language", lambda row: part in plain(search_text(row))
+            ways = written(words[0][1])
+            return "language", lambda row: any(way in plain(search_text(row)) for way in ways)
         test, rest = any_test(words)
         if rest:
             raise NotInTheLanguage("more words")
         return "language", test_only(test)
     except NotInTheLanguage:
-        part = plain(trimmed)
-        return "fulltext", lambda row: part in plain(search_text(row))
+        ways = written(trimmed)
+        return "fulltext", lambda row: any(way in plain(search_text(row)) for way in ways)
 
 
 def ordered(rows, by):

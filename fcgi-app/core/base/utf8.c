@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include <utf8proc.h>
 
 #include "core/base/ascii.h"
@@ -165,6 +167,22 @@ utf8_trim(struct str s)
 		end = n > 0 ? end : pos;
 	}
 	return (struct str){ s.p, end };
+}
+
+enum kodo_err
+utf8_compose(struct buf *out, struct str s, bool compat)
+{
+	const unsigned how = (unsigned)UTF8PROC_STABLE | (unsigned)UTF8PROC_COMPOSE |
+	    (unsigned)UTF8PROC_IGNORE | (compat ? (unsigned)UTF8PROC_COMPAT : 0u);
+	utf8proc_uint8_t *made = NULL;
+	const utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)s.p,
+	    (utf8proc_ssize_t)s.len, &made, (utf8proc_option_t)how);
+
+	if (n < 0)
+		return n == UTF8PROC_ERROR_NOMEM ? KODO_ENOMEM : KODO_EINVAL;
+	buf_put(out, made, (size_t)n);
+	free(made);
+	return KODO_OK;
 }
 
 bool

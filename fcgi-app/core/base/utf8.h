@@ -65,6 +65,13 @@ utf8_blank_bytes(struct str s, size_t pos)
 struct str utf8_trim(struct str s);
 
 /*
+ * Append s as most texts are written (NFC), without what cannot be seen: `e` and an accent become
+ * one character. compat: also wide letters as narrow ones, ligatures as their letters, and the like
+ * (NFKC). KODO_EINVAL: s is not UTF-8; KODO_ENOMEM.
+ */
+enum kodo_err utf8_compose(struct buf *out, struct str s, bool compat) MUST_CHECK;
+
+/*
  * Control characters, what formats or turns the text around it (bidi, U+200B to U+200F, U+00AD,
  * U+FEFF, tags), line and paragraph separators, and letters without a shape.
  */

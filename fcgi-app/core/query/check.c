@@ -1,6 +1,8 @@
 #include "core/query/check.h"
 #include "core/query/compare.h"
 
+#define BETWEEN	"between takes two texts: write .between(\"a\", \"b\")"
+
 struct checker {
 	struct reading *r;
 	struct regex_pool *pool;	/* NULL until there is a regular expression */
@@ -244,12 +246,59 @@ check_method(struct checker *c, const struct ast *ast, const struct method *m)
 	return m->negated ? build_not(c->r, n) : n;
 }
 
+/* Is it `inclusive="left"` or the like? *low, *high: which end belongs to it. */
+static bool
+read_inclusive(const struct ast *ast, enum ast_op *low, enum ast_op *high)
+{
+	static const struct {
+		struct str name;
+		enum ast_op low, high;
+	} rows[] = {
+		{ { "both", 4 }, OP_LE, OP_LE }, { { "neither", 7 }, OP_LT, OP_LT },
+		{ { "left", 4 }, OP_LE, OP_LT }, { { "right", 5 }, OP_LT, OP_LE },
+	};
+	const struct ast *value = ast->kind == AST_KEYWORD &&
+		str_eq(ast->text, STR("inclusive")) ? ast->first : ast;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (value->kind == AST_TEXT && str_eq(value->text, rows[i].name)) {
+			*low = rows[i].low;
+			*high = rows[i].high;
+			return true;
+		}
+	return false;
+}
+
+/* field.between(a, b) is a <= field <= b. */
+static struct node *
+check_between(struct checker *c, const struct ast *ast)
+{
+	const struct ast *given = ast->first->next, *ends[2] = { given, given->next };
+	struct ast low = *given, field = *ast->first, high;
+	struct ast chain = { .kind = AST_CHAIN, .at = ast->at, .first = &low, .n = 3 };
+	enum ast_op low_op = OP_LE, high_op = OP_LE;
+
+	if (ast->n > 3 && !(ast->n == 4 && read_inclusive(ends[1]->next, &low_op, &high_op)))
+		return build_type_error(c->r, ast, BETWEEN);
+	high = *ends[1];
+	low.next = &field;
+	field.next = &high;
+	field.op = low_op;
+	high.next = NULL;
+	high.op = high_op;
+	chain.last = &high;
+	return compare_chain(c->r, &chain);
+}
+
 static struct node *
 check_call(struct checker *c, const struct ast *ast)
 {
 	enum query_field field;
 	size_t i;
 
+	if (str_eq(ast->text, STR("between")))
+		return ast->n < 3 ? build_type_error(c->r, ast, BETWEEN) : check_between(c, ast);
 	for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
 		if (str_eq(ast->text, methods[i].name))
 			return check_method(c, ast, &methods[i]);

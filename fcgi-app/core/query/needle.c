@@ -43,7 +43,7 @@ needle_of_test(struct reading *r, const struct test *t)
 		return STR_NULL;
 	switch ((int)t->kind) {
 	case TEST_FOLDED:
-		return words_longest(t);
+		return t->also == NULL ? words_longest(t) : STR_NULL;
 	case TEST_LIKE:
 		return t->folded;
 	case TEST_EQ:

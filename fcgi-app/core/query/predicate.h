@@ -45,6 +45,7 @@ struct test {
 	/* see build_skip_table; TEST_LIKE, and TEST_FOLDED where folded has blanks */
 	const uint16_t *skip;
 	size_t word_at, word_len;	/* TEST_FOLDED: the longest word of folded */
+	const struct test *also;	/* TEST_FOLDED: another one that may be fulfilled */
 	const struct str *list;		/* TEST_IN, sorted */
 	const int64_t *times;		/* TEST_TIME_IN, sorted */
 	size_t n;			/* of list or times */

@@ -47,10 +47,22 @@ make_note(struct reading *r)
 static void
 make_fulltext(struct query *q, struct reading *r, struct str text)
 {
+	struct str ways[WORDS_WAYS];
+	struct node *n = build_text_test(r, TEST_FOLDED, QUERY_FOLDED, text), *way;
+	size_t i = words_other_ways(r, text, ways);
+
 	q->fulltext = true;
-	q->root = build_text_test(r, TEST_FOLDED, QUERY_FOLDED, text);
-	if (q->root != NULL)
-		words_prepare(r, text, &q->root->test);
+	q->root = n;
+	if (n != NULL)
+		words_prepare(r, text, &n->test);
+	for (; n != NULL && i > 0; i--) {
+		way = build_text_test(r, TEST_FOLDED, QUERY_FOLDED, ways[i - 1]);
+		if (way == NULL)
+			return;
+		words_prepare(r, ways[i - 1], &way->test);
+		way->test.also = n->test.also;
+		n->test.also = &way->test;
+	}
 }
 
 static void
@@ -155,7 +167,7 @@ query_column(const struct query *q)
 bool
 query_is_all(const struct query *q)
 {
-	return q->program.n == 0 || (q->fulltext && q->needle.len == 0);
+	return q->program.n == 0 || (q->fulltext && words_longest(&q->root->test).len == 0);
 }
 
 bool

@@ -35,6 +35,89 @@ words_prepare(struct reading *r, struct str text, struct test *t)
 		t->skip = build_skip_table(r, t->folded);
 }
 
+/* Is it one of those that are typed as ' " -? 0: no. */
+static char
+key_of(uint32_t cp)
+{
+	static const struct {
+		uint32_t first, last;
+		char key;
+	} rows[] = {
+		{ '\'', '\'', '\'' }, { 0xb4, 0xb4, '\'' }, { 0x2bc, 0x2bc, '\'' },
+		{ 0x2018, 0x201b, '\'' }, { 0x2032, 0x2032, '\'' }, { 0xff07, 0xff07, '\'' },
+		{ 0x201c, 0x201f, '"' }, { 0xab, 0xab, '"' }, { 0xbb, 0xbb, '"' },
+		{ 0x2010, 0x2013, '-' }, { 0x2212, 0x2212, '-' },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (cp >= rows[i].first && cp <= rows[i].last)
+			return rows[i].key;
+	return '\0';
+}
+
+/* With what keyboards have, or with the apostrophe of printed texts. */
+static struct str
+with_keys(struct reading *r, struct str text, bool is_printed)
+{
+	struct buf b = BUF_INIT(0);
+	size_t pos = 0, begin;
+	char key;
+
+	while (pos < text.len) {
+		begin = pos;
+		key = key_of(utf8_next(text, &pos));
+		if (key == '\0' || (is_printed && key != '\''))
+			buf_put(&b, text.p + begin, pos - begin);
+		else if (is_printed)
+			buf_puts(&b, "\xe2\x80\x99");
+		else
+			buf_putc(&b, key);
+	}
+	return reading_take(r, &b);
+}
+
+static struct str
+composed(struct reading *r, struct str text, bool compat)
+{
+	struct buf b = BUF_INIT(0);
+
+	if (utf8_compose(&b, text, compat) == KODO_OK)
+		return reading_take(r, &b);
+	buf_free(&b);
+	return text;
+}
+
+static bool
+is_plain(struct str text)
+{
+	size_t i;
+
+	for (i = 0; i < text.len && (signed char)text.p[i] >= 0 && text.p[i] != '\''; i++)
+		;
+	return i == text.len;
+}
+
+size_t
+words_other_ways(struct reading *r, struct str text, struct str out[WORDS_WAYS])
+{
+	struct str ways[WORDS_WAYS];
+	size_t i, k, n = 0;
+
+	if (is_plain(text))
+		return 0;
+	ways[0] = composed(r, text, false);
+	ways[1] = with_keys(r, composed(r, text, true), false);
+	ways[2] = with_keys(r, ways[0], true);
+	for (i = 0; i < WORDS_WAYS && !r->oom; i++) {
+		for (k = 0; k < n && !str_eq(out[k], ways[i]); k++)
+			;
+		if (k == n && !str_eq(ways[i], text))
+			out[n++] = ways[i];
+	}
+	return n;
+}
+
 struct str
 words_longest(const struct test *t)
 {
@@ -117,8 +200,8 @@ precedes(const struct test *t, struct str s, size_t pos, size_t *vain)
 	return true;
 }
 
-const char *
-words_find(const struct test *t, struct str s)
+static const char *
+find_one(const struct test *t, struct str s)
 {
 	const struct str word = words_longest(t);
 	struct str rest = s;
@@ -136,4 +219,17 @@ words_find(const struct test *t, struct str s)
 			return find_linear(t, s);
 	}
 	return NULL;
+}
+
+const char *
+words_find(const struct test *t, struct str s)
+{
+	const char *first = NULL, *at;
+
+	for (; t != NULL; t = t->also) {
+		at = find_one(t, s);
+		if (at != NULL && (first == NULL || at < first))
+			first = at;
+	}
+	return first;
 }

@@ -12,6 +12,14 @@
 /* Make a TEST_FOLDED that looks for text. */
 void words_prepare(struct reading *r, struct str text, struct test *t);
 
+/*
+ * Other ways to write a text, which are looked for as well: phones make of an apostrophe a quote,
+ * of a hyphen a dash; input methods leave letters wide; files have accents by themselves. Distinct
+ * ones; returns their number.
+ */
+#define WORDS_WAYS	3u
+size_t words_other_ways(struct reading *r, struct str text, struct str out[WORDS_WAYS]);
+
 /* The longest word of t. */
 struct str words_longest(const struct test *t);
 
