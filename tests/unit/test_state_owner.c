@@ -57,6 +57,11 @@ root_among_others(void)
 	    access("theirs/new", F_OK) == 0 ||
 	    open_at("ours/x.lmdb", true) != KODO_OK || open_at("group/x.lmdb", true) != KODO_OK)
 		return 1;
+	/* nor where links of theirs lead, though it is ours */
+	if (open_at("theirs/link/x.lmdb", true) != KODO_ECONFLICT ||
+	    open_at("theirs/link", true) != KODO_ECONFLICT || access("ours/x2.lmdb", F_OK) == 0 ||
+	    open_at("by_root/x.lmdb", true) != KODO_OK)
+		return 3;
 	/* what is there is used as its owner would */
 	if (open_at("theirs", false) != KODO_OK ||
 	    state_lock(&st, "a.lock", NULL, &fd, NULL) != KODO_OK || fstat(fd, &sb) != 0 ||
@@ -79,6 +84,8 @@ test_root_in_a_foreign_folder(void **state)
 	assert_int_equal(mkdir("theirs", 0700) | mkdir("group", 0700) | mkdir("ours", 0700), 0);
 	assert_int_equal(chown("theirs", 65534, 65534) | chown("group", 65534, 65534), 0);
 	assert_int_equal(chmod("group", 02770), 0);
+	assert_int_equal(symlink("../ours", "theirs/link") | symlink("ours", "by_root"), 0);
+	assert_int_equal(lchown("theirs/link", 65534, 65534), 0);
 	pid = fork();
 	if (pid == 0)
 		_exit(root_among_others());

@@ -57,38 +57,60 @@ state_network_fs(unsigned long f_type)
  * the owner. A folder for a group is made to be shared.
  */
 static enum kodo_err
-check_owner(const char *folder, bool create, struct why *why)
+check_owner(const char *folder, const struct stat *st, bool create, struct why *why)
 {
 	const struct passwd *pw;
-	struct stat st;
 
-	if (geteuid() != 0 || stat(folder, &st) != 0 || st.st_uid == 0 ||
-	    (st.st_mode & (S_ISGID | S_IWGRP)) == (S_ISGID | S_IWGRP))
+	if (geteuid() != 0 || st->st_uid == 0)
 		return KODO_OK;
 	if (!create) {
-		(void)setfsgid(st.st_gid);
-		(void)setfsuid(st.st_uid);
+		(void)setfsgid(st->st_gid);
+		(void)setfsuid(st->st_uid);
 		return KODO_OK;
 	}
-	pw = getpwuid(st.st_uid);
+	pw = getpwuid(st->st_uid);
 	return why_set(why, KODO_ECONFLICT,
-	    "the folder %s belongs to %s (uid %lu), and this is root: start it as that user "
-	    "(runuser -u %s -- ...), or give the folder to root", folder,
-	    pw == NULL ? "a user" : pw->pw_name, (unsigned long)st.st_uid,
-	    pw == NULL ? "USER" : pw->pw_name);
+	    "%s belongs to %s (uid %lu), and this is root: start it as that user (runuser -u %s "
+	    "-- ...), or give it to root", folder, pw == NULL ? "a user" : pw->pw_name,
+	    (unsigned long)st->st_uid, pw == NULL ? "USER" : pw->pw_name);
 }
 
-/* The folder itself, or what is there of the folders above it. */
+/* The links on the way count as what they are, whomever the folder behind them belongs to. */
+static enum kodo_err
+check_owner_links(const char *path, bool create, struct why *why)
+{
+	enum kodo_err err = KODO_OK;
+	char link[PATH_BYTES];
+	struct stat st;
+	size_t i;
+
+	for (i = 1; path[i - 1] != '\0' && err == KODO_OK; i++) {
+		if (path[i] != '/' && path[i] != '\0')
+			continue;
+		snprintf(link, sizeof(link), "%.*s", (int)i, path);
+		if (lstat(link, &st) == 0 && S_ISLNK(st.st_mode))
+			err = check_owner(link, &st, create, why);
+	}
+	return err;
+}
+
+/* The folder itself, or what is there of the folders above it; one for a group may be shared. */
 static enum kodo_err
 check_owner_above(const char *path, bool create, struct why *why)
 {
+	enum kodo_err err = check_owner_links(path, create, why);
 	char folder[PATH_BYTES];
 	struct stat st;
+	bool is_there;
 
+	if (err != KODO_OK)
+		return err;
 	snprintf(folder, sizeof(folder), "%s", path);
-	while (stat(folder, &st) != 0 && errno == ENOENT && folder[1] != '\0')
+	while (!(is_there = stat(folder, &st) == 0) && errno == ENOENT && folder[1] != '\0')
 		folder[path_folder(str_of(folder)).len] = '\0';
-	return check_owner(folder, create, why);
+	if (!is_there || (st.st_mode & (S_ISGID | S_IWGRP)) == (S_ISGID | S_IWGRP))
+		return KODO_OK;
+	return check_owner(folder, &st, create, why);
 }
 
 static bool
