@@ -123,6 +123,25 @@ lost_states(void **state)
 	assert_false(are_two(f));
 }
 
+/* Two registries behind one address, each with a state of its own: only their answers tell. */
+static void
+two_that_answer(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	unsigned i;
+
+	fixture_options(f, "http://localhost:3366", false, false, PEER, 1);
+	for (i = 0; i < 5; i++) {
+		fixture_apply(f, START_NOW);
+		answers(f, EXCHANGE_CONNECT,
+		    i % 2 == 0 ? "{\"life\":1,\"sent\":9}" : "{\"life\":2,\"sent\":9}");
+		assert_int_equal(next(f, &job), KODO_ENOTFOUND);
+		assert_int_equal(are_two(f), i == 4);
+		f->now_us += 10ll * 1000000;
+	}
+}
+
 /* The list of them has an end, and keeps those that go on. */
 static void
 many_peers(void **state)
@@ -153,6 +172,7 @@ main(void)
 		T(legacy_ones),
 		T(kodo_and_legacy),
 		T(lost_states),
+		T(two_that_answer),
 		T(many_peers),
 	};
 

@@ -123,7 +123,9 @@ enum kodo_err
 voices_note(struct change *ch, const struct peer *p, const struct wire_body *b)
 {
 	const uint64_t voice = voice_of(b->epoch, b->from.organization);
-	const uint64_t before = voice_of(p->in.epoch, p->organization);
+	/* of a target that only answers nothing is known before */
+	const bool is_first = p->in.at_us == 0;
+	const uint64_t before = is_first ? voice : voice_of(p->in.epoch, p->organization);
 	struct list l;
 	struct entry *e;
 	enum kodo_err err = list_get(ch->t, ch->now_us, &l);
@@ -131,16 +133,16 @@ voices_note(struct change *ch, const struct peer *p, const struct wire_body *b)
 	if (err != KODO_OK)
 		return err;
 	e = entry_find(&l, p->id);
-	if (e == NULL && (p->in.at_us == 0 || voice == before))
+	if (e == NULL && voice == before && !(is_first && peer_is_live_target(p)))
 		return KODO_OK;
 	if (e == NULL) {
 		e = entry_add(&l, p->id);
 		e->voices[0] = before;
-	}
-	if (e->voices[0] == voice)
+	} else if (e->voices[0] == voice) {
 		return KODO_OK;
+	}
 	e->at_us = ch->now_us;
-	if (voice_to_front(e, voice) && ++e->turns == TURNS_MIN)
+	if (e->voices[0] != voice && voice_to_front(e, voice) && ++e->turns == TURNS_MIN)
 		log_warning("two services speak under one url, %.*s: give each its own",
 		    STR_ARG(p->url));
 	return list_put(ch->t, &l);
