@@ -46,6 +46,21 @@ texts(void **state)
 }
 
 static void
+long_text(void **state)
+{
+	char text[3001], shown[12001];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 3000; i++) {
+		text[i] = '\x1b';
+		memcpy(shown + 4 * i, "\\x1b", 4);
+	}
+	text[3000] = shown[12000] = '\0';
+	check(text, shown);
+}
+
+static void
 unseen(void **state)
 {
 	static const struct {
@@ -75,6 +90,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(texts),
+		cmocka_unit_test(long_text),
 		cmocka_unit_test(unseen),
 	};
 

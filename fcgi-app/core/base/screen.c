@@ -28,13 +28,17 @@ screen_put_char(struct str s, size_t *pos, char out[SCREEN_CHAR_BYTES])
 void
 screen_print(FILE *to, struct str text)
 {
-	char c[SCREEN_CHAR_BYTES];
-	size_t pos = 0, n;
+	char some[1024];	/* stderr has no buffer */
+	size_t pos = 0, n = 0;
 
 	while (pos < text.len) {
-		n = screen_put_char(text, &pos, c);
-		fwrite(c, 1, n, to);
+		if (n + SCREEN_CHAR_BYTES > sizeof(some)) {
+			fwrite(some, 1, n, to);
+			n = 0;
+		}
+		n += screen_put_char(text, &pos, some + n);
 	}
+	fwrite(some, 1, n, to);
 }
 
 int
