@@ -541,3 +541,13 @@ def test_cgi_is_quick(place):
         subprocess.run([kodotest.KODO], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
         times.append(time.perf_counter() - began)
     assert min(times) < 0.010                       # 5 ms, and Python's own share; the least, for others may run beside it
+
+
+def test_state_of_another_url(place):
+    """Two services that a mistake has given one state: the one that takes it says so."""
+    for name, port in (("one", 4321), ("two", 4322)):
+        os.mkdir(os.path.join(place, name))
+        kodo = kodotest.PlainCGI(os.path.join(place, name), {"url": f"http://localhost:{port}", "cache_data": f"{place}/shared.json"})
+        assert kodo.get("/").json()["url"] == f"http://localhost:{port}"
+        assert ("it was the state of http://localhost:4321, and is that of http://localhost:4322 from now on; two services need two"
+                in kodo.screen() + kodo.log()) == (name == "two")

@@ -1,5 +1,6 @@
 #include <errno.h>
 
+#include "core/base/log.h"
 #include "core/base/path.h"
 #include "core/base/url.h"
 #include "core/merge/ingest.h"
@@ -469,6 +470,10 @@ startup_apply(struct registry *r, const struct options *o, struct str stamp,
 	}
 	if (err == KODO_OK && was_start != NULL)
 		*was_start = ap.is_start;
+	if (err == KODO_OK && ap.had_before && !str_eq(ap.before.url_key, o->url_key))
+		log_warning("%s: it was the state of %.*s, and is that of %.*s from now on; two "
+		    "services need two (option cache_data)", r->state.path,
+		    STR_ARG(ap.before.url), STR_ARG(o->url));
 	arena_free(a);
 	return err;
 }
