@@ -1,10 +1,10 @@
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <strings.h>
 
 #include "core/base/log.h"
 #include "core/base/url.h"
 #include "http/admin.h"
+#include "http/client.h"
 
 #define KEY_CHARS 32u
 
@@ -33,20 +33,6 @@ bearer(struct transport *t)
 	return str_of(text + 7);
 }
 
-static bool
-is_loopback(const char *address)
-{
-	struct in6_addr v6;
-	struct in_addr v4;
-
-	if (address == NULL)
-		return false;
-	if (inet_pton(AF_INET6, address, &v6) == 1)
-		return IN6_IS_ADDR_LOOPBACK(&v6) ||
-		    (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == IN_LOOPBACKNET);
-	return inet_pton(AF_INET, address, &v4) == 1 && ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
-}
-
 /* On a host of many users loopback is everybody: there it has to be a service of one's own. */
 static bool
 is_local_admin(struct transport *t, const struct options *o)
@@ -56,7 +42,7 @@ is_local_admin(struct transport *t, const struct options *o)
 	struct url u;
 	size_t i;
 
-	if (!is_loopback(t->env(t, "REMOTE_ADDR")) || url_parse(o->url, &u, NULL) != KODO_OK)
+	if (!client_is_local(t->env(t, "REMOTE_ADDR")) || url_parse(o->url, &u, NULL) != KODO_OK)
 		return false;
 	for (i = 0; i < sizeof(proxies) / sizeof(proxies[0]); i++)
 		if (t->env(t, proxies[i]) != NULL)
@@ -67,23 +53,33 @@ is_local_admin(struct transport *t, const struct options *o)
 }
 
 enum kodo_err
-admin_is_asking(struct call *c, const struct route *r, const struct options *o, bool *out)
+admin_has_key(struct call *c, bool *given, bool *out)
 {
 	const struct str token = bearer(c->transport), param = c->params.text[PARAM_KEY];
 	char key[KEY_CHARS + 1];
-	enum kodo_err err = state_key(registry_state(c->registry), key);
+	enum kodo_err err = KODO_OK;
 
 	*out = false;
-	if (err != KODO_OK)
-		return err;
-	if (token.p == NULL && param.p == NULL && (r->flags & ROUTE_LOCAL) != 0)
-		*out = is_local_admin(c->transport, o);
-	else
+	*given = token.p != NULL || param.p != NULL;
+	if (*given)
+		err = state_key(registry_state(c->registry), key);
+	if (*given && err == KODO_OK)
 		*out = is_key(token, key) || is_key(param, key);
-	if (!*out) {
+	return err;
+}
+
+enum kodo_err
+admin_is_asking(struct call *c, const struct route *r, const struct options *o, bool *out)
+{
+	bool given;
+	enum kodo_err err = admin_has_key(c, &given, out);
+
+	if (err == KODO_OK && !given && (r->flags & ROUTE_LOCAL) != 0)
+		*out = is_local_admin(c->transport, o);
+	if (err == KODO_OK && !*out) {
 		log_warning("%.*s %s without the key, or with a wrong one",
 		    STR_ARG(c->req->method_text), r->path);
 		response_fail(c->res, 403, "Forbidden");
 	}
-	return KODO_OK;
+	return err;
 }

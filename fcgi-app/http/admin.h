@@ -8,11 +8,16 @@
 #include "http/router.h"
 
 /*
- * May who asks for a route with ROUTE_ADMIN do that? With the key, in `Authorization: Bearer KEY`
- * or, as some hosts strip that, in the parameter key. With ROUTE_LOCAL also without one, from the
- * machine itself, where that means the admin: the url is a local one, or `kodo service` listens at
- * it; and no proxy is on the way, which would make everybody local. A key that is given has to be
- * right. If not, the answer is 403, with a line in the log. Errors as state_key.
+ * Is there a key, and is it right? In `Authorization: Bearer KEY` or, as some hosts strip that, in
+ * the parameter key. Errors as state_key.
+ */
+enum kodo_err admin_has_key(struct call *c, bool *given, bool *out) MUST_CHECK;
+
+/*
+ * May who asks for a route with ROUTE_ADMIN do that? With the key; with ROUTE_LOCAL also without
+ * one, from the machine itself, where that means the admin: the url is a local one, or
+ * `kodo service` listens at it; and no proxy is on the way, which would make everybody local. If
+ * not, the answer is 403, with a line in the log. Errors as state_key.
  */
 enum kodo_err admin_is_asking(
     struct call *c, const struct route *r, const struct options *o, bool *out) MUST_CHECK;

@@ -6,7 +6,7 @@
 #include "core/views/changes.h"
 #include "core/views/counts.h"
 #include "core/views/search.h"
-#include "http/admin_key.h"
+#include "http/admin.h"
 #include "http/etag.h"
 #include "http/flows_page.h"
 #include "http/handlers.h"
@@ -235,10 +235,12 @@ put_flows(struct call *c, struct view *v)
 	struct flows_answer f = { .call = c, .query = &q, .began_us = clock_mono_us() };
 	struct search_result res = { 0 };
 	uint64_t variant = hash_text(HASH_STORED, c->req->query);
-	bool html = page_is_wanted(c);
-	enum kodo_err err;
+	bool html = page_is_wanted(c), given, is_admin;
+	enum kodo_err err = admin_has_key(c, &given, &is_admin);
 
-	if (c->params.text[PARAM_KEY].p == NULL)
+	if (err != KODO_OK)
+		return err;
+	if (!is_admin)
 		q.max = v->options->page_max;
 	if (html)
 		variant ^= page_stamp("flows.html") | 1;
@@ -278,13 +280,6 @@ put_flows(struct call *c, struct view *v)
 enum kodo_err
 handle_flows(struct call *c)
 {
-	bool right = true;
-	enum kodo_err err = KODO_OK;
-
-	if (c->params.text[PARAM_KEY].p != NULL)
-		err = admin_key_is_right(c, "/flows", &right);
-	if (err != KODO_OK || !right)
-		return err;
 	if (c->params.number[PARAM_PP] >= 1 && c->params.number[PARAM_P] >= 0)
 		return call_with_view(c, put_flows);
 	response_fail(c->res, 400, "Pagination parameters must be positive integers.");

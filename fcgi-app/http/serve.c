@@ -3,9 +3,9 @@
 
 #include "core/base/isotime.h"
 #include "core/base/log.h"
-#include "http/address.h"
 #include "http/admin.h"
 #include "http/call.h"
+#include "http/client.h"
 #include "http/instance.h"
 #include "http/origin.h"
 #include "http/router.h"
@@ -260,7 +260,7 @@ dispatch(struct server *s, struct call *c, const struct options *o)
 		drain = drain && (r->flags & ROUTE_BODY) == 0;
 		call_route(s, c, r, o);
 		c->res->varies = (r->flags & ROUTE_PAGE) != 0;
-		c->res->is_secret = (r->flags & ROUTE_ADMIN) != 0;
+		c->res->is_secret = c->params.text[PARAM_KEY].p != NULL;
 		break;
 	case ROUTE_NO_PATH:
 		response_fail(c->res, 404, "Not Found");
@@ -331,7 +331,7 @@ answer(struct server *s, struct call *c, struct request *req)
 	}
 	c->res->body.limits = (struct spool_limits){ .max_mib = o->spool_max_mib,
 		.is_posted = req->method == METHOD_POST, .holds_process = c->transport->is_alone,
-		.client = address_client(variable_z(c->transport, "REMOTE_ADDR")) };
+		.client = client_number(variable_z(c->transport, "REMOTE_ADDR")) };
 	if (answer_refused(c))
 		return;
 	read_env(c->transport, &env);

@@ -132,7 +132,7 @@ def test_page_has_a_ceiling(responder, query):
     for pp in (21, 30, 1000000, 9223372036854775807):
         check_error(kodo.get(f"/flows?pp={pp}{query}"), 400, detail)
         check_error(kodo.get(f"/flows?pp={pp}{query}&after="), 400, detail)
-        check_error(kodo.get(f"/flows?pp={pp}{query}&key=x"), 403, "Forbidden")
+        assert kodo.get(f"/flows?pp={pp}{query}&key=x").status == 400
         assert kodo.get(f"/flows?pp={pp}{query}&key={kodo.key()}").status == 200
         assert kodo.get(f"/flows?pp={pp}{query}&q=%22number+7%22").status == 200
     assert kodo.get(f"/flows?pp=20{query}").status == 200

@@ -1,0 +1,49 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "core/base/hash.h"
+#include "http/client.h"
+
+/* The address in 16 bytes, one of IPv4 as ::ffff:a.b.c.d. */
+static bool
+read_address(const char *text, struct in6_addr *out)
+{
+	struct in_addr v4;
+
+	if (text == NULL)
+		return false;
+	if (inet_pton(AF_INET6, text, out) == 1)
+		return true;
+	if (inet_pton(AF_INET, text, &v4) != 1)
+		return false;
+	*out = (struct in6_addr){ .s6_addr = { [10] = 0xff, 0xff } };
+	memcpy(out->s6_addr + 12, &v4, sizeof(v4));
+	return true;
+}
+
+static bool
+is_local(const struct in6_addr *a)
+{
+	return IN6_IS_ADDR_LOOPBACK(a) ||
+	    (IN6_IS_ADDR_V4MAPPED(a) && a->s6_addr[12] == IN_LOOPBACKNET);
+}
+
+bool
+client_is_local(const char *address)
+{
+	struct in6_addr a;
+
+	return read_address(address, &a) && is_local(&a);
+}
+
+uint64_t
+client_number(const char *address)
+{
+	struct in6_addr a;
+
+	if (!read_address(address, &a) || is_local(&a))
+		return 0;
+	return hash_text(HASH_STORED, (struct str){ (const char *)a.s6_addr,
+	    IN6_IS_ADDR_V4MAPPED(&a) ? sizeof(a.s6_addr) : 8 }) | 1;
+}
