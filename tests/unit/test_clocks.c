@@ -3,6 +3,7 @@
 
 #include "core/base/limit.h"
 #include "core/records/head.h"
+#include "core/merge/rules.h"
 #include "core/records/known.h"
 #include "core/registry/requests.h"
 
@@ -102,7 +103,7 @@ words_of_others(void **state)
 	f->now_us += SECOND_US;
 	connects_at(f, RIGHT, node_of(f, PEER), "{}");
 	assert_true(known_of(f, PEER).is_seen);
-	assert_true(known_of(f, PEER).version <= (uint64_t)f->now_us + 1);
+	assert_true(known_of(f, PEER).version <= (uint64_t)f->now_us + RULES_GIVEN);
 	assert_false(known_of(f, NODE).is_seen);
 	connects_at(f, RIGHT,
 	    arena_printf(f->a, "[%s,%s]", node_json(f, PEER, "P", 1), node_json(f, NODE, "N", 1)),
