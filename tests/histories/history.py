@@ -67,7 +67,7 @@ class History:
         self.dice = random.Random(f"history {seed}")
         self.acts, self.steps = [], []
         self.pause = self.now = 0.0
-        self.has_lost = False               # one digest check may have to find that out
+        self.has_lost = False               # or a clock was months ahead: one digest check may have to find that out
         self.given_up = set()               # ports that are or were without their service
         n = self.dice.randint(2, 5)
         self.members = [Member(i, "registry" if i == 0 else self.dice.choice(["registry", "registry", "hybrid", "node", "node"]))
@@ -289,6 +289,7 @@ class History:
         self.pause = 0.0
         for m in self.dice.sample(members, len(members)):
             if abs(m.offset_s) >= CLOCK_LEAST_WRONG_S or (m.offset_s and self.dice.random() < 0.5):
+                self.has_lost |= m.offset_s >= 30 * DAY
                 m.offset_s = 0
                 self.step("clock", m, 0)
             self.leave_dead_urls(m)
