@@ -12,6 +12,12 @@
 
 #define BLOCK_BYTES	32768u		/* of the body, in a record */
 #define TURN_BYTES	((size_t)1 << 20)	/* of one answer, then others have their turn */
+/*
+ * A client has a minute, and a second for each 32 KiB: one that takes a KiB now and then would keep
+ * the room of others for hours.
+ */
+#define GRACE_MS	60000
+#define RATE_BYTES_MS	32u
 
 /* FastCGI 1.0, 3.3 and 5: a record is its type, the request's id, the length, and the content */
 #define RECORD_HEAD	8u
@@ -28,6 +34,7 @@ struct sender {
 	unsigned char block[RECORD_HEAD + BLOCK_BYTES];
 	size_t len, at;			/* records in block, and what was sent of them */
 	int64_t moved_ms;		/* when the server took something */
+	int64_t end_ms;			/* when it has to have taken all */
 };
 
 enum progress { WAITS, ENDED, FAILED };
@@ -77,6 +84,7 @@ senders_add(struct senders *s, int fd, unsigned id, struct sink *body)
 	one->fd = fd;
 	one->id = id;
 	one->moved_ms = clock_mono_ms();
+	one->end_ms = one->moved_ms + GRACE_MS + (int64_t)(body->len / RATE_BYTES_MS);
 	one->body = *body;
 	*body = (struct sink)SINK_INIT(body->state);
 	if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
@@ -147,7 +155,8 @@ send_turn(struct sender *one, int64_t now_ms)
 	}
 	if (sent > 0)
 		one->moved_ms = now_ms;
-	return now_ms - one->moved_ms > TRANSPORT_STALL_S * 1000 ? FAILED : WAITS;
+	return now_ms - one->moved_ms > TRANSPORT_STALL_S * 1000 || now_ms > one->end_ms
+	    ? FAILED : WAITS;
 }
 
 void

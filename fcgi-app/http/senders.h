@@ -22,8 +22,9 @@ void senders_free(struct senders *s);	/* cuts off what is left */
 
 /*
  * Send body, which is in a file, as the rest of request id on fd, and then the end of the request.
- * Both are taken over, and closed at the end, or when the web server has gone or has taken nothing
- * for TRANSPORT_STALL_S. KODO_ENOMEM, KODO_EIO: they are closed already.
+ * Both are taken over, and closed at the end, or when the web server has gone, has taken nothing
+ * for TRANSPORT_STALL_S, or is too slow on the whole. KODO_ENOMEM, KODO_EIO: they are closed
+ * already.
  */
 enum kodo_err senders_add(struct senders *s, int fd, unsigned id, struct sink *body) MUST_CHECK;
 

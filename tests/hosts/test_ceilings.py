@@ -1,4 +1,5 @@
 """Clients that read or write slowly, or not at all: what they may take of each kind of web server, and how others fare meanwhile."""
+import contextlib
 import os
 import time
 
@@ -45,6 +46,26 @@ def test_slow_readers_of_pages(full):
         assert statuses == {200} and median < kodotest.CALM and highest < 10, (median, highest, full.words())
         assert set(slow.statuses()) == {"200"}
     assert disk.highest < 24 * MIB
+
+
+def test_who_is_too_slow_is_cut_off():
+    """By kodo itself, after a minute and a second for each 32 KiB: else a few keep the room for hours. It is here as it takes so long."""
+    with kodotest.folder() as place:
+        kodo = kodotest.Responder(place, {"flows": [kodotest.flow(n, description="x" * 8000) for n in range(60)], "spool_max_mib": 1})
+        try:
+            with kodotest.FastCGI(kodo.path) as slow:
+                slow.send(kodotest.cgi_env("GET", "/connect"))
+                assert kodo.get("/connect").status == 503
+                began, got = time.monotonic(), 0
+                with contextlib.suppress(ConnectionError):
+                    while time.monotonic() - began < 100 and (piece := slow.socket.recv(512)):
+                        got += len(piece)
+                        time.sleep(0.3)
+                        if kodo.get("/connect").status == 200:
+                            break
+                assert 60 < time.monotonic() - began < 90 and 60_000 < got < 200_000, got
+        finally:
+            kodo.close()
 
 
 def test_uploads_that_stop_short(host):
