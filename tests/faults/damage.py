@@ -36,6 +36,7 @@ PAGE, HEAD = 4096, 16
 LEAF = 0x02
 PACKED = bytes.fromhex("01004e4b")          # PACKED_MAGIC, little-endian
 SECONDS, BYTES = 60, 1 << 30
+SHARE = 20                                  # files of one state
 FRAME = re.compile(r"#\d+ 0x[0-9a-f]+ in (\w+)")
 OF_LIBC = re.compile(r"__|raise|abort|mem|str|_IO|on_|say_")
 
@@ -201,14 +202,17 @@ def main():
     kinds, wrong = collections.Counter(), []
     if args.keep:
         os.makedirs(args.keep, exist_ok=True)
-    shares = [args.count // args.jobs + (i < args.count % args.jobs) for i in range(args.jobs)]
+    shares = [min(SHARE, args.count - first) for first in range(0, args.count, SHARE)]
     with concurrent.futures.ProcessPoolExecutor(args.jobs) as pool:
-        for some, bad in pool.map(run_files, [(n, args.seed * 1000 + i, peer.url, args.keep) for i, n in enumerate(shares)]):
+        runs = [pool.submit(run_files, (n, args.seed * 1000 + i, peer.url, args.keep)) for i, n in enumerate(shares)]
+        for run in concurrent.futures.as_completed(runs):
+            some, bad = run.result()
             kinds += some
             wrong += bad
+            for line in bad:
+                print(f"WRONG {line}")
+            print(f"{kinds['files']} files, {len(wrong)} wrong, {time.monotonic() - began:.0f} s", flush=True)
     peer.close()
-    for line in wrong:
-        print(f"WRONG {line}")
     print(", ".join(f"{kind}: {n}" for kind, n in kinds.items()))
     print(f"{kinds['files']} files, {len(wrong)} wrong, {time.monotonic() - began:.0f} s")
     return 1 if wrong else 0
