@@ -73,12 +73,12 @@ must(bool holds, const char *what)
 	abort();
 }
 
-/* What a damaged state may answer: 4xx, 500 or nothing found, and no word of memory or disks. */
+/* What a damaged state may answer: that it is, or that nothing is found; for no other reason. */
 static void
 may(enum kodo_err err)
 {
-	must(err != KODO_ENOMEM && err != KODO_EFULL && err != KODO_EIO && err != KODO_EBUSY,
-	    kodo_err_text(err));
+	must(err == KODO_OK || err == KODO_ECORRUPT || err == KODO_ENOTFOUND ||
+	    err == KODO_EVERSION || err == KODO_ECONFLICT, kodo_err_text(err));
 }
 
 /* --- bodies --- */

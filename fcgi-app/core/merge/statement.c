@@ -37,6 +37,15 @@ statement_take_gone(
 	return err == KODO_OK ? resolve_word(ch, p, node, key, &word, false) : err;
 }
 
+/* The key of a node by its stored url. */
+static enum kodo_err
+stored_key(struct arena *a, struct str url, struct str *key)
+{
+	enum kodo_err err = url_key(a, url, key);
+
+	return err == KODO_OK || err == KODO_ENOMEM ? err : KODO_ECORRUPT;
+}
+
 enum kodo_err
 statement_drop(struct change *ch, struct peer *p, uint32_t node)
 {
@@ -52,7 +61,7 @@ statement_drop(struct change *ch, struct peer *p, uint32_t node)
 	if (err == KODO_OK)
 		err = arena_str(ch->a, pk.url, &word.url);
 	if (err == KODO_OK)
-		err = url_key(ch->a, word.url, &key);
+		err = stored_key(ch->a, word.url, &key);
 	return err == KODO_OK ? resolve_word(ch, p, node, key, &word, false) : err;
 }
 
@@ -176,7 +185,7 @@ ahead_reset(struct change *ch, const struct ahead *at, uint64_t limit)
 	if (err == KODO_OK)
 		err = arena_str(ch->a, word.url, &word.url);
 	if (err == KODO_OK)
-		err = url_key(ch->a, word.url, &key);
+		err = stored_key(ch->a, word.url, &key);
 	if (err == KODO_OK)
 		err = resolve_word(ch, p, at->node, key, &word, false);
 	if (err == KODO_OK && p != NULL && p->id != PEER_SELF && !str_eq(p->key, key))
@@ -231,7 +240,7 @@ statement_forget(struct change *ch, bool (*is_wanted)(void *arg, const struct st
 		err = tomb_find(ch, is_wanted, arg, &node, &url);
 		if (err != KODO_OK || url.p == NULL)
 			return err;
-		err = url_key(ch->a, url, &key);
+		err = stored_key(ch->a, url, &key);
 		if (err == KODO_OK)
 			err = resolve_word(ch, NULL, node, key, &word, false);
 		if (err != KODO_OK || node++ == UINT32_MAX)
