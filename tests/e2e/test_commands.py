@@ -118,10 +118,12 @@ def test_evict_and_forget(pair):
         assert "nothing" in run(one, "explain", url).stderr
     done = run(one, "evict", FAR, "--forget")
     assert done.returncode == 1 and "no such provider" in done.stderr
-    one.post("/connect", greeting(FAR, nodes=[node(FAR, [flow(0)])]))
+    other_case = FAR + "/Below"
+    one.post("/connect", greeting(FAR, nodes=[node(FAR, [flow(0)]), node(other_case, [flow(1)])]))
     one.post("/disconnect", {"provider": FAR, "url": [FAR]})
     assert "not seen" in run(one, "explain", FAR).stdout
-    assert "1 removals forgotten" in run(one, "evict", FAR, "--forget", "--no-wait").stdout
+    assert run(one, "evict", below, "--forget").returncode == 1 and "not seen" in run(one, "explain", other_case).stdout
+    assert "2 removals forgotten" in run(one, "evict", FAR, "--forget", "--no-wait").stdout
     assert not any(line.startswith("error") for line in run(one, "check").stdout.splitlines())
     assert run(one, "connect", "--forget").returncode != 0
 

@@ -73,6 +73,7 @@ struct wish {
 	struct str key;		/* null: every target */
 	uint32_t peer;		/* registry_forget; PEER_TOMB: it is not known any more */
 	int64_t evicted_us;
+	struct arena *scratch;
 	size_t n;
 };
 
@@ -92,12 +93,15 @@ evict_fn(struct change *ch, void *arg)
 	return statement_drop_all(ch, p);
 }
 
-/* The same url, or one below it? Tombstones have urls as shown; their hosts may be in any case. */
+/* Is it the url that is wished, or one below it? */
 static bool
-is_at(struct str url, struct str key)
+is_at(const struct wish *w, struct str url)
 {
-	return url.len >= key.len && strncasecmp(url.p, key.p, key.len) == 0 &&
-	    (url.len == key.len || url.p[key.len] == '/');
+	struct str key;
+
+	arena_reset(w->scratch);
+	return url_key(w->scratch, url, &key) == KODO_OK && str_starts(key, w->key) &&
+	    (key.len == w->key.len || key.p[w->key.len] == '/');
 }
 
 static bool
@@ -105,7 +109,7 @@ is_of_wish(void *arg, const struct statement *tomb)
 {
 	const struct wish *w = arg;
 
-	return tomb->peer == w->peer || is_at(tomb->bytes, w->key) ||
+	return tomb->peer == w->peer || is_at(w, tomb->bytes) ||
 	    (tomb->peer == PEER_SELF && tomb->at_us == w->evicted_us);
 }
 
@@ -218,10 +222,13 @@ enum kodo_err
 registry_forget(
     struct registry *r, struct str url, int64_t evicted_us, int64_t now_us, size_t *n)
 {
-	struct wish w = { .evicted_us = evicted_us };
+	struct wish w = { .evicted_us = evicted_us, .scratch = arena_new() };
 	uint64_t ticket;
-	enum kodo_err err = carry_out(r, url, now_us, &w, forget_fn, &ticket);
+	enum kodo_err err = w.scratch == NULL
+	    ? KODO_ENOMEM
+	    : carry_out(r, url, now_us, &w, forget_fn, &ticket);
 
+	arena_free(w.scratch);
 	*n = w.n;
 	return err;
 }
