@@ -198,6 +198,9 @@ def test_read_only_disk(folders):
         assert kodo.get("/flows?pp=1000").json()["filtered"] == 40
         assert is_refusal(kodo.post("/connect", big(2, 100, 5001)))
         assert "read-only" in kodo.screen()
+        done = subprocess.run([kodotest.KODO, "check", "--hosted", kodo.loader], env=kodo.env, capture_output=True, text=True, check=False)
+        errors = [line for line in done.stdout.splitlines() if line.startswith("error")]
+        assert len(errors) == 2 and all("Read-only file system; mount its disk for writing" in line for line in errors), done.stdout
 
 
 @needs_root

@@ -126,7 +126,7 @@ check_file(const struct environment *h, const struct stat *folder, const char *n
 		    "everybody may read the key %s; chmod o= it, or remove it "
 		    "and a new one is made", path);
 	else if (S_ISREG(st.st_mode) && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0 &&
-	    strcmp(name, "key") != 0)
+	    errno != EROFS && strcmp(name, "key") != 0)	/* that is said of the folder */
 		say(h, FINDING_ERROR, "%s cannot be written by uid %u: %s; chmod u+rw or chown it",
 		    path, (unsigned)geteuid(), strerror(errno));
 }
@@ -249,8 +249,10 @@ check_log(const struct environment *h)
 		fails = faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0 && errno != ENOENT;
 	}
 	if (fails)
-		say(h, FINDING_ERROR, "the log %.*s cannot be written: %s; chown or chmod it, or "
-		    "set log_file to another", STR_ARG(file), strerror(errno));
+		say(h, FINDING_ERROR,
+		    "the log %.*s cannot be written: %s; %s, or set log_file to another",
+		    STR_ARG(file), strerror(errno),
+		    errno == EROFS ? "mount its disk for writing" : "chown or chmod it");
 }
 
 static void

@@ -139,9 +139,9 @@ check_folder(struct state *s, struct why *why)
 		    s->path);
 	if (faccessat(AT_FDCWD, s->path, R_OK | W_OK | X_OK, AT_EACCESS) != 0) {
 		why_set(why, KODO_EIO,
-		    "state folder %s cannot be written by uid %u: %s; change its owner, or set "
-		    "cache_data to another path",
-		    s->path, (unsigned)geteuid(), strerror(errno));
+		    "state folder %s cannot be written by uid %u: %s; %s, or set cache_data to "
+		    "another path", s->path, (unsigned)geteuid(), strerror(errno),
+		    errno == EROFS ? "mount its disk for writing" : "change its owner");
 		s->is_read_only = holds_store(s);
 		if (!s->is_read_only)
 			return KODO_EIO;
