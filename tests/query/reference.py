@@ -17,6 +17,8 @@ TIME = ("created", "modified", "heartbeat")
 FIELDS = ("organization", "created", "modified", "heartbeat", "url", "name", "author", "description", "tags")
 
 
+COMPARING = ("==", "!=", "<", "<=", ">", ">=", "in")
+NOTHING = ("None", "null", "NULL", "nan", "NaN")
 APOSTROPHES = "['\u00b4\u02bc\u2018-\u201b\u2032\uff07]"
 
 
@@ -186,10 +188,14 @@ def one_test(words):
         if operator == "not":
             words = want(words, "not", "in")
             operator = "not in"
-        elif operator in ("==", "!=", "<", "<=", ">", ">=", "in"):
+        elif operator in COMPARING:
             words = words[1:]
         else:
             break
+        if (not tests and operator in ("==", "!=") and not callable(left) and left[0] == "field" and words and words[0][0] == "word"
+                and words[0][1] in NOTHING and sign(words[1:]) not in COMPARING):
+            field = left[1]
+            return (lambda row: (row[field] is None) == (operator == "==")), words[1:]
         right, words = operand(words)
         tests.append((left, operator, right))
         left = right
@@ -488,6 +494,8 @@ def random_test(r):
             ["^A", "[ab]+$", "Agent (Alpha|Bravo)", "^$", ".", "(?i)AGENT", "o|ö|ë", "[", "(a+)+b", "\\bb"]))
     if kind < 0.60:
         return "@tag(" + quoted(r, some_text(r)) + ")"
+    if kind < 0.62:
+        return random_field(r) + space + r.choice(["==", "!=", "<"]) + space + r.choice(NOTHING)
     if kind < 0.75:
         name = r.choice(["isnull", "notnull", "notna", "isna", "str.contains", "str.startswith", "str.endswith", "isin", "len"])
         argument = quoted(r, some_text(r)) if name.startswith("str.") else ""

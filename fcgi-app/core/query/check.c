@@ -357,6 +357,20 @@ truth_of(const struct ast *ast)
 	    str_eq(ast->text, STR("False")) ? 0 : -1;
 }
 
+/* What Python, pandas and SQL call what is not there. */
+static bool
+is_nothing(const struct ast *ast)
+{
+	static const struct str names[] = { { "None", 4 }, { "null", 4 }, { "NULL", 4 },
+		{ "nan", 3 }, { "NaN", 3 } };
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (ast->kind == AST_WORD && str_eq(ast->text, names[i]))
+			return true;
+	return false;
+}
+
 static bool
 is_test(const struct ast *ast)
 {
@@ -366,7 +380,10 @@ is_test(const struct ast *ast)
 	return !folds && ((ast->kind >= AST_OR && ast->kind <= AST_CALL) || ast->kind == AST_TAG);
 }
 
-/* A test `== True`, a text `in tags`, as in pandas. All other chains are compare.c's. */
+/*
+ * A test `== True`, a field `== None`, a text `in tags`, as in pandas. All other chains are
+ * compare.c's.
+ */
 static struct node *
 check_chain(struct checker *c, const struct ast *ast)
 {
@@ -374,10 +391,15 @@ check_chain(struct checker *c, const struct ast *ast)
 	const bool equal = right->op == OP_EQ || right->op == OP_NE;
 	const bool within = right->op == OP_IN || right->op == OP_NOT_IN;
 	const bool negated = right->op == OP_NE || right->op == OP_NOT_IN;
+	enum query_field field;
 	struct node *n;
 
 	if (ast->n != 2)
 		return compare_chain(c->r, ast);
+	if (equal && left->kind == AST_WORD && is_nothing(right)) {
+		n = build_field(c->r, left, &field) ? build_test(c->r, TEST_NULL, field) : NULL;
+		return negated ? build_not(c->r, n) : n;
+	}
 	if (equal && is_test(left) && truth_of(right) >= 0) {
 		n = check_node(c, left);
 		return negated == (truth_of(right) == 1) ? build_not(c->r, n) : n;
