@@ -99,7 +99,7 @@ class Site:
             data = step[2] if len(step) > 2 else b""
             more, command = kodotest.cgi_env(step[0], step[1], {"Accept": "application/json"}, data or None), [kodotest.KODO]
         elif step[0] == "runner":
-            command = [kodotest.RECONNECT, self.loader, "--for", "1"]
+            command = [kodotest.RECONNECT, self.loader, "--once", "--for", "2"]
         else:
             command = [kodotest.KODO, *step, "--state", self.state]
         try:
