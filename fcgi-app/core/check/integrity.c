@@ -6,7 +6,7 @@
 #include "core/base/url.h"
 #include "core/check/integrity.h"
 #include "core/exchange/failure.h"
-#include "core/merge/voices.h"
+#include "core/merge/identity.h"
 #include "core/records/changelog.h"
 #include "core/records/codec.h"
 #include "core/records/flow_order.h"
@@ -304,11 +304,11 @@ sending_check(struct integrity *f, const struct peer *p)
 }
 
 static void
-voices_check(struct integrity *f, const struct peer *p)
+identity_check(struct integrity *f, const struct peer *p)
 {
 	bool are_two;
 
-	if (voices_are_two(&f->v->t, p->id, f->v->now_us, &are_two) != KODO_OK)
+	if (identity_is_shared(&f->v->t, p->id, f->v->now_us, &are_two) != KODO_OK)
 		say(f, FINDING_ERROR, "the record of who speaks cannot be read; " REMEDY);
 	else if (are_two)
 		say(f, FINDING_WARNING,
@@ -339,7 +339,7 @@ peers_check(struct integrity *f)
 			    "%.*s is not found by its url, or among the providers; " REMEDY,
 			    STR_ARG(p.url));
 		clocks_compare(f, &p);
-		voices_check(f, &p);
+		identity_check(f, &p);
 		n_due += due;
 		n_subscribers += p.filed.has_pos;
 		paused += sending_check(f, &p);

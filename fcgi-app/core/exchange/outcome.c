@@ -12,7 +12,7 @@
 #include "core/merge/resync.h"
 #include "core/merge/rules.h"
 #include "core/merge/statement.h"
-#include "core/merge/voices.h"
+#include "core/merge/identity.h"
 #include "core/records/walk.h"
 #include "core/registry/registry_private.h"
 #include "core/wire/wire.h"
@@ -177,7 +177,7 @@ answer_take(struct change *ch, struct peer *p, struct outcome *oc)
 	if (b->has_kodo)
 		p->flags |= PEER_KODO;
 	/* a greeting to GET has no epoch, of whomever it is */
-	err = oc->job->is_post ? voices_note(ch, p, b) : KODO_OK;
+	err = oc->job->is_post ? identity_note(ch, p, b) : KODO_OK;
 	if (err == KODO_OK)
 		err = ingest_clock(ch, p, &b->from);
 	if (err == KODO_OK)

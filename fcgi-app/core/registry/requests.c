@@ -3,7 +3,7 @@
 #include "core/merge/resync.h"
 #include "core/merge/rules.h"
 #include "core/merge/statement.h"
-#include "core/merge/voices.h"
+#include "core/merge/identity.h"
 #include "core/records/known.h"
 #include "core/registry/registry_private.h"
 #include "core/registry/requests.h"
@@ -47,7 +47,7 @@ post_run(struct registry *r, const struct wire_body *b, int64_t now_us,
 static enum kodo_err
 note_speaker(struct change *ch, struct peer *p, const struct wire_body *b, bool *is_void)
 {
-	enum kodo_err err = voices_note(ch, p, b);
+	enum kodo_err err = identity_note(ch, p, b);
 
 	if (err != KODO_OK)
 		return err;

@@ -1,5 +1,5 @@
 /* Two services under one url, and what looks like them. */
-#include "core/merge/voices.h"
+#include "core/merge/identity.h"
 #include "core/records/peer.h"
 #include "epochs_help.h"
 
@@ -176,5 +176,5 @@ main(void)
 		T(many_peers),
 	};
 
-	return cmocka_run_group_tests_name("voices", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("identities", tests, NULL, NULL);
 }
