@@ -94,6 +94,27 @@ link_to_who_signs_off_lives_on(void **state)
 	assert_true(f->now_us > T0 + 60 * SECOND_US);
 }
 
+/* It may be a copy of an older state, which has forgotten our connect. */
+static void
+late_sign_off_of_a_target_is_asked_about(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct wire_body off;
+	struct receipt in;
+	uint64_t ticket;
+
+	start_connected(f, arena_printf(f->a, OURS_KODO, 9));
+	f->now_us += 3 * SECOND_US;
+	off = disconnect_of(
+	    f, TARGET, "[\"" TARGET "\"]", arena_printf(f->a, OURS_KODO, 2));
+	must(registry_disconnect(f->r, &off, f->now_us, &in, &ticket));
+	next_is(f, EXCHANGE_DIGEST_CHECK, &job);
+	answer(f, &job, 404, "");
+	f->now_us += 2 * SECOND_US;
+	next_is(f, EXCHANGE_CONNECT, &job);
+}
+
 static struct wire_body
 role_of(struct fixture *f, bool registry, bool feed, int sent)
 {
@@ -237,6 +258,7 @@ main(void)
 		T(who_speaks_is_tried_soon),
 		T(pauses_are_short_for_an_hour),
 		T(link_to_who_signs_off_lives_on),
+		T(late_sign_off_of_a_target_is_asked_about),
 		T(what_came_by_answers_ends_with_the_role),
 		T(what_came_by_answers_ends_with_our_feed),
 		T(mistaken_target_keeps_its_own_link),

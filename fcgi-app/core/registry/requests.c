@@ -245,6 +245,9 @@ disconnect_fn(struct change *ch, void *arg)
 		/* what it said since came by answers, and goes on to; its own link has ended */
 		if (is_own_among(b) && b->sequence > p->in.connect_sequence)
 			p->flags &= ~(unsigned)PEER_CONNECTS;
+		/* or it has forgotten us, and what it said since: a copy of an older state */
+		if (is_own_among(b) && peer_is_live_target(p))
+			ingest_call_back(ch, p);
 		return KODO_OK;
 	}
 	if (err != KODO_OK)
