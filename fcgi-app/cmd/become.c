@@ -18,7 +18,11 @@ become_begin(struct arena *a, struct str user, struct become *out, struct why *w
 		return KODO_OK;
 	if (name == NULL)
 		return why_set(why, KODO_ENOMEM, "memory ran out");
+	errno = 0;
 	pw = getpwnam(name);
+	if (pw == NULL && errno != 0)
+		return why_set(why, KODO_EIO, "cannot look up the user %s: %s", name,
+		    strerror(errno));
 	if (pw == NULL)
 		return why_set(why, KODO_EINVAL,
 		    "there is no user %s: make one (useradd --system %s), or set `user` to another",

@@ -43,7 +43,7 @@ static const char evict_usage[] =
     "\n"
     "Throw out a provider with all nodes that it gave; it may connect again (keep it out with\n"
     "the option `accept`). --forget: then forget too that these nodes were removed, also of one\n"
-    "that has gone already: no tombstones stay, and what other peers state of them is shown.\n"
+    "that has gone already: what other peers state of them is shown. Not before it was sent.\n"
     "Exit status: 0 gone, 1 not, 2 for wrong arguments.\n"
     "\n"
     STATE_ARG_HELP;
@@ -138,7 +138,7 @@ put_outcome(struct inspect *in, struct action *c, struct why *why)
 	return err;
 }
 
-/* After the removals were sent. acted: what came of the eviction. */
+/* After peers were told of the removals. acted: what came of the eviction. */
 static enum kodo_err
 forget(struct inspect *in, enum kodo_err acted)
 {
@@ -174,8 +174,11 @@ change_body(struct inspect *in, void *arg, struct why *why)
 		    "next request or cron\n", in->name);
 	else if (err == KODO_OK && !c->no_wait)
 		err = wait_until_tried(in, ticket, &tried);
-	if (c->forget)
+	if (c->forget && (err != KODO_OK || tried))
 		err = forget(in, err);
+	else if (c->forget)
+		why_set(why, err = KODO_EBUSY, "its removals are not sent yet: give --forget "
+		    "again when `kodo peers` shows nothing pending");
 	if (err == KODO_ENOTFOUND)
 		why_set(why, err, "%s", c->unknown);
 	else if (err == KODO_ECONFLICT)

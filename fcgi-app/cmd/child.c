@@ -105,7 +105,7 @@ set_files(const struct child_program *p)
 
 /* Never returns; an errno goes to report if the program could not be started. */
 static void
-become(const struct child_program *p, pid_t parent, int report)
+exec_program(const struct child_program *p, pid_t parent, int report)
 {
 	int failed;
 
@@ -131,7 +131,7 @@ child_start(struct child *c, int64_t now_us, struct why *why)
 		return why_set(why, KODO_EIO, "cannot start %s: %s", c->name, strerror(errno));
 	pid = fork();
 	if (pid == 0)
-		become(&c->program, parent, report[1]);
+		exec_program(&c->program, parent, report[1]);
 	failed = pid < 0 ? errno : 0;
 	close(report[1]);
 	if (pid > 0) {

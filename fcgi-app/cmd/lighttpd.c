@@ -79,7 +79,8 @@ lighttpd_count_upload(const char *path)
 	while ((e = readdir(dir)) != NULL)
 		if (e->d_name[0] != '.' &&
 		    fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			blocks += (uint64_t)st.st_blocks;
+			/* at its begin it has none */
+			blocks += st.st_blocks > 0 ? (uint64_t)st.st_blocks : 1;
 	closedir(dir);
 	return blocks * 512;
 }
@@ -198,8 +199,8 @@ lighttpd_read_line(char *line, enum log_level *level)
 	/* its messages in normal operation */
 	static const char *const usual[] = {
 		"server started", "server stopped", "graceful shutdown", "oversized request",
-		"request-size too long", "failed: File too large",
-	 "invalid request", "unknown http-method",
+		"request-size too long", "failed: File too large", "invalid request",
+		"unknown http-method",
 	};
 	char *text = line;
 	unsigned i;

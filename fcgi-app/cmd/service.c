@@ -84,6 +84,20 @@ open_port(struct service *s, struct why *why)
 	}
 }
 
+/* Also after a failure it goes on as that user: what it does at its end is in the user's folder. */
+static enum kodo_err
+open_port_as_root(struct service *s, struct why *why)
+{
+	struct why end_why = { "" };
+	enum kodo_err ended, err = become_root(&s->become, why);
+
+	if (err != KODO_OK)
+		return err;
+	err = open_port(s, why);
+	ended = become_end(&s->become, err == KODO_OK ? why : &end_why);
+	return err == KODO_OK ? ended : err;
+}
+
 static enum kodo_err
 prepare(struct service *s, struct why *why)
 {
@@ -108,13 +122,7 @@ prepare(struct service *s, struct why *why)
 		err = lighttpd_find(s->lighttpd_path, why);
 	if (err == KODO_OK)
 		err = find_programs(s, why);
-	if (err == KODO_OK)
-		err = become_root(&s->become, why);
-	if (err == KODO_OK)
-		err = open_port(s, why);
-	if (err == KODO_OK)
-		err = become_end(&s->become, why);
-	return err;
+	return err == KODO_OK ? open_port_as_root(s, why) : err;
 }
 
 /*

@@ -28,6 +28,9 @@ service_upload_open(struct service *s, struct why *why)
 	if (s->upload_fd >= 0 && inotify_add_watch(s->upload_fd, s->upload_path, IN_CREATE) >= 0)
 		return KODO_OK;
 	/* a user may have few of these; then the folder is looked at all the time */
+	if (s->upload_fd >= 0)
+		close(s->upload_fd);
+	s->upload_fd = -1;
 	log_debug("the folder %s cannot be watched", s->upload_path);
 	s->upload_due_us = 0;
 	return KODO_OK;

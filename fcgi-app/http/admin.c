@@ -1,10 +1,10 @@
-#include <stdlib.h>
 #include <strings.h>
 
 #include "core/base/log.h"
 #include "core/base/url.h"
 #include "http/admin.h"
 #include "http/client.h"
+#include "http/instance.h"
 
 #define KEY_CHARS 32u
 
@@ -33,12 +33,16 @@ bearer(struct transport *t)
 	return str_of(text + 7);
 }
 
-/* On a host of many users loopback is everybody: there it has to be a service of one's own. */
+/*
+ * On a host of many users loopback is everybody, and a proxy need not say that it is one: so it has
+ * to be a service that is meant for this machine, or that nothing stands before.
+ */
 static bool
-is_local_admin(struct transport *t, const struct options *o)
+is_local_admin(const struct call *c, const struct options *o)
 {
 	static const char *const proxies[] = { "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST",
 		"HTTP_X_REAL_IP", "HTTP_FORWARDED", "HTTP_VIA" };
+	struct transport *t = c->transport;
 	struct url u;
 	size_t i;
 
@@ -47,8 +51,8 @@ is_local_admin(struct transport *t, const struct options *o)
 	for (i = 0; i < sizeof(proxies) / sizeof(proxies[0]); i++)
 		if (t->env(t, proxies[i]) != NULL)
 			return false;
-	return url_is_private(&u) ||
-	    (getenv("KODO_STATE") != NULL && str_eq(o->listen_host, u.host) &&
+	return url_is_loopback(&u) ||
+	    (instance_is_child(c->instance) && str_eq(o->listen_host, u.host) &&
 		o->listen_port == u.port);
 }
 
@@ -75,7 +79,7 @@ admin_is_asking(struct call *c, const struct route *r, const struct options *o, 
 	enum kodo_err err = admin_has_key(c, &given, out);
 
 	if (err == KODO_OK && !given && (r->flags & ROUTE_LOCAL) != 0)
-		*out = is_local_admin(c->transport, o);
+		*out = is_local_admin(c, o);
 	if (err == KODO_OK && !*out) {
 		log_warning("%.*s %s without the key, or with a wrong one",
 		    STR_ARG(c->req->method_text), r->path);

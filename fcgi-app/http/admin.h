@@ -15,9 +15,9 @@ enum kodo_err admin_has_key(struct call *c, bool *given, bool *out) MUST_CHECK;
 
 /*
  * May who asks for a route with ROUTE_ADMIN do that? With the key; with ROUTE_LOCAL also without
- * one, from the machine itself, where that means the admin: the url is a local one, or
- * `kodo service` listens at it; and no proxy is on the way, which would make everybody local. If
- * not, the answer is 403, with a line in the log. Errors as state_key.
+ * one, from the machine itself, where that means the admin: the url is that of this machine, or
+ * `kodo service` listens at it; and no proxy says that it is on the way. If not, the answer is
+ * 403, with a line in the log. Errors as state_key.
  */
 enum kodo_err admin_is_asking(
     struct call *c, const struct route *r, const struct options *o, bool *out) MUST_CHECK;

@@ -41,9 +41,11 @@ uint64_t
 client_number(const char *address)
 {
 	struct in6_addr a;
+	uint64_t number;
 
 	if (!read_address(address, &a) || is_local(&a))
 		return 0;
-	return hash_text(HASH_STORED, (struct str){ (const char *)a.s6_addr,
-	    IN6_IS_ADDR_V4MAPPED(&a) ? sizeof(a.s6_addr) : 8 }) | 1;
+	number = hash_text(HASH_STORED, (struct str){ (const char *)a.s6_addr,
+	    IN6_IS_ADDR_V4MAPPED(&a) ? sizeof(a.s6_addr) : 8 });
+	return number != 0 ? number : 1;
 }

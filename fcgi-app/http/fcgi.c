@@ -227,12 +227,14 @@ static void
 finish_later(struct worker *w, struct connection *c)
 {
 	const int fd = c->req.ipcFd;
+	enum kodo_err err;
 
 	(void)drain(c);
 	(void)FCGX_FFlush(c->req.out);
 	c->req.ipcFd = -1;
-	if (senders_add(&w->senders, fd, (unsigned)c->req.requestId, &c->rest) != KODO_OK)
-		log_error("memory ran out: an answer was cut off");
+	err = senders_add(&w->senders, fd, (unsigned)c->req.requestId, &c->rest);
+	if (err != KODO_OK)
+		log_error("%s: an answer was cut off", kodo_err_text(err));
 	FCGX_Free(&c->req, 0);
 }
 

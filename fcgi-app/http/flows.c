@@ -235,9 +235,11 @@ put_flows(struct call *c, struct view *v)
 	struct flows_answer f = { .call = c, .query = &q, .began_us = clock_mono_us() };
 	struct search_result res = { 0 };
 	uint64_t variant = hash_text(HASH_STORED, c->req->query);
-	bool html = page_is_wanted(c), given, is_admin;
-	enum kodo_err err = admin_has_key(c, &given, &is_admin);
+	bool html = page_is_wanted(c), given, is_admin = false;
+	enum kodo_err err = KODO_OK;
 
+	if (q.pp > v->options->page_max)
+		err = admin_has_key(c, &given, &is_admin);
 	if (err != KODO_OK)
 		return err;
 	if (!is_admin)

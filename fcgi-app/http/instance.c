@@ -57,6 +57,12 @@ instance_base(const struct instance *inst)
 	return str_of(inst->base);
 }
 
+bool
+instance_is_child(const struct instance *inst)
+{
+	return inst->is_child;
+}
+
 struct registry *
 instance_registry(const struct instance *inst)
 {

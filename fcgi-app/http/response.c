@@ -164,14 +164,14 @@ put_header(struct buf *b, const struct response *r)
 		buf_put_str(b, r->next);
 		buf_puts(b, ">; rel=\"next\"\r\n");
 	}
-	if (r->is_page)
+	if (r->is_page) {
 		buf_puts(b,
 		    "Content-Security-Policy: default-src 'self'; form-action 'self'; base-uri "
 		    "'none'; object-src 'none'; frame-ancestors 'none'\r\n"
 		    "Cross-Origin-Opener-Policy: same-origin\r\n"
 		    "Permissions-Policy: camera=(), geolocation=(), microphone=()\r\n");
-	if (r->is_page)
 		put_line(b, "Referrer-Policy", r->is_secret ? "no-referrer" : "same-origin");
+	}
 	buf_puts(b, "X-Content-Type-Options: nosniff\r\n\r\n");
 }
 

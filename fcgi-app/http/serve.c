@@ -370,7 +370,7 @@ serve_request(struct server *s, struct transport *t, struct follower *f)
 		log_debug("an answer was not taken: %s", kodo_err_text(err));
 	s->was_large = s->body.cap > RESPONSE_KEEP_BYTES ||
 	    arena_used(s->a) > RESPONSE_KEEP_BYTES ||
-	    length > RESPONSE_KEEP_BYTES;
+	    length > RESPONSE_KEEP_BYTES || s->res.body.fd != -1;
 	return NULL;
 }
 

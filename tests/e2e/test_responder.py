@@ -233,7 +233,7 @@ def test_leaving_is_for_the_admin(hosted, url, headers, variables):
     assert key not in kodo.log()
 
 
-@pytest.mark.parametrize("url, status", [(OWN, 204), ("http://127.0.0.1:4321", 204), ("https://kodo.example.org", 403)])
+@pytest.mark.parametrize("url, status", [(OWN, 204), ("http://127.0.0.1:4321", 204), ("https://kodo.example.org", 403), ("http://10.1.2.3:4321", 403)])
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
 def test_the_own_machine_may_leave(hosted, url, status, address):
     kodo = hosted({"url": url})

@@ -193,13 +193,34 @@ test_private(void **state)
 	}
 }
 
+static void
+test_loopback(void **state)
+{
+	static const struct { const char *host; bool is_loopback; } rows[] = {
+		{ "localhost", true }, { "LOCALHOST.", true }, { "x.localhost", true },
+		{ "127.0.0.1", true }, { "127.1", true }, { "[::1]", true },
+		{ "10.0.0.1", false }, { "[fe80::1]", false }, { "example.com", false },
+		{ "localhost.example.com", false }, { "0.0.0.0", false },
+	};
+	char text[64];
+	struct url u;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text), "http://%s:80/x", rows[i].host);
+		assert_int_equal(url_parse(str_of(text), &u, NULL), KODO_OK);
+		assert_int_equal(url_is_loopback(&u), rows[i].is_loopback);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parts), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_ceiling), cmocka_unit_test(test_shown),
-		cmocka_unit_test(test_key), cmocka_unit_test(test_private),
+		cmocka_unit_test(test_key), cmocka_unit_test(test_private), cmocka_unit_test(test_loopback),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

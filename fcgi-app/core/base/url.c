@@ -256,16 +256,27 @@ url_key(struct arena *a, struct str s, struct str *out)
 	return KODO_OK;
 }
 
+/* The names of this machine (RFC 6761). */
+static bool
+is_localhost(struct str h)
+{
+	static const char *const names[] = { "localhost", "localhost.localdomain", "ip6-localhost",
+		"ip6-loopback" };
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (eq_fold(h, names[i]))
+			return true;
+	}
+	return h.len > 10 && eq_fold((struct str){ h.p + h.len - 10, 10 }, ".localhost");
+}
+
 bool
 url_is_private(const struct url *u)
 {
-	static const char *const names[] = { "localhost", "localhost.localdomain", "ip6-localhost",
-	    "ip6-loopback" };
 	char host[HOST_BYTES];
 	struct in6_addr v6;
 	struct in_addr v4;
-	struct str h;
-	size_t i;
 
 	if (!host_copy(u->host, host))
 		return false;
@@ -274,12 +285,23 @@ url_is_private(const struct url *u)
 	/* also the short, hexadecimal and octal forms, which connect understands */
 	if (inet_aton(host, &v4) != 0)
 		return !address_is_public_v4(v4);
-	h = str_of(host);
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (eq_fold(h, names[i]))
-			return true;
-	}
-	return h.len > 10 && eq_fold((struct str){ h.p + h.len - 10, 10 }, ".localhost");
+	return is_localhost(str_of(host));
+}
+
+bool
+url_is_loopback(const struct url *u)
+{
+	char host[HOST_BYTES];
+	struct in6_addr v6;
+	struct in_addr v4;
+
+	if (!host_copy(u->host, host))
+		return false;
+	if (inet_pton(AF_INET6, host, &v6) == 1)
+		return IN6_IS_ADDR_LOOPBACK(&v6);
+	if (inet_aton(host, &v4) != 0)
+		return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+	return is_localhost(str_of(host));
 }
 
 /* One character of s at *pos, decoded; *pos goes past it. */

@@ -36,6 +36,9 @@ enum kodo_err url_key(struct arena *a, struct str s, struct str *out) MUST_CHECK
 /* By its text, is the host localhost, or an address that is not public (address.h)? */
 bool url_is_private(const struct url *u);
 
+/* By its text, is the host this machine? */
+bool url_is_loopback(const struct url *u);
+
 /*
  * Percent-decode s into a. A `%` without two hex digits stands for itself. plus: `+` is a blank
  * (queries).

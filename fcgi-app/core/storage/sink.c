@@ -82,7 +82,8 @@ spill(struct sink *s)
 enum kodo_err
 sink_step(struct sink *s)
 {
-	const bool is_shared = s->limits.max_mib > 0 && !s->limits.holds_process;
+	const bool is_shared =
+	    s->limits.max_mib > 0 && !s->limits.holds_process && !s->is_disk_full;
 	enum kodo_err err;
 
 	if (buf_failed(&s->buf))
@@ -91,8 +92,9 @@ sink_step(struct sink *s)
 	    s->buf.len <= (is_shared ? LIMIT_SHARED_SPILL_BYTES : LIMIT_SPILL_BYTES))
 		return KODO_OK;
 	err = spill(s);
-	/* on a full disk what memory has room for is still served */
-	return err == KODO_EFULL && s->fd == -1 && s->buf.len <= LIMIT_SPILL_BYTES ? KODO_OK : err;
+	/* then what memory has room for is still served */
+	s->is_disk_full = err == KODO_EFULL && s->fd == -1 && s->buf.len <= LIMIT_SPILL_BYTES;
+	return s->is_disk_full ? KODO_OK : err;
 }
 
 enum kodo_err

@@ -22,9 +22,10 @@ struct sink {
 	const struct state *state;	/* where the file goes; NULL: never spill */
 	struct spool_limits limits;	/* of the file; none unless set */
 	struct spool spool;
+	bool is_disk_full;	/* it was; no file is tried again below LIMIT_SPILL_BYTES */
 };
 
-#define SINK_INIT(st)	{ BUF_INIT(0), -1, 0, (st), { 0, false, false, 0 }, SPOOL_INIT }
+#define SINK_INIT(st)	{ BUF_INIT(0), -1, 0, (st), { 0, false, false, 0 }, SPOOL_INIT, false }
 
 /*
  * Spill if buf is over the ceiling. KODO_ENOMEM (buf failed), KODO_EFULL (disk full), KODO_EBUSY

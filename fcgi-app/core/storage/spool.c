@@ -80,7 +80,9 @@ is_alone(const struct spool_limits *limits, const struct spool *s)
 {
 	struct flock all = bytes(room_of(limits), limits->max_mib);
 
-	return fcntl(s->fd, F_OFD_GETLK, &all) == 0 && all.l_type == F_UNLCK;
+	return (fcntl(s->fd, F_OFD_GETLK, &all) == 0 ||
+		   (errno == EINVAL && fcntl(s->fd, F_GETLK, &all) == 0)) &&
+	    all.l_type == F_UNLCK;
 }
 
 enum kodo_err
@@ -88,9 +90,16 @@ spool_grow(const struct spool_limits *limits, struct spool *s)
 {
 	if (s->fd < 0)
 		return KODO_OK;
-	while (s->n_mib < limits->max_mib)
-		if (take_one(s->fd, room_of(limits) + s->n_mib++, 1))
-			return KODO_OK;
+	/* one that was taken before the first of its own may be free by now */
+	while (s->n_looked < limits->max_mib + s->first) {
+		const unsigned at = s->n_looked++ % limits->max_mib;
+
+		if (!take_one(s->fd, room_of(limits) + at, 1))
+			continue;
+		s->first = s->has_room ? s->first : at;
+		s->has_room = true;
+		return KODO_OK;
+	}
 	return is_alone(limits, s) ? KODO_OK : KODO_EBUSY;
 }
 

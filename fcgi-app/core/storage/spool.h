@@ -27,10 +27,12 @@ struct spool_limits {
 /* The part of one answer. */
 struct spool {
 	int fd;			/* its locks end with it; -1: nothing is taken */
-	unsigned n_mib;		/* slots that were looked at */
+	unsigned n_looked;	/* slots that were looked at, round to the first own one */
+	unsigned first;		/* of its own */
+	bool has_room;		/* it has one */
 };
 
-#define SPOOL_INIT	{ -1, 0 }
+#define SPOOL_INIT	{ -1, 0, 0, false }
 
 /*
  * Begin an answer. KODO_EBUSY: too many are on their way to that client, or hold a process. Where

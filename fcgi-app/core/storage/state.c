@@ -75,30 +75,55 @@ check_owner(const char *folder, const struct stat *st, bool create, struct why *
 	    (unsigned long)st->st_uid, pw == NULL ? "USER" : pw->pw_name);
 }
 
+#define LINKS_MAX	40u	/* as the kernel follows */
+
+static enum kodo_err check_owner_links(
+    const char *path, unsigned depth, bool create, struct why *why);
+
+/* Where the link leads, and the rest of the path behind it. */
+static enum kodo_err
+check_owner_behind(
+    const char *link, const char *rest, unsigned depth, bool create, struct why *why)
+{
+	char target[PATH_BYTES] = "", path[3 * PATH_BYTES];
+	const struct str folder = path_folder(str_of(link));
+
+	if (depth == LINKS_MAX || readlink(link, target, sizeof(target) - 1) <= 0)
+		return why_set(why, KODO_EIO, "%s leads nowhere", link);
+	snprintf(path, sizeof(path), "%.*s%s%s%s", target[0] == '/' ? 0 : (int)folder.len, folder.p,
+	    target[0] == '/' ? "" : "/", target, rest);
+	if (strlen(path) >= PATH_BYTES)
+		return why_set(why, KODO_ETOOBIG, "the path behind %s is too long", link);
+	return check_owner_links(path, depth + 1, create, why);
+}
+
 /* The links on the way count as what they are, whomever the folder behind them belongs to. */
 static enum kodo_err
-check_owner_links(const char *path, bool create, struct why *why)
+check_owner_links(const char *path, unsigned depth, bool create, struct why *why)
 {
-	enum kodo_err err = KODO_OK;
 	char link[PATH_BYTES];
 	struct stat st;
 	size_t i;
+	enum kodo_err err;
 
-	for (i = 1; path[i - 1] != '\0' && err == KODO_OK; i++) {
+	for (i = 1; path[i - 1] != '\0'; i++) {
 		if (path[i] != '/' && path[i] != '\0')
 			continue;
 		snprintf(link, sizeof(link), "%.*s", (int)i, path);
-		if (lstat(link, &st) == 0 && S_ISLNK(st.st_mode))
-			err = check_owner(link, &st, create, why);
+		if (lstat(link, &st) != 0 || !S_ISLNK(st.st_mode))
+			continue;
+		err = check_owner(link, &st, create, why);
+		return err != KODO_OK ? err
+		    : check_owner_behind(link, path + i, depth, create, why);
 	}
-	return err;
+	return KODO_OK;
 }
 
 /* The folder itself, or what is there of the folders above it; one for a group may be shared. */
 static enum kodo_err
 check_owner_above(const char *path, bool create, struct why *why)
 {
-	enum kodo_err err = check_owner_links(path, create, why);
+	enum kodo_err err = check_owner_links(path, 0, create, why);
 	char folder[PATH_BYTES];
 	struct stat st;
 	bool is_there;
