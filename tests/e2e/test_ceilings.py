@@ -34,7 +34,7 @@ def test_slow_readers(service):
     with watch(one) as disk, slowtest.readers(one.port, "/connect", 20) as slow:
         median, highest, statuses = slowtest.others(one.port, 4)
         assert statuses == {200} and median < kodotest.CALM and highest < 10, (median, highest)
-        assert slow.statuses() == {"200": 2, "503": 18}, slow.statuses()
+        wait_until(lambda: slow.statuses() == {"200": 2, "503": 18}, 10, "two have all room")
         refused = one.get("/connect")
         assert refused.status == 503 and refused.headers["retry-after"] == "1"
         answer = one.post("/connect", feeding)
@@ -51,8 +51,8 @@ def test_slow_readers_of_pages(service, pp):
     slowtest.fill(one, 4)
     with slowtest.readers(one.port, f"/flows?pp={pp}", 24) as slow:
         median, highest, statuses = slowtest.others(one.port, 3)
-        assert statuses == {200} and median < kodotest.CALM and highest < 3 * kodotest.CALM, (median, highest)
-        assert slow.statuses() == {"200": 24}
+        assert statuses == {200} and median < kodotest.CALM and highest < 10, (median, highest)
+        wait_until(lambda: slow.statuses() == {"200": 24}, 10, "all are served")
 
 
 def test_one_answer_may_have_any_size(service):
@@ -95,7 +95,7 @@ def test_uploads_that_stop_short(service):
     assert disk.highest < 24 * MIB, disk.highest
     assert os.listdir(upload_folder(one)) == []
     wait_until(lambda: one.post("/connect", b" " * MIB).status == 400, 5, "there is room again")
-    assert 1 <= one.screen().count("raise spool_max_mib") <= 4 and "File too large" not in one.screen()
+    assert 1 <= one.screen().count("raise spool_max_mib") <= 12 and "File too large" not in one.screen()
 
 
 def test_what_a_killed_web_server_leaves(service):

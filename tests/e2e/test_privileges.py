@@ -17,8 +17,8 @@ REGISTRY = {"organization": "R", "registry": True, "feed": True}
 def test_children_may_gain_nothing(service):
     """No new privileges, no core dumps: memory holds the key."""
     one = service(REGISTRY)
+    kodotest.wait_until(lambda: len(kodotest.children(one.process.pid)) == 4, 5, "two workers, the runner, the web server")
     pids = kodotest.children(one.process.pid)
-    assert len(pids) == 4                       # two workers, the runner, the web server
     for pid in pids:
         with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status, open(f"/proc/{pid}/limits", encoding="ascii") as limits:
             assert "\nNoNewPrivs:\t1\n" in status.read(), pid
