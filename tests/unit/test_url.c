@@ -196,7 +196,10 @@ test_private(void **state)
 static void
 test_loopback(void **state)
 {
-	static const struct { const char *host; bool is_loopback; } rows[] = {
+	static const struct {
+		const char *host;
+		bool is_loopback;
+	} rows[] = {
 		{ "localhost", true }, { "LOCALHOST.", true }, { "x.localhost", true },
 		{ "127.0.0.1", true }, { "127.1", true }, { "[::1]", true },
 		{ "10.0.0.1", false }, { "[fe80::1]", false }, { "example.com", false },
@@ -220,7 +223,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parts), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_ceiling), cmocka_unit_test(test_shown),
-		cmocka_unit_test(test_key), cmocka_unit_test(test_private), cmocka_unit_test(test_loopback),
+		cmocka_unit_test(test_key), cmocka_unit_test(test_private),
+		cmocka_unit_test(test_loopback),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
