@@ -107,3 +107,19 @@ def test_user_that_cannot_be(own_service, user, words):
                           timeout=20, check=False, stdin=subprocess.DEVNULL)
     assert done.returncode == 1 and words in done.stderr, done.stderr
     assert os.listdir(one.state_path()) == []
+
+
+@needs_root
+@pytest.mark.parametrize("give", [lambda path: shutil.chown(path, "nobody"), lambda path: os.chmod(path, 0o757),
+                                  lambda path: shutil.chown(os.path.dirname(path), "nobody"), lambda path: os.chmod(os.path.dirname(path), 0o777)],
+                         ids=["owner", "mode", "folder", "folder's mode"])
+def test_root_runs_no_program_of_others(folders, give):
+    place = folders()
+    loader = os.path.join(place, "loader")
+    with open(loader, "w", encoding="utf-8") as f:
+        f.write(f"#!/bin/sh\ntouch {place}/was-run\necho '- url: http://localhost:1'\n")
+    os.chmod(loader, 0o755)
+    give(loader)
+    done = subprocess.run([kodotest.KODO, "service", loader], cwd="/", capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode != 0 and "others than root may write" in done.stderr
+    assert not os.path.exists(os.path.join(place, "was-run"))

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/base/ascii.h"
 #include "core/base/buf.h"
@@ -250,6 +251,32 @@ read_program(struct arena *a, struct str path, struct str folder, struct loader_
 	return err == KODO_OK ? add_text(a, yaml, label, first, texts, why) : err;
 }
 
+/* May others than root write it? Of a folder where nobody removes what is another's: no. */
+static bool
+is_others(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) != 0 || st.st_uid != 0 ||
+	    ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (st.st_mode & S_ISVTX) == 0);
+}
+
+/* What root runs is root's: who may write it would be root else. */
+static enum kodo_err
+check_program(struct arena *a, struct str path, struct why *why)
+{
+	const char *folder = arena_strz(a, path_folder(path));
+
+	if (folder == NULL)
+		return why_set(why, KODO_ENOMEM, "out of memory");
+	if (geteuid() != 0 || (!is_others(path.p) && !is_others(folder)))
+		return KODO_OK;
+	return why_set(why, KODO_EINVAL,
+	    "loader %s is a program that others than root may write, and this is root: give it and "
+	    "its folder to root (chown root, chmod go-w), or start kodo as the user that owns it",
+	    path.p);
+}
+
 enum kodo_err
 loader_read(struct arena *a, struct str path, struct str folder, bool run_program,
     struct loader_entry **first, struct loader_text **texts, struct why *why)
@@ -266,8 +293,10 @@ loader_read(struct arena *a, struct str path, struct str folder, bool run_progra
 	if (type == LOADER_PROGRAM && !run_program)
 		return why_set(
 		    why, KODO_EBUSY, "loader %s is a program, to be run by somebody else", path.p);
-	if (type == LOADER_PROGRAM)
-		return read_program(a, path, folder, first, texts, why);
+	if (type == LOADER_PROGRAM) {
+		err = check_program(a, path, why);
+		return err == KODO_OK ? read_program(a, path, folder, first, texts, why) : err;
+	}
 	err = loader_files(a, path, &files, &n, why);
 	for (i = 0; i < n && err == KODO_OK; i++) {
 		err = read_file(a, files[i].p, &yaml, why);
