@@ -115,6 +115,37 @@ late_sign_off_of_a_target_is_asked_about(void **state)
 	next_is(f, EXCHANGE_CONNECT, &job);
 }
 
+/* Its answer to ours, made later, may overtake its sign-off: that ends its link all the same. */
+static void
+sign_off_that_was_overtaken_counts(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_body b = body_of(f, "http://p:1", true,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "N", 2)),
+	    "{\"life\":5,\"sent\":1}");
+	struct receipt in;
+	uint64_t ticket;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	b = body_of(f, "http://p:1", true, "[]", "{\"life\":5,\"sent\":9}");
+	must(registry_update(f->r, &b, f->now_us, &in));
+	assert_int_equal(total_of(f), 2);
+	b = disconnect_of(f, "http://p:1", "[\"http://p:1\"]", "{\"life\":5,\"sent\":8}");
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	assert_int_equal(total_of(f), 0);
+	/* but one of before its last connect does not */
+	b = body_of(f, "http://p:1", true,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "N", 2)),
+	    "{\"life\":5,\"sent\":11}");
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	b = disconnect_of(f, "http://p:1", "[\"http://p:1\"]", "{\"life\":5,\"sent\":10}");
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	assert_int_equal(total_of(f), 2);
+	check_clean(f);
+}
+
 static struct wire_body
 role_of(struct fixture *f, bool registry, bool feed, int sent)
 {
@@ -259,6 +290,7 @@ main(void)
 		T(pauses_are_short_for_an_hour),
 		T(link_to_who_signs_off_lives_on),
 		T(late_sign_off_of_a_target_is_asked_about),
+		T(sign_off_that_was_overtaken_counts),
 		T(what_came_by_answers_ends_with_the_role),
 		T(what_came_by_answers_ends_with_our_feed),
 		T(mistaken_target_keeps_its_own_link),

@@ -224,6 +224,25 @@ link_go_on(struct change *ch, struct peer *p)
 		p->out.due_us = ch->now_us + PEER_HEARD_US;
 }
 
+/* A sign-off that was overtaken by an answer; or of a copy of an older state, which forgot us. */
+static enum kodo_err
+late_sign_off(struct change *ch, struct peer *p, const struct wire_body *b)
+{
+	enum kodo_err err = KODO_OK;
+
+	if (!is_own_among(b))
+		return KODO_OK;
+	/* its own link has ended; what comes by answers goes on to, where we have one to it */
+	if (b->sequence > p->in.connect_sequence) {
+		p->flags &= ~(unsigned)PEER_CONNECTS;
+		if (!peer_is_live_target(p))
+			err = ingest_drop_answers(ch, p);
+	}
+	if (err == KODO_OK && peer_is_live_target(p))
+		ingest_call_back(ch, p);
+	return err;
+}
+
 static enum kodo_err
 disconnect_fn(struct change *ch, void *arg)
 {
@@ -241,15 +260,8 @@ disconnect_fn(struct change *ch, void *arg)
 	/* anybody can sign off */
 	if (q->out->known)
 		err = ingest_acknowledged(ch, b);
-	if (err == KODO_OK && ingest_is_late(p, b)) {
-		/* what it said since came by answers, and goes on to; its own link has ended */
-		if (is_own_among(b) && b->sequence > p->in.connect_sequence)
-			p->flags &= ~(unsigned)PEER_CONNECTS;
-		/* or it has forgotten us, and what it said since: a copy of an older state */
-		if (is_own_among(b) && peer_is_live_target(p))
-			ingest_call_back(ch, p);
-		return KODO_OK;
-	}
+	if (err == KODO_OK && ingest_is_late(p, b))
+		return late_sign_off(ch, p, b);
 	if (err != KODO_OK)
 		return err;
 	/* of an unknown peer too: its connect may still be on the way */
