@@ -114,9 +114,14 @@ connect_in_doubt_is_asked_for_again(void **state)
 static void
 what_is_given_back_counts_for_a_copy_alone(void **state)
 {
+	const struct exchange_result there = { .status = 200, .body = STR(
+	    "{\"url\":\"" NODE "\",\"organization\":null,\"registry\":false,\"feed\":false,"
+	    "\"idle\":true,\"now\":\"2025-11-24T16:00:00Z\",\"message\":[]}") };
 	struct fixture *f = *state;
+	struct exchange_job job;
 	struct head h;
 	const char *kodo;
+	bool wake;
 
 	start(f);
 	says(f, "/connect", one(f, NODE, 2),
@@ -129,6 +134,11 @@ what_is_given_back_counts_for_a_copy_alone(void **state)
 	answers(f, EXCHANGE_RECONNECT, kodo);
 	says(f, "/connect", one(f, NODE, 2),
 	    "{\"back\":{\"" NODE "\":100},\"life\":5,\"sent\":11}");
+	assert_int_equal(total_of(f), 2);
+	/* its owner, which does not feed, says that it is there */
+	must(next(f, &job));
+	assert_int_equal(job.kind, EXCHANGE_RECONNECT);
+	must(outcome_take(f->r, f->a, &job, &there, f->now_us, &wake));
 	assert_int_equal(total_of(f), 2);
 	/* not over what is known already */
 	says(f, "/connect", one(f, NODE, 1),

@@ -74,6 +74,8 @@ back_take(struct change *ch, const struct wire_node *n)
 	if ((p->flags & PEER_PROVIDER) == 0) {
 		g.organization = pk.organization;
 		err = ingest_greeting(ch, p, &g);
+		/* until it is asked: what it stated did not come by answers */
+		p->flags |= PEER_CONNECTS;
 	}
 	if (err == KODO_OK)
 		err = statement_take(ch, p, n->key, n->bytes, n->version, false, &node);
