@@ -115,7 +115,8 @@ is_public(const struct curl_sockaddr *address)
 
 	if (address->family == AF_INET && address->addrlen == sizeof(v4)) {
 		memcpy(&v4, &address->addr, sizeof(v4));
-		return address_is_public_v4(v4.sin_addr);
+		v6.sin6_addr = address_of_v4(v4.sin_addr);
+		return address_is_public(&v6.sin6_addr);
 	}
 	if (address->family == AF_INET6 && address->addrlen == sizeof(v6)) {
 		memcpy(&v6, &address->addr, sizeof(v6));

@@ -1,7 +1,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <string.h>
 
+#include "core/base/address.h"
 #include "core/base/hash.h"
 #include "http/client.h"
 
@@ -17,16 +17,8 @@ read_address(const char *text, struct in6_addr *out)
 		return true;
 	if (inet_pton(AF_INET, text, &v4) != 1)
 		return false;
-	*out = (struct in6_addr){ .s6_addr = { [10] = 0xff, 0xff } };
-	memcpy(out->s6_addr + 12, &v4, sizeof(v4));
+	*out = address_of_v4(v4);
 	return true;
-}
-
-static bool
-is_local(const struct in6_addr *a)
-{
-	return IN6_IS_ADDR_LOOPBACK(a) ||
-	    (IN6_IS_ADDR_V4MAPPED(a) && a->s6_addr[12] == IN_LOOPBACKNET);
 }
 
 bool
@@ -34,7 +26,7 @@ client_is_local(const char *address)
 {
 	struct in6_addr a;
 
-	return read_address(address, &a) && is_local(&a);
+	return read_address(address, &a) && address_is_loopback(&a);
 }
 
 uint64_t
@@ -43,7 +35,7 @@ client_number(const char *address)
 	struct in6_addr a;
 	uint64_t number;
 
-	if (!read_address(address, &a) || is_local(&a))
+	if (!read_address(address, &a) || address_is_loopback(&a))
 		return 0;
 	number = hash_text(HASH_STORED, (struct str){ (const char *)a.s6_addr,
 	    IN6_IS_ADDR_V4MAPPED(&a) ? sizeof(a.s6_addr) : 8 });

@@ -96,11 +96,11 @@ test_registries(void **state)
 			bool is_public;
 
 			if (inet_pton(AF_INET, text, &v4) == 1) {
-				is_public = address_is_public_v4(v4);
+				v6 = address_of_v4(v4);
 			} else {
 				assert_int_equal(inet_pton(AF_INET6, text, &v6), 1);
-				is_public = address_is_public(&v6);
 			}
+			is_public = address_is_public(&v6);
 			if (is_public == rows[i].is_public)
 				continue;
 			print_error("%s: %d\n", text, is_public);

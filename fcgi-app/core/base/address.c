@@ -103,10 +103,17 @@ address_is_public(const struct in6_addr *address)
 }
 
 bool
-address_is_public_v4(struct in_addr address)
+address_is_loopback(const struct in6_addr *address)
 {
-	unsigned char b[4];
+	return IN6_IS_ADDR_LOOPBACK(address) ||
+	    (IN6_IS_ADDR_V4MAPPED(address) && address->s6_addr[V4_AT] == IN_LOOPBACKNET);
+}
 
-	memcpy(b, &address, sizeof(b));
-	return is_public_v4(b, 0);
+struct in6_addr
+address_of_v4(struct in_addr v4)
+{
+	struct in6_addr mapped = { .s6_addr = { [10] = 0xff, 0xff } };
+
+	memcpy(mapped.s6_addr + V4_AT, &v4, sizeof(v4));
+	return mapped;
 }

@@ -16,6 +16,11 @@
  * address that embeds one of these (mapped, SIIT, NAT64, 6to4, Teredo: its server and its client).
  */
 bool address_is_public(const struct in6_addr *address);
-bool address_is_public_v4(struct in_addr address);
+
+/* Is it this machine's own, 127.0.0.0/8 or ::1? */
+bool address_is_loopback(const struct in6_addr *address);
+
+/* ::ffff:a.b.c.d, as which both of the above take an address of IPv4. */
+struct in6_addr address_of_v4(struct in_addr v4);
 
 #endif

@@ -271,37 +271,40 @@ is_localhost(struct str h)
 	return h.len > 10 && eq_fold((struct str){ h.p + h.len - 10, 10 }, ".localhost");
 }
 
+/* The host as an address; in the short, hexadecimal and octal forms too, as connect takes them. */
+static bool
+host_address(const char *host, struct in6_addr *out)
+{
+	struct in_addr v4;
+
+	if (inet_pton(AF_INET6, host, out) == 1)
+		return true;
+	if (inet_aton(host, &v4) == 0)
+		return false;
+	*out = address_of_v4(v4);
+	return true;
+}
+
 bool
 url_is_private(const struct url *u)
 {
 	char host[HOST_BYTES];
-	struct in6_addr v6;
-	struct in_addr v4;
+	struct in6_addr a;
 
 	if (!host_copy(u->host, host))
 		return false;
-	if (inet_pton(AF_INET6, host, &v6) == 1)
-		return !address_is_public(&v6);
-	/* also the short, hexadecimal and octal forms, which connect understands */
-	if (inet_aton(host, &v4) != 0)
-		return !address_is_public_v4(v4);
-	return is_localhost(str_of(host));
+	return host_address(host, &a) ? !address_is_public(&a) : is_localhost(str_of(host));
 }
 
 bool
 url_is_loopback(const struct url *u)
 {
 	char host[HOST_BYTES];
-	struct in6_addr v6;
-	struct in_addr v4;
+	struct in6_addr a;
 
 	if (!host_copy(u->host, host))
 		return false;
-	if (inet_pton(AF_INET6, host, &v6) == 1)
-		return IN6_IS_ADDR_LOOPBACK(&v6);
-	if (inet_aton(host, &v4) != 0)
-		return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
-	return is_localhost(str_of(host));
+	return host_address(host, &a) ? address_is_loopback(&a) : is_localhost(str_of(host));
 }
 
 /* One character of s at *pos, decoded; *pos goes past it. */
