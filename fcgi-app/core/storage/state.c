@@ -433,24 +433,34 @@ state_wake_drain(int fd)
 	while (n > 0 || (n < 0 && errno == EINTR));
 }
 
-/*
- * Write a new key under a name of its own and link it: half a key is never seen, and of two
- * processes the first one wins.
- */
-static enum kodo_err
-make_key(const struct state *s, const char *path)
+enum kodo_err
+state_secret_read(const struct state *s, const char *name, char *out, size_t size)
 {
-	unsigned char random[KEY_DIGITS / 2];
-	char temp[sizeof(s->path)], text[KEY_DIGITS + 2];
-	enum kodo_err err;
-	unsigned i;
+	char path[sizeof(s->path)];
+	enum kodo_err err = state_file(s, name, path);
 	int fd;
 
-	arc4random_buf(random, sizeof(random));
-	for (i = 0; i < sizeof(random); i++)
-		snprintf(text + 2 * i, 3, "%02x", random[i]);
-	text[KEY_DIGITS] = '\n';
-	err = state_file(s, "key.XXXXXX", temp);
+	out[0] = '\0';
+	if (err != KODO_OK)
+		return err;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOENT ? KODO_ENOTFOUND : KODO_EIO;
+	read_line(fd, out, size);
+	close(fd);
+	return KODO_OK;
+}
+
+enum kodo_err
+state_secret_write(const struct state *s, const char *name, const char *line, bool replace)
+{
+	char path[sizeof(s->path)], temp[sizeof(s->path)], temp_name[64];
+	enum kodo_err err = state_file(s, name, path);
+	int fd;
+
+	snprintf(temp_name, sizeof(temp_name), "%s.XXXXXX", name);
+	if (err == KODO_OK)
+		err = state_file(s, temp_name, temp);
 	if (err != KODO_OK)
 		return err;
 	fd = mkostemp(temp, O_CLOEXEC);
@@ -458,36 +468,41 @@ make_key(const struct state *s, const char *path)
 		return path_errno(errno);
 	/* the group reads it and does not write it */
 	if (fchmod(fd, s->file_mode & (mode_t)~020) != 0 ||
-	    write(fd, text, KEY_DIGITS + 1) != KEY_DIGITS + 1 || fsync(fd) != 0 ||
-	    (link(temp, path) != 0 && errno != EEXIST))
+	    dprintf(fd, "%s\n", line) != (int)strlen(line) + 1 || fsync(fd) != 0 ||
+	    (replace ? rename(temp, path) != 0 : link(temp, path) != 0 && errno != EEXIST))
 		err = KODO_EIO;
 	close(fd);
 	unlink(temp);
 	return err;
 }
 
+void
+state_hex(char *out, const unsigned char *bytes, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
 enum kodo_err
 state_key(const struct state *s, char out[33])
 {
-	char path[sizeof(s->path)], text[KEY_DIGITS + 2];
+	unsigned char random[KEY_DIGITS / 2];
+	char text[KEY_DIGITS + 2], made[KEY_DIGITS + 1];
 	enum kodo_err err;
-	int fd;
 
 	memset(out, 0, KEY_DIGITS + 1);
-	err = state_file(s, "key", path);
+	err = state_secret_read(s, "key", text, sizeof(text));
+	if (err == KODO_ENOTFOUND) {
+		arc4random_buf(random, sizeof(random));
+		state_hex(made, random, sizeof(random));
+		err = state_secret_write(s, "key", made, false);
+		if (err == KODO_OK)
+			err = state_secret_read(s, "key", text, sizeof(text));
+	}
 	if (err != KODO_OK)
 		return err;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 && errno == ENOENT) {
-		err = make_key(s, path);
-		if (err != KODO_OK)
-			return err;
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	}
-	if (fd < 0)
-		return KODO_EIO;
-	read_line(fd, text, sizeof(text));
-	close(fd);
 	if (strlen(text) != KEY_DIGITS || strspn(text, "0123456789abcdef") != KEY_DIGITS)
 		return KODO_ECORRUPT;
 	memcpy(out, text, KEY_DIGITS);

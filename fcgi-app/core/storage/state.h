@@ -12,6 +12,7 @@
  *	wake			FIFO; read by the runner
  *	runs			run_history.h
  *	key			see state_key
+ *	identity		trust/own_key.h
  *	lighttpd.conf, fcgi.sock ...	of `kodo service`
  *
  * Modes: 2770 and files 0660 for the folder of a group, else 0700 and 0600. An existing folder
@@ -84,6 +85,22 @@ void state_wake_drain(int fd);
  * KODO_ECORRUPT: the file holds something else.
  */
 enum kodo_err state_key(const struct state *s, char out[33]) MUST_CHECK;
+
+/*
+ * Secrets: a line each, in a file of the folder (mode 0640 or 0600). What is read is cut off at
+ * size - 1 bytes, and terminated. KODO_ENOTFOUND, KODO_EIO.
+ */
+enum kodo_err state_secret_read(
+    const struct state *s, const char *name, char *out, size_t size) MUST_CHECK;
+/*
+ * Half a line is never seen. replace: it takes the place of what is there; else that one stays,
+ * so that of two processes the first one wins.
+ */
+enum kodo_err state_secret_write(
+    const struct state *s, const char *name, const char *line, bool replace) MUST_CHECK;
+
+/* 2 n digits and the end of the text. */
+void state_hex(char *out, const unsigned char *bytes, size_t n);
 
 /* The boot id of the machine (/proc/sys/kernel/random/boot_id), "" if there is none. */
 #define STATE_BOOT_BYTES	64
