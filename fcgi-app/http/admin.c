@@ -3,7 +3,6 @@
 #include "core/base/log.h"
 #include "core/base/url.h"
 #include "http/admin.h"
-#include "http/client.h"
 #include "http/instance.h"
 
 #define KEY_CHARS 32u
@@ -46,7 +45,7 @@ is_local_admin(const struct call *c, const struct options *o)
 	struct url u;
 	size_t i;
 
-	if (!client_is_local(t->env(t, "REMOTE_ADDR")) || url_parse(o->url, &u, NULL) != KODO_OK)
+	if (!c->client.is_local || url_parse(o->url, &u, NULL) != KODO_OK)
 		return false;
 	for (i = 0; i < sizeof(proxies) / sizeof(proxies[0]); i++)
 		if (t->env(t, proxies[i]) != NULL)

@@ -5,6 +5,7 @@
 #define KODO_CALL_H
 
 #include "core/registry/registry.h"
+#include "http/client.h"
 #include "http/param.h"
 #include "http/request.h"
 #include "http/response.h"
@@ -17,6 +18,7 @@ struct call {
 	struct instance *instance;
 	struct registry *registry;
 	struct transport *transport;
+	struct client client;
 	const struct request *req;
 	struct params params;
 	struct wire_body body;		/* read and validated, on routes with ROUTE_BODY */

@@ -1,43 +1,66 @@
 #include <arpa/inet.h>
-#include <netinet/in.h>
 
 #include "core/base/address.h"
+#include "core/base/ascii.h"
 #include "core/base/hash.h"
 #include "http/client.h"
 
-/* The address in 16 bytes, one of IPv4 as ::ffff:a.b.c.d. */
 static bool
-read_address(const char *text, struct in6_addr *out)
+is_proxy(const struct options *o, const struct in6_addr *address)
 {
-	struct in_addr v4;
+	struct address_net net;
+	size_t i;
 
-	if (text == NULL)
-		return false;
-	if (inet_pton(AF_INET6, text, out) == 1)
-		return true;
-	if (inet_pton(AF_INET, text, &v4) != 1)
-		return false;
-	*out = address_of_v4(v4);
-	return true;
+	for (i = 0; i < o->n_proxies; i++)
+		if (address_net_read(o->proxies[i], &net) && address_net_holds(&net, address))
+			return true;
+	return false;
 }
 
-bool
-client_is_local(const char *address)
+/* Takes the last entry of a list parted by commas off it. */
+static struct str
+take_last(struct str *list)
 {
-	struct in6_addr a;
+	const char *comma = list->len == 0 ? NULL : memrchr(list->p, ',', list->len);
+	const size_t before = comma == NULL ? 0 : (size_t)(comma - list->p) + 1;
+	const struct str last = str_skip(*list, before);
 
-	return read_address(address, &a) && address_is_loopback(&a);
+	list->len = before == 0 ? 0 : before - 1;
+	return ascii_trim(last);
+}
+
+void
+client_find(struct transport *t, const struct options *o, struct client *out)
+{
+	struct str rest = str_of(t->env(t, "HTTP_X_FORWARDED_FOR"));
+	struct in6_addr next;
+	bool is_known, is_behind;
+
+	*out = (struct client){ .is_local = false };
+	is_known = address_read(str_of(t->env(t, "REMOTE_ADDR")), &out->address);
+	is_behind = is_known && is_proxy(o, &out->address);
+	out->is_local = is_known && !is_behind && address_is_loopback(&out->address);
+	while (is_behind && rest.len > 0 && address_read(take_last(&rest), &next)) {
+		out->address = next;
+		is_behind = is_proxy(o, &next);
+	}
+	if (!is_known)
+		return;
+	if (IN6_IS_ADDR_V4MAPPED(&out->address))
+		(void)inet_ntop(AF_INET, &out->address.s6_addr[12], out->text, sizeof(out->text));
+	else
+		(void)inet_ntop(AF_INET6, &out->address, out->text, sizeof(out->text));
 }
 
 uint64_t
-client_number(const char *address)
+client_number(const struct client *c)
 {
-	struct in6_addr a;
+	const struct in6_addr *a = &c->address;
 	uint64_t number;
 
-	if (!read_address(address, &a) || address_is_loopback(&a))
+	if (c->text[0] == '\0' || address_is_loopback(a))
 		return 0;
-	number = hash_text(HASH_STORED, (struct str){ (const char *)a.s6_addr,
-	    IN6_IS_ADDR_V4MAPPED(&a) ? sizeof(a.s6_addr) : 8 });
+	number = hash_text(HASH_STORED, (struct str){ (const char *)a->s6_addr,
+	    IN6_IS_ADDR_V4MAPPED(a) ? sizeof(a->s6_addr) : 8 });
 	return number != 0 ? number : 1;
 }

@@ -329,9 +329,10 @@ answer(struct server *s, struct call *c, struct request *req)
 		c->res->retry_after_s = 1;
 		return;
 	}
+	client_find(c->transport, o, &c->client);
 	c->res->body.limits = (struct spool_limits){ .max_mib = o->spool_max_mib,
 		.is_posted = req->method == METHOD_POST, .holds_process = c->transport->is_alone,
-		.client = client_number(variable_z(c->transport, "REMOTE_ADDR")) };
+		.client = client_number(&c->client) };
 	if (answer_refused(c))
 		return;
 	read_env(c->transport, &env);

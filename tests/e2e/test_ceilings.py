@@ -173,6 +173,15 @@ def test_an_address_gets_eight(long_answers, one, same, other):
     wait_until(lambda: kodo.get("/connect", REMOTE_ADDR=same).status == 200, 5)
 
 
+def test_a_named_proxy_says_who_asks(long_answers):
+    kodo = long_answers(workers=1, options={"proxies": "127.0.0.1, 10.0.0.0/8"})
+    with slow(kodo, 8, headers={"x-forwarded-for": "192.0.2.9, 192.0.2.1, 10.1.2.3"}) as waiting:
+        assert kodo.get("/connect", headers={"x-forwarded-for": "192.0.2.1"}).status == 503
+        assert kodo.get("/connect", headers={"x-forwarded-for": "192.0.2.2"}).status == 200
+        assert kodo.get("/connect", headers={"x-forwarded-for": "192.0.2.1, 192.0.2.2"}).status == 200
+        assert statuses(waiting) == [200] * 8
+
+
 def test_loopback_speaks_for_many(long_answers):
     """As it may be a proxy."""
     kodo = long_answers(workers=1)

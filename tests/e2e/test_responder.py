@@ -241,6 +241,13 @@ def test_the_own_machine_may_leave(hosted, url, status, address):
     check_error(kodo.get("/check", REMOTE_ADDR=address), 403, "Forbidden")
 
 
+@pytest.mark.parametrize("headers", [{}, {"x-forwarded-for": "127.0.0.1"}, {"x-forwarded-for": "::1, 127.0.0.1"}])
+def test_a_named_proxy_is_not_the_own_machine(hosted, headers):
+    kodo = hosted({"url": OWN, "proxies": ["127.0.0.1", "10.0.0.0/8"]})
+    check_error(kodo.request("DELETE", "/connect", headers=headers, **LOCAL), 403, "Forbidden")
+    assert kodo.request("DELETE", "/connect", REMOTE_ADDR="127.0.0.2").status == 204
+
+
 def test_the_key_is_no_referrer(hosted):
     kodo = hosted({"flows": FLOWS})
     page = kodo.get(f"/check?key={key_of(kodo)}", headers={"accept": "text/html"})

@@ -109,10 +109,60 @@ test_registries(void **state)
 	assert_int_equal(failed, 0);
 }
 
+static void
+test_networks(void **state)
+{
+	static const struct {
+		const char *net, *inside, *outside;	/* inside NULL: net is none */
+	} nets[] = {
+		{ "10.0.0.0/8", "10.255.255.255", "11.0.0.0" },
+		{ "10.1.2.3/8", "10.255.255.255", "9.255.255.255" },
+		{ "10.1.2.3", "10.1.2.3", "10.1.2.2" },
+		{ "10.1.2.3/32", "::ffff:10.1.2.3", "10.1.2.2" },
+		{ "192.168.0.128/25", "192.168.0.255", "192.168.0.127" },
+		{ "0.0.0.0/0", "255.255.255.255", "::1" },
+		{ "::/0", "10.0.0.1", NULL },
+		{ "::ffff:0.0.0.0/96", "10.0.0.1", "::1" },
+		{ "2001:db8::/33", "2001:db8:7fff::1", "2001:db8:8000::" },
+		{ "::1", "::1", "::2" },
+		{ "", NULL, NULL },
+		{ "/8", NULL, NULL },
+		{ "10.0.0.0/", NULL, NULL },
+		{ "10.0.0.0/33", NULL, NULL },
+		{ "10.0.0.0/-1", NULL, NULL },
+		{ "10.0.0.0/8x", NULL, NULL },
+		{ "10.0.0.0/4294967304", NULL, NULL },
+		{ "10.0.0.0/8/8", NULL, NULL },
+		{ "::/129", NULL, NULL },
+		{ "10.0.0", NULL, NULL },
+		{ "localhost", NULL, NULL },
+		{ "[::1]", NULL, NULL },
+	};
+	struct address_net net;
+	struct in6_addr a;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(nets) / sizeof(nets[0]); i++) {
+		if (address_net_read(str_of(nets[i].net), &net) != (nets[i].inside != NULL))
+			fail_msg("%s", nets[i].net);
+		if (nets[i].inside == NULL)
+			continue;
+		assert_true(address_read(str_of(nets[i].inside), &a));
+		assert_true(address_net_holds(&net, &a));
+		if (nets[i].outside == NULL)
+			continue;
+		assert_true(address_read(str_of(nets[i].outside), &a));
+		assert_false(address_net_holds(&net, &a));
+	}
+	assert_false(address_read((struct str){ "10.0.0.1\0", 9 }, &a));
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_registries) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_registries),
+		cmocka_unit_test(test_networks) };
 
 	return cmocka_run_group_tests_name("address", tests, NULL, NULL);
 }

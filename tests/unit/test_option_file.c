@@ -106,6 +106,11 @@ test_bad_foreign(void **state)
 		{ "- timeout: .0\n", "/l.yaml:1: timeout: expected a number" },
 		{ "- connect: '[\"http://a\"'\n", "/l.yaml:1: connect: expected a list as [" },
 		{ "- connect: '[\"http://a\", null]'\n", "/l.yaml:1: connect: expected a url" },
+		{ "- proxies: 10.0.0.0/33\n",
+		    "/l.yaml:1: proxies: no address, nor a prefix as 10.0.0.0/8: " },
+		{ "- proxies: [10.0.0.1, proxy.example.org]\n",
+		    "/l.yaml:1: proxies: no address, nor a prefix as 10.0.0.0/8: " },
+		{ "- proxies: {a: b}\n", "/l.yaml:1: proxies: expected a list of networks" },
 		{ "- flows:\n  - Url: x\n    url: y\n",
 		    "/l.yaml:3: url of a flow is given twice" },
 	};
@@ -472,7 +477,8 @@ test_write_and_read(void **state)
 		    "3\n- wait: 0\n"
 		    "- body_max_mib: 4\n- map_max_mib: 5\n- log_max_mib: 6\n- trigger: request\n- "
 		    "tombstone_days: 7\n"
-		    "- loader_s: 8\n- accept: [http://c, http://d]\n- private: true\n");
+		    "- loader_s: 8\n- accept: [http://c, http://d]\n- private: true\n"
+		    "- proxies: ['::1', 10.0.0.0/8]\n");
 	text = written(&o);
 	assert_int_equal(option_read(scratch.a, str_of(text), &back), KODO_OK);
 	assert_string_equal(written(&back), text);
@@ -496,6 +502,8 @@ test_write_and_read(void **state)
 	assert_int_equal(back.workers, 3);
 	assert_int_equal(back.wait, 0);
 	assert_int_equal(back.body_max_mib, 4);
+	assert_int_equal(back.n_proxies, 2);
+	check_str(back.proxies[1], "10.0.0.0/8");
 	assert_int_equal(back.map_max_mib, 5);
 	assert_int_equal(back.log_max_mib, 6);
 	assert_int_equal(back.trigger, TRIGGER_REQUEST);

@@ -1,6 +1,7 @@
-#include <string.h>
+#include <arpa/inet.h>
 
 #include "core/base/address.h"
+#include "core/base/ascii.h"
 
 /* IPv4 addresses are looked up as ::ffff:a.b.c.d */
 #define V4_BITS 96u
@@ -58,13 +59,14 @@ static const struct address_range ranges[] = {
 	{ { 0x3f, 0xff }, 20, SPECIAL, 0 },				/* documentation */
 };
 
+/* Do both begin with the same bits? */
 static bool
-holds(const struct address_range *r, const unsigned char *address)
+is_prefix(const unsigned char *net, unsigned bits, const unsigned char *address)
 {
-	const unsigned whole = r->bits / 8, rest = r->bits % 8;
+	const unsigned whole = bits / 8, rest = bits % 8;
 
-	return memcmp(r->net, address, whole) == 0 &&
-	    (rest == 0 || (r->net[whole] ^ address[whole]) >> (8 - rest) == 0);
+	return memcmp(net, address, whole) == 0 &&
+	    (rest == 0 || (net[whole] ^ address[whole]) >> (8 - rest) == 0);
 }
 
 static bool
@@ -86,7 +88,8 @@ address_is_public(const struct in6_addr *address)
 	size_t i;
 
 	for (i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
-		if (holds(&ranges[i], b) && (best == NULL || ranges[i].bits > best->bits))
+		if (is_prefix(ranges[i].net, ranges[i].bits, b) &&
+		    (best == NULL || ranges[i].bits > best->bits))
 			best = &ranges[i];
 	if (best == NULL)
 		return false;
@@ -116,4 +119,63 @@ address_of_v4(struct in_addr v4)
 
 	memcpy(mapped.s6_addr + V4_AT, &v4, sizeof(v4));
 	return mapped;
+}
+
+bool
+address_read(struct str text, struct in6_addr *out)
+{
+	char z[INET6_ADDRSTRLEN];
+	struct in_addr v4;
+
+	*out = in6addr_any;
+	if (text.len == 0 || text.len >= sizeof(z) || memchr(text.p, '\0', text.len) != NULL)
+		return false;
+	str_copy(z, sizeof(z), text);
+	if (inet_pton(AF_INET, z, &v4) == 1)
+		*out = address_of_v4(v4);
+	else if (inet_pton(AF_INET6, z, out) != 1)
+		return false;
+	return true;
+}
+
+/* The number behind the / of a prefix, which may be as long as max. */
+static bool
+read_bits(struct str text, unsigned max, unsigned *out)
+{
+	size_t i;
+
+	*out = 0;
+	if (text.len == 0 || text.len > 3)
+		return false;
+	for (i = 0; i < text.len; i++) {
+		if (!ascii_is_digit(text.p[i]))
+			return false;
+		*out = *out * 10 + (unsigned)(text.p[i] - '0');
+	}
+	return *out <= max;
+}
+
+bool
+address_net_read(struct str text, struct address_net *out)
+{
+	const struct str all = text, address = str_cut(&text, '/');
+	unsigned base = 0;
+
+	out->bits = 128;
+	if (!address_read(address, &out->net))
+		return false;
+	if (address.len == all.len)
+		return true;
+	if (memchr(address.p, ':', address.len) == NULL)
+		base = V4_BITS;
+	if (!read_bits(text, 128 - base, &out->bits))
+		return false;
+	out->bits += base;
+	return true;
+}
+
+bool
+address_net_holds(const struct address_net *n, const struct in6_addr *address)
+{
+	return is_prefix(n->net.s6_addr, n->bits, address->s6_addr);
 }

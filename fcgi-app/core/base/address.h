@@ -10,6 +10,8 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 
+#include "core/base/str.h"
+
 /*
  * Does the address lead to one host of the public internet? False for loopback, private, link-
  * local, shared, multicast, reserved ones, for those of documentation and benchmarks, and for an
@@ -22,5 +24,18 @@ bool address_is_loopback(const struct in6_addr *address);
 
 /* ::ffff:a.b.c.d, as which both of the above take an address of IPv4. */
 struct in6_addr address_of_v4(struct in_addr v4);
+
+/* Read an address of either kind, IPv4 as ::ffff:a.b.c.d. false: it is none, and *out is zero. */
+bool address_read(struct str text, struct in6_addr *out);
+
+/* A network: the addresses that begin with the first bits of net. */
+struct address_net {
+	struct in6_addr net;
+	unsigned bits;		/* of the 128; of IPv4 96 more than its prefix says */
+};
+
+/* Read an address, or a prefix as 10.0.0.0/8 and 2001:db8::/32. false: it is neither. */
+bool address_net_read(struct str text, struct address_net *out);
+bool address_net_holds(const struct address_net *n, const struct in6_addr *address);
 
 #endif

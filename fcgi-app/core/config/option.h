@@ -53,6 +53,8 @@ struct options {
 	const struct str *accept;	/* url prefixes allowed as peers; none: all */
 	size_t n_accept;
 	enum option_private private_peers;
+	const struct str *proxies;	/* addresses, prefixes: see address_net_read */
+	size_t n_proxies;
 	const struct flow *flows;	/* own ones, checked like a body's, in order */
 	size_t n_flows;
 	/* not stored with the options (option_put_sources): */

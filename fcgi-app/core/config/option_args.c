@@ -73,7 +73,7 @@ set(struct args *as, const struct option_row *row, const char *name, struct str 
 	v = option_text_value(as->in->a, copy, name, 0);
 	if (v == NULL)
 		return option_no_memory(as->in);
-	return row->type == OPT_URLS ? add_to_list(as, row, v) : option_set(as->in, row, v);
+	return option_is_list(row) ? add_to_list(as, row, v) : option_set(as->in, row, v);
 }
 
 /*

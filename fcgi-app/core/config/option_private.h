@@ -12,6 +12,7 @@ enum option_type {
 	OPT_TEXT,
 	OPT_URL,
 	OPT_URLS,	/* list, or a text to be split; their number is at offset_n */
+	OPT_NETS,	/* the same of addresses and prefixes (address_net_read) */
 	OPT_BOOL,
 	OPT_UINT,
 	OPT_INT,
@@ -36,7 +37,7 @@ enum option_id {	/* rows with a name in code */
 	OPTION_USER,
 	OPTION_FLOWS,
 	OPTION_OTHERS,
-	OPTION_MAX = 40
+	OPTION_MAX = 64
 };
 
 struct option_row {
@@ -51,6 +52,13 @@ struct option_row {
 	const char *shape;	/* of the value, for help */
 	const char *help;	/* one line */
 };
+
+/* May there be several values? */
+static inline bool
+option_is_list(const struct option_row *row)
+{
+	return row->type == OPT_URLS || row->type == OPT_NETS;
+}
 
 extern const struct option_row option_rows[];
 extern const unsigned option_n_rows;	/* at most OPTION_MAX */

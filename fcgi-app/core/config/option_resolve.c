@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "core/base/address.h"
 #include "core/base/ascii.h"
 #include "core/base/limit.h"
 #include "core/base/path.h"
@@ -107,25 +108,39 @@ to_url(const struct place *p)
 	return KODO_OK;
 }
 
-/* One url of a list: where from is item, the text is s. */
+/* One url of a list: where from is item. */
 static enum kodo_err
-add_url(const struct place *p, const struct loader_value *item, struct str s, struct str *list,
-    size_t *n)
+to_list_url(const struct place *p, const struct loader_value *item, struct str *out)
 {
 	char shown[LOADER_SHOWN_BYTES];
 	const char *reason = "not UTF-8";
 	struct url u;
 
-	if (!utf8_valid(s) || url_parse(url_shown(s), &u, &reason) != KODO_OK)
+	*out = url_shown(item->text);
+	if (!utf8_valid(*out) || url_parse(*out, &u, &reason) != KODO_OK)
 		return option_fail(p->in, item, "%s: no url, %s: %s", p->row->name, reason,
-		    loader_shown(s, shown));
-	list[(*n)++] = url_shown(s);
+		    loader_shown(item->text, shown));
+	return KODO_OK;
+}
+
+static enum kodo_err
+to_list_net(const struct place *p, const struct loader_value *item, struct str *out)
+{
+	char shown[LOADER_SHOWN_BYTES];
+	struct address_net net;
+
+	*out = item->text;
+	if (!address_net_read(item->text, &net))
+		return option_fail(p->in, item,
+		    "%s: no address, nor a prefix as 10.0.0.0/8: %s", p->row->name,
+		    loader_shown(item->text, shown));
 	return KODO_OK;
 }
 
 /* A list, or a text that is one. */
 static enum kodo_err
-to_urls(const struct place *p)
+to_list(const struct place *p, const char *what,
+    enum kodo_err (*add)(const struct place *, const struct loader_value *, struct str *))
 {
 	struct loader_value items = { .kind = LOADER_LIST };
 	const struct loader_value *v = p->v;
@@ -139,7 +154,7 @@ to_urls(const struct place *p)
 		v = &items;
 	}
 	if (v->kind != LOADER_LIST)
-		return expected(p, "a list of urls");
+		return option_fail(p->in, p->v, "%s: expected a list of %ss", p->row->name, what);
 	list = arena_alloc(p->in->a, sizeof(*list) * (v->n + 1));
 	if (list == NULL)
 		return option_no_memory(p->in);
@@ -147,10 +162,23 @@ to_urls(const struct place *p)
 	*(const struct str **)target(p) = list;
 	for (e = v->first; e != NULL && err == KODO_OK; e = e->next) {
 		if (e->value->kind != LOADER_TEXT)
-			return option_fail(p->in, e->value, "%s: expected a url", p->row->name);
-		err = add_url(p, e->value, e->value->text, list, n);
+			return option_fail(
+			    p->in, e->value, "%s: expected a %s", p->row->name, what);
+		err = add(p, e->value, &list[(*n)++]);
 	}
 	return err;
+}
+
+static enum kodo_err
+to_urls(const struct place *p)
+{
+	return to_list(p, "url", to_list_url);
+}
+
+static enum kodo_err
+to_nets(const struct place *p)
+{
+	return to_list(p, "network", to_list_net);
 }
 
 static enum kodo_err
@@ -342,6 +370,7 @@ static enum kodo_err (*const converters[OPT_TYPES])(const struct place *p) = {
 	[OPT_TEXT] = to_text,
 	[OPT_URL] = to_url,
 	[OPT_URLS] = to_urls,
+	[OPT_NETS] = to_nets,
 	[OPT_BOOL] = to_bool,
 	[OPT_UINT] = to_uint,
 	[OPT_INT] = to_int,
@@ -366,7 +395,7 @@ convert(struct option_input *in, const struct option_row *row, struct options *o
 		if (p.v == NULL)
 			return option_no_memory(in);
 	}
-	if (p.v->kind != LOADER_TEXT && row->type != OPT_URLS && row->type != OPT_FLOWS)
+	if (p.v->kind != LOADER_TEXT && !option_is_list(row) && row->type != OPT_FLOWS)
 		return expected(&p, "a single value");
 	return converters[row->type](&p);
 }

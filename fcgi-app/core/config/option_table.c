@@ -71,6 +71,8 @@ const struct option_row option_rows[] = {
 	    "who may be a peer: these urls and what is below them; all unless given" },
 	{ "private", OPT_PRIVATE, AT(private_peers), 0, 0, 0, "auto", 0, NULL, "auto|BOOL",
 	    "may loopback and private addresses be peers; auto: where the own url is one" },
+	{ "proxies", OPT_NETS, AT(proxies), AT(n_proxies), 0, 0, NULL, 0, NULL,
+	    "ADDRESS,..", "addresses or prefixes of proxies, whose X-Forwarded-For is believed" },
 	[OPTION_FLOWS] = { "flows", OPT_FLOWS, AT(flows), AT(n_flows), 0, 0, NULL, 0, NULL, NULL,
 	    "own flows: url and name, and if you like description, author, tags, entry" },
 };
@@ -118,6 +120,8 @@ sample_value(const struct option_row *row)
 	for (i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
 		if (row == &option_rows[samples[i].id])
 			return samples[i].text;
+	if (row->type == OPT_NETS)
+		return "[127.0.0.1]";
 	return row->preset != NULL ? row->preset : "[https://example.org]";
 }
 

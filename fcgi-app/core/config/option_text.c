@@ -63,6 +63,7 @@ put_row(struct buf *out, const struct option_row *row, const struct options *o)
 			put_line(out, row->name, *(const struct str *)v);
 		break;
 	case OPT_URLS:
+	case OPT_NETS:
 		put_list(out, row, at, o);
 		break;
 	case OPT_BOOL:
@@ -137,7 +138,7 @@ read_value(struct option_input *in, const struct option_row *row, struct loader_
 
 	if (v == NULL)
 		return KODO_ENOMEM;
-	if (row->type != OPT_URLS)
+	if (!option_is_list(row))
 		return option_set(in, row, v);
 	if (*list == NULL) {
 		*list = option_text_value(in->a, STR_NULL, "stored options", 0);

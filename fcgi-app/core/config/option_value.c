@@ -81,7 +81,7 @@ split_json(struct option_input *in, const struct option_row *row, const struct l
 		return option_no_memory(in);
 	if (err != KODO_OK || json->kind != LOADER_LIST)
 		return option_fail(in, v,
-		    "%s: expected a list as [\"URL\", \"URL\"], or urls parted by commas",
+		    "%s: expected a list as [\"A\", \"B\"], or what is in it parted by commas",
 		    row->name);
 	for (e = json->first; e != NULL && err == KODO_OK; e = e->next)
 		err = add_item(in, v, e->value->kind, e->value->text, list);
