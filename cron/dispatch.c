@@ -12,6 +12,7 @@
 #include "core/exchange/schedule.h"
 #include "core/exchange/stranger.h"
 #include "core/registry/expire.h"
+#include "core/trust/pin.h"
 #include "cron/ceiling.h"
 #include "cron/dispatch.h"
 #include "cron/sender.h"
@@ -46,8 +47,9 @@ struct slot {
 	enum schedule_pool pool;
 	uint32_t host;		/* of a stranger, see ceiling.h; else 0 */
 	int64_t began_us;	/* monotonic */
-	struct arena *arena;	/* holds job */
+	struct arena *arena;	/* holds job, and what was signed of it */
 	struct exchange_job job;
+	struct signature_fields signature;
 };
 
 struct dispatch {
@@ -148,14 +150,21 @@ list_busy(const struct dispatch *d, uint32_t busy[SENDER_SLOTS])
 
 /* --- log lines --- */
 
+static bool
+is_routine(const struct exchange_job *job)
+{
+	return job->kind == EXCHANGE_DIGEST_CHECK || job->kind == EXCHANGE_PROBE ||
+	    job->kind == EXCHANGE_PROVE;
+}
+
 /* After a logged failure the next line of that peer is its success. */
 static void
 log_sending(const struct dispatch *d, const struct exchange_job *job)
 {
 	enum log_level level = d->failures[job->peer % FAILURE_SLOTS] == 0 ? LOG_INFO : LOG_DEBUG;
 
-	if (job->kind == EXCHANGE_DIGEST_CHECK || job->kind == EXCHANGE_PROBE)
-		log_debug("%s %.*s", job->kind == EXCHANGE_PROBE ? "probe" : "digest check at",
+	if (is_routine(job))
+		log_debug("%s %.*s", job->is_post ? "digest check at" : "look at",
 		    STR_ARG(job->url));
 	else if (job->kind == EXCHANGE_CONNECT || job->kind == EXCHANGE_UPDATE)
 		log_at(level, "%.*s with nodes: %zu, flows: %zu", STR_ARG(job->url), job->n_nodes,
@@ -189,12 +198,13 @@ log_outcome(struct dispatch *d, const struct exchange_job *job, const struct exc
 
 	if (res->status == 200 || res->status == 201 || res->status == 204) {
 		d->failures[job->peer % FAILURE_SLOTS] = 0;
-		log_at(job->kind == EXCHANGE_DIGEST_CHECK || job->kind == EXCHANGE_PROBE
-			? LOG_DEBUG : LOG_INFO, "succeed with %.*s", STR_ARG(job->url));
+		log_at(is_routine(job) ? LOG_DEBUG : LOG_INFO, "succeed with %.*s",
+		    STR_ARG(job->url));
 		return;
 	}
 	/* strangers could fill the log */
-	level = job->kind == EXCHANGE_PROBE ? LOG_DEBUG : failure_level(d, job, res);
+	level = job->kind == EXCHANGE_PROBE || job->kind == EXCHANGE_PROVE
+	    ? LOG_DEBUG : failure_level(d, job, res);
 	if (res->status == 0) {
 		log_at(level, "failed with %.*s: %s", STR_ARG(job->url), res->error);
 		return;
@@ -224,10 +234,75 @@ may_be_private(const struct options *o, const struct exchange_job *job)
 	    option_allows_peer(&any, STR("http://127.0.0.1:1"), NULL) == KODO_OK;
 }
 
+/* The lines of the head by which the message is signed, the last one followed by NULL. */
+static enum kodo_err
+sign(struct dispatch *d, const struct options *o, struct slot *slot,
+    const char *lines[SIGNATURE_FIELDS + 1])
+{
+	const struct exchange_job *job = &slot->job;
+	const struct signed_message m = { .body = job->body,
+		.method = job->is_post ? STR("POST") : STR("GET") };
+	struct own_key own;
+	unsigned i, n = 0;
+	enum kodo_err err;
+
+	lines[0] = NULL;
+	/* a sign-off may be of the url that it had before */
+	slot->signature = (struct signature_fields){ .to = job->to,
+		.from = job->leave_url.p != NULL ? job->leave_url : o->url };
+	err = own_key_get(registry_state(d->registry), isotime_now_us(), &own);
+	if (err == KODO_OK)
+		err = signature_make(slot->arena, &own, &m, isotime_now_us(), &slot->signature);
+	/* `kodo check` names the reason; who knows no key of ours takes it all the same */
+	if (err != KODO_OK) {
+		slot->signature.signature = STR_NULL;
+		return err == KODO_ENOMEM ? err : KODO_OK;
+	}
+	for (i = 0; i < SIGNATURE_FIELDS; i++) {
+		const struct str value = *signature_field(&slot->signature, i);
+
+		if (value.len == 0)
+			continue;
+		lines[n] = arena_printf(
+		    slot->arena, "%s: %.*s", signature_names[i], STR_ARG(value));
+		if (lines[n++] == NULL)
+			return KODO_ENOMEM;
+	}
+	lines[n] = NULL;
+	return KODO_OK;
+}
+
+/* Whose word the answer is; in the slot's arena. */
+static enum kodo_err
+judge(struct slot *slot, const struct sender_head *head, struct exchange_result *res)
+{
+	const struct signed_message m = { .status = res->status, .body = res->body,
+		.request_signature = slot->signature.signature };
+	struct speaker *who = arena_zalloc(slot->arena, sizeof(*who));
+	const char *why = NULL;
+	enum kodo_err err;
+
+	if (who == NULL)
+		return KODO_ENOMEM;
+	res->who = who;
+	who->has_address = head->has_address;
+	who->address = head->address;
+	if (res->status == 0)
+		return KODO_OK;
+	err = signature_check(&m, &head->signature, &who->signer, &why);
+	who->is_signed = err == KODO_OK;
+	if (err == KODO_EINVAL)
+		log_debug("the answer of %.*s: %s", STR_ARG(slot->job.url), why);
+	if (who->is_signed)
+		err = arena_str(slot->arena, head->signature.from, &who->from);
+	return err == KODO_ENOMEM ? err : KODO_OK;
+}
+
 static enum kodo_err
 start(struct dispatch *d, const struct lifetime *lifetime, struct slot *slot)
 {
-	struct sender_limits limits = { .header = NULL };
+	const char *lines[SIGNATURE_FIELDS + 1];
+	struct sender_limits limits = { .head = lines };
 	int64_t limit_us = lifetime->until_us - lifetime->began_us;
 	const struct options *o;
 	enum kodo_err err;
@@ -246,7 +321,9 @@ start(struct dispatch *d, const struct lifetime *lifetime, struct slot *slot)
 		limits.timeout_s = (unsigned)(limit_us / 1000000);
 	if (limits.timeout_s == 0)
 		limits.timeout_s = 1;
-	err = sender_start(d->sender, (unsigned)(slot - d->slots), &slot->job, &limits);
+	err = sign(d, o, slot, lines);
+	if (err == KODO_OK)
+		err = sender_start(d->sender, (unsigned)(slot - d->slots), &slot->job, &limits);
 	if (err != KODO_OK)
 		return err;
 	slot->busy = true;
@@ -261,16 +338,19 @@ static void
 finish_ended(struct dispatch *d)
 {
 	struct exchange_result res;
+	struct sender_head head;
 	enum kodo_err err;
 	bool wake;
 	unsigned i;
 
-	while (sender_take(d->sender, &i, &res)) {
+	while (sender_take(d->sender, &i, &res, &head)) {
 		struct slot *slot = &d->slots[i];
 
 		log_outcome(d, &slot->job, &res);
-		err = outcome_take(
-		    d->registry, slot->arena, &slot->job, &res, isotime_now_us(), &wake);
+		err = judge(slot, &head, &res);
+		if (err == KODO_OK)
+			err = outcome_take(d->registry, slot->arena, &slot->job, &res,
+			    isotime_now_us(), &wake);
 		sender_release(d->sender, i);
 		slot->busy = false;
 		d->n_busy[slot->pool]--;

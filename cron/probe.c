@@ -54,8 +54,9 @@ ask(struct probe *p, const char *url, struct str body, const char *header,
 {
 	const struct exchange_job job = { .is_post = body.len > 0, .url = str_of(url),
 		.body = body };
+	const char *const head[] = { header, NULL };
 	const struct sender_limits limits = { .timeout_s = PROBE_TIMEOUT_S,
-		.answer_max_bytes = LIMIT_ANSWER_BYTES, .allow_private = true, .header = header };
+		.answer_max_bytes = LIMIT_ANSWER_BYTES, .allow_private = true, .head = head };
 	unsigned slot = 0;
 	enum kodo_err err;
 
@@ -63,7 +64,7 @@ ask(struct probe *p, const char *url, struct str body, const char *header,
 	err = url == NULL ? KODO_ENOMEM : sender_start(p->sender, slot, &job, &limits);
 	if (err != KODO_OK)
 		return err;
-	while (!sender_take(p->sender, &slot, res))
+	while (!sender_take(p->sender, &slot, res, NULL))
 		sender_wait(p->sender, NULL, 0, 1000000);
 	return KODO_OK;
 }

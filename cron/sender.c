@@ -1,12 +1,15 @@
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <curl/curl.h>
 
 #include "core/base/address.h"
+#include "core/base/ascii.h"
 #include "core/base/buf.h"
 #include "core/base/limit.h"
 #include "core/base/path.h"
@@ -31,21 +34,20 @@ struct slot {
 	struct buf url;		/* terminated copy */
 	struct buf body;	/* of the answer */
 	char words[CURL_ERROR_SIZE];
-	struct curl_slist *more;	/* of the head of this message; NULL: nothing */
+	struct curl_slist *lines;	/* of the head of this message */
+	/* fields of the answer's head, in the order of signature_names */
+	struct buf fields[SIGNATURE_FIELDS];
 };
 
 struct sender {
 	CURLM *multi;
-	struct curl_slist *headers;	/* of a POST */
 	struct slot slots[SENDER_SLOTS];
 };
 
 enum kodo_err
 sender_new(struct sender **out)
 {
-	static const char *const lines[] = { "Content-Type: application/json", "Expect:" };
 	struct sender *s;
-	size_t i;
 
 	*out = NULL;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
@@ -54,13 +56,6 @@ sender_new(struct sender **out)
 	if (s == NULL)
 		goto out;
 	s->multi = curl_multi_init();
-	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-		struct curl_slist *more = curl_slist_append(s->headers, lines[i]);
-
-		if (more == NULL)
-			goto out;
-		s->headers = more;
-	}
 	if (s->multi == NULL ||
 	    curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, (long)SENDER_SLOTS) != CURLM_OK)
 		goto out;
@@ -71,6 +66,17 @@ out:
 		curl_global_cleanup();
 	sender_free(s);
 	return KODO_ENOMEM;
+}
+
+static void
+free_head(struct slot *slot)
+{
+	unsigned i;
+
+	curl_slist_free_all(slot->lines);
+	slot->lines = NULL;
+	for (i = 0; i < SIGNATURE_FIELDS; i++)
+		buf_free(&slot->fields[i]);
 }
 
 void
@@ -86,11 +92,10 @@ sender_free(struct sender *s)
 		if (slot->easy != NULL && slot->state == SLOT_BUSY)
 			curl_multi_remove_handle(s->multi, slot->easy);
 		curl_easy_cleanup(slot->easy);
-		curl_slist_free_all(slot->more);
+		free_head(slot);
 		buf_free(&slot->url);
 		buf_free(&slot->body);
 	}
-	curl_slist_free_all(s->headers);
 	if (s->multi != NULL)
 		curl_multi_cleanup(s->multi);
 	free(s);
@@ -182,28 +187,67 @@ set_transport(CURL *c, struct slot *slot, const struct sender_limits *limits)
 	    curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, slot) == CURLE_OK;
 }
 
-static void
-free_more(struct slot *slot)
+static bool
+add_line(struct slot *slot, const char *line)
 {
-	curl_slist_free_all(slot->more);
-	slot->more = NULL;
+	struct curl_slist *more = curl_slist_append(slot->lines, line);
+
+	if (more != NULL)
+		slot->lines = more;
+	return more != NULL;
 }
 
 static bool
-set_message(CURL *c, struct sender *s, struct slot *slot, const struct exchange_job *job)
+set_head(struct slot *slot, bool is_post, const char *const *head)
+{
+	bool ok = !is_post ||
+	    (add_line(slot, "Content-Type: application/json") && add_line(slot, "Expect:"));
+
+	for (; ok && head != NULL && *head != NULL; head++)
+		ok = add_line(slot, *head);
+	return ok;
+}
+
+/* The line of a field of the answer's head; those of the last answer count (100, 200). */
+static size_t
+on_head(char *bytes, size_t size, size_t n, void *arg)
+{
+	struct slot *slot = arg;
+	struct str line = ascii_trim((struct str){ bytes, size * n }), name;
+	unsigned i;
+
+	for (i = 0; i < SIGNATURE_FIELDS; i++) {
+		struct buf *field = &slot->fields[i];
+
+		name = str_of(signature_names[i]);
+		if (str_starts(line, STR("HTTP/"))) {
+			buf_reset(field);
+		} else if (line.len > name.len && line.p[name.len] == ':' &&
+		    strncasecmp(line.p, name.p, name.len) == 0) {
+			if (field->len > 0)
+				buf_puts(field, ", ");
+			buf_put_str(field, ascii_trim(str_skip(line, name.len + 1)));
+		}
+	}
+	return size * n;
+}
+
+static bool
+set_message(CURL *c, struct slot *slot, const struct exchange_job *job)
 {
 	curl_off_t n = (curl_off_t)job->body.len;
 	bool ok = curl_easy_setopt(c, CURLOPT_URL, buf_z(&slot->url)) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_answer) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_WRITEDATA, slot) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, slot->words) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_head) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_HEADERDATA, slot) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_HTTPHEADER, slot->lines) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_PRIVATE, slot) == CURLE_OK;
 
 	if (!ok || !job->is_post)
-		return ok && (slot->more == NULL ||
-		    curl_easy_setopt(c, CURLOPT_HTTPHEADER, slot->more) == CURLE_OK);
-	return curl_easy_setopt(c, CURLOPT_HTTPHEADER, s->headers) == CURLE_OK &&
-	    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, n) == CURLE_OK &&
+		return ok;
+	return curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, n) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_POSTFIELDS, n == 0 ? "" : job->body.p) == CURLE_OK;
 }
 
@@ -212,6 +256,7 @@ sender_start(struct sender *s, unsigned i, const struct exchange_job *job,
     const struct sender_limits *limits)
 {
 	struct slot *slot = &s->slots[i];
+	unsigned k;
 
 	if (slot->easy == NULL)
 		slot->easy = curl_easy_init();
@@ -227,10 +272,11 @@ sender_start(struct sender *s, unsigned i, const struct exchange_job *job,
 	slot->words[0] = '\0';
 	slot->allow_private = limits->allow_private;
 	slot->refused_address = slot->given_up = false;
-	free_more(slot);
-	if (limits->header != NULL)
-		slot->more = curl_slist_append(NULL, limits->header);
-	if (!set_transport(slot->easy, slot, limits) || !set_message(slot->easy, s, slot, job) ||
+	free_head(slot);
+	for (k = 0; k < SIGNATURE_FIELDS; k++)
+		slot->fields[k] = (struct buf)BUF_INIT(LIMIT_SIGNATURE_BYTES);
+	if (!set_head(slot, job->is_post, limits->head) ||
+	    !set_transport(slot->easy, slot, limits) || !set_message(slot->easy, slot, job) ||
 	    curl_multi_add_handle(s->multi, slot->easy) != CURLM_OK)
 		return KODO_ENOMEM;
 	slot->state = SLOT_BUSY;
@@ -349,8 +395,29 @@ sender_give_up(struct sender *s, unsigned i)
 	slot->state = SLOT_ENDED;
 }
 
+static void
+take_head(struct slot *slot, struct sender_head *head)
+{
+	char *ip = NULL;
+	struct in_addr v4;
+	unsigned i;
+
+	*head = (struct sender_head){ .has_address = false };
+	for (i = 0; i < SIGNATURE_FIELDS; i++)
+		if (!buf_failed(&slot->fields[i]))
+			*signature_field(&head->signature, i) = buf_str(&slot->fields[i]);
+	if (curl_easy_getinfo(slot->easy, CURLINFO_PRIMARY_IP, &ip) != CURLE_OK || ip == NULL)
+		return;
+	head->has_address = inet_pton(AF_INET6, ip, &head->address) == 1;
+	if (!head->has_address && inet_pton(AF_INET, ip, &v4) == 1) {
+		head->has_address = true;
+		head->address = address_of_v4(v4);
+	}
+}
+
 bool
-sender_take(struct sender *s, unsigned *out, struct exchange_result *res)
+sender_take(struct sender *s, unsigned *out, struct exchange_result *res,
+    struct sender_head *head)
 {
 	unsigned i;
 
@@ -363,6 +430,8 @@ sender_take(struct sender *s, unsigned *out, struct exchange_result *res)
 		*res = (struct exchange_result){ 0 };
 		curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &status);
 		describe(slot, status, res);
+		if (head != NULL)
+			take_head(slot, head);
 		*out = i;
 		return true;
 	}

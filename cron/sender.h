@@ -15,7 +15,10 @@
 #ifndef KODO_SENDER_H
 #define KODO_SENDER_H
 
+#include <netinet/in.h>
+
 #include "core/exchange/job.h"
+#include "core/trust/signature.h"
 
 /* transfers at a time: enough to hide the waiting, few enough for any descriptor limit */
 #define SENDER_SLOTS	128u
@@ -27,7 +30,8 @@ struct sender_limits {
 	size_t answer_max_bytes;	/* at most LIMIT_ANSWER_BYTES */
 	/* may it reach loopback, private and link-local addresses, if the name resolves to one? */
 	bool allow_private;
-	const char *header;	/* one more line of the head; NULL: none. Borrowed until it ended */
+	/* more lines of the head, the last one followed by NULL; NULL: none */
+	const char *const *head;
 };
 
 enum kodo_err sender_new(struct sender **out) MUST_CHECK;	/* KODO_ENOMEM */
@@ -48,8 +52,17 @@ unsigned sender_wait(struct sender *s, const int *fds, unsigned n_fds, int64_t t
 /* End a transfer that others wait for: it counts as failed. */
 void sender_give_up(struct sender *s, unsigned slot);
 
-/* A transfer that has ended, in *slot and *res; false: none. */
-bool sender_take(struct sender *s, unsigned *slot, struct exchange_result *res);
+/*
+ * A transfer that has ended, in *slot and *res; false: none. *head, unless it is NULL: what the
+ * answer's head says of its signature, and the address that was reached.
+ */
+struct sender_head {
+	struct signature_fields signature;
+	bool has_address;
+	struct in6_addr address;
+};
+bool sender_take(struct sender *s, unsigned *slot, struct exchange_result *res,
+    struct sender_head *head);
 void sender_release(struct sender *s, unsigned slot);
 
 #endif

@@ -244,8 +244,10 @@ def check_layout(path, code):
 def check_lines(path, text):
     lines = text.split("\n")
     is_c = path.endswith((".c", ".h"))
-    if len(lines) - 1 > FILE_LINES:
-        complain(path, FILE_LINES, f"file of {len(lines) - 1} lines; at most {FILE_LINES}: cut a module out of it")
+    # what --lists writes is not to be read
+    written = len(re.sub("# lists: begin\n.*?# lists: end\n", "", text, flags=re.S).split("\n")) - 1
+    if written > FILE_LINES:
+        complain(path, FILE_LINES, f"file of {written} lines; at most {FILE_LINES}: cut a module out of it")
     if text and not text.endswith("\n"):
         complain(path, len(lines), "no newline at the end of the file; add it")
     for number, line in enumerate(lines, 1):

@@ -9,6 +9,7 @@
 #include "core/base/isotime.h"
 #include "core/base/json.h"
 #include "core/base/screen.h"
+#include "core/trust/pin.h"
 #include "core/views/peer_status.h"
 #include "core/views/provenance.h"
 #include "core/views/render.h"
@@ -16,7 +17,8 @@
 static const char peers_usage[] =
     "usage: kodo peers [--json] [SERVICE ...]\n"
     "\n"
-    "List each peer: whether it feeds us, we feed it, or both; its state; its nodes and flows;\n"
+    "List each peer: whether it feeds us, we feed it, or both; its state; how it is known\n"
+    "(proved: its url shows its key; pinned: it signs; by address; open); its nodes and flows;\n"
     "last contact both ways; of how many nodes it must still learn; failed attempts in a row and\n"
     "the next; the last error, else the first node that it refuses, and how many there are.\n"
     "Exit status: 0, 1 if the state cannot be read, 2 for wrong arguments.\n"
@@ -72,6 +74,7 @@ put_table_row(void *arg, const struct peer_state *p)
 	table_put(t, p->organization);
 	table_put(t, str_of(peer_status_direction(p)));
 	table_put(t, str_of(peer_status_name(p->health)));
+	table_put(t, str_of(p->trust));
 	table_put_u64(t, p->n_nodes);
 	table_put_u64(t, p->n_flows);
 	table_put_ago(t, p->in_us, o->in->now_us);
@@ -108,6 +111,7 @@ put_json_row(void *arg, const struct peer_state *p)
 		int64_t us;
 	} times[] = { { "registered", p->registered_us }, { "connected", p->connected_us },
 		{ "received", p->in_us }, { "reached", p->out_us }, { "due", p->due_us } };
+	char key[PIN_KEY_CHARS];
 	size_t i;
 
 	buf_puts(b, o->n++ == 0 ? "{\"url\":" : ",{\"url\":");
@@ -115,6 +119,10 @@ put_json_row(void *arg, const struct peer_state *p)
 	put_json_text(b, "organization", p->organization);
 	put_json_text(b, "direction", str_of(peer_status_direction(p)));
 	put_json_text(b, "state", str_of(peer_status_name(p->health)));
+	put_json_text(b, "trust", str_of(p->trust));
+	if (p->key.len > 0)
+		pin_key_text(p->key, key);
+	put_json_text(b, "key", p->key.len > 0 ? str_of(key) : STR_NULL);
 	put_json_text(b, "work", p->work);
 	put_json_text(b, "error", p->error);
 	put_json_text(b, "refuses", p->refused);
@@ -131,8 +139,9 @@ put_json_row(void *arg, const struct peer_state *p)
 static enum kodo_err
 peers_body(struct inspect *in, void *arg, struct why *why)
 {
-	static const char *const names[] = { "PEER", "ORGANIZATION", "DIRECTION", "STATE", "NODES",
-		"FLOWS", "RECEIVED", "REACHED", "PENDING", "FAILED", "NEXT", "ERROR", NULL };
+	static const char *const names[] = { "PEER", "ORGANIZATION", "DIRECTION", "STATE", "TRUST",
+		"NODES", "FLOWS", "RECEIVED", "REACHED", "PENDING", "FAILED", "NEXT", "ERROR",
+		NULL };
 	struct peers_output o = { .in = in, .json = SINK_INIT(NULL) };
 	enum kodo_err err;
 
@@ -243,7 +252,7 @@ print_provenance(const struct provenance *o)
 			screen_print(stdout, c->organization);
 			putchar(')');
 		}
-		fputs(" at ", stdout);
+		printf("%s%s at ", c->trust[0] != '\0' ? ", " : "", c->trust);
 		put_moment(c->at_us);
 		printf(", flows: %llu, version %llu; %s\n", (unsigned long long)c->n_flows,
 		    (unsigned long long)c->version, c->why);
@@ -284,6 +293,7 @@ put_provenance_json(struct buf *b, const struct provenance *o)
 		buf_puts(b, i == 0 ? "{\"by\":" : ",{\"by\":");
 		json_put_str(b, o->statements[i].peer);
 		put_json_text(b, "organization", o->statements[i].organization);
+		put_json_text(b, "trust", str_of(o->statements[i].trust));
 		buf_puts(b, ",\"at\":");
 		json_put_time(b, o->statements[i].at_us, false);
 		buf_printf(b, ",\"flows\":%llu,\"version\":%llu,\"wins\":%s",

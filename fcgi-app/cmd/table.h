@@ -10,7 +10,7 @@
 
 #include "core/base/arena.h"
 
-#define TABLE_COLUMNS	12u
+#define TABLE_COLUMNS	16u
 
 struct table;
 

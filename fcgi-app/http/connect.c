@@ -109,6 +109,19 @@ wait_until_tried(struct call *c, uint64_t ticket, unsigned max_ms)
 	close(slot);
 }
 
+/* Whoever sent it may not speak for that url. true: it is answered. */
+static bool
+is_refused(struct call *c, const struct receipt *in)
+{
+	if (in->refusal == NULL)
+		return false;
+	log_warning("%.*s from %.*s refused: %s", STR_ARG(c->req->target),
+	    STR_ARG(c->body.from.url), in->refusal);
+	response_fail(c->res, 403, in->refusal);
+	c->wake = in->wake;
+	return true;
+}
+
 enum kodo_err
 handle_connect(struct call *c)
 {
@@ -116,7 +129,7 @@ handle_connect(struct call *c)
 	enum kodo_err err;
 
 	err = registry_connect(c->registry, &c->body, c->now_us, &in);
-	if (err != KODO_OK)
+	if (err != KODO_OK || is_refused(c, &in))
 		return err;
 	log_info("connect from %.*s with nodes: %zu, flows: %zu, feed %s to organization %.*s",
 	    STR_ARG(c->body.from.url), in.n_nodes, in.n_flows, bool_name(c->body.from.feed),
@@ -134,7 +147,7 @@ handle_update(struct call *c)
 	enum kodo_err err;
 
 	err = registry_update(c->registry, &c->body, c->now_us, &in);
-	if (err != KODO_OK)
+	if (err != KODO_OK || is_refused(c, &in))
 		return err;
 	c->wake = in.wake;
 	if (!in.known) {
@@ -157,7 +170,7 @@ handle_disconnect(struct call *c)
 	enum kodo_err err;
 
 	err = registry_disconnect(c->registry, &c->body, c->now_us, &in, &ticket);
-	if (err != KODO_OK)
+	if (err != KODO_OK || is_refused(c, &in))
 		return err;
 	log_info("/disconnect from %.*s", STR_ARG(c->body.from.url));
 	if (!in.known) {
@@ -181,7 +194,7 @@ handle_reconnect(struct call *c)
 	enum kodo_err err;
 
 	err = registry_reconnect(c->registry, &c->body, c->now_us, &in);
-	if (err != KODO_OK)
+	if (err != KODO_OK || is_refused(c, &in))
 		return err;
 	log_info("/reconnect from %.*s%s", STR_ARG(c->body.from.url),
 	    in.known ? "" : ", which is not known");

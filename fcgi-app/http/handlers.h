@@ -37,6 +37,9 @@ enum kodo_err handle_leave(struct call *c) MUST_CHECK;
 enum kodo_err handle_check(struct call *c) MUST_CHECK;
 enum kodo_err handle_cron(struct call *c) MUST_CHECK;
 
+/* well_known.c */
+enum kodo_err handle_well_known(struct call *c) MUST_CHECK;
+
 /* docs.c, schema.c, assets.c */
 enum kodo_err handle_docs(struct call *c) MUST_CHECK;
 enum kodo_err handle_schema(struct call *c) MUST_CHECK;

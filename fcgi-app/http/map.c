@@ -119,6 +119,7 @@ put_table_row(struct template_values *row, const struct shown *s)
 		template_values_put_u64(row, "attempts", p->attempts);
 	template_values_put(row, "error", peer_status_failure(p));
 	template_values_put(row, "work", p->work);
+	template_values_put(row, "trust", str_of(p->trust));
 	if (p->n_pending > 0)
 		template_values_put_u64(row, "pending", p->n_pending);
 	template_values_put_time(row, "connected", p->connected_us);

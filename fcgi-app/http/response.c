@@ -20,6 +20,7 @@ static const struct {
 	{ 410, "Gone" },
 	{ 413, "Request Entity Too Large" },
 	{ 414, "Request-URI Too Long" },
+	{ 421, "Misdirected Request" },
 	{ 431, "Request Header Fields Too Large" },
 	{ 500, "Internal Server Error" },
 	{ 503, "Service Unavailable" },
@@ -46,6 +47,7 @@ set_plain(struct response *r)
 	r->retry_after_s = 0;
 	r->view = 0;
 	r->next = STR_NULL;
+	r->signature = NULL;
 	r->is_page = false;
 	r->varies = r->is_secret = false;
 }
@@ -134,6 +136,24 @@ put_number_line(struct buf *b, const char *name, uint64_t n)
 	buf_put(b, "\r\n", 2);
 }
 
+static void
+put_signature(struct buf *b, const struct signature_fields *f)
+{
+	struct signature_fields copy = *f;
+	unsigned i;
+
+	for (i = 0; i < SIGNATURE_FIELDS; i++) {
+		const struct str value = *signature_field(&copy, i);
+
+		if (value.len == 0)
+			continue;
+		buf_puts(b, signature_names[i]);
+		buf_put(b, ": ", 2);
+		buf_put_str(b, value);
+		buf_put(b, "\r\n", 2);
+	}
+}
+
 /* RFC 9110, 8.6: no Content-Length with 204, and none with 304 where the 200's is not known. */
 static void
 put_header(struct buf *b, const struct response *r)
@@ -172,6 +192,8 @@ put_header(struct buf *b, const struct response *r)
 		    "Permissions-Policy: camera=(), geolocation=(), microphone=()\r\n");
 		put_line(b, "Referrer-Policy", r->is_secret ? "no-referrer" : "same-origin");
 	}
+	if (r->signature != NULL)
+		put_signature(b, r->signature);
 	buf_puts(b, "X-Content-Type-Options: nosniff\r\n\r\n");
 }
 

@@ -5,6 +5,7 @@
 #define KODO_RESPONSE_H
 
 #include "core/storage/sink.h"
+#include "core/trust/signature.h"
 #include "core/wire/wire.h"
 #include "http/transport.h"
 
@@ -20,6 +21,7 @@ struct response {
 	unsigned retry_after_s;		/* 0: no Retry-After */
 	struct str next;		/* the page that follows, for Link; null: none */
 	uint64_t view;			/* for GET /changes; 0: no Kodo-View */
+	const struct signature_fields *signature;	/* of the answer to a peer; NULL: none */
 	bool is_page;			/* for browsers: with headers that limit its loads */
 	bool varies;			/* its address has another answer for another Accept */
 	bool is_secret;			/* its address may hold a key: links do not tell it */

@@ -44,6 +44,8 @@ static const struct route table[] = {
 	    "counts" },
 	{ "/counts", METHOD_GET, handle_counts, 0, 0, FORMAT,
 	    "number of flows, and of distinct names by organization and tag", NULL, "counts" },
+	{ "/.well-known/kodo.json", METHOD_GET, handle_well_known, 0, 0, 0,
+	    "the keys with which this service signs", NULL, "keys" },
 	{ "/docs", METHOD_GET, handle_docs, ROUTE_PAGE, 0, 0, "the API for people", NULL, NULL },
 	{ "/www", METHOD_GET, handle_asset, ROUTE_BELOW | ROUTE_ALIAS, 0, 0, NULL, NULL, NULL },
 	{ "/schema/openapi.json", METHOD_GET, handle_schema, ROUTE_ALIAS, 0, 0, NULL, NULL, NULL },

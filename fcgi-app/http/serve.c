@@ -10,6 +10,7 @@
 #include "http/origin.h"
 #include "http/router.h"
 #include "http/serve.h"
+#include "http/speaker.h"
 
 #define READ_BYTES	65536u
 /* of an oversized body, in ceilings: the server takes our answer only after its body */
@@ -160,6 +161,7 @@ take_body(struct server *s, struct call *c, const struct route *r, const struct 
 {
 	struct wire_refusal no;
 	struct why why = { "" };
+	bool may = false;
 	enum kodo_err err;
 
 	err = read_body(c->transport, &s->body, (uint64_t)o->body_max_mib << 20);
@@ -194,9 +196,13 @@ take_body(struct server *s, struct call *c, const struct route *r, const struct 
 		log_warning(
 		    "%s from %.*s refused: %s", r->path, STR_ARG(c->body.from.url), why.text);
 		response_error(c->res, 403, str_of(why.text), NULL, 0);
-	} else if (err != KODO_OK)
+		return false;
+	}
+	if (err == KODO_OK)
+		err = speaker_read(c, o, buf_str(&s->body), &may);
+	if (err != KODO_OK)
 		answer_fault(c->res, err, r->path);
-	return err == KODO_OK;
+	return err == KODO_OK && may;
 }
 
 static void
@@ -363,6 +369,8 @@ serve_request(struct server *s, struct transport *t, struct follower *f)
 		return c.follower;
 	follow_end(c.follower);
 	err = sink_end(&s->res.body);
+	if (err == KODO_OK && c.registry != NULL)
+		err = speaker_sign_answer(&c);
 	if (err != KODO_OK)
 		answer_fault(&s->res, err, "answer");
 	length = response_length(&s->res);

@@ -4,7 +4,7 @@
 #include "provider_help.h"
 
 #define SECOND_US	1000000ll
-#define NUMBER_BYTES	(5 * 4 + 13 * 8 + 3 * 4 + 19 * 8)	/* before the texts */
+#define NUMBER_BYTES	(5 * 4 + 13 * 8 + 3 * 4 + 25 * 8)	/* before the texts */
 
 /* Every field of a record, in the order of the format. */
 #define FIELDS(U32, U64, TEXT) \
@@ -16,12 +16,14 @@
 	U64(created_us) U64(modified_us) U64(in.registered_us) U64(out.connected_us) \
 	U64(in.at_us) U64(out.at_us) U64(out.failed_us) \
 	U64(out.failures) U64(out.due_us) U64(out.check_us) U64(resync.at_us) \
+	U64(trust.since_us) U64(trust.proved_us) U64(trust.asked_us) U64(trust.refused_us) \
+	U64(out.work[WORK_PROVE]) U64(out.tried[WORK_PROVE]) \
 	U64(out.work[WORK_LEAVE]) U64(out.tried[WORK_LEAVE]) \
 	U64(out.work[WORK_CONNECT]) U64(out.tried[WORK_CONNECT]) \
 	U64(out.work[WORK_RECONNECT]) U64(out.tried[WORK_RECONNECT]) \
 	U64(out.work[WORK_NOTIFY]) U64(out.tried[WORK_NOTIFY]) \
 	TEXT(url) TEXT(key) TEXT(alias) TEXT(organization) TEXT(out.leave_urls) \
-	TEXT(out.acked_url) TEXT(out.error)
+	TEXT(out.acked_url) TEXT(out.error) TEXT(trust.key) TEXT(trust.addresses)
 
 /* A peer whose fields are all different; the due time lies before that of the digest check. */
 static struct peer

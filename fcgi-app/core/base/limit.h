@@ -32,6 +32,8 @@
  * leave at once at the end of a registry; without a ceiling strangers decide how much is stored
  */
 #define LIMIT_SIGNED_OFF	4096u
+/* of a field Signature-Input or Signature, to which proxies may have added their own */
+#define LIMIT_SIGNATURE_BYTES	4096u
 #define LIMIT_DEPTH		32u	/* nesting of JSON and YAML; ours needs 6 */
 #define LIMIT_QUERY_BYTES	8192u	/* raw query string, and q by itself */
 /* a q over these two is searched as one text (PROTOCOL.md) */

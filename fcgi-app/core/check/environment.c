@@ -103,6 +103,12 @@ check_space(const struct environment *h)
 		    h->state->path);
 }
 
+static bool
+is_secret(const char *name)
+{
+	return strcmp(name, "key") == 0 || strcmp(name, "identity") == 0;
+}
+
 /* A file of another user is one that the service cannot write, now or soon. */
 static void
 check_file(const struct environment *h, const struct stat *folder, const char *name)
@@ -121,12 +127,12 @@ check_file(const struct environment *h, const struct stat *folder, const char *n
 		say(h, FINDING_ERROR, "%s belongs to %s and not to %s; chown %s %s", path,
 		    environment_user(st.st_uid, theirs), environment_user(folder->st_uid, ours),
 		    environment_user(folder->st_uid, ours), path);
-	if (strcmp(name, "key") == 0 && (st.st_mode & S_IRWXO) != 0)
+	if (is_secret(name) && (st.st_mode & S_IRWXO) != 0)
 		say(h, FINDING_ERROR,
 		    "everybody may read the key %s; chmod o= it, or remove it "
 		    "and a new one is made", path);
 	else if (S_ISREG(st.st_mode) && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0 &&
-	    errno != EROFS && strcmp(name, "key") != 0)	/* that is said of the folder */
+	    errno != EROFS && !is_secret(name))	/* that is said of the folder */
 		say(h, FINDING_ERROR, "%s cannot be written by uid %u: %s; chmod u+rw or chown it",
 		    path, (unsigned)geteuid(), strerror(errno));
 }
@@ -136,7 +142,8 @@ check_files(const struct environment *h)
 {
 	static const char *const names[] = {
 		"data.mdb", "lock.mdb", "write.lock", "service.lock", "runner.lock", "wake", "key",
-		"wait.0", ENVIRONMENT_CRON_FILE, ENVIRONMENT_PROBE_FILE, RUN_HISTORY_FILE,
+		"identity", "wait.0", ENVIRONMENT_CRON_FILE, ENVIRONMENT_PROBE_FILE,
+		RUN_HISTORY_FILE,
 	};
 	char theirs[64], ours[64];
 	struct stat st;

@@ -15,11 +15,13 @@
 #include "core/records/outbox.h"
 #include "core/records/peer.h"
 #include "core/records/url_ids.h"
+#include "core/trust/pin.h"
 
 #define LATE_US	(180 * 1000000ll)	/* cron runs each minute */
 #define FAILED_OFTEN 3u			/* within two seconds */
 #define HEARD_US	(600 * 1000000ll)	/* ten digest checks */
 #define DAMAGED_MAX 1000u /* records that are named; LMDB may stay at a damaged page */
+#define REFUSED_US	(3600ll * 1000000)	/* so long it is worth a line */
 #define REMEDY	"restore a copy of the state folder, or move it away and start: peers connect again"
 
 struct integrity {
@@ -316,9 +318,33 @@ identity_check(struct integrity *f, const struct peer *p)
 		    STR_ARG(p->url));
 }
 
+/* Was somebody else refused who spoke for it? */
+static void
+trust_check(struct integrity *f, const struct peer *p)
+{
+	if (p->trust.refused_us != 0 && llabs(f->v->now_us - p->trust.refused_us) < REFUSED_US)
+		say(f, FINDING_WARNING,
+		    "%.*s: somebody spoke for it without its key, or from elsewhere, and was "
+		    "refused; if that was its owner, see `kodo help trust`", STR_ARG(p->url));
+}
+
+static void
+trust_count(struct integrity *f, const unsigned n[PIN_LEVELS])
+{
+	char text[100];
+	size_t len = 0;
+	int level;
+
+	for (level = PIN_LEVELS - 1; level >= 0; level--)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s: %u",
+		    len == 0 ? "" : ", ", pin_level_name((enum pin_level)level), n[level]);
+	say(f, FINDING_OK, "peers by how they are known: %s", text);
+}
+
 static enum kodo_err
 peers_check(struct integrity *f)
 {
+	unsigned n_by_level[PIN_LEVELS] = { 0 };
 	struct peer p;
 	uint32_t id = 0, n = 0, paused = 0;
 	uint64_t n_due = 0, n_subscribers = 0, in_due, in_subscriber;
@@ -340,6 +366,8 @@ peers_check(struct integrity *f)
 			    STR_ARG(p.url));
 		clocks_compare(f, &p);
 		identity_check(f, &p);
+		trust_check(f, &p);
+		n_by_level[pin_level(f->v->options, &p)]++;
 		n_due += due;
 		n_subscribers += p.filed.has_pos;
 		paused += sending_check(f, &p);
@@ -349,6 +377,7 @@ peers_check(struct integrity *f)
 		return KODO_OK;
 	}
 	say(f, FINDING_OK, "peers: %u, paused: %u", n, paused);
+	trust_count(f, n_by_level);
 	err = count_records(f, T_DUE, &in_due);
 	if (err == KODO_OK)
 		err = count_records(f, T_BEHIND, &in_subscriber);

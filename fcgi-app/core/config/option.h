@@ -12,6 +12,8 @@
 #include "core/flow/model.h"
 
 enum option_trigger { TRIGGER_AUTO, TRIGGER_CRON, TRIGGER_REQUEST };
+/* whose word counts for a url, see trust/pin.h */
+enum option_trust { TRUST_OPEN, TRUST_KNOWN, TRUST_SIGNED, TRUST_LISTED };
 /* auto: only where the own url is private itself */
 enum option_private { PRIVATE_AUTO, PRIVATE_YES, PRIVATE_NO };
 
@@ -53,6 +55,7 @@ struct options {
 	const struct str *accept;	/* url prefixes allowed as peers; none: all */
 	size_t n_accept;
 	enum option_private private_peers;
+	enum option_trust trust;
 	const struct str *proxies;	/* addresses, prefixes: see address_net_read */
 	size_t n_proxies;
 	const struct flow *flows;	/* own ones, checked like a body's, in order */

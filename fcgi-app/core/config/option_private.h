@@ -17,7 +17,7 @@ enum option_type {
 	OPT_UINT,
 	OPT_INT,
 	OPT_LEVEL,
-	OPT_TRIGGER,
+	OPT_WORD,	/* an enum; its words are those of shape, in its order */
 	OPT_PRIVATE,
 	OPT_PATH,
 	OPT_ADDRESS,
@@ -116,6 +116,9 @@ enum kodo_err option_resolve(struct option_input *in, struct options *out) MUST_
 
 /* true false yes no on off t f y n 1 0, in any case. KODO_EINVAL: something else. */
 enum kodo_err option_parse_bool(struct str s, bool *out) MUST_CHECK;
+
+/* The n-th of words parted by |, which is null behind the last one. */
+struct str option_word(const char *words, int n);
 
 /* The arguments after "service". */
 enum kodo_err option_take_args(struct option_input *in, int argc, char *const argv[]) MUST_CHECK;

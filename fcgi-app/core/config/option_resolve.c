@@ -1,4 +1,5 @@
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -19,12 +20,6 @@ static const struct word bool_words[] = {
 	{ "true", true }, { "yes", true }, { "on", true }, { "t", true }, { "y", true },
 	{ "1", true }, { "false", false }, { "no", false }, { "off", false }, { "f", false },
 	{ "n", false }, { "0", false }, { NULL, 0 },
-};
-static const struct word trigger_words[] = {
-	{ "auto", TRIGGER_AUTO },
-	{ "cron", TRIGGER_CRON },
-	{ "request", TRIGGER_REQUEST },
-	{ NULL, 0 },
 };
 static const struct word private_words[] = { { "auto", PRIVATE_AUTO }, { NULL, 0 } };
 
@@ -281,15 +276,36 @@ to_level(const struct place *p)
 	return expected(p, "DEBUG, INFO, WARNING, ERROR, CRITICAL or OFF");
 }
 
-static enum kodo_err
-to_trigger(const struct place *p)
+struct str
+option_word(const char *words, int n)
 {
-	int value;
+	for (; n > 0 && *words != '\0'; n--) {
+		words += strcspn(words, "|");
+		words += *words == '|';
+	}
+	return *words == '\0' ? STR_NULL : (struct str){ words, strcspn(words, "|") };
+}
 
-	if (!find_word(trigger_words, p->v->text, &value))
-		return expected(p, "auto, cron or request");
-	*(enum option_trigger *)target(p) = (enum option_trigger)value;
-	return KODO_OK;
+static enum kodo_err
+to_word(const struct place *p)
+{
+	char all[100];
+	struct str word;
+	size_t len = 0;
+	int n;
+
+	for (n = 0; (word = option_word(p->row->shape, n)).p != NULL; n++) {
+		const bool is_last = option_word(p->row->shape, n + 1).p == NULL;
+
+		if (word.len == p->v->text.len &&
+		    strncasecmp(word.p, p->v->text.p, word.len) == 0) {
+			*(int *)target(p) = n;
+			return KODO_OK;
+		}
+		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%.*s",
+		    n == 0 ? "" : is_last ? " or " : ", ", STR_ARG(word));
+	}
+	return expected(p, all);
 }
 
 static enum kodo_err
@@ -375,7 +391,7 @@ static enum kodo_err (*const converters[OPT_TYPES])(const struct place *p) = {
 	[OPT_UINT] = to_uint,
 	[OPT_INT] = to_int,
 	[OPT_LEVEL] = to_level,
-	[OPT_TRIGGER] = to_trigger,
+	[OPT_WORD] = to_word,
 	[OPT_PRIVATE] = to_private,
 	[OPT_PATH] = to_path,
 	[OPT_ADDRESS] = to_address,

@@ -61,7 +61,7 @@ const struct option_row option_rows[] = {
 	    "long answers on their way at once, and bodies of requests coming in" },
 	{ "map_max_mib", OPT_UINT, AT(map_max_mib), 0, 1, 1 << 20, "8192", 0, NULL, "MIB",
 	    "ceiling of the state" },
-	{ "trigger", OPT_TRIGGER, AT(trigger), 0, 0, 0, "auto", 0, NULL, "auto|cron|request",
+	{ "trigger", OPT_WORD, AT(trigger), 0, 0, 0, "auto", 0, NULL, "auto|cron|request",
 	    "what starts the runner that sends to others" },
 	{ "tombstone_days", OPT_UINT, AT(tombstone_days), 0, 1, 36500, "30", 0, NULL, "DAYS",
 	    "how long a removal is remembered" },
@@ -71,6 +71,9 @@ const struct option_row option_rows[] = {
 	    "who may be a peer: these urls and what is below them; all unless given" },
 	{ "private", OPT_PRIVATE, AT(private_peers), 0, 0, 0, "auto", 0, NULL, "auto|BOOL",
 	    "may loopback and private addresses be peers; auto: where the own url is one" },
+	{ "trust", OPT_WORD, AT(trust), 0, 0, 0, "known", 0, NULL, "open|known|signed|listed",
+	    "whose word counts for a url: anybody's, who spoke for it first, only with a key, "
+	    "only with one given here" },
 	{ "proxies", OPT_NETS, AT(proxies), AT(n_proxies), 0, 0, NULL, 0, NULL,
 	    "ADDRESS,..", "addresses or prefixes of proxies, whose X-Forwarded-For is believed" },
 	[OPTION_FLOWS] = { "flows", OPT_FLOWS, AT(flows), AT(n_flows), 0, 0, NULL, 0, NULL, NULL,

@@ -50,8 +50,7 @@ put_list(struct buf *out, const struct option_row *row, const char *at, const st
 static void
 put_row(struct buf *out, const struct option_row *row, const struct options *o)
 {
-	static const char *const triggers[] = { "auto", "cron", "request" },
-				 *const privates[] = { "auto", "true", "false" };
+	static const char *const privates[] = { "auto", "true", "false" };
 	const char *at = (const char *)o + row->offset;
 	const void *v = at;
 
@@ -78,8 +77,8 @@ put_row(struct buf *out, const struct option_row *row, const struct options *o)
 	case OPT_LEVEL:
 		put_line(out, row->name, str_of(log_level_name(*(const enum log_level *)v)));
 		break;
-	case OPT_TRIGGER:
-		put_line(out, row->name, str_of(triggers[*(const enum option_trigger *)v]));
+	case OPT_WORD:
+		put_line(out, row->name, option_word(row->shape, *(const int *)v));
 		break;
 	case OPT_PRIVATE:
 		put_line(out, row->name, str_of(privates[*(const enum option_private *)v]));

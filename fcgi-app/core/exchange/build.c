@@ -3,21 +3,12 @@
 #include "core/base/limit.h"
 #include "core/exchange/build.h"
 #include "core/exchange/news.h"
+#include "core/exchange/place.h"
 #include "core/merge/rules.h"
 #include "core/records/digest.h"
 #include "core/records/known.h"
 #include "core/records/walk.h"
 #include "core/wire/kodo_member.h"
-
-static const char *const paths[] = {
-	[EXCHANGE_DISCONNECT] = "/disconnect",
-	[EXCHANGE_CONNECT] = "/connect",
-	[EXCHANGE_RECONNECT] = "/reconnect",
-	[EXCHANGE_REMOVE] = "/disconnect",
-	[EXCHANGE_UPDATE] = "/update",
-	[EXCHANGE_DIGEST_CHECK] = "/map",
-	[EXCHANGE_PROBE] = "/",
-};
 
 struct builder {
 	struct view *v;
@@ -496,20 +487,6 @@ digest_check_build(struct builder *b)
 
 /* --- choosing --- */
 
-/*
- * Where the job goes to. Later versions of the original have their greeting at /home alone, so
- * every other probe asks for that.
- */
-static const char *
-path_of(const struct peer *p, const struct exchange_job *job)
-{
-	if (job->kind == EXCHANGE_DIGEST_CHECK && job->is_post)
-		return paths[EXCHANGE_UPDATE];
-	if (job->kind == EXCHANGE_PROBE && p->out.attempts % 2 == 1)
-		return "/home";
-	return paths[job->kind];
-}
-
 static enum kodo_err
 job_build(struct builder *b)
 {
@@ -519,6 +496,10 @@ job_build(struct builder *b)
 	b->job->is_post = true;
 	if (peer_is_stranger(p) && peer_has_work(p)) {
 		b->job->kind = EXCHANGE_PROBE;
+		b->job->is_post = false;
+		err = KODO_OK;
+	} else if (p->out.work[WORK_PROVE] != 0) {
+		b->job->kind = EXCHANGE_PROVE;
 		b->job->is_post = false;
 		err = KODO_OK;
 	} else if (p->out.work[WORK_LEAVE] != 0) {
@@ -569,7 +550,6 @@ build_job(struct view *v, struct arena *a, const struct peer *p, struct exchange
 		.body = BUF_INIT(0),
 		.is_first = true,
 		.news = { .v = v, .p = p, .arg = &b } };
-	char *url;
 	enum kodo_err err;
 
 	*job = (struct exchange_job){ .peer = p->id,
@@ -588,11 +568,8 @@ build_job(struct view *v, struct arena *a, const struct peer *p, struct exchange
 	job->n_pauses = b.n_pauses;
 	if (err == KODO_OK && job->is_post)
 		err = arena_str(a, buf_str(&b.body), &job->body);
-	if (err == KODO_OK && job->kind < EXCHANGE_NOTHING) {
-		url = arena_printf(a, "%.*s%s", STR_ARG(p->url), path_of(p, job));
-		job->url = str_of(url);
-		err = url == NULL ? KODO_ENOMEM : KODO_OK;
-	}
+	if (err == KODO_OK && job->kind < EXCHANGE_NOTHING)
+		err = place_set(a, p, job);
 	buf_free(&b.body);
 	kodo_free(&b.kodo);
 	return err;

@@ -20,7 +20,8 @@ enum exchange_kind {
 	EXCHANGE_REMOVE,
 	EXCHANGE_UPDATE,
 	EXCHANGE_DIGEST_CHECK,
-	EXCHANGE_PROBE,		/* GET of a stranger's greeting */
+	EXCHANGE_PROBE,		/* GET of a stranger's greeting, or of its keys */
+	EXCHANGE_PROVE,		/* GET of a peer's keys: somebody else spoke for it */
 	/* no messages, but steps that are due: see outcome_clear */
 	EXCHANGE_NOTHING,	/* what was to be sent has become void */
 	EXCHANGE_RESYNC,	/* the time for it has come */
@@ -48,6 +49,7 @@ struct exchange_job {
 	bool is_post;			/* else GET */
 	bool is_target;			/* to one that the operator names in `connect` */
 	struct str url;			/* where to */
+	struct str to;			/* the same as the peer calls itself, for Kodo-To */
 	struct str body;		/* JSON; empty for GET */
 	size_t n_nodes, n_flows;	/* in it, for the log */
 	uint64_t gen;			/* state number the body was made at */
@@ -65,6 +67,8 @@ struct exchange_job {
 	size_t n_pauses;
 };
 
+struct speaker;
+
 /* What came of a job. */
 struct exchange_result {
 	unsigned status;	/* HTTP status; 0: none came */
@@ -73,6 +77,7 @@ struct exchange_result {
 	bool reset;
 	const char *error;	/* words where status is 0: "Connection refused"; NULL otherwise */
 	const char *moved;	/* the whole url that a redirect leads to; NULL: it is none */
+	const struct speaker *who;	/* see trust/pin.h; NULL: it is not judged */
 };
 
 #endif

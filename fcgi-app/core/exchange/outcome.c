@@ -2,6 +2,8 @@
 
 #include "core/base/json.h"
 #include "core/base/log.h"
+#include "core/base/url.h"
+#include "core/exchange/answer.h"
 #include "core/exchange/build.h"
 #include "core/exchange/delivery.h"
 #include "core/exchange/digest_check.h"
@@ -15,9 +17,19 @@
 #include "core/merge/statement.h"
 #include "core/records/walk.h"
 #include "core/registry/registry_private.h"
+#include "core/trust/pin.h"
 #include "core/wire/wire.h"
 
-enum meaning { MEANS_DONE, MEANS_RETRY, MEANS_PAUSE, MEANS_CONNECT, MEANS_LEFT, MEANS_HALVE };
+enum meaning {
+	MEANS_DONE,
+	MEANS_RETRY,
+	MEANS_PAUSE,
+	MEANS_CONNECT,
+	MEANS_LEFT,
+	MEANS_HALVE,
+	MEANS_SHOWN,
+	MEANS_ELSEWHERE
+};
 
 #define CEILING_DOUBLE_AFTER 20u /* successes until a ceiling is tried higher */
 #define NODE_TRIES 3u		 /* until a node that a peer seems to choke on is paused */
@@ -33,6 +45,7 @@ static const struct {
 	bool big;
 	enum meaning meaning;
 } meanings[] = {
+	{ KIND(EXCHANGE_PROVE), 1, false, MEANS_SHOWN },
 	{ ANY_KIND, 200, false, MEANS_DONE },
 	{ ANY_KIND, 201, false, MEANS_DONE },
 	{ ANY_KIND, 204, false, MEANS_DONE },
@@ -41,6 +54,7 @@ static const struct {
 	{ KIND(EXCHANGE_RECONNECT), 404, false, MEANS_LEFT },
 	{ KIND(EXCHANGE_UPDATE) | KIND(EXCHANGE_REMOVE) | KIND(EXCHANGE_DIGEST_CHECK), 404, false,
 	    MEANS_CONNECT },
+	{ ANY_KIND, 421, false, MEANS_ELSEWHERE },
 	{ ANY_KIND, 413, false, MEANS_HALVE },
 	{ KIND(EXCHANGE_UPDATE), 400, false, MEANS_HALVE }, /* down to the node at fault */
 	{ ANY_KIND, 400, false, MEANS_PAUSE },
@@ -268,7 +282,14 @@ job_done(struct change *ch, struct peer *p, struct outcome *oc)
 {
 	enum kodo_err err;
 
-	if (oc->has_body && str_eq(oc->body.from_key, p->key))
+	bool is_its = oc->has_body && str_eq(oc->body.from_key, p->key);
+
+	if (answer_is_document(oc->job)) {
+		err = answer_document(ch, p, oc, &is_its);
+		if (err != KODO_OK)
+			return err;
+	}
+	if (is_its)
 		p->flags |= PEER_PROVEN;
 	else if (oc->job->kind == EXCHANGE_PROBE)
 		return failure_retry(ch, p, oc); /* somebody else's url */
@@ -424,6 +445,34 @@ peer_gone(struct change *ch, struct peer *p, struct outcome *oc)
 	return KODO_OK;
 }
 
+/* Which key its url shows, if that was to be seen; the work that waited goes on as it was. */
+static enum kodo_err
+key_shown(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	bool is_its;
+
+	p->out.due_us = p->out.attempts == 0 ? ch->now_us
+	    : ch->now_us + peer_backoff_us(p->out.attempts, PEER_BACKOFF_MAX_US);
+	p->out.work[WORK_PROVE] = 0;
+	return oc->res->status == 200 ? answer_document(ch, p, oc, &is_its) : KODO_OK;
+}
+
+/* A target calls itself otherwise than the options do: what it is sent must name it so. */
+static enum kodo_err
+called_otherwise(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	const struct speaker *who = oc->res->who;
+	struct str key;
+	enum kodo_err err = who == NULL ? KODO_EINVAL : url_key(ch->a, who->from, &key);
+
+	if (err == KODO_ENOMEM)
+		return err;
+	if (err != KODO_OK || str_eq(key, p->alias) || (p->flags & PEER_TARGET) == 0)
+		return failure_retry(ch, p, oc);
+	p->out.due_us = ch->now_us;
+	return alias_set(ch, p, key);
+}
+
 /* What follows, by the meaning of the answer. */
 static enum kodo_err (*const follows[])(struct change *, struct peer *, struct outcome *) = {
 	[MEANS_DONE] = job_done,
@@ -432,6 +481,8 @@ static enum kodo_err (*const follows[])(struct change *, struct peer *, struct o
 	[MEANS_CONNECT] = job_unknown,
 	[MEANS_LEFT] = peer_gone,
 	[MEANS_HALVE] = job_halve,
+	[MEANS_SHOWN] = key_shown,
+	[MEANS_ELSEWHERE] = called_otherwise,
 };
 
 static enum kodo_err
@@ -439,6 +490,7 @@ take_fn(struct change *ch, void *arg)
 {
 	struct outcome *oc = arg;
 	const struct exchange_job *job = oc->job;
+	struct exchange_result no;
 	struct peer *p;
 	enum kodo_err err = change_peer(ch, job->peer, &p);
 
@@ -450,13 +502,15 @@ take_fn(struct change *ch, void *arg)
 		p->out.check_us = ch->now_us + PEER_CHECK_US;
 	if (job->kind == EXCHANGE_DIGEST_CHECK)
 		digest_check_later(ch, p);
-	else if (job->kind != EXCHANGE_PROBE)
+	else if (job->kind != EXCHANGE_PROBE && job->kind != EXCHANGE_PROVE)
 		p->out.tried[work_of[job->kind]] = job->gen;
 	/* until it is delivered, what was due by the peer's position is work with a time */
 	if ((job->kind == EXCHANGE_UPDATE || job->kind == EXCHANGE_REMOVE) &&
 	    p->out.work[WORK_NOTIFY] == 0 && change_is_subscriber(ch, p))
 		p->out.work[WORK_NOTIFY] = job->gen;
-	err = follows[meaning_of(job, oc->res)](ch, p, oc);
+	err = answer_judge(ch, p, oc, &no);
+	if (err == KODO_OK)
+		err = follows[meaning_of(job, oc->res)](ch, p, oc);
 	if (err == KODO_OK && is_contested(ch, p, job)) {
 		change_want(ch, p, WORK_NOTIFY, false);
 		resync_pace(ch, p);

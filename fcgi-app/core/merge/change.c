@@ -25,7 +25,7 @@ change_begin(
 static bool
 peer_is_spent(const struct peer *p)
 {
-	return peer_is_idle(p) && p->in.epoch == 0;
+	return peer_is_idle(p) && p->in.epoch == 0 && p->trust.key.len == 0;
 }
 
 /*

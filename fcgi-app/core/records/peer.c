@@ -118,6 +118,12 @@ static const struct {
 	FIELD(FIELD_TIME, out.due_us),
 	FIELD(FIELD_TIME, out.check_us),
 	FIELD(FIELD_TIME, resync.at_us),
+	FIELD(FIELD_TIME, trust.since_us),
+	FIELD(FIELD_TIME, trust.proved_us),
+	FIELD(FIELD_TIME, trust.asked_us),
+	FIELD(FIELD_TIME, trust.refused_us),
+	FIELD(FIELD_U64, out.work[WORK_PROVE]),
+	FIELD(FIELD_U64, out.tried[WORK_PROVE]),
 	FIELD(FIELD_U64, out.work[WORK_LEAVE]),
 	FIELD(FIELD_U64, out.tried[WORK_LEAVE]),
 	FIELD(FIELD_U64, out.work[WORK_CONNECT]),
@@ -133,6 +139,8 @@ static const struct {
 	FIELD(FIELD_TEXT, out.leave_urls),
 	FIELD(FIELD_TEXT, out.acked_url),
 	FIELD(FIELD_TEXT, out.error),
+	FIELD(FIELD_TEXT, trust.key),
+	FIELD(FIELD_TEXT, trust.addresses),
 #undef FIELD
 };
 

@@ -53,13 +53,14 @@ enum peer_flag {
 	PEER_PROVEN = 1u << 13,		/* it has answered with a greeting of its own url */
 	/* it did not, `retry` times: it is no subscriber before its next connect */
 	PEER_DROPPED = 1u << 14,
+	PEER_VOUCHED = 1u << 15,	/* the admin has given its key */
 };
 
 /*
  * Work a peer may wait for, in the order of sending; the value kept is the state number at which it
  * was wanted, 0: none.
  */
-enum peer_work { WORK_LEAVE, WORK_CONNECT, WORK_RECONNECT, WORK_NOTIFY, WORK_MAX };
+enum peer_work { WORK_PROVE, WORK_LEAVE, WORK_CONNECT, WORK_RECONNECT, WORK_NOTIFY, WORK_MAX };
 
 /*
  * What is due, by whom it is owed to, so that no kind stands in the way of another. Only the first
@@ -131,6 +132,14 @@ struct peer {
 		int64_t at_us;		/* last asked for its whole list */
 		uint32_t n;		/* how often, without a calm between */
 	} resync;
+	struct {			/* who may speak for it: trust/pin.h */
+		struct str key;		/* its public key; null: none is known */
+		int64_t since_us;	/* since when that is pinned */
+		int64_t proved_us;	/* its url has shown it; 0: not yet */
+		/* when its url was asked last: for its own word, and for one that was refused */
+		int64_t asked_us, refused_us;
+		struct str addresses;	/* it spoke from, 16 bytes each, the first one first */
+	} trust;
 	struct {			/* how it is filed in T_DUE, T_BEHIND and T_PEER_URL */
 		bool has_work, has_check, has_pos;
 		uint64_t pos;

@@ -1,6 +1,7 @@
 #include "core/merge/statement.h"
 #include "core/registry/expire.h"
 #include "core/registry/registry_private.h"
+#include "core/trust/pin.h"
 
 #define META_TIDIED	"tidied"	/* when this was done last, 8 bytes big-endian */
 #define TIDY_EVERY_US	(3600ll * 1000000)
@@ -28,7 +29,7 @@ tidied_get(struct registry *r, int64_t *at_us)
  * it idle: no clock must be right for that.
  */
 static enum kodo_err
-peers_fade(struct change *ch)
+peers_fade(struct change *ch, int64_t before_us)
 {
 	struct peer found, *p;
 	uint32_t id = 0;
@@ -43,6 +44,9 @@ peers_fade(struct change *ch)
 		if ((p->flags & PEER_FADING) != 0)
 			p->in.epoch = 0;
 		p->flags |= PEER_FADING;
+		/* who may speak for a url is remembered for longer than what was said */
+		if (p->in.at_us < before_us)
+			pin_forget(p);
 	}
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
@@ -51,12 +55,12 @@ static enum kodo_err
 tidy_fn(struct change *ch, void *arg)
 {
 	unsigned char now[8];
-	enum kodo_err err =
-	    statement_expire(ch, ch->now_us - (int64_t)ch->o->tombstone_days * DAY_US);
+	const int64_t before_us = ch->now_us - (int64_t)ch->o->tombstone_days * DAY_US;
+	enum kodo_err err = statement_expire(ch, before_us);
 
 	(void)arg;
 	if (err == KODO_OK)
-		err = peers_fade(ch);
+		err = peers_fade(ch, before_us);
 	if (err == KODO_OK)
 		err = meta_put(ch->t, META_TIDIED, key_u64(now, (uint64_t)ch->now_us));
 	return err;

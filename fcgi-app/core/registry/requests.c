@@ -1,6 +1,7 @@
 #include "core/base/limit.h"
 #include "core/merge/identity.h"
 #include "core/merge/ingest.h"
+#include "core/merge/proof.h"
 #include "core/merge/resync.h"
 #include "core/merge/rules.h"
 #include "core/merge/statement.h"
@@ -29,7 +30,7 @@ post_run(struct registry *r, const struct wire_body *b, int64_t now_us,
 	*out = (struct receipt){ 0 };
 	err = registry_change(&run);
 	if (err == KODO_ENOTFOUND && !out->known)
-		err = KODO_OK;	/* whoever is not known costs no commit */
+		err = KODO_OK;	/* whoever is not known, or refused, costs no commit */
 	out->wake = run.is_due;
 	out->changed = run.is_view_changed;
 	if (ticket != NULL)
@@ -41,6 +42,34 @@ post_run(struct registry *r, const struct wire_body *b, int64_t now_us,
 		if (packed_open(b->nodes[i].bytes, &p) == KODO_OK)
 			out->n_flows += p.n_flows;
 	return err;
+}
+
+/*
+ * May whoever sent the body speak for its url? KODO_ENOTFOUND: no, and nothing is to be written;
+ * q->out->refusal is set then, as where *may becomes false.
+ */
+static enum kodo_err
+admit(struct change *ch, struct post *q, bool *may)
+{
+	const struct speaker *who = q->b->speaker;
+	enum pin_verdict verdict;
+	struct peer *p;
+	enum kodo_err err;
+
+	*may = true;
+	if (who == NULL)
+		return KODO_OK;
+	err = change_peer_find(ch, q->b->from_key, &p);
+	if (err != KODO_OK && err != KODO_ENOTFOUND)
+		return err;
+	verdict = pin_judge(ch->o, p, who);
+	if (verdict == PIN_COUNTS)
+		return p != NULL ? pin_take(ch->a, p, who, false, ch->now_us) : KODO_OK;
+	*may = false;
+	q->out->refusal = pin_words(ch->a, verdict, q->b->from.url, p, who);
+	if (q->out->refusal == NULL)
+		return KODO_ENOMEM;
+	return p != NULL && proof_ask(ch, p, verdict) ? KODO_OK : KODO_ENOTFOUND;
 }
 
 /* Note who speaks. *is_void: the body comes late, or in doubt; nothing of it counts. */
@@ -68,11 +97,19 @@ static enum kodo_err
 connect_fn(struct change *ch, void *arg)
 {
 	struct post *q = arg;
-	bool is_void = false;
+	bool is_void = false, may;
 	struct peer *p;
-	enum kodo_err err = change_peer_make(ch, q->b->from.url, q->b->from_key, &p);
+	enum kodo_err err = admit(ch, q, &may);
 
+	if (err != KODO_OK || !may)
+		return err;
+	err = change_peer_make(ch, q->b->from.url, q->b->from_key, &p);
 	q->out->known = true;
+	if (err == KODO_OK && q->b->speaker != NULL)
+		err = pin_take(ch->a, p, q->b->speaker, false, ch->now_us);
+	/* it has come with a key: does its url show that? */
+	if (err == KODO_OK && p->trust.key.len > 0 && p->trust.proved_us == 0)
+		(void)proof_ask(ch, p, PIN_COUNTS);
 	if (err == KODO_OK)
 		err = note_speaker(ch, p, q->b, &is_void);
 	if (err != KODO_OK || is_void)
@@ -109,10 +146,13 @@ static enum kodo_err
 update_fn(struct change *ch, void *arg)
 {
 	struct post *q = arg;
-	bool is_void = false;
+	bool is_void = false, may;
 	struct peer *p;
-	enum kodo_err err = change_peer_find(ch, q->b->from_key, &p);
+	enum kodo_err err = admit(ch, q, &may);
 
+	if (err != KODO_OK || !may)
+		return err;
+	err = change_peer_find(ch, q->b->from_key, &p);
 	if (err == KODO_OK && (p->flags & PEER_PROVIDER) == 0) {
 		if (!is_answer_due(ch, p))
 			return KODO_ENOTFOUND;
@@ -188,8 +228,11 @@ signed_off_add(struct change *ch, const struct peer *p)
 	for (; ids.len >= LIMIT_SIGNED_OFF * sizeof(kb) && err == KODO_OK;
 	    ids = (struct str){ ids.p + sizeof(kb), ids.len - sizeof(kb) }) {
 		err = change_peer(ch, get_be32(ids.p), &oldest);
-		if (err == KODO_OK && peer_is_idle(oldest))
+		if (err == KODO_OK && peer_is_idle(oldest)) {
 			oldest->in.epoch = 0;
+			if (oldest->trust.proved_us == 0)
+				pin_forget(oldest);
+		}
 		if (err == KODO_ENOTFOUND)
 			err = KODO_OK;
 	}
@@ -251,9 +294,12 @@ disconnect_fn(struct change *ch, void *arg)
 	struct peer *p;
 	uint32_t node;
 	size_t i;
-	bool is_new;
-	enum kodo_err err = sender_find(ch, b, &p, &is_new);
+	bool is_new, may;
+	enum kodo_err err = admit(ch, q, &may);
 
+	if (err != KODO_OK || !may)
+		return err;
+	err = sender_find(ch, b, &p, &is_new);
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
 	q->out->known = (p->flags & PEER_PROVIDER) != 0;
@@ -308,14 +354,17 @@ static enum kodo_err
 reconnect_fn(struct change *ch, void *arg)
 {
 	struct post *q = arg;
-	bool is_void = false;
+	bool is_void = false, may;
 	struct peer *p;
-	unsigned may;
-	enum kodo_err err = change_peer_find(ch, q->b->from_key, &p);
+	unsigned roles;
+	enum kodo_err err = admit(ch, q, &may);
 
+	if (err != KODO_OK || !may)
+		return err;
+	err = change_peer_find(ch, q->b->from_key, &p);
 	/* a kodo peer asks those that connect to it: if we do not, it must forget us (404) */
-	may = PEER_TARGET | (q->b->has_kodo ? 0u : PEER_PROVIDER);
-	if (err == KODO_OK && (p->flags & may) == 0 && p->out.work[WORK_LEAVE] == 0)
+	roles = PEER_TARGET | (q->b->has_kodo ? 0u : PEER_PROVIDER);
+	if (err == KODO_OK && (p->flags & roles) == 0 && p->out.work[WORK_LEAVE] == 0)
 		return KODO_ENOTFOUND;
 	if (err != KODO_OK)
 		return err;

@@ -1,5 +1,6 @@
 #include "core/base/url.h"
 #include "core/merge/ingest.h"
+#include "core/merge/proof.h"
 #include "core/merge/resync.h"
 #include "core/merge/statement.h"
 #include "core/registry/registry_private.h"
@@ -71,6 +72,8 @@ target_sign_on(struct change *ch, struct peer *p, struct str own_url)
 
 struct wish {
 	struct str key;		/* null: every target */
+	struct str url;
+	struct str public_key;	/* registry_trust */
 	uint32_t peer;		/* registry_forget; PEER_TOMB: it is not known any more */
 	int64_t evicted_us;
 	struct arena *scratch;
@@ -187,6 +190,27 @@ leave_fn(struct change *ch, void *arg)
 }
 
 static enum kodo_err
+trust_fn(struct change *ch, void *arg)
+{
+	struct wish *w = arg;
+	struct peer *p;
+	enum kodo_err err = w->public_key.len > 0
+	    ? change_peer_make(ch, w->url, w->key, &p) : change_peer_find(ch, w->key, &p);
+
+	if (err != KODO_OK)
+		return err;
+	p->flags &= ~(unsigned)PEER_VOUCHED;
+	if (w->public_key.len == 0) {
+		pin_forget(p);
+		return KODO_OK;
+	}
+	err = proof_take(ch, p, w->public_key);
+	p->flags |= PEER_VOUCHED;
+	p->in.at_us = ch->now_us;
+	return err;
+}
+
+static enum kodo_err
 carry_out(struct registry *r, struct str url, int64_t now_us, struct wish *w,
     enum kodo_err (*fn)(struct change *ch, void *arg), uint64_t *ticket)
 {
@@ -194,6 +218,7 @@ carry_out(struct registry *r, struct str url, int64_t now_us, struct wish *w,
 	struct change_run run = { .r = r, .now_us = now_us, .fn = fn, .arg = w };
 	enum kodo_err err = a == NULL ? KODO_ENOMEM : KODO_OK;
 
+	w->url = url;
 	if (err == KODO_OK && url.p != NULL)
 		err = url_key(a, url, &w->key);
 	if (err == KODO_OK)
@@ -243,4 +268,13 @@ enum kodo_err
 registry_leave_target(struct registry *r, struct str url, int64_t now_us, uint64_t *ticket)
 {
 	return run_wish(r, url, now_us, ticket, leave_fn);
+}
+
+enum kodo_err
+registry_trust(struct registry *r, struct str url, struct str key, int64_t now_us)
+{
+	struct wish w = { .public_key = key };
+	uint64_t ticket;
+
+	return carry_out(r, url, now_us, &w, trust_fn, &ticket);
 }

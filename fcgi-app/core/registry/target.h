@@ -33,4 +33,11 @@ enum kodo_err registry_connect_again(
 enum kodo_err registry_leave_target(
     struct registry *r, struct str url, int64_t now_us, uint64_t *ticket) MUST_CHECK;
 
+/*
+ * Only that key may speak for url from now on (pin.h). Null: nothing is known of it any more, and
+ * the next word counts as its first. KODO_ENOTFOUND: there is no such peer to be forgotten.
+ */
+enum kodo_err registry_trust(
+    struct registry *r, struct str url, struct str key, int64_t now_us) MUST_CHECK;
+
 #endif

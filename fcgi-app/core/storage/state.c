@@ -14,7 +14,8 @@
 #include "core/storage/state.h"
 
 #define NAME_BYTES	64u	/* room for the longest name of a file in the folder */
-#define KEY_DIGITS	32u
+#define KEY_DIGITS	(STATE_KEY_BYTES - 1)
+#define KEY_FILE	"key"
 
 const char *
 state_network_fs(unsigned long f_type)
@@ -485,21 +486,38 @@ state_hex(char *out, const unsigned char *bytes, size_t n)
 		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }
 
-enum kodo_err
-state_key(const struct state *s, char out[33])
+static enum kodo_err
+make_key(const struct state *s, bool replace)
 {
 	unsigned char random[KEY_DIGITS / 2];
-	char text[KEY_DIGITS + 2], made[KEY_DIGITS + 1];
+	char text[KEY_DIGITS + 1];
+
+	arc4random_buf(random, sizeof(random));
+	state_hex(text, random, sizeof(random));
+	return state_secret_write(s, KEY_FILE, text, replace);
+}
+
+enum kodo_err
+state_key_rotate(const struct state *s, char out[STATE_KEY_BYTES])
+{
+	enum kodo_err err = make_key(s, true);
+
+	memset(out, 0, STATE_KEY_BYTES);
+	return err == KODO_OK ? state_key(s, out) : err;
+}
+
+enum kodo_err
+state_key(const struct state *s, char out[STATE_KEY_BYTES])
+{
+	char text[KEY_DIGITS + 2];
 	enum kodo_err err;
 
-	memset(out, 0, KEY_DIGITS + 1);
-	err = state_secret_read(s, "key", text, sizeof(text));
+	memset(out, 0, STATE_KEY_BYTES);
+	err = state_secret_read(s, KEY_FILE, text, sizeof(text));
 	if (err == KODO_ENOTFOUND) {
-		arc4random_buf(random, sizeof(random));
-		state_hex(made, random, sizeof(random));
-		err = state_secret_write(s, "key", made, false);
+		err = make_key(s, false);
 		if (err == KODO_OK)
-			err = state_secret_read(s, "key", text, sizeof(text));
+			err = state_secret_read(s, KEY_FILE, text, sizeof(text));
 	}
 	if (err != KODO_OK)
 		return err;

@@ -84,7 +84,10 @@ void state_wake_drain(int fd);
  * A random text of 32 hex digits in a file (mode 0640 or 0600), made at the first call.
  * KODO_ECORRUPT: the file holds something else.
  */
-enum kodo_err state_key(const struct state *s, char out[33]) MUST_CHECK;
+#define STATE_KEY_BYTES	33u
+enum kodo_err state_key(const struct state *s, char out[STATE_KEY_BYTES]) MUST_CHECK;
+/* Replace it; the old one counts for nothing from then on. */
+enum kodo_err state_key_rotate(const struct state *s, char out[STATE_KEY_BYTES]) MUST_CHECK;
 
 /*
  * Secrets: a line each, in a file of the folder (mode 0640 or 0600). What is read is cut off at

@@ -4,6 +4,7 @@
 #include "core/records/known.h"
 #include "core/records/outbox.h"
 #include "core/records/walk.h"
+#include "core/trust/pin.h"
 #include "core/views/peer_status.h"
 
 #define PENDING_MAX	100000u		/* counted no further */
@@ -140,6 +141,7 @@ static struct str
 work_of(struct arena *a, const struct peer *p)
 {
 	static const char *const names[WORK_MAX] = {
+		[WORK_PROVE] = "ask for its key",
 		[WORK_LEAVE] = "leave",
 		[WORK_CONNECT] = "connect",
 		[WORK_RECONNECT] = "reconnect",
@@ -171,6 +173,8 @@ state_of(struct view *v, struct arena *a, const struct peer *p, struct peer_stat
 		.is_provider = (p->flags & PEER_PROVIDER) != 0,
 		.is_feeding = (p->flags & PEER_FEED) != 0,
 		.health = status_of(p),
+		.trust = pin_level_name(pin_level(v->options, p)),
+		.key = p->trust.key,
 		.registered_us = p->in.registered_us,
 		.connected_us = p->out.connected_us,
 		.in_us = p->in.at_us,

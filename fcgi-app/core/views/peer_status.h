@@ -28,6 +28,8 @@ struct peer_state {
 	bool is_provider;		/* it states nodes to us */
 	bool is_feeding;		/* its own `feed` */
 	enum peer_status health;
+	const char *trust;		/* how well it is known: static, pin_level_name */
+	struct str key;			/* its public key, null: none is known */
 	int64_t registered_us;		/* its last connect; 0: never, as in the others */
 	int64_t connected_us;		/* our last connect that it acknowledged */
 	int64_t in_us, out_us;		/* last message from it; last one that it acknowledged */

@@ -3,6 +3,7 @@
 #include "core/records/known.h"
 #include "core/records/outbox.h"
 #include "core/records/peer.h"
+#include "core/trust/pin.h"
 #include "core/views/provenance.h"
 
 #define SHOWN_MAX	1000u	/* of statements, and of peers; the rest is left out */
@@ -64,6 +65,7 @@ add_statement(struct lookup *l, const struct statement *st, bool wins)
 		return err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
 	c->peer = is_own ? options->url : peer.url;
 	c->organization = is_own ? options->organization : peer.organization;
+	c->trust = is_own ? "" : pin_level_name(pin_level(options, &peer));
 	c->wins = wins;
 	c->why = wins ? why_wins(st) : why_hidden(l, st);
 	c->version = st->version;

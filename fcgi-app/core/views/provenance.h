@@ -10,6 +10,7 @@
 struct provenance_statement {
 	struct str peer;		/* url of its source; the own url for the own node */
 	struct str organization;	/* of that peer, null: none */
+	const char *trust;		/* how that peer is known, static; "": it is us */
 	bool wins;
 	const char *why;		/* it wins, or is hidden; static */
 	uint64_t version;		/* 0: none */

@@ -81,7 +81,11 @@ struct wire_range {
 	uint64_t of; /* flows of the whole node */
 };
 
+struct speaker;
+
 struct wire_body {
+	/* who it came from, see trust/pin.h; NULL: it is not judged */
+	const struct speaker *speaker;
 	struct greeting from; /* WIRE_CONNECT, WIRE_DEFAULT */
 	/* key of from.url; of `provider` in a WIRE_DISCONNECT, whose shown form is from.url */
 	struct str from_key;

@@ -1,0 +1,23 @@
+/*
+ * Whose word an answer is: that of the peer that was asked, or of whoever sits at its place.
+ */
+#ifndef KODO_ANSWER_H
+#define KODO_ANSWER_H
+
+#include "core/exchange/delivery.h"
+
+/*
+ * Does the answer count? Who is known by a key has signed what changes anything. Otherwise it is a
+ * failure from here on: oc->res becomes *no, with the reason. Its key is pinned, and proved.
+ */
+enum kodo_err answer_judge(struct change *ch, struct peer *p, struct outcome *oc,
+    struct exchange_result *no) MUST_CHECK;
+
+/* The document of a peer's keys was asked for, and that came of it. *is_its: it names p's url. */
+enum kodo_err answer_document(
+    struct change *ch, struct peer *p, struct outcome *oc, bool *is_its) MUST_CHECK;
+
+/* Does that job ask for the document? */
+bool answer_is_document(const struct exchange_job *job);
+
+#endif

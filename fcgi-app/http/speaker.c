@@ -1,0 +1,138 @@
+#include <sys/mman.h>
+
+#include "core/base/limit.h"
+#include "core/base/log.h"
+#include "core/base/url.h"
+#include "http/speaker.h"
+
+static const char *const variables[SIGNATURE_FIELDS] = {
+	"HTTP_CONTENT_DIGEST", "HTTP_KODO_FROM", "HTTP_KODO_TO", "HTTP_SIGNATURE_INPUT",
+	"HTTP_SIGNATURE", "HTTP_KODO_FORMER",
+};
+
+static struct signature_fields
+fields_of(struct transport *t)
+{
+	struct signature_fields f = { .from = STR_NULL };
+	unsigned i;
+
+	for (i = 0; i < SIGNATURE_FIELDS; i++)
+		*signature_field(&f, i) = str_of(t->env(t, variables[i]));
+	return f;
+}
+
+static enum kodo_err
+refuse(struct call *c, unsigned status, const char *text)
+{
+	if (text == NULL)
+		return KODO_ENOMEM;
+	log_warning("%.*s from %.*s refused: %s", STR_ARG(c->req->target),
+	    STR_ARG(c->body.from.url), text);
+	response_fail(c->res, status, text);
+	return KODO_OK;
+}
+
+/* Is the request meant for this service, and this path of it? */
+static bool
+is_for_us(struct call *c, const struct options *o, struct str to)
+{
+	struct str key;
+
+	if (!str_ends(to, c->req->path))
+		return false;
+	to.len -= c->req->path.len;
+	return url_key(c->a, to, &key) == KODO_OK && str_eq(key, o->url_key);
+}
+
+static enum kodo_err
+signed_as(struct call *c, const struct options *o, const struct signature_fields *f, bool *out)
+{
+	struct str key;
+	enum kodo_err err = url_key(c->a, f->from, &key);
+
+	if (err == KODO_ENOMEM)
+		return err;
+	if (err != KODO_OK || !str_eq(key, c->body.from_key))
+		return refuse(c, 403, arena_printf(c->a, "It is signed as %.*s, and speaks for "
+		    "%.*s", STR_ARG(f->from), STR_ARG(c->body.from.url)));
+	if (!is_for_us(c, o, f->to))
+		return refuse(c, 421, arena_printf(c->a, "It is signed for %.*s, and this is %.*s: "
+		    "name it so", STR_ARG(f->to), STR_ARG(o->url)));
+	*out = true;
+	return KODO_OK;
+}
+
+enum kodo_err
+speaker_read(struct call *c, const struct options *o, struct str raw, bool *out)
+{
+	const struct signature_fields f = fields_of(c->transport);
+	const struct signed_message m = { .method = c->req->method_text, .body = raw };
+	struct speaker *who = arena_zalloc(c->a, sizeof(*who));
+	const char *why;
+	enum kodo_err err;
+
+	*out = false;
+	if (who == NULL)
+		return KODO_ENOMEM;
+	who->has_address = c->client.text[0] != '\0';
+	who->address = c->client.address;
+	c->body.speaker = who;
+	*out = o->trust == TRUST_OPEN;
+	if (*out)
+		return KODO_OK;
+	err = signature_check(&m, &f, &who->signer, &why);
+	if (err == KODO_EINVAL)
+		return refuse(c, 403, why);
+	*out = err == KODO_ENOTFOUND || err == KODO_EIO;
+	if (*out)
+		return KODO_OK;
+	who->is_signed = err == KODO_OK;
+	who->from = f.from;
+	return err == KODO_OK ? signed_as(c, o, &f, out) : err;
+}
+
+/* Sign, the body being in memory. */
+static enum kodo_err
+sign(struct call *c, struct str request_signature, struct str body)
+{
+	const struct signed_message m = { .status = c->res->status, .body = body,
+		.request_signature = request_signature };
+	struct signature_fields f = { .from = STR_NULL };
+	const struct options *o;
+	struct own_key own;
+	enum kodo_err err = registry_options(c->registry, &o);
+
+	if (err != KODO_OK)
+		return KODO_OK;	/* there are none yet, which is the answer */
+	f.from = o->url;
+	err = own_key_get(registry_state(c->registry), c->now_us, &own);
+	if (err == KODO_OK)
+		err = signature_make(c->a, &own, &m, c->now_us, &f);
+	/* `kodo check` names the reason; who knows no key of ours takes it all the same */
+	if (err != KODO_OK) {
+		log_debug("an answer is not signed: %s", kodo_err_text(err));
+		return KODO_OK;
+	}
+	c->res->signature = arena_dup(c->a, &f, sizeof(f));
+	return c->res->signature == NULL ? KODO_ENOMEM : KODO_OK;
+}
+
+enum kodo_err
+speaker_sign_answer(struct call *c)
+{
+	const struct str asked = str_of(c->transport->env(c->transport, "HTTP_SIGNATURE"));
+	const struct sink *body = &c->res->body;
+	enum kodo_err err;
+	void *map;
+
+	if (asked.len == 0 || asked.len > LIMIT_SIGNATURE_BYTES)
+		return KODO_OK;
+	if (body->fd == -1)
+		return sign(c, asked, buf_str(&body->buf));
+	map = mmap(NULL, (size_t)body->len, PROT_READ, MAP_PRIVATE, body->fd, 0);
+	if (map == MAP_FAILED)
+		return KODO_ENOMEM;
+	err = sign(c, asked, (struct str){ map, (size_t)body->len });
+	munmap(map, (size_t)body->len);
+	return err;
+}
