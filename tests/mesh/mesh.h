@@ -24,6 +24,9 @@
 #include "core/exchange/outcome.h"
 #include "core/exchange/schedule.h"
 #include "core/registry/startup.h"
+#include "core/trust/pin.h"
+
+#define MESH_PATH_BYTES 32u /* of an endpoint */
 
 #define MESH_MAX 9u
 #define MESH_OPS 48u
@@ -125,6 +128,7 @@ struct service {
 	bool has_left;
 	bool is_reset; /* its options say cache_reset */
 	bool has_copy; /* of its state, older than that */
+	uint64_t key;  /* its number, lost with the state; 0: none, of a legacy peer */
 	int64_t offset_us;
 	int64_t poll_us; /* when its runner wakes next; INT64_MAX: never */
 	struct slot slots[MESH_SLOTS];
@@ -149,7 +153,10 @@ void service_wipe(struct service *s);
 void service_copy(struct service *s);
 void service_restore(struct service *s); /* as at the last service_copy; wipes if there was none */
 void service_leave(struct service *s);
-void service_answer(struct service *s, const char *path, struct str body, struct answer *out);
+/* who: speaks */
+void service_answer(struct service *s, const char *path, struct str body,
+    const struct speaker *who, struct answer *out);
+void service_key(uint64_t number, unsigned char key[CRYPTO_KEY_BYTES]);
 /* Everything that it shows, one line per node, sorted; in a. */
 char *service_view(struct service *s, struct arena *a);
 /* Work that is not done, paused or not, by name in a; NULL: none. Digest checks do not count. */
@@ -169,7 +176,7 @@ char *mesh_view_line(struct arena *a, const struct history *h, const char *url, 
 
 struct message {
 	unsigned to; /* service */
-	char path[16];
+	char path[MESH_PATH_BYTES];
 	char *body; /* malloc; the receiver frees */
 };
 

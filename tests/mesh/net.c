@@ -32,8 +32,9 @@ struct event {
 	uint64_t gen;
 	unsigned boots; /* life of the server that it was sent to */
 	bool is_repeat; /* nobody waits for its answer */
-	char path[16];
+	char path[MESH_PATH_BYTES];
 	unsigned variant; /* of the server's url */
+	uint64_t key;	  /* of whoever speaks: the client, or in an answer the server */
 	struct buf body;
 	unsigned status;
 };
@@ -150,7 +151,7 @@ fail_later(struct mesh *m, unsigned client, unsigned slot, uint64_t gen, int64_t
 
 /* Which service is that, under which of its urls? */
 static bool
-address_read(struct str url, unsigned *server, unsigned *variant, char path[16])
+address_read(struct str url, unsigned *server, unsigned *variant, char path[MESH_PATH_BYTES])
 {
 	char text[80], *colon, *slash;
 
@@ -159,7 +160,7 @@ address_read(struct str url, unsigned *server, unsigned *variant, char path[16])
 		return false;
 	*server = (unsigned)strtoul(text + 8, &colon, 10);
 	*variant = (unsigned)strtoul(colon + 1, &slash, 10) - 1000;
-	snprintf(path, 16, "%.15s", slash);
+	snprintf(path, MESH_PATH_BYTES, "%.*s", (int)MESH_PATH_BYTES - 1, slash);
 	return *server < MESH_MAX;
 }
 
@@ -184,7 +185,8 @@ static void
 send_one(struct service *s, unsigned slot, struct str url, struct str body)
 {
 	struct mesh *m = s->mesh;
-	struct event like = { .client = s->i, .slot = slot, .gen = s->slots[slot].gen }, *ev;
+	struct event like = { .client = s->i, .slot = slot, .gen = s->slots[slot].gen,
+		.key = s->key }, *ev;
 	bool is_cut;
 
 	if (!address_read(url, &like.server, &like.variant, like.path)) {
@@ -208,6 +210,17 @@ send_one(struct service *s, unsigned slot, struct str url, struct str body)
 		request_put(m, &like, body, true);
 }
 
+/* Each service has an address of its own. */
+static struct speaker
+speaker_of(uint64_t key, unsigned i)
+{
+	struct speaker who = { .is_signed = key != 0, .has_address = true };
+
+	who.address.s6_addr[15] = (uint8_t)(i + 1);
+	service_key(key, who.signer.key);
+	return who;
+}
+
 static void
 answer_put(struct mesh *m, const struct event *ev, struct answer *a)
 {
@@ -229,6 +242,7 @@ answer_put(struct mesh *m, const struct event *ev, struct answer *a)
 	back->slot = ev->slot;
 	back->gen = ev->gen;
 	back->status = a->status;
+	back->key = m->services[ev->server].key;
 	back->body = a->body;
 }
 
@@ -236,6 +250,7 @@ static void
 request_arrive(struct mesh *m, struct event *ev)
 {
 	struct service *s = &m->services[ev->server];
+	const struct speaker who = speaker_of(ev->key, ev->client);
 	struct answer a = { 500, BUF_INIT(0) };
 
 	if (!s->is_up || s->boots != ev->boots || s->url_variant != ev->variant) {
@@ -245,7 +260,7 @@ request_arrive(struct mesh *m, struct event *ev)
 	}
 	/* an error of the web server, before or after our program answered */
 	if (!is_unlucky(m) || mesh_below(&m->random, 2) == 0)
-		service_answer(s, ev->path, buf_str(&ev->body), &a);
+		service_answer(s, ev->path, buf_str(&ev->body), &who, &a);
 	bound_look(s);
 	mesh_trace(m, "  s%u%s answers s%u %u", ev->server, ev->is_repeat ? " (repeated)" : "",
 	    ev->client, a.status);
@@ -265,7 +280,7 @@ failed_count(struct service *s, struct str url)
 	struct mesh *m = s->mesh;
 	int64_t minute = m->now_us / (60 * SECOND_US);
 	unsigned server = 0, variant, *n;
-	char path[16];
+	char path[MESH_PATH_BYTES];
 
 	if (!address_read(url, &server, &variant, path))
 		return;
@@ -285,9 +300,9 @@ answer_arrive(struct mesh *m, struct event *ev)
 {
 	struct service *s = &m->services[ev->client];
 	struct slot *slot = &s->slots[ev->slot];
-	struct exchange_result res = {
-		.status = ev->status, .body = buf_str(&ev->body), .error = "simulated"
-	};
+	const struct speaker who = speaker_of(ev->key, ev->server);
+	struct exchange_result res = { .status = ev->status, .body = buf_str(&ev->body),
+		.error = "simulated", .who = &who };
 	enum kodo_err err;
 	bool wake;
 
@@ -315,7 +330,7 @@ sent_count(struct service *s, struct str url, bool is_quiet)
 {
 	struct mesh *m = s->mesh;
 	unsigned server = 0, variant;
-	char path[16];
+	char path[MESH_PATH_BYTES];
 
 	if (is_quiet) {
 		m->n_digest_checks++;
@@ -385,7 +400,8 @@ poll_ours(struct service *s)
 			break;
 		slot->is_busy = true;
 		sent_count(s, slot->job.url,
-		    slot->job.kind == EXCHANGE_DIGEST_CHECK || slot->job.kind == EXCHANGE_PROBE);
+		    slot->job.kind == EXCHANGE_DIGEST_CHECK || slot->job.kind == EXCHANGE_PROBE ||
+			slot->job.kind == EXCHANGE_PROVE);
 		mesh_trace(s->mesh, "s%u -> %.*s %.*s", s->i, STR_ARG(slot->job.url),
 		    slot->job.body.len < 40000 ? (int)slot->job.body.len : 0,
 		    slot->job.body.p == NULL ? "" : slot->job.body.p);
@@ -464,6 +480,7 @@ mesh_begin(struct mesh *m, const struct history *h, const char *dir, bool is_tra
 		s->options_arena = arena_new();
 		for (j = 0; j < MESH_SLOTS; j++)
 			s->slots[j].a = arena_new();
+		s->key = h->is_legacy[i] ? 0 : i + 1;
 		if (h->is_legacy[i])
 			s->legacy = legacy_new(s);
 	}

@@ -14,6 +14,7 @@
 #include "core/registry/startup.h"
 #include "core/storage/sink.h"
 #include "core/storage/store.h"
+#include "core/trust/document.h"
 #include "core/views/render.h"
 #include "mesh.h"
 
@@ -191,6 +192,7 @@ service_wipe(struct service *s)
 		unlink(path);
 	}
 	s->has_copy = false;
+	s->key += s->key != 0 ? MESH_MAX : 0; /* another one */
 	rmdir(s->dir);
 }
 
@@ -313,7 +315,7 @@ greeting_answer(struct service *s, struct answer *out)
 
 static void
 post_answer(struct service *s, struct arena *a, const char *path, struct str body,
-    struct answer *out, bool *wake)
+    const struct speaker *who, struct answer *out, bool *wake)
 {
 	bool is_connect = strcmp(path, "/connect") == 0,
 	    is_reconnect = strcmp(path, "/reconnect") == 0;
@@ -337,8 +339,14 @@ post_answer(struct service *s, struct arena *a, const char *path, struct str bod
 		fail_put(out, 404);
 		return;
 	}
+	b.speaker = who;
 	must(s, request_take(s, path, &b, &in), path);
 	*wake = in.wake;
+	if (in.refusal != NULL) {
+		mesh_trace(s->mesh, "    s%u refuses: %s", s->i, in.refusal);
+		fail_put(out, 403);
+		return;
+	}
 	if (!in.known) {
 		fail_put(out, 404);
 		return;
@@ -355,9 +363,27 @@ post_answer(struct service *s, struct arena *a, const char *path, struct str bod
 	sink_free(&sink);
 }
 
+void
+service_key(uint64_t number, unsigned char key[CRYPTO_KEY_BYTES])
+{
+	memset(key, 0, CRYPTO_KEY_BYTES);
+	memcpy(key, &number, sizeof(number));
+}
+
+static void
+document_answer(struct service *s, struct answer *out)
+{
+	struct own_key own = { .since_us = 1 };
+
+	service_key(s->key, own.key);
+	out->status = 200;
+	document_put(&out->body, s->options.url, &own);
+}
+
 /* The runner sleeps unless it is woken, as the handlers do. */
 void
-service_answer(struct service *s, const char *path, struct str body, struct answer *out)
+service_answer(struct service *s, const char *path, struct str body, const struct speaker *who,
+    struct answer *out)
 {
 	unsigned ceiling = s->mesh->h->ceiling_bytes[s->i];
 	struct arena *a = arena_new();
@@ -367,12 +393,14 @@ service_answer(struct service *s, const char *path, struct str body, struct answ
 		fail_put(out, 413);
 	else if (s->legacy != NULL)
 		legacy_answer(s->legacy, path, body, out);
+	else if (strcmp(path, DOCUMENT_PATH) == 0)
+		document_answer(s, out);
 	else if (strcmp(path, "/map") == 0)
 		map_answer(s, out);
 	else if (strcmp(path, "/") == 0 || strcmp(path, "/home") == 0)
 		greeting_answer(s, out);
 	else
-		post_answer(s, a, path, body, out, &wake);
+		post_answer(s, a, path, body, who, out, &wake);
 	arena_free(a);
 	if (wake)
 		mesh_poll_later(s, s->mesh->now_us);
