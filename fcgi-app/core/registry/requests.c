@@ -93,11 +93,18 @@ note_speaker(struct change *ch, struct peer *p, const struct wire_body *b, bool 
 	return err == KODO_OK && !*is_void ? ingest_epoch(ch, p, b) : err;
 }
 
+/* The network has repeated a connect: nobody waits for the answer. */
+static bool
+is_connect_again(const struct peer *p, const struct wire_body *b)
+{
+	return b->epoch != 0 && b->epoch == p->in.epoch && b->sequence == p->in.connect_sequence;
+}
+
 static enum kodo_err
 connect_fn(struct change *ch, void *arg)
 {
 	struct post *q = arg;
-	bool is_void = false, may;
+	bool is_void = false, is_repeat, may;
 	struct peer *p;
 	enum kodo_err err = admit(ch, q, &may);
 
@@ -107,11 +114,13 @@ connect_fn(struct change *ch, void *arg)
 	q->out->known = true;
 	if (err == KODO_OK && q->b->speaker != NULL)
 		err = pin_take(ch->a, p, q->b->speaker, false, ch->now_us);
+	if (err != KODO_OK)
+		return err;
 	/* it has come with a key: does its url show that? */
-	if (err == KODO_OK && p->trust.key.len > 0 && p->trust.proved_us == 0)
+	if (p->trust.key.len > 0 && p->trust.proved_us == 0)
 		(void)proof_ask(ch, p, PIN_COUNTS);
-	if (err == KODO_OK)
-		err = note_speaker(ch, p, q->b, &is_void);
+	is_repeat = is_connect_again(p, q->b);
+	err = note_speaker(ch, p, q->b, &is_void);
 	if (err != KODO_OK || is_void)
 		return err;
 	err = ingest_greeting(ch, p, &q->b->from);
@@ -120,8 +129,9 @@ connect_fn(struct change *ch, void *arg)
 	p->flags |= PEER_CONNECTS;
 	p->in.connect_sequence = q->b->sequence;
 	p->in.registered_us = ch->now_us;
-	/* it has spoken: what it was asked to say is said */
-	p->out.work[WORK_RECONNECT] = 0;
+	/* it has spoken: what it was asked to say is said, and what it must learn is in the answer */
+	if (!is_repeat)
+		p->out.work[WORK_RECONNECT] = 0;
 	return ingest_list(ch, p, q->b);
 }
 
