@@ -202,9 +202,8 @@ answer_take(struct change *ch, struct peer *p, struct outcome *oc)
 	if (err == KODO_OK && !takes && !ingest_is_late(p, b) &&
 	    (oc->job->kind == EXCHANGE_DISCONNECT || is_other))
 		err = ingest_epoch(ch, p, b);
-	/* its connect may have overtaken this answer: in doubt then, it was void */
-	if (err == KODO_OK && is_other && oc->job->kind == EXCHANGE_RECONNECT &&
-	    (p->flags & PEER_OLDER) != 0)
+	/* what it has sent before this answer came was in doubt, and void */
+	if (err == KODO_OK && is_other && !takes && (p->flags & PEER_OLDER) != 0)
 		resync_restart(ch, p);
 	if (err == KODO_OK && !takes && !ingest_is_late(p, b))
 		err = ingest_role(ch, p, &b->from);
