@@ -60,24 +60,29 @@ back_take(struct change *ch, const struct wire_node *n)
 	if (err != KODO_OK || ch->head.former == 0 || since_us > BACK_US || !ch->o->registry ||
 	    str_eq(n->key, ch->o->url_key) || option_allows_peer(ch->o, pk.url, NULL) != KODO_OK)
 		return err;
-	err = change_peer_make(ch, pk.url, n->key, &p);
-	/* it has signed off since the copy was restored */
-	if (err == KODO_OK && (p->flags & PEER_PROVIDER) == 0 && p->in.epoch != 0)
-		return statement_take_gone(ch, p, pk.url, n->key, n->version + RULES_GIVEN);
-	if (err == KODO_OK)
-		err = node_find(ch->t, n->key, &node);
+	err = node_find(ch->t, n->key, &node);
 	if (err == KODO_OK)
 		err = known_get(ch->t, node, &kn);
-	if ((err != KODO_OK && err != KODO_ENOTFOUND) || kn.version >= n->version)
-		return err == KODO_ENOTFOUND ? KODO_OK : err;
-	err = KODO_OK;
-	if ((p->flags & PEER_PROVIDER) == 0) {
+	if (err == KODO_ENOTFOUND)
+		err = KODO_OK;
+	/* others have said it meanwhile */
+	if (err != KODO_OK || kn.version >= n->version)
+		return err;
+	err = change_peer_make(ch, pk.url, n->key, &p);
+	if (err != KODO_OK)
+		return err;
+	if ((p->flags & PEER_PROVIDER) == 0 && !peer_is_live_target(p)) {
+		/* it has signed off since the copy was restored */
+		if (p->in.epoch != 0)
+			return statement_take_gone(
+			    ch, p, pk.url, n->key, n->version + RULES_GIVEN);
 		g.organization = pk.organization;
 		err = ingest_greeting(ch, p, &g);
 		/* until it is asked: what it stated did not come by answers */
 		p->flags |= PEER_CONNECTS;
 	}
-	if (err == KODO_OK)
+	/* a target may have no link of its own: then it is others who have to say it */
+	if (err == KODO_OK && (p->flags & PEER_PROVIDER) != 0)
 		err = statement_take(ch, p, n->key, n->bytes, n->version, false, &node);
 	if (err == KODO_OK && ch->o->retry != 0)
 		change_want(ch, p, WORK_RECONNECT, false);
