@@ -245,8 +245,9 @@ stranger_retry(struct change *ch, struct peer *p, struct outcome *oc, bool has_s
 enum kodo_err
 failure_retry(struct change *ch, struct peer *p, struct outcome *oc)
 {
-	/* while the attempt hung */
-	const bool has_spoken = p->out.failed_us != 0 && p->in.at_us > p->out.failed_us;
+	/* while the attempt hung; not by a clock that was set back since */
+	const bool has_spoken = p->out.failed_us != 0 && p->in.at_us > p->out.failed_us &&
+	    p->in.at_us <= ch->now_us;
 	int64_t wait;
 	enum kodo_err err;
 
