@@ -257,6 +257,32 @@ forgotten_are_statements_not_whom_to_ask(void **state)
 	check_clean(f);
 }
 
+/* The network repeats a connect of before: nobody waits for its answer. */
+static void
+repeated_connect_answers_no_request(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct wire_body b = body_of(f, "http://n:1", false,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "N", 2)),
+	    "{\"life\":5,\"sent\":1}");
+	struct receipt in;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
+	fixture_apply(f, START_NOW);
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
+	f->o.cache_reset = true;
+	fixture_apply(f, START_NOW);
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	strangers_prove(f);
+	next_is(f, EXCHANGE_RECONNECT, &job);
+	b.sequence = 2;
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	assert_int_equal(nothing_until(f), INT64_MAX);
+	check_clean(f);
+}
+
 /* An update was on its way to who has signed off meanwhile: its failure makes no work. */
 static void
 nothing_is_wanted_of_who_has_left(void **state)
@@ -296,6 +322,7 @@ main(void)
 		T(mistaken_target_keeps_its_own_link),
 		T(forgotten_are_statements_not_whom_to_ask),
 		T(nothing_is_wanted_of_who_has_left),
+		T(repeated_connect_answers_no_request),
 	};
 
 	return cmocka_run_group_tests_name("bound", tests, NULL, NULL);

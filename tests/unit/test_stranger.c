@@ -294,6 +294,26 @@ clock_set_back(void **state)
 	assert_true(str_eq(job.url, STR(STRANGER "/home")));
 }
 
+/* It spoke before the clock was set back, and not since: its probes end all the same. */
+static void
+dropped_after_a_clock_was_set_back(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	int64_t due_us = 0;
+	int i;
+
+	begin(f);
+	f->now_us -= 3600 * SECOND_US;
+	for (i = 0; i < 12 && due_us != INT64_MAX; i++) {
+		next_is(f, EXCHANGE_PROBE, &job);
+		answer(f, &job, 0, "");
+		due_us = nothing_until(f);
+		f->now_us = due_us == INT64_MAX ? f->now_us : due_us;
+	}
+	assert_int_equal(i, 9);
+}
+
 static int64_t
 cpu_us(void)
 {
@@ -381,6 +401,7 @@ main(void)
 		T(put_off_or_dropped),
 		T(each_in_its_pool),
 		T(clock_set_back),
+		T(dropped_after_a_clock_was_set_back),
 		T(cost_does_not_grow),
 	};
 
