@@ -407,7 +407,9 @@ job_refused(struct change *ch, struct peer *p, struct outcome *oc)
 	if (failure_is_no_registry(oc) &&
 	    (p->flags & (PEER_PROVIDER | PEER_REGISTRY)) == PEER_PROVIDER)
 		return connect_give_up(ch, p, oc);
-	if (failure_is_no_registry(oc) && p->out.work[WORK_RECONNECT] != 0)
+	/* unless it has been left meanwhile */
+	if (failure_is_no_registry(oc) && p->out.work[WORK_CONNECT] != 0 &&
+	    p->out.work[WORK_RECONNECT] != 0)
 		return connect_put_off(ch, p, oc);
 	/* whoever is there now has not said what came by answers */
 	if (failure_is_no_registry(oc))
