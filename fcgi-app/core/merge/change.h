@@ -28,6 +28,7 @@ struct change {
 	uint32_t fresh;		/* of nodes from here on nothing is stored yet */
 	uint32_t skip;		/* who caused all that was logged since; PEER_SELF: several */
 	bool is_list; /* what is taken in is the peer's whole list, not an update */
+	bool is_forgetting; /* all statements end by what this service is now, by no peer's word */
 	bool is_view_changed;
 	bool is_due; /* work is due now: the runner should look */
 };

@@ -73,7 +73,9 @@ owner_find(struct resolution *r, struct str key)
 	enum kodo_err err = KODO_OK;
 
 	r->n.owner = PEER_TOMB;
-	if (!r->was_seen || (r->w->kind != RULES_REMOVES && r->was.peer != r->by->peer))
+	/* where all is forgotten the owner's own statement ends too */
+	if (r->ch->is_forgetting || !r->was_seen ||
+	    (r->w->kind != RULES_REMOVES && r->was.peer != r->by->peer))
 		return KODO_OK;
 	for (i = 0; i < r->n.n && err == KODO_OK && r->n.owner == PEER_TOMB; i++) {
 		const uint32_t peer = r->n.all[i].said.peer;
@@ -407,8 +409,8 @@ speaker_of(const struct change *ch, const struct peer *p, struct str key)
 		 * what its own nodes said, and since nobody sends it the view, it is no echo; but
 		 * this service's node is not behind it
 		 */
-		.has_authority = p->id == PEER_SELF || str_eq(p->key, key) ||
-		    (!d->has_versions && !feeds && !is_our_node),
+		.has_authority = !ch->is_forgetting && (p->id == PEER_SELF || str_eq(p->key, key) ||
+		    (!d->has_versions && !feeds && !is_our_node)),
 		.is_relaying = p->id != PEER_SELF && !d->has_versions && !str_eq(p->key, key),
 		.is_echoing = p->id != PEER_SELF && !d->has_versions && feeds,
 		.is_older = (p->flags & PEER_OLDER) != 0 };

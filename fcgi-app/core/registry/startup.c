@@ -254,7 +254,9 @@ provider_start(struct change *ch, const struct apply *ap, struct peer *p)
 		return KODO_OK;
 	if ((p->flags & PEER_PROVIDER) != 0 && (!o->registry || o->cache_reset)) {
 		is_to_ask |= (p->flags & PEER_CONNECTS) != 0;
+		ch->is_forgetting = true;
 		err = statement_drop_all(ch, p);
+		ch->is_forgetting = false;
 	} else if (!o->feed) {
 		err = ingest_drop_answers(ch, p);
 	}
