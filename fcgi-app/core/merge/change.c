@@ -192,7 +192,7 @@ change_want(struct change *ch, struct peer *p, enum peer_work work, bool now)
 		p->flags &= ~(unsigned)PEER_PAUSED;
 		p->out.attempts = 0;
 	}
-	/* the end of an earlier backoff may be long past, or far ahead, by a clock set back since */
+	/* the end of an earlier backoff may be long past; or far ahead, by a clock set back */
 	if (now || (!had && (p->out.attempts == 0 || p->out.due_us <= ch->now_us ||
 	    p->out.due_us > ch->now_us + PEER_QUIET_AHEAD_US))) {
 		p->out.due_us = ch->now_us;

@@ -129,7 +129,7 @@ connect_fn(struct change *ch, void *arg)
 	p->flags |= PEER_CONNECTS;
 	p->in.connect_sequence = q->b->sequence;
 	p->in.registered_us = ch->now_us;
-	/* it has spoken: what it was asked to say is said, and what it must learn is in the answer */
+	/* it has spoken: what it was asked to say is said, and the answer tells it the rest */
 	if (!is_repeat)
 		p->out.work[WORK_RECONNECT] = 0;
 	return ingest_list(ch, p, q->b);
