@@ -25,6 +25,7 @@ struct call {
 	struct response *res;
 	int64_t now_us;
 	struct follower *follower;	/* the request has waited; NULL: not yet */
+	bool is_early;		/* the answer is a refusal, and the body was not read */
 	/* set by a handler: no answer yet, the request waits as follower */
 	bool waits;
 	/* set by a handler: messages are due, wake the runner after the reply */

@@ -126,7 +126,8 @@ cgi_serve(void)
 {
 	const char *length = getenv("CONTENT_LENGTH");
 	struct process in = { .has_length = length != NULL && length[0] != '\0' };
-	struct transport t = { process_env, process_read, process_write, NULL, &in, true };
+	struct transport t = { process_env, process_read, process_write, NULL, NULL, &in,
+		true };
 	struct follower *f = NULL;
 	struct server *server = server_new(NULL);
 

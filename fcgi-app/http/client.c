@@ -1,5 +1,3 @@
-#include <arpa/inet.h>
-
 #include "core/base/address.h"
 #include "core/base/ascii.h"
 #include "core/base/hash.h"
@@ -44,12 +42,8 @@ client_find(struct transport *t, const struct options *o, struct client *out)
 		out->address = next;
 		is_behind = is_proxy(o, &next);
 	}
-	if (!is_known)
-		return;
-	if (IN6_IS_ADDR_V4MAPPED(&out->address))
-		(void)inet_ntop(AF_INET, &out->address.s6_addr[12], out->text, sizeof(out->text));
-	else
-		(void)inet_ntop(AF_INET6, &out->address, out->text, sizeof(out->text));
+	if (is_known)
+		(void)address_text(&out->address, out->text);
 }
 
 uint64_t

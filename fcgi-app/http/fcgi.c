@@ -139,6 +139,14 @@ worker_write_later(struct transport *t, struct sink *body)
 	*body = (struct sink)SINK_INIT(c->rest.state);
 }
 
+static void
+worker_flush(struct transport *t)
+{
+	struct connection *c = t->arg;
+
+	(void)FCGX_FFlush(c->req.out);
+}
+
 /*
  * Several workers share the listener. Each wakes alone, and must not block in accept after another
  * was faster. The flag belongs to the open file, so to all workers.
@@ -267,8 +275,8 @@ connection_new(void)
 
 	if (c == NULL)
 		return NULL;
-	c->t = (struct transport){ worker_env, worker_read, worker_write, worker_write_later, c,
-		false };
+	c->t = (struct transport){ worker_env, worker_read, worker_write, worker_write_later,
+		worker_flush, c, false };
 	c->rest = (struct sink)SINK_INIT(NULL);
 	if (FCGX_InitRequest(&c->req, LISTENER, FCGI_FAIL_ACCEPT_ON_INTR) == 0)
 		return c;

@@ -10,6 +10,7 @@
 
 struct instance {
 	struct registry *registry;
+	struct rate_table rates;	/* of the registry's state */
 	const char *loader_arg;
 	bool is_child;			/* of `kodo service`, which has resolved the options */
 	bool log_is_set;
@@ -34,6 +35,7 @@ instance_new(const char *loader_arg)
 
 	if (inst == NULL)
 		return NULL;
+	inst->rates = (struct rate_table)RATE_TABLE_INIT;
 	inst->loader_arg = loader_arg;
 	inst->is_child = state != NULL && state[0] == '/';
 	if (inst->is_child)
@@ -46,6 +48,7 @@ instance_free(struct instance *inst)
 {
 	if (inst == NULL)
 		return;
+	rate_table_close(&inst->rates);
 	registry_close(inst->registry);
 	buf_free(&inst->stamp);
 	free(inst);
@@ -67,6 +70,12 @@ struct registry *
 instance_registry(const struct instance *inst)
 {
 	return inst->registry;
+}
+
+struct rate_table *
+instance_rates(struct instance *inst)
+{
+	return &inst->rates;
 }
 
 const struct state *
@@ -126,6 +135,7 @@ find_state(struct instance *inst, struct arena *a, struct str *stamp, struct why
 			err = KODO_OK;
 		if (err != KODO_OK)
 			return err;
+		rate_table_close(&inst->rates);
 		registry_close(inst->registry);
 		inst->registry = NULL;
 	}

@@ -10,6 +10,7 @@
 #define KODO_INSTANCE_H
 
 #include "core/registry/registry.h"
+#include "core/storage/rate_table.h"
 
 struct instance;
 
@@ -38,6 +39,9 @@ bool instance_is_child(const struct instance *inst);
 
 /* The registry; NULL before instance_ready has opened it. */
 struct registry *instance_registry(const struct instance *inst);
+
+/* How often clients have asked. */
+struct rate_table *instance_rates(struct instance *inst);
 
 /* The state folder, for long answers; NULL before instance_ready has opened it. */
 const struct state *instance_state(const struct instance *inst);

@@ -213,6 +213,7 @@ put_responses(struct buf *b, const struct route *r, const struct schema_example 
 		{ 410, "what followed is not known any more: go on from GET /connect" },
 		{ 413, "the body is too large" },
 		{ 414, "the url or its query is too long" },
+		{ 429, "too many requests: try again after Retry-After seconds" },
 		{ 503, "not possible now: try again after Retry-After seconds" },
 	};
 	bool page = (r->flags & ROUTE_PAGE) != 0;

@@ -8,6 +8,7 @@
 #include "http/client.h"
 #include "http/instance.h"
 #include "http/origin.h"
+#include "http/rate.h"
 #include "http/router.h"
 #include "http/serve.h"
 #include "http/speaker.h"
@@ -15,6 +16,7 @@
 #define READ_BYTES	65536u
 /* of an oversized body, in ceilings: the server takes our answer only after its body */
 #define DRAIN_FACTOR	16u
+#define PASS_OVER_BYTES	((size_t)64 << 20)	/* of the body of who asks too often */
 
 struct server {
 	struct instance *instance;
@@ -202,7 +204,7 @@ take_body(struct server *s, struct call *c, const struct route *r, const struct 
 		err = speaker_read(c, o, buf_str(&s->body), &may);
 	if (err != KODO_OK)
 		answer_fault(c->res, err, r->path);
-	return err == KODO_OK && may;
+	return err == KODO_OK && may && rate_admits_peer(c, o);
 }
 
 static void
@@ -318,6 +320,22 @@ answer_refused(struct call *c)
 	return true;
 }
 
+/*
+ * The answer was given before the body was read: it goes out, and what comes of the body is passed
+ * over, for servers that take an answer only after its request.
+ */
+static void
+pass_over_body(struct transport *t)
+{
+	char scrap[READ_BYTES];
+	size_t n, taken = 0;
+
+	if (t->flush != NULL)
+		t->flush(t);
+	while (taken < PASS_OVER_BYTES && t->read(t, scrap, sizeof(scrap), &n) == KODO_OK && n > 0)
+		taken += n;
+}
+
 /* Compose the answer. */
 static void
 answer(struct server *s, struct call *c, struct request *req)
@@ -343,7 +361,9 @@ answer(struct server *s, struct call *c, struct request *req)
 		return;
 	read_env(c->transport, &env);
 	err = request_parse(s->a, &env, instance_base(s->instance), req, &reason);
-	if (err == KODO_OK)
+	if (c->follower == NULL && !rate_admits_client(c, o))
+		c->is_early = req->has_body;
+	else if (err == KODO_OK)
 		dispatch(s, c, o);
 	else if (err == KODO_EINVAL || err == KODO_ETOOBIG)
 		response_fail(c->res, err == KODO_EINVAL ? 400 : 414, reason);
@@ -377,6 +397,8 @@ serve_request(struct server *s, struct transport *t, struct follower *f)
 	err = response_send(&s->res, t, req.method == METHOD_HEAD);
 	if (err != KODO_OK)
 		log_debug("an answer was not taken: %s", kodo_err_text(err));
+	else if (c.is_early)
+		pass_over_body(t);
 	s->was_large = s->body.cap > RESPONSE_KEEP_BYTES ||
 	    arena_used(s->a) > RESPONSE_KEEP_BYTES ||
 	    length > RESPONSE_KEEP_BYTES || s->res.body.fd != -1;

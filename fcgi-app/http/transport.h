@@ -30,6 +30,9 @@ struct transport {
 	 */
 	void (*write_later)(struct transport *t, struct sink *body);
 
+	/* What was written goes out now. NULL: it has. */
+	void (*flush)(struct transport *t);
+
 	void *arg;
 	bool is_alone;		/* a request that waits takes a process from others */
 };

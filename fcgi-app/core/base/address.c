@@ -138,6 +138,17 @@ address_read(struct str text, struct in6_addr *out)
 	return true;
 }
 
+const char *
+address_text(const struct in6_addr *address, char out[INET6_ADDRSTRLEN])
+{
+	out[0] = '\0';
+	if (IN6_IS_ADDR_V4MAPPED(address))
+		(void)inet_ntop(AF_INET, address->s6_addr + V4_AT, out, INET6_ADDRSTRLEN);
+	else
+		(void)inet_ntop(AF_INET6, address, out, INET6_ADDRSTRLEN);
+	return out;
+}
+
 /* The number behind the / of a prefix, which may be as long as max. */
 static bool
 read_bits(struct str text, unsigned max, unsigned *out)

@@ -28,6 +28,9 @@ struct in6_addr address_of_v4(struct in_addr v4);
 /* Read an address of either kind, IPv4 as ::ffff:a.b.c.d. false: it is none, and *out is zero. */
 bool address_read(struct str text, struct in6_addr *out);
 
+/* The address for people, in the usual form of its kind. Returns out. */
+const char *address_text(const struct in6_addr *address, char out[INET6_ADDRSTRLEN]);
+
 /* A network: the addresses that begin with the first bits of net. */
 struct address_net {
 	struct in6_addr net;

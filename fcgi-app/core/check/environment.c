@@ -10,15 +10,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/base/address.h"
 #include "core/base/path.h"
 #include "core/check/environment.h"
 #include "core/query/query.h"
+#include "core/storage/rate_table.h"
 #include "core/storage/run_history.h"
 #include "core/storage/runner.h"
 
 #define DISK_LOW_BYTES	(64ull << 20)	/* the map grows by as much at least */
 #define CRON_LATE_S	180		/* with a line for each minute */
 #define PROBE_OLD_S	(7 * 86400)
+#define RATES_NEW_S	86400	/* refusals before are no fault */
 #define PROBE_BYTES	((size_t)1 << 20)
 #define CLOCK_SPARE_US	(60 * 1000000ll)
 
@@ -143,7 +146,7 @@ check_files(const struct environment *h)
 	static const char *const names[] = {
 		"data.mdb", "lock.mdb", "write.lock", "service.lock", "runner.lock", "wake", "key",
 		"identity", "wait.0", ENVIRONMENT_CRON_FILE, ENVIRONMENT_PROBE_FILE,
-		RUN_HISTORY_FILE,
+		RUN_HISTORY_FILE, RATE_TABLE_FILE,
 	};
 	char theirs[64], ours[64];
 	struct stat st;
@@ -343,6 +346,33 @@ check_clock(const struct environment *h)
 		    "back; set it right (timedatectl)", (long long)-age);
 }
 
+static void
+check_rates(const struct environment *h)
+{
+	char who[INET6_ADDRSTRLEN];
+	const struct options *o = h->options;
+	struct rate_report r;
+	enum kodo_err err = rate_table_report(h->state, &r);
+	const int64_t now_s = h->now_us / 1000000;
+
+	if (o->rate_client == 0 && o->rate_peer == 0) {
+		say(h, FINDING_OK, "rates: not limited");
+	} else if (err != KODO_OK && err != KODO_ENOTFOUND) {
+		say(h, FINDING_WARNING, "rates: %s/" RATE_TABLE_FILE " cannot be used (%s); remove "
+		    "it, and a new one is made", h->state->path, kodo_err_text(err));
+	} else if (r.last_s == 0) {
+		say(h, FINDING_OK, "rates: up to %u requests a minute of an address, %u of a peer; "
+		    "nobody asked more", o->rate_client, o->rate_peer);
+	} else {
+		say(h, now_s - r.last_s < RATES_NEW_S ? FINDING_WARNING : FINDING_OK,
+		    "rates: %llu requests were refused in %lld h, the last one %lld min ago of %s; "
+		    "if it was no attack, raise rate_client (%u) or rate_peer (%u): the log says "
+		    "which", (unsigned long long)r.n, (long long)(now_s - r.since_s) / 3600,
+		    (long long)(now_s - r.last_s) / 60, address_text(&r.last, who), o->rate_client,
+		    o->rate_peer);
+	}
+}
+
 void
 environment_check(const struct environment *h)
 {
@@ -364,6 +394,7 @@ environment_check(const struct environment *h)
 	if (h->options != NULL) {
 		check_log(h);
 		check_cron(h);
+		check_rates(h);
 	}
 	check_probe(h);
 }

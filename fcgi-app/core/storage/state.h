@@ -11,6 +11,7 @@
  *	spool			bytes of it are held for long answers on their way
  *	wake			FIFO; read by the runner
  *	runs			run_history.h
+ *	rates			rate_table.h
  *	key			see state_key
  *	identity		trust/own_key.h
  *	lighttpd.conf, fcgi.sock ...	of `kodo service`

@@ -1,0 +1,53 @@
+#include "core/base/address.h"
+#include "core/base/log.h"
+#include "http/instance.h"
+#include "http/rate.h"
+
+static bool
+admits(struct call *c, struct str key, unsigned per_minute, const char *option, struct str who)
+{
+	struct rate_table *t = instance_rates(c->instance);
+	struct rate_verdict v;
+	const char *detail;
+
+	v = rate_table_take(t, registry_state(c->registry), key, per_minute);
+	if (v.wait_s == 0)
+		return true;
+	if (v.begins)
+		log_warning("requests of %.*s are limited from here on: over %u a minute (%s)",
+		    STR_ARG(who), per_minute, option);
+	rate_table_note(t, &c->client.address, c->now_us);
+	detail = arena_printf(c->a, "Too many requests: at most %u a minute", per_minute);
+	response_fail(c->res, 429, detail == NULL ? "Too many requests" : detail);
+	c->res->retry_after_s = v.wait_s;
+	return false;
+}
+
+static bool
+is_limited(const struct call *c, unsigned per_minute)
+{
+	return per_minute > 0 && c->client.text[0] != '\0' && address_is_public(&c->client.address);
+}
+
+bool
+rate_admits_client(struct call *c, const struct options *o)
+{
+	const uint64_t number = client_number(&c->client);
+
+	return !is_limited(c, o->rate_client) ||
+	    admits(c, (struct str){ (const char *)&number, sizeof(number) }, o->rate_client,
+		"rate_client", str_of(c->client.text));
+}
+
+bool
+rate_admits_peer(struct call *c, const struct options *o)
+{
+	const struct str who = c->body.from_key;
+	const char *key;
+
+	if (!is_limited(c, o->rate_peer))
+		return true;
+	key = arena_printf(c->a, "%llu %.*s", (unsigned long long)client_number(&c->client),
+	    STR_ARG(who));
+	return key == NULL || admits(c, str_of(key), o->rate_peer, "rate_peer", who);
+}
