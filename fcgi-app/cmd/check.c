@@ -17,6 +17,7 @@
 #include "core/base/screen.h"
 #include "core/check/environment.h"
 #include "core/check/integrity.h"
+#include "core/check/quotas.h"
 #include "core/registry/startup.h"
 
 #define CACHE_MAX_BYTES	((size_t)1 << 30)
@@ -321,10 +322,26 @@ check_records(struct check *c)
 	return err == KODO_OK;
 }
 
+static bool
+check_quotas(struct check *c)
+{
+	struct view v;
+	enum kodo_err err = view_begin(c->registry, isotime_now_us(), &v);
+
+	if (err == KODO_OK) {
+		err = quotas_check(&v, say_line, c);
+		view_end(&v);
+	}
+	if (err != KODO_OK)
+		say(c, FINDING_ERROR, "the check did not get through the quotas: %s",
+		    kodo_err_text(err));
+	return err == KODO_OK;
+}
+
 /* In this order. */
 static bool (*const steps[])(struct check *c) = {
 	check_options, check_cache_file, check_folder, check_locks, check_store,
-	check_options_in_force, check_records,
+	check_options_in_force, check_records, check_quotas,
 };
 
 static const char usage[] =

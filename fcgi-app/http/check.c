@@ -4,6 +4,7 @@
 #include "core/base/json.h"
 #include "core/check/environment.h"
 #include "core/check/integrity.h"
+#include "core/check/quotas.h"
 #include "http/call.h"
 #include "http/handlers.h"
 #include "http/page.h"
@@ -42,8 +43,8 @@ take(void *arg, enum finding kind, const char *line)
 	template_values_put(row, "text", str_of(arena_printf(k->a, "%s", line)));
 }
 
-static void
-inspect(struct call *c, const struct view *v, struct checked *k)
+static enum kodo_err
+inspect(struct call *c, struct view *v, struct checked *k)
 {
 	const struct state *s = registry_state(c->registry);
 	struct environment env = {
@@ -59,6 +60,7 @@ inspect(struct call *c, const struct view *v, struct checked *k)
 
 	env.is_hosted = !env.is_served;
 	environment_check(&env);
+	return quotas_check(v, take, k);
 }
 
 /* What has arrived here, for kodo-reconnect --probe, which sent it. */
@@ -101,8 +103,9 @@ put_findings(struct call *c, struct view *v)
 
 	if (page_is_offered(c, "check.html"))
 		err = page_begin(c, v, "Check", &k.values);
+	if (err == KODO_OK)
+		err = inspect(c, v, &k);
 	if (err == KODO_OK) {
-		inspect(c, v, &k);
 		if (k.values != NULL)
 			err = put_page(c, &k);
 		else

@@ -54,7 +54,7 @@ client_number(const struct client *c)
 
 	if (c->text[0] == '\0' || address_is_loopback(a))
 		return 0;
-	number = hash_text(HASH_STORED, (struct str){ (const char *)a->s6_addr,
-	    IN6_IS_ADDR_V4MAPPED(a) ? sizeof(a->s6_addr) : 8 });
+	number = hash_text(HASH_STORED,
+	    (struct str){ (const char *)a->s6_addr, address_client_bytes(a) });
 	return number != 0 ? number : 1;
 }

@@ -109,7 +109,7 @@ wait_until_tried(struct call *c, uint64_t ticket, unsigned max_ms)
 	close(slot);
 }
 
-/* Whoever sent it may not speak for that url. true: it is answered. */
+/* Its sender may not speak for that url, or a quota is used up. true: it is answered. */
 static bool
 is_refused(struct call *c, const struct receipt *in)
 {
@@ -117,7 +117,7 @@ is_refused(struct call *c, const struct receipt *in)
 		return false;
 	log_warning("%.*s from %.*s refused: %s", STR_ARG(c->req->target),
 	    STR_ARG(c->body.from.url), in->refusal);
-	response_fail(c->res, 403, in->refusal);
+	response_fail(c->res, in->is_full ? 507 : 403, in->refusal);
 	c->wake = in->wake;
 	return true;
 }

@@ -21,9 +21,11 @@ static const struct {
 	{ 413, "Request Entity Too Large" },
 	{ 414, "Request-URI Too Long" },
 	{ 421, "Misdirected Request" },
+	{ 429, "Too Many Requests" },
 	{ 431, "Request Header Fields Too Large" },
 	{ 500, "Internal Server Error" },
 	{ 503, "Service Unavailable" },
+	{ 507, "Insufficient Storage" },
 };
 
 static const char *

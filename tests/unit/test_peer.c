@@ -22,7 +22,7 @@
 	U64(out.work[WORK_CONNECT]) U64(out.tried[WORK_CONNECT]) \
 	U64(out.work[WORK_RECONNECT]) U64(out.tried[WORK_RECONNECT]) \
 	U64(out.work[WORK_NOTIFY]) U64(out.tried[WORK_NOTIFY]) \
-	TEXT(url) TEXT(key) TEXT(alias) TEXT(organization) TEXT(out.leave_urls) \
+	TEXT(url) TEXT(key) TEXT(alias) TEXT(organization) TEXT(in.address) TEXT(out.leave_urls) \
 	TEXT(out.acked_url) TEXT(out.error) TEXT(trust.key) TEXT(trust.addresses)
 
 /* A peer whose fields are all different; the due time lies before that of the digest check. */

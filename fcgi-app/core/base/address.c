@@ -149,6 +149,12 @@ address_text(const struct in6_addr *address, char out[INET6_ADDRSTRLEN])
 	return out;
 }
 
+size_t
+address_client_bytes(const struct in6_addr *address)
+{
+	return IN6_IS_ADDR_V4MAPPED(address) ? sizeof(address->s6_addr) : 8;
+}
+
 /* The number behind the / of a prefix, which may be as long as max. */
 static bool
 read_bits(struct str text, unsigned max, unsigned *out)

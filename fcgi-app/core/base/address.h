@@ -31,6 +31,12 @@ bool address_read(struct str text, struct in6_addr *out);
 /* The address for people, in the usual form of its kind. Returns out. */
 const char *address_text(const struct in6_addr *address, char out[INET6_ADDRSTRLEN]);
 
+/*
+ * How many of the first bytes tell one client from another: of IPv6 those of a /64, which one host
+ * may use as a whole.
+ */
+size_t address_client_bytes(const struct in6_addr *address);
+
 /* A network: the addresses that begin with the first bits of net. */
 struct address_net {
 	struct in6_addr net;

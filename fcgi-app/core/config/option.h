@@ -45,6 +45,8 @@ struct options {
 	unsigned wait;			/* requests that may wait for messages at once */
 	unsigned followers;		/* requests that may wait for changes at once */
 	unsigned body_max_mib;
+	unsigned quota_providers;	/* of one public address, as the next: 0: no quota */
+	unsigned quota_strangers;	/* peers that nobody vouches for */
 	unsigned rate_client, rate_peer;	/* requests a minute; 0: no limit */
 	unsigned page_max;		/* flows in a page of GET /flows, without the key */
 	unsigned spool_max_mib;		/* long answers on their way, in files */

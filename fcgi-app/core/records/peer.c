@@ -136,6 +136,7 @@ static const struct {
 	FIELD(FIELD_TEXT, key),
 	FIELD(FIELD_TEXT, alias),
 	FIELD(FIELD_TEXT, organization),
+	FIELD(FIELD_TEXT, in.address),
 	FIELD(FIELD_TEXT, out.leave_urls),
 	FIELD(FIELD_TEXT, out.acked_url),
 	FIELD(FIELD_TEXT, out.error),
@@ -228,6 +229,15 @@ is_by_position(const struct peer *p)
 	return (p->flags & PEER_NOTIFIED) != 0 && !peer_has_work(p);
 }
 
+struct tally_of
+peer_tally(const struct peer *p)
+{
+	const bool is_made = (p->flags & PEER_PROVIDER) != 0;
+
+	return (struct tally_of){ .is_stranger = peer_is_stranger(p),
+		.client = is_made ? tally_client(p->in.address) : STR_NULL };
+}
+
 static void
 peer_remember_due(struct peer *p)
 {
@@ -239,6 +249,7 @@ peer_remember_due(struct peer *p)
 	p->filed.has_check = p->out.check_us != 0;
 	p->filed.check_class = peer_check_class(p);
 	p->filed.check_us = p->out.check_us;
+	p->filed.tally = peer_tally(p);
 }
 
 static enum kodo_err
@@ -457,6 +468,7 @@ behind_move(struct txn *t, const struct peer *p, bool is)
 static enum kodo_err
 peer_index(struct txn *t, struct peer *p, bool gone)
 {
+	const struct tally_of is = peer_tally(p), none = { .is_stranger = false };
 	enum kodo_err err;
 
 	err = due_move(t, p->id, p->filed.has_work, p->filed.class, p->filed.due_us,
@@ -468,6 +480,8 @@ peer_index(struct txn *t, struct peer *p, bool gone)
 	if (err != KODO_OK)
 		return err;
 	err = behind_move(t, p, !gone && is_by_position(p));
+	if (err == KODO_OK)
+		err = tally_move(t, &p->filed.tally, gone ? &none : &is);
 	peer_remember_due(p);
 	return err;
 }

@@ -7,6 +7,7 @@
 
 #include "core/base/arena.h"
 #include "core/records/record.h"
+#include "core/records/tally.h"
 
 /* after a failure: the first wait, the longest one, and the wait once attempts are used up */
 #define PEER_BACKOFF_US		500000ll
@@ -102,6 +103,8 @@ struct peer {
 		uint64_t list;		/* id of the list whose chunks come in, 0: none */
 		/* statements older than this order number are unnamed after the last chunk */
 		uint64_t list_order;
+		/* of the connect that made it a provider, 16 bytes; null: not known */
+		struct str address;
 	} in;
 	struct {
 		int64_t at_us;		/* last acknowledged by it */
@@ -140,12 +143,13 @@ struct peer {
 		int64_t asked_us, refused_us;
 		struct str addresses;	/* it spoke from, 16 bytes each, the first one first */
 	} trust;
-	struct {			/* how it is filed in T_DUE, T_BEHIND and T_PEER_URL */
+	struct {			/* how it is filed in T_DUE, T_BEHIND, T_PEER_URL ... */
 		bool has_work, has_check, has_pos;
 		uint64_t pos;
 		enum due_class class, check_class;
 		int64_t due_us, check_us;
 		struct str alias;
+		struct tally_of tally;
 	} filed;
 };
 
@@ -173,6 +177,8 @@ bool peer_has_work(const struct peer *p);
 bool peer_is_stranger(const struct peer *p);
 /* A target that we did not leave. */
 bool peer_is_live_target(const struct peer *p);
+/* What it counts for; texts are p's. */
+struct tally_of peer_tally(const struct peer *p);
 /* Only what it said last is remembered, to know late messages of it. */
 bool peer_is_idle(const struct peer *p);
 /* a target that is no node, or a provider that feeds: may have to be notified of changes */

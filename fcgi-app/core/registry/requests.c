@@ -2,6 +2,7 @@
 #include "core/merge/identity.h"
 #include "core/merge/ingest.h"
 #include "core/merge/proof.h"
+#include "core/merge/quota.h"
 #include "core/merge/resync.h"
 #include "core/merge/rules.h"
 #include "core/merge/statement.h"
@@ -100,6 +101,27 @@ is_connect_again(const struct peer *p, const struct wire_body *b)
 	return b->epoch != 0 && b->epoch == p->in.epoch && b->sequence == p->in.connect_sequence;
 }
 
+/* KODO_ENOTFOUND: a quota is used up, q->out->refusal is set, and nothing is to be written. */
+static enum kodo_err
+may_become_provider(struct change *ch, struct post *q, struct peer *p)
+{
+	const struct speaker *who = q->b->speaker;
+	const struct str address = who == NULL || !who->has_address ? STR_NULL
+	    : (struct str){ (const char *)&who->address, sizeof(who->address) };
+	struct quota_refusal no;
+	enum kodo_err err = quota_provider(ch, p, address, &no);
+
+	if (err == KODO_ETOOBIG) {
+		q->out->known = false;
+		q->out->is_full = no.is_full;
+		q->out->refusal = arena_strz(ch->a, str_of(no.why.text));
+		return q->out->refusal == NULL ? KODO_ENOMEM : KODO_ENOTFOUND;
+	}
+	if (err == KODO_OK && (p->flags & PEER_PROVIDER) == 0)
+		err = arena_str(ch->a, address, &p->in.address);
+	return err;
+}
+
 static enum kodo_err
 connect_fn(struct change *ch, void *arg)
 {
@@ -123,7 +145,9 @@ connect_fn(struct change *ch, void *arg)
 	err = note_speaker(ch, p, q->b, &is_void);
 	if (err != KODO_OK || is_void)
 		return err;
-	err = ingest_greeting(ch, p, &q->b->from);
+	err = may_become_provider(ch, q, p);
+	if (err == KODO_OK)
+		err = ingest_greeting(ch, p, &q->b->from);
 	if (err != KODO_OK)
 		return err;
 	p->flags |= PEER_CONNECTS;

@@ -12,8 +12,12 @@ struct receipt {
 	bool changed;		/* something that is seen was changed */
 	bool removed;		/* the whole provider went (a disconnect of its own url) */
 	bool wake;		/* messages are due: wake the runner after the reply */
-	/* its sender may not speak for that url: why, in words, until the next change; else NULL */
+	/*
+	 * its sender may not speak for that url, or a quota is used up: why, in words, until the
+	 * next change; else NULL
+	 */
 	const char *refusal;
+	bool is_full;		/* refused for want of room, not of a right */
 	size_t n_nodes, n_flows;	/* taken in, for the log */
 };
 

@@ -31,6 +31,7 @@ enum store_table {
 	T_DUE,		/* class, due time, peer id -> nothing */
 	T_CHANGES,	/* number of a change -> node id: changelog.h */
 	T_CHANGED,	/* node id -> number of its last change */
+	T_TALLY,	/* a client's address, or a name -> how many: tally.h */
 	T_MAX
 };
 

@@ -34,6 +34,7 @@ static const char *const table_names[T_MAX] = {
 	[T_DUE] = "due",
 	[T_CHANGES] = "changes",
 	[T_CHANGED] = "changed",
+	[T_TALLY] = "tally",
 };
 
 static const char format_key[] = "format";
