@@ -257,6 +257,21 @@ forgotten_are_statements_not_whom_to_ask(void **state)
 	check_clean(f);
 }
 
+/* A digest check is never more than 72 s ahead: further, and the clock was set back. */
+static void
+digest_check_after_a_clock_was_set_back(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+
+	start_connected(f, arena_printf(f->a, OURS_KODO, 1));
+	assert_within(nothing_until(f) - f->now_us, 60 * SECOND_US, 72 * SECOND_US);
+	f->now_us -= 90 * SECOND_US;
+	next_is(f, EXCHANGE_DIGEST_CHECK, &job);
+	answer(f, &job, 0, "");
+	assert_within(nothing_until(f) - f->now_us, 2 * SECOND_US, 72 * SECOND_US);
+}
+
 /* The network repeats a connect of before: nobody waits for its answer. */
 static void
 repeated_connect_answers_no_request(void **state)
@@ -323,6 +338,7 @@ main(void)
 		T(forgotten_are_statements_not_whom_to_ask),
 		T(nothing_is_wanted_of_who_has_left),
 		T(repeated_connect_answers_no_request),
+		T(digest_check_after_a_clock_was_set_back),
 	};
 
 	return cmocka_run_group_tests_name("bound", tests, NULL, NULL);

@@ -12,7 +12,7 @@ static const struct {
 	[DUE_ACTIVE] = { POOL_GOOD, PEER_ACTIVE_AHEAD_US, true },
 	[DUE_FAILING] = { POOL_FAILING, PEER_ACTIVE_AHEAD_US, true },
 	[DUE_STRANGER] = { POOL_STRANGERS, PEER_QUIET_AHEAD_US, true },
-	[DUE_CHECK] = { POOL_GOOD, PEER_QUIET_AHEAD_US, false },
+	[DUE_CHECK] = { POOL_GOOD, PEER_CHECK_AHEAD_US, false },
 	[DUE_PAUSED] = { POOL_FAILING, PEER_QUIET_AHEAD_US, false },
 };
 
@@ -44,9 +44,20 @@ min_us(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* A resync may be further ahead than any digest check. */
+static bool
+is_resync_ahead(struct txn *t, struct arena *a, const struct due *d, const struct peer_due *due)
+{
+	struct peer p;
+
+	return due->class == DUE_CHECK && due->at_us <= d->now_us + PEER_QUIET_AHEAD_US &&
+	    peer_get(t, a, due->peer, &p) == KODO_OK && (p.flags & PEER_RESYNC) != 0;
+}
+
 /* The first of a class, from that time on, whose peer is not busy; it is due if all of them are. */
 static enum kodo_err
-due_first(struct txn *t, struct due *d, enum due_class class, int64_t from_us, bool all_due)
+due_first(struct txn *t, struct arena *a, struct due *d, enum due_class class, int64_t from_us,
+    bool all_due)
 {
 	struct scan s = peer_scan_due_from(t, class, from_us);
 	struct peer_due due;
@@ -54,6 +65,8 @@ due_first(struct txn *t, struct due *d, enum due_class class, int64_t from_us, b
 	while (!d->found && peer_next_due(&s, &due)) {
 		const int64_t at_us = all_due ? d->now_us : due.at_us;
 
+		if (all_due && is_resync_ahead(t, a, d, &due))
+			continue;
 		if (classes[class].is_active)
 			d->active_us = min_us(d->active_us, at_us);
 		if (is_busy(due.peer, d->busy, d->n_busy))
@@ -69,12 +82,12 @@ due_first(struct txn *t, struct due *d, enum due_class class, int64_t from_us, b
 }
 
 static enum kodo_err
-class_find(struct txn *t, struct due *d, enum due_class class)
+class_find(struct txn *t, struct arena *a, struct due *d, enum due_class class)
 {
-	enum kodo_err err = due_first(t, d, class, 0, false);
+	enum kodo_err err = due_first(t, a, d, class, 0, false);
 
 	if (err == KODO_OK && !d->found)
-		err = due_first(t, d, class, d->now_us + classes[class].ahead_us + 1, true);
+		err = due_first(t, a, d, class, d->now_us + classes[class].ahead_us + 1, true);
 	return err;
 }
 
@@ -137,7 +150,7 @@ next_in_view(struct view *v, struct arena *a, enum schedule_pool pool, struct ex
 	}
 	for (class = 0; class < DUE_CLASSES && err == KODO_OK && !d->found; class++)
 		if (classes[class].pool == pool)
-			err = class_find(&v->t, d, (enum due_class)class);
+			err = class_find(&v->t, a, d, (enum due_class)class);
 	if (err == KODO_OK && pool == POOL_GOOD && !d->found)
 		err = behind_find(v, d);
 	if (err == KODO_OK && d->found)

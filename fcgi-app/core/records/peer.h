@@ -29,6 +29,7 @@
 
 /* a due time further ahead than any of these: the clock was set back, so it is due */
 #define PEER_ACTIVE_AHEAD_US	(PEER_BACKOFF_MAX_US * 12 / 10)
+#define PEER_CHECK_AHEAD_US	(PEER_CHECK_US * 13 / 10)
 #define PEER_QUIET_AHEAD_US	(PEER_PAUSE_US * 13 / 10)
 
 enum peer_flag {
