@@ -257,6 +257,37 @@ forgotten_are_statements_not_whom_to_ask(void **state)
 	check_clean(f);
 }
 
+/* A request has failed that was not wanted any more: the next one begins with a wait. */
+static void
+runner_learns_of_work_that_waits(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct wire_body b = body_of(f, "http://n:1", false,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "N", 2)),
+	    "{\"life\":5,\"sent\":1}");
+	struct receipt in;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
+	f->o.cache_reset = true;
+	fixture_apply(f, START_NOW);
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	fixture_apply(f, START_NOW);
+	strangers_prove(f);
+	next_is(f, EXCHANGE_RECONNECT, &job);
+	b.sequence = 2;
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	answer(f, &job, 0, "");
+	assert_int_equal(nothing_until(f), INT64_MAX);
+	b = body_of(f, "http://q:1", false, "[]",
+	    arena_printf(f->a, "{\"life\":6,\"sent\":1,\"gone\":{\"http://n:1\":%lld}}",
+		(long long)f->now_us + SECOND_US));
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	assert_true(in.wake);
+	assert_within(nothing_until(f) - f->now_us, 1, SECOND_US);
+	check_clean(f);
+}
+
 /* A digest check is never more than 72 s ahead: further, and the clock was set back. */
 static void
 digest_check_after_a_clock_was_set_back(void **state)
@@ -338,6 +369,7 @@ main(void)
 		T(forgotten_are_statements_not_whom_to_ask),
 		T(nothing_is_wanted_of_who_has_left),
 		T(repeated_connect_answers_no_request),
+		T(runner_learns_of_work_that_waits),
 		T(digest_check_after_a_clock_was_set_back),
 	};
 

@@ -192,12 +192,11 @@ change_want(struct change *ch, struct peer *p, enum peer_work work, bool now)
 		p->flags &= ~(unsigned)PEER_PAUSED;
 		p->out.attempts = 0;
 	}
-	/* the end of an earlier backoff may be long past; or far ahead, by a clock set back */
-	if (now || (!had && (p->out.attempts == 0 || p->out.due_us <= ch->now_us ||
-	    p->out.due_us > ch->now_us + PEER_QUIET_AHEAD_US))) {
+	/* the end of an earlier backoff, without work since, may be long past */
+	if (now || (!had && (p->out.attempts == 0 || p->out.due_us <= ch->now_us)))
 		p->out.due_us = ch->now_us;
-		ch->is_due = true;
-	}
+	/* or to come, after a failure of what was not wanted any more: the runner must know */
+	ch->is_due |= now || !had;
 }
 
 void
