@@ -23,11 +23,15 @@ static inline uint32_t
 provider_make(struct fixture *f, const char *url, bool feed, bool is_kodo)
 {
 	struct wire_body b = body_of(f, url, feed, "[]", is_kodo ? KODO : NULL);
+	static uint64_t sequence = 1000;
 	struct receipt in;
 	struct str key;
 	struct peer p;
 	struct txn t;
 
+	/* a connect each, none repeated */
+	if (is_kodo)
+		b.sequence = ++sequence;
 	must(registry_connect(f->r, &b, f->now_us, &in));
 	strangers_prove(f);
 	must(url_key(f->a, str_of(url), &key));

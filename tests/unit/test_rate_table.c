@@ -150,9 +150,9 @@ test_processes(void **state)
 		assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
 	for (i = 0; i < PROCESSES; i++)
 		sum += yes[i];
-	assert_in_range(sum, 3000, 3300);
-	assert_int_not_equal(ask("k", 3000).wait_s, 0);
-	assert_int_not_equal(ask("of the killed", 1000).wait_s, 0);
+	assert_in_range(sum, 3000, 3300);	/* 6 s of a busy machine */
+	assert_in_range(admitted("k", 3000, 6000), 0, 300);
+	assert_in_range(admitted("of the killed", 1000, 2000), 0, 100);
 	assert_int_equal(ask("another", 3000).wait_s, 0);
 }
 
@@ -164,12 +164,13 @@ test_full(void **state)
 	unsigned i;
 
 	(void)state;
-	assert_int_equal(admitted("k", 100, 200), 100);
+	/* one a minute: on a busy machine this takes seconds */
+	assert_int_equal(admitted("k", 1, 2), 1);
 	for (i = 0; i < 300000; i++) {
 		snprintf(key, sizeof(key), "%u", i);
 		assert_int_equal(ask(key, 100).wait_s, 0);
 	}
-	assert_int_not_equal(ask("k", 100).wait_s, 0);
+	assert_int_not_equal(ask("k", 1).wait_s, 0);
 }
 
 static void

@@ -1,6 +1,6 @@
-#include <arpa/inet.h>
 #include <stdio.h>
 
+#include "core/base/address.h"
 #include "core/base/base64.h"
 #include "core/trust/pin.h"
 
@@ -155,7 +155,7 @@ pin_words(struct arena *a, enum pin_verdict verdict, struct str url, const struc
 	if (who->is_signed)
 		pin_key_text(key_bytes(who->signer.key), spoke);
 	if (who->has_address)
-		inet_ntop(AF_INET6, &who->address, from, sizeof(from));
+		(void)address_text(&who->address, from);
 	switch (verdict) {
 	case PIN_OTHER_KEY:
 		return arena_printf(a,
