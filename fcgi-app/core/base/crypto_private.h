@@ -1,11 +1,13 @@
 /*
- * What crypto.c uses of libcrypto. The only includer of OpenSSL's headers.
+ * What crypto.c and crypto_jwk.c use of libcrypto. The only includer of OpenSSL's headers.
  */
 #ifndef KODO_CRYPTO_PRIVATE_H
 #define KODO_CRYPTO_PRIVATE_H
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 
 /* The functions used, and so the names that are looked up. */
 #define LIBCRYPTO_FUNCTIONS                     \
@@ -21,7 +23,12 @@
 	LIBCRYPTO(EVP_DigestSignInit)           \
 	LIBCRYPTO(EVP_DigestSign)               \
 	LIBCRYPTO(EVP_DigestVerifyInit)         \
-	LIBCRYPTO(EVP_DigestVerify)
+	LIBCRYPTO(EVP_DigestVerify)             \
+	LIBCRYPTO(EVP_DigestVerifyInit_ex)      \
+	LIBCRYPTO(EVP_PKEY_CTX_new_from_name)   \
+	LIBCRYPTO(EVP_PKEY_CTX_free)            \
+	LIBCRYPTO(EVP_PKEY_fromdata_init)       \
+	LIBCRYPTO(EVP_PKEY_fromdata)
 
 struct libcrypto {
 #define LIBCRYPTO(name) __typeof__(&(name)) name;

@@ -70,5 +70,12 @@
  * however slow the client is
  */
 #define LIMIT_SHARED_SPILL_BYTES (128u << 10)
+/* a token with the roles of a user in some hundred clients of its issuer; heads end at 64 KiB */
+#define LIMIT_JWT_BYTES		16384u
+/* members of an object of a token: they are compared with one another */
+#define LIMIT_JWT_MEMBERS	128u
+/* a key set of an issuer, with certificates; the usual one has 2 to 10 keys in 1 to 20 KB */
+#define LIMIT_JWKS_BYTES	(256u << 10)
+#define LIMIT_JWKS_KEYS		100u
 
 #endif
