@@ -15,6 +15,7 @@
 #include "core/trust/pin.h"
 #include "cron/ceiling.h"
 #include "cron/dispatch.h"
+#include "cron/key_fetch.h"
 #include "cron/sender.h"
 
 #define TICK_US		1000000ll
@@ -38,7 +39,9 @@ static const struct {
 	[POOL_FAILING] = { 48, 5000000 },
 	[POOL_STRANGERS] = { 16, 1000000 },
 };
-static_assert(SENDER_SLOTS == 64 + 48 + 16, "a slot for each");
+#define PEER_SLOTS	(64u + 48 + 16)
+#define KEY_SLOT	PEER_SLOTS
+static_assert(SENDER_SLOTS == PEER_SLOTS + 1, "a slot for each");
 
 enum { WAKE_FD, STOP_FD, SERVICE_FD };
 
@@ -56,9 +59,10 @@ struct dispatch {
 	struct registry *registry;
 	struct sender *sender;
 	struct ceiling *ceiling;
+	struct key_fetch *keys;
 	struct arena *scratch;	/* for a job, until it has a slot */
 	const struct dispatch_watch *watch;
-	struct slot slots[SENDER_SLOTS];
+	struct slot slots[PEER_SLOTS];
 	unsigned n_busy[POOL_MAX];
 	unsigned n_failures;	/* of the state, in a row */
 	int64_t paused_us;	/* monotonic: the state is left alone until then */
@@ -81,7 +85,7 @@ dispatch_new(struct registry *r, const struct dispatch_watch *watch, struct disp
 		return KODO_ENOMEM;
 	d->registry = r;
 	d->watch = watch;
-	for (i = 0; i < SENDER_SLOTS; i++) {
+	for (i = 0; i < PEER_SLOTS; i++) {
 		d->slots[i].arena = arena_new();
 		if (d->slots[i].arena == NULL)
 			goto out;
@@ -91,6 +95,10 @@ dispatch_new(struct registry *r, const struct dispatch_watch *watch, struct disp
 		err = ceiling_new(&d->ceiling);
 	if (err == KODO_OK)
 		err = sender_new(&d->sender);
+	if (err == KODO_OK) {
+		d->keys = key_fetch_new(r, d->sender, KEY_SLOT);
+		err = d->keys == NULL ? KODO_ENOMEM : KODO_OK;
+	}
 out:
 	if (err != KODO_OK) {
 		dispatch_free(d);
@@ -108,9 +116,10 @@ dispatch_free(struct dispatch *d)
 	if (d == NULL)
 		return;
 	sender_free(d->sender);		/* before the bodies that it sends */
-	for (i = 0; i < SENDER_SLOTS; i++)
+	for (i = 0; i < PEER_SLOTS; i++)
 		arena_free(d->slots[i].arena);
 	arena_free(d->scratch);
+	key_fetch_free(d->keys);
 	ceiling_free(d->ceiling);
 	free(d);
 }
@@ -129,7 +138,7 @@ pause_after(struct dispatch *d, const char *what, enum kodo_err err)
 static unsigned
 n_busy(const struct dispatch *d)
 {
-	unsigned n = 0;
+	unsigned n = key_fetch_is_busy(d->keys);
 	int pool;
 
 	for (pool = 0; pool < POOL_MAX; pool++)
@@ -138,11 +147,11 @@ n_busy(const struct dispatch *d)
 }
 
 static unsigned
-list_busy(const struct dispatch *d, uint32_t busy[SENDER_SLOTS])
+list_busy(const struct dispatch *d, uint32_t busy[PEER_SLOTS])
 {
 	unsigned n = 0, i;
 
-	for (i = 0; i < SENDER_SLOTS; i++)
+	for (i = 0; i < PEER_SLOTS; i++)
 		if (d->slots[i].busy)
 			busy[n++] = d->slots[i].job.peer;
 	return n;
@@ -346,6 +355,11 @@ finish_ended(struct dispatch *d)
 	while (sender_take(d->sender, &i, &res, &head)) {
 		struct slot *slot = &d->slots[i];
 
+		if (i == KEY_SLOT) {
+			key_fetch_end(d->keys, &res, isotime_now_us());
+			sender_release(d->sender, i);
+			continue;
+		}
 		log_outcome(d, &slot->job, &res);
 		err = judge(slot, &head, &res);
 		if (err == KODO_OK)
@@ -369,7 +383,7 @@ oldest_in(struct dispatch *d, enum schedule_pool pool)
 	struct slot *oldest = NULL;
 	unsigned i;
 
-	for (i = 0; i < SENDER_SLOTS; i++) {
+	for (i = 0; i < PEER_SLOTS; i++) {
 		struct slot *slot = &d->slots[i];
 
 		if (slot->busy && slot->pool == pool &&
@@ -431,7 +445,7 @@ pool_fill(struct dispatch *d, const struct lifetime *lifetime, struct lifetime_s
     enum schedule_pool pool)
 {
 	enum kodo_err err = KODO_OK;
-	uint32_t busy[SENDER_SLOTS], host;
+	uint32_t busy[PEER_SLOTS], host;
 	struct exchange_job job;
 	int64_t wait_us = 0;
 	unsigned n_put_off = 0;
@@ -478,6 +492,9 @@ fill(struct dispatch *d, const struct lifetime *lifetime, struct lifetime_state 
 		err = pool_fill(d, lifetime, state, (enum schedule_pool)pool);
 	if (err == KODO_OK) {
 		d->n_failures = 0;
+		key_fetch_begin(d->keys, isotime_now_us(), &state->active_due_us);
+		if (state->active_due_us < state->next_due_us)
+			state->next_due_us = state->active_due_us;
 		return;
 	}
 	pause_after(d, "cannot read the pending messages", err);

@@ -20,8 +20,11 @@
 #include "core/exchange/job.h"
 #include "core/trust/signature.h"
 
-/* transfers at a time: enough to hide the waiting, few enough for any descriptor limit */
-#define SENDER_SLOTS	128u
+/*
+ * transfers at a time: those to peers, and one for the keys of an issuer of tokens. Enough to hide
+ * the waiting, few enough for any descriptor limit
+ */
+#define SENDER_SLOTS	129u
 
 struct sender;
 

@@ -21,9 +21,9 @@ is_key(struct str given, const char key[KEY_CHARS + 1])
 	return diff == 0;
 }
 
-/* RFC 6750; null where there is none, another scheme has nothing to do with us. */
-static struct str
-bearer(struct transport *t)
+/* Another scheme has nothing to do with us. */
+struct str
+admin_bearer(struct transport *t)
 {
 	const char *text = t->env(t, "HTTP_AUTHORIZATION");
 
@@ -58,7 +58,7 @@ is_local_admin(const struct call *c, const struct options *o)
 enum kodo_err
 admin_has_key(struct call *c, bool *given, bool *out)
 {
-	const struct str token = bearer(c->transport), param = c->params.text[PARAM_KEY];
+	const struct str token = admin_bearer(c->transport), param = c->params.text[PARAM_KEY];
 	char key[KEY_CHARS + 1];
 	enum kodo_err err = KODO_OK;
 

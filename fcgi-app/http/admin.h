@@ -7,6 +7,9 @@
 #include "http/call.h"
 #include "http/router.h"
 
+/* The token of `Authorization: Bearer TOKEN` (RFC 6750); null: there is none. */
+struct str admin_bearer(struct transport *t);
+
 /*
  * Is there a key, and is it right? In `Authorization: Bearer KEY` or, as some hosts strip that, in
  * the parameter key. Errors as state_key.

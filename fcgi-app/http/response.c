@@ -14,6 +14,7 @@ static const struct {
 	{ 204, "No Content" },
 	{ 304, "Not Modified" },
 	{ 400, "Bad Request" },
+	{ 401, "Unauthorized" },
 	{ 403, "Forbidden" },
 	{ 404, "Not Found" },
 	{ 405, "Method Not Allowed" },
@@ -47,6 +48,8 @@ set_plain(struct response *r)
 	r->etag[0] = '\0';
 	r->allow[0] = '\0';
 	r->retry_after_s = 0;
+	r->authenticate = NULL;
+	r->is_private = false;
 	r->view = 0;
 	r->next = STR_NULL;
 	r->signature = NULL;
@@ -172,11 +175,13 @@ put_header(struct buf *b, const struct response *r)
 	if (r->etag[0] != '\0')
 		put_line(b, "ETag", r->etag);
 	/* else a cache before us may take any time for this to be still true, 404 and 410, too */
-	put_line(b, "Cache-Control", "no-cache");
+	put_line(b, "Cache-Control", r->is_private ? "private, no-cache" : "no-cache");
 	if (r->varies)
 		put_line(b, "Vary", "Accept");
 	if (r->allow[0] != '\0')
 		put_line(b, "Allow", r->allow);
+	if (r->authenticate != NULL)
+		put_line(b, "WWW-Authenticate", r->authenticate);
 	if (r->retry_after_s > 0)
 		put_number_line(b, "Retry-After", r->retry_after_s);
 	if (r->view > 0)

@@ -18,6 +18,8 @@ struct response {
 	struct sink body;
 	char etag[RESPONSE_ETAG_BYTES];	/* `W/"..."`, "": none */
 	char allow[64];			/* methods, "": no Allow */
+	const char *authenticate;	/* a WWW-Authenticate; NULL: none; borrowed */
+	bool is_private;		/* not for all: no cache that others share may keep it */
 	unsigned retry_after_s;		/* 0: no Retry-After */
 	struct str next;		/* the page that follows, for Link; null: none */
 	uint64_t view;			/* for GET /changes; 0: no Kodo-View */

@@ -9,6 +9,7 @@
 	    PARAM_BIT(PARAM_TAG) | PARAM_BIT(PARAM_KEY))
 #define FORMAT	PARAM_BIT(PARAM_FORMAT)
 #define KEY	PARAM_BIT(PARAM_KEY)
+#define SHOWS	ROUTE_ROLE_REGISTRY
 #define POSTED	(ROUTE_BODY | ROUTE_PEER)
 
 /* Exact paths before those with ROUTE_BELOW. */
@@ -17,9 +18,9 @@ static const struct route table[] = {
 	    "how this service introduces itself", NULL, "default" },
 	{ "/home", METHOD_GET, handle_home, ROUTE_ALIAS | ROUTE_PAGE, 0, FORMAT, NULL, NULL,
 	    "default" },
-	{ "/map", METHOD_GET, handle_map, ROUTE_PAGE, 0, FORMAT,
+	{ "/map", METHOD_GET, handle_map, ROUTE_PAGE | SHOWS, 0, FORMAT,
 	    "its providers with their nodes, its connections", NULL, "map" },
-	{ "/connect", METHOD_GET, handle_nodes, 0, 0, 0, "all nodes with their flows", NULL,
+	{ "/connect", METHOD_GET, handle_nodes, SHOWS, 0, 0, "all nodes with their flows", NULL,
 	    "connect" },
 	{ "/connect", METHOD_POST, handle_connect, POSTED | ROUTE_REGISTRY, WIRE_CONNECT, 0,
 	    "become a provider of this registry; all of the sender's nodes are replaced", "connect",
@@ -34,15 +35,15 @@ static const struct route table[] = {
 	    "default" },
 	{ "/reconnect", METHOD_POST, handle_reconnect, POSTED, WIRE_DEFAULT, 0,
 	    "ask this service to connect to the sender again", "default", "default" },
-	{ "/flows", METHOD_GET, handle_flows, ROUTE_PAGE, 0, PAGING,
+	{ "/flows", METHOD_GET, handle_flows, ROUTE_PAGE | SHOWS, 0, PAGING,
 	    "a page of flows, filtered and sorted", NULL, "flows" },
-	{ "/changes", METHOD_GET, handle_changes, 0, 0,
+	{ "/changes", METHOD_GET, handle_changes, SHOWS, 0,
 	    PARAM_BIT(PARAM_SINCE) | PARAM_BIT(PARAM_LIMIT) | PARAM_BIT(PARAM_WAIT) |
 		PARAM_BIT(PARAM_Q),
 	    "nodes that were changed, each in its newest state", NULL, "changes" },
-	{ "/flows/counts", METHOD_GET, handle_counts, ROUTE_ALIAS, 0, FORMAT, NULL, NULL,
+	{ "/flows/counts", METHOD_GET, handle_counts, ROUTE_ALIAS | SHOWS, 0, FORMAT, NULL, NULL,
 	    "counts" },
-	{ "/counts", METHOD_GET, handle_counts, 0, 0, FORMAT,
+	{ "/counts", METHOD_GET, handle_counts, SHOWS, 0, FORMAT,
 	    "number of flows, and of distinct names by organization and tag", NULL, "counts" },
 	{ "/.well-known/kodo.json", METHOD_GET, handle_well_known, 0, 0, 0,
 	    "the keys with which this service signs", NULL, "keys" },
@@ -55,8 +56,8 @@ static const struct route table[] = {
 	    "see to outbound work now, for hosts without cron", NULL, "cron" },
 	{ "/check", METHOD_GET, handle_check, ROUTE_PAGE | ROUTE_ADMIN, 0, KEY | FORMAT,
 	    "what is wrong with this service, for its admin", NULL, "check" },
-	{ "/flows", METHOD_GET, handle_flow, ROUTE_BELOW | ROUTE_PAGE, 0, 0,
-	    "a page about a flow of this service", NULL, NULL },
+	{ "/flows", METHOD_GET, handle_flow, ROUTE_BELOW | ROUTE_PAGE | ROUTE_ROLE_FLOWS,
+	    0, 0, "a page about a flow of this service", NULL, NULL },
 	{ NULL, METHOD_OTHER, NULL, 0, 0, 0, NULL, NULL, NULL }
 };
 

@@ -19,6 +19,9 @@ enum route_flag {
 	ROUTE_PAGE = 1u << 5,		/* answers with a page where one is wanted */
 	ROUTE_ADMIN = 1u << 6,		/* for the admin alone: 403, see admin.h */
 	ROUTE_LOCAL = 1u << 7,		/* of the same machine, too */
+	/* shows nodes or flows: where the options restrict that, for that role; see access.h */
+	ROUTE_ROLE_REGISTRY = 1u << 8,
+	ROUTE_ROLE_FLOWS = 1u << 9,
 };
 
 struct route {

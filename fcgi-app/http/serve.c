@@ -3,6 +3,7 @@
 
 #include "core/base/isotime.h"
 #include "core/base/log.h"
+#include "http/access.h"
 #include "http/admin.h"
 #include "http/call.h"
 #include "http/client.h"
@@ -20,6 +21,7 @@
 
 struct server {
 	struct instance *instance;
+	struct auth *auth;
 	struct arena *a;
 	struct response res;
 	struct buf body;	/* memory is kept between requests */
@@ -37,7 +39,8 @@ server_new(const char *loader_arg)
 	response_init(&s->res, NULL);
 	s->a = arena_new();
 	s->instance = instance_new(loader_arg);
-	if (s->a != NULL && s->instance != NULL)
+	s->auth = auth_new();
+	if (s->a != NULL && s->auth != NULL && s->instance != NULL)
 		return s;
 	server_free(s);
 	return NULL;
@@ -51,6 +54,7 @@ server_free(struct server *s)
 	response_free(&s->res);
 	buf_free(&s->body);
 	instance_free(s->instance);
+	auth_free(s->auth);
 	arena_free(s->a);
 	free(s);
 }
@@ -221,6 +225,9 @@ call_route(struct server *s, struct call *c, const struct route *r, const struct
 	}
 	if (err == KODO_OK && (r->flags & ROUTE_ADMIN) != 0)
 		err = admin_is_asking(c, r, o, &may);
+	if (err == KODO_OK && may)
+		err = access_is_granted(c, s->auth, r, o, &may);
+	s->wake |= c->wake;
 	if (err == KODO_OK && !may)
 		return;
 	if (err == KODO_OK && (r->flags & ROUTE_BODY) != 0 && !take_body(s, c, r, o))
@@ -268,6 +275,7 @@ dispatch(struct server *s, struct call *c, const struct options *o)
 		drain = drain && (r->flags & ROUTE_BODY) == 0;
 		call_route(s, c, r, o);
 		c->res->varies = (r->flags & ROUTE_PAGE) != 0;
+		c->res->is_private = access_is_restricted(r, o);
 		c->res->is_secret = c->params.text[PARAM_KEY].p != NULL;
 		break;
 	case ROUTE_NO_PATH:

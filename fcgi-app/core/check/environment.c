@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/auth/jwks.h"
+#include "core/auth/key_file.h"
 #include "core/base/address.h"
 #include "core/base/path.h"
 #include "core/check/environment.h"
@@ -23,6 +25,7 @@
 #define PROBE_OLD_S	(7 * 86400)
 #define RATES_NEW_S	86400	/* refusals before are no fault */
 #define PROBE_BYTES	((size_t)1 << 20)
+#define KEYS_STALE_S		7200	/* they are fetched hourly */
 #define CLOCK_SPARE_US	(60 * 1000000ll)
 
 static void say(const struct environment *h, enum finding kind, const char *fmt, ...)
@@ -145,8 +148,8 @@ check_files(const struct environment *h)
 {
 	static const char *const names[] = {
 		"data.mdb", "lock.mdb", "write.lock", "service.lock", "runner.lock", "wake", "key",
-		"identity", "wait.0", ENVIRONMENT_CRON_FILE, ENVIRONMENT_PROBE_FILE,
-		RUN_HISTORY_FILE, RATE_TABLE_FILE,
+		"identity", "wait.0", KEY_FILE, KEY_FILE_WANTED, ENVIRONMENT_CRON_FILE,
+		ENVIRONMENT_PROBE_FILE, RUN_HISTORY_FILE, RATE_TABLE_FILE,
 	};
 	char theirs[64], ours[64];
 	struct stat st;
@@ -371,6 +374,40 @@ check_rates(const struct environment *h)
 		    (long long)(now_s - r.last_s) / 60, address_text(&r.last, who), o->rate_client,
 		    o->rate_peer);
 	}
+/* The keys of the issuer of tokens. */
+static void
+check_keys(const struct environment *h)
+{
+	const struct str url = h->options->auth_jwks_url;
+	struct arena *a = arena_new();
+	struct jwks keys = { .n = 0 };
+	const char *reason;
+	struct key_file f;
+	int64_t age;
+
+	if (url.p == NULL || a == NULL)
+		goto out;
+	if (key_file_read(a, h->state, &f) != KODO_OK || !str_eq(f.url, url))
+		f = (struct key_file){ .error = STR("the runner has not tried it yet") };
+	if (f.json.len > 0)
+		(void)!jwks_read(a, f.json, &keys, &reason);
+	age = (h->now_us - f.fetched_us) / 1000000;
+	if (f.fetched_us == 0)
+		say(h, FINDING_ERROR,
+		    "keys of %.*s: never fetched (%.*s), so nobody can read; correct "
+		    "auth_jwks_url, or see to its issuer", STR_ARG(url), STR_ARG(f.error));
+	else if (keys.n == 0)
+		say(h, FINDING_ERROR, "keys of %.*s: none can be used, so nobody can read; its "
+		    "issuer needs RSA of 2048 bits, P-256 or Ed25519", STR_ARG(url));
+	else if (f.error.len > 0 || age > KEYS_STALE_S)
+		say(h, FINDING_WARNING, "keys of %.*s: %lld min old, and in force still; %.*s",
+		    STR_ARG(url), (long long)age / 60, STR_ARG(f.error.len > 0 ? f.error
+			: STR("the runner does not fetch them: see its log, and cron")));
+	else
+		say(h, FINDING_OK, "keys of %.*s: %zu, fetched %lld min ago", STR_ARG(url), keys.n,
+		    (long long)age / 60);
+out:
+	arena_free(a);
 }
 
 void
@@ -395,6 +432,7 @@ environment_check(const struct environment *h)
 		check_log(h);
 		check_cron(h);
 		check_rates(h);
+		check_keys(h);
 	}
 	check_probe(h);
 }

@@ -61,6 +61,10 @@ struct options {
 	enum option_trust trust;
 	const struct str *proxies;	/* addresses, prefixes: see address_net_read */
 	size_t n_proxies;
+	struct str auth_jwks_url;	/* null: reading needs no token, see core/auth/auth.h */
+	struct str auth_jwt_role_path;
+	struct str auth_audience;	/* null: url */
+	bool auth_remote_user;
 	const struct flow *flows;	/* own ones, checked like a body's, in order */
 	size_t n_flows;
 	/* not stored with the options (option_put_sources): */

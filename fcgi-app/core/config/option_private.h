@@ -21,6 +21,7 @@ enum option_type {
 	OPT_PRIVATE,
 	OPT_PATH,
 	OPT_ADDRESS,
+	OPT_ISSUER,	/* a url, or that of a file */
 	OPT_FLOWS,
 	OPT_TYPES
 };

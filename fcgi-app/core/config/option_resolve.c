@@ -376,6 +376,24 @@ to_address(const struct place *p)
 	return KODO_OK;
 }
 
+/* http, https, or file: with an absolute path and no host. */
+static enum kodo_err
+to_issuer(const struct place *p)
+{
+	struct str *to = target(p), s = p->v->text;
+	const bool is_file = str_starts(s, STR("file:/")) &&
+	    (!str_starts(s, STR("file://")) || str_starts(s, STR("file:///")));
+	const char *reason = "not UTF-8";
+	struct url u;
+
+	*to = s.len == 0 ? STR_NULL : s;
+	if (s.len == 0 || (utf8_valid(s) && ((is_file && s.len < PATH_BYTES) ||
+		url_parse(s, &u, &reason) == KODO_OK)))
+		return KODO_OK;
+	return option_fail(p->in, p->v,
+	    "%s: expected a url with http, https, or file:/// (%s)", p->row->name, reason);
+}
+
 static enum kodo_err
 to_flows(const struct place *p)
 {
@@ -395,6 +413,7 @@ static enum kodo_err (*const converters[OPT_TYPES])(const struct place *p) = {
 	[OPT_PRIVATE] = to_private,
 	[OPT_PATH] = to_path,
 	[OPT_ADDRESS] = to_address,
+	[OPT_ISSUER] = to_issuer,
 	[OPT_FLOWS] = to_flows,
 };
 

@@ -84,6 +84,15 @@ const struct option_row option_rows[] = {
 	    "only with one given here" },
 	{ "proxies", OPT_NETS, AT(proxies), AT(n_proxies), 0, 0, NULL, 0, NULL,
 	    "ADDRESS,..", "addresses or prefixes of proxies, whose X-Forwarded-For is believed" },
+	{ "auth_jwks_url", OPT_ISSUER, AT(auth_jwks_url), 0, 0, 0, NULL, 0, NULL,
+	    "URL", "keys of the issuer (http, https, file) of the tokens that reading then needs" },
+	{ "auth_jwt_role_path", OPT_TEXT, AT(auth_jwt_role_path), 0, 0, 0,
+	    "resource_access/%AUD%/roles", 0, NULL, "PATH",
+	    "where a token has its roles; %AUD% is auth_audience" },
+	{ "auth_audience", OPT_TEXT, AT(auth_audience), 0, 0, 0, NULL, 0, NULL,
+	    "TEXT", "what a token's aud must name; url unless given" },
+	{ "auth_remote_user", OPT_BOOL, AT(auth_remote_user), 0, 0, 0, "false", 0, NULL, "BOOL",
+	    "reading needs a token, or that the web server knows the user (REMOTE_USER)" },
 	[OPTION_FLOWS] = { "flows", OPT_FLOWS, AT(flows), AT(n_flows), 0, 0, NULL, 0, NULL, NULL,
 	    "own flows: url and name, and if you like description, author, tags, entry" },
 };
@@ -118,18 +127,19 @@ static const char *
 sample_value(const struct option_row *row)
 {
 	static const struct {
-		enum option_id id;
-		const char *text;
+		const char *name, *text;
 	} samples[] = {
-		{ OPTION_ORGANIZATION, "My Organization" },
-		{ OPTION_CONNECT, "[http://localhost:3367]" },
-		{ OPTION_LISTEN, "127.0.0.1:3366" },
-		{ OPTION_USER, "kodo" },
+		{ "organization", "My Organization" },
+		{ "connect", "[http://localhost:3367]" },
+		{ "listen", "127.0.0.1:3366" },
+		{ "user", "kodo" },
+		{ "auth_jwks_url", "https://example.org/realms/all/protocol/openid-connect/certs" },
+		{ "auth_audience", "http://localhost:3366" },
 	};
 	unsigned i;
 
 	for (i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
-		if (row == &option_rows[samples[i].id])
+		if (strcmp(row->name, samples[i].name) == 0)
 			return samples[i].text;
 	if (row->type == OPT_NETS)
 		return "[127.0.0.1]";

@@ -58,6 +58,7 @@ put_row(struct buf *out, const struct option_row *row, const struct options *o)
 	case OPT_TEXT:
 	case OPT_URL:
 	case OPT_PATH:
+	case OPT_ISSUER:
 		if (((const struct str *)v)->p != NULL)
 			put_line(out, row->name, *(const struct str *)v);
 		break;

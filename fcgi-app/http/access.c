@@ -1,0 +1,128 @@
+#include "core/base/log.h"
+#include "http/access.h"
+#include "http/admin.h"
+#include "http/page.h"
+
+#define RETRY_S	5u	/* the keys of an issuer that is up are here by then */
+
+/* The routes' roles. */
+static const struct {
+	unsigned flag, role;
+	const char *name;
+} roles[] = {
+	{ ROUTE_ROLE_REGISTRY, JWT_REGISTRY, "registry" },
+	{ ROUTE_ROLE_FLOWS, JWT_FLOWS, "flows" },
+};
+
+#define N_ROLES	(sizeof(roles) / sizeof(roles[0]))
+
+/* The answers to what is refused; RFC 6750, 3.1. */
+static const struct {
+	unsigned status;
+	const char *title;
+	const char *error;	/* of the challenge; NULL: none, as there was no token */
+} refusals[] = {
+	[AUTH_NO_KEYS] = { 503, "Service Unavailable", NULL },
+	[AUTH_NO_TOKEN] = { 401, "Unauthorized", NULL },
+	[AUTH_BAD_TOKEN] = { 401, "Unauthorized", "invalid_token" },
+	[AUTH_NO_ROLE] = { 403, "Forbidden", "insufficient_scope" },
+};
+
+/* Which of the roles; N_ROLES: none. */
+static size_t
+role_of(const struct route *r)
+{
+	size_t i = 0;
+
+	while (i < N_ROLES && (r->flags & roles[i].flag) == 0)
+		i++;
+	return i;
+}
+
+bool
+access_is_restricted(const struct route *r, const struct options *o)
+{
+	return auth_is_on(o) && role_of(r) < N_ROLES;
+}
+
+static enum kodo_err
+put_page(struct call *c, const struct auth_answer *answer)
+{
+	struct template_values *t;
+	struct view v;
+	enum kodo_err err = view_begin(c->registry, c->now_us, &v);
+
+	if (err != KODO_OK)
+		return err;
+	err = page_begin(c, &v, refusals[answer->verdict].title, &t);
+	view_end(&v);
+	if (err != KODO_OK)
+		return err;
+	template_values_put_u64(t, "status", refusals[answer->verdict].status);
+	template_values_put(t, "reason", str_of(answer->reason));
+	template_values_put_flag(t, "unknown", answer->verdict == AUTH_NO_TOKEN);
+	return page_put(c, "refused.html", t);
+}
+
+/* NULL: none. */
+static const char *
+challenge(struct call *c, const struct auth_answer *answer, const char *role)
+{
+	const char *error = refusals[answer->verdict].error;
+
+	if (refusals[answer->verdict].status == 503)
+		return NULL;
+	if (error == NULL)
+		return "Bearer";
+	return arena_printf(c->a, "Bearer error=\"%s\", error_description=\"%s\", scope=\"%s\"",
+	    error, answer->reason, role);
+}
+
+static enum kodo_err
+refuse(struct call *c, const struct route *r, const struct auth_answer *answer, const char *role)
+{
+	const char *title = refusals[answer->verdict].title;
+	const char *error = refusals[answer->verdict].error;
+	const char *detail = arena_printf(c->a, "%s: %s", title, answer->reason);
+	enum kodo_err err = KODO_OK;
+
+	log_at(error == NULL ? LOG_DEBUG : LOG_WARNING, "%.*s %s refused: %s",
+	    STR_ARG(c->req->method_text), r->path, answer->reason);
+	if ((r->flags & ROUTE_PAGE) != 0 && page_is_offered(c, "refused.html"))
+		err = put_page(c, answer);
+	else
+		response_fail(
+		    c->res, refusals[answer->verdict].status, detail == NULL ? title : detail);
+	c->res->status = refusals[answer->verdict].status;
+	c->res->view = 0;	/* it would tell of what cannot be seen */
+	c->res->authenticate = challenge(c, answer, role);
+	if (c->res->status == 503)
+		c->res->retry_after_s = RETRY_S;
+	return err;
+}
+
+enum kodo_err
+access_is_granted(struct call *c, struct auth *auth, const struct route *r,
+    const struct options *o, bool *out)
+{
+	const size_t i = role_of(r);
+	struct auth_answer answer;
+	struct auth_question q;
+	bool given = false;
+	enum kodo_err err;
+
+	*out = !access_is_restricted(r, o) || c->is_signed_peer;
+	if (*out)
+		return KODO_OK;
+	err = admin_has_key(c, &given, out);
+	if (err != KODO_OK || *out)
+		return err;
+	q = (struct auth_question){ .role = roles[i].role, .token = admin_bearer(c->transport),
+		.remote_user = str_of(c->transport->env(c->transport, "REMOTE_USER")) };
+	err = auth_ask(auth, c->a, registry_state(c->registry), o, &q, c->now_us, &answer);
+	if (err != KODO_OK)
+		return err;
+	c->wake |= answer.wake;
+	*out = answer.verdict == AUTH_GRANTED;
+	return *out ? KODO_OK : refuse(c, r, &answer, roles[i].name);
+}
