@@ -6,7 +6,7 @@ import json
 import threading
 import time
 
-from kodotest import free_port
+from kodotest import free_port, http_request
 
 OLD_N = int(
     "aac2b7bb8a0e712dc00ffcfd2eec40b2bd3e29a87222921a8d2f87dd560ba5d1a07fef3ec708df631e61d71ee7f213e8d88c"
@@ -90,6 +90,47 @@ class Issuer:
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads = True
             allow_reuse_address = True
+
+            def handle_error(self, *_):
+                pass
+
+        self.server = Server(("localhost", self.port), Handler)
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class SignIn:
+    """A proxy before a service that adds the header of who is signed in, as those for people do; asked has the paths, seen (path, status)."""
+
+    def __init__(self, service):
+        self.port = free_port()
+        self.url = f"http://localhost:{self.port}"
+        self.token, self.asked, self.seen = None, [], []
+        proxy = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "authorization", "connection")}
+                if proxy.token:
+                    headers["Authorization"] = "Bearer " + proxy.token
+                proxy.asked.append(self.path)
+                answer = http_request(service.port, "GET", self.path, headers)
+                proxy.seen.append((self.path, answer.status))
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    if name not in ("connection", "date", "server", "transfer-encoding"):
+                        self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(answer.body)
+
+            def log_message(self, *_):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
 
             def handle_error(self, *_):
                 pass

@@ -125,6 +125,7 @@ def test_page_of_a_refusal(hosted):
         assert (answer.status, answer.headers["content-type"]) == (401, "text/html; charset=utf-8")
         assert "<h1>Unauthorized</h1>" in answer.text() and "there is no token" in answer.text()
         assert "Flow 1" not in answer.text()
+        assert "etag" not in answer.headers and "kodo-view" not in answer.headers
     answer = hosted.get("/flows", headers={"Accept": "text/html", **bearer(URL, exp=1)})
     assert answer.status == 401 and "the token has expired" in answer.text()
     answer = hosted.get("/flows", headers={"Accept": "text/html", **bearer(URL)})

@@ -10,6 +10,7 @@ import time
 import pytest
 
 import kodotest
+from jwttest import Issuer, SignIn, bearer, token
 from kodotest import connect_body, flow, greeting, node, wait_until
 
 if not os.environ.get("BROWSER"):
@@ -526,3 +527,47 @@ def test_axe(browser, registry, scheme):
         browser.script(axe)
         found = browser.driver.execute_async_script("axe.run().then((r) => arguments[arguments.length - 1](r.violations))")
         assert found == [], json.dumps([(v["id"], v["help"], [n["html"][:200] for n in v["nodes"]][:3]) for v in found], indent=1)
+
+
+# --- behind a proxy that signs people in ---
+
+def test_pages_with_tokens(browser):
+    issuer = Issuer()
+    with kodotest.folder() as path:
+        service = kodotest.Service(path, {"flows": FLOWS, "auth_jwks_url": issuer.url})
+        try:
+            service.start()
+            proxy = SignIn(service)
+            wait_until(lambda: service.get("/counts", headers=bearer(service.url)).status == 200, 10)
+            for url in (service.url, proxy.url):
+                for page in ("/flows", "/map", "/flows/flow-1"):
+                    browser.open(url + page)
+                    assert browser.texts("h1") == ["Unauthorized"] and "401: there is no token." in browser.one("main").text
+                    assert browser.is_inside()
+            browser.shot("unauthorized")
+            browser.complaints()                                  # of the status 401
+            proxy.token = token(service.url)
+            browser.open(proxy.url + "/flows")
+            assert count(browser) == "25 of 25 flows"
+            browser.one("#q").send_keys("beta")                   # by the page's script
+            soon(browser, "6 of 25 flows")
+            browser.open(proxy.url + "/flows")
+            wait_until(lambda: any(path.startswith("/changes") for path in proxy.asked), 10, "the page waits for changes")
+            service.post("/connect", connect_body("http://127.0.0.1:9", 5))
+            soon(browser, "30 of 30 flows")                       # without a click
+            browser.one("a.flow").click()
+            browser.open(proxy.url + "/flows/flow-1")
+            assert "Flow 01 beta" in browser.one("main").text
+            browser.open(proxy.url + "/map")
+            assert "127.0.0.1:9" in browser.one("main").text
+            assert {status for path, status in proxy.seen[-20:] if not path.startswith("/www")} <= {200, 304}
+            assert browser.complaints() == []
+            proxy.token = token(service.url, exp=1)               # signed out
+            browser.open(proxy.url + "/flows")
+            assert "401: the token has expired." in browser.one("main").text and browser.texts("a.flow") == []
+            browser.complaints()
+            browser.open("about:blank")
+            proxy.close()
+        finally:
+            service.kill()
+            issuer.close()

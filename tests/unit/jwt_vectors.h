@@ -61,6 +61,18 @@
 	"LCJmbG93cyIsIngiXX19fQ.MEQCIBoBXP-Mmevnu2wkvHWYG7XysWLJJ-WT0SoR3OMOj6itAiBMTl6Qx" \
 	"qubsXcZdtw9MYpNkoYZ_OrG1an7AaOauTntAw"
 
+#define VECTOR_ES256_CUT \
+	"eyJhbGciOiJFUzI1NiIsImtpZCI6ImVjIn0.eyJhdWQiOiJodHRwOi8vb3duOjEiLCJleHAiOjIwMDAw" \
+	"MDAwMDAsInJlc291cmNlX2FjY2VzcyI6eyJodHRwOi8vb3duOjEiOnsicm9sZXMiOlsicmVnaXN0cnki" \
+	"LCJmbG93cyIsIngiXX19fQ.EsC12bfo1S6trT60FpwrnNu3o7leZqntG_Kp3KiLDr1PdBW50xeDb236V" \
+	"_9bOzVlXPE254eGL8i2XnrU3w"
+
+#define VECTOR_ES256_LONG \
+	"eyJhbGciOiJFUzI1NiIsImtpZCI6ImVjIn0.eyJhdWQiOiJodHRwOi8vb3duOjEiLCJleHAiOjIwMDAw" \
+	"MDAwMDAsInJlc291cmNlX2FjY2VzcyI6eyJodHRwOi8vb3duOjEiOnsicm9sZXMiOlsicmVnaXN0cnki" \
+	"LCJmbG93cyIsIngiXX19fQ.EsC12bfo1S6trT60FpwrnNu3o7leZqntG_Kp3KiLDr1PdBW50xeDb236V" \
+	"_9bOzVlXPE254eGL8i2XnrU3wkK3gAAAA"
+
 #define VECTOR_HS256_PEM \
 	"eyJhbGciOiJIUzI1NiIsImtpZCI6InJzYSJ9.eyJhdWQiOiJodHRwOi8vb3duOjEiLCJleHAiOjIwMDA" \
 	"wMDAwMDAsInJlc291cmNlX2FjY2VzcyI6eyJodHRwOi8vb3duOjEiOnsicm9sZXMiOlsicmVnaXN0cnk" \

@@ -158,6 +158,9 @@ test_algorithms(void **state)
 			RSA_KEY(VECTOR_N, ",\"kid\":\"rsa\"") ","
 			RSA_KEY(VECTOR_SMALL_N, ",\"kid\":\"small\"")), str_of(rows[i].token),
 		    rows[i].fault);
+	/* 61 and 67 bytes of signature */
+	check(OUR_SET, STR(VECTOR_ES256_CUT), JWT_WRONG_SIGNATURE);
+	check(OUR_SET, STR(VECTOR_ES256_LONG), JWT_WRONG_SIGNATURE);
 	/* one that says that it is for RS256 */
 	check(SET(RSA_KEY(VECTOR_N, ",\"kid\":\"rsa\",\"alg\":\"RS256\"")), STR(VECTOR_RS256),
 	    JWT_GOOD);
