@@ -134,9 +134,10 @@ take_file(struct key_fetch *k, struct str url, int64_t now_us)
 static enum kodo_err
 send_request(struct key_fetch *k, struct str url, unsigned timeout_s)
 {
+	static const char *const head[] = { "Accept: application/json", NULL };
 	const struct sender_limits limits = { .answer_max_bytes = LIMIT_JWKS_BYTES,
 		.timeout_s = timeout_s < TIMEOUT_MAX_S ? timeout_s : TIMEOUT_MAX_S,
-		.allow_private = true, .header = "Accept: application/json" };
+		.allow_private = true, .head = head };
 	enum kodo_err err;
 
 	k->job = (struct exchange_job){ .is_target = true };

@@ -2,6 +2,7 @@
 #include "http/access.h"
 #include "http/admin.h"
 #include "http/page.h"
+#include "http/speaker.h"
 
 #define RETRY_S	5u	/* the keys of an issuer that is up are here by then */
 
@@ -111,10 +112,12 @@ access_is_granted(struct call *c, struct auth *auth, const struct route *r,
 	bool given = false;
 	enum kodo_err err;
 
-	*out = !access_is_restricted(r, o) || c->is_signed_peer;
+	*out = !access_is_restricted(r, o);
 	if (*out)
 		return KODO_OK;
-	err = admin_has_key(c, &given, out);
+	err = speaker_is_peer(c, o, out);
+	if (err == KODO_OK && !*out)
+		err = admin_has_key(c, &given, out);
 	if (err != KODO_OK || *out)
 		return err;
 	q = (struct auth_question){ .role = roles[i].role, .token = admin_bearer(c->transport),

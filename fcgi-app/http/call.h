@@ -24,8 +24,6 @@ struct call {
 	struct wire_body body;		/* read and validated, on routes with ROUTE_BODY */
 	struct response *res;
 	int64_t now_us;
-	/* a peer has signed the request: it needs no token */
-	bool is_signed_peer;
 	struct follower *follower;	/* the request has waited; NULL: not yet */
 	bool is_early;		/* the answer is a refusal, and the body was not read */
 	/* set by a handler: no answer yet, the request waits as follower */

@@ -91,6 +91,33 @@ speaker_read(struct call *c, const struct options *o, struct str raw, bool *out)
 	return err == KODO_OK ? signed_as(c, o, &f, out) : err;
 }
 
+enum kodo_err
+speaker_is_peer(struct call *c, const struct options *o, bool *out)
+{
+	const struct signature_fields f = fields_of(c->transport);
+	const struct signed_message m = { .method = c->req->method_text };
+	struct speaker who = { .is_signed = true };
+	const char *why;
+	struct str key;
+	struct peer p;
+	struct view v;
+	enum kodo_err err;
+
+	*out = false;
+	if (f.signature.len == 0 || !is_for_us(c, o, f.to) ||
+	    url_key(c->a, f.from, &key) != KODO_OK ||
+	    signature_check(&m, &f, &who.signer, &why) != KODO_OK)
+		return KODO_OK;
+	err = view_begin(c->registry, c->now_us, &v);
+	if (err != KODO_OK)
+		return err;
+	err = peer_find(&v.t, c->a, key, &p);
+	*out = err == KODO_OK && (p.flags & (PEER_TARGET | PEER_PROVIDER)) != 0 &&
+	    str_eq(p.trust.key, key_bytes(who.signer.key));
+	view_end(&v);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
 /* Sign, the body being in memory. */
 static enum kodo_err
 sign(struct call *c, struct str request_signature, struct str body)

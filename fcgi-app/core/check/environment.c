@@ -374,6 +374,8 @@ check_rates(const struct environment *h)
 		    (long long)(now_s - r.last_s) / 60, address_text(&r.last, who), o->rate_client,
 		    o->rate_peer);
 	}
+}
+
 /* The keys of the issuer of tokens. */
 static void
 check_keys(const struct environment *h)
