@@ -109,6 +109,31 @@ wait_until_tried(struct call *c, uint64_t ticket, unsigned max_ms)
 	close(slot);
 }
 
+/* What a quota has left out is named in the answer, too. */
+static enum kodo_err
+add_left_out(struct call *c, const struct receipt *in)
+{
+	struct wire_body *b = &c->body;
+	struct wire_left_out *all;
+	size_t i;
+	enum kodo_err err = KODO_OK;
+
+	if (in->n_left_out == 0)
+		return KODO_OK;
+	all = arena_alloc(c->a, (b->n_left_out + in->n_left_out) * sizeof(*all));
+	if (all == NULL)
+		return KODO_ENOMEM;
+	for (i = 0; i < b->n_left_out; i++)
+		all[i] = b->left_out[i];
+	for (i = 0; i < in->n_left_out && err == KODO_OK; i++) {
+		all[b->n_left_out + i] = in->left_out[i];
+		err = arena_str(c->a, in->left_out[i].url, &all[b->n_left_out + i].url);
+	}
+	b->left_out = all;
+	b->n_left_out += in->n_left_out;
+	return err;
+}
+
 /* Its sender may not speak for that url, or a quota is used up. true: it is answered. */
 static bool
 is_refused(struct call *c, const struct receipt *in)
@@ -136,7 +161,8 @@ handle_connect(struct call *c)
 	    STR_ARG(or_none(c->body.from.organization)));
 	log_left_out(&c->body);
 	c->wake = in.wake;
-	return put_answer(c, 201, true, false);
+	err = add_left_out(c, &in);
+	return err == KODO_OK ? put_answer(c, 201, true, false) : err;
 }
 
 enum kodo_err
@@ -159,7 +185,8 @@ handle_update(struct call *c)
 	log_info("/update from %.*s with nodes: %zu, flows: %zu", STR_ARG(c->body.from.url),
 	    in.n_nodes, in.n_flows);
 	log_left_out(&c->body);
-	return put_answer(c, 200, false, false);
+	err = add_left_out(c, &in);
+	return err == KODO_OK ? put_answer(c, 200, false, false) : err;
 }
 
 enum kodo_err

@@ -79,3 +79,91 @@ def test_without_quotas(hosted, options):
     kodo = hosted({**OPTIONS, **options})
     assert {connect(kodo, n).status for n in range(30)} == {201}
     assert {kind for kind, _ in findings(kodo, "quota: ")} == {"ok"} and not findings(kodo, "tallies")
+
+
+# --- what a peer holds ---
+
+def nodes(*flows, first=0):
+    """A node with that many flows each."""
+    return {"nodes": [node(f"http://n{first + i}.example.com:80", [flow(k) for k in range(n)]) for i, n in enumerate(flows)]}
+
+
+def shown(kodo):
+    return {one["url"]: len(one["flows"]) for one in kodo.get("/connect").json()["nodes"]}
+
+
+def url(i):
+    return f"http://n{i}.example.com:80"
+
+
+def check_left_out(answer, *lines):
+    assert answer.status in (200, 201) and answer.json()["message"] == list(lines), answer
+
+
+@pytest.mark.parametrize("option, quota, first, reason", [
+    ("quota_nodes", 3, (1, 1, 1, 1), "the peer has more nodes than quota_nodes allows"),
+    ("quota_flows", 10, (4, 3, 3, 1), "the peer has more flows than quota_flows allows")])
+def test_what_a_peer_may_hold(hosted, option, quota, first, reason):
+    kodo = hosted({**OPTIONS, option: quota})
+    over = f"left out {url(3)}: {reason}"
+    check_left_out(connect(kodo, 0, **nodes(*first)), over)
+    assert shown(kodo) == {url(i): n for i, n in enumerate(first[:3])}
+    update = lambda body: kodo.post("/update", connect_body(peer(0), **body))       # noqa: E731
+    check_left_out(update(nodes(1, first=3)), over)
+    check_left_out(update(nodes(*first[:3])))                                # again: nothing more
+    check_left_out(connect(kodo, 1, **nodes(1, 1, first=20)))                # another peer
+    assert [kind for kind, text in findings(kodo, f"{option}") if f"by {peer(0)} of {quota};" in text] == ["warning"]
+    # a list takes the place of what was held; a removal makes room
+    check_left_out(connect(kodo, 0, **nodes(*first[:3], first=10)))
+    assert url(0) not in shown(kodo) and url(12) in shown(kodo)
+    assert kodo.post("/disconnect", {"provider": peer(0), "url": [url(10)]}).status == 200
+    check_left_out(update(nodes(1, first=3)))
+    assert not findings(kodo, "tallies")
+
+
+def test_bytes_of_a_peer(hosted):
+    kodo = hosted({**OPTIONS, "quota_mib": 1})
+    big = {"nodes": [node(url(i), [flow(k, description="x" * 8000) for k in range(20)]) for i in range(5)]}
+    answer = connect(kodo, 0, **big)
+    lines = answer.json()["message"]
+    assert 1 <= len(lines) <= 4 and all(line.endswith(": the peer has more bytes than quota_mib allows") for line in lines)
+    assert len(shown(kodo)) == 5 - len(lines) and kodo.log().count(f"left out {len(lines)} nodes from {peer(0)}: ") == 1
+
+
+def test_a_target_has_no_quota(responder, service):
+    """The operator has named it."""
+    target = service({"registry": True, "feed": True})
+    for n in range(3):
+        assert target.post("/connect", connect_body(peer(n))).status == 201
+    mine = service({"registry": True, "feed": True, "connect": target.url, "quota_nodes": 1, "quota_flows": 1})
+    wait_until(lambda: mine.total() == 3, 10, "the list of the target has come")
+
+
+# --- the reserve of the map ---
+
+def test_the_map_keeps_a_reserve(hosted):
+    """New providers and nodes are refused when it is nearly full; what is there can be changed, and removed."""
+    kodo = hosted({**OPTIONS, "map_max_mib": 64})
+    n = 0
+    for length in (60000, 6000, 600, 60):
+        while (answer := connect(kodo, n, **nodes_of(n, "x" * length))).status == 201 and not answer.json()["message"]:
+            n += 1
+            assert n < 1000
+        if length == 60000:
+            taken = n
+            check_left_out(answer, f"left out {url(n)}: this registry is nearly full, and takes no new nodes (map_max_mib)")
+    assert taken > 30
+    check_refused(answer, 507, "This registry is nearly full: it takes no new providers (map_max_mib)")
+    assert [kind for kind, _ in findings(kodo, "reserve: ")] == ["warning"]
+    for i in range(taken):                                                   # each one changes, as does its text
+        answer = kodo.post("/update", connect_body(peer(i), **nodes_of(i, "y" * 60000)))
+        assert answer.status == 200 and answer.json()["message"] == [], (i, taken, answer)
+    assert all("yyy" in one["flows"][0]["description"] for one in kodo.get("/connect").json()["nodes"][:taken])
+    for i in range(taken):
+        assert leave(kodo, i).status == 200
+    assert connect(kodo, 0, **nodes_of(0, "z" * 60000)).json()["message"] == []
+    assert [kind for kind, _ in findings(kodo, "reserve: ")] == ["ok"] and not findings(kodo, "tallies")
+
+
+def nodes_of(n, text):
+    return {"nodes": [node(url(n), [flow(k, description=text) for k in range(8)])]}

@@ -4,7 +4,7 @@
 #include "provider_help.h"
 
 #define SECOND_US	1000000ll
-#define NUMBER_BYTES	(5 * 4 + 13 * 8 + 3 * 4 + 25 * 8)	/* before the texts */
+#define NUMBER_BYTES	(5 * 4 + 13 * 8 + 3 * 4 + 28 * 8)	/* before the texts */
 
 /* Every field of a record, in the order of the format. */
 #define FIELDS(U32, U64, TEXT) \
@@ -13,6 +13,7 @@
 	U64(in.epoch) U64(in.sequence) U64(in.connect_sequence) \
 	U64(in.former_epoch) U64(in.older_us) U64(in.skew_us) \
 	U64(chunk.id) U32(chunk.node) U32(chunk.next) U32(chunk.tries) \
+	U64(holds.nodes) U64(holds.flows) U64(holds.bytes) \
 	U64(created_us) U64(modified_us) U64(in.registered_us) U64(out.connected_us) \
 	U64(in.at_us) U64(out.at_us) U64(out.failed_us) \
 	U64(out.failures) U64(out.due_us) U64(out.check_us) U64(resync.at_us) \

@@ -144,15 +144,16 @@ test_processes(void **state)
 			_exit(0);
 		}
 	}
-	wait_ms(20);
+	wait_ms(100);
 	kill(pids[PROCESSES], SIGKILL);
 	for (i = 0; i <= PROCESSES; i++)
 		assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
 	for (i = 0; i < PROCESSES; i++)
 		sum += yes[i];
-	assert_in_range(sum, 3000, 3300);	/* 6 s of a busy machine */
-	assert_in_range(admitted("k", 3000, 6000), 0, 300);
-	assert_in_range(admitted("of the killed", 1000, 2000), 0, 100);
+	assert_in_range(sum, 3000, 3300);
+	/* a token may have come meanwhile */
+	assert_in_range(admitted("k", 3000, 500), 0, 400);
+	assert_in_range(admitted("of the killed", 1000, 500), 0, 400);
 	assert_int_equal(ask("another", 3000).wait_s, 0);
 }
 
@@ -164,13 +165,12 @@ test_full(void **state)
 	unsigned i;
 
 	(void)state;
-	/* one a minute: on a busy machine this takes seconds */
-	assert_int_equal(admitted("k", 1, 2), 1);
+	assert_int_equal(admitted("k", 10, 20), 10);
 	for (i = 0; i < 300000; i++) {
 		snprintf(key, sizeof(key), "%u", i);
-		assert_int_equal(ask(key, 100).wait_s, 0);
+		assert_int_equal(ask(key, 10).wait_s, 0);
 	}
-	assert_int_not_equal(ask("k", 1).wait_s, 0);
+	assert_int_not_equal(ask("k", 10).wait_s, 0);
 }
 
 static void

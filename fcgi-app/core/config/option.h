@@ -47,6 +47,7 @@ struct options {
 	unsigned body_max_mib;
 	unsigned quota_providers;	/* of one public address, as the next: 0: no quota */
 	unsigned quota_strangers;	/* peers that nobody vouches for */
+	unsigned quota_nodes, quota_flows, quota_mib;	/* that a peer may hold */
 	unsigned rate_client, rate_peer;	/* requests a minute; 0: no limit */
 	unsigned page_max;		/* flows in a page of GET /flows, without the key */
 	unsigned spool_max_mib;		/* long answers on their way, in files */

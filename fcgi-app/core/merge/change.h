@@ -13,6 +13,7 @@
 #include "core/config/option.h"
 #include "core/records/flow_order.h"
 #include "core/records/peer.h"
+#include "core/wire/wire.h"
 
 struct change {
 	struct txn *t;
@@ -27,6 +28,8 @@ struct change {
 	uint64_t logged;	/* head.logged at the begin */
 	uint32_t fresh;		/* of nodes from here on nothing is stored yet */
 	uint32_t skip;		/* who caused all that was logged since; PEER_SELF: several */
+	struct wire_left_out *left_out; /* nodes over a quota, see quota_cut */
+	size_t n_left_out, cap_left_out;
 	bool is_list; /* what is taken in is the peer's whole list, not an update */
 	bool is_forgetting; /* all statements end by what this service is now, by no peer's word */
 	bool is_view_changed;

@@ -2,6 +2,7 @@
 
 #include "core/base/limit.h"
 #include "core/merge/ingest.h"
+#include "core/merge/quota.h"
 #include "core/merge/resync.h"
 #include "core/merge/rules.h"
 #include "core/merge/statement.h"
@@ -26,6 +27,26 @@ id_cmp(const void *x, const void *y)
 	return (a > b) - (a < b);
 }
 
+/* Does a quota allow the chunk, or (whole not null) the node that it made complete? */
+static enum kodo_err
+chunk_is_allowed(struct change *ch, struct peer *p, const struct wire_body *b, struct str whole,
+    bool *out)
+{
+	struct wire_node n;
+	struct wire_body one = { .nodes = &n, .n_nodes = 1 };
+	enum kodo_err err;
+
+	*out = true;
+	if (b->n_nodes == 0)
+		return KODO_OK;
+	n = b->nodes[0];
+	if (whole.p != NULL)
+		n.bytes = whole;
+	err = quota_cut(ch, p, &one, false, &one);
+	*out = one.n_nodes > 0;
+	return err;
+}
+
 /* A body with a node chunk: there is no statement before the node is complete. */
 static enum kodo_err
 chunk_take(struct change *ch, struct peer *p, const struct wire_body *b, bool renumber)
@@ -33,9 +54,15 @@ chunk_take(struct change *ch, struct peer *p, const struct wire_body *b, bool re
 	const struct wire_node *n = &b->nodes[0];
 	struct buf whole = BUF_INIT(0);
 	uint32_t node = 0;
-	enum kodo_err err = node_chunks_take(ch->t, ch->a, p->id, b, &whole);
+	bool may;
+	enum kodo_err err = chunk_is_allowed(ch, p, b, STR_NULL, &may);
 
+	if (err != KODO_OK || !may)
+		return err;
+	err = node_chunks_take(ch->t, ch->a, p->id, b, &whole);
 	if (err == KODO_OK && whole.len > 0 && !buf_failed(&whole))
+		err = chunk_is_allowed(ch, p, b, buf_str(&whole), &may);
+	if (err == KODO_OK && whole.len > 0 && !buf_failed(&whole) && may)
 		err = statement_take(
 		    ch, p, n->key, buf_str(&whole), n->version, renumber, &node);
 	buf_free(&whole);
@@ -221,6 +248,7 @@ unnamed_drop(
 static enum kodo_err
 list_chunk_take(struct change *ch, struct peer *p, const struct wire_body *b)
 {
+	struct wire_body cut;
 	struct node_chunks chunks;
 	bool is_whole = true;
 	uint32_t *named;
@@ -230,7 +258,9 @@ list_chunk_take(struct change *ch, struct peer *p, const struct wire_body *b)
 		p->in.list = b->list_id;
 		p->in.list_order = ch->head.next_order;
 	}
-	err = body_take(ch, p, b, true, &named);
+	err = b->has_chunk ? KODO_OK : quota_cut(ch, p, b, false, &cut);
+	if (err == KODO_OK)
+		err = body_take(ch, p, b->has_chunk ? b : &cut, true, &named);
 	/* a node of which flows are missing is not named yet */
 	if (err == KODO_OK && b->has_chunk) {
 		err = node_chunks_get(ch->t, p->id, &chunks);
@@ -267,6 +297,7 @@ paused_notify(struct change *ch, struct peer *p)
 enum kodo_err
 ingest_list(struct change *ch, struct peer *p, const struct wire_body *b)
 {
+	struct wire_body cut;
 	uint32_t *named;
 	enum kodo_err err = node_chunks_drop(ch->t, p->id); /* its sender starts over */
 
@@ -281,18 +312,23 @@ ingest_list(struct change *ch, struct peer *p, const struct wire_body *b)
 	}
 	p->in.list = 0;
 	ch->is_list = true;
-	err = body_take(ch, p, b, false, &named);
-	return err == KODO_OK ? unnamed_drop(ch, p, named, b->n_nodes, 0) : err;
+	err = quota_cut(ch, p, b, true, &cut);
+	if (err == KODO_OK)
+		err = body_take(ch, p, &cut, false, &named);
+	return err == KODO_OK ? unnamed_drop(ch, p, named, cut.n_nodes, 0) : err;
 }
 
 enum kodo_err
 ingest_update(struct change *ch, struct peer *p, const struct wire_body *b)
 {
+	struct wire_body cut;
 	uint32_t *named;
+	enum kodo_err err;
 
 	if (b->has_list && b->list_id != 0 && p->in.list == b->list_id)
 		return list_chunk_take(ch, p, b);
-	return body_take(ch, p, b, false, &named);
+	err = b->has_chunk ? KODO_OK : quota_cut(ch, p, b, false, &cut);
+	return err == KODO_OK ? body_take(ch, p, b->has_chunk ? b : &cut, false, &named) : err;
 }
 
 /* --- who says it --- */

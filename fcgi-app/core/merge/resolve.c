@@ -323,9 +323,35 @@ highest_note(struct resolution *r, const struct statement *now)
 		*highest = now->version;
 }
 
-/* Write what the word changed. */
+static void
+less(uint64_t *n, uint64_t by)
+{
+	*n -= by < *n ? by : *n;	/* of a damaged state */
+}
+
+/* p holds now (NULL: nothing) in place of before (peer PEER_TOMB: nothing). */
+static void
+holds_move(struct peer *p, const struct statement *before, const struct statement *now)
+{
+	struct packed pk;
+
+	if (p == NULL)
+		return;
+	if (before->peer != PEER_TOMB && packed_open(before->bytes, &pk) == KODO_OK) {
+		less(&p->holds.nodes, 1);
+		less(&p->holds.flows, pk.n_flows);
+		less(&p->holds.bytes, before->bytes.len);
+	}
+	if (now != NULL && packed_open(now->bytes, &pk) == KODO_OK) {
+		p->holds.nodes++;
+		p->holds.flows += pk.n_flows;
+		p->holds.bytes += now->bytes.len;
+	}
+}
+
+/* Write what the word of p changed. */
 static enum kodo_err
-difference_write(struct resolution *r, bool renumber)
+difference_write(struct resolution *r, struct peer *p, bool renumber)
 {
 	const size_t at = rules_find(&r->n, r->by->peer);
 	struct statement *now = at == RULES_NONE ? NULL : &r->n.all[at].said;
@@ -337,6 +363,7 @@ difference_write(struct resolution *r, bool renumber)
 	    is_same_or_none(r->was_seen, &r->was, is))
 		return KODO_OK;
 	highest_note(r, now);
+	holds_move(p, &r->before, now);
 	err = texts_keep(r, now, is);
 	if (err == KODO_OK)
 		err = place_write(r, now, renumber);
@@ -431,7 +458,7 @@ resolve_word(struct change *ch, struct peer *p, uint32_t node, struct str key,
 	if (fx.ask_others)
 		err = others_note(&r);
 	if (err == KODO_OK && !fx.is_void)
-		err = difference_write(&r, renumber);
+		err = difference_write(&r, p, renumber);
 	if (err == KODO_OK)
 		err = effects_carry_out(&r, p, &fx);
 	if (err != KODO_OK || r.n.n > 0 || r.n.is_gone)

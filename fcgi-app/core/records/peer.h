@@ -144,6 +144,9 @@ struct peer {
 		int64_t asked_us, refused_us;
 		struct str addresses;	/* it spoke from, 16 bytes each, the first one first */
 	} trust;
+	struct peer_holds {		/* its statements, whether seen or not, as stored */
+		uint64_t nodes, flows, bytes;
+	} holds;
 	struct {			/* how it is filed in T_DUE, T_BEHIND, T_PEER_URL ... */
 		bool has_work, has_check, has_pos;
 		uint64_t pos;

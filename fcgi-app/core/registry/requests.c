@@ -122,6 +122,13 @@ may_become_provider(struct change *ch, struct post *q, struct peer *p)
 	return err;
 }
 
+static void
+note_left_out(const struct change *ch, struct receipt *out)
+{
+	out->left_out = ch->left_out;
+	out->n_left_out = ch->n_left_out;
+}
+
 static enum kodo_err
 connect_fn(struct change *ch, void *arg)
 {
@@ -156,7 +163,9 @@ connect_fn(struct change *ch, void *arg)
 	/* it has spoken: what it was asked to say is said, and the answer tells it the rest */
 	if (!is_repeat)
 		p->out.work[WORK_RECONNECT] = 0;
-	return ingest_list(ch, p, q->b);
+	err = ingest_list(ch, p, q->b);
+	note_left_out(ch, q->out);
+	return err;
 }
 
 enum kodo_err
@@ -202,7 +211,9 @@ update_fn(struct change *ch, void *arg)
 	/* what it says ends with a role that does not feed */
 	if (err != KODO_OK || is_void || (p->flags & PEER_PROVIDER) == 0)
 		return err;
-	return ingest_update(ch, p, q->b);
+	err = ingest_update(ch, p, q->b);
+	note_left_out(ch, q->out);
+	return err;
 }
 
 enum kodo_err

@@ -19,6 +19,9 @@ struct receipt {
 	const char *refusal;
 	bool is_full;		/* refused for want of room, not of a right */
 	size_t n_nodes, n_flows;	/* taken in, for the log */
+	/* nodes over a quota, beside those of the body; valid until the next change */
+	const struct wire_left_out *left_out;
+	size_t n_left_out;
 };
 
 /*

@@ -6,6 +6,14 @@
 #include "core/storage/data_file.h"
 #include "core/storage/store_private.h"
 
+/*
+ * Of the largest map: a sixteenth, and room for a large node, old and new; of a small one
+ * a quarter.
+ */
+#define RESERVE_SHARE	16u
+#define RESERVE_BYTES	((uint64_t)32 << 20)
+#define RESERVE_MOST	4u
+
 /* What LMDB says, in our terms, and what to do. Other numbers are those of the system. */
 static const struct {
 	int rc;
@@ -389,6 +397,51 @@ scan_first(struct scan s, struct str *k, struct str *v)
 	*k = s.k;
 	*v = s.v;
 	return err == KODO_OK && !found ? KODO_ENOTFOUND : err;
+}
+
+/* Pages that the next transactions may use again, as of the last commit. */
+static uint64_t
+count_free(struct store *st)
+{
+	MDB_txn *txn = NULL;
+	MDB_cursor *c = NULL;
+	MDB_val key, val;
+	uint64_t n = 0;
+	size_t pages;
+
+	/* table 0 of LMDB: lists of pages, each with its length before it; not for who writes */
+	if (mdb_txn_begin(st->env, NULL, MDB_RDONLY, &txn) != 0)
+		return 0;
+	if (mdb_cursor_open(txn, 0, &c) == 0)
+		while (mdb_cursor_get(c, &key, &val, MDB_NEXT) == 0) {
+			if (val.mv_size < sizeof(pages))
+				continue;
+			memcpy(&pages, val.mv_data, sizeof(pages));
+			n += pages;
+		}
+	if (c != NULL)
+		mdb_cursor_close(c);
+	mdb_txn_abort(txn);
+	return n;
+}
+
+uint64_t
+store_room(struct txn *t, uint64_t enough)
+{
+	struct store *st = t->store;
+	const uint64_t max = st->map_max_bytes, most = max / RESERVE_MOST;
+	const uint64_t reserve = max / RESERVE_SHARE + RESERVE_BYTES;
+	const uint64_t limit = max - (reserve < most ? reserve : most);
+	MDB_envinfo info;
+	MDB_stat ms;
+	uint64_t used;
+
+	if (mdb_env_info(st->env, &info) != 0 || mdb_env_stat(st->env, &ms) != 0)
+		return 0;
+	used = (info.me_last_pgno + 1) * ms.ms_psize;
+	if (used + enough > limit)
+		used -= count_free(st) * ms.ms_psize;
+	return used < limit ? limit - used : 0;
 }
 
 enum kodo_err

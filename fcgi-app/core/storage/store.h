@@ -147,6 +147,12 @@ enum kodo_err scan_end(struct scan *s) MUST_CHECK;
 /* The first entry of a scan, which is over then. KODO_ENOTFOUND. */
 enum kodo_err scan_first(struct scan s, struct str *k, struct str *v) MUST_CHECK;
 
+/*
+ * Bytes that new things may take: the last part of the largest map is a reserve, so that what is
+ * there can still be changed and removed. Where there is enough, perhaps less than there are.
+ */
+uint64_t store_room(struct txn *t, uint64_t enough);
+
 /* For `kodo check`. */
 struct store_stat {
 	uint64_t map_bytes, used_bytes, map_max_bytes, file_bytes;
