@@ -13,7 +13,6 @@
 #include "core/base/url.h"
 #include "core/registry/target.h"
 #include "core/registry/wait.h"
-#include "core/storage/runner.h"
 #include "core/views/peer_status.h"
 
 #define WAIT_MS		5000
@@ -68,19 +67,6 @@ change_prepare(struct inspect *in, void *arg, struct why *why)
 	c->no_wait = state_arg_take_flag(&in->state_arg, "--no-wait");
 	c->forget = c->can_forget && state_arg_take_flag(&in->state_arg, "--forget");
 	return KODO_OK;
-}
-
-/* false: no message goes out before the next request or cron. */
-static bool
-wake_runner(struct inspect *in)
-{
-	const struct options *o = in->view.options;
-	struct why why = { "" };
-
-	if (state_wake(registry_state(in->registry)) == KODO_OK)
-		return true;
-	return o->trigger != TRIGGER_CRON &&
-	    runner_start(registry_state(in->registry)->path, NULL, false, &why) == KODO_OK;
 }
 
 static enum kodo_err
@@ -169,7 +155,7 @@ change_body(struct inspect *in, void *arg, struct why *why)
 	in->what = url_shown(in->what);
 	view_end(&in->view);
 	err = c->make(in->registry, in->what, in->now_us, &ticket);
-	if (err == KODO_OK && !wake_runner(in))
+	if (err == KODO_OK && !inspect_wake(in))
 		fprintf(stderr, "kodo %s: noted; no runner is running, so it is sent at the "
 		    "next request or cron\n", in->name);
 	else if (err == KODO_OK && !c->no_wait)

@@ -24,6 +24,9 @@ int cmd_disconnect(int argc, char *argv[]);
 int cmd_evict(int argc, char *argv[]);
 int cmd_key(int argc, char *argv[]);		/* keys.c */
 int cmd_trust(int argc, char *argv[]);
+int cmd_deny(int argc, char *argv[]);
+int cmd_hide(int argc, char *argv[]);
+int cmd_allow(int argc, char *argv[]);
 
 /* The text of why; where that is empty, of err. */
 const char *cmd_words(enum kodo_err err, const struct why *why);

@@ -5,6 +5,7 @@
 #include "cmd/inspect.h"
 #include "core/base/isotime.h"
 #include "core/base/path.h"
+#include "core/storage/runner.h"
 
 #define COPY_BYTES	65536
 
@@ -76,6 +77,18 @@ inspect_run(const struct inspect_command *c, int argc, char *argv[], void *arg)
 		cmd_complain(in.name, err, &why);
 	state_arg_free(&in.state_arg);
 	return status;
+}
+
+bool
+inspect_wake(struct inspect *in)
+{
+	const struct options *o = in->view.options;
+	struct why why = { "" };
+
+	if (state_wake(registry_state(in->registry)) == KODO_OK)
+		return true;
+	return o->trigger != TRIGGER_CRON &&
+	    runner_start(registry_state(in->registry)->path, NULL, false, &why) == KODO_OK;
 }
 
 enum kodo_err

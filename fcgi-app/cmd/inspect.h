@@ -32,6 +32,12 @@ struct inspect_command {
 };
 int inspect_run(const struct inspect_command *c, int argc, char *argv[], void *arg);
 
+/*
+ * After a change: wake the runner, or start one. false: no message goes out before the next request
+ * or cron.
+ */
+bool inspect_wake(struct inspect *in);
+
 /* Write what is in s, and a line end, to a descriptor. Errors as path_write. */
 enum kodo_err inspect_write(int fd, const struct sink *s) MUST_CHECK;
 

@@ -20,7 +20,8 @@ static const char peers_usage[] =
     "List each peer: whether it feeds us, we feed it, or both; its state; how it is known\n"
     "(proved: its url shows its key; pinned: it signs; by address; open); its nodes and flows;\n"
     "last contact both ways; of how many nodes it must still learn; failed attempts in a row and\n"
-    "the next; the last error, else the first node that it refuses, and how many there are.\n"
+    "the next; the last error, else whether it is denied or hidden and by which pattern, else the\n"
+    "first node that it refuses, and how many there are.\n"
     "Exit status: 0, 1 if the state cannot be read, 2 for wrong arguments.\n"
     "\n"
     STATE_ARG_HELP;
@@ -37,8 +38,8 @@ static const char explain_usage[] =
     "usage: kodo explain URL [--json] [SERVICE ...]\n"
     "\n"
     "Show the statements about a node, or about the node of a flow: of which peer, with which\n"
-    "version, which one wins and why; whether the node was removed; which peers must still learn\n"
-    "of it, and for which it is paused and why.\n"
+    "version, which one wins and why; whether the node was removed, or is denied or hidden and by\n"
+    "which pattern; which peers must still learn of it, and for which it is paused and why.\n"
     "Exit status: 0, 1 if nothing is known of it, 2 for wrong arguments.\n"
     "\n"
     STATE_ARG_HELP;
@@ -82,7 +83,8 @@ put_table_row(void *arg, const struct peer_state *p)
 	table_put_u64(t, p->n_pending);
 	table_put_u64(t, p->attempts);
 	table_put_ago(t, p->due_us, o->in->now_us);
-	table_put(t, p->error.p != NULL ? p->error : refused_words(o->in->state_arg.a, p));
+	table_put(t, p->error.p != NULL ? p->error :
+	    p->moderated.p != NULL ? p->moderated : refused_words(o->in->state_arg.a, p));
 	table_end_row(t);
 	return KODO_OK;
 }
@@ -126,6 +128,7 @@ put_json_row(void *arg, const struct peer_state *p)
 	put_json_text(b, "work", p->work);
 	put_json_text(b, "error", p->error);
 	put_json_text(b, "refuses", p->refused);
+	put_json_text(b, "moderated", p->moderated);
 	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		buf_printf(b, ",\"%s\":%llu", numbers[i].key, (unsigned long long)numbers[i].n);
 	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
@@ -241,7 +244,12 @@ print_provenance(const struct provenance *o)
 	size_t i;
 
 	screen_print(stdout, o->url);
-	printf(": %s\n", o->is_seen ? "seen" : o->is_gone ? "not seen, removed" : "not seen");
+	fputs(": ", stdout);
+	if (o->moderated.p != NULL)
+		screen_print(stdout, o->moderated);
+	else
+		fputs(o->is_seen ? "seen" : o->is_gone ? "not seen, removed" : "not seen", stdout);
+	putchar('\n');
 	for (i = 0; i < o->n_statements; i++) {
 		const struct provenance_statement *c = &o->statements[i];
 
@@ -284,7 +292,8 @@ put_provenance_json(struct buf *b, const struct provenance *o)
 	buf_puts(b, "{\"url\":");
 	json_put_str(b, o->url);
 	buf_puts(b, ",\"seen\":");
-	json_put_bool(b, o->is_seen);
+	json_put_bool(b, o->is_seen && o->moderated.p == NULL);
+	put_json_text(b, "moderated", o->moderated);
 	buf_puts(b, ",\"removed\":");
 	json_put_time(b, o->is_gone ? o->gone_us : 0, false);
 	buf_printf(b, ",\"removed_version\":%llu,\"statements\":[",

@@ -39,7 +39,8 @@ count_peer(void *arg, const struct peer_state *p)
 	s->n_nodes += p->n_nodes;
 	s->n_pending += p->n_pending;
 	s->n_waiting += p->work.p != NULL;
-	if (!peer_status_is_bad(p) || s->n_troubles++ >= TROUBLES_MAX)
+	if (p->moderated.p != NULL || !peer_status_is_bad(p) ||
+	    s->n_troubles++ >= TROUBLES_MAX)
 		return KODO_OK;
 	row = template_values_row(s->values, "trouble");
 	template_values_put(row, "url", p->url);

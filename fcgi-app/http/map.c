@@ -65,6 +65,8 @@ add_peer(void *arg, const struct peer_state *p)
 {
 	struct map *m = arg;
 
+	if (p->moderated.p != NULL)
+		return KODO_OK;
 	m->by_status[p->health]++;
 	return side_add(m, p->is_target ? &m->right : &m->left, p);
 }

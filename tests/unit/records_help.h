@@ -104,6 +104,18 @@ assert_str(struct str have, const char *want)
 		scratch_fail("\"%.*s\" is not \"%s\"", STR_ARG(have), want == NULL ? "" : want);
 }
 
+static inline enum kodo_err
+record_put_seen(struct txn *t, uint32_t node, const struct statement *s)
+{
+	return record_put_winner(t, node, VERDICT_SHOWN, s);
+}
+
+static inline enum kodo_err
+record_del_seen(struct txn *t, uint32_t node)
+{
+	return record_del_winner(t, node, VERDICT_SHOWN);
+}
+
 /* A node of those flows, packed, in the scratch arena. */
 static inline struct str
 pack(const char *url, const struct flow *flows, size_t n)

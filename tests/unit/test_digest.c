@@ -121,6 +121,35 @@ paused_is_not_notified(void **state)
 	assert_string_equal(notified(99), SUM("one", "two", "three"));
 }
 
+/* What is denied is not notified; others' words of it are not passed on, so each keeps its own. */
+static void
+denied_is_not_notified(void **state)
+{
+	struct statement s;
+	char hex[DIGEST_SIZE];
+	uint32_t a, b;
+
+	(void)state;
+	self_put();
+	a = provider_put("a");
+	b = provider_put("b");
+	says(a, 1, "one", true);
+	says(a, 2, "two", true);
+	says(b, 1, "other", false);
+	must(record_get_seen(&db.t, 1, &s));
+	must(arena_str(scratch.a, s.bytes, &s.bytes));
+	must(record_del_winner(&db.t, 1, VERDICT_SHOWN));
+	must(record_put_winner(&db.t, 1, VERDICT_HIDDEN, &s));
+	assert_string_equal(notified(b), SUM("one", "two"));
+	must(digest_stated(&db.t, b, STR_NULL, true, hex));
+	assert_string_equal(hex, NONE); /* it was told of the winner */
+	must(record_del_winner(&db.t, 1, VERDICT_HIDDEN));
+	must(record_put_winner(&db.t, 1, VERDICT_DENIED, &s));
+	assert_string_equal(notified(b), SUM("two"));
+	must(digest_stated(&db.t, b, STR_NULL, true, hex));
+	assert_string_equal(hex, SUM("other"));
+}
+
 static void
 damage_is_told(void **state)
 {
@@ -160,6 +189,7 @@ main(void)
 		RECORDS_TEST(sides_agree),
 		RECORDS_TEST(notified_is_what_is_seen_of_others),
 		RECORDS_TEST(paused_is_not_notified),
+		RECORDS_TEST(denied_is_not_notified),
 		RECORDS_TEST(damage_is_told),
 	};
 

@@ -357,7 +357,7 @@ row_spoil(struct txn *t, void *arg)
 	bytes = arena_dup(f->a, s.bytes.p, s.bytes.len);
 	bytes[(const char *)p.table - s.bytes.p + PACKED_ROW_NAME + 1] = (char)0xff;
 	s.bytes.p = bytes;
-	return record_put_seen(t, node, &s);
+	return record_put_winner(t, node, VERDICT_SHOWN, &s);
 }
 
 struct lines {

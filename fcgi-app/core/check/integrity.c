@@ -15,6 +15,7 @@
 #include "core/records/outbox.h"
 #include "core/records/peer.h"
 #include "core/records/url_ids.h"
+#include "core/trust/moderation.h"
 #include "core/trust/pin.h"
 
 #define LATE_US	(180 * 1000000ll)	/* cron runs each minute */
@@ -96,7 +97,7 @@ statement_check(struct integrity *f, enum store_table table, const struct record
 	struct str stated;
 	unsigned char kb[12];
 
-	f->n_logged += rec->is_tomb || table == T_NODE;
+	f->n_logged += rec->is_tomb || table != T_SHADOW;
 	if (rec->is_tomb)
 		return node_url_check(f, rec->node, rec->said.bytes);
 	if (packed_check(rec->said.bytes, NULL) != KODO_OK ||
@@ -119,8 +120,7 @@ statement_check(struct integrity *f, enum store_table table, const struct record
 static enum kodo_err
 table_check(struct integrity *f, enum store_table table)
 {
-	struct scan s = table == T_NODE ? record_scan_seen(&f->v->t)
-					: record_scan_shadows_from(&f->v->t, 0);
+	struct scan s = scan_prefix(&f->v->t, table, STR_NULL);
 	struct record rec = { .node = 0 };
 
 	for (;;) {
@@ -138,9 +138,13 @@ table_check(struct integrity *f, enum store_table table)
 static enum kodo_err
 statements_check(struct integrity *f)
 {
-	enum kodo_err err = table_check(f, T_NODE);
+	static const enum store_table tables[] = { T_NODE, T_HIDDEN, T_DENIED, T_SHADOW };
+	enum kodo_err err = KODO_OK;
+	size_t i;
 
-	return err == KODO_OK ? table_check(f, T_SHADOW) : err;
+	for (i = 0; i < sizeof(tables) / sizeof(tables[0]) && err == KODO_OK; i++)
+		err = table_check(f, tables[i]);
+	return err;
 }
 
 /* Is there a statement for each place in the lists of providers? */
@@ -184,6 +188,7 @@ node_known_check(void *arg, uint32_t id, struct str key)
 {
 	struct integrity *f = arg;
 	struct statement said;
+	enum verdict verdict;
 	struct scan s;
 	bool is_known;
 	uint32_t found;
@@ -191,7 +196,7 @@ node_known_check(void *arg, uint32_t id, struct str key)
 
 	is_known = err == KODO_OK && found == id;
 	if (is_known)
-		err = record_get_seen(&f->v->t, id, &said);
+		err = record_get_winner(&f->v->t, id, &said, &verdict);
 	if (is_known && err == KODO_ENOTFOUND) {
 		s = record_scan_shadows(&f->v->t, id);
 		is_known = scan_next(&s);
@@ -436,11 +441,12 @@ changes_check(struct integrity *f)
 	struct scan s = scan_prefix(&f->v->t, T_CHANGED, STR_NULL);
 	struct changelog_entry ahead;
 	struct statement said;
+	enum verdict verdict;
 	uint64_t n;
 	enum kodo_err err;
 
 	while (scan_next_sized(&s, 4, CHANGELOG_LAST_BYTES)) {
-		s.err = record_get_seen(&f->v->t, get_be32(s.k.p), &said);
+		s.err = record_get_winner(&f->v->t, get_be32(s.k.p), &said, &verdict);
 		if (s.err == KODO_ENOTFOUND)
 			s.err = record_get_shadow(&f->v->t, get_be32(s.k.p), PEER_TOMB, &said);
 	}
@@ -485,6 +491,54 @@ order_check(struct integrity *f)
 	return err == KODO_ENOMEM ? err : KODO_OK;
 }
 
+/* How many winners of a table are not where the list wants them. */
+static enum kodo_err
+astray_count(struct integrity *f, const struct moderation *m, enum verdict verdict, uint64_t *n)
+{
+	struct scan s = record_scan_winners(&f->v->t, verdict, 0);
+	struct arena *a = arena_new();
+	const struct moderation_entry *e;
+	struct record rec;
+	enum verdict at;
+	enum kodo_err err;
+
+	if (a == NULL)
+		s.err = KODO_ENOMEM;
+	while (s.err == KODO_OK && record_next(&s, &rec)) {
+		s.err = moderation_of_stored(&f->v->t, a, m, rec.node, &e, &at);
+		if (s.err == KODO_OK)
+			*n += moderation_verdict(e) != verdict;
+		arena_reset(a);
+	}
+	err = scan_end(&s);
+	arena_free(a);
+	return err;
+}
+
+static enum kodo_err
+moderation_check(struct integrity *f)
+{
+	uint64_t hidden = 0, denied = 0, n_astray = 0;
+	struct moderation m;
+	int verdict;
+	enum kodo_err err = moderation_get(&f->v->t, f->a, &m);
+
+	if (err == KODO_OK)
+		err = count_records(f, T_HIDDEN, &hidden);
+	if (err == KODO_OK)
+		err = count_records(f, T_DENIED, &denied);
+	if (err != KODO_OK || (m.n == 0 && hidden == 0 && denied == 0))
+		return table_end(f, err, T_META);
+	for (verdict = 0; verdict < VERDICTS && err == KODO_OK && f->n_damaged == 0; verdict++)
+		err = astray_count(f, &m, (enum verdict)verdict, &n_astray);
+	say(f, FINDING_OK, "nodes denied: %llu, hidden: %llu, by entries: %zu; see kodo deny",
+	    (unsigned long long)denied, (unsigned long long)hidden, m.n);
+	if (n_astray > 0)
+		say(f, FINDING_WARNING, "%llu nodes do not follow yet what is denied and hidden; "
+		    "give the last kodo deny, hide or allow again", (unsigned long long)n_astray);
+	return table_end(f, err, T_META);
+}
+
 static enum kodo_err
 counts_check(struct integrity *f)
 {
@@ -521,7 +575,7 @@ integrity_check(struct registry *r, int64_t now_us,
 {
 	static enum kodo_err (*const checks[])(struct integrity *) = {
 		statements_check, places_check, peers_check, providers_check, urls_check,
-		outbox_check, chunks_check, changes_check, counts_check,
+		outbox_check, chunks_check, changes_check, moderation_check, counts_check,
 	};
 	struct integrity f = { .a = arena_new(), .say = say_line, .arg = arg };
 	struct view v;

@@ -394,7 +394,7 @@ static enum kodo_err
 seen_walk(struct builder *b)
 {
 	b->job->pos = b->v->head.logged;
-	return walk_seen(&b->v->t, b->a, connect_node, b);
+	return walk_passed_on(&b->v->t, b->a, connect_node, b);
 }
 
 /* Append the node of the list chunk at hand; a node that alone is too much ends it. */

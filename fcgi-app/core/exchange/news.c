@@ -23,6 +23,20 @@ news_is_behind(const struct view *v, const struct peer *p)
 	return (p->flags & PEER_NOTIFIED) != 0 && peer_pos(p) < v->head.notified;
 }
 
+/*
+ * What is denied goes as what is gone, but without a version: it ends what we said, and whoever has
+ * the node from elsewhere keeps it (rule 3).
+ */
+static enum kodo_err
+denied_end(struct known *kn)
+{
+	struct packed p;
+	enum kodo_err err = packed_open(kn->winner.bytes, &p);
+
+	kn->tomb = (struct statement){ .bytes = p.url };
+	return err;
+}
+
 static enum kodo_err
 kind_of(struct news *n, uint32_t node, struct known *kn, enum news_kind *out)
 {
@@ -37,8 +51,11 @@ kind_of(struct news *n, uint32_t node, struct known *kn, enum news_kind *out)
 	case RULES_NO_NEWS:
 		break;
 	case RULES_NEWS_NODE:
-		if (!news_is_own_of_legacy(n->p, kn->winner.bytes))
-			*out = NEWS_NODE;
+		if (news_is_own_of_legacy(n->p, kn->winner.bytes))
+			break;
+		*out = kn->verdict == VERDICT_DENIED ? NEWS_GONE : NEWS_NODE;
+		if (kn->verdict == VERDICT_DENIED)
+			err = denied_end(kn);
 		break;
 	case RULES_NEWS_GONE:
 		if (!is_own_of_legacy(n->p, kn->tomb.bytes))
@@ -46,7 +63,7 @@ kind_of(struct news *n, uint32_t node, struct known *kn, enum news_kind *out)
 									  : NEWS_GONE;
 		break;
 	}
-	return KODO_OK;
+	return err;
 }
 
 static uint64_t

@@ -9,7 +9,10 @@
 #include "core/records/peer.h"
 #include "core/registry/registry.h"
 
-/* the own node apart: its url in a disconnect means that the whole service leaves */
+/*
+ * Gone: ended, or denied here. The own node apart: its url in a disconnect means that the whole
+ * service leaves.
+ */
 enum news_kind { NEWS_NONE, NEWS_GONE, NEWS_OWN_GONE, NEWS_NODE };
 
 struct news {

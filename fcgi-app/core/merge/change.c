@@ -180,6 +180,24 @@ change_peer_make(struct change *ch, struct str url, struct str key, struct peer 
 	return cache_add(ch, &p, out);
 }
 
+enum kodo_err
+change_moderation(struct change *ch, const struct moderation **out)
+{
+	struct moderation *m;
+	enum kodo_err err = KODO_OK;
+
+	if (ch->moderation == NULL) {
+		m = arena_zalloc(ch->a, sizeof(*m));
+		if (m == NULL)
+			return KODO_ENOMEM;
+		err = moderation_get(ch->t, ch->a, m);
+		if (err == KODO_OK)
+			ch->moderation = m;
+	}
+	*out = ch->moderation;
+	return err;
+}
+
 void
 change_want(struct change *ch, struct peer *p, enum peer_work work, bool now)
 {

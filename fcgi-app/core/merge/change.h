@@ -14,6 +14,7 @@
 #include "core/records/flow_order.h"
 #include "core/records/peer.h"
 #include "core/wire/wire.h"
+#include "core/trust/moderation.h"
 
 struct change {
 	struct txn *t;
@@ -30,6 +31,7 @@ struct change {
 	uint32_t skip;		/* who caused all that was logged since; PEER_SELF: several */
 	struct wire_left_out *left_out; /* nodes over a quota, see quota_cut */
 	size_t n_left_out, cap_left_out;
+	const struct moderation *moderation; /* behind change_moderation; NULL: not read */
 	bool is_list; /* what is taken in is the peer's whole list, not an update */
 	bool is_forgetting; /* all statements end by what this service is now, by no peer's word */
 	bool is_view_changed;
@@ -50,6 +52,8 @@ enum kodo_err change_peer_find(struct change *ch, struct str key, struct peer **
 /* Finds, or makes one with that url. */
 enum kodo_err change_peer_make(
     struct change *ch, struct str url, struct str key, struct peer **out) MUST_CHECK;
+/* What is denied and hidden. */
+enum kodo_err change_moderation(struct change *ch, const struct moderation **out) MUST_CHECK;
 /*
  * p has work of that kind from now on. now: due at once, and a pause or backoff ends; else a
  * running backoff goes on.

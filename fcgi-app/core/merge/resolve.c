@@ -13,6 +13,7 @@ struct resolution {
 	size_t cap;
 	/* before the word */
 	bool was_seen, was_gone;
+	enum verdict was_verdict, verdict;
 	struct statement was, tomb;	 /* tomb.bytes points into the map */
 	struct statement before;	 /* of the speaker; peer PEER_TOMB: none */
 	uint32_t *others;		 /* whom rules_effects.ask_others means */
@@ -100,8 +101,9 @@ load(struct resolution *r, struct str key)
 	enum kodo_err err = KODO_ENOTFOUND;
 
 	if (!is_fresh)
-		err = record_get_seen(r->ch->t, r->node, &r->was);
+		err = record_get_winner(r->ch->t, r->node, &r->was, &r->was_verdict);
 	r->was_seen = err == KODO_OK;
+	r->verdict = r->was_verdict;
 	r->n.seen = r->was_seen ? 0 : RULES_NONE;
 	r->cap = 4;
 	r->n.all = arena_zalloc(r->ch->a, r->cap * sizeof(*r->n.all));
@@ -140,6 +142,61 @@ others_note(struct resolution *r)
 			!str_eq(n->all[i].said.bytes, n->all[n->seen].said.bytes)))
 			r->others[r->n_others++] = n->all[i].said.peer;
 	return KODO_OK;
+}
+
+/* --- moderation --- */
+
+/* The mildest verdict of those that state what wins. */
+static enum kodo_err
+peers_judge(struct resolution *r, const struct moderation *m, const struct statement *is)
+{
+	const struct moderation_entry *mildest = NULL, *e;
+	struct peer *p;
+	size_t i;
+	bool is_first = true;
+	enum kodo_err err = KODO_OK;
+
+	for (i = 0; i < r->n.n && err == KODO_OK; i++) {
+		if (!str_eq(r->n.all[i].said.bytes, is->bytes))
+			continue;
+		err = change_peer(r->ch, r->n.all[i].said.peer, &p);
+		e = err == KODO_OK ? moderation_of_peer(m, p) : NULL;
+		mildest = is_first ? e : moderation_milder(mildest, e);
+		is_first = false;
+	}
+	r->verdict = moderation_verdict(mildest);
+	return err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
+}
+
+/* What becomes of the winner. */
+static enum kodo_err
+verdict_find(struct resolution *r, struct str key, const struct statement *is)
+{
+	const struct moderation *m;
+	const struct moderation_entry *e;
+	struct packed p;
+	enum kodo_err err = KODO_OK;
+
+	r->verdict = VERDICT_SHOWN;
+	if (is == NULL || is->peer == PEER_SELF)
+		return KODO_OK;
+	err = change_moderation(r->ch, &m);
+	if (err != KODO_OK || m->n == 0)
+		return err;
+	err = packed_open(is->bytes, &p);
+	if (err == KODO_OK)
+		err = moderation_of_node(m, key, p.organization, &e);
+	if (err != KODO_OK)
+		return err;
+	r->verdict = moderation_verdict(e);
+	return e != NULL ? KODO_OK : peers_judge(r, m, is);
+}
+
+/* Is the winner now where it was not before? Then all must learn of it, whatever was said. */
+static bool
+is_judged_anew(const struct resolution *r)
+{
+	return r->was_seen && r->n.seen != RULES_NONE && r->was_verdict != r->verdict;
 }
 
 /* --- writing --- */
@@ -185,13 +242,31 @@ rows_apart(
 	return err;
 }
 
+/* Write the winner s (NULL: none) in the place of old (NULL: none was). */
+static enum kodo_err
+winner_put(struct resolution *r, const struct statement *old, const struct statement *s)
+{
+	enum kodo_err err = KODO_OK;
+
+	if (old != NULL && (s == NULL || r->verdict != r->was_verdict))
+		err = record_del_winner(r->ch->t, r->node, r->was_verdict);
+	if (err == KODO_OK && s != NULL)
+		err = record_put_winner(r->ch->t, r->node, r->verdict, s);
+	return err;
+}
+
 /*
- * Make s (NULL: nothing) what is seen of the node instead of old (NULL: nothing was). Where only
- * the version or the source is another, no rows are apart, and the default order is left alone.
+ * Make winner (NULL: nothing) what wins instead of was (NULL: nothing did). Where only the version
+ * or the source is another, no rows are apart, and the default order is left alone; what is not
+ * shown has none.
  */
 static enum kodo_err
-seen_put(struct change *ch, uint32_t node, const struct statement *old, const struct statement *s)
+seen_put(struct resolution *r, const struct statement *winner_was, const struct statement *winner)
 {
+	const struct statement *old = r->was_verdict == VERDICT_SHOWN ? winner_was : NULL;
+	const struct statement *s = r->verdict == VERDICT_SHOWN ? winner : NULL;
+	const uint32_t node = r->node;
+	struct change *ch = r->ch;
 	struct packed was, is;
 	uint32_t *out = NULL, *in = NULL;
 	size_t n_out = 0, n_in = 0;
@@ -212,7 +287,7 @@ seen_put(struct change *ch, uint32_t node, const struct statement *old, const st
 	if (err == KODO_OK && n_out > 0)
 		err = flow_order_remove(&ch->order, node, old->bytes, out, n_out);
 	if (err == KODO_OK)
-		err = s == NULL ? record_del_seen(ch->t, node) : record_put_seen(ch->t, node, s);
+		err = winner_put(r, winner_was, winner);
 	if (err == KODO_OK && n_in > 0)
 		err = flow_order_add(&ch->order, node, s->bytes, in, n_in);
 	return err;
@@ -248,7 +323,7 @@ place_write(struct resolution *r, struct statement *now, bool renumber)
 }
 
 /*
- * Put the records where they belong: what is seen into T_NODE, the others into T_SHADOW. now: what
+ * Put the records where they belong: what wins into its table, the others into T_SHADOW. now: what
  * the speaker says, NULL for nothing; is: what is seen, NULL for nothing. Nothing that is written
  * may point into the map.
  */
@@ -269,9 +344,9 @@ records_write(struct resolution *r, const struct statement *now, const struct st
 	if (err == KODO_OK && was != NULL && was->peer != r->by->peer &&
 	    (is == NULL || is->peer != was->peer))
 		err = record_put_shadow(r->ch->t, r->node, was->peer, was);
-	if (err != KODO_OK || is_same_or_none(was != NULL, was, is))
+	if (err != KODO_OK || (is_same_or_none(was != NULL, was, is) && !is_judged_anew(r)))
 		return err;
-	return seen_put(r->ch, r->node, was, is);
+	return seen_put(r, was, is);
 }
 
 /* Texts that are written, or read after something was written, must not lie in the map. */
@@ -349,19 +424,30 @@ holds_move(struct peer *p, const struct statement *before, const struct statemen
 	}
 }
 
-/* Write what the word of p changed. */
+/* Is something else shown than before? */
+static bool
+is_view_changed(const struct resolution *r, const struct statement *is)
+{
+	const bool was_shown = r->was_seen && r->was_verdict == VERDICT_SHOWN;
+	const bool is_shown = is != NULL && r->verdict == VERDICT_SHOWN;
+
+	return was_shown != is_shown ||
+	    (is_shown && (r->was.peer != is->peer || !str_eq(r->was.bytes, is->bytes)));
+}
+
+/* Write what the word of p (NULL: nobody's) changed. */
 static enum kodo_err
-difference_write(struct resolution *r, struct peer *p, bool renumber)
+difference_write(struct resolution *r, struct peer *p, struct str key, bool renumber)
 {
 	const size_t at = rules_find(&r->n, r->by->peer);
 	struct statement *now = at == RULES_NONE ? NULL : &r->n.all[at].said;
 	struct statement *is = r->n.seen == RULES_NONE ? NULL : &r->n.all[r->n.seen].said;
-	enum kodo_err err;
+	enum kodo_err err = verdict_find(r, key, is);
 
-	if (!(renumber && now != NULL) && is_same_tomb(r) &&
+	if (err != KODO_OK || (!(renumber && now != NULL) && is_same_tomb(r) &&
 	    is_same_or_none(r->before.peer != PEER_TOMB, &r->before, now) &&
-	    is_same_or_none(r->was_seen, &r->was, is))
-		return KODO_OK;
+	    is_same_or_none(r->was_seen, &r->was, is) && !is_judged_anew(r)))
+		return err;
 	highest_note(r, now);
 	holds_move(p, &r->before, now);
 	err = texts_keep(r, now, is);
@@ -371,9 +457,7 @@ difference_write(struct resolution *r, struct peer *p, bool renumber)
 		err = tomb_write(r);
 	if (err == KODO_OK)
 		err = records_write(r, now, is);
-	if (r->was_seen != (is != NULL) ||
-	    (is != NULL && (r->was.peer != is->peer || !str_eq(r->was.bytes, is->bytes))))
-		r->ch->is_view_changed = true;
+	r->ch->is_view_changed |= is_view_changed(r, is);
 	return err;
 }
 
@@ -407,8 +491,9 @@ effects_carry_out(struct resolution *r, struct peer *p, const struct rules_effec
 
 	if (fx->resync)
 		resync_raise(r->ch, p);
-	if (fx->notify_all)
-		err = change_notify_all(r->ch, r->node, fx->skip);
+	if (fx->notify_all || is_judged_anew(r))
+		err = change_notify_all(
+		    r->ch, r->node, fx->notify_all ? fx->skip : PEER_SELF);
 	if (err == KODO_OK && fx->ask_others)
 		err = others_ask(r);
 	if (err == KODO_OK && fx->notify_speaker)
@@ -458,11 +543,26 @@ resolve_word(struct change *ch, struct peer *p, uint32_t node, struct str key,
 	if (fx.ask_others)
 		err = others_note(&r);
 	if (err == KODO_OK && !fx.is_void)
-		err = difference_write(&r, p, renumber);
+		err = difference_write(&r, p, key, renumber);
 	if (err == KODO_OK)
 		err = effects_carry_out(&r, p, &fx);
 	if (err != KODO_OK || r.n.n > 0 || r.n.is_gone)
 		return err;
 	err = changelog_del(ch->t, &ch->head, node);
 	return err == KODO_OK ? node_forget(ch->t, key) : err;
+}
+
+enum kodo_err
+resolve_judge(struct change *ch, uint32_t node, struct str key)
+{
+	static const struct rules_speaker nobody = { .peer = PEER_TOMB };
+	static const struct rules_word nothing = { .kind = RULES_EXPIRES };
+	struct resolution r = { .ch = ch, .node = node, .by = &nobody, .w = &nothing };
+	enum kodo_err err = load(&r, key);
+
+	if (err == KODO_OK)
+		err = difference_write(&r, NULL, key, false);
+	if (err == KODO_OK && is_judged_anew(&r))
+		err = change_notify_all(ch, node, PEER_SELF);
+	return err;
 }

@@ -19,4 +19,10 @@
 enum kodo_err resolve_word(struct change *ch, struct peer *p, uint32_t node, struct str key,
     const struct rules_word *w, bool renumber) MUST_CHECK;
 
+/*
+ * Nobody says anything, but what is denied or hidden has changed: the winner goes where it belongs,
+ * and subscribers learn of it.
+ */
+enum kodo_err resolve_judge(struct change *ch, uint32_t node, struct str key) MUST_CHECK;
+
 #endif

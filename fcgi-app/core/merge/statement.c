@@ -142,14 +142,18 @@ ahead_add(struct change *ch, struct aheads *l, const struct record *rec, uint64_
 static enum kodo_err
 aheads_find(struct change *ch, uint64_t limit, struct aheads *out)
 {
-	struct scan s = record_scan_seen(ch->t);
+	struct scan s;
 	struct record rec;
-	enum kodo_err err;
+	int verdict;
+	enum kodo_err err = KODO_OK;
 
 	*out = (struct aheads){ .n = 0 };
-	while (record_next(&s, &rec))
-		s.err = ahead_add(ch, out, &rec, limit);
-	err = scan_end(&s);
+	for (verdict = 0; verdict < VERDICTS && err == KODO_OK; verdict++) {
+		s = record_scan_winners(ch->t, (enum verdict)verdict, 0);
+		while (record_next(&s, &rec))
+			s.err = ahead_add(ch, out, &rec, limit);
+		err = scan_end(&s);
+	}
 	if (err != KODO_OK)
 		return err;
 	s = record_scan_shadows_from(ch->t, 0);

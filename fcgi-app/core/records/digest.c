@@ -40,7 +40,7 @@ digest_notified(struct txn *t, struct arena *a, uint32_t peer, char out[DIGEST_S
 	enum kodo_err err = outbox_has(t, peer, &to_notify, &d.has_paused);
 
 	if (err == KODO_OK)
-		err = walk_seen(t, a, notified_add, &d);
+		err = walk_passed_on(t, a, notified_add, &d);
 
 	snprintf(out, DIGEST_SIZE, "%016llx", (unsigned long long)d.sum);
 	return err;
@@ -55,14 +55,17 @@ stated_add(void *arg, uint32_t node, const struct statement *s)
 {
 	struct digest *d = arg;
 	struct statement winner;
+	enum verdict verdict;
 	enum kodo_err err = KODO_ENOTFOUND;
 
 	if (d->is_subscriber || node == d->own)
-		err = record_get_seen(d->t, node, &winner);
+		err = record_get_winner(d->t, node, &winner, &verdict);
 	/* a tombstone hides the owner's word: its connect raises it */
 	if (err == KODO_ENOTFOUND && node == d->own)
 		return KODO_OK;
-	if (err == KODO_ENOTFOUND || (err == KODO_OK && str_eq(winner.bytes, s->bytes))) {
+	if (err == KODO_ENOTFOUND ||
+	    (err == KODO_OK && (str_eq(winner.bytes, s->bytes) ||
+		(verdict == VERDICT_DENIED && node != d->own)))) {
 		d->sum += hash_text(HASH_STORED, s->bytes);
 		err = KODO_OK;
 	}

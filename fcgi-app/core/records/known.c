@@ -3,7 +3,8 @@
 enum kodo_err
 known_statement(struct txn *t, uint32_t node, uint32_t peer, struct statement *out)
 {
-	enum kodo_err err = record_get_seen(t, node, out);
+	enum verdict verdict;
+	enum kodo_err err = record_get_winner(t, node, out, &verdict);
 
 	if (err == KODO_OK && out->peer == peer)
 		return KODO_OK;
@@ -18,7 +19,7 @@ known_get(struct txn *t, uint32_t node, struct known *out)
 	enum kodo_err err;
 
 	*out = (struct known){ 0 };
-	err = record_get_seen(t, node, &out->winner);
+	err = record_get_winner(t, node, &out->winner, &out->verdict);
 	if (err == KODO_OK) {
 		out->is_seen = true;
 		out->version = out->winner.version;

@@ -1,5 +1,5 @@
 /*
- * What is known of a node: the statement that is seen, and the tombstone.
+ * What is known of a node: the winning statement, and the tombstone.
  */
 #ifndef KODO_KNOWN_H
 #define KODO_KNOWN_H
@@ -9,6 +9,7 @@
 struct known {
 	bool is_seen;		 /* there is a winner */
 	struct statement winner; /* points into the map */
+	enum verdict verdict;	 /* of the winner */
 	bool is_gone;		 /* there is a tombstone (then nothing is seen but the own node) */
 	struct statement tomb;	 /* bytes: the node's shown url */
 	uint64_t version;	 /* the known version: the higher of both, 0: none */

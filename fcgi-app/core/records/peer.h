@@ -95,6 +95,7 @@ struct peer {
 	struct {
 		int64_t at_us;		/* last message from it */
 		int64_t registered_us;	/* last connected to us */
+		struct str address;	/* from there, 16 bytes; null: not known */
 		/* the newest message: which state of the peer spoke, its number; 0: none yet */
 		uint64_t epoch, sequence;
 		uint64_t connect_sequence; /* of its last connect to us */
@@ -104,8 +105,6 @@ struct peer {
 		uint64_t list;		/* id of the list whose chunks come in, 0: none */
 		/* statements older than this order number are unnamed after the last chunk */
 		uint64_t list_order;
-		/* of the connect that made it a provider, 16 bytes; null: not known */
-		struct str address;
 	} in;
 	struct {
 		int64_t at_us;		/* last acknowledged by it */

@@ -119,28 +119,51 @@ statement_put(struct txn *t, enum store_table table, struct str key, const struc
 	    t, table, key, (struct str){ (const char *)head, sizeof(head) }, s->bytes);
 }
 
+static const enum store_table winners[VERDICTS] = {
+	[VERDICT_SHOWN] = T_NODE,
+	[VERDICT_HIDDEN] = T_HIDDEN,
+	[VERDICT_DENIED] = T_DENIED,
+};
+
+enum kodo_err
+record_get_winner(struct txn *t, uint32_t node, struct statement *out, enum verdict *verdict)
+{
+	unsigned char k[4];
+	const struct str key = key_u32(k, node);
+	enum kodo_err err = statement_get(t, winners[VERDICT_SHOWN], key, out);
+	int i;
+
+	*verdict = VERDICT_SHOWN;
+	for (i = VERDICT_SHOWN + 1; i < VERDICTS && err == KODO_ENOTFOUND; i++) {
+		*verdict = (enum verdict)i;
+		err = statement_get(t, winners[i], key, out);
+	}
+	return err;
+}
+
+enum kodo_err
+record_put_winner(
+    struct txn *t, uint32_t node, enum verdict verdict, const struct statement *s)
+{
+	unsigned char k[4];
+
+	return statement_put(t, winners[verdict], key_u32(k, node), s);
+}
+
+enum kodo_err
+record_del_winner(struct txn *t, uint32_t node, enum verdict verdict)
+{
+	unsigned char k[4];
+
+	return store_del(t, winners[verdict], key_u32(k, node));
+}
+
 enum kodo_err
 record_get_seen(struct txn *t, uint32_t node, struct statement *out)
 {
 	unsigned char k[4];
 
-	return statement_get(t, T_NODE, key_u32(k, node), out);
-}
-
-enum kodo_err
-record_put_seen(struct txn *t, uint32_t node, const struct statement *s)
-{
-	unsigned char k[4];
-
-	return statement_put(t, T_NODE, key_u32(k, node), s);
-}
-
-enum kodo_err
-record_del_seen(struct txn *t, uint32_t node)
-{
-	unsigned char k[4];
-
-	return store_del(t, T_NODE, key_u32(k, node));
+	return statement_get(t, winners[VERDICT_SHOWN], key_u32(k, node), out);
 }
 
 enum kodo_err
@@ -171,6 +194,14 @@ struct scan
 record_scan_seen(struct txn *t)
 {
 	return scan_prefix(t, T_NODE, STR_NULL);
+}
+
+struct scan
+record_scan_winners(struct txn *t, enum verdict verdict, uint32_t node)
+{
+	unsigned char k[4];
+
+	return scan_from(t, winners[verdict], key_u32(k, node), 0);
 }
 
 struct scan

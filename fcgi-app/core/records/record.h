@@ -2,8 +2,9 @@
  * Statements, and the ids of nodes.
  *
  * A *statement* is what one provider says of one node. Per node url (node id) the winning statement
- * lies in T_NODE, the others in T_SHADOW beside the tombstone, if there is one. The own node is the
- * statement of PEER_SELF. T_STATED holds the nodes of each provider in its order.
+ * lies in T_NODE, or, where moderation says so, in T_HIDDEN or T_DENIED; the others in T_SHADOW
+ * beside the tombstone, if there is one. The own node is the statement of PEER_SELF. T_STATED holds
+ * the nodes of each provider in its order.
  */
 #ifndef KODO_RECORD_H
 #define KODO_RECORD_H
@@ -35,10 +36,24 @@ struct record {
 	struct statement said;	/* bytes point into the map */
 };
 
-/* What is seen of a node (T_NODE). KODO_ENOTFOUND. */
+/* What becomes of the winning statement of a node; each has a table of its own. */
+enum verdict {
+	VERDICT_SHOWN,	/* shown and passed on */
+	VERDICT_HIDDEN, /* passed on, not shown */
+	VERDICT_DENIED, /* kept, neither shown nor passed on */
+	VERDICTS
+};
+
+/* The winner of a node, and what becomes of it. KODO_ENOTFOUND. */
+enum kodo_err record_get_winner(
+    struct txn *t, uint32_t node, struct statement *out, enum verdict *verdict) MUST_CHECK;
+enum kodo_err record_put_winner(struct txn *t, uint32_t node, enum verdict verdict,
+    const struct statement *s) MUST_CHECK;
+enum kodo_err record_del_winner(
+    struct txn *t, uint32_t node, enum verdict verdict) MUST_CHECK;
+
+/* The winner of a node that is shown. KODO_ENOTFOUND. */
 enum kodo_err record_get_seen(struct txn *t, uint32_t node, struct statement *out) MUST_CHECK;
-enum kodo_err record_put_seen(struct txn *t, uint32_t node, const struct statement *s) MUST_CHECK;
-enum kodo_err record_del_seen(struct txn *t, uint32_t node) MUST_CHECK;
 
 /* What a peer says that is not seen, or the tombstone (peer PEER_TOMB) (T_SHADOW). */
 enum kodo_err record_get_shadow(
@@ -48,9 +63,12 @@ enum kodo_err record_put_shadow(
 enum kodo_err record_del_shadow(struct txn *t, uint32_t node, uint32_t peer) MUST_CHECK;
 
 /*
- * Scans for record_next: all that is seen; the shadows of a node; those of all nodes from one on.
+ * Scans for record_next: all that is shown; all winners of a verdict, from a node on; the shadows
+ * of a node; those of all nodes from one on.
  */
 struct scan record_scan_seen(struct txn *t) MUST_CHECK;
+struct scan record_scan_winners(
+    struct txn *t, enum verdict verdict, uint32_t node) MUST_CHECK;
 struct scan record_scan_shadows(struct txn *t, uint32_t node) MUST_CHECK;
 struct scan record_scan_shadows_from(struct txn *t, uint32_t node) MUST_CHECK;
 bool record_next(struct scan *s, struct record *out) MUST_CHECK;

@@ -81,9 +81,9 @@ seen_source_cmp(const void *x, const void *y)
 }
 
 static enum kodo_err
-nodes_collect(struct txn *t, struct arena *a, struct seen *out)
+nodes_collect(struct txn *t, struct arena *a, enum verdict verdict, struct seen *out)
 {
-	struct scan s = record_scan_seen(t);
+	struct scan s = record_scan_winners(t, verdict, 0);
 	struct seen_node *nodes;
 	struct record rec;
 
@@ -97,12 +97,10 @@ nodes_collect(struct txn *t, struct arena *a, struct seen *out)
 		nodes[out->n_nodes++] =
 		    (struct seen_node){ rec.said.order, rec.node, rec.said.peer };
 	}
-	if (out->n_nodes > 0)
-		qsort(out->nodes, out->n_nodes, sizeof(*out->nodes), seen_node_cmp);
 	return scan_end(&s);
 }
 
-/* The peers of the nodes, which are sorted. */
+/* The peers of the nodes, which get sorted. */
 static enum kodo_err
 sources_collect(struct txn *t, struct arena *a, struct seen *out)
 {
@@ -110,6 +108,8 @@ sources_collect(struct txn *t, struct arena *a, struct seen *out)
 	size_t i, end;
 	enum kodo_err err = KODO_OK;
 
+	if (out->n_nodes > 0)
+		qsort(out->nodes, out->n_nodes, sizeof(*out->nodes), seen_node_cmp);
 	for (i = 0; i < out->n_nodes && err == KODO_OK; i = end) {
 		sources = arena_grow(
 		    a, out->sources, out->n_sources, &out->cap_sources, sizeof(*sources));
@@ -128,27 +128,50 @@ sources_collect(struct txn *t, struct arena *a, struct seen *out)
 	return err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
 }
 
-enum kodo_err
-walk_seen(struct txn *t, struct arena *a,
+/* The winners of the verdicts up to last. */
+static enum kodo_err
+winners_walk(struct txn *t, struct arena *a, enum verdict last,
     enum kodo_err (*each)(
 	void *arg, uint32_t node, const struct statement *s, const struct peer *source),
     void *arg)
 {
 	struct seen seen = { .n_nodes = 0 };
 	struct statement winner;
+	enum verdict verdict;
 	size_t i, k;
-	enum kodo_err err = nodes_collect(t, a, &seen);
+	enum kodo_err err = KODO_OK;
 
+	for (i = 0; i <= (size_t)last && err == KODO_OK; i++)
+		err = nodes_collect(t, a, (enum verdict)i, &seen);
 	if (err == KODO_OK)
 		err = sources_collect(t, a, &seen);
 	for (i = 0; i < seen.n_sources && err == KODO_OK; i++) {
 		const struct seen_source *source = &seen.sources[i];
 
 		for (k = 0; k < source->n_nodes && err == KODO_OK; k++) {
-			err = record_get_seen(t, source->nodes[k].node, &winner);
+			err = record_get_winner(
+			    t, source->nodes[k].node, &winner, &verdict);
 			if (err == KODO_OK)
 				err = each(arg, source->nodes[k].node, &winner, &source->p);
 		}
 	}
 	return err;
+}
+
+enum kodo_err
+walk_seen(struct txn *t, struct arena *a,
+    enum kodo_err (*each)(
+	void *arg, uint32_t node, const struct statement *s, const struct peer *source),
+    void *arg)
+{
+	return winners_walk(t, a, VERDICT_SHOWN, each, arg);
+}
+
+enum kodo_err
+walk_passed_on(struct txn *t, struct arena *a,
+    enum kodo_err (*each)(
+	void *arg, uint32_t node, const struct statement *s, const struct peer *source),
+    void *arg)
+{
+	return winners_walk(t, a, VERDICT_HIDDEN, each, arg);
 }

@@ -8,10 +8,14 @@
 #include "core/records/peer.h"
 
 /*
- * What is seen in the order of GET /connect: the own node, then each provider's. Peers of which
- * nothing is seen cost nothing.
+ * What is shown, and what is passed on, in the order of GET /connect: the own node, then each
+ * provider's. Peers of which nothing is shown cost nothing.
  */
 enum kodo_err walk_seen(struct txn *t, struct arena *a,
+    enum kodo_err (*each)(
+	void *arg, uint32_t node, const struct statement *s, const struct peer *source),
+    void *arg) MUST_CHECK;
+enum kodo_err walk_passed_on(struct txn *t, struct arena *a,
     enum kodo_err (*each)(
 	void *arg, uint32_t node, const struct statement *s, const struct peer *source),
     void *arg) MUST_CHECK;

@@ -220,7 +220,7 @@ answer_put(struct answer *w, bool with_nodes, bool idle_false)
 	 */
 	if (with_nodes && (w->b->from.feed || w->is_older) && !w->is_late) {
 		buf_puts(&w->out->buf, ",\"nodes\":[");
-		err = walk_seen(&w->v.t, w->a, node_add, w);
+		err = walk_passed_on(&w->v.t, w->a, node_add, w);
 		buf_putc(&w->out->buf, ']');
 	}
 	if (err == KODO_OK && w->b->has_kodo)

@@ -117,9 +117,7 @@ may_become_provider(struct change *ch, struct post *q, struct peer *p)
 		q->out->refusal = arena_strz(ch->a, str_of(no.why.text));
 		return q->out->refusal == NULL ? KODO_ENOMEM : KODO_ENOTFOUND;
 	}
-	if (err == KODO_OK && (p->flags & PEER_PROVIDER) == 0)
-		err = arena_str(ch->a, address, &p->in.address);
-	return err;
+	return err == KODO_OK ? arena_str(ch->a, address, &p->in.address) : err;
 }
 
 static void

@@ -32,6 +32,8 @@ enum store_table {
 	T_CHANGES,	/* number of a change -> node id: changelog.h */
 	T_CHANGED,	/* node id -> number of its last change */
 	T_TALLY,	/* a client's address, or a name -> how many: tally.h */
+	T_HIDDEN,	/* as T_NODE, of winners that are passed on and not shown: moderation.h */
+	T_DENIED,	/* as T_NODE, of winners that are neither */
 	T_MAX
 };
 

@@ -35,6 +35,8 @@ static const char *const table_names[T_MAX] = {
 	[T_CHANGES] = "changes",
 	[T_CHANGED] = "changed",
 	[T_TALLY] = "tally",
+	[T_HIDDEN] = "hidden",
+	[T_DENIED] = "denied",
 };
 
 static const char format_key[] = "format";

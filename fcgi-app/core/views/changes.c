@@ -157,13 +157,21 @@ item_read(struct finder *f, const struct changelog_entry *entry)
 {
 	struct changes_item *item = &f->items[f->n];
 	struct known known;
+	struct packed p;
 	enum kodo_err err = known_get(&f->each.v->t, entry->node, &known);
 
 	*item = (struct changes_item){ .at = entry->at, .node = entry->node,
-		.is_seen = known.is_seen, .said = known.is_seen ? known.winner : known.tomb };
+		.is_seen = known.is_seen && known.verdict == VERDICT_SHOWN,
+		.said = known.is_seen ? known.winner : known.tomb };
 	if (err == KODO_OK && !known.is_seen && !known.is_gone)
 		err = KODO_ECORRUPT;
-	return err == KODO_OK && known.is_seen ? item_narrow(f, item) : err;
+	if (err != KODO_OK || !known.is_seen)
+		return err;
+	if (item->is_seen)
+		return item_narrow(f, item);
+	err = packed_open(item->said.bytes, &p);
+	item->said.bytes = p.url;
+	return err;
 }
 
 /* Take the item just read, unless the client need not know of it. */

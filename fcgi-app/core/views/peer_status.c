@@ -5,6 +5,7 @@
 #include "core/records/outbox.h"
 #include "core/records/walk.h"
 #include "core/trust/pin.h"
+#include "core/views/moderated.h"
 #include "core/views/peer_status.h"
 
 #define PENDING_MAX	100000u		/* counted no further */
@@ -94,10 +95,11 @@ count_behind(struct txn *t, const struct peer *p, struct peer_state *out)
 	struct scan s = changelog_scan(t, p->out.pos);
 	struct changelog_entry entry;
 	struct statement said;
+	enum verdict verdict;
 
 	while (out->n_pending < PENDING_MAX && changelog_next(&s, &entry)) {
 		s.err = entry.skip == p->id ? KODO_ENOTFOUND
-					    : record_get_seen(t, entry.node, &said);
+					    : record_get_winner(t, entry.node, &said, &verdict);
 		if (s.err == KODO_OK && said.peer != p->id)
 			out->n_pending++;
 		else if (s.err == KODO_ENOTFOUND)
@@ -161,7 +163,8 @@ work_of(struct arena *a, const struct peer *p)
 }
 
 static enum kodo_err
-state_of(struct view *v, struct arena *a, const struct peer *p, struct peer_state *out)
+state_of(struct view *v, struct arena *a, const struct moderation *m, const struct peer *p,
+    struct peer_state *out)
 {
 	const struct peer_state state = {
 		.url = p->url,
@@ -182,10 +185,11 @@ state_of(struct view *v, struct arena *a, const struct peer *p, struct peer_stat
 		.due_us = peer_has_work(p) ? p->out.due_us : 0,
 		.attempts = p->out.attempts,
 	};
-	enum kodo_err err = KODO_OK;
+	enum kodo_err err;
 
 	*out = state;
-	if (out->is_provider)
+	err = moderated_words(a, moderation_of_peer(m, p), &out->moderated);
+	if (err == KODO_OK && out->is_provider)
 		err = walk_stated(&v->t, p->id, count_stated, out);
 	if (err == KODO_OK)
 		err = count_pending(&v->t, a, p->id, out);
@@ -201,15 +205,18 @@ peer_status_each(struct view *v, struct arena *a,
     enum kodo_err (*each)(void *arg, const struct peer_state *p), void *arg)
 {
 	struct peer_state state;
+	struct moderation m;
 	struct peer p;
 	uint32_t id = 0;
-	enum kodo_err err;
+	enum kodo_err err = moderation_get(&v->t, a, &m);
 
+	if (err != KODO_OK)
+		return err;
 	while ((err = peer_next(&v->t, a, &id, &p)) == KODO_OK) {
 		/* a peer that signed off stays known for a while, and is not shown */
 		if ((p.flags & (PEER_TARGET | PEER_PROVIDER)) == 0 && !peer_has_work(&p))
 			continue;
-		err = state_of(v, a, &p, &state);
+		err = state_of(v, a, &m, &p, &state);
 		if (err == KODO_OK)
 			err = each(arg, &state);
 		if (err != KODO_OK)

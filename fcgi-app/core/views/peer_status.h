@@ -39,6 +39,8 @@ struct peer_state {
 	uint64_t n_pending;		/* nodes of which it is to be notified */
 	uint64_t n_refused;		/* nodes that it refuses */
 	struct str refused;		/* url of the first of them, and why; null: none */
+	/* "denied by url:http://a:1": of all that it states; not for the public; null: neither */
+	struct str moderated;
 };
 
 /* "feeds", "is fed", "both ways", "gone": the peer's part in it. */

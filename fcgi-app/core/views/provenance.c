@@ -4,6 +4,7 @@
 #include "core/records/outbox.h"
 #include "core/records/peer.h"
 #include "core/trust/pin.h"
+#include "core/views/moderated.h"
 #include "core/views/provenance.h"
 
 #define SHOWN_MAX	1000u	/* of statements, and of peers; the rest is left out */
@@ -125,6 +126,19 @@ add_unnotified(struct lookup *l)
 }
 
 static enum kodo_err
+add_moderation(struct lookup *l)
+{
+	const struct moderation_entry *e;
+	struct moderation m;
+	enum verdict verdict;
+	enum kodo_err err = moderation_get(&l->v->t, l->a, &m);
+
+	if (err == KODO_OK)
+		err = moderation_of_stored(&l->v->t, l->a, &m, l->node, &e, &verdict);
+	return err == KODO_OK ? moderated_words(l->a, e, &l->out->moderated) : err;
+}
+
+static enum kodo_err
 find(struct lookup *l, struct str url)
 {
 	struct str key;
@@ -170,6 +184,8 @@ provenance_find(struct view *v, struct arena *a, struct str url, struct provenan
 		err = changelog_get(&v->t, l.node, &l.logged);
 	if (err == KODO_OK && known.is_seen)
 		err = add_statement(&l, &known.winner, true);
+	if (err == KODO_OK && known.is_seen)
+		err = add_moderation(&l);
 	if (err == KODO_OK)
 		err = add_shadows(&l);
 	return err == KODO_OK ? add_unnotified(&l) : err;

@@ -26,7 +26,8 @@ struct provenance_refusal {
 
 struct provenance {
 	struct str url;			/* of the node */
-	bool is_seen;
+	bool is_seen;			/* something wins; it is shown unless moderated */
+	struct str moderated;		/* "denied by url:http://a:1"; null: neither */
 	bool is_gone;			/* there is a tombstone */
 	uint64_t gone_version;
 	int64_t gone_us;

@@ -2,6 +2,7 @@
 #include "core/base/url.h"
 #include "core/records/peer.h"
 #include "core/records/walk.h"
+#include "core/trust/moderation.h"
 #include "core/views/render.h"
 
 struct render {
@@ -9,6 +10,8 @@ struct render {
 	struct arena *a;
 	bool is_first;
 	const struct peer *provider;
+	struct txn *t;
+	struct moderation moderation; /* of the map; an export has all */
 };
 
 static void
@@ -88,9 +91,15 @@ static enum kodo_err
 put_stated(void *arg, uint32_t node, const struct statement *s)
 {
 	struct render *r = arg;
+	struct statement winner;
+	enum verdict verdict = VERDICT_SHOWN;
+	enum kodo_err err = KODO_ENOTFOUND;
 
-	(void)node;
-	return put_statement(r, s, r->provider);
+	if (r->moderation.n > 0)
+		err = record_get_winner(r->t, node, &winner, &verdict);
+	if (err == KODO_OK && verdict != VERDICT_SHOWN)
+		return KODO_OK;
+	return err == KODO_OK || err == KODO_ENOTFOUND ? put_statement(r, s, r->provider) : err;
 }
 
 struct map_render {
@@ -99,6 +108,12 @@ struct map_render {
 	bool is_keyed;		/* providers are members named by url, as in the original's cache */
 };
 
+static bool
+is_moderated(const struct map_render *m, const struct peer *p)
+{
+	return moderation_verdict(moderation_of_peer(&m->r.moderation, p)) != VERDICT_SHOWN;
+}
+
 static enum kodo_err
 put_provider(void *arg, const struct peer *p)
 {
@@ -106,6 +121,8 @@ put_provider(void *arg, const struct peer *p)
 	struct buf *b = &m->r.out->buf;
 	enum kodo_err err;
 
+	if (is_moderated(m, p))
+		return KODO_OK;
 	comma(&m->r);
 	if (m->is_keyed) {
 		json_put_str(b, p->url);
@@ -166,7 +183,7 @@ put_register(void *arg, const struct peer *p)
 {
 	struct map_render *m = arg;
 
-	if (p->in.registered_us != 0)
+	if (p->in.registered_us != 0 && !is_moderated(m, p))
 		put_time_member(&m->r, p->url, p->in.registered_us);
 	return KODO_OK;
 }
@@ -181,9 +198,11 @@ put_registers(struct map_render *m)
 static enum kodo_err
 put_map(struct view *v, struct sink *out, struct arena *a)
 {
-	struct map_render m = { .v = v, .r = { .out = out, .a = a, .is_first = true } };
-	enum kodo_err err;
+	struct map_render m = { .v = v, .r = { .out = out, .a = a, .is_first = true, .t = &v->t } };
+	enum kodo_err err = moderation_get(&v->t, a, &m.r.moderation);
 
+	if (err != KODO_OK)
+		return err;
 	put_greeting_open(v, out);
 	buf_puts(&out->buf, ",\"providers\":[");
 	err = walk_providers(&v->t, a, put_provider, &m);

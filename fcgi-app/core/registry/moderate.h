@@ -1,0 +1,29 @@
+/*
+ * Denying, hiding and allowing at run time: the list is changed at once, and all nodes follow in
+ * transactions of their own, so that nobody waits long for the write lock.
+ */
+#ifndef KODO_MODERATE_H
+#define KODO_MODERATE_H
+
+#include "core/registry/registry.h"
+#include "core/trust/moderation.h"
+
+enum moderate_outcome {
+	MODERATE_SET,		/* the entry is in force */
+	MODERATE_EXCEPTED,	/* it is an exception, as nothing was denied or hidden by it */
+	MODERATE_UNDONE,	/* what was said of the pattern is not in force any more */
+	MODERATE_NOTHING	/* that was in force already, or nothing is */
+};
+
+/*
+ * Put e in force (moderation.h). Its verdict VERDICT_SHOWN ends what was denied or hidden by the
+ * pattern, or else makes an exception; forget: whatever is said of the pattern ends. KODO_ETOOBIG:
+ * there are MODERATION_MAX entries.
+ */
+enum kodo_err registry_moderate(struct registry *r, const struct moderation_entry *e, bool forget,
+    int64_t now_us, enum moderate_outcome *out) MUST_CHECK;
+
+/* Go on where the process of a registry_moderate ended before all nodes had followed. */
+enum kodo_err moderate_finish(struct registry *r, int64_t now_us) MUST_CHECK;
+
+#endif

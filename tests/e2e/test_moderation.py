@@ -1,0 +1,235 @@
+"""kodo deny, kodo hide, kodo allow at run time: what is shown here, what others still show, and that messages come to an end."""
+import json
+import re
+import subprocess
+
+import pytest
+
+import kodotest
+from kodotest import wait_until
+from meshtest import QUIET, REGISTRY, SECONDS, Network
+
+# R1 connects to R0, both feed; N0 and N1 at R0, N2 at R1
+SHAPE = [REGISTRY] * 2, [(1, 0)], [0, 0, 1]
+LOCAL = ["address:127.0.0.0/8", "address:::1"]
+
+
+def kodo(member, name, *arguments, status=0):
+    done = subprocess.run([kodotest.KODO, name, *arguments, "--state", member.state_path()], capture_output=True, text=True, timeout=60,
+                          env=member.env)
+    assert done.returncode == status, (done.stdout, done.stderr)
+    return done.stdout if status == 0 else done.stderr
+
+
+def said(member):
+    """{pattern: (verdict, nodes)} of what is in force."""
+    return {e["pattern"]: (e["verdict"], e["nodes"]) for e in json.loads(kodo(member, "deny", "--json"))}
+
+
+class Follower:
+    """What a follower of GET /changes holds."""
+
+    def __init__(self, member):
+        self.member, self.since, self.held = member, 0, {}
+
+    def shown(self):
+        while True:
+            answer = self.member.get(f"/changes?since={self.since}").json()
+            for change in answer["changes"]:
+                self.held.pop(change["url"], None)
+                if change["state"] == "seen":
+                    self.held[change["url"]] = change["node"]
+            self.since = answer["view"]
+            if not answer["more"]:
+                break
+        return {(n["organization"], n["url"] + "/flows" + f["url"], f["name"]) for n in self.held.values() for f in n["flows"]}
+
+
+def connect_shows(member):
+    nodes = member.get("/connect").json()["nodes"]
+    return {(n["organization"], n["url"] + "/flows" + f["url"], f["name"]) for n in nodes for f in n["flows"]}
+
+
+def rows(*members):
+    return set().union(*(m.rows() for m in members))
+
+
+@pytest.fixture
+def net(folders):
+    with Network(folders, *SHAPE) as network:
+        network.wait_converged()
+        network.wait_quiet()
+        yield network
+
+
+def wait_shown(net, at_0, at_1):
+    for registry, want in zip(net.r, (at_0, at_1)):
+        wait_until(lambda: registry.shown() == want, SECONDS, f"{registry.name} {registry.url} shows what it should\n{net.story()}")
+
+
+def assert_quiet(net):
+    """No message goes on, nor what a digest check would begin."""
+    net.wait_quiet()
+    before = net.counts()
+    with pytest.raises(AssertionError):
+        wait_until(lambda: net.counts() != before, QUIET)
+
+
+BY = {
+    "url": (lambda net: [net.n[0].url], [0], [0]),
+    "organization": (lambda net: ["organization:n0"], [0], [0]),
+    # all that connects does so from here; R1 has N2 itself
+    "address": (lambda net: LOCAL, [0, 1, 2], [0, 1]),
+}
+
+
+@pytest.mark.parametrize("verdict", ["deny", "hide"])
+@pytest.mark.parametrize("by", BY)
+def test_there_and_back(net, by, verdict):
+    patterns, gone_0, gone_1 = BY[by][0](net), BY[by][1], BY[by][2] if verdict == "deny" else []
+    r0, r1 = net.r
+
+    def left(gone):
+        return rows(*(n for i, n in enumerate(net.n) if i not in gone))
+    follower = Follower(r0)
+    assert follower.shown() == left([])
+    for pattern in patterns:
+        kodo(r0, verdict, pattern)
+    # at once here; in every list of what is shown
+    assert r0.shown() == follower.shown() == connect_shows(r0) == left(gone_0)
+    assert r0.total() == len(left(gone_0))
+    wait_shown(net, left(gone_0), left(gone_1))
+    assert_quiet(net)
+    # it changes meanwhile
+    net.n[0].change()
+    wait_until(lambda: net.n[0].is_idle() and any(who == net.n[0].url and "/update" in what for what, who in r0.received()), SECONDS)
+    wait_shown(net, left(gone_0), left(gone_1))
+    assert_quiet(net)
+    # and the service starts again
+    assert r0.stop() == 0
+    r0.start()
+    assert r0.shown() == left(gone_0)
+    net.wait_quiet()
+    wait_shown(net, left(gone_0), left(gone_1))
+    for pattern in patterns:
+        kodo(r0, "allow", pattern)
+    assert r0.shown() == left([]) and Follower(r0).shown() == left([])
+    wait_shown(net, left([]), left([]))
+    assert_quiet(net)
+    assert said(r0) == {}
+    assert "error" not in kodo(r0, "check")
+
+
+def test_before_its_owner_connects(folders):
+    with Network(folders, [REGISTRY] * 2, [(1, 0)], []) as net:
+        kodo(net.r[0], "deny", "organization:Late")
+        net.wait_quiet()
+        late = kodotest.connect_body("http://localhost:19999", organization="Late")
+        late["nodes"][0]["organization"] = "Late"
+        assert net.r[0].post("/connect", late).status == 201
+        net.wait_quiet()
+        assert net.r[0].total() == net.r[1].total() == 0
+        assert net.r[1].get("/connect").json()["nodes"] == []
+        # another name hits no more
+        late["nodes"][0]["organization"] = "Other"
+        assert net.r[0].post("/connect", late).status == 201
+        wait_until(lambda: net.r[0].total() == net.r[1].total() == 1, SECONDS)
+        late["nodes"][0]["organization"] = "LATE"
+        assert net.r[0].post("/connect", late).status == 201
+        wait_until(lambda: net.r[0].total() == net.r[1].total() == 0, SECONDS)
+        kodo(net.r[0], "allow", "organization:late")
+        wait_until(lambda: net.r[0].total() == net.r[1].total() == 1, SECONDS)
+        net.wait_quiet()
+
+
+def test_whoever_has_it_from_elsewhere_keeps_it(folders):
+    with Network(folders, *SHAPE) as net:
+        r0, r1 = net.r
+        both = net.n[0]
+        both.write_loader(connect=[r0.url, r1.url])
+        wait_until(lambda: ("connect", both.url) in r1.received(), SECONDS)
+        net.wait_converged()
+        net.wait_quiet()
+        kodo(r0, "deny", both.url)
+        net.wait_quiet()
+        wait_shown(net, rows(*net.n[1:]), rows(*net.n))
+        both.change()
+        wait_shown(net, rows(*net.n[1:]), rows(*net.n))
+        assert_quiet(net)
+        kodo(r0, "allow", both.url)
+        wait_shown(net, rows(*net.n), rows(*net.n))
+        assert_quiet(net)
+
+
+def test_a_denied_registry(net):
+    """All that it states, but not what is known from others too."""
+    r0, r1 = net.r
+    kodo(r1, "deny", r0.url)
+    wait_shown(net, rows(*net.n), rows(net.n[2]))
+    assert_quiet(net)
+    net.n[1].write_loader(connect=[r0.url, r1.url])
+    wait_shown(net, rows(*net.n), rows(net.n[1], net.n[2]))
+    kodo(r1, "allow", r0.url)
+    wait_shown(net, rows(*net.n), rows(*net.n))
+    assert_quiet(net)
+
+
+def test_what_is_shown_of_peers(net):
+    r0 = net.r[0]
+    kodo(r0, "deny", net.n[0].url)
+    html = {"accept": "text/html"}
+    for text in (r0.get("/map").text(), r0.get("/map", headers=html).text(), r0.get("/", headers=html).text()):
+        assert net.n[0].url not in text
+    assert net.n[1].url in r0.get("/map").text()
+    assert f"denied by url:{net.n[0].url}" in kodo(r0, "peers")
+    assert kodo(r0, "explain", net.n[0].url).startswith(f"{net.n[0].url}: denied by url:{net.n[0].url}\n")
+    kodo(r0, "hide", "organization:N1")
+    assert kodo(r0, "explain", net.n[1].url).startswith(f"{net.n[1].url}: hidden by organization:N1\n")
+    assert "nodes denied: 1, hidden: 1, by entries: 2" in kodo(r0, "check")
+    # the file is a copy of the state, and has all
+    assert net.n[0].url in kodo(r0, "export")
+
+
+def test_list_and_exceptions(net):
+    r0, (n0, n1, n2) = net.r[0], net.n
+    assert kodo(r0, "deny") == "nothing is denied or hidden\n"
+    assert kodo(r0, "allow", n0.url) == f"url:{n0.url}: nothing was denied or hidden by it\n"
+    assert said(r0) == {}
+    assert kodo(r0, "deny", "organization:N*", "-n") == "organization:N*: would decide; nodes: 3, flows: 6\n"
+    assert said(r0) == {} and r0.total() == 6
+    assert kodo(r0, "deny", "organization:N*") == "organization:N*: denied; nodes: 3, flows: 6\n"
+    assert r0.total() == 0
+    assert kodo(r0, "allow", "organization:N1") == "organization:N1: an exception from what hits more; nodes: 1, flows: 2\n"
+    assert r0.shown() == n1.rows()
+    kodo(r0, "hide", n1.url + "/")
+    assert r0.total() == 0
+    assert said(r0) == {"organization:N*": ("denied", 2), "organization:N1": ("shown", 0), f"url:{n1.url}": ("hidden", 1)}
+    assert re.search(r"^denied +20\d\d-.* 2 +4 +organization:N\*$", kodo(r0, "deny"), re.M)
+    # said again: since the first time
+    since = json.loads(kodo(r0, "deny", "--json"))[0]["since"]
+    kodo(r0, "deny", "organization:n*")
+    assert json.loads(kodo(r0, "deny", "--json"))[0]["since"] == since
+    assert kodo(r0, "allow", n1.url) == f"url:{n1.url}: nothing is said of it any more\n"
+    assert r0.shown() == n1.rows()
+    kodo(r0, "allow", "--forget", "organization:N1")
+    kodo(r0, "deny", "--forget", "organization:N*")
+    assert said(r0) == {}
+    wait_shown(net, rows(n0, n1, n2), rows(n0, n1, n2))
+    net.wait_quiet()
+
+
+@pytest.mark.parametrize("pattern, word", [
+    ("nonsense", "no pattern"), ("url:ftp://a", "no http or https url"), ("http://", "no http or https url"), ("organization:", "which organization"),
+    ("organization:a*b", "begin or the end"), ("address:1.2.3", "no address"), ("address:1.2.3.4/33", "no address"), ("address:", "no address"),
+])
+def test_bad_patterns(net_once, pattern, word):
+    for name in ("deny", "hide", "allow"):
+        assert word in kodo(net_once, name, pattern, status=1)
+
+
+@pytest.fixture(scope="module")
+def net_once():
+    with kodotest.folder() as path:
+        one = kodotest.Service(path, REGISTRY).start()
+        yield one
+        one.kill()
