@@ -1,0 +1,185 @@
+#include <arpa/inet.h>
+
+#include "core/registry/expire.h"
+#include "core/registry/moderate.h"
+#include "core/registry/registry_private.h"
+#include "core/registry/requests.h"
+#include "registry_help.h"
+
+#define PROVIDER "http://p:1"
+
+static enum moderate_outcome
+moderate(struct fixture *f, const char *pattern, enum verdict verdict)
+{
+	enum moderate_outcome done;
+	struct moderation_entry e;
+	struct why why = { "" };
+
+	if (moderation_parse(f->a, str_of(pattern), &e, &why) != KODO_OK)
+		fail_msg("%s", why.text);
+	e.verdict = verdict;
+	e.since_us = f->now_us;
+	must(registry_moderate(f->r, &e, false, ++f->now_us, &done));
+	check_clean(f);
+	return done;
+}
+
+/* A connect from that address. */
+static void
+say(struct fixture *f, const char *nodes, const char *address)
+{
+	struct wire_body b = body_of(f, PROVIDER, false, nodes, NULL);
+	struct in6_addr *a = arena_alloc(f->a, sizeof(*a));
+	struct receipt in;
+
+	assert_true(address_read(str_of(address), a));
+	b.address = (struct str){ (const char *)a->s6_addr, sizeof(*a) };
+	f->now_us++;
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	check_clean(f);
+}
+
+/* n nodes of two flows. */
+static const char *
+nodes_json(struct fixture *f, unsigned n)
+{
+	struct buf b = BUF_INIT(0);
+	struct str text;
+	unsigned i;
+
+	buf_putc(&b, '[');
+	for (i = 0; i < n; i++) {
+		const char *url = arena_printf(f->a, "http://n%u:1", i);
+
+		buf_printf(&b, "%s%s", i > 0 ? "," : "",
+		    node_json(f, url, arena_printf(f->a, "f%u", i), 2));
+	}
+	buf_putc(&b, ']');
+	must(arena_str(f->a, buf_str(&b), &text));
+	buf_free(&b);
+	return text.p;
+}
+
+static uint64_t
+logged_of(struct fixture *f)
+{
+	struct view v;
+	uint64_t logged;
+
+	must(view_begin(f->r, f->now_us, &v));
+	logged = v.head.logged;
+	view_end(&v);
+	return logged;
+}
+
+static void
+start(struct fixture *f)
+{
+	fixture_options(f, "http://r:1", true, true, NULL, 1);
+	fixture_apply(f, START_NOW);
+}
+
+static void
+address_is_that_of_the_last_connect(void **state)
+{
+	struct fixture *f = *state;
+	const char *nodes = nodes_json(f, 2);
+	uint64_t logged;
+
+	start(f);
+	say(f, nodes, "192.0.2.5");
+	assert_int_equal(total_of(f), 5);
+	assert_int_equal(moderate(f, "address:192.0.2.0/24", VERDICT_DENIED), MODERATE_SET);
+	assert_int_equal(total_of(f), 1);
+	/* the same words from elsewhere, which subscribers must learn */
+	logged = logged_of(f);
+	say(f, nodes, "198.51.100.1");
+	assert_int_equal(total_of(f), 5);
+	assert_true(logged_of(f) > logged);
+	logged = logged_of(f);
+	say(f, nodes, "198.51.100.1");
+	assert_int_equal(logged_of(f), logged);
+	say(f, nodes, "192.0.2.9");
+	assert_int_equal(total_of(f), 1);
+	assert_int_equal(moderate(f, "address:192.0.2.9", VERDICT_SHOWN), MODERATE_EXCEPTED);
+	assert_int_equal(total_of(f), 5);
+}
+
+static void
+all_nodes_follow(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	say(f, nodes_json(f, 450), "192.0.2.5");
+	assert_int_equal(total_of(f), 901);
+	assert_int_equal(moderate(f, "organization:*", VERDICT_HIDDEN), MODERATE_SET);
+	assert_int_equal(total_of(f), 1); /* the own node is not moderated */
+	assert_int_equal(moderate(f, "http://n7:1", VERDICT_SHOWN), MODERATE_EXCEPTED);
+	assert_int_equal(total_of(f), 3);
+	assert_int_equal(moderate(f, "organization:*", VERDICT_DENIED), MODERATE_SET);
+	assert_int_equal(moderate(f, "organization:*", VERDICT_DENIED), MODERATE_NOTHING);
+	assert_int_equal(total_of(f), 3);
+	assert_int_equal(moderate(f, "organization:*", VERDICT_SHOWN), MODERATE_UNDONE);
+	assert_int_equal(total_of(f), 901);
+}
+
+static void
+denied_ends_and_comes_back_denied(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	assert_int_equal(moderate(f, "http://n1:1", VERDICT_DENIED), MODERATE_SET);
+	say(f, nodes_json(f, 2), "192.0.2.5");
+	assert_int_equal(total_of(f), 3);
+	say(f, nodes_json(f, 1), "192.0.2.5");
+	assert_int_equal(total_of(f), 3);
+	say(f, nodes_json(f, 2), "192.0.2.5");
+	assert_int_equal(total_of(f), 3);
+	assert_int_equal(moderate(f, "http://n1:1", VERDICT_SHOWN), MODERATE_UNDONE);
+	assert_int_equal(total_of(f), 5);
+}
+
+static enum kodo_err
+list_only(struct change *ch, void *arg)
+{
+	return moderation_put(ch->t, arg);
+}
+
+/* The command was killed once the list was changed. */
+static void
+interrupted_is_finished(void **state)
+{
+	struct fixture *f = *state;
+	struct moderation m = { .n = 0, .is_unfinished = true };
+	struct change_run run = { .r = f->r, .fn = list_only, .arg = &m };
+	struct moderation_entry e;
+
+	start(f);
+	say(f, nodes_json(f, 2), "192.0.2.5");
+	must(moderation_parse(f->a, STR("http://n1:1"), &e, NULL));
+	e.verdict = VERDICT_DENIED;
+	must(moderation_set(f->a, &m, &e));
+	run.now_us = f->now_us;
+	must(registry_change(&run));
+	assert_int_equal(total_of(f), 5);
+	must(expire_run(f->r, f->now_us));
+	assert_int_equal(total_of(f), 3);
+	check_clean(f);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(address_is_that_of_the_last_connect),
+		TEST(all_nodes_follow),
+		TEST(denied_ends_and_comes_back_denied),
+		TEST(interrupted_is_finished),
+	};
+
+	return cmocka_run_group_tests_name("moderate", tests, NULL, NULL);
+}
