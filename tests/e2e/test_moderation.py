@@ -150,8 +150,11 @@ def test_whoever_has_it_from_elsewhere_keeps_it(folders):
         wait_until(lambda: ("connect", both.url) in r1.received(), SECONDS)
         net.wait_converged()
         net.wait_quiet()
+        said_by_both = [entry for entry in r1.received() if entry[1] == both.url]
         kodo(r0, "deny", both.url)
         net.wait_quiet()
+        # nothing has ended for R1, so that it need not ask
+        assert [entry for entry in r1.received() if entry[1] == both.url] == said_by_both
         wait_shown(net, rows(*net.n[1:]), rows(*net.n))
         both.change()
         wait_shown(net, rows(*net.n[1:]), rows(*net.n))
@@ -172,6 +175,29 @@ def test_a_denied_registry(net):
     kodo(r1, "allow", r0.url)
     wait_shown(net, rows(*net.n), rows(*net.n))
     assert_quiet(net)
+
+
+def test_a_legacy_subscriber(member, peer):
+    """It is told of an end and of a new node, once each, and never of its own url."""
+    r0, old = member("R", REGISTRY).start(), peer(feed=True)
+    body = kodotest.connect_body("http://localhost:19999", organization="Late")
+    assert r0.post("/connect", body).status == 201
+    assert r0.post("/connect", kodotest.connect_body(old.url, registry=True, feed=True)).status == 201
+    wait_until(r0.is_idle, SECONDS)
+
+    def told_by(*arguments):
+        n = len(old.seen)
+        kodo(r0, *arguments)
+        wait_until(r0.is_idle, SECONDS)
+        return [(path, sent.get("url") if path == "/disconnect" else [one["url"] for one in sent["nodes"]])
+                for method, path, sent, _ in old.seen[n:] if method == "POST"]
+    wait_until(lambda: any(path == "/" for _, path, _, _ in old.seen), SECONDS)
+    assert told_by("deny", "http://localhost:19999") == [("/disconnect", ["http://localhost:19999"])]
+    assert told_by("deny", "http://localhost:19999") == []
+    assert told_by("deny", old.url) == []
+    assert told_by("allow", "http://localhost:19999") == [("/update", ["http://localhost:19999"])]
+    assert told_by("allow", old.url) == []
+    assert r0.total() == 2
 
 
 def test_what_is_shown_of_peers(net):

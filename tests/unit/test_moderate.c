@@ -113,6 +113,11 @@ all_nodes_follow(void **state)
 	start(f);
 	say(f, nodes_json(f, 450), "192.0.2.5");
 	assert_int_equal(total_of(f), 901);
+	/* behind many that stay */
+	assert_int_equal(moderate(f, "http://n449:1", VERDICT_DENIED), MODERATE_SET);
+	assert_int_equal(total_of(f), 899);
+	assert_int_equal(moderate(f, "http://n449:1", VERDICT_SHOWN), MODERATE_UNDONE);
+	assert_int_equal(total_of(f), 901);
 	assert_int_equal(moderate(f, "organization:*", VERDICT_HIDDEN), MODERATE_SET);
 	assert_int_equal(total_of(f), 1); /* the own node is not moderated */
 	assert_int_equal(moderate(f, "http://n7:1", VERDICT_SHOWN), MODERATE_EXCEPTED);
