@@ -266,16 +266,18 @@ dispatch(struct server *s, struct call *c, const struct options *o)
 	uint64_t body_max = (uint64_t)o->body_max_mib << 20;
 	const struct route *r;
 	char allow[64];
-	bool drain = c->req->has_body;
+	bool drain = c->req->has_body, is_private;
 
 	switch (router_find(c->req->path, c->req->method, &r, allow)) {
 	case ROUTE_FOUND:
 		if (refuse_foreign(c, r, o))
 			break;
 		drain = drain && (r->flags & ROUTE_BODY) == 0;
+		/* before the call, in which other options may come into force */
+		is_private = access_is_restricted(r, o);
 		call_route(s, c, r, o);
 		c->res->varies = (r->flags & ROUTE_PAGE) != 0;
-		c->res->is_private = access_is_restricted(r, o);
+		c->res->is_private = is_private;
 		c->res->is_secret = c->params.text[PARAM_KEY].p != NULL;
 		break;
 	case ROUTE_NO_PATH:
