@@ -4,6 +4,7 @@
 #include "core/registry/moderate.h"
 #include "core/registry/registry_private.h"
 #include "core/registry/requests.h"
+#include "core/trust/pin.h"
 #include "registry_help.h"
 
 #define PROVIDER "http://p:1"
@@ -29,11 +30,11 @@ static void
 say(struct fixture *f, const char *nodes, const char *address)
 {
 	struct wire_body b = body_of(f, PROVIDER, false, nodes, NULL);
-	struct in6_addr *a = arena_alloc(f->a, sizeof(*a));
+	struct speaker who = { .has_address = true };
 	struct receipt in;
 
-	assert_true(address_read(str_of(address), a));
-	b.address = (struct str){ (const char *)a->s6_addr, sizeof(*a) };
+	assert_true(address_read(str_of(address), &who.address));
+	b.speaker = &who;
 	f->now_us++;
 	must(registry_connect(f->r, &b, f->now_us, &in));
 	check_clean(f);

@@ -96,13 +96,34 @@ test_judge(void **state)
 		const struct peer p = peer(rows[i].key, rows[i].address, rows[i].flags);
 		const struct speaker who = speaker(rows[i].speaks_key, rows[i].speaks_from);
 		const enum pin_verdict verdict =
-		    pin_judge(&o, rows[i].is_known ? &p : NULL, &who);
+		    pin_judge(&o, STR("http://x:1"), rows[i].is_known ? &p : NULL, &who);
 
 		if (verdict != rows[i].verdict)
 			fail_msg("row %zu: %d, wanted %d", i, verdict, rows[i].verdict);
 		assert_int_equal(pin_words(a, verdict, STR("http://x:1"), &p, &who)[0] == '\0',
 		    verdict == PIN_COUNTS);
 	}
+}
+
+/* A key of the options stands above what was found out, of just that url. */
+static void
+test_listed(void **state)
+{
+	/* 32 times the letter k */
+	const struct str accept[] = { { "http://X:80/", 12 }, { "http://y", 8 },
+		{ "http://x/a#a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s", 54 } };
+	const struct options o = { .trust = TRUST_LISTED, .accept = accept, .n_accept = 3 };
+	const struct speaker k = speaker('k', 'x'), l = speaker('l', 'x'), none = speaker(0, 'x');
+	const struct peer other = peer('l', 'x', 0);
+
+	(void)state;
+	assert_int_equal(pin_judge(&o, STR("http://x/a"), NULL, &k), PIN_COUNTS);
+	assert_int_equal(pin_judge(&o, STR("http://x/a"), &other, &k), PIN_COUNTS);
+	assert_int_equal(pin_judge(&o, STR("http://x/a"), &other, &l), PIN_OTHER_KEY);
+	assert_int_equal(pin_judge(&o, STR("http://x/a"), NULL, &none), PIN_NO_KEY);
+	assert_int_equal(pin_judge(&o, STR("http://x/a/b"), NULL, &k), PIN_NOT_LISTED);
+	assert_int_equal(pin_judge(&o, STR("http://x"), NULL, &k), PIN_NOT_LISTED);
+	assert_int_equal(option_allows_peer(&o, STR("http://x/a/b"), NULL), KODO_OK);
 }
 
 static void
@@ -156,8 +177,8 @@ test_addresses(void **state)
 		const bool is_kept = c == 'a' || c > 'z' - (char)PIN_ADDRESSES + 1;
 
 		who = speaker(0, c);
-		assert_int_equal(
-		    pin_judge(&o, &p, &who), is_kept ? PIN_COUNTS : PIN_OTHER_ADDRESS);
+		assert_int_equal(pin_judge(&o, STR("http://x:1"), &p, &who),
+		    is_kept ? PIN_COUNTS : PIN_OTHER_ADDRESS);
 	}
 }
 
@@ -220,6 +241,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_listed),
 		cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_ask),

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/base64.h"
 #include "core/base/ascii.h"
 #include "core/base/path.h"
 #include "core/base/url.h"
@@ -444,11 +445,12 @@ static enum kodo_err
 check_accept(
     struct arena *a, const struct options *o, struct str key, struct str url, struct why *why)
 {
-	struct str prefix;
+	struct str prefix, rest;
 	size_t i;
 
 	for (i = 0; i < o->n_accept; i++) {
-		if (url_key(a, o->accept[i], &prefix) != KODO_OK)
+		rest = o->accept[i];
+		if (url_key(a, str_cut(&rest, '#'), &prefix) != KODO_OK)
 			return why_set(why, KODO_ENOMEM, "out of memory");
 		if (is_below(key, prefix))
 			return KODO_OK;
@@ -456,6 +458,24 @@ check_accept(
 	if (o->n_accept == 0)
 		return KODO_OK;
 	return why_set(why, KODO_EINVAL, "%.*s is not accepted as a peer here", STR_ARG(url));
+}
+
+bool
+option_key_of(const struct options *o, struct str key, unsigned char out[OPTION_KEY_BYTES])
+{
+	struct arena *a = arena_new();
+	bool found = false;
+	struct str url, rest;
+	size_t i;
+
+	for (i = 0; a != NULL && i < o->n_accept && !found; i++) {
+		rest = o->accept[i];
+		url = str_cut(&rest, '#');
+		found = rest.len > 0 && url_key(a, url, &url) == KODO_OK && str_eq(url, key) &&
+		    base64_read_n(BASE64_URL, rest, out, OPTION_KEY_BYTES) == KODO_OK;
+	}
+	arena_free(a);
+	return found;
 }
 
 static enum kodo_err

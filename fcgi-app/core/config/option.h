@@ -56,7 +56,8 @@ struct options {
 	enum option_trigger trigger;
 	unsigned tombstone_days;
 	unsigned loader_s;
-	const struct str *accept;	/* url prefixes allowed as peers; none: all */
+	/* url prefixes allowed as peers; none: all. With #KEY: option_key_of */
+	const struct str *accept;
 	size_t n_accept;
 	enum option_private private_peers;
 	enum option_trust trust;
@@ -147,6 +148,11 @@ enum kodo_err option_check_whole(struct arena *a, const struct options *o, struc
 /* A commented sample loader, and one line per option for a manual; made from the table. */
 void option_put_sample(struct buf *out);
 void option_put_help(struct buf *out);
+
+/* The key that accept gives for just that url key. false: it gives none. */
+#define OPTION_KEY_BYTES	32u
+bool option_key_of(
+    const struct options *o, struct str key, unsigned char out[OPTION_KEY_BYTES]);
 
 /*
  * May url be a peer of ours (accept, private)? KODO_EINVAL with the reason in why; KODO_ENOMEM.

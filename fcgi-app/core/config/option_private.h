@@ -12,6 +12,7 @@ enum option_type {
 	OPT_TEXT,
 	OPT_URL,
 	OPT_URLS,	/* list, or a text to be split; their number is at offset_n */
+	OPT_PEERS,	/* the same, each with #KEY behind it if you like */
 	OPT_NETS,	/* the same of addresses and prefixes (address_net_read) */
 	OPT_BOOL,
 	OPT_UINT,
@@ -58,7 +59,7 @@ struct option_row {
 static inline bool
 option_is_list(const struct option_row *row)
 {
-	return row->type == OPT_URLS || row->type == OPT_NETS;
+	return row->type == OPT_URLS || row->type == OPT_PEERS || row->type == OPT_NETS;
 }
 
 extern const struct option_row option_rows[];

@@ -5,6 +5,7 @@
 
 #include "core/base/address.h"
 #include "core/base/ascii.h"
+#include "core/base/base64.h"
 #include "core/base/limit.h"
 #include "core/base/path.h"
 #include "core/base/url.h"
@@ -118,6 +119,26 @@ to_list_url(const struct place *p, const struct loader_value *item, struct str *
 	return KODO_OK;
 }
 
+/* With a key behind it, as `kodo key` prints it, or without. */
+static enum kodo_err
+to_list_peer(const struct place *p, const struct loader_value *item, struct str *out)
+{
+	struct loader_value url = *item;
+	struct str key = item->text, shown;
+	unsigned char bytes[OPTION_KEY_BYTES];
+	const bool has_key = memchr(key.p, '#', key.len) != NULL;
+	enum kodo_err err;
+
+	url.text = str_cut(&key, '#');
+	err = to_list_url(p, &url, &shown);
+	*out = has_key ? item->text : shown;
+	if (err == KODO_OK && has_key &&
+	    base64_read_n(BASE64_URL, key, bytes, sizeof(bytes)) != KODO_OK)
+		return option_fail(p->in, item, "%s: no key behind #: one has 43 letters, as `kodo "
+		    "key` prints it", p->row->name);
+	return err;
+}
+
 static enum kodo_err
 to_list_net(const struct place *p, const struct loader_value *item, struct str *out)
 {
@@ -162,6 +183,12 @@ to_list(const struct place *p, const char *what,
 		err = add(p, e->value, &list[(*n)++]);
 	}
 	return err;
+}
+
+static enum kodo_err
+to_peers(const struct place *p)
+{
+	return to_list(p, "url", to_list_peer);
 }
 
 static enum kodo_err
@@ -404,6 +431,7 @@ static enum kodo_err (*const converters[OPT_TYPES])(const struct place *p) = {
 	[OPT_TEXT] = to_text,
 	[OPT_URL] = to_url,
 	[OPT_URLS] = to_urls,
+	[OPT_PEERS] = to_peers,
 	[OPT_NETS] = to_nets,
 	[OPT_BOOL] = to_bool,
 	[OPT_UINT] = to_uint,

@@ -63,6 +63,7 @@ put_row(struct buf *out, const struct option_row *row, const struct options *o)
 			put_line(out, row->name, *(const struct str *)v);
 		break;
 	case OPT_URLS:
+	case OPT_PEERS:
 	case OPT_NETS:
 		put_list(out, row, at, o);
 		break;

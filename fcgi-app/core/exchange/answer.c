@@ -29,7 +29,7 @@ answer_judge(
 		return oc->has_body && str_eq(oc->body.from_key, p->key)
 		    ? proof_take(ch, p, who->is_signed ? key_bytes(who->signer.key) : STR_NULL)
 		    : KODO_OK;
-	verdict = pin_judge(ch->o, p, who);
+	verdict = pin_judge(ch->o, p->key, p, who);
 	/* where it was called its address is its own */
 	if (verdict == PIN_COUNTS || verdict == PIN_OTHER_ADDRESS)
 		return pin_take(ch->a, p, who, true, ch->now_us);

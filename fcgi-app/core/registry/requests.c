@@ -63,7 +63,7 @@ admit(struct change *ch, struct post *q, bool *may)
 	err = change_peer_find(ch, q->b->from_key, &p);
 	if (err != KODO_OK && err != KODO_ENOTFOUND)
 		return err;
-	verdict = pin_judge(ch->o, p, who);
+	verdict = pin_judge(ch->o, q->b->from_key, p, who);
 	if (verdict == PIN_COUNTS)
 		return p != NULL ? pin_take(ch->a, p, who, false, ch->now_us) : KODO_OK;
 	*may = false;

@@ -49,12 +49,19 @@ is_address_of(const struct peer *p, const struct in6_addr *address)
 }
 
 enum pin_verdict
-pin_judge(const struct options *o, const struct peer *p, const struct speaker *who)
+pin_judge(const struct options *o, struct str url_key, const struct peer *p,
+    const struct speaker *who)
 {
 	const bool has_key = p != NULL && p->trust.key.len > 0;
+	unsigned char listed[OPTION_KEY_BYTES];
 
 	if (o->trust == TRUST_OPEN)
 		return PIN_COUNTS;
+	/* what the options give stands above what was found out */
+	if (option_key_of(o, url_key, listed))
+		return !who->is_signed ? PIN_NO_KEY
+		    : str_eq(key_bytes(listed), key_bytes(who->signer.key)) ? PIN_COUNTS
+		    : PIN_OTHER_KEY;
 	if (o->trust == TRUST_LISTED && (!has_key || (p->flags & PEER_VOUCHED) == 0))
 		return PIN_NOT_LISTED;
 	if (has_key && !who->is_signed)

@@ -42,9 +42,9 @@ enum pin_verdict {
 	PIN_NOT_LISTED		/* its key must be given by the admin */
 };
 
-/* p: who is spoken for, NULL: nobody knows it yet. */
-enum pin_verdict pin_judge(
-    const struct options *o, const struct peer *p, const struct speaker *who);
+/* Of the url with that key; p: its peer, NULL: nobody knows it yet. */
+enum pin_verdict pin_judge(const struct options *o, struct str url_key, const struct peer *p,
+    const struct speaker *who);
 
 /* Is p's url to be asked which key it has? Not if it was lately. Notes that it is. */
 bool pin_ask(struct peer *p, enum pin_verdict verdict, int64_t now_us);
