@@ -30,7 +30,8 @@ static void
 say(struct fixture *f, const char *nodes, const char *address)
 {
 	struct wire_body b = body_of(f, PROVIDER, false, nodes, NULL);
-	struct speaker who = { .has_address = true };
+	/* with a key, by which it may speak from anywhere */
+	struct speaker who = { .has_address = true, .is_signed = true };
 	struct receipt in;
 
 	assert_true(address_read(str_of(address), &who.address));
