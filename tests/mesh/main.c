@@ -1,6 +1,7 @@
 /*
  * usage: mesh --check | --costs | [--from N] [--count N] [--seconds N]
- * [--kind ours|one|two|long|roles|far] [--seeds FILE] [--all] [--seed N [--keep I,J,..] [--trace]]
+ * [--kind ours|one|two|long|roles|far] [--seeds FILE] [--all] [--trust WORD]
+ * [--seed N [--keep I,J,..] [--trace]]
  *
  * Runs histories of consecutive seeds, those of the file first. A history that fails is made as
  * short as it can be, printed, and the command that replays it. Exit status 1 if one failed.
@@ -220,6 +221,8 @@ arguments_read(int argc, char **argv, struct arguments *out)
 			out->seconds = (unsigned)strtoul(value, NULL, 10);
 		} else if (strcmp(name, "--seeds") == 0) {
 			out->seeds = value;
+		} else if (strcmp(name, "--trust") == 0) {
+			mesh_trust = value;
 		} else if (strcmp(name, "--keep") == 0) {
 			out->keep = value;
 		} else if (strcmp(name, "--kind") == 0) {

@@ -142,6 +142,9 @@ struct answer {
 	struct buf body;
 };
 
+/* The option trust of all services: known unless set; a legacy peer is none where it is signed. */
+extern const char *mesh_trust;
+
 /* The url of a service, in a static buffer that the fourth call after reuses. */
 const char *service_url(const struct mesh *m, unsigned i, unsigned variant);
 int64_t service_now(const struct service *s);

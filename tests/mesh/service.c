@@ -20,6 +20,8 @@
 
 #define FAT_BYTES 2500
 
+const char *mesh_trust = "known";
+
 const char *
 service_url(const struct mesh *m, unsigned i, unsigned variant)
 {
@@ -85,7 +87,7 @@ static void
 options_make(struct service *s)
 {
 	struct arena *a = s->options_arena;
-	char *argv[8 + 2 * MESH_MAX];
+	char *argv[10 + 2 * MESH_MAX];
 	struct why why = { "" };
 	int argc = 0;
 	unsigned j;
@@ -93,6 +95,8 @@ options_make(struct service *s)
 	arena_reset(a);
 	argv[argc++] = arena_strz(a, STR("--url"));
 	argv[argc++] = arena_strz(a, str_of(service_url(s->mesh, s->i, s->url_variant)));
+	argv[argc++] = arena_strz(a, STR("--trust"));
+	argv[argc++] = arena_strz(a, str_of(mesh_trust));
 	if (s->role == ROLE_NODE)
 		argv[argc++] = arena_strz(a, STR("--no-registry"));
 	if (s->role != ROLE_REGISTRY)
