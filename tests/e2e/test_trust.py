@@ -232,6 +232,24 @@ def test_rotate(registry):
     assert registry.get(f"/check?key={admin}").status == 403 and registry.get(f"/check?key={new}").status == 200
 
 
+def test_check_names_the_own_key():
+    with kodotest.folder() as place:
+        one = kodotest.Service(place, REGISTRY).start()
+        try:
+            text = run(one, "key").split()[0]
+            assert f"own key: {text}" in run(one, "check")
+            with open(os.path.join(one.state_path(), "identity"), "w", encoding="ascii") as f:
+                f.write("damaged\n")
+            done = subprocess.run([kodotest.KODO, "check", "--state", one.state_path()], capture_output=True, text=True, timeout=30, check=False)
+            assert done.returncode == 1 and "identity is damaged" in done.stdout
+            # nothing is signed, and all goes on
+            answer = one.get("/", headers={"Signature": "kodo=:AAAA:"})
+            assert answer.status == 200 and "signature" not in answer.headers
+            assert one.get("/.well-known/kodo.json").status == 500
+        finally:
+            one.kill()
+
+
 # --- legacy peers, by their address ---
 
 @pytest.fixture

@@ -19,6 +19,7 @@
 #include "core/storage/rate_table.h"
 #include "core/storage/run_history.h"
 #include "core/storage/runner.h"
+#include "core/trust/pin.h"
 
 #define DISK_LOW_BYTES	(64ull << 20)	/* the map grows by as much at least */
 #define CRON_LATE_S	180		/* with a line for each minute */
@@ -376,6 +377,28 @@ check_rates(const struct environment *h)
 	}
 }
 
+/* Can what is sent be signed? */
+static void
+check_own_key(const struct environment *h)
+{
+	char text[PIN_KEY_CHARS];
+	struct own_key own;
+	enum kodo_err err = own_key_get(h->state, h->now_us, &own);
+
+	if (err == KODO_OK) {
+		pin_key_text(key_bytes(own.key), text);
+		say(h, FINDING_OK, "own key: %s", text);
+	} else if (err == KODO_ECORRUPT) {
+		say(h, FINDING_ERROR, "own key: %s/identity is damaged, so nothing is signed; "
+		    "restore it, or remove it for another key, which peers find out by your url",
+		    h->state->path);
+	} else {
+		say(h, FINDING_ERROR, "own key: %s, so nothing is signed and peers that know us by "
+		    "our key refuse us; install libssl3, and see to the state folder",
+		    kodo_err_text(err));
+	}
+}
+
 /* The keys of the issuer of tokens. */
 static void
 check_keys(const struct environment *h)
@@ -434,6 +457,7 @@ environment_check(const struct environment *h)
 		check_log(h);
 		check_cron(h);
 		check_rates(h);
+		check_own_key(h);
 		check_keys(h);
 	}
 	check_probe(h);
