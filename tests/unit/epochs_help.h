@@ -7,6 +7,7 @@
 #include "core/registry/requests.h"
 #include "core/registry/startup.h"
 #include "core/storage/store.h"
+#include "core/trust/pin.h"
 #include "registry_help.h"
 
 #define NODE "http://n:1"
@@ -38,6 +39,15 @@ peers_of(struct fixture *f)
 
 	must(store_stat(registry_store(f->r), &st));
 	return st.entries[T_PEER];
+}
+
+static inline uint64_t
+providers_of(struct fixture *f)
+{
+	struct store_stat st;
+
+	must(store_stat(registry_store(f->r), &st));
+	return st.entries[T_PROVIDER];
 }
 
 /* PEER, which feeds, says that in a body of that path. */

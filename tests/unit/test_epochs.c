@@ -79,6 +79,59 @@ who_signed_off_fades(void **state)
 	check_clean(f);
 }
 
+/* Its url does not answer, until it is asked no more. */
+static void
+nobody_answers(struct fixture *f)
+{
+	const struct exchange_result none = { .status = 0, .error = "refused" };
+	struct exchange_job job;
+	bool wake;
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		f->now_us += 400ll * 1000000;
+		if (next(f, &job) == KODO_OK)
+			must(outcome_take(f->r, f->a, &job, &none, f->now_us, &wake));
+	}
+}
+
+/* A replay of a signed connect is void as long as its key is remembered. */
+static void
+signed_connect_is_not_replayed(void **state)
+{
+	struct fixture *f = *state;
+	struct speaker who = { .is_signed = true };
+	struct wire_body b, off;
+	struct receipt in;
+	uint64_t ticket;
+	int i;
+
+	start(f);
+	b = body_of(f, PEER, false, "[]", "{\"life\":5,\"sent\":9}");
+	off = disconnect_of(f, PEER, "[\"" PEER "\"]", "{\"life\":5,\"sent\":10}");
+	b.speaker = off.speaker = &who;
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	must(registry_disconnect(f->r, &off, f->now_us, &in, &ticket));
+	assert_true(in.removed);
+	for (i = 0; i < 3; i++) {
+		nobody_answers(f);
+		must(expire_run(f->r, f->now_us));
+		f->now_us += 3601ll * 1000000;
+		must(expire_run(f->r, f->now_us));
+		must(registry_connect(f->r, &b, f->now_us, &in));
+		assert_int_equal(providers_of(f), 0);
+	}
+	nobody_answers(f);
+	f->now_us += 31ll * 86400 * 1000000;
+	for (i = 0; i < 3; i++) {
+		f->now_us += 3601ll * 1000000;
+		must(expire_run(f->r, f->now_us));
+	}
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	assert_int_equal(providers_of(f), 1);
+	check_clean(f);
+}
+
 /* --- lost states --- */
 
 /* What it repeats under the same version may stem from its former statements. */
@@ -410,6 +463,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(late_messages_change_nothing),
 		T(who_signed_off_fades),
+		T(signed_connect_is_not_replayed),
 		T(lost_state_takes_its_words_along),
 		T(lost_state_that_updates_is_asked_for_its_list),
 		T(answers_acknowledge),

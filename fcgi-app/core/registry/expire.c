@@ -42,12 +42,12 @@ peers_fade(struct change *ch, int64_t before_us)
 		err = change_peer(ch, found.id, &p);
 		if (err != KODO_OK)
 			return err;
-		if ((p->flags & PEER_FADING) != 0)
-			p->in.epoch = 0;
-		p->flags |= PEER_FADING;
-		/* who may speak for a url is remembered for longer than what was said */
+		/* who may speak for a url is remembered for longer; so long nothing is replayed */
 		if (p->in.at_us < before_us)
 			pin_forget(p);
+		if ((p->flags & PEER_FADING) != 0 && p->trust.key.len == 0)
+			p->in.epoch = 0;
+		p->flags |= PEER_FADING;
 	}
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }

@@ -272,9 +272,10 @@ signed_off_add(struct change *ch, const struct peer *p)
 	    ids = (struct str){ ids.p + sizeof(kb), ids.len - sizeof(kb) }) {
 		err = change_peer(ch, get_be32(ids.p), &oldest);
 		if (err == KODO_OK && peer_is_idle(oldest)) {
-			oldest->in.epoch = 0;
 			if (oldest->trust.proved_us == 0)
 				pin_forget(oldest);
+			if (oldest->trust.key.len == 0)
+				oldest->in.epoch = 0;
 		}
 		if (err == KODO_ENOTFOUND)
 			err = KODO_OK;
