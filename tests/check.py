@@ -30,7 +30,7 @@ SECONDS = {"unit": 120, "fuzz": 300, "e2e": 1800 if os.environ.get("MESH") == "l
 JOBS = 2                    # of unit and fuzz, and of what is in TOGETHER
 # they wait more than they work; each lane has ports of its own. All other end-to-end tests run alone: they measure times, some use fixed ports
 TOGETHER = ["e2e/test_mesh", "e2e/test_responder_life", "e2e/test_leaving", "e2e/test_runner", "e2e/test_service", "e2e/test_old_peers",
-            "e2e/test_histories", "e2e/test_restored"]
+            "e2e/test_histories", "e2e/test_restored", "e2e/test_moderation", "e2e/test_jwt", "e2e/test_trust", "e2e/test_quotas"]
 PORTS = ["22000 27000", "27000 32000"]
 
 
