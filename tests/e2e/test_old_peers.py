@@ -22,8 +22,8 @@ ECHOES = 5000               # messages that a stand-in sends in one test at most
 class Legacy(kodotest.Peer):
     """A feeding registry as the original system: a dict of providers, each a dict of nodes by url."""
 
-    def __init__(self, connect=(), own=()):
-        super().__init__(answer=self.serve, feed=True)
+    def __init__(self, connect=(), own=(), feed=True):
+        super().__init__(answer=self.serve, feed=feed)
         self.connect = list(connect)
         self.own = list(own)
         self.providers = {}
@@ -44,7 +44,10 @@ class Legacy(kodotest.Peer):
         return list(seen.values())
 
     def body(self, nodes):
-        return kodotest.greeting(self.url, organization="Original", registry=True, feed=True, nodes=nodes)
+        return kodotest.greeting(self.url, organization="Original", registry=self.feed, feed=self.feed, nodes=nodes)
+
+    def offers(self):
+        return {(f"Org of {self.url}", self.url + "/flows" + f["url"], f["name"]) for f in self.own}
 
     def rows(self):
         with self.lock:
@@ -107,7 +110,7 @@ class Legacy(kodotest.Peer):
                 connection.request("POST", path, body=text.encode())            # http.client gives no content type of its own
                 answer = connection.getresponse()
                 data = answer.read()
-                if path == "/connect" and answer.status == 201:
+                if path == "/connect" and answer.status == 201 and self.feed:
                     body = json.loads(data)
                     with self.lock:
                         self.take_all(body)
@@ -149,8 +152,7 @@ class Mixed(Network):
             peer.close()
 
     def expected(self):
-        old = {(f"Org of {o.url}", o.url + "/flows" + f["url"], f["name"]) for o in self.legacy for f in o.own}
-        return super().expected() | old
+        return super().expected().union(*(o.offers() for o in self.legacy))
 
     def sent_by_kodo(self):
         """By registries: a message to a kodo peer stands in its log, one to a legacy peer in its list."""
@@ -243,3 +245,61 @@ def test_storm(folders):
         net.wait_echoes_end()
         change_and_leave(net, 20)
         assert net.sent_by_kodo() <= 50, (net.echoes(), net.story())
+
+
+class Ours(kodotest.Service):
+    """A kodo service without any option but what makes it a part of the walk-through."""
+
+    def offers(self):
+        return {(None, self.url + "/flows" + f["url"], f["name"]) for f in self.options.get("flows", ())}
+
+    def rows(self):
+        return {(row["organization"], row["url"], row["name"]) for row in self.get("/flows?pp=100").json()["items"]}
+
+    def change(self, flows):
+        self.stop()
+        self.options["flows"] = flows
+        self.start()
+
+    def leave(self):
+        assert self.request("DELETE", "/connect").status == 204
+
+    close = kodotest.Service.kill
+
+
+class Original(Legacy):
+    def change(self, flows):
+        with self.lock:
+            self.own = flows
+        self.start()
+
+    def leave(self):
+        for target in self.connect:
+            self.outbox.put((target, "/disconnect", {"provider": self.url, "url": [self.url]}))
+
+
+def part(folders, kind, name, options):
+    flows = [kodotest.flow(1, name=name)]
+    if kind == "o":
+        return Original(options.get("connect", ()), flows, options.get("feed", True)).start()
+    return Ours(folders(), {**options, "flows": flows}).start()
+
+
+@pytest.mark.parametrize("kinds", ["".join(kinds) for kinds in itertools.product("ko", repeat=3)])
+def test_walk_through_mixed(folders, kinds):
+    """Registry, node and provider, each the original or ours, without a word of configuration: all is shown, changes and leaves."""
+    registry = part(folders, kinds[0], "of the registry", {})
+    parts = []
+    try:
+        parts.append(part(folders, kinds[1], "of the node", {"connect": [registry.url], "registry": False, "feed": False}))
+        parts.append(part(folders, kinds[2], "of the provider", {"connect": [registry.url], "feed": False}))
+        wait_until(lambda: registry.rows() == registry.offers().union(*(one.offers() for one in parts)), SECONDS, "all is shown")
+        for one in parts:
+            one.change([kodotest.flow(1, name="changed"), kodotest.flow(2, name="new")])
+            wait_until(lambda: registry.rows() == registry.offers().union(*(one.offers() for one in parts)), SECONDS, "the change is shown")
+        for one in list(parts):
+            one.leave()
+            wait_until(lambda: not registry.rows() & one.offers(), SECONDS, "it is gone")
+    finally:
+        for one in [registry, *parts]:
+            one.close()
