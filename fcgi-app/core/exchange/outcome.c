@@ -446,14 +446,15 @@ peer_gone(struct change *ch, struct peer *p, struct outcome *oc)
 	return KODO_OK;
 }
 
-/* Which key its url shows, if that was to be seen; the work that waited goes on as it was. */
+/* Which key its url shows, if that was to be seen; it can be reached for other work, too, then. */
 static enum kodo_err
 key_shown(struct change *ch, struct peer *p, struct outcome *oc)
 {
 	bool is_its;
 
-	p->out.due_us = p->out.attempts == 0 ? ch->now_us
-	    : ch->now_us + peer_backoff_us(p->out.attempts, PEER_BACKOFF_MAX_US);
+	p->out.due_us = ch->now_us;
+	if (p->out.attempts > 0 && oc->res->status != 200)
+		p->out.due_us += peer_backoff_us(p->out.attempts, PEER_HEARD_US);
 	p->out.work[WORK_PROVE] = 0;
 	return oc->res->status == 200 ? answer_document(ch, p, oc, &is_its) : KODO_OK;
 }
@@ -474,10 +475,28 @@ called_otherwise(struct change *ch, struct peer *p, struct outcome *oc)
 	return alias_set(ch, p, key);
 }
 
+/*
+ * Who is asked for its key alone and cannot be reached, as behind NAT, is asked again when it
+ * connects again: no backoff of that stands before what it may be told later.
+ */
+static enum kodo_err
+attempt_failed(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	const uint64_t asked = p->out.work[WORK_PROVE];
+	bool is_alone;
+
+	p->out.work[WORK_PROVE] = 0;
+	is_alone = asked != 0 && !peer_has_work(p);
+	if (is_alone && (oc->res->status == 0 || oc->res->status >= 500))
+		return KODO_OK;
+	p->out.work[WORK_PROVE] = asked;
+	return failure_retry(ch, p, oc);
+}
+
 /* What follows, by the meaning of the answer. */
 static enum kodo_err (*const follows[])(struct change *, struct peer *, struct outcome *) = {
 	[MEANS_DONE] = job_done,
-	[MEANS_RETRY] = failure_retry,
+	[MEANS_RETRY] = attempt_failed,
 	[MEANS_PAUSE] = job_refused,
 	[MEANS_CONNECT] = job_unknown,
 	[MEANS_LEFT] = peer_gone,

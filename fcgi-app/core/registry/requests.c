@@ -144,7 +144,7 @@ connect_fn(struct change *ch, void *arg)
 	if (err != KODO_OK)
 		return err;
 	/* it has come with a key: does its url show that? */
-	if (p->trust.key.len > 0 && p->trust.proved_us == 0)
+	if (p->trust.key.len > 0 && p->trust.proved_us == 0 && ch->o->trust != TRUST_OPEN)
 		(void)proof_ask(ch, p, PIN_COUNTS);
 	is_repeat = is_connect_again(p, q->b);
 	err = note_speaker(ch, p, q->b, &is_void);
