@@ -323,7 +323,8 @@ start(struct dispatch *d, const struct lifetime *lifetime, struct slot *slot)
 	limits.allow_private = may_be_private(o, &slot->job);
 	limits.answer_max_bytes =
 	    slot->job.is_target ? LIMIT_ANSWER_BYTES : LIMIT_ANSWER_OTHERS_BYTES;
-	if (slot->pool == POOL_STRANGERS && limits.timeout_s > PROBE_MAX_S)
+	if ((slot->pool == POOL_STRANGERS || slot->job.kind == EXCHANGE_PROVE) &&
+	    limits.timeout_s > PROBE_MAX_S)
 		limits.timeout_s = PROBE_MAX_S;
 	/* an attempt longer than --for would be begun by each runner and ended by none */
 	if (!lifetime->stay && limits.timeout_s * 1000000ll > limit_us)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "core/base/isotime.h"
 #include "core/auth/jwks.h"
 #include "core/auth/key_file.h"
 #include "core/base/limit.h"
@@ -162,7 +163,7 @@ find_due(struct key_fetch *k, struct str url)
 		if (key_file_read(k->kept, s, &k->file) != KODO_OK)
 			k->file = (struct key_file){ .tried_us = 0 };
 	}
-	return key_file_due_us(&k->file, url, key_file_wanted_us(s));
+	return key_file_due_us(&k->file, url, key_file_wanted_us(s), isotime_now_us());
 }
 
 void

@@ -184,6 +184,9 @@ set_transport(CURL *c, struct slot *slot, const struct sender_limits *limits)
 	    curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, KEEP_IDLE_S) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_USERAGENT, "kodo") == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_socket) == CURLE_OK &&
+	    /* a connection kept for a target may lead to where others may not */
+	    curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, limits->allow_private ? 0L : 1L) ==
+		CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, slot) == CURLE_OK;
 }
 

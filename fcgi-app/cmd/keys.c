@@ -153,6 +153,9 @@ trust_body(struct inspect *in, void *arg, struct why *why)
 		why_set(why, err, "no such peer; see kodo peers");
 	else if (err == KODO_EINVAL)
 		why_set(why, err, "%.*s is no http or https url", STR_ARG(in->what));
+	/* what was said under another key may have ended, which others must learn */
+	if (err == KODO_OK)
+		(void)inspect_wake(in);
 	if (view_begin(in->registry, in->now_us, &in->view) != KODO_OK)
 		return err == KODO_OK ? KODO_EIO : err;
 	return err;

@@ -194,6 +194,7 @@ may_refuse(const struct route *r, unsigned status)
 	case 410:
 		return (r->params & PARAM_BIT(PARAM_SINCE)) != 0;
 	case 413:
+	case 421:
 		return r->takes != NULL;
 	default:
 		return true;
@@ -213,6 +214,7 @@ put_responses(struct buf *b, const struct route *r, const struct schema_example 
 		{ 410, "what followed is not known any more: go on from GET /connect" },
 		{ 413, "the body is too large" },
 		{ 414, "the url or its query is too long" },
+		{ 421, "it is signed for another service" },
 		{ 429, "too many requests: try again after Retry-After seconds" },
 		{ 503, "not possible now: try again after Retry-After seconds" },
 	};

@@ -1,9 +1,13 @@
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "core/base/limit.h"
 #include "core/base/log.h"
 #include "core/base/url.h"
 #include "http/speaker.h"
+
+/* a request without a body, which has no sequence, can be replayed for so long */
+#define FRESH_S	300
 
 static const char *const variables[SIGNATURE_FIELDS] = {
 	"HTTP_CONTENT_DIGEST", "HTTP_KODO_FROM", "HTTP_KODO_TO", "HTTP_SIGNATURE_INPUT",
@@ -97,6 +101,7 @@ speaker_is_peer(struct call *c, const struct options *o, bool *out)
 	const struct signature_fields f = fields_of(c->transport);
 	const struct signed_message m = { .method = c->req->method_text };
 	struct speaker who = { .is_signed = true };
+	unsigned char listed[OPTION_KEY_BYTES];
 	const char *why;
 	struct str key;
 	struct peer p;
@@ -106,14 +111,16 @@ speaker_is_peer(struct call *c, const struct options *o, bool *out)
 	*out = false;
 	if (f.signature.len == 0 || !is_for_us(c, o, f.to) ||
 	    url_key(c->a, f.from, &key) != KODO_OK ||
-	    signature_check(&m, &f, &who.signer, &why) != KODO_OK)
+	    signature_check(&m, &f, &who.signer, &why) != KODO_OK ||
+	    llabs(c->now_us / 1000000 - who.signer.created_s) > FRESH_S)
 		return KODO_OK;
 	err = view_begin(c->registry, c->now_us, &v);
 	if (err != KODO_OK)
 		return err;
 	err = peer_find(&v.t, c->a, key, &p);
-	*out = err == KODO_OK && (p.flags & (PEER_TARGET | PEER_PROVIDER)) != 0 &&
-	    str_eq(p.trust.key, key_bytes(who.signer.key));
+	*out = err == KODO_OK && ((p.flags & (PEER_TARGET | PEER_VOUCHED)) != 0 ||
+	    option_key_of(v.options, key, listed)) &&
+	    p.trust.key.len > 0 && pin_judge(v.options, key, &p, &who) == PIN_COUNTS;
 	view_end(&v);
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
@@ -152,13 +159,13 @@ speaker_sign_answer(struct call *c)
 	enum kodo_err err;
 	void *map;
 
-	if (asked.len == 0 || asked.len > LIMIT_SIGNATURE_BYTES)
+	if (asked.len > LIMIT_SIGNATURE_BYTES || !signature_is_ours(asked))
 		return KODO_OK;
 	if (body->fd == -1)
 		return sign(c, asked, buf_str(&body->buf));
 	map = mmap(NULL, (size_t)body->len, PROT_READ, MAP_PRIVATE, body->fd, 0);
 	if (map == MAP_FAILED)
-		return KODO_ENOMEM;
+		return KODO_OK;
 	err = sign(c, asked, (struct str){ map, (size_t)body->len });
 	munmap(map, (size_t)body->len);
 	return err;

@@ -15,7 +15,7 @@
 enum kodo_err speaker_read(
     struct call *c, const struct options *o, struct str raw, bool *out) MUST_CHECK;
 
-/* Is a request without a body signed by a peer, with the key that is known of it? */
+/* Is a request without a body signed by a peer that the admin has named, with its key? */
 enum kodo_err speaker_is_peer(struct call *c, const struct options *o, bool *out) MUST_CHECK;
 
 /* Sign the answer, now complete, to a request that is signed; others get none. */

@@ -462,6 +462,9 @@ other_epoch_withdraws_all_but_its_own_node(void **state)
 	assert_stated(p, "");
 }
 
+/* One that has answered; what a stranger acknowledges is not heeded. */
+static const struct peer proven = { .id = 99, .flags = PEER_PROVEN };
+
 static void
 who_acknowledges_more_knows_of_a_restored_state(void **state)
 {
@@ -481,9 +484,12 @@ who_acknowledges_more_knows_of_a_restored_state(void **state)
 		ch.head.state_id = 1234;
 		b.acked_epoch = rows[i].acked_epoch;
 		b.acked = rows[i].acked;
-		must(ingest_acknowledged(&ch, &b));
+		must(ingest_acknowledged(&ch, &proven, &b));
 		assert_int_equal(ch.head.state_id != 1234, rows[i].want);
 	}
+	ch.head.state_id = 1234;
+	must(ingest_acknowledged(&ch, &(struct peer){ .id = 99, .flags = PEER_PROVIDER }, &b));
+	assert_int_equal(ch.head.state_id, 1234);
 }
 
 static void
@@ -501,7 +507,7 @@ restored_state_asks_everybody(void **state)
 	commit();
 	begin();
 	b.acked = ch.head.state;
-	must(ingest_acknowledged(&ch, &b));
+	must(ingest_acknowledged(&ch, &proven, &b));
 	p = peer_again(1);
 	assert_true(p->out.work[WORK_CONNECT] != 0 && p->out.work[WORK_RECONNECT] == 0);
 	p = peer_again(2);
@@ -512,14 +518,14 @@ restored_state_asks_everybody(void **state)
 	assert_false(peer_has_work(peer_again(PEER_SELF)));
 	/* again and again: the pace holds */
 	b.acked_epoch = head_epoch(&ch.head);
-	must(ingest_acknowledged(&ch, &b));
+	must(ingest_acknowledged(&ch, &proven, &b));
 	assert_int_equal(peer_again(2)->out.due_us, NOW_US + PEER_BACKOFF_US);
 	assert_int_equal(peer_again(3)->out.due_us, NOW_US + PEER_BACKOFF_US);
 	next_change();
 	raw_put(T_PEER, key_u32(k, 4), STR("short"));
 	b.acked_epoch = head_epoch(&ch.head);
 	b.acked = ch.head.state;
-	assert_int_equal(ingest_acknowledged(&ch, &b), KODO_ECORRUPT);
+	assert_int_equal(ingest_acknowledged(&ch, &proven, &b), KODO_ECORRUPT);
 }
 
 /* --- what cannot be read --- */

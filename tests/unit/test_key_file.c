@@ -97,11 +97,12 @@ test_due(void **state)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		f.n_failures = rows[i].n_failures;
 		assert_int_equal(
-		    key_file_due_us(&f, ISSUER, rows[i].wanted_us), T + rows[i].due_s * S);
+		    key_file_due_us(&f, ISSUER, rows[i].wanted_us, INT64_MAX),
+		    T + rows[i].due_s * S);
 	}
-	assert_int_equal(key_file_due_us(&f, STR("http://other/certs"), 0), 0);
+	assert_int_equal(key_file_due_us(&f, STR("http://other/certs"), 0, INT64_MAX), 0);
 	f = (struct key_file){ .tried_us = 0 };
-	assert_int_equal(key_file_due_us(&f, ISSUER, 0), 0);
+	assert_int_equal(key_file_due_us(&f, ISSUER, 0, INT64_MAX), 0);
 }
 
 static void

@@ -73,7 +73,7 @@ want_keys(const struct auth *auth, const struct state *s, struct str url, int64_
 		key_file_want(s);
 		wanted_us = now_us;
 	}
-	out->wake |= key_file_due_us(&auth->file, url, wanted_us) <= now_us;
+	out->wake |= key_file_due_us(&auth->file, url, wanted_us, now_us) <= now_us;
 }
 
 enum kodo_err
@@ -91,7 +91,8 @@ auth_ask(struct auth *auth, struct arena *a, const struct state *s, const struct
 	*out = (struct auth_answer){ AUTH_NO_TOKEN, "there is no token", false };
 	if (err != KODO_OK)
 		return err;
-	out->wake = has_issuer && key_file_due_us(&auth->file, o->auth_jwks_url, 0) <= now_us;
+	out->wake = has_issuer &&
+	    key_file_due_us(&auth->file, o->auth_jwks_url, 0, now_us) <= now_us;
 	if (o->auth_remote_user && q->remote_user.len > 0 && q->role == JWT_REGISTRY) {
 		out->verdict = AUTH_GRANTED;
 	} else if (has_issuer &&

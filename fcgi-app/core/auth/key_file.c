@@ -82,12 +82,14 @@ key_file_write(const struct state *s, const struct key_file *f)
 }
 
 int64_t
-key_file_due_us(const struct key_file *f, struct str url, int64_t wanted_us)
+key_file_due_us(
+    const struct key_file *f, struct str url, int64_t wanted_us, int64_t now_us)
 {
 	int64_t pause_us = EVERY_US, retry_us = RETRY_US;
 	uint64_t i;
 
-	if (f->tried_us == 0 || !str_eq(f->url, url))
+	/* a time ahead: the clock was set back */
+	if (f->tried_us == 0 || f->tried_us > now_us || !str_eq(f->url, url))
 		return 0;
 	for (i = 1; i < f->n_failures && retry_us < WANTED_US; i++)
 		retry_us *= 2;

@@ -41,7 +41,8 @@ enum kodo_err key_file_write(const struct state *s, const struct key_file *f) MU
  * success, soon and then ever later (at most 5 min) after failures, and if a key is wanted since
  * the last attempt, 5 min after that. wanted_us: of key_file_wanted_us.
  */
-int64_t key_file_due_us(const struct key_file *f, struct str url, int64_t wanted_us);
+int64_t key_file_due_us(
+    const struct key_file *f, struct str url, int64_t wanted_us, int64_t now_us);
 
 /* The time of KEY_FILE_WANTED; 0: there is none. */
 int64_t key_file_wanted_us(const struct state *s);

@@ -1,4 +1,8 @@
+#include <stdio.h>
+
+#include "core/base/url.h"
 #include "core/exchange/answer.h"
+#include "core/exchange/failure.h"
 #include "core/merge/proof.h"
 #include "core/trust/document.h"
 
@@ -15,20 +19,37 @@ changes_anything(const struct exchange_result *res)
 	return (res->status >= 200 && res->status <= 299) || res->status == 404;
 }
 
+/* Where the url of a legacy peer leads to is its address. */
+static enum kodo_err
+address_note(struct change *ch, struct peer *p, const struct speaker *who)
+{
+	const struct speaker unsigned_one = { .has_address = who->has_address,
+		.address = who->address };
+
+	return p->trust.key.len > 0
+	    ? KODO_OK : pin_take(ch->a, p, &unsigned_one, true, ch->now_us);
+}
+
 enum kodo_err
 answer_judge(
     struct change *ch, struct peer *p, struct outcome *oc, struct exchange_result *no)
 {
 	const struct speaker *who = oc->res->who;
 	enum pin_verdict verdict;
+	enum kodo_err err = KODO_OK;
 
-	if (who == NULL || !changes_anything(oc->res) || answer_is_document(oc->job))
-		return KODO_OK;
-	/* the greeting of a stranger shows who is there, with which key or none */
-	if (oc->job->kind == EXCHANGE_PROBE)
-		return oc->has_body && str_eq(oc->body.from_key, p->key)
-		    ? proof_take(ch, p, who->is_signed ? key_bytes(who->signer.key) : STR_NULL)
-		    : KODO_OK;
+	if (who != NULL && oc->res->status != 0)
+		err = address_note(ch, p, who);
+	if (err != KODO_OK || who == NULL || !changes_anything(oc->res) ||
+	    answer_is_document(oc->job))
+		return err;
+	/* a greeting shows who is there, with which key or none */
+	if (oc->job->kind == EXCHANGE_PROBE || oc->job->kind == EXCHANGE_PROVE) {
+		if (!oc->has_body || !str_eq(oc->body.from_key, p->key))
+			return KODO_OK;
+		err = proof_take(ch, p, who->is_signed ? key_bytes(who->signer.key) : STR_NULL);
+		return err == KODO_OK ? address_note(ch, p, who) : err;
+	}
 	verdict = pin_judge(ch->o, p->key, p, who);
 	/* where it was called its address is its own */
 	if (verdict == PIN_COUNTS || verdict == PIN_OTHER_ADDRESS)
@@ -37,6 +58,8 @@ answer_judge(
 		.error = verdict == PIN_NOT_LISTED ? "Its key is not among those given here"
 		    : verdict == PIN_OTHER_KEY ? "It answers with another key than is known of it"
 		    : "Its answer is not signed with the key that is known of it" };
+	snprintf(oc->note, sizeof(oc->note), "the answer of %.*s is refused: %s",
+	    STR_ARG(oc->job->url), no->error);
 	oc->res = no;
 	oc->has_body = oc->has_nodes = false;
 	(void)proof_ask(ch, p, verdict);
@@ -46,13 +69,64 @@ answer_judge(
 enum kodo_err
 answer_document(struct change *ch, struct peer *p, struct outcome *oc, bool *is_its)
 {
+	const struct speaker *who = oc->res->who;
 	unsigned char key[CRYPTO_KEY_BYTES];
 	struct str url_key;
 	enum kodo_err err = document_read(ch->a, oc->res->body, &url_key, key);
 
 	p->out.work[WORK_PROVE] = 0;
 	*is_its = err == KODO_OK && str_eq(url_key, p->key);
+	/* a key that the known one has signed for takes nothing away */
+	if (*is_its && who != NULL && who->is_signed &&
+	    str_eq(key_bytes(who->signer.key), key_bytes(key)) &&
+	    pin_judge(ch->o, p->key, p, who) == PIN_COUNTS)
+		return pin_take(ch->a, p, who, true, ch->now_us);
 	if (*is_its)
 		return proof_take(ch, p, key_bytes(key));
 	return err == KODO_EINVAL ? KODO_OK : err;
+}
+
+enum kodo_err
+answer_alias(struct change *ch, struct peer *p, struct str key)
+{
+	struct peer *other;
+	enum kodo_err err = change_peer_find(ch, key, &other);
+
+	p->alias = STR_NULL;
+	if (err != KODO_OK && err != KODO_ENOTFOUND)
+		return err;
+	/* that of another would be signed for, and could be passed on to that one */
+	if ((p->flags & PEER_TARGET) == 0 || str_eq(key, p->key) || str_eq(key, ch->o->url_key) ||
+	    (err == KODO_OK && other->id != p->id))
+		return KODO_OK;
+	return arena_str(ch->a, key, &p->alias);
+}
+
+enum kodo_err
+answer_shown(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	bool is_its;
+
+	p->out.due_us = ch->now_us;
+	if (p->out.attempts > 0 && oc->res->status != 200)
+		p->out.due_us += (p->flags & PEER_PAUSED) != 0 ? peer_pause_us(p, false)
+		    : peer_backoff_us(p->out.attempts, PEER_HEARD_US);
+	p->out.work[WORK_PROVE] = 0;
+	return oc->res->status == 200 && answer_is_document(oc->job)
+	    ? answer_document(ch, p, oc, &is_its) : KODO_OK;
+}
+
+enum kodo_err
+answer_elsewhere(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	const struct speaker *who = oc->res->who;
+	struct str key;
+	enum kodo_err err = who == NULL ? KODO_EINVAL : url_key(ch->a, who->from, &key);
+
+	if (err == KODO_ENOMEM)
+		return err;
+	if (err == KODO_OK && who->is_signed && pin_judge(ch->o, p->key, p, who) == PIN_COUNTS)
+		err = answer_alias(ch, p, key);
+	/* after a wait, whatever it calls itself next */
+	return err == KODO_ENOMEM ? err : failure_retry(ch, p, oc);
 }

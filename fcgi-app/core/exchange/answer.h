@@ -20,4 +20,17 @@ enum kodo_err answer_document(
 /* Does that job ask for the document? */
 bool answer_is_document(const struct exchange_job *job);
 
+/*
+ * A target may call itself by another url than the one that the options have. Of nobody else that
+ * counts: it would take the url of another.
+ */
+enum kodo_err answer_alias(struct change *ch, struct peer *p, struct str key) MUST_CHECK;
+
+/* A PROVE has ended; where it was answered, the peer can be reached for other work, too. */
+enum kodo_err answer_shown(struct change *ch, struct peer *p, struct outcome *oc) MUST_CHECK;
+
+/* 421: a target calls itself otherwise than the options do, and what it is sent must say so. */
+enum kodo_err answer_elsewhere(
+    struct change *ch, struct peer *p, struct outcome *oc) MUST_CHECK;
+
 #endif

@@ -2,7 +2,6 @@
 
 #include "core/base/json.h"
 #include "core/base/log.h"
-#include "core/base/url.h"
 #include "core/exchange/answer.h"
 #include "core/exchange/build.h"
 #include "core/exchange/delivery.h"
@@ -17,7 +16,6 @@
 #include "core/merge/statement.h"
 #include "core/records/walk.h"
 #include "core/registry/registry_private.h"
-#include "core/trust/pin.h"
 #include "core/wire/wire.h"
 
 enum meaning {
@@ -162,19 +160,6 @@ answer_gone(struct change *ch, struct peer *p, const struct wire_body *b)
 	return err;
 }
 
-/*
- * A target may call itself by another url than the one that the options have. Of nobody else that
- * counts: it would take the url of another.
- */
-static enum kodo_err
-alias_set(struct change *ch, struct peer *p, struct str key)
-{
-	p->alias = STR_NULL;
-	if ((p->flags & PEER_TARGET) == 0 || str_eq(key, p->key) || str_eq(key, ch->o->url_key))
-		return KODO_OK;
-	return arena_str(ch->a, key, &p->alias);
-}
-
 /* What the answer says: who it is, and, between two that feed, what it offers. */
 static enum kodo_err
 answer_take(struct change *ch, struct peer *p, struct outcome *oc)
@@ -195,10 +180,10 @@ answer_take(struct change *ch, struct peer *p, struct outcome *oc)
 	if (err == KODO_OK)
 		err = ingest_clock(ch, p, &b->from);
 	if (err == KODO_OK)
-		err = ingest_acknowledged(ch, b);
+		err = ingest_acknowledged(ch, p, b);
 	if (err != KODO_OK)
 		return err;
-	err = alias_set(ch, p, b->from_key);
+	err = answer_alias(ch, p, b->from_key);
 	if (err == KODO_OK && !takes && !ingest_is_late(p, b) &&
 	    (oc->job->kind == EXCHANGE_DISCONNECT || is_other))
 		err = ingest_epoch(ch, p, b);
@@ -446,35 +431,6 @@ peer_gone(struct change *ch, struct peer *p, struct outcome *oc)
 	return KODO_OK;
 }
 
-/* Which key its url shows, if that was to be seen; it can be reached for other work, too, then. */
-static enum kodo_err
-key_shown(struct change *ch, struct peer *p, struct outcome *oc)
-{
-	bool is_its;
-
-	p->out.due_us = ch->now_us;
-	if (p->out.attempts > 0 && oc->res->status != 200)
-		p->out.due_us += peer_backoff_us(p->out.attempts, PEER_HEARD_US);
-	p->out.work[WORK_PROVE] = 0;
-	return oc->res->status == 200 ? answer_document(ch, p, oc, &is_its) : KODO_OK;
-}
-
-/* A target calls itself otherwise than the options do: what it is sent must name it so. */
-static enum kodo_err
-called_otherwise(struct change *ch, struct peer *p, struct outcome *oc)
-{
-	const struct speaker *who = oc->res->who;
-	struct str key;
-	enum kodo_err err = who == NULL ? KODO_EINVAL : url_key(ch->a, who->from, &key);
-
-	if (err == KODO_ENOMEM)
-		return err;
-	if (err != KODO_OK || str_eq(key, p->alias) || (p->flags & PEER_TARGET) == 0)
-		return failure_retry(ch, p, oc);
-	p->out.due_us = ch->now_us;
-	return alias_set(ch, p, key);
-}
-
 /*
  * Who is asked for its key alone and cannot be reached, as behind NAT, is asked again when it
  * connects again: no backoff of that stands before what it may be told later.
@@ -487,7 +443,8 @@ attempt_failed(struct change *ch, struct peer *p, struct outcome *oc)
 
 	p->out.work[WORK_PROVE] = 0;
 	is_alone = asked != 0 && !peer_has_work(p);
-	if (is_alone && (oc->res->status == 0 || oc->res->status >= 500))
+	if (oc->job->kind == EXCHANGE_PROBE && is_alone &&
+	    (oc->res->status == 0 || oc->res->status >= 500))
 		return KODO_OK;
 	p->out.work[WORK_PROVE] = asked;
 	return failure_retry(ch, p, oc);
@@ -501,8 +458,8 @@ static enum kodo_err (*const follows[])(struct change *, struct peer *, struct o
 	[MEANS_CONNECT] = job_unknown,
 	[MEANS_LEFT] = peer_gone,
 	[MEANS_HALVE] = job_halve,
-	[MEANS_SHOWN] = key_shown,
-	[MEANS_ELSEWHERE] = called_otherwise,
+	[MEANS_SHOWN] = answer_shown,
+	[MEANS_ELSEWHERE] = answer_elsewhere,
 };
 
 static enum kodo_err
@@ -551,7 +508,8 @@ answer_read(struct arena *a, struct outcome *oc, int64_t now_us)
 	if (oc->job->kind == EXCHANGE_CONNECT &&
 	    wire_read(a, WIRE_CONNECT, oc->res->body, now_us, STR_NULL, &oc->body, &no) == KODO_OK)
 		oc->has_body = oc->has_nodes = true;
-	else if ((oc->job->is_post || oc->job->kind == EXCHANGE_PROBE) &&
+	else if ((oc->job->is_post || oc->job->kind == EXCHANGE_PROBE ||
+	    oc->job->kind == EXCHANGE_PROVE) &&
 	    wire_read(a, WIRE_DEFAULT, oc->res->body, now_us, STR_NULL, &oc->body, &no) == KODO_OK)
 		oc->has_body = true;
 }

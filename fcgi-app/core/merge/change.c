@@ -20,7 +20,7 @@ change_begin(
 
 /*
  * Nothing known, nothing to do: the record can go, but not as long as a message that was sent
- * before the last one may still come (see tidy.c).
+ * before the last one may still come (see expire.c).
  */
 static bool
 peer_is_spent(const struct peer *p)

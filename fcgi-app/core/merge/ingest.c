@@ -33,7 +33,8 @@ chunk_is_allowed(struct change *ch, struct peer *p, const struct wire_body *b, s
     bool *out)
 {
 	struct wire_node n;
-	struct wire_body one = { .nodes = &n, .n_nodes = 1 };
+	const struct wire_body one = { .nodes = &n, .n_nodes = 1 };
+	struct wire_body cut;
 	enum kodo_err err;
 
 	*out = true;
@@ -42,8 +43,8 @@ chunk_is_allowed(struct change *ch, struct peer *p, const struct wire_body *b, s
 	n = b->nodes[0];
 	if (whole.p != NULL)
 		n.bytes = whole;
-	err = quota_cut(ch, p, &one, false, &one);
-	*out = one.n_nodes > 0;
+	err = quota_cut(ch, p, &one, false, &cut);
+	*out = cut.n_nodes > 0;
 	return err;
 }
 
@@ -96,6 +97,11 @@ back_take(struct change *ch, const struct wire_node *n)
 	if (err != KODO_OK || kn.version >= n->version)
 		return err;
 	err = change_peer_make(ch, pk.url, n->key, &p);
+	/* an owner whose key is known speaks for itself: it is asked alone */
+	if (err == KODO_OK && p->trust.key.len > 0 && ch->o->trust != TRUST_OPEN) {
+		change_want(ch, p, WORK_RECONNECT, false);
+		return KODO_OK;
+	}
 	if (err != KODO_OK)
 		return err;
 	if ((p->flags & PEER_PROVIDER) == 0 && !peer_is_live_target(p)) {
@@ -453,13 +459,14 @@ ingest_call_back(struct change *ch, struct peer *p)
 }
 
 enum kodo_err
-ingest_acknowledged(struct change *ch, const struct wire_body *b)
+ingest_acknowledged(struct change *ch, const struct peer *from, const struct wire_body *b)
 {
 	struct peer found, *p;
 	uint32_t id = 0;
 	enum kodo_err err;
 
-	if (!is_restored(ch, b))
+	/* of others that is not taken: it makes all the world be asked */
+	if (!is_restored(ch, b) || peer_is_stranger(from))
 		return KODO_OK;
 	ch->head.former = head_epoch(&ch->head);
 	ch->head.restored_us = (uint64_t)ch->now_us;

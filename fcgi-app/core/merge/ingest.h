@@ -71,6 +71,7 @@ enum kodo_err ingest_epoch(
  * restored from an older copy: it takes a new epoch, so that its words are taken neither for late
  * nor for the same, and asks all peers, for some may have left since.
  */
-enum kodo_err ingest_acknowledged(struct change *ch, const struct wire_body *b) MUST_CHECK;
+enum kodo_err ingest_acknowledged(
+    struct change *ch, const struct peer *from, const struct wire_body *b) MUST_CHECK;
 
 #endif

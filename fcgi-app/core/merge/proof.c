@@ -1,12 +1,21 @@
 #include "core/merge/proof.h"
 #include "core/merge/statement.h"
 
+/* Has the admin given its key? What its url shows counts for nothing then. */
+static bool
+is_given(const struct change *ch, const struct peer *p)
+{
+	unsigned char key[OPTION_KEY_BYTES];
+
+	return (p->flags & PEER_VOUCHED) != 0 || option_key_of(ch->o, p->key, key);
+}
+
 bool
 proof_ask(struct change *ch, struct peer *p, enum pin_verdict verdict)
 {
 	const int64_t soon_us = p->out.failed_us + PEER_HEARD_US;
 
-	if (!pin_ask(p, verdict, ch->now_us))
+	if (is_given(ch, p) || !pin_ask(p, verdict, ch->now_us))
 		return false;
 	change_want(ch, p, WORK_PROVE, false);
 	if (p->out.due_us > soon_us)
@@ -18,13 +27,23 @@ proof_ask(struct change *ch, struct peer *p, enum pin_verdict verdict)
 enum kodo_err
 proof_take(struct change *ch, struct peer *p, struct str key)
 {
+	return is_given(ch, p) || (key.len == 0 && p->trust.proved_us != 0)
+	    ? KODO_OK : proof_set(ch, p, key);
+}
+
+enum kodo_err
+proof_set(struct change *ch, struct peer *p, struct str key)
+{
 	enum kodo_err err = KODO_OK;
 
-	if ((p->flags & PEER_VOUCHED) != 0 || (key.len == 0 && p->trust.proved_us != 0))
-		return KODO_OK;
 	if (!str_eq(p->trust.key, key)) {
-		if (p->trust.key.len > 0)
+		/* who said it is not who is there; and who is there may say its own */
+		if ((p->flags & PEER_PROVIDER) != 0) {
 			err = statement_drop_all(ch, p);
+			change_want(ch, p, WORK_RECONNECT, false);
+		}
+		if (key.len == 0)
+			p->trust.addresses = STR_NULL;
 		if (err == KODO_OK)
 			err = arena_str(ch->a, key, &p->trust.key);
 		p->trust.since_us = ch->now_us;

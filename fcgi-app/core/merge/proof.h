@@ -19,4 +19,7 @@ bool proof_ask(struct change *ch, struct peer *p, enum pin_verdict verdict);
  */
 enum kodo_err proof_take(struct change *ch, struct peer *p, struct str key) MUST_CHECK;
 
+/* That is its key, whatever was known. */
+enum kodo_err proof_set(struct change *ch, struct peer *p, struct str key) MUST_CHECK;
+
 #endif

@@ -55,8 +55,12 @@ quota_provider(struct change *ch, const struct peer *p, struct str address,
 	enum kodo_err err;
 
 	*out = (struct quota_refusal){ .is_full = false };
-	if ((p->flags & (PEER_PROVIDER | PEER_TARGET)) != 0)
+	if ((p->flags & PEER_TARGET) != 0)
 		return KODO_OK;
+	/* a provider that moves to another address counts there */
+	if ((p->flags & PEER_PROVIDER) != 0)
+		return str_eq(tally_client(address), p->filed.tally.client)
+		    ? KODO_OK : check_client(ch, address, out);
 	if (store_room(ch->t, PROVIDER_BYTES) < PROVIDER_BYTES) {
 		out->is_full = true;
 		return why_set(&out->why, KODO_ETOOBIG,
@@ -182,8 +186,8 @@ leave_out(struct change *ch, const struct wire_node *n, const char *reason)
 	ch->left_out = all;
 	if (pk.url.len > LEFT_OUT_URL_BYTES)
 		pk.url.len = LEFT_OUT_URL_BYTES;
-	all[ch->n_left_out++] = (struct wire_left_out){ pk.url, str_of(reason) };
-	return KODO_OK;
+	all[ch->n_left_out] = (struct wire_left_out){ .reason = str_of(reason) };
+	return arena_str(ch->a, pk.url, &all[ch->n_left_out++].url);
 }
 
 /* Node by node. */

@@ -501,8 +501,23 @@ effects_carry_out(struct resolution *r, struct peer *p, const struct rules_effec
 	return err;
 }
 
+/* Does the node's owner itself speak here, under a key? Nobody without one speaks for it then. */
+static enum kodo_err
+owner_is_keyed(struct change *ch, const struct peer *p, struct str key, bool *out)
+{
+	struct peer *owner;
+	enum kodo_err err = KODO_ENOTFOUND;
+
+	*out = false;
+	if (p != NULL && !peer_dialect(p)->has_versions && ch->o->trust != TRUST_OPEN)
+		err = change_peer_find(ch, key, &owner);
+	if (err == KODO_OK)
+		*out = (owner->flags & PEER_PROVIDER) != 0 && owner->trust.key.len > 0;
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
 static struct rules_speaker
-speaker_of(const struct change *ch, const struct peer *p, struct str key)
+speaker_of(const struct change *ch, const struct peer *p, struct str key, bool is_keyed)
 {
 	const bool is_our_node = str_eq(key, ch->o->url_key);
 	const struct peer_dialect *d;
@@ -522,7 +537,7 @@ speaker_of(const struct change *ch, const struct peer *p, struct str key)
 		 * this service's node is not behind it
 		 */
 		.has_authority = !ch->is_forgetting && (p->id == PEER_SELF || str_eq(p->key, key) ||
-		    (!d->has_versions && !feeds && !is_our_node)),
+		    (!d->has_versions && !feeds && !is_our_node && !is_keyed)),
 		.is_relaying = p->id != PEER_SELF && !d->has_versions && !str_eq(p->key, key),
 		.is_echoing = p->id != PEER_SELF && !d->has_versions && feeds,
 		.is_older = (p->flags & PEER_OLDER) != 0 };
@@ -532,11 +547,14 @@ enum kodo_err
 resolve_word(struct change *ch, struct peer *p, uint32_t node, struct str key,
     const struct rules_word *w, bool renumber)
 {
-	const struct rules_speaker by = speaker_of(ch, p, key);
+	bool is_keyed;
+	enum kodo_err err = owner_is_keyed(ch, p, key, &is_keyed);
+	const struct rules_speaker by = speaker_of(ch, p, key, is_keyed);
 	struct resolution r = { .ch = ch, .node = node, .by = &by, .w = w };
 	struct rules_effects fx;
-	enum kodo_err err = load(&r, key);
 
+	if (err == KODO_OK)
+		err = load(&r, key);
 	if (err != KODO_OK)
 		return err;
 	rules_apply(&r.n, w, &by, &fx);

@@ -24,6 +24,8 @@ statement_take(struct change *ch, struct peer *p, struct str key, struct str byt
 	return err == KODO_OK ? resolve_word(ch, p, *node, key, &word, renumber) : err;
 }
 
+#define GONE_BYTES	4096u	/* what a tombstone takes, with its places in indices */
+
 enum kodo_err
 statement_take_gone(
     struct change *ch, struct peer *p, struct str url, struct str key, uint64_t version)
@@ -32,8 +34,14 @@ statement_take_gone(
 		.kind = RULES_REMOVES, .url = url, .version = version, .now_us = ch->now_us
 	};
 	uint32_t node;
-	enum kodo_err err = node_make(ch->t, &ch->head, key, &node);
+	enum kodo_err err = node_find(ch->t, key, &node);
 
+	/* of nodes that nobody knows here none is taken from the reserve of the map */
+	if (err == KODO_ENOTFOUND && (p->flags & PEER_TARGET) == 0 &&
+	    store_room(ch->t, GONE_BYTES) < GONE_BYTES)
+		return KODO_OK;
+	if (err == KODO_ENOTFOUND)
+		err = node_make(ch->t, &ch->head, key, &node);
 	return err == KODO_OK ? resolve_word(ch, p, node, key, &word, false) : err;
 }
 

@@ -235,7 +235,8 @@ is_by_position(const struct peer *p)
 struct tally_of
 peer_tally(const struct peer *p)
 {
-	const bool is_made = (p->flags & PEER_PROVIDER) != 0;
+	/* who has left is remembered as long as its key */
+	const bool is_made = (p->flags & PEER_PROVIDER) != 0 || p->trust.key.len > 0;
 
 	return (struct tally_of){ .is_stranger = peer_is_stranger(p),
 		.client = is_made ? tally_client(p->in.address) : STR_NULL };

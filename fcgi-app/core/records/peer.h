@@ -44,7 +44,7 @@ enum peer_flag {
 	 * connect`
 	 */
 	PEER_LEFT = 1u << 6,
-	PEER_FADING = 1u << 7,		/* idle, and was so an hour ago: see tidy.c */
+	PEER_FADING = 1u << 7,		/* idle, and was so an hour ago: see expire.c */
 	PEER_RESYNC = 1u << 8,		/* a resync is due at out.check_us */
 	PEER_NOTIFIED = 1u << 9,	/* a subscriber: filed by its position in the changelog */
 	PEER_CONNECTS = 1u << 10,	/* a provider by its own connects, not by answers alone */

@@ -37,7 +37,9 @@ peers_fade(struct change *ch, int64_t before_us)
 	enum kodo_err err;
 
 	while ((err = peer_next(ch->t, ch->a, &id, &found)) == KODO_OK) {
-		if (!peer_is_idle(&found))
+		/* of who is remembered for its key nothing changes most of the time */
+		if (!peer_is_idle(&found) || ((found.flags & PEER_FADING) != 0 &&
+		    found.trust.key.len > 0 && found.in.at_us >= before_us))
 			continue;
 		err = change_peer(ch, found.id, &p);
 		if (err != KODO_OK)

@@ -182,7 +182,8 @@ registry_change(struct change_run *run)
 	enum kodo_err err = store_write(run->r->store, change_fn, run);
 
 	/* a large change must not stay in the memory of a worker that may idle for hours */
-	arena_reset(run->r->a);
+	if (run->is_kept == NULL || !*run->is_kept)
+		arena_reset(run->r->a);
 	return err;
 }
 

@@ -55,6 +55,8 @@ struct change_run {
 	bool is_due; /* after: work is due now */
 	bool is_view_changed;
 	uint64_t state; /* after: this change's number */
+	/* set by fn: texts in the change's arena are wanted until the next change; NULL: none */
+	const bool *is_kept;
 };
 enum kodo_err registry_change(struct change_run *run) MUST_CHECK;
 

@@ -16,6 +16,7 @@
 struct post {
 	const struct wire_body *b;
 	struct receipt *out;
+	bool is_kept;	/* the receipt has texts of the change's arena */
 };
 
 static enum kodo_err
@@ -23,7 +24,8 @@ post_run(struct registry *r, const struct wire_body *b, int64_t now_us,
     enum kodo_err (*fn)(struct change *, void *), struct receipt *out, uint64_t *ticket)
 {
 	struct post q = { .b = b, .out = out };
-	struct change_run run = { .r = r, .now_us = now_us, .fn = fn, .arg = &q };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = fn, .arg = &q,
+		.is_kept = &q.is_kept };
 	struct packed p;
 	enum kodo_err err;
 	size_t i;
@@ -67,6 +69,7 @@ admit(struct change *ch, struct post *q, bool *may)
 	if (verdict == PIN_COUNTS)
 		return p != NULL ? pin_take(ch->a, p, who, false, ch->now_us) : KODO_OK;
 	*may = false;
+	q->is_kept = true;
 	q->out->refusal = pin_words(ch->a, verdict, q->b->from.url, p, who);
 	if (q->out->refusal == NULL)
 		return KODO_ENOMEM;
@@ -86,7 +89,7 @@ note_speaker(struct change *ch, struct peer *p, const struct wire_body *b, bool 
 		*is_void = rule_6_is_lost(b->epoch, p->in.epoch);
 		ingest_call_back(ch, p);
 	} else {
-		err = ingest_acknowledged(ch, b);
+		err = ingest_acknowledged(ch, p, b);
 	}
 	*is_void |= err == KODO_OK && ingest_is_late(p, b);
 	if (err == KODO_OK && !*is_void)
@@ -113,6 +116,7 @@ may_become_provider(struct change *ch, struct post *q, struct peer *p)
 
 	if (err == KODO_ETOOBIG) {
 		q->out->known = false;
+		q->is_kept = true;
 		q->out->is_full = no.is_full;
 		q->out->refusal = arena_strz(ch->a, str_of(no.why.text));
 		return q->out->refusal == NULL ? KODO_ENOMEM : KODO_ENOTFOUND;
@@ -121,10 +125,11 @@ may_become_provider(struct change *ch, struct post *q, struct peer *p)
 }
 
 static void
-note_left_out(const struct change *ch, struct receipt *out)
+note_left_out(const struct change *ch, struct post *q)
 {
-	out->left_out = ch->left_out;
-	out->n_left_out = ch->n_left_out;
+	q->is_kept |= ch->n_left_out > 0;
+	q->out->left_out = ch->left_out;
+	q->out->n_left_out = ch->n_left_out;
 }
 
 static enum kodo_err
@@ -162,7 +167,7 @@ connect_fn(struct change *ch, void *arg)
 	if (!is_repeat)
 		p->out.work[WORK_RECONNECT] = 0;
 	err = ingest_list(ch, p, q->b);
-	note_left_out(ch, q->out);
+	note_left_out(ch, q);
 	return err;
 }
 
@@ -210,7 +215,7 @@ update_fn(struct change *ch, void *arg)
 	if (err != KODO_OK || is_void || (p->flags & PEER_PROVIDER) == 0)
 		return err;
 	err = ingest_update(ch, p, q->b);
-	note_left_out(ch, q->out);
+	note_left_out(ch, q);
 	return err;
 }
 
@@ -349,7 +354,7 @@ disconnect_fn(struct change *ch, void *arg)
 	q->out->known = (p->flags & PEER_PROVIDER) != 0;
 	/* anybody can sign off */
 	if (q->out->known)
-		err = ingest_acknowledged(ch, b);
+		err = ingest_acknowledged(ch, p, b);
 	if (err == KODO_OK && ingest_is_late(p, b))
 		return late_sign_off(ch, p, b);
 	if (err != KODO_OK)
@@ -369,6 +374,7 @@ disconnect_fn(struct change *ch, void *arg)
 		p->flags |= PEER_KODO;
 	if (is_own_among(b)) {
 		q->out->removed = true;
+		p->out.work[WORK_PROVE] = 0;
 		err = statement_drop_all(ch, p);
 		link_go_on(ch, p);
 		return err == KODO_OK && peer_is_idle(p) ? signed_off_add(ch, p) : err;

@@ -204,7 +204,7 @@ trust_fn(struct change *ch, void *arg)
 		pin_forget(p);
 		return KODO_OK;
 	}
-	err = proof_take(ch, p, w->public_key);
+	err = proof_set(ch, p, w->public_key);
 	p->flags |= PEER_VOUCHED;
 	p->in.at_us = ch->now_us;
 	return err;

@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "core/base/base64.h"
 #include "core/base/limit.h"
@@ -47,6 +48,14 @@ own_member(struct str field, enum sfv_kind kind, struct sfv_member *out)
 			found = true;
 		}
 	return found && !w.is_bad;
+}
+
+bool
+signature_is_ours(struct str field)
+{
+	struct sfv_member m;
+
+	return own_member(field, SFV_BYTES, &m);
 }
 
 /* `"name"params: value`, a line of the signature base (section 2.5). */
@@ -140,7 +149,7 @@ signature_make(struct arena *a, const struct own_key *k, const struct signed_mes
 {
 	unsigned char signature[CRYPTO_SIGNATURE_BYTES];
 	struct buf b = BUF_INIT(0);
-	struct str params;
+	struct str params = STR_NULL;
 	enum kodo_err err = put_digest(&b, m->body);
 	size_t i;
 
@@ -211,13 +220,25 @@ base_make(struct buf *b, const struct sfv_member *input, const struct signed_mes
 }
 
 static bool
+read_created(struct str params, int64_t *out)
+{
+	struct str value;
+	char number[24];
+
+	if (!sfv_param(params, STR("created"), &value) || value.len == 0)
+		return false;
+	str_copy(number, sizeof(number), value);
+	*out = strtoll(number, NULL, 10);
+	return true;
+}
+
+static bool
 params_fit(struct str params, unsigned char key[CRYPTO_KEY_BYTES])
 {
 	struct str value;
 
 	return sfv_param(params, STR("alg"), &value) && str_eq(value, STR("ed25519")) &&
 	    sfv_param(params, STR("tag"), &value) && str_eq(value, STR(LABEL)) &&
-	    sfv_param(params, STR("created"), &value) && value.len > 0 &&
 	    sfv_param(params, STR("keyid"), &value) &&
 	    base64_read_n(BASE64_URL, value, key, CRYPTO_KEY_BYTES) == KODO_OK;
 }
@@ -283,6 +304,7 @@ signature_check(const struct signed_message *m, const struct signature_fields *f
 	if (f->input.len > LIMIT_SIGNATURE_BYTES || f->from.len == 0 ||
 	    !own_member(f->input, SFV_LIST, &input) ||
 	    !own_member(f->signature, SFV_BYTES, &value) || !params_fit(input.params, out->key) ||
+	    !read_created(input.params, &out->created_s) ||
 	    base64_read_n(BASE64, value.bytes, signature, sizeof(signature)) != KODO_OK)
 		return KODO_EINVAL;
 	*why = "its signature does not cover what it must";

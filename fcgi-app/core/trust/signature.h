@@ -53,6 +53,7 @@ struct signer {
 	unsigned char key[CRYPTO_KEY_BYTES];
 	struct rotation former[OWN_KEY_FORMER];
 	size_t n_former;
+	int64_t created_s;	/* as it says */
 };
 
 /*
@@ -61,6 +62,9 @@ struct signer {
  */
 enum kodo_err signature_make(struct arena *a, const struct own_key *k,
     const struct signed_message *m, int64_t now_us, struct signature_fields *f) MUST_CHECK;
+
+/* Has that field Signature a signature of a peer, good or not? */
+bool signature_is_ours(struct str field);
 
 /*
  * KODO_OK: it was signed by *out. KODO_ENOTFOUND: it is not signed. KODO_EINVAL: its signature does
