@@ -334,3 +334,87 @@ def test_target_is_taken_over():
             target.kill()
             if false is not None:
                 false.close()
+
+
+# --- what was found by attacking it ---
+
+def flows_of(service, url):
+    return [len(node["flows"]) for node in service.get("/connect").json()["nodes"] if node["url"] == url]
+
+
+def test_forged_word_after_a_rotation(registry):
+    """It has the url asked, which shows another key, that the known one has signed for: nothing is withdrawn."""
+    with kodotest.folder() as place:
+        one = kodotest.Service(place, {"connect": [registry.url], "flows": [kodotest.flow(1)], "registry": False, "feed": False}).start()
+        try:
+            wait_until(lambda: known(registry).get(one.url) == "proved", 15, "proved")
+            run(one, "key", "rotate")
+            assert registry.post("/connect", connect_body(one.url, 0)).status == 403
+            end = time.monotonic() + 3
+            while time.monotonic() < end:
+                assert flows_of(registry, one.url) == [1]
+                time.sleep(0.1)
+            assert known(registry)[one.url] == "proved"
+        finally:
+            one.kill()
+
+
+def test_given_key_holds_whatever_the_url_shows():
+    with kodotest.folder() as place:
+        owner = Owner()
+        given = signing.Key()
+        shown, owner.key = owner.key, given
+        owner.answer = lambda method, path, body: (200, {"url": owner.url, "keys": [{"key": shown.text, "alg": "ed25519"}]})
+        one = kodotest.Service(place, {**REGISTRY, "accept": [f"{owner.url}#{given.text}"]}).start()
+        try:
+            assert owner.post(one, "/connect").status == 201
+            assert one.post("/connect", connect_body(owner.url, 0)).status == 403
+            time.sleep(2)
+            assert flows_of(one, owner.url) == [2]
+            owner.key = shown
+            assert owner.post(one, "/connect").status == 403
+        finally:
+            one.kill()
+            owner.close()
+
+
+def test_legacy_peer_that_moved():
+    """From another address it is refused, until its url turns out to lead there."""
+    with kodotest.folder() as place:
+        one = kodotest.Service(place, {**REGISTRY, "proxies": ["127.0.0.1", "::1"]}).start()
+        peer = kodotest.Peer()
+        try:
+            assert one.post("/connect", connect_body(peer.url), headers={"X-Forwarded-For": "192.0.2.7"}).status == 201
+            assert one.post("/update", connect_body(peer.url), headers={"X-Forwarded-For": "192.0.2.8"}).status == 403
+            wait_until(lambda: one.post("/update", connect_body(peer.url, 3)).status == 200, 15, "it is believed from where its url leads to")
+            assert one.post("/update", connect_body(peer.url), headers={"X-Forwarded-For": "192.0.2.8"}).status == 403
+        finally:
+            one.kill()
+            peer.close()
+
+
+def test_nobody_has_authority_over_an_owner_with_a_key(registry):
+    owner, other = Owner(), f"http://localhost:{free_port()}"
+    try:
+        assert owner.post(registry, "/connect").status == 201
+        evil = [kodotest.node(owner.url, [kodotest.flow(n) for n in range(9)])]
+        assert registry.post("/connect", connect_body(other, nodes=evil)).status == 201
+        assert flows_of(registry, owner.url) == [2]
+        assert registry.post("/disconnect", {"provider": other, "url": [owner.url]}).status == 200
+        assert flows_of(registry, owner.url) == [2]
+    finally:
+        owner.close()
+
+
+def test_strangers_give_nothing_back(registry):
+    """Nobody restores our state by saying that it was, nor speaks for others so."""
+    owner, stranger = Owner(is_there=False), f"http://localhost:{free_port()}"
+    assert owner.post(registry, "/connect").status == 201
+    life = registry.post("/connect", connect_body(stranger, kodo={"life": 7, "sent": 1})).json()["kodo"]["life"]
+    evil = [kodotest.node(owner.url, [kodotest.flow(n) for n in range(9)])]
+    version = int(time.time() * 1e6) + 10**9
+    for sent in (2, 3):
+        body = connect_body(stranger, nodes=evil, kodo={"life": 7, "sent": sent, "heard_life": life, "heard": 2**40, "back": {owner.url: version}})
+        answer = registry.post("/connect", body)
+        assert answer.status == 201 and answer.json()["kodo"]["life"] == life
+        assert flows_of(registry, owner.url) == [2]
