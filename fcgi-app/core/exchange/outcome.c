@@ -193,7 +193,7 @@ answer_take(struct change *ch, struct peer *p, struct outcome *oc)
 	if (err == KODO_OK && !takes && !ingest_is_late(p, b))
 		err = ingest_role(ch, p, &b->from);
 	if (err == KODO_OK && !takes) {
-		err = ingest_back(ch, b);
+		err = ingest_back(ch, p, b);
 		return err == KODO_OK ? answer_gone(ch, p, b) : err;
 	}
 	if (err == KODO_OK && ingest_is_late(p, b)) {

@@ -97,11 +97,6 @@ back_take(struct change *ch, const struct wire_node *n)
 	if (err != KODO_OK || kn.version >= n->version)
 		return err;
 	err = change_peer_make(ch, pk.url, n->key, &p);
-	/* an owner whose key is known speaks for itself: it is asked alone */
-	if (err == KODO_OK && p->trust.key.len > 0 && ch->o->trust != TRUST_OPEN) {
-		change_want(ch, p, WORK_RECONNECT, false);
-		return KODO_OK;
-	}
 	if (err != KODO_OK)
 		return err;
 	if ((p->flags & PEER_PROVIDER) == 0 && !peer_is_live_target(p)) {
@@ -123,11 +118,14 @@ back_take(struct change *ch, const struct wire_node *n)
 }
 
 enum kodo_err
-ingest_back(struct change *ch, const struct wire_body *b)
+ingest_back(struct change *ch, const struct peer *from, const struct wire_body *b)
 {
 	enum kodo_err err = KODO_OK;
 	size_t i;
 
+	/* it is the word of others, which not everybody may bring */
+	if (peer_is_stranger(from))
+		return KODO_OK;
 	for (i = 0; i < b->n_nodes && err == KODO_OK; i++)
 		if (b->nodes[i].is_back)
 			err = back_take(ch, &b->nodes[i]);
@@ -168,7 +166,7 @@ nodes_take(
 			err = statement_take(
 			    ch, p, n->key, n->bytes, n->version, renumber, &ids[at++]);
 	}
-	return err == KODO_OK ? ingest_back(ch, b) : err;
+	return err == KODO_OK ? ingest_back(ch, p, b) : err;
 }
 
 /*

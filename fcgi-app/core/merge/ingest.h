@@ -39,7 +39,8 @@ enum kodo_err ingest_update(
  * Nodes that a peer gives back, as this state said them before it was restored from a copy. Part of
  * the two above; to be called for answers of which the nodes are not taken in.
  */
-enum kodo_err ingest_back(struct change *ch, const struct wire_body *b) MUST_CHECK;
+enum kodo_err ingest_back(
+    struct change *ch, const struct peer *from, const struct wire_body *b) MUST_CHECK;
 
 /*
  * A request with another epoch of p, or with a sequence acknowledged that this state has not
