@@ -381,10 +381,14 @@ check_rates(const struct environment *h)
 static void
 check_own_key(const struct environment *h)
 {
-	char text[PIN_KEY_CHARS];
+	char text[PIN_KEY_CHARS], path[PATH_BYTES];
 	struct own_key own;
-	enum kodo_err err = own_key_get(h->state, h->now_us, &own);
+	enum kodo_err err;
 
+	/* the first message makes it, not a check */
+	if (state_file(h->state, "identity", path) != KODO_OK || access(path, F_OK) != 0)
+		return;
+	err = own_key_get(h->state, h->now_us, &own);
 	if (err == KODO_OK) {
 		pin_key_text(key_bytes(own.key), text);
 		say(h, FINDING_OK, "own key: %s", text);
