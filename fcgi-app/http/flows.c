@@ -94,6 +94,14 @@ put_explain(struct buf *b, const struct flows_answer *f, const struct search_res
 	buf_putc(b, '}');
 }
 
+/* The place is another, and a key stands in no address that we write. */
+static bool
+is_left_out(struct str param)
+{
+	return param.len == 0 || str_starts(param, STR("p=")) ||
+	    str_starts(param, STR("after=")) || str_starts(param, STR("key="));
+}
+
 /* The same request with another place. Its parameters are encoded already, most of them. */
 static void
 put_next_url(struct buf *b, const struct call *c, struct str cursor)
@@ -108,7 +116,7 @@ put_next_url(struct buf *b, const struct call *c, struct str cursor)
 		one = (struct str){ rest.p, end == NULL ? rest.len : (size_t)(end - rest.p) };
 		rest = end == NULL ? STR_NULL :
 		    (struct str){ end + 1, rest.len - one.len - 1 };
-		if (one.len == 0 || str_starts(one, STR("p=")) || str_starts(one, STR("after=")))
+		if (is_left_out(one))
 			continue;
 		url_put_link(b, one);
 		buf_putc(b, '&');
