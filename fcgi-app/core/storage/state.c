@@ -477,6 +477,22 @@ state_secret_write(const struct state *s, const char *name, const char *line, bo
 	return err;
 }
 
+struct state_secret_stamp
+state_secret_stamp(const struct state *s, const char *name)
+{
+	struct state_secret_stamp stamp = { 0 };
+	char path[sizeof(s->path)];
+	struct stat st;
+
+	if (state_file(s, name, path) != KODO_OK || stat(path, &st) != 0)
+		return stamp;
+	stamp.device = st.st_dev;
+	stamp.inode = st.st_ino;
+	stamp.size = st.st_size;
+	stamp.changed_ns = st.st_ctim.tv_sec * 1000000000ll + st.st_ctim.tv_nsec;
+	return stamp;
+}
+
 void
 state_hex(char *out, const unsigned char *bytes, size_t n)
 {

@@ -23,6 +23,7 @@
 #ifndef KODO_STATE_H
 #define KODO_STATE_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "core/base/path.h"
@@ -102,6 +103,16 @@ enum kodo_err state_secret_read(
  */
 enum kodo_err state_secret_write(
     const struct state *s, const char *name, const char *line, bool replace) MUST_CHECK;
+
+/*
+ * Which file it is, and its content of when. Equal ones: nothing was changed. A name that is not
+ * there has one of zeros.
+ */
+struct state_secret_stamp {
+	uint64_t device, inode;
+	int64_t size, changed_ns;
+};
+struct state_secret_stamp state_secret_stamp(const struct state *s, const char *name);
 
 /* 2 n digits and the end of the text. */
 void state_hex(char *out, const unsigned char *bytes, size_t n);

@@ -101,8 +101,8 @@ key_write(const struct state *s, const struct own_key *k, bool replace)
 	return state_secret_write(s, FILE_NAME, line, replace);
 }
 
-enum kodo_err
-own_key_get(const struct state *s, int64_t now_us, struct own_key *out)
+static enum kodo_err
+key_read(const struct state *s, int64_t now_us, struct own_key *out)
 {
 	char line[LINE_BYTES + 1];
 	enum kodo_err err;
@@ -118,6 +118,25 @@ own_key_get(const struct state *s, int64_t now_us, struct own_key *out)
 	if (err == KODO_OK)
 		err = line_read(line, out);
 	return err == KODO_OK ? crypto_public_key(out->seed, out->key) : err;
+}
+
+enum kodo_err
+own_key_get(const struct state *s, int64_t now_us, struct own_key *out)
+{
+	/* each message is signed with it, and to read and derive it takes as long as to sign */
+	static struct own_key cached;
+	static struct state_secret_stamp seen;
+	const struct state_secret_stamp is = state_secret_stamp(s, FILE_NAME);
+	enum kodo_err err;
+
+	if (is.inode != 0 && memcmp(&is, &seen, sizeof(is)) == 0) {
+		*out = cached;
+		return KODO_OK;
+	}
+	err = key_read(s, now_us, out);
+	cached = *out;
+	seen = err == KODO_OK ? is : (struct state_secret_stamp){ 0 };
+	return err;
 }
 
 enum kodo_err

@@ -171,9 +171,11 @@ pin_words(struct arena *a, enum pin_verdict verdict, struct str url, const struc
 		    "here say `kodo trust %.*s %s`", STR_ARG(url), known, spoke, STR_ARG(url),
 		    STR_ARG(url), spoke);
 	case PIN_NO_KEY:
-		return arena_printf(a, known[0] != '\0'
-		    ? "%.*s is known here with the key %s, and this is not signed"
-		    : "%.*s must sign its requests to be a peer here%s", STR_ARG(url), known);
+		if (known[0] == '\0')
+			return arena_printf(
+			    a, "%.*s must sign its requests to be a peer here", STR_ARG(url));
+		return arena_printf(a, "%.*s is known here with the key %s, and this is not signed",
+		    STR_ARG(url), known);
 	case PIN_OTHER_ADDRESS:
 		return arena_printf(a,
 		    "%.*s is known here from another address than %s: let its name resolve to "
