@@ -1,4 +1,3 @@
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -402,7 +401,6 @@ static void
 take_head(struct slot *slot, struct sender_head *head)
 {
 	char *ip = NULL;
-	struct in_addr v4;
 	unsigned i;
 
 	*head = (struct sender_head){ .has_address = false };
@@ -411,11 +409,7 @@ take_head(struct slot *slot, struct sender_head *head)
 			*signature_field(&head->signature, i) = buf_str(&slot->fields[i]);
 	if (curl_easy_getinfo(slot->easy, CURLINFO_PRIMARY_IP, &ip) != CURLE_OK || ip == NULL)
 		return;
-	head->has_address = inet_pton(AF_INET6, ip, &head->address) == 1;
-	if (!head->has_address && inet_pton(AF_INET, ip, &v4) == 1) {
-		head->has_address = true;
-		head->address = address_of_v4(v4);
-	}
+	head->has_address = address_read(str_of(ip), &head->address);
 }
 
 bool

@@ -463,7 +463,7 @@ check_accept(
 bool
 option_key_of(const struct options *o, struct str key, unsigned char out[OPTION_KEY_BYTES])
 {
-	struct arena *a = arena_new();
+	struct arena *a = o->n_accept == 0 ? NULL : arena_new();
 	bool found = false;
 	struct str url, rest;
 	size_t i;

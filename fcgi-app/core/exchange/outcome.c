@@ -264,9 +264,8 @@ static enum kodo_err (*const acked[])(struct change *, struct peer *, struct out
 static enum kodo_err
 job_done(struct change *ch, struct peer *p, struct outcome *oc)
 {
-	enum kodo_err err;
-
 	bool is_its = oc->has_body && str_eq(oc->body.from_key, p->key);
+	enum kodo_err err;
 
 	if (answer_is_document(oc->job)) {
 		err = answer_document(ch, p, oc, &is_its);

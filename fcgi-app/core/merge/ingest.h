@@ -37,7 +37,8 @@ enum kodo_err ingest_update(
 
 /*
  * Nodes that a peer gives back, as this state said them before it was restored from a copy. Part of
- * the two above; to be called for answers of which the nodes are not taken in.
+ * the two above; to be called for answers of which the nodes are not taken in. Strangers give
+ * nothing back.
  */
 enum kodo_err ingest_back(
     struct change *ch, const struct peer *from, const struct wire_body *b) MUST_CHECK;
@@ -70,7 +71,8 @@ enum kodo_err ingest_epoch(
 /*
  * To be called with each body. If it acknowledges more than this state has sent, the state was
  * restored from an older copy: it takes a new epoch, so that its words are taken neither for late
- * nor for the same, and asks all peers, for some may have left since.
+ * nor for the same, and asks all peers, for some may have left since. Of a stranger that is not
+ * heeded: from, that has sent the body.
  */
 enum kodo_err ingest_acknowledged(
     struct change *ch, const struct peer *from, const struct wire_body *b) MUST_CHECK;
