@@ -1,4 +1,5 @@
 /* What must not wait long: whatever happened, all is right soon after it is over. */
+#include "core/trust/pin.h"
 #include "exchange_help.h"
 
 static void
@@ -353,11 +354,35 @@ nothing_is_wanted_of_who_has_left(void **state)
 	check_clean(f);
 }
 
+/* A target that is called wrongly, whatever we call it, is no hurry; nor is anybody's word its. */
+static void
+who_calls_itself_otherwise_is_tried_later(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct speaker who = { .is_signed = true, .from = STR("http://other:1") };
+	struct exchange_result res = { .status = 421, .body = STR("{}"), .who = &who };
+	int64_t due_us;
+	bool wake;
+	unsigned i;
+
+	start(f);
+	for (i = 0; i < 100 && next_due(f, &job, &due_us) == KODO_OK; i++)
+		must(outcome_take(f->r, f->a, &job, &res, f->now_us, &wake));
+	assert_in_range(i, 1, 3);
+	assert_true(str_eq(peer_of(f, TARGET).alias, STR("http://other:1")));
+	/* unsigned it says nothing */
+	who = (struct speaker){ .from = STR("http://third:1") };
+	must(outcome_take(f->r, f->a, &job, &res, f->now_us, &wake));
+	assert_true(str_eq(peer_of(f, TARGET).alias, STR("http://other:1")));
+}
+
 int
 main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
+		T(who_calls_itself_otherwise_is_tried_later),
 		T(who_speaks_is_tried_soon),
 		T(pauses_are_short_for_an_hour),
 		T(link_to_who_signs_off_lives_on),

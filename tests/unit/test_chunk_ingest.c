@@ -258,6 +258,54 @@ damage_is_found(void **state)
 	}
 }
 
+/* A peer that holds a node, and may have so many flows. */
+static void
+quota_start(struct fixture *f, unsigned quota)
+{
+	struct wire_body b;
+	struct receipt in;
+
+	fixture_options(f, TARGET, true, true, NULL, 0);
+	f->o.quota_flows = quota;
+	fixture_apply(f, START_NOW);
+	b = body_of(f, "http://n:1", false, "[]", "{}");
+	must(registry_connect(f->r, &b, f->now_us, &in));
+}
+
+/* Of a node that comes in chunks again the new one takes the place of the old one. */
+static void
+quota_lets_a_node_be_replaced(void **state)
+{
+	struct fixture *f = *state;
+	const char *two, *three;
+
+	quota_start(f, 6);
+	two = node_json(f, "http://n:1", "N", 2);
+	three = node_json(f, "http://n:1", "N", 3);
+	has(f, two, "{\"id\":\"ab\",\"from\":0,\"of\":5}", 2);
+	has(f, three, "{\"id\":\"ab\",\"from\":2,\"of\":5}", 5);
+	assert_int_equal(total_of(f), 5);
+	has(f, two, "{\"id\":\"cd\",\"from\":0,\"of\":5}", 2);
+	has(f, three, "{\"id\":\"cd\",\"from\":2,\"of\":5}", 5);
+}
+
+static void
+quota_leaves_out_a_whole_node(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_body b;
+	struct receipt in;
+
+	quota_start(f, 4);
+	has(f, node_json(f, "http://n:1", "N", 2), "{\"id\":\"ab\",\"from\":0,\"of\":5}", 2);
+	b = chunk_of(f, node_json(f, "http://n:1", "N", 3), "{\"id\":\"ab\",\"from\":2,\"of\":5}");
+	must(registry_update(f->r, &b, f->now_us, &in));
+	assert_int_equal(total_of(f), 0);
+	assert_int_equal(in.n_left_out, 1);
+	assert_true(str_eq(in.left_out[0].url, STR("http://n:1")));
+	assert_true(in.left_out[0].reason.len > 0);
+}
+
 int
 main(void)
 {
@@ -269,6 +317,8 @@ main(void)
 		T(list_chunk_of_no_connect),
 		T(more_than_is_stored_of_a_node),
 		T(damage_is_found),
+		T(quota_lets_a_node_be_replaced),
+		T(quota_leaves_out_a_whole_node),
 	};
 
 	return cmocka_run_group_tests_name("chunk_ingest", tests, NULL, NULL);
