@@ -495,12 +495,12 @@ fcgi_serve(const char *loader)
 		log_error("memory ran out");
 		goto out;
 	}
-	/* first libfcgi's handlers, then ours in their place */
+	/* before libfcgi, which takes SIGTERM and SIGUSR1 only from who has not: one that it took would be lost */
+	shutdown_install();
 	if (FCGX_Init() != 0 || (w.now = connection_new()) == NULL || !watch_listener(&w)) {
 		log_error("descriptor 0 cannot be served: %s", strerror(errno));
 		goto out;
 	}
-	shutdown_install();
 	serve_until_signal(&w);
 	log_debug("shutdown now");
 	status = 0;

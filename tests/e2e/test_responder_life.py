@@ -320,6 +320,30 @@ def test_signal_ends_an_idle_worker(responder, sig):
         assert worker.wait(kodotest.CALM) == 0
 
 
+SHIM = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <signal.h>
+int FCGX_Init(void)
+{
+	int (*real)(void) = (int (*)(void))dlsym(RTLD_NEXT, "FCGX_Init");
+	int failed = real();
+	raise(SIGTERM);
+	return failed;
+}
+"""
+
+
+@pytest.mark.skipif(SANITIZED, reason="ASAN has to be the first library")
+def test_signal_before_the_first_request(responder, place):
+    """libfcgi has a handler of its own, which only sets a flag of its own."""
+    with open(os.path.join(place, "shim.c"), "w", encoding="ascii") as f:
+        f.write(SHIM)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", f"{place}/shim.so", f"{place}/shim.c", "-ldl"], check=True)
+    kodo = responder({}, env={"LD_PRELOAD": f"{place}/shim.so"})
+    assert kodo.workers[0].wait(10) == 0
+
+
 def test_signal_at_any_moment(responder):
     """No signal is lost, however it falls between a check and a wait; and no request that was begun."""
     kodo = responder({"flows": FLOWS}, workers=2)
