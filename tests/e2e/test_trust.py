@@ -418,3 +418,53 @@ def test_strangers_give_nothing_back(registry):
         answer = registry.post("/connect", body)
         assert answer.status == 201 and answer.json()["kodo"]["life"] == life
         assert flows_of(registry, owner.url) == [2]
+
+
+class Feeding(Owner):
+    """A kodo peer that signs, feeds, and states nodes of others."""
+
+    def state(self, registry, path, nodes=(), **kodo):
+        self.sent += 1
+        body = greeting(self.url, registry=True, feed=True, nodes=list(nodes), kodo={"life": self.epoch, "sent": self.sent, **kodo})
+        data = json.dumps(body).encode()
+        answer = registry.post(path, data, headers=self.fields(path, data, registry.url))
+        assert answer.status in (200, 201), answer
+
+
+# no version; the highest one; as high as a clock allows
+VERSIONS = {"10^18": lambda: 10**18, "2^53-1": lambda: 2**53 - 1, "29 days ahead": lambda: int((time.time() + 29 * 86400) * 1e6)}
+
+
+@pytest.mark.parametrize("version", VERSIONS.values(), ids=VERSIONS.keys())
+@pytest.mark.parametrize("attack", ("states", "removes"))
+def test_a_peer_that_feeds_does_not_speak_for_a_connected_owner(registry, attack, version):
+    owner, evil, version = Owner(), Feeding(is_there=False), version()
+    try:
+        assert owner.post(registry, "/connect").status == 201
+        evil.state(registry, "/connect")
+        before = registry.get("/connect").json()["nodes"]
+        if attack == "states":
+            evil.state(registry, "/update", [kodotest.node(owner.url, [kodotest.flow(n) for n in range(9)])], versions={owner.url: version})
+        else:
+            evil.state(registry, "/update", gone={owner.url: version})
+        assert registry.get("/connect").json()["nodes"] == before
+        if version < 2**53 - 1:
+            wait_until(lambda: owner.calls("/reconnect"), 10, "the owner is asked")
+            assert "the owner is connected here, and has a key" in run(registry, "explain", owner.url)
+        run(registry, "check", status=0)
+        # the owner's next word is over it, and travels
+        with kodotest.folder() as place:
+            other = kodotest.Service(place, {"connect": registry.url, **REGISTRY}).start()
+            try:
+                if version < 2**53 - 1 and attack == "states":
+                    evil.state(other, "/connect", [kodotest.node(owner.url, [kodotest.flow(n) for n in range(9)])], versions={owner.url: version})
+                    wait_until(lambda: flows_of(other, owner.url) == [9], 20, "who does not know the owner believes it")
+                assert owner.post(registry, "/connect", flows=3).status == 201
+                wait_until(lambda: flows_of(other, owner.url) == [3], 20, "the owner's, everywhere")
+                assert flows_of(registry, owner.url) == [3]
+            finally:
+                other.kill()
+        assert owner.post(registry, "/disconnect").status == 200
+        assert flows_of(registry, owner.url) == []
+    finally:
+        owner.close()

@@ -106,7 +106,10 @@ side_of(const struct trial *t, unsigned peer, unsigned owner)
 	static const enum model_side owners[] = { MODEL_KODO, MODEL_KODO_OWNER, MODEL_LEGACY_OWNER,
 		MODEL_LEGACY_OWNER_SILENT };
 
-	return peer == PEERS - 1 && !t->is_our_node ? owners[owner] : sides[peer];
+	if (peer == PEERS - 1 && !t->is_our_node)
+		return owners[owner];
+	/* for an owner that has a key nobody without one speaks */
+	return t->m.is_keyed && sides[peer] == MODEL_LEGACY_SILENT ? MODEL_KODO : sides[peer];
 }
 
 static struct rules_speaker
@@ -163,6 +166,7 @@ effects_compare(const struct rules_effects *fx, const struct model_outcome *out)
 	must(!fx->notify_all || fx->skip == out->but, "another is skipped");
 	must(fx->notify_speaker == out->notifies_speaker, "the speaker notified or not");
 	must(fx->ask_others == out->asks_others, "others asked or not");
+	must(fx->ask_owner == out->asks_owner, "the owner asked or not");
 }
 
 /* --- promises --- */
@@ -178,7 +182,11 @@ promises_check(const struct trial *t, const struct model_word *w, const struct r
 
 	must(w->kind == MODEL_EXPIRES || rules_known_version(n) >= known_before, "known fell");
 	must(own == RULES_NONE || n->seen == own, "the own node is not seen");
-	must(seen == NULL || !n->is_gone, "seen beside a tombstone");
+	must(seen == NULL || !n->is_gone || node_model_kept(&t->m) != NULL,
+	    "seen beside a tombstone");
+	must(!n->is_keyed || rules_find(n, n->owner) == RULES_NONE ||
+		(seen != NULL && str_eq(seen->bytes, n->all[rules_find(n, n->owner)].said.bytes)),
+	    "the owner's is not seen");
 	must(w->kind != MODEL_SAYS || w->side < MODEL_LEGACY_FEEDING || t->is_our_node ||
 		before.seen == MODEL_NOBODY || seen != NULL,
 	    "a word without a version ended the node");
@@ -190,7 +198,8 @@ promises_check(const struct trial *t, const struct model_word *w, const struct r
 	    !by->is_echoing && rules_known_version(n) > 0 &&
 	    (w->kind == MODEL_SAYS ? seen == NULL || !str_eq(seen->bytes, w->text)
 				   : seen != NULL && w->version > 0))
-		must(fx->notify_speaker || (fx->notify_all && fx->skip != by->peer),
+		must(fx->notify_speaker || (fx->notify_all && fx->skip != by->peer) ||
+			(fx->ask_owner && node_model_kept(&t->m) != NULL),
 		    "not believed, and does not learn of it");
 }
 
@@ -235,7 +244,7 @@ state_draw(struct input *in, struct trial *t)
 		t->m.gone_from = draw(in, PEERS);
 	}
 	node_model_choose(&t->m, MODEL_NOBODY);
-	if (t->m.seen != MODEL_NOBODY)
+	if (t->m.seen != MODEL_NOBODY && node_model_kept(&t->m) == NULL)
 		t->m.is_gone = false;
 	for (i = 0; i < t->m.n; i++) {
 		const struct model_statement *s = &t->m.statements[i];
@@ -270,7 +279,8 @@ word_try(struct input *in, struct trial *t, unsigned owner)
 	if (w.peer == PEER_SELF && w.kind == MODEL_REMOVES)
 		w.kind = MODEL_WITHDRAWS;
 	w.side = side_of(t, w.peer, owner);
-	t->n.owner = w.peer == t->m.owner ? PEER_TOMB : t->m.owner;
+	t->n.owner = node_model_of(&t->m, t->m.owner) == NULL ? PEER_TOMB : t->m.owner;
+	t->n.is_keyed = t->m.is_keyed && t->n.owner != PEER_TOMB;
 	w.place = PEERS - w.peer;
 	w.is_list = draw(in, 2) == 0;
 	w.text = texts[draw(in, 4)];
@@ -305,13 +315,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct input in = { data, n };
 	struct trial t = { .n.seen = RULES_NONE, .m.seen = MODEL_NOBODY };
-	const unsigned setup = draw(&in, 8), owner = setup / 2;
+	const unsigned setup = draw(&in, 16), owner = setup % 8 / 2;
 	unsigned i;
 
 	t.n.all = t.all;
 	t.is_our_node = (setup & 1) != 0;
 	t.now_us = draw_clock(&in);
 	t.m.owner = !t.is_our_node && owner > 0 ? PEERS - 1 : MODEL_NOBODY;
+	t.m.is_keyed = t.m.owner != MODEL_NOBODY && owner == 1 && setup >= 8;
 	state_draw(&in, &t);
 	for (i = 0; i < WORDS && in.n > 0; i++) {
 		if (draw(&in, 4) == 0)

@@ -27,7 +27,12 @@ node_model_known(const struct node_model *m)
 {
 	const struct model_statement *seen = node_model_seen(m);
 	uint64_t known = seen == NULL ? 0 : seen->version;
+	unsigned i;
 
+	/* there what others state is known, though it is not seen */
+	for (i = 0; i < m->n && m->is_keyed && node_model_of(m, m->owner) != NULL; i++)
+		if (m->statements[i].version > known)
+			known = m->statements[i].version;
 	return m->is_gone && m->gone_version > known ? m->gone_version : known;
 }
 
@@ -71,8 +76,9 @@ may_be_seen(const struct node_model *m, const struct model_statement *s)
 	    s->version > m->gone_version;
 }
 
-void
-node_model_choose(struct node_model *m, uint32_t first)
+/* By versions and tombstones alone. */
+static void
+choose(struct node_model *m, uint32_t first)
 {
 	const struct model_statement *stays = node_model_seen(m), *theirs = node_model_of(m, first);
 	unsigned i;
@@ -87,6 +93,28 @@ node_model_choose(struct node_model *m, uint32_t first)
 	for (i = 0; i < m->n && m->seen == MODEL_NOBODY; i++)
 		if (may_be_seen(m, &m->statements[i]))
 			m->seen = m->statements[i].peer;
+}
+
+const struct model_statement *
+node_model_kept(const struct node_model *m)
+{
+	const struct model_statement *own = m->is_keyed ? node_model_of(m, m->owner) : NULL;
+	struct node_model by_versions = *m;
+
+	if (own == NULL)
+		return NULL;
+	choose(&by_versions, m->seen);
+	return shows(&by_versions, own->text) ? NULL : own;
+}
+
+void
+node_model_choose(struct node_model *m, uint32_t first)
+{
+	const struct model_statement *kept = node_model_kept(m);
+
+	choose(m, first);
+	if (kept != NULL)
+		m->seen = m->owner;
 }
 
 static void
@@ -230,7 +258,7 @@ change(struct node_model *m, const struct model_word *w, struct str text, uint64
 
 	put(m, w, text, version);
 	m->seen = node_model_of(m, was.peer) == NULL ? MODEL_NOBODY : was.peer;
-	node_model_choose(m, w->peer);
+	choose(m, w->peer);
 	is = node_model_seen(m);
 	if (was.peer != MODEL_NOBODY && is_lowered && m->seen != MODEL_OWN &&
 	    !(m->is_gone && m->gone_version > 0 && m->gone_version >= was.version) &&
@@ -363,10 +391,9 @@ hear_removal(struct node_model *m, const struct model_word *w, struct model_outc
 	out->notifies_speaker = w->version < known;
 }
 
-void
-node_model_take(struct node_model *m, const struct model_word *w, struct model_outcome *out)
+static void
+take(struct node_model *m, const struct model_word *w, struct model_outcome *out)
 {
-	*out = (struct model_outcome){ .but = MODEL_OWN };
 	switch (w->kind) {
 	case MODEL_SAYS:
 		take_statement(m, w, out);
@@ -382,4 +409,94 @@ node_model_take(struct node_model *m, const struct model_word *w, struct model_o
 		change(m, w, STR_NULL, 0, MODEL_OWN, out);
 		break;
 	}
+}
+
+/* The owner gives up its node, of which others state more: that ends too. */
+static void
+end_all(struct node_model *m, const struct model_word *w, struct model_outcome *out)
+{
+	const uint64_t known = node_model_known(m);
+	const bool is_higher = w->kind == MODEL_REMOVES && w->version > known;
+
+	put(m, w, STR_NULL, 0);
+	m->seen = MODEL_NOBODY;
+	if (is_higher)
+		bury(m, w->version, w->peer, w->now_us);
+	else
+		bury(m, raised(known, w->now_us), MODEL_OWN, w->now_us);
+	out->notifies_all = out->asks_others = true;
+	out->but = w->peer;
+}
+
+/* Others learn of what is seen now, where that is not what was seen before. */
+static void
+tell(const struct node_model *m, const struct model_word *w, const struct model_statement *was,
+    struct model_outcome *out)
+{
+	const struct model_statement none = { .peer = MODEL_NOBODY };
+	const struct model_statement *is = node_model_seen(m) == NULL ? &none : node_model_seen(m);
+	const bool same_text = (was->peer == MODEL_NOBODY) == (is->peer == MODEL_NOBODY) &&
+	    str_eq(was->text, is->text);
+
+	out->asks_others = !same_text;
+	out->notifies_all = !same_text || was->version != is->version;
+	out->but = MODEL_OWN;
+	if (out->notifies_all)
+		out->but = is->peer == MODEL_NOBODY ? w->peer : is->peer;
+}
+
+/*
+ * Others are over the owner, and its statement stays: as before, under the version that it was
+ * seen with. was: what was seen before.
+ */
+static void
+keep(struct node_model *m, const struct model_word *w, const struct model_statement *was,
+    struct model_outcome *out)
+{
+	const struct model_statement *theirs = node_model_of(m, w->peer);
+	struct model_statement *own = m->statements;
+
+	while (own->peer != m->owner)
+		own++;
+	if (was->peer != MODEL_NOBODY && str_eq(was->text, own->text) &&
+	    own->version < was->version)
+		own->version = was->version;
+	out->notifies_speaker = out->asks_owner = false;
+	/* who has less learns of it; who has more does not take it, so that the owner is asked */
+	if (w->kind == MODEL_REMOVES && w->version < own->version)
+		out->notifies_speaker = !echoes(w);
+	else if (theirs != NULL && w->kind == MODEL_SAYS && str_eq(theirs->text, own->text))
+		return;
+	else if (theirs != NULL && w->kind == MODEL_SAYS && compare(theirs, own) < 0)
+		out->notifies_speaker = !echoes(w);
+	else
+		out->asks_owner = w->kind != MODEL_EXPIRES;
+}
+
+void
+node_model_take(struct node_model *m, const struct model_word *w, struct model_outcome *out)
+{
+	const struct model_statement *seen = node_model_seen(m);
+	const struct model_statement was =
+	    seen == NULL ? (struct model_statement){ .peer = MODEL_NOBODY } : *seen;
+	const bool was_kept = node_model_kept(m) != NULL;
+	bool is_kept;
+
+	*out = (struct model_outcome){ .but = MODEL_OWN };
+	if (was_kept && w->peer == m->owner &&
+	    (w->kind == MODEL_REMOVES || w->kind == MODEL_WITHDRAWS)) {
+		end_all(m, w, out);
+		return;
+	}
+	if (was_kept)
+		choose(m, was.peer);
+	take(m, w, out);
+	is_kept = node_model_kept(m) != NULL;
+	if (is_kept)
+		m->seen = m->owner;
+	if (out->is_void || (!is_kept && !was_kept))
+		return;
+	if (is_kept)
+		keep(m, w, &was, out);
+	tell(m, w, &was, out);
 }

@@ -27,6 +27,7 @@ struct node_model {
 	unsigned n;
 	uint32_t seen; /* whose statement, or MODEL_NOBODY */
 	uint32_t owner; /* the peer of the node's url, or MODEL_NOBODY */
+	bool is_keyed; /* the owner has a key, and nobody else changes its node */
 	bool is_gone;  /* there is a tombstone */
 	uint64_t gone_version;
 	uint32_t gone_from;
@@ -66,6 +67,7 @@ struct model_outcome {
 	uint32_t but;
 	bool notifies_speaker;
 	bool asks_others; /* those that differ and are no subscribers */
+	bool asks_owner;
 };
 
 void node_model_take(struct node_model *m, const struct model_word *w, struct model_outcome *out);
@@ -73,6 +75,8 @@ void node_model_take(struct node_model *m, const struct model_word *w, struct mo
 uint64_t node_model_known(const struct node_model *m);
 const struct model_statement *node_model_of(const struct node_model *m, uint32_t peer);
 const struct model_statement *node_model_seen(const struct node_model *m);
+/* The owner's statement, where it is seen although another is over it; NULL: not so. */
+const struct model_statement *node_model_kept(const struct node_model *m);
 /* Find what is seen anew; of what is equal in all, first's, else that of the first in the list. */
 void node_model_choose(struct node_model *m, uint32_t first);
 

@@ -2,6 +2,10 @@
  * What a service has stored of each node: what is seen of it must be what the model makes of the
  * statements and the tombstone (node_model.h).
  */
+#include <string.h>
+
+#include "core/base/url.h"
+#include "core/flow/packed.h"
 #include "core/records/head.h"
 #include "core/records/known.h"
 #include "core/records/peer.h"
@@ -42,6 +46,29 @@ shadows_add(struct txn *t, struct arena *a, uint32_t node, struct node_model *m)
 	return scan_end(&s);
 }
 
+/* Whose url the node has, if it states it: it alone changes it then, where it has a key. */
+static enum kodo_err
+owner_find(struct txn *t, struct arena *a, struct node_model *m)
+{
+	struct packed pk;
+	struct str key;
+	struct peer p;
+	enum kodo_err err;
+
+	if (m->n == 0)
+		return KODO_OK;
+	err = packed_open(m->statements[0].text, &pk);
+	if (err == KODO_OK)
+		err = url_key(a, pk.url, &key);
+	if (err == KODO_OK)
+		err = peer_find(t, a, key, &p);
+	if (err != KODO_OK || p.trust.key.len == 0 || node_model_of(m, p.id) == NULL)
+		return err == KODO_ENOTFOUND ? KODO_OK : err;
+	m->owner = p.id;
+	m->is_keyed = str_eq(p.key, key) && strcmp(mesh_trust, "open") != 0;
+	return KODO_OK;
+}
+
 static enum kodo_err
 node_check(struct service *s, struct txn *t, struct arena *a, uint32_t node)
 {
@@ -59,13 +86,15 @@ node_check(struct service *s, struct txn *t, struct arena *a, uint32_t node)
 	seen = m.seen;
 	if (err == KODO_OK)
 		err = shadows_add(t, a, node, &m);
+	if (err == KODO_OK)
+		err = owner_find(t, a, &m);
 	if (err != KODO_OK)
 		return err;
 	node_model_choose(&m, MODEL_NOBODY);
 	if (m.seen != seen)
 		mesh_fail(s->mesh, "s%u: node %u is seen from peer %u, not from %u\n", s->i, node,
 		    seen, m.seen);
-	if (m.is_gone && seen != MODEL_NOBODY)
+	if (m.is_gone && seen != MODEL_NOBODY && node_model_kept(&m) == NULL)
 		mesh_fail(s->mesh, "s%u: node %u is seen beside a tombstone\n", s->i, node);
 	return KODO_OK;
 }

@@ -3,12 +3,12 @@
  *
  *	known	"1:5a* 2:0b #7@3": peer 1 says a under version 5 and is seen, peer 2 says b without
  *		one, a tombstone of version 7 came from peer 3; peer 0 is this service. A + behind:
- *		as of this word, not of before. A ' behind its text: that of the owner, where
- *		another speaks. Peers connected in the order of their numbers.
+ *		as of this word, not of before. A ' behind its text: that of the owner, ''
+ *		of one that has a key. Peers connected in the order of their numbers.
  *	by	a kodo peer's number, with o: an owner, e: legacy, echoes, s: legacy, silent, a !
  *		where the node is this service's own
  *	word	"5a", "5a list", "gone 7", "drops", "expires"; "at 3": the clock, else it is 100
- *	effects	"void resync all you ask"; "all-2": all but 2
+ *	effects	"void resync all you ask owner"; "all-2": all but 2; owner: it is asked
  *
  * ~ before known marks states that no words lead to.
  */
@@ -66,7 +66,8 @@ known_read(struct trial *t, const char *s)
 			end += r->said.bytes.len;
 			if (*end == '\'') {
 				t->n.owner = r->said.peer;
-				end++;
+				t->n.is_keyed = *++end == '\'';
+				end += t->n.is_keyed;
 			}
 			if (*end == '*')
 				t->n.seen = t->n.n;
@@ -161,9 +162,9 @@ effects_write(const struct rules_effects *fx)
 		snprintf(all, sizeof(all), " all-%u", fx->skip);
 	else if (fx->notify_all)
 		snprintf(all, sizeof(all), " all");
-	snprintf(text, sizeof(text), "%s%s%s%s%s", fx->is_void ? " void" : "",
+	snprintf(text, sizeof(text), "%s%s%s%s%s%s", fx->is_void ? " void" : "",
 	    fx->resync ? " resync" : "", all, fx->ask_others ? " ask" : "",
-	    fx->notify_speaker ? " you" : "");
+	    fx->notify_speaker ? " you" : "", fx->ask_owner ? " owner" : "");
 	return text[0] == '\0' ? text : text + 1;
 }
 

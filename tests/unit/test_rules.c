@@ -296,6 +296,67 @@ test_rule_6(void **state)
 /* --- legacy peers --- */
 
 static void
+test_rule_7(void **state)
+{
+	static const struct row rows[] = {
+		/* the owner's is seen, whatever others state; it is not raised, but asked for */
+		{ "2:5a''*", "1", "9b", "2:5a* 1:9b+", "owner" },
+		{ "2:5a''*", "1", "gone 9", "2:5a* #9@1+", "owner" },
+		{ "2:5a''*", "1", "5b", "2:5a* 1:5b+", "owner" },
+		{ "2:5b''*", "1", "gone 5", "2:5b* #5@1+", "owner" },
+		{ "2:5a''* 1:9b", "1", "9b", "2:5a* 1:9b", "owner" },
+		{ "2:5a''* #9@1", "1", "gone 9", "2:5a* #9@1", "owner" },
+		{ "2:5a''* #9@1", "3", "gone 8", "2:5a* #9@1", "owner" },
+		{ "2:5a''* 1:9b", "3", "gone 7", "2:5a* 1:9b", "owner" },
+		{ "2:5a''* #9@1", "3", "8b", "2:5a* 3:8b+ #9@1", "owner" },
+		/* who has less learns of it, as ever */
+		{ "2:5a''*", "1", "4b", "2:5a* 1:4b+", "you" },
+		{ "2:5b''*", "1", "5a", "2:5b* 1:5a+", "you" },
+		{ "2:5a''*", "1", "gone 4", "2:5a*", "you" },
+		{ "2:5a''* 3:9b", "1", "4b", "2:5a* 3:9b 1:4b+", "you" },
+		{ "2:5a''* #9@3", "1", "4b", "2:5a* 1:4b+ #9@3", "you" },
+		{ "2:5a''* 3:9b", "1", "gone 4", "2:5a* 3:9b", "you" },
+		/* but no legacy peer, and nobody of the same text */
+		{ "2:5a''* 3:" END "b", "1e", "0c list", "2:5a* 3:" END "b 1:0c+",
+		    "" },
+		{ "2:5a''* 3:9b", "1", "4a", "2:5a* 3:9b 1:4a+", "" },
+		/* known does not fall: who takes back what is higher leaves a tombstone */
+		{ "2:5a''* 1:9b", "1", "drops", "2:5a* #10@0+", "owner" },
+		{ "2:5a''* 1:9b", "1", "6b", "2:5a* 1:6b+ #10@0+", "owner" },
+		{ "2:5a''* 1:9b", "1", "gone 12", "2:5a* #12@1+", "owner" },
+		{ "2:5a''* #9@1", "", "expires", "2:5a*", "" },
+		/* another's of the same text is seen by its version, which then stays */
+		{ "2:5a''*", "1", "9a", "2:5a 1:9a+*", "all-1" },
+		{ "2:5a'' 1:9a*", "1", "12b", "2:9a* 1:12b+", "owner" },
+		{ "2:5a'' 1:9a*", "3", "gone 12", "2:9a* 1:9a #12@3+", "owner" },
+		{ "2:5a'' 1:9a*", "1", "gone 10", "2:100a*", "all-2" },
+		/* the owner's next word is over all, and travels */
+		{ "2:5a''* 1:9b", "2o", "5a", "2:100a+* 1:9b", "all-2" },
+		{ "2:5a''* #900@1", "2o", "5a", "2:902a+*", "all-2" },
+		{ "2:5a''* 1:900b", "2o", "6c", "2:902c+* 1:900b", "all-2 ask" },
+		/* others had it already */
+		{ "2:5a''* 1:9b", "2o", "6b", "2:9b+ 1:9b*", "all-1 ask" },
+		/* and so is its removal */
+		{ "2:5a''* 1:900b", "2o", "drops", "1:900b #902@0+", "all-2 ask" },
+		{ "2:5a''* 1:900b", "2o", "gone 7", "1:900b #902@0+", "all-2 ask" },
+		{ "2:5a''* 1:900b", "2o", "gone 950", "1:900b #950@2+", "all-2 ask" },
+		{ "2:5a''* #900@1", "2o", "drops", "#902@0+", "all-2 ask" },
+		{ "2:5a''*", "2o", "drops", "#100@0+", "all-2 ask" },
+		{ "2:5a''*", "2o", "gone 7", "#7@2+", "all-2 ask" },
+		/* it has no key, or it has one by now */
+		{ "2:5a'*", "1", "9b", "2:5a 1:9b+*", "all-1 ask" },
+		{ "2:5a'*", "1", "gone 9", "2:5a #9@1+", "all-1 ask" },
+		{ "2:5a' 1:9b*", "2o", "drops", "1:9b*", "" },
+		{ "2:5a'* 1:9b", "3", "6c", "2:5a 1:9b* 3:6c+", "all-1 ask you" },
+		{ "2:5a'' 1:9b*", "1", "10b", "2:5a* 1:10b+", "all-2 ask owner" },
+		{ "2:5a'' #9@1", "3", "gone 10", "2:5a* #10@3+", "all-2 ask owner" },
+	};
+
+	(void)state;
+	rows_try(rows, N(rows));
+}
+
+static void
 test_doubtful_updates(void **state)
 {
 	static const struct row rows[] = {
@@ -404,7 +465,8 @@ test_known_version(void **state)
 		const char *known;
 		uint64_t version;
 	} rows[] = { { "", 0 }, { "1:5a*", 5 }, { "1:5a", 0 }, { "#7@1", 7 }, { "1:5a #4@1", 4 },
-		{ "1:5a* #7@1", 7 }, { "1:5a* #4@1", 5 } };
+		{ "1:5a* #7@1", 7 }, { "1:5a* #4@1", 5 },
+		{ "1:5a''* 2:9b", 9 } };
 	struct trial t;
 	size_t i;
 
@@ -432,6 +494,7 @@ main(void)
 		cmocka_unit_test(test_rule_4),
 		cmocka_unit_test(test_rule_5),
 		cmocka_unit_test(test_rule_6),
+		cmocka_unit_test(test_rule_7),
 		cmocka_unit_test(test_doubtful_updates),
 		cmocka_unit_test(test_relayed_versions),
 		cmocka_unit_test(test_removals),

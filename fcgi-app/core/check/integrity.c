@@ -95,9 +95,12 @@ statement_check(struct integrity *f, enum store_table table, const struct record
 {
 	struct packed p;
 	struct str stated;
+	struct known kn;
 	unsigned char kb[12];
 
-	f->n_logged += rec->is_tomb || table != T_SHADOW;
+	/* one entry for both where an owner's is seen beside a tombstone */
+	f->n_logged += (rec->is_tomb || table != T_SHADOW) -
+	    (rec->is_tomb && known_get(&f->v->t, rec->node, &kn) == KODO_OK && kn.is_seen);
 	if (rec->is_tomb)
 		return node_url_check(f, rec->node, rec->said.bytes);
 	if (packed_check(rec->said.bytes, NULL) != KODO_OK ||

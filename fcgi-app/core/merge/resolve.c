@@ -2,6 +2,7 @@
 #include "core/merge/resync.h"
 #include "core/records/changelog.h"
 #include "core/records/known.h"
+#include "core/records/url_ids.h"
 
 /* One word on its way. */
 struct resolution {
@@ -65,31 +66,29 @@ shadows_load(struct resolution *r)
 	return scan_end(&s);
 }
 
-/* Whose url the node has, where another speaks and may end what is seen. */
+/* The owner, where another speaks than the only one that states the node. */
 static enum kodo_err
 owner_find(struct resolution *r, struct str key)
 {
+	const struct options *o = r->ch->o;
 	struct peer *p;
-	size_t i;
-	enum kodo_err err = KODO_OK;
+	uint32_t id;
+	enum kodo_err err = KODO_ENOTFOUND;
 
 	r->n.owner = PEER_TOMB;
 	/* where all is forgotten the owner's own statement ends too */
-	if (r->ch->is_forgetting || !r->was_seen ||
-	    (r->w->kind != RULES_REMOVES && r->was.peer != r->by->peer))
-		return KODO_OK;
-	for (i = 0; i < r->n.n && err == KODO_OK && r->n.owner == PEER_TOMB; i++) {
-		const uint32_t peer = r->n.all[i].said.peer;
-
-		if (peer == PEER_SELF || peer == r->by->peer)
-			continue;
-		err = change_peer(r->ch, peer, &p);
-		if (err == KODO_OK && str_eq(p->key, key))
-			r->n.owner = peer;
-		else if (err == KODO_ENOTFOUND)
-			err = KODO_OK; /* of a damaged state */
-	}
-	return err;
+	if (!r->ch->is_forgetting && !str_eq(key, o->url_key) && r->n.n > 0 &&
+	    (r->n.n > 1 || r->n.is_gone || r->n.all[0].said.peer != r->before.peer))
+		err = id_find(r->ch->t, T_PEER_URL, key, &id);
+	if (err == KODO_OK)
+		err = rules_find(&r->n, id) == RULES_NONE ? KODO_ENOTFOUND
+							  : change_peer(r->ch, id, &p);
+	/* not by its alias */
+	if (err != KODO_OK || !str_eq(p->key, key))
+		return err == KODO_ENOTFOUND ? KODO_OK : err;
+	r->n.owner = id;
+	r->n.is_keyed = p->trust.key.len > 0 && o->trust != TRUST_OPEN;
+	return KODO_OK;
 }
 
 /* All that is known of the node; its texts point into the map. */
@@ -463,6 +462,18 @@ difference_write(struct resolution *r, struct peer *p, struct str key, bool renu
 
 /* --- what follows --- */
 
+/* The owner says its own again, which is then raised over all that is known. */
+static enum kodo_err
+owner_ask(struct resolution *r)
+{
+	struct peer *p;
+	enum kodo_err err = change_peer(r->ch, r->n.owner, &p);
+
+	if (err == KODO_OK)
+		resync_ask(r->ch, p);
+	return err;
+}
+
 /*
  * Who says something else than what is seen, but is not told of changes (an owner that is a node, a
  * provider that does not feed), is asked to connect again: an owner's word is then raised over all
@@ -496,6 +507,8 @@ effects_carry_out(struct resolution *r, struct peer *p, const struct rules_effec
 		    r->ch, r->node, fx->notify_all ? fx->skip : PEER_SELF);
 	if (err == KODO_OK && fx->ask_others)
 		err = others_ask(r);
+	if (err == KODO_OK && fx->ask_owner)
+		err = owner_ask(r);
 	if (err == KODO_OK && fx->notify_speaker)
 		err = change_notify(r->ch, r->node, r->by->peer);
 	return err;

@@ -4,6 +4,7 @@
 
 #define RESYNC_CALM_US (600ll * 1000000)
 #define RESYNC_ECHO_US 2000000ll
+#define RESYNC_ASKS 4u /* an owner is not paused for what others say of it */
 
 void
 resync_start(struct change *ch, struct peer *p)
@@ -43,6 +44,32 @@ resync_raise(struct change *ch, struct peer *p)
 	p->flags |= PEER_RESYNC;
 	p->out.check_us = p->resync.at_us + wait_us;
 	ch->is_due = true; /* the runner must learn of the time */
+}
+
+void
+resync_ask(struct change *ch, struct peer *p)
+{
+	const bool had = peer_has_work(p);
+	const bool connects = (p->flags & PEER_CONNECTS) != 0;
+	int64_t *at_us = &p->resync.at_us;
+
+	if (p->out.work[WORK_CONNECT] != 0 || p->out.work[WORK_RECONNECT] != 0 ||
+	    ch->o->retry == 0)
+		return;
+	if (llabs(ch->now_us - *at_us) > RESYNC_CALM_US)
+		p->resync.n = 0;
+	if (p->resync.n > 0)
+		*at_us += peer_backoff_us(p->resync.n, PEER_BACKOFF_MAX_US);
+	if (p->resync.n == 0 || *at_us < ch->now_us)
+		*at_us = ch->now_us;
+	if (p->resync.n < RESYNC_ASKS)
+		p->resync.n++;
+	if (!connects && peer_is_live_target(p))
+		p->out.acked_url = ch->o->url;
+	change_want(ch, p, !connects && peer_is_live_target(p) ? WORK_CONNECT : WORK_RECONNECT,
+	    false);
+	if (!had && p->out.due_us < *at_us)
+		p->out.due_us = *at_us;
 }
 
 /*

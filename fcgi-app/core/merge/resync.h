@@ -25,6 +25,11 @@ void resync_cancel(struct peer *p);
  * more often this was needed lately, the later.
  */
 void resync_restart(struct change *ch, struct peer *p);
+/*
+ * The owner p must say its own node again, for others speak against it: by its connect, or in the
+ * answer to one. At once, and, as those may go on, then likewise later, but never paused for it.
+ */
+void resync_ask(struct change *ch, struct peer *p);
 /* The work of p that its own answer has made is due now, or likewise later. */
 void resync_pace(struct change *ch, struct peer *p);
 

@@ -21,7 +21,12 @@ uint64_t
 rules_known_version(const struct rules_node *n)
 {
 	uint64_t version = n->seen == RULES_NONE ? 0 : seen_of(n)->version;
+	size_t i;
 
+	/* what wins need not be what is seen: rule 7 */
+	for (i = 0; i < n->n && n->is_keyed; i++)
+		if (n->all[i].said.version > version)
+			version = n->all[i].said.version;
 	return n->is_gone && n->tomb.version > version ? n->tomb.version : version;
 }
 
@@ -102,10 +107,10 @@ version_over(const struct rules_word *w, uint64_t known)
  * was seen. Returns whether it is raised.
  */
 static bool
-rule_3_owner_stays(struct rules_node *n, const struct rules_word *w, const struct statement *was,
-    uint64_t tomb_version)
+rule_3_owner_stays(struct rules_node *n, const struct rules_word *w,
+    const struct rules_speaker *by, const struct statement *was, uint64_t tomb_version)
 {
-	const size_t at = rules_find(n, n->owner);
+	const size_t at = by->peer == n->owner ? RULES_NONE : rules_find(n, n->owner);
 
 	if (at == RULES_NONE || was == NULL || was->version == 0 ||
 	    tomb_version != was->version + 1 || !str_eq(n->all[at].said.bytes, was->bytes))
@@ -137,7 +142,7 @@ rule_1_known_never_falls(struct rules_node *n, const struct rules_word *w,
 	if (was->version > 0)
 		version = by->has_authority ? version_over(w, was->version) :
 		    was->version + 1;
-	if (rule_3_owner_stays(n, w, was, version))
+	if (rule_3_owner_stays(n, w, by, was, version))
 		return false;
 	/* made here: its cause does not know it */
 	tomb_put(n, w, PEER_SELF, version);
@@ -197,36 +202,16 @@ rule_3_own_raised(struct rules_node *n, const struct rules_word *w, uint64_t ver
 	fx->skip = PEER_SELF;
 }
 
-enum rules_news
-rule_4_state_travels(
-    const struct statement *seen, const struct statement *tomb, uint32_t subscriber, bool is_older)
-{
-	/* never send a peer its own words: after a removal they would come back */
-	if (seen != NULL)
-		return seen->peer == subscriber && !is_older ? RULES_NO_NEWS : RULES_NEWS_NODE;
-	return tomb == NULL || tomb->peer == subscriber ? RULES_NO_NEWS : RULES_NEWS_GONE;
-}
-
-bool
-rule_5_is_late(uint64_t epoch, uint64_t sequence, uint64_t last_epoch, uint64_t last_sequence)
-{
-	return epoch != 0 && epoch == last_epoch && sequence < last_sequence;
-}
-
-bool
-rule_6_is_lost(uint64_t epoch, uint64_t last_epoch)
-{
-	return epoch != 0 && last_epoch != 0 && epoch != last_epoch;
-}
-
-bool
-rule_6_is_restored(
-    uint64_t acked_epoch, uint64_t acked, uint64_t own_epoch, uint64_t own_sequence)
-{
-	return acked_epoch == own_epoch && acked >= own_sequence;
-}
-
 /* --- taking in a word --- */
+
+/* What wins by versions and tombstones. seen_peer: of whom it is seen. */
+static void
+winner_find(struct rules_node *n, uint32_t seen_peer)
+{
+	n->seen = best_of(n, seen_peer);
+	if (n->seen != RULES_NONE && is_hidden(n, seen_of(n)))
+		n->seen = RULES_NONE;
+}
 
 /*
  * Find the winner after a change of what the speaker says, and note who must learn of another. was:
@@ -238,9 +223,7 @@ seen_choose(struct rules_node *n, const struct rules_word *w, const struct rules
 {
 	const struct statement *is;
 
-	n->seen = best_of(n, was == NULL ? PEER_TOMB : was->peer);
-	if (n->seen != RULES_NONE && is_hidden(n, seen_of(n)))
-		n->seen = RULES_NONE;
+	winner_find(n, was == NULL ? PEER_TOMB : was->peer);
 	if (was != NULL && rule_1_known_never_falls(n, w, by, was, seen_of(n)))
 		n->seen = RULES_NONE;
 	else if (n->seen != RULES_NONE)
@@ -405,7 +388,7 @@ removes(struct rules_node *n, const struct rules_word *w, const struct rules_spe
 		fx->notify_speaker = w->version < known;
 		return;
 	}
-	if (rule_3_owner_stays(n, w, was, w->version)) {
+	if (rule_3_owner_stays(n, w, by, was, w->version)) {
 		unsay(n, w, by, was, PEER_SELF, fx);
 		return;
 	}
@@ -474,12 +457,102 @@ resets(struct rules_node *n, const struct rules_word *w, const struct rules_spea
 			memmove(
 			    &n->all[at], &n->all[at + 1], (--n->n - at) * sizeof(*n->all));
 	}
-	n->seen = best_of(n, PEER_TOMB);
-	if (n->seen != RULES_NONE && is_hidden(n, seen_of(n)))
-		n->seen = RULES_NONE;
-	else if (n->seen != RULES_NONE)
+	winner_find(n, PEER_TOMB);
+	if (n->seen != RULES_NONE)
 		n->is_gone = false;
 	fx->notify_all = true;
+}
+
+/* --- rule 7 --- */
+
+/* Is what the owner says seen against the winner? NULL: it is not. */
+static struct statement *
+kept_of(const struct rules_node *n)
+{
+	const size_t own = n->is_keyed ? rules_find(n, n->owner) : RULES_NONE;
+
+	return own == RULES_NONE || is_seen(n, n->all[own].said.bytes) ? NULL : &n->all[own].said;
+}
+
+/* Where its own is seen against the winner, its removal is over all that is known. */
+static void
+rule_7_owner_removes(struct rules_node *n, const struct rules_word *w,
+    const struct rules_speaker *by, struct rules_effects *fx)
+{
+	const uint64_t known = rules_known_version(n);
+	const bool is_over = w->kind == RULES_REMOVES && w->version > known;
+
+	if (is_over)
+		tomb_put(n, w, by->peer, w->version);
+	else
+		tomb_put(n, w, PEER_SELF, version_over(w, known));
+	n->seen = RULES_NONE;
+	unsay(n, w, by, NULL, by->peer, fx);
+	fx->notify_all = fx->ask_others = true;
+	fx->skip = by->peer;
+}
+
+/*
+ * Does the speaker say something else than kept, and would not be brought to that by learning of
+ * kept? *must_learn: it would be.
+ */
+static bool
+is_against(const struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
+    const struct statement *kept, bool *must_learn)
+{
+	const size_t at = rules_find(n, by->peer);
+	bool differs = w->kind != RULES_EXPIRES, is_over = true;
+
+	if (w->kind == RULES_REMOVES) {
+		is_over = w->version >= kept->version;
+	} else if (at != RULES_NONE) {
+		differs = !str_eq(n->all[at].said.bytes, kept->bytes);
+		is_over = is_better(&n->all[at], &n->all[rules_find(n, n->owner)], kept->peer);
+	}
+	*must_learn = differs && !is_over && !by->is_echoing;
+	return differs && is_over;
+}
+
+/* What follows from that another than what won was seen (was), or is. */
+static void
+effects_of_shown(const struct rules_node *n, const struct statement *was, uint32_t skip,
+    struct rules_effects *fx)
+{
+	const struct statement *is = seen_of(n);
+	const bool is_there = was != NULL && is != NULL;
+	const bool is_same = is_there ? str_eq(was->bytes, is->bytes) : was == is;
+
+	fx->ask_others = !is_same;
+	fx->notify_all = !is_same || (is_there && was->version != is->version);
+	fx->skip = !fx->notify_all ? PEER_SELF : is != NULL ? is->peer : skip;
+}
+
+/*
+ * 7. The owner alone changes and removes its node, where it is connected itself and has a key: what
+ * it said last is seen, whatever wins by versions and tombstones, and has the version that was seen
+ * with that text. It is not raised for that: two registries would do it in turns for ever. Who
+ * speaks against it need not learn of it, and could only repeat that; the owner is asked, whose
+ * word is raised over all that is known (rule 3). was: what was seen, NULL for nothing; was_kept:
+ * against the winner.
+ */
+static void
+rule_7_owner_alone(struct rules_node *n, const struct rules_word *w,
+    const struct rules_speaker *by, const struct statement *was, bool was_kept,
+    struct rules_effects *fx)
+{
+	struct statement *kept = kept_of(n);
+
+	if (kept != NULL)
+		n->seen = rules_find(n, n->owner);
+	if (fx->is_void || w->kind == RULES_RESETS || (kept == NULL && !was_kept))
+		return;
+	if (kept != NULL) {
+		if (was != NULL && str_eq(was->bytes, kept->bytes) &&
+		    was->version > kept->version)
+			kept->version = was->version;
+		fx->ask_owner = is_against(n, w, by, kept, &fx->notify_speaker);
+	}
+	effects_of_shown(n, was, by->peer, fx);
 }
 
 void
@@ -495,11 +568,25 @@ rules_apply(struct rules_node *n, const struct rules_word *w, const struct rules
 		[RULES_EXPIRES] = expires,
 		[RULES_RESETS] = resets,
 	};
-	struct statement was = { .version = 0 };
-	const bool had = n->seen != RULES_NONE;
+	struct statement shown = { .version = 0 }, was = { .version = 0 };
+	const bool had_shown = n->seen != RULES_NONE;
+	bool had, was_kept;
 
+	if (had_shown)
+		shown = *seen_of(n);
+	*fx = (struct rules_effects){ .skip = PEER_SELF };
+	/* the other rules know of versions and tombstones alone */
+	if (n->is_keyed)
+		winner_find(n, had_shown ? shown.peer : PEER_TOMB);
+	was_kept = kept_of(n) != NULL;
+	if (was_kept && by->peer == n->owner &&
+	    (w->kind == RULES_REMOVES || w->kind == RULES_WITHDRAWS)) {
+		rule_7_owner_removes(n, w, by, fx);
+		return;
+	}
+	had = n->seen != RULES_NONE;
 	if (had)
 		was = *seen_of(n);
-	*fx = (struct rules_effects){ .skip = PEER_SELF };
 	kinds[w->kind](n, w, by, had ? &was : NULL, fx);
+	rule_7_owner_alone(n, w, by, had_shown ? &shown : NULL, was_kept, fx);
 }

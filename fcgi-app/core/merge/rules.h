@@ -24,8 +24,8 @@ struct rules_node {
 	struct rules_statement *all; /* one a peer; room for one more */
 	size_t n;
 	size_t seen;		     /* the winner, or RULES_NONE */
-	/* the owner, if what it says is in all and another speaks; PEER_TOMB: none */
-	uint32_t owner;
+	uint32_t owner;		     /* if what it says is in all; PEER_TOMB: it is not */
+	bool is_keyed;		     /* the owner is, and has a key: rule 7 */
 	bool is_gone;		     /* there is a tombstone */
 	struct statement tomb;	     /* peer: from whom it came; bytes: the node's url as shown */
 };
@@ -69,13 +69,14 @@ struct rules_effects {
 	bool notify_speaker;
 	/* peers that say something else than what is seen, and are no subscribers, reconnect */
 	bool ask_others;
+	bool ask_owner;	    /* to say again what others speak against */
 };
 
 /* Take in a word: n becomes what is known after it. n->all must have room for one more. */
 void rules_apply(struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
     struct rules_effects *fx);
 
-/* The known version: the highest of what is seen and the tombstone, 0: none. */
+/* The known version: the highest of what wins and the tombstone, 0: none. */
 uint64_t rules_known_version(const struct rules_node *n);
 
 /* What the peer says. RULES_NONE: nothing. */

@@ -14,15 +14,44 @@ struct digest {
 	uint64_t sum;		/* of hashes: does not depend on the order of the nodes */
 };
 
+/* Would x win against y by their versions? */
+static bool
+is_over(const struct statement *x, const struct statement *y)
+{
+	return x->version != y->version ? x->version > y->version
+					: str_cmp(x->bytes, y->bytes) > 0;
+}
+
+/* Has the peer something over that, so that it does not take it? Only an owner's is seen then. */
+static enum kodo_err
+is_refused(struct digest *d, uint32_t node, const struct statement *s, const struct peer *source,
+    bool *out)
+{
+	struct statement theirs;
+	struct packed pk;
+	enum kodo_err err = packed_open(s->bytes, &pk);
+
+	*out = false;
+	if (err != KODO_OK || source->trust.key.len == 0 || !str_eq(pk.url, source->url))
+		return err;
+	err = record_get_shadow(d->t, node, d->peer, &theirs);
+	*out = err == KODO_OK && !str_eq(theirs.bytes, s->bytes) && is_over(&theirs, s);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
 static enum kodo_err
 notified_add(void *arg, uint32_t node, const struct statement *s, const struct peer *source)
 {
 	struct outbox_entry entry = { .why = STR_NULL };
 	struct digest *d = arg;
-	enum kodo_err err = KODO_OK;
+	bool no;
+	enum kodo_err err;
 
 	if (source->id == d->peer)
 		return KODO_OK;
+	err = is_refused(d, node, s, source, &no);
+	if (err != KODO_OK || no)
+		return err;
 	if (d->has_paused)
 		err = outbox_get(d->t, d->peer, node, &entry);
 	if (err == KODO_ENOTFOUND || (err == KODO_OK && entry.why.p == NULL)) {
@@ -48,7 +77,8 @@ digest_notified(struct txn *t, struct arena *a, uint32_t peer, char out[DIGEST_S
 
 /*
  * What is not seen any more, for somebody else said something newer, that peer has learnt: it does
- * not count it among what it notifies.
+ * not count it among what it notifies. But the owner's is seen against what is over it (rule 7),
+ * and that nobody has learnt to give up.
  */
 static enum kodo_err
 stated_add(void *arg, uint32_t node, const struct statement *s)
@@ -64,7 +94,7 @@ stated_add(void *arg, uint32_t node, const struct statement *s)
 	if (err == KODO_ENOTFOUND && node == d->own)
 		return KODO_OK;
 	if (err == KODO_ENOTFOUND ||
-	    (err == KODO_OK && (str_eq(winner.bytes, s->bytes) ||
+	    (err == KODO_OK && (str_eq(winner.bytes, s->bytes) || is_over(s, &winner) ||
 		(verdict == VERDICT_DENIED && node != d->own)))) {
 		d->sum += hash_text(HASH_STORED, s->bytes);
 		err = KODO_OK;

@@ -21,11 +21,16 @@ struct lookup {
 static const char *
 why_hidden(const struct lookup *l, const struct statement *loser)
 {
+	const struct statement *winner = &l->winner;
+
 	if (!l->out->is_seen)
 		return "hidden: the node was removed later";
-	if (l->winner.peer == PEER_SELF)
+	if (winner->peer == PEER_SELF)
 		return "hidden: the own node wins";
-	if (l->winner.version > loser->version)
+	if (winner->version < loser->version || (loser->version > 0 &&
+	    winner->version == loser->version && str_cmp(winner->bytes, loser->bytes) < 0))
+		return "hidden: the owner is connected here, and has a key";
+	if (winner->version > loser->version)
 		return loser->version == 0 ? "hidden: another statement has a version"
 					   : "hidden: another statement has a higher version";
 	return loser->version == 0 ? "hidden: another peer connected first"
@@ -33,10 +38,12 @@ why_hidden(const struct lookup *l, const struct statement *loser)
 }
 
 static const char *
-why_wins(const struct statement *winner)
+why_wins(const struct statement *winner, bool is_keyed)
 {
 	if (winner->peer == PEER_SELF)
 		return "wins: it is the own node";
+	if (is_keyed)
+		return "wins: the owner is connected here, and has a key";
 	if (winner->version == 0)
 		return "wins: no statement has a version, and its peer connected first";
 	return winner->version < VERSION_RELAYED_END
@@ -53,6 +60,7 @@ add_statement(struct lookup *l, const struct statement *st, bool wins)
 	struct provenance_statement *c = &o->statements[o->n_statements];
 	struct packed p;
 	struct peer peer;
+	bool is_keyed;
 	enum kodo_err err;
 
 	if (o->n_statements == SHOWN_MAX)
@@ -64,11 +72,13 @@ add_statement(struct lookup *l, const struct statement *st, bool wins)
 		err = arena_str(l->a, p.url, &o->url);
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
+	is_keyed = str_eq(peer.url, p.url) && peer.trust.key.len > 0 &&
+	    options->trust != TRUST_OPEN;
 	c->peer = is_own ? options->url : peer.url;
 	c->organization = is_own ? options->organization : peer.organization;
 	c->trust = is_own ? "" : pin_level_name(pin_level(options, &peer));
 	c->wins = wins;
-	c->why = wins ? why_wins(st) : why_hidden(l, st);
+	c->why = wins ? why_wins(st, is_keyed) : why_hidden(l, st);
 	c->version = st->version;
 	c->at_us = st->at_us;
 	c->n_flows = p.n_flows;
