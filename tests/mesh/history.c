@@ -129,8 +129,11 @@ kind_make(uint64_t *rnd, enum history_kind kind)
 	static const enum op_kind dice[] = { OP_FLOWS, OP_FLOWS, OP_FLOWS, OP_STOP, OP_STOP,
 		OP_START, OP_START, OP_START, OP_WIPE, OP_LEAVE, OP_CUT, OP_CUT, OP_JOIN, OP_JOIN,
 		OP_CLOCK, OP_TARGETS, OP_URL };
+	static const enum op_kind lies[] = { OP_LIE, OP_LIE, OP_FLOWS };
 	static const enum op_kind more[] = { OP_ROLE, OP_ROLE, OP_RESET, OP_TURN, OP_FAR };
 
+	if (kind == HISTORY_LIES && mesh_below(rnd, 2) == 0)
+		return lies[mesh_below(rnd, 3)];
 	/* the last only of far */
 	if ((kind == HISTORY_ROLES || kind == HISTORY_FAR) && mesh_below(rnd, 3) == 0)
 		return more[mesh_below(rnd, kind == HISTORY_FAR ? 5 : 4)];
@@ -190,6 +193,7 @@ op_make(struct history *h, uint64_t *rnd, enum history_kind kind, unsigned *no_w
 	case OP_LEAVE:
 	case OP_CUT:
 	case OP_JOIN:
+	case OP_LIE:
 	case OP_MAX:
 		break;
 	}
@@ -300,11 +304,12 @@ static void
 op_print(const struct op *op, unsigned i, FILE *out)
 {
 	static const char *const words[OP_MAX] = { "flows", "start", "stop", "wipe", "leave", "cut",
-		"join", "clock", "targets", "url", "role", "reset", "far", "turn" };
+		"join", "clock", "targets", "url", "role", "reset", "far", "turn", "lie" };
 
 	fprintf(out, "  %2u  %9.3f s  s%u %s", i, (double)op->at_us / 1e6, op->service,
 	    words[op->kind]);
-	if (op->kind == OP_CUT || op->kind == OP_JOIN || op->kind == OP_TURN)
+	if (op->kind == OP_CUT || op->kind == OP_JOIN || op->kind == OP_TURN ||
+	    op->kind == OP_LIE)
 		fprintf(out, " s%u", op->other);
 	else if (op->kind == OP_TARGETS)
 		set_print(out, (unsigned)op->value);

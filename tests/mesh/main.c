@@ -1,6 +1,6 @@
 /*
  * usage: mesh --check | --costs | [--from N] [--count N] [--seconds N]
- * [--kind ours|one|two|long|roles|far] [--seeds FILE] [--all] [--trust WORD]
+ * [--kind ours|one|two|long|roles|far|lies] [--seeds FILE] [--all] [--trust WORD]
  * [--seed N [--keep I,J,..] [--trace]]
  *
  * Runs histories of consecutive seeds, those of the file first. A history that fails is made as
@@ -29,7 +29,8 @@ struct arguments {
 	const char *program;
 };
 
-static const char *const kinds[HISTORY_KINDS] = { "ours", "one", "two", "long", "roles", "far" };
+static const char *const kinds[HISTORY_KINDS] = { "ours", "one", "two", "long", "roles", "far",
+	"lies" };
 
 static char scratch[64];
 
@@ -277,13 +278,14 @@ check_range(struct arguments *args)
 		{ HISTORY_LONG, 60, "60 that outlast a digest check of every target" },
 		{ HISTORY_ROLES, 150, "150 with changes of roles" },
 		{ HISTORY_FAR, 100, "100 with clocks far ahead and behind" },
+		{ HISTORY_LIES, 100, "100 with a peer that lies" },
 	};
 	const char *srcdir = getenv("SRCDIR");
 	char path[4096], fault[4096];
 	unsigned n_failed = 0, kept_failed = 0, i;
 	bool is_good;
 
-	printf("1..8\n");
+	printf("1..9\n");
 	snprintf(path, sizeof(path), "%s/tests/mesh/seeds.txt", srcdir == NULL ? "." : srcdir);
 	args->seeds = path;
 	n_failed += tap_say(

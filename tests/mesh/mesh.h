@@ -29,6 +29,7 @@
 #define MESH_PATH_BYTES 32u /* of an endpoint */
 
 #define MESH_MAX 9u
+#define MESH_LIAR 99u /* the url of nobody, as of a service with that number */
 #define MESH_OPS 48u
 #define MESH_SLOTS 16u
 #define SECOND_US 1000000ll
@@ -56,6 +57,8 @@ enum op_kind {
 	OP_RESET,   /* a start with cache_reset */
 	OP_FAR,	    /* its clock is 60 days ahead, or behind, until the healing */
 	OP_TURN,    /* its link to other becomes one of other's to it, then a start of both */
+	/* a liar tells it what other's node is, or, if value is odd, that it is gone */
+	OP_LIE,
 	OP_MAX
 };
 
@@ -83,7 +86,8 @@ struct history {
 
 /*
  * long: of kodo peers, over several digest checks of every target; roles: with changes of roles,
- * cache_reset and links that turn round; far: those, and clocks that are months ahead or behind
+ * cache_reset and links that turn round; far: those, and clocks that are months ahead or behind;
+ * lies: somebody states and removes nodes of others, with versions of days ahead
  */
 enum history_kind {
 	HISTORY_OURS,
@@ -92,6 +96,7 @@ enum history_kind {
 	HISTORY_LONG,
 	HISTORY_ROLES,
 	HISTORY_FAR,
+	HISTORY_LIES,
 	HISTORY_KINDS
 };
 
@@ -160,7 +165,9 @@ void service_leave(struct service *s);
 void service_answer(struct service *s, const char *path, struct str body,
     const struct speaker *who, struct answer *out);
 void service_key(uint64_t number, unsigned char key[CRYPTO_KEY_BYTES]);
-/* Everything that it shows, one line per node, sorted; in a. */
+/* The liar speaks to s of other's node. */
+void service_lie(struct service *s, const struct service *other, int64_t value);
+/* Everything that it shows, one line per node, sorted, but see model_is_held; in a. */
 char *service_view(struct service *s, struct arena *a);
 /* Work that is not done, paused or not, by name in a; NULL: none. Digest checks do not count. */
 char *service_pending(struct service *s, struct arena *a);
@@ -217,6 +224,8 @@ struct mesh {
 	bool has_lost;	   /* a state was deleted, or a clock was wrong by months */
 	int64_t right_us;  /* since when all registries show what they must */
 	unsigned wrong;	   /* those that do not, as bits */
+	unsigned lied;	   /* services of whose nodes a liar has spoken */
+	unsigned n_lies;
 	struct {
 		char *text;	/* NULL: it is not held to anything */
 		uint64_t looked; /* number of the view that was compared */
@@ -247,6 +256,8 @@ void mesh_poll_later(struct service *s, int64_t at_us);
 void model_check(struct mesh *m);
 /* Are there legacy peers, so that not all can be held to anything? */
 bool model_is_loose(const struct mesh *m);
+/* Must i show what j says of itself? Of what liars speak of only where j is connected. */
+bool model_is_held(const struct mesh *m, unsigned i, unsigned j);
 /* What service i must show, in a; NULL where that is not held to anything. */
 char *model_wanted(const struct mesh *m, unsigned i, struct arena *a);
 /* Is x configured to connect to what is no registry? Then it is refused, for ever. */

@@ -81,6 +81,13 @@ model_is_loose(const struct mesh *m)
 	return legacy_peers_of(m) > 0;
 }
 
+bool
+model_is_held(const struct mesh *m, unsigned i, unsigned j)
+{
+	return (m->lied & 1u << j) == 0 ||
+	    (m->services[j].flows_variant != 0 && is_linked(m, j, i));
+}
+
 char *
 model_wanted(const struct mesh *m, unsigned i, struct arena *a)
 {
@@ -93,7 +100,7 @@ model_wanted(const struct mesh *m, unsigned i, struct arena *a)
 	for (j = 0; j < m->h->n; j++) {
 		const struct service *s = &m->services[j];
 
-		if ((set & 1u << j) != 0 && s->flows_variant != 0)
+		if ((set & 1u << j) != 0 && s->flows_variant != 0 && model_is_held(m, i, j))
 			lines[n++] = mesh_view_line(
 			    a, m->h, service_url(m, j, s->url_variant), j, s->flows_variant);
 	}

@@ -190,6 +190,10 @@ send_one(struct service *s, unsigned slot, struct str url, struct str body)
 	bool is_cut;
 
 	if (!address_read(url, &like.server, &like.variant, like.path)) {
+		if (like.server == MESH_LIAR) {
+			fail_later(m, s->i, slot, s->slots[slot].gen, 1000);
+			return;
+		}
 		mesh_fail(m, "s%u posts to %.*s\n", s->i, STR_ARG(url));
 		return;
 	}
@@ -336,9 +340,10 @@ sent_count(struct service *s, struct str url, bool is_quiet)
 		m->n_digest_checks++;
 		return;
 	}
+	if (!address_read(url, &server, &variant, path))
+		return;
 	m->n_sent++;
-	if (address_read(url, &server, &variant, path))
-		m->link[s->i][server]++;
+	m->link[s->i][server]++;
 	if (!model_is_mistaken(m, s->i, server))
 		m->last_sent_us = m->now_us;
 }

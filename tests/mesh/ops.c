@@ -90,6 +90,9 @@ mesh_apply(struct mesh *m, const struct op *op)
 	case OP_TURN:
 		link_turn(m, s, &m->services[op->other]);
 		break;
+	case OP_LIE:
+		service_lie(s, &m->services[op->other], op->value);
+		break;
 	case OP_MAX:
 		break;
 	}

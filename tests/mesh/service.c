@@ -410,6 +410,48 @@ service_answer(struct service *s, const char *path, struct str body, const struc
 		mesh_poll_later(s, s->mesh->now_us);
 }
 
+/* --- what somebody says who has no right to --- */
+
+static char *
+lie_make(struct arena *a, const struct service *s, const struct service *other, int64_t value)
+{
+	const char *url = service_url(s->mesh, other->i, other->url_variant);
+	char *node = arena_printf(a,
+	    "{\"url\":\"%s\",\"organization\":null,\"flows\":[{\"url\":\"/f0\",\"name\":"
+	    "\"s%u variant 9999\",\"description\":null,\"author\":null,\"tags\":[]}]}",
+	    url, other->i);
+	char *version = arena_printf(a, "\"%s\":%lld", url,
+	    (long long)(service_now(s) + value % 29 * 86400 * SECOND_US));
+	const bool is_gone = value % 2 != 0;
+
+	return arena_printf(a,
+	    "{\"url\":\"%s\",\"organization\":null,\"registry\":true,\"feed\":false,"
+	    "\"message\":[],\"nodes\":[%s],\"kodo\":{\"versions\":{%s},\"gone\":{%s},"
+	    "\"life\":1,\"sent\":%u}}",
+	    service_url(s->mesh, MESH_LIAR, 0), is_gone ? "" : node, is_gone ? "" : version,
+	    is_gone ? version : "", ++s->mesh->n_lies);
+}
+
+void
+service_lie(struct service *s, const struct service *other, int64_t value)
+{
+	struct speaker who = { .is_signed = true, .has_address = true };
+	struct answer out = { 500, BUF_INIT(0) };
+	struct arena *a = arena_new();
+
+	if (s->is_up && s->legacy == NULL && s->role != ROLE_NODE &&
+	    s->mesh->h->more_flows[other->i] == 0) {
+		s->mesh->lied |= 1u << other->i;
+		service_key(MESH_LIAR, who.signer.key);
+		who.address.s6_addr[15] = MESH_LIAR;
+		service_answer(s, "/connect", str_of(lie_make(a, s, other, value)), &who, &out);
+		mesh_trace(s->mesh, "    s%u answers the liar %u", s->i, out.status);
+		service_check_nodes(s);
+	}
+	buf_free(&out.body);
+	arena_free(a);
+}
+
 /* --- what it shows --- */
 
 static int
@@ -430,6 +472,13 @@ node_line(struct arena *a, const struct wire_node *n)
 	return arena_printf(a, "  %.*s %.*s %u", STR_ARG(p.url), STR_ARG(f.name), p.n_flows);
 }
 
+/* Of which service is the url? */
+static unsigned
+number_of(const char *url)
+{
+	return (unsigned)strtoul(url + strlen("http://s"), NULL, 10);
+}
+
 /* Through the body of GET /connect, as anybody sees it. */
 char *
 service_view(struct service *s, struct arena *a)
@@ -440,7 +489,7 @@ service_view(struct service *s, struct arena *a)
 	struct str text;
 	struct view v;
 	char **lines, *all;
-	size_t i;
+	size_t i, n = 0;
 
 	must(s, view_begin(s->r, service_now(s), &v), "view");
 	must(s, render_connect(&v, &sink), "connect");
@@ -450,11 +499,13 @@ service_view(struct service *s, struct arena *a)
 	must(
 	    s, wire_read(a, WIRE_CONNECT, text, service_now(s), STR_NULL, &b, &no), "GET /connect");
 	lines = arena_alloc(a, (b.n_nodes + 1) * sizeof(*lines));
-	for (i = 0; i < b.n_nodes; i++)
-		lines[i] = node_line(a, &b.nodes[i]);
-	qsort(lines, b.n_nodes, sizeof(*lines), line_cmp);
+	for (i = 0; i < b.n_nodes; i++) {
+		lines[n] = node_line(a, &b.nodes[i]);
+		n += model_is_held(s->mesh, s->i, number_of(lines[n] + strlen("  ")));
+	}
+	qsort(lines, n, sizeof(*lines), line_cmp);
 	all = arena_printf(a, "%s", "");
-	for (i = 0; i < b.n_nodes; i++)
+	for (i = 0; i < n; i++)
 		all = arena_printf(a, "%s%s\n", all, lines[i]);
 	return all;
 }
@@ -462,9 +513,9 @@ service_view(struct service *s, struct arena *a)
 static bool
 is_mistaken(const struct service *s, struct str url)
 {
-	unsigned to = (unsigned)strtoul(url.p + strlen("http://s"), NULL, 10);
+	const unsigned to = number_of(url.p);
 
-	return model_is_mistaken(s->mesh, s->i, to % MESH_MAX);
+	return to == MESH_LIAR || model_is_mistaken(s->mesh, s->i, to % MESH_MAX);
 }
 
 char *
