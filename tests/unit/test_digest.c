@@ -135,7 +135,7 @@ denied_is_not_notified(void **state)
 	b = provider_put("b");
 	says(a, 1, "one", true);
 	says(a, 2, "two", true);
-	says(b, 1, "other", false);
+	says(b, 1, "less", false);
 	must(record_get_seen(&db.t, 1, &s));
 	must(arena_str(scratch.a, s.bytes, &s.bytes));
 	must(record_del_winner(&db.t, 1, VERDICT_SHOWN));
@@ -147,7 +147,52 @@ denied_is_not_notified(void **state)
 	must(record_put_winner(&db.t, 1, VERDICT_DENIED, &s));
 	assert_string_equal(notified(b), SUM("two"));
 	must(digest_stated(&db.t, b, STR_NULL, true, hex));
-	assert_string_equal(hex, SUM("other"));
+	assert_string_equal(hex, SUM("less"));
+}
+
+/* An owner that has a key is seen against what is over it; nobody else learns to give that up. */
+static void
+kept_is_not_taken(void **state)
+{
+	static const struct flow flow = { .url = STR("/f"), .name = STR("f") };
+	const struct str node = pack("http://a:1", &flow, 1);
+	struct statement kept, over = said(0, 9, "over"), tie = said(0, 1, "zzz");
+	struct peer p;
+	char hex[DIGEST_SIZE], all[DIGEST_SIZE];
+	uint32_t a, b, c;
+
+	(void)state;
+	self_put();
+	a = provider_put("http://a:1");
+	b = provider_put("http://b:1");
+	c = provider_put("http://c:1");
+	kept = (struct statement){ .version = 1, .peer = a, .bytes = node, .order = 1 };
+	must(place_put(&db.t, a, 1, 1));
+	must(record_put_seen(&db.t, 1, &kept));
+	memcpy(all, notified(c), sizeof(all));
+	over.peer = over.order = b;
+	must(place_put(&db.t, b, over.order, 1));
+	must(record_put_shadow(&db.t, 1, b, &over));
+	/* without a key it is another's turn to give in */
+	assert_string_equal(notified(b), all);
+	p = get(a);
+	p.trust.key = STR("key");
+	put(&p);
+	assert_string_equal(notified(b), NONE);
+	assert_string_equal(notified(c), all);
+	must(digest_stated(&db.t, b, STR_NULL, true, hex));
+	assert_string_equal(hex, SUM("over"));
+	/* of equal versions the greater */
+	tie.peer = tie.order = b;
+	must(record_put_shadow(&db.t, 1, b, &tie));
+	assert_string_equal(notified(b), NONE);
+	must(digest_stated(&db.t, b, STR_NULL, true, hex));
+	assert_string_equal(hex, SUM("zzz"));
+	tie.version = 0;
+	must(record_put_shadow(&db.t, 1, b, &tie));
+	assert_string_equal(notified(b), all);
+	must(digest_stated(&db.t, b, STR_NULL, true, hex));
+	assert_string_equal(hex, NONE);
 }
 
 static void
@@ -190,6 +235,7 @@ main(void)
 		RECORDS_TEST(notified_is_what_is_seen_of_others),
 		RECORDS_TEST(paused_is_not_notified),
 		RECORDS_TEST(denied_is_not_notified),
+		RECORDS_TEST(kept_is_not_taken),
 		RECORDS_TEST(damage_is_told),
 	};
 
