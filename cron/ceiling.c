@@ -1,8 +1,6 @@
 #include <stdlib.h>
 
-#include "core/base/ascii.h"
 #include "core/base/hash.h"
-#include "core/base/limit.h"
 #include "core/base/url.h"
 #include "cron/ceiling.h"
 
@@ -35,16 +33,14 @@ ceiling_free(struct ceiling *c)
 uint32_t
 ceiling_host(struct str url)
 {
-	char host[LIMIT_URL_BYTES];
-	struct url u;
-	size_t n;
+	char canonical[URL_CANONICAL_BYTES];
+	struct url u, c;
 
-	if (url_parse(url, &u, NULL) != KODO_OK || url_is_private(&u))
+	if (url_parse(url, &u, NULL) != KODO_OK || url_is_private(&u) ||
+	    url_parse((struct str){ canonical, url_canonical(url, canonical) }, &c, NULL) !=
+		KODO_OK)
 		return 0;
-	for (n = 0; n < u.host.len; n++)
-		host[n] = ascii_lower(u.host.p[n]);
-	n -= host[n - 1] == '.';
-	return 1 + (uint32_t)(hash_text(hash_key_own(), (struct str){ host, n }) % (HOSTS - 1));
+	return 1 + (uint32_t)(hash_text(hash_key_own(), c.host) % (HOSTS - 1));
 }
 
 static int64_t

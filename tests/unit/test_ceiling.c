@@ -44,6 +44,8 @@ hosts_of_urls(void **state)
 	assert_true(host != 0);
 	for (i = 0; i < sizeof(same) / sizeof(same[0]); i++)
 		assert_int_equal(ceiling_host(str_of(same[i])), host);
+	assert_int_equal(ceiling_host(STR("http://0x5db8d822")),
+	    ceiling_host(STR("http://93.184.216.34")));
 	assert_int_not_equal(ceiling_host(STR("http://other.example:1")), host);
 	for (i = 0; i < sizeof(none) / sizeof(none[0]); i++)
 		assert_int_equal(ceiling_host(str_of(none[i])), 0);

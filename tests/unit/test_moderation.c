@@ -119,7 +119,12 @@ urls_by_segments(void **state)
 		{ "http://a:1/x", true }, { "http://a:1/x/y", true }, { "http://a:1/x?q", true },
 		{ "http://a:1/xy", false }, { "http://a:1", false }, { "http://a:11/x", false },
 		{ "https://a:1/x", false },
+		/* other spellings of what lies there, and of what does not */
+		{ "http://a.:1/x", true }, { "http://a:1/%78/y", true }, { "http://a:1//x", true },
+		{ "http://a:1/y/../x", true }, { "http://a:1/x/../y", false },
 	};
+	static const char *const spellings[] = { "http://192.0.2.1", "http://0xc0000201",
+		"http://3221225985/y", "http://0300.0.2.1", "http://[::ffff:c000:201]" };
 	size_t i;
 
 	(void)state;
@@ -128,6 +133,9 @@ urls_by_segments(void **state)
 		assert_int_equal(node_by(rows[i].url, "O")[0] != '\0', rows[i].hits);
 		assert_int_equal(peer_by(rows[i].url, NULL)[0] != '\0', rows[i].hits);
 	}
+	add("url:http://0300.0.513", VERDICT_DENIED);
+	for (i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++)
+		assert_string_equal(node_by(spellings[i], "O"), "url:http://192.0.2.1");
 }
 
 static void

@@ -372,6 +372,7 @@ test_peers(void **state)
 	check_peer("http://b:81/x", NULL);
 	check_peer("http://b:81/x/y", NULL);
 	check_peer("http://b:81/xy", "is not accepted as a peer here");
+	check_peer("http://b:81/x/../y", "is not accepted as a peer here");
 	check_peer("http://b:81", "is not accepted as a peer here");
 	check_peer("https://far.org", NULL);
 	check_peer("https://far.org/x", "is not accepted as a peer here");

@@ -124,6 +124,11 @@ test_listed(void **state)
 	assert_int_equal(pin_judge(&o, STR("http://x/a/b"), NULL, &k), PIN_NOT_LISTED);
 	assert_int_equal(pin_judge(&o, STR("http://x"), NULL, &k), PIN_NOT_LISTED);
 	assert_int_equal(option_allows_peer(&o, STR("http://x/a/b"), NULL), KODO_OK);
+	/* nor is another spelling another url */
+	assert_int_equal(pin_judge(&o, STR("http://x./%61"), NULL, &none), PIN_NO_KEY);
+	assert_int_equal(pin_judge(&o, STR("http://x./%61"), NULL, &k), PIN_COUNTS);
+	assert_int_equal(option_allows_peer(&o, STR("http://x./%61/b"), NULL), KODO_OK);
+	assert_int_equal(option_allows_peer(&o, STR("http://y/../z"), NULL), KODO_OK);
 }
 
 static void

@@ -160,6 +160,55 @@ test_key(void **state)
 }
 
 static void
+test_canonical(void **state)
+{
+	static const struct {
+		const char *url, *canonical;
+	} rows[] = {
+		{ "http://spam.example/x", "http://spam.example/x" },
+		{ "HTTP://Spam.Example.:80//x/", "http://spam.example/x" },
+		{ "https://a:443", "https://a" }, { "https://a:0444", "https://a:444" },
+		{ "http://a/%7eb/%41%2f%2F/c", "http://a/~b/A%2F%2F/c" },
+		{ "http://a/\xc3\xa9%c3%a9", "http://a/%C3%A9%C3%A9" },
+		{ "http://a/x%zz%", "http://a/x%25zz%25" },
+		{ "http://a/x|%7C", "http://a/x%7C%7C" },
+		{ "http://a/b/../c/./d", "http://a/c/d" }, { "http://a/b/%2e%2E", "http://a" },
+		{ "http://a/../../b", "http://a/b" }, { "http://a/..b/...", "http://a/..b/..." },
+		{ "http://a//b//../c", "http://a/c" }, { "http://a/b/.", "http://a/b" },
+		{ "http://a/b?x=/../%7E//y", "http://a/b?x=/../~//y" },
+		{ "http://a?q", "http://a?q" },
+		{ "http://192.0.2.1", "http://192.0.2.1" },
+		{ "http://0xc0000201:80/x", "http://192.0.2.1/x" },
+		{ "http://3221225985", "http://192.0.2.1" },
+		{ "http://0300.0.02.1.", "http://192.0.2.1" },
+		{ "http://192.0.513", "http://192.0.2.1" },
+		{ "http://[::FFFF:192.0.2.1]", "http://192.0.2.1" },
+		{ "http://[2001:DB8:0:0:0::0001]:81/", "http://[2001:db8::1]:81" },
+		{ "http://1.2.3.4.example", "http://1.2.3.4.example" },
+		{ "http://0", "http://0.0.0.0" },
+		{ "no url", "no url" }, { "", "" },
+	};
+	char longest[LIMIT_URL_BYTES], to[URL_CANONICAL_BYTES], again[URL_CANONICAL_BYTES];
+	struct str c;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		c = (struct str){ to, url_canonical(str_of(rows[i].url), to) };
+		if (!eq(c, rows[i].canonical))
+			fail_msg("%s: %.*s", rows[i].url, STR_ARG(c));
+		assert_int_equal(url_canonical(c, again), c.len);	/* it is its own form */
+		assert_memory_equal(again, to, c.len);
+	}
+	memset(longest, 0xc3, sizeof(longest));
+	memcpy(longest, "http://0/", 9);
+	assert_int_equal(url_canonical((struct str){ longest, sizeof(longest) }, to),
+	    15 + 3 * (sizeof(longest) - 9));
+	assert_true(url_is_below(STR("http://a/b?c"), STR("http://a/b")));
+	assert_false(url_is_below(STR("http://a/bc"), STR("http://a/b")));
+}
+
+static void
 test_private(void **state)
 {
 	static const char *const private[] = {
@@ -223,7 +272,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parts), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_ceiling), cmocka_unit_test(test_shown),
-		cmocka_unit_test(test_key), cmocka_unit_test(test_private),
+		cmocka_unit_test(test_key), cmocka_unit_test(test_canonical),
+		cmocka_unit_test(test_private),
 		cmocka_unit_test(test_loopback),
 	};
 

@@ -3,7 +3,6 @@
 
 #include "core/base/address.h"
 #include "core/base/ascii.h"
-#include "core/base/limit.h"
 #include "core/base/url.h"
 
 #define HOST_BYTES 256u	/* longer is neither an address nor a name of DNS */
@@ -285,6 +284,153 @@ host_address(const char *host, struct in6_addr *out)
 	return true;
 }
 
+/* --- the canonical form --- */
+
+/* One character of s at *pos, decoded; *pos goes past it. */
+static char
+decode_next(struct str s, size_t *pos, bool plus)
+{
+	char c = s.p[*pos];
+	int hi, lo;
+
+	*pos += 1;
+	if (c == '+' && plus)
+		return ' ';
+	if (c != '%' || s.len - *pos < 2)
+		return c;
+	hi = ascii_hex_value(s.p[*pos]);
+	lo = ascii_hex_value(s.p[*pos + 1]);
+	if (hi < 0 || lo < 0)
+		return c;
+	*pos += 2;
+	return (char)(hi << 4 | lo);
+}
+
+/* As the connection would take it: IPv4 in IPv6 too is IPv4. */
+static char *
+put_host(char *to, struct str host)
+{
+	char text[HOST_BYTES], shown[INET6_ADDRSTRLEN];
+	struct in6_addr a;
+
+	while (host.len > 1 && host.p[host.len - 1] == '.')
+		host.len--;
+	if (!host_copy(host, text) || !host_address(text, &a))
+		return put_lower(to, host);
+	(void)address_text(&a, shown);
+	if (strchr(shown, ':') == NULL)
+		return put_lower(to, str_of(shown));
+	return put_lower(put_lower(put_lower(to, STR("[")), str_of(shown)), STR("]"));
+}
+
+/* c, encoded where it must be: what may stand in a path or query by RFC 3986 stays. */
+static char *
+put_encoded(char *to, unsigned char c, bool was_encoded)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	const bool is_plain = ascii_is_digit((char)c) || ascii_is_letter((char)c) ||
+	    (c != '\0' && strchr("-._~", c) != NULL);
+	const bool is_reserved = c != '\0' && strchr("!$&'()*+,;=:@/?[]", c) != NULL;
+
+	if (is_plain || (is_reserved && !was_encoded)) {
+		*to++ = (char)c;
+		return to;
+	}
+	*to++ = '%';
+	*to++ = hex[c >> 4];
+	*to++ = hex[c & 15];
+	return to;
+}
+
+static char *
+put_text(char *to, struct str s)
+{
+	size_t pos = 0;
+
+	while (pos < s.len) {
+		const size_t before = pos;
+		const unsigned char c = (unsigned char)decode_next(s, &pos, false);
+
+		to = put_encoded(to, c, pos - before > 1);
+	}
+	return to;
+}
+
+/* Takes the segment that ends at `to` back to its slash, if it is a dot segment. */
+static char *
+dots_end(char *path, char *to)
+{
+	char *slash = to;
+
+	while (slash > path && slash[-1] != '/')
+		slash--;
+	if (to - slash == 1 && slash[0] == '.')
+		return slash;
+	if (to - slash != 2 || memcmp(slash, "..", 2) != 0)
+		return to;
+	if (slash - path > 1)
+		slash--;
+	while (slash > path + 1 && slash[-1] != '/')
+		slash--;
+	return slash;
+}
+
+/* path: canonical but for its segments; without a slash at its end. Returns the new end. */
+static char *
+path_clean(char *path, const char *end)
+{
+	char *to = path;
+	const char *from;
+
+	for (from = path; from < end; from++) {
+		if (*from == '/' && to > path) {
+			to = dots_end(path, to);
+			if (to[-1] == '/')
+				continue;
+		}
+		*to++ = *from;
+	}
+	if (to > path)
+		to = dots_end(path, to);
+	while (to > path && to[-1] == '/')
+		to--;
+	return to;
+}
+
+size_t
+url_canonical(struct str s, char to[URL_CANONICAL_BYTES])
+{
+	struct str path, query;
+	struct url u;
+	char *at, *start;
+
+	if (url_parse(s, &u, NULL) != KODO_OK) {
+		s.len = s.len < URL_CANONICAL_BYTES ? s.len : URL_CANONICAL_BYTES;
+		memcpy(to, s.len == 0 ? "" : s.p, s.len);
+		return s.len;
+	}
+	at = put_lower(put_lower(to, u.scheme), STR("://"));
+	at = put_host(at, u.host);
+	if (u.port != (u.scheme.len == 4 ? 80 : 443))
+		at = put_port(at, u.port);
+	query = u.path;
+	path = str_cut(&query, '?');
+	start = at;
+	at = path_clean(start, put_text(start, path));
+	if (path.len < u.path.len)
+		at = put_text(at, str_skip(u.path, path.len));
+	return (size_t)(at - to);
+}
+
+bool
+url_is_below(struct str canonical, struct str prefix)
+{
+	const size_t n = prefix.len;
+
+	return str_starts(canonical, prefix) &&
+	    (canonical.len == n || canonical.p[n] == '/' || canonical.p[n] == '?');
+}
+
 bool
 url_is_private(const struct url *u)
 {
@@ -305,26 +451,6 @@ url_is_loopback(const struct url *u)
 	if (!host_copy(u->host, host))
 		return false;
 	return host_address(host, &a) ? address_is_loopback(&a) : is_localhost(str_of(host));
-}
-
-/* One character of s at *pos, decoded; *pos goes past it. */
-static char
-decode_next(struct str s, size_t *pos, bool plus)
-{
-	char c = s.p[*pos];
-	int hi, lo;
-
-	*pos += 1;
-	if (c == '+' && plus)
-		return ' ';
-	if (c != '%' || s.len - *pos < 2)
-		return c;
-	hi = ascii_hex_value(s.p[*pos]);
-	lo = ascii_hex_value(s.p[*pos + 1]);
-	if (hi < 0 || lo < 0)
-		return c;
-	*pos += 2;
-	return (char)(hi << 4 | lo);
 }
 
 enum kodo_err

@@ -11,6 +11,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/buf.h"
+#include "core/base/limit.h"
 
 struct url {
 	struct str scheme;	/* "http" or "https" as written */
@@ -32,6 +33,20 @@ struct str url_shown(struct str s);
 
 /* The key that urls are compared by, in a. Errors as url_parse, or KODO_ENOMEM. */
 enum kodo_err url_key(struct arena *a, struct str s, struct str *out) MUST_CHECK;
+
+/*
+ * The form in which patterns are held against urls: what differs in it leads elsewhere. Beside what
+ * url_key does: no dot at the end of the host, addresses in their usual form however they are
+ * written, no needless percent-encoding, dot segments and doubled slashes of the path taken out
+ * (RFC 3986, 6.2.2). Two urls with one such form may be two peers all the same: it is for
+ * forbidding and allowing, never a key of what is stored. A text that is no url stays as it is, cut
+ * off at the end of the room. Returns the bytes used.
+ */
+#define URL_CANONICAL_BYTES	(3 * LIMIT_URL_BYTES + 64)
+size_t url_canonical(struct str s, char to[URL_CANONICAL_BYTES]);
+
+/* Is one of these forms that prefix, or below it: what follows is a path or a query? */
+bool url_is_below(struct str canonical, struct str prefix);
 
 /* By its text, is the host localhost, or an address that is not public (address.h)? */
 bool url_is_private(const struct url *u);

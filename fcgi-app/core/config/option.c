@@ -433,28 +433,25 @@ option_stamp_service(struct arena *a, struct str loader, struct str *out)
 	return err == KODO_OK ? stamp(a, loader, folder, out) : err;
 }
 
-/* Does the key of a url lie at the prefix's or below? */
-static bool
-is_below(struct str key, struct str prefix)
+/* The i-th entry of accept: its url in the canonical form, and its key, or "". */
+static struct str
+accept_read(const struct options *o, size_t i, char to[URL_CANONICAL_BYTES], struct str *key)
 {
-	return str_starts(key, prefix) &&
-	    (key.len == prefix.len || key.p[prefix.len] == '/' || key.p[prefix.len] == '?');
+	*key = o->accept[i];
+	return (struct str){ to, url_canonical(str_cut(key, '#'), to) };
 }
 
 static enum kodo_err
-check_accept(
-    struct arena *a, const struct options *o, struct str key, struct str url, struct why *why)
+check_accept(const struct options *o, struct str url, struct why *why)
 {
-	struct str prefix, rest;
+	char canonical[URL_CANONICAL_BYTES], prefix[URL_CANONICAL_BYTES];
+	const struct str peer = { canonical, url_canonical(url, canonical) };
+	struct str rest;
 	size_t i;
 
-	for (i = 0; i < o->n_accept; i++) {
-		rest = o->accept[i];
-		if (url_key(a, str_cut(&rest, '#'), &prefix) != KODO_OK)
-			return why_set(why, KODO_ENOMEM, "out of memory");
-		if (is_below(key, prefix))
+	for (i = 0; i < o->n_accept; i++)
+		if (url_is_below(peer, accept_read(o, i, prefix, &rest)))
 			return KODO_OK;
-	}
 	if (o->n_accept == 0)
 		return KODO_OK;
 	return why_set(why, KODO_EINVAL, "%.*s is not accepted as a peer here", STR_ARG(url));
@@ -463,19 +460,18 @@ check_accept(
 bool
 option_key_of(const struct options *o, struct str key, unsigned char out[OPTION_KEY_BYTES])
 {
-	struct arena *a = o->n_accept == 0 ? NULL : arena_new();
-	bool found = false;
-	struct str url, rest;
+	char canonical[URL_CANONICAL_BYTES], listed[URL_CANONICAL_BYTES];
+	struct str peer, text;
 	size_t i;
 
-	for (i = 0; a != NULL && i < o->n_accept && !found; i++) {
-		rest = o->accept[i];
-		url = str_cut(&rest, '#');
-		found = rest.len > 0 && url_key(a, url, &url) == KODO_OK && str_eq(url, key) &&
-		    base64_read_n(BASE64_URL, rest, out, OPTION_KEY_BYTES) == KODO_OK;
-	}
-	arena_free(a);
-	return found;
+	if (o->n_accept == 0)
+		return false;
+	peer = (struct str){ canonical, url_canonical(key, canonical) };
+	for (i = 0; i < o->n_accept; i++)
+		if (str_eq(peer, accept_read(o, i, listed, &text)) && text.len > 0 &&
+		    base64_read_n(BASE64_URL, text, out, OPTION_KEY_BYTES) == KODO_OK)
+			return true;
+	return false;
 }
 
 static enum kodo_err
@@ -531,7 +527,7 @@ option_allows_peer(const struct options *o, struct str url, struct why *why)
 	if (err == KODO_OK && !target)
 		err = check_private(o, &u, url, why);
 	if (err == KODO_OK && !target)
-		err = check_accept(a, o, key, url, why);
+		err = check_accept(o, url, why);
 	arena_free(a);
 	return err;
 }

@@ -43,6 +43,7 @@ pattern_put(struct arena *a, struct str text, struct moderation_entry *out)
 static enum kodo_err
 url_read(struct arena *a, struct str text, struct moderation_entry *out, struct why *why)
 {
+	char canonical[URL_CANONICAL_BYTES];
 	const char *reason = "";
 	struct url u;
 	enum kodo_err err = url_parse(text, &u, &reason);
@@ -51,7 +52,7 @@ url_read(struct arena *a, struct str text, struct moderation_entry *out, struct 
 		return why_set(why, KODO_EINVAL, "the url is over %u bytes", LIMIT_URL_BYTES);
 	if (err != KODO_OK)
 		return why_set(why, err, "%.*s is no http or https url: %s", STR_ARG(text), reason);
-	err = url_key(a, url_shown(text), &out->text);
+	err = arena_str(a, (struct str){ canonical, url_canonical(text, canonical) }, &out->text);
 	return err == KODO_OK ? pattern_put(a, out->text, out) : err;
 }
 
@@ -248,19 +249,15 @@ moderation_remove(struct moderation *m, const struct moderation_entry *like)
 
 /* What patterns are compared with. */
 struct subject {
-	struct str key;			/* of a url */
+	struct str url;			/* in its canonical form */
 	struct str organization;	/* folded */
 	const struct in6_addr *address;	/* NULL: not known */
 };
 
-/* Below a url is what follows it after a slash, or a query. */
 static bool
 url_hits(const struct moderation_entry *e, const struct subject *s)
 {
-	const size_t n = e->text.len;
-
-	return str_starts(s->key, e->text) &&
-	    (s->key.len == n || s->key.p[n] == '/' || s->key.p[n] == '?');
+	return url_is_below(s->url, e->text);
 }
 
 static bool
@@ -325,12 +322,17 @@ enum kodo_err
 moderation_of_node(const struct moderation *m, struct str key, struct str organization,
     const struct moderation_entry **out)
 {
-	struct subject s = { .key = key, .organization = STR("") };
+	char url[URL_CANONICAL_BYTES];
+	struct subject s = { .organization = STR("") };
 	struct buf b = BUF_INIT(0);
 	enum kodo_err err;
 
+	*out = NULL;
+	if (m->n == 0)
+		return KODO_OK;
+	s.url = (struct str){ url, url_canonical(key, url) };
 	*out = decide(m, MODERATE_URL, &s);
-	if (*out != NULL || m->n == 0)
+	if (*out != NULL)
 		return KODO_OK;
 	utf8_fold(&b, organization);
 	err = buf_failed(&b) ? b.err : KODO_OK;
@@ -345,12 +347,14 @@ moderation_of_node(const struct moderation *m, struct str key, struct str organi
 const struct moderation_entry *
 moderation_of_peer(const struct moderation *m, const struct peer *p)
 {
-	struct subject s = { .key = p->key };
+	char url[URL_CANONICAL_BYTES];
+	struct subject s = { .address = NULL };
 	const struct moderation_entry *e;
 	struct in6_addr address;
 
-	if (p->id == PEER_SELF)
+	if (p->id == PEER_SELF || m->n == 0)
 		return NULL;
+	s.url = (struct str){ url, url_canonical(p->key, url) };
 	e = decide(m, MODERATE_URL, &s);
 	if (e != NULL || p->in.address.len != sizeof(address))
 		return e;

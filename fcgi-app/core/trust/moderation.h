@@ -31,7 +31,7 @@ struct moderation_entry {
 	enum verdict verdict;	/* VERDICT_SHOWN: an exception from others */
 	int64_t since_us;
 	struct str pattern;	/* as shown: "url:http://a:1", "address:192.0.2.0/24" */
-	/* as compared: the url's key; the organization, folded, without its stars */
+	/* as compared: the url's canonical form; the organization, folded, without its stars */
 	struct str text;
 	bool any_before, any_after;
 	struct address_net net;
