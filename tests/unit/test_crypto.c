@@ -86,12 +86,49 @@ test_ed25519(void **state)
 	}
 }
 
+/* Under a key of small order the signature (that point, 0) holds for one text of up to 8. */
+static void
+test_small_order(void **state)
+{
+	static const char *const keys[] = {
+		"0000000000000000000000000000000000000000000000000000000000000000",
+		"0100000000000000000000000000000000000000000000000000000000000000",
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	};
+	unsigned char key[CRYPTO_KEY_BYTES], r[CRYPTO_KEY_BYTES];
+	unsigned char signature[CRYPTO_SIGNATURE_BYTES] = { 0 };
+	char text[4] = "";
+	size_t i, j, n;
+	unsigned sign;
+
+	(void)state;
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		for (sign = 0; sign <= 0x80; sign += 0x80) {
+			from_hex(keys[i], key, sizeof(key));
+			key[31] |= (unsigned char)sign;
+			for (j = 0; j < 4; j++)
+				for (n = 0; n < 64; n++) {
+					from_hex(keys[j + 1], r, sizeof(r));
+					memcpy(signature, r, sizeof(r));
+					text[0] = (char)n;
+					if (crypto_verify(key, (struct str){ text, 1 },
+						signature) != KODO_EINVAL)
+						fail_msg("key %zu, sign %#x", i, sign);
+				}
+		}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sha256),
 		cmocka_unit_test(test_ed25519),
+		cmocka_unit_test(test_small_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

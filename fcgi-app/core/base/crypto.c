@@ -98,6 +98,40 @@ crypto_sign(const unsigned char seed[CRYPTO_SEED_BYTES], struct str text,
 	return ok ? KODO_OK : KODO_ENOMEM;
 }
 
+/*
+ * The points of order 1, 2, 4 and 8, the sign of x left out: what Cremers and Jackson (Prime, Order
+ * Please!, CSF 2019) and Chalkias et al. (Taming the Many EdDSAs, SSR 2020, table 6) list, and
+ * libsodium refuses (ge25519_has_small_order). The last two encode y = 0 and 1 over p.
+ */
+static bool
+is_small_order(const unsigned char key[CRYPTO_KEY_BYTES])
+{
+	static const unsigned char points[][CRYPTO_KEY_BYTES] = {
+		{ 0 },
+		{ 1 },
+		{ 0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2,
+		    0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38,
+		    0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05 },
+		{ 0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d,
+		    0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7,
+		    0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a },
+#define TO_P 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, \
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, \
+	0xff, 0x7f
+		{ 0xec, TO_P },
+		{ 0xed, TO_P },
+		{ 0xee, TO_P },
+#undef TO_P
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(points) / sizeof(points[0]); i++)
+		if (memcmp(key, points[i], CRYPTO_KEY_BYTES - 1) == 0 &&
+		    (key[CRYPTO_KEY_BYTES - 1] & 0x7f) == points[i][CRYPTO_KEY_BYTES - 1])
+			return true;
+	return false;
+}
+
 enum kodo_err
 crypto_verify(const unsigned char key[CRYPTO_KEY_BYTES], struct str text,
     const unsigned char signature[CRYPTO_SIGNATURE_BYTES])
@@ -109,6 +143,8 @@ crypto_verify(const unsigned char key[CRYPTO_KEY_BYTES], struct str text,
 
 	if (lib == NULL)
 		return KODO_EIO;
+	if (is_small_order(key))
+		return KODO_EINVAL;
 	public = lib->EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, CRYPTO_KEY_BYTES);
 	ctx = lib->EVP_MD_CTX_new();
 	if (ctx != NULL && public != NULL &&

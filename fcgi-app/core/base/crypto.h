@@ -24,7 +24,10 @@ enum kodo_err crypto_public_key(const unsigned char seed[CRYPTO_SEED_BYTES],
     unsigned char key[CRYPTO_KEY_BYTES]) MUST_CHECK;
 enum kodo_err crypto_sign(const unsigned char seed[CRYPTO_SEED_BYTES], struct str text,
     unsigned char out[CRYPTO_SIGNATURE_BYTES]) MUST_CHECK;
-/* KODO_EINVAL: it is no signature of text by that key. */
+/*
+ * KODO_EINVAL: it is no signature of text by that key; or that is a point of small order, under
+ * which one signature holds for many texts, and which nobody has a private key for.
+ */
 enum kodo_err crypto_verify(const unsigned char key[CRYPTO_KEY_BYTES], struct str text,
     const unsigned char signature[CRYPTO_SIGNATURE_BYTES]) MUST_CHECK;
 
