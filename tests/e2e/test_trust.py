@@ -301,6 +301,23 @@ def test_other_modes(trust):
             one.kill()
 
 
+def test_key_in_accept():
+    """Whose key the options give must sign from the first word on, under `trust: known` too, however its url is spelled."""
+    with kodotest.folder() as place:
+        owner, other = Owner(is_there=False), Owner(is_there=False)
+        one = kodotest.Service(place, {**REGISTRY, "accept": [f"{owner.url}#{owner.key.text}", other.url]}).start()
+        try:
+            for url in (owner.url, owner.url.replace("localhost", "localhost."), owner.url + "//%2e"):
+                answer = one.post("/connect", connect_body(url))
+                assert answer.status == 403 and "must sign" in answer.json()["detail"], answer
+            assert one.get("/connect").json()["nodes"] == [] and known(one) == {}
+            assert one.post("/connect", connect_body(other.url)).status == 201
+            assert owner.post(one, "/connect").status == 201
+            assert one.post("/update", connect_body(owner.url)).status == 403
+        finally:
+            one.kill()
+
+
 def test_two_services_sign(registry):
     """Real services are proved on both sides; the target's own answers count for that."""
     with kodotest.folder() as place:

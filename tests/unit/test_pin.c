@@ -113,8 +113,9 @@ test_listed(void **state)
 	const struct str accept[] = { { "http://X:80/", 12 }, { "http://y", 8 },
 		{ "http://x/a#a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s", 54 } };
 	const struct options o = { .trust = TRUST_LISTED, .accept = accept, .n_accept = 3 };
+	const struct options known = { .trust = TRUST_KNOWN, .accept = accept, .n_accept = 3 };
 	const struct speaker k = speaker('k', 'x'), l = speaker('l', 'x'), none = speaker(0, 'x');
-	const struct peer other = peer('l', 'x', 0);
+	const struct peer other = peer('l', 'x', 0), by_address = peer(0, 'x', 0);
 
 	(void)state;
 	assert_int_equal(pin_judge(&o, STR("http://x/a"), NULL, &k), PIN_COUNTS);
@@ -124,6 +125,11 @@ test_listed(void **state)
 	assert_int_equal(pin_judge(&o, STR("http://x/a/b"), NULL, &k), PIN_NOT_LISTED);
 	assert_int_equal(pin_judge(&o, STR("http://x"), NULL, &k), PIN_NOT_LISTED);
 	assert_int_equal(option_allows_peer(&o, STR("http://x/a/b"), NULL), KODO_OK);
+	/* whoever else may speak without one */
+	assert_int_equal(pin_judge(&known, STR("http://x/a"), NULL, &none), PIN_NO_KEY);
+	assert_int_equal(pin_judge(&known, STR("http://x/a"), &other, &l), PIN_OTHER_KEY);
+	assert_int_equal(pin_judge(&known, STR("http://x/a"), &by_address, &none), PIN_NO_KEY);
+	assert_int_equal(pin_judge(&known, STR("http://x/a"), &by_address, &k), PIN_COUNTS);
 	/* nor is another spelling another url */
 	assert_int_equal(pin_judge(&o, STR("http://x./%61"), NULL, &none), PIN_NO_KEY);
 	assert_int_equal(pin_judge(&o, STR("http://x./%61"), NULL, &k), PIN_COUNTS);
