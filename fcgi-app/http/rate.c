@@ -1,5 +1,8 @@
+#include <stdio.h>
+
 #include "core/base/address.h"
 #include "core/base/log.h"
+#include "core/trust/pin.h"
 #include "http/instance.h"
 #include "http/rate.h"
 
@@ -42,12 +45,17 @@ rate_admits_client(struct call *c, const struct options *o)
 bool
 rate_admits_peer(struct call *c, const struct options *o)
 {
+	const struct speaker *s = c->body.speaker;
 	const struct str who = c->body.from_key;
+	char by[PIN_KEY_CHARS];
 	const char *key;
 
 	if (!is_limited(c, o->rate_peer))
 		return true;
-	key = arena_printf(c->a, "%llu %.*s", (unsigned long long)client_number(&c->client),
-	    STR_ARG(who));
+	if (s != NULL && s->is_signed)
+		pin_key_text(key_bytes(s->signer.key), by);
+	else
+		snprintf(by, sizeof(by), "%llu", (unsigned long long)client_number(&c->client));
+	key = arena_printf(c->a, "%s %.*s", by, STR_ARG(who));
 	return key == NULL || admits(c, str_of(key), o->rate_peer, "rate_peer", who);
 }

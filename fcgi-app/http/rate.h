@@ -16,8 +16,9 @@
 bool rate_admits_client(struct call *c, const struct options *o);
 
 /*
- * The same of the sender of a body. What others say in its name, from other addresses, does not
- * count: else they could silence it.
+ * The same of the sender of a body, by its url and the key that it has signed with, wherever it
+ * speaks from, or by its url and address. So what others say in its name does not count: else they
+ * could silence it. To be asked once the signature is checked.
  */
 bool rate_admits_peer(struct call *c, const struct options *o);
 

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+import signing
 from kodotest import FastCGI, Service, cgi_env, connect_body, flow, parse_cgi
 
 ABUSER, OTHER, V6 = "8.8.8.8", "8.8.4.4", "2606:4700::1"
@@ -60,6 +61,24 @@ def test_a_peer_is_limited(hosted):
     assert kodo.post("/connect", connect_body("http://localhost:10"), REMOTE_ADDR=ABUSER).status == 201
     assert kodo.get("/", REMOTE_ADDR=ABUSER).status == 200
     assert kodo.log().count("requests of http://localhost:9 are limited from here on: over 5 a minute (rate_peer)") == 1
+
+
+def test_a_signed_peer_is_limited_wherever_it_speaks_from(hosted):
+    """By its url and key: another key in its name, or none, does not silence it."""
+    kodo = hosted({**OPTIONS, "trust": "known", "rate_peer": 5})
+    own = kodo.get("/").json()["url"]
+    url, key, other = "http://localhost:9", signing.Key(), signing.Key()
+
+    def post(n, by=key):
+        data = json.dumps(connect_body(url, kodo={"life": 7, "sent": n})).encode()
+        fields = signing.headers(by, "POST", own + "/connect", url, data) if by else {}
+        return kodo.post("/connect", data, headers=fields, REMOTE_ADDR=f"8.8.{n}.8")
+
+    assert post(1).status == 201
+    assert {post(n, by).status for n in range(2, 10) for by in (other, None)} == {403, 429}
+    assert [post(n).status for n in range(11, 15)] == [201] * 4
+    check_429(post(15), 5)
+    assert kodo.get("/", REMOTE_ADDR="8.8.15.8").status == 200
 
 
 def test_behind_a_named_proxy(hosted):
