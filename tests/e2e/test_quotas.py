@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+import signing
 from kodotest import connect_body, flow, node, wait_until
 
 ABUSER, OTHER = "8.8.8.8", "8.8.4.4"
@@ -72,6 +73,25 @@ def test_strangers(hosted):
     assert [kind for kind, _ in findings(kodo, "peers that nobody vouches for: 5 of 5")] == ["warning"]
     assert leave(kodo, 0).status == 200
     assert connect(kodo, 5, OTHER).status == 201
+
+
+def test_strangers_that_come_and_go(hosted):
+    """What is remembered of who has left takes no place, whoever signed or had versions."""
+    kodo = hosted({**OPTIONS, "trust": "known", "quota_strangers": 3})
+    own = kodo.get("/").json()["url"]
+
+    def post(n, path, body):
+        data, key = json.dumps({**body, "kodo": {"life": n + 1, "sent": 1 + (path != "/connect")}}).encode(), keys.setdefault(n, signing.Key())
+        fields = signing.headers(key, "POST", own + path, peer(n), data) if n % 2 else {}
+        return kodo.post(path, data, headers=fields, REMOTE_ADDR=f"8.8.8.{n}").status
+
+    keys = {}
+    for n in range(12):
+        assert post(n, "/connect", connect_body(peer(n))) == 201
+        assert post(n, "/disconnect", {"provider": peer(n), "url": [peer(n)]}) == 200
+    assert findings(kodo, "peers that nobody vouches for") == [("ok", "quota: peers that nobody vouches for: 0 of 3")]
+    assert [post(n, "/connect", connect_body(peer(n))) for n in range(20, 24)] == [201] * 3 + [507]
+    assert [kind for kind, _ in findings(kodo, "peers that nobody vouches for: 3 of 3")] == ["warning"]
 
 
 @pytest.mark.parametrize("options", [{}, {"quota_providers": 0, "quota_strangers": 0}])

@@ -87,7 +87,7 @@ peer_recount(const struct quotas *q, const struct peer *p, struct recount *out)
 	struct peer_holds sum = { 0 };
 	enum kodo_err err = walk_stated(&q->v->t, p->id, hold_add, &sum);
 
-	out->n_strangers += peer_is_stranger(p);
+	out->n_strangers += peer_tally(p).is_stranger;
 	out->n_made += peer_tally(p).client.len > 0;
 	out->is_wrong |= sum.nodes != p->holds.nodes || sum.flows != p->holds.flows ||
 	    sum.bytes != p->holds.bytes;

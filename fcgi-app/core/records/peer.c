@@ -238,7 +238,8 @@ peer_tally(const struct peer *p)
 	/* who has left is remembered as long as its key */
 	const bool is_made = (p->flags & PEER_PROVIDER) != 0 || p->trust.key.len > 0;
 
-	return (struct tally_of){ .is_stranger = peer_is_stranger(p),
+	/* and is no stranger for a quota: of those LIMIT_SIGNED_OFF are remembered at most */
+	return (struct tally_of){ .is_stranger = peer_is_stranger(p) && !peer_is_idle(p),
 		.client = is_made ? tally_client(p->in.address) : STR_NULL };
 }
 

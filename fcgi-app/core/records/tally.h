@@ -22,7 +22,10 @@ enum kodo_err tally_move(
 /* A client as a key of the table, by its address of 16 bytes; null: none that counts. */
 struct str tally_client(struct str address);
 
-/* Peers that nobody vouches for: strangers, see peer_is_stranger. */
+/*
+ * Peers that nobody vouches for: strangers, see peer_is_stranger, but for those that have left and
+ * are remembered (peer_is_idle).
+ */
 enum kodo_err tally_strangers(struct txn *t, uint64_t *n) MUST_CHECK;
 /* Providers made by the client with that address. */
 enum kodo_err tally_providers(
