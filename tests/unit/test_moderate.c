@@ -159,7 +159,7 @@ static void
 interrupted_is_finished(void **state)
 {
 	struct fixture *f = *state;
-	struct moderation m = { .n = 0, .is_unfinished = true };
+	struct moderation m = { .n = 0, .unfinished = 1 };
 	struct change_run run = { .r = f->r, .fn = list_only, .arg = &m };
 	struct moderation_entry e;
 
@@ -176,6 +176,47 @@ interrupted_is_finished(void **state)
 	check_clean(f);
 }
 
+static uint32_t
+unfinished(struct fixture *f)
+{
+	struct moderation m;
+	struct view v;
+
+	must(view_begin(f->r, f->now_us, &v));
+	must(moderation_get(&v.t, f->a, &m));
+	view_end(&v);
+	return m.unfinished;
+}
+
+/*
+ * The list is changed while the nodes of another change follow, and then the process ends: that the
+ * first pass is through does not say that the second one is.
+ */
+static void
+two_at_once(void **state)
+{
+	struct fixture *f = *state;
+	enum moderate_outcome done;
+	struct moderation_entry e;
+	uint32_t first, second;
+
+	start(f);
+	say(f, nodes_json(f, 2), "192.0.2.1");
+	must(moderation_parse(f->a, STR("http://n0:1"), &e, NULL));
+	e.verdict = VERDICT_DENIED;
+	must(moderate_list(f->r, &e, false, ++f->now_us, &done, &first));
+	must(moderation_parse(f->a, STR("http://n1:1"), &e, NULL));
+	e.verdict = VERDICT_DENIED;
+	must(moderate_list(f->r, &e, false, ++f->now_us, &done, &second));
+	assert_int_not_equal(first, second);
+	must(moderate_sweep(f->r, first, ++f->now_us));
+	assert_int_equal(unfinished(f), second);
+	must(expire_run(f->r, ++f->now_us));
+	assert_int_equal(unfinished(f), 0);
+	assert_int_equal(total_of(f), 1);
+	check_clean(f);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 
 int
@@ -186,6 +227,7 @@ main(void)
 		TEST(all_nodes_follow),
 		TEST(denied_ends_and_comes_back_denied),
 		TEST(interrupted_is_finished),
+		TEST(two_at_once),
 	};
 
 	return cmocka_run_group_tests_name("moderate", tests, NULL, NULL);

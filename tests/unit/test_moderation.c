@@ -203,14 +203,14 @@ list_is_stored(void **state)
 
 	(void)state;
 	must(moderation_get(&db.t, scratch.a, &m));
-	assert_true(m.n == 0 && !m.is_unfinished);
+	assert_true(m.n == 0 && m.unfinished == 0);
 	add("http://a", VERDICT_DENIED);
 	add("organization:\xc3\x84*", VERDICT_HIDDEN);
 	add("address:10.0.0.0/8", VERDICT_SHOWN);
-	list.is_unfinished = true;
+	list.unfinished = 7;
 	must(moderation_put(&db.t, &list));
 	must(moderation_get(&db.t, scratch.a, &m));
-	assert_true(m.n == 3 && m.is_unfinished);
+	assert_true(m.n == 3 && m.unfinished == 7);
 	for (i = 0; i < m.n; i++)
 		assert_true(str_eq(m.all[i].pattern, list.all[i].pattern) &&
 		    str_eq(m.all[i].text, list.all[i].text) && m.all[i].since_us == 5 &&

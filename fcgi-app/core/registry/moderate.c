@@ -11,6 +11,7 @@ struct wish {
 	const struct moderation_entry *e;
 	bool forget;
 	enum moderate_outcome *out;
+	uint32_t ticket;
 };
 
 static enum kodo_err
@@ -34,24 +35,28 @@ list_change(struct change *ch, struct moderation *m, struct wish *w)
 static enum kodo_err
 list_fn(struct change *ch, void *arg)
 {
+	struct wish *w = arg;
 	struct moderation m;
 	enum kodo_err err = moderation_get(ch->t, ch->a, &m);
 
 	if (err == KODO_OK)
-		err = list_change(ch, &m, arg);
-	m.is_unfinished = true;
+		err = list_change(ch, &m, w);
+	m.unfinished = w->ticket = (uint32_t)ch->head.state != 0 ? (uint32_t)ch->head.state : 1;
 	return err == KODO_OK ? moderation_put(ch->t, &m) : err;
 }
 
+/* Unless the list was changed since: nodes passed by then are for whoever changed it. */
 static enum kodo_err
 finished_fn(struct change *ch, void *arg)
 {
+	const uint32_t *ticket = arg;
 	struct moderation m;
 	enum kodo_err err = moderation_get(ch->t, ch->a, &m);
 
-	(void)arg;
-	m.is_unfinished = false;
-	return err == KODO_OK ? moderation_put(ch->t, &m) : err;
+	if (err != KODO_OK || m.unfinished != *ticket)
+		return err;
+	m.unfinished = 0;
+	return moderation_put(ch->t, &m);
 }
 
 /* A pass over the nodes of one table. */
@@ -113,8 +118,8 @@ sweep_fn(struct change *ch, void *arg)
 	return KODO_ENOTFOUND;
 }
 
-static enum kodo_err
-sweep_all(struct registry *r, int64_t now_us)
+enum kodo_err
+moderate_sweep(struct registry *r, uint32_t ticket, int64_t now_us)
 {
 	struct sweep w;
 	struct change_run run = { .r = r, .now_us = now_us, .fn = sweep_fn, .arg = &w };
@@ -130,18 +135,30 @@ sweep_all(struct registry *r, int64_t now_us)
 		}
 	}
 	run.fn = finished_fn;
+	run.arg = &ticket;
 	return err == KODO_OK ? registry_change(&run) : err;
+}
+
+enum kodo_err
+moderate_list(struct registry *r, const struct moderation_entry *e, bool forget, int64_t now_us,
+    enum moderate_outcome *out, uint32_t *ticket)
+{
+	struct wish w = { .e = e, .forget = forget, .out = out };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = list_fn, .arg = &w };
+	enum kodo_err err = registry_change(&run);
+
+	*ticket = w.ticket;
+	return err;
 }
 
 enum kodo_err
 registry_moderate(struct registry *r, const struct moderation_entry *e, bool forget,
     int64_t now_us, enum moderate_outcome *out)
 {
-	struct wish w = { .e = e, .forget = forget, .out = out };
-	struct change_run run = { .r = r, .now_us = now_us, .fn = list_fn, .arg = &w };
-	enum kodo_err err = registry_change(&run);
+	uint32_t ticket;
+	enum kodo_err err = moderate_list(r, e, forget, now_us, out, &ticket);
 
-	return err == KODO_OK ? sweep_all(r, now_us) : err;
+	return err == KODO_OK ? moderate_sweep(r, ticket, now_us) : err;
 }
 
 enum kodo_err
@@ -155,5 +172,6 @@ moderate_finish(struct registry *r, int64_t now_us)
 	if (err == KODO_OK)
 		err = store_end(&t, moderation_get(&t, a, &m));
 	arena_free(a);
-	return err == KODO_OK && m.is_unfinished ? sweep_all(r, now_us) : err;
+	return err == KODO_OK && m.unfinished != 0 ? moderate_sweep(r, m.unfinished, now_us)
+						 : err;
 }

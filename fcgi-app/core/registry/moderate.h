@@ -23,6 +23,14 @@ enum moderate_outcome {
 enum kodo_err registry_moderate(struct registry *r, const struct moderation_entry *e, bool forget,
     int64_t now_us, enum moderate_outcome *out) MUST_CHECK;
 
+/*
+ * Its two halves: the list alone, and all nodes after it. Of two that are at it at once, the one
+ * that has changed the list last says when nodes have followed it: *ticket tells which that is.
+ */
+enum kodo_err moderate_list(struct registry *r, const struct moderation_entry *e, bool forget,
+    int64_t now_us, enum moderate_outcome *out, uint32_t *ticket) MUST_CHECK;
+enum kodo_err moderate_sweep(struct registry *r, uint32_t ticket, int64_t now_us) MUST_CHECK;
+
 /* Go on where the process of a registry_moderate ended before all nodes had followed. */
 enum kodo_err moderate_finish(struct registry *r, int64_t now_us) MUST_CHECK;
 

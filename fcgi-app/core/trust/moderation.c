@@ -160,7 +160,7 @@ moderation_get(struct txn *t, struct arena *a, struct moderation *out)
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
 	r = reader_of(v);
-	out->is_unfinished = read_u32(&r) != 0;
+	out->unfinished = read_u32(&r);
 	n = read_u32(&r);
 	if (r.bad || n > MODERATION_MAX)
 		return KODO_ECORRUPT;
@@ -179,7 +179,7 @@ moderation_put(struct txn *t, const struct moderation *m)
 	size_t i;
 	enum kodo_err err;
 
-	buf_put_u32(&b, m->is_unfinished);
+	buf_put_u32(&b, m->unfinished);
 	buf_put_u32(&b, (uint32_t)m->n);
 	for (i = 0; i < m->n; i++) {
 		buf_put_u32(&b, m->all[i].verdict);

@@ -40,7 +40,8 @@ struct moderation_entry {
 struct moderation {
 	struct moderation_entry *all;	/* in the order in which they were made */
 	size_t n;
-	bool is_unfinished;	/* nodes may have verdicts of an earlier list */
+	/* number of the change behind which nodes may have verdicts of an earlier list; 0: none */
+	uint32_t unfinished;
 };
 
 /* "shown", "hidden", "denied"; static. */
@@ -83,7 +84,7 @@ enum verdict moderation_verdict(const struct moderation_entry *e);
 
 /*
  * The entry that decides on a stored node, NULL: none. *verdict: what is stored of it, which may
- * differ as long as is_unfinished. KODO_ENOTFOUND: nothing wins.
+ * differ as long as the list is unfinished. KODO_ENOTFOUND: nothing wins.
  */
 enum kodo_err moderation_of_stored(struct txn *t, struct arena *a, const struct moderation *m,
     uint32_t node, const struct moderation_entry **out, enum verdict *verdict) MUST_CHECK;
