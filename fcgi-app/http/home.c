@@ -1,3 +1,4 @@
+#include "core/auth/auth.h"
 #include "core/check/environment.h"
 #include "core/storage/run_history.h"
 #include "core/views/peer_status.h"
@@ -13,6 +14,7 @@
 struct status {
 	struct template_values *values;
 	int64_t now_us;
+	uint64_t n_rows_max;
 	uint64_t n_providers, n_targets, n_nodes, n_pending, n_troubles, n_waiting;
 };
 
@@ -40,7 +42,7 @@ count_peer(void *arg, const struct peer_state *p)
 	s->n_pending += p->n_pending;
 	s->n_waiting += p->work.p != NULL;
 	if (p->moderated.p != NULL || !peer_status_is_bad(p) ||
-	    s->n_troubles++ >= TROUBLES_MAX)
+	    s->n_troubles++ >= s->n_rows_max)
 		return KODO_OK;
 	row = template_values_row(s->values, "trouble");
 	template_values_put(row, "url", p->url);
@@ -91,7 +93,9 @@ put_runs(struct template_values *t, const struct state *s, int64_t now_us)
 static enum kodo_err
 put_page(struct call *c, struct view *v)
 {
-	struct status s = { .now_us = c->now_us };
+	/* this page is open to all: who the peers are is on the map, for who has the role */
+	struct status s = { .now_us = c->now_us,
+		.n_rows_max = auth_is_on(v->options) ? 0 : TROUBLES_MAX };
 	struct template_values *t;
 	enum kodo_err err = page_begin(c, v, "Status", &t);
 
@@ -110,8 +114,9 @@ put_page(struct call *c, struct view *v)
 	template_values_put_flag(t, "idle", v->idle);
 	template_values_put_flag(t, "troubled", s.n_troubles > 0);
 	template_values_put_u64(t, "troubles", s.n_troubles);
-	if (s.n_troubles > TROUBLES_MAX)
-		template_values_put_u64(t, "more_troubles", s.n_troubles - TROUBLES_MAX);
+	template_values_put_flag(t, "listed", s.n_troubles > 0 && s.n_rows_max > 0);
+	if (s.n_troubles > s.n_rows_max)
+		template_values_put_u64(t, "more_troubles", s.n_troubles - s.n_rows_max);
 	template_values_put_time(t, "started", v->head.started_us);
 	template_values_put_span(t, "up", v->head.started_us, c->now_us);
 	put_runs(t, registry_state(c->registry), c->now_us);
