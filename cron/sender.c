@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -348,6 +349,18 @@ moved_to(const struct slot *slot)
 	return url;
 }
 
+/* Of who is asked too often, or is busy: seconds, or a time (RFC 9110, 10.2.3). 0: not said. */
+static unsigned
+retry_after(const struct slot *slot, long status)
+{
+	curl_off_t s = 0;
+
+	if ((status == 429 || status == 503) &&
+	    curl_easy_getinfo(slot->easy, CURLINFO_RETRY_AFTER, &s) == CURLE_OK && s > 0)
+		return s < INT_MAX ? (unsigned)s : INT_MAX;
+	return 0;
+}
+
 /* Of the codes whose own words leave out what is wrong: http or https, which certificate. */
 static const char *
 words_of(const struct slot *slot)
@@ -373,6 +386,7 @@ describe(const struct slot *slot, long status, struct exchange_result *res)
 		res->body = is_cut ? STR_NULL : buf_str(&slot->body);
 		if (status >= 300 && status <= 399)
 			res->moved = moved_to(slot);
+		res->retry_after_s = retry_after(slot, status);
 		return;
 	}
 	res->reset = is_reset(slot->code);

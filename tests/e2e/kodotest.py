@@ -490,6 +490,7 @@ class Peer:
         self.port = port or free_port()
         self.url = f"http://localhost:{self.port}"
         self.seen = []
+        self.headers = {}                                   # more fields of each answer
         self.feed = feed
         self.answer = answer or self.welcome
         peer = self
@@ -506,6 +507,8 @@ class Peer:
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(text)))
+                for name, more in peer.headers.items():
+                    self.send_header(name, more)
                 self.end_headers()
                 self.wfile.write(text)
 

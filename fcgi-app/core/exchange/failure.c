@@ -157,17 +157,31 @@ failure_keep(struct change *ch, struct peer *p, const struct outcome *oc)
 	return arena_str(ch->a, str_of(text), &p->out.error);
 }
 
+/* What the peer asks for, at most as long as no other wait of the kind takes. */
+static int64_t
+asked_for_us(const struct outcome *oc)
+{
+	const int64_t us = (int64_t)oc->res->retry_after_s * 1000000;
+	const int64_t most_us = oc->job->kind == EXCHANGE_DIGEST_CHECK ? PEER_CHECK_US
+	    : PEER_PAUSE_US;
+
+	return us < most_us ? us : most_us;
+}
+
 int64_t
 failure_next_us(
     const struct change *ch, const struct peer *p, const struct outcome *oc, int64_t wait_us)
 {
 	const int64_t soon_us = ch->now_us + (wait_us < PEER_HEARD_US ? wait_us : PEER_HEARD_US);
+	const int64_t asked_us = ch->now_us + jittered(asked_for_us(oc), JITTER, ch, p);
 	int64_t at_us = oc->job->begun_us;
 
 	if (at_us > ch->now_us) /* clock set back */
 		at_us = ch->now_us;
 	at_us += jittered(wait_us, JITTER, ch, p);
-	return at_us < soon_us ? soon_us : at_us;
+	if (at_us < soon_us)
+		at_us = soon_us;
+	return at_us < asked_us ? asked_us : at_us;
 }
 
 static void
@@ -261,7 +275,8 @@ failure_retry(struct change *ch, struct peer *p, struct outcome *oc)
 		return stranger_retry(ch, p, oc, has_spoken);
 	if (ch->o->retry >= 0 && p->out.attempts >= (uint32_t)ch->o->retry) {
 		err = pause_as(ch, p, oc, false);
-		p->out.due_us = has_spoken ? ch->now_us + PEER_HEARD_US : p->out.due_us;
+		if (has_spoken)
+			p->out.due_us = failure_next_us(ch, p, oc, PEER_HEARD_US);
 		return err;
 	}
 	wait = peer_backoff_us(p->out.attempts, has_spoken ? PEER_HEARD_US : PEER_BACKOFF_MAX_US);

@@ -76,6 +76,7 @@ struct exchange_result {
 	/* the connection was reset or closed while the body was sent or before an answer */
 	bool reset;
 	const char *error;	/* words where status is 0: "Connection refused"; NULL otherwise */
+	unsigned retry_after_s;	/* as a 429 or 503 asks for; 0: it does not */
 	const char *moved;	/* the whole url that a redirect leads to; NULL: it is none */
 	const struct speaker *who;	/* see trust/pin.h; NULL: it is not judged */
 };
