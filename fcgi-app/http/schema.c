@@ -106,7 +106,15 @@ put_schemas(struct buf *b)
 		put_properties(b, fields, i + extends, end);
 		buf_puts(b, extends ? "]}" : "");
 	}
-	buf_puts(b, "}}");
+	buf_puts(b, "},\"securitySchemes\":{"
+	    "\"token\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\","
+	    "\"description\":\"where auth_jwks_url is set\"},"
+	    "\"signature\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"Signature\","
+	    "\"description\":\"of a peer, by RFC 9421\"},"
+	    "\"adminBearer\":{\"type\":\"http\",\"scheme\":\"bearer\","
+	    "\"description\":\"the key of the admin\"},"
+	    "\"adminKey\":{\"type\":\"apiKey\",\"in\":\"query\",\"name\":\"key\","
+	    "\"description\":\"the same, for hosts that strip Authorization\"}}}");
 }
 
 static void
@@ -187,8 +195,11 @@ may_refuse(const struct route *r, unsigned status)
 	switch (status) {
 	case 400:
 		return true;
+	case 401:
+		return (r->flags & (ROUTE_ROLE_REGISTRY | ROUTE_ROLE_FLOWS)) != 0;
 	case 403:
-		return (r->flags & ROUTE_PEER) != 0 || (r->params & PARAM_BIT(PARAM_KEY)) != 0;
+		return (r->flags & (ROUTE_PEER | ROUTE_ROLE_REGISTRY | ROUTE_ROLE_FLOWS)) != 0 ||
+		    (r->params & PARAM_BIT(PARAM_KEY)) != 0;
 	case 404:
 		return (r->flags & (ROUTE_REGISTRY | ROUTE_BELOW)) != 0 || r->takes != NULL;
 	case 410:
@@ -196,6 +207,8 @@ may_refuse(const struct route *r, unsigned status)
 	case 413:
 	case 421:
 		return r->takes != NULL;
+	case 507:
+		return r->takes != NULL && strcmp(r->path, "/connect") == 0;
 	default:
 		return true;
 	}
@@ -209,6 +222,7 @@ put_responses(struct buf *b, const struct route *r, const struct schema_example 
 		const char *words;
 	} refusals[] = {
 		{ 400, "a parameter or the body is wrong" },
+		{ 401, "reading needs a token here: see WWW-Authenticate" },
 		{ 403, "not allowed" },
 		{ 404, "not known here" },
 		{ 410, "what followed is not known any more: go on from GET /connect" },
@@ -217,6 +231,7 @@ put_responses(struct buf *b, const struct route *r, const struct schema_example 
 		{ 421, "it is signed for another service" },
 		{ 429, "too many requests: try again after Retry-After seconds" },
 		{ 503, "not possible now: try again after Retry-After seconds" },
+		{ 507, "there is no room for a new provider" },
 	};
 	bool page = (r->flags & ROUTE_PAGE) != 0;
 	size_t i;
@@ -238,6 +253,31 @@ put_responses(struct buf *b, const struct route *r, const struct schema_example 
 	buf_putc(b, '}');
 }
 
+/* Who may call the route: each row is one way. {}: without any, as the options say. */
+static void
+put_security(struct buf *b, const struct route *r)
+{
+	static const struct {
+		unsigned flags;
+		const char *way;
+	} rows[] = {
+		{ ROUTE_PEER | ROUTE_ROLE_REGISTRY | ROUTE_ROLE_FLOWS | ROUTE_LOCAL, "{}" },
+		{ ROUTE_PEER | ROUTE_ROLE_REGISTRY | ROUTE_ROLE_FLOWS, "{\"signature\":[]}" },
+		{ ROUTE_ROLE_REGISTRY | ROUTE_ROLE_FLOWS, "{\"token\":[]}" },
+		{ ROUTE_ADMIN, "{\"adminBearer\":[]}" },
+		{ ROUTE_ADMIN, "{\"adminKey\":[]}" },
+	};
+	size_t i, n = 0;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if ((r->flags & rows[i].flags) == 0)
+			continue;
+		buf_printf(b, "%s%s", n++ == 0 ? ",\"security\":[" : ",", rows[i].way);
+	}
+	if (n > 0)
+		buf_putc(b, ']');
+}
+
 static void
 put_operation(struct buf *b, const struct route *r)
 {
@@ -256,6 +296,7 @@ put_operation(struct buf *b, const struct route *r)
 		buf_putc(b, '}');
 	}
 	put_responses(b, r, &example);
+	put_security(b, r);
 	buf_putc(b, '}');
 }
 

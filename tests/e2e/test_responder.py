@@ -308,6 +308,17 @@ def test_schema(hosted):
                                                                                        "after", "organization", "tag"]
     refs = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(body))
     assert set(refs) <= set(body["components"]["schemas"])
+    # who may call what, and how it is refused
+    schemes = body["components"]["securitySchemes"]
+    assert {name: (one["type"], one.get("scheme", one.get("name"))) for name, one in schemes.items()} == {
+        "token": ("http", "bearer"), "adminBearer": ("http", "bearer"), "adminKey": ("apiKey", "key"), "signature": ("apiKey", "Signature")}
+    rows = {(path, method): ([name for way in one.get("security", []) for name in way or [""]], set(one["responses"]))
+            for path, methods in body["paths"].items() for method, one in methods.items()}
+    assert rows["/flows", "get"][0] == ["", "signature", "token"] and {"401", "403", "429"} <= rows["/flows", "get"][1]
+    assert rows["/connect", "post"][0] == ["", "signature"] and {"403", "421", "429", "507"} <= rows["/connect", "post"][1]
+    assert rows["/connect", "delete"][0] == ["", "adminBearer", "adminKey"] and rows["/check", "get"][0] == ["adminBearer", "adminKey"]
+    assert rows["/", "get"][0] == [] and not rows["/", "get"][1] & {"401", "403", "507"} and "507" not in rows["/update", "post"][1]
+    assert {name for ways, _ in rows.values() for name in ways} == {"", *schemes}
 
 
 # --- changing ---
