@@ -7,6 +7,7 @@
 
 #include "core/base/log.h"
 #include "http/cgi.h"
+#include "http/request.h"
 #include "http/serve.h"
 #include "http/shutdown.h"
 
@@ -25,7 +26,7 @@ static const char *
 process_env(struct transport *t, const char *name)
 {
 	(void)t;
-	return getenv(name);
+	return request_variable(environ, name);
 }
 
 /* KODO_EIO: nothing in time. */

@@ -12,6 +12,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "http/fcgi.h"
+#include "http/request.h"
 #include "http/senders.h"
 #include "http/serve.h"
 #include "http/shutdown.h"
@@ -83,14 +84,8 @@ static const char *
 worker_env(struct transport *t, const char *name)
 {
 	const struct connection *c = t->arg;
-	const size_t n = strlen(name);
-	char **e;
 
-	/* as FCGX_GetParam, which compares more of each one */
-	for (e = c->req.envp; e != NULL && *e != NULL; e++)
-		if ((*e)[0] == name[0] && strncmp(*e, name, n) == 0 && (*e)[n] == '=')
-			return *e + n + 1;
-	return NULL;
+	return request_variable(c->req.envp, name);
 }
 
 static enum kodo_err

@@ -265,3 +265,21 @@ request_parse(struct arena *a, const struct request_env *env, struct str base, s
 	out->has_body = out->length > 0 || env->transfer_encoding.len > 0;
 	return place_path(a, env, raw, base, out);
 }
+
+const char *
+request_variable(char *const *all, const char *name)
+{
+	const size_t n = strlen(name);
+	const char *found = NULL;
+
+	for (; all != NULL && *all != NULL; all++) {
+		if ((*all)[0] != name[0] || strncmp(*all, name, n) != 0 || (*all)[n] != '=')
+			continue;
+		if (strncmp(name, "HTTP_", 5) != 0)
+			return *all + n + 1;
+		if (found != NULL)
+			return NULL;
+		found = *all + n + 1;
+	}
+	return found;
+}

@@ -84,4 +84,10 @@ bool request_accepts_html(struct str accept);
  */
 bool request_has_etag(struct str if_none_match, struct str tag);
 
+/*
+ * A variable of CGI. NULL: it is not there, or it is a field of the head under two spellings:
+ * X_Forwarded_For and X-Forwarded-For are one variable, and the client may have written either.
+ */
+const char *request_variable(char *const *all, const char *name);
+
 #endif

@@ -395,6 +395,15 @@ def test_given_key_holds_whatever_the_url_shows():
             owner.close()
 
 
+def client_of(service, headers):
+    """As whom a service sees who sends these, by what it says to a peer that is known from elsewhere."""
+    url = f"http://localhost:{free_port()}"
+    assert service.post("/connect", connect_body(url), headers={"X-Forwarded-For": "198.51.100.1"}).status == 201
+    answer = service.post("/update", connect_body(url), headers=headers)
+    assert answer.status == 403
+    return answer.json()["detail"]
+
+
 def test_legacy_peer_that_moved():
     """From another address it is refused, until its url turns out to lead there."""
     with kodotest.folder() as place:
@@ -405,6 +414,9 @@ def test_legacy_peer_that_moved():
             assert one.post("/update", connect_body(peer.url), headers={"X-Forwarded-For": "192.0.2.8"}).status == 403
             wait_until(lambda: one.post("/update", connect_body(peer.url, 3)).status == 200, 15, "it is believed from where its url leads to")
             assert one.post("/update", connect_body(peer.url), headers={"X-Forwarded-For": "192.0.2.8"}).status == 403
+            # two spellings are one variable for a web server: what its client wrote must not stand for what the proxy did
+            for forged in ({"X_Forwarded_For": "192.0.2.7", "X-Forwarded-For": "192.0.2.8"}, {"X-Forwarded-For": "192.0.2.8", "X_Forwarded_For": "192.0.2.7"}):
+                assert "192.0.2.7" not in client_of(one, forged)
         finally:
             one.kill()
             peer.close()
