@@ -54,6 +54,41 @@ one_of_us_is_looked_at_by_digest(void **state)
 	assert_within(nothing_until(f) - f->now_us, 8 * SECOND_US, 9 * SECOND_US);
 }
 
+/* Of two targets one is left: the other may have been told that our node is gone. */
+static void
+those_that_stay_are_checked_after_a_sign_off(void **state)
+{
+	const struct str both[] = { STR("http://u:1"), STR(TARGET) };
+	struct fixture *f = *state;
+	struct exchange_job job;
+	int i;
+
+	start(f);
+	f->o.connect = both;
+	f->o.n_connect = 2;
+	fixture_apply(f, START_NOW);
+	for (i = 0; i < 2; i++) {
+		next_is(f, EXCHANGE_CONNECT, &job);
+		answer(f, &job, 201, "");
+	}
+	nothing_until(f);
+	f->o.connect = both + 1;
+	f->o.n_connect = 1;
+	fixture_apply(f, START_IF_CHANGED);
+	next_is(f, EXCHANGE_CONNECT, &job);
+	answer(f, &job, 201, "");
+	next_is(f, EXCHANGE_DISCONNECT, &job);
+	answer(f, &job, 0, "");
+	nothing_until(f);
+	f->now_us += SECOND_US;
+	next_is(f, EXCHANGE_DISCONNECT, &job);
+	answer(f, &job, 200, "");
+	next_is(f, EXCHANGE_DIGEST_CHECK, &job);
+	assert_true(str_eq(job.url, STR(TARGET "/map")));
+	answer(f, &job, 404, "");
+	next_is(f, EXCHANGE_CONNECT, &job);
+}
+
 int
 main(void)
 {
@@ -61,6 +96,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(original_is_looked_at_by_its_map),
 		T(one_of_us_is_looked_at_by_digest),
+		T(those_that_stay_are_checked_after_a_sign_off),
 	};
 
 	return cmocka_run_group_tests_name("digest_check", tests, NULL, NULL);

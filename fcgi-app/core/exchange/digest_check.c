@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "core/base/json.h"
+#include "core/base/url.h"
 #include "core/exchange/digest_check.h"
 #include "core/merge/ingest.h"
 #include "core/records/digest.h"
@@ -39,6 +40,30 @@ digest_check_agrees(struct change *ch, const struct peer *p, const struct wire_b
 	if (*out && b->told.p != NULL && !ingest_is_late(p, b) && ch->o->registry && ch->o->feed) {
 		err = digest_stated(ch->t, p->id, p->key, change_is_subscriber(ch, p), digest);
 		*out = str_eq(b->told, str_of(digest));
+	}
+	return err;
+}
+
+enum kodo_err
+digest_check_targets(struct change *ch)
+{
+	struct peer *p;
+	struct str key;
+	size_t i;
+	enum kodo_err err = KODO_OK;
+
+	for (i = 0; i < ch->o->n_connect && err == KODO_OK; i++) {
+		err = url_key(ch->a, ch->o->connect[i], &key);
+		if (err == KODO_OK)
+			err = change_peer_find(ch, key, &p);
+		/* a resync that waits asks for more than a check does */
+		if (err == KODO_OK && peer_is_live_target(p) && p->out.connected_us != 0 &&
+		    (p->flags & PEER_RESYNC) == 0) {
+			p->out.check_us = ch->now_us;
+			ch->is_due = true;
+		} else if (err == KODO_ENOTFOUND) {
+			err = KODO_OK;
+		}
 	}
 	return err;
 }

@@ -16,4 +16,10 @@ enum kodo_err digest_check_agrees(struct change *ch, const struct peer *p,
     const struct wire_body *b, const struct exchange_job *job,
     const struct exchange_result *res, bool *out) MUST_CHECK;
 
+/*
+ * Now, each acknowledged target: our node has just ended elsewhere, and those that stay are to say
+ * that it is there. One that was restored from an older copy may not know it.
+ */
+enum kodo_err digest_check_targets(struct change *ch) MUST_CHECK;
+
 #endif

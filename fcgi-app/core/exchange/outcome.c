@@ -122,7 +122,6 @@ leave_acked(struct change *ch, struct peer *p, struct outcome *oc)
 	const struct exchange_job *job = oc->job;
 	struct str *urls = &p->out.leave_urls;
 
-	(void)ch;
 	/* the first line is what was signed off */
 	if (urls->len > job->leave_url.len && urls->p[job->leave_url.len] == '\n' &&
 	    memcmp(urls->p, job->leave_url.p, job->leave_url.len) == 0)
@@ -132,7 +131,7 @@ leave_acked(struct change *ch, struct peer *p, struct outcome *oc)
 		*urls = STR_NULL;
 		p->out.work[WORK_LEAVE] = 0;
 	}
-	return KODO_OK;
+	return digest_check_targets(ch);
 }
 
 static enum kodo_err
