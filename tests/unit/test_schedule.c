@@ -77,6 +77,27 @@ clock_set_back_makes_due(void **state)
 	next_is(f, EXCHANGE_CONNECT, &job);
 }
 
+/* Less than the longest pause: what was to wait for a span waits no longer by it. */
+static void
+clock_set_back_by_seconds(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+
+	start(f);
+	next_is(f, EXCHANGE_CONNECT, &job);
+	answer(f, &job, 404, "");
+	assert_within(nothing_until(f) - f->now_us, 7 * SECOND_US, 9 * SECOND_US);
+	f->now_us -= 50 * SECOND_US;
+	assert_within(nothing_until(f) - f->now_us, 7 * SECOND_US, 9 * SECOND_US);
+	f->now_us = nothing_until(f);
+	next_is(f, EXCHANGE_CONNECT, &job);
+	answer(f, &job, 201, "");
+	assert_within(nothing_until(f) - f->now_us, 60 * SECOND_US, 73 * SECOND_US);
+	f->now_us -= 4 * SECOND_US;
+	assert_within(nothing_until(f) - f->now_us, 60 * SECOND_US, 73 * SECOND_US);
+}
+
 static void
 busy_peers_are_passed_over(void **state)
 {
@@ -324,6 +345,7 @@ main(void)
 		T(retry_zero_never_connects_by_itself),
 		T(retry_without_end_never_pauses),
 		T(clock_set_back_makes_due),
+		T(clock_set_back_by_seconds),
 		T(busy_peers_are_passed_over),
 		T(furthest_behind_comes_first),
 		T(busy_ones_that_are_behind_are_no_rest),

@@ -2,6 +2,7 @@
 #include "core/exchange/outcome.h"
 #include "core/exchange/schedule.h"
 #include "core/records/changelog.h"
+#include "core/registry/registry_private.h"
 
 /* Further ahead than ahead_us: the clock was set back, so it is due. */
 static const struct {
@@ -158,6 +159,66 @@ next_in_view(struct view *v, struct arena *a, enum schedule_pool pool, struct ex
 	return err == KODO_OK && d->found ? build_job(v, a, &p, job) : err;
 }
 
+/* --- a clock set back --- */
+
+#define CLOCK_SLACK_US	1000000ll
+#define CLOCK_PEERS	1000u /* that one set back moves, those that are due first */
+
+static void
+time_move(int64_t *at_us, int64_t by_us, int64_t now_us)
+{
+	if (*at_us > now_us)
+		*at_us = *at_us - by_us > now_us ? *at_us - by_us : now_us;
+}
+
+/* The peers of a class that wait for a time, and are not due by how far ahead it is. */
+static enum kodo_err
+waiting_list(struct change *ch, enum due_class class, uint32_t *ids, size_t *n)
+{
+	struct scan s = peer_scan_due_from(ch->t, class, ch->now_us + 1);
+	struct peer_due due;
+
+	while (*n < CLOCK_PEERS && peer_next_due(&s, &due) &&
+	    due.at_us <= ch->now_us + classes[class].ahead_us)
+		ids[(*n)++] = due.peer;
+	return scan_end(&s);
+}
+
+/* Strangers keep their times: there may be very many, and they have answered nothing. */
+static enum kodo_err
+clock_back_fn(struct change *ch, void *arg)
+{
+	const int64_t by_us = *(const int64_t *)arg;
+	uint32_t *ids = arena_alloc(ch->a, CLOCK_PEERS * sizeof(*ids));
+	enum kodo_err err = ids == NULL ? KODO_ENOMEM : KODO_OK;
+	struct peer *p;
+	size_t n = 0, i;
+	int class;
+
+	for (class = 0; class < DUE_CLASSES && err == KODO_OK; class++)
+		if (class != DUE_STRANGER)
+			err = waiting_list(ch, (enum due_class)class, ids, &n);
+	for (i = 0; i < n && err == KODO_OK; i++) {
+		err = change_peer(ch, ids[i], &p);
+		if (err != KODO_OK)
+			break;
+		time_move(&p->out.due_us, by_us, ch->now_us);
+		time_move(&p->out.check_us, by_us, ch->now_us);
+	}
+	return err;
+}
+
+/* What waits for a time was to wait for a span: a clock set back makes it no longer. */
+static enum kodo_err
+clock_watch(struct registry *r, int64_t now_us)
+{
+	int64_t by_us = r->scheduled_us - now_us;
+	struct change_run run = { .r = r, .now_us = now_us, .fn = clock_back_fn, .arg = &by_us };
+
+	r->scheduled_us = now_us;
+	return by_us > CLOCK_SLACK_US ? registry_change(&run) : KODO_OK;
+}
+
 enum kodo_err
 schedule_next_in(struct registry *r, struct arena *a, int64_t now_us, enum schedule_pool pool,
     const uint32_t *busy, size_t n_busy, struct exchange_job *job, int64_t *next_due_us,
@@ -165,8 +226,10 @@ schedule_next_in(struct registry *r, struct arena *a, int64_t now_us, enum sched
 {
 	struct due d;
 	struct view v;
-	enum kodo_err err;
+	enum kodo_err err = clock_watch(r, now_us);
 
+	if (err != KODO_OK)
+		return err;
 	for (;;) {
 		d = (struct due){ .busy = busy, .n_busy = n_busy, .now_us = now_us,
 			.next_us = *next_due_us, .active_us = *active_due_us };

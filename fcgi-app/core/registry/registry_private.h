@@ -34,6 +34,7 @@ struct registry {
 	struct options options; /* in force, read at options_gen */
 	uint64_t options_gen;	/* 0: not read */
 	struct commit_cache cache;
+	int64_t scheduled_us; /* when work was last looked for; 0: not yet */
 };
 
 /*
