@@ -178,6 +178,28 @@ block_copy_rest(struct block_writer *w, struct block_reader *r)
 	w->n += r->n - n;
 }
 
+void
+block_copy_like(struct block_writer *w, struct block_reader *r, size_t same)
+{
+	const unsigned char *p = r->next;
+
+	if (w->run == NULL)
+		w->run = r->next;
+	for (;;) {
+		while (p < r->end && *p >= 128)
+			p++;
+		for (p++; p < r->end && *p >= 128; p++)
+			;
+		p++;
+		if (r->end - p < 2 || p[0] <= same || p[1] > r->end - p - 2)
+			break;
+		r->next = p += 2 + p[1];
+		r->n++;
+		w->n++;
+	}
+	w->run_end = r->next;
+}
+
 size_t
 block_size(const struct block_writer *w)
 {

@@ -279,14 +279,13 @@ row_merge(struct merge *m, struct block_writer *w, struct block_reader *r, bool 
 	enum kodo_err err = KODO_OK;
 
 	for (; *has; *has = block_next(r)) {
-		/* where the row differs from the entry before, this one is like that */
-		if (r->same <= same) {
-			err = entry_cmp(m, row, r, &c);
-			if (err != KODO_OK || c <= 0)
-				break;
-			same = same_start(row->key.name, hint_str(&r->hint));
-		}
+		err = entry_cmp(m, row, r, &c);
+		if (err != KODO_OK || c <= 0)
+			break;
+		same = same_start(row->key.name, hint_str(&r->hint));
 		block_copy(w, r);
+		/* where the row differs from this entry, those are like it */
+		block_copy_like(w, r, same);
 	}
 	if (err != KODO_OK)
 		return err;

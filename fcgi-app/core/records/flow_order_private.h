@@ -89,6 +89,12 @@ struct block_writer {
  */
 void block_copy(struct block_writer *w, const struct block_reader *r);
 void block_copy_rest(struct block_writer *w, struct block_reader *r);
+/*
+ * Copies the entries behind the reader's one at hand, which was copied last, as long as each has
+ * more than so many bytes in common with that before it: their starts are not read. The reader
+ * stays such that block_next gives the entry behind them.
+ */
+void block_copy_like(struct block_writer *w, struct block_reader *r, size_t same);
 void block_put(struct block_writer *w, struct flow_order_entry at, struct str hint);
 void block_end(struct block_writer *w);
 size_t block_size(const struct block_writer *w);
