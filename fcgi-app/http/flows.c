@@ -8,6 +8,7 @@
 #include "core/views/search.h"
 #include "http/admin.h"
 #include "http/etag.h"
+#include "http/feed.h"
 #include "http/flows_page.h"
 #include "http/handlers.h"
 #include "http/instance.h"
@@ -19,7 +20,9 @@
 struct flows_answer {
 	struct call *call;
 	const struct search_query *query;
+	struct view *view;
 	struct flows_page page;		/* for HTML */
+	struct feed feed;		/* for Atom */
 	int64_t began_us;
 	enum kodo_err err;
 };
@@ -94,34 +97,59 @@ put_explain(struct buf *b, const struct flows_answer *f, const struct search_res
 	buf_putc(b, '}');
 }
 
-/* The place is another, and a key stands in no address that we write. */
+/* Which parameters of a request stand in an address that we write: a key in none. */
+enum kept_params {
+	KEPT_ALL,
+	KEPT_WITHOUT_PLACE,
+	KEPT_WHICH,		/* what says which flows, and in which form */
+	KEPT_FOR_PEOPLE,
+	KEPTS
+};
+
 static bool
-is_left_out(struct str param)
+is_kept(struct str param, enum kept_params kept)
 {
-	return param.len == 0 || str_starts(param, STR("p=")) ||
-	    str_starts(param, STR("after=")) || str_starts(param, STR("key="));
+	static const char *const out[KEPTS][6] = {
+		[KEPT_ALL] = { "key=" },
+		[KEPT_WITHOUT_PLACE] = { "key=", "p=", "after=" },
+		[KEPT_WHICH] = { "key=", "p=", "after=", "pp=", "explain=" },
+		[KEPT_FOR_PEOPLE] = { "key=", "p=", "after=", "pp=", "explain=", "format=" },
+	};
+	size_t i;
+
+	for (i = 0; i < 6 && out[kept][i] != NULL; i++)
+		if (str_starts(param, str_of(out[kept][i])))
+			return false;
+	return param.len > 0;
 }
 
-/* The same request with another place. Its parameters are encoded already, most of them. */
+/*
+ * This request's address at base with another place. Its parameters are encoded already, most of
+ * them.
+ */
 static void
-put_next_url(struct buf *b, const struct call *c, struct str cursor)
+put_address(struct buf *b, const struct call *c, struct str base, enum kept_params kept,
+    struct str cursor)
 {
 	struct str rest = c->req->query, one;
-	const char *end;
+	const char *end, *before = "?";
 
-	url_put_link(b, instance_base(c->instance));
-	buf_puts(b, "/flows?");
+	url_put_link(b, base);
+	buf_puts(b, "/flows");
 	while (rest.len > 0) {
 		end = memchr(rest.p, '&', rest.len);
 		one = (struct str){ rest.p, end == NULL ? rest.len : (size_t)(end - rest.p) };
 		rest = end == NULL ? STR_NULL :
 		    (struct str){ end + 1, rest.len - one.len - 1 };
-		if (is_left_out(one))
+		if (!is_kept(one, kept))
 			continue;
+		buf_puts(b, before);
 		url_put_link(b, one);
-		buf_putc(b, '&');
+		before = "&";
 	}
-	buf_puts(b, "after=");
+	if (cursor.p == NULL)
+		return;
+	buf_printf(b, "%safter=", before);
 	buf_put_str(b, cursor);
 }
 
@@ -134,11 +162,68 @@ put_link(struct call *c, const struct search_result *res)
 
 	if (res->next.p == NULL)
 		return KODO_OK;
-	put_next_url(&url, c, res->next);
+	put_address(&url, c, instance_base(c->instance), KEPT_WITHOUT_PLACE, res->next);
 	if (!buf_failed(&url) && url.len <= LINK_BYTES)
 		err = arena_str(c->a, buf_str(&url), &c->res->next);
 	buf_free(&url);
 	return err;
+}
+
+static enum kodo_err
+feed_address(struct flows_answer *f, enum kept_params kept, struct str cursor, struct str *out)
+{
+	struct buf url = BUF_INIT(0);
+	enum kodo_err err = KODO_ENOMEM;
+
+	put_address(&url, f->call, f->view->options->url, kept, cursor);
+	if (!buf_failed(&url))
+		err = arena_str(f->call->a, buf_str(&url), out);
+	buf_free(&url);
+	return err;
+}
+
+static void
+begin_atom(struct search_sink *s, const struct search_result *res)
+{
+	struct flows_answer *f = s->arg;
+	struct feed *feed = &f->feed;
+
+	f->err = feed_address(f, KEPT_WHICH, STR_NULL, &feed->id);
+	if (f->err == KODO_OK)
+		f->err = feed_address(f, KEPT_ALL, STR_NULL, &feed->self);
+	if (f->err == KODO_OK)
+		f->err = feed_address(f, KEPT_FOR_PEOPLE, STR_NULL, &feed->page);
+	if (f->err == KODO_OK && res->next.p != NULL)
+		f->err = feed_address(f, KEPT_WITHOUT_PLACE, res->next, &feed->next);
+}
+
+static enum kodo_err
+each_atom(struct search_sink *s, const struct row *row, struct str node)
+{
+	struct flows_answer *f = s->arg;
+
+	if (f->err == KODO_OK)
+		f->err = feed_entry(f->call, f->view, &f->feed, row, node);
+	return f->err;
+}
+
+static enum kodo_err
+put_atom(struct call *c, struct view *v, struct flows_answer *f, struct search_result *res)
+{
+	struct search_sink s = {
+		.out = &c->res->body, .begin = begin_atom, .each = each_atom, .arg = f
+	};
+	enum kodo_err err;
+
+	c->res->type = TYPE_ATOM;
+	f->feed.q = c->params.text[PARAM_Q];
+	err = search_flows(v, c->a, f->query, &s, res);
+	if (err == KODO_OK)
+		err = f->err;
+	if (err == KODO_OK)
+		err = feed_end(c, v, &f->feed);
+	feed_free(&f->feed);
+	return err != KODO_OK ? err : sink_end(&c->res->body);
 }
 
 static enum kodo_err
@@ -235,44 +320,68 @@ read_after(struct call *c, struct search_query *q)
 	return err;
 }
 
+/* Its order; KODO_EINVAL: it is refused. */
+static enum kodo_err
+read_by(struct call *c, struct search_query *q, struct flows_answer *f)
+{
+	const bool is_feed = c->params.format == FORMAT_ATOM;
+	struct str by = c->params.text[PARAM_BY];
+	enum kodo_err err;
+
+	if (is_feed && by.len == 0)
+		by = STR(FEED_ORDER);
+	err = order_parse(c->a, by, &q->by);
+	if (err == KODO_OK && is_feed && !feed_may_order(q->by, &f->feed.time)) {
+		response_fail(c->res, 400,
+		    "A feed is newest first: `by=modified:d`, `by=created:d`, or without `by`.");
+		return KODO_EINVAL;
+	}
+	return err == KODO_OK && c->params.text[PARAM_AFTER].p != NULL ? read_after(c, q) : err;
+}
+
+static enum kodo_err (*const forms[FORMATS])(struct call *c, struct view *v,
+    struct flows_answer *f, struct search_result *res) = {
+	[FORMAT_JSON] = put_json, [FORMAT_HTML] = put_html, [FORMAT_ATOM] = put_atom
+};
+
 static enum kodo_err
 put_flows(struct call *c, struct view *v)
 {
 	struct search_query q = { .p = (uint64_t)c->params.number[PARAM_P],
 		.pp = (uint64_t)c->params.number[PARAM_PP] };
-	struct flows_answer f = { .call = c, .query = &q, .began_us = clock_mono_us() };
+	struct flows_answer f = { .call = c, .query = &q, .view = v, .began_us = clock_mono_us() };
 	struct search_result res = { 0 };
 	uint64_t variant = hash_text(HASH_STORED, c->req->query);
-	bool html = page_is_wanted(c), given, is_admin = false;
+	enum param_format form = page_is_wanted(c) ? FORMAT_HTML : c->params.format;
+	bool given, is_admin = false;
 	enum kodo_err err = KODO_OK;
 
+	if (form == FORMAT_NONE)
+		form = FORMAT_JSON;
 	if (q.pp > v->options->page_max)
 		err = admin_has_key(c, &given, &is_admin);
 	if (err != KODO_OK)
 		return err;
 	if (!is_admin)
 		q.max = v->options->page_max;
-	if (html)
+	if (form == FORMAT_HTML)
 		variant ^= page_stamp("flows.html") | 1;
-	c->res->is_page = html;
+	c->res->is_page = form == FORMAT_HTML;
 	c->res->view = changes_last(&v->head);
 	/* an explanation has its time in it, so it is another each time */
-	if ((html || c->params.number[PARAM_EXPLAIN] == 0) &&
+	if ((form != FORMAT_JSON || c->params.number[PARAM_EXPLAIN] == 0) &&
 	    etag_matches(c, v, ETAG_VIEW, variant))
 		return KODO_OK;
 	err = query_compile(c->a, c->params.text[PARAM_Q], &q.q);
 	if (err == KODO_OK)
-		err = order_parse(c->a, c->params.text[PARAM_BY], &q.by);
-	if (err == KODO_OK && c->params.text[PARAM_AFTER].p != NULL) {
-		err = read_after(c, &q);
-		if (err == KODO_EINVAL)
-			return KODO_OK;
-	}
+		err = read_by(c, &q, &f);
+	if (err == KODO_EINVAL)
+		return KODO_OK;
 	if (err == KODO_OK)
 		err = query_narrow(c->a, q.q, c->params.text[PARAM_ORGANIZATION], c->params.tags,
 		    c->params.n_tags);
 	if (err == KODO_OK) {
-		err = html ? put_html(c, v, &f, &res) : put_json(c, v, &f, &res);
+		err = forms[form](c, v, &f, &res);
 		if (err == KODO_EINVAL)
 			return refuse_page(c, &q);
 	}

@@ -299,6 +299,16 @@ put_chosen(struct flows_page *f, const struct params *n, struct arena *a)
 	}
 }
 
+/* The address of the same flows as a feed, which has its own order and size. */
+static void
+put_feed(struct flows_page *f, const struct params *n, struct arena *a)
+{
+	const struct flows_page plain = { .q = f->q, .pp = 10 };
+
+	template_values_put_flag(f->values, "feed", true);
+	put_address(f->values, "which", &plain, n, true, SIZE_MAX, a);
+}
+
 /* --- the page --- */
 
 enum kodo_err
@@ -314,6 +324,7 @@ flows_page_form(struct call *c, struct view *v, struct flows_page *f, const stru
 		template_values_put(f->values, "about", f->q);
 	put_mistake(f, q);
 	put_chosen(f, n, c->a);
+	put_feed(f, n, c->a);
 	put_orders(f->values, f->by);
 	put_sizes(f->values, f->pp);
 	return put_facets(v, f, n);

@@ -6,15 +6,22 @@
 #include "http/request.h"
 
 #define DEFAULT_PP	10
+#define DEFAULT_PP_FEED	50
 #define DEFAULT_LIMIT	100
 
+#define FORMAT_BIT(f)	(1u << (f))
+#define PAGE_FORMATS	(FORMAT_BIT(FORMAT_JSON) | FORMAT_BIT(FORMAT_HTML))
+
 static const struct param_rule rules[PARAM_MAX] = {
-	[PARAM_PP] = { "pp", PARAM_INT, "10", "items per page, at least 1" },
+	[PARAM_PP] = { "pp", PARAM_INT, "10", "items per page, at least 1; of a feed 50" },
 	[PARAM_P] = { "p", PARAM_INT, "0", "page, counted from 0" },
 	[PARAM_BY] = { "by", PARAM_TEXT, NULL,
 	    "fields to sort by, with :d for descending: organization,name:d" },
 	[PARAM_Q] = { "q", PARAM_TEXT, NULL, "query, or words to search for" },
-	[PARAM_FORMAT] = { "format", PARAM_ENUM, NULL, "json or html" },
+	[PARAM_FORMAT] = { "format", PARAM_ENUM, NULL, "json or html", PAGE_FORMATS },
+	[PARAM_FORMAT_FLOWS] = { "format", PARAM_ENUM, NULL,
+	    "json, html, or atom: a feed, newest first",
+	    PAGE_FORMATS | FORMAT_BIT(FORMAT_ATOM) },
 	[PARAM_EXPLAIN] = { "explain", PARAM_INT, "0",
 	    "1: say how q was understood and what it took to answer" },
 	[PARAM_KEY] = { "key", PARAM_TEXT, NULL, "the service's key" },
@@ -31,18 +38,20 @@ static const struct param_rule rules[PARAM_MAX] = {
 	    "seconds to wait for something, at most 25" },
 };
 
-static const struct {
-	const char *name;
-	enum param_format format;
-} formats[] = {
-	{ "json", FORMAT_JSON },
-	{ "html", FORMAT_HTML },
+static const char *const formats[FORMATS] = {
+	[FORMAT_JSON] = "json", [FORMAT_HTML] = "html", [FORMAT_ATOM] = "atom"
 };
 
 const struct param_rule *
 param_rule(enum param p)
 {
 	return &rules[p];
+}
+
+const char *
+param_format_name(enum param_format f)
+{
+	return formats[f];
 }
 
 /* A decimal integer; beyond 64 bits the nearest there is. */
@@ -70,13 +79,13 @@ read_int(struct str s, int64_t *out)
 }
 
 static bool
-read_format(struct str s, enum param_format *out)
+read_format(struct str s, unsigned allowed, enum param_format *out)
 {
-	size_t i;
+	unsigned f;
 
-	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
-		if (str_eq(s, str_of(formats[i].name))) {
-			*out = formats[i].format;
+	for (f = 0; f < FORMATS; f++)
+		if ((allowed & FORMAT_BIT(f)) != 0 && str_eq(s, str_of(formats[f]))) {
+			*out = (enum param_format)f;
 			return true;
 		}
 	return false;
@@ -112,7 +121,7 @@ judge(struct arena *a, enum param p, struct str value, struct params *out, struc
 			out->tags[out->n_tags++] = value;
 		break;
 	case PARAM_ENUM:
-		if (read_format(value, &out->format))
+		if (read_format(value, rules[p].formats, &out->format))
 			break;
 		text = arena_printf(a, "Invalid enum value '%.*s'", STR_ARG(value));
 		if (text == NULL)
@@ -188,5 +197,7 @@ param_read(struct arena *a, struct str query, unsigned allowed, struct params *o
 			errors->list[errors->n++] =
 			    (struct wire_error){ faults[p], str_of(rules[p].name), STR("query") };
 	}
+	if (given[PARAM_PP].p == NULL && out->format == FORMAT_ATOM)
+		out->number[PARAM_PP] = DEFAULT_PP_FEED;
 	return errors->n == 0 ? KODO_OK : KODO_EINVAL;
 }

@@ -16,6 +16,7 @@ enum param {
 	PARAM_BY,
 	PARAM_Q,
 	PARAM_FORMAT,
+	PARAM_FORMAT_FLOWS,	/* the same name, where there are feeds as well */
 	PARAM_EXPLAIN,
 	PARAM_KEY,
 	PARAM_SINCE,
@@ -29,7 +30,7 @@ enum param {
 
 #define PARAM_BIT(p)	(1u << (p))
 
-enum param_format { FORMAT_NONE, FORMAT_JSON, FORMAT_HTML };
+enum param_format { FORMAT_NONE, FORMAT_JSON, FORMAT_HTML, FORMAT_ATOM, FORMATS };
 
 /* PARAM_TEXTS: any number of times. Of the others the last one of a name holds. */
 enum param_kind { PARAM_INT, PARAM_TEXT, PARAM_ENUM, PARAM_TEXTS };
@@ -39,6 +40,7 @@ struct param_rule {
 	enum param_kind kind;
 	const char *fallback;		/* for the API's document; NULL: none */
 	const char *summary;
+	unsigned formats;		/* PARAM_ENUM: mask of those that it may be */
 };
 
 struct params {
@@ -56,6 +58,9 @@ struct param_errors {
 };
 
 const struct param_rule *param_rule(enum param p);
+
+/* Its value in an address; NULL: FORMAT_NONE. */
+const char *param_format_name(enum param_format f);
 
 /*
  * Read the raw query: the parameters in the mask allowed.

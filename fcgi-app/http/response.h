@@ -31,6 +31,7 @@ struct response {
 
 #define TYPE_JSON	"application/json"
 #define TYPE_HTML	"text/html; charset=utf-8"
+#define TYPE_ATOM	"application/atom+xml; charset=utf-8"
 
 /* state: where a long body goes; NULL: stays in memory. */
 void response_init(struct response *r, const struct state *state);

@@ -4,7 +4,7 @@
 
 #define PAGING                                                                          \
 	(PARAM_BIT(PARAM_PP) | PARAM_BIT(PARAM_P) | PARAM_BIT(PARAM_BY) |               \
-	    PARAM_BIT(PARAM_Q) | PARAM_BIT(PARAM_FORMAT) | PARAM_BIT(PARAM_EXPLAIN) |   \
+	    PARAM_BIT(PARAM_Q) | PARAM_BIT(PARAM_FORMAT_FLOWS) | PARAM_BIT(PARAM_EXPLAIN) | \
 	    PARAM_BIT(PARAM_AFTER) | PARAM_BIT(PARAM_ORGANIZATION) |                    \
 	    PARAM_BIT(PARAM_TAG) | PARAM_BIT(PARAM_KEY))
 #define FORMAT	PARAM_BIT(PARAM_FORMAT)
@@ -35,7 +35,8 @@ static const struct route table[] = {
 	    "default" },
 	{ "/reconnect", METHOD_POST, handle_reconnect, POSTED, WIRE_DEFAULT, 0,
 	    "ask this service to connect to the sender again", "default", "default" },
-	{ "/flows", METHOD_GET, handle_flows, ROUTE_PAGE | SHOWS, 0, PAGING,
+	{ "/flows", METHOD_GET, handle_flows, ROUTE_PAGE | ROUTE_FEED | SHOWS, 0,
+	    PAGING,
 	    "a page of flows, filtered and sorted", NULL, "flows" },
 	{ "/changes", METHOD_GET, handle_changes, SHOWS, 0,
 	    PARAM_BIT(PARAM_SINCE) | PARAM_BIT(PARAM_LIMIT) | PARAM_BIT(PARAM_WAIT) |

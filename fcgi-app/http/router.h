@@ -22,6 +22,7 @@ enum route_flag {
 	/* shows nodes or flows: where the options restrict that, for that role; see access.h */
 	ROUTE_ROLE_REGISTRY = 1u << 8,
 	ROUTE_ROLE_FLOWS = 1u << 9,
+	ROUTE_FEED = 1u << 10,		/* answers with a feed where one is wanted */
 };
 
 struct route {

@@ -118,12 +118,24 @@ put_schemas(struct buf *b)
 }
 
 static void
+put_formats(struct buf *b, unsigned mask)
+{
+	unsigned f, n = 0;
+
+	for (f = 0; f < FORMATS; f++)
+		if ((mask & 1u << f) != 0)
+			buf_printf(b, "%s\"%s\"", n++ == 0 ? ",\"enum\":[" : ",",
+			    param_format_name((enum param_format)f));
+	buf_puts(b, n > 0 ? "]" : "");
+}
+
+static void
 put_parameters(struct buf *b, const struct route *r)
 {
 	static const char *const types[] = {
 		[PARAM_INT] = "\"type\":\"integer\"",
 		[PARAM_TEXT] = "\"type\":\"string\"",
-		[PARAM_ENUM] = "\"type\":\"string\",\"enum\":[\"json\",\"html\"]",
+		[PARAM_ENUM] = "\"type\":\"string\"",
 		[PARAM_TEXTS] = "\"type\":\"array\",\"items\":{\"type\":\"string\"}",
 	};
 	unsigned p, n = 0;
@@ -143,6 +155,7 @@ put_parameters(struct buf *b, const struct route *r)
 		buf_printf(b,
 		    "%s{\"name\":\"%s\",\"in\":\"query\",\"description\":\"%s\",\"schema\":{%s",
 		    n++ == 0 ? "" : ",", rule->name, rule->summary, types[rule->kind]);
+		put_formats(b, rule->formats);
 		if (rule->fallback != NULL)
 			buf_printf(b, ",\"default\":%s", rule->fallback);
 		if (p == PARAM_PP || p == PARAM_P)
@@ -169,10 +182,12 @@ put_compact(struct buf *b, struct str json)
 	}
 }
 
-/* record NULL: a page only. */
+/* record NULL: a page only. flags: ROUTE_PAGE, ROUTE_FEED: in which other forms. */
 static void
-put_content(struct buf *b, const char *record, struct str example, bool page)
+put_content(struct buf *b, const char *record, struct str example, unsigned flags)
 {
+	const bool page = (flags & ROUTE_PAGE) != 0;
+
 	buf_puts(b, "\"content\":{");
 	if (record != NULL) {
 		buf_puts(b, "\"" TYPE_JSON "\":{\"schema\":");
@@ -185,6 +200,8 @@ put_content(struct buf *b, const char *record, struct str example, bool page)
 	}
 	if (page)
 		buf_puts(b, "\"text/html\":{\"schema\":{\"type\":\"string\"}}");
+	if ((flags & ROUTE_FEED) != 0)
+		buf_puts(b, ",\"application/atom+xml\":{\"schema\":{\"type\":\"string\"}}");
 	buf_putc(b, '}');
 }
 
@@ -239,7 +256,7 @@ put_responses(struct buf *b, const struct route *r, const struct schema_example 
 	buf_printf(b, ",\"responses\":{\"%s\":{\"description\":\"done\"", schema_status(r));
 	if (r->gives != NULL || page) {
 		buf_putc(b, ',');
-		put_content(b, r->gives, e->came, page);
+		put_content(b, r->gives, e->came, r->flags);
 	}
 	buf_putc(b, '}');
 	for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
@@ -247,7 +264,7 @@ put_responses(struct buf *b, const struct route *r, const struct schema_example 
 			continue;
 		buf_printf(b, ",\"%u\":{\"description\":\"%s\",", refusals[i].status,
 		    refusals[i].words);
-		put_content(b, "error", STR_NULL, false);
+		put_content(b, "error", STR_NULL, 0);
 		buf_putc(b, '}');
 	}
 	buf_putc(b, '}');

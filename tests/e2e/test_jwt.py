@@ -10,7 +10,7 @@ from jwttest import Issuer, bearer, key_set, token
 from kodotest import PlainCGI, Responder, Service, connect_body, wait_until
 
 URL = "http://localhost:4321"
-REGISTRY = ["/flows", "/counts", "/flows/counts", "/changes", "/map", "/connect", "/flows?format=json", "/map?format=json"]
+REGISTRY = ["/flows", "/counts", "/flows/counts", "/changes", "/map", "/connect", "/flows?format=json", "/flows?format=atom", "/map?format=json"]
 OPEN = ["/", "/home", "/docs", "/docs/openapi.json", "/schema/openapi.json", "/www/kodo.css"]
 ITEM = "/flows/flow-1"
 FLOWS = [kodotest.flow(1), kodotest.flow(2)]

@@ -386,12 +386,17 @@ list_scan(struct search *s, struct search_result *res)
 		return err;
 	res->filtered = e.n_matches;
 	res->looked_at = e.looked_at;
-	begin(s, res);
+	if (found > 0) {
+		s->last_node = (uint32_t)(refs[found - 1] >> 32);
+		s->last_flow = (uint32_t)refs[found - 1];
+		err = next_write(
+		    s, e.n_matches - s->n_before - page_skip(s->fq) - found, res);
+	}
+	if (err == KODO_OK)
+		begin(s, res);
 	for (i = 0; i < found && err == KODO_OK; i++)
 		err = entry_put(s, (uint32_t)(refs[i] >> 32), (uint32_t)refs[i], i == 0);
-	if (err != KODO_OK)
-		return err;
-	return next_write(s, e.n_matches - s->n_before - page_skip(s->fq) - found, res);
+	return err;
 }
 
 enum kodo_err

@@ -29,7 +29,10 @@ struct search_result {
 	uint64_t total, filtered;
 	uint64_t looked_at;	/* rows that neither their node nor the needle ruled out */
 	enum search_way way;
-	/* after the search: the cursor of what follows; null: nothing, or by cannot have one */
+	/*
+	 * The cursor of what follows, null: nothing, or by cannot have one. After the search;
+	 * where it was no SEARCH_ORDER before its first item, too.
+	 */
 	struct str next;
 };
 
