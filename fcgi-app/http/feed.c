@@ -134,7 +134,8 @@ feed_may_order(const struct order *by, enum query_field *time)
 	bool descending;
 
 	*time = order_first(by, &descending);
-	return descending && (*time == QUERY_CREATED || *time == QUERY_MODIFIED);
+	return descending && (*time == QUERY_CHANGED || *time == QUERY_CREATED ||
+	    *time == QUERY_MODIFIED);
 }
 
 /* updated_us: of its first entry, which is the newest. */

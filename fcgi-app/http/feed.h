@@ -9,7 +9,7 @@
 #include "core/views/search.h"
 #include "http/call.h"
 
-#define FEED_ORDER	"modified:d,created:d"	/* unless `by` says otherwise */
+#define FEED_ORDER	"changed:d"	/* unless `by` says otherwise */
 
 struct feed {
 	struct str q;			/* as asked */

@@ -333,7 +333,8 @@ read_by(struct call *c, struct search_query *q, struct flows_answer *f)
 	err = order_parse(c->a, by, &q->by);
 	if (err == KODO_OK && is_feed && !feed_may_order(q->by, &f->feed.time)) {
 		response_fail(c->res, 400,
-		    "A feed is newest first: `by=modified:d`, `by=created:d`, or without `by`.");
+		    "A feed is newest first: `by=changed:d`, `created:d`, `modified:d`, or "
+		    "no `by`.");
 		return KODO_EINVAL;
 	}
 	return err == KODO_OK && c->params.text[PARAM_AFTER].p != NULL ? read_after(c, q) : err;

@@ -92,7 +92,7 @@ def test_entries(hosted):
         assert (text(entry, "title"), text(entry, "summary")) == (item["name"], item["description"])
         assert entry.findtext(f"{ATOM}author/{ATOM}name") == item["author"]
         assert [c.get("term") for c in entry.findall(f"{ATOM}category")] == item["tags"]
-        assert moment(text(entry, "updated")) == moment(item["modified"]) and moment(text(entry, "published")) == moment(item["created"])
+        assert moment(text(entry, "updated")) >= moment(item["created"]) == moment(text(entry, "published"))
 
 
 def test_empty(hosted):
@@ -101,15 +101,40 @@ def test_empty(hosted):
         assert check_feed(kodo.get(target)).findall(f"{ATOM}entry") == []
 
 
+def titles(kodo, more=""):
+    return [text(e, "title") for e in check_feed(kodo.get(f"/flows?format=atom{more}")).findall(f"{ATOM}entry")]
+
+
 def test_newest_first(responder):
     kodo = responder({"flows": []})
     for n in (3, 1, 2):
         connect(kodo, f"{PEER}{n}", [node(f"{PEER}{n}", [flow(n)])])
+    first = kodo.get("/flows?format=atom")
+    assert titles(kodo) == ["Flow 2", "Flow 1", "Flow 3"]
+    # one who says the same again has nothing new, and what is new in an update is
     connect(kodo, f"{PEER}1", [node(f"{PEER}1", [flow(1)])])
-    names = {by: [text(e, "title") for e in check_feed(kodo.get(f"/flows?format=atom{by}")).findall(f"{ATOM}entry")][:3]
-             for by in ("", "&by=modified:d", "&by=created:d,name")}
-    assert names[""] == names["&by=modified:d"] == ["Flow 1", "Flow 2", "Flow 3"]
-    assert names["&by=created:d,name"] == ["Flow 2", "Flow 1", "Flow 3"]
+    assert titles(kodo) == ["Flow 2", "Flow 1", "Flow 3"]
+    assert kodo.post("/update", connect_body(f"{PEER}3", nodes=[node(f"{PEER}3", [flow(3, description="another")])])).status == 200
+    assert titles(kodo) == titles(kodo, "&by=changed:d") == ["Flow 3", "Flow 2", "Flow 1"]
+    assert titles(kodo, "&by=modified:d") == ["Flow 1", "Flow 2", "Flow 3"]
+    assert titles(kodo, "&by=created:d,name") == ["Flow 2", "Flow 1", "Flow 3"]
+    # what was changed is a question as well
+    since = text(xml.etree.ElementTree.fromstring(first.body), "updated")
+    q = urllib.parse.quote(f'changed > "{since}"')
+    assert titles(kodo, f"&q={q}") == [item["name"] for item in check_json(kodo.get(f"/flows?q={q}"))["items"]] == ["Flow 3"]
+    by = check_json(kodo.get("/flows?by=changed"))
+    assert [item["name"] for item in by["items"]] == ["Flow 1", "Flow 2", "Flow 3"] and "changed" not in by["items"][0]
+
+
+def test_tag_is_another_where_the_feed_is(responder):
+    kodo = responder({"flows": FLOWS})
+    seen = {}
+    for said in ([flow(1)], [flow(1)], [flow(1), flow(2)], [flow(2)], [flow(1)], []):
+        for post in ("/connect", "/update"):
+            assert kodo.post(post, connect_body(PEER, nodes=[node(PEER, said)])).status in (200, 201)
+            for by in ("changed", "created", "modified"):
+                answer = kodo.get(f"/flows?format=atom&by={by}:d")
+                assert seen.setdefault(answer.headers["etag"], answer.body) == answer.body
 
 
 @pytest.mark.parametrize("more", ["", "&q=flow", "&by=created:d", "&tag=all&organization=", "&q=100%&x=<é>&key=secret"])
@@ -184,7 +209,7 @@ def test_bad_format(hosted, bad):
 def test_refused(responder):
     kodo = responder({"flows": FLOWS, "page_max": 20})
     for by in ("name", "modified", "created", "heartbeat:d", "name,modified:d", "nosuch", "tags:d"):
-        check_error(kodo.get(f"/flows?format=atom&by={by}"), 400, "A feed is newest first: `by=modified:d`, `by=created:d`, or without `by`.")
+        check_error(kodo.get(f"/flows?format=atom&by={by}"), 400, "A feed is newest first: `by=changed:d`, `created:d`, `modified:d`, or no `by`.")
     for bad in ("x", "", "AAAA"):
         answer = kodo.get(f"/flows?format=atom&pp=2&after={bad}")
         assert answer.status == (400 if bad else 200)

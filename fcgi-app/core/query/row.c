@@ -13,6 +13,7 @@ static const struct {
 	[QUERY_AUTHOR] = { "author", QUERY_TYPE_TEXT },
 	[QUERY_DESCRIPTION] = { "description", QUERY_TYPE_TEXT },
 	[QUERY_TAGS] = { "tags", QUERY_TYPE_TAGS },
+	[QUERY_CHANGED] = { "changed", QUERY_TYPE_TIME },
 	[QUERY_FOLDED] = { "folded", QUERY_TYPE_TEXT },
 };
 
@@ -26,6 +27,7 @@ const unsigned char row_offsets[QUERY_FIELDS] = {
 	[QUERY_AUTHOR] = offsetof(struct row, author),
 	[QUERY_DESCRIPTION] = offsetof(struct row, description),
 	[QUERY_TAGS] = offsetof(struct row, tags),
+	[QUERY_CHANGED] = offsetof(struct row, changed_us),
 	[QUERY_FOLDED] = offsetof(struct row, folded),
 };
 

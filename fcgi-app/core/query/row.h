@@ -6,7 +6,9 @@
 
 #include "core/base/arena.h"
 
-/* In the order of an item's keys. QUERY_FOLDED is the text of full-text search. */
+/*
+ * In the order of an item's keys, up to QUERY_TAGS. QUERY_FOLDED is the text of full-text search.
+ */
 enum query_field {
 	QUERY_ORGANIZATION,
 	QUERY_CREATED,
@@ -17,6 +19,7 @@ enum query_field {
 	QUERY_AUTHOR,
 	QUERY_DESCRIPTION,
 	QUERY_TAGS,
+	QUERY_CHANGED,
 	QUERY_FOLDED,
 	QUERY_FIELDS
 };
@@ -25,7 +28,7 @@ enum query_field {
 /* The fields that are equal in all flows of a node. */
 #define QUERY_NODE_FIELDS \
 	(QUERY_BIT(QUERY_ORGANIZATION) | QUERY_BIT(QUERY_CREATED) | QUERY_BIT(QUERY_MODIFIED) | \
-	    QUERY_BIT(QUERY_HEARTBEAT))
+	    QUERY_BIT(QUERY_HEARTBEAT) | QUERY_BIT(QUERY_CHANGED))
 
 /*
  * One flow. Only the fields in query_needs and order_needs must be filled in. Texts are valid UTF-8
@@ -42,6 +45,7 @@ struct row {
 	int64_t created_us;	/* since the epoch; 0: null */
 	int64_t modified_us;
 	int64_t heartbeat_us;
+	int64_t changed_us;	/* when what is said of its node was taken in here */
 	/*
 	 * utf8_fold of "organization name author description tags" joined by one blank each, nulls
 	 * empty, tags by blanks
@@ -54,7 +58,7 @@ enum query_type { QUERY_TYPE_TEXT, QUERY_TYPE_TIME, QUERY_TYPE_TAGS };
 /* The field's name as in an item, static; "folded" for QUERY_FOLDED. */
 const char *query_field_name(enum query_field f);
 enum query_type query_field_type(enum query_field f);
-/* The field of an item by its name; false: there is none, *out stays as it is. */
+/* The field of a flow by its name; false: there is none, *out stays as it is. */
 bool query_field_find(struct str name, enum query_field *out);
 
 /* Where the value of a field lies in struct row. */

@@ -36,6 +36,7 @@ flows_node_open(struct view *v, uint32_t id, const struct statement *s, unsigned
 
 	out->id = id;
 	out->created_us = out->modified_us = 0;
+	out->changed_us = s->at_us;
 	if (err == KODO_OK && (fields & TIMES) != 0)
 		err = times_get(v, s->peer, out);
 	return err;
@@ -45,7 +46,8 @@ static void
 row_node(const struct flows_node *n, struct row *row)
 {
 	*row = (struct row){ .organization = n->p.organization, .created_us = n->created_us,
-		.modified_us = n->modified_us, .heartbeat_us = n->p.heartbeat_us };
+		.modified_us = n->modified_us, .heartbeat_us = n->p.heartbeat_us,
+		.changed_us = n->changed_us };
 }
 
 enum kodo_err

@@ -13,6 +13,7 @@ struct flows_node {
 	uint32_t id;
 	struct packed p;
 	int64_t created_us, modified_us;	/* of its provider; 0 if not asked for */
+	int64_t changed_us;
 };
 
 struct flows_each {

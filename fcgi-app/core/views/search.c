@@ -255,6 +255,8 @@ is_node_beyond(const struct search *s, const struct flows_node *n)
 		return sorter_is_beyond(s->sorter, STR_NULL, n->modified_us);
 	case QUERY_HEARTBEAT:
 		return sorter_is_beyond(s->sorter, STR_NULL, n->p.heartbeat_us);
+	case QUERY_CHANGED:
+		return sorter_is_beyond(s->sorter, STR_NULL, n->changed_us);
 	default:
 		return false;
 	}
