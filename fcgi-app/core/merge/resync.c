@@ -53,7 +53,8 @@ resync_ask(struct change *ch, struct peer *p)
 	const bool connects = (p->flags & PEER_CONNECTS) != 0;
 	int64_t *at_us = &p->resync.at_us;
 
-	if (p->out.work[WORK_CONNECT] != 0 || p->out.work[WORK_RECONNECT] != 0 ||
+	/* of one that connects itself our connect brings no word, unless it feeds */
+	if ((p->out.work[WORK_CONNECT] != 0 && !connects) || p->out.work[WORK_RECONNECT] != 0 ||
 	    ch->o->retry == 0)
 		return;
 	if (llabs(ch->now_us - *at_us) > RESYNC_CALM_US)
