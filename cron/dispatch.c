@@ -8,23 +8,25 @@
 #include "core/base/log.h"
 #include "core/base/spawn.h"
 #include "core/exchange/failure.h"
+#include "core/exchange/look.h"
 #include "core/exchange/outcome.h"
 #include "core/exchange/schedule.h"
 #include "core/exchange/stranger.h"
-#include "core/registry/expire.h"
 #include "core/trust/pin.h"
 #include "cron/ceiling.h"
 #include "cron/dispatch.h"
 #include "cron/key_fetch.h"
+#include "cron/rounds.h"
 #include "cron/sender.h"
 
 #define TICK_US		1000000ll
-#define EXPIRE_US	(600ll * 1000000)
 /* of the log; two peers in one slot only cost more lines */
 #define FAILURE_SLOTS	1024u
 #define DETAIL_BYTES	200u	/* of an answer, for the log */
 #define PROBE_MAX_S	5u	/* a greeting is small */
 #define PROBE_HEAD_BYTES 80u	/* beside its url: method, Host, User-Agent, Accept */
+#define LOOK_WAIT_US	(10ll * 1000000)
+#define LOOK_DROP_US	(3600ll * 1000000)
 #define PUT_OFFS	16u	/* each is a commit; then results come first */
 
 /*
@@ -38,8 +40,9 @@ static const struct {
 	[POOL_GOOD] = { 64, 1000000 },	/* another continent, and TLS */
 	[POOL_FAILING] = { 48, 5000000 },
 	[POOL_STRANGERS] = { 16, 1000000 },
+	[POOL_LIVENESS] = { 48, 5000000 },	/* all its time: one given up would count */
 };
-#define PEER_SLOTS	(64u + 48 + 16)
+#define PEER_SLOTS	(64u + 48 + 16 + 48)
 #define KEY_SLOT	PEER_SLOTS
 static_assert(SENDER_SLOTS == PEER_SLOTS + 1, "a slot for each");
 
@@ -49,6 +52,7 @@ struct slot {
 	bool busy;
 	enum schedule_pool pool;
 	uint32_t host;		/* of a stranger, see ceiling.h; else 0 */
+	uint32_t look_host;	/* of one that is asked for a sign of life; else 0 */
 	int64_t began_us;	/* monotonic */
 	struct arena *arena;	/* holds job, and what was signed of it */
 	struct exchange_job job;
@@ -67,7 +71,7 @@ struct dispatch {
 	unsigned n_failures;	/* of the state, in a row */
 	int64_t paused_us;	/* monotonic: the state is left alone until then */
 	int64_t ticked_us;
-	int64_t expire_us;	/* monotonic: when tombstones expire next */
+	struct rounds rounds;
 	bool stopped;
 	/* hash of a peer's last logged failure, so that it is logged once; 0: none */
 	uint64_t failures[FAILURE_SLOTS];
@@ -160,10 +164,16 @@ list_busy(const struct dispatch *d, uint32_t busy[PEER_SLOTS])
 /* --- log lines --- */
 
 static bool
+is_small(const struct exchange_job *job)
+{
+	return job->kind == EXCHANGE_PROBE || job->kind == EXCHANGE_PROVE ||
+	    job->kind == EXCHANGE_LOOK;
+}
+
+static bool
 is_routine(const struct exchange_job *job)
 {
-	return job->kind == EXCHANGE_DIGEST_CHECK || job->kind == EXCHANGE_PROBE ||
-	    job->kind == EXCHANGE_PROVE;
+	return is_small(job) || job->kind == EXCHANGE_DIGEST_CHECK;
 }
 
 /* After a logged failure the next line of that peer is its success. */
@@ -212,8 +222,7 @@ log_outcome(struct dispatch *d, const struct exchange_job *job, const struct exc
 		return;
 	}
 	/* strangers could fill the log */
-	level = job->kind == EXCHANGE_PROBE || job->kind == EXCHANGE_PROVE
-	    ? LOG_DEBUG : failure_level(d, job, res);
+	level = is_small(job) ? LOG_DEBUG : failure_level(d, job, res);
 	if (res->status == 0) {
 		log_at(level, "failed with %.*s: %s", STR_ARG(job->url), res->error);
 		return;
@@ -323,7 +332,7 @@ start(struct dispatch *d, const struct lifetime *lifetime, struct slot *slot)
 	limits.allow_private = may_be_private(o, &slot->job);
 	limits.answer_max_bytes =
 	    slot->job.is_target ? LIMIT_ANSWER_BYTES : LIMIT_ANSWER_OTHERS_BYTES;
-	if ((slot->pool == POOL_STRANGERS || slot->job.kind == EXCHANGE_PROVE) &&
+	if ((slot->pool == POOL_STRANGERS || is_small(&slot->job)) &&
 	    limits.timeout_s > PROBE_MAX_S)
 		limits.timeout_s = PROBE_MAX_S;
 	/* an attempt longer than --for would be begun by each runner and ended by none */
@@ -425,19 +434,32 @@ room_make(struct dispatch *d, enum schedule_pool pool)
 	return slot;
 }
 
-/* Has its host no room for the stranger? Then it comes later, or not at all. */
+/*
+ * Has its host no room? Then it comes later, or not at all. One at a time to a host is asked for
+ * signs of life: a thousand peers may share one.
+ */
 static enum kodo_err
 put_off(struct dispatch *d, const struct exchange_job *job, uint32_t host, bool *out)
 {
-	int64_t wait_us;
-	enum ceiling_verdict verdict = ceiling_ask(
-	    d->ceiling, host, job->url.len + PROBE_HEAD_BYTES, clock_mono_us(), &wait_us);
+	const bool is_look = job->kind == EXCHANGE_LOOK;
+	enum ceiling_verdict verdict = CEILING_WAIT;
+	int64_t wait_us = LOOK_WAIT_US;
+	bool is_asked = false;
+	unsigned i;
 
+	for (i = 0; is_look && i < PEER_SLOTS && !is_asked; i++)
+		is_asked = d->slots[i].busy && d->slots[i].look_host != 0 &&
+		    d->slots[i].look_host == ceiling_host(job->url);
+	if (!is_asked)
+		verdict = ceiling_ask(d->ceiling, host, job->url.len + PROBE_HEAD_BYTES,
+		    clock_mono_us(), &wait_us);
 	*out = verdict != CEILING_GO;
 	if (!*out)
 		return KODO_OK;
-	return stranger_put_off(d->registry, job->peer,
-	    verdict == CEILING_DROP ? INT64_MAX : wait_us, isotime_now_us());
+	if (verdict == CEILING_DROP)
+		wait_us = is_look ? LOOK_DROP_US : INT64_MAX;
+	return (is_look ? look_put_off : stranger_put_off)(
+	    d->registry, job->peer, wait_us, isotime_now_us());
 }
 
 /* Start what is due in a pool, as far as it has room; note when more will be. */
@@ -459,7 +481,7 @@ pool_fill(struct dispatch *d, const struct lifetime *lifetime, struct lifetime_s
 		    list_busy(d, busy), &job, &state->next_due_us, &state->active_due_us);
 		if (err != KODO_OK)
 			break;
-		host = pool == POOL_STRANGERS ? ceiling_host(job.url) : 0;
+		host = pool == POOL_STRANGERS || job.is_stranger ? ceiling_host(job.url) : 0;
 		err = put_off(d, &job, host, &is_put_off);
 		n_put_off += is_put_off;
 		if (err == KODO_OK && !is_put_off) {
@@ -467,6 +489,7 @@ pool_fill(struct dispatch *d, const struct lifetime *lifetime, struct lifetime_s
 			struct arena *unused = slot->arena;
 
 			*slot = (struct slot){ .pool = pool, .host = host, .arena = d->scratch,
+				.look_host = pool == POOL_LIVENESS ? ceiling_host(job.url) : 0,
 				.job = job };
 			d->scratch = unused;
 			err = start(d, lifetime, slot);
@@ -531,20 +554,6 @@ tick(struct dispatch *d)
 	d->ticked_us = now_us;
 }
 
-/* Expire tombstones. A failure costs only time: the next one does the same. */
-static void
-expire(struct dispatch *d, int64_t mono_us)
-{
-	enum kodo_err err;
-
-	if (mono_us < d->expire_us)
-		return;
-	d->expire_us = mono_us + EXPIRE_US;
-	err = expire_run(d->registry, isotime_now_us());
-	if (err != KODO_OK)
-		log_warning("cannot forget old removals: %s", kodo_err_text(err));
-}
-
 enum dispatch_end
 dispatch_run(struct dispatch *d, const struct lifetime *lifetime, int wake_fd)
 {
@@ -555,7 +564,7 @@ dispatch_run(struct dispatch *d, const struct lifetime *lifetime, int wake_fd)
 		int64_t mono_us = clock_mono_us(), max_us = LIFETIME_AHEAD_US;
 
 		tick(d);
-		expire(d, mono_us);
+		rounds_run(&d->rounds, d->registry, mono_us);
 		if (mono_us < d->paused_us)
 			max_us = d->paused_us - mono_us;
 		else if (end == LIFETIME_GOES_ON)

@@ -24,7 +24,7 @@
  * transfers at a time: those to peers, and one for the keys of an issuer of tokens. Enough to hide
  * the waiting, few enough for any descriptor limit
  */
-#define SENDER_SLOTS	129u
+#define SENDER_SLOTS	177u	/* see dispatch.c */
 
 struct sender;
 

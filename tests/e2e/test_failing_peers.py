@@ -252,7 +252,8 @@ def test_backoff_survives_a_restart(service, faulty, name):
         wait_until(lambda: runner_of(registry) != runner, 5)
         time.sleep(0.5)
     after = peers(registry)[one.url]
-    assert (after["attempts"], after["due"], len(one.times)) == (before["attempts"], before["due"], n), (before, after)
+    assert (after["attempts"], after["due"]) == (before["attempts"], before["due"]), (before, after)
+    assert len(one.times) - n <= 1                          # 5 s after its connect it is asked for a sign of life, once
 
 
 def test_what_it_writes_is_for_the_admin_alone(service, raw_500):

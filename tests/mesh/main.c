@@ -1,10 +1,11 @@
 /*
  * usage: mesh --check | --costs | [--from N] [--count N] [--seconds N]
  * [--kind ours|one|two|long|roles|far|lies] [--seeds FILE] [--all] [--trust WORD]
- * [--seed N [--keep I,J,..] [--trace]]
+ * [--liveness] [--seed N [--keep I,J,..] [--trace]]
  *
  * Runs histories of consecutive seeds, those of the file first. A history that fails is made as
  * short as it can be, printed, and the command that replays it. Exit status 1 if one failed.
+ * --liveness: signs of life, too.
  * --check, or no argument: what `make check` runs, in TAP. --costs: messages per change.
  */
 #include <stdlib.h>
@@ -35,6 +36,7 @@ static const char *const kinds[HISTORY_KINDS] = { "ours", "one", "two", "long", 
 static char scratch[64];
 
 static unsigned long n_messages, n_digest_checks, n_histories;
+static bool is_liveness; /* --liveness */
 static unsigned most_failed; /* attempts at one peer in a minute */
 
 static bool
@@ -49,6 +51,8 @@ history_try(const struct history *h, bool is_traced, char fault[4096])
 	if (mesh_run(m))
 		model_check(m);
 	bound_note(m);
+	if (is_liveness && m->fault[0] == '\0')
+		liveness_check(m);
 	is_good = m->fault[0] == '\0';
 	memcpy(fault, m->fault, sizeof(m->fault));
 	n_messages += m->n_sent;
@@ -206,6 +210,10 @@ arguments_read(int argc, char **argv, struct arguments *out)
 		if (strcmp(name, "--check") == 0 || strcmp(name, "--costs") == 0) {
 			out->is_check = strcmp(name, "--check") == 0;
 			out->is_costs = !out->is_check;
+			continue;
+		}
+		if (strcmp(name, "--liveness") == 0) {
+			is_liveness = true;
 			continue;
 		}
 		if (strcmp(name, "--all") == 0) {

@@ -12,6 +12,7 @@
  *	node_model.c	what a registry makes of statements about one node, from the proof's text
  *	nodes.c		the statements stored of each node, against that
  *	cost.c		messages per change
+ *	liveness.c	signs of life
  *	bound.c		how long after the healing all is right
  *	main.c		seeds, shrinking, replay
  */
@@ -242,6 +243,8 @@ void mesh_trace(struct mesh *m, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* dir: an empty folder. */
 void mesh_begin(struct mesh *m, const struct history *h, const char *dir, bool is_traced);
 void mesh_end(struct mesh *m);
+/* After model_check: are signs of life right? */
+void liveness_check(struct mesh *m);
 void mesh_run_until(struct mesh *m, int64_t until_us);
 void mesh_apply(struct mesh *m, const struct op *op);
 /* What client has sent does not arrive any more. */

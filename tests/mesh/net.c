@@ -401,12 +401,15 @@ poll_ours(struct service *s)
 		arena_reset(slot->a);
 		err = schedule_next(
 		    s->r, slot->a, service_now(s), busy, n_busy, &slot->job, &next_us, &active_us);
+		if (err == KODO_ENOTFOUND)
+			err = schedule_next_in(s->r, slot->a, service_now(s), POOL_LIVENESS,
+			    busy, n_busy, &slot->job, &next_us, &active_us);
 		if (err != KODO_OK)
 			break;
 		slot->is_busy = true;
 		sent_count(s, slot->job.url,
 		    slot->job.kind == EXCHANGE_DIGEST_CHECK || slot->job.kind == EXCHANGE_PROBE ||
-			slot->job.kind == EXCHANGE_PROVE);
+			slot->job.kind == EXCHANGE_PROVE || slot->job.kind == EXCHANGE_LOOK);
 		mesh_trace(s->mesh, "s%u -> %.*s %.*s", s->i, STR_ARG(slot->job.url),
 		    slot->job.body.len < 40000 ? (int)slot->job.body.len : 0,
 		    slot->job.body.p == NULL ? "" : slot->job.body.p);

@@ -511,11 +511,12 @@ failure_gives_a_time(void **state)
 	start_with_kodo(f);
 	node_comes(f, "http://n:1", "N", 1);
 	p = peer_of(f, TARGET);
-	assert_true(p.filed.has_pos && !p.filed.has_work);
+	assert_true(p.filed.has_pos && !p.filed.due[FILED_WORK].is);
 	next_is(f, EXCHANGE_UPDATE, &job);
 	answer(f, &job, 0, "");
 	p = peer_of(f, TARGET);
-	assert_true(!p.filed.has_pos && p.filed.has_work && p.out.work[WORK_NOTIFY] == job.gen);
+	assert_true(!p.filed.has_pos && p.filed.due[FILED_WORK].is);
+	assert_int_equal(p.out.work[WORK_NOTIFY], job.gen);
 	assert_within(nothing_until(f) - f->now_us, 500000, 550000);
 	assert_behind(f, TARGET, true, true);
 	assert_false(is_idle(f));
@@ -526,7 +527,7 @@ failure_gives_a_time(void **state)
 	assert_int_equal(job.n_nodes, 2);
 	answer(f, &job, 200, "");
 	p = peer_of(f, TARGET);
-	assert_true(p.filed.has_pos && !p.filed.has_work && p.out.work[WORK_NOTIFY] == 0);
+	assert_true(p.filed.has_pos && !p.filed.due[FILED_WORK].is && p.out.work[WORK_NOTIFY] == 0);
 	nothing_until(f);
 	assert_true(is_idle(f));
 	check_clean(f);

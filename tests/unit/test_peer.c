@@ -4,7 +4,7 @@
 #include "provider_help.h"
 
 #define SECOND_US	1000000ll
-#define NUMBER_BYTES	(5 * 4 + 13 * 8 + 3 * 4 + 28 * 8)	/* before the texts */
+#define NUMBER_BYTES	(5 * 4 + 13 * 8 + 3 * 4 + 32 * 8 + 4)	/* before the texts */
 
 /* Every field of a record, in the order of the format. */
 #define FIELDS(U32, U64, TEXT) \
@@ -18,6 +18,8 @@
 	U64(in.at_us) U64(out.at_us) U64(out.failed_us) \
 	U64(out.failures) U64(out.due_us) U64(out.check_us) U64(resync.at_us) \
 	U64(trust.since_us) U64(trust.proved_us) U64(trust.asked_us) U64(trust.refused_us) \
+	U64(liveness.due_us) U64(liveness.silent_us) U64(liveness.fell_us) U64(liveness.shown_us) \
+	U32(liveness.tries) \
 	U64(out.work[WORK_PROVE]) U64(out.tried[WORK_PROVE]) \
 	U64(out.work[WORK_LEAVE]) U64(out.tried[WORK_LEAVE]) \
 	U64(out.work[WORK_CONNECT]) U64(out.tried[WORK_CONNECT]) \

@@ -55,6 +55,7 @@ struct options {
 	unsigned log_max_mib;
 	enum option_trigger trigger;
 	unsigned tombstone_days;
+	unsigned expire_days;		/* 0: never */
 	unsigned loader_s;
 	/* url prefixes allowed as peers; none: all. With #KEY: option_key_of */
 	const struct str *accept;

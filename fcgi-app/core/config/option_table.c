@@ -79,6 +79,8 @@ const struct option_row option_rows[] = {
 	    "what starts the runner that sends to others" },
 	{ "tombstone_days", OPT_UINT, AT(tombstone_days), 0, 1, 36500, "30", 0, NULL, "DAYS",
 	    "how long a removal is remembered" },
+	{ "expire_days", OPT_UINT, AT(expire_days), 0, 0, 36500, "7", 0, NULL, "DAYS",
+	    "how long a provider may be silent until it is withdrawn; 0: for ever" },
 	{ "loader_s", OPT_UINT, AT(loader_s), 0, 1, 86400, "300", 0, NULL, "SECONDS",
 	    "how often an executable loader is run" },
 	{ "accept", OPT_PEERS, AT(accept), AT(n_accept), 0, 0, NULL, 0, NULL, "URL[#KEY],..",

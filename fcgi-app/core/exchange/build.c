@@ -2,6 +2,7 @@
 #include "core/base/json.h"
 #include "core/base/limit.h"
 #include "core/exchange/build.h"
+#include "core/exchange/look.h"
 #include "core/exchange/news.h"
 #include "core/exchange/place.h"
 #include "core/merge/rules.h"
@@ -112,6 +113,9 @@ node_append(struct builder *b, uint32_t node, const struct statement *s, const s
 	kodo_put_version(&b->kodo, p.url, s->version, s->peer == b->p->id);
 	b->job->n_nodes++;
 	b->job->n_flows += p.n_flows;
+	err = look_put(b->v, b->p, &b->kodo, node, p.url, false);
+	if (err != KODO_OK)
+		return err;
 	return buf_failed(&b->body) ? b->body.err : id_add(b, node);
 }
 
@@ -231,6 +235,7 @@ chunk_append(struct builder *b, uint32_t node, const struct statement *s, const 
 	const size_t after = 512 + 6 * p->url.len;
 	struct exchange_chunk *chunk = &b->job->chunk;
 	char *id;
+	enum kodo_err err;
 
 	*chunk = (struct exchange_chunk){ .node = node, .id = contents_id(s), .of = p->n_flows,
 		.at = b->news.at };
@@ -242,6 +247,9 @@ chunk_append(struct builder *b, uint32_t node, const struct statement *s, const 
 	packed_put_range(
 	    &b->body, p, chunk->from, chunk->to, source->created_us, source->modified_us);
 	kodo_put_version(&b->kodo, p->url, s->version, false);
+	err = look_put(b->v, b->p, &b->kodo, node, p->url, false);
+	if (err != KODO_OK)
+		return err;
 	id = arena_printf(b->a, "%016llx", (unsigned long long)chunk->id);
 	if (id == NULL)
 		return KODO_ENOMEM;
@@ -296,9 +304,13 @@ update_node(void *arg, uint32_t node, const struct known *kn)
 		err = packed_open(kn->winner.bytes, &p);
 	if (err != KODO_OK)
 		return err;
-	if (b->news.is_in_chunks) {
+	if (b->news.is_in_chunks || b->kodo.silent.len > b->max_bytes) {
 		b->news.is_full = true; /* a chunk stands alone */
 		return KODO_OK;
+	}
+	if (b->news.is_liveness) {
+		b->n_put++;
+		return look_put(b->v, b->p, &b->kodo, node, p.url, true);
 	}
 	return fits_alone(b, &p) ? node_append(b, node, &kn->winner, &source)
 				 : big_append(b, node, &kn->winner, &p, &source);
@@ -365,6 +377,7 @@ builder_reset(struct builder *b)
 	buf_reset(&b->kodo.versions);
 	buf_reset(&b->kodo.back);
 	buf_reset(&b->kodo.gone);
+	buf_reset(&b->kodo.silent);
 	b->is_first = true;
 	b->news.is_full = b->news.is_in_chunks = b->has_passed = false;
 	b->n_ids = b->n_put = b->n_pauses = 0;

@@ -22,10 +22,12 @@ enum exchange_kind {
 	EXCHANGE_DIGEST_CHECK,
 	EXCHANGE_PROBE,		/* GET of a stranger's greeting, or of its keys */
 	EXCHANGE_PROVE,		/* GET of a peer's keys: somebody else spoke for it */
+	EXCHANGE_LOOK,		/* GET of its greeting: does it give a sign of life? */
 	/* no messages, but steps that are due: see outcome_clear */
 	EXCHANGE_NOTHING,	/* what was to be sent has become void */
 	EXCHANGE_RESYNC,	/* the time for it has come */
-	EXCHANGE_RELEASE	/* so it has for what was held back */
+	EXCHANGE_RELEASE,	/* so it has for what was held back */
+	EXCHANGE_HEARD		/* those that are due to be asked were heard meanwhile */
 };
 
 /* Flows from .. to - 1 of a node that goes in chunks. */
@@ -47,6 +49,7 @@ struct exchange_job {
 	uint32_t peer;
 	enum exchange_kind kind;
 	bool is_post;			/* else GET */
+	bool is_stranger;		/* EXCHANGE_LOOK: it has never answered */
 	bool is_target;			/* to one that the operator names in `connect` */
 	struct str url;			/* where to */
 	struct str to;			/* the same as the peer calls itself, for Kodo-To */

@@ -1,4 +1,5 @@
 #include "core/exchange/news.h"
+#include "core/liveness/node_state.h"
 #include "core/merge/rules.h"
 #include "core/records/changelog.h"
 #include "core/records/outbox.h"
@@ -72,6 +73,22 @@ pos_of(const struct news *n, enum news_kind kind)
 	return kind == NEWS_NODE ? n->p->out.pos : n->p->out.gone_pos;
 }
 
+/* Does the peer have the node already, and is to learn of its signs of life alone? */
+static enum kodo_err
+liveness_find(struct news *n, const struct changelog_entry *entry, bool is_list, bool *out)
+{
+	struct node_state s;
+	enum kodo_err err;
+
+	*out = false;
+	/* a list in chunks names what is there, and passes each node where its entry is */
+	if (is_list || n->p->out.list != 0)
+		return KODO_OK;
+	err = node_state_get(&n->v->t, entry->node, &s);
+	*out = err == KODO_OK && s.at == entry->at && s.content_at <= n->p->out.pos;
+	return err;
+}
+
 /* The peer's entries that are of kind and not paused, unless the changelog has them. */
 static enum kodo_err
 outbox_walk(struct news *n, enum news_kind kind)
@@ -81,15 +98,21 @@ outbox_walk(struct news *n, enum news_kind kind)
 	struct outbox_entry entry;
 	struct known kn;
 	enum news_kind what;
+	bool is_alone;	/* the log has but its signs of life for the peer */
 
 	n->at = 0;
+	n->is_liveness = false;
 	while (!n->is_full && outbox_next(&n->v->t, &s, &entry)) {
 		if (entry.why.p != NULL) {
 			n->has_paused = true;
 			continue;
 		}
 		s.err = changelog_get(&n->v->t, entry.node, &logged);
-		if (s.err == KODO_OK && logged.at > pos_of(n, kind) && logged.skip != n->p->id)
+		is_alone = false;
+		if (s.err == KODO_OK)
+			s.err = liveness_find(n, &logged, false, &is_alone);
+		if (s.err == KODO_OK && logged.at > pos_of(n, kind) && logged.skip != n->p->id &&
+		    !is_alone)
 			continue;
 		if (s.err == KODO_OK || s.err == KODO_ENOTFOUND)
 			s.err = kind_of(n, entry.node, &kn, &what);
@@ -132,6 +155,11 @@ log_walk(struct news *n, enum news_kind kind, uint64_t *pos, bool is_list)
 			s.err = is_paused(n, &entry, &paused);
 			if (s.err == KODO_OK)
 				s.err = kind_of(n, entry.node, &kn, &what);
+			if (s.err == KODO_OK && what == NEWS_NODE)
+				s.err = liveness_find(n, &entry, is_list, &n->is_liveness);
+			if (what == NEWS_NODE && n->is_liveness &&
+			    !peer_dialect(n->p)->has_versions)
+				what = NEWS_NONE;
 			n->at = entry.at;
 			if (s.err == KODO_OK && what == kind && !paused)
 				s.err = n->each(n->arg, entry.node, &kn);

@@ -26,6 +26,7 @@ struct news {
 	/* set by the walks */
 	bool has_paused;	/* nodes of the outbox are paused */
 	uint64_t at;		/* place in the changelog of the node at hand; 0: none */
+	bool is_liveness;		/* of that nothing is new but its signs of life */
 	uint64_t own_at;	/* that of the own node, where it ended a walk of removals; 0: no */
 };
 

@@ -7,8 +7,10 @@
 #include "core/exchange/delivery.h"
 #include "core/exchange/digest_check.h"
 #include "core/exchange/failure.h"
+#include "core/exchange/look.h"
 #include "core/exchange/outcome.h"
 #include "core/exchange/stranger.h"
+#include "core/merge/alive.h"
 #include "core/merge/identity.h"
 #include "core/merge/ingest.h"
 #include "core/merge/resync.h"
@@ -281,6 +283,9 @@ job_done(struct change *ch, struct peer *p, struct outcome *oc)
 	p->out.failures = 0;
 	p->out.error = STR_NULL;
 	p->out.due_us = p->out.at_us = ch->now_us;
+	err = alive_heard(ch, p);
+	if (err != KODO_OK)
+		return err;
 	if (p->out.ceiling_bytes != 0 && ++p->out.successes >= CEILING_DOUBLE_AFTER) {
 		p->out.successes = 0;
 		p->out.ceiling_bytes =
@@ -477,12 +482,14 @@ take_fn(struct change *ch, void *arg)
 		p->out.check_us = ch->now_us + PEER_CHECK_US;
 	if (job->kind == EXCHANGE_DIGEST_CHECK)
 		digest_check_later(ch, p);
-	else if (job->kind != EXCHANGE_PROBE && job->kind != EXCHANGE_PROVE)
+	else if (job->is_post)
 		p->out.tried[work_of[job->kind]] = job->gen;
 	/* until it is delivered, what was due by the peer's position is work with a time */
 	if ((job->kind == EXCHANGE_UPDATE || job->kind == EXCHANGE_REMOVE) &&
 	    p->out.work[WORK_NOTIFY] == 0 && change_is_subscriber(ch, p))
 		p->out.work[WORK_NOTIFY] = job->gen;
+	if (job->kind == EXCHANGE_LOOK)
+		return look_take(ch, p, oc);
 	err = answer_judge(ch, p, oc, &no);
 	if (err == KODO_OK)
 		err = follows[meaning_of(job, oc->res)](ch, p, oc);
@@ -506,8 +513,7 @@ answer_read(struct arena *a, struct outcome *oc, int64_t now_us)
 	if (oc->job->kind == EXCHANGE_CONNECT &&
 	    wire_read(a, WIRE_CONNECT, oc->res->body, now_us, STR_NULL, &oc->body, &no) == KODO_OK)
 		oc->has_body = oc->has_nodes = true;
-	else if ((oc->job->is_post || oc->job->kind == EXCHANGE_PROBE ||
-	    oc->job->kind == EXCHANGE_PROVE) &&
+	else if ((oc->job->is_post || oc->job->kind != EXCHANGE_DIGEST_CHECK) &&
 	    wire_read(a, WIRE_DEFAULT, oc->res->body, now_us, STR_NULL, &oc->body, &no) == KODO_OK)
 		oc->has_body = true;
 }
@@ -541,6 +547,8 @@ clear_fn(struct change *ch, void *arg)
 		change_release(ch);
 		return KODO_OK;
 	}
+	if (oc->job->kind == EXCHANGE_HEARD)
+		return look_put_off_heard(ch, oc->job->peer);
 	err = change_peer(ch, oc->job->peer, &p);
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;

@@ -9,6 +9,7 @@ static const char *const paths[] = {
 	[EXCHANGE_UPDATE] = "/update",
 	[EXCHANGE_DIGEST_CHECK] = "/map",
 	[EXCHANGE_PROBE] = "/",
+	[EXCHANGE_LOOK] = "/",
 	[EXCHANGE_PROVE] = DOCUMENT_PATH,
 };
 

@@ -1,6 +1,8 @@
 #include "core/exchange/build.h"
+#include "core/exchange/look.h"
 #include "core/exchange/outcome.h"
 #include "core/exchange/schedule.h"
+#include "core/liveness/liveness.h"
 #include "core/records/changelog.h"
 #include "core/registry/registry_private.h"
 
@@ -15,6 +17,8 @@ static const struct {
 	[DUE_STRANGER] = { POOL_STRANGERS, PEER_QUIET_AHEAD_US, true },
 	[DUE_CHECK] = { POOL_GOOD, PEER_CHECK_AHEAD_US, false },
 	[DUE_PAUSED] = { POOL_FAILING, PEER_QUIET_AHEAD_US, false },
+	[DUE_LIVENESS] = { POOL_LIVENESS, LIVENESS_ASK_US * 13 / 10, false },
+	[DUE_SILENT] = { POOL_LIVENESS, LIVENESS_SELDOM_US * 13 / 10, false },
 };
 
 static bool
@@ -66,7 +70,7 @@ due_first(struct txn *t, struct arena *a, struct due *d, enum due_class class, i
 	while (!d->found && peer_next_due(&s, &due)) {
 		const int64_t at_us = all_due ? d->now_us : due.at_us;
 
-		if (all_due && is_resync_ahead(t, a, d, &due))
+		if (all_due && (due.at_us == LIVENESS_NEVER_US || is_resync_ahead(t, a, d, &due)))
 			continue;
 		if (classes[class].is_active)
 			d->active_us = min_us(d->active_us, at_us);
@@ -156,7 +160,13 @@ next_in_view(struct view *v, struct arena *a, enum schedule_pool pool, struct ex
 		err = behind_find(v, d);
 	if (err == KODO_OK && d->found)
 		err = peer_found(&v->t, a, d, &p);
-	return err == KODO_OK && d->found ? build_job(v, a, &p, job) : err;
+	if (err != KODO_OK || !d->found)
+		return err;
+	if (pool == POOL_LIVENESS && liveness_is_heard(&p, d->now_us)) {
+		*job = (struct exchange_job){ .kind = EXCHANGE_HEARD, .peer = p.id };
+		return KODO_OK;
+	}
+	return pool == POOL_LIVENESS ? look_build(v, a, &p, job) : build_job(v, a, &p, job);
 }
 
 /* --- a clock set back --- */
@@ -184,7 +194,10 @@ waiting_list(struct change *ch, enum due_class class, uint32_t *ids, size_t *n)
 	return scan_end(&s);
 }
 
-/* Strangers keep their times: there may be very many, and they have answered nothing. */
+/*
+ * Strangers keep their times: there may be very many, and they have answered nothing. Signs of life
+ * are looked for by the clock as it is.
+ */
 static enum kodo_err
 clock_back_fn(struct change *ch, void *arg)
 {
@@ -196,7 +209,7 @@ clock_back_fn(struct change *ch, void *arg)
 	int class;
 
 	for (class = 0; class < DUE_CLASSES && err == KODO_OK; class++)
-		if (class != DUE_STRANGER)
+		if (class != DUE_STRANGER && class < DUE_LIVENESS)
 			err = waiting_list(ch, (enum due_class)class, ids, &n);
 	for (i = 0; i < n && err == KODO_OK; i++) {
 		err = change_peer(ch, ids[i], &p);
@@ -258,7 +271,7 @@ schedule_next(struct registry *r, struct arena *a, int64_t now_us, const uint32_
 	int pool;
 
 	*next_due_us = INT64_MAX;
-	for (pool = 0; pool < POOL_MAX && err == KODO_ENOTFOUND; pool++)
+	for (pool = 0; pool < POOL_LIVENESS && err == KODO_ENOTFOUND; pool++)
 		err = schedule_next_in(r, a, now_us, (enum schedule_pool)pool, busy, n_busy, job,
 		    next_due_us, &active_us);
 	if (active_due_us != NULL)

@@ -13,6 +13,7 @@ enum schedule_pool {
 	POOL_GOOD,	/* whose last attempt did not fail: work, then digest checks, then news */
 	POOL_FAILING,	/* in a backoff, or paused */
 	POOL_STRANGERS,	/* that have never answered: probes */
+	POOL_LIVENESS,	/* of whom nothing was heard for long: looks */
 	POOL_MAX
 };
 
@@ -26,7 +27,10 @@ enum kodo_err schedule_next_in(struct registry *r, struct arena *a, int64_t now_
     enum schedule_pool pool, const uint32_t *busy, size_t n_busy, struct exchange_job *job,
     int64_t *next_due_us, int64_t *active_due_us) MUST_CHECK;
 
-/* The same of all pools, one after another; both times are set. active_due_us may be NULL. */
+/*
+ * The same of all pools but POOL_LIVENESS, one after another; both times are set. active_due_us may
+ * be NULL.
+ */
 enum kodo_err schedule_next(struct registry *r, struct arena *a, int64_t now_us,
     const uint32_t *busy, size_t n_busy, struct exchange_job *job, int64_t *next_due_us,
     int64_t *active_due_us) MUST_CHECK;

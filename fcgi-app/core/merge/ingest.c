@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "core/base/limit.h"
+#include "core/merge/alive.h"
 #include "core/merge/ingest.h"
 #include "core/merge/quota.h"
 #include "core/merge/resync.h"
@@ -192,6 +193,8 @@ body_take(
 	for (i = 0; i < b->n_gone && err == KODO_OK; i++)
 		err = statement_take_gone(
 		    ch, p, b->gone[i].url, b->gone[i].key, b->gone[i].version);
+	if (err == KODO_OK && b->has_kodo)
+		err = alive_take(ch, p, b);
 	if (err == KODO_OK && !b->has_chunk)
 		qsort(ids, b->n_nodes, sizeof(*ids), id_cmp);
 	return err;
@@ -402,7 +405,8 @@ ingest_greeting(struct change *ch, struct peer *p, const struct greeting *g)
 	p->modified_us = ch->now_us;
 	p->in.at_us = ch->now_us;
 	ch->is_view_changed = true; /* created and modified of its nodes are shown */
-	return arena_str(ch->a, g->organization, &p->organization);
+	err = alive_heard(ch, p);
+	return err == KODO_OK ? arena_str(ch->a, g->organization, &p->organization) : err;
 }
 
 bool
@@ -552,6 +556,7 @@ ingest_epoch(struct change *ch, struct peer *p, const struct wire_body *b)
 	const bool is_other = rule_6_is_lost(b->epoch, p->in.epoch);
 	const bool is_older = is_other && b->former_epoch != 0 &&
 	    (b->former_epoch == p->in.epoch || b->former_epoch == p->in.former_epoch);
+	enum kodo_err err;
 
 	if (llabs(ch->now_us - p->in.older_us) > OLDER_US)
 		p->flags &= ~(unsigned)PEER_OLDER;
@@ -567,5 +572,6 @@ ingest_epoch(struct change *ch, struct peer *p, const struct wire_body *b)
 		p->in.former_epoch = b->former_epoch;
 	p->in.epoch = b->epoch;
 	p->in.sequence = b->sequence;
-	return is_other && !is_older ? epoch_end(ch, p) : KODO_OK;
+	err = alive_heard(ch, p);
+	return err == KODO_OK && is_other && !is_older ? epoch_end(ch, p) : err;
 }

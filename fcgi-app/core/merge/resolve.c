@@ -1,6 +1,9 @@
+#include "core/liveness/node_state.h"
+#include "core/merge/alive.h"
 #include "core/merge/resolve.h"
 #include "core/merge/resync.h"
 #include "core/records/changelog.h"
+#include "core/records/flow_rows.h"
 #include "core/records/known.h"
 #include "core/records/url_ids.h"
 
@@ -200,47 +203,6 @@ is_judged_anew(const struct resolution *r)
 
 /* --- writing --- */
 
-/* Has flow i of both the same place? y: NULL for none. */
-static enum kodo_err
-row_compare(const struct packed *x, const struct packed *y, uint32_t i, bool *is_same)
-{
-	struct packed_flow fx, fy;
-	enum kodo_err err = KODO_OK;
-
-	*is_same = false;
-	if (y == NULL || i >= y->n_flows)
-		return KODO_OK;
-	err = packed_flow(x, i, &fx);
-	if (err == KODO_OK)
-		err = packed_flow(y, i, &fy);
-	*is_same = err == KODO_OK && str_eq(fx.name, fy.name) && str_eq(fx.url, fy.url);
-	return err;
-}
-
-/*
- * The flow numbers of p whose place in the default order is not the same in other (which may be
- * NULL); in a.
- */
-static enum kodo_err
-rows_apart(
-    struct arena *a, const struct packed *p, const struct packed *other, uint32_t **rows, size_t *n)
-{
-	uint32_t i;
-	bool is_same;
-	enum kodo_err err = KODO_OK;
-
-	*n = 0;
-	*rows = arena_alloc(a, ((size_t)p->n_flows + 1) * sizeof(**rows));
-	if (*rows == NULL)
-		return KODO_ENOMEM;
-	for (i = 0; i < p->n_flows && err == KODO_OK; i++) {
-		err = row_compare(p, other, i, &is_same);
-		if (!is_same)
-			(*rows)[(*n)++] = i;
-	}
-	return err;
-}
-
 /* Write the winner s (NULL: none) in the place of old (NULL: none was). */
 static enum kodo_err
 winner_put(struct resolution *r, const struct statement *old, const struct statement *s)
@@ -276,9 +238,9 @@ seen_put(struct resolution *r, const struct statement *winner_was, const struct 
 	if (err == KODO_OK && s != NULL)
 		err = packed_open(s->bytes, &is);
 	if (err == KODO_OK && old != NULL)
-		err = rows_apart(ch->a, &was, s == NULL ? NULL : &is, &out, &n_out);
+		err = flow_rows_apart(ch->a, &was, s == NULL ? NULL : &is, &out, &n_out);
 	if (err == KODO_OK && s != NULL)
-		err = rows_apart(ch->a, &is, old == NULL ? NULL : &was, &in, &n_in);
+		err = flow_rows_apart(ch->a, &is, old == NULL ? NULL : &was, &in, &n_in);
 	if (err == KODO_OK && old != NULL)
 		ch->head.total -= was.n_flows;
 	if (err == KODO_OK && s != NULL)
@@ -315,6 +277,8 @@ place_write(struct resolution *r, struct statement *now, bool renumber)
 
 	if (had && (now == NULL || renumber))
 		err = place_del(ch->t, r->by->peer, r->before.order);
+	if (err == KODO_OK && had && now == NULL)
+		err = node_told_put(ch->t, r->by->peer, r->node, 0);
 	if (err != KODO_OK || now == NULL || (had && !renumber))
 		return err;
 	now->order = ch->head.next_order++;
@@ -514,6 +478,16 @@ effects_carry_out(struct resolution *r, struct peer *p, const struct rules_effec
 	return err;
 }
 
+/* Does the node come from another peer than before? */
+static bool
+is_other_source(const struct resolution *r)
+{
+	const bool is_seen = r->n.seen != RULES_NONE;
+
+	return r->was_seen != is_seen ||
+	    (is_seen && r->was.peer != r->n.all[r->n.seen].said.peer);
+}
+
 /* Does the node's owner itself speak here, under a key? Nobody without one speaks for it then. */
 static enum kodo_err
 owner_is_keyed(struct change *ch, const struct peer *p, struct str key, bool *out)
@@ -577,6 +551,8 @@ resolve_word(struct change *ch, struct peer *p, uint32_t node, struct str key,
 		err = difference_write(&r, p, key, renumber);
 	if (err == KODO_OK)
 		err = effects_carry_out(&r, p, &fx);
+	if (err == KODO_OK && is_other_source(&r))
+		err = alive_settle(ch, node);
 	if (err != KODO_OK || r.n.n > 0 || r.n.is_gone)
 		return err;
 	err = changelog_del(ch->t, &ch->head, node);

@@ -38,6 +38,13 @@ peer_is_stranger(const struct peer *p)
 }
 
 bool
+peer_is_watched(const struct peer *p)
+{
+	return (p->flags & PEER_PROVIDER) != 0 ||
+	    ((p->flags & PEER_TO_ASK) != 0 && p->liveness.silent_us != 0);
+}
+
+bool
 peer_is_live_target(const struct peer *p)
 {
 	return (p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET;
@@ -125,6 +132,11 @@ static const struct {
 	FIELD(FIELD_TIME, trust.proved_us),
 	FIELD(FIELD_TIME, trust.asked_us),
 	FIELD(FIELD_TIME, trust.refused_us),
+	FIELD(FIELD_TIME, liveness.due_us),
+	FIELD(FIELD_TIME, liveness.silent_us),
+	FIELD(FIELD_TIME, liveness.fell_us),
+	FIELD(FIELD_U64, liveness.shown_us),
+	FIELD(FIELD_U32, liveness.tries),
 	FIELD(FIELD_U64, out.work[WORK_PROVE]),
 	FIELD(FIELD_U64, out.tried[WORK_PROVE]),
 	FIELD(FIELD_U64, out.work[WORK_LEAVE]),
@@ -244,16 +256,23 @@ peer_tally(const struct peer *p)
 }
 
 static void
+filings_of(const struct peer *p, struct peer_filing out[PEER_FILINGS])
+{
+	const bool is_watched = peer_is_watched(p);
+
+	out[FILED_WORK] = (struct peer_filing){ peer_has_work(p), peer_class(p), p->out.due_us };
+	out[FILED_CHECK] = (struct peer_filing){ p->out.check_us != 0, peer_check_class(p),
+		p->out.check_us };
+	out[FILED_LIVENESS] = (struct peer_filing){ is_watched,
+		p->liveness.silent_us != 0 ? DUE_SILENT : DUE_LIVENESS, p->liveness.due_us };
+}
+
+static void
 peer_remember_due(struct peer *p)
 {
 	p->filed.has_pos = is_by_position(p);
 	p->filed.pos = peer_pos(p);
-	p->filed.has_work = peer_has_work(p);
-	p->filed.class = peer_class(p);
-	p->filed.due_us = p->out.due_us;
-	p->filed.has_check = p->out.check_us != 0;
-	p->filed.check_class = peer_check_class(p);
-	p->filed.check_us = p->out.check_us;
+	filings_of(p, p->filed.due);
 	p->filed.tally = peer_tally(p);
 }
 
@@ -288,17 +307,22 @@ peer_get(struct txn *t, struct arena *a, uint32_t id, struct peer *out)
 }
 
 enum kodo_err
-peer_get_times(struct txn *t, uint32_t id, int64_t *created_us, int64_t *modified_us)
+peer_get_numbers(struct txn *t, uint32_t id, struct peer *out)
 {
-	struct peer p = { .id = id };
 	unsigned char k[4];
 	struct str v;
 	enum kodo_err err = store_get(t, T_PEER, key_u32(k, id), &v);
 
-	*created_us = *modified_us = 0;
-	if (err != KODO_OK)
-		return err;
-	err = peer_read(v, false, &p);
+	*out = (struct peer){ .id = id };
+	return err == KODO_OK ? peer_read(v, false, out) : err;
+}
+
+enum kodo_err
+peer_get_times(struct txn *t, uint32_t id, int64_t *created_us, int64_t *modified_us)
+{
+	struct peer p;
+	enum kodo_err err = peer_get_numbers(t, id, &p);
+
 	*created_us = p.created_us;
 	*modified_us = p.modified_us;
 	return err;
@@ -353,57 +377,10 @@ peer_place_del(struct txn *t, struct peer *p)
 	return order == 0 ? KODO_OK : store_del(t, T_PROVIDER, key_u64(k, order));
 }
 
-struct scan
-peer_scan_providers(struct txn *t)
-{
-	return scan_prefix(t, T_PROVIDER, STR_NULL);
-}
-
-bool
-peer_next_provider(struct scan *s, uint32_t *id)
-{
-	if (!scan_next_sized(s, 8, 4))
-		return false;
-	*id = get_be32(s->v.p);
-	return true;
-}
-
-struct scan
-peer_scan_behind(struct txn *t)
-{
-	return scan_prefix(t, T_BEHIND, STR_NULL);
-}
-
-bool
-peer_next_behind(struct scan *s, struct peer_behind *out)
-{
-	if (!scan_next_sized(s, 12, 0))
-		return false;
-	*out = (struct peer_behind){ get_be64(s->k.p), get_be32(s->k.p + 8) };
-	return true;
-}
-
 uint64_t
 peer_pos(const struct peer *p)
 {
 	return p->out.pos < p->out.gone_pos ? p->out.pos : p->out.gone_pos;
-}
-
-struct scan
-peer_scan_due(struct txn *t)
-{
-	return scan_prefix(t, T_DUE, STR_NULL);
-}
-
-bool
-peer_next_due(struct scan *s, struct peer_due *out)
-{
-	if (!scan_next_sized(s, 13, 0))
-		return false;
-	*out = (struct peer_due){ .class = (enum due_class)(unsigned char)s->k.p[0],
-		.at_us = (int64_t)get_be64(s->k.p + 1),
-		.peer = get_be32(s->k.p + 9) };
-	return true;
 }
 
 /* --- filing --- */
@@ -430,18 +407,17 @@ peer_scan_due_from(struct txn *t, enum due_class class, int64_t at_us)
 }
 
 static enum kodo_err
-due_move(struct txn *t, uint32_t peer, bool was, enum due_class was_class, int64_t was_us, bool is,
-    enum due_class class, int64_t us)
+due_move(struct txn *t, uint32_t peer, const struct peer_filing *was, const struct peer_filing *is)
 {
 	unsigned char k[13];
 	enum kodo_err err = KODO_OK;
 
-	if (was == is && (!is || (was_class == class && was_us == us)))
+	if (was->is == is->is && (!is->is || (was->class == is->class && was->us == is->us)))
 		return KODO_OK;
-	if (was)
-		err = store_del(t, T_DUE, due_key(k, was_class, was_us, peer));
-	if (err == KODO_OK && is)
-		err = store_put(t, T_DUE, due_key(k, class, us, peer), STR(""));
+	if (was->is)
+		err = store_del(t, T_DUE, due_key(k, was->class, was->us, peer));
+	if (err == KODO_OK && is->is)
+		err = store_put(t, T_DUE, due_key(k, is->class, is->us, peer), STR(""));
 	return err;
 }
 
@@ -474,17 +450,17 @@ static enum kodo_err
 peer_index(struct txn *t, struct peer *p, bool gone)
 {
 	const struct tally_of is = peer_tally(p), none = { .is_stranger = false };
-	enum kodo_err err;
+	struct peer_filing due[PEER_FILINGS];
+	enum kodo_err err = KODO_OK;
+	int i;
 
-	err = due_move(t, p->id, p->filed.has_work, p->filed.class, p->filed.due_us,
-	    !gone && peer_has_work(p), peer_class(p), p->out.due_us);
+	filings_of(p, due);
+	for (i = 0; i < PEER_FILINGS && err == KODO_OK; i++) {
+		due[i].is = due[i].is && !gone;
+		err = due_move(t, p->id, &p->filed.due[i], &due[i]);
+	}
 	if (err == KODO_OK)
-		err = due_move(t, p->id, p->filed.has_check, p->filed.check_class,
-		    p->filed.check_us, !gone && p->out.check_us != 0, peer_check_class(p),
-		    p->out.check_us);
-	if (err != KODO_OK)
-		return err;
-	err = behind_move(t, p, !gone && is_by_position(p));
+		err = behind_move(t, p, !gone && is_by_position(p));
 	if (err == KODO_OK)
 		err = tally_move(t, &p->filed.tally, gone ? &none : &is);
 	peer_remember_due(p);
@@ -494,10 +470,13 @@ peer_index(struct txn *t, struct peer *p, bool gone)
 bool
 peer_is_due_at(const struct peer *p, const struct peer_due *at)
 {
-	return at->peer == p->id &&
-	    ((p->filed.has_work && p->filed.class == at->class && p->filed.due_us == at->at_us) ||
-	    (p->filed.has_check && p->filed.check_class == at->class &&
-		p->filed.check_us == at->at_us));
+	int i;
+
+	for (i = 0; i < PEER_FILINGS; i++)
+		if (at->peer == p->id && p->filed.due[i].is &&
+		    p->filed.due[i].class == at->class && p->filed.due[i].us == at->at_us)
+			return true;
+	return false;
 }
 
 bool
@@ -518,12 +497,17 @@ bool
 peer_is_filed(struct txn *t, const struct peer *p, unsigned *n_due)
 {
 	unsigned char k[13];
+	bool all = true;
+	int i;
 
-	*n_due = (unsigned)p->filed.has_work + (unsigned)p->filed.has_check;
-	return (!p->filed.has_work ||
-	    is_there(t, T_DUE, due_key(k, p->filed.class, p->filed.due_us, p->id))) &&
-	    (!p->filed.has_check ||
-	    is_there(t, T_DUE, due_key(k, p->filed.check_class, p->filed.check_us, p->id))) &&
+	*n_due = 0;
+	for (i = 0; i < PEER_FILINGS; i++) {
+		const struct peer_filing *f = &p->filed.due[i];
+
+		*n_due += f->is;
+		all = all && (!f->is || is_there(t, T_DUE, due_key(k, f->class, f->us, p->id)));
+	}
+	return all &&
 	    (!p->filed.has_pos || is_there(t, T_BEHIND, behind_key(k, p->filed.pos, p->id)));
 }
 

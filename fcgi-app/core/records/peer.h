@@ -74,8 +74,13 @@ enum due_class {
 	DUE_STRANGER,	/* the probe of a peer that never answered */
 	DUE_CHECK,	/* a digest check or a resync */
 	DUE_PAUSED,	/* work and checks of a paused peer */
+	DUE_LIVENESS,	/* to look for signs of life */
+	DUE_SILENT,	/* of one that is silent */
 	DUE_CLASSES
 };
+
+/* what a peer is filed for in T_DUE */
+enum peer_filed { FILED_WORK, FILED_CHECK, FILED_LIVENESS, PEER_FILINGS };
 
 /* failed attempts after which a peer does not hold `idle` false any more */
 #define PEER_PATIENCE	9u
@@ -143,14 +148,24 @@ struct peer {
 		int64_t asked_us, refused_us;
 		struct str addresses;	/* it spoke from, 16 bytes each, the first one first */
 	} trust;
+	struct {			/* signs of life: liveness/liveness.h */
+		int64_t due_us;		/* when to look for some; 0: now */
+		int64_t silent_us;	/* nothing was heard since then; 0: it is not silent */
+		int64_t fell_us;	/* when that was found */
+		int64_t shown_us;	/* what its nodes have, see liveness_since_us */
+		uint32_t tries;		/* in vain, since it was heard */
+	} liveness;
 	struct peer_holds {		/* its statements, whether seen or not, as stored */
 		uint64_t nodes, flows, bytes;
 	} holds;
 	struct {			/* how it is filed in T_DUE, T_BEHIND, T_PEER_URL ... */
-		bool has_work, has_check, has_pos;
+		struct peer_filing {
+			bool is;
+			enum due_class class;
+			int64_t us;
+		} due[PEER_FILINGS];
+		bool has_pos;
 		uint64_t pos;
-		enum due_class class, check_class;
-		int64_t due_us, check_us;
 		struct str alias;
 		struct tally_of tally;
 	} filed;
@@ -178,6 +193,8 @@ bool peer_has_work(const struct peer *p);
  * stranger goes a probe, and no body. A sign-off is owed to former targets alone.
  */
 bool peer_is_stranger(const struct peer *p);
+/* Is it asked for signs of life? It states something, or did until it was silent too long. */
+bool peer_is_watched(const struct peer *p);
 /* A target that we did not leave. */
 bool peer_is_live_target(const struct peer *p);
 /* What it counts for; texts are p's. */
@@ -204,6 +221,8 @@ enum kodo_err peer_get(struct txn *t, struct arena *a, uint32_t id, struct peer 
  */
 enum kodo_err peer_get_times(
     struct txn *t, uint32_t id, int64_t *created_us, int64_t *modified_us) MUST_CHECK;
+/* The record but for its texts. KODO_ENOTFOUND. */
+enum kodo_err peer_get_numbers(struct txn *t, uint32_t id, struct peer *out) MUST_CHECK;
 /* By url key; finds targets by their alias too. */
 enum kodo_err peer_find(
     struct txn *t, struct arena *a, struct str key, struct peer *out) MUST_CHECK;

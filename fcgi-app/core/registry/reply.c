@@ -2,6 +2,7 @@
 #include "core/base/json.h"
 #include "core/base/limit.h"
 #include "core/base/log.h"
+#include "core/liveness/node_state.h"
 #include "core/merge/ingest.h"
 #include "core/records/digest.h"
 #include "core/records/known.h"
@@ -48,6 +49,7 @@ node_add(void *arg, uint32_t node, const struct statement *s, const struct peer 
 	struct answer *w = arg;
 	struct buf *out = &w->out->buf;
 	size_t before = out->len;
+	struct node_state liveness = { .since_us = 0 };
 	struct packed p;
 	enum kodo_err err;
 
@@ -69,6 +71,12 @@ node_add(void *arg, uint32_t node, const struct statement *s, const struct peer 
 	w->is_first = false;
 	packed_put_node(out, &p, source->created_us, source->modified_us);
 	kodo_put_version(&w->kodo, p.url, s->version, is_back);
+	if (w->b->has_kodo)
+		err = node_state_get(&w->v.t, node, &liveness);
+	if (err != KODO_OK)
+		return err;
+	if (liveness.since_us != 0)
+		kodo_put_silent(&w->kodo, p.url, liveness.since_us);
 	w->nodes_bytes += out->len - before;
 	return sink_step(w->out);
 }

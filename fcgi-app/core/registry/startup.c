@@ -260,7 +260,9 @@ provider_start(struct change *ch, const struct apply *ap, struct peer *p)
 	} else if (!o->feed) {
 		err = ingest_drop_answers(ch, p);
 	}
-	p->flags &= ~(unsigned)PEER_TO_ASK;
+	/* one that was silent too long is asked on */
+	if (p->liveness.silent_us == 0)
+		p->flags &= ~(unsigned)PEER_TO_ASK;
 	if (!o->registry)
 		p->flags |= PEER_TO_ASK;
 	/* a target is connected to; what it says by a link of its own must be asked for */

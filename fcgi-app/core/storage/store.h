@@ -34,6 +34,8 @@ enum store_table {
 	T_TALLY,	/* a client's address, or a name -> how many: tally.h */
 	T_HIDDEN,	/* as T_NODE, of winners that are passed on and not shown: moderation.h */
 	T_DENIED,	/* as T_NODE, of winners that are neither */
+	T_TOLD,		/* peer id, node id -> signs of life that it tells of: node_state.h */
+	T_LIVENESS,		/* node id -> signs of life of it, where it is not fresh */
 	T_MAX
 };
 

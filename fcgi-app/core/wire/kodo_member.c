@@ -36,6 +36,17 @@ kodo_put_gone(struct kodo_member *m, struct str url, uint64_t version)
 		put_version(&m->gone, url, version);
 }
 
+void
+kodo_put_silent(struct kodo_member *m, struct str url, int64_t since_us)
+{
+	if (m->silent.len > 0)
+		buf_putc(&m->silent, ',');
+	json_put_str(&m->silent, url);
+	buf_puts(&m->silent, since_us < 0 ? ":-1" : ":");
+	if (since_us >= 0)
+		json_put_u64(&m->silent, (uint64_t)since_us);
+}
+
 static void
 put_number(struct buf *out, const char *key, uint64_t v)
 {
@@ -65,6 +76,10 @@ kodo_end(struct kodo_member *m, struct buf *out, uint64_t list_id, bool more, st
 	}
 	buf_puts(out, "},\"gone\":{");
 	buf_put_str(out, buf_str(&m->gone));
+	if (m->silent.len > 0) {
+		buf_puts(out, "},\"silent\":{");
+		buf_put_str(out, buf_str(&m->silent));
+	}
 	buf_putc(out, '}');
 	if (list_id != 0) {
 		put_number(out, "piece", list_id);
@@ -92,7 +107,8 @@ kodo_end(struct kodo_member *m, struct buf *out, uint64_t list_id, bool more, st
 	put_digest(out, "told", m->told);
 	put_digest(out, "view", view);
 	buf_putc(out, '}');
-	if ((buf_failed(&m->versions) || buf_failed(&m->back) || buf_failed(&m->gone)) &&
+	if ((buf_failed(&m->versions) || buf_failed(&m->back) || buf_failed(&m->gone) ||
+	    buf_failed(&m->silent)) &&
 	    out->err == KODO_OK)
 		out->err = KODO_ENOMEM;
 	kodo_free(m);
@@ -104,4 +120,5 @@ kodo_free(struct kodo_member *m)
 	buf_free(&m->versions);
 	buf_free(&m->back);
 	buf_free(&m->gone);
+	buf_free(&m->silent);
 }

@@ -9,7 +9,7 @@
 #include "core/wire/wire.h"
 
 struct kodo_member {
-	struct buf versions, back, gone;
+	struct buf versions, back, gone, silent;
 	uint64_t epoch, sequence;	/* of the sender; epoch 0: none */
 	uint64_t former_epoch;		/* see wire.h; 0: none */
 	uint64_t acked_epoch, acked;	/* of the receiver; acked_epoch 0: none */
@@ -25,6 +25,8 @@ void kodo_begin(struct kodo_member *m, uint64_t epoch, uint64_t sequence, uint64
 void kodo_put_version(
     struct kodo_member *m, struct str url, uint64_t version, bool is_back);
 void kodo_put_gone(struct kodo_member *m, struct str url, uint64_t version);
+/* since_us: see liveness/liveness.h; 0 says that the node is fresh again. */
+void kodo_put_silent(struct kodo_member *m, struct str url, int64_t since_us);
 /* Writes `,"kodo":{...}`; list_id 0: no list chunk; view null: none. Calls kodo_free. */
 void kodo_end(struct kodo_member *m, struct buf *out, uint64_t list_id, bool more, struct str view);
 void kodo_free(struct kodo_member *m);

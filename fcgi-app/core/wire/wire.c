@@ -211,6 +211,7 @@ wire_read(struct arena *a, enum wire_kind kind, struct str json, int64_t now_us,
 	read_body(&r, kind, no);
 	no->errors = wire_take(&r, &r.errors, sizeof(struct wire_error), &no->n_errors);
 	out->nodes = wire_take(&r, &r.nodes, sizeof(struct wire_node), &out->n_nodes);
+	out->silent = wire_take(&r, &r.silent, sizeof(struct wire_silent), &out->n_silent);
 	out->gone = wire_take(&r, &r.gone, sizeof(struct wire_gone), &out->n_gone);
 	out->left_out = wire_take(&r, &r.left_out, sizeof(struct wire_left_out), &out->n_left_out);
 	err = r.err;

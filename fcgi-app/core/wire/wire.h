@@ -9,6 +9,10 @@
  *
  *	"kodo":{"versions":{"<node url>":<version>,..},	nodes[].version
  *		"gone":{"<node url>":<version>,..},	gone[]: tombstones
+ *		"silent":{"<node url>":<number>,..},	nodes[].silent_us, or silent[]: since when
+ *							nothing was heard of its owner, in
+ *							microseconds; 0: it is fresh, also where
+ *							a node is not named; -1: not known
  *		"piece":<id>,"more":true|false,		list_id, more: a list chunk, and whether
  *							more of the list follow
  *		"view":"<digest>",			view, hex: of what the receiver was
@@ -56,6 +60,7 @@ struct wire_node {
 	struct str key;	  /* of its url, see url_key */
 	struct str bytes; /* packed */
 	uint64_t version; /* 0: none was given */
+	int64_t silent_us; /* signs of life, see liveness/liveness.h; 0: it is fresh */
 	bool is_back;	  /* the receiver said it before its state was restored from a copy */
 };
 
@@ -63,6 +68,12 @@ struct wire_gone {
 	struct str url; /* shown form */
 	struct str key;
 	uint64_t version;
+};
+
+/* What is new of a node that is not in the body. */
+struct wire_silent {
+	struct str key;
+	int64_t since_us;
 };
 
 /*
@@ -96,6 +107,8 @@ struct wire_body {
 	size_t n_urls;
 	struct wire_gone *gone; /* each key once */
 	size_t n_gone;
+	struct wire_silent *silent;
+	size_t n_silent;
 	struct wire_left_out *left_out;
 	size_t n_left_out;
 	bool has_kodo; /* the sender is a kodo peer */

@@ -24,20 +24,20 @@ version_wrong(const struct wire_reader *r, uint64_t version)
 }
 
 /*
- * A member "<url>":<version>. False: an error. A url over its ceiling leaves out->key null.
+ * A member "<url>":<integer>. False: an error. A url over its ceiling leaves out->key null.
  */
 static bool
-read_versioned(struct wire_reader *r, const struct wire_at *at, struct str value, struct arena *a,
-    struct wire_gone *out)
+read_numbered(struct wire_reader *r, const struct wire_at *at, struct str value, struct arena *a,
+    struct wire_gone *out, bool *negative)
 {
-	bool negative = false;
 	const char *reason;
 	struct url u;
 	enum kodo_err err = KODO_EINVAL;
 
 	*out = (struct wire_gone){ wire_name(r, at->name), STR_NULL, 0 };
+	*negative = false;
 	if (jread_kind(value) == JREAD_NUMBER)
-		err = jread_integer(r->j, value, &out->version, &negative);
+		err = jread_integer(r->j, value, &out->version, negative);
 	if (err == KODO_EINVAL)
 		wire_fail(r, at, value, "Input should be a valid integer");
 	if (err == KODO_OK && url_parse(out->url, &u, &reason) == KODO_EINVAL) {
@@ -48,10 +48,21 @@ read_versioned(struct wire_reader *r, const struct wire_at *at, struct str value
 		err = url_key(a, out->url, &out->key);
 	if (err == KODO_ENOMEM)
 		r->err = err;
-	if (negative || out->version == 0)
-		out->version = VERSION_NONE;
 	out->url = url_shown(out->url);
 	return err == KODO_OK && r->err == KODO_OK;
+}
+
+/* The same of a version. */
+static bool
+read_versioned(struct wire_reader *r, const struct wire_at *at, struct str value, struct arena *a,
+    struct wire_gone *out)
+{
+	bool negative;
+	const bool done = read_numbered(r, at, value, a, out, &negative);
+
+	if (negative || out->version == 0)
+		out->version = VERSION_NONE;
+	return done;
 }
 
 /* A list of records that have a key: nodes or tombstones. */
@@ -139,31 +150,63 @@ struct order {
 	bool is_back;
 };
 
-static void
-read_version(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+/* NULL: it is not in the body. */
+static struct wire_node *
+node_of(struct wire_reader *r, const struct order *o, struct str key)
 {
 	struct wire_node *nodes = (struct wire_node *)(void *)r->nodes.p;
-	const struct order *o = target;
-	struct wire_gone s;
 	size_t low = 0, high = o->n;
 
-	arena_reset(r->flow_a);
-	if (!read_versioned(r, at, value, r->flow_a, &s) || s.key.p == NULL)
-		return;
 	while (low < high) {
 		const size_t mid = low + (high - low) / 2;
-		const int c = str_cmp(s.key, nodes[o->at[mid]].key);
+		const int c = str_cmp(key, nodes[o->at[mid]].key);
 
-		if (c == 0) {
-			nodes[o->at[mid]].version = s.version;
-			nodes[o->at[mid]].is_back = o->is_back;
-			return;
-		}
+		if (c == 0)
+			return &nodes[o->at[mid]];
 		if (c < 0)
 			high = mid;
 		else
 			low = mid + 1;
 	}
+	return NULL;
+}
+
+static void
+read_version(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+{
+	const struct order *o = target;
+	struct wire_node *node;
+	struct wire_gone s;
+
+	arena_reset(r->flow_a);
+	if (!read_versioned(r, at, value, r->flow_a, &s) || s.key.p == NULL)
+		return;
+	node = node_of(r, o, s.key);
+	if (node != NULL) {
+		node->version = s.version;
+		node->is_back = o->is_back;
+	}
+}
+
+static void
+read_silent_url(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+{
+	struct wire_silent silent;
+	struct wire_node *node;
+	struct wire_gone s;
+	bool negative;
+
+	if (!read_numbered(r, at, value, r->a, &s, &negative) || s.key.p == NULL)
+		return;
+	/* its clock may be ahead */
+	if (s.version > (uint64_t)r->now_us)
+		s.version = (uint64_t)r->now_us;
+	silent = (struct wire_silent){ s.key, negative ? -1 : (int64_t)s.version };
+	node = node_of(r, target, s.key);
+	if (node != NULL)
+		node->silent_us = silent.since_us;
+	else
+		wire_push(r, &r->silent, &silent, sizeof(silent));
 }
 
 static void
@@ -180,8 +223,10 @@ read_gone_url(struct wire_reader *r, const struct wire_at *at, struct str value,
 		wire_push(r, &r->gone, &s, sizeof(s));
 }
 
+/* Each member of an object that names nodes. */
 static void
-versions_read(struct wire_reader *r, const struct wire_at *at, struct str value, bool is_back)
+named_read(struct wire_reader *r, const struct wire_at *at, struct str value, bool is_back,
+    void (*each)(struct wire_reader *, const struct wire_at *, struct str, void *))
 {
 	struct keyed k = { r->nodes.p, sizeof(struct wire_node), offsetof(struct wire_node, key) };
 	const size_t n = r->nodes.len / sizeof(struct wire_node);
@@ -189,7 +234,7 @@ versions_read(struct wire_reader *r, const struct wire_at *at, struct str value,
 	struct order o = { order, n, is_back };
 
 	if (order != NULL)
-		wire_read_each(r, at, value, read_version, &o);
+		wire_read_each(r, at, value, each, &o);
 	free(order);
 }
 
@@ -197,14 +242,14 @@ static void
 read_versions(struct wire_reader *r, const struct wire_at *at, struct str value, void *unused)
 {
 	(void)unused;
-	versions_read(r, at, value, false);
+	named_read(r, at, value, false, read_version);
 }
 
 static void
 read_back(struct wire_reader *r, const struct wire_at *at, struct str value, void *unused)
 {
 	(void)unused;
-	versions_read(r, at, value, true);
+	named_read(r, at, value, true, read_version);
 }
 
 static void
@@ -213,6 +258,13 @@ read_gone(struct wire_reader *r, const struct wire_at *at, struct str value, voi
 	(void)unused;
 	wire_read_each(r, at, value, read_gone_url, NULL);
 	last_wins(r, &r->gone, sizeof(struct wire_gone), offsetof(struct wire_gone, key));
+}
+
+static void
+read_silent(struct wire_reader *r, const struct wire_at *at, struct str value, void *unused)
+{
+	(void)unused;
+	named_read(r, at, value, false, read_silent_url);
 }
 
 static void
@@ -310,6 +362,7 @@ static const struct wire_field kodo_fields[] = {
 	{ "versions", WIRE_OBJECT, false, 0, 0, read_versions },
 	{ "back", WIRE_OBJECT, false, 0, 0, read_back },
 	{ "gone", WIRE_OBJECT, false, 0, 0, read_gone },
+	{ "silent", WIRE_OBJECT, false, 0, 0, read_silent },
 	{ "piece", WIRE_INTEGER, false, 0, BODY(list_id), read_list_id },
 	{ "more", WIRE_BOOL, false, 0, BODY(more), NULL },
 	{ "part", WIRE_OBJECT, false, 0, 0, read_chunk },

@@ -45,6 +45,7 @@ struct wire_reader {
 	struct buf nodes;	/* struct wire_node */
 	struct buf left_out;	/* struct wire_left_out */
 	struct buf gone;	/* struct wire_gone */
+	struct buf silent;	/* struct wire_silent */
 	enum kodo_err err;
 };
 

@@ -1,0 +1,17 @@
+/*
+ * What the runner does now and then, beside sending.
+ */
+#ifndef KODO_ROUNDS_H
+#define KODO_ROUNDS_H
+
+#include "core/registry/registry.h"
+
+struct rounds {			/* zeroed at first */
+	int64_t expire_us;	/* monotonic: when tombstones expire next */
+	int64_t liveness_us;	/* when signs of life were looked at last */
+};
+
+/* Do what is due. Faults are logged: the next round does the same. */
+void rounds_run(struct rounds *d, struct registry *r, int64_t mono_us);
+
+#endif
