@@ -112,7 +112,8 @@ put_json_row(void *arg, const struct peer_state *p)
 		const char *key;
 		int64_t us;
 	} times[] = { { "registered", p->registered_us }, { "connected", p->connected_us },
-		{ "received", p->in_us }, { "reached", p->out_us }, { "due", p->due_us } };
+		{ "received", p->in_us }, { "reached", p->out_us }, { "due", p->due_us },
+		{ "silent", p->silent_us } };
 	char key[PIN_KEY_CHARS];
 	size_t i;
 
@@ -121,6 +122,7 @@ put_json_row(void *arg, const struct peer_state *p)
 	put_json_text(b, "organization", p->organization);
 	put_json_text(b, "direction", str_of(peer_status_direction(p)));
 	put_json_text(b, "state", str_of(peer_status_name(p->health)));
+	put_json_text(b, "liveness", str_of(liveness_names[p->liveness]));
 	put_json_text(b, "trust", str_of(p->trust));
 	if (p->key.len > 0)
 		pin_key_text(p->key, key);

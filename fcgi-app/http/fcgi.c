@@ -490,7 +490,7 @@ fcgi_serve(const char *loader)
 		log_error("memory ran out");
 		goto out;
 	}
-	/* before libfcgi, which takes SIGTERM and SIGUSR1 only from who has not: one that it took would be lost */
+	/* before libfcgi, which has handlers of its own for signals that nobody handles yet */
 	shutdown_install();
 	if (FCGX_Init() != 0 || (w.now = connection_new()) == NULL || !watch_listener(&w)) {
 		log_error("descriptor 0 cannot be served: %s", strerror(errno));

@@ -1,10 +1,13 @@
 #include "core/base/clock.h"
 #include "core/base/hash.h"
 #include "core/base/json.h"
+#include "core/base/memfind.h"
 #include "core/base/log.h"
 #include "core/base/url.h"
 #include "core/views/changes.h"
 #include "core/views/counts.h"
+#include "core/views/item_extras.h"
+#include "core/views/node_liveness.h"
 #include "core/views/search.h"
 #include "http/admin.h"
 #include "http/etag.h"
@@ -25,6 +28,7 @@ struct flows_answer {
 	struct feed feed;		/* for Atom */
 	int64_t began_us;
 	enum kodo_err err;
+	bool any_silent;	/* of the nodes shown */
 };
 
 static void
@@ -330,6 +334,9 @@ read_by(struct call *c, struct search_query *q, struct flows_answer *f)
 
 	if (is_feed && by.len == 0)
 		by = STR(FEED_ORDER);
+	/* on the page who is silent comes last */
+	else if (by.len == 0 && f->any_silent)
+		by = STR("alive,name,url");
 	err = order_parse(c->a, by, &q->by);
 	if (err == KODO_OK && is_feed && !feed_may_order(q->by, &f->feed.time)) {
 		response_fail(c->res, 400,
@@ -338,6 +345,20 @@ read_by(struct call *c, struct search_query *q, struct flows_answer *f)
 		return KODO_EINVAL;
 	}
 	return err == KODO_OK && c->params.text[PARAM_AFTER].p != NULL ? read_after(c, q) : err;
+}
+
+/* Signs of life change by time alone: such an answer is good for a minute. */
+static bool
+is_liveness_asked(const struct call *c)
+{
+	static const enum param of[] = { PARAM_FIELDS, PARAM_BY, PARAM_Q };
+	static const struct str names[] = { { "heard", 5 }, { "state", 5 }, { "alive", 5 } };
+	size_t i;
+
+	for (i = 0; i < sizeof(of) / sizeof(of[0]) * 3; i++)
+		if (memfind(c->params.text[of[i / 3]], names[i % 3]) != NULL)
+			return true;
+	return c->params.number[PARAM_ALIVE] != 0;
 }
 
 static enum kodo_err (*const forms[FORMATS])(struct call *c, struct view *v,
@@ -367,20 +388,29 @@ put_flows(struct call *c, struct view *v)
 		q.max = v->options->page_max;
 	if (form == FORMAT_HTML)
 		variant ^= page_stamp("flows.html") | 1;
+	if (is_liveness_asked(c))
+		variant ^= (uint64_t)(c->now_us / 60000000) * 2654435761u;
 	c->res->is_page = form == FORMAT_HTML;
 	c->res->view = changes_last(&v->head);
 	/* an explanation has its time in it, so it is another each time */
 	if ((form != FORMAT_JSON || c->params.number[PARAM_EXPLAIN] == 0) &&
 	    etag_matches(c, v, ETAG_VIEW, variant))
 		return KODO_OK;
+	err = item_extras_read(c->params.text[PARAM_FIELDS], &q.extras);
+	if (err != KODO_OK) {
+		response_fail(c->res, 400, "`fields` may be: " ITEM_EXTRAS);
+		return KODO_OK;
+	}
 	err = query_compile(c->a, c->params.text[PARAM_Q], &q.q);
+	if (err == KODO_OK && form == FORMAT_HTML)
+		err = node_liveness_any_silent(v, &f.any_silent);
 	if (err == KODO_OK)
 		err = read_by(c, &q, &f);
 	if (err == KODO_EINVAL)
 		return KODO_OK;
 	if (err == KODO_OK)
 		err = query_narrow(c->a, q.q, c->params.text[PARAM_ORGANIZATION], c->params.tags,
-		    c->params.n_tags);
+		    c->params.n_tags, c->params.number[PARAM_ALIVE] != 0);
 	if (err == KODO_OK) {
 		err = forms[form](c, v, &f, &res);
 		if (err == KODO_EINVAL)

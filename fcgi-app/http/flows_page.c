@@ -94,7 +94,8 @@ make_facets(struct view *v, struct str q, const struct params *n, struct facet_c
 	enum kodo_err err = query_compile(k->a, q, &query);
 
 	if (err == KODO_OK)
-		err = query_narrow(k->a, query, n->text[PARAM_ORGANIZATION], n->tags, n->n_tags);
+		err = query_narrow(k->a, query, n->text[PARAM_ORGANIZATION], n->tags, n->n_tags,
+		    n->number[PARAM_ALIVE] != 0);
 	if (err == KODO_OK)
 		err = facets_count(v, k->a, query, &k->facets);
 	if (err == KODO_ETOOBIG) {
@@ -393,6 +394,9 @@ put_row(struct template_values *t, const struct row *r)
 	template_values_put_time(t, "created", r->created_us);
 	template_values_put_time(t, "modified", r->modified_us);
 	template_values_put_time(t, "heartbeat", r->heartbeat_us);
+	template_values_put(t, "state", r->state);
+	template_values_put_flag(t, "is_silent", r->alive_us == 0 && r->state.len > 0);
+	template_values_put_time(t, "heard", r->heard_us);
 }
 
 enum kodo_err

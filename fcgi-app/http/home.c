@@ -1,6 +1,7 @@
 #include "core/auth/auth.h"
 #include "core/check/environment.h"
 #include "core/storage/run_history.h"
+#include "core/liveness/watch.h"
 #include "core/views/peer_status.h"
 #include "core/views/render.h"
 #include "core/views/changes.h"
@@ -15,7 +16,7 @@ struct status {
 	struct template_values *values;
 	int64_t now_us;
 	uint64_t n_rows_max;
-	uint64_t n_providers, n_targets, n_nodes, n_pending, n_troubles, n_waiting;
+	uint64_t n_providers, n_targets, n_nodes, n_pending, n_troubles, n_waiting, n_silent;
 };
 
 static enum kodo_err
@@ -41,6 +42,7 @@ count_peer(void *arg, const struct peer_state *p)
 	s->n_nodes += p->n_nodes;
 	s->n_pending += p->n_pending;
 	s->n_waiting += p->work.p != NULL;
+	s->n_silent += p->liveness == LIVENESS_SILENT || p->liveness == LIVENESS_LOST;
 	if (p->moderated.p != NULL || !peer_status_is_bad(p) ||
 	    s->n_troubles++ >= s->n_rows_max)
 		return KODO_OK;
@@ -97,11 +99,14 @@ put_page(struct call *c, struct view *v)
 	struct status s = { .now_us = c->now_us,
 		.n_rows_max = auth_is_on(v->options) ? 0 : TROUBLES_MAX };
 	struct template_values *t;
+	struct watch w;
 	enum kodo_err err = page_begin(c, v, "Status", &t);
 
 	s.values = t;
 	if (err == KODO_OK)
 		err = peer_status_each(v, c->a, count_peer, &s);
+	if (err == KODO_OK)
+		err = watch_get(&v->t, &w);
 	if (err != KODO_OK)
 		return err;
 	template_values_put(t, "role", str_of(role_of(v->options)));
@@ -117,6 +122,10 @@ put_page(struct call *c, struct view *v)
 	template_values_put_flag(t, "listed", s.n_troubles > 0 && s.n_rows_max > 0);
 	if (s.n_troubles > s.n_rows_max)
 		template_values_put_u64(t, "more_troubles", s.n_troubles - s.n_rows_max);
+	template_values_put_u64(t, "silent", s.n_silent);
+	template_values_put_flag(t, "any_silent", s.n_silent > 0);
+	if (w.suspect_us != 0)
+		template_values_put_time(t, "suspect_until", w.until_us);
 	template_values_put_time(t, "started", v->head.started_us);
 	template_values_put_span(t, "up", v->head.started_us, c->now_us);
 	put_runs(t, registry_state(c->registry), c->now_us);

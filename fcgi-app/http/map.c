@@ -120,6 +120,7 @@ put_table_row(struct template_values *row, const struct shown *s)
 	if (p->attempts > 0)
 		template_values_put_u64(row, "attempts", p->attempts);
 	template_values_put(row, "error", peer_status_failure(p));
+	template_values_put_time(row, "silent", p->silent_us);
 	template_values_put(row, "work", p->work);
 	template_values_put(row, "trust", str_of(p->trust));
 	if (p->n_pending > 0)
@@ -264,8 +265,17 @@ put_table(struct map *m, const struct side *s)
 static void
 put_frame(struct map *m, const struct view *v)
 {
-	static const char *const names[STATUS_MAX] = { "n_ok", "n_pending", "n_left", "n_failing",
-		"n_paused" };
+	static const char *const names[STATUS_MAX] = {
+		[STATUS_OK] = "n_ok",
+		[STATUS_PENDING] = "n_pending",
+		[STATUS_LEFT] = "n_left",
+		[STATUS_UNKNOWN] = "n_unknown",
+		[STATUS_SILENT] = "n_silent",
+		[STATUS_LOST] = "n_lost",
+		[STATUS_UNREACHED] = "n_unreached",
+		[STATUS_FAILING] = "n_failing",
+		[STATUS_PAUSED] = "n_paused",
+	};
 	struct template_values *t = m->values;
 	unsigned i;
 

@@ -34,6 +34,10 @@ static const struct param_rule rules[PARAM_MAX] = {
 	    "only flows of this organization" },
 	[PARAM_TAG] = { "tag", PARAM_TEXTS, NULL,
 	    "only flows with this tag; given again, with that one, too" },
+	[PARAM_ALIVE] = { "alive", PARAM_INT, "0",
+	    "1: leave out the flows of nodes that are silent or lost" },
+	[PARAM_FIELDS] = { "fields", PARAM_TEXT, NULL,
+	    "members to add to each item: state,heard" },
 	[PARAM_WAIT] = { "wait", PARAM_INT, "0",
 	    "seconds to wait for something, at most 25" },
 };

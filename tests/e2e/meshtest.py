@@ -10,6 +10,7 @@ import time
 
 import kodotest
 from kodotest import wait_until
+from servicetest import command_line
 
 LONG = os.environ.get("MESH") == "long"         # `make check-mesh`
 QUIET = 10 if LONG else 3                       # seconds in which nothing may be sent
@@ -205,3 +206,9 @@ def at_once(calls, threads=8):
     """Do them at once; their values."""
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         return [done.result() for done in [pool.submit(call) for call in calls]]
+
+
+def kill_runner(one):
+    for pid in kodotest.children(one.process.pid):
+        if os.path.basename(command_line(pid)[0]) == "kodo-reconnect":
+            os.kill(pid, signal.SIGKILL)

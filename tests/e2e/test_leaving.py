@@ -1,17 +1,14 @@
 """Who leaves is forgotten, everywhere and for good: in chains, beside what hangs or is down, with other urls and targets, and back."""
-import os
 import shutil
-import signal
-import subprocess
 import threading
 import time
 
 import pytest
 
 import kodotest
+import meshtest
 from kodotest import CALM, wait_until
 from meshtest import REGISTRY, SECONDS, NODE, Network
-from servicetest import command_line
 
 CHAIN = [{**REGISTRY, "workers": 2}] * 4, [(1, 0), (2, 1), (3, 2)], [3]
 
@@ -153,63 +150,6 @@ def test_other_url_other_target_and_back(member):
 
 # --- a registry that lost its state ---
 
-CLOCK = """
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <time.h>
-
-/* The time of day runs ahead by as many seconds as stand in the file $CLOCK. */
-int
-clock_gettime(clockid_t id, struct timespec *ts)
-{
-	static int (*real)(clockid_t, struct timespec *);
-	static volatile int *ahead;
-
-	if (real == NULL) {
-		int fd = open(getenv("CLOCK"), O_RDONLY | O_CLOEXEC);
-		void *p = fd < 0 ? MAP_FAILED : mmap(NULL, sizeof(*ahead), PROT_READ, MAP_SHARED, fd, 0);
-
-		if (p != MAP_FAILED)
-			ahead = p;
-		real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
-	}
-	if (real(id, ts) != 0)
-		return -1;
-	if (id == CLOCK_REALTIME && ahead != NULL)
-		ts->tv_sec += *ahead;
-	return 0;
-}
-"""
-
-
-@pytest.fixture
-def clock(place):
-    """(environment, a function that sets a clock ahead) for programs under a clock that is not the machine's."""
-    source, library, seconds = (os.path.join(place, name) for name in ("clock.c", "clock.so", "seconds"))
-    with open(source, "w") as f:
-        f.write(CLOCK)
-    with open(seconds, "wb") as f:
-        f.write(bytes(4))
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
-    env = {"LD_PRELOAD": library, "CLOCK": seconds}
-    if subprocess.run([kodotest.KODO, "version"], env={**os.environ, **env}, capture_output=True).returncode != 0:
-        pytest.skip("this build takes no other clock (address sanitizer)")
-
-    def ahead(n):
-        with open(seconds, "r+b") as f:
-            f.write(n.to_bytes(4, "little"))
-    return env, ahead
-
-
-def kill_runner(one):
-    for pid in kodotest.children(one.process.pid):
-        if os.path.basename(command_line(pid)[0]) == "kodo-reconnect":
-            os.kill(pid, signal.SIGKILL)
-
-
 @pytest.mark.parametrize("kind", [NODE, REGISTRY], ids=["of-a-node", "of-a-registry"])
 def test_lost_state_is_full_again_within_a_period(member, clock, kind):
     env, ahead = clock
@@ -223,8 +163,8 @@ def test_lost_state_is_full_again_within_a_period(member, clock, kind):
     shutil.rmtree(registry.state_path())
     registry.start()
     # a runner that begins reads the clock; the one that runs would at its next turn, at most a minute later
-    kill_runner(other)
+    meshtest.kill_runner(other)
     assert_stays(lambda: registry.total() == 0)
     ahead(361)                                              # a period of 300 s and its 20 % of jitter
-    kill_runner(other)
+    meshtest.kill_runner(other)
     wait_until(lambda: registry.shown() == other.rows(), SECONDS)

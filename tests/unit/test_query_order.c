@@ -67,7 +67,7 @@ make_row(struct row *r, struct str *tags, uint32_t *seed)
 	}
 	*r = (struct row){ t[0], t[1], t[2], t[3], t[4], tags, (*seed >> 20) % 4,
 		(*seed >> 10) % 3, (*seed >> 12) % 3, -(int64_t)((*seed >> 14) % 3),
-		(*seed >> 16) % 3, STR_NULL };
+		(*seed >> 16) % 3, STR_NULL, t[1], (*seed >> 9) % 3, (*seed >> 11) % 2 };
 	r->author = (*seed >> 22) % 3 == 0 ? STR_NULL : r->author;
 	r->organization = (*seed >> 24) % 4 == 0 ? STR_NULL : r->organization;
 	for (i = 0; i < r->n_tags; i++)

@@ -261,7 +261,7 @@ filtered_of(
 	struct search_result res;
 
 	must(query_compile(f->a, str_of(q), &sq.q));
-	must(query_narrow(f->a, sq.q, organization, &tag, tag.p == NULL ? 0 : 1));
+	must(query_narrow(f->a, sq.q, organization, &tag, tag.p == NULL ? 0 : 1, false));
 	must(order_parse(f->a, STR_NULL, &sq.by));
 	must(search_flows(v, f->a, &sq, &sink, &res));
 	sink_free(&out);

@@ -128,15 +128,15 @@ query_compile(struct arena *a, struct str text, struct query **out)
 
 enum kodo_err
 query_narrow(struct arena *a, struct query *q, struct str organization, const struct str *tags,
-    size_t n)
+    size_t n, bool is_alive)
 {
 	struct reading r = { .a = a };
 	struct node *all;
 	size_t i;
 
-	if (organization.len == 0 && n == 0)
+	if (organization.len == 0 && n == 0 && !is_alive)
 		return KODO_OK;
-	all = build_node(&r, NODE_AND, n + 2);
+	all = build_node(&r, NODE_AND, n + 3);
 	if (all == NULL)
 		return KODO_ENOMEM;
 	all->n = 0;
@@ -147,6 +147,8 @@ query_narrow(struct arena *a, struct query *q, struct str organization, const st
 		    build_text_test(&r, TEST_EQ, QUERY_ORGANIZATION, organization);
 	for (i = 0; i < n; i++)
 		all->kid[all->n++] = build_text_test(&r, TEST_TAG, QUERY_TAGS, tags[i]);
+	if (is_alive)
+		all->kid[all->n++] = build_not(&r, build_test(&r, TEST_NULL, QUERY_ALIVE));
 	q->root = all->n == 1 ? all->kid[0] : all;
 	q->fulltext = false;
 	return make_program(q, &r);

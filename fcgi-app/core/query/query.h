@@ -39,12 +39,12 @@ struct query;
 enum kodo_err query_compile(struct arena *a, struct str q, struct query **out) MUST_CHECK;
 
 /*
- * Narrow q: rows must also be of that organization (empty: of any) and have all n tags. query_note
- * and query_column still tell of q as written. The texts are borrowed. KODO_ENOMEM: q must not be
- * used any more.
+ * Narrow q: rows must also be of that organization (empty: of any), have all n tags, and, with
+ * is_alive, not be silent. query_note and query_column still tell of q as written. The texts are
+ * borrowed. KODO_ENOMEM: q must not be used any more.
  */
 enum kodo_err query_narrow(struct arena *a, struct query *q, struct str organization,
-    const struct str *tags, size_t n) MUST_CHECK;
+    const struct str *tags, size_t n, bool is_alive) MUST_CHECK;
 
 /*
  * The answer's `q`: null for an empty q, q as given where it parses, else `<Error>: <reason>,

@@ -13,6 +13,9 @@ static const struct {
 	[QUERY_AUTHOR] = { "author", QUERY_TYPE_TEXT },
 	[QUERY_DESCRIPTION] = { "description", QUERY_TYPE_TEXT },
 	[QUERY_TAGS] = { "tags", QUERY_TYPE_TAGS },
+	[QUERY_STATE] = { "state", QUERY_TYPE_TEXT },
+	[QUERY_HEARD] = { "heard", QUERY_TYPE_TIME },
+	[QUERY_ALIVE] = { "alive", QUERY_TYPE_TIME },
 	[QUERY_CHANGED] = { "changed", QUERY_TYPE_TIME },
 	[QUERY_FOLDED] = { "folded", QUERY_TYPE_TEXT },
 };
@@ -27,6 +30,9 @@ const unsigned char row_offsets[QUERY_FIELDS] = {
 	[QUERY_AUTHOR] = offsetof(struct row, author),
 	[QUERY_DESCRIPTION] = offsetof(struct row, description),
 	[QUERY_TAGS] = offsetof(struct row, tags),
+	[QUERY_STATE] = offsetof(struct row, state),
+	[QUERY_HEARD] = offsetof(struct row, heard_us),
+	[QUERY_ALIVE] = offsetof(struct row, alive_us),
 	[QUERY_CHANGED] = offsetof(struct row, changed_us),
 	[QUERY_FOLDED] = offsetof(struct row, folded),
 };

@@ -19,16 +19,22 @@ enum query_field {
 	QUERY_AUTHOR,
 	QUERY_DESCRIPTION,
 	QUERY_TAGS,
+	QUERY_STATE,	/* these are in items only where they are asked for */
+	QUERY_HEARD,
+	QUERY_ALIVE,
 	QUERY_CHANGED,
 	QUERY_FOLDED,
 	QUERY_FIELDS
 };
 
 #define QUERY_BIT(field)	(1u << (field))
+#define QUERY_LIVENESS_FIELDS \
+	(QUERY_BIT(QUERY_STATE) | QUERY_BIT(QUERY_HEARD) | QUERY_BIT(QUERY_ALIVE))
 /* The fields that are equal in all flows of a node. */
 #define QUERY_NODE_FIELDS \
 	(QUERY_BIT(QUERY_ORGANIZATION) | QUERY_BIT(QUERY_CREATED) | QUERY_BIT(QUERY_MODIFIED) | \
-	    QUERY_BIT(QUERY_HEARTBEAT) | QUERY_BIT(QUERY_CHANGED))
+	    QUERY_BIT(QUERY_HEARTBEAT) | QUERY_BIT(QUERY_CHANGED) | \
+	    QUERY_LIVENESS_FIELDS)
 
 /*
  * One flow. Only the fields in query_needs and order_needs must be filled in. Texts are valid UTF-8
@@ -51,6 +57,10 @@ struct row {
 	 * empty, tags by blanks
 	 */
 	struct str folded;
+	/* signs of life of the node: liveness/liveness.h */
+	struct str state;
+	int64_t heard_us;
+	int64_t alive_us;	/* 0: it is silent or lost; else the same for all */
 };
 
 enum query_type { QUERY_TYPE_TEXT, QUERY_TYPE_TIME, QUERY_TYPE_TAGS };

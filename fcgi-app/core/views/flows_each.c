@@ -36,9 +36,12 @@ flows_node_open(struct view *v, uint32_t id, const struct statement *s, unsigned
 
 	out->id = id;
 	out->created_us = out->modified_us = 0;
+	out->liveness = (struct node_liveness){ STR_NULL, 0, 0 };
 	out->changed_us = s->at_us;
 	if (err == KODO_OK && (fields & TIMES) != 0)
 		err = times_get(v, s->peer, out);
+	if (err == KODO_OK && (fields & QUERY_LIVENESS_FIELDS) != 0)
+		err = node_liveness_get(v, id, s->peer, &out->liveness);
 	return err;
 }
 
@@ -47,6 +50,8 @@ row_node(const struct flows_node *n, struct row *row)
 {
 	*row = (struct row){ .organization = n->p.organization, .created_us = n->created_us,
 		.modified_us = n->modified_us, .heartbeat_us = n->p.heartbeat_us,
+		.state = n->liveness.state, .heard_us = n->liveness.heard_us,
+		.alive_us = n->liveness.silent_us == 0,
 		.changed_us = n->changed_us };
 }
 

@@ -7,12 +7,14 @@
 #include "core/query/query.h"
 #include "core/records/record.h"
 #include "core/registry/registry.h"
+#include "core/views/node_liveness.h"
 
 /* A shown node, opened. Its texts point into the map and are valid while the view is. */
 struct flows_node {
 	uint32_t id;
 	struct packed p;
 	int64_t created_us, modified_us;	/* of its provider; 0 if not asked for */
+	struct node_liveness liveness;			/* the same */
 	int64_t changed_us;
 };
 

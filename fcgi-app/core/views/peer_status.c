@@ -6,6 +6,7 @@
 #include "core/records/walk.h"
 #include "core/trust/pin.h"
 #include "core/views/moderated.h"
+#include "core/liveness/watch.h"
 #include "core/views/peer_status.h"
 
 #define PENDING_MAX	100000u		/* counted no further */
@@ -17,6 +18,9 @@ peer_status_name(enum peer_status status)
 		[STATUS_OK] = "ok",
 		[STATUS_PENDING] = "pending",
 		[STATUS_LEFT] = "left",
+		[STATUS_UNKNOWN] = "unknown",
+		[STATUS_SILENT] = "silent",
+		[STATUS_LOST] = "lost",
 		[STATUS_UNREACHED] = "unreached",
 		[STATUS_FAILING] = "failing",
 		[STATUS_PAUSED] = "paused",
@@ -162,6 +166,32 @@ work_of(struct arena *a, const struct peer *p)
 	return copy;
 }
 
+static const enum peer_status status_of_liveness[LIVENESS_STATES] = {
+	[LIVENESS_FRESH] = STATUS_OK,
+	[LIVENESS_UNKNOWN] = STATUS_UNKNOWN,
+	[LIVENESS_SILENT] = STATUS_SILENT,
+	[LIVENESS_LOST] = STATUS_LOST,
+};
+
+/* A target that states nothing is heard by its answers alone. */
+static void
+liveness_of(const struct view *v, const struct peer *p, const struct watch *w,
+    struct peer_state *out)
+{
+	const int64_t heard_us = liveness_heard_us(p);
+	int64_t since_us = peer_is_watched(p) ? liveness_since_us(p) : 0;
+
+	if (!peer_is_watched(p) && heard_us == 0)
+		since_us = LIVENESS_NOT_KNOWN;
+	else if (!peer_is_watched(p) && v->now_us - heard_us > LIVENESS_SILENT_US &&
+	    v->now_us - w->since_us > LIVENESS_SILENT_US)
+		since_us = heard_us;
+	out->liveness = liveness_state_of(since_us, v->now_us);
+	if (out->liveness == LIVENESS_FRESH && watch_is_off(w, v->now_us))
+		out->liveness = LIVENESS_UNKNOWN;
+	out->silent_us = since_us > 0 ? since_us : 0;
+}
+
 static enum kodo_err
 state_of(struct view *v, struct arena *a, const struct moderation *m, const struct peer *p,
     struct peer_state *out)
@@ -185,9 +215,14 @@ state_of(struct view *v, struct arena *a, const struct moderation *m, const stru
 		.due_us = peer_has_work(p) ? p->out.due_us : 0,
 		.attempts = p->out.attempts,
 	};
+	struct watch w;
 	enum kodo_err err;
 
 	*out = state;
+	err = watch_get(&v->t, &w);
+	if (err != KODO_OK)
+		return err;
+	liveness_of(v, p, &w, out);
 	err = moderated_words(a, moderation_of_peer(m, p), &out->moderated);
 	if (err == KODO_OK && out->is_provider)
 		err = walk_stated(&v->t, p->id, count_stated, out);
@@ -197,6 +232,10 @@ state_of(struct view *v, struct arena *a, const struct moderation *m, const stru
 		err = count_behind(&v->t, p, out);
 	if (err == KODO_OK && out->n_pending > 0 && out->health == STATUS_OK)
 		out->health = STATUS_PENDING;
+	/* what is to be sent says more than that nothing is known */
+	if (out->health == STATUS_OK ||
+	    (out->health == STATUS_PENDING && out->silent_us != 0))
+		out->health = status_of_liveness[out->liveness];
 	return err;
 }
 

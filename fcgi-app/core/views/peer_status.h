@@ -4,6 +4,7 @@
 #ifndef KODO_PEER_STATUS_H
 #define KODO_PEER_STATUS_H
 
+#include "core/liveness/liveness.h"
 #include "core/registry/registry.h"
 
 /* The worst that holds. */
@@ -11,6 +12,9 @@ enum peer_status {
 	STATUS_OK,
 	STATUS_PENDING,		/* something is to be sent, nothing has failed */
 	STATUS_LEFT,		/* a target that we left */
+	STATUS_UNKNOWN,		/* nothing was heard of it yet */
+	STATUS_SILENT,		/* nothing was heard of it for long: liveness/liveness.h */
+	STATUS_LOST,		/* for over a day */
 	STATUS_UNREACHED,	/* it has never answered; it may be anybody's url */
 	STATUS_FAILING,		/* the last attempts failed; soon the next */
 	STATUS_PAUSED,		/* attempts are used up; tried seldom */
@@ -28,6 +32,8 @@ struct peer_state {
 	bool is_provider;		/* it states nodes to us */
 	bool is_feeding;		/* its own `feed` */
 	enum peer_status health;
+	enum liveness_state liveness;
+	int64_t silent_us;		/* nothing was heard since then; 0: it is not silent */
 	const char *trust;		/* how well it is known: static, pin_level_name */
 	struct str key;			/* its public key, null: none is known */
 	int64_t registered_us;		/* its last connect; 0: never, as in the others */

@@ -6,6 +6,7 @@
 #include "core/base/url.h"
 #include "core/records/flow_order.h"
 #include "core/views/flows_each.h"
+#include "core/views/item_extras.h"
 #include "core/views/search.h"
 
 /* Entries of the default order read at a time, as a page may be the whole registry. */
@@ -35,6 +36,11 @@ item_put_json(
 	if (!is_first)
 		buf_putc(&out->buf, ',');
 	packed_put_item(&out->buf, &n->p, flow, n->created_us, n->modified_us, tags);
+	if (s->fq->extras != 0 && out->buf.len > 0) {
+		out->buf.len--;	/* before the brace that ends the item */
+		item_extras_put(&out->buf, s->fq->extras, n);
+		buf_putc(&out->buf, '}');
+	}
 	return sink_step(out);
 }
 
@@ -85,11 +91,14 @@ item_put(struct search *s, const struct flows_node *n, uint32_t flow, bool is_fi
 static enum kodo_err
 entry_open(struct search *s, uint32_t node, uint32_t flow, struct flows_node *out)
 {
+	/* signs of life cost three reads, so only where they are shown */
+	const unsigned fields = s->out->each != NULL ? QUERY_NODE_FIELDS :
+	    (QUERY_NODE_FIELDS & ~QUERY_LIVENESS_FIELDS) | s->fq->extras;
 	struct statement winner;
 	enum kodo_err err = record_get_seen(&s->v->t, node, &winner);
 
 	if (err == KODO_OK)
-		err = flows_node_open(s->v, node, &winner, QUERY_NODE_FIELDS, out);
+		err = flows_node_open(s->v, node, &winner, fields, out);
 	if (err == KODO_OK && flow >= out->p.n_flows)
 		err = KODO_ECORRUPT;
 	return err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;

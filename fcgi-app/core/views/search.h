@@ -15,6 +15,7 @@ struct search_query {
 	struct query *q;	/* query_compile; an empty q matches all */
 	struct order *by;	/* order_parse */
 	struct cursor *after;	/* begin behind it, p being 0; NULL: at the first */
+	unsigned extras;	/* item_extras_read: members that items have beside theirs */
 	uint64_t max;		/* items that a page may have; 0: any number */
 };
 

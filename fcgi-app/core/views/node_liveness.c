@@ -1,0 +1,54 @@
+#include "core/liveness/liveness.h"
+#include "core/liveness/node_state.h"
+#include "core/liveness/watch.h"
+#include "core/views/node_liveness.h"
+
+static enum kodo_err
+fresh_get(struct view *v, uint32_t peer, struct node_liveness *out)
+{
+	struct watch w;
+	struct peer p;
+	enum kodo_err err = watch_get(&v->t, &w);
+
+	if (err == KODO_OK)
+		err = peer_get_numbers(&v->t, peer, &p);
+	if (err != KODO_OK)
+		return err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
+	if (watch_is_off(&w, v->now_us))
+		out->state = str_of(liveness_names[LIVENESS_UNKNOWN]);
+	out->heard_us = p.in.at_us > p.out.at_us ? p.in.at_us : p.out.at_us;
+	return KODO_OK;
+}
+
+enum kodo_err
+node_liveness_get(struct view *v, uint32_t node, uint32_t peer, struct node_liveness *out)
+{
+	struct node_state s;
+	enum kodo_err err = node_state_get(&v->t, node, &s);
+
+	*out = (struct node_liveness){ .state = str_of(liveness_names[LIVENESS_FRESH]) };
+	if (err != KODO_OK)
+		return err;
+	if (peer == PEER_SELF) {
+		out->heard_us = v->now_us;
+		return KODO_OK;
+	}
+	if (s.since_us == 0)
+		return fresh_get(v, peer, out);
+	out->state = str_of(liveness_names[liveness_state_of(s.since_us, v->now_us)]);
+	if (s.since_us > 0)
+		out->heard_us = out->silent_us = s.since_us;
+	return KODO_OK;
+}
+
+enum kodo_err
+node_liveness_any_silent(struct view *v, bool *out)
+{
+	struct scan s = node_state_scan(&v->t);
+	int64_t since_us;
+
+	*out = false;
+	while (!*out && node_state_next(&s, &since_us))
+		*out = since_us > 0;
+	return scan_end(&s);
+}

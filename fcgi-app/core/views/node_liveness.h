@@ -1,0 +1,26 @@
+/*
+ * Signs of life of a node, as they are shown.
+ */
+#ifndef KODO_NODE_LIVENESS_H
+#define KODO_NODE_LIVENESS_H
+
+#include "core/registry/registry.h"
+
+struct node_liveness {
+	struct str state;	/* static: "fresh", "silent", "lost", "unknown" */
+	/*
+	 * The last sign of life: of its owner, where that is connected here or silent, else of the
+	 * peer that feeds it; 0: none.
+	 */
+	int64_t heard_us;
+	int64_t silent_us;	/* the same of one that is silent or lost; 0: it is not */
+};
+
+/* peer: whose statement wins. */
+enum kodo_err node_liveness_get(
+    struct view *v, uint32_t node, uint32_t peer, struct node_liveness *out) MUST_CHECK;
+
+/* Is a node silent or lost? */
+enum kodo_err node_liveness_any_silent(struct view *v, bool *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,240 @@
+"""Signs of life: who was heard is fresh, who was not is silent, then withdrawn, and back with its next word; others are told."""
+import json
+import os
+import subprocess
+import time
+
+import pytest
+
+import kodotest
+import meshtest
+from kodotest import wait_until
+from meshtest import NODE, REGISTRY, SECONDS
+
+STEP = 280                  # seconds: a round of the watch; over 600 at once it was away itself
+SILENT = 5                  # steps after which who says nothing is silent
+DAY = 86400
+
+
+class Watcher:
+    """A registry under a clock that is set ahead in steps, in each of which its runner has a round."""
+
+    def __init__(self, member, clock, name="R", **options):
+        self.env, self.ahead = clock
+        self.now = 0
+        self.one = member(name, REGISTRY, **options)
+        self.one.env.update(self.env)
+        self.one.start()
+
+    def wake(self):
+        with open(os.path.join(self.one.state_path(), "wake"), "wb") as f:
+            f.write(b"x")
+
+    def pass_on(self, seconds, settle=0.5):
+        self.now += seconds
+        self.ahead(self.now)
+        self.wake()
+        time.sleep(settle)
+
+    def rounds(self, n, settle=0.5):
+        for _ in range(n):
+            self.pass_on(STEP, settle)
+
+    def items(self, more=""):
+        return self.one.get(f"/flows?pp=1000&format=json&fields=state,heard{more}").json()["items"]
+
+    def states(self):
+        return states_at(self.one)
+
+
+def states_at(one):
+    return {i["url"].split("/flows")[0]: i["state"] for i in one.get("/flows?pp=1000&format=json&fields=state").json()["items"]}
+
+
+def speak(one):
+    """It says something new, as its digest check is not due on its own clock."""
+    one.change()
+    time.sleep(1.5)
+
+
+def peers_at(one):
+    done = subprocess.run([kodotest.KODO, "peers", "--json", one.loader], env=one.env, cwd=one.cwd, capture_output=True, check=True)
+    return {p["url"]: p for p in json.loads(done.stdout)}
+
+
+@pytest.fixture
+def watcher(member, clock):
+    return lambda **options: Watcher(member, clock, **options)
+
+
+def test_a_node_that_dies_is_silent_everywhere_and_fresh_again(watcher, member):
+    r = watcher()
+    above = member("A", REGISTRY).start()
+    r.one.write_loader(connect=[above.url])
+    r.one.stop()
+    r.one.start()
+    node = member("N", NODE, connect=[r.one.url]).start()
+    for one in (r.one, above):
+        wait_until(lambda: states_at(one) == {node.url: "fresh"}, SECONDS, f"the node is fresh at {one.name}")
+    node.kill()
+    r.rounds(2)
+    assert r.states() == {node.url: "fresh"}                # it has its chance
+    sent = len(above.received())
+    r.rounds(SILENT - 2)
+    wait_until(lambda: r.states() == {node.url: "silent"}, SECONDS)
+    wait_until(lambda: states_at(above) == {node.url: "silent"}, SECONDS)
+    told = [entry for entry in above.received()[sent:] if entry[0] == "/update"]
+    assert len(told) <= 1 + SILENT                          # its digest checks, and one message of the outage
+    item = r.items()[0]
+    assert item["heard"] < time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 60))
+    assert r.one.get("/flows?alive=1&format=json").json()["filtered"] == 0
+    assert r.one.get('/flows?q=state=="silent"&format=json').json()["filtered"] == 2
+    node.start()
+    for one in (r.one, above):
+        wait_until(lambda: states_at(one) == {node.url: "fresh"}, SECONDS, f"the node is fresh at {one.name}")
+    assert above.get("/flows?alive=1&format=json").json()["filtered"] == 2
+
+
+def test_a_legacy_node_is_asked(watcher, peer):
+    """It never calls by itself: its greeting is asked for soon after it connected, and every ten minutes."""
+    r = watcher()
+    old = peer()
+    flows = [kodotest.node(old.url, [kodotest.flow(1)])]
+    assert r.one.post("/connect", kodotest.greeting(old.url, organization="Old", nodes=flows)).status == 201
+    assert r.states() == {old.url: "unknown"}
+    assert not [call for call in old.calls("/") if call[0] == "GET"]
+    r.pass_on(10)
+    wait_until(lambda: r.states() == {old.url: "fresh"}, SECONDS)
+    asked = len(old.calls("/"))
+    r.pass_on(STEP)
+    assert len(old.calls("/")) == asked                     # not more often than every ten minutes
+    r.rounds(2)
+    assert asked < len(old.calls("/")) <= asked + 2
+    assert r.states() == {old.url: "fresh"}
+    old.answer = lambda *_: (503, None)                     # a web server that has lost what is behind it
+    r.rounds(SILENT + 2)
+    assert r.states() == {old.url: "silent"}
+    page = r.one.get("/flows?format=html").text()
+    assert '<li data-key="' in page and 'class="silent"' in page and "since <time" in page
+    assert 'class="state silent">silent' in r.one.get("/map?format=html").text()
+
+
+def test_who_never_answers_is_never_fresh(watcher, peer):
+    """A url that somebody invented is asked a few times, and then no more."""
+    r = watcher(expire_days=0)
+    victim = peer(answer=lambda *_: (404, None))
+    flows = [kodotest.node(victim.url, [kodotest.flow(1)])]
+    assert r.one.post("/connect", kodotest.greeting(victim.url, organization="Old", nodes=flows)).status == 201
+    for _ in range(12):
+        states = r.states()
+        assert states in ({victim.url: "unknown"}, {victim.url: "silent"})
+        if states == {victim.url: "silent"}:
+            break
+        r.pass_on(STEP)
+    assert states == {victim.url: "silent"} and peers_at(r.one)[victim.url]["liveness"] == "silent"
+    asked = len(victim.calls("/"))
+    assert 3 <= asked <= 5
+    r.rounds(20, 0.1)
+    assert len(victim.calls("/")) == asked
+
+
+def test_silent_ones_come_last_on_the_page(watcher, member):
+    r = watcher()
+    first = member("A", NODE, connect=[r.one.url]).start()
+    last = member("Z", NODE, connect=[r.one.url]).start()
+    wait_until(lambda: set(r.states().values()) == {"fresh"} and len(r.states()) == 2, SECONDS)
+    first.kill()
+    for _ in range(SILENT):
+        r.pass_on(STEP)
+        speak(last)
+    wait_until(lambda: r.states() == {first.url: "silent", last.url: "fresh"}, SECONDS)
+    page = r.one.get("/flows?format=html").text()
+    assert page.index("Z 1 round") < page.index("A 0 round")
+    by_name = r.one.get("/flows?format=html&by=name").text()
+    assert by_name.index("A 0 round") < by_name.index("Z 1 round")
+
+
+def test_expired_and_back_with_its_next_word(watcher, member):
+    r = watcher(expire_days=1)
+    node = member("N", NODE, connect=[r.one.url]).start()
+    wait_until(lambda: r.states() == {node.url: "fresh"}, SECONDS)
+    with node.stopped():
+        r.rounds(SILENT, 6)                                 # each time it hangs for 5 s
+        wait_until(lambda: r.states() == {node.url: "silent"}, SECONDS)
+        r.pass_on(DAY)                                      # it was away for a day, and hears nobody at first
+        assert r.states() == {node.url: "lost"}
+        r.rounds(3)
+        assert r.states() == {node.url: "lost"}
+        r.rounds(1)
+        wait_until(lambda: r.states() == {}, SECONDS)
+        assert "silent too long" in r.one.log()
+    node.change()
+    wait_until(lambda: r.states() == {node.url: "fresh"}, SECONDS)
+
+
+def test_expire_never(watcher, member):
+    r = watcher(expire_days=0)
+    node = member("N", NODE, connect=[r.one.url]).start()
+    wait_until(lambda: r.states() == {node.url: "fresh"}, SECONDS)
+    node.kill()
+    r.rounds(SILENT)
+    r.pass_on(400 * DAY)
+    r.rounds(SILENT)
+    assert r.states() == {node.url: "lost"}
+
+
+def test_many_at_once_are_our_own_line(watcher, member):
+    """Nobody is withdrawn while a third is silent at once, for four times expire_days at most."""
+    r = watcher(expire_days=1)
+    nodes = [member(f"N{i}", NODE, connect=[r.one.url]).start() for i in range(4)]
+    wait_until(lambda: list(r.states().values()) == ["fresh"] * 4, SECONDS)
+    for node in nodes[:3]:
+        node.kill()
+    for _ in range(SILENT):
+        r.pass_on(STEP)
+        speak(nodes[3])
+    r.pass_on(60)
+    wait_until(lambda: sorted(r.states().values()) == ["fresh"] + ["silent"] * 3, SECONDS)
+    assert "it may be our own line" in r.one.log()
+    assert "our own line" in r.one.get("/?format=html").text()
+    r.pass_on(2 * DAY)
+    for _ in range(SILENT):
+        r.pass_on(STEP)
+        speak(nodes[3])
+    assert len(r.states()) == 4
+    r.pass_on(3 * DAY)
+    for _ in range(SILENT):
+        r.pass_on(STEP)
+        speak(nodes[3])
+    wait_until(lambda: set(r.states()) == {nodes[3].url}, SECONDS)
+
+
+def test_after_its_own_downtime_nobody_is_silent(watcher, member):
+    r = watcher()
+    node = member("N", NODE, connect=[r.one.url]).start()
+    wait_until(lambda: r.states() == {node.url: "fresh"}, SECONDS)
+    r.one.stop()
+    r.now += 3 * DAY
+    r.ahead(r.now)
+    with node.stopped():
+        r.one.start()
+        time.sleep(2)
+        assert r.states() == {node.url: "fresh"}
+        r.rounds(2)
+        assert r.states() == {node.url: "fresh"}
+
+
+@pytest.mark.parametrize("target, status", [
+    ("/flows?fields=state,nothing", 400), ("/flows?fields=,", 400), ("/flows?alive=x", 400),
+    ("/flows?fields=", 200), ("/flows?alive=0", 200), ("/flows?by=state,heard:d", 200), ("/flows?q=heard.isnull()", 200)])
+def test_parameters(responder, target, status):
+    kodo = responder({"flows": [kodotest.flow(1)]})
+    answer = kodo.get(target)
+    assert answer.status == status
+    if status == 200:
+        assert "state" not in answer.json()["items"][0] if answer.json()["items"] else True
+
+
+def test_own_node_is_fresh(responder):
+    kodo = responder({"flows": [kodotest.flow(1)]})
+    assert kodo.get("/flows?fields=state").json()["items"][0]["state"] == "fresh"
