@@ -125,7 +125,7 @@ def test_who_never_answers_is_never_fresh(watcher, peer):
     victim = peer(answer=lambda *_: (404, None))
     flows = [kodotest.node(victim.url, [kodotest.flow(1)])]
     assert r.one.post("/connect", kodotest.greeting(victim.url, organization="Old", nodes=flows)).status == 201
-    for _ in range(12):
+    for _ in range(30):
         states = r.states()
         assert states in ({victim.url: "unknown"}, {victim.url: "silent"})
         if states == {victim.url: "silent"}:
