@@ -70,7 +70,9 @@ due_first(struct txn *t, struct arena *a, struct due *d, enum due_class class, i
 	while (!d->found && peer_next_due(&s, &due)) {
 		const int64_t at_us = all_due ? d->now_us : due.at_us;
 
-		if (all_due && (due.at_us == LIVENESS_NEVER_US || is_resync_ahead(t, a, d, &due)))
+		if (due.at_us == LIVENESS_NEVER_US)
+			break;	/* and so are all behind it */
+		if (all_due && is_resync_ahead(t, a, d, &due))
 			continue;
 		if (classes[class].is_active)
 			d->active_us = min_us(d->active_us, at_us);
