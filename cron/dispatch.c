@@ -8,7 +8,6 @@
 #include "core/base/log.h"
 #include "core/base/spawn.h"
 #include "core/exchange/failure.h"
-#include "core/exchange/look.h"
 #include "core/exchange/outcome.h"
 #include "core/exchange/schedule.h"
 #include "core/exchange/stranger.h"
@@ -26,7 +25,6 @@
 #define PROBE_MAX_S	5u	/* a greeting is small */
 #define PROBE_HEAD_BYTES 80u	/* beside its url: method, Host, User-Agent, Accept */
 #define LOOK_WAIT_US	(10ll * 1000000)
-#define LOOK_DROP_US	(3600ll * 1000000)
 #define PUT_OFFS	16u	/* each is a commit; then results come first */
 
 /*
@@ -456,10 +454,8 @@ put_off(struct dispatch *d, const struct exchange_job *job, uint32_t host, bool 
 	*out = verdict != CEILING_GO;
 	if (!*out)
 		return KODO_OK;
-	if (verdict == CEILING_DROP)
-		wait_us = is_look ? LOOK_DROP_US : INT64_MAX;
-	return (is_look ? look_put_off : stranger_put_off)(
-	    d->registry, job->peer, wait_us, isotime_now_us());
+	return stranger_put_off(d->registry, job->peer, job->kind,
+	    verdict == CEILING_DROP ? INT64_MAX : wait_us, isotime_now_us());
 }
 
 /* Start what is due in a pool, as far as it has room; note when more will be. */

@@ -2,7 +2,6 @@
 #include "core/exchange/place.h"
 #include "core/liveness/node_state.h"
 #include "core/merge/alive.h"
-#include "core/registry/registry_private.h"
 
 #define HEARD_AT_ONCE	200u	/* each is a record that is written, all in one commit */
 
@@ -48,32 +47,6 @@ look_put_off_heard(struct change *ch, uint32_t first)
 		}
 	}
 	return scan_end(&s);
-}
-
-struct put_off {
-	uint32_t peer;
-	int64_t wait_us;
-};
-
-static enum kodo_err
-put_off_fn(struct change *ch, void *arg)
-{
-	const struct put_off *q = arg;
-	struct peer *p;
-	enum kodo_err err = change_peer(ch, q->peer, &p);
-
-	if (err == KODO_OK)
-		p->liveness.due_us = ch->now_us + q->wait_us;
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
-}
-
-enum kodo_err
-look_put_off(struct registry *r, uint32_t peer, int64_t wait_us, int64_t now_us)
-{
-	struct put_off q = { .peer = peer, .wait_us = wait_us };
-	struct change_run run = { .r = r, .now_us = now_us, .fn = put_off_fn, .arg = &q };
-
-	return registry_change(&run);
 }
 
 enum kodo_err

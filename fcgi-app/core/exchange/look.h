@@ -18,8 +18,5 @@ enum kodo_err look_put(struct view *v, const struct peer *p, struct kodo_member 
 enum kodo_err look_take(struct change *ch, struct peer *p, struct outcome *oc) MUST_CHECK;
 /* The first that was due to be asked and was heard meanwhile, and all others of the kind. */
 enum kodo_err look_put_off_heard(struct change *ch, uint32_t first) MUST_CHECK;
-/* It is not asked before wait_us have passed: its host is asked already. */
-enum kodo_err look_put_off(
-    struct registry *r, uint32_t peer, int64_t wait_us, int64_t now_us) MUST_CHECK;
 
 #endif

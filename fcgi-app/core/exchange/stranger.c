@@ -1,4 +1,5 @@
 #include "core/exchange/stranger.h"
+#include "core/liveness/liveness.h"
 #include "core/registry/registry_private.h"
 
 enum kodo_err
@@ -16,6 +17,7 @@ stranger_drop(struct change *ch, struct peer *p)
 
 struct put_off {
 	uint32_t peer;
+	enum exchange_kind kind;
 	int64_t wait_us;
 };
 
@@ -28,6 +30,11 @@ put_off_fn(struct change *ch, void *arg)
 
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
+	if (q->kind == EXCHANGE_LOOK) {
+		p->liveness.due_us = ch->now_us +
+		    (q->wait_us == INT64_MAX ? LIVENESS_SELDOM_US : q->wait_us);
+		return KODO_OK;
+	}
 	if (q->wait_us == INT64_MAX)
 		return stranger_drop(ch, p);
 	p->out.due_us = ch->now_us + q->wait_us;
@@ -35,9 +42,10 @@ put_off_fn(struct change *ch, void *arg)
 }
 
 enum kodo_err
-stranger_put_off(struct registry *r, uint32_t peer, int64_t wait_us, int64_t now_us)
+stranger_put_off(struct registry *r, uint32_t peer, enum exchange_kind kind, int64_t wait_us,
+    int64_t now_us)
 {
-	struct put_off q = { .peer = peer, .wait_us = wait_us };
+	struct put_off q = { .peer = peer, .kind = kind, .wait_us = wait_us };
 	struct change_run run = { .r = r, .now_us = now_us, .fn = put_off_fn, .arg = &q };
 
 	return registry_change(&run);

@@ -4,6 +4,7 @@
 #ifndef KODO_STRANGER_H
 #define KODO_STRANGER_H
 
+#include "core/exchange/job.h"
 #include "core/merge/change.h"
 #include "core/registry/registry.h"
 
@@ -13,8 +14,11 @@
  */
 enum kodo_err stranger_drop(struct change *ch, struct peer *p) MUST_CHECK;
 
-/* It is not asked before wait_us have passed: its host has no room. INT64_MAX: it is dropped. */
-enum kodo_err stranger_put_off(
-    struct registry *r, uint32_t peer, int64_t wait_us, int64_t now_us) MUST_CHECK;
+/*
+ * Its host has no room: no message of that kind goes before wait_us have passed. INT64_MAX: it is
+ * dropped, or looked at seldom.
+ */
+enum kodo_err stranger_put_off(struct registry *r, uint32_t peer, enum exchange_kind kind,
+    int64_t wait_us, int64_t now_us) MUST_CHECK;
 
 #endif
