@@ -23,6 +23,7 @@ struct commit_cache {
 	uint64_t seen;		/* 0: nothing is kept */
 	struct head head;
 	bool idle;
+	bool is_silent_known, any_silent;	/* of nodes: views/node_liveness.c */
 	struct times times[TIMES_CACHED];	/* at peer id % TIMES_KEPT */
 };
 

@@ -1,6 +1,7 @@
 #include "core/liveness/liveness.h"
 #include "core/liveness/node_state.h"
 #include "core/liveness/watch.h"
+#include "core/registry/registry_private.h"
 #include "core/views/node_liveness.h"
 
 static enum kodo_err
@@ -44,11 +45,20 @@ node_liveness_get(struct view *v, uint32_t node, uint32_t peer, struct node_live
 enum kodo_err
 node_liveness_any_silent(struct view *v, bool *out)
 {
-	struct scan s = node_state_scan(&v->t);
+	struct commit_cache *cache = &v->registry->cache;
+	const bool is_cached = cache->seen == store_seen(&v->t);
+	struct scan s;
 	int64_t since_us;
 
-	*out = false;
+	*out = is_cached && cache->any_silent;
+	if (is_cached && cache->is_silent_known)
+		return KODO_OK;
+	s = node_state_scan(&v->t);
 	while (!*out && node_state_next(&s, &since_us))
 		*out = since_us > 0;
+	if (is_cached) {
+		cache->is_silent_known = s.err == KODO_OK;
+		cache->any_silent = *out;
+	}
 	return scan_end(&s);
 }
