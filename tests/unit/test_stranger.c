@@ -289,7 +289,8 @@ clock_set_back(void **state)
 	answer(f, &job, 0, "");
 	f->now_us -= 86400 * SECOND_US;
 	comes(f, "http://q:1");
-	must(stranger_put_off(f->r, peer_of(f, "http://q:1").id, EXCHANGE_PROBE, SECOND_US, f->now_us));
+	must(stranger_put_off(f->r, peer_of(f, "http://q:1").id, EXCHANGE_PROBE, SECOND_US,
+	    f->now_us));
 	must(next_in(f, POOL_STRANGERS, &job, &due_us));
 	assert_true(str_eq(job.url, STR(STRANGER "/home")));
 }
