@@ -40,6 +40,7 @@ sed -i 's,^- url: .*,- url: http://{NAME},' /etc/kodo/kodo.yaml
 systemctl enable --now kodo.socket kodo@1 kodo@2 kodo@3 kodo@4 kodo-reconnect
 cp /usr/share/kodo/conf/lighttpd/kodo.conf /etc/lighttpd/conf-available/50-kodo.conf
 lighty-enable-mod kodo && systemctl restart lighttpd
+sleep 3
 curl -fsS -H 'Content-Type: application/json' -d @/root/connect.json http://{NAME}/connect; echo
 curl -fsS 'http://{NAME}/flows?pp=1'; echo
 """,
@@ -47,12 +48,13 @@ curl -fsS 'http://{NAME}/flows?pp=1'; echo
 for n in 1 2 3 4; do
 curl -s -o /dev/null -w '%{{http_code}}\\n' "http://{NAME}/flows?pp=1&q=[1-9999999]" >/root/asked.$n &
 done
-while curl -s -o /dev/null -w '%{{http_code}}\\n' -H 'Content-Type: application/json' -d @/root/connect.json http://{NAME}/connect; do :; done >/root/posted &
+(set +x; while [ ! -e /root/stop ] && curl -s -o /dev/null -w '%{{http_code}}\\n' -H 'Content-Type: application/json' -d @/root/connect.json http://{NAME}/connect; do :; done) >/root/posted &
 sleep 2
 readlink /proc/$(systemctl show --property=MainPID --value kodo@1)/exe
 cp /etc/kodo/kodo.yaml /root/mine.yaml
 apt-get install -y /root/new.deb
 sleep 2
+touch /root/stop
 pkill curl
 sleep 0.5
 cmp /root/mine.yaml /etc/kodo/kodo.yaml && echo the loader is mine
