@@ -115,6 +115,7 @@ def test_screen_says_what_happens():
         w.start("registry", w.registry)
         w.start("provider", w.provider)
         wait_until(lambda: w.get(w.registry, "/counts")["total"] == 50, 5)
+        wait_until(lambda: "succeed with" in open(os.path.join(w.place, "provider.screen")).read(), 5)
         w.end("registry", "provider")
         registry = open(os.path.join(w.place, "registry.screen")).read()
         provider = open(os.path.join(w.place, "provider.screen")).read()
