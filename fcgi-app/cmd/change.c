@@ -56,6 +56,7 @@ struct action {
 	struct inspect *in;
 	size_t n_peers;			/* after: of the action */
 	bool is_bad;			/* one of them is failing or paused */
+	struct str key;			/* of the url, if one was given */
 };
 
 static enum kodo_err
@@ -90,9 +91,11 @@ static enum kodo_err
 put_peer(void *arg, const struct peer_state *p)
 {
 	struct action *c = arg;
-	struct str what = c->in->what;
+	struct str key;
 
-	if (what.p != NULL ? !str_eq(what, p->url) : !p->is_target)
+	if (url_key(c->in->state_arg.a, p->url, &key) != KODO_OK)
+		return KODO_ENOMEM;
+	if (c->key.p != NULL ? !str_eq(key, c->key) : !p->is_target)
 		return KODO_OK;
 	c->n_peers++;
 	screen_print(stdout, p->url);
@@ -114,7 +117,10 @@ put_outcome(struct inspect *in, struct action *c, struct why *why)
 
 	if (err != KODO_OK)
 		return err;
-	err = peer_status_each(&v, in->state_arg.a, put_peer, c);
+	if (in->what.p != NULL)
+		err = url_key(in->state_arg.a, in->what, &c->key);
+	if (err == KODO_OK)
+		err = peer_status_each(&v, in->state_arg.a, put_peer, c);
 	view_end(&v);
 	if (err == KODO_OK && c->n_peers == 0 && in->what.p != NULL)
 		/* a url: nothing in it moves a cursor */

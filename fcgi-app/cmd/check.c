@@ -155,11 +155,16 @@ check_port(struct check *c)
 {
 	const struct options *o = &c->state_arg.options;
 	struct listen_address at[LISTEN_MAX];
+	struct why why = { "" };
 	int fd, yes = 1;
 	unsigned n, i;
 
 	if (c->is_served || c->state_arg.is_hosted || !c->state_arg.has_options)
 		return;
+	if (option_check_listen(o, &why) != KODO_OK) {
+		say(c, FINDING_ERROR, "listen: %s", why.text);
+		return;
+	}
 	if (listen_find(o->listen_host, o->listen_port, at, &n) != NULL) {
 		say(c, FINDING_ERROR, "listen: the name %.*s has no address; set the option listen",
 		    STR_ARG(o->listen_host));

@@ -55,12 +55,13 @@ explain(int failed, const char *host, unsigned port, struct why *why)
 	case EADDRINUSE:
 		return why_set(why, KODO_ECONFLICT,
 		    "port %u of %s is taken: end the program that listens there, or choose "
-		    "another port in url (or with --listen ADDRESS:PORT)",
+		    "another port in url, as http://localhost:3369 (or, behind a web server, with "
+		    "--listen ADDRESS:PORT)",
 		    port, host);
 	case EACCES:
 		return why_set(why, KODO_EIO,
-		    "port %u needs more rights than ours: choose one above 1023 in url, or, "
-		    "behind a proxy, with --listen ADDRESS:PORT",
+		    "port %u needs more rights than ours: choose one above 1023 in url, as "
+		    "http://localhost:3366, or, behind a web server, with --listen ADDRESS:PORT",
 		    port);
 	default:
 		return why_set(why, KODO_EIO,

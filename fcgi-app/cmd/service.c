@@ -108,6 +108,8 @@ prepare(struct service *s, struct why *why)
 	(void)setrlimit(RLIMIT_CORE, &none);	/* memory holds the key */
 	err = option_load_service(s->arena, s->argc, s->argv, true, &s->options, why);
 	if (err == KODO_OK)
+		err = option_check_listen(o, why);
+	if (err == KODO_OK)
 		err = become_begin(s->arena, o->user, &s->become, why);
 	if (err != KODO_OK)
 		return err;

@@ -98,6 +98,7 @@ def test_changes(pair):
     assert run(one, "disconnect", target.url).stdout == f"{target.url}: left\n"
     assert one.total() == 5 and target.total() == 3
     assert run(one, "connect").stdout == f"{target.url}: ok\n"
+    assert run(one, "connect", target.url.replace("localhost", "LocalHost")).stdout == f"{target.url}: ok\n"
     wait_until(lambda: one.total() == 8 and target.total() == 8, 5, "connected again")
     target.kill()
     done = run(one, "connect", target.url + "/")

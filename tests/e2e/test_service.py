@@ -119,7 +119,7 @@ def test_state_folder_cannot_be_made(place, cache_data):
 @pytest.mark.parametrize("options, words", [
     ({"registry": False, "feed": True}, ["Cannot feed"]),
     ({"nosuch": 1}, ["nosuch", "kodo.yaml:3"]),
-    ({"url": "http://localhost"}, ["missing port"]),
+    ({"url": "https://localhost"}, ["speaks http", "https://localhost", "listen: 127.0.0.1:3366"]),
     ({"retry": "often"}, ["retry", "kodo.yaml:3"]),
     ({"auth_secret": "x"}, ["auth_secret"]),
 ])
@@ -188,10 +188,14 @@ def test_both_families(service):
 
 def test_listen_elsewhere(place):
     port = kodotest.free_port()
-    s = kodotest.Service(place, {**REGISTRY, "url": "http://registry.example.com:80"}, ["--listen", f"127.0.0.1:{port}"], port=port)
+    s = kodotest.Service(place, {**REGISTRY, "url": "https://registry.example.com"}, ["--listen", f"127.0.0.1:{port}"], port=port)
     try:
         s.start()
-        assert s.get("/").json()["url"] == "http://registry.example.com:80"
+        assert s.get("/").json()["url"] == "https://registry.example.com"
+        s.write_loader(url="https://registry.example.com:443/")           # the same
+        lines = subprocess.run([kodotest.KODO, "check", s.loader, "--listen", f"127.0.0.1:{port}"], cwd=place, capture_output=True,
+                               text=True, check=False).stdout
+        assert "the next start signs off" not in lines and "error" not in lines, lines
     finally:
         s.kill()
 

@@ -130,9 +130,6 @@ test_bad_arguments(void **state)
 		{ "a.yaml b.yaml", "\"b.yaml\": a second loader; put several files into a folder" },
 		{ "none.yaml", "/none.yaml" },
 		{ "-u ftp://x:1", "-u: Invalid server URL, scheme must be http or https" },
-		{ "--url http://x",
-		    "--url: Invalid server URL, missing port: write http://x:3366" },
-		{ "--url https://x", "missing port: write https://x:443" },
 		{ "--url http://:1", "--url: Invalid server URL, missing host" },
 		{ "--url=", "--url: Invalid server URL, empty" },
 		{ "--url http://x:1/?q", "--url: Invalid server URL, query" },
@@ -190,6 +187,32 @@ test_listen(void **state)
 	load("--url http://[::1]:5");
 	check_str(o.listen_host, "::1");
 	assert_int_equal(o.listen_port, 5);
+}
+
+static void
+test_port_of_the_scheme(void **state)
+{
+	static const struct {
+		const char *args;
+		unsigned port;
+		bool can_listen;
+	} rows[] = {
+		{ "--url http://x", 80, true },
+		{ "--url https://x", 443, false },
+		{ "--url https://x:8443/kodo", 8443, false },
+		{ "--url https://x --listen :3366", 3366, true },
+	};
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		load(rows[i].args);
+		assert_int_equal(o.listen_port, rows[i].port);
+		why.text[0] = '\0';
+		assert_int_equal(option_check_listen(&o, &why),
+		    rows[i].can_listen ? KODO_OK : KODO_EINVAL);
+		check_why(rows[i].can_listen ? "" : "listen: 127.0.0.1:3366");
+	}
 }
 
 static void
@@ -438,6 +461,7 @@ main(void)
 		TEST(test_arguments),
 		TEST(test_bad_arguments),
 		TEST(test_listen),
+		TEST(test_port_of_the_scheme),
 		TEST(test_yaml_values),
 		TEST(test_connect_own),
 		TEST(test_state_path),

@@ -120,9 +120,8 @@ port_take(struct str rest, struct url *out)
 	uint32_t port = 0;
 	size_t i;
 
-	out->has_port = rest.len > 0;
 	out->port = out->scheme.len == 4 ? 80 : 443;
-	if (!out->has_port)
+	if (rest.len == 0)
 		return NULL;
 	if (rest.p[0] != ':' || rest.len == 1)
 		return "invalid port";

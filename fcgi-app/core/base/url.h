@@ -17,8 +17,7 @@ struct url {
 	struct str scheme;	/* "http" or "https" as written */
 	struct str host;	/* as written; an IPv6 address without its brackets */
 	struct str path;	/* "" or "/..." without a trailing slash; may hold a query */
-	uint16_t port;		/* the default port of the scheme where none is written */
-	bool has_port;		/* one is written */
+	uint16_t port;		/* where none is written, that of the scheme: 80 or 443 */
 };
 
 /*

@@ -206,7 +206,7 @@ enum kodo_err
 option_load_service(struct arena *a, int argc, char *const argv[], bool run_program,
     struct options *out, struct why *why)
 {
-	struct option_input in = { .a = a, .why = why, .need_port = true };
+	struct option_input in = { .a = a, .why = why };
 	struct str loader = STR_NULL;
 	enum kodo_err err;
 
@@ -436,6 +436,19 @@ option_stamp_service(struct arena *a, struct str loader, struct str *out)
 /* The i-th entry of accept: its url in the canonical form, and its key, or "". */
 static struct str
 accept_read(const struct options *o, size_t i, char to[URL_CANONICAL_BYTES], struct str *key)
+enum kodo_err
+option_check_listen(const struct options *o, struct why *why)
+{
+	struct url u;
+
+	if (o->has_listen || url_parse(o->url, &u, NULL) != KODO_OK || u.scheme.len == 4)
+		return KODO_OK;
+	return why_set(why, KODO_EINVAL,
+	    "kodo service speaks http, and url is %.*s: let a web server with the certificate "
+	    "hand on to it, and say where it listens for that, as listen: 127.0.0.1:3366",
+	    STR_ARG(o->url));
+}
+
 {
 	*key = o->accept[i];
 	return (struct str){ to, url_canonical(str_cut(key, '#'), to) };

@@ -38,7 +38,7 @@ struct options {
 	struct str log_file;		/* absolute path */
 	struct str exec_data;		/* absolute path */
 	struct str listen_host;		/* where `kodo service` listens: */
-	unsigned listen_port;		/* host and port of url unless given */
+	unsigned listen_port;		/* host and port of url unless given; of https: 443 */
 	unsigned timeout_s;
 	int retry;			/* attempts; -1: for ever; 0: never by itself */
 	unsigned workers;
@@ -74,6 +74,7 @@ struct options {
 	const struct loader_text *sources;	/* what they were read from; see loader.h */
 	bool has_url;			/* the url was given, and */
 	bool has_source_url;		/* in one of the sources */
+	bool has_listen;		/* listen was given */
 };
 
 /*
@@ -101,7 +102,7 @@ enum kodo_err option_load_service(struct arena *a, int argc, char *const argv[],
  *
  * run_program: run an executable loader (in its folder); without it such a loader gives KODO_EBUSY
  * (it is the runner's to run). KODO_EINVAL also if cache_data of the loader is not that of
- * option_find_state. A url needs no port.
+ * option_find_state.
  */
 enum kodo_err option_load_hosted(struct arena *a, const char *loader, bool run_program,
     struct options *out, struct why *why) MUST_CHECK;
@@ -148,6 +149,12 @@ enum kodo_err option_check_whole(struct arena *a, const struct options *o, struc
 
 /* A commented sample loader, and one line per option for a manual; made from the table. */
 void option_put_sample(struct buf *out);
+/*
+ * Can `kodo service` be what answers at url? KODO_EINVAL with why: of https it cannot, so `listen`
+ * must say where it listens behind the web server that can.
+ */
+enum kodo_err option_check_listen(const struct options *o, struct why *why) MUST_CHECK;
+
 void option_put_help(struct buf *out);
 
 /* The key that accept gives for just that url key. false: it gives none. */

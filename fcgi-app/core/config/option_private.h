@@ -69,7 +69,6 @@ struct option_input {
 	struct arena *a;
 	struct why *why;
 	struct str base;	/* what relative paths are relative to, absolute */
-	bool need_port;		/* url must say its port */
 	bool quiet;		/* no warnings */
 	struct loader_text *sources;	/* read so far */
 	const struct loader_value *values[OPTION_MAX];	/* by row; NULL: not given */

@@ -97,10 +97,6 @@ to_url(const struct place *p)
 		    p->in, p->v, "Invalid server URL, %s", utf8_valid(*to) ? reason : "not UTF-8");
 	if (memchr(u.path.p, '?', u.path.len) != NULL)
 		return option_fail(p->in, p->v, "Invalid server URL, query");
-	if (p->in->need_port && !u.has_port)
-		return option_fail(p->in, p->v,
-		    "Invalid server URL, missing port: write %.*s:%u or the like", STR_ARG(*to),
-		    u.port == 80 ? 3366u : u.port);
 	return KODO_OK;
 }
 
@@ -529,7 +525,8 @@ check_together(struct option_input *in, struct options *out)
 		return option_no_memory(in);
 	if (url_parse(out->url, &u, NULL) != KODO_OK)
 		return option_no_memory(in);
-	if (out->listen_port == 0) {
+	out->has_listen = out->listen_port != 0;
+	if (!out->has_listen) {
 		out->listen_host = u.host;
 		out->listen_port = u.port;
 	}
