@@ -9,12 +9,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cmd/check_loader.h"
 #include "cmd/cmd.h"
 #include "cmd/listen.h"
 #include "cmd/state_arg.h"
 #include "core/base/isotime.h"
 #include "core/base/path.h"
-#include "core/base/screen.h"
 #include "core/check/environment.h"
 #include "core/check/integrity.h"
 #include "core/check/quotas.h"
@@ -28,7 +28,7 @@ struct check {
 	struct registry *registry;
 	bool is_lost;		/* without good options, the state may be another one */
 	bool has_state, is_served, is_running;
-	unsigned n_errors;
+	struct findings findings;
 };
 
 static void say(struct check *c, enum finding kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -38,11 +38,7 @@ say_line(void *arg, enum finding kind, const char *line)
 {
 	struct check *c = arg;
 
-	printf("%-7s ", environment_word(kind));
-	screen_print(stdout, str_of(line));
-	putchar('\n');
-	fflush(stdout);		/* in step with stderr, and there if a damaged map ends us */
-	c->n_errors += kind == FINDING_ERROR;
+	findings_say(&c->findings, kind, line);
 }
 
 static void
@@ -62,36 +58,10 @@ say(struct check *c, enum finding kind, const char *fmt, ...)
 static bool
 check_options(struct check *c)
 {
-	struct state_arg *t = &c->state_arg;
-	struct why why = { "" };
-	enum kodo_err err = state_arg_find(t, &why);
-
-	if (err == KODO_OK && t->is_hosted) {
-		const char *loader = arena_strz(t->a, t->loader);
-
-		err = option_load_hosted(t->a, loader, false, &t->options, &why);
-		t->has_options = err == KODO_OK;
-		if (err == KODO_EBUSY) {
-			say(c, FINDING_OK, "options: %s is a program; the runner runs it", loader);
-			return true;
-		}
-	} else if (err == KODO_OK && t->options.loader_is_program) {
-		say(c, FINDING_OK, "options: %.*s is a program; kodo service runs it",
-		    STR_ARG(t->loader));
-		return true;
-	}
-	if (err != KODO_OK) {
-		c->is_lost = true;
-		say(c, FINDING_ERROR, "options: %s", cmd_words(err, &why));
-		return t->state_path.p != NULL;
-	}
-	if (t->has_options)
-		say(c, FINDING_OK,
-		    "options: %s%.*s, url %.*s, registry %s, feed %s, targets: %zu, own flows: %zu",
-		    t->loader.len > 0 ? "loader " : "no loader", STR_ARG(t->loader),
-		    STR_ARG(t->options.url), t->options.registry ? "true" : "false",
-		    t->options.feed ? "true" : "false", t->options.n_connect, t->options.n_flows);
-	return true;
+	c->is_lost = check_loader_read(&c->state_arg, &c->findings) != KODO_OK;
+	if (c->state_arg.has_options)
+		check_loader_say(&c->state_arg, &c->findings);
+	return c->state_arg.state_path.p != NULL;
 }
 
 /* A cache file of the original is imported at the first start; a damaged one prevents it. */
@@ -319,8 +289,11 @@ check_options_in_force(struct check *c)
 static bool
 check_records(struct check *c)
 {
-	enum kodo_err err = integrity_check(c->registry, isotime_now_us(), say_line, c);
+	enum kodo_err err;
 
+	findings_fold_begin(&c->findings);
+	err = integrity_check(c->registry, isotime_now_us(), say_line, c);
+	findings_fold_end(&c->findings);
 	if (err != KODO_OK)
 		say(c, FINDING_ERROR, "the check did not get through the records: %s%s",
 		    kodo_err_text(err), err == KODO_EBUSY ? "; try again" : "; " STORE_RESTORE);
@@ -354,8 +327,12 @@ static const char usage[] =
     "       kodo check --hosted [LOADER]\n"
     "       kodo check --state FOLDER\n"
     "\n"
-    "Check the state of a service, running or not: one line for each finding, `ok`,\n"
-    "`warning` or `error`. Exit status 1 if there is an error.\n"
+    "Check a loader, and the state of its service, running or not: one line for each finding,\n"
+    "`ok`, `warning` or `error`. All faults of the loader are listed, each with its file and\n"
+    "line; without a fault, what will be published. Three and more equal findings are one line;\n"
+    "the last line is the number of all.\n"
+    "Exit status: 0, 1 if there is an error, 2 for wrong arguments.\n"
+    "Example: kodo check my.yaml\n"
     "\n"
     STATE_ARG_HELP;
 
@@ -375,12 +352,14 @@ cmd_check(int argc, char *argv[])
 		fputs(usage, stdout);
 		status = 0;
 	} else {
+		c.findings.a = c.state_arg.a;
 		for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
 			if (!steps[i](&c))
 				break;
 		if (c.has_state)
 			check_environment(&c);
-		status = c.n_errors > 0;
+		findings_end(&c.findings);
+		status = c.findings.n[FINDING_ERROR] > 0;
 	}
 	registry_close(c.registry);
 	state_arg_free(&c.state_arg);

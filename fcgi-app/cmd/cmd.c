@@ -22,8 +22,9 @@ static const struct cmd {
 } cmds[] = {
 	{ "service", cmd_service, "[LOADER] [OPTION ...]",
 	    "run one service in the foreground, with its web server and runner", false },
+	{ "init", cmd_init, "[FILE] [OPTION ...]", "write a loader to begin with", true },
 	{ "check", cmd_check, "[LOADER | STATE]",
-	    "check the state of a service; one line for each fault, with its remedy", true },
+	    "check a loader and the state of its service; each fault with its remedy", true },
 	{ "flows", cmd_flows, "[QUERY] [--by FIELDS]", "list flows", true },
 	{ "counts", cmd_counts, "", "count flows by organization and tag", true },
 	{ "peers", cmd_peers, "", "list peers: state, contact, failures, what is pending", true },

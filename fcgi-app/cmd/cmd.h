@@ -11,6 +11,7 @@
  * (with one line on stderr: reason and remedy), 2 wrong arguments.
  */
 int cmd_service(int argc, char *argv[]);	/* service.c */
+int cmd_init(int argc, char *argv[]);		/* init.c */
 int cmd_check(int argc, char *argv[]);		/* check.c */
 int cmd_export(int argc, char *argv[]);		/* cache.c */
 int cmd_import(int argc, char *argv[]);

@@ -24,7 +24,8 @@ def check(*arguments, status=0, **more):
     """The lines of kodo check."""
     done = run("check", *arguments, **more)
     assert done.returncode == status, done.stdout + done.stderr
-    lines = done.stdout.splitlines()
+    *lines, summary = done.stdout.splitlines()
+    assert summary.startswith("summary ") and ("error" in summary) == (status == 1), done.stdout
     assert all(re.match(r"(ok|warning|error) +\S", line) for line in lines), done.stdout
     assert any(line.startswith("error") for line in lines) == (status == 1), done.stdout
     return lines
@@ -150,7 +151,46 @@ def test_hosted_loader_in_every_command(responder, folders, spelling):
                                        ["nosuch.yaml"], ["--nosuch"]])
 def test_wrong_arguments(arguments, place):
     done = run("check", *arguments, cwd=place)
-    assert done.returncode in (1, 2) and len((done.stdout + done.stderr).splitlines()) == 1, done
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("summary 0 ok")]
+    assert done.returncode in (1, 2) and len(lines) == 1, done
+
+
+def test_all_faults_of_a_loader(place):
+    """Not only the first: each with file and line, in the order of the lines, of all files of a folder."""
+    with open(f"{place}/a.yaml", "w", encoding="utf-8") as f:
+        f.write("- url: http://localhost:4998\n- feed: flase\n- registry: maybe\n- conect: x\n- url: http://b\n"
+                "- connect: [http://a, b, 'http://c:99999']\n- timeout: 0\n- !odd expire_days: 1\n- just\n- flows:\n  - url: /a\n"
+                "    name: A\n    nmae: x\n  - url: /b\n  - name: C\n    tags: x\n  - url: a\n    name: A2\n    name: A3\n")
+    with open(f"{place}/b.yaml", "w", encoding="utf-8") as f:
+        f.write("- retry: often\n- quota_mib: [")
+    lines = check(place, status=1, cwd=place)
+    words = [(2, "feed"), (3, "registry"), (4, "did you mean connect"), (5, '"url" is given twice, first in line 1'), (6, "http://c:99999"),
+             (6, '"b"'), (7, "timeout"), (8, "!tag"), (9, "name: value"), (13, "nmae"), (14, "without name"),
+             (15, "without url"), (16, "tags"), (17, "two flows of one url"), (19, '"name" is given twice')]
+    assert len(lines) == len(words) + 1, lines
+    for line, (number, text) in zip(lines, words):
+        assert line.startswith(f"error   options: {place}/a.yaml:{number}: ") and text in line, (line, number, text)
+    assert lines[-1].startswith(f"error   options: {place}/b.yaml:") and "not YAML" in lines[-1]
+
+
+def test_what_will_be_published(place):
+    with open(f"{place}/kodo.yaml", "w", encoding="utf-8") as f:
+        f.write(kodotest.yaml_of({"url": "http://localhost:4998/deep", "registry": False, "feed": False, "connect": [ONE, TWO],
+                                  "flows": [flow(i, url=f"//f{i}") for i in range(22)]}))
+    lines = check("kodo.yaml", cwd=place)
+    assert has(lines, "ok      role: node") and has(lines, f"ok      target: {ONE}") and has(lines, f"ok      target: {TWO}")
+    assert has(lines, "ok      publishes: http://localhost:4998/deep/flows/f19  Flow 19") and has(lines, "publishes: 2 more")
+    assert not has(lines, "f20")
+    assert has(check("--url", "http://localhost:4998", "--no-registry", "--no-feed", cwd=place), "warning no target")
+
+
+def test_equal_findings_are_one_line(service):
+    peers = [f"http://127.0.0.1:{port}" for port in range(1, 6)]
+    one = service({"connect": peers, "retry": 1})
+    wait_until(lambda: run("check", one.loader, cwd=one.cwd).stdout.count("5 peers: paused, tried") == 1, 20, "all are paused")
+    lines = [line for line in check(one.loader, cwd=one.cwd) if "paused" in line and line.startswith("warning")]
+    assert len(lines) == 1 and lines[0].startswith("warning 5 peers: paused"), lines
+    assert lines[0].count("http://127.0.0.1:") == 3 and lines[0].endswith(" and 2 more"), lines
 
 
 def test_help():

@@ -120,7 +120,8 @@ class Site(kodotest.PlainCGI):
     def faults(self, *arguments, program=kodotest.KODO, env=None):
         """The lines of kodo check that are not ok, and its exit status."""
         done = self.as_user(program, "check", *(arguments or ("--hosted", self.loader)), env=env, cwd=self.cwd)
-        lines = done.stdout.splitlines()
+        *lines, summary = done.stdout.splitlines()
+        assert summary.startswith(f"summary {sum(line.startswith('ok') for line in lines)} ok"), done.stdout
         assert lines and all(re.match(r"(ok|warning|error) +\S", line) for line in lines), (done.stdout, done.stderr)
         assert done.returncode == any(line.startswith("error") for line in lines), done.stdout
         return [line for line in lines if not line.startswith("ok")]
@@ -175,7 +176,7 @@ def test_checked_by_another_user(site):
     if os.geteuid() != 0:
         pytest.skip("is another user only as root")
     done = subprocess.run([kodotest.KODO, "check", "--hosted", one.loader], env=one.env, capture_output=True, text=True, check=False)
-    only([line for line in done.stdout.splitlines() if not line.startswith("ok")], "warning",
+    only([line for line in done.stdout.splitlines() if not line.startswith(("ok", "summary"))], "warning",
          r"belongs to nobody, and this is root.*runuser -u nobody")
 
 

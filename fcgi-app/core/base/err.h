@@ -39,4 +39,20 @@ struct why {
 /* Set the line, cut off at its size; w may be NULL. Returns e: `return why_set(...);`. */
 enum kodo_err why_set(struct why *w, enum kodo_err e, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
+/*
+ * All faults of an input instead of the first, for `kodo check`: from now on each gets the line of
+ * every one, and reading goes on behind it. NULL: the first one ends it again. Of this process, as
+ * the log is.
+ */
+void why_collect(void (*each)(void *arg, const char *line), void *arg);
+
+/*
+ * What became of a step that those after it do not need: e, or KODO_OK where faults are collected
+ * and this was one.
+ */
+enum kodo_err why_take(struct why *w, enum kodo_err e) MUST_CHECK;
+
+/* At the end of such steps: KODO_EINVAL where faults were collected; their number is the line. */
+enum kodo_err why_end(struct why *w, enum kodo_err e) MUST_CHECK;
+
 #endif

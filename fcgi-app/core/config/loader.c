@@ -17,6 +17,7 @@ struct frame {
 	struct str key;			/* of a map: seen, its value is to come; else null */
 	unsigned key_line;
 	bool is_merge;			/* that key is << */
+	bool is_again;			/* that key was there before; its value is left out */
 	struct loader_entry *merges;	/* values of <<, the last one first */
 	struct str anchor;		/* null: it has none */
 };
@@ -144,6 +145,7 @@ take_key(struct reader *r, struct frame *f, const struct loader_value *value)
 {
 	char shown[LOADER_SHOWN_BYTES];
 	const struct loader_entry *e;
+	enum kodo_err err = KODO_OK;
 
 	if (value->kind != LOADER_TEXT && value->kind != LOADER_NULL)
 		return wrong(r, value->line, "a key must be a text");
@@ -151,12 +153,14 @@ take_key(struct reader *r, struct frame *f, const struct loader_value *value)
 		return wrong(r, value->line, "too many keys in one map");
 	e = r->is_merge ? NULL : find_key(f->value, value->text);
 	if (e != NULL)
-		return why_set(r->why, KODO_EINVAL, "%s:%u: %s is given twice, first in line %u",
-		    r->file, value->line, loader_shown(value->text, shown), e->line);
+		err = why_take(r->why, why_set(r->why, KODO_EINVAL,
+		    "%s:%u: %s is given twice, first in line %u", r->file, value->line,
+		    loader_shown(value->text, shown), e->line));
+	f->is_again = e != NULL;
 	f->key = value->text;
 	f->key_line = value->line;
 	f->is_merge = r->is_merge;
-	return KODO_OK;
+	return err;
 }
 
 static void
@@ -192,11 +196,11 @@ add_value(struct reader *r, const struct loader_value *value)
 	if (f->is_merge) {
 		e->next = f->merges;
 		f->merges = e;
-	} else {
+	} else if (!f->is_again) {
 		append(f, e);
 	}
 	f->key = STR_NULL;
-	f->is_merge = false;
+	f->is_merge = f->is_again = false;
 	return KODO_OK;
 }
 
@@ -209,15 +213,22 @@ copy_anchor(struct reader *r, const yaml_char_t *anchor, struct str *out)
 }
 
 static enum kodo_err
+check_tag(struct reader *r, const yaml_event_t *e, const yaml_char_t *tag)
+{
+	return is_core_tag(tag) ? KODO_OK : why_take(r->why,
+	    wrong(r, line_of(e), "a !tag has no meaning here: write the value itself"));
+}
+
+static enum kodo_err
 on_scalar(struct reader *r, const yaml_event_t *e)
 {
 	struct str text = { (const char *)e->data.scalar.value, e->data.scalar.length };
 	struct loader_value *v;
 	struct str anchor;
-	enum kodo_err err;
+	enum kodo_err err = check_tag(r, e, e->data.scalar.tag);
 
-	if (!is_core_tag(e->data.scalar.tag))
-		return wrong(r, line_of(e), "a !tag has no meaning here: write the value itself");
+	if (err != KODO_OK)
+		return err;
 	if (!utf8_valid(text))
 		return wrong(r, line_of(e), "a text holds a NUL or is not UTF-8");
 	v = value_new(r, e, is_null(e, text) ? LOADER_NULL : LOADER_TEXT);
@@ -238,11 +249,11 @@ on_start(struct reader *r, const yaml_event_t *e, enum loader_kind kind, const y
     const yaml_char_t *anchor)
 {
 	struct loader_value *v;
-	enum kodo_err err;
+	enum kodo_err err = check_tag(r, e, tag);
 	struct frame *f;
 
-	if (!is_core_tag(tag))
-		return wrong(r, line_of(e), "a !tag has no meaning here: write the value itself");
+	if (err != KODO_OK)
+		return err;
 	if (r->depth == LIMIT_DEPTH)
 		return wrong(r, line_of(e), "nested too deep");
 	v = value_new(r, e, kind);

@@ -175,8 +175,12 @@ append_map(struct arena *a, const struct loader_value *map, struct loader_entry 
 		*to = e;
 		err = check_twice(*first, e, why);
 		if (err != KODO_OK)
+			*to = NULL;
+		else
+			to = &e->next;
+		err = why_take(why, err);
+		if (err != KODO_OK)
 			return err;
-		to = &e->next;
 	}
 	return KODO_OK;
 }
@@ -198,11 +202,12 @@ loader_options(
 		return why_set(why, KODO_EINVAL,
 		    "%s:%u: expected options, a list of `- name: value`", root->file, root->line);
 	for (item = root->first; item != NULL && err == KODO_OK; item = item->next) {
-		if (item->value->kind != LOADER_MAP)
-			return why_set(why, KODO_EINVAL,
+		if (item->value->kind == LOADER_MAP)
+			err = append_map(a, item->value, first, &n, why);
+		else
+			err = why_take(why, why_set(why, KODO_EINVAL,
 			    "%s:%u: expected `name: value`, with a blank after the colon",
-			    item->value->file, item->line);
-		err = append_map(a, item->value, first, &n, why);
+			    item->value->file, item->line));
 	}
 	return err;
 }
@@ -302,6 +307,7 @@ loader_read(struct arena *a, struct str path, struct str folder, bool run_progra
 		err = read_file(a, files[i].p, &yaml, why);
 		if (err == KODO_OK)
 			err = add_text(a, yaml, files[i].p, first, texts, why);
+		err = why_take(why, err);
 	}
 	return err;
 }

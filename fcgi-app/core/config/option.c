@@ -60,7 +60,7 @@ take_env_file(struct option_input *in, struct str folder)
 		/* empty: not given, as in a shell's ${NAME:-default} */
 		if (v->text.len == 0)
 			v->kind = LOADER_NULL;
-		err = option_set_named(in, str_of(name), v);
+		err = why_take(in->why, option_set_named(in, str_of(name), v));
 	}
 	return err;
 }
@@ -112,8 +112,8 @@ take_variables(struct option_input *in, bool capitals)
 		const char *eq = strchr(*e, '=');
 
 		if (eq != NULL && eq[1] != '\0' && is_capitals(*e) == capitals)
-			err = take_variable(
-			    in, (struct str){ *e, (size_t)(eq - *e) }, str_of(eq + 1));
+			err = why_take(in->why, take_variable(in,
+			    (struct str){ *e, (size_t)(eq - *e) }, str_of(eq + 1)));
 	}
 	return err;
 }
@@ -142,11 +142,14 @@ take_loader(struct option_input *in, struct str path, struct str folder, bool ru
 		};
 
 		if (row == &option_rows[OPTION_LOADER])
-			return option_fail(in, &at,
+			err = option_fail(in, &at,
 			    "a loader cannot name a loader: give it as argument, or in "
 			    "KODO_LOADER");
-		err =
-		    row != NULL ? option_set(in, row, e->value) : option_set_named(in, e->key, &at);
+		else if (row != NULL)
+			err = option_set(in, row, e->value);
+		else
+			err = option_set_named(in, e->key, &at);
+		err = why_take(in->why, err);
 	}
 	return err;
 }
@@ -221,14 +224,14 @@ option_load_service(struct arena *a, int argc, char *const argv[], bool run_prog
 	if (err == KODO_OK && in.values[OPTION_LOADER] != NULL)
 		err = absolute(&in, in.values[OPTION_LOADER]->text, &loader);
 	if (err == KODO_OK && loader.p != NULL)
-		err = take_loader(&in, loader, in.base, run_program);
+		err = why_take(why, take_loader(&in, loader, in.base, run_program));
 	if (err == KODO_EBUSY)
 		return resolve_state(&in, loader, out);
 	if (err == KODO_OK)
 		err = option_resolve(&in, out);
 	if (err == KODO_OK)
 		set_loader(out, loader);
-	return err;
+	return why_end(why, err);
 }
 
 /* The loader of a program that a web server or cron has started, absolute. */
@@ -312,14 +315,14 @@ option_load_hosted(
 	warn_of_environment(loader);
 	err = take_env_file(&in, in.base);
 	if (err == KODO_OK)
-		err = take_loader(&in, loader, in.base, run_program);
+		err = why_take(why, take_loader(&in, loader, in.base, run_program));
 	if (err == KODO_OK)
 		err = option_resolve(&in, out);
 	if (err == KODO_OK)
 		err = check_state(&in, loader_arg, out);
 	if (err == KODO_OK)
 		set_loader(out, loader);
-	return err;
+	return why_end(why, err);
 }
 
 /* KODO_CACHE_DATA of the .env beside the loader. Null: there is none, or no such file. */
@@ -433,9 +436,6 @@ option_stamp_service(struct arena *a, struct str loader, struct str *out)
 	return err == KODO_OK ? stamp(a, loader, folder, out) : err;
 }
 
-/* The i-th entry of accept: its url in the canonical form, and its key, or "". */
-static struct str
-accept_read(const struct options *o, size_t i, char to[URL_CANONICAL_BYTES], struct str *key)
 enum kodo_err
 option_check_listen(const struct options *o, struct why *why)
 {
@@ -449,6 +449,9 @@ option_check_listen(const struct options *o, struct why *why)
 	    STR_ARG(o->url));
 }
 
+/* The i-th entry of accept: its url in the canonical form, and its key, or "". */
+static struct str
+accept_read(const struct options *o, size_t i, char to[URL_CANONICAL_BYTES], struct str *key)
 {
 	*key = o->accept[i];
 	return (struct str){ to, url_canonical(str_cut(key, '#'), to) };

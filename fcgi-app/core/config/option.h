@@ -87,6 +87,8 @@ struct options {
  * log_warning. Of several files in a loader folder the later wins, and flows add up. A null value
  * counts as not given. A loader program runs in the working directory, but only with run_program.
  *
+ * Faults that are collected (why_collect) are all that the files have; one of an argument ends it.
+ *
  * KODO_OK; KODO_EBUSY: the loader is a program that must not run, and only loader and state_path
  * are set, as far as they are known without it; KODO_EINVAL, KODO_ENOTFOUND (no such loader),
  * KODO_EIO, KODO_ENOMEM with why set. Everything lives in a.
@@ -147,14 +149,14 @@ void option_put_sources(struct buf *out, const struct options *o);
 enum kodo_err option_check_whole(struct arena *a, const struct options *o, struct str sources,
     bool may_wait, struct why *why) MUST_CHECK;
 
-/* A commented sample loader, and one line per option for a manual; made from the table. */
-void option_put_sample(struct buf *out);
 /*
  * Can `kodo service` be what answers at url? KODO_EINVAL with why: of https it cannot, so `listen`
  * must say where it listens behind the web server that can.
  */
 enum kodo_err option_check_listen(const struct options *o, struct why *why) MUST_CHECK;
 
+/* A commented sample loader, and one line per option for a manual; made from the table. */
+void option_put_sample(struct buf *out);
 void option_put_help(struct buf *out);
 
 /* The key that accept gives for just that url key. false: it gives none. */

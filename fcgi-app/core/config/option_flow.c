@@ -75,6 +75,18 @@ read_tags(struct option_input *in, const struct loader_value *v, struct flow *f)
 	return err;
 }
 
+/* Does a flow say anything for that field, right or wrong? */
+static bool
+is_given(const struct loader_value *v, const struct field *field)
+{
+	const struct loader_entry *e;
+
+	for (e = v->first; e != NULL; e = e->next)
+		if (find_field(e->key) == field && e->value->kind != LOADER_NULL)
+			return true;
+	return false;
+}
+
 static enum kodo_err
 read_member(struct option_input *in, const struct loader_entry *e, struct flow *f)
 {
@@ -108,11 +120,12 @@ read_flow(struct option_input *in, const struct loader_value *v, struct flow *f)
 	if (v->kind != LOADER_MAP)
 		return option_fail(in, v, "a flow: expected url, name and so on");
 	for (e = v->first; e != NULL && err == KODO_OK; e = e->next)
-		err = read_member(in, e, f);
+		err = why_take(in->why, read_member(in, e, f));
 	for (i = 0; i < N_FIELDS && err == KODO_OK; i++)
-		if (fields[i].required && field_of(f, &fields[i])->p == NULL)
-			err = option_fail(in, v, "a flow without %s", fields[i].name);
-	if (err == KODO_OK && f->url.len == 0)
+		if (fields[i].required && !is_given(v, &fields[i]))
+			err = why_take(in->why,
+			    option_fail(in, v, "a flow without %s", fields[i].name));
+	if (err == KODO_OK && f->url.p != NULL && f->url.len == 0)
 		err = option_fail(in, v, "a flow with an empty url");
 	return err;
 }
@@ -137,16 +150,17 @@ static enum kodo_err
 check_twice(struct option_input *in, struct origin *all, size_t n)
 {
 	char shown[LOADER_SHOWN_BYTES];
+	enum kodo_err err = KODO_OK;
 	size_t i;
 
 	qsort(all, n, sizeof(*all), compare_origins);
-	for (i = 1; i < n; i++)
-		if (str_eq(all[i - 1].url, all[i].url))
-			return option_fail(in, all[i].v,
+	for (i = 1; i < n && err == KODO_OK; i++)
+		if (all[i].url.p != NULL && str_eq(all[i - 1].url, all[i].url))
+			err = why_take(in->why, option_fail(in, all[i].v,
 			    "two flows of one url %s, the other in %s:%u",
 			    loader_shown(all[i].url, shown), all[i - 1].v->file,
-			    all[i - 1].v->line);
-	return KODO_OK;
+			    all[i - 1].v->line));
+	return err;
 }
 
 static struct str
@@ -178,7 +192,7 @@ option_read_flows(
 		goto out;
 	}
 	for (e = list->first; e != NULL && err == KODO_OK; e = e->next, i++) {
-		err = read_flow(in, e->value, &flows[i]);
+		err = why_take(in->why, read_flow(in, e->value, &flows[i]));
 		origins[i] = (struct origin){ without_slashes(flows[i].url), e->value, i };
 	}
 	if (err == KODO_OK)

@@ -72,6 +72,7 @@ struct option_input {
 	bool quiet;		/* no warnings */
 	struct loader_text *sources;	/* read so far */
 	const struct loader_value *values[OPTION_MAX];	/* by row; NULL: not given */
+	uint64_t faulty;	/* rows whose value is wrong, where faults are collected */
 };
 
 /* The row of this name, or NULL. */

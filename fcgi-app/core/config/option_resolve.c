@@ -173,10 +173,10 @@ to_list(const struct place *p, const char *what,
 	*n = 0;
 	*(const struct str **)target(p) = list;
 	for (e = v->first; e != NULL && err == KODO_OK; e = e->next) {
-		if (e->value->kind != LOADER_TEXT)
-			return option_fail(
-			    p->in, e->value, "%s: expected a %s", p->row->name, what);
-		err = add(p, e->value, &list[(*n)++]);
+		err = e->value->kind == LOADER_TEXT ? add(p, e->value, &list[*n]) :
+		    option_fail(p->in, e->value, "%s: expected a %s", p->row->name, what);
+		*n += err == KODO_OK;
+		err = why_take(p->in->why, err);
 	}
 	return err;
 }
@@ -459,6 +459,21 @@ convert(struct option_input *in, const struct option_row *row, struct options *o
 	return converters[row->type](&p);
 }
 
+/* Where faults are collected, a default takes the place of a wrong value. */
+static enum kodo_err
+convert_or_take(struct option_input *in, unsigned i, struct options *out)
+{
+	enum kodo_err err = convert(in, &option_rows[i], out), faulty = err;
+
+	err = why_take(in->why, err);
+	if (err == KODO_OK && faulty != KODO_OK) {
+		in->faulty |= 1ull << i;
+		in->values[i] = NULL;
+		err = convert(in, &option_rows[i], out);
+	}
+	return err;
+}
+
 static bool
 has_key(const struct str *keys, size_t n, struct str key)
 {
@@ -515,9 +530,10 @@ check_together(struct option_input *in, struct options *out)
 {
 	const struct loader_value *feed = in->values[OPTION_FEED],
 				  *registry = in->values[OPTION_REGISTRY];
+	const bool is_known = (in->faulty & (1ull << OPTION_FEED | 1ull << OPTION_REGISTRY)) == 0;
 	struct url u;
 
-	if (out->feed && !out->registry)
+	if (out->feed && !out->registry && is_known)
 		return option_fail(in, feed != NULL ? feed : registry,
 		    "Cannot feed (True) as a node: set feed: false, or registry: true");
 	if (url_key(in->a, out->url, &out->url_key) != KODO_OK ||
@@ -545,6 +561,6 @@ option_resolve(struct option_input *in, struct options *out)
 	for (t = in->sources; t != NULL && url != NULL; t = t->next)
 		out->has_source_url = out->has_source_url || strcmp(t->label, url->file) == 0;
 	for (i = 0; i < option_n_rows && err == KODO_OK; i++)
-		err = convert(in, &option_rows[i], out);
+		err = convert_or_take(in, i, out);
 	return err == KODO_OK ? check_together(in, out) : err;
 }

@@ -14,7 +14,7 @@ const struct option_row option_rows[] = {
 	    "a YAML file, a folder of *.yaml and *.yml read in order, or an executable that "
 	    "prints YAML" },
 	[OPTION_URL] = { "url", OPT_URL, AT(url), 0, 0, 0, "http://localhost:3366", 'u', NULL,
-	    "URL", "own address, as peers reach it; without a port that of http (80) or https (443)" },
+	    "URL", "own address, as peers reach it; without a port 80 of http, 443 of https" },
 	[OPTION_CACHE_DATA] = { "cache_data", OPT_PATH, AT(cache_data), 0, 0, 0,
 	    "./data/cache.json", 'd', "cache-file", "PATH",
 	    "names the state folder: .json is cut, .lmdb is added" },
