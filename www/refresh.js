@@ -2,6 +2,7 @@
  * The part of a page that changes, #results, is asked for again by ETag and put in place without flicker: when
  * GET /changes says that something has changed, else every few seconds. A hidden page asks nothing.
  */
+import { connected, localize } from "./page.js";
 
 const main = document.getElementById("main");
 const pace = 1000 * main.dataset.refresh;	/* ms between two looks where nothing tells of changes */
@@ -57,16 +58,19 @@ export async function show(url) {
 		if (tag && url === shown) headers["if-none-match"] = tag;
 		const answer = await fetch(url, { headers, signal: mine.signal, cache: "no-store" });
 		view = answer.headers.get("kodo-view") ?? view;
+		connected(answer.status < 500);
 		if (answer.status === 304 || !answer.ok) return null;
 		const page = new DOMParser().parseFromString(await answer.text(), "text/html");
 		const fresh = page.getElementById("results"), old = document.getElementById("results");
 		if (mine.signal.aborted || !fresh || !old) return null;
 		tag = answer.headers.get("etag");
 		shown = url;
+		localize(fresh);
 		adopt(old, document.adoptNode(fresh));
 		document.title = page.title;
 		return page;
 	} catch (error) {
+		if (error.name !== "AbortError") connected(false);
 		return null;			/* it is asked again in a few seconds */
 	} finally {
 		if (asking === mine) asking = null;

@@ -16,6 +16,7 @@ static const struct {
 	{ ".css", "text/css; charset=utf-8" },
 	{ ".js", "text/javascript; charset=utf-8" },
 	{ ".svg", "image/svg+xml" },
+	{ ".webmanifest", "application/manifest+json" },
 };
 
 /* The content type of a name that may be served; NULL: none. */

@@ -30,6 +30,8 @@ struct call {
 	bool waits;
 	/* set by a handler: messages are due, wake the runner after the reply */
 	bool wake;
+	/* set by a handler: what is to be done after the reply; NULL: nothing */
+	void (*after)(struct registry *r);
 };
 
 /* Answer from a view of the registry, which ends with put. Errors as view_begin and put. */

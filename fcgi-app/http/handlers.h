@@ -15,6 +15,9 @@ struct call;
 enum kodo_err handle_home(struct call *c) MUST_CHECK;
 enum kodo_err handle_nodes(struct call *c) MUST_CHECK;
 
+/* status.c */
+enum kodo_err handle_status(struct call *c) MUST_CHECK;
+
 /* map.c */
 enum kodo_err handle_map(struct call *c) MUST_CHECK;
 

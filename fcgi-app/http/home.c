@@ -1,23 +1,17 @@
+/*
+ * / for visitors: what there is, and how to be in it. For peers: how this service introduces
+ * itself.
+ */
 #include "core/auth/auth.h"
-#include "core/check/environment.h"
-#include "core/storage/run_history.h"
-#include "core/liveness/watch.h"
-#include "core/views/peer_status.h"
-#include "core/views/render.h"
+#include "core/base/isotime.h"
+#include "core/base/url.h"
+#include "core/records/peer.h"
 #include "core/views/changes.h"
+#include "core/views/overview.h"
+#include "core/views/render.h"
 #include "http/etag.h"
 #include "http/handlers.h"
 #include "http/page.h"
-
-#define TROUBLES_MAX	20u	/* shown; the map has all */
-
-/* The counts of the page. */
-struct status {
-	struct template_values *values;
-	int64_t now_us;
-	uint64_t n_rows_max;
-	uint64_t n_providers, n_targets, n_nodes, n_pending, n_troubles, n_waiting, n_silent;
-};
 
 static enum kodo_err
 put_json(struct call *c, struct view *v)
@@ -31,104 +25,124 @@ put_json(struct call *c, struct view *v)
 	return KODO_OK;
 }
 
-static enum kodo_err
-count_peer(void *arg, const struct peer_state *p)
-{
-	struct status *s = arg;
-	struct template_values *row;
+/* --- what there is --- */
 
-	s->n_providers += p->is_provider;
-	s->n_targets += p->is_target;
-	s->n_nodes += p->n_nodes;
-	s->n_pending += p->n_pending;
-	s->n_waiting += p->work.p != NULL;
-	s->n_silent += p->liveness == LIVENESS_SILENT || p->liveness == LIVENESS_LOST;
-	if (p->moderated.p != NULL || !peer_status_is_bad(p) ||
-	    s->n_troubles++ >= s->n_rows_max)
-		return KODO_OK;
-	row = template_values_row(s->values, "trouble");
-	template_values_put(row, "url", p->url);
-	template_values_put(row, "organization", p->organization);
-	template_values_put(row, "health", str_of(peer_status_name(p->health)));
-	template_values_put_flag(row, "paused", p->health == STATUS_PAUSED);
-	template_values_put(row, "error", peer_status_failure(p));
-	template_values_put_u64(row, "attempts", p->attempts);
-	template_values_put_span(row, "reached", p->out_us, s->now_us);
-	if (p->due_us > s->now_us)
-		template_values_put_span(row, "next", s->now_us, p->due_us);
+static void
+put_recent(struct template_values *t, const struct overview_recent *r)
+{
+	struct template_values *row = template_values_row(t, "recent"), *flow;
+	size_t i;
+
+	template_values_put(row, "node", r->url);
+	template_values_put(row, "organization", r->organization);
+	template_values_put_time(row, "changed", r->changed_us);
+	if (r->n_flows > r->n_names)
+		template_values_put_count(row, "more", r->n_flows - r->n_names);
+	for (i = 0; i < r->n_names; i++) {
+		flow = template_values_row(row, "flow");
+		template_values_put(flow, "name", r->names[i]);
+		template_values_put(flow, "url", r->urls[i]);
+	}
+}
+
+static void
+renew(struct registry *r)
+{
+	struct arena *a = arena_new();
+	struct view v;
+
+	if (a == NULL || view_begin(r, isotime_now_us(), &v) != KODO_OK) {
+		arena_free(a);
+		return;
+	}
+	(void)!overview_renew(&v, a);
+	view_end(&v);
+	arena_free(a);
+}
+
+static enum kodo_err
+put_overview(struct call *c, struct view *v, struct template_values *t)
+{
+	struct overview o;
+	size_t i;
+	enum kodo_err err = overview_get(v, c->a, &o);
+
+	if (err != KODO_OK)
+		return err;
+	c->after = o.is_old ? renew : NULL;
+	template_values_put_flag(t, "is_known", o.is_known);
+	template_values_put_count(t, "organizations", o.organizations);
+	template_values_put_flag(t, "one_organization", o.organizations == 1);
+	template_values_put_count(t, "fresh", o.fresh);
+	template_values_put_flag(t, "any_tag", o.n_tags > 0);
+	for (i = 0; i < o.n_tags; i++) {
+		struct template_values *row = template_values_row(t, "tag");
+
+		template_values_put(row, "text", o.tags[i].text);
+		template_values_put_count(row, "flows", o.tags[i].flows);
+	}
+	template_values_put_flag(t, "any_recent", o.n_recent > 0);
+	for (i = 0; i < o.n_recent; i++)
+		put_recent(t, &o.recent[i]);
 	return KODO_OK;
 }
 
-/* The roles of DESIGN.md. */
-static const char *
-role_of(const struct options *o)
+/* --- who lists what is here --- */
+
+static enum kodo_err
+put_target(struct call *c, struct view *v, struct template_values *t, struct str url)
 {
-	return !o->registry ? "node" : o->feed ? "registry" : "provider";
+	struct template_values *row;
+	struct peer p = { .id = 0 };
+	struct str key;
+	enum kodo_err err = url_key(c->a, url, &key);
+
+	if (err == KODO_OK)
+		err = peer_find(&v->t, c->a, key, &p);
+	if (err != KODO_OK && err != KODO_ENOTFOUND)
+		return err;
+	row = template_values_row(t, "target");
+	template_values_put(row, "url", url);
+	template_values_put(row, "organization", p.organization);
+	template_values_put_time(row, "since", p.out.connected_us);
+	template_values_put_flag(row, "left", (p.flags & PEER_LEFT) != 0);
+	template_values_put_flag(row, "failing", p.out.attempts > 0);
+	return KODO_OK;
 }
 
-/* The runner: is it running, its last runs, the last one by cron. */
-static void
-put_runs(struct template_values *t, const struct state *s, int64_t now_us)
+/* The registries that this service connects to are in its options: no pass over all peers. */
+static enum kodo_err
+put_targets(struct call *c, struct view *v, struct template_values *t)
 {
-	struct run runs[RUN_HISTORY_MAX];
-	size_t n = run_history_read(s, runs);
-	bool is_here = state_has_runner(s);
-	int64_t cron_us = run_history_noted_us(s, ENVIRONMENT_CRON_FILE);
+	const struct options *o = v->options;
+	size_t i;
+	enum kodo_err err = KODO_OK;
 
-	template_values_put_flag(t, "ran", n > 0);
-	template_values_put_flag(t, "runner_here", is_here);
-	/* the newest first */
-	while (n-- > 0) {
-		struct template_values *row = template_values_row(t, "run");
-
-		template_values_put_time(row, "began", runs[n].began_us);
-		template_values_put_span(row, "lasted",
-		    runs[n].ended_us == 0 ? 0 : runs[n].began_us, runs[n].ended_us);
-		template_values_printf(row, "by", "%s", runs[n].by);
-		template_values_put_flag(row, "at_work", is_here);
-		is_here = false;	/* all others have ended */
-	}
-	template_values_put_time(t, "cron", cron_us);
-	template_values_put_span(t, "cron_ago", cron_us, now_us);
+	template_values_put_flag(t, "connects", o->n_connect > 0);
+	for (i = 0; i < o->n_connect && err == KODO_OK; i++)
+		err = put_target(c, v, t, o->connect[i]);
+	return err;
 }
 
 static enum kodo_err
 put_page(struct call *c, struct view *v)
 {
-	/* this page is open to all: who the peers are is on the map, for who has the role */
-	struct status s = { .now_us = c->now_us,
-		.n_rows_max = auth_is_on(v->options) ? 0 : TROUBLES_MAX };
 	struct template_values *t;
-	struct watch w;
-	enum kodo_err err = page_begin(c, v, "Status", &t);
+	/* the page is open to all; where reading needs a role, it shows no flow and no peer */
+	const bool is_open = !auth_is_on(v->options);
+	enum kodo_err err = page_begin(c, v, "Agents", &t);
 
-	s.values = t;
-	if (err == KODO_OK)
-		err = peer_status_each(v, c->a, count_peer, &s);
-	if (err == KODO_OK)
-		err = watch_get(&v->t, &w);
+	if (err == KODO_OK && is_open)
+		err = put_overview(c, v, t);
+	if (err == KODO_OK && is_open && !v->options->registry)
+		err = put_targets(c, v, t);
 	if (err != KODO_OK)
 		return err;
-	template_values_put(t, "role", str_of(role_of(v->options)));
-	template_values_put_u64(t, "total", v->head.total);
-	template_values_put_u64(t, "providers", s.n_providers);
-	template_values_put_u64(t, "targets", s.n_targets);
-	template_values_put_u64(t, "nodes", s.n_nodes);
-	template_values_put_u64(t, "pending", s.n_pending);
-	template_values_put_u64(t, "waiting", s.n_waiting);
-	template_values_put_flag(t, "idle", v->idle);
-	template_values_put_flag(t, "troubled", s.n_troubles > 0);
-	template_values_put_u64(t, "troubles", s.n_troubles);
-	template_values_put_flag(t, "listed", s.n_troubles > 0 && s.n_rows_max > 0);
-	if (s.n_troubles > s.n_rows_max)
-		template_values_put_u64(t, "more_troubles", s.n_troubles - s.n_rows_max);
-	template_values_put_u64(t, "silent", s.n_silent);
-	template_values_put_flag(t, "any_silent", s.n_silent > 0);
-	if (w.suspect_us != 0)
-		template_values_put_time(t, "suspect_until", w.until_us);
-	template_values_put_time(t, "started", v->head.started_us);
-	template_values_put_span(t, "up", v->head.started_us, c->now_us);
-	put_runs(t, registry_state(c->registry), c->now_us);
+	template_values_put_flag(t, "is_open", is_open);
+	template_values_put_flag(t, "is_registry", v->options->registry);
+	template_values_put_count(t, "total", v->head.total);
+	template_values_put_flag(t, "one_flow", v->head.total == 1);
+	template_values_put_flag(t, "any", v->head.total > 0);
 	return page_put(c, "home.html", t);
 }
 

@@ -27,6 +27,36 @@ page_stamp(const char *name)
 	return template_stamp(name);
 }
 
+const char *
+page_version(void)
+{
+	return PACKAGE_VERSION;
+}
+
+/* Its own address, without a query, and its place in the navigation. */
+static void
+put_place(struct template_values *t, const struct call *c, const struct options *o)
+{
+	static const struct {
+		const char *path, *flag;
+	} places[] = {
+		{ "/", "at_home" },
+		{ "/home", "at_home" },
+		{ "/flows", "at_flows" },
+		{ "/map", "at_map" },
+		{ "/status", "at_status" },
+		{ "/docs", "at_docs" },
+	};
+	const char *canonical = arena_printf(
+	    c->a, "%.*s%.*s", STR_ARG(o->url), STR_ARG(c->req->path));
+	size_t i;
+
+	template_values_put(t, "canonical", str_of(canonical));
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		template_values_put_flag(
+		    t, places[i].flag, str_eq(c->req->path, str_of(places[i].path)));
+}
+
 enum kodo_err
 page_begin(struct call *c, const struct view *v, const char *title, struct template_values **out)
 {
@@ -37,11 +67,12 @@ page_begin(struct call *c, const struct view *v, const char *title, struct templ
 	if (t == NULL)
 		return KODO_ENOMEM;
 	template_values_put(t, "title", str_of(title));
-	template_values_put(t, "version", str_of(PACKAGE_VERSION));
+	template_values_put(t, "version", str_of(page_version()));
 	template_values_put(t, "service", o->url);
 	template_values_put(t, "service_organization", o->organization);
 	template_values_put(t, "site", o->organization.len > 0 ? o->organization : o->url);
 	template_values_put(t, "base", instance_base(c->instance));
+	put_place(t, c, o);
 	c->res->view = changes_last(&v->head);
 	template_values_put_u64(t, "view", c->res->view);
 	return KODO_OK;

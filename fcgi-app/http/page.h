@@ -14,9 +14,11 @@ bool page_is_wanted(const struct call *c);
 /* Is a page wanted, and is its template there? Else JSON answers. */
 bool page_is_offered(const struct call *c, const char *file);
 
+const char *page_version(void);
+
 /*
- * The values that every page shows: base, service, organization, version, title; view, which is
- * its Kodo-View, too. KODO_ENOMEM.
+ * The values that every page shows: base, canonical, its place in the navigation, service,
+ * organization, version, title; view, which is its Kodo-View, too. KODO_ENOMEM.
  */
 enum kodo_err page_begin(struct call *c, const struct view *v, const char *title,
     struct template_values **out) MUST_CHECK;

@@ -19,6 +19,8 @@ static const struct route table[] = {
 	    "how this service introduces itself", NULL, "default" },
 	{ "/home", METHOD_GET, handle_home, ROUTE_ALIAS | ROUTE_PAGE, 0, FORMAT, NULL, NULL,
 	    "default" },
+	{ "/status", METHOD_GET, handle_status, ROUTE_PAGE, 0, FORMAT,
+	    "how this service is: what it holds, its peers, its outbound work", NULL, "status" },
 	{ "/map", METHOD_GET, handle_map, ROUTE_PAGE | SHOWS, 0, FORMAT,
 	    "its providers with their nodes, its connections", NULL, "map" },
 	{ "/connect", METHOD_GET, handle_nodes, SHOWS, 0, 0, "all nodes with their flows", NULL,

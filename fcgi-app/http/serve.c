@@ -26,6 +26,7 @@ struct server {
 	struct response res;
 	struct buf body;	/* memory is kept between requests */
 	bool wake;
+	void (*after)(struct registry *r);	/* of the last request, see call.h */
 	bool was_large;		/* the last request: free its memory after the reply */
 };
 
@@ -405,6 +406,7 @@ serve_request(struct server *s, struct transport *t, struct follower *f)
 		answer_fault(&s->res, err, "answer");
 	length = response_length(&s->res);
 	err = response_send(&s->res, t, req.method == METHOD_HEAD);
+	s->after = c.after;
 	if (err != KODO_OK)
 		log_debug("an answer was not taken: %s", kodo_err_text(err));
 	else if (c.is_early)
@@ -427,6 +429,9 @@ serve_after(struct server *s)
 	if (s->wake)
 		(void)instance_wake(s->instance, WAKE_FOR_REQUEST);
 	s->wake = false;
+	if (s->after != NULL)
+		s->after(instance_registry(s->instance));
+	s->after = NULL;
 	if (!s->was_large)
 		return;
 	arena_reset(s->a);

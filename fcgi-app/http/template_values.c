@@ -134,6 +134,23 @@ template_values_put_u64(struct template_values *t, const char *name, uint64_t n)
 }
 
 void
+template_values_put_count(struct template_values *t, const char *name, uint64_t n)
+{
+	char text[32], *at = text + sizeof(text) - 1;
+	unsigned digits = 0;
+
+	*at = '\0';
+	do {
+		if (digits > 0 && digits % 3 == 0)
+			*--at = ',';
+		*--at = (char)('0' + n % 10);
+		n /= 10;
+		digits++;
+	} while (n > 0);
+	template_values_printf(t, name, "%s", at);
+}
+
+void
 template_values_put_time(struct template_values *t, const char *name, int64_t us)
 {
 	char text[ISOTIME_BYTES];

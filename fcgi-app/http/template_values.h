@@ -28,6 +28,8 @@ void template_values_printf(struct template_values *t, const char *name, const c
 void template_values_put_short(
     struct template_values *t, const char *name, struct str text, size_t characters);
 void template_values_put_u64(struct template_values *t, const char *name, uint64_t n);
+/* For people: 10,000. */
+void template_values_put_count(struct template_values *t, const char *name, uint64_t n);
 /* `2026-11-24 08:16:34Z`; 0: no value */
 void template_values_put_time(struct template_values *t, const char *name, int64_t us);
 /* `3 minutes`, from one time to another; 0: no value */

@@ -49,13 +49,13 @@ def test_nothing_is_open_before_there_are_keys(hosted):
 
 @pytest.mark.parametrize("restricted", (True, False))
 def test_the_status_names_no_peers(cwd, restricted):
-    """Anybody may see the page of /: how many peers are in trouble, but which ones only on the map."""
+    """Anybody may see the page of /status: how many peers are in trouble, but which ones only on the map."""
     target = f"http://localhost:{kodotest.free_port()}"
     options = {"flows": FLOWS, "connect": [target], "private": True, **({"auth_jwks_url": f"file://{cwd}/none.json"} if restricted else {})}
     one = Service(cwd, options).start()
     try:
-        page = lambda: one.get("/", headers={"accept": "text/html"}).text()    # noqa: E731
-        wait_until(lambda: "<strong>1</strong> in trouble" in page(), 10, "one in trouble")
+        page = lambda: one.get("/status", headers={"accept": "text/html"}).text()    # noqa: E731
+        wait_until(lambda: "<strong>1</strong> peer in trouble" in page(), 10, "one in trouble")
         text = page()
         assert (target in text) == (not restricted), text
         assert ("1 on the map" in text) == restricted

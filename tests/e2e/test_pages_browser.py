@@ -215,7 +215,7 @@ def test_keyboard_alone(browser, registry):
     for _ in range(30):
         browser.keys(Keys.TAB)
         seen.append(browser.script(active + ".id || document.activeElement.textContent"))
-    assert seen[:4] == ["Status", "Flows", "Map", "API"] and {"q", "by", "pp"} <= set(seen)
+    assert seen[:5] == ["House of Flows", "Flows", "Map", "API", "Status"] and {"q", "by", "pp"} <= set(seen)
 
 
 def test_refreshes_itself_without_flicker(browser, service):
@@ -225,7 +225,7 @@ def test_refreshes_itself_without_flicker(browser, service):
     assert one.post("/connect", connect_body("http://127.0.0.1:9", 2)).status == 201
     wait_until(lambda: count(browser) == "5 of 5 flows", 8, "refreshed")
     assert browser.texts("a.flow")[0] == "Flow 0" and browser.script("return document.activeElement.textContent") == "Flow 00 alpha"
-    for path, text in (("/map", "2 flows"), ("/", "5")):
+    for path, text in (("/map", "2 flows"), ("/status", "5"), ("/", "5 agents")):
         browser.open(one.url + path)
         wait_until(lambda: text in browser.script("return document.getElementById('results').textContent"), 5, path)
     assert one.post("/disconnect", {"provider": "http://127.0.0.1:9", "url": ["http://127.0.0.1:9"]}).status == 200
@@ -266,7 +266,7 @@ def seconds_until(browser, text, limit=10):
     return time.monotonic() - began
 
 
-@pytest.mark.parametrize("path, text", [("/flows", "{} of {} flows"), ("/flows?q=Flow&tag=all&pp=50", "{} of {} flows"), ("/", "{} flows"), ("/map", "{} flows")])
+@pytest.mark.parametrize("path, text", [("/flows", "{} of {} flows"), ("/flows?q=Flow&tag=all&pp=50", "{} of {} flows"), ("/", "{} agents"), ("/status", "{} flows"), ("/map", "{} flows")])
 def test_a_change_shows_within_a_second(spied, service, path, text):
     one = service({"organization": "Live", "flows": FLOWS[:3]})
     spied.open(one.url + path)
@@ -305,7 +305,7 @@ def test_a_quiet_page_waits_and_does_not_poll(spied, service):
     assert len(asked(spied, "/changes")) == 1 and len(asked(spied, "/map")) == 1
 
 
-@pytest.mark.parametrize("path", ["/flows", "/", "/map"])
+@pytest.mark.parametrize("path", ["/flows", "/", "/status", "/map"])
 def test_a_hidden_page_asks_nothing(spied, service, path):
     one = service({"organization": "Hidden", "flows": FLOWS[:3]})
     spied.open(one.url + path)
@@ -399,8 +399,8 @@ def test_status_and_map(browser, service):
     one = service({"organization": "House", "flows": FLOWS[:3], "connect": [dead], "retry": 1})
     for i in range(2):
         one.post("/connect", connect_body(f"http://127.0.0.1:{i + 10}", i + 1, registry=True, feed=bool(i)))
-    wait_until(lambda: "1" in one.get("/", headers={"accept": "text/html"}).text().split("in trouble")[0][-40:], 10, "one in trouble")
-    browser.open(one.url + "/")
+    wait_until(lambda: "1" in one.get("/status", headers={"accept": "text/html"}).text().split(" in trouble")[0][-40:], 10, "one in trouble")
+    browser.open(one.url + "/status")
     browser.shot("status")
     assert dead in browser.texts("tbody")[0]
     browser.size(*PHONE)
@@ -431,7 +431,7 @@ def test_map_of_300(browser, service):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", "/flows", "/map", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/status", "/flows", "/map", "/docs"])
 def test_on_a_phone_and_dark(browser, registry, path, scheme):
     browser.scheme(scheme)
     browser.size(*PHONE)
@@ -439,7 +439,7 @@ def test_on_a_phone_and_dark(browser, registry, path, scheme):
     assert browser.is_inside()
     back = browser.script("return getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, back[4:-1].split(","))) < 200) == (scheme == "dark")
-    name = path.strip("/") or "status"
+    name = path.strip("/") or "home"
     browser.shot(f"{name}-phone-{scheme}", whole=path != "/docs")
     browser.size(*WIDE)
     browser.open(registry.url + path)
@@ -488,7 +488,7 @@ def test_hostile_values(browser, service, size):
         url = f"http://127.0.0.1:{i + 10}/%22%3E%3Cb%3E'{'w' * 900 if i == 3 else ''}"
         body = greeting(url, organization=text, nodes=[node(url, list(evil_flows()), organization=text, status=text)])
         assert one.post("/connect", body).status == 201, body
-    for path in ("/flows?pp=100", "/flows?q=%3Cscript%3Ewindow.hit%3D1%3C%2Fscript%3E%22%3D", "/map", "/", "/docs",
+    for path in ("/flows?pp=100", "/flows?q=%3Cscript%3Ewindow.hit%3D1%3C%2Fscript%3E%22%3D", "/map", "/", "/status", "/docs",
                  "/flows?tag=%22%3E%3Cscript%3Ewindow.hit%3D1%3C%2Fscript%3E&organization=%27%3E", "/flows?by=%22%3E%3Cb%3E", "/flows/many"):
         browser.open(one.url + path)
         assert browser.is_inside(), path
@@ -504,7 +504,7 @@ def test_hostile_values(browser, service, size):
 
 def test_weight(browser, service):
     one = service({"organization": "Empty"})
-    for path in ("/", "/flows", "/map"):
+    for path in ("/", "/status", "/flows", "/map"):
         browser.open("about:blank")
         browser.open(one.url + path)
         wait_until(lambda: browser.script("return performance.getEntriesByType('resource').length") >= 3, 5, path)
@@ -522,7 +522,7 @@ def test_axe(browser, registry, scheme):
     browser.scheme(scheme)
     with open(AXE, encoding="utf-8") as f:
         axe = f.read()
-    for path in ("/", "/flows", "/flows?q=name+%3D%3D&tag=all", "/map", "/docs", "/flows/flow-1"):
+    for path in ("/", "/status", "/flows", "/flows?q=name+%3D%3D&tag=all", "/map", "/docs", "/flows/flow-1"):
         browser.open(registry.url + path)
         browser.script(axe)
         found = browser.driver.execute_async_script("axe.run().then((r) => arguments[arguments.length - 1](r.violations))")

@@ -13,7 +13,7 @@ import kodotest
 from kodotest import connect_body, flow, greeting, node
 
 HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-PAGES = ("/", "/flows", "/flows?q=name+%3D%3D&tag=all", "/flows?q=Flow&organization=Here&tag=all&tag=n1", "/map", "/docs", "/flows/flow-1")
+PAGES = ("/", "/status", "/flows", "/flows?q=name+%3D%3D&tag=all", "/flows?q=Flow&organization=Here&tag=all&tag=n1", "/map", "/docs", "/flows/flow-1")
 FLOWS = [flow(i) for i in range(25)]
 TIDY = shutil.which("tidy")
 
@@ -36,7 +36,7 @@ def test_headers(registry):
         headers = registry.get(target, headers=HTML).headers
         assert headers["content-security-policy"].startswith("default-src 'self';") and "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "same-origin" and headers["vary"] == "Accept"
-    for target in ("/", "/map", "/flows", "/counts", "/connect"):
+    for target in ("/", "/status", "/map", "/flows", "/counts", "/connect"):
         for accept in ({}, {"accept": "*/*"}, {"accept": "application/json"}):
             answer = registry.get(target, headers=accept)
             assert answer.headers["content-type"] == "application/json" and "content-security-policy" not in answer.headers
@@ -45,7 +45,8 @@ def test_headers(registry):
 
 
 def test_files(registry):
-    for name, kind in (("kodo.css", "text/css; charset=utf-8"), ("flows.js", "text/javascript; charset=utf-8"), ("kodo.svg", "image/svg+xml")):
+    for name, kind in (("kodo.css", "text/css; charset=utf-8"), ("flows.js", "text/javascript; charset=utf-8"), ("kodo.svg", "image/svg+xml"),
+                       ("kodo.webmanifest", "application/manifest+json")):
         answer = registry.get(f"/www/{name}")
         assert answer.status == 200 and answer.headers["content-type"] == kind
         with open(os.path.join(kodotest.SRCDIR, "www", name), "rb") as f:
@@ -59,7 +60,7 @@ def test_files(registry):
 
 def test_without_templates(responder, place):
     one = responder({"organization": "Here", "flows": FLOWS}, env={"KODO_WWW": place})
-    for target in ("/", "/map"):
+    for target in ("/", "/status", "/map"):
         assert one.get(target, headers=HTML).headers["content-type"] == "application/json"
     assert one.get("/docs").status == 404 and one.get("/docs/openapi.json").status == 200
 
@@ -73,7 +74,7 @@ def test_links_stay_below_the_path(responder):
 
 
 def test_pages_say_where_changes_go_on(registry):
-    for target in ("/", "/flows?tag=all", "/map"):
+    for target in ("/", "/status", "/flows?tag=all", "/map"):
         answer = registry.get(target, headers=HTML)
         view = re.search(' data-view="(\\d+)"', answer.text())[1]
         assert answer.headers["kodo-view"] == view == registry.get("/connect").headers["kodo-view"], target
@@ -202,7 +203,7 @@ def test_page_behind_a_place(registry):
 
 def test_headers_for_caches(registry):
     """What an answer depends on, and that no cache before us keeps it for itself: of each route, each form and each error."""
-    for target in ("/", "/home", "/flows", "/flows?tag=x", "/map", "/check", "/flows/flow-1", "/docs", "/flows?p=x", "/flows?format=json", "/flows/nosuch"):
+    for target in ("/", "/home", "/status", "/flows", "/flows?tag=x", "/map", "/check", "/flows/flow-1", "/docs", "/flows?p=x", "/flows?format=json", "/flows/nosuch"):
         for accept in ({}, HTML, {"accept": "application/json"}):
             for method in ("GET", "HEAD"):
                 answer = registry.request(method, target, headers=accept)
@@ -252,7 +253,7 @@ def test_hostile_values(responder):
         flows = [{"url": "javascript:alert(1)\"'<b>", "name": text, "author": text, "description": text * 50, "tags": [text[:250], "w" * 250]}]
         url = f"http://127.0.0.1:{i + 1}/\"'<b>"
         assert one.post("/connect", greeting(url, organization=text, nodes=[node(url, flows, organization=text, status=text)])).status == 201
-    for target in ("/", "/flows?pp=50", "/map", "/flows?q=%22%3E%3Cscript%3E%3D%3D&by=%22%3E%3Cb%3E&organization=%22%3E%3Cb%3E&tag=%22%3E%3Cb%3E", "/docs"):
+    for target in ("/", "/status", "/flows?pp=50", "/map", "/flows?q=%22%3E%3Cscript%3E%3D%3D&by=%22%3E%3Cb%3E&organization=%22%3E%3Cb%3E&tag=%22%3E%3Cb%3E", "/docs"):
         text = page(one, target)
         tags = Tags(text)
         assert tags.open == [] and tags.wrong == [], (target, tags.open, tags.wrong)
@@ -267,7 +268,7 @@ def test_html_is_valid(registry):
     for target in PAGES:
         done = subprocess.run([TIDY, "-e", "-q", "--drop-empty-elements", "no"], input=page(registry, target), capture_output=True, text=True)
         # it knows little of SVG in HTML; vnu has nothing to say about that
-        known = r'<(input|title|svg|a)> proprietary attribute "(inputmode|autocomplete|id|x|y|width|height|class|href)"'
+        known = r'<(input|title|svg|a)> proprietary attribute "(inputmode|autocomplete|aria-current|id|x|y|width|height|class|href)"'
         lines = [line for line in done.stderr.splitlines() if not re.search(known, line)]
         assert lines == [], target
 

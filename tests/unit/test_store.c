@@ -122,6 +122,15 @@ test_scans(void **unused)
 	assert_int_equal(i, 5);
 	assert_false(scan_next(&s)); /* it stays at its end */
 	assert_int_equal(scan_end(&s), KODO_OK);
+	s = scan_back(&t, T_PEER);
+	for (i = 5; scan_next(&s); i--)
+		assert_int_equal(get_be32(s.k.p), sorted[i - 1]);
+	assert_int_equal(i, 0);
+	assert_false(scan_next(&s));
+	assert_int_equal(scan_end(&s), KODO_OK);
+	s = scan_back(&t, T_NODE); /* empty */
+	assert_false(scan_next(&s));
+	assert_int_equal(scan_end(&s), KODO_OK);
 	/* from a key that is not there, over all behind it, and below a prefix only */
 	assert_int_equal(scan_first(scan_from(&t, T_PEER, key_u32(kb, 8), 0), &k, &v), KODO_OK);
 	assert_int_equal(get_be32(k.p), 300);

@@ -122,6 +122,12 @@ changelog_scan(struct txn *t, uint64_t behind)
 	return scan_from(t, T_CHANGES, key_u64(k, behind + 1), 0);
 }
 
+struct scan
+changelog_scan_back(struct txn *t)
+{
+	return scan_back(t, T_CHANGES);
+}
+
 bool
 changelog_next(struct scan *s, struct changelog_entry *out)
 {

@@ -35,6 +35,8 @@ enum kodo_err changelog_del(struct txn *t, struct head *h, uint32_t node) MUST_C
 
 /* Scan for changelog_next: the entries behind a number. */
 struct scan changelog_scan(struct txn *t, uint64_t behind) MUST_CHECK;
+/* The last one first. */
+struct scan changelog_scan_back(struct txn *t) MUST_CHECK;
 bool changelog_next(struct scan *s, struct changelog_entry *out) MUST_CHECK;
 
 /* That of a node. KODO_ENOTFOUND. */

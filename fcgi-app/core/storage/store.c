@@ -338,6 +338,15 @@ scan_prefix(struct txn *t, enum store_table table, struct str prefix)
 	return scan_from(t, table, prefix, (unsigned)prefix.len);
 }
 
+struct scan
+scan_back(struct txn *t, enum store_table table)
+{
+	struct scan s = scan_prefix(t, table, STR_NULL);
+
+	s.is_back = true;
+	return s;
+}
+
 /*
  * Is the key not before the place of the scan, and behind that of the entry before? With a damaged
  * key this need not be so, and whoever goes on from the last key would go round.
@@ -347,7 +356,9 @@ is_in_order(struct scan *s, struct str key)
 {
 	const int c = str_cmp(key, (struct str){ s->at, s->at_len });
 
-	if (c < 0 || (c == 0 && s->is_begun))
+	if (s->is_begun && (s->is_back ? c >= 0 : c == 0))
+		return false;
+	if (!s->is_back && c < 0)
 		return false;
 	s->at_len = key.len < sizeof(s->at) ? (unsigned)key.len : sizeof(s->at);
 	memcpy(s->at, key.p, s->at_len);
@@ -358,7 +369,9 @@ bool
 scan_next(struct scan *s)
 {
 	MDB_val key = { s->at_len, s->at }, val;
-	MDB_cursor_op op = s->is_begun ? MDB_NEXT : s->at_len > 0 ? MDB_SET_RANGE : MDB_FIRST;
+	const MDB_cursor_op first = s->at_len > 0 ? MDB_SET_RANGE : MDB_FIRST;
+	const MDB_cursor_op begin = s->is_back ? MDB_LAST : first;
+	const MDB_cursor_op op = !s->is_begun ? begin : s->is_back ? MDB_PREV : MDB_NEXT;
 	int rc;
 
 	if (s->err != KODO_OK || s->is_over)

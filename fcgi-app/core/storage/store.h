@@ -137,7 +137,7 @@ struct scan {
 	void *mdb;		/* private, as what follows */
 	char at[SCAN_PREFIX_MAX];	/* where it begins; then the key at hand */
 	unsigned at_len, prefix_len;
-	bool is_begun, is_over;
+	bool is_begun, is_over, is_back;
 };
 
 /* All whose keys begin with prefix, of at most SCAN_PREFIX_MAX bytes; null: the whole table. */
@@ -145,6 +145,8 @@ struct scan scan_prefix(struct txn *t, enum store_table table, struct str prefix
 /* The same from key on, of which prefix_len bytes are the prefix. */
 struct scan scan_from(
     struct txn *t, enum store_table table, struct str key, unsigned prefix_len) MUST_CHECK;
+/* The whole table from its end. */
+struct scan scan_back(struct txn *t, enum store_table table) MUST_CHECK;
 bool scan_next(struct scan *s) MUST_CHECK;
 /* Ends the scan. Returns s->err. */
 enum kodo_err scan_end(struct scan *s) MUST_CHECK;
