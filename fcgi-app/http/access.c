@@ -1,7 +1,6 @@
 #include "core/base/log.h"
 #include "http/access.h"
 #include "http/admin.h"
-#include "http/page.h"
 #include "http/speaker.h"
 
 #define RETRY_S	5u	/* the keys of an issuer that is up are here by then */
@@ -46,25 +45,6 @@ access_is_restricted(const struct route *r, const struct options *o)
 	return auth_is_on(o) && role_of(r) < N_ROLES;
 }
 
-static enum kodo_err
-put_page(struct call *c, const struct auth_answer *answer)
-{
-	struct template_values *t;
-	struct view v;
-	enum kodo_err err = view_begin(c->registry, c->now_us, &v);
-
-	if (err != KODO_OK)
-		return err;
-	err = page_begin(c, &v, refusals[answer->verdict].title, &t);
-	view_end(&v);
-	if (err != KODO_OK)
-		return err;
-	template_values_put_u64(t, "status", refusals[answer->verdict].status);
-	template_values_put(t, "reason", str_of(answer->reason));
-	template_values_put_flag(t, "unknown", answer->verdict == AUTH_NO_TOKEN);
-	return page_put(c, "refused.html", t);
-}
-
 /* NULL: none. */
 static const char *
 challenge(struct call *c, const struct auth_answer *answer, const char *role)
@@ -79,27 +59,20 @@ challenge(struct call *c, const struct auth_answer *answer, const char *role)
 	    error, answer->reason, role);
 }
 
-static enum kodo_err
+static void
 refuse(struct call *c, const struct route *r, const struct auth_answer *answer, const char *role)
 {
 	const char *title = refusals[answer->verdict].title;
 	const char *error = refusals[answer->verdict].error;
 	const char *detail = arena_printf(c->a, "%s: %s", title, answer->reason);
-	enum kodo_err err = KODO_OK;
 
 	log_at(error == NULL ? LOG_DEBUG : LOG_WARNING, "%.*s %s refused: %s",
 	    STR_ARG(c->req->method_text), r->path, answer->reason);
-	if ((r->flags & ROUTE_PAGE) != 0 && page_is_offered(c, "refused.html"))
-		err = put_page(c, answer);
-	else
-		response_fail(
-		    c->res, refusals[answer->verdict].status, detail == NULL ? title : detail);
-	c->res->status = refusals[answer->verdict].status;
-	c->res->view = 0;	/* it would tell of what cannot be seen */
+	response_fail(
+	    c->res, refusals[answer->verdict].status, detail == NULL ? title : detail);
 	c->res->authenticate = challenge(c, answer, role);
 	if (c->res->status == 503)
 		c->res->retry_after_s = RETRY_S;
-	return err;
 }
 
 enum kodo_err
@@ -127,5 +100,7 @@ access_is_granted(struct call *c, struct auth *auth, const struct route *r,
 		return err;
 	c->wake |= answer.wake;
 	*out = answer.verdict == AUTH_GRANTED;
-	return *out ? KODO_OK : refuse(c, r, &answer, roles[i].name);
+	if (!*out)
+		refuse(c, r, &answer, roles[i].name);
+	return KODO_OK;
 }

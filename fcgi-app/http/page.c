@@ -58,23 +58,36 @@ put_place(struct template_values *t, const struct call *c, const struct options 
 }
 
 enum kodo_err
-page_begin(struct call *c, const struct view *v, const char *title, struct template_values **out)
+page_begin_without_view(
+    struct call *c, const struct options *o, const char *title, struct template_values **out)
 {
 	struct template_values *t = template_values_new(c->a);
-	const struct options *o = v->options;
 
 	*out = t;
 	if (t == NULL)
 		return KODO_ENOMEM;
 	template_values_put(t, "title", str_of(title));
 	template_values_put(t, "version", str_of(page_version()));
+	template_values_put(t, "base", instance_base(c->instance));
+	template_values_put(t, "site", STR("kodo"));
+	if (o == NULL)
+		return KODO_OK;
 	template_values_put(t, "service", o->url);
 	template_values_put(t, "service_organization", o->organization);
 	template_values_put(t, "site", o->organization.len > 0 ? o->organization : o->url);
-	template_values_put(t, "base", instance_base(c->instance));
 	put_place(t, c, o);
+	return KODO_OK;
+}
+
+enum kodo_err
+page_begin(struct call *c, const struct view *v, const char *title, struct template_values **out)
+{
+	enum kodo_err err = page_begin_without_view(c, v->options, title, out);
+
+	if (err != KODO_OK)
+		return err;
 	c->res->view = changes_last(&v->head);
-	template_values_put_u64(t, "view", c->res->view);
+	template_values_put_u64(*out, "view", c->res->view);
 	return KODO_OK;
 }
 

@@ -23,6 +23,10 @@ const char *page_version(void);
 enum kodo_err page_begin(struct call *c, const struct view *v, const char *title,
     struct template_values **out) MUST_CHECK;
 
+/* The same for a page that shows no state: without view. o NULL: the options are not known. */
+enum kodo_err page_begin_without_view(struct call *c, const struct options *o, const char *title,
+    struct template_values **out) MUST_CHECK;
+
 /* Render www/<file> as the answer. KODO_ENOTFOUND: there is no such file. */
 enum kodo_err page_put(struct call *c, const char *file, struct template_values *t) MUST_CHECK;
 

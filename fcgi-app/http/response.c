@@ -53,6 +53,7 @@ set_plain(struct response *r)
 	r->view = 0;
 	r->next = STR_NULL;
 	r->signature = NULL;
+	buf_reset(&r->reason);
 	r->is_page = false;
 	r->varies = r->is_secret = false;
 }
@@ -61,6 +62,7 @@ void
 response_init(struct response *r, const struct state *state)
 {
 	r->body = (struct sink)SINK_INIT(state);
+	r->reason = (struct buf)BUF_INIT(0);
 	set_plain(r);
 }
 
@@ -90,16 +92,26 @@ void
 response_free(struct response *r)
 {
 	sink_free(&r->body);
+	buf_free(&r->reason);
 }
 
 void
 response_error(struct response *r, unsigned status, struct str detail,
     const struct wire_error *errors, size_t n)
 {
+	size_t i;
+
 	drop_body(r);
 	set_plain(r);
 	r->status = status;
 	wire_put_error(&r->body.buf, status, detail, errors, n);
+	buf_put_str(&r->reason, detail);
+	for (i = 0; i < n; i++) {
+		buf_putc(&r->reason, '\n');
+		buf_put_str(&r->reason, errors[i].key);
+		buf_putc(&r->reason, '\t');
+		buf_put_str(&r->reason, errors[i].message);
+	}
 }
 
 void

@@ -24,6 +24,8 @@ struct response {
 	struct str next;		/* the page that follows, for Link; null: none */
 	uint64_t view;			/* for GET /changes; 0: no Kodo-View */
 	const struct signature_fields *signature;	/* of the answer to a peer; NULL: none */
+	/* of an error: its detail, and in further lines each fault: key, TAB, message */
+	struct buf reason;
 	bool is_page;			/* for browsers: with headers that limit its loads */
 	bool varies;			/* its address has another answer for another Accept */
 	bool is_secret;			/* its address may hold a key: links do not tell it */

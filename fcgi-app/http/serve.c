@@ -7,6 +7,7 @@
 #include "http/admin.h"
 #include "http/call.h"
 #include "http/client.h"
+#include "http/error_page.h"
 #include "http/instance.h"
 #include "http/origin.h"
 #include "http/rate.h"
@@ -399,7 +400,9 @@ serve_request(struct server *s, struct transport *t, struct follower *f)
 	if (c.waits)
 		return c.follower;
 	follow_end(c.follower);
-	err = sink_end(&s->res.body);
+	err = error_page_put(&c);
+	if (err == KODO_OK)
+		err = sink_end(&s->res.body);
 	if (err == KODO_OK && c.registry != NULL)
 		err = speaker_sign_answer(&c);
 	if (err != KODO_OK)

@@ -139,7 +139,7 @@ def test_page_of_a_refusal(hosted):
     for target in ("/flows", "/map", ITEM):
         answer = hosted.get(target, headers={"Accept": "text/html"})
         assert (answer.status, answer.headers["content-type"]) == (401, "text/html; charset=utf-8")
-        assert "<h1>Unauthorized</h1>" in answer.text() and "there is no token" in answer.text()
+        assert "<h1>Sign in first</h1>" in answer.text() and "there is no token" in answer.text()
         assert "Flow 1" not in answer.text()
         assert "etag" not in answer.headers and "kodo-view" not in answer.headers
     answer = hosted.get("/flows", headers={"Accept": "text/html", **bearer(URL, exp=1)})
