@@ -1,8 +1,10 @@
 /*
  * Signs of life in a network that has healed: who is there is fresh everywhere, who ends is silent
- * everywhere after three rounds, and fresh again soon after it is back.
+ * everywhere after three rounds, and fresh again soon after it is back. Each of these changes is one
+ * message a link at most, in each direction, and where nothing changes there is none.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/url.h"
 #include "core/liveness/liveness.h"
@@ -60,6 +62,22 @@ all_look(struct mesh *m, unsigned silent, const char *when)
 		}
 }
 
+/* Let time pass, in which each link carries so many messages at most; those of one are its own. */
+static void
+pass(struct mesh *m, int64_t us, unsigned own, unsigned most, const char *when)
+{
+	unsigned i, j;
+
+	memset(m->link, 0, sizeof(m->link));
+	mesh_run_until(m, m->now_us + us);
+	for (i = 0; i < m->h->n; i++)
+		for (j = 0; j < m->h->n; j++)
+			if (i != own && j != own && !model_is_mistaken(m, i, j) &&
+			    m->link[i][j] > most)
+				mesh_fail(m, "%s: %lu messages from s%u to s%u\n", when,
+				    m->link[i][j], i, j);
+}
+
 /* A node, with flows, that stays. */
 static unsigned
 victim_of(const struct mesh *m)
@@ -87,10 +105,11 @@ liveness_check(struct mesh *m)
 	all_look(m, MESH_MAX, "healed");
 	if (victim == MESH_MAX || m->fault[0] != '\0')
 		return;
+	pass(m, CALM_US, MESH_MAX, 0, "healed");
 	service_stop(&m->services[victim]);
-	mesh_run_until(m, m->now_us + SILENCE_US);
+	pass(m, SILENCE_US, victim, 1, "one ended");
 	all_look(m, victim, "one ended");
 	service_start(&m->services[victim], START_IF_CHANGED);
-	mesh_run_until(m, m->now_us + BACK_US);
+	pass(m, BACK_US, victim, 1, "it is back");
 	all_look(m, MESH_MAX, "it is back");
 }
