@@ -78,7 +78,7 @@ pass(struct mesh *m, int64_t us, unsigned own, unsigned most, const char *when)
 				    m->link[i][j], i, j);
 }
 
-/* A node, with flows, that stays. */
+/* A node, with flows, that stays; others of the network do not hang on it. */
 static unsigned
 victim_of(const struct mesh *m)
 {
@@ -87,7 +87,7 @@ victim_of(const struct mesh *m)
 	for (k = 0; k < m->h->n; k++) {
 		i = (unsigned)((m->h->seed + k) % m->h->n);
 		if (m->services[i].connect != 0 && m->services[i].flows_variant != 0 &&
-		    !m->services[i].has_left && m->h->role[i] == ROLE_NODE)
+		    !m->services[i].has_left && m->services[i].role == ROLE_NODE)
 			return i;
 	}
 	return MESH_MAX;
