@@ -8,7 +8,8 @@ import pytest
 from kodotest import connect_body, flow, node
 from responder import FLOWS, OWN, PEER, check_error, check_json
 
-ORDERS = ["", "name", "name:d", "organization,name:d", "url:d", "created", "modified:d,url", "heartbeat", "author", "author:d,name:d"]
+ORDERS = ["", "name", "name:d", "organization,name:d", "url:d", "created", "modified:d,url", "heartbeat", "author", "author:d,name:d",
+    "state", "alive:d,name", "heard:d", "changed"]
 
 
 def connect(kodo, url, nodes):

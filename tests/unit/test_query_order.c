@@ -37,6 +37,26 @@ test_order(void **state)
 	assert_true(str_eq(order_text(parse_order(by)), STR("ValueError: more than 16 fields")));
 }
 
+/* Each field that there is, once: what an order may hold. */
+static void
+test_order_of_all_fields(void **state)
+{
+	struct buf by = BUF_INIT(0);
+	const struct order *o;
+	bool descending;
+	unsigned f;
+
+	(void)state;
+	for (f = 0; f < QUERY_FOLDED; f++)
+		buf_printf(&by, "%s%s:d", f == 0 ? "" : ",",
+		    query_field_name((enum query_field)f));
+	o = parse_order(buf_str(&by));
+	assert_int_equal(order_needs(o), QUERY_BIT(QUERY_FOLDED) - 1);
+	assert_int_equal(order_first(o, &descending), QUERY_ORGANIZATION);
+	assert_true(descending && str_starts(order_text(o), STR("organization:d, created:d")));
+	buf_free(&by);
+}
+
 static const struct order *compared;
 static const struct row *compared_rows;
 
@@ -196,6 +216,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_order_of_all_fields),
 		cmocka_unit_test(test_sorter),
 		cmocka_unit_test(test_sorter_memory),
 	};

@@ -4,7 +4,7 @@
 
 #include "core/query/order.h"
 
-#define ORDER_KEYS_MAX	10	/* the fields, each at most once */
+#define ORDER_KEYS_MAX	QUERY_FOLDED	/* all fields that by may name, each at most once */
 
 struct order_key {
 	enum query_field field;

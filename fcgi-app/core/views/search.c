@@ -91,9 +91,10 @@ item_put(struct search *s, const struct flows_node *n, uint32_t flow, bool is_fi
 static enum kodo_err
 entry_open(struct search *s, uint32_t node, uint32_t flow, struct flows_node *out)
 {
-	/* signs of life cost three reads, so only where they are shown */
+	/* signs of life cost three reads, so only where they are shown, or a cursor has them */
 	const unsigned fields = s->out->each != NULL ? QUERY_NODE_FIELDS :
-	    (QUERY_NODE_FIELDS & ~QUERY_LIVENESS_FIELDS) | s->fq->extras;
+	    (QUERY_NODE_FIELDS & ~QUERY_LIVENESS_FIELDS) | s->fq->extras |
+	    order_needs(s->fq->by);
 	struct statement winner;
 	enum kodo_err err = record_get_seen(&s->v->t, node, &winner);
 
