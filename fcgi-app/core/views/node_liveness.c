@@ -4,6 +4,8 @@
 #include "core/registry/registry_private.h"
 #include "core/views/node_liveness.h"
 
+#define MINUTE_US	60000000ll
+
 static enum kodo_err
 fresh_get(struct view *v, uint32_t peer, struct node_liveness *out)
 {
@@ -31,7 +33,8 @@ node_liveness_get(struct view *v, uint32_t node, uint32_t peer, struct node_live
 	if (err != KODO_OK)
 		return err;
 	if (peer == PEER_SELF) {
-		out->heard_us = v->now_us;
+		/* of the minute, as such an answer is good for one: pages by it stay in place */
+		out->heard_us = v->now_us - v->now_us % MINUTE_US;
 		return KODO_OK;
 	}
 	if (s.since_us == 0)
