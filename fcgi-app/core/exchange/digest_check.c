@@ -4,6 +4,7 @@
 #include "core/base/url.h"
 #include "core/exchange/digest_check.h"
 #include "core/merge/ingest.h"
+#include "core/merge/resync.h"
 #include "core/records/digest.h"
 
 /* Is our url a member of `registers`, the last member of a legacy peer's map? */
@@ -58,12 +59,10 @@ digest_check_targets(struct change *ch)
 			err = change_peer_find(ch, key, &p);
 		/* a resync that waits asks for more than a check does */
 		if (err == KODO_OK && peer_is_live_target(p) && p->out.connected_us != 0 &&
-		    (p->flags & PEER_RESYNC) == 0) {
-			p->out.check_us = ch->now_us;
-			ch->is_due = true;
-		} else if (err == KODO_ENOTFOUND) {
+		    (p->flags & PEER_RESYNC) == 0)
+			resync_check(ch, p, ch->now_us);
+		else if (err == KODO_ENOTFOUND)
 			err = KODO_OK;
-		}
 	}
 	return err;
 }

@@ -23,12 +23,14 @@ jittered(int64_t span_us, unsigned percent, const struct change *ch, const struc
 void
 digest_check_later(struct change *ch, struct peer *p)
 {
+	const int64_t wait_us = (p->flags & PEER_CHECK_AGAIN) != 0
+	    ? PEER_HEARD_US : jittered(PEER_CHECK_US, CHECK_JITTER, ch, p);
+
 	if ((p->flags & PEER_RESYNC) != 0)
 		return;
+	p->flags &= ~(unsigned)PEER_CHECK_AGAIN;
 	p->out.check_us =
-	    peer_is_live_target(p) && p->out.connected_us != 0
-	    ? ch->now_us + jittered(PEER_CHECK_US, CHECK_JITTER, ch, p)
-	    : 0;
+	    peer_is_live_target(p) && p->out.connected_us != 0 ? ch->now_us + wait_us : 0;
 }
 
 /* What a peer wrote, as a line that people and JSON can have. */

@@ -454,9 +454,8 @@ ingest_call_back(struct change *ch, struct peer *p)
 		/* not by a connect: it may be no registry */
 		change_want(ch, p, WORK_RECONNECT, true);
 		resync_pace(ch, p);
-	} else if (p->out.check_us == 0 || p->out.check_us > soon_us) {
-		p->out.check_us = soon_us;
-		ch->is_due = true;
+	} else {
+		resync_check(ch, p, soon_us);
 	}
 }
 

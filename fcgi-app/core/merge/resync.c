@@ -73,6 +73,17 @@ resync_ask(struct change *ch, struct peer *p)
 		p->out.due_us = *at_us;
 }
 
+void
+resync_check(struct change *ch, struct peer *p, int64_t at_us)
+{
+	if (p->out.check_us != 0 && p->out.check_us <= ch->now_us) {
+		p->flags |= PEER_CHECK_AGAIN;
+	} else if (p->out.check_us == 0 || p->out.check_us > at_us) {
+		p->out.check_us = at_us;
+		ch->is_due = true;
+	}
+}
+
 /*
  * A peer may answer so that the same is wanted again, and do that for ever: a connect with 201 and
  * each update with 404, or with the number of an older message, or with another tombstone. The

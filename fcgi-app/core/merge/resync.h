@@ -30,6 +30,8 @@ void resync_restart(struct change *ch, struct peer *p);
  * answer to one. At once, and, as those may go on, then likewise later, but never paused for it.
  */
 void resync_ask(struct change *ch, struct peer *p);
+/* A digest check of the acknowledged target p that begins from now on: at at_us, or sooner. */
+void resync_check(struct change *ch, struct peer *p, int64_t at_us);
 /* The work of p that its own answer has made is due now, or likewise later. */
 void resync_pace(struct change *ch, struct peer *p);
 
