@@ -17,7 +17,8 @@
 
 /* Where a state was deleted one digest check may have to find that out: those count apart. */
 struct noted {
-	uint64_t seed;
+	enum history_kind kind;
+	uint64_t seed, luck;
 	double seconds;
 };
 static struct group {
@@ -91,7 +92,7 @@ bound_note(const struct mesh *m)
 		if (g->all == NULL)
 			abort();
 	}
-	g->all[g->n++] = (struct noted){ .seed = m->h->seed,
+	g->all[g->n++] = (struct noted){ .kind = m->h->kind, .seed = m->h->seed, .luck = m->h->luck,
 		.seconds = (double)(m->right_us - m->healed_us) / 1e6 };
 }
 
@@ -129,8 +130,9 @@ is_bounded(const struct group *g, bool is_apart)
 }
 
 static void
-group_print(const struct group *g, const char *kind, const char *name, FILE *out)
+group_print(const struct group *g, const char *name, const char *apart, FILE *out)
 {
+	const struct noted *late;
 	size_t i;
 
 	if (g->n == 0)
@@ -139,24 +141,26 @@ group_print(const struct group *g, const char *kind, const char *name, FILE *out
 	fprintf(out,
 	    "# %s%s: %zu histories right after %.1f s (median), %.1f s (99 %%), %.1f s (worst); "
 	    "%.2f %% within 10 s, %.2f %% within 15 s, %.2f %% within 30 s\n",
-	    kind, name, g->n, g->all[g->n / 2].seconds, g->all[g->n * 99 / 100].seconds,
+	    name, apart, g->n, g->all[g->n / 2].seconds, g->all[g->n * 99 / 100].seconds,
 	    g->all[g->n - 1].seconds, share_within(g, 10), share_within(g, 15),
 	    share_within(g, 30));
-	for (i = 0; i < WORST && i < g->n && g->all[g->n - 1 - i].seconds > 10; i++)
-		fprintf(out, "# %s %llu\t%.1f s\n", kind,
-		    (unsigned long long)g->all[g->n - 1 - i].seed, g->all[g->n - 1 - i].seconds);
+	for (i = 0; i < WORST && i < g->n && g->all[g->n - 1 - i].seconds > 10; i++) {
+		late = &g->all[g->n - 1 - i];
+		fprintf(out, "# %s %llu/%llu\t%.1f s\n", history_kinds[late->kind],
+		    (unsigned long long)late->seed, (unsigned long long)late->luck, late->seconds);
+	}
 }
 
 bool
-bound_print(const char *kind, FILE *out)
+bound_print(const char *name, FILE *out)
 {
 	bool is_good = true;
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
-		group_print(&groups[i], kind, group_names[i], out);
+		group_print(&groups[i], name, group_names[i], out);
 		if (!is_bounded(&groups[i], i > 0)) {
-			fprintf(out, "# %s: too late\n", kind);
+			fprintf(out, "# %s: too late\n", name);
 			is_good = false;
 		}
 		free(groups[i].all);

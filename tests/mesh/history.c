@@ -2,6 +2,9 @@
 
 #include "mesh.h"
 
+const char *const history_kinds[HISTORY_KINDS] = { "ours", "one", "two", "long", "roles", "far",
+	"lies" };
+
 #define LENGTH_US (120 * SECOND_US)
 #define LONG_LENGTH_US (1500 * SECOND_US)
 #define ROLES_LENGTH_US (500 * SECOND_US) /* down for longer than until a digest check */
@@ -278,7 +281,7 @@ history_make(struct history *h, uint64_t seed, enum history_kind kind)
 	const bool is_ours = is_of_kodo(kind);
 	uint64_t rnd = seed * 2654435761u + (uint64_t)kind;
 
-	*h = (struct history){ .seed = seed };
+	*h = (struct history){ .kind = kind, .seed = seed };
 	if (is_ours)
 		services_make(h, &rnd);
 	else

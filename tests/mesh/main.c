@@ -1,10 +1,11 @@
 /*
  * usage: mesh --check | --costs | [--from N] [--count N] [--seconds N]
  * [--kind ours|one|two|long|roles|far|lies] [--seeds FILE] [--all] [--trust WORD]
- * [--liveness] [--seed N [--keep I,J,..] [--trace]]
+ * [--liveness] [--seed N [--luck N] [--keep I,J,..] [--trace]]
  *
  * Runs histories of consecutive seeds, those of the file first. A history that fails is made as
- * short as it can be, printed, and the command that replays it. Exit status 1 if one failed.
+ * short as it can be, printed, and the command that replays it. Exit status 1 if one failed, or if
+ * all was right too late. --luck: the same steps, and other dice for the wire.
  * --liveness: signs of life, too.
  * --check, or no argument: what `make check` runs, in TAP. --costs: messages per change.
  */
@@ -18,7 +19,7 @@
 #include "mesh.h"
 
 struct arguments {
-	uint64_t from, count;
+	uint64_t from, count, luck;
 	unsigned seconds;
 	enum history_kind kind;
 	const char *seeds;
@@ -30,8 +31,8 @@ struct arguments {
 	const char *program;
 };
 
-static const char *const kinds[HISTORY_KINDS] = { "ours", "one", "two", "long", "roles", "far",
-	"lies" };
+/* each history of the file is tried so often: what its seed means changes with all that we send */
+#define LUCKS 4u
 
 static char scratch[64];
 
@@ -96,8 +97,9 @@ failure_print(const struct history *h, const struct arguments *args, const char 
 
 	printf("\nFAILED: ");
 	history_print(h, stdout);
-	printf("%s\nreplay: %s --kind %s --seed %llu --trace --keep ", fault, args->program,
-	    kinds[args->kind], (unsigned long long)h->seed);
+	printf("%s\nreplay: %s --kind %s --seed %llu --luck %llu --trace --keep ", fault,
+	    args->program, history_kinds[h->kind], (unsigned long long)h->seed,
+	    (unsigned long long)h->luck);
 	for (i = 0; i < h->n_ops; i++) {
 		if (h->is_dropped[i])
 			continue;
@@ -109,12 +111,13 @@ failure_print(const struct history *h, const struct arguments *args, const char 
 }
 
 static bool
-seed_try(uint64_t seed, enum history_kind kind, const struct arguments *args)
+seed_try(uint64_t seed, uint64_t luck, const struct arguments *args)
 {
 	struct history h;
 	char fault[4096];
 
-	history_make(&h, seed, kind);
+	history_make(&h, seed, args->kind);
+	h.luck = luck;
 	n_histories++;
 	if (history_try(&h, false, fault))
 		return true;
@@ -137,6 +140,7 @@ one_try(const struct arguments *args)
 	unsigned i;
 
 	history_make(&h, args->from, args->kind);
+	h.luck = args->luck;
 	if (at != NULL) {
 		for (i = 0; i < h.n_ops; i++)
 			h.is_dropped[i] = true;
@@ -155,23 +159,33 @@ one_try(const struct arguments *args)
 	return false;
 }
 
-/* A line of a kind and a seed, with anything after; # begins a comment. */
 static bool
-counts_read(const char *line, enum history_kind *kind, uint64_t *seed)
+kind_read(const char *word, enum history_kind *out)
 {
-	char *end;
 	int k;
 
-	for (k = 0; k < HISTORY_KINDS; k++) {
-		size_t n = strlen(kinds[k]);
+	for (k = 0; k < HISTORY_KINDS; k++)
+		if (strcmp(word, history_kinds[k]) == 0)
+			*out = (enum history_kind)k;
+	return k == HISTORY_KINDS && strcmp(word, history_kinds[*out]) == 0;
+}
 
-		if (strncmp(line, kinds[k], n) != 0 || line[n] != ' ')
-			continue;
-		*kind = (enum history_kind)k;
-		*seed = strtoull(line + n + 1, &end, 10);
-		return end != line + n + 1;
-	}
-	return false;
+/* A line of a kind and a seed, perhaps /luck, with anything after; # begins a comment. */
+static unsigned
+line_try(char *line, struct arguments *args)
+{
+	char *word = strsep(&line, " "), *end;
+	unsigned n_failed = 0;
+	uint64_t seed, luck;
+
+	if (line == NULL || !kind_read(word, &args->kind))
+		return 0;
+	seed = strtoull(line, &end, 10);
+	if (*end == '/')
+		return seed_try(seed, strtoull(end + 1, NULL, 10), args) ? 0 : 1;
+	for (luck = 0; luck < LUCKS && n_failed == 0; luck++)
+		n_failed += !seed_try(seed, luck, args);
+	return n_failed;
 }
 
 static bool
@@ -180,15 +194,13 @@ kept_try(const struct arguments *args, unsigned *n_failed)
 	FILE *f = fopen(args->seeds, "r");
 	struct arguments one = *args;
 	char line[256];
-	uint64_t seed;
 
 	if (f == NULL) {
 		fprintf(stderr, "mesh: cannot read %s\n", args->seeds);
 		return false;
 	}
 	while (fgets(line, sizeof(line), f) != NULL)
-		if (counts_read(line, &one.kind, &seed) && !seed_try(seed, one.kind, &one))
-			++*n_failed;
+		*n_failed += line_try(line, &one);
 	fclose(f);
 	return true;
 }
@@ -196,7 +208,7 @@ kept_try(const struct arguments *args, unsigned *n_failed)
 static bool
 arguments_read(int argc, char **argv, struct arguments *out)
 {
-	int i, k;
+	int i;
 
 	*out = (struct arguments){ .from = 1, .count = 500, .program = argv[0] };
 	out->is_check = argc == 1;
@@ -226,6 +238,8 @@ arguments_read(int argc, char **argv, struct arguments *out)
 			out->is_one = strcmp(name, "--seed") == 0;
 		} else if (strcmp(name, "--count") == 0) {
 			out->count = strtoull(value, NULL, 10);
+		} else if (strcmp(name, "--luck") == 0) {
+			out->luck = strtoull(value, NULL, 10);
 		} else if (strcmp(name, "--seconds") == 0) {
 			out->seconds = (unsigned)strtoul(value, NULL, 10);
 		} else if (strcmp(name, "--seeds") == 0) {
@@ -235,11 +249,8 @@ arguments_read(int argc, char **argv, struct arguments *out)
 		} else if (strcmp(name, "--keep") == 0) {
 			out->keep = value;
 		} else if (strcmp(name, "--kind") == 0) {
-			for (k = 0; k < HISTORY_KINDS && strcmp(value, kinds[k]) != 0; k++)
-				continue;
-			if (k == HISTORY_KINDS)
+			if (!kind_read(value, &out->kind))
 				return false;
-			out->kind = (enum history_kind)k;
 		} else {
 			return false;
 		}
@@ -258,7 +269,7 @@ seeds_try(const struct arguments *args)
 		return 1;
 	for (i = 0; i < args->count && time(NULL) < end && n_failed < (args->is_all ? 1000000 : 5);
 	    i++)
-		if (!seed_try(args->from + i, args->kind, args))
+		if (!seed_try(args->from + i, args->luck, args))
 			n_failed++;
 	return n_failed;
 }
@@ -296,15 +307,15 @@ check_range(struct arguments *args)
 	printf("1..9\n");
 	snprintf(path, sizeof(path), "%s/tests/mesh/seeds.txt", srcdir == NULL ? "." : srcdir);
 	args->seeds = path;
-	n_failed += tap_say(
-	    kept_try(args, &kept_failed) && kept_failed == 0, 1, "histories that once failed");
+	is_good = kept_try(args, &kept_failed) && kept_failed == 0;
+	is_good = bound_print("seeds", stdout) && is_good;
+	n_failed += tap_say(is_good, 1, "histories that once failed");
 	args->seeds = NULL;
-	(void)bound_print("seeds", stdout);
 	for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
 		args->kind = groups[i].kind;
 		args->count = groups[i].count;
 		is_good = seeds_try(args) == 0;
-		is_good = bound_print(kinds[args->kind], stdout) && is_good;
+		is_good = bound_print(history_kinds[args->kind], stdout) && is_good;
 		n_failed += tap_say(is_good, i + 2, groups[i].what);
 	}
 	n_failed += tap_say(cost_try(scratch, 3, false, fault), i + 2, "messages per change");
@@ -343,7 +354,7 @@ main(int argc, char **argv)
 		perror(scratch);
 		n_failed++;
 	}
-	if (!bound_print(kinds[args.kind], stdout) && !args.is_one)
+	if (!bound_print(history_kinds[args.kind], stdout) && !args.is_one)
 		n_failed++;
 	if (!args.is_one && !args.is_check && !args.is_costs)
 		printf("%lu histories, %u failed, %lu messages, %lu digest checks, "

@@ -70,21 +70,6 @@ struct op {
 	int64_t value;
 };
 
-struct history {
-	uint64_t seed;
-	unsigned n; /* services */
-	enum role role[MESH_MAX];
-	bool is_legacy[MESH_MAX];
-	bool is_fat[MESH_MAX];		  /* its node has some KB, so that bodies come in pieces */
-	unsigned more_flows[MESH_MAX];	  /* so that its node alone is several times a ceiling */
-	unsigned connect[MESH_MAX];	  /* sets of services, as bits */
-	unsigned ceiling_bytes[MESH_MAX]; /* larger bodies are answered 413; 0: none */
-	unsigned fault_percent;		  /* of messages that the wire does something to */
-	struct op ops[MESH_OPS];
-	unsigned n_ops;
-	bool is_dropped[MESH_OPS]; /* left out, by shrinking */
-};
-
 /*
  * long: of kodo peers, over several digest checks of every target; roles: with changes of roles,
  * cache_reset and links that turn round; far: those, and clocks that are months ahead or behind;
@@ -99,6 +84,25 @@ enum history_kind {
 	HISTORY_FAR,
 	HISTORY_LIES,
 	HISTORY_KINDS
+};
+
+extern const char *const history_kinds[HISTORY_KINDS];
+
+struct history {
+	enum history_kind kind;
+	uint64_t seed;
+	uint64_t luck; /* which dice the wire throws; 0 unless the same history is tried again */
+	unsigned n; /* services */
+	enum role role[MESH_MAX];
+	bool is_legacy[MESH_MAX];
+	bool is_fat[MESH_MAX];		  /* its node has some KB, so that bodies come in pieces */
+	unsigned more_flows[MESH_MAX];	  /* so that its node alone is several times a ceiling */
+	unsigned connect[MESH_MAX];	  /* sets of services, as bits */
+	unsigned ceiling_bytes[MESH_MAX]; /* larger bodies are answered 413; 0: none */
+	unsigned fault_percent;		  /* of messages that the wire does something to */
+	struct op ops[MESH_OPS];
+	unsigned n_ops;
+	bool is_dropped[MESH_OPS]; /* left out, by shrinking */
 };
 
 void history_make(struct history *h, uint64_t seed, enum history_kind kind);
@@ -160,7 +164,8 @@ void service_stop(struct service *s);
 /* All three: it must be stopped. */
 void service_wipe(struct service *s);
 void service_copy(struct service *s);
-void service_restore(struct service *s); /* as at the last service_copy; wipes if there was none */
+/* As at the last service_copy; wipes if there was none. False: it has forgotten a provider. */
+bool service_restore(struct service *s);
 void service_leave(struct service *s);
 /* who: speaks */
 void service_answer(struct service *s, const char *path, struct str body,
@@ -222,7 +227,8 @@ struct mesh {
 	} failed[MESH_MAX][MESH_MAX]; /* failed attempts, digest checks too */
 	unsigned most_failed;
 	int64_t healed_us; /* 0: not yet */
-	bool has_lost;	   /* a state was deleted, or a clock was wrong by months */
+	/* a state was deleted or has forgotten a provider, or a clock was wrong by months */
+	bool has_lost;
 	int64_t right_us;  /* since when all registries show what they must */
 	unsigned wrong;	   /* those that do not, as bits */
 	unsigned lied;	   /* services of whose nodes a liar has spoken */
@@ -276,8 +282,8 @@ void bound_begin(struct mesh *m);
 void bound_look(struct service *s);
 /* A history has ended: how long did it take? */
 void bound_note(const struct mesh *m);
-/* The distribution of what was noted since this was last called, and the worst. */
-bool bound_print(const char *kind, FILE *out);
+/* The distribution of what was noted since this was last called, and the worst; is it bounded? */
+bool bound_print(const char *name, FILE *out);
 
 /* --- costs --- */
 

@@ -474,7 +474,8 @@ mesh_begin(struct mesh *m, const struct history *h, const char *dir, bool is_tra
 {
 	unsigned i, j;
 
-	*m = (struct mesh){ .h = h, .random = h->seed ^ 0x5bd1e995u, .is_traced = is_traced };
+	*m = (struct mesh){ .h = h, .is_traced = is_traced,
+		.random = h->seed ^ 0x5bd1e995u ^ h->luck * 1000003u };
 	snprintf(m->dir, sizeof(m->dir), "%s", dir);
 	for (i = 0; i < h->n; i++) {
 		struct service *s = &m->services[i];

@@ -48,11 +48,9 @@ mesh_apply(struct mesh *m, const struct op *op)
 	case OP_WIPE:
 		service_stop(s);
 		mesh_lose_messages(m, s->i);
-		m->has_lost |= op->value % 2 == 0 || !s->has_copy;
 		if (op->value % 2 == 0)
 			service_wipe(s);
-		else
-			service_restore(s);
+		m->has_lost |= op->value % 2 == 0 || !service_restore(s);
 		service_start(s, START_NOW);
 		break;
 	case OP_LEAVE:

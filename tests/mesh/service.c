@@ -226,13 +226,37 @@ service_copy(struct service *s)
 	s->has_copy = s->legacy == NULL && file_copy(s, "data.mdb", "copy");
 }
 
-void
+static unsigned
+providers_count(struct service *s)
+{
+	struct scan scan;
+	struct txn t;
+	uint32_t id;
+	unsigned n = 0;
+
+	service_open(s);
+	must(s, store_begin(registry_store(s->r), STORE_READ, &t), "read");
+	scan = peer_scan_providers(&t);
+	while (peer_next_provider(&scan, &id))
+		n++;
+	must(s, store_end(&t, scan_end(&scan)), "read");
+	service_stop(s);
+	return n;
+}
+
+bool
 service_restore(struct service *s)
 {
-	if (!s->has_copy)
+	unsigned n;
+
+	if (!s->has_copy) {
 		service_wipe(s);
-	else if (!file_copy(s, "copy", "data.mdb"))
+		return false;
+	}
+	n = providers_count(s);
+	if (!file_copy(s, "copy", "data.mdb"))
 		mesh_fail(s->mesh, "s%u: cannot restore\n", s->i);
+	return providers_count(s) >= n;
 }
 
 void
