@@ -57,7 +57,7 @@ enum peer_flag {
 	PEER_DROPPED = 1u << 14,
 	PEER_VOUCHED = 1u << 15,	/* the admin has given its key */
 	/* a digest check was wanted while one may be under way: its answer may be of before */
-	PEER_CHECK_AGAIN = 1u << 16,
+	PEER_CHECK_AGAIN = 1u << 17,
 };
 
 /*
