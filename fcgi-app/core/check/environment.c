@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -29,20 +28,7 @@
 #define KEYS_STALE_S		7200	/* they are fetched hourly */
 #define CLOCK_SPARE_US	(60 * 1000000ll)
 
-static void say(const struct environment *h, enum finding kind, const char *fmt, ...)
-    PRINTF_LIKE(3, 4);
-
-static void
-say(const struct environment *h, enum finding kind, const char *fmt, ...)
-{
-	char line[3 * PATH_BYTES];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	h->say(h->arg, kind, line);
-}
+#define say(to, ...) finding_say((to)->say, (to)->arg, __VA_ARGS__)
 
 const char *
 environment_word(enum finding kind)

@@ -1,4 +1,3 @@
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -35,19 +34,7 @@ struct integrity {
 	uint64_t n_logged; /* nodes and tombstones: what the log of changes must have */
 };
 
-static void say(struct integrity *f, enum finding kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
-
-static void
-say(struct integrity *f, enum finding kind, const char *fmt, ...)
-{
-	char line[2048];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	f->say(f->arg, kind, line);
-}
+#define say(to, ...) finding_say((to)->say, (to)->arg, __VA_ARGS__)
 
 /* How a scan of a table ended; a damaged entry is a finding. */
 static enum kodo_err
@@ -400,7 +387,8 @@ peers_check(struct integrity *f)
 static void
 say_chunks(void *arg, uint32_t peer, const char *what)
 {
-	say(arg, FINDING_ERROR, "a node that peer %u sends in chunks: %s; " REMEDY, peer, what);
+	say((struct integrity *)arg, FINDING_ERROR,
+	    "a node that peer %u sends in chunks: %s; " REMEDY, peer, what);
 }
 
 static enum kodo_err

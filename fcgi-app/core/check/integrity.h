@@ -5,9 +5,8 @@
 #ifndef KODO_INTEGRITY_H
 #define KODO_INTEGRITY_H
 
+#include "core/check/finding.h"
 #include "core/registry/registry.h"
-
-enum finding { FINDING_OK, FINDING_WARNING, FINDING_ERROR };
 
 /*
  * Calls say once for each finding, with one line; the line of a fault holds the remedy. Faults are

@@ -1,4 +1,3 @@
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "core/base/address.h"
@@ -29,20 +28,7 @@ struct recount {
 	bool is_wrong;		/* a record says that its peer holds something else */
 };
 
-static void say(const struct quotas *q, enum finding kind, const char *fmt, ...)
-    PRINTF_LIKE(3, 4);
-
-static void
-say(const struct quotas *q, enum finding kind, const char *fmt, ...)
-{
-	char line[2048];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	q->say(q->arg, kind, line);
-}
+#define say(to, ...) finding_say((to)->say, (to)->arg, __VA_ARGS__)
 
 /* What is used of a quota; a warning from nine tenths on. who: whose use it is, "" for all. */
 static void
