@@ -1,6 +1,5 @@
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "core/base/isotime.h"
 #include "core/auth/jwks.h"
@@ -8,6 +7,7 @@
 #include "core/base/limit.h"
 #include "core/base/log.h"
 #include "core/base/path.h"
+#include "core/storage/run_history.h"
 #include "cron/key_fetch.h"
 
 #define TIMEOUT_MAX_S	30u
@@ -21,7 +21,7 @@ struct key_fetch {
 	bool is_busy;
 	struct arena *a;	/* what is about one attempt, and in flight the url */
 	struct exchange_job job;
-	struct stat seen;	/* of the file as it was read last, */
+	struct state_secret_stamp seen;	/* of the file as it was read last, */
 	struct arena *kept;
 	struct key_file file;	/* with this in it, in kept */
 	int64_t paused_us;	/* wall clock: nothing is tried before */
@@ -163,7 +163,8 @@ find_due(struct key_fetch *k, struct str url)
 		if (key_file_read(k->kept, s, &k->file) != KODO_OK)
 			k->file = (struct key_file){ .tried_us = 0 };
 	}
-	return key_file_due_us(&k->file, url, key_file_wanted_us(s), isotime_now_us());
+	return key_file_due_us(&k->file, url, run_history_noted_us(s, KEY_FILE_WANTED),
+	    isotime_now_us());
 }
 
 void

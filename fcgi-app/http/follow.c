@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -25,15 +24,8 @@ static struct {
 static bool
 slots_open(const struct state *s)
 {
-	char path[PATH_BYTES];
-
-	if (slots.fd >= 0)
-		return true;
-	if (state_file(s, SLOTS_FILE, path) != KODO_OK)
-		return false;
-	slots.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, s->file_mode);
-	if (slots.fd >= 0)
-		(void)!fchmod(slots.fd, s->file_mode);	/* whatever the umask is */
+	if (slots.fd < 0)
+		slots.fd = state_open_file(s, SLOTS_FILE, O_RDWR);
 	return slots.fd >= 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/auth/key_file.h"
 #include "core/base/path.h"
+#include "core/storage/run_history.h"
 #include "tests/unit/scratch.h"
 
 #define S		1000000ll
@@ -34,7 +35,7 @@ test_round(void **state)
 {
 	const struct key_file f = { .url = ISSUER, .fetched_us = T, .tried_us = T + 1,
 		.n_failures = 3, .error = STR("it answers 500"), .json = STR("{\n\"keys\":[]}\n") };
-	struct stat seen = { 0 };
+	struct state_secret_stamp seen = { 0 };
 	struct key_file got;
 
 	(void)state;
@@ -109,9 +110,9 @@ static void
 test_wanted(void **state)
 {
 	(void)state;
-	assert_int_equal(key_file_wanted_us(&folder), 0);
+	assert_int_equal(run_history_noted_us(&folder, KEY_FILE_WANTED), 0);
 	key_file_want(&folder);
-	assert_true(key_file_wanted_us(&folder) > T - T / 2);
+	assert_true(run_history_noted_us(&folder, KEY_FILE_WANTED) > T - T / 2);
 }
 
 int

@@ -2,10 +2,11 @@
 
 #include "core/auth/auth.h"
 #include "core/auth/key_file.h"
+#include "core/storage/run_history.h"
 
 struct auth {
 	struct arena *a;	/* holds what is read of the file */
-	struct stat seen;	/* of the file as it was read */
+	struct state_secret_stamp seen;	/* of the file as it was read */
 	struct key_file file;
 	struct jwks keys;
 };
@@ -57,7 +58,7 @@ follow_file(struct auth *auth, const struct state *s)
 		return KODO_OK;
 	auth->file = (struct key_file){ .fetched_us = 0 };
 	auth->keys = (struct jwks){ .n = 0 };
-	auth->seen = (struct stat){ 0 };	/* the next request tries it again */
+	auth->seen = (struct state_secret_stamp){ 0 };	/* the next request tries it again */
 	return err;
 }
 
@@ -66,7 +67,7 @@ static void
 want_keys(const struct auth *auth, const struct state *s, struct str url, int64_t now_us,
     struct auth_answer *out)
 {
-	int64_t wanted_us = key_file_wanted_us(s);
+	int64_t wanted_us = run_history_noted_us(s, KEY_FILE_WANTED);
 
 	/* one note for each attempt is enough, however many ask; one of the future is none */
 	if (wanted_us <= auth->file.tried_us || wanted_us > now_us) {

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/auth/key_file.h"
@@ -51,16 +52,12 @@ key_file_read(struct arena *a, const struct state *s, struct key_file *out)
 }
 
 bool
-key_file_is_new(const struct state *s, struct stat *seen)
+key_file_is_new(const struct state *s, struct state_secret_stamp *seen)
 {
-	const struct stat old = *seen;
-	char path[PATH_BYTES];
+	const struct state_secret_stamp old = *seen;
 
-	if (state_file(s, KEY_FILE, path) != KODO_OK || stat(path, seen) != 0)
-		*seen = (struct stat){ 0 };
-	return seen->st_ino != old.st_ino || seen->st_dev != old.st_dev ||
-	    seen->st_size != old.st_size || seen->st_mtim.tv_sec != old.st_mtim.tv_sec ||
-	    seen->st_mtim.tv_nsec != old.st_mtim.tv_nsec;
+	*seen = state_secret_stamp(s, KEY_FILE);
+	return memcmp(seen, &old, sizeof(old)) != 0;
 }
 
 enum kodo_err
@@ -100,26 +97,11 @@ key_file_due_us(
 	return f->tried_us + pause_us;
 }
 
-int64_t
-key_file_wanted_us(const struct state *s)
-{
-	char path[PATH_BYTES];
-	struct stat st;
-
-	if (state_file(s, KEY_FILE_WANTED, path) != KODO_OK || stat(path, &st) != 0)
-		return 0;
-	return (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
-}
-
 void
 key_file_want(const struct state *s)
 {
-	char path[PATH_BYTES];
-	int fd;
+	const int fd = state_open_file(s, KEY_FILE_WANTED, O_WRONLY);
 
-	if (state_file(s, KEY_FILE_WANTED, path) != KODO_OK)
-		return;
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, s->file_mode);
 	if (fd < 0)
 		return;
 	(void)!futimens(fd, NULL);

@@ -6,7 +6,6 @@
 #define KODO_KEY_FILE_H
 
 #include <stdint.h>
-#include <sys/stat.h>
 
 #include "core/base/arena.h"
 #include "core/storage/state.h"
@@ -32,21 +31,22 @@ enum kodo_err key_file_read(
  * Is the file another one than that of *seen, which becomes its present state (all 0: there is
  * none)? Costs a stat.
  */
-bool key_file_is_new(const struct state *s, struct stat *seen);
+bool key_file_is_new(const struct state *s, struct state_secret_stamp *seen);
 /* Errors as path_replace. */
 enum kodo_err key_file_write(const struct state *s, const struct key_file *f) MUST_CHECK;
 
 /*
  * When the keys of url have to be fetched next: at once if it was never tried, an hour after a
  * success, soon and then ever later (at most 5 min) after failures, and if a key is wanted since
- * the last attempt, 5 min after that. wanted_us: of key_file_wanted_us.
+ * the last attempt, 5 min after that. wanted_us: the time of KEY_FILE_WANTED, 0 for none.
  */
 int64_t key_file_due_us(
     const struct key_file *f, struct str url, int64_t wanted_us, int64_t now_us);
 
-/* The time of KEY_FILE_WANTED; 0: there is none. */
-int64_t key_file_wanted_us(const struct state *s);
-/* Set it to now. What fails is lost: the next token with that key does the same. */
+/*
+ * Set the time of KEY_FILE_WANTED to now. What fails is lost: the next token with that key does the
+ * same.
+ */
 void key_file_want(const struct state *s);
 
 #endif

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/storage/spool.h"
@@ -39,25 +38,11 @@ take_one(int fd, off_t at, unsigned n)
 	return false;
 }
 
-static int
-open_file(const struct state *state)
-{
-	char path[PATH_BYTES];
-	int fd;
-
-	if (state_file(state, SPOOL_FILE, path) != KODO_OK)
-		return -1;
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, state->file_mode);
-	if (fd >= 0)
-		(void)!fchmod(fd, state->file_mode);	/* whatever the umask is */
-	return fd;
-}
-
 enum kodo_err
 spool_begin(const struct state *state, const struct spool_limits *limits, struct spool *out)
 {
 	*out = (struct spool)SPOOL_INIT;
-	if (limits->max_mib == 0 || (out->fd = open_file(state)) < 0)
+	if (limits->max_mib == 0 || (out->fd = state_open_file(state, SPOOL_FILE, O_RDWR)) < 0)
 		return KODO_OK;
 	if ((!limits->holds_process || take_one(out->fd, ALONE_AT, SPOOL_ALONE_MAX)) &&
 	    (limits->client == 0 ||

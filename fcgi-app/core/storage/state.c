@@ -224,9 +224,8 @@ state_file(const struct state *s, const char *name, char out[PATH_BYTES])
 	return n < 0 || (size_t)n >= sizeof(s->path) ? KODO_ETOOBIG : KODO_OK;
 }
 
-/* Open name, made with mode if missing, whatever the umask is. -1: errno tells. */
-static int
-open_file(const struct state *s, const char *name, int flags, mode_t mode)
+int
+state_open_file(const struct state *s, const char *name, int flags)
 {
 	char path[sizeof(s->path)];
 	int fd;
@@ -236,14 +235,26 @@ open_file(const struct state *s, const char *name, int flags, mode_t mode)
 		return -1;
 	}
 	flags |= O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
-	fd = open(path, flags | O_CREAT | O_EXCL, mode);
+	fd = open(path, flags | O_CREAT | O_EXCL, s->file_mode);
 	if (fd < 0)
 		return errno == EEXIST ? open(path, flags) : -1;
-	if (fchmod(fd, mode) != 0) {
+	if (fchmod(fd, s->file_mode) != 0) {
 		close(fd);
 		return -1;
 	}
 	return fd;
+}
+
+static enum kodo_err
+open_to_read(const struct state *s, const char *name, int *fd)
+{
+	char path[sizeof(s->path)];
+	enum kodo_err err = state_file(s, name, path);
+
+	if (err != KODO_OK)
+		return err;
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+	return *fd >= 0 ? KODO_OK : errno == ENOENT ? KODO_ENOTFOUND : KODO_EIO;
 }
 
 /* The first line of the file, cut off at the size. */
@@ -278,7 +289,7 @@ state_lock(const struct state *s, const char *name, const char *note, int *fd,
 	*fd = -1;
 	if (owner != NULL)
 		owner[0] = '\0';
-	lock = open_file(s, name, O_RDWR, s->file_mode);
+	lock = state_open_file(s, name, O_RDWR);
 	if (lock < 0)
 		return path_errno(errno);
 	if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
@@ -302,16 +313,12 @@ enum kodo_err
 state_lock_owner(const struct state *s, const char *name, char owner[STATE_OWNER_BYTES])
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	char path[sizeof(s->path)];
-	enum kodo_err err = state_file(s, name, path);
 	int fd;
+	enum kodo_err err = open_to_read(s, name, &fd);
 
 	owner[0] = '\0';
 	if (err != KODO_OK)
 		return err;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0)
-		return errno == ENOENT ? KODO_ENOTFOUND : KODO_EIO;
 	if (fcntl(fd, F_GETLK, &lock) != 0)
 		err = KODO_EIO;
 	else if (lock.l_type == F_UNLCK)
@@ -437,19 +444,15 @@ state_wake_drain(int fd)
 enum kodo_err
 state_secret_read(const struct state *s, const char *name, char *out, size_t size)
 {
-	char path[sizeof(s->path)];
-	enum kodo_err err = state_file(s, name, path);
 	int fd;
+	enum kodo_err err = open_to_read(s, name, &fd);
 
 	out[0] = '\0';
-	if (err != KODO_OK)
-		return err;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return errno == ENOENT ? KODO_ENOTFOUND : KODO_EIO;
-	read_line(fd, out, size);
-	close(fd);
-	return KODO_OK;
+	if (err == KODO_OK) {
+		read_line(fd, out, size);
+		close(fd);
+	}
+	return err;
 }
 
 enum kodo_err

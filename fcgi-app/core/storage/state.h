@@ -53,6 +53,8 @@ const char *state_network_fs(unsigned long f_type);
  * The path of a file in the folder. KODO_ETOOBIG: cut off.
  */
 enum kodo_err state_file(const struct state *s, const char *name, char out[PATH_BYTES]) MUST_CHECK;
+/* Open it, made if missing, with its mode whatever the umask is. -1: errno tells. */
+int state_open_file(const struct state *s, const char *name, int flags) MUST_CHECK;
 
 /*
  * Take a lock without waiting, and hold it until *fd is closed (process end included). note, if not
