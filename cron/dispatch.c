@@ -558,21 +558,25 @@ dispatch_run(struct dispatch *d, const struct lifetime *lifetime, int wake_fd)
 
 	while (!d->stopped) {
 		int64_t mono_us = clock_mono_us(), max_us = LIFETIME_AHEAD_US;
+		bool more;
 
 		tick(d);
-		rounds_run(&d->rounds, d->registry, mono_us);
+		more = rounds_run(&d->rounds, d->registry, mono_us);
 		if (mono_us < d->paused_us)
 			max_us = d->paused_us - mono_us;
 		else if (end == LIFETIME_GOES_ON)
 			fill(d, lifetime, &state);
 		state.n_busy = n_busy(d);
 		end = lifetime_judge(lifetime, &state, clock_mono_us(), isotime_now_us());
-		if (mono_us < d->paused_us && end == LIFETIME_IDLE)
-			end = LIFETIME_GOES_ON;	/* the state as last read may be out of date */
+		/* the state as last read may be out of date */
+		if ((more || mono_us < d->paused_us) && end == LIFETIME_IDLE)
+			end = LIFETIME_GOES_ON;
 		if (end == LIFETIME_IDLE || end == LIFETIME_LIMIT)
 			return end == LIFETIME_IDLE ? DISPATCH_IDLE : DISPATCH_LIMIT;
 		if (d->watch->tick != NULL && max_us > TICK_US)
 			max_us = TICK_US;
+		if (more)
+			max_us = 0;
 		wait(d, wake_fd,
 		    lifetime_wait_us(lifetime, &state, clock_mono_us(), isotime_now_us(), max_us));
 		finish_ended(d);

@@ -2,10 +2,14 @@
 #include "core/base/log.h"
 #include "core/registry/expire.h"
 #include "core/registry/liveness_round.h"
+#include "core/registry/moderate.h"
 #include "cron/rounds.h"
 
 #define EXPIRE_US	(600ll * 1000000)
 #define LIVENESS_US	(60ll * 1000000)
+/* so long messages may have to wait for it; and it for the next try, after a failure */
+#define MODERATION_LIMIT_US	200000ll
+#define MODERATION_PAUSE_US	(60ll * 1000000)
 
 /* Expire tombstones. A failure costs only time: the next one does the same. */
 static void
@@ -37,9 +41,27 @@ liveness(struct rounds *d, struct registry *r)
 		log_warning("cannot look at signs of life: %s", kodo_err_text(err));
 }
 
-void
+/* What is denied and hidden, where it has not followed yet. true: there is more of it. */
+static bool
+moderation(struct rounds *d, struct registry *r, int64_t mono_us)
+{
+	bool more;
+	enum kodo_err err;
+
+	if (mono_us < d->moderation_us)
+		return false;
+	err = moderate_follow(r, isotime_now_us(), MODERATION_LIMIT_US, &more);
+	if (err == KODO_OK)
+		return more;
+	d->moderation_us = mono_us + MODERATION_PAUSE_US;
+	log_warning("not all follows what is denied and hidden: %s", kodo_err_text(err));
+	return false;
+}
+
+bool
 rounds_run(struct rounds *d, struct registry *r, int64_t mono_us)
 {
 	expire(d, r, mono_us);
 	liveness(d, r);
+	return moderation(d, r, mono_us);
 }

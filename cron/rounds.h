@@ -9,9 +9,13 @@
 struct rounds {			/* zeroed at first */
 	int64_t expire_us;	/* monotonic: when tombstones expire next */
 	int64_t liveness_us;	/* when signs of life were looked at last */
+	int64_t moderation_us;	/* monotonic: not before, after a failure */
 };
 
-/* Do what is due. Faults are logged: the next round does the same. */
-void rounds_run(struct rounds *d, struct registry *r, int64_t mono_us);
+/*
+ * Do what is due. Faults are logged: the next round does the same. true: there is more to be done
+ * at once, after what messages wait for.
+ */
+bool rounds_run(struct rounds *d, struct registry *r, int64_t mono_us);
 
 #endif

@@ -8,7 +8,6 @@
 #include "cmd/inspect.h"
 #include "cmd/table.h"
 #include "core/base/isotime.h"
-#include "core/base/json.h"
 #include "core/base/screen.h"
 #include "core/registry/moderate.h"
 #include "core/views/moderated.h"
@@ -22,7 +21,7 @@
 	"  url:PREFIX            nodes, and what peers state, at that url and below; the url\n" \
 	"                        alone will do\n" \
 	"  organization:NAME     nodes of it; a * at its begin or end stands for anything\n" \
-	"  address:ADDRESS/BITS  what peers state whose last connect came from there\n" \
+	"  address:ADDRESS/BITS  what peers state that spoke from there, or were reached there\n" \
 	"Of several that hit a node one decides: its url before its organization, that before\n" \
 	"url and address of the peer that states it; of one kind the longest.\n" \
 	"Exit status: 0, 1 if it could not be done, 2 for wrong arguments.\n" \
@@ -80,19 +79,8 @@ static enum kodo_err
 put_json(const struct moderation *m, const struct moderated_count *counts)
 {
 	struct sink out = SINK_INIT(NULL);
-	struct buf *b = &out.buf;
-	size_t i;
 
-	buf_putc(b, '[');
-	for (i = 0; i < m->n; i++) {
-		buf_puts(b, i == 0 ? "{\"pattern\":" : ",{\"pattern\":");
-		json_put_str(b, m->all[i].pattern);
-		buf_printf(b, ",\"verdict\":\"%s\",\"since\":", moderation_name(m->all[i].verdict));
-		json_put_time(b, m->all[i].since_us, false);
-		buf_printf(b, ",\"nodes\":%llu,\"flows\":%llu}",
-		    (unsigned long long)counts[i].nodes, (unsigned long long)counts[i].flows);
-	}
-	buf_putc(b, ']');
+	moderated_put_all(&out.buf, m, counts);
 	return inspect_end_json(&out, KODO_OK);
 }
 
@@ -142,23 +130,15 @@ list_put(struct inspect *in)
 static enum kodo_err
 put_hits(struct inspect *in, const struct moderation_entry *e, const char *what)
 {
-	struct moderated_count *counts;
-	struct moderation_entry *at;
-	struct moderation m;
-	enum kodo_err err = list_read(in, &m, &counts);
+	struct moderated_hits hits;
+	enum kodo_err err = moderated_hits(&in->view, in->state_arg.a, e, &hits);
 
-	if (err == KODO_OK && moderation_entry(&m, e) == NULL)
-		err = moderation_set(in->state_arg.a, &m, e);
-	if (err == KODO_OK)
-		err = moderated_count(&in->view, &m, counts);
 	if (err != KODO_OK)
 		return err;
-	at = moderation_entry(&m, e);
-	screen_print(stdout, at->pattern);
+	screen_print(stdout, hits.entry->pattern);
 	printf(": %s; nodes: %llu, flows: %llu\n",
-	    what != NULL ? what : moderation_name(at->verdict),
-	    (unsigned long long)counts[at - m.all].nodes,
-	    (unsigned long long)counts[at - m.all].flows);
+	    what != NULL ? what : moderation_name(hits.entry->verdict),
+	    (unsigned long long)hits.count.nodes, (unsigned long long)hits.count.flows);
 	return KODO_OK;
 }
 
@@ -174,7 +154,8 @@ moderate(struct inspect *in, const struct moderation_entry *e, const struct wish
 	enum kodo_err err;
 
 	view_end(&in->view);
-	err = registry_moderate(in->registry, e, w->forget, in->now_us, &done);
+	err = registry_moderate(
+	    in->registry, e, w->forget, in->now_us, INT64_MAX, &done);
 	if (err == KODO_OK && !inspect_wake(in))
 		fprintf(stderr, "kodo %s: noted; no runner is running, so peers learn of it at the "
 		    "next request or cron\n", in->name);

@@ -1,6 +1,5 @@
 #include <arpa/inet.h>
 
-#include "core/registry/expire.h"
 #include "core/registry/moderate.h"
 #include "core/registry/registry_private.h"
 #include "core/registry/requests.h"
@@ -20,16 +19,31 @@ moderate(struct fixture *f, const char *pattern, enum verdict verdict)
 		fail_msg("%s", why.text);
 	e.verdict = verdict;
 	e.since_us = f->now_us;
-	must(registry_moderate(f->r, &e, false, ++f->now_us, &done));
+	must(registry_moderate(f->r, &e, false, ++f->now_us, INT64_MAX, &done));
 	check_clean(f);
 	return done;
 }
 
-/* A connect from that address. */
-static void
-say(struct fixture *f, const char *nodes, const char *address)
+/* What the runner does of it; how often. */
+static unsigned
+follow(struct fixture *f, int64_t limit_us)
 {
-	struct wire_body b = body_of(f, PROVIDER, false, nodes, NULL);
+	unsigned n = 0;
+	bool more = true;
+
+	for (; more; n++)
+		must(moderate_follow(f->r, ++f->now_us, limit_us, &more));
+	check_clean(f);
+	return n;
+}
+
+/* A post of that url from that address. true: the runner is woken by it. */
+static bool
+say_as(struct fixture *f,
+    enum kodo_err (*post)(struct registry *, const struct wire_body *, int64_t, struct receipt *),
+    const char *url, const char *nodes, const char *address)
+{
+	struct wire_body b = body_of(f, url, false, nodes, NULL);
 	/* with a key, by which it may speak from anywhere */
 	struct speaker who = { .has_address = true, .is_signed = true };
 	struct receipt in;
@@ -37,7 +51,15 @@ say(struct fixture *f, const char *nodes, const char *address)
 	assert_true(address_read(str_of(address), &who.address));
 	b.speaker = &who;
 	f->now_us++;
-	must(registry_connect(f->r, &b, f->now_us, &in));
+	must(post(f->r, &b, f->now_us, &in));
+	return in.wake;
+}
+
+/* A connect. */
+static void
+say(struct fixture *f, const char *nodes, const char *address)
+{
+	(void)say_as(f, registry_connect, PROVIDER, nodes, address);
 	check_clean(f);
 }
 
@@ -74,6 +96,18 @@ logged_of(struct fixture *f)
 	return logged;
 }
 
+static uint32_t
+unfinished(struct fixture *f)
+{
+	struct moderation m;
+	struct view v;
+
+	must(view_begin(f->r, f->now_us, &v));
+	must(moderation_get(&v.t, f->a, &m));
+	view_end(&v);
+	return m.unfinished;
+}
+
 static void
 start(struct fixture *f)
 {
@@ -82,29 +116,102 @@ start(struct fixture *f)
 }
 
 static void
-address_is_that_of_the_last_connect(void **state)
+any_address_of_it_counts(void **state)
 {
 	struct fixture *f = *state;
 	const char *nodes = nodes_json(f, 2);
-	uint64_t logged;
 
 	start(f);
 	say(f, nodes, "192.0.2.5");
 	assert_int_equal(total_of(f), 5);
 	assert_int_equal(moderate(f, "address:192.0.2.0/24", VERDICT_DENIED), MODERATE_SET);
 	assert_int_equal(total_of(f), 1);
-	/* the same words from elsewhere, which subscribers must learn */
-	logged = logged_of(f);
+	/* from elsewhere, too: it is still whoever spoke from there */
 	say(f, nodes, "198.51.100.1");
-	assert_int_equal(total_of(f), 5);
-	assert_true(logged_of(f) > logged);
-	logged = logged_of(f);
-	say(f, nodes, "198.51.100.1");
-	assert_int_equal(logged_of(f), logged);
-	say(f, nodes, "192.0.2.9");
 	assert_int_equal(total_of(f), 1);
-	assert_int_equal(moderate(f, "address:192.0.2.9", VERDICT_SHOWN), MODERATE_EXCEPTED);
+	assert_int_equal(moderate(f, "address:198.51.100.1", VERDICT_SHOWN), MODERATE_EXCEPTED);
 	assert_int_equal(total_of(f), 5);
+	assert_int_equal(moderate(f, "address:192.0.2.5", VERDICT_HIDDEN), MODERATE_SET);
+	/* two that are as long as each other: the stricter one */
+	assert_int_equal(total_of(f), 1);
+	assert_int_equal(follow(f, 0), 1);
+}
+
+/* It speaks from a denied address, of one node: the others follow, in the runner's rounds. */
+static void
+another_address_and_all_follows(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t logged;
+
+	start(f);
+	say(f, nodes_json(f, 450), "203.0.113.1");
+	assert_int_equal(moderate(f, "address:192.0.2.0/24", VERDICT_DENIED), MODERATE_SET);
+	assert_int_equal(total_of(f), 901);
+	assert_false(say_as(f, registry_update, PROVIDER, nodes_json(f, 1), "203.0.113.2"));
+	assert_int_equal(follow(f, 0), 1);
+	assert_int_equal(total_of(f), 901);
+	logged = logged_of(f);
+	assert_true(say_as(f, registry_update, PROVIDER, nodes_json(f, 1), "192.0.2.5"));
+	/* 200 at a time, and the one that takes note of each */
+	assert_true(follow(f, 0) >= 3);
+	assert_int_equal(total_of(f), 1);
+	/* once each, among the numbers of the transactions */
+	assert_in_range(logged_of(f), logged + 450, logged + 500);
+	assert_int_equal(follow(f, 0), 1);
+	/* PIN_ADDRESSES others: the first one stays, that one is forgotten */
+	for (unsigned i = 0; i < PIN_ADDRESSES; i++)
+		(void)say_as(f, registry_update, PROVIDER, "[]",
+		    arena_printf(f->a, "203.0.113.%u", 10 + i));
+	(void)follow(f, 0);
+	assert_int_equal(total_of(f), 901);
+}
+
+/* What was judged before its verdict changed again is judged again. */
+static void
+wanted_again_meanwhile(void **state)
+{
+	struct fixture *f = *state;
+	bool more;
+
+	start(f);
+	say(f, nodes_json(f, 450), "203.0.113.1");
+	assert_int_equal(moderate(f, "address:192.0.2.0/24", VERDICT_DENIED), MODERATE_SET);
+	(void)say_as(f, registry_update, PROVIDER, "[]", "192.0.2.5");
+	must(moderate_follow(f->r, ++f->now_us, 0, &more));
+	must(moderate_follow(f->r, ++f->now_us, 0, &more));
+	assert_true(more);
+	assert_in_range(total_of(f), 2, 900);
+	for (unsigned i = 0; i < PIN_ADDRESSES; i++)
+		(void)say_as(f, registry_update, PROVIDER, "[]",
+		    arena_printf(f->a, "203.0.113.%u", 10 + i));
+	(void)follow(f, 0);
+	assert_int_equal(total_of(f), 901);
+}
+
+/* Then all nodes are judged, whosoever they are. */
+static void
+too_many_wait(void **state)
+{
+	struct fixture *f = *state;
+	const unsigned n = 1005;
+	unsigned i;
+
+	start(f);
+	for (i = 0; i < n; i++)
+		(void)say_as(f, registry_connect, arena_printf(f->a, "http://p%u:1", i),
+		    arena_printf(f->a, "[%s]",
+			node_json(f, arena_printf(f->a, "http://n%u:1", i), "f", 1)),
+		    "203.0.113.1");
+	assert_int_equal(total_of(f), n + 1);
+	assert_int_equal(moderate(f, "address:192.0.2.0/24", VERDICT_DENIED), MODERATE_SET);
+	for (i = 0; i < n; i++)
+		(void)say_as(f, registry_update, arena_printf(f->a, "http://p%u:1", i), "[]",
+		    "192.0.2.5");
+	assert_int_not_equal(unfinished(f), 0);
+	(void)follow(f, 0);
+	assert_int_equal(total_of(f), 1);
+	assert_int_equal(unfinished(f), 0);
 }
 
 static void
@@ -171,21 +278,9 @@ interrupted_is_finished(void **state)
 	run.now_us = f->now_us;
 	must(registry_change(&run));
 	assert_int_equal(total_of(f), 5);
-	must(expire_run(f->r, f->now_us));
+	follow(f, INT64_MAX / 2);
 	assert_int_equal(total_of(f), 3);
 	check_clean(f);
-}
-
-static uint32_t
-unfinished(struct fixture *f)
-{
-	struct moderation m;
-	struct view v;
-
-	must(view_begin(f->r, f->now_us, &v));
-	must(moderation_get(&v.t, f->a, &m));
-	view_end(&v);
-	return m.unfinished;
 }
 
 /*
@@ -209,9 +304,9 @@ two_at_once(void **state)
 	e.verdict = VERDICT_DENIED;
 	must(moderate_list(f->r, &e, false, ++f->now_us, &done, &second));
 	assert_int_not_equal(first, second);
-	must(moderate_sweep(f->r, first, ++f->now_us));
+	must(moderate_sweep(f->r, first, ++f->now_us, INT64_MAX));
 	assert_int_equal(unfinished(f), second);
-	must(expire_run(f->r, ++f->now_us));
+	follow(f, INT64_MAX / 2);
 	assert_int_equal(unfinished(f), 0);
 	assert_int_equal(total_of(f), 1);
 	check_clean(f);
@@ -223,7 +318,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(address_is_that_of_the_last_connect),
+		TEST(any_address_of_it_counts),
+		TEST(another_address_and_all_follows),
+		TEST(wanted_again_meanwhile),
+		TEST(too_many_wait),
 		TEST(all_nodes_follow),
 		TEST(denied_ends_and_comes_back_denied),
 		TEST(interrupted_is_finished),

@@ -3,6 +3,7 @@
 #include "core/merge/change.h"
 #include "core/records/changelog.h"
 #include "core/records/outbox.h"
+#include "core/trust/rejudge.h"
 
 enum kodo_err
 change_begin(
@@ -56,6 +57,20 @@ is_news(struct change *ch, bool *out)
 	return scan_end(&s);
 }
 
+/* What p states follows, where other addresses of it change what becomes of that. */
+static enum kodo_err
+verdict_follow(struct change *ch, const struct peer *p)
+{
+	const struct moderation *m;
+	enum kodo_err err;
+
+	if (!rejudge_may_be_due(p))
+		return KODO_OK;
+	err = change_moderation(ch, &m);
+	return err == KODO_OK ? rejudge_note(ch->t, ch->a, m, p, (uint32_t)ch->head.state,
+				    &ch->is_due) : err;
+}
+
 enum kodo_err
 change_end(struct change *ch, enum kodo_err err)
 {
@@ -63,8 +78,10 @@ change_end(struct change *ch, enum kodo_err err)
 
 	for (i = 0; i < ch->n_peers && err == KODO_OK; i++) {
 		position_set(ch, ch->peers[i]);
-		err = peer_is_spent(ch->peers[i]) ? peer_del(ch->t, ch->peers[i])
-						    : peer_put(ch->t, ch->peers[i]);
+		err = verdict_follow(ch, ch->peers[i]);
+		if (err == KODO_OK)
+			err = peer_is_spent(ch->peers[i]) ? peer_del(ch->t, ch->peers[i])
+							    : peer_put(ch->t, ch->peers[i]);
 	}
 	if (err == KODO_OK && !ch->is_due && ch->head.logged != ch->logged)
 		err = is_news(ch, &ch->is_due);

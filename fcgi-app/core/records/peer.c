@@ -274,6 +274,9 @@ peer_remember_due(struct peer *p)
 	p->filed.pos = peer_pos(p);
 	filings_of(p, p->filed.due);
 	p->filed.tally = peer_tally(p);
+	p->filed.address = p->in.address;
+	p->filed.addresses = p->trust.addresses;
+	p->filed.nodes = p->holds.nodes;
 }
 
 static enum kodo_err

@@ -170,6 +170,8 @@ struct peer {
 		uint64_t pos;
 		struct str alias;
 		struct tally_of tally;
+		struct str address, addresses;	/* as read: what moderation has gone by */
+		uint64_t nodes;			/* that it stated then */
 	} filed;
 };
 

@@ -261,6 +261,14 @@ place_scan(struct txn *t, uint32_t peer)
 	return scan_prefix(t, T_STATED, key_u32(k, peer));
 }
 
+struct scan
+place_scan_from(struct txn *t, uint32_t peer, uint64_t order)
+{
+	unsigned char k[12];
+
+	return scan_from(t, T_STATED, key_u32_u64(k, peer, order), 4);
+}
+
 bool
 place_next(struct scan *s, struct place *out)
 {

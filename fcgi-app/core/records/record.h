@@ -82,6 +82,7 @@ enum kodo_err place_put(
     struct txn *t, uint32_t peer, uint64_t order, uint32_t node) MUST_CHECK;
 enum kodo_err place_del(struct txn *t, uint32_t peer, uint64_t order) MUST_CHECK;
 struct scan place_scan(struct txn *t, uint32_t peer) MUST_CHECK;
+struct scan place_scan_from(struct txn *t, uint32_t peer, uint64_t order) MUST_CHECK;
 bool place_next(struct scan *s, struct place *out) MUST_CHECK;
 
 /* --- node ids --- */

@@ -1,6 +1,5 @@
 #include "core/merge/statement.h"
 #include "core/registry/expire.h"
-#include "core/registry/moderate.h"
 #include "core/registry/registry_private.h"
 #include "core/trust/pin.h"
 
@@ -79,6 +78,5 @@ expire_run(struct registry *r, int64_t now_us)
 	/* a time ahead of now: the clock was set back */
 	if (err != KODO_OK || (at_us <= now_us && at_us > now_us - TIDY_EVERY_US))
 		return err;
-	err = moderate_finish(r, now_us);
-	return err == KODO_OK ? registry_change(&run) : err;
+	return registry_change(&run);
 }

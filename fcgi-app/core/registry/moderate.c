@@ -1,7 +1,10 @@
+#include "core/base/clock.h"
 #include "core/base/url.h"
 #include "core/merge/resolve.h"
+#include "core/records/known.h"
 #include "core/registry/moderate.h"
 #include "core/registry/registry_private.h"
+#include "core/trust/rejudge.h"
 
 /* what one transaction looks at: some milliseconds */
 #define SWEEP_NODES	200u
@@ -59,10 +62,11 @@ finished_fn(struct change *ch, void *arg)
 	return moderation_put(ch->t, &m);
 }
 
-/* A pass over the nodes of one table. */
+/* A pass over the winners of one verdict, or over what one peer states. */
 struct sweep {
 	enum verdict verdict;
-	uint32_t next;
+	uint32_t peer;		/* PEER_SELF: of all */
+	uint64_t next;		/* node, or place */
 	bool is_over;
 };
 
@@ -71,28 +75,64 @@ struct swept {
 	struct str key;
 };
 
-/* The next nodes, and whether there are more behind them. */
-static enum kodo_err
-nodes_collect(struct change *ch, const struct sweep *w, struct swept *all, size_t *n, bool *is_over)
-{
-	struct scan s = record_scan_winners(ch->t, w->verdict, w->next);
-	struct record rec;
-	struct packed p;
-	size_t bytes = 0;
+/* The nodes of one transaction. */
+struct batch {
+	struct swept *all;
+	size_t n, bytes;
+	uint64_t next;
+	bool is_over;		/* none follows */
+};
 
-	*n = 0;
-	*is_over = false;
-	while (*n < SWEEP_NODES && bytes < SWEEP_BYTES) {
-		if (!record_next(&s, &rec)) {
-			*is_over = true;
+static bool
+batch_is_full(const struct batch *b)
+{
+	return b->n == SWEEP_NODES || b->bytes >= SWEEP_BYTES;
+}
+
+static enum kodo_err
+batch_add(struct change *ch, struct batch *b, uint32_t node, struct str bytes, uint64_t at)
+{
+	struct packed p;
+	enum kodo_err err = packed_open(bytes, &p);
+
+	b->all[b->n].node = node;
+	if (err == KODO_OK)
+		err = url_key(ch->a, p.url, &b->all[b->n].key);
+	b->n++;
+	b->bytes += bytes.len;
+	b->next = at + 1;
+	return err;
+}
+
+static enum kodo_err
+winners_collect(struct change *ch, const struct sweep *w, struct batch *b)
+{
+	struct scan s = record_scan_winners(ch->t, w->verdict, (uint32_t)w->next);
+	struct record rec;
+
+	while (!batch_is_full(b) && !b->is_over) {
+		b->is_over = !record_next(&s, &rec);
+		if (!b->is_over)
+			s.err = batch_add(ch, b, rec.node, rec.said.bytes, rec.node);
+	}
+	b->is_over |= b->next > UINT32_MAX;
+	return scan_end(&s);
+}
+
+static enum kodo_err
+stated_collect(struct change *ch, const struct sweep *w, struct batch *b)
+{
+	struct scan s = place_scan_from(ch->t, w->peer, w->next);
+	struct statement said;
+	struct place at;
+
+	while (!batch_is_full(b) && !b->is_over) {
+		b->is_over = !place_next(&s, &at);
+		if (b->is_over)
 			break;
-		}
-		bytes += rec.said.bytes.len;
-		all[*n].node = rec.node;
-		s.err = packed_open(rec.said.bytes, &p);
+		s.err = known_statement(ch->t, at.node, w->peer, &said);
 		if (s.err == KODO_OK)
-			s.err = url_key(ch->a, p.url, &all[*n].key);
-		++*n;
+			s.err = batch_add(ch, b, at.node, said.bytes, at.order);
 	}
 	return scan_end(&s);
 }
@@ -101,42 +141,52 @@ static enum kodo_err
 sweep_fn(struct change *ch, void *arg)
 {
 	struct sweep *w = arg;
-	struct swept *all = arena_alloc(ch->a, SWEEP_NODES * sizeof(*all));
-	bool is_over;
-	size_t i, n;
-	enum kodo_err err = all == NULL ? KODO_ENOMEM : nodes_collect(ch, w, all, &n, &is_over);
+	struct batch b = { .all = arena_alloc(ch->a, SWEEP_NODES * sizeof(*b.all)),
+		.next = w->next };
+	size_t i;
+	enum kodo_err err = b.all == NULL ? KODO_ENOMEM
+	    : w->peer == PEER_SELF ? winners_collect(ch, w, &b) : stated_collect(ch, w, &b);
 
-	for (i = 0; err == KODO_OK && i < n; i++)
-		err = resolve_judge(ch, all[i].node, all[i].key);
+	for (i = 0; err == KODO_OK && i < b.n; i++)
+		err = resolve_judge(ch, b.all[i].node, b.all[i].key);
 	if (err != KODO_OK)
 		return err == KODO_EINVAL || err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
 	if (ch->head.logged != ch->logged)
 		return KODO_OK;
 	/* nothing is to be written: on without a commit, which costs the disk */
-	w->is_over = is_over || all[n - 1].node == UINT32_MAX;
-	w->next = is_over ? 0 : all[n - 1].node + 1;
+	w->is_over = b.is_over;
+	w->next = b.next;
 	return KODO_ENOTFOUND;
 }
 
-enum kodo_err
-moderate_sweep(struct registry *r, uint32_t ticket, int64_t now_us)
+/* To its end, or until then, but one transaction at least. */
+static enum kodo_err
+sweep_run(struct registry *r, struct sweep *w, int64_t now_us, int64_t until_us)
 {
-	struct sweep w;
-	struct change_run run = { .r = r, .now_us = now_us, .fn = sweep_fn, .arg = &w };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = sweep_fn, .arg = w };
+	enum kodo_err err;
+
+	do {
+		err = registry_change(&run);
+		if (err == KODO_ENOTFOUND)
+			err = KODO_OK;
+	} while (err == KODO_OK && !w->is_over && clock_mono_us() < until_us);
+	return err;
+}
+
+enum kodo_err
+moderate_sweep(struct registry *r, uint32_t ticket, int64_t now_us, int64_t until_us)
+{
+	struct change_run run = { .r = r, .now_us = now_us, .fn = finished_fn, .arg = &ticket };
+	struct sweep w = { .is_over = true };
 	int verdict;
 	enum kodo_err err = KODO_OK;
 
-	for (verdict = 0; verdict < VERDICTS && err == KODO_OK; verdict++) {
+	for (verdict = 0; verdict < VERDICTS && err == KODO_OK && w.is_over; verdict++) {
 		w = (struct sweep){ .verdict = (enum verdict)verdict };
-		while (err == KODO_OK && !w.is_over) {
-			err = registry_change(&run);
-			if (err == KODO_ENOTFOUND)
-				err = KODO_OK;
-		}
+		err = sweep_run(r, &w, now_us, until_us);
 	}
-	run.fn = finished_fn;
-	run.arg = &ticket;
-	return err == KODO_OK ? registry_change(&run) : err;
+	return err == KODO_OK && w.is_over ? registry_change(&run) : err;
 }
 
 enum kodo_err
@@ -153,25 +203,72 @@ moderate_list(struct registry *r, const struct moderation_entry *e, bool forget,
 
 enum kodo_err
 registry_moderate(struct registry *r, const struct moderation_entry *e, bool forget,
-    int64_t now_us, enum moderate_outcome *out)
+    int64_t now_us, int64_t until_us, enum moderate_outcome *out)
 {
 	uint32_t ticket;
 	enum kodo_err err = moderate_list(r, e, forget, now_us, out, &ticket);
 
-	return err == KODO_OK ? moderate_sweep(r, ticket, now_us) : err;
+	return err == KODO_OK ? moderate_sweep(r, ticket, now_us, until_us) : err;
+}
+
+struct peer_step {
+	struct rejudge at;
+	bool is_over;
+};
+
+static enum kodo_err
+step_fn(struct change *ch, void *arg)
+{
+	const struct peer_step *s = arg;
+
+	return rejudge_move(ch->t, ch->a, &s->at, s->is_over);
+}
+
+/* What one peer states, as far as time allows. */
+static enum kodo_err
+peer_follow(struct registry *r, const struct rejudge *first, int64_t now_us, int64_t until_us)
+{
+	struct sweep w = { .peer = first->peer, .next = first->order };
+	struct peer_step step = { .at = *first };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = step_fn, .arg = &step };
+	enum kodo_err err = sweep_run(r, &w, now_us, until_us);
+
+	step.at.order = w.next;
+	step.is_over = w.is_over;
+	return err == KODO_OK ? registry_change(&run) : err;
+}
+
+/* What is to be done: all nodes, if unfinished is not 0; what one peer states, if any. */
+static enum kodo_err
+waiting_get(struct registry *r, uint32_t *unfinished, struct rejudge *first, bool *any)
+{
+	struct txn t;
+	enum kodo_err err = store_begin(r->store, STORE_READ, &t);
+
+	*any = false;
+	if (err != KODO_OK)
+		return err;
+	err = moderation_unfinished(&t, unfinished);
+	if (err == KODO_OK)
+		err = rejudge_first(&t, first);
+	*any = err == KODO_OK;
+	return store_end(&t, err == KODO_ENOTFOUND ? KODO_OK : err);
 }
 
 enum kodo_err
-moderate_finish(struct registry *r, int64_t now_us)
+moderate_follow(struct registry *r, int64_t now_us, int64_t limit_us, bool *more)
 {
-	struct arena *a = arena_new();
-	struct moderation m;
-	struct txn t;
-	enum kodo_err err = a == NULL ? KODO_ENOMEM : store_begin(r->store, STORE_READ, &t);
+	const int64_t until_us = clock_mono_us() + limit_us;
+	uint32_t unfinished;
+	struct rejudge first;
+	enum kodo_err err;
 
-	if (err == KODO_OK)
-		err = store_end(&t, moderation_get(&t, a, &m));
-	arena_free(a);
-	return err == KODO_OK && m.unfinished != 0 ? moderate_sweep(r, m.unfinished, now_us)
-						 : err;
+	do {
+		err = waiting_get(r, &unfinished, &first, more);
+		if (err == KODO_OK && unfinished != 0)
+			err = moderate_sweep(r, unfinished, now_us, INT64_MAX);
+		if (err == KODO_OK && *more)
+			err = peer_follow(r, &first, now_us, until_us);
+	} while (err == KODO_OK && *more && clock_mono_us() < until_us);
+	return err;
 }

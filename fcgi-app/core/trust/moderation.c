@@ -173,6 +173,21 @@ moderation_get(struct txn *t, struct arena *a, struct moderation *out)
 }
 
 enum kodo_err
+moderation_unfinished(struct txn *t, uint32_t *out)
+{
+	struct str v;
+	struct reader r;
+	enum kodo_err err = meta_get(t, META_MODERATION, &v);
+
+	*out = 0;
+	if (err != KODO_OK)
+		return err == KODO_ENOTFOUND ? KODO_OK : err;
+	r = reader_of(v);
+	*out = read_u32(&r);
+	return r.bad ? KODO_ECORRUPT : KODO_OK;
+}
+
+enum kodo_err
 moderation_put(struct txn *t, const struct moderation *m)
 {
 	struct buf b = BUF_INIT(0);
@@ -251,7 +266,7 @@ moderation_remove(struct moderation *m, const struct moderation_entry *like)
 struct subject {
 	struct str url;			/* in its canonical form */
 	struct str organization;	/* folded */
-	const struct in6_addr *address;	/* NULL: not known */
+	struct str addresses[2];	/* 16 bytes each, one behind the other */
 };
 
 static bool
@@ -276,7 +291,16 @@ organization_hits(const struct moderation_entry *e, const struct subject *s)
 static bool
 address_hits(const struct moderation_entry *e, const struct subject *s)
 {
-	return s->address != NULL && address_net_holds(&e->net, s->address);
+	struct in6_addr address;
+	size_t i, at;
+
+	for (i = 0; i < sizeof(s->addresses) / sizeof(s->addresses[0]); i++)
+		for (at = 0; at + sizeof(address) <= s->addresses[i].len; at += sizeof(address)) {
+			memcpy(&address, s->addresses[i].p + at, sizeof(address));
+			if (address_net_holds(&e->net, &address))
+				return true;
+		}
+	return false;
 }
 
 /* Of two entries of a kind the one with more decides. */
@@ -348,19 +372,14 @@ const struct moderation_entry *
 moderation_of_peer(const struct moderation *m, const struct peer *p)
 {
 	char url[URL_CANONICAL_BYTES];
-	struct subject s = { .address = NULL };
+	struct subject s = { .addresses = { p->in.address, p->trust.addresses } };
 	const struct moderation_entry *e;
-	struct in6_addr address;
 
 	if (p->id == PEER_SELF || m->n == 0)
 		return NULL;
 	s.url = (struct str){ url, url_canonical(p->key, url) };
 	e = decide(m, MODERATE_URL, &s);
-	if (e != NULL || p->in.address.len != sizeof(address))
-		return e;
-	memcpy(&address, p->in.address.p, sizeof(address));
-	s.address = &address;
-	return decide(m, MODERATE_ADDRESS, &s);
+	return e != NULL ? e : decide(m, MODERATE_ADDRESS, &s);
 }
 
 enum verdict

@@ -5,7 +5,8 @@
  *	url:PREFIX		nodes, and peers with all that they state, at that url and below
  *	organization:NAME	nodes of that organization; a `*` at its begin or end stands for
  *				anything, letters are compared without case
- *	address:ADDRESS[/BITS]	what peers state that connected last from there
+ *	address:ADDRESS[/BITS]	what peers state that spoke from there or were reached there, as far
+ *				as it is remembered (PIN_ADDRESSES)
  *
  * Of the entries that hit a node one decides: of the first kind of these that has one: the url of
  * the node, its organization, the url of the peer that states it, the address of that peer; within
@@ -13,8 +14,9 @@
  * Where several peers state what wins, the mildest of their verdicts counts: what is known from
  * others too stays. The own node is not moderated.
  *
- * Verdicts are found when a node is resolved, and when the list changes (registry/moderate.h): each
- * has its table (records/record.h), and nothing is compared when flows are read.
+ * Verdicts are found when a node is resolved, when the list changes, and when another address is
+ * noted of a peer (registry/moderate.h): each has its table (records/record.h), and nothing is
+ * compared when flows are read.
  */
 #ifndef KODO_MODERATION_H
 #define KODO_MODERATION_H
@@ -57,6 +59,8 @@ enum kodo_err moderation_parse(
 /* The list; one that was never made is empty. What is in out lives in a. */
 enum kodo_err moderation_get(struct txn *t, struct arena *a, struct moderation *out) MUST_CHECK;
 enum kodo_err moderation_put(struct txn *t, const struct moderation *m) MUST_CHECK;
+/* Its member unfinished alone, at little cost. */
+enum kodo_err moderation_unfinished(struct txn *t, uint32_t *out) MUST_CHECK;
 
 /* The entry with the pattern of that one. NULL: there is none. */
 struct moderation_entry *moderation_entry(

@@ -1,3 +1,4 @@
+#include "core/base/json.h"
 #include "core/views/moderated.h"
 
 static enum kodo_err
@@ -39,6 +40,52 @@ moderated_count(struct view *v, const struct moderation *m, struct moderated_cou
 	}
 	arena_free(a);
 	return err;
+}
+
+enum kodo_err
+moderated_hits(struct view *v, struct arena *a, const struct moderation_entry *e,
+    struct moderated_hits *out)
+{
+	struct moderated_count *counts;
+	struct moderation m;
+	enum kodo_err err = moderation_get(&v->t, a, &m);
+
+	if (err == KODO_OK && moderation_entry(&m, e) == NULL)
+		err = moderation_set(a, &m, e);
+	counts = arena_zalloc(a, (m.n + 1) * sizeof(*counts));
+	if (err == KODO_OK)
+		err = counts == NULL ? KODO_ENOMEM : moderated_count(v, &m, counts);
+	if (err != KODO_OK)
+		return err;
+	out->entry = moderation_entry(&m, e);
+	out->count = counts[out->entry - m.all];
+	out->is_unfinished = m.unfinished != 0;
+	return KODO_OK;
+}
+
+void
+moderated_put(struct buf *b, const struct moderation_entry *e, const struct moderated_count *n)
+{
+	buf_puts(b, "{\"pattern\":");
+	json_put_str(b, e->pattern);
+	buf_printf(b, ",\"verdict\":\"%s\",\"since\":", moderation_name(e->verdict));
+	json_put_time(b, e->since_us, false);
+	buf_printf(b, ",\"nodes\":%llu,\"flows\":%llu}", (unsigned long long)n->nodes,
+	    (unsigned long long)n->flows);
+}
+
+void
+moderated_put_all(
+    struct buf *b, const struct moderation *m, const struct moderated_count *counts)
+{
+	size_t i;
+
+	buf_putc(b, '[');
+	for (i = 0; i < m->n; i++) {
+		buf_puts(b, i == 0 ? "" : ",");
+		moderated_put(b, &m->all[i], &counts[i]);
+	}
+	buf_putc(b, ']');
 }
 
 enum kodo_err
