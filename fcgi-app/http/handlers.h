@@ -40,6 +40,10 @@ enum kodo_err handle_leave(struct call *c) MUST_CHECK;
 enum kodo_err handle_check(struct call *c) MUST_CHECK;
 enum kodo_err handle_cron(struct call *c) MUST_CHECK;
 
+/* moderation.c */
+enum kodo_err handle_moderation(struct call *c) MUST_CHECK;
+enum kodo_err handle_moderate(struct call *c) MUST_CHECK;
+
 /* well_known.c */
 enum kodo_err handle_well_known(struct call *c) MUST_CHECK;
 

@@ -40,6 +40,12 @@ static const struct param_rule rules[PARAM_MAX] = {
 	    "members to add to each item: state,heard" },
 	[PARAM_WAIT] = { "wait", PARAM_INT, "0",
 	    "seconds to wait for something, at most 25" },
+	[PARAM_DO] = { "do", PARAM_TEXT, NULL, "deny, hide or allow" },
+	[PARAM_PATTERN] = { "pattern", PARAM_TEXT, NULL,
+	    "url:PREFIX, organization:NAME or address:ADDRESS/BITS" },
+	[PARAM_DRY] = { "dry", PARAM_INT, "0", "1: only say what the pattern would decide of" },
+	[PARAM_FORGET] = { "forget", PARAM_INT, "0",
+	    "1: whatever is said of this very pattern ends" },
 };
 
 static const char *const formats[FORMATS] = {

@@ -60,6 +60,12 @@ static const struct route table[] = {
 	    "see to outbound work now, for hosts without cron", NULL, "cron" },
 	{ "/check", METHOD_GET, handle_check, ROUTE_PAGE | ROUTE_ADMIN, 0, KEY | FORMAT,
 	    "what is wrong with this service, for its admin", NULL, "check" },
+	{ "/moderation", METHOD_GET, handle_moderation, ROUTE_ADMIN | ROUTE_LOCAL, 0, KEY,
+	    "what is denied, hidden or excepted, for the admin", NULL, "moderation" },
+	{ "/moderation", METHOD_POST, handle_moderate, ROUTE_ADMIN | ROUTE_LOCAL, 0,
+	    KEY | PARAM_BIT(PARAM_DO) | PARAM_BIT(PARAM_PATTERN) | PARAM_BIT(PARAM_DRY) |
+		PARAM_BIT(PARAM_FORGET),
+	    "deny, hide or allow nodes by a pattern, as kodo deny does", NULL, "moderated" },
 	{ "/flows", METHOD_GET, handle_flow, ROUTE_BELOW | ROUTE_PAGE | ROUTE_ROLE_FLOWS,
 	    0, 0, "a page about a flow of this service", NULL, NULL },
 	{ NULL, METHOD_OTHER, NULL, 0, 0, 0, NULL, NULL, NULL }

@@ -37,6 +37,8 @@ CALLS = [
     ("GET", "/counts", None),
     ("GET", "/.well-known/kodo.json", None),
     ("GET", "/cron?key=KEY", None),
+    ("POST", "/moderation?do=deny&pattern=organization:Spam*", None),
+    ("GET", "/moderation", None),
     ("POST", "/reconnect", BODY),
     ("POST", "/disconnect", {"provider": NODE, "url": [NODE]}),
     ("DELETE", "/connect", None),

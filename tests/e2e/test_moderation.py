@@ -2,10 +2,12 @@
 import json
 import re
 import subprocess
+import urllib.parse
 
 import pytest
 
 import kodotest
+import signing
 from kodotest import wait_until
 from meshtest import QUIET, REGISTRY, SECONDS, Network
 
@@ -242,6 +244,91 @@ def test_list_and_exceptions(net):
     assert said(r0) == {}
     wait_shown(net, rows(n0, n1, n2), rows(n0, n1, n2))
     net.wait_quiet()
+
+
+def test_by_another_address_than_of_the_last_connect(service):
+    """What a peer stated before it spoke from a denied address goes too, soon; what others state stays."""
+    one = service({**REGISTRY, "proxies": ["127.0.0.1", "::1"]})
+    owner, other, key = "http://localhost:19999", "http://localhost:19998", signing.Key()
+
+    def post(path, address, body):
+        data = json.dumps(body).encode()
+        answer = one.post(path, data, headers={"X-Forwarded-For": address, **signing.headers(key, "POST", one.url + path, owner, data)})
+        assert answer.status in (200, 201), answer
+    nodes = [kodotest.node(f"{owner}/{i}", [kodotest.flow(1)]) for i in range(500)]
+    post("/connect", "192.0.2.1", kodotest.connect_body(owner, nodes=nodes))
+    assert one.post("/connect", kodotest.connect_body(other), headers={"X-Forwarded-For": "192.0.2.1"}).status == 201
+    kodo(one, "deny", "address:198.51.100.0/24")
+    assert one.total() == 501
+    post("/update", "198.51.100.7", kodotest.connect_body(owner, nodes=nodes[:1]))
+    wait_until(lambda: one.total() == 1, SECONDS, "all of it has gone")
+    assert said(one) == {"address:198.51.100.0/24": ("denied", 500)}
+    # from elsewhere it is still the one that spoke from there
+    post("/connect", "192.0.2.2", kodotest.connect_body(owner, nodes=nodes))
+    assert one.total() == 1
+    kodo(one, "allow", "address:198.51.100.0/24")
+    assert one.total() == 501
+    assert "error" not in kodo(one, "check")
+
+
+# --- over HTTP ---
+
+def key_of(member):
+    return kodo(member, "key", "admin").strip()
+
+
+def moderate(service, verb, pattern, status=200, headers=None, **more):
+    answer = service.request("POST", "/moderation?" + urllib.parse.urlencode({"do": verb, "pattern": pattern, **more}), headers=headers)
+    assert answer.status == status, answer
+    return answer.json()
+
+
+def test_over_http(net):
+    """The same use case as of the commands, and the same words."""
+    r0, n0, n1 = net.r[0], *net.n[:2]
+    key = {"authorization": f"Bearer {key_of(r0)}"}
+    assert r0.get("/moderation").json() == {"entries": [], "unfinished": False}
+    dry = moderate(r0, "deny", n0.url, dry=1, headers=key)
+    assert (dry["outcome"], dry["nodes"], dry["flows"]) == ("dry", 1, 2) and said(r0) == {}
+    done = moderate(r0, "deny", n0.url, headers=key)
+    assert done == {"pattern": f"url:{n0.url}", "verdict": "denied", "since": done["since"], "nodes": 1, "flows": 2, "outcome": "set", "unfinished": False}
+    assert r0.shown() == rows(*net.n[1:])
+    wait_shown(net, rows(*net.n[1:]), rows(*net.n[1:]))
+    # as the notebook does DELETE /connect: from the machine itself, to a service that nothing stands before
+    assert moderate(r0, "hide", "organization:N*")["outcome"] == "set"
+    assert moderate(r0, "hide", "organization:n*")["outcome"] == "nothing"
+    assert moderate(r0, "allow", "organization:N1")["outcome"] == "excepted"
+    assert r0.shown() == n1.rows()
+    assert r0.get("/moderation").json() == {"entries": json.loads(kodo(r0, "deny", "--json")), "unfinished": False}
+    assert r0.get(f"/moderation?key={key_of(r0)}").json()["entries"]
+    undone = moderate(r0, "allow", "organization:N1", forget=1)
+    assert (undone["outcome"], undone["verdict"], undone["nodes"]) == ("undone", "shown", 1)
+    assert moderate(r0, "allow", "organization:N*")["outcome"] == moderate(r0, "allow", n0.url)["outcome"] == "undone"
+    assert said(r0) == {}
+    wait_shown(net, rows(*net.n), rows(*net.n))
+    assert_quiet(net)
+
+
+@pytest.mark.parametrize("target, word", [
+    ("", "deny, hide or allow"), ("?do=ban&pattern=http://a", "deny, hide or allow"), ("?do=deny", "no pattern"), ("?do=deny&pattern=x", "no pattern"),
+    ("?do=deny&pattern=url:ftp://a", "no http or https url"), ("?do=deny&pattern=address:1.2.3", "no address"), ("?do=deny&pattern=http://a&dry=x", "Validation"),
+])
+def test_wrong_over_http(net_once, target, word):
+    answer = net_once.request("POST", "/moderation" + target)
+    assert answer.status == 400 and word in answer.json()["detail"], answer
+    assert said(net_once) == {}
+
+
+def test_not_for_others_over_http(net_once):
+    one = net_once
+    for method, target in (("GET", "/moderation"), ("POST", "/moderation?do=deny&pattern=http://a")):
+        for headers in ({"X-Forwarded-For": "192.0.2.1"}, {"authorization": "Bearer " + "0" * 32}):
+            assert one.request(method, target, headers=headers).status == 403, (method, headers)
+        assert one.request(method, target + ("&" if "?" in target else "?") + "key=x").status == 403
+    for headers in ({"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}):
+        key = {"authorization": f"Bearer {key_of(one)}"}
+        assert one.request("POST", "/moderation?do=deny&pattern=http://a", headers={**headers, **key}).status == 403
+    assert said(one) == {}
 
 
 @pytest.mark.parametrize("pattern, word", [
