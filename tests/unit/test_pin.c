@@ -113,6 +113,8 @@ test_listed(void **state)
 	const struct str accept[] = { { "http://X:80/", 12 }, { "http://y", 8 },
 		{ "http://x/a#a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s", 54 } };
 	const struct options o = { .trust = TRUST_LISTED, .accept = accept, .n_accept = 3 };
+	const struct options keyed = { .trust = TRUST_KNOWN, .accept = &accept[2], .n_accept = 1,
+		.private_peers = PRIVATE_YES };
 	const struct options known = { .trust = TRUST_KNOWN, .accept = accept, .n_accept = 3 };
 	const struct speaker k = speaker('k', 'x'), l = speaker('l', 'x'), none = speaker(0, 'x');
 	const struct peer other = peer('l', 'x', 0), by_address = peer(0, 'x', 0);
@@ -124,6 +126,12 @@ test_listed(void **state)
 	assert_int_equal(pin_judge(&o, STR("http://x/a"), NULL, &none), PIN_NO_KEY);
 	assert_int_equal(pin_judge(&o, STR("http://x/a/b"), NULL, &k), PIN_NOT_LISTED);
 	assert_int_equal(pin_judge(&o, STR("http://x"), NULL, &k), PIN_NOT_LISTED);
+	/* it is no prefix: below it nobody is named */
+	assert_int_equal(option_allows_peer(&o, STR("http://x/a"), NULL), KODO_OK);
+	assert_int_equal(option_allows_peer(&keyed, STR("http://x/a"), NULL), KODO_OK);
+	assert_int_equal(option_allows_peer(&keyed, STR("http://x/a/b"), NULL), KODO_EINVAL);
+	assert_int_equal(option_allows_peer(&keyed, STR("http://x"), NULL), KODO_EINVAL);
+	/* but below another entry without a key */
 	assert_int_equal(option_allows_peer(&o, STR("http://x/a/b"), NULL), KODO_OK);
 	/* whoever else may speak without one */
 	assert_int_equal(pin_judge(&known, STR("http://x/a"), NULL, &none), PIN_NO_KEY);

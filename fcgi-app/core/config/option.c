@@ -457,17 +457,26 @@ accept_read(const struct options *o, size_t i, char to[URL_CANONICAL_BYTES], str
 	return (struct str){ to, url_canonical(str_cut(key, '#'), to) };
 }
 
+/* An entry with a key names one peer, whose key is nobody's below; without one, all that is below. */
+static bool
+is_accepted_by(struct str peer, struct str entry, struct str key)
+{
+	return key.len > 0 ? str_eq(peer, entry) : url_is_below(peer, entry);
+}
+
 static enum kodo_err
 check_accept(const struct options *o, struct str url, struct why *why)
 {
 	char canonical[URL_CANONICAL_BYTES], prefix[URL_CANONICAL_BYTES];
 	const struct str peer = { canonical, url_canonical(url, canonical) };
-	struct str rest;
+	struct str entry, key;
 	size_t i;
 
-	for (i = 0; i < o->n_accept; i++)
-		if (url_is_below(peer, accept_read(o, i, prefix, &rest)))
+	for (i = 0; i < o->n_accept; i++) {
+		entry = accept_read(o, i, prefix, &key);
+		if (is_accepted_by(peer, entry, key))
 			return KODO_OK;
+	}
 	if (o->n_accept == 0)
 		return KODO_OK;
 	return why_set(why, KODO_EINVAL, "%.*s is not accepted as a peer here", STR_ARG(url));

@@ -57,7 +57,7 @@ struct options {
 	unsigned tombstone_days;
 	unsigned expire_days;		/* 0: never */
 	unsigned loader_s;
-	/* url prefixes allowed as peers; none: all. With #KEY: option_key_of */
+	/* url prefixes allowed as peers; none: all. With #KEY: that url alone */
 	const struct str *accept;
 	size_t n_accept;
 	enum option_private private_peers;
@@ -167,8 +167,9 @@ bool option_key_of(
 /*
  * May url be a peer of ours (accept, private)? KODO_EINVAL with the reason in why; KODO_ENOMEM.
  * accept allows its urls and all below: https://example.org allows https://example.org/x, neither
- * https://example.org.evil nor another port. A target of connect is always allowed. Judged by the
- * text of the url: a name that resolves to a private address is found by the runner.
+ * https://example.org.evil nor another port; with a key it allows that very url. A target of connect
+ * is always allowed. Judged by the text of the url: a name that resolves to a private address is
+ * found by the runner.
  */
 enum kodo_err option_allows_peer(
     const struct options *o, struct str url, struct why *why) MUST_CHECK;

@@ -84,8 +84,8 @@ const struct option_row option_rows[] = {
 	{ "loader_s", OPT_UINT, AT(loader_s), 0, 1, 86400, "300", 0, NULL, "SECONDS",
 	    "how often an executable loader is run" },
 	{ "accept", OPT_PEERS, AT(accept), AT(n_accept), 0, 0, NULL, 0, NULL, "URL[#KEY],..",
-	    "who may be a peer: these urls and what is below them; all unless given. #KEY: the key "
-	    "of that url, see trust" },
+	    "who may be a peer: these urls and what is below them; all unless given. With #KEY: "
+	    "that url alone, with that key" },
 	{ "private", OPT_PRIVATE, AT(private_peers), 0, 0, 0, "auto", 0, NULL, "auto|BOOL",
 	    "may loopback and private addresses be peers; auto: where the own url is one" },
 	{ "trust", OPT_WORD, AT(trust), 0, 0, 0, "known", 0, NULL, "open|known|signed|listed",
