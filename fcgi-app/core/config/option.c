@@ -457,7 +457,7 @@ accept_read(const struct options *o, size_t i, char to[URL_CANONICAL_BYTES], str
 	return (struct str){ to, url_canonical(str_cut(key, '#'), to) };
 }
 
-/* An entry with a key names one peer, whose key is nobody's below; without one, all that is below. */
+/* An entry with a key names one peer; without one, all that is below. */
 static bool
 is_accepted_by(struct str peer, struct str entry, struct str key)
 {

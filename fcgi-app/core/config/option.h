@@ -167,9 +167,9 @@ bool option_key_of(
 /*
  * May url be a peer of ours (accept, private)? KODO_EINVAL with the reason in why; KODO_ENOMEM.
  * accept allows its urls and all below: https://example.org allows https://example.org/x, neither
- * https://example.org.evil nor another port; with a key it allows that very url. A target of connect
- * is always allowed. Judged by the text of the url: a name that resolves to a private address is
- * found by the runner.
+ * https://example.org.evil nor another port; with a key it allows that very url. A target of
+ * connect is always allowed. Judged by the text of the url: a name that resolves to a private
+ * address is found by the runner.
  */
 enum kodo_err option_allows_peer(
     const struct options *o, struct str url, struct why *why) MUST_CHECK;
