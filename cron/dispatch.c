@@ -6,6 +6,7 @@
 #include "core/base/isotime.h"
 #include "core/base/limit.h"
 #include "core/base/log.h"
+#include "core/base/path.h"
 #include "core/base/spawn.h"
 #include "core/exchange/failure.h"
 #include "core/exchange/outcome.h"
@@ -217,6 +218,9 @@ log_outcome(struct dispatch *d, const struct exchange_job *job, const struct exc
 		d->failures[job->peer % FAILURE_SLOTS] = 0;
 		log_at(is_routine(job) ? LOG_DEBUG : LOG_INFO, "succeed with %.*s",
 		    STR_ARG(job->url));
+		/* what whoever offers flows waits for at the screen */
+		if (job->kind == EXCHANGE_CONNECT && job->is_target && job->n_flows > 0)
+			log_info("listed by %.*s", STR_ARG(path_folder(job->url)));
 		return;
 	}
 	/* strangers could fill the log */

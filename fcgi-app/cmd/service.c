@@ -26,7 +26,6 @@
 #define SOCKET_NAME	"fcgi.sock"
 #define READY_US	(10 * 1000000ll)	/* a start that takes longer has failed */
 #define ASK_US		10000			/* between two requests until it answers */
-#define LOOK_US		(2 * 1000000ll)		/* between two looks at a loader's file */
 #define PORT_US		(2 * 1000000ll)		/* so long a port may be taken at a start */
 
 /* --- before anything is started --- */
@@ -138,7 +137,7 @@ apply(struct service *s, struct why *why)
 	struct store_stat stat;
 	enum kodo_err err;
 
-	err = option_stamp_service(s->arena, s->options.loader, &s->stamp);
+	err = service_loader_begin(s);
 	if (err == KODO_OK)
 		err = registry_open(s->options.state_path, true, why, &r);
 	if (err == KODO_OK)
@@ -278,53 +277,14 @@ start_all(struct service *s, struct why *why)
 
 /* --- the loop --- */
 
-/*
- * Run an executable loader again, in a process of its own, which opens the state.
- */
-static void
-reload(struct service *s)
-{
-	pid_t parent = getpid();
-
-	s->loader_due_us = clock_mono_us() + s->options.loader_s * 1000000ll;
-	if (s->loader_pid > 0)
-		return;		/* still running */
-	s->loader_pid = fork();
-	if (s->loader_pid == 0) {
-		child_detach(parent);
-		_exit(service_reload(s));
-	}
-}
-
-/* A file is read at the start only: say so where it was changed. */
-static void
-look_at_file(struct service *s)
-{
-	struct arena *a = arena_new();
-	struct str stamp;
-
-	s->loader_due_us = clock_mono_us() + LOOK_US;
-	if (a != NULL && option_stamp_service(a, s->options.loader, &stamp) == KODO_OK &&
-	    !str_eq(stamp, s->stamp) && arena_str(s->arena, stamp, &s->stamp) == KODO_OK)
-		log_warning("the loader %.*s or .env was changed, which a running service does not "
-			    "follow: start it anew", STR_ARG(s->options.loader));
-	arena_free(a);
-}
-
 static int64_t
 start_due(struct service *s)
 {
 	int64_t now_us = clock_mono_us(), next_us = service_upload_look(s, now_us);
+	const int64_t look_us = service_loader_look(s, now_us);
 	unsigned i;
 
-	if (s->options.loader.p != NULL && s->loader_due_us <= now_us) {
-		if (s->options.loader_is_program)
-			reload(s);
-		else
-			look_at_file(s);
-	}
-	if (s->options.loader.p != NULL && s->loader_due_us < next_us)
-		next_us = s->loader_due_us;
+	next_us = look_us < next_us ? look_us : next_us;
 	for (i = 0; i < s->n_children; i++) {
 		struct child *c = &s->children[i];
 		struct why why = { "" };
@@ -408,6 +368,11 @@ log_started(const struct service *s)
 		log_info("registry startup complete (feed is %s)", o->feed ? "True" : "False");
 	else
 		log_info("node startup complete");
+	log_info("%.*s%s%.*s%s%.*s; Ctrl-C ends it", STR_ARG(o->organization),
+	    o->organization.len > 0 ? " is at " : "", STR_ARG(o->url),
+	    o->loader.len > 0 ? ", and follows " : "", STR_ARG(o->loader));
+	if (!o->registry && o->n_connect == 0)
+		log_info("listed by nobody: connect names no registry");
 	if (s->become.is_root && s->become.uid == 0)
 		log_info("this is root, and stays so: the option `user` names somebody else");
 }
@@ -424,8 +389,7 @@ serve(struct service *s, struct why *why)
 	if (err != KODO_OK || stop)
 		return err;
 	log_started(s);
-	s->loader_due_us = clock_mono_us() +
-	    (s->options.loader_is_program ? s->options.loader_s * 1000000ll : LOOK_US);
+	s->loader_run_us = clock_mono_us() + s->options.loader_s * 1000000ll;
 	do {
 		stop = service_wait(s, start_due(s), -1);
 		service_reap(s, false);
@@ -468,6 +432,7 @@ cmd_service(int argc, char *argv[])
 	else
 		log_info("shutdown now");
 	log_close();
+	arena_free(s.stamp_arena);
 	arena_free(s.arena);
 	return err == KODO_OK ? 0 : 1;
 }

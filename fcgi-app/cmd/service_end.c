@@ -1,12 +1,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "cmd/cmd.h"
 #include "cmd/service_private.h"
 #include "core/base/clock.h"
-#include "core/base/isotime.h"
-#include "core/registry/registry.h"
-#include "core/registry/startup.h"
 
 /* From the signal to end on: */
 #define WORKERS_US	50000	/* requests in the queue of the socket still get a worker */
@@ -106,42 +102,4 @@ service_end(struct service *s, const char *socket_name)
 		close(s->errors[0]);
 		close(s->errors[1]);
 	}
-}
-
-int
-service_reload(const struct service *s)
-{
-	struct arena *a = arena_new();
-	struct why why = { "" };
-	struct registry *r = NULL;
-	struct options o;
-	struct str stamp;
-	enum kodo_err err;
-
-	if (s->lock_fd >= 0)
-		close(s->lock_fd);	/* else we would hold it after the end of the service */
-	if (a == NULL)
-		return 1;
-	err = option_load_service(a, s->argc, s->argv, true, &o, &why);
-	if (err == KODO_OK)
-		err = registry_open(s->options.state_path, false, &why, &r);
-	if (err == KODO_OK)
-		err = startup_check(r, &o, START_IF_CHANGED, &why);
-	if (err == KODO_OK &&
-	    (!str_eq(o.url_key, s->options.url_key) ||
-		!str_eq(o.state_path, s->options.state_path)))
-		err = why_set(&why, KODO_ECONFLICT,
-		    "the loader now names another url or cache_data; start the service anew");
-	if (err == KODO_OK)
-		err = option_stamp_service(a, o.loader, &stamp);
-	if (err == KODO_OK)
-		err = startup_apply(r, &o, stamp, START_IF_CHANGED, isotime_now_us(), NULL, &why);
-	if (err == KODO_OK && state_wake(&s->state) != KODO_OK)
-		log_debug("the loader was run; no runner waits");
-	if (err != KODO_OK)
-		log_error("the options stay as they are: %s",
-		    cmd_words(err, &why));
-	registry_close(r);
-	arena_free(a);
-	return err == KODO_OK ? 0 : 1;
 }

@@ -1,7 +1,7 @@
 /*
  * Shared by the files of `kodo service`: service.c (start and loop), service_wait.c (signals,
- * deaths and messages during the loop), service_upload.c (the room for bodies), service_end.c (end,
- * and another run of the loader).
+ * deaths and messages during the loop), service_upload.c (the room for bodies), service_loader.c (a
+ * loader that changes), service_end.c (end).
  */
 #ifndef KODO_SERVICE_PRIVATE_H
 #define KODO_SERVICE_PRIVATE_H
@@ -33,8 +33,11 @@ struct service {
 	struct child *runner, *lighttpd;	/* of children; runner NULL: cron starts one */
 	uint64_t n_providers;		/* at the start, for the log */
 	pid_t loader_pid;
-	int64_t loader_due_us;		/* a program is to run again; a file is to be looked at */
-	struct str stamp;		/* of the loader at the start, or at the last look */
+	int64_t loader_due_us;		/* the files are to be looked at */
+	int64_t loader_run_us;		/* a program is to run again */
+	bool loader_is_busy;		/* it is being written, which was said */
+	struct arena *stamp_arena, *new_arena;
+	struct str stamp, new_stamp;	/* of the files as they hold; as they are being read */
 	char upload_path[PATH_BYTES];
 	int upload_fd;			/* tells of new files there; -1: it cannot */
 	int64_t upload_due_us;		/* to be looked at; NEVER: when it tells */
@@ -67,7 +70,13 @@ void service_upload_noticed(struct service *s);		/* upload_fd is readable */
 /* See to the quota. Returns the time of the next look. */
 int64_t service_upload_look(struct service *s, int64_t now_us);
 
-/* In a child: resolve the options anew and apply them. Returns the exit status. */
-int service_reload(const struct service *s);
+/*
+ * Once before the options are applied: remember the files. Then look at them now and again, which
+ * starts a child that applies what they say; its end is to be told. Returns the time of the next
+ * look. A faulty loader is logged with its line, and what held before goes on to hold.
+ */
+enum kodo_err service_loader_begin(struct service *s) MUST_CHECK;
+int64_t service_loader_look(struct service *s, int64_t now_us);
+void service_loader_ended(struct service *s, int status);
 
 #endif

@@ -25,7 +25,7 @@ service_reap(struct service *s, bool ending)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == s->loader_pid)
-			s->loader_pid = 0;
+			service_loader_ended(s, status);
 		for (i = 0; i < s->n_children; i++) {
 			if (s->children[i].pid != pid)
 				continue;

@@ -261,12 +261,50 @@ def test_idle_is_false_at_the_first_answer(service, peer):
         late.close()
 
 
-def test_a_changed_loader_is_said_not_followed(service):
-    one = service(NODE)
-    for n in (1, 2):
-        one.write_loader(organization=f"Another {n}")
-        wait_until(lambda: one.screen().count("start it anew") == n, 5, "it is said, once a change")
-    assert "kodo.yaml or .env was changed" in one.screen() and one.get("/").json()["organization"] == "Node"
+def test_a_changed_loader_is_followed(service):
+    """Within a second or so at its registry; a faulty one is refused with its line, and what held goes on to hold."""
+    registry = service(REGISTRY)
+    one = service({**NODE, "connect": [registry.url], "flows": [kodotest.flow(0)]})
+    wait_until(lambda: registry.total() == 1, 5, "it is listed")
+    for n in (3, 2):
+        began = time.monotonic()
+        one.write_loader(organization=f"Another {n}", flows=[kodotest.flow(i) for i in range(n)], retry=-1)
+        wait_until(lambda: registry.total() == n, 5)
+        assert time.monotonic() - began < 1.5 + kodotest.CALM
+        assert one.get("/").json()["organization"] == f"Another {n}"
+    good = one.options
+    for bad, said in (({**good, "nosuch": 1}, f"options stay as they are: {one.loader}:{len(good) + 1}: "), ({**good, "url": "http://localhost:1"}, "another url")):
+        one.options = bad
+        one.write_loader()
+        wait_until(lambda: said in one.screen(), 5, said)
+        time.sleep(1.2)
+        assert one.screen().count(said) == 1 and registry.total() == 2 and one.get("/").status == 200
+    one.options = good
+    one.write_loader(flows=[kodotest.flow(i) for i in range(4)], workers=1, rate_peer=7)
+    wait_until(lambda: registry.total() == 4, 5)
+    assert "from the next start of kodo service on: workers\n" in one.screen()
+    assert one.stop() == 0 and servicetest.processes_of(one.cwd) == []
+
+
+def test_a_loader_that_others_are_still_writing(service):
+    one = service({**NODE, "flows": [kodotest.flow(i) for i in range(3)]})
+    whole = open(one.loader, encoding="utf-8").read()
+    with open(one.loader, "w", encoding="utf-8") as f:
+        f.write(whole[:len(whole) - len(whole) // 3])
+        f.flush()
+        time.sleep(1.5)
+        assert one.total() == 3
+        f.write(whole[len(whole) - len(whole) // 3:].replace("Flow 2", "Flow Two"))
+    wait_until(lambda: "Flow Two" in one.get("/flows").body.decode(), 12, "it is whole")
+    assert one.screen().count("is being written") <= 1
+
+
+def test_a_start_says_where_and_how_to_end(service):
+    registry = service(REGISTRY)
+    one = service({**NODE, "connect": [registry.url], "flows": [kodotest.flow(0)]})
+    wait_until(lambda: f"listed by {registry.url}\n" in one.screen(), 5, "by whom it is listed")
+    assert f"Node is at {one.url}, and follows {one.loader}; Ctrl-C ends it\n" in one.screen()
+    assert "listed by nobody" in service(NODE).screen()
 
 
 def test_executable_loader_runs_again(place):

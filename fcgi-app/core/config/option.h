@@ -136,6 +136,9 @@ enum kodo_err option_stamp_service(struct arena *a, struct str loader, struct st
 void option_write(struct buf *out, const struct options *o);
 enum kodo_err option_read(struct arena *a, struct str text, struct options *out) MUST_CHECK;
 
+/* Do two differ in the option of that name? */
+bool option_differs(const struct options *x, const struct options *y, const char *name);
+
 /* What the options were read from, for the store: their files, the first MiB of each. */
 void option_put_sources(struct buf *out, const struct options *o);
 

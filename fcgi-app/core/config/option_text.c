@@ -105,6 +105,21 @@ option_write(struct buf *out, const struct options *o)
 	put_line(out, is_program_name, o->loader_is_program ? STR("true") : STR("false"));
 }
 
+bool
+option_differs(const struct options *x, const struct options *y, const char *name)
+{
+	const struct option_row *row = option_find(str_of(name));
+	struct buf a = BUF_INIT(0), b = BUF_INIT(0);
+	bool differs;
+
+	put_row(&a, row, x);
+	put_row(&b, row, y);
+	differs = !str_eq(buf_str(&a), buf_str(&b));
+	buf_free(&a);
+	buf_free(&b);
+	return differs;
+}
+
 /* The text of a value, in a. KODO_ECORRUPT: a backslash before something else. */
 static enum kodo_err
 unescape(struct arena *a, struct str s, struct str *out)
