@@ -115,7 +115,8 @@ def test_screen_says_what_happens():
         w.start("registry", w.registry)
         w.start("provider", w.provider)
         wait_until(lambda: w.get(w.registry, "/counts")["total"] == 50, 5)
-        wait_until(lambda: "succeed with" in open(os.path.join(w.place, "provider.screen")).read(), 5)
+        # the registry has it before its answer is read at the other end
+        wait_until(lambda: "succeed with" in open(os.path.join(w.place, "provider.screen"), encoding="utf-8").read(), 5)
         w.end("registry", "provider")
         registry = open(os.path.join(w.place, "registry.screen")).read()
         provider = open(os.path.join(w.place, "provider.screen")).read()
@@ -131,3 +132,32 @@ def test_screen_says_what_happens():
             (provider, time_and_url + r"shutdown now\n"),
         ]:
             assert re.search(line, text), (line, text)
+
+
+def test_run_with_a_service_of_your_own():
+    """What `make run` starts: a fourth service, from a loader that kodo init makes; an edit of that file shows at the registry."""
+    with walk() as w:
+        work = os.path.join(w.place, "work")
+        command = [os.path.join(kodotest.SRCDIR, "tests", "walkthrough-run"), kodotest.KODO, w.place, work]
+        for again in (False, True):                         # its loader and all states are kept
+            with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as run:
+                try:
+                    text = ""
+                    while "Ctrl-C ends everything" not in text:
+                        line = run.stdout.readline()
+                        assert line, text
+                        text += line
+                    path = re.search(r"Now edit\n\n  (\S+)", text).group(1)
+                    assert float(re.search(r"in the registry ([\d.]+) s after", text).group(1)) < 1.5 + kodotest.CALM
+                    assert "kodo init my.yaml --organization 'My Company'" in text and path == os.path.join(work, "my.yaml")
+                    names = {item["name"] for item in w.get(w.registry, "/flows?organization=My+Company")["items"]}
+                    assert names == {"Mine 2" if again else "My first agent"}
+                    loader = open(path, encoding="utf-8").read()
+                    with open(path, "w", encoding="utf-8") as f:
+                        f.write(loader.replace('"My first agent"', '"Mine 2"'))
+                    wait_until(lambda: [item["name"] for item in w.get(w.registry, "/flows?organization=My+Company")["items"]] == ["Mine 2"],
+                               4, "the edit is at the registry")
+                finally:
+                    run.send_signal(signal.SIGTERM)
+                assert run.wait(10) == 0
+        assert not servicetest.processes_of(w.place)

@@ -108,7 +108,7 @@ def test_dist(tarball, work):
         kodotest.wait_until(lambda: all(is_free(port) for port in (3366, 3367, 3368)), 120, "the walk-through's ports are free")
         walk = root.start("python3", f"{source}tests/walkthrough-run", "/usr/local/bin/kodo", f"{source}conf/walkthrough", "/root/run")
         try:
-            kodotest.wait_until(lambda: walk.poll() is not None or total(3367, "") == 55, 60, "55 flows")
+            kodotest.wait_until(lambda: walk.poll() is not None or total(3367, "") == 56, 60, "56 flows")
             assert walk.poll() is None, walk.communicate()[0][-3000:]
             assert kodotest.http_request(3367, "GET", "/flows?q=newsletter").json()["filtered"] > 0
         finally:
