@@ -216,11 +216,11 @@ log_outcome(struct dispatch *d, const struct exchange_job *job, const struct exc
 
 	if (res->status == 200 || res->status == 201 || res->status == 204) {
 		d->failures[job->peer % FAILURE_SLOTS] = 0;
-		log_at(is_routine(job) ? LOG_DEBUG : LOG_INFO, "succeed with %.*s",
-		    STR_ARG(job->url));
 		/* what whoever offers flows waits for at the screen */
 		if (job->kind == EXCHANGE_CONNECT && job->is_target && job->n_flows > 0)
 			log_info("listed by %.*s", STR_ARG(path_folder(job->url)));
+		log_at(is_routine(job) ? LOG_DEBUG : LOG_INFO, "succeed with %.*s",
+		    STR_ARG(job->url));
 		return;
 	}
 	/* strangers could fill the log */
