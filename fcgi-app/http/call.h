@@ -11,6 +11,7 @@
 #include "http/response.h"
 
 struct instance;
+struct route;
 struct follower;
 
 struct call {
@@ -20,6 +21,7 @@ struct call {
 	struct transport *transport;
 	struct client client;
 	const struct request *req;
+	const struct route *route;	/* of OPTIONS that of GET; NULL: none is found */
 	struct params params;
 	struct wire_body body;		/* read and validated, on routes with ROUTE_BODY */
 	struct response *res;

@@ -55,7 +55,8 @@ set_plain(struct response *r)
 	r->signature = NULL;
 	buf_reset(&r->reason);
 	r->is_page = false;
-	r->varies = r->is_secret = false;
+	r->varies = r->is_secret = r->varies_by_origin = r->is_preflight = false;
+	r->cors_origin = STR_NULL;
 }
 
 void
@@ -171,6 +172,44 @@ put_signature(struct buf *b, const struct signature_fields *f)
 	}
 }
 
+static void
+put_vary(struct buf *b, const struct response *r)
+{
+	const struct {
+		bool is;
+		const char *name;
+	} rows[] = {
+		{ r->varies, "Accept" },
+		{ r->varies_by_origin, "Origin" },
+	};
+	size_t i, n = 0;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (!rows[i].is)
+			continue;
+		buf_puts(b, n++ == 0 ? "Vary: " : ", ");
+		buf_puts(b, rows[i].name);
+	}
+	buf_puts(b, n > 0 ? "\r\n" : "");
+}
+
+static void
+put_cors(struct buf *b, const struct response *r)
+{
+	if (r->cors_origin.len == 0)
+		return;
+	buf_puts(b, "Access-Control-Allow-Origin: ");
+	buf_put_str(b, r->cors_origin);
+	buf_puts(b, "\r\n");
+	if (r->is_preflight)
+		buf_puts(b, "Access-Control-Allow-Methods: GET, HEAD\r\n"
+		    "Access-Control-Allow-Headers: Accept, Content-Type, If-None-Match\r\n"
+		    "Access-Control-Max-Age: 86400\r\n");
+	else
+		buf_puts(b,
+		    "Access-Control-Expose-Headers: ETag, Kodo-View, Link, Retry-After\r\n");
+}
+
 /* RFC 9110, 8.6: no Content-Length with 204, and none with 304 where the 200's is not known. */
 static void
 put_header(struct buf *b, const struct response *r)
@@ -188,8 +227,7 @@ put_header(struct buf *b, const struct response *r)
 		put_line(b, "ETag", r->etag);
 	/* else a cache before us may take any time for this to be still true, 404 and 410, too */
 	put_line(b, "Cache-Control", r->is_private ? "private, no-cache" : "no-cache");
-	if (r->varies)
-		put_line(b, "Vary", "Accept");
+	put_vary(b, r);
 	if (r->allow[0] != '\0')
 		put_line(b, "Allow", r->allow);
 	if (r->authenticate != NULL)
@@ -211,6 +249,7 @@ put_header(struct buf *b, const struct response *r)
 		    "Permissions-Policy: camera=(), geolocation=(), microphone=()\r\n");
 		put_line(b, "Referrer-Policy", r->is_secret ? "no-referrer" : "same-origin");
 	}
+	put_cors(b, r);
 	if (r->signature != NULL)
 		put_signature(b, r->signature);
 	buf_puts(b, "X-Content-Type-Options: nosniff\r\n\r\n");

@@ -27,6 +27,9 @@ struct response {
 	/* of an error: its detail, and in further lines each fault: key, TAB, message */
 	struct buf reason;
 	bool is_page;			/* for browsers: with headers that limit its loads */
+	struct str cors_origin;		/* whose pages may read it, of all sites "*"; null: none */
+	bool varies_by_origin;
+	bool is_preflight;		/* say how they may ask */
 	bool varies;			/* its address has another answer for another Accept */
 	bool is_secret;			/* its address may hold a key: links do not tell it */
 };

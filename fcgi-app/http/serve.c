@@ -7,6 +7,7 @@
 #include "http/admin.h"
 #include "http/call.h"
 #include "http/client.h"
+#include "http/cors.h"
 #include "http/error_page.h"
 #include "http/instance.h"
 #include "http/origin.h"
@@ -272,6 +273,7 @@ dispatch(struct server *s, struct call *c, const struct options *o)
 
 	switch (router_find(c->req->path, c->req->method, &r, allow)) {
 	case ROUTE_FOUND:
+		c->route = r;
 		if (refuse_foreign(c, r, o))
 			break;
 		drain = drain && (r->flags & ROUTE_BODY) == 0;
@@ -292,6 +294,7 @@ dispatch(struct server *s, struct call *c, const struct options *o)
 	case ROUTE_IS_OPTIONS:
 		response_empty(c->res, 204);
 		memcpy(c->res->allow, allow, sizeof(allow));
+		(void)router_find(c->req->path, METHOD_GET, &c->route, allow);
 		break;
 	}
 	if (drain && read_body(c->transport, &s->body, body_max) != KODO_OK)
@@ -400,7 +403,9 @@ serve_request(struct server *s, struct transport *t, struct follower *f)
 	if (c.waits)
 		return c.follower;
 	follow_end(c.follower);
-	err = error_page_put(&c);
+	err = cors_put(&c);
+	if (err == KODO_OK)
+		err = error_page_put(&c);
 	if (err == KODO_OK)
 		err = sink_end(&s->res.body);
 	if (err == KODO_OK && c.registry != NULL)

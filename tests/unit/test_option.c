@@ -280,11 +280,11 @@ static void
 test_warnings(void **state)
 {
 	(void)state;
-	load_text("- ray_server: x\n- cors_origins: ['*']\n");
+	load_text("- ray_server: x\n- venv_dir: x\n");
 	assert_non_null(strstr(
 	    scratch_read("err"), "/l.yaml:1: option \"ray_server\" has no effect in this version"));
 	assert_non_null(strstr(scratch_read("err"),
-	    "/l.yaml:2: option \"cors_origins\" has no effect in this version"));
+	    "/l.yaml:2: option \"venv_dir\" has no effect in this version"));
 	setenv("KODO_RECONNECT", "/usr/bin/kodo-reconnect", 1);
 	setenv("KODO_RAY_SERVER", "x", 1);
 	load("");

@@ -17,6 +17,9 @@ enum option_trust { TRUST_OPEN, TRUST_KNOWN, TRUST_SIGNED, TRUST_LISTED };
 /* auto: only where the own url is private itself */
 enum option_private { PRIVATE_AUTO, PRIVATE_YES, PRIVATE_NO };
 
+#define OPTION_CORS_ANY		"*"
+#define OPTION_CORS_NONE	"none"
+
 struct loader_text;
 
 struct options {
@@ -64,6 +67,9 @@ struct options {
 	enum option_trust trust;
 	const struct str *proxies;	/* addresses, prefixes: see address_net_read */
 	size_t n_proxies;
+	/* sites whose pages may read; or the one item OPTION_CORS_ANY or OPTION_CORS_NONE */
+	const struct str *cors_origins;
+	size_t n_cors_origins;
 	struct str auth_jwks_url;	/* null: reading needs no token, see core/auth/auth.h */
 	struct str auth_jwt_role_path;
 	struct str auth_audience;	/* null: url */

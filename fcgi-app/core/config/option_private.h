@@ -14,6 +14,7 @@ enum option_type {
 	OPT_URLS,	/* list, or a text to be split; their number is at offset_n */
 	OPT_PEERS,	/* the same, each with #KEY behind it if you like */
 	OPT_NETS,	/* the same of addresses and prefixes (address_net_read) */
+	OPT_ORIGINS,	/* the same of urls without a path; or OPTION_CORS_ANY, _NONE alone */
 	OPT_BOOL,
 	OPT_UINT,
 	OPT_INT,
@@ -59,7 +60,8 @@ struct option_row {
 static inline bool
 option_is_list(const struct option_row *row)
 {
-	return row->type == OPT_URLS || row->type == OPT_PEERS || row->type == OPT_NETS;
+	return row->type == OPT_URLS || row->type == OPT_PEERS || row->type == OPT_NETS ||
+	    row->type == OPT_ORIGINS;
 }
 
 extern const struct option_row option_rows[];

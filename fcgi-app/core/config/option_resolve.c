@@ -200,6 +200,43 @@ to_nets(const struct place *p)
 }
 
 static enum kodo_err
+to_list_origin(const struct place *p, const struct loader_value *item, struct str *out)
+{
+	char shown[LOADER_SHOWN_BYTES];
+	struct url u;
+
+	*out = url_shown(item->text);
+	if (str_eq(*out, STR(OPTION_CORS_ANY)) || str_eq(*out, STR(OPTION_CORS_NONE)) ||
+	    (utf8_valid(*out) && url_parse(*out, &u, NULL) == KODO_OK && u.path.len == 0))
+		return KODO_OK;
+	return option_fail(p->in, item, "%s: no origin as https://example.org, nor * or none: %s",
+	    p->row->name, loader_shown(item->text, shown));
+}
+
+/* One that names all sites, or none, is alone; no item means none, too. */
+static enum kodo_err
+to_origins(const struct place *p)
+{
+	static const struct str any = { OPTION_CORS_ANY, 1 }, none = { OPTION_CORS_NONE, 4 };
+	enum kodo_err err = to_list(p, "site", to_list_origin);
+	size_t i;
+
+	if (err == KODO_OK && p->out->n_cors_origins == 0) {
+		p->out->cors_origins = &none;
+		p->out->n_cors_origins = 1;
+	}
+	for (i = 0; err == KODO_OK && i < p->out->n_cors_origins; i++)
+		if (str_eq(p->out->cors_origins[i], any) ||
+		    (str_eq(p->out->cors_origins[i], none) && p->out->n_cors_origins == 1)) {
+			p->out->cors_origins = str_eq(p->out->cors_origins[i], any) ? &any : &none;
+			p->out->n_cors_origins = 1;
+		} else if (str_eq(p->out->cors_origins[i], none)) {
+			err = option_fail(p->in, p->v, "%s: none, or a list", p->row->name);
+		}
+	return err;
+}
+
+static enum kodo_err
 to_bool(const struct place *p)
 {
 	return option_parse_bool(p->v->text, target(p)) == KODO_OK ? KODO_OK
@@ -429,6 +466,7 @@ static enum kodo_err (*const converters[OPT_TYPES])(const struct place *p) = {
 	[OPT_URLS] = to_urls,
 	[OPT_PEERS] = to_peers,
 	[OPT_NETS] = to_nets,
+	[OPT_ORIGINS] = to_origins,
 	[OPT_BOOL] = to_bool,
 	[OPT_UINT] = to_uint,
 	[OPT_INT] = to_int,

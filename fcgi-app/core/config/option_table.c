@@ -93,6 +93,9 @@ const struct option_row option_rows[] = {
 	    "only with one given here" },
 	{ "proxies", OPT_NETS, AT(proxies), AT(n_proxies), 0, 0, NULL, 0, NULL,
 	    "ADDRESS,..", "addresses or prefixes of proxies, whose X-Forwarded-For is believed" },
+	{ "cors_origins", OPT_ORIGINS, AT(cors_origins), AT(n_cors_origins), 0, 0, OPTION_CORS_ANY,
+	    0, NULL, "ORIGIN,..",
+	    "sites whose pages may read what anybody may: https://example.org, .. , or * or none" },
 	{ "auth_jwks_url", OPT_ISSUER, AT(auth_jwks_url), 0, 0, 0, NULL, 0, NULL,
 	    "URL", "keys of the issuer (http, https, file) of the tokens that reading then needs" },
 	{ "auth_jwt_role_path", OPT_TEXT, AT(auth_jwt_role_path), 0, 0, 0,
@@ -142,6 +145,7 @@ sample_value(const struct option_row *row)
 		{ "connect", "[http://localhost:3367]" },
 		{ "listen", "127.0.0.1:3366" },
 		{ "user", "kodo" },
+		{ "cors_origins", "'*'" },
 		{ "auth_jwks_url", "https://example.org/realms/all/protocol/openid-connect/certs" },
 		{ "auth_audience", "http://localhost:3366" },
 	};

@@ -169,7 +169,6 @@ option_foreign(struct str name)
 	} names[] = {
 		{ "auth", OPTION_ACCESS },
 		{ "auth_*", OPTION_ACCESS },
-		{ "cors_*", OPTION_LATER },
 		{ "ray", OPTION_LATER },
 		{ "ray_*", OPTION_LATER },
 		{ "reload", OPTION_LATER },
