@@ -15,6 +15,7 @@
 #include "core/trust/pin.h"
 #include "cron/ceiling.h"
 #include "cron/dispatch.h"
+#include "cron/flow_asker.h"
 #include "cron/key_fetch.h"
 #include "cron/rounds.h"
 #include "cron/sender.h"
@@ -43,7 +44,8 @@ static const struct {
 };
 #define PEER_SLOTS	(64u + 48 + 16 + 48)
 #define KEY_SLOT	PEER_SLOTS
-static_assert(SENDER_SLOTS == PEER_SLOTS + 1, "a slot for each");
+#define FLOW_SLOT	(KEY_SLOT + 1)	/* the first of FLOW_SLOTS */
+static_assert(SENDER_SLOTS == FLOW_SLOT + FLOW_SLOTS, "a slot for each");
 
 enum { WAKE_FD, STOP_FD, SERVICE_FD };
 
@@ -63,6 +65,7 @@ struct dispatch {
 	struct sender *sender;
 	struct ceiling *ceiling;
 	struct key_fetch *keys;
+	struct flow_asker *flows;
 	struct arena *scratch;	/* for a job, until it has a slot */
 	const struct dispatch_watch *watch;
 	struct slot slots[PEER_SLOTS];
@@ -100,7 +103,8 @@ dispatch_new(struct registry *r, const struct dispatch_watch *watch, struct disp
 		err = sender_new(&d->sender);
 	if (err == KODO_OK) {
 		d->keys = key_fetch_new(r, d->sender, KEY_SLOT);
-		err = d->keys == NULL ? KODO_ENOMEM : KODO_OK;
+		d->flows = flow_asker_new(r, d->sender, FLOW_SLOT);
+		err = d->keys == NULL || d->flows == NULL ? KODO_ENOMEM : KODO_OK;
 	}
 out:
 	if (err != KODO_OK) {
@@ -123,6 +127,7 @@ dispatch_free(struct dispatch *d)
 		arena_free(d->slots[i].arena);
 	arena_free(d->scratch);
 	key_fetch_free(d->keys);
+	flow_asker_free(d->flows);
 	ceiling_free(d->ceiling);
 	free(d);
 }
@@ -141,7 +146,7 @@ pause_after(struct dispatch *d, const char *what, enum kodo_err err)
 static unsigned
 n_busy(const struct dispatch *d)
 {
-	unsigned n = key_fetch_is_busy(d->keys);
+	unsigned n = key_fetch_is_busy(d->keys) + flow_asker_n_busy(d->flows);
 	int pool;
 
 	for (pool = 0; pool < POOL_MAX; pool++)
@@ -240,20 +245,6 @@ log_outcome(struct dispatch *d, const struct exchange_job *job, const struct exc
 
 /* --- sending --- */
 
-/*
- * May the connection lead to a private address? The text of the url was checked before, but a name
- * may resolve to such an address all the same. A target that the options name may have any.
- */
-static bool
-may_be_private(const struct options *o, const struct exchange_job *job)
-{
-	struct options any = *o;
-
-	any.n_accept = 0;
-	return job->is_target ||
-	    option_allows_peer(&any, STR("http://127.0.0.1:1"), NULL) == KODO_OK;
-}
-
 /* The lines of the head by which the message is signed, the last one followed by NULL. */
 static enum kodo_err
 sign(struct dispatch *d, const struct options *o, struct slot *slot,
@@ -331,7 +322,7 @@ start(struct dispatch *d, const struct lifetime *lifetime, struct slot *slot)
 	if (err != KODO_OK)
 		return err;
 	limits.timeout_s = o->timeout_s;
-	limits.allow_private = may_be_private(o, &slot->job);
+	limits.allow_private = slot->job.is_target || option_allows_private(o);
 	limits.answer_max_bytes =
 	    slot->job.is_target ? LIMIT_ANSWER_BYTES : LIMIT_ANSWER_OTHERS_BYTES;
 	if ((slot->pool == POOL_STRANGERS || is_small(&slot->job)) &&
@@ -365,13 +356,17 @@ finish_ended(struct dispatch *d)
 	unsigned i;
 
 	while (sender_take(d->sender, &i, &res, &head)) {
-		struct slot *slot = &d->slots[i];
+		struct slot *slot;
 
-		if (i == KEY_SLOT) {
-			key_fetch_end(d->keys, &res, isotime_now_us());
+		if (i >= PEER_SLOTS) {
+			if (i == KEY_SLOT)
+				key_fetch_end(d->keys, &res, isotime_now_us());
+			else
+				flow_asker_end(d->flows, i, &res, isotime_now_us());
 			sender_release(d->sender, i);
 			continue;
 		}
+		slot = &d->slots[i];
 		log_outcome(d, &slot->job, &res);
 		err = judge(slot, &head, &res);
 		if (err == KODO_OK)
@@ -519,6 +514,8 @@ fill(struct dispatch *d, const struct lifetime *lifetime, struct lifetime_state 
 		key_fetch_begin(d->keys, isotime_now_us(), &state->active_due_us);
 		if (state->active_due_us < state->next_due_us)
 			state->next_due_us = state->active_due_us;
+		/* while a runner is there: no flow is worth one */
+		flow_asker_begin(d->flows, isotime_now_us(), &state->next_due_us);
 		return;
 	}
 	pause_after(d, "cannot read the pending messages", err);

@@ -1,5 +1,6 @@
 #include "core/base/isotime.h"
 #include "core/base/log.h"
+#include "core/exchange/flow_probe.h"
 #include "core/registry/expire.h"
 #include "core/registry/liveness_round.h"
 #include "core/registry/moderate.h"
@@ -23,6 +24,9 @@ expire(struct rounds *d, struct registry *r, int64_t mono_us)
 	err = expire_run(r, isotime_now_us());
 	if (err != KODO_OK)
 		log_warning("cannot forget old removals: %s", kodo_err_text(err));
+	err = flow_probe_tidy(r, isotime_now_us());
+	if (err != KODO_OK)
+		log_warning("cannot forget hosts that were asked: %s", kodo_err_text(err));
 }
 
 /* Who is silent, and for how long? By the clock that people read, which may have been set. */

@@ -29,6 +29,8 @@ struct slot {
 	bool allow_private;
 	bool refused_address;	/* by allow_private */
 	bool given_up;
+	bool head_only, head_over;	/* asked for; its end has come */
+	size_t head_bytes;
 	CURL *easy;		/* kept for the next message */
 	CURLcode code;
 	struct buf url;		/* terminated copy */
@@ -211,6 +213,24 @@ set_head(struct slot *slot, bool is_post, const char *const *head)
 	return ok;
 }
 
+/* Does the transfer end with this line, as nothing but the head is wanted? */
+static bool
+is_head_end(struct slot *slot, size_t bytes, bool is_blank)
+{
+	long status = 0;
+
+	if (!slot->head_only)
+		return false;
+	slot->head_bytes += bytes;
+	if (slot->head_bytes > SENDER_HEAD_BYTES)
+		return true;
+	if (!is_blank ||
+	    curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK)
+		return false;
+	slot->head_over = status >= 200;
+	return slot->head_over;
+}
+
 /* The line of a field of the answer's head; those of the last answer count (100, 200). */
 static size_t
 on_head(char *bytes, size_t size, size_t n, void *arg)
@@ -232,7 +252,8 @@ on_head(char *bytes, size_t size, size_t n, void *arg)
 			buf_put_str(field, ascii_trim(str_skip(line, name.len + 1)));
 		}
 	}
-	return size * n;
+	/* a short count ends the transfer */
+	return is_head_end(slot, size * n, line.len == 0) ? 0 : size * n;
 }
 
 static bool
@@ -274,7 +295,9 @@ sender_start(struct sender *s, unsigned i, const struct exchange_job *job,
 		return KODO_ENOMEM;
 	slot->words[0] = '\0';
 	slot->allow_private = limits->allow_private;
-	slot->refused_address = slot->given_up = false;
+	slot->refused_address = slot->given_up = slot->head_over = false;
+	slot->head_only = limits->head_only;
+	slot->head_bytes = 0;
 	free_head(slot);
 	for (k = 0; k < SIGNATURE_FIELDS; k++)
 		slot->fields[k] = (struct buf)BUF_INIT(LIMIT_SIGNATURE_BYTES);
@@ -378,11 +401,13 @@ words_of(const struct slot *slot)
 static void
 describe(const struct slot *slot, long status, struct exchange_result *res)
 {
-	bool is_cut = slot->body.err == KODO_ETOOBIG && slot->body.max < LIMIT_ANSWER_BYTES;
+	bool is_cut = slot->head_over ||
+	    (slot->body.err == KODO_ETOOBIG && slot->body.max < LIMIT_ANSWER_BYTES);
 
 	/* a server that refuses a body answers and closes before its end: the answer counts */
 	if (slot->code == CURLE_OK || status >= 400 || is_cut) {
 		res->status = (unsigned)status;
+		res->is_cut = is_cut;
 		res->body = is_cut ? STR_NULL : buf_str(&slot->body);
 		if (status >= 300 && status <= 399)
 			res->moved = moved_to(slot);
@@ -394,6 +419,8 @@ describe(const struct slot *slot, long status, struct exchange_result *res)
 		res->error = "Address is private, and the option private does not allow it";
 	else if (slot->given_up)
 		res->error = "No answer in time, and others wait";
+	else if (slot->head_bytes > SENDER_HEAD_BYTES)
+		res->error = "Head of the answer is over 16 KiB";
 	else if (slot->body.err == KODO_ETOOBIG)
 		res->error = "Answer is over 16 MiB";
 	else

@@ -21,10 +21,10 @@
 #include "core/trust/signature.h"
 
 /*
- * transfers at a time: those to peers, and one for the keys of an issuer of tokens. Enough to hide
- * the waiting, few enough for any descriptor limit
+ * transfers at a time: those to peers, one for the keys of an issuer of tokens, and those to flows.
+ * Enough to hide the waiting, few enough for any descriptor limit
  */
-#define SENDER_SLOTS	177u	/* see dispatch.c */
+#define SENDER_SLOTS	185u	/* see dispatch.c */
 
 struct sender;
 
@@ -35,7 +35,9 @@ struct sender_limits {
 	bool allow_private;
 	/* more lines of the head, the last one followed by NULL; NULL: none */
 	const char *const *head;
+	bool head_only;	/* end with the head of the answer, of SENDER_HEAD_BYTES at most */
 };
+#define SENDER_HEAD_BYTES	16384u
 
 enum kodo_err sender_new(struct sender **out) MUST_CHECK;	/* KODO_ENOMEM */
 

@@ -397,6 +397,7 @@ put_row(struct template_values *t, const struct row *r)
 	template_values_put(t, "state", r->state);
 	template_values_put_flag(t, "is_silent", r->alive_us == 0 && r->state.len > 0);
 	template_values_put_time(t, "heard", r->heard_us);
+	template_values_put(t, "probe", r->probe);
 }
 
 enum kodo_err

@@ -1,7 +1,7 @@
 /*
  * Signs of life in a network that has healed: who is there is fresh everywhere, who ends is silent
- * everywhere after three rounds, and fresh again soon after it is back. Each of these changes is one
- * message a link at most, in each direction, and where nothing changes there is none.
+ * everywhere after three rounds, and fresh again soon after it is back. Each of these changes is
+ * one message a link at most, in each direction, and where nothing changes there is none.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -85,9 +85,12 @@ make_row(struct row *r, struct str *tags, uint32_t *seed)
 		*seed = *seed * 1664525u + 1013904223u;
 		t[i] = str_of(texts[(*seed >> 16) % 10]);
 	}
-	*r = (struct row){ t[0], t[1], t[2], t[3], t[4], tags, (*seed >> 20) % 4,
-		(*seed >> 10) % 3, (*seed >> 12) % 3, -(int64_t)((*seed >> 14) % 3),
-		(*seed >> 16) % 3, STR_NULL, t[1], (*seed >> 9) % 3, (*seed >> 11) % 2 };
+	*r = (struct row){ .organization = t[0], .url = t[1], .name = t[2], .author = t[3],
+		.description = t[4], .tags = tags, .n_tags = (*seed >> 20) % 4,
+		.created_us = (*seed >> 10) % 3, .modified_us = (*seed >> 12) % 3,
+		.heartbeat_us = -(int64_t)((*seed >> 14) % 3), .changed_us = (*seed >> 16) % 3,
+		.state = t[1], .probe = t[3], .heard_us = (*seed >> 9) % 3,
+		.alive_us = (*seed >> 11) % 2 };
 	r->author = (*seed >> 22) % 3 == 0 ? STR_NULL : r->author;
 	r->organization = (*seed >> 24) % 4 == 0 ? STR_NULL : r->organization;
 	for (i = 0; i < r->n_tags; i++)
@@ -108,6 +111,7 @@ is_beyond(const struct sorter *s, const struct order *o, const struct row *row, 
 	case QUERY_NAME: text = row->name; break;
 	case QUERY_AUTHOR: text = row->author; break;
 	case QUERY_DESCRIPTION: text = row->description; break;
+	case QUERY_PROBE: text = row->probe; break;
 	case QUERY_CREATED: us = row->created_us; break;
 	case QUERY_HEARTBEAT: us = row->heartbeat_us; break;
 	case QUERY_CHANGED: us = row->changed_us; break;
@@ -154,7 +158,7 @@ test_sorter(void **state)
 {
 	static const char *const orders[] = { "", "name:d", "organization,name:d", "tags,author:d",
 		"tags:d", "created,url:d", "author:d,organization:d", "heartbeat:d,modified",
-		"changed:d", "description" };
+		"changed:d", "description", "probe,state:d" };
 	static const size_t pages[][2] = { { 0, 10 }, { 30, 10 }, { 0, MANY }, { 5000, 10 },
 		{ 19995, 10 }, { 2040, 8 }, { 0, 1 }, { MANY, 1 }, { 7, 0 }, { 2048, 4096 } };
 	struct row *many = calloc(MANY, sizeof(*many));

@@ -556,3 +556,12 @@ option_allows_peer(const struct options *o, struct str url, struct why *why)
 	arena_free(a);
 	return err;
 }
+
+bool
+option_allows_private(const struct options *o)
+{
+	struct options any = *o;
+
+	any.n_accept = 0;
+	return option_allows_peer(&any, STR("http://127.0.0.1:1"), NULL) == KODO_OK;
+}

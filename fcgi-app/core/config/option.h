@@ -59,6 +59,7 @@ struct options {
 	enum option_trigger trigger;
 	unsigned tombstone_days;
 	unsigned expire_days;		/* 0: never */
+	bool probe;
 	unsigned loader_s;
 	/* url prefixes allowed as peers; none: all. With #KEY: that url alone */
 	const struct str *accept;
@@ -182,5 +183,10 @@ bool option_key_of(
  */
 enum kodo_err option_allows_peer(
     const struct options *o, struct str url, struct why *why) MUST_CHECK;
+/*
+ * May a connection that no target asked for lead to a private address? The text of its url was
+ * checked before, but a name may resolve to such an address all the same.
+ */
+bool option_allows_private(const struct options *o);
 
 #endif

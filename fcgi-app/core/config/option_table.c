@@ -81,6 +81,8 @@ const struct option_row option_rows[] = {
 	    "how long a removal is remembered" },
 	{ "expire_days", OPT_UINT, AT(expire_days), 0, 0, 36500, "7", 0, NULL, "DAYS",
 	    "how long a provider may be silent until it is withdrawn; 0: for ever" },
+	{ "probe", OPT_BOOL, AT(probe), 0, 0, 0, "false", 0, NULL, "BOOL",
+	    "ask the flows of providers once a day whether they answer" },
 	{ "loader_s", OPT_UINT, AT(loader_s), 0, 1, 86400, "300", 0, NULL, "SECONDS",
 	    "how often an executable loader is run" },
 	{ "accept", OPT_PEERS, AT(accept), AT(n_accept), 0, 0, NULL, 0, NULL, "URL[#KEY],..",

@@ -76,6 +76,7 @@ struct speaker;
 struct exchange_result {
 	unsigned status;	/* HTTP status; 0: none came */
 	struct str body;	/* of the answer, at most LIMIT_ANSWER_BYTES */
+	bool is_cut;		/* it was over its ceiling, so body is null */
 	/* the connection was reset or closed while the body was sent or before an answer */
 	bool reset;
 	const char *error;	/* words where status is 0: "Connection refused"; NULL otherwise */

@@ -1,6 +1,7 @@
 #include "core/liveness/node_state.h"
 #include "core/merge/alive.h"
 #include "core/merge/resolve.h"
+#include "core/probe/probe.h"
 #include "core/merge/resync.h"
 #include "core/records/changelog.h"
 #include "core/records/flow_rows.h"
@@ -556,6 +557,8 @@ resolve_word(struct change *ch, struct peer *p, uint32_t node, struct str key,
 	if (err != KODO_OK || r.n.n > 0 || r.n.is_gone)
 		return err;
 	err = changelog_del(ch->t, &ch->head, node);
+	if (err == KODO_OK)
+		err = probe_results_del(ch->t, node);
 	return err == KODO_OK ? node_forget(ch->t, key) : err;
 }
 

@@ -17,6 +17,7 @@ static const struct {
 	[QUERY_HEARD] = { "heard", QUERY_TYPE_TIME },
 	[QUERY_ALIVE] = { "alive", QUERY_TYPE_TIME },
 	[QUERY_CHANGED] = { "changed", QUERY_TYPE_TIME },
+	[QUERY_PROBE] = { "probe", QUERY_TYPE_TEXT },
 	[QUERY_FOLDED] = { "folded", QUERY_TYPE_TEXT },
 };
 
@@ -34,6 +35,7 @@ const unsigned char row_offsets[QUERY_FIELDS] = {
 	[QUERY_HEARD] = offsetof(struct row, heard_us),
 	[QUERY_ALIVE] = offsetof(struct row, alive_us),
 	[QUERY_CHANGED] = offsetof(struct row, changed_us),
+	[QUERY_PROBE] = offsetof(struct row, probe),
 	[QUERY_FOLDED] = offsetof(struct row, folded),
 };
 

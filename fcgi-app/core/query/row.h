@@ -23,6 +23,7 @@ enum query_field {
 	QUERY_HEARD,
 	QUERY_ALIVE,
 	QUERY_CHANGED,
+	QUERY_PROBE,
 	QUERY_FOLDED,
 	QUERY_FIELDS
 };
@@ -61,6 +62,7 @@ struct row {
 	struct str state;
 	int64_t heard_us;
 	int64_t alive_us;	/* 0: it is silent or lost; else the same for all */
+	struct str probe;	/* does it answer? See probe/probe.h; null: not known */
 };
 
 enum query_type { QUERY_TYPE_TEXT, QUERY_TYPE_TIME, QUERY_TYPE_TAGS };

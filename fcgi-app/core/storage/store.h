@@ -36,6 +36,8 @@ enum store_table {
 	T_DENIED,	/* as T_NODE, of winners that are neither */
 	T_TOLD,		/* peer id, node id -> signs of life that it tells of: node_state.h */
 	T_LIVENESS,		/* node id -> signs of life of it, where it is not fresh */
+	T_PROBE,	/* node id -> whether its flows answer: probe/probe.h */
+	T_PROBE_HOST,	/* kind, hash -> when a host may be asked, its robots.txt: probe/host.h */
 	T_MAX
 };
 

@@ -15,7 +15,7 @@
 /*
  * Raise the first factor with any change of a table's keys or records; PACKED_FORMAT has its own.
  */
-#define STORE_FORMAT	(100u * 11u + PACKED_FORMAT)
+#define STORE_FORMAT	(100u * 12u + PACKED_FORMAT)
 
 /* As in the file: another name is another STORE_FORMAT. */
 static const char *const table_names[T_MAX] = {
@@ -39,6 +39,8 @@ static const char *const table_names[T_MAX] = {
 	[T_DENIED] = "denied",
 	[T_TOLD] = "told",
 	[T_LIVENESS] = "liveness",
+	[T_PROBE] = "probe",
+	[T_PROBE_HOST] = "probe_host",
 };
 
 static const char format_key[] = "format";

@@ -1,4 +1,5 @@
 #include "core/base/memfind.h"
+#include "core/probe/probe.h"
 #include "core/records/peer.h"
 #include "core/registry/registry_private.h"
 #include "core/views/flows_each.h"
@@ -37,11 +38,14 @@ flows_node_open(struct view *v, uint32_t id, const struct statement *s, unsigned
 	out->id = id;
 	out->created_us = out->modified_us = 0;
 	out->liveness = (struct node_liveness){ STR_NULL, 0, 0 };
+	out->probes = STR_NULL;
 	out->changed_us = s->at_us;
 	if (err == KODO_OK && (fields & TIMES) != 0)
 		err = times_get(v, s->peer, out);
 	if (err == KODO_OK && (fields & QUERY_LIVENESS_FIELDS) != 0)
 		err = node_liveness_get(v, id, s->peer, &out->liveness);
+	if (err == KODO_OK && (fields & QUERY_BIT(QUERY_PROBE)) != 0 && v->options->probe)
+		err = node_probes_get(v, id, &out->probes);
 	return err;
 }
 
@@ -64,6 +68,8 @@ flows_row(struct arena *a, const struct flows_node *n, uint32_t flow, unsigned f
 
 	row_node(n, out);
 	out->folded = f.folded;
+	if ((fields & QUERY_BIT(QUERY_PROBE)) != 0)
+		out->probe = probe_names[probe_result_of(n->probes, &n->p, flow).verdict];
 	if (err == KODO_OK && (fields & QUERY_BIT(QUERY_URL)) != 0)
 		err = packed_raw(a, f.url, &out->url);
 	if (err == KODO_OK && (fields & QUERY_BIT(QUERY_NAME)) != 0)

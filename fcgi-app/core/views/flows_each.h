@@ -16,6 +16,7 @@ struct flows_node {
 	int64_t created_us, modified_us;	/* of its provider; 0 if not asked for */
 	struct node_liveness liveness;			/* the same */
 	int64_t changed_us;
+	struct str probes;	/* probe/probe.h; null if not asked for */
 };
 
 struct flows_each {

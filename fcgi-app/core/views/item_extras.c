@@ -1,24 +1,34 @@
 #include "core/base/json.h"
+#include "core/probe/probe.h"
 #include "core/views/item_extras.h"
 
 static void
-put_state(struct buf *out, const struct flows_node *n)
+put_state(struct buf *out, const struct flows_node *n, uint32_t flow)
 {
+	(void)flow;
 	json_put_str(out, n->liveness.state);
 }
 
 static void
-put_heard(struct buf *out, const struct flows_node *n)
+put_heard(struct buf *out, const struct flows_node *n, uint32_t flow)
 {
+	(void)flow;
 	json_put_time(out, n->liveness.heard_us, false);
+}
+
+static void
+put_probe(struct buf *out, const struct flows_node *n, uint32_t flow)
+{
+	json_put_str(out, probe_names[probe_result_of(n->probes, &n->p, flow).verdict]);
 }
 
 static const struct {
 	enum query_field field;
-	void (*put)(struct buf *out, const struct flows_node *n);
+	void (*put)(struct buf *out, const struct flows_node *n, uint32_t flow);
 } extras[] = {
 	{ QUERY_STATE, put_state },
 	{ QUERY_HEARD, put_heard },
+	{ QUERY_PROBE, put_probe },
 };
 
 #define N_EXTRAS	(sizeof(extras) / sizeof(extras[0]))
@@ -54,7 +64,7 @@ item_extras_read(struct str list, unsigned *out)
 }
 
 void
-item_extras_put(struct buf *out, unsigned asked, const struct flows_node *n)
+item_extras_put(struct buf *out, unsigned asked, const struct flows_node *n, uint32_t flow)
 {
 	size_t i;
 
@@ -63,6 +73,6 @@ item_extras_put(struct buf *out, unsigned asked, const struct flows_node *n)
 			continue;
 		buf_putc(out, ',');
 		json_put_key(out, query_field_name(extras[i].field));
-		extras[i].put(out, n);
+		extras[i].put(out, n, flow);
 	}
 }

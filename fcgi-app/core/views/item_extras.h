@@ -7,11 +7,12 @@
 #include "core/base/buf.h"
 #include "core/views/flows_each.h"
 
-#define ITEM_EXTRAS "state, heard"
+#define ITEM_EXTRAS "state, heard, probe"
 
 /* The fields of query/row.h that a list names, as bits. KODO_EINVAL: one is none of them. */
 enum kodo_err item_extras_read(struct str list, unsigned *out) MUST_CHECK;
 /* Behind the members of an item: `,"state":"fresh"`. */
-void item_extras_put(struct buf *out, unsigned extras, const struct flows_node *n);
+void item_extras_put(
+    struct buf *out, unsigned extras, const struct flows_node *n, uint32_t flow);
 
 #endif

@@ -1,6 +1,7 @@
 #include "core/liveness/liveness.h"
 #include "core/liveness/node_state.h"
 #include "core/liveness/watch.h"
+#include "core/probe/probe.h"
 #include "core/registry/registry_private.h"
 #include "core/views/node_liveness.h"
 
@@ -43,6 +44,16 @@ node_liveness_get(struct view *v, uint32_t node, uint32_t peer, struct node_live
 	if (s.since_us > 0)
 		out->heard_us = out->silent_us = s.since_us;
 	return KODO_OK;
+}
+
+enum kodo_err
+node_probes_get(struct view *v, uint32_t node, struct str *out)
+{
+	struct node_state s;
+	enum kodo_err err = node_state_get(&v->t, node, &s);
+
+	*out = STR_NULL;
+	return err != KODO_OK || s.since_us > 0 ? err : probe_results_get(&v->t, node, out);
 }
 
 enum kodo_err

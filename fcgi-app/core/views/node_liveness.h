@@ -20,6 +20,12 @@ struct node_liveness {
 enum kodo_err node_liveness_get(
     struct view *v, uint32_t node, uint32_t peer, struct node_liveness *out) MUST_CHECK;
 
+/*
+ * What is known of whether its flows answer (probe/probe.h); null: nothing, or it is silent, and so
+ * are they.
+ */
+enum kodo_err node_probes_get(struct view *v, uint32_t node, struct str *out) MUST_CHECK;
+
 /* Is a node silent or lost? */
 enum kodo_err node_liveness_any_silent(struct view *v, bool *out) MUST_CHECK;
 

@@ -38,7 +38,7 @@ item_put_json(
 	packed_put_item(&out->buf, &n->p, flow, n->created_us, n->modified_us, tags);
 	if (s->fq->extras != 0 && out->buf.len > 0) {
 		out->buf.len--;	/* before the brace that ends the item */
-		item_extras_put(&out->buf, s->fq->extras, n);
+		item_extras_put(&out->buf, s->fq->extras, n, flow);
 		buf_putc(&out->buf, '}');
 	}
 	return sink_step(out);
@@ -92,7 +92,7 @@ static enum kodo_err
 entry_open(struct search *s, uint32_t node, uint32_t flow, struct flows_node *out)
 {
 	/* signs of life cost three reads, so only where they are shown, or a cursor has them */
-	const unsigned fields = s->out->each != NULL ? QUERY_NODE_FIELDS :
+	const unsigned fields = s->out->each != NULL ? ~0u :
 	    (QUERY_NODE_FIELDS & ~QUERY_LIVENESS_FIELDS) | s->fq->extras |
 	    order_needs(s->fq->by);
 	struct statement winner;
@@ -285,7 +285,7 @@ is_beyond(const struct search *s, const struct flows_node *n, uint32_t flow)
 
 	if ((QUERY_BIT(field) & QUERY_NODE_FIELDS) != 0)
 		return is_node_beyond(s, n);
-	if (field == QUERY_TAGS)
+	if (field == QUERY_TAGS || field == QUERY_PROBE)
 		return false;
 	text = text_json(n, flow, field);
 	if (text.p == NULL)
