@@ -18,9 +18,10 @@ DAY = 86400
 class Host:
     """A legacy peer with a web server of its own address, on which its flows lie: answers[path] is called with the handler."""
 
-    def __init__(self, address, answers, robots=None):
+    def __init__(self, address, answers, robots=None, greets=True):
         self.answers, self.robots = answers, robots
         self.seen = []                                      # (path, headers)
+        self.lines = 0                                      # that endless ones have sent
         self.port = kodotest.free_port()
         self.url = f"http://{address}:{self.port}"
         host = self
@@ -29,7 +30,10 @@ class Host:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
+                self.host = host
                 if self.path == "/":
+                    if not greets:
+                        return reply(404)(self)
                     return reply(200, json.dumps(kodotest.greeting(host.url, registry=False, organization="Old")))(self)
                 host.seen.append((self.path, dict(self.headers)))
                 if self.path == "/robots.txt":
@@ -88,6 +92,7 @@ def endless(status, line, wait=0):
             handler.end_headers()
         for _ in range(1 << 20):
             handler.wfile.write(line)
+            handler.host.lines += 1
             time.sleep(wait)
     return give
 
@@ -154,6 +159,7 @@ def test_each_kind_of_answer(prober, hosts):
         path, headers = host.seen[1]
         assert host.asked() == ["/robots.txt", path]        # no redirect was followed, nothing asked twice
         assert headers["User-Agent"] == f"kodo (+{r.one.url})" and headers["Range"] == "bytes=0-0"
+        assert host.lines < 16000                           # what lay in buffers: the head was enough, or too long
         assert "Cookie" not in headers and "Authorization" not in headers
     get = r.one.get
     assert get('/flows?q=probe=="gone"&format=json').json()["filtered"] == 2
@@ -256,11 +262,8 @@ def test_retry_after(prober, hosts):
 def test_who_is_not_asked(prober, hosts, member):
     """Strangers, second-hand nodes, silent ones; and nobody without the option."""
     r = prober()
-    invented = hosts("127.0.5.1", {"/flows/a": reply(200)})
-    body = kodotest.greeting(invented.url, registry=False, feed=False, organization="Old", nodes=[invented.node()])
-    body["url"] = f"http://127.0.5.2:{invented.port}"       # nobody is there
-    body["nodes"][0]["url"] = body["url"]
-    assert r.one.post("/connect", body).status == 201
+    invented = hosts("127.0.5.1", {"/flows/a": reply(200)}, greets=False)      # it knows nothing of it
+    invented.connect(r.one)
     relayed = hosts("127.0.5.3", {"/flows/b": reply(200)})
     feeder = hosts("127.0.5.4", {"/flows/c": reply(200)})
     body = kodotest.greeting(feeder.url, registry=True, feed=True, organization="Old", nodes=[feeder.node(), relayed.node()])
