@@ -43,6 +43,7 @@ look_at_flow(struct arena *a, const struct packed *p, uint32_t i)
 	must(packed_raw(a, f.author, &text) == KODO_OK);
 	must(packed_raw(a, f.description, &text) == KODO_OK);
 	must(packed_tags(a, f.tags, &tags, &n) == KODO_OK);
+	must(f.entry.p == NULL || packed_raw(a, f.entry, &text) == KODO_OK);
 	must(packed_flow_at(p, 0, (size_t)(f.folded.p - p->texts.p)) == i);
 	must(packed_flow_at(p, i / 2, (size_t)(f.folded.p - p->texts.p) + f.folded.len) == i);
 }

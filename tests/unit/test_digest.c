@@ -25,7 +25,7 @@ notified(uint32_t peer)
 	char *hex = arena_alloc(scratch.a, DIGEST_SIZE);
 
 	memset(hex, 'x', DIGEST_SIZE);
-	must(digest_notified(&db.t, scratch.a, peer, hex));
+	must(digest_notified(&db.t, scratch.a, peer, false, hex));
 	return hex;
 }
 
@@ -35,7 +35,7 @@ stated(uint32_t peer)
 	char *hex = arena_alloc(scratch.a, DIGEST_SIZE);
 
 	memset(hex, 'x', DIGEST_SIZE);
-	must(digest_stated(&db.t, peer, STR_NULL, false, hex));
+	must(digest_stated(&db.t, peer, STR_NULL, false, false, hex));
 	return hex;
 }
 
@@ -141,12 +141,12 @@ denied_is_not_notified(void **state)
 	must(record_del_winner(&db.t, 1, VERDICT_SHOWN));
 	must(record_put_winner(&db.t, 1, VERDICT_HIDDEN, &s));
 	assert_string_equal(notified(b), SUM("one", "two"));
-	must(digest_stated(&db.t, b, STR_NULL, true, hex));
+	must(digest_stated(&db.t, b, STR_NULL, true, false, hex));
 	assert_string_equal(hex, NONE); /* it was told of the winner */
 	must(record_del_winner(&db.t, 1, VERDICT_HIDDEN));
 	must(record_put_winner(&db.t, 1, VERDICT_DENIED, &s));
 	assert_string_equal(notified(b), SUM("two"));
-	must(digest_stated(&db.t, b, STR_NULL, true, hex));
+	must(digest_stated(&db.t, b, STR_NULL, true, false, hex));
 	assert_string_equal(hex, SUM("less"));
 }
 
@@ -180,18 +180,56 @@ kept_is_not_taken(void **state)
 	put(&p);
 	assert_string_equal(notified(b), NONE);
 	assert_string_equal(notified(c), all);
-	must(digest_stated(&db.t, b, STR_NULL, true, hex));
+	must(digest_stated(&db.t, b, STR_NULL, true, false, hex));
 	assert_string_equal(hex, SUM("over"));
 	/* of equal versions the greater */
 	tie.peer = tie.order = b;
 	must(record_put_shadow(&db.t, 1, b, &tie));
 	assert_string_equal(notified(b), NONE);
-	must(digest_stated(&db.t, b, STR_NULL, true, hex));
+	must(digest_stated(&db.t, b, STR_NULL, true, false, hex));
 	assert_string_equal(hex, SUM("zzz"));
 	tie.version = 0;
 	must(record_put_shadow(&db.t, 1, b, &tie));
 	assert_string_equal(notified(b), all);
-	must(digest_stated(&db.t, b, STR_NULL, true, hex));
+	must(digest_stated(&db.t, b, STR_NULL, true, false, hex));
+	assert_string_equal(hex, NONE);
+}
+
+/* A peer of before entries drops them: what it keeps is compared, not what was sent. */
+static void
+entries_are_of_who_keeps_them(void **state)
+{
+	static const struct flow bare = { .url = STR("/f"), .name = STR("f") };
+	static const struct flow rich = {
+		.url = STR("/f"), .name = STR("f"), .entry = STR("http://h/f")
+	};
+	const struct str with = pack("http://a:1", &rich, 1);
+	const struct str without = pack("http://a:1", &bare, 1);
+	struct statement s;
+	char keeps[DIGEST_SIZE], drops[DIGEST_SIZE], hex[DIGEST_SIZE];
+	uint32_t a, b;
+
+	(void)state;
+	self_put();
+	a = provider_put("http://a:1");
+	b = provider_put("http://b:1");
+	s = (struct statement){ .version = 1, .peer = a, .bytes = with, .order = 1 };
+	must(place_put(&db.t, a, 1, 1));
+	must(record_put_seen(&db.t, 1, &s));
+	must(digest_notified(&db.t, scratch.a, b, true, keeps));
+	must(digest_notified(&db.t, scratch.a, b, false, drops));
+	snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)hash_text(HASH_STORED, with));
+	assert_string_equal(keeps, hex);
+	snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)hash_text(HASH_STORED, without));
+	assert_string_equal(drops, hex);
+	/* it says again what it was told, as it keeps it, and counts that as notified */
+	s = (struct statement){ .version = 1, .peer = b, .bytes = without, .order = b };
+	must(place_put(&db.t, b, s.order, 1));
+	must(record_put_shadow(&db.t, 1, b, &s));
+	must(digest_stated(&db.t, b, STR_NULL, true, false, hex));
+	assert_string_equal(hex, drops);
+	/* of who keeps them it is another word, against which it has learnt something */
+	must(digest_stated(&db.t, b, STR_NULL, true, true, hex));
 	assert_string_equal(hex, NONE);
 }
 
@@ -203,27 +241,27 @@ damage_is_told(void **state)
 	uint32_t a;
 
 	(void)state;
-	must(digest_notified(&db.t, scratch.a, 1, hex)); /* before the first start */
+	must(digest_notified(&db.t, scratch.a, 1, false, hex)); /* before the first start */
 	assert_string_equal(hex, NONE);
 	self_put();
 	a = provider_put("a");
 	provider_put("b");
 	says(a, 1, "one", true);
 	must(place_put(&db.t, a, 1000, 5));
-	assert_int_equal(digest_stated(&db.t, a, STR_NULL, false, hex), KODO_ECORRUPT);
+	assert_int_equal(digest_stated(&db.t, a, STR_NULL, false, false, hex), KODO_ECORRUPT);
 	must(place_del(&db.t, a, 1000));
 	says(99, 6, "six", true); /* there is no such peer */
-	assert_int_equal(digest_notified(&db.t, scratch.a, 2, hex), KODO_ECORRUPT);
+	assert_int_equal(digest_notified(&db.t, scratch.a, 2, false, hex), KODO_ECORRUPT);
 	must(record_del_seen(&db.t, 6));
 	raw_put(T_OUT, key_u32_u32(k, 2, 1), STR("short"));
 	hex[0] = '\0';
-	assert_int_equal(digest_notified(&db.t, scratch.a, 2, hex), KODO_ECORRUPT);
+	assert_int_equal(digest_notified(&db.t, scratch.a, 2, false, hex), KODO_ECORRUPT);
 	assert_string_equal(hex, NONE);
 	/* behind a paused one */
 	must(outbox_put(&db.t, 2, 0, 5));
 	must(outbox_put(&db.t, 2, 3, 5));
 	must(outbox_pause(&db.t, 2, 0, 5, STR("no")));
-	assert_int_equal(digest_notified(&db.t, scratch.a, 2, hex), KODO_ECORRUPT);
+	assert_int_equal(digest_notified(&db.t, scratch.a, 2, false, hex), KODO_ECORRUPT);
 }
 
 int
@@ -236,6 +274,7 @@ main(void)
 		RECORDS_TEST(paused_is_not_notified),
 		RECORDS_TEST(denied_is_not_notified),
 		RECORDS_TEST(kept_is_not_taken),
+		RECORDS_TEST(entries_are_of_who_keeps_them),
 		RECORDS_TEST(damage_is_told),
 	};
 

@@ -14,10 +14,10 @@ static const struct str tags[] = {
 
 static const struct flow flows[] = {
 	{ { "/agent-\"x\"", 10 }, { "Agent ZO\xc3\x8b", 10 }, { "line\nline", 9 },
-	    { "A@B.c", 5 }, tags, 4 },
-	{ { "b", 1 }, { "B", 1 }, { NULL, 0 }, { NULL, 0 }, NULL, 0 },
-	{ { "", 0 }, { "", 0 }, { "", 0 }, { "", 0 }, tags, 1 },
-	{ { "///q/", 5 }, { "null", 4 }, { NULL, 0 }, { "x", 1 }, NULL, 0 },
+	    { "A@B.c", 5 }, tags, 4, { NULL, 0 } },
+	{ { "b", 1 }, { "B", 1 }, { NULL, 0 }, { NULL, 0 }, NULL, 0, { NULL, 0 } },
+	{ { "", 0 }, { "", 0 }, { "", 0 }, { "", 0 }, tags, 1, { NULL, 0 } },
+	{ { "///q/", 5 }, { "null", 4 }, { NULL, 0 }, { "x", 1 }, NULL, 0, { NULL, 0 } },
 };
 
 #define NODE_JSON \
@@ -38,7 +38,8 @@ static const struct flow flows[] = {
 	"\"heartbeat\":\"2025-01-13T14:00:00.123456+00:00\","
 
 static const struct node node = {
-	{ "http://h:1/p", 12 }, { "\xc3\x96rg \"1\"", 8 }, { "up", 2 }, 1736776800123456, flows, 4
+	{ "http://h:1/p", 12 }, { "\xc3\x96rg \"1\"", 8 }, { "up", 2 }, 1736776800123456, flows, 4,
+	{ NULL, 0 }
 };
 
 struct fixture {
@@ -81,7 +82,7 @@ static void
 test_node(void **state)
 {
 	struct fixture *f = *state;
-	const struct node bare = { { "http://x", 8 }, STR_NULL, STR_NULL, 0, NULL, 0 };
+	const struct node bare = { { "http://x", 8 }, STR_NULL, STR_NULL, 0, NULL, 0, STR_NULL };
 	struct buf bytes = BUF_INIT(0);
 	struct packed p;
 
@@ -216,14 +217,15 @@ test_writer(void **state)
 {
 	struct fixture *f = *state;
 	struct packed_writer w = PACKED_WRITER_INIT;
+	const struct packed_end end = { node.status, STR_NULL, node.heartbeat_us };
 	size_t round, i;
 
 	for (round = 0; round < 2; round++) {
 		packed_begin(&w, node.url, node.organization);
 		for (i = 0; i < node.n_flows; i++)
 			packed_add(&w, &flows[i]);
-		assert_int_equal(packed_size(&w, node.status), f->bytes.len);
-		packed_end(&w, node.status, node.heartbeat_us, &f->out);
+		assert_int_equal(packed_size(&w, &end), f->bytes.len);
+		packed_end(&w, &end, &f->out);
 		assert_true(str_eq(buf_str(&f->out), buf_str(&f->bytes)));
 		buf_reset(&f->out);
 	}
@@ -247,7 +249,7 @@ test_too_big(void **state)
 {
 	static char name[70000];
 	struct flow big = flows[1];
-	struct node n = { node.url, STR_NULL, STR_NULL, 0, &big, 1 };
+	struct node n = { node.url, STR_NULL, STR_NULL, 0, &big, 1, STR_NULL };
 	struct fixture *f = *state;
 
 	memset(name, 'n', sizeof(name));
@@ -446,8 +448,9 @@ test_join(void **state)
 {
 	static const size_t one[] = { 0, 4 }, two[] = { 0, 1, 4 }, all[] = { 0, 1, 2, 3, 4 },
 			    holes[] = { 0, 0, 2, 2, 4, 4 }, none[] = { 0, 0, 0 };
-	const struct node bare = { { "http://x", 8 }, STR_NULL, STR_NULL, 0, flows, 4 };
-	const struct node empty = { { "http://x", 8 }, { "", 0 }, { "s", 1 }, 5, flows, 0 };
+	const struct node bare = { .url = STR("http://x"), .flows = flows, .n_flows = 4 };
+	const struct node empty = { { "http://x", 8 }, { "", 0 }, { "s", 1 }, 5, flows, 0,
+		STR_NULL };
 
 	(void)state;
 	expect_joined(&node, one, 1);
@@ -464,8 +467,9 @@ static void
 test_join_of_others(void **state)
 {
 	struct fixture *f = *state;
-	const struct node nulls = { { "http://x", 8 }, STR_NULL, STR_NULL, 0, flows, 4 };
-	const struct node empties = { { "http://x", 8 }, { "", 0 }, STR_NULL, 0, flows, 4 };
+	const struct node nulls = { .url = STR("http://x"), .flows = flows, .n_flows = 4 };
+	const struct node empties = { .url = STR("http://x"), .organization = STR(""),
+		.flows = flows, .n_flows = 4 };
 	struct node others[6] = { node, node, node, node, node, node };
 	struct buf bytes = BUF_INIT(0), got = BUF_INIT(0), first = BUF_INIT(0);
 	struct packed runs[2] = { f->p };

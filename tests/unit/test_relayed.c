@@ -146,6 +146,62 @@ owners_word_is_over_relayed(void **state)
 	check_clean(f);
 }
 
+#define FLOW(entry) "[{\"url\":\"" NODE "\",\"flows\":[{\"url\":\"/a\",\"name\":\"A\"" entry "}]}]"
+
+static void
+lists(struct fixture *f, const char *who, const char *nodes)
+{
+	struct wire_body b = body_of(f, who, true, nodes, NULL);
+	struct receipt in;
+
+	f->now_us += 1000 * SECOND_US;
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	strangers_prove(f);
+}
+
+static bool
+has_entry(struct fixture *f)
+{
+	struct statement s;
+	struct packed_flow flow;
+	struct packed p;
+	struct scan scan;
+	struct record rec;
+	struct txn t;
+	bool has = false;
+
+	must(store_begin(registry_store(f->r), STORE_READ, &t));
+	scan = record_scan_seen(&t);
+	assert_true(record_next(&scan, &rec));
+	s = rec.said;
+	must(packed_open(s.bytes, &p));
+	must(packed_flow(&p, 0, &flow));
+	has = flow.entry.p != NULL;
+	must(scan_end(&scan));
+	must(store_end(&t, KODO_OK));
+	return has;
+}
+
+/* Who drops entries has no other word than what it was told; who kept one and drops it has. */
+static void
+echo_without_entry_is_no_news(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	lists(f, OLD, FLOW(",\"entry\":\"http://h/a\""));
+	assert_true(has_entry(f));
+	lists(f, "http://o2:1", FLOW(""));
+	assert_true(has_entry(f));
+	lists(f, "http://o2:1", FLOW(",\"author\":\"b\""));
+	assert_false(has_entry(f));
+	lists(f, OLD, FLOW(",\"entry\":\"http://h/b\""));
+	assert_true(has_entry(f));
+	lists(f, OLD, FLOW(""));
+	assert_false(has_entry(f));
+	check_clean(f);
+}
+
 /* Changes that come one by one are no echo: each is asked for at once. */
 static void
 changes_one_by_one_do_not_wait(void **state)
@@ -353,6 +409,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(latest_news_win),
 		T(owners_word_is_over_relayed),
+		T(echo_without_entry_is_no_news),
 		T(changes_one_by_one_do_not_wait),
 		T(resyncs_come_ever_more_slowly),
 		T(resync_that_waits_wakes),

@@ -326,6 +326,55 @@ test_nodes(void **state)
  * At every level the last of equal keys wins; of nodes with one key the last, at the place of the
  * first.
  */
+/* What later originals add: an address is kept, anything else is as if it were not there. */
+static void
+test_entry_and_audience(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} entries[] = {
+		{ "\"https://h:1/a?b=c\"", "https://h:1/a?b=c" },
+		{ "\"HTTP://h\"", "HTTP://h" },
+		{ "\"http://h/\\u00fc\"", "http://h/\xc3\xbc" },
+		{ "null", NULL }, { "7", NULL }, { "{}", NULL }, { "[\"http://h\"]", NULL },
+		{ "\"\"", NULL }, { "\"kodo.flow:app\"", NULL },
+		{ "\"javascript:alert(1)\"", NULL }, { "\" javascript:alert(1)\"", NULL },
+		{ "\"java\\tscript:x\"", NULL }, { "\"data:text/html,x\"", NULL },
+		{ "\"//h/a\"", NULL }, { "\"/a\"", NULL }, { "\"ftp://h/\"", NULL },
+		{ "\"http://\"", NULL }, { "\"http://u:p@h/\"", NULL },
+		{ "\"http://h/a b\"", NULL }, { "\"http://h/\\r\\nSet-Cookie: a\"", NULL },
+		{ "\"http://h/\\u007f\"", NULL }, { "\"http://h/#a\"", NULL },
+		{ "\"http://h:0/\"", NULL }, { "\"http://h\\\\x\"", NULL },
+	};
+	static char entry[LIMIT_URL_BYTES + 2], json[2 * LIMIT_URL_BYTES];
+	struct fixture *f = *state;
+	size_t i;
+
+	for (i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+		snprintf(json, sizeof(json), HEAD(",\"nodes\":[{\"url\":\"http://n\",\"flows\":[{"
+		    "\"url\":\"/a\",\"name\":\"A\",\"entry\":%s}]}]}"), entries[i].in);
+		assert_int_equal(read_z(f, json), KODO_OK);
+		assert_int_equal(f->body.n_left_out, 0);
+		(void)node_json(f, 0);
+		snprintf(entry, sizeof(entry), "\"tags\":[],\"entry\":\"%s\"}",
+		    entries[i].out == NULL ? "" : entries[i].out);
+		assert_int_equal(strstr(buf_z(&f->out), "entry") != NULL, entries[i].out != NULL);
+		assert_true(entries[i].out == NULL || strstr(buf_z(&f->out), entry) != NULL);
+	}
+	memset(entry, 'x', sizeof(entry));
+	memcpy(entry, "http://", 7);
+	for (i = 0; i < 2; i++) {
+		entry[LIMIT_URL_BYTES + 1 - i] = '\0';
+		snprintf(json, sizeof(json), HEAD(",\"nodes\":[{\"url\":\"http://n\","
+		    "\"audience\":\"%s\",\"flows\":[]}]}"), entry);
+		assert_int_equal(read_z(f, json), KODO_OK);
+		assert_int_equal(strstr(node_json(f, 0), "audience") != NULL, i == 1);
+	}
+	assert_int_equal(read_z(f, HEAD(",\"nodes\":[{\"url\":\"http://n\",\"audience\":7,"
+	    "\"flows\":[]}]}")), KODO_OK);
+	assert_null(strstr(node_json(f, 0), "audience"));
+}
+
 static void
 test_last_wins(void **state)
 {
@@ -524,6 +573,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_own_url, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disconnect, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nodes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_entry_and_audience, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_wins, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ceilings, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_counts, setup, teardown),

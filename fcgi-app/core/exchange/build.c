@@ -488,7 +488,8 @@ digest_check_build(struct builder *b)
 	b->job->is_post = peer_dialect(b->p)->has_versions;
 	if (!b->job->is_post)
 		return KODO_OK;
-	err = digest_notified(&b->v->t, b->a, b->p->id, digest);
+	err = digest_notified(
+	    &b->v->t, b->a, b->p->id, (b->p->flags & PEER_ENTRIES) != 0, digest);
 	if (err == KODO_OK)
 		err = arena_str(b->a, str_of(digest), &b->job->view);
 	greeting_open(b, NULL, 0);

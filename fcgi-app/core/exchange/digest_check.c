@@ -39,7 +39,8 @@ digest_check_agrees(struct change *ch, const struct peer *p, const struct wire_b
 	*out = b != NULL && b->view.p != NULL && job->view.p != NULL && str_eq(b->view, job->view);
 	/* an answer that was overtaken does not tell of what came since */
 	if (*out && b->told.p != NULL && !ingest_is_late(p, b) && ch->o->registry && ch->o->feed) {
-		err = digest_stated(ch->t, p->id, p->key, change_is_subscriber(ch, p), digest);
+		err = digest_stated(ch->t, p->id, p->key, change_is_subscriber(ch, p),
+		    b->keeps_entries, digest);
 		*out = str_eq(b->told, str_of(digest));
 	}
 	return err;

@@ -174,8 +174,7 @@ answer_take(struct change *ch, struct peer *p, struct outcome *oc)
 
 	if (!oc->has_body)
 		return KODO_OK;
-	if (b->has_kodo)
-		p->flags |= PEER_KODO;
+	ingest_dialect(p, b);
 	/* a greeting to GET has no epoch, of whomever it is */
 	err = oc->job->is_post ? identity_note(ch, p, b) : KODO_OK;
 	if (err == KODO_OK)

@@ -18,6 +18,7 @@ struct flow {
 	struct str author;
 	const struct str *tags;
 	size_t n_tags;
+	struct str entry;	/* where the agent is, a url of http or https; null: unknown */
 };
 
 struct node {
@@ -27,6 +28,7 @@ struct node {
 	int64_t heartbeat_us;	/* since the epoch, 0: null */
 	const struct flow *flows;
 	size_t n_flows;
+	struct str audience;	/* what a token for it must name; may be null */
 };
 
 /* PROTOCOL.md's `default`: how a service introduces itself, in requests and answers. */

@@ -24,19 +24,49 @@ take(struct str *rest, uint32_t n, struct str *out)
 	return true;
 }
 
+struct str
+packed_base(struct str bytes)
+{
+	const unsigned char *h = (const unsigned char *)bytes.p;
+
+	if (bytes.len < PACKED_HEADER_BYTES || packed_get_u32(h + PACKED_AT_MAGIC) != PACKED_MAGIC
+	    || packed_get_u32(h + PACKED_AT_LEN) > bytes.len)
+		return bytes;
+	return (struct str){ bytes.p, packed_get_u32(h + PACKED_AT_LEN) };
+}
+
+/* rest: what follows the base. */
+static bool
+rest_open(struct packed *out, struct str rest)
+{
+	const uint64_t table_len = ((uint64_t)out->n_flows + 1) * PACKED_OFFSET_BYTES;
+	struct str length, table;
+
+	if (rest.len == 0)
+		return true;
+	if (!take(&rest, sizeof(uint32_t), &length)
+	    || !take(&rest, packed_get_u32((const unsigned char *)length.p), &out->audience)
+	    || table_len > rest.len || !take(&rest, (uint32_t)table_len, &table))
+		return false;
+	out->entry_table = (const unsigned char *)table.p;
+	out->entries = rest;
+	return packed_entry_at(out, 0) == 0 && packed_entry_at(out, out->n_flows) == rest.len;
+}
+
 enum kodo_err
 packed_open(struct str bytes, struct packed *out)
 {
 	const unsigned char *h = (const unsigned char *)bytes.p;
+	const struct str base = packed_base(bytes);
 	struct str rest, table;
 	uint64_t table_len;
 
 	memset(out, 0, sizeof(*out));
-	if (bytes.p == NULL || bytes.len < PACKED_HEADER_BYTES
+	if (bytes.p == NULL || base.len < PACKED_HEADER_BYTES
 	    || packed_get_u32(h + PACKED_AT_MAGIC) != PACKED_MAGIC
-	    || packed_get_u32(h + PACKED_AT_LEN) != bytes.len)
+	    || packed_get_u32(h + PACKED_AT_LEN) != base.len)
 		return KODO_ECORRUPT;
-	rest = (struct str){ bytes.p + PACKED_HEADER_BYTES, bytes.len - PACKED_HEADER_BYTES };
+	rest = (struct str){ bytes.p + PACKED_HEADER_BYTES, base.len - PACKED_HEADER_BYTES };
 	out->bytes = bytes;
 	out->heartbeat_us = (int64_t)packed_get_u64(h + PACKED_AT_HEARTBEAT);
 	out->n_flows = packed_get_u32(h + PACKED_AT_FLOWS);
@@ -56,9 +86,25 @@ packed_open(struct str bytes, struct packed *out)
 	if (packed_get_u32(h + PACKED_ROW_ITEM) != out->items.len
 	    || packed_get_u32(h + PACKED_ROW_TEXT) != out->texts.len
 	    || packed_get_u32(out->table + PACKED_ROW_ITEM) != 0
-	    || packed_get_u32(out->table + PACKED_ROW_TEXT) != 0)
+	    || packed_get_u32(out->table + PACKED_ROW_TEXT) != 0
+	    || !rest_open(out, str_skip(bytes, base.len)))
 		return KODO_ECORRUPT;
 	return KODO_OK;
+}
+
+/* False: damaged. A flow without an entry: null. */
+static inline bool
+entry_of(const struct packed *p, uint32_t i, struct str *out)
+{
+	const size_t from = packed_entry_at(p, i);
+	const size_t to = p->entry_table == NULL ? 0 : packed_entry_at(p, i + 1);
+
+	*out = STR_NULL;
+	if (from > to || to > p->entries.len)
+		return false;
+	if (from < to)
+		*out = (struct str){ p->entries.p + from, to - from };
+	return true;
 }
 
 /* Null: damaged. */
@@ -82,7 +128,7 @@ packed_flow(const struct packed *p, uint32_t i, struct packed_flow *out)
 
 	if (!packed_between(row, PACKED_ROW_ITEM, p->items, &out->item)
 	    || !packed_between(row, PACKED_ROW_TEXT, p->texts, &out->folded)
-	    || url <= p->prefix_len
+	    || url <= p->prefix_len || !entry_of(p, i, &out->entry)
 	    || url + name + author + description + PACKED_ITEM_LEAST > out->item.len) {
 		*out = (struct packed_flow){ .item = STR_NULL };
 		return KODO_ECORRUPT;
@@ -203,6 +249,10 @@ packed_put_flow(struct buf *out, const struct packed *p, uint32_t i)
 	buf_put_str(out, f.author);
 	buf_put_str(out, STR(PACKED_KEY_TAGS));
 	buf_put_str(out, f.tags);
+	if (f.entry.p != NULL) {
+		buf_put_str(out, STR(PACKED_KEY_ENTRY));
+		buf_put_str(out, f.entry);
+	}
 	buf_putc(out, '}');
 }
 
@@ -242,6 +292,10 @@ put_node_begin(struct buf *out, const struct packed *p)
 {
 	buf_put_str(out, STR("{\"url\":"));
 	json_put_str(out, p->url);
+	if (p->audience.p != NULL) {
+		buf_put_str(out, STR(",\"audience\":"));
+		json_put_str(out, p->audience);
+	}
 	buf_put_str(out, STR(",\"organization\":"));
 	json_put_str(out, p->organization);
 	buf_put_str(out, STR(",\"flows\":["));
@@ -298,15 +352,19 @@ static size_t
 flow_size(const struct packed *p, uint32_t i)
 {
 	const size_t len = item_of(p, i).len + packed_get_u16(row_of(p, i) + PACKED_ROW_SLASHES);
+	size_t size = (len > p->prefix_len ? len - p->prefix_len : 0) + sizeof("{\"},") - 1;
+	struct str entry;
 
-	return (len > p->prefix_len ? len - p->prefix_len : 0) + sizeof("{\"},") - 1;
+	if (entry_of(p, i, &entry) && entry.p != NULL)
+		size += PACKED_KEY_LEN(PACKED_KEY_ENTRY) + entry.len;
+	return size;
 }
 
 /* At least the bytes of packed_put_range without flows: no byte becomes more than six. */
 static size_t
 frame_size(const struct packed *p)
 {
-	return 256 + 6 * (p->url.len + p->organization.len + p->status.len);
+	return 256 + 6 * (p->url.len + p->organization.len + p->status.len + p->audience.len);
 }
 
 size_t

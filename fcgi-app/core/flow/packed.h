@@ -12,9 +12,12 @@
  *	texts		of each flow its folded text "organization name author description tags",
  *			joined by single blanks, nulls empty, a NUL after each flow: memfind runs
  *			over all of them
+ *	rest		audience of the node and entries of flows, where there are any
  *
  * The flow's own url is the tail of the item's url, after its leading slashes, whose number is in
- * the table. Equal nodes have equal bytes; unequal nodes are ordered by memcmp of them.
+ * the table. Equal nodes have equal bytes; unequal nodes are ordered by memcmp of them. What is
+ * before the rest is as it was before there was one: peers compare digests of these bytes, and
+ * those that know of no rest drop it.
  */
 #ifndef KODO_PACKED_H
 #define KODO_PACKED_H
@@ -42,7 +45,7 @@ void packed_write(struct buf *out, const struct node *n);
  *
  *	packed_begin(&w, url, organization);
  *	packed_add(&w, &flow);		n_flows times
- *	packed_end(&w, status, heartbeat_us, out);
+ *	packed_end(&w, &end, out);
  *	packed_writer_free(&w);
  *
  * A writer serves any number of nodes, one after the other, and holds its memory until freed. url
@@ -60,17 +63,27 @@ struct packed_writer {
 	struct buf table;
 	struct buf items;
 	struct buf texts;
+	struct buf entry_table;
+	struct buf entries;
 };
 
 #define PACKED_WRITER_INIT { \
 	.prefix = BUF_INIT(0), .folded = BUF_INIT(0), .table = BUF_INIT(0), .items = BUF_INIT(0), \
-	.texts = BUF_INIT(0) \
+	.texts = BUF_INIT(0), .entry_table = BUF_INIT(0), .entries = BUF_INIT(0) \
 }
+
+/* What is known of a node after its flows; texts may be null. */
+struct packed_end {
+	struct str status;
+	struct str audience;
+	int64_t heartbeat_us;
+};
 
 void packed_begin(struct packed_writer *w, struct str url, struct str organization);
 void packed_add(struct packed_writer *w, const struct flow *f);
-size_t packed_size(const struct packed_writer *w, struct str status);	/* of packed_end's bytes */
-void packed_end(struct packed_writer *w, struct str status, int64_t heartbeat_us, struct buf *out);
+/* of packed_end's bytes */
+size_t packed_size(const struct packed_writer *w, const struct packed_end *end);
+void packed_end(struct packed_writer *w, const struct packed_end *end, struct buf *out);
 void packed_writer_free(struct packed_writer *w);
 
 /* A packed node opened for reading; everything in it points into the bytes. */
@@ -85,6 +98,9 @@ struct packed {
 	struct str texts;		/* all folded texts */
 	const unsigned char *table;
 	uint32_t prefix_len;		/* of the JSON of an item's url, up to the flow's own */
+	struct str audience;
+	struct str entries;		/* all entries */
+	const unsigned char *entry_table;	/* NULL: no rest */
 };
 
 /*
@@ -93,6 +109,9 @@ struct packed {
  * node never leads outside of its bytes.
  */
 enum kodo_err packed_open(struct str bytes, struct packed *out) MUST_CHECK;
+
+/* A node's bytes without the rest; what is no packed node stays as it is. */
+struct str packed_base(struct str bytes);
 
 /*
  * Check everything: offsets, fragments, ends of texts, UTF-8. KODO_ECORRUPT with the reason in why
@@ -119,6 +138,7 @@ struct packed_flow {
 	struct str description;
 	struct str tags;	/* JSON list */
 	struct str folded;	/* search text without its NUL */
+	struct str entry;	/* null where there is none */
 };
 
 /* i < n_flows, as below. KODO_ECORRUPT: its lengths lead outside; out is all null. */
@@ -157,7 +177,7 @@ bool packed_next_tag(struct str *rest, struct str *json);
 
 /*
  * JSON of flow i as in PROTOCOL.md's `flow` record:
- * {"url":"/a","name":..,"description":..,"author":..,"tags":[..]}.
+ * {"url":"/a","name":..,"description":..,"author":..,"tags":[..]}, and "entry" where it has one.
  * Of a damaged flow, here and below: KODO_ECORRUPT in out.
  */
 void packed_put_flow(struct buf *out, const struct packed *p, uint32_t i);

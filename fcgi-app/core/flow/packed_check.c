@@ -82,6 +82,30 @@ check_item(struct arena *a, struct str prefix, struct str item, const unsigned c
 	return NULL;
 }
 
+/* The entries, one behind the other; not even one, nor an audience: no rest should be there. */
+static const char *
+check_rest(struct arena *a, const struct packed *p)
+{
+	struct str rest = p->entries;
+	uint32_t i, from, to;
+
+	if (p->entry_table == NULL)
+		return NULL;
+	if (!utf8_valid(p->audience) || (p->audience.p == NULL && rest.len == 0))
+		return "audience of the node";
+	for (i = 0; i < p->n_flows; i++) {
+		from = packed_entry_at(p, i);
+		to = packed_entry_at(p, i + 1);
+		if (from == to)
+			continue;
+		/* a shorter one would have `null`, which is no text */
+		if (from > to || rest.p[0] != '"' || !skip_fragment(a, &rest, to - from))
+			return "entry of a flow";
+		arena_reset(a);
+	}
+	return NULL;
+}
+
 static const char *
 check_flows(struct arena *a, const struct packed *p, struct str prefix)
 {
@@ -131,6 +155,8 @@ packed_check(struct str bytes, struct why *why)
 		wrong = "start of the flows' urls";
 	else
 		wrong = check_flows(a, &p, buf_str(&prefix));
+	if (wrong == NULL)
+		wrong = check_rest(a, &p);
 	if (wrong != NULL)
 		err = why_set(why, KODO_ECORRUPT, "damaged: %s", wrong);
 out:

@@ -3,7 +3,7 @@
  * little-endian, at these bytes:
  *
  *	header	 0 u32 PACKED_MAGIC, which holds PACKED_FORMAT
- *		 4 u32 bytes in all
+ *		 4 u32 bytes in all but the rest
  *		 8 i64 heartbeat
  *		16 u32 number of flows
  *		20 u32 length of url; 24 of organization; 28 of status (PACKED_NULL: null)
@@ -18,10 +18,13 @@
  *		18 u16 leading slashes of the flow's own url
  *	items
  *	texts
+ *	rest	 0 u32 length of audience (PACKED_NULL: null); audience
+ *		of an offset in the entries (u32) for each flow, and one more
+ *		entries, of a flow without one no bytes
  *
  * An item's url is `"<node url>/flows/<own url less leading slashes>"`; up to `/flows/` it is the
  * same in all items. Lengths are those of JSON fragments, quotes included. The last row has the
- * ends as its offsets, zeros else.
+ * ends as its offsets, zeros else. A node has no rest where that would tell nothing.
  */
 #ifndef KODO_PACKED_PRIVATE_H
 #define KODO_PACKED_PRIVATE_H
@@ -53,7 +56,8 @@ enum {
 	PACKED_ROW_NAME = 14,
 	PACKED_ROW_AUTHOR = 16,
 	PACKED_ROW_SLASHES = 18,
-	PACKED_ROW_BYTES = 20
+	PACKED_ROW_BYTES = 20,
+	PACKED_OFFSET_BYTES = 4		/* of the table of entries */
 };
 
 /* What stands before each fragment of an item. */
@@ -62,6 +66,7 @@ enum {
 #define PACKED_KEY_AUTHOR	",\"author\":"
 #define PACKED_KEY_DESCRIPTION	",\"description\":"
 #define PACKED_KEY_TAGS		",\"tags\":"
+#define PACKED_KEY_ENTRY	",\"entry\":"	/* in no item */
 #define PACKED_KEY_LEN(key)	(sizeof(key) - 1)
 /* bytes of an item that are in no fragment but that of its tags, which is `[]` at least */
 #define PACKED_ITEM_LEAST \
@@ -100,6 +105,14 @@ packed_between(const unsigned char *row, size_t field, struct str all, struct st
 		return false;
 	*out = (struct str){ all.p + from, to - from };
 	return true;
+}
+
+/* Where the entry of flow i begins, or, for n_flows, the last one ends. */
+static inline uint32_t
+packed_entry_at(const struct packed *p, uint32_t i)
+{
+	return p->entry_table == NULL
+	    ? 0 : packed_get_u32(p->entry_table + (size_t)i * PACKED_OFFSET_BYTES);
 }
 
 static inline uint64_t

@@ -2,13 +2,28 @@
 #include "core/base/utf8.h"
 #include "core/flow/packed_private.h"
 
+#define N_BUFS	7u
+
+static void
+bufs_of(struct packed_writer *w, struct buf *all[N_BUFS])
+{
+	all[0] = &w->prefix;
+	all[1] = &w->folded;
+	all[2] = &w->table;
+	all[3] = &w->items;
+	all[4] = &w->texts;
+	all[5] = &w->entry_table;
+	all[6] = &w->entries;
+}
+
 void
 packed_begin(struct packed_writer *w, struct str url, struct str organization)
 {
-	struct buf *const all[] = { &w->prefix, &w->folded, &w->table, &w->items, &w->texts };
+	struct buf *all[N_BUFS];
 	size_t i;
 
-	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+	bufs_of(w, all);
+	for (i = 0; i < N_BUFS; i++)
 		buf_reset(all[i]);
 	w->url = url;
 	w->organization = organization;
@@ -105,6 +120,14 @@ put_row(struct buf *table, const uint32_t at[2], uint32_t description, const uin
 	buf_put(table, row, sizeof(row));
 }
 
+static void
+put_entry(struct packed_writer *w, struct str entry)
+{
+	buf_put_u32(&w->entry_table, (uint32_t)w->entries.len);
+	if (entry.p != NULL)
+		json_put_str(&w->entries, entry);
+}
+
 void
 packed_add(struct packed_writer *w, const struct flow *f)
 {
@@ -130,8 +153,10 @@ packed_add(struct packed_writer *w, const struct flow *f)
 	put_tags(w, f);
 	put_text(w, f);
 	put_row(&w->table, at, description, small);
+	put_entry(w, f->entry);
 	w->n_flows++;
-	if (w->items.len > UINT32_MAX || w->texts.len > UINT32_MAX)
+	if (w->items.len > UINT32_MAX || w->texts.len > UINT32_MAX
+	    || w->entries.len > UINT32_MAX)
 		w->too_big = true;
 }
 
@@ -143,24 +168,38 @@ len_of(struct str s)
 
 /* The first failure of the buffers, as one of out. */
 static bool
-failed(const struct packed_writer *w, size_t total, struct buf *out)
+failed(struct packed_writer *w, size_t total, struct buf *out)
 {
-	const struct buf *const all[] = { &w->prefix, &w->folded, &w->table, &w->items, &w->texts };
+	struct buf *all[N_BUFS];
 	size_t i;
 
-	for (i = 0; i < sizeof(all) / sizeof(all[0]) && out->err == KODO_OK; i++)
+	bufs_of(w, all);
+	for (i = 0; i < N_BUFS && out->err == KODO_OK; i++)
 		out->err = all[i]->err;
 	if (out->err == KODO_OK && (w->too_big || total > UINT32_MAX))
 		out->err = KODO_ETOOBIG;
 	return buf_failed(out);
 }
 
-/* Bytes of a node of n_flows, which may be more than p->n_flows holds. */
+/* Bytes of a node of n_flows, which may be more than p->n_flows holds, without the rest. */
 static size_t
-size_of(const struct packed *p, uint64_t n_flows)
+base_size(const struct packed *p, uint64_t n_flows)
 {
 	return PACKED_HEADER_BYTES + p->url.len + p->organization.len + p->status.len +
 	    (n_flows + 1) * PACKED_ROW_BYTES + p->items.len + p->texts.len;
+}
+
+static bool
+has_rest(const struct packed *p)
+{
+	return p->audience.p != NULL || p->entries.len > 0;
+}
+
+static size_t
+size_of(const struct packed *p, uint64_t n_flows)
+{
+	return base_size(p, n_flows) + (has_rest(p) ? sizeof(uint32_t) + p->audience.len +
+	    (n_flows + 1) * PACKED_OFFSET_BYTES + p->entries.len : 0);
 }
 
 /* All before the table. */
@@ -168,7 +207,7 @@ static void
 put_header(struct buf *out, const struct packed *p)
 {
 	buf_put_u32(out, PACKED_MAGIC);
-	buf_put_u32(out, (uint32_t)size_of(p, p->n_flows));
+	buf_put_u32(out, (uint32_t)base_size(p, p->n_flows));
 	buf_put_u64(out, (uint64_t)p->heartbeat_us);
 	buf_put_u32(out, p->n_flows);
 	buf_put_u32(out, len_of(p->url));
@@ -181,32 +220,55 @@ put_header(struct buf *out, const struct packed *p)
 	buf_put_str(out, p->status);
 }
 
-/* The node that w has gathered; its table lies in w. */
-static struct packed
-gathered(const struct packed_writer *w, struct str status)
+/* The rest of the whole that the ranges make, if it has one. */
+static void
+put_rest(struct buf *out, const struct packed *whole, const struct packed *ranges, size_t n)
 {
-	return (struct packed){ .url = w->url, .organization = w->organization, .status = status,
-		.n_flows = w->n_flows, .prefix_len = (uint32_t)w->prefix.len,
-		.items = buf_str(&w->items), .texts = buf_str(&w->texts) };
+	uint32_t at = 0, j;
+	size_t i;
+
+	if (!has_rest(whole))
+		return;
+	buf_put_u32(out, len_of(whole->audience));
+	buf_put_str(out, whole->audience);
+	for (i = 0; i < n; i++) {
+		for (j = 0; j < ranges[i].n_flows; j++)
+			buf_put_u32(out, at + packed_entry_at(&ranges[i], j));
+		at += (uint32_t)ranges[i].entries.len;
+	}
+	buf_put_u32(out, at);
+	for (i = 0; i < n; i++)
+		buf_put_str(out, ranges[i].entries);
+}
+
+/* The node that w has gathered; its tables lie in w. */
+static struct packed
+gathered(const struct packed_writer *w, const struct packed_end *end)
+{
+	return (struct packed){ .url = w->url, .organization = w->organization,
+		.status = end->status, .audience = end->audience,
+		.heartbeat_us = end->heartbeat_us, .n_flows = w->n_flows,
+		.prefix_len = (uint32_t)w->prefix.len, .items = buf_str(&w->items),
+		.texts = buf_str(&w->texts), .entries = buf_str(&w->entries),
+		.entry_table = (const unsigned char *)w->entry_table.p };
 }
 
 size_t
-packed_size(const struct packed_writer *w, struct str status)
+packed_size(const struct packed_writer *w, const struct packed_end *end)
 {
-	const struct packed p = gathered(w, status);
+	const struct packed p = gathered(w, end);
 
 	return size_of(&p, p.n_flows);
 }
 
 void
-packed_end(struct packed_writer *w, struct str status, int64_t heartbeat_us, struct buf *out)
+packed_end(struct packed_writer *w, const struct packed_end *end, struct buf *out)
 {
 	const uint32_t ends[2] = { (uint32_t)w->items.len, (uint32_t)w->texts.len };
 	static const uint16_t none[4];
-	struct packed p = gathered(w, status);
+	const struct packed p = gathered(w, end);
 	const size_t total = size_of(&p, p.n_flows);
 
-	p.heartbeat_us = heartbeat_us;
 	put_row(&w->table, ends, 0, none);
 	if (failed(w, total, out) || buf_room(out, total) == NULL)
 		return;
@@ -214,16 +276,18 @@ packed_end(struct packed_writer *w, struct str status, int64_t heartbeat_us, str
 	buf_put_str(out, buf_str(&w->table));
 	buf_put_str(out, p.items);
 	buf_put_str(out, p.texts);
+	put_rest(out, &p, &p, 1);
 }
 
 void
 packed_writer_free(struct packed_writer *w)
 {
-	buf_free(&w->prefix);
-	buf_free(&w->folded);
-	buf_free(&w->table);
-	buf_free(&w->items);
-	buf_free(&w->texts);
+	struct buf *all[N_BUFS];
+	size_t i;
+
+	bufs_of(w, all);
+	for (i = 0; i < N_BUFS; i++)
+		buf_free(all[i]);
 }
 
 void
@@ -235,7 +299,7 @@ packed_write(struct buf *out, const struct node *n)
 	packed_begin(&w, n->url, n->organization);
 	for (i = 0; i < n->n_flows; i++)
 		packed_add(&w, &n->flows[i]);
-	packed_end(&w, n->status, n->heartbeat_us, out);
+	packed_end(&w, &(struct packed_end){ n->status, n->audience, n->heartbeat_us }, out);
 	packed_writer_free(&w);
 }
 
@@ -248,6 +312,8 @@ is_like(const struct packed *x, const struct packed *y)
 	return str_eq(x->url, y->url) && str_eq(x->organization, y->organization) &&
 	    (x->organization.p == NULL) == (y->organization.p == NULL) &&
 	    str_eq(x->status, y->status) && (x->status.p == NULL) == (y->status.p == NULL) &&
+	    str_eq(x->audience, y->audience) &&
+	    (x->audience.p == NULL) == (y->audience.p == NULL) &&
 	    x->heartbeat_us == y->heartbeat_us && x->prefix_len == y->prefix_len;
 }
 
@@ -259,13 +325,14 @@ whole_of(const struct packed *ranges, size_t n, struct packed *out, size_t *size
 	size_t i;
 
 	*out = ranges[0];
-	out->items.len = out->texts.len = 0;
+	out->items.len = out->texts.len = out->entries.len = 0;
 	for (i = 0; i < n; i++) {
 		if (!is_like(&ranges[0], &ranges[i]))
 			return KODO_EINVAL;
 		n_flows += ranges[i].n_flows;
 		out->items.len += ranges[i].items.len;
 		out->texts.len += ranges[i].texts.len;
+		out->entries.len += ranges[i].entries.len;
 	}
 	out->n_flows = (uint32_t)n_flows;
 	*size = size_of(out, n_flows);
@@ -314,4 +381,5 @@ packed_join(struct buf *out, const struct packed *ranges, size_t n)
 		buf_put_str(out, ranges[i].items);
 	for (i = 0; i < n; i++)
 		buf_put_str(out, ranges[i].texts);
+	put_rest(out, &whole, ranges, n);
 }

@@ -185,8 +185,7 @@ body_take(
 	*named = ids;
 	if (ids == NULL)
 		return KODO_ENOMEM;
-	if (b->has_kodo)
-		p->flags |= PEER_KODO;
+	ingest_dialect(p, b);
 	err = b->has_chunk ? chunk_take(ch, p, b, renumber) : node_chunks_pass(ch->t, p->id, b);
 	if (err == KODO_OK && !b->has_chunk)
 		err = nodes_take(ch, p, b, renumber, ids);
@@ -339,6 +338,15 @@ ingest_update(struct change *ch, struct peer *p, const struct wire_body *b)
 }
 
 /* --- who says it --- */
+
+void
+ingest_dialect(struct peer *p, const struct wire_body *b)
+{
+	if (!b->has_kodo)
+		return;
+	p->flags &= ~(unsigned)PEER_ENTRIES;
+	p->flags |= PEER_KODO | (b->keeps_entries ? PEER_ENTRIES : 0u);
+}
 
 enum kodo_err
 ingest_clock(struct change *ch, struct peer *p, const struct greeting *g)

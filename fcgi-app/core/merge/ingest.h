@@ -11,6 +11,9 @@
 enum kodo_err ingest_greeting(
     struct change *ch, struct peer *p, const struct greeting *g) MUST_CHECK;
 
+/* Whether p is a kodo peer, and what it keeps of nodes, as each body of such a one says. */
+void ingest_dialect(struct peer *p, const struct wire_body *b);
+
 /*
  * The clock of p, as a body that is not late has it. If it agrees with ours, versions that ours
  * once made far ahead are reset (statement_reset_ahead); if it did not before, its list is asked

@@ -531,6 +531,23 @@ speaker_of(const struct change *ch, const struct peer *p, struct str key, bool i
 		.is_older = (p->flags & PEER_OLDER) != 0 };
 }
 
+/*
+ * A legacy peer of before entries echoes what is seen without them: it knows no better. What it
+ * says of its own node, and what is seen from it, is its word as it stands.
+ */
+static enum kodo_err
+echo_complete(struct resolution *r, struct rules_word *w)
+{
+	const struct statement *seen =
+	    r->n.seen == RULES_NONE ? NULL : &r->n.all[r->n.seen].said;
+
+	if (w->kind != RULES_SAYS || !r->by->is_echoing || r->by->is_owner || seen == NULL ||
+	    seen->peer == r->by->peer || seen->bytes.len == w->bytes.len ||
+	    !str_eq(packed_base(seen->bytes), w->bytes))
+		return KODO_OK;
+	return arena_str(r->ch->a, seen->bytes, &w->bytes);
+}
+
 enum kodo_err
 resolve_word(struct change *ch, struct peer *p, uint32_t node, struct str key,
     const struct rules_word *w, bool renumber)
@@ -538,14 +555,17 @@ resolve_word(struct change *ch, struct peer *p, uint32_t node, struct str key,
 	bool is_keyed;
 	enum kodo_err err = owner_is_keyed(ch, p, key, &is_keyed);
 	const struct rules_speaker by = speaker_of(ch, p, key, is_keyed);
-	struct resolution r = { .ch = ch, .node = node, .by = &by, .w = w };
+	struct rules_word word = *w;
+	struct resolution r = { .ch = ch, .node = node, .by = &by, .w = &word };
 	struct rules_effects fx;
 
 	if (err == KODO_OK)
 		err = load(&r, key);
+	if (err == KODO_OK)
+		err = echo_complete(&r, &word);
 	if (err != KODO_OK)
 		return err;
-	rules_apply(&r.n, w, &by, &fx);
+	rules_apply(&r.n, &word, &by, &fx);
 	if (fx.ask_others)
 		err = others_note(&r);
 	if (err == KODO_OK && !fx.is_void)

@@ -9,10 +9,18 @@ struct digest {
 	struct txn *t;
 	uint32_t peer;
 	bool has_paused;
+	bool keeps_entries;	/* the peer does */
 	bool is_subscriber;
 	uint32_t own; /* the peer's own node, 0: none */
 	uint64_t sum;		/* of hashes: does not depend on the order of the nodes */
 };
+
+/* The node as the peer keeps it. */
+static struct str
+kept(const struct digest *d, struct str bytes)
+{
+	return d->keeps_entries ? bytes : packed_base(bytes);
+}
 
 /* Would x win against y by their versions? */
 static bool
@@ -57,16 +65,17 @@ notified_add(void *arg, uint32_t node, const struct statement *s, const struct p
 	if (d->has_paused)
 		err = outbox_get(d->t, d->peer, node, &entry);
 	if (err == KODO_ENOTFOUND || (err == KODO_OK && entry.why.p == NULL)) {
-		d->sum += hash_text(HASH_STORED, s->bytes);
+		d->sum += hash_text(HASH_STORED, kept(d, s->bytes));
 		err = KODO_OK;
 	}
 	return err;
 }
 
 enum kodo_err
-digest_notified(struct txn *t, struct arena *a, uint32_t peer, char out[DIGEST_SIZE])
+digest_notified(struct txn *t, struct arena *a, uint32_t peer, bool keeps_entries,
+    char out[DIGEST_SIZE])
 {
-	struct digest d = { .t = t, .peer = peer };
+	struct digest d = { .t = t, .peer = peer, .keeps_entries = keeps_entries };
 	bool to_notify;
 	enum kodo_err err = outbox_has(t, peer, &to_notify, &d.has_paused);
 
@@ -96,7 +105,7 @@ stated_add(void *arg, uint32_t node, const struct statement *s)
 	if (err == KODO_ENOTFOUND && node == d->own)
 		return KODO_OK;
 	if (err == KODO_ENOTFOUND ||
-	    (err == KODO_OK && (str_eq(winner.bytes, s->bytes) || is_over(s, &winner) ||
+	    (err == KODO_OK && (str_eq(kept(d, winner.bytes), s->bytes) || is_over(s, &winner) ||
 		(verdict == VERDICT_DENIED && node != d->own)))) {
 		d->sum += hash_text(HASH_STORED, s->bytes);
 		err = KODO_OK;
@@ -105,10 +114,11 @@ stated_add(void *arg, uint32_t node, const struct statement *s)
 }
 
 enum kodo_err
-digest_stated(
-    struct txn *t, uint32_t peer, struct str key, bool is_subscriber, char out[DIGEST_SIZE])
+digest_stated(struct txn *t, uint32_t peer, struct str key, bool is_subscriber, bool keeps_entries,
+    char out[DIGEST_SIZE])
 {
-	struct digest d = { .t = t, .peer = peer, .is_subscriber = is_subscriber };
+	struct digest d = { .t = t, .peer = peer, .keeps_entries = keeps_entries,
+		.is_subscriber = is_subscriber };
 	enum kodo_err err = key.p == NULL ? KODO_ENOTFOUND : node_find(t, key, &d.own);
 
 	if (err == KODO_ENOTFOUND)

@@ -56,6 +56,7 @@ enum peer_flag {
 	/* it did not, `retry` times: it is no subscriber before its next connect */
 	PEER_DROPPED = 1u << 14,
 	PEER_VOUCHED = 1u << 15,	/* the admin has given its key */
+	PEER_ENTRIES = 1u << 16,	/* it keeps entries and audiences, and digests hold them */
 	/* a digest check was wanted while one may be under way: its answer may be of before */
 	PEER_CHECK_AGAIN = 1u << 17,
 };

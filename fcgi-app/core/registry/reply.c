@@ -174,12 +174,14 @@ kodo_put(struct answer *w, bool with_nodes)
 	enum kodo_err err = w->is_late ? KODO_OK : gone_add(w);
 
 	if (err == KODO_OK && !w->is_late && w->b->view.p != NULL && w->caller != PEER_TOMB) {
-		err = digest_stated(&w->v.t, w->caller, w->b->from_key, w->is_subscriber, has);
+		err = digest_stated(&w->v.t, w->caller, w->b->from_key, w->is_subscriber,
+		    w->b->keeps_entries, has);
 		view = str_of(has);
 		/* what is held back would be missed, and all be asked for */
 		if (err == KODO_OK && o->registry && o->feed && w->b->from.feed && !w->is_behind &&
 		    w->v.head.held_us == 0) {
-			err = digest_notified(&w->v.t, w->a, w->caller, told);
+			err = digest_notified(
+			    &w->v.t, w->a, w->caller, w->b->keeps_entries, told);
 			w->kodo.told = str_of(told);
 		}
 	}

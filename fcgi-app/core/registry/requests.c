@@ -370,8 +370,7 @@ disconnect_fn(struct change *ch, void *arg)
 		err = owner_gone(ch, p, b);
 		return err == KODO_OK && is_new ? signed_off_add(ch, p) : err;
 	}
-	if (b->has_kodo)
-		p->flags |= PEER_KODO;
+	ingest_dialect(p, b);
 	if (is_own_among(b)) {
 		q->out->removed = true;
 		p->out.work[WORK_PROVE] = 0;

@@ -149,6 +149,7 @@ own_put(struct change *ch, struct apply *ap, struct peer *self)
 	const struct options *o = ap->o;
 	struct node own = { .url = o->url,
 		.organization = o->organization,
+		.audience = o->auth_audience,
 		.flows = o->flows,
 		.n_flows = o->n_flows };
 	struct buf b = BUF_INIT(0);

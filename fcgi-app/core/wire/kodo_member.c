@@ -106,7 +106,7 @@ kodo_end(struct kodo_member *m, struct buf *out, uint64_t list_id, bool more, st
 	}
 	put_digest(out, "told", m->told);
 	put_digest(out, "view", view);
-	buf_putc(out, '}');
+	buf_puts(out, ",\"entries\":true}");
 	if ((buf_failed(&m->versions) || buf_failed(&m->back) || buf_failed(&m->gone) ||
 	    buf_failed(&m->silent)) &&
 	    out->err == KODO_OK)

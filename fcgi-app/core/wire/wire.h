@@ -24,10 +24,13 @@
  *		"has":<number>,				taken: in the answer to a node chunk
  *		"life":<id>,"sent":<number>,		epoch, sequence of the sender: tell a
  *							late message
- *		"heard_life":<id>,"heard":<number>}	acked_epoch, acked: the receiver's last
+ *		"heard_life":<id>,"heard":<number>	acked_epoch, acked: the receiver's last
  *							epoch and sequence seen by the sender;
  *							tell a state that was restored from an
  *							older copy
+ *		"entries":true}				keeps_entries: the sender keeps entries
+ *							of flows and audiences of nodes, and
+ *							digests between both hold them
  *
  * All of them are optional; unknown ones are ignored; a wrong type is an error like any other.
  * Version 0, one over LIMIT_VERSION_MAX or too far ahead leaves out that node or tombstone. A
@@ -112,6 +115,7 @@ struct wire_body {
 	struct wire_left_out *left_out;
 	size_t n_left_out;
 	bool has_kodo; /* the sender is a kodo peer */
+	bool keeps_entries; /* it keeps entries and audiences, too */
 	bool has_list;
 	uint64_t list_id;
 	bool more;

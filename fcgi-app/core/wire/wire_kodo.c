@@ -374,6 +374,7 @@ static const struct wire_field kodo_fields[] = {
 	{ "heard", WIRE_INTEGER, false, 0, BODY(acked), NULL },
 	{ "view", WIRE_TEXT, false, VIEW_BYTES, BODY(view), read_view },
 	{ "told", WIRE_TEXT, false, VIEW_BYTES, BODY(told), NULL },
+	{ "entries", WIRE_BOOL, false, 0, BODY(keeps_entries), NULL },
 };
 
 void

@@ -11,6 +11,7 @@ struct flow_in {
 
 struct node_in {
 	struct str url;
+	struct str audience;
 	struct str organization;
 	struct str status;
 	/* created and modified are checked and dropped: a node has those of its provider */
@@ -41,6 +42,31 @@ read_tags(struct wire_reader *r, const struct wire_at *at, struct str value, voi
 		wire_over(r, at, value, LIMIT_TAGS, NULL);
 }
 
+/* An optional text of later originals; null where it is no text, or too long. */
+static void
+read_optional(struct wire_reader *r, struct str value, size_t max, struct str *out)
+{
+	if (jread_kind(value) != JREAD_TEXT)
+		return;
+	if (jread_text(r->j, r->texts, value, out) != KODO_OK)
+		r->err = KODO_ENOMEM;
+	if (out->len > max)
+		*out = STR_NULL;
+}
+
+/* Only an address counts: originals put the place of their code there. */
+static void
+read_entry(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+{
+	struct flow_in *f = target;
+	struct url u;
+
+	(void)at;
+	read_optional(r, value, LIMIT_URL_BYTES, &f->flow.entry);
+	if (f->flow.entry.p != NULL && url_parse(f->flow.entry, &u, NULL) != KODO_OK)
+		f->flow.entry = STR_NULL;
+}
+
 #define FLOW(member) offsetof(struct flow_in, flow.member)
 
 static const struct wire_field flow_fields[] = {
@@ -49,13 +75,15 @@ static const struct wire_field flow_fields[] = {
 	{ "description", WIRE_TEXT, false, LIMIT_DESCRIPTION_BYTES, FLOW(description), NULL },
 	{ "author", WIRE_TEXT, false, LIMIT_NAME_BYTES, FLOW(author), NULL },
 	{ "tags", WIRE_LIST, false, 0, 0, read_tags },
+	{ "entry", WIRE_ANY, false, 0, 0, read_entry },
 };
 
 /* Do the nodes so far and the one at hand keep to LIMIT_STORED_BYTES and its times? */
 static bool
 fits(const struct wire_reader *r)
 {
-	const size_t size = r->stored + packed_size(&r->packer, STR_NULL);
+	const size_t size =
+	    r->stored + packed_size(&r->packer, &(struct packed_end){ .heartbeat_us = 0 });
 
 	return size <= LIMIT_STORED_BYTES + LIMIT_STORED_TIMES * r->json.len;
 }
@@ -93,10 +121,20 @@ read_flows(struct wire_reader *r, const struct wire_at *at, struct str value, vo
 		wire_over(r, at, value, LIMIT_NODE_FLOWS, NULL);
 }
 
+static void
+read_audience(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+{
+	struct node_in *n = target;
+
+	(void)at;
+	read_optional(r, value, LIMIT_URL_BYTES, &n->audience);
+}
+
 #define NODE(member) offsetof(struct node_in, member)
 
 static const struct wire_field node_fields[] = {
 	{ "url", WIRE_URL, true, LIMIT_URL_BYTES, NODE(url), NULL },
+	{ "audience", WIRE_ANY, false, 0, 0, read_audience },
 	{ "organization", WIRE_TEXT, false, LIMIT_NAME_BYTES, NODE(organization), NULL },
 	{ "flows", WIRE_LIST, true, 0, 0, read_flows },
 	{ "created", WIRE_TIME, false, 0, NODE(created_us), NULL },
@@ -109,7 +147,8 @@ static const struct wire_field node_fields[] = {
 static void
 node_add(struct wire_reader *r, const struct wire_at *at, struct str value, const struct node_in *n)
 {
-	const size_t size = packed_size(&r->packer, n->status);
+	const struct packed_end end = { n->status, n->audience, n->heartbeat_us };
+	const size_t size = packed_size(&r->packer, &end);
 	/* never grows: it is the arena's */
 	struct buf packed = { NULL, 0, size + 1, size, KODO_OK };
 	struct wire_node out = { .version = 0 };
@@ -121,7 +160,7 @@ node_add(struct wire_reader *r, const struct wire_at *at, struct str value, cons
 		return;
 	}
 	r->stored += size;
-	packed_end(&r->packer, n->status, n->heartbeat_us, &packed);
+	packed_end(&r->packer, &end, &packed);
 	if (buf_failed(&packed))
 		r->err = KODO_ENOMEM;
 	out.bytes = buf_str(&packed);
