@@ -217,6 +217,7 @@ test_flows(void **state)
 	assert_int_equal(o.flows[0].n_tags, 3);
 	check_str(o.flows[0].tags[1], "true");
 	check_str(o.flows[0].tags[2], "1.5");
+	check_str(o.flows[0].entry, NULL);
 	check_str(o.flows[1].name, "");
 	check_str(o.flows[1].description, "");
 	check_str(o.flows[1].author, NULL);

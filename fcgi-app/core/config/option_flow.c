@@ -1,8 +1,97 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "core/base/ascii.h"
 #include "core/base/limit.h"
+#include "core/base/url.h"
 #include "core/config/option_private.h"
+
+/* --- addresses --- */
+
+/*
+ * A flow's url is its path below /flows, and links lead there: what ends a path in a link may not
+ * be in it. Each with what to write instead.
+ */
+static enum kodo_err
+check_path(struct option_input *in, const struct loader_value *v, struct str *url)
+{
+	static const struct {
+		const char *of, *text;
+	} ends[] = {
+		{ "?", "a query: write the path before the ? alone, and the whole address as "
+		    "entry" },
+		{ "#", "a fragment: write the path before the # alone" },
+		{ " \t\n\v\f\r", "a blank: write - or %20 for it" },
+	};
+	char shown[LOADER_SHOWN_BYTES], path[LOADER_SHOWN_BYTES];
+	const char *scheme = memmem(url->p, url->len, "://", 3);
+	const char *query = memchr(url->p, '?', url->len);
+	struct url u;
+	size_t i, j;
+
+	if (url_parse(*url, &u, NULL) == KODO_OK) {
+		if (query != NULL && u.path.len > 0)
+			u.path.len = (size_t)(query - u.path.p);
+		return option_fail(in, v,
+		    "url of a flow is its path below /flows: write url: %s, and entry: %s",
+		    u.path.len > 0 ? loader_shown(u.path, path) : "/NAME",
+		    loader_shown(*url, shown));
+	}
+	if (scheme != NULL)
+		return option_fail(in, v, "url of a flow is its path below /flows, as /name, and "
+		    "where the agent is its entry: %s", loader_shown(*url, shown));
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		for (j = 0; j < url->len; j++)
+			if (url->p[j] != '\0' && strchr(ends[i].of, url->p[j]) != NULL)
+				return option_fail(in, v, "url of a flow has %s: %s", ends[i].text,
+				    loader_shown(*url, shown));
+	return KODO_OK;
+}
+
+/* The place of code in the original: package.module:name, perhaps with an environment before it. */
+static bool
+is_code(struct str s)
+{
+	size_t i, colons = 0;
+	bool begins = true;
+
+	for (i = 0; i < s.len; i++) {
+		if (s.p[i] == ':') {
+			if (begins)
+				return false;
+			colons++;
+		} else if (begins ? !ascii_is_letter(s.p[i]) && s.p[i] != '_'
+		    : !ascii_is_letter(s.p[i]) && !ascii_is_digit(s.p[i])
+		    && strchr("_.-", s.p[i]) == NULL) {
+			return false;
+		}
+		begins = s.p[i] == ':';
+	}
+	return colons > 0 && colons < 3 && !begins;
+}
+
+/* An address counts; of code, which nobody but the original can use, nothing is said. */
+static enum kodo_err
+check_entry(struct option_input *in, const struct loader_value *v, struct str *entry)
+{
+	char shown[LOADER_SHOWN_BYTES];
+	const char *reason = NULL;
+	struct url u;
+
+	if (url_is_web(*entry) && url_parse(*entry, &u, &reason) != KODO_OK)
+		return option_fail(in, v, "entry of a flow: no url, %s: %s", reason,
+		    loader_shown(*entry, shown));
+	if (url_is_web(*entry))
+		return KODO_OK;
+	if (entry->len > 0 && !is_code(*entry))
+		return option_fail(in, v, "entry of a flow: expected where the agent is, with "
+		    "http:// or https:// (or package.module:name of the original), got %s",
+		    loader_shown(*entry, shown));
+	*entry = STR_NULL;
+	return KODO_OK;
+}
+
+/* --- a flow --- */
 
 /* Texts of a flow; tags are by themselves. */
 static const struct field {
@@ -10,11 +99,15 @@ static const struct field {
 	size_t offset;
 	size_t max_bytes;
 	bool required;
+	/* of a text that is there, which it may change; NULL: any will do */
+	enum kodo_err (*check)(
+	    struct option_input *in, const struct loader_value *v, struct str *text);
 } fields[] = {
-	{ "url", offsetof(struct flow, url), LIMIT_URL_BYTES, true },
-	{ "name", offsetof(struct flow, name), LIMIT_NAME_BYTES, true },
-	{ "description", offsetof(struct flow, description), LIMIT_DESCRIPTION_BYTES, false },
-	{ "author", offsetof(struct flow, author), LIMIT_NAME_BYTES, false },
+	{ "url", offsetof(struct flow, url), LIMIT_URL_BYTES, true, check_path },
+	{ "name", offsetof(struct flow, name), LIMIT_NAME_BYTES, true, NULL },
+	{ "description", offsetof(struct flow, description), LIMIT_DESCRIPTION_BYTES, false, NULL },
+	{ "author", offsetof(struct flow, author), LIMIT_NAME_BYTES, false, NULL },
+	{ "entry", offsetof(struct flow, entry), LIMIT_URL_BYTES, false, check_entry },
 };
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
 
@@ -94,17 +187,17 @@ read_member(struct option_input *in, const struct loader_entry *e, struct flow *
 	/* the line of the key, which is what is wrong where the value is not */
 	struct loader_value at = { .file = e->value->file, .line = e->line };
 	char shown[LOADER_SHOWN_BYTES];
-	struct str unused;
+	enum kodo_err err;
 
 	if (field != NULL && field_of(f, field)->p != NULL)
 		return option_fail(in, &at, "%s of a flow is given twice", field->name);
-	if (field != NULL)
-		return read_text(in, e->value, field->name, field->max_bytes, field_of(f, field));
+	if (field != NULL) {
+		err = read_text(in, e->value, field->name, field->max_bytes, field_of(f, field));
+		return err == KODO_OK && field->check != NULL && field_of(f, field)->p != NULL
+		    ? field->check(in, e->value, field_of(f, field)) : err;
+	}
 	if (loader_same_name(e->key, STR("tags")))
 		return read_tags(in, e->value, f);
-	/* for the original: the place of its code */
-	if (loader_same_name(e->key, STR("entry")))
-		return read_text(in, e->value, "entry", LIMIT_DESCRIPTION_BYTES, &unused);
 	return option_fail(in, &at,
 	    "unknown member %s of a flow: expected url, name, description, author, tags or entry",
 	    loader_shown(e->key, shown));

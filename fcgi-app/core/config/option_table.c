@@ -190,7 +190,8 @@ option_put_sample(struct buf *out)
 	    "#     name: Travel Planner\n"
 	    "#     description: Plans a journey door to door\n"
 	    "#     author: jane.doe@example.org\n"
-	    "#     tags: [travel, planning]\n");
+	    "#     tags: [travel, planning]\n"
+	    "#     entry: https://agents.example.org/travel   # where the agent is\n");
 }
 
 /* "--url", or "--screen-level" for screen_level. */
