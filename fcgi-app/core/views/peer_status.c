@@ -3,7 +3,6 @@
 #include "core/records/changelog.h"
 #include "core/records/known.h"
 #include "core/records/outbox.h"
-#include "core/records/walk.h"
 #include "core/trust/pin.h"
 #include "core/views/moderated.h"
 #include "core/liveness/watch.h"
@@ -57,21 +56,6 @@ bool
 peer_status_is_bad(const struct peer_state *p)
 {
 	return p->health == STATUS_FAILING || p->health == STATUS_PAUSED;
-}
-
-static enum kodo_err
-count_stated(void *arg, uint32_t node, const struct statement *s)
-{
-	struct peer_state *state = arg;
-	struct packed p;
-	enum kodo_err err = packed_open(s->bytes, &p);
-
-	(void)node;
-	if (err != KODO_OK)
-		return err;
-	state->n_nodes++;
-	state->n_flows += p.n_flows;
-	return KODO_OK;
 }
 
 /* The url of a refused node, and why. */
@@ -214,6 +198,8 @@ state_of(struct view *v, struct arena *a, const struct moderation *m, const stru
 		.out_us = p->out.at_us,
 		.due_us = peer_has_work(p) ? p->out.due_us : 0,
 		.attempts = p->out.attempts,
+		.n_nodes = p->holds.nodes,
+		.n_flows = p->holds.flows,
 	};
 	struct watch w;
 	enum kodo_err err;
@@ -224,8 +210,6 @@ state_of(struct view *v, struct arena *a, const struct moderation *m, const stru
 		return err;
 	liveness_of(v, p, &w, out);
 	err = moderated_words(a, moderation_of_peer(m, p), &out->moderated);
-	if (err == KODO_OK && out->is_provider)
-		err = walk_stated(&v->t, p->id, count_stated, out);
 	if (err == KODO_OK)
 		err = count_pending(&v->t, a, p->id, out);
 	if (err == KODO_OK && (p->flags & PEER_NOTIFIED) != 0)
