@@ -261,6 +261,19 @@ static enum kodo_err (*const acked[])(struct change *, struct peer *, struct out
 	[EXCHANGE_PROBE] = probe_acked,
 };
 
+/*
+ * The peer has heard a later message of ours, the answer to one of its own: so this one came late
+ * there, and was void (rule 5). For late sign-offs it does what is to be done.
+ */
+static bool
+is_overtaken(const struct change *ch, const struct outcome *oc)
+{
+	return oc->has_body && oc->body.acked_epoch == head_epoch(&ch->head) &&
+	    oc->body.acked > oc->job->gen &&
+	    (KIND(oc->job->kind) & (KIND(EXCHANGE_CONNECT) | KIND(EXCHANGE_RECONNECT) |
+		KIND(EXCHANGE_REMOVE) | KIND(EXCHANGE_UPDATE))) != 0;
+}
+
 static enum kodo_err
 job_done(struct change *ch, struct peer *p, struct outcome *oc)
 {
@@ -290,7 +303,10 @@ job_done(struct change *ch, struct peer *p, struct outcome *oc)
 		p->out.ceiling_bytes =
 		    p->out.ceiling_bytes >= BUILD_MAX_BYTES / 2 ? 0 : p->out.ceiling_bytes * 2;
 	}
-	err = acked[oc->job->kind](ch, p, oc);
+	if (is_overtaken(ch, oc))
+		resync_pace(ch, p);
+	else
+		err = acked[oc->job->kind](ch, p, oc);
 	return err == KODO_OK ? answer_take(ch, p, oc) : err;
 }
 
