@@ -28,6 +28,7 @@ struct flows_answer {
 	struct feed feed;		/* for Atom */
 	int64_t began_us;
 	enum kodo_err err;
+	bool is_page;		/* for people, who see silent ones last */
 	bool any_silent;	/* of the nodes shown */
 };
 
@@ -304,9 +305,27 @@ refuse_page(struct call *c, const struct search_query *q)
 	return KODO_OK;
 }
 
-/* KODO_EINVAL: it is refused. */
+/*
+ * Was it given before the first node fell silent, or the last one was back, on a page that is
+ * sorted by itself? Then in the order of then.
+ */
 static enum kodo_err
-read_after(struct call *c, struct search_query *q)
+read_former(struct call *c, struct search_query *q, bool any_silent)
+{
+	struct order *by;
+	enum kodo_err err =
+	    order_parse(c->a, any_silent ? STR_NULL : STR(ORDER_ALIVE_FIRST), &by);
+
+	if (err == KODO_OK)
+		err = cursor_read(c->a, by, c->params.text[PARAM_AFTER], &q->after);
+	if (err == KODO_OK)
+		q->by = by;
+	return err;
+}
+
+/* is_own: the order is that of the page itself. KODO_EINVAL: it is refused. */
+static enum kodo_err
+read_after(struct call *c, struct search_query *q, bool is_own, bool any_silent)
 {
 	const struct str after = c->params.text[PARAM_AFTER];
 	enum kodo_err err = KODO_OK;
@@ -319,6 +338,8 @@ read_after(struct call *c, struct search_query *q)
 	}
 	if (after.len > 0)
 		err = cursor_read(c->a, q->by, after, &q->after);
+	if (err == KODO_EINVAL && is_own)
+		err = read_former(c, q, any_silent);
 	if (err == KODO_EINVAL)
 		response_fail(c->res, 400, "`after` is of another order, or of no page.");
 	return err;
@@ -330,13 +351,14 @@ read_by(struct call *c, struct search_query *q, struct flows_answer *f)
 {
 	const bool is_feed = c->params.format == FORMAT_ATOM;
 	struct str by = c->params.text[PARAM_BY];
+	const bool is_own = by.len == 0 && !is_feed;
 	enum kodo_err err;
 
 	if (is_feed && by.len == 0)
 		by = STR(FEED_ORDER);
 	/* on the page who is silent comes last */
-	else if (by.len == 0 && f->any_silent)
-		by = STR("alive,name,url");
+	else if (is_own && f->any_silent)
+		by = STR(ORDER_ALIVE_FIRST);
 	err = order_parse(c->a, by, &q->by);
 	if (err == KODO_OK && is_feed && !feed_may_order(q->by, &f->feed.time)) {
 		response_fail(c->res, 400,
@@ -344,7 +366,9 @@ read_by(struct call *c, struct search_query *q, struct flows_answer *f)
 		    "no `by`.");
 		return KODO_EINVAL;
 	}
-	return err == KODO_OK && c->params.text[PARAM_AFTER].p != NULL ? read_after(c, q) : err;
+	if (err != KODO_OK || c->params.text[PARAM_AFTER].p == NULL)
+		return err;
+	return read_after(c, q, is_own && f->is_page, f->any_silent);
 }
 
 /* Signs of life change by time alone: such an answer is good for a minute. */
@@ -375,6 +399,7 @@ put_flows(struct call *c, struct view *v)
 	struct search_result res = { 0 };
 	uint64_t variant = hash_text(HASH_STORED, c->req->query);
 	enum param_format form = page_is_wanted(c) ? FORMAT_HTML : c->params.format;
+	struct silent_nodes silent = { STR_NULL };
 	bool given, is_admin = false;
 	enum kodo_err err = KODO_OK;
 
@@ -402,8 +427,10 @@ put_flows(struct call *c, struct view *v)
 		return KODO_OK;
 	}
 	err = query_compile(c->a, c->params.text[PARAM_Q], &q.q);
-	if (err == KODO_OK && form == FORMAT_HTML)
-		err = node_liveness_any_silent(v, &f.any_silent);
+	f.is_page = form == FORMAT_HTML;
+	if (err == KODO_OK && f.is_page)
+		err = node_liveness_silent(v, &silent);
+	f.any_silent = silent.ids.len > 0;
 	if (err == KODO_OK)
 		err = read_by(c, &q, &f);
 	if (err == KODO_EINVAL)

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import time
+import urllib.parse
 
 import pytest
 
@@ -143,15 +144,36 @@ def test_silent_ones_come_last_on_the_page(watcher, member):
     first = member("A", NODE, connect=[r.one.url]).start()
     last = member("Z", NODE, connect=[r.one.url]).start()
     wait_until(lambda: set(r.states().values()) == {"fresh"} and len(r.states()) == 2, SECONDS)
+    before = r.one.get("/flows?format=html&pp=1")            # a place on the page, given while nobody is silent
+    place = before.headers["link"].split(">")[0].lstrip("<")
     first.kill()
     for _ in range(SILENT):
         r.pass_on(STEP)
         speak(last)
     wait_until(lambda: r.states() == {first.url: "silent", last.url: "fresh"}, SECONDS)
+    assert r.one.get(place).status == 200
+    after = r.one.get("/flows?format=html&pp=1").headers["link"].split(">")[0].lstrip("<")
+    assert r.one.get(after).status == 200
+    whole = r.one.get("/flows?format=json&pp=100&by=alive&explain=1&q=" + urllib.parse.quote("alive.isnull() or not alive.isnull()")).json()
+    assert len(whole["items"]) > 3 and whole["explain"]["index"] == "scan"
+    for pp in (1, 2, 3, 100):
+        found = [r.one.get(f"/flows?format=json&explain=1&by=alive&pp={pp}&p={p}").json() for p in range(100 // pp + 1)]
+        assert sum((page["items"] for page in found), []) == whole["items"] and found[0]["explain"]["index"] == "order"
+        assert [page["filtered"] for page in found] == [whole["filtered"]] * len(found)
+    paged, target = [], "/flows?format=json&by=alive&pp=2&after="
+    while target:
+        body = r.one.get(target).json()
+        paged += body["items"]
+        target = body["next"] and f"/flows?format=json&by=alive&pp=2&after={body['next']}"
+    assert paged == whole["items"]
     page = r.one.get("/flows?format=html").text()
     assert page.index("Z 1 round") < page.index("A 0 round")
     by_name = r.one.get("/flows?format=html&by=name").text()
     assert by_name.index("A 0 round") < by_name.index("Z 1 round")
+    first.start()
+    wait_until(lambda: set(r.states().values()) == {"fresh"}, SECONDS)
+    assert r.one.get(after).status == 200                   # nobody is silent any more
+    assert r.one.get(after + "&by=name").status == 400
 
 
 def test_expired_and_back_with_its_next_word(watcher, member):

@@ -82,13 +82,14 @@ node_state_scan(struct txn *t)
 }
 
 bool
-node_state_next(struct scan *s, int64_t *since_us)
+node_state_next(struct scan *s, uint32_t *node, int64_t *since_us)
 {
 	struct reader r;
 
 	if (!scan_next_sized(s, 4, 24))
 		return false;
 	r = reader_of(s->v);
+	*node = get_be32(s->k.p);
 	*since_us = (int64_t)read_u64(&r);
 	return true;
 }

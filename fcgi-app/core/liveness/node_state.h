@@ -22,7 +22,7 @@ enum kodo_err node_state_put(struct txn *t, uint32_t node, const struct node_sta
 
 /* Of all nodes that are not fresh, or were not. */
 struct scan node_state_scan(struct txn *t) MUST_CHECK;
-bool node_state_next(struct scan *s, int64_t *since_us) MUST_CHECK;
+bool node_state_next(struct scan *s, uint32_t *node, int64_t *since_us) MUST_CHECK;
 
 /* By a peer; 0 where nothing is stored. */
 enum kodo_err node_told_get(

@@ -156,6 +156,13 @@ order_is_default(const struct order *o)
 	    !o->keys[1].descending;
 }
 
+bool
+order_is_alive_first(const struct order *o)
+{
+	return o->n == 3 && o->keys[0].field == QUERY_ALIVE && o->keys[1].field == QUERY_NAME &&
+	    !o->keys[0].descending && !o->keys[1].descending && !o->keys[2].descending;
+}
+
 unsigned
 order_needs(const struct order *o)
 {

@@ -17,7 +17,10 @@ struct order;
 enum kodo_err order_parse(struct arena *a, struct str by, struct order **out) MUST_CHECK;
 
 struct str order_text(const struct order *o);		/* the answer's `by` */
-bool order_is_default(const struct order *o);		/* (name, url), however asked for */
+bool order_is_default(const struct order *o);
+/* The same, but what is not alive comes last: ORDER_ALIVE_FIRST. */
+bool order_is_alive_first(const struct order *o);
+#define ORDER_ALIVE_FIRST "alive,name,url"		/* (name, url), however asked for */
 unsigned order_needs(const struct order *o);		/* mask of the fields that it compares */
 /* The field that it compares first. */
 enum query_field order_first(const struct order *o, bool *descending);

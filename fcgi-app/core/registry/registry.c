@@ -94,6 +94,7 @@ registry_close(struct registry *r)
 	store_close(r->store);
 	arena_free(r->a);
 	arena_free(r->options_arena);
+	buf_free(&r->silent.ids);
 	free(r);
 }
 

@@ -4,6 +4,7 @@
 #ifndef KODO_REGISTRY_PRIVATE_H
 #define KODO_REGISTRY_PRIVATE_H
 
+#include "core/base/buf.h"
 #include "core/merge/change.h"
 #include "core/registry/registry.h"
 
@@ -23,7 +24,6 @@ struct commit_cache {
 	uint64_t seen;		/* 0: nothing is kept */
 	struct head head;
 	bool idle;
-	bool is_silent_known, any_silent;	/* of nodes: views/node_liveness.c */
 	struct times times[TIMES_CACHED];	/* at peer id % TIMES_KEPT */
 };
 
@@ -35,6 +35,10 @@ struct registry {
 	struct options options; /* in force, read at options_gen */
 	uint64_t options_gen;	/* 0: not read */
 	struct commit_cache cache;
+	struct {
+		uint64_t seen;	/* the commit that they are of; 0: none */
+		struct buf ids; /* of silent nodes, sorted: views/node_liveness.c */
+	} silent;
 	int64_t scheduled_us; /* when work was last looked for; 0: not yet */
 };
 

@@ -56,23 +56,54 @@ node_probes_get(struct view *v, uint32_t node, struct str *out)
 	return err != KODO_OK || s.since_us > 0 ? err : probe_results_get(&v->t, node, out);
 }
 
-enum kodo_err
-node_liveness_any_silent(struct view *v, bool *out)
+/* Once a commit: a page is asked for again and again. */
+static enum kodo_err
+silent_read(struct view *v)
 {
-	struct commit_cache *cache = &v->registry->cache;
-	const bool is_cached = cache->seen == store_seen(&v->t);
-	struct scan s;
+	struct registry *r = v->registry;
+	struct scan s = node_state_scan(&v->t);
 	int64_t since_us;
+	uint32_t node;
 
-	*out = is_cached && cache->any_silent;
-	if (is_cached && cache->is_silent_known)
-		return KODO_OK;
-	s = node_state_scan(&v->t);
-	while (!*out && node_state_next(&s, &since_us))
-		*out = since_us > 0;
-	if (is_cached) {
-		cache->is_silent_known = s.err == KODO_OK;
-		cache->any_silent = *out;
-	}
+	r->silent.seen = 0;
+	buf_reset(&r->silent.ids);
+	while (node_state_next(&s, &node, &since_us))
+		if (since_us > 0)
+			buf_put(&r->silent.ids, (const char *)&node, sizeof(node));
+	if (s.err == KODO_OK)
+		s.err = r->silent.ids.err;
+	if (s.err == KODO_OK)
+		r->silent.seen = store_seen(&v->t);
 	return scan_end(&s);
+}
+
+enum kodo_err
+node_liveness_silent(struct view *v, struct silent_nodes *out)
+{
+	const struct registry *r = v->registry;
+	enum kodo_err err = KODO_OK;
+
+	if (r->silent.seen != store_seen(&v->t))
+		err = silent_read(v);
+	*out = (struct silent_nodes){ buf_str(&r->silent.ids) };
+	return err;
+}
+
+bool
+silent_nodes_has(const struct silent_nodes *s, uint32_t node)
+{
+	size_t low = 0, high = s->ids.len / sizeof(node), mid;
+	uint32_t at;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		memcpy(&at, s->ids.p + mid * sizeof(at), sizeof(at));
+		if (at == node)
+			return true;
+		if (at < node)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return false;
 }

@@ -26,7 +26,11 @@ enum kodo_err node_liveness_get(
  */
 enum kodo_err node_probes_get(struct view *v, uint32_t node, struct str *out) MUST_CHECK;
 
-/* Is a node silent or lost? */
-enum kodo_err node_liveness_any_silent(struct view *v, bool *out) MUST_CHECK;
+/* The nodes that are silent or lost; valid while the view is. */
+struct silent_nodes {
+	struct str ids;		/* empty: there are none */
+};
+enum kodo_err node_liveness_silent(struct view *v, struct silent_nodes *out) MUST_CHECK;
+bool silent_nodes_has(const struct silent_nodes *s, uint32_t node);
 
 #endif

@@ -233,6 +233,68 @@ list_default(struct search *s, struct search_result *res)
 	return err == KODO_OK ? next_write(s, skip < res->total ? res->total - skip : 0, res) : err;
 }
 
+/*
+ * The same with silent ones last: the default order twice, with who is alive and with who is not.
+ * Entries are passed over at a fraction of what it costs to sort them.
+ */
+struct alive_walk {
+	struct search *s;
+	struct silent_nodes silent;
+	uint64_t skip, left;
+	bool is_first;
+};
+
+static enum kodo_err
+alive_pass(struct alive_walk *w, struct arena *chunk, bool is_silent)
+{
+	const struct flow_order_entry *e;
+	uint64_t at = 0;
+	size_t i, n = CHUNK;
+	enum kodo_err err = KODO_OK;
+
+	while (err == KODO_OK && w->left > 0 && n == CHUNK) {
+		err = flow_order_page(&w->s->v->t, chunk, at, CHUNK, &e, &n);
+		for (i = 0; i < n && err == KODO_OK && w->left > 0; i++) {
+			if (silent_nodes_has(&w->silent, e[i].node) != is_silent)
+				continue;
+			if (w->skip > 0) {
+				w->skip--;
+				continue;
+			}
+			err = entry_put(w->s, e[i].node, e[i].flow, w->is_first);
+			w->is_first = false;
+			w->left--;
+		}
+		at += n;
+		arena_reset(chunk);
+	}
+	return err;
+}
+
+static enum kodo_err
+list_alive_first(struct search *s, struct search_result *res)
+{
+	struct alive_walk w = { .s = s, .skip = page_skip(s->fq), .left = s->fq->pp,
+		.is_first = true };
+	const uint64_t behind = w.skip < res->total ? res->total - w.skip : 0;
+	struct arena *chunk = arena_new();
+	enum kodo_err err =
+	    chunk == NULL ? KODO_ENOMEM : node_liveness_silent(s->v, &w.silent);
+
+	res->filtered = res->total;
+	res->looked_at = w.left < behind ? w.left : behind;
+	if (err == KODO_OK && is_too_long(s->fq, res->looked_at))
+		err = KODO_EINVAL;
+	if (err == KODO_OK)
+		begin(s, res);
+	if (err == KODO_OK && behind > 0)
+		err = alive_pass(&w, chunk, false);
+	if (err == KODO_OK && behind > 0)
+		err = alive_pass(&w, chunk, true);
+	arena_free(chunk);
+	return err == KODO_OK ? next_write(s, behind - res->looked_at, res) : err;
+}
+
 /* --- with a filter or another order --- */
 
 /* Null: damaged. */
@@ -418,11 +480,15 @@ search_flows(struct view *v, struct arena *a, const struct search_query *fq, str
 	struct search search = { .v = v, .a = a, .fq = fq, .out = s };
 
 	*res = (struct search_result){ .total = v->head.total, .way = SEARCH_SCAN };
-	if (query_is_all(fq->q) && order_is_default(fq->by))
+	if (query_is_all(fq->q) &&
+	    (order_is_default(fq->by) || (order_is_alive_first(fq->by) && fq->after == NULL)))
 		res->way = SEARCH_ORDER;
 	else if (query_needle(fq->q).len > 0)
 		res->way = SEARCH_NEEDLE;
-	return res->way == SEARCH_ORDER ? list_default(&search, res) : list_scan(&search, res);
+	if (res->way != SEARCH_ORDER)
+		return list_scan(&search, res);
+	return order_is_default(fq->by) ? list_default(&search, res)
+					: list_alive_first(&search, res);
 }
 
 /*
