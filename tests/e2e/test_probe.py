@@ -27,7 +27,7 @@ class Host:
         host = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+            protocol_version = "HTTP/1.0"                   # no connection outlives its server
 
             def do_GET(self):
                 self.host = host
@@ -205,6 +205,8 @@ def test_one_request_a_host_and_minute(prober, hosts):
         if n == 3:                                          # its runner ends, and forgets nothing of that
             r.one.stop()
             r.one.start()
+            r.pass_on(1, 2)
+            assert len(first.seen) + len(second.seen) == n
     assert first.asked()[0] == second.asked()[0] == "/robots.txt"
     assert sorted(first.asked()[1:]) == [f"/flows/{i}" for i in range(3)] and second.asked()[1:] == ["/flows/other"]
     wait_until(lambda: set(r.probes().values()) == {"answers"}, SECONDS)

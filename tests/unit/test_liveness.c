@@ -147,6 +147,66 @@ owner_is_heard_itself(void **state)
 	assert_int_equal(of.since_us, 0);
 }
 
+static int64_t
+since_of(struct fixture *f, const char *url)
+{
+	struct node_state of;
+	struct view v;
+	uint32_t node;
+
+	must(view_begin(f->r, f->now_us, &v));
+	must(node_find(&v.t, str_of(url), &node));
+	must(node_state_get(&v.t, node, &of));
+	view_end(&v);
+	return of.since_us;
+}
+
+/* What it tells, of nodes that it feeds, counts once it has answered; until then they are unknown. */
+static void
+strangers_tell_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct receipt in;
+	struct wire_body b;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
+	fixture_apply(f, START_NOW);
+	b = body_of(f, "http://feeder:1", true, arena_printf(f->a, "[%s,%s]",
+	    node_json(f, "http://x:1", "X", 1), node_json(f, "http://y:1", "Y", 1)),
+	    "{\"versions\":{\"http://x:1\":5,\"http://y:1\":5},"
+	    "\"silent\":{\"http://x:1\":7},\"life\":5,\"sent\":1}");
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	assert_int_equal(since_of(f, "http://x:1"), LIVENESS_NOT_KNOWN);
+	assert_int_equal(since_of(f, "http://y:1"), LIVENESS_NOT_KNOWN);
+	strangers_prove(f);
+	b.sequence++;
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	assert_int_equal(since_of(f, "http://x:1"), 7);
+	assert_int_equal(since_of(f, "http://y:1"), 0);
+}
+
+/* It was asked four times; whoever looks for what is due finds it no more. */
+static void
+given_up_is_not_found(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	unsigned n = 0, i;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
+	fixture_apply(f, START_NOW);
+	node_comes(f, "http://n:1", "N", 1);
+	for (i = 0; i < 1000; i++) {
+		f->now_us += MINUTE_US;
+		if (look_next(f, &job) != KODO_OK)
+			continue;
+		assert_true(n++ < 4);
+		answer(f, &job, 404, NULL);
+	}
+	assert_int_equal(n, 4);
+	assert_true(since_of(f, "http://n:1") > 0);
+}
+
 /* One that was heard is put off, however far ahead its time is: else it would be found for ever. */
 static void
 clock_set_back_ends(void **state)
@@ -184,6 +244,8 @@ main(void)
 		cmocka_unit_test(states_by_time),
 		cmocka_unit_test(many_at_once_are_our_own_line),
 		T(owner_is_heard_itself),
+		T(strangers_tell_nothing),
+		T(given_up_is_not_found),
 		T(clock_set_back_ends),
 	};
 

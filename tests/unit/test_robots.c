@@ -4,7 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -126,22 +128,39 @@ hostile(void **state)
 	buf_free(&path);
 }
 
-/* What is cut off at the end reads nothing beyond it. */
+/* What is cut off at the end reads nothing beyond it, where a page begins that cannot be read. */
 static void
 cut_off(void **state)
 {
 	static const char text[] = "User-agent: *\r\nDisallow: /%41*%4$\nAllow: /a%\n";
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *two = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	size_t i;
 
 	(void)state;
+	assert_true(two != MAP_FAILED && mprotect(two + page, page, PROT_NONE) == 0);
 	for (i = 0; i < sizeof(text); i++) {
-		char *copy = malloc(i + 1);
+		char *copy = two + page - i;
 
-		assert_non_null(copy);
 		memcpy(copy, text, i);
 		(void)!robots_allows((struct str){ copy, i }, STR("kodo"), STR("/A%4"));
-		free(copy);
 	}
+	assert_int_equal(munmap(two, 2 * page), 0);
+}
+
+/* Nobody must read more of one than that, and what is behind it counts for nothing. */
+static void
+too_long(void **state)
+{
+	struct buf text = BUF_INIT(0);
+
+	(void)state;
+	buf_puts(&text, "User-agent: *\n");
+	while (text.len < ROBOTS_MAX_BYTES)
+		buf_puts(&text, "# a comment\n");
+	buf_puts(&text, "Disallow: /\n");
+	assert_true(robots_allows(buf_str(&text), STR("kodo"), STR("/x")));
+	buf_free(&text);
 }
 
 int
@@ -152,6 +171,7 @@ main(void)
 		cmocka_unit_test(patterns),
 		cmocka_unit_test(hostile),
 		cmocka_unit_test(cut_off),
+		cmocka_unit_test(too_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

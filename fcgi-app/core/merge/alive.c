@@ -12,7 +12,8 @@ told_find(struct change *ch, uint32_t node, const struct peer *p, int64_t *out)
 {
 	enum kodo_err err = node_told_get(ch->t, p->id, node, out);
 
-	if (err == KODO_OK && *out == 0 && !peer_dialect(p)->has_versions)
+	if (err == KODO_OK && *out == 0 &&
+	    (!peer_dialect(p)->has_versions || liveness_heard_us(p) == 0))
 		*out = LIVENESS_NOT_KNOWN;
 	if (p->liveness.silent_us != 0 && (*out <= 0 || p->liveness.silent_us < *out))
 		*out = p->liveness.silent_us;
