@@ -161,7 +161,7 @@ since_of(struct fixture *f, const char *url)
 	return of.since_us;
 }
 
-/* What it tells, of nodes that it feeds, counts once it has answered; until then they are unknown. */
+/* What it tells of nodes that it feeds counts once it has answered; until then they are unknown. */
 static void
 strangers_tell_nothing(void **state)
 {

@@ -134,7 +134,8 @@ cut_off(void **state)
 {
 	static const char text[] = "User-agent: *\r\nDisallow: /%41*%4$\nAllow: /a%\n";
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *two = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *two = mmap(
+	    NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	size_t i;
 
 	(void)state;
