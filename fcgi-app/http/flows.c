@@ -464,27 +464,6 @@ handle_flows(struct call *c)
 }
 
 static enum kodo_err
-put_flow(struct call *c, struct view *v)
-{
-	struct row row;
-	enum kodo_err err;
-
-	err = search_own_flow(v, c->a, call_path_below(c, STR("/flows/")), c->req->query, &row);
-	if (err == KODO_OK)
-		err = flows_page_flow(c, v, &row);
-	if (err != KODO_ENOTFOUND)
-		return err;
-	response_fail(c->res, 404, "Not Found");
-	return KODO_OK;
-}
-
-enum kodo_err
-handle_flow(struct call *c)
-{
-	return call_with_view(c, put_flow);
-}
-
-static enum kodo_err
 put_counts(struct call *c, struct view *v)
 {
 	return etag_matches(c, v, ETAG_VIEW, 0) ? KODO_OK : counts_put(v, &c->res->body);

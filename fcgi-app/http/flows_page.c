@@ -17,10 +17,6 @@ static const char bare_flows[] =
     "{{#item}}<tr><td>{{organization}}<td>"
     "<a href=\"{{@url}}\">{{name}}</a><td>{{author}}<td>{{description}}"
     "<td>{{#tags}}{{.}} {{/tags}}</tr>\n{{/item}}</table>\n</html>\n";
-static const char bare_flow[] =
-    "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>{{name}}</title>\n"
-    "<h1>{{name}}</h1>\n<p>{{description}}</p>\n<p>{{author}} {{organization}}</p>\n"
-    "<p>{{#tags}}{{.}} {{/tags}}</p>\n</html>\n";
 
 /* --- addresses --- */
 
@@ -381,8 +377,8 @@ flows_page_begin(struct call *c, struct flows_page *f)
 	return sink_step(&c->res->body);
 }
 
-static void
-put_row(struct template_values *t, const struct row *r)
+void
+flows_page_values(struct template_values *t, const struct row *r)
 {
 	template_values_put(t, "organization", r->organization);
 	template_values_put(t, "url", r->url);
@@ -409,7 +405,7 @@ flows_page_row(struct call *c, struct flows_page *f, const struct row *row, stru
 	below = template_values_below(f->values, f->row);
 	if (below == NULL)
 		return KODO_ENOMEM;
-	put_row(below, row);
+	flows_page_values(below, row);
 	template_values_put(below, "node", node);
 	if (template_values_failed(below))
 		return KODO_ENOMEM;
@@ -431,22 +427,4 @@ flows_page_free(struct flows_page *f)
 {
 	arena_free(f->row);
 	f->row = NULL;
-}
-
-enum kodo_err
-flows_page_flow(struct call *c, struct view *v, const struct row *row)
-{
-	struct template_values *t;
-	enum kodo_err err = page_begin(c, v, "Flow", &t);
-
-	if (err != KODO_OK)
-		return err;
-	put_row(t, row);
-	template_values_put(t, "title", row->name);
-	if (template_values_failed(t))
-		return KODO_ENOMEM;
-	c->res->type = TYPE_HTML;
-	c->res->is_page = true;
-	template_values_render(t, text_of("flow.html", bare_flow), &c->res->body.buf);
-	return sink_step(&c->res->body);
 }

@@ -1,6 +1,5 @@
 /*
- * /flows for people: the page of a list, row by row, and the page about one flow. All of them write
- * to the body of c->res.
+ * /flows for people: the page of a list, row by row. All of it is written to the body of c->res.
  */
 #ifndef KODO_FLOWS_PAGE_H
 #define KODO_FLOWS_PAGE_H
@@ -32,8 +31,7 @@ enum kodo_err flows_page_row(
 enum kodo_err flows_page_end(struct call *c, struct flows_page *f) MUST_CHECK;
 void flows_page_free(struct flows_page *f);	/* after each of these, also where it failed */
 
-/* A page about one flow. */
-enum kodo_err flows_page_flow(
-    struct call *c, struct view *v, const struct row *row) MUST_CHECK;
+/* What a page shows of a flow, here and elsewhere. */
+void flows_page_values(struct template_values *t, const struct row *r);
 
 #endif

@@ -23,8 +23,13 @@ enum kodo_err handle_map(struct call *c) MUST_CHECK;
 
 /* flows.c */
 enum kodo_err handle_flows(struct call *c) MUST_CHECK;
-enum kodo_err handle_flow(struct call *c) MUST_CHECK;
 enum kodo_err handle_counts(struct call *c) MUST_CHECK;
+
+/* flow.c, organization.c */
+enum kodo_err handle_item(struct call *c) MUST_CHECK;
+enum kodo_err handle_flow(struct call *c) MUST_CHECK;
+enum kodo_err handle_flow_call(struct call *c) MUST_CHECK;
+enum kodo_err handle_organization(struct call *c) MUST_CHECK;
 
 /* changes.c */
 enum kodo_err handle_changes(struct call *c) MUST_CHECK;

@@ -38,6 +38,8 @@ static const struct param_rule rules[PARAM_MAX] = {
 	    "1: leave out the flows of nodes that are silent or lost" },
 	[PARAM_FIELDS] = { "fields", PARAM_TEXT, NULL,
 	    "members to add to each item: state,heard" },
+	[PARAM_URL] = { "url", PARAM_TEXT, NULL, "of the flow, as in an item of /flows" },
+	[PARAM_NAME] = { "name", PARAM_TEXT, NULL, "of the organization" },
 	[PARAM_WAIT] = { "wait", PARAM_INT, "0",
 	    "seconds to wait for something, at most 25" },
 	[PARAM_DO] = { "do", PARAM_TEXT, NULL, "deny, hide or allow" },

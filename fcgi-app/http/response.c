@@ -13,6 +13,7 @@ static const struct {
 	{ 201, "Created" },
 	{ 204, "No Content" },
 	{ 304, "Not Modified" },
+	{ 307, "Temporary Redirect" },
 	{ 400, "Bad Request" },
 	{ 401, "Unauthorized" },
 	{ 403, "Forbidden" },
@@ -51,7 +52,7 @@ set_plain(struct response *r)
 	r->authenticate = NULL;
 	r->is_private = false;
 	r->view = 0;
-	r->next = STR_NULL;
+	r->next = r->location = STR_NULL;
 	r->signature = NULL;
 	buf_reset(&r->reason);
 	r->is_page = false;
@@ -236,6 +237,11 @@ put_header(struct buf *b, const struct response *r)
 		put_number_line(b, "Retry-After", r->retry_after_s);
 	if (r->view > 0)
 		put_number_line(b, "Kodo-View", r->view);
+	if (r->location.len > 0) {
+		buf_puts(b, "Location: ");
+		buf_put_str(b, r->location);
+		buf_puts(b, "\r\n");
+	}
 	if (r->next.len > 0) {
 		buf_puts(b, "Link: <");
 		buf_put_str(b, r->next);

@@ -21,6 +21,7 @@ struct response {
 	const char *authenticate;	/* a WWW-Authenticate; NULL: none; borrowed */
 	bool is_private;		/* not for all: no cache that others share may keep it */
 	unsigned retry_after_s;		/* 0: no Retry-After */
+	struct str location;		/* where to call instead, for Location; null: none */
 	struct str next;		/* the page that follows, for Link; null: none */
 	uint64_t view;			/* for GET /changes; 0: no Kodo-View */
 	const struct signature_fields *signature;	/* of the answer to a peer; NULL: none */

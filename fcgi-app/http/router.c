@@ -11,6 +11,8 @@
 #define FORMAT	PARAM_BIT(PARAM_FORMAT)
 #define KEY	PARAM_BIT(PARAM_KEY)
 #define SHOWS	ROUTE_ROLE_REGISTRY
+#define OWN_FLOW	(ROUTE_BELOW | ROUTE_ROLE_FLOWS)
+#define CALLED	(OWN_FLOW | ROUTE_ELSEWHERE | ROUTE_ALIAS)
 #define POSTED	(ROUTE_BODY | ROUTE_PEER)
 
 /* Exact paths before those with ROUTE_BELOW. */
@@ -66,8 +68,19 @@ static const struct route table[] = {
 	    KEY | PARAM_BIT(PARAM_DO) | PARAM_BIT(PARAM_PATTERN) | PARAM_BIT(PARAM_DRY) |
 		PARAM_BIT(PARAM_FORGET),
 	    "deny, hide or allow nodes by a pattern, as kodo deny does", NULL, "moderated" },
-	{ "/flows", METHOD_GET, handle_flow, ROUTE_BELOW | ROUTE_PAGE | ROUTE_ROLE_FLOWS,
-	    0, 0, "a page about a flow of this service", NULL, NULL },
+	{ "/flow", METHOD_GET, handle_item, ROUTE_PAGE | SHOWS, 0, PARAM_BIT(PARAM_URL) | FORMAT,
+	    "a flow: what it is, how it is called, where it comes from", NULL, "found" },
+	{ "/organization", METHOD_GET, handle_organization, ROUTE_PAGE | SHOWS, 0,
+	    PARAM_BIT(PARAM_NAME) | PARAM_BIT(PARAM_P) | PARAM_BIT(PARAM_PP) | FORMAT,
+	    "an organization: its nodes, flows and authors", NULL, "organization" },
+	{ "/flows", METHOD_GET, handle_flow, OWN_FLOW | ROUTE_PAGE, 0, FORMAT,
+	    "a flow of this service", NULL, "found" },
+	{ "/flows", METHOD_POST, handle_flow_call, OWN_FLOW | ROUTE_ELSEWHERE, 0, 0,
+	    "call a flow of this service: sent on to its entry", NULL, NULL },
+	{ "/flows", METHOD_PUT, handle_flow_call, CALLED, 0, 0, NULL, NULL, NULL },
+	{ "/flows", METHOD_PATCH, handle_flow_call, CALLED, 0, 0, NULL, NULL, NULL },
+	{ "/flows", METHOD_DELETE, handle_flow_call, CALLED, 0, 0, NULL, NULL, NULL },
+	{ "/flows", METHOD_OTHER, handle_flow_call, CALLED, 0, 0, NULL, NULL, NULL },
 	{ NULL, METHOD_OTHER, NULL, 0, 0, 0, NULL, NULL, NULL }
 };
 

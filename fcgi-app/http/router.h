@@ -23,6 +23,7 @@ enum route_flag {
 	ROUTE_ROLE_REGISTRY = 1u << 8,
 	ROUTE_ROLE_FLOWS = 1u << 9,
 	ROUTE_FEED = 1u << 10,		/* answers with a feed where one is wanted */
+	ROUTE_ELSEWHERE = 1u << 11,	/* changes nothing here: says where to call instead */
 };
 
 struct route {

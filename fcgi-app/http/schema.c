@@ -218,7 +218,8 @@ may_refuse(const struct route *r, unsigned status)
 		return (r->flags & (ROUTE_PEER | ROUTE_ROLE_REGISTRY | ROUTE_ROLE_FLOWS)) != 0 ||
 		    (r->params & PARAM_BIT(PARAM_KEY)) != 0;
 	case 404:
-		return (r->flags & (ROUTE_REGISTRY | ROUTE_BELOW)) != 0 || r->takes != NULL;
+		return (r->flags & (ROUTE_REGISTRY | ROUTE_BELOW)) != 0 || r->takes != NULL ||
+		    (r->params & (PARAM_BIT(PARAM_URL) | PARAM_BIT(PARAM_NAME))) != 0;
 	case 410:
 		return (r->params & PARAM_BIT(PARAM_SINCE)) != 0;
 	case 413:
@@ -361,7 +362,7 @@ put_document(struct call *c, struct view *v)
 		buf_printf(b, "%s\"%s%s\":{", paths++ == 0 ? "" : ",", r->path,
 		    (r->flags & ROUTE_BELOW) != 0 ? "/{path}" : "");
 		for (o = r; o->path != NULL; o++) {
-			if (strcmp(o->path, r->path) != 0 ||
+			if (strcmp(o->path, r->path) != 0 || (o->flags & ROUTE_ALIAS) != 0 ||
 			    ((o->flags ^ r->flags) & ROUTE_BELOW) != 0)
 				continue;
 			buf_puts(b, o == r ? "" : ",");

@@ -71,6 +71,32 @@ static const struct schema_field fields[] = {
 	{ "item", "author", "string?", false },
 	{ "item", "description", "string?", false },
 	{ "item", "tags", "string[]", false },
+	{ "found", "", "item", false },
+	{ "found", "entry", "string?", false },
+	{ "found", "state", "string", false },
+	{ "found", "heard", "time?", false },
+	{ "found", "node", "place", false },
+	{ "found", "from", "source", true },
+	{ "found", "registries", "listing[]", false },
+	{ "place", "url", "url", false },
+	{ "place", "audience", "string", true },
+	{ "place", "organization", "string?", false },
+	{ "source", "url", "url", false },
+	{ "source", "organization", "string?", false },
+	{ "source", "since", "time", false },
+	{ "listing", "url", "url", false },
+	{ "listing", "since", "time?", false },
+	{ "organization", "organization", "string", false },
+	{ "organization", "flows", "integer", false },
+	{ "organization", "nodes", "integer", false },
+	{ "organization", "silent", "integer", false },
+	{ "organization", "first_nodes", "member[]", false },
+	{ "organization", "authors", "string[]", false },
+	{ "organization", "registries", "listing[]", false },
+	{ "member", "url", "url", false },
+	{ "member", "flows", "integer", false },
+	{ "member", "state", "string", false },
+	{ "member", "heard", "time?", false },
 	{ "flows", "total", "integer", false },
 	{ "flows", "filtered", "integer", false },
 	{ "flows", "p", "integer", false },
@@ -138,7 +164,10 @@ schema_method(const struct route *r)
 const char *
 schema_status(const struct route *r)
 {
-	return r->method == METHOD_DELETE ? "204" : r->handle == handle_connect ? "201" : "200";
+	return (r->flags & ROUTE_ELSEWHERE) != 0	? "307"
+	    : r->method == METHOD_DELETE		? "204"
+	    : r->handle == handle_connect		? "201"
+							: "200";
 }
 
 /* --- examples --- */

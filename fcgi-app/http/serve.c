@@ -249,7 +249,7 @@ refuse_foreign(struct call *c, const struct route *r, const struct options *o)
 	bool foreign = false;
 	enum kodo_err err = KODO_OK;
 
-	if (r->method != METHOD_GET)
+	if (r->method != METHOD_GET && (r->flags & ROUTE_ELSEWHERE) == 0)
 		err = origin_is_foreign(c->a, c->transport, o, &foreign);
 	if (err != KODO_OK) {
 		answer_fault(c->res, err, r->path);

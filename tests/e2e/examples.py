@@ -24,7 +24,8 @@ FLOWS = [
 ]
 BODY = {"url": NODE, "organization": "Example Node", "registry": False, "feed": False, "idle": True, "now": "2026-01-01T12:00:00Z", "message": []}
 NODES = [{"url": NODE, "organization": "Example Node", "flows": [
-    {"url": "/chat", "name": "Chat", "description": "Answers questions about invoices.", "author": None, "tags": ["language"]}]}]
+    {"url": "/chat", "name": "Chat", "description": "Answers questions about invoices.", "author": None, "tags": ["language"],
+     "entry": "https://agents.example.com/chat"}]}]
 CALLS = [
     ("POST", "/connect", {**BODY, "nodes": NODES}),
     ("POST", "/update", {**BODY, "nodes": NODES}),
@@ -33,6 +34,9 @@ CALLS = [
     ("GET", "/map", None),
     ("GET", "/connect", None),
     ("GET", "/flows?q=@tag(%22language%22)&pp=2", None),
+    ("GET", "/flow?url=http%3A%2F%2Fnode.example.com%3A3368%2Fflows%2Fchat", None),
+    ("GET", "/organization?name=Example%20Node", None),
+    ("GET", "/flows/translate", None),
     ("GET", "/changes?limit=1", None),
     ("GET", "/counts", None),
     ("GET", "/.well-known/kodo.json", None),

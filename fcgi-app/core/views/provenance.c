@@ -200,3 +200,22 @@ provenance_find(struct view *v, struct arena *a, struct str url, struct provenan
 		err = add_shadows(&l);
 	return err == KODO_OK ? add_unnotified(&l) : err;
 }
+
+enum kodo_err
+provenance_winner(struct view *v, struct arena *a, uint32_t node, const struct statement *winner,
+    struct provenance_statement *out, size_t *n_others)
+{
+	struct provenance o = { .is_seen = true, .statements = out };
+	struct lookup l = { .v = v, .a = a, .out = &o, .node = node, .winner = *winner };
+	enum kodo_err err = add_statement(&l, winner, true);
+	struct scan scan;
+	struct record rec;
+
+	*n_others = 0;
+	if (err != KODO_OK)
+		return err;
+	scan = record_scan_shadows(&v->t, node);
+	while (record_next(&scan, &rec))
+		*n_others += !rec.is_tomb;
+	return scan_end(&scan);
+}

@@ -5,6 +5,7 @@
 #ifndef KODO_PROVENANCE_H
 #define KODO_PROVENANCE_H
 
+#include "core/records/record.h"
 #include "core/registry/registry.h"
 
 struct provenance_statement {
@@ -45,5 +46,11 @@ struct provenance {
  */
 enum kodo_err provenance_find(
     struct view *v, struct arena *a, struct str url, struct provenance *out) MUST_CHECK;
+
+/*
+ * The same in short, of a node that is seen: whose statement wins, and how many others there are.
+ */
+enum kodo_err provenance_winner(struct view *v, struct arena *a, uint32_t node,
+    const struct statement *winner, struct provenance_statement *out, size_t *n_others) MUST_CHECK;
 
 #endif

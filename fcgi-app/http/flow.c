@@ -1,0 +1,298 @@
+/*
+ * One flow: its page and its JSON, at the registry (/flow?url=) and at its own service
+ * (/flows/<path>), where other methods are sent on to the agent.
+ */
+#include "core/base/json.h"
+#include "core/base/memfind.h"
+#include "core/base/url.h"
+#include "core/views/changes.h"
+#include "core/views/item.h"
+#include "core/views/search.h"
+#include "http/flows_page.h"
+#include "http/handlers.h"
+#include "http/page.h"
+#include "http/page_parts.h"
+#include "http/template.h"
+
+#define MORE_FLOWS	5u	/* of the same organization */
+
+/* --- JSON --- */
+
+static void
+put_text(struct buf *b, const char *key, struct str value)
+{
+	json_put_key(b, key);
+	json_put_str(b, value);
+}
+
+static void
+put_time(struct buf *b, const char *key, int64_t us)
+{
+	buf_putc(b, ',');
+	json_put_key(b, key);
+	json_put_time(b, us, true);
+}
+
+static void
+put_row(struct buf *b, const struct row *r)
+{
+	size_t i;
+
+	put_text(b, "organization", r->organization);
+	put_time(b, "created", r->created_us);
+	put_time(b, "modified", r->modified_us);
+	put_time(b, "heartbeat", r->heartbeat_us);
+	buf_putc(b, ',');
+	put_text(b, "url", r->url);
+	buf_putc(b, ',');
+	put_text(b, "name", r->name);
+	buf_putc(b, ',');
+	put_text(b, "author", r->author);
+	buf_putc(b, ',');
+	put_text(b, "description", r->description);
+	buf_puts(b, ",\"tags\":[");
+	for (i = 0; i < r->n_tags; i++) {
+		buf_puts(b, i > 0 ? "," : "");
+		json_put_str(b, r->tags[i]);
+	}
+	buf_putc(b, ']');
+}
+
+/* Whose word it is. */
+static void
+put_from(struct buf *b, const struct item *it)
+{
+	buf_puts(b, ",\"from\":{");
+	put_text(b, "url", it->from.peer);
+	buf_putc(b, ',');
+	put_text(b, "organization", it->from.organization);
+	put_time(b, "since", it->from.at_us);
+	buf_putc(b, '}');
+}
+
+static enum kodo_err
+put_json(struct call *c, struct view *v, const struct item *it)
+{
+	struct buf *b = &c->res->body.buf;
+	enum kodo_err err;
+
+	c->res->view = changes_last(&v->head);
+	buf_putc(b, '{');
+	put_row(b, &it->row);
+	buf_putc(b, ',');
+	put_text(b, "entry", it->entry);
+	buf_putc(b, ',');
+	put_text(b, "state", it->row.state);
+	put_time(b, "heard", it->row.heard_us);
+	buf_puts(b, ",\"node\":{");
+	put_text(b, "url", it->node);
+	if (it->audience.p != NULL) {
+		buf_putc(b, ',');
+		put_text(b, "audience", it->audience);
+	}
+	buf_putc(b, ',');
+	put_text(b, "organization", it->row.organization);
+	buf_putc(b, '}');
+	if (it->from.peer.p != NULL)
+		put_from(b, it);
+	err = page_parts_put_registries(c, v, b);
+	buf_putc(b, '}');
+	return err == KODO_OK ? sink_end(&c->res->body) : err;
+}
+
+/* --- the page --- */
+
+/* The address in the quotes of a shell, and in those of Python and JavaScript. */
+static enum kodo_err
+put_calls(struct call *c, struct template_values *t, struct str address)
+{
+	struct buf link = BUF_INIT(0), shell = BUF_INIT(0), code = BUF_INIT(0);
+	struct str texts[2];
+	size_t i;
+	enum kodo_err err = KODO_ENOMEM;
+
+	url_put_link(&link, address);
+	buf_putc(&shell, '\'');
+	for (i = 0; i < link.len; i++)
+		if (link.p[i] == '\'')
+			buf_puts(&shell, "'\\''");
+		else
+			buf_putc(&shell, link.p[i]);
+	buf_putc(&shell, '\'');
+	json_put_str(&code, buf_str(&link));
+	if (!buf_failed(&link) && !buf_failed(&shell) && !buf_failed(&code))
+		err = arena_str(c->a, buf_str(&shell), &texts[0]);
+	if (err == KODO_OK)
+		err = arena_str(c->a, buf_str(&code), &texts[1]);
+	if (err == KODO_OK) {
+		template_values_put(t, "shell", texts[0]);
+		template_values_put(t, "code", texts[1]);
+	}
+	buf_free(&link);
+	buf_free(&shell);
+	buf_free(&code);
+	return err;
+}
+
+static void
+put_source(struct template_values *t, const struct item *it)
+{
+	const struct provenance_statement *from = &it->from;
+	const char *why = strchr(from->why, ' ');	/* behind "wins:" */
+
+	template_values_put_flag(t, "is_own", it->is_own);
+	template_values_put_flag(t, "from_owner", !it->is_own && str_eq(from->peer, it->node));
+	template_values_put_flag(t, "passed_on",
+	    !it->is_own && from->peer.p != NULL && !str_eq(from->peer, it->node));
+	template_values_put(t, "from", from->peer);
+	template_values_put(t, "from_organization", from->organization);
+	template_values_put(t, "trust", str_of(from->trust));
+	template_values_put_time(t, "stated", from->at_us);
+	if (it->n_others > 0) {
+		template_values_put_u64(t, "others", it->n_others);
+		template_values_put_flag(t, "one_other", it->n_others == 1);
+		template_values_put(t, "why", str_of(why == NULL ? from->why : why + 1));
+	}
+}
+
+/* Some more flows of the organization. */
+static enum kodo_err
+put_more(struct call *c, struct view *v, struct template_values *t, const struct item *it)
+{
+	struct page_flows more = { .values = t, .a = c->a, .list = "more", .but = it->row.url,
+		.max = MORE_FLOWS };
+	enum kodo_err err;
+
+	if (it->row.organization.len == 0)
+		return KODO_OK;
+	err = page_parts_put_flows(v, &more, it->row.organization, 0, MORE_FLOWS + 1);
+	if (err == KODO_OK && more.filtered > 1)
+		template_values_put_u64(t, "all_of_organization", more.filtered);
+	return err;
+}
+
+static enum kodo_err
+put_page(struct call *c, struct view *v, const struct item *it)
+{
+	struct template_values *t;
+	enum kodo_err err = page_begin(c, v, "Flow", &t);
+
+	if (err != KODO_OK)
+		return err;
+	flows_page_values(t, &it->row);
+	template_values_put(t, "title", it->row.name);
+	template_values_put(t, "node", it->node);
+	template_values_put(t, "entry", it->entry);
+	template_values_put(t, "audience", it->audience);
+	put_source(t, it);
+	err = put_calls(c, t, it->entry.len > 0 ? it->entry : it->row.url);
+	if (err == KODO_OK)
+		err = page_parts_list_registries(c, v, t);
+	if (err == KODO_OK)
+		err = put_more(c, v, t, it);
+	return err == KODO_OK ? page_put(c, "flow.html", t) : err;
+}
+
+static enum kodo_err
+put_item(struct call *c, struct view *v, const struct item *it, bool is_page)
+{
+	return is_page && page_stamp("flow.html") != 0 ? put_page(c, v, it) : put_json(c, v, it);
+}
+
+/* --- at the registry --- */
+
+static enum kodo_err
+put_found(struct call *c, struct view *v)
+{
+	const bool is_page = page_is_wanted(c);
+	struct item it;
+	enum kodo_err err = item_find(v, c->a, c->params.text[PARAM_URL], &it);
+
+	if (err == KODO_ENOTFOUND)
+		return page_parts_missing(c, v, is_page, "No flow is shown here under this url");
+	return err == KODO_OK ? put_item(c, v, &it, is_page) : err;
+}
+
+enum kodo_err
+handle_item(struct call *c)
+{
+	if (c->params.text[PARAM_URL].len > 0)
+		return call_with_view(c, put_found);
+	response_fail(c->res, 400, "`url` is missing: that of a flow, as in /flows");
+	return KODO_OK;
+}
+
+/* --- at its own service --- */
+
+/* JSON for who asks for it, and for nobody else: the address is one for people. */
+static bool
+is_json_wanted(const struct call *c)
+{
+	if (c->params.format != FORMAT_NONE)
+		return c->params.format == FORMAT_JSON;
+	return !page_is_wanted(c) && memfind(c->req->accept, STR(TYPE_JSON)) != NULL;
+}
+
+static enum kodo_err
+put_own(struct call *c, struct view *v)
+{
+	struct item it;
+	enum kodo_err err = item_find_own(
+	    v, c->a, call_path_below(c, STR("/flows/")), c->req->query, &it);
+
+	if (err == KODO_ENOTFOUND) {
+		response_fail(c->res, 404, "Not Found");
+		return KODO_OK;
+	}
+	return err == KODO_OK ? put_item(c, v, &it, !is_json_wanted(c)) : err;
+}
+
+enum kodo_err
+handle_flow(struct call *c)
+{
+	return call_with_view(c, put_own);
+}
+
+/* The entry with the query of the request behind its own. */
+static enum kodo_err
+put_location(struct call *c, struct str entry)
+{
+	const struct str query = c->req->query;
+	struct buf b = BUF_INIT(0);
+	enum kodo_err err = KODO_ENOMEM;
+
+	url_put_link(&b, entry);
+	if (query.len > 0) {
+		buf_putc(&b, memchr(entry.p, '?', entry.len) == NULL ? '?' : '&');
+		url_put_link(&b, query);
+	}
+	if (!buf_failed(&b))
+		err = arena_str(c->a, buf_str(&b), &c->res->location);
+	buf_free(&b);
+	return err;
+}
+
+static enum kodo_err
+put_elsewhere(struct call *c, struct view *v)
+{
+	static const char allow[] = "GET, HEAD, OPTIONS";
+	struct item it;
+	enum kodo_err err = item_find_own(
+	    v, c->a, call_path_below(c, STR("/flows/")), c->req->query, &it);
+
+	if (err != KODO_OK && err != KODO_ENOTFOUND)
+		return err;
+	if (err == KODO_OK && it.entry.len > 0) {
+		response_empty(c->res, 307);
+		return put_location(c, it.entry);
+	}
+	response_fail(c->res, 405, "Method Not Allowed");
+	memcpy(c->res->allow, allow, sizeof(allow));
+	return KODO_OK;
+}
+
+enum kodo_err
+handle_flow_call(struct call *c)
+{
+	return call_with_view(c, put_elsewhere);
+}
