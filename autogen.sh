@@ -14,7 +14,7 @@
 set -eu
 
 PACKAGES="gcc make autoconf automake pkg-config libc6-dev \
-	libfcgi-dev libjson-c-dev libyaml-dev liblmdb-dev libcurl4-openssl-dev libssl-dev libutf8proc-dev libpcre2-dev libcmocka-dev \
+	libfcgi-dev libjson-c-dev libyaml-dev liblmdb-dev libcurl4-openssl-dev libssl-dev libutf8proc-dev libpcre2-dev zlib1g-dev libcmocka-dev \
 	lighttpd spawn-fcgi libfcgi-bin wrk curl openssl iproute2 mandoc python3 python3-pytest python3-httpx \
 	python3-feedparser libxml2-utils"
 PACKAGES_HOSTS="apache2 libapache2-mod-fcgid apache2-suexec-custom nginx-light lighttpd spawn-fcgi debootstrap systemd-container"

@@ -31,6 +31,7 @@ INCLUDERS = [
     (r"curl/.*", "cron/sender.c"),
     (r"fcgi.*\.h", "fcgi-app/http/fcgi.c"),
     (r"utf8proc\.h", "fcgi-app/core/base/utf8.c"),
+    (r"zlib\.h", "fcgi-app/http/gzip.c"),
     (r"pcre2.*\.h", "fcgi-app/core/query/regex.c"),
     (r"openssl/.*", "fcgi-app/core/base/crypto_private.h"),
 ]

@@ -33,7 +33,7 @@ struct connection {
 	size_t written;		/* of the answer */
 	bool reads_in_time;	/* the connection has a timeout */
 	bool writes_in_time;
-	struct sink rest;	/* of the answer, to be sent beside other requests */
+	struct body rest;	/* of the answer, to be sent beside other requests */
 };
 
 struct worker {
@@ -126,12 +126,12 @@ worker_write(struct transport *t, const char *p, size_t n)
 }
 
 static void
-worker_write_later(struct transport *t, struct sink *body)
+worker_write_later(struct transport *t, struct body *body)
 {
 	struct connection *c = t->arg;
 
 	c->rest = *body;
-	*body = (struct sink)SINK_INIT(c->rest.state);
+	*body = (struct body)BODY_INIT(c->rest.sink.state);
 }
 
 static void
@@ -250,7 +250,7 @@ finish(struct worker *w, struct connection *c)
 {
 	bool is_kept, is_drained;
 
-	if (c->rest.fd != -1) {
+	if (c->rest.sink.fd != -1) {
 		finish_later(w, c);
 		return;
 	}
@@ -272,7 +272,7 @@ connection_new(void)
 		return NULL;
 	c->t = (struct transport){ worker_env, worker_read, worker_write, worker_write_later,
 		worker_flush, c, false };
-	c->rest = (struct sink)SINK_INIT(NULL);
+	c->rest = (struct body)BODY_INIT(NULL);
 	if (FCGX_InitRequest(&c->req, LISTENER, FCGI_FAIL_ACCEPT_ON_INTR) == 0)
 		return c;
 	free(c);

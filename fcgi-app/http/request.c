@@ -112,6 +112,15 @@ request_accepts_html(struct str accept)
 	return html > 0 && html >= quality(accept, STR("application/json"));
 }
 
+bool
+request_accepts_gzip(struct str accept)
+{
+	const bool is_named = accept.len > 0 && memmem(accept.p, accept.len, "gzip", 4) != NULL;
+	const unsigned gzip = quality(accept, is_named ? STR("gzip") : STR("*"));
+
+	return gzip > 0 && gzip >= quality(accept, STR("identity"));
+}
+
 /*
  * Does a tag from outside stand for own? What compresses on the way marks it behind: "a-gzip",
  * "a--gzip", "a;br". No tag of ours begins with another one and such a character.

@@ -78,6 +78,9 @@ enum kodo_err request_next_param(
  */
 bool request_accepts_html(struct str accept);
 
+/* Does Accept-Encoding take gzip, and want nothing more? RFC 9110, 12.5.3. */
+bool request_accepts_gzip(struct str accept);
+
 /*
  * Is the tag (weak, with W/ and quotes) one of If-None-Match, marked as compressed or not? `*` is
  * any.

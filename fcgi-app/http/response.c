@@ -1,9 +1,9 @@
-#include <unistd.h>
-
 #include "core/base/json.h"
+#include "http/gzip.h"
 #include "http/response.h"
 
 #define BLOCK_BYTES	65536u	/* of a body in a file, per write */
+#define COMPRESS_BYTES	1024u	/* what is shorter goes in one packet as it is */
 
 static const struct {
 	unsigned status;
@@ -57,6 +57,7 @@ set_plain(struct response *r)
 	buf_reset(&r->reason);
 	r->is_page = false;
 	r->varies = r->is_secret = r->varies_by_origin = r->is_preflight = false;
+	r->varies_by_encoding = r->is_gzip = false;
 	r->cors_origin = STR_NULL;
 }
 
@@ -130,6 +131,53 @@ response_empty(struct response *r, unsigned status)
 	r->type = NULL;
 }
 
+/* `W/"1-2"` of the plain form is `W/"1-2-gzip"` of this one, as web servers mark it. */
+static void
+mark_etag(char etag[RESPONSE_ETAG_BYTES])
+{
+	static const char mark[] = RESPONSE_ETAG_GZIP "\"";
+	const size_t n = strlen(etag);
+
+	if (n > 0 && n + sizeof(mark) - 1 < RESPONSE_ETAG_BYTES)
+		memcpy(etag + n - 1, mark, sizeof(mark));
+}
+
+/* What the 200 would have: the client knows which form it has got. */
+static void
+mark_known(struct response *r, struct str if_none_match)
+{
+	char marked[RESPONSE_ETAG_BYTES];
+	const char *opaque;
+
+	memcpy(marked, r->etag, sizeof(marked));
+	mark_etag(marked);
+	opaque = strchr(marked, '"');
+	if (opaque != NULL && if_none_match.len > 0 &&
+	    memmem(if_none_match.p, if_none_match.len, opaque, strlen(opaque)) != NULL)
+		memcpy(r->etag, marked, sizeof(marked));
+}
+
+void
+response_compress(struct response *r, struct str if_none_match)
+{
+	struct buf out = BUF_INIT(0);
+
+	if (r->status == 304)
+		mark_known(r, if_none_match);
+	if (r->type == NULL || response_length(r) < COMPRESS_BYTES)
+		return;
+	if (r->body.fd == -1) {
+		if (gzip_put(buf_str(&r->body.buf), &out) != KODO_OK) {
+			buf_free(&out);
+			return;
+		}
+		buf_free(&r->body.buf);
+		r->body.buf = out;
+	}
+	r->is_gzip = true;
+	mark_etag(r->etag);
+}
+
 uint64_t
 response_length(const struct response *r)
 {
@@ -181,6 +229,7 @@ put_vary(struct buf *b, const struct response *r)
 		const char *name;
 	} rows[] = {
 		{ r->varies, "Accept" },
+		{ r->varies_by_encoding, "Accept-Encoding" },
 		{ r->varies_by_origin, "Origin" },
 	};
 	size_t i, n = 0;
@@ -222,7 +271,11 @@ put_header(struct buf *b, const struct response *r)
 	buf_put(b, "\r\n", 2);
 	if (r->type != NULL) {
 		put_line(b, "Content-Type", r->type);
-		put_number_line(b, "Content-Length", response_length(r));
+		if (r->is_gzip)
+			put_line(b, "Content-Encoding", "gzip");
+		/* the length of what is compressed on its way is not known yet */
+		if (!r->is_gzip || r->body.fd == -1)
+			put_number_line(b, "Content-Length", response_length(r));
 	}
 	if (r->etag[0] != '\0')
 		put_line(b, "ETag", r->etag);
@@ -262,34 +315,37 @@ put_header(struct buf *b, const struct response *r)
 }
 
 static enum kodo_err
-send_file(int fd, uint64_t len, struct transport *t)
+send_file(struct body *body, struct transport *t)
 {
 	char block[BLOCK_BYTES];
-	uint64_t off = 0;
-	ssize_t n;
+	size_t n;
 	enum kodo_err err;
 
-	while (off < len) {
-		n = pread(fd, block, sizeof(block), (off_t)off);
-		if (n <= 0)
-			return KODO_EIO;
-		err = t->write(t, block, (size_t)n);
-		if (err != KODO_OK)
-			return err;
-		off += (uint64_t)n;
-	}
-	return KODO_OK;
+	do {
+		err = body_read(body, block, sizeof(block), &n);
+		if (err == KODO_OK && n > 0)
+			err = t->write(t, block, n);
+	} while (err == KODO_OK && n > 0);
+	return err;
 }
 
 static enum kodo_err
 send_body(struct response *r, struct transport *t)
 {
+	struct body body;
+	enum kodo_err err;
+
 	if (r->body.fd == -1)
 		return t->write(t, r->body.buf.p, r->body.buf.len);
+	err = body_init(&body, &r->body, r->is_gzip);
+	if (err != KODO_OK)
+		return err;
 	if (t->write_later == NULL)
-		return send_file(r->body.fd, r->body.len, t);
-	t->write_later(t, &r->body);
-	return KODO_OK;
+		err = send_file(&body, t);
+	else
+		t->write_later(t, &body);
+	body_free(&body);
+	return err;
 }
 
 /* Where no memory is left, even for a head: what costs none. */

@@ -11,6 +11,7 @@
 
 #define RESPONSE_KEEP_BYTES	((size_t)1 << 20)	/* memory kept between requests */
 #define RESPONSE_ETAG_BYTES	96
+#define RESPONSE_ETAG_GZIP	"-gzip"		/* behind an ETag; as web servers mark it */
 
 struct response {
 	unsigned status;
@@ -30,6 +31,8 @@ struct response {
 	bool is_page;			/* for browsers: with headers that limit its loads */
 	struct str cors_origin;		/* whose pages may read it, of all sites "*"; null: none */
 	bool varies_by_origin;
+	bool varies_by_encoding;
+	bool is_gzip;			/* the body is compressed, or is while it is sent */
 	bool is_preflight;		/* say how they may ask */
 	bool varies;			/* its address has another answer for another Accept */
 	bool is_secret;			/* its address may hold a key: links do not tell it */
@@ -55,6 +58,12 @@ void response_fail(struct response *r, unsigned status, const char *detail);
 
 /* Drop the body: 204, 304. */
 void response_empty(struct response *r, unsigned status);
+
+/*
+ * The body as gzip, if it is worth it: in memory now, in a file while it is sent, without a
+ * Content-Length. The ETag says so; that of a 304, if the client named it so.
+ */
+void response_compress(struct response *r, struct str if_none_match);
 
 /* Bytes of the body. */
 uint64_t response_length(const struct response *r);

@@ -28,8 +28,7 @@ struct sender {
 	struct sender *next;
 	int fd;
 	unsigned id;
-	struct sink body;
-	uint64_t read;			/* of the body */
+	struct body body;
 	bool is_ending;			/* the last record is in block */
 	unsigned char block[RECORD_HEAD + BLOCK_BYTES];
 	size_t len, at;			/* records in block, and what was sent of them */
@@ -51,7 +50,7 @@ static void
 sender_free(struct sender *one)
 {
 	close(one->fd);
-	sink_free(&one->body);
+	body_free(&one->body);
 	free(one);
 }
 
@@ -70,23 +69,23 @@ senders_free(struct senders *s)
 }
 
 enum kodo_err
-senders_add(struct senders *s, int fd, unsigned id, struct sink *body)
+senders_add(struct senders *s, int fd, unsigned id, struct body *body)
 {
 	struct sender *one = calloc(1, sizeof(*one));
 	struct epoll_event event = { .events = EPOLLOUT };
 
-	buf_free(&body->buf);
+	buf_free(&body->sink.buf);
 	if (one == NULL) {
 		close(fd);
-		sink_free(body);
+		body_free(body);
 		return KODO_ENOMEM;
 	}
 	one->fd = fd;
 	one->id = id;
 	one->moved_ms = clock_mono_ms();
-	one->end_ms = one->moved_ms + GRACE_MS + (int64_t)(body->len / RATE_BYTES_MS);
+	one->end_ms = one->moved_ms + GRACE_MS + (int64_t)(body->sink.len / RATE_BYTES_MS);
 	one->body = *body;
-	*body = (struct sink)SINK_INIT(body->state);
+	*body = (struct body)BODY_INIT(one->body.sink.state);
 	if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
 		sender_free(one);
 		return KODO_EIO;
@@ -111,10 +110,12 @@ put_head(struct sender *one, unsigned type, size_t len)
 static bool
 fill(struct sender *one)
 {
-	ssize_t n;
+	size_t n;
 
 	one->at = one->len = 0;
-	if (one->read == one->body.len) {
+	if (body_read(&one->body, (char *)one->block + RECORD_HEAD, BLOCK_BYTES, &n) != KODO_OK)
+		return false;
+	if (n == 0) {
 		put_head(one, RECORD_STDOUT, 0);
 		put_head(one, RECORD_END, 8);
 		memset(one->block + one->len, 0, 8);	/* exit status 0, request complete */
@@ -122,22 +123,20 @@ fill(struct sender *one)
 		one->is_ending = true;
 		return true;
 	}
-	n = pread(one->body.fd, one->block + RECORD_HEAD, BLOCK_BYTES, (off_t)one->read);
-	if (n <= 0)
-		return false;
-	put_head(one, RECORD_STDOUT, (size_t)n);
-	one->len += (size_t)n;
-	one->read += (uint64_t)n;
+	put_head(one, RECORD_STDOUT, n);
+	one->len += n;
 	return true;
 }
 
 static enum progress
 send_turn(struct sender *one, int64_t now_ms)
 {
+	const uint64_t begun = one->body.read;
 	size_t sent = 0;
 	ssize_t n;
 
-	while (sent < TURN_BYTES) {
+	/* compressing takes its time by what is read */
+	while (sent < TURN_BYTES && one->body.read - begun < TURN_BYTES) {
 		if (one->at == one->len) {
 			if (one->is_ending)
 				return ENDED;

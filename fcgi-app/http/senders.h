@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "core/storage/sink.h"
+#include "http/body.h"
 
 struct sender;
 
@@ -26,7 +26,7 @@ void senders_free(struct senders *s);	/* cuts off what is left */
  * for TRANSPORT_STALL_S, or is too slow on the whole. KODO_ENOMEM, KODO_EIO: they are closed
  * already.
  */
-enum kodo_err senders_add(struct senders *s, int fd, unsigned id, struct sink *body) MUST_CHECK;
+enum kodo_err senders_add(struct senders *s, int fd, unsigned id, struct body *body) MUST_CHECK;
 
 /* Send what can be sent without waiting; of each not too much at once. */
 void senders_send(struct senders *s);

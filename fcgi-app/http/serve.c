@@ -386,6 +386,24 @@ answer(struct server *s, struct call *c, struct request *req)
 		answer_fault(c->res, err, "request");
 }
 
+/*
+ * What takes a key, a token or a role is sent as it is: beside what a stranger may choose, its
+ * length would tell of it (BREACH).
+ */
+static void
+compress(struct call *c)
+{
+	const bool is_read = c->req->method == METHOD_GET || c->req->method == METHOD_HEAD;
+
+	if (!is_read || c->res->is_private || c->res->is_secret || c->res->signature != NULL ||
+	    (c->route != NULL && (c->route->flags & ROUTE_ADMIN) != 0) ||
+	    c->transport->env(c->transport, "HTTP_AUTHORIZATION") != NULL)
+		return;
+	c->res->varies_by_encoding = true;
+	if (request_accepts_gzip(variable(c->transport, "HTTP_ACCEPT_ENCODING")))
+		response_compress(c->res, variable(c->transport, "HTTP_IF_NONE_MATCH"));
+}
+
 struct follower *
 serve_request(struct server *s, struct transport *t, struct follower *f)
 {
@@ -413,6 +431,7 @@ serve_request(struct server *s, struct transport *t, struct follower *f)
 	if (err != KODO_OK)
 		answer_fault(&s->res, err, "answer");
 	length = response_length(&s->res);
+	compress(&c);
 	err = response_send(&s->res, t, req.method == METHOD_HEAD);
 	s->after = c.after;
 	if (err != KODO_OK)

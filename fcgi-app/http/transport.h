@@ -4,7 +4,7 @@
 #ifndef KODO_TRANSPORT_H
 #define KODO_TRANSPORT_H
 
-#include "core/storage/sink.h"
+#include "http/body.h"
 
 struct transport {
 	/*
@@ -25,10 +25,10 @@ struct transport {
 	enum kodo_err (*write)(struct transport *t, const char *p, size_t n);
 
 	/*
-	 * Not NULL: take over a body that is in a file (*body is an empty sink then), to be sent
+	 * Not NULL: take over a body that is in a file (*body is empty then), to be sent
 	 * behind what was written when the request is finished.
 	 */
-	void (*write_later)(struct transport *t, struct sink *body);
+	void (*write_later)(struct transport *t, struct body *body);
 
 	/* What was written goes out now. NULL: it has. */
 	void (*flush)(struct transport *t);

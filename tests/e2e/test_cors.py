@@ -45,7 +45,7 @@ def test_list(hosted):
                         ("https://site.example.org", False), ("http://site.example", False), ("null", False), ("", False), ("https://", False)):
         answer = one.get("/flows", headers={"origin": origin} if origin else {})
         assert allowed(answer) == (origin if may else None), origin
-        assert answer.headers["vary"] == "Accept, Origin"
+        assert answer.headers["vary"] == "Accept, Accept-Encoding, Origin"
         assert ("allow-methods" in cors(one.request("OPTIONS", "/flows", headers={**PREFLIGHT, "origin": origin}))) == may
     assert "allow-credentials" not in cors(answer)
 

@@ -36,7 +36,7 @@ def check_feed(answer):
     assert answer.status == 200, answer
     assert answer.headers["content-type"] == "application/atom+xml; charset=utf-8"
     assert int(answer.headers["content-length"]) == len(answer.body)
-    assert answer.headers["x-content-type-options"] == "nosniff" and answer.headers["vary"] == "Accept"
+    assert answer.headers["x-content-type-options"] == "nosniff" and answer.headers["vary"] == "Accept, Accept-Encoding"
     done = subprocess.run(["xmllint", "--noout", "--nonet", "--relaxng", SCHEMA, "-"], input=answer.body, capture_output=True, timeout=60)
     assert done.returncode == 0, (done.stderr, answer.body[:2000])
     feed = xml.etree.ElementTree.fromstring(answer.body)

@@ -331,6 +331,37 @@ test_texts_and_formats(void **state)
 /* --- headers --- */
 
 static void
+test_accept_gzip(void **state)
+{
+	static const struct {
+		const char *accept;
+		bool takes;
+	} rows[] = {
+		{ "gzip", true },
+		{ "gzip, deflate, br, zstd", true },
+		{ "deflate, gzip;q=1.0, *;q=0.5", true },
+		{ "gzip;q=0.001", true },
+		{ "*", true },
+		{ "x-gzip", true },
+		{ "identity;q=0.5, gzip;q=0.5", true },
+		{ "", false },
+		{ "identity", false },
+		{ "deflate, br", false },
+		{ "gzip;q=0", false },
+		{ "gzip;q=0.000, *", false },
+		{ "*;q=0", false },
+		{ "identity, gzip;q=0.9", false },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (request_accepts_gzip(str_of(rows[i].accept)) != rows[i].takes)
+			fail_msg("%s", rows[i].accept);
+	assert_false(request_accepts_gzip(STR_NULL));
+}
+
+static void
 test_accept(void **state)
 {
 	(void)state;
@@ -558,6 +589,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_path_info, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_targets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lengths, setup, teardown),
+		cmocka_unit_test(test_accept_gzip),
 		cmocka_unit_test(test_methods),
 		cmocka_unit_test_setup_teardown(test_decoding, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_next_param, setup, teardown),
