@@ -333,31 +333,17 @@ test_texts_and_formats(void **state)
 static void
 test_accept_gzip(void **state)
 {
-	static const struct {
-		const char *accept;
-		bool takes;
-	} rows[] = {
-		{ "gzip", true },
-		{ "gzip, deflate, br, zstd", true },
-		{ "deflate, gzip;q=1.0, *;q=0.5", true },
-		{ "gzip;q=0.001", true },
-		{ "*", true },
-		{ "x-gzip", true },
-		{ "identity;q=0.5, gzip;q=0.5", true },
-		{ "", false },
-		{ "identity", false },
-		{ "deflate, br", false },
-		{ "gzip;q=0", false },
-		{ "gzip;q=0.000, *", false },
-		{ "*;q=0", false },
-		{ "identity, gzip;q=0.9", false },
-	};
+	static const char *const takes[] = { "gzip", "gzip, deflate, br", "gzip;q=0.001",
+		"deflate, gzip;q=1.0, *;q=0.5", "*", "x-gzip", "identity;q=0.5, gzip;q=0.5" };
+	static const char *const not[] = { "", "identity", "deflate, br", "gzip;q=0",
+		"gzip;q=0.000, *", "*;q=0", "identity, gzip;q=0.9" };
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (request_accepts_gzip(str_of(rows[i].accept)) != rows[i].takes)
-			fail_msg("%s", rows[i].accept);
+	for (i = 0; i < sizeof(takes) / sizeof(takes[0]); i++)
+		assert_true(request_accepts_gzip(str_of(takes[i])));
+	for (i = 0; i < sizeof(not) / sizeof(not[0]); i++)
+		assert_false(request_accepts_gzip(str_of(not[i])));
 	assert_false(request_accepts_gzip(STR_NULL));
 }
 
