@@ -33,6 +33,8 @@ enum param {
 	PARAM_FORGET,
 	PARAM_URL,
 	PARAM_NAME,
+	PARAM_STATE,
+	PARAM_MAP_P,		/* the same name as PARAM_P */
 	PARAM_MAX
 };
 

@@ -309,3 +309,37 @@ def test_time_of_pages(responder):
     for target in ("/map", "/flows?pp=20"):
         assert min(one.get(target, headers=HTML).seconds for _ in range(5)) < 0.2, target
     assert page(one, "/map").count("<circle") == 300
+
+
+def test_map_trouble_first_and_by_state(service):
+    """The worst first in table and picture, a group's line as its worst peer, states as links that filter, and what was asked for in vain."""
+    dead = [f"http://127.0.0.1:{kodotest.free_port()}" for _ in range(18)]
+    one = service({"organization": "Here", "connect": dead, "retry": 1, "private": True})
+    for i in range(30):
+        assert one.post("/connect", connect_body(f"http://127.0.0.1:{i + 10}", 2, organization=f"Org {i % 3}")).status == 201
+    kodotest.wait_until(lambda: page(one, "/map").count('<span class="state paused">') >= 18, 20, "none of them answers")
+    text = page(one, "/map")
+    rows = re.findall(r'<tr id="peer-(\d+)">.*?<span class="state (\w+)">', text)
+    assert [id for id, _ in rows] == [str(i + 1) for i in range(25)] and [state for _, state in rows[:18]] == ["paused"] * 18 and rows[18][1] != "paused"
+    assert 'class="link paused"' in text and 'class="link ok"' not in text
+    assert re.search(r'<a class="tag" href="/map\?state=paused"><span class="state paused">paused</span> <span class="dim">18<', text)
+    assert "1 / 2" in text and len(re.findall("<tr id", page(one, "/map?p=1"))) == 23
+    only = page(one, "/map?state=paused")
+    assert len(re.findall("<tr id", only)) == 18 and only.count("<circle") == 18 and set(re.findall(r'<tr id.*?"state (\w+)"', only)) == {"paused"}
+    assert 'href="/map">all <span class="dim">48<' in only
+    assert "There is no state <bdi>nosuch</bdi>" in page(one, "/map?state=nosuch") and "No peer is left now" in page(one, "/map?state=left")
+    for p in ("99", "-1", "x", "99999999999999999999"):
+        assert f"There is no page <bdi>{p}</bdi>: they are counted from 0, and the last is 1." in page(one, f"/map?p={p}")
+    assert one.get("/map?state=nosuch&p=x").json()["connection"].keys() == set(dead)          # of the page alone
+    tags = {one.get(target, headers=HTML).headers["etag"] for target in ("/map", "/map?p=1", "/map?state=paused")}
+    assert len(tags) == 3
+
+
+def test_map_weighs_little(responder):
+    one = responder({"organization": "Here", "flows": FLOWS[:2]})
+    for i in range(300):
+        url = f"https://agents-{i}.example.org/some/deep/path/to/it"
+        assert one.post("/connect", connect_body(url, 1, organization=f"Organization {i % 40}")).status == 201
+    for target in ("/map", "/map?p=11", "/status"):
+        assert len(page(one, target)) < 60000, target
+    assert page(one, "/map").count("<circle") == 300
