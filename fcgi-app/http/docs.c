@@ -55,15 +55,16 @@ put_anchor(struct template_values *row, const struct route *r)
 }
 
 static void
-put_call(struct template_values *t, const struct route *r)
+put_call(struct template_values *part, const struct route *r)
 {
 	struct schema_example e;
-	struct template_values *row = template_values_row(t, "call");
+	struct template_values *row = template_values_row(part, "call");
 
 	template_values_put(row, "method", str_of(schema_method(r)));
 	template_values_printf(row, "path", "%s%s", r->path,
 	    (r->flags & ROUTE_BELOW) != 0 ? "/{path}" : "");
 	template_values_put(row, "summary", str_of(r->summary));
+	template_values_put(row, "about_call", str_of(schema_about(r)));
 	template_values_put(row, "takes", str_of(r->takes));
 	if (r->gives != NULL && strcmp(r->gives, "object") != 0)
 		template_values_put(row, "gives", str_of(r->gives));
@@ -79,6 +80,28 @@ put_call(struct template_values *t, const struct route *r)
 	template_values_put(row, "target", e.target);
 	template_values_put(row, "sent", e.sent);
 	template_values_put(row, "came", e.came);
+}
+
+/* The chapters with their calls. */
+static void
+put_parts(struct template_values *t)
+{
+	const struct route *r;
+	struct template_values *row;
+	unsigned part;
+
+	for (part = 0; part < SCHEMA_PARTS; part++) {
+		row = template_values_row(t, "part");
+		template_values_put(
+		    row, "part_name", str_of(schema_part_name((enum schema_part)part)));
+		template_values_put(
+		    row, "part_about", str_of(schema_part_about((enum schema_part)part)));
+		template_values_put_u64(row, "part_id", part);
+		template_values_put_flag(row, "is_find", part == PART_FIND);
+		for (r = router_table(); r->path != NULL; r++)
+			if ((r->flags & ROUTE_ALIAS) == 0 && schema_part(r) == part)
+				put_call(row, r);
+	}
 }
 
 static void
@@ -104,15 +127,12 @@ put_records(struct template_values *t)
 static enum kodo_err
 put_docs(struct call *c, struct view *v)
 {
-	const struct route *r;
 	struct template_values *t;
 	enum kodo_err err = page_begin(c, v, "API", &t);
 
 	if (err != KODO_OK)
 		return err;
-	for (r = router_table(); r->path != NULL; r++)
-		if ((r->flags & ROUTE_ALIAS) == 0)
-			put_call(t, r);
+	put_parts(t);
 	put_records(t);
 	err = page_put(c, "docs.html", t);
 	if (err != KODO_ENOTFOUND)

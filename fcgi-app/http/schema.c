@@ -1,3 +1,4 @@
+#include "core/base/ascii.h"
 #include "core/base/json.h"
 #include "core/base/url.h"
 #include "http/call.h"
@@ -296,17 +297,39 @@ put_security(struct buf *b, const struct route *r)
 		buf_putc(b, ']');
 }
 
+/* getFlows, postConnect, getWellKnownKodoJson, getFlowsByPath. */
+static void
+put_id(struct buf *b, const struct route *r)
+{
+	const char *p;
+	bool begins = true;
+
+	for (p = schema_method(r); *p != '\0'; p++)
+		buf_putc(b, ascii_lower(*p));
+	for (p = r->path; *p != '\0'; p++) {
+		if (ascii_is_letter(*p))
+			buf_putc(b, begins && *p >= 'a' ? (char)(*p - 'a' + 'A') : *p);
+		begins = !ascii_is_letter(*p);
+	}
+	buf_puts(b, r->path[1] == '\0' ? "Service" : "");
+	buf_puts(b, (r->flags & ROUTE_BELOW) != 0 ? "ByPath" : "");
+}
+
 static void
 put_operation(struct buf *b, const struct route *r)
 {
 	struct schema_example example = { STR_NULL, STR_NULL, STR_NULL };
 
 	(void)schema_example(r, &example);
-	buf_printf(b, "\"%s\":{\"summary\":\"%s\"",
+	buf_printf(b, "\"%s\":{\"operationId\":\"",
 	    r->method == METHOD_GET	   ? "get"
 		: r->method == METHOD_POST ? "post"
-					   : "delete",
-	    r->summary);
+					   : "delete");
+	put_id(b, r);
+	buf_printf(b, "\",\"tags\":[\"%s\"],\"summary\":\"%s\"",
+	    schema_part_name(schema_part(r)), r->summary);
+	if (schema_about(r) != NULL)
+		buf_printf(b, ",\"description\":\"%s\"", schema_about(r));
 	put_parameters(b, r);
 	if (r->takes != NULL) {
 		buf_puts(b, ",\"requestBody\":{\"required\":true,");
@@ -327,6 +350,19 @@ is_first_of_path(const struct route *r)
 		if (strcmp(o->path, r->path) == 0 && ((o->flags ^ r->flags) & ROUTE_BELOW) == 0)
 			return false;
 	return true;
+}
+
+static void
+put_tags(struct buf *b)
+{
+	unsigned i;
+
+	buf_puts(b, "\"tags\":[");
+	for (i = 0; i < SCHEMA_PARTS; i++)
+		buf_printf(b, "%s{\"name\":\"%s\",\"description\":\"%s\"}",
+		    i == 0 ? "" : ",", schema_part_name((enum schema_part)i),
+		    schema_part_about((enum schema_part)i));
+	buf_puts(b, "],");
 }
 
 /* Paths are below the url of the server, in whose place braces would be variables. */
@@ -353,8 +389,10 @@ put_document(struct call *c, struct view *v)
 
 	buf_puts(b,
 	    "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"kodo\",\"version\":\"" PACKAGE_VERSION
-	    "\"},");
+	    "\",\"description\":\"A federated registry of agents: find them, and tell registries "
+	    "of yours.\"},");
 	put_server(b, v->options->url);
+	put_tags(b);
 	buf_puts(b, "\"paths\":{");
 	for (r = router_table(); r->path != NULL; r++) {
 		if ((r->flags & ROUTE_ALIAS) != 0 || !is_first_of_path(r))

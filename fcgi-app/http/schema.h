@@ -20,6 +20,15 @@ struct schema_field {
 
 const struct schema_field *schema_fields(size_t *n);
 
+/* The chapters of the API, in the order in which people read them. */
+enum schema_part { PART_FIND, PART_BETWEEN, PART_OPERATE, SCHEMA_PARTS };
+enum schema_part schema_part(const struct route *r);
+const char *schema_part_name(enum schema_part part);
+const char *schema_part_about(enum schema_part part);
+
+/* What a call is for, in a sentence or two; NULL: its summary says it. */
+const char *schema_about(const struct route *r);
+
 const char *schema_method(const struct route *r);	/* "GET" */
 const char *schema_status(const struct route *r);	/* of success: "201" */
 

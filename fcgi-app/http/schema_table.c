@@ -155,6 +155,95 @@ schema_fields(size_t *n)
 	return fields;
 }
 
+static const struct {
+	const char *name, *about;
+} parts[SCHEMA_PARTS] = {
+	[PART_FIND] = { "Find agents", "What anybody may ask: flows, by words, queries and tags." },
+	[PART_BETWEEN] = { "Between services",
+	    "How nodes and registries tell each other what they have. Bodies may be signed." },
+	[PART_OPERATE] = { "Operate", "How this service is, for who runs it." },
+};
+
+const char *
+schema_part_name(enum schema_part part)
+{
+	return parts[part].name;
+}
+
+const char *
+schema_part_about(enum schema_part part)
+{
+	return parts[part].about;
+}
+
+/* Of each call what its summary leaves out. */
+static const struct {
+	enum method method;
+	const char *path;
+	bool below;
+	enum schema_part part;
+	const char *about;
+} calls[] = {
+	{ METHOD_GET, "/flows", false, PART_FIND,
+	    "Without q all flows are listed by name. A q that is no query is searched for as text. "
+	    "The header Link leads to the next page." },
+	{ METHOD_GET, "/flows", true, PART_FIND, NULL },
+	{ METHOD_GET, "/counts", false, PART_FIND,
+	    "Names are counted once for each organization and tag, however many flows have them." },
+	{ METHOD_GET, "/changes", false, PART_FIND,
+	    "For who holds a copy: go on from view of the answer before, and with wait be told as "
+	    "soon as there is something." },
+	{ METHOD_GET, "/", false, PART_BETWEEN,
+	    "Who answers here, in which role. idle: no message to another service is due." },
+	{ METHOD_GET, "/map", false, PART_BETWEEN,
+	    "connection: the registries that this service connects to, with the time of their "
+	    "last acknowledgement; registers: when each provider last connected." },
+	{ METHOD_GET, "/connect", false, PART_BETWEEN,
+	    "All that this service would tell a peer: what a copy begins with." },
+	{ METHOD_POST, "/connect", false, PART_BETWEEN,
+	    "The nodes of the body are all that the sender states: others that it stated before "
+	    "end. A caller that feeds gets all nodes in the answer." },
+	{ METHOD_POST, "/update", false, PART_BETWEEN,
+	    "Nodes with the same url are replaced, others are added. Without nodes it is a check "
+	    "whether both hold the same." },
+	{ METHOD_POST, "/disconnect", false, PART_BETWEEN,
+	    "With the sender's own url in the list, all that it stated ends." },
+	{ METHOD_POST, "/reconnect", false, PART_BETWEEN,
+	    "For registries that this service connects to, as after they lost their state." },
+	{ METHOD_GET, "/.well-known/kodo.json", false, PART_BETWEEN,
+	    "A url that shows a key here has proved it." },
+	{ METHOD_DELETE, "/connect", false, PART_OPERATE,
+	    "For the admin: each is told, and forgets what this service stated." },
+};
+
+static size_t
+call_of(const struct route *r)
+{
+	const bool below = (r->flags & ROUTE_BELOW) != 0;
+	size_t i = 0;
+
+	while (i < sizeof(calls) / sizeof(calls[0]) && (calls[i].method != r->method ||
+		   calls[i].below != below || strcmp(calls[i].path, r->path) != 0))
+		i++;
+	return i;
+}
+
+enum schema_part
+schema_part(const struct route *r)
+{
+	const size_t i = call_of(r);
+
+	return i == sizeof(calls) / sizeof(calls[0]) ? PART_OPERATE : calls[i].part;
+}
+
+const char *
+schema_about(const struct route *r)
+{
+	const size_t i = call_of(r);
+
+	return i == sizeof(calls) / sizeof(calls[0]) ? NULL : calls[i].about;
+}
+
 const char *
 schema_method(const struct route *r)
 {

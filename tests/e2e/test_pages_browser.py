@@ -390,7 +390,7 @@ def test_docs_and_trying(browser, registry):
     field.send_keys("alpha", Keys.ENTER)
     wait_until(lambda: '"filtered": 7' in "".join(browser.texts("#get-flows output")), 5, "the answer")
     document = registry.get("/docs/openapi.json").json()
-    sections = {text for text in browser.texts(".call h2")}
+    sections = {text for text in browser.texts(".call h3")}
     assert sections == {f"{method.upper()} {path}" for path, row in document["paths"].items() for method in row}
 
 

@@ -290,13 +290,25 @@ def test_examples_are_current(place):
 def test_document_and_page_say_the_same(registry):
     document, text = registry.get("/docs/openapi.json").json(), page(registry, "/docs")
     calls = {(method.upper(), path) for path, row in document["paths"].items() for method in row}
-    assert calls == set(re.findall(r'<h2><b class="method">(\w+)</b> <code>([^<]*)</code></h2>', text))
+    assert calls == set(re.findall(r'<h3><b class="method">(\w+)</b> <code>([^<]*)</code></h3>', text))
     for path, row in document["paths"].items():
         for method, call in row.items():
             answers = {code: a["content"]["application/json"] for code, a in call["responses"].items() if "application/json" in a.get("content", {})}
             if path not in ("/docs/openapi.json", "/check"):
                 assert all("example" in a for code, a in answers.items() if code < "300"), path
             assert all(re.fullmatch("200|201|204|307|400|401|403|404|410|413|414|421|429|503|507", code) for code in call["responses"])
+    calls = [call for row in document["paths"].values() for call in row.values()]
+    assert all(re.fullmatch("[a-z]+([A-Z][a-z]*)+", call["operationId"]) and call["summary"] for call in calls)
+    assert len({call["operationId"] for call in calls}) == len(calls)
+    parts = [tag["name"] for tag in document["tags"]]
+    assert parts == ["Find agents", "Between services", "Operate"] == [p for p in re.findall("<h2>([^<]*)</h2>", text) if p != "Records"]
+    assert all(len(call["tags"]) == 1 and call["tags"][0] in parts for call in calls)
+    for link in re.findall(r'<td><a href="([^"]*)"><code>', text):      # the examples of queries are read as queries, and as what they say
+        target = html.unescape(link)
+        said = registry.get(target + "&format=json" if "atom" not in target else target)
+        assert said.status == 200, target
+        if "?q=" in target and "&" not in target and "travel" not in target:
+            assert "fulltext" not in said.json()["q"], target
     refs = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
     assert refs <= set(document["components"]["schemas"]) == set(re.findall(r'id="record-(\w+)"', text))
 
