@@ -6,6 +6,7 @@
 
 #include "http/call.h"
 #include "http/handlers.h"
+#include "http/instance.h"
 #include "http/template.h"
 
 #define NAME_BYTES	32u
@@ -60,5 +61,29 @@ handle_asset(struct call *c)
 		response_empty(c->res, 304);
 	else
 		buf_put_str(&c->res->body.buf, text);
+	return sink_end(&c->res->body);
+}
+
+/*
+ * For crawlers (RFC 9309), where this service has its host for itself: pages are for them, but not
+ * all ways to narrow a list, which are countless, nor what is for programs.
+ */
+enum kodo_err
+handle_robots(struct call *c)
+{
+	static const char *const paths[] = { "/changes", "/check", "/cron", "/counts", "/connect",
+		"/flows?*&", "/flows?*format=", "/flows?*after=", "/map?", "/status" };
+	const struct str base = instance_base(c->instance);
+	struct buf *b = &c->res->body.buf;
+	size_t i;
+
+	c->res->type = TYPE_TEXT;
+	buf_puts(b, "User-agent: *\n");
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		buf_puts(b, "Disallow: ");
+		buf_put_str(b, base);
+		buf_puts(b, paths[i]);
+		buf_putc(b, '\n');
+	}
 	return sink_end(&c->res->body);
 }

@@ -56,5 +56,6 @@ enum kodo_err handle_well_known(struct call *c) MUST_CHECK;
 enum kodo_err handle_docs(struct call *c) MUST_CHECK;
 enum kodo_err handle_schema(struct call *c) MUST_CHECK;
 enum kodo_err handle_asset(struct call *c) MUST_CHECK;
+enum kodo_err handle_robots(struct call *c) MUST_CHECK;
 
 #endif

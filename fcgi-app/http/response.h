@@ -40,6 +40,7 @@ struct response {
 
 #define TYPE_JSON	"application/json"
 #define TYPE_HTML	"text/html; charset=utf-8"
+#define TYPE_TEXT	"text/plain; charset=utf-8"
 #define TYPE_ATOM	"application/atom+xml; charset=utf-8"
 
 /* state: where a long body goes; NULL: stays in memory. */

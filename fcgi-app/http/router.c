@@ -56,6 +56,7 @@ static const struct route table[] = {
 	    "the keys with which this service signs", NULL, "keys" },
 	{ "/docs", METHOD_GET, handle_docs, ROUTE_PAGE, 0, 0, "the API for people", NULL, NULL },
 	{ "/www", METHOD_GET, handle_asset, ROUTE_BELOW | ROUTE_ALIAS, 0, 0, NULL, NULL, NULL },
+	{ "/robots.txt", METHOD_GET, handle_robots, ROUTE_ALIAS, 0, 0, NULL, NULL, NULL },
 	{ "/schema/openapi.json", METHOD_GET, handle_schema, ROUTE_ALIAS, 0, 0, NULL, NULL, NULL },
 	{ "/docs/openapi.json", METHOD_GET, handle_schema, 0, 0, 0, "this document", NULL,
 	    "object" },

@@ -355,3 +355,33 @@ def test_map_weighs_little(responder):
     for target in ("/map", "/map?p=11", "/status"):
         assert len(page(one, target)) < 60000, target
     assert page(one, "/map").count("<circle") == 300
+
+
+def test_robots(responder):
+    """Crawlers may see each page, and not all ways to narrow a list."""
+    one = responder({"url": "http://localhost:3366/~ann/kodo", "organization": "Here", "flows": FLOWS[:2]})
+    answer = one.get("/~ann/kodo/robots.txt")
+    assert answer.status == 200 and answer.headers["content-type"] == "text/plain; charset=utf-8"
+    rules = [line.partition(": ")[2] for line in answer.text().splitlines() if line.startswith("Disallow: ")]
+    blocked = lambda target: any(re.match(re.escape(rule).replace(r"\*", ".*"), "/~ann/kodo" + target) for rule in rules)    # noqa: E731
+    for target in ("/", "/flows", "/flows?p=1", "/flows?tag=all", "/flows/flow-1", "/map", "/docs", "/www/kodo.css"):
+        assert not blocked(target), target
+    for target in ("/changes?since=0", "/check?key=x", "/cron", "/flows?tag=a&tag=b", "/flows?q=x&format=json", "/map?state=ok", "/connect"):
+        assert blocked(target), target
+    assert answer.text().startswith("User-agent: *\n")
+
+
+def test_head(responder):
+    """What a page says of itself to those who link to it: description, its own address, the mark of the present page."""
+    one = responder({"url": "http://localhost:3366/~ann/kodo", "organization": 'A "B" & C', "flows": FLOWS[:2]})
+    for target, marks in (("/", ["/"]), ("/flows?q=x&p=1", ["/flows"]), ("/map?p=0", ["/map"]), ("/docs", ["/docs"]), ("/status", ["/status"]),
+                          ("/flows/flow-1", []), ("/home", ["/"])):
+        text = page(one, "/~ann/kodo" + target)
+        path = target.partition("?")[0]
+        assert f'<link rel="canonical" href="http://localhost:3366/~ann/kodo{path}">' in text, target
+        assert f'<meta property="og:url" content="http://localhost:3366/~ann/kodo{path}">' in text
+        assert '<meta property="og:site_name" content="A &quot;B&quot; &amp; C">' in text
+        assert len(re.findall('<meta name="description" content="[^"]{20,300}">', text)) == 1
+        assert re.findall('href="/~ann/kodo([^"]*)" aria-current="page"', text) == marks, target
+    manifest = one.get("/~ann/kodo/www/kodo.webmanifest")
+    assert json.loads(manifest.body)["start_url"] == "../"
