@@ -27,7 +27,6 @@
 #define PROBE_MAX_S	5u	/* a greeting is small */
 #define PROBE_HEAD_BYTES 80u	/* beside its url: method, Host, User-Agent, Accept */
 #define LOOK_WAIT_US	(10ll * 1000000)
-#define PUT_OFFS	16u	/* each is a commit; then results come first */
 
 /*
  * Transfers at a time, and the turn that each has for certain. One that takes longer makes room if
@@ -154,10 +153,15 @@ n_busy(const struct dispatch *d)
 	return n;
 }
 
+/* Who is not to be found now: those that are put off, too. */
 static unsigned
-list_busy(const struct dispatch *d, uint32_t busy[PEER_SLOTS])
+list_busy(
+    const struct dispatch *d, const struct put_offs *off, uint32_t busy[PEER_SLOTS + PUT_OFFS])
 {
 	unsigned n = 0, i;
+
+	for (i = 0; i < off->n; i++)
+		busy[n++] = off->all[i].peer;
 
 	for (i = 0; i < PEER_SLOTS; i++)
 		if (d->slots[i].busy)
@@ -435,8 +439,9 @@ room_make(struct dispatch *d, enum schedule_pool pool)
  * Has its host no room? Then it comes later, or not at all. One at a time to a host is asked for
  * signs of life: a thousand peers may share one.
  */
-static enum kodo_err
-put_off(struct dispatch *d, const struct exchange_job *job, uint32_t host, bool *out)
+static bool
+put_off(
+    struct dispatch *d, const struct exchange_job *job, uint32_t host, struct put_offs *off)
 {
 	const bool is_look = job->kind == EXCHANGE_LOOK;
 	enum ceiling_verdict verdict = CEILING_WAIT;
@@ -450,11 +455,11 @@ put_off(struct dispatch *d, const struct exchange_job *job, uint32_t host, bool 
 	if (!is_asked)
 		verdict = ceiling_ask(d->ceiling, host, job->url.len + PROBE_HEAD_BYTES,
 		    clock_mono_us(), &wait_us);
-	*out = verdict != CEILING_GO;
-	if (!*out)
-		return KODO_OK;
-	return stranger_put_off(d->registry, job->peer, job->kind,
-	    verdict == CEILING_DROP ? INT64_MAX : wait_us, isotime_now_us());
+	if (verdict == CEILING_GO)
+		return false;
+	off->all[off->n++] = (struct put_off){ job->peer, job->kind,
+		verdict == CEILING_DROP ? INT64_MAX : wait_us };
+	return true;
 }
 
 /* Start what is due in a pool, as far as it has room; note when more will be. */
@@ -463,23 +468,20 @@ pool_fill(struct dispatch *d, const struct lifetime *lifetime, struct lifetime_s
     enum schedule_pool pool)
 {
 	enum kodo_err err = KODO_OK;
-	uint32_t busy[PEER_SLOTS], host;
+	uint32_t busy[PEER_SLOTS + PUT_OFFS], host;
+	struct put_offs off = { .n = 0 };
 	struct exchange_job job;
 	int64_t wait_us = 0;
-	unsigned n_put_off = 0;
-	bool is_put_off;
 
-	while (err == KODO_OK && n_put_off < PUT_OFFS &&
+	while (err == KODO_OK && off.n < PUT_OFFS &&
 	    (wait_us = room_wait_us(d, pool)) <= 0) {
 		arena_reset(d->scratch);
 		err = schedule_next_in(d->registry, d->scratch, isotime_now_us(), pool, busy,
-		    list_busy(d, busy), &job, &state->next_due_us, &state->active_due_us);
+		    list_busy(d, &off, busy), &job, &state->next_due_us, &state->active_due_us);
 		if (err != KODO_OK)
 			break;
 		host = pool == POOL_STRANGERS || job.is_stranger ? ceiling_host(job.url) : 0;
-		err = put_off(d, &job, host, &is_put_off);
-		n_put_off += is_put_off;
-		if (err == KODO_OK && !is_put_off) {
+		if (!put_off(d, &job, host, &off)) {
 			struct slot *slot = room_make(d, pool);
 			struct arena *unused = slot->arena;
 
@@ -492,11 +494,15 @@ pool_fill(struct dispatch *d, const struct lifetime *lifetime, struct lifetime_s
 				ceiling_end(d->ceiling, host);
 		}
 	}
-	if (n_put_off == PUT_OFFS)
-		wait_us = 1;
+	if (err == KODO_ENOTFOUND)
+		err = KODO_OK;
+	if (err == KODO_OK && off.n > 0)
+		err = stranger_put_off(d->registry, &off, isotime_now_us());
+	if (off.n > 0)
+		wait_us = 1;	/* when their times are is found then */
 	if (wait_us > 0 && isotime_now_us() + wait_us < state->next_due_us)
 		state->next_due_us = isotime_now_us() + wait_us;
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
+	return err;
 }
 
 /* Start every due message with an idle peer and a free slot; note when the next one is due. */

@@ -217,6 +217,14 @@ sign_off_needs_no_proof(void **state)
 	next_is(f, EXCHANGE_DISCONNECT, &job);
 }
 
+static enum kodo_err
+put_off(struct fixture *f, uint32_t peer, int64_t wait_us)
+{
+	const struct put_offs offs = { { { peer, EXCHANGE_PROBE, wait_us } }, 1 };
+
+	return stranger_put_off(f->r, &offs, f->now_us);
+}
+
 static void
 put_off_or_dropped(void **state)
 {
@@ -225,13 +233,13 @@ put_off_or_dropped(void **state)
 
 	begin(f);
 	id = peer_of(f, STRANGER).id;
-	must(stranger_put_off(f->r, id, EXCHANGE_PROBE, 7 * SECOND_US, f->now_us));
+	must(put_off(f, id, 7 * SECOND_US));
 	assert_int_equal(nothing_until(f), f->now_us + 7 * SECOND_US);
 	assert_int_equal(peer_of(f, STRANGER).out.attempts, 0);
-	must(stranger_put_off(f->r, id, EXCHANGE_PROBE, INT64_MAX, f->now_us));
+	must(put_off(f, id, INT64_MAX));
 	assert_int_equal(nothing_until(f), INT64_MAX);
 	assert_true((peer_of(f, STRANGER).flags & PEER_DROPPED) != 0);
-	must(stranger_put_off(f->r, id + 1, EXCHANGE_PROBE, 1, f->now_us)); /* there is none */
+	must(put_off(f, id + 1, 1)); /* there is none */
 	check_clean(f);
 }
 
@@ -289,8 +297,7 @@ clock_set_back(void **state)
 	answer(f, &job, 0, "");
 	f->now_us -= 86400 * SECOND_US;
 	comes(f, "http://q:1");
-	must(stranger_put_off(f->r, peer_of(f, "http://q:1").id, EXCHANGE_PROBE, SECOND_US,
-	    f->now_us));
+	must(put_off(f, peer_of(f, "http://q:1").id, SECOND_US));
 	must(next_in(f, POOL_STRANGERS, &job, &due_us));
 	assert_true(str_eq(job.url, STR(STRANGER "/home")));
 }

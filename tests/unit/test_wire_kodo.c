@@ -112,6 +112,20 @@ test_gone(void **state)
 	assert_true(str_eq(f->body.gone[1].url, STR("http://Y")));
 }
 
+/* Of urls with one key the last wins, once. */
+static void
+test_silent(void **state)
+{
+	struct fixture *f = *state;
+
+	expect_read(f, "{\"silent\":{\"http://z/\":3,\"http://Y\":-1,\"HTTP://z\":5}}");
+	assert_int_equal(f->body.n_silent, 2);
+	assert_true(str_eq(f->body.silent[0].key, STR("http://z")));
+	assert_int_equal(f->body.silent[0].since_us, 5);
+	assert_true(str_eq(f->body.silent[1].key, STR("http://y")));
+	assert_int_equal(f->body.silent[1].since_us, -1);
+}
+
 static void
 test_list_chunks(void **state)
 {
@@ -362,6 +376,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_versions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_version_range, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_silent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_list_chunks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_versions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_node_chunk, setup, teardown),

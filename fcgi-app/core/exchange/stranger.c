@@ -15,16 +15,9 @@ stranger_drop(struct change *ch, struct peer *p)
 	return err;
 }
 
-struct put_off {
-	uint32_t peer;
-	enum exchange_kind kind;
-	int64_t wait_us;
-};
-
 static enum kodo_err
-put_off_fn(struct change *ch, void *arg)
+put_off(struct change *ch, const struct put_off *q)
 {
-	const struct put_off *q = arg;
 	struct peer *p;
 	enum kodo_err err = change_peer(ch, q->peer, &p);
 
@@ -41,12 +34,23 @@ put_off_fn(struct change *ch, void *arg)
 	return KODO_OK;
 }
 
-enum kodo_err
-stranger_put_off(struct registry *r, uint32_t peer, enum exchange_kind kind, int64_t wait_us,
-    int64_t now_us)
+static enum kodo_err
+put_off_fn(struct change *ch, void *arg)
 {
-	struct put_off q = { .peer = peer, .kind = kind, .wait_us = wait_us };
-	struct change_run run = { .r = r, .now_us = now_us, .fn = put_off_fn, .arg = &q };
+	const struct put_offs *o = arg;
+	unsigned i;
+	enum kodo_err err = KODO_OK;
+
+	for (i = 0; i < o->n && err == KODO_OK; i++)
+		err = put_off(ch, &o->all[i]);
+	return err;
+}
+
+enum kodo_err
+stranger_put_off(struct registry *r, const struct put_offs *offs, int64_t now_us)
+{
+	struct put_offs o = *offs;
+	struct change_run run = { .r = r, .now_us = now_us, .fn = put_off_fn, .arg = &o };
 
 	return registry_change(&run);
 }

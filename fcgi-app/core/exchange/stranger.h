@@ -15,10 +15,20 @@
 enum kodo_err stranger_drop(struct change *ch, struct peer *p) MUST_CHECK;
 
 /*
- * Its host has no room: no message of that kind goes before wait_us have passed. INT64_MAX: it is
- * dropped, or looked at seldom.
+ * The host of a peer has no room: no message of that kind goes before wait_us have passed.
+ * INT64_MAX: it is dropped, or looked at seldom. All in one commit.
  */
-enum kodo_err stranger_put_off(struct registry *r, uint32_t peer, enum exchange_kind kind,
-    int64_t wait_us, int64_t now_us) MUST_CHECK;
+struct put_off {
+	uint32_t peer;
+	enum exchange_kind kind;
+	int64_t wait_us;
+};
+#define PUT_OFFS	64u	/* then results come first */
+struct put_offs {
+	struct put_off all[PUT_OFFS];
+	unsigned n;
+};
+enum kodo_err stranger_put_off(
+    struct registry *r, const struct put_offs *offs, int64_t now_us) MUST_CHECK;
 
 #endif

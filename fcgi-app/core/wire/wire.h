@@ -110,7 +110,7 @@ struct wire_body {
 	size_t n_urls;
 	struct wire_gone *gone; /* each key once */
 	size_t n_gone;
-	struct wire_silent *silent;
+	struct wire_silent *silent; /* each key once */
 	size_t n_silent;
 	struct wire_left_out *left_out;
 	size_t n_left_out;

@@ -265,6 +265,7 @@ read_silent(struct wire_reader *r, const struct wire_at *at, struct str value, v
 {
 	(void)unused;
 	named_read(r, at, value, false, read_silent_url);
+	last_wins(r, &r->silent, sizeof(struct wire_silent), offsetof(struct wire_silent, key));
 }
 
 static void
