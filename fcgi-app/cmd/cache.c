@@ -25,6 +25,8 @@ static const char export_usage[] =
     "Write the known providers as a cache file of the original system (kodo-core): one JSON\n"
     "object with url, organization, feed, connection, providers and registers; to standard\n"
     "output, or whole or not at all to FILE.\n"
+    "Exit status: 0, 1 if it could not be done, 2 for wrong arguments.\n"
+    "Example: kodo export my.yaml -o cache.json\n"
     "\n"
     STATE_ARG_HELP;
 
@@ -35,6 +37,8 @@ static const char import_usage[] =
     "\n"
     "Read providers and their nodes from a cache file of the original system, or of kodo export,\n"
     "into the state of a registry, which may be running; each replaces its earlier record.\n"
+    "Exit status: 0, 1 if it could not be done, 2 for wrong arguments.\n"
+    "Example: kodo import registry.yaml cache.json\n"
     "\n"
     STATE_ARG_HELP;
 
@@ -53,6 +57,7 @@ run(const struct command *c, int argc, char *argv[])
 	struct registry *r = NULL;
 	struct why why = { "" };
 	const char *path;
+	int status;
 	enum kodo_err err = state_arg_read(&t, argc - 1, argv + 1, &why);
 
 	if (err == KODO_OK && t.is_help) {
@@ -63,6 +68,9 @@ run(const struct command *c, int argc, char *argv[])
 	if (err == KODO_OK)
 		err = c->take_path(&t, &path, &why);
 	if (err == KODO_OK)
+		err = state_arg_check(&t, &why);
+	status = err == KODO_OK ? 1 : 2;
+	if (err == KODO_OK)
 		err = state_arg_open(&t, &r, &why);
 	if (err == KODO_OK)
 		err = c->body(&t, r, path, &why);
@@ -70,7 +78,7 @@ run(const struct command *c, int argc, char *argv[])
 	state_arg_free(&t);
 	if (err != KODO_OK)
 		cmd_complain(argv[0], err, &why);
-	return err == KODO_OK ? 0 : 1;
+	return err == KODO_OK ? 0 : status;
 }
 
 /* --- export --- */

@@ -25,6 +25,7 @@ static const char connect_usage[] =
     "left, or attempts were used up. Another url: add it to `connect` first.\n"
     "Waits up to 5 s for the first attempts, unless --no-wait.\n"
     "Exit status: 0 connected (or not waited for), 1 not, 2 for wrong arguments.\n"
+    "Example: kodo connect http://localhost:3367\n"
     "\n"
     STATE_ARG_HELP;
 
@@ -34,6 +35,7 @@ static const char disconnect_usage[] =
     "Leave a target (without URL each), until kodo connect or the next start.\n"
     "Waits up to 5 s for the first attempts, unless --no-wait.\n"
     "Exit status: 0 left (or not waited for), 1 not, 2 for wrong arguments.\n"
+    "Example: kodo disconnect http://localhost:3367 my.yaml\n"
     "\n"
     STATE_ARG_HELP;
 
@@ -44,6 +46,7 @@ static const char evict_usage[] =
     "the option `accept`). --forget: then forget too that these nodes were removed, also of one\n"
     "that has gone already: what other peers state of them is shown. Not before it was sent.\n"
     "Exit status: 0 gone, 1 not, 2 for wrong arguments.\n"
+    "Example: kodo evict http://spam.example.org --forget\n"
     "\n"
     STATE_ARG_HELP;
 

@@ -345,12 +345,16 @@ cmd_check(int argc, char *argv[])
 	size_t i;
 	int status;
 
+	if (err == KODO_OK && c.state_arg.is_help) {
+		fputs(usage, stdout);
+		state_arg_free(&c.state_arg);
+		return 0;
+	}
+	if (err == KODO_OK)
+		err = state_arg_check(&c.state_arg, &why);
 	if (err != KODO_OK) {
 		cmd_complain("check", err, &why);
 		status = 2;
-	} else if (c.state_arg.is_help) {
-		fputs(usage, stdout);
-		status = 0;
 	} else {
 		c.findings.a = c.state_arg.a;
 		for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)

@@ -3,6 +3,7 @@
 
 #include "cmd/cmd.h"
 #include "core/base/buf.h"
+#include "core/base/near.h"
 #include "core/base/screen.h"
 #include "core/config/option.h"
 
@@ -13,42 +14,52 @@
 static int cmd_help(int argc, char *argv[]);
 static int cmd_version(int argc, char *argv[]);
 
+/* --help of a command says all; of those with a text here, that text. */
 static const struct cmd {
 	const char *name;
 	int (*run)(int argc, char *argv[]);
-	const char *arguments;
 	const char *summary;
-	bool has_help;		/* --help says more */
+	const char *usage;
 } cmds[] = {
-	{ "service", cmd_service, "[LOADER] [OPTION ...]",
-	    "run one service in the foreground, with its web server and runner", false },
-	{ "init", cmd_init, "[FILE] [OPTION ...]", "write a loader to begin with", true },
-	{ "check", cmd_check, "[LOADER | STATE]",
-	    "check a loader and the state of its service; each fault with its remedy", true },
-	{ "flows", cmd_flows, "[QUERY] [--by FIELDS]", "list flows", true },
-	{ "counts", cmd_counts, "", "count flows by organization and tag", true },
-	{ "peers", cmd_peers, "", "list peers: state, contact, failures, what is pending", true },
-	{ "map", cmd_map, "", "draw who feeds whom", true },
-	{ "explain", cmd_explain, "URL",
-	    "show where a node comes from, and why it is seen or hidden", true },
-	{ "connect", cmd_connect, "[URL]", "connect to targets now", true },
-	{ "disconnect", cmd_disconnect, "[URL]", "leave targets", true },
-	{ "evict", cmd_evict, "URL", "throw a provider out", true },
-	{ "key", cmd_key, "[admin] [rotate]",
-	    "print or replace the key of this service, or of its admin", true },
-	{ "trust", cmd_trust, "URL KEY|none", "say which key a peer has", true },
-	{ "deny", cmd_deny, "[PATTERN]", "neither show nodes nor pass them on; list what is denied",
-	    true },
-	{ "hide", cmd_hide, "[PATTERN]", "pass nodes on, but do not show them", true },
-	{ "allow", cmd_allow, "[PATTERN]", "undo kodo deny and kodo hide", true },
-	{ "export", cmd_export, "[LOADER | STATE] [-o FILE]",
-	    "write the providers as a cache file of the original system", true },
-	{ "import", cmd_import, "[LOADER | STATE] FILE",
-	    "read providers from a cache file of the original system", true },
-	{ "help", cmd_help, "[COMMAND | options | loader]",
-	    "show the usage of a command; list the options; print a sample loader", false },
-	{ "version", cmd_version, "", "print the version", false },
+	{ "init", cmd_init, "write a loader to begin with", NULL },
+	{ "check", cmd_check, "all faults of a loader, and of the state of its service", NULL },
+	{ "service", cmd_service, "run one service in the foreground",
+	    "usage: kodo service [LOADER] [OPTION ...]\n"
+	    "\n"
+	    "Run one service, with its web server and what sends to others, until Ctrl-C. A\n"
+	    "change of the loader holds within a second.\n"
+	    "Exit status: 0 ended, 1 it could not start, 2 for wrong arguments.\n"
+	    "Example: kodo service my.yaml\n" },
+	{ "status", cmd_status, "how a service is; exit status 1 if it is in trouble", NULL },
+	{ "logs", cmd_logs, "the last lines of its log; -f: and those that come", NULL },
+	{ "flows", cmd_flows, "list flows", NULL },
+	{ "counts", cmd_counts, "count flows by organization and tag", NULL },
+	{ "peers", cmd_peers, "list peers: state, contact, failures, what is pending", NULL },
+	{ "map", cmd_map, "draw who feeds whom", NULL },
+	{ "explain", cmd_explain, "where a node comes from, why it is seen or hidden", NULL },
+	{ "connect", cmd_connect, "connect to targets now", NULL },
+	{ "disconnect", cmd_disconnect, "leave targets", NULL },
+	{ "evict", cmd_evict, "throw a provider out", NULL },
+	{ "deny", cmd_deny, "neither show nodes nor pass them on; list what is denied", NULL },
+	{ "hide", cmd_hide, "pass nodes on, but do not show them", NULL },
+	{ "allow", cmd_allow, "undo kodo deny and kodo hide", NULL },
+	{ "key", cmd_key, "print or replace the key of a service, or of its admin", NULL },
+	{ "trust", cmd_trust, "say which key a peer has", NULL },
+	{ "export", cmd_export, "write the providers as a cache file of the original", NULL },
+	{ "import", cmd_import, "read providers from a cache file of the original", NULL },
+	{ "help", cmd_help, "the usage of a command; all options; a sample loader",
+	    "usage: kodo help [COMMAND | options | loader]\n"
+	    "\n"
+	    "Print the usage of a command, the options of a service, or a loader that shows all.\n"
+	    "Exit status: 0, 2 if there is no such command.\n"
+	    "Example: kodo help flows\n" },
+	{ "version", cmd_version, "print the version",
+	    "usage: kodo version\n"
+	    "\n"
+	    "Print the version.\n"
+	    "Example: kodo version\n" },
 };
+#define N_CMDS	(sizeof(cmds) / sizeof(cmds[0]))
 
 /* Other spellings. */
 static const struct {
@@ -68,7 +79,7 @@ find(const char *name)
 	for (i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
 		if (strcmp(name, aliases[i].name) == 0)
 			name = aliases[i].means;
-	for (i = 0; i < sizeof(cmds) / sizeof(cmds[0]); i++)
+	for (i = 0; i < N_CMDS; i++)
 		if (strcmp(name, cmds[i].name) == 0)
 			return &cmds[i];
 	return NULL;
@@ -79,10 +90,28 @@ put_usage(FILE *to)
 {
 	size_t i;
 
-	fputs("usage: kodo COMMAND [ARGUMENT ...]\n\n", to);
-	for (i = 0; i < sizeof(cmds) / sizeof(cmds[0]); i++)
-		fprintf(to, "  %-10s %-29s %s\n", cmds[i].name, cmds[i].arguments, cmds[i].summary);
+	fputs("usage: kodo COMMAND [ARGUMENT ...]; kodo COMMAND --help\n\n", to);
+	for (i = 0; i < N_CMDS; i++)
+		fprintf(to, "  %-11s %s\n", cmds[i].name, cmds[i].summary);
 	fputs("\nStarted by a web server (FastCGI or CGI), kodo answers its requests.\n", to);
+}
+
+static int
+say_unknown(const char *name)
+{
+	struct why why;
+	struct near near;
+	size_t i;
+
+	near_begin(&near, str_of(name));
+	for (i = 0; i < N_CMDS; i++)
+		near_try(&near, cmds[i].name);
+	if (near_say(&near, "no such command", "kodo help lists them", &why) != KODO_OK) {
+		fputs("kodo: ", stderr);
+		screen_print(stderr, str_of(why.text));
+		fputc('\n', stderr);
+	}
+	return 2;
 }
 
 /* Print a text that option.h makes. */
@@ -113,13 +142,11 @@ cmd_help(int argc, char *argv[])
 	if (strcmp(argv[1], "loader") == 0)
 		return put_made(option_put_sample);
 	c = find(argv[1]);
-	if (c == NULL) {
-		fprintf(stderr, "kodo: no command %s; try kodo help\n", argv[1]);
-		return 2;
-	}
-	if (c->has_help)
+	if (c == NULL)
+		return say_unknown(argv[1]);
+	if (c->usage == NULL)
 		return c->run(2, (char *[]){ argv[1], help_option, NULL });
-	printf("usage: kodo %s %s\n\n%s\n", c->name, c->arguments, c->summary);
+	fputs(c->usage, stdout);
 	return c->run != cmd_service ? 0 : (putchar('\n'), put_made(option_put_help));
 }
 
@@ -150,15 +177,17 @@ int
 cmd_run(int argc, char *argv[])
 {
 	const struct cmd *c;
+	int i;
 
 	if (argc < 2) {
 		put_usage(stderr);
 		return 2;
 	}
 	c = find(argv[1]);
-	if (c == NULL) {
-		fprintf(stderr, "kodo: no command %s; try kodo help\n", argv[1]);
-		return 2;
-	}
+	if (c == NULL)
+		return say_unknown(argv[1]);
+	for (i = 2; i < argc && c->usage != NULL; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return cmd_help(2, argv);
 	return c->run(argc - 1, argv + 1);
 }

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cmd/colour.h"
 #include "cmd/findings.h"
 #include "core/base/ascii.h"
 #include "core/base/screen.h"
@@ -16,7 +17,10 @@ struct finding_group {
 static void
 print(enum finding kind, const char *line)
 {
-	printf("%-7s ", environment_word(kind));
+	static const enum colour colours[FINDING_KINDS] = { COLOUR_GOOD, COLOUR_WARN, COLOUR_BAD };
+
+	printf("%s%-7s%s ", colour_begin(colours[kind]), environment_word(kind),
+	    colour_end(colours[kind]));
 	screen_print(stdout, str_of(line));
 	putchar('\n');
 	fflush(stdout);		/* in step with stderr, and there if a damaged map ends us */

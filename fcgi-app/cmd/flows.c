@@ -16,24 +16,28 @@
 #include "core/views/search.h"
 
 static const char flows_usage[] =
-    "usage: kodo flows [QUERY] [--by FIELDS] [--pp N] [--p N] [--json] [SERVICE ...]\n"
+    "usage: kodo flows [QUERY] [--by FIELDS] [--pp N] [--p N] [-o FORM] [--watch[=S]]\n"
+    "                  [SERVICE ...]\n"
     "\n"
     "List the flows that match a query (all without one), as GET /flows does. A query that\n"
     "cannot be read is searched as text, with a note on stderr.\n"
     "  --by FIELDS   sort: organization,name:d\n"
     "  --pp N        so many a page (20)\n"
     "  --p N         which page, from 0\n"
-    "  --json        the answer of GET /flows instead of a table\n"
+    "  -o FORM       json: the answer of GET /flows; wide: the whole table; name: urls\n"
+    "  --watch[=S]   again and again, every S seconds (2)\n"
     "Exit status: 0, 1 if the state cannot be read, 2 for wrong arguments.\n"
+    "Example: kodo flows newsletter --by name -o wide\n"
     "\n"
     STATE_ARG_HELP;
 
 static const char counts_usage[] =
-    "usage: kodo counts [--json] [SERVICE ...]\n"
+    "usage: kodo counts [-o json] [--watch[=S]] [SERVICE ...]\n"
     "\n"
-    "Count the flows by organization and tag, the largest first; --json: the answer of\n"
-    "GET /counts, which counts distinct names.\n"
+    "Count the flows by organization and tag, the largest first; -o json: the answer of\n"
+    "GET /counts, which counts distinct names; --watch: every S seconds (2) again.\n"
     "Exit status: 0, 1 if the state cannot be read, 2 for wrong arguments.\n"
+    "Example: kodo counts my.yaml\n"
     "\n"
     STATE_ARG_HELP;
 
@@ -123,20 +127,21 @@ print_json(struct inspect *in, struct flows_args *args, const struct search_quer
 static enum kodo_err
 print_table(struct inspect *in, struct flows_args *args, const struct search_query *fq)
 {
-	static const char *const names[] = { "NAME", "ORGANIZATION", "AUTHOR", "TAGS", "URL",
-		NULL };
+	static const struct table_column columns[] = { { "NAME", TABLE_TEXT, 0 },
+		{ "ORGANIZATION", TABLE_TEXT, 1 }, { "AUTHOR", TABLE_TEXT, 3 },
+		{ "TAGS", TABLE_TEXT, 2 }, { "URL", TABLE_WHOLE, 0 }, { NULL, 0, 0 } };
 	struct search_sink s = { .each = put_row, .arg = args };
 	struct search_result res = { 0 };
 	struct str note = query_note(fq->q);
 	uint64_t pages;
 	enum kodo_err err;
 
-	args->table = table_new(in->state_arg.a, names);
+	args->table = table_new(in->state_arg.a, columns);
 	err = args->table == NULL ? KODO_ENOMEM :
 	    search_flows(&in->view, in->state_arg.a, fq, &s, &res);
 	if (err == KODO_OK)
-		err = table_print(args->table);
-	if (err != KODO_OK)
+		err = table_print(args->table, in->output);
+	if (err != KODO_OK || in->output == TABLE_NAMES)
 		return err;
 	pages = res.filtered == 0 ? 1 : (res.filtered - 1) / args->pp + 1;
 	printf("%llu of %llu flows", (unsigned long long)res.filtered,
@@ -175,7 +180,7 @@ int
 cmd_flows(int argc, char *argv[])
 {
 	static const struct inspect_command command = {
-		.usage = flows_usage, .has_what = true,
+		.usage = flows_usage, .has_what = true, .outputs = OUTPUT_ALL, .can_watch = true,
 		.prepare = flows_prepare, .body = flows_body,
 	};
 	struct flows_args args = { .pp = 20 };
@@ -205,7 +210,8 @@ put_facets(struct table *t, const char *kind, const struct facet *f, size_t n, u
 static enum kodo_err
 counts_body(struct inspect *in, void *arg, struct why *why)
 {
-	static const char *const names[] = { "OF", "FLOWS", "NAME", NULL };
+	static const struct table_column columns[] = { { "OF", TABLE_TEXT, 0 },
+		{ "FLOWS", TABLE_TEXT, 0 }, { "NAME", TABLE_WHOLE, 0 }, { NULL, 0, 0 } };
 	struct sink out = SINK_INIT(NULL);
 	struct facets facets;
 	struct query *all;
@@ -219,7 +225,7 @@ counts_body(struct inspect *in, void *arg, struct why *why)
 	err = query_compile(in->state_arg.a, STR_NULL, &all);
 	if (err == KODO_OK)
 		err = facets_count(&in->view, in->state_arg.a, all, &facets);
-	t = err == KODO_OK ? table_new(in->state_arg.a, names) : NULL;
+	t = err == KODO_OK ? table_new(in->state_arg.a, columns) : NULL;
 	if (t == NULL)
 		return err == KODO_OK ? KODO_ENOMEM : err;
 	table_put(t, STR("total"));
@@ -228,7 +234,7 @@ counts_body(struct inspect *in, void *arg, struct why *why)
 	put_facets(t, "organization", facets.organizations, facets.n_organizations,
 	    facets.all_organizations);
 	put_facets(t, "tag", facets.tags, facets.n_tags, facets.all_tags);
-	return table_print(t);
+	return table_print(t, in->output);
 }
 
 int
@@ -236,6 +242,7 @@ cmd_counts(int argc, char *argv[])
 {
 	static const struct inspect_command command = {
 		.usage = counts_usage, .body = counts_body,
+		.outputs = OUTPUT_JSON, .can_watch = true,
 	};
 
 	return inspect_run(&command, argc, argv, NULL);

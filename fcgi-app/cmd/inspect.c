@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
@@ -8,15 +9,19 @@
 #include "core/storage/runner.h"
 
 #define COPY_BYTES	65536
+#define WATCH_S		2u
+#define WATCH_MAX_S	86400u
 
-/* The first argument, unless it is an option. */
+/* The first argument, or the one after a loader, unless it is an option. */
 static enum kodo_err
 take_what(struct inspect *in, const struct inspect_command *c, struct why *why)
 {
 	struct state_arg *t = &in->state_arg;
+	const int i = t->argc > 0 && state_arg_is_service(t, t->argv[0]) ? 1 : 0;
 
-	if (c->has_what && t->argc > 0 && t->argv[0][0] != '-') {
-		in->what = str_of(t->argv[0]);
+	if (c->has_what && t->argc > i && t->argv[i][0] != '-') {
+		in->what = str_of(t->argv[i]);
+		t->argv[i] = t->argv[0];
 		t->argv++;
 		t->argc--;
 	}
@@ -25,15 +30,108 @@ take_what(struct inspect *in, const struct inspect_command *c, struct why *why)
 	return KODO_OK;
 }
 
+static const struct form {
+	const char *name;
+	unsigned output;		/* OUTPUT_ */
+	enum table_output table;
+} forms[] = {
+	{ "json", OUTPUT_JSON, TABLE_FIT },
+	{ "wide", OUTPUT_WIDE, TABLE_WIDE },
+	{ "name", OUTPUT_NAME, TABLE_NAMES },
+};
+
+static enum kodo_err
+take_output(struct inspect *in, const struct inspect_command *c, struct why *why)
+{
+	const char *name = NULL;
+	enum kodo_err err = KODO_OK;
+	unsigned i;
+
+	if (c->outputs == 0)
+		return KODO_OK;
+	if (state_arg_take_flag(&in->state_arg, "--json"))
+		name = "json";
+	else
+		err = state_arg_take(&in->state_arg, "-o", &name, why);
+	if (err != KODO_OK || name == NULL)
+		return err;
+	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+		if (strcmp(forms[i].name, name) == 0 && (c->outputs & forms[i].output) != 0) {
+			in->is_json = forms[i].output == OUTPUT_JSON;
+			in->output = forms[i].table;
+			return KODO_OK;
+		}
+	return why_set(why, KODO_EINVAL, "-o of kodo %s is %s, not %s", in->name,
+	    c->outputs == OUTPUT_JSON ? "json" : "json, wide or name", name);
+}
+
+static enum kodo_err
+take_watch(struct inspect *in, const struct inspect_command *c, struct why *why)
+{
+	const char *text;
+	char *end;
+	unsigned long s;
+
+	if (!c->can_watch || !state_arg_take_optional(&in->state_arg, "--watch", &text))
+		return KODO_OK;
+	s = text == NULL ? WATCH_S : strtoul(text, &end, 10);
+	if (text != NULL && (*end != '\0' || text[0] < '0' || text[0] > '9'))
+		s = 0;
+	if (s < 1 || s > WATCH_MAX_S)
+		return why_set(why, KODO_EINVAL, "--watch=S needs seconds, from 1 to %u",
+		    WATCH_MAX_S);
+	in->watch_s = (unsigned)s;
+	return KODO_OK;
+}
+
 static enum kodo_err
 read_arguments(struct inspect *in, const struct inspect_command *c, void *arg, struct why *why)
 {
-	enum kodo_err err = KODO_OK;
+	enum kodo_err err = take_output(in, c, why);
 
-	in->is_json = state_arg_take_flag(&in->state_arg, "--json");
-	if (c->prepare != NULL)
+	if (err == KODO_OK)
+		err = take_watch(in, c, why);
+	if (err == KODO_OK && c->prepare != NULL)
 		err = c->prepare(in, arg, why);
-	return err == KODO_OK ? take_what(in, c, why) : err;
+	if (err == KODO_OK)
+		err = take_what(in, c, why);
+	return err == KODO_OK ? state_arg_check(&in->state_arg, why) : err;
+}
+
+/* body in a view of now, with memory of its own. */
+static enum kodo_err
+run_once(struct inspect *in, const struct inspect_command *c, void *arg, struct why *why)
+{
+	struct arena *whole = in->state_arg.a, *a = arena_new();
+	enum kodo_err err;
+
+	if (a == NULL)
+		return KODO_ENOMEM;
+	in->now_us = isotime_now_us();
+	err = view_begin(in->registry, in->now_us, &in->view);
+	if (err == KODO_ENOTFOUND)
+		why_set(why, err, "the state has no options yet; start the service once");
+	in->state_arg.a = a;
+	if (err == KODO_OK) {
+		err = c->body(in, arg, why);
+		view_end(&in->view);
+	}
+	in->state_arg.a = whole;
+	arena_free(a);
+	return err;
+}
+
+/* Between two rounds: the screen from its top, or a line. */
+static void
+clear_screen(void)
+{
+	char now[ISOTIME_BYTES];
+
+	isotime_format(isotime_now_us(), false, now);
+	if (colour_is_on())
+		printf("\033[H\033[J%s\n", now);
+	else
+		printf("\n%s\n", now);
 }
 
 static enum kodo_err
@@ -43,13 +141,15 @@ run_body(struct inspect *in, const struct inspect_command *c, void *arg, struct 
 
 	if (err != KODO_OK)
 		return err;
-	err = view_begin(in->registry, in->now_us, &in->view);
-	if (err == KODO_ENOTFOUND)
-		why_set(why, err, "the state has no options yet; start the service once");
-	if (err == KODO_OK) {
-		err = c->body(in, arg, why);
-		view_end(&in->view);
-	}
+	do {
+		if (in->watch_s > 0 && !in->is_json)
+			clear_screen();
+		err = run_once(in, c, arg, why);
+		if (fflush(stdout) != 0 && err == KODO_OK)
+			err = KODO_EIO;
+		if (in->watch_s > 0 && err == KODO_OK)
+			sleep(in->watch_s);
+	} while (in->watch_s > 0 && err == KODO_OK);
 	registry_close(in->registry);
 	return err;
 }
@@ -71,7 +171,7 @@ inspect_run(const struct inspect_command *c, int argc, char *argv[], void *arg)
 		err = read_arguments(&in, c, arg, &why);
 	if (err == KODO_OK) {
 		err = run_body(&in, c, arg, &why);
-		status = err == KODO_OK ? 0 : 1;
+		status = err != KODO_OK ? 1 : in.status;
 	}
 	if (err != KODO_OK)
 		cmd_complain(in.name, err, &why);

@@ -20,6 +20,7 @@ static const char key_usage[] =
     "which the old one signs for, so that peers follow. admin: that of its admin instead, for\n"
     "/check, /cron and DELETE /connect; after admin rotate the old one counts for nothing.\n"
     "Exit status: 0, 1 if it cannot be read or made, 2 for wrong arguments.\n"
+    "Example: kodo key my.yaml\n"
     "\n"
     STATE_ARG_HELP;
 
@@ -31,6 +32,7 @@ static const char trust_usage[] =
     "forget what is known of it; its next word counts as its first. Another key than before\n"
     "ends all that was said under that one.\n"
     "Exit status: 0, 1 if there is no such peer, 2 for wrong arguments.\n"
+    "Example: kodo trust https://agents.example.org none\n"
     "\n"
     STATE_ARG_HELP;
 

@@ -16,7 +16,7 @@
 	"  -n        only say how many nodes the pattern would decide of now\n" \
 	"  --forget  take away whatever is said of this very pattern\n" \
 	"Without PATTERN: list what is denied, hidden or excepted, since when, and of how many\n" \
-	"nodes and flows it decides; --json: for programs.\n" \
+	"nodes and flows it decides; -o json, wide, or name (the patterns).\n" \
 	"PATTERN is one of\n" \
 	"  url:PREFIX            nodes, and what peers state, at that url and below; the url\n" \
 	"                        alone will do\n" \
@@ -29,23 +29,26 @@
 	STATE_ARG_HELP
 
 static const char deny_usage[] =
-    "usage: kodo deny [PATTERN] [-n] [--forget] [--json] [SERVICE ...]\n"
+    "usage: kodo deny [PATTERN] [-n] [--forget] [-o FORM] [SERVICE ...]\n"
     "\n"
     "Neither show nodes nor pass them on. What their peers say is still taken in, so that\n"
     "kodo allow shows it at once; peers that have them from elsewhere keep them.\n"
+    "Example: kodo deny 'organization:Spam*' -n\n"
     MODERATE_HELP;
 
 static const char hide_usage[] =
-    "usage: kodo hide [PATTERN] [-n] [--forget] [--json] [SERVICE ...]\n"
+    "usage: kodo hide [PATTERN] [-n] [--forget] [-o FORM] [SERVICE ...]\n"
     "\n"
     "Pass nodes on to peers, but do not show them here.\n"
+    "Example: kodo hide https://quiet.example.org/below\n"
     MODERATE_HELP;
 
 static const char allow_usage[] =
-    "usage: kodo allow [PATTERN] [-n] [--forget] [--json] [SERVICE ...]\n"
+    "usage: kodo allow [PATTERN] [-n] [--forget] [-o FORM] [SERVICE ...]\n"
     "\n"
     "Show again, and pass on, what was denied or hidden by that pattern. Where it was not, make\n"
     "it an exception from others that hit more.\n"
+    "Example: kodo allow 'organization:Spam*'\n"
     MODERATE_HELP;
 
 struct wish {
@@ -87,17 +90,18 @@ put_json(const struct moderation *m, const struct moderated_count *counts)
 static enum kodo_err
 put_table(struct inspect *in, const struct moderation *m, const struct moderated_count *counts)
 {
-	static const char *const names[] = { "VERDICT", "SINCE", "NODES", "FLOWS", "PATTERN",
-		NULL };
+	static const struct table_column columns[] = { { "VERDICT", TABLE_TEXT, 0 },
+		{ "SINCE", TABLE_TEXT, 1 }, { "NODES", TABLE_TEXT, 0 }, { "FLOWS", TABLE_TEXT, 0 },
+		{ "PATTERN", TABLE_WHOLE, 0 }, { NULL, 0, 0 } };
 	char since[ISOTIME_BYTES];
 	struct table *t;
 	size_t i;
 
-	if (m->n == 0) {
+	if (m->n == 0 && in->output != TABLE_NAMES) {
 		puts("nothing is denied or hidden");
 		return KODO_OK;
 	}
-	t = table_new(in->state_arg.a, names);
+	t = table_new(in->state_arg.a, columns);
 	for (i = 0; i < m->n && t != NULL; i++) {
 		isotime_format(m->all[i].since_us, false, since);
 		table_put(t, str_of(moderation_name(m->all[i].verdict)));
@@ -107,7 +111,7 @@ put_table(struct inspect *in, const struct moderation *m, const struct moderated
 		table_put(t, m->all[i].pattern);
 		table_end_row(t);
 	}
-	return t == NULL ? KODO_ENOMEM : table_print(t);
+	return t == NULL ? KODO_ENOMEM : table_print(t, in->output);
 }
 
 static enum kodo_err
@@ -198,7 +202,7 @@ static int
 run(const char *usage, enum verdict verdict, int argc, char *argv[])
 {
 	const struct inspect_command command = {
-		.usage = usage, .has_what = true,
+		.usage = usage, .has_what = true, .outputs = OUTPUT_ALL,
 		.prepare = moderate_prepare, .body = moderate_body,
 	};
 	struct wish w = { .verdict = verdict };

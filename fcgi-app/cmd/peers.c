@@ -15,32 +15,38 @@
 #include "core/views/render.h"
 
 static const char peers_usage[] =
-    "usage: kodo peers [--json] [SERVICE ...]\n"
+    "usage: kodo peers [-o FORM] [--watch[=S]] [SERVICE ...]\n"
     "\n"
     "List each peer: whether it feeds us, we feed it, or both; its state; how it is known\n"
     "(proved: its url shows its key; pinned: it signs; by address; open); its nodes and flows;\n"
     "last contact both ways; of how many nodes it must still learn; failed attempts in a row and\n"
     "the next; the last error, else whether it is denied or hidden and by which pattern, else the\n"
     "first node that it refuses, and how many there are.\n"
+    "  -o FORM       json; wide: all columns, whatever the terminal's width; name: urls\n"
+    "  --watch[=S]   again and again, every S seconds (2)\n"
     "Exit status: 0, 1 if the state cannot be read, 2 for wrong arguments.\n"
+    "Example: kodo peers my.yaml --watch\n"
     "\n"
     STATE_ARG_HELP;
 
 static const char map_usage[] =
-    "usage: kodo map [--json] [SERVICE ...]\n"
+    "usage: kodo map [-o json] [--watch[=S]] [SERVICE ...]\n"
     "\n"
-    "Draw who feeds whom as a tree; --json: the answer of GET /map.\n"
+    "Draw who feeds whom as a tree; -o json: the answer of GET /map; --watch: every S seconds\n"
+    "(2) again.\n"
     "Exit status: 0, 1 if the state cannot be read, 2 for wrong arguments.\n"
+    "Example: kodo map my.yaml\n"
     "\n"
     STATE_ARG_HELP;
 
 static const char explain_usage[] =
-    "usage: kodo explain URL [--json] [SERVICE ...]\n"
+    "usage: kodo explain URL [-o json] [SERVICE ...]\n"
     "\n"
     "Show the statements about a node, or about the node of a flow: of which peer, with which\n"
     "version, which one wins and why; whether the node was removed, or is denied or hidden and by\n"
     "which pattern; which peers must still learn of it, and for which it is paused and why.\n"
     "Exit status: 0, 1 if nothing is known of it, 2 for wrong arguments.\n"
+    "Example: kodo explain http://localhost:3366/flows/newsletter\n"
     "\n"
     STATE_ARG_HELP;
 
@@ -68,13 +74,17 @@ refused_words(struct arena *a, const struct peer_state *p)
 static enum kodo_err
 put_table_row(void *arg, const struct peer_state *p)
 {
+	static const enum colour colours[STATUS_MAX] = { [STATUS_OK] = COLOUR_GOOD,
+		[STATUS_PENDING] = COLOUR_WARN, [STATUS_SILENT] = COLOUR_WARN,
+		[STATUS_LOST] = COLOUR_BAD, [STATUS_FAILING] = COLOUR_BAD,
+		[STATUS_PAUSED] = COLOUR_BAD };
 	struct peers_output *o = arg;
 	struct table *t = o->table;
 
 	table_put(t, p->url);
 	table_put(t, p->organization);
 	table_put(t, str_of(peer_status_direction(p)));
-	table_put(t, str_of(peer_status_name(p->health)));
+	table_put_coloured(t, str_of(peer_status_name(p->health)), colours[p->health]);
 	table_put(t, str_of(p->trust));
 	table_put_u64(t, p->n_nodes);
 	table_put_u64(t, p->n_flows);
@@ -144,9 +154,13 @@ put_json_row(void *arg, const struct peer_state *p)
 static enum kodo_err
 peers_body(struct inspect *in, void *arg, struct why *why)
 {
-	static const char *const names[] = { "PEER", "ORGANIZATION", "DIRECTION", "STATE", "TRUST",
-		"NODES", "FLOWS", "RECEIVED", "REACHED", "PENDING", "FAILED", "NEXT", "ERROR",
-		NULL };
+	static const struct table_column columns[] = { { "PEER", TABLE_WHOLE, 0 },
+		{ "ORGANIZATION", TABLE_TEXT, 4 }, { "DIRECTION", TABLE_TEXT, 3 },
+		{ "STATE", TABLE_TEXT, 0 }, { "TRUST", TABLE_TEXT, 6 }, { "NODES", TABLE_TEXT, 5 },
+		{ "FLOWS", TABLE_TEXT, 0 }, { "RECEIVED", TABLE_TEXT, 2 },
+		{ "REACHED", TABLE_TEXT, 2 }, { "PENDING", TABLE_TEXT, 1 },
+		{ "FAILED", TABLE_TEXT, 3 }, { "NEXT", TABLE_TEXT, 1 },
+		{ "ERROR", TABLE_BELOW, 0 }, { NULL, 0, 0 } };
 	struct peers_output o = { .in = in, .json = SINK_INIT(NULL) };
 	enum kodo_err err;
 
@@ -158,18 +172,18 @@ peers_body(struct inspect *in, void *arg, struct why *why)
 		buf_putc(&o.json.buf, ']');
 		return inspect_end_json(&o.json, err);
 	}
-	o.table = table_new(in->state_arg.a, names);
+	o.table = table_new(in->state_arg.a, columns);
 	if (o.table == NULL)
 		return KODO_ENOMEM;
 	err = peer_status_each(&in->view, in->state_arg.a, put_table_row, &o);
-	return err == KODO_OK ? table_print(o.table) : err;
+	return err == KODO_OK ? table_print(o.table, in->output) : err;
 }
 
 int
 cmd_peers(int argc, char *argv[])
 {
 	static const struct inspect_command command = {
-		.usage = peers_usage, .body = peers_body,
+		.usage = peers_usage, .body = peers_body, .outputs = OUTPUT_ALL, .can_watch = true,
 	};
 
 	return inspect_run(&command, argc, argv, NULL);
@@ -223,7 +237,7 @@ int
 cmd_map(int argc, char *argv[])
 {
 	static const struct inspect_command command = {
-		.usage = map_usage, .body = map_body,
+		.usage = map_usage, .body = map_body, .outputs = OUTPUT_JSON, .can_watch = true,
 	};
 
 	return inspect_run(&command, argc, argv, NULL);
@@ -356,6 +370,7 @@ cmd_explain(int argc, char *argv[])
 {
 	static const struct inspect_command command = {
 		.usage = explain_usage, .has_what = true, .wants_what = true, .body = explain_body,
+		.outputs = OUTPUT_JSON,
 	};
 
 	return inspect_run(&command, argc, argv, NULL);

@@ -19,6 +19,7 @@
 #include "core/base/clock.h"
 #include "core/base/isotime.h"
 #include "core/base/limit.h"
+#include "core/base/near.h"
 #include "core/registry/registry.h"
 #include "core/registry/startup.h"
 #include "core/storage/runner.h"
@@ -406,12 +407,18 @@ cmd_service(int argc, char *argv[])
 	};
 	struct why why = { "" };
 	enum kodo_err err = KODO_ENOMEM;
+	struct near unknown;
+	int status = 2;
 
 	s.argc = argc - 1;
 	s.argv = argv + 1;
 	s.arena = arena_new();
 	if (s.arena != NULL)
+		err = option_check_args(s.arena, s.argc, s.argv, &unknown, &why);
+	if (err == KODO_OK) {
+		status = 1;
 		err = prepare(&s, &why);
+	}
 	if (err == KODO_OK)
 		err = apply(&s, &why);
 	if (err == KODO_OK)
@@ -434,5 +441,5 @@ cmd_service(int argc, char *argv[])
 	log_close();
 	arena_free(s.stamp_arena);
 	arena_free(s.arena);
-	return err == KODO_OK ? 0 : 1;
+	return err == KODO_OK ? 0 : status;
 }

@@ -1,10 +1,20 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/state_arg.h"
+#include "core/base/near.h"
 #include "core/base/path.h"
 #include "core/registry/registry.h"
+
+/* VALUE of `-nVALUE`, or NULL. */
+static const char *
+after_letter(const char *arg, const char *name)
+{
+	return name[0] == '-' && name[2] == '\0' && strncmp(arg, name, 2) == 0 && arg[2] != '\0' ?
+	    arg + 2 : NULL;
+}
 
 /* Take out n arguments at i. */
 static void
@@ -23,14 +33,25 @@ after_equals(const char *arg, const char *name)
 	return strncmp(arg, name, n) == 0 && arg[n] == '=' ? arg + n + 1 : NULL;
 }
 
+/* For who mistypes it. */
+static void
+note_own(struct state_arg *t, const char *name)
+{
+	assert(t->n_own < STATE_ARG_OWN);
+	t->own[t->n_own++] = name;
+}
+
 enum kodo_err
 state_arg_take(struct state_arg *t, const char *name, const char **value, struct why *why)
 {
 	int i;
 
 	*value = NULL;
+	note_own(t, name);
 	for (i = 0; i < t->argc; i++) {
 		*value = after_equals(t->argv[i], name);
+		if (*value == NULL)
+			*value = after_letter(t->argv[i], name);
 		if (*value != NULL) {
 			cut(t, i, 1);
 			return KODO_OK;
@@ -51,6 +72,7 @@ state_arg_take_flag(struct state_arg *t, const char *name)
 {
 	int i;
 
+	note_own(t, name);
 	for (i = 0; i < t->argc; i++) {
 		if (strcmp(t->argv[i], name) != 0)
 			continue;
@@ -58,6 +80,29 @@ state_arg_take_flag(struct state_arg *t, const char *name)
 		return true;
 	}
 	return false;
+}
+
+bool
+state_arg_take_optional(struct state_arg *t, const char *name, const char **value)
+{
+	int i;
+
+	*value = NULL;
+	for (i = 0; i < t->argc; i++) {
+		*value = after_equals(t->argv[i], name);
+		if (*value == NULL)
+			continue;
+		note_own(t, name);
+		cut(t, i, 1);
+		return true;
+	}
+	return state_arg_take_flag(t, name);
+}
+
+static bool
+is_yaml(struct str name)
+{
+	return str_ends(name, STR(".yaml")) || str_ends(name, STR(".yml"));
 }
 
 /* Is the word after --hosted its loader, and not the command's own? */
@@ -68,7 +113,7 @@ is_loader(const char *word)
 	struct stat st;
 
 	return word[0] != '-' && memmem(s.p, s.len, "://", 3) == NULL &&
-	    (str_ends(s, STR(".yaml")) || str_ends(s, STR(".yml")) || stat(word, &st) == 0);
+	    (is_yaml(s) || stat(word, &st) == 0);
 }
 
 static enum kodo_err
@@ -111,13 +156,6 @@ state_arg_read(struct state_arg *t, int argc, char *argv[], struct why *why)
 	return err == KODO_OK ? state_arg_take(t, "--state", &t->folder, why) : err;
 }
 
-void
-state_arg_free(struct state_arg *t)
-{
-	arena_free(t->a);
-	*t = (struct state_arg){ 0 };
-}
-
 /* Does the folder hold a store, and not loaders? */
 static bool
 is_state(struct state_arg *t, const char *path)
@@ -126,6 +164,43 @@ is_state(struct state_arg *t, const char *path)
 	struct stat st;
 
 	return data != NULL && stat(data, &st) == 0;	/* not opened: that would break its locks */
+}
+
+bool
+state_arg_is_service(struct state_arg *t, const char *word)
+{
+	struct str s = str_of(word);
+
+	return memmem(s.p, s.len, "://", 3) == NULL && (is_yaml(s) || is_state(t, word));
+}
+
+enum kodo_err
+state_arg_check(struct state_arg *t, struct why *why)
+{
+	struct near near = { 0 };
+	enum kodo_err err;
+	unsigned i;
+
+	if (t->folder != NULL && (t->is_hosted || t->argc > 0))
+		return why_set(why, KODO_EINVAL, "--state FOLDER stands alone");
+	if (t->is_hosted && (t->argc > 1 || (t->argc == 1 && (t->hosted_loader != NULL ||
+		t->argv[0][0] == '-'))))
+		return why_set(why, KODO_EINVAL, "--hosted takes a loader and nothing else");
+	err = option_check_args(t->a, t->argc, t->argv, &near, why);
+	if (err != KODO_EINVAL || near.wanted.p == NULL)
+		return err;
+	for (i = 0; i < t->n_own; i++)
+		near_try(&near, t->own[i]);
+	near_try(&near, "--hosted");
+	near_try(&near, "--state");
+	return near_say(&near, "unknown option", "--help says which there are", why);
+}
+
+void
+state_arg_free(struct state_arg *t)
+{
+	arena_free(t->a);
+	*t = (struct state_arg){ 0 };
 }
 
 static enum kodo_err
@@ -146,19 +221,13 @@ state_arg_find(struct state_arg *t, struct why *why)
 {
 	enum kodo_err err;
 
-	if (t->folder != NULL) {
-		if (t->is_hosted || t->argc > 0)
-			return why_set(why, KODO_EINVAL, "--state FOLDER stands alone");
+	if (t->folder != NULL)
 		return find_given(t, t->folder, why);
-	}
 	if (t->is_hosted) {
 		if (t->hosted_loader == NULL && t->argc > 0 && t->argv[0][0] != '-') {
 			t->hosted_loader = t->argv[0];
 			cut(t, 0, 1);
 		}
-		if (t->argc > 0)
-			return why_set(
-			    why, KODO_EINVAL, "--hosted takes a loader and nothing else");
 		return option_find_state(
 		    t->a, t->hosted_loader, &t->loader, &t->state_path, why);
 	}

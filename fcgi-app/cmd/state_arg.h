@@ -1,8 +1,9 @@
 /*
- * The arguments that name the state for a command of the command line.
+ * The arguments that name the service for a command of the command line, by one rule for all.
  *
  *	kodo check [LOADER] [OPTION ...]	that of `kodo service` with the same arguments in
- *						the same folder
+ *						the same folder. *.yaml, *.yml and state folders
+ *						may stand before a query, url or pattern, too
  *	kodo check --hosted[=LOADER]		that of what a web server or cron starts; after a
  *						blank LOADER is a path that exists, or *.yaml
  *	kodo check --state FOLDER		that one; LOADER may also be a state folder
@@ -11,6 +12,8 @@
 #define KODO_STATE_ARG_H
 
 #include "core/config/option.h"
+
+#define STATE_ARG_OWN	12u
 
 struct state_arg {
 	struct arena *a;		/* of everything here */
@@ -21,6 +24,8 @@ struct state_arg {
 	bool is_help;			/* --help */
 	int argc;			/* what is left */
 	char **argv;
+	const char *own[STATE_ARG_OWN];	/* options of the command that were asked for */
+	unsigned n_own;
 	struct str state_path;		/* absolute */
 	struct str loader;		/* absolute, or null */
 	bool has_options;		/* false: of a state folder, hosted, or of a program */
@@ -29,8 +34,10 @@ struct state_arg {
 
 /* The same for people, as lines of a help text. */
 #define STATE_ARG_HELP \
-	"Which state: that of `kodo service` with the same arguments in this folder (LOADER,\n" \
-	"options, KODO_* in the environment, .env); a LOADER that is a program is not run. Or\n" \
+	"Which service, in every command: that of `kodo service` with the same arguments in\n" \
+	"this folder (LOADER, options, KODO_* in the environment, .env); a LOADER that is a\n" \
+	"program is not run. Names that end in .yaml or .yml are loaders wherever they stand,\n" \
+	"and state folders may stand for them; others come after the command's own words. Or\n" \
 	"  --hosted [LOADER]  as a web server or cron finds it: KODO_LOADER or kodo.yaml beside\n" \
 	"                     the program, the .env beside the loader, nothing else; also\n" \
 	"                     --hosted=LOADER\n" \
@@ -41,14 +48,26 @@ enum kodo_err state_arg_read(
     struct state_arg *t, int argc, char *argv[], struct why *why) MUST_CHECK;
 
 /*
- * Take `name VALUE` or `name=VALUE` out of the rest; NULL: it is not there. KODO_EINVAL: without
- * its value.
+ * Take `name VALUE`, `name=VALUE`, or of a letter `-nVALUE`, out of the rest; NULL: it is not
+ * there. KODO_EINVAL: without its value.
  */
 enum kodo_err state_arg_take(
     struct state_arg *t, const char *name, const char **value, struct why *why) MUST_CHECK;
 
 /* Take `name` out of the rest. true: it was there. */
 bool state_arg_take_flag(struct state_arg *t, const char *name);
+
+/* Is a word that may be a query or a url the name of a service, by the rule above? */
+bool state_arg_is_service(struct state_arg *t, const char *word);
+
+/* Take `name` or `name=VALUE`. true: it was there; *value NULL: without a value. */
+bool state_arg_take_optional(struct state_arg *t, const char *name, const char **value);
+
+/*
+ * After those: is what is left known? KODO_EINVAL with why, which names what may be meant; then the
+ * arguments are wrong, not what they name.
+ */
+enum kodo_err state_arg_check(struct state_arg *t, struct why *why) MUST_CHECK;
 
 /* Find the state, and without --hosted or --state resolve the options. Errors with why. */
 enum kodo_err state_arg_find(struct state_arg *t, struct why *why) MUST_CHECK;

@@ -6,15 +6,19 @@
 #include "core/base/screen.h"
 #include "core/base/utf8.h"
 
-#define CELL_MAX	60u	/* characters of a column, except the last */
+#define GAP		2u	/* blanks between columns */
+#define PAD_MAX		60u	/* a longer cell moves those behind it */
+#define TEXT_MIN	8u	/* a column is not cut below that */
 
 struct row {
 	struct str cells[TABLE_COLUMNS];
+	enum colour colours[TABLE_COLUMNS];
 	struct row *next;
 };
 
 struct table {
 	struct arena *a;
+	const struct table_column *columns;
 	size_t n_columns, at;
 	size_t widths[TABLE_COLUMNS];
 	struct row *first, *last;
@@ -40,18 +44,19 @@ row_add(struct table *t)
 }
 
 struct table *
-table_new(struct arena *a, const char *const names[])
+table_new(struct arena *a, const struct table_column columns[])
 {
 	struct table *t = arena_zalloc(a, sizeof(*t));
 
 	if (t == NULL)
 		return NULL;
 	t->a = a;
-	while (t->n_columns < TABLE_COLUMNS && names[t->n_columns] != NULL)
+	t->columns = columns;
+	while (t->n_columns < TABLE_COLUMNS && columns[t->n_columns].name != NULL)
 		t->n_columns++;
 	(void)row_add(t);
 	while (t->at < t->n_columns && !t->has_failed)
-		table_put(t, str_of(names[t->at]));
+		table_put(t, str_of(columns[t->at].name));
 	table_end_row(t);
 	return t;
 }
@@ -76,7 +81,7 @@ copy_visible(struct arena *a, struct str text)
 }
 
 void
-table_put(struct table *t, struct str text)
+table_put_coloured(struct table *t, struct str text, enum colour colour)
 {
 	struct str cell;
 	size_t width;
@@ -89,11 +94,16 @@ table_put(struct table *t, struct str text)
 		return;
 	}
 	width = utf8_count(cell);
-	if (width > CELL_MAX && t->at + 1 < t->n_columns)
-		width = CELL_MAX;
 	if (width > t->widths[t->at])
 		t->widths[t->at] = width;
+	t->last->colours[t->at] = colour;
 	t->last->cells[t->at++] = cell;
+}
+
+void
+table_put(struct table *t, struct str text)
+{
+	table_put_coloured(t, text, COLOUR_NONE);
 }
 
 void
@@ -105,26 +115,31 @@ table_put_u64(struct table *t, uint64_t n)
 	table_put(t, str_of(text));
 }
 
-void
-table_put_ago(struct table *t, int64_t us, int64_t now_us)
+const char *
+table_ago(int64_t us, int64_t now_us, char out[TABLE_AGO_BYTES])
 {
 	static const struct {
 		int64_t s;
 		char unit;
 	} units[] = { { 86400, 'd' }, { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
 	int64_t s = (us > now_us ? us - now_us : now_us - us) / 1000000;
-	char text[32];
 	size_t i = 0;
 
-	if (us == 0) {
-		table_put(t, STR("-"));
-		return;
-	}
+	if (us == 0)
+		return "-";
 	while (i < 3 && s < 2 * units[i].s)
 		i++;
-	snprintf(text, sizeof(text), "%s%lld%c", us > now_us ? "in " : "",
+	snprintf(out, TABLE_AGO_BYTES, "%s%lld%c", us > now_us ? "in " : "",
 	    (long long)(s / units[i].s), units[i].unit);
-	table_put(t, str_of(text));
+	return out;
+}
+
+void
+table_put_ago(struct table *t, int64_t us, int64_t now_us)
+{
+	char text[TABLE_AGO_BYTES];
+
+	table_put(t, str_of(table_ago(us, now_us, text)));
 }
 
 void
@@ -133,6 +148,15 @@ table_end_row(struct table *t)
 	if (!t->has_failed)
 		(void)row_add(t);
 }
+
+/* --- what fits --- */
+
+/* How wide each column is, and where it stands. */
+struct layout {
+	size_t widths[TABLE_COLUMNS];
+	bool is_gone[TABLE_COLUMNS], is_below[TABLE_COLUMNS];
+	bool is_cut;			/* cells end at the width of their column */
+};
 
 /* 0: no terminal, so no edge. */
 static size_t
@@ -145,43 +169,130 @@ terminal_width(void)
 	return size.ws_col;
 }
 
-/* A cell, cut with an ellipsis, and padded to its column except at the end of a line. */
-static void
-print_cell(struct str cell, size_t room, size_t pad)
+static size_t
+width_of(const struct table *t, const struct layout *l)
 {
-	size_t width = utf8_count(cell);
+	size_t sum = 0, i;
 
-	if (width > room && room > 0) {
-		printf("%.*s…", (int)utf8_bytes(cell, room - 1), cell.p);
-		width = room;
+	for (i = 0; i < t->n_columns; i++)
+		if (!l->is_gone[i] && !l->is_below[i])
+			sum += l->widths[i] + GAP;
+	return sum < GAP ? 0 : sum - GAP;
+}
+
+/* The column that is missed least; n_columns: none may go. */
+static size_t
+find_dropped(const struct table *t, const struct layout *l)
+{
+	size_t found = t->n_columns, i;
+	unsigned most = 0;
+
+	for (i = 0; i < t->n_columns; i++)
+		if (!l->is_gone[i] && t->columns[i].drop > most) {
+			most = t->columns[i].drop;
+			found = i;
+		}
+	return found;
+}
+
+/* The widest column that may be cut; n_columns: none. */
+static size_t
+find_cut(const struct table *t, const struct layout *l)
+{
+	size_t found = t->n_columns, most = TEXT_MIN, i;
+
+	for (i = 0; i < t->n_columns; i++)
+		if (!l->is_gone[i] && t->columns[i].kind == TABLE_TEXT && l->widths[i] > most) {
+			most = l->widths[i];
+			found = i;
+		}
+	return found;
+}
+
+static void
+fit(const struct table *t, size_t edge, struct layout *l)
+{
+	size_t i;
+
+	l->is_cut = true;
+	for (i = 0; i < t->n_columns && width_of(t, l) > edge; i++)
+		l->is_below[i] = t->columns[i].kind == TABLE_BELOW;
+	while (width_of(t, l) > edge && (i = find_dropped(t, l)) < t->n_columns)
+		l->is_gone[i] = true;
+	while (width_of(t, l) > edge && (i = find_cut(t, l)) < t->n_columns)
+		l->widths[i]--;
+}
+
+/* --- printing --- */
+
+/* A cell, cut with an ellipsis if it may be, and padded to its column unless it is the last. */
+static void
+print_cell(struct str cell, enum colour colour, size_t width, bool is_cut, bool is_last)
+{
+	size_t used = utf8_count(cell);
+
+	fputs(colour_begin(colour), stdout);
+	if (is_cut && used > width && width > 0) {
+		printf("%.*s…", (int)utf8_bytes(cell, width - 1), cell.p);
+		used = width;
 	} else {
 		printf("%.*s", STR_ARG(cell));
 	}
-	while (width++ < pad)
+	fputs(colour_end(colour), stdout);
+	for (; !is_last && used < width + GAP; used++)
 		putchar(' ');
 }
 
-enum kodo_err
-table_print(const struct table *t)
+static void
+print_row(const struct table *t, const struct row *row, const struct layout *l)
 {
-	size_t edge = terminal_width(), i, at;
+	const bool is_head = row == t->first;
+	size_t i, last = 0;
+
+	for (i = 0; i < t->n_columns; i++)
+		if (!l->is_gone[i] && !l->is_below[i])
+			last = i;
+	for (i = 0; i < t->n_columns; i++)
+		if (!l->is_gone[i] && !l->is_below[i])
+			print_cell(row->cells[i], is_head ? COLOUR_HEAD : row->colours[i],
+			    l->widths[i], l->is_cut && t->columns[i].kind == TABLE_TEXT, i == last);
+	putchar('\n');
+	for (i = 0; i < t->n_columns; i++)
+		if (l->is_below[i] && !is_head && !str_eq(row->cells[i], STR("-")))
+			printf("    %s%.*s%s\n", colour_begin(row->colours[i]),
+			    STR_ARG(row->cells[i]), colour_end(row->colours[i]));
+}
+
+static void
+print_names(const struct table *t)
+{
 	const struct row *row;
+	size_t i = 0;
+
+	while (i + 1 < t->n_columns && t->columns[i].kind != TABLE_WHOLE)
+		i++;
+	for (row = t->first->next; row->next != NULL; row = row->next)
+		printf("%.*s\n", STR_ARG(row->cells[i]));
+}
+
+enum kodo_err
+table_print(const struct table *t, enum table_output output)
+{
+	const size_t edge = output == TABLE_WIDE ? 0 : terminal_width();
+	struct layout l = { .is_cut = false };
+	const struct row *row;
+	size_t i;
 
 	if (t->has_failed)
 		return KODO_ENOMEM;
-	for (row = t->first; row->next != NULL; row = row->next) {
-		for (i = at = 0; i < t->n_columns; i++) {
-			bool last = i + 1 == t->n_columns;
-			size_t room = last ? SIZE_MAX : CELL_MAX;
-
-			if (edge > 0 && room > edge - (at < edge ? at : edge - 1))
-				room = edge - (at < edge ? at : edge - 1);
-			if (edge > 0 && at >= edge)
-				break;
-			print_cell(row->cells[i], room, last ? 0 : t->widths[i] + 2);
-			at += t->widths[i] + 2;
-		}
-		putchar('\n');
-	}
+	for (i = 0; i < t->n_columns; i++)
+		l.widths[i] = t->widths[i] < PAD_MAX || edge > 0 ? t->widths[i] : PAD_MAX;
+	if (edge > 0)
+		fit(t, edge, &l);
+	if (output == TABLE_NAMES)
+		print_names(t);
+	else
+		for (row = t->first; row->next != NULL; row = row->next)
+			print_row(t, row, &l);
 	return fflush(stdout) == 0 ? KODO_OK : KODO_EIO;
 }

@@ -342,4 +342,4 @@ def test_import_needs_a_registry_and_a_file(service):
     assert done.returncode == 1 and "is a node" in done.stderr
     done = run("import", one.loader, "nosuch.json", cwd=one.cwd)
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
-    assert run("import", cwd=one.cwd).returncode == 1
+    assert run("import", cwd=one.cwd).returncode == 2

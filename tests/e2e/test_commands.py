@@ -1,6 +1,7 @@
 """The commands that show and change a service: kodo flows, counts, peers, map, explain, connect, disconnect, evict."""
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import kodotest
 import servicetest
 from kodotest import connect_body, flow, greeting, node, wait_until
+from terminal import CLEAN, Terminal
 
 FAR = "http://127.0.0.1:19"
 
@@ -184,3 +186,162 @@ def test_output_ends_with_the_command(place, command):
         assert [pid for pid in servicetest.processes_of(place) if "kodo-reconnect" in servicetest.command_line(pid)[0]] != []
     finally:
         one.close()
+
+
+# --- how they look ---
+
+COMMANDS = [line.split()[0] for line in subprocess.run([kodotest.KODO, "help"], capture_output=True, text=True, check=True).stdout.splitlines()
+            if line.startswith("  ")]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help(place, command):
+    texts = {run_in(place, *arguments) for arguments in ((command, "-h"), (command, "--help"), ("help", command))}
+    assert len(texts) == 1, texts
+    status, text, _ = texts.pop()
+    assert status == 0 and text.startswith(f"usage: kodo {command}") and f"\nExample: kodo {command}" in text
+    assert command == "version" or "Exit status: 0" in text
+
+
+def run_in(place, *arguments):
+    done = subprocess.run([kodotest.KODO, *arguments], cwd=place, env=CLEAN, capture_output=True, text=True, timeout=30,
+                          stdin=subprocess.DEVNULL, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("arguments, meant", [
+    (["statsu"], "status"), (["chek"], "check"), (["flow"], "flows"), (["help", "expalin"], "explain"), (["flows", "--josn"], "--json"),
+    (["peers", "--wach"], "--watch"), (["check", "--conect=x"], "--connect"), (["status", "--hostde"], "--hosted"), (["init", "-x"], None),
+    (["connect", "--nowait"], "--no-wait"), (["service", "--registyr"], "--registry"), (["xyzzy"], None), (["flows", "--xyzzy"], None),
+    (["evict", "http://a", "--forgte"], "--forget"), (["export", "--xyzzy"], None), (["logs", "--levle", "info"], "--level"),
+    (["peers", "-o", "yaml"], None), (["map", "-o", "wide"], None), (["peers", "--watch=0"], None), (["logs", "-n", "few"], None),
+    (["check", "--state", "/tmp", "x"], None), (["check", "--hosted", "a", "b"], None)], ids=str)
+def test_wrong_words(place, arguments, meant):
+    """Exit status 2, and what was meant where that is near."""
+    status, out, err = run_in(place, *arguments)
+    assert (status, out) == (2, "") and err.startswith("kodo") and err.count("\n") == 1
+    assert f"did you mean {meant}?" in err if meant else "did you mean" not in err, err
+
+
+def test_outputs(pair):
+    one, target = pair
+    assert run(one, "counts", "-o", "json").stdout == run(one, "counts", "--json").stdout == run(one, "counts", "-ojson").stdout
+    assert set(run(one, "peers", "-o", "name").stdout.split()) == {target.url, FAR}
+    assert sorted(run(one, "flows", "-o", "name", "--pp", "100").stdout.split())[0].startswith(f"{FAR}/flows/")
+    wide = run(one, "peers", "-o=wide").stdout.splitlines()
+    assert "TRUST" in wide[0] and "ERROR" in wide[0] and len(wide) == 3
+    assert run(one, "deny", "-o", "name").stdout == ""
+
+
+def test_the_same_rule_names_the_service(pair):
+    """A loader may stand before a query or a url, or alone in its place."""
+    one, target = pair
+    for arguments in (["kodo.yaml"], ["kodo.yaml", "number"], ["number", "kodo.yaml"], [one.state_path(), "number"]):
+        done = run(one, "flows", *arguments, service=False)
+        assert done.returncode == 0 and " of 10 flows" in done.stdout, done
+    assert run(one, "explain", "kodo.yaml", target.url, service=False).stdout == run(one, "explain", target.url, "kodo.yaml", service=False).stdout
+    assert run(one, "connect", "kodo.yaml", service=False).stdout == f"{target.url}: ok\n"
+
+
+def test_a_narrow_terminal(service, place):
+    """Of a peer its url and error are whole at 80 columns, of a flow its url; -o wide, and elsewhere, all is there."""
+    long = "http://127.0.0.1:1/" + "long/" * 8
+    one = service({"connect": [long], "retry": 1, "organization": "O" * 40, "flows": [flow(0, name="N" * 50, author="a" * 50)]})
+    wait_until(lambda: "paused" in run(one, "peers").stdout, 10)
+    status, text = Terminal(one.cwd, "peers", "kodo.yaml").end()
+    lines = text.replace("\r", "").splitlines()
+    assert status == 0 and long.rstrip("/") in text and "Couldn't connect to server" in text and "paused" in text
+    assert all(len(line) <= 80 for line in plain(text)) and "TRUST" not in lines[0], lines
+    wide = Terminal(one.cwd, "peers", "kodo.yaml", "-o", "wide").end()[1]
+    assert "TRUST" in wide and len(plain(wide)) == 2 and "TRUST" in run(one, "peers").stdout
+    text = Terminal(one.cwd, "flows", "kodo.yaml").end()[1]
+    assert f"{one.url}/flows/flow-0" in text and "…" in text and all(len(line) <= 80 for line in plain(text))
+    assert "N" * 50 in run(one, "flows").stdout
+
+
+def plain(text):
+    """Lines without colours."""
+    return [re.sub("\x1b\\[[0-9;]*[mHJ]", "", line) for line in text.replace("\r", "").splitlines()]
+
+
+def test_colours(pair):
+    """On a terminal only, not under NO_COLOR, nor where it is dumb."""
+    one, _ = pair
+    for command in ("peers", "check", "status"):
+        assert "\x1b[3" in Terminal(one.cwd, command, "kodo.yaml").end()[1], command
+        for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+            assert "\x1b" not in Terminal(one.cwd, command, "kodo.yaml", **env).end()[1], (command, env)
+        assert "\x1b" not in run(one, command).stdout
+    assert "\x1b[3" in Terminal(one.cwd, "peers", "kodo.yaml", NO_COLOR="").end()[1]
+
+
+def test_watch(pair):
+    one, _ = pair
+    with subprocess.Popen([kodotest.KODO, "counts", "kodo.yaml", "--watch=1"], cwd=one.cwd, stdout=subprocess.PIPE, text=True) as watch:
+        seen = []
+        while len(seen) < 2:
+            line = watch.stdout.readline()
+            assert line
+            if line.startswith("total"):
+                seen.append(int(line.split()[1]))
+                one.post("/connect", connect_body("http://127.0.0.1:39", 3))
+        assert seen == [10, 13]
+        watch.terminate()
+    terminal = Terminal(one.cwd, "status", "kodo.yaml", "--watch")
+    assert "\x1b[H\x1b[J" in terminal.read("last runs")
+    terminal.process.kill()
+    terminal.end()
+
+
+# --- kodo status, kodo logs ---
+
+def test_status(pair):
+    one, target = pair
+    done = run(one, "status", "kodo.yaml", service=False)
+    assert done.returncode == 0 and done.stdout.startswith(f"One, registry at {one.url}\n")
+    for name, words in (("service", "runs"), ("listed by", f"{target.url} (Target)"), ("pending", "0"), ("runner", "runs"), ("flows", "10"),
+                        ("loader", one.loader), ("state", one.state_path())):
+        assert re.search(rf"^  {name} +{re.escape(words)}", done.stdout, re.M), (name, done.stdout)
+    assert re.search(r"^  last runs +\d+\w ago, by service", done.stdout, re.M)
+    facts = json.loads(run(one, "status", "-o", "json").stdout)
+    assert facts["well"] and facts["listed_by"] == [target.url] and facts["role"] == "registry" and facts["served"] and facts["flows"] == 10
+    target.kill()
+    one.post("/connect", connect_body(FAR, 4))
+    wait_until(lambda: run(one, "status").returncode == 1, 20, "a target is in trouble")
+    assert re.search(rf"^  (failing|paused) +{target.url}\n +\S", run(one, "status").stdout, re.M)
+    assert one.stop() == 0
+    assert "does not run" in run(one, "status", "kodo.yaml", service=False).stdout
+    assert run(one, "status", "--state", "/nowhere", service=False).returncode == 1
+
+
+def test_logs(pair):
+    one, _ = pair
+    log = os.path.join(one.cwd, "data", "kodo.log")
+    whole = open(log, encoding="utf-8").read().splitlines()
+    assert run(one, "logs", "-n", "3").stdout.splitlines() == whole[-3:]
+    assert run(one, "logs", "-n", "0").stdout == ""
+    assert run(one, "logs", "-n", "1000").stdout.splitlines() == whole
+    with open(log, "a", encoding="utf-8") as f:
+        f.write("2026-01-01 00:00:00,000 ERROR kodo: x - wrong\n" + "".join(f"2026-01-01 00:00:00,000 INFO kodo: x - {i} {'y' * 90}\n" for i in range(2000)))
+    assert run(one, "logs", "-n", "1", "--level", "error").stdout.endswith("x - wrong\n")
+    assert [line.split()[6] for line in run(one, "logs", "-n", "1500").stdout.splitlines()] == [str(i) for i in range(500, 2000)]
+
+
+def test_logs_follow_over_a_rotation(pair):
+    one, _ = pair
+    log = os.path.join(one.cwd, "data", "kodo.log")
+    with open(log, "a", encoding="utf-8") as old, subprocess.Popen(
+            [kodotest.KODO, "logs", "-f", "-n", "1", "--level", "critical", "kodo.yaml"], cwd=one.cwd, stdout=subprocess.PIPE, text=True) as follow:
+        def say(f, word):
+            f.write(f"2026-01-01 00:00:00,000 CRITICAL kodo: x - {word}\n2026-01-01 00:00:00,000 INFO kodo: x - not shown\n")
+            f.flush()
+        say(old, "one")
+        assert follow.stdout.readline().endswith("x - one\n")
+        os.rename(log, log + ".1")
+        with open(log, "a", encoding="utf-8") as new:
+            say(old, "two")                                 # by a process that has not noticed
+            say(new, "three")
+            assert [follow.stdout.readline().split()[-1] for _ in range(2)] == ["two", "three"]
+            say(new, "four")
+            assert follow.stdout.readline().endswith("x - four\n")
+        follow.terminate()

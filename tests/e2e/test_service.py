@@ -21,13 +21,13 @@ NODE = {"organization": "Node", "registry": False, "feed": False, "flows": [kodo
 
 # --- starts that fail ---
 
-def fail(place, *arguments, kodo=None, env=None, command=(), seconds=10):
+def fail(place, *arguments, kodo=None, env=None, command=(), seconds=10, status=1):
     """Start a service that cannot; give its one line, and assert that nothing of it is left."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("KODO")}
     began = time.monotonic()
     process = subprocess.run([*command, kodo or kodotest.KODO, "service", *arguments], cwd=place, env={**environment, **(env or {})},
                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
-    assert process.returncode == 1, (process.returncode, process.stderr)
+    assert process.returncode == status, (process.returncode, process.stderr)
     lines = [line for line in process.stderr.splitlines() if not line.startswith("INFO ")]
     assert len(lines) == 1 and process.stdout == "", process.stderr
     assert servicetest.processes_of(place) == []
@@ -129,7 +129,8 @@ def test_bad_options(place, options, words):
 
 
 def test_unknown_argument(place):
-    assert "nosuch" in fail(place, loader(place), "--nosuch", "1")
+    assert "nosuch" in fail(place, loader(place), "--nosuch", "1", status=2)
+    assert "did you mean --connect?" in fail(place, loader(place), "--conect", "x", status=2)
 
 
 def test_no_such_loader(place):

@@ -21,6 +21,7 @@ enum option_private { PRIVATE_AUTO, PRIVATE_YES, PRIVATE_NO };
 #define OPTION_CORS_NONE	"none"
 
 struct loader_text;
+struct near;
 
 struct options {
 	struct str loader;		/* absolute path, or null */
@@ -158,6 +159,13 @@ void option_put_sources(struct buf *out, const struct options *o);
  */
 enum kodo_err option_check_whole(struct arena *a, const struct options *o, struct str sources,
     bool may_wait, struct why *why) MUST_CHECK;
+
+/*
+ * Are these arguments of `kodo service`, by their names? KODO_EINVAL with why; where only a name is
+ * not known, *near has it and the nearest of ours, in a.
+ */
+enum kodo_err option_check_args(struct arena *a, int argc, char *const argv[], struct near *near,
+    struct why *why) MUST_CHECK;
 
 /*
  * Can `kodo service` be what answers at url? KODO_EINVAL with why: of https it cannot, so `listen`

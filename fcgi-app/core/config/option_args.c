@@ -95,6 +95,33 @@ set_from_next(struct args *as, const struct option_row *row, const char *name)
 	return set(as, row, name, str_of(next));
 }
 
+/* "--screen-level" for screen_level */
+static const char *
+long_name(struct arena *a, const char *name)
+{
+	char *text = arena_printf(a, "--%s", name), *p;
+
+	for (p = text; p != NULL && *p != '\0'; p++)
+		*p = *p == '_' ? '-' : *p;
+	return text == NULL ? "" : text;
+}
+
+static enum kodo_err
+unknown(const struct args *as, const char *label)
+{
+	struct near here, *near = as->in->near != NULL ? as->in->near : &here;
+	unsigned i;
+
+	near_begin(near, str_of(label));
+	near_try(near, "--help");
+	for (i = 0; i < option_n_rows; i++) {
+		near_try(near, long_name(as->in->a, option_rows[i].name));
+		if (option_rows[i].also != NULL)
+			near_try(near, long_name(as->in->a, option_rows[i].also));
+	}
+	return near_say(near, "unknown option", "kodo service --help lists them", as->in->why);
+}
+
 /* "--name", "--name=VALUE", "--no-name" */
 static enum kodo_err
 take_long(struct args *as, const char *arg)
@@ -117,7 +144,7 @@ take_long(struct args *as, const char *arg)
 		if (row != NULL && row->type == OPT_BOOL)
 			return set(as, row, label, STR("false"));
 	}
-	return fail(as, "unknown option; kodo service --help lists them", label);
+	return unknown(as, label);
 }
 
 /* "-u URL", "-uURL", "-Rf" */
@@ -176,4 +203,14 @@ option_take_args(struct option_input *in, int argc, char *const argv[])
 			err = take_loader(&as, arg);
 	}
 	return err;
+}
+
+enum kodo_err
+option_check_args(
+    struct arena *a, int argc, char *const argv[], struct near *near, struct why *why)
+{
+	struct option_input in = { .a = a, .why = why, .base = STR("/"), .near = near };
+
+	*near = (struct near){ .best = NULL };
+	return option_take_args(&in, argc, argv);
 }

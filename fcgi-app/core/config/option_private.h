@@ -5,6 +5,7 @@
 #ifndef KODO_OPTION_PRIVATE_H
 #define KODO_OPTION_PRIVATE_H
 
+#include "core/base/near.h"
 #include "core/config/loader.h"
 #include "core/config/option.h"
 
@@ -72,6 +73,7 @@ struct option_input {
 	struct why *why;
 	struct str base;	/* what relative paths are relative to, absolute */
 	bool quiet;		/* no warnings */
+	struct near *near;	/* what an unknown argument may have meant; NULL: say it here */
 	struct loader_text *sources;	/* read so far */
 	const struct loader_value *values[OPTION_MAX];	/* by row; NULL: not given */
 	uint64_t faulty;	/* rows whose value is wrong, where faults are collected */

@@ -2,10 +2,8 @@
 #include <stdio.h>
 
 #include "core/base/ascii.h"
+#include "core/base/near.h"
 #include "core/config/option_private.h"
-
-#define NEAR_MAX	2u	/* letters that a mistyped name may differ by to be recognised */
-#define NAME_BYTES	32u	/* longer ones than any option are not compared */
 
 enum kodo_err
 option_no_memory(const struct option_input *in)
@@ -108,56 +106,18 @@ option_split(struct option_input *in, const struct option_row *row, const struct
 	return err;
 }
 
-static unsigned
-least(unsigned x, unsigned y, unsigned z)
-{
-	unsigned m = x < y ? x : y;
-
-	return m < z ? m : z;
-}
-
-/*
- * How many letters to add, drop or change to make b of a (Levenshtein); b is under NAME_BYTES long.
- */
-static unsigned
-distance(struct str a, struct str b)
-{
-	unsigned row[NAME_BYTES + 1], before, above;
-	size_t i, j;
-
-	for (j = 0; j <= b.len; j++)
-		row[j] = (unsigned)j;
-	for (i = 0; i < a.len; i++) {
-		before = row[0];
-		row[0] = (unsigned)i + 1;
-		for (j = 0; j < b.len; j++) {
-			above = row[j + 1];
-			row[j + 1] = least(above + 1, row[j] + 1,
-			    before + (ascii_lower(a.p[i]) != b.p[j]));
-			before = above;
-		}
-	}
-	return row[b.len];
-}
-
 static const char *
 nearest(struct str name)
 {
-	unsigned best = NEAR_MAX + 1, i, d;
-	const char *out = NULL;
+	struct near near;
+	unsigned i;
 
 	if (ascii_starts(name, STR("kodo_")))
 		name = str_skip(name, 5);
-	if (name.len < 3 || name.len >= NAME_BYTES)
-		return NULL;
-	for (i = 0; i < option_n_rows; i++) {
-		d = distance(name, str_of(option_rows[i].name));
-		if (d < best) {
-			best = d;
-			out = option_rows[i].name;
-		}
-	}
-	return out;
+	near_begin(&near, name);
+	for (i = 0; i < option_n_rows; i++)
+		near_try(&near, option_rows[i].name);
+	return near.best;
 }
 
 enum option_foreign
@@ -196,7 +156,7 @@ option_set_named(struct option_input *in, struct str name, const struct loader_v
 {
 	const struct option_row *row = option_find(name);
 	char shown[LOADER_SHOWN_BYTES];
-	const char *near;
+	const char *meant;
 
 	if (row != NULL)
 		return option_set(in, row, v);
@@ -216,10 +176,10 @@ option_set_named(struct option_input *in, struct str name, const struct loader_v
 		return KODO_OK;
 	case OPTION_UNKNOWN:
 	default:
-		near = nearest(name);
-		if (near != NULL)
+		meant = nearest(name);
+		if (meant != NULL)
 			return option_fail(
-			    in, v, "unknown option %s, did you mean %s?", shown, near);
+			    in, v, "unknown option %s, did you mean %s?", shown, meant);
 		return option_fail(in, v, "unknown option %s", shown);
 	}
 }
