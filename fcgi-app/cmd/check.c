@@ -132,7 +132,8 @@ check_port(struct check *c)
 	if (c->is_served || c->state_arg.is_hosted || !c->state_arg.has_options)
 		return;
 	if (option_check_listen(o, &why) != KODO_OK) {
-		say(c, FINDING_ERROR, "listen: %s", why.text);
+		say(c, FINDING_ERROR, "listen: %s (what a web server runs: kodo check --hosted)",
+		    why.text);
 		return;
 	}
 	if (listen_find(o->listen_host, o->listen_port, at, &n) != NULL) {
@@ -248,8 +249,9 @@ compare_options(struct check *c, const struct options *o)
 	if (err == KODO_OK)
 		err = registry_is_current(c->registry, stamp, &is_current);
 	if (err == KODO_OK && !is_current)
-		say(c, FINDING_OK, "in force: the files (or the boot) are newer; they hold from "
-		    "the next %s on", t->is_hosted ? "request" : "start");
+		say(c, FINDING_OK, "in force: the files (or the boot) are newer; they hold %s",
+		    t->is_hosted ? "from the next request on" : c->is_served ?
+		    "within a second, unless kodo logs says why not" : "from the next start on");
 	if (t->has_options) {
 		err = startup_check(c->registry, &t->options,
 		    t->is_hosted ? START_IF_CHANGED : START_NOW, &why);

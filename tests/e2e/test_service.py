@@ -287,6 +287,31 @@ def test_a_changed_loader_is_followed(service):
     assert one.stop() == 0 and servicetest.processes_of(one.cwd) == []
 
 
+def test_a_folder_and_dot_env_are_followed(place):
+    """Files that come and go, and .env of the working directory."""
+    folder, port = os.path.join(place, "loaders"), kodotest.free_port()
+    os.mkdir(folder)
+
+    def write(name, options):
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
+            f.write(kodotest.yaml_of(options))
+    write("a.yaml", {"url": f"http://localhost:{port}", "registry": False, "feed": False, "flows": [kodotest.flow(0)]})
+    s = kodotest.Service(place, {}, port=port)
+    s.loader, s.write_loader = folder, lambda: None
+    try:
+        s.start()
+        write("b.yaml", {"flows": [kodotest.flow(1), kodotest.flow(2)]})
+        wait_until(lambda: s.total() == 3, 4, "a file came")
+        with open(os.path.join(place, ".env"), "w", encoding="utf-8") as f:
+            f.write("KODO_ORGANIZATION=Of dot env\n")
+        wait_until(lambda: s.get("/").json()["organization"] == "Of dot env", 4)
+        os.remove(os.path.join(folder, "b.yaml"))
+        wait_until(lambda: s.total() == 1, 15, "a file went, 10 s ago")
+        assert "ERROR" not in s.screen()
+    finally:
+        s.kill()
+
+
 def test_a_loader_that_others_are_still_writing(service):
     one = service({**NODE, "flows": [kodotest.flow(i) for i in range(3)]})
     whole = open(one.loader, encoding="utf-8").read()
