@@ -190,6 +190,15 @@ def test_output_ends_with_the_command(place, command):
 
 # --- how they look ---
 
+def completed(*words):
+    """What bash would offer after these words."""
+    script = os.path.join(kodotest.SRCDIR, "conf", "bash-completion", "kodo")
+    line = " ".join(f"'{word}'" for word in words)
+    done = subprocess.run(["bash", "-c", f". '{script}'; COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _kodo; echo ${{COMPREPLY[*]}}"],
+                          capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
 COMMANDS = [line.split()[0] for line in subprocess.run([kodotest.KODO, "help"], capture_output=True, text=True, check=True).stdout.splitlines()
             if line.startswith("  ")]
 
@@ -345,3 +354,20 @@ def test_logs_follow_over_a_rotation(pair):
             say(new, "four")
             assert follow.stdout.readline().endswith("x - four\n")
         follow.terminate()
+
+
+# --- completion ---
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in ("help", "version")])
+def test_completion_of_options(place, command):
+    """All that its usage names, sorted."""
+    usage = run_in(place, command, "-h")[1]
+    named = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]*|-[a-z])\b", usage.split("Example:")[0].split("Which service")[0])) - {"--json"}
+    words = completed("kodo", command, "-")
+    assert words == sorted(words) and named <= set(words), (command, named - set(words))
+    assert command in ("init", "service") or {"--help", "--hosted", "--state"} <= set(words)
+
+
+def test_completion_of_values():
+    assert completed("kodo", "peers", "-o", "") == ["json", "wide", "name"] and completed("kodo", "map", "-o", "") == ["json"]
+    assert completed("kodo", "init", "--role", "p") == ["provider"] and completed("kodo", "st") == ["status"]
