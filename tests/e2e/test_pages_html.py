@@ -107,8 +107,12 @@ def test_links_to_odd_urls(registry):
         assert registry.post("/connect", greeting(url, nodes=[{"url": url, "organization": "Odd", "flows": flows}])).status == 201, url
     text = page(registry, "/flows?pp=1000&organization=Odd")
     shown = {url: "".join(c if c.isascii() and c not in '"{}' else "".join(f"%{b:02X}" for b in c.encode()) for c in url.rstrip("/")) for url in ODD_NODES}
-    assert sorted(links(text, 'class="flow" href="([^"]*)"')) == sorted(f"{node}/flows{to}" for node in shown.values() for to in ODD_FLOWS.values())
-    assert set(links(text, 'at <a href="([^"]*)"')) == set(shown.values())
+    # names lead to the page here, which leads to the flow itself
+    found = sorted(links(text, 'class="flow" href="(/flow\\?url=[^"]*)"'))
+    assert len(found) == len(ODD_NODES) * len(ODD_FLOWS)
+    there = [links(page(registry, link), '<dt>address</dt><dd><a class="out" href="([^"]*)"')[0] for link in found]
+    assert sorted(there) == sorted(f"{node}/flows{to}" for node in shown.values() for to in ODD_FLOWS.values())
+    assert set(links(text, 'at <a class="out" href="([^"]*)"')) == set(shown.values())
     assert set(shown.values()) <= set(links(page(registry, "/map"), '<th scope="row"><a href="([^"]*)"'))
     assert "javascript" not in "".join(links(text, 'href="([^"]*)"'))
 
@@ -120,7 +124,8 @@ def test_own_flows_behind_their_links(responder, url):
     base = "".join("/" + part for part in url.rstrip("/").split("/")[3:] if part)
     names = {}
     for link, name in re.findall('class="flow" href="([^"]*)"[^>]*><bdi>([^<]*)<', page(one, base + "/flows?pp=100")):
-        names.setdefault(html.unescape(link), name)
+        there = re.search('<dt>address</dt><dd><a class="out" href="([^"]*)"', page(one, html.unescape(link)))[1]
+        names.setdefault(html.unescape(there), name)
     assert len(names) == 13
     for link, name in names.items():
         path = link.split("://", 1)[1].partition("/")[2].partition("#")[0]       # as a browser asks
