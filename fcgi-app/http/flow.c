@@ -15,6 +15,7 @@
 #include "http/template.h"
 
 #define MORE_FLOWS	5u	/* of the same organization */
+#define MORE_CHARACTERS	80u	/* of their descriptions */
 
 /* --- JSON --- */
 
@@ -160,7 +161,7 @@ static enum kodo_err
 put_more(struct call *c, struct view *v, struct template_values *t, const struct item *it)
 {
 	struct page_flows more = { .values = t, .a = c->a, .list = "more", .but = it->row.url,
-		.max = MORE_FLOWS };
+		.max = MORE_FLOWS, .characters = MORE_CHARACTERS };
 	enum kodo_err err;
 
 	if (it->row.organization.len == 0)

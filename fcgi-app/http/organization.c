@@ -8,6 +8,8 @@
 #include "http/page.h"
 #include "http/page_parts.h"
 
+#define SHOWN_CHARACTERS	200u	/* of a description */
+
 /* --- JSON --- */
 
 static void
@@ -91,7 +93,8 @@ put_flows(struct call *c, struct view *v, struct template_values *t)
 {
 	const uint64_t p = (uint64_t)c->params.number[PARAM_P];
 	const uint64_t pp = (uint64_t)c->params.number[PARAM_PP];
-	struct page_flows f = { .values = t, .a = c->a, .list = "flow", .max = (size_t)pp };
+	struct page_flows f = { .values = t, .a = c->a, .list = "flow",
+		.max = (size_t)pp, .characters = SHOWN_CHARACTERS };
 	uint64_t last;
 	enum kodo_err err =
 	    page_parts_put_flows(v, &f, c->params.text[PARAM_NAME], p, pp);

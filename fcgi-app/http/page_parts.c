@@ -4,8 +4,6 @@
 #include "http/page.h"
 #include "http/page_parts.h"
 
-#define SHOWN_CHARACTERS	200u	/* of a description in a list */
-
 static enum kodo_err
 put_flow(struct search_sink *s, const struct row *r, struct str node)
 {
@@ -19,7 +17,7 @@ put_flow(struct search_sink *s, const struct row *r, struct str node)
 	row = template_values_row(f->values, f->list);
 	template_values_put(row, "url", r->url);
 	template_values_put(row, "name", r->name);
-	template_values_put_short(row, "description", r->description, SHOWN_CHARACTERS);
+	template_values_put_short(row, "description", r->description, f->characters);
 	template_values_put(row, "author", r->author);
 	template_values_put(row, "state", r->state);
 	template_values_put_flag(row, "is_silent", r->alive_us == 0 && r->state.len > 0);

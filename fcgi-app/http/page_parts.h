@@ -16,6 +16,7 @@ struct page_flows {
 	const char *list;	/* name of the rows */
 	struct str but;		/* url of a flow to leave out, null: none */
 	size_t max;
+	size_t characters;	/* of a description */
 	size_t n;		/* rows written */
 	uint64_t filtered;	/* flows that there are */
 	enum kodo_err err;
