@@ -16,12 +16,16 @@
 #include "core/views/search.h"
 
 static const char flows_usage[] =
-    "usage: kodo flows [QUERY] [--by FIELDS] [--pp N] [--p N] [-o FORM] [--watch[=S]]\n"
+    "usage: kodo flows [WORDS | QUERY] [--by FIELDS] [--pp N] [--p N] [-o FORM] [--watch[=S]]\n"
     "                  [SERVICE ...]\n"
     "\n"
-    "List the flows that match a query (all without one), as GET /flows does. A query that\n"
-    "cannot be read is searched as text, with a note on stderr.\n"
-    "  --by FIELDS   sort: organization,name:d\n"
+    "List the flows that have all the words, the best first, or that match a query (all\n"
+    "flows without any), as GET /flows?words= does. One argument, so in quotes:\n"
+    "  'invoice report'                both, the begin of a word is enough\n"
+    "  '\"monthly report\" -draft'      side by side, and not that one\n"
+    "  'tag:legal org:\"X\"'           in that field: name, tag, author, org, description\n"
+    "  'name ~ \"a\" and @tag(\"b\")'    a query, see PROTOCOL.md\n"
+    "  --by FIELDS   sort: organization,name:d; without it words rank\n"
     "  --pp N        so many a page (20)\n"
     "  --p N         which page, from 0\n"
     "  -o FORM       json: the answer of GET /flows; wide: the whole table; name: urls\n"
@@ -45,6 +49,7 @@ struct flows_args {
 	const char *by;
 	uint64_t pp, p;
 	struct table *table;
+	struct query_mistake mistake;
 };
 
 static enum kodo_err
@@ -120,8 +125,26 @@ print_json(struct inspect *in, struct flows_args *args, const struct search_quer
 	json_put_str(&out.buf, order_text(fq->by));
 	buf_puts(&out.buf, ",\"q\":");
 	json_put_str(&out.buf, query_note(fq->q));
+	if (in->what.p != NULL) {
+		buf_puts(&out.buf, ",\"did_you_mean\":");
+		json_put_str(&out.buf, res.meant);
+	}
 	buf_putc(&out.buf, '}');
 	return inspect_end_json(&out, err == KODO_OK ? sink_end(&out) : err);
+}
+
+static void
+say_mistake(const struct query_mistake *m)
+{
+	if (m->reason == NULL)
+		return;
+	fprintf(stderr, "kodo flows: searched as words; as a query it is wrong");
+	if (m->column > 0)
+		fprintf(stderr, " at column %zu", m->column);
+	fprintf(stderr, ": %s", m->reason);
+	if (m->meant != NULL)
+		fprintf(stderr, "; did you mean %s?", m->meant);
+	fputc('\n', stderr);
 }
 
 static enum kodo_err
@@ -132,7 +155,6 @@ print_table(struct inspect *in, struct flows_args *args, const struct search_que
 		{ "TAGS", TABLE_TEXT, 2 }, { "URL", TABLE_WHOLE, 0 }, { NULL, 0, 0 } };
 	struct search_sink s = { .each = put_row, .arg = args };
 	struct search_result res = { 0 };
-	struct str note = query_note(fq->q);
 	uint64_t pages;
 	enum kodo_err err;
 
@@ -150,8 +172,10 @@ print_table(struct inspect *in, struct flows_args *args, const struct search_que
 		printf(", page %llu of %llu (--p %llu)", (unsigned long long)args->p + 1,
 		    (unsigned long long)pages, (unsigned long long)args->p);
 	putchar('\n');
-	if (!str_eq(note, in->what))
-		fprintf(stderr, "kodo flows: searched as text; as a query: %.*s\n", STR_ARG(note));
+	say_mistake(&args->mistake);
+	if (res.meant.p != NULL)
+		fprintf(stderr, "kodo flows: nothing has \"%.*s\"; these have \"%.*s\"\n",
+		    STR_ARG(in->what), STR_ARG(res.meant));
 	return KODO_OK;
 }
 
@@ -160,19 +184,19 @@ flows_body(struct inspect *in, void *arg, struct why *why)
 {
 	struct flows_args *args = arg;
 	struct search_query fq = { .p = args->p, .pp = args->pp };
-	enum kodo_err err = KODO_EINVAL;
+	const struct search_asked asked = { .words = in->what };
+	enum kodo_err err;
 
-	if (utf8_valid(in->what) && utf8_valid(str_of(args->by)))
-		err = query_compile(in->state_arg.a, in->what, &fq.q);
+	if (!utf8_valid(in->what) || !utf8_valid(str_of(args->by)))
+		return why_set(why, KODO_EINVAL, "the query is no UTF-8");
+	err = search_compile(in->state_arg.a, &asked, &fq.q, &args->mistake, why);
 	if (err == KODO_OK)
-		err = order_parse(in->state_arg.a, str_of(args->by), &fq.by);
+		err = search_order(in->state_arg.a, fq.q, str_of(args->by), &fq.by);
 	if (err == KODO_OK)
 		err = in->is_json ? print_json(in, args, &fq) : print_table(in, args, &fq);
 	if (err == KODO_ETOOBIG)
 		why_set(why, err, "the query takes too many steps: use fewer tests or simpler "
 		    "regular expressions");
-	else if (err == KODO_EINVAL)
-		why_set(why, err, "the query is no UTF-8");
 	return err;
 }
 

@@ -245,6 +245,10 @@ put_json(struct call *c, struct view *v, struct flows_answer *f, struct search_r
 	json_put_str(b, order_text(f->query->by));
 	buf_puts(b, ",\"q\":");
 	json_put_str(b, query_note(f->query->q));
+	if (c->params.text[PARAM_WORDS].p != NULL) {
+		buf_puts(b, ",\"did_you_mean\":");
+		json_put_str(b, res->meant);
+	}
 	if (c->params.number[PARAM_EXPLAIN] != 0)
 		put_explain(b, f, res);
 	/* a client that pages by `after` is told in the body, however long it is */
@@ -351,7 +355,7 @@ read_by(struct call *c, struct search_query *q, struct flows_answer *f)
 {
 	const bool is_feed = c->params.format == FORMAT_ATOM;
 	struct str by = c->params.text[PARAM_BY];
-	const bool is_own = by.len == 0 && !is_feed;
+	const bool is_own = by.len == 0 && !is_feed && query_words(q->q) == NULL;
 	enum kodo_err err;
 
 	if (is_feed && by.len == 0)
@@ -359,7 +363,7 @@ read_by(struct call *c, struct search_query *q, struct flows_answer *f)
 	/* on the page who is silent comes last */
 	else if (is_own && f->any_silent)
 		by = STR(ORDER_ALIVE_FIRST);
-	err = order_parse(c->a, by, &q->by);
+	err = search_order(c->a, q->q, by, &q->by);
 	if (err == KODO_OK && is_feed && !feed_may_order(q->by, &f->feed.time)) {
 		response_fail(c->res, 400,
 		    "A feed is newest first: `by=changed:d`, `created:d`, `modified:d`, or "
@@ -400,6 +404,8 @@ put_flows(struct call *c, struct view *v)
 	uint64_t variant = hash_text(HASH_STORED, c->req->query);
 	enum param_format form = page_is_wanted(c) ? FORMAT_HTML : c->params.format;
 	struct silent_nodes silent = { STR_NULL };
+	const struct search_asked asked = flows_page_asked(c);
+	struct why why = { "" };
 	bool given, is_admin = false;
 	enum kodo_err err = KODO_OK;
 
@@ -426,7 +432,9 @@ put_flows(struct call *c, struct view *v)
 		response_fail(c->res, 400, "`fields` may be: " ITEM_EXTRAS);
 		return KODO_OK;
 	}
-	err = query_compile(c->a, c->params.text[PARAM_Q], &q.q);
+	err = search_compile(c->a, &asked, &q.q, &f.page.mistake, &why);
+	if (err == KODO_EINVAL)
+		response_fail(c->res, 400, arena_strz(c->a, str_of(why.text)));
 	f.is_page = form == FORMAT_HTML;
 	if (err == KODO_OK && f.is_page)
 		err = node_liveness_silent(v, &silent);
@@ -435,9 +443,6 @@ put_flows(struct call *c, struct view *v)
 		err = read_by(c, &q, &f);
 	if (err == KODO_EINVAL)
 		return KODO_OK;
-	if (err == KODO_OK)
-		err = query_narrow(c->a, q.q, c->params.text[PARAM_ORGANIZATION], c->params.tags,
-		    c->params.n_tags, c->params.number[PARAM_ALIVE] != 0);
 	if (err == KODO_OK) {
 		err = forms[form](c, v, &f, &res);
 		if (err == KODO_EINVAL)

@@ -83,15 +83,12 @@ find_cached(const struct view *v, struct str key, struct facet_cache **oldest)
 }
 
 static enum kodo_err
-make_facets(struct view *v, struct str q, const struct params *n, struct facet_cache *k)
+make_facets(struct view *v, const struct search_asked *asked, struct facet_cache *k)
 {
 	struct query *query;
 	/* compiled again: the query of the list has its budget of steps for itself */
-	enum kodo_err err = query_compile(k->a, q, &query);
+	enum kodo_err err = search_compile(k->a, asked, &query, NULL, NULL);
 
-	if (err == KODO_OK)
-		err = query_narrow(k->a, query, n->text[PARAM_ORGANIZATION], n->tags, n->n_tags,
-		    n->number[PARAM_ALIVE] != 0);
 	if (err == KODO_OK)
 		err = facets_count(v, k->a, query, &k->facets);
 	if (err == KODO_ETOOBIG) {
@@ -103,7 +100,7 @@ make_facets(struct view *v, struct str q, const struct params *n, struct facet_c
 
 /* Valid until the next call. */
 static enum kodo_err
-find_facets(struct view *v, struct str q, const struct params *n, struct str key,
+find_facets(struct view *v, const struct search_asked *asked, struct str key,
     const struct facets **out)
 {
 	static uint64_t clock;
@@ -118,7 +115,7 @@ find_facets(struct view *v, struct str q, const struct params *n, struct str key
 		k->a = arena_new();
 		k->key = k->a == NULL ? NULL : arena_strz(k->a, key);
 		k->key_len = key.len;
-		err = k->key == NULL ? KODO_ENOMEM : make_facets(v, q, n, k);
+		err = k->key == NULL ? KODO_ENOMEM : make_facets(v, asked, k);
 	}
 	k->used = ++clock;
 	if (err == KODO_OK) {
@@ -128,6 +125,16 @@ find_facets(struct view *v, struct str q, const struct params *n, struct str key
 		*k = (struct facet_cache){ .used = 0 };
 	}
 	return err;
+}
+
+struct search_asked
+flows_page_asked(const struct call *c)
+{
+	const struct params *n = &c->params;
+
+	return (struct search_asked){ .q = n->text[PARAM_Q], .words = n->text[PARAM_WORDS],
+		.organization = n->text[PARAM_ORGANIZATION], .tags = n->tags, .n_tags = n->n_tags,
+		.is_alive = n->number[PARAM_ALIVE] != 0 };
 }
 
 static bool
@@ -141,22 +148,35 @@ is_chosen(const struct params *n, struct str tag)
 	return false;
 }
 
-static enum kodo_err
-put_facets(struct view *v, struct flows_page *f, const struct params *n)
+/* Different for what is different. */
+static void
+put_key(struct buf *key, const struct search_asked *asked)
 {
-	const struct str organization = n->text[PARAM_ORGANIZATION];
+	const struct str texts[] = { asked->q, asked->words, asked->organization };
+	size_t i;
+
+	buf_putc(key, asked->is_alive ? '1' : '0');
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		buf_printf(key, "%zu.", texts[i].len);
+		buf_put_str(key, texts[i]);
+	}
+	for (i = 0; i < asked->n_tags; i++)
+		buf_printf(key, "%zu.%.*s", asked->tags[i].len, STR_ARG(asked->tags[i]));
+}
+
+static enum kodo_err
+put_facets(struct view *v, struct flows_page *f, const struct params *n,
+    const struct search_asked *asked)
+{
+	const struct str organization = asked->organization;
 	const struct facets *facets;
 	struct buf key = BUF_INIT(0);
 	struct template_values *row;
 	size_t i;
 	enum kodo_err err;
 
-	buf_printf(&key, "%zu.%zu.", f->q.len, organization.len);
-	buf_put_str(&key, f->q);
-	buf_put_str(&key, organization);
-	for (i = 0; i < n->n_tags; i++)
-		buf_printf(&key, "%zu.%.*s", n->tags[i].len, STR_ARG(n->tags[i]));
-	err = buf_failed(&key) ? KODO_ENOMEM : find_facets(v, f->q, n, buf_str(&key), &facets);
+	put_key(&key, asked);
+	err = buf_failed(&key) ? KODO_ENOMEM : find_facets(v, asked, buf_str(&key), &facets);
 	buf_free(&key);
 	if (err != KODO_OK)
 		return err;
@@ -312,6 +332,7 @@ enum kodo_err
 flows_page_form(struct call *c, struct view *v, struct flows_page *f, const struct query *q)
 {
 	const struct params *n = &c->params;
+	const struct search_asked asked = flows_page_asked(c);
 	enum kodo_err err = page_begin(c, v, "Flows", &f->values);
 
 	if (err != KODO_OK)
@@ -324,7 +345,7 @@ flows_page_form(struct call *c, struct view *v, struct flows_page *f, const stru
 	put_feed(f, n, c->a);
 	put_orders(f->values, f->by);
 	put_sizes(f->values, f->pp);
-	return put_facets(v, f, n);
+	return put_facets(v, f, n, &asked);
 }
 
 /*

@@ -4,22 +4,27 @@
 #ifndef KODO_FLOWS_PAGE_H
 #define KODO_FLOWS_PAGE_H
 
-#include "core/query/query.h"
+#include "core/views/search.h"
 #include "http/call.h"
 
 struct template_values;
 
-/* The first six are the caller's, the others of these functions. */
+/* The first ones are the caller's, the others of these functions. */
 struct flows_page {
 	struct str q, by;		/* as asked, null if not */
 	struct str by_note;		/* as answered */
 	uint64_t p, pp;
 	uint64_t total, filtered;	/* set before flows_page_begin */
+	struct query_mistake mistake;
+	struct str meant;		/* the words searched for in place of those asked for */
 	struct str next;		/* the place of the next page, before flows_page_end */
 	struct template_values *values;
 	struct arena *row;
 	struct str head, item, tail;	/* of the template */
 };
+
+/* Which flows the request asks for. */
+struct search_asked flows_page_asked(const struct call *c);
 
 /* Put what the form shows, and what q may be narrowed to. */
 enum kodo_err flows_page_form(

@@ -15,6 +15,7 @@ enum param {
 	PARAM_P,
 	PARAM_BY,
 	PARAM_Q,
+	PARAM_WORDS,
 	PARAM_FORMAT,
 	PARAM_FORMAT_FLOWS,	/* the same name, where there are feeds as well */
 	PARAM_EXPLAIN,

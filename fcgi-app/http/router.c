@@ -4,7 +4,8 @@
 
 #define PAGING                                                                          \
 	(PARAM_BIT(PARAM_PP) | PARAM_BIT(PARAM_P) | PARAM_BIT(PARAM_BY) |               \
-	    PARAM_BIT(PARAM_Q) | PARAM_BIT(PARAM_FORMAT_FLOWS) | PARAM_BIT(PARAM_EXPLAIN) | \
+	    PARAM_BIT(PARAM_Q) | PARAM_BIT(PARAM_WORDS) |                               \
+	    PARAM_BIT(PARAM_FORMAT_FLOWS) | PARAM_BIT(PARAM_EXPLAIN) |                  \
 	    PARAM_BIT(PARAM_AFTER) | PARAM_BIT(PARAM_ORGANIZATION) |                    \
 	    PARAM_BIT(PARAM_TAG) | PARAM_BIT(PARAM_ALIVE) | PARAM_BIT(PARAM_FIELDS) |   \
 	    PARAM_BIT(PARAM_KEY))

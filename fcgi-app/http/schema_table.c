@@ -104,6 +104,7 @@ static const struct schema_field fields[] = {
 	{ "flows", "items", "item[]", false },
 	{ "flows", "by", "string", false },
 	{ "flows", "q", "string?", false },
+	{ "flows", "did_you_mean", "string?", true },
 	{ "flows", "explain", "explain", true },
 	{ "flows", "next", "string?", true },
 	{ "explain", "query", "string?", false },

@@ -38,7 +38,7 @@ def test_flows(pair):
     assert done.returncode == 0 and done.stderr == ""
     assert [line.split("  ")[0] for line in lines] == ["NAME", "Target flow 2", "Target flow 1", "3 of 10 flows, page 1 of 2 (--p 0)"]
     for arguments, target in ((["flows", "--json"], "/flows?pp=20"), (["counts", "--json"], "/counts"),
-                              (["flows", "number 1", "--json", "--pp", "3", "--p", "1", "--by", "author"], "/flows?q=number+1&pp=3&p=1&by=author"),
+                              (["flows", "number 1", "--json", "--pp", "3", "--p", "1", "--by", "author"], "/flows?words=number+1&pp=3&p=1&by=author"),
                               (["map", "--json"], "/map")):
         ours, theirs = json.loads(run(one, *arguments).stdout), one.get(target).json()
         for answer in (ours, theirs):
@@ -46,6 +46,12 @@ def test_flows(pair):
         assert ours == theirs, arguments
     done = run(one, "flows", "beta ==")
     assert done.returncode == 0 and "0 of 10 flows" in done.stdout and "column 8" in done.stderr
+    done = run(one, "flows", 'nmae == "x"')
+    assert done.stderr.endswith("as a query it is wrong at column 1: there is no field `nmae`; did you mean name?\n") and "Error" not in done.stderr
+    done = run(one, "flows", "traget")
+    assert "3 of 10 flows" in done.stdout and done.stderr == 'kodo flows: nothing has "traget"; these have "target"\n'
+    done = run(one, "flows", "x" * 300)
+    assert done.returncode == 1 and "at most 256 bytes" in done.stderr
     assert run(one, "flows", "", one.loader, service=False).stdout.endswith("10 of 10 flows\n")
 
 

@@ -255,13 +255,15 @@ static uint64_t
 filtered_of(
     struct fixture *f, struct view *v, const char *q, struct str organization, struct str tag)
 {
+	const struct query_narrowing narrowing = { .organization = organization, .tags = &tag,
+		.n_tags = tag.p == NULL ? 0 : 1 };
 	struct search_query sq = { .pp = 1 };
 	struct sink out = SINK_INIT(NULL);
 	struct search_sink sink = { .out = &out };
 	struct search_result res;
 
 	must(query_compile(f->a, str_of(q), &sq.q));
-	must(query_narrow(f->a, sq.q, organization, &tag, tag.p == NULL ? 0 : 1, false));
+	must(query_narrow(f->a, sq.q, &narrowing));
 	must(order_parse(f->a, STR_NULL, &sq.by));
 	must(search_flows(v, f->a, &sq, &sink, &res));
 	sink_free(&out);

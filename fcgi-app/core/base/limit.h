@@ -53,6 +53,8 @@
  */
 #define LIMIT_QUERY_STEPS	20000000u
 #define LIMIT_QUERY_ROW_STEPS	100u
+#define LIMIT_WORDS		32u	/* of words=: a long sentence */
+#define LIMIT_WORD_BYTES	256u	/* one of them, or a phrase */
 #define LIMIT_BY_FIELDS		16u	/* sort fields in by */
 #define LIMIT_VERSION_MAX	((1ull << 53) - 1)	/* what a JSON number holds exactly */
 /* a version from further in the future is a broken clock */

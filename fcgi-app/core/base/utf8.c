@@ -73,6 +73,16 @@ utf8_next(struct str s, size_t *pos)
 	return len > 0 ? (uint32_t)cp : REPLACEMENT;
 }
 
+uint32_t
+utf8_before(struct str s, size_t pos)
+{
+	size_t at = pos - 1;
+
+	while (at > 0 && pos - at < 4 && ((unsigned char)s.p[at] & 0xc0) == 0x80)
+		at--;
+	return utf8_next(s, &at);
+}
+
 size_t
 utf8_put(uint32_t cp, char out[4])
 {
@@ -128,22 +138,44 @@ utf8_count(struct str s)
 	return n;
 }
 
+struct range {
+	uint32_t first, last;
+};
+
+static bool
+is_in(const struct range *ranges, size_t n, uint32_t cp)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (cp >= ranges[i].first && cp <= ranges[i].last)
+			return true;
+	return false;
+}
+
 static bool
 is_wide_blank(uint32_t cp)
 {
-	static const struct {
-		uint32_t first, last;
-	} ranges[] = {
+	static const struct range ranges[] = {
 		{ 0x85, 0x85 }, { 0xa0, 0xa0 }, { 0x1680, 0x1680 }, { 0x2000, 0x200b },
 		{ 0x2028, 0x2029 }, { 0x202f, 0x202f }, { 0x205f, 0x2060 }, { 0x3000, 0x3000 },
 		{ 0xfeff, 0xfeff },
 	};
-	size_t i;
 
-	for (i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
-		if (cp >= ranges[i].first && cp <= ranges[i].last)
-			return true;
-	return false;
+	return is_in(ranges, sizeof(ranges) / sizeof(ranges[0]), cp);
+}
+
+bool
+utf8_is_unspaced(uint32_t cp)
+{
+	/* Thai and Lao, Burmese, Khmer, kana, Chinese characters, narrow kana, rarer characters */
+	static const struct range ranges[] = {
+		{ 0xe00, 0xeff }, { 0x1000, 0x109f }, { 0x1780, 0x17ff }, { 0x3040, 0x30ff },
+		{ 0x31f0, 0x31ff }, { 0x3400, 0x4dbf }, { 0x4e00, 0x9fff }, { 0xf900, 0xfaff },
+		{ 0xff66, 0xff9f }, { 0x20000, 0x3ffff },
+	};
+
+	return cp >= 0xe00 && is_in(ranges, sizeof(ranges) / sizeof(ranges[0]), cp);
 }
 
 size_t

@@ -80,4 +80,10 @@ bool utf8_is_unseen(uint32_t cp);
 /* May cp stand in a word (letters, digits, marks, connectors)? */
 bool utf8_is_word(uint32_t cp);
 
+/* Is cp of a script without blanks between words (Chinese, Japanese, Thai, ..)? */
+bool utf8_is_unspaced(uint32_t cp);
+
+/* The character that ends before s.p[pos], pos > 0, as utf8_next decodes it. */
+uint32_t utf8_before(struct str s, size_t pos);
+
 #endif

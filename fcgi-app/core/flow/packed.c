@@ -1,6 +1,7 @@
 #include "core/base/ascii.h"
 #include "core/base/isotime.h"
 #include "core/base/json.h"
+#include "core/base/utf8.h"
 #include "core/flow/packed_private.h"
 
 static const unsigned char *
@@ -144,6 +145,117 @@ packed_flow(const struct packed *p, uint32_t i, struct packed_flow *out)
 	out->description = (struct str){ at, description };
 	at += description + PACKED_KEY_LEN(PACKED_KEY_TAGS);
 	out->tags = (struct str){ at, out->item.len - (size_t)(at - out->item.p) };
+	return KODO_OK;
+}
+
+/*
+ * Bytes of s, folded. is_json: less its escapes, which stand for one byte each; then *quotes is the
+ * number of its quotes.
+ */
+static size_t
+folded_len(struct str s, bool is_json, size_t *quotes)
+{
+	const uint64_t ones = 0x0101010101010101ull, high = ones << 7;
+	size_t i = 0, n = 0;
+	uint64_t w, plain;
+	char c[4];
+
+	*quotes = 0;
+	while (i < s.len) {
+		for (; s.len - i >= sizeof(w); i += sizeof(w), n += sizeof(w)) {
+			memcpy(&w, s.p + i, sizeof(w));
+			/* a byte beyond ASCII, or a backslash */
+			plain = (w ^ ones * '\\') + (high - ones);
+			if (((w | ~plain) & high) != 0)
+				break;
+			plain = (w ^ ones * '"') + (high - ones);
+			*quotes += ((~plain & high) >> 7) * ones >> 56;	/* the sum of its bytes */
+		}
+		if (i == s.len)
+			break;
+		if (is_json && s.p[i] == '\\') {
+			i += i + 1 < s.len && s.p[i + 1] == 'u' ? 6 : 2;
+			n++;
+		} else if ((signed char)s.p[i] >= 0) {
+			*quotes += s.p[i++] == '"';
+			n++;
+		} else {
+			n += utf8_fold_next(s, &i, c);
+		}
+	}
+	return n;
+}
+
+/* The same of a JSON fragment: a text, null, or a list of texts, with blanks between them. */
+static size_t
+fragment_len(struct str json)
+{
+	size_t quotes, n;
+
+	if (json.len < 2 || json.p[0] == 'n')
+		return 0;
+	n = folded_len((struct str){ json.p + 1, json.len - 2 }, true, &quotes);
+	return n - quotes;
+}
+
+/* Nothing but ASCII that JSON writes as it is? */
+static bool
+is_plain(struct str s)
+{
+	const uint64_t ones = 0x0101010101010101ull, high = ones << 7, low = high - ones;
+	uint64_t w, bad = 0;
+	size_t i = 0;
+
+	for (; s.len - i >= sizeof(w); i += sizeof(w)) {
+		memcpy(&w, s.p + i, sizeof(w));
+		/* a high bit where a byte is beyond ASCII, below a blank, a backslash, a quote */
+		bad |= w | ~(w + ones * (0x80 - ' ')) | ~((w ^ ones * '\\') + low) |
+		    ~((w ^ ones * '"') + low);
+	}
+	for (; i < s.len; i++)
+		if ((signed char)s.p[i] < ' ' || s.p[i] == '\\' || s.p[i] == '"')
+			return false;
+	return (bad & high) == 0;
+}
+
+/*
+ * The bounds from the lengths of the fragments alone, as reading the item costs more than the
+ * search in the text. True where they fit. What folds to other ASCII with another length (U+212A,
+ * U+0130) is found by the blanks that are not where they should be.
+ */
+static bool
+plain_bounds(const struct packed *p, const struct packed_flow *f, size_t *end)
+{
+	const struct str lens[] = { f->name, f->author, f->description };
+	size_t i, at = p->organization.len;
+
+	end[0] = at;
+	for (i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+		/* of four bytes it may be null */
+		if (lens[i].len < 2 || lens[i].len == 4 || at >= f->folded.len ||
+		    f->folded.p[at] != ' ')
+			return false;
+		at += 1 + lens[i].len - 2;
+		end[i + 1] = at;
+	}
+	return at < f->folded.len && f->folded.p[at] == ' ' && is_plain(f->folded);
+}
+
+enum kodo_err
+packed_bounds_of(const struct packed *p, const struct packed_flow *f, struct packed_bounds *out)
+{
+	size_t tags, quotes, *end = out->end;
+
+	end[PACKED_BOUND_TAGS] = f->folded.len;
+	if (plain_bounds(p, f, end))
+		return KODO_OK;
+	tags = fragment_len(f->tags);
+	end[PACKED_BOUND_ORGANIZATION] = folded_len(p->organization, false, &quotes);
+	end[PACKED_BOUND_NAME] = end[PACKED_BOUND_ORGANIZATION] + 1 + fragment_len(f->name);
+	end[PACKED_BOUND_AUTHOR] = end[PACKED_BOUND_NAME] + 1 + fragment_len(f->author);
+	if (tags + end[PACKED_BOUND_AUTHOR] + 2 > f->folded.len)
+		return KODO_ECORRUPT;
+	end[PACKED_BOUND_DESCRIPTION] = f->folded.len - tags - 1;
 	return KODO_OK;
 }
 

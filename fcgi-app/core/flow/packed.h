@@ -27,6 +27,7 @@
 #include "core/base/arena.h"
 #include "core/base/buf.h"
 #include "core/base/err.h"
+#include "core/flow/bounds.h"
 #include "core/flow/model.h"
 
 /* raise it with any change of the layout; part of the store's format version */
@@ -143,6 +144,10 @@ struct packed_flow {
 
 /* i < n_flows, as below. KODO_ECORRUPT: its lengths lead outside; out is all null. */
 enum kodo_err packed_flow(const struct packed *p, uint32_t i, struct packed_flow *out) MUST_CHECK;
+
+/* f: of flow i, as packed_flow gives it. KODO_ECORRUPT: its texts differ. */
+enum kodo_err packed_bounds_of(const struct packed *p, const struct packed_flow *f,
+    struct packed_bounds *out) MUST_CHECK;
 
 /* Its url, its name alone. Null: damaged. */
 struct str packed_url(const struct packed *p, uint32_t i);

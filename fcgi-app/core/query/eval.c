@@ -185,6 +185,9 @@ test_row(const struct program *p, const struct test *t, const struct row *row)
 	case TEST_CONST:
 		yes = t->yes;
 		break;
+	case TEST_WORDS:
+		yes = p->rank > 0;
+		break;
 	case TEST_EQ:
 		yes = str_eq(row_text(row, t->field), t->text);
 		break;
@@ -244,8 +247,12 @@ begin_row(struct program *p)
 static enum query_verdict
 run_test(struct program *p, const struct test *t, const struct row *row)
 {
-	uint64_t cost = 1;
+	uint64_t cost = 1, vain = 0;
 
+	if (t->kind == TEST_WORDS) {
+		p->rank = words_rank(t->words, row->folded, &row->bounds, &vain);
+		cost += vain / CHARS_PER_STEP;
+	}
 	if (t->skip != NULL || t->kind == TEST_CONTAINS || t->kind == TEST_EQ_FOLDED)
 		cost += row_text(row, t->field).len / CHARS_PER_STEP;
 	if (cost >= p->steps_left) {
@@ -374,7 +381,8 @@ eval_compile(struct arena *a, const struct node *root, struct regex_pool *pool,
 	if (steps == NULL)
 		return KODO_ENOMEM;
 	emit(steps, &free_at, root, EVAL_YES, EVAL_NO);
-	*out = (struct program){ steps, n, 0, pool, LIMIT_QUERY_STEPS };
+	*out = (struct program){ .steps = steps, .n = n, .pool = pool,
+		.steps_left = LIMIT_QUERY_STEPS };
 	for (i = 0; i < n; i++)
 		out->needs |= steps[i].needs;
 	return KODO_OK;

@@ -24,6 +24,7 @@ struct program {
 	unsigned needs;		/* QUERY_BITs of the fields of all tests */
 	struct regex_pool *pool;
 	uint64_t steps_left;	/* see LIMIT_QUERY_STEPS; 0: used up */
+	uint32_t rank;		/* of the row in which words were looked for last */
 };
 
 /* pool: see check_query. */

@@ -93,6 +93,11 @@ put_test(struct buf *out, const struct test *t, bool negated)
 	case TEST_FOLDED:
 		put_text(out, t->text);
 		break;
+	case TEST_WORDS:
+		buf_puts(out, "@words(");
+		put_text(out, words_text(t->words));
+		buf_putc(out, ')');
+		break;
 	case TEST_IN:
 	case TEST_TIME_IN:
 		buf_printf(out, "%s %s ", query_field_name(t->field), negated ? "not in" : "in");

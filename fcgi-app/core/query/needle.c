@@ -39,6 +39,8 @@ needle_of_list(struct reading *r, const struct test *t)
 static struct str
 needle_of_test(struct reading *r, const struct test *t)
 {
+	if (t->kind == TEST_WORDS)
+		return words_needle(t->words);
 	if ((QUERY_BIT(t->field) & IN_FOLDED) == 0)
 		return STR_NULL;
 	switch ((int)t->kind) {

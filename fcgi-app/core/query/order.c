@@ -112,8 +112,8 @@ read_items(struct order *o, struct str by, struct buf *text)
 	return true;
 }
 
-enum kodo_err
-order_parse(struct arena *a, struct str by, struct order **out)
+static enum kodo_err
+parse(struct arena *a, struct str by, bool is_ranked, struct order **out)
 {
 	struct buf folded = BUF_INIT(0), text = BUF_INIT(0);
 	struct order *o = arena_zalloc(a, sizeof(*o));
@@ -125,8 +125,10 @@ order_parse(struct arena *a, struct str by, struct order **out)
 	utf8_fold(&folded, by);
 	if (buf_failed(&folded))
 		goto out;
+	if (by.len == 0 && is_ranked)
+		add_key(o, QUERY_RANK, false);
 	if (by.len == 0)
-		buf_puts(&text, "name, url");
+		buf_puts(&text, is_ranked ? "rank, name, url" : "name, url");
 	else if (!read_items(o, buf_str(&folded), &text)) {
 		o->n = 0;
 		o->tags_direction = 0;
@@ -141,6 +143,18 @@ out:
 	buf_free(&folded);
 	buf_free(&text);
 	return err;
+}
+
+enum kodo_err
+order_parse(struct arena *a, struct str by, struct order **out)
+{
+	return parse(a, by, false, out);
+}
+
+enum kodo_err
+order_parse_ranked(struct arena *a, struct str by, struct order **out)
+{
+	return parse(a, by, true, out);
 }
 
 struct str

@@ -16,6 +16,11 @@ struct order;
  */
 enum kodo_err order_parse(struct arena *a, struct str by, struct order **out) MUST_CHECK;
 
+/*
+ * The order of words: by rank, then name and url, unless by asks for another. As order_parse.
+ */
+enum kodo_err order_parse_ranked(struct arena *a, struct str by, struct order **out) MUST_CHECK;
+
 struct str order_text(const struct order *o);		/* the answer's `by` */
 bool order_is_default(const struct order *o);
 /* The same, but what is not alive comes last: ORDER_ALIVE_FIRST. */

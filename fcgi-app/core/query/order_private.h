@@ -13,7 +13,7 @@ struct order_key {
 };
 
 struct order {
-	/* as asked, then name and url if not among them */
+	/* rank, where it is ordered by; as asked, then name and url if not among them */
 	struct order_key keys[ORDER_KEYS_MAX];
 	unsigned n;
 	struct str text;

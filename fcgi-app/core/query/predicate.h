@@ -7,11 +7,13 @@
 
 #include "core/query/regex.h"
 #include "core/query/row.h"
+#include "core/words/words.h"
 
 /* Where nothing else is said, a null fulfils no test. */
 enum test_kind {
 	TEST_CONST,		/* yes */
 	TEST_FOLDED,		/* the folded text contains folded, each blank being a run */
+	TEST_WORDS,		/* the flow has words */
 	TEST_EQ,		/* a text is text; a null counts as the empty text */
 	TEST_EQ_FOLDED,		/* a text, once folded, is text; a null counts as the empty text */
 	TEST_ORDER,		/* a text is less than, equal to, greater than (mask) text */
@@ -46,6 +48,7 @@ struct test {
 	const uint16_t *skip;
 	size_t word_at, word_len;	/* TEST_FOLDED: the longest word of folded */
 	const struct test *also;	/* TEST_FOLDED: another one that may be fulfilled */
+	const struct words *words;	/* TEST_WORDS */
 	const struct str *list;		/* TEST_IN, sorted */
 	const int64_t *times;		/* TEST_TIME_IN, sorted */
 	size_t n;			/* of list or times */

@@ -1,4 +1,5 @@
 #include "core/base/limit.h"
+#include "core/base/memfind.h"
 #include "core/base/utf8.h"
 #include "core/query/build.h"
 #include "core/query/check.h"
@@ -7,15 +8,17 @@
 #include "core/query/needle.h"
 #include "core/query/query.h"
 #include "core/query/words.h"
+#include "core/words/ways.h"
 
 struct query {
-	struct str note;
+	struct str text, note;
 	size_t column;
-	bool fulltext;
+	bool fulltext, is_test;
 	struct node *root;		/* NULL: no filter */
 	struct regex_pool *pool;	/* NULL: no regular expression */
 	struct program program;
 	struct str needle;
+	struct test *words;		/* TEST_WORDS in root; NULL: none */
 };
 
 /* The text between the quotes if q is one quoted text and nothing else, else null. */
@@ -47,12 +50,14 @@ make_note(struct reading *r)
 static void
 make_fulltext(struct query *q, struct reading *r, struct str text)
 {
-	struct str ways[WORDS_WAYS];
+	struct str ways[WAYS_MAX];
 	struct node *n = build_text_test(r, TEST_FOLDED, QUERY_FOLDED, text), *way;
-	size_t i = words_other_ways(r, text, ways);
+	size_t i;
 
 	q->fulltext = true;
 	q->root = n;
+	if (ways_other(r->a, text, ways, &i) != KODO_OK)
+		r->oom = true;
 	if (n != NULL)
 		words_prepare(r, text, &n->test);
 	for (; n != NULL && i > 0; i--) {
@@ -85,6 +90,7 @@ make_query(struct query *q, struct reading *r)
 		ast = parse_query(r);
 	if (ast != NULL)
 		q->root = check_query(r, ast, &q->pool);
+	q->is_test = q->root != NULL;
 	if (q->root != NULL || r->oom)
 		return;
 	if (r->q.len <= LIMIT_QUERY_BYTES)
@@ -117,6 +123,7 @@ query_compile(struct arena *a, struct str text, struct query **out)
 	q = arena_zalloc(a, sizeof(*q));
 	if (q == NULL || arena_str(a, text, &r.q) != KODO_OK)
 		return KODO_ENOMEM;
+	q->text = r.q;
 	if (text.len > 0) {
 		make_query(q, &r);
 		err = make_program(q, &r);
@@ -127,31 +134,59 @@ query_compile(struct arena *a, struct str text, struct query **out)
 }
 
 enum kodo_err
-query_narrow(struct arena *a, struct query *q, struct str organization, const struct str *tags,
-    size_t n, bool is_alive)
+query_narrow(struct arena *a, struct query *q, const struct query_narrowing *n)
 {
 	struct reading r = { .a = a };
-	struct node *all;
+	struct node *all, *words = NULL;
 	size_t i;
 
-	if (organization.len == 0 && n == 0 && !is_alive)
+	if (n->words == NULL && n->organization.len == 0 && n->n_tags == 0 && !n->is_alive)
 		return KODO_OK;
-	all = build_node(&r, NODE_AND, n + 3);
+	all = build_node(&r, NODE_AND, n->n_tags + 4);
 	if (all == NULL)
 		return KODO_ENOMEM;
 	all->n = 0;
 	if (!query_is_all(q))
 		all->kid[all->n++] = q->root;
-	if (organization.len > 0)
+	if (n->organization.len > 0)
 		all->kid[all->n++] =
-		    build_text_test(&r, TEST_EQ, QUERY_ORGANIZATION, organization);
-	for (i = 0; i < n; i++)
-		all->kid[all->n++] = build_text_test(&r, TEST_TAG, QUERY_TAGS, tags[i]);
-	if (is_alive)
+		    build_text_test(&r, TEST_EQ, QUERY_ORGANIZATION, n->organization);
+	for (i = 0; i < n->n_tags; i++)
+		all->kid[all->n++] = build_text_test(&r, TEST_TAG, QUERY_TAGS, n->tags[i]);
+	if (n->is_alive)
 		all->kid[all->n++] = build_not(&r, build_test(&r, TEST_NULL, QUERY_ALIVE));
+	if (n->words != NULL) {
+		words = build_test(&r, TEST_WORDS, QUERY_RANK);
+		if (words == NULL)
+			return KODO_ENOMEM;
+		words->test.words = n->words;
+		q->words = &words->test;
+		all->kid[all->n++] = words;
+	}
 	q->root = all->n == 1 ? all->kid[0] : all;
 	q->fulltext = false;
 	return make_program(q, &r);
+}
+
+enum kodo_err
+query_reword(struct arena *a, struct query *q, const struct words *words)
+{
+	struct reading r = { .a = a };
+
+	q->words->words = words;
+	return make_program(q, &r);
+}
+
+const struct words *
+query_words(const struct query *q)
+{
+	return q->words == NULL ? NULL : q->words->words;
+}
+
+uint32_t
+query_rank(const struct query *q)
+{
+	return q->program.rank;
 }
 
 struct str
@@ -160,10 +195,22 @@ query_note(const struct query *q)
 	return q->note;
 }
 
+struct str
+query_text(const struct query *q)
+{
+	return q->text;
+}
+
 size_t
 query_column(const struct query *q)
 {
 	return q->column;
+}
+
+bool
+query_is_test(const struct query *q)
+{
+	return q->is_test;
 }
 
 bool
@@ -211,7 +258,16 @@ query_is_needle(const struct query *q)
 const char *
 query_find(const struct query *q, struct str texts)
 {
-	return words_find(&q->root->test, texts);
+	if (query_is_needle(q))
+		return words_find(&q->root->test, texts);
+	return q->words != NULL && str_eq(q->needle, words_needle(q->words->words)) ?
+	    words_next(q->words->words, texts) : memfind(texts, q->needle);
+}
+
+bool
+query_may_match(const struct query *q, struct str folded)
+{
+	return q->words == NULL || words_may_be(q->words->words, folded);
 }
 
 uint64_t

@@ -26,6 +26,7 @@
 #include "core/query/order.h"
 #include "core/query/row.h"
 #include "core/query/sort.h"
+#include "core/words/words.h"
 
 struct query;
 
@@ -38,13 +39,29 @@ struct query;
  */
 enum kodo_err query_compile(struct arena *a, struct str q, struct query **out) MUST_CHECK;
 
+/* What rows must be, too, beside what q says. */
+struct query_narrowing {
+	const struct words *words;	/* have them; NULL: any */
+	struct str organization;	/* be of it; empty: of any */
+	const struct str *tags;		/* have all n_tags */
+	size_t n_tags;
+	bool is_alive;			/* not be silent */
+};
+
 /*
- * Narrow q: rows must also be of that organization (empty: of any), have all n tags, and, with
- * is_alive, not be silent. query_note and query_column still tell of q as written. The texts are
- * borrowed. KODO_ENOMEM: q must not be used any more.
+ * Narrow q, once. query_note and query_column still tell of q as written. The texts are borrowed.
+ * KODO_ENOMEM: q must not be used any more.
  */
-enum kodo_err query_narrow(struct arena *a, struct query *q, struct str organization,
-    const struct str *tags, size_t n, bool is_alive) MUST_CHECK;
+enum kodo_err query_narrow(
+    struct arena *a, struct query *q, const struct query_narrowing *n) MUST_CHECK;
+
+/* Other words in place of those that q was narrowed by. As query_narrow. */
+enum kodo_err query_reword(
+    struct arena *a, struct query *q, const struct words *words) MUST_CHECK;
+
+/* Those words; NULL: none. The rank in them of the row that query_match took last; 0: none. */
+const struct words *query_words(const struct query *q);
+uint32_t query_rank(const struct query *q);
 
 /*
  * The answer's `q`: null for an empty q, q as given where it parses, else `<Error>: <reason>,
@@ -55,6 +72,20 @@ struct str query_note(const struct query *q);
 /* Where the error in q is: 1-based, in characters. 0: no error, or none with a place. */
 size_t query_column(const struct query *q);
 
+struct str query_text(const struct query *q);	/* q as given */
+
+/* What is wrong with a q that looks like a test and is none. */
+struct query_mistake {
+	const char *reason;	/* for people; NULL: there is no mistake */
+	size_t column;		/* query_column */
+	const char *meant;	/* the field that may be meant; NULL: none */
+};
+
+/* The reason lives in a. KODO_ENOMEM. */
+enum kodo_err query_mistake(
+    struct arena *a, const struct query *q, struct query_mistake *out) MUST_CHECK;
+
+bool query_is_test(const struct query *q);	/* q as written is one, and no text */
 bool query_is_all(const struct query *q);	/* every row matches: no filter */
 bool query_is_fulltext(const struct query *q);	/* one text: quoted, or for an error in q */
 
@@ -77,11 +108,17 @@ enum query_verdict query_match_partial(struct query *q, const struct row *row, u
  */
 struct str query_needle(const struct query *q);
 
-/* Does the folded text alone decide? Then in place of query_match ask query_find. */
+/* Does the folded text alone decide? Then what query_find finds matches. */
 bool query_is_needle(const struct query *q);
 
-/* A place inside the first of the folded texts, with NULs between, that matches; NULL: none. */
+/*
+ * A place inside the first of the folded texts, with NULs between, that matches, or may match if
+ * query_is_needle does not hold; NULL: none. There must be a needle.
+ */
 const char *query_find(const struct query *q, struct str texts);
+
+/* Can a row with that folded text match? It costs less than query_match, and says yes in doubt. */
+bool query_may_match(const struct query *q, struct str folded);
 
 /* Steps taken so far by its regular expressions; see LIMIT_REGEX_STEPS. */
 uint64_t query_steps(const struct query *q);

@@ -19,6 +19,7 @@ static const struct {
 	[QUERY_CHANGED] = { "changed", QUERY_TYPE_TIME },
 	[QUERY_PROBE] = { "probe", QUERY_TYPE_TEXT },
 	[QUERY_FOLDED] = { "folded", QUERY_TYPE_TEXT },
+	[QUERY_RANK] = { "rank", QUERY_TYPE_TIME },
 };
 
 const unsigned char row_offsets[QUERY_FIELDS] = {
@@ -37,6 +38,7 @@ const unsigned char row_offsets[QUERY_FIELDS] = {
 	[QUERY_CHANGED] = offsetof(struct row, changed_us),
 	[QUERY_PROBE] = offsetof(struct row, probe),
 	[QUERY_FOLDED] = offsetof(struct row, folded),
+	[QUERY_RANK] = offsetof(struct row, rank),
 };
 
 const char *

@@ -5,9 +5,11 @@
 #include <stdint.h>
 
 #include "core/base/arena.h"
+#include "core/flow/bounds.h"
 
 /*
- * In the order of an item's keys, up to QUERY_TAGS. QUERY_FOLDED is the text of full-text search.
+ * In the order of an item's keys, up to QUERY_TAGS. QUERY_FOLDED is the text of full-text search,
+ * QUERY_RANK how well words fit.
  */
 enum query_field {
 	QUERY_ORGANIZATION,
@@ -25,6 +27,7 @@ enum query_field {
 	QUERY_CHANGED,
 	QUERY_PROBE,
 	QUERY_FOLDED,
+	QUERY_RANK,
 	QUERY_FIELDS
 };
 
@@ -63,6 +66,8 @@ struct row {
 	int64_t heard_us;
 	int64_t alive_us;	/* 0: it is silent or lost; else the same for all */
 	struct str probe;	/* does it answer? See probe/probe.h; null: not known */
+	int64_t rank;		/* query_rank; 0: no words were asked for */
+	struct packed_bounds bounds;	/* in folded; where QUERY_RANK is needed */
 };
 
 enum query_type { QUERY_TYPE_TEXT, QUERY_TYPE_TIME, QUERY_TYPE_TAGS };

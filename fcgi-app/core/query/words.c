@@ -2,6 +2,7 @@
 #include "core/base/utf8.h"
 #include "core/query/build.h"
 #include "core/query/words.h"
+#include "core/words/ways.h"
 
 /* bytes that may be compared in vain at single places: some, and a few for each byte of the text */
 #define VAIN_BYTES	4096u
@@ -10,18 +11,10 @@
 void
 words_prepare(struct reading *r, struct str text, struct test *t)
 {
-	const struct str folded = reading_fold(r, text);
-	struct buf b = BUF_INIT(0);
-	size_t i, n, begin = 0;
+	size_t i, begin = 0;
 
-	for (i = 0; i < folded.len; i += n > 0 ? n : 1) {
-		n = utf8_blank_bytes(folded, i);
-		if (n == 0)
-			buf_putc(&b, folded.p[i]);
-		else if (b.len == 0 || b.p[b.len - 1] != ' ')
-			buf_putc(&b, ' ');
-	}
-	t->folded = reading_take(r, &b);
+	if (ways_fold(r->a, text, &t->folded) != KODO_OK)
+		r->oom = true;
 	for (i = 0; i <= t->folded.len; i++) {
 		if (i < t->folded.len && t->folded.p[i] != ' ')
 			continue;
@@ -33,89 +26,6 @@ words_prepare(struct reading *r, struct str text, struct test *t)
 	}
 	if (t->word_len < t->folded.len)
 		t->skip = build_skip_table(r, t->folded);
-}
-
-/* Is it one of those that are typed as ' " -? 0: no. */
-static char
-key_of(uint32_t cp)
-{
-	static const struct {
-		uint32_t first, last;
-		char key;
-	} rows[] = {
-		{ '\'', '\'', '\'' }, { 0xb4, 0xb4, '\'' }, { 0x2bc, 0x2bc, '\'' },
-		{ 0x2018, 0x201b, '\'' }, { 0x2032, 0x2032, '\'' }, { 0xff07, 0xff07, '\'' },
-		{ 0x201c, 0x201f, '"' }, { 0xab, 0xab, '"' }, { 0xbb, 0xbb, '"' },
-		{ 0x2010, 0x2013, '-' }, { 0x2212, 0x2212, '-' },
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (cp >= rows[i].first && cp <= rows[i].last)
-			return rows[i].key;
-	return '\0';
-}
-
-/* With what keyboards have, or with the apostrophe of printed texts. */
-static struct str
-with_keys(struct reading *r, struct str text, bool is_printed)
-{
-	struct buf b = BUF_INIT(0);
-	size_t pos = 0, begin;
-	char key;
-
-	while (pos < text.len) {
-		begin = pos;
-		key = key_of(utf8_next(text, &pos));
-		if (key == '\0' || (is_printed && key != '\''))
-			buf_put(&b, text.p + begin, pos - begin);
-		else if (is_printed)
-			buf_puts(&b, "\xe2\x80\x99");
-		else
-			buf_putc(&b, key);
-	}
-	return reading_take(r, &b);
-}
-
-static struct str
-composed(struct reading *r, struct str text, bool compat)
-{
-	struct buf b = BUF_INIT(0);
-
-	if (utf8_compose(&b, text, compat) == KODO_OK)
-		return reading_take(r, &b);
-	buf_free(&b);
-	return text;
-}
-
-static bool
-is_plain(struct str text)
-{
-	size_t i;
-
-	for (i = 0; i < text.len && (signed char)text.p[i] >= 0 && text.p[i] != '\''; i++)
-		;
-	return i == text.len;
-}
-
-size_t
-words_other_ways(struct reading *r, struct str text, struct str out[WORDS_WAYS])
-{
-	struct str ways[WORDS_WAYS];
-	size_t i, k, n = 0;
-
-	if (is_plain(text))
-		return 0;
-	ways[0] = composed(r, text, false);
-	ways[1] = with_keys(r, composed(r, text, true), false);
-	ways[2] = with_keys(r, ways[0], true);
-	for (i = 0; i < WORDS_WAYS && !r->oom; i++) {
-		for (k = 0; k < n && !str_eq(out[k], ways[i]); k++)
-			;
-		if (k == n && !str_eq(ways[i], text))
-			out[n++] = ways[i];
-	}
-	return n;
 }
 
 struct str

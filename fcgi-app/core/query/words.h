@@ -1,7 +1,5 @@
 /*
- * Full text: words in folded texts, parted by any blanks. What people copy and texts that were
- * wrapped part words by other blanks than people type, so any run of blanks matches any other.
- * Inside query/ only.
+ * Full text: words in folded texts, parted by any blanks (words/ways.h). Inside query/ only.
  */
 #ifndef KODO_QUERY_WORDS_H
 #define KODO_QUERY_WORDS_H
@@ -11,14 +9,6 @@
 
 /* Make a TEST_FOLDED that looks for text. */
 void words_prepare(struct reading *r, struct str text, struct test *t);
-
-/*
- * Other ways to write a text, which are looked for as well: phones make of an apostrophe a quote,
- * of a hyphen a dash; input methods leave letters wide; files have accents by themselves. Distinct
- * ones; returns their number.
- */
-#define WORDS_WAYS	3u
-size_t words_other_ways(struct reading *r, struct str text, struct str out[WORDS_WAYS]);
 
 /* The longest word of t. */
 struct str words_longest(const struct test *t);

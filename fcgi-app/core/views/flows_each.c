@@ -1,4 +1,3 @@
-#include "core/base/memfind.h"
 #include "core/probe/probe.h"
 #include "core/records/peer.h"
 #include "core/registry/registry_private.h"
@@ -78,6 +77,8 @@ flows_row(struct arena *a, const struct flows_node *n, uint32_t flow, unsigned f
 		err = packed_raw(a, f.author, &out->author);
 	if (err == KODO_OK && (fields & QUERY_BIT(QUERY_DESCRIPTION)) != 0)
 		err = packed_raw(a, f.description, &out->description);
+	if (err == KODO_OK && (fields & QUERY_BIT(QUERY_RANK)) != 0)
+		err = packed_bounds_of(&n->p, &f, &out->bounds);
 	if (err == KODO_OK && (fields & QUERY_BIT(QUERY_TAGS)) != 0)
 		err = packed_tags(a, f.tags, &out->tags, &out->n_tags);
 	return err;
@@ -105,13 +106,6 @@ pass_if_match(struct flows_each *e, const struct flows_node *n, uint32_t flow)
 	return verdict == QUERY_YES ? pass(e, n, flow) : query_verdict_error(verdict);
 }
 
-/* The next place in folded texts that may be of a match, or is where they alone decide. */
-static inline const char *
-next_hit(const struct query *q, struct str texts)
-{
-	return query_is_needle(q) ? query_find(q, texts) : memfind(texts, query_needle(q));
-}
-
 /*
  * Only flows whose folded text holds the needle can match. They are found some at a time, so that
  * their items are on their way from memory while others are searched.
@@ -128,13 +122,15 @@ pass_needle(struct flows_each *e, const struct flows_node *n)
 	enum kodo_err err = KODO_OK;
 
 	while (err == KODO_OK && hit != NULL) {
-		for (found = 0; found < HITS && (hit = next_hit(e->q, rest)) != NULL;) {
+		for (found = 0; found < HITS && (hit = query_find(e->q, rest)) != NULL;) {
 			flow = packed_flow_at(&n->p, flow, (size_t)(hit - n->p.texts.p));
 			text = packed_text(&n->p, flow);
 			if (text.p == NULL || hit < text.p || hit >= text.p + text.len)
 				return KODO_ECORRUPT;
 			rest.p = text.p + text.len;
 			rest.len = (size_t)(n->p.texts.p + n->p.texts.len - rest.p);
+			if (!query_may_match(e->q, text))
+				continue;
 			e->looked_at++;
 			if (skips && e->skip_flow(e, n, flow)) {
 				e->n_matches++;

@@ -7,7 +7,7 @@
 #include "core/records/flow_order.h"
 #include "core/views/flows_each.h"
 #include "core/views/item_extras.h"
-#include "core/views/search.h"
+#include "core/views/search_private.h"
 
 /* Entries of the default order read at a time, as a page may be the whole registry. */
 #define CHUNK	1000u
@@ -122,6 +122,22 @@ ref_of(uint32_t node, uint32_t flow)
 	return (uint64_t)node << 32 | flow;
 }
 
+/* The flow as a row for cursors, with its rank in the words asked for. */
+static enum kodo_err
+ranked_row(struct search *s, const struct flows_node *n, uint32_t flow, struct row *row)
+{
+	const bool is_ranked = query_words(s->fq->q) != NULL;
+	enum query_verdict verdict;
+	enum kodo_err err = flows_row(s->a, n, flow, order_needs(s->fq->by) |
+	    (is_ranked ? query_needs(s->fq->q) : 0), row);
+
+	if (err != KODO_OK || !is_ranked)
+		return err;
+	verdict = query_match(s->fq->q, row);
+	row->rank = query_rank(s->fq->q);
+	return query_verdict_error(verdict);
+}
+
 /* The cursor behind the last item, if n_left items are behind it. */
 static enum kodo_err
 next_write(struct search *s, uint64_t n_left, struct search_result *res)
@@ -134,7 +150,7 @@ next_write(struct search *s, uint64_t n_left, struct search_result *res)
 		return KODO_OK;
 	err = entry_open(s, s->last_node, s->last_flow, &n);
 	if (err == KODO_OK)
-		err = flows_row(s->a, &n, s->last_flow, order_needs(s->fq->by), &row);
+		err = ranked_row(s, &n, s->last_flow, &row);
 	return err == KODO_OK ? cursor_write(s->a, s->fq->by, &row,
 		ref_of(s->last_node, s->last_flow), &res->next) : err;
 }
@@ -349,6 +365,8 @@ is_beyond(const struct search *s, const struct flows_node *n, uint32_t flow)
 		return is_node_beyond(s, n);
 	if (field == QUERY_TAGS || field == QUERY_PROBE)
 		return false;
+	if (field == QUERY_RANK)
+		return sorter_is_beyond(s->sorter, STR_NULL, query_rank(s->fq->q));
 	text = text_json(n, flow, field);
 	if (text.p == NULL)
 		return false;	/* it is said where the flow is read */
@@ -372,7 +390,8 @@ row_keep(struct flows_each *e, const struct flows_node *n, uint32_t flow)
 	if (is_beyond(s, n, flow))
 		return KODO_OK;
 	needs = order_needs(s->fq->by);
-	err = flows_row(s->a, n, flow, needs & ~tags, &row);
+	err = flows_row(s->a, n, flow, needs & ~(tags | QUERY_BIT(QUERY_RANK)), &row);
+	row.rank = query_rank(s->fq->q);
 	if (err == KODO_OK && (needs & tags) != 0) {
 		/* the sorter copies tags */
 		err = packed_flow(&n->p, flow, &f);
@@ -435,15 +454,14 @@ skip_node(struct flows_each *e, const struct flows_node *n)
 	return is_node_beyond(e->arg, n);
 }
 
+/* The page and its numbers. */
 static enum kodo_err
-list_scan(struct search *s, struct search_result *res)
+scan(struct search *s, struct search_result *res, const uint64_t **refs, size_t *found)
 {
 	struct flows_each e = { .v = s->v, .q = s->fq->q, .fields = order_needs(s->fq->by),
 		.arg = s, .each = row_keep, .skip_node = skip_node };
 	/* one item more tells that a page is too long, and the rest need not be sorted */
 	const uint64_t pp = is_too_long(s->fq, s->fq->pp) ? s->fq->max + 1 : s->fq->pp;
-	const uint64_t *refs = NULL;
-	size_t i, found = 0;
 	bool descending;
 	enum kodo_err err;
 
@@ -453,18 +471,35 @@ list_scan(struct search *s, struct search_result *res)
 	if (err == KODO_OK)
 		err = flows_each(&e);
 	if (err == KODO_OK)
-		err = sorter_result(s->sorter, &refs, &found);
+		err = sorter_result(s->sorter, refs, found);
+	res->filtered = e.n_matches;
+	res->looked_at = e.looked_at;
+	return err;
+}
+
+static enum kodo_err
+list_scan(struct search *s, struct search_result *res)
+{
+	const uint64_t *refs = NULL;
+	size_t i, found = 0;
+	enum kodo_err err = scan(s, res, &refs, &found);
+
+	if (err == KODO_OK && res->filtered == 0 && query_words(s->fq->q) != NULL) {
+		err = search_near(s->v, s->a, s->fq->q, &res->meant);
+		if (err == KODO_OK && res->meant.p != NULL)
+			err = scan(s, res, &refs, &found);
+		if (res->filtered == 0)
+			res->meant = STR_NULL;
+	}
 	if (err == KODO_OK && is_too_long(s->fq, found))
 		err = KODO_EINVAL;
 	if (err != KODO_OK)
 		return err;
-	res->filtered = e.n_matches;
-	res->looked_at = e.looked_at;
 	if (found > 0) {
 		s->last_node = (uint32_t)(refs[found - 1] >> 32);
 		s->last_flow = (uint32_t)refs[found - 1];
-		err = next_write(
-		    s, e.n_matches - s->n_before - page_skip(s->fq) - found, res);
+		err = next_write(s,
+		    res->filtered - s->n_before - page_skip(s->fq) - found, res);
 	}
 	if (err == KODO_OK)
 		begin(s, res);

@@ -9,10 +9,32 @@
 #include "core/registry/registry.h"
 #include "core/storage/sink.h"
 
+/* What is asked for. The texts are borrowed. */
+struct search_asked {
+	struct str q;
+	/* words.h; without a q also a q that is a test, which is no word of theirs */
+	struct str words;
+	struct str organization;	/* exactly; empty: any */
+	const struct str *tags;		/* all of them */
+	size_t n_tags;
+	bool is_alive;			/* no node that is silent */
+};
+
+/*
+ * mistake: of a text that looks like a test and is none, so it was taken as text or words. May be
+ * NULL. KODO_EINVAL: words are over a ceiling, why has the reason; KODO_ENOMEM.
+ */
+enum kodo_err search_compile(struct arena *a, const struct search_asked *asked, struct query **out,
+    struct query_mistake *mistake, struct why *why) MUST_CHECK;
+
+/* The order that by asks for; without one, of words that by rank. As order_parse. */
+enum kodo_err search_order(
+    struct arena *a, const struct query *q, struct str by, struct order **out) MUST_CHECK;
+
 struct search_query {
 	uint64_t p;		/* page from 0 */
 	uint64_t pp;		/* items a page, >= 1 */
-	struct query *q;	/* query_compile; an empty q matches all */
+	struct query *q;	/* search_compile; an empty q matches all */
 	struct order *by;	/* order_parse */
 	struct cursor *after;	/* begin behind it, p being 0; NULL: at the first */
 	unsigned extras;	/* item_extras_read: members that items have beside theirs */
@@ -30,6 +52,7 @@ struct search_result {
 	uint64_t total, filtered;
 	uint64_t looked_at;	/* rows that neither their node nor the needle ruled out */
 	enum search_way way;
+	struct str meant;	/* words searched for in place of those given; null: none */
 	/*
 	 * The cursor of what follows, null: nothing, or by cannot have one. After the search;
 	 * where it was no SEARCH_ORDER before its first item, too.
