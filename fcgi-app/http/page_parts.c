@@ -29,12 +29,13 @@ page_parts_put_flows(struct view *v, struct page_flows *f, struct str organizati
     uint64_t pp)
 {
 	struct search_query q = { .p = p, .pp = pp };
+	const struct query_narrowing of = { .organization = organization };
 	struct search_sink s = { .each = put_flow, .arg = f };
 	struct search_result res = { 0 };
 	enum kodo_err err = query_compile(f->a, STR_NULL, &q.q);
 
 	if (err == KODO_OK)
-		err = query_narrow(f->a, q.q, organization, NULL, 0, false);
+		err = query_narrow(f->a, q.q, &of);
 	if (err == KODO_OK)
 		err = order_parse(f->a, STR_NULL, &q.by);
 	if (err == KODO_OK)
