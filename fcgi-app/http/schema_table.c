@@ -188,7 +188,11 @@ static const struct {
 	{ METHOD_GET, "/flows", false, PART_FIND,
 	    "Without q all flows are listed by name. A q that is no query is searched for as text. "
 	    "The header Link leads to the next page." },
+	{ METHOD_GET, "/flow", false, PART_FIND, "Of any node that is shown here." },
+	{ METHOD_GET, "/organization", false, PART_FIND, NULL },
 	{ METHOD_GET, "/flows", true, PART_FIND, NULL },
+	{ METHOD_POST, "/flows", true, PART_FIND,
+	    "Whatever the method: 307, so that the call is made again where the agent is." },
 	{ METHOD_GET, "/counts", false, PART_FIND,
 	    "Names are counted once for each organization and tag, however many flows have them." },
 	{ METHOD_GET, "/changes", false, PART_FIND,
