@@ -1,4 +1,5 @@
 """Signs of life: who was heard is fresh, who was not is silent, then withdrawn, and back with its next word; others are told."""
+import concurrent.futures
 import errno
 import json
 import os
@@ -236,6 +237,55 @@ def test_many_at_once_are_our_own_line(watcher, member):
         r.pass_on(STEP)
         speak(nodes[3])
     wait_until(lambda: set(r.states()) == {nodes[3].url}, SECONDS)
+
+
+def test_a_third_of_thirty_is_unplugged(watcher, member):
+    """States, banner, no withdrawal while the own line is suspected, recovery; then withdrawal when its time is over, and back."""
+    r = watcher(expire_days=1)
+    nodes = [member(f"N{i:02}", NODE, connect=[r.one.url]) for i in range(30)]
+    gone, stay = nodes[::3], [node for i, node in enumerate(nodes) if i % 3]
+
+    def start(some):
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            list(pool.map(lambda node: node.start(), some))
+
+    def is_so(state, n_rounds):
+        """Within so many rounds those that are gone are in that state, None for withdrawn, and the others are fresh."""
+        want = {node.url: "fresh" for node in stay} | {node.url: state for node in gone if state}
+        for _ in range(n_rounds):
+            if r.states() == want:
+                break
+            r.pass_on(STEP, 1)
+        wait_until(lambda: r.states() == want, 2 * SECONDS, f"those that are gone are {state}")
+
+    def is_suspected():
+        return "our own line" in r.one.get("/?format=html").text()
+
+    start(nodes)
+    is_so("fresh", 1)
+    for node in gone:
+        node.kill()
+    is_so("silent", SILENT + 2)
+    r.pass_on(60, 1)
+    wait_until(is_suspected, SECONDS)
+    r.pass_on(2 * DAY)                                      # twice expire_days
+    is_so("lost", 1)
+    r.rounds(SILENT, 1)
+    is_so("lost", 1)
+    assert is_suspected() and r.one.get("/flows?alive=1&format=json").json()["filtered"] == len(stay) * 2
+    start(gone)
+    is_so("fresh", 1)
+    wait_until(lambda: r.pass_on(61) or not is_suspected(), SECONDS)
+    for node in gone:
+        node.kill()
+    is_so("silent", SILENT + 2)
+    r.pass_on(60, 1)
+    wait_until(is_suspected, SECONDS)
+    r.pass_on(5 * DAY)                                      # over four times expire_days
+    is_so(None, SILENT + 2)
+    assert not is_suspected()
+    start(gone)
+    is_so("fresh", 1)
 
 
 def test_after_its_own_downtime_nobody_is_silent(watcher, member):
