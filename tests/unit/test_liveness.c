@@ -1,6 +1,8 @@
 /* Signs of life: when who is asked, when it is silent, and what a clock that was set back does. */
 #include "core/liveness/liveness.h"
 #include "core/liveness/node_state.h"
+#include "core/liveness/watch.h"
+#include "core/registry/liveness_round.h"
 #include "exchange_help.h"
 
 #define MINUTE_US	(60 * SECOND_US)
@@ -207,6 +209,78 @@ given_up_is_not_found(void **state)
 	assert_true(since_of(f, "http://n:1") > 0);
 }
 
+#define REAL		10u
+#define INVENTED	450u
+
+/* Minutes pass: looks are answered by some of those that are there, the watch has its rounds. */
+static void
+minutes_pass(struct fixture *f, unsigned n, char first_silent)
+{
+	struct exchange_job job;
+	bool more;
+
+	for (; n > 0; n--) {
+		f->now_us += MINUTE_US;
+		while (look_next(f, &job) == KODO_OK)
+			if (job.url.p[7] == 'n' && job.url.p[8] < first_silent)
+				answer(f, &job, 200, default_body(f,
+				    arena_printf(f->a, "%.*s", (int)job.url.len - 1, job.url.p),
+				    NULL));
+			else
+				answer(f, &job, 404, NULL);
+		do
+			must(liveness_round(f->r, f->now_us, &more));
+		while (more);
+	}
+}
+
+static unsigned
+providers_of(struct fixture *f, struct watch *w)
+{
+	struct scan s;
+	struct view v;
+	unsigned n = 0;
+	uint32_t id;
+
+	must(view_begin(f->r, f->now_us, &v));
+	must(watch_get(&v.t, w));
+	s = peer_scan_providers(&v.t);
+	while (peer_next_provider(&s, &id))
+		n++;
+	must(scan_end(&s));
+	view_end(&v);
+	return n;
+}
+
+/* However many are invented: three of ten that fall silent are many, and those are withdrawn. */
+static void
+invented_ones_count_for_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct watch w;
+	unsigned i;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
+	f->o.expire_days = 2;
+	fixture_apply(f, START_NOW);
+	for (i = 0; i < REAL; i++)
+		node_comes(f, arena_printf(f->a, "http://n%u:1", i), "N", 1);
+	strangers_prove(f);
+	minutes_pass(f, 20, '9' + 1);
+	for (i = 0; i < INVENTED; i++)
+		node_comes(f, arena_printf(f->a, "http://invented%u:1", i), "I", 1);
+	assert_int_equal(providers_of(f, &w), REAL + INVENTED);
+	minutes_pass(f, 60, '7');
+	assert_int_equal(providers_of(f, &w), REAL + INVENTED);
+	assert_int_not_equal(w.suspect_us, 0);
+	minutes_pass(f, 70, '9' + 1); /* they are asked seldom */
+	(void)providers_of(f, &w);
+	assert_int_equal(w.suspect_us, 0);
+	minutes_pass(f, 48 * 60, '9' + 1);
+	assert_int_equal(providers_of(f, &w), REAL);
+	check_clean(f);
+}
+
 /* One that was heard is put off, however far ahead its time is: else it would be found for ever. */
 static void
 clock_set_back_ends(void **state)
@@ -246,6 +320,7 @@ main(void)
 		T(owner_is_heard_itself),
 		T(strangers_tell_nothing),
 		T(given_up_is_not_found),
+		T(invented_ones_count_for_nothing),
 		T(clock_set_back_ends),
 	};
 

@@ -252,6 +252,7 @@ peer_tally(const struct peer *p)
 
 	/* and is no stranger for a quota: of those LIMIT_SIGNED_OFF are remembered at most */
 	return (struct tally_of){ .is_stranger = peer_is_stranger(p) && !peer_is_idle(p),
+		.is_unproven = peer_is_stranger(p) && (p->flags & PEER_PROVIDER) != 0,
 		.client = is_made ? tally_client(p->in.address) : STR_NULL };
 }
 
@@ -407,6 +408,14 @@ peer_scan_due_from(struct txn *t, enum due_class class, int64_t at_us)
 	unsigned char k[13];
 
 	return scan_from(t, T_DUE, due_key(k, class, at_us, 0), 1);
+}
+
+struct scan
+peer_scan_due_after(struct txn *t, const struct peer_due *at)
+{
+	unsigned char k[13];
+
+	return scan_from(t, T_DUE, due_key(k, at->class, at->at_us, at->peer + 1), 1);
 }
 
 static enum kodo_err

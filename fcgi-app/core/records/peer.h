@@ -265,6 +265,8 @@ struct scan peer_scan_due(struct txn *t) MUST_CHECK;
 /* Of one class, from that time on. */
 struct scan peer_scan_due_from(
     struct txn *t, enum due_class class, int64_t at_us) MUST_CHECK;
+/* Of its class, what is behind an entry. */
+struct scan peer_scan_due_after(struct txn *t, const struct peer_due *at) MUST_CHECK;
 bool peer_next_due(struct scan *s, struct peer_due *out) MUST_CHECK;
 
 /* Does the record of p, as it was read, say what that entry says? */

@@ -4,6 +4,7 @@
 
 /* as long as no address is */
 #define STRANGERS	STR("strangers")
+#define UNPROVEN	STR("unproven providers")
 
 static enum kodo_err
 get(struct txn *t, struct str key, uint64_t *n)
@@ -67,6 +68,8 @@ tally_move(struct txn *t, const struct tally_of *was, const struct tally_of *is)
 
 	if (err == KODO_OK && was->is_stranger != is->is_stranger)
 		err = add(t, STRANGERS, is->is_stranger);
+	if (err == KODO_OK && was->is_unproven != is->is_unproven)
+		err = add(t, UNPROVEN, is->is_unproven);
 	return err;
 }
 
@@ -74,6 +77,12 @@ enum kodo_err
 tally_strangers(struct txn *t, uint64_t *n)
 {
 	return get(t, STRANGERS, n);
+}
+
+enum kodo_err
+tally_unproven(struct txn *t, uint64_t *n)
+{
+	return get(t, UNPROVEN, n);
 }
 
 enum kodo_err
@@ -91,7 +100,7 @@ tally_sum(struct txn *t, struct tally_sum *out)
 
 	*out = (struct tally_sum){ 0 };
 	while (scan_next(&s)) {
-		if (str_eq(s.k, STRANGERS))
+		if (str_eq(s.k, STRANGERS) || str_eq(s.k, UNPROVEN))
 			continue;
 		if (s.v.len != 4 || s.k.len > sizeof(out->client)) {
 			s.err = KODO_ECORRUPT;

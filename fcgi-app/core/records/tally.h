@@ -12,6 +12,7 @@
 /* What a peer counts for. */
 struct tally_of {
 	bool is_stranger;
+	bool is_unproven;	/* a provider, and a stranger */
 	struct str client;	/* who has made it a provider, see tally_client; null: nobody */
 };
 
@@ -27,6 +28,8 @@ struct str tally_client(struct str address);
  * are remembered (peer_is_idle).
  */
 enum kodo_err tally_strangers(struct txn *t, uint64_t *n) MUST_CHECK;
+/* Providers that are strangers: nobody's line is down where they say nothing. */
+enum kodo_err tally_unproven(struct txn *t, uint64_t *n) MUST_CHECK;
 /* Providers made by the client with that address. */
 enum kodo_err tally_providers(
     struct txn *t, const struct in6_addr *address, uint64_t *n) MUST_CHECK;

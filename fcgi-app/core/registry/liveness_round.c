@@ -2,11 +2,13 @@
 #include "core/liveness/liveness.h"
 #include "core/liveness/watch.h"
 #include "core/merge/statement.h"
+#include "core/records/tally.h"
 #include "core/registry/liveness_round.h"
 #include "core/registry/registry_private.h"
 
 #define DAY_US		(86400ll * 1000000)
 #define EXPIRE_AT_ONCE	50u	/* all that a provider states goes with it, in one transaction */
+#define GIVEN_UP_AT_ONCE 200u	/* read in a round; there may be as many as anybody invents */
 #define SUSPECT_TIMES	4	/* so many expire_days long it may be our own line */
 
 struct round {
@@ -16,6 +18,7 @@ struct round {
 	uint64_t n_fallen, n_suspects;	/* lately; since the line is suspected */
 	uint32_t expired[EXPIRE_AT_ONCE];
 	size_t n_expired;
+	uint32_t given_up;	/* where to go on */
 };
 
 static void
@@ -40,23 +43,44 @@ silent_count(struct round *o, const struct peer *p)
 	o->n_fallen += counts && silent_us >= 0 && silent_us <= LIVENESS_SILENT_US;
 	o->n_suspects += counts && o->w.suspect_us != 0 &&
 	    p->liveness.fell_us >= o->w.suspect_us - LIVENESS_SILENT_US;
-	o->n_providers -= peer_is_stranger(p) && (p->flags & PEER_PROVIDER) != 0;
 	if (o->expire_us > 0 && o->n_expired < EXPIRE_AT_ONCE && silent_us >= o->expire_us)
 		o->expired[o->n_expired++] = p->id;
 }
 
 static enum kodo_err
+due_count(struct txn *t, struct arena *a, struct round *o, uint32_t id)
+{
+	struct peer p;
+	enum kodo_err err = peer_get(t, a, id, &p);
+
+	if (err == KODO_OK)
+		silent_count(o, &p);
+	arena_reset(a);
+	return err;
+}
+
+/* Those that are asked still, and some of those that were given up: they can only expire. */
+static enum kodo_err
 silent_walk(struct txn *t, struct arena *a, struct round *o)
 {
-	struct scan s = peer_scan_due_from(t, DUE_SILENT, 0);
-	struct peer_due due;
-	struct peer p;
+	struct peer_due due = { DUE_SILENT, LIVENESS_NEVER_US, o->given_up };
+	struct scan s = peer_scan_due_from(t, DUE_SILENT, 0), rest;
+	unsigned n = 0;
 
-	while (peer_next_due(&s, &due) && due.class == DUE_SILENT) {
-		s.err = peer_get(t, a, due.peer, &p);
-		if (s.err == KODO_OK)
-			silent_count(o, &p);
+	rest = peer_scan_due_after(t, &due);
+	while (peer_next_due(&s, &due) && due.at_us < LIVENESS_NEVER_US)
+		s.err = due_count(t, a, o, due.peer);
+	o->given_up = 0;
+	while (s.err == KODO_OK && n++ < GIVEN_UP_AT_ONCE && o->n_expired < EXPIRE_AT_ONCE &&
+	    peer_next_due(&rest, &due)) {
+		rest.err = due_count(t, a, o, due.peer);
+		o->given_up = due.peer;
 	}
+	if (n <= GIVEN_UP_AT_ONCE && o->n_expired < EXPIRE_AT_ONCE)
+		o->given_up = 0;	/* that was the last one */
+	if (s.err == KODO_OK)
+		s.err = rest.err;
+	(void)!scan_end(&rest);
 	return scan_end(&s);
 }
 
@@ -64,11 +88,18 @@ static enum kodo_err
 providers_count(struct txn *t, struct round *o)
 {
 	struct scan s = peer_scan_providers(t);
+	uint64_t n_unproven;
 	uint32_t id;
+	enum kodo_err err;
 
 	while (peer_next_provider(&s, &id))
 		o->n_providers++;
-	return scan_end(&s);
+	err = scan_end(&s);
+	if (err == KODO_OK)
+		err = tally_unproven(t, &n_unproven);
+	if (err == KODO_OK)
+		o->n_providers -= n_unproven < o->n_providers ? n_unproven : o->n_providers;
+	return err;
 }
 
 static void
@@ -182,11 +213,13 @@ suspect_log(const struct round *o)
 enum kodo_err
 liveness_round(struct registry *r, int64_t now_us, bool *more)
 {
-	struct round o = { .now_us = now_us };
+	struct round o = { .now_us = now_us, .given_up = r->given_up };
 	struct change_run run = { .r = r, .now_us = now_us, .fn = expire_fn, .arg = &o };
 	enum kodo_err err = look_at(r, &o);
 
 	*more = false;
+	if (err == KODO_OK)
+		r->given_up = o.given_up;
 	if (err != KODO_OK || (o.n_expired == 0 && memcmp(&o.was, &o.w, sizeof(o.w)) == 0))
 		return err;
 	suspect_log(&o);

@@ -40,6 +40,7 @@ struct registry {
 		struct buf ids; /* of silent nodes, sorted: views/node_liveness.c */
 	} silent;
 	int64_t scheduled_us; /* when work was last looked for; 0: not yet */
+	uint32_t given_up;    /* where liveness_round goes on among them */
 };
 
 /*
