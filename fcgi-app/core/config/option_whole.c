@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "core/base/ascii.h"
+#include "core/base/codec.h"
 #include "core/base/isotime.h"
 #include "core/base/path.h"
 #include "core/config/option_private.h"
@@ -17,13 +18,6 @@ struct before {
 	size_t len;		/* of the file */
 };
 
-static void
-put_text(struct buf *out, struct str s)
-{
-	buf_put_u32(out, (uint32_t)s.len);
-	buf_put_str(out, s);
-}
-
 void
 option_put_sources(struct buf *out, const struct options *o)
 {
@@ -35,41 +29,19 @@ option_put_sources(struct buf *out, const struct options *o)
 		kept = t->text;
 		if (kept.len > TEXT_BYTES)
 			kept.len = out->len > ALL_BYTES ? 0 : TEXT_BYTES;
-		put_text(out, str_of(t->label));
+		write_str(out, str_of(t->label));
 		buf_put_u32(out, (uint32_t)t->text.len);
-		put_text(out, kept);
+		write_str(out, kept);
 	}
 }
 
 static bool
-take_u32(struct str *s, size_t *out)
+read_before(struct reader *r, struct before *out)
 {
-	unsigned char b[4];
-
-	if (s->len < sizeof(b))
-		return false;
-	memcpy(b, s->p, sizeof(b));
-	*out = b[0] | (size_t)b[1] << 8 | (size_t)b[2] << 16 | (size_t)b[3] << 24;
-	*s = str_skip(*s, sizeof(b));
-	return true;
-}
-
-static bool
-take_text(struct str *s, struct str *out)
-{
-	size_t n;
-
-	if (!take_u32(s, &n) || n > s->len)
-		return false;
-	*out = (struct str){ s->p, n };
-	*s = str_skip(*s, n);
-	return true;
-}
-
-static bool
-take_before(struct str *s, struct before *out)
-{
-	return take_text(s, &out->label) && take_u32(s, &out->len) && take_text(s, &out->text);
+	read_str(r, &out->label);
+	out->len = read_u32(r);
+	read_str(r, &out->text);
+	return !r->bad;
 }
 
 /* Is there anything but space, comments and marks of a document? */
@@ -203,10 +175,10 @@ option_check_whole(struct arena *a, const struct options *o, struct str sources,
 	const struct loader_text *t;
 	enum kodo_err err = KODO_OK;
 	bool had_url = sources.len > 0 && sources.p[0] == 'u';
+	struct reader r = reader_of(str_skip(sources, sources.len > 0));
 	struct before b;
 
-	sources = str_skip(sources, sources.len > 0);
-	while (err == KODO_OK && take_before(&sources, &b)) {
+	while (err == KODO_OK && read_before(&r, &b)) {
 		t = find_source(o, b.label);
 		if (t != NULL)
 			err = check_text(t, &b, may_wait, why);
