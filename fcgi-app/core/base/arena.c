@@ -156,6 +156,18 @@ arena_grow(struct arena *a, void *list, size_t n, size_t *cap, size_t size)
 	return grown;
 }
 
+enum kodo_err
+arena_ids_add(struct arena *a, struct arena_ids *ids, uint32_t id)
+{
+	uint32_t *all = arena_grow(a, ids->all, ids->n, &ids->cap, sizeof(*all));
+
+	if (all == NULL)
+		return KODO_ENOMEM;
+	ids->all = all;
+	all[ids->n++] = id;
+	return KODO_OK;
+}
+
 char *
 arena_strz(struct arena *a, struct str s)
 {

@@ -7,6 +7,8 @@
 #ifndef KODO_ARENA_H
 #define KODO_ARENA_H
 
+#include <stdint.h>
+
 #include "core/base/err.h"
 #include "core/base/str.h"
 
@@ -28,6 +30,13 @@ void *arena_dup(struct arena *a, const void *p, size_t n) MUST_CHECK;
  * copy of twice its capacity. list may be NULL. NULL: memory ran out.
  */
 void *arena_grow(struct arena *a, void *list, size_t n, size_t *cap, size_t size) MUST_CHECK;
+
+/* Ids in a growing list. KODO_ENOMEM. */
+struct arena_ids {
+	uint32_t *all;
+	size_t n, cap;
+};
+enum kodo_err arena_ids_add(struct arena *a, struct arena_ids *ids, uint32_t id) MUST_CHECK;
 /* Terminated copy; a null text gives "". NULL: memory ran out, as of arena_printf. */
 char *arena_strz(struct arena *a, struct str s) MUST_CHECK;
 

@@ -20,8 +20,7 @@ struct builder {
 	struct kodo_member kodo;
 	bool is_first;
 	uint64_t max_bytes;
-	uint32_t *ids;
-	size_t n_ids, cap_ids;
+	struct arena_ids ids;
 	size_t n_put;	 /* nodes and removals in it */
 	size_t n_before; /* bytes before the first node */
 	bool has_passed; /* nodes were passed over that alone are more than fits */
@@ -29,18 +28,6 @@ struct builder {
 	struct exchange_pause *pauses;
 	size_t n_pauses, cap_pauses;
 };
-
-static enum kodo_err
-id_add(struct builder *b, uint32_t node)
-{
-	uint32_t *ids = arena_grow(b->a, b->ids, b->n_ids, &b->cap_ids, sizeof(*ids));
-
-	if (ids == NULL)
-		return KODO_ENOMEM;
-	b->ids = ids;
-	b->ids[b->n_ids++] = node;
-	return KODO_OK;
-}
 
 static void
 greeting_open(struct builder *b, const struct str *message, size_t n)
@@ -116,7 +103,7 @@ node_append(struct builder *b, uint32_t node, const struct statement *s, const s
 	err = look_put(b->v, b->p, &b->kodo, node, p.url, false);
 	if (err != KODO_OK)
 		return err;
-	return buf_failed(&b->body) ? b->body.err : id_add(b, node);
+	return buf_failed(&b->body) ? b->body.err : arena_ids_add(b->a, &b->ids, node);
 }
 
 /*
@@ -199,7 +186,7 @@ gone_append(void *arg, uint32_t node, const struct known *kn)
 	b->n_put++;
 	json_put_str(&b->body, kn->tomb.bytes);
 	kodo_put_gone(&b->kodo, kn->tomb.bytes, kn->tomb.version);
-	return id_add(b, node);
+	return arena_ids_add(b->a, &b->ids, node);
 }
 
 static enum kodo_err
@@ -322,7 +309,7 @@ own_gone_append(void *arg, uint32_t node, const struct known *kn)
 	struct builder *b = arg;
 	b->n_put++;
 	kodo_put_gone(&b->kodo, kn->tomb.bytes, kn->tomb.version);
-	return id_add(b, node);
+	return arena_ids_add(b->a, &b->ids, node);
 }
 
 static enum kodo_err
@@ -380,7 +367,7 @@ builder_reset(struct builder *b)
 	buf_reset(&b->kodo.silent);
 	b->is_first = true;
 	b->news.is_full = b->news.is_in_chunks = b->has_passed = false;
-	b->n_ids = b->n_put = b->n_pauses = 0;
+	b->ids.n = b->n_put = b->n_pauses = 0;
 	b->job->pos = b->p->out.pos;
 	b->job->n_nodes = b->job->n_flows = 0;
 }
@@ -576,8 +563,8 @@ build_job(struct view *v, struct arena *a, const struct peer *p, struct exchange
 	    p->in.sequence);
 	b.max_bytes = ceiling_of(p);
 	err = job_build(&b);
-	job->nodes = b.ids;
-	job->n_ids = b.n_ids;
+	job->nodes = b.ids.all;
+	job->n_ids = b.ids.n;
 	job->pauses = b.pauses;
 	job->n_pauses = b.n_pauses;
 	if (err == KODO_OK && job->is_post)

@@ -102,8 +102,7 @@ alive_settle(struct change *ch, uint32_t node)
 
 struct nodes {
 	struct arena *a;
-	uint32_t *ids;
-	size_t n, cap;
+	struct arena_ids ids;
 };
 
 static enum kodo_err
@@ -112,11 +111,7 @@ node_add(void *arg, uint32_t node, const struct statement *s)
 	struct nodes *l = arg;
 
 	(void)s;
-	l->ids = arena_grow(l->a, l->ids, l->n, &l->cap, sizeof(*l->ids));
-	if (l->ids == NULL)
-		return KODO_ENOMEM;
-	l->ids[l->n++] = node;
-	return KODO_OK;
+	return arena_ids_add(l->a, &l->ids, node);
 }
 
 /* Is anything else known of p than its nodes have? */
@@ -131,8 +126,8 @@ peer_settle(struct change *ch, struct peer *p)
 		return KODO_OK;
 	p->liveness.shown_us = liveness_since_us(p);
 	err = walk_stated(ch->t, p->id, node_add, &l);
-	for (i = 0; i < l.n && err == KODO_OK; i++)
-		err = alive_settle(ch, l.ids[i]);
+	for (i = 0; i < l.ids.n && err == KODO_OK; i++)
+		err = alive_settle(ch, l.ids.all[i]);
 	return err;
 }
 

@@ -200,8 +200,7 @@ body_take(
 }
 
 struct stated {
-	uint32_t *nodes;
-	size_t n, cap;
+	struct arena_ids nodes;
 	struct arena *a;
 	uint64_t before_order; /* only those placed before; 0: all */
 };
@@ -210,16 +209,10 @@ static enum kodo_err
 stated_add(void *arg, uint32_t node, const struct statement *s)
 {
 	struct stated *l = arg;
-	uint32_t *nodes;
 
 	if (l->before_order != 0 && s->order >= l->before_order)
 		return KODO_OK;
-	nodes = arena_grow(l->a, l->nodes, l->n, &l->cap, sizeof(*nodes));
-	if (nodes == NULL)
-		return KODO_ENOMEM;
-	l->nodes = nodes;
-	l->nodes[l->n++] = node;
-	return KODO_OK;
+	return arena_ids_add(l->a, &l->nodes, node);
 }
 
 /*
@@ -239,11 +232,11 @@ unnamed_drop(
 	err = (p->flags & PEER_OLDER) != 0 ? node_find(ch->t, p->key, &own) : KODO_OK;
 	if (err == KODO_OK)
 		err = walk_stated(ch->t, p->id, stated_add, &l);
-	for (i = 0; i < l.n && err == KODO_OK; i++)
-		if ((own == 0 || l.nodes[i] == own) &&
-		    (named == NULL ||
-			bsearch(&l.nodes[i], named, n_named, sizeof(*named), id_cmp) == NULL))
-			err = statement_drop(ch, p, l.nodes[i]);
+	for (i = 0; i < l.nodes.n && err == KODO_OK; i++)
+		if ((own == 0 || l.nodes.all[i] == own) &&
+		    (named == NULL || bsearch(&l.nodes.all[i], named, n_named, sizeof(*named),
+			id_cmp) == NULL))
+			err = statement_drop(ch, p, l.nodes.all[i]);
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 

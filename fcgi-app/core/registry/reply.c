@@ -27,21 +27,8 @@ struct answer {
 	bool is_behind; /* the caller: something is on its way to it */
 	uint64_t nodes_bytes;
 	uint32_t caller; /* its peer id, PEER_TOMB if not known */
-	uint32_t *rest;	 /* nodes that the answer had no room for */
-	size_t n_rest, cap_rest;
+	struct arena_ids rest; /* nodes that the answer had no room for */
 };
-
-static enum kodo_err
-rest_add(struct answer *w, uint32_t node)
-{
-	uint32_t *rest = arena_grow(w->a, w->rest, w->n_rest, &w->cap_rest, sizeof(*rest));
-
-	if (rest == NULL)
-		return KODO_ENOMEM;
-	w->rest = rest;
-	w->rest[w->n_rest++] = node;
-	return KODO_OK;
-}
 
 static enum kodo_err
 node_add(void *arg, uint32_t node, const struct statement *s, const struct peer *source)
@@ -65,7 +52,7 @@ node_add(void *arg, uint32_t node, const struct statement *s, const struct peer 
 	if (err != KODO_OK)
 		return err;
 	if (w->nodes_bytes + packed_range_size(&p, 0, p.n_flows) > LIMIT_ANSWER_NODES_BYTES)
-		return rest_add(w, node);
+		return arena_ids_add(w->a, &w->rest, node);
 	if (!w->is_first)
 		buf_putc(out, ',');
 	w->is_first = false;
@@ -185,8 +172,8 @@ kodo_put(struct answer *w, bool with_nodes)
 			w->kodo.told = str_of(told);
 		}
 	}
-	kodo_end(&w->kodo, &w->out->buf, with_nodes && w->n_rest > 0 ? w->v.head.state : 0,
-	    w->n_rest > 0, view);
+	kodo_end(&w->kodo, &w->out->buf, with_nodes && w->rest.n > 0 ? w->v.head.state : 0,
+	    w->rest.n > 0, view);
 	return err;
 }
 
@@ -252,8 +239,8 @@ rest_fn(struct change *ch, void *arg)
 	if (w->b->has_kodo)
 		p->out.list = w->v.head.state;
 	p->chunk.id = 0;
-	for (i = 0; i < w->n_rest && err == KODO_OK; i++)
-		err = change_notify(ch, w->rest[i], w->caller);
+	for (i = 0; i < w->rest.n && err == KODO_OK; i++)
+		err = change_notify(ch, w->rest.all[i], w->caller);
 	/* the answer is to be there first */
 	if (err == KODO_OK && p->out.attempts == 0 && p->out.due_us < ch->now_us + REST_AFTER_US)
 		p->out.due_us = ch->now_us + REST_AFTER_US;
@@ -278,7 +265,7 @@ reply_put(struct registry *r, const struct wire_body *b, bool is_connect, bool i
 	 * what had no room follows as updates; if this is lost in a crash, so is the answer, and
 	 * the caller connects again
 	 */
-	*rest = w.n_rest > 0;
+	*rest = w.rest.n > 0;
 	if (err == KODO_OK && *rest)
 		err = registry_change(&run);
 	kodo_free(&w.kodo);
