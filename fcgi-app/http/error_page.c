@@ -55,6 +55,23 @@ is_wanted(struct call *c)
 	return request_accepts_html(str_of(c->transport->env(c->transport, "HTTP_ACCEPT")));
 }
 
+/* Messages of the wire are those of the original; people get words. */
+static struct str
+words_for(struct str message)
+{
+	static const struct {
+		const char *message, *words;
+	} rows[] = {
+		{ "Expected `int`, got `str`", "this must be a whole number" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (str_eq(message, str_of(rows[i].message)))
+			return str_of(rows[i].words);
+	return message;
+}
+
 /* The lines of response.reason: the detail, then key, TAB and message of each fault. */
 static void
 put_reason(struct template_values *t, struct str rest)
@@ -76,8 +93,8 @@ put_reason(struct template_values *t, struct str rest)
 
 			template_values_put(row, "key",
 			    (struct str){ line.p, (size_t)(tab - line.p) });
-			template_values_put(row, "message",
-			    (struct str){ tab + 1, line.len - (size_t)(tab + 1 - line.p) });
+			template_values_put(row, "message", words_for(
+			    (struct str){ tab + 1, line.len - (size_t)(tab + 1 - line.p) }));
 			template_values_put_flag(t, "any_fault", true);
 		}
 	}

@@ -409,6 +409,7 @@ put_frame(struct map *m, const struct view *v)
 	template_values_put_count(t, "peers", m->n_peers);
 	template_values_put_flag(t, "one_peer", m->n_peers == 1);
 	template_values_put_count(t, "total", v->head.total);
+	template_values_put_flag(t, "one_total", v->head.total == 1);
 	template_values_put_flag(t, "any", m->n_rows > 0);
 	template_values_put_flag(t, "no_peers", m->n_peers == 0);
 	template_values_put_flag(t, "any_left", m->left.n > 0);

@@ -551,7 +551,7 @@ def test_pages_with_tokens(browser):
             for url in (service.url, proxy.url):
                 for page in ("/flows", "/map", "/flows/flow-1"):
                     browser.open(url + page)
-                    assert browser.texts("h1") == ["Unauthorized"] and "401: there is no token." in browser.one("main").text
+                    assert browser.texts("h1") == ["Sign in first"] and "401: Unauthorized: there is no token" in browser.one("main").text
                     assert browser.is_inside()
             browser.shot("unauthorized")
             browser.complaints()                                  # of the status 401

@@ -123,10 +123,23 @@ test_values(void **state)
 		{ 7199, "119 minutes" }, { 7200, "2 hours" }, { 200000, "2 days" },
 		{ -5, "0 seconds" },
 	};
+	static const struct {
+		uint64_t n;
+		const char *text;
+	} counts[] = {
+		{ 0, "0" }, { 999, "999" }, { 1000, "1,000" }, { 1234567, "1,234,567" },
+		{ 100000, "100,000" }, { UINT64_MAX, "18,446,744,073,709,551,615" },
+	};
 	const struct str tags[] = { STR("a"), STR("b") };
 	struct template_values *f = template_values_new(*state);
 	size_t i;
 
+	for (i = 0; i < N(counts); i++) {
+		f = template_values_new(*state);
+		template_values_put_count(f, "n", counts[i].n);
+		check(f, "{{n}}", counts[i].text);
+	}
+	f = template_values_new(*state);
 	template_values_put_u64(f, "n", UINT64_MAX);
 	template_values_put_time(f, "at", 1767225600123456);
 	template_values_put_time(f, "never", 0);
