@@ -81,7 +81,7 @@ put_json(struct call *c, struct view *v, const struct item *it)
 	buf_putc(b, '{');
 	put_row(b, &it->row);
 	buf_putc(b, ',');
-	put_text(b, "entry", it->entry);
+	put_text(b, "entry", it->row.entry);
 	buf_putc(b, ',');
 	put_text(b, "state", it->row.state);
 	put_time(b, "heard", it->row.heard_us);
@@ -183,10 +183,10 @@ put_page(struct call *c, struct view *v, const struct item *it)
 	flows_page_values(t, &it->row);
 	template_values_put(t, "title", it->row.name);
 	template_values_put(t, "node", it->node);
-	template_values_put(t, "entry", it->entry);
+	template_values_put(t, "entry", it->row.entry);
 	template_values_put(t, "audience", it->audience);
 	put_source(t, it);
-	err = put_calls(c, t, it->entry.len > 0 ? it->entry : it->row.url);
+	err = put_calls(c, t, it->row.entry.len > 0 ? it->row.entry : it->row.url);
 	if (err == KODO_OK)
 		err = page_parts_list_registries(c, v, t);
 	if (err == KODO_OK)
@@ -283,9 +283,9 @@ put_elsewhere(struct call *c, struct view *v)
 
 	if (err != KODO_OK && err != KODO_ENOTFOUND)
 		return err;
-	if (err == KODO_OK && it.entry.len > 0) {
+	if (err == KODO_OK && it.row.entry.len > 0) {
 		response_empty(c->res, 307);
-		return put_location(c, it.entry);
+		return put_location(c, it.row.entry);
 	}
 	response_fail(c->res, 405, "Method Not Allowed");
 	memcpy(c->res->allow, allow, sizeof(allow));

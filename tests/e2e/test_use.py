@@ -247,3 +247,17 @@ def test_reading_needs_the_role_of_flows(responder):
         assert one.get(target).status == one.get(target, headers=HTML).status == 401, target
     answer = one.post("/flows/flow-1", {})
     assert answer.status in (401, 403) and "location" not in answer.headers
+
+
+def test_entry_in_lists(responder):
+    """Asked for in items, as a test, as an order."""
+    one = responder({"organization": "R", "flows": [flow(i, **({"entry": f"http://h/{9 - i}\""} if i % 2 else {})) for i in range(6)]})
+    items = one.get("/flows?fields=entry,state&by=entry&pp=2&after=").json()
+    assert [(row["name"], row["entry"]) for row in items["items"]] == [("Flow 5", 'http://h/4"'), ("Flow 3", 'http://h/6"')]
+    assert list(items["items"][0])[-2:] == ["state", "entry"]
+    following = one.get(f"/flows?fields=entry&by=entry&pp=9&after={urllib.parse.quote(items['next'])}").json()["items"]
+    assert [row["entry"] for row in following] == ['http://h/8"', None, None, None]
+    for q, n in (("entry.isnull()", 3), ("entry.notnull()", 3), ('entry ~ "H/4"', 1), ('entry == "http://h/8\\""', 1), ('entry.str.startswith("https")', 0), ('entry == ""', 3)):
+        assert one.get("/flows?q=" + urllib.parse.quote(q)).json()["filtered"] == n, q
+    assert one.get("/flows?fields=entries").status == 400
+    assert "entry" not in one.get("/flows?q=entry.notnull()").json()["items"][0]

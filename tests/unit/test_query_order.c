@@ -89,7 +89,7 @@ make_row(struct row *r, struct str *tags, uint32_t *seed)
 		.description = t[4], .tags = tags, .n_tags = (*seed >> 20) % 4,
 		.created_us = (*seed >> 10) % 3, .modified_us = (*seed >> 12) % 3,
 		.heartbeat_us = -(int64_t)((*seed >> 14) % 3), .changed_us = (*seed >> 16) % 3,
-		.state = t[1], .probe = t[3], .heard_us = (*seed >> 9) % 3,
+		.state = t[1], .probe = t[3], .entry = t[5], .heard_us = (*seed >> 9) % 3,
 		.alive_us = (*seed >> 11) % 2 };
 	r->author = (*seed >> 22) % 3 == 0 ? STR_NULL : r->author;
 	r->organization = (*seed >> 24) % 4 == 0 ? STR_NULL : r->organization;

@@ -18,6 +18,7 @@ static const struct {
 	[QUERY_ALIVE] = { "alive", QUERY_TYPE_TIME },
 	[QUERY_CHANGED] = { "changed", QUERY_TYPE_TIME },
 	[QUERY_PROBE] = { "probe", QUERY_TYPE_TEXT },
+	[QUERY_ENTRY] = { "entry", QUERY_TYPE_TEXT },
 	[QUERY_FOLDED] = { "folded", QUERY_TYPE_TEXT },
 	[QUERY_RANK] = { "rank", QUERY_TYPE_TIME },
 };
@@ -37,6 +38,7 @@ const unsigned char row_offsets[QUERY_FIELDS] = {
 	[QUERY_ALIVE] = offsetof(struct row, alive_us),
 	[QUERY_CHANGED] = offsetof(struct row, changed_us),
 	[QUERY_PROBE] = offsetof(struct row, probe),
+	[QUERY_ENTRY] = offsetof(struct row, entry),
 	[QUERY_FOLDED] = offsetof(struct row, folded),
 	[QUERY_RANK] = offsetof(struct row, rank),
 };

@@ -26,6 +26,7 @@ enum query_field {
 	QUERY_ALIVE,
 	QUERY_CHANGED,
 	QUERY_PROBE,
+	QUERY_ENTRY,
 	QUERY_FOLDED,
 	QUERY_RANK,
 	QUERY_FIELDS
@@ -68,6 +69,7 @@ struct row {
 	struct str probe;	/* does it answer? See probe/probe.h; null: not known */
 	int64_t rank;		/* query_rank; 0: no words were asked for */
 	struct packed_bounds bounds;	/* in folded; where QUERY_RANK is needed */
+	struct str entry;	/* where the agent is; may be null */
 };
 
 enum query_type { QUERY_TYPE_TEXT, QUERY_TYPE_TIME, QUERY_TYPE_TAGS };

@@ -79,6 +79,8 @@ flows_row(struct arena *a, const struct flows_node *n, uint32_t flow, unsigned f
 		err = packed_raw(a, f.description, &out->description);
 	if (err == KODO_OK && (fields & QUERY_BIT(QUERY_RANK)) != 0)
 		err = packed_bounds_of(&n->p, &f, &out->bounds);
+	if (err == KODO_OK && (fields & QUERY_BIT(QUERY_ENTRY)) != 0 && f.entry.p != NULL)
+		err = packed_raw(a, f.entry, &out->entry);
 	if (err == KODO_OK && (fields & QUERY_BIT(QUERY_TAGS)) != 0)
 		err = packed_tags(a, f.tags, &out->tags, &out->n_tags);
 	return err;

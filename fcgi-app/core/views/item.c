@@ -50,7 +50,6 @@ static enum kodo_err
 find_at(struct view *v, struct arena *a, struct str node, struct str own, struct item *out)
 {
 	struct buf json = BUF_INIT(0);
-	struct packed_flow f;
 	struct statement s;
 	struct flows_node n;
 	struct str key;
@@ -73,10 +72,6 @@ find_at(struct view *v, struct arena *a, struct str node, struct str own, struct
 	buf_free(&json);
 	if (err == KODO_OK)
 		err = flows_row(a, &n, i, ~0u, &out->row);
-	if (err == KODO_OK)
-		err = packed_flow(&n.p, i, &f);
-	if (err == KODO_OK && f.entry.p != NULL)
-		err = packed_raw(a, f.entry, &out->entry);
 	out->node = n.p.url;
 	out->audience = n.p.audience;
 	return err == KODO_OK ? source_find(v, a, id, &s, out) : err;

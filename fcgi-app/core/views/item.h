@@ -9,7 +9,6 @@
 
 struct item {
 	struct row row;		/* all its fields */
-	struct str entry;	/* where the agent is; null: not known */
 	struct str node;	/* url */
 	struct str audience;	/* what a token for the node must name; null: not known */
 	bool is_own;		/* of this service */

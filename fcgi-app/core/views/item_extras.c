@@ -22,6 +22,18 @@ put_probe(struct buf *out, const struct flows_node *n, uint32_t flow)
 	json_put_str(out, probe_names[probe_result_of(n->probes, &n->p, flow).verdict]);
 }
 
+/* Of a damaged flow nothing is written: that was said where its item was. */
+static void
+put_entry(struct buf *out, const struct flows_node *n, uint32_t flow)
+{
+	struct packed_flow f;
+
+	if (packed_flow(&n->p, flow, &f) == KODO_OK && f.entry.p != NULL)
+		buf_put_str(out, f.entry);
+	else
+		buf_puts(out, "null");
+}
+
 static const struct {
 	enum query_field field;
 	void (*put)(struct buf *out, const struct flows_node *n, uint32_t flow);
@@ -29,6 +41,7 @@ static const struct {
 	{ QUERY_STATE, put_state },
 	{ QUERY_HEARD, put_heard },
 	{ QUERY_PROBE, put_probe },
+	{ QUERY_ENTRY, put_entry },
 };
 
 #define N_EXTRAS	(sizeof(extras) / sizeof(extras[0]))

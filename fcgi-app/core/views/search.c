@@ -363,7 +363,7 @@ is_beyond(const struct search *s, const struct flows_node *n, uint32_t flow)
 
 	if ((QUERY_BIT(field) & QUERY_NODE_FIELDS) != 0)
 		return is_node_beyond(s, n);
-	if (field == QUERY_TAGS || field == QUERY_PROBE)
+	if (field == QUERY_TAGS || field == QUERY_PROBE || field == QUERY_ENTRY)
 		return false;
 	if (field == QUERY_RANK)
 		return sorter_is_beyond(s->sorter, STR_NULL, query_rank(s->fq->q));
