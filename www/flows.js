@@ -12,7 +12,7 @@ if (matchMedia("(max-width: 44rem)").matches) document.querySelector(".facets").
 /* What the form asks for, without what is empty or the default. */
 function wanted() {
 	const url = new URL(form.action);
-	const skip = { by: "", pp: "10", q: "" };
+	const skip = { by: "", pp: "10", words: "" };
 	for (const [name, value] of new FormData(form))
 		if (skip[name] !== value) url.searchParams.append(name, value);
 	return url.href;

@@ -56,7 +56,10 @@ begin_html(struct search_sink *s, const struct search_result *res)
 
 	f->page.total = res->total;
 	f->page.filtered = res->filtered;
-	f->err = flows_page_begin(f->call, &f->page);
+	f->page.meant = res->meant;
+	f->err = flows_page_form(f->call, f->view, &f->page, f->query->q);
+	if (f->err == KODO_OK)
+		f->err = flows_page_begin(f->call, &f->page);
 }
 
 static enum kodo_err
@@ -269,14 +272,13 @@ put_html(struct call *c, struct view *v, struct flows_answer *f, struct search_r
 	enum kodo_err err;
 
 	f->page.q = c->params.text[PARAM_Q];
+	f->page.words = c->params.text[PARAM_WORDS];
 	f->page.by = c->params.text[PARAM_BY];
-	f->page.by_note = order_text(f->query->by);
+	f->page.order = f->query->by;
 	f->page.p = f->query->p;
 	f->page.pp = f->query->pp;
 	c->res->type = TYPE_HTML;
-	err = flows_page_form(c, v, &f->page, f->query->q);
-	if (err == KODO_OK)
-		err = search_flows(v, c->a, f->query, &s, res);
+	err = search_flows(v, c->a, f->query, &s, res);
 	if (err == KODO_OK)
 		err = f->err;
 	f->page.next = res->next;

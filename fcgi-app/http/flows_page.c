@@ -39,6 +39,7 @@ put_address(struct template_values *to, const char *name, const struct flows_pag
 	size_t i;
 
 	put_param(&b, "q", f->q);
+	put_param(&b, "words", f->words);
 	put_param(&b, "by", f->by);
 	if (f->pp != 10)
 		buf_printf(&b, "%spp=%llu", b.len > 0 ? "&" : "", (unsigned long long)f->pp);
@@ -203,12 +204,13 @@ put_facets(struct view *v, struct flows_page *f, const struct params *n,
 /* --- the form --- */
 
 static void
-put_orders(struct template_values *values, struct str by)
+put_orders(struct template_values *values, struct str by, bool is_ranked)
 {
 	static const struct {
 		const char *by, *label;
 	} rows[] = {
-		{ "", "name" },
+		{ "", "name" }, /* or rank */
+		{ "name,url", "name" },
 		{ "name:d", "name, from Z to A" },
 		{ "organization,name", "organization" },
 		{ "author,name", "author" },
@@ -220,11 +222,14 @@ put_orders(struct template_values *values, struct str by)
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (i == 1 && !is_ranked)
+			continue;
 		is = str_eq(by, str_of(rows[i].by));
 		found |= is;
 		row = template_values_row(values, "order");
 		template_values_put(row, "value", str_of(rows[i].by));
-		template_values_put(row, "label", str_of(rows[i].label));
+		template_values_put(row, "label",
+		    i == 0 && is_ranked ? STR("best match") : str_of(rows[i].label));
 		template_values_put_flag(row, "selected", is);
 	}
 	if (found)
@@ -256,43 +261,31 @@ put_sizes(struct template_values *values, uint64_t pp)
 	template_values_put_flag(row, "selected", true);
 }
 
-/* Only words? Then a search for them was meant, and it is no mistake. */
-static bool
-is_words(struct str q)
-{
-	size_t i;
-
-	for (i = 0; i < q.len; i++)
-		if (q.p[i] != '\0' && strchr("=<>~&|@()[]\"", q.p[i]) != NULL)
-			return false;
-	return true;
-}
-
-/* The text that was searched for instead of the query, and the place of the error in the query. */
+/* What was searched for, where it is not what may have been meant. */
 static void
 put_mistake(struct flows_page *f, const struct query *q)
 {
-	static const char between[] = ", fulltext: ";
-	struct str note = query_note(q);
-	size_t column = query_column(q), at;
+	const struct str text = f->q.len > 0 ? f->q : f->words;
+	const struct query_mistake *m = &f->mistake;
+	size_t at;
 
-	if (utf8_trim(f->q).len == 0 || str_eq(f->q, note))
+	template_values_put_flag(f->values, "as_text",
+	    utf8_trim(f->q).len > 0 && m->reason == NULL && query_column(q) > 0);
+	template_values_put(f->values, "meant", f->meant);
+	if (order_has_error(f->order))
+		template_values_put(f->values, "by_wrong", f->by);
+	if (m->reason == NULL)
 		return;
-	template_values_put(f->values, "q_note", note);
-	if (is_words(f->q)) {
-		template_values_put_flag(f->values, "words", true);
-		return;
-	}
 	template_values_put_flag(f->values, "mistake", true);
-	if (note.len > f->q.len + sizeof(between) - 1)
-		template_values_put(f->values, "reason",
-		    (struct str){ note.p, note.len - f->q.len - (sizeof(between) - 1) });
-	if (column == 0)
+	template_values_put(f->values, "reason", str_of(m->reason));
+	template_values_put(f->values, "field", str_of(m->meant));
+	template_values_put_flag(f->values, "as_words", f->q.len == 0);
+	if (m->column == 0)
 		return;
-	at = utf8_bytes(f->q, column - 1);
-	template_values_put_u64(f->values, "column", column);
-	template_values_put(f->values, "q_before", (struct str){ f->q.p, at });
-	template_values_put(f->values, "q_after", (struct str){ f->q.p + at, f->q.len - at });
+	at = utf8_bytes(text, m->column - 1);
+	template_values_put_u64(f->values, "column", m->column);
+	template_values_put(f->values, "q_before", (struct str){ text.p, at });
+	template_values_put(f->values, "q_after", (struct str){ text.p + at, text.len - at });
 }
 
 static void
@@ -320,7 +313,7 @@ put_chosen(struct flows_page *f, const struct params *n, struct arena *a)
 static void
 put_feed(struct flows_page *f, const struct params *n, struct arena *a)
 {
-	const struct flows_page plain = { .q = f->q, .pp = 10 };
+	const struct flows_page plain = { .q = f->q, .words = f->words, .pp = 10 };
 
 	template_values_put_flag(f->values, "feed", true);
 	put_address(f->values, "which", &plain, n, true, SIZE_MAX, a);
@@ -332,18 +325,21 @@ enum kodo_err
 flows_page_form(struct call *c, struct view *v, struct flows_page *f, const struct query *q)
 {
 	const struct params *n = &c->params;
-	const struct search_asked asked = flows_page_asked(c);
+	struct search_asked asked = flows_page_asked(c);
 	enum kodo_err err = page_begin(c, v, "Flows", &f->values);
 
 	if (err != KODO_OK)
 		return err;
-	template_values_put(f->values, "q", f->q);
-	if (f->q.len > 0)
-		template_values_put(f->values, "about", f->q);
+	if (f->meant.p != NULL)
+		asked.words = f->meant;
+	f->marks = query_words(q);
+	template_values_put(f->values, "q", f->q.len > 0 ? f->q : f->words);
+	template_values_put(f->values, "about", f->q.len > 0 ? f->q : f->words);
 	put_mistake(f, q);
 	put_chosen(f, n, c->a);
 	put_feed(f, n, c->a);
-	put_orders(f->values, f->by);
+	put_orders(f->values, order_has_error(f->order) ? STR_NULL : f->by,
+	    query_words(q) != NULL);
 	put_sizes(f->values, f->pp);
 	return put_facets(v, f, n, &asked);
 }
@@ -362,6 +358,7 @@ put_numbers(struct flows_page *f, bool is_after)
 	template_values_put_u64(to, "filtered", f->filtered);
 	template_values_put_u64(to, "pp", f->pp);
 	template_values_put_flag(to, "none", f->filtered == 0);
+	template_values_put_flag(to, "beyond", f->filtered > 0 && f->p > last && !is_after);
 	template_values_put_flag(to, "is_after", is_after);
 	if (is_after)
 		return;
@@ -387,7 +384,8 @@ text_of(const char *file, const char *bare)
 enum kodo_err
 flows_page_begin(struct call *c, struct flows_page *f)
 {
-	template_values_put(f->values, "by_note", f->by_note);
+	template_values_put(f->values, "by_note",
+	    order_has_error(f->order) ? STR("name, url") : order_text(f->order));
 	put_numbers(f, c->params.text[PARAM_AFTER].len > 0);
 	f->row = arena_new();
 	if (f->row == NULL || template_values_failed(f->values))
@@ -417,6 +415,58 @@ flows_page_values(struct template_values *t, const struct row *r)
 	template_values_put(t, "probe", r->probe);
 }
 
+/* A text in parts, those with the words searched for and the others. */
+static enum kodo_err
+put_marked(const struct flows_page *f, struct template_values *t, const char *name,
+    enum packed_bound field, struct str text)
+{
+	const struct words_span *spans = NULL;
+	struct template_values *row;
+	size_t i, n = 0, at = 0;
+	enum kodo_err err = KODO_OK;
+
+	if (f->marks != NULL && text.len > 0)
+		err = words_mark(f->row, f->marks, field, text, &spans, &n);
+	for (i = 0; i <= n && text.len > 0; i++) {
+		const size_t from = i < n ? spans[i].from : text.len;
+
+		row = template_values_row(t, name);
+		template_values_put(row, "plain", (struct str){ text.p + at, from - at });
+		if (i < n)
+			template_values_put(row, "hit",
+			    (struct str){ text.p + from, spans[i].to - from });
+		at = i < n ? spans[i].to : at;
+	}
+	return err;
+}
+
+static enum kodo_err
+put_marks(const struct flows_page *f, struct template_values *t, const struct row *r)
+{
+	const struct {
+		const char *name;
+		enum packed_bound field;
+		struct str text;
+	} texts[] = {
+		{ "name_parts", PACKED_BOUND_NAME, r->name },
+		{ "author_parts", PACKED_BOUND_AUTHOR, r->author },
+		{ "organization_parts", PACKED_BOUND_ORGANIZATION, r->organization },
+		{ "description_parts", PACKED_BOUND_DESCRIPTION, r->description },
+	};
+	struct template_values *tag;
+	size_t i;
+	enum kodo_err err = KODO_OK;
+
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]) && err == KODO_OK; i++)
+		err = put_marked(f, t, texts[i].name, texts[i].field, texts[i].text);
+	for (i = 0; i < r->n_tags && err == KODO_OK; i++) {
+		tag = template_values_row(t, "tag");
+		template_values_put(tag, "text", r->tags[i]);
+		err = put_marked(f, tag, "parts", PACKED_BOUND_TAGS, r->tags[i]);
+	}
+	return err;
+}
+
 enum kodo_err
 flows_page_row(struct call *c, struct flows_page *f, const struct row *row, struct str node)
 {
@@ -428,7 +478,7 @@ flows_page_row(struct call *c, struct flows_page *f, const struct row *row, stru
 		return KODO_ENOMEM;
 	flows_page_values(below, row);
 	template_values_put(below, "node", node);
-	if (template_values_failed(below))
+	if (put_marks(f, below, row) != KODO_OK || template_values_failed(below))
 		return KODO_ENOMEM;
 	template_values_render(below, f->item, &c->res->body.buf);
 	return sink_step(&c->res->body);

@@ -9,15 +9,16 @@
 
 struct template_values;
 
-/* The first ones are the caller's, the others of these functions. */
+/* What is set before flows_page_form is the caller's, the others of these functions. */
 struct flows_page {
-	struct str q, by;		/* as asked, null if not */
-	struct str by_note;		/* as answered */
+	struct str q, words, by;	/* as asked, null if not */
+	const struct order *order;
 	uint64_t p, pp;
-	uint64_t total, filtered;	/* set before flows_page_begin */
+	uint64_t total, filtered;
 	struct query_mistake mistake;
-	struct str meant;		/* the words searched for in place of those asked for */
+	struct str meant;		/* see struct search_result */
 	struct str next;		/* the place of the next page, before flows_page_end */
+	const struct words *marks;	/* which words to mark; NULL: none */
 	struct template_values *values;
 	struct arena *row;
 	struct str head, item, tail;	/* of the template */

@@ -192,6 +192,40 @@ def test_words_are_no_mistake(registry):
     assert "could not be read" in page(registry, "/flows?q=name%20%3D%3D%20'x")
 
 
+def results(text):
+    """What the page says between its box and its lists."""
+    return html.unescape(re.sub("<[^>]*>", "", text[text.index('<div id="results">'):text.index('<div class="split">')]))
+
+
+def test_page_marks_words(registry):
+    text = page(registry, "/flows?words=NUMBER+flo+tag:%22n1%22&tag=all")
+    assert "<strong>2 of 28 flows</strong>" in text and "by rank, name, url" in text and "<option value=\"\" selected>best match</option>" in text
+    assert "<bdi><mark>Flo</mark>w 1</bdi></a></h2>" in text and "what <mark>number</mark> 1 does" in text and "<bdi><mark>n1</mark></bdi></a>" in text
+    assert "<mark>" not in page(registry, "/flows?q=flow") and 'value="NUMBER flo tag:&quot;n1&quot;"' in text
+    evil = connect_body("http://127.0.0.1:11", 1)
+    evil["nodes"][0]["flows"][0].update(name="<b>x</b> & <mark>", tags=["<i>"], description="b <script>b")
+    assert registry.post("/connect", evil).status == 201
+    text = page(registry, "/flows?words=b+mark")
+    assert "&lt;<mark>b</mark>&gt;x&lt;/<mark>b</mark>&gt; &amp; &lt;<mark>mark</mark>&gt;" in text and "<script>b" not in text and "<i>" not in text
+    assert 'value="&lt;b&quot;"' in page(registry, "/flows?words=%3Cb%22")
+
+
+def test_page_says_what_it_did(registry):
+    for target, said in (("words=nubmer+1", "No flow has nubmer 1. These have number 1."),
+                         ("words=nmae+%3D%3D+%22x%22", "column 1 on: there is no field `nmae`; did you mean name?"),
+                         ("q=organisation+%3D%3D+%22x%22", "there is no field `organisation`; did you mean organization?"),
+                         ("q=name+%3D%3D+%22x%22+andd", "column 13 on: unexpected andd"), ("words=name+%3D+%22x%22", "column 6 on: == compares"),
+                         ("by=nope", "Flows cannot be sorted by nope"), ("by=name,nope:d", "These are sorted by name."),
+                         ("p=99", "There is no page 100: page 3 is the last."), ("words=flow&p=99", "page 3 is the last")):
+        text = page(registry, "/flows?" + target)
+        assert said in results(text) and "Error" not in text and "fulltext" not in text, target
+    assert re.search('<a href="/flows\\?words=number%201">', page(registry, "/flows?words=nubmer+1"))
+    for target in ("", "?p=2", "?by=author", "?words=flow", "?words=nothinglikeit&p=5", "?q=name+~+%22flow%22"):
+        assert 'class="note"' not in page(registry, "/flows" + target), target
+    answer = registry.get("/flows?words=" + "+".join("abcdefghijklmnopqrstuvwxyzabcdefg"))
+    assert answer.status == 400 and "More than 32 words" in answer.json()["detail"]
+
+
 def test_page_behind_a_place(registry):
     """after= for people: the same flows as for machines, and links on from there; what the first line of a page says is not of it."""
     target, seen = "/flows?pp=10&tag=all", []

@@ -132,6 +132,7 @@ parse(struct arena *a, struct str by, bool is_ranked, struct order **out)
 	else if (!read_items(o, buf_str(&folded), &text)) {
 		o->n = 0;
 		o->tags_direction = 0;
+		o->has_error = true;
 	}
 	add_key(o, QUERY_NAME, false);
 	add_key(o, QUERY_URL, false);
@@ -161,6 +162,12 @@ struct str
 order_text(const struct order *o)
 {
 	return o->text;
+}
+
+bool
+order_has_error(const struct order *o)
+{
+	return o->has_error;
 }
 
 bool

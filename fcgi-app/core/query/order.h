@@ -22,10 +22,11 @@ enum kodo_err order_parse(struct arena *a, struct str by, struct order **out) MU
 enum kodo_err order_parse_ranked(struct arena *a, struct str by, struct order **out) MUST_CHECK;
 
 struct str order_text(const struct order *o);		/* the answer's `by` */
-bool order_is_default(const struct order *o);
+bool order_has_error(const struct order *o);		/* it is the default, text the error */
+bool order_is_default(const struct order *o);		/* (name, url), however asked for */
 /* The same, but what is not alive comes last: ORDER_ALIVE_FIRST. */
 bool order_is_alive_first(const struct order *o);
-#define ORDER_ALIVE_FIRST "alive,name,url"		/* (name, url), however asked for */
+#define ORDER_ALIVE_FIRST "alive,name,url"
 unsigned order_needs(const struct order *o);		/* mask of the fields that it compares */
 /* The field that it compares first. */
 enum query_field order_first(const struct order *o, bool *descending);

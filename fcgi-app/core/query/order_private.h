@@ -18,6 +18,7 @@ struct order {
 	unsigned n;
 	struct str text;
 	int tags_direction;
+	bool has_error;
 };
 
 /* The first LIMIT_TAGS of a row's tags, sorted, to out; returns their number. */
