@@ -366,6 +366,23 @@ check_peer(const char *url, const char *reason)
 		check_why(reason);
 }
 
+/* May a connection to a peer lead to loopback, by its name? */
+static void
+test_private(void **state)
+{
+	(void)state;
+	load("--url http://localhost:3366");
+	assert_true(option_allows_private(&o));
+	load("--url http://localhost:3366 --accept https://example.org:443");
+	assert_true(option_allows_private(&o));
+	load("--url https://kodo.example.org:443");
+	assert_false(option_allows_private(&o));
+	load("--url https://kodo.example.org:443 --private true");
+	assert_true(option_allows_private(&o));
+	load("--url http://localhost:3366 --private false");
+	assert_false(option_allows_private(&o));
+}
+
 static void
 test_peers(void **state)
 {
@@ -469,6 +486,7 @@ main(void)
 		TEST(test_environment_errors),
 		TEST(test_foreign_environment),
 		TEST(test_peers),
+		TEST(test_private),
 		TEST(test_sample),
 		TEST(test_help),
 	};
