@@ -2,6 +2,7 @@
 #include "core/exchange/flow_probe.h"
 #include "core/liveness/watch.h"
 #include "core/probe/probe.h"
+#include "core/registry/expire.h"
 #include "core/registry/registry_private.h"
 #include "exchange_help.h"
 
@@ -166,6 +167,36 @@ hosts_are_forgotten(void **state)
 	assert_int_equal(st.entries[T_PROBE_HOST], 0);
 }
 
+/* It signs off; when nobody remembers its node any more, nothing is left of what was found out. */
+static void
+results_end_with_their_node(void **state)
+{
+	struct fixture *f = *state;
+	struct store_stat st;
+	struct wire_body b;
+	struct receipt in;
+	uint64_t ticket, from = 0;
+	unsigned i;
+
+	begin(f, 1);
+	assert_int_equal(pick(f, &from, 2), 1);
+	note(f, &asks[0], 404, "");
+	f->now_us += MINUTE_US;
+	assert_int_equal(pick(f, &from, 2), 1);
+	note(f, &asks[0], 200, "");
+	b = disconnect_of(f, "http://n0.example:1", "[\"http://n0.example:1\"]", NULL);
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	note(f, &asks[0], 200, "");
+	for (i = 0; i < 3; i++) {
+		f->now_us += 31ll * 24 * 60 * MINUTE_US;
+		must(expire_run(f->r, f->now_us));
+	}
+	must(store_stat(registry_store(f->r), &st));
+	assert_int_equal(st.entries[T_NODE_URL], 1);	/* the own one */
+	assert_int_equal(st.entries[T_PROBE], 0);
+	check_clean(f);
+}
+
 int
 main(void)
 {
@@ -174,6 +205,7 @@ main(void)
 		T(each_has_its_turn),
 		T(own_line_is_no_failure),
 		T(hosts_are_forgotten),
+		T(results_end_with_their_node),
 	};
 
 	return cmocka_run_group_tests_name("flow_probe", tests, NULL, NULL);
