@@ -108,6 +108,12 @@ connect_in_doubt_is_asked_for_again(void **state)
 	assert_int_equal(job.kind, EXCHANGE_RECONNECT);
 	answer(f, &job, "{\"life\":6,\"sent\":5,\"former_life\":5}");
 	f->now_us += 10000000;
+	/* its answer was the first proof of it, so what it feeds is not unknown any more */
+	must(next(f, &job));
+	assert_int_equal(job.kind, EXCHANGE_UPDATE);
+	assert_true(has(job.body, "\"nodes\":[]") && has(job.body, "\"silent\":{\"" NODE "\":0}"));
+	answer(f, &job, "{\"life\":6,\"sent\":6,\"former_life\":5}");
+	f->now_us += 10000000;
 	assert_int_equal(next(f, &job), KODO_ENOTFOUND);
 }
 
