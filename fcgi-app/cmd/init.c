@@ -191,7 +191,7 @@ read_arguments(struct init *in, struct why *why)
 	in->is_forced = state_arg_take_flag(t, "--force");
 	in->asks = !state_arg_take_flag(t, "--yes") && isatty(STDIN_FILENO) != 0 &&
 	    isatty(STDOUT_FILENO) != 0;
-	in->file = t->argc > 0 ? t->argv[0] : "kodo.yaml";
+	in->file = t->argc > 0 ? t->argv[0] : OPTION_OWN_FILE;
 	if (in->file[0] == '-' || t->argc > 1 || t->is_hosted || t->folder != NULL)
 		return why_set(why, KODO_EINVAL, "one FILE and its options; see kodo init --help");
 	return KODO_OK;

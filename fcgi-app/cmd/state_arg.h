@@ -35,9 +35,10 @@ struct state_arg {
 /* The same for people, as lines of a help text. */
 #define STATE_ARG_HELP \
 	"Which service, in every command: that of `kodo service` with the same arguments in\n" \
-	"this folder (LOADER, options, KODO_* in the environment, .env); a LOADER that is a\n" \
-	"program is not run. Names that end in .yaml or .yml are loaders wherever they stand,\n" \
-	"and state folders may stand for them; others come after the command's own words. Or\n" \
+	"this folder (LOADER, options, KODO_* in the environment, .env; without any of them\n" \
+	"kodo.yaml, if it is here). A LOADER that is a program is not run. Names that end in\n" \
+	".yaml or .yml are loaders wherever they stand, and state folders may stand for them;\n" \
+	"others come after the command's own words. Or\n" \
 	"  --hosted [LOADER]  as a web server or cron finds it: KODO_LOADER or kodo.yaml beside\n" \
 	"                     the program, the .env beside the loader, nothing else; also\n" \
 	"                     --hosted=LOADER\n" \

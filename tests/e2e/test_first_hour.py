@@ -9,8 +9,8 @@ import kodotest
 from terminal import CLEAN, Terminal
 
 
-def kodo(place, *arguments, status=0):
-    done = subprocess.run([kodotest.KODO, *arguments], cwd=place, env=CLEAN, capture_output=True, text=True, timeout=30,
+def kodo(place, *arguments, status=0, env=None):
+    done = subprocess.run([kodotest.KODO, *arguments], cwd=place, env={**CLEAN, **(env or {})}, capture_output=True, text=True, timeout=30,
                           stdin=subprocess.DEVNULL, check=False)
     assert done.returncode == status, done
     return done.stdout if status == 0 else done.stderr
@@ -46,6 +46,9 @@ def test_init_without_anything(place):
     first = open(os.path.join(place, "kodo.yaml"), encoding="utf-8").read()
     assert re.search(r"^- url: http://localhost:33\d\d ", first, re.M) and "my-first-agent" in first
     assert "ok      role: node" in kodo(place, "check", "kodo.yaml")
+    assert kodo(place, "check") == kodo(place, "check", "kodo.yaml")        # where nothing is given, that file is meant
+    assert "no loader" in kodo(place, "check", "--url", "http://localhost:4998").splitlines()[0]
+    assert "nowhere.lmdb" in kodo(place, "check", env={"KODO_CACHE_DATA": "./nowhere.json"})
     assert "--force" in kodo(place, "init", status=1)
     assert open(os.path.join(place, "kodo.yaml"), encoding="utf-8").read() == first
     kodo(place, "init", "--force", "--role", "registry", "--url", "https://r.example.org")

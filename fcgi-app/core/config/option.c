@@ -205,6 +205,24 @@ resolve_state(struct option_input *in, struct str loader, struct options *out)
 	return KODO_EBUSY;
 }
 
+/* Where nothing at all is given, the file that kodo init makes is meant, if it is there. */
+static enum kodo_err
+take_own_file(struct option_input *in, int argc)
+{
+	const char *path = arena_printf(in->a, "%.*s/" OPTION_OWN_FILE, STR_ARG(in->base));
+	unsigned i;
+
+	if (path == NULL)
+		return option_no_memory(in);
+	for (i = 0; i < option_n_rows; i++)
+		if (in->values[i] != NULL)
+			return KODO_OK;
+	if (argc > 0 || access(path, F_OK) != 0)
+		return KODO_OK;
+	in->values[OPTION_LOADER] = option_text_value(in->a, str_of(path), path, 0);
+	return in->values[OPTION_LOADER] == NULL ? option_no_memory(in) : KODO_OK;
+}
+
 enum kodo_err
 option_load_service(struct arena *a, int argc, char *const argv[], bool run_program,
     struct options *out, struct why *why)
@@ -221,6 +239,8 @@ option_load_service(struct arena *a, int argc, char *const argv[], bool run_prog
 		err = take_environment(&in);
 	if (err == KODO_OK)
 		err = option_take_args(&in, argc, argv);
+	if (err == KODO_OK)
+		err = take_own_file(&in, argc);
 	if (err == KODO_OK && in.values[OPTION_LOADER] != NULL)
 		err = absolute(&in, in.values[OPTION_LOADER]->text, &loader);
 	if (err == KODO_OK && loader.p != NULL)

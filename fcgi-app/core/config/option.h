@@ -85,10 +85,13 @@ struct options {
 	bool has_listen;		/* listen was given */
 };
 
+#define OPTION_OWN_FILE	"kodo.yaml"
+
 /*
  * Options of `kodo service`: defaults, then .env of the working directory, then KODO_* of the
- * environment, then arguments, then the loader file (the later wins). Relative paths are relative
- * to the working directory.
+ * environment, then arguments, then the loader file (the later wins). Where none of them gives
+ * anything, the loader is OPTION_OWN_FILE of the working directory, if it is there. Relative paths
+ * are relative to that directory.
  *
  * argv: what follows "service". Messages for people in why, one line, with file:line where a file
  * is at fault, and what to do. Warnings (options of later versions without effect) are given to
