@@ -165,6 +165,7 @@ line(const char *name, enum colour colour, const char *fmt, ...)
 static void
 print_peers(const struct facts *f)
 {
+	const struct str troubles = buf_str(&f->troubles);
 	unsigned i;
 
 	printf("  %-11s %llu", "peers", (unsigned long long)f->n_peers);
@@ -173,7 +174,7 @@ print_peers(const struct facts *f)
 			printf(", %s %llu", peer_status_name(i),
 			    (unsigned long long)f->by_state[i]);
 	putchar('\n');
-	fwrite(f->troubles.p, 1, f->troubles.len, stdout);
+	fwrite(troubles.p, 1, troubles.len, stdout);
 	if (f->n_troubles > TROUBLES_MAX)
 		printf("  %llu more in trouble: kodo peers\n",
 		    (unsigned long long)(f->n_troubles - TROUBLES_MAX));
