@@ -12,6 +12,13 @@
 #define WATCH_S		2u
 #define WATCH_MAX_S	86400u
 
+/* `--json`, `-h`; `-draft` is what a search leaves out. */
+static bool
+is_option(const char *arg)
+{
+	return arg[0] == '-' && (arg[1] == '-' || arg[1] == '\0' || arg[2] == '\0');
+}
+
 /* The first argument, or the one after a loader, unless it is an option. */
 static enum kodo_err
 take_what(struct inspect *in, const struct inspect_command *c, struct why *why)
@@ -19,7 +26,7 @@ take_what(struct inspect *in, const struct inspect_command *c, struct why *why)
 	struct state_arg *t = &in->state_arg;
 	const int i = t->argc > 0 && state_arg_is_service(t, t->argv[0]) ? 1 : 0;
 
-	if (c->has_what && t->argc > i && t->argv[i][0] != '-') {
+	if (c->has_what && t->argc > i && !is_option(t->argv[i])) {
 		in->what = str_of(t->argv[i]);
 		t->argv[i] = t->argv[0];
 		t->argv++;

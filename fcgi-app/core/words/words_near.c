@@ -5,6 +5,7 @@
 #include "core/words/words_private.h"
 
 #define LETTERS_MIN	3u	/* of a word to correct: shorter ones are like any other */
+#define BEGIN_MIN	4u	/* of the begin of a word in its place */
 #define LETTERS_MAX	40u
 #define FOUND_MAX	4096u	/* words near one, of which the most frequent is taken */
 #define WHOLE		(1ull << 32)	/* what a whole word counts: more than all begins */
@@ -106,7 +107,8 @@ near_length(const struct wanted *w, const uint32_t *u, size_t m)
 	};
 
 	for (i = 0; i < sizeof(edits) / sizeof(edits[0]); i++)
-		if (edits[i].is && (best == 0 || edits[i].len == m))
+		if (edits[i].is && edits[i].len >= (edits[i].len == m ? LETTERS_MIN : BEGIN_MIN) &&
+		    (best == 0 || edits[i].len == m))
 			best = edits[i].len;
 	return best;
 }
@@ -126,7 +128,7 @@ compare(struct wanted *w, struct str word)
 		return KODO_OK;
 	}
 	len = near_length(w, letters, m);
-	if (len < LETTERS_MIN || w->found.n == FOUND_MAX)
+	if (len == 0 || w->found.n == FOUND_MAX)
 		return KODO_OK;
 	err = strmap_find(&w->found, (struct str){ word.p, utf8_bytes(word, len) }, &i);
 	if (err == KODO_OK)
@@ -190,8 +192,10 @@ search(struct wanted *w, struct str text, size_t pos)
 		while (err == KODO_OK && !w->occurs &&
 		    (at = memfind(str_skip(text, from), halves[i])) != NULL) {
 			from = (size_t)(at - text.p) + 1;
-			if (word_around(text, from - 1, i == 0 ? 0 : middle + 2, &word) &&
-			    (i == 0 || !str_starts(word, halves[0])))
+			if (!word_around(text, from - 1, i == 0 ? 0 : middle + 2, &word))
+				continue;
+			from = (size_t)(word.p - text.p) + word.len;
+			if (i == 0 || !str_starts(word, halves[0]))
 				err = compare(w, word);
 		}
 	}
