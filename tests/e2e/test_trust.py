@@ -2,6 +2,7 @@
 import json
 import os
 import subprocess
+import threading
 import time
 
 import pytest
@@ -374,6 +375,40 @@ def test_forged_word_after_a_rotation(registry):
             assert known(registry)[one.url] == "proved"
         finally:
             one.kill()
+
+
+def test_rotation_while_the_url_is_asked(registry):
+    """What the url showed before it had another key is out of date when it comes: nothing is withdrawn, and it is asked again."""
+    owner, asked, go = Owner(), threading.Event(), threading.Event()
+    try:
+        assert owner.post(registry, "/connect").status == 201
+        wait_until(lambda: known(registry)[owner.url] == "proved", 10, "proved")
+        old = owner.welcome("GET", "/.well-known/kodo.json", None)
+
+        def hold(method, path, body):
+            if method == "GET" and path in ("/", "/home"):      # its greeting would not be signed
+                return 404, {}
+            if path != "/.well-known/kodo.json" or asked.is_set():
+                return owner.welcome(method, path, body)
+            asked.set()
+            go.wait(10)
+            return old
+        owner.answer = hold
+        assert registry.post("/update", connect_body(owner.url)).status == 403
+        assert asked.wait(10)
+        former, owner.key = owner.key, signing.Key()
+        data = json.dumps(owner.body("/connect", 3)).encode()
+        assert registry.post("/connect", data, headers={**owner.fields("/connect", data, registry.url),
+                                                        "Kodo-Former": former.rotation(owner.key)}).status == 201
+        go.set()
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            assert flows_of(registry, owner.url) == [3]
+            time.sleep(0.05)
+        assert owner.post(registry, "/connect", flows=1).status == 201
+    finally:
+        go.set()
+        owner.close()
 
 
 def test_given_key_holds_whatever_the_url_shows():

@@ -30,6 +30,20 @@ address_note(struct change *ch, struct peer *p, const struct speaker *who)
 	    ? KODO_OK : pin_take(ch->a, p, &unsigned_one, true, ch->now_us);
 }
 
+/*
+ * What is there shows key. It may have been asked while that was known, and have signed for another
+ * one before the answer came: then it is asked again. Whoever is known under a key that is not its
+ * own cannot put that off so, for its own is another than was known.
+ */
+static enum kodo_err
+shown_take(struct change *ch, struct peer *p, const struct exchange_job *job, struct str key)
+{
+	if (key.len == 0 || !str_eq(job->pin, key) || str_eq(p->trust.key, key))
+		return proof_take(ch, p, key);
+	change_want(ch, p, WORK_PROVE, false);
+	return KODO_OK;
+}
+
 enum kodo_err
 answer_judge(
     struct change *ch, struct peer *p, struct outcome *oc, struct exchange_result *no)
@@ -47,7 +61,8 @@ answer_judge(
 	if (oc->job->kind == EXCHANGE_PROBE || oc->job->kind == EXCHANGE_PROVE) {
 		if (!oc->has_body || !str_eq(oc->body.from_key, p->key))
 			return KODO_OK;
-		err = proof_take(ch, p, who->is_signed ? key_bytes(who->signer.key) : STR_NULL);
+		err = shown_take(ch, p, oc->job,
+		    who->is_signed ? key_bytes(who->signer.key) : STR_NULL);
 		return err == KODO_OK ? address_note(ch, p, who) : err;
 	}
 	verdict = pin_judge(ch->o, p->key, p, who);
@@ -82,7 +97,7 @@ answer_document(struct change *ch, struct peer *p, struct outcome *oc, bool *is_
 	    pin_judge(ch->o, p->key, p, who) == PIN_COUNTS)
 		return pin_take(ch->a, p, who, true, ch->now_us);
 	if (*is_its)
-		return proof_take(ch, p, key_bytes(key));
+		return shown_take(ch, p, oc->job, key_bytes(key));
 	return err == KODO_EINVAL ? KODO_OK : err;
 }
 

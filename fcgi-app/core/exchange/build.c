@@ -556,6 +556,7 @@ build_job(struct view *v, struct arena *a, const struct peer *p, struct exchange
 	*job = (struct exchange_job){ .peer = p->id,
 		.gen = v->head.state,
 		.begun_us = v->now_us,
+		.pin = p->trust.key,
 		.pos = p->out.pos,
 		.gone_pos = p->out.gone_pos };
 	job->is_target = (p->flags & PEER_TARGET) != 0;

@@ -57,6 +57,7 @@ struct exchange_job {
 	size_t n_nodes, n_flows;	/* in it, for the log */
 	uint64_t gen;			/* state number the body was made at */
 	int64_t begun_us;		/* when it was made */
+	struct str pin;			/* the key that was known of the peer then; null: none */
 	/* with it the peer has the changelog up to here: nodes, and removals */
 	uint64_t pos, gone_pos;
 	const uint32_t *nodes;		/* the ids of the nodes in it */
