@@ -98,6 +98,19 @@ open_port_as_root(struct service *s, struct why *why)
 	return err == KODO_OK ? ended : err;
 }
 
+/* A start ends at the first fault of a loader. */
+static enum kodo_err
+load_options(struct service *s, struct why *why)
+{
+	enum kodo_err err = option_load_service(s->arena, s->argc, s->argv, true, &s->options, why);
+	const size_t len = strlen(why->text);
+
+	if (err == KODO_EINVAL && why->text[0] == '/')		/* its file */
+		snprintf(why->text + len, sizeof(why->text) - len,
+		    "; kodo check says all that is wrong");
+	return err;
+}
+
 static enum kodo_err
 prepare(struct service *s, struct why *why)
 {
@@ -106,7 +119,7 @@ prepare(struct service *s, struct why *why)
 	enum kodo_err err;
 
 	(void)setrlimit(RLIMIT_CORE, &none);	/* memory holds the key */
-	err = option_load_service(s->arena, s->argc, s->argv, true, &s->options, why);
+	err = load_options(s, why);
 	if (err == KODO_OK)
 		err = option_check_listen(o, why);
 	if (err == KODO_OK)

@@ -118,7 +118,7 @@ def test_state_folder_cannot_be_made(place, cache_data):
 
 @pytest.mark.parametrize("options, words", [
     ({"registry": False, "feed": True}, ["Cannot feed"]),
-    ({"nosuch": 1}, ["nosuch", "kodo.yaml:3"]),
+    ({"nosuch": 1}, ["nosuch", "kodo.yaml:3", "kodo check says all"]),
     ({"url": "https://localhost"}, ["speaks http", "https://localhost", "listen: 127.0.0.1:3366"]),
     ({"retry": "often"}, ["retry", "kodo.yaml:3"]),
     ({"auth_secret": "x"}, ["auth_secret"]),
