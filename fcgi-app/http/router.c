@@ -133,12 +133,15 @@ router_find(struct str path, enum method m, const struct route **out, char allow
 	enum method wanted = m == METHOD_HEAD ? METHOD_GET : m;
 	const struct route *r;
 	unsigned methods = 0;
+	bool is_exact = false;
 
 	*out = NULL;
 	allow[0] = '\0';
 	for (r = table; r->path != NULL; r++) {
-		if (!matches(r, path))
+		/* what a path means is one thing, whatever its method */
+		if (!matches(r, path) || (is_exact && (r->flags & ROUTE_BELOW) != 0))
 			continue;
+		is_exact = (r->flags & ROUTE_BELOW) == 0;
 		if (r->method == wanted) {
 			*out = r;
 			return ROUTE_FOUND;

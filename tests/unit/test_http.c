@@ -414,7 +414,10 @@ test_routes(void **state)
 		{ "/flows/counts", METHOD_GET, ROUTE_FOUND, "/flows/counts", "" },
 		{ "/flows/counts", METHOD_POST, ROUTE_NO_METHOD, NULL, "GET, HEAD, OPTIONS" },
 		{ "/flows/a/b", METHOD_GET, ROUTE_FOUND, "/flows", "" },
-		{ "/flows/a", METHOD_POST, ROUTE_NO_METHOD, NULL, "GET, HEAD, OPTIONS" },
+		{ "/flows/a", METHOD_POST, ROUTE_FOUND, "/flows", "" },
+		{ "/flows/a", METHOD_OTHER, ROUTE_FOUND, "/flows", "" },
+		{ "/flows/a", METHOD_OPTIONS, ROUTE_IS_OPTIONS, NULL,
+		    "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" },
 		{ "/mapx", METHOD_GET, ROUTE_NO_PATH, NULL, "" },
 		{ "/map/x", METHOD_GET, ROUTE_NO_PATH, NULL, "" },
 	};
