@@ -185,6 +185,7 @@ def test_page_of_an_item(responder):
     assert answer.status == 200 and page.scripts == 0 and "<b>1" not in text and "&lt;b&gt;1&lt;/b&gt;" in text
     assert "/organization?name=A%20%26%20B" in page.links, page.links
     assert "/flow?url=http%3A//127.0.0.1%3A9/flows/flow-0" in page.links, page.links
+    assert page.links.count("/flow?url=http%3A//127.0.0.1%3A9/flows/flow-1") == 1, "it is not more of itself"
     assert "Its node is connected here" in text and "1 other peer states" in text and "All 4 flows" in text
     assert text.count('class="out"') == text.count("(another site)") >= 3
     assert item(one, "http://127.0.0.1:9/flows/flow-1").json()["from"]["url"] == "http://127.0.0.1:9"
