@@ -5,6 +5,7 @@
 #include "core/base/json.h"
 #include "core/base/memfind.h"
 #include "core/base/url.h"
+#include "core/base/utf8.h"
 #include "core/views/changes.h"
 #include "core/views/item.h"
 #include "core/views/search.h"
@@ -14,6 +15,8 @@
 #include "http/page_parts.h"
 #include "http/template.h"
 
+/* of a description on its page, of which none becomes more than six bytes */
+#define LONG_CHARACTERS	8000u
 #define MORE_FLOWS	5u	/* of the same organization */
 #define MORE_CHARACTERS	80u	/* of their descriptions */
 
@@ -181,6 +184,9 @@ put_page(struct call *c, struct view *v, const struct item *it)
 	if (err != KODO_OK)
 		return err;
 	flows_page_values(t, &it->row);
+	template_values_put_short(t, "description", it->row.description, LONG_CHARACTERS);
+	template_values_put_flag(t, "is_cut",
+	    utf8_bytes(it->row.description, LONG_CHARACTERS) < it->row.description.len);
 	template_values_put(t, "title", it->row.name);
 	template_values_put(t, "node", it->node);
 	template_values_put(t, "entry", it->row.entry);

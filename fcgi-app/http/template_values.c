@@ -118,13 +118,22 @@ void
 template_values_put_short(
     struct template_values *t, const char *name, struct str text, size_t characters)
 {
-	size_t end = utf8_bytes(text, characters);
+	static const struct str ellipsis = STR("…");
+	const size_t end = utf8_bytes(text, characters - 1);
+	char *copy;
 
-	if (end == text.len)
+	if (utf8_bytes(text, characters) == text.len) {
 		template_values_put(t, name, text);
-	else
-		template_values_printf(
-		    t, name, "%.*s…", (int)utf8_bytes(text, characters - 1), text.p);
+		return;
+	}
+	copy = t->a == NULL ? NULL : arena_alloc(t->a, end + ellipsis.len);
+	if (copy == NULL) {
+		fail(t);
+		return;
+	}
+	memcpy(copy, text.p, end);
+	memcpy(copy + end, ellipsis.p, ellipsis.len);
+	template_values_put(t, name, (struct str){ copy, end + ellipsis.len });
 }
 
 void

@@ -262,3 +262,15 @@ def test_entry_in_lists(responder):
         assert one.get("/flows?q=" + urllib.parse.quote(q)).json()["filtered"] == n, q
     assert one.get("/flows?fields=entries").status == 400
     assert "entry" not in one.get("/flows?q=entry.notnull()").json()["items"][0]
+
+
+def test_long_texts_keep_a_page_small(responder):
+    one = responder({"organization": "R"})
+    peer = "http://127.0.0.1:9"
+    flows = [flow(i, description=text * (65536 // len(text.encode()))) for i, text in enumerate(("\"", "日", "x", "two words "))]
+    assert one.post("/connect", greeting(peer, nodes=[node(peer, flows)])).status == 201
+    for i in range(4):
+        answer = item(one, f"{peer}/flows/flow-{i}", headers=HTML)
+        assert len(answer.body) < 60000 and "It goes on" in answer.text(), i
+        assert item(one, f"{peer}/flows/flow-{i}").json()["description"] == flows[i]["description"]
+    assert len(one.get("/organization?name=Org%20of%20http%3A%2F%2F127.0.0.1%3A9", headers=HTML).body) < 60000
