@@ -226,7 +226,7 @@ def test_many_at_once_are_our_own_line(watcher, member):
     r.pass_on(60)
     wait_until(lambda: sorted(r.states().values()) == ["fresh"] + ["silent"] * 3, SECONDS)
     assert "it may be our own line" in r.one.log()
-    assert "our own line" in r.one.get("/?format=html").text()
+    assert "our own line" in r.one.get("/status?format=html").text()
     r.pass_on(2 * DAY)
     for _ in range(SILENT):
         r.pass_on(STEP)

@@ -403,7 +403,7 @@ def test_paused_peer(site):
     state = ("--state", one.state_path())
     assert json.loads(one.as_user(kodotest.KODO, "peers", "--json", *state).stdout)[0]["state"] == "paused"
     assert "paused, tried again later: " in one.as_user(kodotest.KODO, "map", *state).stdout
-    for page in ("/", "/map"):
+    for page in ("/status", "/map"):
         text = re.sub(r"<[^>]*>", "", one.get(page, headers={"accept": "text/html"}).text())
         assert "paused, tried again later" in text, page
 

@@ -103,7 +103,7 @@ def test_empty(hosted):
 
 
 def titles(kodo, more=""):
-    return [text(e, "title") for e in check_feed(kodo.get(f"/flows?format=atom{more}")).findall(f"{ATOM}entry")]
+    return [text(e, "title") for e in check_feed(kodo.get(f"/flows?format=atom{more}"), more).findall(f"{ATOM}entry")]
 
 
 def test_newest_first(responder):
@@ -148,7 +148,7 @@ def test_pages(responder, more):
     for pp in (7, 50):
         assert [text(e, "id") for e in entries_of(kodo, f"/flows?format=atom&pp={pp}{more}")] == whole
     # by default 50, and from a page by number on
-    assert len(check_feed(kodo.get(f"/flows?format=atom{more}")).findall(f"{ATOM}entry")) == 50
+    assert len(check_feed(kodo.get(f"/flows?format=atom{more}"), more).findall(f"{ATOM}entry")) == 50
     assert [text(e, "id") for e in entries_of(kodo, f"/flows?format=atom&p=2&pp=7{more}")] == whole[14:]
     assert b"secret" not in kodo.get(f"/flows?format=atom{more}").body
 

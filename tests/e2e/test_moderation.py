@@ -206,7 +206,7 @@ def test_what_is_shown_of_peers(net):
     r0 = net.r[0]
     kodo(r0, "deny", net.n[0].url)
     html = {"accept": "text/html"}
-    for text in (r0.get("/map").text(), r0.get("/map", headers=html).text(), r0.get("/", headers=html).text()):
+    for text in (r0.get("/map").text(), r0.get("/map", headers=html).text(), r0.get("/", headers=html).text(), r0.get("/status", headers=html).text()):
         assert net.n[0].url not in text
     assert net.n[1].url in r0.get("/map").text()
     assert f"denied by url:{net.n[0].url}" in kodo(r0, "peers")

@@ -59,7 +59,9 @@ def test_paths_that_do_not(hosted):
     kodo = hosted({"flows": FLOWS})
     for path in ("/nosuch", "/FLOWS", "/flows%3Fpp=1", "/x/../flows", "/flows/nosuch", "/map/x", "/%00", "/flows/%ff", "/%zz"):
         check_error(kodo.get(path), 404, "Not Found")
-    check_error(kodo.get("/flows", headers={"accept": "text/html"}, REQUEST_URI="/nosuch"), 404, "Not Found")
+    check_error(kodo.get("/flows", REQUEST_URI="/nosuch"), 404, "Not Found")
+    answer = kodo.get("/flows", headers={"accept": "text/html"}, REQUEST_URI="/nosuch")
+    assert answer.status == 404 and "There is nothing here" in answer.text()
 
 
 def test_methods(hosted):
