@@ -90,7 +90,7 @@ def command_answer(registry, words):
 
 def judged():
     """(words, the names wanted, are these all)"""
-    with open(os.path.join(kodotest.SRCDIR, "tests", "query", "judged.txt"), encoding="utf-8") as f:
+    with open(os.path.join(kodotest.SRCDIR, "tests", "data", "judged.txt"), encoding="utf-8") as f:
         for line in f.read().splitlines():
             if line and not line.startswith("#"):
                 words, want = (part.strip() for part in re.split(" ->", line))
