@@ -128,7 +128,7 @@ def any_test(words):
     left, words = all_tests(words)
     while sign(words) == "or":
         right, words = all_tests(words[1:])
-        left = (lambda a, b: lambda row: a(row) or b(row))(test_only(left), test_only(right))
+        left = (lambda a, b: lambda row: a(row) or b(row))(part_of(left), part_of(right))
     return left, words
 
 
@@ -136,14 +136,14 @@ def all_tests(words):
     left, words = not_test(words)
     while sign(words) == "and":
         right, words = not_test(words[1:])
-        left = (lambda a, b: lambda row: a(row) and b(row))(test_only(left), test_only(right))
+        left = (lambda a, b: lambda row: a(row) and b(row))(part_of(left), part_of(right))
     return left, words
 
 
 def not_test(words):
     if sign(words) in ("not", "~"):
         inner, words = not_test(words[1:])
-        inner = test_only(inner)
+        inner = part_of(inner)
         return (lambda row: not inner(row)), words
     return one_test(words)
 
@@ -152,6 +152,14 @@ def test_only(thing):
     if not callable(thing):
         raise NotInTheLanguage("not a test")
     return thing
+
+
+def part_of(thing):
+    """A part of and, or, not: a test, or a text to search for."""
+    if callable(thing) or thing[0] != "text":
+        return test_only(thing)
+    ways = written(thing[1])
+    return lambda row: any(way in plain(search_text(row)) for way in ways)
 
 
 def operand_only(thing):
@@ -487,6 +495,8 @@ def random_test(r):
         field = random_field(r)
         value = r.choice(TIMES) if field in TIME else some_text(r)
         return field + space + r.choice(["==", "!=", "<", "<=", ">", ">=", " in ", " not in "]) + space + quoted(r, value)
+    if kind < 0.33:
+        return quoted(r, some_text(r))
     if kind < 0.45:
         return random_field(r) + space + "~" + space + quoted(r, some_text(r))
     if kind < 0.50:

@@ -1,5 +1,6 @@
 #include "core/query/check.h"
 #include "core/query/compare.h"
+#include "core/query/words.h"
 
 #define BETWEEN	"between takes two texts: write .between(\"a\", \"b\")"
 
@@ -316,6 +317,13 @@ check_tag(struct checker *c, const struct ast *ast)
 	return build_text_test(c->r, TEST_TAG, QUERY_TAGS, ast->first->text);
 }
 
+/* A part of and, or, not: a test, or a text, which is searched for as if it stood alone. */
+static struct node *
+check_part(struct checker *c, const struct ast *ast)
+{
+	return ast->kind == AST_TEXT ? words_test(c->r, ast->text) : check_node(c, ast);
+}
+
 static struct node *
 check_joined(struct checker *c, const struct ast *ast, enum node_kind kind)
 {
@@ -324,7 +332,7 @@ check_joined(struct checker *c, const struct ast *ast, enum node_kind kind)
 	size_t i = 0;
 
 	for (kid = ast->first; n != NULL && kid != NULL; kid = kid->next) {
-		n->kid[i] = check_node(c, kid);
+		n->kid[i] = check_part(c, kid);
 		if (n->kid[i++] == NULL)
 			return NULL;
 	}
@@ -421,7 +429,7 @@ check_node(struct checker *c, const struct ast *ast)
 	case AST_AND:
 		return check_joined(c, ast, NODE_AND);
 	case AST_NOT:
-		return build_not(c->r, check_node(c, ast->first));
+		return build_not(c->r, check_part(c, ast->first));
 	case AST_CHAIN:
 		return check_chain(c, ast);
 	case AST_LIKE:

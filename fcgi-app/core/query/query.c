@@ -8,7 +8,6 @@
 #include "core/query/needle.h"
 #include "core/query/query.h"
 #include "core/query/words.h"
-#include "core/words/ways.h"
 
 struct query {
 	struct str text, note;
@@ -50,24 +49,8 @@ make_note(struct reading *r)
 static void
 make_fulltext(struct query *q, struct reading *r, struct str text)
 {
-	struct str ways[WAYS_MAX];
-	struct node *n = build_text_test(r, TEST_FOLDED, QUERY_FOLDED, text), *way;
-	size_t i;
-
 	q->fulltext = true;
-	q->root = n;
-	if (ways_other(r->a, text, ways, &i) != KODO_OK)
-		r->oom = true;
-	if (n != NULL)
-		words_prepare(r, text, &n->test);
-	for (; n != NULL && i > 0; i--) {
-		way = build_text_test(r, TEST_FOLDED, QUERY_FOLDED, ways[i - 1]);
-		if (way == NULL)
-			return;
-		words_prepare(r, ways[i - 1], &way->test);
-		way->test.also = n->test.also;
-		n->test.also = &way->test;
-	}
+	q->root = words_test(r, text);
 }
 
 static void
@@ -91,6 +74,8 @@ make_query(struct query *q, struct reading *r)
 	if (ast != NULL)
 		q->root = check_query(r, ast, &q->pool);
 	q->is_test = q->root != NULL;
+	/* `not not "x"` */
+	q->fulltext = q->is_test && q->root->kind == NODE_TEST && q->root->test.kind == TEST_FOLDED;
 	if (q->root != NULL || r->oom)
 		return;
 	if (r->q.len <= LIMIT_QUERY_BYTES)

@@ -8,8 +8,9 @@
 #define VAIN_BYTES	4096u
 #define VAIN_FACTOR	4u
 
-void
-words_prepare(struct reading *r, struct str text, struct test *t)
+/* Make a TEST_FOLDED look for text. */
+static void
+prepare(struct reading *r, struct str text, struct test *t)
 {
 	size_t i, begin = 0;
 
@@ -26,6 +27,28 @@ words_prepare(struct reading *r, struct str text, struct test *t)
 	}
 	if (t->word_len < t->folded.len)
 		t->skip = build_skip_table(r, t->folded);
+}
+
+struct node *
+words_test(struct reading *r, struct str text)
+{
+	struct str ways[WAYS_MAX];
+	struct node *n = build_text_test(r, TEST_FOLDED, QUERY_FOLDED, text), *way;
+	size_t i;
+
+	if (ways_other(r->a, text, ways, &i) != KODO_OK)
+		r->oom = true;
+	if (n != NULL)
+		prepare(r, text, &n->test);
+	for (; n != NULL && i > 0; i--) {
+		way = build_text_test(r, TEST_FOLDED, QUERY_FOLDED, ways[i - 1]);
+		if (way == NULL)
+			return NULL;
+		prepare(r, ways[i - 1], &way->test);
+		way->test.also = n->test.also;
+		n->test.also = &way->test;
+	}
+	return n;
 }
 
 struct str

@@ -7,8 +7,8 @@
 #include "core/query/predicate.h"
 #include "core/query/reading.h"
 
-/* Make a TEST_FOLDED that looks for text. */
-void words_prepare(struct reading *r, struct str text, struct test *t);
+/* A TEST_FOLDED that looks for text, in each way to write it. NULL: as of build.h. */
+struct node *words_test(struct reading *r, struct str text);
 
 /* The longest word of t. */
 struct str words_longest(const struct test *t);
