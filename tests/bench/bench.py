@@ -8,7 +8,7 @@ workers, and asked by wrk with 8 clients, in turns with the no-op (2 processes o
 kodo, no-op, kodo, no-op ... The medians of the rounds are printed as a Markdown table. `alone` is the median latency of a single
 client, that is, without queueing; of it the no-op's own is what the web server and the client take. --some leaves out most
 requests that DESIGN.md has targets for. After the table come the times that the program itself took (explain=1) beside a bare
-memmem over the same texts, new flows, counts after a change, memory, sizes; with --feed also how fast posts of 50 flows are taken in, on
+memmem over the same texts, words beside SQLite's FTS5, new flows, counts after a change, memory, sizes; with --feed also how fast posts of 50 flows are taken in, on
 disk and in /dev/shm. Needs wrk and lighttpd. Standard library only.
 """
 import argparse
@@ -21,6 +21,7 @@ import random
 import shutil
 import signal
 import socket
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -35,6 +36,7 @@ NODES_A_POST = 50
 WORD = "newsletter"         # in about one of 50 descriptions
 QUERIES = ["nosuchword", 'organization=="Organization 007"', '@tag("legal")', 'name ~ "budgets"', 'name =~ "^Menus [A-M] 1"']
 PEAKS = ["/flows?pp=1000000", "/flows?pp=1000000&by=organization,name:d", "/flows?by=tags&p=3"]
+WORDS = ["planning", "planning budget", "invoices 117", "newsletter", "nosuchword"]     # one of six, two of them, a rare one
 TEXTS = [WORD, "nosuchword", "budgets"]     # many, none, one of 20
 
 SUBJECTS = """invoices contracts campaigns meetings audiences budgets newsletters travel candidates suppliers tickets recipes
@@ -318,6 +320,32 @@ def scans(port, texts, args):
     return lines
 
 
+def words_beside_fts5(port):
+    """words= beside SQLite's FTS5 over the same texts: the top 10 by rank, and the number of hits, in turns."""
+    db = sqlite3.connect(":memory:")
+    try:
+        db.execute("create virtual table f using fts5(name, tags, author, organization, description, prefix='2 3')")
+    except sqlite3.OperationalError as fault:
+        return [f"words=: no FTS5 here ({fault})"]
+    for item in json.loads(request(port, "GET", "/flows?pp=10000000")[1])["items"]:
+        db.execute("insert into f values (?, ?, ?, ?, ?)", (item["name"], " ".join(item["tags"]), item["author"], item["organization"],
+                                                          item["description"]))
+    lines = []
+    for words in WORDS:
+        ours, theirs = [], []
+        for _ in range(9):
+            answer = json.loads(request(port, "GET", f"/flows?explain=1&words={urllib.parse.quote(words)}")[1])
+            ours.append(answer["explain"]["us"] / 1000)
+            began = time.monotonic()
+            match = " ".join(word + "*" for word in words.split())          # as ours, the begin of a word is enough
+            db.execute("select rowid from f where f match ? order by bm25(f, 8, 4, 2, 2, 1) limit 10", (match,)).fetchall()
+            hits = db.execute("select count(*) from f where f match ?", (match,)).fetchone()[0]
+            theirs.append((time.monotonic() - began) * 1000)
+        lines.append(f"words={words}: {answer['filtered']:,} hits, {statistics.median(ours):.2f} ms (best {min(ours):.2f}); "
+                     f"FTS5 {hits:,} hits, {statistics.median(theirs):.2f} ms (best {min(theirs):.2f})")
+    return lines
+
+
 def counts_ms(port):
     """(after a change, unchanged)"""
     rng, times = random.Random(3), ([], [])
@@ -443,6 +471,7 @@ def measure_inside(port, state, flows, seconds, args):
     lines = [f"{seconds:.1f} s to fill, {size / 2**20:.0f} MiB on disk, {size / bytes_items:.2f} times the items' JSON",
              *scans(port, texts, args),
              posts(port, state),
+             *words_beside_fts5(port),
              f"counts after a change {changed:.1f} ms, unchanged {unchanged:.1f} ms",
              f"304 to by=tags {unmodified_ms(port, '/flows?by=tags'):.2f} ms",
              f"private memory of the largest worker: {private_kib(state) / 1024:.1f} MiB"]

@@ -117,7 +117,7 @@ bool query_is_needle(const struct query *q);
  */
 const char *query_find(const struct query *q, struct str texts);
 
-/* Can a row with that folded text match? It costs less than query_match, and says yes in doubt. */
+/* Can a row with that folded text, in which query_find found something, match? In doubt: yes. */
 bool query_may_match(const struct query *q, struct str folded);
 
 /* Steps taken so far by its regular expressions; see LIMIT_REGEX_STEPS. */

@@ -41,7 +41,7 @@ struct str words_needle(const struct words *w);
 /* The first place in folded texts, NULs between, where the needle begins a word; NULL: none. */
 const char *words_next(const struct words *w, struct str texts);
 
-/* Can a flow with that text have the words? It costs less than words_rank. */
+/* Can a flow with that text, which holds the needle, have the words? Costs less than words_rank. */
 bool words_may_be(const struct words *w, struct str folded);
 
 /*

@@ -103,13 +103,16 @@ words_next(const struct words *w, struct str texts)
 bool
 words_may_be(const struct words *w, struct str folded)
 {
+	const struct term *t;
 	struct str rest;
-	size_t i;
 
-	for (i = 0; w->n > 1 && i < w->n; i++) {
-		rest = w->terms[i].ways[0];
-		if (!w->terms[i].without && w->terms[i].n_ways == 1 &&
-		    memfind(folded, str_cut(&rest, ' ')) == NULL)
+	for (t = w->terms; t < w->terms + w->n; t++) {
+		rest = t->ways[0];
+		/* the needle has been found already */
+		if (t->without || t->n_ways > 1 ||
+		    (w->needle.p >= rest.p && w->needle.p < rest.p + rest.len))
+			continue;
+		if (memfind(folded, str_cut(&rest, ' ')) == NULL)
 			return false;
 	}
 	return true;
