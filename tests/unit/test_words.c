@@ -204,6 +204,8 @@ static void
 bounds_are_those_of_the_fields(void **state)
 {
 	static const struct str odd_tags[] = { { "a\"b", 3 }, { "\xc3\x84\\", 3 }, { "", 0 } };
+	/* with them there are blanks, too, where an author of two letters would end */
+	static const struct str blanks[] = { { "a", 1 }, { "b", 1 } };
 	static const struct flow flows[] = {
 		{ { "/a", 2 }, { "K\xe2\x84\xaa" "elvin", 9 }, { "ab", 2 }, { "cd", 2 }, NULL, 0 },
 		{ { "/a", 2 }, { "\xc4\xb0stanbul", 9 }, { NULL, 0 }, { "", 0 }, odd_tags, 3 },
@@ -212,6 +214,7 @@ bounds_are_those_of_the_fields(void **state)
 		{ { "/a", 2 }, { "\"q\\\n\x01", 5 }, { "\xc8\xba \xe4\xb8\xad", 6 },
 		    { "x y  z", 6 }, odd_tags + 1, 2 },
 		{ { "/a", 2 }, { "", 0 }, { "", 0 }, { "", 0 }, NULL, 0 },
+		{ { "/a", 2 }, { "n", 1 }, { "x y", 3 }, { NULL, 0 }, blanks, 2 },
 		{ { "/a", 2 }, { "exactly eight and more", 22 }, { "a description", 13 },
 		    { "somebody@example.org", 20 }, report_tags, 2 },
 	};
