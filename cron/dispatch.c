@@ -2,13 +2,10 @@
 #include <stdlib.h>
 
 #include "core/base/clock.h"
-#include "core/base/hash.h"
 #include "core/base/isotime.h"
 #include "core/base/limit.h"
 #include "core/base/log.h"
-#include "core/base/path.h"
 #include "core/base/spawn.h"
-#include "core/exchange/failure.h"
 #include "core/exchange/outcome.h"
 #include "core/exchange/schedule.h"
 #include "core/exchange/stranger.h"
@@ -16,6 +13,7 @@
 #include "cron/ceiling.h"
 #include "cron/dispatch.h"
 #include "cron/flow_asker.h"
+#include "cron/job_log.h"
 #include "cron/key_fetch.h"
 #include "cron/rounds.h"
 #include "cron/sender.h"
@@ -23,7 +21,6 @@
 #define TICK_US		1000000ll
 /* of the log; two peers in one slot only cost more lines */
 #define FAILURE_SLOTS	1024u
-#define DETAIL_BYTES	200u	/* of an answer, for the log */
 #define PROBE_MAX_S	5u	/* a greeting is small */
 #define PROBE_HEAD_BYTES 80u	/* beside its url: method, Host, User-Agent, Accept */
 #define LOOK_WAIT_US	(10ll * 1000000)
@@ -169,84 +166,6 @@ list_busy(
 	return n;
 }
 
-/* --- log lines --- */
-
-static bool
-is_small(const struct exchange_job *job)
-{
-	return job->kind == EXCHANGE_PROBE || job->kind == EXCHANGE_PROVE ||
-	    job->kind == EXCHANGE_LOOK;
-}
-
-static bool
-is_routine(const struct exchange_job *job)
-{
-	return is_small(job) || job->kind == EXCHANGE_DIGEST_CHECK;
-}
-
-/* After a logged failure the next line of that peer is its success. */
-static void
-log_sending(const struct dispatch *d, const struct exchange_job *job)
-{
-	enum log_level level = d->failures[job->peer % FAILURE_SLOTS] == 0 ? LOG_INFO : LOG_DEBUG;
-
-	if (is_routine(job))
-		log_debug("%s %.*s", job->is_post ? "digest check at" : "look at",
-		    STR_ARG(job->url));
-	else if (job->kind == EXCHANGE_CONNECT || job->kind == EXCHANGE_UPDATE)
-		log_at(level, "%.*s with nodes: %zu, flows: %zu", STR_ARG(job->url), job->n_nodes,
-		    job->n_flows);
-	else
-		log_at(level, "%.*s", STR_ARG(job->url));
-}
-
-/* The same failure again, every 8 s for ever, is for debugging only. */
-static enum log_level
-failure_level(
-    struct dispatch *d, const struct exchange_job *job, const struct exchange_result *res)
-{
-	uint64_t *logged = &d->failures[job->peer % FAILURE_SLOTS];
-	const struct hash_key key = { job->peer, (uint64_t)res->status };
-	uint64_t h = hash_text(key, job->url) ^
-	    hash_text(key, res->error == NULL ? STR_NULL : str_of(res->error));
-
-	if (*logged == h)
-		return LOG_DEBUG;
-	*logged = h;
-	return LOG_WARNING;
-}
-
-static void
-log_outcome(struct dispatch *d, const struct exchange_job *job, const struct exchange_result *res)
-{
-	struct str detail = res->body;
-	char moved[FAILURE_BYTES];
-	enum log_level level;
-
-	if (res->status == 200 || res->status == 201 || res->status == 204) {
-		d->failures[job->peer % FAILURE_SLOTS] = 0;
-		/* what whoever offers flows waits for at the screen */
-		if (job->kind == EXCHANGE_CONNECT && job->is_target && job->n_flows > 0)
-			log_info("listed by %.*s", STR_ARG(path_folder(job->url)));
-		log_at(is_routine(job) ? LOG_DEBUG : LOG_INFO, "succeed with %.*s",
-		    STR_ARG(job->url));
-		return;
-	}
-	/* strangers could fill the log */
-	level = is_small(job) ? LOG_DEBUG : failure_level(d, job, res);
-	if (res->status == 0) {
-		log_at(level, "failed with %.*s: %s", STR_ARG(job->url), res->error);
-		return;
-	}
-	if (detail.len > DETAIL_BYTES)
-		detail.len = DETAIL_BYTES;
-	failure_redirect(job->url, res->moved, job->is_target ? "connect" : NULL, moved);
-	if (moved[0] != '\0')
-		detail = str_of(moved);
-	log_at(level, "failed with %.*s: %u %.*s", STR_ARG(job->url), res->status, (int)detail.len,
-	    detail.p == NULL ? "" : detail.p);
-}
-
 /* --- sending --- */
 
 /* The lines of the head by which the message is signed, the last one followed by NULL. */
@@ -329,7 +248,7 @@ start(struct dispatch *d, const struct lifetime *lifetime, struct slot *slot)
 	limits.allow_private = slot->job.is_target || option_allows_private(o);
 	limits.answer_max_bytes =
 	    slot->job.is_target ? LIMIT_ANSWER_BYTES : LIMIT_ANSWER_OTHERS_BYTES;
-	if ((slot->pool == POOL_STRANGERS || is_small(&slot->job)) &&
+	if ((slot->pool == POOL_STRANGERS || job_is_small(&slot->job)) &&
 	    limits.timeout_s > PROBE_MAX_S)
 		limits.timeout_s = PROBE_MAX_S;
 	/* an attempt longer than --for would be begun by each runner and ended by none */
@@ -345,7 +264,7 @@ start(struct dispatch *d, const struct lifetime *lifetime, struct slot *slot)
 	slot->busy = true;
 	slot->began_us = clock_mono_us();
 	d->n_busy[slot->pool]++;
-	log_sending(d, &slot->job);
+	job_log_sending(&slot->job, d->failures[slot->job.peer % FAILURE_SLOTS]);
 	return KODO_OK;
 }
 
@@ -371,7 +290,7 @@ finish_ended(struct dispatch *d)
 			continue;
 		}
 		slot = &d->slots[i];
-		log_outcome(d, &slot->job, &res);
+		job_log_outcome(&slot->job, &res, &d->failures[slot->job.peer % FAILURE_SLOTS]);
 		err = judge(slot, &head, &res);
 		if (err == KODO_OK)
 			err = outcome_take(d->registry, slot->arena, &slot->job, &res,

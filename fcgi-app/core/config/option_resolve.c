@@ -546,22 +546,6 @@ unique_targets(struct option_input *in, struct options *out)
 	return KODO_OK;
 }
 
-enum kodo_err
-option_state_path(struct arena *a, struct str cache_data, struct str *out)
-{
-	struct str s = cache_data;
-	char *p;
-
-	*out = STR_NULL;
-	if (str_ends(s, STR(".json")))
-		s.len -= 5;
-	p = arena_printf(a, "%.*s.lmdb", STR_ARG(s));
-	if (p == NULL)
-		return KODO_ENOMEM;
-	*out = str_of(p);
-	return KODO_OK;
-}
-
 /* What follows from several options, or must fit together. */
 static enum kodo_err
 check_together(struct option_input *in, struct options *out)

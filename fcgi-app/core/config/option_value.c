@@ -224,3 +224,19 @@ option_set(struct option_input *in, const struct option_row *row, const struct l
 	*at = v;
 	return KODO_OK;
 }
+
+enum kodo_err
+option_state_path(struct arena *a, struct str cache_data, struct str *out)
+{
+	struct str s = cache_data;
+	char *p;
+
+	*out = STR_NULL;
+	if (str_ends(s, STR(".json")))
+		s.len -= 5;
+	p = arena_printf(a, "%.*s.lmdb", STR_ARG(s));
+	if (p == NULL)
+		return KODO_ENOMEM;
+	*out = str_of(p);
+	return KODO_OK;
+}
