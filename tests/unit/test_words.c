@@ -44,7 +44,8 @@ static void
 pack(const struct str *organization, const struct flow *flow, struct str *folded,
     struct packed_bounds *bounds)
 {
-	const struct node node = { STR("http://h"), *organization, STR_NULL, 0, flow, 1 };
+	const struct node node = { .url = STR("http://h"), .organization = *organization,
+		.flows = flow, .n_flows = 1 };
 	struct buf b = BUF_INIT(0);
 	struct packed_flow f;
 	struct packed p;
@@ -61,7 +62,8 @@ pack(const struct str *organization, const struct flow *flow, struct str *folded
 
 static const struct str report_tags[] = { { "finance", 7 }, { "quarter end", 11 } };
 static const struct flow report = { { "/r", 2 }, { "Budget Report", 13 },
-	{ "Drafts the monthly report, e-mails it.", 38 }, { "anna.b@x.org", 12 }, report_tags, 2 };
+	{ "Drafts the monthly report, e-mails it.", 38 }, { "anna.b@x.org", 12 }, report_tags, 2,
+	STR_NULL };
 
 static uint32_t
 rank_of(const char *text)
@@ -129,7 +131,8 @@ words_are_ranked_by_place(void **state)
 static bool
 has(const char *description, const char *words)
 {
-	const struct flow flow = { STR("/f"), STR("F"), str_of(description), STR_NULL, NULL, 0 };
+	const struct flow flow = { STR("/f"), STR("F"), str_of(description), STR_NULL, NULL, 0,
+		STR_NULL };
 	const struct str organization = STR_NULL;
 	struct packed_bounds bounds;
 	struct str folded;
@@ -207,16 +210,24 @@ bounds_are_those_of_the_fields(void **state)
 	/* with them there are blanks, too, where an author of two letters would end */
 	static const struct str blanks[] = { { "a", 1 }, { "b", 1 } };
 	static const struct flow flows[] = {
-		{ { "/a", 2 }, { "K\xe2\x84\xaa" "elvin", 9 }, { "ab", 2 }, { "cd", 2 }, NULL, 0 },
-		{ { "/a", 2 }, { "\xc4\xb0stanbul", 9 }, { NULL, 0 }, { "", 0 }, odd_tags, 3 },
-		{ { "/a", 2 }, { "plain name", 10 }, { "some text", 9 }, { "null", 4 }, NULL, 0 },
-		{ { "/a", 2 }, { "n", 1 }, { NULL, 0 }, { NULL, 0 }, odd_tags, 1 },
+		{ { "/a", 2 }, { "K\xe2\x84\xaa" "elvin", 9 }, { "ab", 2 }, { "cd", 2 }, NULL, 0,
+		    STR_NULL },
+		{ { "/a", 2 }, { "\xc4\xb0stanbul", 9 }, { NULL, 0 }, { "", 0 }, odd_tags, 3,
+		    STR_NULL },
+		{ { "/a", 2 }, { "plain name", 10 }, { "some text", 9 }, { "null", 4 }, NULL, 0,
+		    STR_NULL },
+		{ { "/a", 2 }, { "n", 1 }, { NULL, 0 }, { NULL, 0 }, odd_tags, 1,
+		    STR_NULL },
 		{ { "/a", 2 }, { "\"q\\\n\x01", 5 }, { "\xc8\xba \xe4\xb8\xad", 6 },
-		    { "x y  z", 6 }, odd_tags + 1, 2 },
-		{ { "/a", 2 }, { "", 0 }, { "", 0 }, { "", 0 }, NULL, 0 },
-		{ { "/a", 2 }, { "n", 1 }, { "x y", 3 }, { NULL, 0 }, blanks, 2 },
+		    { "x y  z", 6 }, odd_tags + 1, 2,
+		    STR_NULL },
+		{ { "/a", 2 }, { "", 0 }, { "", 0 }, { "", 0 }, NULL, 0,
+		    STR_NULL },
+		{ { "/a", 2 }, { "n", 1 }, { "x y", 3 }, { NULL, 0 }, blanks, 2,
+		    STR_NULL },
 		{ { "/a", 2 }, { "exactly eight and more", 22 }, { "a description", 13 },
-		    { "somebody@example.org", 20 }, report_tags, 2 },
+		    { "somebody@example.org", 20 }, report_tags, 2,
+		    STR_NULL },
 	};
 	static const struct str organizations[] = { { NULL, 0 }, { "", 0 }, { "Org \"1\"", 7 },
 		{ "\xc3\x96rg \xe2\x84\xaa", 8 }, { "eight ch", 8 } };
