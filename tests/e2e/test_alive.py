@@ -259,7 +259,7 @@ def test_a_third_of_thirty_is_unplugged(watcher, member):
         wait_until(lambda: r.states() == want, 2 * SECONDS, f"those that are gone are {state}")
 
     def is_suspected():
-        return "our own line" in r.one.get("/?format=html").text()
+        return "our own line" in r.one.get("/status?format=html").text()
 
     start(nodes)
     is_so("fresh", 1)
