@@ -266,10 +266,10 @@ def test_what_it_writes_is_for_the_admin_alone(service, raw_500):
     registry = service({"organization": "R", "registry": True, "feed": True, "connect": [raw_500.url]})
     state = wait_until(lambda: next((p for p in [peers(registry)[raw_500.url]] if p["attempts"]), None), 10)
     assert "BUY-NOW" in state["error"]
-    for path in ("/", "/map"):
+    for path in ("/status", "/map"):
         page = registry.get(path, headers={"Accept": "text/html"}).text()
         assert "HTTP status 500" in page and "BUY-NOW" not in page, page
-    for path in ("/", "/map", "/connect", "/flows"):
+    for path in ("/", "/status", "/map", "/connect", "/flows"):
         assert "BUY-NOW" not in registry.get(path).text()
 
 

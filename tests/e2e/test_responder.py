@@ -101,7 +101,7 @@ def test_pages(hosted):
     for target, accept in (("/flows?format=json", "text/html"), ("/flows", "TEXT/HTML"), ("/flows", "*/*")):
         check_json(kodo.get(target, headers={"accept": accept}))
     page = kodo.get("/flows?format=html&q=nosuchword&by=name").text()
-    assert "fulltext: nosuchword" in page and "0 of 2 flows" in page
+    assert "searched as text" in page and "fulltext" not in page and "0 of 2 flows" in page
     first, second = kodo.get("/flows?format=html&pp=1").text(), kodo.get("/flows?format=html&pp=1&p=1").text()
     assert "p=1" in first and 'rel="next"' in first and 'rel="prev"' not in first
     assert 'rel="prev"' in second and 'rel="next"' not in second
@@ -306,7 +306,7 @@ def test_schema(hosted):
     assert body["openapi"].startswith("3.1")
     assert {"/", "/map", "/connect", "/update", "/disconnect", "/reconnect", "/flows", "/counts"} <= set(body["paths"])
     assert set(body["paths"]["/connect"]) == {"get", "post", "delete"}
-    assert [p["name"] for p in body["paths"]["/flows"]["get"]["parameters"]] == ["pp", "p", "by", "q", "format", "explain", "key",
+    assert [p["name"] for p in body["paths"]["/flows"]["get"]["parameters"]] == ["pp", "p", "by", "q", "words", "format", "explain", "key",
                                                                                        "after", "organization", "tag", "alive", "fields"]
     refs = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(body))
     assert set(refs) <= set(body["components"]["schemas"])
