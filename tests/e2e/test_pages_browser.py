@@ -138,7 +138,7 @@ def test_search_facet_sort_page_and_share(browser, registry):
     browser.shot("flows")
     browser.one("#q").send_keys("beta")                          # results while typing
     soon(browser, "6 of 32 flows")
-    assert "q=beta" in browser.driver.current_url
+    assert "words=beta" in browser.driver.current_url
     assert dict(zip(browser.texts(".facets ul:nth-of-type(2) li a"), browser.texts(".facets ul:nth-of-type(2) li span"))) == {"all": "6", "beta": "6"}
     browser.one("#q").clear()
     browser.one("#q").send_keys(" ", Keys.BACKSPACE)
@@ -365,10 +365,10 @@ def test_without_scripts(registry):
         plain.one("#q").send_keys("gamma")
         plain.one("#search button").click()
         wait_until(lambda: "6 of 32 flows" in plain.driver.page_source, 5, "the next page")
-        assert "q=gamma" in plain.driver.current_url
+        assert "words=gamma" in plain.driver.current_url
         [link for link in plain.all(".facets a") if link.text == "all"][0].click()
         wait_until(lambda: "tag=all" in plain.driver.current_url, 5, "narrowed")
-        assert "q=gamma" in plain.driver.current_url
+        assert "words=gamma" in plain.driver.current_url
         plain.open(registry.url + "/flows?by=author%2Cname")
         plain.one("a[rel=next]").click()
         wait_until(lambda: "page 2 of 4" in plain.driver.page_source, 5, "page 2")
@@ -468,7 +468,7 @@ def test_under_a_path(browser, folders):
         browser.open(one.url + "/~ann/kodo/flows")
         browser.one("#q").send_keys("beta")
         soon(browser, "6 of 25 flows")
-        assert "/~ann/kodo/flows?q=beta" in browser.driver.current_url
+        assert "/~ann/kodo/flows?words=beta" in browser.driver.current_url
         body = connect_body("http://127.0.0.1:9", nodes=[node("http://127.0.0.1:9", [flow(1, name="beta too")])])
         assert one.post("/~ann/kodo/connect", body).status == 201
         assert seconds_until(browser, "7 of 26 flows") < 1
