@@ -31,6 +31,7 @@ wire_reader_free(struct wire_reader *r)
 	buf_free(&r->nodes);
 	buf_free(&r->left_out);
 	buf_free(&r->gone);
+	buf_free(&r->silent);
 	packed_writer_free(&r->packer);
 	arena_free(r->flow_a);
 	arena_free(r->node_a);
