@@ -221,6 +221,8 @@ may_refuse(const struct route *r, unsigned status)
 	case 404:
 		return (r->flags & (ROUTE_REGISTRY | ROUTE_BELOW)) != 0 || r->takes != NULL ||
 		    (r->params & (PARAM_BIT(PARAM_URL) | PARAM_BIT(PARAM_NAME))) != 0;
+	case 405:
+		return (r->flags & ROUTE_ELSEWHERE) != 0;
 	case 410:
 		return (r->params & PARAM_BIT(PARAM_SINCE)) != 0;
 	case 413:
@@ -244,6 +246,7 @@ put_responses(struct buf *b, const struct route *r, const struct schema_example 
 		{ 401, "reading needs a token here: see WWW-Authenticate" },
 		{ 403, "not allowed" },
 		{ 404, "not known here" },
+		{ 405, "there is nothing to call at this address" },
 		{ 410, "what followed is not known any more: go on from GET /connect" },
 		{ 413, "the body is too large" },
 		{ 414, "the url or its query is too long" },
@@ -266,7 +269,8 @@ put_responses(struct buf *b, const struct route *r, const struct schema_example 
 			continue;
 		buf_printf(b, ",\"%u\":{\"description\":\"%s\",", refusals[i].status,
 		    refusals[i].words);
-		put_content(b, "error", STR_NULL, 0);
+		/* a page to a browser, whatever was asked for */
+		put_content(b, "error", STR_NULL, r->method == METHOD_GET ? ROUTE_PAGE : 0);
 		buf_putc(b, '}');
 	}
 	buf_putc(b, '}');
