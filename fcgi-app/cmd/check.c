@@ -256,8 +256,8 @@ compare_options(struct check *c, const struct options *o)
 		err = startup_check(c->registry, &t->options,
 		    t->is_hosted ? START_IF_CHANGED : START_NOW, &why);
 		if (err != KODO_OK)
-			say(c, FINDING_ERROR, "in force: the options before: %s",
-			    cmd_words(err, &why));
+			say(c, err == KODO_EBUSY ? FINDING_WARNING : FINDING_ERROR,
+			    "in force: the options before: %s", cmd_words(err, &why));
 	}
 	if (t->has_options && err == KODO_OK && !str_eq(o->url_key, t->options.url_key))
 		say(c, FINDING_WARNING,

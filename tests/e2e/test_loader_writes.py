@@ -69,6 +69,8 @@ def test_last_lines_removed(hosted):
     write(kodo, TEXT[:TEXT.index("  - url: /b")])
     assert is_before(kodo)
     assert "ends where it went on before" in kodo.log() + kodo.screen()
+    lines = check("--hosted", kodo.loader)
+    assert has(lines, "warning in force: the options before: ") and has(lines, "that counts if it is left so"), lines
     os.utime(kodo.loader, (time.time() - 11,) * 2)
     assert kodo.get("/counts").json()["total"] == 1
 
