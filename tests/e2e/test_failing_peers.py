@@ -292,23 +292,3 @@ def test_url_that_begins_with_a_target_s_is_no_target(folders, peer):
     assert f"failed with {other.url}/" in runner.log()
     assert other.seen == []
     runner.close()
-
-
-@pytest.mark.parametrize("status, asked, least, most", [
-    (429, "5", 5, 7.5), (503, "5", 5, 7.5), (503, "0", .4, 2), (500, "5", .4, 2), (429, "soon", .4, 2), (429, "86400", 8, None)])
-def test_retry_after(service, peer, status, asked, least, most):
-    """Who says when to come again is left alone until then, but never for less than our own backoff, nor for hours."""
-    busy = peer(answer=lambda *_: (status, {"detail": "later"}))
-    busy.headers = {"Retry-After": asked}
-    one = service({"organization": "Sender", "connect": [busy.url]})
-    posts = lambda: [at for method, path, _, at in busy.seen if path == "/connect"]    # noqa: E731
-    wait_until(lambda: posts(), 10, "the first attempt")
-    if most is None:
-        time.sleep(least)
-        assert len(posts()) == 1
-        shown = subprocess.run([kodotest.KODO, "peers", "--json", "--state", one.state_path()], capture_output=True, check=True)
-        due = datetime.datetime.fromisoformat(json.loads(shown.stdout)[0]["due"])
-        assert 240 < due.timestamp() - time.time() < 331
-        return
-    wait_until(lambda: len(posts()) > 1, 20, "the second attempt")
-    assert least <= posts()[1] - posts()[0] <= most

@@ -3,6 +3,7 @@
 #include "core/base/utf8.h"
 #include "core/exchange/failure.h"
 #include "core/exchange/stranger.h"
+#include "core/merge/alive.h"
 
 #define JITTER 10 /* per cent, upwards */
 #define CHECK_JITTER 20
@@ -159,15 +160,48 @@ failure_keep(struct change *ch, struct peer *p, const struct outcome *oc)
 	return arena_str(ch->a, str_of(text), &p->out.error);
 }
 
-/* What the peer asks for, at most as long as no other wait of the kind takes. */
-static int64_t
-asked_for_us(const struct outcome *oc)
+void
+failure_asked(const struct change *ch, struct peer *p, const struct exchange_result *res)
 {
-	const int64_t us = (int64_t)oc->res->retry_after_s * 1000000;
-	const int64_t most_us = oc->job->kind == EXCHANGE_DIGEST_CHECK ? PEER_CHECK_US
-	    : PEER_PAUSE_US;
+	/* strangers are many, and wait for a probe alone */
+	const int64_t most_us = peer_is_stranger(p) ? PEER_PAUSE_US : PEER_ASKED_US;
+	int64_t us = (int64_t)res->retry_after_s * 1000000;
 
-	return us < most_us ? us : most_us;
+	if (us > most_us)
+		us = most_us;
+	p->out.asked_us = us == 0 ? 0 : ch->now_us + jittered(us, JITTER, ch, p);
+}
+
+void
+failure_hold(const struct change *ch, struct peer *p, struct outcome *oc)
+{
+	int64_t until_us = ch->now_us + PEER_PAUSE_US;
+
+	if (!peer_is_asking(p, ch->now_us))
+		return;
+	if (until_us > p->out.asked_us)
+		until_us = p->out.asked_us;
+	if (p->out.due_us < until_us)
+		p->out.due_us = until_us;
+	if (p->out.check_us != 0 && p->out.check_us < until_us)
+		p->out.check_us = until_us;
+	if (peer_is_stranger(p) || p->out.asked_us - ch->now_us <= PEER_BACKOFF_MAX_US)
+		return;
+	if ((p->flags & PEER_PAUSED) == 0)
+		snprintf(oc->note, sizeof(oc->note), "paused %.*s for %lld s, as it asks for",
+		    STR_ARG(p->url), (long long)(p->out.asked_us - ch->now_us) / 1000000);
+	p->flags |= PEER_PAUSED;
+}
+
+enum kodo_err
+failure_put_off(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	if (!peer_has_work(p) && (p->flags & PEER_NOTIFIED) != 0 &&
+	    peer_pos(p) < ch->head.notified)
+		p->out.work[WORK_NOTIFY] = oc->job->gen;
+	failure_hold(ch, p, oc);
+	return peer_is_watched(p) && p->liveness.due_us <= ch->now_us
+	    ? alive_missed(ch, p) : KODO_OK;
 }
 
 int64_t
@@ -175,15 +209,12 @@ failure_next_us(
     const struct change *ch, const struct peer *p, const struct outcome *oc, int64_t wait_us)
 {
 	const int64_t soon_us = ch->now_us + (wait_us < PEER_HEARD_US ? wait_us : PEER_HEARD_US);
-	const int64_t asked_us = ch->now_us + jittered(asked_for_us(oc), JITTER, ch, p);
 	int64_t at_us = oc->job->begun_us;
 
 	if (at_us > ch->now_us) /* clock set back */
 		at_us = ch->now_us;
 	at_us += jittered(wait_us, JITTER, ch, p);
-	if (at_us < soon_us)
-		at_us = soon_us;
-	return at_us < asked_us ? asked_us : at_us;
+	return at_us < soon_us ? soon_us : at_us;
 }
 
 static void

@@ -30,6 +30,17 @@ enum kodo_err failure_keep(
 /* A connect was answered by 404. It may be a registry soon: roles change. */
 bool failure_is_no_registry(const struct outcome *oc);
 
+/* Note for how long p asks to be left alone (429, 503), if it does. */
+void failure_asked(const struct change *ch, struct peer *p, const struct exchange_result *res);
+/*
+ * See that nothing goes to p before that time. It is looked at again every PEER_PAUSE_US, so that
+ * no due time is further ahead than others.
+ */
+void failure_hold(const struct change *ch, struct peer *p, struct outcome *oc);
+/* The same when something was due: it is work with a time now, and no sign of life is heard. */
+enum kodo_err failure_put_off(
+    struct change *ch, struct peer *p, struct outcome *oc) MUST_CHECK;
+
 /*
  * The time of the next attempt: waits are counted from the beginning of the one that failed, so
  * that one that hangs puts off the next one no more than one that is refused.

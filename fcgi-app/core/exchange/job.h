@@ -27,6 +27,7 @@ enum exchange_kind {
 	EXCHANGE_NOTHING,	/* what was to be sent has become void */
 	EXCHANGE_RESYNC,	/* the time for it has come */
 	EXCHANGE_RELEASE,	/* so it has for what was held back */
+	EXCHANGE_ASKED,		/* the peer asked to be left alone for longer */
 	EXCHANGE_HEARD		/* those that are due to be asked were heard meanwhile */
 };
 

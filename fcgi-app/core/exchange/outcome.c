@@ -481,17 +481,26 @@ static enum kodo_err (*const follows[])(struct change *, struct peer *, struct o
 };
 
 static enum kodo_err
+answer_follow(struct change *ch, struct peer *p, struct outcome *oc)
+{
+	struct exchange_result no;
+	enum kodo_err err = answer_judge(ch, p, oc, &no);
+
+	return err == KODO_OK ? follows[meaning_of(oc->job, oc->res)](ch, p, oc) : err;
+}
+
+static enum kodo_err
 take_fn(struct change *ch, void *arg)
 {
 	struct outcome *oc = arg;
 	const struct exchange_job *job = oc->job;
-	struct exchange_result no;
 	struct peer *p;
 	enum kodo_err err = change_peer(ch, job->peer, &p);
 
 	oc->note[0] = '\0';
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err; /* it left meanwhile */
+	failure_asked(ch, p, oc->res);
 	/* whatever comes of it: what was due may not stay so, in the past or by a clock set back */
 	if (p->out.check_us > ch->now_us + PEER_QUIET_AHEAD_US)
 		p->out.check_us = ch->now_us + PEER_CHECK_US;
@@ -503,15 +512,12 @@ take_fn(struct change *ch, void *arg)
 	if ((job->kind == EXCHANGE_UPDATE || job->kind == EXCHANGE_REMOVE) &&
 	    p->out.work[WORK_NOTIFY] == 0 && change_is_subscriber(ch, p))
 		p->out.work[WORK_NOTIFY] = job->gen;
-	if (job->kind == EXCHANGE_LOOK)
-		return look_take(ch, p, oc);
-	err = answer_judge(ch, p, oc, &no);
-	if (err == KODO_OK)
-		err = follows[meaning_of(job, oc->res)](ch, p, oc);
+	err = job->kind == EXCHANGE_LOOK ? look_take(ch, p, oc) : answer_follow(ch, p, oc);
 	if (err == KODO_OK && is_contested(ch, p, job)) {
 		change_want(ch, p, WORK_NOTIFY, false);
 		resync_pace(ch, p);
 	}
+	failure_hold(ch, p, oc);
 	if (err == KODO_OK && peer_has_work(p) && p->out.due_us <= ch->now_us)
 		ch->is_due = true;
 	return err;
@@ -567,6 +573,8 @@ clear_fn(struct change *ch, void *arg)
 	err = change_peer(ch, oc->job->peer, &p);
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
+	if (oc->job->kind == EXCHANGE_ASKED)
+		return failure_put_off(ch, p, oc);
 	if (oc->job->kind == EXCHANGE_RESYNC) {
 		resync_start(ch, p);
 		return KODO_OK;

@@ -164,6 +164,11 @@ next_in_view(struct view *v, struct arena *a, enum schedule_pool pool, struct ex
 		err = peer_found(&v->t, a, d, &p);
 	if (err != KODO_OK || !d->found)
 		return err;
+	if (peer_is_asking(&p, d->now_us)) {
+		*job = (struct exchange_job){ .kind = EXCHANGE_ASKED, .peer = p.id,
+			.gen = v->head.state };
+		return KODO_OK;
+	}
 	if (pool == POOL_LIVENESS && liveness_is_heard(&p, d->now_us)) {
 		*job = (struct exchange_job){ .kind = EXCHANGE_HEARD, .peer = p.id };
 		return KODO_OK;
@@ -219,6 +224,7 @@ clock_back_fn(struct change *ch, void *arg)
 			break;
 		time_move(&p->out.due_us, by_us, ch->now_us);
 		time_move(&p->out.check_us, by_us, ch->now_us);
+		time_move(&p->out.asked_us, by_us, ch->now_us);
 	}
 	return err;
 }

@@ -523,7 +523,7 @@ wait_shorten(struct change *ch, struct peer *p)
 {
 	const int64_t due_us = heard_due_us(ch, p);
 
-	if (p->out.failed_us == 0 || !peer_has_work(p))
+	if (p->out.failed_us == 0 || !peer_has_work(p) || peer_is_asking(p, ch->now_us))
 		return;
 	if (p->out.due_us <= due_us)
 		return;

@@ -87,9 +87,12 @@ peer_is_subscriber(const struct peer *p)
 	    (peer_is_live_target(p) && (p->flags & PEER_REGISTRY) != 0);
 }
 
-/* The fields of a record, in the order in which they are stored; texts come last. */
+/*
+ * The fields of a record, in the order in which they are stored; texts come last but for a rest,
+ * which is there where it is not 0, and which former builds pass over.
+ */
 static const struct {
-	enum { FIELD_U32, FIELD_U64, FIELD_TIME, FIELD_TEXT } type;
+	enum { FIELD_U32, FIELD_U64, FIELD_TIME, FIELD_TEXT, FIELD_REST } type;
 	size_t at;
 } fields[] = {
 #define FIELD(type, member) { type, offsetof(struct peer, member) }
@@ -157,6 +160,7 @@ static const struct {
 	FIELD(FIELD_TEXT, out.error),
 	FIELD(FIELD_TEXT, trust.key),
 	FIELD(FIELD_TEXT, trust.addresses),
+	FIELD(FIELD_REST, out.asked_us),
 #undef FIELD
 };
 
@@ -178,6 +182,10 @@ peer_encode(struct buf *b, const struct peer *p)
 			break;
 		case FIELD_TEXT:
 			write_str(b, *(const struct str *)at);
+			break;
+		case FIELD_REST:
+			if (*(const int64_t *)at != 0)
+				buf_put_u64(b, *(const uint64_t *)at);
 			break;
 		}
 	}
@@ -207,6 +215,9 @@ peer_read(struct str v, bool with_texts, struct peer *p)
 			if (!with_texts)
 				return r.bad ? KODO_ECORRUPT : KODO_OK;
 			read_str(&r, at);
+			break;
+		case FIELD_REST:
+			*(int64_t *)at = r.p < r.end ? read_time(&r) : 0;
 			break;
 		}
 	}

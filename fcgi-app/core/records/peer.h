@@ -26,6 +26,8 @@
 #define PEER_STRANGER_US	(5ll * 1000000)
 /* between two digest checks of a target */
 #define PEER_CHECK_US		(60ll * 1000000)
+/* who asks for it by a Retry-After is left alone for as long as that */
+#define PEER_ASKED_US		(3600ll * 1000000)
 
 /* a due time further ahead than any of these: the clock was set back, so it is due */
 #define PEER_ACTIVE_AHEAD_US	(PEER_BACKOFF_MAX_US * 12 / 10)
@@ -125,6 +127,7 @@ struct peer {
 		int64_t due_us;		/* of the work; meaningless without work */
 		/* next digest check of an acknowledged target, or resync; 0: none */
 		int64_t check_us;
+		int64_t asked_us;	/* it asked to be left alone until then; 0: not */
 		uint32_t ceiling_bytes;	/* largest body it takes; 0: not known */
 		uint32_t successes;	/* since the ceiling was set */
 		/* the changelog is delivered up to these numbers: nodes, and removals */
@@ -200,6 +203,13 @@ bool peer_has_work(const struct peer *p);
 bool peer_is_stranger(const struct peer *p);
 /* Is it asked for signs of life? It states something, or did until it was silent too long. */
 bool peer_is_watched(const struct peer *p);
+/* Does it ask to be left alone? Further ahead than it can: the clock was set back. */
+static inline bool
+peer_is_asking(const struct peer *p, int64_t now_us)
+{
+	return p->out.asked_us > now_us && p->out.asked_us <= now_us + PEER_ASKED_US / 10 * 12;
+}
+
 /* A target that we did not leave. */
 bool peer_is_live_target(const struct peer *p);
 /* What it counts for; texts are p's. */

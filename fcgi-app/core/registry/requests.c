@@ -148,6 +148,7 @@ connect_fn(struct change *ch, void *arg)
 		err = pin_take(ch->a, p, q->b->speaker, false, ch->now_us);
 	if (err != KODO_OK)
 		return err;
+	p->out.asked_us = 0;	/* whoever connects is no longer busy */
 	/* it has come with a key: does its url show that? */
 	if (p->trust.key.len > 0 && p->trust.proved_us == 0 && ch->o->trust != TRUST_OPEN)
 		(void)proof_ask(ch, p, PIN_COUNTS);

@@ -138,6 +138,7 @@ connect_one(struct change *ch, struct peer *p)
 		return err;
 	p->flags &= ~(unsigned)(PEER_LEFT | PEER_PAUSED);
 	p->out.attempts = 0;
+	p->out.asked_us = 0;
 	change_want_connect(ch, p);
 	return KODO_OK;
 }

@@ -196,7 +196,8 @@ state_of(struct view *v, struct arena *a, const struct moderation *m, const stru
 		.connected_us = p->out.connected_us,
 		.in_us = p->in.at_us,
 		.out_us = p->out.at_us,
-		.due_us = peer_has_work(p) ? p->out.due_us : 0,
+		.due_us = !peer_has_work(p) ? 0
+		    : peer_is_asking(p, v->now_us) ? p->out.asked_us : p->out.due_us,
 		.attempts = p->out.attempts,
 		.n_nodes = p->holds.nodes,
 		.n_flows = p->holds.flows,
