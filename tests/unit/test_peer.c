@@ -99,7 +99,8 @@ rest_is_left_out_where_it_is_0(void **state)
 	p.out.asked_us = 0;
 	put(&p);
 	assert_int_equal(raw_get(T_PEER, key_u32(k, 77)).len, len - 8);
-	assert_true(get(77).out.asked_us == 0 && str_eq(get(77).trust.addresses, p.trust.addresses));
+	assert_int_equal(get(77).out.asked_us, 0);
+	assert_true(str_eq(get(77).trust.addresses, p.trust.addresses));
 }
 
 static void
