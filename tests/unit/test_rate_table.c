@@ -250,7 +250,7 @@ test_unusable(void **state)
 	assert_int_equal(admitted("k", 10, 100), 100);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 	assert_int_equal(access(path(), F_OK), -1);
-	table.tried_ms = 0;
+	table.file.tried_ms = 0;
 	assert_int_equal(admitted("k", 10, 100), 10);
 }
 

@@ -15,20 +15,16 @@
 #include <stdint.h>
 
 #include "core/base/str.h"
-#include "core/storage/state.h"
+#include "core/storage/shared_file.h"
 
 #define RATE_TABLE_FILE	"rates"
 #define RATE_PER_MINUTE_MAX	60000u
 
-/* This process's way to the file; opened at the first use. */
 struct rate_table {
-	struct rate_file *map;	/* NULL: not open */
-	int fd;
-	int64_t tried_ms;	/* when it could not be opened; 0: it could, or was not tried */
-	struct why complaint;
+	struct shared_file file;
 };
 
-#define RATE_TABLE_INIT	{ NULL, -1, 0, { "" } }
+#define RATE_TABLE_INIT	{ SHARED_FILE_INIT }
 
 struct rate_verdict {
 	unsigned wait_s;	/* it asked too often: for so long; 0: it may go on */
