@@ -21,11 +21,12 @@ static const struct {
 	unsigned status;
 	const char *title;
 	const char *error;	/* of the challenge; NULL: none, as there was no token */
+	enum refusal counted;
 } refusals[] = {
-	[AUTH_NO_KEYS] = { 503, "Service Unavailable", NULL },
-	[AUTH_NO_TOKEN] = { 401, "Unauthorized", NULL },
-	[AUTH_BAD_TOKEN] = { 401, "Unauthorized", "invalid_token" },
-	[AUTH_NO_ROLE] = { 403, "Forbidden", "insufficient_scope" },
+	[AUTH_NO_KEYS] = { 503, "Service Unavailable", NULL, REFUSAL_NO_KEYS },
+	[AUTH_NO_TOKEN] = { 401, "Unauthorized", NULL, REFUSAL_NO_TOKEN },
+	[AUTH_BAD_TOKEN] = { 401, "Unauthorized", "invalid_token", REFUSAL_BAD_TOKEN },
+	[AUTH_NO_ROLE] = { 403, "Forbidden", "insufficient_scope", REFUSAL_NO_ROLE },
 };
 
 /* Which of the roles; N_ROLES: none. */
@@ -70,6 +71,7 @@ refuse(struct call *c, const struct route *r, const struct auth_answer *answer, 
 	    STR_ARG(c->req->method_text), r->path, answer->reason);
 	response_fail(
 	    c->res, refusals[answer->verdict].status, detail == NULL ? title : detail);
+	c->res->refusal = refusals[answer->verdict].counted;
 	c->res->authenticate = challenge(c, answer, role);
 	if (c->res->status == 503)
 		c->res->retry_after_s = RETRY_S;

@@ -6,6 +6,8 @@
 #include "http/instance.h"
 
 #define KEY_CHARS 32u
+#define ADVICE_METRICS	"Forbidden: send the key of the admin (kodo key admin) as Authorization: " \
+			"Bearer KEY, or set `metrics: public`"
 
 /* In constant time, which tells nothing of the key. */
 static bool
@@ -75,14 +77,20 @@ enum kodo_err
 admin_is_asking(struct call *c, const struct route *r, const struct options *o, bool *out)
 {
 	bool given;
-	enum kodo_err err = admin_has_key(c, &given, out);
+	enum kodo_err err;
 
+	*out = (r->flags & ROUTE_METRICS) != 0 && o->metrics == METRICS_PUBLIC;
+	if (*out)
+		return KODO_OK;
+	err = admin_has_key(c, &given, out);
 	if (err == KODO_OK && !given && (r->flags & ROUTE_LOCAL) != 0)
 		*out = is_local_admin(c, o);
 	if (err == KODO_OK && !*out) {
 		log_warning("%.*s %s without the key, or with a wrong one",
 		    STR_ARG(c->req->method_text), r->path);
-		response_fail(c->res, 403, "Forbidden");
+		response_fail(c->res, 403,
+		    (r->flags & ROUTE_METRICS) != 0 ? ADVICE_METRICS : "Forbidden");
+		c->res->refusal = REFUSAL_ADMIN_KEY;
 	}
 	return err;
 }

@@ -128,7 +128,7 @@ cgi_serve(void)
 	const char *length = getenv("CONTENT_LENGTH");
 	struct process in = { .has_length = length != NULL && length[0] != '\0' };
 	struct transport t = { process_env, process_read, process_write, NULL, NULL, &in,
-		true };
+		true, true };
 	struct follower *f = NULL;
 	struct server *server = server_new(NULL);
 

@@ -97,6 +97,7 @@ put_changes(struct call *c, struct view *v)
 		return err;
 	response_fail(c->res, 400,
 	    "The query takes too many steps: use fewer tests or simpler regular expressions.");
+	c->res->refusal = REFUSAL_QUERY;
 	return KODO_OK;
 }
 

@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -11,6 +10,7 @@
 #include "http/handlers.h"
 #include "http/instance.h"
 #include "http/shutdown.h"
+#include "http/wait_slots.h"
 
 #define LEAVE_WAIT_MS	4000u	/* of DELETE /connect for the first attempts */
 #define PASS_WAIT_MS	1000u	/* of POST /disconnect for those of its own messages */
@@ -61,18 +61,11 @@ static int
 take_slot(struct call *c)
 {
 	const struct options *o;
-	unsigned i, n = 0;
-	char name[32];
-	int fd;
+	unsigned n = 0;
 
 	if (registry_options(c->registry, &o) == KODO_OK && o->trigger != TRIGGER_CRON)
 		n = o->wait;
-	for (i = 0; i < n; i++) {
-		snprintf(name, sizeof(name), "wait.%u", i);
-		if (state_lock(registry_state(c->registry), name, NULL, &fd, NULL) == KODO_OK)
-			return fd;
-	}
-	return -1;
+	return wait_slots_take(registry_state(c->registry), n);
 }
 
 /* May a request still wait for the messages up to ticket? */
@@ -143,6 +136,9 @@ is_refused(struct call *c, const struct receipt *in)
 	log_warning("%.*s from %.*s refused: %s", STR_ARG(c->req->target),
 	    STR_ARG(c->body.from.url), in->refusal);
 	response_fail(c->res, in->is_full ? 507 : 403, in->refusal);
+	c->res->refusal = in->is_over_quota ? REFUSAL_QUOTA : REFUSAL_SPEAKER;
+	if (in->is_full)
+		c->res->refusal = REFUSAL_RESERVE;
 	c->wake = in->wake;
 	return true;
 }
@@ -180,6 +176,7 @@ handle_update(struct call *c)
 		text = arena_printf(
 		    c->a, "Provider %.*s not found in the registry.", STR_ARG(c->body.from.url));
 		response_fail(c->res, 404, text == NULL ? "Not Found" : text);
+		c->res->refusal = REFUSAL_UNKNOWN_PEER;
 		return KODO_OK;
 	}
 	log_info("/update from %.*s with nodes: %zu, flows: %zu", STR_ARG(c->body.from.url),
@@ -203,6 +200,7 @@ handle_disconnect(struct call *c)
 	if (!in.known) {
 		c->wake = in.wake;
 		response_fail(c->res, 404, "Not Found");
+		c->res->refusal = REFUSAL_UNKNOWN_PEER;
 		return KODO_OK;
 	}
 	if (in.removed)
@@ -228,6 +226,7 @@ handle_reconnect(struct call *c)
 	c->wake = in.wake;
 	if (!in.known) {
 		response_fail(c->res, 404, "Not Found");
+		c->res->refusal = REFUSAL_UNKNOWN_PEER;
 		return KODO_OK;
 	}
 	return put_answer(c, 200, false, true);

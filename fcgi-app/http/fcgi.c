@@ -271,7 +271,7 @@ connection_new(void)
 	if (c == NULL)
 		return NULL;
 	c->t = (struct transport){ worker_env, worker_read, worker_write, worker_write_later,
-		worker_flush, c, false };
+		worker_flush, c, false, false };
 	c->rest = (struct body)BODY_INIT(NULL);
 	if (FCGX_InitRequest(&c->req, LISTENER, FCGI_FAIL_ACCEPT_ON_INTR) == 0)
 		return c;

@@ -88,14 +88,10 @@ put_understood(struct buf *b, const struct query *q)
 static void
 put_explain(struct buf *b, const struct flows_answer *f, const struct search_result *res)
 {
-	static const char *const ways[] = {
-		[SEARCH_ORDER] = "order", [SEARCH_NEEDLE] = "needle", [SEARCH_SCAN] = "scan"
-	};
-
 	buf_puts(b, ",\"explain\":{\"query\":");
 	put_understood(b, f->query->q);
 	buf_puts(b, ",\"index\":");
-	json_put_str(b, str_of(ways[res->way]));
+	json_put_str(b, str_of(search_way_names[res->way]));
 	buf_puts(b, ",\"needle\":");
 	json_put_str(b, query_needle(f->query->q));
 	buf_puts(b, ",\"rows\":");
@@ -308,6 +304,7 @@ refuse_page(struct call *c, const struct search_query *q)
 	    (unsigned long long)q->max, (unsigned long long)q->max);
 
 	response_fail(c->res, 400, text == NULL ? "Too many flows for a page" : text);
+	c->res->refusal = REFUSAL_PAGE;
 	return KODO_OK;
 }
 
@@ -435,8 +432,10 @@ put_flows(struct call *c, struct view *v)
 		return KODO_OK;
 	}
 	err = search_compile(c->a, &asked, &q.q, &f.page.mistake, &why);
-	if (err == KODO_EINVAL)
+	if (err == KODO_EINVAL) {
 		response_fail(c->res, 400, arena_strz(c->a, str_of(why.text)));
+		c->res->refusal = REFUSAL_QUERY;
+	}
 	f.is_page = form == FORMAT_HTML;
 	if (err == KODO_OK && f.is_page)
 		err = node_liveness_silent(v, &silent);
@@ -458,6 +457,7 @@ put_flows(struct call *c, struct view *v)
 		return err;
 	response_fail(c->res, 400,
 	    "The query takes too many steps: use fewer tests or simpler regular expressions.");
+	c->res->refusal = REFUSAL_QUERY;
 	return KODO_OK;
 }
 

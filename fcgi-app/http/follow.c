@@ -62,6 +62,12 @@ slot_free(int slot)
 	(void)slot_lock(slot, F_UNLCK);
 }
 
+unsigned
+follow_used(const struct state *s)
+{
+	return state_locked_bytes(s, SLOTS_FILE, 0, SLOTS_MAX);
+}
+
 /* --- followers --- */
 
 static void

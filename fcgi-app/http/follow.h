@@ -38,6 +38,9 @@ struct follow_wish {
 struct follower *follow_begin(struct view *v, const struct follow_wish *w);
 void follow_end(struct follower *f);	/* NULL is fine */
 
+/* Slots in use, of all processes of a state. */
+unsigned follow_used(const struct state *s);
+
 /* Look at all of a list: set is_due. r: NULL if there is none. */
 void follow_look(struct registry *r, struct follower *first);
 

@@ -34,6 +34,9 @@ enum kodo_err handle_organization(struct call *c) MUST_CHECK;
 /* changes.c */
 enum kodo_err handle_changes(struct call *c) MUST_CHECK;
 
+/* metrics.c */
+enum kodo_err handle_metrics(struct call *c) MUST_CHECK;
+
 /* connect.c */
 enum kodo_err handle_connect(struct call *c) MUST_CHECK;
 enum kodo_err handle_update(struct call *c) MUST_CHECK;

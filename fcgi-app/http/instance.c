@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/base/path.h"
 #include "core/base/url.h"
+#include "core/metrics/metrics.h"
 #include "core/registry/startup.h"
 #include "core/storage/runner.h"
 #include "http/instance.h"
@@ -49,6 +50,7 @@ instance_free(struct instance *inst)
 	if (inst == NULL)
 		return;
 	rate_table_close(&inst->rates);
+	metrics_use(NULL);
 	registry_close(inst->registry);
 	buf_free(&inst->stamp);
 	free(inst);
@@ -136,6 +138,7 @@ find_state(struct instance *inst, struct arena *a, struct str *stamp, struct why
 		if (err != KODO_OK)
 			return err;
 		rate_table_close(&inst->rates);
+		metrics_use(NULL);
 		registry_close(inst->registry);
 		inst->registry = NULL;
 	}
@@ -160,6 +163,7 @@ apply_loader(struct instance *inst, struct arena *a, struct str stamp, int64_t n
 		err = registry_open(str_of(inst->state_path), true, why, &inst->registry);
 		if (err != KODO_OK)
 			return err;
+		metrics_use(registry_state(inst->registry));
 	}
 	err = registry_is_current(inst->registry, stamp, &current);
 	if (err != KODO_OK || current)
@@ -209,6 +213,16 @@ follow_files(struct instance *inst, struct arena *a, int64_t now_us, bool *wake,
 	return follow_loader(inst, a, now_us, wake, why);
 }
 
+static enum kodo_err
+open_child(struct instance *inst, struct why *why)
+{
+	enum kodo_err err = registry_open(str_of(inst->state_path), false, why, &inst->registry);
+
+	if (err == KODO_OK)
+		metrics_use(registry_state(inst->registry));
+	return err;
+}
+
 enum kodo_err
 instance_ready(struct instance *inst, struct arena *a, int64_t now_us, struct registry **registry,
     const struct options **options, bool *wake)
@@ -221,7 +235,7 @@ instance_ready(struct instance *inst, struct arena *a, int64_t now_us, struct re
 	if (!inst->is_child)
 		err = follow_files(inst, a, now_us, wake, &why);
 	else if (inst->registry == NULL)
-		err = registry_open(str_of(inst->state_path), false, &why, &inst->registry);
+		err = open_child(inst, &why);
 	if (inst->registry == NULL) {
 		log_complain(&inst->complaint, &why, err);
 		return err;

@@ -7,7 +7,8 @@
 #include "http/rate.h"
 
 static bool
-admits(struct call *c, struct str key, unsigned per_minute, const char *option, struct str who)
+admits(struct call *c, struct str key, unsigned per_minute, const char *option,
+    enum refusal refusal, struct str who)
 {
 	struct rate_table *t = instance_rates(c->instance);
 	struct rate_verdict v;
@@ -22,6 +23,7 @@ admits(struct call *c, struct str key, unsigned per_minute, const char *option, 
 	rate_table_note(t, &c->client.address, c->now_us);
 	detail = arena_printf(c->a, "Too many requests: at most %u a minute", per_minute);
 	response_fail(c->res, 429, detail == NULL ? "Too many requests" : detail);
+	c->res->refusal = refusal;
 	c->res->retry_after_s = v.wait_s;
 	return false;
 }
@@ -39,7 +41,7 @@ rate_admits_client(struct call *c, const struct options *o)
 
 	return !is_limited(c, o->rate_client) ||
 	    admits(c, (struct str){ (const char *)&number, sizeof(number) }, o->rate_client,
-		"rate_client", str_of(c->client.text));
+		"rate_client", REFUSAL_RATE_CLIENT, str_of(c->client.text));
 }
 
 bool
@@ -57,5 +59,6 @@ rate_admits_peer(struct call *c, const struct options *o)
 	else
 		snprintf(by, sizeof(by), "%llu", (unsigned long long)client_number(&c->client));
 	key = arena_printf(c->a, "%s %.*s", by, STR_ARG(who));
-	return key == NULL || admits(c, str_of(key), o->rate_peer, "rate_peer", who);
+	return key == NULL || admits(c, str_of(key), o->rate_peer, "rate_peer",
+	    REFUSAL_RATE_PEER, who);
 }

@@ -41,10 +41,17 @@ phrase_of(unsigned status)
 	return "";
 }
 
+unsigned
+response_status(size_t i)
+{
+	return i < sizeof(phrases) / sizeof(phrases[0]) ? phrases[i].status : 0;
+}
+
 static void
 set_plain(struct response *r)
 {
 	r->status = 200;
+	r->refusal = REFUSAL_NONE;
 	r->type = TYPE_JSON;
 	r->etag[0] = '\0';
 	r->allow[0] = '\0';

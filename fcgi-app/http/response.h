@@ -7,6 +7,7 @@
 #include "core/storage/sink.h"
 #include "core/trust/signature.h"
 #include "core/wire/wire.h"
+#include "http/refusal.h"
 #include "http/transport.h"
 
 #define RESPONSE_KEEP_BYTES	((size_t)1 << 20)	/* memory kept between requests */
@@ -15,6 +16,7 @@
 
 struct response {
 	unsigned status;
+	enum refusal refusal;		/* why it refuses, to be counted; set after response_fail */
 	const char *type;		/* static; NULL: no Content-Type, as there is no body */
 	struct sink body;
 	char etag[RESPONSE_ETAG_BYTES];	/* `W/"..."`, "": none */
@@ -65,6 +67,9 @@ void response_empty(struct response *r, unsigned status);
  * Content-Length. The ETag says so; that of a 304, if the client named it so.
  */
 void response_compress(struct response *r, struct str if_none_match);
+
+/* Of all that are in use the i-th; 0: there are no more. */
+unsigned response_status(size_t i);
 
 /* Bytes of the body. */
 uint64_t response_length(const struct response *r);

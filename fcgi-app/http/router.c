@@ -65,6 +65,8 @@ static const struct route table[] = {
 	    "see to outbound work now, for hosts without cron", NULL, "cron" },
 	{ "/check", METHOD_GET, handle_check, ROUTE_PAGE | ROUTE_ADMIN, 0, KEY | FORMAT,
 	    "what is wrong with this service, for its admin", NULL, "check" },
+	{ "/metrics", METHOD_GET, handle_metrics, ROUTE_ADMIN | ROUTE_LOCAL | ROUTE_METRICS, 0, KEY,
+	    "counters and numbers of this service, for Prometheus", NULL, NULL },
 	{ "/moderation", METHOD_GET, handle_moderation, ROUTE_ADMIN | ROUTE_LOCAL, 0, KEY,
 	    "what is denied, hidden or excepted, for the admin", NULL, "moderation" },
 	{ "/moderation", METHOD_POST, handle_moderate, ROUTE_ADMIN | ROUTE_LOCAL, 0,

@@ -24,6 +24,7 @@ enum route_flag {
 	ROUTE_ROLE_FLOWS = 1u << 9,
 	ROUTE_FEED = 1u << 10,		/* answers with a feed where one is wanted */
 	ROUTE_ELSEWHERE = 1u << 11,	/* changes nothing here: says where to call instead */
+	ROUTE_METRICS = 1u << 12,	/* for the admin, or for all: as the option metrics says */
 };
 
 struct route {

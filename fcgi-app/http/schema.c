@@ -183,13 +183,16 @@ put_compact(struct buf *b, struct str json)
 	}
 }
 
-/* record NULL: a page only. flags: ROUTE_PAGE, ROUTE_FEED: in which other forms. */
+/* record NULL: a page or text only. flags: ROUTE_PAGE, ROUTE_FEED, ..: in which other forms. */
 static void
 put_content(struct buf *b, const char *record, struct str example, unsigned flags)
 {
 	const bool page = (flags & ROUTE_PAGE) != 0;
 
 	buf_puts(b, "\"content\":{");
+	if ((flags & ROUTE_METRICS) != 0)
+		buf_puts(b, "\"application/openmetrics-text\":{\"schema\":{\"type\":\"string\"}},"
+		    "\"text/plain\":{\"schema\":{\"type\":\"string\"}}");
 	if (record != NULL) {
 		buf_puts(b, "\"" TYPE_JSON "\":{\"schema\":");
 		put_type(b, str_of(record));
@@ -259,7 +262,7 @@ put_responses(struct buf *b, const struct route *r, const struct schema_example 
 	size_t i;
 
 	buf_printf(b, ",\"responses\":{\"%s\":{\"description\":\"done\"", schema_status(r));
-	if (r->gives != NULL || page) {
+	if (r->gives != NULL || page || (r->flags & ROUTE_METRICS) != 0) {
 		buf_putc(b, ',');
 		put_content(b, r->gives, e->came, r->flags);
 	}

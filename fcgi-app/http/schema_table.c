@@ -217,6 +217,9 @@ static const struct {
 	    "For registries that this service connects to, as after they lost their state." },
 	{ METHOD_GET, "/.well-known/kodo.json", false, PART_BETWEEN,
 	    "A url that shows a key here has proved it." },
+	{ METHOD_GET, "/metrics", false, PART_OPERATE,
+	    "OpenMetrics 1.0, or the text format of Prometheus where Accept names that alone. For "
+	    "the admin, or with the option metrics: public for all." },
 	{ METHOD_DELETE, "/connect", false, PART_OPERATE,
 	    "For the admin: each is told, and forgets what this service stated." },
 };

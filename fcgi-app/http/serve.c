@@ -1,12 +1,14 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+#include "core/base/clock.h"
 #include "core/base/isotime.h"
 #include "core/base/log.h"
 #include "http/access.h"
 #include "http/admin.h"
 #include "http/call.h"
 #include "http/client.h"
+#include "http/count.h"
 #include "http/cors.h"
 #include "http/error_page.h"
 #include "http/instance.h"
@@ -65,22 +67,32 @@ server_free(struct server *s)
 /* The answer to a fault of ours, and its remedy for the log. */
 static const struct {
 	unsigned status;
+	enum refusal counted;
 	const char *remedy;
 } faults[KODO_ERR_MAX] = {
-	[KODO_ENOMEM] = { 503, "memory ran out: fewer workers, or more memory" },
-	[KODO_EINVAL] = { 503, "see the line before" },
-	[KODO_ENOTFOUND] = { 503, "the service has no options yet: see its loader" },
-	[KODO_EEXIST] = { 500, "run `kodo check`" },
-	[KODO_ETOOBIG] = { 503, "see the line before" },
-	[KODO_EFULL] = { 503,
+	[KODO_ENOMEM] = { 503, REFUSAL_MEMORY,
+	    "memory ran out: fewer workers, or more memory" },
+	[KODO_EINVAL] = { 503, REFUSAL_FAULT,
+	    "see the line before" },
+	[KODO_ENOTFOUND] = { 503, REFUSAL_FAULT,
+	    "the service has no options yet: see its loader" },
+	[KODO_EEXIST] = { 500, REFUSAL_FAULT,
+	    "run `kodo check`" },
+	[KODO_ETOOBIG] = { 503, REFUSAL_FAULT,
+	    "see the line before" },
+	[KODO_EFULL] = { 503, REFUSAL_FULL,
 	    "the map or the disk is full: raise map_max_mib, or free space (see `kodo check`)" },
-	[KODO_EBUSY] = { 503,
+	[KODO_EBUSY] = { 503, REFUSAL_BUSY,
 	    "the write lock is held, all reader slots are taken (see `kodo check`), or long "
 	    "answers have taken all room: raise spool_max_mib if these are no attack" },
-	[KODO_EIO] = { 503, "the system refused access to the state folder: run `kodo check`" },
-	[KODO_ECORRUPT] = { 500, "a stored record cannot be read: run `kodo check`" },
-	[KODO_EVERSION] = { 503, "the state was written by another version: see the line before" },
-	[KODO_ECONFLICT] = { 503, "the state belongs to another service: see the line before" },
+	[KODO_EIO] = { 503, REFUSAL_FAULT,
+	    "the system refused access to the state folder: run `kodo check`" },
+	[KODO_ECORRUPT] = { 500, REFUSAL_FAULT,
+	    "a stored record cannot be read: run `kodo check`" },
+	[KODO_EVERSION] = { 503, REFUSAL_FAULT,
+	    "the state was written by another version: see the line before" },
+	[KODO_ECONFLICT] = { 503, REFUSAL_FAULT,
+	    "the state belongs to another service: see the line before" },
 };
 
 static void
@@ -90,6 +102,7 @@ answer_fault(struct response *res, enum kodo_err err, const char *what)
 
 	log_error("%s: %s: %s", what, kodo_err_text(err), faults[err].remedy);
 	response_fail(res, status, status == 503 ? "Service Unavailable" : "Internal Server Error");
+	res->refusal = faults[err].counted;
 	if (status == 503)
 		res->retry_after_s = 1;
 }
@@ -176,11 +189,13 @@ take_body(struct server *s, struct call *c, const struct route *r, const struct 
 	err = read_body(c->transport, &s->body, (uint64_t)o->body_max_mib << 20);
 	if (err == KODO_ETOOBIG) {
 		response_fail(c->res, 413, "Request Entity Too Large");
+		c->res->refusal = REFUSAL_BODY_SIZE;
 		return false;
 	}
 	if (err == KODO_EIO ||
 	    (err == KODO_OK && c->req->has_length && s->body.len < c->req->length)) {
 		response_fail(c->res, 400, "Input data was truncated");
+		c->res->refusal = REFUSAL_BODY_CUT;
 		return false;
 	}
 	if (err == KODO_OK)
@@ -189,6 +204,7 @@ take_body(struct server *s, struct call *c, const struct route *r, const struct 
 	if (err == KODO_EINVAL) {
 		response_error(c->res, 400, no.detail.p != NULL ? no.detail : validation_detail(c),
 		    no.errors, no.n_errors);
+		c->res->refusal = REFUSAL_BODY;
 		return false;
 	}
 	if (err != KODO_OK) {
@@ -197,6 +213,7 @@ take_body(struct server *s, struct call *c, const struct route *r, const struct 
 	}
 	if ((r->flags & ROUTE_REGISTRY) != 0 && !o->registry) {
 		response_fail(c->res, 404, "Not Found");
+		c->res->refusal = REFUSAL_NO_REGISTRY;
 		return false;
 	}
 	if ((r->flags & ROUTE_PEER) != 0)
@@ -205,6 +222,7 @@ take_body(struct server *s, struct call *c, const struct route *r, const struct 
 		log_warning(
 		    "%s from %.*s refused: %s", r->path, STR_ARG(c->body.from.url), why.text);
 		response_error(c->res, 403, str_of(why.text), NULL, 0);
+		c->res->refusal = REFUSAL_ACCEPT;
 		return false;
 	}
 	if (err == KODO_OK)
@@ -224,6 +242,7 @@ call_route(struct server *s, struct call *c, const struct route *r, const struct
 	err = param_read(c->a, c->req->query, r->params, &c->params, &errors);
 	if (err == KODO_EINVAL) {
 		response_error(c->res, 400, validation_detail(c), errors.list, errors.n);
+		c->res->refusal = REFUSAL_PARAMETER;
 		return;
 	}
 	if (err == KODO_OK && (r->flags & ROUTE_ADMIN) != 0)
@@ -258,6 +277,7 @@ refuse_foreign(struct call *c, const struct route *r, const struct options *o)
 		    STR_ARG(c->req->method_text), r->path);
 		response_fail(
 		    c->res, 403, "A page of another site may change nothing here");
+		c->res->refusal = REFUSAL_OTHER_SITE;
 	}
 	return foreign || err != KODO_OK;
 }
@@ -280,7 +300,7 @@ dispatch(struct server *s, struct call *c, const struct options *o)
 		/* before the call, in which other options may come into force */
 		is_private = access_is_restricted(r, o);
 		call_route(s, c, r, o);
-		c->res->varies = (r->flags & ROUTE_PAGE) != 0;
+		c->res->varies |= (r->flags & ROUTE_PAGE) != 0;
 		c->res->is_private = is_private;
 		c->res->is_secret = c->params.text[PARAM_KEY].p != NULL;
 		break;
@@ -411,6 +431,7 @@ serve_request(struct server *s, struct transport *t, struct follower *f)
 	struct request req = { .method = request_method(variable(t, "REQUEST_METHOD")) };
 	struct call c = { .a = s->a, .instance = s->instance, .transport = t, .req = &req,
 		.res = &s->res, .follower = f };
+	const int64_t began_us = clock_mono_us();
 	uint64_t length;
 	enum kodo_err err;
 
@@ -432,6 +453,8 @@ serve_request(struct server *s, struct transport *t, struct follower *f)
 		answer_fault(&s->res, err, "answer");
 	length = response_length(&s->res);
 	compress(&c);
+	/* before its client can ask how often it was counted */
+	count_request(&c, began_us);
 	err = response_send(&s->res, t, req.method == METHOD_HEAD);
 	s->after = c.after;
 	if (err != KODO_OK)

@@ -33,6 +33,7 @@ refuse(struct call *c, unsigned status, const char *text)
 	log_warning("%.*s from %.*s refused: %s", STR_ARG(c->req->target),
 	    STR_ARG(c->body.from.url), text);
 	response_fail(c->res, status, text);
+	c->res->refusal = REFUSAL_SIGNATURE;
 	return KODO_OK;
 }
 

@@ -35,6 +35,7 @@ struct transport {
 
 	void *arg;
 	bool is_alone;		/* a request that waits takes a process from others */
+	bool is_process;	/* one for each request: CGI */
 };
 
 #define TRANSPORT_STALL_S	30	/* without a byte of the client, then it is cut off */

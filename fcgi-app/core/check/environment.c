@@ -15,6 +15,7 @@
 #include "core/base/path.h"
 #include "core/check/environment.h"
 #include "core/query/query.h"
+#include "core/metrics/metrics.h"
 #include "core/storage/rate_table.h"
 #include "core/storage/run_history.h"
 #include "core/storage/runner.h"
@@ -137,6 +138,7 @@ check_files(const struct environment *h)
 		"data.mdb", "lock.mdb", "write.lock", "service.lock", "runner.lock", "wake", "key",
 		"identity", "wait.0", KEY_FILE, KEY_FILE_WANTED, ENVIRONMENT_CRON_FILE,
 		ENVIRONMENT_PROBE_FILE, RUN_HISTORY_FILE, RATE_TABLE_FILE,
+		METRICS_FILE,
 	};
 	char theirs[64], ours[64];
 	struct stat st;

@@ -12,6 +12,8 @@
 #include "core/flow/model.h"
 
 enum option_trigger { TRIGGER_AUTO, TRIGGER_CRON, TRIGGER_REQUEST };
+/* who may read /metrics: who has the key of the admin, or anybody */
+enum option_metrics { METRICS_ADMIN, METRICS_PUBLIC };
 /* whose word counts for a url, see trust/pin.h */
 enum option_trust { TRUST_OPEN, TRUST_KNOWN, TRUST_SIGNED, TRUST_LISTED };
 /* auto: only where the own url is private itself */
@@ -67,6 +69,7 @@ struct options {
 	size_t n_accept;
 	enum option_private private_peers;
 	enum option_trust trust;
+	enum option_metrics metrics;
 	const struct str *proxies;	/* addresses, prefixes: see address_net_read */
 	size_t n_proxies;
 	/* sites whose pages may read; or the one item OPTION_CORS_ANY or OPTION_CORS_NONE */

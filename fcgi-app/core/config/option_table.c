@@ -93,6 +93,8 @@ const struct option_row option_rows[] = {
 	{ "trust", OPT_WORD, AT(trust), 0, 0, 0, "known", 0, NULL, "open|known|signed|listed",
 	    "whose word counts for a url: anybody's, who spoke for it first, only with a key, "
 	    "only with one given here" },
+	{ "metrics", OPT_WORD, AT(metrics), 0, 0, 0, "admin", 0, NULL, "admin|public",
+	    "who may read /metrics: who has the key of the admin, or anybody" },
 	{ "proxies", OPT_NETS, AT(proxies), AT(n_proxies), 0, 0, NULL, 0, NULL,
 	    "ADDRESS,..", "addresses or prefixes of proxies, whose X-Forwarded-For is believed" },
 	{ "cors_origins", OPT_ORIGINS, AT(cors_origins), AT(n_cors_origins), 0, 0, OPTION_CORS_ANY,

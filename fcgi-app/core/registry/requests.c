@@ -118,6 +118,7 @@ may_become_provider(struct change *ch, struct post *q, struct peer *p)
 		q->out->known = false;
 		q->is_kept = true;
 		q->out->is_full = no.is_full;
+		q->out->is_over_quota = !no.is_full;
 		q->out->refusal = arena_strz(ch->a, str_of(no.why.text));
 		return q->out->refusal == NULL ? KODO_ENOMEM : KODO_ENOTFOUND;
 	}

@@ -18,6 +18,7 @@ struct receipt {
 	 */
 	const char *refusal;
 	bool is_full;		/* refused for want of room, not of a right */
+	bool is_over_quota;
 	size_t n_nodes, n_flows;	/* taken in, for the log */
 	/* nodes over a quota, beside those of the body; valid until the next change */
 	const struct wire_left_out *left_out;

@@ -95,3 +95,10 @@ spool_end(struct spool *s)
 		close(s->fd);
 	*s = (struct spool)SPOOL_INIT;
 }
+
+unsigned
+spool_used_mib(const struct state *state, unsigned max_mib)
+{
+	return state_locked_bytes(state, SPOOL_FILE, MIB_AT, max_mib) +
+	    state_locked_bytes(state, SPOOL_FILE, POSTED_AT, max_mib);
+}

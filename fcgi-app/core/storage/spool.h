@@ -48,4 +48,7 @@ enum kodo_err spool_begin(
 enum kodo_err spool_grow(const struct spool_limits *limits, struct spool *s) MUST_CHECK;
 void spool_end(struct spool *s);
 
+/* MiB that are taken, of both kinds together. */
+unsigned spool_used_mib(const struct state *state, unsigned max_mib);
+
 #endif

@@ -12,6 +12,7 @@
  *	wake			FIFO; read by the runner
  *	runs			run_history.h
  *	rates			rate_table.h
+ *	metrics			metrics/metrics.h
  *	key			see state_key
  *	identity		trust/own_key.h
  *	lighttpd.conf, fcgi.sock ...	of `kodo service`
@@ -71,6 +72,9 @@ enum kodo_err state_lock(const struct state *s, const char *name, const char *no
  */
 enum kodo_err state_lock_owner(
     const struct state *s, const char *name, char owner[STATE_OWNER_BYTES]) MUST_CHECK;
+
+/* How many of n bytes of a file from one on are locked, by other opens of it. */
+unsigned state_locked_bytes(const struct state *s, const char *name, off_t from, unsigned n);
 
 /* Wake the runner. KODO_ENOTFOUND: there is none. */
 enum kodo_err state_wake(const struct state *s) MUST_CHECK;

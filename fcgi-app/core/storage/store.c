@@ -457,6 +457,17 @@ store_room(struct txn *t, uint64_t enough)
 	return used < limit ? limit - used : 0;
 }
 
+/* A line of mdb_reader_list: a heading, or the process of a slot in use. */
+static int
+count_reader(const char *line, void *arg)
+{
+	unsigned *n = arg;
+
+	line += strspn(line, " ");
+	*n += *line >= '0' && *line <= '9';
+	return 0;
+}
+
 enum kodo_err
 store_stat(struct store *st, struct store_stat *out)
 {
@@ -472,6 +483,7 @@ store_stat(struct store *st, struct store_stat *out)
 	if (err != KODO_OK)
 		return err;
 	mdb_reader_check(st->env, &dead);
+	(void)mdb_reader_list(st->env, count_reader, &out->readers_now);
 	mdb_env_info(st->env, &info);
 	for (i = 0; i < T_MAX; i++)
 		if (mdb_stat(t.mdb, st->dbi[i], &ms) == 0)

@@ -164,7 +164,8 @@ uint64_t store_room(struct txn *t, uint64_t enough);
 /* For `kodo check`. */
 struct store_stat {
 	uint64_t map_bytes, used_bytes, map_max_bytes, file_bytes;
-	unsigned readers, readers_max, readers_cleared;
+	unsigned readers, readers_max, readers_cleared;	/* slots that were ever used, .. */
+	unsigned readers_now;
 	uint64_t entries[T_MAX];
 	const char *lmdb_version;
 };

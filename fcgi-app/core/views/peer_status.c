@@ -5,7 +5,6 @@
 #include "core/records/outbox.h"
 #include "core/trust/pin.h"
 #include "core/views/moderated.h"
-#include "core/liveness/watch.h"
 #include "core/views/peer_status.h"
 
 #define PENDING_MAX	100000u		/* counted no further */
@@ -176,6 +175,18 @@ liveness_of(const struct view *v, const struct peer *p, const struct watch *w,
 	out->silent_us = since_us > 0 ? since_us : 0;
 }
 
+/* The health, once liveness and whether nodes are to be sent are known. */
+static void
+take_pending(struct peer_state *out, bool is_pending)
+{
+	if (is_pending && out->health == STATUS_OK)
+		out->health = STATUS_PENDING;
+	/* what is to be sent says more than that nothing is known */
+	if (out->health == STATUS_OK ||
+	    (out->health == STATUS_PENDING && out->silent_us != 0))
+		out->health = status_of_liveness[out->liveness];
+}
+
 static enum kodo_err
 state_of(struct view *v, struct arena *a, const struct moderation *m, const struct peer *p,
     struct peer_state *out)
@@ -215,12 +226,29 @@ state_of(struct view *v, struct arena *a, const struct moderation *m, const stru
 		err = count_pending(&v->t, a, p->id, out);
 	if (err == KODO_OK && (p->flags & PEER_NOTIFIED) != 0)
 		err = count_behind(&v->t, p, out);
-	if (err == KODO_OK && out->n_pending > 0 && out->health == STATUS_OK)
-		out->health = STATUS_PENDING;
-	/* what is to be sent says more than that nothing is known */
-	if (out->health == STATUS_OK ||
-	    (out->health == STATUS_PENDING && out->silent_us != 0))
-		out->health = status_of_liveness[out->liveness];
+	take_pending(out, out->n_pending > 0);
+	return err;
+}
+
+bool
+peer_status_is_shown(const struct peer *p)
+{
+	/* a peer that signed off stays known for a while */
+	return (p->flags & (PEER_TARGET | PEER_PROVIDER)) != 0 || peer_has_work(p);
+}
+
+enum kodo_err
+peer_status_health(struct view *v, const struct peer *p, const struct watch *w,
+    enum peer_status *out)
+{
+	struct peer_state state = { .health = status_of(p) };
+	bool waits;
+	enum kodo_err err = outbox_has(&v->t, p->id, &waits, NULL);
+
+	liveness_of(v, p, w, &state);
+	waits |= (p->flags & PEER_NOTIFIED) != 0 && peer_pos(p) < v->head.notified;
+	take_pending(&state, waits);
+	*out = state.health;
 	return err;
 }
 
@@ -237,8 +265,7 @@ peer_status_each(struct view *v, struct arena *a,
 	if (err != KODO_OK)
 		return err;
 	while ((err = peer_next(&v->t, a, &id, &p)) == KODO_OK) {
-		/* a peer that signed off stays known for a while, and is not shown */
-		if ((p.flags & (PEER_TARGET | PEER_PROVIDER)) == 0 && !peer_has_work(&p))
+		if (!peer_status_is_shown(&p))
 			continue;
 		err = state_of(v, a, &m, &p, &state);
 		if (err == KODO_OK)

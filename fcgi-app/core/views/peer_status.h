@@ -5,6 +5,7 @@
 #define KODO_PEER_STATUS_H
 
 #include "core/liveness/liveness.h"
+#include "core/liveness/watch.h"
 #include "core/registry/registry.h"
 
 /* The worst that holds. */
@@ -57,6 +58,12 @@ const char *peer_status_direction(const struct peer_state *p);
  * What the peer wrote is not for the public, which took it for ours.
  */
 struct str peer_status_failure(const struct peer_state *p);
+
+/* Is it one of those that peer_status_each shows? */
+bool peer_status_is_shown(const struct peer *p);
+/* Its health alone, as peer_status_each has it, without a count of what it waits for. */
+enum kodo_err peer_status_health(struct view *v, const struct peer *p, const struct watch *w,
+    enum peer_status *out) MUST_CHECK;
 
 /* Is it failing or paused? */
 bool peer_status_is_bad(const struct peer_state *p);

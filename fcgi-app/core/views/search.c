@@ -4,6 +4,7 @@
  */
 #include "core/base/json.h"
 #include "core/base/url.h"
+#include "core/metrics/metrics.h"
 #include "core/records/flow_order.h"
 #include "core/views/flows_each.h"
 #include "core/views/item_extras.h"
@@ -508,6 +509,10 @@ list_scan(struct search *s, struct search_result *res)
 	return err;
 }
 
+const char *const search_way_names[SEARCH_WAYS] = {
+	[SEARCH_ORDER] = "order", [SEARCH_NEEDLE] = "needle", [SEARCH_SCAN] = "scan"
+};
+
 enum kodo_err
 search_flows(struct view *v, struct arena *a, const struct search_query *fq, struct search_sink *s,
     struct search_result *res)
@@ -520,6 +525,7 @@ search_flows(struct view *v, struct arena *a, const struct search_query *fq, str
 		res->way = SEARCH_ORDER;
 	else if (query_needle(fq->q).len > 0)
 		res->way = SEARCH_NEEDLE;
+	metrics_add(&(struct metric){ SEARCH_METRIC, { search_way_names[res->way] } }, 1);
 	if (res->way != SEARCH_ORDER)
 		return list_scan(&search, res);
 	return order_is_default(fq->by) ? list_default(&search, res)

@@ -45,8 +45,13 @@ struct search_query {
 enum search_way {
 	SEARCH_ORDER,		/* no filter, default order: read from flow_order */
 	SEARCH_NEEDLE,		/* texts scanned for query_needle, rows with it evaluated */
-	SEARCH_SCAN		/* nodes evaluated, and rows of those that may match */
+	SEARCH_SCAN,		/* nodes evaluated, and rows of those that may match */
+	SEARCH_WAYS
 };
+
+/* "order", ..; and as what searches are counted (core/metrics), by way. */
+extern const char *const search_way_names[SEARCH_WAYS];
+#define SEARCH_METRIC	"kodo_searches"
 
 struct search_result {
 	uint64_t total, filtered;
