@@ -45,6 +45,8 @@ static const struct cmd {
 	{ "allow", cmd_allow, "undo kodo deny and kodo hide", NULL },
 	{ "key", cmd_key, "print or replace the key of a service, or of its admin", NULL },
 	{ "trust", cmd_trust, "say which key a peer has", NULL },
+	{ "backup", cmd_backup, "write all that a service has to one file", NULL },
+	{ "restore", cmd_restore, "put the state of a backup to its place", NULL },
 	{ "export", cmd_export, "write the providers as a cache file of the original", NULL },
 	{ "import", cmd_import, "read providers from a cache file of the original", NULL },
 	{ "help", cmd_help, "the usage of a command; all options; a sample loader",

@@ -15,6 +15,8 @@ int cmd_init(int argc, char *argv[]);		/* init.c */
 int cmd_check(int argc, char *argv[]);		/* check.c */
 int cmd_status(int argc, char *argv[]);		/* status.c */
 int cmd_logs(int argc, char *argv[]);		/* logs.c */
+int cmd_backup(int argc, char *argv[]);		/* backup.c */
+int cmd_restore(int argc, char *argv[]);
 int cmd_export(int argc, char *argv[]);		/* cache.c */
 int cmd_import(int argc, char *argv[]);
 int cmd_flows(int argc, char *argv[]);		/* flows.c */

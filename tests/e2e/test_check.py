@@ -229,7 +229,7 @@ def test_damaged_record(filled):
     assert good.count(ONE.encode()) > 0
     with open(data, "wb") as f:
         f.write(good.replace(b'"name":"Flow 1"', b'"name":"Flow\xff1"'))
-    assert has(check("--state", filled.state_path(), status=1), "cannot be read; restore a copy")
+    assert has(check("--state", filled.state_path(), status=1), "cannot be read; restore a backup")
 
 
 def test_state_that_everybody_may_read(filled):

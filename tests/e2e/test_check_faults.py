@@ -288,7 +288,7 @@ def test_damaged_store(site):
     one = site()
     one.post("/connect", connect_body("http://localhost:5000", 500))
     os.truncate(one.path("data.mdb"), 8192)
-    only(one.faults(), "error", r"damaged.*restore a copy|restore a copy")
+    only(one.faults(), "error", r"damaged.*restore a backup|restore a backup")
 
 
 def test_clock_was_set_back(site):

@@ -163,7 +163,7 @@ def test_completion():
 
 
 @pytest.mark.parametrize("command", [["check"], ["flows"], ["counts"], ["peers"], ["map"], ["explain", FAR], ["export"], ["import", "x"],
-                                     ["connect"], ["disconnect"], ["evict", FAR]], ids=lambda command: command[0])
+                                     ["connect"], ["disconnect"], ["evict", FAR], ["backup", "x"]], ids=lambda command: command[0])
 def test_commands_run_no_loader(place, command):
     """A program that a .env names, in whatever folder somebody stands: only `kodo service` and the runner run one."""
     with open(os.path.join(place, "program"), "w", encoding="utf-8") as f:

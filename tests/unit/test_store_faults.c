@@ -392,7 +392,7 @@ test_cut_off(void **unused)
 	assert_int_equal(stat("s/data.mdb", &sb), 0);
 	assert_int_equal(truncate("s/data.mdb", sb.st_size / 2), 0);
 	assert_int_equal(try_open(true, &st), KODO_ECORRUPT);
-	assert_non_null(strstr(why.text, "shorter than what it should hold; restore a copy"));
+	assert_non_null(strstr(why.text, "shorter than what it should hold; restore a backup"));
 }
 
 static enum kodo_err

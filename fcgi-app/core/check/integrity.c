@@ -22,7 +22,7 @@
 #define HEARD_US	(600 * 1000000ll)	/* ten digest checks */
 #define DAMAGED_MAX 1000u /* records that are named; LMDB may stay at a damaged page */
 #define REFUSED_US	(3600ll * 1000000)	/* so long it is worth a line */
-#define REMEDY	"restore a copy of the state folder, or move it away and start: peers connect again"
+#define REMEDY	STORE_RESTORE
 
 struct integrity {
 	struct view *v;

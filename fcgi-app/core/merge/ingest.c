@@ -461,15 +461,12 @@ ingest_call_back(struct change *ch, struct peer *p)
 }
 
 enum kodo_err
-ingest_acknowledged(struct change *ch, const struct peer *from, const struct wire_body *b)
+ingest_is_copy(struct change *ch)
 {
 	struct peer found, *p;
 	uint32_t id = 0;
 	enum kodo_err err;
 
-	/* of others that is not taken: it makes all the world be asked */
-	if (!is_restored(ch, b) || peer_is_stranger(from))
-		return KODO_OK;
 	ch->head.former = head_epoch(&ch->head);
 	ch->head.restored_us = (uint64_t)ch->now_us;
 	ch->head.state_id = ch->head.state_id * 0x9e3779b97f4a7c15u + (uint64_t)ch->now_us;
@@ -482,6 +479,13 @@ ingest_acknowledged(struct change *ch, const struct peer *from, const struct wir
 			change_want(ch, p, WORK_RECONNECT, false);
 	}
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+enum kodo_err
+ingest_acknowledged(struct change *ch, const struct peer *from, const struct wire_body *b)
+{
+	/* of others that is not taken: it makes all the world be asked */
+	return !is_restored(ch, b) || peer_is_stranger(from) ? KODO_OK : ingest_is_copy(ch);
 }
 
 /*

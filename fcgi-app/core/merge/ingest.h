@@ -72,10 +72,13 @@ bool ingest_is_copy_again(const struct peer *p, const struct wire_body *b);
 enum kodo_err ingest_epoch(
     struct change *ch, struct peer *p, const struct wire_body *b) MUST_CHECK;
 /*
+ * This state is an older copy that was restored: it takes a new epoch, so that its words are taken
+ * neither for late nor for the same, and asks all peers, for some may have left since.
+ */
+enum kodo_err ingest_is_copy(struct change *ch) MUST_CHECK;
+/*
  * To be called with each body. If it acknowledges more than this state has sent, the state was
- * restored from an older copy: it takes a new epoch, so that its words are taken neither for late
- * nor for the same, and asks all peers, for some may have left since. Of a stranger that is not
- * heeded: from, that has sent the body.
+ * restored from an older copy. Of a stranger that is not heeded: from, that has sent the body.
  */
 enum kodo_err ingest_acknowledged(
     struct change *ch, const struct peer *from, const struct wire_body *b) MUST_CHECK;

@@ -11,8 +11,14 @@
 
 #include <stdint.h>
 
+#include "core/flow/packed.h"
 #include "core/storage/dbkey.h"
 #include "core/storage/state.h"
+
+/*
+ * Raise the first factor with any change of a table's keys or records; PACKED_FORMAT has its own.
+ */
+#define STORE_FORMAT	(100u * 12u + PACKED_FORMAT)
 
 enum store_table {
 	T_META,		/* text -> head, options, stamp, ... */
@@ -66,8 +72,23 @@ enum kodo_err store_open(const struct state *state, bool create, uint64_t map_ma
 void store_close(struct store *st);		/* NULL is fine; no transaction may be open */
 void store_set_map_max(struct store *st, uint64_t bytes);
 
-#define STORE_RESTORE	"restore a copy of the state folder, or move it away and start: peers " \
-			"connect again"
+/*
+ * Open what is there in whatever format, to be copied, and for nothing else. Errors as store_open,
+ * but KODO_EVERSION.
+ */
+enum kodo_err store_open_raw(
+    const struct state *state, struct why *why, struct store **out) MUST_CHECK;
+/* Of the tables that are there; 0: it cannot be read. */
+uint32_t store_format(struct store *st);
+
+/*
+ * Write a copy of data.mdb, without its free pages, at the position of fd: of one commit, whatever
+ * is written meanwhile. KODO_EFULL, KODO_EIO, .. with why.
+ */
+enum kodo_err store_copy(struct store *st, int fd, struct why *why) MUST_CHECK;
+
+#define STORE_RESTORE	"restore a backup (kodo restore), or move the folder away and start: " \
+			"peers connect again"
 #define STORE_DAMAGE_STATUS	70	/* of a process that ends for it; EX_SOFTWARE */
 
 /*

@@ -5,17 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/flow/packed.h"
 #include "core/storage/data_file.h"
 #include "core/storage/store_private.h"
 
 #define MAP_START_BYTES	((uint64_t)64 << 20)
 #define MAP_STEP_BYTES	((uint64_t)1 << 20)	/* the map grows by as much at least */
 #define READERS_MAX	1024u
-/*
- * Raise the first factor with any change of a table's keys or records; PACKED_FORMAT has its own.
- */
-#define STORE_FORMAT	(100u * 12u + PACKED_FORMAT)
 
 /* As in the file: another name is another STORE_FORMAT. */
 static const char *const table_names[T_MAX] = {
@@ -53,15 +48,15 @@ store_table_name(enum store_table table)
 
 /* The format record, which a new store gets. */
 static int
-format_read(struct store *st, MDB_txn *txn, bool create, uint32_t *found)
+format_read(MDB_txn *txn, MDB_dbi meta, bool create, uint32_t *found)
 {
 	MDB_val key = { sizeof(format_key) - 1, (void *)(uintptr_t)format_key }, val;
-	int rc = mdb_get(txn, st->dbi[T_META], &key, &val);
+	int rc = mdb_get(txn, meta, &key, &val);
 
 	*found = STORE_FORMAT;
 	if (rc == MDB_NOTFOUND && create) {
 		val = (MDB_val){ sizeof(*found), found };
-		return mdb_put(txn, st->dbi[T_META], &key, &val, 0);
+		return mdb_put(txn, meta, &key, &val, 0);
 	}
 	if (rc != 0)
 		return rc;
@@ -82,7 +77,7 @@ tables_open(struct store *st, bool create, struct why *why)
 	for (i = 0; rc == 0 && found == STORE_FORMAT && i < T_MAX; i++) {
 		rc = mdb_dbi_open(txn, table_names[i], create ? MDB_CREATE : 0, &st->dbi[i]);
 		if (rc == 0 && i == T_META)
-			rc = format_read(st, txn, create, &found);
+			rc = format_read(txn, st->dbi[T_META], create, &found);
 	}
 	if (rc == 0 && found == STORE_FORMAT)
 		rc = mdb_txn_commit(txn);
@@ -343,8 +338,46 @@ env_find(struct store *st, bool create, struct why *why)
 	return err == KODO_OK ? tables_open(st, false, why) : err;
 }
 
-enum kodo_err
-store_open(const struct state *state, bool create, uint64_t map_max_bytes, struct why *why,
+/* The environment alone, in whatever format its tables are. */
+static enum kodo_err
+env_find_raw(struct store *st, bool create, struct why *why)
+{
+	struct data_file file;
+	enum kodo_err err = data_file_look(&st->state, &file, why);
+
+	(void)create;
+	if (err == KODO_OK && (file.kind == DATA_NONE || file.kind == DATA_UNBORN))
+		return why_set(why, KODO_ENOTFOUND, "%s: no registry there", st->state.path);
+	return err == KODO_OK ? env_open(st, &file, why) : err;
+}
+
+/*
+ * Open the files of the folder by find, and anew where another folder has come to its place
+ * meanwhile (restore.h): locks of one folder must never go with the data of another.
+ */
+static enum kodo_err
+files_open(struct store *st, bool create,
+    enum kodo_err (*find)(struct store *st, bool create, struct why *why), struct why *why)
+{
+	struct stat before, after;
+	enum kodo_err err;
+
+	do {
+		env_close(st);
+		if (stat(st->state.path, &before) != 0)
+			return why_set(why, KODO_ENOTFOUND, "%s: no registry there",
+			    st->state.path);
+		err = write_lock_renew(&st->state, &st->write_fd, why);
+		if (err == KODO_OK)
+			err = find(st, create, why);
+	} while (stat(st->state.path, &after) == 0 &&
+	    (after.st_ino != before.st_ino || after.st_dev != before.st_dev));
+	return err;
+}
+
+static enum kodo_err
+open_by(const struct state *state, bool create, uint64_t map_max_bytes,
+    enum kodo_err (*find)(struct store *st, bool create, struct why *why), struct why *why,
     struct store **out)
 {
 	struct store *st;
@@ -358,9 +391,7 @@ store_open(const struct state *state, bool create, uint64_t map_max_bytes, struc
 	st->state = *state;
 	store_set_map_max(st, map_max_bytes);
 	catch_bus_error();
-	err = write_lock_open(state, &st->write_fd, why);
-	if (err == KODO_OK)
-		err = env_find(st, create, why);
+	err = files_open(st, create, find, why);
 	if (err != KODO_OK) {
 		store_close(st);
 		return err;
@@ -370,18 +401,58 @@ store_open(const struct state *state, bool create, uint64_t map_max_bytes, struc
 }
 
 enum kodo_err
+store_open(const struct state *state, bool create, uint64_t map_max_bytes, struct why *why,
+    struct store **out)
+{
+	return open_by(state, create, map_max_bytes, env_find, why, out);
+}
+
+enum kodo_err
+store_open_raw(const struct state *state, struct why *why, struct store **out)
+{
+	return open_by(state, false, 0, env_find_raw, why, out);
+}
+
+uint32_t
+store_format(struct store *st)
+{
+	uint32_t found = 0;
+	MDB_txn *txn = NULL;
+	MDB_dbi meta;
+
+	if (mdb_txn_begin(st->env, NULL, MDB_RDONLY, &txn) != 0)
+		return 0;
+	if (mdb_dbi_open(txn, table_names[T_META], 0, &meta) != 0 ||
+	    format_read(txn, meta, false, &found) != 0)
+		found = 0;
+	mdb_txn_abort(txn);
+	return found;
+}
+
+enum kodo_err
+store_copy(struct store *st, int fd, struct why *why)
+{
+	struct txn t;
+	enum kodo_err err = store_begin(st, STORE_READ, &t);	/* which follows a larger map */
+	int rc;
+
+	if (err == KODO_OK)
+		err = store_end(&t, KODO_OK);
+	if (err != KODO_OK)
+		return why_set(why, err, "%s: %s", st->state.path, kodo_err_text(err));
+	rc = mdb_env_copyfd2(st->env, fd, MDB_CP_COMPACT);
+	return rc == 0 ? KODO_OK : store_explain(st, "copy the registry", rc, why);
+}
+
+enum kodo_err
 store_renew(struct store *st)
 {
 	struct why why = { "" };
-	enum kodo_err err = KODO_OK;
+	enum kodo_err err;
 
 	if (st->n_open > 0)
 		return KODO_EIO;
-	env_close(st);
-	if (st->write_fd == -1)
-		err = write_lock_open(&st->state, &st->write_fd, &why);
-	if (err == KODO_OK)
-		err = env_find(st, false, &why);
+	err = files_open(st, false, env_find, &why);
 	if (err != KODO_OK)
 		env_close(st);
 	if (err != KODO_OK)

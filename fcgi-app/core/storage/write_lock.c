@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "core/base/path.h"
 #include "core/storage/write_lock.h"
@@ -32,6 +33,23 @@ write_lock_open(const struct state *state, int *fd, struct why *why)
 	/* whatever the umask is; of another user's file it fails, and the mode is that user's */
 	(void)fchmod(*fd, state->file_mode);
 	return KODO_OK;
+}
+
+enum kodo_err
+write_lock_renew(const struct state *state, int *fd, struct why *why)
+{
+	char path[PATH_BYTES];
+	enum kodo_err err = state_file(state, "write.lock", path);
+	struct stat open_one, there;
+
+	if (err != KODO_OK)
+		return err;
+	if (*fd != -1 && fstat(*fd, &open_one) == 0 && stat(path, &there) == 0 &&
+	    open_one.st_ino == there.st_ino && open_one.st_dev == there.st_dev)
+		return KODO_OK;
+	if (*fd != -1)
+		close(*fd);
+	return write_lock_open(state, fd, why);
 }
 
 static volatile sig_atomic_t ticks;

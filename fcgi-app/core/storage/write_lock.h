@@ -18,6 +18,12 @@
 enum kodo_err write_lock_open(const struct state *state, int *fd, struct why *why) MUST_CHECK;
 
 /*
+ * Open it where *fd is -1, or of a file that lies there no more, as after kodo restore; else it
+ * stays, with its lock. Errors as above.
+ */
+enum kodo_err write_lock_renew(const struct state *state, int *fd, struct why *why) MUST_CHECK;
+
+/*
  * One process waits for up to WRITE_LOCK_WAIT_S, all others for WRITE_LOCK_SHORT_S, and not at all
  * once that one has waited so long: else posters behind a stopped writer would hold all workers,
  * and nobody could read. KODO_EBUSY: the wait was over; KODO_EIO. SIGALRM is used meanwhile.
