@@ -6,7 +6,9 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd/check_loader.h"
@@ -191,6 +193,37 @@ end_damaged(void)
 	_exit(1);
 }
 
+static void
+print_damage(int status)
+{
+	printf("error   data.mdb is damaged: reading it ended by %s; " STORE_RESTORE "\n",
+	    strsignal(WTERMSIG(status)));
+}
+
+/*
+ * What reads the store does so in a process of its own: of bytes that are anything LMDB may make
+ * addresses that are nowhere. false: this one has waited for it, and *status is what it ended with.
+ */
+static bool
+fork_reader(int *status)
+{
+	pid_t child;
+	int ended = 0;
+
+	fflush(stdout);
+	child = fork();
+	if (child <= 0) {
+		setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+		return true;	/* -1: without one */
+	}
+	while (waitpid(child, &ended, 0) < 0 && errno == EINTR)
+		;
+	*status = WIFEXITED(ended) ? WEXITSTATUS(ended) : 1;
+	if (WIFSIGNALED(ended) && WTERMSIG(ended) != SIGINT && WTERMSIG(ended) != SIGTERM)
+		print_damage(ended);
+	return false;
+}
+
 static bool
 check_environment(struct check *c)
 {
@@ -324,6 +357,24 @@ static bool (*const steps[])(struct check *c) = {
 	check_options_in_force, check_records, check_quotas,
 };
 
+static int
+run_steps(struct check *c)
+{
+	bool goes_on = true;
+	int status = 1;
+	size_t i;
+
+	for (i = 0; goes_on && i < sizeof(steps) / sizeof(steps[0]); i++) {
+		if (steps[i] == check_store && !fork_reader(&status))
+			return status;
+		goes_on = steps[i](c);
+	}
+	if (c->has_state)
+		check_environment(c);
+	findings_end(&c->findings);
+	return c->findings.n[FINDING_ERROR] > 0;
+}
+
 static const char usage[] =
     "usage: kodo check [LOADER | STATE FOLDER] [OPTION ...]\n"
     "       kodo check --hosted [LOADER]\n"
@@ -344,7 +395,6 @@ cmd_check(int argc, char *argv[])
 	struct check c = { 0 };
 	struct why why = { "" };
 	enum kodo_err err = state_arg_read(&c.state_arg, argc - 1, argv + 1, &why);
-	size_t i;
 	int status;
 
 	if (err == KODO_OK && c.state_arg.is_help) {
@@ -359,13 +409,7 @@ cmd_check(int argc, char *argv[])
 		status = 2;
 	} else {
 		c.findings.a = c.state_arg.a;
-		for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-			if (!steps[i](&c))
-				break;
-		if (c.has_state)
-			check_environment(&c);
-		findings_end(&c.findings);
-		status = c.findings.n[FINDING_ERROR] > 0;
+		status = run_steps(&c);
 	}
 	registry_close(c.registry);
 	state_arg_free(&c.state_arg);
