@@ -203,6 +203,8 @@ open_state(struct runner *r, struct why *why)
 		return KODO_OK;
 	err = registry_open(str_of(r->state_path), r->args.state == NULL, why, &r->registry);
 	if (err == KODO_OK)
+		registry_is_run_by(r->registry, "runner");
+	if (err == KODO_OK)
 		err = bring_up_to_date(r, why);
 	if (err == KODO_OK && !r->args.resolve && !r->args.probe)
 		err = dispatch_new(r->registry, &r->watch, &r->dispatch);

@@ -252,6 +252,8 @@ state_arg_open(struct state_arg *t, struct registry **out, struct why *why)
 	if (err != KODO_OK)
 		return err;
 	err = registry_open(t->state_path, false, why, out);
+	if (err == KODO_OK)
+		registry_is_run_by(*out, "command");
 	if (err == KODO_ENOTFOUND && t->options.loader_is_program)
 		why_set(why, err,
 		    "%.*s is not there; the loader %.*s is a program, which this command does not "

@@ -18,15 +18,14 @@ static const struct {
 
 /* The answers to what is refused; RFC 6750, 3.1. */
 static const struct {
-	unsigned status;
 	const char *title;
 	const char *error;	/* of the challenge; NULL: none, as there was no token */
-	enum refusal counted;
+	enum refusal code;
 } refusals[] = {
-	[AUTH_NO_KEYS] = { 503, "Service Unavailable", NULL, REFUSAL_NO_KEYS },
-	[AUTH_NO_TOKEN] = { 401, "Unauthorized", NULL, REFUSAL_NO_TOKEN },
-	[AUTH_BAD_TOKEN] = { 401, "Unauthorized", "invalid_token", REFUSAL_BAD_TOKEN },
-	[AUTH_NO_ROLE] = { 403, "Forbidden", "insufficient_scope", REFUSAL_NO_ROLE },
+	[AUTH_NO_KEYS] = { "Service Unavailable", NULL, REFUSAL_NO_KEYS },
+	[AUTH_NO_TOKEN] = { "Unauthorized", NULL, REFUSAL_NO_TOKEN },
+	[AUTH_BAD_TOKEN] = { "Unauthorized", "invalid_token", REFUSAL_BAD_TOKEN },
+	[AUTH_NO_ROLE] = { "Forbidden", "insufficient_scope", REFUSAL_NO_ROLE },
 };
 
 /* Which of the roles; N_ROLES: none. */
@@ -52,7 +51,7 @@ challenge(struct call *c, const struct auth_answer *answer, const char *role)
 {
 	const char *error = refusals[answer->verdict].error;
 
-	if (refusals[answer->verdict].status == 503)
+	if (refusal_status(refusals[answer->verdict].code) == 503)
 		return NULL;
 	if (error == NULL)
 		return "Bearer";
@@ -69,9 +68,8 @@ refuse(struct call *c, const struct route *r, const struct auth_answer *answer, 
 
 	log_at(error == NULL ? LOG_DEBUG : LOG_WARNING, "%.*s %s refused: %s",
 	    STR_ARG(c->req->method_text), r->path, answer->reason);
-	response_fail(
-	    c->res, refusals[answer->verdict].status, detail == NULL ? title : detail);
-	c->res->refusal = refusals[answer->verdict].counted;
+	response_refuse(
+	    c->res, refusals[answer->verdict].code, detail == NULL ? title : detail);
 	c->res->authenticate = challenge(c, answer, role);
 	if (c->res->status == 503)
 		c->res->retry_after_s = RETRY_S;

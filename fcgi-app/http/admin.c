@@ -88,9 +88,8 @@ admin_is_asking(struct call *c, const struct route *r, const struct options *o, 
 	if (err == KODO_OK && !*out) {
 		log_warning("%.*s %s without the key, or with a wrong one",
 		    STR_ARG(c->req->method_text), r->path);
-		response_fail(c->res, 403,
+		response_refuse(c->res, REFUSAL_NOT_ADMIN,
 		    (r->flags & ROUTE_METRICS) != 0 ? ADVICE_METRICS : "Forbidden");
-		c->res->refusal = REFUSAL_ADMIN_KEY;
 	}
 	return err;
 }

@@ -5,10 +5,19 @@
 #define KODO_CALL_H
 
 #include "core/registry/registry.h"
+#include "core/trust/pin.h"
 #include "http/client.h"
 #include "http/param.h"
 #include "http/request.h"
 #include "http/response.h"
+
+/* For the audit, of a request that is to change something: set by handlers. */
+struct call_audit {
+	enum pin_level level;	/* how well the sender is known */
+	struct str subject;	/* what it is about, if no nodes; null: nothing more */
+	uint64_t view, state;	/* after it; 0: it changes none */
+	uint64_t n_withdrawn;
+};
 
 struct instance;
 struct route;
@@ -25,8 +34,10 @@ struct call {
 	struct params params;
 	struct wire_body body;		/* read and validated, on routes with ROUTE_BODY */
 	struct response *res;
+	struct call_audit audit;
 	int64_t now_us;
 	struct follower *follower;	/* the request has waited; NULL: not yet */
+	bool is_unaudited;	/* it is one of many, of which the audit has the first */
 	bool is_early;		/* the answer is a refusal, and the body was not read */
 	/* set by a handler: no answer yet, the request waits as follower */
 	bool waits;

@@ -95,9 +95,8 @@ put_changes(struct call *c, struct view *v)
 	err = put_found(c, v, &cq);
 	if (err != KODO_ETOOBIG)
 		return err;
-	response_fail(c->res, 400,
+	response_refuse(c->res, REFUSAL_QUERY,
 	    "The query takes too many steps: use fewer tests or simpler regular expressions.");
-	c->res->refusal = REFUSAL_QUERY;
 	return KODO_OK;
 }
 

@@ -131,14 +131,13 @@ add_left_out(struct call *c, const struct receipt *in)
 static bool
 is_refused(struct call *c, const struct receipt *in)
 {
+	c->audit = (struct call_audit){ .level = in->level, .view = in->view, .state = in->state,
+		.n_withdrawn = in->n_withdrawn };
 	if (in->refusal == NULL)
 		return false;
 	log_warning("%.*s from %.*s refused: %s", STR_ARG(c->req->target),
 	    STR_ARG(c->body.from.url), in->refusal);
-	response_fail(c->res, in->is_full ? 507 : 403, in->refusal);
-	c->res->refusal = in->is_over_quota ? REFUSAL_QUOTA : REFUSAL_SPEAKER;
-	if (in->is_full)
-		c->res->refusal = REFUSAL_RESERVE;
+	response_refuse(c->res, in->code, in->refusal);
 	c->wake = in->wake;
 	return true;
 }
@@ -175,8 +174,7 @@ handle_update(struct call *c)
 	if (!in.known) {
 		text = arena_printf(
 		    c->a, "Provider %.*s not found in the registry.", STR_ARG(c->body.from.url));
-		response_fail(c->res, 404, text == NULL ? "Not Found" : text);
-		c->res->refusal = REFUSAL_UNKNOWN_PEER;
+		response_refuse(c->res, REFUSAL_UNKNOWN, text == NULL ? "Not Found" : text);
 		return KODO_OK;
 	}
 	log_info("/update from %.*s with nodes: %zu, flows: %zu", STR_ARG(c->body.from.url),
@@ -199,8 +197,7 @@ handle_disconnect(struct call *c)
 	log_info("/disconnect from %.*s", STR_ARG(c->body.from.url));
 	if (!in.known) {
 		c->wake = in.wake;
-		response_fail(c->res, 404, "Not Found");
-		c->res->refusal = REFUSAL_UNKNOWN_PEER;
+		response_refuse(c->res, REFUSAL_UNKNOWN, "Not Found");
 		return KODO_OK;
 	}
 	if (in.removed)
@@ -225,8 +222,7 @@ handle_reconnect(struct call *c)
 	    in.known ? "" : ", which is not known");
 	c->wake = in.wake;
 	if (!in.known) {
-		response_fail(c->res, 404, "Not Found");
-		c->res->refusal = REFUSAL_UNKNOWN_PEER;
+		response_refuse(c->res, REFUSAL_UNKNOWN, "Not Found");
 		return KODO_OK;
 	}
 	return put_answer(c, 200, false, true);
@@ -240,7 +236,7 @@ handle_leave(struct call *c)
 	enum kodo_err err;
 
 	err = registry_leave(c->registry, c->now_us, &ticket, &in);
-	if (err != KODO_OK)
+	if (err != KODO_OK || is_refused(c, &in))
 		return err;
 	log_info("leave all connections");
 	if (in.wake)

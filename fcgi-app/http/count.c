@@ -41,8 +41,7 @@ void
 count_request(const struct call *c, int64_t began_us)
 {
 	const struct response *res = c->res;
-	const enum refusal why =
-	    res->refusal != REFUSAL_NONE ? res->refusal : refusal_of_status(res->status);
+	const enum refusal why = response_refusal(res);
 	const char *pool = count_pools[c->transport->is_process];
 	const char *method = count_method(c->req->method);
 	char route[COUNT_ROUTE_BYTES], status[4];
@@ -53,5 +52,5 @@ count_request(const struct call *c, int64_t began_us)
 	metrics_time(&(struct metric){ COUNT_SECONDS, { path, method, pool } },
 	    clock_mono_us() - began_us);
 	if (why != REFUSAL_NONE)
-		metrics_add(&(struct metric){ COUNT_REFUSALS, { refusal_name(why) } }, 1);
+		metrics_add(&(struct metric){ COUNT_REFUSALS, { refusal_code(why) } }, 1);
 }

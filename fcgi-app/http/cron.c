@@ -20,7 +20,7 @@ handle_cron(struct call *c)
 	environment_note(registry_state(c->registry), ENVIRONMENT_CRON_FILE);
 	woken = instance_wake(c->instance, WAKE_FOR_CRON);
 	if (woken == WOKEN_NOBODY) {
-		response_fail(c->res, 503, "Service Unavailable");
+		response_refuse(c->res, REFUSAL_NO_RUNNER, "Service Unavailable");
 		c->res->retry_after_s = 60;
 		return KODO_OK;
 	}

@@ -303,8 +303,8 @@ refuse_page(struct call *c, const struct search_query *q)
 	    "A page holds at most %llu flows: use `pp=%llu`, and go on by `p` or `after`.",
 	    (unsigned long long)q->max, (unsigned long long)q->max);
 
-	response_fail(c->res, 400, text == NULL ? "Too many flows for a page" : text);
-	c->res->refusal = REFUSAL_PAGE;
+	response_refuse(c->res, REFUSAL_PAGE_MAX,
+	    text == NULL ? "Too many flows for a page" : text);
 	return KODO_OK;
 }
 
@@ -433,8 +433,7 @@ put_flows(struct call *c, struct view *v)
 	}
 	err = search_compile(c->a, &asked, &q.q, &f.page.mistake, &why);
 	if (err == KODO_EINVAL) {
-		response_fail(c->res, 400, arena_strz(c->a, str_of(why.text)));
-		c->res->refusal = REFUSAL_QUERY;
+		response_refuse(c->res, REFUSAL_QUERY, arena_strz(c->a, str_of(why.text)));
 	}
 	f.is_page = form == FORMAT_HTML;
 	if (err == KODO_OK && f.is_page)
@@ -455,9 +454,8 @@ put_flows(struct call *c, struct view *v)
 		log_page(&q, &res);
 	if (err != KODO_ETOOBIG)
 		return err;
-	response_fail(c->res, 400,
+	response_refuse(c->res, REFUSAL_QUERY,
 	    "The query takes too many steps: use fewer tests or simpler regular expressions.");
-	c->res->refusal = REFUSAL_QUERY;
 	return KODO_OK;
 }
 

@@ -173,11 +173,11 @@ put_build(struct answer *m, const struct family *f)
 static void
 put_refusals(struct answer *m, const struct family *f)
 {
-	enum refusal r;
+	unsigned r;
 	char labels[64];
 
-	for (r = REFUSAL_NONE + 1; r < REFUSAL_MAX; r++) {
-		const char *name = refusal_name(r);
+	for (r = REFUSAL_NONE + 1; r < REFUSALS; r++) {
+		const char *name = refusal_code(r);
 
 		snprintf(labels, sizeof(labels), "reason=\"%s\"", name);
 		put_u64(m, f->name, "_total", labels,

@@ -100,6 +100,7 @@ handle_moderate(struct call *c)
 	struct why why = { "" };
 	enum kodo_err err = wish_read(c, &e, &why);
 
+	c->is_unaudited = c->params.number[PARAM_DRY] != 0;
 	if (err == KODO_OK && c->params.number[PARAM_DRY] != 0)
 		return put_outcome(c, &e, "dry");
 	if (err == KODO_OK)
@@ -118,6 +119,8 @@ handle_moderate(struct call *c)
 	if (done == MODERATE_UNDONE || done == MODERATE_NOTHING)
 		e.verdict = VERDICT_SHOWN;
 	c->wake = true;
+	c->audit.subject = str_of(arena_printf(c->a, "%.*s %.*s: %s",
+	    STR_ARG(c->params.text[PARAM_DO]), STR_ARG(e.pattern), outcomes[done]));
 	log_info("%.*s %.*s: %s", STR_ARG(c->params.text[PARAM_DO]), STR_ARG(e.pattern),
 	    outcomes[done]);
 	return put_outcome(c, &e, outcomes[done]);

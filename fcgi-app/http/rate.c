@@ -7,8 +7,7 @@
 #include "http/rate.h"
 
 static bool
-admits(struct call *c, struct str key, unsigned per_minute, const char *option,
-    enum refusal refusal, struct str who)
+admits(struct call *c, struct str key, unsigned per_minute, enum refusal code, struct str who)
 {
 	struct rate_table *t = instance_rates(c->instance);
 	struct rate_verdict v;
@@ -19,11 +18,11 @@ admits(struct call *c, struct str key, unsigned per_minute, const char *option,
 		return true;
 	if (v.begins)
 		log_warning("requests of %.*s are limited from here on: over %u a minute (%s)",
-		    STR_ARG(who), per_minute, option);
+		    STR_ARG(who), per_minute, refusal_code(code));
 	rate_table_note(t, &c->client.address, c->now_us);
+	c->is_unaudited = !v.begins;	/* else it would leave no room for others there */
 	detail = arena_printf(c->a, "Too many requests: at most %u a minute", per_minute);
-	response_fail(c->res, 429, detail == NULL ? "Too many requests" : detail);
-	c->res->refusal = refusal;
+	response_refuse(c->res, code, detail == NULL ? "Too many requests" : detail);
 	c->res->retry_after_s = v.wait_s;
 	return false;
 }
@@ -41,7 +40,7 @@ rate_admits_client(struct call *c, const struct options *o)
 
 	return !is_limited(c, o->rate_client) ||
 	    admits(c, (struct str){ (const char *)&number, sizeof(number) }, o->rate_client,
-		"rate_client", REFUSAL_RATE_CLIENT, str_of(c->client.text));
+		REFUSAL_RATE_CLIENT, str_of(c->client.text));
 }
 
 bool
@@ -59,6 +58,5 @@ rate_admits_peer(struct call *c, const struct options *o)
 	else
 		snprintf(by, sizeof(by), "%llu", (unsigned long long)client_number(&c->client));
 	key = arena_printf(c->a, "%s %.*s", by, STR_ARG(who));
-	return key == NULL || admits(c, str_of(key), o->rate_peer, "rate_peer",
-	    REFUSAL_RATE_PEER, who);
+	return key == NULL || admits(c, str_of(key), o->rate_peer, REFUSAL_RATE_PEER, who);
 }

@@ -131,6 +131,19 @@ response_fail(struct response *r, unsigned status, const char *detail)
 }
 
 void
+response_refuse(struct response *r, enum refusal why, const char *detail)
+{
+	response_fail(r, refusal_status(why), detail);
+	r->refusal = why;
+}
+
+enum refusal
+response_refusal(const struct response *r)
+{
+	return r->refusal != REFUSAL_NONE ? r->refusal : refusal_of_status(r->status);
+}
+
+void
 response_empty(struct response *r, unsigned status)
 {
 	drop_body(r);

@@ -4,10 +4,10 @@
 #ifndef KODO_RESPONSE_H
 #define KODO_RESPONSE_H
 
+#include "core/base/refusal.h"
 #include "core/storage/sink.h"
 #include "core/trust/signature.h"
 #include "core/wire/wire.h"
-#include "http/refusal.h"
 #include "http/transport.h"
 
 #define RESPONSE_KEEP_BYTES	((size_t)1 << 20)	/* memory kept between requests */
@@ -16,7 +16,7 @@
 
 struct response {
 	unsigned status;
-	enum refusal refusal;		/* why it refuses, to be counted; set after response_fail */
+	enum refusal refusal;		/* why it is none of success */
 	const char *type;		/* static; NULL: no Content-Type, as there is no body */
 	struct sink body;
 	char etag[RESPONSE_ETAG_BYTES];	/* `W/"..."`, "": none */
@@ -58,6 +58,11 @@ void response_error(struct response *r, unsigned status, struct str detail,
 
 /* As response_error, for a const text and without errors. */
 void response_fail(struct response *r, unsigned status, const char *detail);
+
+/* As response_error, with the status of that refusal. */
+void response_refuse(struct response *r, enum refusal why, const char *detail);
+/* Why it refuses, if only by its status. */
+enum refusal response_refusal(const struct response *r);
 
 /* Drop the body: 204, 304. */
 void response_empty(struct response *r, unsigned status);

@@ -61,7 +61,7 @@ static const struct route table[] = {
 	{ "/schema/openapi.json", METHOD_GET, handle_schema, ROUTE_ALIAS, 0, 0, NULL, NULL, NULL },
 	{ "/docs/openapi.json", METHOD_GET, handle_schema, 0, 0, 0, "this document", NULL,
 	    "object" },
-	{ "/cron", METHOD_GET, handle_cron, ROUTE_ADMIN, 0, KEY,
+	{ "/cron", METHOD_GET, handle_cron, ROUTE_ADMIN | ROUTE_CHANGES, 0, KEY,
 	    "see to outbound work now, for hosts without cron", NULL, "cron" },
 	{ "/check", METHOD_GET, handle_check, ROUTE_PAGE | ROUTE_ADMIN, 0, KEY | FORMAT,
 	    "what is wrong with this service, for its admin", NULL, "check" },
@@ -93,6 +93,13 @@ const struct route *
 router_table(void)
 {
 	return table;
+}
+
+bool
+router_changes(const struct route *r)
+{
+	return (r->flags & ROUTE_CHANGES) != 0 ||
+	    (r->method != METHOD_GET && (r->flags & ROUTE_ELSEWHERE) == 0);
 }
 
 static bool

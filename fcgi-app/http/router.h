@@ -25,6 +25,7 @@ enum route_flag {
 	ROUTE_FEED = 1u << 10,		/* answers with a feed where one is wanted */
 	ROUTE_ELSEWHERE = 1u << 11,	/* changes nothing here: says where to call instead */
 	ROUTE_METRICS = 1u << 12,	/* for the admin, or for all: as the option metrics says */
+	ROUTE_CHANGES = 1u << 13,	/* changes something, though by GET */
 };
 
 struct route {
@@ -37,6 +38,9 @@ struct route {
 	const char *summary;
 	const char *takes, *gives;	/* records of PROTOCOL.md, see schema.c; NULL: nothing */
 };
+
+/* Is a request for it to change something here? */
+bool router_changes(const struct route *r);
 
 /* The table; ends with a row without path. */
 const struct route *router_table(void);

@@ -6,6 +6,7 @@
 #include "core/base/log.h"
 #include "http/access.h"
 #include "http/admin.h"
+#include "http/audit.h"
 #include "http/call.h"
 #include "http/client.h"
 #include "http/count.h"
@@ -66,44 +67,43 @@ server_free(struct server *s)
 
 /* The answer to a fault of ours, and its remedy for the log. */
 static const struct {
-	unsigned status;
-	enum refusal counted;
+	enum refusal code;
 	const char *remedy;
 } faults[KODO_ERR_MAX] = {
-	[KODO_ENOMEM] = { 503, REFUSAL_MEMORY,
+	[KODO_ENOMEM] = { REFUSAL_MEMORY,
 	    "memory ran out: fewer workers, or more memory" },
-	[KODO_EINVAL] = { 503, REFUSAL_FAULT,
+	[KODO_EINVAL] = { REFUSAL_UNAVAILABLE,
 	    "see the line before" },
-	[KODO_ENOTFOUND] = { 503, REFUSAL_FAULT,
+	[KODO_ENOTFOUND] = { REFUSAL_UNAVAILABLE,
 	    "the service has no options yet: see its loader" },
-	[KODO_EEXIST] = { 500, REFUSAL_FAULT,
+	[KODO_EEXIST] = { REFUSAL_FAULT,
 	    "run `kodo check`" },
-	[KODO_ETOOBIG] = { 503, REFUSAL_FAULT,
+	[KODO_ETOOBIG] = { REFUSAL_UNAVAILABLE,
 	    "see the line before" },
-	[KODO_EFULL] = { 503, REFUSAL_FULL,
+	[KODO_EFULL] = { REFUSAL_FULL,
 	    "the map or the disk is full: raise map_max_mib, or free space (see `kodo check`)" },
-	[KODO_EBUSY] = { 503, REFUSAL_BUSY,
+	[KODO_EBUSY] = { REFUSAL_BUSY,
 	    "the write lock is held, all reader slots are taken (see `kodo check`), or long "
 	    "answers have taken all room: raise spool_max_mib if these are no attack" },
-	[KODO_EIO] = { 503, REFUSAL_FAULT,
+	[KODO_EIO] = { REFUSAL_UNAVAILABLE,
 	    "the system refused access to the state folder: run `kodo check`" },
-	[KODO_ECORRUPT] = { 500, REFUSAL_FAULT,
+	[KODO_ECORRUPT] = { REFUSAL_FAULT,
 	    "a stored record cannot be read: run `kodo check`" },
-	[KODO_EVERSION] = { 503, REFUSAL_FAULT,
+	[KODO_EVERSION] = { REFUSAL_UNAVAILABLE,
 	    "the state was written by another version: see the line before" },
-	[KODO_ECONFLICT] = { 503, REFUSAL_FAULT,
+	[KODO_ECONFLICT] = { REFUSAL_UNAVAILABLE,
 	    "the state belongs to another service: see the line before" },
 };
 
 static void
 answer_fault(struct response *res, enum kodo_err err, const char *what)
 {
-	unsigned status = faults[err].status;
+	const enum refusal code = faults[err].code;
+	const bool is_passing = refusal_status(code) == 503;
 
 	log_error("%s: %s: %s", what, kodo_err_text(err), faults[err].remedy);
-	response_fail(res, status, status == 503 ? "Service Unavailable" : "Internal Server Error");
-	res->refusal = faults[err].counted;
-	if (status == 503)
+	response_refuse(res, code, is_passing ? "Service Unavailable" : "Internal Server Error");
+	if (is_passing)
 		res->retry_after_s = 1;
 }
 
@@ -188,14 +188,12 @@ take_body(struct server *s, struct call *c, const struct route *r, const struct 
 
 	err = read_body(c->transport, &s->body, (uint64_t)o->body_max_mib << 20);
 	if (err == KODO_ETOOBIG) {
-		response_fail(c->res, 413, "Request Entity Too Large");
-		c->res->refusal = REFUSAL_BODY_SIZE;
+		response_refuse(c->res, REFUSAL_TOO_LARGE, "Request Entity Too Large");
 		return false;
 	}
 	if (err == KODO_EIO ||
 	    (err == KODO_OK && c->req->has_length && s->body.len < c->req->length)) {
-		response_fail(c->res, 400, "Input data was truncated");
-		c->res->refusal = REFUSAL_BODY_CUT;
+		response_refuse(c->res, REFUSAL_TRUNCATED, "Input data was truncated");
 		return false;
 	}
 	if (err == KODO_OK)
@@ -204,7 +202,6 @@ take_body(struct server *s, struct call *c, const struct route *r, const struct 
 	if (err == KODO_EINVAL) {
 		response_error(c->res, 400, no.detail.p != NULL ? no.detail : validation_detail(c),
 		    no.errors, no.n_errors);
-		c->res->refusal = REFUSAL_BODY;
 		return false;
 	}
 	if (err != KODO_OK) {
@@ -212,8 +209,7 @@ take_body(struct server *s, struct call *c, const struct route *r, const struct 
 		return false;
 	}
 	if ((r->flags & ROUTE_REGISTRY) != 0 && !o->registry) {
-		response_fail(c->res, 404, "Not Found");
-		c->res->refusal = REFUSAL_NO_REGISTRY;
+		response_refuse(c->res, REFUSAL_NO_REGISTRY, "Not Found");
 		return false;
 	}
 	if ((r->flags & ROUTE_PEER) != 0)
@@ -221,8 +217,7 @@ take_body(struct server *s, struct call *c, const struct route *r, const struct 
 	if (err == KODO_EINVAL) {
 		log_warning(
 		    "%s from %.*s refused: %s", r->path, STR_ARG(c->body.from.url), why.text);
-		response_error(c->res, 403, str_of(why.text), NULL, 0);
-		c->res->refusal = REFUSAL_ACCEPT;
+		response_refuse(c->res, REFUSAL_NOT_ACCEPTED, why.text);
 		return false;
 	}
 	if (err == KODO_OK)
@@ -242,7 +237,6 @@ call_route(struct server *s, struct call *c, const struct route *r, const struct
 	err = param_read(c->a, c->req->query, r->params, &c->params, &errors);
 	if (err == KODO_EINVAL) {
 		response_error(c->res, 400, validation_detail(c), errors.list, errors.n);
-		c->res->refusal = REFUSAL_PARAMETER;
 		return;
 	}
 	if (err == KODO_OK && (r->flags & ROUTE_ADMIN) != 0)
@@ -268,16 +262,15 @@ refuse_foreign(struct call *c, const struct route *r, const struct options *o)
 	bool foreign = false;
 	enum kodo_err err = KODO_OK;
 
-	if (r->method != METHOD_GET && (r->flags & ROUTE_ELSEWHERE) == 0)
+	if (r->method != METHOD_GET && router_changes(r))
 		err = origin_is_foreign(c->a, c->transport, o, &foreign);
 	if (err != KODO_OK) {
 		answer_fault(c->res, err, r->path);
 	} else if (foreign) {
 		log_warning("%.*s %s refused: it came from a page of another site",
 		    STR_ARG(c->req->method_text), r->path);
-		response_fail(
-		    c->res, 403, "A page of another site may change nothing here");
-		c->res->refusal = REFUSAL_OTHER_SITE;
+		response_refuse(c->res, REFUSAL_FOREIGN_PAGE,
+		    "A page of another site may change nothing here");
 	}
 	return foreign || err != KODO_OK;
 }
@@ -451,6 +444,7 @@ serve_request(struct server *s, struct transport *t, struct follower *f)
 		err = speaker_sign_answer(&c);
 	if (err != KODO_OK)
 		answer_fault(&s->res, err, "answer");
+	audit_request(&c);
 	length = response_length(&s->res);
 	compress(&c);
 	/* before its client can ask how often it was counted */

@@ -26,14 +26,13 @@ fields_of(struct transport *t)
 }
 
 static enum kodo_err
-refuse(struct call *c, unsigned status, const char *text)
+refuse(struct call *c, enum refusal code, const char *text)
 {
 	if (text == NULL)
 		return KODO_ENOMEM;
 	log_warning("%.*s from %.*s refused: %s", STR_ARG(c->req->target),
 	    STR_ARG(c->body.from.url), text);
-	response_fail(c->res, status, text);
-	c->res->refusal = REFUSAL_SIGNATURE;
+	response_refuse(c->res, code, text);
 	return KODO_OK;
 }
 
@@ -58,11 +57,13 @@ signed_as(struct call *c, const struct options *o, const struct signature_fields
 	if (err == KODO_ENOMEM)
 		return err;
 	if (err != KODO_OK || !str_eq(key, c->body.from_key))
-		return refuse(c, 403, arena_printf(c->a, "It is signed as %.*s, and speaks for "
-		    "%.*s", STR_ARG(f->from), STR_ARG(c->body.from.url)));
+		return refuse(c, REFUSAL_OTHER_SIGNER, arena_printf(c->a,
+		    "It is signed as %.*s, and speaks for %.*s",
+		    STR_ARG(f->from), STR_ARG(c->body.from.url)));
 	if (!is_for_us(c, o, f->to))
-		return refuse(c, 421, arena_printf(c->a, "It is signed for %.*s, and this is %.*s: "
-		    "name it so", STR_ARG(f->to), STR_ARG(o->url)));
+		return refuse(c, REFUSAL_OTHER_SERVICE, arena_printf(c->a,
+		    "It is signed for %.*s, and this is %.*s: name it so",
+		    STR_ARG(f->to), STR_ARG(o->url)));
 	*out = true;
 	return KODO_OK;
 }
@@ -87,7 +88,7 @@ speaker_read(struct call *c, const struct options *o, struct str raw, bool *out)
 		return KODO_OK;
 	err = signature_check(&m, &f, &who->signer, &why);
 	if (err == KODO_EINVAL)
-		return refuse(c, 403, why);
+		return refuse(c, REFUSAL_SIGNATURE, why);
 	*out = err == KODO_ENOTFOUND || err == KODO_EIO;
 	if (*out)
 		return KODO_OK;

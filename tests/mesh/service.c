@@ -111,6 +111,7 @@ options_make(struct service *s)
 	if (option_load_service(a, argc, argv, true, &s->options, &why) != KODO_OK)
 		mesh_fail(s->mesh, "s%u: %s\n", s->i, why.text);
 	s->options.cache_reset = s->is_reset;
+	s->options.audit_max_mib = 0; /* it is not looked at */
 	s->options.state_path = str_of(s->dir);
 	s->options.cache_data = STR("/nonexistent/cache.json");
 	s->options.n_flows = mesh_flows(a, s->mesh->h, s->i, s->flows_variant, &s->options.flows);

@@ -110,7 +110,7 @@ static inline int
 fixture_teardown(void **state)
 {
 	static const char *const names[] = { "data.mdb", "lock.mdb", "write.lock", "counts.json",
-	    "key" };
+	    "key", "audit.jsonl" };
 	struct fixture *f = *state;
 	char path[256];
 	size_t i;

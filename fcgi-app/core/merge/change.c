@@ -11,7 +11,8 @@ change_begin(
 {
 	enum kodo_err err;
 
-	*ch = (struct change){ .t = t, .a = a, .o = o, .now_us = now_us };
+	*ch = (struct change){ .t = t, .a = a, .o = o, .now_us = now_us,
+		.gone = { .a = a } };
 	err = head_get(t, &ch->head);
 	ch->began = ++ch->head.state;
 	ch->logged = ch->head.logged;

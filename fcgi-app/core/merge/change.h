@@ -11,6 +11,7 @@
 #define KODO_CHANGE_H
 
 #include "core/config/option.h"
+#include "core/merge/withdrawal.h"
 #include "core/records/flow_order.h"
 #include "core/records/peer.h"
 #include "core/wire/wire.h"
@@ -34,6 +35,7 @@ struct change {
 	const struct moderation *moderation; /* behind change_moderation; NULL: not read */
 	bool is_list; /* what is taken in is the peer's whole list, not an update */
 	bool is_forgetting; /* all statements end by what this service is now, by no peer's word */
+	struct withdrawals gone;
 	bool is_view_changed;
 	bool is_due; /* work is due now: the runner should look */
 };

@@ -34,12 +34,19 @@ proof_take(struct change *ch, struct peer *p, struct str key)
 enum kodo_err
 proof_set(struct change *ch, struct peer *p, struct str key)
 {
+	const enum withdrawal_cause cause = ch->gone.cause;
+	struct withdrawal *w;
 	enum kodo_err err = KODO_OK;
 
 	if (!str_eq(p->trust.key, key)) {
 		/* who said it is not who is there; and who is there may say its own */
 		if ((p->flags & PEER_PROVIDER) != 0) {
-			err = statement_drop_all(ch, p);
+			if (cause == WITHDRAWN_BY_WORD)
+				ch->gone.cause = WITHDRAWN_KEY;
+			err = withdrawal_begin(&ch->gone, p, false, &w);
+			if (err == KODO_OK)
+				err = statement_drop_all(ch, p);
+			ch->gone.cause = cause;
 			change_want(ch, p, WORK_RECONNECT, false);
 		}
 		if (key.len == 0)

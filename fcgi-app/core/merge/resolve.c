@@ -1,5 +1,6 @@
 #include "core/liveness/node_state.h"
 #include "core/merge/alive.h"
+#include "core/merge/holds.h"
 #include "core/merge/resolve.h"
 #include "core/probe/probe.h"
 #include "core/merge/resync.h"
@@ -362,32 +363,6 @@ highest_note(struct resolution *r, const struct statement *now)
 		*highest = now->version;
 }
 
-static void
-less(uint64_t *n, uint64_t by)
-{
-	*n -= by < *n ? by : *n;	/* of a damaged state */
-}
-
-/* p holds now (NULL: nothing) in place of before (peer PEER_TOMB: nothing). */
-static void
-holds_move(struct peer *p, const struct statement *before, const struct statement *now)
-{
-	struct packed pk;
-
-	if (p == NULL)
-		return;
-	if (before->peer != PEER_TOMB && packed_open(before->bytes, &pk) == KODO_OK) {
-		less(&p->holds.nodes, 1);
-		less(&p->holds.flows, pk.n_flows);
-		less(&p->holds.bytes, before->bytes.len);
-	}
-	if (now != NULL && packed_open(now->bytes, &pk) == KODO_OK) {
-		p->holds.nodes++;
-		p->holds.flows += pk.n_flows;
-		p->holds.bytes += now->bytes.len;
-	}
-}
-
 /* Is something else shown than before? */
 static bool
 is_view_changed(const struct resolution *r, const struct statement *is)
@@ -397,6 +372,25 @@ is_view_changed(const struct resolution *r, const struct statement *is)
 
 	return was_shown != is_shown ||
 	    (is_shown && (r->was.peer != is->peer || !str_eq(r->was.bytes, is->bytes)));
+}
+
+/* Is it shown no more? */
+static bool
+is_withdrawn(const struct resolution *r, const struct statement *is)
+{
+	return r->was_seen && r->was_verdict == VERDICT_SHOWN &&
+	    (is == NULL || r->verdict != VERDICT_SHOWN);
+}
+
+/* It goes by the word of p, or, where nobody spoke, with that of who stated it. */
+static enum kodo_err
+withdrawal_note(struct resolution *r, struct peer *p, struct str key)
+{
+	enum kodo_err err = p != NULL ? KODO_OK : change_peer(r->ch, r->was.peer, &p);
+
+	if (err == KODO_OK || err == KODO_ENOTFOUND)
+		err = withdrawal_add(&r->ch->gone, p, false, key, r->was.version);
+	return err;
 }
 
 /* Write what the word of p (NULL: nobody's) changed. */
@@ -422,6 +416,8 @@ difference_write(struct resolution *r, struct peer *p, struct str key, bool renu
 	if (err == KODO_OK)
 		err = records_write(r, now, is);
 	r->ch->is_view_changed |= is_view_changed(r, is);
+	if (err == KODO_OK && is_withdrawn(r, is))
+		err = withdrawal_note(r, p, key);
 	return err;
 }
 

@@ -255,6 +255,8 @@ statement_forget(struct change *ch, bool (*is_wanted)(void *arg, const struct st
 		err = stored_key(ch->a, url, &key);
 		if (err == KODO_OK)
 			err = resolve_word(ch, NULL, node, key, &word, false);
+		if (err == KODO_OK)
+			err = withdrawal_add(&ch->gone, NULL, true, key, 0);
 		if (err != KODO_OK || node++ == UINT32_MAX)
 			return err;
 	}

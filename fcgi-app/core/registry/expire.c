@@ -71,7 +71,8 @@ tidy_fn(struct change *ch, void *arg)
 enum kodo_err
 expire_run(struct registry *r, int64_t now_us)
 {
-	struct change_run run = { .r = r, .now_us = now_us, .fn = tidy_fn };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = tidy_fn,
+		.cause = WITHDRAWN_EXPIRED };
 	int64_t at_us;
 	enum kodo_err err = tidied_get(r, &at_us);
 

@@ -151,6 +151,7 @@ look_at(struct registry *r, struct round *o)
 static enum kodo_err
 peer_expire(struct change *ch, uint32_t id)
 {
+	struct withdrawal *w;
 	struct peer *p;
 	enum kodo_err err = change_peer(ch, id, &p);
 
@@ -164,7 +165,9 @@ peer_expire(struct change *ch, uint32_t id)
 	}
 	log_info("%.*s was silent too long, and is withdrawn until its next word",
 	    STR_ARG(p->url));
-	err = statement_drop_all(ch, p);
+	err = withdrawal_begin(&ch->gone, p, false, &w);
+	if (err == KODO_OK)
+		err = statement_drop_all(ch, p);
 	/* it is asked for as long again, and told to connect once it answers */
 	p->flags |= PEER_TO_ASK;
 	p->liveness.fell_us = ch->now_us;
@@ -214,7 +217,8 @@ enum kodo_err
 liveness_round(struct registry *r, int64_t now_us, bool *more)
 {
 	struct round o = { .now_us = now_us, .given_up = r->given_up };
-	struct change_run run = { .r = r, .now_us = now_us, .fn = expire_fn, .arg = &o };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = expire_fn, .arg = &o,
+		.cause = WITHDRAWN_SILENT };
 	enum kodo_err err = look_at(r, &o);
 
 	*more = false;

@@ -163,7 +163,8 @@ sweep_fn(struct change *ch, void *arg)
 static enum kodo_err
 sweep_run(struct registry *r, struct sweep *w, int64_t now_us, int64_t until_us)
 {
-	struct change_run run = { .r = r, .now_us = now_us, .fn = sweep_fn, .arg = w };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = sweep_fn, .arg = w,
+		.cause = w->peer != 0 ? WITHDRAWN_REJUDGED : WITHDRAWN_MODERATED };
 	enum kodo_err err;
 
 	do {

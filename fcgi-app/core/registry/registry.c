@@ -64,6 +64,8 @@ registry_open(struct str state_path, bool create, struct why *why, struct regist
 		return err;
 	r->a = arena_new();
 	r->options_arena = arena_new();
+	r->audit.fd = -1;
+	r->program = "kodo";
 	if (r->a != NULL && r->options_arena != NULL)
 		err = state_open(&r->state, state_path, create, why);
 	if (err == KODO_OK)
@@ -91,6 +93,7 @@ registry_close(struct registry *r)
 {
 	if (r == NULL)
 		return;
+	audit_close(&r->audit);
 	store_close(r->store);
 	arena_free(r->a);
 	arena_free(r->options_arena);
@@ -156,10 +159,18 @@ registry_is_current(struct registry *r, struct str stamp, bool *out)
 
 /* --- edits --- */
 
+/* A run, and what is of its last try. */
+struct change_try {
+	struct change_run *run;
+	struct withdrawals gone;
+	struct head head;
+};
+
 static enum kodo_err
 change_fn(struct txn *t, void *arg)
 {
-	struct change_run *run = arg;
+	struct change_try *try = arg;
+	struct change_run *run = try->run;
 	struct registry *r = run->r;
 	struct change ch;
 	enum kodo_err err;
@@ -168,20 +179,28 @@ change_fn(struct txn *t, void *arg)
 	err = change_begin(&ch, t, r->a, run->now_us, &r->options);
 	if (err == KODO_OK)
 		err = registry_options_at(r, t, &ch.head);
+	ch.gone.cause = run->cause;
 	if (err == KODO_OK)
 		err = run->fn(&ch, run->arg);
 	err = change_end(&ch, err);
 	run->is_due = ch.is_due;
 	run->is_view_changed = ch.is_view_changed;
 	run->state = ch.head.state;
+	run->view = ch.head.view;
+	run->n_withdrawn = withdrawal_count(&ch.gone);
+	try->gone = ch.gone;
+	try->head = ch.head;
 	return err;
 }
 
 enum kodo_err
 registry_change(struct change_run *run)
 {
-	enum kodo_err err = store_write(run->r->store, change_fn, run);
+	struct change_try try = { .run = run };
+	enum kodo_err err = store_write(run->r->store, change_fn, &try);
 
+	if (err == KODO_OK && !run->is_audited)
+		registry_audit_gone(run->r, &try.gone, &try.head, run->now_us);
 	/* a large change must not stay in the memory of a worker that may idle for hours */
 	if (run->is_kept == NULL || !*run->is_kept)
 		arena_reset(run->r->a);

@@ -15,6 +15,8 @@
 
 #include "core/config/option.h"
 #include "core/records/head.h"
+#include "core/storage/audit.h"
+#include "core/trust/pin.h"
 #include "core/wire/wire.h"
 
 struct registry;
@@ -30,6 +32,17 @@ void registry_close(struct registry *r);	/* NULL is fine */
 
 struct store *registry_store(struct registry *r);
 const struct state *registry_state(const struct registry *r);
+
+/* --- the audit --- */
+
+/* Write a line, where the options in force are known and want an audit. */
+void registry_audit(struct registry *r, const struct audit_line *line);
+
+/* How well somebody is known, as a line says it; static. */
+const char *registry_audit_known(enum pin_level level);
+
+/* Which program makes the changes from here on, for the audit; static: "runner". */
+void registry_is_run_by(struct registry *r, const char *program);
 
 /* --- options and starts --- */
 

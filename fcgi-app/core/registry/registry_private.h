@@ -40,6 +40,8 @@ struct registry {
 		struct buf ids; /* of silent nodes, sorted: views/node_liveness.c */
 	} silent;
 	int64_t scheduled_us; /* when work was last looked for; 0: not yet */
+	struct audit_file audit;
+	const char *program; /* see registry_is_run_by */
 	uint32_t given_up;    /* where liveness_round goes on among them */
 };
 
@@ -61,11 +63,19 @@ struct change_run {
 	void *arg;
 	bool is_due; /* after: work is due now */
 	bool is_view_changed;
+	enum withdrawal_cause cause; /* of what it withdraws */
+	/* the caller writes a line itself, with what the change has withdrawn */
+	bool is_audited;
 	uint64_t state; /* after: this change's number */
+	uint64_t view, n_withdrawn;
 	/* set by fn: texts in the change's arena are wanted until the next change; NULL: none */
 	const bool *is_kept;
 };
 enum kodo_err registry_change(struct change_run *run) MUST_CHECK;
+
+/* Lines of what a change has withdrawn, once it is committed; the head is that after it. */
+void registry_audit_gone(
+    struct registry *r, const struct withdrawals *all, const struct head *h, int64_t now_us);
 
 /* Is nothing in flight or due within a minute? Paused work and digest checks do not count. */
 enum kodo_err registry_is_idle(struct txn *t, const struct head *h, bool *out) MUST_CHECK;

@@ -25,7 +25,7 @@ post_run(struct registry *r, const struct wire_body *b, int64_t now_us,
 {
 	struct post q = { .b = b, .out = out };
 	struct change_run run = { .r = r, .now_us = now_us, .fn = fn, .arg = &q,
-		.is_kept = &q.is_kept };
+		.is_kept = &q.is_kept, .is_audited = b != NULL };
 	struct packed p;
 	enum kodo_err err;
 	size_t i;
@@ -36,6 +36,9 @@ post_run(struct registry *r, const struct wire_body *b, int64_t now_us,
 		err = KODO_OK;	/* whoever is not known, or refused, costs no commit */
 	out->wake = run.is_due;
 	out->changed = run.is_view_changed;
+	out->view = run.view;
+	out->state = run.state;
+	out->n_withdrawn = run.n_withdrawn;
 	if (ticket != NULL)
 		*ticket = run.state;
 	if (b == NULL)
@@ -44,6 +47,15 @@ post_run(struct registry *r, const struct wire_body *b, int64_t now_us,
 	for (i = 0; i < b->n_nodes; i++)
 		if (packed_open(b->nodes[i].bytes, &p) == KODO_OK)
 			out->n_flows += p.n_flows;
+	return err;
+}
+
+static enum kodo_err
+speaker_note(struct change *ch, struct post *q, struct peer *p)
+{
+	enum kodo_err err = pin_take(ch->a, p, q->b->speaker, false, ch->now_us);
+
+	q->out->level = pin_level(ch->o, p);
 	return err;
 }
 
@@ -67,8 +79,9 @@ admit(struct change *ch, struct post *q, bool *may)
 		return err;
 	verdict = pin_judge(ch->o, q->b->from_key, p, who);
 	if (verdict == PIN_COUNTS)
-		return p != NULL ? pin_take(ch->a, p, who, false, ch->now_us) : KODO_OK;
+		return p != NULL ? speaker_note(ch, q, p) : KODO_OK;
 	*may = false;
+	q->out->code = (enum refusal)(REFUSAL_OTHER_KEY + (verdict - PIN_OTHER_KEY));
 	q->is_kept = true;
 	q->out->refusal = pin_words(ch->a, verdict, q->b->from.url, p, who);
 	if (q->out->refusal == NULL)
@@ -117,8 +130,7 @@ may_become_provider(struct change *ch, struct post *q, struct peer *p)
 	if (err == KODO_ETOOBIG) {
 		q->out->known = false;
 		q->is_kept = true;
-		q->out->is_full = no.is_full;
-		q->out->is_over_quota = !no.is_full;
+		q->out->code = no.is_full ? REFUSAL_NO_ROOM : REFUSAL_QUOTA;
 		q->out->refusal = arena_strz(ch->a, str_of(no.why.text));
 		return q->out->refusal == NULL ? KODO_ENOMEM : KODO_ENOTFOUND;
 	}
@@ -146,7 +158,7 @@ connect_fn(struct change *ch, void *arg)
 	err = change_peer_make(ch, q->b->from.url, q->b->from_key, &p);
 	q->out->known = true;
 	if (err == KODO_OK && q->b->speaker != NULL)
-		err = pin_take(ch->a, p, q->b->speaker, false, ch->now_us);
+		err = speaker_note(ch, q, p);
 	if (err != KODO_OK)
 		return err;
 	p->out.asked_us = 0;	/* whoever connects is no longer busy */

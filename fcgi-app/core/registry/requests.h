@@ -4,7 +4,9 @@
 #ifndef KODO_REQUESTS_H
 #define KODO_REQUESTS_H
 
+#include "core/base/refusal.h"
 #include "core/registry/registry.h"
+#include "core/trust/pin.h"
 
 /* What a change had to say about the request. */
 struct receipt {
@@ -17,8 +19,10 @@ struct receipt {
 	 * next change; else NULL
 	 */
 	const char *refusal;
-	bool is_full;		/* refused for want of room, not of a right */
-	bool is_over_quota;
+	enum refusal code;	/* of that, for programs */
+	enum pin_level level;	/* how well whoever speaks is known, if it may speak */
+	uint64_t view, state;	/* after it */
+	uint64_t n_withdrawn;	/* nodes that are not shown any more */
 	size_t n_nodes, n_flows;	/* taken in, for the log */
 	/* nodes over a quota, beside those of the body; valid until the next change */
 	const struct wire_left_out *left_out;

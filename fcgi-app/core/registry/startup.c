@@ -28,6 +28,8 @@ struct apply {
 	struct options before;		/* what was in force */
 	bool had_before;
 	bool is_start;
+	struct withdrawals gone;	/* after: what it has withdrawn, and the head */
+	struct head head;
 };
 
 static bool
@@ -432,6 +434,7 @@ apply_fn(struct txn *t, void *arg)
 
 	arena_reset(ap->r->a);
 	err = change_begin(&ch, t, ap->r->a, ap->now_us, ap->o);
+	ch.gone.cause = WITHDRAWN_STARTUP;
 	if (err == KODO_OK)
 		err = before_read(&ch, ap);
 	if (err == KODO_OK)
@@ -443,11 +446,15 @@ apply_fn(struct txn *t, void *arg)
 	}
 	if (err == KODO_OK && ap->is_start)
 		err = peers_start(&ch, ap);
+	ch.gone.cause = WITHDRAWN_EXPIRED;
 	if (err == KODO_OK)
 		err = statement_expire(&ch, ap->now_us - (int64_t)ap->o->tombstone_days * DAY_US);
 	if (err == KODO_OK)
 		err = options_store(&ch, ap);
-	return change_end(&ch, err);
+	err = change_end(&ch, err);
+	ap->gone = ch.gone;
+	ap->head = ch.head;
+	return err;
 }
 
 enum kodo_err
@@ -475,6 +482,8 @@ startup_apply(struct registry *r, const struct options *o, struct str stamp,
 	}
 	if (err == KODO_OK && was_start != NULL)
 		*was_start = ap.is_start;
+	if (err == KODO_OK && ap.gone.last != NULL && registry_options(r, &o) == KODO_OK)
+		registry_audit_gone(r, &ap.gone, &ap.head, now_us);
 	if (err == KODO_OK && ap.had_before && !str_eq(ap.before.url_key, o->url_key))
 		log_warning("%s: it was the state of %.*s, and is that of %.*s from now on; two "
 		    "services need two (option cache_data)", r->state.path,

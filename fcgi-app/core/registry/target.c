@@ -216,7 +216,8 @@ carry_out(struct registry *r, struct str url, int64_t now_us, struct wish *w,
     enum kodo_err (*fn)(struct change *ch, void *arg), uint64_t *ticket)
 {
 	struct arena *a = arena_new();
-	struct change_run run = { .r = r, .now_us = now_us, .fn = fn, .arg = w };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = fn, .arg = w,
+		.cause = WITHDRAWN_BY_ADMIN };
 	enum kodo_err err = a == NULL ? KODO_ENOMEM : KODO_OK;
 
 	w->url = url;

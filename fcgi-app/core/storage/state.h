@@ -13,6 +13,7 @@
  *	runs			run_history.h
  *	rates			rate_table.h
  *	metrics			metrics/metrics.h
+ *	audit.jsonl ...		audit.h
  *	key			see state_key
  *	identity		trust/own_key.h
  *	lighttpd.conf, fcgi.sock ...	of `kodo service`
