@@ -38,8 +38,9 @@ static const char flows_usage[] =
 static const char counts_usage[] =
     "usage: kodo counts [-o json] [--watch[=S]] [SERVICE ...]\n"
     "\n"
-    "Count the flows by organization and tag, the largest first; -o json: the answer of\n"
-    "GET /counts, which counts distinct names; --watch: every S seconds (2) again.\n"
+    "Count the flows by organization, tag, state and registry they came by, the largest\n"
+    "first; -o json: the answer of GET /counts, which counts distinct names; --watch:\n"
+    "every S seconds (2) again.\n"
     "Exit status: 0, 1 if the state cannot be read, 2 for wrong arguments.\n"
     "Example: kodo counts my.yaml\n"
     "\n"
@@ -213,21 +214,21 @@ cmd_flows(int argc, char *argv[])
 }
 
 static void
-put_facets(struct table *t, const char *kind, const struct facet *f, size_t n, uint64_t all)
+put_facets(struct table *t, const char *kind, const struct facet_list *l)
 {
 	size_t i;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < l->n; i++) {
 		table_put(t, str_of(kind));
-		table_put_u64(t, f[i].flows);
-		table_put(t, f[i].text);
+		table_put_u64(t, l->top[i].flows);
+		table_put(t, l->top[i].text);
 		table_end_row(t);
 	}
-	if (all <= n)
+	if (l->n_all <= l->n)
 		return;
 	table_put(t, str_of(kind));
 	table_put(t, STR("..."));
-	table_put_u64(t, all - n);
+	table_put_u64(t, l->n_all - l->n);
 	table_end_row(t);
 }
 
@@ -240,6 +241,7 @@ counts_body(struct inspect *in, void *arg, struct why *why)
 	struct facets facets;
 	struct query *all;
 	struct table *t;
+	unsigned k;
 	enum kodo_err err;
 
 	(void)arg;
@@ -255,9 +257,8 @@ counts_body(struct inspect *in, void *arg, struct why *why)
 	table_put(t, STR("total"));
 	table_put_u64(t, in->view.head.total);
 	table_end_row(t);
-	put_facets(t, "organization", facets.organizations, facets.n_organizations,
-	    facets.all_organizations);
-	put_facets(t, "tag", facets.tags, facets.n_tags, facets.all_tags);
+	for (k = 0; k < FACET_KINDS; k++)
+		put_facets(t, facet_name(k), &facets.of[k]);
 	return table_print(t, in->output);
 }
 

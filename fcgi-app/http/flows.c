@@ -12,6 +12,7 @@
 #include "http/admin.h"
 #include "http/etag.h"
 #include "http/feed.h"
+#include "http/flows_facets.h"
 #include "http/flows_page.h"
 #include "http/handlers.h"
 #include "http/instance.h"
@@ -231,6 +232,23 @@ put_atom(struct call *c, struct view *v, struct flows_answer *f, struct search_r
 }
 
 static enum kodo_err
+put_facets(struct call *c, struct view *v, const struct search_result *res, struct buf *b)
+{
+	struct search_asked asked = flows_page_asked(c);
+	const struct facets *facets;
+	enum kodo_err err;
+
+	if (res->meant.p != NULL)
+		asked.words = res->meant;
+	err = flows_facets_find(v, &asked, &facets);
+	if (err != KODO_OK)
+		return err;
+	buf_puts(b, ",\"facets\":");
+	facets_put(b, facets);
+	return KODO_OK;
+}
+
+static enum kodo_err
 put_json(struct call *c, struct view *v, struct flows_answer *f, struct search_result *res)
 {
 	struct search_sink s = { .out = &c->res->body, .begin = begin_json, .arg = f };
@@ -247,6 +265,11 @@ put_json(struct call *c, struct view *v, struct flows_answer *f, struct search_r
 	if (c->params.text[PARAM_WORDS].p != NULL) {
 		buf_puts(b, ",\"did_you_mean\":");
 		json_put_str(b, res->meant);
+	}
+	if (c->params.number[PARAM_FACETS] != 0) {
+		err = put_facets(c, v, res, b);
+		if (err != KODO_OK)
+			return err;
 	}
 	if (c->params.number[PARAM_EXPLAIN] != 0)
 		put_explain(b, f, res);
@@ -374,18 +397,26 @@ read_by(struct call *c, struct search_query *q, struct flows_answer *f)
 	return read_after(c, q, is_own && f->is_page, f->any_silent);
 }
 
-/* Signs of life change by time alone: such an answer is good for a minute. */
+/*
+ * Signs of life change by time alone, the way here by what a peer is: such an answer is good for a
+ * minute.
+ */
 static bool
 is_liveness_asked(const struct call *c)
 {
 	static const enum param of[] = { PARAM_FIELDS, PARAM_BY, PARAM_Q };
-	static const struct str names[] = { { "heard", 5 }, { "state", 5 }, { "alive", 5 } };
-	size_t i;
+	static const struct str names[] = {
+		{ "heard", 5 }, { "state", 5 }, { "alive", 5 }, { "registry", 8 }
+	};
+	const struct params *p = &c->params;
+	size_t i, n;
 
-	for (i = 0; i < sizeof(of) / sizeof(of[0]) * 3; i++)
-		if (memfind(c->params.text[of[i / 3]], names[i % 3]) != NULL)
-			return true;
-	return c->params.number[PARAM_ALIVE] != 0;
+	for (i = 0; i < sizeof(of) / sizeof(of[0]); i++)
+		for (n = 0; n < sizeof(names) / sizeof(names[0]); n++)
+			if (memfind(p->text[of[i]], names[n]) != NULL)
+				return true;
+	return p->number[PARAM_ALIVE] != 0 || p->number[PARAM_FACETS] != 0 ||
+	    p->text[PARAM_NODE_STATE].len > 0 || p->text[PARAM_REGISTRY].len > 0;
 }
 
 static enum kodo_err (*const forms[FORMATS])(struct call *c, struct view *v,

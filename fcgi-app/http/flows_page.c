@@ -3,12 +3,10 @@
  * machines.
  */
 #include "core/base/utf8.h"
-#include "core/views/facets.h"
+#include "http/flows_facets.h"
 #include "http/flows_page.h"
 #include "http/page.h"
 #include "http/template.h"
-
-#define CACHED_FACETS	8u	/* answers of facets_count that a worker caches */
 
 /* Where www/ is not installed. */
 static const char bare_flows[] =
@@ -29,11 +27,40 @@ put_param(struct buf *b, const char *name, struct str value)
 	template_put_percent(b, value);
 }
 
-/* The query string of this list without the page number and the skipped parts. */
+/* What the list is narrowed to. */
+struct choice {
+	const char *name;	/* of the parameter */
+	struct str text;
+};
+
+#define CHOICES_MAX	(LIMIT_TAGS + 4)
+
+static size_t
+list_choices(const struct params *n, struct choice out[CHOICES_MAX])
+{
+	const struct choice once[] = {
+		{ "organization", n->text[PARAM_ORGANIZATION] },
+		{ "state", n->text[PARAM_NODE_STATE] },
+		{ "registry", n->text[PARAM_REGISTRY] },
+		{ "alive", n->number[PARAM_ALIVE] != 0 ? STR("1") : STR_NULL },
+	};
+	size_t i, count = 0;
+
+	for (i = 0; i < sizeof(once) / sizeof(once[0]); i++)
+		if (once[i].text.len > 0)
+			out[count++] = once[i];
+	for (i = 0; i < n->n_tags; i++)
+		out[count++] = (struct choice){ "tag", n->tags[i] };
+	return count;
+}
+
+/* The query string of this list without the page number, and without choice number skip. */
 static void
 put_address(struct template_values *to, const char *name, const struct flows_page *f,
-    const struct params *n, bool organization, size_t skip_tag, struct arena *a)
+    const struct params *n, size_t skip, struct arena *a)
 {
+	struct choice choices[CHOICES_MAX];
+	const size_t count = list_choices(n, choices);
 	struct buf b = BUF_INIT(0);
 	struct str text;
 	size_t i;
@@ -43,162 +70,14 @@ put_address(struct template_values *to, const char *name, const struct flows_pag
 	put_param(&b, "by", f->by);
 	if (f->pp != 10)
 		buf_printf(&b, "%spp=%llu", b.len > 0 ? "&" : "", (unsigned long long)f->pp);
-	if (organization)
-		put_param(&b, "organization", n->text[PARAM_ORGANIZATION]);
-	for (i = 0; i < n->n_tags; i++)
-		if (i != skip_tag)
-			put_param(&b, "tag", n->tags[i]);
+	for (i = 0; i < count; i++)
+		if (i != skip)
+			put_param(&b, choices[i].name, choices[i].text);
 	if (b.len > 0)
 		buf_putc(&b, '&');
 	if (!buf_failed(&b) && arena_str(a, buf_str(&b), &text) == KODO_OK)
 		template_values_put(to, name, text);
 	buf_free(&b);
-}
-
-/* --- facets, cached --- */
-
-/* The facets of one view and address. */
-static struct facet_cache {
-	uint64_t state_id, view, used;
-	char *key;
-	size_t key_len;
-	struct arena *a;
-	struct facets facets;
-} cache[CACHED_FACETS];
-
-/* The entry of that view and key, or NULL; *oldest: the entry to replace. */
-static struct facet_cache *
-find_cached(const struct view *v, struct str key, struct facet_cache **oldest)
-{
-	struct facet_cache *k;
-
-	*oldest = cache;
-	for (k = cache; k < cache + CACHED_FACETS; k++) {
-		if (k->a != NULL && k->state_id == v->head.state_id && k->view == v->head.view &&
-		    str_eq((struct str){ k->key, k->key_len }, key))
-			return k;
-		if (k->used < (*oldest)->used)
-			*oldest = k;
-	}
-	return NULL;
-}
-
-static enum kodo_err
-make_facets(struct view *v, const struct search_asked *asked, struct facet_cache *k)
-{
-	struct query *query;
-	/* compiled again: the query of the list has its budget of steps for itself */
-	enum kodo_err err = search_compile(k->a, asked, &query, NULL, NULL);
-
-	if (err == KODO_OK)
-		err = facets_count(v, k->a, query, &k->facets);
-	if (err == KODO_ETOOBIG) {
-		k->facets = (struct facets){ .n_tags = 0 };
-		err = KODO_OK;
-	}
-	return err;
-}
-
-/* Valid until the next call. */
-static enum kodo_err
-find_facets(struct view *v, const struct search_asked *asked, struct str key,
-    const struct facets **out)
-{
-	static uint64_t clock;
-	struct facet_cache *oldest, *k = find_cached(v, key, &oldest);
-	enum kodo_err err = KODO_OK;
-
-	*out = NULL;
-	if (k == NULL) {
-		k = oldest;
-		arena_free(k->a);
-		*k = (struct facet_cache){ .state_id = v->head.state_id, .view = v->head.view };
-		k->a = arena_new();
-		k->key = k->a == NULL ? NULL : arena_strz(k->a, key);
-		k->key_len = key.len;
-		err = k->key == NULL ? KODO_ENOMEM : make_facets(v, asked, k);
-	}
-	k->used = ++clock;
-	if (err == KODO_OK) {
-		*out = &k->facets;
-	} else {
-		arena_free(k->a);
-		*k = (struct facet_cache){ .used = 0 };
-	}
-	return err;
-}
-
-struct search_asked
-flows_page_asked(const struct call *c)
-{
-	const struct params *n = &c->params;
-
-	return (struct search_asked){ .q = n->text[PARAM_Q], .words = n->text[PARAM_WORDS],
-		.organization = n->text[PARAM_ORGANIZATION], .tags = n->tags, .n_tags = n->n_tags,
-		.is_alive = n->number[PARAM_ALIVE] != 0 };
-}
-
-static bool
-is_chosen(const struct params *n, struct str tag)
-{
-	size_t i;
-
-	for (i = 0; i < n->n_tags; i++)
-		if (str_eq(n->tags[i], tag))
-			return true;
-	return false;
-}
-
-/* Different for what is different. */
-static void
-put_key(struct buf *key, const struct search_asked *asked)
-{
-	const struct str texts[] = { asked->q, asked->words, asked->organization };
-	size_t i;
-
-	buf_putc(key, asked->is_alive ? '1' : '0');
-	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		buf_printf(key, "%zu.", texts[i].len);
-		buf_put_str(key, texts[i]);
-	}
-	for (i = 0; i < asked->n_tags; i++)
-		buf_printf(key, "%zu.%.*s", asked->tags[i].len, STR_ARG(asked->tags[i]));
-}
-
-static enum kodo_err
-put_facets(struct view *v, struct flows_page *f, const struct params *n,
-    const struct search_asked *asked)
-{
-	const struct str organization = asked->organization;
-	const struct facets *facets;
-	struct buf key = BUF_INIT(0);
-	struct template_values *row;
-	size_t i;
-	enum kodo_err err;
-
-	put_key(&key, asked);
-	err = buf_failed(&key) ? KODO_ENOMEM : find_facets(v, asked, buf_str(&key), &facets);
-	buf_free(&key);
-	if (err != KODO_OK)
-		return err;
-	for (i = 0; i < facets->n_organizations && organization.len == 0; i++) {
-		row = template_values_row(f->values, "facet_organization");
-		template_values_put(row, "text", facets->organizations[i].text);
-		template_values_put_u64(row, "flows", facets->organizations[i].flows);
-	}
-	for (i = 0; i < facets->n_tags; i++) {
-		if (is_chosen(n, facets->tags[i].text))
-			continue;
-		row = template_values_row(f->values, "facet_tag");
-		template_values_put(row, "text", facets->tags[i].text);
-		template_values_put_u64(row, "flows", facets->tags[i].flows);
-	}
-	if (organization.len == 0 && facets->all_organizations > facets->n_organizations)
-		template_values_put_u64(f->values, "more_organizations",
-		    facets->all_organizations - facets->n_organizations);
-	if (facets->all_tags > facets->n_tags)
-		template_values_put_u64(f->values, "more_tags", facets->all_tags - facets->n_tags);
-	return KODO_OK;
 }
 
 /* --- the form --- */
@@ -291,21 +170,17 @@ put_mistake(struct flows_page *f, const struct query *q)
 static void
 put_chosen(struct flows_page *f, const struct params *n, struct arena *a)
 {
+	struct choice choices[CHOICES_MAX];
+	const size_t count = list_choices(n, choices);
 	struct template_values *row;
 	size_t i;
 
-	put_address(f->values, "keep", f, n, true, SIZE_MAX, a);
-	if (n->text[PARAM_ORGANIZATION].len > 0) {
+	put_address(f->values, "keep", f, n, SIZE_MAX, a);
+	for (i = 0; i < count; i++) {
 		row = template_values_row(f->values, "chosen");
-		template_values_put(row, "name", STR("organization"));
-		template_values_put(row, "text", n->text[PARAM_ORGANIZATION]);
-		put_address(row, "without", f, n, false, SIZE_MAX, a);
-	}
-	for (i = 0; i < n->n_tags; i++) {
-		row = template_values_row(f->values, "chosen");
-		template_values_put(row, "name", STR("tag"));
-		template_values_put(row, "text", n->tags[i]);
-		put_address(row, "without", f, n, true, i, a);
+		template_values_put(row, "name", str_of(choices[i].name));
+		template_values_put(row, "text", choices[i].text);
+		put_address(row, "without", f, n, i, a);
 	}
 }
 
@@ -316,10 +191,22 @@ put_feed(struct flows_page *f, const struct params *n, struct arena *a)
 	const struct flows_page plain = { .q = f->q, .words = f->words, .pp = 10 };
 
 	template_values_put_flag(f->values, "feed", true);
-	put_address(f->values, "which", &plain, n, true, SIZE_MAX, a);
+	put_address(f->values, "which", &plain, n, SIZE_MAX, a);
 }
 
 /* --- the page --- */
+
+struct search_asked
+flows_page_asked(const struct call *c)
+{
+	const struct params *n = &c->params;
+
+	return (struct search_asked){ .q = n->text[PARAM_Q], .words = n->text[PARAM_WORDS],
+		.organization = n->text[PARAM_ORGANIZATION],
+		.state = n->text[PARAM_NODE_STATE], .registry = n->text[PARAM_REGISTRY],
+		.tags = n->tags, .n_tags = n->n_tags,
+		.is_alive = n->number[PARAM_ALIVE] != 0 };
+}
 
 enum kodo_err
 flows_page_form(struct call *c, struct view *v, struct flows_page *f, const struct query *q)
@@ -341,7 +228,7 @@ flows_page_form(struct call *c, struct view *v, struct flows_page *f, const stru
 	put_orders(f->values, order_has_error(f->order) ? STR_NULL : f->by,
 	    query_words(q) != NULL);
 	put_sizes(f->values, f->pp);
-	return put_facets(v, f, n, &asked);
+	return flows_facets_put(v, f->values, &asked);
 }
 
 /*

@@ -39,12 +39,18 @@ static const struct param_rule rules[PARAM_MAX] = {
 	[PARAM_ALIVE] = { "alive", PARAM_INT, "0",
 	    "1: leave out the flows of nodes that are silent or lost" },
 	[PARAM_FIELDS] = { "fields", PARAM_TEXT, NULL,
-	    "members to add to each item: state,heard,entry" },
+	    "members to add to each item: state,heard,entry,probe,registry" },
 	[PARAM_URL] = { "url", PARAM_TEXT, NULL, "of the flow, as in an item of /flows" },
 	[PARAM_NAME] = { "name", PARAM_TEXT, NULL, "of the organization" },
 	[PARAM_STATE] = { "state", PARAM_TEXT, NULL,
 	    "of the page: only peers of that state: failing, silent, .." },
 	[PARAM_MAP_P] = { "p", PARAM_TEXT, NULL, "of the page: of its table, counted from 0" },
+	[PARAM_NODE_STATE] = { "state", PARAM_TEXT, NULL,
+	    "only flows of nodes that are so: fresh, silent, lost, unknown" },
+	[PARAM_REGISTRY] = { "registry", PARAM_TEXT, NULL,
+	    "only flows that came by way of the registry at this url" },
+	[PARAM_FACETS] = { "facets", PARAM_INT, "0",
+	    "1: count the flows found by organization, tag, state and registry" },
 	[PARAM_WAIT] = { "wait", PARAM_INT, "0",
 	    "seconds to wait for something, at most 25" },
 	[PARAM_DO] = { "do", PARAM_TEXT, NULL, "deny, hide or allow" },
@@ -170,7 +176,10 @@ is_cut_test(unsigned p, struct str raw)
 {
 	const char *equals = memchr(raw.p, '=', raw.len);
 
-	return (p == PARAM_ORGANIZATION || p == PARAM_TAG) && equals != NULL &&
+	const unsigned fields = PARAM_BIT(PARAM_ORGANIZATION) | PARAM_BIT(PARAM_TAG) |
+	    PARAM_BIT(PARAM_NODE_STATE) | PARAM_BIT(PARAM_REGISTRY);
+
+	return p < PARAM_MAX && (fields & PARAM_BIT(p)) != 0 && equals != NULL &&
 	    equals + 1 < raw.p + raw.len && equals[1] == '=';
 }
 

@@ -36,6 +36,9 @@ enum param {
 	PARAM_NAME,
 	PARAM_STATE,
 	PARAM_MAP_P,		/* the same name as PARAM_P */
+	PARAM_NODE_STATE,	/* the same name as PARAM_STATE */
+	PARAM_REGISTRY,
+	PARAM_FACETS,
 	PARAM_MAX
 };
 

@@ -152,11 +152,11 @@ def test_document_names_its_server(responder, url, server):
 def test_facets_follow_the_query(registry):
     def facets(target):
         text = page(registry, target)
-        return {name: int(n) for name, n in re.findall(r'<li><a [^>]*><bdi>([^<]*)</bdi></a> <span>(\d+)</span></li>', text)}
+        return {name: int(n) for name, n in re.findall(r'<li><a [^>]*><bdi>([^<]*)</bdi></a> <span title="[\d,]+ of these flows [^"]+">(\d+)</span></li>', text)}
     whole = facets("/flows")
     assert whole["all"] == 28 and whole["Here"] == 25 and whole["Org of http://127.0.0.1:9"] == 3
     assert facets("/flows?q=name+~+%22Flow+1%22") == {"Here": 11, "Org of http://127.0.0.1:9": 1, "all": 12, "n1": 2,
-                                                     **{f"n{i}": 1 for i in range(10, 20)}}
+                                                     **{f"n{i}": 1 for i in range(10, 20)}, "fresh": 11, "unknown": 1}
     for target, n in (("/flows?tag=n1", 2), ("/flows?tag=n1&organization=Here", 1), ("/flows?q=number+1&tag=n1&tag=all", 2), ("/flows?tag=n1&tag=n2", 0),
                       ("/flows?organization=here", 0), ("/flows?q=name+%3D%3D+%22Flow+1%22+or+name+%3D%3D+%22Flow+2%22&organization=Here", 2),
                       ("/flows?organization=x%22+or+%22%22%3D%3D%22", 0)):

@@ -250,13 +250,15 @@ pages_are_ranges_of_the_whole(void **state)
 		}
 }
 
-/* The number of flows that match q and are of organization, and have tag (null: of any). */
+/* The number of flows that match q and are narrowed to one of a kind. */
 static uint64_t
 filtered_of(
-    struct fixture *f, struct view *v, const char *q, struct str organization, struct str tag)
+    struct fixture *f, struct view *v, const char *q, enum facet_kind kind, struct str text)
 {
-	const struct query_narrowing narrowing = { .organization = organization, .tags = &tag,
-		.n_tags = tag.p == NULL ? 0 : 1 };
+	const struct query_narrowing narrowing = { .tags = &text, .n_tags = kind == FACET_TAG,
+		.organization = kind == FACET_ORGANIZATION ? text : STR_NULL,
+		.state = kind == FACET_STATE ? text : STR_NULL,
+		.registry = kind == FACET_REGISTRY ? text : STR_NULL };
 	struct search_query sq = { .pp = 1 };
 	struct sink out = SINK_INIT(NULL);
 	struct search_sink sink = { .out = &out };
@@ -279,7 +281,7 @@ facets_are_of_what_is_found(void **state)
 	struct facets found;
 	struct query *q;
 	struct view v;
-	size_t i, j;
+	size_t i, j, k;
 
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
 	fixture_apply(f, START_NOW);
@@ -288,17 +290,18 @@ facets_are_of_what_is_found(void **state)
 	for (i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
 		must(query_compile(f->a, str_of(queries[i]), &q));
 		must(facets_count(&v, f->a, q, &found));
-		assert_int_equal(found.all_organizations, i == 5 ? 1 : i == 7 ? 0 : 7);
-		assert_int_equal(found.all_tags, i == 7 ? 0 : 6);
-		/* to the language the empty text is null */
-		for (j = 0; j < found.n_organizations; j++)
-			if (found.organizations[j].text.len > 0)
-				assert_int_equal(found.organizations[j].flows,
-				    filtered_of(f, &v, queries[i], found.organizations[j].text,
-					STR_NULL));
-		for (j = 0; j < found.n_tags; j++)
-			assert_int_equal(found.tags[j].flows,
-			    filtered_of(f, &v, queries[i], STR_NULL, found.tags[j].text));
+		assert_int_equal(found.of[FACET_ORGANIZATION].n_all, i == 5 ? 1 : i == 7 ? 0 : 7);
+		assert_int_equal(found.of[FACET_TAG].n_all, i == 7 ? 0 : 6);
+		assert_int_equal(found.of[FACET_STATE].n_all, i == 7 ? 0 : 1);
+		for (k = 0; k < FACET_KINDS; k++)
+			for (j = 0; j < found.of[k].n; j++) {
+				const struct facet *one = &found.of[k].top[j];
+
+				/* to the language the empty text is null */
+				if (one->text.len > 0)
+					assert_int_equal(one->flows,
+					    filtered_of(f, &v, queries[i], k, one->text));
+			}
 	}
 	view_end(&v);
 }

@@ -121,21 +121,29 @@ query_compile(struct arena *a, struct str text, struct query **out)
 enum kodo_err
 query_narrow(struct arena *a, struct query *q, const struct query_narrowing *n)
 {
+	const struct {
+		enum query_field field;
+		struct str text;
+	} exact[] = {
+		{ QUERY_ORGANIZATION, n->organization },
+		{ QUERY_STATE, n->state },
+		{ QUERY_REGISTRY, n->registry },
+	};
+	const size_t n_exact = sizeof(exact) / sizeof(exact[0]);
 	struct reading r = { .a = a };
 	struct node *all, *words = NULL;
 	size_t i;
 
-	if (n->words == NULL && n->organization.len == 0 && n->n_tags == 0 && !n->is_alive)
-		return KODO_OK;
-	all = build_node(&r, NODE_AND, n->n_tags + 4);
+	all = build_node(&r, NODE_AND, n->n_tags + n_exact + 3);
 	if (all == NULL)
 		return KODO_ENOMEM;
 	all->n = 0;
 	if (!query_is_all(q))
 		all->kid[all->n++] = q->root;
-	if (n->organization.len > 0)
-		all->kid[all->n++] =
-		    build_text_test(&r, TEST_EQ, QUERY_ORGANIZATION, n->organization);
+	for (i = 0; i < n_exact; i++)
+		if (exact[i].text.len > 0)
+			all->kid[all->n++] =
+			    build_text_test(&r, TEST_EQ, exact[i].field, exact[i].text);
 	for (i = 0; i < n->n_tags; i++)
 		all->kid[all->n++] = build_text_test(&r, TEST_TAG, QUERY_TAGS, n->tags[i]);
 	if (n->is_alive)
@@ -148,6 +156,8 @@ query_narrow(struct arena *a, struct query *q, const struct query_narrowing *n)
 		q->words = &words->test;
 		all->kid[all->n++] = words;
 	}
+	if (all->n == (query_is_all(q) ? 0 : 1))
+		return KODO_OK;
 	q->root = all->n == 1 ? all->kid[0] : all;
 	q->fulltext = false;
 	return make_program(q, &r);

@@ -42,7 +42,8 @@ enum kodo_err query_compile(struct arena *a, struct str q, struct query **out) M
 /* What rows must be, too, beside what q says. */
 struct query_narrowing {
 	const struct words *words;	/* have them; NULL: any */
-	struct str organization;	/* be of it; empty: of any */
+	/* be of it, have it, come by way of it; empty: any */
+	struct str organization, state, registry;
 	const struct str *tags;		/* have all n_tags */
 	size_t n_tags;
 	bool is_alive;			/* not be silent */

@@ -19,11 +19,12 @@ static const struct {
 	[QUERY_CHANGED] = { "changed", QUERY_TYPE_TIME },
 	[QUERY_PROBE] = { "probe", QUERY_TYPE_TEXT },
 	[QUERY_ENTRY] = { "entry", QUERY_TYPE_TEXT },
+	[QUERY_REGISTRY] = { "registry", QUERY_TYPE_TEXT },
 	[QUERY_FOLDED] = { "folded", QUERY_TYPE_TEXT },
 	[QUERY_RANK] = { "rank", QUERY_TYPE_TIME },
 };
 
-const unsigned char row_offsets[QUERY_FIELDS] = {
+const unsigned short row_offsets[QUERY_FIELDS] = {
 	[QUERY_ORGANIZATION] = offsetof(struct row, organization),
 	[QUERY_CREATED] = offsetof(struct row, created_us),
 	[QUERY_MODIFIED] = offsetof(struct row, modified_us),
@@ -39,6 +40,7 @@ const unsigned char row_offsets[QUERY_FIELDS] = {
 	[QUERY_CHANGED] = offsetof(struct row, changed_us),
 	[QUERY_PROBE] = offsetof(struct row, probe),
 	[QUERY_ENTRY] = offsetof(struct row, entry),
+	[QUERY_REGISTRY] = offsetof(struct row, registry),
 	[QUERY_FOLDED] = offsetof(struct row, folded),
 	[QUERY_RANK] = offsetof(struct row, rank),
 };

@@ -27,6 +27,7 @@ enum query_field {
 	QUERY_CHANGED,
 	QUERY_PROBE,
 	QUERY_ENTRY,
+	QUERY_REGISTRY,
 	QUERY_FOLDED,
 	QUERY_RANK,
 	QUERY_FIELDS
@@ -39,7 +40,7 @@ enum query_field {
 #define QUERY_NODE_FIELDS \
 	(QUERY_BIT(QUERY_ORGANIZATION) | QUERY_BIT(QUERY_CREATED) | QUERY_BIT(QUERY_MODIFIED) | \
 	    QUERY_BIT(QUERY_HEARTBEAT) | QUERY_BIT(QUERY_CHANGED) | \
-	    QUERY_LIVENESS_FIELDS)
+	    QUERY_BIT(QUERY_REGISTRY) | QUERY_LIVENESS_FIELDS)
 
 /*
  * One flow. Only the fields in query_needs and order_needs must be filled in. Texts are valid UTF-8
@@ -70,6 +71,7 @@ struct row {
 	int64_t rank;		/* query_rank; 0: no words were asked for */
 	struct packed_bounds bounds;	/* in folded; where QUERY_RANK is needed */
 	struct str entry;	/* where the agent is; may be null */
+	struct str registry;	/* its node came by way of it: views/node_source.h; or null */
 };
 
 enum query_type { QUERY_TYPE_TEXT, QUERY_TYPE_TIME, QUERY_TYPE_TAGS };
@@ -81,7 +83,7 @@ enum query_type query_field_type(enum query_field f);
 bool query_field_find(struct str name, enum query_field *out);
 
 /* Where the value of a field lies in struct row. */
-extern const unsigned char row_offsets[QUERY_FIELDS];
+extern const unsigned short row_offsets[QUERY_FIELDS];
 
 /* f: a field of QUERY_TYPE_TEXT. */
 static inline struct str

@@ -321,15 +321,27 @@ peer_get(struct txn *t, struct arena *a, uint32_t id, struct peer *out)
 	return err != KODO_OK ? err : peer_decode(a, id, v, out);
 }
 
-enum kodo_err
-peer_get_numbers(struct txn *t, uint32_t id, struct peer *out)
+static enum kodo_err
+get_stored(struct txn *t, uint32_t id, bool with_texts, struct peer *out)
 {
 	unsigned char k[4];
 	struct str v;
 	enum kodo_err err = store_get(t, T_PEER, key_u32(k, id), &v);
 
 	*out = (struct peer){ .id = id };
-	return err == KODO_OK ? peer_read(v, false, out) : err;
+	return err == KODO_OK ? peer_read(v, with_texts, out) : err;
+}
+
+enum kodo_err
+peer_get_numbers(struct txn *t, uint32_t id, struct peer *out)
+{
+	return get_stored(t, id, false, out);
+}
+
+enum kodo_err
+peer_get_mapped(struct txn *t, uint32_t id, struct peer *out)
+{
+	return get_stored(t, id, true, out);
 }
 
 enum kodo_err

@@ -238,6 +238,8 @@ enum kodo_err peer_get_times(
     struct txn *t, uint32_t id, int64_t *created_us, int64_t *modified_us) MUST_CHECK;
 /* The record but for its texts. KODO_ENOTFOUND. */
 enum kodo_err peer_get_numbers(struct txn *t, uint32_t id, struct peer *out) MUST_CHECK;
+/* The record as stored, its texts in the map: to be read only. KODO_ENOTFOUND. */
+enum kodo_err peer_get_mapped(struct txn *t, uint32_t id, struct peer *out) MUST_CHECK;
 /* By url key; finds targets by their alias too. */
 enum kodo_err peer_find(
     struct txn *t, struct arena *a, struct str key, struct peer *out) MUST_CHECK;

@@ -98,6 +98,7 @@ registry_close(struct registry *r)
 	arena_free(r->a);
 	arena_free(r->options_arena);
 	buf_free(&r->silent.ids);
+	arena_free(r->moderated.a);
 	free(r);
 }
 

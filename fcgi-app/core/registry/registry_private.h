@@ -7,6 +7,7 @@
 #include "core/base/buf.h"
 #include "core/merge/change.h"
 #include "core/registry/registry.h"
+#include "core/trust/moderation.h"
 
 /*
  * created and modified of an item are those of its provider: joined, not copied into every record.
@@ -39,6 +40,11 @@ struct registry {
 		uint64_t seen;	/* the commit that they are of; 0: none */
 		struct buf ids; /* of silent nodes, sorted: views/node_liveness.c */
 	} silent;
+	struct {
+		uint64_t seen;	/* the commit that it is of; 0: none */
+		struct arena *a; /* NULL: not read */
+		struct moderation list; /* views/node_source.c */
+	} moderated;
 	int64_t scheduled_us; /* when work was last looked for; 0: not yet */
 	struct audit_file audit;
 	const char *program; /* see registry_is_run_by */

@@ -14,8 +14,9 @@
 #include "core/registry/registry.h"
 #include "core/storage/sink.h"
 
-/* A field that changes without an entry in the changelog: it is the provider's. */
-#define CHANGES_NOT_ASKED	(QUERY_BIT(QUERY_CREATED) | QUERY_BIT(QUERY_MODIFIED))
+/* Fields that change without an entry in the changelog: they are of a provider. */
+#define CHANGES_NOT_ASKED	\
+	(QUERY_BIT(QUERY_CREATED) | QUERY_BIT(QUERY_MODIFIED) | QUERY_BIT(QUERY_REGISTRY))
 
 /* The client's number for a place of the changelog, and for its end. Never 0. */
 uint64_t changes_number(const struct head *h, uint64_t at);

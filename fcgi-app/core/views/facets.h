@@ -1,5 +1,6 @@
 /*
- * Matching flows per organization and tag, by which a page offers to narrow a search.
+ * Matching flows by what they may be narrowed to: organizations, tags, states of their nodes,
+ * registries.
  */
 #ifndef KODO_FACETS_H
 #define KODO_FACETS_H
@@ -7,7 +8,9 @@
 #include "core/query/query.h"
 #include "core/registry/registry.h"
 
-#define FACETS_MAX	12u	/* of each kind: the room beside a list */
+#define FACETS_MAX	40u	/* of each kind: a list beside a page */
+
+enum facet_kind { FACET_ORGANIZATION, FACET_TAG, FACET_STATE, FACET_REGISTRY, FACET_KINDS };
 
 struct facet {
 	struct str text;
@@ -16,13 +19,21 @@ struct facet {
 
 /* The largest of each kind, by number of flows, then by text. */
 struct facets {
-	struct facet organizations[FACETS_MAX], tags[FACETS_MAX];
-	size_t n_organizations, n_tags;
-	uint64_t all_organizations, all_tags;	/* their numbers, shown or not */
+	struct facet_list {
+		struct facet top[FACETS_MAX];
+		size_t n;
+		uint64_t n_all;		/* shown or not */
+	} of[FACET_KINDS];
 };
+
+/* The parameter of /flows that narrows to one of a kind; static. */
+const char *facet_name(enum facet_kind kind);
 
 /* Over the flows that match q. Texts live in a. KODO_ETOOBIG: q's step budget is used up. */
 enum kodo_err facets_count(
     struct view *v, struct arena *a, struct query *q, struct facets *out) MUST_CHECK;
+
+/* JSON: {"organization":{"X":12},"tag":{..},"state":{..},"registry":{..}} */
+void facets_put(struct buf *out, const struct facets *f);
 
 #endif

@@ -37,7 +37,7 @@ flows_node_open(struct view *v, uint32_t id, const struct statement *s, unsigned
 	out->id = id;
 	out->created_us = out->modified_us = 0;
 	out->liveness = (struct node_liveness){ STR_NULL, 0, 0 };
-	out->probes = STR_NULL;
+	out->probes = out->registry = STR_NULL;
 	out->changed_us = s->at_us;
 	if (err == KODO_OK && (fields & TIMES) != 0)
 		err = times_get(v, s->peer, out);
@@ -45,6 +45,8 @@ flows_node_open(struct view *v, uint32_t id, const struct statement *s, unsigned
 		err = node_liveness_get(v, id, s->peer, &out->liveness);
 	if (err == KODO_OK && (fields & QUERY_BIT(QUERY_PROBE)) != 0 && v->options->probe)
 		err = node_probes_get(v, id, &out->probes);
+	if (err == KODO_OK && (fields & QUERY_BIT(QUERY_REGISTRY)) != 0)
+		err = node_source_get(v, id, s->peer, &out->registry);
 	return err;
 }
 
@@ -55,7 +57,7 @@ row_node(const struct flows_node *n, struct row *row)
 		.modified_us = n->modified_us, .heartbeat_us = n->p.heartbeat_us,
 		.state = n->liveness.state, .heard_us = n->liveness.heard_us,
 		.alive_us = n->liveness.silent_us == 0,
-		.changed_us = n->changed_us };
+		.changed_us = n->changed_us, .registry = n->registry };
 }
 
 enum kodo_err

@@ -8,6 +8,7 @@
 #include "core/records/record.h"
 #include "core/registry/registry.h"
 #include "core/views/node_liveness.h"
+#include "core/views/node_source.h"
 
 /* A shown node, opened. Its texts point into the map and are valid while the view is. */
 struct flows_node {
@@ -17,6 +18,7 @@ struct flows_node {
 	struct node_liveness liveness;			/* the same */
 	int64_t changed_us;
 	struct str probes;	/* probe/probe.h; null if not asked for */
+	struct str registry;	/* node_source.h; the same */
 };
 
 struct flows_each {

@@ -34,6 +34,13 @@ put_entry(struct buf *out, const struct flows_node *n, uint32_t flow)
 		buf_puts(out, "null");
 }
 
+static void
+put_registry(struct buf *out, const struct flows_node *n, uint32_t flow)
+{
+	(void)flow;
+	json_put_str(out, n->registry);
+}
+
 static const struct {
 	enum query_field field;
 	void (*put)(struct buf *out, const struct flows_node *n, uint32_t flow);
@@ -42,6 +49,7 @@ static const struct {
 	{ QUERY_HEARD, put_heard },
 	{ QUERY_PROBE, put_probe },
 	{ QUERY_ENTRY, put_entry },
+	{ QUERY_REGISTRY, put_registry },
 };
 
 #define N_EXTRAS	(sizeof(extras) / sizeof(extras[0]))

@@ -14,7 +14,7 @@
 #include "core/views/overview.h"
 
 #define OVERVIEW_FILE	"overview"
-#define FILE_MAX	65536u		/* FACETS_MAX tags with their numbers take less */
+#define FILE_MAX	65536u		/* OVERVIEW_TAGS tags with their numbers take less */
 #define AT_ONCE_FLOWS	2000u		/* counted in a millisecond or two */
 #define OLD_US		(60 * 1000000ll)	/* nodes fall silent without a change, too */
 #define COST_FACTOR	100		/* making it takes that part of the time at most */
@@ -83,7 +83,8 @@ overview_read(
 		if (!take_number(&rest, &n[i]))
 			return false;
 	out->n_tags = 0;
-	while (out->n_tags < FACETS_MAX && rest.len > 0 && take_tag(&rest, &out->tags[out->n_tags]))
+	while (out->n_tags < OVERVIEW_TAGS && rest.len > 0 &&
+	    take_tag(&rest, &out->tags[out->n_tags]))
 		out->n_tags++;
 	out->flows = n[N_FLOWS];
 	out->fresh = n[N_FRESH];
@@ -124,44 +125,27 @@ overview_write(const struct view *v, const struct overview *o, int64_t cost_us)
 
 /* --- counting --- */
 
-/* Once a node: are all its flows fresh? */
-static bool
-count_node(struct flows_each *e, const struct flows_node *n)
-{
-	uint64_t *fresh = e->arg;
-
-	if (str_eq(n->liveness.state, STR("fresh")))
-		*fresh += n->p.n_flows;
-	return true;
-}
-
-static enum kodo_err
-count_none(struct flows_each *e, const struct flows_node *n, uint32_t flow)
-{
-	(void)e;
-	(void)n;
-	(void)flow;
-	return KODO_OK;
-}
-
 static enum kodo_err
 count(struct view *v, struct arena *a, struct overview *out)
 {
-	struct flows_each e = { .v = v, .fields = QUERY_LIVENESS_FIELDS, .arg = &out->fresh,
-		.each = count_none, .skip_node = count_node };
+	const struct facet_list *tags, *states;
 	struct facets f;
+	size_t i;
 	enum kodo_err err = facets_count(v, a, NULL, &f);
 
-	out->fresh = 0;
-	if (err == KODO_OK)
-		err = flows_each(&e);
 	if (err != KODO_OK)
 		return err;
-	out->flows = e.n_matches;
-	out->organizations = f.all_organizations;
-	out->all_tags = f.all_tags;
-	out->n_tags = f.n_tags;
-	memcpy(out->tags, f.tags, sizeof(f.tags));
+	tags = &f.of[FACET_TAG];
+	states = &f.of[FACET_STATE];
+	out->fresh = 0;
+	for (i = 0; i < states->n; i++)
+		if (str_eq(states->top[i].text, STR("fresh")))
+			out->fresh = states->top[i].flows;
+	out->flows = v->head.total;
+	out->organizations = f.of[FACET_ORGANIZATION].n_all;
+	out->all_tags = tags->n_all;
+	out->n_tags = tags->n < OVERVIEW_TAGS ? tags->n : OVERVIEW_TAGS;
+	memcpy(out->tags, tags->top, out->n_tags * sizeof(out->tags[0]));
 	out->is_known = true;
 	out->is_old = false;
 	return KODO_OK;

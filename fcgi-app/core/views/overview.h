@@ -14,6 +14,7 @@
 #include "core/views/facets.h"
 
 #define OVERVIEW_RECENT	8u	/* nodes */
+#define OVERVIEW_TAGS	12u
 #define OVERVIEW_NAMES	3u	/* flows named of each */
 
 struct overview_recent {
@@ -28,7 +29,7 @@ struct overview {
 	bool is_known;			/* else only recent is there */
 	uint64_t flows, fresh;		/* all, and those of nodes that were heard in time */
 	uint64_t organizations, all_tags;
-	struct facet tags[FACETS_MAX];	/* the most frequent first */
+	struct facet tags[OVERVIEW_TAGS];	/* the most frequent first */
 	size_t n_tags;
 	struct overview_recent recent[OVERVIEW_RECENT];	/* the last one first */
 	size_t n_recent;

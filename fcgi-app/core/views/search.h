@@ -14,7 +14,7 @@ struct search_asked {
 	struct str q;
 	/* words.h; without a q also a q that is a test, which is no word of theirs */
 	struct str words;
-	struct str organization;	/* exactly; empty: any */
+	struct str organization, state, registry;	/* exactly; empty: any */
 	const struct str *tags;		/* all of them */
 	size_t n_tags;
 	bool is_alive;			/* no node that is silent */

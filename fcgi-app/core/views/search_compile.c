@@ -4,7 +4,8 @@ enum kodo_err
 search_compile(struct arena *a, const struct search_asked *asked, struct query **out,
     struct query_mistake *mistake, struct why *why)
 {
-	struct query_narrowing n = { .organization = asked->organization, .tags = asked->tags,
+	struct query_narrowing n = { .organization = asked->organization,
+		.state = asked->state, .registry = asked->registry, .tags = asked->tags,
 		.n_tags = asked->n_tags, .is_alive = asked->is_alive };
 	struct words *words = NULL;
 	const bool has_q = asked->q.len > 0;
