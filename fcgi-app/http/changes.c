@@ -1,5 +1,5 @@
 #include "core/views/changes.h"
-#include "http/call.h"
+#include "http/asked.h"
 #include "http/follow.h"
 #include "http/handlers.h"
 
@@ -36,7 +36,7 @@ static bool
 wait_for_more(struct call *c, struct view *v, struct query *q)
 {
 	const int64_t wait_s = c->params.number[PARAM_WAIT];
-	const struct follow_wish wish = { .q = c->params.text[PARAM_Q], .compiled = q,
+	const struct follow_wish wish = { .query = c->req->query, .compiled = q,
 		.is_alone = c->transport->is_alone,
 		.wait_ms = 1000 * (unsigned)(wait_s < WAIT_MAX_S ? wait_s : WAIT_MAX_S) };
 
@@ -83,21 +83,17 @@ put_changes(struct call *c, struct view *v)
 		refuse_place(c, v);
 		return KODO_OK;
 	}
-	err = query_compile(c->a, c->params.text[PARAM_Q], &cq.q);
+	err = asked_compile(c, NULL, &cq.q);
 	if (err != KODO_OK)
-		return err;
+		return err == KODO_EINVAL ? KODO_OK : err;
 	if ((query_needs(cq.q) & CHANGES_NOT_ASKED) != 0) {
 		response_fail(c->res, 400,
-		    "Changes cannot be filtered by created and modified, which change without "
-		    "them.");
+		    "Changes cannot be filtered by created, modified and registry, which "
+		    "change without them.");
 		return KODO_OK;
 	}
 	err = put_found(c, v, &cq);
-	if (err != KODO_ETOOBIG)
-		return err;
-	response_refuse(c->res, REFUSAL_QUERY,
-	    "The query takes too many steps: use fewer tests or simpler regular expressions.");
-	return KODO_OK;
+	return err == KODO_ETOOBIG ? asked_refuse_steps(c) : err;
 }
 
 enum kodo_err

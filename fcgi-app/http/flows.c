@@ -1,15 +1,13 @@
 #include "core/base/clock.h"
-#include "core/base/hash.h"
 #include "core/base/json.h"
-#include "core/base/memfind.h"
 #include "core/base/log.h"
 #include "core/base/url.h"
 #include "core/views/changes.h"
-#include "core/views/counts.h"
 #include "core/views/item_extras.h"
 #include "core/views/node_liveness.h"
 #include "core/views/search.h"
 #include "http/admin.h"
+#include "http/asked.h"
 #include "http/etag.h"
 #include "http/feed.h"
 #include "http/flows_facets.h"
@@ -97,6 +95,8 @@ put_explain(struct buf *b, const struct flows_answer *f, const struct search_res
 	json_put_str(b, query_needle(f->query->q));
 	buf_puts(b, ",\"rows\":");
 	json_put_u64(b, res->looked_at);
+	buf_puts(b, ",\"steps\":");
+	json_put_u64(b, query_steps(f->query->q));
 	buf_puts(b, ",\"us\":");
 	json_put_u64(b, (uint64_t)(clock_mono_us() - f->began_us));
 	buf_putc(b, '}');
@@ -234,7 +234,7 @@ put_atom(struct call *c, struct view *v, struct flows_answer *f, struct search_r
 static enum kodo_err
 put_facets(struct call *c, struct view *v, const struct search_result *res, struct buf *b)
 {
-	struct search_asked asked = flows_page_asked(c);
+	struct search_asked asked = asked_of(&c->params);
 	const struct facets *facets;
 	enum kodo_err err;
 
@@ -397,28 +397,6 @@ read_by(struct call *c, struct search_query *q, struct flows_answer *f)
 	return read_after(c, q, is_own && f->is_page, f->any_silent);
 }
 
-/*
- * Signs of life change by time alone, the way here by what a peer is: such an answer is good for a
- * minute.
- */
-static bool
-is_liveness_asked(const struct call *c)
-{
-	static const enum param of[] = { PARAM_FIELDS, PARAM_BY, PARAM_Q };
-	static const struct str names[] = {
-		{ "heard", 5 }, { "state", 5 }, { "alive", 5 }, { "registry", 8 }
-	};
-	const struct params *p = &c->params;
-	size_t i, n;
-
-	for (i = 0; i < sizeof(of) / sizeof(of[0]); i++)
-		for (n = 0; n < sizeof(names) / sizeof(names[0]); n++)
-			if (memfind(p->text[of[i]], names[n]) != NULL)
-				return true;
-	return p->number[PARAM_ALIVE] != 0 || p->number[PARAM_FACETS] != 0 ||
-	    p->text[PARAM_NODE_STATE].len > 0 || p->text[PARAM_REGISTRY].len > 0;
-}
-
 static enum kodo_err (*const forms[FORMATS])(struct call *c, struct view *v,
     struct flows_answer *f, struct search_result *res) = {
 	[FORMAT_JSON] = put_json, [FORMAT_HTML] = put_html, [FORMAT_ATOM] = put_atom
@@ -431,11 +409,9 @@ put_flows(struct call *c, struct view *v)
 		.pp = (uint64_t)c->params.number[PARAM_PP] };
 	struct flows_answer f = { .call = c, .query = &q, .view = v, .began_us = clock_mono_us() };
 	struct search_result res = { 0 };
-	uint64_t variant = hash_text(HASH_STORED, c->req->query);
+	uint64_t variant = asked_variant(c);
 	enum param_format form = page_is_wanted(c) ? FORMAT_HTML : c->params.format;
 	struct silent_nodes silent = { STR_NULL };
-	const struct search_asked asked = flows_page_asked(c);
-	struct why why = { "" };
 	bool given, is_admin = false;
 	enum kodo_err err = KODO_OK;
 
@@ -449,8 +425,6 @@ put_flows(struct call *c, struct view *v)
 		q.max = v->options->page_max;
 	if (form == FORMAT_HTML)
 		variant ^= page_stamp("flows.html") | 1;
-	if (is_liveness_asked(c))
-		variant ^= (uint64_t)(c->now_us / 60000000) * 2654435761u;
 	c->res->is_page = form == FORMAT_HTML;
 	c->res->view = changes_last(&v->head);
 	/* an explanation has its time in it, so it is another each time */
@@ -462,10 +436,7 @@ put_flows(struct call *c, struct view *v)
 		response_fail(c->res, 400, "`fields` may be: " ITEM_EXTRAS);
 		return KODO_OK;
 	}
-	err = search_compile(c->a, &asked, &q.q, &f.page.mistake, &why);
-	if (err == KODO_EINVAL) {
-		response_refuse(c->res, REFUSAL_QUERY, arena_strz(c->a, str_of(why.text)));
-	}
+	err = asked_compile(c, &f.page.mistake, &q.q);
 	f.is_page = form == FORMAT_HTML;
 	if (err == KODO_OK && f.is_page)
 		err = node_liveness_silent(v, &silent);
@@ -483,11 +454,7 @@ put_flows(struct call *c, struct view *v)
 		err = put_link(c, &res);
 	if (err == KODO_OK)
 		log_page(&q, &res);
-	if (err != KODO_ETOOBIG)
-		return err;
-	response_refuse(c->res, REFUSAL_QUERY,
-	    "The query takes too many steps: use fewer tests or simpler regular expressions.");
-	return KODO_OK;
+	return err == KODO_ETOOBIG ? asked_refuse_steps(c) : err;
 }
 
 enum kodo_err
@@ -497,16 +464,4 @@ handle_flows(struct call *c)
 		return call_with_view(c, put_flows);
 	response_fail(c->res, 400, "Pagination parameters must be positive integers.");
 	return KODO_OK;
-}
-
-static enum kodo_err
-put_counts(struct call *c, struct view *v)
-{
-	return etag_matches(c, v, ETAG_VIEW, 0) ? KODO_OK : counts_put(v, &c->res->body);
-}
-
-enum kodo_err
-handle_counts(struct call *c)
-{
-	return call_with_view(c, put_counts);
 }

@@ -3,6 +3,7 @@
  * machines.
  */
 #include "core/base/utf8.h"
+#include "http/asked.h"
 #include "http/flows_facets.h"
 #include "http/flows_page.h"
 #include "http/page.h"
@@ -196,23 +197,12 @@ put_feed(struct flows_page *f, const struct params *n, struct arena *a)
 
 /* --- the page --- */
 
-struct search_asked
-flows_page_asked(const struct call *c)
-{
-	const struct params *n = &c->params;
-
-	return (struct search_asked){ .q = n->text[PARAM_Q], .words = n->text[PARAM_WORDS],
-		.organization = n->text[PARAM_ORGANIZATION],
-		.state = n->text[PARAM_NODE_STATE], .registry = n->text[PARAM_REGISTRY],
-		.tags = n->tags, .n_tags = n->n_tags,
-		.is_alive = n->number[PARAM_ALIVE] != 0 };
-}
-
 enum kodo_err
 flows_page_form(struct call *c, struct view *v, struct flows_page *f, const struct query *q)
 {
 	const struct params *n = &c->params;
-	struct search_asked asked = flows_page_asked(c);
+	struct search_asked asked = asked_of(&c->params);
+	struct words *text;
 	enum kodo_err err = page_begin(c, v, "Flows", &f->values);
 
 	if (err != KODO_OK)
@@ -220,6 +210,12 @@ flows_page_form(struct call *c, struct view *v, struct flows_page *f, const stru
 	if (f->meant.p != NULL)
 		asked.words = f->meant;
 	f->marks = query_words(q);
+	if (f->marks == NULL && query_fulltext(q).len > 0) {
+		err = words_of_text(c->a, query_fulltext(q), &text);
+		if (err == KODO_ENOMEM)
+			return err;
+		f->marks = text;
+	}
 	template_values_put(f->values, "q", f->q.len > 0 ? f->q : f->words);
 	template_values_put(f->values, "about", f->q.len > 0 ? f->q : f->words);
 	put_mistake(f, q);

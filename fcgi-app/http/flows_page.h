@@ -24,9 +24,6 @@ struct flows_page {
 	struct str head, item, tail;	/* of the template */
 };
 
-/* Which flows the request asks for. */
-struct search_asked flows_page_asked(const struct call *c);
-
 /* Put what the form shows, and what q may be narrowed to. */
 enum kodo_err flows_page_form(
     struct call *c, struct view *v, struct flows_page *f, const struct query *q) MUST_CHECK;

@@ -4,6 +4,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "http/asked.h"
 #include "http/follow.h"
 #include "http/shutdown.h"
 
@@ -86,7 +87,7 @@ follow_begin(struct view *v, const struct follow_wish *w)
 
 	if (shutdown_wanted())
 		return NULL;
-	f = calloc(1, sizeof(*f) + w->q.len);
+	f = calloc(1, sizeof(*f) + w->query.len);
 	if (f == NULL)
 		return NULL;
 	f->slot = slot_take(registry_state(v->registry),
@@ -99,9 +100,9 @@ follow_begin(struct view *v, const struct follow_wish *w)
 	place_set(f, v);
 	f->state_id = v->head.state_id;
 	f->end_ms = clock_mono_ms() + w->wait_ms;
-	f->q_len = w->q.len;
-	if (w->q.len > 0)
-		memcpy(f->q, w->q.p, w->q.len);
+	f->query_len = w->query.len;
+	if (w->query.len > 0)
+		memcpy(f->query, w->query.p, w->query.len);
 	return f;
 }
 
@@ -125,6 +126,22 @@ follow_is_quiet(const struct view *v, struct follower *f)
 	return true;
 }
 
+/* The query of the request, which was read once without a fault. */
+static enum kodo_err
+compile(struct arena *a, const struct follower *f, struct query **out)
+{
+	struct param_errors errors;
+	struct search_asked asked;
+	struct params params;
+	enum kodo_err err = param_read(a, (struct str){ f->query, f->query_len },
+	    CHANGES_WHICH, &params, &errors);
+
+	if (err != KODO_OK)
+		return err;
+	asked = asked_of(&params);
+	return search_compile(a, &asked, out, NULL, NULL);
+}
+
 /* Is there something for f behind its place? If not, the place moves on. */
 static enum kodo_err
 look_behind(struct view *v, struct arena *a, struct follower *f, bool *out)
@@ -134,7 +151,7 @@ look_behind(struct view *v, struct arena *a, struct follower *f, bool *out)
 	struct changes found;
 	enum kodo_err err;
 
-	err = query_compile(a, (struct str){ f->q, f->q_len }, &cq.q);
+	err = compile(a, f, &cq.q);
 	if (err == KODO_OK)
 		err = changes_find(v, a, &cq, &found);
 	if (err != KODO_OK)

@@ -22,13 +22,13 @@ struct follower {
 	uint64_t seen;		/* the commit that was looked at */
 	int64_t end_ms;
 	int slot;
-	struct changes_told *told;	/* NULL: no q */
-	size_t q_len;
-	char q[];
+	struct changes_told *told;	/* NULL: all are asked for */
+	size_t query_len;
+	char query[];
 };
 
 struct follow_wish {
-	struct str q;		/* as given */
+	struct str query;	/* of the request */
 	struct query *compiled;
 	unsigned wait_ms;
 	bool is_alone;		/* see transport.h: few may wait */

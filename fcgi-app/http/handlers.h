@@ -23,6 +23,8 @@ enum kodo_err handle_map(struct call *c) MUST_CHECK;
 
 /* flows.c */
 enum kodo_err handle_flows(struct call *c) MUST_CHECK;
+
+/* counts.c */
 enum kodo_err handle_counts(struct call *c) MUST_CHECK;
 
 /* flow.c, organization.c */

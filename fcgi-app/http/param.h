@@ -71,6 +71,16 @@ struct param_errors {
 	size_t n;
 };
 
+/* Those that say which flows: http/asked.h. */
+#define PARAMS_WHICH \
+	(PARAM_BIT(PARAM_Q) | PARAM_BIT(PARAM_WORDS) | PARAM_BIT(PARAM_ORGANIZATION) | \
+	    PARAM_BIT(PARAM_TAG) | PARAM_BIT(PARAM_NODE_STATE) | PARAM_BIT(PARAM_REGISTRY) | \
+	    PARAM_BIT(PARAM_ALIVE))
+/* Of GET /changes: what changes without an entry of the changelog is not asked for. */
+#define CHANGES_WHICH \
+	(PARAM_BIT(PARAM_Q) | PARAM_BIT(PARAM_WORDS) | PARAM_BIT(PARAM_ORGANIZATION) | \
+	    PARAM_BIT(PARAM_TAG))
+
 const struct param_rule *param_rule(enum param p);
 
 /* Its value in an address; NULL: FORMAT_NONE. */

@@ -3,13 +3,10 @@
 #include "http/router.h"
 
 #define PAGING                                                                          \
-	(PARAM_BIT(PARAM_PP) | PARAM_BIT(PARAM_P) | PARAM_BIT(PARAM_BY) |               \
-	    PARAM_BIT(PARAM_Q) | PARAM_BIT(PARAM_WORDS) |                               \
+	(PARAMS_WHICH | PARAM_BIT(PARAM_PP) | PARAM_BIT(PARAM_P) | PARAM_BIT(PARAM_BY) |     \
 	    PARAM_BIT(PARAM_FORMAT_FLOWS) | PARAM_BIT(PARAM_EXPLAIN) |                  \
-	    PARAM_BIT(PARAM_AFTER) | PARAM_BIT(PARAM_ORGANIZATION) |                    \
-	    PARAM_BIT(PARAM_TAG) | PARAM_BIT(PARAM_NODE_STATE) |                        \
-	    PARAM_BIT(PARAM_REGISTRY) | PARAM_BIT(PARAM_ALIVE) |                        \
-	    PARAM_BIT(PARAM_FIELDS) | PARAM_BIT(PARAM_FACETS) | PARAM_BIT(PARAM_KEY))
+	    PARAM_BIT(PARAM_AFTER) | PARAM_BIT(PARAM_FIELDS) |                          \
+	    PARAM_BIT(PARAM_FACETS) | PARAM_BIT(PARAM_KEY))
 #define FORMAT	PARAM_BIT(PARAM_FORMAT)
 #define KEY	PARAM_BIT(PARAM_KEY)
 #define SHOWS	ROUTE_ROLE_REGISTRY
@@ -48,11 +45,12 @@ static const struct route table[] = {
 	    "a page of flows, filtered and sorted", NULL, "flows" },
 	{ "/changes", METHOD_GET, handle_changes, SHOWS, 0,
 	    PARAM_BIT(PARAM_SINCE) | PARAM_BIT(PARAM_LIMIT) | PARAM_BIT(PARAM_WAIT) |
-		PARAM_BIT(PARAM_Q),
+		CHANGES_WHICH,
 	    "nodes that were changed, each in its newest state", NULL, "changes" },
-	{ "/flows/counts", METHOD_GET, handle_counts, ROUTE_ALIAS | SHOWS, 0, FORMAT, NULL, NULL,
-	    "counts" },
-	{ "/counts", METHOD_GET, handle_counts, SHOWS, 0, FORMAT,
+	{ "/flows/counts", METHOD_GET, handle_counts, ROUTE_ALIAS | SHOWS, 0,
+	    FORMAT | PARAMS_WHICH, NULL,
+	    NULL, "counts" },
+	{ "/counts", METHOD_GET, handle_counts, SHOWS, 0, FORMAT | PARAMS_WHICH,
 	    "number of flows, and of distinct names by organization and tag", NULL, "counts" },
 	{ "/.well-known/kodo.json", METHOD_GET, handle_well_known, 0, 0, 0,
 	    "the keys with which this service signs", NULL, "keys" },

@@ -159,7 +159,7 @@ def test_bad_parameters(hosted):
     for query in ("since=-1", "limit=0", "limit=-5", "wait=-1"):
         check_error(kodo.get(f"/changes?{query}"), 400, "since and wait must be 0 or more, limit 1 or more.")
     answer = kodo.get("/changes?q=modified+%3E+%222026-01-01%22")
-    check_error(answer, 400, "Changes cannot be filtered by created and modified, which change without them.")
+    check_error(answer, 400, "Changes cannot be filtered by created, modified and registry, which change without them.")
     assert kodo.post("/changes", {}).status == 405
 
 
@@ -217,6 +217,24 @@ def woken(kodo, target, change):
     began = time.monotonic()
     assert waiting.seconds_after(began) < WOKEN_S
     return check_json(waiting.answer)
+
+
+def test_narrowed_as_flows_are(hosted):
+    """words, organization and tag beside q; who waits is woken by what it asked for alone."""
+    kodo = hosted({"flows": FLOWS, "organization": "Own"})
+    connect(kodo, flows=3)
+    shown = lambda narrowed: {(c["url"], len(c["node"]["flows"])) for c in changes(kodo, **narrowed)["changes"] if c["url"] == PEER and c["state"] == "seen"}
+    assert shown({"words": "flo tag:n2"}) == {(PEER, 1)} and shown({"tag": "n1"}) == shown({"words": "name:\"flow 1\"", "tag": "all"})
+    assert shown({"organization": f"Org of {PEER}"}) == {(PEER, 3)} and shown({"words": "nothinglikeit"}) == set()
+    assert kodo.get("/changes?words=" + "+".join("abcdefghijklmnopqrstuvwxyzabcdefg")).status == 400
+    since = changes(kodo)["view"]
+    waiting = Waiting(kodo, f"/changes?since={since}&wait=20&words=tag:n4&organization={urllib.parse.quote('Org of ' + PEER)}")
+    assert waiting.is_waiting()
+    connect(kodo, flows=4)
+    assert waiting.is_waiting()
+    connect(kodo, flows=5)
+    assert waiting.seconds_after(time.monotonic()) < WOKEN_S
+    assert [len(c["node"]["flows"]) for c in check_json(waiting.answer)["changes"]] == [1]
 
 
 def test_wait_is_woken_by_a_change(hosted):

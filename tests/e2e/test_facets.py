@@ -76,3 +76,17 @@ def test_moderated_registries_are_not_named(registry):
     said = registry.get("/flows?facets=1&pp=40&fields=registry").json()
     assert said["total"] == 29 and said["facets"]["registry"] == {OWN: 27}
     assert [i["registry"] for i in said["items"] if i["url"].startswith("http://127.0.0.1:10/")] == [None, None]
+
+
+def test_counts_of_what_is_found(registry):
+    whole = registry.get("/counts").json()
+    assert "filtered" not in whole and registry.get("/counts?tag=&words=").json() == whole
+    found = registry.get("/counts?words=flow+tag:%22n1%22&organization=Here").json()
+    assert found == {"total": 31, "filtered": 1, "organization": {"Here": 1}, "tags": {"all": 1, "n1": 1}}
+    assert registry.get(f"/flows/counts?registry={RELAY}").json()["filtered"] == 4
+    assert registry.get("/counts?q=name+%3D%3D+%22Flow+1%22").json()["organization"]["Here"] == 1
+    assert registry.get("/counts?words=" + "+".join("abcdefghijklmnopqrstuvwxyzabcdefg")).status == 400
+    assert registry.get("/counts").json() == whole
+    first = registry.get("/counts?tag=n1")
+    assert registry.get("/counts?tag=n1", headers={"if-none-match": first.headers["etag"]}).status == 304
+    assert registry.get("/counts?tag=n2", headers={"if-none-match": first.headers["etag"]}).status == 200

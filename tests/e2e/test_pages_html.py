@@ -201,7 +201,10 @@ def test_page_marks_words(registry):
     text = page(registry, "/flows?words=NUMBER+flo+tag:%22n1%22&tag=all")
     assert "<strong>2 of 28 flows</strong>" in text and "by rank, name, url" in text and "<option value=\"\" selected>best match</option>" in text
     assert "<bdi><mark>Flo</mark>w 1</bdi></a></h2>" in text and "what <mark>number</mark> 1 does" in text and "<bdi><mark>n1</mark></bdi></a>" in text
-    assert "<mark>" not in page(registry, "/flows?q=flow") and 'value="NUMBER flo tag:&quot;n1&quot;"' in text
+    for q, marked in (("q=LOW+1", "<bdi>F<mark>low 1</mark></bdi></a></h2>"), ("q=%22umber++1%22", "what n<mark>umber 1</mark> does"),
+                      ("q=low&tag=n1", "<bdi>F<mark>low</mark> 1</bdi>")):
+        assert marked in page(registry, "/flows?" + q), q
+    assert "<mark>" not in page(registry, "/flows?q=name+~+%22low%22") and 'value="NUMBER flo tag:&quot;n1&quot;"' in text
     evil = connect_body("http://127.0.0.1:11", 1)
     evil["nodes"][0]["flows"][0].update(name="<b>x</b> & <mark>", tags=["<i>"], description="b <script>b")
     assert registry.post("/connect", evil).status == 201

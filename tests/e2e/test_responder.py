@@ -307,7 +307,7 @@ def test_schema(hosted):
     assert {"/", "/map", "/connect", "/update", "/disconnect", "/reconnect", "/flows", "/counts"} <= set(body["paths"])
     assert set(body["paths"]["/connect"]) == {"get", "post", "delete"}
     assert [p["name"] for p in body["paths"]["/flows"]["get"]["parameters"]] == ["pp", "p", "by", "q", "words", "format", "explain", "key",
-                                                                                       "after", "organization", "tag", "alive", "fields"]
+                                                                                       "after", "organization", "tag", "alive", "fields", "state", "registry", "facets"]
     refs = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(body))
     assert set(refs) <= set(body["components"]["schemas"])
     # who may call what, and how it is refused

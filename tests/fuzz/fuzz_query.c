@@ -269,7 +269,7 @@ check_explained(struct arena *a, struct str text, struct query *q)
 	} else {
 		CHECK((b.len == 0) == (text.len == 0));
 		CHECK(str_eq(query_note(second), buf_str(&b)));
-		CHECK(query_is_fulltext(second) == query_is_fulltext(q));
+		CHECK((query_fulltext(second).p != NULL) == (query_fulltext(q).p != NULL));
 		CHECK(query_needs(second) == query_needs(q));
 		CHECK(str_eq(buf_str(&b), buf_str(&again)));
 	}
@@ -316,7 +316,7 @@ check_literal(struct arena *a, struct str pattern)
 	    KODO_OK);
 	CHECK(query_compile(a, str_of(arena_printf(a, "name =~ '(?:%.*s)'", STR_ARG(pattern))),
 		  &grouped) == KODO_OK);
-	if (query_is_fulltext(q) || query_is_fulltext(grouped))
+	if (query_fulltext(q).p != NULL || query_fulltext(grouped).p != NULL)
 		return;
 	for (i = 0; i < N_ROWS; i++) {
 		v = query_match(q, &rows[i]);

@@ -321,8 +321,8 @@ test_needle(void **state)
 	assert_true(query_is_all(compile(STR_NULL)));
 	assert_true(query_is_all(compile(STR("\"\""))));
 	assert_false(query_is_all(compile(STR("x"))));
-	assert_true(query_is_fulltext(compile(STR("x"))));
-	assert_false(query_is_fulltext(compile(STR("name == \"x\""))));
+	assert_non_null(query_fulltext(compile(STR("x"))).p);
+	assert_null(query_fulltext(compile(STR("name == \"x\""))).p);
 }
 
 static struct str

@@ -40,24 +40,24 @@ test_ceilings(void **state)
 	struct query *q;
 
 	(void)state;
-	assert_false(query_is_fulltext(compile_repeated("", "(", 64, "name == \"x\"", ")", 64)));
+	assert_true(query_is_test(compile_repeated("", "(", 64, "name == \"x\"", ")", 64)));
 	q = compile_repeated("", "(", 65, "name == \"x\"", ")", 65);
 	assert_note_begins(q,
 	    "SyntaxError: too many nested parentheses (column 65: more than 64 deep), fulltext: "
 	    "((");
 	assert_int_equal(query_column(q), 65);
-	assert_false(query_is_fulltext(compile_repeated("", "not ", 64, "name == \"x\"", "", 0)));
+	assert_true(query_is_test(compile_repeated("", "not ", 64, "name == \"x\"", "", 0)));
 	/* side by side is not nested */
-	assert_false(query_is_fulltext(compile_repeated(
+	assert_true(query_is_test(compile_repeated(
 	    "", "(not name == \"x\") and ", 100, "url in ()", " or url in ()", 99)));
 	assert_note_begins(compile_repeated("", "~", 65, "name == \"x\"", "", 0),
 	    "SyntaxError: too many nested");
 	assert_note_begins(compile_repeated("", "(", 5000, "", "", 0),
 	    "SyntaxError: too many nested");
-	assert_false(query_is_fulltext(compile_repeated("name in [", "\"\",", 1000, "]", "", 0)));
+	assert_true(query_is_test(compile_repeated("name in [", "\"\",", 1000, "]", "", 0)));
 	assert_note_begins(compile_repeated("name in [", "\"\",", 1100, "]", "", 0),
 	    "SyntaxError: query is too long (column ");
-	assert_false(query_is_fulltext(compile_repeated("url<\"\"", "<url<\"\"", 500, "", "", 0)));
+	assert_true(query_is_test(compile_repeated("url<\"\"", "<url<\"\"", 500, "", "", 0)));
 	q = compile_repeated("", "x", LIMIT_QUERY_BYTES + 1, "", "", 0);
 	assert_note_begins(q,
 	    "SyntaxError: query is too long (more than 8192 bytes), fulltext: xxx");
@@ -82,7 +82,7 @@ test_budget(void **state)
 	memset(text, 'a', 4000);
 	for (i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
 		q = compile(str_of(arena_printf(arena, "description =~ '%s'", hostile[i])));
-		assert_false(query_is_fulltext(q));
+		assert_true(query_is_test(q));
 		for (n = 0, v = QUERY_NO; n < 200000 && v != QUERY_OVER_BUDGET; n++)
 			v = query_match(q, &row);
 		if (v != QUERY_OVER_BUDGET || query_match(q, &row) != QUERY_OVER_BUDGET)
@@ -113,7 +113,7 @@ test_step_budget(void **state)
 	for (i = 0; i < 300; i++)
 		buf_printf(&b, "%sdescription ~ 'b%zu'", i > 0 ? " or " : "", i);
 	q = compile(buf_str(&b));
-	assert_false(query_is_fulltext(q));
+	assert_true(query_is_test(q));
 	for (i = 0; i < 100000 && v == QUERY_NO; i++)
 		v = query_match(q, &row);
 	assert_int_equal(v, QUERY_OVER_BUDGET);

@@ -180,7 +180,7 @@ ask(struct fixture *f, const char *q, bool *is_regex, bool *refused)
 	err = search_flows(&v, f->a, &fq, &s, &res);
 	view_end(&v);
 	ms = cpu_ms() - ms;
-	*is_regex = !query_is_fulltext(fq.q);
+	*is_regex = query_fulltext(fq.q).p == NULL;
 	*refused = err == KODO_ETOOBIG;
 	assert_true(err == KODO_OK || *refused);
 	sink_free(&out);

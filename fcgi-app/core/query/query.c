@@ -11,6 +11,7 @@
 
 struct query {
 	struct str text, note;
+	struct str sought;		/* query_fulltext */
 	size_t column;
 	bool fulltext, is_test;
 	struct node *root;		/* NULL: no filter */
@@ -50,6 +51,7 @@ static void
 make_fulltext(struct query *q, struct reading *r, struct str text)
 {
 	q->fulltext = true;
+	q->sought = text;
 	q->root = words_test(r, text);
 }
 
@@ -76,6 +78,8 @@ make_query(struct query *q, struct reading *r)
 	q->is_test = q->root != NULL;
 	/* `not not "x"` */
 	q->fulltext = q->is_test && q->root->kind == NODE_TEST && q->root->test.kind == TEST_FOLDED;
+	if (q->fulltext)
+		q->sought = q->root->test.text;
 	if (q->root != NULL || r->oom)
 		return;
 	if (r->q.len <= LIMIT_QUERY_BYTES)
@@ -214,10 +218,10 @@ query_is_all(const struct query *q)
 	return q->program.n == 0 || (q->fulltext && words_longest(&q->root->test).len == 0);
 }
 
-bool
-query_is_fulltext(const struct query *q)
+struct str
+query_fulltext(const struct query *q)
 {
-	return q->fulltext;
+	return q->sought;
 }
 
 unsigned

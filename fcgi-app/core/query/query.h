@@ -88,7 +88,9 @@ enum kodo_err query_mistake(
 
 bool query_is_test(const struct query *q);	/* q as written is one, and no text */
 bool query_is_all(const struct query *q);	/* every row matches: no filter */
-bool query_is_fulltext(const struct query *q);	/* one text: quoted, or for an error in q */
+
+/* What q is where it is one text, quoted or for an error in it; null: a test, or no filter. */
+struct str query_fulltext(const struct query *q);
 
 /* Bit mask (QUERY_BIT) of the fields that query_match reads. */
 unsigned query_needs(const struct query *q);

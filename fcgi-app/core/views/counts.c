@@ -165,15 +165,17 @@ flow_count(struct flows_each *e, const struct flows_node *n, uint32_t flow)
 }
 
 static enum kodo_err
-counts_make(struct view *v, struct arena *a, struct buf *out)
+counts_make(struct view *v, struct arena *a, struct query *q, struct buf *out)
 {
 	struct counter all = { .names = { 0 } };
-	struct flows_each e = { .v = v, .arg = &all, .each = flow_count };
+	struct flows_each e = { .v = v, .q = q, .arg = &all, .each = flow_count };
 	enum kodo_err err = flows_each(&e);
 
 	if (err == KODO_OK) {
-		buf_printf(
-		    out, "{\"total\":%llu,\"organization\":", (unsigned long long)v->head.total);
+		buf_printf(out, "{\"total\":%llu", (unsigned long long)v->head.total);
+		if (q != NULL)
+			buf_printf(out, ",\"filtered\":%llu", (unsigned long long)e.n_matches);
+		buf_puts(out, ",\"organization\":");
 		err = tally_put(&all.orgs, all.names.n, out);
 		buf_puts(out, ",\"tags\":");
 		if (err == KODO_OK)
@@ -262,9 +264,19 @@ counts_put(struct view *v, struct sink *out)
 	a = arena_new();
 	if (a == NULL)
 		return KODO_ENOMEM;
-	err = counts_make(v, a, &out->buf);
+	err = counts_make(v, a, NULL, &out->buf);
 	if (err == KODO_OK && out->state != NULL)
 		counts_write(v, out->state, &out->buf);
+	arena_free(a);
+	return err == KODO_OK ? sink_end(out) : err;
+}
+
+enum kodo_err
+counts_put_found(struct view *v, struct query *q, struct sink *out)
+{
+	struct arena *a = arena_new();
+	enum kodo_err err = a == NULL ? KODO_ENOMEM : counts_make(v, a, q, &out->buf);
+
 	arena_free(a);
 	return err == KODO_OK ? sink_end(out) : err;
 }

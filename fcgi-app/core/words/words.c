@@ -184,6 +184,17 @@ words_compile(struct arena *a, struct str text, struct words **out, struct why *
 	return err;
 }
 
+enum kodo_err
+words_of_text(struct arena *a, struct str text, struct words **out)
+{
+	const struct term t = { .fields = WORDS_ANY_FIELD, .is_text = true };
+	struct reader r = { .a = a, .w = arena_zalloc(a, sizeof(*r.w)) };
+	enum kodo_err err = r.w == NULL ? KODO_ENOMEM : term_add(&r, t, text);
+
+	*out = err == KODO_OK && r.w->n > 0 ? r.w : NULL;
+	return err;
+}
+
 struct str
 words_text(const struct words *w)
 {

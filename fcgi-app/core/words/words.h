@@ -33,6 +33,9 @@ struct words;
 enum kodo_err words_compile(
     struct arena *a, struct str text, struct words **out, struct why *why) MUST_CHECK;
 
+/* A text as q has it (query.h), to be marked: words_mark. As words_compile. */
+enum kodo_err words_of_text(struct arena *a, struct str text, struct words **out) MUST_CHECK;
+
 struct str words_text(const struct words *w);	/* as given */
 
 /* A text contained in the folded text of each flow that has the words, null if there is none. */

@@ -73,7 +73,7 @@ words_find_way(const struct term *t, struct str way, struct str s, size_t pos, s
 	while (pos < s.len && (at = memfind(str_skip(s, pos), head)) != NULL) {
 		out->from = (size_t)(at - s.p);
 		pos = out->from + 1;
-		if (is_inside(s, out->from))
+		if (!t->is_text && is_inside(s, out->from))
 			continue;
 		out->to = head.len == way.len ? out->from + way.len :
 		    end_of(way, s, out->from, vain);

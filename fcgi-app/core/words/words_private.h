@@ -14,6 +14,7 @@ struct term {
 	size_t n_ways;
 	unsigned fields;	/* mask of enum packed_bound */
 	bool is_phrase;		/* whole words only */
+	bool is_text;		/* wherever it stands, also inside of words */
 	bool without;
 	size_t from, to;	/* the bytes of the text that it was read from */
 };
