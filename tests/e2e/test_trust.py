@@ -377,6 +377,42 @@ def test_forged_word_after_a_rotation(registry):
             one.kill()
 
 
+def test_unsigned_greeting_takes_nothing_away(registry):
+    """A proxy may have one in store. Its document of keys tells, though the key is a new one that was never shown."""
+    owner = Owner()                                         # whose greeting is not signed
+    try:
+        assert owner.post(registry, "/connect").status == 201
+        wait_until(lambda: known(registry)[owner.url] == "proved", 10, "proved")
+        old, owner.key = owner.key, signing.Key()
+        data = json.dumps(owner.body("/connect", 3)).encode()
+        assert registry.post("/connect", data, headers={**owner.fields("/connect", data, registry.url),
+                                                        "Kodo-Former": old.rotation(owner.key)}).status == 201
+        end = time.monotonic() + 12                         # a forged word has it asked again after 10 s
+        while time.monotonic() < end:
+            assert registry.post("/update", connect_body(owner.url)).status == 403
+            assert flows_of(registry, owner.url) == [3]
+            time.sleep(0.2)
+        assert known(registry)[owner.url] == "proved"
+    finally:
+        owner.close()
+
+
+@pytest.mark.parametrize("document", ((404, {}), (403, {}), (200, {"url": "http://elsewhere.example", "keys": []}), (200, "<html>")),
+                         ids=("none", "forbidden", "another's", "a page"))
+def test_legacy_url_that_was_squatted(registry, document):
+    """It has no document of keys, and a greeting that is not signed: whoever signed in its name is not who is there."""
+    legacy = kodotest.Peer()
+    legacy.answer = lambda method, path, body: document if path == "/.well-known/kodo.json" else legacy.welcome(method, path, body)
+    squatter = Owner(is_there=False)
+    squatter.url = legacy.url
+    try:
+        assert squatter.post(registry, "/connect", flows=5).status == 201
+        wait_until(lambda: registry.post("/connect", connect_body(legacy.url, 1)).status == 201, 30, "the legacy peer is believed")
+        assert flows_of(registry, legacy.url) == [1] and known(registry)[legacy.url] == "by address"
+    finally:
+        legacy.close()
+
+
 def test_rotation_while_the_url_is_asked(registry):
     """What the url showed before it had another key is out of date when it comes: nothing is withdrawn, and it is asked again."""
     owner, asked, go = Owner(), threading.Event(), threading.Event()

@@ -44,6 +44,34 @@ shown_take(struct change *ch, struct peer *p, const struct exchange_job *job, st
 	return KODO_OK;
 }
 
+/* There is no document of keys at its url; a server in trouble, or too busy, does not say that. */
+static void
+no_document_note(struct peer *p, const struct exchange_result *res)
+{
+	if (res->status >= 400 && res->status <= 499 && res->status != 429)
+		p->flags |= PEER_NO_DOCUMENT;
+}
+
+/*
+ * A greeting that is not signed shows that there is no key only where there is no document either:
+ * a proxy may have it in store, or take out what it does not know.
+ */
+static enum kodo_err
+greeting_take(struct change *ch, struct peer *p, const struct outcome *oc)
+{
+	const struct speaker *who = oc->res->who;
+	const bool has_no_document = (p->flags & PEER_NO_DOCUMENT) != 0;
+	enum kodo_err err = KODO_OK;
+
+	p->flags &= ~(unsigned)PEER_NO_DOCUMENT;
+	if (!oc->has_body || !str_eq(oc->body.from_key, p->key))
+		return KODO_OK;
+	if (who->is_signed || has_no_document)
+		err = shown_take(ch, p, oc->job,
+		    who->is_signed ? key_bytes(who->signer.key) : STR_NULL);
+	return err == KODO_OK ? address_note(ch, p, who) : err;
+}
+
 enum kodo_err
 answer_judge(
     struct change *ch, struct peer *p, struct outcome *oc, struct exchange_result *no)
@@ -54,17 +82,14 @@ answer_judge(
 
 	if (who != NULL && oc->res->status != 0)
 		err = address_note(ch, p, who);
+	if (answer_is_document(oc->job))
+		no_document_note(p, oc->res);
 	if (err != KODO_OK || who == NULL || !changes_anything(oc->res) ||
 	    answer_is_document(oc->job))
 		return err;
 	/* a greeting shows who is there, with which key or none */
-	if (oc->job->kind == EXCHANGE_PROBE || oc->job->kind == EXCHANGE_PROVE) {
-		if (!oc->has_body || !str_eq(oc->body.from_key, p->key))
-			return KODO_OK;
-		err = shown_take(ch, p, oc->job,
-		    who->is_signed ? key_bytes(who->signer.key) : STR_NULL);
-		return err == KODO_OK ? address_note(ch, p, who) : err;
-	}
+	if (oc->job->kind == EXCHANGE_PROBE || oc->job->kind == EXCHANGE_PROVE)
+		return greeting_take(ch, p, oc);
 	verdict = pin_judge(ch->o, p->key, p, who);
 	/* where it was called its address is its own */
 	if (verdict == PIN_COUNTS || verdict == PIN_OTHER_ADDRESS)
@@ -91,6 +116,9 @@ answer_document(struct change *ch, struct peer *p, struct outcome *oc, bool *is_
 
 	p->out.work[WORK_PROVE] = 0;
 	*is_its = err == KODO_OK && str_eq(url_key, p->key);
+	p->flags &= ~(unsigned)PEER_NO_DOCUMENT;
+	if (!*is_its)
+		p->flags |= PEER_NO_DOCUMENT;
 	/* a key that the known one has signed for takes nothing away */
 	if (*is_its && who != NULL && who->is_signed &&
 	    str_eq(key_bytes(who->signer.key), key_bytes(key)) &&
@@ -120,6 +148,7 @@ answer_alias(struct change *ch, struct peer *p, struct str key)
 enum kodo_err
 answer_shown(struct change *ch, struct peer *p, struct outcome *oc)
 {
+	enum kodo_err err = KODO_OK;
 	bool is_its;
 
 	p->out.due_us = ch->now_us;
@@ -127,8 +156,12 @@ answer_shown(struct change *ch, struct peer *p, struct outcome *oc)
 		p->out.due_us += (p->flags & PEER_PAUSED) != 0 ? peer_pause_us(p, false)
 		    : peer_backoff_us(p->out.attempts, PEER_HEARD_US);
 	p->out.work[WORK_PROVE] = 0;
-	return oc->res->status == 200 && answer_is_document(oc->job)
-	    ? answer_document(ch, p, oc, &is_its) : KODO_OK;
+	if (oc->res->status == 200 && answer_is_document(oc->job))
+		err = answer_document(ch, p, oc, &is_its);
+	if (answer_is_document(oc->job) && (p->flags & PEER_NO_DOCUMENT) != 0 &&
+	    p->trust.proved_us == 0)
+		change_want(ch, p, WORK_PROVE, false);	/* its greeting, now */
+	return err;
 }
 
 enum kodo_err

@@ -32,7 +32,8 @@ path_of(const struct peer *p, const struct exchange_job *job)
 	if (job->kind == EXCHANGE_DIGEST_CHECK && job->is_post)
 		return paths[EXCHANGE_UPDATE];
 	/* a key that was never proved may be of somebody who took the url of a legacy peer */
-	if (job->kind == EXCHANGE_PROVE && p->trust.proved_us == 0)
+	if (job->kind == EXCHANGE_PROVE && (p->flags & PEER_NO_DOCUMENT) != 0 &&
+	    p->trust.proved_us == 0)
 		return paths[EXCHANGE_PROBE];
 	return job->kind == EXCHANGE_PROBE ? probe_path(p) : paths[job->kind];
 }

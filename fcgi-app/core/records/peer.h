@@ -61,6 +61,8 @@ enum peer_flag {
 	PEER_ENTRIES = 1u << 16,	/* it keeps entries and audiences, and digests hold them */
 	/* a digest check was wanted while one may be under way: its answer may be of before */
 	PEER_CHECK_AGAIN = 1u << 17,
+	/* its url was asked for a document of keys and had none: its greeting is to tell */
+	PEER_NO_DOCUMENT = 1u << 18,
 };
 
 /*
