@@ -3,7 +3,6 @@
 #include "core/exchange/flow_probe.h"
 #include "core/registry/expire.h"
 #include "core/registry/liveness_round.h"
-#include "core/registry/moderate.h"
 #include "cron/rounds.h"
 
 #define EXPIRE_US	(600ll * 1000000)
@@ -54,7 +53,7 @@ moderation(struct rounds *d, struct registry *r, int64_t mono_us)
 
 	if (mono_us < d->moderation_us)
 		return false;
-	err = moderate_follow(r, isotime_now_us(), MODERATION_LIMIT_US, &more);
+	err = moderate_follow(r, &d->pass, isotime_now_us(), MODERATION_LIMIT_US, &more);
 	if (err == KODO_OK)
 		return more;
 	d->moderation_us = mono_us + MODERATION_PAUSE_US;

@@ -4,12 +4,13 @@
 #ifndef KODO_ROUNDS_H
 #define KODO_ROUNDS_H
 
-#include "core/registry/registry.h"
+#include "core/registry/moderate.h"
 
 struct rounds {			/* zeroed at first */
 	int64_t expire_us;	/* monotonic: when tombstones expire next */
 	int64_t liveness_us;	/* when signs of life were looked at last */
 	int64_t moderation_us;	/* monotonic: not before, after a failure */
+	struct moderate_pass pass;
 };
 
 /*

@@ -28,11 +28,12 @@ moderate(struct fixture *f, const char *pattern, enum verdict verdict)
 static unsigned
 follow(struct fixture *f, int64_t limit_us)
 {
+	struct moderate_pass at = { .ticket = 0 };
 	unsigned n = 0;
 	bool more = true;
 
 	for (; more; n++)
-		must(moderate_follow(f->r, ++f->now_us, limit_us, &more));
+		must(moderate_follow(f->r, &at, ++f->now_us, limit_us, &more));
 	check_clean(f);
 	return n;
 }
@@ -172,14 +173,15 @@ static void
 wanted_again_meanwhile(void **state)
 {
 	struct fixture *f = *state;
+	struct moderate_pass at = { .ticket = 0 };
 	bool more;
 
 	start(f);
 	say(f, nodes_json(f, 450), "203.0.113.1");
 	assert_int_equal(moderate(f, "address:192.0.2.0/24", VERDICT_DENIED), MODERATE_SET);
 	(void)say_as(f, registry_update, PROVIDER, "[]", "192.0.2.5");
-	must(moderate_follow(f->r, ++f->now_us, 0, &more));
-	must(moderate_follow(f->r, ++f->now_us, 0, &more));
+	must(moderate_follow(f->r, &at, ++f->now_us, 0, &more));
+	must(moderate_follow(f->r, &at, ++f->now_us, 0, &more));
 	assert_true(more);
 	assert_in_range(total_of(f), 2, 900);
 	for (unsigned i = 0; i < PIN_ADDRESSES; i++)
@@ -312,6 +314,41 @@ two_at_once(void **state)
 	check_clean(f);
 }
 
+/*
+ * All nodes follow in steps of one transaction, where the command was ended at once; a change of
+ * the list between begins anew.
+ */
+static void
+interrupted_is_finished_in_steps(void **state)
+{
+	struct fixture *f = *state;
+	struct moderate_pass at = { .ticket = 0 };
+	enum moderate_outcome done;
+	struct moderation_entry e;
+	uint32_t ticket;
+	bool more;
+	unsigned n;
+
+	start(f);
+	say(f, nodes_json(f, 1000), "192.0.2.1");
+	must(moderation_parse(f->a, STR("address:192.0.2.0/24"), &e, NULL));
+	e.verdict = VERDICT_DENIED;
+	must(moderate_list(f->r, &e, false, ++f->now_us, &done, &ticket));
+	must(moderate_follow(f->r, &at, ++f->now_us, 0, &more));
+	assert_true(more && unfinished(f) == ticket);
+	assert_in_range(total_of(f), 801, 2000);
+	e.verdict = VERDICT_HIDDEN;
+	must(moderate_list(f->r, &e, false, ++f->now_us, &done, &ticket));
+	must(moderate_follow(f->r, &at, ++f->now_us, 0, &more));
+	assert_int_equal(at.ticket, ticket);
+	for (n = 0; more; n++)
+		must(moderate_follow(f->r, &at, ++f->now_us, 0, &more));
+	assert_in_range(n, 5, 20);
+	assert_int_equal(unfinished(f), 0);
+	assert_int_equal(total_of(f), 1);
+	check_clean(f);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 
 int
@@ -326,6 +363,7 @@ main(void)
 		TEST(denied_ends_and_comes_back_denied),
 		TEST(interrupted_is_finished),
 		TEST(two_at_once),
+		TEST(interrupted_is_finished_in_steps),
 	};
 
 	return cmocka_run_group_tests_name("moderate", tests, NULL, NULL);

@@ -175,19 +175,29 @@ sweep_run(struct registry *r, struct sweep *w, int64_t now_us, int64_t until_us)
 	return err;
 }
 
+/* All nodes, from where the pass is. */
+static enum kodo_err
+pass_run(struct registry *r, struct moderate_pass *at, int64_t now_us, int64_t until_us)
+{
+	struct change_run run = { .r = r, .now_us = now_us, .fn = finished_fn, .arg = &at->ticket };
+	struct sweep w = { .is_over = true };
+	enum kodo_err err = KODO_OK;
+
+	while (at->verdict < VERDICTS && err == KODO_OK && w.is_over) {
+		w = (struct sweep){ .verdict = (enum verdict)at->verdict, .next = at->next };
+		err = sweep_run(r, &w, now_us, until_us);
+		at->next = w.is_over ? 0 : w.next;
+		at->verdict += w.is_over;
+	}
+	return err == KODO_OK && w.is_over ? registry_change(&run) : err;
+}
+
 enum kodo_err
 moderate_sweep(struct registry *r, uint32_t ticket, int64_t now_us, int64_t until_us)
 {
-	struct change_run run = { .r = r, .now_us = now_us, .fn = finished_fn, .arg = &ticket };
-	struct sweep w = { .is_over = true };
-	int verdict;
-	enum kodo_err err = KODO_OK;
+	struct moderate_pass at = { .ticket = ticket };
 
-	for (verdict = 0; verdict < VERDICTS && err == KODO_OK && w.is_over; verdict++) {
-		w = (struct sweep){ .verdict = (enum verdict)verdict };
-		err = sweep_run(r, &w, now_us, until_us);
-	}
-	return err == KODO_OK && w.is_over ? registry_change(&run) : err;
+	return pass_run(r, &at, now_us, until_us);
 }
 
 enum kodo_err
@@ -257,7 +267,8 @@ waiting_get(struct registry *r, uint32_t *unfinished, struct rejudge *first, boo
 }
 
 enum kodo_err
-moderate_follow(struct registry *r, int64_t now_us, int64_t limit_us, bool *more)
+moderate_follow(struct registry *r, struct moderate_pass *at, int64_t now_us, int64_t limit_us,
+    bool *more)
 {
 	const int64_t until_us = clock_mono_us() + limit_us;
 	uint32_t unfinished;
@@ -266,10 +277,15 @@ moderate_follow(struct registry *r, int64_t now_us, int64_t limit_us, bool *more
 
 	do {
 		err = waiting_get(r, &unfinished, &first, more);
-		if (err == KODO_OK && unfinished != 0)
-			err = moderate_sweep(r, unfinished, now_us, INT64_MAX);
-		if (err == KODO_OK && *more)
+		if (err != KODO_OK)
+			break;
+		if (unfinished != at->ticket)
+			*at = (struct moderate_pass){ .ticket = unfinished };
+		if (unfinished != 0)
+			err = pass_run(r, at, now_us, until_us);
+		else if (*more)
 			err = peer_follow(r, &first, now_us, until_us);
+		*more |= unfinished != 0;
 	} while (err == KODO_OK && *more && clock_mono_us() < until_us);
 	return err;
 }

@@ -34,12 +34,19 @@ enum kodo_err moderate_list(struct registry *r, const struct moderation_entry *e
 enum kodo_err moderate_sweep(
     struct registry *r, uint32_t ticket, int64_t now_us, int64_t until_us) MUST_CHECK;
 
+/* How far a pass over all nodes has come; in memory, so another program begins anew. */
+struct moderate_pass {		/* zeroed at first */
+	uint32_t ticket;	/* of which change of the list; 0: none */
+	unsigned verdict;	/* of the winners */
+	uint64_t next;		/* node */
+};
+
 /*
- * For the runner: all nodes, where a registry_moderate ended before they had followed; and those of
- * peers of which another address is known by now (trust/rejudge.h), as many as limit_us allows.
- * more: not all of these.
+ * For the runner: all nodes, where a registry_moderate ended before they had followed; and then
+ * those of peers of which another address is known by now (trust/rejudge.h), as many as limit_us
+ * allows. more: not all of these.
  */
-enum kodo_err moderate_follow(
-    struct registry *r, int64_t now_us, int64_t limit_us, bool *more) MUST_CHECK;
+enum kodo_err moderate_follow(struct registry *r, struct moderate_pass *at, int64_t now_us,
+    int64_t limit_us, bool *more) MUST_CHECK;
 
 #endif
