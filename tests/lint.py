@@ -19,7 +19,8 @@ COLUMNS = 100
 ROOMS = ["base", "flow", "config", "words", "query", "wire", "storage", "metrics", "auth", "records", "trust", "liveness", "probe", "merge", "registry", "views", "exchange", "check"]
 # the others -> the folders beside core that they may include; main.c is what joins them
 FOLDERS = {
-    "fcgi-app/http": {"fcgi-app/http"},
+    "fcgi-app/http": {"fcgi-app/http", "fcgi-app/http/bridges"},
+    "fcgi-app/http/bridges": {"fcgi-app/http", "fcgi-app/http/bridges"},
     "fcgi-app/cmd": {"fcgi-app/cmd"},
     "fcgi-app": {"fcgi-app/http", "fcgi-app/cmd"},
     "cron": {"cron"},
@@ -47,7 +48,7 @@ BANNED = {
 LISTS = {
     "bin_PROGRAMS": ["fcgi-app/main.c", "cron/main.c"],
     "CORE_SOURCES": ["fcgi-app/core/*/*.[ch]"],
-    "HTTP_SOURCES": ["fcgi-app/http/*.[ch]"],
+    "HTTP_SOURCES": ["fcgi-app/http/*.[ch]", "fcgi-app/http/bridges/*.[ch]"],
     "KODO_SOURCES": ["fcgi-app/*.[ch]", "fcgi-app/cmd/*.[ch]"],
     "CRON_SOURCES": ["cron/*.[ch]"],
     "UNIT": ["tests/unit/test_*.c"],

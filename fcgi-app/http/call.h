@@ -33,6 +33,7 @@ struct call {
 	const struct route *route;	/* of OPTIONS that of GET; NULL: none is found */
 	struct params params;
 	struct wire_body body;		/* read and validated, on routes with ROUTE_BODY */
+	struct str text;		/* as it came, on routes with ROUTE_TEXT */
 	struct response *res;
 	struct call_audit audit;
 	int64_t now_us;

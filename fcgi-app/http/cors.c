@@ -61,6 +61,7 @@ cors_put(struct call *c)
 		if (err != KODO_OK || !listed)
 			return err;
 	}
+	c->res->is_mcp = c->route != NULL && route_bridge(c->route) == BRIDGE_MCP;
 	c->res->is_preflight = c->req->method == METHOD_OPTIONS &&
 	    c->transport->env(c->transport, "HTTP_ACCESS_CONTROL_REQUEST_METHOD") != NULL;
 	return KODO_OK;

@@ -84,7 +84,7 @@ put_call(struct template_values *part, const struct route *r)
 
 /* The chapters with their calls. */
 static void
-put_parts(struct template_values *t)
+put_parts(struct template_values *t, const struct options *o)
 {
 	const struct route *r;
 	struct template_values *row;
@@ -99,7 +99,8 @@ put_parts(struct template_values *t)
 		template_values_put_u64(row, "part_id", part);
 		template_values_put_flag(row, "is_find", part == PART_FIND);
 		for (r = router_table(); r->path != NULL; r++)
-			if ((r->flags & ROUTE_ALIAS) == 0 && schema_part(r) == part)
+			if ((r->flags & ROUTE_ALIAS) == 0 && schema_part(r) == part &&
+			    option_has_bridge(o, route_bridge(r)))
 				put_call(row, r);
 	}
 }
@@ -132,7 +133,7 @@ put_docs(struct call *c, struct view *v)
 
 	if (err != KODO_OK)
 		return err;
-	put_parts(t);
+	put_parts(t, v->options);
 	put_records(t);
 	err = page_put(c, "docs.html", t);
 	if (err != KODO_ENOTFOUND)

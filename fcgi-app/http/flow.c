@@ -11,6 +11,7 @@
 #include "core/views/search.h"
 #include "http/flows_page.h"
 #include "http/handlers.h"
+#include "http/item_json.h"
 #include "http/page.h"
 #include "http/page_parts.h"
 #include "http/template.h"
@@ -37,31 +38,6 @@ put_time(struct buf *b, const char *key, int64_t us)
 	json_put_time(b, us, true);
 }
 
-static void
-put_row(struct buf *b, const struct row *r)
-{
-	size_t i;
-
-	put_text(b, "organization", r->organization);
-	put_time(b, "created", r->created_us);
-	put_time(b, "modified", r->modified_us);
-	put_time(b, "heartbeat", r->heartbeat_us);
-	buf_putc(b, ',');
-	put_text(b, "url", r->url);
-	buf_putc(b, ',');
-	put_text(b, "name", r->name);
-	buf_putc(b, ',');
-	put_text(b, "author", r->author);
-	buf_putc(b, ',');
-	put_text(b, "description", r->description);
-	buf_puts(b, ",\"tags\":[");
-	for (i = 0; i < r->n_tags; i++) {
-		buf_puts(b, i > 0 ? "," : "");
-		json_put_str(b, r->tags[i]);
-	}
-	buf_putc(b, ']');
-}
-
 /* Whose word it is. */
 static void
 put_from(struct buf *b, const struct item *it)
@@ -82,7 +58,7 @@ put_json(struct call *c, struct view *v, const struct item *it)
 
 	c->res->view = changes_last(&v->head);
 	buf_putc(b, '{');
-	put_row(b, &it->row);
+	item_json_put(b, &it->row);
 	buf_putc(b, ',');
 	put_text(b, "entry", it->row.entry);
 	buf_putc(b, ',');

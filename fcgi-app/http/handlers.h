@@ -57,6 +57,10 @@ enum kodo_err handle_moderate(struct call *c) MUST_CHECK;
 /* well_known.c */
 enum kodo_err handle_well_known(struct call *c) MUST_CHECK;
 
+/* bridges/mcp.c */
+enum kodo_err handle_mcp_servers(struct call *c) MUST_CHECK;
+enum kodo_err handle_mcp_server(struct call *c) MUST_CHECK;
+
 /* docs.c, schema.c, assets.c */
 enum kodo_err handle_docs(struct call *c) MUST_CHECK;
 enum kodo_err handle_schema(struct call *c) MUST_CHECK;

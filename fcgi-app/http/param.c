@@ -8,6 +8,7 @@
 #define DEFAULT_PP	10
 #define DEFAULT_PP_FEED	50
 #define DEFAULT_LIMIT	100
+#define DEFAULT_SERVERS	30
 
 #define FORMAT_BIT(f)	(1u << (f))
 #define PAGE_FORMATS	(FORMAT_BIT(FORMAT_JSON) | FORMAT_BIT(FORMAT_HTML))
@@ -59,6 +60,15 @@ static const struct param_rule rules[PARAM_MAX] = {
 	[PARAM_DRY] = { "dry", PARAM_INT, "0", "1: only say what the pattern would decide of" },
 	[PARAM_FORGET] = { "forget", PARAM_INT, "0",
 	    "1: whatever is said of this very pattern ends" },
+	[PARAM_CURSOR] = { "cursor", PARAM_TEXT, NULL, "nextCursor of the page before" },
+	[PARAM_SERVERS] = { "limit", PARAM_INT, "30", "servers a page, at most 100" },
+	[PARAM_SEARCH] = { "search", PARAM_TEXT, NULL,
+	    "words to search for, the best first; or the name of one" },
+	[PARAM_UPDATED_SINCE] = { "updated_since", PARAM_TEXT, NULL,
+	    "only what was taken in, or has gone, since that time (RFC 3339)" },
+	[PARAM_VERSION] = { "version", PARAM_TEXT, NULL, "latest, or just that version" },
+	[PARAM_INCLUDE_DELETED] = { "include_deleted", PARAM_TEXT, NULL,
+	    "true: with the nodes that are known to have gone" },
 };
 
 static const char *const formats[FORMATS] = {
@@ -157,7 +167,7 @@ judge(struct arena *a, enum param p, struct str value, struct params *out, struc
 
 /* PARAM_MAX: the name is of none that is allowed. */
 static unsigned
-find_rule(struct str name, unsigned allowed)
+find_rule(struct str name, uint64_t allowed)
 {
 	unsigned p;
 
@@ -184,7 +194,7 @@ is_cut_test(unsigned p, struct str raw)
 }
 
 enum kodo_err
-param_read(struct arena *a, struct str query, unsigned allowed, struct params *out,
+param_read(struct arena *a, struct str query, uint64_t allowed, struct params *out,
     struct param_errors *errors)
 {
 	struct str given[PARAM_MAX] = { STR_NULL }, faults[PARAM_MAX] = { STR_NULL };
@@ -196,6 +206,7 @@ param_read(struct arena *a, struct str query, unsigned allowed, struct params *o
 	memset(errors, 0, sizeof(*errors));
 	out->number[PARAM_PP] = DEFAULT_PP;
 	out->number[PARAM_LIMIT] = DEFAULT_LIMIT;
+	out->number[PARAM_SERVERS] = DEFAULT_SERVERS;
 	if (query.len == 0 || allowed == 0)
 		return KODO_OK;
 	while ((err = request_next_param(a, &query, &name, &value)) == KODO_OK) {

@@ -39,10 +39,17 @@ enum param {
 	PARAM_NODE_STATE,	/* the same name as PARAM_STATE */
 	PARAM_REGISTRY,
 	PARAM_FACETS,
+	/* of bridges */
+	PARAM_CURSOR,
+	PARAM_SERVERS,		/* named limit, with another default */
+	PARAM_SEARCH,
+	PARAM_UPDATED_SINCE,
+	PARAM_VERSION,
+	PARAM_INCLUDE_DELETED,
 	PARAM_MAX
 };
 
-#define PARAM_BIT(p)	(1u << (p))
+#define PARAM_BIT(p)	(UINT64_C(1) << (p))
 
 enum param_format { FORMAT_NONE, FORMAT_JSON, FORMAT_HTML, FORMAT_ATOM, FORMATS };
 
@@ -90,7 +97,7 @@ const char *param_format_name(enum param_format f);
  * Read the raw query: the parameters in the mask allowed.
  * KODO_EINVAL: errors is filled in, all in order. KODO_ENOMEM.
  */
-enum kodo_err param_read(struct arena *a, struct str query, unsigned allowed, struct params *out,
+enum kodo_err param_read(struct arena *a, struct str query, uint64_t allowed, struct params *out,
     struct param_errors *errors) MUST_CHECK;
 
 #endif

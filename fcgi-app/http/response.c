@@ -64,7 +64,7 @@ set_plain(struct response *r)
 	buf_reset(&r->reason);
 	r->is_page = false;
 	r->varies = r->is_secret = r->varies_by_origin = r->is_preflight = false;
-	r->varies_by_encoding = r->is_gzip = false;
+	r->varies_by_encoding = r->is_gzip = r->is_mcp = false;
 	r->cors_origin = STR_NULL;
 }
 
@@ -271,7 +271,10 @@ put_cors(struct buf *b, const struct response *r)
 	buf_puts(b, "Access-Control-Allow-Origin: ");
 	buf_put_str(b, r->cors_origin);
 	buf_puts(b, "\r\n");
-	if (r->is_preflight)
+	if (r->is_mcp)
+		buf_puts(b, "Access-Control-Allow-Methods: GET, OPTIONS\r\n"
+		    "Access-Control-Allow-Headers: Authorization, Content-Type\r\n");
+	else if (r->is_preflight)
 		buf_puts(b, "Access-Control-Allow-Methods: GET, HEAD\r\n"
 		    "Access-Control-Allow-Headers: Accept, Content-Type, If-None-Match\r\n"
 		    "Access-Control-Max-Age: 86400\r\n");

@@ -36,6 +36,7 @@ struct response {
 	bool varies_by_encoding;
 	bool is_gzip;			/* the body is compressed, or is while it is sent */
 	bool is_preflight;		/* say how they may ask */
+	bool is_mcp;			/* as registries of MCP say it */
 	bool varies;			/* its address has another answer for another Accept */
 	bool is_secret;			/* its address may hold a key: links do not tell it */
 };

@@ -10,6 +10,7 @@
 #define FORMAT	PARAM_BIT(PARAM_FORMAT)
 #define KEY	PARAM_BIT(PARAM_KEY)
 #define SHOWS	ROUTE_ROLE_REGISTRY
+#define OF_MCP	(SHOWS | ROUTE_BRIDGE(BRIDGE_MCP))
 #define OWN_FLOW	(ROUTE_BELOW | ROUTE_ROLE_FLOWS)
 #define CALLED	(OWN_FLOW | ROUTE_ELSEWHERE | ROUTE_ALIAS)
 #define POSTED	(ROUTE_BODY | ROUTE_PEER)
@@ -77,6 +78,13 @@ static const struct route table[] = {
 	{ "/organization", METHOD_GET, handle_organization, ROUTE_PAGE | SHOWS, 0,
 	    PARAM_BIT(PARAM_NAME) | PARAM_BIT(PARAM_P) | PARAM_BIT(PARAM_PP) | FORMAT,
 	    "an organization: its nodes, flows and authors", NULL, "organization" },
+	{ "/v0.1/servers", METHOD_GET, handle_mcp_servers, OF_MCP, 0,
+	    PARAM_BIT(PARAM_CURSOR) | PARAM_BIT(PARAM_SERVERS) | PARAM_BIT(PARAM_SEARCH) |
+		PARAM_BIT(PARAM_UPDATED_SINCE) | PARAM_BIT(PARAM_VERSION) |
+		PARAM_BIT(PARAM_INCLUDE_DELETED),
+	    "flows as servers of the Model Context Protocol's registry API", NULL, "mcp_servers" },
+	{ "/v0.1/servers", METHOD_GET, handle_mcp_server, ROUTE_BELOW | OF_MCP, 0, 0,
+	    "one of them: NAME/versions, NAME/versions/latest or a version", NULL, "object" },
 	{ "/flows", METHOD_GET, handle_flow, OWN_FLOW | ROUTE_PAGE, 0, FORMAT,
 	    "a flow of this service", NULL, "found" },
 	{ "/flows", METHOD_POST, handle_flow_call, OWN_FLOW | ROUTE_ELSEWHERE, 0, 0,
@@ -109,6 +117,16 @@ matches(const struct route *r, struct str path)
 	if ((r->flags & ROUTE_BELOW) == 0)
 		return str_eq(path, own);
 	return path.len > own.len + 1 && path.p[own.len] == '/' && str_starts(path, own);
+}
+
+const struct route *
+router_any(struct str path)
+{
+	const struct route *r = table;
+
+	while (r->path != NULL && !matches(r, path))
+		r++;
+	return r->path == NULL ? NULL : r;
 }
 
 static void

@@ -5,6 +5,7 @@
 #ifndef KODO_ROUTER_H
 #define KODO_ROUTER_H
 
+#include "core/config/option.h"
 #include "core/wire/wire.h"
 #include "http/request.h"
 
@@ -23,10 +24,14 @@ enum route_flag {
 	ROUTE_ROLE_REGISTRY = 1u << 8,
 	ROUTE_ROLE_FLOWS = 1u << 9,
 	ROUTE_FEED = 1u << 10,		/* answers with a feed where one is wanted */
-	ROUTE_ELSEWHERE = 1u << 11,	/* changes nothing here: says where to call instead */
-	ROUTE_METRICS = 1u << 12,	/* for the admin, or for all: as the option metrics says */
-	ROUTE_CHANGES = 1u << 13,	/* changes something, though by GET */
+	ROUTE_ELSEWHERE = 1u << 11,	/* changes nothing here: from any site, by any method */
+	ROUTE_TEXT = 1u << 12,		/* a body is read as it is: 413 */
+	ROUTE_METRICS = 1u << 13,	/* for the admin, or for all: as the option metrics says */
+	ROUTE_CHANGES = 1u << 14,	/* changes something, though by GET */
 };
+
+/* Beside these: of a bridge, without which the route is not there, and whose errors it has. */
+#define ROUTE_BRIDGE(bridge)	((unsigned)(bridge) << 24)
 
 struct route {
 	const char *path;
@@ -34,13 +39,20 @@ struct route {
 	enum kodo_err (*handle)(struct call *c);	/* see handlers.h */
 	unsigned flags;
 	enum wire_kind wire;
-	unsigned params;		/* mask of PARAM_BIT */
+	uint64_t params;		/* mask of PARAM_BIT */
 	const char *summary;
 	const char *takes, *gives;	/* records of PROTOCOL.md, see schema.c; NULL: nothing */
 };
 
 /* Is a request for it to change something here? */
 bool router_changes(const struct route *r);
+
+/* BRIDGE_NONE: of none. */
+static inline enum option_bridge
+route_bridge(const struct route *r)
+{
+	return (enum option_bridge)(r->flags >> 24);
+}
 
 /* The table; ends with a row without path. */
 const struct route *router_table(void);
@@ -51,6 +63,9 @@ enum router_verdict { ROUTE_FOUND, ROUTE_NO_PATH, ROUTE_NO_METHOD, ROUTE_IS_OPTI
  * Find the row for a path and method; HEAD finds that of GET. ROUTE_NO_METHOD and ROUTE_IS_OPTIONS:
  * allow holds the methods that the path has, for an Allow header.
  */
+/* A row for the path, by whatever method. NULL: there is no such path. */
+const struct route *router_any(struct str path);
+
 enum router_verdict router_find(
     struct str path, enum method m, const struct route **out, char allow[64]);
 

@@ -258,6 +258,10 @@ put_responses(struct buf *b, const struct route *r, const struct schema_example 
 		{ 503, "not possible now: try again after Retry-After seconds" },
 		{ 507, "there is no room for a new provider" },
 	};
+	static const char *const errors[BRIDGES] = {
+		[BRIDGE_NONE] = "error", [BRIDGE_MCP] = "mcp_error", [BRIDGE_ARD] = "ard_error",
+		[BRIDGE_A2A] = "error", [BRIDGE_LLMS] = "error",
+	};
 	bool page = (r->flags & ROUTE_PAGE) != 0;
 	size_t i;
 
@@ -273,7 +277,8 @@ put_responses(struct buf *b, const struct route *r, const struct schema_example 
 		buf_printf(b, ",\"%u\":{\"description\":\"%s\",", refusals[i].status,
 		    refusals[i].words);
 		/* a page to a browser, whatever was asked for */
-		put_content(b, "error", STR_NULL, r->method == METHOD_GET ? ROUTE_PAGE : 0);
+		put_content(b, errors[route_bridge(r)], STR_NULL, r->method == METHOD_GET &&
+		    route_bridge(r) == BRIDGE_NONE ? ROUTE_PAGE : 0);
 		buf_putc(b, '}');
 	}
 	buf_putc(b, '}');
@@ -402,7 +407,8 @@ put_document(struct call *c, struct view *v)
 	put_tags(b);
 	buf_puts(b, "\"paths\":{");
 	for (r = router_table(); r->path != NULL; r++) {
-		if ((r->flags & ROUTE_ALIAS) != 0 || !is_first_of_path(r))
+		if ((r->flags & ROUTE_ALIAS) != 0 || !is_first_of_path(r) ||
+		    !option_has_bridge(v->options, route_bridge(r)))
 			continue;
 		buf_printf(b, "%s\"%s%s\":{", paths++ == 0 ? "" : ",", r->path,
 		    (r->flags & ROUTE_BELOW) != 0 ? "/{path}" : "");

@@ -21,7 +21,7 @@ struct schema_field {
 const struct schema_field *schema_fields(size_t *n);
 
 /* The chapters of the API, in the order in which people read them. */
-enum schema_part { PART_FIND, PART_BETWEEN, PART_OPERATE, SCHEMA_PARTS };
+enum schema_part { PART_FIND, PART_BETWEEN, PART_BRIDGES, PART_OPERATE, SCHEMA_PARTS };
 enum schema_part schema_part(const struct route *r);
 const char *schema_part_name(enum schema_part part);
 const char *schema_part_about(enum schema_part part);

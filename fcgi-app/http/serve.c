@@ -7,6 +7,7 @@
 #include "http/access.h"
 #include "http/admin.h"
 #include "http/audit.h"
+#include "http/bridges/bridge_error.h"
 #include "http/call.h"
 #include "http/client.h"
 #include "http/count.h"
@@ -20,6 +21,7 @@
 #include "http/speaker.h"
 
 #define READ_BYTES	65536u
+#define TEXT_BYTES	65536u	/* a body with a question in it */
 /* of an oversized body, in ceilings: the server takes our answer only after its body */
 #define DRAIN_FACTOR	16u
 #define PASS_OVER_BYTES	((size_t)64 << 20)	/* of the body of who asks too often */
@@ -177,6 +179,25 @@ validation_detail(struct call *c)
 	return text == NULL ? STR("Validation failed") : str_of(text);
 }
 
+/* Read the body, of at most max bytes. false: the answer is a refusal. */
+static bool
+take_text(struct server *s, struct call *c, uint64_t max)
+{
+	enum kodo_err err = read_body(c->transport, &s->body, max);
+
+	c->text = buf_str(&s->body);
+	if (err == KODO_ETOOBIG)
+		response_refuse(c->res, REFUSAL_TOO_LARGE, "Request Entity Too Large");
+	else if (err == KODO_EIO ||
+	    (err == KODO_OK && c->req->has_length && s->body.len < c->req->length))
+		response_refuse(c->res, REFUSAL_TRUNCATED, "Input data was truncated");
+	else if (err != KODO_OK)
+		answer_fault(c->res, err, c->route->path);
+	else
+		return true;
+	return false;
+}
+
 /* Read and validate the body of a POST. false: the answer is a refusal. */
 static bool
 take_body(struct server *s, struct call *c, const struct route *r, const struct options *o)
@@ -186,19 +207,9 @@ take_body(struct server *s, struct call *c, const struct route *r, const struct 
 	bool may = false;
 	enum kodo_err err;
 
-	err = read_body(c->transport, &s->body, (uint64_t)o->body_max_mib << 20);
-	if (err == KODO_ETOOBIG) {
-		response_refuse(c->res, REFUSAL_TOO_LARGE, "Request Entity Too Large");
+	if (!take_text(s, c, (uint64_t)o->body_max_mib << 20))
 		return false;
-	}
-	if (err == KODO_EIO ||
-	    (err == KODO_OK && c->req->has_length && s->body.len < c->req->length)) {
-		response_refuse(c->res, REFUSAL_TRUNCATED, "Input data was truncated");
-		return false;
-	}
-	if (err == KODO_OK)
-		err = wire_read(
-		    c->a, r->wire, buf_str(&s->body), c->now_us, o->url_key, &c->body, &no);
+	err = wire_read(c->a, r->wire, c->text, c->now_us, o->url_key, &c->body, &no);
 	if (err == KODO_EINVAL) {
 		response_error(c->res, 400, no.detail.p != NULL ? no.detail : validation_detail(c),
 		    no.errors, no.n_errors);
@@ -248,6 +259,8 @@ call_route(struct server *s, struct call *c, const struct route *r, const struct
 		return;
 	if (err == KODO_OK && (r->flags & ROUTE_BODY) != 0 && !take_body(s, c, r, o))
 		return;
+	if (err == KODO_OK && (r->flags & ROUTE_TEXT) != 0 && !take_text(s, c, TEXT_BYTES))
+		return;
 	if (err == KODO_OK)
 		err = r->handle(c);
 	s->wake |= c->wake;
@@ -283,13 +296,18 @@ dispatch(struct server *s, struct call *c, const struct options *o)
 	const struct route *r;
 	char allow[64];
 	bool drain = c->req->has_body, is_private;
+	enum router_verdict verdict =
+	    router_find(c->req->path, c->req->method, &r, allow);
 
-	switch (router_find(c->req->path, c->req->method, &r, allow)) {
+	if (verdict != ROUTE_NO_PATH &&
+	    !option_has_bridge(o, route_bridge(r != NULL ? r : router_any(c->req->path))))
+		verdict = ROUTE_NO_PATH;
+	switch (verdict) {
 	case ROUTE_FOUND:
 		c->route = r;
 		if (refuse_foreign(c, r, o))
 			break;
-		drain = drain && (r->flags & ROUTE_BODY) == 0;
+		drain = drain && (r->flags & (ROUTE_BODY | ROUTE_TEXT)) == 0;
 		/* before the call, in which other options may come into force */
 		is_private = access_is_restricted(r, o);
 		call_route(s, c, r, o);
@@ -436,6 +454,8 @@ serve_request(struct server *s, struct transport *t, struct follower *f)
 		return c.follower;
 	follow_end(c.follower);
 	err = cors_put(&c);
+	if (err == KODO_OK)
+		err = bridge_error_put(&c);
 	if (err == KODO_OK)
 		err = error_page_put(&c);
 	if (err == KODO_OK)

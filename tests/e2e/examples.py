@@ -39,6 +39,8 @@ CALLS = [
     ("GET", "/flows/translate", None),
     ("GET", "/changes?limit=1", None),
     ("GET", "/counts?words=tag:office", None),
+    ("GET", "/v0.1/servers?search=invoices", None),
+    ("GET", "/v0.1/servers/com.example.node%2F3368.chat-24ca2ff5/versions/latest", None),
     ("GET", "/.well-known/kodo.json", None),
     ("GET", "/cron?key=KEY", None),
     ("POST", "/moderation?do=deny&pattern=organization:Spam*", None),
@@ -54,6 +56,7 @@ def fixed(text, names):
         text = text.replace(old, new)
     text = re.sub(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", r"2026-01-01T12:00:00.000001\2", text)
     text = re.sub(r'"key": ?"[\w-]{43}"', '"key": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"', text)
+    text = re.sub(r'"version": ?"0\.0\.\d+"', '"version": "0.0.1764000000000000"', text).replace('"localhost/item"', '"com.example.registry/item"')
     text = re.sub(r'"view": ?\d+', '"view": 3906280619180037', text)
     text = re.sub(r'"(runner|cron)": ?(true|false|null)', r'"\1": null', text).replace('"runner": null', '"runner": true')
     return re.sub(r'"pending": ?\d+', '"pending": 0', re.sub(r'"idle": ?\w+', '"idle": true', text))

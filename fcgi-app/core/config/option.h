@@ -22,6 +22,9 @@ enum option_private { PRIVATE_AUTO, PRIVATE_YES, PRIVATE_NO };
 #define OPTION_CORS_ANY		"*"
 #define OPTION_CORS_NONE	"none"
 
+/* readings of the registry for programs of other families */
+enum option_bridge { BRIDGE_NONE, BRIDGE_MCP, BRIDGE_ARD, BRIDGE_A2A, BRIDGE_LLMS, BRIDGES };
+
 struct loader_text;
 struct near;
 
@@ -77,6 +80,8 @@ struct options {
 	/* sites whose pages may read; or the one item OPTION_CORS_ANY or OPTION_CORS_NONE */
 	const struct str *cors_origins;
 	size_t n_cors_origins;
+	const struct str *bridges;	/* names of option_bridge_name, or the one item "none" */
+	size_t n_bridges;
 	struct str auth_jwks_url;	/* null: reading needs no token, see core/auth/auth.h */
 	struct str auth_jwt_role_path;
 	struct str auth_audience;	/* null: url */
@@ -154,6 +159,11 @@ enum kodo_err option_read(struct arena *a, struct str text, struct options *out)
 
 /* Do two differ in the option of that name? */
 bool option_differs(const struct options *x, const struct options *y, const char *name);
+
+/* "mcp", "ard", ..; of BRIDGE_NONE "none". Static. */
+const char *option_bridge_name(enum option_bridge b);
+/* Is what the bridge serves served? BRIDGE_NONE, what is no bridge: always. */
+bool option_has_bridge(const struct options *o, enum option_bridge b);
 
 /* What the options were read from, for the store: their files, the first MiB of each. */
 void option_put_sources(struct buf *out, const struct options *o);

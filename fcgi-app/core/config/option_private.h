@@ -16,6 +16,7 @@ enum option_type {
 	OPT_PEERS,	/* the same, each with #KEY behind it if you like */
 	OPT_NETS,	/* the same of addresses and prefixes (address_net_read) */
 	OPT_ORIGINS,	/* the same of urls without a path; or OPTION_CORS_ANY, _NONE alone */
+	OPT_BRIDGES,	/* the same of words: option_bridge_name */
 	OPT_BOOL,
 	OPT_UINT,
 	OPT_INT,
@@ -62,7 +63,7 @@ static inline bool
 option_is_list(const struct option_row *row)
 {
 	return row->type == OPT_URLS || row->type == OPT_PEERS || row->type == OPT_NETS ||
-	    row->type == OPT_ORIGINS;
+	    row->type == OPT_ORIGINS || row->type == OPT_BRIDGES;
 }
 
 extern const struct option_row option_rows[];
@@ -116,6 +117,27 @@ enum kodo_err option_set(struct option_input *in, const struct option_row *row,
     const struct loader_value *v) MUST_CHECK;
 enum kodo_err option_set_named(
     struct option_input *in, struct str name, const struct loader_value *v) MUST_CHECK;
+
+/* The argument of a converter: a value, a text (or, for lists, a list), and its target. */
+struct option_place {
+	struct option_input *in;
+	const struct option_row *row;
+	const struct loader_value *v;
+	struct options *out;
+};
+
+static inline void *
+option_target(const struct option_place *p)
+{
+	return (char *)p->out + p->row->offset;
+}
+
+/* Converters of lists. */
+enum kodo_err option_to_urls(const struct option_place *p) MUST_CHECK;
+enum kodo_err option_to_peers(const struct option_place *p) MUST_CHECK;
+enum kodo_err option_to_nets(const struct option_place *p) MUST_CHECK;
+enum kodo_err option_to_origins(const struct option_place *p) MUST_CHECK;
+enum kodo_err option_to_bridges(const struct option_place *p) MUST_CHECK;
 
 /* Convert all values and defaults to out, checked one by one and together. */
 enum kodo_err option_resolve(struct option_input *in, struct options *out) MUST_CHECK;

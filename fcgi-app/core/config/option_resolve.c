@@ -3,9 +3,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "core/base/address.h"
 #include "core/base/ascii.h"
-#include "core/base/base64.h"
 #include "core/base/limit.h"
 #include "core/base/path.h"
 #include "core/base/url.h"
@@ -45,22 +43,9 @@ option_parse_bool(struct str s, bool *out)
 	return found ? KODO_OK : KODO_EINVAL;
 }
 
-/* The argument of a converter: a value, a text (or, for lists, a list), and its target. */
-struct place {
-	struct option_input *in;
-	const struct option_row *row;
-	const struct loader_value *v;
-	struct options *out;
-};
-
-static void *
-target(const struct place *p)
-{
-	return (char *)p->out + p->row->offset;
-}
 
 static enum kodo_err
-expected(const struct place *p, const char *what)
+expected(const struct option_place *p, const char *what)
 {
 	char shown[LOADER_SHOWN_BYTES];
 
@@ -71,9 +56,9 @@ expected(const struct place *p, const char *what)
 }
 
 static enum kodo_err
-to_text(const struct place *p)
+to_text(const struct option_place *p)
 {
-	struct str *to = target(p), s = p->v->text;
+	struct str *to = option_target(p), s = p->v->text;
 
 	*to = STR_NULL;
 	if (s.len > LIMIT_NAME_BYTES || !utf8_valid(s))
@@ -85,9 +70,9 @@ to_text(const struct place *p)
 }
 
 static enum kodo_err
-to_url(const struct place *p)
+to_url(const struct option_place *p)
 {
-	struct str *to = target(p);
+	struct str *to = option_target(p);
 	const char *reason;
 	struct url u;
 
@@ -100,146 +85,10 @@ to_url(const struct place *p)
 	return KODO_OK;
 }
 
-/* One url of a list: where from is item. */
 static enum kodo_err
-to_list_url(const struct place *p, const struct loader_value *item, struct str *out)
+to_bool(const struct option_place *p)
 {
-	char shown[LOADER_SHOWN_BYTES];
-	const char *reason = "not UTF-8";
-	struct url u;
-
-	*out = url_shown(item->text);
-	if (!utf8_valid(*out) || url_parse(*out, &u, &reason) != KODO_OK)
-		return option_fail(p->in, item, "%s: no url, %s: %s", p->row->name, reason,
-		    loader_shown(item->text, shown));
-	return KODO_OK;
-}
-
-/* With a key behind it, as `kodo key` prints it, or without. */
-static enum kodo_err
-to_list_peer(const struct place *p, const struct loader_value *item, struct str *out)
-{
-	struct loader_value url = *item;
-	struct str key = item->text, shown;
-	unsigned char bytes[OPTION_KEY_BYTES];
-	const bool has_key = memchr(key.p, '#', key.len) != NULL;
-	enum kodo_err err;
-
-	url.text = str_cut(&key, '#');
-	err = to_list_url(p, &url, &shown);
-	*out = has_key ? item->text : shown;
-	if (err == KODO_OK && has_key &&
-	    base64_read_n(BASE64_URL, key, bytes, sizeof(bytes)) != KODO_OK)
-		return option_fail(p->in, item, "%s: no key behind #: one has 43 letters, as `kodo "
-		    "key` prints it", p->row->name);
-	return err;
-}
-
-static enum kodo_err
-to_list_net(const struct place *p, const struct loader_value *item, struct str *out)
-{
-	char shown[LOADER_SHOWN_BYTES];
-	struct address_net net;
-
-	*out = item->text;
-	if (!address_net_read(item->text, &net))
-		return option_fail(p->in, item,
-		    "%s: no address, nor a prefix as 10.0.0.0/8: %s", p->row->name,
-		    loader_shown(item->text, shown));
-	return KODO_OK;
-}
-
-/* A list, or a text that is one. */
-static enum kodo_err
-to_list(const struct place *p, const char *what,
-    enum kodo_err (*add)(const struct place *, const struct loader_value *, struct str *))
-{
-	struct loader_value items = { .kind = LOADER_LIST };
-	const struct loader_value *v = p->v;
-	size_t *n = (size_t *)(void *)((char *)p->out + p->row->offset_n);
-	const struct loader_entry *e;
-	struct str *list;
-	enum kodo_err err = KODO_OK;
-
-	if (v->kind == LOADER_TEXT) {
-		err = option_split(p->in, p->row, v, &items);
-		v = &items;
-	}
-	if (v->kind != LOADER_LIST)
-		return option_fail(p->in, p->v, "%s: expected a list of %ss", p->row->name, what);
-	list = arena_alloc(p->in->a, sizeof(*list) * (v->n + 1));
-	if (list == NULL)
-		return option_no_memory(p->in);
-	*n = 0;
-	*(const struct str **)target(p) = list;
-	for (e = v->first; e != NULL && err == KODO_OK; e = e->next) {
-		err = e->value->kind == LOADER_TEXT ? add(p, e->value, &list[*n]) :
-		    option_fail(p->in, e->value, "%s: expected a %s", p->row->name, what);
-		*n += err == KODO_OK;
-		err = why_take(p->in->why, err);
-	}
-	return err;
-}
-
-static enum kodo_err
-to_peers(const struct place *p)
-{
-	return to_list(p, "url", to_list_peer);
-}
-
-static enum kodo_err
-to_urls(const struct place *p)
-{
-	return to_list(p, "url", to_list_url);
-}
-
-static enum kodo_err
-to_nets(const struct place *p)
-{
-	return to_list(p, "network", to_list_net);
-}
-
-static enum kodo_err
-to_list_origin(const struct place *p, const struct loader_value *item, struct str *out)
-{
-	char shown[LOADER_SHOWN_BYTES];
-	struct url u;
-
-	*out = url_shown(item->text);
-	if (str_eq(*out, STR(OPTION_CORS_ANY)) || str_eq(*out, STR(OPTION_CORS_NONE)) ||
-	    (utf8_valid(*out) && url_parse(*out, &u, NULL) == KODO_OK && u.path.len == 0))
-		return KODO_OK;
-	return option_fail(p->in, item, "%s: no origin as https://example.org, nor * or none: %s",
-	    p->row->name, loader_shown(item->text, shown));
-}
-
-/* One that names all sites, or none, is alone; no item means none, too. */
-static enum kodo_err
-to_origins(const struct place *p)
-{
-	static const struct str any = { OPTION_CORS_ANY, 1 }, none = { OPTION_CORS_NONE, 4 };
-	enum kodo_err err = to_list(p, "site", to_list_origin);
-	size_t i;
-
-	if (err == KODO_OK && p->out->n_cors_origins == 0) {
-		p->out->cors_origins = &none;
-		p->out->n_cors_origins = 1;
-	}
-	for (i = 0; err == KODO_OK && i < p->out->n_cors_origins; i++)
-		if (str_eq(p->out->cors_origins[i], any) ||
-		    (str_eq(p->out->cors_origins[i], none) && p->out->n_cors_origins == 1)) {
-			p->out->cors_origins = str_eq(p->out->cors_origins[i], any) ? &any : &none;
-			p->out->n_cors_origins = 1;
-		} else if (str_eq(p->out->cors_origins[i], none)) {
-			err = option_fail(p->in, p->v, "%s: none, or a list", p->row->name);
-		}
-	return err;
-}
-
-static enum kodo_err
-to_bool(const struct place *p)
-{
-	return option_parse_bool(p->v->text, target(p)) == KODO_OK ? KODO_OK
+	return option_parse_bool(p->v->text, option_target(p)) == KODO_OK ? KODO_OK
 								   : expected(p, "true or false");
 }
 
@@ -288,7 +137,7 @@ parse_number(struct str s, long *out)
 }
 
 static enum kodo_err
-read_number(const struct place *p, long *out)
+read_number(const struct option_place *p, long *out)
 {
 	const struct str s = p->v->text;
 	const bool ok = parse_number(s, out);
@@ -309,29 +158,29 @@ read_number(const struct place *p, long *out)
 }
 
 static enum kodo_err
-to_uint(const struct place *p)
+to_uint(const struct option_place *p)
 {
 	long value;
 	enum kodo_err err = read_number(p, &value);
 
-	*(unsigned *)target(p) = (unsigned)value;
+	*(unsigned *)option_target(p) = (unsigned)value;
 	return err;
 }
 
 static enum kodo_err
-to_int(const struct place *p)
+to_int(const struct option_place *p)
 {
 	long value;
 	enum kodo_err err = read_number(p, &value);
 
-	*(int *)target(p) = (int)value;
+	*(int *)option_target(p) = (int)value;
 	return err;
 }
 
 static enum kodo_err
-to_level(const struct place *p)
+to_level(const struct option_place *p)
 {
-	if (log_level_parse(p->v->text, target(p)) == KODO_OK)
+	if (log_level_parse(p->v->text, option_target(p)) == KODO_OK)
 		return KODO_OK;
 	return expected(p, "DEBUG, INFO, WARNING, ERROR, CRITICAL or OFF");
 }
@@ -347,7 +196,7 @@ option_word(const char *words, int n)
 }
 
 static enum kodo_err
-to_word(const struct place *p)
+to_word(const struct option_place *p)
 {
 	char all[100];
 	struct str word;
@@ -359,7 +208,7 @@ to_word(const struct place *p)
 
 		if (word.len == p->v->text.len &&
 		    strncasecmp(word.p, p->v->text.p, word.len) == 0) {
-			*(int *)target(p) = n;
+			*(int *)option_target(p) = n;
 			return KODO_OK;
 		}
 		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%.*s",
@@ -369,9 +218,9 @@ to_word(const struct place *p)
 }
 
 static enum kodo_err
-to_private(const struct place *p)
+to_private(const struct option_place *p)
 {
-	enum option_private *to = target(p);
+	enum option_private *to = option_target(p);
 	bool allowed;
 	int value;
 
@@ -385,13 +234,13 @@ to_private(const struct place *p)
 }
 
 static enum kodo_err
-to_path(const struct place *p)
+to_path(const struct option_place *p)
 {
 	enum kodo_err err;
 
 	if (!utf8_valid(p->v->text))
 		return option_fail(p->in, p->v, "%s: a path must be UTF-8", p->row->name);
-	err = path_absolute(p->in->a, p->in->base, p->v->text, target(p));
+	err = path_absolute(p->in->a, p->in->base, p->v->text, option_target(p));
 	if (err == KODO_EINVAL || err == KODO_ETOOBIG)
 		return option_fail(p->in, p->v, "%s: expected a path of 1 to %u bytes",
 		    p->row->name, PATH_BYTES - 1);
@@ -414,7 +263,7 @@ parse_port(struct str s, unsigned *out)
 
 /* ADDRESS:PORT, [ADDRESS]:PORT, or :PORT for all addresses. */
 static enum kodo_err
-to_address(const struct place *p)
+to_address(const struct option_place *p)
 {
 	struct str s = p->v->text, host;
 	const char *colon = s.len == 0 ? NULL : memrchr(s.p, ':', s.len);
@@ -438,9 +287,9 @@ to_address(const struct place *p)
 
 /* http, https, or file: with an absolute path and no host. */
 static enum kodo_err
-to_issuer(const struct place *p)
+to_issuer(const struct option_place *p)
 {
-	struct str *to = target(p), s = p->v->text;
+	struct str *to = option_target(p), s = p->v->text;
 	const bool is_file = str_starts(s, STR("file:/")) &&
 	    (!str_starts(s, STR("file://")) || str_starts(s, STR("file:///")));
 	const char *reason = "not UTF-8";
@@ -455,18 +304,19 @@ to_issuer(const struct place *p)
 }
 
 static enum kodo_err
-to_flows(const struct place *p)
+to_flows(const struct option_place *p)
 {
 	return option_read_flows(p->in, p->v, &p->out->flows, &p->out->n_flows);
 }
 
-static enum kodo_err (*const converters[OPT_TYPES])(const struct place *p) = {
+static enum kodo_err (*const converters[OPT_TYPES])(const struct option_place *p) = {
 	[OPT_TEXT] = to_text,
 	[OPT_URL] = to_url,
-	[OPT_URLS] = to_urls,
-	[OPT_PEERS] = to_peers,
-	[OPT_NETS] = to_nets,
-	[OPT_ORIGINS] = to_origins,
+	[OPT_URLS] = option_to_urls,
+	[OPT_PEERS] = option_to_peers,
+	[OPT_NETS] = option_to_nets,
+	[OPT_ORIGINS] = option_to_origins,
+	[OPT_BRIDGES] = option_to_bridges,
 	[OPT_BOOL] = to_bool,
 	[OPT_UINT] = to_uint,
 	[OPT_INT] = to_int,
@@ -483,7 +333,7 @@ static enum kodo_err
 convert(struct option_input *in, const struct option_row *row, struct options *out)
 {
 	const struct loader_value *v = in->values[row - option_rows];
-	struct place p = { in, row, v, out };
+	struct option_place p = { in, row, v, out };
 
 	if (v == NULL && row->preset == NULL)
 		return KODO_OK;		/* out is zero: null, none */

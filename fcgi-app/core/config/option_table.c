@@ -106,6 +106,8 @@ const struct option_row option_rows[] = {
 	{ "cors_origins", OPT_ORIGINS, AT(cors_origins), AT(n_cors_origins), 0, 0, OPTION_CORS_ANY,
 	    0, NULL, "ORIGIN,..",
 	    "sites whose pages may read what anybody may: https://example.org, .. , or * or none" },
+	{ "bridges", OPT_BRIDGES, AT(bridges), AT(n_bridges), 0, 0, "mcp,ard,a2a,llms", 0, NULL,
+	    "NAME,..", "other families that may read this registry, in their ways; or none" },
 	{ "auth_jwks_url", OPT_ISSUER, AT(auth_jwks_url), 0, 0, 0, NULL, 0, NULL,
 	    "URL", "keys of the issuer (http, https, file) of the tokens that reading then needs" },
 	{ "auth_jwt_role_path", OPT_TEXT, AT(auth_jwt_role_path), 0, 0, 0,
@@ -157,6 +159,7 @@ sample_value(const struct option_row *row)
 		{ "user", "kodo" },
 		{ "audit_file", "./data/audit.jsonl" },
 		{ "cors_origins", "'*'" },
+		{ "bridges", "[mcp, ard, a2a, llms]" },
 		{ "auth_jwks_url", "https://example.org/realms/all/protocol/openid-connect/certs" },
 		{ "auth_audience", "http://localhost:3366" },
 	};
