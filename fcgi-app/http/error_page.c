@@ -109,7 +109,7 @@ error_page_put(struct call *c)
 	struct template_values *t;
 	enum kodo_err err;
 
-	if (status < 400 || c->res->is_page)
+	if (status < 400 || c->res->is_page || c->res->is_fleeting)
 		return KODO_OK;
 	/* in either form: caches keep them apart */
 	c->res->varies |= c->req->method == METHOD_GET || c->req->method == METHOD_HEAD;

@@ -39,6 +39,11 @@ enum kodo_err handle_changes(struct call *c) MUST_CHECK;
 /* metrics.c */
 enum kodo_err handle_metrics(struct call *c) MUST_CHECK;
 
+/* health.c */
+enum kodo_err handle_health(struct call *c) MUST_CHECK;
+enum kodo_err handle_live(struct call *c) MUST_CHECK;
+enum kodo_err handle_ready(struct call *c) MUST_CHECK;
+
 /* connect.c */
 enum kodo_err handle_connect(struct call *c) MUST_CHECK;
 enum kodo_err handle_update(struct call *c) MUST_CHECK;

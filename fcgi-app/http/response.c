@@ -57,7 +57,7 @@ set_plain(struct response *r)
 	r->allow[0] = '\0';
 	r->retry_after_s = 0;
 	r->authenticate = NULL;
-	r->is_private = false;
+	r->is_private = r->is_fleeting = false;
 	r->view = 0;
 	r->next = r->location = STR_NULL;
 	r->signature = NULL;
@@ -303,7 +303,8 @@ put_header(struct buf *b, const struct response *r)
 	if (r->etag[0] != '\0')
 		put_line(b, "ETag", r->etag);
 	/* else a cache before us may take any time for this to be still true, 404 and 410, too */
-	put_line(b, "Cache-Control", r->is_private ? "private, no-cache" : "no-cache");
+	put_line(b, "Cache-Control", r->is_fleeting ? "no-store"
+	    : r->is_private ? "private, no-cache" : "no-cache");
 	put_vary(b, r);
 	if (r->allow[0] != '\0')
 		put_line(b, "Allow", r->allow);

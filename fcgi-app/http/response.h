@@ -23,6 +23,7 @@ struct response {
 	char allow[64];			/* methods, "": no Allow */
 	const char *authenticate;	/* a WWW-Authenticate; NULL: none; borrowed */
 	bool is_private;		/* not for all: no cache that others share may keep it */
+	bool is_fleeting;		/* no cache may store it */
 	unsigned retry_after_s;		/* 0: no Retry-After */
 	struct str location;		/* where to call instead, for Location; null: none */
 	struct str next;		/* the page that follows, for Link; null: none */

@@ -28,6 +28,8 @@ enum route_flag {
 	ROUTE_TEXT = 1u << 12,		/* a body is read as it is: 413 */
 	ROUTE_METRICS = 1u << 13,	/* for the admin, or for all: as the option metrics says */
 	ROUTE_CHANGES = 1u << 14,	/* changes something, though by GET */
+	/* answers whatever the state is, JSON alone, as often as it is asked; never stored */
+	ROUTE_HEALTH = 1u << 15,
 };
 
 /* Beside these: of a bridge, without which the route is not there, and whose errors it has. */

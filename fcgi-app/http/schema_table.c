@@ -144,6 +144,12 @@ static const struct schema_field fields[] = {
 	{ "entry", "flows", "integer", false },
 	{ "moderation", "entries", "entry[]", false },
 	{ "moderation", "unfinished", "boolean", false },
+	{ "health", "live", "condition", false },
+	{ "health", "ready", "condition", false },
+	{ "condition", "ok", "boolean", false },
+	{ "condition", "reasons", "cause[]", false },
+	{ "cause", "reason", "string", false },
+	{ "cause", "text", "string", false },
 	{ "moderated", "", "entry", false },
 	{ "moderated", "outcome", "string", false },
 	{ "moderated", "unfinished", "boolean", false },
@@ -243,6 +249,9 @@ static const struct {
 	    "For registries that this service connects to, as after they lost their state." },
 	{ METHOD_GET, "/.well-known/kodo.json", false, PART_BETWEEN,
 	    "A url that shows a key here has proved it." },
+	{ METHOD_GET, "/health", false, PART_OPERATE,
+	    "Reasons: disk, map, writer (a stopped process holds the lock), cron (messages are due "
+	    "and nobody sends them), clock, state. Never limited or stored." },
 	{ METHOD_GET, "/metrics", false, PART_OPERATE,
 	    "OpenMetrics 1.0, or the text format of Prometheus where Accept names that alone. For "
 	    "the admin, or with the option metrics: public for all." },

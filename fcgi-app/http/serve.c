@@ -382,11 +382,44 @@ pass_over_body(struct transport *t)
 		taken += n;
 }
 
+/* err: of request_parse. */
+static bool
+is_health(enum kodo_err err, const struct request *req, const struct route **r)
+{
+	char allow[64];
+
+	return err == KODO_OK && router_find(req->path, req->method, r, allow) == ROUTE_FOUND &&
+	    ((*r)->flags & ROUTE_HEALTH) != 0;
+}
+
+/* The state cannot be used. */
+static void
+answer_unready(struct server *s, struct call *c, struct request *req)
+{
+	const struct route *r;
+	struct request_env env;
+	const char *reason;
+	enum kodo_err err;
+
+	read_env(c->transport, &env);
+	c->registry = NULL;
+	err = request_parse(s->a, &env, instance_base(s->instance), req, &reason);
+	if (is_health(err, req, &r)) {
+		c->route = r;
+		if (r->handle(c) == KODO_OK)
+			return;
+	}
+	/* the reason, which may name files, is in the log only */
+	response_fail(c->res, 503, "Service Unavailable");
+	c->res->retry_after_s = 1;
+}
+
 /* Compose the answer. */
 static void
 answer(struct server *s, struct call *c, struct request *req)
 {
 	const struct options *o;
+	const struct route *r;
 	struct request_env env;
 	const char *reason;
 	enum kodo_err err;
@@ -394,9 +427,7 @@ answer(struct server *s, struct call *c, struct request *req)
 	err = instance_ready(s->instance, s->a, c->now_us, &c->registry, &o, &s->wake);
 	c->res->body.state = instance_state(s->instance);
 	if (err != KODO_OK) {
-		/* the reason, which may name files, is in the log only */
-		response_fail(c->res, 503, "Service Unavailable");
-		c->res->retry_after_s = 1;
+		answer_unready(s, c, req);
 		return;
 	}
 	client_find(c->transport, o, &c->client);
@@ -407,7 +438,7 @@ answer(struct server *s, struct call *c, struct request *req)
 		return;
 	read_env(c->transport, &env);
 	err = request_parse(s->a, &env, instance_base(s->instance), req, &reason);
-	if (c->follower == NULL && !rate_admits_client(c, o))
+	if (c->follower == NULL && !is_health(err, req, &r) && !rate_admits_client(c, o))
 		c->is_early = req->has_body;
 	else if (err == KODO_OK)
 		dispatch(s, c, o);

@@ -30,6 +30,7 @@ static const struct {
 	[REFUSAL_QUERY] = { "query", 400 },
 	[REFUSAL_FULL] = { "full", 503 },
 	[REFUSAL_MEMORY] = { "memory", 503 },
+	[REFUSAL_NOT_READY] = { "not_ready", 503 },
 	[REFUSAL_INVALID] = { "invalid", 400 },
 	[REFUSAL_UNAUTHORIZED] = { "unauthorized", 401 },
 	[REFUSAL_FORBIDDEN] = { "forbidden", 403 },

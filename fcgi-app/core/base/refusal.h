@@ -32,6 +32,7 @@ enum refusal {
 	REFUSAL_QUERY,		/* its budget of steps is used up, or words over a ceiling */
 	REFUSAL_FULL,		/* map or disk */
 	REFUSAL_MEMORY,
+	REFUSAL_NOT_READY,	/* /health says so */
 	/* what a status says by itself, from here on */
 	REFUSAL_INVALID,	/* body or parameters cannot be read */
 	REFUSAL_UNAUTHORIZED,

@@ -22,7 +22,6 @@
 #include "core/trust/pin.h"
 
 #define DISK_LOW_BYTES	(64ull << 20)	/* the map grows by as much at least */
-#define CRON_LATE_S	180		/* with a line for each minute */
 #define PROBE_OLD_S	(7 * 86400)
 #define RATES_NEW_S	86400	/* refusals before are no fault */
 #define PROBE_BYTES	((size_t)1 << 20)
@@ -266,14 +265,14 @@ check_cron(const struct environment *h)
 
 	if (h->is_served)
 		return;
-	if (age < 0 && depends && !h->is_running && state_age > CRON_LATE_S)
+	if (age < 0 && depends && !h->is_running && state_age > ENVIRONMENT_CRON_LATE_S)
 		say(h, FINDING_ERROR,
 		    "cron: never ran, and with `trigger: cron` nothing else sends; add a "
 		    "line to the crontab (README)");
 	else if (age < 0 && h->is_hosted)
 		say(h, FINDING_OK, "cron: never ran%s",
 		    depends ? " yet" : "; requests start what they leave (trigger)");
-	else if (age > CRON_LATE_S && !h->is_running)
+	else if (age > ENVIRONMENT_CRON_LATE_S && !h->is_running)
 		say(h, depends ? FINDING_ERROR : FINDING_WARNING,
 		    "cron: ran last %lld min ago; check the crontab of the owner of %s",
 		    (long long)age / 60, h->state->path);

@@ -441,10 +441,16 @@ count_free(struct store *st)
 uint64_t
 store_room(struct txn *t, uint64_t enough)
 {
-	struct store *st = t->store;
-	const uint64_t max = st->map_max_bytes, most = max / RESERVE_MOST;
+	const uint64_t max = t->store->map_max_bytes, most = max / RESERVE_MOST;
 	const uint64_t reserve = max / RESERVE_SHARE + RESERVE_BYTES;
-	const uint64_t limit = max - (reserve < most ? reserve : most);
+
+	return store_room_below(t, max - (reserve < most ? reserve : most), enough);
+}
+
+uint64_t
+store_room_below(struct txn *t, uint64_t limit, uint64_t enough)
+{
+	struct store *st = t->store;
 	MDB_envinfo info;
 	MDB_stat ms;
 	uint64_t used;
@@ -466,6 +472,24 @@ count_reader(const char *line, void *arg)
 	line += strspn(line, " ");
 	*n += *line >= '0' && *line <= '9';
 	return 0;
+}
+
+bool
+store_is_in_place(const struct store *st)
+{
+	char path[PATH_BYTES];
+	struct stat own, there;
+	int fd;
+
+	return st->env == NULL || mdb_env_get_fd(st->env, &fd) != 0 || fstat(fd, &own) != 0 ||
+	    (state_file(&st->state, "data.mdb", path) == KODO_OK && stat(path, &there) == 0 &&
+		own.st_dev == there.st_dev && own.st_ino == there.st_ino);
+}
+
+enum write_lock_state
+store_write_lock(const struct store *st)
+{
+	return write_lock_look(st->write_fd);
 }
 
 enum kodo_err

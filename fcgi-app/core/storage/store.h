@@ -14,6 +14,7 @@
 #include "core/flow/packed.h"
 #include "core/storage/dbkey.h"
 #include "core/storage/state.h"
+#include "core/storage/write_lock.h"
 
 /*
  * Raise the first factor with any change of a table's keys or records; PACKED_FORMAT has its own.
@@ -181,6 +182,14 @@ enum kodo_err scan_first(struct scan s, struct str *k, struct str *v) MUST_CHECK
  * there can still be changed and removed. Where there is enough, perhaps less than there are.
  */
 uint64_t store_room(struct txn *t, uint64_t enough);
+/* The same up to a size of the file, without a reserve. */
+uint64_t store_room_below(struct txn *t, uint64_t limit, uint64_t enough);
+
+/* Is the file that is open still the one in the folder? */
+bool store_is_in_place(const struct store *st);
+
+/* Does another process write? See write_lock_look; not while this one does. */
+enum write_lock_state store_write_lock(const struct store *st);
 
 /* For `kodo check`. */
 struct store_stat {

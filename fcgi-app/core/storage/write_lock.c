@@ -147,3 +147,16 @@ write_lock_release(int fd)
 	for (tries = 0; flock(fd, LOCK_UN) != 0 && tries < RELEASE_TRIES; tries++)
 		;
 }
+
+enum write_lock_state
+write_lock_look(int fd)
+{
+	if (fd == -1)
+		return WRITE_LOCK_FREE;
+	/* shared for a moment: a writer that comes then waits as for any other */
+	if (flock(fd, LOCK_SH | LOCK_NB) == 0) {
+		write_lock_release(fd);
+		return WRITE_LOCK_FREE;
+	}
+	return byte_is_locked(fd, LONG_BYTE) ? WRITE_LOCK_LONG : WRITE_LOCK_HELD;
+}

@@ -31,4 +31,11 @@ enum kodo_err write_lock_renew(const struct state *state, int *fd, struct why *w
 enum kodo_err write_lock_take(int fd) MUST_CHECK;
 void write_lock_release(int fd);
 
+/*
+ * Is it held, by another process? Without a wait. LONG: somebody has waited for it for
+ * WRITE_LOCK_SHORT_S and more. fd -1: nobody can hold it.
+ */
+enum write_lock_state { WRITE_LOCK_FREE, WRITE_LOCK_HELD, WRITE_LOCK_LONG };
+enum write_lock_state write_lock_look(int fd);
+
 #endif
