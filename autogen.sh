@@ -6,7 +6,7 @@
 #
 #   --deps        first install with apt what is missing (Debian; as root or with sudo)
 #   --deps-only   install, nothing else
-#   --deps-hosts  the same as --deps-only, with the web servers of `make check-hosts`, `check-systemd` and `check-chroot`
+#   --deps-hosts  the same as --deps-only, with the web servers and the Prometheus of `make check-hosts`, `check-systemd` and `check-chroot`
 #   --deps-browser  the same, with the browser of `make check-browser`
 #   --deps-release  the same, with what `make release` packs a Debian package with
 #
@@ -17,11 +17,11 @@ PACKAGES="gcc make autoconf automake pkg-config libc6-dev \
 	libfcgi-dev libjson-c-dev libyaml-dev liblmdb-dev libcurl4-openssl-dev libssl-dev libutf8proc-dev libpcre2-dev zlib1g-dev libcmocka-dev \
 	lighttpd spawn-fcgi libfcgi-bin wrk curl openssl iproute2 mandoc python3 python3-pytest python3-httpx \
 	python3-feedparser libxml2-utils"
-PACKAGES_HOSTS="apache2 libapache2-mod-fcgid apache2-suexec-custom nginx-light lighttpd spawn-fcgi debootstrap systemd-container"
+PACKAGES_HOSTS="apache2 libapache2-mod-fcgid apache2-suexec-custom nginx-light lighttpd spawn-fcgi debootstrap systemd-container prometheus"
 PACKAGES_BROWSER="chromium chromium-driver python3-selenium fonts-dejavu-core tidy"
 PACKAGES_RELEASE="debhelper dpkg-dev lintian"
-# of these, what Debian would start on port 80
-SERVERS="lighttpd apache2 apache-htcacheclean nginx"
+# of these, what Debian would start
+SERVERS="lighttpd apache2 apache-htcacheclean nginx prometheus"
 
 fail() {
 	echo "autogen.sh: $*" >&2

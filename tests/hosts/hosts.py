@@ -525,7 +525,7 @@ def missing():
     if os.geteuid() != 0:
         return "web servers are started as root, and drop to www-data"
     needed = ["/usr/sbin/apache2", f"{MODULES}/mod_fcgid.so", "/usr/lib/apache2/suexec-custom", "/usr/sbin/lighttpd", "/usr/sbin/nginx",
-              "/usr/bin/spawn-fcgi"]
+              "/usr/bin/spawn-fcgi", "/usr/bin/prometheus", "/usr/bin/promtool"]
     gone = [path for path in needed if not os.path.exists(path)]
     return f"{', '.join(gone)}: run ./autogen.sh --deps-hosts" if gone else None
 
