@@ -231,11 +231,28 @@ may_refuse(const struct route *r, unsigned status)
 	case 413:
 	case 421:
 		return r->takes != NULL;
+	case 429:
+		return (r->flags & ROUTE_HEALTH) == 0;
 	case 507:
 		return r->takes != NULL && strcmp(r->path, "/connect") == 0;
 	default:
 		return true;
 	}
+}
+
+/* A page to a browser, whatever was asked for. */
+static void
+put_refused(struct buf *b, const struct route *r, unsigned status)
+{
+	static const char *const errors[BRIDGES] = {
+		[BRIDGE_NONE] = "error", [BRIDGE_MCP] = "mcp_error", [BRIDGE_ARD] = "ard_error",
+		[BRIDGE_A2A] = "error", [BRIDGE_LLMS] = "error",
+	};
+	const bool is_page = r->method == METHOD_GET && route_bridge(r) == BRIDGE_NONE &&
+	    (r->flags & ROUTE_HEALTH) == 0;
+
+	put_content(b, status == 503 && (r->flags & ROUTE_HEALTH) != 0 ? r->gives
+		: errors[route_bridge(r)], STR_NULL, is_page ? ROUTE_PAGE : 0);
 }
 
 static void
@@ -258,10 +275,6 @@ put_responses(struct buf *b, const struct route *r, const struct schema_example 
 		{ 503, "not possible now: try again after Retry-After seconds" },
 		{ 507, "there is no room for a new provider" },
 	};
-	static const char *const errors[BRIDGES] = {
-		[BRIDGE_NONE] = "error", [BRIDGE_MCP] = "mcp_error", [BRIDGE_ARD] = "ard_error",
-		[BRIDGE_A2A] = "error", [BRIDGE_LLMS] = "error",
-	};
 	bool page = (r->flags & ROUTE_PAGE) != 0;
 	size_t i;
 
@@ -276,9 +289,7 @@ put_responses(struct buf *b, const struct route *r, const struct schema_example 
 			continue;
 		buf_printf(b, ",\"%u\":{\"description\":\"%s\",", refusals[i].status,
 		    refusals[i].words);
-		/* a page to a browser, whatever was asked for */
-		put_content(b, errors[route_bridge(r)], STR_NULL, r->method == METHOD_GET &&
-		    route_bridge(r) == BRIDGE_NONE ? ROUTE_PAGE : 0);
+		put_refused(b, r, refusals[i].status);
 		buf_putc(b, '}');
 	}
 	buf_putc(b, '}');
