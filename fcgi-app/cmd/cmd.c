@@ -32,6 +32,7 @@ static const struct cmd {
 	    "Example: kodo service my.yaml\n" },
 	{ "status", cmd_status, "how a service is; exit status 1 if it is in trouble", NULL },
 	{ "logs", cmd_logs, "the last lines of its log; -f: and those that come", NULL },
+	{ "audit", cmd_audit, "who changed what, and who was refused", NULL },
 	{ "flows", cmd_flows, "list flows", NULL },
 	{ "counts", cmd_counts, "count flows by organization and tag", NULL },
 	{ "peers", cmd_peers, "list peers: state, contact, failures, what is pending", NULL },

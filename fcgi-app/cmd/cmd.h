@@ -17,6 +17,7 @@ int cmd_status(int argc, char *argv[]);		/* status.c */
 int cmd_logs(int argc, char *argv[]);		/* logs.c */
 int cmd_backup(int argc, char *argv[]);		/* backup.c */
 int cmd_restore(int argc, char *argv[]);
+int cmd_audit(int argc, char *argv[]);		/* audit.c */
 int cmd_export(int argc, char *argv[]);		/* cache.c */
 int cmd_import(int argc, char *argv[]);
 int cmd_flows(int argc, char *argv[]);		/* flows.c */

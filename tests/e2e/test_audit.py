@@ -195,3 +195,50 @@ def test_other_options(registry):
     registry.start()
     found = new(registry, before)
     assert [(line["by"], line["url"], line["reason"], line["nodes"][0]["url"]) for line in found] == [("kodo", ME, "options", ME)]
+
+
+# --- kodo audit ---
+
+def audit(one, *arguments, status=0):
+    done = subprocess.run([kodotest.KODO, "audit", *arguments, "--state", one.state_path()], capture_output=True, text=True,
+                          timeout=30, check=False)
+    assert done.returncode == status, done
+    return done
+
+
+def test_command(hosted):
+    kodo = hosted({"trigger": "cron"})
+    kodo.get("/")
+    assert "there is no audit" in audit(kodo, status=1).stderr
+    for i in range(3):
+        assert kodo.post("/connect", connect_body(f"http://localhost:500{i}"), REMOTE_ADDR=f"192.0.2.{i}").status == 201
+    kodo.post("/update", connect_body("http://localhost:5009"))
+    every = audit(kodo).stdout.splitlines()
+    assert len(every) == 4
+    assert every[1][-105:].split(" ", 1)[1].endswith("taken POST /connect 201, http://localhost:5001 (legacy) from 192.0.2.1: http://localhost:5001")
+    assert "refused POST /update 404 unknown, http://localhost:5009 (anonymous) from 127.0.0.1: http://localhost:5009" in every[3]
+    for arguments, some in ((["--refused"], every[3:]), (["--who", "192.0.2.2"], every[2:3]), (["--who", "localhost:500"], every),
+                            (["--who", "legacy"], every[:3]), (["--node", "HTTP://LOCALHOST:5001/"], every[1:2]),
+                            (["--since", "1h"], every), (["--until", "1h"], []), (["--since", "2099-01-01"], []),
+                            (["--since", "2020-01-01", "--until", "2099-01-01T00:00Z", "--who", "runner"], [])):
+        assert audit(kodo, *arguments).stdout.splitlines() == some, arguments
+    path = os.path.join(kodo.state_path(), "audit.jsonl")
+    whole = open(path, encoding="utf-8").read()
+    assert audit(kodo, "-o", "json").stdout == whole
+    # torn and foreign lines: counted, and a whole one behind half a one is found
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(whole[:50] + whole + "what?\n{}\n\n[1]\n")
+    done = audit(kodo)
+    assert done.stdout.splitlines() == every and done.stderr == "kodo audit: lines that are torn or none of an audit: 4\n"
+    # files that were renamed come first
+    os.rename(path, path + ".1")
+    os.rename(path + ".1", path + ".3")
+    kodo.post("/update", connect_body("http://localhost:5010"))
+    assert audit(kodo).stdout.splitlines()[:4] == every and "localhost:5010" in audit(kodo).stdout.splitlines()[4]
+
+
+@pytest.mark.parametrize("arguments,said", ((["--since", "yesterday"], "as 2026-11-24T08:16, or how long ago as 15m, not yesterday"),
+                                            (["-o", "yaml"], "-o is json or text"), (["--node", "x"], "no http"),
+                                            (["--until"], "--until")))
+def test_wrong_arguments(service, arguments, said):
+    assert said in audit(service({}), *arguments, status=2).stderr

@@ -229,6 +229,7 @@ def run_in(place, *arguments):
     (["peers", "--wach"], "--watch"), (["check", "--conect=x"], "--connect"), (["status", "--hostde"], "--hosted"), (["init", "-x"], None),
     (["connect", "--nowait"], "--no-wait"), (["service", "--registyr"], "--registry"), (["xyzzy"], None), (["flows", "--xyzzy"], None),
     (["evict", "http://a", "--forgte"], "--forget"), (["export", "--xyzzy"], None), (["logs", "--levle", "info"], "--level"),
+    (["audit", "--refusd"], "--refused"),
     (["peers", "-o", "yaml"], None), (["map", "-o", "wide"], None), (["peers", "--watch=0"], None), (["logs", "-n", "few"], None),
     (["check", "--state", "/tmp", "x"], None), (["check", "--hosted", "a", "b"], None)], ids=str)
 def test_wrong_words(place, arguments, meant):

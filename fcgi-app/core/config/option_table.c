@@ -44,7 +44,7 @@ const struct option_row option_rows[] = {
 	    "who changed what; audit.jsonl in the state folder unless given" },
 	{ "audit_max_mib", OPT_UINT, AT(audit_max_mib), 0, 0, 1 << 20, "8", 0, NULL, "MIB",
 	    "size at which the audit is renamed to .1, that to .2, and so on; 0: no audit" },
-	{ "audit_keep", OPT_UINT, AT(audit_keep), 0, 1, 1000, "7", 0, NULL, "NUMBER",
+	{ "audit_keep", OPT_UINT, AT(audit_keep), 0, 1, 100, "7", 0, NULL, "NUMBER",
 	    "renamed files of the audit that are kept" },
 	{ "exec_data", OPT_PATH, AT(exec_data), 0, 0, 0, "./data/exec", 0, NULL, "PATH",
 	    "folder for data of executions" },

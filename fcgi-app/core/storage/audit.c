@@ -154,6 +154,46 @@ file_append(struct audit_file *f, const struct audit_place *at, struct str line)
 		log_debug("the audit ends with half a line");
 }
 
+static bool
+is_open(const int *fds, unsigned n, int fd)
+{
+	struct stat st, other;
+	unsigned i;
+
+	if (fstat(fd, &st) != 0)
+		return true;
+	for (i = 0; i < n; i++)
+		if (fstat(fds[i], &other) == 0 && other.st_ino == st.st_ino &&
+		    other.st_dev == st.st_dev)
+			return true;
+	return false;
+}
+
+void
+audit_open_all(const char *path, int fds[AUDIT_KEEP_MAX + 1], unsigned *n)
+{
+	struct audit_place at = { .keep = AUDIT_KEEP_MAX };
+	char name[PATH_BYTES];
+	unsigned number, i;
+	int fd;
+
+	*n = 0;
+	str_copy(at.path, sizeof(at.path), str_of(path));
+	/* from the newest on: what is renamed meanwhile comes again, and is known then */
+	for (number = 0; number <= AUDIT_KEEP_MAX && name_of(&at, number, name); number++) {
+		fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		if (fd >= 0 && !is_open(fds, *n, fd))
+			fds[(*n)++] = fd;
+		else if (fd >= 0)
+			close(fd);
+	}
+	for (i = 0; i < *n / 2; i++) {
+		fd = fds[i];
+		fds[i] = fds[*n - 1 - i];
+		fds[*n - 1 - i] = fd;
+	}
+}
+
 /* --- a line --- */
 
 static void

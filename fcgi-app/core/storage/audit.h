@@ -14,6 +14,7 @@
 #include "core/storage/state.h"
 
 #define AUDIT_NODES	20u	/* named in a line; others are counted */
+#define AUDIT_KEEP_MAX	100u	/* renamed files; a reader has all of them open at once */
 
 struct audit_node {
 	struct str url;
@@ -60,5 +61,11 @@ enum kodo_err audit_path(
 void audit_write(
     struct audit_file *f, const struct audit_place *at, const struct audit_line *line);
 void audit_close(struct audit_file *f);
+
+/*
+ * Open all files for reading, the oldest first, so that no line is missed or read twice whatever is
+ * renamed meanwhile. *n 0: there is none.
+ */
+void audit_open_all(const char *path, int fds[AUDIT_KEEP_MAX + 1], unsigned *n);
 
 #endif
