@@ -397,6 +397,10 @@ class Responder(Hosted):
 
 # --- kodo service ---
 
+# TRUST=signed: what services are started with that say nothing of it
+TRUST = {"trust": os.environ["TRUST"]} if "TRUST" in os.environ else {}
+
+
 class Service:
     """`kodo service` in a folder of its own."""
 
@@ -406,7 +410,7 @@ class Service:
         self.url = f"http://localhost:{self.port}"
         self.loader = os.path.join(cwd, "kodo.yaml")
         self.screen_path = os.path.join(cwd, "screen")
-        self.options = {"url": self.url, "cache_data": f"./data/{self.port}.json", **options}
+        self.options = {"url": self.url, "cache_data": f"./data/{self.port}.json", **TRUST, **options}
         self.arguments = list(arguments)
         self.env = {**{name: value for name, value in os.environ.items()
                        if not name.startswith("KODO")}, "KODO_WWW": WWW, **(env or {})}

@@ -25,6 +25,8 @@ SHAPES = {
     "two-rings": ([REGISTRY] * 5, ring(0, 1, 2) + ring(0, 3, 4)),
     "node-provider-registry": ([REGISTRY, PROVIDER], [(1, 0)], [{0, 1}, {1}]),
     "registry-to-provider": ([REGISTRY, PROVIDER], [(0, 1)], [{0}, {0, 1}]),
+    "ring-of-3-signed": ([{**REGISTRY, "trust": "signed"}] * 3, ring(0, 1, 2)),
+    "node-provider-registry-signed": ([{**REGISTRY, "trust": "signed"}, {**PROVIDER, "trust": "signed"}], [(1, 0)], [{0, 1}, {1}]),
 }
 
 
