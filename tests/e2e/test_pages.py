@@ -14,14 +14,14 @@ def explained(kodo, target):
     answer = kodo.get(target)
     assert answer.status == 200 and "etag" not in answer.headers
     body = answer.json()
-    assert list(body)[-1] == "explain" and list(body["explain"]) == ["query", "index", "needle", "rows", "us"]
+    assert list(body)[-1] == "explain" and list(body["explain"]) == ["query", "index", "needle", "rows", "steps", "us"]
     assert 0 <= body["explain"].pop("us") < 10**7
     return body["explain"]
 
 
 def test_explain(hosted):
     kodo = hosted({"flows": FLOWS})
-    say = lambda query, index, needle, rows: {"query": query, "index": index, "needle": needle, "rows": rows}
+    say = lambda query, index, needle, rows: {"query": query, "index": index, "needle": needle, "rows": rows, "steps": 0}
     assert explained(kodo, "/flows?explain=1&pp=2") == say(None, "order", None, 2)
     assert explained(kodo, "/flows?explain=1&pp=3&p=1") == say(None, "order", None, 2)
     assert explained(kodo, "/flows?explain=1&by=name:d&pp=2") == say(None, "scan", None, 5)
