@@ -220,19 +220,22 @@ record_scan_shadows_from(struct txn *t, uint32_t node)
 	return scan_from(t, T_SHADOW, key_u32(k, node), 0);
 }
 
+enum kodo_err
+record_read(struct str k, struct str v, struct record *out)
+{
+	if (k.len != 4 && k.len != 8)
+		return KODO_ECORRUPT;
+	out->node = get_be32(k.p);
+	out->is_tomb = k.len == 8 && get_be32(k.p + 4) == PEER_TOMB;
+	return statement_read(v, &out->said);
+}
+
 bool
 record_next(struct scan *s, struct record *out)
 {
-	if (!scan_next(s))
-		return false;
-	if (s->k.len != 4 && s->k.len != 8) {
-		s->err = KODO_ECORRUPT;
-		return false;
-	}
-	out->node = get_be32(s->k.p);
-	out->is_tomb = s->k.len == 8 && get_be32(s->k.p + 4) == PEER_TOMB;
-	s->err = statement_read(s->v, &out->said);
-	return s->err == KODO_OK;
+	if (scan_next(s))
+		s->err = record_read(s->k, s->v, out);
+	return s->err == KODO_OK && !s->is_over;
 }
 
 /* --- places --- */

@@ -72,6 +72,8 @@ struct scan record_scan_winners(
 struct scan record_scan_shadows(struct txn *t, uint32_t node) MUST_CHECK;
 struct scan record_scan_shadows_from(struct txn *t, uint32_t node) MUST_CHECK;
 bool record_next(struct scan *s, struct record *out) MUST_CHECK;
+/* An entry of such a scan. KODO_ECORRUPT. */
+enum kodo_err record_read(struct str k, struct str v, struct record *out) MUST_CHECK;
 
 /* The places of a provider's nodes (T_STATED). */
 struct place {

@@ -194,21 +194,90 @@ flows_each_node(struct flows_each *e, uint32_t id, const struct statement *s)
 	return err == KODO_OK ? pass_node(e, &n) : err;
 }
 
+/*
+ * The nodes to come: to read one means waiting for memory, so that it is asked for while those
+ * before it are searched, first what says where its texts are, then the begin of these.
+ */
+#define AHEAD		4u
+#define HEAD_BYTES	512u	/* up to the end of the flow table, of most nodes */
+#define AHEAD_BYTES	2048u	/* of the texts; those behind are asked for in time by memfind */
+#define LINE_BYTES	64u
+
+struct ahead {
+	struct scan scan;
+	struct {
+		struct str k, v;
+	} all[AHEAD];
+	unsigned from, n;
+};
+
+static void
+prefetch(struct str s, size_t most)
+{
+	size_t at;
+
+	for (at = 0; at < most && at < s.len; at += LINE_BYTES)
+		__builtin_prefetch(s.p + at);
+}
+
+/* Take up one more. */
+static void
+ahead_take(struct ahead *a)
+{
+	const unsigned i = (a->from + a->n) % AHEAD;
+
+	if (!scan_next(&a->scan))
+		return;
+	a->all[i].k = a->scan.k;
+	a->all[i].v = a->scan.v;
+	prefetch(a->scan.v, HEAD_BYTES);
+	a->n++;
+}
+
+static void
+ahead_touch(const struct ahead *a)
+{
+	const unsigned i = (a->from + 1) % AHEAD;
+	struct record rec;
+	struct packed p;
+
+	if (a->n < 2 || record_read(a->all[i].k, a->all[i].v, &rec) != KODO_OK ||
+	    packed_open(rec.said.bytes, &p) != KODO_OK)
+		return;
+	prefetch(p.texts, AHEAD_BYTES);
+}
+
+static bool
+ahead_next(struct ahead *a, struct record *out)
+{
+	unsigned i = a->from;
+
+	while (a->n < AHEAD && a->scan.err == KODO_OK && !a->scan.is_over)
+		ahead_take(a);
+	if (a->n == 0 || a->scan.err != KODO_OK)
+		return false;
+	ahead_touch(a);
+	a->from = (a->from + 1) % AHEAD;
+	a->n--;
+	a->scan.err = record_read(a->all[i].k, a->all[i].v, out);
+	return a->scan.err == KODO_OK;
+}
+
 enum kodo_err
 flows_each(struct flows_each *e)
 {
+	struct ahead a = { .n = 0 };
 	struct record rec;
-	struct scan s;
 
 	e->n_matches = e->looked_at = 0;
 	e->scratch = arena_new();
 	if (e->scratch == NULL)
 		return KODO_ENOMEM;
-	s = record_scan_seen(&e->v->t);
-	while (record_next(&s, &rec)) {
-		s.err = flows_each_node(e, rec.node, &rec.said);
+	a.scan = record_scan_seen(&e->v->t);
+	while (ahead_next(&a, &rec)) {
+		a.scan.err = flows_each_node(e, rec.node, &rec.said);
 		arena_reset(e->scratch);
 	}
 	arena_free(e->scratch);
-	return scan_end(&s);
+	return scan_end(&a.scan);
 }
