@@ -9,6 +9,7 @@
 #include "core/exchange/outcome.h"
 #include "core/exchange/schedule.h"
 #include "core/exchange/stranger.h"
+#include "core/exchange/traffic.h"
 #include "core/trust/pin.h"
 #include "cron/ceiling.h"
 #include "cron/dispatch.h"
@@ -290,6 +291,7 @@ finish_ended(struct dispatch *d)
 			continue;
 		}
 		slot = &d->slots[i];
+		traffic_count(&slot->job, &res);
 		job_log_outcome(&slot->job, &res, &d->failures[slot->job.peer % FAILURE_SLOTS]);
 		err = judge(slot, &head, &res);
 		if (err == KODO_OK)

@@ -19,6 +19,7 @@
 #include "core/base/screen.h"
 #include "core/base/spawn.h"
 #include "core/check/environment.h"
+#include "core/metrics/metrics.h"
 #include "core/storage/run_history.h"
 #include "cron/dispatch.h"
 #include "cron/loader_watch.h"
@@ -203,12 +204,16 @@ open_state(struct runner *r, struct why *why)
 		return KODO_OK;
 	err = registry_open(str_of(r->state_path), r->args.state == NULL, why, &r->registry);
 	if (err == KODO_OK)
+	if (err == KODO_OK) {
 		registry_is_run_by(r->registry, "runner");
+		metrics_use(registry_state(r->registry));
+	}
 	if (err == KODO_OK)
 		err = bring_up_to_date(r, why);
 	if (err == KODO_OK && !r->args.resolve && !r->args.probe)
 		err = dispatch_new(r->registry, &r->watch, &r->dispatch);
 	if (err != KODO_OK) {
+		metrics_use(NULL);
 		registry_close(r->registry);
 		r->registry = NULL;	/* so that the next attempt begins anew */
 	}
@@ -480,6 +485,7 @@ main(int argc, char *argv[])
 		fprintf(stderr, "kodo-reconnect: %s\n",
 		    why.text[0] != '\0' ? why.text : kodo_err_text(err));
 	dispatch_free(r.dispatch);
+	metrics_use(NULL);
 	registry_close(r.registry);
 	log_close();
 	return screen_end("kodo-reconnect", err == KODO_OK && !r.has_errors ? 0 : 1);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "core/base/json.h"
+#include "core/exchange/traffic.h"
 #include "core/views/numbers.h"
 #include "core/views/search.h"
 #include "http/count.h"
@@ -198,6 +199,25 @@ put_searches(struct answer *m, const struct family *f)
 	}
 }
 
+static void
+put_messages(struct answer *m, const struct family *f)
+{
+	char labels[64];
+	uint64_t k;
+	size_t i;
+
+	for (i = 0; i < TRAFFIC_KINDS * TRAFFIC_ANSWERS; i++) {
+		const char *kind = traffic_kinds[i / TRAFFIC_ANSWERS];
+		const char *answer = traffic_answers[i % TRAFFIC_ANSWERS];
+
+		snprintf(labels, sizeof(labels), "kind=\"%s\",answer=\"%s\"", kind, answer);
+		k = metrics_get(&(struct metric){ f->name, { kind, answer } });
+		/* others come with their first message */
+		if (k > 0 || i % TRAFFIC_ANSWERS == 0 || i % TRAFFIC_ANSWERS == 2)
+			put_u64(m, f->name, "_total", labels, k);
+	}
+}
+
 /* A route, by a method that it may have been called with. */
 struct called {
 	const char *path, *method;
@@ -307,6 +327,9 @@ static const struct family families[] = {
 	{ SEARCH_METRIC, COUNTER, NULL,
 	    "Searches, by way: read in order, scanned for a text, or every node evaluated.",
 	    put_searches, 0 },
+	{ TRAFFIC_METRIC, COUNTER, NULL,
+	    "Messages to peers and questions to them, by kind and by status of the answer.",
+	    put_messages, 0 },
 	{ "kodo_build_info", GAUGE, NULL, "The program.", put_build, 0 },
 	{ "kodo_start_time_seconds", GAUGE, "seconds", "When the service was started.", put_time,
 	    AT(n.started_us) },

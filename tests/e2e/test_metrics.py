@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from kodotest import CALM, connect_body, flow, greeting, wait_until
+from kodotest import CALM, connect_body, flow, free_port, greeting, wait_until
 from metricstest import OPEN, of, read, scrape
 from responder import FLOWS, PEER, check_error
 
@@ -140,6 +140,20 @@ def test_slots_in_use(service):
     # the wait is not the server's time
     assert of(samples, "kodo_request_duration_seconds_sum", route="/changes") < 1
     assert of(samples, "kodo_runner_running") == 1 and of(samples, "kodo_runner_last_run", end="running") == 1
+
+
+def test_messages(service, peer):
+    """What the runner sent, to who answers, who refuses and who is not there."""
+    good, bad = peer(), peer(answer=lambda method, path, body: (500, {"detail": "no"}))
+    kodo = service({"flows": FLOWS, "private": True, "connect": [good.url, bad.url, f"http://localhost:{free_port()}"]})
+    wait_until(lambda: of(scrape(kodo), "kodo_messages_total", kind="connect", answer="2xx") == 1, 5 * CALM)
+    wait_until(lambda: of(scrape(kodo), "kodo_messages_total", kind="connect", answer="none") >= 2, 5 * CALM)
+    wait_until(lambda: of(scrape(kodo), "kodo_messages_total", kind="connect", answer="5xx") >= 2, 5 * CALM)
+    samples = scrape(kodo)
+    sent = [path for _, path, _, _ in bad.seen].count("/connect")
+    assert of(samples, "kodo_messages_total", kind="connect", answer="5xx") in (sent - 1, sent)
+    assert of(samples, "kodo_peers", state="failing") == 2 and of(samples, "kodo_peers", state="ok") == 1
+    assert of(samples, "kodo_outbox_peers", kind="connect") == 2
 
 
 # --- who may read it ---

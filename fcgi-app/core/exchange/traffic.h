@@ -1,0 +1,17 @@
+/* Messages to peers, counted in core/metrics: a family of /metrics. */
+#ifndef KODO_TRAFFIC_H
+#define KODO_TRAFFIC_H
+
+#include "core/exchange/job.h"
+
+#define TRAFFIC_METRIC	"kodo_messages"	/* kind, answer */
+#define TRAFFIC_KINDS	(EXCHANGE_LOOK + 1)
+#define TRAFFIC_ANSWERS	6u
+
+extern const char *const traffic_kinds[TRAFFIC_KINDS];
+extern const char *const traffic_answers[TRAFFIC_ANSWERS];	/* "none", "1xx" .. "5xx" */
+
+/* A message was answered, or not. */
+void traffic_count(const struct exchange_job *job, const struct exchange_result *res);
+
+#endif
