@@ -46,11 +46,13 @@ count_request(const struct call *c, int64_t began_us)
 	const char *method = count_method(c->req->method);
 	char route[COUNT_ROUTE_BYTES], status[4];
 	const char *path = count_route(c->route, route);
+	const struct metric_count counts[] = {
+		{ { COUNT_REQUESTS, { path, method, status, pool } }, false, 1 },
+		{ { COUNT_SECONDS, { path, method, pool } }, true,
+		    (uint64_t)(clock_mono_us() - began_us) },
+		{ { COUNT_REFUSALS, { refusal_code(why) } }, false, 1 },
+	};
 
 	status_text(res->status, status);
-	metrics_add(&(struct metric){ COUNT_REQUESTS, { path, method, status, pool } }, 1);
-	metrics_time(&(struct metric){ COUNT_SECONDS, { path, method, pool } },
-	    clock_mono_us() - began_us);
-	if (why != REFUSAL_NONE)
-		metrics_add(&(struct metric){ COUNT_REFUSALS, { refusal_code(why) } }, 1);
+	metrics_count(counts, why == REFUSAL_NONE ? 2 : 3);
 }

@@ -90,19 +90,20 @@ name_set(struct name *n, const struct metric *m)
 		name_add(n, m->labels[i]);
 }
 
-/* The same name with a part of a histogram behind it. */
 static uint64_t
-key_of(const struct name *n, unsigned part)
+key_of(const struct metric *m)
 {
-	struct name whole;
-	uint64_t key;
+	struct name n;
 
-	memcpy(whole.text, n->text, n->len);
-	whole.len = n->len;
-	if (part > 0 && whole.len < sizeof(whole.text))
-		whole.text[whole.len++] = (char)part;
-	key = hash_text(HASH_STORED, (struct str){ whole.text, whole.len });
-	return key == 0 ? 1 : key;
+	name_set(&n, m);
+	return hash_text(HASH_STORED, (struct str){ n.text, n.len });
+}
+
+/* That of a part of a histogram. */
+static uint64_t
+key_of_part(uint64_t key, unsigned part)
+{
+	return key + part * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 /* NULL: it is in no slot, and with make there is none for it. */
@@ -111,6 +112,7 @@ value_of(struct slot *slots, uint64_t key, bool make)
 {
 	unsigned i;
 
+	key = key == 0 ? 1 : key;
 	for (i = 0; i < PROBES; i++) {
 		struct slot *s = &slots[(key + i) % METRICS_SLOTS];
 		uint64_t there = atomic_load_explicit(&s->key, memory_order_relaxed);
@@ -143,67 +145,76 @@ get(struct slot *slots, uint64_t key)
 	return value == NULL ? 0 : atomic_load_explicit(value, memory_order_relaxed);
 }
 
+/* A bucket of a histogram is part 1 and following, the sum the part behind them. */
+static void
+add_time(struct slot *slots, uint64_t key, uint64_t us)
+{
+	unsigned i = 0;
+
+	while (i < METRICS_BUCKETS - 1 && us > (uint64_t)metrics_bounds_us[i])
+		i++;
+	add(slots, key_of_part(key, METRICS_BUCKETS + 1), us);
+	add(slots, key_of_part(key, i + 1), 1);
+}
+
+void
+metrics_count(const struct metric_count *counts, size_t n)
+{
+	struct slot *slots = slots_ready();
+	size_t i;
+
+	for (i = 0; i < n && slots != NULL; i++) {
+		const uint64_t key = key_of(&counts[i].metric);
+
+		if (counts[i].is_time)
+			add_time(slots, key, counts[i].n);
+		else
+			add(slots, key, counts[i].n);
+	}
+}
+
 void
 metrics_add(const struct metric *m, uint64_t n)
 {
-	struct slot *slots = slots_ready();
-	struct name name;
+	const struct metric_count one = { *m, false, n };
 
-	if (slots == NULL)
-		return;
-	name_set(&name, m);
-	add(slots, key_of(&name, 0), n);
+	metrics_count(&one, 1);
 }
 
-/* A bucket of a histogram is part 1 and following, the sum the part behind them. */
 void
 metrics_time(const struct metric *m, int64_t us)
 {
-	struct slot *slots = slots_ready();
-	struct name name;
-	unsigned i = 0;
+	const struct metric_count one = { *m, true, us < 0 ? 0 : (uint64_t)us };
 
-	if (slots == NULL)
-		return;
-	name_set(&name, m);
-	us = us < 0 ? 0 : us;
-	while (i < METRICS_BUCKETS - 1 && us > metrics_bounds_us[i])
-		i++;
-	add(slots, key_of(&name, METRICS_BUCKETS + 1), (uint64_t)us);
-	add(slots, key_of(&name, i + 1), 1);
+	metrics_count(&one, 1);
 }
 
 uint64_t
 metrics_get(const struct metric *m)
 {
 	struct slot *slots = slots_known();
-	struct name name;
 
-	if (slots == NULL)
-		return 0;
-	name_set(&name, m);
-	return get(slots, key_of(&name, 0));
+	return slots == NULL ? 0 : get(slots, key_of(m));
 }
 
 bool
 metrics_get_times(const struct metric *m, struct metrics_histogram *out)
 {
 	struct slot *slots = slots_known();
-	struct name name;
+	const uint64_t key = key_of(m);
 	unsigned i;
 
 	*out = (struct metrics_histogram){ .count = 0 };
 	if (slots == NULL)
 		return false;
-	name_set(&name, m);
 	/* the sum comes first and is never missing where there is a time */
-	if (value_of(slots, key_of(&name, METRICS_BUCKETS + 1), false) == NULL)
+	if (value_of(slots, key_of_part(key, METRICS_BUCKETS + 1), false) == NULL)
 		return false;
 	for (i = 0; i < METRICS_BUCKETS; i++) {
-		out->buckets[i] = get(slots, key_of(&name, i + 1));
+		out->buckets[i] = get(slots, key_of_part(key, i + 1));
 		out->count += out->buckets[i];
 	}
-	out->sum_us = get(slots, key_of(&name, METRICS_BUCKETS + 1));
+	out->sum_us = get(slots, key_of_part(key, METRICS_BUCKETS + 1));
 	return out->count > 0;
 }
 
@@ -213,12 +224,10 @@ metrics_note(const char *name, uint64_t n)
 	const struct metric m = { "note", { name } };
 	struct slot *slots = slots_ready();
 	_Atomic uint64_t *value;
-	struct name key;
 
 	if (slots == NULL)
 		return;
-	name_set(&key, &m);
-	value = value_of(slots, key_of(&key, 0), true);
+	value = value_of(slots, key_of(&m), true);
 	if (value != NULL)
 		atomic_store_explicit(value, n, memory_order_relaxed);
 }

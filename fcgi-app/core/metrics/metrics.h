@@ -32,6 +32,14 @@ struct metric {
 void metrics_use(const struct state *s);
 
 void metrics_add(const struct metric *m, uint64_t n);
+
+/* Several at once, at the cost of one look at the file. */
+struct metric_count {
+	struct metric metric;
+	bool is_time;		/* n us, into a histogram; else n is added */
+	uint64_t n;
+};
+void metrics_count(const struct metric_count *counts, size_t n);
 /* A time, into a histogram. */
 void metrics_time(const struct metric *m, int64_t us);
 
