@@ -16,6 +16,7 @@ def explained(kodo, target):
     body = answer.json()
     assert list(body)[-1] == "explain" and list(body["explain"]) == ["query", "index", "needle", "rows", "steps", "us"]
     assert 0 <= body["explain"].pop("us") < 10**7
+    assert (body["explain"].pop("steps") > 0) == ("=~" in urllib.parse.unquote(target))
     return body["explain"]
 
 
@@ -28,6 +29,7 @@ def test_explain(hosted):
     assert explained(kodo, "/flows?q=FLOW+3&explain=1") == say('"FLOW 3"', "needle", "flow", 1)     # any run of blanks may part the words
     assert explained(kodo, "/flows?q=name+%3E+%22Flow+2%22+%26+not+author.isnull()&explain=1") == say(
         'name > "Flow 2" and author.notnull()', "scan", None, 5)
+    assert explained(kodo, "/flows?q=name+=~+%22[0-3]$%22&explain=1")["rows"] == 5
     # decided by the node alone, so no flow is read
     assert explained(kodo, "/flows?q=organization%3D%3D%22x%22&explain=1")["rows"] == 0
     for target in ("/flows?explain=0", "/flows"):
