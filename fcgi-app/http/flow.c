@@ -18,6 +18,7 @@
 
 /* of a description on its page, of which none becomes more than six bytes */
 #define LONG_CHARACTERS	8000u
+#define HOPS_MAX	8u	/* from one flow of ours to another */
 #define MORE_FLOWS	5u	/* of the same organization */
 #define MORE_CHARACTERS	80u	/* of their descriptions */
 
@@ -255,6 +256,27 @@ put_location(struct call *c, struct str entry)
 	return err;
 }
 
+/*
+ * Where the flow is called at last: an entry may be the address of a flow of ours, even its own,
+ * where a web server has the agent behind the path; sent there, who reached us would come again and
+ * again. KODO_ENOTFOUND: nowhere else.
+ */
+static enum kodo_err
+find_elsewhere(struct call *c, struct view *v, struct item *it)
+{
+	struct item next;
+	unsigned hops;
+	enum kodo_err err;
+
+	for (hops = 0; hops < HOPS_MAX && it->row.entry.len > 0; hops++) {
+		err = item_find(v, c->a, it->row.entry, &next);
+		if (err != KODO_OK || !next.is_own)
+			return err == KODO_ENOTFOUND ? KODO_OK : err;
+		*it = next;
+	}
+	return KODO_ENOTFOUND;
+}
+
 static enum kodo_err
 put_elsewhere(struct call *c, struct view *v)
 {
@@ -263,12 +285,14 @@ put_elsewhere(struct call *c, struct view *v)
 	enum kodo_err err = item_find_own(
 	    v, c->a, call_path_below(c, STR("/flows/")), c->req->query, &it);
 
-	if (err != KODO_OK && err != KODO_ENOTFOUND)
-		return err;
-	if (err == KODO_OK && it.row.entry.len > 0) {
+	if (err == KODO_OK)
+		err = find_elsewhere(c, v, &it);
+	if (err == KODO_OK) {
 		response_empty(c->res, 307);
 		return put_location(c, it.row.entry);
 	}
+	if (err != KODO_ENOTFOUND)
+		return err;
 	response_fail(c->res, 405, "Method Not Allowed");
 	memcpy(c->res->allow, allow, sizeof(allow));
 	return KODO_OK;

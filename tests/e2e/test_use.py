@@ -12,6 +12,7 @@ import pytest
 
 import kodotest
 from kodotest import Peer, flow, greeting, node, wait_until
+from responder import OWN
 
 HTML = {"accept": "text/html"}
 JSON = {"accept": "application/json"}
@@ -120,6 +121,22 @@ def test_other_methods_are_sent_on(hosted, agent, method):
         assert answer.status == 405 and answer.headers["allow"] == "GET, HEAD, OPTIONS" and "location" not in answer.headers, target
     # a line end in what is handed on makes no header
     assert "%0D%0A" in one.request(method, "/flows/flow-1?x=%0D%0AX-Evil:1").headers["location"]
+
+
+@pytest.mark.parametrize("target", ["/flows/self", "/flows/there", "/flows/here", "/flows/none"])
+def test_an_entry_that_leads_back_is_none(hosted, target):
+    """Where a web server has the agent behind the path, its entry may be the flow's own address."""
+    at = lambda path: {"url": f"/{path}", "name": path, "tags": []}
+    one = hosted({"flows": [{**at("self"), "entry": OWN + "/flows/self"}, {**at("there"), "entry": OWN + "/flows/here"},
+                            {**at("here"), "entry": OWN + "/flows/there"}, {**at("none"), "entry": OWN + "/flows/last"}, at("last")]})
+    answer = one.post(target, "{}")
+    assert answer.status == 405 and "location" not in answer.headers
+
+
+def test_an_entry_may_be_another_flow(hosted, agent):
+    one = hosted({"flows": [flow(1, entry=OWN + "/flows/flow-2"), flow(2, entry=agent.url + "/run")]})
+    assert one.post("/flows/flow-1?a=b", "{}").headers["location"] == agent.url + "/run?a=b"
+    assert one.get("/flows/flow-1", headers=JSON).json()["entry"] == OWN + "/flows/flow-2"
 
 
 def test_own_address_answers_all_forms(hosted, agent):
