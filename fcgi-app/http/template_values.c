@@ -96,22 +96,25 @@ template_values_put(struct template_values *t, const char *name, struct str text
 void
 template_values_printf(struct template_values *t, const char *name, const char *fmt, ...)
 {
-	char text[512];
-	struct str copy;
+	char *text = NULL;
 	va_list ap;
 	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(text, sizeof(text), fmt, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
-	if (n < 0 || t->a == NULL)
-		return;
-	if ((size_t)n >= sizeof(text))
-		n = sizeof(text) - 1;
-	if (arena_str(t->a, (struct str){ text, (size_t)n }, &copy) == KODO_OK)
-		template_values_put(t, name, copy);
-	else
+	if (t->a == NULL)
+		return;	/* after a failure */
+	if (n >= 0)
+		text = arena_alloc(t->a, (size_t)n + 1);
+	if (text == NULL) {
 		fail(t);
+		return;
+	}
+	va_start(ap, fmt);
+	vsnprintf(text, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	template_values_put(t, name, (struct str){ text, (size_t)n });
 }
 
 void

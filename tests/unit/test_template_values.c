@@ -176,6 +176,21 @@ test_below(void **state)
 	arena_free(other);
 }
 
+/* However long: nothing is cut off. */
+static void
+test_printf_is_whole(void **state)
+{
+	struct template_values *f = template_values_new(*state);
+	char want[2001];
+
+	memset(want, 'x', sizeof(want) - 1);
+	want[sizeof(want) - 1] = '\0';
+	template_values_printf(f, "long", "%s", want);
+	check(f, "{{long}}", want);
+	template_values_printf(f, "long", "%s", "");
+	check(f, "{{^long}}none{{/long}}", "none");
+}
+
 int
 main(void)
 {
@@ -184,6 +199,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_escapes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_values, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_below, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_printf_is_whole, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
