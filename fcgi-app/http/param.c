@@ -20,7 +20,7 @@ static const struct param_rule rules[PARAM_MAX] = {
 	    "fields to sort by, with :d for descending: organization,name:d" },
 	[PARAM_Q] = { "q", PARAM_TEXT, NULL, "query, or a text to search for" },
 	[PARAM_WORDS] = { "words", PARAM_TEXT, NULL,
-	    "words to search for, the best first: budget report -draft tag:legal" },
+	    "words to search for, the best first: budget \"monthly report\" -draft tag:legal" },
 	[PARAM_FORMAT] = { "format", PARAM_ENUM, NULL, "json or html", PAGE_FORMATS },
 	[PARAM_FORMAT_FLOWS] = { "format", PARAM_ENUM, NULL,
 	    "json, html, or atom: a feed, newest first",

@@ -130,6 +130,15 @@ put_formats(struct buf *b, unsigned mask)
 	buf_puts(b, n > 0 ? "]" : "");
 }
 
+/* A member behind others, of a text for people. */
+static void
+put_text(struct buf *b, const char *key, const char *text)
+{
+	buf_putc(b, ',');
+	json_put_key(b, key);
+	json_put_str(b, str_of(text));
+}
+
 static void
 put_parameters(struct buf *b, const struct route *r)
 {
@@ -153,9 +162,10 @@ put_parameters(struct buf *b, const struct route *r)
 
 		if ((r->params & PARAM_BIT(p)) == 0)
 			continue;
-		buf_printf(b,
-		    "%s{\"name\":\"%s\",\"in\":\"query\",\"description\":\"%s\",\"schema\":{%s",
-		    n++ == 0 ? "" : ",", rule->name, rule->summary, types[rule->kind]);
+		buf_printf(b, "%s{\"name\":\"%s\",\"in\":\"query\"", n++ == 0 ? "" : ",",
+		    rule->name);
+		put_text(b, "description", rule->summary);
+		buf_printf(b, ",\"schema\":{%s", types[rule->kind]);
 		put_formats(b, rule->formats);
 		if (rule->fallback != NULL)
 			buf_printf(b, ",\"default\":%s", rule->fallback);
@@ -287,8 +297,9 @@ put_responses(struct buf *b, const struct route *r, const struct schema_example 
 	for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		if (!may_refuse(r, refusals[i].status))
 			continue;
-		buf_printf(b, ",\"%u\":{\"description\":\"%s\",", refusals[i].status,
-		    refusals[i].words);
+		buf_printf(b, ",\"%u\":{\"description\":", refusals[i].status);
+		json_put_str(b, str_of(refusals[i].words));
+		buf_putc(b, ',');
 		put_refused(b, r, refusals[i].status);
 		buf_putc(b, '}');
 	}
@@ -349,10 +360,12 @@ put_operation(struct buf *b, const struct route *r)
 		: r->method == METHOD_POST ? "post"
 					   : "delete");
 	put_id(b, r);
-	buf_printf(b, "\",\"tags\":[\"%s\"],\"summary\":\"%s\"",
-	    schema_part_name(schema_part(r)), r->summary);
+	buf_puts(b, "\",\"tags\":[");
+	json_put_str(b, str_of(schema_part_name(schema_part(r))));
+	buf_putc(b, ']');
+	put_text(b, "summary", r->summary);
 	if (schema_about(r) != NULL)
-		buf_printf(b, ",\"description\":\"%s\"", schema_about(r));
+		put_text(b, "description", schema_about(r));
 	put_parameters(b, r);
 	if (r->takes != NULL) {
 		buf_puts(b, ",\"requestBody\":{\"required\":true,");
@@ -381,10 +394,12 @@ put_tags(struct buf *b)
 	unsigned i;
 
 	buf_puts(b, "\"tags\":[");
-	for (i = 0; i < SCHEMA_PARTS; i++)
-		buf_printf(b, "%s{\"name\":\"%s\",\"description\":\"%s\"}",
-		    i == 0 ? "" : ",", schema_part_name((enum schema_part)i),
-		    schema_part_about((enum schema_part)i));
+	for (i = 0; i < SCHEMA_PARTS; i++) {
+		buf_puts(b, i == 0 ? "{\"name\":" : ",{\"name\":");
+		json_put_str(b, str_of(schema_part_name((enum schema_part)i)));
+		put_text(b, "description", schema_part_about((enum schema_part)i));
+		buf_putc(b, '}');
+	}
 	buf_puts(b, "],");
 }
 
