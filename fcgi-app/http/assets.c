@@ -17,6 +17,7 @@ static const struct {
 	{ ".css", "text/css; charset=utf-8" },
 	{ ".js", "text/javascript; charset=utf-8" },
 	{ ".svg", "image/svg+xml" },
+	{ ".png", "image/png" },
 	{ ".webmanifest", "application/manifest+json" },
 };
 

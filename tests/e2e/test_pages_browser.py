@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import time
+import urllib.parse
 
 import pytest
 
@@ -535,7 +536,8 @@ def test_axe(browser, registry, scheme):
     browser.scheme(scheme)
     with open(AXE, encoding="utf-8") as f:
         axe = f.read()
-    for path in ("/", "/status", "/flows", "/flows?q=name+%3D%3D&tag=all", "/map", "/docs", "/flows/flow-1"):
+    for path in ("/", "/status", "/flows", "/flows?q=name+%3D%3D&tag=all", "/map", "/docs", "/flows/flow-1", "/flow?url=" + urllib.parse.quote(registry.url + "/flows/flow-2", safe=""),
+                 "/organization?name=House+of+Flows", "/flows?words=nothinglikeit"):
         browser.open(registry.url + path)
         browser.script(axe)
         found = browser.driver.execute_async_script("axe.run().then((r) => arguments[arguments.length - 1](r.violations))")

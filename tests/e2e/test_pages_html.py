@@ -33,6 +33,22 @@ def page(one, target):
     return answer.text()
 
 
+def test_pictures_that_pages_name(registry):
+    """For who shares a page, and for home screens: they are there, in formats that all take, and as large as is said."""
+    def size(target):
+        body = registry.get(target).body
+        assert body[:8] == b"\x89PNG\r\n\x1a\n"
+        return [int.from_bytes(body[at:at + 4], "big") for at in (16, 20)]
+    text = page(registry, "/")
+    image = re.search('<meta property="og:image" content="([^"]*)">', text)[1]
+    assert image.startswith("http://localhost:4321/") and size(image[len("http://localhost:4321"):]) == [1200, 630]
+    assert size(re.search('<link rel="apple-touch-icon" href="([^"]*)">', text)[1]) == [192, 192]
+    for icon in registry.get("/www/kodo.webmanifest").json()["icons"]:
+        if icon["type"] == "image/png":
+            assert "{}x{}".format(*size("/www/" + icon["src"])) == icon["sizes"]
+    assert registry.get("/www/page.jpg").status == 404
+
+
 def test_headers(registry):
     for target in PAGES + FOUND:
         headers = registry.get(target, headers=HTML).headers
@@ -48,7 +64,8 @@ def test_headers(registry):
 
 def test_files(registry):
     for name, kind in (("kodo.css", "text/css; charset=utf-8"), ("flows.js", "text/javascript; charset=utf-8"), ("kodo.svg", "image/svg+xml"),
-                       ("kodo.webmanifest", "application/manifest+json")):
+                       ("kodo.webmanifest", "application/manifest+json"), ("icon.png", "image/png"), ("icon-large.png", "image/png"),
+                       ("preview.png", "image/png")):
         answer = registry.get(f"/www/{name}")
         assert answer.status == 200 and answer.headers["content-type"] == kind
         with open(os.path.join(kodotest.SRCDIR, "www", name), "rb") as f:
