@@ -144,10 +144,13 @@ clear_screen(void)
 static enum kodo_err
 run_body(struct inspect *in, const struct inspect_command *c, void *arg, struct why *why)
 {
-	enum kodo_err err = state_arg_open(&in->state_arg, &in->registry, why);
+	const char *refused = in->state_arg.refused.text;
+	enum kodo_err err = state_arg_open_to_read(&in->state_arg, &in->registry, why);
 
 	if (err != KODO_OK)
 		return err;
+	if (refused[0] != '\0')
+		fprintf(stderr, "kodo %s: %s; what held before goes on\n", in->name, refused);
 	do {
 		if (in->watch_s > 0 && !in->is_json)
 			clear_screen();

@@ -94,7 +94,7 @@ find_log(struct logs *l, struct why *why)
 {
 	const struct options *o;
 	struct registry *r = NULL;
-	enum kodo_err err = state_arg_open(&l->args, &r, why);
+	enum kodo_err err = state_arg_open_to_read(&l->args, &r, why);
 
 	if (err == KODO_OK)
 		err = registry_options(r, &o);

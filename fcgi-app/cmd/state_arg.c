@@ -265,3 +265,20 @@ state_arg_open(struct state_arg *t, struct registry **out, struct why *why)
 		    STR_ARG(t->state_path));
 	return err;
 }
+
+enum kodo_err
+state_arg_open_to_read(struct state_arg *t, struct registry **out, struct why *why)
+{
+	const char *loader = t->argc == 0 ? "kodo.yaml" : t->argc == 1 ? t->argv[0] : NULL;
+	enum kodo_err err = state_arg_open(t, out, why);
+	struct why other = { "" };
+
+	if (err != KODO_EINVAL || loader == NULL || t->folder != NULL || t->is_hosted ||
+	    access(loader, R_OK) != 0)
+		return err;
+	if (option_find_state(t->a, loader, &t->loader, &t->state_path, &other) != KODO_OK ||
+	    registry_open(t->state_path, false, &other, out) != KODO_OK)
+		return err;
+	t->refused = *why;
+	return KODO_OK;
+}

@@ -30,6 +30,8 @@ struct state_arg {
 	struct str loader;		/* absolute, or null */
 	bool has_options;		/* false: of a state folder, hosted, or of a program */
 	struct options options;
+	/* state_arg_open_to_read: why the loader is not taken; empty: it is */
+	struct why refused;
 };
 
 /* The same for people, as lines of a help text. */
@@ -79,6 +81,13 @@ enum kodo_err state_arg_find(struct state_arg *t, struct why *why) MUST_CHECK;
  */
 struct registry;
 enum kodo_err state_arg_open(
+    struct state_arg *t, struct registry **out, struct why *why) MUST_CHECK;
+
+/*
+ * The same for commands that only read: where the loader has a fault, the state that it had before
+ * is found by its cache_data alone, as the service goes on with that.
+ */
+enum kodo_err state_arg_open_to_read(
     struct state_arg *t, struct registry **out, struct why *why) MUST_CHECK;
 
 void state_arg_free(struct state_arg *t);

@@ -20,8 +20,9 @@ static const char usage[] =
     "How a service is: its role and address, whether it runs, which registries list its flows,\n"
     "peers in trouble, what is pending, the last runs of what sends. --watch: every S seconds\n"
     "(2) again.\n"
-    "Exit status: 0 all is well; 1 kodo service does not run (unless --hosted or --state), or a\n"
-    "target is in trouble, or the state cannot be read; 2 for wrong arguments.\n"
+    "Exit status: 0 all is well; 1 kodo service does not run (unless --hosted or --state), its\n"
+    "changed loader was refused, a target is in trouble, or the state cannot be read; 2 for\n"
+    "wrong arguments.\n"
     "Example: kodo status my.yaml\n"
     "\n"
     STATE_ARG_HELP;
@@ -143,7 +144,8 @@ must_run(const struct facts *f)
 static bool
 is_well(const struct facts *f)
 {
-	return !f->is_target_bad && (f->is_served || !must_run(f));
+	return !f->is_target_bad && (f->is_served || !must_run(f)) &&
+	    f->in->state_arg.refused.text[0] == '\0';
 }
 
 /* --- for people --- */
@@ -224,6 +226,8 @@ print_facts(struct facts *f)
 		screen_print(stdout, o->loader);
 		putchar('\n');
 	}
+	if (f->in->state_arg.refused.text[0] != '\0')
+		line("", COLOUR_BAD, "refused since it was changed; what held before goes on");
 	line("state", COLOUR_NONE, "%s", registry_state(f->in->registry)->path);
 	line("flows", COLOUR_NONE, "%llu", (unsigned long long)v->head.total);
 	if (f->n_listed > 0)
@@ -244,6 +248,7 @@ static enum kodo_err
 put_json(struct facts *f)
 {
 	const struct view *v = &f->in->view;
+	const char *refused = f->in->state_arg.refused.text;
 	struct sink out = SINK_INIT(NULL);
 	struct buf *b = &out.buf;
 	size_t i;
@@ -256,6 +261,8 @@ put_json(struct facts *f)
 	    role_of(v->options), is_well(f) ? "true" : "false", f->is_served ? "true" : "false",
 	    f->is_running ? "true" : "false");
 	json_put_time(b, v->head.started_us, false);
+	buf_puts(b, ",\"refused\":");
+	json_put_str(b, refused[0] == '\0' ? STR_NULL : str_of(refused));
 	buf_printf(b, ",\"flows\":%llu,\"peers\":%llu,\"pending\":%llu,\"listed_by\":[",
 	    (unsigned long long)v->head.total, (unsigned long long)f->n_peers,
 	    (unsigned long long)f->n_pending);

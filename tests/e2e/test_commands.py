@@ -330,6 +330,27 @@ def test_status(pair):
     assert run(one, "status", "--state", "/nowhere", service=False).returncode == 1
 
 
+def test_a_refused_loader(pair):
+    """Commands that read show what is in force, and say why the file is not; others do nothing."""
+    one, _ = pair
+    with open(one.loader, encoding="utf-8") as f:
+        good = f.read()
+    with open(one.loader, "a", encoding="utf-8") as f:
+        f.write("- nosuch: 1\n")
+    line = len(good.splitlines()) + 1
+    done = run(one, "status", "kodo.yaml", service=False)
+    assert done.returncode == 1 and re.search(r"^  service +runs", done.stdout, re.M) and "refused since it was changed" in done.stdout
+    assert re.search(rf"^kodo status: {re.escape(one.loader)}:{line}: .*nosuch.*; what held before goes on$", done.stderr, re.M), done.stderr
+    facts = json.loads(run(one, "status", "-o", "json", "kodo.yaml", service=False).stdout)
+    assert "nosuch" in facts["refused"] and facts["served"] and not facts["well"]
+    done = run(one, "flows", "kodo.yaml", service=False)
+    assert done.returncode == 0 and "Flow" in done.stdout and "nosuch" in done.stderr
+    assert run(one, "cache", "reset", "kodo.yaml", service=False).returncode != 0
+    with open(one.loader, "w", encoding="utf-8") as f:
+        f.write(good)
+    assert json.loads(run(one, "status", "-o", "json", "kodo.yaml", service=False).stdout)["refused"] is None
+
+
 def test_logs(pair):
     one, _ = pair
     log = os.path.join(one.cwd, "data", "kodo.log")
