@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from kodotest import CALM, KODO, cgi_env, connect_body, wait_until
+from kodotest import CALM, KODO, RECONNECT, cgi_env, connect_body, wait_until
 from metricstest import of, scrape
 from responder import FLOWS, PEER, SANITIZED
 from test_failing_machine import big, mounted, needs_root
@@ -220,6 +220,29 @@ def test_cron_is_stale(hosted, clock):
     check(kodo, "cron")
     assert "3 min" in kodo.get("/health").text()
     set_age(kodo, "cron.ran", -180)                         # cron was here just now
+    check(kodo)
+
+
+def test_cron_is_stale_for_news(hosted, clock, peer):
+    """What a subscriber has not got has no time in the state: the first question that finds it counts."""
+    env, ahead = clock
+    target = peer()
+    kodo = hosted({"flows": FLOWS, "trigger": "cron", "private": True, "connect": [target.url]}, env=env)
+    kodo.get("/")
+
+    def run():
+        subprocess.run([RECONNECT, kodo.loader, "--once", "--for", "5"], env={**os.environ, **env}, check=True, timeout=30)
+    run()
+    assert [path for _, path, _, _ in target.seen] == ["/connect"]
+    set_age(kodo, "cron.ran", 4000)
+    assert kodo.post("/connect", connect_body(PEER)).status == 201
+    assert of(scrape(kodo), "kodo_outbox_peers", kind="update") == 1
+    check(kodo)
+    ahead(200)
+    check(kodo, "cron")
+    run()
+    wait_until(lambda: "/update" in [path for _, path, _, _ in target.seen], 5)
+    set_age(kodo, "cron.ran", 4000)
     check(kodo)
 
 

@@ -13,7 +13,7 @@ import pytest
 import hosts
 import kodotest
 from kodotest import wait_until
-from metricstest import of, scrape
+from metricstest import of, read, scrape
 
 METRICS = os.path.join(hosts.CONF, "metrics")
 FLOWS = [kodotest.flow(n) for n in range(5)]
@@ -123,6 +123,22 @@ def test_dashboard_has_every_family(kodo):
     used = " ".join(expressions())
     families = {re.sub("_(bucket|count|sum)$", "", name) for name, _ in scrape(kodo)}
     assert not [name for name in families if name not in used]
+
+
+def test_each_server(host):
+    """Each passes on key and method, and answers as they are."""
+    one = host({"metrics": "admin"})
+    wait_until(lambda: one.get("/").status == 200, 10)
+    for path in ("/health", "/health/live", "/health/ready"):
+        answer = one.get(path)
+        assert answer.status == 200 and answer.headers["cache-control"] == "no-store", answer
+    head = one.request("HEAD", "/health")
+    assert (head.status, head.body) == (200, b"")
+    headers = {"Authorization": "Bearer " + one.key()}
+    samples = read(one.get("/metrics", headers=headers).text())
+    pool = "fastcgi" if one.fastcgi else "cgi"
+    assert of(samples, "kodo_requests_total", route="/health", method="GET", pool=pool, status="200") == 1
+    assert of(samples, "kodo_requests_total", route="/health", method="HEAD", status="200") == 1
 
 
 @pytest.mark.parametrize("pool", ["fastcgi", "cgi"])

@@ -112,6 +112,7 @@ start(unsigned n)
 	for (i = 0; n == 0 || i < n; i++) {
 		snprintf(label, sizeof(label), "%u", i % 50);
 		metrics_add(&(struct metric){ "p", { label } }, 1);
+		metrics_add(&(struct metric){ "p", { "all" } }, 1);
 		metrics_time(&(struct metric){ "q", { label } }, 1);
 	}
 	_exit(0);
@@ -133,6 +134,7 @@ test_processes(void **state)
 		assert_int_equal(waitpid(child[i], &status, 0), child[i]);
 		assert_int_equal(status, 0);
 	}
+	assert_int_equal(value("p", "all"), PROCESSES * TIMES);
 	for (i = 0; i < 50; i++) {
 		snprintf(label, sizeof(label), "%u", i);
 		assert_int_equal(value("p", label), PROCESSES * TIMES / 50);

@@ -113,12 +113,12 @@ overdue_us(struct looked *l, int64_t *out)
 static enum kodo_err
 behind_us(struct looked *l, int64_t *out)
 {
-	const uint64_t now = (uint64_t)clock_mono_ms(), since = metrics_noted("behind_since");
+	const uint64_t now = (uint64_t)l->v.now_us, since = metrics_noted("behind_since");
 	struct scan s = peer_scan_behind(&l->v.t);
 	struct peer_behind first;
 	const bool is = peer_next_behind(&s, &first) && first.pos < l->v.head.notified;
 
-	*out = is && since != 0 && since <= now ? (int64_t)(now - since) * 1000 : 0;
+	*out = is && since != 0 && since <= now ? (int64_t)(now - since) : 0;
 	if (!is && since != 0)
 		metrics_note("behind_since", 0);
 	else if (is && (since == 0 || since > now))
