@@ -484,7 +484,7 @@ dispatch_run(struct dispatch *d, const struct lifetime *lifetime, int wake_fd)
 	struct lifetime_state state = { LIFETIME_NEVER, LIFETIME_NEVER, 0 };
 	enum lifetime_end end = LIFETIME_GOES_ON;
 
-	while (!d->stopped) {
+	while (!d->stopped && !store_is_outdated(registry_store(d->registry))) {
 		int64_t mono_us = clock_mono_us(), max_us = LIFETIME_AHEAD_US;
 		bool more;
 

@@ -16,6 +16,7 @@
 #include "core/base/clock.h"
 #include "core/base/isotime.h"
 #include "core/base/log.h"
+#include "core/base/renew.h"
 #include "core/base/screen.h"
 #include "core/base/spawn.h"
 #include "core/check/environment.h"
@@ -202,7 +203,8 @@ open_state(struct runner *r, struct why *why)
 
 	if (r->registry != NULL)
 		return KODO_OK;
-	err = registry_open(str_of(r->state_path), r->args.state == NULL, why, &r->registry);
+	err = registry_open(str_of(r->state_path),
+	    r->args.state == NULL ? STORE_MAKE : STORE_UPGRADE, why, &r->registry);
 	if (err == KODO_OK)
 	if (err == KODO_OK) {
 		registry_is_run_by(r->registry, "runner");
@@ -474,6 +476,7 @@ main(int argc, char *argv[])
 {
 	static struct runner r;
 	struct why why = { "" };
+	bool is_outdated;
 	enum kodo_err err;
 
 	if (!read_arguments(argc, argv, &r.args))
@@ -484,9 +487,12 @@ main(int argc, char *argv[])
 	if (err != KODO_OK && !r.is_logged)
 		fprintf(stderr, "kodo-reconnect: %s\n",
 		    why.text[0] != '\0' ? why.text : kodo_err_text(err));
+	is_outdated = r.registry != NULL && store_is_outdated(registry_store(r.registry));
 	dispatch_free(r.dispatch);
 	metrics_use(NULL);
 	registry_close(r.registry);
 	log_close();
+	if (is_outdated)
+		renew_become(store_format_own, argv);
 	return screen_end("kodo-reconnect", err == KODO_OK && !r.has_errors ? 0 : 1);
 }

@@ -282,7 +282,7 @@ def wanted(tree, variable):
     if variable == "DIST":
         names = {n for n in names if n not in ("tests/unit", "tests/fuzz") and packable(tree, n)}
     if variable == "HELPERS":
-        names = {n for n in names if not n.startswith(("tests/unit/", "tests/fuzz/", "tests/mesh/", "tests/faults/", "tests/histories/"))}
+        names = {n for n in names if not n.startswith(("tests/unit/", "tests/fuzz/", "tests/mesh/", "tests/faults/", "tests/histories/", "tests/upgrade/"))}
     if variable == "bin_PROGRAMS":
         names = {MAINS[n] for n in names}
     return sorted(n[:-2] if variable in PROGRAMS else n for n in names)

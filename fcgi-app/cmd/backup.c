@@ -12,8 +12,10 @@
 #include "cmd/state_arg.h"
 #include "core/base/isotime.h"
 #include "core/base/screen.h"
-#include "core/registry/backup.h"
 #include "core/registry/registry.h"
+#include "core/registry/restored.h"
+#include "core/storage/backup.h"
+#include "core/storage/restore.h"
 
 static const char backup_usage[] =
     "usage: kodo backup FILE | - [--with-keys] [--force] [SERVICE ...]\n"
@@ -168,12 +170,16 @@ cmd_backup(int argc, char *argv[])
 static enum kodo_err
 mark_restored(const struct restore *r, struct why *why)
 {
+	char former[PATH_BYTES + 32];
 	struct registry *reg;
-	enum kodo_err err = registry_open(str_of(r->folder), false, why, &reg);
+	enum kodo_err err = registry_open(str_of(r->folder), STORE_UPGRADE, why, &reg);
 
+	/* that of an upgrade; the one that is restored will do */
+	snprintf(former, sizeof(former), "%s.format-%u.tar", r->folder, r->format);
+	unlink(former);
 	if (err != KODO_OK)
 		return err;
-	err = backup_restored(reg, isotime_now_us());
+	err = restored_note(reg, isotime_now_us());
 	registry_close(reg);
 	return err == KODO_OK ? err : why_set(why, err, "the state in it cannot be written: %s",
 	    kodo_err_text(err));

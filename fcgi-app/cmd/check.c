@@ -21,8 +21,10 @@
 #include "core/check/integrity.h"
 #include "core/check/quotas.h"
 #include "core/registry/startup.h"
+#include "core/storage/store_upgrade.h"
 
 #define CACHE_MAX_BYTES	((size_t)1 << 30)
+#define UPGRADE_ROOM	2u	/* a backup, and pages that are written anew */
 
 struct check {
 	struct state_arg state_arg;
@@ -247,6 +249,30 @@ check_environment(struct check *c)
 	return true;
 }
 
+/* A state of another format: what will be done about it, and whether there is room for that. */
+static void
+check_upgrade(struct check *c, struct why *why)
+{
+	struct store *st;
+	struct upgrade u;
+	struct why inner;
+	const char *refusal = why->text;
+
+	if (store_open_raw(&c->state, &inner, &st) != KODO_OK ||
+	    upgrade_look(st, &u, &inner) != KODO_OK || !u.is_possible)
+		say(c, FINDING_ERROR, "store: %s", refusal);
+	else if (u.free_bytes < UPGRADE_ROOM * u.bytes)
+		say(c, FINDING_ERROR, "store: %s; it has %llu MiB, and only %llu MiB are free: "
+		    "free %llu", refusal, (unsigned long long)u.bytes >> 20,
+		    (unsigned long long)u.free_bytes >> 20,
+		    ((unsigned long long)UPGRADE_ROOM * u.bytes >> 20) + 1);
+	else
+		say(c, FINDING_WARNING, "store: %s; it has %llu MiB, of which the backup takes at "
+		    "most as many; %llu MiB are free", refusal, (unsigned long long)u.bytes >> 20,
+		    (unsigned long long)u.free_bytes >> 20);
+	store_close(st);
+}
+
 static bool
 check_store(struct check *c)
 {
@@ -254,9 +280,13 @@ check_store(struct check *c)
 	enum kodo_err err;
 
 	store_on_damage(end_damaged);
-	err = registry_open(c->state_arg.state_path, false, &why, &c->registry);
+	err = registry_open(c->state_arg.state_path, STORE_FIND, &why, &c->registry);
 	if (err == KODO_OK)
 		return true;
+	if (err == KODO_EVERSION) {
+		check_upgrade(c, &why);
+		return false;
+	}
 	if (err == KODO_ENOTFOUND)
 		say(c, FINDING_WARNING, "store: nothing in %s yet; the first start makes it",
 		    c->state.path);

@@ -153,7 +153,7 @@ apply(struct service *s, struct why *why)
 
 	err = service_loader_begin(s);
 	if (err == KODO_OK)
-		err = registry_open(s->options.state_path, true, why, &r);
+		err = registry_open(s->options.state_path, STORE_MAKE, why, &r);
 	if (err == KODO_OK)
 		err = startup_apply(
 		    r, &s->options, s->stamp, START_NOW, isotime_now_us(), NULL, why);

@@ -72,7 +72,7 @@ reload(const struct service *s)
 		close(s->lock_fd);	/* else we would hold it after the end of the service */
 	if (a == NULL)
 		return 1;
-	err = registry_open(s->options.state_path, false, &why, &r);
+	err = registry_open(s->options.state_path, STORE_UPGRADE, &why, &r);
 	if (err == KODO_OK)
 		err = apply(s, r, a, &why);
 	if (err == KODO_OK && state_wake(&s->state) != KODO_OK)

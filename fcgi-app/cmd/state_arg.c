@@ -251,7 +251,7 @@ state_arg_open(struct state_arg *t, struct registry **out, struct why *why)
 	err = state_arg_find(t, why);
 	if (err != KODO_OK)
 		return err;
-	err = registry_open(t->state_path, false, why, out);
+	err = registry_open(t->state_path, STORE_FIND, why, out);
 	if (err == KODO_OK)
 		registry_is_run_by(*out, "command");
 	if (err == KODO_ENOTFOUND && t->options.loader_is_program)
@@ -277,7 +277,7 @@ state_arg_open_to_read(struct state_arg *t, struct registry **out, struct why *w
 	    access(loader, R_OK) != 0)
 		return err;
 	if (option_find_state(t->a, loader, &t->loader, &t->state_path, &other) != KODO_OK ||
-	    registry_open(t->state_path, false, &other, out) != KODO_OK)
+	    registry_open(t->state_path, STORE_FIND, &other, out) != KODO_OK)
 		return err;
 	t->refused = *why;
 	return KODO_OK;

@@ -29,6 +29,13 @@ process_env(struct transport *t, const char *name)
 	return request_variable(environ, name);
 }
 
+static char **
+process_environment(struct transport *t)
+{
+	(void)t;
+	return environ;
+}
+
 /* KODO_EIO: nothing in time. */
 static enum kodo_err
 wait_for(int fd, short events)
@@ -127,8 +134,8 @@ cgi_serve(void)
 {
 	const char *length = getenv("CONTENT_LENGTH");
 	struct process in = { .has_length = length != NULL && length[0] != '\0' };
-	struct transport t = { process_env, process_read, process_write, NULL, NULL, &in,
-		true, true };
+	struct transport t = { process_env, process_environment, process_read, process_write,
+		NULL, NULL, &in, true, true };
 	struct follower *f = NULL;
 	struct server *server = server_new(NULL);
 

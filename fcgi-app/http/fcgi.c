@@ -11,6 +11,8 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/renew.h"
+#include "core/storage/store.h"
 #include "http/fcgi.h"
 #include "http/request.h"
 #include "http/senders.h"
@@ -86,6 +88,14 @@ worker_env(struct transport *t, const char *name)
 	const struct connection *c = t->arg;
 
 	return request_variable(c->req.envp, name);
+}
+
+static char **
+worker_environment(struct transport *t)
+{
+	const struct connection *c = t->arg;
+
+	return c->req.envp;
 }
 
 static enum kodo_err
@@ -270,8 +280,8 @@ connection_new(void)
 
 	if (c == NULL)
 		return NULL;
-	c->t = (struct transport){ worker_env, worker_read, worker_write, worker_write_later,
-		worker_flush, c, false, false };
+	c->t = (struct transport){ worker_env, worker_environment, worker_read, worker_write,
+		worker_write_later, worker_flush, c, false, false };
 	c->rest = (struct body)BODY_INIT(NULL);
 	if (FCGX_InitRequest(&c->req, LISTENER, FCGI_FAIL_ACCEPT_ON_INTR) == 0)
 		return c;
@@ -460,7 +470,7 @@ send_last(struct worker *w)
 static void
 serve_until_signal(struct worker *w)
 {
-	while (!shutdown_wanted()) {
+	while (!shutdown_wanted() && !serve_is_outdated(w->server)) {
 		if (wait_for_request(w))
 			take_request(w);
 		if (w->waiting != NULL)
@@ -471,7 +481,10 @@ serve_until_signal(struct worker *w)
 	serve_look(w->server, w->waiting);
 	while (w->waiting != NULL)
 		answer_due(w);
-	take_queued(w);
+	if (serve_is_outdated(w->server))
+		hang_up(w->now);	/* what is queued is for the newer program */
+	else
+		take_queued(w);
 	send_last(w);
 }
 
@@ -480,6 +493,8 @@ fcgi_serve(const char *loader)
 {
 	struct worker w = { .server = server_new(loader), .epoll_fd = -1,
 		.senders = { NULL, -1 } };
+	char name[] = "kodo", *argv[] = { name, NULL, NULL };
+	bool is_outdated = false;
 	int status = 1;
 
 	/* large blocks go back to the system at once; by itself glibc raises this at the first */
@@ -497,11 +512,16 @@ fcgi_serve(const char *loader)
 		goto out;
 	}
 	serve_until_signal(&w);
-	log_debug("shutdown now");
+	is_outdated = !shutdown_wanted() && serve_is_outdated(w.server);
+	log_debug(is_outdated ? "this worker becomes the newer program" : "shutdown now");
 	status = 0;
 out:
 	senders_free(&w.senders);
 	connection_free(w.now);
 	server_free(w.server);
+	if (is_outdated && loader != NULL)
+		argv[1] = strdup(loader);
+	if (is_outdated)
+		renew_become(store_format_own, argv);
 	return status;
 }

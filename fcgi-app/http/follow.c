@@ -184,7 +184,8 @@ look_all(struct view *v, struct arena *a, struct follower *f)
 void
 follow_look(struct registry *r, struct follower *first)
 {
-	const bool ends = shutdown_wanted() || r == NULL;
+	const bool ends = shutdown_wanted() || r == NULL ||
+	    store_is_outdated(registry_store(r));
 	const int64_t now_ms = clock_mono_ms();
 	struct arena *a;
 	struct follower *f;

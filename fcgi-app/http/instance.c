@@ -62,6 +62,12 @@ instance_base(const struct instance *inst)
 	return str_of(inst->base);
 }
 
+const char *
+instance_loader(const struct instance *inst)
+{
+	return inst->is_child ? "" : inst->loader;
+}
+
 bool
 instance_is_child(const struct instance *inst)
 {
@@ -160,7 +166,7 @@ apply_loader(struct instance *inst, struct arena *a, struct str stamp, int64_t n
 	enum kodo_err err;
 
 	if (inst->registry == NULL) {
-		err = registry_open(str_of(inst->state_path), true, why, &inst->registry);
+		err = registry_open(str_of(inst->state_path), STORE_MAKE, why, &inst->registry);
 		if (err != KODO_OK)
 			return err;
 		metrics_use(registry_state(inst->registry));
@@ -216,7 +222,7 @@ follow_files(struct instance *inst, struct arena *a, int64_t now_us, bool *wake,
 static enum kodo_err
 open_child(struct instance *inst, struct why *why)
 {
-	enum kodo_err err = registry_open(str_of(inst->state_path), false, why, &inst->registry);
+	enum kodo_err err = registry_open(str_of(inst->state_path), STORE_UPGRADE, why, &inst->registry);
 
 	if (err == KODO_OK)
 		metrics_use(registry_state(inst->registry));

@@ -34,6 +34,9 @@ enum kodo_err instance_ready(struct instance *inst, struct arena *a, int64_t now
 /* The path of the service's url, "" or "/a/b"; valid until the next instance_ready. */
 struct str instance_base(const struct instance *inst);
 
+/* The loader of a hosted program, as it was found; "" of `kodo service`. */
+const char *instance_loader(const struct instance *inst);
+
 /* Is it of `kodo service`? */
 bool instance_is_child(const struct instance *inst);
 

@@ -4,6 +4,8 @@
 #include "core/base/clock.h"
 #include "core/base/isotime.h"
 #include "core/base/log.h"
+#include "core/base/renew.h"
+#include "core/storage/store.h"
 #include "http/access.h"
 #include "http/admin.h"
 #include "http/audit.h"
@@ -13,6 +15,7 @@
 #include "http/count.h"
 #include "http/cors.h"
 #include "http/error_page.h"
+#include "http/handover.h"
 #include "http/instance.h"
 #include "http/origin.h"
 #include "http/rate.h"
@@ -478,11 +481,19 @@ serve_request(struct server *s, struct transport *t, struct follower *f)
 	enum kodo_err err;
 
 	arena_reset(s->a);
+	buf_reset(&s->body);
 	response_reset(&s->res, instance_state(s->instance));
 	c.now_us = isotime_now_us();
 	answer(s, &c, &req);
 	if (c.waits)
 		return c.follower;
+	if (serve_is_outdated(s) && handover(t, &s->body, instance_loader(s->instance),
+	    c.follower != NULL) == KODO_OK) {
+		follow_end(c.follower);
+		s->wake = false;
+		s->after = NULL;
+		return NULL;
+	}
 	follow_end(c.follower);
 	err = cors_put(&c);
 	if (err == KODO_OK)
@@ -510,6 +521,14 @@ serve_request(struct server *s, struct transport *t, struct follower *f)
 	    arena_used(s->a) > RESPONSE_KEEP_BYTES ||
 	    length > RESPONSE_KEEP_BYTES || s->res.body.fd != -1;
 	return NULL;
+}
+
+bool
+serve_is_outdated(const struct server *s)
+{
+	struct registry *r = instance_registry(s->instance);
+
+	return r != NULL && store_is_outdated(registry_store(r)) && renew_may(store_format_own);
 }
 
 void

@@ -23,6 +23,12 @@ void server_free(struct server *s);		/* NULL is fine */
 struct follower *serve_request(
     struct server *s, struct transport *t, struct follower *f) MUST_CHECK;
 
+/*
+ * Has a newer program brought the state to its format? What comes from now on is handed over to it
+ * (handover.h), and this process should become it. false also where that was tried in vain.
+ */
+bool serve_is_outdated(const struct server *s);
+
 /* See follow_look; to be called every FOLLOW_LOOK_MS while requests wait. */
 void serve_look(struct server *s, struct follower *first);
 

@@ -12,6 +12,9 @@ struct transport {
 	 */
 	const char *(*env)(struct transport *t, const char *name);
 
+	/* All of them, NAME=VALUE, a NULL behind. */
+	char **(*environment)(struct transport *t);
+
 	/*
 	 * Up to max bytes of the body; *n 0: its end. KODO_EIO: the client has gone, or sends no
 	 * byte for TRANSPORT_STALL_S. KODO_EBUSY: the system does not let us read.

@@ -342,6 +342,9 @@ path_own_program(char out[PATH_BYTES])
 	out[n > 0 ? n : 0] = '\0';
 	if (n <= 0)
 		return KODO_EIO;
+	/* the file was replaced: by a newer program, as a rule */
+	if (str_ends(str_of(out), STR(" (deleted)")) && access(out, F_OK) != 0)
+		out[n - (ssize_t)strlen(" (deleted)")] = '\0';
 	if (!is_own_loader(str_of(out)))
 		return KODO_OK;
 	folder = path_folder(path_folder(str_of(out)));

@@ -74,7 +74,8 @@ enum kodo_err path_replace_text(const char *path, mode_t mode, struct str text) 
 
 /*
  * The path to start this program again: of its file, or, if it runs through the ld.so of a folder
- * lib/ (conf/shared-host), of the launcher beside that folder. KODO_EIO: not known. KODO_ETOOBIG.
+ * lib/ (conf/shared-host), of the launcher beside that folder. What has replaced the file counts as
+ * it. KODO_EIO: not known. KODO_ETOOBIG.
  */
 enum kodo_err path_own_program(char out[PATH_BYTES]) MUST_CHECK;
 

@@ -53,8 +53,10 @@ make_key(const struct registry *r)
 }
 
 enum kodo_err
-registry_open(struct str state_path, bool create, struct why *why, struct registry **out)
+registry_open(
+    struct str state_path, enum store_open how, struct why *why, struct registry **out)
 {
+	const bool create = how == STORE_MAKE;
 	struct registry *r = calloc(1, sizeof(*r));
 	const struct options *o;
 	enum kodo_err err = KODO_ENOMEM;
@@ -69,7 +71,7 @@ registry_open(struct str state_path, bool create, struct why *why, struct regist
 	if (r->a != NULL && r->options_arena != NULL)
 		err = state_open(&r->state, state_path, create, why);
 	if (err == KODO_OK)
-		err = store_open(&r->state, create, MAP_MAX_DEFAULT_BYTES, why, &r->store);
+		err = store_open(&r->state, how, MAP_MAX_DEFAULT_BYTES, why, &r->store);
 	if (err == KODO_OK) {
 		err = head_make(r);
 		if (err != KODO_OK)

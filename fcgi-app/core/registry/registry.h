@@ -22,12 +22,12 @@
 struct registry;
 
 /*
- * Open the state. create: make it where it is missing (kodo service, and hosted programs at their
- * first request). KODO_ENOTFOUND: no state there, create false. Otherwise as state_open and
- * store_open, with why set.
+ * Open the state. STORE_MAKE: make it where it is missing (kodo service, and hosted programs at
+ * their first request). KODO_ENOTFOUND: no state there, and not to be made. Otherwise as state_open
+ * and store_open, with why set.
  */
 enum kodo_err registry_open(
-    struct str state_path, bool create, struct why *why, struct registry **out) MUST_CHECK;
+    struct str state_path, enum store_open how, struct why *why, struct registry **out) MUST_CHECK;
 void registry_close(struct registry *r);	/* NULL is fine */
 
 struct store *registry_store(struct registry *r);

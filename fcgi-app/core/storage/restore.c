@@ -181,7 +181,8 @@ read_manifest(struct restore *r, struct str text, struct why *why)
 	read_line_of(text, "taken", r->taken, sizeof(r->taken));
 	read_line_of(text, "format", format, sizeof(format));
 	n = strtoul(format, NULL, 10);
-	if (str_eq(magic, STR(BACKUP_MAGIC)) && n > 0 && n <= STORE_FORMAT)
+	r->format = (uint32_t)n;
+	if (str_eq(magic, STR(BACKUP_MAGIC)) && n > 0 && n <= store_format_own)
 		return KODO_OK;
 	if (str_starts(magic, STR("kodo backup ")))
 		return why_set(why, KODO_EVERSION, "it was made by kodo %s, which is newer than "

@@ -1,5 +1,5 @@
 /*
- * A backup (registry/backup.h) becomes a state folder: unpacked and checked beside its place, then
+ * A backup (backup.h) becomes a state folder: unpacked and checked beside its place, then
  * put there at once. What was there stays, under another name.
  */
 #ifndef KODO_RESTORE_H
@@ -20,6 +20,7 @@ struct restore {
 	char aside[PATH_BYTES];		/* where what was there lies afterwards; "": nothing was */
 	char loader[256];		/* name of the first loader in the archive, or "" */
 	char url[STATE_OWNER_BYTES], taken[32], version[64];	/* as the backup says */
+	uint32_t format;	/* of its tables */
 	bool has_keys;
 	mode_t file_mode;
 	int locks[3];			/* of what is there */

@@ -126,6 +126,34 @@ begin_writing(struct store *st, enum kodo_err *err)
 	return 0;
 }
 
+/*
+ * Of each commit, the first time that it is seen: another process may have brought the store to a
+ * newer format, whose records this one would misread.
+ */
+static bool
+check_format(struct store *st, MDB_txn *txn, enum store_mode mode)
+{
+	const size_t seen = mdb_txn_id(txn) - (mode == STORE_WRITE);
+	uint32_t found;
+
+	if (st->is_raw || seen == st->checked)
+		return !st->is_outdated;
+	if (store_format_read(txn, st->dbi[T_META], &found) == 0) {
+		if (found != store_format_own && !st->is_outdated)
+			log_warning("%s: a newer program has brought it from format %u to %u",
+			    st->state.path, store_format_own, found);
+		st->is_outdated = found != store_format_own;
+		st->checked = seen;
+	}
+	return !st->is_outdated;
+}
+
+bool
+store_is_outdated(const struct store *st)
+{
+	return st->is_outdated;
+}
+
 enum kodo_err
 store_begin(struct store *st, enum store_mode mode, struct txn *t)
 {
@@ -149,6 +177,12 @@ store_begin(struct store *st, enum store_mode mode, struct txn *t)
 		if (st->env != NULL)	/* else it was said */
 			log_complain(&st->complaint, &why, err);
 		return err;
+	}
+	if (!check_format(st, txn, mode)) {
+		mdb_txn_abort(txn);
+		if (mode == STORE_WRITE)
+			write_lock_release(st->write_fd);
+		return KODO_EVERSION;
 	}
 	t->mdb = txn;
 	st->n_open++;

@@ -11,15 +11,9 @@
 
 #include <stdint.h>
 
-#include "core/flow/packed.h"
 #include "core/storage/dbkey.h"
 #include "core/storage/state.h"
 #include "core/storage/write_lock.h"
-
-/*
- * Raise the first factor with any change of a table's keys or records; PACKED_FORMAT has its own.
- */
-#define STORE_FORMAT	(100u * 12u + PACKED_FORMAT)
 
 enum store_table {
 	T_META,		/* text -> head, options, stamp, ... */
@@ -59,17 +53,21 @@ struct txn {
 	void *cursor[T_MAX];	/* private: of a write transaction, see cursor_of */
 };
 
+/* What opening may do: nothing; make what is missing; bring what is there to this format. */
+enum store_open { STORE_FIND, STORE_MAKE, STORE_UPGRADE };
+
 /*
- * Open (create: make) the environment in the folder. map_max_bytes: how far the map may grow from
- * its 64 MiB. What can only be read is opened for reading; writing is KODO_EIO then.
+ * Open the environment in the folder. map_max_bytes: how far the map may grow from its 64 MiB. What
+ * can only be read is opened for reading; writing is KODO_EIO then. A state of a former format is
+ * brought to the present one (store_upgrade.h), but by STORE_FIND.
  *
  * KODO_EVERSION: written by another record format (why: what to do). KODO_ECORRUPT, KODO_EIO,
- * KODO_ENOMEM, KODO_EFULL, KODO_ENOTFOUND (not there, create false). Dead readers are cleared at
+ * KODO_ENOMEM, KODO_EFULL, KODO_ENOTFOUND (not there). Dead readers are cleared at
  * every open. A store that LMDB gives up, as after a failed write of its meta page, is opened anew
  * at the next transaction; until it can be, each one fails.
  */
-enum kodo_err store_open(const struct state *state, bool create, uint64_t map_max_bytes,
-    struct why *why, struct store **out) MUST_CHECK;
+enum kodo_err store_open(const struct state *state, enum store_open how,
+    uint64_t map_max_bytes, struct why *why, struct store **out) MUST_CHECK;
 void store_close(struct store *st);		/* NULL is fine; no transaction may be open */
 void store_set_map_max(struct store *st, uint64_t bytes);
 
@@ -79,8 +77,9 @@ void store_set_map_max(struct store *st, uint64_t bytes);
  */
 enum kodo_err store_open_raw(
     const struct state *state, struct why *why, struct store **out) MUST_CHECK;
-/* Of the tables that are there; 0: it cannot be read. */
+/* Of the tables that are there; 0: it cannot be read. And what this program reads and writes. */
 uint32_t store_format(struct store *st);
+extern const uint32_t store_format_own;
 
 /*
  * Write a copy of data.mdb, without its free pages, at the position of fd: of one commit, whatever
@@ -98,6 +97,12 @@ enum kodo_err store_copy(struct store *st, int fd, struct why *why) MUST_CHECK;
  * and the process ends with STORE_DAMAGE_STATUS.
  */
 void store_on_damage(void (*fn)(void));
+
+/*
+ * Has another process brought the store to a newer format? Each transaction since is KODO_EVERSION:
+ * this process can only end, or become the newer program.
+ */
+bool store_is_outdated(const struct store *st);
 
 /*
  * Begin a transaction. Retries MDB_MAP_RESIZED and MDB_READERS_FULL (after a reader check) once.

@@ -7,93 +7,74 @@
 
 #include "core/storage/data_file.h"
 #include "core/storage/store_private.h"
+#include "core/storage/store_upgrade.h"
 
 #define MAP_START_BYTES	((uint64_t)64 << 20)
 #define MAP_STEP_BYTES	((uint64_t)1 << 20)	/* the map grows by as much at least */
 #define READERS_MAX	1024u
-
-/* As in the file: another name is another STORE_FORMAT. */
-static const char *const table_names[T_MAX] = {
-	[T_META] = "meta",
-	[T_PEER] = "peer",
-	[T_PEER_URL] = "peer_url",
-	[T_PROVIDER] = "provider",
-	[T_BEHIND] = "behind",
-	[T_NODE_URL] = "node_url",
-	[T_NODE] = "node",
-	[T_SHADOW] = "shadow",
-	[T_STATED] = "stated",
-	[T_ORDER] = "order",
-	[T_OUT] = "out",
-	[T_NODE_CHUNK] = "part",
-	[T_DUE] = "due",
-	[T_CHANGES] = "changes",
-	[T_CHANGED] = "changed",
-	[T_TALLY] = "tally",
-	[T_HIDDEN] = "hidden",
-	[T_DENIED] = "denied",
-	[T_TOLD] = "told",
-	[T_LIVENESS] = "liveness",
-	[T_PROBE] = "probe",
-	[T_PROBE_HOST] = "probe_host",
-};
-
-static const char format_key[] = "format";
+#define OLD_TABLES	8u	/* that a migration may open besides */
 
 const char *
 store_table_name(enum store_table table)
 {
-	return table_names[table];
+	return store_table_names[table];
 }
 
-/* The format record, which a new store gets. */
+/* The format of a store, which a new one gets. rc. */
 static int
-format_read(MDB_txn *txn, MDB_dbi meta, bool create, uint32_t *found)
+format_find(struct store *st, MDB_txn *txn, bool create, uint32_t *found)
 {
-	MDB_val key = { sizeof(format_key) - 1, (void *)(uintptr_t)format_key }, val;
-	int rc = mdb_get(txn, meta, &key, &val);
+	const int rc = store_format_read(txn, st->dbi[T_META], found);
 
-	*found = STORE_FORMAT;
-	if (rc == MDB_NOTFOUND && create) {
-		val = (MDB_val){ sizeof(*found), found };
-		return mdb_put(txn, meta, &key, &val, 0);
-	}
-	if (rc != 0)
+	if (rc != MDB_NOTFOUND || !create)
 		return rc;
-	*found = 0;
-	memcpy(found, val.mv_data, val.mv_size < sizeof(*found) ? val.mv_size : sizeof(*found));
-	return 0;
+	*found = store_format_own;
+	return store_format_write(txn, st->dbi[T_META]);
 }
 
-/* Open or make every table, the format first: another one may have other tables. */
+/*
+ * Open or make every table, the format first: another one may have other tables. KODO_EVERSION,
+ * without why.
+ */
 static enum kodo_err
 tables_open(struct store *st, bool create, struct why *why)
 {
-	uint32_t found = STORE_FORMAT;
+	uint32_t found = store_format_own;
 	MDB_txn *txn = NULL;
 	int rc, i;
 
 	rc = mdb_txn_begin(st->env, NULL, create ? 0 : MDB_RDONLY, &txn);
-	for (i = 0; rc == 0 && found == STORE_FORMAT && i < T_MAX; i++) {
-		rc = mdb_dbi_open(txn, table_names[i], create ? MDB_CREATE : 0, &st->dbi[i]);
+	for (i = 0; rc == 0 && found == store_format_own && i < T_MAX; i++) {
+		rc = mdb_dbi_open(txn, store_table_names[i], create ? MDB_CREATE : 0, &st->dbi[i]);
 		if (rc == 0 && i == T_META)
-			rc = format_read(txn, st->dbi[T_META], create, &found);
+			rc = format_find(st, txn, create, &found);
 	}
-	if (rc == 0 && found == STORE_FORMAT)
+	if (rc == 0 && found == store_format_own)
 		rc = mdb_txn_commit(txn);
 	else if (txn != NULL)
 		mdb_txn_abort(txn);
-	if (rc == 0 && found != STORE_FORMAT)
-		return why_set(why, KODO_EVERSION,
-		    "%s: written in format %u, this program reads format %u; "
-		    "export it with the program that wrote it (kodo export), remove the folder, "
-		    "start, and import",
-		    st->state.path, found, STORE_FORMAT);
 	if (rc == 0)
-		return KODO_OK;
+		return found == store_format_own ? KODO_OK : KODO_EVERSION;
 	if (rc == EIO && create && store_write_err(st, rc) == KODO_EFULL)
 		rc = ENOSPC;
 	return store_explain(st, "open the tables", rc, why);
+}
+
+/* Of another format: it is brought to ours, or why says what to do. */
+static enum kodo_err
+tables_upgrade(struct store *st, bool may, struct why *why)
+{
+	struct upgrade u;
+	enum kodo_err err = upgrade_look(st, &u, why);
+
+	if (err != KODO_OK)
+		return err;
+	if (!may || !u.is_possible || st->is_read_only)
+		return upgrade_refuse(st, &u, why);
+	st->is_raw = true;
+	err = store_upgrade(st, why);
+	st->is_raw = false;
+	return err == KODO_OK ? tables_open(st, false, why) : err;
 }
 
 /* Are all tables there, so that opening them needs no write transaction? */
@@ -106,7 +87,7 @@ tables_exist(struct store *st)
 
 	if (mdb_txn_begin(st->env, NULL, MDB_RDONLY, &txn) != 0)
 		return false;
-	yes = mdb_dbi_open(txn, table_names[T_MAX - 1], 0, &dbi) == 0;
+	yes = mdb_dbi_open(txn, store_table_names[T_MAX - 1], 0, &dbi) == 0;
 	mdb_txn_abort(txn);
 	return yes;
 }
@@ -245,7 +226,7 @@ env_try(struct store *st, const struct data_file *file, unsigned flags)
 	if (rc == 0)
 		rc = mdb_env_set_maxreaders(st->env, READERS_MAX);
 	if (rc == 0)
-		rc = mdb_env_set_maxdbs(st->env, T_MAX);
+		rc = mdb_env_set_maxdbs(st->env, T_MAX + OLD_TABLES);
 	if (rc == 0)
 		rc = mdb_env_set_mapsize(st->env, map);
 	if (rc == 0)
@@ -315,8 +296,9 @@ env_make(struct store *st, struct why *why)
 }
 
 static enum kodo_err
-env_find(struct store *st, bool create, struct why *why)
+env_find(struct store *st, enum store_open how, struct why *why)
 {
+	const bool create = how == STORE_MAKE;
 	struct data_file file;
 	enum kodo_err err = data_file_look(&st->state, &file, why);
 
@@ -333,19 +315,22 @@ env_find(struct store *st, bool create, struct why *why)
 	err = env_open(st, &file, why);
 	if (err == KODO_OK && create && !st->is_read_only && !tables_exist(st)) {
 		env_close(st);
-		return env_make(st, why);
+		err = env_make(st, why);
+	} else if (err == KODO_OK) {
+		err = tables_open(st, false, why);
 	}
-	return err == KODO_OK ? tables_open(st, false, why) : err;
+	return err == KODO_EVERSION ? tables_upgrade(st, how != STORE_FIND, why) : err;
 }
 
 /* The environment alone, in whatever format its tables are. */
 static enum kodo_err
-env_find_raw(struct store *st, bool create, struct why *why)
+env_find_raw(struct store *st, enum store_open how, struct why *why)
 {
 	struct data_file file;
 	enum kodo_err err = data_file_look(&st->state, &file, why);
 
-	(void)create;
+	(void)how;
+	st->is_raw = true;
 	if (err == KODO_OK && (file.kind == DATA_NONE || file.kind == DATA_UNBORN))
 		return why_set(why, KODO_ENOTFOUND, "%s: no registry there", st->state.path);
 	return err == KODO_OK ? env_open(st, &file, why) : err;
@@ -356,8 +341,8 @@ env_find_raw(struct store *st, bool create, struct why *why)
  * meanwhile (restore.h): locks of one folder must never go with the data of another.
  */
 static enum kodo_err
-files_open(struct store *st, bool create,
-    enum kodo_err (*find)(struct store *st, bool create, struct why *why), struct why *why)
+files_open(struct store *st, enum store_open how,
+    enum kodo_err (*find)(struct store *st, enum store_open how, struct why *why), struct why *why)
 {
 	struct stat before, after;
 	enum kodo_err err;
@@ -369,15 +354,15 @@ files_open(struct store *st, bool create,
 			    st->state.path);
 		err = write_lock_renew(&st->state, &st->write_fd, why);
 		if (err == KODO_OK)
-			err = find(st, create, why);
+			err = find(st, how, why);
 	} while (stat(st->state.path, &after) == 0 &&
 	    (after.st_ino != before.st_ino || after.st_dev != before.st_dev));
 	return err;
 }
 
 static enum kodo_err
-open_by(const struct state *state, bool create, uint64_t map_max_bytes,
-    enum kodo_err (*find)(struct store *st, bool create, struct why *why), struct why *why,
+open_by(const struct state *state, enum store_open how, uint64_t map_max_bytes,
+    enum kodo_err (*find)(struct store *st, enum store_open how, struct why *why), struct why *why,
     struct store **out)
 {
 	struct store *st;
@@ -391,7 +376,7 @@ open_by(const struct state *state, bool create, uint64_t map_max_bytes,
 	st->state = *state;
 	store_set_map_max(st, map_max_bytes);
 	catch_bus_error();
-	err = files_open(st, create, find, why);
+	err = files_open(st, how, find, why);
 	if (err != KODO_OK) {
 		store_close(st);
 		return err;
@@ -401,32 +386,16 @@ open_by(const struct state *state, bool create, uint64_t map_max_bytes,
 }
 
 enum kodo_err
-store_open(const struct state *state, bool create, uint64_t map_max_bytes, struct why *why,
-    struct store **out)
+store_open(const struct state *state, enum store_open how, uint64_t map_max_bytes,
+    struct why *why, struct store **out)
 {
-	return open_by(state, create, map_max_bytes, env_find, why, out);
+	return open_by(state, how, map_max_bytes, env_find, why, out);
 }
 
 enum kodo_err
 store_open_raw(const struct state *state, struct why *why, struct store **out)
 {
-	return open_by(state, false, 0, env_find_raw, why, out);
-}
-
-uint32_t
-store_format(struct store *st)
-{
-	uint32_t found = 0;
-	MDB_txn *txn = NULL;
-	MDB_dbi meta;
-
-	if (mdb_txn_begin(st->env, NULL, MDB_RDONLY, &txn) != 0)
-		return 0;
-	if (mdb_dbi_open(txn, table_names[T_META], 0, &meta) != 0 ||
-	    format_read(txn, meta, false, &found) != 0)
-		found = 0;
-	mdb_txn_abort(txn);
-	return found;
+	return open_by(state, STORE_FIND, 0, env_find_raw, why, out);
 }
 
 enum kodo_err
@@ -452,7 +421,7 @@ store_renew(struct store *st)
 
 	if (st->n_open > 0)
 		return KODO_EIO;
-	err = files_open(st, false, env_find, &why);
+	err = files_open(st, STORE_FIND, env_find, &why);
 	if (err != KODO_OK)
 		env_close(st);
 	if (err != KODO_OK)

@@ -17,6 +17,9 @@ struct store {
 	int write_fd;		/* see write_lock.h; -1: the disk is mounted read-only */
 	unsigned n_open;	/* transactions */
 	bool is_read_only;	/* as its disk or its owner has it */
+	bool is_raw;		/* its tables are not open */
+	bool is_outdated;	/* see store_is_outdated */
+	size_t checked;		/* the commit whose format was looked at last */
 	bool map_is_full;	/* why a write ended with KODO_EFULL */
 	uint64_t map_max_bytes;
 	struct state state;
@@ -52,5 +55,28 @@ int store_map_follow(struct store *st) MUST_CHECK;
  * before it asks for the new one. KODO_EFULL: it is there already.
  */
 enum kodo_err store_map_grow(struct store *st) MUST_CHECK;
+
+/* --- store_format.c, which another format replaces: see tests/upgrade --- */
+
+/*
+ * A step brings the tables of one format to a later one, in the transaction in which all of it
+ * happens, by bytes: codecs of records are those of the present format.
+ */
+struct migration {
+	uint32_t from, to;
+	enum kodo_err (*run)(struct txn *t);	/* NULL: the end of the table */
+};
+
+extern const struct migration store_migrations[];
+extern const char *const store_table_names[T_MAX];	/* as in the file */
+
+/* --- store_upgrade.c --- */
+
+/* The format record; *found 0: there is none. rc of LMDB. */
+int store_format_read(MDB_txn *txn, MDB_dbi meta, uint32_t *found) MUST_CHECK;
+/* The own format becomes that of the store. rc of LMDB. */
+int store_format_write(MDB_txn *txn, MDB_dbi meta) MUST_CHECK;
+/* Bring an open environment to the own format, its tables not yet open. */
+enum kodo_err store_upgrade(struct store *st, struct why *why) MUST_CHECK;
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * A backup: all that a service has, of one commit, in one file. A tar archive (storage/archive.h):
+ * A backup: all that a service has, of one commit, in one file. A tar archive (archive.h):
  *
  *	kodo-backup	text: BACKUP_MAGIC, then lines `name value`: format of the tables, version
  *			of the program, url, time
@@ -8,12 +8,11 @@
  *	data.mdb	LMDB's file
  *	SHA256SUMS	of all of these
  *
- * storage/restore.h reads it.
+ * restore.h reads it.
  */
 #ifndef KODO_BACKUP_H
 #define KODO_BACKUP_H
 
-#include "core/config/option.h"
 #include "core/storage/restore.h"
 #include "core/storage/store.h"
 
@@ -33,12 +32,5 @@ enum kodo_err backup_write(
     const struct backup *b, const char *path, bool replace, struct why *why) MUST_CHECK;
 /* Write it to an open descriptor, by way of a file without a name in the state folder. */
 enum kodo_err backup_send(const struct backup *b, int fd, struct why *why) MUST_CHECK;
-
-/*
- * After a restore: this state is an older copy, whatever its peers say; they are asked for what it
- * has forgotten (rule 6 of HACKING.md). Of a state without options nothing is to be done.
- */
-struct registry;
-enum kodo_err backup_restored(struct registry *r, int64_t now_us) MUST_CHECK;
 
 #endif

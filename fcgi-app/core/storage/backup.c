@@ -6,11 +6,10 @@
 #include <unistd.h>
 
 #include "core/base/isotime.h"
+#include "core/base/path.h"
 #include "core/config/loader.h"
-#include "core/merge/ingest.h"
-#include "core/registry/backup.h"
-#include "core/registry/registry_private.h"
 #include "core/storage/archive.h"
+#include "core/storage/backup.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION	"unversioned"
@@ -209,22 +208,4 @@ backup_send(const struct backup *b, int fd, struct why *why)
 		err = copy_file(file, fd, why);
 	close(file);
 	return err;
-}
-
-/* --- after a restore --- */
-
-static enum kodo_err
-restored_fn(struct change *ch, void *arg)
-{
-	(void)arg;
-	return ingest_is_copy(ch);
-}
-
-enum kodo_err
-backup_restored(struct registry *r, int64_t now_us)
-{
-	struct change_run run = { .r = r, .now_us = now_us, .fn = restored_fn };
-	const enum kodo_err err = registry_change(&run);
-
-	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
