@@ -222,7 +222,8 @@ follow_files(struct instance *inst, struct arena *a, int64_t now_us, bool *wake,
 static enum kodo_err
 open_child(struct instance *inst, struct why *why)
 {
-	enum kodo_err err = registry_open(str_of(inst->state_path), STORE_UPGRADE, why, &inst->registry);
+	enum kodo_err err = registry_open(
+	    str_of(inst->state_path), STORE_UPGRADE, why, &inst->registry);
 
 	if (err == KODO_OK)
 		metrics_use(registry_state(inst->registry));
