@@ -351,7 +351,9 @@ put_flows(struct buf *b, const struct init *in)
 	buf_printf(b, "\n%s    name: ", hash);
 	json_put_str(b, str_of(name));
 	buf_printf(b, "\n%s    description: Says in a sentence what it does, and of what\n"
-	    "%s    author: me@example.org\n%s    tags: [example]\n", hash, hash, hash);
+	    "%s    author: me@example.org\n%s    tags: [example]\n"
+	    "%s    # entry: https://agents.example.org/run    # where the agent is, if it has an "
+	    "address: calls are sent on to it\n", hash, hash, hash, hash);
 }
 
 static void

@@ -36,6 +36,10 @@ def test_init_from_flags(place, role, registry, feed):
     try:
         s.start()
         assert s.get("/").json()["organization"] == 'A "B": #c'
+        assert s.post("/flows/z-rich-the-1st", "{}").status == 405
+        with open(s.loader, "w", encoding="utf-8") as f:                        # what the comment offers
+            f.write(text.replace("    # entry: ", "    entry: "))
+        kodotest.wait_until(lambda: s.post("/flows/z-rich-the-1st", "{}").headers.get("location") == "https://agents.example.org/run", 10, "the entry holds")
     finally:
         s.kill()
 
