@@ -3,6 +3,7 @@
 #include "core/exchange/flow_probe.h"
 #include "core/registry/expire.h"
 #include "core/registry/liveness_round.h"
+#include "cron/backups.h"
 #include "cron/rounds.h"
 
 #define EXPIRE_US	(600ll * 1000000)
@@ -61,10 +62,18 @@ moderation(struct rounds *d, struct registry *r, int64_t mono_us)
 	return false;
 }
 
+static void
+backups(struct rounds *d, struct registry *r, int64_t mono_us)
+{
+	if (mono_us >= d->backups_us)
+		d->backups_us = mono_us + backups_run(r, isotime_now_us()) * 1000000ll;
+}
+
 bool
 rounds_run(struct rounds *d, struct registry *r, int64_t mono_us)
 {
 	expire(d, r, mono_us);
 	liveness(d, r);
+	backups(d, r, mono_us);
 	return moderation(d, r, mono_us);
 }

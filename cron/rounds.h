@@ -11,6 +11,7 @@ struct rounds {			/* zeroed at first */
 	int64_t liveness_us;	/* when signs of life were looked at last */
 	int64_t moderation_us;	/* monotonic: not before, after a failure */
 	struct moderate_pass pass;
+	int64_t backups_us;	/* monotonic: when it is seen whether one is due */
 };
 
 /*

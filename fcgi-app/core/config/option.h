@@ -68,6 +68,9 @@ struct options {
 	unsigned tombstone_days;
 	unsigned expire_days;		/* 0: never */
 	bool probe;
+	unsigned backup_hours;		/* between backups that the runner writes; 0: none */
+	unsigned backup_keep;
+	struct str backup_folder;	/* null: NAME.backups beside the state NAME.lmdb */
 	unsigned loader_s;
 	/* url prefixes allowed as peers; none: all. With #KEY: that url alone */
 	const struct str *accept;
