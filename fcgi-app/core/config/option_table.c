@@ -161,6 +161,7 @@ sample_value(const struct option_row *row)
 	} samples[] = {
 		{ "organization", "My Organization" },
 		{ "connect", "[http://localhost:3367]" },
+		{ "backup_folder", "/var/backups/kodo" },
 		{ "listen", "127.0.0.1:3366" },
 		{ "user", "kodo" },
 		{ "audit_file", "./data/audit.jsonl" },
