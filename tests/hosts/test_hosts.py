@@ -355,6 +355,35 @@ def test_processes_are_renewed_under_load(host):
     check(one)
 
 
+def test_upgrade_under_load(host):
+    """Programs of the next format are installed, as README's *Upgrade* says: the state is brought to it, and no request is lost."""
+    one = host()
+    if one.prefix is None:
+        pytest.skip("what is in a home directory is not installed")
+    let_in(one)
+    assert one.post("/connect", connect_body("http://127.0.0.1:9", 300)).status == 201
+    before = one.get("/counts").json()["total"]
+    former = os.path.join(one.place, "kodo")
+    shutil.copy(os.path.join(one.prefix, "bin", "kodo"), former)
+
+    def upgrade():
+        for name in ("kodo", "kodo.fcgi", "kodo-reconnect"):
+            to = os.path.join(one.prefix, "bin", name)
+            shutil.copy(os.path.join(hosts.BUILDDIR, "tests", "upgrade", name.removesuffix(".fcgi")), to + ".new")
+            os.rename(to + ".new", to)
+        if hasattr(one, "spawn"):
+            one.spawn()
+        done = one.as_user(os.path.join(one.prefix, "bin", "kodo-reconnect"), "--once", one.loader)
+        assert done.returncode == 0, done
+    seen = under_load(one, upgrade, times=1, pause=1.5)
+    lost = [s for s in seen if s != 200]
+    print(f"\n{one.kind}: {len(seen)} requests, {len(lost)} lost")
+    assert len(seen) > 100 and lost == [], (len(seen), lost[:5], len(lost), one.words())
+    assert "in format 1301" in one.as_user(former, "check", "--state", one.state_path()).stdout
+    assert one.get("/counts").json()["total"] >= before > 300
+    check(one)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1], ids=["SIGTERM", "SIGUSR1"])
 def test_asked_to_end(host, number):
     """A process that is asked to end finishes its request first; it exits 0, or the server starts another."""
