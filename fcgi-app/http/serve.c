@@ -6,6 +6,7 @@
 #include "core/base/log.h"
 #include "core/base/renew.h"
 #include "core/storage/store.h"
+#include "core/storage/write_lock.h"
 #include "http/access.h"
 #include "http/admin.h"
 #include "http/audit.h"
@@ -47,6 +48,7 @@ server_new(const char *loader_arg)
 
 	if (s == NULL)
 		return NULL;
+	write_lock_leave_stopped();
 	response_init(&s->res, NULL);
 	s->a = arena_new();
 	s->instance = instance_new(loader_arg);

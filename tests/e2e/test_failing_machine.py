@@ -1,11 +1,14 @@
 """Resources that run out, disks that fail: 503 with the remedy in the log, no process that dies or lives on useless."""
 import contextlib
+import fcntl
+import http.client
 import os
 import re
 import resource
 import signal
 import socket
 import statistics
+import struct
 import subprocess
 import sys
 import threading
@@ -16,6 +19,7 @@ import pytest
 import kodotest
 from kodotest import connect_body, flow, node, wait_until
 from responder import SANITIZED
+from servicetest import command_line
 
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts, and changes owners")
@@ -321,6 +325,128 @@ def test_reading_behind_a_stopped_writer(responder):
         holder.kill()
         for poster in posters:
             poster.join()
+    assert kodo.post("/connect", big(1, 10)).status in (200, 201)
+
+
+class Lock:
+    """The write lock of a state, as the system sees it."""
+
+    def __init__(self, state):
+        self.file = open(os.path.join(state, "write.lock"), "rb+")
+
+    def holder(self):
+        """Of its byte 2; None: nobody."""
+        asked = fcntl.fcntl(self.file, fcntl.F_GETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 2, 1, 0))
+        kind, _, _, _, pid = struct.unpack("hhqqi4x", asked)
+        return None if kind == fcntl.F_UNLCK else pid
+
+    def stop_holder(self, may=lambda pid: True):
+        """Stop one that writes now."""
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            pid = self.holder()
+            if pid is None or not may(pid):
+                continue
+            os.kill(pid, signal.SIGSTOP)
+            wait_until(lambda: kodotest.process_state(pid) == "T", 5)
+            if self.holder() == pid:
+                return pid
+            os.kill(pid, signal.SIGCONT)
+        raise AssertionError("nobody writes")
+
+    def close(self):
+        self.file.close()
+
+
+class Posters:
+    """Threads that go on to post; what they were answered."""
+
+    def __init__(self, kodo, n, has_commands=False):
+        self.kodo, self.over, self.answers = kodo, threading.Event(), []
+        self.threads = [threading.Thread(target=self.run, args=(i,)) for i in range(n)]
+        self.threads += [threading.Thread(target=self.run_commands)] if has_commands else []
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, number):
+        while not self.over.is_set():
+            with contextlib.suppress(OSError, AssertionError, ValueError, http.client.HTTPException):   # of the one that is killed
+                answer = self.kodo.post("/connect", big(2, 20, 5000 + number), timeout=30)
+                self.answers.append((time.monotonic(), answer))
+            time.sleep(0.02)
+
+    def run_commands(self):
+        """Writers that are no workers."""
+        while not self.over.is_set():
+            for verb in ("hide", "allow"):
+                subprocess.run([kodotest.KODO, verb, "url:http://localhost:1", "--state", self.kodo.state_path()], check=False,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def end(self):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+
+@pytest.mark.parametrize("kind,workers", [("pool", 1), ("pool", 2), ("pool", 4), ("pool", 8), ("lighttpd", 4), ("lighttpd", 8)])
+def test_reading_behind_a_writer_that_is_stopped_while_it_writes(responder, service, kind, workers):
+    """A worker, or a command. No worker waits for it: reads are as quick as ever, writers are told at once to come again; when it is killed all goes on."""
+    if kind == "pool":
+        kodo = responder({"trigger": "cron"}, workers=workers)        # as spawn-fcgi starts them
+        pids = [one.pid for one in kodo.workers]
+    else:
+        kodo = service({"workers": workers, "registry": True, "feed": True, "private": True})
+        pids = [pid for pid in kodotest.children(kodo.process.pid) if os.path.basename(command_line(pid)[0]) == "kodo"]
+    assert kodo.post("/connect", big(1, 10)).status == 201
+    lock = Lock(kodo.state_path())
+    posters = Posters(kodo, 2 * workers, has_commands=workers == 1)
+    try:
+        stopped = lock.stop_holder(lambda pid: (pid in pids) == (workers > 1))      # of a pool of one something else
+        since, seconds = time.monotonic(), []
+        time.sleep(0.1)
+        while time.monotonic() < since + 4:
+            began = time.monotonic()
+            assert kodo.get("/flows?pp=5").status == 200
+            seconds.append(time.monotonic() - began)
+            time.sleep(0.01)
+        seconds.sort()
+        assert statistics.median(seconds) < 0.05 and seconds[int(len(seconds) * 0.99)] < 0.05 and seconds[-1] < 1, seconds[-20:]
+        refused = [answer for at, answer in posters.answers if since + 0.2 < at < since + 4]
+        assert len(refused) > 50 and {answer.status for answer in refused} == {503}
+        assert {answer.headers["retry-after"] for answer in refused} == {"1"}
+        assert statistics.median(answer.seconds for answer in refused) < 0.2
+        os.kill(stopped, signal.SIGKILL)
+        killed = time.monotonic()
+        wait_until(lambda: any(at > killed and answer.status == 201 for at, answer in list(posters.answers)), 10, "writers go on")
+    finally:
+        posters.end()
+        lock.close()
+        if kind == "pool":
+            for one in [one for one in kodo.workers if one.poll() is not None]:
+                kodo.workers.remove(one)
+    assert kodo.post("/connect", big(1, 10)).status in (200, 201)
+
+
+def test_plain_cgi_behind_a_writer_that_is_stopped(folders):
+    """Its processes are workers of a web server, too; a runner waits for it, and is done when it goes on."""
+    kodo = kodotest.PlainCGI(folders(), {"trigger": "cron"})
+    assert kodo.post("/connect", big(1, 10)).status == 201
+    lock, posters = Lock(kodo.state_path()), Posters(kodo, 2)
+    try:
+        stopped = lock.stop_holder()
+        time.sleep(0.2)
+        for _ in range(5):
+            assert kodo.get("/").seconds < 1
+            answer = kodo.post("/connect", big(1, 10))
+            assert answer.status == 503 and answer.headers["retry-after"] == "1" and answer.seconds < 1, answer
+        done = subprocess.Popen([kodotest.KODO, "hide", "url:http://localhost:1", "--state", kodo.state_path()], stdout=subprocess.DEVNULL)
+        time.sleep(1)
+        assert done.poll() is None
+        os.kill(stopped, signal.SIGCONT)
+        assert done.wait(20) == 0
+    finally:
+        posters.end()
+        lock.close()
     assert kodo.post("/connect", big(1, 10)).status in (200, 201)
 
 

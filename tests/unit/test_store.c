@@ -478,17 +478,23 @@ test_writers_take_turns(void **unused)
 	store_close(st);
 }
 
-/* While a lost alarm is tried, seconds are shortened, and the first alarm comes too early. */
+/* While a lost alarm is tried, times are shortened, and the first alarm comes too early. */
 static bool is_alarm_lost;
+
+static struct timeval
+shortened(const struct timeval *t)
+{
+	return (struct timeval){ 0, t->tv_sec * 10000 + t->tv_usec / 100 };
+}
 
 int
 setitimer(__itimer_which_t which, const struct itimerval *value, struct itimerval *old)
 {
 	struct itimerval one = *value;
 
-	if (is_alarm_lost && (one.it_value.tv_sec > 0 || one.it_interval.tv_sec > 0)) {
-		one.it_value = (struct timeval){ 0, one.it_value.tv_sec * 10000 };
-		one.it_interval = (struct timeval){ 0, one.it_interval.tv_sec * 10000 };
+	if (is_alarm_lost) {
+		one.it_value = shortened(&value->it_value);
+		one.it_interval = shortened(&value->it_interval);
 	}
 	return (int)syscall(SYS_setitimer, which, &one, old);
 }

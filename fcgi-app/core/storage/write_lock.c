@@ -1,6 +1,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -9,8 +11,13 @@
 #include "core/base/path.h"
 #include "core/storage/write_lock.h"
 
-/* bytes of the file: of the one that may wait long, and of its wait that has become long */
-enum { PLACE_BYTE, LONG_BYTE };
+/*
+ * Bytes of the file: of the one that may wait long, of its wait that has become long, and of the
+ * holder of the lock, as the system tells whose they are.
+ */
+enum { PLACE_BYTE, LONG_BYTE, HOLDER_BYTE };
+
+#define TICKS_S	50		/* looks at the holder in a second */
 
 #define RELEASE_TRIES	10
 
@@ -70,32 +77,81 @@ byte_lock(int fd, off_t at, short type)
 	return fcntl(fd, F_SETLK, &lock) == 0;
 }
 
-static bool
-byte_is_locked(int fd, off_t at)
+/* Who has it locked, 0: nobody; -1: somebody whom we cannot see. */
+static pid_t
+byte_owner(int fd, off_t at)
 {
 	struct flock lock = {
 		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1
 	};
 
-	return fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+	if (fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK)
+		return 0;
+	return lock.l_pid > 0 ? lock.l_pid : -1;
+}
+
+static bool
+byte_is_locked(int fd, off_t at)
+{
+	return byte_owner(fd, at) != 0;
+}
+
+/* The state letter of a process, behind its name in brackets; '\0': there is none to be seen. */
+static char
+process_state(pid_t pid)
+{
+	char path[32], text[128];
+	const char *end;
+	ssize_t n = -1;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, text, sizeof(text));
+		close(fd);
+	}
+	end = n > 0 ? memrchr(text, ')', (size_t)n) : NULL;
+	return end != NULL && end + 2 < text + n ? end[2] : '\0';
+}
+
+static bool leaves_stopped;
+
+void
+write_lock_leave_stopped(void)
+{
+	leaves_stopped = true;
+}
+
+/* Is the holder stopped, by SIGSTOP or a debugger, and not to be waited for? */
+static bool
+is_held_in_vain(int fd)
+{
+	const pid_t holder = leaves_stopped ? byte_owner(fd, HOLDER_BYTE) : 0;
+	const char state = holder > 0 ? process_state(holder) : '\0';
+
+	return state == 'T' || state == 't';
 }
 
 /* May we wait any longer? The one with the place tells all others when its wait becomes long. */
 static bool
 may_wait(int fd, bool has_place)
 {
+	if (is_held_in_vain(fd))
+		return false;
 	if (!has_place)
-		return ticks < WRITE_LOCK_SHORT_S && !byte_is_locked(fd, LONG_BYTE);
-	if (ticks >= WRITE_LOCK_SHORT_S)
+		return ticks < WRITE_LOCK_SHORT_S * TICKS_S && !byte_is_locked(fd, LONG_BYTE);
+	if (ticks >= WRITE_LOCK_SHORT_S * TICKS_S)
 		(void)byte_lock(fd, LONG_BYTE, F_WRLCK);
-	return ticks < WRITE_LOCK_WAIT_S;
+	return ticks < WRITE_LOCK_WAIT_S * TICKS_S;
 }
 
 /* The timer repeats: an alarm before flock has begun to wait interrupts nothing. */
 static enum kodo_err
 wait_for_lock(int fd, bool has_place)
 {
-	const struct itimerval each_s = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+	const struct timeval tick = { .tv_usec = 1000000 / TICKS_S };
+	const struct itimerval each_tick = { tick, tick };
 	const struct itimerval none = { { 0 }, { 0 } };
 	struct sigaction act = { .sa_handler = on_alarm }, old;
 	sigset_t alarm_set, old_set;
@@ -107,7 +163,7 @@ wait_for_lock(int fd, bool has_place)
 	sigaddset(&alarm_set, SIGALRM);
 	sigaction(SIGALRM, &act, &old);
 	sigprocmask(SIG_UNBLOCK, &alarm_set, &old_set);
-	setitimer(ITIMER_REAL, &each_s, NULL);
+	setitimer(ITIMER_REAL, &each_tick, NULL);
 	do
 		rc = flock(fd, LOCK_EX);
 	while (rc != 0 && errno == EINTR && may_wait(fd, has_place));
@@ -123,11 +179,13 @@ write_lock_take(int fd)
 	enum kodo_err err;
 	bool has_place;
 
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+		(void)byte_lock(fd, HOLDER_BYTE, F_WRLCK);
 		return KODO_OK;
+	}
 	if (errno != EWOULDBLOCK)
 		return KODO_EIO;
-	if (byte_is_locked(fd, LONG_BYTE))
+	if (byte_is_locked(fd, LONG_BYTE) || is_held_in_vain(fd))
 		return KODO_EBUSY;
 	has_place = byte_lock(fd, PLACE_BYTE, F_WRLCK);
 	err = wait_for_lock(fd, has_place);
@@ -135,6 +193,8 @@ write_lock_take(int fd)
 		(void)byte_lock(fd, LONG_BYTE, F_UNLCK);
 		(void)byte_lock(fd, PLACE_BYTE, F_UNLCK);
 	}
+	if (err == KODO_OK)
+		(void)byte_lock(fd, HOLDER_BYTE, F_WRLCK);
 	return err;
 }
 
@@ -143,6 +203,7 @@ write_lock_release(int fd)
 {
 	unsigned tries;
 
+	(void)byte_lock(fd, HOLDER_BYTE, F_UNLCK);
 	/* a lock that stays stops all writers */
 	for (tries = 0; flock(fd, LOCK_UN) != 0 && tries < RELEASE_TRIES; tries++)
 		;

@@ -29,6 +29,12 @@ enum kodo_err write_lock_renew(const struct state *state, int *fd, struct why *w
  * and nobody could read. KODO_EBUSY: the wait was over; KODO_EIO. SIGALRM is used meanwhile.
  */
 enum kodo_err write_lock_take(int fd) MUST_CHECK;
+
+/*
+ * This process answers requests, so it does not wait for a holder that is stopped, not even if it
+ * has begun to wait before: KODO_EBUSY at once, or within 20 ms.
+ */
+void write_lock_leave_stopped(void);
 void write_lock_release(int fd);
 
 /*
