@@ -18,13 +18,14 @@
 #define EXPORT_MODE	((mode_t)0600)
 
 static const char export_usage[] =
-    "usage: kodo export [LOADER | STATE FOLDER] [OPTION ...] [-o FILE]\n"
-    "       kodo export --hosted [LOADER] [-o FILE]\n"
-    "       kodo export --state FOLDER [-o FILE]\n"
+    "usage: kodo export [LOADER | STATE FOLDER] [OPTION ...] [--lines] [-o FILE]\n"
+    "       kodo export --hosted [LOADER] [--lines] [-o FILE]\n"
+    "       kodo export --state FOLDER [--lines] [-o FILE]\n"
     "\n"
     "Write the known providers as a cache file of the original system (kodo-core): one JSON\n"
     "object with url, organization, feed, connection, providers and registers; to standard\n"
-    "output, or whole or not at all to FILE.\n"
+    "output, or whole or not at all to FILE. --lines: as JSON Lines, with versions and removals,\n"
+    "a line for each provider and each removal, which is a body as peers send it (PROTOCOL.md).\n"
     "Exit status: 0, 1 if it could not be done, 2 for wrong arguments.\n"
     "Example: kodo export my.yaml -o cache.json\n"
     "\n"
@@ -35,8 +36,9 @@ static const char import_usage[] =
     "       kodo import --hosted [LOADER] FILE\n"
     "       kodo import --state FOLDER FILE\n"
     "\n"
-    "Read providers and their nodes from a cache file of the original system, or of kodo export,\n"
-    "into the state of a registry, which may be running; each replaces its earlier record.\n"
+    "Read providers and their nodes from a cache file of the original system, or of kodo export\n"
+    "in either form, into the state of a registry, which may be running; each replaces\n"
+    "its earlier record.\n"
     "Exit status: 0, 1 if it could not be done, 2 for wrong arguments.\n"
     "Example: kodo import registry.yaml cache.json\n"
     "\n"
@@ -83,6 +85,8 @@ run(const struct command *c, int argc, char *argv[])
 
 /* --- export --- */
 
+static bool wants_lines;	/* --lines */
+
 static enum kodo_err
 fill_export(int fd, void *sink)
 {
@@ -103,7 +107,7 @@ static enum kodo_err
 export_to(struct state_arg *t, struct registry *r, const char *path, struct why *why)
 {
 	struct sink s = SINK_INIT(registry_state(r));
-	enum kodo_err err = render_export(r, &s);
+	enum kodo_err err = wants_lines ? render_lines(r, &s) : render_export(r, &s);
 
 	if (err == KODO_ENOTFOUND)
 		why_set(why, err, "%.*s has no options yet; start the service once",
@@ -128,6 +132,7 @@ export_to(struct state_arg *t, struct registry *r, const char *path, struct why 
 static enum kodo_err
 take_output(struct state_arg *t, const char **path, struct why *why)
 {
+	wants_lines = state_arg_take_flag(t, "--lines");
 	return state_arg_take(t, "-o", path, why);
 }
 
@@ -161,6 +166,44 @@ read_cache(struct arena *a, const char *path, struct wire_cache *out, struct why
 	    cmd_words(err, &inner));
 }
 
+/* Is it of kodo export --lines? Those begin as a body does, with the url of its sender. */
+static bool
+has_lines(struct str text)
+{
+	struct str rest = text;
+	const struct str first = str_cut(&rest, '\n');
+
+	return rest.p != NULL && str_ends(first, STR("}")) && str_starts(text, STR("{\"url\":")) &&
+	    memmem(first.p, first.len, "\"providers\":{", 13) == NULL;
+}
+
+static enum kodo_err
+read_lines(struct arena *a, struct str text, const char *path, struct startup_lines *out,
+    struct why *why)
+{
+	struct wire_refusal no = { .n_errors = 0 };
+	struct buf list = BUF_INIT(0);
+	struct wire_body body;
+	enum kodo_err err = KODO_OK;
+
+	while (err == KODO_OK && text.len > 0) {
+		err = wire_read(a, WIRE_CONNECT, str_cut(&text, '\n'), isotime_now_us(), STR_NULL,
+		    &body, &no);
+		if (err == KODO_OK)
+			buf_put(&list, &body, sizeof(body));
+		if (err == KODO_EINVAL)
+			why_set(why, err, "%s:%zu: %.*s; nothing was imported", path,
+			    list.len / sizeof(body) + 1, STR_ARG(no.detail.p != NULL ? no.detail :
+			    STR("not the body of a connect")));
+	}
+	out->n = list.len / sizeof(body);
+	out->list = arena_dup(a, list.p, list.len);
+	if (err == KODO_OK && (buf_failed(&list) || (out->list == NULL && out->n > 0)))
+		err = KODO_ENOMEM;
+	buf_free(&list);
+	return err;
+}
+
 static enum kodo_err
 check_is_registry(struct registry *r, struct why *why)
 {
@@ -188,12 +231,40 @@ print_imported(const struct wire_cache *c)
 		    STR_ARG(c->left_out[i].url), STR_ARG(c->left_out[i].reason));
 }
 
+static void
+wake(const struct registry *r)
+{
+	if (state_wake(registry_state(r)) != KODO_OK)
+		fputs("kodo import: no runner is running; peers are notified at the next "
+		    "start, request or cron\n", stderr);
+}
+
+static enum kodo_err
+import_lines(struct state_arg *t, struct registry *r, struct startup_lines *lines, struct why *why)
+{
+	const enum kodo_err err = startup_import_lines(r, lines, isotime_now_us());
+
+	if (err != KODO_OK)
+		return why_set(why, err, "cannot write %.*s: %s; nothing was imported",
+		    STR_ARG(t->state_path), kodo_err_text(err));
+	printf("imported lines: %zu\n", lines->n);
+	wake(r);
+	return KODO_OK;
+}
+
 static enum kodo_err
 import_from(struct state_arg *t, struct registry *r, const char *path, struct why *why)
 {
+	struct startup_lines lines;
 	struct wire_cache c;
+	struct str text = STR_NULL;
 	enum kodo_err err = check_is_registry(r, why);
 
+	if (err == KODO_OK && path_read(t->a, path, FILE_MAX_BYTES, &text) == KODO_OK &&
+	    has_lines(text)) {
+		err = read_lines(t->a, text, path, &lines, why);
+		return err == KODO_OK ? import_lines(t, r, &lines, why) : err;
+	}
 	if (err == KODO_OK)
 		err = read_cache(t->a, path, &c, why);
 	if (err != KODO_OK)
@@ -204,9 +275,7 @@ import_from(struct state_arg *t, struct registry *r, const char *path, struct wh
 		return why_set(why, err, "cannot write %.*s: %s; nothing was imported",
 		    STR_ARG(t->state_path), kodo_err_text(err));
 	print_imported(&c);
-	if (state_wake(registry_state(r)) != KODO_OK)
-		fputs("kodo import: no runner is running; peers are notified at the next "
-		    "start, request or cron\n", stderr);
+	wake(r);
 	return KODO_OK;
 }
 

@@ -31,6 +31,17 @@ enum kodo_err startup_apply(struct registry *r, const struct options *o, struct 
 enum kodo_err startup_check(struct registry *r, const struct options *o, enum registry_start kind,
     struct why *why) MUST_CHECK;
 
+/*
+ * kodo import: lines of kodo export -o FILE --lines, read as bodies: of a provider each, then
+ * tombstones of those that state them.
+ */
+struct startup_lines {
+	const struct wire_body *list;
+	size_t n;
+};
+enum kodo_err startup_import_lines(
+    struct registry *r, struct startup_lines *lines, int64_t now_us) MUST_CHECK;
+
 /* kodo import: the original's cache file. */
 enum kodo_err startup_import(struct registry *r, struct wire_cache *c, int64_t now_us) MUST_CHECK;
 
