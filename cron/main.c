@@ -84,6 +84,7 @@ set_log(const struct runner *r)
 	if (r->args.state == NULL && !r->args.stay && screen < LOG_WARNING &&
 	    isatty(STDERR_FILENO) == 0)
 		screen = LOG_WARNING;
+	log_set_format(o->log_format);
 	log_setup(o->url, screen, o->log_file, o->log_file_level, (uint64_t)o->log_max_mib << 20);
 }
 

@@ -125,16 +125,26 @@ open_log(struct logs *l, struct why *why)
 
 /* --- lines --- */
 
-/* "2026-11-24 08:16:34,656 LEVEL kodo: ..": its level; that of the line before, if it has none. */
+/*
+ * "2026-11-24 08:16:34,656 LEVEL kodo: ..", or an object with "level":"LEVEL" behind its time: its
+ * level; that of the line before, if it has none.
+ */
 static enum log_level
 level_of(const struct logs *l, struct str line)
 {
+	const bool is_json = str_starts(line, STR("{\"time\":\""));
 	enum log_level level;
 	struct str word;
 
-	(void)str_cut(&line, ' ');
-	(void)str_cut(&line, ' ');
-	word = str_cut(&line, ' ');
+	if (is_json) {
+		(void)str_cut(&line, ',');
+		(void)str_cut(&line, ':');
+		line = str_skip(line, 1);
+	} else {
+		(void)str_cut(&line, ' ');
+		(void)str_cut(&line, ' ');
+	}
+	word = str_cut(&line, is_json ? '"' : ' ');
 	return log_level_parse(word, &level) == KODO_OK ? level : l->level;
 }
 

@@ -130,6 +130,7 @@ prepare(struct service *s, struct why *why)
 	err = state_open(&s->state, o->state_path, true, why);
 	if (err != KODO_OK)
 		return err;
+	log_set_format(o->log_format);
 	log_setup(o->url, o->screen_level, o->log_file, o->log_file_level,
 	    (uint64_t)o->log_max_mib << 20);
 	err = lock_state(s, why);

@@ -14,7 +14,8 @@
 
 /* Options of the processes that are running already, or of the port. */
 static const char *const at_start_only[] = { "listen", "user", "workers", "trigger", "body_max_mib",
-	"spool_max_mib", "screen_level", "log_file", "log_file_level", "log_max_mib" };
+	"spool_max_mib", "screen_level", "log_file", "log_file_level", "log_max_mib",
+	"log_format" };
 
 /* The line for people after a change. */
 static void

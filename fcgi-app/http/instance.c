@@ -25,6 +25,7 @@ struct instance {
 	char log_file[PATH_BYTES];
 	enum log_level screen, file;
 	unsigned log_max_mib;
+	enum log_format log_format;
 	struct why complaint;		/* the last complaint, not to be repeated */
 };
 
@@ -100,18 +101,21 @@ follow_options(struct instance *inst, const struct options *o)
 
 	if (inst->log_is_set && str_eq(str_of(inst->url), o->url) &&
 	    str_eq(str_of(inst->log_file), o->log_file) && inst->screen == o->screen_level &&
-	    inst->file == o->log_file_level && inst->log_max_mib == o->log_max_mib)
+	    inst->file == o->log_file_level && inst->log_max_mib == o->log_max_mib &&
+	    inst->log_format == o->log_format)
 		return;
 	str_copy(inst->url, sizeof(inst->url), o->url);
 	str_copy(inst->log_file, sizeof(inst->log_file), o->log_file);
 	inst->screen = o->screen_level;
 	inst->file = o->log_file_level;
 	inst->log_max_mib = o->log_max_mib;
+	inst->log_format = o->log_format;
 	inst->log_is_set = true;
 	inst->base[0] = '\0';
 	/* links begin with it, and one that begins with two slashes leads to another host */
 	if (url_parse(o->url, &u, NULL) == KODO_OK && u.path.len > 0)
 		inst->base[url_collapse(u.path, false, inst->base)] = '\0';
+	log_set_format(o->log_format);
 	log_setup(o->url, o->screen_level, o->log_file, o->log_file_level,
 	    (uint64_t)o->log_max_mib << 20);
 }

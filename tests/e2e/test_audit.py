@@ -242,3 +242,22 @@ def test_command(hosted):
                                             (["--until"], "--until")))
 def test_wrong_arguments(service, arguments, said):
     assert said in audit(service({}), *arguments, status=2).stderr
+
+
+# --- log_format: json ---
+
+def test_log_of_objects(service):
+    """Of all processes, on the screen and in the file; kodo logs knows their levels."""
+    one = service({"log_format": "json", "registry": True, "private": True})
+    assert one.post("/connect", connect_body(ME, organization='A "quoted"\nname\u202e')).status == 201
+    assert one.post("/update", connect_body("http://localhost:5009")).status == 404
+    one.stop()
+    with open(os.path.join(one.cwd, "data", "kodo.log"), encoding="utf-8") as f:
+        found = [json.loads(line) for line in f]
+    assert all(list(line) == ["time", "level", "module", "line", "url", "message"] and line["url"] == one.url for line in found)
+    line, = [line for line in found if line["message"].startswith(f"connect from {ME} ")]
+    assert (line["level"], line["module"]) == ("INFO", "connect") and 'A "quoted"\nname\u202e' in line["message"]
+    assert [json.loads(line)["message"] for line in one.screen().splitlines() if line.startswith("{")]
+    every = subprocess.run([kodotest.KODO, "logs", "-n", "100", "--level", "warning", one.loader], cwd=one.cwd, capture_output=True,
+                           text=True, check=True).stdout.splitlines()
+    assert len(every) == len([line for line in found if line["level"] in ("WARNING", "ERROR")])

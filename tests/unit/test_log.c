@@ -137,6 +137,38 @@ test_long_line(void **state)
 }
 
 static void
+test_json(void **state)
+{
+	static const char odd[] = "a\n\"b\"\\\x1b\x7fZo\xc3\xab \xe2\x80\xae"
+	    "\xf3\xa0\x80\x81|\xff\xc3|\xed\xa0\x80|";
+	char text[8000], line[32];
+	const char *p;
+
+	(void)state;
+	log_setup(STR("http://u"), LOG_INFO, str_of(scratch_path("k.log")), LOG_DEBUG, 0);
+	log_set_format(LOG_JSON);
+	snprintf(line, sizeof(line), "\"line\":%d,", __LINE__ + 1);
+	log_warning("%s", odd);
+	memset(text, '"', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	log_warning("%s", text);
+	log_set_format(LOG_TEXT);
+	log_close();
+	p = scratch_read("k.log");
+	check_match(p, "^[{]\"time\":\"[0-9-]{10}T[0-9:]{8}[.][0-9]{3}Z\",\"level\":\"WARNING\","
+	    "\"module\":\"test_log\",\"line\":[0-9]+,\"url\":\"http://u\",\"message\":\"a");
+	assert_non_null(strstr(p, line));
+	assert_non_null(strstr(p, "\"message\":\"a\\u000a\\\"b\\\"\\\\\\u001b\\u007fZo\xc3\xab "
+	    "\\u202e\\udb40\\udc01|\\ufffd\\ufffd|\\ufffd\\ufffd\\ufffd|\"}\n"));
+	assert_int_equal(count_lines(p), 2);
+	/* cut off, and whole all the same */
+	p = strchr(p, '\n') + 1;
+	assert_in_range(strlen(p), 4090, 4096);
+	assert_string_equal(p + strlen(p) - 5, "\\\"\"}\n");
+	assert_string_equal(scratch_read("err"), scratch_read("k.log"));
+}
+
+static void
 test_no_file(void **state)
 {
 	const struct timespec second = { 1, 100000000 };	/* then it is tried again */
@@ -326,6 +358,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_formats, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_control_characters, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_json, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_long_line, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_no_file, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(

@@ -14,6 +14,7 @@
 #include "core/base/log.h"
 #include "core/base/path.h"
 #include "core/base/screen.h"
+#include "core/base/utf8.h"
 
 #define LINE_BYTES	((size_t)4096)	/* of a line, with its newline */
 #define CHECK_PARTS	16	/* check the file after this fraction of max_bytes */
@@ -28,6 +29,7 @@ static struct {
 	uint64_t new_bytes;	/* written by us since the last check */
 	int64_t checked_s;	/* monotonic */
 	int fd;
+	enum log_format format;
 	bool reported;		/* that the file cannot be opened */
 } lg = { .screen = LOG_WARNING, .file = LOG_OFF, .fd = -1 };
 
@@ -146,20 +148,120 @@ write_line(int fd, const char *p, size_t n)
 		lg.new_bytes += n;
 }
 
+/* What is said when and where. */
+struct saying {
+	enum log_level level;
+	struct log_place place;
+	char now[32];		/* as now_text */
+	const char *message;
+};
+
 static void
-write_screen(enum log_level level, const char *now, const char *message)
+screen_line(struct line *out, const struct saying *s)
 {
-	struct line l = { .n = 0 };
 	char name[16];
 
-	snprintf(name, sizeof(name), "%-8s ", log_level_name(level));
-	line_put(&l, name);
-	line_put(&l, now);
-	line_put(&l, " ");
-	line_put(&l, lg.url[0] == '\0' ? "kodo" : lg.url);
-	line_put(&l, ": ");
-	line_put(&l, message);
-	l.p[l.n++] = '\n';
+	snprintf(name, sizeof(name), "%-8s ", log_level_name(s->level));
+	line_put(out, name);
+	line_put(out, s->now);
+	line_put(out, " ");
+	line_put(out, lg.url[0] == '\0' ? "kodo" : lg.url);
+	line_put(out, ": ");
+	line_put(out, s->message);
+}
+
+static void
+file_line(struct line *out, const struct saying *s)
+{
+	line_put(out, s->now);
+	line_put(out, " ");
+	line_put(out, log_level_name(s->level));
+	line_put(out, " kodo: ");
+	line_put(out, lg.url);
+	line_put(out, " - ");
+	line_put(out, s->message);
+}
+
+/* A character within quotes; returns the bytes put. */
+static size_t
+json_char(struct str s, size_t *pos, char out[16])
+{
+	const size_t begin = *pos;
+	const uint32_t cp = utf8_next(s, pos);
+
+	if (cp == '"' || cp == '\\') {
+		out[0] = '\\';
+		out[1] = (char)cp;
+		return 2;
+	}
+	/* U+FFFD of one byte: what stands there is not UTF-8 */
+	if (!utf8_is_unseen(cp) && (*pos - begin > 1 || cp < 0x80)) {
+		memcpy(out, s.p + begin, *pos - begin);
+		return *pos - begin;
+	}
+	if (cp < 0x10000)
+		return (size_t)snprintf(out, 16, "\\u%04x", (unsigned)cp);
+	return (size_t)snprintf(out, 16, "\\u%04x\\u%04x",
+	    (unsigned)(0xd800 + ((cp - 0x10000) >> 10)), (unsigned)(0xdc00 + (cp & 0x3ff)));
+}
+
+/* z within quotes, as much as leaves room for the end of the object. */
+static void
+json_put(struct line *out, const char *z)
+{
+	const size_t room = sizeof(out->p) - sizeof("\"}\n");
+	const struct str s = str_of(z);
+	size_t pos = 0, n;
+	char c[16];
+
+	while (pos < s.len) {
+		n = json_char(s, &pos, c);
+		if (out->n + n > room)
+			return;
+		memcpy(out->p + out->n, c, n);
+		out->n += n;
+	}
+}
+
+static void
+json_line(struct line *out, const struct saying *s)
+{
+	const char *dot = strchr(s->place.file, '.');
+	const int len = dot == NULL ? 0 : (int)(dot - s->place.file);
+
+	/* "2026-11-24 08:16:34,656" */
+	out->n = (size_t)snprintf(out->p, sizeof(out->p),
+	    "{\"time\":\"%.10sT%.8s.%.3sZ\",\"level\":\"%s\",\"module\":\"%.*s\",\"line\":%d,"
+	    "\"url\":\"", s->now, s->now + 11, s->now + 20, log_level_name(s->level), len,
+	    s->place.file, s->place.line);
+	json_put(out, lg.url);
+	memcpy(out->p + out->n, "\",\"message\":\"", 13);
+	out->n += 13;
+	json_put(out, s->message);
+	memcpy(out->p + out->n, "\"}", 2);
+	out->n += 2;
+}
+
+/* The same for the screen (file false) or the file. */
+static void
+make_line(struct line *out, const struct saying *s, bool file)
+{
+	out->n = 0;
+	if (lg.format == LOG_JSON)
+		json_line(out, s);
+	else if (file)
+		file_line(out, s);
+	else
+		screen_line(out, s);
+	out->p[out->n++] = '\n';
+}
+
+static void
+write_screen(const struct saying *s)
+{
+	struct line l;
+
+	make_line(&l, s, false);
 	write_line(STDERR_FILENO, l.p, l.n);
 }
 
@@ -202,7 +304,8 @@ open_file(void)
 static void
 reopen(void)
 {
-	char now[32], message[PATH_BYTES + 128];
+	char message[PATH_BYTES + 128];
+	struct saying s = { .level = LOG_ERROR, .place = LOG_HERE, .message = message };
 	int fd = open_file();
 
 	if (lg.fd >= 0)
@@ -216,8 +319,8 @@ reopen(void)
 	snprintf(message, sizeof(message),
 	    "cannot write log file %s: %s; set log_file to a path that can be written", lg.path,
 	    strerror(errno));
-	now_text(now);
-	write_screen(LOG_ERROR, now, message);
+	now_text(s.now);
+	write_screen(&s);
 }
 
 static bool
@@ -274,21 +377,20 @@ check_file(void)
 }
 
 static void
-write_file(enum log_level level, const char *now, const char *message)
+write_file(const struct saying *s)
 {
-	struct line l = { .n = 0 };
+	struct line l;
 
-	line_put(&l, now);
-	line_put(&l, " ");
-	line_put(&l, log_level_name(level));
-	line_put(&l, " kodo: ");
-	line_put(&l, lg.url);
-	line_put(&l, " - ");
-	line_put(&l, message);
-	l.p[l.n++] = '\n';
+	make_line(&l, s, true);
 	check_file();
 	if (lg.fd >= 0)
 		write_line(lg.fd, l.p, l.n);
+}
+
+void
+log_set_format(enum log_format format)
+{
+	lg.format = format;
 }
 
 void
@@ -316,9 +418,10 @@ log_close(void)
 }
 
 void
-log_at(enum log_level level, const char *fmt, ...)
+log_from(struct log_place place, enum log_level level, const char *fmt, ...)
 {
-	char now[32], message[LINE_BYTES];
+	char message[LINE_BYTES];
+	struct saying s = { .level = level, .place = place, .message = message };
 	int saved = errno;
 	va_list ap;
 
@@ -327,21 +430,22 @@ log_at(enum log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
-	now_text(now);
+	now_text(s.now);
 	if (level >= lg.screen)
-		write_screen(level, now, message);
+		write_screen(&s);
 	if (level >= lg.file)
-		write_file(level, now, message);
+		write_file(&s);
 	errno = saved;
 }
 
 void
-log_complain(struct why *last, const struct why *why, enum kodo_err err)
+log_complain_from(
+    struct log_place place, struct why *last, const struct why *why, enum kodo_err err)
 {
 	const char *text = why->text[0] != '\0' ? why->text : kodo_err_text(err);
 
 	if (strcmp(text, last->text) == 0)
 		return;
 	str_copy(last->text, sizeof(last->text), str_of(text));
-	log_error("%s", text);
+	log_from(place, LOG_ERROR, "%s", text);
 }

@@ -62,6 +62,7 @@ struct options {
 	unsigned spool_max_mib;		/* long answers on their way, in files */
 	unsigned map_max_mib;
 	unsigned log_max_mib;
+	enum log_format log_format;
 	struct str audit_file;		/* absolute path; null: in the state folder */
 	unsigned audit_max_mib, audit_keep;
 	enum option_trigger trigger;

@@ -40,6 +40,8 @@ const struct option_row option_rows[] = {
 	    "of lines in the log file" },
 	{ "log_max_mib", OPT_UINT, AT(log_max_mib), 0, 1, 1 << 20, "10", 0, NULL, "MIB",
 	    "size at which the log file is renamed to .1" },
+	{ "log_format", OPT_WORD, AT(log_format), 0, 0, 0, "text", 0, NULL, "text|json",
+	    "of log lines, on the screen and in the file" },
 	{ "audit_file", OPT_PATH, AT(audit_file), 0, 0, 0, NULL, 0, NULL, "PATH",
 	    "who changed what; audit.jsonl in the state folder unless given" },
 	{ "audit_max_mib", OPT_UINT, AT(audit_max_mib), 0, 0, 1 << 20, "8", 0, NULL, "MIB",
