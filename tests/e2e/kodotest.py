@@ -412,6 +412,7 @@ class Service:
         self.screen_path = os.path.join(cwd, "screen")
         self.options = {"url": self.url, "cache_data": f"./data/{self.port}.json", **TRUST, **options}
         self.arguments = list(arguments)
+        self.program = KODO
         self.env = {**{name: value for name, value in os.environ.items()
                        if not name.startswith("KODO")}, "KODO_WWW": WWW, **(env or {})}
         self.process = None
@@ -424,7 +425,7 @@ class Service:
     def start(self, seconds=15):
         self.write_loader()
         with open(self.screen_path, "ab") as screen:
-            self.process = subprocess.Popen([KODO, "service", self.loader] + self.arguments, cwd=self.cwd, env=self.env,
+            self.process = subprocess.Popen([self.program, "service", self.loader] + self.arguments, cwd=self.cwd, env=self.env,
                                             stdin=subprocess.DEVNULL, stdout=screen, stderr=screen, start_new_session=True)
         wait_until(self.is_answering, seconds, f"{self.url} answers")
         return self

@@ -53,7 +53,7 @@ class Member(kodotest.Service):
         """As start, without waiting."""
         self.write_loader()
         with open(self.screen_path, "ab") as screen:
-            self.process = subprocess.Popen([kodotest.KODO, "service", self.loader], cwd=self.cwd, env=self.env,
+            self.process = subprocess.Popen([self.program, "service", self.loader], cwd=self.cwd, env=self.env,
                                             stdin=subprocess.DEVNULL, stdout=screen, stderr=screen, start_new_session=True)
 
     def change(self):
