@@ -10,8 +10,8 @@
  *
  * Times are UTC. Control characters in a message (which may quote a peer) are written as \xNN; in
  * json as \u00NN, and there a byte that is not UTF-8 as \ufffd. A line is cut off at 4,096 bytes.
- * The file is opened O_APPEND; over max_bytes the first process that notices renames it to `.1`, and
- * the others follow: before a write, once a second at most, they compare inodes.
+ * The file is opened O_APPEND; over max_bytes the first process that notices renames it to `.1`,
+ * and the others follow: before a write, once a second at most, they compare inodes.
  */
 #ifndef KODO_LOG_H
 #define KODO_LOG_H
