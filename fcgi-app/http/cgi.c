@@ -134,8 +134,9 @@ cgi_serve(void)
 {
 	const char *length = getenv("CONTENT_LENGTH");
 	struct process in = { .has_length = length != NULL && length[0] != '\0' };
-	struct transport t = { process_env, process_environment, process_read, process_write,
-		NULL, NULL, &in, true, true };
+	struct transport t = { .env = process_env, .environment = process_environment,
+		.read = process_read, .write = process_write, .arg = &in, .is_alone = true,
+		.is_process = true };
 	struct follower *f = NULL;
 	struct server *server = server_new(NULL);
 

@@ -26,6 +26,7 @@
 #define PAUSE_MS	50u		/* after a failed accept, as for want of descriptors */
 #define SEND_LOOK_MS	20	/* at answers on their way, while a kept connection is watched */
 #define SEND_STALL_MS	1000	/* so often whether they stall */
+#define SCANS_MAX	64u		/* requests that wait for their turn, in a process */
 #define SEND_END_MS	10000	/* so long after a signal to end they go on */
 
 /* A request, and the connection that it came by. It stays where it is: libfcgi points to it. */
@@ -46,6 +47,9 @@ struct worker {
 	struct follower *waiting;	/* each has a connection as owner */
 	unsigned n_waiting;
 	int64_t looked_ms;	/* when they were looked at */
+	struct follower *scans, *last_scan;	/* they wait for their turn, the oldest first */
+	unsigned n_scans;
+	bool is_scan_due;	/* another request was answered since the last one */
 };
 
 bool
@@ -177,6 +181,8 @@ time_to_look_ms(const struct worker *w)
 	const struct follower *f;
 	int64_t left;
 
+	if (w->scans != NULL)
+		return 0;
 	if (w->senders.first != NULL && w->now->req.ipcFd >= 0)
 		return SEND_LOOK_MS;
 	if (w->waiting == NULL)
@@ -280,8 +286,9 @@ connection_new(void)
 
 	if (c == NULL)
 		return NULL;
-	c->t = (struct transport){ worker_env, worker_environment, worker_read, worker_write,
-		worker_write_later, worker_flush, c, false, false };
+	c->t = (struct transport){ .env = worker_env, .environment = worker_environment,
+		.read = worker_read, .write = worker_write, .write_later = worker_write_later,
+		.flush = worker_flush, .arg = c };
 	c->rest = (struct body)BODY_INIT(NULL);
 	if (FCGX_InitRequest(&c->req, LISTENER, FCGI_FAIL_ACCEPT_ON_INTR) == 0)
 		return c;
@@ -318,11 +325,17 @@ park(struct worker *w, struct follower *f)
 		return;
 	}
 	f->owner = w->now;
+	w->now = c;
+	if (f->is_turn) {
+		*(w->scans == NULL ? &w->scans : &w->last_scan->next) = f;
+		w->last_scan = f;
+		w->n_scans++;
+		return;
+	}
 	f->next = w->waiting;
 	w->waiting = f;
 	if (w->n_waiting++ == 0)
 		w->looked_ms = clock_mono_ms();
-	w->now = c;
 }
 
 /* Take a request out of the list, to answer it or to drop it. */
@@ -364,6 +377,36 @@ answer_due(struct worker *w)
 }
 
 /* A server that says something, or has closed, wants no answer any more. */
+static bool
+is_gone(const struct connection *c)
+{
+	struct pollfd p = { .fd = c->req.ipcFd, .events = POLLIN | POLLRDHUP };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/* Answer the oldest request that has waited for its turn. */
+static void
+answer_scan(struct worker *w)
+{
+	struct follower *f = w->scans;
+	struct connection *c = f->owner;
+
+	w->scans = f->next;
+	w->n_scans--;
+	w->is_scan_due = false;
+	f->next = NULL;
+	if (is_gone(c)) {
+		follow_end(f);
+	} else {
+		follow_end(serve_request(w->server, &c->t, f));
+		c->req.keepConnection = 0;
+		finish(w, c);
+	}
+	connection_free(c);
+	serve_after(w->server);
+}
+
 static void
 drop_gone(struct worker *w)
 {
@@ -371,11 +414,8 @@ drop_gone(struct worker *w)
 	struct connection *c;
 
 	while ((f = *at) != NULL) {
-		struct pollfd p = { .events = POLLIN | POLLRDHUP };
-
 		c = f->owner;
-		p.fd = c->req.ipcFd;
-		if (poll(&p, 1, 0) > 0) {
+		if (is_gone(c)) {
 			connection_free(unpark(w, at));
 			follow_end(f);
 		} else {
@@ -403,6 +443,15 @@ see_to_waiting(struct worker *w)
 
 /* --- requests --- */
 
+/* Does a request wait behind the one at hand? Then what takes long lets it go first. */
+static bool
+has_others(const struct worker *w)
+{
+	struct pollfd p = { .fd = LISTENER, .events = POLLIN };
+
+	return w->n_scans < SCANS_MAX && (w->scans != NULL || poll(&p, 1, 0) > 0);
+}
+
 /* One request, if there is one. */
 static void
 take_request(struct worker *w)
@@ -427,9 +476,11 @@ take_request(struct worker *w)
 	software = worker_env(&c->t, "SERVER_SOFTWARE");
 	c->t.is_alone = software != NULL && strncmp(software, "Apache", 6) == 0;
 	/* after a kept connection, too, it may be a new one: libfcgi accepts one after its end */
+	c->t.takes_turns = !c->t.is_alone && has_others(w);
 	c->reads_in_time = c->writes_in_time = false;
 	c->written = 0;
 	f = serve_request(w->server, &c->t, NULL);
+	w->is_scan_due |= f == NULL;
 	if (f == NULL)
 		finish(w, c);
 	else
@@ -473,11 +524,17 @@ serve_until_signal(struct worker *w)
 	while (!shutdown_wanted() && !serve_is_outdated(w->server)) {
 		if (wait_for_request(w))
 			take_request(w);
+		else
+			w->is_scan_due = true;
+		if (w->scans != NULL && w->is_scan_due)
+			answer_scan(w);
 		if (w->waiting != NULL)
 			see_to_waiting(w);
 		if (w->senders.first != NULL)
 			senders_send(&w->senders);
 	}
+	while (w->scans != NULL)
+		answer_scan(w);
 	serve_look(w->server, w->waiting);
 	while (w->waiting != NULL)
 		answer_due(w);

@@ -106,6 +106,18 @@ follow_begin(struct view *v, const struct follow_wish *w)
 	return f;
 }
 
+struct follower *
+follow_turn(void)
+{
+	struct follower *f = calloc(1, sizeof(*f));
+
+	if (f == NULL)
+		return NULL;
+	f->slot = -1;
+	f->is_turn = true;
+	return f;
+}
+
 void
 follow_end(struct follower *f)
 {

@@ -16,6 +16,7 @@ struct follower {
 	void *owner;
 	bool is_due;		/* there is something, or the time is over */
 	bool is_over;		/* answer with what there is */
+	bool is_turn;		/* it waits for its turn alone, see follow_turn */
 
 	/* private: */
 	uint64_t behind, view, state_id;	/* nothing to be shown up to there */
@@ -36,6 +37,11 @@ struct follow_wish {
 
 /* NULL: no slot is free, the process ends, or something failed: answer at once. */
 struct follower *follow_begin(struct view *v, const struct follow_wish *w);
+/*
+ * A request that takes long, as it reads all flows, and lets others go first: the transport answers
+ * it in turns with them. NULL: memory ran out, answer at once.
+ */
+struct follower *follow_turn(void);
 void follow_end(struct follower *f);	/* NULL is fine */
 
 /* Slots in use, of all processes of a state. */

@@ -41,7 +41,7 @@ static const struct route table[] = {
 	    "default" },
 	{ "/reconnect", METHOD_POST, handle_reconnect, POSTED, WIRE_DEFAULT, 0,
 	    "ask this service to connect to the sender again", "default", "default" },
-	{ "/flows", METHOD_GET, handle_flows, ROUTE_PAGE | ROUTE_FEED | SHOWS, 0,
+	{ "/flows", METHOD_GET, handle_flows, ROUTE_PAGE | ROUTE_FEED | ROUTE_SCANS | SHOWS, 0,
 	    PAGING,
 	    "a page of flows, filtered and sorted", NULL, "flows" },
 	{ "/changes", METHOD_GET, handle_changes, SHOWS, 0,
@@ -84,7 +84,7 @@ static const struct route table[] = {
 	{ "/organization", METHOD_GET, handle_organization, ROUTE_PAGE | SHOWS, 0,
 	    PARAM_BIT(PARAM_NAME) | PARAM_BIT(PARAM_P) | PARAM_BIT(PARAM_PP) | FORMAT,
 	    "an organization: its nodes, flows and authors", NULL, "organization" },
-	{ "/v0.1/servers", METHOD_GET, handle_mcp_servers, OF_MCP, 0,
+	{ "/v0.1/servers", METHOD_GET, handle_mcp_servers, OF_MCP | ROUTE_SCANS, 0,
 	    PARAM_BIT(PARAM_CURSOR) | PARAM_BIT(PARAM_SERVERS) | PARAM_BIT(PARAM_SEARCH) |
 		PARAM_BIT(PARAM_UPDATED_SINCE) | PARAM_BIT(PARAM_VERSION) |
 		PARAM_BIT(PARAM_INCLUDE_DELETED),

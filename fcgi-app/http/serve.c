@@ -243,6 +243,22 @@ take_body(struct server *s, struct call *c, const struct route *r, const struct 
 	return err == KODO_OK && may && rate_admits_peer(c, o);
 }
 
+/* Is it to read all flows, while others wait, and has not waited for its turn yet? */
+static bool
+gives_way(const struct call *c, const struct route *r)
+{
+	static const enum param scans[] = { PARAM_Q, PARAM_WORDS, PARAM_BY, PARAM_ORGANIZATION,
+		PARAM_TAG, PARAM_SEARCH };
+	size_t i;
+
+	if (!c->transport->takes_turns || c->follower != NULL || (r->flags & ROUTE_SCANS) == 0)
+		return false;
+	for (i = 0; i < sizeof(scans) / sizeof(scans[0]); i++)
+		if (c->params.text[scans[i]].len > 0)
+			return true;
+	return false;
+}
+
 static void
 call_route(struct server *s, struct call *c, const struct route *r, const struct options *o)
 {
@@ -266,6 +282,10 @@ call_route(struct server *s, struct call *c, const struct route *r, const struct
 		return;
 	if (err == KODO_OK && (r->flags & ROUTE_TEXT) != 0 && !take_text(s, c, TEXT_BYTES))
 		return;
+	if (err == KODO_OK && gives_way(c, r) && (c->follower = follow_turn()) != NULL) {
+		c->waits = true;
+		return;
+	}
 	if (err == KODO_OK)
 		err = r->handle(c);
 	s->wake |= c->wake;

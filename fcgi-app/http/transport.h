@@ -39,6 +39,7 @@ struct transport {
 	void *arg;
 	bool is_alone;		/* a request that waits takes a process from others */
 	bool is_process;	/* one for each request: CGI */
+	bool takes_turns;	/* others wait: what takes long may wait, see follow_turn */
 };
 
 #define TRANSPORT_STALL_S	30	/* without a byte of the client, then it is cut off */
