@@ -62,7 +62,8 @@ network_start(struct mesh *m)
 		m->services[i].flows_variant = 1 + i;
 		service_start(&m->services[i], START_NOW);
 	}
-	mesh_run_until(m, 60 * SECOND_US);
+	/* past the first digest checks: one that meets a change is followed by a connect */
+	mesh_run_until(m, PEER_CHECK_AHEAD_US);
 }
 
 /* How many messages of a change at the node may pass between the two registries. */
