@@ -188,15 +188,16 @@ time_move(int64_t *at_us, int64_t by_us, int64_t now_us)
 		*at_us = *at_us - by_us > now_us ? *at_us - by_us : now_us;
 }
 
-/* The peers of a class that wait for a time, and are not due by how far ahead it is. */
+/* The peers of a class that wait for a time, and were not due by how far ahead it was before. */
 static enum kodo_err
-waiting_list(struct change *ch, enum due_class class, uint32_t *ids, size_t *n)
+waiting_list(
+    struct change *ch, enum due_class class, int64_t by_us, uint32_t *ids, size_t *n)
 {
 	struct scan s = peer_scan_due_from(ch->t, class, ch->now_us + 1);
 	struct peer_due due;
 
 	while (*n < CLOCK_PEERS && peer_next_due(&s, &due) &&
-	    due.at_us <= ch->now_us + classes[class].ahead_us)
+	    due.at_us <= ch->now_us + by_us + classes[class].ahead_us)
 		ids[(*n)++] = due.peer;
 	return scan_end(&s);
 }
@@ -217,7 +218,7 @@ clock_back_fn(struct change *ch, void *arg)
 
 	for (class = 0; class < DUE_CLASSES && err == KODO_OK; class++)
 		if (class != DUE_STRANGER && class < DUE_LIVENESS)
-			err = waiting_list(ch, (enum due_class)class, ids, &n);
+			err = waiting_list(ch, (enum due_class)class, by_us, ids, &n);
 	for (i = 0; i < n && err == KODO_OK; i++) {
 		err = change_peer(ch, ids[i], &p);
 		if (err != KODO_OK)
@@ -225,6 +226,7 @@ clock_back_fn(struct change *ch, void *arg)
 		time_move(&p->out.due_us, by_us, ch->now_us);
 		time_move(&p->out.check_us, by_us, ch->now_us);
 		time_move(&p->out.asked_us, by_us, ch->now_us);
+		time_move(&p->resync.at_us, by_us, ch->now_us);
 	}
 	return err;
 }
