@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -34,28 +33,6 @@ struct check {
 	bool has_state, is_served, is_running;
 	struct findings findings;
 };
-
-static void say(struct check *c, enum finding kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
-
-static void
-say_line(void *arg, enum finding kind, const char *line)
-{
-	struct check *c = arg;
-
-	findings_say(&c->findings, kind, line);
-}
-
-static void
-say(struct check *c, enum finding kind, const char *fmt, ...)
-{
-	char line[2048];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	say_line(c, kind, line);
-}
 
 /* --- one subject each; false: the checks after it are not possible --- */
 
@@ -88,10 +65,11 @@ check_cache_file(struct check *c)
 	if (err == KODO_OK)
 		err = wire_read_cache(t->a, text, &cache, &why);
 	if (err == KODO_OK)
-		say(c, FINDING_OK, "%s: a cache file with %zu providers; imported once, at a start",
+		findings_say(&c->findings, FINDING_OK,
+		    "%s: a cache file with %zu providers; imported once, at a start",
 		    path, cache.n_providers);
 	else
-		say(c, FINDING_ERROR,
+		findings_say(&c->findings, FINDING_ERROR,
 		    "%s: %s; repair it or move it away: it prevents the first start", path,
 		    cmd_words(err, &why));
 	return true;
@@ -106,19 +84,19 @@ check_folder(struct check *c)
 	if (err == KODO_ENOTFOUND && c->is_lost)
 		return false;
 	if (err == KODO_ENOTFOUND) {
-		say(c, FINDING_WARNING,
+		findings_say(&c->findings, FINDING_WARNING,
 		    "state %.*s is not set up yet; the first start (or request) makes it",
 		    STR_ARG(c->state_arg.state_path));
 		return false;
 	}
 	if (err != KODO_OK) {
-		say(c, FINDING_ERROR, "state: %s", cmd_words(err, &why));
+		findings_say(&c->findings, FINDING_ERROR, "state: %s", cmd_words(err, &why));
 		return false;
 	}
 	if (c->state.is_read_only)
-		say(c, FINDING_ERROR, "state: %s", why.text);
+		findings_say(&c->findings, FINDING_ERROR, "state: %s", why.text);
 	else
-		say(c, FINDING_OK, "state: %s", c->state.path);
+		findings_say(&c->findings, FINDING_OK, "state: %s", c->state.path);
 	c->has_state = true;
 	return true;
 }
@@ -136,12 +114,14 @@ check_port(struct check *c)
 	if (c->is_served || c->state_arg.is_hosted || !c->state_arg.has_options)
 		return;
 	if (option_check_listen(o, &why) != KODO_OK) {
-		say(c, FINDING_ERROR, "listen: %s (what a web server runs: kodo check --hosted)",
+		findings_say(&c->findings, FINDING_ERROR,
+		    "listen: %s (what a web server runs: kodo check --hosted)",
 		    why.text);
 		return;
 	}
 	if (listen_find(o->listen_host, o->listen_port, at, &n) != NULL) {
-		say(c, FINDING_ERROR, "listen: the name %.*s has no address; set the option listen",
+		findings_say(&c->findings, FINDING_ERROR,
+		    "listen: the name %.*s has no address; set the option listen",
 		    STR_ARG(o->listen_host));
 		return;
 	}
@@ -152,7 +132,7 @@ check_port(struct check *c)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
 		if (bind(fd, (const struct sockaddr *)&at[i].to, at[i].len) != 0 &&
 		    errno != EADDRNOTAVAIL) {
-			say(c, FINDING_ERROR,
+			findings_say(&c->findings, FINDING_ERROR,
 			    "listen: port %u of %.*s: %s; end the program that has it (ss -ltnp), "
 			    "or set another", o->listen_port, STR_ARG(o->listen_host),
 			    strerror(errno));
@@ -171,14 +151,16 @@ check_locks(struct check *c)
 
 	c->is_served = err == KODO_OK;
 	if (err == KODO_OK)
-		say(c, FINDING_OK, "service: running, %s", owner);
+		findings_say(&c->findings, FINDING_OK, "service: running, %s", owner);
 	else if (err == KODO_ENOTFOUND)
-		say(c, FINDING_OK, "service: `kodo service` is not running here");
+		findings_say(&c->findings, FINDING_OK,
+		    "service: `kodo service` is not running here");
 	else
-		say(c, FINDING_ERROR, "cannot read %s/service.lock: %s; give it to our user",
+		findings_say(&c->findings, FINDING_ERROR,
+		    "cannot read %s/service.lock: %s; give it to our user",
 		    c->state.path, strerror(errno));
 	c->is_running = state_has_runner(&c->state);
-	say(c, FINDING_OK, "runner: %srunning", c->is_running ? "" : "not ");
+	findings_say(&c->findings, FINDING_OK, "runner: %srunning", c->is_running ? "" : "not ");
 	check_port(c);
 	return true;
 }
@@ -236,8 +218,8 @@ check_environment(struct check *c)
 		.is_served = c->is_served,
 		.is_running = c->is_running,
 		.now_us = isotime_now_us(),
-		.say = say_line,
-		.arg = c,
+		.say = findings_line,
+		.arg = &c->findings,
 	};
 
 	/* in a state that cannot be opened, no options are in force */
@@ -253,21 +235,23 @@ check_environment(struct check *c)
 static void
 check_upgrade(struct check *c, struct why *why)
 {
-	struct store *st;
+	struct store *st = NULL;
 	struct upgrade u;
 	struct why inner;
 	const char *refusal = why->text;
 
 	if (store_open_raw(&c->state, &inner, &st) != KODO_OK ||
 	    upgrade_look(st, &u, &inner) != KODO_OK || !u.is_possible)
-		say(c, FINDING_ERROR, "store: %s", refusal);
+		findings_say(&c->findings, FINDING_ERROR, "store: %s", refusal);
 	else if (u.free_bytes < UPGRADE_ROOM * u.bytes)
-		say(c, FINDING_ERROR, "store: %s; it has %llu MiB, and only %llu MiB are free: "
+		findings_say(&c->findings, FINDING_ERROR,
+		    "store: %s; it has %llu MiB, and only %llu MiB are free: "
 		    "free %llu", refusal, (unsigned long long)u.bytes >> 20,
 		    (unsigned long long)u.free_bytes >> 20,
 		    ((unsigned long long)UPGRADE_ROOM * u.bytes >> 20) + 1);
 	else
-		say(c, FINDING_WARNING, "store: %s; it has %llu MiB, of which the backup takes at "
+		findings_say(&c->findings, FINDING_WARNING,
+		    "store: %s; it has %llu MiB, of which the backup takes at "
 		    "most as many; %llu MiB are free", refusal, (unsigned long long)u.bytes >> 20,
 		    (unsigned long long)u.free_bytes >> 20);
 	store_close(st);
@@ -288,10 +272,11 @@ check_store(struct check *c)
 		return false;
 	}
 	if (err == KODO_ENOTFOUND)
-		say(c, FINDING_WARNING, "store: nothing in %s yet; the first start makes it",
+		findings_say(&c->findings, FINDING_WARNING,
+		    "store: nothing in %s yet; the first start makes it",
 		    c->state.path);
 	else
-		say(c, FINDING_ERROR, "store: %s", cmd_words(err, &why));
+		findings_say(&c->findings, FINDING_ERROR, "store: %s", cmd_words(err, &why));
 	return false;
 }
 
@@ -312,18 +297,20 @@ compare_options(struct check *c, const struct options *o)
 	if (err == KODO_OK)
 		err = registry_is_current(c->registry, stamp, &is_current);
 	if (err == KODO_OK && !is_current)
-		say(c, FINDING_OK, "in force: the files (or the boot) are newer; they hold %s",
+		findings_say(&c->findings, FINDING_OK,
+		    "in force: the files (or the boot) are newer; they hold %s",
 		    t->is_hosted ? "from the next request on" : c->is_served ?
 		    "within a second, unless kodo logs says why not" : "from the next start on");
 	if (t->has_options) {
 		err = startup_check(c->registry, &t->options,
 		    t->is_hosted ? START_IF_CHANGED : START_NOW, &why);
 		if (err != KODO_OK)
-			say(c, err == KODO_EBUSY ? FINDING_WARNING : FINDING_ERROR,
+			findings_say(&c->findings,
+			    err == KODO_EBUSY ? FINDING_WARNING : FINDING_ERROR,
 			    "in force: the options before: %s", cmd_words(err, &why));
 	}
 	if (t->has_options && err == KODO_OK && !str_eq(o->url_key, t->options.url_key))
-		say(c, FINDING_WARNING,
+		findings_say(&c->findings, FINDING_WARNING,
 		    "in force: the state is of %.*s, the options name %.*s; the next start signs "
 		    "off the old url at its targets", STR_ARG(o->url), STR_ARG(t->options.url));
 }
@@ -335,16 +322,18 @@ check_options_in_force(struct check *c)
 	enum kodo_err err = registry_options(c->registry, &o);
 
 	if (err == KODO_ENOTFOUND) {
-		say(c, FINDING_WARNING,
+		findings_say(&c->findings, FINDING_WARNING,
 		    "in force: no options yet; the first start (or request) sets them");
 		return false;
 	}
 	if (err != KODO_OK) {
-		say(c, FINDING_ERROR, "in force: the stored options cannot be read (%s); start the "
+		findings_say(&c->findings, FINDING_ERROR,
+		    "in force: the stored options cannot be read (%s); start the "
 		    "service (or touch its loader), which stores them anew", kodo_err_text(err));
 		return false;
 	}
-	say(c, FINDING_OK, "in force: url %.*s, registry %s, feed %s, targets: %zu",
+	findings_say(&c->findings, FINDING_OK,
+	    "in force: url %.*s, registry %s, feed %s, targets: %zu",
 	    STR_ARG(o->url), o->registry ? "true" : "false", o->feed ? "true" : "false",
 	    o->n_connect);
 	compare_options(c, o);
@@ -357,10 +346,11 @@ check_records(struct check *c)
 	enum kodo_err err;
 
 	findings_fold_begin(&c->findings);
-	err = integrity_check(c->registry, isotime_now_us(), say_line, c);
+	err = integrity_check(c->registry, isotime_now_us(), findings_line, &c->findings);
 	findings_fold_end(&c->findings);
 	if (err != KODO_OK)
-		say(c, FINDING_ERROR, "the check did not get through the records: %s%s",
+		findings_say(&c->findings, FINDING_ERROR,
+		    "the check did not get through the records: %s%s",
 		    kodo_err_text(err), err == KODO_EBUSY ? "; try again" : "; " STORE_RESTORE);
 	return err == KODO_OK;
 }
@@ -372,11 +362,12 @@ check_quotas(struct check *c)
 	enum kodo_err err = view_begin(c->registry, isotime_now_us(), &v);
 
 	if (err == KODO_OK) {
-		err = quotas_check(&v, say_line, c);
+		err = quotas_check(&v, findings_line, &c->findings);
 		view_end(&v);
 	}
 	if (err != KODO_OK)
-		say(c, FINDING_ERROR, "the check did not get through the quotas: %s",
+		findings_say(&c->findings, FINDING_ERROR,
+		    "the check did not get through the quotas: %s",
 		    kodo_err_text(err));
 	return err == KODO_OK;
 }

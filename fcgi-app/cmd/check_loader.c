@@ -1,4 +1,3 @@
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,20 +6,6 @@
 #include "cmd/cmd.h"
 
 #define FLOWS_SHOWN	20u
-
-static void say(struct findings *f, enum finding kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
-
-static void
-say(struct findings *f, enum finding kind, const char *fmt, ...)
-{
-	char line[2 * PATH_BYTES];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	findings_say(f, kind, line);
-}
 
 /* Faults as they are found: by kind of option, not by line. */
 struct faults {
@@ -57,7 +42,7 @@ say_faults(struct faults *faults, struct findings *f)
 	if (n > 0)
 		qsort(lines, n, sizeof(*lines), compare_lines);
 	for (i = 0; i < n; i++)
-		say(f, FINDING_ERROR, "options: %s", lines[i]);
+		findings_say(f, FINDING_ERROR, "options: %s", lines[i]);
 	buf_free(&faults->lines);
 	return n;
 }
@@ -87,12 +72,13 @@ check_loader_read(struct state_arg *t, struct findings *f)
 		err = KODO_EBUSY;
 	why_collect(NULL, NULL);
 	if (err == KODO_EBUSY) {
-		say(f, FINDING_OK, "options: %.*s is a program; %s runs it", STR_ARG(t->loader),
+		findings_say(f, FINDING_OK,
+		    "options: %.*s is a program; %s runs it", STR_ARG(t->loader),
 		    t->is_hosted ? "the runner" : "kodo service");
 		return KODO_OK;
 	}
 	if (say_faults(&faults, f) == 0 && err != KODO_OK)
-		say(f, FINDING_ERROR, "options: %s", cmd_words(err, &why));
+		findings_say(f, FINDING_ERROR, "options: %s", cmd_words(err, &why));
 	return err;
 }
 
@@ -104,7 +90,8 @@ say_flow(const struct options *o, const struct flow *flow, struct findings *f)
 
 	while (path.len > 0 && path.p[0] == '/')
 		path = str_skip(path, 1);
-	say(f, FINDING_OK, "publishes: %.*s/flows/%.*s  %.*s", STR_ARG(o->url), STR_ARG(path),
+	findings_say(f, FINDING_OK,
+	    "publishes: %.*s/flows/%.*s  %.*s", STR_ARG(o->url), STR_ARG(path),
 	    STR_ARG(flow->name));
 }
 
@@ -114,11 +101,11 @@ check_loader_say(const struct state_arg *t, struct findings *f)
 	const struct options *o = &t->options;
 	size_t i;
 
-	say(f, FINDING_OK,
+	findings_say(f, FINDING_OK,
 	    "options: %s%.*s, url %.*s, registry %s, feed %s, targets: %zu, own flows: %zu",
 	    t->loader.len > 0 ? "loader " : "no loader", STR_ARG(t->loader), STR_ARG(o->url),
 	    o->registry ? "true" : "false", o->feed ? "true" : "false", o->n_connect, o->n_flows);
-	say(f, FINDING_OK, "role: %s", !o->registry ?
+	findings_say(f, FINDING_OK, "role: %s", !o->registry ?
 	    "node: it offers its own flows to the registries in connect" : o->feed ?
 	    "registry: it takes in what nodes and registries send, and feeds those that feed" :
 	    "provider: it offers its own flows and those of its nodes to the registries in "
@@ -126,10 +113,11 @@ check_loader_say(const struct state_arg *t, struct findings *f)
 	for (i = 0; i < o->n_flows && i < FLOWS_SHOWN; i++)
 		say_flow(o, &o->flows[i], f);
 	if (i < o->n_flows)
-		say(f, FINDING_OK, "publishes: %zu more", o->n_flows - i);
+		findings_say(f, FINDING_OK, "publishes: %zu more", o->n_flows - i);
 	for (i = 0; i < o->n_connect; i++)
-		say(f, FINDING_OK, "target: %.*s", STR_ARG(o->connect[i]));
+		findings_say(f, FINDING_OK, "target: %.*s", STR_ARG(o->connect[i]));
 	if (!o->registry && o->n_connect == 0)
-		say(f, FINDING_WARNING, "no target: nobody lists the flows of a node that connects "
+		findings_say(f, FINDING_WARNING,
+		    "no target: nobody lists the flows of a node that connects "
 		    "to no registry; name one in connect");
 }

@@ -1,3 +1,4 @@
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -93,11 +94,25 @@ fold(struct findings *f, enum finding kind, const char *line)
 }
 
 void
-findings_say(struct findings *f, enum finding kind, const char *line)
+findings_line(void *arg, enum finding kind, const char *line)
 {
+	struct findings *f = arg;
+
 	f->n[kind]++;
 	if (!f->is_folding || kind == FINDING_OK || !fold(f, kind, line))
 		print(kind, line);
+}
+
+void
+findings_say(struct findings *f, enum finding kind, const char *fmt, ...)
+{
+	char line[3 * PATH_BYTES];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	findings_line(f, kind, line);
 }
 
 void

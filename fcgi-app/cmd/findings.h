@@ -20,7 +20,9 @@ struct findings {
 	size_t cap;
 };
 
-void findings_say(struct findings *f, enum finding kind, const char *line);
+void findings_say(struct findings *f, enum finding kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* The same for who calls back; arg is a struct findings. */
+void findings_line(void *arg, enum finding kind, const char *line);
 
 /*
  * From begin to end faults are gathered, and printed at the end. Those of which there are fewer
