@@ -52,6 +52,12 @@ put_le32(unsigned char *p, uint32_t v)
 	p[3] = (unsigned char)(v >> 24);
 }
 
+static inline uint64_t
+get_le64(const unsigned char *p)
+{
+	return get_le32(p) | (uint64_t)get_le32(p + 4) << 32;
+}
+
 static inline void
 put_le64(unsigned char *p, uint64_t v)
 {
@@ -72,7 +78,7 @@ read_u64(struct reader *r)
 {
 	const unsigned char *p = read_bytes(r, 8);
 
-	return p == NULL ? 0 : get_le32(p) | (uint64_t)get_le32(p + 4) << 32;
+	return p == NULL ? 0 : get_le64(p);
 }
 
 /* What is further from the epoch is no time, and could not be reckoned with. */

@@ -30,10 +30,10 @@ packed_base(struct str bytes)
 {
 	const unsigned char *h = (const unsigned char *)bytes.p;
 
-	if (bytes.len < PACKED_HEADER_BYTES || packed_get_u32(h + PACKED_AT_MAGIC) != PACKED_MAGIC
-	    || packed_get_u32(h + PACKED_AT_LEN) > bytes.len)
+	if (bytes.len < PACKED_HEADER_BYTES || get_le32(h + PACKED_AT_MAGIC) != PACKED_MAGIC
+	    || get_le32(h + PACKED_AT_LEN) > bytes.len)
 		return bytes;
-	return (struct str){ bytes.p, packed_get_u32(h + PACKED_AT_LEN) };
+	return (struct str){ bytes.p, get_le32(h + PACKED_AT_LEN) };
 }
 
 /* rest: what follows the base. */
@@ -46,7 +46,7 @@ rest_open(struct packed *out, struct str rest)
 	if (rest.len == 0)
 		return true;
 	if (!take(&rest, sizeof(uint32_t), &length)
-	    || !take(&rest, packed_get_u32((const unsigned char *)length.p), &out->audience)
+	    || !take(&rest, get_le32((const unsigned char *)length.p), &out->audience)
 	    || table_len > rest.len || !take(&rest, (uint32_t)table_len, &table))
 		return false;
 	out->entry_table = (const unsigned char *)table.p;
@@ -64,30 +64,30 @@ packed_open(struct str bytes, struct packed *out)
 
 	memset(out, 0, sizeof(*out));
 	if (bytes.p == NULL || base.len < PACKED_HEADER_BYTES
-	    || packed_get_u32(h + PACKED_AT_MAGIC) != PACKED_MAGIC
-	    || packed_get_u32(h + PACKED_AT_LEN) != base.len)
+	    || get_le32(h + PACKED_AT_MAGIC) != PACKED_MAGIC
+	    || get_le32(h + PACKED_AT_LEN) != base.len)
 		return KODO_ECORRUPT;
 	rest = (struct str){ bytes.p + PACKED_HEADER_BYTES, base.len - PACKED_HEADER_BYTES };
 	out->bytes = bytes;
-	out->heartbeat_us = (int64_t)packed_get_u64(h + PACKED_AT_HEARTBEAT);
-	out->n_flows = packed_get_u32(h + PACKED_AT_FLOWS);
-	out->prefix_len = packed_get_u32(h + PACKED_AT_PREFIX);
-	if (!take(&rest, packed_get_u32(h + PACKED_AT_URL), &out->url) || out->url.p == NULL
-	    || !take(&rest, packed_get_u32(h + PACKED_AT_ORGANIZATION), &out->organization)
-	    || !take(&rest, packed_get_u32(h + PACKED_AT_STATUS), &out->status))
+	out->heartbeat_us = (int64_t)get_le64(h + PACKED_AT_HEARTBEAT);
+	out->n_flows = get_le32(h + PACKED_AT_FLOWS);
+	out->prefix_len = get_le32(h + PACKED_AT_PREFIX);
+	if (!take(&rest, get_le32(h + PACKED_AT_URL), &out->url) || out->url.p == NULL
+	    || !take(&rest, get_le32(h + PACKED_AT_ORGANIZATION), &out->organization)
+	    || !take(&rest, get_le32(h + PACKED_AT_STATUS), &out->status))
 		return KODO_ECORRUPT;
 	table_len = ((uint64_t)out->n_flows + 1) * PACKED_ROW_BYTES;
 	if (table_len > rest.len || !take(&rest, (uint32_t)table_len, &table)
-	    || !take(&rest, packed_get_u32(h + PACKED_AT_ITEMS), &out->items)
+	    || !take(&rest, get_le32(h + PACKED_AT_ITEMS), &out->items)
 	    || out->items.p == NULL)
 		return KODO_ECORRUPT;
 	out->texts = rest;
 	out->table = (const unsigned char *)table.p;
 	h = row_of(out, out->n_flows);
-	if (packed_get_u32(h + PACKED_ROW_ITEM) != out->items.len
-	    || packed_get_u32(h + PACKED_ROW_TEXT) != out->texts.len
-	    || packed_get_u32(out->table + PACKED_ROW_ITEM) != 0
-	    || packed_get_u32(out->table + PACKED_ROW_TEXT) != 0
+	if (get_le32(h + PACKED_ROW_ITEM) != out->items.len
+	    || get_le32(h + PACKED_ROW_TEXT) != out->texts.len
+	    || get_le32(out->table + PACKED_ROW_ITEM) != 0
+	    || get_le32(out->table + PACKED_ROW_TEXT) != 0
 	    || !rest_open(out, str_skip(bytes, base.len)))
 		return KODO_ECORRUPT;
 	return KODO_OK;
@@ -124,7 +124,7 @@ packed_flow(const struct packed *p, uint32_t i, struct packed_flow *out)
 	const size_t url = packed_get_u16(row + PACKED_ROW_URL);
 	const size_t name = packed_get_u16(row + PACKED_ROW_NAME);
 	const size_t author = packed_get_u16(row + PACKED_ROW_AUTHOR);
-	const size_t description = packed_get_u32(row + PACKED_ROW_DESCRIPTION);
+	const size_t description = get_le32(row + PACKED_ROW_DESCRIPTION);
 	const char *at;
 
 	if (!packed_between(row, PACKED_ROW_ITEM, p->items, &out->item)
@@ -263,7 +263,7 @@ packed_bounds_of(const struct packed *p, const struct packed_flow *f, struct pac
 static inline struct str
 fragment_at(const struct packed *p, const unsigned char *row, size_t at, size_t len)
 {
-	at += packed_get_u32(row + PACKED_ROW_ITEM);
+	at += get_le32(row + PACKED_ROW_ITEM);
 	return at + len > p->items.len ? STR_NULL : (struct str){ p->items.p + at, len };
 }
 
@@ -288,7 +288,7 @@ packed_name(const struct packed *p, uint32_t i)
 static inline bool
 text_begins(const struct packed *p, uint32_t i, size_t off)
 {
-	return packed_get_u32(row_of(p, i) + PACKED_ROW_TEXT) <= off;
+	return get_le32(row_of(p, i) + PACKED_ROW_TEXT) <= off;
 }
 
 /* Mostly it is near: steps that double, then halves. */
@@ -321,7 +321,7 @@ packed_text(const struct packed *p, uint32_t i)
 void
 packed_prefetch(const struct packed *p, uint32_t i)
 {
-	const char *item = p->items.p + packed_get_u32(row_of(p, i) + PACKED_ROW_ITEM);
+	const char *item = p->items.p + get_le32(row_of(p, i) + PACKED_ROW_ITEM);
 
 	__builtin_prefetch(item);
 	__builtin_prefetch(item + 64);

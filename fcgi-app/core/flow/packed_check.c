@@ -65,7 +65,7 @@ check_item(struct arena *a, struct str prefix, struct str item, const unsigned c
 	const size_t url_len = packed_get_u16(row + PACKED_ROW_URL);
 	const size_t name_len = packed_get_u16(row + PACKED_ROW_NAME);
 	const size_t author_len = packed_get_u16(row + PACKED_ROW_AUTHOR);
-	const size_t description_len = packed_get_u32(row + PACKED_ROW_DESCRIPTION);
+	const size_t description_len = get_le32(row + PACKED_ROW_DESCRIPTION);
 
 	/* as the prefix is no whole string, a url that is one is longer */
 	if (!skip(&item, STR(PACKED_KEY_URL)) || !str_starts(item, prefix)

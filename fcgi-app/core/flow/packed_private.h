@@ -29,6 +29,7 @@
 #ifndef KODO_PACKED_PRIVATE_H
 #define KODO_PACKED_PRIVATE_H
 
+#include "core/base/codec.h"
 #include "core/flow/packed.h"
 
 #define PACKED_MAGIC	(0x4b4e0000u | PACKED_FORMAT)	/* "NK" */
@@ -79,27 +80,12 @@ packed_get_u16(const unsigned char *p)
 	return (uint16_t)(p[0] | p[1] << 8);
 }
 
-static inline uint32_t
-packed_get_u32(const unsigned char *p)
-{
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static inline void
-packed_set_u32(unsigned char *p, uint32_t v)
-{
-	p[0] = (unsigned char)v;
-	p[1] = (unsigned char)(v >> 8);
-	p[2] = (unsigned char)(v >> 16);
-	p[3] = (unsigned char)(v >> 24);
-}
-
 /* The bytes of all between an offset of row and that of the next row; false: no such range. */
 static inline bool
 packed_between(const unsigned char *row, size_t field, struct str all, struct str *out)
 {
-	const size_t from = packed_get_u32(row + field);
-	const size_t to = packed_get_u32(row + PACKED_ROW_BYTES + field);
+	const size_t from = get_le32(row + field);
+	const size_t to = get_le32(row + PACKED_ROW_BYTES + field);
 
 	if (from >= to || to > all.len)
 		return false;
@@ -112,13 +98,7 @@ static inline uint32_t
 packed_entry_at(const struct packed *p, uint32_t i)
 {
 	return p->entry_table == NULL
-	    ? 0 : packed_get_u32(p->entry_table + (size_t)i * PACKED_OFFSET_BYTES);
-}
-
-static inline uint64_t
-packed_get_u64(const unsigned char *p)
-{
-	return (uint64_t)packed_get_u32(p) | (uint64_t)packed_get_u32(p + 4) << 32;
+	    ? 0 : get_le32(p->entry_table + (size_t)i * PACKED_OFFSET_BYTES);
 }
 
 #endif

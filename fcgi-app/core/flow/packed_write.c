@@ -110,9 +110,9 @@ put_row(struct buf *table, const uint32_t at[2], uint32_t description, const uin
 	unsigned char row[PACKED_ROW_BYTES];
 	size_t i;
 
-	packed_set_u32(row + PACKED_ROW_ITEM, at[0]);
-	packed_set_u32(row + PACKED_ROW_TEXT, at[1]);
-	packed_set_u32(row + PACKED_ROW_DESCRIPTION, description);
+	put_le32(row + PACKED_ROW_ITEM, at[0]);
+	put_le32(row + PACKED_ROW_TEXT, at[1]);
+	put_le32(row + PACKED_ROW_DESCRIPTION, description);
 	for (i = 0; i < 4; i++) {
 		row[PACKED_ROW_URL + 2 * i] = (unsigned char)small[i];
 		row[PACKED_ROW_URL + 2 * i + 1] = (unsigned char)(small[i] >> 8);
@@ -352,10 +352,10 @@ put_rows(struct buf *out, const struct packed *ranges, size_t n)
 	for (i = 0; i < n; i++) {
 		for (j = 0; j < ranges[i].n_flows; j++) {
 			memcpy(row, ranges[i].table + (size_t)j * PACKED_ROW_BYTES, sizeof(row));
-			packed_set_u32(row + PACKED_ROW_ITEM,
-			    at[0] + packed_get_u32(row + PACKED_ROW_ITEM));
-			packed_set_u32(row + PACKED_ROW_TEXT,
-			    at[1] + packed_get_u32(row + PACKED_ROW_TEXT));
+			put_le32(row + PACKED_ROW_ITEM,
+			    at[0] + get_le32(row + PACKED_ROW_ITEM));
+			put_le32(row + PACKED_ROW_TEXT,
+			    at[1] + get_le32(row + PACKED_ROW_TEXT));
 			buf_put(out, row, sizeof(row));
 		}
 		at[0] += (uint32_t)ranges[i].items.len;
