@@ -25,10 +25,10 @@ struct probe {
 	unsigned n_errors;
 };
 
-static void found(struct probe *p, enum finding kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
+static void say(struct probe *p, enum finding kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 static void
-found(struct probe *p, enum finding kind, const char *fmt, ...)
+say(struct probe *p, enum finding kind, const char *fmt, ...)
 {
 	char line[4096];
 	va_list ap;
@@ -155,19 +155,19 @@ probe_own_url(struct probe *p, const char *key, bool *reached)
 		return err;
 	failure_redirect(str_of(url), res.moved, "url", moved);
 	if (res.status == 0)
-		found(p, FINDING_ERROR, "own url %.*s: %s; %s", STR_ARG(p->o->url), res.error,
+		say(p, FINDING_ERROR, "own url %.*s: %s; %s", STR_ARG(p->o->url), res.error,
 		    failure_remedy(res.error));
 	else if (moved[0] != '\0')
-		found(p, FINDING_ERROR, "own url %.*s: %s", STR_ARG(p->o->url), moved);
+		say(p, FINDING_ERROR, "own url %.*s: %s", STR_ARG(p->o->url), moved);
 	else if (refusal(&res) != NULL)
-		found(p, FINDING_ERROR, "own url %.*s: the web server itself refuses it (%u): %s; "
+		say(p, FINDING_ERROR, "own url %.*s: the web server itself refuses it (%u): %s; "
 		    "see its error log", STR_ARG(p->o->url), res.status, refusal(&res));
 	else if (res.status == 403)
-		found(p, FINDING_ERROR, "own url %.*s: another service answers there, or one with "
+		say(p, FINDING_ERROR, "own url %.*s: another service answers there, or one with "
 		    "another state; correct url, or the loader that the web server names",
 		    STR_ARG(p->o->url));
 	else if (res.status != 200 || !contains(res.body, "\"authorization\":"))
-		found(p, FINDING_ERROR,
+		say(p, FINDING_ERROR,
 		    "own url %.*s: status %u and not our answer; the web server does not lead "
 		    "this path to kodo (rewriting, PATH_INFO), or see its error log",
 		    STR_ARG(p->o->url), res.status);
@@ -175,12 +175,12 @@ probe_own_url(struct probe *p, const char *key, bool *reached)
 		*reached = true;
 	if (!*reached)
 		return KODO_OK;
-	found(p, FINDING_OK, "own url %.*s: answers, %s, path and query arrive", STR_ARG(p->o->url),
+	say(p, FINDING_OK, "own url %.*s: answers, %s, path and query arrive", STR_ARG(p->o->url),
 	    contains(res.body, "\"transport\":\"CGI\"") ? "by CGI" : "by FastCGI");
 	if (contains(res.body, "\"authorization\":true"))
-		found(p, FINDING_OK, "Authorization arrives");
+		say(p, FINDING_OK, "Authorization arrives");
 	else
-		found(p, FINDING_WARNING, "Authorization does not arrive; Apache: CGIPassAuth On, "
+		say(p, FINDING_WARNING, "Authorization does not arrive; Apache: CGIPassAuth On, "
 		    "nginx: fastcgi_pass_request_headers on");
 	return KODO_OK;
 }
@@ -203,9 +203,9 @@ probe_body(struct probe *p)
 	snprintf(where, sizeof(where), "byte %zu", n - 1);
 	err = ask(p, url, (struct str){ body, n }, NULL, &res);
 	if (err == KODO_OK && res.status == 400 && contains(res.body, where))
-		found(p, FINDING_OK, "bodies of %u MiB arrive", p->o->body_max_mib);
+		say(p, FINDING_OK, "bodies of %u MiB arrive", p->o->body_max_mib);
 	else if (err == KODO_OK)
-		found(p, FINDING_WARNING,
+		say(p, FINDING_WARNING,
 		    "a body of %u MiB does not arrive (status %u%s%s); raise the web server's "
 		    "ceiling (Apache: FcgidMaxRequestLen, LimitRequestBody; nginx: "
 		    "client_max_body_size; "
@@ -231,29 +231,29 @@ probe_target(struct probe *p, struct str target)
 		return err;
 	if (res.status < 200 || res.status > 299) {
 		failure_words(&job, &res, failed);
-		found(p, FINDING_ERROR, "target %.*s: %s; %s", STR_ARG(target), failed,
+		say(p, FINDING_ERROR, "target %.*s: %s; %s", STR_ARG(target), failed,
 		    failure_remedy(failed));
 		return KODO_OK;
 	}
 	if (!read_now(res.body, &theirs)) {
-		found(p, FINDING_ERROR,
+		say(p, FINDING_ERROR,
 		    "target %.*s: status %u and no registry's answer; correct the option connect",
 		    STR_ARG(target), res.status);
 		return KODO_OK;
 	}
 	off = (isotime_now_us() - theirs) / 1000000;
 	if (off > CLOCK_US / 1000000 || off < -CLOCK_US / 1000000)
-		found(p, FINDING_WARNING,
+		say(p, FINDING_WARNING,
 		    "target %.*s: our clock and its differ by %lld s; set the wrong one right "
 		    "(timedatectl)", STR_ARG(target), (long long)off);
 	else if (is_own(p, member(res.body, "\"url\"")))
-		found(p, FINDING_ERROR,
+		say(p, FINDING_ERROR,
 		    "target %.*s: is this service itself; take it out of connect", STR_ARG(target));
 	else if (str_starts(member(res.body, "\"registry\""), STR("false")))
-		found(p, FINDING_ERROR, "target %.*s: is no registry; correct the option connect",
+		say(p, FINDING_ERROR, "target %.*s: is no registry; correct the option connect",
 		    STR_ARG(target));
 	else
-		found(p, FINDING_OK, "target %.*s: answers", STR_ARG(target));
+		say(p, FINDING_OK, "target %.*s: answers", STR_ARG(target));
 	return KODO_OK;
 }
 
