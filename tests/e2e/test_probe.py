@@ -72,7 +72,7 @@ def reply(status, body="", **headers):
         handler.send_response(status)
         for name, value in headers.items():
             handler.send_header(name.replace("_", "-"), value)
-        handler.send_header("content-length", str(len(body)))
+        handler.send_header("content-length", str(len(body.encode())))
         handler.end_headers()
         handler.wfile.write(body.encode())
     return give
@@ -222,6 +222,9 @@ ROBOTS = [
     (reply(200, "#" * 70000), []),                          # too long to be kept
     (reply(200, ""), ["/flows/open", "/flows/private?x=1"]),
     (hang, []),
+    # a page, as a site has it for any path; no end of the last line, ends as of another system
+    (reply(200, "<!doctype html>\n<title>Welcome</title>\n<p>Disallow: /\n"), ["/flows/open", "/flows/private?x=1"]),
+    (reply(200, "\ufeffUser-agent: *\r\nDisallow: /flows/private"), ["/flows/open"]),
 ]
 
 

@@ -13,6 +13,7 @@ from test_failing_peers import peers, runner_of
 
 HOUR = 3600
 JITTER = 1.1
+BERLIN = datetime.timezone(datetime.timedelta(hours=1))
 
 
 @pytest.fixture
@@ -33,7 +34,8 @@ def due_in(sender, url, ahead_s=0):
 
 
 @pytest.mark.parametrize("status, asked, least, most", [
-    (429, "5", 5, 7.5), (503, "5", 5, 7.5), (503, "0", .4, 2), (503, "-5", .4, 2), (500, "5", .4, 2), (429, "soon", .4, 2)])
+    (429, "5", 5, 7.5), (503, "5", 5, 7.5), (503, "0", .4, 2), (503, "-5", .4, 2), (500, "5", .4, 2), (429, "soon", .4, 2),
+    (503, "Wed, 21 Oct 2015 07:28:00 GMT", .4, 2)])
 def test_short_or_none(service, peer, status, asked, least, most):
     """It is left alone until then, but never for less than our own backoff."""
     busy = peer(answer=lambda *_: (status, {"detail": "later"}))
@@ -46,7 +48,8 @@ def test_short_or_none(service, peer, status, asked, least, most):
 
 @pytest.mark.parametrize("status, asked, seconds", [
     (503, "30", 30), (429, "900", 900), (503, str(HOUR), HOUR), (429, "99999", HOUR), (503, str(1 << 60), HOUR),
-    (503, lambda: email.utils.formatdate(time.time() + 901, usegmt=True), 900)])
+    (503, lambda: email.utils.formatdate(time.time() + 901, usegmt=True), 900),
+    (429, lambda: email.utils.format_datetime(datetime.datetime.now(BERLIN) + datetime.timedelta(seconds=901)), 900)])
 def test_long(busy, status, asked, seconds):
     one, sender, _ = busy(status, asked() if callable(asked) else asked)
     wait_until(lambda: peers(sender)[one.url]["attempts"] == 1, 10, "the first attempt")
