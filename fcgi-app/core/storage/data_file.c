@@ -10,7 +10,6 @@
 #include "core/storage/data_file.h"
 
 /* Of LMDB's format, data version 1; its header does not have them. */
-#define PAGE_HEAD_BYTES		16u
 #define PAGE_META		0x08u
 #define META_MAGIC		0xBEEFC0DEu
 #define META_VERSION		1u
