@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "core/base/url.h"
 #include "http/call.h"
 #include "http/handlers.h"
 #include "http/instance.h"
@@ -76,6 +77,7 @@ handle_robots(struct call *c)
 		"/flows?*&", "/flows?*format=", "/flows?*after=", "/map?", "/status" };
 	const struct str base = instance_base(c->instance);
 	struct buf *b = &c->res->body.buf;
+	const struct options *o;
 	size_t i;
 
 	c->res->type = TYPE_TEXT;
@@ -85,6 +87,11 @@ handle_robots(struct call *c)
 		buf_put_str(b, base);
 		buf_puts(b, paths[i]);
 		buf_putc(b, '\n');
+	}
+	if (registry_options(c->registry, &o) == KODO_OK && option_has_bridge(o, BRIDGE_ARD)) {
+		buf_puts(b, "Agentmap: ");
+		url_put_link(b, o->url);
+		buf_puts(b, "/.well-known/ard.json\n");
 	}
 	return sink_end(&c->res->body);
 }

@@ -9,6 +9,7 @@
 #include "core/views/changes.h"
 #include "core/views/item.h"
 #include "core/views/search.h"
+#include "http/bridges/cards.h"
 #include "http/flows_page.h"
 #include "http/handlers.h"
 #include "http/item_json.h"
@@ -224,11 +225,14 @@ put_own(struct call *c, struct view *v)
 	enum kodo_err err = item_find_own(
 	    v, c->a, call_path_below(c, STR("/flows/")), c->req->query, &it);
 
-	if (err == KODO_ENOTFOUND) {
-		response_fail(c->res, 404, "Not Found");
-		return KODO_OK;
-	}
-	return err == KODO_OK ? put_item(c, v, &it, !is_json_wanted(c)) : err;
+	if (err == KODO_OK)
+		return put_item(c, v, &it, !is_json_wanted(c));
+	if (err == KODO_ENOTFOUND)
+		err = cards_put(c, v, call_path_below(c, STR("/flows/")));
+	if (err != KODO_ENOTFOUND)
+		return err;
+	response_fail(c->res, 404, "Not Found");
+	return KODO_OK;
 }
 
 enum kodo_err

@@ -66,6 +66,17 @@ enum kodo_err handle_well_known(struct call *c) MUST_CHECK;
 enum kodo_err handle_mcp_servers(struct call *c) MUST_CHECK;
 enum kodo_err handle_mcp_server(struct call *c) MUST_CHECK;
 
+/* bridges/llms.c */
+enum kodo_err handle_llms(struct call *c) MUST_CHECK;
+
+/* bridges/ard.c, ard_search.c, ard_explore.c */
+enum kodo_err handle_ard_manifest(struct call *c) MUST_CHECK;
+enum kodo_err handle_mcp_catalog(struct call *c) MUST_CHECK;
+enum kodo_err handle_ard_agents(struct call *c) MUST_CHECK;
+enum kodo_err handle_ard_agent(struct call *c) MUST_CHECK;
+enum kodo_err handle_ard_search(struct call *c) MUST_CHECK;
+enum kodo_err handle_ard_explore(struct call *c) MUST_CHECK;
+
 /* docs.c, schema.c, assets.c */
 enum kodo_err handle_docs(struct call *c) MUST_CHECK;
 enum kodo_err handle_schema(struct call *c) MUST_CHECK;

@@ -76,6 +76,7 @@ page_begin_without_view(
 	template_values_put(t, "service_organization", o->organization);
 	template_values_put(t, "site", o->organization.len > 0 ? o->organization : o->url);
 	put_place(t, c, o);
+	template_values_put_flag(t, "ard", option_has_bridge(o, BRIDGE_ARD));
 	return KODO_OK;
 }
 

@@ -9,6 +9,7 @@
 #define DEFAULT_PP_FEED	50
 #define DEFAULT_LIMIT	100
 #define DEFAULT_SERVERS	30
+#define DEFAULT_SIZE	20
 
 #define FORMAT_BIT(f)	(1u << (f))
 #define PAGE_FORMATS	(FORMAT_BIT(FORMAT_JSON) | FORMAT_BIT(FORMAT_HTML))
@@ -69,6 +70,12 @@ static const struct param_rule rules[PARAM_MAX] = {
 	[PARAM_VERSION] = { "version", PARAM_TEXT, NULL, "latest, or just that version" },
 	[PARAM_INCLUDE_DELETED] = { "include_deleted", PARAM_TEXT, NULL,
 	    "true: with the nodes that are known to have gone" },
+	[PARAM_PAGE_SIZE] = { "pageSize", PARAM_INT, "20", "entries a page, at most 100" },
+	[PARAM_PAGE_TOKEN] = { "pageToken", PARAM_TEXT, NULL, "pageToken of the page before" },
+	[PARAM_FILTER] = { "filter", PARAM_TEXT, NULL,
+	    "as type=a,b AND publisherId=c: type, tags, publisherId, displayName, .." },
+	[PARAM_ORDER_BY] = { "orderBy", PARAM_TEXT, NULL,
+	    "name, updatedAt or createdAt, and DESC if you like" },
 };
 
 static const char *const formats[FORMATS] = {
@@ -207,6 +214,7 @@ param_read(struct arena *a, struct str query, uint64_t allowed, struct params *o
 	out->number[PARAM_PP] = DEFAULT_PP;
 	out->number[PARAM_LIMIT] = DEFAULT_LIMIT;
 	out->number[PARAM_SERVERS] = DEFAULT_SERVERS;
+	out->number[PARAM_PAGE_SIZE] = DEFAULT_SIZE;
 	if (query.len == 0 || allowed == 0)
 		return KODO_OK;
 	while ((err = request_next_param(a, &query, &name, &value)) == KODO_OK) {

@@ -11,6 +11,9 @@
 #define KEY	PARAM_BIT(PARAM_KEY)
 #define SHOWS	ROUTE_ROLE_REGISTRY
 #define OF_MCP	(SHOWS | ROUTE_BRIDGE(BRIDGE_MCP))
+#define OF_ARD	(SHOWS | ROUTE_BRIDGE(BRIDGE_ARD))
+/* a POST that changes nothing */
+#define ASKED	(OF_ARD | ROUTE_TEXT | ROUTE_ELSEWHERE)
 #define OWN_FLOW	(ROUTE_BELOW | ROUTE_ROLE_FLOWS)
 #define CALLED	(OWN_FLOW | ROUTE_ELSEWHERE | ROUTE_ALIAS)
 #define POSTED	(ROUTE_BODY | ROUTE_PEER)
@@ -91,6 +94,27 @@ static const struct route table[] = {
 	    "flows as servers of the Model Context Protocol's registry API", NULL, "mcp_servers" },
 	{ "/v0.1/servers", METHOD_GET, handle_mcp_server, ROUTE_BELOW | OF_MCP, 0, 0,
 	    "one of them: NAME/versions, NAME/versions/latest or a version", NULL, "object" },
+	{ "/.well-known/mcp/catalog.json", METHOD_GET, handle_mcp_catalog, OF_MCP, 0, 0,
+	    "own flows that are servers of MCP", NULL, "ard_manifest" },
+	{ "/.well-known/ard.json", METHOD_GET, handle_ard_manifest, OF_ARD, 0, 0,
+	    "what is here, for crawlers of ARD: this registry, and own flows", NULL,
+	    "ard_manifest" },
+	{ "/.well-known/ai-catalog.json", METHOD_GET, handle_ard_manifest, ROUTE_ALIAS | OF_ARD,
+	    0, 0, NULL, NULL, "ard_manifest" },
+	{ "/ard/agents", METHOD_GET, handle_ard_agents, OF_ARD, 0,
+	    PARAM_BIT(PARAM_PAGE_SIZE) | PARAM_BIT(PARAM_PAGE_TOKEN) |
+		PARAM_BIT(PARAM_FILTER) | PARAM_BIT(PARAM_ORDER_BY),
+	    "flows as entries of Agentic Resource Discovery", NULL, "ard_list" },
+	{ "/ard/agents", METHOD_GET, handle_ard_agent, ROUTE_BELOW | OF_ARD, 0, 0,
+	    "one of them, by its identifier", NULL, "ard_entry" },
+	{ "/ard/search", METHOD_POST, handle_ard_search, ASKED, 0, 0,
+	    "flows by a text in natural language, the best first", "ard_question",
+	    "ard_results" },
+	{ "/ard/explore", METHOD_POST, handle_ard_explore, ASKED, 0, 0,
+	    "how many flows there are of each tag, type and publisher", "ard_exploration",
+	    "ard_facets" },
+	{ "/llms.txt", METHOD_GET, handle_llms,
+	    ROUTE_ALIAS | SHOWS | ROUTE_BRIDGE(BRIDGE_LLMS), 0, 0, NULL, NULL, NULL },
 	{ "/flows", METHOD_GET, handle_flow, OWN_FLOW | ROUTE_PAGE, 0, FORMAT,
 	    "a flow of this service", NULL, "found" },
 	{ "/flows", METHOD_POST, handle_flow_call, OWN_FLOW | ROUTE_ELSEWHERE, 0, 0,

@@ -44,6 +44,12 @@ CALLS = [
     ("GET", "/counts?words=tag:office", None),
     ("GET", "/v0.1/servers?search=invoices", None),
     ("GET", "/v0.1/servers/com.example.node%2F3368.chat-24ca2ff5/versions/latest", None),
+    ("GET", "/.well-known/mcp/catalog.json", None),
+    ("GET", "/.well-known/ard.json", None),
+    ("GET", "/ard/agents?pageSize=1&filter=tags=language", None),
+    ("GET", "/ard/agents/urn:air:node.example.com:flow:3368.chat-24ca2ff5", None),
+    ("POST", "/ard/search", {"query": {"text": "who answers questions about invoices?", "filter": {"tags": ["language"]}}, "pageSize": 1}),
+    ("POST", "/ard/explore", {"resultType": {"facets": [{"field": "tags"}, {"field": "type"}]}}),
     ("GET", "/.well-known/kodo.json", None),
     ("GET", "/health", None),
     ("GET", "/health/live", None),
@@ -63,9 +69,13 @@ def fixed(text, names):
     text = re.sub(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", r"2026-01-01T12:00:00.000001\2", text)
     text = re.sub(r'"key": ?"[\w-]{43}"', '"key": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"', text)
     text = re.sub(r'"version": ?"0\.0\.\d+"', '"version": "0.0.1764000000000000"', text).replace('"localhost/item"', '"com.example.registry/item"')
+    text = re.sub(r'"version": ?"\d{16}"', '"version": "1764000000000000"', text)
+    text = re.sub(r"urn:air:localhost:flow:\d+\.(\w+)-[0-9a-f]{8}", r"urn:air:registry.example.com:flow:3366.\1-1f2e3d4c", text)
+    text = re.sub(r'(urn:air:|"identifier": ?")localhost', r"\1registry.example.com", text)
     text = re.sub(r'"view": ?\d+', '"view": 3906280619180037', text)
     text = re.sub(r'"(runner|cron)": ?(true|false|null)', r'"\1": null', text).replace('"runner": null', '"runner": true')
-    return re.sub(r'"pending": ?\d+', '"pending": 0', re.sub(r'"idle": ?\w+', '"idle": true', text))
+    text = re.sub(r'"pending": ?\d+', '"pending": 0', text)
+    return re.sub(r'"idle": ?\w+', '"idle": true', text)
 
 
 def pretty(body, names):

@@ -121,13 +121,27 @@ bridge_find(struct call *c, struct view *v, const struct identifier *id, struct 
 /* --- pages --- */
 
 static enum kodo_err
+put_flow(struct bridge_page *page, const struct bridge_flow *f)
+{
+	struct sink *out = &page->call->res->body;
+	const size_t before = out->buf.len;
+	bool is_put = true;
+	enum kodo_err err;
+
+	if (page->n > 0 && !page->is_text)
+		buf_putc(&out->buf, ',');
+	err = page->put(page, f, &is_put);
+	if (err == KODO_OK && !is_put && !buf_failed(&out->buf))
+		out->buf.len = before;
+	page->n += is_put;
+	return err == KODO_OK ? sink_step(out) : err;
+}
+
+static enum kodo_err
 put_row(struct search_sink *s, const struct row *row, struct str node)
 {
 	struct bridge_page *page = s->arg;
-	struct buf *b = &s->out->buf;
 	struct bridge_flow f;
-	const size_t before = b->len;
-	bool is_put = true;
 	enum kodo_err err;
 
 	/* a node may have a url twice: the first one is it */
@@ -135,15 +149,7 @@ put_row(struct search_sink *s, const struct row *row, struct str node)
 		return KODO_OK;
 	page->last = row->url;
 	err = bridge_flow_of(page->call, page->view, row, node, &f);
-	if (err != KODO_OK)
-		return err;
-	if (page->n > 0)
-		buf_putc(b, ',');
-	err = page->put(page, &f, &is_put);
-	if (err == KODO_OK && !is_put && !buf_failed(b))
-		b->len = before;
-	page->n += is_put;
-	return err == KODO_OK ? sink_step(s->out) : err;
+	return err == KODO_OK ? put_flow(page, &f) : err;
 }
 
 /* KODO_EINVAL: it is refused. */
@@ -151,7 +157,7 @@ static enum kodo_err
 read_order(struct bridge_page *page, struct search_query *sq)
 {
 	struct call *c = page->call;
-	enum kodo_err err = search_order(c->a, sq->q, STR_NULL, &sq->by);
+	enum kodo_err err = search_order(c->a, sq->q, page->by, &sq->by);
 
 	if (err == KODO_OK && page->after.len > 0)
 		err = cursor_read(c->a, sq->by, page->after, &sq->after);
@@ -164,13 +170,12 @@ enum kodo_err
 bridge_page_put(struct bridge_page *page)
 {
 	struct call *c = page->call;
-	struct search_query sq = { .p = page->p, .pp = page->pp };
+	struct search_query sq = { .pp = page->pp };
 	struct search_sink s = { .out = &c->res->body, .each = put_row, .arg = page };
 	struct why why = { "" };
 	enum kodo_err err = search_compile(c->a, &page->asked, &sq.q, NULL, &why);
 
 	page->n = 0;
-	page->q = sq.q;
 	page->last = STR_NULL;
 	if (err == KODO_EINVAL)
 		response_fail(c->res, 400, arena_strz(c->a, str_of(why.text)));
@@ -183,6 +188,33 @@ bridge_page_put(struct bridge_page *page)
 		err = KODO_EINVAL;
 	}
 	return err;
+}
+
+enum kodo_err
+bridge_own_put(struct bridge_page *page)
+{
+	struct view *v = page->view;
+	struct arena *a = page->call->a;
+	struct bridge_flow f = { .is_own = true };
+	struct flows_node n;
+	struct statement own;
+	uint32_t id, i;
+	enum kodo_err err = node_find(&v->t, v->options->url_key, &id);
+
+	if (err == KODO_OK)
+		err = record_get_seen(&v->t, id, &own);
+	if (err == KODO_OK)
+		err = flows_node_open(v, id, &own, QUERY_NODE_FIELDS, &n);
+	for (i = 0; err == KODO_OK && i < n.p.n_flows; i++) {
+		f.node = n.p.url;
+		f.version = own.version;
+		err = flows_row(a, &n, i, ~0u, &f.row);
+		if (err == KODO_OK)
+			err = identifier_of(a, n.p.url, f.row.url, &f.id);
+		if (err == KODO_OK)
+			err = put_flow(page, &f);
+	}
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
 /* --- members --- */

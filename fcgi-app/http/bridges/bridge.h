@@ -33,14 +33,15 @@ struct bridge_page {
 	struct call *call;
 	struct view *view;
 	struct search_asked asked;
+	struct str by;		/* null: as /flows */
 	struct str after;	/* cursor; null: the first page */
-	uint64_t p, pp;
-	/* leave out: false; as the page's order has it, what is left out is counted in pp */
+	uint64_t pp;
+	/* *is_put is true; false: leave it out, which makes the page shorter */
 	enum kodo_err (*put)(struct bridge_page *page, const struct bridge_flow *f, bool *is_put);
 	void *arg;
+	bool is_text;		/* no list: without commas */
 	uint64_t n;		/* after the pass: flows put */
 	struct search_result found;
-	struct query *q;
 	struct str last;	/* url of the flow before; one that comes again is left out */
 };
 
@@ -50,15 +51,17 @@ struct bridge_page {
  */
 enum kodo_err bridge_page_put(struct bridge_page *page) MUST_CHECK;
 
+/* Call put for each flow of the own node, in its order; commas between them as above. */
+enum kodo_err bridge_own_put(struct bridge_page *page) MUST_CHECK;
+
 /* Is the tag among those of the flow? */
 bool bridge_has_tag(const struct row *row, const char *tag);
 
 /* At most max characters of a text, with an ellipsis where it is cut. */
 void bridge_put_short(struct buf *b, struct str text, size_t max);
 
-/* Members: `"name":"text"`, `"name":<time, with Z>`; put_comma says whether one is before it. */
+/* A member; of a url, as it stands in links. */
 void bridge_put_text(struct buf *b, const char *name, struct str text);
-/* A url as it stands in links. */
 void bridge_put_link(struct buf *b, const char *name, struct str url, const char *behind);
 
 #endif

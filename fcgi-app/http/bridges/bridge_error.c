@@ -22,9 +22,9 @@ put_ard(struct buf *b, unsigned status, struct str message)
 		{ 400, "INVALID_ARGUMENT" }, { 401, "UNAUTHENTICATED" },
 		{ 403, "PERMISSION_DENIED" }, { 404, "NOT_FOUND" },
 		{ 405, "METHOD_NOT_ALLOWED" }, { 413, "INVALID_ARGUMENT" },
-		{ 429, "RESOURCE_EXHAUSTED" }, { 503, "UNAVAILABLE" },
+		{ 429, "RATE_LIMIT_EXCEEDED" }, { 503, "UNAVAILABLE" },
 	};
-	const char *code = "INTERNAL";
+	const char *code = "INTERNAL_ERROR";
 	size_t i;
 
 	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)

@@ -11,7 +11,7 @@
 #include "core/base/json.h"
 #include "core/base/utf8.h"
 #include "core/records/known.h"
-#include "http/bridges/bridge.h"
+#include "http/bridges/mcp.h"
 #include "http/etag.h"
 #include "http/handlers.h"
 #include "http/item_json.h"
@@ -22,6 +22,8 @@
 #define GONE_MARK	'~'	/* of a cursor: a node that has gone, by its id */
 #define SCHEMA \
 	"https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json"
+#define CARD_SCHEMA \
+	"https://static.modelcontextprotocol.io/schemas/v1/server-card.schema.json"
 #define META		"io.modelcontextprotocol.registry/"
 
 struct mcp {
@@ -63,14 +65,15 @@ put_official(struct buf *b, const char *status, int64_t published_us, int64_t up
 }
 
 static enum kodo_err
-put_begin(struct buf *b, struct arena *a, const struct identifier *id, uint64_t version)
+put_begin(struct buf *b, struct arena *a, const struct identifier *id, uint64_t version,
+    const char *schema)
 {
 	struct str name;
 	enum kodo_err err = identifier_name(a, id, &name);
 
 	if (err != KODO_OK)
 		return err;
-	buf_puts(b, "{\"server\":{\"$schema\":\"" SCHEMA "\",");
+	buf_printf(b, "{\"$schema\":\"%s\",", schema);
 	bridge_put_text(b, "name", name);
 	buf_puts(b, ",\"version\":\"0.0.");
 	json_put_u64(b, version);
@@ -121,13 +124,14 @@ put_provided(struct buf *b, const struct row *row)
 	buf_puts(b, "]}}");
 }
 
+/* What a server and its card have in common, without the brace that ends it. */
 static enum kodo_err
-put_server(struct call *c, struct view *v, const struct bridge_flow *f)
+put_common(struct call *c, const struct bridge_flow *f, const char *schema)
 {
 	struct buf *b = &c->res->body.buf;
 	const struct row *row = &f->row;
 	const struct str title = row->name.len > 0 ? row->name : f->id.slug;
-	enum kodo_err err = put_begin(b, c->a, &f->id, f->version);
+	enum kodo_err err = put_begin(b, c->a, &f->id, f->version, schema);
 
 	if (err != KODO_OK)
 		return err;
@@ -139,6 +143,30 @@ put_server(struct call *c, struct view *v, const struct bridge_flow *f)
 	buf_putc(b, ',');
 	bridge_put_link(b, "websiteUrl", row->url, "");
 	put_remotes(b, row);
+	return KODO_OK;
+}
+
+enum kodo_err
+mcp_put_card(struct call *c, struct view *v, const struct bridge_flow *f)
+{
+	enum kodo_err err = put_common(c, f, CARD_SCHEMA);
+
+	(void)v;
+	buf_putc(&c->res->body.buf, '}');
+	return err;
+}
+
+static enum kodo_err
+put_server(struct call *c, struct view *v, const struct bridge_flow *f)
+{
+	struct buf *b = &c->res->body.buf;
+	const struct row *row = &f->row;
+	enum kodo_err err;
+
+	buf_puts(b, "{\"server\":");
+	err = put_common(c, f, SCHEMA);
+	if (err != KODO_OK)
+		return err;
 	put_provided(b, row);
 	buf_putc(b, '}');
 	put_official(b, "active", row->created_us, row->changed_us);
@@ -159,8 +187,9 @@ put_gone(struct mcp *m, const struct statement *tomb)
 	enum kodo_err err = identifier_of_node(c->a, tomb->bytes, &id);
 
 	buf_puts(b, m->page.n++ > 0 ? "," : "");
+	buf_puts(b, "{\"server\":");
 	if (err == KODO_OK)
-		err = put_begin(b, c->a, &id, tomb->version);
+		err = put_begin(b, c->a, &id, tomb->version, SCHEMA);
 	if (err != KODO_OK)
 		return err;
 	json_put_key(b, "description");
