@@ -168,12 +168,17 @@ def test_silent_ones_come_last_on_the_page(watcher, member):
         found = [r.one.get(f"/flows?format=json&explain=1&by=alive&pp={pp}&p={p}").json() for p in range(100 // pp + 1)]
         assert sum((page["items"] for page in found), []) == whole["items"] and found[0]["explain"]["index"] == "order"
         assert [page["filtered"] for page in found] == [whole["filtered"]] * len(found)
-    paged, target = [], "/flows?format=json&by=alive&pp=2&after="
-    while target:
-        body = r.one.get(target).json()
-        paged += body["items"]
-        target = body["next"] and f"/flows?format=json&by=alive&pp=2&after={body['next']}"
-    assert paged == whole["items"]
+    for pp in (1, 2, 3, 100):
+        paged, target = [], f"/flows?format=json&by=alive&explain=1&pp={pp}&after="
+        while target:
+            body = r.one.get(target).json()
+            assert body["explain"]["index"] == "order" and body["items"] and body["filtered"] == whole["filtered"]
+            paged += body["items"]
+            assert len(paged) <= len(whole["items"]), pp
+            target = body["next"] and f"/flows?format=json&by=alive&explain=1&pp={pp}&after={body['next']}"
+        assert paged == whole["items"], pp
+    # too long is what a page holds, and not what it may hold
+    assert r.one.get("/flows?format=json&by=alive&pp=5000&after=").json()["items"] == whole["items"]
     page = r.one.get("/flows?format=html").text()
     assert page.index("Z 1 round") < page.index("A 0 round")
     by_name = r.one.get("/flows?format=html&by=name").text()

@@ -213,6 +213,12 @@ text_compare(const struct order_key *k, struct str x, struct str y)
 	return k->descending ? str_cmp(y, x) : str_cmp(x, y);
 }
 
+int64_t
+cursor_first_time(const struct cursor *c)
+{
+	return c->times[0];
+}
+
 bool
 cursor_is_behind(const struct cursor *c, const struct row *row, uint64_t ref)
 {

@@ -19,6 +19,9 @@ bool cursor_can_hold(const struct order *o);
 enum kodo_err cursor_read(
     struct arena *a, const struct order *o, struct str text, struct cursor **out) MUST_CHECK;
 
+/* The value of the first field of its order, which is a time. */
+int64_t cursor_first_time(const struct cursor *c);
+
 /* Is the row behind the place? ref: its number among rows that are equal in the order. */
 bool cursor_is_behind(const struct cursor *c, const struct row *row, uint64_t ref);
 

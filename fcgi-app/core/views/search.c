@@ -3,7 +3,6 @@
  * default order.
  */
 #include "core/base/json.h"
-#include "core/base/url.h"
 #include "core/metrics/metrics.h"
 #include "core/records/flow_order.h"
 #include "core/views/flows_each.h"
@@ -195,6 +194,9 @@ is_behind(void *arg, struct flow_order_entry at, bool *out)
 	arena_reset(c->a);
 	if (err == KODO_OK)
 		err = flows_row(c->a, &n, at.flow, order_needs(c->s->fq->by), &row);
+	/* in the default order, whoever is alive: list_alive_first walks it twice */
+	if (order_is_alive_first(c->s->fq->by))
+		row.alive_us = cursor_first_time(c->s->fq->after);
 	if (err == KODO_OK)
 		*out = cursor_is_behind(c->s->fq->after, &row, ref_of(at.node, at.flow));
 	return err;
@@ -258,58 +260,83 @@ struct alive_walk {
 	struct search *s;
 	struct silent_nodes silent;
 	uint64_t skip, left;
-	bool is_first;
+	bool counts;			/* nothing is put */
+	bool is_first, is_more;
 };
 
+/* from: the place in the default order. */
 static enum kodo_err
-alive_pass(struct alive_walk *w, struct arena *chunk, bool is_silent)
+alive_pass(struct alive_walk *w, struct arena *chunk, uint64_t from, bool is_silent)
 {
 	const struct flow_order_entry *e;
-	uint64_t at = 0;
 	size_t i, n = CHUNK;
 	enum kodo_err err = KODO_OK;
 
-	while (err == KODO_OK && w->left > 0 && n == CHUNK) {
-		err = flow_order_page(&w->s->v->t, chunk, at, CHUNK, &e, &n);
-		for (i = 0; i < n && err == KODO_OK && w->left > 0; i++) {
+	while (err == KODO_OK && !w->is_more && n == CHUNK) {
+		err = flow_order_page(&w->s->v->t, chunk, from, CHUNK, &e, &n);
+		for (i = 0; i < n && err == KODO_OK && !w->is_more; i++) {
 			if (silent_nodes_has(&w->silent, e[i].node) != is_silent)
 				continue;
 			if (w->skip > 0) {
 				w->skip--;
 				continue;
 			}
-			err = entry_put(w->s, e[i].node, e[i].flow, w->is_first);
+			w->is_more = w->left == 0;
+			if (w->is_more)
+				break;
+			if (!w->counts)
+				err = entry_put(w->s, e[i].node, e[i].flow, w->is_first);
 			w->is_first = false;
 			w->left--;
 		}
-		at += n;
+		from += n;
 		arena_reset(chunk);
 	}
 	return err;
 }
 
+/* Who is alive, then who is not, behind the page before. */
+static enum kodo_err
+alive_passes(struct alive_walk *w, struct arena *chunk, uint64_t from)
+{
+	const struct cursor *after = w->s->fq->after;
+	const bool is_behind_alive = after != NULL && cursor_first_time(after) == 0;
+	enum kodo_err err = KODO_OK;
+
+	if (!is_behind_alive)
+		err = alive_pass(w, chunk, from, false);
+	return err == KODO_OK ? alive_pass(w, chunk, is_behind_alive ? from : 0, true) : err;
+}
+
 static enum kodo_err
 list_alive_first(struct search *s, struct search_result *res)
 {
-	struct alive_walk w = { .s = s, .skip = page_skip(s->fq), .left = s->fq->pp,
-		.is_first = true };
-	const uint64_t behind = w.skip < res->total ? res->total - w.skip : 0;
+	const struct search_query *fq = s->fq;
+	struct alive_walk w = { .s = s, .is_first = true }, count;
 	struct arena *chunk = arena_new();
+	uint64_t from = 0;
 	enum kodo_err err =
 	    chunk == NULL ? KODO_ENOMEM : node_liveness_silent(s->v, &w.silent);
 
-	res->filtered = res->total;
-	res->looked_at = w.left < behind ? w.left : behind;
-	if (err == KODO_OK && is_too_long(s->fq, res->looked_at))
+	if (err == KODO_OK && fq->after != NULL)
+		err = find_skip(s, &from);
+	w.skip = page_skip(fq);
+	w.left = fq->pp;
+	count = w;
+	count.counts = true;
+	count.left = fq->max;
+	if (err == KODO_OK && is_too_long(fq, fq->pp))
+		err = alive_passes(&count, chunk, from);
+	if (err == KODO_OK && count.is_more)
 		err = KODO_EINVAL;
+	res->filtered = res->total;
 	if (err == KODO_OK)
 		begin(s, res);
-	if (err == KODO_OK && behind > 0)
-		err = alive_pass(&w, chunk, false);
-	if (err == KODO_OK && behind > 0)
-		err = alive_pass(&w, chunk, true);
+	if (err == KODO_OK && w.skip < res->total)
+		err = alive_passes(&w, chunk, from);
 	arena_free(chunk);
-	return err == KODO_OK ? next_write(s, behind - res->looked_at, res) : err;
+	res->looked_at = fq->pp - w.left;
+	return err == KODO_OK ? next_write(s, w.is_more, res) : err;
 }
 
 /* --- with a filter or another order --- */
@@ -521,7 +548,7 @@ search_flows(struct view *v, struct arena *a, const struct search_query *fq, str
 
 	*res = (struct search_result){ .total = v->head.total, .way = SEARCH_SCAN };
 	if (query_is_all(fq->q) &&
-	    (order_is_default(fq->by) || (order_is_alive_first(fq->by) && fq->after == NULL)))
+	    (order_is_default(fq->by) || order_is_alive_first(fq->by)))
 		res->way = SEARCH_ORDER;
 	else if (query_needle(fq->q).len > 0)
 		res->way = SEARCH_NEEDLE;
@@ -530,66 +557,4 @@ search_flows(struct view *v, struct arena *a, const struct search_query *fq, str
 		return list_scan(&search, res);
 	return order_is_default(fq->by) ? list_default(&search, res)
 					: list_alive_first(&search, res);
-}
-
-/*
- * Does the url of a flow, from the slash before its own part on, lead to this page? Both are
- * compared as a server reads them: decoded, slashes collapsed, without a fragment.
- */
-static enum kodo_err
-is_page_of(struct arena *a, struct str url, struct str path, struct str query, bool *is_path,
-    bool *is_query)
-{
-	const char *end = memchr(url.p, '#', url.len), *mark;
-	struct str own, asked, other = STR("");
-	enum kodo_err err;
-
-	url.len = end == NULL ? url.len : (size_t)(end - url.p);
-	mark = memchr(url.p, '?', url.len);
-	if (mark != NULL) {
-		other = (struct str){ mark + 1, url.len - (size_t)(mark + 1 - url.p) };
-		url.len = (size_t)(mark - url.p);
-	}
-	err = url_clean_path(a, url, true, &own);
-	if (err == KODO_OK)
-		err = url_decode(a, other, false, &other);
-	if (err == KODO_OK)
-		err = url_decode(a, query, false, &asked);
-	if (err != KODO_OK)
-		return err;
-	*is_path = str_eq((struct str){ own.p + 1, own.len - 1 }, path);
-	*is_query = *is_path && str_eq(other, asked);
-	*is_path = *is_path && mark == NULL;
-	return KODO_OK;
-}
-
-enum kodo_err
-search_own_flow(struct view *v, struct arena *a, struct str path, struct str query,
-    struct row *out)
-{
-	const size_t below = sizeof("/flows") - 1;	/* joins the urls of node and flow */
-	struct flows_node n;
-	struct statement own;
-	struct row row;
-	uint32_t id, i;
-	bool is_path = false, is_query = false, found = false;
-	enum kodo_err err = node_find(&v->t, v->options->url_key, &id);
-
-	if (err == KODO_OK)
-		err = record_get_seen(&v->t, id, &own);
-	if (err == KODO_OK)
-		err = flows_node_open(v, id, &own, QUERY_NODE_FIELDS, &n);
-	for (i = 0; err == KODO_OK && !is_query && i < n.p.n_flows; i++) {
-		err = flows_row(a, &n, i, ~0u, &row);
-		if (err == KODO_OK && row.url.len < n.p.url.len + below + 1)
-			err = KODO_ECORRUPT;
-		if (err == KODO_OK)
-			err = is_page_of(a, (struct str){ row.url.p + n.p.url.len + below,
-			    row.url.len - n.p.url.len - below }, path, query, &is_path, &is_query);
-		if (err == KODO_OK && (is_query || (is_path && !found))) {
-			*out = row;
-			found = true;
-		}
-	}
-	return err == KODO_OK && !found ? KODO_ENOTFOUND : err;
 }
