@@ -29,6 +29,7 @@ class Story:
         self.net, self.dice = net, random.Random(seed)
         self.expected = collections.defaultdict(collections.Counter)
         self.strangers = {}             # url -> the registry that it has connected to
+        self.removed = collections.Counter()        # by url: removals, which others may learn of by an answer, too
 
     def expect(self, m, by, method=None, route=None, url=None, status=None, reason=None, nodes=()):
         self.expected[m][(by, method, route, url, status, reason, tuple(nodes))] += 1
@@ -61,12 +62,14 @@ class Story:
         if self.strangers:
             url, m = self.strangers.popitem()
             self.post(m, "/disconnect", {"provider": url, "url": [url]}, url, 200, nodes=[url])
+            self.removed[url] += 1
 
     def do_evict(self):
         if self.strangers:
             url, m = self.strangers.popitem()
             self.command(m, "evict", url, "--no-wait")
             self.expect(m, "command", url=url, reason="admin", nodes=[url])
+            self.removed[url] += 1
 
     def do_reconnect(self):
         self.post(self.registry(), "/reconnect", greeting("http://localhost:2001"), "http://localhost:2001", 404, "unknown")
@@ -91,6 +94,7 @@ class Story:
         node = self.dice.choice(self.net.n)
         assert node.request("DELETE", "/connect").status == 204
         self.expect(node, "request", "DELETE", "/connect", None, 204)
+        self.removed[node.url] += 1
         self.command(node, "connect", "--no-wait")
 
     def do_read(self):
@@ -134,6 +138,20 @@ def sent(members):
     return found, unanswered
 
 
+def of_answers(lines, urls):
+    """Withdrawals that the runner was told of by a member's answer: node -> n."""
+    return collections.Counter(node["url"] for line in lines if is_of_answer(line, urls) for node in line["nodes"])
+
+
+def who(line):
+    """By, and url. What is hidden follows in the process that was asked or in the runner, and whose word it was may be any member's."""
+    return ("kodo", None) if line.get("reason") == "moderated" else (line["by"], line.get("url"))
+
+
+def is_of_answer(line, urls):
+    return (line["by"], line["outcome"], line.get("reason")) == ("runner", "withdrawn", "said") and line["url"] in urls
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_audit_of_a_mesh(folders, seed):
     options = {**REGISTRY, "log_file_level": "DEBUG"}
@@ -160,8 +178,10 @@ def test_audit_of_a_mesh(folders, seed):
             missing, more = found[m.url] - peers, peers - found[m.url]
             assert not missing and sum(more.values()) <= unanswered[m.url], (m.name, missing, more, unanswered[m.url])
             own = collections.Counter(
-                (line["by"], line.get("method"), line.get("route"), None if line.get("reason") == "moderated" else line.get("url"),
+                (*who(line)[:1], line.get("method"), line.get("route"), *who(line)[1:],
                  line.get("status"), line.get("reason"), tuple(node["url"] for node in line.get("nodes", ()))) for line in lines
-                if line["by"] != "request" or line.get("url") not in urls)
+                if line.get("url") not in urls or (line["by"] != "request" and not is_of_answer(line, urls)))
+            told = of_answers(lines, urls)
+            assert not told - story.removed, (m.name, told, story.removed)
             assert own == story.expected[m], (m.name, story.expected[m] - own, own - story.expected[m])
         assert sum(sum(count.values()) for count in found.values()) > 20
