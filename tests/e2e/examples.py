@@ -68,7 +68,7 @@ def fixed(text, names):
         text = text.replace(old, new)
     text = re.sub(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", r"2026-01-01T12:00:00.000001\2", text)
     text = re.sub(r'"key": ?"[\w-]{43}"', '"key": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"', text)
-    text = re.sub(r'"version": ?"0\.0\.\d+"', '"version": "0.0.1764000000000000"', text).replace('"localhost/item"', '"com.example.registry/item"')
+    text = re.sub(r'"version": ?"0\.0\.\d+"', '"version": "0.0.1764000000000000"', text).replace('"x--1.localhost/item"', '"com.example.registry/item"')
     text = re.sub(r'"version": ?"\d{16}"', '"version": "1764000000000000"', text)
     text = re.sub(r"urn:air:localhost:flow:\d+\.(\w+)-[0-9a-f]{8}", r"urn:air:registry.example.com:flow:3366.\1-1f2e3d4c", text)
     text = re.sub(r'(urn:air:|"identifier": ?")localhost', r"\1registry.example.com", text)

@@ -25,7 +25,7 @@ def test_card_of_a_server(hosted):
     answer = hosted({"flows": OURS}).get("/flows/flow-8/server-card")
     assert answer.status == 200 and answer.headers["content-type"] == "application/mcp-server-card+json"
     card = answer.json()
-    assert card["remotes"] == [{"type": "streamable-http", "url": ENTRY}] and card["title"] == "Flow 8" and card["name"].startswith("localhost/")
+    assert card["remotes"] == [{"type": "streamable-http", "url": ENTRY}] and card["title"] == "Flow 8" and card["name"].startswith("x--1.localhost/")
 
 
 def test_where_there_is_none(hosted):

@@ -48,7 +48,7 @@ def check_server(entry, item):
     assert server["title"] == item["name"] and server["websiteUrl"] == item["url"]
     given = server["_meta"][f"{FAMILY}publisher-provided"]
     assert given == {key: item[key] for key in ("organization", "author", "description", "tags")}
-    assert meta["localhost/item"] == item
+    assert meta["x--1.localhost/item"] == item
     official = meta[f"{FAMILY}official"]
     assert set(official) == {"status", "publishedAt", "updatedAt", "isLatest"} and official["status"] == "active"
     assert official["publishedAt"] <= official["updatedAt"]
@@ -143,14 +143,14 @@ def test_what_is_new_and_what_is_gone(responder):
     # what was taken in at that very moment is told again
     alive, gone = [e for e in got if status_of(e) == "active"], [e for e in got if status_of(e) == "deleted"]
     assert "new" in [e["server"]["description"] for e in alive]
-    assert sorted(e["_meta"]["localhost/node"]["url"] for e in gone) == [f"{PEER}/{n}" for n in (0, 1, 2)]
+    assert sorted(e["_meta"]["x--1.localhost/node"]["url"] for e in gone) == [f"{PEER}/{n}" for n in (0, 1, 2)]
     assert all(NAME.fullmatch(e["server"]["name"]) and e["server"]["name"] not in [f["server"]["name"] for f in first] for e in gone)
     assert walk(kodo, "/v0.1/servers?include_deleted=true&limit=2")[2:] == gone and len(walk(kodo)) == 2
     assert [status_of(e) for e in walk(kodo, f"/v0.1/servers?updated_since={quoted(since)}&include_deleted=false")] == ["active"] * len(alive)
     assert walk(kodo, "/v0.1/servers?updated_since=2999-01-01T00:00:00Z") == []
     # who comes back is gone no more
     assert kodo.post("/update", connect_body(PEER, nodes=[node(f"{PEER}/1", [flow(1)])])).status == 200
-    assert sorted(e["_meta"]["localhost/node"]["url"] for e in walk(kodo, "/v0.1/servers?include_deleted=true") if status_of(e) == "deleted") == [f"{PEER}/0", f"{PEER}/2"]
+    assert sorted(e["_meta"]["x--1.localhost/node"]["url"] for e in walk(kodo, "/v0.1/servers?include_deleted=true") if status_of(e) == "deleted") == [f"{PEER}/0", f"{PEER}/2"]
 
 
 @pytest.mark.parametrize("query", [

@@ -28,8 +28,11 @@ names_are_readable(void **state)
 		{ "https://a.org", "https://a.org/flows/x-12345678", "a.org", "x-12345678-", true },
 		{ "https://a.org", "https://a.org/flows/x-1234567G", "a.org", "x-1234567G", false },
 		{ "https://a.org", "https://a.org/flows/x/", "a.org", "x.-", true },
-		{ "https://a.org", "https://a.org/flows/", "a.org", "-", true },
+		{ "https://a.org", "https://a.org/flows/", "a.org", "x-", true },
 		{ "https://a.org", "https://a.org/flows/x?y=\303\274", "a.org", "x-y----", true },
+		{ "https://a.org", "https://a.org/flows/_x", "a.org", "xx-", true },
+		{ "https://a.org", "https://a.org/flows/x-", "a.org", "x--", true },
+		{ "https://a-.org", "https://a-.org/flows/x", "x--", "x-", true },
 		{ "http://a.org", "http://a.org/flows/x", "a.org", "x-", true },
 		{ "https://a.org:84/p/q", "https://a.org:84/p/q/flows/x", "a.org", "84.p.q.x-",
 		    true },
@@ -56,7 +59,7 @@ static void
 what_is_no_name_is_refused(void **state)
 {
 	static const char *const names[] = { "", "a", "/", "a/", "/a", "a/b/c", "a b/c", "a/b c",
-		"a..b/c", ".a/c", "a./c", "a/\303\274", "a_b/c" };
+		"-a/b", "a.b-/c", "a..b/c", ".a/c", "a./c", "a/\303\274", "a_b/c" };
 	static const char *const urns[] = { "", "urn:air:", "urn:air:a", "urn:air:a:flow",
 		"urn:air:a:flow:", "urn:air::flow:b", "urn:air:a:flows:b", "urn:air:a:flow:b:c",
 		"a:flow:b", "URN:air:a:flow:b", "urn:air:a b:flow:c" };
@@ -186,7 +189,8 @@ is_name(struct str name)
 			return false;
 	}
 	return slashes == 1 && name.len >= 3 && name.len <= 200 && name.p[0] != '/' &&
-	    name.p[name.len - 1] != '/';
+	    memchr(name.p, '.', name.len) < memchr(name.p, '/', name.len) &&
+	    strchr("-_./", name.p[name.len - 1]) == NULL;
 }
 
 static void
@@ -239,7 +243,7 @@ ten_thousand_back_and_forth(void **state)
 		check_back(f, &v, &all.list[i]);
 		plain += all.list[i].name.p[all.list[i].name.len - 9] != '-';
 	}
-	assert_true(plain > 20);
+	assert_true(plain > 3);
 	view_end(&v);
 	sink_free(&out);
 }

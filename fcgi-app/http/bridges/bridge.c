@@ -1,3 +1,4 @@
+#include "core/base/ascii.h"
 #include "core/base/json.h"
 #include "core/base/url.h"
 #include "core/base/utf8.h"
@@ -249,12 +250,28 @@ bridge_put_text(struct buf *b, const char *name, struct str text)
 	json_put_str(b, text);
 }
 
+/* A % that begins no escape is written as one, or it would be no url (RFC 3986, 2.4). */
+static void
+put_escapes(struct buf *b, struct str url)
+{
+	size_t i;
+
+	for (i = 0; i < url.len; i++) {
+		const bool is_escape = i + 2 < url.len && ascii_hex_value(url.p[i + 1]) >= 0 &&
+		    ascii_hex_value(url.p[i + 2]) >= 0;
+
+		url_put_link(b, (struct str){ url.p + i, 1 });
+		if (url.p[i] == '%' && !is_escape)
+			buf_puts(b, "25");
+	}
+}
+
 void
 bridge_put_link(struct buf *b, const char *name, struct str url, const char *behind)
 {
 	struct buf link = BUF_INIT(0);
 
-	url_put_link(&link, url);
+	put_escapes(&link, url);
 	buf_puts(&link, behind);
 	json_put_key(b, name);
 	json_put_str(b, buf_str(&link));

@@ -1,5 +1,3 @@
-#include <stdio.h>
-
 #include "core/base/ascii.h"
 #include "core/base/hash.h"
 #include "core/base/url.h"
@@ -7,14 +5,22 @@
 
 #define JOINS		STR("/flows")
 #define OTHER_HOST	STR("x--")	/* no top-level domain begins so */
+#define LONE_HOST	STR("x--1.")	/* before a host of a single label, in a name */
+#define LABEL_BYTES	63u
 #define HASH_CHARS	9u		/* `-` and 8 digits */
 #define URN_BEGIN	STR("urn:air:")
 #define URN_KIND	STR(":flow:")
 
 static bool
+is_alnum(char c)
+{
+	return ascii_is_letter(c) || ascii_is_digit(c);
+}
+
+static bool
 is_plain(char c)
 {
-	return ascii_is_letter(c) || ascii_is_digit(c) || c == '-';
+	return is_alnum(c) || c == '-';
 }
 
 static bool
@@ -23,20 +29,29 @@ is_slug_char(char c)
 	return is_plain(c) || c == '.' || c == '_';
 }
 
-/* Has it labels of letters, digits and hyphens, parted by single dots? */
 static bool
-is_plain_host(struct str host)
+is_label(struct str label)
 {
 	size_t i;
 
-	if (host.len == 0 || host.len > IDENTIFIER_HOST_BYTES)
-		return false;
-	for (i = 0; i < host.len; i++) {
-		const bool is_end = i == 0 || i + 1 == host.len || host.p[i - 1] == '.';
-
-		if (host.p[i] == '.' ? is_end : !is_plain(host.p[i]))
+	for (i = 0; i < label.len; i++)
+		if (!is_plain(label.p[i]))
 			return false;
-	}
+	return label.len > 0 && label.len <= LABEL_BYTES && is_alnum(label.p[0]) &&
+	    is_alnum(label.p[label.len - 1]);
+}
+
+/* Has it labels of letters, digits and hyphens (RFC 952, RFC 1123), parted by single dots? */
+static bool
+is_plain_host(struct str host, size_t max)
+{
+	struct str rest = host;
+
+	if (host.len == 0 || host.len > max || host.p[host.len - 1] == '.')
+		return false;
+	while (rest.len > 0)
+		if (!is_label(str_cut(&rest, '.')))
+			return false;
 	return true;
 }
 
@@ -77,7 +92,7 @@ host_of(struct arena *a, struct str host, struct str *out)
 	for (i = 0; i < host.len; i++)
 		lower[i] = ascii_lower(host.p[i]);
 	*out = (struct str){ lower, host.len };
-	if (is_plain_host(*out) && !str_starts(last_label(*out), OTHER_HOST))
+	if (is_plain_host(*out, IDENTIFIER_HOST_BYTES) && !str_starts(last_label(*out), OTHER_HOST))
 		return KODO_OK;
 	other = arena_printf(a, "x--%016llx", (unsigned long long)hash_text(HASH_STORED, *out));
 	*out = str_of(other);
@@ -109,7 +124,7 @@ is_reversible(struct str own)
 	size_t i;
 
 	if (own.len < 2 || own.len > IDENTIFIER_SLUG_BYTES + 1 || own.p[0] != '/' ||
-	    own.p[own.len - 1] == '/')
+	    !is_alnum(own.p[1]) || !is_alnum(own.p[own.len - 1]))
 		return false;
 	for (i = 1; i < own.len; i++) {
 		const bool is_word = is_plain(own.p[i]) || own.p[i] == '_';
@@ -142,6 +157,11 @@ slug_of(struct arena *a, const struct url *u, struct str own, const unsigned *ha
 		buf_putc(&b, '.');
 	put_mapped(&b, own);
 	if (hash != NULL) {
+		/* it begins as names do; what it began with is in the hash */
+		if (b.len == 0)
+			buf_putc(&b, 'x');
+		else if (!buf_failed(&b) && !is_alnum(b.p[0]))
+			b.p[0] = 'x';
 		if (b.len > IDENTIFIER_SLUG_BYTES - HASH_CHARS)
 			b.len = IDENTIFIER_SLUG_BYTES - HASH_CHARS;
 		buf_printf(&b, "-%08x", *hash);
@@ -195,16 +215,18 @@ identifier_of_node(struct arena *a, struct str node, struct identifier *out)
 	return err == KODO_OK ? slug_of(a, &u, STR("node"), &hash, &out->slug) : err;
 }
 
-enum kodo_err
-identifier_reversed(struct arena *a, struct str host, struct str *out)
+/* The labels in the other order, behind room for before. */
+static enum kodo_err
+reverse(struct arena *a, struct str before, struct str host, struct str *out)
 {
-	char *to = arena_alloc(a, host.len + 1);
+	char *to = arena_alloc(a, before.len + host.len + 1);
 	struct str rest = host, label;
-	size_t n = 0;
+	size_t n = before.len;
 
 	*out = STR_NULL;
 	if (to == NULL)
 		return KODO_ENOMEM;
+	memcpy(to, before.p, before.len);
 	while (rest.len > 0) {
 		label = last_label(rest);
 		memcpy(to + n, label.p, label.len);
@@ -217,6 +239,14 @@ identifier_reversed(struct arena *a, struct str host, struct str *out)
 	}
 	*out = (struct str){ to, n };
 	return KODO_OK;
+}
+
+enum kodo_err
+identifier_reversed(struct arena *a, struct str host, struct str *out)
+{
+	const bool is_lone = memchr(host.p, '.', host.len) == NULL;
+
+	return reverse(a, is_lone ? LONE_HOST : STR(""), host, out);
 }
 
 enum kodo_err
@@ -250,9 +280,11 @@ identifier_read_name(struct arena *a, struct str name, struct identifier *out)
 	struct str slug = name, reversed = str_cut(&slug, '/');
 
 	*out = (struct identifier){ .slug = slug };
-	if (!is_plain_host(reversed) || !is_slug(slug))
+	if (!is_plain_host(reversed, IDENTIFIER_HOST_BYTES + LONE_HOST.len) || !is_slug(slug))
 		return KODO_EINVAL;
-	return identifier_reversed(a, reversed, &out->host);
+	if (str_starts(reversed, LONE_HOST))
+		reversed = str_skip(reversed, LONE_HOST.len);
+	return reverse(a, STR(""), reversed, &out->host);
 }
 
 enum kodo_err
@@ -275,7 +307,7 @@ identifier_read_urn(struct str urn, struct identifier *out)
 		return KODO_EINVAL;
 	rest = str_skip(urn, URN_BEGIN.len);
 	out->host = str_cut(&rest, ':');
-	if (!is_plain_host(out->host) ||
+	if (!is_plain_host(out->host, IDENTIFIER_HOST_BYTES) ||
 	    !str_starts(rest, str_skip(URN_KIND, 1)))
 		return KODO_EINVAL;
 	out->slug = str_skip(rest, URN_KIND.len - 1);
@@ -306,12 +338,14 @@ identifier_place(struct arena *a, const struct identifier *id, struct str *key, 
 bool
 identifier_may_be(const struct identifier *id, struct str node, struct str item)
 {
-	char hash[HASH_CHARS + 1];
+	unsigned hash = 0;
+	size_t i;
 
 	if (!is_hashed(id->slug))
 		return true;
-	snprintf(hash, sizeof(hash), "-%08x", hash_of(node, item));
-	return str_ends(id->slug, str_of(hash));
+	for (i = id->slug.len - HASH_CHARS + 1; i < id->slug.len; i++)
+		hash = hash << 4 | (unsigned)ascii_hex_value(id->slug.p[i]);
+	return hash == hash_of(node, item);
 }
 
 enum kodo_err

@@ -8,15 +8,15 @@
  * The slug is the flow's own url, with dots for slashes; before it stand a port and the path of the
  * node. Where the way back is not plain from that (another scheme than https, a port, a path, other
  * characters, too many of them) `-` and 8 digits of a hash of both urls follow. A host that
- * cannot be one here (an address of IPv6, a `_`, over 100 bytes) is `x--` and a hash of it.
+ * cannot be one here (an address of IPv6, a `_`, over 95 bytes) is `x--` and a hash of it.
  */
 #ifndef KODO_IDENTIFIER_H
 #define KODO_IDENTIFIER_H
 
 #include "core/base/arena.h"
 
-#define IDENTIFIER_HOST_BYTES	100u
-#define IDENTIFIER_SLUG_BYTES	99u	/* both and a slash: 200, as MCP wants */
+#define IDENTIFIER_HOST_BYTES	95u
+#define IDENTIFIER_SLUG_BYTES	99u	/* both, a slash and x--1.: 200, as MCP wants */
 
 struct identifier {
 	struct str host;	/* in lower case */
@@ -34,7 +34,10 @@ enum kodo_err identifier_of_node(
 /* The host of a url as identifiers have it. */
 enum kodo_err identifier_host(struct arena *a, struct str url, struct str *out) MUST_CHECK;
 
-/* `org.example/travel.planner`, and back. KODO_EINVAL: it is none. */
+/*
+ * `org.example/travel.planner`, and back. A host of a single label, as localhost, is
+ * `x--1.localhost` there, as names want two. KODO_EINVAL: it is none.
+ */
 enum kodo_err identifier_reversed(struct arena *a, struct str host, struct str *out) MUST_CHECK;
 enum kodo_err identifier_name(
     struct arena *a, const struct identifier *id, struct str *out) MUST_CHECK;
