@@ -205,3 +205,12 @@ def test_reading_needs_the_role_of_flows(hosted):
         answer = kodo.get(target)
         assert answer.status == 401 and list(answer.json()) == ["error"] and "access-control-allow-origin" not in answer.headers
         assert kodo.get("/flows").status == 401 and answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_rates_are_those_of_flows(hosted):
+    kodo = hosted({"flows": FLOWS, "rate_client": 3})
+    answers = [kodo.get(path, REMOTE_ADDR="8.8.8.8") for path in ("/flows", "/v0.1/servers", "/ard/agents", "/v0.1/servers", "/v0.1/servers/a/b/versions")]
+    assert [a.status for a in answers] == [200, 200, 200, 429, 429] and 1 <= int(answers[3].headers["retry-after"]) <= 61
+    assert answers[3].json() == answers[4].json() == {"error": "Too many requests: at most 3 a minute"}
+    limited = kodo.post("/ard/search", {"query": {"text": "x"}}, REMOTE_ADDR="8.8.8.8")
+    assert limited.status == 429 and limited.json()["errorCode"] == "RATE_LIMIT_EXCEEDED"
