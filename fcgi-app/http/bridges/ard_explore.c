@@ -34,6 +34,7 @@ struct explore {
 	struct ard_query q;
 	struct facet_asked facets[FACETS];
 	size_t n;
+	struct arena *scratch;	/* of the flow that is counted */
 	uint32_t node;		/* host is of this one */
 	struct str host;
 };
@@ -68,7 +69,7 @@ count_type(struct explore *x, struct strmap *m, const struct flows_node *n,
     const struct packed_flow *f)
 {
 	struct row row = { .tags = NULL };
-	enum kodo_err err = packed_tags(x->c->a, f->tags, &row.tags, &row.n_tags);
+	enum kodo_err err = packed_tags(x->scratch, f->tags, &row.tags, &row.n_tags);
 
 	(void)n;
 	return err == KODO_OK ? add(m, str_of(ard_type_name(ard_type_of(&row)))) : err;
@@ -100,15 +101,17 @@ count_flow(struct flows_each *e, const struct flows_node *n, uint32_t flow)
 	struct explore *x = e->arg;
 	struct packed_flow f;
 	struct row row;
+	unsigned score = 1;
 	size_t i;
 	enum kodo_err err = packed_flow(&n->p, flow, &f);
 
+	x->scratch = e->scratch;
 	if (err == KODO_OK && x->q.n_words > 0) {
-		err = flows_row(x->c->a, n, flow, QUERY_BIT(QUERY_RANK), &row);
-		if (err == KODO_OK && ard_query_score(&x->q, &row) == 0)
-			return KODO_OK;
+		err = flows_row(e->scratch, n, flow, QUERY_BIT(QUERY_RANK), &row);
+		if (err == KODO_OK)
+			err = ard_query_score(&x->q, &row, &score);
 	}
-	for (i = 0; err == KODO_OK && i < x->n; i++)
+	for (i = 0; err == KODO_OK && score > 0 && i < x->n; i++)
 		err = x->facets[i].field->count(x, &x->facets[i].values, n, &f);
 	return err;
 }

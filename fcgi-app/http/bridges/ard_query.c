@@ -25,6 +25,7 @@ static const struct {
 };
 #define N_FILTERS	(sizeof(filters) / sizeof(filters[0]))
 
+#define STEP_BYTES	16u	/* searched in a step, see LIMIT_QUERY_STEPS */
 #define NOTHING		"url == \"\""	/* no flow is so */
 
 void
@@ -409,20 +410,20 @@ ard_query_compile(struct ard_query *q, struct query **out)
 	return err == KODO_OK && q->wrong != NULL ? KODO_EINVAL : err;
 }
 
-unsigned
-ard_query_score(const struct ard_query *q, const struct row *row)
+enum kodo_err
+ard_query_score(struct ard_query *q, const struct row *row, unsigned *out)
 {
 	/* of the best place of a word, by its rank less one: a name, a tag, others */
 	static const unsigned weights[] = { 3, 3, 2, 2 };
-	uint64_t vain = 0;
 	unsigned sum = 0;
 	uint32_t rank;
 	size_t i;
 
 	for (i = 0; i < q->n_words; i++) {
-		rank = words_rank(q->words[i], row->folded, &row->bounds, &vain);
+		rank = words_rank(q->words[i], row->folded, &row->bounds, &q->vain);
 		if (rank > 0)
 			sum += rank <= sizeof(weights) / sizeof(weights[0]) ? weights[rank - 1] : 1;
 	}
-	return q->n_words == 0 ? 0 : sum * 100 / (3 * (unsigned)q->n_words);
+	*out = q->n_words == 0 ? 0 : sum * 100 / (3 * (unsigned)q->n_words);
+	return q->vain / STEP_BYTES > LIMIT_QUERY_STEPS ? KODO_ETOOBIG : KODO_OK;
 }

@@ -17,6 +17,7 @@ struct ard_query {
 	struct words *words[ARD_WORDS_MAX];	/* of the text, each by itself */
 	size_t n_words;
 	bool has_filter;
+	uint64_t vain;		/* bytes that words were compared with in vain */
 };
 
 #define ARD_QUERY_INIT(arena)	{ .a = (arena), .q = BUF_INIT(0), .wrong = NULL }
@@ -38,7 +39,11 @@ bool ard_query_read_order(struct arena *a, struct str order, struct str *by);
 /* Compile it. KODO_EINVAL: it is refused, wrong has the reason. */
 enum kodo_err ard_query_compile(struct ard_query *q, struct query **out) MUST_CHECK;
 
-/* How well the row, with its folded text and bounds, fits the words: 0 to 100. */
-unsigned ard_query_score(const struct ard_query *q, const struct row *row);
+/*
+ * How well the row, with its folded text and bounds, fits the words: 0 to 100. KODO_ETOOBIG: the
+ * budget of steps is used up.
+ */
+enum kodo_err ard_query_score(
+    struct ard_query *q, const struct row *row, unsigned *out) MUST_CHECK;
 
 #endif

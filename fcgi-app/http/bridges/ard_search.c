@@ -64,9 +64,12 @@ search_row(struct search *s, struct arena *a, const struct flows_node *n, uint32
     struct row *row)
 {
 	const unsigned needs = order_needs(s->by) | QUERY_BIT(QUERY_RANK);
+	unsigned score = 0;
 	enum kodo_err err = flows_row(a, n, flow, needs, row);
 
-	row->rank = 101 - (int64_t)ard_query_score(&s->q, row);
+	if (err == KODO_OK)
+		err = ard_query_score(&s->q, row, &score);
+	row->rank = 101 - (int64_t)score;
 	return err;
 }
 
