@@ -8,7 +8,9 @@
 
 #include "cmd/cmd.h"
 #include "cmd/inspect.h"
+#include "core/base/ascii.h"
 #include "core/base/isotime.h"
+#include "core/base/memfind.h"
 #include "core/base/path.h"
 #include "core/registry/registry.h"
 #include "core/registry/startup.h"
@@ -166,6 +168,22 @@ read_cache(struct arena *a, const char *path, struct wire_cache *out, struct why
 	    cmd_words(err, &inner));
 }
 
+/* Has it a member of that name? In a string the second quote would have a backslash before it. */
+static bool
+has_member(struct str json, struct str quoted)
+{
+	const char *at;
+
+	while ((at = memfind(json, quoted)) != NULL) {
+		json = str_skip(json, (size_t)(at - json.p) + quoted.len);
+		while (json.len > 0 && ascii_is_space(json.p[0]))
+			json = str_skip(json, 1);
+		if (str_starts(json, STR(":")))
+			return true;
+	}
+	return false;
+}
+
 /* Is it of kodo export --lines? Those begin as a body does, with the url of its sender. */
 static bool
 has_lines(struct str text)
@@ -173,8 +191,8 @@ has_lines(struct str text)
 	struct str rest = text;
 	const struct str first = str_cut(&rest, '\n');
 
-	return rest.p != NULL && str_ends(first, STR("}")) && str_starts(text, STR("{\"url\":")) &&
-	    memmem(first.p, first.len, "\"providers\":{", 13) == NULL;
+	return str_ends(first, STR("}")) && str_starts(text, STR("{\"url\":")) &&
+	    !has_member(first, STR("\"providers\""));
 }
 
 static enum kodo_err

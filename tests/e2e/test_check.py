@@ -294,7 +294,8 @@ def test_import_gives_back_what_export_took(filled, service):
     assert shown(other)[:2] == before[:2]
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"providers":{"x":1}}', "[]", '{"url":"http://a.example","providers":"none"}', "\xff"])
+@pytest.mark.parametrize("text", ["", "{", '{"providers":{"x":1}}', "[]", '{"url":"http://a.example","providers":"none"}',
+                                  '{"url":"http://a.example", "providers" : {"x": 1}}\n', "\xff"])
 def test_damaged_cache_files(filled, service, text):
     path = f"{filled.cwd}/bad.json"
     with open(path, "wb") as f:
