@@ -32,7 +32,8 @@ JOBS = 2                    # of unit and fuzz
 TOGETHER = ["e2e/test_words", "e2e/test_mesh", "e2e/test_moderation", "e2e/test_ceilings", "e2e/test_leaving", "e2e/test_responder_life",
             "e2e/test_restored", "e2e/test_runner", "e2e/test_service", "e2e/test_big_exchange", "e2e/test_old_peers", "e2e/test_histories",
             "e2e/test_changes", "e2e/test_alive", "e2e/test_jwt", "e2e/test_trust", "e2e/test_quotas", "e2e/test_feed",
-            "e2e/test_probe", "e2e/test_backup", "e2e/test_attacks"]
+            "e2e/test_probe", "e2e/test_backup", "e2e/test_attacks", "e2e/test_retry_after", "e2e/test_paging", "e2e/test_mesh_audit",
+            "e2e/test_check_faults", "e2e/test_pages_html"]
 PORTS = ["17000 22000", "22000 27000", "27000 32000"]
 
 

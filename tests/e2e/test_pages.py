@@ -22,7 +22,7 @@ def explained(kodo, target):
 
 def test_explain(hosted):
     kodo = hosted({"flows": FLOWS})
-    say = lambda query, index, needle, rows: {"query": query, "index": index, "needle": needle, "rows": rows, "steps": 0}
+    say = lambda query, index, needle, rows: {"query": query, "index": index, "needle": needle, "rows": rows}
     assert explained(kodo, "/flows?explain=1&pp=2") == say(None, "order", None, 2)
     assert explained(kodo, "/flows?explain=1&pp=3&p=1") == say(None, "order", None, 2)
     assert explained(kodo, "/flows?explain=1&by=name:d&pp=2") == say(None, "scan", None, 5)
