@@ -374,6 +374,25 @@ test_other_format_is_refused(void **unused)
 	assert_non_null(strstr(why.text, "kodo restore"));
 }
 
+/* LMDB's own version, in the second meta page: nothing to be upgraded, and no crash. */
+static void
+test_other_lmdb_is_refused(void **unused)
+{
+	const uint32_t version = 2;
+	struct why why = { "" };
+	struct store *st;
+	int fd;
+
+	(void)unused;
+	store_close(open_store(true));
+	fd = open(scratch_path("s/data.mdb"), O_RDWR);
+	assert_int_equal(pwrite(fd, &version, sizeof(version), sysconf(_SC_PAGESIZE) + 20), 4);
+	close(fd);
+	assert_int_equal(store_open(&state, STORE_MAKE, 0, &why, &st), KODO_EVERSION);
+	assert_non_null(strstr(why.text, "another version of LMDB"));
+	assert_int_equal(store_open_raw(&state, &why, &st), KODO_EVERSION);
+}
+
 /* In LMDB's file the table gets a name that nobody asks for, in the same place of the order. */
 static void
 table_hide(const char *name, const char *hidden)
@@ -548,6 +567,7 @@ main(void)
 		T(test_map_grows_to_its_ceiling),
 		T(test_map_grown_by_another_process),
 		T(test_other_format_is_refused),
+		T(test_other_lmdb_is_refused),
 		T(test_older_format_has_fewer_tables),
 		T(test_dead_reader_is_cleared),
 		T(test_writers_take_turns),

@@ -29,7 +29,8 @@ static const struct {
 	{ MDB_CORRUPTED, KODO_ECORRUPT, "; " STORE_RESTORE },
 	{ MDB_PAGE_NOTFOUND, KODO_ECORRUPT, "; " STORE_RESTORE },
 	{ MDB_INVALID, KODO_ECORRUPT, "; " STORE_RESTORE },
-	{ MDB_VERSION_MISMATCH, KODO_EVERSION, "" },
+	{ MDB_VERSION_MISMATCH, KODO_EVERSION, "; it is of another version of LMDB: end the "
+	    "processes that use that, or take that library" },
 };
 #define N_ERRORS	(sizeof(errors) / sizeof(errors[0]))
 

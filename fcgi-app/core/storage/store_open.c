@@ -319,7 +319,9 @@ env_find(struct store *st, enum store_open how, struct why *why)
 	} else if (err == KODO_OK) {
 		err = tables_open(st, false, why);
 	}
-	return err == KODO_EVERSION ? tables_upgrade(st, how != STORE_FIND, why) : err;
+	/* without an environment it is LMDB's version, which nothing here can change */
+	return err == KODO_EVERSION && st->env != NULL ?
+	    tables_upgrade(st, how != STORE_FIND, why) : err;
 }
 
 /* The environment alone, in whatever format its tables are. */

@@ -69,7 +69,7 @@ store_format(struct store *st)
 	MDB_txn *txn = NULL;
 	MDB_dbi meta;
 
-	if (mdb_txn_begin(st->env, NULL, MDB_RDONLY, &txn) != 0)
+	if (st->env == NULL || mdb_txn_begin(st->env, NULL, MDB_RDONLY, &txn) != 0)
 		return 0;
 	if (mdb_dbi_open(txn, store_table_names[T_META], 0, &meta) != 0 ||
 	    store_format_read(txn, meta, &found) != 0)
@@ -88,7 +88,7 @@ read_program(struct store *st, char out[64])
 	MDB_dbi meta;
 
 	out[0] = '\0';
-	if (mdb_txn_begin(st->env, NULL, MDB_RDONLY, &txn) != 0)
+	if (st->env == NULL || mdb_txn_begin(st->env, NULL, MDB_RDONLY, &txn) != 0)
 		return;
 	if (mdb_dbi_open(txn, store_table_names[T_META], 0, &meta) == 0 &&
 	    mdb_get(txn, meta, &key, &val) == 0)
