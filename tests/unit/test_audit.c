@@ -144,6 +144,44 @@ test_bounds(void **state)
 	assert_int_equal(access("few.4", F_OK), -1);
 }
 
+/* Processes of one line each, as of plain CGI, find it full as well. */
+static void
+test_single_lines(void **state)
+{
+	struct audit_place at = place("single", 256, 2);
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 20; i++)
+		write_lines(&at, 0, 1);
+	assert_int_equal(access("single.2", F_OK), 0);
+	assert_int_equal(access("single.3", F_OK), -1);
+	assert_in_range(strlen(scratch_read("single")), 1, 256);
+}
+
+/* A FIFO without a reader, and, in the state folder, a link: said, not waited for or followed. */
+static void
+test_foreign_files(void **state)
+{
+	struct audit_place at = place("fifo", 256, 2);
+
+	(void)state;
+	assert_int_equal(mkfifo("fifo", 0600), 0);
+	alarm(10);
+	write_lines(&at, 0, 1);
+	alarm(0);
+	assert_non_null(strstr(scratch_read("err"), "fifo cannot be written: No such device"));
+	at = place("link", 256, 2);
+	at.is_own = true;
+	scratch_write("target", "");
+	assert_int_equal(symlink("target", "link"), 0);
+	write_lines(&at, 0, 1);
+	assert_string_equal(scratch_read("target"), "");
+	at.is_own = false;
+	write_lines(&at, 0, 1);
+	assert_string_not_equal(scratch_read("target"), "");
+}
+
 /* It is told once, and again after it went well. */
 static void
 test_failure(void **state)
@@ -167,6 +205,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_line, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_processes, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_bounds, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_single_lines, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_foreign_files, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_failure, scratch_setup, scratch_teardown),
 	};
 

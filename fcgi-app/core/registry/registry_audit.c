@@ -21,8 +21,8 @@ void
 registry_audit(struct registry *r, const struct audit_line *line)
 {
 	const struct options *o = &r->options;
-	struct audit_place at = { .mode = r->state.file_mode, .keep = o->audit_keep,
-		.max_bytes = (uint64_t)o->audit_max_mib << 20 };
+	struct audit_place at = { .is_own = o->audit_file.len == 0, .mode = r->state.file_mode,
+		.max_bytes = (uint64_t)o->audit_max_mib << 20, .keep = o->audit_keep };
 
 	if (r->options_gen != 0 && o->audit_max_mib > 0 &&
 	    audit_path(&r->state, o->audit_file, at.path) == KODO_OK)

@@ -10,7 +10,8 @@
 #include "core/storage/audit.h"
 
 #define FD_FIRST	3	/* below are the standard ones, even where they were closed */
-#define OPEN_FLAGS	(O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY)
+/* a FIFO without a reader is a failure, and nothing to wait for */
+#define OPEN_FLAGS	(O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
 
 enum kodo_err
 audit_path(const struct state *s, struct str option, char out[PATH_BYTES])
@@ -50,7 +51,7 @@ file_open(const struct audit_place *at)
 	if (fd >= 0)
 		(void)fchmod(fd, at->mode);	/* failing, it is merely more private */
 	else
-		fd = open(at->path, OPEN_FLAGS | O_CREAT, at->mode);
+		fd = open(at->path, OPEN_FLAGS | O_CREAT | (at->is_own ? O_NOFOLLOW : 0), at->mode);
 	if (fd < 0 || fd >= FD_FIRST)
 		return fd;
 	high = fcntl(fd, F_DUPFD_CLOEXEC, FD_FIRST);
@@ -116,20 +117,29 @@ rotate(const struct audit_place *at, size_t more)
 	close(fd);
 }
 
-/* See that the file at the path is open, and has room for so many bytes. false: it is not. */
+/* See that the file at the path is open. false: it is not. */
+static bool
+file_find(struct audit_file *f, const struct audit_place *at, struct stat *st)
+{
+	if (f->fd >= 0 && is_at_path(f->fd, at->path, st))
+		return true;
+	audit_close(f);
+	f->fd = file_open(at);
+	return f->fd >= 0 && fstat(f->fd, st) == 0;
+}
+
+/* The same, and that it has room for so many bytes. */
 static bool
 file_ready(struct audit_file *f, const struct audit_place *at, size_t more)
 {
 	struct stat st;
 
-	if (f->fd >= 0 && is_at_path(f->fd, at->path, &st)) {
-		if (!is_full(&st, at, more))
-			return true;
-		rotate(at, more);
-	}
-	audit_close(f);
-	f->fd = file_open(at);
-	return f->fd >= 0;
+	if (!file_find(f, at, &st))
+		return false;
+	if (!is_full(&st, at, more))
+		return true;
+	rotate(at, more);
+	return file_find(f, at, &st);
 }
 
 static void

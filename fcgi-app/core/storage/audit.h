@@ -48,6 +48,7 @@ struct audit_file {
 /* Where it is, and its bounds: keep files of max_bytes beside the present one. */
 struct audit_place {
 	char path[PATH_BYTES];
+	bool is_own;		/* in the state folder, where a link is not followed */
 	mode_t mode;
 	uint64_t max_bytes;
 	unsigned keep;
