@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/base/hash.h"
 #include "core/base/log.h"
 #include "core/base/path.h"
 #include "core/storage/backup.h"
@@ -16,10 +17,13 @@
 #define STAMP_CHARS	16u	/* 20261127T123456Z */
 #define END		".tar"
 
-/* A folder, and names in it: NAME-20261127T123456Z.tar, NAME being that of the state. */
+/*
+ * A folder, and names in it: NAME-HASH-20261127T123456Z.tar, NAME being that of the state, and HASH
+ * of its url and path: other services may have their backups there, too.
+ */
 struct backups {
 	char folder[PATH_BYTES];
-	char name[256];		/* "NAME-" */
+	char name[256];		/* "NAME-HASH-" */
 	struct dirent **found;	/* in their order, which is that of their times */
 	int n;
 };
@@ -32,7 +36,7 @@ is_stamp(const char *s)
 	return strspn(s, "0123456789TZ") == STAMP_CHARS && s[8] == 'T' && s[STAMP_CHARS - 1] == 'Z';
 }
 
-/* What is left of one that was cut off counts as one, and goes as such. */
+/* What is left of one that was cut off counts as one, and goes before the next. */
 static int
 is_backup(const struct dirent *e)
 {
@@ -48,6 +52,18 @@ is_whole(const struct dirent *e)
 	return str_ends(str_of(e->d_name), STR(END));
 }
 
+/* A url that was not given may change from request to request. */
+static uint32_t
+hash_of(const struct state *s, const struct options *o)
+{
+	char text[2 * PATH_BYTES];
+	const int n = snprintf(text, sizeof(text), "%s %.*s", s->path,
+	    o->has_url ? (int)o->url_key.len : 0, o->url_key.p);
+
+	return (uint32_t)hash_text(HASH_STORED, (struct str){ text,
+	    (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1 });
+}
+
 static enum kodo_err
 backups_find(struct backups *b, const struct state *s, const struct options *o, struct why *why)
 {
@@ -58,7 +74,7 @@ backups_find(struct backups *b, const struct state *s, const struct options *o, 
 		name.len -= 5;
 	if (str_ends(home, STR(".lmdb")))
 		home.len -= 5;
-	snprintf(b->name, sizeof(b->name), "%.*s-", STR_ARG(name));
+	snprintf(b->name, sizeof(b->name), "%.*s-%08x-", STR_ARG(name), hash_of(s, o));
 	if (o->backup_folder.p != NULL)
 		home = o->backup_folder;
 	if (snprintf(b->folder, sizeof(b->folder), "%.*s%s", STR_ARG(home),
@@ -102,21 +118,37 @@ last_s(const struct backups *b, int64_t now_s)
 	return 0;
 }
 
-/* Of whole ones keep stay, the new one among them; of others none. */
+static void
+remove_one(const struct backups *b, int i)
+{
+	char path[PATH_BYTES + 256];
+
+	snprintf(path, sizeof(path), "%s/%s", b->folder, b->found[i]->d_name);
+	if (unlink(path) != 0)
+		log_warning("an old backup stays: %s: %s", path, strerror(errno));
+}
+
+/* They may be what the new one has no room for. */
+static void
+remove_torn(const struct backups *b)
+{
+	int i;
+
+	for (i = 0; i < b->n; i++)
+		if (!is_whole(b->found[i]))
+			remove_one(b, i);
+}
+
+/* keep of them stay, the new one among them. */
 static void
 remove_old(const struct backups *b, unsigned keep)
 {
-	char path[PATH_BYTES + 256];
 	unsigned n = 1;
 	int i;
 
-	for (i = b->n - 1; i >= 0; i--) {
-		if (is_whole(b->found[i]) && n++ < keep)
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", b->folder, b->found[i]->d_name);
-		if (unlink(path) != 0)
-			log_warning("an old backup stays: %s: %s", path, strerror(errno));
-	}
+	for (i = b->n - 1; i >= 0; i--)
+		if (is_whole(b->found[i]) && n++ >= keep)
+			remove_one(b, i);
 }
 
 static enum kodo_err
@@ -155,6 +187,7 @@ backups_run(struct registry *r, int64_t now_us)
 	if (err == KODO_OK)
 		due_s = last_s(&b, now_s) + (int64_t)o->backup_hours * 3600;
 	if (err == KODO_OK && due_s <= now_s) {
+		remove_torn(&b);
 		err = write_one(&b, r, o, (time_t)now_s, &why);
 		if (err == KODO_OK)
 			remove_old(&b, o->backup_keep);

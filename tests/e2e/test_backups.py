@@ -1,5 +1,6 @@
 """backup_hours: the runner writes backups, keeps as many as wanted, and goes on where it cannot."""
 import os
+import shutil
 import stat
 import subprocess
 import time
@@ -43,7 +44,7 @@ def test_written_and_kept(service):
     assert done.returncode == 0 and sorted(os.listdir(state)) == ["data.mdb", "lock.mdb", "write.lock"]
     # all are a day old or more: one is due, the oldest go, and what was cut off; files of others stay
     os.unlink(os.path.join(folder, first))
-    base = first[:first.index("-") + 1]
+    base = first[:-len("20261127T123456Z.tar")]
     old = [f"{base}{stamp(hours)}.tar" for hours in (25, 49, 73, 97)]
     others = [f"{base}{stamp(48)}.tar.txt2", f"9{base}{stamp(48)}.tar", "notes", f"{base}latest.tar"]
     for name in [*old, *others[1:], f"{old[0]}.AbCdEf"]:
@@ -62,6 +63,18 @@ def test_shared_folder(service, place):
     for _ in range(2):
         stopped(service, backup_hours=1, backup_folder=os.path.join(place, "all"), workers=1)
     assert len(names(os.path.join(place, "all"))) == 2
+
+
+def test_same_name_in_shared_folder(service, place):
+    """Two states of one name, as `cache` is for all: each has its own, and removes no other's."""
+    folder = os.path.join(place, "all")
+    one = stopped(service, backup_hours=1, backup_keep=1, backup_folder=folder, workers=1)
+    before = names(folder)
+    other = os.path.join(place, "other", os.path.basename(one.state_path()))
+    shutil.copytree(one.state_path(), other, ignore=shutil.ignore_patterns("*.lock", "lock.mdb", "wake", "*.sock"))
+    done = subprocess.run([kodotest.RECONNECT, "--state", other, "--once"], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done
+    assert len(names(folder)) == 2 and set(before) < set(names(folder))
 
 
 def test_no_room(service, place):
