@@ -68,6 +68,9 @@ take_file(struct state_arg *t, struct command *c, struct why *why)
 	if (t->argc <= i || (t->argv[i][0] == '-' && t->argv[i][1] != '\0'))
 		return why_set(why, KODO_EINVAL, "which FILE? see --help");
 	c->file = t->argv[i];
+	if (c->is_backup && state_arg_is_service(t, c->file))
+		return why_set(why, KODO_EINVAL, "%s names a service; which FILE? see --help",
+		    c->file);
 	for (t->argc--; i < t->argc; i++)
 		t->argv[i] = t->argv[i + 1];
 	return KODO_OK;

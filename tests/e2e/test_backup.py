@@ -131,6 +131,28 @@ def test_file(service, place):
     assert b"which FILE" in run("restore", *state).stderr
 
 
+def test_file_is_forgotten(service, place):
+    """A loader is not taken for FILE, nor replaced."""
+    one = service({"organization": "One"})
+    before = open(one.loader, "rb").read()
+    done = run("backup", "--force", one.loader)
+    assert done.returncode == 2 and b"which FILE" in done.stderr and open(one.loader, "rb").read() == before
+
+
+def test_empty_keys(service, place):
+    """They are left out, so that the backup can be restored; a link is not followed."""
+    one = service({"organization": "One"})
+    path, state = os.path.join(place, "b.tar"), ["--state", one.state_path()]
+    one.stop()
+    open(os.path.join(one.state_path(), "key"), "wb").close()
+    good("backup", path, "--with-keys", *state)
+    assert "key" not in tarfile.open(path).getnames()
+    good("restore", path, "--state", os.path.join(place, "new.lmdb"))
+    os.unlink(os.path.join(one.state_path(), "key"))
+    os.symlink("/etc/hostname", os.path.join(one.state_path(), "key"))
+    assert run("backup", path, "--force", "--with-keys", *state).returncode == 1
+
+
 def test_in_use(service, place):
     one = service({"organization": "One", "flows": [flow(1)]})
     path = os.path.join(place, "b.tar")

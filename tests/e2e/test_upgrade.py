@@ -124,6 +124,8 @@ def test_under_load(site, slow_ms):
     assert before.count('"url"') == 503
     load = Load(one)
     time.sleep(1)
+    with open(one.state_path() + ".format-1201.tar.part", "w", encoding="ascii") as f:
+        f.write("of one that was killed")
     one.install(NEXT, NEXT_RECONNECT)
     old = [os.stat(f"/proc/{worker.pid}/exe").st_ino for worker in one.workers]
     began = time.monotonic()
@@ -146,7 +148,7 @@ def test_under_load(site, slow_ms):
     assert "error  " not in one.check().stdout
     assert "brought from format 1201 to 1301" in one.log() + one.screen() + done.stderr
     # and the way back: the backup before it, by the former program
-    backup, = glob.glob(one.state_path() + ".format-1201.tar")
+    backup, = glob.glob(one.state_path() + ".format-1201.tar*")
     assert stat.S_IMODE(os.stat(backup).st_mode) == 0o600
     refused = command(kodotest.KODO, "flows", "", "--state", one.state_path())
     assert refused.returncode == 1 and "newer than this program" in refused.stderr and f"kodo restore {backup}" in refused.stderr, refused

@@ -206,7 +206,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_processes, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_bounds, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_single_lines, scratch_setup, scratch_teardown),
-		cmocka_unit_test_setup_teardown(test_foreign_files, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_foreign_files, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_failure, scratch_setup, scratch_teardown),
 	};
 

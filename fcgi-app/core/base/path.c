@@ -362,3 +362,14 @@ path_file_mode(mode_t folder)
 {
 	return (folder & S_IWGRP) != 0 ? 0660 : 0600;
 }
+
+enum kodo_err
+path_sync_folder(const char *path)
+{
+	const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum kodo_err err = fd >= 0 && fsync(fd) == 0 ? KODO_OK : KODO_EIO;
+
+	if (fd >= 0)
+		close(fd);
+	return err;
+}

@@ -30,6 +30,8 @@ struct str path_name(struct str path);
  * Existing ones stay as they are. KODO_EIO: errno tells.
  */
 enum kodo_err path_make_folder(const char *path) MUST_CHECK;
+/* Its names reach the disk. KODO_EIO: errno tells; some file systems cannot. */
+enum kodo_err path_sync_folder(const char *path);
 
 /*
  * The contents of a file, in a. KODO_ENOTFOUND; KODO_EIO (errno tells; EISDIR for a folder);

@@ -26,8 +26,8 @@ struct archive {
 void archive_free(struct archive *w);
 
 /*
- * Errors of all, with why: KODO_EFULL, KODO_EIO, KODO_ENOMEM; of reading KODO_ECORRUPT: damaged,
- * cut off, or of another program.
+ * Errors of all, with why: KODO_EFULL, KODO_EIO; KODO_ENOMEM, perhaps without; of reading
+ * KODO_ECORRUPT: damaged, cut off, or of another program.
  */
 
 /* Write a file of these contents. */

@@ -16,7 +16,6 @@
 #endif
 
 #define COPY_BYTES	((size_t)1 << 16)
-#define SECRET_BYTES	((size_t)1 << 16)
 
 /* --- what is in it --- */
 
@@ -60,24 +59,22 @@ put_loader(const struct backup *b, struct archive *w, struct arena *a)
 }
 
 static enum kodo_err
-put_keys(const struct backup *b, struct archive *w, struct arena *a)
+put_keys(const struct backup *b, struct archive *w)
 {
-	static const char *const names[] = { "key", "identity" };
-	char path[PATH_BYTES];
-	struct str text;
+	char line[STATE_SECRET_BYTES], text[STATE_SECRET_BYTES + 1];
 	size_t i;
 	enum kodo_err err = KODO_OK;
 
-	for (i = 0; b->with_keys && err == KODO_OK && i < sizeof(names) / sizeof(names[0]); i++) {
-		err = state_file(b->state, names[i], path);
-		if (err == KODO_OK)
-			err = path_read(a, path, SECRET_BYTES, &text);
-		if (err == KODO_OK)
-			err = archive_put(w, names[i], text);
-		else if (err == KODO_ENOTFOUND)
-			err = KODO_OK;
-		else
-			why_set(w->why, err, "%s: %s", path, path_words(errno));
+	for (i = 0; b->with_keys && err == KODO_OK && i < STATE_SECRETS; i++) {
+		err = state_secret_read(b->state, state_secrets[i], line, sizeof(line));
+		if (err != KODO_OK && err != KODO_ENOTFOUND)
+			return why_set(w->why, err, "%s/%s: %s", b->state->path, state_secrets[i],
+			    path_words(errno));
+		/* an empty one holds nothing to be restored */
+		err = KODO_OK;
+		snprintf(text, sizeof(text), "%s\n", line);
+		if (line[0] != '\0')
+			err = archive_put(w, state_secrets[i], str_of(text));
 	}
 	return err;
 }
@@ -103,7 +100,7 @@ put_all(const struct backup *b, int fd, struct why *why)
 	if (err == KODO_OK)
 		err = put_loader(b, &w, a);
 	if (err == KODO_OK)
-		err = put_keys(b, &w, a);
+		err = put_keys(b, &w);
 	if (err == KODO_OK)
 		err = archive_put_from(&w, BACKUP_DATA, put_data, &copy);
 	if (err == KODO_OK)
@@ -135,20 +132,29 @@ put_name(const char *from, const char *path, bool replace)
 	return errno == EEXIST ? -1 : renameat2(AT_FDCWD, from, AT_FDCWD, path, RENAME_NOREPLACE);
 }
 
-static enum kodo_err
+static void
 sync_folder_of(const char *path)
 {
 	char folder[PATH_BYTES];
-	int fd;
 
 	str_copy(folder, sizeof(folder),
 	    strchr(path, '/') == NULL ? STR(".") : path_folder(str_of(path)));
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0) {
-		(void)fsync(fd);	/* some file systems have none */
-		close(fd);
+	(void)path_sync_folder(folder);		/* some file systems cannot */
+}
+
+/* A new file beside the path, of mode 0600. -1 */
+static int
+open_beside(const struct backup *b, const char *path, char out[PATH_BYTES])
+{
+	if (snprintf(out, PATH_BYTES, b->is_alone ? "%s.part" : "%s.XXXXXX", path) >=
+	    (int)PATH_BYTES) {
+		errno = ENAMETOOLONG;
+		return -1;
 	}
-	return KODO_OK;
+	if (!b->is_alone)
+		return mkostemp(out, O_CLOEXEC);
+	(void)unlink(out);
+	return open(out, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
 enum kodo_err
@@ -160,9 +166,7 @@ backup_write(const struct backup *b, const char *path, bool replace, struct why 
 
 	if (!replace && access(path, F_OK) == 0)
 		return exists(path, why);
-	if (snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path) >= (int)sizeof(temporary))
-		return why_set(why, KODO_ETOOBIG, "the path %s is too long", path);
-	fd = mkostemp(temporary, O_CLOEXEC);	/* of mode 0600 */
+	fd = open_beside(b, path, temporary);
 	if (fd < 0)
 		return why_set(why, path_errno(errno), "%s: %s", path, path_words(errno));
 	err = put_all(b, fd, why);
@@ -172,7 +176,9 @@ backup_write(const struct backup *b, const char *path, bool replace, struct why 
 		    why_set(why, path_errno(errno), "%s: %s", path, path_words(errno));
 	if (err != KODO_OK)
 		unlink(temporary);
-	return err == KODO_OK ? sync_folder_of(path) : err;
+	else
+		sync_folder_of(path);
+	return err;
 }
 
 static enum kodo_err
@@ -180,13 +186,16 @@ copy_file(int from, int to, struct why *why)
 {
 	static char bytes[COPY_BYTES];
 	off_t at = 0;
-	ssize_t n;
+	ssize_t n = 0;
 	enum kodo_err err = KODO_OK;
 
 	while (err == KODO_OK && (n = pread(from, bytes, sizeof(bytes), at)) > 0) {
 		err = path_write(to, (struct str){ bytes, (size_t)n });
 		at += n;
 	}
+	if (err == KODO_OK && n < 0)
+		return why_set(why, path_errno(errno), "cannot read it back: %s",
+		    path_words(errno));
 	return err == KODO_OK ? err : why_set(why, err, "cannot write: %s", strerror(errno));
 }
 
@@ -198,7 +207,7 @@ backup_send(const struct backup *b, int fd, struct why *why)
 	int file;
 
 	if (err != KODO_OK)
-		return err;
+		return why_set(why, err, "the path of the state is too long");
 	file = mkostemp(temporary, O_CLOEXEC);
 	if (file < 0)
 		return why_set(why, path_errno(errno), "%s: %s", temporary, path_words(errno));

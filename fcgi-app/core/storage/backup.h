@@ -22,11 +22,14 @@ struct backup {
 	struct str url;		/* of the service, or null: not known */
 	struct str loader;	/* absolute, or null */
 	bool with_keys;
+	bool is_alone;		/* nobody else writes to the path meanwhile: see backup_write */
 };
 
 /*
  * Write it to a new file of mode 0600, whole or not at all. KODO_EEXIST: path is there already (and
- * must not be replaced). KODO_EFULL, KODO_EIO, KODO_ENOMEM. All with why.
+ * must not be replaced). KODO_EFULL, KODO_EIO, KODO_ENOMEM, KODO_ETOOBIG: the path. All with why.
+ * A process that is killed leaves its part of it beside the path, under a name of its own; with
+ * is_alone under one name, so that the next one replaces it.
  */
 enum kodo_err backup_write(
     const struct backup *b, const char *path, bool replace, struct why *why) MUST_CHECK;

@@ -23,9 +23,6 @@ enum { LOCK_SERVICE, LOCK_RUNNER, LOCK_DATA };
 	"that or its processes of kodo; a runner (kodo-reconnect) ends by SIGTERM, and cron " \
 	"must not start another"
 
-static const char *const secrets[] = { "key", "identity" };
-#define N_SECRETS	(sizeof(secrets) / sizeof(secrets[0]))
-
 /* --- what is there --- */
 
 /* The name of a process, for people. */
@@ -195,8 +192,8 @@ is_secret(const char *name)
 {
 	size_t i;
 
-	for (i = 0; i < N_SECRETS; i++)
-		if (strcmp(name, secrets[i]) == 0)
+	for (i = 0; i < STATE_SECRETS; i++)
+		if (strcmp(name, state_secrets[i]) == 0)
 			return true;
 	return false;
 }
@@ -272,24 +269,13 @@ restore_unpack(struct restore *r, int fd, struct why *why)
 
 /* --- the end --- */
 
-static enum kodo_err
-sync_folder(const char *path)
-{
-	const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	enum kodo_err err = fd >= 0 && fsync(fd) == 0 ? KODO_OK : KODO_EIO;
-
-	if (fd >= 0)
-		close(fd);
-	return err;
-}
-
 /* Keys that are in use count: peers know them, and one may have been replaced since the backup. */
 static enum kodo_err
 keep_secret(struct restore *r, const char *name)
 {
 	struct state from, to;
 	struct why why;
-	char line[4096];
+	char line[STATE_SECRET_BYTES];
 	enum kodo_err err = state_open(&from, str_of(r->place), false, &why);
 
 	if (err == KODO_OK)
@@ -346,17 +332,17 @@ restore_end(struct restore *r, struct why *why)
 	enum kodo_err err = KODO_OK;
 	size_t i;
 
-	for (i = 0; has_former(r) && err == KODO_OK && i < N_SECRETS; i++)
-		err = keep_secret(r, secrets[i]);
+	for (i = 0; has_former(r) && err == KODO_OK && i < STATE_SECRETS; i++)
+		err = keep_secret(r, state_secrets[i]);
 	if (err == KODO_OK)
-		err = sync_folder(r->folder);
+		err = path_sync_folder(r->folder);
 	if (err != KODO_OK)
 		return why_set(why, err, "cannot write %s: %s", r->folder, path_words(errno));
 	err = swap(r, why);
 	if (err != KODO_OK)
 		return err;
 	str_copy(parent, sizeof(parent), path_folder(str_of(r->place)));
-	(void)sync_folder(parent);
+	(void)path_sync_folder(parent);
 	return KODO_OK;
 }
 

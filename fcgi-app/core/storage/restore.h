@@ -27,13 +27,14 @@ struct restore {
 };
 
 /*
- * Lock what is at the place, so that no process can open it. KODO_EBUSY with why, which names who
- * uses it, and how that is ended. KODO_EIO, ..
+ * Lock what is at the place, so that no process can open it. KODO_EBUSY: why names who uses it,
+ * and how that is ended. KODO_ECONFLICT: it is no state, or root would make one in the folder of
+ * another user. KODO_EIO, KODO_EFULL, KODO_EINVAL, KODO_ETOOBIG. All with why.
  */
 enum kodo_err restore_begin(struct restore *r, struct str place, struct why *why) MUST_CHECK;
 /*
  * Unpack what fd gives. KODO_ECORRUPT: damaged, cut off or foreign; KODO_EVERSION: of a newer
- * program. KODO_EFULL, KODO_EIO, KODO_ENOMEM. With why.
+ * program. KODO_EFULL, KODO_EIO, KODO_ENOMEM (perhaps without why), KODO_ETOOBIG. With why.
  */
 enum kodo_err restore_unpack(struct restore *r, int fd, struct why *why) MUST_CHECK;
 /* Keys that are there already stay; then the folders change places. With why. */

@@ -17,6 +17,8 @@
 #define KEY_DIGITS	(STATE_KEY_BYTES - 1)
 #define KEY_FILE	"key"
 
+const char *const state_secrets[STATE_SECRETS] = { KEY_FILE, "identity" };
+
 const char *
 state_network_fs(unsigned long f_type)
 {

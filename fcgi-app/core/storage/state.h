@@ -98,6 +98,11 @@ enum kodo_err state_key(const struct state *s, char out[STATE_KEY_BYTES]) MUST_C
 /* Replace it; the old one counts for nothing from then on. */
 enum kodo_err state_key_rotate(const struct state *s, char out[STATE_KEY_BYTES]) MUST_CHECK;
 
+/* The names of those that there are. */
+#define STATE_SECRETS	2u
+#define STATE_SECRET_BYTES	4096u	/* with the end of the text */
+extern const char *const state_secrets[STATE_SECRETS];
+
 /*
  * Secrets: a line each, in a file of the folder (mode 0640 or 0600). What is read is cut off at
  * size - 1 bytes, and terminated. KODO_ENOTFOUND, KODO_EIO.

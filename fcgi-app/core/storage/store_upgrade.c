@@ -209,7 +209,8 @@ migrate(struct store *st, uint32_t from, struct why *why)
 static enum kodo_err
 upgrade_locked(struct store *st, struct why *why)
 {
-	struct backup b = { .store = st, .state = &st->state, .with_keys = true };
+	struct backup b = { .store = st, .state = &st->state, .with_keys = true,
+		.is_alone = true };
 	struct why inner = { "" };
 	struct upgrade u;
 	enum kodo_err err = upgrade_look(st, &u, why);
