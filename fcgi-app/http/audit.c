@@ -29,13 +29,12 @@ nodes_add(struct audit_line *l, struct audit_node nodes[AUDIT_NODES], const stru
 }
 
 static const char *
-known_of(const struct call *c, const struct route *r)
+known_of(const struct call *c)
 {
 	const bool is_refused = c->res->status >= 400;
 
-	if ((r->flags & ROUTE_ADMIN) != 0)
-		return c->res->refusal == REFUSAL_NOT_ADMIN ? registry_audit_known(PIN_OPEN)
-							    : "admin";
+	if (c->is_admin)
+		return "admin";
 	/* whoever is refused has shown nothing */
 	return registry_audit_known(is_refused ? PIN_OPEN : c->audit.level);
 }
@@ -66,7 +65,7 @@ audit_request(const struct call *c)
 	    c->req->method == METHOD_OPTIONS)
 		return;
 	line = (struct audit_line){ .at_us = c->now_us, .by = "request", .url = c->body.from.url,
-		.known = known_of(c, r), .address = c->client.text, .method = c->req->method_text,
+		.known = known_of(c), .address = c->client.text, .method = c->req->method_text,
 		.route = r->path, .subject = c->audit.subject, .view = c->audit.view,
 		.state = c->audit.state, .n_withdrawn = c->audit.n_withdrawn,
 		.status = c->res->status,

@@ -38,6 +38,7 @@ struct call {
 	struct call_audit audit;
 	int64_t now_us;
 	struct follower *follower;	/* the request has waited; NULL: not yet */
+	bool is_admin;		/* on routes with ROUTE_ADMIN: it was found to be the admin */
 	bool is_unaudited;	/* it is one of many, of which the audit has the first */
 	bool is_early;		/* the answer is a refusal, and the body was not read */
 	/* set by a handler: no answer yet, the request waits as follower */

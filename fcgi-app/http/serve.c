@@ -263,7 +263,7 @@ static void
 call_route(struct server *s, struct call *c, const struct route *r, const struct options *o)
 {
 	struct param_errors errors;
-	bool may = true;
+	bool may;
 	enum kodo_err err;
 
 	err = param_read(c->a, c->req->query, r->params, &c->params, &errors);
@@ -272,7 +272,8 @@ call_route(struct server *s, struct call *c, const struct route *r, const struct
 		return;
 	}
 	if (err == KODO_OK && (r->flags & ROUTE_ADMIN) != 0)
-		err = admin_is_asking(c, r, o, &may);
+		err = admin_is_asking(c, r, o, &c->is_admin);
+	may = c->is_admin || (r->flags & ROUTE_ADMIN) == 0;
 	if (err == KODO_OK && may)
 		err = access_is_granted(c, s->auth, r, o, &may);
 	s->wake |= c->wake;

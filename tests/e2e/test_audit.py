@@ -83,7 +83,8 @@ def test_admin_and_secrets(hosted):
             ("POST", f"/moderation?do=allow&pattern={ME}&key={key}", {}, ("admin", 200, "taken", None)),
             ("POST", "/moderation?do=what", bearer, ("admin", 400, "refused", "invalid")),
             ("POST", f"/moderation?do=deny&pattern={ME}", {**bearer, "Origin": "http://evil.example"},
-             ("admin", 403, "refused", "foreign_page")),
+             ("anonymous", 403, "refused", "foreign_page")),
+            ("POST", "/moderation?forget=many", bearer, ("anonymous", 400, "refused", "invalid")),
             ("GET", f"/cron?key={key}", {}, ("admin", 200, "taken", None))):
         answer = kodo.request(method, target, headers=headers, REMOTE_ADDR="192.0.2.7")
         found = new(kodo, before)
