@@ -38,7 +38,9 @@ asked_refuse_steps(struct call *c)
 static bool
 is_liveness_asked(const struct call *c)
 {
-	static const enum param of[] = { PARAM_FIELDS, PARAM_BY, PARAM_Q };
+	/* words may be a query */
+	static const enum param of[] = { PARAM_FIELDS, PARAM_BY, PARAM_Q, PARAM_WORDS,
+		PARAM_SEARCH };
 	static const struct str names[] = {
 		{ "heard", 5 }, { "state", 5 }, { "alive", 5 }, { "registry", 8 }
 	};

@@ -90,3 +90,16 @@ def test_counts_of_what_is_found(registry):
     first = registry.get("/counts?tag=n1")
     assert registry.get("/counts?tag=n1", headers={"if-none-match": first.headers["etag"]}).status == 304
     assert registry.get("/counts?tag=n2", headers={"if-none-match": first.headers["etag"]}).status == 200
+
+
+def test_answers_on_signs_of_life_last_a_minute(hosted, clock):
+    """Wherever they are asked for: words may be a query."""
+    env, ahead = clock
+    one = hosted({"flows": [flow(1)], "trigger": "cron"}, env=env)
+    asked = urllib.parse.quote('state == "fresh"')
+    for target, lasts in (("/flows?words=number", True), (f"/flows?q={asked}", False), (f"/flows?words={asked}", False), (f"/counts?words={asked}", False),
+                          ("/v0.1/servers?search=number", True), (f"/v0.1/servers?search={asked}", False)):
+        ahead(0)
+        first = one.get(target)
+        ahead(120)
+        assert (one.get(target).headers["etag"] == first.headers["etag"]) == lasts and first.status == 200, target

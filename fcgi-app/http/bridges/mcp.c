@@ -11,6 +11,7 @@
 #include "core/base/json.h"
 #include "core/base/utf8.h"
 #include "core/records/known.h"
+#include "http/asked.h"
 #include "http/bridges/mcp.h"
 #include "http/etag.h"
 #include "http/handlers.h"
@@ -373,7 +374,7 @@ put_page(struct call *c, struct view *v)
 
 	m.page.arg = &m;
 	if (!read_asked(c, &m) || etag_matches(c, v, m.with_gone ? ETAG_VIEW | ETAG_STATE
-	    : ETAG_VIEW, hash_text(HASH_STORED, c->req->query)))
+	    : ETAG_VIEW, asked_variant(c)))
 		return KODO_OK;
 	err = ask_since(c, &m);
 	if (err == KODO_OK && search.len > 0 && m.since_us == 0 && m.version.p == NULL) {
