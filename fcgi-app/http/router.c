@@ -51,10 +51,9 @@ static const struct route table[] = {
 	    PARAM_BIT(PARAM_SINCE) | PARAM_BIT(PARAM_LIMIT) | PARAM_BIT(PARAM_WAIT) |
 		CHANGES_WHICH,
 	    "nodes that were changed, each in its newest state", NULL, "changes" },
-	{ "/flows/counts", METHOD_GET, handle_counts, ROUTE_ALIAS | SHOWS, 0,
-	    FORMAT | PARAMS_WHICH, NULL,
-	    NULL, "counts" },
-	{ "/counts", METHOD_GET, handle_counts, SHOWS, 0, FORMAT | PARAMS_WHICH,
+	{ "/flows/counts", METHOD_GET, handle_counts, ROUTE_ALIAS | ROUTE_SCANS | SHOWS, 0,
+	    FORMAT | PARAMS_WHICH, NULL, NULL, "counts" },
+	{ "/counts", METHOD_GET, handle_counts, ROUTE_SCANS | SHOWS, 0, FORMAT | PARAMS_WHICH,
 	    "number of flows, and of distinct names by organization and tag", NULL, "counts" },
 	{ "/.well-known/kodo.json", METHOD_GET, handle_well_known, 0, 0, 0,
 	    "the keys with which this service signs", NULL, "keys" },
@@ -101,7 +100,7 @@ static const struct route table[] = {
 	    "ard_manifest" },
 	{ "/.well-known/ai-catalog.json", METHOD_GET, handle_ard_manifest, ROUTE_ALIAS | OF_ARD,
 	    0, 0, NULL, NULL, "ard_manifest" },
-	{ "/ard/agents", METHOD_GET, handle_ard_agents, OF_ARD, 0,
+	{ "/ard/agents", METHOD_GET, handle_ard_agents, OF_ARD | ROUTE_SCANS, 0,
 	    PARAM_BIT(PARAM_PAGE_SIZE) | PARAM_BIT(PARAM_PAGE_TOKEN) |
 		PARAM_BIT(PARAM_FILTER) | PARAM_BIT(PARAM_ORDER_BY),
 	    "flows as entries of Agentic Resource Discovery", NULL, "ard_list" },

@@ -62,13 +62,13 @@ const struct route *router_table(void);
 
 enum router_verdict { ROUTE_FOUND, ROUTE_NO_PATH, ROUTE_NO_METHOD, ROUTE_IS_OPTIONS };
 
+/* A row for the path, by whatever method. NULL: there is no such path. */
+const struct route *router_any(struct str path);
+
 /*
  * Find the row for a path and method; HEAD finds that of GET. ROUTE_NO_METHOD and ROUTE_IS_OPTIONS:
  * allow holds the methods that the path has, for an Allow header.
  */
-/* A row for the path, by whatever method. NULL: there is no such path. */
-const struct route *router_any(struct str path);
-
 enum router_verdict router_find(
     struct str path, enum method m, const struct route **out, char allow[64]);
 

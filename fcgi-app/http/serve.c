@@ -248,15 +248,17 @@ static bool
 gives_way(const struct call *c, const struct route *r)
 {
 	static const enum param scans[] = { PARAM_Q, PARAM_WORDS, PARAM_BY, PARAM_ORGANIZATION,
-		PARAM_TAG, PARAM_SEARCH };
+		PARAM_NODE_STATE, PARAM_REGISTRY, PARAM_SEARCH, PARAM_UPDATED_SINCE,
+		PARAM_INCLUDE_DELETED, PARAM_FILTER, PARAM_ORDER_BY };
+	const struct params *p = &c->params;
 	size_t i;
 
 	if (!c->transport->takes_turns || c->follower != NULL || (r->flags & ROUTE_SCANS) == 0)
 		return false;
 	for (i = 0; i < sizeof(scans) / sizeof(scans[0]); i++)
-		if (c->params.text[scans[i]].len > 0)
+		if (p->text[scans[i]].len > 0)
 			return true;
-	return false;
+	return p->n_tags > 0 || p->number[PARAM_ALIVE] != 0 || p->number[PARAM_FACETS] != 0;
 }
 
 static void
