@@ -86,18 +86,19 @@ look_in(struct lookup *l, uint32_t node)
 	return flows_row(l->c->a, &n, i - 1, ~0u, &l->out->row);
 }
 
+/* KODO_EEXIST: it is found, which ends the pass. */
 static enum kodo_err
 each_node(void *arg, uint32_t node, struct str key)
 {
 	struct lookup *l = arg;
 	bool is_there = false;
-	enum kodo_err err = KODO_OK;
+	enum kodo_err err;
 
-	if (l->is_found)
-		return KODO_OK;
 	arena_reset(l->scratch);
 	err = identifier_is_at(l->scratch, l->id, key, &is_there);
-	return err == KODO_OK && is_there ? look_in(l, node) : err;
+	if (err == KODO_OK && is_there)
+		err = look_in(l, node);
+	return err == KODO_OK && l->is_found ? KODO_EEXIST : err;
 }
 
 enum kodo_err
@@ -116,6 +117,8 @@ bridge_find(struct call *c, struct view *v, const struct identifier *id, struct 
 	if (err == KODO_OK && key.p != NULL)
 		err = look_in(&l, node);
 	arena_free(l.scratch);
+	if (err == KODO_EEXIST)
+		return KODO_OK;
 	return err == KODO_OK && !l.is_found ? KODO_ENOTFOUND : err;
 }
 
