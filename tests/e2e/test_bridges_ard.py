@@ -137,9 +137,21 @@ def test_search(hosted):
         return [r["displayName"] for r in ask(kodo, {"query": {"text": "travel bills", "filter": {k.replace("_", "."): v for k, v in filter.items()}}})["results"]]
     assert names(tags=["sky", "mcp"]) == ["Invoices", "Weather"] and names(tags="sky") == ["Weather"] and names(tags=[]) == []
     assert names(tags=["sky"], type=[FLOW]) == ["Weather"] and names(type=[SERVER]) == ["Invoices"] and names(tags=["sky"], type=[SERVER]) == []
-    assert names(publisher=["localhost"]) == ["Travel planner", "Invoices", "Weather"] and names(publisher=["LOCALHOST"]) == []
+    assert names(publisher=["localhost"]) == ["Travel planner", "Invoices", "Weather"] == names(publisher=["LOCALHOST"])
     assert names(capabilities=["forecast"]) == ["Weather"] and names(metadata_organization=["Here"]) == names() == names(publisher=["localhost"])
     assert names(metadata_author=["Zoë \"Z\" \\ x"]) == ["Invoices"] and names(metadata_author=["\" or name ~ \""]) == []
+    # what is no host is that of nobody
+    assert [names(publisher=[wrong]) for wrong in ("", "local", "ocalhost", ".*", "localhost/", "\\", "a\nb", "[::1]", "l\u00f6calhost")] == [[]] * 9
+    assert names(metadata_author=["a\nb"]) == names(tags=["a\nb", "\\n"]) == []
+
+
+def test_publishers_are_those_explored(hosted):
+    kodo = hosted({"flows": FLOWS})
+    kodo.post("/connect", connect_body("https://Agents.Example.org", nodes=[node("https://Agents.Example.org:444", [flow(n) for n in range(3)])]))
+    kodo.post("/connect", connect_body("https://agentsxexample.org", nodes=[node("https://agentsxexample.org", [flow(4)])]))
+    body = ask(kodo, {"resultType": {"facets": [{"field": "publisher"}]}}, target="/ard/explore")
+    for bucket in body["facets"]["publisher"]["buckets"]:
+        assert check_json(kodo.get(f"/ard/agents?filter=publisherId%3D{bucket['value']}"))["total"] == bucket["count"], bucket
 
 
 def test_explore(hosted):
@@ -228,6 +240,10 @@ def test_referrals_are_registries_that_feed(folders):
         assert body["results"][0]["displayName"] == "Flow 3"
         assert body["referrals"] == [{"identifier": "urn:air:localhost:registry:kodo", "displayName": "Here", "type": "application/ai-registry+json", "url": f"{one.url}/ard/"}]
         assert "referrals" not in ask(up, {"query": {"text": "number"}, "federation": "none"})
+        # whoever has left is named no more
+        assert one.request("DELETE", "/connect").status == 204
+        kodotest.wait_until(lambda: up.total() == 0 and up.is_idle(), 10, "it has left")
+        assert ask(up, {"query": {"text": "number"}, "federation": "referrals"})["referrals"] == []
     finally:
         one.kill()
         up.kill()

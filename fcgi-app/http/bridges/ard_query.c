@@ -34,7 +34,18 @@ ard_query_free(struct ard_query *q)
 	buf_free(&q->q);
 }
 
-/* A text in quotes. */
+/* A byte of a text in quotes; no line ends in one. */
+static void
+put_byte(struct buf *b, char c)
+{
+	if (c == '"' || c == '\\')
+		buf_putc(b, '\\');
+	if (c == '\n')
+		buf_puts(b, "\\n");
+	else
+		buf_putc(b, c);
+}
+
 static void
 put_quoted(struct buf *b, const char *before, struct str text, const char *behind)
 {
@@ -42,11 +53,8 @@ put_quoted(struct buf *b, const char *before, struct str text, const char *behin
 
 	buf_puts(b, "\"");
 	buf_puts(b, before);
-	for (i = 0; i < text.len; i++) {
-		if (text.p[i] == '"' || text.p[i] == '\\')
-			buf_putc(b, '\\');
-		buf_putc(b, text.p[i]);
-	}
+	for (i = 0; i < text.len; i++)
+		put_byte(b, text.p[i]);
 	buf_puts(b, behind);
 	buf_putc(b, '"');
 }
@@ -66,18 +74,21 @@ put_type(struct buf *b, struct str value)
 	buf_puts(b, t < ARD_TYPES ? tests[t] : NOTHING);
 }
 
-/* Items at that host, whatever stands behind it. */
+/* Items at that host, in letters of whatever case, and whatever stands behind it. */
 static void
 put_publisher(struct buf *b, struct str value)
 {
-	static const char *const begins[] = { "https://", "http://" }, *const ends[] = { "/", ":" };
 	size_t i;
 
-	for (i = 0; i < 4; i++) {
-		buf_puts(b, i > 0 ? " or url.str.startswith(" : "url.str.startswith(");
-		put_quoted(b, begins[i / 2], value, ends[i % 2]);
-		buf_putc(b, ')');
+	buf_puts(b, "url.str.match(\"https?://");
+	for (i = 0; i < value.len; i++) {
+		const char c = value.p[i];
+
+		if ((unsigned char)c < 0x80 && !ascii_is_letter(c) && !ascii_is_digit(c))
+			put_byte(b, '\\');
+		put_byte(b, c);
 	}
+	buf_puts(b, "[/:]\", case=False)");
 }
 
 static void

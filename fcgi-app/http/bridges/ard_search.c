@@ -5,6 +5,7 @@
 #include "core/records/peer.h"
 #include "core/trust/moderation.h"
 #include "core/views/flows_each.h"
+#include "core/views/peer_status.h"
 #include "http/bridges/ard_search.h"
 #include "http/handlers.h"
 
@@ -60,16 +61,25 @@ struct search {
 
 /* The best has the lowest rank. */
 static enum kodo_err
-search_row(struct search *s, struct arena *a, const struct flows_node *n, uint32_t flow,
-    struct row *row)
+search_rank(struct search *s, const struct flows_node *n, uint32_t flow, struct row *row)
 {
-	const unsigned needs = order_needs(s->by) | QUERY_BIT(QUERY_RANK);
 	unsigned score = 0;
-	enum kodo_err err = flows_row(a, n, flow, needs, row);
+	enum kodo_err err = flows_row(s->c->a, n, flow, QUERY_BIT(QUERY_RANK), row);
 
 	if (err == KODO_OK)
 		err = ard_query_score(&s->q, row, &score);
 	row->rank = 101 - (int64_t)score;
+	return err;
+}
+
+/* With the fields of the order, behind search_rank. */
+static enum kodo_err
+search_row(struct search *s, const struct flows_node *n, uint32_t flow, struct row *row)
+{
+	const int64_t rank = row->rank;
+	enum kodo_err err = flows_row(s->c->a, n, flow, order_needs(s->by), row);
+
+	row->rank = rank;
 	return err;
 }
 
@@ -79,15 +89,21 @@ search_keep(struct flows_each *e, const struct flows_node *n, uint32_t flow)
 	const uint64_t ref = (uint64_t)n->id << 32 | flow;
 	struct search *s = e->arg;
 	struct row row;
-	enum kodo_err err = search_row(s, s->c->a, n, flow, &row);
+	enum kodo_err err = search_rank(s, n, flow, &row);
 
 	/* what holds a word inside of others alone has not got it */
-	if (err != KODO_OK || row.rank > 100 ||
-	    (s->after != NULL && !cursor_is_behind(s->after, &row, ref)))
+	if (err != KODO_OK || row.rank > 100)
+		return err;
+	/* so it is behind the cursor, too, as all in the sorter are */
+	if (sorter_is_beyond(s->sorter, STR_NULL, row.rank)) {
+		s->n++;
+		return KODO_OK;
+	}
+	err = search_row(s, n, flow, &row);
+	if (err != KODO_OK || (s->after != NULL && !cursor_is_behind(s->after, &row, ref)))
 		return err;
 	s->n++;
-	return sorter_is_beyond(s->sorter, STR_NULL, row.rank) ? KODO_OK
-							: sorter_add(s->sorter, &row, ref);
+	return sorter_add(s->sorter, &row, ref);
 }
 
 static enum kodo_err
@@ -103,7 +119,9 @@ put_result(struct search *s, uint64_t ref, bool is_first, struct str *next)
 	if (err == KODO_OK)
 		err = flows_node_open(s->v, (uint32_t)(ref >> 32), &winner, ~0u, &n);
 	if (err == KODO_OK)
-		err = search_row(s, s->c->a, &n, (uint32_t)ref, &row);
+		err = search_rank(s, &n, (uint32_t)ref, &row);
+	if (err == KODO_OK)
+		err = search_row(s, &n, (uint32_t)ref, &row);
 	if (err == KODO_OK)
 		err = cursor_write(s->c->a, s->by, &row, ref, next);
 	f = (struct bridge_flow){ .node = n.p.url, .version = winner.version };
@@ -150,6 +168,7 @@ put_results(struct search *s, struct str *next)
 static enum kodo_err
 put_referrals(struct search *s)
 {
+	const uint32_t is_registry = PEER_FEED | PEER_KODO;
 	struct buf *b = &s->c->res->body.buf;
 	struct moderation m;
 	struct peer p;
@@ -161,7 +180,8 @@ put_referrals(struct search *s)
 	while (err == KODO_OK && n < REFERRALS_MAX && n_seen < PEERS_MAX) {
 		err = peer_next(&s->v->t, s->c->a, &id, &p);
 		n_seen++;
-		if (err != KODO_OK || (p.flags & PEER_FEED) == 0 || (p.flags & PEER_KODO) == 0 ||
+		if (err != KODO_OK || (p.flags & is_registry) != is_registry ||
+		    (p.flags & PEER_DROPPED) != 0 || !peer_status_is_shown(&p) ||
 		    moderation_verdict(moderation_of_peer(&m, &p)) != VERDICT_SHOWN)
 			continue;
 		buf_puts(b, n++ > 0 ? "," : "");
