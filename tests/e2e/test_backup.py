@@ -16,6 +16,7 @@ import pytest
 import kodotest
 from kodotest import connect_body, flow, wait_until
 from meshtest import NODE, REGISTRY, SECONDS
+from responder import SANITIZED
 from test_restored import both_show, rows_of
 
 FAR = "http://127.0.0.1:2"          # nobody answers there
@@ -192,6 +193,67 @@ def test_what_was_there_stays(small):
     assert stat.S_IMODE(os.stat(state).st_mode) == 0o700 and {stat.S_IMODE(os.stat(os.path.join(state, n)).st_mode) for n in ("data.mdb", "key")} == {0o600}
     one.start()
     assert one.total() == 7
+
+
+SHIM = """
+#include <errno.h>
+int renameat2(int a, const char *from, int b, const char *to, unsigned flags)
+{
+	errno = EINVAL;
+	return -1;
+}
+"""
+
+
+@pytest.mark.skipif(SANITIZED, reason="ASAN has to be the first library")
+def test_no_exchange(small, place):
+    """File systems that cannot exchange folders: the former goes aside first."""
+    _, state, backup = small
+    with open(os.path.join(place, "shim.c"), "w", encoding="ascii") as f:
+        f.write(SHIM)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", f"{place}/shim.so", f"{place}/shim.c"], check=True)
+    before = tree(state)
+    for where in (state, os.path.join(place, "new.lmdb")):
+        done = subprocess.run([kodotest.KODO, "restore", backup, "--state", where], capture_output=True, text=True, check=False,
+                              env={**os.environ, "LD_PRELOAD": f"{place}/shim.so"})
+        assert done.returncode == 0 and len(flows_of(where)) == 7, done
+    aside, = glob.glob(state + ".before-restore.*")
+    assert tree(aside) == before and not glob.glob(state + ".restore.*")
+
+
+def test_no_state(small, place):
+    """A folder of something else stays where it is, and as it is."""
+    _, _, backup = small
+    other = os.path.join(place, "other")
+    os.mkdir(other)
+    with open(os.path.join(other, "passwd"), "w", encoding="ascii") as f:
+        f.write("x")
+    for where in (other, place):
+        before = sorted(glob.glob(os.path.join(place, "**"), recursive=True))
+        done = run("restore", backup, "--state", where)
+        assert done.returncode == 1 and b"not the state of a service" in done.stderr, done
+        assert sorted(glob.glob(os.path.join(place, "**"), recursive=True)) == before
+    empty = os.path.join(place, "empty")
+    os.mkdir(empty)
+    good("restore", backup, "--state", empty + "/")
+    assert len(flows_of(empty)) == 7 and not os.path.exists(os.path.join(empty, ".restore"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="for root alone")
+def test_owners(small, place):
+    """The group of a shared folder stays; root makes nothing in the folder of another user."""
+    _, state, backup = small
+    os.chown(state, -1, 54321)
+    os.chmod(state, 0o2770)
+    good("restore", backup, "--state", state)
+    at = os.stat(state)
+    assert at.st_gid == 54321 and stat.S_IMODE(at.st_mode) == 0o2770
+    assert os.stat(os.path.join(state, "data.mdb")).st_gid == 54321
+    theirs = os.path.join(place, "theirs")
+    os.mkdir(theirs)
+    os.chown(theirs, 54321, -1)
+    done = run("restore", backup, "--state", os.path.join(theirs, "deep", "new.lmdb"))
+    assert done.returncode == 1 and b"belongs to" in done.stderr and os.listdir(theirs) == [], done
 
 
 def test_damaged_files(small, place):

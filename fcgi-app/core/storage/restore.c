@@ -96,6 +96,26 @@ lock_all(struct restore *r, const struct state *s, struct why *why)
 	return lock_data(r, s, why);
 }
 
+/* It holds LMDB's files, or nothing at all: another folder is not moved away. */
+static enum kodo_err
+check_state(const struct state *s, struct why *why)
+{
+	DIR *d = opendir(s->path);
+	const struct dirent *e;
+	bool is_state = false, is_empty = true;
+
+	if (d == NULL)
+		return why_set(why, KODO_EIO, "%s: %s", s->path, path_words(errno));
+	while ((e = readdir(d)) != NULL) {
+		is_state |= strcmp(e->d_name, BACKUP_DATA) == 0 ||
+		    strcmp(e->d_name, "lock.mdb") == 0;
+		is_empty &= strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
+	}
+	closedir(d);
+	return is_state || is_empty ? KODO_OK : why_set(why, KODO_ECONFLICT,
+	    "%s is not the state of a service: it has other files, and no " BACKUP_DATA, s->path);
+}
+
 enum kodo_err
 restore_begin(struct restore *r, struct str place, struct why *why)
 {
@@ -103,14 +123,14 @@ restore_begin(struct restore *r, struct str place, struct why *why)
 	enum kodo_err err;
 
 	*r = (struct restore){ .locks = { -1, -1, -1 } };
-	if (place.len >= sizeof(r->place))
-		return why_set(why, KODO_ETOOBIG, "the path of the state is too long");
-	str_copy(r->place, sizeof(r->place), place);
 	err = state_open(&s, place, false, why);
+	str_copy(r->place, sizeof(r->place), str_of(s.path));
 	if (err == KODO_ENOTFOUND)
-		return KODO_OK;
+		return state_may_make(&s, why);
 	if (err == KODO_OK && s.is_read_only)
 		return KODO_EIO;
+	if (err == KODO_OK)
+		err = check_state(&s, why);
 	return err == KODO_OK ? lock_all(r, &s, why) : err;
 }
 
@@ -122,13 +142,15 @@ has_former(const struct restore *r)
 
 /* --- unpacking --- */
 
-/* A folder beside the place, of the mode of the one that is there. */
+/* A folder beside the place, of the mode and group of the one that is there. */
 static enum kodo_err
 make_folder(struct restore *r, struct why *why)
 {
 	char parent[PATH_BYTES];
 	struct stat st;
 	mode_t mode = 0700;
+	enum kodo_err err = KODO_OK;
+	int fd;
 
 	str_copy(parent, sizeof(parent), path_folder(str_of(r->place)));
 	if (path_make_folder(parent) != KODO_OK)
@@ -145,8 +167,13 @@ make_folder(struct restore *r, struct why *why)
 		return why_set(why, path_errno(errno), "%s: %s", parent, path_words(errno));
 	}
 	r->file_mode = path_file_mode(mode);
-	return chmod(r->folder, mode) == 0 ? KODO_OK :
-	    why_set(why, KODO_EIO, "%s: %s", r->folder, path_words(errno));
+	fd = open(r->folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || (mode != 0700 && fchown(fd, (uid_t)-1, st.st_gid) != 0) ||
+	    fchmod(fd, mode) != 0)
+		err = why_set(why, KODO_EIO, "%s: %s", r->folder, path_words(errno));
+	if (fd >= 0)
+		close(fd);
+	return err;
 }
 
 /* The value of a line `name value`, or "". */
@@ -308,19 +335,42 @@ name_aside(struct restore *r)
 	return KODO_EEXIST;
 }
 
+/* For file systems and kernels that exchange nothing. A kill in between leaves the former aside. */
+static int
+swap_in_steps(struct restore *r)
+{
+	int failed;
+
+	if (!has_former(r))
+		return rename(r->folder, r->place);
+	if (name_aside(r) != KODO_OK || rename(r->place, r->aside) != 0)
+		return -1;
+	if (rename(r->folder, r->place) == 0)
+		return 0;
+	failed = errno;
+	if (rename(r->aside, r->place) == 0)
+		r->aside[0] = '\0';
+	errno = failed;
+	return -1;
+}
+
 static enum kodo_err
 swap(struct restore *r, struct why *why)
 {
-	if (renameat2(AT_FDCWD, r->folder, AT_FDCWD, r->place,
-	    has_former(r) ? RENAME_EXCHANGE : RENAME_NOREPLACE) != 0)
-		return why_set(why, KODO_EIO, errno == EINVAL ?
-		    "%s: its file system cannot exchange folders; move it away, and restore again" :
-		    errno == EEXIST ? "%s was made meanwhile: end what made it" :
-		    "cannot put the state to %s: %s", r->place, path_words(errno));
-	if (has_former(r)) {
-		if (name_aside(r) != KODO_OK || rename(r->folder, r->aside) != 0)
-			memcpy(r->aside, r->folder, sizeof(r->aside));
-	}
+	const unsigned flags = has_former(r) ? RENAME_EXCHANGE : RENAME_NOREPLACE;
+	int failed = renameat2(AT_FDCWD, r->folder, AT_FDCWD, r->place, flags);
+	const bool is_exchanged = failed == 0 && has_former(r);
+
+	if (failed != 0 && (errno == EINVAL || errno == ENOSYS))
+		failed = swap_in_steps(r);
+	if (failed != 0)
+		return why_set(why, KODO_EIO, errno == EEXIST || errno == ENOTEMPTY ?
+		    "%s was made meanwhile: end what made it%s%s%s" :
+		    "cannot put the state to %s%s%s: %s", r->place,
+		    r->aside[0] != '\0' ? "; what was there is in " : "", r->aside,
+		    errno == EEXIST || errno == ENOTEMPTY ? "" : path_words(errno));
+	if (is_exchanged && (name_aside(r) != KODO_OK || rename(r->folder, r->aside) != 0))
+		memcpy(r->aside, r->folder, sizeof(r->aside));
 	r->folder[0] = '\0';
 	return KODO_OK;
 }
@@ -349,13 +399,16 @@ restore_end(struct restore *r, struct why *why)
 static void
 remove_folder(const char *path)
 {
-	DIR *d = opendir(path);
+	const int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 	const struct dirent *e;
 
 	while (d != NULL && (e = readdir(d)) != NULL)
 		(void)unlinkat(dirfd(d), e->d_name, 0);
 	if (d != NULL)
 		closedir(d);
+	else if (fd >= 0)
+		close(fd);
 	(void)rmdir(path);
 }
 

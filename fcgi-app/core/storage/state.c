@@ -141,6 +141,12 @@ check_owner_above(const char *path, bool create, struct why *why)
 	return check_owner(folder, &st, create, why);
 }
 
+enum kodo_err
+state_may_make(const struct state *s, struct why *why)
+{
+	return check_owner_above(s->path, true, why);
+}
+
 static bool
 holds_store(const struct state *s)
 {

@@ -48,6 +48,12 @@ struct state {
  */
 enum kodo_err state_open(struct state *s, struct str path, bool create, struct why *why) MUST_CHECK;
 
+/*
+ * May this process make such a folder, which is not there? KODO_ECONFLICT, KODO_EIO, KODO_ETOOBIG,
+ * all with why: root in the folder of another user, as above, or a link that leads nowhere.
+ */
+enum kodo_err state_may_make(const struct state *s, struct why *why) MUST_CHECK;
+
 /* The name of the network file system that has this f_type (statfs), or NULL for a local one. */
 const char *state_network_fs(unsigned long f_type);
 
