@@ -95,17 +95,26 @@ str_of_val(const MDB_val *v)
 	return (struct str){ v->mv_data, v->mv_size };
 }
 
+/* Perhaps of another folder, with a lock of its own; one that is held stays so. rc. */
+static int
+renew(struct store *st, unsigned flags)
+{
+	if (store_renew(st) != KODO_OK)
+		return EIO;
+	return flags == MDB_RDONLY || write_lock_take(st->write_fd) == KODO_OK ? 0 : EIO;
+}
+
 /* Begin, and once more after what LMDB asks for. */
 static int
 begin(struct store *st, unsigned flags, MDB_txn **txn)
 {
 	int rc, dead;
 
-	if (st->env == NULL && store_renew(st) != KODO_OK)
+	if (st->env == NULL && renew(st, flags) != 0)
 		return EIO;
 	rc = mdb_txn_begin(st->env, NULL, flags, txn);
 	if (rc == MDB_PANIC)
-		rc = store_renew(st) == KODO_OK ? 0 : EIO;
+		rc = renew(st, flags);
 	else if (rc == MDB_MAP_RESIZED)	/* another process made the map larger */
 		rc = store_map_follow(st);
 	else if (rc == MDB_READERS_FULL)	/* killed readers still hold their slots */

@@ -106,8 +106,8 @@ bool store_is_outdated(const struct store *st);
 
 /*
  * Begin a transaction. Retries MDB_MAP_RESIZED and MDB_READERS_FULL (after a reader check) once.
- * KODO_EBUSY: reader table full, or the write lock was held by others for 20 s. KODO_EFULL,
- * KODO_EIO, KODO_ENOMEM.
+ * KODO_EBUSY: reader table full, or the write lock was held by others for 20 s. KODO_EVERSION: see
+ * store_is_outdated. KODO_EFULL, KODO_EIO, KODO_ENOMEM.
  */
 enum kodo_err store_begin(struct store *st, enum store_mode mode, struct txn *t) MUST_CHECK;
 
