@@ -243,6 +243,10 @@ check_upgrade(struct check *c, struct why *why)
 	if (store_open_raw(&c->state, &inner, &st) != KODO_OK ||
 	    upgrade_look(st, &u, &inner) != KODO_OK || !u.is_possible)
 		findings_say(&c->findings, FINDING_ERROR, "store: %s", refusal);
+	else if (!u.may_write)
+		findings_say(&c->findings, FINDING_ERROR, "store: %s, whose folder cannot be "
+		    "written by uid %u: change its owner, or its mode", refusal,
+		    (unsigned)geteuid());
 	else if (u.free_bytes < UPGRADE_ROOM * u.bytes)
 		findings_say(&c->findings, FINDING_ERROR,
 		    "store: %s; it has %llu MiB, and only %llu MiB are free: "

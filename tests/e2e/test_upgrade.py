@@ -255,6 +255,21 @@ def test_check_says_what_will_happen(site):
     assert one.get("/").status == 200 and one.runs(kodotest.KODO) == 0
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="for root alone")
+def test_check_says_who_may_not(site):
+    """The backup goes beside the state, where its owner may not write."""
+    one = site()
+    for path in [one.state_path(), *glob.glob(os.path.join(one.state_path(), "*"))]:
+        os.chown(path, 54321, 54321)
+    above = os.path.dirname(one.state_path())
+    while above != "/":
+        if os.stat(above).st_mode & 0o005 != 0o005:
+            os.chmod(above, 0o755)
+        above = os.path.dirname(above)
+    done = subprocess.run([NEXT, "check", "--state", one.state_path()], capture_output=True, text=True, check=False, user=54321, group=54321, extra_groups=[])
+    assert done.returncode == 1 and "cannot be written by uid 54321" in done.stdout, done
+
+
 def test_nothing_is_changed_if_it_fails(site):
     """A step that fails, a backup that has no room: the former program goes on with the state as it was."""
     one = site(workers=1)

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 
 #define META_FORMAT	"format"
 #define META_PROGRAM	"program"	/* version of the one that made this format */
+#define GROWTH	2u		/* the map may become so many times as large */
 #define WAIT_TRIES	60		/* for another one that does it, a second at least each */
 
 static MDB_val
@@ -109,6 +111,7 @@ measure(struct store *st, struct upgrade *out)
 	str_copy(folder, sizeof(folder), path_folder(str_of(st->state.path)));
 	if (statvfs(folder, &fs) == 0)
 		out->free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	out->may_write = faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0;
 }
 
 enum kodo_err
@@ -205,6 +208,14 @@ migrate(struct store *st, uint32_t from, struct why *why)
 	    from, store_format_own, kodo_err_text(err));
 }
 
+static uint64_t
+map_bytes(struct store *st)
+{
+	MDB_envinfo info;
+
+	return mdb_env_info(st->env, &info) == 0 ? info.me_mapsize : 0;
+}
+
 /* With the write lock. */
 static enum kodo_err
 upgrade_locked(struct store *st, struct why *why)
@@ -223,6 +234,9 @@ upgrade_locked(struct store *st, struct why *why)
 	if (err != KODO_OK)
 		return why_set(why, err, "%s: in format %u, not brought to %u, as there is no "
 		    "backup: %s: %s", st->state.path, u.from, u.to, u.backup, inner.text);
+	/* the ceiling is an option, which comes into force afterwards */
+	store_set_map_max(st, GROWTH * map_bytes(st) > st->map_max_bytes ?
+	    GROWTH * map_bytes(st) : st->map_max_bytes);
 	err = migrate(st, u.from, why);
 	if (err != KODO_OK)
 		return err;
@@ -237,10 +251,12 @@ upgrade_locked(struct store *st, struct why *why)
 enum kodo_err
 store_upgrade(struct store *st, struct why *why)
 {
+	/* requests are refused meanwhile, and do not hold all workers */
+	const unsigned tries_max = write_lock_leaves_stopped() ? 1 : WAIT_TRIES;
 	enum kodo_err err = KODO_EBUSY;
 	unsigned tries;
 
-	for (tries = 0; tries < WAIT_TRIES && err == KODO_EBUSY; tries++) {
+	for (tries = 0; tries < tries_max && err == KODO_EBUSY; tries++) {
 		if (tries > 0)
 			sleep(1);
 		err = write_lock_take(st->write_fd);

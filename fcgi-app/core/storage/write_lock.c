@@ -123,6 +123,12 @@ write_lock_leave_stopped(void)
 	leaves_stopped = true;
 }
 
+bool
+write_lock_leaves_stopped(void)
+{
+	return leaves_stopped;
+}
+
 /* Is the holder stopped, by SIGSTOP or a debugger, and not to be waited for? */
 static bool
 is_held_in_vain(int fd)

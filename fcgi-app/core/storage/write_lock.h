@@ -35,6 +35,7 @@ enum kodo_err write_lock_take(int fd) MUST_CHECK;
  * has begun to wait before: KODO_EBUSY at once, or within 20 ms.
  */
 void write_lock_leave_stopped(void);
+bool write_lock_leaves_stopped(void);
 void write_lock_release(int fd);
 
 /*
