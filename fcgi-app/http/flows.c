@@ -241,7 +241,7 @@ put_facets(struct call *c, struct view *v, const struct search_result *res, stru
 	if (res->meant.p != NULL)
 		asked.words = res->meant;
 	err = flows_facets_find(v, &asked, &facets);
-	if (err != KODO_OK)
+	if (err != KODO_OK || facets == NULL)
 		return err;
 	buf_puts(b, ",\"facets\":");
 	facets_put(b, facets);

@@ -1,3 +1,4 @@
+#include "core/trust/moderation.h"
 #include "http/flows_facets.h"
 
 #define CACHED_FACETS	8u	/* answers of facets_count that a worker caches */
@@ -12,6 +13,7 @@ static struct facet_cache {
 	char *key;
 	size_t key_len;
 	struct arena *a;
+	bool is_over;		/* there are none: the query takes too many steps */
 	struct facets facets;
 } cache[CACHED_FACETS];
 
@@ -41,11 +43,8 @@ make_facets(struct view *v, const struct search_asked *asked, struct facet_cache
 
 	if (err == KODO_OK)
 		err = facets_count(v, k->a, query, &k->facets);
-	if (err == KODO_ETOOBIG) {
-		k->facets = (struct facets){ .of[0].n = 0 };
-		err = KODO_OK;
-	}
-	return err;
+	k->is_over = err == KODO_ETOOBIG;
+	return k->is_over ? KODO_OK : err;
 }
 
 static enum kodo_err
@@ -68,7 +67,7 @@ find_facets(struct view *v, const struct search_asked *asked, struct str key,
 	}
 	k->used = ++clock;
 	if (err == KODO_OK) {
-		*out = &k->facets;
+		*out = k->is_over ? NULL : &k->facets;
 	} else {
 		arena_free(k->a);
 		*k = (struct facet_cache){ .used = 0 };
@@ -76,31 +75,39 @@ find_facets(struct view *v, const struct search_asked *asked, struct str key,
 	return err;
 }
 
-/* Different for what is different. The hour: silent nodes are lost by time alone. */
-static void
-put_key(struct buf *key, const struct view *v, const struct search_asked *asked)
+/*
+ * Different for what is different. The hour: silent nodes are lost by time alone. Moderation: of a
+ * registry it may leave all nodes as they are.
+ */
+static enum kodo_err
+put_key(struct buf *key, struct view *v, const struct search_asked *asked)
 {
 	const struct str texts[] = { asked->q, asked->words, asked->organization, asked->state,
 		asked->registry };
+	uint64_t moderation;
 	size_t i;
+	enum kodo_err err = moderation_hash(&v->t, &moderation);
 
-	buf_printf(key, "%lld%c", (long long)(v->now_us / HOUR_US), asked->is_alive ? 'a' : '-');
+	buf_printf(key, "%lld.%llx%c", (long long)(v->now_us / HOUR_US),
+	    (unsigned long long)moderation, asked->is_alive ? 'a' : '-');
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		buf_printf(key, "%zu.", texts[i].len);
 		buf_put_str(key, texts[i]);
 	}
 	for (i = 0; i < asked->n_tags; i++)
 		buf_printf(key, "%zu.%.*s", asked->tags[i].len, STR_ARG(asked->tags[i]));
+	return err == KODO_OK && buf_failed(key) ? KODO_ENOMEM : err;
 }
 
 enum kodo_err
 flows_facets_find(struct view *v, const struct search_asked *asked, const struct facets **out)
 {
 	struct buf key = BUF_INIT(0);
-	enum kodo_err err;
+	enum kodo_err err = put_key(&key, v, asked);
 
-	put_key(&key, v, asked);
-	err = buf_failed(&key) ? KODO_ENOMEM : find_facets(v, asked, buf_str(&key), out);
+	*out = NULL;
+	if (err == KODO_OK)
+		err = find_facets(v, asked, buf_str(&key), out);
 	buf_free(&key);
 	return err;
 }
@@ -169,7 +176,7 @@ flows_facets_put(
 	enum kodo_err err = flows_facets_find(v, asked, &facets);
 	unsigned k;
 
-	for (k = 0; k < FACET_KINDS && err == KODO_OK; k++)
+	for (k = 0; k < FACET_KINDS && err == KODO_OK && facets != NULL; k++)
 		if (!is_narrowed[k] && (kinds[k].is_telling || facets->of[k].n_all > 1))
 			put_list(values, asked, k, &facets->of[k]);
 	return err;

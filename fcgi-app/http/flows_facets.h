@@ -8,7 +8,7 @@
 #include "core/views/search.h"
 #include "http/template_values.h"
 
-/* Of what is asked for; all zeros where its query takes too many steps. Until the next call. */
+/* Of what is asked for; NULL where its query takes too many steps. Until the next call. */
 enum kodo_err flows_facets_find(
     struct view *v, const struct search_asked *asked, const struct facets **out) MUST_CHECK;
 

@@ -148,6 +148,12 @@ def test_what_is_new_and_what_is_gone(responder):
     assert walk(kodo, "/v0.1/servers?include_deleted=true&limit=2")[2:] == gone and len(walk(kodo)) == 2
     assert [status_of(e) for e in walk(kodo, f"/v0.1/servers?updated_since={quoted(since)}&include_deleted=false")] == ["active"] * len(alive)
     assert walk(kodo, "/v0.1/servers?updated_since=2999-01-01T00:00:00Z") == []
+    # nor is told of what would not be shown
+    for do, pattern, left in (("hide", f"url:{PEER}/1", [0, 2]), ("deny", f"url:{PEER}/0", [2]), ("hide", f"url:{PEER}", []), ("allow", f"url:{PEER}/0", []),
+                              ("allow", f"url:{PEER}/0", [0]), ("allow", f"url:{PEER}", [0, 2]), ("allow", f"url:{PEER}/1", [0, 1, 2])):
+        assert kodo.post(f"/moderation?do={do}&pattern={pattern}", "").status == 200
+        got = walk(kodo, "/v0.1/servers?include_deleted=true&limit=1")
+        assert sorted(e["_meta"]["x--1.localhost/node"]["url"] for e in got if status_of(e) == "deleted") == [f"{PEER}/{n}" for n in left], (do, pattern)
     # who comes back is gone no more
     assert kodo.post("/update", connect_body(PEER, nodes=[node(f"{PEER}/1", [flow(1)])])).status == 200
     assert sorted(e["_meta"]["x--1.localhost/node"]["url"] for e in walk(kodo, "/v0.1/servers?include_deleted=true") if status_of(e) == "deleted") == [f"{PEER}/0", f"{PEER}/2"]

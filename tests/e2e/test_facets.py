@@ -78,6 +78,14 @@ def test_moderated_registries_are_not_named(registry):
     assert [i["registry"] for i in said["items"] if i["url"].startswith("http://127.0.0.1:10/")] == [None, None]
 
 
+def test_moderation_of_a_registry_alone(registry):
+    """All of its nodes are excepted: the view stays as it is."""
+    for do, pattern, named in (("hide", f"url:{RELAY}", False), ("allow", "url:http://127.0.0.1:10", False), ("allow", "url:http://127.0.0.1:11", False),
+                               ("allow", f"url:{RELAY}", True), ("hide", f"url:{RELAY}", False)):
+        assert registry.post(f"/moderation?do={do}&pattern={pattern}", "").status in (200, 201)
+        assert (RELAY in registry.get(f"/flows?facets=1&do={do}").json()["facets"]["registry"]) == named, (do, pattern)
+
+
 def test_counts_of_what_is_found(registry):
     whole = registry.get("/counts").json()
     assert "filtered" not in whole and registry.get("/counts?tag=&words=").json() == whole

@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
+#include "core/base/hash.h"
 #include "core/base/limit.h"
 #include "core/base/url.h"
 #include "core/base/utf8.h"
@@ -170,6 +171,16 @@ moderation_get(struct txn *t, struct arena *a, struct moderation *out)
 	for (; out->n < n && err == KODO_OK; out->n++)
 		err = entry_read(&r, a, &out->all[out->n]);
 	return err;
+}
+
+enum kodo_err
+moderation_hash(struct txn *t, uint64_t *out)
+{
+	struct str v;
+	enum kodo_err err = meta_get(t, META_MODERATION, &v);
+
+	*out = err == KODO_OK ? hash_text(HASH_STORED, v) : 0;
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
 enum kodo_err

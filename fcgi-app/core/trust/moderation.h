@@ -59,6 +59,8 @@ enum kodo_err moderation_parse(
 /* The list; one that was never made is empty. What is in out lives in a. */
 enum kodo_err moderation_get(struct txn *t, struct arena *a, struct moderation *out) MUST_CHECK;
 enum kodo_err moderation_put(struct txn *t, const struct moderation *m) MUST_CHECK;
+/* A hash of the list: another one once it has changed. */
+enum kodo_err moderation_hash(struct txn *t, uint64_t *out) MUST_CHECK;
 /* Its member unfinished alone, at little cost. */
 enum kodo_err moderation_unfinished(struct txn *t, uint32_t *out) MUST_CHECK;
 

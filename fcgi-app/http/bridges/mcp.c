@@ -9,8 +9,10 @@
 #include "core/base/hash.h"
 #include "core/base/isotime.h"
 #include "core/base/json.h"
+#include "core/base/url.h"
 #include "core/base/utf8.h"
 #include "core/records/known.h"
+#include "core/trust/moderation.h"
 #include "http/asked.h"
 #include "http/bridges/mcp.h"
 #include "http/etag.h"
@@ -206,23 +208,59 @@ put_gone(struct mcp *m, const struct statement *tomb)
 	return err == KODO_OK ? sink_step(&c->res->body) : err;
 }
 
+/* Would it be shown, if it were not gone? By its url, and by whom that came from. */
+static enum kodo_err
+may_show_gone(struct mcp *m, const struct moderation *list, const struct statement *tomb, bool *out)
+{
+	const struct moderation_entry *e = NULL;
+	struct arena *a = m->page.call->a;
+	struct peer p;
+	struct str key;
+	enum kodo_err err = KODO_OK;
+
+	*out = list->n == 0;
+	if (*out)
+		return KODO_OK;
+	err = url_key(a, tomb->bytes, &key);
+	if (err == KODO_OK)
+		err = moderation_of_node(list, key, STR(""), &e);
+	if (err == KODO_OK && e == NULL && tomb->peer != PEER_SELF) {
+		err = peer_get(&m->page.view->t, a, tomb->peer, &p);
+		if (err == KODO_OK)
+			e = moderation_of_peer(list, &p);
+	}
+	/* or that is not known any more */
+	if (err == KODO_ENOTFOUND)
+		err = KODO_OK;
+	*out = err == KODO_OK && moderation_verdict(e) == VERDICT_SHOWN;
+	return err;
+}
+
 /* Those from an id on, as many as the page has room for. */
 static enum kodo_err
 put_all_gone(struct mcp *m)
 {
 	struct txn *t = &m->page.view->t;
-	struct scan s = record_scan_shadows_from(t, m->gone);
+	struct moderation list;
+	bool may = false;
+	enum kodo_err err = moderation_get(t, m->page.call->a, &list);
+	struct scan s;
 	struct statement winner;
 	struct record r;
 	enum verdict verdict;
 
+	if (err != KODO_OK)
+		return err;
+	s = record_scan_shadows_from(t, m->gone);
 	while (!m->is_gone_next && record_next(&s, &r)) {
 		if (!r.is_tomb || r.said.at_us < m->since_us)
 			continue;
 		s.err = record_get_winner(t, r.node, &winner, &verdict);
 		if (s.err != KODO_ENOTFOUND)
 			continue;
-		s.err = KODO_OK;
+		s.err = may_show_gone(m, &list, &r.said, &may);
+		if (!may)
+			continue;
 		m->is_gone_next = m->page.n >= m->limit;
 		m->gone = r.node;
 		if (!m->is_gone_next)
