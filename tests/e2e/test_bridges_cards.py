@@ -50,6 +50,9 @@ def test_cards_are_asked_for_again_when_they_change(hosted):
         assert kodo.request("GET", target, {"If-None-Match": get.headers["etag"]}).status == 304
         assert head.body == b"" and head.headers["content-length"] == get.headers["content-length"]
     assert kodo.request("DELETE", "/llms.txt").status == 405
+    tag = kodo.get("/llms.txt").headers["etag"]
+    kodo.write_loader({"flows": OURS, "bridges": ["llms"]})
+    assert kodo.get("/llms.txt").headers["etag"] != tag and "MCP" not in kodo.get("/llms.txt").text()
 
 
 def test_llms_txt(hosted):

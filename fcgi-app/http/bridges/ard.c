@@ -2,7 +2,6 @@
  * Agentic Resource Discovery: the manifest of what is here, the list of all flows, and single ones.
  * Its search is in ard_search.c.
  */
-#include "core/base/hash.h"
 #include "core/base/json.h"
 #include "http/bridges/ard_query.h"
 #include "http/etag.h"
@@ -13,7 +12,7 @@
 static enum kodo_err
 put_entry(struct bridge_page *page, const struct bridge_flow *f, bool *is_put)
 {
-	enum kodo_err err = ard_entry_put(page->call, f);
+	enum kodo_err err = ard_entry_put(page->call, page->view->options, f);
 
 	(void)is_put;
 	buf_putc(&page->call->res->body.buf, '}');
@@ -53,7 +52,7 @@ put_manifest(struct call *c, struct view *v)
 {
 	struct bridge_page page = { .call = c, .view = v, .put = put_entry };
 
-	return etag_matches(c, v, ETAG_VIEW, 0) ? KODO_OK
+	return etag_matches(c, v, ETAG_VIEW, bridge_variant(v->options, STR_NULL)) ? KODO_OK
 						: put_manifest_with(c, v, &page, true);
 }
 
@@ -67,7 +66,7 @@ handle_ard_manifest(struct call *c)
 static enum kodo_err
 put_server(struct bridge_page *page, const struct bridge_flow *f, bool *is_put)
 {
-	*is_put = ard_type_of(&f->row) == ARD_MCP;
+	*is_put = ard_type_of(page->view->options, &f->row) == ARD_MCP;
 	return *is_put ? put_entry(page, f, is_put) : KODO_OK;
 }
 
@@ -76,7 +75,7 @@ put_catalog(struct call *c, struct view *v)
 {
 	struct bridge_page page = { .call = c, .view = v, .put = put_server };
 
-	return etag_matches(c, v, ETAG_VIEW, 0) ? KODO_OK
+	return etag_matches(c, v, ETAG_VIEW, bridge_variant(v->options, STR_NULL)) ? KODO_OK
 						: put_manifest_with(c, v, &page, false);
 }
 
@@ -115,25 +114,23 @@ put_agents(struct call *c, struct view *v)
 		.pp = (uint64_t)c->params.number[PARAM_PAGE_SIZE],
 		.after = c->params.text[PARAM_PAGE_TOKEN] };
 	const struct str order = c->params.text[PARAM_ORDER_BY];
-	struct ard_query q = ARD_QUERY_INIT(c->a);
+	struct ard_query q = ARD_QUERY_INIT(c->a, v->options);
 	struct query *compiled;
 	enum kodo_err err;
 
-	if (etag_matches(c, v, ETAG_VIEW, hash_text(HASH_STORED, c->req->query)))
-		return KODO_OK;
-	err = ard_query_read_filter(&q, c->params.text[PARAM_FILTER]);
+	ard_query_read_filter(&q, c->params.text[PARAM_FILTER]);
 	if (c->params.number[PARAM_PAGE_SIZE] < 1 ||
 	    c->params.number[PARAM_PAGE_SIZE] > ARD_PAGE_MAX)
 		q.wrong = "pageSize: from 1 to 100";
 	if (order.len > 0 && !ard_query_read_order(c->a, order, &page.by))
 		q.wrong = "orderBy: name, updatedAt or createdAt, and DESC if you like";
-	if (err == KODO_OK)
-		err = ard_query_compile(&q, &compiled);
+	err = ard_query_compile(&q, &compiled);
 	if (err == KODO_OK)
 		err = arena_str(c->a, buf_str(&q.q), &page.asked.q);
 	ard_query_free(&q);
 	if (err == KODO_OK)
-		return put_list(c, &page);
+		return etag_matches(c, v, ETAG_VIEW, bridge_variant(v->options, c->req->query))
+		    ? KODO_OK : put_list(c, &page);
 	if (err != KODO_EINVAL)
 		return err;
 	response_fail(c->res, 400, q.wrong);
@@ -155,7 +152,7 @@ put_agent(struct call *c, struct view *v)
 	struct bridge_flow f;
 	enum kodo_err err;
 
-	if (etag_matches(c, v, ETAG_VIEW, hash_text(HASH_STORED, c->req->path)))
+	if (etag_matches(c, v, ETAG_VIEW, bridge_variant(v->options, c->req->path)))
 		return KODO_OK;
 	if (identifier_read_urn(call_path_below(c, STR(AGENTS)), &id) != KODO_OK) {
 		response_fail(c->res, 400, "no identifier as urn:air:example.org:flow:name");
@@ -167,7 +164,7 @@ put_agent(struct call *c, struct view *v)
 		return KODO_OK;
 	}
 	if (err == KODO_OK)
-		err = ard_entry_put(c, &f);
+		err = ard_entry_put(c, v->options, &f);
 	buf_putc(&c->res->body.buf, '}');
 	return err == KODO_OK ? sink_end(&c->res->body) : err;
 }

@@ -8,20 +8,31 @@
 static const struct {
 	const char *tag, *type;
 	const char *card;	/* where it is, behind the item's url; NULL: the item is in it */
+	enum option_bridge bridge;	/* that has the card */
 } types[ARD_TYPES] = {
-	[ARD_A2A] = { "a2a", "application/a2a-agent-card+json", "/agent-card.json" },
-	[ARD_MCP] = { "mcp", "application/mcp-server-card+json", "/server-card" },
-	[ARD_FLOW] = { NULL, "application/vnd.kodo.flow+json", NULL },
+	[ARD_A2A] = { "a2a", "application/a2a-agent-card+json", "/agent-card.json", BRIDGE_A2A },
+	[ARD_MCP] = { "mcp", "application/mcp-server-card+json", "/server-card", BRIDGE_MCP },
+	[ARD_FLOW] = { NULL, "application/vnd.kodo.flow+json", NULL, BRIDGE_NONE },
 };
 
-enum ard_type
-ard_type_of(const struct row *row)
+const char *
+ard_type_tag(const struct options *o, enum ard_type t)
 {
-	unsigned t = 0;
+	return option_has_bridge(o, types[t].bridge) ? types[t].tag : NULL;
+}
 
-	while (types[t].tag != NULL && !bridge_has_tag(row, types[t].tag))
-		t++;
-	return (enum ard_type)t;
+enum ard_type
+ard_type_of(const struct options *o, const struct row *row)
+{
+	enum ard_type t;
+	const char *tag;
+
+	for (t = ARD_A2A; t < ARD_FLOW; t++) {
+		tag = ard_type_tag(o, t);
+		if (tag != NULL && bridge_has_tag(row, tag))
+			break;
+	}
+	return t;
 }
 
 const char *
@@ -83,11 +94,11 @@ put_metadata(struct buf *b, const struct row *row)
 }
 
 enum kodo_err
-ard_entry_put(struct call *c, const struct bridge_flow *f)
+ard_entry_put(struct call *c, const struct options *o, const struct bridge_flow *f)
 {
 	struct buf *b = &c->res->body.buf;
 	const struct row *row = &f->row;
-	const enum ard_type type = ard_type_of(row);
+	const enum ard_type type = ard_type_of(o, row);
 	struct str urn;
 	enum kodo_err err = identifier_urn(c->a, &f->id, &urn);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/base/json.h"
+#include "core/base/limit.h"
 #include "core/base/strmap.h"
 #include "core/views/flows_each.h"
 #include "http/bridges/ard_search.h"
@@ -54,13 +55,21 @@ static enum kodo_err
 count_tags(struct explore *x, struct strmap *m, const struct flows_node *n,
     const struct packed_flow *f)
 {
-	struct str rest = f->tags, tag;
+	struct str seen[LIMIT_TAGS], rest = f->tags, tag;
+	size_t n_seen = 0, i;
 	enum kodo_err err = KODO_OK;
 
 	(void)x;
 	(void)n;
-	while (err == KODO_OK && packed_next_tag(&rest, &tag))
+	while (err == KODO_OK && packed_next_tag(&rest, &tag)) {
+		/* one that is repeated counts once */
+		for (i = 0; i < n_seen && !str_eq(seen[i], tag); i++)
+			;
+		if (i < n_seen || n_seen == LIMIT_TAGS)
+			continue;
+		seen[n_seen++] = tag;
 		err = add(m, tag);
+	}
 	return err;
 }
 
@@ -72,7 +81,8 @@ count_type(struct explore *x, struct strmap *m, const struct flows_node *n,
 	enum kodo_err err = packed_tags(x->scratch, f->tags, &row.tags, &row.n_tags);
 
 	(void)n;
-	return err == KODO_OK ? add(m, str_of(ard_type_name(ard_type_of(&row)))) : err;
+	return err == KODO_OK ? add(m, str_of(ard_type_name(ard_type_of(x->q.options, &row))))
+			      : err;
 }
 
 static enum kodo_err
@@ -124,7 +134,7 @@ read_facet(struct explore *x, struct jread *j, struct str json)
 	static const char *const names[] = { "field", "limit", "minCount" };
 	struct facet_asked *f = &x->facets[x->n];
 	struct str values[3], name = STR_NULL;
-	size_t i = 0;
+	size_t i = 0, other;
 	enum kodo_err err = KODO_OK;
 
 	if (jread_kind(json) != JREAD_OBJECT || x->n == FACETS) {
@@ -141,6 +151,9 @@ read_facet(struct explore *x, struct jread *j, struct str json)
 		x->q.wrong = "field: tags, type or publisher";
 	else
 		f->field = &fields[i];
+	for (other = 0; other < x->n; other++)
+		if (x->facets[other].field == f->field)
+			x->q.wrong = "field: each once";
 	if (err == KODO_OK)
 		err = ard_search_number(
 		    &x->q, j, values[1], BUCKETS_MAX, "limit: from 1 to 1000", &f->limit);
@@ -233,7 +246,7 @@ put_facet(struct buf *b, struct facet_asked *f)
 static enum kodo_err
 put_explore(struct call *c, struct view *v)
 {
-	struct explore x = { .c = c, .q = ARD_QUERY_INIT(c->a) };
+	struct explore x = { .c = c, .q = ARD_QUERY_INIT(c->a, v->options) };
 	struct flows_each e = { .v = v, .arg = &x, .each = count_flow };
 	struct buf *b = &c->res->body.buf;
 	struct jread *j = jread_new();

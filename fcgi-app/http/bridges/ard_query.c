@@ -27,6 +27,7 @@ static const struct {
 
 #define STEP_BYTES	16u	/* searched in a step, see LIMIT_QUERY_STEPS */
 #define NOTHING		"url == \"\""	/* no flow is so */
+#define ANYTHING	"url != \"\""
 
 void
 ard_query_free(struct ard_query *q)
@@ -59,19 +60,26 @@ put_quoted(struct buf *b, const char *before, struct str text, const char *behin
 	buf_putc(b, '"');
 }
 
+/* It has the tag of that type, and none of those before it. */
 static void
-put_type(struct buf *b, struct str value)
+put_type(struct ard_query *q, struct str value)
 {
-	static const char *const tests[ARD_TYPES] = {
-		[ARD_A2A] = "@tag(\"a2a\")",
-		[ARD_MCP] = "(@tag(\"mcp\") and not @tag(\"a2a\"))",
-		[ARD_FLOW] = "not (@tag(\"mcp\") or @tag(\"a2a\"))",
-	};
-	unsigned t = 0;
+	enum ard_type t = ARD_A2A, before;
+	const char *tag;
 
-	while (t < ARD_TYPES && !str_eq(value, str_of(ard_type_name((enum ard_type)t))))
+	while (t < ARD_TYPES && !str_eq(value, str_of(ard_type_name(t))))
 		t++;
-	buf_puts(b, t < ARD_TYPES ? tests[t] : NOTHING);
+	tag = t < ARD_FLOW ? ard_type_tag(q->options, t) : NULL;
+	if (tag != NULL)
+		buf_printf(&q->q, "(@tag(\"%s\")", tag);
+	else
+		buf_puts(&q->q, t == ARD_FLOW ? "(" ANYTHING : "(" NOTHING);
+	for (before = ARD_A2A; before < t; before++) {
+		tag = ard_type_tag(q->options, before);
+		if (tag != NULL)
+			buf_printf(&q->q, " and not @tag(\"%s\")", tag);
+	}
+	buf_putc(&q->q, ')');
 }
 
 /* Items at that host, in letters of whatever case, and whatever stands behind it. */
@@ -116,7 +124,7 @@ put_test(struct ard_query *q, enum filter_kind kind, struct str value)
 		buf_putc(b, ')');
 		break;
 	case BY_TYPE:
-		put_type(b, value);
+		put_type(q, value);
 		break;
 	case BY_PUBLISHER:
 		put_publisher(b, value);
@@ -347,7 +355,7 @@ without_quotes(struct str s)
 	return s;
 }
 
-enum kodo_err
+void
 ard_query_read_filter(struct ard_query *q, struct str filter)
 {
 	static const struct str joint = { " AND ", 5 };
@@ -372,7 +380,6 @@ ard_query_read_filter(struct ard_query *q, struct str filter)
 		} while (values.len > 0);
 		buf_putc(&q->q, ')');
 	}
-	return KODO_OK;
 }
 
 bool

@@ -12,6 +12,7 @@
 /* Which flows: a q of ours, written piece by piece. What fails lives on in wrong. */
 struct ard_query {
 	struct arena *a;
+	const struct options *options;
 	struct buf q;
 	const char *wrong;	/* why it is refused; NULL: it is not */
 	struct words *words[ARD_WORDS_MAX];	/* of the text, each by itself */
@@ -20,7 +21,8 @@ struct ard_query {
 	uint64_t vain;		/* bytes that words were compared with in vain */
 };
 
-#define ARD_QUERY_INIT(arena)	{ .a = (arena), .q = BUF_INIT(0), .wrong = NULL }
+#define ARD_QUERY_INIT(arena, o) \
+	{ .a = (arena), .options = (o), .q = BUF_INIT(0), .wrong = NULL }
 void ard_query_free(struct ard_query *q);
 
 /*
@@ -30,8 +32,8 @@ void ard_query_free(struct ard_query *q);
 enum kodo_err ard_query_read(
     struct ard_query *q, struct jread *j, struct str json, bool needs_text) MUST_CHECK;
 
-/* The filter of a list: `type=a,b AND publisherId=c`. KODO_ENOMEM. */
-enum kodo_err ard_query_read_filter(struct ard_query *q, struct str filter) MUST_CHECK;
+/* The filter of a list: `type=a,b AND publisherId=c`. */
+void ard_query_read_filter(struct ard_query *q, struct str filter);
 
 /* `name`, `updatedAt DESC` as a `by`; false: it is none. */
 bool ard_query_read_order(struct arena *a, struct str order, struct str *by);

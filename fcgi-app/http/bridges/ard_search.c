@@ -131,7 +131,7 @@ put_result(struct search *s, uint64_t ref, bool is_first, struct str *next)
 		err = identifier_of(s->c->a, n.p.url, f.row.url, &f.id);
 	buf_puts(b, is_first ? "" : ",");
 	if (err == KODO_OK)
-		err = ard_entry_put(s->c, &f);
+		err = ard_entry_put(s->c, s->v->options, &f);
 	if (err != KODO_OK)
 		return err;
 	buf_puts(b, ",\"score\":");
@@ -253,7 +253,7 @@ ard_search_end(struct call *c, const struct ard_query *q, enum kodo_err err)
 static enum kodo_err
 put_search(struct call *c, struct view *v)
 {
-	struct search s = { .c = c, .v = v, .q = ARD_QUERY_INIT(c->a), .size = DEFAULT_SIZE };
+	struct search s = { .c = c, .v = v, .q = ARD_QUERY_INIT(c->a, v->options), .size = DEFAULT_SIZE };
 	struct jread *j = jread_new();
 	struct str next = STR_NULL;
 	enum kodo_err err = j == NULL ? KODO_ENOMEM : read_search(&s, j);

@@ -1,4 +1,5 @@
 #include "core/base/ascii.h"
+#include "core/base/hash.h"
 #include "core/base/json.h"
 #include "core/base/url.h"
 #include "core/base/utf8.h"
@@ -209,7 +210,8 @@ bridge_own_put(struct bridge_page *page)
 		err = record_get_seen(&v->t, id, &own);
 	if (err == KODO_OK)
 		err = flows_node_open(v, id, &own, QUERY_NODE_FIELDS, &n);
-	for (i = 0; err == KODO_OK && i < n.p.n_flows; i++) {
+	for (i = 0; err == KODO_OK && i < n.p.n_flows && (page->pp == 0 || page->n < page->pp);
+	    i++) {
 		f.node = n.p.url;
 		f.version = own.version;
 		err = flows_row(a, &n, i, ~0u, &f.row);
@@ -219,6 +221,17 @@ bridge_own_put(struct bridge_page *page)
 			err = put_flow(page, &f);
 	}
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+uint64_t
+bridge_variant(const struct options *o, struct str text)
+{
+	uint64_t mask = 0;
+	size_t i;
+
+	for (i = 0; i < o->n_bridges; i++)
+		mask ^= hash_text(HASH_STORED, o->bridges[i]);
+	return hash_text(HASH_STORED, text) ^ mask;
 }
 
 /* --- members --- */

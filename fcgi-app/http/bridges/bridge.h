@@ -51,8 +51,11 @@ struct bridge_page {
  */
 enum kodo_err bridge_page_put(struct bridge_page *page) MUST_CHECK;
 
-/* Call put for each flow of the own node, in its order; commas between them as above. */
+/* Call put for the flows of the own node, in its order; commas as above. pp 0: for all. */
 enum kodo_err bridge_own_put(struct bridge_page *page) MUST_CHECK;
+
+/* For etag_matches: of a text, and of the bridges that answers name. */
+uint64_t bridge_variant(const struct options *o, struct str text);
 
 /* Is the tag among those of the flow? */
 bool bridge_has_tag(const struct row *row, const char *tag);

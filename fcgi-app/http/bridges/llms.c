@@ -49,9 +49,7 @@ put_flow(struct bridge_page *page, const struct bridge_flow *f, bool *is_put)
 {
 	struct buf *b = &page->call->res->body.buf;
 
-	*is_put = page->n < FLOWS_MAX;
-	if (!*is_put)
-		return KODO_OK;
+	(void)is_put;
 	buf_puts(b, "- [");
 	put_plain(b, f->row.name.len > 0 ? f->row.name : f->id.slug, SHORT_CHARS);
 	buf_puts(b, "](");
@@ -79,14 +77,15 @@ put_text(struct call *c, struct view *v)
 		{ "Servers", "/v0.1/servers", "the registry API of MCP", BRIDGE_MCP },
 		{ "Catalog", "/.well-known/ard.json", "Agentic Resource Discovery", BRIDGE_ARD },
 	};
-	struct bridge_page page = { .call = c, .view = v, .put = put_flow, .is_text = true };
+	struct bridge_page page = { .call = c, .view = v, .put = put_flow, .pp = FLOWS_MAX,
+		.is_text = true };
 	const struct options *o = v->options;
 	struct buf *b = &c->res->body.buf;
 	size_t i;
 	enum kodo_err err;
 
 	c->res->type = TYPE_TEXT;
-	if (etag_matches(c, v, ETAG_VIEW, 0))
+	if (etag_matches(c, v, ETAG_VIEW, bridge_variant(o, STR_NULL)))
 		return KODO_OK;
 	buf_puts(b, "# ");
 	put_plain(b, o->organization.len > 0 ? o->organization : o->url, SHORT_CHARS);
