@@ -1,13 +1,13 @@
 /*
- * Names of flows in other families: a host and a slug, one to one with the urls of items, back and
- * forth.
+ * Names of flows in other families: a host and a slug, from the urls of items and back.
  *
  *	https://example.org/flows/travel/planner	example.org, travel.planner
  *	http://example.org:81/a/flows/b_c		example.org, 81.a.b_c-1f2e3d4c
  *
  * The slug is the flow's own url, with dots for slashes; before it stand a port and the path of the
  * node. Where the way back is not plain from that (another scheme than https, a port, a path, other
- * characters, too many of them) `-` and 8 digits of a hash of both urls follow. A host that
+ * characters, too many of them) `-` and 8 digits of a hash of both urls follow: of two
+ * items of a host that differ in that alone which is lost, one in 2^32 shares a name. A host that
  * cannot be one here (an address of IPv6, a `_`, over 95 bytes) is `x--` and a hash of it.
  */
 #ifndef KODO_IDENTIFIER_H
