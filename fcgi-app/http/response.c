@@ -276,11 +276,9 @@ put_cors(struct buf *b, const struct response *r)
 		    "Access-Control-Allow-Headers: Authorization, Content-Type\r\n");
 	else if (r->is_preflight)
 		buf_puts(b, "Access-Control-Allow-Methods: GET, HEAD\r\n"
-		    "Access-Control-Allow-Headers: Accept, Content-Type, If-None-Match\r\n"
-		    "Access-Control-Max-Age: 86400\r\n");
-	else
-		buf_puts(b,
-		    "Access-Control-Expose-Headers: ETag, Kodo-View, Link, Retry-After\r\n");
+		    "Access-Control-Allow-Headers: Accept, Content-Type, If-None-Match\r\n");
+	buf_puts(b, r->is_preflight ? "Access-Control-Max-Age: 86400\r\n"
+	    : "Access-Control-Expose-Headers: ETag, Kodo-View, Link, Retry-After\r\n");
 }
 
 /* RFC 9110, 8.6: no Content-Length with 204, and none with 304 where the 200's is not known. */

@@ -354,6 +354,7 @@ dispatch(struct server *s, struct call *c, const struct options *o)
 		response_empty(c->res, 204);
 		memcpy(c->res->allow, allow, sizeof(allow));
 		(void)router_find(c->req->path, METHOD_GET, &c->route, allow);
+		c->res->is_private = access_is_restricted(router_any(c->req->path), o);
 		break;
 	}
 	if (drain && read_body(c->transport, &s->body, body_max) != KODO_OK)

@@ -64,3 +64,13 @@ def test_where_reading_needs_a_token(hosted, place):
     one = hosted({"flows": [flow(1)], "auth_jwks_url": f"file://{place}/none.json"})
     assert allowed(one.get("/", headers=SITE)) == "*"
     assert allowed(one.get("/flows", headers=SITE)) is None
+    for target, may in (("/", "*"), ("/flows", None), ("/flows/x", None), ("/v0.1/servers", None), ("/ard/search", None)):
+        assert allowed(one.request("OPTIONS", target, headers=PREFLIGHT)) == may, target
+
+
+def test_registry_api_of_mcp(hosted):
+    """Its headers, beside those of everywhere."""
+    one = hosted({"flows": [flow(1)]})
+    both = {"allow-origin": "*", "allow-methods": "GET, OPTIONS", "allow-headers": "Authorization, Content-Type"}
+    assert cors(one.get("/v0.1/servers", headers=SITE)) == {**both, "expose-headers": "ETag, Kodo-View, Link, Retry-After"}
+    assert cors(one.request("OPTIONS", "/v0.1/servers", headers=PREFLIGHT)) == {**both, "max-age": "86400"}
