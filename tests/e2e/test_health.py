@@ -6,11 +6,12 @@ import resource
 import signal
 import statistics
 import subprocess
+import sys
 import time
 
 import pytest
 
-from kodotest import CALM, KODO, RECONNECT, cgi_env, connect_body, wait_until
+from kodotest import CALM, KODO, RECONNECT, Service, cgi_env, connect_body, wait_until
 from metricstest import of, scrape
 from responder import FLOWS, PEER, SANITIZED
 from test_failing_machine import big, mounted, needs_root
@@ -180,6 +181,24 @@ def test_writer_is_stopped(hosted):
         check(kodo)
 
 
+HOLD = "import fcntl, sys; f = open(sys.argv[1], 'rb+'); fcntl.flock(f, fcntl.LOCK_EX); print(flush=True); input()"
+
+
+def test_two_writers_are_not_one(hosted):
+    """Each holds the lock for a moment, and has nothing to write."""
+    kodo = hosted({"flows": FLOWS, "private": True, "trigger": "cron"})
+    check(kodo)
+    for pause in (2.2, 0):
+        with subprocess.Popen([sys.executable, "-c", HOLD, os.path.join(kodo.state_path(), "write.lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+            holder.stdout.readline()
+            with open("/proc/locks", encoding="ascii") as f:
+                if f" {holder.pid} " not in f.read():
+                    pytest.skip("who holds a lock is not told here")
+            assert kodo.get("/health/ready").status == 200
+            holder.communicate(b"\n")
+        time.sleep(pause)
+
+
 def test_writers_at_work_are_well(responder):
     """However many: none holds the lock without commits."""
     kodo = responder({"flows": FLOWS, "private": True, "trigger": "cron"}, workers=2)
@@ -277,6 +296,22 @@ def test_clock_was_set_back(hosted, clock):
     assert "set back by 3" in kodo.get("/health").text()
     ahead(3600)
     check(kodo)
+
+
+def test_a_new_start_ends_that(folders, clock):
+    """As the text says, of a clock that is right."""
+    env, ahead = clock
+    ahead(3600)
+    one = Service(folders(), {"flows": FLOWS}, env=env).start()
+    try:
+        assert one.get("/health/ready").status == 200
+        ahead(0)
+        assert "start the service anew" in one.get("/health/ready").text()
+        one.stop()
+        one.start()
+        wait_until(lambda: one.get("/health/ready").status == 200, CALM, "it is ready")
+    finally:
+        one.kill()
 
 
 def test_state_was_removed(responder):

@@ -64,15 +64,18 @@ map_is_full(struct looked *l)
 
 /*
  * Has the lock of writers been held for long without a commit? Whoever waited so long has left a
- * mark; where nobody waits, two questions have to find it held.
+ * mark; where nobody waits, two questions have to find it held by the same process.
  */
 static bool
 writer_is_stuck(struct looked *l)
 {
 	const uint64_t now = (uint64_t)clock_mono_ms(), txn = store_seen(&l->v.t);
 	const uint64_t since = metrics_noted("writer_since");
-	const enum write_lock_state lock = store_write_lock(registry_store(l->v.registry));
-	const bool is_known = since != 0 && since <= now && metrics_noted("writer_txn") == txn;
+	const struct store *st = registry_store(l->v.registry);
+	const enum write_lock_state lock = store_write_lock(st);
+	const uint64_t pid = lock == WRITE_LOCK_HELD ? (uint64_t)store_writer(st) : 0;
+	const bool is_known = since != 0 && since <= now && metrics_noted("writer_txn") == txn &&
+	    metrics_noted("writer_pid") == pid;
 
 	if (lock == WRITE_LOCK_FREE) {
 		if (since != 0)
@@ -81,6 +84,7 @@ writer_is_stuck(struct looked *l)
 	}
 	if (lock == WRITE_LOCK_HELD && !is_known) {
 		metrics_note("writer_txn", txn);
+		metrics_note("writer_pid", pid);
 		metrics_note("writer_since", now);
 		return false;
 	}
@@ -129,7 +133,7 @@ behind_us(struct looked *l, int64_t *out)
 static bool
 cron_is_stale(struct looked *l)
 {
-	const int64_t ran_us = run_history_noted_us(l->state, ENVIRONMENT_CRON_FILE);
+	const int64_t ran_us = run_history_noted_us(l->state, RUN_HISTORY_CRON_FILE);
 	int64_t due_us, late_us;
 
 	if (state_has_runner(l->state)) {
@@ -152,7 +156,7 @@ clock_is_wrong(struct looked *l)
 	const size_t n = run_history_read(l->state, runs);
 	const int64_t times[] = {
 		run_history_noted_us(l->state, "data.mdb"),
-		run_history_noted_us(l->state, ENVIRONMENT_CRON_FILE),
+		run_history_noted_us(l->state, RUN_HISTORY_CRON_FILE),
 		l->v.head.started_us,
 		n > 0 ? runs[n - 1].began_us : 0,
 	};
@@ -162,9 +166,10 @@ clock_is_wrong(struct looked *l)
 	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++)
 		last_us = times[i] > last_us ? times[i] : last_us;
 	if (last_us - l->v.now_us > CLOCK_SPARE_US)
-		return say(l, "the clock was set back by %lld s at least",
-		    (long long)(last_us - l->v.now_us) / 1000000);
-	return l->v.now_us < CLOCK_LEAST_US && say(l, "the clock was never set");
+		return say(l,
+		    "the clock was set back by %lld s at least: set it, or, if it is right now, "
+		    "start the service anew", (long long)(last_us - l->v.now_us) / 1000000);
+	return l->v.now_us < CLOCK_LEAST_US && say(l, "the clock was never set: set it");
 }
 
 static const struct {

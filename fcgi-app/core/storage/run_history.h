@@ -11,6 +11,7 @@
 
 #define RUN_HISTORY_MAX	8u
 #define RUN_HISTORY_FILE	"runs"
+#define RUN_HISTORY_CRON_FILE	"cron.ran"	/* its time: the last run of cron */
 
 struct run {
 	int64_t began_us;

@@ -536,6 +536,12 @@ store_write_lock(const struct store *st)
 	return write_lock_look(st->write_fd);
 }
 
+long
+store_writer(const struct store *st)
+{
+	return write_lock_holder(st->write_fd);
+}
+
 enum kodo_err
 store_stat(struct store *st, struct store_stat *out)
 {

@@ -193,8 +193,9 @@ uint64_t store_room_below(struct txn *t, uint64_t limit, uint64_t enough);
 /* Is the file that is open still the one in the folder? */
 bool store_is_in_place(const struct store *st);
 
-/* Does another process write? See write_lock_look; not while this one does. */
+/* Does another process write, and which? See write_lock_look; not while this one does. */
 enum write_lock_state store_write_lock(const struct store *st);
+long store_writer(const struct store *st);
 
 /* For `kodo check`. */
 struct store_stat {

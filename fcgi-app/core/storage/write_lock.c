@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -226,4 +227,26 @@ write_lock_look(int fd)
 		return WRITE_LOCK_FREE;
 	}
 	return byte_is_locked(fd, LONG_BYTE) ? WRITE_LOCK_LONG : WRITE_LOCK_HELD;
+}
+
+long
+write_lock_holder(int fd)
+{
+	FILE *f = fd == -1 ? NULL : fopen("/proc/locks", "re");
+	/* `1: FLOCK  ADVISORY  WRITE 4711 08:01:131 0 EOF`: the process, and the inode */
+	const char *lock, *inode;
+	char line[128];
+	struct stat st;
+	long found = 0;
+
+	if (f == NULL)
+		return 0;
+	while (fstat(fd, &st) == 0 && found == 0 && fgets(line, sizeof(line), f) != NULL) {
+		lock = strstr(line, ": FLOCK ");
+		inode = strrchr(line, ':');
+		if (lock != NULL && strtoul(inode + 1, NULL, 10) == st.st_ino)
+			found = strtol(lock + strcspn(lock, "0123456789"), NULL, 10);
+	}
+	fclose(f);
+	return found;
 }

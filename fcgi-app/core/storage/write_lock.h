@@ -45,4 +45,7 @@ void write_lock_release(int fd);
 enum write_lock_state { WRITE_LOCK_FREE, WRITE_LOCK_HELD, WRITE_LOCK_LONG };
 enum write_lock_state write_lock_look(int fd);
 
+/* The process that holds it, as /proc/locks says. 0: none, or it is not told here. */
+long write_lock_holder(int fd);
+
 #endif
