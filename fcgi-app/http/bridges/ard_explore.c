@@ -81,8 +81,9 @@ count_type(struct explore *x, struct strmap *m, const struct flows_node *n,
 	enum kodo_err err = packed_tags(x->scratch, f->tags, &row.tags, &row.n_tags);
 
 	(void)n;
-	return err == KODO_OK ? add(m, str_of(ard_type_name(ard_type_of(x->q.options, &row))))
-			      : err;
+	if (err != KODO_OK)
+		return err;
+	return add(m, str_of(ard_type_name(ard_type_of(x->q.options, &row))));
 }
 
 static enum kodo_err

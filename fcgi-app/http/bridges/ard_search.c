@@ -253,7 +253,8 @@ ard_search_end(struct call *c, const struct ard_query *q, enum kodo_err err)
 static enum kodo_err
 put_search(struct call *c, struct view *v)
 {
-	struct search s = { .c = c, .v = v, .q = ARD_QUERY_INIT(c->a, v->options), .size = DEFAULT_SIZE };
+	struct search s = { .c = c, .v = v, .q = ARD_QUERY_INIT(c->a, v->options),
+		.size = DEFAULT_SIZE };
 	struct jread *j = jread_new();
 	struct str next = STR_NULL;
 	enum kodo_err err = j == NULL ? KODO_ENOMEM : read_search(&s, j);
