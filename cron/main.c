@@ -401,7 +401,7 @@ run(struct runner *r, struct why *why)
 	if (r->args.state == NULL)
 		r->watch.tick = follow_loader;
 	if (r->args.is_cron)
-		environment_note(&r->state, ENVIRONMENT_CRON_FILE);
+		environment_note(&r->state, RUN_HISTORY_CRON_FILE);
 	if (r->args.resolve)
 		return resolve(r, why);
 	if (r->args.probe)

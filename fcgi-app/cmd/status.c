@@ -130,7 +130,7 @@ find_facts(struct facts *f)
 	f->is_served = state_lock_owner(s, "service.lock", owner) == KODO_OK;
 	f->is_running = state_has_runner(s);
 	f->n_runs = run_history_read(s, f->runs);
-	f->cron_us = run_history_noted_us(s, ENVIRONMENT_CRON_FILE);
+	f->cron_us = run_history_noted_us(s, RUN_HISTORY_CRON_FILE);
 	return peer_status_each(&f->in->view, f->in->state_arg.a, add_peer, f);
 }
 

@@ -1,4 +1,5 @@
 #include "core/check/environment.h"
+#include "core/storage/run_history.h"
 #include "http/call.h"
 #include "http/handlers.h"
 #include "http/instance.h"
@@ -17,7 +18,7 @@ handle_cron(struct call *c)
 	};
 	enum instance_woken woken;
 
-	environment_note(registry_state(c->registry), ENVIRONMENT_CRON_FILE);
+	environment_note(registry_state(c->registry), RUN_HISTORY_CRON_FILE);
 	woken = instance_wake(c->instance, WAKE_FOR_CRON);
 	if (woken == WOKEN_NOBODY) {
 		response_refuse(c->res, REFUSAL_NO_RUNNER, "Service Unavailable");

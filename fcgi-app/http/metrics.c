@@ -24,7 +24,6 @@ struct answer {
 	struct buf *b;
 	bool is_open;		/* OpenMetrics */
 	struct numbers n;
-	const struct options *options;
 	uint64_t slots_used[3], slots[3];
 };
 
@@ -213,7 +212,8 @@ put_messages(struct answer *m, const struct family *f)
 		snprintf(labels, sizeof(labels), "kind=\"%s\",answer=\"%s\"", kind, answer);
 		k = metrics_get(&(struct metric){ f->name, { kind, answer } });
 		/* others come with their first message */
-		if (k > 0 || i % TRAFFIC_ANSWERS == 0 || i % TRAFFIC_ANSWERS == 2)
+		if (k > 0 || i % TRAFFIC_ANSWERS == TRAFFIC_NONE ||
+		    i % TRAFFIC_ANSWERS == TRAFFIC_2XX)
 			put_u64(m, f->name, "_total", labels, k);
 	}
 }
@@ -411,7 +411,7 @@ static enum kodo_err
 put_all(struct call *c, struct view *v)
 {
 	const struct state *s = registry_state(c->registry);
-	struct answer m = { .b = &c->res->body.buf, .options = v->options,
+	struct answer m = { .b = &c->res->body.buf,
 		.is_open = c->req->accept.len == 0 || wants_open(c->req->accept) };
 	size_t i;
 	enum kodo_err err = numbers_get(v, &m.n);

@@ -110,7 +110,7 @@ put_json(struct call *c, struct view *v)
 	buf_puts(b, ",\"runner\":");
 	json_put_bool(b, state_has_runner(state));
 	buf_puts(b, ",\"cron\":");
-	json_put_time(b, run_history_noted_us(state, ENVIRONMENT_CRON_FILE), false);
+	json_put_time(b, run_history_noted_us(state, RUN_HISTORY_CRON_FILE), false);
 	buf_putc(b, '}');
 	return err;
 }
@@ -122,7 +122,7 @@ put_runs(struct template_values *t, const struct state *s, int64_t now_us)
 	struct run runs[RUN_HISTORY_MAX];
 	size_t n = run_history_read(s, runs);
 	bool is_here = state_has_runner(s);
-	int64_t cron_us = run_history_noted_us(s, ENVIRONMENT_CRON_FILE);
+	int64_t cron_us = run_history_noted_us(s, RUN_HISTORY_CRON_FILE);
 
 	template_values_put_flag(t, "ran", n > 0);
 	template_values_put_flag(t, "runner_here", is_here);

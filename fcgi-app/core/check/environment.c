@@ -135,7 +135,7 @@ check_files(const struct environment *h)
 {
 	static const char *const names[] = {
 		"data.mdb", "lock.mdb", "write.lock", "service.lock", "runner.lock", "wake", "key",
-		"identity", "wait.0", KEY_FILE, KEY_FILE_WANTED, ENVIRONMENT_CRON_FILE,
+		"identity", "wait.0", KEY_FILE, KEY_FILE_WANTED, RUN_HISTORY_CRON_FILE,
 		ENVIRONMENT_PROBE_FILE, RUN_HISTORY_FILE, RATE_TABLE_FILE,
 		METRICS_FILE,
 	};
@@ -260,7 +260,7 @@ static void
 check_cron(const struct environment *h)
 {
 	/* the key is as old as the state; in its first minutes cron may not have run yet */
-	int64_t age = age_s(h, ENVIRONMENT_CRON_FILE), state_age = age_s(h, "key");
+	int64_t age = age_s(h, RUN_HISTORY_CRON_FILE), state_age = age_s(h, "key");
 	bool depends = h->options->trigger == TRIGGER_CRON;
 
 	if (h->is_served)

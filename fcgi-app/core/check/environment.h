@@ -8,7 +8,6 @@
 
 #include "core/check/integrity.h"
 
-#define ENVIRONMENT_CRON_FILE	"cron.ran"	/* its time: the last run of cron */
 #define ENVIRONMENT_CRON_LATE_S	180	/* with a line for each minute */
 #define ENVIRONMENT_PROBE_FILE	"probe"		/* findings of the last probe, one a line */
 

@@ -25,5 +25,5 @@ traffic_count(const struct exchange_job *job, const struct exchange_result *res)
 	if (job->kind >= TRAFFIC_KINDS)
 		return;
 	metrics_add(&(struct metric){ TRAFFIC_METRIC, { traffic_kinds[job->kind],
-		traffic_answers[class < TRAFFIC_ANSWERS ? class : 0] } }, 1);
+		traffic_answers[class < TRAFFIC_ANSWERS ? class : TRAFFIC_NONE] } }, 1);
 }

@@ -6,7 +6,10 @@
 
 #define TRAFFIC_METRIC	"kodo_messages"	/* kind, answer */
 #define TRAFFIC_KINDS	(EXCHANGE_LOOK + 1)
-#define TRAFFIC_ANSWERS	6u
+
+/* By the class of their status. */
+enum traffic_answer { TRAFFIC_NONE, TRAFFIC_1XX, TRAFFIC_2XX, TRAFFIC_3XX, TRAFFIC_4XX,
+    TRAFFIC_5XX, TRAFFIC_ANSWERS };
 
 extern const char *const traffic_kinds[TRAFFIC_KINDS];
 extern const char *const traffic_answers[TRAFFIC_ANSWERS];	/* "none", "1xx" .. "5xx" */

@@ -181,14 +181,6 @@ metrics_add(const struct metric *m, uint64_t n)
 	metrics_count(&one, 1);
 }
 
-void
-metrics_time(const struct metric *m, int64_t us)
-{
-	const struct metric_count one = { *m, true, us < 0 ? 0 : (uint64_t)us };
-
-	metrics_count(&one, 1);
-}
-
 uint64_t
 metrics_get(const struct metric *m)
 {

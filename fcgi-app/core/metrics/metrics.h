@@ -40,8 +40,6 @@ struct metric_count {
 	uint64_t n;
 };
 void metrics_count(const struct metric_count *counts, size_t n);
-/* A time, into a histogram. */
-void metrics_time(const struct metric *m, int64_t us);
 
 /* To be asked before a series of the calls that follow: can they be answered? */
 bool metrics_are_ready(void);

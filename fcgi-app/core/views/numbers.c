@@ -2,8 +2,6 @@
 
 #include "core/views/numbers.h"
 
-#define CRON_FILE	"cron.ran"
-
 const char *const numbers_work_names[WORK_MAX] = {
 	[WORK_PROVE] = "prove",
 	[WORK_LEAVE] = "leave",
@@ -98,7 +96,7 @@ get_runner(const struct state *s, struct numbers *out)
 	enum run_end end = RUN_NONE;
 
 	out->has_runner = state_has_runner(s);
-	out->cron_us = run_history_noted_us(s, CRON_FILE);
+	out->cron_us = run_history_noted_us(s, RUN_HISTORY_CRON_FILE);
 	if (n > 0) {
 		out->run = runs[n - 1];
 		end = out->has_runner ? RUN_GOES_ON : RUN_KILLED;
