@@ -25,30 +25,15 @@
 
 /* --- JSON --- */
 
-static void
-put_text(struct buf *b, const char *key, struct str value)
-{
-	json_put_key(b, key);
-	json_put_str(b, value);
-}
-
-static void
-put_time(struct buf *b, const char *key, int64_t us)
-{
-	buf_putc(b, ',');
-	json_put_key(b, key);
-	json_put_time(b, us, true);
-}
-
 /* Whose word it is. */
 static void
 put_from(struct buf *b, const struct item *it)
 {
 	buf_puts(b, ",\"from\":{");
-	put_text(b, "url", it->from.peer);
+	json_put_text(b, "url", it->from.peer);
 	buf_putc(b, ',');
-	put_text(b, "organization", it->from.organization);
-	put_time(b, "since", it->from.at_us);
+	json_put_text(b, "organization", it->from.organization);
+	item_json_put_time(b, "since", it->from.at_us);
 	buf_putc(b, '}');
 }
 
@@ -62,18 +47,18 @@ put_json(struct call *c, struct view *v, const struct item *it)
 	buf_putc(b, '{');
 	item_json_put(b, &it->row);
 	buf_putc(b, ',');
-	put_text(b, "entry", it->row.entry);
+	json_put_text(b, "entry", it->row.entry);
 	buf_putc(b, ',');
-	put_text(b, "state", it->row.state);
-	put_time(b, "heard", it->row.heard_us);
+	json_put_text(b, "state", it->row.state);
+	item_json_put_time(b, "heard", it->row.heard_us);
 	buf_puts(b, ",\"node\":{");
-	put_text(b, "url", it->node);
+	json_put_text(b, "url", it->node);
 	if (it->audience.p != NULL) {
 		buf_putc(b, ',');
-		put_text(b, "audience", it->audience);
+		json_put_text(b, "audience", it->audience);
 	}
 	buf_putc(b, ',');
-	put_text(b, "organization", it->row.organization);
+	json_put_text(b, "organization", it->row.organization);
 	buf_putc(b, '}');
 	if (it->from.peer.p != NULL)
 		put_from(b, it);

@@ -7,5 +7,7 @@
 
 /* The members, without the braces around them. */
 void item_json_put(struct buf *b, const struct row *r);
+/* A member behind another one. */
+void item_json_put_time(struct buf *b, const char *key, int64_t us);
 
 #endif

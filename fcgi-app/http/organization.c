@@ -47,12 +47,8 @@ put_json(struct call *c, struct view *v, const struct organization *o)
 		buf_puts(b, i > 0 ? "," : "");
 		put_node(b, &o->nodes[i]);
 	}
-	buf_puts(b, "],\"authors\":[");
-	for (i = 0; i < o->n_authors; i++) {
-		buf_puts(b, i > 0 ? "," : "");
-		json_put_str(b, o->authors[i]);
-	}
-	buf_putc(b, ']');
+	buf_puts(b, "],\"authors\":");
+	json_put_texts(b, o->authors, o->n_authors);
 	err = page_parts_put_registries(c, v, b);
 	buf_putc(b, '}');
 	return err == KODO_OK ? sink_end(&c->res->body) : err;

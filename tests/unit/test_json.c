@@ -94,6 +94,20 @@ test_values(void **state)
 }
 
 static void
+test_members_and_lists(void **state)
+{
+	const struct str texts[] = { STR("a"), STR("\"b\""), STR_NULL };
+	struct buf b = BUF_INIT(0);
+
+	(void)state;
+	json_put_text(&b, "k", STR("x\ny"));
+	json_put_texts(&b, texts, 0);
+	json_put_texts(&b, texts, 3);
+	assert_true(str_eq(buf_str(&b), STR("\"k\":\"x\\ny\"[][\"a\",\"\\\"b\\\"\",null]")));
+	buf_free(&b);
+}
+
+static void
 test_ceiling(void **state)
 {
 	struct buf b = BUF_INIT(5);
@@ -112,6 +126,7 @@ main(void)
 		cmocka_unit_test(test_escape_everywhere),
 		cmocka_unit_test(test_plain_stops),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_members_and_lists),
 		cmocka_unit_test(test_ceiling),
 	};
 

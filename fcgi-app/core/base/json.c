@@ -90,3 +90,24 @@ json_put_key(struct buf *b, const char *key)
 	buf_puts(b, key);
 	buf_put(b, "\":", 2);
 }
+
+void
+json_put_text(struct buf *b, const char *key, struct str text)
+{
+	json_put_key(b, key);
+	json_put_str(b, text);
+}
+
+void
+json_put_texts(struct buf *b, const struct str *all, size_t n)
+{
+	size_t i;
+
+	buf_putc(b, '[');
+	for (i = 0; i < n; i++) {
+		if (i > 0)
+			buf_putc(b, ',');
+		json_put_str(b, all[i]);
+	}
+	buf_putc(b, ']');
+}

@@ -21,6 +21,10 @@ void json_put_time(struct buf *b, int64_t us, bool offset);	/* null for 0; see i
 
 /* The member's name and colon: `"name":`. key is plain ASCII that needs no escapes. */
 void json_put_key(struct buf *b, const char *key);
+/* A member that is a text. */
+void json_put_text(struct buf *b, const char *key, struct str text);
+/* A list of texts. */
+void json_put_texts(struct buf *b, const struct str *all, size_t n);
 
 /*
  * A lower bound of the number of first bytes of p that stand for themselves in a JSON string: up to

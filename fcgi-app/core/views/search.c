@@ -49,16 +49,9 @@ item_put_sorted(struct search *s, const struct flows_node *n, uint32_t flow, con
     bool is_first)
 {
 	struct buf tags = BUF_INIT(0);
-	size_t i;
 	enum kodo_err err;
 
-	buf_putc(&tags, '[');
-	for (i = 0; i < row->n_tags; i++) {
-		if (i > 0)
-			buf_putc(&tags, ',');
-		json_put_str(&tags, row->tags[i]);
-	}
-	buf_putc(&tags, ']');
+	json_put_texts(&tags, row->tags, row->n_tags);
 	err = buf_failed(&tags) ? tags.err : item_put_json(s, n, flow, buf_str(&tags), is_first);
 	buf_free(&tags);
 	return err;

@@ -32,9 +32,9 @@ put_manifest_with(struct call *c, struct view *v, struct bridge_page *page, bool
 	if (err != KODO_OK)
 		return err;
 	buf_puts(b, "{\"specVersion\":\"1.0\",\"host\":{");
-	bridge_put_text(b, "displayName", o->organization.len > 0 ? o->organization : host);
+	json_put_text(b, "displayName", o->organization.len > 0 ? o->organization : host);
 	buf_putc(b, ',');
-	bridge_put_text(b, "identifier", host);
+	json_put_text(b, "identifier", host);
 	buf_puts(b, "},\"entries\":[");
 	if (has_registry) {
 		err = ard_entry_put_registry(
@@ -101,7 +101,7 @@ put_list(struct call *c, struct bridge_page *page)
 	json_put_u64(b, page->found.filtered);
 	if (page->found.next.p != NULL) {
 		buf_putc(b, ',');
-		bridge_put_text(b, "pageToken", page->found.next);
+		json_put_text(b, "pageToken", page->found.next);
 	}
 	buf_putc(b, '}');
 	return sink_end(&c->res->body);

@@ -83,9 +83,9 @@ static void
 put_metadata(struct buf *b, const struct row *row)
 {
 	buf_puts(b, ",\"metadata\":{");
-	bridge_put_text(b, "organization", row->organization);
+	json_put_text(b, "organization", row->organization);
 	buf_putc(b, ',');
-	bridge_put_text(b, "author", row->author);
+	json_put_text(b, "author", row->author);
 	buf_puts(b, ",\"created\":");
 	json_put_time(b, row->created_us, false);
 	buf_puts(b, ",\"heartbeat\":");
@@ -105,9 +105,9 @@ ard_entry_put(struct call *c, const struct options *o, const struct bridge_flow 
 	if (err != KODO_OK)
 		return err;
 	buf_putc(b, '{');
-	bridge_put_text(b, "identifier", urn);
+	json_put_text(b, "identifier", urn);
 	buf_putc(b, ',');
-	bridge_put_text(b, "displayName", row->name);
+	json_put_text(b, "displayName", row->name);
 	buf_printf(b, ",\"type\":\"%s\",", types[type].type);
 	if (types[type].card != NULL) {
 		bridge_put_link(b, "url", row->url, types[type].card);
@@ -118,7 +118,7 @@ ard_entry_put(struct call *c, const struct options *o, const struct bridge_flow 
 	}
 	if (row->description.len > 0) {
 		buf_putc(b, ',');
-		bridge_put_text(b, "description", row->description);
+		json_put_text(b, "description", row->description);
 	}
 	put_tags(b, "tags", row, false);
 	put_tags(b, "capabilities", row, true);
@@ -146,14 +146,14 @@ ard_entry_put_registry(
 	if (urn == NULL)
 		return KODO_ENOMEM;
 	buf_putc(b, '{');
-	bridge_put_text(b, "identifier", str_of(urn));
+	json_put_text(b, "identifier", str_of(urn));
 	buf_putc(b, ',');
-	bridge_put_text(b, "displayName", organization.len > 0 ? organization : url);
+	json_put_text(b, "displayName", organization.len > 0 ? organization : url);
 	buf_puts(b, ",\"type\":\"application/ai-registry+json\",");
 	bridge_put_link(b, "url", url, "/ard/");
 	if (description != NULL) {
 		buf_putc(b, ',');
-		bridge_put_text(b, "description", str_of(description));
+		json_put_text(b, "description", str_of(description));
 		buf_puts(b, ",\"representativeQueries\":[\"which agents are there\",\"agents of ");
 		json_put_inside(b, organization.len > 0 ? organization : url);
 		buf_puts(b, "\"]");

@@ -267,7 +267,7 @@ put_search(struct call *c, struct view *v)
 			err = put_referrals(&s);
 		if (next.p != NULL) {
 			buf_putc(&c->res->body.buf, ',');
-			bridge_put_text(&c->res->body.buf, "pageToken", next);
+			json_put_text(&c->res->body.buf, "pageToken", next);
 		}
 		buf_putc(&c->res->body.buf, '}');
 	}

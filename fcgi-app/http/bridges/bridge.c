@@ -259,13 +259,6 @@ bridge_put_short(struct buf *b, struct str text, size_t max)
 	buf_puts(b, max > 0 ? "\342\200\246\"" : "\"");
 }
 
-void
-bridge_put_text(struct buf *b, const char *name, struct str text)
-{
-	json_put_key(b, name);
-	json_put_str(b, text);
-}
-
 /* A % that begins no escape is written as one, or it would be no url (RFC 3986, 2.4). */
 static void
 put_escapes(struct buf *b, struct str url)

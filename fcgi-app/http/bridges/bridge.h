@@ -63,8 +63,7 @@ bool bridge_has_tag(const struct row *row, const char *tag);
 /* At most max characters of a text, with an ellipsis where it is cut. */
 void bridge_put_short(struct buf *b, struct str text, size_t max);
 
-/* A member; of a url, as it stands in links. */
-void bridge_put_text(struct buf *b, const char *name, struct str text);
+/* A member that is a url, as it stands in links. */
 void bridge_put_link(struct buf *b, const char *name, struct str url, const char *behind);
 
 #endif

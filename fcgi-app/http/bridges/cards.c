@@ -14,16 +14,15 @@ put_agent(struct call *c, struct view *v, const struct bridge_flow *f)
 	struct buf *b = &c->res->body.buf;
 	const struct row *row = &f->row;
 	const struct str about = row->description.len > 0 ? row->description : row->name;
-	size_t i;
 
 	buf_putc(b, '{');
-	bridge_put_text(b, "name", row->name);
+	json_put_text(b, "name", row->name);
 	buf_putc(b, ',');
-	bridge_put_text(b, "description", about);
+	json_put_text(b, "description", about);
 	buf_puts(b, ",\"version\":\"0.0.");
 	json_put_u64(b, f->version);
 	buf_puts(b, "\",\"provider\":{");
-	bridge_put_text(
+	json_put_text(
 	    b, "organization", row->organization.len > 0 ? row->organization : f->id.host);
 	buf_putc(b, ',');
 	bridge_put_link(b, "url", v->options->url, "");
@@ -34,17 +33,14 @@ put_agent(struct call *c, struct view *v, const struct bridge_flow *f)
 	buf_puts(b, ",\"protocolBinding\":\"JSONRPC\",\"protocolVersion\":\"1.0\"}],"
 	    "\"capabilities\":{},\"defaultInputModes\":[\"text/plain\"],"
 	    "\"defaultOutputModes\":[\"text/plain\"],\"skills\":[{");
-	bridge_put_text(b, "id", f->id.slug);
+	json_put_text(b, "id", f->id.slug);
 	buf_putc(b, ',');
-	bridge_put_text(b, "name", row->name);
+	json_put_text(b, "name", row->name);
 	buf_puts(b, ",\"description\":");
 	bridge_put_short(b, about, SHORT_CHARS);
-	buf_puts(b, ",\"tags\":[");
-	for (i = 0; i < row->n_tags; i++) {
-		buf_puts(b, i > 0 ? "," : "");
-		json_put_str(b, row->tags[i]);
-	}
-	buf_puts(b, "]}]}");
+	buf_puts(b, ",\"tags\":");
+	json_put_texts(b, row->tags, row->n_tags);
+	buf_puts(b, "}]}");
 	return KODO_OK;
 }
 

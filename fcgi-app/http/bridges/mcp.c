@@ -77,7 +77,7 @@ put_begin(struct buf *b, struct arena *a, const struct identifier *id, uint64_t 
 	if (err != KODO_OK)
 		return err;
 	buf_printf(b, "{\"$schema\":\"%s\",", schema);
-	bridge_put_text(b, "name", name);
+	json_put_text(b, "name", name);
 	buf_puts(b, ",\"version\":\"0.0.");
 	json_put_u64(b, version);
 	buf_puts(b, "\",");
@@ -111,20 +111,15 @@ put_remotes(struct buf *b, const struct row *row)
 static void
 put_provided(struct buf *b, const struct row *row)
 {
-	size_t i;
-
 	buf_puts(b, ",\"_meta\":{\"" META "publisher-provided\":{");
-	bridge_put_text(b, "organization", row->organization);
+	json_put_text(b, "organization", row->organization);
 	buf_putc(b, ',');
-	bridge_put_text(b, "author", row->author);
+	json_put_text(b, "author", row->author);
 	buf_putc(b, ',');
-	bridge_put_text(b, "description", row->description);
-	buf_puts(b, ",\"tags\":[");
-	for (i = 0; i < row->n_tags; i++) {
-		buf_puts(b, i > 0 ? "," : "");
-		json_put_str(b, row->tags[i]);
-	}
-	buf_puts(b, "]}}");
+	json_put_text(b, "description", row->description);
+	buf_puts(b, ",\"tags\":");
+	json_put_texts(b, row->tags, row->n_tags);
+	buf_puts(b, "}}");
 }
 
 /* What a server and its card have in common, without the brace that ends it. */
@@ -203,7 +198,7 @@ put_gone(struct mcp *m, const struct statement *tomb)
 	buf_putc(b, '}');
 	put_official(b, "deleted", 0, tomb->at_us);
 	err = put_own_member(b, m->page.view, c->a, "node");
-	bridge_put_text(b, "url", tomb->bytes);
+	json_put_text(b, "url", tomb->bytes);
 	buf_puts(b, "}}}");
 	return err == KODO_OK ? sink_step(&c->res->body) : err;
 }
@@ -296,7 +291,7 @@ put_metadata(const struct mcp *m, struct buf *b)
 	json_put_u64(b, m->page.n);
 	if (m->page.found.next.p != NULL) {
 		buf_putc(b, ',');
-		bridge_put_text(b, "nextCursor", m->page.found.next);
+		json_put_text(b, "nextCursor", m->page.found.next);
 	} else if (m->is_gone_next) {
 		buf_printf(b, ",\"nextCursor\":\"%c%u\"", GONE_MARK, m->gone);
 	}
