@@ -84,11 +84,6 @@ def uploads(port, target, n, length, **more):
     return Slow(port, head + b" " * (length - 1), n, **more)
 
 
-def held(st):
-    """Bytes that a file takes: neither the holes of one nor what the file system keeps ready behind its end, as XFS does."""
-    return min(st.st_size, st.st_blocks * 512)
-
-
 def file_bytes(pids, folders=()):
     """Of files that processes have open and that have no name any more, or a temporary one, and of those below folders."""
     seen = {}
@@ -97,7 +92,7 @@ def file_bytes(pids, folders=()):
             for name in names:
                 with contextlib.suppress(OSError):
                     st = os.stat(os.path.join(path, name))
-                    seen[st.st_dev, st.st_ino] = held(st)
+                    seen[st.st_dev, st.st_ino] = st.st_blocks * 512
     for pid in pids:
         with contextlib.suppress(OSError):
             for name in os.listdir(f"/proc/{pid}/fd"):
@@ -105,7 +100,7 @@ def file_bytes(pids, folders=()):
                     path = f"/proc/{pid}/fd/{name}"
                     link, st = os.readlink(path), os.stat(path)
                     if stat.S_ISREG(st.st_mode) and (link.endswith(" (deleted)") or "modfcgid" in link):
-                        seen[st.st_dev, st.st_ino] = held(st)
+                        seen[st.st_dev, st.st_ino] = st.st_blocks * 512
     return sum(seen.values())
 
 
