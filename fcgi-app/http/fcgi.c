@@ -521,6 +521,8 @@ send_last(struct worker *w)
 static void
 serve_until_signal(struct worker *w)
 {
+	struct follower *f;
+
 	while (!shutdown_wanted() && !serve_is_outdated(w->server)) {
 		if (wait_for_request(w))
 			take_request(w);
@@ -535,7 +537,9 @@ serve_until_signal(struct worker *w)
 	}
 	while (w->scans != NULL)
 		answer_scan(w);
-	serve_look(w->server, w->waiting);
+	/* each has its answer now, also where nothing is known to be due */
+	for (f = w->waiting; f != NULL; f = f->next)
+		f->is_due = f->is_over = true;
 	while (w->waiting != NULL)
 		answer_due(w);
 	if (serve_is_outdated(w->server))
