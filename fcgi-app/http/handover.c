@@ -54,22 +54,23 @@ make_environment(struct arena *a, struct transport *t, const char *loader, bool 
 	return KODO_OK;
 }
 
-/* The body, in a file of memory: the program may answer before it has read it. -1 */
-static int
-body_file(struct transport *t, const struct buf *body)
+/* The body, in a file of memory: the program may answer before it has read it. */
+static enum kodo_err
+body_file(struct transport *t, const struct buf *body, uint64_t body_max, int *fd)
 {
 	char bytes[COPY_BYTES];
-	int fd = memfd_create("body", MFD_CLOEXEC);
+	uint64_t taken = body->len;
 	size_t n = 0;
-	enum kodo_err err = fd < 0 ? KODO_EIO : path_write(fd, buf_str(body));
+	enum kodo_err err;
 
-	while (err == KODO_OK && (err = t->read(t, bytes, sizeof(bytes), &n)) == KODO_OK && n > 0)
-		err = path_write(fd, (struct str){ bytes, n });
-	if (err == KODO_OK && lseek(fd, 0, SEEK_SET) == 0)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return -1;
+	*fd = memfd_create("body", MFD_CLOEXEC);
+	err = *fd < 0 ? KODO_EIO : path_write(*fd, buf_str(body));
+	while (err == KODO_OK && (err = t->read(t, bytes, sizeof(bytes), &n)) == KODO_OK && n > 0) {
+		taken += n;
+		err = taken > body_max ? KODO_ETOOBIG :
+		    path_write(*fd, (struct str){ bytes, n });
+	}
+	return err == KODO_OK && lseek(*fd, 0, SEEK_SET) != 0 ? KODO_EIO : err;
 }
 
 static enum kodo_err
@@ -96,13 +97,16 @@ run_child(const char *program, char **env, int in, int out)
 	static char name[] = "kodo";
 	char *argv[] = { name, NULL };
 
-	if (dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0)
+	if (dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0) {
+		closefrom(STDERR_FILENO + 1);	/* connections of libfcgi's are among them */
 		execve(program, argv, env);
+	}
 	_exit(127);
 }
 
 enum kodo_err
-handover(struct transport *t, const struct buf *body, const char *loader, bool is_late)
+handover(struct transport *t, const struct buf *body, const char *loader, bool is_late,
+    uint64_t body_max)
 {
 	char program[PATH_BYTES], **env;
 	bool is_begun = false;
@@ -116,8 +120,8 @@ handover(struct transport *t, const struct buf *body, const char *loader, bool i
 	if (err == KODO_OK)
 		err = make_environment(a, t, loader, is_late, &env);
 	if (err == KODO_OK)
-		in = body_file(t, body);
-	if (err == KODO_OK && (in < 0 || pipe2(out, O_CLOEXEC) != 0))
+		err = body_file(t, body, body_max, &in);
+	if (err == KODO_OK && pipe2(out, O_CLOEXEC) != 0)
 		err = KODO_EIO;
 	if (err == KODO_OK && (child = fork()) == 0)
 		run_child(program, env, in, out[1]);

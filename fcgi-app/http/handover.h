@@ -11,9 +11,9 @@
 /*
  * body: what was read of it. loader: of a hosted program, or "". is_late: one that has waited for
  * changes, and must not once more. KODO_OK: it is answered, as well as its client takes it; else
- * nothing was written.
+ * nothing was written; KODO_ETOOBIG: the body is over body_max.
  */
 enum kodo_err handover(struct transport *t, const struct buf *body, const char *loader,
-    bool is_late) MUST_CHECK;
+    bool is_late, uint64_t body_max) MUST_CHECK;
 
 #endif

@@ -24,6 +24,7 @@
 #include "http/serve.h"
 #include "http/speaker.h"
 
+#define BODY_MAX_FIRST	((uint64_t)10 << 20)	/* while no options are known */
 #define READ_BYTES	65536u
 #define TEXT_BYTES	65536u	/* a body with a question in it */
 /* of an oversized body, in ceilings: the server takes our answer only after its body */
@@ -39,6 +40,7 @@ struct server {
 	bool wake;
 	void (*after)(struct registry *r);	/* of the last request, see call.h */
 	bool was_large;		/* the last request: free its memory after the reply */
+	uint64_t body_max;	/* of the options, as they were last */
 };
 
 struct server *
@@ -49,6 +51,7 @@ server_new(const char *loader_arg)
 	if (s == NULL)
 		return NULL;
 	write_lock_leave_stopped();
+	s->body_max = BODY_MAX_FIRST;
 	response_init(&s->res, NULL);
 	s->a = arena_new();
 	s->instance = instance_new(loader_arg);
@@ -459,6 +462,7 @@ answer(struct server *s, struct call *c, struct request *req)
 		answer_unready(s, c, req);
 		return;
 	}
+	s->body_max = (uint64_t)o->body_max_mib << 20;
 	client_find(c->transport, o, &c->client);
 	c->res->body.limits = (struct spool_limits){ .max_mib = o->spool_max_mib,
 		.is_posted = req->method == METHOD_POST, .holds_process = c->transport->is_alone,
@@ -495,6 +499,27 @@ compress(struct call *c)
 		response_compress(c->res, variable(c->transport, "HTTP_IF_NONE_MATCH"));
 }
 
+/* true: the newer program has answered it. */
+static bool
+pass_on(struct server *s, struct call *c, bool is_late)
+{
+	enum kodo_err err;
+
+	if (!serve_is_outdated(s))
+		return false;
+	err = handover(
+	    c->transport, &s->body, instance_loader(s->instance), is_late, s->body_max);
+	if (err == KODO_OK) {
+		s->wake = false;
+		s->after = NULL;
+	} else if (err == KODO_ETOOBIG) {
+		response_reset(c->res, instance_state(s->instance));
+		response_refuse(c->res, REFUSAL_TOO_LARGE, "Request Entity Too Large");
+		c->is_early = true;
+	}
+	return err == KODO_OK;
+}
+
 struct follower *
 serve_request(struct server *s, struct transport *t, struct follower *f)
 {
@@ -513,14 +538,9 @@ serve_request(struct server *s, struct transport *t, struct follower *f)
 	answer(s, &c, &req);
 	if (c.waits)
 		return c.follower;
-	if (serve_is_outdated(s) && handover(t, &s->body, instance_loader(s->instance),
-	    c.follower != NULL) == KODO_OK) {
-		follow_end(c.follower);
-		s->wake = false;
-		s->after = NULL;
-		return NULL;
-	}
 	follow_end(c.follower);
+	if (pass_on(s, &c, f != NULL))
+		return NULL;
 	err = cors_put(&c);
 	if (err == KODO_OK)
 		err = bridge_error_put(&c);

@@ -195,6 +195,31 @@ def test_old_file_stays(site, folders):
     assert one.get("/").status == 200
 
 
+SEEN = """#!/bin/sh
+{ ls -l /proc/$$/fd; wc -c; } >>"$0.seen"
+printf 'Status: 200 OK\\r\\nContent-Type: text/plain\\r\\n\\r\\nnewer'
+"""
+
+
+@pytest.mark.parametrize("is_large", [False, True], ids=["small", "too large"])
+def test_what_is_handed_over(site, is_large):
+    """Bodies within body_max_mib alone, and no connection of the worker."""
+    one = site({"body_max_mib": 1}, workers=1)
+    with open(one.program + ".new", "w", encoding="ascii") as f:
+        f.write(SEEN)
+    os.chmod(one.program + ".new", 0o755)
+    assert command(NEXT_RECONNECT, one.loader, "--once").returncode == 0
+    os.rename(one.program + ".new", one.program)
+    answer = one.post("/connect", b"x" * (3 << 20 if is_large else 1000))
+    wait_until(lambda: one.workers[0].poll() is not None, 10, "the worker has become the newer program")
+    with open(one.program + ".seen", encoding="ascii") as f:
+        seen = f.read()
+    if is_large:
+        assert answer.status == 413 and str(3 << 20) not in seen, (answer, seen)
+    else:
+        assert answer.status == 200 and "\n1000\n" in seen and "socket:" not in seen.split("1000\n")[0], (answer, seen)
+
+
 class Served(kodotest.Service):
     """`kodo service` of a copy of the programs."""
     install = Site.install
