@@ -154,6 +154,35 @@ def test_empty_keys(service, place):
     assert run("backup", path, "--force", "--with-keys", *state).returncode == 1
 
 
+NO_READ = """
+#include <errno.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static long some(int fd, void *p, size_t n, long at)
+{
+	if (n < 65536)
+		return syscall(SYS_pread64, fd, p, n, at);
+	errno = EIO;
+	return -1;
+}
+ssize_t pread(int fd, void *p, size_t n, off_t at) { return some(fd, p, n, at); }
+ssize_t pread64(int fd, void *p, size_t n, off_t at) { return some(fd, p, n, at); }
+"""
+
+
+@pytest.mark.skipif(SANITIZED, reason="ASAN has to be the first library")
+def test_cannot_be_read_back(small, place):
+    """On its way to standard output it lies in a file: a disk that fails then is no end of it."""
+    _, state, _ = small
+    with open(os.path.join(place, "shim.c"), "w", encoding="ascii") as f:
+        f.write(NO_READ)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", f"{place}/shim.so", f"{place}/shim.c"], check=True)
+    done = subprocess.run([kodotest.KODO, "backup", "-", "--state", state], capture_output=True, check=False,
+                          env={**os.environ, "LD_PRELOAD": f"{place}/shim.so"})
+    assert done.returncode == 1 and b"cannot be read back" in done.stderr, done.stderr
+
+
 def test_in_use(service, place):
     one = service({"organization": "One", "flows": [flow(1)]})
     path = os.path.join(place, "b.tar")

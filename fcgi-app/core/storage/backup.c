@@ -194,7 +194,7 @@ copy_file(int from, int to, struct why *why)
 		at += n;
 	}
 	if (err == KODO_OK && n < 0)
-		return why_set(why, path_errno(errno), "cannot read it back: %s",
+		return why_set(why, path_errno(errno), "it cannot be read back: %s",
 		    path_words(errno));
 	return err == KODO_OK ? err : why_set(why, err, "cannot write: %s", strerror(errno));
 }
