@@ -5,7 +5,9 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "http/asked.h"
+#include "http/call.h"
 #include "http/follow.h"
+#include "http/router.h"
 #include "http/shutdown.h"
 
 #define SLOTS_FILE	"followers"	/* in the state folder; a byte is a slot */
@@ -106,16 +108,44 @@ follow_begin(struct view *v, const struct follow_wish *w)
 	return f;
 }
 
-struct follower *
-follow_turn(void)
+bool
+follow_gives_way(const struct call *c, const struct route *r)
 {
-	struct follower *f = calloc(1, sizeof(*f));
+	static const enum param scans[] = { PARAM_Q, PARAM_WORDS, PARAM_BY, PARAM_ORGANIZATION,
+		PARAM_NODE_STATE, PARAM_REGISTRY, PARAM_SEARCH, PARAM_UPDATED_SINCE,
+		PARAM_INCLUDE_DELETED, PARAM_FILTER, PARAM_ORDER_BY };
+	const struct params *p = &c->params;
+	size_t i;
+
+	if (!c->transport->takes_turns || c->follower != NULL || (r->flags & ROUTE_SCANS) == 0)
+		return false;
+	if ((r->flags & ROUTE_TEXT) != 0)
+		return true;
+	for (i = 0; i < sizeof(scans) / sizeof(scans[0]); i++)
+		if (p->text[scans[i]].len > 0)
+			return true;
+	return p->n_tags > 0 || p->number[PARAM_ALIVE] != 0 || p->number[PARAM_FACETS] != 0;
+}
+
+struct follower *
+follow_turn(struct str text)
+{
+	struct follower *f = calloc(1, sizeof(*f) + text.len);
 
 	if (f == NULL)
 		return NULL;
 	f->slot = -1;
 	f->is_turn = true;
+	f->query_len = text.len;
+	if (text.len > 0)
+		memcpy(f->query, text.p, text.len);
 	return f;
+}
+
+struct str
+follow_text(const struct follower *f)
+{
+	return f->is_turn && f->query_len > 0 ? (struct str){ f->query, f->query_len } : STR_NULL;
 }
 
 void

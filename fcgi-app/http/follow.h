@@ -25,8 +25,11 @@ struct follower {
 	int slot;
 	struct changes_told *told;	/* NULL: all are asked for */
 	size_t query_len;
-	char query[];
+	char query[];		/* or, of is_turn, its body */
 };
+
+struct call;
+struct route;
 
 struct follow_wish {
 	struct str query;	/* of the request */
@@ -37,11 +40,15 @@ struct follow_wish {
 
 /* NULL: no slot is free, the process ends, or something failed: answer at once. */
 struct follower *follow_begin(struct view *v, const struct follow_wish *w);
+/* Is it to read all flows, while others wait, and has not waited for its turn yet? */
+bool follow_gives_way(const struct call *c, const struct route *r);
 /*
  * A request that takes long, as it reads all flows, and lets others go first: the transport answers
- * it in turns with them. NULL: memory ran out, answer at once.
+ * it in turns with them. text: its body, which is read once. NULL: memory ran out, answer at once.
  */
-struct follower *follow_turn(void);
+struct follower *follow_turn(struct str text);
+/* That body; null: there was none. */
+struct str follow_text(const struct follower *f);
 void follow_end(struct follower *f);	/* NULL is fine */
 
 /* Slots in use, of all processes of a state. */

@@ -30,7 +30,7 @@ enum route_flag {
 	ROUTE_CHANGES = 1u << 14,	/* changes something, though by GET */
 	/* answers whatever the state is, JSON alone, as often as it is asked; never stored */
 	ROUTE_HEALTH = 1u << 15,
-	ROUTE_SCANS = 1u << 16,		/* with some parameters all flows are read */
+	ROUTE_SCANS = 1u << 16,		/* all flows are read, with some parameters or for a text */
 };
 
 /* Beside these: of a bridge, without which the route is not there, and whose errors it has. */

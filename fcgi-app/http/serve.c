@@ -191,7 +191,8 @@ validation_detail(struct call *c)
 static bool
 take_text(struct server *s, struct call *c, uint64_t max)
 {
-	enum kodo_err err = read_body(c->transport, &s->body, max);
+	/* of a follower it is there already */
+	enum kodo_err err = c->follower != NULL ? KODO_OK : read_body(c->transport, &s->body, max);
 
 	c->text = buf_str(&s->body);
 	if (err == KODO_ETOOBIG)
@@ -246,24 +247,6 @@ take_body(struct server *s, struct call *c, const struct route *r, const struct 
 	return err == KODO_OK && may && rate_admits_peer(c, o);
 }
 
-/* Is it to read all flows, while others wait, and has not waited for its turn yet? */
-static bool
-gives_way(const struct call *c, const struct route *r)
-{
-	static const enum param scans[] = { PARAM_Q, PARAM_WORDS, PARAM_BY, PARAM_ORGANIZATION,
-		PARAM_NODE_STATE, PARAM_REGISTRY, PARAM_SEARCH, PARAM_UPDATED_SINCE,
-		PARAM_INCLUDE_DELETED, PARAM_FILTER, PARAM_ORDER_BY };
-	const struct params *p = &c->params;
-	size_t i;
-
-	if (!c->transport->takes_turns || c->follower != NULL || (r->flags & ROUTE_SCANS) == 0)
-		return false;
-	for (i = 0; i < sizeof(scans) / sizeof(scans[0]); i++)
-		if (p->text[scans[i]].len > 0)
-			return true;
-	return p->n_tags > 0 || p->number[PARAM_ALIVE] != 0 || p->number[PARAM_FACETS] != 0;
-}
-
 static void
 call_route(struct server *s, struct call *c, const struct route *r, const struct options *o)
 {
@@ -288,7 +271,8 @@ call_route(struct server *s, struct call *c, const struct route *r, const struct
 		return;
 	if (err == KODO_OK && (r->flags & ROUTE_TEXT) != 0 && !take_text(s, c, TEXT_BYTES))
 		return;
-	if (err == KODO_OK && gives_way(c, r) && (c->follower = follow_turn()) != NULL) {
+	if (err == KODO_OK && follow_gives_way(c, r) &&
+	    (c->follower = follow_turn(c->text)) != NULL) {
 		c->waits = true;
 		return;
 	}
@@ -529,17 +513,21 @@ serve_request(struct server *s, struct transport *t, struct follower *f)
 		.res = &s->res, .follower = f };
 	const int64_t began_us = clock_mono_us();
 	uint64_t length;
+	bool is_late;
 	enum kodo_err err;
 
 	arena_reset(s->a);
 	buf_reset(&s->body);
+	if (f != NULL)
+		buf_put_str(&s->body, follow_text(f));
 	response_reset(&s->res, instance_state(s->instance));
 	c.now_us = isotime_now_us();
 	answer(s, &c, &req);
 	if (c.waits)
 		return c.follower;
+	is_late = c.follower != NULL && !c.follower->is_turn;
 	follow_end(c.follower);
-	if (pass_on(s, &c, f != NULL))
+	if (pass_on(s, &c, is_late))
 		return NULL;
 	err = cors_put(&c);
 	if (err == KODO_OK)

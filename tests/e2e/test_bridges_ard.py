@@ -4,6 +4,7 @@ import re
 import urllib.parse
 
 import kodotest
+import meshtest
 import pytest
 from kodotest import connect_body, flow, node
 from responder import FLOWS, OWN, PEER, check_json
@@ -238,6 +239,14 @@ def test_long_text_is_searched(hosted):
     body = ask(kodo, {"query": {"text": "number " + " ".join(f"w{n}" for n in range(2000))}})
     assert len(body["results"]) == 5
     refused(kodo.post("/ard/search", {"query": {"text": "x" * 70000}}), 413, "INVALID_ARGUMENT")
+
+
+def test_many_at_once(responder):
+    """Whoever waits for a turn is answered what it asked for."""
+    kodo = responder({"flows": [flow(n, name=f"Name{n:02}") for n in range(40)]}, workers=1)
+    kodo.get("/")
+    answers = meshtest.at_once([lambda n=n: ask(kodo, {"query": {"text": f"name{n:02}"}}) for n in range(40)])
+    assert [[r["displayName"] for r in a["results"]] for a in answers] == [[f"Name{n:02}"] for n in range(40)]
 
 
 def test_methods_roles_and_off(hosted):
