@@ -37,6 +37,11 @@ def ask(kind, rng, number, turn):
         return head("GET", "/flows?pp=10&words=" + urllib.parse.quote(rng.choice(WORDS)))
     if kind == "regex":
         return head("GET", "/flows?pp=10&q=" + urllib.parse.quote(f'name =~ "{rng.choice(EXPRESSIONS)}"'))
+    if kind == "list":
+        return head("GET", "/ard/agents?orderBy=updatedAt&filter=displayName%3D" + urllib.parse.quote(rng.choice(WORDS)))
+    if kind == "posted":
+        data = bench.dump({"query": {"text": rng.choice(WORDS)}})
+        return head("POST", "/ard/search", len(data)) + data
     body = bench.connect(random.Random(number), 900000 + number, 20, mark=f" Round {turn}.")
     body["url"] = f"http://127.0.0.1:1/{number}"
     data = bench.dump(body)

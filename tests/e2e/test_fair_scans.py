@@ -4,6 +4,7 @@ import os
 import sys
 
 import kodotest
+import pytest
 
 sys.path.insert(0, os.path.join(kodotest.SRCDIR, "tests", "bench"))
 
@@ -23,13 +24,14 @@ def test_mixed_load(service):
         assert n > 20 and refused == 0 and p99 < 10 * median, (name, found)
 
 
-def test_pages_beside_scans(service):
+@pytest.mark.parametrize("kinds", [{"regex": 1, "words": 1}, {"list": 1, "posted": 1}])
+def test_pages_beside_scans(service, kinds):
     """95 clients that scan and 5 that want a page: a page waits for the scans at hand, not for all that were asked for before."""
     one = service({"organization": "R", "registry": True, "feed": True, "page_max": 10000000, "screen_level": "WARNING", "log_file_level": "WARNING"})
     bench.fill(one.port, FLOWS)
 
     async def both():
-        return await asyncio.gather(mixed.load(one.port, 95, SECONDS, {"regex": 1, "words": 1}), mixed.load(one.port, 5, SECONDS, {"page": 1}))
+        return await asyncio.gather(mixed.load(one.port, 95, SECONDS, kinds), mixed.load(one.port, 5, SECONDS, {"page": 1}))
     scans, pages = (mixed.figures(taken)["all"] for taken in asyncio.run(both()))
     assert scans[0] > 20 and pages[0] > 20 and scans[1] == pages[1] == 0
     assert pages[2] * 5 < scans[2] and pages[3] < scans[2] and scans[3] < 10 * scans[2], (scans, pages)
