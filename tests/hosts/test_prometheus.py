@@ -100,7 +100,7 @@ def test_scrape(kodo):
         wait_until(lambda: server.value("up") == 1, 20, "it is scraped")
         assert server.value("kodo_flows") == 5
         wait_until(lambda: server.value('kodo_requests_total{route="/flows",status="200"}') == 3, 20)
-        assert server.value('kodo_refusals_total{reason="admin_key"}') >= 1
+        assert server.value('kodo_refusals_total{reason="not_admin"}') >= 1
         # as OpenMetrics: Prometheus keeps units only of that
         units = server.get("metadata", metric="kodo_map_bytes")
         assert units["kodo_map_bytes"][0]["unit"] == "bytes", units
