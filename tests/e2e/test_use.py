@@ -86,6 +86,12 @@ def test_entry_travels(service, agent):
     wait_until(lambda: all(one.is_idle() for one in (top, middle, below)), 20, "all are idle")
 
 
+def test_the_version_of_the_protocol_is_said(responder):
+    one = responder({"organization": "R"})
+    said = one.post("/connect", {**greeting("http://127.0.0.1:9"), "nodes": [], "kodo": {"life": 7, "sent": 1, "protocol": 99, "later": {}}})
+    assert said.status == 201 and said.json()["kodo"]["protocol"] == 1 and said.json()["kodo"]["heard"] == 1
+
+
 def test_restart_keeps_entries(responder):
     one = responder({"organization": "R"})
     peer = "http://127.0.0.1:9"

@@ -106,7 +106,9 @@ kodo_end(struct kodo_member *m, struct buf *out, uint64_t list_id, bool more, st
 	}
 	put_digest(out, "told", m->told);
 	put_digest(out, "view", view);
-	buf_puts(out, ",\"entries\":true}");
+	buf_puts(out, ",\"entries\":true");
+	put_number(out, "protocol", KODO_PROTOCOL);
+	buf_putc(out, '}');
 	if ((buf_failed(&m->versions) || buf_failed(&m->back) || buf_failed(&m->gone) ||
 	    buf_failed(&m->silent)) &&
 	    out->err == KODO_OK)

@@ -8,6 +8,8 @@
 #include "core/base/buf.h"
 #include "core/wire/wire.h"
 
+#define KODO_PROTOCOL	1u	/* see `protocol` in PROTOCOL.md */
+
 struct kodo_member {
 	struct buf versions, back, gone, silent;
 	uint64_t epoch, sequence;	/* of the sender; epoch 0: none */
