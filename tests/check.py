@@ -33,7 +33,7 @@ TOGETHER = ["e2e/test_words", "e2e/test_mesh", "e2e/test_moderation", "e2e/test_
             "e2e/test_restored", "e2e/test_runner", "e2e/test_service", "e2e/test_big_exchange", "e2e/test_old_peers", "e2e/test_histories",
             "e2e/test_changes", "e2e/test_alive", "e2e/test_jwt", "e2e/test_trust", "e2e/test_quotas", "e2e/test_feed",
             "e2e/test_probe", "e2e/test_backup", "e2e/test_attacks", "e2e/test_retry_after", "e2e/test_paging", "e2e/test_mesh_audit",
-            "e2e/test_check_faults", "e2e/test_pages_html"]
+            "e2e/test_check_faults", "e2e/test_pages_html", "e2e/test_failing_machine", "e2e/test_commands", "e2e/test_kills"]
 PORTS = ["17000 22000", "22000 27000", "27000 32000"]
 
 
