@@ -1,4 +1,3 @@
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -101,18 +100,6 @@ findings_line(void *arg, enum finding kind, const char *line)
 	f->n[kind]++;
 	if (!f->is_folding || kind == FINDING_OK || !fold(f, kind, line))
 		print(kind, line);
-}
-
-void
-findings_say(struct findings *f, enum finding kind, const char *fmt, ...)
-{
-	char line[3 * PATH_BYTES];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	findings_line(f, kind, line);
 }
 
 void

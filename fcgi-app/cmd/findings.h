@@ -20,7 +20,8 @@ struct findings {
 	size_t cap;
 };
 
-void findings_say(struct findings *f, enum finding kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* findings_say(f, kind, fmt, ...): a line in the manner of printf. */
+#define findings_say(f, ...)	finding_say(findings_line, f, __VA_ARGS__)
 /* The same for who calls back; arg is a struct findings. */
 void findings_line(void *arg, enum finding kind, const char *line);
 
