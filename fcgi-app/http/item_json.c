@@ -10,6 +10,17 @@ item_json_put_time(struct buf *b, const char *key, int64_t us)
 }
 
 void
+item_json_put_about(struct buf *b, const struct row *r)
+{
+	buf_putc(b, ',');
+	json_put_text(b, "author", r->author);
+	buf_putc(b, ',');
+	json_put_text(b, "description", r->description);
+	buf_puts(b, ",\"tags\":");
+	json_put_texts(b, r->tags, r->n_tags);
+}
+
+void
 item_json_put(struct buf *b, const struct row *r)
 {
 	json_put_text(b, "organization", r->organization);
@@ -20,10 +31,5 @@ item_json_put(struct buf *b, const struct row *r)
 	json_put_text(b, "url", r->url);
 	buf_putc(b, ',');
 	json_put_text(b, "name", r->name);
-	buf_putc(b, ',');
-	json_put_text(b, "author", r->author);
-	buf_putc(b, ',');
-	json_put_text(b, "description", r->description);
-	buf_puts(b, ",\"tags\":");
-	json_put_texts(b, r->tags, r->n_tags);
+	item_json_put_about(b, r);
 }

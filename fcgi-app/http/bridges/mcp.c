@@ -113,12 +113,7 @@ put_provided(struct buf *b, const struct row *row)
 {
 	buf_puts(b, ",\"_meta\":{\"" META "publisher-provided\":{");
 	json_put_text(b, "organization", row->organization);
-	buf_putc(b, ',');
-	json_put_text(b, "author", row->author);
-	buf_putc(b, ',');
-	json_put_text(b, "description", row->description);
-	buf_puts(b, ",\"tags\":");
-	json_put_texts(b, row->tags, row->n_tags);
+	item_json_put_about(b, row);
 	buf_puts(b, "}}");
 }
 
