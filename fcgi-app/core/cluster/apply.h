@@ -1,0 +1,40 @@
+/*
+ * Applying entries of the log to this machine's state, and how far that has come.
+ */
+#ifndef KODO_CLUSTER_APPLY_H
+#define KODO_CLUSTER_APPLY_H
+
+#include "core/base/buf.h"
+#include "core/registry/registry.h"
+
+/*
+ * Apply the entries of one revision, in their order, in one transaction which also writes
+ * applied = revision, durable when this returns. An entry whose change is refused (unknown peer, a
+ * conflict, over a quota) changes nothing and has a result that says so; the others count.
+ *
+ * results: as many as entries, in a: what entry_result_read of the proposer takes. n may be 0: then
+ * only the revision moves on (it was skipped, or had no entries).
+ *
+ * KODO_OK. KODO_ECONFLICT: revision is not over the one that was applied last; nothing was done.
+ * KODO_EVERSION: an entry is of another format. KODO_EINVAL: of none. KODO_EBUSY, KODO_EFULL,
+ * KODO_EIO, KODO_ENOMEM, KODO_ECORRUPT: of this machine; nothing was done, and after the first four
+ * it may be tried again. What the registry of r was told by registry_submit_by is not heeded here.
+ */
+enum kodo_err cluster_apply(struct registry *r, struct arena *a, uint64_t revision,
+    const struct str *entries, size_t n, struct str *results) MUST_CHECK;
+
+/* The revision that was applied last; 0: none. Of a view: v->t. */
+enum kodo_err cluster_applied(struct txn *t, uint64_t *revision) MUST_CHECK;
+enum kodo_err cluster_applied_now(struct registry *r, uint64_t *revision) MUST_CHECK;
+
+/*
+ * The guard against an entry that ends the process. cluster_applying notes, without a sync, that the
+ * revision is about to be applied. cluster_poison, once at a start before the first cluster_apply:
+ * *revision is the one that was begun and not done when the process ended, at two starts in a row,
+ * or else 0. It must not be applied then: reads go on, until an entry that entry_write_skip made
+ * names it; then cluster_apply of no entries moves on.
+ */
+enum kodo_err cluster_applying(const struct state *s, uint64_t revision) MUST_CHECK;
+enum kodo_err cluster_poison(struct registry *r, uint64_t *revision) MUST_CHECK;
+
+#endif

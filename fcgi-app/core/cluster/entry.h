@@ -1,0 +1,59 @@
+/*
+ * An entry of the log of a cluster: one change of the registry, with all that its outcome depends
+ * on beside the state. Whoever applies the same entries in the same order to equal states has
+ * equal states after each of them.
+ *
+ * A proposer is a process whose registry hands its changes on (registry_submit_by): it writes the
+ * entry, waits until that was applied by somebody on this machine, and reads what came of it:
+ *
+ *	submit(arg, run)	entry_write, over to the log and back, entry_result_read
+ *	apply			cluster_apply of the entries, in the order of the log: results
+ *
+ * Bytes: format, kind, the time of the proposer, the room that it has, then the fields of the kind
+ * (entry_table.c), each number as a LEB128, each text with its length before it.
+ */
+#ifndef KODO_CLUSTER_ENTRY_H
+#define KODO_CLUSTER_ENTRY_H
+
+#include "core/base/buf.h"
+#include "core/registry/registry_private.h"
+
+/* Of what is written here. Others are not read: a member that does not know one stops. */
+#define ENTRY_FORMAT	1u
+
+/*
+ * Append the entry of that change: run->kind, run->now_us, and what run->arg has to say. room_bytes:
+ * see entry_room. KODO_EINVAL: a change of that kind is of one machine alone (CHANGE_LOCAL).
+ * KODO_ENOMEM.
+ */
+enum kodo_err entry_write(
+    struct buf *out, const struct change_run *run, uint64_t room_bytes) MUST_CHECK;
+
+/* Bytes that new things may take on this machine, for entry_write. Errors as store_begin. */
+enum kodo_err entry_room(struct registry *r, uint64_t *room_bytes) MUST_CHECK;
+
+/*
+ * What is known of an entry before it is applied. KODO_EINVAL: it is none, or ends within this head.
+ * KODO_EVERSION: another format. skipped: the revision that a CHANGE_SKIP names, else 0.
+ */
+struct entry_head {
+	enum change_kind kind;
+	int64_t now_us;
+	uint64_t room_bytes;
+	uint64_t skipped;
+};
+enum kodo_err entry_head_read(struct str bytes, struct entry_head *out) MUST_CHECK;
+
+/* An entry by which all machines leave out that revision: see cluster_apply. */
+void entry_write_skip(struct buf *out, int64_t now_us, uint64_t revision);
+
+/*
+ * Take what came of the run's entry, as cluster_apply wrote it, into run and run->arg; texts are
+ * copied into a, which must live as long as the receipt is read. Returns what the change returned:
+ * KODO_OK, or KODO_ENOTFOUND, KODO_ECONFLICT, .. as without a log. KODO_ECORRUPT: it is no result
+ * of that kind.
+ */
+enum kodo_err entry_result_read(
+    struct arena *a, struct str bytes, struct change_run *run) MUST_CHECK;
+
+#endif
