@@ -151,7 +151,7 @@ fail_later(struct mesh *m, unsigned client, unsigned slot, uint64_t gen, int64_t
 
 /* Which service is that, under which of its urls? */
 static bool
-address_read(struct str url, unsigned *server, unsigned *variant, char path[MESH_PATH_BYTES])
+host_read(struct str url, unsigned *server, unsigned *variant, char path[MESH_PATH_BYTES])
 {
 	char text[80], *colon, *slash;
 
@@ -189,7 +189,7 @@ send_one(struct service *s, unsigned slot, struct str url, struct str body)
 		.key = s->key }, *ev;
 	bool is_cut;
 
-	if (!address_read(url, &like.server, &like.variant, like.path)) {
+	if (!host_read(url, &like.server, &like.variant, like.path)) {
 		if (like.server == MESH_LIAR) {
 			fail_later(m, s->i, slot, s->slots[slot].gen, 1000);
 			return;
@@ -286,7 +286,7 @@ failed_count(struct service *s, struct str url)
 	unsigned server = 0, variant, *n;
 	char path[MESH_PATH_BYTES];
 
-	if (!address_read(url, &server, &variant, path))
+	if (!host_read(url, &server, &variant, path))
 		return;
 	n = &m->failed[s->i][server].n;
 	if (m->failed[s->i][server].minute != minute)
@@ -340,7 +340,7 @@ sent_count(struct service *s, struct str url, bool is_quiet)
 		m->n_digest_checks++;
 		return;
 	}
-	if (!address_read(url, &server, &variant, path))
+	if (!host_read(url, &server, &variant, path))
 		return;
 	m->n_sent++;
 	m->link[s->i][server]++;

@@ -194,7 +194,8 @@ all_delivered(struct change *e, void *arg)
 static inline void
 news_forget(struct fixture *f)
 {
-	struct change_run run = { .r = f->r, .now_us = f->now_us, .fn = all_delivered };
+	const struct change_type type = { .fn = all_delivered };
+	struct change_run run = { .type = &type, .r = f->r, .now_us = f->now_us };
 
 	must(registry_change(&run));
 }

@@ -249,7 +249,8 @@ static void
 forgotten_node_is_nothing(void **state)
 {
 	struct fixture *f = *state;
-	struct change_run run = { .r = f->r, .now_us = f->now_us, .fn = stranger_notify };
+	const struct change_type type = { .fn = stranger_notify };
+	struct change_run run = { .type = &type, .r = f->r, .now_us = f->now_us };
 	uint32_t peer;
 
 	start_with_kodo(f);
@@ -274,7 +275,8 @@ static void
 end_of_the_log_was_forgotten(void **state)
 {
 	struct fixture *f = *state;
-	struct change_run run = { .r = f->r, .now_us = f->now_us, .fn = stranger_forget };
+	const struct change_type type = { .fn = stranger_forget };
+	struct change_run run = { .type = &type, .r = f->r, .now_us = f->now_us };
 
 	start_with_kodo(f);
 	must(registry_change(&run));
@@ -422,7 +424,8 @@ list_goes_on_behind_a_chunked_node(void **state)
 {
 	struct fixture *f = *state;
 	struct rest r;
-	struct change_run run = { .r = f->r, .now_us = f->now_us, .fn = rest_notify, .arg = &r };
+	const struct change_type type = { .fn = rest_notify };
+	struct change_run run = { .type = &type, .r = f->r, .now_us = f->now_us, .arg = &r };
 	struct exchange_job job;
 
 	start_with_kodo(f);

@@ -269,7 +269,8 @@ interrupted_is_finished(void **state)
 {
 	struct fixture *f = *state;
 	struct moderation m = { .n = 0, .unfinished = 1 };
-	struct change_run run = { .r = f->r, .fn = list_only, .arg = &m };
+	const struct change_type type = { .fn = list_only };
+	struct change_run run = { .type = &type, .r = f->r, .arg = &m };
 	struct moderation_entry e;
 
 	start(f);

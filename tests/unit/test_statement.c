@@ -51,7 +51,8 @@ act_fn(struct change *e, void *arg)
 static enum kodo_err
 act(struct fixture *f, struct act *a)
 {
-	struct change_run run = { .r = f->r, .now_us = ++f->now_us, .fn = act_fn, .arg = a };
+	const struct change_type type = { .fn = act_fn };
+	struct change_run run = { .type = &type, .r = f->r, .now_us = ++f->now_us, .arg = a };
 
 	return registry_change(&run);
 }

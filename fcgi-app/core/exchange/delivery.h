@@ -5,13 +5,14 @@
 #define KODO_DELIVERY_H
 
 #include "core/exchange/job.h"
-#include "core/merge/change.h"
+#include "core/registry/change_type.h"
 #include "core/wire/wire.h"
 
 /* A job, its answer, and what is to be said of both. */
 struct outcome {
 	const struct exchange_job *job;
 	const struct exchange_result *res;
+	size_t sent_bytes; /* of the job's body, which is not looked at */
 	struct wire_body body; /* of the answer */
 	bool has_body, has_nodes;
 	char note[1024]; /* to be logged after the commit; "" for nothing */
@@ -26,6 +27,9 @@ enum delivery_keep {
 	KEEP_NOTHING,	/* a legacy peer does not know tombstones */
 	KEEP_PAUSED
 };
+
+/* CHANGE_DONE, CHANGE_CLEAR: a struct outcome; its answer is read before, by outcome_read. */
+extern const struct change_type change_done, change_clear;
 
 /* Clear the entries of the outbox that went with the job, unless they are newer; or all. */
 enum kodo_err delivery_done(

@@ -241,35 +241,33 @@ flow_probe_pick(struct registry *r, struct arena *a, uint64_t *from, int64_t now
 
 /* --- what came of it --- */
 
-struct note {
-	const struct flow_ask *ask;
-	struct probe_result result;
-};
-
 static enum kodo_err
 result_fn(struct change *ch, void *arg)
 {
-	const struct note *o = arg;
+	const struct change_probe *o = arg;
 	struct statement s;
 	struct packed pk;
 	bool changed = false;
-	enum kodo_err err = record_get_seen(ch->t, o->ask->node, &s);
+	enum kodo_err err = record_get_seen(ch->t, o->node, &s);
 
 	if (err == KODO_OK)
 		err = packed_open(s.bytes, &pk);
 	if (err == KODO_OK)
 		err = probe_result_put(
-		    ch->t, o->ask->node, &pk, o->ask->flow, o->result, &changed);
+		    ch->t, o->node, &pk, o->flow, o->result, &changed);
 	ch->is_view_changed |= changed;
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
+
+const struct change_type change_probe = { .kind = CHANGE_PROBE, .fn = result_fn };
 
 static enum kodo_err
 result_note(
     struct registry *r, const struct flow_ask *ask, enum probe_verdict verdict, int64_t now_us)
 {
-	struct note o = { ask, { now_us, verdict } };
-	struct change_run run = { .r = r, .now_us = now_us, .fn = result_fn, .arg = &o };
+	struct change_probe o = { ask->node, ask->flow, { now_us, verdict } };
+	struct change_run run = { .type = &change_probe, .r = r, .now_us = now_us,
+		.arg = &o };
 
 	return registry_change(&run);
 }

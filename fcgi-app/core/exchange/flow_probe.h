@@ -7,6 +7,8 @@
 #define KODO_FLOW_PROBE_H
 
 #include "core/exchange/job.h"
+#include "core/probe/probe.h"
+#include "core/registry/change_type.h"
 #include "core/registry/registry.h"
 
 struct flow_ask {
@@ -16,6 +18,14 @@ struct flow_ask {
 	uint32_t node;
 	uint64_t flow, host, origin;	/* probe/probe.h, probe/host.h */
 };
+
+/* CHANGE_PROBE */
+struct change_probe {
+	uint32_t node;
+	uint64_t flow;
+	struct probe_result result;
+};
+extern const struct change_type change_probe;
 
 /*
  * Up to max of what is due, at most one a host, in a; their hosts are held for two minutes.

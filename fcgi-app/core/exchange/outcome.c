@@ -69,9 +69,11 @@ static const struct {
 };
 
 static enum meaning
-meaning_of(const struct exchange_job *job, const struct exchange_result *res)
+meaning_of(const struct outcome *oc)
 {
-	bool big = job->body.len > HALVE_OVER_BYTES;
+	const struct exchange_job *job = oc->job;
+	const struct exchange_result *res = oc->res;
+	bool big = oc->sent_bytes > HALVE_OVER_BYTES;
 	size_t i;
 
 	for (i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
@@ -325,7 +327,7 @@ node_refused(struct change *ch, struct peer *p, struct outcome *oc)
 	p->out.attempts = 0;
 	p->out.due_us = ch->now_us;
 	failure_words(job, oc->res, failed);
-	snprintf(why, sizeof(why), "not taken, %zu bytes (%s)", job->body.len, failed);
+	snprintf(why, sizeof(why), "not taken, %zu bytes (%s)", oc->sent_bytes, failed);
 	err = delivery_pause_all(ch, p, oc);
 	if (err != KODO_OK)
 		return err;
@@ -340,7 +342,7 @@ is_divisible(const struct peer *p, const struct outcome *oc)
 	const struct exchange_job *job = oc->job;
 
 	return peer_dialect(p)->takes_chunks && oc->res->status != 400 && job->n_flows > 1 &&
-	    job->body.len / 2 >= BUILD_MIN_BYTES;
+	    oc->sent_bytes / 2 >= BUILD_MIN_BYTES;
 }
 
 /* A body was too much for the peer, or one of its nodes is at fault: half of it next time. */
@@ -348,7 +350,7 @@ static enum kodo_err
 job_halve(struct change *ch, struct peer *p, struct outcome *oc)
 {
 	const struct exchange_job *job = oc->job;
-	size_t half = job->body.len / 2;
+	size_t half = oc->sent_bytes / 2;
 
 	if (job->kind != EXCHANGE_UPDATE && job->kind != EXCHANGE_CONNECT)
 		return failure_retry(ch, p, oc);
@@ -486,7 +488,7 @@ answer_follow(struct change *ch, struct peer *p, struct outcome *oc)
 	struct exchange_result no;
 	enum kodo_err err = answer_judge(ch, p, oc, &no);
 
-	return err == KODO_OK ? follows[meaning_of(oc->job, oc->res)](ch, p, oc) : err;
+	return err == KODO_OK ? follows[meaning_of(oc)](ch, p, oc) : err;
 }
 
 static enum kodo_err
@@ -523,9 +525,8 @@ take_fn(struct change *ch, void *arg)
 	return err;
 }
 
-/* Read the answer before the transaction; whatever is wrong with it, the status counts. */
-static void
-answer_read(struct arena *a, struct outcome *oc, int64_t now_us)
+void
+outcome_read(struct arena *a, struct outcome *oc, int64_t now_us)
 {
 	struct wire_refusal no;
 
@@ -539,15 +540,17 @@ answer_read(struct arena *a, struct outcome *oc, int64_t now_us)
 		oc->has_body = true;
 }
 
+const struct change_type change_done = { .kind = CHANGE_DONE, .fn = take_fn };
+
 enum kodo_err
 outcome_take(struct registry *r, struct arena *a, const struct exchange_job *job,
     const struct exchange_result *res, int64_t now_us, bool *wake)
 {
-	struct outcome oc = { .job = job, .res = res };
-	struct change_run run = { .r = r, .now_us = now_us, .fn = take_fn, .arg = &oc };
+	struct outcome oc = { .job = job, .res = res, .sent_bytes = job->body.len };
+	struct change_run run = { .type = &change_done, .r = r, .now_us = now_us, .arg = &oc };
 	enum kodo_err err;
 
-	answer_read(a, &oc, now_us);
+	outcome_read(a, &oc, now_us);
 	err = registry_change(&run);
 	*wake = run.is_due;
 	if (err == KODO_OK && oc.note[0] != '\0')
@@ -585,11 +588,13 @@ clear_fn(struct change *ch, void *arg)
 	return err == KODO_OK ? delivery_clear(ch, p, oc->job->gen, KEEP_PAUSED) : err;
 }
 
+const struct change_type change_clear = { .kind = CHANGE_CLEAR, .fn = clear_fn };
+
 enum kodo_err
 outcome_clear(struct registry *r, const struct exchange_job *job, int64_t now_us)
 {
 	struct outcome oc = { .job = job };
-	struct change_run run = { .r = r, .now_us = now_us, .fn = clear_fn, .arg = &oc };
+	struct change_run run = { .type = &change_clear, .r = r, .now_us = now_us, .arg = &oc };
 	enum kodo_err err = registry_change(&run);
 
 	if (err == KODO_OK && oc.note[0] != '\0')

@@ -231,12 +231,15 @@ clock_back_fn(struct change *ch, void *arg)
 	return err;
 }
 
+const struct change_type change_clock_back = { .kind = CHANGE_CLOCK_BACK, .fn = clock_back_fn };
+
 /* What waits for a time was to wait for a span: a clock set back makes it no longer. */
 static enum kodo_err
 clock_watch(struct registry *r, int64_t now_us)
 {
 	int64_t by_us = r->scheduled_us - now_us;
-	struct change_run run = { .r = r, .now_us = now_us, .fn = clock_back_fn, .arg = &by_us };
+	struct change_run run = { .type = &change_clock_back, .r = r, .now_us = now_us,
+		.arg = &by_us };
 
 	r->scheduled_us = now_us;
 	return by_us > CLOCK_SLACK_US ? registry_change(&run) : KODO_OK;

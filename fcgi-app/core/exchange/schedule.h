@@ -27,6 +27,9 @@ enum kodo_err schedule_next_in(struct registry *r, struct arena *a, int64_t now_
     enum schedule_pool pool, const uint32_t *busy, size_t n_busy, struct exchange_job *job,
     int64_t *next_due_us, int64_t *active_due_us) MUST_CHECK;
 
+/* CHANGE_CLOCK_BACK: an int64_t, by how much the clock was set back. */
+extern const struct change_type change_clock_back;
+
 /*
  * The same of all pools but POOL_LIVENESS, one after another; both times are set. active_due_us may
  * be NULL.

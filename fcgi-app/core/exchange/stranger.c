@@ -46,11 +46,14 @@ put_off_fn(struct change *ch, void *arg)
 	return err;
 }
 
+const struct change_type change_put_off = { .kind = CHANGE_PUT_OFF, .fn = put_off_fn };
+
 enum kodo_err
 stranger_put_off(struct registry *r, const struct put_offs *offs, int64_t now_us)
 {
 	struct put_offs o = *offs;
-	struct change_run run = { .r = r, .now_us = now_us, .fn = put_off_fn, .arg = &o };
+	struct change_run run = { .type = &change_put_off, .r = r, .now_us = now_us,
+		.arg = &o };
 
 	return registry_change(&run);
 }

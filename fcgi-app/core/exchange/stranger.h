@@ -5,7 +5,7 @@
 #define KODO_STRANGER_H
 
 #include "core/exchange/job.h"
-#include "core/merge/change.h"
+#include "core/registry/change_type.h"
 #include "core/registry/registry.h"
 
 /*
@@ -28,6 +28,7 @@ struct put_offs {
 	struct put_off all[PUT_OFFS];
 	unsigned n;
 };
+extern const struct change_type change_put_off;	/* CHANGE_PUT_OFF: a struct put_offs */
 enum kodo_err stranger_put_off(
     struct registry *r, const struct put_offs *offs, int64_t now_us) MUST_CHECK;
 

@@ -254,6 +254,12 @@ change_unwant(struct change *ch, struct peer *p, enum peer_work work)
 	return outbox_clear(ch->t, p->id);
 }
 
+uint64_t
+change_room(const struct change *ch, uint64_t enough)
+{
+	return ch->has_room ? ch->room_bytes : store_room(ch->t, enough);
+}
+
 uint32_t
 change_patience(const struct change *ch)
 {

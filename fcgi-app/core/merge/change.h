@@ -33,6 +33,8 @@ struct change {
 	struct wire_left_out *left_out; /* nodes over a quota, see quota_cut */
 	size_t n_left_out, cap_left_out;
 	const struct moderation *moderation; /* behind change_moderation; NULL: not read */
+	bool has_room;		/* then room_bytes is what change_room says */
+	uint64_t room_bytes;
 	bool is_list; /* what is taken in is the peer's whole list, not an update */
 	bool is_forgetting; /* all statements end by what this service is now, by no peer's word */
 	struct withdrawals gone;
@@ -65,6 +67,12 @@ void change_want(struct change *ch, struct peer *p, enum peer_work work, bool no
 void change_want_connect(struct change *ch, struct peer *p);
 /* That work is not wanted any more; with WORK_NOTIFY the peer's outbox is emptied. */
 enum kodo_err change_unwant(struct change *ch, struct peer *p, enum peer_work work) MUST_CHECK;
+
+/*
+ * Bytes that new things may take, as store_room: of this machine, or, where others make the same
+ * change, as whoever proposed it had them.
+ */
+uint64_t change_room(const struct change *ch, uint64_t enough);
 
 /* Failed attempts until a peer is given up for a while. */
 uint32_t change_patience(const struct change *ch);

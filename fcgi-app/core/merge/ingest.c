@@ -391,7 +391,7 @@ ingest_greeting(struct change *ch, struct peer *p, const struct greeting *g)
 
 	if ((p->flags & PEER_PROVIDER) == 0) {
 		p->flags |= PEER_PROVIDER;
-		p->created_us = ch->now_us;
+		p->created_us = peer_time_on(p->created_us, ch->now_us);
 		err = peer_place_put(ch->t, &ch->head, p);
 		if (err != KODO_OK)
 			return err;
@@ -403,7 +403,7 @@ ingest_greeting(struct change *ch, struct peer *p, const struct greeting *g)
 		ch->is_due = true;
 	}
 	role_set(ch, p, g);
-	p->modified_us = ch->now_us;
+	p->modified_us = peer_time_on(p->modified_us, ch->now_us);
 	p->in.at_us = ch->now_us;
 	ch->is_view_changed = true; /* created and modified of its nodes are shown */
 	err = alive_heard(ch, p);

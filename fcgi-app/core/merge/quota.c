@@ -61,7 +61,7 @@ quota_provider(struct change *ch, const struct peer *p, struct str address,
 	if ((p->flags & PEER_PROVIDER) != 0)
 		return str_eq(tally_client(address), p->filed.tally.client)
 		    ? KODO_OK : check_client(ch, address, out);
-	if (store_room(ch->t, PROVIDER_BYTES) < PROVIDER_BYTES) {
+	if (change_room(ch, PROVIDER_BYTES) < PROVIDER_BYTES) {
 		out->is_full = true;
 		return why_set(&out->why, KODO_ETOOBIG,
 		    "This registry is nearly full: it takes no new providers (map_max_mib)");
@@ -230,7 +230,7 @@ quota_cut(struct change *ch, const struct peer *p, const struct wire_body *b, bo
 		return KODO_OK;
 	for (i = 0; i < b->n_nodes; i++)
 		add(&body, size_of(b->nodes[i].bytes));
-	c.room = store_room(ch->t, need_of(&body));
+	c.room = change_room(ch, need_of(&body));
 	if (!is_whole)
 		c.sum = p->holds;
 	sum = c.sum;

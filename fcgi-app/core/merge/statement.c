@@ -38,7 +38,7 @@ statement_take_gone(
 
 	/* of nodes that nobody knows here none is taken from the reserve of the map */
 	if (err == KODO_ENOTFOUND && (p->flags & PEER_TARGET) == 0 &&
-	    store_room(ch->t, GONE_BYTES) < GONE_BYTES)
+	    change_room(ch, GONE_BYTES) < GONE_BYTES)
 		return KODO_OK;
 	if (err == KODO_ENOTFOUND)
 		err = node_make(ch->t, &ch->head, key, &node);

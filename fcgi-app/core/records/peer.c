@@ -1,5 +1,6 @@
 #include <stddef.h>
 
+#include "core/base/limit.h"
 #include "core/records/codec.h"
 #include "core/records/peer_private.h"
 #include "core/records/url_ids.h"
@@ -48,6 +49,12 @@ bool
 peer_is_live_target(const struct peer *p)
 {
 	return (p->flags & (PEER_TARGET | PEER_LEFT)) == PEER_TARGET;
+}
+
+int64_t
+peer_time_on(int64_t was_us, int64_t now_us)
+{
+	return was_us > now_us && was_us - now_us <= LIMIT_VERSION_AHEAD_US ? was_us : now_us;
 }
 
 int64_t

@@ -221,6 +221,12 @@ bool peer_is_idle(const struct peer *p);
 /* a target that is no node, or a provider that feeds: may have to be notified of changes */
 bool peer_is_subscriber(const struct peer *p);
 
+/*
+ * A time that is shown and was was_us, moved on to now: it does not go back with a clock that was
+ * set back, or is another machine's, unless it is further ahead than any clock is believed.
+ */
+int64_t peer_time_on(int64_t was_us, int64_t now_us);
+
 /* The wait after so many failures in a row: PEER_BACKOFF_US, doubled each time up to max_us. */
 int64_t peer_backoff_us(uint32_t failures, int64_t max_us);
 

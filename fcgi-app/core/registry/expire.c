@@ -68,11 +68,13 @@ tidy_fn(struct change *ch, void *arg)
 	return err;
 }
 
+const struct change_type change_expire = { .kind = CHANGE_EXPIRE, .fn = tidy_fn,
+	.cause = WITHDRAWN_EXPIRED };
+
 enum kodo_err
 expire_run(struct registry *r, int64_t now_us)
 {
-	struct change_run run = { .r = r, .now_us = now_us, .fn = tidy_fn,
-		.cause = WITHDRAWN_EXPIRED };
+	struct change_run run = { .type = &change_expire, .r = r, .now_us = now_us };
 	int64_t at_us;
 	enum kodo_err err = tidied_get(r, &at_us);
 

@@ -181,26 +181,31 @@ is_suspect_changed(const struct round *o)
 }
 
 static enum kodo_err
-expire_fn(struct change *ch, void *arg)
+round_fn(struct change *ch, void *arg)
 {
-	struct round *o = arg;
+	const struct change_round *o = arg;
 	size_t i;
 	enum kodo_err err = watch_put(ch->t, &o->w);
 
-	ch->is_view_changed |= is_suspect_changed(o);	/* the pages say so */
+	ch->is_view_changed |= o->is_suspect_changed;	/* the pages say so */
 
-	for (i = 0; i < o->n_expired && err == KODO_OK; i++)
-		err = peer_expire(ch, o->expired[i]);
+	for (i = 0; i < o->expired.n && err == KODO_OK; i++)
+		err = peer_expire(ch, o->expired.all[i]);
 	return err;
 }
 
+const struct change_type change_round = { .kind = CHANGE_ROUND, .fn = round_fn,
+	.cause = WITHDRAWN_SILENT };
+
 static enum kodo_err
-note_fn(struct txn *t, void *arg)
+watch_fn(struct txn *t, void *arg)
 {
-	const struct round *o = arg;
+	const struct change_round *o = arg;
 
 	return watch_put(t, &o->w);
 }
+
+const struct change_type change_watch = { .kind = CHANGE_WATCH, .plain = watch_fn };
 
 static void
 suspect_log(const struct round *o)
@@ -217,8 +222,8 @@ enum kodo_err
 liveness_round(struct registry *r, int64_t now_us, bool *more)
 {
 	struct round o = { .now_us = now_us, .given_up = r->given_up };
-	struct change_run run = { .r = r, .now_us = now_us, .fn = expire_fn, .arg = &o,
-		.cause = WITHDRAWN_SILENT };
+	struct change_round found;
+	struct change_run run = { .r = r, .now_us = now_us, .arg = &found };
 	enum kodo_err err = look_at(r, &o);
 
 	*more = false;
@@ -227,8 +232,9 @@ liveness_round(struct registry *r, int64_t now_us, bool *more)
 	if (err != KODO_OK || (o.n_expired == 0 && memcmp(&o.was, &o.w, sizeof(o.w)) == 0))
 		return err;
 	suspect_log(&o);
-	if (o.n_expired == 0 && !is_suspect_changed(&o))
-		return store_write(r->store, note_fn, &o);
+	found = (struct change_round){ .w = o.w, .is_suspect_changed = is_suspect_changed(&o),
+		.expired = { .all = o.expired, .n = o.n_expired } };
+	run.type = o.n_expired == 0 && !found.is_suspect_changed ? &change_watch : &change_round;
 	err = registry_change(&run);
 	*more = err == KODO_OK && o.n_expired == EXPIRE_AT_ONCE;
 	return err;

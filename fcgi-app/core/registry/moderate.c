@@ -10,35 +10,28 @@
 #define SWEEP_NODES	200u
 #define SWEEP_BYTES	(4u << 20)
 
-struct wish {
-	const struct moderation_entry *e;
-	bool forget;
-	enum moderate_outcome *out;
-	uint32_t ticket;
-};
-
 static enum kodo_err
-list_change(struct change *ch, struct moderation *m, struct wish *w)
+list_change(struct change *ch, struct moderation *m, struct change_moderate *w)
 {
 	const struct moderation_entry *was = moderation_entry(m, w->e);
 	const bool is_allowed = w->e->verdict == VERDICT_SHOWN;
 
-	*w->out = MODERATE_NOTHING;
+	w->outcome = MODERATE_NOTHING;
 	if (w->forget || (is_allowed && was != NULL && was->verdict != VERDICT_SHOWN)) {
 		if (moderation_remove(m, w->e))
-			*w->out = MODERATE_UNDONE;
+			w->outcome = MODERATE_UNDONE;
 		return KODO_OK;
 	}
 	if ((was != NULL && was->verdict == w->e->verdict) || (is_allowed && m->n == 0))
 		return KODO_OK;
-	*w->out = is_allowed ? MODERATE_EXCEPTED : MODERATE_SET;
+	w->outcome = is_allowed ? MODERATE_EXCEPTED : MODERATE_SET;
 	return moderation_set(ch->a, m, w->e);
 }
 
 static enum kodo_err
 list_fn(struct change *ch, void *arg)
 {
-	struct wish *w = arg;
+	struct change_moderate *w = arg;
 	struct moderation m;
 	enum kodo_err err = moderation_get(ch->t, ch->a, &m);
 
@@ -61,14 +54,6 @@ finished_fn(struct change *ch, void *arg)
 	m.unfinished = 0;
 	return moderation_put(ch->t, &m);
 }
-
-/* A pass over the winners of one verdict, or over what one peer states. */
-struct sweep {
-	enum verdict verdict;
-	uint32_t peer;		/* PEER_SELF: of all */
-	uint64_t next;		/* node, or place */
-	bool is_over;
-};
 
 struct swept {
 	uint32_t node;
@@ -105,9 +90,9 @@ batch_add(struct change *ch, struct batch *b, uint32_t node, struct str bytes, u
 }
 
 static enum kodo_err
-winners_collect(struct change *ch, const struct sweep *w, struct batch *b)
+winners_collect(struct change *ch, const struct change_sweep *w, struct batch *b)
 {
-	struct scan s = record_scan_winners(ch->t, w->verdict, (uint32_t)w->next);
+	struct scan s = record_scan_winners(ch->t, (enum verdict)w->verdict, (uint32_t)w->next);
 	struct record rec;
 
 	while (!batch_is_full(b) && !b->is_over) {
@@ -120,7 +105,7 @@ winners_collect(struct change *ch, const struct sweep *w, struct batch *b)
 }
 
 static enum kodo_err
-stated_collect(struct change *ch, const struct sweep *w, struct batch *b)
+stated_collect(struct change *ch, const struct change_sweep *w, struct batch *b)
 {
 	struct scan s = place_scan_from(ch->t, w->peer, w->next);
 	struct statement said;
@@ -140,11 +125,16 @@ stated_collect(struct change *ch, const struct sweep *w, struct batch *b)
 static enum kodo_err
 sweep_fn(struct change *ch, void *arg)
 {
-	struct sweep *w = arg;
+	struct change_sweep *w = arg;
 	struct batch b = { .all = arena_alloc(ch->a, SWEEP_NODES * sizeof(*b.all)),
 		.next = w->next };
 	size_t i;
-	enum kodo_err err = b.all == NULL ? KODO_ENOMEM
+	enum kodo_err err;
+
+	if (w->verdict >= VERDICTS)
+		return KODO_EINVAL;
+	ch->gone.cause = w->peer != PEER_SELF ? WITHDRAWN_REJUDGED : WITHDRAWN_MODERATED;
+	err = b.all == NULL ? KODO_ENOMEM
 	    : w->peer == PEER_SELF ? winners_collect(ch, w, &b) : stated_collect(ch, w, &b);
 
 	for (i = 0; err == KODO_OK && i < b.n; i++)
@@ -159,12 +149,14 @@ sweep_fn(struct change *ch, void *arg)
 	return KODO_ENOTFOUND;
 }
 
+const struct change_type change_sweep = { .kind = CHANGE_SWEEP, .fn = sweep_fn };
+const struct change_type change_swept = { .kind = CHANGE_SWEPT, .fn = finished_fn };
+
 /* To its end, or until then, but one transaction at least. */
 static enum kodo_err
-sweep_run(struct registry *r, struct sweep *w, int64_t now_us, int64_t until_us)
+sweep_run(struct registry *r, struct change_sweep *w, int64_t now_us, int64_t until_us)
 {
-	struct change_run run = { .r = r, .now_us = now_us, .fn = sweep_fn, .arg = w,
-		.cause = w->peer != 0 ? WITHDRAWN_REJUDGED : WITHDRAWN_MODERATED };
+	struct change_run run = { .type = &change_sweep, .r = r, .now_us = now_us, .arg = w };
 	enum kodo_err err;
 
 	do {
@@ -179,12 +171,13 @@ sweep_run(struct registry *r, struct sweep *w, int64_t now_us, int64_t until_us)
 static enum kodo_err
 pass_run(struct registry *r, struct moderate_pass *at, int64_t now_us, int64_t until_us)
 {
-	struct change_run run = { .r = r, .now_us = now_us, .fn = finished_fn, .arg = &at->ticket };
-	struct sweep w = { .is_over = true };
+	struct change_run run = { .type = &change_swept, .r = r, .now_us = now_us,
+		.arg = &at->ticket };
+	struct change_sweep w = { .is_over = true };
 	enum kodo_err err = KODO_OK;
 
 	while (at->verdict < VERDICTS && err == KODO_OK && w.is_over) {
-		w = (struct sweep){ .verdict = (enum verdict)at->verdict, .next = at->next };
+		w = (struct change_sweep){ .verdict = at->verdict, .next = at->next };
 		err = sweep_run(r, &w, now_us, until_us);
 		at->next = w.is_over ? 0 : w.next;
 		at->verdict += w.is_over;
@@ -200,14 +193,18 @@ moderate_sweep(struct registry *r, uint32_t ticket, int64_t now_us, int64_t unti
 	return pass_run(r, &at, now_us, until_us);
 }
 
+const struct change_type change_moderate = { .kind = CHANGE_MODERATE, .fn = list_fn };
+
 enum kodo_err
 moderate_list(struct registry *r, const struct moderation_entry *e, bool forget, int64_t now_us,
     enum moderate_outcome *out, uint32_t *ticket)
 {
-	struct wish w = { .e = e, .forget = forget, .out = out };
-	struct change_run run = { .r = r, .now_us = now_us, .fn = list_fn, .arg = &w };
+	struct change_moderate w = { .e = e, .forget = forget };
+	struct change_run run = { .type = &change_moderate, .r = r, .now_us = now_us,
+		.arg = &w };
 	enum kodo_err err = registry_change(&run);
 
+	*out = (enum moderate_outcome)w.outcome;
 	*ticket = w.ticket;
 	return err;
 }
@@ -222,26 +219,24 @@ registry_moderate(struct registry *r, const struct moderation_entry *e, bool for
 	return err == KODO_OK ? moderate_sweep(r, ticket, now_us, until_us) : err;
 }
 
-struct peer_step {
-	struct rejudge at;
-	bool is_over;
-};
-
 static enum kodo_err
 step_fn(struct change *ch, void *arg)
 {
-	const struct peer_step *s = arg;
+	const struct change_rejudged *s = arg;
 
 	return rejudge_move(ch->t, ch->a, &s->at, s->is_over);
 }
+
+const struct change_type change_rejudged = { .kind = CHANGE_REJUDGED, .fn = step_fn };
 
 /* What one peer states, as far as time allows. */
 static enum kodo_err
 peer_follow(struct registry *r, const struct rejudge *first, int64_t now_us, int64_t until_us)
 {
-	struct sweep w = { .peer = first->peer, .next = first->order };
-	struct peer_step step = { .at = *first };
-	struct change_run run = { .r = r, .now_us = now_us, .fn = step_fn, .arg = &step };
+	struct change_sweep w = { .peer = first->peer, .next = first->order };
+	struct change_rejudged step = { .at = *first };
+	struct change_run run = { .type = &change_rejudged, .r = r, .now_us = now_us,
+		.arg = &step };
 	enum kodo_err err = sweep_run(r, &w, now_us, until_us);
 
 	step.at.order = w.next;

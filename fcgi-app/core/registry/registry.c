@@ -162,6 +162,37 @@ registry_is_current(struct registry *r, struct str stamp, bool *out)
 
 /* --- edits --- */
 
+enum kodo_err
+registry_change_within(struct txn *t, struct arena *a, struct change_run *run,
+    struct withdrawals *gone, struct head *after)
+{
+	struct registry *r = run->r;
+	struct change ch;
+	enum kodo_err err;
+
+	*gone = (struct withdrawals){ .a = a };
+	if (run->type->plain != NULL)
+		return run->type->plain(t, run->arg);
+	err = change_begin(
+	    &ch, t, a, run->now_us, run->options != NULL ? run->options : &r->options);
+	if (err == KODO_OK && run->options == NULL)
+		err = registry_options_at(r, t, &ch.head);
+	ch.gone.cause = run->type->cause;
+	ch.has_room = run->has_room;
+	ch.room_bytes = run->room_bytes;
+	if (err == KODO_OK)
+		err = run->type->fn(&ch, run->arg);
+	err = change_end(&ch, err);
+	run->is_due = ch.is_due;
+	run->is_view_changed = ch.is_view_changed;
+	run->state = ch.head.state;
+	run->view = ch.head.view;
+	run->n_withdrawn = withdrawal_count(&ch.gone);
+	*gone = ch.gone;
+	*after = ch.head;
+	return err;
+}
+
 /* A run, and what is of its last try. */
 struct change_try {
 	struct change_run *run;
@@ -173,41 +204,65 @@ static enum kodo_err
 change_fn(struct txn *t, void *arg)
 {
 	struct change_try *try = arg;
-	struct change_run *run = try->run;
-	struct registry *r = run->r;
-	struct change ch;
-	enum kodo_err err;
 
-	arena_reset(r->a);
-	err = change_begin(&ch, t, r->a, run->now_us, &r->options);
-	if (err == KODO_OK)
-		err = registry_options_at(r, t, &ch.head);
-	ch.gone.cause = run->cause;
-	if (err == KODO_OK)
-		err = run->fn(&ch, run->arg);
-	err = change_end(&ch, err);
-	run->is_due = ch.is_due;
-	run->is_view_changed = ch.is_view_changed;
-	run->state = ch.head.state;
-	run->view = ch.head.view;
-	run->n_withdrawn = withdrawal_count(&ch.gone);
-	try->gone = ch.gone;
-	try->head = ch.head;
-	return err;
+	arena_reset(try->run->r->a);
+	return registry_change_within(t, try->run->r->a, try->run, &try->gone, &try->head);
+}
+
+void
+registry_submit_by(
+    struct registry *r, enum kodo_err (*fn)(void *arg, struct change_run *run), void *arg)
+{
+	r->submit = fn;
+	r->submit_arg = arg;
 }
 
 enum kodo_err
 registry_change(struct change_run *run)
 {
+	struct registry *r = run->r;
+
+	return r->submit != NULL && run->type->kind != CHANGE_LOCAL
+	    ? r->submit(r->submit_arg, run) : registry_change_here(run);
+}
+
+enum kodo_err
+registry_change_here(struct change_run *run)
+{
 	struct change_try try = { .run = run };
+	const struct options *o;
 	enum kodo_err err = store_write(run->r->store, change_fn, &try);
 
-	if (err == KODO_OK && !run->is_audited)
+	/* the audit is as the new options want it */
+	if (err == KODO_OK && run->options != NULL && try.gone.last != NULL)
+		err = registry_options(run->r, &o);
+	if (err == KODO_OK && !run->type->is_audited)
 		registry_audit_gone(run->r, &try.gone, &try.head, run->now_us);
 	/* a large change must not stay in the memory of a worker that may idle for hours */
 	if (run->is_kept == NULL || !*run->is_kept)
 		arena_reset(run->r->a);
 	return err;
+}
+
+static enum kodo_err
+epoch_fn(struct change *ch, void *arg)
+{
+	if (ch->head.options_gen != 0)
+		return KODO_ECONFLICT;
+	ch->head.state_id = *(const uint64_t *)arg;
+	return KODO_OK;
+}
+
+const struct change_type change_epoch = { .kind = CHANGE_EPOCH, .fn = epoch_fn };
+
+enum kodo_err
+registry_epoch_set(struct registry *r, uint64_t epoch, int64_t now_us)
+{
+	static const struct options none;
+	struct change_run run = { .type = &change_epoch, .r = r, .now_us = now_us,
+		.arg = &epoch, .options = &none };
+
+	return registry_change(&run);
 }
 
 /* --- views --- */

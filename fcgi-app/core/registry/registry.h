@@ -58,6 +58,13 @@ enum kodo_err registry_is_current(struct registry *r, struct str stamp, bool *ou
  */
 enum kodo_err registry_options(struct registry *r, const struct options **out) MUST_CHECK;
 
+/*
+ * A state that had no options yet gets that number for its own (kodo.life), as the first thing that
+ * happens to it. KODO_ECONFLICT: it has begun already.
+ */
+enum kodo_err registry_epoch_set(
+    struct registry *r, uint64_t epoch, int64_t now_us) MUST_CHECK;
+
 /* --- reading --- */
 
 struct view {

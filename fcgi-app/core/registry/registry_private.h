@@ -5,7 +5,7 @@
 #define KODO_REGISTRY_PRIVATE_H
 
 #include "core/base/buf.h"
-#include "core/merge/change.h"
+#include "core/registry/change_type.h"
 #include "core/registry/registry.h"
 #include "core/trust/moderation.h"
 
@@ -28,6 +28,8 @@ struct commit_cache {
 	struct times times[TIMES_CACHED];	/* at peer id % TIMES_KEPT */
 };
 
+struct change_run;
+
 struct registry {
 	struct state state;
 	struct store *store;
@@ -49,6 +51,9 @@ struct registry {
 	struct audit_file audit;
 	const char *program; /* see registry_is_run_by */
 	uint32_t given_up;    /* where liveness_round goes on among them */
+	/* see registry_submit_by; NULL: changes are made here */
+	enum kodo_err (*submit)(void *arg, struct change_run *run);
+	void *submit_arg;
 };
 
 /*
@@ -59,25 +64,45 @@ enum kodo_err registry_options_at(
     struct registry *r, struct txn *t, const struct head *h) MUST_CHECK;
 
 /*
- * Run fn as a change in a transaction of its own, with the options in force. arg is the caller's;
- * the arena is reset before each try.
+ * Make a change of that type in a transaction of its own, with the options in force, or hand it to
+ * whom registry_submit_by has named. arg is the caller's, as the type has it; the arena is reset
+ * before each try.
  */
 struct change_run {
+	const struct change_type *type;
 	struct registry *r;
 	int64_t now_us;
-	enum kodo_err (*fn)(struct change *ch, void *arg);
 	void *arg;
+	/* that come into force by it; NULL: those in force */
+	const struct options *options;
+	/* bytes that new things may take, where that is not for this machine to say */
+	bool has_room;
+	uint64_t room_bytes;
 	bool is_due; /* after: work is due now */
 	bool is_view_changed;
-	enum withdrawal_cause cause; /* of what it withdraws */
-	/* the caller writes a line itself, with what the change has withdrawn */
-	bool is_audited;
 	uint64_t state; /* after: this change's number */
 	uint64_t view, n_withdrawn;
 	/* set by fn: texts in the change's arena are wanted until the next change; NULL: none */
 	const bool *is_kept;
 };
 enum kodo_err registry_change(struct change_run *run) MUST_CHECK;
+
+/* The same here, whatever registry_submit_by says. */
+enum kodo_err registry_change_here(struct change_run *run) MUST_CHECK;
+
+/*
+ * The same within a transaction, whose fate is the caller's; texts live in a. After the commit the
+ * caller writes what the change has withdrawn: registry_audit_gone, unless type->is_audited.
+ */
+enum kodo_err registry_change_within(struct txn *t, struct arena *a, struct change_run *run,
+    struct withdrawals *gone, struct head *after) MUST_CHECK;
+
+/*
+ * Let fn make the changes of r, of a cluster: it must have run->type made of run->arg, and set what
+ * comes after of both. NULL: they are made here again.
+ */
+void registry_submit_by(
+    struct registry *r, enum kodo_err (*fn)(void *arg, struct change_run *run), void *arg);
 
 /* Lines of what a change has withdrawn, once it is committed; the head is that after it. */
 void registry_audit_gone(

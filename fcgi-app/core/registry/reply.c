@@ -229,30 +229,33 @@ answer_put(struct answer *w, bool with_nodes, bool idle_false)
 static enum kodo_err
 rest_fn(struct change *ch, void *arg)
 {
-	struct answer *w = arg;
+	const struct change_rest *w = arg;
 	struct peer *p;
 	size_t i;
 	enum kodo_err err = change_peer(ch, w->caller, &p);
 
 	if (err != KODO_OK)
 		return err == KODO_ENOTFOUND ? KODO_OK : err; /* it left meanwhile */
-	if (w->b->has_kodo)
-		p->out.list = w->v.head.state;
+	if (w->has_kodo)
+		p->out.list = w->list;
 	p->chunk.id = 0;
-	for (i = 0; i < w->rest.n && err == KODO_OK; i++)
-		err = change_notify(ch, w->rest.all[i], w->caller);
+	for (i = 0; i < w->nodes.n && err == KODO_OK; i++)
+		err = change_notify(ch, w->nodes.all[i], w->caller);
 	/* the answer is to be there first */
 	if (err == KODO_OK && p->out.attempts == 0 && p->out.due_us < ch->now_us + REST_AFTER_US)
 		p->out.due_us = ch->now_us + REST_AFTER_US;
 	return err;
 }
 
+const struct change_type change_rest = { .kind = CHANGE_REST, .fn = rest_fn };
+
 enum kodo_err
 reply_put(struct registry *r, const struct wire_body *b, bool is_connect, bool idle_false,
     int64_t now_us, struct sink *out, bool *rest)
 {
 	struct answer w = { .a = arena_new(), .out = out, .b = b, .is_first = true };
-	struct change_run run = { .r = r, .now_us = now_us, .fn = rest_fn, .arg = &w };
+	struct change_rest later;
+	struct change_run run = { .type = &change_rest, .r = r, .now_us = now_us, .arg = &later };
 	enum kodo_err err = KODO_ENOMEM;
 
 	if (w.a != NULL)
@@ -266,6 +269,7 @@ reply_put(struct registry *r, const struct wire_body *b, bool is_connect, bool i
 	 * the caller connects again
 	 */
 	*rest = w.rest.n > 0;
+	later = (struct change_rest){ w.caller, b->has_kodo, w.v.head.state, w.rest };
 	if (err == KODO_OK && *rest)
 		err = registry_change(&run);
 	kodo_free(&w.kodo);

@@ -13,19 +13,13 @@
 
 #define META_SIGNED_OFF	"signed_off"	/* ids of peers, the oldest first, 4 bytes each */
 
-struct post {
-	const struct wire_body *b;
-	struct receipt *out;
-	bool is_kept;	/* the receipt has texts of the change's arena */
-};
-
 static enum kodo_err
-post_run(struct registry *r, const struct wire_body *b, int64_t now_us,
-    enum kodo_err (*fn)(struct change *, void *), struct receipt *out, uint64_t *ticket)
+post_run(struct registry *r, const struct change_type *type, const struct wire_body *b,
+    int64_t now_us, struct receipt *out, uint64_t *ticket)
 {
-	struct post q = { .b = b, .out = out };
-	struct change_run run = { .r = r, .now_us = now_us, .fn = fn, .arg = &q,
-		.is_kept = &q.is_kept, .is_audited = b != NULL };
+	struct change_post q = { .b = b, .out = out };
+	struct change_run run = { .type = type, .r = r, .now_us = now_us, .arg = &q,
+		.is_kept = &q.is_kept };
 	struct packed p;
 	enum kodo_err err;
 	size_t i;
@@ -51,7 +45,7 @@ post_run(struct registry *r, const struct wire_body *b, int64_t now_us,
 }
 
 static enum kodo_err
-speaker_note(struct change *ch, struct post *q, struct peer *p)
+speaker_note(struct change *ch, struct change_post *q, struct peer *p)
 {
 	enum kodo_err err = pin_take(ch->a, p, q->b->speaker, false, ch->now_us);
 
@@ -64,7 +58,7 @@ speaker_note(struct change *ch, struct post *q, struct peer *p)
  * q->out->refusal is set then, as where *may becomes false.
  */
 static enum kodo_err
-admit(struct change *ch, struct post *q, bool *may)
+admit(struct change *ch, struct change_post *q, bool *may)
 {
 	const struct speaker *who = q->b->speaker;
 	enum pin_verdict verdict;
@@ -119,7 +113,7 @@ is_connect_again(const struct peer *p, const struct wire_body *b)
 
 /* KODO_ENOTFOUND: a quota is used up, q->out->refusal is set, and nothing is to be written. */
 static enum kodo_err
-may_become_provider(struct change *ch, struct post *q, struct peer *p)
+may_become_provider(struct change *ch, struct change_post *q, struct peer *p)
 {
 	const struct speaker *who = q->b->speaker;
 	const struct str address = who == NULL || !who->has_address ? STR_NULL
@@ -138,7 +132,7 @@ may_become_provider(struct change *ch, struct post *q, struct peer *p)
 }
 
 static void
-note_left_out(const struct change *ch, struct post *q)
+note_left_out(const struct change *ch, struct change_post *q)
 {
 	q->is_kept |= ch->n_left_out > 0;
 	q->out->left_out = ch->left_out;
@@ -148,7 +142,7 @@ note_left_out(const struct change *ch, struct post *q)
 static enum kodo_err
 connect_fn(struct change *ch, void *arg)
 {
-	struct post *q = arg;
+	struct change_post *q = arg;
 	bool is_void = false, is_repeat, may;
 	struct peer *p;
 	enum kodo_err err = admit(ch, q, &may);
@@ -185,10 +179,13 @@ connect_fn(struct change *ch, void *arg)
 	return err;
 }
 
+const struct change_type change_connect = { .kind = CHANGE_CONNECT, .fn = connect_fn,
+	.is_audited = true };
+
 enum kodo_err
 registry_connect(struct registry *r, const struct wire_body *b, int64_t now_us, struct receipt *out)
 {
-	return post_run(r, b, now_us, connect_fn, out, NULL);
+	return post_run(r, &change_connect, b, now_us, out, NULL);
 }
 
 /*
@@ -205,7 +202,7 @@ is_answer_due(const struct change *ch, const struct peer *p)
 static enum kodo_err
 update_fn(struct change *ch, void *arg)
 {
-	struct post *q = arg;
+	struct change_post *q = arg;
 	bool is_void = false, may;
 	struct peer *p;
 	enum kodo_err err = admit(ch, q, &may);
@@ -233,10 +230,13 @@ update_fn(struct change *ch, void *arg)
 	return err;
 }
 
+const struct change_type change_update = { .kind = CHANGE_UPDATE, .fn = update_fn,
+	.is_audited = true };
+
 enum kodo_err
 registry_update(struct registry *r, const struct wire_body *b, int64_t now_us, struct receipt *out)
 {
-	return post_run(r, b, now_us, update_fn, out, NULL);
+	return post_run(r, &change_update, b, now_us, out, NULL);
 }
 
 /* Does the sender itself sign off? */
@@ -352,7 +352,7 @@ late_sign_off(struct change *ch, struct peer *p, const struct wire_body *b)
 static enum kodo_err
 disconnect_fn(struct change *ch, void *arg)
 {
-	struct post *q = arg;
+	struct change_post *q = arg;
 	const struct wire_body *b = q->b;
 	struct peer *p;
 	uint32_t node;
@@ -406,17 +406,20 @@ disconnect_fn(struct change *ch, void *arg)
 	return err;
 }
 
+const struct change_type change_disconnect = { .kind = CHANGE_DISCONNECT, .fn = disconnect_fn,
+	.is_audited = true };
+
 enum kodo_err
 registry_disconnect(struct registry *r, const struct wire_body *b, int64_t now_us,
     struct receipt *out, uint64_t *ticket)
 {
-	return post_run(r, b, now_us, disconnect_fn, out, ticket);
+	return post_run(r, &change_disconnect, b, now_us, out, ticket);
 }
 
 static enum kodo_err
 reconnect_fn(struct change *ch, void *arg)
 {
-	struct post *q = arg;
+	struct change_post *q = arg;
 	bool is_void = false, may;
 	struct peer *p;
 	unsigned roles;
@@ -450,17 +453,20 @@ reconnect_fn(struct change *ch, void *arg)
 	return KODO_OK;
 }
 
+const struct change_type change_reconnect = { .kind = CHANGE_RECONNECT, .fn = reconnect_fn,
+	.is_audited = true };
+
 enum kodo_err
 registry_reconnect(
     struct registry *r, const struct wire_body *b, int64_t now_us, struct receipt *out)
 {
-	return post_run(r, b, now_us, reconnect_fn, out, NULL);
+	return post_run(r, &change_reconnect, b, now_us, out, NULL);
 }
 
 static enum kodo_err
 leave_fn(struct change *ch, void *arg)
 {
-	struct post *q = arg;
+	struct change_post *q = arg;
 	struct peer found, *p;
 	uint32_t id = 0;
 	enum kodo_err err;
@@ -478,8 +484,10 @@ leave_fn(struct change *ch, void *arg)
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
+const struct change_type change_leave = { .kind = CHANGE_LEAVE, .fn = leave_fn };
+
 enum kodo_err
 registry_leave(struct registry *r, int64_t now_us, uint64_t *ticket, struct receipt *out)
 {
-	return post_run(r, NULL, now_us, leave_fn, out, ticket);
+	return post_run(r, &change_leave, NULL, now_us, out, ticket);
 }

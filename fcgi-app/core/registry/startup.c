@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 
 #include "core/base/log.h"
 #include "core/base/path.h"
@@ -18,18 +19,13 @@
 #define CACHE_MAX_BYTES ((size_t)1 << 30)
 #define DAY_US (86400ll * 1000000)
 
+/* A start, and what was in force before it. */
 struct apply {
-	struct registry *r;
+	struct change_start *start;
 	const struct options *o;
-	struct str stamp;
-	enum registry_start kind;
-	int64_t now_us;
-	const struct wire_cache *cache; /* to be imported, NULL: none */
-	struct options before;		/* what was in force */
+	struct options before;
 	bool had_before;
 	bool is_start;
-	struct withdrawals gone;	/* after: what it has withdrawn, and the head */
-	struct head head;
 };
 
 static bool
@@ -58,8 +54,9 @@ is_same_service(const struct options *x, const struct options *y)
 static enum kodo_err
 before_read(struct change *ch, struct apply *ap)
 {
-	struct str v, boot;
+	const struct change_start *start = ap->start;
 	char now[STATE_BOOT_BYTES];
+	struct str v, boot;
 	enum kodo_err err = meta_get(ch->t, META_OPTIONS, &v);
 
 	if (err == KODO_OK)
@@ -72,44 +69,33 @@ before_read(struct change *ch, struct apply *ap)
 		err = KODO_OK;
 	if (err != KODO_OK)
 		return err;
-	state_boot_id(now);
+	snprintf(now, sizeof(now), "%.*s", STR_ARG(start->boot));
 	err = meta_get(ch->t, META_BOOT, &boot);
 	if (err != KODO_OK && err != KODO_ENOTFOUND)
 		return err;
-	ap->is_start = ap->kind == START_NOW || !ap->had_before ||
+	ap->is_start = start->is_now || !ap->had_before ||
 	    !is_same_service(&ap->before, ap->o) || err == KODO_ENOTFOUND ||
 	    !state_boot_is_seen(boot, now);
 	return KODO_OK;
 }
 
 static enum kodo_err
-sources_store(struct change *ch, const struct options *o)
-{
-	struct buf b = BUF_INIT(0);
-	enum kodo_err err;
-
-	option_put_sources(&b, o);
-	err = buf_failed(&b) ? b.err : meta_put(ch->t, META_SOURCES, buf_str(&b));
-	buf_free(&b);
-	return err;
-}
-
-static enum kodo_err
 options_store(struct change *ch, struct apply *ap)
 {
+	const struct change_start *start = ap->start;
 	char boot[STATE_BOOT_BYTES], boots[STATE_BOOTS_BYTES];
 	struct buf b = BUF_INIT(0);
 	struct str seen;
 	enum kodo_err err;
 
-	state_boot_id(boot);
+	snprintf(boot, sizeof(boot), "%.*s", STR_ARG(start->boot));
 	option_write(&b, ap->o);
 	err = buf_failed(&b) ? b.err : meta_put(ch->t, META_OPTIONS, buf_str(&b));
 	buf_free(&b);
+	if (err == KODO_OK && start->stamp.p != NULL)
+		err = meta_put(ch->t, META_STAMP, start->stamp);
 	if (err == KODO_OK)
-		err = meta_put(ch->t, META_STAMP, ap->stamp);
-	if (err == KODO_OK)
-		err = sources_store(ch, ap->o);
+		err = meta_put(ch->t, META_SOURCES, start->sources);
 	if (err == KODO_OK)
 		err = meta_get(ch->t, META_BOOT, &seen);
 	if (err == KODO_OK || err == KODO_ENOTFOUND)
@@ -146,36 +132,18 @@ own_drop(struct change *ch, struct peer *self, struct str key)
 }
 
 static enum kodo_err
-own_put(struct change *ch, struct apply *ap, struct peer *self)
-{
-	const struct options *o = ap->o;
-	struct node own = { .url = o->url,
-		.organization = o->organization,
-		.audience = o->auth_audience,
-		.flows = o->flows,
-		.n_flows = o->n_flows };
-	struct buf b = BUF_INIT(0);
-	uint32_t node = 0;
-	enum kodo_err err;
-
-	packed_write(&b, &own);
-	err = buf_failed(&b)
-	    ? b.err
-	    : statement_take(ch, self, o->url_key, buf_str(&b), 0, false, &node);
-	buf_free(&b);
-	return err;
-}
-
-static enum kodo_err
 own_apply(struct change *ch, struct apply *ap)
 {
+	const struct str own = ap->start->own;
+	uint32_t node = 0;
 	struct peer *self;
 	enum kodo_err err = self_get(ch, &self);
 
 	if (err != KODO_OK)
 		return err;
 	if (ap->is_start || self->created_us == 0) {
-		self->created_us = self->modified_us = ch->now_us;
+		self->created_us = self->modified_us =
+		    peer_time_on(self->modified_us, ch->now_us);
 		ch->head.started_us = ch->now_us;
 		ch->is_view_changed = true;
 	}
@@ -184,10 +152,10 @@ own_apply(struct change *ch, struct apply *ap)
 	self->organization = ap->o->organization;
 	if (ap->had_before && !str_eq(ap->before.url_key, ap->o->url_key))
 		err = own_drop(ch, self, ap->before.url_key);
-	if (err == KODO_OK)
-		err =
-		    ap->o->n_flows > 0 ? own_put(ch, ap, self) : own_drop(ch, self, ap->o->url_key);
-	return err;
+	if (err != KODO_OK)
+		return err;
+	return own.p != NULL ? statement_take(ch, self, ap->o->url_key, own, 0, false, &node)
+	    : own_drop(ch, self, ap->o->url_key);
 }
 
 /* --- targets --- */
@@ -349,35 +317,34 @@ cache_take(struct change *ch, const struct wire_cache *c)
 
 /*
  * The original's cache file at cache_data, parsed, unless it was imported before. What c holds
- * points into its text, which is in a.
+ * points into its text, which is in a. KODO_ENOTFOUND: there is none to be imported.
  */
 static enum kodo_err
-cache_find(struct apply *ap, struct arena *a, struct wire_cache *c, struct why *why)
+cache_find(struct registry *r, const struct options *o, struct arena *a, struct wire_cache *c,
+    struct why *why)
 {
-	const char *path = arena_strz(a, ap->o->cache_data);
+	const char *path = arena_strz(a, o->cache_data);
 	struct why inner = { "" };
 	struct txn t;
 	struct str v, text;
-	enum kodo_err err = path == NULL ? KODO_ENOMEM : store_begin(ap->r->store, STORE_READ, &t);
+	enum kodo_err err = path == NULL ? KODO_ENOMEM : store_begin(r->store, STORE_READ, &t);
 
 	if (err == KODO_OK)
 		err = store_end(&t, meta_get(&t, META_IMPORTED, &v));
 	if (err != KODO_ENOTFOUND)
-		return err;
+		return err == KODO_OK ? KODO_ENOTFOUND : err;
 	err = path_read(a, path, CACHE_MAX_BYTES, &text);
 	if (err == KODO_ENOTFOUND)
-		return KODO_OK;
+		return err;
 	if (err == KODO_EIO)
 		return why_set(why, err, "%s: cannot read the cache of the original system: %s",
 		    path, strerror(errno));
 	if (err == KODO_OK)
 		err = wire_read_cache(a, text, c, &inner);
-	if (err == KODO_OK)
-		ap->cache = c;
-	else
+	if (err != KODO_OK)
 		why_set(why, err, "%s: %s; repair it or move it away; it was left as it is", path,
 		    inner.text[0] != '\0' ? inner.text : kodo_err_text(err));
-	return err;
+	return err == KODO_ENOTFOUND ? KODO_EIO : err;
 }
 
 /* --- are they whole? --- */
@@ -426,68 +393,111 @@ startup_check(
 /* --- all of it, in one transaction --- */
 
 static enum kodo_err
-apply_fn(struct txn *t, void *arg)
+start_fn(struct change *ch, void *arg)
 {
-	struct apply *ap = arg;
-	struct change ch;
+	struct change_start *start = arg;
+	struct apply ap = { .start = start, .o = start->o };
+	enum kodo_err err = before_read(ch, &ap);
+
+	if (err == KODO_OK)
+		err = own_apply(ch, &ap);
+	if (err == KODO_OK && start->cache != NULL && ap.o->registry) {
+		err = cache_take(ch, start->cache);
+		if (err == KODO_OK)
+			err = meta_put(ch->t, META_IMPORTED, ap.o->cache_data);
+	}
+	if (err == KODO_OK && ap.is_start)
+		err = peers_start(ch, &ap);
+	ch->gone.cause = WITHDRAWN_EXPIRED;
+	if (err == KODO_OK)
+		err = statement_expire(ch, ch->now_us - (int64_t)ap.o->tombstone_days * DAY_US);
+	if (err == KODO_OK)
+		err = options_store(ch, &ap);
+	start->is_start = ap.is_start;
+	start->before = ap.had_before && !str_eq(ap.before.url_key, ap.o->url_key)
+	    ? ap.before.url : STR_NULL;
+	start->is_kept = start->before.p != NULL;
+	return err;
+}
+
+const struct change_type change_start = { .kind = CHANGE_START, .fn = start_fn,
+	.cause = WITHDRAWN_STARTUP };
+
+/* What a start takes in beside the options: the own node and what they were read from, in a. */
+static enum kodo_err
+start_make(struct arena *a, const struct options *o, struct change_start *start)
+{
+	struct node own = { .url = o->url,
+		.organization = o->organization,
+		.audience = o->auth_audience,
+		.flows = o->flows,
+		.n_flows = o->n_flows };
+	struct buf b = BUF_INIT(0);
 	enum kodo_err err;
 
-	arena_reset(ap->r->a);
-	err = change_begin(&ch, t, ap->r->a, ap->now_us, ap->o);
-	ch.gone.cause = WITHDRAWN_STARTUP;
-	if (err == KODO_OK)
-		err = before_read(&ch, ap);
-	if (err == KODO_OK)
-		err = own_apply(&ch, ap);
-	if (err == KODO_OK && ap->cache != NULL && ap->o->registry) {
-		err = cache_take(&ch, ap->cache);
-		if (err == KODO_OK)
-			err = meta_put(t, META_IMPORTED, ap->o->cache_data);
-	}
-	if (err == KODO_OK && ap->is_start)
-		err = peers_start(&ch, ap);
-	ch.gone.cause = WITHDRAWN_EXPIRED;
-	if (err == KODO_OK)
-		err = statement_expire(&ch, ap->now_us - (int64_t)ap->o->tombstone_days * DAY_US);
-	if (err == KODO_OK)
-		err = options_store(&ch, ap);
-	err = change_end(&ch, err);
-	ap->gone = ch.gone;
-	ap->head = ch.head;
+	option_put_sources(&b, o);
+	err = buf_failed(&b) ? b.err : arena_str(a, buf_str(&b), &start->sources);
+	buf_reset(&b);
+	if (o->n_flows > 0)
+		packed_write(&b, &own);
+	if (err == KODO_OK && o->n_flows > 0)
+		err = buf_failed(&b) ? b.err : arena_str(a, buf_str(&b), &start->own);
+	buf_free(&b);
 	return err;
+}
+
+static enum kodo_err
+stamp_fn(struct txn *t, void *arg)
+{
+	return meta_put(t, META_STAMP, *(const struct str *)arg);
+}
+
+static enum kodo_err
+start_store(struct registry *r, struct change_start *start, int64_t now_us, struct why *why)
+{
+	struct change_run run = { .type = &change_start, .r = r, .now_us = now_us, .arg = start,
+		.options = start->o, .is_kept = &start->is_kept };
+	enum kodo_err err = registry_change(&run);
+
+	/* the stamp is of this machine's files, and in no entry */
+	if (err == KODO_OK && r->submit != NULL)
+		err = store_write(r->store, stamp_fn, &start->stamp);
+	return err == KODO_OK ? err : why_set(why, err, "%s: cannot store the options: %s",
+	    r->state.path, kodo_err_text(err));
 }
 
 enum kodo_err
 startup_apply(struct registry *r, const struct options *o, struct str stamp,
     enum registry_start kind, int64_t now_us, bool *was_start, struct why *why)
 {
-	struct apply ap = { .r = r, .o = o, .stamp = stamp, .kind = kind, .now_us = now_us };
+	char boot[STATE_BOOT_BYTES];
+	struct change_start start = { .o = o, .stamp = stamp, .is_now = kind == START_NOW };
 	struct arena *a = arena_new();
 	struct wire_cache cache;
 	enum kodo_err err = KODO_ENOMEM;
 
 	if (was_start != NULL)
 		*was_start = false;
+	state_boot_id(boot);
+	start.boot = str_of(boot);
 	if (a != NULL)
 		err = startup_check(r, o, kind, why);
-	if (err == KODO_OK)
-		store_set_map_max(r->store, (uint64_t)o->map_max_mib << 20);
-	if (err == KODO_OK)
-		err = cache_find(&ap, a, &cache, why);
 	if (err == KODO_OK) {
-		err = store_write(r->store, apply_fn, &ap);
-		if (err != KODO_OK)
-			why_set(why, err, "%s: cannot store the options: %s", r->state.path,
-			    kodo_err_text(err));
+		store_set_map_max(r->store, (uint64_t)o->map_max_mib << 20);
+		err = cache_find(r, o, a, &cache, why);
 	}
+	if (err == KODO_OK)
+		start.cache = &cache;
+	if (err == KODO_OK || err == KODO_ENOTFOUND)
+		err = start_make(a, o, &start);
+	if (err == KODO_OK)
+		err = start_store(r, &start, now_us, why);
 	if (err == KODO_OK && was_start != NULL)
-		*was_start = ap.is_start;
-	if (err == KODO_OK && ap.gone.last != NULL && registry_options(r, &o) == KODO_OK)
-		registry_audit_gone(r, &ap.gone, &ap.head, now_us);
-	if (err == KODO_OK && ap.had_before && !str_eq(ap.before.url_key, o->url_key))
+		*was_start = start.is_start;
+	if (err == KODO_OK && start.before.p != NULL)
 		log_warning("%s: it was the state of %.*s, and is that of %.*s from now on; two "
 		    "services need two (option cache_data)", r->state.path,
-		    STR_ARG(ap.before.url), STR_ARG(o->url));
+		    STR_ARG(start.before), STR_ARG(o->url));
 	arena_free(a);
 	return err;
 }
@@ -498,10 +508,13 @@ import_fn(struct change *ch, void *arg)
 	return cache_take(ch, arg);
 }
 
+const struct change_type change_import = { .kind = CHANGE_IMPORT, .fn = import_fn };
+
 enum kodo_err
 startup_import(struct registry *r, struct wire_cache *c, int64_t now_us)
 {
-	struct change_run run = { .r = r, .now_us = now_us, .fn = import_fn, .arg = c };
+	struct change_run run = { .type = &change_import, .r = r, .now_us = now_us,
+		.arg = c };
 
 	return registry_change(&run);
 }

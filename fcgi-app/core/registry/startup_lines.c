@@ -56,10 +56,13 @@ lines_fn(struct change *ch, void *arg)
 	return err;
 }
 
+const struct change_type change_import_lines = { .kind = CHANGE_IMPORT_LINES, .fn = lines_fn };
+
 enum kodo_err
 startup_import_lines(struct registry *r, struct startup_lines *lines, int64_t now_us)
 {
-	struct change_run run = { .r = r, .now_us = now_us, .fn = lines_fn, .arg = lines };
+	struct change_run run = { .type = &change_import_lines, .r = r, .now_us = now_us,
+		.arg = lines };
 
 	return registry_change(&run);
 }

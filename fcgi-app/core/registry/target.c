@@ -70,20 +70,17 @@ target_sign_on(struct change *ch, struct peer *p, struct str own_url)
 
 /* --- what people ask for on the command line --- */
 
-struct wish {
-	struct str key;		/* null: every target */
-	struct str url;
-	struct str public_key;	/* registry_trust */
-	uint32_t peer;		/* registry_forget; PEER_TOMB: it is not known any more */
-	int64_t evicted_us;
+/* A wish, and what is worked with. */
+struct forgetting {
+	struct change_wish *wish;
+	uint32_t peer;		/* PEER_TOMB: it is not known any more */
 	struct arena *scratch;
-	size_t n;
 };
 
 static enum kodo_err
 evict_fn(struct change *ch, void *arg)
 {
-	struct wish *w = arg;
+	struct change_wish *w = arg;
 	struct peer *p;
 	enum kodo_err err = change_peer_find(ch, w->key, &p);
 
@@ -98,34 +95,38 @@ evict_fn(struct change *ch, void *arg)
 
 /* Is it the url that is wished, or one below it? */
 static bool
-is_at(const struct wish *w, struct str url)
+is_at(const struct forgetting *f, struct str url)
 {
+	const struct str wished = f->wish->key;
 	struct str key;
 
-	arena_reset(w->scratch);
-	return url_key(w->scratch, url, &key) == KODO_OK && str_starts(key, w->key) &&
-	    (key.len == w->key.len || key.p[w->key.len] == '/');
+	arena_reset(f->scratch);
+	return url_key(f->scratch, url, &key) == KODO_OK && str_starts(key, wished) &&
+	    (key.len == wished.len || key.p[wished.len] == '/');
 }
 
 static bool
 is_of_wish(void *arg, const struct statement *tomb)
 {
-	const struct wish *w = arg;
+	const struct forgetting *f = arg;
 
-	return tomb->peer == w->peer || is_at(w, tomb->bytes) ||
-	    (tomb->peer == PEER_SELF && tomb->at_us == w->evicted_us);
+	return tomb->peer == f->peer || is_at(f, tomb->bytes) ||
+	    (tomb->peer == PEER_SELF && tomb->at_us == f->wish->evicted_us);
 }
 
 static enum kodo_err
 forget_fn(struct change *ch, void *arg)
 {
-	struct wish *w = arg;
+	struct forgetting f = { .wish = arg, .peer = PEER_TOMB, .scratch = arena_new() };
 	struct peer *p;
-	enum kodo_err err = change_peer_find(ch, w->key, &p);
+	enum kodo_err err = f.scratch == NULL ? KODO_ENOMEM
+	    : change_peer_find(ch, f.wish->key, &p);
 
-	w->peer = err == KODO_OK ? p->id : PEER_TOMB;
+	if (err == KODO_OK)
+		f.peer = p->id;
 	if (err == KODO_OK || err == KODO_ENOTFOUND)
-		err = statement_forget(ch, is_of_wish, w, &w->n);
+		err = statement_forget(ch, is_of_wish, &f, &f.wish->n);
+	arena_free(f.scratch);
 	return err;
 }
 
@@ -152,7 +153,7 @@ leave_one(struct change *ch, struct peer *p)
 /* Every target, or that of w->key. */
 static enum kodo_err
 each_target(
-    struct change *ch, const struct wish *w, enum kodo_err (*fn)(struct change *ch, struct peer *p))
+    struct change *ch, const struct change_wish *w, enum kodo_err (*fn)(struct change *ch, struct peer *p))
 {
 	struct peer found, *p;
 	uint32_t id = 0;
@@ -193,7 +194,7 @@ leave_fn(struct change *ch, void *arg)
 static enum kodo_err
 trust_fn(struct change *ch, void *arg)
 {
-	struct wish *w = arg;
+	struct change_wish *w = arg;
 	struct peer *p;
 	enum kodo_err err = w->public_key.len > 0
 	    ? change_peer_make(ch, w->url, w->key, &p) : change_peer_find(ch, w->key, &p);
@@ -211,13 +212,23 @@ trust_fn(struct change *ch, void *arg)
 	return err;
 }
 
+const struct change_type change_evict = { .kind = CHANGE_EVICT, .fn = evict_fn,
+	.cause = WITHDRAWN_BY_ADMIN };
+const struct change_type change_forget = { .kind = CHANGE_FORGET, .fn = forget_fn,
+	.cause = WITHDRAWN_BY_ADMIN };
+const struct change_type change_connect_again = { .kind = CHANGE_CONNECT_AGAIN, .fn = connect_fn,
+	.cause = WITHDRAWN_BY_ADMIN };
+const struct change_type change_leave_target = { .kind = CHANGE_LEAVE_TARGET, .fn = leave_fn,
+	.cause = WITHDRAWN_BY_ADMIN };
+const struct change_type change_trust = { .kind = CHANGE_TRUST, .fn = trust_fn,
+	.cause = WITHDRAWN_BY_ADMIN };
+
 static enum kodo_err
-carry_out(struct registry *r, struct str url, int64_t now_us, struct wish *w,
-    enum kodo_err (*fn)(struct change *ch, void *arg), uint64_t *ticket)
+carry_out(struct registry *r, struct str url, int64_t now_us, struct change_wish *w,
+    const struct change_type *type, uint64_t *ticket)
 {
 	struct arena *a = arena_new();
-	struct change_run run = { .r = r, .now_us = now_us, .fn = fn, .arg = w,
-		.cause = WITHDRAWN_BY_ADMIN };
+	struct change_run run = { .type = type, .r = r, .now_us = now_us, .arg = w };
 	enum kodo_err err = a == NULL ? KODO_ENOMEM : KODO_OK;
 
 	w->url = url;
@@ -232,30 +243,27 @@ carry_out(struct registry *r, struct str url, int64_t now_us, struct wish *w,
 
 static enum kodo_err
 run_wish(struct registry *r, struct str url, int64_t now_us, uint64_t *ticket,
-    enum kodo_err (*fn)(struct change *ch, void *arg))
+    const struct change_type *type)
 {
-	struct wish w = { .key = STR_NULL };
+	struct change_wish w = { .key = STR_NULL };
 
-	return carry_out(r, url, now_us, &w, fn, ticket);
+	return carry_out(r, url, now_us, &w, type, ticket);
 }
 
 enum kodo_err
 registry_evict(struct registry *r, struct str url, int64_t now_us, uint64_t *ticket)
 {
-	return run_wish(r, url, now_us, ticket, evict_fn);
+	return run_wish(r, url, now_us, ticket, &change_evict);
 }
 
 enum kodo_err
 registry_forget(
     struct registry *r, struct str url, int64_t evicted_us, int64_t now_us, size_t *n)
 {
-	struct wish w = { .evicted_us = evicted_us, .scratch = arena_new() };
+	struct change_wish w = { .evicted_us = evicted_us };
 	uint64_t ticket;
-	enum kodo_err err = w.scratch == NULL
-	    ? KODO_ENOMEM
-	    : carry_out(r, url, now_us, &w, forget_fn, &ticket);
+	enum kodo_err err = carry_out(r, url, now_us, &w, &change_forget, &ticket);
 
-	arena_free(w.scratch);
 	*n = w.n;
 	return err;
 }
@@ -263,20 +271,20 @@ registry_forget(
 enum kodo_err
 registry_connect_again(struct registry *r, struct str url, int64_t now_us, uint64_t *ticket)
 {
-	return run_wish(r, url, now_us, ticket, connect_fn);
+	return run_wish(r, url, now_us, ticket, &change_connect_again);
 }
 
 enum kodo_err
 registry_leave_target(struct registry *r, struct str url, int64_t now_us, uint64_t *ticket)
 {
-	return run_wish(r, url, now_us, ticket, leave_fn);
+	return run_wish(r, url, now_us, ticket, &change_leave_target);
 }
 
 enum kodo_err
 registry_trust(struct registry *r, struct str url, struct str key, int64_t now_us)
 {
-	struct wish w = { .public_key = key };
+	struct change_wish w = { .public_key = key };
 	uint64_t ticket;
 
-	return carry_out(r, url, now_us, &w, trust_fn, &ticket);
+	return carry_out(r, url, now_us, &w, &change_trust, &ticket);
 }
