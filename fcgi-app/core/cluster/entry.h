@@ -10,7 +10,7 @@
  *	apply			cluster_apply of the entries, in the order of the log: results
  *
  * Bytes: format, kind, the time of the proposer, the room that it has, then the fields of the kind
- * (entry_table.c), each number as a LEB128, each text with its length before it.
+ * (entry_table.c), as fields.h writes them.
  */
 #ifndef KODO_CLUSTER_ENTRY_H
 #define KODO_CLUSTER_ENTRY_H
@@ -49,11 +49,9 @@ void entry_write_skip(struct buf *out, int64_t now_us, uint64_t revision);
 
 /*
  * Take what came of the run's entry, as cluster_apply wrote it, into run and run->arg; texts are
- * copied into a, which must live as long as the receipt is read. Returns what the change returned:
- * KODO_OK, or KODO_ENOTFOUND, KODO_ECONFLICT, .. as without a log. KODO_ECORRUPT: it is no result
- * of that kind.
+ * valid until the next change of the registry. Returns what the change returned: KODO_OK, or
+ * KODO_ENOTFOUND, KODO_ECONFLICT, .. as without a log. KODO_ECORRUPT: it is no result of that kind.
  */
-enum kodo_err entry_result_read(
-    struct arena *a, struct str bytes, struct change_run *run) MUST_CHECK;
+enum kodo_err entry_result_read(struct str bytes, struct change_run *run) MUST_CHECK;
 
 #endif

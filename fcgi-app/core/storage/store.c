@@ -199,17 +199,39 @@ store_begin(struct store *st, enum store_mode mode, struct txn *t)
 	return KODO_OK;
 }
 
+static void
+cursors_close(struct txn *t)
+{
+	size_t i;
+
+	for (i = 0; i < T_MAX; i++)
+		if (t->cursor[i] != NULL)
+			mdb_cursor_close(t->cursor[i]);
+	memset(t->cursor, 0, sizeof(t->cursor));
+}
+
+enum kodo_err
+store_begin_within(struct txn *outer, struct txn *t)
+{
+	MDB_txn *txn;
+
+	*t = (struct txn){ .store = outer->store, .mode = STORE_WRITE, .is_within = true };
+	cursors_close(outer);
+	if (mdb_txn_begin(outer->store->env, outer->mdb, 0, &txn) != 0)
+		return KODO_ENOMEM;
+	t->mdb = txn;
+	outer->store->n_open++;
+	return KODO_OK;
+}
+
 enum kodo_err
 store_end(struct txn *t, enum kodo_err err)
 {
 	struct store *st = t->store;
-	size_t i;
 
 	if (t->mdb == NULL)
 		return err;
-	for (i = 0; i < T_MAX; i++)
-		if (t->cursor[i] != NULL)
-			mdb_cursor_close(t->cursor[i]);
+	cursors_close(t);
 	if (err == KODO_OK && t->mode == STORE_WRITE) {
 		/* frees the handle even when it fails */
 		err = store_write_err(st, mdb_txn_commit(t->mdb));
@@ -219,7 +241,7 @@ store_end(struct txn *t, enum kodo_err err)
 		mdb_txn_abort(t->mdb);
 	t->mdb = NULL;
 	st->n_open--;
-	if (t->mode == STORE_WRITE)
+	if (t->mode == STORE_WRITE && !t->is_within)
 		write_lock_release(st->write_fd);
 	return err;
 }

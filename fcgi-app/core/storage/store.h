@@ -50,6 +50,7 @@ struct txn {
 	struct store *store;
 	void *mdb;
 	enum store_mode mode;
+	bool is_within;		/* see store_begin_within */
 	void *cursor[T_MAX];	/* private: of a write transaction, see cursor_of */
 };
 
@@ -116,6 +117,13 @@ enum kodo_err store_begin(struct store *st, enum store_mode mode, struct txn *t)
  * the error of the commit.
  */
 enum kodo_err store_end(struct txn *t, enum kodo_err err) MUST_CHECK;
+
+/*
+ * A write transaction within another, which must not be used until this one has ended, by
+ * store_end: what it did counts, once the outer one is committed, or is undone. Errors as
+ * store_begin.
+ */
+enum kodo_err store_begin_within(struct txn *outer, struct txn *t) MUST_CHECK;
 
 /*
  * The number of the last commit, which takes no transaction; of a reading transaction: of the last

@@ -206,6 +206,7 @@ wire_read(struct arena *a, enum wire_kind kind, struct str json, int64_t now_us,
 	if (err != KODO_OK)
 		goto out;
 	r.body = out;
+	out->source = (struct wire_source){ json, kind, now_us };
 	r.now_us = now_us;
 	r.own_key = own_key;
 	read_body(&r, kind, no);

@@ -97,7 +97,15 @@ struct wire_range {
 
 struct speaker;
 
+/* What a body was read from, so that it can be read again elsewhere. */
+struct wire_source {
+	struct str json;
+	enum wire_kind kind;
+	int64_t now_us;
+};
+
 struct wire_body {
+	struct wire_source source;
 	/* who it came from, see trust/pin.h; NULL: it is not judged */
 	const struct speaker *speaker;
 	struct greeting from; /* WIRE_CONNECT, WIRE_DEFAULT */
@@ -197,6 +205,7 @@ struct wire_cache_time {
 };
 
 struct wire_cache {
+	struct str json;	/* what it was read from */
 	struct str url;
 	struct str organization;
 	bool feed;

@@ -177,6 +177,7 @@ wire_read_cache(struct arena *a, struct str json, struct wire_cache *out, struct
 	enum kodo_err err;
 
 	memset(out, 0, sizeof(*out));
+	c.cache.json = json;
 	err = wire_reader_init(&r, a, json);
 	r.is_cache = true;
 	if (err == KODO_OK)
