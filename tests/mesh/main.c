@@ -1,12 +1,12 @@
 /*
  * usage: mesh --check | --costs | [--from N] [--count N] [--seconds N]
  * [--kind ours|one|two|long|roles|far|lies] [--seeds FILE] [--all] [--trust WORD]
- * [--liveness] [--seed N [--luck N] [--keep I,J,..] [--trace]]
+ * [--liveness] [--log FILE] [--seed N [--luck N] [--keep I,J,..] [--trace]]
  *
  * Runs histories of consecutive seeds, those of the file first. A history that fails is made as
  * short as it can be, printed, and the command that replays it. Exit status 1 if one failed, or if
  * all was right too late. --luck: the same steps, and other dice for the wire.
- * --liveness: signs of life, too.
+ * --liveness: signs of life, too. --log: all changes are written to the file, see entry_log.h.
  * --check, or no argument: what `make check` runs, in TAP. --costs: messages per change.
  */
 #include <stdlib.h>
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/base/log.h"
+#include "entry_log.h"
 #include "mesh.h"
 
 struct arguments {
@@ -246,6 +247,9 @@ arguments_read(int argc, char **argv, struct arguments *out)
 			out->seeds = value;
 		} else if (strcmp(name, "--trust") == 0) {
 			mesh_trust = value;
+		} else if (strcmp(name, "--log") == 0) {
+			if (!entry_log_open(value))
+				return false;
 		} else if (strcmp(name, "--keep") == 0) {
 			out->keep = value;
 		} else if (strcmp(name, "--kind") == 0) {
@@ -350,6 +354,10 @@ main(int argc, char **argv)
 		n_failed = one_try(&args) ? 0 : 1;
 	else
 		n_failed = seeds_try(&args);
+	if (!entry_log_close()) {
+		fputs("mesh: the log cannot be written\n", stderr);
+		n_failed++;
+	}
 	if (rmdir(scratch) != 0) {
 		perror(scratch);
 		n_failed++;

@@ -16,6 +16,7 @@
 #include "core/storage/store.h"
 #include "core/trust/document.h"
 #include "core/views/render.h"
+#include "entry_log.h"
 #include "mesh.h"
 
 #define FAT_BYTES 2500
@@ -121,29 +122,23 @@ options_make(struct service *s)
  * What a new state draws from the system's randomness comes from the seed here, so that a history
  * can be replayed.
  */
-static enum kodo_err
-epoch_fix(struct txn *t, void *arg)
-{
-	struct service *s = arg;
-	struct head h;
-	enum kodo_err err = head_get(t, &h);
-
-	if (err == KODO_OK && h.options_gen == 0) {
-		h.state_id = mesh_random(&s->mesh->random);
-		err = head_put(t, &h);
-	}
-	return err;
-}
-
 void
 service_open(struct service *s)
 {
 	struct why why = { "" };
+	struct head h = { .options_gen = 0 };
+	struct txn t;
 
-	if (registry_open(str_of(s->dir), true, &why, &s->r) != KODO_OK)
+	if (registry_open(str_of(s->dir), true, &why, &s->r) != KODO_OK) {
 		mesh_fail(s->mesh, "s%u: %s\n", s->i, why.text);
-	else
-		must(s, store_write(registry_store(s->r), epoch_fix, s), "epoch");
+		return;
+	}
+	entry_log_follow(s);
+	must(s, store_begin(registry_store(s->r), STORE_READ, &t), "read");
+	must(s, store_end(&t, head_get(&t, &h)), "read");
+	if (h.options_gen == 0)
+		must(s, registry_epoch_set(s->r, mesh_random(&s->mesh->random),
+		    service_now(s)), "epoch");
 }
 
 void
@@ -196,6 +191,7 @@ service_wipe(struct service *s)
 		snprintf(path, sizeof(path), "%s/%s", s->dir, names[i]);
 		unlink(path);
 	}
+	entry_log_mark(s, MARK_WIPED);
 	s->has_copy = false;
 	s->key += s->key != 0 ? MESH_MAX : 0; /* another one */
 	rmdir(s->dir);
@@ -225,6 +221,8 @@ void
 service_copy(struct service *s)
 {
 	s->has_copy = s->legacy == NULL && file_copy(s, "data.mdb", "copy");
+	if (s->has_copy)
+		entry_log_mark(s, MARK_COPIED);
 }
 
 static unsigned
@@ -257,6 +255,7 @@ service_restore(struct service *s)
 	n = providers_count(s);
 	if (!file_copy(s, "copy", "data.mdb"))
 		mesh_fail(s->mesh, "s%u: cannot restore\n", s->i);
+	entry_log_mark(s, MARK_RESTORED);
 	return providers_count(s) >= n;
 }
 

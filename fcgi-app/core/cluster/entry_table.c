@@ -175,10 +175,11 @@ static const struct shape chunk_shape = SHAPE(exchange_chunk, chunk_fields);
 static const struct field pause_fields[] = { NUMBER(exchange_pause, node),
 	TEXT(exchange_pause, why) };
 static const struct shape pause_shape = SHAPE(exchange_pause, pause_fields);
-/* what is for its sending alone is not here: to, body, n_nodes, n_flows */
+/* what is for its sending alone is not here: to, and the body */
 static const struct field job_fields[] = { NUMBER(exchange_job, peer),
 	BELOW(exchange_job, kind, EXCHANGE_HEARD + 1), BOOL(exchange_job, is_post),
 	BOOL(exchange_job, is_stranger), BOOL(exchange_job, is_target), TEXT(exchange_job, url),
+	NUMBER(exchange_job, n_nodes), NUMBER(exchange_job, n_flows),
 	NUMBER(exchange_job, gen), TIME(exchange_job, begun_us), TEXT(exchange_job, pin),
 	NUMBER(exchange_job, pos), NUMBER(exchange_job, gone_pos),
 	LIST(exchange_job, nodes, n_ids, id_shape), NUMBER(exchange_job, list_id),

@@ -55,7 +55,7 @@ struct exchange_job {
 	struct str url;			/* where to */
 	struct str to;			/* the same as the peer calls itself, for Kodo-To */
 	struct str body;		/* JSON; empty for GET */
-	size_t n_nodes, n_flows;	/* in it, for the log */
+	size_t n_nodes, n_flows;	/* in it */
 	uint64_t gen;			/* state number the body was made at */
 	int64_t begun_us;		/* when it was made */
 	struct str pin;			/* the key that was known of the peer then; null: none */
