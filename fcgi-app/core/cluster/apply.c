@@ -38,6 +38,19 @@ applied_put(struct txn *t, uint64_t revision)
 	return meta_put(t, META_APPLIED, key_u64(v, revision));
 }
 
+static enum kodo_err
+forget_fn(struct txn *t, void *arg)
+{
+	(void)arg;
+	return store_del(t, T_META, STR(META_APPLIED));
+}
+
+enum kodo_err
+cluster_forget(struct registry *r)
+{
+	return store_write(r->store, forget_fn, NULL);
+}
+
 /* --- one revision --- */
 
 /* An entry, and what came of it. */

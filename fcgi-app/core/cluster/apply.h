@@ -28,13 +28,9 @@ enum kodo_err cluster_applied(struct txn *t, uint64_t *revision) MUST_CHECK;
 enum kodo_err cluster_applied_now(struct registry *r, uint64_t *revision) MUST_CHECK;
 
 /*
- * The guard against an entry that ends the process. cluster_applying notes, without a sync, that the
- * revision is about to be applied. cluster_poison, once at a start before the first cluster_apply:
- * *revision is the one that was begun and not done when the process ended, at two starts in a row,
- * or else 0. It must not be applied then: reads go on, until an entry that entry_write_skip made
- * names it; then cluster_apply of no entries moves on.
+ * The state was of no cluster: nothing is applied. For a state that becomes the first of another
+ * log; where it is an older copy, restored_note is to follow. Errors as store_write.
  */
-enum kodo_err cluster_applying(const struct state *s, uint64_t revision) MUST_CHECK;
-enum kodo_err cluster_poison(struct registry *r, uint64_t *revision) MUST_CHECK;
+enum kodo_err cluster_forget(struct registry *r) MUST_CHECK;
 
 #endif

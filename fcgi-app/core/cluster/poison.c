@@ -1,0 +1,89 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "core/base/codec.h"
+#include "core/cluster/apply.h"
+#include "core/cluster/poison.h"
+
+#define NOTE_FILE	"applying"
+#define NOTE_BYTES	16u	/* revision, and at how many starts it was found, little-endian */
+#define STARTS		2u
+
+struct note {
+	uint64_t revision, starts;
+};
+
+static enum kodo_err
+note_open(const struct state *s, int *fd)
+{
+	char path[PATH_BYTES];
+	enum kodo_err err = state_file(s, NOTE_FILE, path);
+
+	*fd = -1;
+	if (err != KODO_OK)
+		return err;
+	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, s->file_mode);
+	return *fd >= 0 ? KODO_OK : errno == ENOSPC || errno == EDQUOT ? KODO_EFULL : KODO_EIO;
+}
+
+/* What is there; nothing, if it was never written whole. */
+static struct note
+note_read(int fd)
+{
+	unsigned char b[NOTE_BYTES];
+
+	if (pread(fd, b, sizeof(b), 0) != (ssize_t)sizeof(b))
+		return (struct note){ 0 };
+	return (struct note){ get_le64(b), get_le64(b + 8) };
+}
+
+static enum kodo_err
+note_write(int fd, struct note n)
+{
+	unsigned char b[NOTE_BYTES];
+	ssize_t put;
+
+	put_le64(b, n.revision);
+	put_le64(b + 8, n.starts);
+	put = pwrite(fd, b, sizeof(b), 0);
+	return put == (ssize_t)sizeof(b) ? KODO_OK : errno == ENOSPC ? KODO_EFULL : KODO_EIO;
+}
+
+enum kodo_err
+poison_note(const struct state *s, uint64_t revision)
+{
+	int fd;
+	enum kodo_err err = note_open(s, &fd);
+
+	if (err != KODO_OK)
+		return err;
+	/* the one that was found at a start is counted on */
+	if (note_read(fd).revision != revision)
+		err = note_write(fd, (struct note){ revision, 0 });
+	close(fd);
+	return err;
+}
+
+enum kodo_err
+poison_find(struct registry *r, uint64_t *revision)
+{
+	struct note n;
+	uint64_t applied;
+	int fd;
+	enum kodo_err err = note_open(registry_state(r), &fd);
+
+	*revision = 0;
+	if (err != KODO_OK)
+		return err;
+	n = note_read(fd);
+	err = cluster_applied_now(r, &applied);
+	if (err == KODO_OK && n.revision > applied) {
+		n.starts++;
+		err = note_write(fd, n);
+	}
+	close(fd);
+	if (err == KODO_OK && n.revision > applied && n.starts >= STARTS)
+		*revision = n.revision;
+	return err;
+}

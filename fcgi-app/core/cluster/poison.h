@@ -1,0 +1,21 @@
+/*
+ * The guard against an entry that ends the process: which revision is being applied is noted in a
+ * file of the state folder, without a sync, as only the process must have ended.
+ */
+#ifndef KODO_CLUSTER_POISON_H
+#define KODO_CLUSTER_POISON_H
+
+#include "core/registry/registry.h"
+
+/* Before cluster_apply of that revision. KODO_EIO, KODO_EFULL. */
+enum kodo_err poison_note(const struct state *s, uint64_t revision) MUST_CHECK;
+
+/*
+ * Once at a start, before the first cluster_apply. *revision: one that was begun and not done when
+ * the process ended, at two starts in a row; else 0. It must not be applied then: reads go on,
+ * until an entry that entry_write_skip made names it, and cluster_apply of no entries moves on.
+ * KODO_EIO, KODO_EFULL, and as store_begin.
+ */
+enum kodo_err poison_find(struct registry *r, uint64_t *revision) MUST_CHECK;
+
+#endif
