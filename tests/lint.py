@@ -44,6 +44,29 @@ BANNED = {
     "sscanf": "a parser that tells errors", "gets": "fgets or read", "alloca": "the arena",
     "system": "spawn_detached", "popen": "spawn_detached", "tmpnam": "mkstemp", "mktemp": "mkstemp", "tempnam": "mkstemp",
 }
+# What a change comes to follows from the state and from its argument alone (core/registry/change_type.h): clocks, randomness, files, the
+# environment, the machine's own hash keys and the pages of its map are not for these rooms to ask; each exception has its reason.
+PURE_ROOMS = ["flow", "query", "words", "wire", "records", "trust", "liveness", "probe", "merge", "registry", "exchange", "cluster"]
+IMPURE = ("clock|clock_gettime|clock_nanosleep|clock_mono_us|isotime_now_us|time|gettimeofday|localtime|localtime_r|arc4random|arc4random_buf|"
+          "arc4random_uniform|getrandom|rand|random|drand48|getenv|secure_getenv|getpid|gethostname|uname|open|openat|fopen|fdopen|opendir|"
+          "stat|lstat|fstat|statx|access|pread|path_read|state_boot_id|hash_key_own|store_room|store_room_below|store_stat|store_last|"
+          "store_seen")
+IMPURE_ALLOWED = {
+    ("fcgi-app/core/query/regex.c", "clock_gettime"): "the budget of a reader's expression; no change asks one",
+    ("fcgi-app/core/merge/change.c", "store_room"): "where it is for this machine to say: change_room",
+    ("fcgi-app/core/registry/registry.c", "arc4random_buf"): "the id of a new state, which CHANGE_EPOCH sets anew in a cluster",
+    ("fcgi-app/core/registry/registry.c", "access"): "registry_open: is the key of the admin there",
+    ("fcgi-app/core/registry/registry.c", "state_boot_id"): "registry_is_current: has this machine been started since",
+    ("fcgi-app/core/registry/registry.c", "store_last"): "what was read at a commit is shown until the next one",
+    ("fcgi-app/core/registry/registry.c", "store_seen"): "the same",
+    ("fcgi-app/core/registry/startup.c", "path_read"): "before the change: the original's cache file becomes a part of it",
+    ("fcgi-app/core/registry/startup.c", "state_boot_id"): "before the change, of which it becomes a part",
+    ("fcgi-app/core/registry/moderate.c", "clock_mono_us"): "how many changes a sweep makes at once, not what one does",
+    ("fcgi-app/core/trust/own_key.c", "arc4random_buf"): "a new key of this service; no change makes one",
+    ("fcgi-app/core/cluster/poison.c", "open"): "a note of this machine, before a change",
+    ("fcgi-app/core/cluster/poison.c", "pread"): "the same",
+    ("fcgi-app/core/cluster/entry.c", "store_room"): "the proposer's, for its entry",
+}
 # Makefile.am's lists: variable -> patterns in the tree
 LISTS = {
     "bin_PROGRAMS": ["fcgi-app/main.c", "cron/main.c"],
@@ -65,6 +88,7 @@ PROGRAMS = ("UNIT", "FUZZ", "HELPERS")
 MAINS = {"fcgi-app/main.c": "fcgi-app/kodo", "cron/main.c": "cron/kodo-reconnect"}
 
 findings = []
+allowed_calls = set()
 
 
 def read(tree, path):
@@ -212,6 +236,19 @@ def check_banned(path, code):
                      f"{match.group(1)} is banned; use {BANNED[match.group(1)]}")
 
 
+def check_pure(path, code):
+    """Does a file of PURE_ROOMS ask what no change may?"""
+    at = room(path)
+    if at is None or at < 0 or ROOMS[at] not in PURE_ROOMS or not path.endswith(".c"):
+        return
+    for match in re.finditer(rf"(?<![\w.>])({IMPURE})\s*\(", code):
+        allowed_calls.add((path, match.group(1)))
+        if (path, match.group(1)) not in IMPURE_ALLOWED:
+            complain(path, code.count("\n", 0, match.start()) + 1,
+                     f"{match.group(1)} in a room whose changes follow from state and argument alone; take it before the change, into its argument "
+                     "(IMPURE_ALLOWED of tests/lint.py)")
+
+
 def check_functions(path, code):
     start = 0
     for number, line in enumerate(code.split("\n"), 1):
@@ -335,8 +372,11 @@ def check_tree(tree):
             check_banned(path, code)
             check_layout(path, code)
             check_functions(path, code)
+            check_pure(path, code)
         elif path == "Makefile.am":
             check_lists(tree, text)
+    for path, name in sorted(set(IMPURE_ALLOWED) - allowed_calls):
+        complain(path, 1, f"{name} is not called here any more; take it out of IMPURE_ALLOWED of tests/lint.py")
 
 
 def main():

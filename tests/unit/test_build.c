@@ -250,12 +250,11 @@ forgotten_node_is_nothing(void **state)
 {
 	struct fixture *f = *state;
 	const struct change_type type = { .fn = stranger_notify };
-	struct change_run run = { .type = &type, .r = f->r, .now_us = f->now_us };
 	uint32_t peer;
+	struct change_run run = { .type = &type, .r = f->r, .now_us = f->now_us, .arg = &peer };
 
 	start_with_kodo(f);
 	peer = peer_of(f, TARGET).id;
-	run.arg = &peer;
 	must(registry_change(&run));
 	assert_false(is_idle(f));
 	nothing_until(f);
@@ -423,18 +422,18 @@ static void
 list_goes_on_behind_a_chunked_node(void **state)
 {
 	struct fixture *f = *state;
-	struct rest r;
 	const struct change_type type = { .fn = rest_notify };
-	struct change_run run = { .type = &type, .r = f->r, .now_us = f->now_us, .arg = &r };
 	struct exchange_job job;
+	struct rest r;
+	struct change_run run = { .type = &type, .r = f->r, .now_us = f->now_us, .arg = &r };
 
 	start_with_kodo(f);
 	node_comes(f, "http://n:1", "N", 400);
 	next_is(f, EXCHANGE_UPDATE, &job);
 	answer(f, &job, 413, "");
 	assert_false(chunks_taken(f, &job));
-	r = (struct rest){ job.peer, job.chunk.node };
-	must(registry_change(&run)); /* the rest of an answer */
+	r = (struct rest){ job.peer, job.chunk.node };	/* the rest of an answer */
+	must(registry_change(&run));
 	node_comes(f, "http://m:1", "M", 1);
 	assert_true(chunks_taken(f, &job));
 	assert_true(peer_of(f, TARGET).out.list != 0);

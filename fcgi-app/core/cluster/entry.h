@@ -22,8 +22,8 @@
 #define ENTRY_FORMAT	1u
 
 /*
- * Append the entry of that change: run->kind, run->now_us, and what run->arg has to say. room_bytes:
- * see entry_room. KODO_EINVAL: a change of that kind is of one machine alone (CHANGE_LOCAL).
+ * Append the entry of that change: its kind, its time, and what run->arg says. room_bytes: see
+ * entry_room. KODO_EINVAL: a change of that kind is of one machine alone (CHANGE_LOCAL).
  * KODO_ENOMEM.
  */
 enum kodo_err entry_write(
@@ -33,8 +33,9 @@ enum kodo_err entry_write(
 enum kodo_err entry_room(struct registry *r, uint64_t *room_bytes) MUST_CHECK;
 
 /*
- * What is known of an entry before it is applied. KODO_EINVAL: it is none, or ends within this head.
- * KODO_EVERSION: another format. skipped: the revision that a CHANGE_SKIP names, else 0.
+ * What is known of an entry before it is applied. skipped: the revision that a CHANGE_SKIP names,
+ * else 0. KODO_EINVAL: it is none, or ends within this head. KODO_EVERSION: another format or, of a
+ * later build, another kind.
  */
 struct entry_head {
 	enum change_kind kind;

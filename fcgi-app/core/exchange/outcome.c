@@ -1,10 +1,8 @@
 #include <stdio.h>
 
-#include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/exchange/answer.h"
 #include "core/exchange/build.h"
-#include "core/exchange/delivery.h"
 #include "core/exchange/digest_check.h"
 #include "core/exchange/failure.h"
 #include "core/exchange/look.h"
@@ -16,9 +14,7 @@
 #include "core/merge/resync.h"
 #include "core/merge/rules.h"
 #include "core/merge/statement.h"
-#include "core/records/walk.h"
 #include "core/registry/registry_private.h"
-#include "core/wire/wire.h"
 
 enum meaning {
 	MEANS_DONE,

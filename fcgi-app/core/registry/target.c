@@ -152,8 +152,8 @@ leave_one(struct change *ch, struct peer *p)
 
 /* Every target, or that of w->key. */
 static enum kodo_err
-each_target(
-    struct change *ch, const struct change_wish *w, enum kodo_err (*fn)(struct change *ch, struct peer *p))
+each_target(struct change *ch, const struct change_wish *w,
+    enum kodo_err (*fn)(struct change *ch, struct peer *p))
 {
 	struct peer found, *p;
 	uint32_t id = 0;
