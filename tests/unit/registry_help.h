@@ -22,6 +22,7 @@
 #include "core/registry/wait.h"
 #include "core/storage/sink.h"
 #include "core/views/search.h"
+#include "twin.h"
 
 #define T0	1764000000000000ll	/* a day in November 2025 */
 
@@ -32,6 +33,7 @@ struct fixture {
 	struct flow flows[64];
 	char dir[64];
 	int64_t now_us;
+	struct twin *twin;	/* NULL: none */
 };
 
 static inline void
@@ -88,6 +90,8 @@ fixture_open(struct fixture *f)
 
 	if (registry_open(str_of(f->dir), true, &why, &f->r) != KODO_OK)
 		fail_msg("%s", why.text);
+	twin_free(f->twin);
+	f->twin = twin_follow(f->r, f->dir);
 }
 
 static inline int
@@ -117,6 +121,7 @@ fixture_teardown(void **state)
 	int left;
 
 	registry_close(f->r);
+	twin_free(f->twin);
 	arena_free(f->a);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);

@@ -265,9 +265,9 @@ runner_learns_of_work_that_waits(void **state)
 {
 	struct fixture *f = *state;
 	struct exchange_job job;
-	struct wire_body b = body_of(f, "http://n:1", false,
-	    arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "N", 2)),
-	    "{\"life\":5,\"sent\":1}");
+	const char *nodes = arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "N", 2));
+	struct wire_body b =
+	    body_of(f, "http://n:1", false, nodes, "{\"life\":5,\"sent\":1}");
 	struct receipt in;
 
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
@@ -277,7 +277,7 @@ runner_learns_of_work_that_waits(void **state)
 	fixture_apply(f, START_NOW);
 	strangers_prove(f);
 	next_is(f, EXCHANGE_RECONNECT, &job);
-	b.sequence = 2;
+	b = body_of(f, "http://n:1", false, nodes, "{\"life\":5,\"sent\":2}");
 	must(registry_connect(f->r, &b, f->now_us, &in));
 	answer(f, &job, 0, "");
 	assert_int_equal(nothing_until(f), INT64_MAX);
@@ -314,9 +314,9 @@ repeated_connect_answers_no_request(void **state)
 {
 	struct fixture *f = *state;
 	struct exchange_job job;
-	struct wire_body b = body_of(f, "http://n:1", false,
-	    arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "N", 2)),
-	    "{\"life\":5,\"sent\":1}");
+	const char *nodes = arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "N", 2));
+	struct wire_body b =
+	    body_of(f, "http://n:1", false, nodes, "{\"life\":5,\"sent\":1}");
 	struct receipt in;
 
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
@@ -328,7 +328,7 @@ repeated_connect_answers_no_request(void **state)
 	must(registry_connect(f->r, &b, f->now_us, &in));
 	strangers_prove(f);
 	next_is(f, EXCHANGE_RECONNECT, &job);
-	b.sequence = 2;
+	b = body_of(f, "http://n:1", false, nodes, "{\"life\":5,\"sent\":2}");
 	must(registry_connect(f->r, &b, f->now_us, &in));
 	assert_int_equal(nothing_until(f), INT64_MAX);
 	check_clean(f);
