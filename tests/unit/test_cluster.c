@@ -312,15 +312,17 @@ local_changes_stay(void **state)
 static void
 every_kind_has_its_row(void **state)
 {
+	const struct change_type *type;
 	int k;
 
 	(void)state;
 	for (k = CHANGE_LOCAL + 1; k < CHANGE_KINDS; k++) {
 		if (k == CHANGE_SKIP)
 			continue;
-		assert_non_null(entry_rows[k].type);
-		assert_int_equal(entry_rows[k].type->kind, k);
-		assert_true((entry_rows[k].type->fn != NULL) != (entry_rows[k].type->plain != NULL));
+		type = entry_rows[k].type;
+		assert_non_null(type);
+		assert_int_equal(type->kind, k);
+		assert_true((type->fn != NULL) != (type->plain != NULL));
 	}
 }
 
