@@ -16,22 +16,20 @@
 #include "registry_help.h"
 
 #define NODE "http://n:1"
-#define KODO "{\"life\":5,\"sent\":1}"
 
 /* Make it a provider without statements. Its id. */
 static inline uint32_t
 provider_make(struct fixture *f, const char *url, bool feed, bool is_kodo)
 {
-	struct wire_body b = body_of(f, url, feed, "[]", is_kodo ? KODO : NULL);
-	static uint64_t sequence = 1000;
+	static unsigned sequence = 1000;
+	/* a connect each, none repeated */
+	struct wire_body b = body_of(f, url, feed, "[]", is_kodo
+	    ? arena_printf(f->a, "{\"life\":5,\"sent\":%u}", ++sequence) : NULL);
 	struct receipt in;
 	struct str key;
 	struct peer p;
 	struct txn t;
 
-	/* a connect each, none repeated */
-	if (is_kodo)
-		b.sequence = ++sequence;
 	must(registry_connect(f->r, &b, f->now_us, &in));
 	strangers_prove(f);
 	must(url_key(f->a, str_of(url), &key));

@@ -36,7 +36,7 @@ late_messages_change_nothing(void **state)
 		must(registry_connect(f->r, &late, T0 + clock_s[i] * 1000000, &in));
 		assert_int_equal(total_of(f), 0);
 	}
-	late.sequence = 10;
+	late = body_of(f, NODE, false, one(f, NODE, 2), "{\"life\":5,\"sent\":10}");
 	must(registry_connect(f->r, &late, f->now_us, &in));
 	assert_int_equal(total_of(f), 2);
 	for (i = 0; i < sizeof(clock_s) / sizeof(clock_s[0]); i++) {

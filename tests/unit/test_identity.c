@@ -23,10 +23,15 @@ says_of(struct fixture *f, unsigned life)
 static void
 legacy_says(struct fixture *f, const char *organization)
 {
-	struct wire_body b = body_of(f, PEER, true, "[]", NULL);
+	char *json = arena_printf(f->a, "{\"url\":\"" PEER "\",\"organization\":\"%s\","
+	    "\"registry\":true,\"feed\":true,\"idle\":true,\"now\":\"2025-11-24T16:00:00Z\","
+	    "\"message\":[],\"nodes\":[]}", organization);
+	struct wire_refusal no;
+	struct wire_body b;
 	struct receipt in;
 
-	b.from.organization = str_of(organization);
+	must(wire_read(
+	    f->a, WIRE_CONNECT, str_of(json), f->now_us, f->o.url_key, &b, &no));
 	f->now_us += 1000000;
 	must(registry_connect(f->r, &b, f->now_us, &in));
 }
