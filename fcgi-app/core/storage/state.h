@@ -14,6 +14,7 @@
  *	rates			rate_table.h
  *	metrics			metrics/metrics.h
  *	audit.jsonl ...		audit.h
+ *	applying		cluster/poison.h
  *	key			see state_key
  *	identity		trust/own_key.h
  *	lighttpd.conf, fcgi.sock ...	of `kodo service`
