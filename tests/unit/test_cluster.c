@@ -1,6 +1,10 @@
 /* Entries and their application, beside what KODO_TEST_TWIN does with all other tests. */
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "core/cluster/entry_private.h"
 #include "core/cluster/poison.h"
+#include "core/cluster/snapshot.h"
 #include "core/registry/registry_private.h"
 #include "core/registry/requests.h"
 #include "registry_help.h"
@@ -293,6 +297,87 @@ epoch_is_set_at_the_begin(void **state)
 	assert_int_equal(registry_epoch_set(f->r, 78, f->now_us), KODO_ECONFLICT);
 }
 
+/* A copy of the state in a folder of its own, cut off after n bytes. */
+static void
+copy_make(struct fixture *f, const char *folder, off_t n)
+{
+	struct why why = { "" };
+	char path[256];
+	int fd;
+
+	mkdir(folder, 0700);
+	snprintf(path, sizeof(path), "%s/data.mdb", folder);
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	assert_true(fd >= 0);
+	must(cluster_snapshot_write(f->r, fd, &why));
+	if (n > 0)
+		assert_int_equal(ftruncate(fd, n), 0);
+	close(fd);
+}
+
+static void
+folder_remove(const char *folder)
+{
+	static const char *const names[] = { "data.mdb", "lock.mdb", "write.lock", "key" };
+	char path[256];
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+		unlink(path);
+	}
+	rmdir(folder);
+}
+
+/* Its own records stay, all others are the copy's; what is older, or damaged, changes nothing. */
+static void
+snapshot_takes_the_place_of_the_state(void **state)
+{
+	struct fixture *f = *state;
+	char copy[80], place[80], mine[STATE_DIGEST_SIZE], theirs[STATE_DIGEST_SIZE];
+	struct registry *was = f->r, *other;
+	struct str entry;
+	struct why why = { "" };
+	uint64_t revision;
+	bool is_current;
+
+	snprintf(copy, sizeof(copy), "%s.copy", f->dir);
+	snprintf(place, sizeof(place), "%s.other", f->dir);
+	start(f);
+	entry = connect_entry(f, PROVIDER, f->now_us);
+	must(apply(f, 5, &entry, 1));
+	digest_of(f, theirs);
+	copy_make(f, copy, 0);
+	/* another machine, with a file and nodes of its own */
+	must(registry_open(str_of(place), STORE_MAKE, &why, &other));
+	must(startup_apply(other, &f->o, STR("its stamp"), START_NOW, f->now_us, NULL, &why));
+	must(cluster_snapshot_install(other, str_of(copy), &why));
+	twin_digest(other, mine);
+	assert_string_equal(mine, theirs);
+	must(cluster_applied_now(other, &revision));
+	assert_int_equal(revision, 5);
+	must(registry_is_current(other, STR("its stamp"), &is_current));
+	assert_true(is_current);
+	assert_int_equal(cluster_snapshot_install(other, str_of(copy), &why), KODO_ECONFLICT);
+	/* both go on alike */
+	entry = connect_entry(f, "http://q:1", f->now_us);
+	must(apply(f, 6, &entry, 1));
+	f->r = other;
+	must(apply(f, 6, &entry, 1));
+	twin_digest(other, mine);
+	f->r = was;
+	digest_of(f, theirs);
+	assert_string_equal(mine, theirs);
+	must(apply(f, 7, NULL, 0));
+	copy_make(f, copy, 9000);
+	assert_true(cluster_snapshot_install(other, str_of(copy), &why) != KODO_OK);
+	twin_digest(other, mine);
+	assert_string_equal(mine, theirs);
+	registry_close(other);
+	folder_remove(copy);
+	folder_remove(place);
+}
+
 /* A change of one process alone goes nowhere else. */
 static void
 local_changes_stay(void **state)
@@ -349,6 +434,7 @@ main(void)
 		T(skips_name_their_revision),
 		T(poison_is_found_at_the_second_start),
 		T(epoch_is_set_at_the_begin),
+		T(snapshot_takes_the_place_of_the_state),
 		T(local_changes_stay),
 		T(every_kind_has_its_row),
 	};

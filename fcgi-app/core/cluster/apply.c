@@ -30,8 +30,8 @@ cluster_applied_now(struct registry *r, uint64_t *revision)
 	return err == KODO_OK ? store_end(&t, cluster_applied(&t, revision)) : err;
 }
 
-static enum kodo_err
-applied_put(struct txn *t, uint64_t revision)
+enum kodo_err
+cluster_applied_put(struct txn *t, uint64_t revision)
 {
 	unsigned char v[8];
 
@@ -105,7 +105,7 @@ revision_fn(struct txn *t, void *arg)
 		return KODO_ECONFLICT;
 	for (i = 0; i < v->n && err == KODO_OK; i++)
 		err = step_make(v, t, &v->steps[i]);
-	return err == KODO_OK ? applied_put(t, v->number) : err;
+	return err == KODO_OK ? cluster_applied_put(t, v->number) : err;
 }
 
 static enum kodo_err

@@ -25,6 +25,8 @@ enum kodo_err cluster_apply(struct registry *r, struct arena *a, uint64_t revisi
 
 /* The revision that was applied last; 0: none. Of a view: v->t. */
 enum kodo_err cluster_applied(struct txn *t, uint64_t *revision) MUST_CHECK;
+/* Of a copy of another machine's state, see snapshot.h. */
+enum kodo_err cluster_applied_put(struct txn *t, uint64_t revision) MUST_CHECK;
 enum kodo_err cluster_applied_now(struct registry *r, uint64_t *revision) MUST_CHECK;
 
 /*

@@ -265,10 +265,20 @@ pointer_read(struct arena *a, struct reader *r, const struct field *f, void **po
 	return *pointer == NULL ? KODO_ENOMEM : fields_read(a, r, f->shape, *pointer);
 }
 
+/* One that is to be terminated. */
+static struct str
+terminated_read(struct reader *r)
+{
+	const struct str s = text_read(r);
+
+	r->bad |= s.len > 0 && memchr(s.p, '\0', s.len) != NULL;
+	return s;
+}
+
 static enum kodo_err
 words_read(struct arena *a, struct reader *r, void **to)
 {
-	const struct str s = text_read(r);
+	const struct str s = terminated_read(r);
 
 	*to = s.p == NULL ? NULL : arena_strz(a, s);
 	return s.p != NULL && *to == NULL ? KODO_ENOMEM : KODO_OK;
@@ -277,7 +287,7 @@ words_read(struct arena *a, struct reader *r, void **to)
 static void
 chars_read(struct reader *r, char *to, size_t size)
 {
-	const struct str s = text_read(r);
+	const struct str s = terminated_read(r);
 
 	r->bad |= s.p == NULL || s.len >= size;
 	if (!r->bad)

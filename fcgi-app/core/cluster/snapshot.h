@@ -10,13 +10,12 @@
 enum kodo_err cluster_snapshot_write(struct registry *r, int fd, struct why *why) MUST_CHECK;
 
 /*
- * Put the copy that was fetched to file (of this machine, in the state folder) in place of the
- * state. No process may have the state open but as the state lock allows. Before anything is
- * touched the copy is opened and looked at: KODO_EVERSION, KODO_ECORRUPT, KODO_ECONFLICT (it is not
- * ahead of what is there, or of another registry). A crash at any point leaves the old or the new
- * state, never none.
+ * Let the state of r become what the copy has, a data.mdb in a folder of its own, in one
+ * transaction: whoever has the state open sees a commit like any other, and a crash leaves the old
+ * state or the new one. KODO_EVERSION, KODO_ECORRUPT: the copy cannot be read; KODO_ECONFLICT: it
+ * is not ahead of what is there. As store_write. All with why.
  */
 enum kodo_err cluster_snapshot_install(
-    struct str state_path, const char *file, struct why *why) MUST_CHECK;
+    struct registry *r, struct str folder, struct why *why) MUST_CHECK;
 
 #endif

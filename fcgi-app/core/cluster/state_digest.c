@@ -15,8 +15,8 @@ static const char *const local_names[] = {
 	"applied",	/* how far the log was read */
 };
 
-static bool
-is_local(enum store_table table, struct str key)
+bool
+state_digest_leaves_out(enum store_table table, struct str key)
 {
 	size_t i;
 
@@ -47,7 +47,7 @@ state_digest(struct txn *t, char out[STATE_DIGEST_SIZE])
 
 		sum = chain(sum, str_of(store_table_name((enum store_table)table)));
 		while (scan_next(&s))
-			if (!is_local((enum store_table)table, s.k))
+			if (!state_digest_leaves_out((enum store_table)table, s.k))
 				sum = chain(chain(sum, s.k), s.v);
 		err = scan_end(&s);
 	}

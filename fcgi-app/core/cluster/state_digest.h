@@ -14,4 +14,7 @@
  */
 enum kodo_err state_digest(struct txn *t, char out[STATE_DIGEST_SIZE]) MUST_CHECK;
 
+/* Is a record of one machine alone? */
+bool state_digest_leaves_out(enum store_table table, struct str key);
+
 #endif
