@@ -336,7 +336,10 @@ snapshot_takes_the_place_of_the_state(void **state)
 	struct fixture *f = *state;
 	char copy[80], place[80], mine[STATE_DIGEST_SIZE], theirs[STATE_DIGEST_SIZE];
 	struct registry *was = f->r, *other;
+	struct receipt in;
+	struct wire_body b;
 	struct str entry;
+	int i;
 	struct why why = { "" };
 	uint64_t revision;
 	bool is_current;
@@ -351,6 +354,10 @@ snapshot_takes_the_place_of_the_state(void **state)
 	/* another machine, with a file and nodes of its own */
 	must(registry_open(str_of(place), STORE_MAKE, &why, &other));
 	must(startup_apply(other, &f->o, STR("its stamp"), START_NOW, f->now_us, NULL, &why));
+	b = body_of(f, "http://lost:1", true,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://lost:1", "L", 9)), NULL);
+	for (i = 0; i < 3; i++)
+		must(registry_connect(other, &b, f->now_us + i, &in));
 	must(cluster_snapshot_install(other, str_of(copy), &why));
 	twin_digest(other, mine);
 	assert_string_equal(mine, theirs);
