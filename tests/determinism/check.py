@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Histories of the simulator, applied from their entries alone by three processes that differ in all that must not matter.
 
-usage: check.py BUILDDIR [HISTORIES [SECONDS]]
+usage: check.py BUILDDIR [HISTORIES [SECONDS [FIRST]]]            FIRST: seed of the first one, 5000
 
 Each process compares the result and the digest of the state after every entry with those of the simulator, so all four agree. They have
 other keys of hashes (random in each process), other allocators, other clocks, other pages in their files, and one applies several entries
@@ -32,13 +32,14 @@ def run(command, env=None):
 
 def main():
     build, histories = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 50
+    first = int(sys.argv[4]) if len(sys.argv) > 4 else 5000
     end = time.monotonic() + (float(sys.argv[3]) if len(sys.argv) > 3 else 1e9)
     n_histories = n_entries = 0
     folder = tempfile.mkdtemp(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
     log = os.path.join(folder, "entries.log")
     while n_histories < histories and time.monotonic() < end:
         kind, count = KINDS[n_histories // AT_ONCE % len(KINDS)], min(AT_ONCE, histories - n_histories)
-        run([f"{build}/tests/mesh/mesh", "--kind", kind, "--from", str(5000 + n_histories), "--count", str(count), "--log", log])
+        run([f"{build}/tests/mesh/mesh", "--kind", kind, "--from", str(first + n_histories), "--count", str(count), "--log", log])
         said = {run([f"{build}/tests/determinism/replay", log, *arguments], env) for arguments, env in PROCESSES}
         if len(said) != 1:
             sys.exit(f"{log}: not all have applied the same: {said}")
