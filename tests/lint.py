@@ -45,12 +45,13 @@ BANNED = {
     "system": "spawn_detached", "popen": "spawn_detached", "tmpnam": "mkstemp", "mktemp": "mkstemp", "tempnam": "mkstemp",
 }
 # What a change comes to follows from the state and from its argument alone (core/registry/change_type.h): clocks, randomness, files, the
-# environment, the machine's own hash keys and the pages of its map are not for these rooms to ask; each exception has its reason.
+# environment, the machine's own hash keys and the pages of its map are not for these rooms to ask; nor is anything written past
+# registry_change. Each exception has its reason.
 PURE_ROOMS = ["flow", "query", "words", "wire", "records", "trust", "liveness", "probe", "merge", "registry", "exchange", "cluster"]
 IMPURE = ("clock|clock_gettime|clock_nanosleep|clock_mono_us|isotime_now_us|time|gettimeofday|localtime|localtime_r|arc4random|arc4random_buf|"
           "arc4random_uniform|getrandom|rand|random|drand48|getenv|secure_getenv|getpid|gethostname|uname|open|openat|fopen|fdopen|opendir|"
           "stat|lstat|fstat|statx|access|pread|path_read|state_boot_id|hash_key_own|store_room|store_room_below|store_stat|store_last|"
-          "store_seen")
+          "store_seen|store_write")
 IMPURE_ALLOWED = {
     ("fcgi-app/core/query/regex.c", "clock_gettime"): "the budget of a reader's expression; no change asks one",
     ("fcgi-app/core/merge/change.c", "store_room"): "where it is for this machine to say: change_room",
@@ -59,6 +60,12 @@ IMPURE_ALLOWED = {
     ("fcgi-app/core/registry/registry.c", "state_boot_id"): "registry_is_current: has this machine been started since",
     ("fcgi-app/core/registry/registry.c", "store_last"): "what was read at a commit is shown until the next one",
     ("fcgi-app/core/registry/registry.c", "store_seen"): "the same",
+    # what is written past registry_change is on no other machine
+    ("fcgi-app/core/registry/registry.c", "store_write"): "a change; and the head of a new state",
+    ("fcgi-app/core/registry/startup.c", "store_write"): "the stamp of this machine's files",
+    ("fcgi-app/core/exchange/flow_probe.c", "store_write"): "T_PROBE_HOST: when this machine may ask a host",
+    ("fcgi-app/core/cluster/apply.c", "store_write"): "entries",
+    ("fcgi-app/core/cluster/snapshot.c", "store_write"): "another machine's state",
     ("fcgi-app/core/registry/startup.c", "path_read"): "before the change: the original's cache file becomes a part of it",
     ("fcgi-app/core/registry/startup.c", "state_boot_id"): "before the change, of which it becomes a part",
     ("fcgi-app/core/registry/moderate.c", "clock_mono_us"): "how many changes a sweep makes at once, not what one does",
