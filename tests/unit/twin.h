@@ -26,6 +26,7 @@ struct twin {
 	struct registry *r;
 	char dir[72];
 	uint64_t revision;
+	uint64_t seen;	/* the last commit of the state that the twin is equal to */
 };
 
 static inline void
@@ -86,7 +87,7 @@ twin_make(struct twin *w, struct registry *r)
 static inline enum kodo_err
 twin_submit(void *arg, struct change_run *run)
 {
-	char before[2][STATE_DIGEST_SIZE], after[2][STATE_DIGEST_SIZE];
+	char after[2][STATE_DIGEST_SIZE];
 	struct twin *w = arg;
 	struct buf b = BUF_INIT(0);
 	struct arena *a = arena_new();
@@ -94,16 +95,14 @@ twin_submit(void *arg, struct change_run *run)
 	uint64_t room_bytes;
 	enum kodo_err err;
 
-	twin_digest(run->r, before[0]);
-	if (w->r != NULL)
-		twin_digest(w->r, before[1]);
-	if (w->r == NULL || strcmp(before[0], before[1]) != 0)
+	if (w->r == NULL || store_last(registry_store(run->r)) != w->seen)
 		twin_make(w, run->r);
 	twin_must(entry_room(run->r, &room_bytes), "room");
 	twin_must(entry_write(&b, run, room_bytes), "entry_write");
 	entry = buf_str(&b);
 	w->revision++;
 	err = cluster_apply(run->r, a, w->revision, &entry, 1, &results[0]);
+	w->seen = store_last(registry_store(run->r));
 	if (err == KODO_OK) {
 		twin_must(cluster_apply(w->r, a, w->revision, &entry, 1, &results[1]), "apply");
 		twin_digest(run->r, after[0]);
