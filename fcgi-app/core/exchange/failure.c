@@ -276,15 +276,24 @@ failure_pause(struct change *ch, struct peer *p, struct outcome *oc)
 	return pause_as(ch, p, oc, !failure_is_no_registry(oc));
 }
 
-/* Its waits double up to the longest, for there may be very many of its kind. */
+/*
+ * Its waits double up to the longest, for there may be very many of its kind, and in the end it is
+ * dropped; but not soon after it spoke, as it is likely to be there, and its next word would have it
+ * asked again anyway.
+ */
 static enum kodo_err
 stranger_retry(struct change *ch, struct peer *p, struct outcome *oc, bool has_spoken)
 {
-	const int64_t most = has_spoken ? PEER_STRANGER_US : PEER_PAUSE_US;
+	const bool is_last = p->out.attempts >= change_patience(ch);
+	int64_t most = PEER_PAUSE_US;
 	enum kodo_err err = failure_keep(ch, p, oc);
 
-	if (err == KODO_OK && p->out.attempts >= change_patience(ch) && !has_spoken)
+	if (is_last && ch->now_us - p->in.at_us < PEER_SPOKEN_US && p->in.at_us <= ch->now_us)
+		has_spoken = true;
+	if (err == KODO_OK && is_last && !has_spoken)
 		return stranger_drop(ch, p);
+	if (has_spoken)
+		most = PEER_STRANGER_US;
 	p->out.due_us = failure_next_us(ch, p, oc, peer_backoff_us(p->out.attempts, most));
 	return err;
 }

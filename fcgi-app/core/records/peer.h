@@ -24,6 +24,8 @@
 #define PEER_HEARD_US		2000000ll
 /* anybody may speak in the name of a stranger: that costs its url a probe in so long a time */
 #define PEER_STRANGER_US	(5ll * 1000000)
+/* for so long after its last word a peer is taken to be there, though it does not answer */
+#define PEER_SPOKEN_US		(30ll * 1000000)
 /* between two digest checks of a target */
 #define PEER_CHECK_US		(60ll * 1000000)
 /* who asks for it by a Retry-After is left alone for as long as that */
