@@ -165,19 +165,14 @@ static enum kodo_err
 target_start(struct change *ch, struct apply *ap, struct str url)
 {
 	const struct options *o = ap->o;
-	uint64_t asked;
 	struct peer *p;
 	struct str key;
 	enum kodo_err err = url_key(ch->a, url, &key);
 
 	if (err == KODO_OK)
 		err = change_peer_make(ch, url, key, &p);
-	if (err == KODO_OK && p->out.acked_url.p != NULL && !str_eq(p->out.acked_url, o->url)) {
-		/* what it says by a link of its own is asked for all the same */
-		asked = p->out.work[WORK_RECONNECT];
+	if (err == KODO_OK && p->out.acked_url.p != NULL && !str_eq(p->out.acked_url, o->url))
 		err = target_leave(ch, p, p->out.acked_url);
-		p->out.work[WORK_RECONNECT] = asked;
-	}
 	if (err == KODO_OK)
 		err = target_sign_on(ch, p, o->url);
 	if (err != KODO_OK)

@@ -26,8 +26,9 @@ target_leave(struct change *ch, struct peer *p, struct str own_url)
 	enum kodo_err err = KODO_OK;
 	int i;
 
+	/* what it says by a link of its own is asked for all the same */
 	for (i = 0; i < WORK_MAX && err == KODO_OK; i++)
-		if (i != WORK_LEAVE)
+		if (i != WORK_LEAVE && i != WORK_RECONNECT)
 			err = change_unwant(ch, p, (enum peer_work)i);
 	if (err != KODO_OK)
 		return err;
