@@ -1,3 +1,7 @@
+/* What was on this page once is on one of its own: #post-update of a link that somebody has. */
+const moved = location.hash ? document.getElementById(location.hash.slice(1))?.closest(".toc a") : null;
+if (moved) location.replace(new URL(location.hash, moved.href));
+
 /* Try-it forms show their answer below instead of on a page of its own. */
 
 function pretty(text) {

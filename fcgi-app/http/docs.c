@@ -1,5 +1,6 @@
 /*
- * /docs: the API for people, from the same tables as the document for machines (schema.h).
+ * /docs: the API for people, from the same tables as the document for machines (schema.h), a page
+ * for each part of it and one for the records.
  */
 #include <stdio.h>
 
@@ -55,14 +56,20 @@ put_anchor(struct template_values *row, const struct route *r)
 }
 
 static void
-put_call(struct template_values *part, const struct route *r)
+put_entry(struct template_values *row, const struct route *r)
 {
-	struct schema_example e;
-	struct template_values *row = template_values_row(part, "call");
-
 	template_values_put(row, "method", str_of(schema_method(r)));
 	template_values_printf(row, "path", "%s%s", r->path,
 	    (r->flags & ROUTE_BELOW) != 0 ? "/{path}" : "");
+	put_anchor(row, r);
+}
+
+static void
+put_call(struct template_values *row, const struct route *r)
+{
+	struct schema_example e;
+
+	put_entry(row, r);
 	template_values_put(row, "summary", str_of(r->summary));
 	template_values_put(row, "about_call", str_of(schema_about(r)));
 	template_values_put(row, "takes", str_of(r->takes));
@@ -73,7 +80,6 @@ put_call(struct template_values *part, const struct route *r)
 	template_values_put_flag(
 	    row, "is_get", r->method == METHOD_GET && (r->flags & ROUTE_BELOW) == 0);
 	template_values_put_flag(row, "only_registry", (r->flags & ROUTE_REGISTRY) != 0);
-	put_anchor(row, r);
 	put_params(row, r);
 	if (!schema_example(r, &e))
 		return;
@@ -82,27 +88,50 @@ put_call(struct template_values *part, const struct route *r)
 	template_values_put(row, "came", e.came);
 }
 
-/* The chapters with their calls. */
+/* The records have a page of their own, behind those of the parts. */
+#define RECORDS	SCHEMA_PARTS
+#define PAGES	(SCHEMA_PARTS + 1)
+
+static const char *
+page_path(unsigned page)
+{
+	return page == RECORDS ? "/docs/records" : schema_part_path((enum schema_part)page);
+}
+
+static const char *
+page_name(unsigned page)
+{
+	return page == RECORDS ? "Records" : schema_part_name((enum schema_part)page);
+}
+
+/* The fragment of its address, of when all was one page. */
 static void
-put_parts(struct template_values *t, const struct options *o)
+put_page_id(struct template_values *t, const char *name, unsigned page)
+{
+	if (page == RECORDS)
+		template_values_put(t, name, STR("records"));
+	else
+		template_values_printf(t, name, "part-%u", page);
+}
+
+static const char *
+page_about(unsigned page)
+{
+	if (page == RECORDS)
+		return "What bodies and answers consist of, field by field.";
+	return schema_part_about((enum schema_part)page);
+}
+
+static void
+put_calls(struct template_values *t, unsigned page, const struct options *o,
+    void (*put)(struct template_values *row, const struct route *r))
 {
 	const struct route *r;
-	struct template_values *row;
-	unsigned part;
 
-	for (part = 0; part < SCHEMA_PARTS; part++) {
-		row = template_values_row(t, "part");
-		template_values_put(
-		    row, "part_name", str_of(schema_part_name((enum schema_part)part)));
-		template_values_put(
-		    row, "part_about", str_of(schema_part_about((enum schema_part)part)));
-		template_values_put_u64(row, "part_id", part);
-		template_values_put_flag(row, "is_find", part == PART_FIND);
-		for (r = router_table(); r->path != NULL; r++)
-			if ((r->flags & ROUTE_ALIAS) == 0 && schema_part(r) == part &&
-			    option_has_bridge(o, route_bridge(r)))
-				put_call(row, r);
-	}
+	for (r = router_table(); r->path != NULL; r++)
+		if ((r->flags & ROUTE_ALIAS) == 0 && (unsigned)schema_part(r) == page &&
+		    option_has_bridge(o, route_bridge(r)))
+			put(template_values_row(t, "call"), r);
 }
 
 static void
@@ -125,19 +154,56 @@ put_records(struct template_values *t)
 	}
 }
 
+/* The list of pages, and on the first one what is on the others, where all was once. */
+static void
+put_contents(struct template_values *t, unsigned shown, const struct options *o)
+{
+	struct template_values *row;
+	unsigned page;
+
+	for (page = 0; page < PAGES; page++) {
+		row = template_values_row(t, "page");
+		template_values_put(row, "page_path", str_of(page_path(page)));
+		template_values_put(row, "page_name", str_of(page_name(page)));
+		template_values_put_flag(row, "is_shown", page == shown);
+		if (shown != PART_FIND || page == shown)
+			continue;
+		row = template_values_row(t, "other");
+		template_values_put(row, "page_path", str_of(page_path(page)));
+		template_values_put(row, "page_name", str_of(page_name(page)));
+		put_page_id(row, "page_id", page);
+		put_calls(row, page, o, put_entry);
+		if (page == RECORDS)
+			put_records(row);
+	}
+}
+
 static enum kodo_err
 put_docs(struct call *c, struct view *v)
 {
+	unsigned page = 0;
 	struct template_values *t;
-	enum kodo_err err = page_begin(c, v, "API", &t);
+	enum kodo_err err;
 
+	while (page < PAGES && !str_eq(c->req->path, str_of(page_path(page))))
+		page++;
+	err = page_begin(c, v, page == PAGES ? "API" : page_name(page), &t);
 	if (err != KODO_OK)
 		return err;
-	put_parts(t, v->options);
-	put_records(t);
-	err = page_put(c, "docs.html", t);
-	if (err != KODO_ENOTFOUND)
-		return err;
+	if (page < PAGES) {
+		template_values_put(t, "about", STR("API"));
+		template_values_put(t, "summary", str_of(page_about(page)));
+		template_values_put_flag(t, "is_find", page == PART_FIND);
+		template_values_put_flag(t, "at_records", page == RECORDS);
+		put_page_id(t, "shown_id", page);
+		put_contents(t, page, v->options);
+		put_calls(t, page, v->options, put_call);
+		if (page == RECORDS)
+			put_records(t);
+		err = page_put(c, "docs.html", t);
+		if (err != KODO_ENOTFOUND)
+			return err;
+	}
 	response_fail(c->res, 404, "Not Found");
 	return KODO_OK;
 }

@@ -55,6 +55,7 @@ put_place(struct template_values *t, const struct call *c, const struct options 
 	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++)
 		template_values_put_flag(
 		    t, places[i].flag, str_eq(c->req->path, str_of(places[i].path)));
+	template_values_put_flag(t, "below_docs", str_starts(c->req->path, STR("/docs/")));
 }
 
 enum kodo_err

@@ -114,6 +114,8 @@ static const struct route table[] = {
 	    "ard_facets" },
 	{ "/llms.txt", METHOD_GET, handle_llms,
 	    ROUTE_ALIAS | SHOWS | ROUTE_BRIDGE(BRIDGE_LLMS), 0, 0, NULL, NULL, NULL },
+	{ "/docs", METHOD_GET, handle_docs, ROUTE_BELOW | ROUTE_ALIAS | ROUTE_PAGE, 0, 0, NULL,
+	    NULL, NULL },
 	{ "/flows", METHOD_GET, handle_flow, OWN_FLOW | ROUTE_PAGE, 0, FORMAT,
 	    "a flow of this service", NULL, "found" },
 	{ "/flows", METHOD_POST, handle_flow_call, OWN_FLOW | ROUTE_ELSEWHERE, 0, 0,

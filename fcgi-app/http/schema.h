@@ -25,6 +25,7 @@ enum schema_part { PART_FIND, PART_BETWEEN, PART_BRIDGES, PART_OPERATE, SCHEMA_P
 enum schema_part schema_part(const struct route *r);
 const char *schema_part_name(enum schema_part part);
 const char *schema_part_about(enum schema_part part);
+const char *schema_part_path(enum schema_part part);	/* of its page: "/docs" */
 
 /* What a call is for, in a sentence or two; NULL: its summary says it. */
 const char *schema_about(const struct route *r);

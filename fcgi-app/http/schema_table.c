@@ -232,14 +232,15 @@ schema_fields(size_t *n)
 }
 
 static const struct {
-	const char *name, *about;
+	const char *path, *name, *about;
 } parts[SCHEMA_PARTS] = {
-	[PART_FIND] = { "Find agents", "What anybody may ask: flows, by words, queries and tags." },
-	[PART_BETWEEN] = { "Between services",
+	[PART_FIND] = { "/docs", "Find agents",
+	    "What anybody may ask: flows, by words, queries and tags." },
+	[PART_BETWEEN] = { "/docs/between", "Between services",
 	    "How nodes and registries tell each other what they have. Bodies may be signed." },
-	[PART_BRIDGES] = { "Other families",
+	[PART_BRIDGES] = { "/docs/families", "Other families",
 	    "The same registry, as programs that know another one read it: see bridges." },
-	[PART_OPERATE] = { "Operate", "How this service is, for who runs it." },
+	[PART_OPERATE] = { "/docs/operate", "Operate", "How this service is, for who runs it." },
 };
 
 const char *
@@ -252,6 +253,12 @@ const char *
 schema_part_about(enum schema_part part)
 {
 	return parts[part].about;
+}
+
+const char *
+schema_part_path(enum schema_part part)
+{
+	return parts[part].path;
 }
 
 /* Of each call what its summary leaves out. */

@@ -378,7 +378,7 @@ def test_without_scripts(registry):
         wait_until(lambda: plain.one("svg.map"), 5, "the map")
         assert "Far Away" in plain.driver.page_source
         plain.one("nav a[href$='/docs']").click()
-        wait_until(lambda: plain.all("#get-counts"), 5, "the documents")
+        wait_until(lambda: plain.all("#get-counts form"), 5, "the documents")
         plain.one("#get-counts form button").click()
         wait_until(lambda: '"total":32' in plain.driver.page_source, 5, "the answer")
     finally:
@@ -394,8 +394,10 @@ def test_docs_and_trying(browser, registry):
     field = browser.one("#get-flows input[name=q]")
     field.send_keys("alpha", Keys.ENTER)
     wait_until(lambda: '"filtered": 7' in "".join(browser.texts("#get-flows output")), 5, "the answer")
-    document = registry.get("/docs/openapi.json").json()
-    sections = {text for text in browser.texts(".call h3")}
+    document, sections = registry.get("/docs/openapi.json").json(), set()
+    for part in ("", "/between", "/families", "/operate"):
+        browser.open(registry.url + "/docs" + part)
+        sections |= set(browser.texts(".call h3"))
     assert sections == {f"{method.upper()} {path}" for path, row in document["paths"].items() for method in row}
 
 
@@ -445,7 +447,7 @@ def test_map_of_300(browser, service):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", "/status", "/flows", "/map", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/status", "/flows", "/map", "/docs", "/docs/between", "/docs/families", "/docs/operate", "/docs/records"])
 def test_on_a_phone_and_dark(browser, registry, path, scheme):
     browser.scheme(scheme)
     browser.size(*PHONE)
@@ -453,13 +455,13 @@ def test_on_a_phone_and_dark(browser, registry, path, scheme):
     assert browser.is_inside()
     back = browser.script("return getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, back[4:-1].split(","))) < 200) == (scheme == "dark")
-    name = path.strip("/") or "home"
-    browser.shot(f"{name}-phone-{scheme}", whole=path != "/docs")
+    name = path.strip("/").replace("/", "-") or "home"
+    browser.shot(f"{name}-phone-{scheme}", whole="/docs" not in path)
     browser.size(*WIDE)
     browser.open(registry.url + path)
     assert browser.is_inside()
     if scheme == "dark":
-        browser.shot(f"{name}-dark", whole=path != "/docs")
+        browser.shot(f"{name}-dark", whole="/docs" not in path)
 
 
 def test_under_a_path(browser, folders):

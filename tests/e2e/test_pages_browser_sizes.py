@@ -17,7 +17,8 @@ from test_pages_browser import AXE, Browser, WIDE, browser, chromium, service  #
 
 PHONE = (390, 844)
 VNU = os.environ.get("VNU")                                      # path of vnu.jar
-PAGES = ("/", "/status", "/flows", "/map", "/docs", "/nosuch", "/flows?pp=x", "/map?state=paused")
+DOCS = ("/docs", "/docs/between", "/docs/families", "/docs/operate", "/docs/records")
+PAGES = ("/", "/status", "/flows", "/map", *DOCS, "/nosuch", "/flows?pp=x", "/map?state=paused")
 HTML = {"accept": "text/html"}
 ORGANIZATIONS = ["Example Labs", "House of Communication", "City of Munich", "A rather long name of an organization that goes on and on", None, "Zoë & Partner"]
 TAGS = ["legal", "finance", "travel", "hr", "office", "language", "search", "support", "research", "marketing", "health", "data", "code"]
@@ -85,7 +86,7 @@ def test_wide_on_a_phone_and_dark(filled, chromium):            # noqa: F811
             if size == PHONE:
                 assert chromium.script(SMALL) == [], target
             pages = [e.get_attribute("href") for e in chromium.all("a[aria-current=page]")]
-            assert len(pages) == (target.partition("?")[0] in ("/", "/status", "/flows", "/map", "/docs") and "pp=x" not in target) or "pp=x" in target
+            assert len(pages) == (target.partition("?")[0] in ("/", "/status", "/flows", "/map", *DOCS) and "pp=x" not in target) or "pp=x" in target
     chromium.open("about:blank")
     chromium.complaints()                                        # of 404 and 400
 
@@ -124,9 +125,24 @@ def test_vnu(filled):
 
 def test_weight(filled):
     for target in PAGES:
-        # /docs is a book of reference, with each call once: what counts of it is what is sent
-        headers = {**HTML, "Accept-Encoding": "gzip"} if target == "/docs" else HTML
-        assert len(filled.get(target, headers=headers).body) < (25000 if target == "/docs" else 60000), target
+        assert len(filled.get(target, headers=HTML).body) < 60000, target
+
+
+def test_old_anchors_of_docs(filled, chromium):                  # noqa: F811
+    """What was on /docs is on pages of its own, and a link to there leads on; without scripts to the line that does."""
+    for anchor, page in (("post-update", "between"), ("part-2", "families"), ("record-node", "records"), ("records", "records"), ("get-flows", "")):
+        chromium.open("about:blank")
+        chromium.open(f"{filled.url}/docs#{anchor}")
+        wait_until(lambda: chromium.driver.current_url == f"{filled.url}/docs{page and '/' + page}#{anchor}", 5, anchor)   # noqa: B023
+        assert chromium.all("#" + anchor), anchor
+    plain = Browser(scripts=False)
+    try:
+        plain.open(filled.url + "/docs#post-update")
+        plain.one("#post-update").click()
+        wait_until(lambda: plain.driver.current_url == filled.url + "/docs/between#post-update", 5)
+        assert "POST /update" in plain.texts(":target h3")
+    finally:
+        plain.driver.quit()
 
 
 def test_lost_connection(browser, service):                     # noqa: F811

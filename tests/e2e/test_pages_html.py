@@ -13,7 +13,8 @@ import kodotest
 from kodotest import connect_body, flow, greeting, node
 
 HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-PAGES = ("/", "/status", "/flows", "/flows?q=name+%3D%3D&tag=all", "/flows?q=Flow&organization=Here&tag=all&tag=n1", "/map", "/docs", "/flows/flow-1",
+DOCS = ("/docs", "/docs/between", "/docs/families", "/docs/operate", "/docs/records")
+PAGES = ("/", "/status", "/flows", "/flows?q=name+%3D%3D&tag=all", "/flows?q=Flow&organization=Here&tag=all&tag=n1", "/map", *DOCS, "/flows/flow-1",
          "/organization?name=Here")
 FOUND = ("/flow?url=http%3A%2F%2F127.0.0.1%3A9%2Fflows%2Fflow-1",)      # of the registry below
 FLOWS = [flow(i) for i in range(25)]
@@ -91,7 +92,7 @@ def test_links_stay_below_the_path(responder):
             assert link.startswith("/~ann/kodo/"), (target, link)
             # for the admin; with a parameter that must be given
             status = 403 if link.endswith(("/cron", "/check")) else 400 if link.endswith(("/flow", "/organization")) else 200
-            assert one.get(link.replace("&amp;", "&"), headers=HTML).status == status, link
+            assert one.get(link.partition("#")[0].replace("&amp;", "&"), headers=HTML).status == status, link
 
 
 def test_pages_say_where_changes_go_on(registry):
@@ -347,7 +348,8 @@ def test_examples_are_current(place):
 
 
 def test_document_and_page_say_the_same(registry):
-    document, text = registry.get("/docs/openapi.json").json(), page(registry, "/docs")
+    document, texts = registry.get("/docs/openapi.json").json(), [page(registry, target) for target in DOCS]
+    text = "".join(texts)
     calls = {(method.upper(), path) for path, row in document["paths"].items() for method in row}
     assert calls == set(re.findall(r'<h3><b class="method">(\w+)</b> <code>([^<]*)</code></h3>', text))
     for path, row in document["paths"].items():
@@ -360,7 +362,10 @@ def test_document_and_page_say_the_same(registry):
     assert all(re.fullmatch("[a-z]+([A-Z][a-z]*)+", call["operationId"]) and call["summary"] for call in calls)
     assert len({call["operationId"] for call in calls}) == len(calls)
     parts = [tag["name"] for tag in document["tags"]]
-    assert parts == ["Find agents", "Between services", "Other families", "Operate"] == [p for p in re.findall("<h2>([^<]*)</h2>", text) if p != "Records"]
+    assert parts + ["Records"] == ["Find agents", "Between services", "Other families", "Operate", "Records"] == re.findall("<h1>([^<]*)</h1>", text)
+    for part, one in zip(parts, texts):                                  # each call on the page of its part
+        assert {(m.upper(), path) for path, row in document["paths"].items() for m in row if row[m]["tags"] == [part]} == \
+            set(re.findall(r'<h3><b class="method">(\w+)</b> <code>([^<]*)</code></h3>', one)), part
     assert all(len(call["tags"]) == 1 and call["tags"][0] in parts for call in calls)
     for link in re.findall(r'<td><a href="([^"]*)"><code>', text):      # the examples of queries are read as queries, and as what they say
         target = html.unescape(link)
@@ -369,7 +374,25 @@ def test_document_and_page_say_the_same(registry):
         if "?q=" in target and "&" not in target and "travel" not in target:
             assert "fulltext" not in said.json()["q"], target
     refs = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
-    assert refs <= set(document["components"]["schemas"]) == set(re.findall(r'id="record-(\w+)"', text))
+    assert refs <= set(document["components"]["schemas"]) == set(re.findall(r'id="record-(\w+)"', texts[-1]))
+
+
+def test_docs_are_pages(registry):
+    """A page for each part, each small; what were anchors of the one page that all was lead on, by a link in their place."""
+    texts = {target: page(registry, target) for target in DOCS}
+    ids = {target: re.findall(' id="([^"]*)"', text) for target, text in texts.items()}
+    for target, text in texts.items():
+        assert len(text) < 60000 and len(ids[target]) == len(set(ids[target])), target
+        assert re.findall('href="([^"]*)" aria-current="(page|true)"', text) == \
+            ([("/docs", "page"), ("/docs", "true")] if target == "/docs" else [("/docs", "true"), (target, "page")])
+        for link in re.findall('href="(/docs[^"]*|#[^"]*)"', text):
+            path, _, anchor = link.partition("#")
+            assert path == "/docs/openapi.json" or anchor in ids[path or target] + [""], (target, link)
+    for target in DOCS[1:]:
+        for anchor in ids[target]:
+            assert anchor in ids["/docs"], anchor
+    for path in ("/docs/nosuch", "/docs/between/x", "/docs/find"):
+        assert registry.get(path, headers=HTML).status == 404 and registry.get(path).headers["content-type"] == "application/json"
 
 
 def test_time_of_pages(responder):
