@@ -2,6 +2,8 @@
  * One flow: its page and its JSON, at the registry (/flow?url=) and at its own service
  * (/flows/<path>), where other methods are sent on to the agent.
  */
+#include <stddef.h>
+
 #include "core/base/json.h"
 #include "core/base/memfind.h"
 #include "core/base/url.h"
@@ -25,17 +27,22 @@
 
 /* --- JSON --- */
 
-/* Whose word it is. */
-static void
-put_from(struct buf *b, const struct item *it)
-{
-	buf_puts(b, ",\"from\":{");
-	json_put_text(b, "url", it->from.peer);
-	buf_putc(b, ',');
-	json_put_text(b, "organization", it->from.organization);
-	item_json_put_time(b, "since", it->from.at_us);
-	buf_putc(b, '}');
-}
+static const struct json_member calling[] = {
+	{ "entry", JSON_TEXT, offsetof(struct item, row.entry) },
+	{ "state", JSON_TEXT, offsetof(struct item, row.state) },
+	{ "heard", JSON_TIME, offsetof(struct item, row.heard_us) },
+};
+static const struct json_member of_node[] = {
+	{ "url", JSON_TEXT, offsetof(struct item, node) },
+	{ "audience", JSON_TEXT_IF_SET, offsetof(struct item, audience) },
+	{ "organization", JSON_TEXT, offsetof(struct item, row.organization) },
+};
+/* whose word it is */
+static const struct json_member from[] = {
+	{ "url", JSON_TEXT, offsetof(struct item, from.peer) },
+	{ "organization", JSON_TEXT, offsetof(struct item, from.organization) },
+	{ "since", JSON_TIME, offsetof(struct item, from.at_us) },
+};
 
 static enum kodo_err
 put_json(struct call *c, struct view *v, const struct item *it)
@@ -47,21 +54,15 @@ put_json(struct call *c, struct view *v, const struct item *it)
 	buf_putc(b, '{');
 	item_json_put(b, &it->row);
 	buf_putc(b, ',');
-	json_put_text(b, "entry", it->row.entry);
-	buf_putc(b, ',');
-	json_put_text(b, "state", it->row.state);
-	item_json_put_time(b, "heard", it->row.heard_us);
+	JSON_PUT_MEMBERS(b, calling, it);
 	buf_puts(b, ",\"node\":{");
-	json_put_text(b, "url", it->node);
-	if (it->audience.p != NULL) {
-		buf_putc(b, ',');
-		json_put_text(b, "audience", it->audience);
-	}
-	buf_putc(b, ',');
-	json_put_text(b, "organization", it->row.organization);
+	JSON_PUT_MEMBERS(b, of_node, it);
 	buf_putc(b, '}');
-	if (it->from.peer.p != NULL)
-		put_from(b, it);
+	if (it->from.peer.p != NULL) {
+		buf_puts(b, ",\"from\":{");
+		JSON_PUT_MEMBERS(b, from, it);
+		buf_putc(b, '}');
+	}
 	err = page_parts_put_registries(c, v, b);
 	buf_putc(b, '}');
 	return err == KODO_OK ? sink_end(&c->res->body) : err;
@@ -104,21 +105,21 @@ put_calls(struct call *c, struct template_values *t, struct str address)
 static void
 put_source(struct template_values *t, const struct item *it)
 {
-	const struct provenance_statement *from = &it->from;
-	const char *why = strchr(from->why, ' ');	/* behind "wins:" */
+	const struct provenance_statement *source = &it->from;
+	const char *why = strchr(source->why, ' ');	/* behind "wins:" */
 
 	template_values_put_flag(t, "is_own", it->is_own);
-	template_values_put_flag(t, "from_owner", !it->is_own && str_eq(from->peer, it->node));
+	template_values_put_flag(t, "from_owner", !it->is_own && str_eq(source->peer, it->node));
 	template_values_put_flag(t, "passed_on",
-	    !it->is_own && from->peer.p != NULL && !str_eq(from->peer, it->node));
-	template_values_put(t, "from", from->peer);
-	template_values_put(t, "from_organization", from->organization);
-	template_values_put(t, "trust", str_of(from->trust));
-	template_values_put_time(t, "stated", from->at_us);
+	    !it->is_own && source->peer.p != NULL && !str_eq(source->peer, it->node));
+	template_values_put(t, "from", source->peer);
+	template_values_put(t, "from_organization", source->organization);
+	template_values_put(t, "trust", str_of(source->trust));
+	template_values_put_time(t, "stated", source->at_us);
 	if (it->n_others > 0) {
 		template_values_put_u64(t, "others", it->n_others);
 		template_values_put_flag(t, "one_other", it->n_others == 1);
-		template_values_put(t, "why", str_of(why == NULL ? from->why : why + 1));
+		template_values_put(t, "why", str_of(why == NULL ? source->why : why + 1));
 	}
 }
 

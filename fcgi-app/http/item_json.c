@@ -1,21 +1,18 @@
+#include <stddef.h>
+
 #include "core/base/json.h"
 #include "http/item_json.h"
 
 void
-item_json_put_time(struct buf *b, const char *key, int64_t us)
-{
-	buf_putc(b, ',');
-	json_put_key(b, key);
-	json_put_time(b, us, true);
-}
-
-void
 item_json_put_about(struct buf *b, const struct row *r)
 {
+	static const struct json_member about[] = {
+		{ "author", JSON_TEXT, offsetof(struct row, author) },
+		{ "description", JSON_TEXT, offsetof(struct row, description) },
+	};
+
 	buf_putc(b, ',');
-	json_put_text(b, "author", r->author);
-	buf_putc(b, ',');
-	json_put_text(b, "description", r->description);
+	JSON_PUT_MEMBERS(b, about, r);
 	buf_puts(b, ",\"tags\":");
 	json_put_texts(b, r->tags, r->n_tags);
 }
@@ -23,13 +20,15 @@ item_json_put_about(struct buf *b, const struct row *r)
 void
 item_json_put(struct buf *b, const struct row *r)
 {
-	json_put_text(b, "organization", r->organization);
-	item_json_put_time(b, "created", r->created_us);
-	item_json_put_time(b, "modified", r->modified_us);
-	item_json_put_time(b, "heartbeat", r->heartbeat_us);
-	buf_putc(b, ',');
-	json_put_text(b, "url", r->url);
-	buf_putc(b, ',');
-	json_put_text(b, "name", r->name);
+	static const struct json_member first[] = {
+		{ "organization", JSON_TEXT, offsetof(struct row, organization) },
+		{ "created", JSON_TIME, offsetof(struct row, created_us) },
+		{ "modified", JSON_TIME, offsetof(struct row, modified_us) },
+		{ "heartbeat", JSON_TIME, offsetof(struct row, heartbeat_us) },
+		{ "url", JSON_TEXT, offsetof(struct row, url) },
+		{ "name", JSON_TEXT, offsetof(struct row, name) },
+	};
+
+	JSON_PUT_MEMBERS(b, first, r);
 	item_json_put_about(b, r);
 }

@@ -9,7 +9,5 @@
 void item_json_put(struct buf *b, const struct row *r);
 /* Author, description and tags, behind other members. */
 void item_json_put_about(struct buf *b, const struct row *r);
-/* A member behind another one. */
-void item_json_put_time(struct buf *b, const char *key, int64_t us);
 
 #endif

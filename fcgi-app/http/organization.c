@@ -1,6 +1,8 @@
 /*
  * An organization: its page and its JSON.
  */
+#include <stddef.h>
+
 #include "core/base/json.h"
 #include "core/views/changes.h"
 #include "core/views/organization.h"
@@ -12,19 +14,17 @@
 
 /* --- JSON --- */
 
-static void
-put_node(struct buf *b, const struct organization_node *n)
-{
-	buf_puts(b, "{\"url\":");
-	json_put_str(b, n->url);
-	buf_puts(b, ",\"flows\":");
-	json_put_u64(b, n->n_flows);
-	buf_puts(b, ",\"state\":");
-	json_put_str(b, n->state);
-	buf_puts(b, ",\"heard\":");
-	json_put_time(b, n->heard_us, true);
-	buf_putc(b, '}');
-}
+static const struct json_member of_node[] = {
+	{ "url", JSON_TEXT, offsetof(struct organization_node, url) },
+	{ "flows", JSON_NUMBER, offsetof(struct organization_node, n_flows) },
+	{ "state", JSON_TEXT, offsetof(struct organization_node, state) },
+	{ "heard", JSON_TIME, offsetof(struct organization_node, heard_us) },
+};
+static const struct json_member counted[] = {
+	{ "flows", JSON_NUMBER, offsetof(struct organization, n_flows) },
+	{ "nodes", JSON_NUMBER, offsetof(struct organization, all_nodes) },
+	{ "silent", JSON_NUMBER, offsetof(struct organization, n_silent) },
+};
 
 static enum kodo_err
 put_json(struct call *c, struct view *v, const struct organization *o)
@@ -34,18 +34,15 @@ put_json(struct call *c, struct view *v, const struct organization *o)
 	size_t i;
 
 	c->res->view = changes_last(&v->head);
-	buf_puts(b, "{\"organization\":");
-	json_put_str(b, c->params.text[PARAM_NAME]);
-	buf_puts(b, ",\"flows\":");
-	json_put_u64(b, o->n_flows);
-	buf_puts(b, ",\"nodes\":");
-	json_put_u64(b, o->all_nodes);
-	buf_puts(b, ",\"silent\":");
-	json_put_u64(b, o->n_silent);
+	buf_putc(b, '{');
+	json_put_text(b, "organization", c->params.text[PARAM_NAME]);
+	buf_putc(b, ',');
+	JSON_PUT_MEMBERS(b, counted, o);
 	buf_puts(b, ",\"first_nodes\":[");
 	for (i = 0; i < o->n_nodes; i++) {
-		buf_puts(b, i > 0 ? "," : "");
-		put_node(b, &o->nodes[i]);
+		buf_puts(b, i > 0 ? ",{" : "{");
+		JSON_PUT_MEMBERS(b, of_node, &o->nodes[i]);
+		buf_putc(b, '}');
 	}
 	buf_puts(b, "],\"authors\":");
 	json_put_texts(b, o->authors, o->n_authors);

@@ -108,6 +108,31 @@ test_members_and_lists(void **state)
 }
 
 static void
+test_members_of_a_table(void **state)
+{
+	struct of {
+		struct str a, b, c;
+		uint64_t n;
+		int64_t at_us, never_us;
+	} of = { STR("x"), STR_NULL, STR_NULL, 7, 1000000, 0 };
+	static const struct json_member table[] = {
+		{ "b", JSON_TEXT_IF_SET, offsetof(struct of, b) },
+		{ "a", JSON_TEXT_IF_SET, offsetof(struct of, a) },
+		{ "c", JSON_TEXT, offsetof(struct of, c) },
+		{ "n", JSON_NUMBER, offsetof(struct of, n) },
+		{ "at", JSON_TIME, offsetof(struct of, at_us) },
+		{ "never", JSON_TIME, offsetof(struct of, never_us) },
+	};
+	struct buf b = BUF_INIT(0);
+
+	(void)state;
+	JSON_PUT_MEMBERS(&b, table, &of);
+	assert_string_equal(buf_z(&b), "\"a\":\"x\",\"c\":null,\"n\":7,"
+	    "\"at\":\"1970-01-01T00:00:01+00:00\",\"never\":null");
+	buf_free(&b);
+}
+
+static void
 test_ceiling(void **state)
 {
 	struct buf b = BUF_INIT(5);
@@ -127,6 +152,7 @@ main(void)
 		cmocka_unit_test(test_plain_stops),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_members_and_lists),
+		cmocka_unit_test(test_members_of_a_table),
 		cmocka_unit_test(test_ceiling),
 	};
 

@@ -99,6 +99,28 @@ json_put_text(struct buf *b, const char *key, struct str text)
 }
 
 void
+json_put_members(struct buf *b, const struct json_member *all, size_t n, const void *in)
+{
+	size_t i, written = 0;
+
+	for (i = 0; i < n; i++) {
+		const void *value = (const char *)in + all[i].at;
+
+		if (all[i].kind == JSON_TEXT_IF_SET && ((const struct str *)value)->p == NULL)
+			continue;
+		if (written++ > 0)
+			buf_putc(b, ',');
+		json_put_key(b, all[i].key);
+		if (all[i].kind == JSON_NUMBER)
+			json_put_u64(b, *(const uint64_t *)value);
+		else if (all[i].kind == JSON_TIME)
+			json_put_time(b, *(const int64_t *)value, true);
+		else
+			json_put_str(b, *(const struct str *)value);
+	}
+}
+
+void
 json_put_texts(struct buf *b, const struct str *all, size_t n)
 {
 	size_t i;

@@ -23,6 +23,25 @@ void json_put_time(struct buf *b, int64_t us, bool offset);	/* null for 0; see i
 void json_put_key(struct buf *b, const char *key);
 /* A member that is a text. */
 void json_put_text(struct buf *b, const char *key, struct str text);
+/* Members whose values lie in a struct, in the order of a const table. */
+enum json_kind {
+	JSON_TEXT,		/* struct str */
+	JSON_TEXT_IF_SET,	/* left out where it is null */
+	JSON_NUMBER,		/* uint64_t */
+	JSON_TIME,		/* int64_t us; with offset, null for 0 */
+};
+
+struct json_member {
+	const char *key;
+	enum json_kind kind;
+	size_t at;		/* in the struct */
+};
+
+/* Members of an object without its braces, each but the first behind a comma; in: the struct. */
+void json_put_members(struct buf *b, const struct json_member *all, size_t n, const void *in);
+#define JSON_PUT_MEMBERS(b, table, in)	\
+	json_put_members(b, table, sizeof(table) / sizeof((table)[0]), in)
+
 /* A list of texts. */
 void json_put_texts(struct buf *b, const struct str *all, size_t n);
 
