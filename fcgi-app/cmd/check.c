@@ -84,9 +84,11 @@ check_folder(struct check *c)
 	if (err == KODO_ENOTFOUND && c->is_lost)
 		return false;
 	if (err == KODO_ENOTFOUND) {
-		findings_say(&c->findings, FINDING_WARNING,
-		    "state %.*s is not set up yet; the first start (or request) makes it",
-		    STR_ARG(c->state_arg.state_path));
+		/* a loader is as it should be before its first start; a folder may be mistyped */
+		findings_say(&c->findings,
+		    c->state_arg.has_options ? FINDING_OK : FINDING_WARNING,
+		    "state %.*s is not set up yet: `kodo service`, or the first request to a web "
+		    "server, makes it", STR_ARG(c->state_arg.state_path));
 		return false;
 	}
 	if (err != KODO_OK) {

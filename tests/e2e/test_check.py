@@ -95,7 +95,9 @@ def test_of_a_service_that_has_ended(filled):
 
 def test_says_what_is_not_set_up_yet(place):
     lines = check("--url", "http://localhost:4998", cwd=place)
-    assert has(lines, f"warning state {place}/data/cache.lmdb is not set up yet")
+    assert has(lines, f"ok      state {place}/data/cache.lmdb is not set up yet: `kodo service`")
+    assert not has(lines, "warning"), "the first check of a newcomer ends clean"
+    assert has(check("--state", f"{place}/data/cache.lmdb"), "warning state"), "which may be mistyped"
     assert not os.path.exists(f"{place}/data"), "a check must not make anything"
     os.makedirs(f"{place}/data/cache.lmdb", mode=0o700)
     assert has(check("--state", f"{place}/data/cache.lmdb"), "warning store: nothing in")
