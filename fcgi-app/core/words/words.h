@@ -75,6 +75,9 @@ struct words_near;
 enum kodo_err words_near_new(
     struct arena *a, const struct words *w, struct words_near **out) MUST_CHECK;
 bool words_near_is_idle(const struct words_near *n);	/* no text makes a difference (any more) */
+/* Is a word bound to fields, so that each text must come alone, with the bounds of its fields? */
+bool words_near_has_fields(const struct words_near *n);
+/* Else folded may be several texts, NULs between, and bounds NULL. KODO_ENOMEM. */
 enum kodo_err words_near_add(struct words_near *n, struct str folded,
     const struct packed_bounds *bounds) MUST_CHECK;
 /*

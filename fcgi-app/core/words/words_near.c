@@ -76,6 +76,16 @@ words_near_is_idle(const struct words_near *n)
 	return i == n->n;
 }
 
+bool
+words_near_has_fields(const struct words_near *n)
+{
+	size_t i;
+
+	for (i = 0; i < n->n && n->wanted[i].term->fields == WORDS_ANY_FIELD; i++)
+		;
+	return i < n->n;
+}
+
 static bool
 is_same(const uint32_t *a, const uint32_t *b, size_t n)
 {
