@@ -1,4 +1,5 @@
 #include "core/base/clock.h"
+#include "core/base/isotime.h"
 #include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/url.h"
@@ -6,6 +7,7 @@
 #include "core/views/item_extras.h"
 #include "core/views/node_liveness.h"
 #include "core/views/search.h"
+#include "core/views/word_index.h"
 #include "http/admin.h"
 #include "http/asked.h"
 #include "http/etag.h"
@@ -402,6 +404,12 @@ static enum kodo_err (*const forms[FORMATS])(struct call *c, struct view *v,
 	[FORMAT_JSON] = put_json, [FORMAT_HTML] = put_html, [FORMAT_ATOM] = put_atom
 };
 
+static void
+renew_word_index(struct registry *r)
+{
+	(void)!word_index_renew(r, isotime_now_us());
+}
+
 static enum kodo_err
 put_flows(struct call *c, struct view *v)
 {
@@ -454,6 +462,7 @@ put_flows(struct call *c, struct view *v)
 		err = put_link(c, &res);
 	if (err == KODO_OK)
 		log_page(&q, &res);
+	c->after = res.index_is_old ? renew_word_index : NULL;
 	return err == KODO_ETOOBIG ? asked_refuse_steps(c) : err;
 }
 

@@ -75,6 +75,22 @@ look_at_marks(struct arena *a, const struct words *w, struct str text)
 	}
 }
 
+struct sought {
+	uint32_t keys[WORDS_KEYS_MAX];
+	size_t n;
+};
+
+static void
+key_found(void *arg, uint32_t key)
+{
+	struct sought *s = arg;
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		if (s->keys[i] == key)
+			s->keys[i--] = s->keys[--s->n];
+}
+
 static void
 look(struct arena *a, const struct words *w, const struct node *node)
 {
@@ -85,6 +101,7 @@ look(struct arena *a, const struct words *w, const struct node *node)
 	struct words *other;
 	struct packed p;
 	struct str meant, needle = words_needle(w);
+	struct sought sought;
 	uint64_t vain = 0;
 
 	packed_write(&bytes, node);
@@ -95,6 +112,9 @@ look(struct arena *a, const struct words *w, const struct node *node)
 	if (words_rank(w, f.folded, &bounds, &vain) > 0) {
 		must(words_may_be(w, f.folded));
 		must(needle.len == 0 || words_next(w, f.folded) != NULL);
+		sought.n = words_keys(w, sought.keys);
+		words_keys_of_texts(f.folded, key_found, &sought);
+		must(sought.n == 0);
 	}
 	look_at_marks(a, w, node->flows->description);
 	must(words_near_new(a, w, &near) == KODO_OK);

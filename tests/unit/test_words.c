@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
@@ -65,6 +66,33 @@ static const struct flow report = { { "/r", 2 }, { "Budget Report", 13 },
 	{ "Drafts the monthly report, e-mails it.", 38 }, { "anna.b@x.org", 12 }, report_tags, 2,
 	STR_NULL };
 
+struct sought {
+	uint32_t keys[WORDS_KEYS_MAX];
+	size_t n;
+};
+
+static void
+key_found(void *arg, uint32_t key)
+{
+	struct sought *s = arg;
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		if (s->keys[i] == key)
+			s->keys[i--] = s->keys[--s->n];
+}
+
+/* What an index would pass over must not have the words. */
+static void
+keys_are_there(const struct words *w, struct str folded)
+{
+	struct sought s;
+
+	s.n = words_keys(w, s.keys);
+	words_keys_of_texts(folded, key_found, &s);
+	assert_int_equal(s.n, 0);
+}
+
 static uint32_t
 rank_of(const char *text)
 {
@@ -82,6 +110,7 @@ rank_of(const char *text)
 	if (rank > 0) {
 		assert_true(words_may_be(w, folded));
 		assert_true(needle.len == 0 || words_next(w, folded) != NULL);
+		keys_are_there(w, folded);
 	}
 	return rank;
 }
@@ -139,7 +168,43 @@ has(const char *description, const char *words)
 	uint64_t vain = 0;
 
 	pack(&organization, &flow, &folded, &bounds);
-	return words_rank(compile(words), folded, &bounds, &vain) > 0;
+	if (words_rank(compile(words), folded, &bounds, &vain) == 0)
+		return false;
+	keys_are_there(compile(words), folded);
+	return true;
+}
+
+static void
+words_have_keys(void **state)
+{
+	static const struct {
+		const char *words;
+		size_t n;	/* two for each of 3, 4 and 6 bytes, the longest two of a word */
+	} cases[] = {
+		{ "ab", 0 }, { "abc", 2 }, { "abcd", 2 }, { "abcde", 2 }, { "abcdef", 4 },
+		{ "abcdefgh", 4 }, { "abc defg", 4 }, { "\"abc defg\"", 4 }, { "-abc", 0 },
+		{ "tag:abcdef", 4 }, { ".net", 0 }, { "c++", 2 }, { "\xc3\xbc" "ber", 2 },
+		{ "\xe6\x8a\xa5\xe5\x91\x8a", 4 },
+	};
+	uint32_t keys[WORDS_KEYS_MAX];
+	struct sought s;
+	char many[32 * 8];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (words_keys(compile(cases[i].words), keys) != cases[i].n)
+			fail_msg("%s: %zu keys", cases[i].words,
+			    words_keys(compile(cases[i].words), keys));
+	for (i = 0; i < 31; i++)
+		snprintf(many + 7 * i, 8, "abcd%02zu ", i);
+	assert_int_equal(words_keys(compile(many), keys), WORDS_KEYS_MAX);
+	s.n = words_keys(compile("budgetary"), s.keys);
+	words_keys_of_texts(STR("the budget of a bud"), key_found, &s);
+	assert_int_equal(s.n, 0);	/* the first six bytes are the same */
+	s.n = words_keys(compile("budget"), s.keys);
+	words_keys_of_texts(STR("abudget bud get budge t"), key_found, &s);
+	assert_int_equal(s.n, 2);
 }
 
 static void
@@ -358,6 +423,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_are_ranked_by_place),
+		cmocka_unit_test(words_have_keys),
 		cmocka_unit_test(words_begin_where_people_see_it),
 		cmocka_unit_test(nothing_is_no_filter),
 		cmocka_unit_test(ceilings_are_said),

@@ -13,6 +13,7 @@
  *	runs			run_history.h
  *	rates			rate_table.h
  *	metrics			metrics/metrics.h
+ *	words			views/word_index.h
  *	audit.jsonl ...		audit.h
  *	applying		cluster/poison.h
  *	key			see state_key

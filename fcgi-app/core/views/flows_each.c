@@ -2,6 +2,7 @@
 #include "core/records/peer.h"
 #include "core/registry/registry_private.h"
 #include "core/views/flows_each.h"
+#include "core/views/word_index.h"
 
 #define HITS	64u	/* flows found at a time */
 #define TIMES	(QUERY_BIT(QUERY_CREATED) | QUERY_BIT(QUERY_MODIFIED))
@@ -263,21 +264,42 @@ ahead_next(struct ahead *a, struct record *out)
 	return a->scan.err == KODO_OK;
 }
 
-enum kodo_err
-flows_each(struct flows_each *e)
+/* Nodes from .. to - 1. */
+static enum kodo_err
+pass_range(struct flows_each *e, uint32_t from, uint32_t to)
 {
 	struct ahead a = { .n = 0 };
 	struct record rec;
 
-	e->n_matches = e->looked_at = 0;
-	e->scratch = arena_new();
-	if (e->scratch == NULL)
-		return KODO_ENOMEM;
-	a.scan = record_scan_seen(&e->v->t);
-	while (ahead_next(&a, &rec)) {
+	a.scan = record_scan_winners(&e->v->t, VERDICT_SHOWN, from);
+	while (ahead_next(&a, &rec) && rec.node < to) {
 		a.scan.err = flows_each_node(e, rec.node, &rec.said);
 		arena_reset(e->scratch);
 	}
-	arena_free(e->scratch);
 	return scan_end(&a.scan);
+}
+
+enum kodo_err
+flows_each(struct flows_each *e)
+{
+	const struct words *words = e->q == NULL ? NULL : query_words(e->q);
+	struct arena *a = arena_new();
+	struct word_index index = { .is_known = false };
+	size_t i;
+	enum kodo_err err = a == NULL ? KODO_ENOMEM : KODO_OK;
+
+	e->n_matches = e->looked_at = 0;
+	e->scratch = arena_new();
+	if (e->scratch == NULL)
+		err = KODO_ENOMEM;
+	if (err == KODO_OK && words != NULL)
+		err = word_index_find(e->v, a, words, &index);
+	e->index_is_old = index.is_old;
+	if (err == KODO_OK && !index.is_known)
+		err = pass_range(e, 0, UINT32_MAX);
+	for (i = 0; i < index.n && err == KODO_OK; i++)
+		err = pass_range(e, index.ranges[i].from, index.ranges[i].to);
+	arena_free(e->scratch);
+	arena_free(a);
+	return err;
 }

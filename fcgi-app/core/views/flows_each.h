@@ -38,6 +38,7 @@ struct flows_each {
 
 	struct arena *scratch;	/* for the callbacks, reset after each node */
 	uint64_t n_matches;	/* after the pass: each was called for, or a shortcut taken */
+	bool index_is_old;	/* after the pass: see word_index.h */
 	uint64_t looked_at;	/* after the pass: flows that neither node nor needle rule out */
 };
 

@@ -495,6 +495,7 @@ scan(struct search *s, struct search_result *res, const uint64_t **refs, size_t 
 		err = sorter_result(s->sorter, refs, found);
 	res->filtered = e.n_matches;
 	res->looked_at = e.looked_at;
+	res->index_is_old |= e.index_is_old;
 	return err;
 }
 

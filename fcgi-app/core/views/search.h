@@ -57,6 +57,7 @@ struct search_result {
 	uint64_t total, filtered;
 	uint64_t looked_at;	/* rows that neither their node nor the needle ruled out */
 	enum search_way way;
+	bool index_is_old;	/* of words: see word_index.h */
 	struct str meant;	/* words searched for in place of those given; null: none */
 	/*
 	 * The cursor of what follows, null: nothing, or by cannot have one. After the search;

@@ -54,6 +54,16 @@ bool words_may_be(const struct words *w, struct str folded);
 uint32_t words_rank(const struct words *w, struct str folded, const struct packed_bounds *bounds,
     uint64_t *vain);
 
+/*
+ * Keys of an index: hashes of the first bytes of words. A flow that has the words has in its folded
+ * text all of theirs; which others have them too is for words_rank to tell. 0: none of the words
+ * is long enough to have one.
+ */
+#define WORDS_KEYS_MAX	32u
+size_t words_keys(const struct words *w, uint32_t out[WORDS_KEYS_MAX]);
+/* Those of folded texts, NULs between, some of them several times. */
+void words_keys_of_texts(struct str texts, void (*each)(void *arg, uint32_t key), void *arg);
+
 /* Where words are in a text: bytes from .. to - 1. */
 struct words_span {
 	size_t from, to;
