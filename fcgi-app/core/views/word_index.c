@@ -96,15 +96,15 @@ has_unit(const struct lookup *l, uint64_t unit)
 static enum kodo_err
 ranges_make(const struct lookup *l, struct arena *a, struct word_index *out)
 {
-	struct word_index_range *r, *last;
-	uint64_t unit, n = 1;
+	struct word_index_range *r;
+	uint64_t unit, most = 1;
+	size_t n = 0;
 
 	for (unit = 0; unit < l->h.units; unit++)
-		n += has_unit(l, unit);
-	r = arena_alloc(a, n * sizeof(*r));
+		most += has_unit(l, unit);
+	r = arena_alloc(a, most * sizeof(*r));
 	if (r == NULL)
 		return KODO_ENOMEM;
-	last = r - 1;
 	for (unit = 0; unit < l->h.units; unit++) {
 		const uint32_t from = l->first[unit];
 		const uint32_t next = unit + 1 < l->h.units ? l->first[unit + 1]
@@ -113,14 +113,14 @@ ranges_make(const struct lookup *l, struct arena *a, struct word_index *out)
 
 		if (!has_unit(l, unit))
 			continue;
-		if (last >= r && last->to >= from)
-			last->to = to;
+		if (n > 0 && r[n - 1].to >= from)
+			r[n - 1].to = to;
 		else
-			*++last = (struct word_index_range){ from, to };
+			r[n++] = (struct word_index_range){ from, to };
 	}
-	*++last = (struct word_index_range){ (uint32_t)l->h.next_node, UINT32_MAX };
+	r[n++] = (struct word_index_range){ (uint32_t)l->h.next_node, UINT32_MAX };
 	out->ranges = r;
-	out->n = (size_t)(last - r) + 1;
+	out->n = n;
 	out->is_known = true;
 	return KODO_OK;
 }
