@@ -117,7 +117,7 @@ put_source(struct template_values *t, const struct item *it)
 	template_values_put(t, "trust", str_of(source->trust));
 	template_values_put_time(t, "stated", source->at_us);
 	if (it->n_others > 0) {
-		template_values_put_u64(t, "others", it->n_others);
+		template_values_put_count(t, "others", it->n_others);
 		template_values_put_flag(t, "one_other", it->n_others == 1);
 		template_values_put(t, "why", str_of(why == NULL ? source->why : why + 1));
 	}
@@ -135,7 +135,7 @@ put_more(struct call *c, struct view *v, struct template_values *t, const struct
 		return KODO_OK;
 	err = page_parts_put_flows(v, &more, it->row.organization, 0, MORE_FLOWS + 1);
 	if (err == KODO_OK && more.filtered > 1)
-		template_values_put_u64(t, "all_of_organization", more.filtered);
+		template_values_put_count(t, "all_of_organization", more.filtered);
 	return err;
 }
 

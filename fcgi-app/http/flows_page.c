@@ -237,16 +237,16 @@ put_numbers(struct flows_page *f, bool is_after)
 	uint64_t last = f->filtered == 0 ? 0 : (f->filtered - 1) / f->pp;
 	struct template_values *to = f->values;
 
-	template_values_put_u64(to, "total", f->total);
-	template_values_put_u64(to, "filtered", f->filtered);
+	template_values_put_count(to, "total", f->total);
+	template_values_put_count(to, "filtered", f->filtered);
 	template_values_put_u64(to, "pp", f->pp);
 	template_values_put_flag(to, "none", f->filtered == 0);
 	template_values_put_flag(to, "beyond", f->filtered > 0 && f->p > last && !is_after);
 	template_values_put_flag(to, "is_after", is_after);
 	if (is_after)
 		return;
-	template_values_put_u64(to, "page", f->p == INT64_MAX ? f->p : f->p + 1);
-	template_values_put_u64(to, "pages", last + 1);
+	template_values_put_count(to, "page", f->p == INT64_MAX ? f->p : f->p + 1);
+	template_values_put_count(to, "pages", last + 1);
 	template_values_put_flag(to, "many_pages", last > 0);
 	if (f->p > 0)
 		template_values_put_u64(to, "previous", f->p > last ? last : f->p - 1);

@@ -62,19 +62,19 @@ put_nodes(struct template_values *t, const struct organization *o)
 	for (i = 0; i < o->n_nodes; i++) {
 		row = template_values_row(t, "node");
 		template_values_put(row, "url", o->nodes[i].url);
-		template_values_put_u64(row, "flows", o->nodes[i].n_flows);
+		template_values_put_count(row, "flows", o->nodes[i].n_flows);
 		template_values_put_flag(row, "one_flow", o->nodes[i].n_flows == 1);
 		template_values_put(row, "state", o->nodes[i].state);
 		template_values_put_time(row, "heard", o->nodes[i].heard_us);
 	}
 	if (o->all_nodes > o->n_nodes)
-		template_values_put_u64(t, "more_nodes", o->all_nodes - o->n_nodes);
-	template_values_put_u64(t, "nodes", o->all_nodes);
+		template_values_put_count(t, "more_nodes", o->all_nodes - o->n_nodes);
+	template_values_put_count(t, "nodes", o->all_nodes);
 	template_values_put_flag(t, "one_node", o->all_nodes == 1);
-	template_values_put_u64(t, "total", o->n_flows);
+	template_values_put_count(t, "total", o->n_flows);
 	template_values_put_flag(t, "one", o->n_flows == 1);
 	if (o->n_silent > 0)
-		template_values_put_u64(t, "n_silent", o->n_silent);
+		template_values_put_count(t, "n_silent", o->n_silent);
 	template_values_put_list(t, "authors", o->authors, o->n_authors);
 	template_values_put_flag(t, "has_authors", o->n_authors > 0);
 	template_values_put_flag(t, "more_authors", o->more_authors);
@@ -94,8 +94,8 @@ put_flows(struct call *c, struct view *v, struct template_values *t)
 
 	last = f.filtered == 0 ? 0 : (f.filtered - 1) / pp;
 	template_values_put_u64(t, "pp", pp);
-	template_values_put_u64(t, "page", p + 1);
-	template_values_put_u64(t, "pages", last + 1);
+	template_values_put_count(t, "page", p + 1);
+	template_values_put_count(t, "pages", last + 1);
 	template_values_put_flag(t, "many_pages", last > 0);
 	template_values_put_flag(t, "beyond", f.n == 0);
 	if (p > 0)

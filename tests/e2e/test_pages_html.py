@@ -403,6 +403,8 @@ def test_time_of_pages(responder):
     for target in ("/map", "/flows?pp=20"):
         assert min(one.get(target, headers=HTML).seconds for _ in range(5)) < 0.2, target
     assert page(one, "/map").count("<circle") == 300
+    total = one.get("/flows").json()["total"]                    # thousands are set apart for people
+    assert f"{total:,} of {total:,} flows</strong>, page 1 of {-(-total // 2):,}, by" in page(one, "/flows?pp=2")
 
 
 def test_map_trouble_first_and_by_state(service):
