@@ -11,8 +11,7 @@
 
 #define UNIT_FLOWS	32u
 #define UNIT_NODES	64u	/* of few flows, or none */
-#define GROUPS_AT_ONCE	4u	/* made after one reply: 60,000 flows, 0.2 s */
-
+#define GROUPS_AT_ONCE	4u	/* made after one reply: 40,000 flows and more, 0.1 s */
 
 struct writer {
 	struct view *v;
