@@ -2,6 +2,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "core/base/address.h"
 #include "core/base/ascii.h"
 #include "core/base/buf.h"
+#include "core/base/isotime.h"
 #include "core/base/limit.h"
 #include "core/base/path.h"
 #include "core/base/url.h"
@@ -21,6 +23,9 @@
 #define KEEP_IDLE_S	4L
 /* a host that is up takes a connection within a second; a lost packet costs 1 and 3 more */
 #define CONNECT_MAX_MS	5000L
+
+/* fields of an answer that are looked at: those of a signature, in their order, and one more */
+enum { RETRY_AFTER = SIGNATURE_FIELDS, HEAD_FIELDS };
 
 enum slot_state { SLOT_FREE, SLOT_BUSY, SLOT_ENDED };
 
@@ -37,8 +42,7 @@ struct slot {
 	struct buf body;	/* of the answer */
 	char words[CURL_ERROR_SIZE];
 	struct curl_slist *lines;	/* of the head of this message */
-	/* fields of the answer's head, in the order of signature_names */
-	struct buf fields[SIGNATURE_FIELDS];
+	struct buf fields[HEAD_FIELDS];	/* of the answer's head, by field_name */
 };
 
 struct sender {
@@ -77,7 +81,7 @@ free_head(struct slot *slot)
 
 	curl_slist_free_all(slot->lines);
 	slot->lines = NULL;
-	for (i = 0; i < SIGNATURE_FIELDS; i++)
+	for (i = 0; i < HEAD_FIELDS; i++)
 		buf_free(&slot->fields[i]);
 }
 
@@ -231,6 +235,12 @@ is_head_end(struct slot *slot, size_t bytes, bool is_blank)
 	return slot->head_over;
 }
 
+static const char *
+field_name(unsigned i)
+{
+	return i == RETRY_AFTER ? "Retry-After" : signature_names[i];
+}
+
 /* The line of a field of the answer's head; those of the last answer count (100, 200). */
 static size_t
 on_head(char *bytes, size_t size, size_t n, void *arg)
@@ -239,10 +249,10 @@ on_head(char *bytes, size_t size, size_t n, void *arg)
 	struct str line = ascii_trim((struct str){ bytes, size * n }), name;
 	unsigned i;
 
-	for (i = 0; i < SIGNATURE_FIELDS; i++) {
+	for (i = 0; i < HEAD_FIELDS; i++) {
 		struct buf *field = &slot->fields[i];
 
-		name = str_of(signature_names[i]);
+		name = str_of(field_name(i));
 		if (str_starts(line, STR("HTTP/"))) {
 			buf_reset(field);
 		} else if (line.len > name.len && line.p[name.len] == ':' &&
@@ -299,7 +309,7 @@ sender_start(struct sender *s, unsigned i, const struct exchange_job *job,
 	slot->head_only = limits->head_only;
 	slot->head_bytes = 0;
 	free_head(slot);
-	for (k = 0; k < SIGNATURE_FIELDS; k++)
+	for (k = 0; k < HEAD_FIELDS; k++)
 		slot->fields[k] = (struct buf)BUF_INIT(LIMIT_SIGNATURE_BYTES);
 	if (!set_head(slot, job->is_post, limits->head) ||
 	    !set_transport(slot->easy, slot, limits) || !set_message(slot->easy, slot, job) ||
@@ -372,16 +382,24 @@ moved_to(const struct slot *slot)
 	return url;
 }
 
-/* Of who is asked too often, or is busy: seconds, or a time (RFC 9110, 10.2.3). 0: not said. */
+/*
+ * Of who is asked too often, or is busy: seconds, or a time (RFC 9110, 10.2.3). 0: not said, or
+ * something else, such as `5 minutes`, which curl's own reading takes for 5.
+ */
 static unsigned
-retry_after(const struct slot *slot, long status)
+retry_after(struct slot *slot, long status)
 {
-	curl_off_t s = 0;
+	const char *text = buf_z(&slot->fields[RETRY_AFTER]);
+	size_t digits = strspn(text, "0123456789");
+	int64_t s;
 
-	if ((status == 429 || status == 503) &&
-	    curl_easy_getinfo(slot->easy, CURLINFO_RETRY_AFTER, &s) == CURLE_OK && s > 0)
-		return s < INT_MAX ? (unsigned)s : INT_MAX;
-	return 0;
+	if ((status != 429 && status != 503) || (digits > 0 && text[digits] != '\0'))
+		return 0;
+	if (digits > 9)
+		return INT_MAX;
+	s = digits > 0 ? strtol(text, NULL, 10)
+	    : curl_getdate(text, NULL) - isotime_now_us() / 1000000;
+	return s < 0 ? 0 : s < INT_MAX ? (unsigned)s : INT_MAX;
 }
 
 /* Of the codes whose own words leave out what is wrong: http or https, which certificate. */
@@ -399,7 +417,7 @@ words_of(const struct slot *slot)
 }
 
 static void
-describe(const struct slot *slot, long status, struct exchange_result *res)
+describe(struct slot *slot, long status, struct exchange_result *res)
 {
 	bool is_cut = slot->head_over ||
 	    (slot->body.err == KODO_ETOOBIG && slot->body.max < LIMIT_ANSWER_BYTES);

@@ -35,6 +35,7 @@ def due_in(sender, url, ahead_s=0):
 
 @pytest.mark.parametrize("status, asked, least, most", [
     (429, "5", 5, 7.5), (503, "5", 5, 7.5), (503, "0", .4, 2), (503, "-5", .4, 2), (500, "5", .4, 2), (429, "soon", .4, 2),
+    (503, "5 minutes", .4, 2), (429, "5,5", .4, 2), (503, "5.5", .4, 2), (429, "+5", .4, 2), (503, "", .4, 2),
     (503, "Wed, 21 Oct 2015 07:28:00 GMT", .4, 2)])
 def test_short_or_none(service, peer, status, asked, least, most):
     """It is left alone until then, but never for less than our own backoff."""
