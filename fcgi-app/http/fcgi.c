@@ -36,6 +36,7 @@ struct connection {
 	size_t written;		/* of the answer */
 	bool reads_in_time;	/* the connection has a timeout */
 	bool writes_in_time;
+	bool is_drained;	/* the request's body was read to its end */
 	struct body rest;	/* of the answer, to be sent beside other requests */
 };
 
@@ -220,15 +221,15 @@ wait_for_request(struct worker *w)
 /*
  * Read the end of the request's body. On a kept connection libfcgi would see it as the begin of the
  * next request, and hang up; a connection closed with unread bytes is reset, and the answer may be
- * lost. false: there is too much more, or it does not come.
+ * lost. Not drained: there is too much more, or it does not come.
  */
-static bool
+static void
 drain(struct connection *c)
 {
 	char scrap[4096];
 
 	limit_reading(c);
-	return FCGX_GetStr(scrap, sizeof(scrap), c->req.in) < (int)sizeof(scrap) &&
+	c->is_drained = FCGX_GetStr(scrap, sizeof(scrap), c->req.in) < (int)sizeof(scrap) &&
 	    FCGX_GetError(c->req.in) == 0;
 }
 
@@ -248,7 +249,6 @@ finish_later(struct worker *w, struct connection *c)
 	const int fd = c->req.ipcFd;
 	enum kodo_err err;
 
-	(void)drain(c);
 	(void)FCGX_FFlush(c->req.out);
 	c->req.ipcFd = -1;
 	err = senders_add(&w->senders, fd, (unsigned)c->req.requestId, &c->rest);
@@ -264,16 +264,13 @@ finish_later(struct worker *w, struct connection *c)
 static void
 finish(struct worker *w, struct connection *c)
 {
-	bool is_kept, is_drained;
+	const bool is_kept = c->req.keepConnection != 0;
 
 	if (c->rest.sink.fd != -1) {
 		finish_later(w, c);
 		return;
 	}
-	is_kept = c->req.keepConnection != 0;
-	is_drained = drain(c);
-
-	c->req.keepConnection = is_drained;
+	c->req.keepConnection = c->is_drained;
 	FCGX_Finish_r(&c->req);
 	if (!is_kept)
 		hang_up(c);
@@ -317,7 +314,7 @@ park(struct worker *w, struct follower *f)
 {
 	struct connection *c = connection_new();
 
-	if (c == NULL || !drain(w->now)) {
+	if (c == NULL || !w->now->is_drained) {
 		connection_free(c);
 		f->is_over = true;
 		follow_end(serve_request(w->server, &w->now->t, f));
@@ -480,6 +477,7 @@ take_request(struct worker *w)
 	c->reads_in_time = c->writes_in_time = false;
 	c->written = 0;
 	f = serve_request(w->server, &c->t, NULL);
+	drain(c);
 	w->is_scan_due |= f == NULL;
 	if (f == NULL)
 		finish(w, c);
