@@ -18,6 +18,8 @@ import tempfile
 import threading
 import time
 
+import signing
+
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SRCDIR = os.environ.get("SRCDIR", TREE)
 KODO = os.environ.get("KODO", os.path.join(TREE, "fcgi-app", "kodo"))
@@ -397,8 +399,11 @@ class Responder(Hosted):
 
 # --- kodo service ---
 
-# TRUST=signed: what services are started with that say nothing of it
+# TRUST=signed: what services are started with that say nothing of it; stand-ins for peers then sign all that they say
 TRUST = {"trust": os.environ["TRUST"]} if "TRUST" in os.environ else {}
+SIGNS = TRUST.get("trust") == "signed"
+DOCUMENT_PATH = "/.well-known/kodo.json"
+PEER_PATHS = ("/connect", "/update", "/disconnect", "/reconnect")
 
 
 class Service:
@@ -456,6 +461,9 @@ class Service:
         return os.path.join(self.cwd, "data", f"{self.port}.lmdb")
 
     def request(self, method, target, headers=None, body=None, timeout=30):
+        if SIGNS and method == "POST" and target in PEER_PATHS and headers is None:
+            body = body_bytes(body)
+            headers = signing.post_headers(self.url + target, body)
         return http_request(self.port, method, target, headers, body, timeout)
 
     def get(self, target, **more):
@@ -496,6 +504,7 @@ class Peer:
         self.url = f"http://localhost:{self.port}"
         self.seen = []
         self.headers = {}                                   # more fields of each answer
+        self.signs = SIGNS
         self.feed = feed
         self.answer = answer or self.welcome
         peer = self
@@ -507,13 +516,17 @@ class Peer:
                 data = self.rfile.read(int(self.headers.get("content-length") or 0))
                 body = json.loads(data) if data else None
                 peer.seen.append((self.command, self.path, body, time.monotonic()))
-                status, value = peer.answer(self.command, self.path, body)
+                if peer.signs and self.path == DOCUMENT_PATH:
+                    status, value = 200, signing.document(peer.url)
+                else:
+                    status, value = peer.answer(self.command, self.path, body)
                 text = b"" if value is None else json.dumps(value).encode()
+                more = signing.answer_headers(peer.url, status, text, self.headers) if peer.signs else {}
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(text)))
-                for name, more in peer.headers.items():
-                    self.send_header(name, more)
+                for name, value in {**peer.headers, **more}.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(text)
 

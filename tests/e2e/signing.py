@@ -1,10 +1,12 @@
-"""Sign requests as peers do (RFC 9421, RFC 9530), apart from the program: Ed25519 by libcrypto, the rest here.
+"""Sign requests and answers as peers do (RFC 9421, RFC 9530), apart from the program: Ed25519 by libcrypto, the rest here.
 
 Standard library only.
 """
 import base64
 import ctypes
+import functools
 import hashlib
+import json
 import os
 
 _lib = ctypes.CDLL("libcrypto.so.3")
@@ -57,6 +59,17 @@ class Key:
         return f"{self.text}.{b64url(self.sign(text))}"
 
 
+@functools.lru_cache(None)
+def key_of(url):
+    """The key of a stand-in for a peer with that url, the same in all of one test's process."""
+    return Key()
+
+
+def document(url):
+    """What /.well-known/kodo.json of such a stand-in shows."""
+    return {"url": url, "keys": [{"key": key_of(url).text, "alg": "ed25519", "since": "2026-01-01T00:00:00Z"}]}
+
+
 def verify(public, signature, data):
     pair, context = _lib.EVP_PKEY_new_raw_public_key(_ED25519, None, public, 32), _lib.EVP_MD_CTX_new()
     assert _lib.EVP_DigestVerifyInit(context, None, None, None, pair) == 1
@@ -70,14 +83,44 @@ def digest(body):
     return f"sha-256=:{b64(hashlib.sha256(body).digest())}:"
 
 
+def fields(key, values, names, created):
+    """Signature-Input and Signature over the components of those names, in that order; values: of each, by its name."""
+    params = f'({" ".join(names)});created={created};keyid="{key.text}";alg="ed25519";tag="kodo"'
+    base = "".join(f"{name}: {values[name]}\n" for name in names) + f'"@signature-params": {params}'
+    return {"Signature-Input": f"kodo={params}", "Signature": f"kodo=:{b64(key.sign(base.encode()))}:"}
+
+
 def headers(key, method, to, sender, body=b"", created=1763000000, components=None):
     """The fields of a signed request. to: the receiver's own url with the path."""
-    values = {"@method": method, "kodo-to": to, "kodo-from": sender, "content-digest": digest(body)}
-    names = components or list(values)
-    params = f'({" ".join(chr(34) + name + chr(34) for name in names)});created={created};keyid="{key.text}";alg="ed25519";tag="kodo"'
-    base = "".join(f'"{name}": {values[name]}\n' for name in names) + f'"@signature-params": {params}'
-    return {"Content-Digest": values["content-digest"], "Kodo-From": sender, "Kodo-To": to, "Signature-Input": f"kodo={params}",
-            "Signature": f"kodo=:{b64(key.sign(base.encode()))}:"}
+    values = {'"@method"': method, '"kodo-to"': to, '"kodo-from"': sender, '"content-digest"': digest(body)}
+    names = [f'"{name}"' for name in components] if components else list(values)
+    return {"Content-Digest": digest(body), "Kodo-From": sender, "Kodo-To": to, **fields(key, values, names, created)}
+
+
+def sender_of(body):
+    """The url in whose name a body speaks, or None."""
+    try:
+        value = json.loads(body)
+        sender = value.get("provider", value.get("url"))
+    except (ValueError, TypeError, AttributeError):
+        return None
+    return sender if isinstance(sender, str) else None
+
+
+def post_headers(to, body):
+    """The fields with which a stand-in posts that body, if it says whose it is."""
+    sender = sender_of(body)
+    return headers(key_of(sender), "POST", to, sender, body) if sender else {}
+
+
+def answer_headers(sender, status, body, asked):
+    """The fields of a stand-in's answer to a request with these fields, if that was signed."""
+    if "Signature" not in asked:
+        return {}
+    request = '"signature";req;key="kodo"'
+    values = {'"@status"': status, '"kodo-from"': sender, '"content-digest"': digest(body),
+              request: asked["Signature"].split("kodo=", 1)[1]}
+    return {"Content-Digest": digest(body), "Kodo-From": sender, **fields(key_of(sender), values, list(values), 1763000000)}
 
 
 def answer_key(status, head, body, asked):

@@ -13,8 +13,10 @@ import time
 import pytest
 
 import kodotest
+import signing
 from kodotest import wait_until
 from meshtest import REGISTRY, SECONDS, Network
+from test_failing_peers import peers
 
 ECHOES = 5000               # messages that a stand-in sends in one test at most
 
@@ -30,7 +32,7 @@ class Legacy(kodotest.Peer):
         self.lock = threading.Lock()
         self.statuses = itertools.cycle([200, 201, 204])
         self.outbox = queue.Queue()
-        self.sent = []
+        self.sent, self.answers = [], []
         threading.Thread(target=self.send_all, daemon=True).start()
 
     def nodes(self):
@@ -107,9 +109,11 @@ class Legacy(kodotest.Peer):
             time.sleep(0.002)
             try:
                 connection = http.client.HTTPConnection("localhost", port, timeout=10)
-                connection.request("POST", path, body=text.encode())            # http.client gives no content type of its own
+                fields = signing.post_headers(url + path, text.encode()) if self.signs else {}
+                connection.request("POST", path, text.encode(), fields)         # http.client gives no content type of its own
                 answer = connection.getresponse()
                 data = answer.read()
+                self.answers.append((path, answer.status))
                 if path == "/connect" and answer.status == 201 and self.feed:
                     body = json.loads(data)
                     with self.lock:
@@ -302,4 +306,31 @@ def test_walk_through_mixed(folders, kinds):
             wait_until(lambda: not registry.rows() & one.offers(), SECONDS, "it is gone")
     finally:
         for one in [registry, *parts]:
+            one.close()
+
+
+@pytest.mark.parametrize("signs", [True, False])
+def test_where_all_must_sign(folders, signs):
+    """`trust: signed`: who signs is a peer, however old its protocol; of who does not nothing is shown, whoever asks first."""
+    old, node = (Legacy(own=[kodotest.flow(i, name=f"old {i}")]) for i in range(2))
+    old.signs = node.signs = signs
+    own = [kodotest.flow(2, name="own")]
+    registry = Ours(folders(), {"organization": "R", "trust": "signed", "connect": [old.url], "flows": own}).start()
+    shown = {("R", f"{registry.url}/flows/flow-2", "own")}
+    try:
+        if signs:
+            wait_until(lambda: registry.rows() == shown | old.offers(), SECONDS, "its answer is believed")
+        else:
+            wait_until(lambda: "not signed" in (peers(registry)[old.url]["error"] or ""), SECONDS, "why it is refused")
+        for peer in (old, node):
+            peer.connect.append(registry.url)
+            peer.start()
+            wait_until(lambda: peer.answers, SECONDS, "it has asked")
+            assert peer.answers[0] == ("/connect", 201 if signs else 403)
+        if signs:
+            wait_until(lambda: registry.rows() == shown | old.offers() | node.offers(), SECONDS, "all is shown")
+        else:
+            assert registry.rows() == shown and list(peers(registry)) == [old.url] and not node.calls()
+    finally:
+        for one in (registry, node, old):
             one.close()

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import time
 
+import pytest
+
 import kodotest
 import servicetest
 from kodotest import http_request, wait_until
@@ -14,8 +16,8 @@ CONF = os.path.join(kodotest.SRCDIR, "conf", "walkthrough")
 
 
 class Walk:
-    def __init__(self, place):
-        self.place = place
+    def __init__(self, place, arguments):
+        self.place, self.arguments = place, arguments
         self.ports = {"3366": kodotest.free_port(), "3367": kodotest.free_port(), "3368": kodotest.free_port()}
         self.node, self.registry, self.provider = self.ports.values()
         self.running = {}
@@ -29,7 +31,7 @@ class Walk:
         screen = open(os.path.join(self.place, f"{name}.screen"), "ab")
         env = {key: value for key, value in os.environ.items() if not key.startswith("KODO")}
         with screen:
-            process = subprocess.Popen([kodotest.KODO, "service", os.path.join(self.place, f"{name}.yaml")], cwd=self.place,
+            process = subprocess.Popen([kodotest.KODO, "service", os.path.join(self.place, f"{name}.yaml"), *self.arguments], cwd=self.place,
                                        stdin=subprocess.DEVNULL, stdout=screen, stderr=screen, env=env, start_new_session=True)
         self.running[name] = process
         return wait_until(lambda: self.get(port, "/"), 10, f"{name} answers")
@@ -53,9 +55,9 @@ class Walk:
 
 
 @contextlib.contextmanager
-def walk():
+def walk(*arguments):
     with kodotest.folder() as place:
-        w = Walk(place)
+        w = Walk(place, arguments)
         try:
             yield w
         finally:
@@ -64,13 +66,15 @@ def walk():
                 process.wait()
 
 
-def test_walkthrough():
-    with walk() as w:
+@pytest.mark.parametrize("arguments", [(), ("--trust", "signed")], ids=["known", "signed"])
+def test_walkthrough(arguments):
+    with walk(*arguments) as w:
         began = time.monotonic()
         home = w.start("node", w.node)
         assert (home["registry"], home["feed"]) == (False, False)
         # until its attempts are 8 s apart, so that the registry comes at the worst moment
-        time.sleep(max(0.0, began + 8.2 - time.monotonic()))
+        if not arguments:
+            time.sleep(max(0.0, began + 8.2 - time.monotonic()))
         came = time.monotonic()
         home = w.start("registry", w.registry)
         assert (home["registry"], home["feed"]) == (True, True)

@@ -4,6 +4,8 @@ import re
 import socket
 import subprocess
 
+import pytest
+
 import kodotest
 from kodotest import wait_until
 
@@ -19,10 +21,11 @@ def are_free():
     return True
 
 
-def test_recorded_exchanges_hold():
+@pytest.mark.parametrize("arguments", [(), ("--signed",)], ids=["known", "signed"])
+def test_recorded_exchanges_hold(arguments):
     wait_until(are_free, 60, f"ports {PORTS} are free")
     env = {name: value for name, value in os.environ.items() if not name.startswith("KODO")}
-    done = subprocess.run([REPLAY, kodotest.KODO], capture_output=True, text=True, timeout=300, env=env, check=False)
+    done = subprocess.run([REPLAY, kodotest.KODO, *arguments], capture_output=True, text=True, timeout=300, env=env, check=False)
     output = done.stdout + done.stderr
     assert done.returncode == 0, output[-4000:]
     counts = re.search(r"^(\d+) of (\d+) exchanges hold$", done.stdout, re.M)
