@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Run the test suites and count: what `make check` starts. Standard library only (the end-to-end tests need pytest).
 
-usage: check.py --srcdir DIR --builddir DIR [--suite "PREFIX ..."] [-k EXPRESSION] PROGRAM ...
+usage: check.py --srcdir DIR --builddir DIR [--suite "NAME ..."] [-k EXPRESSION] PROGRAM ...
 
 Suites: unit/NAME is the program tests/unit/NAME (cmocka), mesh/mesh the simulator of networks, e2e/NAME is tests/e2e/NAME.py (pytest),
 fuzz/fuzz_X replays the inputs of tests/fuzz/corpus/X.pack (tests/fuzz/pack.py), one test however many they are.
---suite takes those whose names begin with one of the prefixes. -k goes to pytest.
+--suite takes those of that name, or else all whose names begin so. -k goes to pytest.
 hosts/NAME is tests/hosts/NAME.py; they need root and web servers, so they run only where --suite names them.
 
 One line a suite with counts and time, the output of those that failed, and as the last line: N passed, N failed.
@@ -161,8 +161,9 @@ def suites(args):
     for kind in ["e2e"] + ["hosts"] * ("hosts" in args.suite):
         for path in sorted(glob.glob(os.path.join(glob.escape(args.srcdir), "tests", kind, "test_*.py"))):
             found.append((f"{kind}/{os.path.basename(path)[:-3]}", [path]))
-    prefixes = tuple(args.suite.split())
-    return [(name, command) for name, command in found if not prefixes or name.startswith(prefixes)]
+    names = [name for name, _ in found]
+    wanted = {name for word in args.suite.split() for name in ([word] if word in names else names) if name.startswith(word)}
+    return [(name, command) for name, command in found if not args.suite or name in wanted]
 
 
 def show(name, result):
