@@ -28,12 +28,15 @@ import xml.etree.ElementTree
 
 SECONDS = {"unit": 120, "fuzz": 300, "e2e": 1800 if os.environ.get("MESH") == "long" else 900, "hosts": 1800}
 JOBS = 2                    # of unit and fuzz
-# they wait more than they work; each lane has ports of its own. All other end-to-end tests run alone: they measure times, some use fixed ports
-TOGETHER = ["e2e/test_words", "e2e/test_mesh", "e2e/test_moderation", "e2e/test_ceilings", "e2e/test_leaving", "e2e/test_responder_life",
-            "e2e/test_restored", "e2e/test_runner", "e2e/test_service", "e2e/test_big_exchange", "e2e/test_old_peers", "e2e/test_histories",
-            "e2e/test_changes", "e2e/test_alive", "e2e/test_jwt", "e2e/test_trust", "e2e/test_quotas", "e2e/test_feed",
-            "e2e/test_probe", "e2e/test_backup", "e2e/test_attacks", "e2e/test_retry_after", "e2e/test_paging", "e2e/test_mesh_audit",
-            "e2e/test_check_faults", "e2e/test_pages_html", "e2e/test_failing_machine", "e2e/test_commands", "e2e/test_kills"]
+# they measure times, or use fixed ports
+ALONE = ["e2e/test_abuse", "e2e/test_failing_peers", "e2e/test_fair", "e2e/test_fair_scans", "e2e/test_health",
+         "e2e/test_latency", "e2e/test_pages_browser", "e2e/test_pages_browser_sizes", "e2e/test_upgrade",
+         "e2e/test_walkthrough", "e2e/test_wire"]
+# all other end-to-end tests wait more than they work, and run beside others, each lane with ports of its own; the longest of them first
+LONGEST = ["e2e/test_words", "e2e/test_mesh", "e2e/test_moderation", "e2e/test_ceilings", "e2e/test_leaving", "e2e/test_responder_life",
+           "e2e/test_restored", "e2e/test_runner", "e2e/test_service", "e2e/test_big_exchange", "e2e/test_old_peers", "e2e/test_histories",
+           "e2e/test_changes", "e2e/test_alive", "e2e/test_jwt", "e2e/test_trust", "e2e/test_quotas", "e2e/test_feed",
+           "e2e/test_probe", "e2e/test_backup", "e2e/test_attacks", "e2e/test_retry_after"]
 PORTS = ["17000 22000", "22000 27000", "27000 32000"]
 
 
@@ -189,6 +192,9 @@ def run_all(args):
     def is_small(name):
         return not name.startswith(("e2e/", "hosts/"))
 
+    def is_alone(name):
+        return name in ALONE or name.startswith("hosts/")
+
     ports = queue.SimpleQueue()
     for some in PORTS:
         ports.put(some)
@@ -200,15 +206,15 @@ def run_all(args):
         finally:
             ports.put(mine)
 
-    # the longest first, or one of them would be left to run alone
-    beside = sorted((some for some in todo if some[0] in TOGETHER), key=lambda some: TOGETHER.index(some[0]))
+    beside = sorted((some for some in todo if not is_small(some[0]) and not is_alone(some[0])),
+                    key=lambda some: LONGEST.index(some[0]) if some[0] in LONGEST else len(LONGEST))
     small = sorted((some for some in todo if is_small(some[0])), key=lambda some: not some[0].startswith("mesh/"))
     for several, jobs in ((small, JOBS), (beside, len(PORTS))):
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             for name, future in [(name, pool.submit(run_one, name, command)) for name, command in several]:
                 record(name, future.result())
     for name, command in todo:
-        if not is_small(name) and name not in TOGETHER:
+        if is_alone(name):
             record(name, run_suite(name, command, env, args))
     return results
 

@@ -1,5 +1,6 @@
 """What the tests of `kodo service` and of the runner share: processes of a folder, peers that misbehave, a hosted runner."""
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -8,6 +9,7 @@ import threading
 import time
 
 import kodotest
+from kodotest import wait_until
 
 
 def processes_of(folder):
@@ -183,3 +185,44 @@ class Runner:
         kill_all(self.cwd)
         for process in self.running:
             process.wait()
+
+
+# --- peers that fail ---
+
+GIGABYTE = 1 << 30
+
+
+class Down:
+    """No program listens there."""
+
+    def __init__(self):
+        self.url = f"http://localhost:{kodotest.free_port()}"
+        self.times = []
+
+    def close(self):
+        pass
+
+
+def introduce(registry, url):
+    """A feeding registry at url connects to ours, which notifies it of every change."""
+    body = kodotest.greeting(url, organization="Peer", registry=True, feed=True, nodes=[])
+    assert registry.post("/connect", body).status == 201
+
+
+def offer(registry, i, round_):
+    """A node connects, for the first time or with something new."""
+    url = f"http://localhost:{20000 + i}"
+    body = kodotest.greeting(url, nodes=[kodotest.node(url, [kodotest.flow(1, name=f"node {i} round {round_}")])])
+    answer = registry.post("/connect", body)
+    assert answer.status == 201
+    return answer.seconds
+
+
+def peers(service):
+    out = subprocess.run([kodotest.KODO, "peers", "--json", service.loader], cwd=service.cwd, env=service.env, capture_output=True, check=True)
+    return {peer["url"]: peer for peer in json.loads(out.stdout)}
+
+
+def runner_of(service):
+    return wait_until(lambda: next((pid for pid in kodotest.children(service.process.pid)
+                                    if os.path.basename(command_line(pid)[0]) == "kodo-reconnect"), None), 5, "the runner is there")

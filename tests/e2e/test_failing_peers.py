@@ -2,13 +2,8 @@
 
 The faults are all there at once: what one of them costs the others would show in what the healthy peers see.
 """
-import contextlib
-import datetime
 import json
 import os
-import signal
-import socket
-import subprocess
 import time
 
 import pytest
@@ -16,10 +11,9 @@ import pytest
 import kodotest
 from kodotest import CALM, wait_until
 from meshtest import percentile
-from servicetest import RawPeer, Runner, answer_with, command_line, hang
+from servicetest import GIGABYTE, Down, RawPeer, answer_with, hang, introduce, offer, peers, runner_of
 
 NODES = 4
-GIGABYTE = 1 << 30
 RUNNER_MAX_KIB = 64 * 1024
 
 
@@ -69,17 +63,6 @@ FAULTS = {"refuse": refuse, "500": answer_with(500), "hang": hang, "trickle": tr
 TAKEN = ("another-name", "no-json")
 
 
-class Down:
-    """No program listens there."""
-
-    def __init__(self):
-        self.url = f"http://localhost:{kodotest.free_port()}"
-        self.times = []
-
-    def close(self):
-        pass
-
-
 @pytest.fixture
 def faulty():
     """A function that starts a peer with a fault: faulty(name)."""
@@ -91,31 +74,6 @@ def faulty():
     yield make
     for one in made:
         one.close()
-
-
-def introduce(registry, url):
-    """A feeding registry at url connects to ours, which notifies it of every change."""
-    body = kodotest.greeting(url, organization="Peer", registry=True, feed=True, nodes=[])
-    assert registry.post("/connect", body).status == 201
-
-
-def offer(registry, i, round_):
-    """A node connects, for the first time or with something new."""
-    url = f"http://localhost:{20000 + i}"
-    body = kodotest.greeting(url, nodes=[kodotest.node(url, [kodotest.flow(1, name=f"node {i} round {round_}")])])
-    answer = registry.post("/connect", body)
-    assert answer.status == 201
-    return answer.seconds
-
-
-def peers(service):
-    out = subprocess.run([kodotest.KODO, "peers", "--json", service.loader], cwd=service.cwd, env=service.env, capture_output=True, check=True)
-    return {peer["url"]: peer for peer in json.loads(out.stdout)}
-
-
-def runner_of(service):
-    return wait_until(lambda: next((pid for pid in kodotest.children(service.process.pid)
-                                    if os.path.basename(command_line(pid)[0]) == "kodo-reconnect"), None), 5, "the runner is there")
 
 
 def high_water_kib(pid):
@@ -165,45 +123,6 @@ def test_all_at_once(service, peer, faulty):
     assert registry.total() == NODES
 
 
-def test_answers_of_those_that_are_no_targets(service):
-    """They are read to 64 KiB; what is longer is an answer without a body."""
-    def greets(connection, number, peer):
-        head, _ = peer.read_request(connection)
-        if head.startswith("GET"):
-            body = json.dumps(kodotest.greeting(peer.url, registry=True, feed=True)).encode()
-            connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
-        else:
-            connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {GIGABYTE}\r\n\r\n".encode())
-            while True:
-                connection.sendall(b"[" * (1 << 16))
-                peer.n_sent = getattr(peer, "n_sent", 0) + (1 << 16)
-    one = RawPeer(greets)
-    registry = service({"organization": "R", "registry": True, "feed": True})
-    introduce(registry, one.url)
-    offer(registry, 1, 1)
-    wait_until(lambda: len(one.times) == 2, 5)
-    state = wait_until(lambda: next((p for p in [peers(registry)[one.url]] if p["pending"] == 0), None), 5)
-    time.sleep(1)
-    assert state["attempts"] == 0 and len(one.times) == 2
-    assert one.n_sent < 8 << 20                             # what fits into both sockets
-    one.close()
-
-
-def test_connecting_takes_five_seconds(service):
-    """Packets to a socket whose queue is full are dropped, as by a firewall."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as stack:
-        for _ in range(4):
-            one = stack.enter_context(socket.socket())
-            one.setblocking(False)
-            with contextlib.suppress(BlockingIOError):
-                one.connect(full.getsockname())
-        url = f"http://127.0.0.1:{full.getsockname()[1]}"
-        registry = service({"organization": "R", "registry": True, "feed": True, "timeout": 60, "connect": [url]})
-        began = time.monotonic()
-        wait_until(lambda: peers(registry)[url]["attempts"], 8)
-        assert time.monotonic() - began > 3
-
-
 def measure(registries, n):
     """For each, (p99 of GET /flows, p99 of POST /connect); in turn, so that what else the machine does comes to all of them."""
     gets, posts = [[] for _ in registries], [[] for _ in registries]
@@ -236,59 +155,3 @@ def test_latency(service, peer, faulty):
         if all(h < 2 * c for c, h in zip(calm, hanging)):
             return
     raise AssertionError(tries)
-
-
-@pytest.mark.parametrize("name", ["500", "down"])
-def test_backoff_survives_a_restart(service, faulty, name):
-    one = faulty(name)
-    registry = service({"organization": "R", "registry": True, "feed": True})
-    introduce(registry, one.url)
-    time.sleep(6.5)                                         # it was asked for a sign of life, once, 5 s after its connect
-    offer(registry, 1, 1)
-    wait_until(lambda: peers(registry)[one.url]["attempts"] >= 4, 15)
-    # on a busy machine the restarts may take until the next attempt; the one after it is further away
-    for _ in range(4):
-        before, n = peers(registry)[one.url], len(one.times)
-        for _ in range(2):
-            runner = runner_of(registry)
-            os.kill(runner, signal.SIGKILL)
-            wait_until(lambda: runner_of(registry) != runner, 5)
-            time.sleep(0.5)
-        after = peers(registry)[one.url]
-        if time.time() < datetime.datetime.fromisoformat(before["due"].replace("Z", "+00:00")).timestamp():
-            assert (after["attempts"], after["due"], len(one.times)) == (before["attempts"], before["due"], n), (before, after)
-            return
-    raise AssertionError(f"each time it was due before the runner was there again: {before}, {after}")
-
-
-def test_what_it_writes_is_for_the_admin_alone(service, raw_500):
-    """On our pages it would stand under our name."""
-    registry = service({"organization": "R", "registry": True, "feed": True, "connect": [raw_500.url]})
-    state = wait_until(lambda: next((p for p in [peers(registry)[raw_500.url]] if p["attempts"]), None), 10)
-    assert "BUY-NOW" in state["error"]
-    for path in ("/status", "/map"):
-        page = registry.get(path, headers={"Accept": "text/html"}).text()
-        assert "HTTP status 500" in page and "BUY-NOW" not in page, page
-    for path in ("/", "/status", "/map", "/connect", "/flows"):
-        assert "BUY-NOW" not in registry.get(path).text()
-
-
-@pytest.fixture
-def raw_500():
-    one = RawPeer(answer_with(500, b"BUY-NOW"))
-    yield one
-    one.close()
-
-
-def test_url_that_begins_with_a_target_s_is_no_target(folders, peer):
-    """A name may stand for a private address; only where the operator names the target himself, that is his to decide."""
-    other = peer()
-    options = {"url": "http://own.example", "log_file_level": "DEBUG", "registry": True, "feed": True, "private": True, "connect": [other.url[:-1]], "retry": 3}
-    runner = Runner(folders(), options)
-    assert runner.cgi.post("/connect", kodotest.connect_body(other.url, feed=True)).status == 201
-    runner.cgi.write_loader({**options, "private": False})
-    assert runner.cgi.post("/connect", kodotest.connect_body("http://node.example")).status == 201
-    runner.run("--once")
-    assert f"failed with {other.url}/" in runner.log()
-    assert other.seen == []
-    runner.close()

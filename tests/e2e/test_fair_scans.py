@@ -11,13 +11,22 @@ sys.path.insert(0, os.path.join(kodotest.SRCDIR, "tests", "bench"))
 import bench  # noqa: E402
 import mixed  # noqa: E402
 
-FLOWS, CLIENTS, SECONDS = 20000, 100, 8
+FLOWS, CLIENTS, SECONDS = 20000, 100, 6
 
 
-def test_mixed_load(service):
+@pytest.fixture(scope="module")
+def one():
+    """A service with all those flows, which no test takes away."""
+    with kodotest.folder() as place:
+        service = kodotest.Service(place, {"organization": "R", "registry": True, "feed": True, "page_max": 10000000,
+                                           "screen_level": "WARNING", "log_file_level": "WARNING"}).start()
+        bench.fill(service.port, FLOWS)
+        yield service
+        service.kill()
+
+
+def test_mixed_load(one):
     """Plain pages, words, regular expressions and updates: of each kind, and of all, the 99th percentile is under ten medians."""
-    one = service({"organization": "R", "registry": True, "feed": True, "page_max": 10000000, "screen_level": "WARNING", "log_file_level": "WARNING"})
-    bench.fill(one.port, FLOWS)
     found = mixed.figures(asyncio.run(mixed.load(one.port, CLIENTS, SECONDS, mixed.SHARES)))
     assert set(found) == {*mixed.SHARES, "all"}
     for name, (n, refused, median, p99) in found.items():
@@ -25,11 +34,8 @@ def test_mixed_load(service):
 
 
 @pytest.mark.parametrize("kinds", [{"regex": 1, "words": 1}, {"list": 1, "posted": 1}])
-def test_pages_beside_scans(service, kinds):
+def test_pages_beside_scans(one, kinds):
     """95 clients that scan and 5 that want a page: a page waits for the scans at hand, not for all that were asked for before."""
-    one = service({"organization": "R", "registry": True, "feed": True, "page_max": 10000000, "screen_level": "WARNING", "log_file_level": "WARNING"})
-    bench.fill(one.port, FLOWS)
-
     async def both():
         return await asyncio.gather(mixed.load(one.port, 95, SECONDS, kinds), mixed.load(one.port, 5, SECONDS, {"page": 1}))
     scans, pages = (mixed.figures(taken)["all"] for taken in asyncio.run(both()))

@@ -16,7 +16,7 @@ import kodotest
 import signing
 from kodotest import wait_until
 from meshtest import REGISTRY, SECONDS, Network
-from test_failing_peers import peers
+from servicetest import peers
 
 ECHOES = 5000               # messages that a stand-in sends in one test at most
 

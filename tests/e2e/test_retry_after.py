@@ -9,7 +9,7 @@ import pytest
 
 import kodotest
 from kodotest import wait_until
-from test_failing_peers import peers, runner_of
+from servicetest import peers, runner_of
 
 HOUR = 3600
 JITTER = 1.1
