@@ -111,18 +111,19 @@ take_words(struct audit *u, struct why *why)
 }
 
 static enum kodo_err
-read_arguments(struct audit *u, struct why *why)
+take_arguments(struct state_arg *t, void *arg, struct why *why)
 {
+	struct audit *u = arg;
 	enum kodo_err err;
 
 	u->until_us = INT64_MAX;
-	u->is_refused = state_arg_take_flag(&u->args, "--refused");
+	u->is_refused = state_arg_take_flag(t, "--refused");
 	err = take_time(u, "--since", &u->since_us, why);
 	if (err == KODO_OK)
 		err = take_time(u, "--until", &u->until_us, why);
 	if (err == KODO_OK)
 		err = take_words(u, why);
-	return err == KODO_OK ? state_arg_check(&u->args, why) : err;
+	return err;
 }
 
 static enum kodo_err
@@ -341,31 +342,23 @@ print_all(struct audit *u, struct why *why)
 	return fflush(stdout) == 0 ? KODO_OK : KODO_EIO;
 }
 
+static enum kodo_err
+find_and_print(struct state_arg *t, void *arg, struct why *why)
+{
+	enum kodo_err err = find_audit(arg, why);
+
+	(void)t;	/* it is that of arg */
+	return err == KODO_OK ? print_all(arg, why) : err;
+}
+
 int
 cmd_audit(int argc, char *argv[])
 {
+	static const struct state_arg_command command = { usage, take_arguments, find_and_print };
 	static struct audit u;
-	struct why why = { "" };
-	enum kodo_err err = state_arg_read(&u.args, argc - 1, argv + 1, &why);
-	int status = 2;
+	int status = state_arg_run(&command, &u.args, argc, argv, &u);
 
-	if (err == KODO_OK && u.args.is_help) {
-		fputs(usage, stdout);
-		state_arg_free(&u.args);
-		return 0;
-	}
-	if (err == KODO_OK)
-		err = read_arguments(&u, &why);
-	if (err == KODO_OK) {
-		status = 1;
-		err = find_audit(&u, &why);
-	}
-	if (err == KODO_OK)
-		err = print_all(&u, &why);
 	jread_free(u.j);
 	arena_free(u.a);
-	if (err != KODO_OK)
-		cmd_complain("audit", err, &why);
-	state_arg_free(&u.args);
-	return err == KODO_OK ? 0 : status;
+	return status;
 }

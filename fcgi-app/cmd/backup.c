@@ -43,17 +43,16 @@ static const char restore_usage[] =
     STATE_ARG_HELP;
 
 struct command {
-	const char *usage;
 	bool is_backup;
-	enum kodo_err (*body)(struct state_arg *t, const struct command *c, struct why *why);
 	const char *file;
 	bool with_keys, force;
 };
 
 /* The first word that is no option, nor the service's name. */
 static enum kodo_err
-take_file(struct state_arg *t, struct command *c, struct why *why)
+take_file(struct state_arg *t, void *arg, struct why *why)
 {
+	struct command *c = arg;
 	int i = t->argc > 1 && state_arg_is_service(t, t->argv[0]) ? 1 : 0;
 
 	if (c->is_backup) {
@@ -74,32 +73,6 @@ take_file(struct state_arg *t, struct command *c, struct why *why)
 	for (t->argc--; i < t->argc; i++)
 		t->argv[i] = t->argv[i + 1];
 	return KODO_OK;
-}
-
-static int
-run(struct command *c, int argc, char *argv[])
-{
-	struct state_arg t;
-	struct why why = { "" };
-	int status;
-	enum kodo_err err = state_arg_read(&t, argc - 1, argv + 1, &why);
-
-	if (err == KODO_OK && t.is_help) {
-		fputs(c->usage, stdout);
-		state_arg_free(&t);
-		return 0;
-	}
-	if (err == KODO_OK)
-		err = take_file(&t, c, &why);
-	if (err == KODO_OK)
-		err = state_arg_check(&t, &why);
-	status = err == KODO_OK ? 1 : 2;
-	if (err == KODO_OK)
-		err = c->body(&t, c, &why);
-	state_arg_free(&t);
-	if (err != KODO_OK)
-		cmd_complain(argv[0], err, &why);
-	return err == KODO_OK ? 0 : status;
 }
 
 /* --- backup --- */
@@ -137,8 +110,9 @@ backup_raw(struct state_arg *t, const struct command *c, struct why *why)
 }
 
 static enum kodo_err
-backup_body(struct state_arg *t, const struct command *c, struct why *why)
+backup_body(struct state_arg *t, void *arg, struct why *why)
 {
+	const struct command *c = arg;
 	struct registry *r = NULL;
 	const struct options *o;
 	struct backup b = { .with_keys = c->with_keys };
@@ -162,9 +136,11 @@ backup_body(struct state_arg *t, const struct command *c, struct why *why)
 int
 cmd_backup(int argc, char *argv[])
 {
-	struct command c = { .usage = backup_usage, .is_backup = true, .body = backup_body };
+	static const struct state_arg_command command = { backup_usage, take_file, backup_body };
+	struct command c = { .is_backup = true };
+	struct state_arg t;
 
-	return run(&c, argc, argv);
+	return state_arg_run(&command, &t, argc, argv, &c);
 }
 
 /* --- restore --- */
@@ -206,8 +182,9 @@ print_restored(const struct restore *r)
 }
 
 static enum kodo_err
-restore_body(struct state_arg *t, const struct command *c, struct why *why)
+restore_body(struct state_arg *t, void *arg, struct why *why)
 {
+	const struct command *c = arg;
 	const bool is_pipe = strcmp(c->file, "-") == 0;
 	struct restore r = { .locks = { -1, -1, -1 } };
 	struct why inner = { "" };
@@ -243,7 +220,9 @@ restore_body(struct state_arg *t, const struct command *c, struct why *why)
 int
 cmd_restore(int argc, char *argv[])
 {
-	struct command c = { .usage = restore_usage, .body = restore_body };
+	static const struct state_arg_command command = { restore_usage, take_file, restore_body };
+	struct command c = { .is_backup = false };
+	struct state_arg t;
 
-	return run(&c, argc, argv);
+	return state_arg_run(&command, &t, argc, argv, &c);
 }

@@ -47,42 +47,22 @@ static const char import_usage[] =
     STATE_ARG_HELP;
 
 struct command {
-	const char *usage;
-	/* *path: of the file, taken out of the arguments; NULL: standard output */
-	enum kodo_err (*take_path)(struct state_arg *t, const char **path, struct why *why);
 	enum kodo_err (*body)(
 	    struct state_arg *t, struct registry *r, const char *path, struct why *why);
+	const char *path;	/* of the file; NULL: standard output */
 };
 
-static int
-run(const struct command *c, int argc, char *argv[])
+static enum kodo_err
+with_registry(struct state_arg *t, void *arg, struct why *why)
 {
-	struct state_arg t;
-	struct registry *r = NULL;
-	struct why why = { "" };
-	const char *path;
-	int status;
-	enum kodo_err err = state_arg_read(&t, argc - 1, argv + 1, &why);
+	const struct command *c = arg;
+	struct registry *r;
+	enum kodo_err err = state_arg_open(t, &r, why);
 
-	if (err == KODO_OK && t.is_help) {
-		fputs(c->usage, stdout);
-		state_arg_free(&t);
-		return 0;
-	}
 	if (err == KODO_OK)
-		err = c->take_path(&t, &path, &why);
-	if (err == KODO_OK)
-		err = state_arg_check(&t, &why);
-	status = err == KODO_OK ? 1 : 2;
-	if (err == KODO_OK)
-		err = state_arg_open(&t, &r, &why);
-	if (err == KODO_OK)
-		err = c->body(&t, r, path, &why);
+		err = c->body(t, r, c->path, why);
 	registry_close(r);
-	state_arg_free(&t);
-	if (err != KODO_OK)
-		cmd_complain(argv[0], err, &why);
-	return err == KODO_OK ? 0 : status;
+	return err;
 }
 
 /* --- export --- */
@@ -132,29 +112,32 @@ export_to(struct state_arg *t, struct registry *r, const char *path, struct why 
 }
 
 static enum kodo_err
-take_output(struct state_arg *t, const char **path, struct why *why)
+take_output(struct state_arg *t, void *arg, struct why *why)
 {
+	struct command *c = arg;
+
 	wants_lines = state_arg_take_flag(t, "--lines");
-	return state_arg_take(t, "-o", path, why);
+	return state_arg_take(t, "-o", &c->path, why);
 }
 
 int
 cmd_export(int argc, char *argv[])
 {
-	static const struct command command = { export_usage, take_output, export_to };
+	static const struct state_arg_command command = {
+		export_usage, take_output, with_registry };
+	struct command c = { .body = export_to };
+	struct state_arg t;
 
-	return run(&command, argc, argv);
+	return state_arg_run(&command, &t, argc, argv, &c);
 }
 
 /* --- import --- */
 
-/* Read and parse first: a damaged file touches nothing. */
+/* Whole, and parsed before anything is written: a damaged file touches nothing. */
 static enum kodo_err
-read_cache(struct arena *a, const char *path, struct wire_cache *out, struct why *why)
+read_file(struct arena *a, const char *path, struct str *text, struct why *why)
 {
-	struct why inner = { "" };
-	struct str text;
-	enum kodo_err err = path_read(a, path, FILE_MAX_BYTES, &text);
+	enum kodo_err err = path_read(a, path, FILE_MAX_BYTES, text);
 
 	if (err == KODO_ENOTFOUND)
 		return why_set(why, err, "there is no file %s", path);
@@ -162,8 +145,16 @@ read_cache(struct arena *a, const char *path, struct wire_cache *out, struct why
 		return why_set(why, err, "%s is over %zu MiB", path, FILE_MAX_BYTES >> 20);
 	if (err == KODO_EIO)
 		return why_set(why, err, "cannot read %s: %s", path, strerror(errno));
-	if (err == KODO_OK)
-		err = wire_read_cache(a, text, out, &inner);
+	return err;
+}
+
+static enum kodo_err
+read_cache(struct arena *a, struct str text, const char *path, struct wire_cache *out,
+    struct why *why)
+{
+	struct why inner = { "" };
+	enum kodo_err err = wire_read_cache(a, text, out, &inner);
+
 	return err == KODO_OK ? err : why_set(why, err, "%s: %s; nothing was imported", path,
 	    cmd_words(err, &inner));
 }
@@ -275,16 +266,17 @@ import_from(struct state_arg *t, struct registry *r, const char *path, struct wh
 {
 	struct startup_lines lines;
 	struct wire_cache c;
-	struct str text = STR_NULL;
+	struct str text;
 	enum kodo_err err = check_is_registry(r, why);
 
-	if (err == KODO_OK && path_read(t->a, path, FILE_MAX_BYTES, &text) == KODO_OK &&
-	    has_lines(text)) {
+	if (err == KODO_OK)
+		err = read_file(t->a, path, &text, why);
+	if (err == KODO_OK && has_lines(text)) {
 		err = read_lines(t->a, text, path, &lines, why);
 		return err == KODO_OK ? import_lines(t, r, &lines, why) : err;
 	}
 	if (err == KODO_OK)
-		err = read_cache(t->a, path, &c, why);
+		err = read_cache(t->a, text, path, &c, why);
 	if (err != KODO_OK)
 		return err;
 	print_progress("importing", c.n_providers, "providers");
@@ -298,24 +290,27 @@ import_from(struct state_arg *t, struct registry *r, const char *path, struct wh
 }
 
 static enum kodo_err
-take_input(struct state_arg *t, const char **path, struct why *why)
+take_input(struct state_arg *t, void *arg, struct why *why)
 {
-	*path = NULL;
+	struct command *c = arg;
+
 	if (t->argc == 0 && t->hosted_is_word) {
-		*path = t->hosted_loader;	/* --hosted FILE, of the usual loader */
+		c->path = t->hosted_loader;	/* --hosted FILE, of the usual loader */
 		t->hosted_loader = NULL;
 		return KODO_OK;
 	}
 	if (t->argc == 0)
 		return why_set(why, KODO_EINVAL, "which FILE? see kodo import --help");
-	*path = t->argv[--t->argc];	/* FILE is the last one */
+	c->path = t->argv[--t->argc];	/* FILE is the last one */
 	return KODO_OK;
 }
 
 int
 cmd_import(int argc, char *argv[])
 {
-	static const struct command command = { import_usage, take_input, import_from };
+	static const struct state_arg_command command = { import_usage, take_input, with_registry };
+	struct command c = { .body = import_from };
+	struct state_arg t;
 
-	return run(&command, argc, argv);
+	return state_arg_run(&command, &t, argc, argv, &c);
 }

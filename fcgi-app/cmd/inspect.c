@@ -91,18 +91,26 @@ take_watch(struct inspect *in, const struct inspect_command *c, struct why *why)
 	return KODO_OK;
 }
 
+/* What a command of state_arg is handed. */
+struct inspection {
+	struct inspect *in;
+	const struct inspect_command *c;
+	void *arg;
+};
+
 static enum kodo_err
-read_arguments(struct inspect *in, const struct inspect_command *c, void *arg, struct why *why)
+take_arguments(struct state_arg *t, void *arg, struct why *why)
 {
-	enum kodo_err err = take_output(in, c, why);
+	const struct inspection *x = arg;
+	enum kodo_err err = take_output(x->in, x->c, why);
+
+	(void)t;	/* it is that of in */
 
 	if (err == KODO_OK)
-		err = take_watch(in, c, why);
-	if (err == KODO_OK && c->prepare != NULL)
-		err = c->prepare(in, arg, why);
-	if (err == KODO_OK)
-		err = take_what(in, c, why);
-	return err == KODO_OK ? state_arg_check(&in->state_arg, why) : err;
+		err = take_watch(x->in, x->c, why);
+	if (err == KODO_OK && x->c->prepare != NULL)
+		err = x->c->prepare(x->in, x->arg, why);
+	return err == KODO_OK ? take_what(x->in, x->c, why) : err;
 }
 
 /* body in a view of now, with memory of its own. */
@@ -142,19 +150,21 @@ clear_screen(void)
 }
 
 static enum kodo_err
-run_body(struct inspect *in, const struct inspect_command *c, void *arg, struct why *why)
+run_body(struct state_arg *t, void *arg, struct why *why)
 {
-	const char *refused = in->state_arg.refused.text;
-	enum kodo_err err = state_arg_open_to_read(&in->state_arg, &in->registry, why);
+	const struct inspection *x = arg;
+	struct inspect *in = x->in;
+	enum kodo_err err = state_arg_open_to_read(t, &in->registry, why);
 
 	if (err != KODO_OK)
 		return err;
-	if (refused[0] != '\0')
-		fprintf(stderr, "kodo %s: %s; what held before goes on\n", in->name, refused);
+	if (t->refused.text[0] != '\0')
+		fprintf(stderr, "kodo %s: %s; what held before goes on\n", in->name,
+		    t->refused.text);
 	do {
 		if (in->watch_s > 0 && !in->is_json)
 			clear_screen();
-		err = run_once(in, c, arg, why);
+		err = run_once(in, x->c, x->arg, why);
 		if (fflush(stdout) != 0 && err == KODO_OK)
 			err = KODO_EIO;
 		if (in->watch_s > 0 && err == KODO_OK)
@@ -167,26 +177,12 @@ run_body(struct inspect *in, const struct inspect_command *c, void *arg, struct 
 int
 inspect_run(const struct inspect_command *c, int argc, char *argv[], void *arg)
 {
+	const struct state_arg_command command = { c->usage, take_arguments, run_body };
 	struct inspect in = { .name = argv[0], .now_us = isotime_now_us() };
-	struct why why = { "" };
-	int status = 2;
-	enum kodo_err err = state_arg_read(&in.state_arg, argc - 1, argv + 1, &why);
+	struct inspection x = { &in, c, arg };
+	int status = state_arg_run(&command, &in.state_arg, argc, argv, &x);
 
-	if (err == KODO_OK && in.state_arg.is_help) {
-		fputs(c->usage, stdout);
-		state_arg_free(&in.state_arg);
-		return 0;
-	}
-	if (err == KODO_OK)
-		err = read_arguments(&in, c, arg, &why);
-	if (err == KODO_OK) {
-		err = run_body(&in, c, arg, &why);
-		status = err != KODO_OK ? 1 : in.status;
-	}
-	if (err != KODO_OK)
-		cmd_complain(in.name, err, &why);
-	state_arg_free(&in.state_arg);
-	return status;
+	return status != 0 ? status : in.status;
 }
 
 bool

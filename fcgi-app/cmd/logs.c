@@ -76,16 +76,15 @@ take_level(struct logs *l, struct why *why)
 }
 
 static enum kodo_err
-read_arguments(struct logs *l, struct why *why)
+take_arguments(struct state_arg *t, void *arg, struct why *why)
 {
-	bool is_f = state_arg_take_flag(&l->args, "-f");
+	struct logs *l = arg;
+	bool is_f = state_arg_take_flag(t, "-f");
 	enum kodo_err err;
 
-	l->follows = state_arg_take_flag(&l->args, "--follow") || is_f;
+	l->follows = state_arg_take_flag(t, "--follow") || is_f;
 	err = take_number(l, why);
-	if (err == KODO_OK)
-		err = take_level(l, why);
-	return err == KODO_OK ? state_arg_check(&l->args, why) : err;
+	return err == KODO_OK ? take_level(l, why) : err;
 }
 
 /* That of the options in force; the state is not kept open. */
@@ -273,33 +272,27 @@ follow(struct logs *l, struct why *why)
 	return err;
 }
 
+static enum kodo_err
+find_and_print(struct state_arg *t, void *arg, struct why *why)
+{
+	struct logs *l = arg;
+	enum kodo_err err = find_log(l, why);
+
+	(void)t;	/* it is that of l */
+	if (err == KODO_OK)
+		err = open_log(l, why);
+	if (err == KODO_OK)
+		err = seek_back(l);
+	if (err == KODO_OK)
+		err = l->follows ? follow(l, why) : take_all(l);
+	return err;
+}
+
 int
 cmd_logs(int argc, char *argv[])
 {
+	static const struct state_arg_command command = { usage, take_arguments, find_and_print };
 	static struct logs l = { .fd = -1, .level = LOG_INFO };
-	struct why why = { "" };
-	enum kodo_err err = state_arg_read(&l.args, argc - 1, argv + 1, &why);
-	int status = 2;
 
-	if (err == KODO_OK && l.args.is_help) {
-		fputs(usage, stdout);
-		state_arg_free(&l.args);
-		return 0;
-	}
-	if (err == KODO_OK)
-		err = read_arguments(&l, &why);
-	if (err == KODO_OK) {
-		status = 1;
-		err = find_log(&l, &why);
-	}
-	if (err == KODO_OK)
-		err = open_log(&l, &why);
-	if (err == KODO_OK)
-		err = seek_back(&l);
-	if (err == KODO_OK)
-		err = l.follows ? follow(&l, &why) : take_all(&l);
-	if (err != KODO_OK)
-		cmd_complain("logs", err, &why);
-	state_arg_free(&l.args);
-	return err == KODO_OK ? 0 : status;
+	return state_arg_run(&command, &l.args, argc, argv, &l);
 }

@@ -1,8 +1,10 @@
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/cmd.h"
 #include "cmd/state_arg.h"
 #include "core/base/near.h"
 #include "core/base/path.h"
@@ -281,4 +283,31 @@ state_arg_open_to_read(struct state_arg *t, struct registry **out, struct why *w
 		return err;
 	t->refused = *why;
 	return KODO_OK;
+}
+
+int
+state_arg_run(const struct state_arg_command *c, struct state_arg *t, int argc, char *argv[],
+    void *arg)
+{
+	struct why why = { "" };
+	int status = 2;
+	enum kodo_err err = state_arg_read(t, argc - 1, argv + 1, &why);
+
+	if (err == KODO_OK && t->is_help) {
+		fputs(c->usage, stdout);
+		state_arg_free(t);
+		return 0;
+	}
+	if (err == KODO_OK && c->take != NULL)
+		err = c->take(t, arg, &why);
+	if (err == KODO_OK)
+		err = state_arg_check(t, &why);
+	if (err == KODO_OK) {
+		status = 1;
+		err = c->run(t, arg, &why);
+	}
+	if (err != KODO_OK)
+		cmd_complain(argv[0], err, &why);
+	state_arg_free(t);
+	return err == KODO_OK ? 0 : status;
 }

@@ -92,4 +92,19 @@ enum kodo_err state_arg_open_to_read(
 
 void state_arg_free(struct state_arg *t);
 
+/* A command that names a service. Both functions: errors with why. */
+struct state_arg_command {
+	const char *usage;
+	/* take the command's own words out of the arguments; NULL: it has none */
+	enum kodo_err (*take)(struct state_arg *t, void *arg, struct why *why);
+	enum kodo_err (*run)(struct state_arg *t, void *arg, struct why *why);
+};
+
+/*
+ * Read the arguments into t, run the command or print its usage, free t, say what failed. Returns
+ * the exit status: 0, 1 if it could not be done, 2 for wrong arguments.
+ */
+int state_arg_run(const struct state_arg_command *c, struct state_arg *t, int argc, char *argv[],
+    void *arg);
+
 #endif
