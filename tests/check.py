@@ -29,15 +29,14 @@ import xml.etree.ElementTree
 SECONDS = {"unit": 120, "fuzz": 300, "e2e": 1800 if os.environ.get("MESH") == "long" else 900, "hosts": 1800}
 JOBS = 2                    # of unit and fuzz
 # they measure times, or use fixed ports
-ALONE = ["e2e/test_abuse", "e2e/test_failing_peers", "e2e/test_fair", "e2e/test_fair_scans", "e2e/test_health",
-         "e2e/test_latency", "e2e/test_pages_browser", "e2e/test_pages_browser_sizes", "e2e/test_upgrade",
-         "e2e/test_walkthrough", "e2e/test_wire"]
+ALONE = ["e2e/test_abuse", "e2e/test_failing_peers", "e2e/test_fair", "e2e/test_fair_scans", "e2e/test_latency", "e2e/test_pages_browser",
+         "e2e/test_pages_browser_sizes", "e2e/test_upgrade", "e2e/test_wire"]
 # all other end-to-end tests wait more than they work, and run beside others, each lane with ports of its own; the longest of them first
-LONGEST = ["e2e/test_words", "e2e/test_mesh", "e2e/test_moderation", "e2e/test_ceilings", "e2e/test_leaving", "e2e/test_responder_life",
-           "e2e/test_restored", "e2e/test_runner", "e2e/test_service", "e2e/test_big_exchange", "e2e/test_old_peers", "e2e/test_histories",
-           "e2e/test_changes", "e2e/test_alive", "e2e/test_jwt", "e2e/test_trust", "e2e/test_quotas", "e2e/test_feed",
-           "e2e/test_probe", "e2e/test_backup", "e2e/test_attacks", "e2e/test_retry_after"]
-PORTS = ["17000 22000", "22000 27000", "27000 32000"]
+LONGEST = ["e2e/test_mesh", "e2e/test_alive", "e2e/test_ceilings", "e2e/test_leaving", "e2e/test_failing_machine", "e2e/test_responder_life",
+           "e2e/test_moderation", "e2e/test_probe", "e2e/test_big_exchange", "e2e/test_retry_after", "e2e/test_words", "e2e/test_service",
+           "e2e/test_runner", "e2e/test_trust", "e2e/test_old_peers", "e2e/test_paging", "e2e/test_commands", "e2e/test_jwt",
+           "e2e/test_attacks", "e2e/test_health", "e2e/test_install", "e2e/test_walkthrough"]
+PORTS = ["22000 24000", "24000 26000", "26000 28000", "28000 30000", "30000 32000"]      # others stand for peers that are not there
 
 
 class Result:

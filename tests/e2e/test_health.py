@@ -348,12 +348,11 @@ def test_it_is_cheap(responder):
     for i in range(300):
         kodo.post("/connect", connect_body(f"http://localhost:{5000 + i}", feed=True, registry=True))
 
-    def cost(path):
-        times = []
-        for _ in range(200):
-            times.append(kodo.get(path).seconds)
-        return statistics.median(times)
-    assert cost("/health") < 3 * cost("/")
+    times = {"/health": [], "/": []}
+    for _ in range(200):
+        for path, of_path in times.items():                 # in turns: what else the machine does comes to both
+            of_path.append(kodo.get(path).seconds)
+    assert statistics.median(times["/health"]) < 3 * statistics.median(times["/"])
 
 
 def test_service(service):
