@@ -47,8 +47,10 @@ class Result:
 
 
 def environment(builddir, srcdir):
+    # a test's own make knows nothing of the jobs of the one that runs this
+    outer = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     return dict(
-        os.environ, SRCDIR=srcdir, BUILDDIR=builddir,
+        outer, SRCDIR=srcdir, BUILDDIR=builddir,
         KODO=os.path.join(builddir, "fcgi-app", "kodo"), KODO_RECONNECT=os.path.join(builddir, "cron", "kodo-reconnect"),
         CMOCKA_MESSAGE_OUTPUT="TAP", PYTHONDONTWRITEBYTECODE="1", LC_ALL="C.UTF-8",
         UBSAN_OPTIONS=os.environ.get("UBSAN_OPTIONS", "print_stacktrace=1"),
