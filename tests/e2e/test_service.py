@@ -330,7 +330,8 @@ def test_a_start_says_where_and_how_to_end(service):
     one = service({**NODE, "connect": [registry.url], "flows": [kodotest.flow(0)]})
     wait_until(lambda: f"listed by {registry.url}\n" in one.screen(), 5, "by whom it is listed")
     assert f"Node is at {one.url}, and follows {one.loader}; Ctrl-C ends it\n" in one.screen()
-    assert "listed by nobody" in service(NODE).screen()
+    alone = service(NODE)
+    wait_until(lambda: "listed by nobody" in alone.screen(), 5, "it has said so")
 
 
 def test_executable_loader_runs_again(place):
