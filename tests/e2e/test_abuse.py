@@ -11,7 +11,7 @@ import time
 
 from kodotest import FastCGI, cgi_env, connect_body, flow, node, parse_cgi
 
-N_FORGED = int(os.environ.get("ABUSE", "3000"))
+N_FORGED = int(os.environ.get("ABUSE", "2000"))
 IS_LONG = "ABUSE" in os.environ
 ABUSER = "8.8.8.8"
 RATE = 3000                                 # the default of rate_client
