@@ -383,9 +383,10 @@ class Responder(Hosted):
 
     def request(self, method, target, headers=None, body=None, length=True, timeout=60, **more):
         data = body_bytes(body)
+        whole = FastCGI.whole(cgi_env(method, target, headers, data, length, **more), data or b"")
         began = time.monotonic()
         with FastCGI(self.path, timeout) as connection:
-            connection.send(cgi_env(method, target, headers, data, length, **more), data or b"")
+            connection.socket.sendall(whole)                # soon: libfcgi closes what sends nothing for 2 s
             return parse_cgi(*connection.receive(), time.monotonic() - began)
 
     def screen(self):
