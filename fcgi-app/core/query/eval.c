@@ -115,8 +115,7 @@ test_text(const struct test *t, struct str s)
 	case TEST_STARTS:
 		return str_starts(s, t->text);
 	case TEST_ENDS:
-		return s.len >= t->text.len &&
-		    str_starts((struct str){ s.p + s.len - t->text.len, t->text.len }, t->text);
+		return str_ends(s, t->text);
 	default:
 		return false;
 	}
