@@ -214,7 +214,7 @@ def offer(registry, i, round_):
     url = f"http://localhost:{20000 + i}"
     body = kodotest.greeting(url, nodes=[kodotest.node(url, [kodotest.flow(1, name=f"node {i} round {round_}")])])
     answer = registry.post("/connect", body)
-    assert answer.status == 201
+    assert answer.status == 201, answer
     return answer.seconds
 
 
