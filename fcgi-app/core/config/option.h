@@ -90,6 +90,10 @@ struct options {
 	struct str auth_jwt_role_path;
 	struct str auth_audience;	/* null: url */
 	bool auth_remote_user;
+	struct str cluster;		/* endpoints of etcd; null: one machine is all */
+	struct str cluster_name;
+	struct str machine;		/* null: the host name */
+	struct str machine_url;		/* null: as it listens */
 	const struct flow *flows;	/* own ones, checked like a body's, in order */
 	size_t n_flows;
 	/* not stored with the options (option_put_sources): */
@@ -160,6 +164,15 @@ enum kodo_err option_stamp_service(struct arena *a, struct str loader, struct st
  */
 void option_write(struct buf *out, const struct options *o);
 enum kodo_err option_read(struct arena *a, struct str text, struct options *out) MUST_CHECK;
+
+/*
+ * In a cluster each machine has some options for itself: what option_write_machine writes, and
+ * option_write_shared does not. option_read_here takes them from machine instead of text.
+ */
+void option_write_machine(struct buf *out, const struct options *o);
+void option_write_shared(struct buf *out, const struct options *o);
+enum kodo_err option_read_here(
+    struct arena *a, struct str text, struct str machine, struct options *out) MUST_CHECK;
 
 /* Do two differ in the option of that name? */
 bool option_differs(const struct options *x, const struct options *y, const char *name);

@@ -56,6 +56,7 @@ struct option_row {
 	const char *also;	/* another name there; NULL: none */
 	const char *shape;	/* of the value, for help */
 	const char *help;	/* one line */
+	bool of_machine;	/* each machine of a cluster has its own */
 };
 
 /* May there be several values? */

@@ -107,6 +107,26 @@ option_write(struct buf *out, const struct options *o)
 	put_line(out, is_program_name, o->loader_is_program ? STR("true") : STR("false"));
 }
 
+void
+option_write_machine(struct buf *out, const struct options *o)
+{
+	unsigned i;
+
+	for (i = 0; i < option_n_rows; i++)
+		if (option_rows[i].of_machine)
+			put_row(out, &option_rows[i], o);
+}
+
+void
+option_write_shared(struct buf *out, const struct options *o)
+{
+	unsigned i;
+
+	for (i = 0; i < option_n_rows; i++)
+		if (!option_rows[i].of_machine)
+			put_row(out, &option_rows[i], o);
+}
+
 bool
 option_differs(const struct options *x, const struct options *y, const char *name)
 {
@@ -169,9 +189,13 @@ read_value(struct option_input *in, const struct option_row *row, struct loader_
 	return option_set(in, row, *list);
 }
 
+/* Of which rows lines count. */
+enum lines { LINES_ALL, LINES_SHARED, LINES_OF_MACHINE };
+
 /* One line. */
 static enum kodo_err
-read_line(struct option_input *in, struct loader_value *lists[], struct str line, bool *is_program)
+read_line(struct option_input *in, struct loader_value *lists[], struct str line,
+    enum lines which, bool *is_program)
 {
 	const struct option_row *row;
 	struct str name, text;
@@ -186,7 +210,7 @@ read_line(struct option_input *in, struct loader_value *lists[], struct str line
 	if (str_eq(name, str_of(is_program_name)))
 		return option_parse_bool(text, is_program) == KODO_OK ? KODO_OK : KODO_ECORRUPT;
 	row = option_find(name);
-	if (row == NULL)
+	if (row == NULL || (which != LINES_ALL && row->of_machine != (which == LINES_OF_MACHINE)))
 		return KODO_OK;
 	return row->type == OPT_FLOWS ? KODO_ECORRUPT : read_value(in, row, lists, text);
 }
@@ -194,14 +218,24 @@ read_line(struct option_input *in, struct loader_value *lists[], struct str line
 enum kodo_err
 option_read(struct arena *a, struct str text, struct options *out)
 {
+	return option_read_here(a, text, STR_NULL, out);
+}
+
+enum kodo_err
+option_read_here(struct arena *a, struct str text, struct str machine, struct options *out)
+{
 	struct loader_value *lists[OPTION_MAX] = { NULL };
 	struct option_input in = { .a = a, .base = STR("/"), .quiet = true };
+	const enum lines which = machine.p == NULL ? LINES_ALL : LINES_SHARED;
 	bool is_program = false;
 	enum kodo_err err = KODO_OK;
 
 	*out = (struct options){ .registry = false };
 	while (text.len > 0 && err == KODO_OK)
-		err = read_line(&in, lists, str_cut(&text, '\n'), &is_program);
+		err = read_line(&in, lists, str_cut(&text, '\n'), which, &is_program);
+	while (machine.len > 0 && err == KODO_OK)
+		err = read_line(
+		    &in, lists, str_cut(&machine, '\n'), LINES_OF_MACHINE, &is_program);
 	if (err == KODO_OK)
 		err = option_resolve(&in, out);
 	out->loader_is_program = is_program;

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "core/registry/registry_private.h"
+#include "core/storage/machine.h"
 
 /* --- opening --- */
 
@@ -118,6 +119,17 @@ registry_state(const struct registry *r)
 
 /* --- options --- */
 
+/* What each machine of a cluster has for itself, in place of what the one had that stored them. */
+static enum kodo_err
+options_of_machine(struct registry *r, struct str stored)
+{
+	struct str machine;
+	enum kodo_err err = machine_read(&r->state, r->options_arena, MACHINE_FILE, &machine);
+
+	return err == KODO_OK ? option_read_here(r->options_arena, stored, machine, &r->options)
+	    : err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
 enum kodo_err
 registry_options_at(struct registry *r, struct txn *t, const struct head *h)
 {
@@ -135,6 +147,8 @@ registry_options_at(struct registry *r, struct txn *t, const struct head *h)
 		err = arena_str(r->options_arena, v, &v);
 	if (err == KODO_OK)
 		err = option_read(r->options_arena, v, &r->options);
+	if (err == KODO_OK && r->options.cluster.p != NULL)
+		err = options_of_machine(r, v);
 	if (err == KODO_OK)
 		r->options_gen = h->options_gen;
 	return err == KODO_EINVAL || err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
