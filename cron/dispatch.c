@@ -5,6 +5,7 @@
 #include "core/base/isotime.h"
 #include "core/base/limit.h"
 #include "core/base/log.h"
+#include "core/cluster/link.h"
 #include "core/base/spawn.h"
 #include "core/exchange/outcome.h"
 #include "core/exchange/schedule.h"
@@ -52,6 +53,7 @@ struct slot {
 	uint32_t host;		/* of a stranger, see ceiling.h; else 0 */
 	uint32_t look_host;	/* of one that is asked for a sign of life; else 0 */
 	int64_t began_us;	/* monotonic */
+	uint64_t token;		/* of a cluster, by which it was sent */
 	struct arena *arena;	/* holds job, and what was signed of it */
 	struct exchange_job job;
 	struct signature_fields signature;
@@ -264,6 +266,7 @@ start(struct dispatch *d, const struct lifetime *lifetime, struct slot *slot)
 		return err;
 	slot->busy = true;
 	slot->began_us = clock_mono_us();
+	slot->token = link_token();
 	d->n_busy[slot->pool]++;
 	job_log_sending(&slot->job, d->failures[slot->job.peer % FAILURE_SLOTS]);
 	return KODO_OK;
@@ -280,6 +283,7 @@ finish_ended(struct dispatch *d)
 	unsigned i;
 
 	while (sender_take(d->sender, &i, &res, &head)) {
+		const uint64_t token = link_token();
 		struct slot *slot;
 
 		if (i >= PEER_SLOTS) {
@@ -294,9 +298,12 @@ finish_ended(struct dispatch *d)
 		traffic_count(&slot->job, &res);
 		job_log_outcome(&slot->job, &res, &d->failures[slot->job.peer % FAILURE_SLOTS]);
 		err = judge(slot, &head, &res);
+		/* what was sent by a lease that is over, another machine may have sent since */
+		link_set_token(slot->token);
 		if (err == KODO_OK)
 			err = outcome_take(d->registry, slot->arena, &slot->job, &res,
 			    isotime_now_us(), &wake);
+		link_set_token(token);
 		sender_release(d->sender, i);
 		slot->busy = false;
 		d->n_busy[slot->pool]--;
@@ -478,6 +485,23 @@ tick(struct dispatch *d)
 	d->ticked_us = now_us;
 }
 
+/*
+ * Does this machine send for its cluster? If not, or not any more, what is in flight is abandoned:
+ * nobody else is told of it, and who sends now begins with it.
+ */
+static bool
+may_send(struct dispatch *d)
+{
+	unsigned i;
+
+	if (link_may_send(registry_state(d->registry)))
+		return true;
+	for (i = 0; i < PEER_SLOTS; i++)
+		if (d->slots[i].busy)
+			sender_give_up(d->sender, i);
+	return false;
+}
+
 enum dispatch_end
 dispatch_run(struct dispatch *d, const struct lifetime *lifetime, int wake_fd)
 {
@@ -486,9 +510,14 @@ dispatch_run(struct dispatch *d, const struct lifetime *lifetime, int wake_fd)
 
 	while (!d->stopped && !store_is_outdated(registry_store(d->registry))) {
 		int64_t mono_us = clock_mono_us(), max_us = LIFETIME_AHEAD_US;
-		bool more;
+		bool more = false;
 
 		tick(d);
+		if (!may_send(d)) {
+			finish_ended(d);
+			wait(d, wake_fd, TICK_US);
+			continue;
+		}
 		more = rounds_run(&d->rounds, d->registry, mono_us);
 		if (mono_us < d->paused_us)
 			max_us = d->paused_us - mono_us;

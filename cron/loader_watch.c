@@ -3,6 +3,7 @@
 
 #include "core/base/isotime.h"
 #include "core/check/environment.h"
+#include "core/cluster/link.h"
 #include "core/registry/startup.h"
 #include "core/storage/run_history.h"
 #include "cron/loader_watch.h"
@@ -91,8 +92,12 @@ loader_watch_resolve(struct loader_watch *w, struct registry *r, struct why *why
 		    "%s names the state %.*s, but %s was found without running it; "
 		    "put KODO_CACHE_DATA into the .env beside it",
 		    w->loader, STR_ARG(o.state_path), w->state_path);
-	if (err == KODO_OK)
+	if (err == KODO_OK && link_note(registry_state(r), &o) != KODO_OK)
+		err = why_set(why, KODO_EIO, "cannot write %s/machine", w->state_path);
+	if (err == KODO_OK) {
+		link_join(r, LINK_REQUEST_MS);
 		err = startup_apply(r, &o, stamp, START_IF_CHANGED, isotime_now_us(), NULL, why);
+	}
 	arena_free(a);
 	w->retry_us =
 	    err == KODO_OK ? 0 : isotime_now_us() + (err == KODO_EBUSY ? SOON_US : RETRY_US);

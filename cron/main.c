@@ -20,8 +20,11 @@
 #include "core/base/screen.h"
 #include "core/base/spawn.h"
 #include "core/check/environment.h"
+#include "core/cluster/link.h"
 #include "core/metrics/metrics.h"
+#include "core/storage/machine.h"
 #include "core/storage/run_history.h"
+#include "cron/cluster/engine.h"
 #include "cron/dispatch.h"
 #include "cron/loader_watch.h"
 #include "cron/probe.h"
@@ -43,13 +46,15 @@ static const char usage[] =
     "  --stay          never end by itself (for systemd)\n"
     "  --once          end when nothing is due at this moment\n"
     "  --resolve       only read (or run) the loader and store its options\n"
-    "  --probe         only test the own url and the targets, for `kodo check`\n";
+    "  --probe         only test the own url and the targets, for `kodo check`\n"
+    "  --cluster       only keep this machine's state in step with the cluster's log; --stay\n"
+    "                  starts such a process by itself\n";
 
 struct arguments {
 	const char *loader;
 	const char *state;
 	unsigned for_s;
-	bool stay, once, resolve, probe;
+	bool stay, once, resolve, probe, cluster;
 	bool is_cron;			/* --for was given, as a crontab line does */
 };
 
@@ -114,13 +119,24 @@ start_resolver(struct runner *r)
 	r->loader_watch.retry_us = isotime_now_us() + 1000000;
 }
 
+/* In a cluster the process of the log runs beside this one. */
 static void
-follow_loader(void *arg, struct registry *registry)
+see_to_cluster(struct runner *r)
+{
+	if (r->args.stay)
+		link_ensure(&r->state, r->program);
+}
+
+static void
+tick(void *arg, struct registry *registry)
 {
 	struct runner *r = arg;
 	struct why why = { "" };
 	enum kodo_err err;
 
+	see_to_cluster(r);
+	if (r->args.state != NULL)
+		return;
 	switch (loader_watch_poll(&r->loader_watch, registry)) {
 	case LOADER_WATCH_NOTHING:
 		return;
@@ -154,6 +170,9 @@ bring_up_to_date(struct runner *r, struct why *why)
 		r->is_logged = err != KODO_OK;
 		if (!r->args.resolve)
 			err = KODO_OK;
+	} else if (err == KODO_OK && machine_is_member(&r->state)) {
+		err = why_set(why, KODO_EBUSY,
+		    "the state %s has no options yet: it waits for the cluster", r->state_path);
 	} else if (err == KODO_OK) {
 		err = why_set(why, KODO_ENOTFOUND,
 		    "the state %s has no options yet: start the service, or name its loader",
@@ -210,6 +229,9 @@ open_state(struct runner *r, struct why *why)
 	if (err == KODO_OK) {
 		registry_is_run_by(r->registry, "runner");
 		metrics_use(registry_state(r->registry));
+		link_join(r->registry, LINK_REQUEST_MS);
+		if (r->args.stay)
+			link_keep(r->program);
 	}
 	if (err == KODO_OK)
 		err = bring_up_to_date(r, why);
@@ -217,6 +239,7 @@ open_state(struct runner *r, struct why *why)
 		err = dispatch_new(r->registry, &r->watch, &r->dispatch);
 	if (err != KODO_OK) {
 		metrics_use(NULL);
+		link_leave();
 		registry_close(r->registry);
 		r->registry = NULL;	/* so that the next attempt begins anew */
 	}
@@ -398,20 +421,23 @@ run(struct runner *r, struct why *why)
 	if (!shutdown_open_service(&r->watch.service_fd))
 		return KODO_OK;
 	r->watch.arg = r;
-	if (r->args.state == NULL)
-		r->watch.tick = follow_loader;
+	if (r->args.state == NULL || r->args.stay)
+		r->watch.tick = tick;
 	if (r->args.is_cron)
 		environment_note(&r->state, RUN_HISTORY_CRON_FILE);
 	if (r->args.resolve)
 		return resolve(r, why);
 	if (r->args.probe)
 		return probe(r, why);
+	if (r->args.cluster)
+		return engine_run(&r->state, r->watch.stop_fd, why);
 	r->lifetime.stay = r->args.stay;
 	r->lifetime.once = r->args.once;
 	r->lifetime.began_us = clock_mono_us();
 	r->lifetime.until_us = r->lifetime.began_us + r->args.for_s * 1000000ll;
 	do {
 		why->text[0] = '\0';
+		see_to_cluster(r);
 		err = run_once(r, &again, why);
 	} while (err == KODO_OK ? again : outlast(r, &err, why));
 	return err;
@@ -440,6 +466,7 @@ read_arguments(int argc, char *argv[], struct arguments *out)
 		{ "once", no_argument, NULL, 'o' },
 		{ "resolve", no_argument, NULL, 'r' },
 		{ "probe", no_argument, NULL, 'p' },
+		{ "cluster", no_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -458,6 +485,7 @@ read_arguments(int argc, char *argv[], struct arguments *out)
 		case 'o': out->once = true; break;
 		case 'r': out->resolve = true; break;
 		case 'p': out->probe = true; break;
+		case 'c': out->cluster = true; break;
 		case 'h': fputs(usage, stdout); exit(screen_end("kodo-reconnect", 0));
 		default: return false;		/* getopt has printed why */
 		}

@@ -20,6 +20,7 @@
 #include "core/base/isotime.h"
 #include "core/base/limit.h"
 #include "core/base/near.h"
+#include "core/cluster/link.h"
 #include "core/registry/registry.h"
 #include "core/registry/startup.h"
 #include "core/storage/runner.h"
@@ -156,12 +157,19 @@ apply(struct service *s, struct why *why)
 	if (err == KODO_OK)
 		err = registry_open(s->options.state_path, STORE_MAKE, why, &r);
 	if (err == KODO_OK)
+		err = link_note(registry_state(r), &s->options);
+	if (err == KODO_OK) {
+		link_ensure(registry_state(r), s->runner_path);
+		link_join(r, LINK_START_MS);
+	}
+	if (err == KODO_OK)
 		err = startup_apply(
 		    r, &s->options, s->stamp, START_NOW, isotime_now_us(), NULL, why);
 	if (err == KODO_OK)
 		err = store_stat(registry_store(r), &stat);
 	if (err == KODO_OK)
 		s->n_providers = stat.entries[T_PROVIDER];
+	link_leave();
 	registry_close(r);
 	return err;
 }

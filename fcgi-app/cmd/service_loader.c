@@ -6,6 +6,7 @@
 #include "cmd/service_private.h"
 #include "core/base/clock.h"
 #include "core/base/isotime.h"
+#include "core/cluster/link.h"
 #include "core/registry/registry.h"
 #include "core/registry/startup.h"
 
@@ -53,6 +54,8 @@ apply(const struct service *s, struct registry *r, struct arena *a, struct why *
 		!str_eq(o.state_path, s->options.state_path)))
 		err = why_set(why, KODO_ECONFLICT,
 		    "the loader now names another url or cache_data; start the service anew");
+	if (err == KODO_OK && link_note(registry_state(r), &o) != KODO_OK)
+		err = why_set(why, KODO_EIO, "cannot write %s/machine", s->state.path);
 	if (err == KODO_OK)
 		err = startup_apply(r, &o, stamp, START_IF_CHANGED, isotime_now_us(), NULL, why);
 	if (err == KODO_OK && !o.loader_is_program)
@@ -74,8 +77,10 @@ reload(const struct service *s)
 	if (a == NULL)
 		return 1;
 	err = registry_open(s->options.state_path, STORE_UPGRADE, &why, &r);
-	if (err == KODO_OK)
+	if (err == KODO_OK) {
+		link_join(r, LINK_REQUEST_MS);
 		err = apply(s, r, a, &why);
+	}
 	if (err == KODO_OK && state_wake(&s->state) != KODO_OK)
 		log_debug("the loader was read; no runner waits");
 	if (err == KODO_EBUSY && !s->loader_is_busy)

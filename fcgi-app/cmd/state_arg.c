@@ -6,6 +6,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/state_arg.h"
+#include "core/cluster/link.h"
 #include "core/base/near.h"
 #include "core/base/path.h"
 #include "core/registry/registry.h"
@@ -254,8 +255,10 @@ state_arg_open(struct state_arg *t, struct registry **out, struct why *why)
 	if (err != KODO_OK)
 		return err;
 	err = registry_open(t->state_path, STORE_FIND, why, out);
-	if (err == KODO_OK)
+	if (err == KODO_OK) {
 		registry_is_run_by(*out, "command");
+		link_join(*out, LINK_REQUEST_MS);
+	}
 	if (err == KODO_ENOTFOUND && t->options.loader_is_program)
 		why_set(why, err,
 		    "%.*s is not there; the loader %.*s is a program, which this command does not "

@@ -107,6 +107,14 @@ sink_end(struct sink *s)
 	return s->fd != -1 && s->buf.len > 0 ? spill(s) : KODO_OK;
 }
 
+enum kodo_err
+sink_open(struct sink *s)
+{
+	enum kodo_err err = spool_begin(s->state, &s->limits, &s->spool);
+
+	return err == KODO_OK ? spill_open(s) : err;
+}
+
 void
 sink_free(struct sink *s)
 {

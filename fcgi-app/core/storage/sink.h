@@ -33,6 +33,8 @@ struct sink {
  */
 enum kodo_err sink_step(struct sink *s) MUST_CHECK;
 enum kodo_err sink_end(struct sink *s) MUST_CHECK;
+/* Put what follows into the file from here on, however little it is. Errors as sink_step. */
+enum kodo_err sink_open(struct sink *s) MUST_CHECK;
 void sink_free(struct sink *s);
 
 #endif

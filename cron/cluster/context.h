@@ -1,0 +1,77 @@
+/*
+ * What the files of the process of the log share, and what they know of each other.
+ *
+ *	engine.c	start, joining, loop
+ *	context.c	may etcd be believed, has it a majority, keys
+ *	propose.c	the socket; entries of this machine into the log, many in one txn
+ *	follow.c	the log into this machine's state
+ *	order.c		what an admin orders by hand
+ *	lead.c		the lease, who sends, this machine's record, digests
+ *	trim.c		the log behind all of them is deleted
+ *	catch_up.c	the state of another machine, where the log does not reach back
+ *
+ * Nothing may be asked of etcd from within a message of the watch (curl is not to be entered
+ * twice):
+ * what follows from one is noted, and done by the tick of its file.
+ *
+ * Keys, under k/<cluster>/: see the head of each file.
+ */
+#ifndef KODO_CLUSTER_CONTEXT_H
+#define KODO_CLUSTER_CONTEXT_H
+
+#include "core/storage/cluster_status.h"
+#include "core/registry/registry.h"
+#include "cron/cluster/etcd.h"
+
+#define KEY_BYTES	512u
+
+struct proposer;
+struct follower;
+struct leader;
+struct catch_up;
+struct trimmer;
+
+struct context {
+	const struct state *state;
+	struct registry *registry;	/* NULL: while another state takes its place */
+	struct etcd *etcd;
+	struct options options;		/* of this machine */
+	struct arena *a;		/* of those */
+	char prefix[256], name[128], boot[17];
+	struct cluster_status status;	/* what is told to other processes */
+	bool is_joined;			/* etcd is the one, and the log is followed */
+	bool is_changed;		/* the status is to be written */
+	/* etcd is over its quota. 3.4 takes what is nested in a txn all the same: it must not */
+	bool is_full;
+	bool is_watch_silent;		/* it is to begin anew */
+	void (*take_order)(struct context *e, void *client, struct str words);	/* order.h */
+	uint64_t applied;		/* of the log, in the state */
+	uint64_t poison;		/* a revision that is not applied, until it is skipped */
+	uint64_t seen;			/* all up to it is applied, or was no entry */
+	int64_t quorum_us;		/* boottime: when a majority of etcd was there last */
+	struct proposer *proposer;
+	struct follower *follower;
+	struct leader *leader;
+	struct catch_up *catch_up;
+	struct trimmer *trimmer;
+};
+
+
+/* From here on nothing is proposed or applied; why, for people. The first reason stays. */
+void context_stop(struct context *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/*
+ * Of a linearizable call: may etcd be the one that this state follows? Else it is stopped.
+ * applied: as it was when the call began.
+ */
+bool context_may_believe(
+    struct context *e, const struct etcd_answer *an, uint64_t applied);
+/* A majority of etcd has answered; and has it lately? */
+void context_note_quorum(struct context *e);
+bool context_has_quorum(struct context *e);
+/* "k/<cluster>/" and the rest. */
+struct str context_key(struct context *e, char out[KEY_BYTES], const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+/* The end of the range of keys that begin so. */
+struct str context_key_end(struct str key, char out[KEY_BYTES]);
+
+#endif

@@ -1,0 +1,315 @@
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/hash.h"
+#include "core/base/log.h"
+#include "core/base/spawn.h"
+#include "core/cluster/entry.h"
+#include "core/cluster/link.h"
+#include "core/storage/cluster_status.h"
+#include "core/storage/machine.h"
+
+#define ENSURE_MS	1000	/* between two starts */
+#define RETRY_MS	20	/* between two attempts to connect */
+#define LOOK_US		200000	/* between two looks at who sends */
+#define RESULT_BYTES	((size_t)256 << 20)
+
+static struct {
+	struct registry *registry;	/* NULL: not joined */
+	unsigned wait_ms;
+	int fd;
+	uint64_t token, revision;
+	const char *program;	/* see link_keep */
+	struct arena *a;	/* of the result, until the next change */
+} link_ = { .fd = -1 };
+
+/* --- the socket --- */
+
+static void
+hang_up(void)
+{
+	if (link_.fd >= 0)
+		close(link_.fd);
+	link_.fd = -1;
+}
+
+static enum kodo_err
+dial(const struct state *s, int64_t end_ms)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	char path[PATH_BYTES];
+	enum kodo_err err = state_file(s, MACHINE_SOCKET, path);
+
+	if (link_.fd >= 0)
+		return KODO_OK;
+	if (err != KODO_OK || strlen(path) >= sizeof(to.sun_path))
+		return KODO_ETOOBIG;
+	memcpy(to.sun_path, path, strlen(path));
+	for (;;) {
+		link_.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (link_.fd < 0)
+			return KODO_EIO;
+		if (connect(link_.fd, (const struct sockaddr *)&to, sizeof(to)) == 0)
+			return KODO_OK;
+		hang_up();
+		if (link_.program != NULL)
+			link_ensure(s, link_.program);
+		if (clock_mono_ms() >= end_ms)
+			return KODO_EBUSY;
+		usleep(RETRY_MS * 1000);
+	}
+}
+
+static enum kodo_err
+move(bool is_write, void *bytes, size_t n, int64_t end_ms)
+{
+	char *p = bytes;
+
+	while (n > 0) {
+		struct pollfd fd = { .fd = link_.fd, .events = is_write ? POLLOUT : POLLIN };
+		int64_t left_ms = end_ms - clock_mono_ms();
+		ssize_t moved;
+
+		if (left_ms <= 0 || (poll(&fd, 1, (int)left_ms) == 0))
+			return KODO_EBUSY;
+		moved = is_write ? send(link_.fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT)
+				 : recv(link_.fd, p, n, MSG_DONTWAIT);
+		if (moved == 0 || (moved < 0 && errno != EAGAIN && errno != EINTR))
+			return KODO_EIO;
+		if (moved > 0) {
+			p += moved;
+			n -= (size_t)moved;
+		}
+	}
+	return KODO_OK;
+}
+
+/* The entry, or order, there; the result back. */
+static enum kodo_err
+pass(struct buf *entry, struct link_request q, int64_t end_ms, struct str *result)
+{
+	struct link_answer an;
+	char *bytes;
+	enum kodo_err err;
+
+	q.bytes = (uint32_t)entry->len;
+	err = move(true, &q, sizeof(q), end_ms);
+
+	if (err == KODO_OK)
+		err = move(true, entry->p, entry->len, end_ms);
+	if (err == KODO_OK)
+		err = move(false, &an, sizeof(an), end_ms);
+	if (err != KODO_OK)
+		return err;
+	if (an.err >= KODO_ERR_MAX || an.bytes > RESULT_BYTES)
+		return KODO_EIO;
+	bytes = arena_alloc(link_.a, an.bytes + 1u);
+	if (bytes == NULL)
+		return KODO_ENOMEM;
+	err = move(false, bytes, an.bytes, end_ms);
+	*result = (struct str){ bytes, an.bytes };
+	if (err == KODO_OK && an.err == KODO_OK)
+		link_.revision = an.revision;
+	return err == KODO_OK ? (enum kodo_err)an.err : err;
+}
+
+/* Does the kind count only from who sends for the cluster? */
+static bool
+is_sender_s(enum change_kind kind)
+{
+	static const bool rows[CHANGE_KINDS] = {
+		[CHANGE_DONE] = true, [CHANGE_CLEAR] = true, [CHANGE_PUT_OFF] = true,
+		[CHANGE_CLOCK_BACK] = true, [CHANGE_ROUND] = true, [CHANGE_WATCH] = true,
+		[CHANGE_PROBE] = true, [CHANGE_EXPIRE] = true, [CHANGE_SWEPT] = true,
+		[CHANGE_REJUDGED] = true,
+	};
+
+	return rows[kind];
+}
+
+static enum kodo_err
+submit(void *arg, struct change_run *run)
+{
+	struct buf entry = BUF_INIT(LINK_ENTRY_BYTES);
+	const int64_t end_ms = clock_mono_ms() + link_.wait_ms;
+	struct str result = STR_NULL;
+	const struct state *s = registry_state(link_.registry);
+	struct link_request q = { .token = 0 };
+	uint64_t room;
+	enum kodo_err err;
+
+	(void)arg;
+	arena_reset(link_.a);
+	err = entry_room(link_.registry, &room);
+	if (err == KODO_OK)
+		err = entry_write(&entry, run, room);
+	if (err == KODO_OK && is_sender_s(run->type->kind)) {
+		q.token = link_.token;
+		if (q.token == 0)
+			err = KODO_ECONFLICT;	/* another machine sends */
+	}
+	if (err != KODO_OK) {
+		buf_free(&entry);
+		return err;
+	}
+	err = dial(s, end_ms);
+	if (err == KODO_OK)
+		err = pass(&entry, q, end_ms, &result);
+	/*
+	 * hung up without an answer: the process of the log has ended, or taken over a state. The
+	 * entry may be in the log; again, it changes nothing more
+	 */
+	if (err == KODO_EIO) {
+		hang_up();
+		err = dial(s, end_ms);
+		if (err == KODO_OK)
+			err = pass(&entry, q, end_ms, &result);
+	}
+	buf_free(&entry);
+	if (result.p == NULL)
+		hang_up();	/* an answer that comes late must not be the next one's */
+	if (err == KODO_OK)
+		return entry_result_read(result, run);
+	return err == KODO_EIO || err == KODO_ETOOBIG ? KODO_EBUSY : err;
+}
+
+enum kodo_err
+link_order(const struct state *s, struct str order)
+{
+	const int64_t end_ms = clock_mono_ms() + LINK_REQUEST_MS;
+	struct buf b = BUF_INIT(LINK_ENTRY_BYTES);
+	struct str result = STR_NULL;
+	enum kodo_err err;
+
+	if (link_.a == NULL && (link_.a = arena_new()) == NULL)
+		return KODO_ENOMEM;
+	buf_put_str(&b, order);
+	err = buf_failed(&b) ? b.err : dial(s, clock_mono_ms());
+	if (err == KODO_OK)
+		err = pass(&b, (struct link_request){ .is_order = 1 }, end_ms, &result);
+	buf_free(&b);
+	hang_up();
+	return err == KODO_EIO ? KODO_EBUSY : err;
+}
+
+void
+link_join(struct registry *r, unsigned wait_ms)
+{
+	if (!machine_is_member(registry_state(r))) {
+		if (link_.registry == r)
+			link_leave();
+		return;
+	}
+	if (link_.a == NULL)
+		link_.a = arena_new();
+	if (link_.registry != r)
+		hang_up();
+	link_.registry = r;
+	link_.wait_ms = wait_ms;
+	registry_submit_by(r, submit, NULL);
+}
+
+void
+link_keep(const char *program)
+{
+	link_.program = program;
+}
+
+void
+link_leave(void)
+{
+	hang_up();
+	if (link_.registry != NULL)
+		registry_submit_by(link_.registry, NULL, NULL);
+	link_.registry = NULL;
+}
+
+uint64_t
+link_revision(void)
+{
+	return link_.revision;
+}
+
+void
+link_set_token(uint64_t token)
+{
+	link_.token = token;
+}
+
+uint64_t
+link_token(void)
+{
+	return link_.token;
+}
+
+bool
+link_may_send(const struct state *s)
+{
+	static int64_t looked_us, until_us;
+	const int64_t now_us = cluster_boot_us();
+	struct cluster_status st;
+
+	if (link_.registry == NULL)
+		return true;
+	if (now_us - looked_us >= LOOK_US || now_us >= until_us) {
+		looked_us = now_us;
+		if (cluster_status_read(s, &st) != KODO_OK)
+			st = (struct cluster_status){ .token = 0 };
+		until_us = st.token != 0 ? st.send_until_us : 0;
+		link_.token = now_us < until_us ? st.token : 0;
+	}
+	return link_.token != 0;
+}
+
+enum kodo_err
+link_note(const struct state *s, const struct options *o)
+{
+	struct buf b = BUF_INIT(0);
+	struct arena *a;
+	struct str old;
+	uint64_t digest;
+	enum kodo_err err = KODO_OK;
+
+	if (o->cluster.p == NULL) {
+		machine_remove(s, MACHINE_FILE);
+		return KODO_OK;
+	}
+	a = arena_new();
+	if (a == NULL)
+		return KODO_ENOMEM;
+	/* what the others have to have, too: MACHINE_DIGEST */
+	option_write_shared(&b, o);
+	digest = hash_text(HASH_STORED, buf_str(&b));
+	buf_reset(&b);
+	option_write_machine(&b, o);
+	buf_printf(&b, MACHINE_DIGEST "%016llx\n", (unsigned long long)digest);
+	if (buf_failed(&b))
+		err = b.err;
+	else if (machine_read(s, a, MACHINE_FILE, &old) != KODO_OK || !str_eq(old, buf_str(&b)))
+		err = machine_write(s, MACHINE_FILE, buf_str(&b), true);
+	arena_free(a);
+	buf_free(&b);
+	return err;
+}
+
+void
+link_ensure(const struct state *s, const char *program)
+{
+	static char name[] = "kodo-reconnect", state[] = "--state", cluster[] = "--cluster";
+	static int64_t tried_ms;
+	char owner[STATE_OWNER_BYTES], path[PATH_BYTES];
+	char *argv[] = { name, state, path, cluster, NULL };
+	struct why why = { "" };
+
+	if (clock_mono_ms() - tried_ms < ENSURE_MS || !machine_is_member(s) ||
+	    state_lock_owner(s, MACHINE_LOCK, owner) != KODO_ENOTFOUND)
+		return;
+	tried_ms = clock_mono_ms();
+	str_copy(path, sizeof(path), str_of(s->path));
+	if (spawn_detached(program, argv, true, &why) != KODO_OK)
+		log_error("%s", why.text);
+}
