@@ -16,6 +16,7 @@
 #include "cmd/state_arg.h"
 #include "core/base/isotime.h"
 #include "core/base/path.h"
+#include "core/check/cluster_check.h"
 #include "core/check/environment.h"
 #include "core/check/integrity.h"
 #include "core/check/quotas.h"
@@ -230,6 +231,7 @@ check_environment(struct check *c)
 	else if (c->registry != NULL && registry_options(c->registry, &env.options) != KODO_OK)
 		env.options = NULL;
 	environment_check(&env);
+	cluster_check(&env);
 	return true;
 }
 

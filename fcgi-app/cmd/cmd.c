@@ -46,6 +46,7 @@ static const struct cmd {
 	{ "allow", cmd_allow, "undo kodo deny and kodo hide", NULL },
 	{ "key", cmd_key, "print or replace the key of a service, or of its admin", NULL },
 	{ "trust", cmd_trust, "say which key a peer has", NULL },
+	{ "cluster", cmd_cluster, "the machines that are one registry", NULL },
 	{ "backup", cmd_backup, "write all that a service has to one file", NULL },
 	{ "restore", cmd_restore, "put the state of a backup to its place", NULL },
 	{ "export", cmd_export, "write the providers as a cache file of the original", NULL },

@@ -33,6 +33,7 @@ int cmd_trust(int argc, char *argv[]);
 int cmd_deny(int argc, char *argv[]);
 int cmd_hide(int argc, char *argv[]);
 int cmd_allow(int argc, char *argv[]);
+int cmd_cluster(int argc, char *argv[]);	/* cluster.c */
 
 /* The text of why; where that is empty, of err. */
 const char *cmd_words(enum kodo_err err, const struct why *why);

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "core/base/json.h"
+#include "core/check/cluster_check.h"
 #include "core/check/environment.h"
 #include "core/check/integrity.h"
 #include "core/check/quotas.h"
@@ -60,6 +61,7 @@ inspect(struct call *c, struct view *v, struct checked *k)
 
 	env.is_hosted = !env.is_served;
 	environment_check(&env);
+	cluster_check(&env);
 	return quotas_check(v, take, k);
 }
 

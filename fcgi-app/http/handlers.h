@@ -57,6 +57,7 @@ enum kodo_err handle_cron(struct call *c) MUST_CHECK;
 
 /* moderation.c */
 enum kodo_err handle_moderation(struct call *c) MUST_CHECK;
+enum kodo_err handle_snapshot(struct call *c) MUST_CHECK;
 enum kodo_err handle_moderate(struct call *c) MUST_CHECK;
 
 /* well_known.c */

@@ -4,8 +4,10 @@
 #include "core/base/log.h"
 #include "core/base/path.h"
 #include "core/base/url.h"
+#include "core/cluster/link.h"
 #include "core/metrics/metrics.h"
 #include "core/registry/startup.h"
+#include "core/storage/machine.h"
 #include "core/storage/runner.h"
 #include "http/instance.h"
 
@@ -149,6 +151,7 @@ find_state(struct instance *inst, struct arena *a, struct str *stamp, struct why
 			return err;
 		rate_table_close(&inst->rates);
 		metrics_use(NULL);
+		link_leave();
 		registry_close(inst->registry);
 		inst->registry = NULL;
 	}
@@ -174,6 +177,7 @@ apply_loader(struct instance *inst, struct arena *a, struct str stamp, int64_t n
 		if (err != KODO_OK)
 			return err;
 		metrics_use(registry_state(inst->registry));
+		link_join(inst->registry, LINK_REQUEST_MS);
 	}
 	err = registry_is_current(inst->registry, stamp, &current);
 	if (err != KODO_OK || current)
@@ -185,6 +189,10 @@ apply_loader(struct instance *inst, struct arena *a, struct str stamp, int64_t n
 	}
 	if (err != KODO_OK)
 		return err;
+	err = link_note(registry_state(inst->registry), &o);
+	if (err != KODO_OK)
+		return why_set(why, err, "cannot write %s/machine", inst->state_path);
+	link_join(inst->registry, LINK_REQUEST_MS);
 	err = startup_apply(inst->registry, &o, stamp, START_IF_CHANGED, now_us, NULL, why);
 	if (err == KODO_OK)
 		*wake = true;	/* a start connects, changed flows are sent */
@@ -229,8 +237,10 @@ open_child(struct instance *inst, struct why *why)
 	enum kodo_err err = registry_open(
 	    str_of(inst->state_path), STORE_UPGRADE, why, &inst->registry);
 
-	if (err == KODO_OK)
+	if (err == KODO_OK) {
 		metrics_use(registry_state(inst->registry));
+		link_join(inst->registry, LINK_REQUEST_MS);
+	}
 	return err;
 }
 
@@ -273,6 +283,9 @@ instance_wake(struct instance *inst, enum instance_wake reason)
 		return WOKEN_NOBODY;
 	if (state_wake(registry_state(inst->registry)) == KODO_OK)
 		return WOKEN_RUNNER;
+	/* in a cluster one that stays is there always, or nothing is taken */
+	if (machine_is_member(registry_state(inst->registry)))
+		return WOKEN_NOBODY;
 	if (reason == WAKE_FOR_REQUEST && registry_options(inst->registry, &o) == KODO_OK &&
 	    o->trigger == TRIGGER_CRON)
 		return WOKEN_NOBODY;

@@ -460,11 +460,15 @@ put_page(struct call *c, struct view *v)
 static enum kodo_err
 put_map(struct call *c, struct view *v)
 {
+	uint64_t variant = 0;
+
 	c->res->is_page = page_is_offered(c, "map.html");
 	c->res->view = changes_last(&v->head);
-	if (etag_matches(c, v, ETAG_VIEW | ETAG_STATE | ETAG_IDLE,
-	    c->res->is_page
-		? (page_stamp("map.html") ^ hash_text(HASH_STORED, c->req->query)) | 1 : 0))
+	if (c->res->is_page)
+		variant = (page_stamp("map.html") ^ hash_text(HASH_STORED, c->req->query)) | 1;
+	else if (v->options->cluster.p != NULL)
+		variant = (uint64_t)c->now_us | 1;	/* what it says of machines goes on */
+	if (etag_matches(c, v, ETAG_VIEW | ETAG_STATE | ETAG_IDLE, variant))
 		return KODO_OK;
 	return c->res->is_page ? put_page(c, v) : render_map(v, &c->res->body);
 }

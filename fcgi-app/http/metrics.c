@@ -7,6 +7,7 @@
 
 #include "core/base/json.h"
 #include "core/exchange/traffic.h"
+#include "core/views/cluster_view.h"
 #include "core/views/numbers.h"
 #include "core/views/search.h"
 #include "http/count.h"
@@ -25,6 +26,10 @@ struct answer {
 	bool is_open;		/* OpenMetrics */
 	struct numbers n;
 	uint64_t slots_used[3], slots[3];
+	struct cluster_status cluster;
+	int64_t lag_us;
+	bool is_sender, is_stopped;
+	unsigned live, ready;
 };
 
 struct family {
@@ -383,6 +388,27 @@ static const struct family families[] = {
 	    "How many there may be (followers, wait, spool_max_mib).", put_slots, AT(slots) },
 };
 
+/* Where this is a cluster. */
+static const struct family cluster_families[] = {
+	{ "kodo_cluster_revision", GAUGE, NULL, "Revision of the log that is applied here.",
+	    put_number, AT(cluster.revision) },
+	{ "kodo_cluster_lag_seconds", GAUGE, "seconds",
+	    "How long something of the log has not been applied here.", put_time, AT(lag_us) },
+	{ "kodo_cluster_quorum", GAUGE, NULL, "Does a majority of etcd answer.", put_flag,
+	    AT(cluster.has_quorum) },
+	{ "kodo_cluster_sender", GAUGE, NULL, "Does this machine send to peers.", put_flag,
+	    AT(is_sender) },
+	{ "kodo_cluster_stopped", GAUGE, NULL, "Does this machine refuse writes for a fault.",
+	    put_flag, AT(is_stopped) },
+	{ "kodo_cluster_members", GAUGE, NULL, "Machines whose lease goes on.", put_count,
+	    AT(live) },
+	{ "kodo_cluster_members_ready", GAUGE, NULL, "Those that serve.", put_count, AT(ready) },
+	{ "kodo_cluster_etcd_bytes", GAUGE, "bytes", "The database of etcd.", put_number,
+	    AT(cluster.db_bytes) },
+	{ "kodo_cluster_etcd_alarms", GAUGE, NULL, "Alarms of etcd: with one it takes nothing.",
+	    put_number, AT(cluster.n_alarms) },
+};
+
 /* Counters end in _total: in OpenMetrics their samples do, in the other form the family, too. */
 static void
 put_family(struct answer *m, const struct family *f)
@@ -427,6 +453,14 @@ put_all(struct call *c, struct view *v)
 	(void)metrics_are_ready();
 	for (i = 0; i < sizeof(families) / sizeof(families[0]); i++)
 		put_family(&m, &families[i]);
+	if (v->options->cluster.p != NULL && cluster_status_read(s, &m.cluster) == KODO_OK) {
+		m.lag_us = cluster_lag_us(&m.cluster);
+		m.is_sender = m.cluster.token != 0;
+		m.is_stopped = m.cluster.stopped[0] != '\0';
+		cluster_view_count(&m.cluster, &m.live, &m.ready);
+		for (i = 0; i < sizeof(cluster_families) / sizeof(cluster_families[0]); i++)
+			put_family(&m, &cluster_families[i]);
+	}
 	if (m.is_open)
 		buf_puts(m.b, "# EOF\n");
 	c->res->type = m.is_open ? TYPE_OPENMETRICS : TYPE_PROMETHEUS;

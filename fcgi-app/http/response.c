@@ -312,6 +312,8 @@ put_header(struct buf *b, const struct response *r)
 		put_number_line(b, "Retry-After", r->retry_after_s);
 	if (r->view > 0)
 		put_number_line(b, "Kodo-View", r->view);
+	if (r->revision > 0)
+		put_number_line(b, "Kodo-Revision", r->revision);
 	if (r->location.len > 0) {
 		buf_puts(b, "Location: ");
 		buf_put_str(b, r->location);

@@ -28,6 +28,7 @@ struct response {
 	struct str location;		/* where to call instead, for Location; null: none */
 	struct str next;		/* the page that follows, for Link; null: none */
 	uint64_t view;			/* for GET /changes; 0: no Kodo-View */
+	uint64_t revision;		/* of a cluster; 0: no Kodo-Revision */
 	const struct signature_fields *signature;	/* of the answer to a peer; NULL: none */
 	/* of an error: its detail, and in further lines each fault: key, TAB, message */
 	struct buf reason;

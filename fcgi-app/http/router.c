@@ -75,6 +75,7 @@ static const struct route table[] = {
 	    "is it ready; where not, send requests elsewhere", NULL, "condition" },
 	{ "/metrics", METHOD_GET, handle_metrics, ROUTE_ADMIN | ROUTE_LOCAL | ROUTE_METRICS, 0, KEY,
 	    "counters and numbers of this service, for Prometheus", NULL, NULL },
+	{ "/cluster/snapshot", METHOD_GET, handle_snapshot, ROUTE_ALIAS, 0, 0, NULL, NULL, NULL },
 	{ "/moderation", METHOD_GET, handle_moderation, ROUTE_ADMIN | ROUTE_LOCAL, 0, KEY,
 	    "what is denied, hidden or excepted, for the admin", NULL, "moderation" },
 	{ "/moderation", METHOD_POST, handle_moderate, ROUTE_ADMIN | ROUTE_LOCAL, 0,

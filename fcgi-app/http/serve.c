@@ -19,6 +19,7 @@
 #include "http/handover.h"
 #include "http/instance.h"
 #include "http/origin.h"
+#include "http/revision.h"
 #include "http/rate.h"
 #include "http/router.h"
 #include "http/serve.h"
@@ -457,6 +458,8 @@ answer(struct server *s, struct call *c, struct request *req)
 	err = request_parse(s->a, &env, instance_base(s->instance), req, &reason);
 	if (c->follower == NULL && !is_health(err, req, &r) && !rate_admits_client(c, o))
 		c->is_early = req->has_body;
+	else if (err == KODO_OK && !revision_is_reached(c, o))
+		c->is_early = req->has_body;
 	else if (err == KODO_OK)
 		dispatch(s, c, o);
 	else if (err == KODO_EINVAL || err == KODO_ETOOBIG)
@@ -529,6 +532,7 @@ serve_request(struct server *s, struct transport *t, struct follower *f)
 	follow_end(c.follower);
 	if (pass_on(s, &c, is_late))
 		return NULL;
+	revision_note(&c);
 	err = cors_put(&c);
 	if (err == KODO_OK)
 		err = bridge_error_put(&c);

@@ -9,6 +9,7 @@
 #include "core/check/readiness.h"
 #include "core/metrics/metrics.h"
 #include "core/records/peer.h"
+#include "core/storage/cluster_status.h"
 #include "core/storage/run_history.h"
 
 #define LEAST_BYTES	((uint64_t)1 << 20)	/* of the disk: a change of a large node */
@@ -172,6 +173,20 @@ clock_is_wrong(struct looked *l)
 	return l->v.now_us < CLOCK_LEAST_US && say(l, "the clock was never set: set it");
 }
 
+static bool
+cluster_is_lost(struct looked *l)
+{
+	struct cluster_status st;
+	const char *why;
+
+	if (l->v.options->cluster.p == NULL)
+		return false;
+	if (cluster_status_read(l->state, &st) != KODO_OK)
+		return say(l, "the process of the cluster has not begun");
+	why = cluster_unready(&st);
+	return why != NULL && say(l, "%s", why);
+}
+
 static const struct {
 	const char *name;
 	bool (*holds)(struct looked *l);
@@ -181,6 +196,7 @@ static const struct {
 	{ "writer", writer_is_stuck },
 	{ "cron", cron_is_stale },
 	{ "clock", clock_is_wrong },
+	{ "cluster", cluster_is_lost },
 };
 
 /* --- */

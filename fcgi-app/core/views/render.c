@@ -3,6 +3,7 @@
 #include "core/records/peer.h"
 #include "core/records/walk.h"
 #include "core/trust/moderation.h"
+#include "core/views/cluster_view.h"
 #include "core/views/render.h"
 
 struct render {
@@ -195,6 +196,17 @@ put_registers(struct map_render *m)
 	return walk_providers(&m->v->t, m->r.a, put_register, m);
 }
 
+static void
+put_cluster(const struct view *v, struct buf *b)
+{
+	struct cluster_status st;
+
+	if (cluster_status_read(registry_state(v->registry), &st) != KODO_OK)
+		return;
+	buf_puts(b, ",\"cluster\":");
+	cluster_view_put(b, &st);
+}
+
 static enum kodo_err
 put_map(struct view *v, struct sink *out, struct arena *a)
 {
@@ -212,7 +224,10 @@ put_map(struct view *v, struct sink *out, struct arena *a)
 	buf_puts(&out->buf, "},\"registers\":{");
 	if (err == KODO_OK)
 		err = put_registers(&m);
-	buf_puts(&out->buf, "}}");
+	buf_putc(&out->buf, '}');
+	if (v->options->cluster.p != NULL)
+		put_cluster(v, &out->buf);
+	buf_putc(&out->buf, '}');
 	return err;
 }
 

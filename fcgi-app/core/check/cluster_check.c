@@ -1,0 +1,130 @@
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "core/base/path.h"
+#include "core/check/cluster_check.h"
+#include "core/storage/cluster_status.h"
+
+#define CLOCK_SPARE_US	(30ll * 1000000)
+#define DB_NEAR_BYTES	((uint64_t)1500 << 20)	/* of the 2 GiB that conf/cluster gives etcd */
+
+#define say(h, kind, ...)	finding_say((h)->say, (h)->arg, kind, "cluster: " __VA_ARGS__)
+#define fault(h, ...)	say(h, FINDING_ERROR, __VA_ARGS__)
+#define warn(h, ...)	say(h, FINDING_WARNING, __VA_ARGS__)
+
+/* Whoever may enter the folder of a socket of etcd may do everything there. */
+static void
+check_socket(const struct environment *h, struct str endpoint)
+{
+	char path[PATH_BYTES];
+	struct stat st;
+
+	if (!str_starts(endpoint, STR("unix://"))) {
+		if (!str_starts(endpoint, STR("http://127.")) &&
+		    !str_starts(endpoint, STR("http://localhost")) &&
+		    !str_starts(endpoint, STR("http://[::1]")))
+			warn(h, "%.*s is reached over the network, where anybody "
+			    "may write to it; give etcd a unix socket", STR_ARG(endpoint));
+		return;
+	}
+	str_copy(path, sizeof(path), path_folder(str_skip(endpoint, strlen("unix://"))));
+	if (stat(path, &st) != 0)
+		fault(h, "%s cannot be entered: start etcd, or add this user to "
+		    "its group", path);
+	else if ((st.st_mode & S_IXOTH) != 0)
+		warn(h, "everybody may enter %s, and so write to the registry; "
+		    "chmod o-rwx %s", path, path);
+}
+
+/* "3.4.23" */
+static void
+check_version(const struct environment *h, const struct cluster_status *st)
+{
+	char *end;
+	const unsigned long major = strtoul(st->etcd_version, &end, 10);
+	const unsigned long minor = *end == '.' ? strtoul(end + 1, &end, 10) : 0;
+	const unsigned long patch = *end == '.' ? strtoul(end + 1, &end, 10) : 0;
+
+	if (st->etcd_version[0] == '\0')
+		return;
+	if (major == 3 && minor == 4)
+		warn(h, "etcd %s: 3.4 gets no repairs since June 2026%s; 3.5.3 or later takes its "
+		    "data", st->etcd_version,
+		    patch < 34 ? ", and has faults that 3.4.34 has not" : "");
+	else
+		say(h, FINDING_OK, "etcd %s", st->etcd_version);
+}
+
+static void
+check_etcd(const struct environment *h, const struct cluster_status *st)
+{
+	check_version(h, st);
+	if (!st->has_quorum)
+		fault(h, "no majority of etcd answers: no writes are taken; look "
+		    "at etcd on each machine");
+	if (st->n_alarms > 0)
+		fault(h, "etcd is over its quota and takes nothing: etcdctl "
+		    "compaction REVISION, etcdctl defrag on each machine, etcdctl alarm disarm (or "
+		    "DEACTIVATE with memberID %" PRIu64 ")", st->alarm_member);
+	else if (st->db_bytes > DB_NEAR_BYTES)
+		warn(h, "the database of etcd has %" PRIu64
+		    " MiB, of a quota of 2048: defragment it, one machine after the other",
+		    st->db_bytes >> 20);
+}
+
+static void
+check_members(const struct environment *h, const struct cluster_status *st)
+{
+	/* what is told may be some seconds old */
+	const int64_t told_us = h->now_us - (cluster_boot_us() - st->told_us);
+	unsigned i, n_live = 0;
+
+	for (i = 0; i < st->n_members; i++) {
+		const struct cluster_member *m = &st->members[i];
+		const int64_t ahead_us = m->seen_us - told_us;
+
+		n_live += m->is_live;
+		if (!m->is_live) {
+			warn(h, "machine %s is gone; kodo cluster leave %s, if "
+			    "it does not come back", m->name, m->name);
+			continue;
+		}
+		if (strcmp(m->options, st->options) != 0)
+			warn(h, "the options of %s are not those of this machine: "
+			    "make their loaders equal", m->name);
+		if (ahead_us > CLOCK_SPARE_US || -ahead_us > CLOCK_SPARE_US)
+			fault(h, "the clock of %s and that of this machine differ by "
+			    "%lld s: let both follow one (NTP)", m->name,
+			    (long long)(ahead_us < 0 ? -ahead_us : ahead_us) / 1000000);
+	}
+	if (n_live == 2)
+		warn(h, "with two machines neither may fail, unless a third "
+		    "one has a member of etcd");
+	else
+		say(h, FINDING_OK, "%u machines", n_live);
+}
+
+void
+cluster_check(const struct environment *h)
+{
+	struct cluster_status st;
+	struct str endpoints;
+	const char *why;
+
+	if (h->options == NULL || h->options->cluster.p == NULL)
+		return;
+	for (endpoints = h->options->cluster; endpoints.len > 0;)
+		check_socket(h, str_cut(&endpoints, ','));
+	if (cluster_status_read(h->state, &st) != KODO_OK ||
+	    cluster_lag_us(&st) > 60 * CLOCK_SPARE_US) {
+		fault(h, "the process of the log does not run: start kodo service, "
+		    "or kodo-reconnect --stay");
+		return;
+	}
+	why = cluster_unready(&st);
+	if (why != NULL)
+		fault(h, "%s", why);
+	check_etcd(h, &st);
+	check_members(h, &st);
+}
