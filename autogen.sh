@@ -2,12 +2,13 @@
 # Prepare the tree and configure it in the current folder: in the tree itself, or in a build folder of its own
 # (mkdir b && cd b && /path/to/autogen.sh && make check).
 #
-# usage: autogen.sh [--deps | --deps-only | --deps-hosts | --deps-browser | --deps-release] [configure's options]
+# usage: autogen.sh [--deps | --deps-only | --deps-hosts | --deps-browser | --deps-cluster | --deps-release] [configure's options]
 #
 #   --deps        first install with apt what is missing (Debian; as root or with sudo)
 #   --deps-only   install, nothing else
 #   --deps-hosts  the same as --deps-only, with the web servers and the Prometheus of `make check-hosts`, `check-systemd` and `check-chroot`
 #   --deps-browser  the same, with the browser of `make check-browser`
+#   --deps-cluster  the same, with the etcd of `make check-cluster`
 #   --deps-release  the same, with what `make release` packs a Debian package with
 #
 # Quick and silent where nothing is to be done. With options for configure it configures again if they are others than before.
@@ -19,9 +20,10 @@ PACKAGES="gcc make autoconf automake pkg-config libc6-dev \
 	python3-feedparser libxml2-utils"
 PACKAGES_HOSTS="apache2 libapache2-mod-fcgid apache2-suexec-custom nginx-light lighttpd spawn-fcgi debootstrap systemd-container prometheus"
 PACKAGES_BROWSER="chromium chromium-driver python3-selenium fonts-dejavu-core tidy"
+PACKAGES_CLUSTER="etcd-server"
 PACKAGES_RELEASE="debhelper dpkg-dev lintian"
 # of these, what Debian would start
-SERVERS="lighttpd apache2 apache-htcacheclean nginx prometheus"
+SERVERS="lighttpd apache2 apache-htcacheclean nginx prometheus etcd"
 
 fail() {
 	echo "autogen.sh: $*" >&2
@@ -117,6 +119,7 @@ case ${1-} in
 --deps-only) install_deps; exit 0 ;;
 --deps-hosts) deps=$1 PACKAGES="$PACKAGES $PACKAGES_HOSTS"; install_deps; exit 0 ;;
 --deps-browser) deps=$1 PACKAGES="$PACKAGES $PACKAGES_BROWSER"; install_deps; exit 0 ;;
+--deps-cluster) deps=$1 PACKAGES="$PACKAGES $PACKAGES_CLUSTER"; install_deps; exit 0 ;;
 --deps-release) deps=$1 PACKAGES="$PACKAGES $PACKAGES_RELEASE"; install_deps; exit 0 ;;
 -h | --help) sed -n '2,/^set -eu/s/^# \{0,1\}//p' "$0"; exit 0 ;;
 esac

@@ -1,0 +1,231 @@
+"""What the tests of a cluster share: members of etcd on unix sockets, and machines, each a `kodo service` of one registry.
+
+etcd is Debian's (./autogen.sh --deps-cluster), started with the flags of conf/cluster/etcd.service.
+"""
+import base64
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+import kodotest  # noqa: E402
+from kodotest import RECONNECT, Service, children, end, free_port, http_request, wait_until  # noqa: E402,F401
+
+# as in conf/cluster/etcd.service
+FLAGS = ["--snapshot-count", "1000", "--pre-vote", "--experimental-initial-corrupt-check"]
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout):
+        super().__init__("etcd", timeout=timeout)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Etcd:
+    """One member. Its client socket is etcd.sock:0 in its folder."""
+
+    def __init__(self, folder, name, peers, quota=2147483648, within=()):
+        """within: a command that starts it, as in a network of its own."""
+        self.folder, self.name, self.peers, self.quota, self.within = folder, name, peers, quota, list(within)
+        os.makedirs(folder, exist_ok=True)
+        self.socket = os.path.join(folder, "etcd.sock:0")
+        self.process = None
+
+    def start(self):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.socket)
+        log = open(os.path.join(self.folder, "etcd.log"), "ab")
+        self.process = subprocess.Popen(
+            self.within + ["etcd", "--name", self.name, "--data-dir", "data", "--listen-client-urls", "unix://etcd.sock:0",
+             "--advertise-client-urls", "unix://etcd.sock:0", "--listen-peer-urls", self.peers[self.name],
+             "--initial-advertise-peer-urls", self.peers[self.name], "--initial-cluster",
+             ",".join(f"{name}={url}" for name, url in self.peers.items()), "--initial-cluster-token", "kodo",
+             "--quota-backend-bytes", str(self.quota)] + FLAGS,
+            cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        log.close()
+        return self
+
+    @property
+    def endpoint(self):
+        return "unix://" + self.socket
+
+    def call(self, path, body=None, timeout=3):
+        connection = UnixConnection(self.socket, timeout)
+        try:
+            connection.request("GET" if body is None else "POST", path, body=None if body is None else json.dumps(body))
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+
+    def is_healthy(self):
+        return self.call("/health")["health"] == "true"
+
+    def status(self):
+        return self.call("/v3/maintenance/status", {})
+
+    def is_leader(self):
+        status = self.status()
+        return status.get("leader") == status["header"]["member_id"]
+
+    def revision(self):
+        return int(self.call("/v3/kv/range", {"key": "AA=="})["header"]["revision"])
+
+    def keys(self, prefix):
+        key = base64.b64encode(prefix.encode()).decode()
+        stop = base64.b64encode(prefix[:-1].encode() + bytes([ord(prefix[-1]) + 1])).decode()
+        found = self.call("/v3/kv/range", {"key": key, "range_end": stop, "keys_only": True}).get("kvs", [])
+        return [base64.b64decode(kv["key"]).decode() for kv in found]
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def kill(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+            self.process.wait()
+
+    def log(self):
+        return open(os.path.join(self.folder, "etcd.log"), encoding="utf-8", errors="replace").read()
+
+
+class Network:
+    """A bridge of its own, and behind it a network for each of n members of etcd, whose links can be cut."""
+
+    def __init__(self, n):
+        self.tag = f"k{os.getpid() % 100000:x}"
+        self.names = [f"{self.tag}n{i}" for i in range(1, n + 1)]
+        run("ip", "link", "add", f"{self.tag}b", "type", "bridge")
+        run("ip", "link", "set", f"{self.tag}b", "up")
+        for i, name in enumerate(self.names, 1):
+            run("ip", "netns", "add", name)
+            run("ip", "link", "add", f"{self.tag}v{i}", "type", "veth", "peer", "name", "eth0", "netns", name)
+            run("ip", "link", "set", f"{self.tag}v{i}", "master", f"{self.tag}b", "up")
+            run("ip", "-n", name, "addr", "add", f"10.213.77.{i}/24", "dev", "eth0")
+            run("ip", "-n", name, "link", "set", "eth0", "up")
+            run("ip", "-n", name, "link", "set", "lo", "up")
+
+    def cut(self, i):
+        run("ip", "link", "set", f"{self.tag}v{i}", "down")
+
+    def heal(self, i):
+        run("ip", "link", "set", f"{self.tag}v{i}", "up")
+
+    def end(self):
+        for name in self.names:
+            run("ip", "netns", "del", name)
+        run("ip", "link", "del", f"{self.tag}b")
+
+
+def run(*command):
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+def make_etcd(folder, n=3, network=None, **more):
+    names = [f"e{i}" for i in range(1, n + 1)]
+    if network is None:
+        peers = {name: f"http://127.0.0.1:{free_port()}" for name in names}
+        within = [()] * n
+    else:
+        peers = {name: f"http://10.213.77.{i}:2380" for i, name in enumerate(names, 1)}
+        within = [("ip", "netns", "exec", name) for name in network.names]
+    members = [Etcd(os.path.join(folder, name), name, peers, within=w, **more) for name, w in zip(names, within)]
+    for member in members:
+        member.start()
+    for member in members:
+        wait_until(member.is_healthy, 20, f"{member.name} is healthy")
+    return members
+
+
+class Machine(Service):
+    """One machine of the registry at url."""
+
+    def __init__(self, folder, name, url, endpoints, **options):
+        os.makedirs(folder, exist_ok=True)
+        port = free_port()
+        super().__init__(folder, {
+            "url": url, "listen": f"127.0.0.1:{port}", "machine": name, "machine_url": f"http://127.0.0.1:{port}",
+            "cluster": ",".join(endpoints), "cache_data": "./data/s.json", "log_file": "./data/kodo.log",
+            "screen_level": "INFO", "private": True, **options}, port=port)
+        self.name = name
+
+    def state_path(self):
+        return os.path.join(self.cwd, "data", "s.lmdb")
+
+    def status(self):
+        """Facts of cluster.status; members in a list."""
+        facts = {"members": []}
+        at = facts
+        for line in open(os.path.join(self.state_path(), "cluster.status"), encoding="utf-8"):
+            name, _, value = line.rstrip("\n").partition("=")
+            if name == "member":
+                at = {}
+                facts["members"].append(at)
+            else:
+                at[name] = value
+        return facts
+
+    def engine(self):
+        """The pid of the process of the log."""
+        return int(open(os.path.join(self.state_path(), "cluster.lock"), encoding="utf-8").read().split()[0])
+
+    def runner(self):
+        return int(open(os.path.join(self.state_path(), "runner.lock"), encoding="utf-8").read().split()[0])
+
+    def leads(self):
+        return self.status()["token"] != "0"
+
+    def log(self):
+        return open(os.path.join(self.cwd, "data", "kodo.log"), encoding="utf-8", errors="replace").read()
+
+    def urls(self):
+        """Of all nodes that it shows."""
+        return {n["url"] for n in self.get("/connect").json()["nodes"]}
+
+
+class Cluster:
+    """n machines and as many members of etcd."""
+
+    def __init__(self, folder, n=3, url="http://registry.test", quota=2147483648, network=None, **options):
+        self.folder = folder
+        self.etcd = make_etcd(os.path.join(folder, "etcd"), n, network, quota=quota)
+        self.machines = []
+        for i in range(n):
+            # of a network of its own a machine reaches its member alone, as it is set up in conf/cluster
+            ends = [self.etcd[(i + k) % n].endpoint for k in range(n if network is None else 1)]
+            self.machines.append(Machine(os.path.join(folder, f"m{i + 1}"), f"m{i + 1}", url, ends, **options))
+
+    def start(self):
+        for machine in self.machines:
+            machine.start(30)
+        return self
+
+    def leader(self):
+        return next((m for m in self.machines if m.leads()), None)
+
+    def end(self):
+        for machine in self.machines:
+            with contextlib.suppress(Exception):
+                os.kill(machine.engine(), signal.SIGKILL)
+            machine.kill()
+        for member in self.etcd:
+            member.kill()
+
+
+@contextlib.contextmanager
+def cluster(folder, n=3, **more):
+    c = Cluster(str(folder), n, **more)
+    try:
+        yield c.start()
+    finally:
+        c.end()

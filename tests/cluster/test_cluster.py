@@ -1,0 +1,446 @@
+"""A registry on three machines with real etcd: make check-cluster."""
+import json
+import os
+import random
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from clustertest import Cluster, Network, cluster, kodotest  # noqa: E402
+from kodotest import children, connect_body, wait_until  # noqa: E402
+
+ROUNDS = int(os.environ.get("CLUSTER_ROUNDS", "8"))
+
+
+def digest(machine):
+    """Of the state, by the machine's own program."""
+    text = subprocess.run([kodotest.KODO, "cluster", "digest", "--state", machine.state_path()],
+                          capture_output=True, text=True, timeout=30, check=True).stdout
+    revision, value = text.split()
+    return int(revision), value
+
+
+def same_digests(machines):
+    """At one revision, of all that were found at it, as the log goes on meanwhile; or all, where it does not."""
+    at = {}
+    for _ in range(60):
+        found = [digest(m) for m in machines]
+        if len({value for _, value in found}) == 1:
+            return True
+        for m, (revision, value) in zip(machines, found):
+            at.setdefault(revision, {})[m.name] = value
+            assert len(set(at[revision].values())) == 1, (revision, at[revision])
+        if any(len(values) == len(machines) for values in at.values()):
+            return True
+    return False
+
+
+class Writer(threading.Thread):
+    """Connects as one provider after the other, at any machine, until it is told to end; what was acknowledged it notes."""
+
+    def __init__(self, c, number):
+        super().__init__(daemon=True)
+        self.cluster, self.number = c, number
+        self.acknowledged, self.refused, self.ended = [], 0, threading.Event()
+        self.times = []
+        self.answers = {}           # of those that refused, by status
+
+    def run(self):
+        k = 0
+        while not self.ended.is_set():
+            url = f"http://w{self.number}-{k}.test"
+            machine = self.cluster.machines[(self.number + k) % len(self.cluster.machines)]
+            k += 1
+            began = time.monotonic()
+            try:
+                answer = machine.post("/connect", connect_body(url, flows=1), timeout=12)
+            except OSError:
+                self.refused += 1
+                time.sleep(0.05)
+                continue
+            if answer.status == 201:
+                self.acknowledged.append(url)
+                self.times.append((began, time.monotonic()))
+            else:
+                self.answers[answer.status] = self.answers.get(answer.status, 0) + 1
+                self.refused += 1
+                time.sleep(0.05)
+
+
+def gap(writers, since):
+    """The longest time without an acknowledgement since then."""
+    ends = sorted(end for w in writers for _, end in w.times if end > since)
+    return max((b - a for a, b in zip([since] + ends, ends)), default=0)
+
+
+def test_any_machine_takes_a_write_and_all_show_it(tmp_path):
+    with cluster(tmp_path) as c:
+        for k, machine in enumerate(c.machines):
+            assert machine.post("/connect", connect_body(f"http://n{k}.test", flows=2)).status == 201
+            assert machine.total() == 2 * (k + 1), "who answered shows it at once"
+        for machine in c.machines:
+            wait_until(lambda: machine.total() == 6, 2, f"{machine.name} shows all")
+        assert wait_until(lambda: same_digests(c.machines), 10)
+        greeting = [m.get("/").json() for m in c.machines]
+        assert len({g["url"] for g in greeting}) == 1
+        # the order of all, and so the ETag but for the build, is one
+        wait_until(lambda: len({m.get("/connect").headers["etag"] for m in c.machines}) == 1, 10, "one ETag")
+        assert sum(m.leads() for m in c.machines) == 1
+
+
+def victims(c):
+    """What can be killed: name, and how it is found."""
+    found = []
+    for m in c.machines:
+        found += [(f"{m.name} engine", m.engine), (f"{m.name} runner", m.runner),
+                  (f"{m.name} worker", lambda m=m: next(p for p in children(m.process.pid) if is_worker(p)))]
+    return found
+
+
+def is_worker(pid):
+    with open(f"/proc/{pid}/cmdline", "rb") as f:
+        return f.read().split(b"\0")[0] == b"kodo"
+
+
+def kill_one(c, rng):
+    which = rng.choice(["engine", "runner", "worker", "etcd", "etcd"])
+    if which == "etcd":
+        member = rng.choice(c.etcd)
+        member.kill()
+        time.sleep(rng.random())
+        member.start()
+        wait_until(member.is_healthy, 20, "etcd is healthy again")
+        return f"etcd {member.name}"
+    name, find = rng.choice([v for v in victims(c) if v[0].endswith(which)])
+    try:
+        os.kill(find(), signal.SIGKILL)
+    except (ProcessLookupError, StopIteration, FileNotFoundError, IndexError):
+        pass
+    return name
+
+
+def test_acknowledged_is_everywhere_whatever_is_killed(tmp_path):
+    rng = random.Random(os.environ.get("CLUSTER_SEED"))
+    with cluster(tmp_path) as c:
+        writers = [Writer(c, k) for k in range(4)]
+        for w in writers:
+            w.start()
+        killed = []
+        for _ in range(ROUNDS):
+            time.sleep(rng.random())
+            killed.append(kill_one(c, rng))
+        time.sleep(2)
+        for w in writers:
+            w.ended.set()
+        for w in writers:
+            w.join(30)
+        acknowledged = {url for w in writers for url in w.acknowledged}
+        assert len(acknowledged) > ROUNDS, [w.refused for w in writers]
+        for m in c.machines:
+            wait_until(lambda: acknowledged <= m.urls(), 20, f"{m.name} has all that was acknowledged, {killed}")
+        wait_until(lambda: same_digests(c.machines), 20, f"digests equal after {killed}")
+        print(f"\n{ROUNDS} kills, {len(acknowledged)} acknowledged, {sum(w.refused for w in writers)} refused {[w.answers for w in writers]}, "
+              f"longest gap {gap(writers, writers[0].times[0][0]):.2f} s")
+
+
+def connect(machine, url, **more):
+    answer = machine.post("/connect", connect_body(url, flows=1), **more)
+    assert answer.status == 201, answer
+    return int(answer.headers["kodo-revision"])
+
+
+def stop(machine):
+    """The whole machine, at once, as by a power cut."""
+    os.kill(machine.engine(), signal.SIGKILL)
+    machine.kill()
+
+
+def compact(c):
+    member = c.etcd[0]
+    revision = member.revision()
+    member.call("/v3/kv/compaction", {"revision": str(revision)})
+    return revision
+
+
+def test_whoever_was_away_longer_than_the_log_reaches_takes_a_snapshot(tmp_path):
+    with cluster(tmp_path) as c:
+        connect(c.machines[0], "http://before.test")
+        away = c.machines[2]
+        wait_until(lambda: "http://before.test" in away.urls(), 5)
+        stop(away)
+        for k in range(20):
+            connect(c.machines[k % 2], f"http://meanwhile{k}.test")
+        compact(c)
+        away.start(30)
+        wait_until(lambda: len(away.urls()) == 21, 20, "it has all of it")
+        assert "took over the state of m" in away.log()
+        connect(away, "http://after.test")
+        wait_until(lambda: same_digests(c.machines), 20)
+
+
+def test_a_registry_of_one_machine_becomes_one_of_three(tmp_path):
+    c = Cluster(tmp_path)
+    try:
+        first = c.machines[0]
+        cluster_of_it = first.options.pop("cluster")
+        first.start()
+        assert first.post("/connect", connect_body("http://old.test", flows=3)).status == 201
+        assert first.get("/").headers.get("kodo-revision") is None
+        first.stop()
+        first.options["cluster"] = cluster_of_it
+        c.start()
+        for machine in c.machines:
+            wait_until(lambda: "http://old.test" in machine.urls(), 20, f"{machine.name} has what was there")
+        connect(c.machines[1], "http://new.test")
+        wait_until(lambda: same_digests(c.machines), 20)
+    finally:
+        c.end()
+
+
+def test_whoever_reads_what_it_has_written_at_another_machine_waits_for_it(tmp_path):
+    with cluster(tmp_path) as c:
+        for k in range(30):
+            revision = connect(c.machines[k % 3], f"http://n{k}.test")
+            there = c.machines[(k + 1) % 3]
+            answer = there.get("/connect", headers={"Kodo-Min-Revision": str(revision)})
+            assert answer.status == 200 and int(answer.headers["kodo-revision"]) >= revision
+            assert f"http://n{k}.test" in {n["url"] for n in answer.json()["nodes"]}
+        answer = c.machines[0].get("/", headers={"Kodo-Min-Revision": str(revision + 1000000)})
+        assert answer.status == 503 and answer.headers["retry-after"] == "1" and answer.seconds > 0.9
+
+
+def test_without_a_majority_reads_go_on_and_writes_are_refused(tmp_path):
+    with cluster(tmp_path) as c:
+        connect(c.machines[0], "http://before.test")
+        c.etcd[1].kill()
+        c.etcd[2].kill()
+        wait_until(lambda: c.machines[0].status()["has_quorum"] == "0", 20, "it is noticed")
+        began = time.monotonic()
+        answer = c.machines[0].post("/connect", connect_body("http://refused.test"))
+        assert answer.status == 503 and answer.headers["retry-after"] == "1", answer
+        assert time.monotonic() - began < kodotest.CALM, "who waits here keeps others from reading"
+        assert c.machines[0].urls() == {"http://before.test"}
+        wait_until(lambda: c.machines[0].get("/health").status == 503, 20, "the balancer is told")
+        shown = c.machines[0].get("/map").json()["cluster"]
+        assert shown["quorum"] is False and shown["name"] == "kodo"
+        for member in c.etcd[1:]:
+            member.start()
+        wait_until(lambda: c.machines[0].get("/health").status == 200, 30, "all is well again")
+        connect(c.machines[2], "http://after.test")
+        wait_until(lambda: "http://refused.test" not in c.machines[0].urls() and
+                   "http://after.test" in c.machines[0].urls(), 10)
+
+
+def test_one_sends_and_another_when_it_is_stopped(tmp_path):
+    """SIGSTOP of who sends, for longer than its lease: what it says of messages after that is not taken."""
+    with cluster(tmp_path) as c:
+        wait_until(c.leader, 20, "one sends")
+        first = c.leader()
+        pids = [first.engine(), first.runner()]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            second = wait_until(lambda: next((m for m in c.machines if m is not first and m.leads()), None), 20, "another one")
+            taken = time.monotonic() - began
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+        wait_until(lambda: not first.leads() and second.leads(), 15, "one sends")
+        assert taken < 15
+        wait_until(lambda: same_digests(c.machines), 20)
+        print(f"\nanother machine sent after {taken:.1f} s")
+
+
+def test_etcd_from_a_backup_is_refused(tmp_path):
+    with cluster(tmp_path) as c:
+        for k in range(10):
+            connect(c.machines[k % 3], f"http://n{k}.test")
+        for member in c.etcd:
+            member.kill()
+            subprocess.run(["rm", "-rf", os.path.join(member.folder, "data")], check=True)
+            member.start()
+        wait_until(lambda: all(m.status()["stopped"] for m in c.machines), 30, "all refuse it")
+        assert "restored from a backup" in c.machines[0].status()["stopped"]
+        assert c.machines[1].post("/connect", connect_body("http://lost.test")).status == 503
+        assert len(c.machines[1].urls()) == 10
+        assert c.machines[1].get("/health").status == 503
+        # the state of one machine begins a new cluster, and the others take it
+        for m in c.machines:
+            stop(m)
+        wait_until(lambda: subprocess.run([kodotest.KODO, "cluster", "init", "--state", c.machines[1].state_path()]).returncode == 0, 10)
+        for m in (c.machines[0], c.machines[2]):
+            subprocess.run(["rm", "-rf", m.state_path()], check=True)
+        c.etcd[0].call("/v3/kv/deleterange", {"key": "AA==", "range_end": "AA=="})
+        for m in (c.machines[1], c.machines[0], c.machines[2]):
+            m.start(30)
+        for m in c.machines:
+            wait_until(lambda: len(m.urls()) == 10, 20)
+        connect(c.machines[2], "http://after.test")
+        wait_until(lambda: same_digests(c.machines), 20)
+
+
+def test_the_log_is_trimmed_behind_all_machines(tmp_path):
+    with cluster(tmp_path) as c:
+        for k in range(20):
+            connect(c.machines[k % 3], f"http://n{k}.test")
+        member = c.etcd[0]
+        early = set(member.keys("k/kodo/log/"))
+        assert len(early) >= 20
+        for _ in range(10100):      # revisions, of somebody else's
+            member.call("/v3/kv/put", {"key": "eA==", "value": "eA=="})
+        # a machine stores how far it is each 30 s, and trims each minute
+        wait_until(lambda: not early & set(member.keys("k/kodo/log/")), 150, "it is trimmed", pause=1)
+        wait_until(lambda: "the log now begins behind" in "".join(m.log() for m in c.machines), 20)
+        connect(c.machines[1], "http://after.test")
+        for m in c.machines:
+            wait_until(lambda: len(m.urls()) == 21, 10)
+        wait_until(lambda: same_digests(c.machines), 20)
+
+
+def test_a_full_etcd_is_told_and_heals(tmp_path):
+    with cluster(tmp_path, quota=2 * 1048576) as c:
+        member = c.etcd[0]
+        k = 0
+        while "error" not in member.call("/v3/kv/put", {"key": "eA==", "value": "QUFB" * 50000}):
+            k += 1
+            assert k < 100
+        answers = []
+
+        def refuses():
+            answers.append(c.machines[0].post("/connect", connect_body(f"http://r{len(answers)}.test")).status)
+            return answers[-1] == 503
+
+        wait_until(refuses, 10, "what is posted is refused")
+        assert f"http://r{len(answers) - 1}.test" not in c.machines[0].urls()
+        wait_until(lambda: c.machines[0].status()["n_alarms"] != "0", 10, "the status names the alarm")
+        member.call("/v3/kv/compaction", {"revision": str(member.revision())})
+        for e in c.etcd:
+            e.call("/v3/maintenance/defragment", {}, timeout=20)
+        for alarm in member.call("/v3/maintenance/alarm", {"action": "GET"}).get("alarms", []):
+            member.call("/v3/maintenance/alarm", {"action": "DEACTIVATE", "memberID": alarm["memberID"], "alarm": "NOSPACE"})
+        wait_until(lambda: c.machines[1].post("/connect", connect_body("http://after.test")).status == 201, 60, "it takes writes again",
+                   pause=0.5)
+        wait_until(lambda: "http://after.test" in c.machines[0].urls(), 60)
+        wait_until(lambda: same_digests(c.machines), 30)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="networks of their own need root")
+@pytest.mark.parametrize("which", ["leader", "follower", "pair"])
+def test_a_part_of_the_network_is_cut_and_healed(tmp_path, which):
+    network = Network(3)
+    try:
+        with cluster(tmp_path, network=network) as c:
+            wait_until(c.leader, 20, "one sends")
+            leads = next(i for i, e in enumerate(c.etcd, 1) if e.is_leader())
+            others = [i for i in (1, 2, 3) if i != leads]
+            cut = {"leader": [leads], "follower": others[:1], "pair": others}[which]
+            writers = [Writer(c, k) for k in range(4)]
+            for w in writers:
+                w.start()
+            time.sleep(2)
+            began = time.monotonic()
+            for i in cut:
+                network.cut(i)
+            time.sleep(12)
+            alone = [m for i, m in enumerate(c.machines, 1) if i in cut] if which != "pair" else c.machines
+            for m in alone:
+                answer = m.post("/connect", connect_body("http://alone.test"))
+                assert answer.status == 503, (which, m.name, answer)
+                assert m.get("/flows").status == 200
+                wait_until(lambda: m.get("/health").status == 503, 15, "the balancer is told")
+            now_us = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+            senders = [m.name for m in c.machines if m.leads() and int(m.status()["send_until_us"]) > now_us]
+            assert len(senders) <= 1, senders
+            for i in cut:
+                network.heal(i)
+            time.sleep(3)
+            for w in writers:
+                w.ended.set()
+            for w in writers:
+                w.join(30)
+            acknowledged = {url for w in writers for url in w.acknowledged}
+            for m in c.machines:
+                wait_until(lambda: acknowledged <= m.urls(), 30, f"{m.name} has all that was acknowledged")
+            wait_until(lambda: same_digests(c.machines), 30)
+            print(f"\n{which}: {len(acknowledged)} acknowledged, {sum(w.refused for w in writers)} refused, longest gap "
+                  f"{gap(writers, began - 1):.2f} s, senders in the cut {senders}")
+    finally:
+        network.end()
+
+
+def test_check_names_what_is_wrong(tmp_path):
+    def found(machine):
+        done = subprocess.run([kodotest.KODO, "check", "--state", machine.state_path()], capture_output=True, text=True, timeout=60)
+        return "\n".join(line for line in done.stdout.splitlines() if "cluster: " in line)
+
+    with cluster(tmp_path) as c:
+        wait_until(lambda: "cluster: 3 machines" in found(c.machines[0]), 20)
+        said = found(c.machines[0])
+        assert "3.4 gets no repairs" in said and "everybody may enter" in said and "error" not in said, said
+        c.machines[1].write_loader(timeout=7)
+        wait_until(lambda: "the options of m2 are not those" in found(c.machines[0]), 30)
+        stop(c.machines[2])
+        wait_until(lambda: "machine m3 is gone" in found(c.machines[0]), 30)
+        assert "neither may fail" in found(c.machines[0])
+        c.etcd[1].kill()
+        c.etcd[2].kill()
+        wait_until(lambda: "no majority of etcd answers" in found(c.machines[0]), 30)
+        shown = subprocess.run([kodotest.KODO, "cluster", "status", "--state", c.machines[0].state_path()], capture_output=True, text=True)
+        assert shown.returncode in (0, 1) and "no majority" in shown.stdout, shown
+
+
+def leb128(n):
+    out = bytearray()
+    while True:
+        out.append(n & 127 | (128 if n > 127 else 0))
+        n >>= 7
+        if n == 0:
+            return bytes(out)
+
+
+def propose(machine, entry, token):
+    """An entry into the log by the machine's socket: what became of it (enum kodo_err), at which revision."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(10)
+        s.connect(os.path.join(machine.state_path(), "cluster.sock"))
+        s.sendall(struct.pack("=IIQ", len(entry), 0, token) + entry)
+        head = b""
+        while len(head) < 16:
+            head += s.recv(16 - len(head))
+        _, err, revision = struct.unpack("=IIQ", head)
+        return err, revision
+
+
+def test_what_a_former_sender_says_is_not_taken(tmp_path):
+    format_1, skip, conflict = 1, 29, 11
+    with cluster(tmp_path) as c:
+        wait_until(c.leader, 20, "one sends")
+        token = int(c.leader().status()["token"])
+        entry = b"".join(leb128(n) for n in (format_1, skip, int(time.time() * 1000000), 0, 1))
+        before = set(c.etcd[0].keys("k/kodo/log/"))
+        assert propose(c.machines[0], entry, token + 1)[0] == conflict
+        assert propose(c.machines[0], entry, token - 1)[0] == conflict
+        assert not [key for key in set(c.etcd[0].keys("k/kodo/log/")) - before if "/f" in key and "m1" in key], "it is in no log"
+        err, revision = propose(c.machines[0], entry, token)
+        assert err == 0 and revision > 0
+
+
+def test_a_body_larger_than_etcd_takes_goes_in_parts(tmp_path):
+    with cluster(tmp_path) as c:
+        body = connect_body("http://large.test", flows=14000)
+        assert len(json.dumps(body)) > 1500000
+        answer = c.machines[1].post("/connect", body)
+        assert answer.status == 201, answer
+        for m in c.machines:
+            wait_until(lambda: m.total() == 14000, 20, f"{m.name} has all of it")
+        connect(c.machines[2], "http://small.test")
+        wait_until(lambda: same_digests(c.machines), 30)
+        assert any("/part/" in key for key in c.etcd[0].keys("k/kodo/part/"))
