@@ -1,5 +1,6 @@
-"""Figures of a cluster beside one machine, in one run: python3 tests/cluster/bench.py (make bench-cluster)."""
+"""Figures of a cluster beside one machine, in one run: python3 tests/cluster/bench.py ; KODO and KODO_RECONNECT name the programs."""
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -46,6 +47,7 @@ def gets(machine, n=1000):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with tempfile.TemporaryDirectory(prefix="kodo-bench-") as folder:
         c = Cluster(folder, retry=0)
         one = Machine(os.path.join(folder, "one"), "one", "http://one.test", [], retry=0)

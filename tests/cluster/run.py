@@ -1,5 +1,6 @@
 """make run-cluster: a registry of three machines on this one, each with a member of etcd, until Ctrl-C."""
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -11,6 +12,7 @@ KODO = os.environ["KODO"]
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with tempfile.TemporaryDirectory(prefix="kodo-cluster-") as folder:
         c = Cluster(folder, url="http://registry.localhost")
         try:
