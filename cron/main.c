@@ -421,7 +421,7 @@ run(struct runner *r, struct why *why)
 	if (!shutdown_open_service(&r->watch.service_fd))
 		return KODO_OK;
 	r->watch.arg = r;
-	if (r->args.state == NULL || r->args.stay)
+	if (r->args.state == NULL || machine_is_member(&r->state))
 		r->watch.tick = tick;
 	if (r->args.is_cron)
 		environment_note(&r->state, RUN_HISTORY_CRON_FILE);
