@@ -1,0 +1,109 @@
+/* What the process of a cluster's log tells others, and which options each machine has for itself. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/config/option.h"
+#include "core/storage/cluster_status.h"
+#include "scratch.h"
+
+static void
+test_what_is_written_is_read(void **state)
+{
+	struct cluster_status st = { .cluster_id = UINT64_MAX, .revision = 7, .token = 5,
+		.send_until_us = -3, .has_quorum = true, .n_members = 2 }, back = { .revision = 0 };
+	struct buf b = BUF_INIT(0);
+
+	(void)state;
+	str_copy(st.stopped, sizeof(st.stopped), STR("a=b, and more"));
+	str_copy(st.members[0].name, sizeof(st.members[0].name), STR("m1"));
+	str_copy(st.members[1].name, sizeof(st.members[1].name), STR("m2"));
+	st.members[1].applied = 9;
+	st.members[1].is_live = true;
+	cluster_status_write(&b, &st);
+	cluster_status_parse(&back, buf_str(&b));
+	assert_memory_equal(&back, &st, sizeof(st));
+	buf_free(&b);
+}
+
+/* Texts of another machine: whatever is in them. */
+static void
+test_texts_that_are_none_change_nothing(void **state)
+{
+	static const char *const texts[] = { "", "\n\n", "=", "member", "revision", "token=x",
+		"unknown=1\n", "member=\nmember=\nname=\xff\n" };
+	struct cluster_status st = { .revision = 1 };
+	struct buf many = BUF_INIT(0);
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		cluster_status_parse(&st, str_of(texts[i]));
+	for (i = 0; i < 100; i++)
+		buf_puts(&many, "member=\nname=0123456789\n");
+	cluster_status_parse(&st, buf_str(&many));
+	assert_int_equal(st.n_members, CLUSTER_MEMBERS);
+	assert_string_equal(st.members[CLUSTER_MEMBERS - 1].name, "0123456789");
+	buf_free(&many);
+}
+
+static void
+test_who_is_not_to_be_asked(void **state)
+{
+	const int64_t now_us = cluster_boot_us();
+	struct cluster_status st = { .told_us = now_us };
+
+	(void)state;
+	assert_null(cluster_unready(&st));
+	st.behind_us = now_us - CLUSTER_LAG_US / 2;
+	assert_null(cluster_unready(&st));
+	st.behind_us = now_us - CLUSTER_LAG_US * 2;
+	assert_non_null(cluster_unready(&st));
+	/* nobody tells anything any more */
+	st.behind_us = 0;
+	st.told_us = now_us - CLUSTER_LAG_US * 2;
+	assert_non_null(cluster_unready(&st));
+	st.told_us = now_us;
+	st.is_catching_up = true;
+	assert_non_null(cluster_unready(&st));
+	str_copy(st.stopped, sizeof(st.stopped), STR("for this"));
+	assert_string_equal(cluster_unready(&st), "for this");
+}
+
+static void
+test_each_machine_has_some_options_for_itself(void **state)
+{
+	static const char stored[] = "url=http://r.test\ncluster=http://127.0.0.1:1\nmachine=m1\n"
+	    "listen=127.0.0.1:1001\naudit_file=/one/audit\ntimeout=7\n";
+	static const char own[] = "cluster=http://127.0.0.1:2\nmachine=m2\nlisten=127.0.0.1:1002\n"
+	    "timeout=9\n";
+	struct options o;
+
+	(void)state;
+	assert_int_equal(
+	    option_read_here(scratch.a, str_of(stored), str_of(own), &o), KODO_OK);
+	assert_true(str_eq(o.machine, STR("m2")));
+	assert_true(str_eq(o.cluster, STR("http://127.0.0.1:2")));
+	assert_int_equal(o.listen_port, 1002);
+	/* what it has not is not the other one's */
+	assert_null(o.audit_file.p);
+	/* what all have is what is stored */
+	assert_int_equal(o.timeout_s, 7);
+	assert_true(str_eq(o.url, STR("http://r.test")));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_is_written_is_read),
+		cmocka_unit_test(test_texts_that_are_none_change_nothing),
+		cmocka_unit_test(test_who_is_not_to_be_asked),
+		cmocka_unit_test(test_each_machine_has_some_options_for_itself),
+	};
+
+	return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
+}
