@@ -242,6 +242,32 @@ read_options(struct context *e, struct why *why)
 }
 
 static enum kodo_err
+applied_again(struct txn *t, void *arg)
+{
+	uint64_t revision;
+	enum kodo_err err = cluster_applied(t, &revision);
+
+	(void)arg;
+	return err == KODO_OK && revision != 0 ? cluster_applied_put(t, revision) : err;
+}
+
+/*
+ * Where the process before this one was killed within a commit, LMDB shows readers the commit
+ * before it, and writers that one, until the next. It would count as an entry that ended the
+ * process.
+ */
+static enum kodo_err
+settle(struct context *e)
+{
+	enum kodo_err err = store_write(registry_store(e->registry), applied_again, NULL);
+
+	if (err == KODO_OK)
+		err = cluster_applied_now(e->registry, &e->applied);
+	e->seen = e->status.revision = e->applied;
+	return err;
+}
+
+static enum kodo_err
 set_up(struct context *e, struct why *why)
 {
 	const struct options *o = &e->options;
@@ -263,8 +289,7 @@ set_up(struct context *e, struct why *why)
 	random_hex(e->boot, 8);
 	random_hex(e->status.key, 16);
 	digest_options(e);
-	err = cluster_applied_now(e->registry, &e->applied);
-	e->seen = e->status.revision = e->applied;
+	err = settle(e);
 	e->quorum_us = cluster_boot_us() + START_US;
 	e->status.has_quorum = true;
 	if (err == KODO_OK)

@@ -136,11 +136,7 @@ apply(struct follower *f)
 		err = poison_note(e->state, f->revision);
 	if (err == KODO_OK)
 		err = cluster_apply(e->registry, f->a, f->revision, f->entries, f->n, results);
-	/*
-	 * By a process that was killed within its commit: LMDB shows readers the one before until
-	 * the next commit, and writers that one.
-	 */
-	if (err == KODO_ECONFLICT) {
+	if (err == KODO_ECONFLICT) {	/* it is there */
 		e->applied = f->revision;
 		forget_revision(f);
 		return;

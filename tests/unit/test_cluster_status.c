@@ -1,4 +1,4 @@
-/* What the process of a cluster's log tells others, and which options each machine has for itself. */
+/* What the process of a cluster's log tells others, and which options are of one machine. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
