@@ -7,11 +7,13 @@
 #include "core/cluster/poison.h"
 
 #define NOTE_FILE	"applying"
-#define NOTE_BYTES	16u	/* revision, and at how many starts it was found, little-endian */
+#define NOTE_BYTES	24u	/* the members of a note, little-endian */
 #define STARTS		2u
 
 struct note {
-	uint64_t revision, starts;
+	uint64_t revision;
+	uint64_t starts;	/* at which it was found begun, by the process before */
+	uint64_t is_begun;	/* since the last start */
 };
 
 static enum kodo_err
@@ -35,7 +37,7 @@ note_read(int fd)
 
 	if (pread(fd, b, sizeof(b), 0) != (ssize_t)sizeof(b))
 		return (struct note){ 0 };
-	return (struct note){ get_le64(b), get_le64(b + 8) };
+	return (struct note){ get_le64(b), get_le64(b + 8), get_le64(b + 16) };
 }
 
 static enum kodo_err
@@ -46,6 +48,7 @@ note_write(int fd, struct note n)
 
 	put_le64(b, n.revision);
 	put_le64(b + 8, n.starts);
+	put_le64(b + 16, n.is_begun);
 	put = pwrite(fd, b, sizeof(b), 0);
 	return put == (ssize_t)sizeof(b) ? KODO_OK : errno == ENOSPC ? KODO_EFULL : KODO_EIO;
 }
@@ -53,14 +56,17 @@ note_write(int fd, struct note n)
 enum kodo_err
 poison_note(const struct state *s, uint64_t revision)
 {
+	struct note n;
 	int fd;
 	enum kodo_err err = note_open(s, &fd);
 
 	if (err != KODO_OK)
 		return err;
+	n = note_read(fd);
 	/* the one that was found at a start is counted on */
-	if (note_read(fd).revision != revision)
-		err = note_write(fd, (struct note){ revision, 0 });
+	if (n.revision != revision || n.is_begun == 0)
+		err = note_write(fd, (struct note){ revision,
+		    n.revision == revision ? n.starts : 0, 1 });
 	close(fd);
 	return err;
 }
@@ -78,8 +84,10 @@ poison_find(struct registry *r, uint64_t *revision)
 		return err;
 	n = note_read(fd);
 	err = cluster_applied_now(r, &applied);
-	if (err == KODO_OK && n.revision > applied) {
+	/* a process that was killed before it came to it says nothing of it */
+	if (err == KODO_OK && n.revision > applied && n.is_begun != 0) {
 		n.starts++;
+		n.is_begun = 0;
 		err = note_write(fd, n);
 	}
 	close(fd);
