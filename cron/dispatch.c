@@ -15,6 +15,7 @@
 #include "cron/ceiling.h"
 #include "cron/dispatch.h"
 #include "cron/flow_asker.h"
+#include "cron/importer.h"
 #include "cron/job_log.h"
 #include "cron/key_fetch.h"
 #include "cron/rounds.h"
@@ -43,7 +44,8 @@ static const struct {
 #define PEER_SLOTS	(64u + 48 + 16 + 48)
 #define KEY_SLOT	PEER_SLOTS
 #define FLOW_SLOT	(KEY_SLOT + 1)	/* the first of FLOW_SLOTS */
-static_assert(SENDER_SLOTS == FLOW_SLOT + FLOW_SLOTS, "a slot for each");
+#define IMPORT_SLOT	(FLOW_SLOT + FLOW_SLOTS)	/* the first of IMPORT_SLOTS */
+static_assert(SENDER_SLOTS == IMPORT_SLOT + IMPORT_SLOTS, "a slot for each");
 
 enum { WAKE_FD, STOP_FD, SERVICE_FD };
 
@@ -65,6 +67,7 @@ struct dispatch {
 	struct ceiling *ceiling;
 	struct key_fetch *keys;
 	struct flow_asker *flows;
+	struct importer *imports;
 	struct arena *scratch;	/* for a job, until it has a slot */
 	const struct dispatch_watch *watch;
 	struct slot slots[PEER_SLOTS];
@@ -103,7 +106,9 @@ dispatch_new(struct registry *r, const struct dispatch_watch *watch, struct disp
 	if (err == KODO_OK) {
 		d->keys = key_fetch_new(r, d->sender, KEY_SLOT);
 		d->flows = flow_asker_new(r, d->sender, FLOW_SLOT);
-		err = d->keys == NULL || d->flows == NULL ? KODO_ENOMEM : KODO_OK;
+		d->imports = importer_new(r, d->sender, IMPORT_SLOT);
+		err = d->keys == NULL || d->flows == NULL || d->imports == NULL ? KODO_ENOMEM
+										: KODO_OK;
 	}
 out:
 	if (err != KODO_OK) {
@@ -127,6 +132,7 @@ dispatch_free(struct dispatch *d)
 	arena_free(d->scratch);
 	key_fetch_free(d->keys);
 	flow_asker_free(d->flows);
+	importer_free(d->imports);
 	ceiling_free(d->ceiling);
 	free(d);
 }
@@ -145,7 +151,8 @@ pause_after(struct dispatch *d, const char *what, enum kodo_err err)
 static unsigned
 n_busy(const struct dispatch *d)
 {
-	unsigned n = key_fetch_is_busy(d->keys) + flow_asker_n_busy(d->flows);
+	unsigned n = key_fetch_is_busy(d->keys) + flow_asker_n_busy(d->flows) +
+	    importer_n_busy(d->imports);
 	int pool;
 
 	for (pool = 0; pool < POOL_MAX; pool++)
@@ -289,8 +296,10 @@ finish_ended(struct dispatch *d)
 		if (i >= PEER_SLOTS) {
 			if (i == KEY_SLOT)
 				key_fetch_end(d->keys, &res, isotime_now_us());
-			else
+			else if (i < IMPORT_SLOT)
 				flow_asker_end(d->flows, i, &res, isotime_now_us());
+			else
+				importer_end(d->imports, i, &res, &head, isotime_now_us());
 			sender_release(d->sender, i);
 			continue;
 		}
@@ -446,6 +455,7 @@ fill(struct dispatch *d, const struct lifetime *lifetime, struct lifetime_state 
 	if (err == KODO_OK) {
 		d->n_failures = 0;
 		key_fetch_begin(d->keys, isotime_now_us(), &state->active_due_us);
+		importer_begin(d->imports, isotime_now_us(), &state->active_due_us);
 		if (state->active_due_us < state->next_due_us)
 			state->next_due_us = state->active_due_us;
 		/* while a runner is there: no flow is worth one */
@@ -550,7 +560,7 @@ dispatch_is_due(struct dispatch *d, const struct lifetime *lifetime)
 
 	arena_reset(d->scratch);
 	err = schedule_next(d->registry, d->scratch, now_us, NULL, 0, &job, &next_us, &active_us);
-	if (err == KODO_OK)
+	if (err == KODO_OK || importer_is_due(d->imports, now_us))
 		return true;
 	return err == KODO_ENOTFOUND && lifetime_is_worth(lifetime, active_us, now_us);
 }

@@ -24,8 +24,8 @@
 /* a host that is up takes a connection within a second; a lost packet costs 1 and 3 more */
 #define CONNECT_MAX_MS	5000L
 
-/* fields of an answer that are looked at: those of a signature, in their order, and one more */
-enum { RETRY_AFTER = SIGNATURE_FIELDS, HEAD_FIELDS };
+/* fields of an answer that are looked at: those of a signature, in their order, and two more */
+enum { RETRY_AFTER = SIGNATURE_FIELDS, ETAG, HEAD_FIELDS };
 
 enum slot_state { SLOT_FREE, SLOT_BUSY, SLOT_ENDED };
 
@@ -238,7 +238,9 @@ is_head_end(struct slot *slot, size_t bytes, bool is_blank)
 static const char *
 field_name(unsigned i)
 {
-	return i == RETRY_AFTER ? "Retry-After" : signature_names[i];
+	static const char *const others[] = { "Retry-After", "ETag" };
+
+	return i < SIGNATURE_FIELDS ? signature_names[i] : others[i - SIGNATURE_FIELDS];
 }
 
 /* The line of a field of the answer's head; those of the last answer count (100, 200). */
@@ -466,6 +468,8 @@ take_head(struct slot *slot, struct sender_head *head)
 	for (i = 0; i < SIGNATURE_FIELDS; i++)
 		if (!buf_failed(&slot->fields[i]))
 			*signature_field(&head->signature, i) = buf_str(&slot->fields[i]);
+	if (!buf_failed(&slot->fields[ETAG]) && slot->fields[ETAG].len > 0)
+		head->etag = buf_str(&slot->fields[ETAG]);
 	if (curl_easy_getinfo(slot->easy, CURLINFO_PRIMARY_IP, &ip) != CURLE_OK || ip == NULL)
 		return;
 	head->has_address = address_read(str_of(ip), &head->address);

@@ -21,10 +21,11 @@
 #include "core/trust/signature.h"
 
 /*
- * transfers at a time: those to peers, one for the keys of an issuer of tokens, and those to flows.
+ * transfers at a time: those to peers, one for the keys of an issuer of tokens, those to flows, and
+ * those of imports.
  * Enough to hide the waiting, few enough for any descriptor limit
  */
-#define SENDER_SLOTS	185u	/* see dispatch.c */
+#define SENDER_SLOTS	189u	/* see dispatch.c */
 
 struct sender;
 
@@ -59,10 +60,11 @@ void sender_give_up(struct sender *s, unsigned slot);
 
 /*
  * A transfer that has ended, in *slot and *res; false: none. *head, unless it is NULL: what the
- * answer's head says of its signature, and the address that was reached.
+ * answer's head says of its signature, its ETag, and the address that was reached.
  */
 struct sender_head {
 	struct signature_fields signature;
+	struct str etag;	/* null: none */
 	bool has_address;
 	struct in6_addr address;
 };

@@ -16,7 +16,7 @@ FILE_LINES = 600
 COLUMNS = 100
 
 # The rooms of core, from the lowest: a file includes its own room and those before it in this list.
-ROOMS = ["base", "flow", "config", "words", "query", "wire", "storage", "metrics", "auth", "records", "trust", "liveness", "probe", "merge", "registry", "views", "exchange", "cluster", "check"]
+ROOMS = ["base", "flow", "config", "words", "query", "wire", "storage", "metrics", "auth", "records", "trust", "liveness", "probe", "merge", "registry", "import", "views", "exchange", "cluster", "check"]
 # the others -> the folders beside core that they may include; main.c is what joins them
 FOLDERS = {
     "fcgi-app/http": {"fcgi-app/http", "fcgi-app/http/bridges"},

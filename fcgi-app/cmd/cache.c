@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/import_url.h"
 #include "cmd/inspect.h"
 #include "core/base/ascii.h"
 #include "core/base/isotime.h"
 #include "core/base/memfind.h"
 #include "core/base/path.h"
+#include "core/base/url.h"
 #include "core/registry/registry.h"
 #include "core/registry/startup.h"
 #include "core/views/render.h"
@@ -37,12 +39,17 @@ static const char import_usage[] =
     "usage: kodo import [LOADER | STATE FOLDER] [OPTION ...] FILE\n"
     "       kodo import --hosted [LOADER] FILE\n"
     "       kodo import --state FOLDER FILE\n"
+    "       kodo import [SERVICE ...] URL[#kind=KIND&items=N..] [--forget]\n"
     "\n"
     "Read providers and their nodes from a cache file of the original system, or of kodo export\n"
     "in either form, into the state of a registry, which may be running; each replaces\n"
     "its earlier record.\n"
+    "With a URL the runner reads a registry or an agent of another family, once, and the command\n"
+    "waits for it: MCP, ARD, A2A, or OpenAPI with x-kodosumi (see `import` in kodo.yaml(5), by\n"
+    "which it is read every hour). --forget: what was imported so is withdrawn.\n"
     "Exit status: 0, 1 if it could not be done, 2 for wrong arguments.\n"
     "Example: kodo import registry.yaml cache.json\n"
+    "         kodo import registry.yaml https://registry.modelcontextprotocol.io\n"
     "\n"
     STATE_ARG_HELP;
 
@@ -132,6 +139,8 @@ cmd_export(int argc, char *argv[])
 }
 
 /* --- import --- */
+
+static bool wants_end;	/* --forget */
 
 /* Whole, and parsed before anything is written: a damaged file touches nothing. */
 static enum kodo_err
@@ -269,6 +278,10 @@ import_from(struct state_arg *t, struct registry *r, const char *path, struct wh
 	struct str text;
 	enum kodo_err err = check_is_registry(r, why);
 
+	if (err == KODO_OK && url_is_web(str_of(path)))
+		return import_url(r, str_of(path), wants_end, why);
+	if (err == KODO_OK && wants_end)
+		return why_set(why, KODO_EINVAL, "--forget is for a URL");
 	if (err == KODO_OK)
 		err = read_file(t->a, path, &text, why);
 	if (err == KODO_OK && has_lines(text)) {
@@ -294,6 +307,7 @@ take_input(struct state_arg *t, void *arg, struct why *why)
 {
 	struct command *c = arg;
 
+	wants_end = state_arg_take_flag(t, "--forget");
 	if (t->argc == 0 && t->hosted_is_word) {
 		c->path = t->hosted_loader;	/* --hosted FILE, of the usual loader */
 		t->hosted_loader = NULL;

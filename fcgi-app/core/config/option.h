@@ -86,6 +86,8 @@ struct options {
 	size_t n_cors_origins;
 	const struct str *bridges;	/* names of option_bridge_name, or the one item "none" */
 	size_t n_bridges;
+	const struct str *imports;	/* sources, each as option_import_read takes it */
+	size_t n_imports;
 	struct str auth_jwks_url;	/* null: reading needs no token, see core/auth/auth.h */
 	struct str auth_jwt_role_path;
 	struct str auth_audience;	/* null: url */

@@ -78,7 +78,8 @@ to_list(const struct option_place *p, const char *what,
 	*n = 0;
 	*(const struct str **)option_target(p) = list;
 	for (e = v->first; e != NULL && err == KODO_OK; e = e->next) {
-		err = e->value->kind == LOADER_TEXT ? add(p, e->value, &list[*n]) :
+		err = e->value->kind == LOADER_TEXT || p->row->type == OPT_IMPORTS ?
+		    add(p, e->value, &list[*n]) :
 		    option_fail(p->in, e->value, "%s: expected a %s", p->row->name, what);
 		*n += err == KODO_OK;
 		err = why_take(p->in->why, err);
@@ -172,6 +173,21 @@ option_to_bridges(const struct option_place *p)
 		if (str_eq(p->out->bridges[i], none))
 			err = option_fail(p->in, p->v, "%s: none, or a list", p->row->name);
 	return err;
+}
+
+/* A single mapping is a list of one. */
+enum kodo_err
+option_to_imports(const struct option_place *p)
+{
+	struct loader_value one = { .kind = LOADER_LIST };
+	struct option_place of = *p;
+	enum kodo_err err = KODO_OK;
+
+	if (p->v->kind == LOADER_MAP) {
+		err = option_list_add(p->in->a, &one, p->v);
+		of.v = &one;
+	}
+	return err == KODO_OK ? to_list(&of, "source", option_to_import) : err;
 }
 
 const char *

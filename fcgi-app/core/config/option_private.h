@@ -17,6 +17,7 @@ enum option_type {
 	OPT_NETS,	/* the same of addresses and prefixes (address_net_read) */
 	OPT_ORIGINS,	/* the same of urls without a path; or OPTION_CORS_ANY, _NONE alone */
 	OPT_BRIDGES,	/* the same of words: option_bridge_name */
+	OPT_IMPORTS,	/* the same of sources, texts or mappings: option_import.h */
 	OPT_BOOL,
 	OPT_UINT,
 	OPT_INT,
@@ -64,7 +65,8 @@ static inline bool
 option_is_list(const struct option_row *row)
 {
 	return row->type == OPT_URLS || row->type == OPT_PEERS || row->type == OPT_NETS ||
-	    row->type == OPT_ORIGINS || row->type == OPT_BRIDGES;
+	    row->type == OPT_ORIGINS || row->type == OPT_BRIDGES ||
+	    row->type == OPT_IMPORTS;
 }
 
 extern const struct option_row option_rows[];
@@ -139,6 +141,11 @@ enum kodo_err option_to_peers(const struct option_place *p) MUST_CHECK;
 enum kodo_err option_to_nets(const struct option_place *p) MUST_CHECK;
 enum kodo_err option_to_origins(const struct option_place *p) MUST_CHECK;
 enum kodo_err option_to_bridges(const struct option_place *p) MUST_CHECK;
+enum kodo_err option_to_imports(const struct option_place *p) MUST_CHECK;
+
+/* One source of that list (option_import.c). */
+enum kodo_err option_to_import(const struct option_place *p, const struct loader_value *item,
+    struct str *out) MUST_CHECK;
 
 /* Convert all values and defaults to out, checked one by one and together. */
 enum kodo_err option_resolve(struct option_input *in, struct options *out) MUST_CHECK;

@@ -317,6 +317,7 @@ static enum kodo_err (*const converters[OPT_TYPES])(const struct option_place *p
 	[OPT_NETS] = option_to_nets,
 	[OPT_ORIGINS] = option_to_origins,
 	[OPT_BRIDGES] = option_to_bridges,
+	[OPT_IMPORTS] = option_to_imports,
 	[OPT_BOOL] = to_bool,
 	[OPT_UINT] = to_uint,
 	[OPT_INT] = to_int,

@@ -67,6 +67,7 @@ put_row(struct buf *out, const struct option_row *row, const struct options *o)
 	case OPT_NETS:
 	case OPT_ORIGINS:
 	case OPT_BRIDGES:
+	case OPT_IMPORTS:
 		put_list(out, row, at, o);
 		break;
 	case OPT_BOOL:

@@ -516,11 +516,13 @@ speaker_of(const struct change *ch, const struct peer *p, struct str key, bool i
 		.is_owner = str_eq(p->key, key),
 		.is_our_node = is_our_node,
 		/*
-		 * the owner, this service, and a legacy provider that does not feed: it passes on
+		 * the owner, this service with what it imports, and a legacy provider that does
+		 * not feed: it passes on
 		 * what its own nodes said, and since nobody sends it the view, it is no echo; but
 		 * this service's node is not behind it
 		 */
 		.has_authority = !ch->is_forgetting && (p->id == PEER_SELF || str_eq(p->key, key) ||
+		    (p->flags & PEER_IMPORT) != 0 ||
 		    (!d->has_versions && !feeds && !is_our_node && !is_keyed)),
 		.is_relaying = p->id != PEER_SELF && !d->has_versions && !str_eq(p->key, key),
 		.is_echoing = p->id != PEER_SELF && !d->has_versions && feeds,

@@ -82,7 +82,7 @@ bool
 peer_is_idle(const struct peer *p)
 {
 	return p->id != PEER_SELF && !peer_has_work(p) &&
-	    (p->flags & (PEER_TARGET | PEER_PROVIDER | PEER_TO_ASK)) == 0;
+	    (p->flags & (PEER_TARGET | PEER_PROVIDER | PEER_TO_ASK | PEER_IMPORT)) == 0;
 }
 
 bool

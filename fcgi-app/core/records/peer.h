@@ -65,6 +65,8 @@ enum peer_flag {
 	PEER_CHECK_AGAIN = 1u << 17,
 	/* its url was asked for a document of keys and had none: its greeting is to tell */
 	PEER_NO_DOCUMENT = 1u << 18,
+	/* no service: what was imported from a source, see import/source.h */
+	PEER_IMPORT = 1u << 19,
 };
 
 /*

@@ -39,6 +39,7 @@ enum store_table {
 	T_LIVENESS,		/* node id -> signs of life of it, where it is not fresh */
 	T_PROBE,	/* node id -> whether its flows answer: probe/probe.h */
 	T_PROBE_HOST,	/* kind, hash -> when a host may be asked, its robots.txt: probe/host.h */
+	T_IMPORT,	/* peer id, kind, hashes -> what was imported: import/source.h */
 	T_MAX
 };
 

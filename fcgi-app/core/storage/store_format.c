@@ -34,4 +34,5 @@ const char *const store_table_names[T_MAX] = {
 	[T_LIVENESS] = "liveness",
 	[T_PROBE] = "probe",
 	[T_PROBE_HOST] = "probe_host",
+	[T_IMPORT] = "import",
 };

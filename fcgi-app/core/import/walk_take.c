@@ -1,0 +1,361 @@
+/* What a document has brought. */
+#include <stdio.h>
+
+#include "core/base/hash.h"
+#include "core/base/url.h"
+#include "core/import/walk_private.h"
+#include "core/merge/statement.h"
+
+#define TRIES_MAX	3u		/* of a document, while its walk is on */
+#define TRY_US		(2 * 1000000ll)	/* the first wait between them, four times as long each */
+#define TRY_MAX_S	600u
+#define EXAMPLE_BYTES	200u
+
+/* A document as it was read, before anything is stored. */
+struct batch {
+	struct arena *a;
+	struct import_entry *entries;
+	size_t n_entries, cap_entries;
+	struct import_doc *docs;
+	size_t n_docs, cap_docs;
+	uint32_t refused[IMPORT_REFUSALS];
+	struct str example;
+	enum import_kind kind;
+	struct why why;		/* why it cannot be read; empty: it can */
+};
+
+static enum kodo_err
+take_entry(void *arg, const struct import_entry *e)
+{
+	struct batch *b = arg;
+	struct import_entry *all =
+	    arena_grow(b->a, b->entries, b->n_entries, &b->cap_entries, sizeof(*all));
+
+	if (all == NULL)
+		return KODO_ENOMEM;
+	b->entries = all;
+	all[b->n_entries++] = *e;
+	return KODO_OK;
+}
+
+static enum kodo_err
+take_doc(void *arg, const struct import_doc *doc)
+{
+	struct batch *b = arg;
+	struct import_doc *all = arena_grow(b->a, b->docs, b->n_docs, &b->cap_docs, sizeof(*all));
+
+	if (all == NULL)
+		return KODO_ENOMEM;
+	b->docs = all;
+	all[b->n_docs++] = *doc;
+	return KODO_OK;
+}
+
+static enum kodo_err
+example_note(struct arena *a, struct str *example, enum import_refusal why, struct str id)
+{
+	if (example->p != NULL)
+		return KODO_OK;
+	id.len = id.len < EXAMPLE_BYTES ? id.len : EXAMPLE_BYTES;
+	*example = str_of(arena_printf(a, "%.*s: %s", STR_ARG(id), import_refusal_text(why)));
+	return example->p == NULL ? KODO_ENOMEM : KODO_OK;
+}
+
+static enum kodo_err
+take_refusal(void *arg, enum import_refusal why, struct str id)
+{
+	struct batch *b = arg;
+
+	b->refused[why]++;
+	return example_note(b->a, &b->example, why, id);
+}
+
+static enum kodo_err
+batch_read(struct batch *b, const struct walk_work *w, struct str body)
+{
+	struct import_reader r = { .a = b->a, .j = jread_new(), .doc = w->doc, .slug = w->slug,
+		.entry = take_entry, .refuse = take_refusal, .follow = take_doc, .arg = b };
+	enum kodo_err err = r.j == NULL ? KODO_ENOMEM : import_read(&r, body, &b->why);
+
+	b->kind = r.doc.kind;
+	jread_free(r.j);
+	return err == KODO_EINVAL ? KODO_OK : err;
+}
+
+/* --- storing --- */
+
+struct taking {
+	const struct walk_work *w;
+	const struct walk_answer *answer;
+	struct batch *b;
+};
+
+static enum kodo_err
+space_mark(struct change *ch, uint32_t peer, struct str name)
+{
+	struct source_space space;
+	enum kodo_err err = source_space_get(ch->t, peer, source_hash(name), &space);
+
+	if (err == KODO_OK && space.is_changed && str_eq(space.space, name))
+		return KODO_OK;
+	if (err != KODO_OK && err != KODO_ENOTFOUND)
+		return err;
+	space.is_changed = true;
+	space.space = name;
+	return source_space_put(ch->t, peer, &space);
+}
+
+static enum kodo_err
+entry_end(struct change *ch, struct source *s, const struct import_entry *e)
+{
+	enum kodo_err err = source_entry_del(ch->t, s->peer, e->space, e->slug);
+
+	s->n_gone++;
+	s->n_entries -= s->n_entries > 0;
+	return err == KODO_OK ? space_mark(ch, s->peer, e->space) : err;
+}
+
+/* *again: the walk has seen it before. */
+static enum kodo_err
+entry_store(struct change *ch, struct source *s, const struct import_entry *e, unsigned max,
+    bool *again)
+{
+	struct source_entry was;
+	int64_t first_us = ch->now_us;
+	bool is_same, is_new;
+	enum kodo_err err = source_entry_get(ch->t, s->peer, e->space, e->slug, &was);
+
+	*again = false;
+	is_new = err == KODO_ENOTFOUND;
+	if (err != KODO_OK && !is_new)
+		return err;
+	if (!is_new) {
+		first_us = was.first_us;
+		*again = was.walk == s->walk;
+	}
+	if (e->is_gone)
+		return is_new ? KODO_OK : entry_end(ch, s, e);
+	if (is_new && s->n_entries >= max) {
+		s->refused[IMPORT_TOO_MANY]++;
+		return example_note(ch->a, &s->example, IMPORT_TOO_MANY, e->id);
+	}
+	err = source_entry_put(ch->t, s->peer, first_us, s->walk, e, &is_same);
+	if (err != KODO_OK || is_same)
+		return err;
+	s->n_entries += is_new;
+	s->n_new += is_new;
+	s->n_changed += !is_new;
+	return space_mark(ch, s->peer, e->space);
+}
+
+/* *repeats: there are some, and all of them were seen before in this walk. */
+static enum kodo_err
+entries_store(struct change *ch, struct source *s, const struct batch *b,
+    const struct option_import *o, bool *repeats)
+{
+	size_t i, n_again = 0;
+	bool again;
+	enum kodo_err err = KODO_OK;
+
+	for (i = 0; i < b->n_entries && err == KODO_OK; i++) {
+		err = entry_store(ch, s, &b->entries[i], o->items, &again);
+		n_again += again;
+	}
+	*repeats = b->n_entries > 0 && n_again == b->n_entries;
+	return err;
+}
+
+/*
+ * Has this page been fetched before? As Brent finds cycles (BIT 20, 1980): one earlier page is
+ * remembered, ever later ones, so a circle of any length is found within three rounds.
+ */
+static bool
+loop_note(struct source *s, struct str url)
+{
+	const uint64_t hash = hash_text(HASH_STORED, url);
+
+	if (s->loop_power > 0 && hash == s->loop_hash)
+		return true;
+	if (s->loop_power == 0 || ++s->loop_steps >= s->loop_power) {
+		s->loop_power = s->loop_power == 0 ? 1 : s->loop_power * 2;
+		s->loop_steps = 0;
+		s->loop_hash = hash;
+	}
+	return false;
+}
+
+/* The documents that are left, and those that this one names. */
+static enum kodo_err
+queue_follow(struct change *ch, struct source *s, const struct batch *b, struct str left)
+{
+	struct buf queue = BUF_INIT(0);
+	size_t i;
+	enum kodo_err err = KODO_OK;
+
+	/* the next page first: its place is soon out of date */
+	for (i = 0; i < b->n_docs; i++)
+		if (b->docs[i].is_next)
+			walk_queue_put(&queue, &b->docs[i]);
+	buf_put_str(&queue, left);
+	for (i = 0; i < b->n_docs && err == KODO_OK; i++) {
+		if (b->docs[i].is_next)
+			continue;
+		if (queue.len + b->docs[i].url.len < QUEUE_BYTES) {
+			walk_queue_put(&queue, &b->docs[i]);
+			continue;
+		}
+		s->refused[IMPORT_TOO_MANY]++;
+		err = example_note(ch->a, &s->example, IMPORT_TOO_MANY, b->docs[i].url);
+	}
+	if (err == KODO_OK)
+		err = buf_failed(&queue) ? queue.err : arena_str(ch->a, buf_str(&queue), &s->queue);
+	buf_free(&queue);
+	return err;
+}
+
+/* The first document that could be read is what the source is; the other ways are dropped. */
+static struct str
+root_find(struct source *s, const struct batch *b, const struct import_doc *doc)
+{
+	struct str left = walk_queue_rest(s->queue), root = doc->url;
+	const char *query = memchr(root.p, '?', root.len);
+
+	if (s->root.p != NULL)
+		return left;
+	if (query != NULL && b->kind == IMPORT_MCP)
+		root.len = (size_t)(query - root.p);
+	s->root = root;
+	s->kind = b->kind;
+	return STR_NULL;
+}
+
+/* A ceiling of the walk that is reached; NULL: none. */
+static const char *
+ceiling_of(const struct source *s, const struct option_import *o, int64_t now_us)
+{
+	if (s->bytes >> 20 >= o->mib)
+		return "its answers are over the ceiling mib";
+	if (now_us - s->began_us > o->minutes * 60000000ll)
+		return "it takes longer than the ceiling minutes";
+	/* pages of ten entries, and manifests */
+	if (s->requests > o->items / 10 + 1000)
+		return "it has too many pages for the ceiling items";
+	return NULL;
+}
+
+/* The document cannot be had, or read: the next way, another try, or the end of the walk. */
+static enum kodo_err
+fail(struct change *ch, struct source *s, const struct walk_answer *answer, struct str problem,
+    bool may_pass)
+{
+	struct str rest = walk_queue_rest(s->queue);
+	struct import_doc doc;
+	const char *text;
+
+	if (s->root.p == NULL && rest.len > 0 && answer->status != 0) {
+		s->queue = rest;
+		return KODO_OK;
+	}
+	if (may_pass && s->root.p != NULL && s->tries < TRIES_MAX &&
+	    answer->retry_after_s <= TRY_MAX_S) {
+		s->due_us = ch->now_us + (TRY_US << 2 * s->tries);
+		if (s->due_us < ch->now_us + answer->retry_after_s * 1000000ll)
+			s->due_us = ch->now_us + answer->retry_after_s * 1000000ll;
+		s->tries++;
+		return KODO_OK;
+	}
+	text = walk_queue_first(s->queue, &doc)
+	    ? arena_printf(ch->a, "%.*s: %.*s", STR_ARG(doc.url), STR_ARG(problem)) : NULL;
+	if (text == NULL)
+		return KODO_ENOMEM;
+	walk_end(s, ch->now_us, str_of(text), answer->retry_after_s);
+	return KODO_OK;
+}
+
+static enum kodo_err
+store(struct change *ch, struct source *s, const struct taking *t)
+{
+	const struct batch *b = t->b;
+	const char *over;
+	struct option_import o;
+	struct str left;
+	bool repeats = false;
+	unsigned i;
+	enum kodo_err err = option_import_read(s->text, &o, NULL);
+
+	s->tries = 0;
+	left = root_find(s, b, &t->w->doc);
+	for (i = 0; i < IMPORT_REFUSALS; i++)
+		s->refused[i] += b->refused[i];
+	if (s->example.p == NULL)
+		s->example = b->example;
+	if (err == KODO_OK)
+		err = entries_store(ch, s, b, &o, &repeats);
+	if (err != KODO_OK)
+		return err;
+	/* of ARD several documents may name one agent */
+	if (t->w->doc.is_next && ((repeats && s->kind != IMPORT_ARD) ||
+	    loop_note(s, t->w->doc.url)))
+		return fail(ch, s, t->answer, STR("its pages begin again"), false);
+	over = ceiling_of(s, &o, ch->now_us);
+	if (over != NULL)
+		return fail(ch, s, t->answer, str_of(over), false);
+	err = queue_follow(ch, s, b, left);
+	if (err == KODO_OK && s->queue.len == 0) {
+		s->etag = s->requests == 1 ? t->answer->etag : STR_NULL;
+		walk_end(s, ch->now_us, STR_NULL, 0);
+	}
+	return err;
+}
+
+static enum kodo_err
+take_fn(struct change *ch, void *arg)
+{
+	const struct taking *t = arg;
+	const struct walk_answer *answer = t->answer;
+	const struct str problem = answer->problem;
+	struct source s;
+	enum kodo_err err = source_get(ch->t, ch->a, t->w->slug, &s);
+
+	/* it was ended meanwhile, or begun anew */
+	if (err == KODO_ENOTFOUND || (err == KODO_OK && (s.phase != SOURCE_WALKS ||
+	    s.walk != t->w->walk)))
+		return KODO_OK;
+	if (err != KODO_OK)
+		return err;
+	s.requests++;
+	s.bytes += answer->body.len;
+	s.due_us = ch->now_us;
+	if (answer->status == 304 && t->w->etag.p != NULL) {
+		/* nothing is concluded from what was not sent */
+		s.flags &= ~(unsigned)SOURCE_FULL;
+		walk_end(&s, ch->now_us, STR_NULL, 0);
+	} else if (problem.p != NULL) {
+		err = fail(ch, &s, answer, problem, answer->status == 0 ||
+		    answer->status == 429 || answer->status >= 500);
+	} else if (t->b->why.text[0] != '\0') {
+		err = fail(ch, &s, answer, str_of(t->b->why.text), false);
+	} else {
+		err = store(ch, &s, t);
+	}
+	return err == KODO_OK ? source_put(ch->t, &s) : err;
+}
+
+enum kodo_err
+walk_take(struct registry *r, const struct walk_work *w, const struct walk_answer *answer,
+    int64_t now_us)
+{
+	struct batch b = { .a = arena_new() };
+	struct taking taking = { .w = w, .answer = answer, .b = &b };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = take_fn, .arg = &taking };
+	enum kodo_err err = KODO_OK;
+
+	if (b.a == NULL)
+		return KODO_ENOMEM;
+	if (answer->problem.p == NULL && answer->status == 200)
+		err = batch_read(&b, w, answer->body);
+	if (err == KODO_OK)
+		err = registry_change(&run);
+	arena_free(b.a);
+	return err;
+}

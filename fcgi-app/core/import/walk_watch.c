@@ -1,0 +1,242 @@
+/* What others say of imported nodes; and what people ask for. */
+#include <stdio.h>
+
+#include "core/base/url.h"
+#include "core/import/place.h"
+#include "core/import/walk_private.h"
+#include "core/records/changelog.h"
+#include "core/records/known.h"
+
+#define WATCH_AT_ONCE	1000u
+
+/* A namespace that is to be looked at. */
+struct doubt {
+	struct str slug, space;
+	uint32_t rival;		/* 0: somebody speaks of our own node */
+};
+
+struct watch {
+	struct arena *a;
+	struct txn *t;
+	const struct options *o;
+	struct doubt *all;
+	size_t n, cap;
+};
+
+/* The node's url, whether it is there or gone. */
+static enum kodo_err
+node_url(struct txn *t, uint32_t node, struct known *kn, struct str *url)
+{
+	struct packed p;
+	enum kodo_err err = known_get(t, node, kn);
+
+	*url = STR_NULL;
+	if (err == KODO_OK && kn->is_seen) {
+		err = packed_open(kn->winner.bytes, &p);
+		*url = p.url;
+	} else if (err == KODO_OK && kn->is_gone) {
+		*url = kn->tomb.bytes;
+	}
+	return err;
+}
+
+static enum kodo_err
+doubt_note(struct watch *w, uint32_t node)
+{
+	struct place_parts parts;
+	struct source s;
+	struct doubt *all;
+	struct known kn;
+	struct str url;
+	bool is_own;
+	enum kodo_err err = node_url(w->t, node, &kn, &url);
+
+	if (err != KODO_OK || url.p == NULL || !place_read(url, &parts))
+		return err;
+	err = source_get(w->t, w->a, parts.slug, &s);
+	is_own = str_eq(parts.before, w->o->url);
+	if (err != KODO_OK || (is_own && kn.is_seen && kn.winner.peer == s.peer))
+		return err == KODO_ENOTFOUND ? KODO_OK : err;
+	all = arena_grow(w->a, w->all, w->n, &w->cap, sizeof(*all));
+	if (all == NULL)
+		return KODO_ENOMEM;
+	w->all = all;
+	all += w->n++;
+	all->rival = is_own ? 0 : node;
+	err = arena_str(w->a, parts.slug, &all->slug);
+	return err == KODO_OK ? arena_str(w->a, parts.space, &all->space) : err;
+}
+
+static enum kodo_err
+doubt_settle(struct change *ch, const struct doubt *d)
+{
+	struct source_space space;
+	struct source s;
+	struct peer *p;
+	enum kodo_err err = source_get(ch->t, ch->a, d->slug, &s);
+
+	if (err == KODO_OK && s.phase == SOURCE_ENDS)
+		return KODO_OK;
+	if (err == KODO_OK)
+		err = source_space_get(ch->t, s.peer, source_hash(d->space), &space);
+	if (err == KODO_OK)
+		err = walk_peer(ch, &s, &p);
+	if (err == KODO_OK && str_eq(space.space, d->space) && !space.is_changed)
+		err = settle_space(ch, &s, p, &space, d->rival, false);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+static enum kodo_err
+watch_fn(struct change *ch, void *arg)
+{
+	const struct watch *w = arg;
+	size_t i;
+	enum kodo_err err = KODO_OK;
+
+	for (i = 0; i < w->n && err == KODO_OK; i++)
+		err = doubt_settle(ch, &w->all[i]);
+	return err;
+}
+
+static enum kodo_err
+has_any(void *arg, const struct source *s)
+{
+	bool *any = arg;
+
+	(void)s;
+	*any = true;
+	return KODO_OK;
+}
+
+enum kodo_err
+walk_watch(struct registry *r, uint64_t *position, int64_t now_us)
+{
+	struct watch w = { .a = arena_new() };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = watch_fn, .arg = &w };
+	struct changelog_entry e;
+	struct view v;
+	struct scan s;
+	bool any = false;
+	unsigned n = 0;
+	enum kodo_err err;
+
+	if (w.a == NULL)
+		return KODO_ENOMEM;
+	err = view_begin(r, now_us, &v);
+	if (err != KODO_OK) {
+		arena_free(w.a);
+		return err;
+	}
+	w.t = &v.t;
+	w.o = v.options;
+	err = source_each(&v.t, has_any, &any);
+	if (err == KODO_OK && !any)
+		*position = v.head.logged;
+	if (err == KODO_OK && any && *position < v.head.logged) {
+		s = changelog_scan(&v.t, *position);
+		while (n++ < WATCH_AT_ONCE && changelog_next(&s, &e)) {
+			s.err = doubt_note(&w, e.node);
+			*position = e.at;
+		}
+		err = scan_end(&s);
+	}
+	view_end(&v);
+	if (err == KODO_OK && w.n > 0)
+		err = registry_change(&run);
+	arena_free(w.a);
+	return err;
+}
+
+/* --- by hand --- */
+
+struct wish {
+	struct str text;
+	char *slug;	/* of WALK_SLUG_BYTES */
+	bool is_over;	/* it is to be forgotten */
+};
+
+/* Is it one of the option? *text: as that has it; null: it is none. */
+static enum kodo_err
+option_find_slug(struct change *ch, struct str slug, struct str *text)
+{
+	struct option_import o;
+	struct str other;
+	size_t i;
+	enum kodo_err err = KODO_OK;
+
+	*text = STR_NULL;
+	for (i = 0; i < ch->o->n_imports && err == KODO_OK; i++) {
+		if (option_import_read(ch->o->imports[i], &o, NULL) != KODO_OK)
+			continue;
+		err = place_of_source(ch->a, o.url, &other);
+		if (err == KODO_OK && str_eq(other, slug)) {
+			*text = ch->o->imports[i];
+			return KODO_OK;
+		}
+	}
+	return err;
+}
+
+static enum kodo_err
+wish_fn(struct change *ch, void *arg)
+{
+	const struct wish *w = arg;
+	struct option_import o;
+	struct source s;
+	struct str slug = STR_NULL, listed;
+	enum kodo_err err = option_import_read(w->text, &o, NULL);
+
+	if (err == KODO_OK)
+		err = place_of_source(ch->a, o.url, &slug);
+	if (err != KODO_OK)
+		return err;
+	str_copy(w->slug, WALK_SLUG_BYTES, slug);
+	err = option_find_slug(ch, slug, &listed);
+	if (err != KODO_OK)
+		return err;
+	err = source_get(ch->t, ch->a, slug, &s);
+	if (err == KODO_ENOTFOUND && w->is_over)
+		return err;
+	if (err != KODO_OK && err != KODO_ENOTFOUND)
+		return err;
+	s.slug = slug;
+	if (w->is_over || (listed.p != NULL && memchr(w->text.p, '#', w->text.len) != NULL &&
+	    !str_eq(listed, w->text))) {
+		if (listed.p != NULL)
+			return KODO_ECONFLICT;
+		s.phase = SOURCE_ENDS;
+		s.flags = 0;
+		return source_put(ch->t, &s);
+	}
+	if (listed.p == NULL)
+		s.flags |= SOURCE_ONCE;
+	if (!str_eq(s.text, listed.p != NULL ? listed : w->text)) {
+		s.root = s.etag = STR_NULL;
+		s.kind = IMPORT_ANY;
+		s.since_us = s.full_us = 0;
+		s.phase = s.phase == SOURCE_WALKS ? SOURCE_IDLE : s.phase;
+		s.text = listed.p != NULL ? listed : w->text;
+	}
+	s.flags |= SOURCE_NOW;
+	s.due_us = ch->now_us;
+	s.phase = s.phase == SOURCE_ENDS ? SOURCE_IDLE : s.phase;
+	return source_put(ch->t, &s);
+}
+
+enum kodo_err
+walk_want(struct registry *r, struct str text, int64_t now_us, char slug[WALK_SLUG_BYTES])
+{
+	struct wish w = { .text = text, .slug = slug };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = wish_fn, .arg = &w };
+
+	return registry_change(&run);
+}
+
+enum kodo_err
+walk_forget(struct registry *r, struct str text, int64_t now_us, char slug[WALK_SLUG_BYTES])
+{
+	struct wish w = { .text = text, .slug = slug, .is_over = true };
+	struct change_run run = { .r = r, .now_us = now_us, .fn = wish_fn, .arg = &w };
+
+	return registry_change(&run);
+}
