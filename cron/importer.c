@@ -9,7 +9,7 @@
 #define TIMEOUT_MAX_S	60u
 #define PAUSE_US	(10 * 1000000ll)	/* after a failure of ours */
 #define STEPS_US	100000ll
-#define LOOK_US		(60 * 1000000ll)	/* between looks at what others say */
+#define LOOK_US		(5 * 1000000ll)	/* between looks at what others say */
 
 struct fetch {
 	bool is_busy;
@@ -237,7 +237,8 @@ importer_end(struct importer *m, unsigned slot, const struct exchange_result *re
 	struct fetch *f = &m->slots[slot - m->first];
 	const struct walk_answer answer = { .status = res->status, .body = res->body,
 		.etag = head->etag.len > 0 ? head->etag : STR_NULL,
-		.problem = problem_of(f->a, res), .retry_after_s = res->retry_after_s };
+		.problem = problem_of(f->a, res), .is_final = head->is_private,
+		.retry_after_s = res->retry_after_s };
 	enum kodo_err err = walk_take(m->registry, &f->work, &answer, now_us);
 
 	f->is_busy = false;

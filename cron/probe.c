@@ -185,6 +185,35 @@ probe_own_url(struct probe *p, const char *key, bool *reached)
 	return KODO_OK;
 }
 
+/*
+ * Names of MCP servers have a slash, which its clients write %2F. There is no such server: a
+ * refusal in the form of that bridge is ours, of a token too; any other answer is the web
+ * server's.
+ */
+static enum kodo_err
+probe_slash(struct probe *p)
+{
+	const char *url = arena_printf(
+	    p->a, "%.*s/v0.1/servers/kodo-probe%%2Fnone/versions", STR_ARG(p->o->url));
+	struct exchange_result res;
+	enum kodo_err err;
+
+	if (!option_has_bridge(p->o, BRIDGE_MCP))
+		return KODO_OK;
+	err = ask(p, url, STR_NULL, NULL, &res);
+	if (err != KODO_OK)
+		return err;
+	if (contains(res.body, "{\"error\":"))
+		say(p, FINDING_OK, "%%2F in a path arrives, as clients of MCP registries send it");
+	else
+		say(p, FINDING_WARNING, "the web server refuses %%2F in a path (status %u), which "
+		    "clients of MCP registries send: for Apache write `AllowEncodedSlashes "
+		    "NoDecode` into the virtual host, as .htaccess cannot; or take mcp out of "
+		    "bridges",
+		    res.status);
+	return KODO_OK;
+}
+
 /* A body as large as the option allows, and refused: its last byte is no JSON. */
 static enum kodo_err
 probe_body(struct probe *p)
@@ -282,6 +311,8 @@ probe_run(struct registry *r, unsigned *n_errors, struct why *why)
 		err = state_key(registry_state(r), key);
 	if (err == KODO_OK)
 		err = probe_own_url(&p, key, &reached);
+	if (err == KODO_OK && reached)
+		err = probe_slash(&p);
 	if (err == KODO_OK && reached && p.o->registry)
 		err = probe_body(&p);
 	for (i = 0; err == KODO_OK && i < p.o->n_connect; i++)

@@ -464,7 +464,7 @@ take_head(struct slot *slot, struct sender_head *head)
 	char *ip = NULL;
 	unsigned i;
 
-	*head = (struct sender_head){ .has_address = false };
+	*head = (struct sender_head){ .is_private = slot->refused_address };
 	for (i = 0; i < SIGNATURE_FIELDS; i++)
 		if (!buf_failed(&slot->fields[i]))
 			*signature_field(&head->signature, i) = buf_str(&slot->fields[i]);

@@ -65,6 +65,7 @@ void sender_give_up(struct sender *s, unsigned slot);
 struct sender_head {
 	struct signature_fields signature;
 	struct str etag;	/* null: none */
+	bool is_private;	/* the address, so that it was not asked */
 	bool has_address;
 	struct in6_addr address;
 };

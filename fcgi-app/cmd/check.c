@@ -19,6 +19,7 @@
 #include "core/check/cluster_check.h"
 #include "core/check/environment.h"
 #include "core/check/integrity.h"
+#include "core/check/imports.h"
 #include "core/check/quotas.h"
 #include "core/registry/startup.h"
 #include "core/storage/store_upgrade.h"
@@ -371,11 +372,13 @@ check_quotas(struct check *c)
 
 	if (err == KODO_OK) {
 		err = quotas_check(&v, findings_line, &c->findings);
+		if (err == KODO_OK)
+			err = imports_check(&v, findings_line, &c->findings);
 		view_end(&v);
 	}
 	if (err != KODO_OK)
 		findings_say(&c->findings, FINDING_ERROR,
-		    "the check did not get through the quotas: %s",
+		    "the check did not get through quotas and imports: %s",
 		    kodo_err_text(err));
 	return err == KODO_OK;
 }

@@ -7,6 +7,7 @@
 #include "core/import/walk.h"
 
 #define STEP_MS		50
+#define WAKE_MS		2000
 
 static void
 put_outcome(const struct source *s)
@@ -26,6 +27,20 @@ put_outcome(const struct source *s)
 		screen_print(stdout, s->example);
 		putchar('\n');
 	}
+}
+
+/* A runner that has just begun hears it a little later. */
+static bool
+wake(const struct state *s)
+{
+	unsigned left = WAKE_MS / STEP_MS;
+
+	while (state_wake(s) != KODO_OK) {
+		if (left-- == 0 || !state_has_runner(s))
+			return false;
+		usleep(STEP_MS * 1000);
+	}
+	return true;
 }
 
 /* The source as it is; *is_there false: it is not stored any more. */
@@ -80,13 +95,15 @@ import_url(struct registry *r, struct str url, bool forget, struct why *why)
 
 	if (err != KODO_OK)
 		return why_set(why, err, "%.*s: %s", STR_ARG(url), reason);
-	err = forget ? walk_forget(r, url, isotime_now_us(), slug)
-		     : walk_want(r, url, isotime_now_us(), slug);
+	if (forget)
+		err = walk_forget(r, url, isotime_now_us(), slug);
+	else
+		err = walk_want(r, url, isotime_now_us(), slug);
 	if (err == KODO_ENOTFOUND)
 		return why_set(why, err, "nothing was imported from %.*s", STR_ARG(o.url));
 	if (err == KODO_ECONFLICT)
 		return why_set(why, err, "%s is in the option `import`: change that", slug);
-	if (err == KODO_OK && state_wake(registry_state(r)) != KODO_OK) {
+	if (err == KODO_OK && !wake(registry_state(r))) {
 		fputs("kodo import: noted; no runner is running, so it is done at the next "
 		    "start, request or cron\n", stderr);
 		return KODO_OK;

@@ -255,6 +255,30 @@ put_moment(int64_t us)
 }
 
 static void
+print_imported(const struct imported *m)
+{
+	if (m->source.p == NULL)
+		return;
+	printf("  imported from ");
+	screen_print(stdout, m->source);
+	printf(" (%s)", m->kind);
+	if (m->id.p != NULL) {
+		fputs(" as ", stdout);
+		screen_print(stdout, m->id);
+	}
+	if (m->first_us != 0) {
+		fputs(", seen there first at ", stdout);
+		put_moment(m->first_us);
+	}
+	putchar('\n');
+	if (m->elsewhere.p != NULL) {
+		fputs("  left to another registry that imports the same: ", stdout);
+		screen_print(stdout, m->elsewhere);
+		putchar('\n');
+	}
+}
+
+static void
 print_provenance(const struct provenance *o)
 {
 	size_t i;
@@ -281,6 +305,7 @@ print_provenance(const struct provenance *o)
 		printf(", flows: %llu, version %llu; %s\n", (unsigned long long)c->n_flows,
 		    (unsigned long long)c->version, c->why);
 	}
+	print_imported(&o->imported);
 	if (o->is_gone) {
 		fputs("  removed at ", stdout);
 		put_moment(o->gone_us);
@@ -298,6 +323,21 @@ print_provenance(const struct provenance *o)
 		screen_print(stdout, o->refusals[i].why);
 		putchar('\n');
 	}
+}
+
+static void
+put_imported_json(struct buf *b, const struct imported *m)
+{
+	if (m->source.p == NULL)
+		return;
+	buf_puts(b, ",\"imported\":{\"source\":");
+	json_put_str(b, m->source);
+	put_json_text(b, "kind", str_of(m->kind));
+	put_json_text(b, "identifier", m->id);
+	buf_puts(b, ",\"first_seen\":");
+	json_put_time(b, m->first_us, false);
+	put_json_text(b, "elsewhere", m->elsewhere);
+	buf_putc(b, '}');
 }
 
 static void
@@ -328,7 +368,9 @@ put_provenance_json(struct buf *b, const struct provenance *o)
 		put_json_text(b, "why", str_of(o->statements[i].why));
 		buf_putc(b, '}');
 	}
-	buf_puts(b, "],\"unnotified\":[");
+	buf_putc(b, ']');
+	put_imported_json(b, &o->imported);
+	buf_puts(b, ",\"unnotified\":[");
 	for (i = 0; i < o->n_unnotified; i++) {
 		buf_puts(b, i == 0 ? "" : ",");
 		json_put_str(b, o->unnotified[i]);

@@ -5,6 +5,7 @@
 #include "core/check/cluster_check.h"
 #include "core/check/environment.h"
 #include "core/check/integrity.h"
+#include "core/check/imports.h"
 #include "core/check/quotas.h"
 #include "http/call.h"
 #include "http/handlers.h"
@@ -59,10 +60,13 @@ inspect(struct call *c, struct view *v, struct checked *k)
 		.arg = k,
 	};
 
+	enum kodo_err err;
+
 	env.is_hosted = !env.is_served;
 	environment_check(&env);
 	cluster_check(&env);
-	return quotas_check(v, take, k);
+	err = quotas_check(v, take, k);
+	return err == KODO_OK ? imports_check(v, take, k) : err;
 }
 
 /* What has arrived here, for kodo-reconnect --probe, which sent it. */

@@ -1,6 +1,6 @@
 /*
- * One flow: its page and its JSON, at the registry (/flow?url=) and at its own service
- * (/flows/<path>), where other methods are sent on to the agent.
+ * One flow: its page and its JSON, at the registry (/flow?url=), at its own service (/flows/<path>)
+ * and where it was imported (/import/..); other methods are sent on to the agent.
  */
 #include <stddef.h>
 
@@ -8,6 +8,7 @@
 #include "core/base/memfind.h"
 #include "core/base/url.h"
 #include "core/base/utf8.h"
+#include "core/import/place.h"
 #include "core/views/changes.h"
 #include "core/views/item.h"
 #include "core/views/search.h"
@@ -44,6 +45,19 @@ static const struct json_member from[] = {
 	{ "since", JSON_TIME, offsetof(struct item, from.at_us) },
 };
 
+static void
+put_imported(struct buf *b, const struct imported *m)
+{
+	buf_puts(b, ",\"imported\":{");
+	json_put_text(b, "source", m->source);
+	buf_putc(b, ',');
+	json_put_text(b, "kind", str_of(m->kind));
+	buf_putc(b, ',');
+	json_put_text(b, "identifier", m->id);
+	item_json_put_time(b, "first_seen", m->first_us);
+	buf_putc(b, '}');
+}
+
 static enum kodo_err
 put_json(struct call *c, struct view *v, const struct item *it)
 {
@@ -63,6 +77,8 @@ put_json(struct call *c, struct view *v, const struct item *it)
 		JSON_PUT_MEMBERS(b, from, it);
 		buf_putc(b, '}');
 	}
+	if (it->imported.source.p != NULL)
+		put_imported(b, &it->imported);
 	err = page_parts_put_registries(c, v, b);
 	buf_putc(b, '}');
 	return err == KODO_OK ? sink_end(&c->res->body) : err;
@@ -107,11 +123,15 @@ put_source(struct template_values *t, const struct item *it)
 {
 	const struct provenance_statement *source = &it->from;
 	const char *why = strchr(source->why, ' ');	/* behind "wins:" */
+	const bool is_imported = it->imported.source.p != NULL;
 
 	template_values_put_flag(t, "is_own", it->is_own);
 	template_values_put_flag(t, "from_owner", !it->is_own && str_eq(source->peer, it->node));
-	template_values_put_flag(t, "passed_on",
-	    !it->is_own && source->peer.p != NULL && !str_eq(source->peer, it->node));
+	template_values_put_flag(t, "passed_on", !is_imported && !it->is_own &&
+	    source->peer.p != NULL && !str_eq(source->peer, it->node));
+	template_values_put(t, "imported_from", it->imported.source);
+	template_values_put(t, "imported_id", it->imported.id);
+	template_values_put_time(t, "first_seen", it->imported.first_us);
 	template_values_put(t, "from", source->peer);
 	template_values_put(t, "from_organization", source->organization);
 	template_values_put(t, "trust", str_of(source->trust));
@@ -204,29 +224,6 @@ is_json_wanted(const struct call *c)
 	return !page_is_wanted(c) && memfind(c->req->accept, STR(TYPE_JSON)) != NULL;
 }
 
-static enum kodo_err
-put_own(struct call *c, struct view *v)
-{
-	struct item it;
-	enum kodo_err err = item_find_own(
-	    v, c->a, call_path_below(c, STR("/flows/")), c->req->query, &it);
-
-	if (err == KODO_OK)
-		return put_item(c, v, &it, !is_json_wanted(c));
-	if (err == KODO_ENOTFOUND)
-		err = cards_put(c, v, call_path_below(c, STR("/flows/")));
-	if (err != KODO_ENOTFOUND)
-		return err;
-	response_fail(c->res, 404, "Not Found");
-	return KODO_OK;
-}
-
-enum kodo_err
-handle_flow(struct call *c)
-{
-	return call_with_view(c, put_own);
-}
-
 /* The entry with the query of the request behind its own. */
 static enum kodo_err
 put_location(struct call *c, struct str entry)
@@ -244,6 +241,54 @@ put_location(struct call *c, struct str entry)
 		err = arena_str(c->a, buf_str(&b), &c->res->location);
 	buf_free(&b);
 	return err;
+}
+
+static bool
+is_imported(const struct call *c)
+{
+	return str_starts(c->req->path, STR(PLACE_PATH));
+}
+
+/* The flow that the path leads to: an own one, or an imported one, which is under our url too. */
+static enum kodo_err
+find_asked(struct call *c, struct view *v, struct item *out)
+{
+	const char *url;
+
+	if (!is_imported(c))
+		return item_find_own(
+		    v, c->a, call_path_below(c, STR("/flows/")), c->req->query, out);
+	url = arena_printf(
+	    c->a, "%.*s%.*s", STR_ARG(v->options->url), STR_ARG(c->req->path));
+	return url == NULL ? KODO_ENOMEM : item_find(v, c->a, str_of(url), out);
+}
+
+static enum kodo_err
+put_own(struct call *c, struct view *v)
+{
+	struct item it;
+	enum kodo_err err = find_asked(c, v, &it);
+
+	/* who is neither a browser nor asks for JSON calls what is behind it */
+	if (err == KODO_OK && is_imported(c) && it.row.entry.len > 0 && !page_is_wanted(c) &&
+	    !is_json_wanted(c)) {
+		response_empty(c->res, 303);
+		return put_location(c, it.row.entry);
+	}
+	if (err == KODO_OK)
+		return put_item(c, v, &it, !is_json_wanted(c));
+	if (err == KODO_ENOTFOUND && !is_imported(c))
+		err = cards_put(c, v, call_path_below(c, STR("/flows/")));
+	if (err != KODO_ENOTFOUND)
+		return err;
+	response_fail(c->res, 404, "Not Found");
+	return KODO_OK;
+}
+
+enum kodo_err
+handle_flow(struct call *c)
+{
+	return call_with_view(c, put_own);
 }
 
 /*
@@ -272,8 +317,7 @@ put_elsewhere(struct call *c, struct view *v)
 {
 	static const char allow[] = "GET, HEAD, OPTIONS";
 	struct item it;
-	enum kodo_err err = item_find_own(
-	    v, c->a, call_path_below(c, STR("/flows/")), c->req->query, &it);
+	enum kodo_err err = find_asked(c, v, &it);
 
 	if (err == KODO_OK)
 		err = find_elsewhere(c, v, &it);

@@ -9,6 +9,7 @@
 #include "core/base/url.h"
 #include "core/base/utf8.h"
 #include "core/config/dotenv.h"
+#include "core/config/option_import.h"
 #include "core/config/option_private.h"
 
 #define ENV_PREFIX	STR("kodo_")	/* in any case */
@@ -567,6 +568,10 @@ option_allows_peer(const struct options *o, struct str url, struct why *why)
 	if (a == NULL)
 		return why_set(why, KODO_ENOMEM, "out of memory");
 	err = url_key(a, url, &key);
+	if (err == KODO_OK && str_starts(key, o->url_key) &&
+	    str_starts(str_skip(key, o->url_key.len), STR(OPTION_IMPORT_PATH)))
+		err = why_set(why, KODO_EINVAL, "%.*s was imported here, and nobody else "
+		    "speaks for it", STR_ARG(url));
 	if (err == KODO_OK)
 		err = is_target(a, o, key, &target);
 	if (err == KODO_OK && !target)

@@ -4,7 +4,6 @@
 #include "core/base/url.h"
 #include "core/base/utf8.h"
 #include "core/config/option_import.h"
-#include "core/config/option_private.h"
 
 /* Numbers of a source, with their ceilings. */
 static const struct number {
@@ -90,62 +89,5 @@ option_import_read(struct str text, struct option_import *out, const char **reas
 		}
 	if (reason != NULL)
 		*reason = why;
-	return err;
-}
-
-/* --- of a loader --- */
-
-/* A mapping as the text that means the same. */
-static enum kodo_err
-map_text(const struct option_place *p, const struct loader_value *item, struct str *out)
-{
-	struct buf b = BUF_INIT(0);
-	const struct loader_entry *e;
-	struct str url = STR_NULL;
-	char mark = '#';
-	enum kodo_err err = KODO_OK;
-
-	for (e = item->first; e != NULL && err == KODO_OK; e = e->next)
-		if (e->value->kind == LOADER_TEXT && loader_same_name(e->key, STR("url")))
-			url = e->value->text;
-		else if (e->value->kind == LOADER_TEXT) {
-			buf_printf(&b, "%c%.*s=%.*s", mark, STR_ARG(e->key),
-			    STR_ARG(e->value->text));
-			mark = '&';
-		} else if (e->value->kind != LOADER_NULL)
-			err = option_fail(p->in, e->value, "%s: expected a text or a number",
-			    p->row->name);
-	if (err == KODO_OK && url.p == NULL)
-		err = option_fail(p->in, item, "%s: a source without url", p->row->name);
-	if (err == KODO_OK && memchr(url.p, '#', url.len) != NULL)
-		err = option_fail(p->in, item, "%s: a url with #", p->row->name);
-	if (err == KODO_OK) {
-		*out = str_of(arena_printf(p->in->a, "%.*s%.*s", STR_ARG(url),
-		    STR_ARG(buf_str(&b))));
-		if (buf_failed(&b) || out->p == NULL)
-			err = option_no_memory(p->in);
-	}
-	buf_free(&b);
-	return err;
-}
-
-enum kodo_err
-option_to_import(const struct option_place *p, const struct loader_value *item, struct str *out)
-{
-	char shown[LOADER_SHOWN_BYTES];
-	struct option_import read;
-	const char *reason;
-	enum kodo_err err = KODO_OK;
-
-	if (item->kind == LOADER_MAP)
-		err = map_text(p, item, out);
-	else if (item->kind == LOADER_TEXT)
-		*out = item->text;
-	else
-		err = option_fail(p->in, item, "%s: expected a url, or a mapping with url",
-		    p->row->name);
-	if (err == KODO_OK && option_import_read(*out, &read, &reason) != KODO_OK)
-		err = option_fail(p->in, item, "%s: no source, %s: %s", p->row->name, reason,
-		    loader_shown(*out, shown));
 	return err;
 }

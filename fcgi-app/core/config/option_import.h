@@ -10,6 +10,9 @@
 
 #include "core/base/arena.h"
 
+/* what is below it, under the own url, was imported: nobody else speaks for it */
+#define OPTION_IMPORT_PATH	"/import/"
+
 enum import_kind {
 	IMPORT_ANY,		/* to be found out */
 	IMPORT_MCP,		/* the MCP registry's API /v0.1 */

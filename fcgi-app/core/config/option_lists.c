@@ -3,6 +3,7 @@
 #include "core/base/base64.h"
 #include "core/base/url.h"
 #include "core/base/utf8.h"
+#include "core/config/option_import.h"
 #include "core/config/option_private.h"
 
 /* One url of a list: where from is item. */
@@ -175,6 +176,61 @@ option_to_bridges(const struct option_place *p)
 	return err;
 }
 
+/* A mapping as the text that means the same. */
+static enum kodo_err
+map_text(const struct option_place *p, const struct loader_value *item, struct str *out)
+{
+	struct buf b = BUF_INIT(0);
+	const struct loader_entry *e;
+	struct str url = STR_NULL;
+	char mark = '#';
+	enum kodo_err err = KODO_OK;
+
+	for (e = item->first; e != NULL && err == KODO_OK; e = e->next)
+		if (e->value->kind == LOADER_TEXT && loader_same_name(e->key, STR("url")))
+			url = e->value->text;
+		else if (e->value->kind == LOADER_TEXT) {
+			buf_printf(&b, "%c%.*s=%.*s", mark, STR_ARG(e->key),
+			    STR_ARG(e->value->text));
+			mark = '&';
+		} else if (e->value->kind != LOADER_NULL)
+			err = option_fail(p->in, e->value, "%s: expected a text or a number",
+			    p->row->name);
+	if (err == KODO_OK && url.p == NULL)
+		err = option_fail(p->in, item, "%s: a source without url", p->row->name);
+	if (err == KODO_OK && memchr(url.p, '#', url.len) != NULL)
+		err = option_fail(p->in, item, "%s: a url with #", p->row->name);
+	if (err == KODO_OK) {
+		*out = str_of(arena_printf(p->in->a, "%.*s%.*s", STR_ARG(url),
+		    STR_ARG(buf_str(&b))));
+		if (buf_failed(&b) || out->p == NULL)
+			err = option_no_memory(p->in);
+	}
+	buf_free(&b);
+	return err;
+}
+
+static enum kodo_err
+to_list_import(const struct option_place *p, const struct loader_value *item, struct str *out)
+{
+	char shown[LOADER_SHOWN_BYTES];
+	struct option_import read;
+	const char *reason;
+	enum kodo_err err = KODO_OK;
+
+	if (item->kind == LOADER_MAP)
+		err = map_text(p, item, out);
+	else if (item->kind == LOADER_TEXT)
+		*out = item->text;
+	else
+		err = option_fail(p->in, item, "%s: expected a url, or a mapping with url",
+		    p->row->name);
+	if (err == KODO_OK && option_import_read(*out, &read, &reason) != KODO_OK)
+		err = option_fail(p->in, item, "%s: no source, %s: %s", p->row->name, reason,
+		    loader_shown(*out, shown));
+	return err;
+}
+
 /* A single mapping is a list of one. */
 enum kodo_err
 option_to_imports(const struct option_place *p)
@@ -187,7 +243,7 @@ option_to_imports(const struct option_place *p)
 		err = option_list_add(p->in->a, &one, p->v);
 		of.v = &one;
 	}
-	return err == KODO_OK ? to_list(&of, "source", option_to_import) : err;
+	return err == KODO_OK ? to_list(&of, "source", to_list_import) : err;
 }
 
 const char *

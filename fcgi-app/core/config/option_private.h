@@ -143,10 +143,6 @@ enum kodo_err option_to_origins(const struct option_place *p) MUST_CHECK;
 enum kodo_err option_to_bridges(const struct option_place *p) MUST_CHECK;
 enum kodo_err option_to_imports(const struct option_place *p) MUST_CHECK;
 
-/* One source of that list (option_import.c). */
-enum kodo_err option_to_import(const struct option_place *p, const struct loader_value *item,
-    struct str *out) MUST_CHECK;
-
 /* Convert all values and defaults to out, checked one by one and together. */
 enum kodo_err option_resolve(struct option_input *in, struct options *out) MUST_CHECK;
 

@@ -130,7 +130,7 @@ const struct option_row option_rows[] = {
 	{ "bridges", OPT_BRIDGES, AT(bridges), AT(n_bridges), 0, 0, "mcp,ard,a2a,llms", 0, NULL,
 	    "NAME,..", "other families that may read this registry, in their ways; or none" },
 	{ "import", OPT_IMPORTS, AT(imports), AT(n_imports), 0, 0, NULL, 0, NULL,
-	    "URL,..", "registries and agents of other families, read by the hour; see kodo.yaml(5)" },
+	    "URL,..", "registries and agents of other families, that are read every hour" },
 	{ "auth_jwks_url", OPT_ISSUER, AT(auth_jwks_url), 0, 0, 0, NULL, 0, NULL,
 	    "URL", "keys of the issuer (http, https, file) of the tokens that reading then needs" },
 	{ "auth_jwt_role_path", OPT_TEXT, AT(auth_jwt_role_path), 0, 0, 0,

@@ -301,8 +301,9 @@ give_doc(struct import_reader *r, struct str url, unsigned depth, bool is_next)
 
 	if (depth > IMPORT_DEPTH)
 		return r->refuse(r->arg, IMPORT_TOO_DEEP, url);
-	return is_target(url) ? r->follow(r->arg, &doc)
-			      : r->refuse(r->arg, IMPORT_BAD_TARGET, url);
+	if (!is_target(url))
+		return r->refuse(r->arg, IMPORT_BAD_TARGET, url);
+	return r->follow(r->arg, &doc);
 }
 
 enum kodo_err

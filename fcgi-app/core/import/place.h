@@ -9,9 +9,9 @@
 #ifndef KODO_IMPORT_PLACE_H
 #define KODO_IMPORT_PLACE_H
 
-#include "core/base/arena.h"
+#include "core/config/option_import.h"
 
-#define PLACE_PATH	"/import/"
+#define PLACE_PATH	OPTION_IMPORT_PATH
 
 /*
  * The slug of a source by its url: host, port where one is written, and path, less what says only

@@ -51,8 +51,9 @@ settle_rivals_find(
 			continue;
 		}
 		out->all = all;
-		all[out->n++] = (struct settle_rival){
-			settle_place(parts.slug, parts.space), rec.node };
+		all += out->n++;
+		all->place = settle_place(parts.slug, parts.space);
+		all->node = rec.node;
 	}
 	if (out->n > 0)
 		qsort(out->all, out->n, sizeof(*out->all), rival_cmp);
@@ -201,7 +202,8 @@ node_choose(struct change *ch, struct source *s, struct peer *p, struct source_s
 	}
 	if (err != KODO_OK)
 		return err;
-	p->modified_us = ch->now_us;
+	if (space->is_changed)
+		p->modified_us = ch->now_us;
 	if (is)
 		return node_withdraw(ch, p, key);
 	space->rival = 0;
@@ -235,9 +237,10 @@ settle_space(struct change *ch, struct source *s, struct peer *p,
 	else if (err == KODO_OK)
 		err = node_choose(ch, s, p, &space, rival, is_walked, key, buf_str(&bytes));
 	space.is_changed = false;
-	if (err == KODO_OK)
-		err = n == 0 ? source_space_del(ch->t, p->id, space.space)
-			     : source_space_put(ch->t, p->id, &space);
+	if (err == KODO_OK && n == 0)
+		err = source_space_del(ch->t, p->id, space.space);
+	else if (err == KODO_OK)
+		err = source_space_put(ch->t, p->id, &space);
 	buf_free(&bytes);
 	return err;
 }
@@ -319,8 +322,9 @@ settle_some(struct change *ch, struct source *s, struct peer *p,
 		if ((s->flags & both) == both)
 			err = space_sweep(ch, s, p->id, &space, &n);
 		if (err == KODO_OK)
-			err = settle_space(ch, s, p, &space, rival_of(rivals, s->slug,
-			    space.space), (s->flags & SOURCE_WHOLE) != 0);
+			err = settle_space(ch, s, p, &space,
+			    rival_of(rivals, s->slug, space.space),
+			    (s->flags & SOURCE_WHOLE) != 0);
 		*more = hash < UINT64_MAX;
 		s->settled = hash + 1;
 	}

@@ -41,6 +41,7 @@ struct walk_answer {
 	struct str body;
 	struct str etag;
 	struct str problem;	/* why there is none; null: there is one */
+	bool is_final;		/* asking again is of no use */
 	unsigned retry_after_s;
 };
 enum kodo_err walk_take(struct registry *r, const struct walk_work *w,

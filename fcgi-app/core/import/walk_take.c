@@ -331,8 +331,8 @@ take_fn(struct change *ch, void *arg)
 		s.flags &= ~(unsigned)SOURCE_FULL;
 		walk_end(&s, ch->now_us, STR_NULL, 0);
 	} else if (problem.p != NULL) {
-		err = fail(ch, &s, answer, problem, answer->status == 0 ||
-		    answer->status == 429 || answer->status >= 500);
+		err = fail(ch, &s, answer, problem, !answer->is_final && (answer->status == 0 ||
+		    answer->status == 429 || answer->status >= 500));
 	} else if (t->b->why.text[0] != '\0') {
 		err = fail(ch, &s, answer, str_of(t->b->why.text), false);
 	} else {

@@ -74,7 +74,12 @@ find_at(struct view *v, struct arena *a, struct str node, struct str own, struct
 		err = flows_row(a, &n, i, ~0u, &out->row);
 	out->node = n.p.url;
 	out->audience = n.p.audience;
-	return err == KODO_OK ? source_find(v, a, id, &s, out) : err;
+	if (err == KODO_OK)
+		err = source_find(v, a, id, &s, out);
+	if (err != KODO_OK)
+		return err;
+	err = imported_find(&v->t, a, v->options->url, out->row.url, &out->imported);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
 enum kodo_err

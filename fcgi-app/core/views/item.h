@@ -4,6 +4,7 @@
 #ifndef KODO_ITEM_H
 #define KODO_ITEM_H
 
+#include "core/import/imported.h"
 #include "core/query/row.h"
 #include "core/views/provenance.h"
 
@@ -15,6 +16,7 @@ struct item {
 	/* whose word it is; peer null: of one that moderation keeps from view */
 	struct provenance_statement from;
 	size_t n_others;	/* that state the node as well */
+	struct imported imported;	/* source null: it was not, here */
 };
 
 /*

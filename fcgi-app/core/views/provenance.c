@@ -177,7 +177,12 @@ provenance_find(struct view *v, struct arena *a, struct str url, struct provenan
 	out->refusals = arena_alloc(a, SHOWN_MAX * sizeof(*out->refusals));
 	if (out->statements == NULL || out->unnotified == NULL || out->refusals == NULL)
 		return KODO_ENOMEM;
-	err = find(&l, url);
+	err = imported_find(&v->t, a, v->options->url, url, &out->imported);
+	if (err == KODO_OK || err == KODO_ENOTFOUND)
+		err = find(&l, url);
+	/* it was left to another registry from the first on */
+	if (err == KODO_ENOTFOUND && out->imported.source.p != NULL)
+		return arena_str(a, url, &out->url);
 	if (err == KODO_OK)
 		err = known_get(&v->t, l.node, &known);
 	if (err != KODO_OK)

@@ -5,6 +5,7 @@
 #ifndef KODO_PROVENANCE_H
 #define KODO_PROVENANCE_H
 
+#include "core/import/imported.h"
 #include "core/records/record.h"
 #include "core/registry/registry.h"
 
@@ -34,6 +35,7 @@ struct provenance {
 	int64_t gone_us;
 	struct provenance_statement *statements;	/* the winner first */
 	size_t n_statements;
+	struct imported imported;	/* source null: it was not, here */
 	struct str *unnotified;		/* urls of peers to be notified */
 	size_t n_unnotified;
 	struct provenance_refusal *refusals;

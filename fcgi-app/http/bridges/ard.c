@@ -128,13 +128,14 @@ put_agents(struct call *c, struct view *v)
 	if (err == KODO_OK)
 		err = arena_str(c->a, buf_str(&q.q), &page.asked.q);
 	ard_query_free(&q);
-	if (err == KODO_OK)
-		return etag_matches(c, v, ETAG_VIEW, bridge_variant(v->options, c->req->query))
-		    ? KODO_OK : put_list(c, &page);
-	if (err != KODO_EINVAL)
-		return err;
-	response_fail(c->res, 400, q.wrong);
-	return KODO_OK;
+	if (err == KODO_EINVAL)
+		response_fail(c->res, 400, q.wrong);
+	else if (err == KODO_OK)
+		err = bridge_page_check(&page);
+	if (err != KODO_OK)
+		return err == KODO_EINVAL ? KODO_OK : err;
+	return etag_matches(c, v, ETAG_VIEW, bridge_variant(v->options, c->req->query)) ? KODO_OK
+						: put_list(c, &page);
 }
 
 enum kodo_err
@@ -152,8 +153,6 @@ put_agent(struct call *c, struct view *v)
 	struct bridge_flow f;
 	enum kodo_err err;
 
-	if (etag_matches(c, v, ETAG_VIEW, bridge_variant(v->options, c->req->path)))
-		return KODO_OK;
 	if (identifier_read_urn(call_path_below(c, STR(AGENTS)), &id) != KODO_OK) {
 		response_fail(c->res, 400, "no identifier as urn:air:example.org:flow:name");
 		return KODO_OK;
@@ -163,6 +162,9 @@ put_agent(struct call *c, struct view *v)
 		response_fail(c->res, 404, "No flow is shown here under this identifier");
 		return KODO_OK;
 	}
+	if (err == KODO_OK &&
+	    etag_matches(c, v, ETAG_VIEW, bridge_variant(v->options, c->req->path)))
+		return KODO_OK;
 	if (err == KODO_OK)
 		err = ard_entry_put(c, v->options, &f);
 	buf_putc(&c->res->body.buf, '}');

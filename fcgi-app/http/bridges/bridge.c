@@ -171,21 +171,37 @@ read_order(struct bridge_page *page, struct search_query *sq)
 	return err;
 }
 
+/* What is asked for, as a query with its order and its place. KODO_EINVAL: refused. */
+static enum kodo_err
+query_make(struct bridge_page *page, struct search_query *sq)
+{
+	struct why why = { "" };
+	enum kodo_err err = search_compile(page->call->a, &page->asked, &sq->q, NULL, &why);
+
+	if (err == KODO_EINVAL)
+		response_fail(page->call->res, 400,
+		    arena_strz(page->call->a, str_of(why.text)));
+	return err == KODO_OK ? read_order(page, sq) : err;
+}
+
+enum kodo_err
+bridge_page_check(struct bridge_page *page)
+{
+	struct search_query sq = { .pp = page->pp };
+
+	return query_make(page, &sq);
+}
+
 enum kodo_err
 bridge_page_put(struct bridge_page *page)
 {
 	struct call *c = page->call;
 	struct search_query sq = { .pp = page->pp };
 	struct search_sink s = { .out = &c->res->body, .each = put_row, .arg = page };
-	struct why why = { "" };
-	enum kodo_err err = search_compile(c->a, &page->asked, &sq.q, NULL, &why);
+	enum kodo_err err = query_make(page, &sq);
 
 	page->n = 0;
 	page->last = STR_NULL;
-	if (err == KODO_EINVAL)
-		response_fail(c->res, 400, arena_strz(c->a, str_of(why.text)));
-	if (err == KODO_OK)
-		err = read_order(page, &sq);
 	if (err == KODO_OK)
 		err = search_flows(page->view, c->a, &sq, &s, &page->found);
 	if (err == KODO_ETOOBIG) {

@@ -46,6 +46,12 @@ struct bridge_page {
 };
 
 /*
+ * Can the page be made of what is asked for? To be called before the answer's ETag is compared.
+ * KODO_EINVAL: the answer is a refusal.
+ */
+enum kodo_err bridge_page_check(struct bridge_page *page) MUST_CHECK;
+
+/*
  * The answer's body is a list of what put writes, which ends without a bracket. KODO_EINVAL: the
  * answer is a refusal.
  */

@@ -401,10 +401,16 @@ put_page(struct call *c, struct view *v)
 	enum kodo_err err;
 
 	m.page.arg = &m;
-	if (!read_asked(c, &m) || etag_matches(c, v, m.with_gone ? ETAG_VIEW | ETAG_STATE
-	    : ETAG_VIEW, asked_variant(c)))
+	if (!read_asked(c, &m))
 		return KODO_OK;
 	err = ask_since(c, &m);
+	if (err == KODO_OK)
+		err = bridge_page_check(&m.page);
+	if (err != KODO_OK)
+		return err == KODO_EINVAL ? KODO_OK : err;
+	if (etag_matches(
+	    c, v, m.with_gone ? ETAG_VIEW | ETAG_STATE : ETAG_VIEW, asked_variant(c)))
+		return KODO_OK;
 	if (err == KODO_OK && search.len > 0 && m.since_us == 0 && m.version.p == NULL) {
 		err = put_named(&m, search);
 		if (err != KODO_ENOTFOUND)
@@ -435,19 +441,26 @@ read_path(struct str path, struct str *name, struct str *version)
 	    memchr(rest.p, '/', rest.len) == NULL;
 }
 
+/* Is it the one version that there is, by its number, as the latest, or among all? */
+static bool
+has_version(struct arena *a, const struct bridge_flow *f, struct str version)
+{
+	const char *own = arena_printf(a, "0.0.%llu", (unsigned long long)f->version);
+
+	return version.len == 0 || str_eq(version, STR("latest")) ||
+	    (own != NULL && str_eq(version, str_of(own)));
+}
+
 static enum kodo_err
 put_versions(struct call *c, struct view *v, const struct bridge_flow *f, struct str version)
 {
 	struct buf *b = &c->res->body.buf;
-	const char *own = arena_printf(c->a, "0.0.%llu", (unsigned long long)f->version);
 	enum kodo_err err;
 
-	if (own == NULL)
-		return KODO_ENOMEM;
+	if (!has_version(c->a, f, version))
+		return KODO_ENOTFOUND;
 	if (version.len == 0)
 		buf_puts(b, "{\"servers\":[");
-	else if (!str_eq(version, STR("latest")) && !str_eq(version, str_of(own)))
-		return KODO_ENOTFOUND;
 	err = put_server(c, v, f);
 	buf_puts(b, version.len == 0 ? "],\"metadata\":{\"count\":1}}" : "");
 	return err == KODO_OK ? sink_end(&c->res->body) : err;
@@ -461,11 +474,12 @@ put_named_one(struct call *c, struct view *v)
 	struct bridge_flow f;
 	enum kodo_err err = KODO_ENOTFOUND;
 
-	if (etag_matches(c, v, ETAG_VIEW, hash_text(HASH_STORED, c->req->path)))
-		return KODO_OK;
 	if (read_path(call_path_below(c, STR(PATH)), &name, &version) &&
 	    identifier_read_name(c->a, name, &id) == KODO_OK)
 		err = bridge_find(c, v, &id, &f);
+	if (err == KODO_OK && has_version(c->a, &f, version) &&
+	    etag_matches(c, v, ETAG_VIEW, hash_text(HASH_STORED, c->req->path)))
+		return KODO_OK;
 	if (err == KODO_OK)
 		err = put_versions(c, v, &f, version);
 	if (err != KODO_ENOTFOUND)

@@ -1,0 +1,24 @@
+/*
+ * Where an imported flow stems from, as it is told to people.
+ */
+#ifndef KODO_IMPORT_IMPORTED_H
+#define KODO_IMPORT_IMPORTED_H
+
+#include "core/import/source.h"
+
+struct imported {
+	struct str source;	/* url of it; null: it was not imported here */
+	const char *kind;	/* import_kind_name */
+	struct str id;		/* as the source calls the flow; null: of the node alone */
+	int64_t first_us;	/* when it was seen there first; 0: of the node alone */
+	struct str elsewhere;	/* url of the node of another registry that shows it; or null */
+};
+
+/*
+ * url: of a flow, or of a node; own_url: of this service. Texts in a. KODO_ENOTFOUND: it was not
+ * imported here, or is not there any more; out is null then.
+ */
+enum kodo_err imported_find(struct txn *t, struct arena *a, struct str own_url, struct str url,
+    struct imported *out) MUST_CHECK;
+
+#endif
