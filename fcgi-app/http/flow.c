@@ -72,13 +72,13 @@ put_json(struct call *c, struct view *v, const struct item *it)
 	buf_puts(b, ",\"node\":{");
 	JSON_PUT_MEMBERS(b, of_node, it);
 	buf_putc(b, '}');
-	if (it->from.peer.p != NULL) {
+	if (it->imported.source.p != NULL) {
+		put_imported(b, &it->imported);
+	} else if (it->from.peer.p != NULL) {
 		buf_puts(b, ",\"from\":{");
 		JSON_PUT_MEMBERS(b, from, it);
 		buf_putc(b, '}');
 	}
-	if (it->imported.source.p != NULL)
-		put_imported(b, &it->imported);
 	err = page_parts_put_registries(c, v, b);
 	buf_putc(b, '}');
 	return err == KODO_OK ? sink_end(&c->res->body) : err;

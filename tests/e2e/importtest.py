@@ -1,4 +1,5 @@
 """Stand-in sources of imports: an MCP registry that can be changed and can misbehave, and documents of the other families."""
+import bisect
 import http.server
 import json
 import threading
@@ -93,7 +94,7 @@ class McpRegistry(Source):
     def __init__(self, count):
         self.entries = {}
         self.fault = lambda page, answer: answer
-        self.pages = 0
+        self.pages, self.order = 0, []
         for n in range(count):
             self.put(server(n), at="2026-01-01T00:00:00Z")
         super().__init__(self.list)
@@ -109,9 +110,17 @@ class McpRegistry(Source):
         if path != "/v0.1/servers":
             return 404, {}, b"none"
         since = query.get("updated_since")
-        names = sorted(name for name, (_, status, at) in self.entries.items()
-                       if name > query.get("cursor", "") and (since is None or at >= since) and (status != "deleted" or query.get("include_deleted") == "true"))
-        page, rest = names[:int(query.get("limit", 30))], names[int(query.get("limit", 30)):]
+        limit = int(query.get("limit", 30))
+        if len(self.order) != len(self.entries):
+            self.order = sorted(self.entries)
+        names = []
+        for name in self.order[bisect.bisect_right(self.order, query.get("cursor", "")):]:
+            _, status, at = self.entries[name]
+            if (since is None or at >= since) and (status != "deleted" or query.get("include_deleted") == "true"):
+                names.append(name)
+                if len(names) > limit:
+                    break
+        page, rest = names[:limit], names[limit:]
         body = {"servers": [{"server": self.entries[name][0],
                              "_meta": {OFFICIAL: {"status": self.entries[name][1], "updatedAt": self.entries[name][2], "isLatest": True}}} for name in page],
                 "metadata": {"count": len(page), **({"nextCursor": page[-1]} if rest else {})}}

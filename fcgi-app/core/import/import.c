@@ -32,6 +32,7 @@ import_refusal_text(enum import_refusal why)
 		[IMPORT_BAD_TARGET] = "its address is no url of http or https",
 		[IMPORT_TOO_LONG] = "a text that is too long, or too many tags",
 		[IMPORT_OTHER_PUBLISHER] = "speaks for another host than it came from",
+		[IMPORT_RELAYED] = "imported there itself: name its source",
 		[IMPORT_TOO_DEEP] = "too many manifests above it",
 		[IMPORT_TOO_MANY] = "over the ceiling of entries",
 	};
@@ -143,8 +144,8 @@ import_take_tags(
 			text = ascii_trim(text);
 			for (i = 0; i < n && !str_eq(tags[i], text); i++)
 				;
-			if (err == KODO_OK && text.len > 0 && i == n &&
-			    !str_starts(text, STR(IMPORT_TAG)))
+			e->is_relayed |= str_starts(text, STR(IMPORT_TAG));
+			if (err == KODO_OK && text.len > 0 && i == n)
 				tags[n++] = text;
 		}
 	}
@@ -269,6 +270,9 @@ judge(const struct import_entry *e)
 {
 	if (e->name.len == 0)
 		return IMPORT_MALFORMED;
+	/* two registries would import from each other what each has of the other, for ever */
+	if (e->is_relayed)
+		return IMPORT_RELAYED;
 	if (e->target.len == 0)
 		return IMPORT_NO_TARGET;
 	if (!is_target(e->target))

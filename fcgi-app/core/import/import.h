@@ -21,7 +21,7 @@
 /* of namespaces and names as they stand in urls */
 #define IMPORT_SLUG_BYTES	200u
 #define IMPORT_CURSOR_BYTES	1024u
-/* entries have it with the slug of their source behind it, and no other that begins so */
+/* entries have it with the slug of their source behind it */
 #define IMPORT_TAG		"import:"
 
 /* Why an entry, or a document that another one names, is left out. */
@@ -31,6 +31,7 @@ enum import_refusal {
 	IMPORT_BAD_TARGET,	/* its address is no url of http or https */
 	IMPORT_TOO_LONG,	/* a text over its ceiling in limit.h, or too many tags */
 	IMPORT_OTHER_PUBLISHER,	/* speaks for another host than it was fetched from */
+	IMPORT_RELAYED,		/* a registry of our kind has imported it itself */
 	IMPORT_TOO_DEEP,	/* a document below IMPORT_DEPTH others */
 	IMPORT_TOO_MANY,	/* over the ceiling of entries, or of a namespace's size */
 	IMPORT_REFUSALS
@@ -50,6 +51,7 @@ struct import_entry {
 	const struct str *tags;
 	size_t n_tags;
 	bool is_gone;		/* the source says that it has ended */
+	bool is_relayed;	/* by its tags, it was imported there */
 };
 
 /* A document, fetched or to be fetched. */

@@ -3,6 +3,7 @@
 #include "core/import/import_private.h"
 
 #define OFFICIAL	"io.modelcontextprotocol.registry/official"
+#define PROVIDED	"io.modelcontextprotocol.registry/publisher-provided"
 
 static const struct import_field fields[] = {
 	IMPORT_FIELD("name", id),
@@ -77,13 +78,25 @@ read_status(struct import_reader *r, struct str meta, bool *is_gone, bool *is_fo
 	return KODO_OK;
 }
 
+/* Tags, which the API does not have, where a publisher gives some. */
+static enum kodo_err
+read_tags(struct import_reader *r, struct str server, struct str *tags)
+{
+	struct str meta, provided;
+	enum kodo_err err = import_member(r, server, "_meta", &meta);
+
+	if (err == KODO_OK)
+		err = import_member(r, meta, PROVIDED, &provided);
+	return err == KODO_OK ? import_member(r, provided, "tags", tags) : err;
+}
+
 static enum kodo_err
 read_server(struct import_reader *r, struct str item)
 {
 	static const char *const names[] = { "server", "_meta" };
 	const struct transport *of;
 	struct import_entry e = { .is_gone = false };
-	struct str values[2], remotes;
+	struct str values[2], remotes, tags = STR_NULL;
 	bool is_former;
 	enum kodo_err err;
 
@@ -104,10 +117,12 @@ read_server(struct import_reader *r, struct str item)
 	err = import_member(r, values[0], "remotes", &remotes);
 	if (err == KODO_OK)
 		err = take_remote(r, remotes, &of, &e);
+	if (err == KODO_OK)
+		err = read_tags(r, values[0], &tags);
 	if (err == KODO_OK) {
 		const char *const more[] = { of == NULL ? transports[0].tag : of->tag, NULL };
 
-		err = import_take_tags(r, STR_NULL, more, &e);
+		err = import_take_tags(r, tags, more, &e);
 	}
 	return err == KODO_OK ? import_give(r, &e) : err;
 }
