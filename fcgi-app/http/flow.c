@@ -30,6 +30,7 @@
 
 static const struct json_member calling[] = {
 	{ "entry", JSON_TEXT, offsetof(struct item, row.entry) },
+	{ "queries", JSON_JSON_IF_SET, offsetof(struct item, row.queries) },
 	{ "state", JSON_TEXT, offsetof(struct item, row.state) },
 	{ "heard", JSON_TIME, offsetof(struct item, row.heard_us) },
 };

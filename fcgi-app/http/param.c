@@ -41,7 +41,7 @@ static const struct param_rule rules[PARAM_MAX] = {
 	[PARAM_ALIVE] = { "alive", PARAM_INT, "0",
 	    "1: leave out the flows of nodes that are silent or lost" },
 	[PARAM_FIELDS] = { "fields", PARAM_TEXT, NULL,
-	    "members to add to each item: state,heard,entry,probe,registry" },
+	    "members to add to each item: state,heard,entry,probe,registry,queries" },
 	[PARAM_URL] = { "url", PARAM_TEXT, NULL, "of the flow, as in an item of /flows" },
 	[PARAM_NAME] = { "name", PARAM_TEXT, NULL, "of the organization" },
 	[PARAM_STATE] = { "state", PARAM_TEXT, NULL,

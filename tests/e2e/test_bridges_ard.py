@@ -1,6 +1,8 @@
 """Agentic Resource Discovery: manifests, agents, search, explore; as crawlers read them, and as nobody should."""
 import json
+import os
 import re
+import subprocess
 import urllib.parse
 
 import kodotest
@@ -168,6 +170,48 @@ def test_explore(hosted):
     assert body["facets"]["tags"]["buckets"][0] == {"value": "all", "count": 9}
     body = ask(kodo, {"query": {"filter": {"tags": ["n1"]}}, "resultType": {"facets": [{"field": "publisher"}]}}, target="/ard/explore")
     assert body["facets"]["publisher"]["buckets"] == [{"value": "agents.example.org", "count": 1}, {"value": "localhost", "count": 1}]
+
+
+ASKED = ["how do I get there", "which train is the first"]
+
+
+def test_own_queries(folders):
+    """What people ask, as its owner wrote it: in items that ask for it, for ARD, and at the registry that it travels to."""
+    registry = kodotest.Service(folders(), {}).start()
+    owner = kodotest.Service(folders(), {"connect": [registry.url], "flows": [kodotest.flow(1, queries=ASKED), kodotest.flow(2)]}).start()
+    try:
+        for kodo in (owner, registry):
+            kodotest.wait_until(lambda kodo=kodo: kodo.total() == 2, 20, "connected")
+            plain, asked = kodo.get("/flows").json()["items"], kodo.get("/flows?fields=queries").json()["items"]
+            assert "queries" not in plain[0] and [item["queries"] for item in asked] == [ASKED, []]
+            entries = {entry["displayName"]: entry["representativeQueries"] for entry in kodo.get("/ard/agents").json()["items"]}
+            assert entries == {"Flow 1": ASKED, "Flow 2": ["Flow 2", "what number 2 does"]}
+            assert [flow.get("queries") for flow in kodo.get("/connect").json()["nodes"][0]["flows"]] == [ASKED, None]
+            assert kodo.get(f"/flow?format=json&url={owner.url}/flows/flow-1").json()["queries"] == ASKED
+        owner.write_loader(flows=[kodotest.flow(1, queries=ASKED[::-1]), kodotest.flow(2)])
+        kodotest.wait_until(lambda: registry.get("/flows?fields=queries").json()["items"][0]["queries"] == ASKED[::-1], 20, "changed")
+    finally:
+        owner.kill()
+        registry.kill()
+
+
+@pytest.mark.parametrize("wrong, words", [(["one"], "queries of a flow are 2 at least"), (["a"] * 6, "over 5 queries of a flow"), (["a", "b" * 513], "a query of a flow is over 512 bytes"),
+                                          ("a, b", "queries of a flow: expected a list of texts"), (["a", ""], "a query of a flow is empty")])
+def test_bad_queries(folders, wrong, words):
+    place = folders()
+    with open(os.path.join(place, "x.yaml"), "w", encoding="utf-8") as f:
+        f.write(kodotest.yaml_of({"url": OWN, "flows": [kodotest.flow(1, queries=wrong)]}))
+    done = subprocess.run([kodotest.KODO, "check", "x.yaml"], cwd=place, capture_output=True, text=True, timeout=60, check=False)
+    assert words in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("wrong", ["a", ["a"], ["a"] * 6, ["a", 3], ["a", ""], ["a", "b" * 513], {}, None])
+def test_queries_that_are_none_are_dropped(hosted, wrong):
+    kodo = hosted({"flows": FLOWS[:1]})
+    body = kodotest.greeting("http://127.0.0.1:9", nodes=[kodotest.node("http://127.0.0.1:9", [kodotest.flow(77, queries=wrong)])])
+    assert kodo.post("/connect", body).status == 201
+    item = next(item for item in kodo.get("/flows?fields=queries&pp=100").json()["items"] if item["name"] == "Flow 77")
+    assert item["queries"] == []
 
 
 def test_repeated_tags_count_once(hosted):

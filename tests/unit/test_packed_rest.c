@@ -251,6 +251,83 @@ test_empty_rest(void **state)
 	buf_free(&b);
 }
 
+static const struct str asked[] = { STR("how do I \"a\"?"), STR("who does b?") };
+
+/* The two flows with entries and queries for those of the masks. */
+static void
+write_asked(struct buf *out, unsigned entries, unsigned mask, size_t from, size_t n_flows)
+{
+	struct flow copy[2] = { flows[0], flows[1] };
+	struct node n = plain;
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		copy[i].entry = (entries & 1u << i) != 0 ? STR("http://h/e") : STR_NULL;
+		copy[i].queries = asked;
+		copy[i].n_queries = (mask & 1u << i) != 0 ? 2 : 0;
+	}
+	n.audience = entries == 3 ? STR("api") : STR_NULL;
+	n.flows = copy + from;
+	n.n_flows = n_flows;
+	buf_reset(out);
+	packed_write(out, &n);
+	assert_false(buf_failed(out));
+	assert_int_equal(packed_check(buf_str(out), NULL), KODO_OK);
+}
+
+/* What is cut off is no node, or one without queries. */
+static void
+check_cuts(struct str bytes)
+{
+	struct packed p;
+	size_t i;
+
+	for (i = 0; i < bytes.len; i++)
+		assert_true(packed_open((struct str){ bytes.p, i }, &p) != KODO_OK ||
+		    (p.queries.len == 0 && (i == packed_base(bytes).len ||
+		    i == packed_digested(bytes).len)));
+}
+
+/*
+ * Queries are behind all else: without them the bytes are those of the same node that has none, and
+ * digests are of these.
+ */
+static void
+test_queries(void **state)
+{
+	struct buf with = BUF_INIT(0), b[2] = { BUF_INIT(0), BUF_INIT(0) };
+	struct packed p, ranges[2];
+	struct packed_flow f;
+	unsigned mask, entries;
+	uint32_t i;
+
+	(void)state;
+	for (entries = 0; entries < 4; entries++)
+		for (mask = 1; mask < 4; mask++) {
+			write_asked(&with, entries, mask, 0, 2);
+			write_asked(&b[0], entries, 0, 0, 2);
+			assert_true(str_eq(packed_digested(buf_str(&with)), buf_str(&b[0])));
+			assert_true(str_eq(packed_digested(buf_str(&b[0])), buf_str(&b[0])));
+			assert_true(str_cmp(buf_str(&with), buf_str(&b[0])) > 0);
+			check_cuts(buf_str(&with));
+			assert_int_equal(packed_open(buf_str(&with), &p), KODO_OK);
+			for (i = 0; i < 2; i++) {
+				assert_int_equal(packed_flow(&p, i, &f), KODO_OK);
+				assert_true(str_eq(f.queries, (mask & 1u << i) == 0 ? STR_NULL :
+				    STR("[\"how do I \\\"a\\\"?\",\"who does b?\"]")));
+				write_asked(&b[i], entries, mask, i, 1);
+				assert_int_equal(packed_open(buf_str(&b[i]), &ranges[i]), KODO_OK);
+			}
+			buf_reset(&with);
+			packed_join(&with, ranges, 2);
+			write_asked(&b[0], entries, mask, 0, 2);
+			assert_true(str_eq(buf_str(&b[0]), buf_str(&with)));
+		}
+	buf_free(&with);
+	buf_free(&b[0]);
+	buf_free(&b[1]);
+}
+
 int
 main(void)
 {
@@ -261,6 +338,7 @@ main(void)
 		cmocka_unit_test(test_join),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_empty_rest),
+		cmocka_unit_test(test_queries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

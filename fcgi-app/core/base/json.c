@@ -106,7 +106,8 @@ json_put_members(struct buf *b, const struct json_member *all, size_t n, const v
 	for (i = 0; i < n; i++) {
 		const void *value = (const char *)in + all[i].at;
 
-		if (all[i].kind == JSON_TEXT_IF_SET && ((const struct str *)value)->p == NULL)
+		if ((all[i].kind == JSON_TEXT_IF_SET || all[i].kind == JSON_JSON_IF_SET) &&
+		    ((const struct str *)value)->p == NULL)
 			continue;
 		if (written++ > 0)
 			buf_putc(b, ',');
@@ -115,6 +116,8 @@ json_put_members(struct buf *b, const struct json_member *all, size_t n, const v
 			json_put_u64(b, *(const uint64_t *)value);
 		else if (all[i].kind == JSON_TIME)
 			json_put_time(b, *(const int64_t *)value, true);
+		else if (all[i].kind == JSON_JSON_IF_SET)
+			buf_put_str(b, *(const struct str *)value);
 		else
 			json_put_str(b, *(const struct str *)value);
 	}

@@ -27,6 +27,7 @@ void json_put_text(struct buf *b, const char *key, struct str text);
 enum json_kind {
 	JSON_TEXT,		/* struct str */
 	JSON_TEXT_IF_SET,	/* left out where it is null */
+	JSON_JSON_IF_SET,	/* struct str that is JSON already; left out where it is null */
 	JSON_NUMBER,		/* uint64_t */
 	JSON_TIME,		/* int64_t us; with offset, null for 0 */
 };

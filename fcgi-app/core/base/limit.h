@@ -13,6 +13,10 @@
 #define LIMIT_DESCRIPTION_BYTES	65536u	/* a page of text, not a book */
 #define LIMIT_TAG_BYTES		256u	/* a word or two */
 #define LIMIT_TAGS		64u	/* per flow */
+/* what people may ask to find a flow: ARD wants as many */
+#define LIMIT_QUERIES_LEAST	2u
+#define LIMIT_QUERIES		5u
+#define LIMIT_QUERY_TEXT_BYTES	512u	/* one of them: a sentence */
 #define LIMIT_NODE_FLOWS	100000u	/* flows of one node */
 /* a node in chunks, as it is stored; some 50,000 flows of the usual size */
 #define LIMIT_NODE_BYTES	(16u << 20)

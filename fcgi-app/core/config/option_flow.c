@@ -142,28 +142,34 @@ read_text(struct option_input *in, const struct loader_value *v, const char *nam
 	return KODO_OK;
 }
 
+/* The texts of a list. what: one of them; least: 0, or as many unless there are none. */
 static enum kodo_err
-read_tags(struct option_input *in, const struct loader_value *v, struct flow *f)
+read_texts(struct option_input *in, const struct loader_value *v, const char *name,
+    const char *what, const size_t limits[3], const struct str **out, size_t *n)
 {
+	const size_t least = limits[0], most = limits[1], max_bytes = limits[2];
 	const struct loader_entry *e;
 	enum kodo_err err = KODO_OK;
-	struct str *tags;
+	struct str *texts;
 
 	if (v->kind == LOADER_NULL)
 		return KODO_OK;
 	if (v->kind != LOADER_LIST)
-		return option_fail(in, v, "tags of a flow: expected a list of texts");
-	if (v->n > LIMIT_TAGS)
-		return option_fail(in, v, "over %u tags of a flow", LIMIT_TAGS);
-	tags = arena_alloc(in->a, v->n * sizeof(*tags) + 1);
-	if (tags == NULL)
+		return option_fail(in, v, "%s of a flow: expected a list of texts", name);
+	if (v->n > most)
+		return option_fail(in, v, "over %zu %s of a flow", most, name);
+	if (v->n > 0 && v->n < least)
+		return option_fail(in, v, "%s of a flow are %zu at least", name, least);
+	texts = arena_alloc(in->a, v->n * sizeof(*texts) + 1);
+	if (texts == NULL)
 		return option_no_memory(in);
-	f->tags = tags;
+	*out = texts;
 	for (e = v->first; e != NULL && err == KODO_OK; e = e->next) {
-		if (e->value->kind == LOADER_NULL)
-			return option_fail(in, e->value,
-			    "a tag of a flow is empty: put quotes around it, or take it out");
-		err = read_text(in, e->value, "a tag", LIMIT_TAG_BYTES, &tags[f->n_tags++]);
+		if (e->value->kind == LOADER_NULL ||
+		    (least > 0 && e->value->kind == LOADER_TEXT && e->value->text.len == 0))
+			return option_fail(in, e->value, "%s of a flow is empty: put quotes "
+			    "around it, or take it out", what);
+		err = read_text(in, e->value, what, max_bytes, &texts[(*n)++]);
 	}
 	return err;
 }
@@ -186,6 +192,8 @@ read_member(struct option_input *in, const struct loader_entry *e, struct flow *
 	const struct field *field = find_field(e->key);
 	/* the line of the key, which is what is wrong where the value is not */
 	struct loader_value at = { .file = e->value->file, .line = e->line };
+	static const size_t tag_limits[] = { 0, LIMIT_TAGS, LIMIT_TAG_BYTES },
+		query_limits[] = { LIMIT_QUERIES_LEAST, LIMIT_QUERIES, LIMIT_QUERY_TEXT_BYTES };
 	char shown[LOADER_SHOWN_BYTES];
 	enum kodo_err err;
 
@@ -197,9 +205,13 @@ read_member(struct option_input *in, const struct loader_entry *e, struct flow *
 		    ? field->check(in, e->value, field_of(f, field)) : err;
 	}
 	if (loader_same_name(e->key, STR("tags")))
-		return read_tags(in, e->value, f);
-	return option_fail(in, &at,
-	    "unknown member %s of a flow: expected url, name, description, author, tags or entry",
+		return read_texts(
+		    in, e->value, "tags", "a tag", tag_limits, &f->tags, &f->n_tags);
+	if (loader_same_name(e->key, STR("queries")))
+		return read_texts(in, e->value, "queries", "a query", query_limits, &f->queries,
+		    &f->n_queries);
+	return option_fail(in, &at, "unknown member %s of a flow: expected url, name, "
+	    "description, author, tags, entry or queries",
 	    loader_shown(e->key, shown));
 }
 

@@ -151,7 +151,7 @@ const struct option_row option_rows[] = {
 	    "where the other machines of the cluster reach this one; as it listens unless given",
 	    .of_machine = true },
 	[OPTION_FLOWS] = { "flows", OPT_FLOWS, AT(flows), AT(n_flows), 0, 0, NULL, 0, NULL, NULL,
-	    "own flows: url and name, and if you like description, author, tags, entry" },
+	    "own flows: url and name, and if you like description, author, tags, entry, queries" },
 };
 
 const unsigned option_n_rows = sizeof(option_rows) / sizeof(option_rows[0]);
@@ -241,7 +241,8 @@ option_put_sample(struct buf *out)
 	    "#     description: Plans a journey door to door\n"
 	    "#     author: jane.doe@example.org\n"
 	    "#     tags: [travel, planning]\n"
-	    "#     entry: https://agents.example.org/travel   # where the agent is\n");
+	    "#     entry: https://agents.example.org/travel   # where the agent is\n"
+	    "#     queries: [how do I get to Rome, which train is the first]\n");
 }
 
 /* "--url", or "--screen-level" for screen_level. */

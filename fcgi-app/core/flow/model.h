@@ -19,6 +19,9 @@ struct flow {
 	const struct str *tags;
 	size_t n_tags;
 	struct str entry;	/* where the agent is, a url of http or https; null: unknown */
+	/* what people ask that it answers: none, or LIMIT_QUERIES_LEAST to LIMIT_QUERIES */
+	const struct str *queries;
+	size_t n_queries;
 };
 
 struct node {

@@ -36,6 +36,21 @@ packed_base(struct str bytes)
 	return (struct str){ bytes.p, get_le32(h + PACKED_AT_LEN) };
 }
 
+/* rest: what follows the entries. */
+static bool
+queries_open(struct packed *out, struct str rest)
+{
+	const uint64_t table_len = ((uint64_t)out->n_flows + 1) * PACKED_OFFSET_BYTES;
+	struct str table;
+
+	if (table_len > rest.len || !take(&rest, (uint32_t)table_len, &table))
+		return false;
+	out->query_table = (const unsigned char *)table.p;
+	out->queries = rest;
+	return rest.len > 0 && packed_queries_at(out, 0) == 0
+	    && packed_queries_at(out, out->n_flows) == rest.len;
+}
+
 /* rest: what follows the base. */
 static bool
 rest_open(struct packed *out, struct str rest)
@@ -50,8 +65,22 @@ rest_open(struct packed *out, struct str rest)
 	    || table_len > rest.len || !take(&rest, (uint32_t)table_len, &table))
 		return false;
 	out->entry_table = (const unsigned char *)table.p;
-	out->entries = rest;
-	return packed_entry_at(out, 0) == 0 && packed_entry_at(out, out->n_flows) == rest.len;
+	if (packed_entry_at(out, 0) != 0
+	    || !take(&rest, packed_entry_at(out, out->n_flows), &out->entries))
+		return false;
+	return rest.len == 0 || queries_open(out, rest);
+}
+
+struct str
+packed_digested(struct str bytes)
+{
+	struct packed p;
+
+	if (packed_open(bytes, &p) != KODO_OK || p.query_table == NULL)
+		return bytes;
+	if (p.audience.p == NULL && p.entries.len == 0)
+		return packed_base(bytes);
+	return (struct str){ bytes.p, (size_t)((const char *)p.query_table - bytes.p) };
 }
 
 enum kodo_err
@@ -108,6 +137,21 @@ entry_of(const struct packed *p, uint32_t i, struct str *out)
 	return true;
 }
 
+/* The same of its queries. */
+static inline bool
+queries_of(const struct packed *p, uint32_t i, struct str *out)
+{
+	const size_t from = packed_queries_at(p, i);
+	const size_t to = p->query_table == NULL ? 0 : packed_queries_at(p, i + 1);
+
+	*out = STR_NULL;
+	if (from > to || to > p->queries.len)
+		return false;
+	if (from < to)
+		*out = (struct str){ p->queries.p + from, to - from };
+	return true;
+}
+
 /* Null: damaged. */
 static struct str
 item_of(const struct packed *p, uint32_t i)
@@ -130,6 +174,7 @@ packed_flow(const struct packed *p, uint32_t i, struct packed_flow *out)
 	if (!packed_between(row, PACKED_ROW_ITEM, p->items, &out->item)
 	    || !packed_between(row, PACKED_ROW_TEXT, p->texts, &out->folded)
 	    || url <= p->prefix_len || !entry_of(p, i, &out->entry)
+	    || !queries_of(p, i, &out->queries)
 	    || url + name + author + description + PACKED_ITEM_LEAST > out->item.len) {
 		*out = (struct packed_flow){ .item = STR_NULL };
 		return KODO_ECORRUPT;
@@ -365,6 +410,10 @@ packed_put_flow(struct buf *out, const struct packed *p, uint32_t i)
 		buf_put_str(out, STR(PACKED_KEY_ENTRY));
 		buf_put_str(out, f.entry);
 	}
+	if (f.queries.p != NULL) {
+		buf_put_str(out, STR(PACKED_KEY_QUERIES));
+		buf_put_str(out, f.queries);
+	}
 	buf_putc(out, '}');
 }
 
@@ -465,10 +514,12 @@ flow_size(const struct packed *p, uint32_t i)
 {
 	const size_t len = item_of(p, i).len + packed_get_u16(row_of(p, i) + PACKED_ROW_SLASHES);
 	size_t size = (len > p->prefix_len ? len - p->prefix_len : 0) + sizeof("{\"},") - 1;
-	struct str entry;
+	struct str entry, queries;
 
 	if (entry_of(p, i, &entry) && entry.p != NULL)
 		size += PACKED_KEY_LEN(PACKED_KEY_ENTRY) + entry.len;
+	if (queries_of(p, i, &queries) && queries.p != NULL)
+		size += PACKED_KEY_LEN(PACKED_KEY_QUERIES) + queries.len;
 	return size;
 }
 

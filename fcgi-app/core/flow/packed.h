@@ -12,12 +12,13 @@
  *	texts		of each flow its folded text "organization name author description tags",
  *			joined by single blanks, nulls empty, a NUL after each flow: memfind runs
  *			over all of them
- *	rest		audience of the node and entries of flows, where there are any
+ *	rest		audience of the node, entries and queries of flows, where there are any
  *
  * The flow's own url is the tail of the item's url, after its leading slashes, whose number is in
  * the table. Equal nodes have equal bytes; unequal nodes are ordered by memcmp of them. What is
  * before the rest is as it was before there was one: peers compare digests of these bytes, and
- * those that know of no rest drop it.
+ * those that know of no rest drop it. Queries are last, and in no digest: who drops them has the
+ * node all the same.
  */
 #ifndef KODO_PACKED_H
 #define KODO_PACKED_H
@@ -66,11 +67,14 @@ struct packed_writer {
 	struct buf texts;
 	struct buf entry_table;
 	struct buf entries;
+	struct buf query_table;
+	struct buf queries;
 };
 
 #define PACKED_WRITER_INIT { \
 	.prefix = BUF_INIT(0), .folded = BUF_INIT(0), .table = BUF_INIT(0), .items = BUF_INIT(0), \
-	.texts = BUF_INIT(0), .entry_table = BUF_INIT(0), .entries = BUF_INIT(0) \
+	.texts = BUF_INIT(0), .entry_table = BUF_INIT(0), .entries = BUF_INIT(0), \
+	.query_table = BUF_INIT(0), .queries = BUF_INIT(0) \
 }
 
 /* What is known of a node after its flows; texts may be null. */
@@ -102,6 +106,8 @@ struct packed {
 	struct str audience;
 	struct str entries;		/* all entries */
 	const unsigned char *entry_table;	/* NULL: no rest */
+	struct str queries;		/* all queries */
+	const unsigned char *query_table;	/* NULL: there are none */
 };
 
 /*
@@ -113,6 +119,8 @@ enum kodo_err packed_open(struct str bytes, struct packed *out) MUST_CHECK;
 
 /* A node's bytes without the rest; what is no packed node stays as it is. */
 struct str packed_base(struct str bytes);
+/* The same without queries alone, and without a rest that would tell nothing else. */
+struct str packed_digested(struct str bytes);
 
 /*
  * Check everything: offsets, fragments, ends of texts, UTF-8. KODO_ECORRUPT with the reason in why
@@ -139,7 +147,8 @@ struct packed_flow {
 	struct str description;
 	struct str tags;	/* JSON list */
 	struct str folded;	/* search text without its NUL */
-	struct str entry;	/* null where there is none */
+	struct str entry;	/* null where there is none, as queries */
+	struct str queries;	/* JSON list */
 };
 
 /* i < n_flows, as below. KODO_ECORRUPT: its lengths lead outside; out is all null. */
@@ -182,7 +191,8 @@ bool packed_next_tag(struct str *rest, struct str *json);
 
 /*
  * JSON of flow i as in PROTOCOL.md's `flow` record:
- * {"url":"/a","name":..,"description":..,"author":..,"tags":[..]}, and "entry" where it has one.
+ * {"url":"/a","name":..,"description":..,"author":..,"tags":[..]}, and "entry" and "queries" where
+ * it has them.
  * Of a damaged flow, here and below: KODO_ECORRUPT in out.
  */
 void packed_put_flow(struct buf *out, const struct packed *p, uint32_t i);

@@ -91,7 +91,8 @@ check_rest(struct arena *a, const struct packed *p)
 
 	if (p->entry_table == NULL)
 		return NULL;
-	if (!utf8_valid(p->audience) || (p->audience.p == NULL && rest.len == 0))
+	if (!utf8_valid(p->audience)
+	    || (p->audience.p == NULL && rest.len == 0 && p->query_table == NULL))
 		return "audience of the node";
 	for (i = 0; i < p->n_flows; i++) {
 		from = packed_entry_at(p, i);
@@ -101,6 +102,17 @@ check_rest(struct arena *a, const struct packed *p)
 		/* a shorter one would have `null`, which is no text */
 		if (from > to || rest.p[0] != '"' || !skip_fragment(a, &rest, to - from))
 			return "entry of a flow";
+		arena_reset(a);
+	}
+	rest = p->queries;
+	for (i = 0; i < p->n_flows; i++) {
+		from = packed_queries_at(p, i);
+		to = packed_queries_at(p, i + 1);
+		if (from == to)
+			continue;
+		if (from > to || to > p->queries.len
+		    || !check_tags(a, (struct str){ rest.p + from, to - from }))
+			return "queries of a flow";
 		arena_reset(a);
 	}
 	return NULL;

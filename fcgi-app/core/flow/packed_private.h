@@ -21,6 +21,8 @@
  *	rest	 0 u32 length of audience (PACKED_NULL: null); audience
  *		of an offset in the entries (u32) for each flow, and one more
  *		entries, of a flow without one no bytes
+ *		only where a flow has queries: of an offset in them for each flow, and one more
+ *		queries, JSON lists, of a flow without them no bytes
  *
  * An item's url is `"<node url>/flows/<own url less leading slashes>"`; up to `/flows/` it is the
  * same in all items. Lengths are those of JSON fragments, quotes included. The last row has the
@@ -68,6 +70,7 @@ enum {
 #define PACKED_KEY_DESCRIPTION	",\"description\":"
 #define PACKED_KEY_TAGS		",\"tags\":"
 #define PACKED_KEY_ENTRY	",\"entry\":"	/* in no item */
+#define PACKED_KEY_QUERIES	",\"queries\":"	/* likewise */
 #define PACKED_KEY_LEN(key)	(sizeof(key) - 1)
 /* bytes of an item that are in no fragment but that of its tags, which is `[]` at least */
 #define PACKED_ITEM_LEAST \
@@ -99,6 +102,14 @@ packed_entry_at(const struct packed *p, uint32_t i)
 {
 	return p->entry_table == NULL
 	    ? 0 : get_le32(p->entry_table + (size_t)i * PACKED_OFFSET_BYTES);
+}
+
+/* The same of its queries. */
+static inline uint32_t
+packed_queries_at(const struct packed *p, uint32_t i)
+{
+	return p->query_table == NULL
+	    ? 0 : get_le32(p->query_table + (size_t)i * PACKED_OFFSET_BYTES);
 }
 
 #endif

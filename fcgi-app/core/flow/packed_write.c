@@ -2,7 +2,7 @@
 #include "core/base/utf8.h"
 #include "core/flow/packed_private.h"
 
-#define N_BUFS	7u
+#define N_BUFS	9u
 
 static void
 bufs_of(struct packed_writer *w, struct buf *all[N_BUFS])
@@ -14,6 +14,8 @@ bufs_of(struct packed_writer *w, struct buf *all[N_BUFS])
 	all[4] = &w->texts;
 	all[5] = &w->entry_table;
 	all[6] = &w->entries;
+	all[7] = &w->query_table;
+	all[8] = &w->queries;
 }
 
 void
@@ -128,6 +130,14 @@ put_entry(struct packed_writer *w, struct str entry)
 		json_put_str(&w->entries, entry);
 }
 
+static void
+put_queries(struct packed_writer *w, const struct flow *f)
+{
+	buf_put_u32(&w->query_table, (uint32_t)w->queries.len);
+	if (f->n_queries > 0)
+		json_put_texts(&w->queries, f->queries, f->n_queries);
+}
+
 void
 packed_add(struct packed_writer *w, const struct flow *f)
 {
@@ -154,9 +164,10 @@ packed_add(struct packed_writer *w, const struct flow *f)
 	put_text(w, f);
 	put_row(&w->table, at, description, small);
 	put_entry(w, f->entry);
+	put_queries(w, f);
 	w->n_flows++;
 	if (w->items.len > UINT32_MAX || w->texts.len > UINT32_MAX
-	    || w->entries.len > UINT32_MAX)
+	    || w->entries.len > UINT32_MAX || w->queries.len > UINT32_MAX)
 		w->too_big = true;
 }
 
@@ -192,14 +203,15 @@ base_size(const struct packed *p, uint64_t n_flows)
 static bool
 has_rest(const struct packed *p)
 {
-	return p->audience.p != NULL || p->entries.len > 0;
+	return p->audience.p != NULL || p->entries.len > 0 || p->queries.len > 0;
 }
 
 static size_t
 size_of(const struct packed *p, uint64_t n_flows)
 {
 	return base_size(p, n_flows) + (has_rest(p) ? sizeof(uint32_t) + p->audience.len +
-	    (n_flows + 1) * PACKED_OFFSET_BYTES + p->entries.len : 0);
+	    (n_flows + 1) * PACKED_OFFSET_BYTES + p->entries.len : 0) +
+	    (p->queries.len > 0 ? (n_flows + 1) * PACKED_OFFSET_BYTES + p->queries.len : 0);
 }
 
 /* All before the table. */
@@ -218,6 +230,26 @@ put_header(struct buf *out, const struct packed *p)
 	buf_put_str(out, p->url);
 	buf_put_str(out, p->organization);
 	buf_put_str(out, p->status);
+}
+
+/* The queries of the whole, if it has any. */
+static void
+put_all_queries(
+    struct buf *out, const struct packed *whole, const struct packed *ranges, size_t n)
+{
+	uint32_t at = 0, j;
+	size_t i;
+
+	if (whole->queries.len == 0)
+		return;
+	for (i = 0; i < n; i++) {
+		for (j = 0; j < ranges[i].n_flows; j++)
+			buf_put_u32(out, at + packed_queries_at(&ranges[i], j));
+		at += (uint32_t)ranges[i].queries.len;
+	}
+	buf_put_u32(out, at);
+	for (i = 0; i < n; i++)
+		buf_put_str(out, ranges[i].queries);
 }
 
 /* The rest of the whole that the ranges make, if it has one. */
@@ -239,6 +271,7 @@ put_rest(struct buf *out, const struct packed *whole, const struct packed *range
 	buf_put_u32(out, at);
 	for (i = 0; i < n; i++)
 		buf_put_str(out, ranges[i].entries);
+	put_all_queries(out, whole, ranges, n);
 }
 
 /* The node that w has gathered; its tables lie in w. */
@@ -250,7 +283,9 @@ gathered(const struct packed_writer *w, const struct packed_end *end)
 		.heartbeat_us = end->heartbeat_us, .n_flows = w->n_flows,
 		.prefix_len = (uint32_t)w->prefix.len, .items = buf_str(&w->items),
 		.texts = buf_str(&w->texts), .entries = buf_str(&w->entries),
-		.entry_table = (const unsigned char *)w->entry_table.p };
+		.entry_table = (const unsigned char *)w->entry_table.p,
+		.queries = buf_str(&w->queries),
+		.query_table = (const unsigned char *)w->query_table.p };
 }
 
 size_t
@@ -325,7 +360,7 @@ whole_of(const struct packed *ranges, size_t n, struct packed *out, size_t *size
 	size_t i;
 
 	*out = ranges[0];
-	out->items.len = out->texts.len = out->entries.len = 0;
+	out->items.len = out->texts.len = out->entries.len = out->queries.len = 0;
 	for (i = 0; i < n; i++) {
 		if (!is_like(&ranges[0], &ranges[i]))
 			return KODO_EINVAL;
@@ -333,6 +368,7 @@ whole_of(const struct packed *ranges, size_t n, struct packed *out, size_t *size
 		out->items.len += ranges[i].items.len;
 		out->texts.len += ranges[i].texts.len;
 		out->entries.len += ranges[i].entries.len;
+		out->queries.len += ranges[i].queries.len;
 	}
 	out->n_flows = (uint32_t)n_flows;
 	*size = size_of(out, n_flows);

@@ -19,7 +19,7 @@ struct digest {
 static struct str
 kept(const struct digest *d, struct str bytes)
 {
-	return d->keeps_entries ? bytes : packed_base(bytes);
+	return d->keeps_entries ? packed_digested(bytes) : packed_base(bytes);
 }
 
 /* Would x win against y by their versions? */

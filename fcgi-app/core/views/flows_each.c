@@ -70,6 +70,7 @@ flows_row(struct arena *a, const struct flows_node *n, uint32_t flow, unsigned f
 
 	row_node(n, out);
 	out->folded = f.folded;
+	out->queries = f.queries;
 	if ((fields & QUERY_BIT(QUERY_PROBE)) != 0)
 		out->probe = probe_names[probe_result_of(n->probes, &n->p, flow).verdict];
 	if (err == KODO_OK && (fields & QUERY_BIT(QUERY_URL)) != 0)

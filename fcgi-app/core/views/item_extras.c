@@ -35,24 +35,47 @@ put_entry(struct buf *out, const struct flows_node *n, uint32_t flow)
 }
 
 static void
+put_queries(struct buf *out, const struct flows_node *n, uint32_t flow)
+{
+	struct packed_flow f;
+
+	if (packed_flow(&n->p, flow, &f) == KODO_OK && f.queries.p != NULL)
+		buf_put_str(out, f.queries);
+	else
+		buf_puts(out, "[]");
+}
+
+static void
 put_registry(struct buf *out, const struct flows_node *n, uint32_t flow)
 {
 	(void)flow;
 	json_put_str(out, n->registry);
 }
 
+/* What no question can be about has a bit of its own, behind those of the fields. */
+#define EXTRA_QUERIES	31u
+
 static const struct {
-	enum query_field field;
+	unsigned bit;
+	const char *name;	/* NULL: that of the field */
 	void (*put)(struct buf *out, const struct flows_node *n, uint32_t flow);
 } extras[] = {
-	{ QUERY_STATE, put_state },
-	{ QUERY_HEARD, put_heard },
-	{ QUERY_PROBE, put_probe },
-	{ QUERY_ENTRY, put_entry },
-	{ QUERY_REGISTRY, put_registry },
+	{ QUERY_STATE, NULL, put_state },
+	{ QUERY_HEARD, NULL, put_heard },
+	{ QUERY_PROBE, NULL, put_probe },
+	{ QUERY_ENTRY, NULL, put_entry },
+	{ QUERY_REGISTRY, NULL, put_registry },
+	{ EXTRA_QUERIES, "queries", put_queries },
 };
 
 #define N_EXTRAS	(sizeof(extras) / sizeof(extras[0]))
+
+static const char *
+extra_name(size_t i)
+{
+	return extras[i].name != NULL ? extras[i].name :
+	    query_field_name((enum query_field)extras[i].bit);
+}
 
 static bool
 extra_find(struct str name, unsigned *bits)
@@ -60,8 +83,8 @@ extra_find(struct str name, unsigned *bits)
 	size_t i;
 
 	for (i = 0; i < N_EXTRAS; i++)
-		if (str_eq(name, str_of(query_field_name(extras[i].field)))) {
-			*bits |= QUERY_BIT(extras[i].field);
+		if (str_eq(name, str_of(extra_name(i)))) {
+			*bits |= QUERY_BIT(extras[i].bit);
 			return true;
 		}
 	return false;
@@ -90,10 +113,10 @@ item_extras_put(struct buf *out, unsigned asked, const struct flows_node *n, uin
 	size_t i;
 
 	for (i = 0; i < N_EXTRAS; i++) {
-		if ((asked & QUERY_BIT(extras[i].field)) == 0)
+		if ((asked & QUERY_BIT(extras[i].bit)) == 0)
 			continue;
 		buf_putc(out, ',');
-		json_put_key(out, query_field_name(extras[i].field));
+		json_put_key(out, extra_name(i));
 		extras[i].put(out, n, flow);
 	}
 }

@@ -7,7 +7,7 @@
 #include "core/base/buf.h"
 #include "core/views/flows_each.h"
 
-#define ITEM_EXTRAS "state, heard, entry, probe, registry"
+#define ITEM_EXTRAS "state, heard, entry, probe, registry, queries"
 
 /* The fields of query/row.h that a list names, as bits. KODO_EINVAL: one is none of them. */
 enum kodo_err item_extras_read(struct str list, unsigned *out) MUST_CHECK;

@@ -7,6 +7,7 @@
 struct flow_in {
 	struct flow flow;
 	struct str tags[LIMIT_TAGS];
+	struct str queries[LIMIT_QUERIES];
 };
 
 struct node_in {
@@ -67,6 +68,33 @@ read_entry(struct wire_reader *r, const struct wire_at *at, struct str value, vo
 		f->flow.entry = STR_NULL;
 }
 
+/* A hint for those that look for it: where it is anything else than it should be it is dropped. */
+static void
+read_queries(struct wire_reader *r, const struct wire_at *at, struct str value, void *target)
+{
+	struct flow_in *f = target;
+	struct jread_walk w;
+	struct str key, item;
+	size_t n = 0;
+
+	(void)at;
+	if (jread_kind(value) != JREAD_LIST)
+		return;
+	jread_begin(&w, value);
+	while (jread_next(&w, &key, &item)) {
+		struct str text = STR_NULL;
+
+		read_optional(r, item, LIMIT_QUERY_TEXT_BYTES, &text);
+		if (text.len == 0 || n == LIMIT_QUERIES)
+			return;
+		f->queries[n++] = text;
+	}
+	if (n < LIMIT_QUERIES_LEAST)
+		return;
+	f->flow.queries = f->queries;
+	f->flow.n_queries = n;
+}
+
 #define FLOW(member) offsetof(struct flow_in, flow.member)
 
 static const struct wire_field flow_fields[] = {
@@ -76,6 +104,7 @@ static const struct wire_field flow_fields[] = {
 	{ "author", WIRE_TEXT, false, LIMIT_NAME_BYTES, FLOW(author), NULL },
 	{ "tags", WIRE_LIST, false, 0, 0, read_tags },
 	{ "entry", WIRE_ANY, false, 0, 0, read_entry },
+	{ "queries", WIRE_ANY, false, 0, 0, read_queries },
 };
 
 /* Do the nodes so far and the one at hand keep to LIMIT_STORED_BYTES and its times? */

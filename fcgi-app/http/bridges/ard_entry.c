@@ -69,7 +69,12 @@ put_queries(struct buf *b, const struct bridge_flow *f)
 {
 	const struct row *row = &f->row;
 
-	buf_puts(b, ",\"representativeQueries\":[");
+	buf_puts(b, ",\"representativeQueries\":");
+	if (row->queries.p != NULL) {
+		buf_put_str(b, row->queries);
+		return;
+	}
+	buf_putc(b, '[');
 	json_put_str(b, row->name);
 	buf_putc(b, ',');
 	if (row->description.len > 0 && !str_eq(row->description, row->name))
