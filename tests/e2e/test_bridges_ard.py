@@ -274,8 +274,15 @@ def test_bad_lists(hosted, query):
     answer = kodo.get(f"/ard/agents?{query}")
     if query != "orderBy=":
         refused(answer, 400, "INVALID_ARGUMENT")
-        if "pageToken" not in query:    # of what is refused nobody has a version
-            refused(kodo.request("GET", f"/ard/agents?{query}", {"If-None-Match": "*"}), 400, "INVALID_ARGUMENT")
+        # of what is refused nobody has a version
+        refused(kodo.request("GET", f"/ard/agents?{query}", {"If-None-Match": "*"}), 400, "INVALID_ARGUMENT")
+
+
+@pytest.mark.parametrize("identifier, status", [("x", 400), ("urn:air:x", 400), ("urn:air:none.example.org:flow:none", 404)])
+def test_nobody_has_a_version_of_what_is_none(hosted, identifier, status):
+    kodo = hosted({"flows": FLOWS})
+    assert kodo.request("GET", f"/ard/agents/{identifier}", {"If-None-Match": "*"}).status == status
+    assert kodo.request("GET", f"/ard/agents/{urllib.parse.quote(kodo.get('/ard/agents').json()['items'][0]['identifier'])}", {"If-None-Match": "*"}).status == 304
 
 
 def test_long_text_is_searched(hosted):

@@ -168,6 +168,16 @@ def test_bad_questions(hosted, query):
     assert list(body) == ["error"] and body["error"]
 
 
+@pytest.mark.parametrize("target, status", [("?cursor=x", 400), ("?cursor=%ff", 400), ("?cursor=~x&include_deleted=true", 400), ("?limit=0", 400), ("?updated_since=x", 400),
+                                            ("/none%2Fx/versions", 404), ("/x/versions", 404), ("", 304)])
+def test_nobody_has_a_version_of_what_is_refused(hosted, target, status):
+    kodo = hosted({"flows": FLOWS})
+    assert kodo.request("GET", f"/v0.1/servers{target}", {"If-None-Match": "*"}).status == status
+    name = walk(kodo)[0]["server"]["name"]
+    assert kodo.request("GET", f"/v0.1/servers/{name}/versions/9.9.9", {"If-None-Match": "*"}).status == 404
+    assert kodo.request("GET", f"/v0.1/servers/{name}/versions/latest", {"If-None-Match": "*"}).status == 304
+
+
 def test_methods(hosted):
     kodo = hosted({"flows": FLOWS})
     name = walk(kodo)[0]["server"]["name"]

@@ -27,17 +27,17 @@ static struct row rows[N_ROWS] = {
 	{ STR("Alpha Org"), STR("http://a/flows/1"), STR("Agent Alpha"), STR("tom@x.de"),
 	    STR("Stealth operations"), tags_a, 3, 1767225600000000, 1767225600000000, 0,
 	    1767225600000000, STR_NULL, STR("fresh"), 1767225600000000, 1, STR("gone"), 0,
-	    { { 0 } }, STR_NULL, STR_NULL },
+	    { { 0 } }, STR_NULL, STR_NULL, STR_NULL },
 	{ STR_NULL, STR("http://b/flows/2"), STR("Zoë İK"), STR_NULL, STR_NULL, NULL, 0, 0, 0, 0,
 	    0, STR_NULL, STR("fresh"), 1767225600000000, 1, STR("gone"), 0, { { 0 } },
-	    STR("http://h/e"), STR("http://h") },
+	    STR("http://h/e"), STR("http://h"), STR_NULL },
 	{ STR(""), STR(""), STR(""), STR(""), STR(""), tags_b, 1, -1, 1, 2, -2, STR_NULL,
 	    STR("fresh"), 1767225600000000, 1, STR("gone"), 0, { { 0 } },
-	    STR(""), STR("") },
+	    STR(""), STR(""), STR_NULL },
 	{ STR("name"), STR("url"), STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"),
 	    STR("not in"), STR("日本\n\"\\d"), NULL, 0, 1780000000000000, 1767225600000000,
 	    1767225600000000, 0, STR_NULL, STR("fresh"), 1767225600000000, 1, STR("gone"), 0,
-	    { { 0 } }, STR_NULL, STR_NULL },
+	    { { 0 } }, STR_NULL, STR_NULL, STR_NULL },
 };
 
 /* What stands between quotes in the query, and those of it that are times. */

@@ -14,10 +14,10 @@ static const struct str tags[] = {
 
 static const struct flow flows[] = {
 	{ { "/agent-\"x\"", 10 }, { "Agent ZO\xc3\x8b", 10 }, { "line\nline", 9 },
-	    { "A@B.c", 5 }, tags, 4, { NULL, 0 } },
-	{ { "b", 1 }, { "B", 1 }, { NULL, 0 }, { NULL, 0 }, NULL, 0, { NULL, 0 } },
-	{ { "", 0 }, { "", 0 }, { "", 0 }, { "", 0 }, tags, 1, { NULL, 0 } },
-	{ { "///q/", 5 }, { "null", 4 }, { NULL, 0 }, { "x", 1 }, NULL, 0, { NULL, 0 } },
+	    { "A@B.c", 5 }, tags, 4, { NULL, 0 }, NULL, 0 },
+	{ { "b", 1 }, { "B", 1 }, { NULL, 0 }, { NULL, 0 }, NULL, 0, { NULL, 0 }, NULL, 0 },
+	{ { "", 0 }, { "", 0 }, { "", 0 }, { "", 0 }, tags, 1, { NULL, 0 }, NULL, 0 },
+	{ { "///q/", 5 }, { "null", 4 }, { NULL, 0 }, { "x", 1 }, NULL, 0, { NULL, 0 }, NULL, 0 },
 };
 
 #define NODE_JSON \

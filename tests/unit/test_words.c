@@ -64,7 +64,7 @@ pack(const struct str *organization, const struct flow *flow, struct str *folded
 static const struct str report_tags[] = { { "finance", 7 }, { "quarter end", 11 } };
 static const struct flow report = { { "/r", 2 }, { "Budget Report", 13 },
 	{ "Drafts the monthly report, e-mails it.", 38 }, { "anna.b@x.org", 12 }, report_tags, 2,
-	STR_NULL };
+	STR_NULL, NULL, 0 };
 
 struct sought {
 	uint32_t keys[WORDS_KEYS_MAX];
@@ -161,7 +161,7 @@ static bool
 has(const char *description, const char *words)
 {
 	const struct flow flow = { STR("/f"), STR("F"), str_of(description), STR_NULL, NULL, 0,
-		STR_NULL };
+		STR_NULL, NULL, 0 };
 	const struct str organization = STR_NULL;
 	struct packed_bounds bounds;
 	struct str folded;
@@ -276,23 +276,23 @@ bounds_are_those_of_the_fields(void **state)
 	static const struct str blanks[] = { { "a", 1 }, { "b", 1 } };
 	static const struct flow flows[] = {
 		{ { "/a", 2 }, { "K\xe2\x84\xaa" "elvin", 9 }, { "ab", 2 }, { "cd", 2 }, NULL, 0,
-		    STR_NULL },
+		    STR_NULL, NULL, 0 },
 		{ { "/a", 2 }, { "\xc4\xb0stanbul", 9 }, { NULL, 0 }, { "", 0 }, odd_tags, 3,
-		    STR_NULL },
+		    STR_NULL, NULL, 0 },
 		{ { "/a", 2 }, { "plain name", 10 }, { "some text", 9 }, { "null", 4 }, NULL, 0,
-		    STR_NULL },
+		    STR_NULL, NULL, 0 },
 		{ { "/a", 2 }, { "n", 1 }, { NULL, 0 }, { NULL, 0 }, odd_tags, 1,
-		    STR_NULL },
+		    STR_NULL, NULL, 0 },
 		{ { "/a", 2 }, { "\"q\\\n\x01", 5 }, { "\xc8\xba \xe4\xb8\xad", 6 },
 		    { "x y  z", 6 }, odd_tags + 1, 2,
-		    STR_NULL },
+		    STR_NULL, NULL, 0 },
 		{ { "/a", 2 }, { "", 0 }, { "", 0 }, { "", 0 }, NULL, 0,
-		    STR_NULL },
+		    STR_NULL, NULL, 0 },
 		{ { "/a", 2 }, { "n", 1 }, { "x y", 3 }, { NULL, 0 }, blanks, 2,
-		    STR_NULL },
+		    STR_NULL, NULL, 0 },
 		{ { "/a", 2 }, { "exactly eight and more", 22 }, { "a description", 13 },
 		    { "somebody@example.org", 20 }, report_tags, 2,
-		    STR_NULL },
+		    STR_NULL, NULL, 0 },
 	};
 	static const struct str organizations[] = { { NULL, 0 }, { "", 0 }, { "Org \"1\"", 7 },
 		{ "\xc3\x96rg \xe2\x84\xaa", 8 }, { "eight ch", 8 } };

@@ -113,6 +113,8 @@ read_server(struct import_reader *r, struct str item)
 	/* of an older version nothing is wanted, not even its end */
 	if (err != KODO_OK || is_former)
 		return err;
+	if (e.id.len == 0)
+		return r->refuse(r->arg, IMPORT_MALFORMED, STR("a server without a name"));
 	name_split(&e);
 	err = import_member(r, values[0], "remotes", &remotes);
 	if (err == KODO_OK)

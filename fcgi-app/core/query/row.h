@@ -71,8 +71,8 @@ struct row {
 	int64_t rank;		/* query_rank; 0: no words were asked for */
 	struct packed_bounds bounds;	/* in folded; where QUERY_RANK is needed */
 	struct str entry;	/* where the agent is; may be null */
-	struct str queries;	/* JSON list of texts; null: none. No question is about them */
 	struct str registry;	/* its node came by way of it: views/node_source.h; or null */
+	struct str queries;	/* JSON list of texts; null: none. No question is about them */
 };
 
 enum query_type { QUERY_TYPE_TEXT, QUERY_TYPE_TIME, QUERY_TYPE_TAGS };
