@@ -16,6 +16,8 @@
 #define ASKED	(OF_ARD | ROUTE_TEXT | ROUTE_ELSEWHERE | ROUTE_SCANS)
 #define OWN_FLOW	(ROUTE_BELOW | ROUTE_ROLE_FLOWS)
 #define CALLED	(OWN_FLOW | ROUTE_ELSEWHERE | ROUTE_ALIAS)
+/* as /flow?url= and a call of it */
+#define IMPORTED	(ROUTE_BELOW | SHOWS | ROUTE_ALIAS)
 #define POSTED	(ROUTE_BODY | ROUTE_PEER)
 
 /* Exact paths before those with ROUTE_BELOW. */
@@ -119,10 +121,10 @@ static const struct route table[] = {
 	    NULL, NULL },
 	{ "/flows", METHOD_GET, handle_flow, OWN_FLOW | ROUTE_PAGE, 0, FORMAT,
 	    "a flow of this service", NULL, "found" },
-	{ "/import", METHOD_GET, handle_flow, ROUTE_BELOW | SHOWS | ROUTE_PAGE, 0, FORMAT,
-	    "an imported flow: SOURCE/NAMESPACE/flows/NAME", NULL, "found" },
-	{ "/import", METHOD_POST, handle_flow_call, ROUTE_BELOW | SHOWS | ROUTE_ELSEWHERE, 0, 0,
-	    "call an imported flow: sent on to its entry", NULL, NULL },
+	{ "/import", METHOD_GET, handle_flow, IMPORTED | ROUTE_PAGE, 0, FORMAT, NULL, NULL,
+	    "found" },
+	{ "/import", METHOD_POST, handle_flow_call, IMPORTED | ROUTE_ELSEWHERE, 0, 0, NULL, NULL,
+	    NULL },
 	{ "/flows", METHOD_POST, handle_flow_call, OWN_FLOW | ROUTE_ELSEWHERE, 0, 0,
 	    "call a flow of this service: sent on to its entry", NULL, NULL },
 	{ "/flows", METHOD_PUT, handle_flow_call, CALLED, 0, 0, NULL, NULL, NULL },

@@ -205,6 +205,7 @@ def test_option(registry, mcp):
 @pytest.mark.parametrize("fault, words", [
     ("restart", "its pages begin again"),
     ("loop", "its pages begin again"),
+    ("again", "its pages begin again"),                     # under ever new cursors
     ("garbage", "not JSON"),
     ("html", "not JSON"),
     ("foreign", "not of the kind mcp"),
@@ -222,10 +223,16 @@ def test_bad_pages(registry, mcp, fault, words):
     for entry in list(source.entries.values())[:50]:
         del source.entries[entry[0]["name"]]                # would be swept by a whole walk
 
+    first = []
+
     def misbehave(page, answer):
         status, headers, body = answer
+        if page == 1:
+            first.append(body["servers"])
         if page < 3:
             return answer
+        if fault == "again":
+            body = {"servers": first[0], "metadata": {"nextCursor": f"again{page}"}}
         if fault == "restart":
             body["metadata"]["nextCursor"] = "a"
         if fault == "loop":
