@@ -153,15 +153,17 @@ static enum kodo_err
 entries_store(struct change *ch, struct source *s, const struct batch *b,
     const struct option_import *o, bool *repeats)
 {
-	size_t i, n_again = 0;
+	size_t i, n_live = 0, n_again = 0;
 	bool again;
 	enum kodo_err err = KODO_OK;
 
 	for (i = 0; i < b->n_entries && err == KODO_OK; i++) {
 		err = entry_store(ch, s, &b->entries[i], o->items, &again);
-		n_again += again;
+		/* what is refused or gone is not stored, so nobody knows whether it came before */
+		n_live += !b->entries[i].is_gone;
+		n_again += again && !b->entries[i].is_gone;
 	}
-	*repeats = b->n_entries > 0 && n_again == b->n_entries;
+	*repeats = n_live > 0 && n_again == n_live;
 	return err;
 }
 
