@@ -55,7 +55,9 @@ put_imported(struct buf *b, const struct imported *m)
 	json_put_text(b, "kind", str_of(m->kind));
 	buf_putc(b, ',');
 	json_put_text(b, "identifier", m->id);
-	item_json_put_time(b, "first_seen", m->first_us);
+	buf_putc(b, ',');
+	json_put_key(b, "first_seen");
+	json_put_time(b, m->first_us, true);
 	buf_putc(b, '}');
 }
 

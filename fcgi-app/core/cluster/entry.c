@@ -37,7 +37,8 @@ entry_write(struct buf *out, const struct change_run *run, uint64_t room_bytes)
 	const struct entry_head h = { .kind = run->type->kind, .now_us = run->now_us,
 		.room_bytes = room_bytes };
 
-	if (h.kind == CHANGE_LOCAL || entry_rows[h.kind].type != run->type)
+	if (h.kind == CHANGE_LOCAL || h.kind >= CHANGE_KINDS ||
+	    entry_rows[h.kind].type != run->type)
 		return KODO_EINVAL;
 	head_write(out, &h);
 	fields_write(out, &entry_rows[h.kind].in, run->arg);

@@ -42,6 +42,7 @@ enum option_id {	/* rows with a name in code */
 	OPTION_LISTEN,
 	OPTION_USER,
 	OPTION_FLOWS,
+	OPTION_IMPORT,
 	OPTION_OTHERS,
 	OPTION_MAX = 64
 };

@@ -278,8 +278,8 @@ failure_pause(struct change *ch, struct peer *p, struct outcome *oc)
 
 /*
  * Its waits double up to the longest, for there may be very many of its kind, and in the end it is
- * dropped; but not soon after it spoke, as it is likely to be there, and its next word would have it
- * asked again anyway.
+ * dropped; but not soon after it spoke, as it is likely to be there, and its next word would have
+ * it asked again anyway.
  */
 static enum kodo_err
 stranger_retry(struct change *ch, struct peer *p, struct outcome *oc, bool has_spoken)

@@ -286,12 +286,20 @@ next_fn(struct change *ch, void *arg)
 	return err == KODO_OK ? arena_str(n->a, s->slug, &n->out->slug) : err;
 }
 
+static const struct change_type change_next = { .kind = CHANGE_WALK, .fn = next_fn };
+
+bool
+walk_is_possible(const struct options *o)
+{
+	return o->cluster.p == NULL;
+}
+
 enum kodo_err
 walk_next(struct registry *r, struct arena *a, int64_t now_us, const struct str *busy,
     size_t n_busy, struct walk_work *out, int64_t *due_us)
 {
 	struct next next = { .a = a, .out = out };
-	struct change_run run = { .r = r, .now_us = now_us, .fn = next_fn, .arg = &next };
+	struct change_run run = { .type = &change_next, .r = r, .now_us = now_us, .arg = &next };
 	struct sources l = { .a = a };
 	struct source *s = NULL;
 	struct view v;
@@ -300,7 +308,7 @@ walk_next(struct registry *r, struct arena *a, int64_t now_us, const struct str 
 	if (err != KODO_OK)
 		return err;
 	l.o = v.options;
-	err = sources_read(&l, &v.t);
+	err = walk_is_possible(v.options) ? sources_read(&l, &v.t) : KODO_ENOTFOUND;
 	if (err == KODO_OK)
 		s = due_find(&l, now_us, busy, n_busy, due_us);
 	if (s != NULL)
@@ -387,6 +395,8 @@ settle_fn(struct change *ch, void *arg)
 	return err == KODO_OK ? source_put(ch->t, s) : err;
 }
 
+static const struct change_type change_settle = { .kind = CHANGE_WALK, .fn = settle_fn };
+
 static void
 say_done(const struct source *s)
 {
@@ -412,7 +422,7 @@ walk_settle(struct registry *r, const struct walk_work *w, const struct settle_r
 {
 	struct settling g = { .w = w, .rivals = rivals };
 	bool is_kept = true;
-	struct change_run run = { .r = r, .now_us = now_us, .fn = settle_fn, .arg = &g,
+	struct change_run run = { .type = &change_settle, .r = r, .now_us = now_us, .arg = &g,
 		.is_kept = &is_kept };
 	enum kodo_err err = registry_change(&run);
 

@@ -343,13 +343,15 @@ take_fn(struct change *ch, void *arg)
 	return err == KODO_OK ? source_put(ch->t, &s) : err;
 }
 
+static const struct change_type change_take = { .kind = CHANGE_WALK, .fn = take_fn };
+
 enum kodo_err
 walk_take(struct registry *r, const struct walk_work *w, const struct walk_answer *answer,
     int64_t now_us)
 {
 	struct batch b = { .a = arena_new() };
 	struct taking taking = { .w = w, .answer = answer, .b = &b };
-	struct change_run run = { .r = r, .now_us = now_us, .fn = take_fn, .arg = &taking };
+	struct change_run run = { .type = &change_take, .r = r, .now_us = now_us, .arg = &taking };
 	enum kodo_err err = KODO_OK;
 
 	if (b.a == NULL)

@@ -15,7 +15,7 @@ struct doubt {
 	uint32_t rival;		/* 0: somebody speaks of our own node */
 };
 
-struct watch {
+struct doubts {
 	struct arena *a;
 	struct txn *t;
 	const struct options *o;
@@ -41,7 +41,7 @@ node_url(struct txn *t, uint32_t node, struct known *kn, struct str *url)
 }
 
 static enum kodo_err
-doubt_note(struct watch *w, uint32_t node)
+doubt_note(struct doubts *w, uint32_t node)
 {
 	struct place_parts parts;
 	struct source s;
@@ -87,9 +87,9 @@ doubt_settle(struct change *ch, const struct doubt *d)
 }
 
 static enum kodo_err
-watch_fn(struct change *ch, void *arg)
+doubts_fn(struct change *ch, void *arg)
 {
-	const struct watch *w = arg;
+	const struct doubts *w = arg;
 	size_t i;
 	enum kodo_err err = KODO_OK;
 
@@ -97,6 +97,8 @@ watch_fn(struct change *ch, void *arg)
 		err = doubt_settle(ch, &w->all[i]);
 	return err;
 }
+
+static const struct change_type change_doubts = { .kind = CHANGE_WALK, .fn = doubts_fn };
 
 static enum kodo_err
 has_any(void *arg, const struct source *s)
@@ -111,8 +113,8 @@ has_any(void *arg, const struct source *s)
 enum kodo_err
 walk_watch(struct registry *r, uint64_t *position, int64_t now_us)
 {
-	struct watch w = { .a = arena_new() };
-	struct change_run run = { .r = r, .now_us = now_us, .fn = watch_fn, .arg = &w };
+	struct doubts w = { .a = arena_new() };
+	struct change_run run = { .type = &change_doubts, .r = r, .now_us = now_us, .arg = &w };
 	struct changelog_entry e;
 	struct view v;
 	struct scan s;
@@ -130,6 +132,7 @@ walk_watch(struct registry *r, uint64_t *position, int64_t now_us)
 	w.t = &v.t;
 	w.o = v.options;
 	err = source_each(&v.t, has_any, &any);
+	any = any && walk_is_possible(v.options);
 	if (err == KODO_OK && !any)
 		*position = v.head.logged;
 	if (err == KODO_OK && any && *position < v.head.logged) {
@@ -223,11 +226,13 @@ wish_fn(struct change *ch, void *arg)
 	return source_put(ch->t, &s);
 }
 
+static const struct change_type change_wanted = { .kind = CHANGE_WALK, .fn = wish_fn };
+
 enum kodo_err
 walk_want(struct registry *r, struct str text, int64_t now_us, char slug[WALK_SLUG_BYTES])
 {
 	struct wish w = { .text = text, .slug = slug };
-	struct change_run run = { .r = r, .now_us = now_us, .fn = wish_fn, .arg = &w };
+	struct change_run run = { .type = &change_wanted, .r = r, .now_us = now_us, .arg = &w };
 
 	return registry_change(&run);
 }
@@ -236,7 +241,7 @@ enum kodo_err
 walk_forget(struct registry *r, struct str text, int64_t now_us, char slug[WALK_SLUG_BYTES])
 {
 	struct wish w = { .text = text, .slug = slug, .is_over = true };
-	struct change_run run = { .r = r, .now_us = now_us, .fn = wish_fn, .arg = &w };
+	struct change_run run = { .type = &change_wanted, .r = r, .now_us = now_us, .arg = &w };
 
 	return registry_change(&run);
 }

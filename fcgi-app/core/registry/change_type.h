@@ -43,7 +43,8 @@ enum change_kind {
 	CHANGE_CLOCK_BACK = 27,
 	CHANGE_PROBE = 28,	/* whether a flow answers */
 	CHANGE_SKIP = 29,	/* no change: see cluster/entry.h */
-	CHANGE_KINDS
+	CHANGE_KINDS,
+	CHANGE_WALK		/* of an import; no entry says it, so a cluster makes none */
 };
 
 struct change_type {
