@@ -8,6 +8,7 @@
 #include "core/base/memfind.h"
 #include "core/base/url.h"
 #include "core/base/utf8.h"
+#include "core/import/imported.h"
 #include "core/import/place.h"
 #include "core/views/changes.h"
 #include "core/views/item.h"
@@ -266,6 +267,31 @@ find_asked(struct call *c, struct view *v, struct item *out)
 	return url == NULL ? KODO_ENOMEM : item_find(v, c->a, str_of(url), out);
 }
 
+/* The address of a node of imported flows leads to them. KODO_ENOTFOUND: it is none. */
+static enum kodo_err
+put_imported_node(struct call *c, struct view *v)
+{
+	const struct str own = v->options->url;
+	const char *url = arena_printf(c->a, "%.*s%.*s", STR_ARG(own), STR_ARG(c->req->path));
+	struct place_parts at;
+	struct imported m;
+	enum kodo_err err;
+
+	if (url == NULL)
+		return KODO_ENOMEM;
+	err = KODO_ENOTFOUND;
+	if (place_read(str_of(url), &at))
+		err = imported_find(&v->t, c->a, own, str_of(url), &m);
+	if (err != KODO_OK)
+		return err;
+	url = arena_printf(c->a, "%.*s/flows?q=url%%20~%%20%%22" PLACE_PATH "%.*s/%.*s/flows/%%22",
+	    STR_ARG(own), STR_ARG(at.slug), STR_ARG(at.space));
+	if (url == NULL)
+		return KODO_ENOMEM;
+	response_empty(c->res, 303);
+	return put_location(c, str_of(url));
+}
+
 static enum kodo_err
 put_own(struct call *c, struct view *v)
 {
@@ -280,7 +306,9 @@ put_own(struct call *c, struct view *v)
 	}
 	if (err == KODO_OK)
 		return put_item(c, v, &it, !is_json_wanted(c));
-	if (err == KODO_ENOTFOUND && !is_imported(c))
+	if (err == KODO_ENOTFOUND && is_imported(c))
+		err = put_imported_node(c, v);
+	else if (err == KODO_ENOTFOUND)
 		err = cards_put(c, v, call_path_below(c, STR("/flows/")));
 	if (err != KODO_ENOTFOUND)
 		return err;

@@ -186,6 +186,18 @@ def test_first_seen_stays(registry, mcp):
     assert item["description"] == "new words" and item["imported"]["first_seen"] == first
 
 
+def test_address_of_a_node(registry, mcp):
+    """Pages link the node of an imported flow: that address leads to its flows, one that is none to 404."""
+    source, kodo = mcp(8), registry()
+    run_import(kodo, source.url)
+    answer = kodo.get(f"/import/{source.slug}/io.github.u00000")
+    assert answer.status == 303
+    found = kodo.get(answer.headers["location"][len(kodo.url):]).json()
+    assert found["filtered"] > 0
+    assert all(f"/import/{source.slug}/io.github.u00000/flows/" in item["url"] for item in found["items"])
+    assert kodo.get(f"/import/{source.slug}/io.github.nobody").status == 404
+
+
 def test_option(registry, mcp):
     """From the loader, without a word of anybody; what vanishes without a word goes with the next whole walk; out of the option is out of here."""
     source = mcp(300)
