@@ -27,7 +27,7 @@ FOLDERS = {
     "cron/cluster": {"cron/cluster"},
 }
 INCLUDERS = [
-    (r"lmdb\.h", "fcgi-app/core/storage/store_private.h"),
+    (r"lmdb\.h", "fcgi-app/core/storage/store_private.h|cron/cluster/queue.c"),
     (r"json-c/.*|json_.*", "fcgi-app/core/wire/jread.c"),
     (r"yaml\.h", "fcgi-app/core/config/loader.c"),
     (r"curl/.*", "cron/sender.c|cron/cluster/etcd_private.h|cron/cluster/fetch.c"),

@@ -3,7 +3,11 @@
  *
  *	engine.c	start, joining, loop
  *	context.c	may etcd be believed, has it a majority, keys
- *	propose.c	the socket; entries of this machine into the log, many in one txn
+ *	propose.c	the socket of this machine
+ *	client.c	who waits there
+ *	propose_txn.c	entries of this machine into the log, many in one txn
+ *	later.c		bodies that wait until etcd has a majority
+ *	queue.c		where they wait
  *	follow.c	the log into this machine's state
  *	order.c		what an admin orders by hand
  *	lead.c		the lease, who sends, this machine's record, digests

@@ -18,6 +18,7 @@
 #include "core/cluster/poison.h"
 #include "core/storage/machine.h"
 #include "cron/cluster/catch_up.h"
+#include "cron/cluster/client.h"
 #include "cron/cluster/engine.h"
 #include "cron/cluster/context.h"
 #include "cron/cluster/follow.h"

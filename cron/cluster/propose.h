@@ -16,6 +16,5 @@ void propose_order_done(void *client, enum kodo_err err);
 struct str propose_key(struct proposer *p, char out[KEY_BYTES]);
 /* Whose entry may be in the log already is hung up on; what waits to be sent is refused. */
 void propose_refuse(struct proposer *p, bool queued_too);
-#define PROPOSE_CLIENTS	512u
 
 #endif

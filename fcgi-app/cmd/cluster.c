@@ -56,6 +56,8 @@ print_state(const struct cluster_status *st)
 	printf("sends to peers: %s\n", st->leader[0] == '\0' ? "nobody now" : st->leader);
 	if (!st->has_quorum)
 		puts("no majority of etcd answers: no writes are taken, reads go on");
+	if (st->queued > 0)
+		printf("taken here, and not yet by the cluster: %" PRIu64 "\n", st->queued);
 	if (st->n_alarms > 0)
 		printf("etcd has raised an alarm (member %" PRIu64 "), and takes nothing: see kodo "
 		    "check\n", st->alarm_member);

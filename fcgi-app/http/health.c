@@ -3,6 +3,7 @@
  */
 #include "core/base/json.h"
 #include "core/check/readiness.h"
+#include "core/storage/cluster_status.h"
 #include "http/call.h"
 #include "http/handlers.h"
 
@@ -63,6 +64,7 @@ handle_health(struct call *c)
 {
 	struct buf *b = &c->res->body.buf;
 	struct readiness live, ready;
+	struct cluster_status st;
 
 	readiness_live(c->registry, &live);
 	readiness_ready(c->registry, c->now_us, &ready);
@@ -70,6 +72,11 @@ handle_health(struct call *c)
 	put_condition(b, &live);
 	buf_puts(b, ",\"ready\":");
 	put_condition(b, &ready);
+	if (c->registry != NULL &&
+	    cluster_status_read(registry_state(c->registry), &st) == KODO_OK) {
+		buf_puts(b, ",\"queued\":");
+		json_put_u64(b, st.queued);
+	}
 	buf_putc(b, '}');
 	return say(c, live.n == 0 && ready.n == 0);
 }

@@ -5,6 +5,7 @@
 #include "core/base/isotime.h"
 #include "core/base/log.h"
 #include "core/base/renew.h"
+#include "core/registry/reply.h"
 #include "core/storage/store.h"
 #include "core/storage/write_lock.h"
 #include "http/access.h"
@@ -279,6 +280,10 @@ call_route(struct server *s, struct call *c, const struct route *r, const struct
 	}
 	if (err == KODO_OK)
 		err = r->handle(c);
+	if (err == KODO_ELATER) {
+		c->res->status = 202;
+		err = reply_put_later(c->registry, c->now_us, &c->res->body);
+	}
 	s->wake |= c->wake;
 	if (err != KODO_OK)
 		answer_fault(c->res, err, r->path);

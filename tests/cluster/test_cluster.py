@@ -1,7 +1,11 @@
 """A registry on three machines with real etcd: make check-cluster."""
+import base64
+import contextlib
 import json
 import os
 import random
+import re
+import shutil
 import signal
 import socket
 import struct
@@ -236,6 +240,104 @@ def test_without_a_majority_reads_go_on_and_writes_are_refused(tmp_path):
         connect(c.machines[2], "http://after.test")
         wait_until(lambda: "http://refused.test" not in c.machines[0].urls() and
                    "http://after.test" in c.machines[0].urls(), 10)
+
+
+def logged(member):
+    """The urls of bodies in the log, each as often as it is there, in the order of the log; with the key."""
+    found = member.call("/v3/kv/range", {"key": b64("k/kodo/log/"), "range_end": b64("k/kodo/log0")}, timeout=10)["kvs"]
+    found = [(int(kv["mod_revision"]), base64.b64decode(kv["key"]).decode(), base64.b64decode(kv["value"])) for kv in found]
+    urls = []
+    for _, key, value in sorted(found):
+        if value.startswith(b"P"):
+            part = member.call("/v3/kv/range", {"key": b64(key.replace("/log/", "/part/") + "/000000")}, timeout=10)["kvs"][0]
+            value = base64.b64decode(part["value"])
+        url = re.search(rb"http://[qw][0-9]+\.test", value)
+        if url is not None and "/f" not in key:     # that is what the sender says
+            urls.append((url.group(0).decode(), key))
+    return urls
+
+
+def b64(text):
+    return base64.b64encode(text.encode()).decode()
+
+
+def kill_all_of(machine):
+    """The machine's processes of kodo but for the one that starts them again, by kill -9."""
+    engine = machine.engine()
+    for pid in [engine] + children(machine.process.pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: machine.engine() != engine, 20, "the log is followed again")
+    wait_until(lambda: answers(machine), 20, "it answers again")
+
+
+def answers(machine):
+    with contextlib.suppress(OSError):
+        return machine.get("/").status == 200
+    return False
+
+
+def test_what_one_machine_takes_alone_comes_to_all_once_and_in_order(tmp_path):
+    """durability: local. Two of three etcd are gone; who took bodies is killed in between, and again while they go into the log."""
+    with cluster(tmp_path, metrics="public") as c:
+        alone, other = c.machines[0], c.machines[1]
+        connect(alone, "http://before.test")
+        alone.stop()
+        alone.options["durability"] = "local"
+        alone.start(30)
+        connect(alone, "http://w0.test")
+        for member in c.etcd[1:]:
+            member.kill()
+        taken = []
+
+        def take(k, body=None):
+            url = f"http://q{k}.test"
+            answer = alone.post("/connect", body or connect_body(url, flows=1), timeout=20)
+            assert answer.status == 202, (url, answer)
+            assert answer.json()["message"] == ["accepted here, not yet by the cluster"], answer
+            assert answer.json()["idle"] is False and answer.json()["url"] == "http://registry.test"
+            taken.append(url)
+
+        take(0)         # under way when nobody takes it any more: it must not be there twice
+        wait_until(lambda: alone.status()["has_quorum"] == "0", 20, "it is noticed")
+        began = time.monotonic()
+        for k in range(1, 40):
+            take(k)
+        take(40, connect_body("http://q40.test", flows=14000))      # in parts
+        assert time.monotonic() - began < 60
+        assert other.post("/connect", connect_body("http://refused.test")).status == 503
+        assert alone.urls() == {"http://before.test", "http://w0.test"}, "not of the registry yet"
+        wait_until(lambda: alone.get("/map").json()["cluster"]["queued"] == 41, 5)
+        assert alone.get("/").json()["idle"] is False and alone.get("/health").json()["queued"] == 41
+        assert "kodo_cluster_queued 41" in alone.get("/metrics").text()
+        kill_all_of(alone)
+        wait_until(lambda: alone.status()["has_quorum"] == "0", 30, "it is noticed again")
+        assert alone.status()["queued"] == "41" and alone.get("/").json()["idle"] is False
+        for k in range(41, 120):
+            take(k)
+        shown = subprocess.run([kodotest.KODO, "cluster", "status", "--state", alone.state_path()], capture_output=True, text=True)
+        assert "not yet by the cluster: 120" in shown.stdout, shown
+        queue = os.path.join(alone.state_path(), "queue.mdb")
+        shutil.copy(queue, queue + ".kept")
+        for member in c.etcd[1:]:
+            member.start()
+        wait_until(lambda: len(logged(c.etcd[0])) > 2, 40, "they go into the log", pause=0.01)
+        stop(alone)
+        alone.start(40)
+        for m in c.machines:
+            wait_until(lambda: set(taken) <= m.urls(), 40, f"{m.name} has all that was acknowledged")
+        wait_until(lambda: alone.status()["queued"] == "0", 20)
+        # as if it had been killed before any of them was removed
+        stop(alone)
+        os.rename(queue + ".kept", queue)
+        alone.start(40)
+        connect(alone, "http://w1.test")
+        assert alone.status()["queued"] == "0", "the queue comes before what is new"
+        order = logged(c.etcd[0])
+        assert [url for url, _ in order] == ["http://w0.test"] + taken + ["http://w1.test"], order
+        wait_until(lambda: all(m.get("/map").json()["cluster"]["queued"] == 0 for m in c.machines), 10)
+        wait_until(lambda: alone.get("/").json()["idle"] is True, 30, "nothing is to come")
+        wait_until(lambda: same_digests(c.machines), 30)
 
 
 def test_one_sends_and_another_when_it_is_stopped(tmp_path):

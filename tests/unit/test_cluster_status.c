@@ -51,6 +51,21 @@ test_texts_that_are_none_change_nothing(void **state)
 }
 
 static void
+test_settled_is_who_has_all_and_keeps_nothing_back(void **state)
+{
+	const int64_t now_us = cluster_boot_us();
+	struct cluster_status st = { .told_us = now_us };
+
+	(void)state;
+	assert_true(cluster_is_settled(&st));
+	st.queued = 1;
+	assert_false(cluster_is_settled(&st));
+	st.queued = 0;
+	st.behind_us = now_us - 1;
+	assert_false(cluster_is_settled(&st));
+}
+
+static void
 test_who_is_not_to_be_asked(void **state)
 {
 	const int64_t now_us = cluster_boot_us();
@@ -101,6 +116,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_written_is_read),
 		cmocka_unit_test(test_texts_that_are_none_change_nothing),
+		cmocka_unit_test(test_settled_is_who_has_all_and_keeps_nothing_back),
 		cmocka_unit_test(test_who_is_not_to_be_asked),
 		cmocka_unit_test(test_each_machine_has_some_options_for_itself),
 	};

@@ -26,6 +26,7 @@ kodo_err_text(enum kodo_err e)
 		[KODO_ECORRUPT] = "stored record damaged",
 		[KODO_EVERSION] = "state of another format version",
 		[KODO_ECONFLICT] = "in use by another program",
+		[KODO_ELATER] = "taken, to be done later",
 	};
 
 	return (unsigned)e < KODO_ERR_MAX ? text[e] : "unknown error";

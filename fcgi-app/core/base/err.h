@@ -23,6 +23,7 @@ enum kodo_err {
 	KODO_ECORRUPT,	/* a stored record cannot be read */
 	KODO_EVERSION,	/* the state was written by another record format */
 	KODO_ECONFLICT,	/* in use by another: port, lock, state of another url */
+	KODO_ELATER,	/* taken, and done later: of a cluster, by durability: local */
 	KODO_ERR_MAX
 };
 

@@ -125,6 +125,9 @@ cluster_check(const struct environment *h)
 	why = cluster_unready(&st);
 	if (why != NULL)
 		fault(h, "%s", why);
+	if (st.queued > 0)
+		warn(h, "%" PRIu64 " bodies that were taken here are not in the log yet: they are "
+		    "lost with this machine's disk", st.queued);
 	check_etcd(h, &st);
 	check_members(h, &st);
 }

@@ -12,6 +12,8 @@
 #include "core/flow/model.h"
 
 enum option_trigger { TRIGGER_AUTO, TRIGGER_CRON, TRIGGER_REQUEST };
+/* may this machine of a cluster take bodies that no majority of it has */
+enum option_durability { DURABILITY_CLUSTER, DURABILITY_LOCAL };
 /* who may read /metrics: who has the key of the admin, or anybody */
 enum option_metrics { METRICS_ADMIN, METRICS_PUBLIC };
 /* whose word counts for a url, see trust/pin.h */
@@ -94,6 +96,7 @@ struct options {
 	bool auth_remote_user;
 	struct str cluster;		/* endpoints of etcd; null: one machine is all */
 	struct str cluster_name;
+	enum option_durability durability;
 	struct str machine;		/* null: the host name */
 	struct str machine_url;		/* null: as it listens */
 	const struct flow *flows;	/* own ones, checked like a body's, in order */

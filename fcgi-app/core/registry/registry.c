@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "core/registry/registry_private.h"
+#include "core/storage/cluster_status.h"
 #include "core/storage/machine.h"
 
 /* --- opening --- */
@@ -337,6 +338,16 @@ registry_options(struct registry *r, const struct options **out)
 	return err;
 }
 
+/* Of a cluster: nothing that this machine does not know of may be about to come. */
+static bool
+is_settled(const struct registry *r)
+{
+	struct cluster_status st;
+
+	return r->options.cluster.p == NULL ||
+	    (cluster_status_read(registry_state(r), &st) == KODO_OK && cluster_is_settled(&st));
+}
+
 enum kodo_err
 view_begin(struct registry *r, int64_t now_us, struct view *v)
 {
@@ -349,7 +360,7 @@ view_begin(struct registry *r, int64_t now_us, struct view *v)
 	if (err != KODO_OK)
 		return store_end(&v->t, err);
 	v->head = r->cache.head;
-	v->idle = r->cache.idle;
+	v->idle = r->cache.idle && is_settled(r);
 	return KODO_OK;
 }
 

@@ -276,3 +276,24 @@ reply_put(struct registry *r, const struct wire_body *b, bool is_connect, bool i
 	arena_free(w.a);
 	return err;
 }
+
+enum kodo_err
+reply_put_later(struct registry *r, int64_t now_us, struct sink *out)
+{
+	const struct str line = STR("accepted here, not yet by the cluster");
+	struct greeting g;
+	struct view v;
+	enum kodo_err err = view_begin(r, now_us, &v);
+
+	if (err != KODO_OK)
+		return err;
+	view_greeting(&v, &g);
+	g.idle = false;
+	g.message = &line;
+	g.n_message = 1;
+	buf_putc(&out->buf, '{');
+	wire_put_greeting(&out->buf, &g);
+	buf_putc(&out->buf, '}');
+	view_end(&v);
+	return sink_end(out);
+}

@@ -17,4 +17,9 @@
 enum kodo_err reply_put(struct registry *r, const struct wire_body *b, bool is_connect,
     bool idle_false, int64_t now_us, struct sink *out, bool *rest) MUST_CHECK;
 
+/*
+ * The body of a 202, where the change came back as KODO_ELATER: default, with a line that says so.
+ */
+enum kodo_err reply_put_later(struct registry *r, int64_t now_us, struct sink *out) MUST_CHECK;
+
 #endif

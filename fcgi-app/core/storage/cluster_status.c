@@ -26,7 +26,8 @@ static const struct field fields[] = {
 	TEXT(cluster_status, stopped), TEXT(cluster_status, etcd_version),
 	TEXT(cluster_status, options), TEXT(cluster_status, key),
 	NUMBER(cluster_status, cluster_id), NUMBER(cluster_status, revision),
-	NUMBER(cluster_status, token), NUMBER(cluster_status, db_bytes),
+	NUMBER(cluster_status, token), NUMBER(cluster_status, queued),
+	NUMBER(cluster_status, db_bytes),
 	NUMBER(cluster_status, n_alarms), NUMBER(cluster_status, alarm_member),
 	TIME(cluster_status, told_us), TIME(cluster_status, send_until_us),
 	TIME(cluster_status, behind_us), BOOL(cluster_status, has_quorum),
@@ -152,6 +153,12 @@ cluster_lag_us(const struct cluster_status *st)
 	if (silent_us > TOLD_US && silent_us > lag_us)
 		lag_us = silent_us;
 	return lag_us;
+}
+
+bool
+cluster_is_settled(const struct cluster_status *st)
+{
+	return st->queued == 0 && cluster_lag_us(st) == 0;
 }
 
 const char *

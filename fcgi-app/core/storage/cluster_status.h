@@ -30,6 +30,7 @@ struct cluster_status {
 	uint64_t cluster_id;
 	uint64_t revision;	/* all up to it is applied here */
 	uint64_t token;		/* of who sends, where this is the one; else 0 */
+	uint64_t queued;	/* bodies that were taken here, and are in no log yet */
 	uint64_t db_bytes, n_alarms, alarm_member;
 	/* CLOCK_BOOTTIME of this machine */
 	int64_t told_us;	/* when this was written */
@@ -51,6 +52,9 @@ int64_t cluster_boot_us(void);	/* CLOCK_BOOTTIME */
 
 /* How far behind the cluster this machine is, by what was told; it goes on while nothing is. */
 int64_t cluster_lag_us(const struct cluster_status *st);
+
+/* Has the log all that was taken here, and this machine all that the log has? */
+bool cluster_is_settled(const struct cluster_status *st);
 
 /* Why is this machine not to be asked by a balancer? In words; NULL: it is. */
 const char *cluster_unready(const struct cluster_status *st);

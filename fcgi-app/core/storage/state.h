@@ -16,6 +16,7 @@
  *	words			views/word_index.h
  *	audit.jsonl ...		audit.h
  *	applying		cluster/poison.h
+ *	queue.mdb, queue.mdb-lock	cron/cluster/queue.h
  *	key			see state_key
  *	identity		trust/own_key.h
  *	lighttpd.conf, fcgi.sock ...	of `kodo service`

@@ -34,6 +34,8 @@ cluster_view_put(struct buf *b, const struct cluster_status *st)
 	json_put_text(b, "leader", st->leader[0] == '\0' ? STR_NULL : str_of(st->leader));
 	buf_puts(b, ",\"revision\":");
 	json_put_u64(b, st->revision);
+	buf_puts(b, ",\"queued\":");
+	json_put_u64(b, st->queued);
 	buf_puts(b, ",\"quorum\":");
 	json_put_bool(b, st->has_quorum);
 	buf_putc(b, ',');

@@ -7,7 +7,7 @@
 #include "core/base/buf.h"
 #include "core/storage/cluster_status.h"
 
-/* An object: {name, machine, leader, revision, quorum, stopped, members: [..]}. */
+/* An object: {name, machine, leader, revision, queued, quorum, stopped, members: [..]}. */
 void cluster_view_put(struct buf *b, const struct cluster_status *st);
 
 /* Machines that say something, and how many of them serve. */
