@@ -122,7 +122,8 @@ class Network:
         run("ip", "link", "set", f"{self.tag}v{i}", "up")
 
     def end(self):
-        for name in self.names:
+        for i, name in enumerate(self.names, 1):
+            run("ip", "link", "del", f"{self.tag}v{i}")     # with its network it would go some time later
             run("ip", "netns", "del", name)
         run("ip", "link", "del", f"{self.tag}b")
 
