@@ -83,7 +83,22 @@ look_at_state(struct context *e, bool *is_new, bool *is_untouched, uint64_t *epo
 	return err;
 }
 
-/* A machine without a past begins as the first one did. */
+/*
+ * Has this machine what the first one began with: nothing, or that very state? Its name alone says
+ * nothing: the disk below may be a new one.
+ */
+static bool
+is_as_first(const struct context *e, struct str machine, struct str epoch_text, struct str first,
+    bool is_new, uint64_t epoch)
+{
+	char own[24];
+
+	if (str_eq(first, STR("new")))
+		return is_new;
+	snprintf(own, sizeof(own), "%016" PRIx64, epoch);
+	return !is_new && str_eq(machine, str_of(e->name)) && str_eq(epoch_text, str_of(own));
+}
+
 static enum kodo_err
 begin_as_first(struct context *e, struct str first, uint64_t revision)
 {
@@ -100,8 +115,7 @@ begin_as_first(struct context *e, struct str first, uint64_t revision)
 		    STR_ARG(machine));
 		return KODO_OK;
 	}
-	if (err == KODO_OK && !str_eq(machine, str_of(e->name)) &&
-	    (!is_new || !str_eq(first, STR("new")))) {
+	if (err == KODO_OK && !is_as_first(e, machine, epoch_text, first, is_new, epoch)) {
 		e->status.is_catching_up = true;
 		return KODO_OK;
 	}

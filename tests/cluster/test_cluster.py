@@ -204,6 +204,12 @@ def test_a_registry_of_one_machine_becomes_one_of_three(tmp_path):
             wait_until(lambda: "http://old.test" in machine.urls(), 20, f"{machine.name} has what was there")
         connect(c.machines[1], "http://new.test")
         wait_until(lambda: same_digests(c.machines), 20)
+        # the first one on a new disk: the log has not what its state began with
+        stop(first)
+        subprocess.run(["rm", "-rf", first.state_path()], check=True)
+        first.start(30)
+        assert first.urls() == {"http://old.test", "http://new.test"}
+        wait_until(lambda: same_digests(c.machines), 20)
     finally:
         c.end()
 
