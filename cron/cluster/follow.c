@@ -370,8 +370,13 @@ follow_tick(struct follower *f)
 		return;
 	if (f->is_compacted)
 		e->status.is_catching_up = true;
-	if (e->status.is_catching_up)
+	if (e->status.is_catching_up) {
+		/* else what is here would go on, too, and no copy had more */
+		if (etcd_is_watching(e->etcd))
+			follow_again(f);
+		f->part = f->n_parts = 0;
 		return;
+	}
 	if (f->n_parts > f->part) {
 		if (!f->is_fetching)
 			fetch(f);

@@ -84,7 +84,8 @@ renewed(struct leader *l)
 	struct cluster_status *st = &l->e->status;
 
 	l->renewed_us = l->asked_us;
-	if (st->token == 0)
+	/* the log does not go on here: what came of a message could not be told */
+	if (st->token == 0 || st->is_catching_up)
 		return;
 	st->send_until_us = l->renewed_us + TTL_US * 2 / 3;
 	l->e->is_changed = true;
@@ -193,7 +194,7 @@ claim(struct leader *l)
 
 	/* only who has all that was sent so far knows what is to be sent */
 	if (l->is_claiming || !l->is_free || l->lease == 0 || l->e->status.token != 0 ||
-	    l->e->status.behind_us != 0)
+	    l->e->status.behind_us != 0 || l->e->status.is_catching_up)
 		return;
 	l->is_claiming = etcd_claim(l->e->etcd, context_key(l->e, key, "leader"), own_claim(l, own),
 	    l->lease, done) == KODO_OK;
@@ -272,7 +273,7 @@ listen_to_watch(struct leader *l, int64_t now_us)
 	struct context *e = l->e;
 	int64_t behind_us = 0;
 
-	if (l->beat_revision != 0 && e->seen >= l->beat_revision)
+	if (e->status.is_catching_up || (l->beat_revision != 0 && e->seen >= l->beat_revision))
 		l->beat_revision = 0;
 	if (l->beat_revision != 0)
 		behind_us = l->beat_done_us;

@@ -132,7 +132,9 @@ take_request(struct proposer *p, struct client *c)
 		return;
 	}
 	c->may_later = later_may(p, head.kind);
-	if ((!context_has_quorum(p->e) && !c->may_later) || p->e->status.stopped[0] != '\0') {
+	/* a start waits for the copy; whoever posts need not */
+	if ((!context_has_quorum(p->e) && !c->may_later) || p->e->status.stopped[0] != '\0' ||
+	    (p->e->status.is_catching_up && head.kind != CHANGE_START)) {
 		client_answer(c, KODO_EBUSY, 0, STR(""));
 		return;
 	}

@@ -189,6 +189,29 @@ def test_whoever_was_away_longer_than_the_log_reaches_takes_a_snapshot(tmp_path)
         wait_until(lambda: same_digests(c.machines), 20)
 
 
+def test_a_snapshot_is_taken_while_writes_go_on(tmp_path):
+    with cluster(tmp_path) as c:
+        connect(c.machines[0], "http://before.test")
+        taker = c.machines[2]
+        writers = [Writer(c, k) for k in range(2)]
+        for w in writers:
+            w.start()
+        wait_until(lambda: all(w.acknowledged for w in writers), 10)
+        subprocess.run([kodotest.KODO, "cluster", "snapshot", "--state", taker.state_path()], check=True, timeout=20)
+        began = time.monotonic()
+        wait_until(lambda: "took over the state of m" in taker.log(), 12, "it ends")
+        wait_until(lambda: taker.get("/health").status == 200, 10, "it serves again")
+        print(f"\na snapshot under writes took {time.monotonic() - began:.1f} s")
+        for w in writers:
+            w.ended.set()
+        for w in writers:
+            w.join(30)
+        acknowledged = {url for w in writers for url in w.acknowledged}
+        for m in c.machines:
+            wait_until(lambda: acknowledged <= m.urls(), 20, f"{m.name} has all that was acknowledged")
+        wait_until(lambda: same_digests(c.machines), 20)
+
+
 def test_a_registry_of_one_machine_becomes_one_of_three(tmp_path):
     c = Cluster(tmp_path)
     try:
