@@ -154,9 +154,12 @@ own_claim(const struct leader *l, char out[KEY_BYTES])
 static void
 note_leader(struct leader *l, struct str value)
 {
-	struct str name = str_cut(&value, ' ');
+	char own[KEY_BYTES];
+	/* where this one's claim was taken, and nobody said so, the next one learns of it */
+	const bool is_own = str_eq(value, own_claim(l, own));
+	const struct str name = str_cut(&value, ' ');
 
-	l->is_free = false;
+	l->is_free = is_own && l->e->status.token == 0;
 	str_copy(l->e->status.leader, sizeof(l->e->status.leader), name);
 	l->e->is_changed = true;
 }
@@ -360,6 +363,9 @@ lead_event(struct leader *l, struct str key, const struct etcd_kv *kv)
 	} else if (str_eq(key, STR("left"))) {
 		forget_member(l, kv->value);
 	} else if (str_eq(key, STR("leader"))) {
+		/* told again, by a watch that began anew: it was before this one's claim */
+		if (kv->mod_revision <= l->e->status.token)
+			return;
 		if (!kv->is_deleted) {
 			note_leader(l, kv->value);
 			return;
@@ -451,6 +457,8 @@ look(struct leader *l, int64_t now_us)
 	if (now_us - l->looked_us < LOOK_US)
 		return;
 	l->looked_us = now_us;
+	/* what was told of who sends may have come by a state that was taken over */
+	l->is_free |= l->e->status.token == 0;
 	if (etcd_status(l->e->etcd, status) != KODO_OK ||
 	    etcd_alarms(l->e->etcd, alarms) != KODO_OK)
 		log_debug("too many calls at once");

@@ -390,6 +390,30 @@ def test_one_sends_and_another_when_it_is_stopped(tmp_path):
         print(f"\nanother machine sent after {taken:.1f} s")
 
 
+def test_who_has_begun_to_send_goes_on_when_the_watch_begins_anew(tmp_path):
+    """What it tells again of the sender before is not of this one."""
+    c = Cluster(tmp_path)
+    try:
+        for k, machine in enumerate(c.machines):
+            machine.options["cluster"] = c.etcd[k].endpoint
+        c.start()
+        first = wait_until(c.leader, 20, "one sends")
+        rest = [m for m in c.machines if m is not first]
+        time.sleep(3)
+        stop(first)
+        second = wait_until(lambda: next((m for m in rest if m.leads()), None), 30, "another one", pause=0.01)
+        member = c.etcd[c.machines.index(second)]
+        member.kill()
+        member.start()
+        wait_until(member.is_healthy, 20)
+        wait_until(lambda: second.log().count("the watch of etcd") > 0, 20, "the watch has ended")
+        for _ in range(8):
+            time.sleep(1)
+            assert [m for m in rest if m.leads()], "one sends"
+    finally:
+        c.end()
+
+
 def test_etcd_from_a_backup_is_refused(tmp_path):
     with cluster(tmp_path) as c:
         for k in range(10):
