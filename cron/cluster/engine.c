@@ -301,6 +301,7 @@ set_up(struct context *e, struct why *why)
 		e->status.cluster_id = before.cluster_id;
 	str_copy(e->status.name, sizeof(e->status.name), o->cluster_name);
 	str_copy(e->status.machine, sizeof(e->status.machine), str_of(e->name));
+	state_boot_id(e->status.boot);
 	random_hex(e->boot, 8);
 	random_hex(e->status.key, 16);
 	digest_options(e);

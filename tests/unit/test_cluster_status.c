@@ -3,11 +3,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "core/config/option.h"
 #include "core/storage/cluster_status.h"
+#include "core/storage/machine.h"
 #include "scratch.h"
 
 static void
@@ -88,6 +91,44 @@ test_who_is_not_to_be_asked(void **state)
 	assert_string_equal(cluster_unready(&st), "for this");
 }
 
+/* The clock of these times begins anew with the machine. */
+static void
+test_what_was_told_before_the_machine_started_has_no_times(void **state)
+{
+	const int64_t later_us = cluster_boot_us() + INT64_C(3600000000);
+	struct cluster_status st = { .cluster_id = 3, .token = 5, .told_us = later_us,
+		.send_until_us = later_us, .has_quorum = true }, back;
+	char dir[] = "/tmp/kodo-status-XXXXXX";
+	struct buf b = BUF_INIT(0);
+	struct state s;
+	int i;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(state_open(&s, str_of(dir), false, NULL), KODO_OK);
+	assert_int_equal(machine_write(&s, MACHINE_FILE, STR("cluster=x\n"), false), KODO_OK);
+	for (i = 0; i < 2; i++) {
+		if (i == 1)
+			state_boot_id(st.boot);
+		buf_reset(&b);
+		cluster_status_write(&b, &st);
+		assert_int_equal(
+		    machine_write(&s, MACHINE_STATUS, buf_str(&b), false), KODO_OK);
+		assert_int_equal(cluster_status_read(&s, &back), KODO_OK);
+		assert_int_equal(back.cluster_id, 3);
+		assert_int_equal(back.token, i == 0 ? 0 : 5);
+		assert_int_equal(back.told_us, i == 0 ? 0 : later_us);
+		assert_int_equal(back.send_until_us, i == 0 ? 0 : later_us);
+		assert_int_equal(back.has_quorum, i == 1);
+		if (i == 0)
+			assert_non_null(cluster_unready(&back));
+	}
+	buf_free(&b);
+	machine_remove(&s, MACHINE_STATUS);
+	machine_remove(&s, MACHINE_FILE);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 static void
 test_each_machine_has_some_options_for_itself(void **state)
 {
@@ -118,6 +159,7 @@ main(void)
 		cmocka_unit_test(test_texts_that_are_none_change_nothing),
 		cmocka_unit_test(test_settled_is_who_has_all_and_keeps_nothing_back),
 		cmocka_unit_test(test_who_is_not_to_be_asked),
+		cmocka_unit_test(test_what_was_told_before_the_machine_started_has_no_times),
 		cmocka_unit_test(test_each_machine_has_some_options_for_itself),
 	};
 

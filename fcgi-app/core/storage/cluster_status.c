@@ -25,9 +25,9 @@ static const struct field fields[] = {
 	TEXT(cluster_status, name), TEXT(cluster_status, machine), TEXT(cluster_status, leader),
 	TEXT(cluster_status, stopped), TEXT(cluster_status, etcd_version),
 	TEXT(cluster_status, options), TEXT(cluster_status, key),
-	NUMBER(cluster_status, cluster_id), NUMBER(cluster_status, revision),
-	NUMBER(cluster_status, token), NUMBER(cluster_status, queued),
-	NUMBER(cluster_status, db_bytes),
+	TEXT(cluster_status, boot), NUMBER(cluster_status, cluster_id),
+	NUMBER(cluster_status, revision), NUMBER(cluster_status, token),
+	NUMBER(cluster_status, queued), NUMBER(cluster_status, db_bytes),
 	NUMBER(cluster_status, n_alarms), NUMBER(cluster_status, alarm_member),
 	TIME(cluster_status, told_us), TIME(cluster_status, send_until_us),
 	TIME(cluster_status, behind_us), BOOL(cluster_status, has_quorum),
@@ -115,6 +115,21 @@ cluster_status_parse(struct cluster_status *st, struct str text)
 		read_line(st, str_cut(&text, '\n'));
 }
 
+/* Times of CLOCK_BOOTTIME mean nothing after a new start of the machine. */
+static void
+forget_times(struct cluster_status *st)
+{
+	char boot[STATE_BOOT_BYTES];
+
+	state_boot_id(boot);
+	if (strcmp(st->boot, boot) == 0)
+		return;
+	st->told_us = st->send_until_us = st->behind_us = 0;
+	st->token = 0;
+	st->leader[0] = '\0';
+	st->has_quorum = false;
+}
+
 enum kodo_err
 cluster_status_read(const struct state *s, struct cluster_status *out)
 {
@@ -131,6 +146,8 @@ cluster_status_read(const struct state *s, struct cluster_status *out)
 	err = machine_read(s, a, MACHINE_STATUS, &text);
 	if (err == KODO_OK)
 		cluster_status_parse(out, text);
+	if (err == KODO_OK)
+		forget_times(out);
 	arena_free(a);
 	return err;
 }
@@ -166,6 +183,8 @@ cluster_unready(const struct cluster_status *st)
 {
 	if (st->stopped[0] != '\0')
 		return st->stopped;
+	if (st->told_us == 0)
+		return "the process of the cluster has not begun";
 	if (st->is_catching_up)
 		return "this machine takes over the state of another one";
 	if (cluster_lag_us(st) > CLUSTER_LAG_US)

@@ -27,6 +27,7 @@ struct cluster_status {
 	char stopped[512];	/* why this machine takes no writes; "": it does */
 	char etcd_version[32];
 	char options[17], key[33];	/* of this machine, as of a member */
+	char boot[STATE_BOOT_BYTES];	/* of the machine, when this was written */
 	uint64_t cluster_id;
 	uint64_t revision;	/* all up to it is applied here */
 	uint64_t token;		/* of who sends, where this is the one; else 0 */
@@ -42,10 +43,13 @@ struct cluster_status {
 };
 
 void cluster_status_write(struct buf *out, const struct cluster_status *st);
-/* KODO_ENOTFOUND: this machine is in no cluster, or nothing was told yet. KODO_EIO, KODO_ENOMEM. */
-/* The same of a text that was written so; what is there stays. */
+/* Of a text that was written so; what is there stays. */
 void cluster_status_parse(struct cluster_status *st, struct str text);
 
+/*
+ * What was told before the machine was last started has no times (told_us 0), token or majority.
+ * KODO_ENOTFOUND: this machine is in no cluster, or nothing was told yet. KODO_EIO, KODO_ENOMEM.
+ */
 enum kodo_err cluster_status_read(const struct state *s, struct cluster_status *out) MUST_CHECK;
 
 int64_t cluster_boot_us(void);	/* CLOCK_BOOTTIME */
