@@ -368,8 +368,8 @@ follow_tick(struct follower *f)
 
 	if (!e->is_joined || (e->status.stopped[0] != '\0' && e->poison == 0))
 		return;
-	if (f->is_compacted)
-		e->status.is_catching_up = true;
+	if (f->is_compacted && !e->status.is_catching_up)
+		e->status.is_catching_up = e->is_changed = true;
 	if (e->status.is_catching_up) {
 		/* else what is here would go on, too, and no copy had more */
 		if (etcd_is_watching(e->etcd))

@@ -414,6 +414,31 @@ def test_who_has_begun_to_send_goes_on_when_the_watch_begins_anew(tmp_path):
         c.end()
 
 
+def test_reads_go_on_while_the_process_of_the_log_hangs(tmp_path):
+    with cluster(tmp_path, n=1) as c:
+        machine = c.machines[0]
+        connect(machine, "http://before.test")
+        writers = [Writer(c, k) for k in range(8)]
+        pid = machine.engine()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            for w in writers:
+                w.start()
+            time.sleep(5)
+            times = []
+            for _ in range(10):
+                began = time.monotonic()
+                assert machine.get("/connect", timeout=30).status == 200
+                times.append(time.monotonic() - began)
+            print(f"\nreads beside 8 writers took {max(times):.3f} s at most")
+            assert max(times) < kodotest.CALM
+        finally:
+            os.kill(pid, signal.SIGCONT)
+            for w in writers:
+                w.ended.set()
+        wait_until(lambda: machine.post("/connect", connect_body("http://after.test")).status == 201, 20)
+
+
 def test_etcd_from_a_backup_is_refused(tmp_path):
     with cluster(tmp_path) as c:
         for k in range(10):

@@ -15,13 +15,15 @@
 
 #define ENSURE_MS	1000	/* between two starts */
 #define RETRY_MS	20	/* between two attempts to connect */
-#define LOOK_US		200000	/* between two looks at who sends */
+#define LOOK_US		200000	/* between two looks at what the process of the log tells */
+#define SILENT_US	(3ll * 1000000)	/* so long it may tell nothing */
 #define RESULT_BYTES	((size_t)256 << 20)
 
 static struct {
 	struct registry *registry;	/* NULL: not joined */
 	unsigned wait_ms;
 	int fd;
+	bool is_patient;	/* of the change at hand: nobody else waits meanwhile */
 	uint64_t token, revision;
 	const char *program;	/* see link_keep */
 	struct arena *a;	/* of the result, until the next change */
@@ -37,6 +39,28 @@ hang_up(void)
 	link_.fd = -1;
 }
 
+/*
+ * Is it worth waiting? Not where the process of the log has stopped to tell how it goes: a worker
+ * that waits for it keeps others from reading.
+ */
+static bool
+is_going_on(const struct state *s)
+{
+	static int64_t looked_us;
+	static bool is_telling;
+	const int64_t now_us = cluster_boot_us();
+	struct cluster_status st;
+
+	if (link_.is_patient)
+		return true;
+	if (now_us - looked_us >= LOOK_US) {
+		looked_us = now_us;
+		is_telling = cluster_status_read(s, &st) == KODO_OK && st.told_us > 0 &&
+		    now_us - st.told_us < SILENT_US;
+	}
+	return is_telling;
+}
+
 static enum kodo_err
 dial(const struct state *s, int64_t end_ms)
 {
@@ -50,7 +74,8 @@ dial(const struct state *s, int64_t end_ms)
 		return KODO_ETOOBIG;
 	memcpy(to.sun_path, path, strlen(path));
 	for (;;) {
-		link_.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		/* a queue that is full must not hold us here */
+		link_.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 		if (link_.fd < 0)
 			return KODO_EIO;
 		if (connect(link_.fd, (const struct sockaddr *)&to, sizeof(to)) == 0)
@@ -58,24 +83,28 @@ dial(const struct state *s, int64_t end_ms)
 		hang_up();
 		if (link_.program != NULL)
 			link_ensure(s, link_.program);
-		if (clock_mono_ms() >= end_ms)
+		if (clock_mono_ms() >= end_ms || !is_going_on(s))
 			return KODO_EBUSY;
 		usleep(RETRY_MS * 1000);
 	}
 }
 
 static enum kodo_err
-move(bool is_write, void *bytes, size_t n, int64_t end_ms)
+move(const struct state *s, bool is_write, void *bytes, size_t n, int64_t end_ms)
 {
 	char *p = bytes;
 
 	while (n > 0) {
 		struct pollfd fd = { .fd = link_.fd, .events = is_write ? POLLOUT : POLLIN };
-		int64_t left_ms = end_ms - clock_mono_ms();
+		const int64_t left_ms = end_ms - clock_mono_ms();
 		ssize_t moved;
+		int ready;
 
-		if (left_ms <= 0 || (poll(&fd, 1, (int)left_ms) == 0))
+		if (left_ms <= 0 || !is_going_on(s))
 			return KODO_EBUSY;
+		ready = poll(&fd, 1, left_ms < LOOK_US / 1000 ? (int)left_ms : LOOK_US / 1000);
+		if (ready == 0)
+			continue;
 		moved = is_write ? send(link_.fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT)
 				 : recv(link_.fd, p, n, MSG_DONTWAIT);
 		if (moved == 0 || (moved < 0 && errno != EAGAIN && errno != EINTR))
@@ -90,19 +119,20 @@ move(bool is_write, void *bytes, size_t n, int64_t end_ms)
 
 /* The entry, or order, there; the result back. */
 static enum kodo_err
-pass(struct buf *entry, struct link_request q, int64_t end_ms, struct str *result)
+pass(const struct state *s, struct buf *entry, struct link_request q, int64_t end_ms,
+    struct str *result)
 {
 	struct link_answer an;
 	char *bytes;
 	enum kodo_err err;
 
 	q.bytes = (uint32_t)entry->len;
-	err = move(true, &q, sizeof(q), end_ms);
+	err = move(s, true, &q, sizeof(q), end_ms);
 
 	if (err == KODO_OK)
-		err = move(true, entry->p, entry->len, end_ms);
+		err = move(s, true, entry->p, entry->len, end_ms);
 	if (err == KODO_OK)
-		err = move(false, &an, sizeof(an), end_ms);
+		err = move(s, false, &an, sizeof(an), end_ms);
 	if (err != KODO_OK)
 		return err;
 	if (an.err >= KODO_ERR_MAX || an.bytes > RESULT_BYTES)
@@ -110,7 +140,7 @@ pass(struct buf *entry, struct link_request q, int64_t end_ms, struct str *resul
 	bytes = arena_alloc(link_.a, an.bytes + 1u);
 	if (bytes == NULL)
 		return KODO_ENOMEM;
-	err = move(false, bytes, an.bytes, end_ms);
+	err = move(s, false, bytes, an.bytes, end_ms);
 	*result = (struct str){ bytes, an.bytes };
 	if (err == KODO_OK && an.err == KODO_OK)
 		link_.revision = an.revision;
@@ -144,6 +174,8 @@ submit(void *arg, struct change_run *run)
 
 	(void)arg;
 	arena_reset(link_.a);
+	/* runners, and who starts a service */
+	link_.is_patient = link_.program != NULL || run->type->kind == CHANGE_START;
 	err = entry_room(link_.registry, &room);
 	if (err == KODO_OK)
 		err = entry_write(&entry, run, room);
@@ -158,7 +190,7 @@ submit(void *arg, struct change_run *run)
 	}
 	err = dial(s, end_ms);
 	if (err == KODO_OK)
-		err = pass(&entry, q, end_ms, &result);
+		err = pass(s, &entry, q, end_ms, &result);
 	/*
 	 * hung up without an answer: the process of the log has ended, or taken over a state. The
 	 * entry may be in the log; again, it changes nothing more
@@ -167,7 +199,7 @@ submit(void *arg, struct change_run *run)
 		hang_up();
 		err = dial(s, end_ms);
 		if (err == KODO_OK)
-			err = pass(&entry, q, end_ms, &result);
+			err = pass(s, &entry, q, end_ms, &result);
 	}
 	buf_free(&entry);
 	if (result.p == NULL)
@@ -187,10 +219,11 @@ link_order(const struct state *s, struct str order)
 
 	if (link_.a == NULL && (link_.a = arena_new()) == NULL)
 		return KODO_ENOMEM;
+	link_.is_patient = true;
 	buf_put_str(&b, order);
 	err = buf_failed(&b) ? b.err : dial(s, clock_mono_ms());
 	if (err == KODO_OK)
-		err = pass(&b, (struct link_request){ .is_order = 1 }, end_ms, &result);
+		err = pass(s, &b, (struct link_request){ .is_order = 1 }, end_ms, &result);
 	buf_free(&b);
 	hang_up();
 	return err == KODO_EIO ? KODO_EBUSY : err;
