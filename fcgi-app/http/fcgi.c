@@ -360,8 +360,10 @@ answer_due(struct worker *w)
 		return;
 	f = *at;
 	c = unpark(w, at);
+	c->t.takes_turns = false;	/* it has waited */
 	f = serve_request(w->server, &c->t, f);
 	if (f != NULL) {
+		f->owner = c;
 		f->next = w->waiting;
 		w->waiting = f;
 		w->n_waiting++;

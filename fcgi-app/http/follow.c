@@ -4,6 +4,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/cluster/apply.h"
 #include "http/asked.h"
 #include "http/call.h"
 #include "http/follow.h"
@@ -81,10 +82,15 @@ place_set(struct follower *f, const struct view *v)
 	f->seen = store_seen(&v->t);
 }
 
+static unsigned
+slots_wanted(const struct options *o, bool is_alone)
+{
+	return is_alone && o->followers > ALONE_MAX ? ALONE_MAX : o->followers;
+}
+
 struct follower *
 follow_begin(struct view *v, const struct follow_wish *w)
 {
-	const unsigned slots_wanted = v->options->followers;
 	struct follower *f;
 
 	if (shutdown_wanted())
@@ -92,8 +98,7 @@ follow_begin(struct view *v, const struct follow_wish *w)
 	f = calloc(1, sizeof(*f) + w->query.len);
 	if (f == NULL)
 		return NULL;
-	f->slot = slot_take(registry_state(v->registry),
-	    w->is_alone && slots_wanted > ALONE_MAX ? ALONE_MAX : slots_wanted);
+	f->slot = slot_take(registry_state(v->registry), slots_wanted(v->options, w->is_alone));
 	if (f->slot < 0 || (!query_is_all(w->compiled) &&
 	    changes_told_new(v, w->compiled, &f->told) != KODO_OK)) {
 		follow_end(f);
@@ -139,6 +144,24 @@ follow_turn(struct str text)
 	f->query_len = text.len;
 	if (text.len > 0)
 		memcpy(f->query, text.p, text.len);
+	return f;
+}
+
+struct follower *
+follow_revision(
+    struct registry *r, const struct options *o, uint64_t least, unsigned wait_ms, bool is_alone)
+{
+	struct follower *f = shutdown_wanted() ? NULL : calloc(1, sizeof(*f));
+
+	if (f == NULL)
+		return NULL;
+	f->slot = slot_take(registry_state(r), slots_wanted(o, is_alone));
+	if (f->slot < 0) {
+		follow_end(f);
+		return NULL;
+	}
+	f->least = least;
+	f->end_ms = clock_mono_ms() + wait_ms;
 	return f;
 }
 
@@ -213,7 +236,7 @@ look_all(struct view *v, struct arena *a, struct follower *f)
 	const int64_t end_us = clock_mono_us() + LOOK_US;
 
 	for (; f != NULL && clock_mono_us() < end_us; f = f->next) {
-		if (f->is_due || f->seen == store_seen(&v->t) || follow_is_quiet(v, f))
+		if (f->is_due || f->least > 0 || f->seen == store_seen(&v->t) || follow_is_quiet(v, f))
 			continue;
 		/* what fails here fails in the answer, too, and is told there */
 		if (v->head.state_id != f->state_id ||
@@ -221,6 +244,14 @@ look_all(struct view *v, struct arena *a, struct follower *f)
 			f->is_due = true;
 		arena_reset(a);
 	}
+}
+
+static bool
+is_reached(struct registry *r, uint64_t least)
+{
+	uint64_t applied = 0;
+
+	return cluster_applied_now(r, &applied) == KODO_OK && applied >= least;
 }
 
 void
@@ -237,7 +268,9 @@ follow_look(struct registry *r, struct follower *first)
 	for (f = first; f != NULL; f = f->next) {
 		if (ends || now_ms >= f->end_ms)
 			f->is_due = f->is_over = true;
-		is_news = is_news || (!f->is_due && f->seen != store_last(registry_store(r)));
+		else if (f->least > 0)
+			f->is_due = f->is_due || is_reached(r, f->least);
+		is_news = is_news || (!f->is_due && f->least == 0 && f->seen != store_last(registry_store(r)));
 	}
 	a = is_news ? arena_new() : NULL;
 	if (a == NULL)

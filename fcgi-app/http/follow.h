@@ -19,6 +19,7 @@ struct follower {
 	bool is_turn;		/* it waits for its turn alone, see follow_turn */
 
 	/* private: */
+	uint64_t least;		/* a revision of the cluster's log; 0: it waits for a change */
 	uint64_t behind, view, state_id;	/* nothing to be shown up to there */
 	uint64_t seen;		/* the commit that was looked at */
 	int64_t end_ms;
@@ -47,6 +48,12 @@ bool follow_gives_way(const struct call *c, const struct route *r);
  * it in turns with them. text: its body, which is read once. NULL: memory ran out, answer at once.
  */
 struct follower *follow_turn(struct str text);
+/*
+ * One that waits until this machine has come to a revision of the cluster's log: is_due then, and
+ * is_over after wait_ms. NULL: no slot is free, or the process ends: do not wait.
+ */
+struct follower *follow_revision(
+    struct registry *r, const struct options *o, uint64_t least, unsigned wait_ms, bool is_alone);
 /* That body; null: there was none. */
 struct str follow_text(const struct follower *f);
 void follow_end(struct follower *f);	/* NULL is fine */

@@ -8,8 +8,9 @@
 #include "http/call.h"
 
 /*
- * Wait for the revision that the request asks for, a second at most. false: it did not come, and
- * the answer is a refusal. Where this is no cluster, nothing is asked for.
+ * Has this machine come to the revision that the request asks for? false: the request waits as
+ * follower, a second at most (c->waits), or the answer is a refusal. Where this is no cluster,
+ * nothing is asked for; nor by changes, and by health.
  */
 bool revision_is_reached(struct call *c, const struct options *o);
 

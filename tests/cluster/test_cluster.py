@@ -249,6 +249,44 @@ def test_whoever_reads_what_it_has_written_at_another_machine_waits_for_it(tmp_p
         assert answer.status == 503 and answer.headers["retry-after"] == "1" and answer.seconds > 0.9
 
 
+def test_who_asks_for_a_revision_that_never_comes_keeps_nobody_waiting(tmp_path):
+    with cluster(tmp_path, n=1) as c:
+        machine = c.machines[0]
+        revision = connect(machine, "http://n.test")
+        ended = threading.Event()
+
+        def ask():
+            while not ended.is_set():
+                answer = machine.get("/", headers={"Kodo-Min-Revision": "9999999999"}, timeout=20)
+                assert answer.status in (429, 503)
+        askers = [threading.Thread(target=ask, daemon=True) for _ in range(8)]
+        for a in askers:
+            a.start()
+        try:
+            time.sleep(1)
+            for path in ("/", "/health/ready") * 5:
+                answer = machine.get(path, timeout=20)
+                assert answer.status == 200 and answer.seconds < kodotest.CALM, (path, answer.seconds)
+            asked = {"Kodo-Min-Revision": str(10 ** 12)}
+            assert machine.get("/health/ready", headers=asked).status == 200, "health waits for nothing"
+            connect(machine, "http://m.test", headers=asked)
+        finally:
+            ended.set()
+        for a in askers:
+            a.join(20)
+        # who waits for a revision, and then for a change
+        answers = []
+        revision = connect(machine, "http://o.test")
+        since = machine.get("/changes?limit=1000").json()["view"]
+        waiting = threading.Thread(target=lambda: answers.append(machine.get(
+            f"/changes?since={since}&wait=15", headers={"Kodo-Min-Revision": str(revision + 1)}, timeout=30)))
+        waiting.start()
+        time.sleep(0.3)
+        connect(machine, "http://p.test")
+        waiting.join(30)
+        assert answers[0].status == 200 and answers[0].seconds < 5 and "http://p.test" in json.dumps(answers[0].json()), answers
+
+
 def test_without_a_majority_reads_go_on_and_writes_are_refused(tmp_path):
     with cluster(tmp_path) as c:
         connect(c.machines[0], "http://before.test")
