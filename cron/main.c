@@ -55,6 +55,7 @@ struct arguments {
 	const char *state;
 	unsigned for_s;
 	bool stay, once, resolve, probe, cluster;
+	pid_t parent;			/* who has started --cluster; 0: nobody to end with */
 	bool is_cron;			/* --for was given, as a crontab line does */
 };
 
@@ -430,7 +431,7 @@ run(struct runner *r, struct why *why)
 	if (r->args.probe)
 		return probe(r, why);
 	if (r->args.cluster)
-		return engine_run(&r->state, r->watch.stop_fd, why);
+		return engine_run(&r->state, r->args.parent, r->watch.stop_fd, why);
 	r->lifetime.stay = r->args.stay;
 	r->lifetime.once = r->args.once;
 	r->lifetime.began_us = clock_mono_us();
@@ -466,7 +467,7 @@ read_arguments(int argc, char *argv[], struct arguments *out)
 		{ "once", no_argument, NULL, 'o' },
 		{ "resolve", no_argument, NULL, 'r' },
 		{ "probe", no_argument, NULL, 'p' },
-		{ "cluster", no_argument, NULL, 'c' },
+		{ "cluster", optional_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -485,7 +486,10 @@ read_arguments(int argc, char *argv[], struct arguments *out)
 		case 'o': out->once = true; break;
 		case 'r': out->resolve = true; break;
 		case 'p': out->probe = true; break;
-		case 'c': out->cluster = true; break;
+		case 'c':
+			out->cluster = true;
+			out->parent = optarg == NULL ? 0 : (pid_t)strtol(optarg, NULL, 10);
+			break;
 		case 'h': fputs(usage, stdout); exit(screen_end("kodo-reconnect", 0));
 		default: return false;		/* getopt has printed why */
 		}

@@ -374,16 +374,18 @@ loop(struct context *e, int stop_fd)
 }
 
 enum kodo_err
-engine_run(const struct state *s, int stop_fd, struct why *why)
+engine_run(const struct state *s, pid_t parent, int stop_fd, struct why *why)
 {
 	static struct context e;
 	char pid[32];
 	int lock;
 	enum kodo_err err;
 
-	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() == 1)
-		return KODO_OK;		/* who started it has ended already */
+	if (parent != 0)
+		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	/* who started it has ended already. In a container that may have been process 1 */
+	if (parent != 0 && getppid() != parent)
+		return KODO_OK;
 	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
 	err = state_lock(s, MACHINE_LOCK, pid, &lock, NULL);
 	if (err != KODO_OK)

@@ -5,12 +5,15 @@
 #ifndef KODO_ENGINE_H
 #define KODO_ENGINE_H
 
+#include <sys/types.h>
+
 #include "core/storage/state.h"
 
 /*
- * Run until stop_fd can be read. KODO_EBUSY: it runs already. KODO_ENOTFOUND: this machine is in no
+ * Run until stop_fd can be read, or the parent ends (0: any may). KODO_EBUSY: it runs already. KODO_ENOTFOUND: this machine is in no
  * cluster. Other errors with why: it is to be started again later.
  */
-enum kodo_err engine_run(const struct state *s, int stop_fd, struct why *why) MUST_CHECK;
+enum kodo_err engine_run(
+    const struct state *s, pid_t parent, int stop_fd, struct why *why) MUST_CHECK;
 
 #endif

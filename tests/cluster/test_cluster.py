@@ -615,6 +615,23 @@ def test_check_names_what_is_wrong(tmp_path):
         assert shown.returncode in (0, 1) and "no majority" in shown.stdout, shown
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="a container of its own needs root")
+def test_a_service_is_process_1_of_a_container(tmp_path):
+    c = Cluster(tmp_path, n=1)
+    try:
+        machine = c.machines[0]
+        machine.program = os.path.join(tmp_path, "contained")
+        with open(machine.program, "w", encoding="utf-8") as f:
+            f.write(f'#!/bin/sh\nexec unshare --pid --fork --mount-proc --kill-child=KILL {kodotest.KODO} "$@"\n')
+        os.chmod(machine.program, 0o755)
+        machine.engine = lambda: machine.process.pid     # what its lock names is a number of the container
+        machine.start(30)
+        connect(machine, "http://n.test")
+        assert machine.urls() == {"http://n.test"}
+    finally:
+        c.end()
+
+
 def leb128(n):
     out = bytearray()
     while True:

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -332,9 +333,9 @@ link_note(const struct state *s, const struct options *o)
 void
 link_ensure(const struct state *s, const char *program)
 {
-	static char name[] = "kodo-reconnect", state[] = "--state", cluster[] = "--cluster";
+	static char name[] = "kodo-reconnect", state[] = "--state";
 	static int64_t tried_ms;
-	char owner[STATE_OWNER_BYTES], path[PATH_BYTES];
+	char owner[STATE_OWNER_BYTES], path[PATH_BYTES], cluster[40];
 	char *argv[] = { name, state, path, cluster, NULL };
 	struct why why = { "" };
 
@@ -343,6 +344,7 @@ link_ensure(const struct state *s, const char *program)
 		return;
 	tried_ms = clock_mono_ms();
 	str_copy(path, sizeof(path), str_of(s->path));
+	snprintf(cluster, sizeof(cluster), "--cluster=%ld", (long)getpid());
 	if (spawn_detached(program, argv, true, &why) != KODO_OK)
 		log_error("%s", why.text);
 }
