@@ -131,6 +131,7 @@ on_members(void *arg, const struct etcd_answer *an)
 	propose_refuse(e->proposer, false);	/* of what is in the log, the copy may have it */
 	e->status.is_catching_up = false;
 	e->status.stopped[0] = '\0';
+	e->poison = 0;
 	e->is_changed = true;
 	follow_again(e->follower);
 }

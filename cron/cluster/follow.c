@@ -143,6 +143,8 @@ apply(struct follower *f)
 	}
 	if (err != KODO_OK) {
 		complain(f, err);
+		if (poison_returned(e->state, f->revision) != KODO_OK)
+			log_debug("it cannot be noted that the program goes on");
 		break_off(f);
 		return;
 	}

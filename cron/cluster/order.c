@@ -22,12 +22,17 @@ skip(struct context *e, struct str word, struct etcd_done done)
 	struct buf value = BUF_INIT(0);
 	char digits[24], *end, key[KEY_BYTES];
 	uint64_t revision;
+	unsigned i;
 	enum kodo_err err;
 
 	str_copy(digits, sizeof(digits), word);
 	revision = strtoull(digits, &end, 10);
 	if (revision == 0 || *end != '\0')
 		return KODO_EINVAL;
+	/* who has applied it passes over nothing: this machine alone would be without it */
+	for (i = 0; i < e->status.n_members; i++)
+		if (e->status.members[i].is_live && e->status.members[i].applied >= revision)
+			return KODO_ECONFLICT;
 	buf_putc(&value, 'E');
 	entry_write_skip(&value, isotime_now_us(), revision);
 	err = buf_failed(&value) ? value.err

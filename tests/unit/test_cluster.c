@@ -274,6 +274,14 @@ poison_is_found_at_the_second_start(void **state)
 	assert_int_equal(poison(f), 5);
 	must(apply(f, 5, NULL, 0));
 	assert_int_equal(poison(f), 0);
+	/* it failed, and ended nothing: as on a full disk */
+	must(poison_note(s, 5));
+	must(poison_returned(s, 5));
+	assert_int_equal(poison(f), 0);
+	must(poison_note(s, 5));
+	assert_int_equal(poison(f), 0);
+	must(poison_returned(s, 5));
+	assert_int_equal(poison(f), 0);
 	/* another one is counted anew; what was done is no poison */
 	must(poison_note(s, 6));
 	assert_int_equal(poison(f), 0);

@@ -72,6 +72,19 @@ poison_note(const struct state *s, uint64_t revision)
 }
 
 enum kodo_err
+poison_returned(const struct state *s, uint64_t revision)
+{
+	int fd;
+	enum kodo_err err = note_open(s, &fd);
+
+	if (err != KODO_OK)
+		return err;
+	err = note_write(fd, (struct note){ revision, 0, 0 });
+	close(fd);
+	return err;
+}
+
+enum kodo_err
 poison_find(struct registry *r, uint64_t *revision)
 {
 	struct note n;

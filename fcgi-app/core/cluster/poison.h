@@ -10,6 +10,9 @@
 /* Before cluster_apply of that revision. KODO_EIO, KODO_EFULL. */
 enum kodo_err poison_note(const struct state *s, uint64_t revision) MUST_CHECK;
 
+/* cluster_apply has returned without doing it, as for want of room: the entry ended nothing. */
+enum kodo_err poison_returned(const struct state *s, uint64_t revision) MUST_CHECK;
+
 /*
  * Once at a start, before the first cluster_apply. *revision: one that was begun and not done when
  * the process ended, at two starts in a row; else 0. It must not be applied then: reads go on,
