@@ -632,6 +632,19 @@ def test_a_service_is_process_1_of_a_container(tmp_path):
         c.end()
 
 
+def test_any_machine_takes_what_its_admin_denies(tmp_path):
+    with cluster(tmp_path) as c:
+        connect(c.machines[0], "http://n.test")
+        wait_until(c.leader, 20, "one sends")
+        for k, machine in enumerate(c.machines):
+            wait_until(lambda: "http://n.test" in machine.urls(), 10)
+            for command in ("deny", "allow"):
+                done = subprocess.run([kodotest.KODO, command, f"http://d{k}.test", "--state", machine.state_path()],
+                                      capture_output=True, text=True, timeout=30)
+                assert done.returncode == 0, (machine.name, machine.leads(), done)
+        wait_until(lambda: same_digests(c.machines), 20)
+
+
 def leb128(n):
     out = bytearray()
     while True:

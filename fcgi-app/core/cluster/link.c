@@ -148,15 +148,17 @@ pass(const struct state *s, struct buf *entry, struct link_request q, int64_t en
 	return err == KODO_OK ? (enum kodo_err)an.err : err;
 }
 
-/* Does the kind count only from who sends for the cluster? */
+/*
+ * Does the kind count only from who sends for the cluster? CHANGE_SWEPT, the end of what anybody's
+ * order has begun, has its ticket.
+ */
 static bool
 is_sender_s(enum change_kind kind)
 {
 	static const bool rows[CHANGE_KINDS] = {
 		[CHANGE_DONE] = true, [CHANGE_CLEAR] = true, [CHANGE_PUT_OFF] = true,
 		[CHANGE_CLOCK_BACK] = true, [CHANGE_ROUND] = true, [CHANGE_WATCH] = true,
-		[CHANGE_PROBE] = true, [CHANGE_EXPIRE] = true, [CHANGE_SWEPT] = true,
-		[CHANGE_REJUDGED] = true,
+		[CHANGE_PROBE] = true, [CHANGE_EXPIRE] = true, [CHANGE_REJUDGED] = true,
 	};
 
 	return rows[kind];
