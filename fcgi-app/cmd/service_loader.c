@@ -54,6 +54,11 @@ apply(const struct service *s, struct registry *r, struct arena *a, struct why *
 		!str_eq(o.state_path, s->options.state_path)))
 		err = why_set(why, KODO_ECONFLICT,
 		    "the loader now names another url or cache_data; start the service anew");
+	/* what writes here, and how, is decided at a start */
+	if (err == KODO_OK && (o.cluster.p == NULL) != (s->options.cluster.p == NULL))
+		err = why_set(why, KODO_ECONFLICT,
+		    "the loader now names %s cluster; start the service anew",
+		    o.cluster.p == NULL ? "no" : "a");
 	if (err == KODO_OK && link_note(registry_state(r), &o) != KODO_OK)
 		err = why_set(why, KODO_EIO, "cannot write %s/machine", s->state.path);
 	if (err == KODO_OK)

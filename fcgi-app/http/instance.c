@@ -264,6 +264,9 @@ instance_ready(struct instance *inst, struct arena *a, int64_t now_us, struct re
 	usable = registry_options(inst->registry, options);
 	if (usable == KODO_OK)
 		follow_options(inst, *options);
+	/* another worker has read the loader */
+	if (usable == KODO_OK && ((*options)->cluster.p != NULL) != link_is_joined())
+		link_join(inst->registry, LINK_REQUEST_MS);
 	else if (usable == KODO_ENOTFOUND && err == KODO_OK)
 		*wake = !inst->is_child;	/* an executable loader before its first run */
 	if (err != KODO_OK || (usable != KODO_OK && !*wake))

@@ -220,6 +220,11 @@ def test_a_registry_of_one_machine_becomes_one_of_three(tmp_path):
         first.start()
         assert first.post("/connect", connect_body("http://old.test", flows=3)).status == 201
         assert first.get("/").headers.get("kodo-revision") is None
+        # not while it runs: writes would stay here
+        first.write_loader(cluster=cluster_of_it)
+        wait_until(lambda: "start the service anew" in first.log(), 20, "the loader is refused")
+        answer = first.post("/connect", connect_body("http://second.test", flows=1))
+        assert answer.status == 201 and answer.headers.get("kodo-revision") is None
         first.stop()
         first.options["cluster"] = cluster_of_it
         c.start()
@@ -231,7 +236,7 @@ def test_a_registry_of_one_machine_becomes_one_of_three(tmp_path):
         stop(first)
         subprocess.run(["rm", "-rf", first.state_path()], check=True)
         first.start(30)
-        assert first.urls() == {"http://old.test", "http://new.test"}
+        assert first.urls() == {"http://old.test", "http://second.test", "http://new.test"}
         wait_until(lambda: same_digests(c.machines), 20)
     finally:
         c.end()

@@ -249,6 +249,12 @@ link_join(struct registry *r, unsigned wait_ms)
 	registry_submit_by(r, submit, NULL);
 }
 
+bool
+link_is_joined(void)
+{
+	return link_.registry != NULL;
+}
+
 void
 link_keep(const char *program)
 {

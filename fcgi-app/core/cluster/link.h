@@ -31,6 +31,7 @@ struct link_answer {
 #define LINK_REQUEST_MS	8000u	/* a web server gives up after 10 s or more */
 #define LINK_START_MS	20000u
 void link_join(struct registry *r, unsigned wait_ms);
+bool link_is_joined(void);
 /* Changes are made here again; before the registry is closed. */
 void link_leave(void);
 
