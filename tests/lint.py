@@ -61,6 +61,7 @@ IMPURE_ALLOWED = {
     ("fcgi-app/core/registry/registry.c", "state_boot_id"): "registry_is_current: has this machine been started since",
     ("fcgi-app/core/registry/registry.c", "store_last"): "what was read at a commit is shown until the next one",
     ("fcgi-app/core/registry/registry.c", "store_seen"): "the same",
+    ("fcgi-app/core/cluster/link.c", "getpid"): "link_ensure: whose child the process of the log is",
     # what is written past registry_change is on no other machine
     ("fcgi-app/core/registry/registry.c", "store_write"): "a change; and the head of a new state",
     ("fcgi-app/core/registry/startup.c", "store_write"): "the stamp of this machine's files",

@@ -43,6 +43,7 @@ struct leader {
 	int64_t beat_done_us;
 	struct { uint64_t revision; char text[STATE_DIGEST_SIZE]; } digests[DIGESTS];
 	unsigned at;
+	uint64_t next_span;	/* of DIGEST_EVERY revisions: it has no digest yet; 0: unknown */
 	uint64_t told_digest;
 	bool is_publishing;
 };
@@ -388,8 +389,12 @@ lead_applied(struct leader *l, uint64_t before, uint64_t revision)
 	/* who sends has work, perhaps */
 	if (l->e->status.token != 0)
 		wake_sender(l);
-	if (before / DIGEST_EVERY == revision / DIGEST_EVERY || before == 0)
+	/* at the first entry of each span, wherever this machine has noted that nothing came */
+	if (l->next_span == 0)
+		l->next_span = before / DIGEST_EVERY + 1;
+	if (revision / DIGEST_EVERY < l->next_span)
 		return;
+	l->next_span = revision / DIGEST_EVERY + 1;
 	l->at = (l->at + 1) % DIGESTS;
 	l->digests[l->at].revision = 0;
 	err = store_begin(registry_store(l->e->registry), STORE_READ, &t);

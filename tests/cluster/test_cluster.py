@@ -189,29 +189,6 @@ def test_whoever_was_away_longer_than_the_log_reaches_takes_a_snapshot(tmp_path)
         wait_until(lambda: same_digests(c.machines), 20)
 
 
-def test_a_snapshot_is_taken_while_writes_go_on(tmp_path):
-    with cluster(tmp_path) as c:
-        connect(c.machines[0], "http://before.test")
-        taker = c.machines[2]
-        writers = [Writer(c, k) for k in range(2)]
-        for w in writers:
-            w.start()
-        wait_until(lambda: all(w.acknowledged for w in writers), 10)
-        subprocess.run([kodotest.KODO, "cluster", "snapshot", "--state", taker.state_path()], check=True, timeout=20)
-        began = time.monotonic()
-        wait_until(lambda: "took over the state of m" in taker.log(), 12, "it ends")
-        wait_until(lambda: taker.get("/health").status == 200, 10, "it serves again")
-        print(f"\na snapshot under writes took {time.monotonic() - began:.1f} s")
-        for w in writers:
-            w.ended.set()
-        for w in writers:
-            w.join(30)
-        acknowledged = {url for w in writers for url in w.acknowledged}
-        for m in c.machines:
-            wait_until(lambda: acknowledged <= m.urls(), 20, f"{m.name} has all that was acknowledged")
-        wait_until(lambda: same_digests(c.machines), 20)
-
-
 def test_a_registry_of_one_machine_becomes_one_of_three(tmp_path):
     c = Cluster(tmp_path)
     try:
@@ -252,44 +229,6 @@ def test_whoever_reads_what_it_has_written_at_another_machine_waits_for_it(tmp_p
             assert f"http://n{k}.test" in {n["url"] for n in answer.json()["nodes"]}
         answer = c.machines[0].get("/", headers={"Kodo-Min-Revision": str(revision + 1000000)})
         assert answer.status == 503 and answer.headers["retry-after"] == "1" and answer.seconds > 0.9
-
-
-def test_who_asks_for_a_revision_that_never_comes_keeps_nobody_waiting(tmp_path):
-    with cluster(tmp_path, n=1) as c:
-        machine = c.machines[0]
-        revision = connect(machine, "http://n.test")
-        ended = threading.Event()
-
-        def ask():
-            while not ended.is_set():
-                answer = machine.get("/", headers={"Kodo-Min-Revision": "9999999999"}, timeout=20)
-                assert answer.status in (429, 503)
-        askers = [threading.Thread(target=ask, daemon=True) for _ in range(8)]
-        for a in askers:
-            a.start()
-        try:
-            time.sleep(1)
-            for path in ("/", "/health/ready") * 5:
-                answer = machine.get(path, timeout=20)
-                assert answer.status == 200 and answer.seconds < kodotest.CALM, (path, answer.seconds)
-            asked = {"Kodo-Min-Revision": str(10 ** 12)}
-            assert machine.get("/health/ready", headers=asked).status == 200, "health waits for nothing"
-            connect(machine, "http://m.test", headers=asked)
-        finally:
-            ended.set()
-        for a in askers:
-            a.join(20)
-        # who waits for a revision, and then for a change
-        answers = []
-        revision = connect(machine, "http://o.test")
-        since = machine.get("/changes?limit=1000").json()["view"]
-        waiting = threading.Thread(target=lambda: answers.append(machine.get(
-            f"/changes?since={since}&wait=15", headers={"Kodo-Min-Revision": str(revision + 1)}, timeout=30)))
-        waiting.start()
-        time.sleep(0.3)
-        connect(machine, "http://p.test")
-        waiting.join(30)
-        assert answers[0].status == 200 and answers[0].seconds < 5 and "http://p.test" in json.dumps(answers[0].json()), answers
 
 
 def test_without_a_majority_reads_go_on_and_writes_are_refused(tmp_path):
@@ -433,55 +372,6 @@ def test_one_sends_and_another_when_it_is_stopped(tmp_path):
         print(f"\nanother machine sent after {taken:.1f} s")
 
 
-def test_who_has_begun_to_send_goes_on_when_the_watch_begins_anew(tmp_path):
-    """What it tells again of the sender before is not of this one."""
-    c = Cluster(tmp_path)
-    try:
-        for k, machine in enumerate(c.machines):
-            machine.options["cluster"] = c.etcd[k].endpoint
-        c.start()
-        first = wait_until(c.leader, 20, "one sends")
-        rest = [m for m in c.machines if m is not first]
-        time.sleep(3)
-        stop(first)
-        second = wait_until(lambda: next((m for m in rest if m.leads()), None), 30, "another one", pause=0.01)
-        member = c.etcd[c.machines.index(second)]
-        member.kill()
-        member.start()
-        wait_until(member.is_healthy, 20)
-        wait_until(lambda: second.log().count("the watch of etcd") > 0, 20, "the watch has ended")
-        for _ in range(8):
-            time.sleep(1)
-            assert [m for m in rest if m.leads()], "one sends"
-    finally:
-        c.end()
-
-
-def test_reads_go_on_while_the_process_of_the_log_hangs(tmp_path):
-    with cluster(tmp_path, n=1) as c:
-        machine = c.machines[0]
-        connect(machine, "http://before.test")
-        writers = [Writer(c, k) for k in range(8)]
-        pid = machine.engine()
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            for w in writers:
-                w.start()
-            time.sleep(5)
-            times = []
-            for _ in range(10):
-                began = time.monotonic()
-                assert machine.get("/connect", timeout=30).status == 200
-                times.append(time.monotonic() - began)
-            print(f"\nreads beside 8 writers took {max(times):.3f} s at most")
-            assert max(times) < kodotest.CALM
-        finally:
-            os.kill(pid, signal.SIGCONT)
-            for w in writers:
-                w.ended.set()
-        wait_until(lambda: machine.post("/connect", connect_body("http://after.test")).status == 201, 20)
-
-
 def test_etcd_from_a_backup_is_refused(tmp_path):
     with cluster(tmp_path) as c:
         for k in range(10):
@@ -618,36 +508,6 @@ def test_check_names_what_is_wrong(tmp_path):
         wait_until(lambda: "no majority of etcd answers" in found(c.machines[0]), 30)
         shown = subprocess.run([kodotest.KODO, "cluster", "status", "--state", c.machines[0].state_path()], capture_output=True, text=True)
         assert shown.returncode in (0, 1) and "no majority" in shown.stdout, shown
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="a container of its own needs root")
-def test_a_service_is_process_1_of_a_container(tmp_path):
-    c = Cluster(tmp_path, n=1)
-    try:
-        machine = c.machines[0]
-        machine.program = os.path.join(tmp_path, "contained")
-        with open(machine.program, "w", encoding="utf-8") as f:
-            f.write(f'#!/bin/sh\nexec unshare --pid --fork --mount-proc --kill-child=KILL {kodotest.KODO} "$@"\n')
-        os.chmod(machine.program, 0o755)
-        machine.engine = lambda: machine.process.pid     # what its lock names is a number of the container
-        machine.start(30)
-        connect(machine, "http://n.test")
-        assert machine.urls() == {"http://n.test"}
-    finally:
-        c.end()
-
-
-def test_any_machine_takes_what_its_admin_denies(tmp_path):
-    with cluster(tmp_path) as c:
-        connect(c.machines[0], "http://n.test")
-        wait_until(c.leader, 20, "one sends")
-        for k, machine in enumerate(c.machines):
-            wait_until(lambda: "http://n.test" in machine.urls(), 10)
-            for command in ("deny", "allow"):
-                done = subprocess.run([kodotest.KODO, command, f"http://d{k}.test", "--state", machine.state_path()],
-                                      capture_output=True, text=True, timeout=30)
-                assert done.returncode == 0, (machine.name, machine.leads(), done)
-        wait_until(lambda: same_digests(c.machines), 20)
 
 
 def leb128(n):
