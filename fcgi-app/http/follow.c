@@ -236,7 +236,8 @@ look_all(struct view *v, struct arena *a, struct follower *f)
 	const int64_t end_us = clock_mono_us() + LOOK_US;
 
 	for (; f != NULL && clock_mono_us() < end_us; f = f->next) {
-		if (f->is_due || f->least > 0 || f->seen == store_seen(&v->t) || follow_is_quiet(v, f))
+		if (f->is_due || f->least > 0 || f->seen == store_seen(&v->t) ||
+		    follow_is_quiet(v, f))
 			continue;
 		/* what fails here fails in the answer, too, and is told there */
 		if (v->head.state_id != f->state_id ||
@@ -270,7 +271,8 @@ follow_look(struct registry *r, struct follower *first)
 			f->is_due = f->is_over = true;
 		else if (f->least > 0)
 			f->is_due = f->is_due || is_reached(r, f->least);
-		is_news = is_news || (!f->is_due && f->least == 0 && f->seen != store_last(registry_store(r)));
+		is_news = is_news || (!f->is_due && f->least == 0 &&
+		    f->seen != store_last(registry_store(r)));
 	}
 	a = is_news ? arena_new() : NULL;
 	if (a == NULL)
