@@ -368,8 +368,13 @@ follow_tick(struct follower *f)
 	char key[KEY_BYTES], end[KEY_BYTES];
 	struct str all;
 
-	if (!e->is_joined || (e->status.stopped[0] != '\0' && e->poison == 0))
+	if (!e->is_joined)
 		return;
+	if (e->status.stopped[0] != '\0' && e->poison == 0) {
+		if (etcd_is_watching(e->etcd))
+			follow_again(f);	/* nothing more is applied */
+		return;
+	}
 	if (f->is_compacted && !e->status.is_catching_up)
 		e->status.is_catching_up = e->is_changed = true;
 	if (e->status.is_catching_up) {
