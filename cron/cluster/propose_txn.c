@@ -243,7 +243,10 @@ propose_refuse(struct proposer *p, bool queued_too)
 
 		if (c->waits == WAITS_QUEUED && c->record == 0 && queued_too)
 			client_answer(c, KODO_EBUSY, 0, STR(""));
-		else if (c->fd >= 0 && (c->waits == WAITS_SENT || c->waits == WAITS_LOGGED))
+		else if (!queued_too && c->is_used && c->record == 0 && c->waits == WAITS_LOGGED) {
+			c->waits = WAITS_NOT;	/* a copy has it, and says nothing of it */
+			client_hang_up(c);
+		} else if (c->fd >= 0 && (c->waits == WAITS_SENT || c->waits == WAITS_LOGGED))
 			client_hang_up(c);
 	}
 }
