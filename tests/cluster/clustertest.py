@@ -9,12 +9,15 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 import kodotest  # noqa: E402
-from kodotest import RECONNECT, Service, children, end, free_port, http_request, wait_until  # noqa: E402,F401
+from kodotest import RECONNECT, Service, children, connect_body, end, free_port, http_request, wait_until  # noqa: E402,F401
 
 # as in conf/cluster/etcd.service
 FLAGS = ["--snapshot-count", "1000", "--pre-vote", "--experimental-initial-corrupt-check"]
@@ -230,3 +233,131 @@ def cluster(folder, n=3, **more):
         yield c.start()
     finally:
         c.end()
+
+
+# --- what is looked at ---
+
+def digest(machine):
+    """Of the state, by the machine's own program."""
+    text = subprocess.run([machine.program, "cluster", "digest", "--state", machine.state_path()],
+                          capture_output=True, text=True, timeout=30, check=True).stdout
+    revision, value = text.split()
+    return int(revision), value
+
+
+def same_digests(machines):
+    """At one revision, of all that were found at it, as the log goes on meanwhile; or all, where it does not."""
+    at = {}
+    for _ in range(60):
+        found = [digest(m) for m in machines]
+        if len({value for _, value in found}) == 1:
+            return True
+        for m, (revision, value) in zip(machines, found):
+            at.setdefault(revision, {})[m.name] = value
+            assert len(set(at[revision].values())) == 1, (revision, at[revision])
+        if any(len(values) == len(machines) for values in at.values()):
+            return True
+    return False
+
+
+class Writer(threading.Thread):
+    """Connects as one provider after the other, at any machine, until it is told to end; what was acknowledged it notes."""
+
+    def __init__(self, c, number):
+        super().__init__(daemon=True)
+        self.cluster, self.number = c, number
+        self.acknowledged, self.refused, self.ended = [], 0, threading.Event()
+        self.times = []
+        self.answers = {}           # of those that refused, by status
+
+    def run(self):
+        k = 0
+        while not self.ended.is_set():
+            url = f"http://w{self.number}-{k}.test"
+            machine = self.cluster.machines[(self.number + k) % len(self.cluster.machines)]
+            k += 1
+            began = time.monotonic()
+            try:
+                answer = machine.post("/connect", connect_body(url, flows=1), timeout=12)
+            except OSError:
+                self.refused += 1
+                time.sleep(0.05)
+                continue
+            if answer.status == 201:
+                self.acknowledged.append(url)
+                self.times.append((began, time.monotonic()))
+            else:
+                self.answers[answer.status] = self.answers.get(answer.status, 0) + 1
+                self.refused += 1
+                time.sleep(0.05)
+
+
+def gap(writers, since):
+    """The longest time without an acknowledgement since then."""
+    ends = sorted(end for w in writers for _, end in w.times if end > since)
+    return max((b - a for a, b in zip([since] + ends, ends)), default=0)
+
+
+def victims(c):
+    """What can be killed: name, and how it is found."""
+    found = []
+    for m in c.machines:
+        found += [(f"{m.name} engine", m.engine), (f"{m.name} runner", m.runner),
+                  (f"{m.name} worker", lambda m=m: next(p for p in children(m.process.pid) if is_worker(p)))]
+    return found
+
+
+def is_worker(pid):
+    with open(f"/proc/{pid}/cmdline", "rb") as f:
+        return f.read().split(b"\0")[0] == b"kodo"
+
+
+def kill_one(c, rng):
+    which = rng.choice(["engine", "runner", "worker", "etcd", "etcd"])
+    if which == "etcd":
+        member = rng.choice(c.etcd)
+        member.kill()
+        time.sleep(rng.random())
+        member.start()
+        wait_until(member.is_healthy, 20, "etcd is healthy again")
+        return f"etcd {member.name}"
+    name, find = rng.choice([v for v in victims(c) if v[0].endswith(which)])
+    try:
+        os.kill(find(), signal.SIGKILL)
+    except (ProcessLookupError, StopIteration, FileNotFoundError, IndexError):
+        pass
+    return name
+
+
+def connect(machine, url, **more):
+    answer = machine.post("/connect", connect_body(url, flows=1), **more)
+    assert answer.status == 201, answer
+    return int(answer.headers["kodo-revision"])
+
+
+def stop(machine):
+    """The whole machine, at once, as by a power cut."""
+    os.kill(machine.engine(), signal.SIGKILL)
+    machine.kill()
+
+
+def leb128(n):
+    out = bytearray()
+    while True:
+        out.append(n & 127 | (128 if n > 127 else 0))
+        n >>= 7
+        if n == 0:
+            return bytes(out)
+
+
+def propose(machine, entry, token):
+    """An entry into the log by the machine's socket: what became of it (enum kodo_err), at which revision."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(10)
+        s.connect(os.path.join(machine.state_path(), "cluster.sock"))
+        s.sendall(struct.pack("=IIQ", len(entry), 0, token) + entry)
+        head = b""
+        while len(head) < 16:
+            head += s.recv(16 - len(head))
+        _, err, revision = struct.unpack("=IIQ", head)
+        return err, revision

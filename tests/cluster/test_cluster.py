@@ -7,81 +7,17 @@ import random
 import re
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from clustertest import Cluster, Network, cluster, kodotest  # noqa: E402
-from kodotest import children, connect_body, wait_until  # noqa: E402
+from clustertest import Cluster, Network, Writer, cluster, connect, gap, kill_one, kodotest, leb128, propose, same_digests, stop  # noqa: E402
+from kodotest import connect_body, wait_until  # noqa: E402
 
 ROUNDS = int(os.environ.get("CLUSTER_ROUNDS", "8"))
-
-
-def digest(machine):
-    """Of the state, by the machine's own program."""
-    text = subprocess.run([kodotest.KODO, "cluster", "digest", "--state", machine.state_path()],
-                          capture_output=True, text=True, timeout=30, check=True).stdout
-    revision, value = text.split()
-    return int(revision), value
-
-
-def same_digests(machines):
-    """At one revision, of all that were found at it, as the log goes on meanwhile; or all, where it does not."""
-    at = {}
-    for _ in range(60):
-        found = [digest(m) for m in machines]
-        if len({value for _, value in found}) == 1:
-            return True
-        for m, (revision, value) in zip(machines, found):
-            at.setdefault(revision, {})[m.name] = value
-            assert len(set(at[revision].values())) == 1, (revision, at[revision])
-        if any(len(values) == len(machines) for values in at.values()):
-            return True
-    return False
-
-
-class Writer(threading.Thread):
-    """Connects as one provider after the other, at any machine, until it is told to end; what was acknowledged it notes."""
-
-    def __init__(self, c, number):
-        super().__init__(daemon=True)
-        self.cluster, self.number = c, number
-        self.acknowledged, self.refused, self.ended = [], 0, threading.Event()
-        self.times = []
-        self.answers = {}           # of those that refused, by status
-
-    def run(self):
-        k = 0
-        while not self.ended.is_set():
-            url = f"http://w{self.number}-{k}.test"
-            machine = self.cluster.machines[(self.number + k) % len(self.cluster.machines)]
-            k += 1
-            began = time.monotonic()
-            try:
-                answer = machine.post("/connect", connect_body(url, flows=1), timeout=12)
-            except OSError:
-                self.refused += 1
-                time.sleep(0.05)
-                continue
-            if answer.status == 201:
-                self.acknowledged.append(url)
-                self.times.append((began, time.monotonic()))
-            else:
-                self.answers[answer.status] = self.answers.get(answer.status, 0) + 1
-                self.refused += 1
-                time.sleep(0.05)
-
-
-def gap(writers, since):
-    """The longest time without an acknowledgement since then."""
-    ends = sorted(end for w in writers for _, end in w.times if end > since)
-    return max((b - a for a, b in zip([since] + ends, ends)), default=0)
 
 
 def test_any_machine_takes_a_write_and_all_show_it(tmp_path):
@@ -97,37 +33,6 @@ def test_any_machine_takes_a_write_and_all_show_it(tmp_path):
         # the order of all, and so the ETag but for the build, is one
         wait_until(lambda: len({m.get("/connect").headers["etag"] for m in c.machines}) == 1, 10, "one ETag")
         assert sum(m.leads() for m in c.machines) == 1
-
-
-def victims(c):
-    """What can be killed: name, and how it is found."""
-    found = []
-    for m in c.machines:
-        found += [(f"{m.name} engine", m.engine), (f"{m.name} runner", m.runner),
-                  (f"{m.name} worker", lambda m=m: next(p for p in children(m.process.pid) if is_worker(p)))]
-    return found
-
-
-def is_worker(pid):
-    with open(f"/proc/{pid}/cmdline", "rb") as f:
-        return f.read().split(b"\0")[0] == b"kodo"
-
-
-def kill_one(c, rng):
-    which = rng.choice(["engine", "runner", "worker", "etcd", "etcd"])
-    if which == "etcd":
-        member = rng.choice(c.etcd)
-        member.kill()
-        time.sleep(rng.random())
-        member.start()
-        wait_until(member.is_healthy, 20, "etcd is healthy again")
-        return f"etcd {member.name}"
-    name, find = rng.choice([v for v in victims(c) if v[0].endswith(which)])
-    try:
-        os.kill(find(), signal.SIGKILL)
-    except (ProcessLookupError, StopIteration, FileNotFoundError, IndexError):
-        pass
-    return name
 
 
 def test_acknowledged_is_everywhere_whatever_is_killed(tmp_path):
@@ -152,18 +57,6 @@ def test_acknowledged_is_everywhere_whatever_is_killed(tmp_path):
         wait_until(lambda: same_digests(c.machines), 20, f"digests equal after {killed}")
         print(f"\n{ROUNDS} kills, {len(acknowledged)} acknowledged, {sum(w.refused for w in writers)} refused {[w.answers for w in writers]}, "
               f"longest gap {gap(writers, writers[0].times[0][0]):.2f} s")
-
-
-def connect(machine, url, **more):
-    answer = machine.post("/connect", connect_body(url, flows=1), **more)
-    assert answer.status == 201, answer
-    return int(answer.headers["kodo-revision"])
-
-
-def stop(machine):
-    """The whole machine, at once, as by a power cut."""
-    os.kill(machine.engine(), signal.SIGKILL)
-    machine.kill()
 
 
 def compact(c):
@@ -508,28 +401,6 @@ def test_check_names_what_is_wrong(tmp_path):
         wait_until(lambda: "no majority of etcd answers" in found(c.machines[0]), 30)
         shown = subprocess.run([kodotest.KODO, "cluster", "status", "--state", c.machines[0].state_path()], capture_output=True, text=True)
         assert shown.returncode in (0, 1) and "no majority" in shown.stdout, shown
-
-
-def leb128(n):
-    out = bytearray()
-    while True:
-        out.append(n & 127 | (128 if n > 127 else 0))
-        n >>= 7
-        if n == 0:
-            return bytes(out)
-
-
-def propose(machine, entry, token):
-    """An entry into the log by the machine's socket: what became of it (enum kodo_err), at which revision."""
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(10)
-        s.connect(os.path.join(machine.state_path(), "cluster.sock"))
-        s.sendall(struct.pack("=IIQ", len(entry), 0, token) + entry)
-        head = b""
-        while len(head) < 16:
-            head += s.recv(16 - len(head))
-        _, err, revision = struct.unpack("=IIQ", head)
-        return err, revision
 
 
 def test_what_a_former_sender_says_is_not_taken(tmp_path):
