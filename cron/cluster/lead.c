@@ -5,7 +5,7 @@
  *	leader			machine, boot and lease; its create_revision is the token
  *	member/<machine>	a struct cluster_member, as cluster_status_write has it
  *	left			the machine that was forgotten last
- *	digest/<revision>	of the state when that was applied, by the leader
+ *	digest/<revision>/<n>	of the state in format n when that was applied, by the leader
  *
  * Who sends stops when two thirds of the lease have passed without a renewal: etcd counts from when
  * it heard of it, this machine from before it asked.
@@ -28,6 +28,7 @@
 #define LOOK_US		(30ll * 1000000)	/* at the health of etcd */
 #define DIGEST_EVERY	2000u	/* revisions, with those of records */
 #define DIGESTS		4u
+#define DIGEST_NAME	32u
 
 struct leader {
 	struct context *e;
@@ -335,22 +336,30 @@ forget_member(struct leader *l, struct str name)
 	l->e->is_changed = true;
 }
 
+/* Machines whose programs have different formats of the state cannot compare it. */
 static void
-take_digest(struct leader *l, struct str revision, const struct etcd_kv *kv)
+digest_name(char out[DIGEST_NAME], uint64_t revision)
 {
-	char own[24];
+	snprintf(out, DIGEST_NAME, "%" PRIu64 "/%u", revision, (unsigned)store_format_own);
+}
+
+static void
+take_digest(struct leader *l, struct str name, const struct etcd_kv *kv)
+{
+	char own[DIGEST_NAME];
 	unsigned i;
 
 	for (i = 0; i < DIGESTS; i++) {
 		if (l->digests[i].revision == 0)
 			continue;
-		snprintf(own, sizeof(own), "%" PRIu64, l->digests[i].revision);
-		if (!str_eq(str_of(own), revision) ||
+		digest_name(own, l->digests[i].revision);
+		if (!str_eq(str_of(own), name) ||
 		    str_eq(str_of(l->digests[i].text), kv->value))
 			continue;
-		context_stop(l->e, "at revision %s this machine's state is not that of %s: its "
-		    "digest is %s, and %.*s there; kodo cluster snapshot takes that one's", own,
-		    l->e->status.leader, l->digests[i].text, STR_ARG(kv->value));
+		context_stop(l->e, "at revision %" PRIu64 " this machine's state is not that of "
+		    "%s: its digest is %s, and %.*s there; kodo cluster snapshot takes that one's",
+		    l->digests[i].revision, l->e->status.leader, l->digests[i].text,
+		    STR_ARG(kv->value));
 	}
 }
 
@@ -421,14 +430,15 @@ publish(struct leader *l)
 {
 	const struct etcd_done done = { on_digest, l };
 	const uint64_t revision = l->digests[l->at].revision;
-	char key[KEY_BYTES];
+	char key[KEY_BYTES], name[DIGEST_NAME];
 
 	if (l->is_publishing || l->e->status.token == 0 || revision == 0 ||
 	    revision == l->told_digest)
 		return;
 	l->told_digest = revision;
+	digest_name(name, revision);
 	/* under the lease: nobody needs an old one */
-	l->is_publishing = etcd_put(l->e->etcd, context_key(l->e, key, "digest/%" PRIu64, revision),
+	l->is_publishing = etcd_put(l->e->etcd, context_key(l->e, key, "digest/%s", name),
 	    str_of(l->digests[l->at].text), l->lease, done) == KODO_OK;
 }
 

@@ -1,15 +1,18 @@
 /*
  * A format after the present one, for tests of the way there: winners lie in a table of another
  * name, and the former one is empty, so that a program of the former format that goes on reading
- * finds nothing. How long it takes, and whether it fails, the environment says.
+ * finds nothing. How long it takes, and whether it fails, the environment says. Of a cluster's log
+ * it also reads entries of the next format, and writes the present one.
  */
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/cluster/entry.h"
 #include "core/flow/packed.h"
 #include "core/storage/store_private.h"
 
 const uint32_t store_format_own = 100u * 13u + PACKED_FORMAT;
+const uint64_t entry_format_newest = ENTRY_FORMAT + 1;
 
 static enum kodo_err
 move_nodes(struct txn *t)
@@ -63,4 +66,5 @@ const char *const store_table_names[T_MAX] = {
 	[T_LIVENESS] = "liveness",
 	[T_PROBE] = "probe",
 	[T_PROBE_HOST] = "probe_host",
+	[T_IMPORT] = "import",
 };

@@ -18,7 +18,7 @@ head_read(struct reader *r, struct entry_head *out)
 	const uint64_t format = fields_read_number(r), kind = fields_read_number(r);
 
 	*out = (struct entry_head){ .kind = CHANGE_LOCAL };
-	if (!r->bad && format != ENTRY_FORMAT)
+	if (!r->bad && (format == 0 || format > entry_format_newest))
 		return KODO_EVERSION;
 	out->now_us = (int64_t)fields_read_number(r);
 	out->room_bytes = fields_read_number(r);

@@ -18,8 +18,12 @@
 #include "core/base/buf.h"
 #include "core/registry/registry_private.h"
 
-/* Of what is written here. Others are not read: a member that does not know one stops. */
+/*
+ * Of what is written here. Read are 1 to entry_format_newest: a member that does not know the
+ * format of an entry stops.
+ */
 #define ENTRY_FORMAT	1u
+extern const uint64_t entry_format_newest;
 
 /*
  * Append the entry of that change: its kind, its time, and what run->arg says. room_bytes: see

@@ -1,0 +1,3 @@
+#include "core/cluster/entry.h"
+
+const uint64_t entry_format_newest = ENTRY_FORMAT;
