@@ -62,6 +62,18 @@ context_has_quorum(struct context *e)
 	return has;
 }
 
+bool
+context_can_apply(const struct context *e)
+{
+	return e->status.stopped[0] == '\0' && !e->is_stuck;
+}
+
+bool
+context_takes_writes(struct context *e)
+{
+	return context_has_quorum(e) && context_can_apply(e);
+}
+
 struct str
 context_key(struct context *e, char out[KEY_BYTES], const char *fmt, ...)
 {

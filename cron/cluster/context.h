@@ -47,6 +47,7 @@ struct context {
 	bool is_changed;		/* the status is to be written */
 	/* etcd is over its quota. 3.4 takes what is nested in a txn all the same: it must not */
 	bool is_full;
+	bool is_stuck;			/* an entry is not applied, for now, as the disk is full */
 	bool is_watch_silent;		/* it is to begin anew */
 	void (*take_order)(struct context *e, void *client, struct str words);	/* order.h */
 	uint64_t applied;		/* of the log, in the state */
@@ -72,6 +73,10 @@ bool context_may_believe(
 /* A majority of etcd has answered; and has it lately? */
 void context_note_quorum(struct context *e);
 bool context_has_quorum(struct context *e);
+/* Is what the log has applied here? */
+bool context_can_apply(const struct context *e);
+/* May entries of this machine go into the log, as it will apply them? */
+bool context_takes_writes(struct context *e);
 /* "k/<cluster>/" and the rest. */
 struct str context_key(struct context *e, char out[KEY_BYTES], const char *fmt, ...)
     PRINTF_LIKE(3, 4);

@@ -110,9 +110,11 @@ complain(struct follower *f, enum kodo_err err)
 		    "kodo check says whether it is this machine's state, kodo cluster skip %" PRIu64
 		    " lets all machines pass over it",
 		    f->revision, kodo_err_text(err), f->revision);
-	} else
-		log_error("cannot apply revision %" PRIu64 " of the log: %s", f->revision,
-		    kodo_err_text(err));
+	} else if (!f->e->is_stuck) {
+		f->e->is_stuck = true;
+		log_error("cannot apply revision %" PRIu64 " of the log: %s; until it can, this "
+		    "machine takes no writes", f->revision, kodo_err_text(err));
+	}
 }
 
 /* The revision at hand is whole. */
@@ -149,6 +151,9 @@ apply(struct follower *f)
 		return;
 	}
 	e->applied = f->revision;
+	if (e->is_stuck)
+		log_info("the log is applied again");
+	e->is_stuck = false;
 	buf_free(&f->whole);
 	f->part = f->n_parts = 0;
 	for (i = 0; i < f->n; i++)

@@ -136,6 +136,18 @@ renew(struct leader *l, int64_t now_us)
 	    : etcd_keep_alive(l->e->etcd, l->lease, keep)) == KODO_OK;
 }
 
+/* Another machine sends, which can note what was sent. */
+static void
+give_up(struct leader *l)
+{
+	const struct etcd_done none = { NULL, NULL };
+
+	if (etcd_revoke(l->e->etcd, l->lease, none) != KODO_OK)
+		return;
+	l->lease = 0;
+	send_no_more(l);
+}
+
 /* --- who sends --- */
 
 static void
@@ -199,7 +211,7 @@ claim(struct leader *l)
 
 	/* only who has all that was sent so far knows what is to be sent */
 	if (l->is_claiming || !l->is_free || l->lease == 0 || l->e->status.token != 0 ||
-	    l->e->status.behind_us != 0 || l->e->status.is_catching_up)
+	    l->e->status.behind_us != 0 || l->e->status.is_catching_up || l->e->is_stuck)
 		return;
 	l->is_claiming = etcd_claim(l->e->etcd, context_key(l->e, key, "leader"), own_claim(l, own),
 	    l->lease, done) == KODO_OK;
@@ -281,7 +293,7 @@ listen_to_watch(struct leader *l, int64_t now_us)
 	if (e->status.is_catching_up || (l->beat_revision != 0 && e->seen >= l->beat_revision))
 		l->beat_revision = 0;
 	if (l->beat_revision != 0)
-		behind_us = l->beat_done_us;
+		behind_us = e->status.behind_us != 0 ? e->status.behind_us : l->beat_done_us;
 	else if (!e->status.has_quorum && e->status.behind_us != 0)
 		behind_us = e->status.behind_us;
 	else if (!e->status.has_quorum)
@@ -494,6 +506,8 @@ lead_tick(struct leader *l)
 	}
 	if (e->status.token != 0 && now_us >= e->status.send_until_us)
 		e->is_changed = true;
+	if (e->is_stuck && e->status.token != 0)
+		give_up(l);
 	renew(l, now_us);
 	beat(l, now_us);
 	listen_to_watch(l, now_us);

@@ -133,7 +133,7 @@ take_request(struct proposer *p, struct client *c)
 	}
 	c->may_later = later_may(p, head.kind);
 	/* a start waits for the copy; whoever posts need not */
-	if ((!context_has_quorum(p->e) && !c->may_later) || p->e->status.stopped[0] != '\0' ||
+	if ((!context_takes_writes(p->e) && !(c->may_later && context_can_apply(p->e))) ||
 	    (p->e->status.is_catching_up && head.kind != CHANGE_START)) {
 		client_answer(c, KODO_EBUSY, 0, STR(""));
 		return;

@@ -255,7 +255,7 @@ void
 propose_tick(struct proposer *p)
 {
 	later_tick(p);
-	if (!context_has_quorum(p->e) || p->e->status.stopped[0] != '\0')
+	if (!context_takes_writes(p->e))
 		propose_refuse(p, true);
 	/* what is logged before a copy is taken over may be in it: nobody would hear of it */
 	if (!p->e->is_joined || p->e->status.stopped[0] != '\0' || p->e->status.is_catching_up)
