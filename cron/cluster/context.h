@@ -25,6 +25,7 @@
 
 #include "core/storage/cluster_status.h"
 #include "core/registry/registry.h"
+#include "core/trust/own_key.h"
 #include "cron/cluster/etcd.h"
 
 #define KEY_BYTES	512u
@@ -48,6 +49,8 @@ struct context {
 	/* etcd is over its quota. 3.4 takes what is nested in a txn all the same: it must not */
 	bool is_full;
 	bool is_stuck;			/* an entry is not applied, for now, as the disk is full */
+	char identity[OWN_KEY_TEXT];	/* as etcd has it (identity.h) */
+	bool has_identity, is_identity_asked;
 	bool is_watch_silent;		/* it is to begin anew */
 	void (*take_order)(struct context *e, void *client, struct str words);	/* order.h */
 	uint64_t applied;		/* of the log, in the state */

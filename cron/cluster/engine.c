@@ -22,6 +22,7 @@
 #include "cron/cluster/engine.h"
 #include "cron/cluster/context.h"
 #include "cron/cluster/follow.h"
+#include "cron/cluster/identity.h"
 #include "cron/cluster/lead.h"
 #include "cron/cluster/order.h"
 #include "cron/cluster/propose.h"
@@ -182,6 +183,8 @@ join(struct joining *j)
 		return;
 	}
 	j->again_ms = 0;
+	if (!identity_tick(e))
+		return;
 	if (look_at_state(e, &is_new, &is_untouched, &epoch) != KODO_OK)
 		return;
 	snprintf(own, sizeof(own), "1 %s %016" PRIx64 " %s", e->name, epoch,

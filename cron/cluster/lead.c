@@ -20,6 +20,7 @@
 #include "core/base/log.h"
 #include "core/cluster/state_digest.h"
 #include "cron/cluster/context.h"
+#include "cron/cluster/identity.h"
 #include "cron/cluster/lead.h"
 
 #define BEAT_US		(2ll * 1000000)
@@ -266,6 +267,7 @@ beat(struct leader *l, int64_t now_us)
 	if (l->is_beating || l->lease == 0 || now_us - l->beat_us < BEAT_US)
 		return;
 	l->beat_us = now_us;
+	(void)identity_tick(l->e);
 	l->beat_applied = l->e->applied;
 	str_copy(m->name, sizeof(m->name), str_of(l->e->name));
 	str_copy(m->url, sizeof(m->url), l->e->options.machine_url);
@@ -382,6 +384,8 @@ lead_event(struct leader *l, struct str key, const struct etcd_kv *kv)
 		take_member(l, str_skip(key, strlen("member/")), kv);
 	} else if (str_starts(key, STR("digest/")) && !kv->is_deleted) {
 		take_digest(l, str_skip(key, strlen("digest/")), kv);
+	} else if (str_eq(key, STR("identity")) && !kv->is_deleted) {
+		identity_event(l->e, kv->value);
 	} else if (str_eq(key, STR("left"))) {
 		forget_member(l, kv->value);
 	} else if (str_eq(key, STR("leader"))) {

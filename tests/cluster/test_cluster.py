@@ -428,3 +428,21 @@ def test_a_body_larger_than_etcd_takes_goes_in_parts(tmp_path):
         connect(c.machines[2], "http://small.test")
         wait_until(lambda: same_digests(c.machines), 30)
         assert any("/part/" in key for key in c.etcd[0].keys("k/kodo/part/"))
+
+
+def test_all_machines_sign_with_one_key(tmp_path):
+    """Peers know a url by it: with another one whoever sends after the first would be refused."""
+    def keys(c):
+        return [m.get("/.well-known/kodo.json").json()["keys"] for m in c.machines]
+
+    with cluster(tmp_path) as c:
+        wait_until(lambda: all(k == keys(c)[0] for k in keys(c)), 10, "one key")
+        before = keys(c)[0]
+        subprocess.run([kodotest.KODO, "key", "rotate", "--state", c.machines[1].state_path()], check=True, stdout=subprocess.DEVNULL)
+        wait_until(lambda: keys(c)[1] != before and all(k == keys(c)[1] for k in keys(c)), 10, "one key, the next")
+        after = keys(c)[0]
+        # whoever was away takes it, and who rotates it meanwhile tells it
+        stop(c.machines[2])
+        subprocess.run([kodotest.KODO, "key", "rotate", "--state", c.machines[2].state_path()], check=True, stdout=subprocess.DEVNULL)
+        c.machines[2].start(30)
+        wait_until(lambda: keys(c)[0] != after and all(k == keys(c)[0] for k in keys(c)), 10, "one key, the third")

@@ -167,3 +167,40 @@ own_key_rotate(const struct state *s, int64_t now_us, struct own_key *out)
 	buf_free(&b);
 	return err == KODO_OK ? key_write(s, out, true) : err;
 }
+
+/* --- of the machines of a cluster --- */
+
+_Static_assert(OWN_KEY_TEXT > LINE_BYTES, "a line with all rotations");
+
+enum kodo_err
+own_key_text(const struct state *s, int64_t now_us, char out[OWN_KEY_TEXT])
+{
+	struct own_key own;
+	enum kodo_err err = own_key_get(s, now_us, &own);
+
+	return err == KODO_OK ? state_secret_read(s, FILE_NAME, out, OWN_KEY_TEXT) : err;
+}
+
+enum kodo_err
+own_key_take(const struct state *s, int64_t now_us, struct str text)
+{
+	struct own_key own, other = { .n_former = 0 };
+	char line[LINE_BYTES + 1];
+	enum kodo_err err;
+	size_t i;
+
+	if (text.len >= sizeof(line))
+		return KODO_ECORRUPT;
+	str_copy(line, sizeof(line), text);
+	err = line_read(line, &other);
+	if (err == KODO_OK)
+		err = crypto_public_key(other.seed, other.key);
+	if (err == KODO_OK)
+		err = own_key_get(s, now_us, &own);
+	if (err != KODO_OK || memcmp(own.seed, other.seed, sizeof(own.seed)) == 0)
+		return err;
+	for (i = 0; i < own.n_former; i++)
+		if (memcmp(own.former[i].key, other.key, sizeof(other.key)) == 0)
+			return KODO_ECONFLICT;
+	return key_write(s, &other, true);
+}

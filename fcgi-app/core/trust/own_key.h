@@ -35,6 +35,16 @@ enum kodo_err own_key_get(
 enum kodo_err own_key_rotate(
     const struct state *s, int64_t now_us, struct own_key *out) MUST_CHECK;
 
+/* All of it as its file has it, for the other machines of a cluster. Errors as own_key_get. */
+#define OWN_KEY_TEXT	2048u
+enum kodo_err own_key_text(
+    const struct state *s, int64_t now_us, char out[OWN_KEY_TEXT]) MUST_CHECK;
+/*
+ * Take another machine's in place of the own one. KODO_ECONFLICT: the own one is a rotation of it,
+ * and stays. KODO_ECORRUPT: it is none. Otherwise as own_key_get and state_secret_write.
+ */
+enum kodo_err own_key_take(const struct state *s, int64_t now_us, struct str text) MUST_CHECK;
+
 static inline struct str
 key_bytes(const unsigned char key[CRYPTO_KEY_BYTES])
 {
