@@ -43,6 +43,8 @@ struct leader {
 	uint64_t beat_revision;
 	uint64_t beat_applied;	/* when etcd was asked */
 	int64_t beat_done_us;
+	uint64_t heard;		/* what the watch has told, and when that was news */
+	int64_t heard_us;
 	struct { uint64_t revision; char text[STATE_DIGEST_SIZE]; } digests[DIGESTS];
 	unsigned at;
 	uint64_t next_span;	/* of DIGEST_EVERY revisions: it has no digest yet; 0: unknown */
@@ -292,6 +294,11 @@ listen_to_watch(struct leader *l, int64_t now_us)
 	struct context *e = l->e;
 	int64_t behind_us = 0;
 
+	/* a long log is told little by little */
+	if (e->seen != l->heard) {
+		l->heard = e->seen;
+		l->heard_us = now_us;
+	}
 	if (e->status.is_catching_up || (l->beat_revision != 0 && e->seen >= l->beat_revision))
 		l->beat_revision = 0;
 	if (l->beat_revision != 0)
@@ -303,7 +310,8 @@ listen_to_watch(struct leader *l, int64_t now_us)
 	if ((behind_us == 0) != (e->status.behind_us == 0))
 		e->is_changed = true;
 	e->status.behind_us = behind_us;
-	if (l->beat_revision != 0 && now_us - l->beat_done_us > SILENT_US) {
+	if (l->beat_revision != 0 && now_us - l->beat_done_us > SILENT_US &&
+	    now_us - l->heard_us > SILENT_US) {
 		log_warning("the watch of etcd is silent: it begins anew");
 		l->beat_done_us = now_us;
 		e->is_watch_silent = true;

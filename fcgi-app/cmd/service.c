@@ -23,6 +23,7 @@
 #include "core/cluster/link.h"
 #include "core/registry/registry.h"
 #include "core/registry/startup.h"
+#include "core/storage/machine.h"
 #include "core/storage/runner.h"
 
 #define SOCKET_NAME	"fcgi.sock"
@@ -142,6 +143,24 @@ prepare(struct service *s, struct why *why)
 	return err == KODO_OK ? open_port_as_root(s, why) : err;
 }
 
+/* In a cluster until this machine has caught up with it, and a majority of etcd is there. */
+static enum kodo_err
+apply_start(struct service *s, struct registry *r, struct why *why)
+{
+	enum kodo_err err;
+
+	for (;;) {
+		link_ensure(registry_state(r), s->runner_path);
+		link_join(r, LINK_START_MS);
+		err = startup_apply(
+		    r, &s->options, s->stamp, START_NOW, isotime_now_us(), NULL, why);
+		if (err != KODO_EBUSY || !machine_is_member(registry_state(r)))
+			return err;
+		log_warning("the cluster does not take the options yet, or this machine has not "
+		    "caught up with it: the start waits");
+	}
+}
+
 /*
  * Options and the work of the start go into the state before the port opens: `idle` is false from
  * the first answer on.
@@ -158,13 +177,8 @@ apply(struct service *s, struct why *why)
 		err = registry_open(s->options.state_path, STORE_MAKE, why, &r);
 	if (err == KODO_OK)
 		err = link_note(registry_state(r), &s->options);
-	if (err == KODO_OK) {
-		link_ensure(registry_state(r), s->runner_path);
-		link_join(r, LINK_START_MS);
-	}
 	if (err == KODO_OK)
-		err = startup_apply(
-		    r, &s->options, s->stamp, START_NOW, isotime_now_us(), NULL, why);
+		err = apply_start(s, r, why);
 	if (err == KODO_OK)
 		err = store_stat(registry_store(r), &stat);
 	if (err == KODO_OK)

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -446,3 +447,21 @@ def test_all_machines_sign_with_one_key(tmp_path):
         subprocess.run([kodotest.KODO, "key", "rotate", "--state", c.machines[2].state_path()], check=True, stdout=subprocess.DEVNULL)
         c.machines[2].start(30)
         wait_until(lambda: keys(c)[0] != after and all(k == keys(c)[0] for k in keys(c)), 10, "one key, the third")
+
+
+def test_a_machine_that_starts_waits_for_the_cluster(tmp_path):
+    """All were down, and one is up before a majority of etcd is; it neither gives up nor says that it is ready."""
+    with cluster(tmp_path) as c:
+        connect(c.machines[0], "http://before.test")
+        stop(c.machines[2])
+        for member in c.etcd[:2]:
+            member.kill()
+        starts = threading.Thread(target=c.machines[2].start, args=(60,))
+        starts.start()
+        wait_until(lambda: "the start waits" in c.machines[2].screen(), 40, "it says so")
+        for member in c.etcd[:2]:
+            member.start()
+        starts.join()
+        assert c.machines[2].process.poll() is None
+        connect(c.machines[2], "http://after.test")
+        wait_until(lambda: same_digests(c.machines), 20)
