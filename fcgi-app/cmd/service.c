@@ -143,10 +143,13 @@ prepare(struct service *s, struct why *why)
 	return err == KODO_OK ? open_port_as_root(s, why) : err;
 }
 
+#define START_AGAIN_US	500000u
+
 /* In a cluster until this machine has caught up with it, and a majority of etcd is there. */
 static enum kodo_err
 apply_start(struct service *s, struct registry *r, struct why *why)
 {
+	bool is_told = false;
 	enum kodo_err err;
 
 	for (;;) {
@@ -156,8 +159,11 @@ apply_start(struct service *s, struct registry *r, struct why *why)
 		    r, &s->options, s->stamp, START_NOW, isotime_now_us(), NULL, why);
 		if (err != KODO_EBUSY || !machine_is_member(registry_state(r)))
 			return err;
-		log_warning("the cluster does not take the options yet, or this machine has not "
-		    "caught up with it: the start waits");
+		if (!is_told)
+			log_warning("the cluster does not take the options yet, or this machine "
+			    "has not caught up with it: the start waits");
+		is_told = true;
+		usleep(START_AGAIN_US);
 	}
 }
 
