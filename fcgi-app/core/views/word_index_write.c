@@ -90,8 +90,7 @@ unit_begin(struct writer *w, uint32_t node)
 {
 	if (!group_take(w, w->h.units / INDEX_UNITS))
 		return false;
-	/* the first one also has whatever is shown before it later */
-	w->group->first[w->h.units % INDEX_UNITS] = w->h.units == 0 ? 0 : node;
+	w->group->first[w->h.units % INDEX_UNITS] = node;
 	w->h.units++;
 	w->is_dirty = true;
 	return true;
@@ -102,7 +101,8 @@ units_make(struct writer *w, struct pending *p)
 {
 	uint32_t from, to;
 	unsigned i;
-	bool done = unit_begin(w, p->first);
+	/* the first unit has none yet, and whatever is shown before the others later */
+	bool done = (w->h.units > 0 || unit_begin(w, 0)) && unit_begin(w, p->first);
 
 	for (i = 0; i < p->n; i++)
 		for (from = 0; done && from < p->all[i].n_flows; from = to) {
