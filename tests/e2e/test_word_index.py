@@ -2,6 +2,7 @@
 import os
 import random
 import shutil
+import struct
 import subprocess
 
 import kodotest
@@ -126,14 +127,21 @@ def test_index_finds_the_same(responder):
     # whatever becomes of the file
     index = index_of(registry)
     shutil.copy(index, index + ".copy")
+    with open(index, "rb") as f:
+        units = int.from_bytes(f.read(48)[40:], "little")
     for damage in (lambda f: f.truncate(0), lambda f: f.truncate(700_000), lambda f: f.write(b"x" * 8), lambda f: (f.seek(8), f.write(b"other st"), f.seek(6144), f.write(bytes(500_000))),
-                   lambda f: (f.seek(40), f.write(b"\xff" * 8))):
+                   lambda f: (f.seek(40), f.write(b"\xff" * 8)),
+                   lambda f: (f.seek(40), f.write((units // 2).to_bytes(8, "little"))),               # half of an old head, half of a new one
+                   lambda f: (f.seek(4096), f.write(b"\5\0\0\0")), lambda f: (f.seek(4096 + 40), f.write(b"\xff" * 4))):
         with open(index, "r+b") as f:
             damage(f)
         for words, found in zip(asked[-12:], want[-12:]):
             assert answer(registry, words) == found, words
         whole(registry)
         assert os.path.getsize(index) == os.path.getsize(index + ".copy")
+        with open(index, "rb") as f:
+            begin = struct.unpack_from(f"<{min(units, 512)}I", f.read(4096 + 4 * 512), 4096)
+        assert begin[0] == 0 and sorted(begin) == list(begin)
         for words, found in zip(asked[-12:], want[-12:]):
             assert answer(registry, words) == found, words
     os.remove(index)

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/hash.h"
 #include "core/records/changelog.h"
 #include "core/views/word_index_private.h"
 
@@ -16,14 +17,40 @@ index_read(int fd, void *out, size_t bytes, off_t at)
 	return pread(fd, out, bytes, at) == (ssize_t)bytes;
 }
 
+uint64_t
+index_head_hash(const struct index_head *h)
+{
+	return hash_text(HASH_STORED,
+	    (struct str){ (const char *)h, offsetof(struct index_head, hash) });
+}
+
 bool
 index_head_read(const struct view *v, int fd, struct index_head *h)
 {
 	struct stat st;
 
 	return index_read(fd, h, sizeof(*h), 0) && h->magic == INDEX_MAGIC &&
-	    h->state_id == v->head.state_id && fstat(fd, &st) == 0 &&
-	    h->units <= (uint64_t)st.st_size && index_group_at(index_groups(h)) <= st.st_size;
+	    h->hash == index_head_hash(h) && h->state_id == v->head.state_id &&
+	    fstat(fd, &st) == 0 && h->units <= (uint64_t)st.st_size &&
+	    index_group_at(index_groups(h)) <= st.st_size;
+}
+
+bool
+index_firsts_read(int fd, const struct index_head *h, uint32_t *first)
+{
+	const uint64_t groups = index_groups(h);
+	uint64_t i;
+
+	for (i = 0; i < groups; i++)
+		if (!index_read(fd, first + i * INDEX_UNITS, INDEX_UNITS * sizeof(*first),
+			index_group_at(i)))
+			return false;
+	for (i = 1; i < h->units; i++)
+		if (first[i] < first[i - 1])
+			return false;
+	if (h->units == 0)
+		return h->next_node == 0;
+	return first[0] == 0 && first[h->units - 1] < h->next_node;
 }
 
 struct lookup {
@@ -36,7 +63,7 @@ struct lookup {
 static bool
 group_look(struct lookup *l, uint64_t g, const uint32_t *keys, size_t n)
 {
-	const off_t at = index_group_at(g), rows = at + (off_t)offsetof(struct index_group, rows);
+	const off_t rows = index_group_at(g) + (off_t)offsetof(struct index_group, rows);
 	uint64_t row[INDEX_UNITS / 64], *may = l->may + g * (INDEX_UNITS / 64);
 	size_t i, k;
 
@@ -48,8 +75,7 @@ group_look(struct lookup *l, uint64_t g, const uint32_t *keys, size_t n)
 		for (i = 0; i < INDEX_UNITS / 64; i++)
 			may[i] &= row[i];
 	}
-	return index_read(
-	    l->fd, l->first + g * INDEX_UNITS, INDEX_UNITS * sizeof(*l->first), at);
+	return true;
 }
 
 uint64_t
@@ -125,6 +151,7 @@ ranges_make(const struct lookup *l, struct arena *a, struct word_index *out)
 	return KODO_OK;
 }
 
+/* out->is_old is true as long as nothing else is known. */
 static enum kodo_err
 lookup(struct view *v, struct arena *a, struct lookup *l, const uint32_t *keys, size_t n,
     struct word_index *out)
@@ -136,13 +163,14 @@ lookup(struct view *v, struct arena *a, struct lookup *l, const uint32_t *keys, 
 	enum kodo_err err;
 
 	/* of a later view, which may not know what this one shows; or this state is an older one */
-	out->is_old = l->h.logged > v->head.logged;
-	if (out->is_old)
+	if (l->h.logged > v->head.logged)
 		return KODO_OK;
 	l->first = arena_alloc(a, groups * INDEX_UNITS * sizeof(*l->first) + 1);
 	l->may = arena_alloc(a, groups * (INDEX_UNITS / 8) + 1);
 	if (l->first == NULL || l->may == NULL)
 		return KODO_ENOMEM;
+	if (!index_firsts_read(l->fd, &l->h, l->first))
+		return KODO_OK;
 	for (g = 0; g < groups; g++)
 		if (!group_look(l, g, keys, n))
 			return KODO_OK;

@@ -6,7 +6,8 @@
  * its words (words_keys); the bits of one key of 512 units lie side by side, so that a search reads
  * 64 bytes for each key and 512 units. It never says too little: bits are only set, and nodes that
  * were changed since (by the changelog) or came later count as having all words. So who reads it
- * needs no lock, and it can be deleted at any time. It is written by who searches, after the reply,
+ * needs no lock, and it can be deleted at any time. Its head tells where it is half written; bits
+ * that a disk loses are not noticed. It is written by who searches, after the reply,
  * and only where there are so many flows that it matters; a POST knows nothing of it.
  */
 #ifndef KODO_WORD_INDEX_H

@@ -6,7 +6,7 @@
 
 #include "core/views/word_index.h"
 
-#define INDEX_MAGIC	UINT64_C(0x31786469776b6f64)
+#define INDEX_MAGIC	UINT64_C(0x32786469776b6f64)
 #define INDEX_FLOWS_MIN	20000u	/* fewer are passed over in a millisecond or two */
 #define INDEX_UNITS	512u	/* of a group */
 #define INDEX_ROWS	8192u	/* of bits, of which an eighth is set; a key has its row */
@@ -22,6 +22,7 @@ struct index_head {
 	uint64_t units;
 	uint64_t changed;	/* nodes whose former bits are still set */
 	uint64_t is_whole;	/* all nodes of then are in, less some at the end */
+	uint64_t hash;		/* of all before: who reads it meanwhile may get half of each */
 };
 
 struct index_group {
@@ -45,8 +46,16 @@ index_groups(const struct index_head *h)
 /* false: cut off, or it cannot be read. */
 bool index_read(int fd, void *out, size_t bytes, off_t at);
 
-/* false: it is of another state, cut off, or no such file. */
+uint64_t index_head_hash(const struct index_head *h);
+
+/* false: it is of another state, cut off, half written, or no such file. */
 bool index_head_read(const struct view *v, int fd, struct index_head *h);
+
+/*
+ * Where each unit begins, into room for those of whole groups. false: that cannot be, since it does
+ * not rise from 0 on; or it cannot be read.
+ */
+bool index_firsts_read(int fd, const struct index_head *h, uint32_t *first);
 
 /* Of n units, the first that begins behind the node. */
 uint64_t index_behind(const uint32_t *first, uint64_t n, uint32_t node);

@@ -21,6 +21,7 @@ struct writer {
 	uint64_t loaded;	/* number of the group in hand; UINT64_MAX: none */
 	bool is_dirty;
 	unsigned unit;		/* in the group, whose bits are set */
+	bool is_damaged;
 };
 
 static bool
@@ -191,18 +192,15 @@ node_add(struct writer *w, const uint32_t *first, uint32_t id, bool *done)
 static enum kodo_err
 changes_add(struct writer *w, bool *done)
 {
-	const uint64_t groups = (w->h.units + INDEX_UNITS - 1) / INDEX_UNITS;
-	uint32_t *first = malloc(groups * INDEX_UNITS * sizeof(*first) + 1);
+	uint32_t *first = malloc(index_groups(&w->h) * INDEX_UNITS * sizeof(*first) + 1);
 	uint32_t *ids = malloc(INDEX_CHANGES * sizeof(*ids));
 	struct scan s = changelog_scan(&w->v->t, w->h.logged);
 	struct changelog_entry e;
-	uint64_t g;
 	size_t n = 0, i;
 
 	*done = first != NULL && ids != NULL;
-	for (g = 0; *done && g < groups; g++)
-		*done = index_read(w->fd, first + g * INDEX_UNITS,
-		    INDEX_UNITS * sizeof(*first), index_group_at(g));
+	if (*done)
+		w->is_damaged = !(*done = index_firsts_read(w->fd, &w->h, first));
 	while (*done && n < INDEX_CHANGES && changelog_next(&s, &e)) {
 		w->h.logged = e.at;
 		if (e.node < w->h.next_node)
@@ -275,6 +273,7 @@ write_all(struct writer *w)
 	w->h.seen_node = w->v->head.next_node;
 	if (err != KODO_OK || !done || !group_flush(w) || fdatasync(w->fd) != 0)
 		return err;
+	w->h.hash = index_head_hash(&w->h);
 	(void)!pwrite(w->fd, &w->h, sizeof(w->h), 0);
 	return KODO_OK;
 }
@@ -297,6 +296,8 @@ word_index_renew(struct registry *r, int64_t now_us)
 	if (err == KODO_OK) {
 		if (head_take(&w, path, size))
 			err = write_all(&w);
+		if (w.is_damaged)
+			unlink(path);
 		view_end(&v);
 	}
 	free(w.group);
