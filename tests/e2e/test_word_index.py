@@ -148,6 +148,26 @@ def test_index_finds_the_same(responder):
     assert [answer(registry, words) for words in asked[-12:]] == want[-12:]
 
 
+def logged(registry):
+    """Up to which change all is in."""
+    with open(index_of(registry), "rb") as f:
+        return int.from_bytes(f.read(24)[16:], "little")
+
+
+def test_changes_are_taken_up_in_parts(responder):
+    """The next request waits for no more than one part."""
+    registry = responder(REGISTRY)
+    made = lambda word: [node(f"http://n{n}.example.com", [flow(i, name=f"{word}{n}x{i}", description=None, tags=[]) for i in range(150)]) for n in range(300)]   # noqa: E731
+    post(registry, "/connect", greeting("http://all.example.com:1", nodes=made("wombat")))
+    whole(registry)
+    before = logged(registry)
+    post(registry, "/update", greeting("http://all.example.com:1", nodes=made("quokka")))
+    assert answer(registry, "quokka0x149")[0] == 1
+    registry.get("/")                                           # what follows a reply is done before the next one
+    assert before < logged(registry) < before + 300
+    assert [answer(registry, f"quokka{n}x149")[0] for n in range(0, 300, 23)] == [1] * 14
+
+
 def test_no_index_of_few(responder):
     registry = responder(REGISTRY)
     fill(registry, made_nodes(random.Random(2))[:40], "few")

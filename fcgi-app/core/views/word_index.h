@@ -34,8 +34,9 @@ enum kodo_err word_index_find(struct view *v, struct arena *a, const struct word
     struct word_index *out) MUST_CHECK;
 
 /*
- * Make the file, or a part of it that takes some hundredths of a second, or take up what was
- * changed. Where another process is at it, or the disk is full, nothing happens.
+ * Make the file, or a part of it that takes some hundredths of a second, or take up as much of what
+ * was changed; a node is one part, however large it is. Where another process is at it, or the disk
+ * is full, nothing happens.
  */
 enum kodo_err word_index_renew(struct registry *r, int64_t now_us) MUST_CHECK;
 

@@ -12,6 +12,7 @@
 #define UNIT_FLOWS	32u
 #define UNIT_NODES	64u	/* of few flows, or none */
 #define GROUPS_AT_ONCE	4u	/* made after one reply: 40,000 flows and more, 0.1 s */
+#define FLOWS_AT_ONCE	40000u	/* of nodes that were changed, less the last of them */
 
 struct writer {
 	struct view *v;
@@ -163,20 +164,29 @@ id_cmp(const void *x, const void *y)
 	return (a > b) - (a < b);
 }
 
+/* A node that is not shown has no flows. */
+static enum kodo_err
+node_open(struct writer *w, uint32_t id, struct packed *p)
+{
+	struct statement said;
+	enum kodo_err err = record_get_seen(&w->v->t, id, &said);
+
+	*p = (struct packed){ .n_flows = 0 };
+	if (err != KODO_OK)
+		return err == KODO_ENOTFOUND ? KODO_OK : err;
+	return packed_open(said.bytes, p);
+}
+
 /* Set the bits of a node that was changed, in the units that it has. */
 static enum kodo_err
 node_add(struct writer *w, const uint32_t *first, uint32_t id, bool *done)
 {
 	const uint64_t last = index_behind(first, w->h.units, id) - 1;
 	uint64_t unit = last, n;
-	struct statement said;
 	struct packed p;
 	uint32_t from = 0, to, share;
-	enum kodo_err err = record_get_seen(&w->v->t, id, &said);
+	enum kodo_err err = node_open(w, id, &p);
 
-	if (err != KODO_OK)
-		return err == KODO_ENOTFOUND ? KODO_OK : err;
-	err = packed_open(said.bytes, &p);
 	while (unit > 0 && first[unit - 1] == first[last] && first[last] == id)
 		unit--;
 	n = last - unit + 1;
@@ -188,32 +198,49 @@ node_add(struct writer *w, const uint32_t *first, uint32_t id, bool *done)
 	return err;
 }
 
+/* The nodes that were changed since, or as many of them as are enough for once: INDEX_CHANGES. */
+static enum kodo_err
+changes_take(struct writer *w, uint32_t *ids, size_t *n)
+{
+	struct scan s = changelog_scan(&w->v->t, w->h.logged);
+	struct changelog_entry e;
+	struct packed p;
+	uint64_t flows = 0;
+
+	*n = 0;
+	while (*n < INDEX_CHANGES && flows < FLOWS_AT_ONCE && changelog_next(&s, &e)) {
+		w->h.logged = e.at;
+		if (e.node >= w->h.next_node)
+			continue;
+		ids[(*n)++] = e.node;
+		s.err = node_open(w, e.node, &p);
+		flows += p.n_flows;
+	}
+	return scan_end(&s);
+}
+
 /* Take up what was changed since. */
 static enum kodo_err
 changes_add(struct writer *w, bool *done)
 {
 	uint32_t *first = malloc(index_groups(&w->h) * INDEX_UNITS * sizeof(*first) + 1);
 	uint32_t *ids = malloc(INDEX_CHANGES * sizeof(*ids));
-	struct scan s = changelog_scan(&w->v->t, w->h.logged);
-	struct changelog_entry e;
 	size_t n = 0, i;
+	enum kodo_err err = KODO_OK;
 
 	*done = first != NULL && ids != NULL;
 	if (*done)
 		w->is_damaged = !(*done = index_firsts_read(w->fd, &w->h, first));
-	while (*done && n < INDEX_CHANGES && changelog_next(&s, &e)) {
-		w->h.logged = e.at;
-		if (e.node < w->h.next_node)
-			ids[n++] = e.node;
-	}
+	if (*done)
+		err = changes_take(w, ids, &n);
 	if (n > 0)
 		qsort(ids, n, sizeof(*ids), id_cmp);
-	for (i = 0; i < n && *done && s.err == KODO_OK; i++)
-		s.err = node_add(w, first, ids[i], done);
+	for (i = 0; i < n && *done && err == KODO_OK; i++)
+		err = node_add(w, first, ids[i], done);
 	w->h.changed += n;
 	free(first);
 	free(ids);
-	return scan_end(&s);
+	return err;
 }
 
 /* The file, made where there is none, locked and in its folder; -1. */
