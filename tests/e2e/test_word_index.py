@@ -168,6 +168,31 @@ def test_changes_are_taken_up_in_parts(responder):
     assert [answer(registry, f"quokka{n}x149")[0] for n in range(0, 300, 23)] == [1] * 14
 
 
+def test_state_is_taken_back(responder):
+    """An older data.mdb in the place of the present one, and as many changes again before somebody looks for words."""
+    registry = responder(REGISTRY)
+    some = lambda word, n: greeting(f"http://{word}.example.com:1", nodes=[                                                     # noqa: E731
+        node(f"http://{word}{i}.example.com", [flow(1, name=f"{word}{i}x", description=None, tags=[])]) for i in range(n)])
+    nodes, data = made_nodes(random.Random(3)), os.path.join(registry.state_path(), "data.mdb")
+    for i in range(0, len(nodes), 100):
+        fill(registry, nodes[i:i + 100], f"made{i}")
+    fill(registry, [node("http://big.example.com", [flow(i, name=f"Big {i}", description=None, tags=[]) for i in range(3000)])], "big")
+    whole(registry)
+    kodotest.end(registry.workers[0])
+    shutil.copy(data, data + ".old")
+    registry.workers[:] = [registry.start()]
+    post(registry, "/connect", some("wombat", 600))
+    whole(registry)
+    kodotest.end(registry.workers[0])
+    shutil.move(data + ".old", data)
+    registry.workers[:] = [registry.start()]
+    post(registry, "/connect", some("quokka", 700))
+    for _ in range(2):
+        assert [answer(registry, f"quokka{i}x")[0] for i in range(0, 700, 50)] == [1] * 14
+        assert answer(registry, "wombat7x")[0] == 0
+        whole(registry)
+
+
 def test_no_index_of_few(responder):
     registry = responder(REGISTRY)
     fill(registry, made_nodes(random.Random(2))[:40], "few")

@@ -329,7 +329,7 @@ copy_make(struct fixture *f, const char *folder, off_t n)
 static void
 folder_remove(const char *folder)
 {
-	static const char *const names[] = { "data.mdb", "lock.mdb", "write.lock", "key" };
+	static const char *const names[] = { "data.mdb", "lock.mdb", "write.lock", "key", "words" };
 	char path[256];
 	size_t i;
 
@@ -345,12 +345,12 @@ static void
 snapshot_takes_the_place_of_the_state(void **state)
 {
 	struct fixture *f = *state;
-	char copy[80], place[80], mine[STATE_DIGEST_SIZE], theirs[STATE_DIGEST_SIZE];
+	char copy[80], place[80], words[96], mine[STATE_DIGEST_SIZE], theirs[STATE_DIGEST_SIZE];
 	struct registry *was = f->r, *other;
 	struct receipt in;
 	struct wire_body b;
 	struct str entry;
-	int i;
+	int i, fd;
 	struct why why = { "" };
 	uint64_t revision;
 	bool is_current;
@@ -369,7 +369,13 @@ snapshot_takes_the_place_of_the_state(void **state)
 	    arena_printf(f->a, "[%s]", node_json(f, "http://lost:1", "L", 9)), NULL);
 	for (i = 0; i < 3; i++)
 		must(registry_connect(other, &b, f->now_us + i, &in));
+	/* what was made of the state that was there is not of the copy */
+	snprintf(words, sizeof(words), "%s/words", place);
+	fd = open(words, O_WRONLY | O_CREAT, 0600);
+	assert_true(fd >= 0);
+	close(fd);
 	must(cluster_snapshot_install(other, str_of(copy), &why));
+	assert_int_equal(access(words, F_OK), -1);
 	twin_digest(other, mine);
 	assert_string_equal(mine, theirs);
 	must(cluster_applied_now(other, &revision));

@@ -3,6 +3,7 @@
 #include "core/cluster/apply.h"
 #include "core/cluster/snapshot.h"
 #include "core/cluster/state_digest.h"
+#include "core/storage/derived.h"
 
 #define MAP_MAX_BYTES	((uint64_t)1 << 40)	/* of the copy, which does not grow */
 
@@ -77,8 +78,12 @@ install(struct registry *r, struct store *copy, struct arena *a, struct why *why
 	if (err == KODO_OK && in.revision <= here)
 		err = why_set(why, KODO_ECONFLICT, "the copy is of revision %" PRIu64
 		    ", and %" PRIu64 " is here already", in.revision, here);
-	else if (err == KODO_OK)
+	else if (err == KODO_OK) {
+		/* before it, too, should the machine fail in between */
+		derived_drop(registry_state(r));
 		err = store_write(registry_store(r), install_fn, &in);
+		derived_drop(registry_state(r));
+	}
 	if (err != KODO_OK && why->text[0] == '\0')
 		why_set(why, err, "the copy cannot be taken over: %s", kodo_err_text(err));
 	return store_end(&t, err);

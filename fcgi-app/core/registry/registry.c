@@ -3,6 +3,7 @@
 
 #include "core/registry/registry_private.h"
 #include "core/storage/cluster_status.h"
+#include "core/storage/derived.h"
 #include "core/storage/machine.h"
 
 /* --- opening --- */
@@ -26,16 +27,22 @@ head_init(struct txn *t, void *arg)
 	return head_put(t, &h);
 }
 
-/* Every state has a head; a write transaction is needed only for a new one. */
+/*
+ * Every state has a head; a write transaction is needed only for a new one. What was made of a
+ * later state than this one goes before anything is written here.
+ */
 static enum kodo_err
 head_make(struct registry *r)
 {
+	const struct derived_mark mark = derived_mark(&r->state);
 	struct head h;
 	struct txn t;
 	enum kodo_err err = store_begin(r->store, STORE_READ, &t);
 
 	if (err == KODO_OK)
 		err = store_end(&t, head_get(&t, &h));
+	if (err == KODO_OK && mark.state_id == h.state_id && mark.logged > h.logged)
+		derived_drop(&r->state);
 	return err == KODO_ENOTFOUND ? store_write(r->store, head_init, NULL) : err;
 }
 

@@ -13,7 +13,7 @@
  *	runs			run_history.h
  *	rates			rate_table.h
  *	metrics			metrics/metrics.h
- *	words			views/word_index.h
+ *	words, counts.json, overview	derived.h
  *	audit.jsonl ...		audit.h
  *	applying		cluster/poison.h
  *	queue.mdb, queue.mdb-lock	cron/cluster/queue.h

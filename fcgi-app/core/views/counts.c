@@ -11,10 +11,10 @@
 #include "core/base/json.h"
 #include "core/base/path.h"
 #include "core/base/strmap.h"
+#include "core/storage/derived.h"
 #include "core/views/counts.h"
 #include "core/views/flows_each.h"
 
-#define COUNTS_FILE	"counts.json"
 #define COUNTS_HEAD	64u	/* bytes before the answer: state id and view, as text, padded */
 
 /* Replace JSON by the texts, which may go to a. */

@@ -10,10 +10,10 @@
 #include "core/base/path.h"
 #include "core/records/changelog.h"
 #include "core/records/record.h"
+#include "core/storage/derived.h"
 #include "core/views/flows_each.h"
 #include "core/views/overview.h"
 
-#define OVERVIEW_FILE	"overview"
 #define FILE_MAX	65536u		/* OVERVIEW_TAGS tags with their numbers take less */
 #define AT_ONCE_FLOWS	2000u		/* counted in a millisecond or two */
 #define OLD_US		(60 * 1000000ll)	/* nodes fall silent without a change, too */

@@ -29,8 +29,8 @@ index_head_read(const struct view *v, int fd, struct index_head *h)
 {
 	struct stat st;
 
-	return index_read(fd, h, sizeof(*h), 0) && h->magic == INDEX_MAGIC &&
-	    h->hash == index_head_hash(h) && h->state_id == v->head.state_id &&
+	return index_read(fd, h, sizeof(*h), 0) && h->of.magic == INDEX_MAGIC &&
+	    h->hash == index_head_hash(h) && h->of.state_id == v->head.state_id &&
 	    fstat(fd, &st) == 0 && h->units <= (uint64_t)st.st_size &&
 	    index_group_at(index_groups(h)) <= st.st_size;
 }
@@ -97,7 +97,7 @@ index_behind(const uint32_t *first, uint64_t n, uint32_t node)
 static enum kodo_err
 mark_changed(struct view *v, struct lookup *l, size_t *changed)
 {
-	struct scan s = changelog_scan(&v->t, l->h.logged);
+	struct scan s = changelog_scan(&v->t, l->h.of.logged);
 	struct changelog_entry e;
 	uint64_t unit;
 
@@ -163,7 +163,7 @@ lookup(struct view *v, struct arena *a, struct lookup *l, const uint32_t *keys, 
 	enum kodo_err err;
 
 	/* of a later view, which may not know what this one shows; or this state is an older one */
-	if (l->h.logged > v->head.logged)
+	if (l->h.of.logged > v->head.logged)
 		return KODO_OK;
 	l->first = arena_alloc(a, groups * INDEX_UNITS * sizeof(*l->first) + 1);
 	l->may = arena_alloc(a, groups * (INDEX_UNITS / 8) + 1);

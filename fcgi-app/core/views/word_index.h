@@ -16,8 +16,6 @@
 #include "core/registry/registry.h"
 #include "core/words/words.h"
 
-#define WORD_INDEX_FILE	"words"
-
 struct word_index_range {
 	uint32_t from, to;	/* ids of nodes, from .. to - 1 */
 };

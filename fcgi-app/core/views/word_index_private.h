@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include "core/storage/derived.h"
 #include "core/views/word_index.h"
 
 #define INDEX_MAGIC	UINT64_C(0x32786469776b6f64)
@@ -14,9 +15,7 @@
 #define INDEX_CHANGES	4096u	/* nodes that were changed since; with more it is of no use */
 
 struct index_head {
-	uint64_t magic;
-	uint64_t state_id;
-	uint64_t logged;	/* the place in the changelog up to which changes are in */
+	struct derived_mark of;	/* its logged: the place in the changelog up to which all is in */
 	uint64_t next_node;	/* nodes below are in units */
 	uint64_t seen_node;	/* head.next_node when that was written */
 	uint64_t units;

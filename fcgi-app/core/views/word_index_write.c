@@ -202,14 +202,14 @@ node_add(struct writer *w, const uint32_t *first, uint32_t id, bool *done)
 static enum kodo_err
 changes_take(struct writer *w, uint32_t *ids, size_t *n)
 {
-	struct scan s = changelog_scan(&w->v->t, w->h.logged);
+	struct scan s = changelog_scan(&w->v->t, w->h.of.logged);
 	struct changelog_entry e;
 	struct packed p;
 	uint64_t flows = 0;
 
 	*n = 0;
 	while (*n < INDEX_CHANGES && flows < FLOWS_AT_ONCE && changelog_next(&s, &e)) {
-		w->h.logged = e.at;
+		w->h.of.logged = e.at;
 		if (e.node >= w->h.next_node)
 			continue;
 		ids[(*n)++] = e.node;
@@ -277,10 +277,10 @@ head_take(struct writer *w, const char *path, off_t size)
 {
 	const struct view *v = w->v;
 
-	if (index_head_read(v, w->fd, &w->h) && w->h.logged <= v->head.logged && !is_worn(&w->h))
+	if (index_head_read(v, w->fd, &w->h) && w->h.of.logged <= v->head.logged && !is_worn(&w->h))
 		return true;
-	w->h = (struct index_head){ .magic = INDEX_MAGIC, .state_id = v->head.state_id,
-		.logged = v->head.logged };
+	w->h = (struct index_head){ .units = 0 };
+	w->h.of = (struct derived_mark){ INDEX_MAGIC, v->head.state_id, v->head.logged };
 	if (size == 0)
 		return true;
 	unlink(path);
@@ -295,7 +295,7 @@ write_all(struct writer *w)
 	bool done = true;
 	enum kodo_err err = changes_add(w, &done);
 
-	if (err == KODO_OK && done && w->h.logged == w->v->head.logged)
+	if (err == KODO_OK && done && w->h.of.logged == w->v->head.logged)
 		err = units_append(w, &done);
 	w->h.seen_node = w->v->head.next_node;
 	if (err != KODO_OK || !done || !group_flush(w) || fdatasync(w->fd) != 0)
