@@ -166,6 +166,10 @@ def suites(args):
         for path in sorted(glob.glob(os.path.join(glob.escape(args.srcdir), "tests", kind, "test_*.py"))):
             found.append((f"{kind}/{os.path.basename(path)[:-3]}", [path]))
     names = [name for name, _ in found]
+    unknown = [word for word in args.suite.split() if not any(name.startswith(word) for name in names)]
+    unknown += [f"{name} of ALONE or LONGEST" for name in ALONE + LONGEST if name not in names]
+    if unknown:
+        sys.exit(f"check.py: there is no suite {', nor '.join(unknown)}")
     wanted = {name for word in args.suite.split() for name in ([word] if word in names else names) if name.startswith(word)}
     return [(name, command) for name, command in found if not args.suite or name in wanted]
 
