@@ -407,7 +407,17 @@ static enum kodo_err (*const forms[FORMATS])(struct call *c, struct view *v,
 static void
 renew_word_index(struct registry *r)
 {
-	(void)!word_index_renew(r, isotime_now_us());
+	static struct why complaint;
+	struct why why = { "" };
+	const enum kodo_err err = word_index_renew(r, isotime_now_us());
+
+	if (err == KODO_OK) {
+		complaint.text[0] = '\0';
+		return;
+	}
+	why_set(&why, err, "the index of words cannot be written, so rare ones take longer: %s",
+	    kodo_err_text(err));
+	log_complain(&complaint, &why, err);
 }
 
 static enum kodo_err

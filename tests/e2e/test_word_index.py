@@ -1,6 +1,7 @@
 """The index of rare words (views/word_index.h): what it finds is what a pass over all flows finds, whatever happened to it meanwhile."""
 import os
 import random
+import resource
 import shutil
 import struct
 import subprocess
@@ -191,6 +192,20 @@ def test_state_is_taken_back(responder):
         assert [answer(registry, f"quokka{i}x")[0] for i in range(0, 700, 50)] == [1] * 14
         assert answer(registry, "wombat7x")[0] == 0
         whole(registry)
+
+
+def test_file_cannot_be_written(responder):
+    """It is said once, and all is found."""
+    registry = responder(REGISTRY)
+    fill(registry, [node("http://big.example.com", [flow(i, name=f"Big{i}x", description=None, tags=[]) for i in range(21000)])], "big")
+    resource.prlimit(registry.workers[0].pid, resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+    assert [answer(registry, f"big{i}x")[0] for i in (0, 300, 20999)] == [1, 1, 1]
+    registry.get("/")
+    assert registry.log().count("the index of words cannot be written") == 1
+    resource.prlimit(registry.workers[0].pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    whole(registry)
+    assert logged(registry) > 0
+    assert [answer(registry, f"big{i}x")[0] for i in (0, 300, 20999)] == [1, 1, 1]
 
 
 def test_no_index_of_few(responder):

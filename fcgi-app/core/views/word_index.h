@@ -33,8 +33,9 @@ enum kodo_err word_index_find(struct view *v, struct arena *a, const struct word
 
 /*
  * Make the file, or a part of it that takes some hundredths of a second, or take up as much of what
- * was changed; a node is one part, however large it is. Where another process is at it, or the disk
- * is full, nothing happens.
+ * was changed; a node is one part, however large it is. Where another process is at it, or the file
+ * cannot be opened, nothing happens. KODO_EIO: it cannot be written, as on a full disk, or not be
+ * read; KODO_ENOMEM, KODO_ECORRUPT of a node or the changelog. The file stays as good as it was.
  */
 enum kodo_err word_index_renew(struct registry *r, int64_t now_us) MUST_CHECK;
 

@@ -298,11 +298,11 @@ write_all(struct writer *w)
 	if (err == KODO_OK && done && w->h.of.logged == w->v->head.logged)
 		err = units_append(w, &done);
 	w->h.seen_node = w->v->head.next_node;
-	if (err != KODO_OK || !done || !group_flush(w) || fdatasync(w->fd) != 0)
-		return err;
 	w->h.hash = index_head_hash(&w->h);
-	(void)!pwrite(w->fd, &w->h, sizeof(w->h), 0);
-	return KODO_OK;
+	if (err != KODO_OK || w->is_damaged)
+		return err;
+	return done && group_flush(w) && fdatasync(w->fd) == 0 &&
+	    pwrite(w->fd, &w->h, sizeof(w->h), 0) == (ssize_t)sizeof(w->h) ? KODO_OK : KODO_EIO;
 }
 
 /* The view is begun under the lock, so no file was written by a later one. */
