@@ -194,6 +194,20 @@ def test_state_is_taken_back(responder):
         whole(registry)
 
 
+def test_log_lost_its_end(responder):
+    """Nodes that are forgotten have no entry any more, and what is behind them is all in."""
+    registry = responder({**REGISTRY, "feed": False, "flows": [{"url": f"/own{i}", "name": f"own{i}x", "description": None, "tags": []} for i in range(21000)]})
+    whole(registry)
+    before, url = logged(registry), "http://all.example.com:1"
+    post(registry, "/connect", greeting(url, nodes=[node(f"http://n{n}.example.com", [flow(1, tags=[])]) for n in range(300)]))
+    done = subprocess.run([KODO, "evict", url, "--forget", "--state", registry.state_path()], env=registry.env, check=False,
+                          stdin=subprocess.DEVNULL, capture_output=True)
+    assert done.returncode == 0, done
+    whole(registry)
+    assert logged(registry) > before
+    assert [answer(registry, f"own{i}x")[0] for i in (0, 300, 20999)] == [1, 1, 1]
+
+
 def test_file_cannot_be_written(responder):
     """It is said once, and all is found."""
     registry = responder(REGISTRY)

@@ -206,9 +206,10 @@ changes_take(struct writer *w, uint32_t *ids, size_t *n)
 	struct changelog_entry e;
 	struct packed p;
 	uint64_t flows = 0;
+	bool more = true;
 
 	*n = 0;
-	while (*n < INDEX_CHANGES && flows < FLOWS_AT_ONCE && changelog_next(&s, &e)) {
+	while (*n < INDEX_CHANGES && flows < FLOWS_AT_ONCE && (more = changelog_next(&s, &e))) {
 		w->h.of.logged = e.at;
 		if (e.node >= w->h.next_node)
 			continue;
@@ -216,6 +217,9 @@ changes_take(struct writer *w, uint32_t *ids, size_t *n)
 		s.err = node_open(w, e.node, &p);
 		flows += p.n_flows;
 	}
+	/* the last entry may have been taken out of the log since */
+	if (!more)
+		w->h.of.logged = w->v->head.logged;
 	return scan_end(&s);
 }
 
