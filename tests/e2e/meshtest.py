@@ -56,6 +56,15 @@ class Member(kodotest.Service):
             self.process = subprocess.Popen([self.program, "service", self.loader], cwd=self.cwd, env=self.env,
                                             stdin=subprocess.DEVNULL, stdout=screen, stderr=screen, start_new_session=True)
 
+    def start_connected(self):
+        """Start it, and wait until a target has taken what it offers; other lines may follow that one."""
+        before = len(self.log())
+        self.start()
+        try:
+            wait_until(lambda: "succeed with" in self.log()[before:], SECONDS, f"{self.name} is connected")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; its log:\n{self.log()[before:]}") from None
+
     def change(self):
         """Another name for each flow that it offers."""
         self.round += 1

@@ -379,8 +379,7 @@ def test_registry_is_believed(member, folders, has_spoken):
         peer.start()
     both_show(old, peer, nodes)
     # a word of an owner still counts
-    nodes[2].start()
-    wait_until(lambda: "succeed with" in nodes[2].log().splitlines()[-1], SECONDS)
+    nodes[2].start_connected()
     nodes[2].request("DELETE", "/connect")
     both_show(old, peer, nodes[:2])
     assert rows_of(nodes[:2]) == old.shown()

@@ -49,8 +49,7 @@ def test_owners_that_are_offline(member, folders, link):
     both_show(old, peer, nodes)
     assert_stays(lambda: peer.shown() == rows_of(nodes) == old.shown(), 3)
     # a word of an owner still counts: the one that the copy did not know leaves
-    nodes[2].start()
-    wait_until(lambda: "succeed with" in nodes[2].log().splitlines()[-1], SECONDS)
+    nodes[2].start_connected()
     nodes[2].request("DELETE", "/connect")
     both_show(old, peer, nodes[:2])
 
