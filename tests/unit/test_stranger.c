@@ -243,6 +243,41 @@ put_off_or_dropped(void **state)
 	check_clean(f);
 }
 
+/* What a word in the name of one that was dropped has sent to it, if it answers so. */
+static unsigned
+probes_after_a_word(struct fixture *f, unsigned status)
+{
+	struct exchange_job job;
+	struct peer p;
+	unsigned n;
+
+	f->now_us += 60 * SECOND_US;
+	comes(f, STRANGER);
+	for (n = 0; n < 20; n++) {
+		p = peer_of(f, STRANGER);
+		if ((p.flags & PEER_DROPPED) != 0)
+			break;
+		if (p.out.due_us > f->now_us)
+			f->now_us = p.out.due_us;
+		probe_is(f, n % 2 == 0 ? STRANGER "/" : STRANGER "/home", &job);
+		answer(f, &job, status, NULL);
+	}
+	return n;
+}
+
+/* Nothing comes back: it may have just come, and is tried for a while. */
+static void
+word_for_one_that_was_dropped(void **state)
+{
+	struct fixture *f = *state;
+
+	begin(f);
+	must(put_off(f, peer_of(f, STRANGER).id, INT64_MAX));
+	assert_int_equal(probes_after_a_word(f, 500), 1);
+	assert_in_range(probes_after_a_word(f, 0), 3, 8);
+	check_clean(f);
+}
+
 /* --- pools --- */
 
 static enum kodo_err
@@ -407,6 +442,7 @@ main(void)
 		T(former_target_is_no_stranger),
 		T(sign_off_needs_no_proof),
 		T(put_off_or_dropped),
+		T(word_for_one_that_was_dropped),
 		T(each_in_its_pool),
 		T(clock_set_back),
 		T(dropped_after_a_clock_was_set_back),

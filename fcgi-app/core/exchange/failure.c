@@ -278,8 +278,8 @@ failure_pause(struct change *ch, struct peer *p, struct outcome *oc)
 
 /*
  * Its waits double up to the longest, for there may be very many of its kind, and in the end it is
- * dropped; but not soon after it spoke, as it is likely to be there, and its next word would have
- * it asked again anyway.
+ * dropped; but not soon after it spoke, as it is likely to be there though its answers get lost. Of
+ * who answers, and not as a peer does, nothing is lost: anybody may speak in its name.
  */
 static enum kodo_err
 stranger_retry(struct change *ch, struct peer *p, struct outcome *oc, bool has_spoken)
@@ -288,7 +288,8 @@ stranger_retry(struct change *ch, struct peer *p, struct outcome *oc, bool has_s
 	int64_t most = PEER_PAUSE_US;
 	enum kodo_err err = failure_keep(ch, p, oc);
 
-	if (is_last && ch->now_us - p->in.at_us < PEER_SPOKEN_US && p->in.at_us <= ch->now_us)
+	if (is_last && oc->res->status == 0 && p->in.at_us <= ch->now_us &&
+	    ch->now_us - p->in.at_us < PEER_SPOKEN_US)
 		has_spoken = true;
 	if (err == KODO_OK && is_last && !has_spoken)
 		return stranger_drop(ch, p);

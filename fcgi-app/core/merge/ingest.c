@@ -537,7 +537,8 @@ wait_shorten(struct change *ch, struct peer *p)
 }
 
 /*
- * Who was dropped, for it did not answer, speaks: one more probe; if it answers that, it is asked
+ * Who was dropped, for it did not answer, speaks: one more probe, or some (stranger_retry) where
+ * nothing comes back; if it answers that, it is asked
  * for its connect, as it may have missed something.
  */
 static void
