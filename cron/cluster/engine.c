@@ -328,8 +328,8 @@ set_up(struct context *e, struct why *why)
 	if (err == KODO_OK && e->poison != 0)
 		context_stop(e, "revision %" PRIu64 " of the log ended this program twice: "
 		    "kodo cluster skip %" PRIu64 " lets all machines pass over it, or, where "
-		    "another one has applied it, kodo cluster snapshot takes that one's state", e->poison,
-		    e->poison);
+		    "another one has applied it, kodo cluster snapshot takes that one's state",
+		    e->poison, e->poison);
 	return err;
 }
 

@@ -11,7 +11,8 @@
 
 /*
  * Run until stop_fd can be read, or the parent ends (0: any may). KODO_EBUSY: it runs already.
- * KODO_ENOTFOUND: this machine is in no cluster. Other errors with why: it is to be started again later.
+ * KODO_ENOTFOUND: this machine is in no cluster. Other errors with why: it is to be started again
+ * later.
  */
 enum kodo_err engine_run(
     const struct state *s, pid_t parent, int stop_fd, struct why *why) MUST_CHECK;
