@@ -142,6 +142,7 @@ def test_without_a_majority_reads_go_on_and_writes_are_refused(tmp_path):
         for member in c.etcd[1:]:
             member.start()
         wait_until(lambda: c.machines[0].get("/health").status == 200, 30, "all is well again")
+        wait_until(lambda: all(m.status()["has_quorum"] == "1" for m in c.machines), 30, "each has a majority")
         connect(c.machines[2], "http://after.test")
         wait_until(lambda: "http://refused.test" not in c.machines[0].urls() and
                    "http://after.test" in c.machines[0].urls(), 10)
@@ -285,6 +286,7 @@ def test_etcd_from_a_backup_is_refused(tmp_path):
         wait_until(lambda: subprocess.run([kodotest.KODO, "cluster", "init", "--state", c.machines[1].state_path()]).returncode == 0, 10)
         for m in (c.machines[0], c.machines[2]):
             subprocess.run(["rm", "-rf", m.state_path()], check=True)
+        wait_until(c.etcd[0].is_healthy, 20)
         c.etcd[0].call("/v3/kv/deleterange", {"key": "AA==", "range_end": "AA=="})
         for m in (c.machines[1], c.machines[0], c.machines[2]):
             m.start(30)
