@@ -1,7 +1,10 @@
 """A cluster in trouble that is nobody's death: make check-cluster."""
+import contextlib
 import json
 import os
 import signal
+import socket
+import socketserver
 import subprocess
 import sys
 import threading
@@ -167,3 +170,69 @@ def test_a_snapshot_is_taken_while_writes_go_on(tmp_path):
         for m in c.machines:
             wait_until(lambda: acknowledged <= m.urls(), 20, f"{m.name} has all that was acknowledged")
         wait_until(lambda: same_digests(c.machines), 20)
+
+
+class Gate(socketserver.BaseRequestHandler):
+    """Between a machine and its etcd: once armed, the answer to the next entry, and all after it, waits until it is opened."""
+    etcd, armed, is_open = None, threading.Event(), threading.Event()
+
+    def handle(self):
+        up = socket.socket(socket.AF_UNIX)
+        up.connect(self.etcd)
+        threading.Thread(target=self.pass_back, args=(up,), daemon=True).start()
+        with contextlib.suppress(OSError):
+            while data := self.request.recv(65536):
+                if self.armed.is_set() and b"/v3/kv/txn" in data and b"request_txn" in data:
+                    self.armed.clear()
+                    self.is_open.clear()
+                up.sendall(data)
+        up.close()
+
+    def pass_back(self, up):
+        with contextlib.suppress(OSError):
+            while data := up.recv(65536):
+                self.is_open.wait()
+                self.request.sendall(data)
+        with contextlib.suppress(OSError):
+            self.request.shutdown(socket.SHUT_RDWR)
+
+
+class Gates(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+
+
+def test_an_order_that_may_be_in_the_log_is_not_given_twice(tmp_path):
+    """kodo allow undoes a denial; a second one would be an exception from nothing."""
+    c = Cluster(tmp_path, n=1)
+    machine, path = c.machines[0], os.path.join(tmp_path, "gate")
+    Gate.etcd = c.etcd[0].socket
+    Gate.is_open.set()
+    gates = Gates(path, Gate)
+    threading.Thread(target=gates.serve_forever, daemon=True).start()
+    machine.options["cluster"] = "unix://" + path
+    said = []
+
+    def kodo(*words):
+        said.append(subprocess.run([kodotest.KODO, *words, "--state", machine.state_path()], capture_output=True, text=True, timeout=60))
+        return said[-1].stdout
+
+    try:
+        c.start()
+        kodo("deny", "url:http://a.test")
+        kodo("deny", "url:http://b.test")
+        assert "http://a.test" in kodo("deny")
+        Gate.armed.set()
+        caller = threading.Thread(target=kodo, args=("allow", "url:http://a.test"))
+        caller.start()
+        wait_until(lambda: not Gate.is_open.is_set(), 10, "it is under way")
+        time.sleep(0.2)
+        os.kill(machine.engine(), signal.SIGKILL)
+        Gate.is_open.set()
+        caller.join(30)
+        wait_until(lambda: "http://b.test" in kodo("deny") and "http://a.test" not in said[-1].stdout, 20, "it is undone")
+        time.sleep(3)
+        assert "http://a.test" not in kodo("deny"), said[-1]
+    finally:
+        Gate.is_open.set()
+        c.end()
+        gates.shutdown()

@@ -24,6 +24,7 @@ static struct {
 	struct registry *registry;	/* NULL: not joined */
 	unsigned wait_ms;
 	int fd;
+	bool is_sent;		/* the process of the log has all of the entry, perhaps */
 	bool is_patient;	/* of the change at hand: nobody else waits meanwhile */
 	uint64_t token, revision;
 	const char *program;	/* see link_keep */
@@ -128,10 +129,12 @@ pass(const struct state *s, struct buf *entry, struct link_request q, int64_t en
 	enum kodo_err err;
 
 	q.bytes = (uint32_t)entry->len;
+	link_.is_sent = false;
 	err = move(s, true, &q, sizeof(q), end_ms);
 
 	if (err == KODO_OK)
 		err = move(s, true, entry->p, entry->len, end_ms);
+	link_.is_sent = err == KODO_OK;
 	if (err == KODO_OK)
 		err = move(s, false, &an, sizeof(an), end_ms);
 	if (err != KODO_OK)
@@ -159,6 +162,24 @@ is_sender_s(enum change_kind kind)
 		[CHANGE_DONE] = true, [CHANGE_CLEAR] = true, [CHANGE_PUT_OFF] = true,
 		[CHANGE_CLOCK_BACK] = true, [CHANGE_ROUND] = true, [CHANGE_WATCH] = true,
 		[CHANGE_PROBE] = true, [CHANGE_EXPIRE] = true, [CHANGE_REJUDGED] = true,
+	};
+
+	return rows[kind];
+}
+
+/*
+ * May the entry be made once more, where nobody knows whether it was? What a version, an id or the
+ * state itself says is the same twice; an order that undoes, or a count, is not.
+ */
+static bool
+is_same_twice(enum change_kind kind)
+{
+	static const bool rows[CHANGE_KINDS] = {
+		[CHANGE_CONNECT] = true, [CHANGE_UPDATE] = true, [CHANGE_RECONNECT] = true,
+		[CHANGE_START] = true, [CHANGE_EPOCH] = true, [CHANGE_IMPORT] = true,
+		[CHANGE_IMPORT_LINES] = true, [CHANGE_SWEEP] = true, [CHANGE_SWEPT] = true,
+		[CHANGE_EXPIRE] = true, [CHANGE_ROUND] = true, [CHANGE_WATCH] = true,
+		[CHANGE_PROBE] = true,
 	};
 
 	return rows[kind];
@@ -196,9 +217,9 @@ submit(void *arg, struct change_run *run)
 		err = pass(s, &entry, q, end_ms, &result);
 	/*
 	 * hung up without an answer: the process of the log has ended, or taken over a state. The
-	 * entry may be in the log; again, it changes nothing more
+	 * entry may be in the log
 	 */
-	if (err == KODO_EIO) {
+	if (err == KODO_EIO && (!link_.is_sent || is_same_twice(run->type->kind))) {
 		hang_up();
 		err = dial(s, end_ms);
 		if (err == KODO_OK)
