@@ -29,14 +29,14 @@ put_outcome(const struct source *s)
 	}
 }
 
-/* A runner that has just begun hears it a little later. */
+/* A service that has just begun has its runner a little later, and so has one that is restarted. */
 static bool
 wake(const struct state *s)
 {
 	unsigned left = WAKE_MS / STEP_MS;
 
 	while (state_wake(s) != KODO_OK) {
-		if (left-- == 0 || !state_has_runner(s))
+		if (left-- == 0)
 			return false;
 		usleep(STEP_MS * 1000);
 	}
@@ -58,11 +58,20 @@ look(struct arena *a, struct registry *r, struct str slug, struct source *s, boo
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
+/* Nobody is left who would do it now. */
+static void
+say_noted(void)
+{
+	fputs("kodo import: noted; no runner is running, so it is done at the next start, request "
+	    "or cron\n", stderr);
+}
+
 static enum kodo_err
 wait_until_done(struct registry *r, struct str slug, bool forget, struct why *why)
 {
 	struct arena *a = arena_new();
 	struct source s;
+	unsigned alone_ms = 0;
 	bool is_there = true;
 	enum kodo_err err = a == NULL ? KODO_ENOMEM : KODO_OK;
 
@@ -72,9 +81,14 @@ wait_until_done(struct registry *r, struct str slug, bool forget, struct why *wh
 		if (err != KODO_OK || !is_there ||
 		    (!forget && s.phase == SOURCE_IDLE && (s.flags & SOURCE_NOW) == 0))
 			break;
+		alone_ms = state_has_runner(registry_state(r)) ? 0 : alone_ms + STEP_MS;
+		if (alone_ms > WAKE_MS)
+			break;
 		usleep(STEP_MS * 1000);
 	}
-	if (err == KODO_OK && !is_there)
+	if (alone_ms > WAKE_MS)
+		say_noted();
+	else if (err == KODO_OK && !is_there)
 		printf("%.*s: gone, and its entries with it\n", STR_ARG(slug));
 	else if (err == KODO_OK) {
 		put_outcome(&s);
@@ -110,8 +124,7 @@ import_url(struct registry *r, struct str url, bool forget, struct why *why)
 	if (err == KODO_ECONFLICT)
 		return why_set(why, err, "%s is in the option `import`: change that", slug);
 	if (err == KODO_OK && !wake(registry_state(r))) {
-		fputs("kodo import: noted; no runner is running, so it is done at the next "
-		    "start, request or cron\n", stderr);
+		say_noted();
 		return KODO_OK;
 	}
 	return err == KODO_OK ? wait_until_done(r, str_of(slug), forget, why) : err;

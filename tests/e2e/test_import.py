@@ -28,7 +28,8 @@ def made():
 def registry(folders, made):
     def start(**options):
         made.append(kodotest.Service(folders(), {"log_file_level": "DEBUG", **options}).start())
-        wait_until(lambda: runner_of(made[-1]), 10, "a runner")
+        # it can be woken: that its process is there says nothing yet
+        wait_until(lambda: "runner: running" in command(made[-1], "check", made[-1].loader).stdout, 30, "a runner")
         return made[-1]
     return start
 
