@@ -258,13 +258,16 @@ static enum kodo_err
 find_asked(struct call *c, struct view *v, struct item *out)
 {
 	const char *url;
+	enum kodo_err err;
 
 	if (!is_imported(c))
 		return item_find_own(
 		    v, c->a, call_path_below(c, STR("/flows/")), c->req->query, out);
 	url = arena_printf(
 	    c->a, "%.*s%.*s", STR_ARG(v->options->url), STR_ARG(c->req->path));
-	return url == NULL ? KODO_ENOMEM : item_find(v, c->a, str_of(url), out);
+	err = url == NULL ? KODO_ENOMEM : item_find(v, c->a, str_of(url), out);
+	/* nobody but a source of ours sends people on from a url of ours */
+	return err == KODO_OK && out->imported.source.p == NULL ? KODO_ENOTFOUND : err;
 }
 
 /* The address of a node of imported flows leads to them. KODO_ENOTFOUND: it is none. */

@@ -52,6 +52,7 @@ imported_find(
 		err = option_import_read(s.text, &o, NULL);
 	if (err != KODO_OK)
 		return err == KODO_EINVAL ? KODO_ECORRUPT : err;
+	out->peer = s.peer;
 	out->first_us = slug.p != NULL ? e.first_us : 0;
 	out->kind = import_kind_name((enum import_kind)s.kind);
 	out->source = o.url;

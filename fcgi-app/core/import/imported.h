@@ -8,6 +8,7 @@
 
 struct imported {
 	struct str source;	/* url of it; null: it was not imported here */
+	uint32_t peer;		/* as whom the source speaks within this registry */
 	const char *kind;	/* import_kind_name */
 	struct str id;		/* as the source calls the flow; null: of the node alone */
 	int64_t first_us;	/* when it was seen there first; 0: of the node alone */

@@ -79,6 +79,9 @@ find_at(struct view *v, struct arena *a, struct str node, struct str own, struct
 	if (err != KODO_OK)
 		return err;
 	err = imported_find(&v->t, a, v->options->url, out->row.url, &out->imported);
+	/* anybody may state a node under that url while ours is not stated */
+	if (err == KODO_OK && out->imported.peer != s.peer)
+		out->imported = (struct imported){ .kind = "" };
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
