@@ -119,20 +119,49 @@ import_take_texts(struct import_reader *r, struct str object, const struct impor
 	return err;
 }
 
+/* Can it be stored by its names? */
+static bool
+has_place(const struct import_entry *e)
+{
+	return import_is_slug(e->space) && import_is_slug(e->slug) && e->id.len > 0;
+}
+
+/* Tags that an entry may get. A list that is longer is refused, whatever is in it. */
+static size_t
+tags_most(struct str list, const char *const more[])
+{
+	struct jread_walk w;
+	struct str key, value;
+	size_t n = 1;
+
+	while (more[n - 1] != NULL)
+		n++;
+	if (jread_kind(list) == JREAD_LIST) {
+		jread_begin(&w, list);
+		while (n <= LIMIT_TAGS && jread_next(&w, &key, &value))
+			n++;
+	}
+	return n;
+}
+
 enum kodo_err
 import_take_tags(
     struct import_reader *r, struct str list, const char *const more[], struct import_entry *e)
 {
-	/* a list that is longer is refused, whatever is in it */
-	struct str *tags = arena_alloc(r->a, (LIMIT_TAGS + 1) * sizeof(*tags)), key, value, text;
-	const char *own = arena_printf(r->a, IMPORT_TAG "%.*s", STR_ARG(r->slug));
+	struct str *tags, key, value, text;
 	struct jread_walk w;
 	size_t n = 0, i;
 	enum kodo_err err = KODO_OK;
 
-	if (tags == NULL || own == NULL)
+	/* a page may have millions that are nothing: no memory for those */
+	if (!has_place(e))
+		return KODO_OK;
+	tags = arena_alloc(r->a, tags_most(list, more) * sizeof(*tags));
+	if (r->tag.p == NULL)
+		r->tag = str_of(arena_printf(r->a, IMPORT_TAG "%.*s", STR_ARG(r->slug)));
+	if (tags == NULL || r->tag.p == NULL)
 		return KODO_ENOMEM;
-	tags[n++] = str_of(own);
+	tags[n++] = r->tag;
 	for (i = 0; more[i] != NULL; i++)
 		tags[n++] = str_of(more[i]);
 	if (jread_kind(list) == JREAD_LIST) {
@@ -200,19 +229,23 @@ enum kodo_err
 import_put_query(struct import_reader *r, struct str url, const char *name, struct str value,
     struct str *out)
 {
-	const char *at = NULL, *mark = arena_printf(r->a, "&%s=", name);
+	const struct str own = str_of(name);
+	struct str query = url, member;
 	struct buf b = BUF_INIT(0);
+	char mark = '?';
 	size_t i;
 	enum kodo_err err;
 
-	if (mark == NULL)
-		return KODO_ENOMEM;
-	at = url.len == 0 ? NULL : memmem(url.p, url.len, mark, strlen(mark));
-	if (at != NULL)
-		url.len = (size_t)(at - url.p);
-	buf_put_str(&b, url);
-	buf_putc(&b, memchr(url.p, '?', url.len) == NULL ? '?' : '&');
-	buf_printf(&b, "%s=", name);
+	buf_put_str(&b, str_cut(&query, '?'));
+	while (query.len > 0) {
+		member = str_cut(&query, '&');
+		if (str_starts(member, own) && str_starts(str_skip(member, own.len), STR("=")))
+			continue;
+		buf_putc(&b, mark);
+		buf_put_str(&b, member);
+		mark = '&';
+	}
+	buf_printf(&b, "%c%s=", mark, name);
 	for (i = 0; i < value.len; i++)
 		if (is_slug_char(value.p[i]) || value.p[i] == '~')
 			buf_putc(&b, value.p[i]);
@@ -288,7 +321,7 @@ import_give(struct import_reader *r, const struct import_entry *e)
 	enum import_refusal why;
 	enum kodo_err err;
 
-	if (!import_is_slug(e->space) || !import_is_slug(e->slug) || e->id.len == 0)
+	if (!has_place(e))
 		return r->refuse(r->arg, IMPORT_MALFORMED, e->id);
 	why = e->is_gone ? IMPORT_REFUSALS : judge(e);
 	if (why == IMPORT_REFUSALS)

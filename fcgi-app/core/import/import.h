@@ -71,6 +71,7 @@ struct import_reader {
 	struct jread *j;
 	struct import_doc doc;	/* kind becomes what the document is */
 	struct str slug;	/* of the source, for the tag of its entries */
+	struct str tag;		/* that; null at first */
 	enum kodo_err (*entry)(void *arg, const struct import_entry *e);
 	enum kodo_err (*refuse)(void *arg, enum import_refusal why, struct str id);
 	enum kodo_err (*follow)(void *arg, const struct import_doc *doc);

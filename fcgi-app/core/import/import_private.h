@@ -29,8 +29,9 @@ enum kodo_err import_text(struct import_reader *r, struct str object, const char
     struct str *out) MUST_CHECK;
 
 /*
- * Room for the texts of a list and more tags behind them; n_tags over LIMIT_TAGS: too many. list
- * may be null.
+ * The tag of the source, more tags, and the texts of a list behind them; n_tags over LIMIT_TAGS:
+ * too many. list may be null. Of an entry without its id, space and slug, which is refused
+ * whatever its tags are, none are read.
  */
 enum kodo_err import_take_tags(struct import_reader *r, struct str list, const char *const more[],
     struct import_entry *e) MUST_CHECK;
@@ -43,7 +44,7 @@ enum kodo_err import_slug(struct arena *a, struct str text, struct str *out) MUS
 /* Is it one as it stands, and neither . nor ..? */
 bool import_is_slug(struct str s);
 
-/* url with a query member behind its others, in the place of one of that name at its end. */
+/* url with a query member behind its others, in the place of those of that name. */
 enum kodo_err import_put_query(struct import_reader *r, struct str url, const char *name,
     struct str value, struct str *out) MUST_CHECK;
 
