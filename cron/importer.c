@@ -28,6 +28,7 @@ struct importer {
 	/* whose namespaces are settled at present, and with which rivals */
 	struct arena *rivals_arena;
 	struct settle_rivals rivals;
+	uint64_t rivals_at;	/* position in the log of changes until which they are known */
 	char settling[WALK_SLUG_BYTES];
 	uint64_t walk;
 	uint64_t watched;	/* position in the log of changes */
@@ -129,10 +130,13 @@ settle(struct importer *m, const struct walk_work *work, int64_t now_us)
 
 	if (!str_eq(work->slug, str_of(m->settling)) || work->walk != m->walk) {
 		arena_reset(m->rivals_arena);
-		err = walk_rivals(m->registry, m->rivals_arena, &m->rivals);
+		err = walk_rivals(m->registry, m->rivals_arena, &m->rivals, &m->rivals_at);
 		str_copy(m->settling, sizeof(m->settling), work->slug);
 		m->walk = work->walk;
 	}
+	/* what was said meanwhile is looked at when the namespaces are settled */
+	if (m->watched > m->rivals_at)
+		m->watched = m->rivals_at;
 	return err == KODO_OK ? walk_settle(m->registry, work, &m->rivals, now_us) : err;
 }
 
@@ -168,13 +172,18 @@ look(struct importer *m, int64_t now_us, int64_t *due_us)
 	const int64_t until_us = clock_mono_us() + STEPS_US;
 	struct str busy[IMPORT_SLOTS];
 	struct walk_work work;
+	enum walk_watched seen = WALK_SEEN;
 	bool is_step = false;
 	enum kodo_err err = KODO_OK;
 
 	if (now_us < m->looked_us || now_us - m->looked_us >= LOOK_US) {
-		m->looked_us = now_us;
-		err = walk_watch(m->registry, &m->watched, now_us);
+		err = walk_watch(m->registry, &m->watched, now_us, &seen);
+		/* at once, if there is more */
+		m->looked_us = seen == WALK_MORE ? now_us - LOOK_US : now_us;
 	}
+	/* what others say wakes nobody */
+	if (seen != WALK_IDLE && m->looked_us + LOOK_US < *due_us)
+		*due_us = m->looked_us + LOOK_US;
 	while (err == KODO_OK && m->n_busy < IMPORT_SLOTS && clock_mono_us() < until_us) {
 		arena_reset(m->a);
 		err = walk_next(
@@ -239,8 +248,14 @@ importer_end(struct importer *m, unsigned slot, const struct exchange_result *re
 		.etag = head->etag.len > 0 ? head->etag : STR_NULL,
 		.problem = problem_of(f->a, res), .is_final = head->is_private,
 		.retry_after_s = res->retry_after_s };
+	const struct walk_answer full = {
+		.problem = STR(SETTLE_FULL), .is_final = true, .is_ours = true
+	};
 	enum kodo_err err = walk_take(m->registry, &f->work, &answer, now_us);
 
+	/* fetched again at once, it would not go in either */
+	if (err == KODO_EFULL)
+		err = walk_take(m->registry, &f->work, &full, now_us);
 	f->is_busy = false;
 	m->n_busy--;
 	if (err == KODO_OK)

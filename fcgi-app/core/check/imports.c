@@ -56,6 +56,8 @@ source_check(void *arg, const struct source *s)
 		put(m, FINDING_WARNING, "import %.*s: due since %lld min, and no runner reads it; "
 		    "see that cron starts kodo-reconnect", STR_ARG(s->slug),
 		    (long long)(m->v->now_us - s->due_us) / 60000000);
+	else if (s->done_us == 0)
+		put(m, FINDING_OK, "import %.*s: not read to its end yet", STR_ARG(s->slug));
 	else
 		put(m, FINDING_OK, "import %.*s: %s, %llu entries, last read %lld min ago%s",
 		    STR_ARG(s->slug), import_kind_name((enum import_kind)s->kind),

@@ -11,6 +11,7 @@
 
 #define SPACES_AT_ONCE	200u
 #define FLOWS_AT_ONCE	5000u
+#define BYTES_AT_ONCE	(1u << 20)
 
 /* --- the same elsewhere --- */
 
@@ -82,13 +83,11 @@ is_same_content(const struct packed *x, const struct packed *y, bool *out)
 	return err;
 }
 
-/*
- * May the node be shown in the place of ours? Its key is less than ours, it is alive, and, where
- * must_match, has what we have.
- */
+/* May the node be shown in the place of ours? Its key is less than ours, it is alive, and has what
+ * we have. */
 static enum kodo_err
 is_rival(struct change *ch, uint32_t node, struct str key, const struct place_parts *place,
-    const struct packed *ours, bool must_match, bool *out)
+    const struct packed *ours, bool *out)
 {
 	struct place_parts parts;
 	struct node_state state;
@@ -109,8 +108,7 @@ is_rival(struct change *ch, uint32_t node, struct str key, const struct place_pa
 	if (state.since_us > 0 || str_cmp(other, key) >= 0 || !place_read(p.url, &parts) ||
 	    !str_eq(parts.slug, place->slug) || !str_eq(parts.space, place->space))
 		return KODO_OK;
-	*out = true;
-	return must_match ? is_same_content(&p, ours, out) : KODO_OK;
+	return is_same_content(&p, ours, out);
 }
 
 /* --- a node --- */
@@ -182,10 +180,20 @@ is_stated(struct change *ch, const struct peer *p, struct str key, bool *out)
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
+/* A node that is there already may change, as those of others may. */
+static enum kodo_err
+has_room(struct change *ch, const struct peer *p, struct str key, size_t bytes, bool *out)
+{
+	const uint64_t room = SETTLE_LEFT_BYTES + 4 * bytes;
+
+	*out = change_room(ch, room) >= room;
+	return *out ? KODO_OK : is_stated(ch, p, key, out);
+}
+
 /* bytes: of the node as it should be. */
 static enum kodo_err
 node_choose(struct change *ch, struct source *s, struct peer *p, struct source_space *space,
-    uint32_t rival, bool is_walked, struct str key, struct str bytes)
+    uint32_t rival, struct str key, struct str bytes)
 {
 	const struct place_parts place = { STR_NULL, s->slug, space->space };
 	struct packed ours;
@@ -194,11 +202,10 @@ node_choose(struct change *ch, struct source *s, struct peer *p, struct source_s
 	enum kodo_err err = packed_open(bytes, &ours);
 
 	if (err == KODO_OK)
-		err = is_rival(ch, space->rival, key, &place, &ours,
-		    is_walked || space->is_changed, &is);
+		err = is_rival(ch, space->rival, key, &place, &ours, &is);
 	if (err == KODO_OK && !is) {
 		space->rival = rival;
-		err = is_rival(ch, rival, key, &place, &ours, true, &is);
+		err = is_rival(ch, rival, key, &place, &ours, &is);
 	}
 	if (err != KODO_OK)
 		return err;
@@ -212,7 +219,7 @@ node_choose(struct change *ch, struct source *s, struct peer *p, struct source_s
 
 enum kodo_err
 settle_space(struct change *ch, struct source *s, struct peer *p,
-    const struct source_space *stored, uint32_t rival, bool is_walked)
+    const struct source_space *stored, uint32_t rival, size_t *n_bytes)
 {
 	struct source_space space = *stored;
 	struct buf bytes = BUF_INIT(0);
@@ -232,11 +239,17 @@ settle_space(struct change *ch, struct source *s, struct peer *p,
 	err = node_pack(ch, s, p->id, space.space, url, &bytes, &n);
 	if (err == KODO_OK && buf_failed(&bytes))
 		err = bytes.err;
-	if (err == KODO_OK && n == 0)
+	*n_bytes += bytes.len;
+	is = true;
+	if (err == KODO_OK && n > 0)
+		err = has_room(ch, p, key, bytes.len, &is);
+	if (err == KODO_OK && !is)
+		s->error = STR(SETTLE_FULL);
+	else if (err == KODO_OK && n == 0)
 		err = node_withdraw(ch, p, key);
 	else if (err == KODO_OK)
-		err = node_choose(ch, s, p, &space, rival, is_walked, key, buf_str(&bytes));
-	space.is_changed = false;
+		err = node_choose(ch, s, p, &space, rival, key, buf_str(&bytes));
+	space.is_changed = !is;
 	if (err == KODO_OK && n == 0)
 		err = source_space_del(ch->t, p->id, space.space);
 	else if (err == KODO_OK)
@@ -304,11 +317,13 @@ settle_some(struct change *ch, struct source *s, struct peer *p,
 	struct source_space found, space;
 	struct scan scan;
 	uint64_t hash = 0, n = 0;
+	size_t n_bytes = 0;
 	unsigned i;
 	enum kodo_err err = KODO_OK;
 
 	*more = true;
-	for (i = 0; i < SPACES_AT_ONCE && n < FLOWS_AT_ONCE && *more && err == KODO_OK; i++) {
+	for (i = 0; i < SPACES_AT_ONCE && n < FLOWS_AT_ONCE && n_bytes < BYTES_AT_ONCE && *more &&
+	    err == KODO_OK; i++) {
 		/* a scan cannot go on over a change */
 		scan = source_space_scan(ch->t, p->id, s->settled);
 		*more = source_space_next(&scan, &hash, &found);
@@ -322,9 +337,8 @@ settle_some(struct change *ch, struct source *s, struct peer *p,
 		if ((s->flags & both) == both)
 			err = space_sweep(ch, s, p->id, &space, &n);
 		if (err == KODO_OK)
-			err = settle_space(ch, s, p, &space,
-			    rival_of(rivals, s->slug, space.space),
-			    (s->flags & SOURCE_WHOLE) != 0);
+			err = settle_space(
+			    ch, s, p, &space, rival_of(rivals, s->slug, space.space), &n_bytes);
 		*more = hash < UINT64_MAX;
 		s->settled = hash + 1;
 	}

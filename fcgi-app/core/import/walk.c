@@ -162,34 +162,47 @@ walk_begin(struct change *ch, struct source *s)
 	s->tries = s->requests = s->n_new = s->n_changed = s->n_gone = 0;
 	s->loop_power = s->loop_steps = 0;
 	s->loop_hash = s->bytes = s->settled = 0;
-	s->example = STR_NULL;
+	s->example = s->error = STR_NULL;
 	memset(s->refused, 0, sizeof(s->refused));
 	return walk_queue_begin(ch->a, s, &o, &s->queue);
 }
 
-void
-walk_end(struct source *s, int64_t now_us, struct str problem, unsigned retry_after_s)
+static int64_t
+hours_of(const struct source *s)
 {
 	struct option_import o;
-	int64_t wait_us = FAILURE_US, most_us;
-	uint32_t i;
 
 	/* it was read before */
-	if (option_import_read(s->text, &o, NULL) != KODO_OK)
-		o.hours = 1;
-	most_us = o.hours * HOUR_US > FULL_US ? o.hours * HOUR_US : FULL_US;
+	return option_import_read(s->text, &o, NULL) == KODO_OK ? o.hours : 1;
+}
+
+/* The longest time that passes until something is done for it again. */
+static int64_t
+wait_most_us(const struct source *s)
+{
+	const int64_t us = hours_of(s) * HOUR_US;
+
+	return us > FULL_US ? us : FULL_US;
+}
+
+void
+walk_end(struct source *s, int64_t now_us, unsigned retry_after_s)
+{
+	const int64_t most_us = wait_most_us(s);
+	int64_t wait_us = FAILURE_US;
+	uint32_t i;
+
 	s->phase = SOURCE_SETTLES;
 	s->settled = 0;
 	s->queue = STR_NULL;
-	s->error = problem;
-	if (problem.p == NULL) {
+	if (s->error.p == NULL) {
 		s->flags |= SOURCE_WHOLE;
 		s->failures = 0;
-		s->due_us = now_us + o.hours * HOUR_US;
+		s->due_us = now_us + hours_of(s) * HOUR_US;
 		return;
 	}
-	/* what it is may be another thing by now */
-	if (s->requests <= 1)
+	/* it may be another thing by now; but what that has would sweep what this one brought */
+	if (s->requests <= 1 && s->n_entries == 0)
 		s->root = s->etag = STR_NULL;
 	for (i = 0; i < s->failures && wait_us < most_us; i++)
 		wait_us *= 2;
@@ -219,10 +232,10 @@ source_due_us(const struct source *s, const struct options *o, int64_t now_us)
 	    (s->flags & SOURCE_NOW) != 0 ||
 	    (s->own_url.p != NULL && !str_eq(s->own_url, o->url)))
 		return s->phase == SOURCE_WALKS ? s->due_us : now_us;
-	/* a time that cannot be waited for: the clock was set back */
-	if (s->due_us > now_us + 400 * FULL_US)
-		return now_us;
-	return s->phase == SOURCE_IDLE && (s->flags & SOURCE_ONCE) != 0 ? INT64_MAX : s->due_us;
+	/* a time that no walk has set: the clock was set back */
+	if (s->phase != SOURCE_IDLE || (s->flags & SOURCE_ONCE) == 0)
+		return s->due_us > now_us + wait_most_us(s) + OVERLAP_US ? now_us : s->due_us;
+	return INT64_MAX;
 }
 
 /* The first one of them that is due. NULL: none. */
@@ -325,6 +338,7 @@ struct settling {
 	const struct walk_work *w;
 	const struct settle_rivals *rivals;
 	struct source s;	/* after; texts in the change's arena */
+	bool is_full;		/* a step had no room: the rest is left to the next walk */
 	bool is_done, is_ended;
 };
 
@@ -386,7 +400,9 @@ settle_fn(struct change *ch, void *arg)
 	}
 	if (err == KODO_OK)
 		err = own_url_follow(ch, s, p);
-	if (err == KODO_OK)
+	if (g->is_full)
+		s->error = STR(SETTLE_FULL);
+	else if (err == KODO_OK)
 		err = settle_some(ch, s, p, g->rivals, &more);
 	if (err == KODO_OK && !more)
 		source_rest(s, ch->now_us);
@@ -426,6 +442,10 @@ walk_settle(struct registry *r, const struct walk_work *w, const struct settle_r
 		.is_kept = &is_kept };
 	enum kodo_err err = registry_change(&run);
 
+	if (err == KODO_EFULL) {
+		g.is_full = true;
+		err = registry_change(&run);
+	}
 	if (err == KODO_OK && g.is_done)
 		say_done(&g.s);
 	if (err == KODO_OK && g.is_ended)
@@ -434,7 +454,8 @@ walk_settle(struct registry *r, const struct walk_work *w, const struct settle_r
 }
 
 enum kodo_err
-walk_rivals(struct registry *r, struct arena *a, struct settle_rivals *out)
+walk_rivals(
+    struct registry *r, struct arena *a, struct settle_rivals *out, uint64_t *position)
 {
 	struct view v;
 	enum kodo_err err = view_begin(r, 0, &v);
@@ -442,6 +463,7 @@ walk_rivals(struct registry *r, struct arena *a, struct settle_rivals *out)
 	*out = (struct settle_rivals){ .n = 0 };
 	if (err != KODO_OK)
 		return err;
+	*position = v.head.logged;
 	err = settle_rivals_find(&v.t, a, v.options->url, out);
 	view_end(&v);
 	return err;

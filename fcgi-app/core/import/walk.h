@@ -3,7 +3,7 @@
  * each.
  *
  *	while (walk_next(..) == KODO_OK)
- *		WALK_FETCH	fetch work.doc, then walk_take or walk_failed
+ *		WALK_FETCH	fetch work.doc, then walk_take
  *		WALK_SETTLE	walk_settle, again and again
  *
  * A walk goes through the documents of a source. The place in it is stored with each document, so
@@ -45,6 +45,7 @@ struct walk_answer {
 	struct str etag;
 	struct str problem;	/* why there is none; null: there is one */
 	bool is_final;		/* asking again is of no use */
+	bool is_ours;		/* the problem is of this service: nothing else is of use either */
 	unsigned retry_after_s;
 };
 enum kodo_err walk_take(struct registry *r, const struct walk_work *w,
@@ -53,15 +54,21 @@ enum kodo_err walk_take(struct registry *r, const struct walk_work *w,
 /* One step of WALK_SETTLE; rivals as settle_rivals_find has them at its begin. */
 enum kodo_err walk_settle(struct registry *r, const struct walk_work *w,
     const struct settle_rivals *rivals, int64_t now_us) MUST_CHECK;
-/* For that, in a reading transaction. */
-enum kodo_err walk_rivals(struct registry *r, struct arena *a, struct settle_rivals *out)
-    MUST_CHECK;
+/* For that, in a reading transaction. *position: the end of the log of changes then. */
+enum kodo_err walk_rivals(struct registry *r, struct arena *a, struct settle_rivals *out,
+    uint64_t *position) MUST_CHECK;
 
 /*
  * What others have said since of imported nodes, and of the same ones elsewhere: the entries of the
- * log behind *position, which becomes its end.
+ * log behind *position, which becomes its end, or the place to go on from at once.
  */
-enum kodo_err walk_watch(struct registry *r, uint64_t *position, int64_t now_us) MUST_CHECK;
+enum walk_watched {
+	WALK_IDLE,	/* there are no sources: nobody needs to look */
+	WALK_SEEN,
+	WALK_MORE	/* the log goes on */
+};
+enum kodo_err walk_watch(struct registry *r, uint64_t *position, int64_t now_us,
+    enum walk_watched *out) MUST_CHECK;
 
 /*
  * For `kodo import URL`: read a source now, which need not be in the option; or forget one that is

@@ -19,11 +19,14 @@ void walk_queue_put(struct buf *out, const struct import_doc *doc);
 enum kodo_err walk_queue_begin(struct arena *a, const struct source *s,
     const struct option_import *o, struct str *out) MUST_CHECK;
 
+/* The url of a page of an MCP registry, without what walk_queue_begin has put behind it. */
+struct str walk_queue_root(const struct source *s, struct str url);
+
 /*
- * The walk is over, whole or by that problem; nodes are made next. text: of the option.
- * retry_after_s: the source asks for it.
+ * The walk is over, whole or by s->error; nodes are made next. retry_after_s: the source asks for
+ * it.
  */
-void walk_end(struct source *s, int64_t now_us, struct str problem, unsigned retry_after_s);
+void walk_end(struct source *s, int64_t now_us, unsigned retry_after_s);
 
 /* The peer of a source, made where it is missing. */
 enum kodo_err walk_peer(struct change *ch, struct source *s, struct peer **out) MUST_CHECK;

@@ -60,17 +60,51 @@ way_of(struct str url)
 	return NULL;
 }
 
+/* path goes before the query that the url may have. */
 static void
-put(struct buf *out, enum import_kind kind, struct str base, const char *path)
+put(struct buf *out, enum import_kind kind, struct str url, const char *path)
 {
-	buf_printf(out, "%u0-%.*s%s\n", (unsigned)kind, STR_ARG(base), path);
+	struct str query = url, base = str_cut(&query, '?');
+
+	if (path[0] != '\0' && str_ends(base, STR("/")))
+		base.len--;
+	buf_printf(out, "%u0-%.*s%s%s%.*s\n", (unsigned)kind, STR_ARG(base), path,
+	    base.len < url.len && query.len > 0 ? "?" : "", STR_ARG(query));
+}
+
+/* What a page of an MCP registry is asked for with, behind the query of the source's url. */
+static void
+put_mcp_query(struct buf *out, const struct source *s, struct str url)
+{
+	char since[ISOTIME_BYTES];
+
+	buf_printf(out, "%cversion=latest&limit=100",
+	    memchr(url.p, '?', url.len) == NULL ? '?' : '&');
+	if ((s->flags & SOURCE_FULL) != 0)
+		return;
+	isotime_format(s->since_us, false, since);
+	buf_printf(out, "&include_deleted=true&updated_since=%s", since);
+}
+
+struct str
+walk_queue_root(const struct source *s, struct str url)
+{
+	struct buf query = BUF_INIT(0);
+
+	put_mcp_query(&query, s, STR(""));
+	if (!buf_failed(&query) && str_ends(url, str_skip(buf_str(&query), 1)))
+		url.len -= query.len;
+	buf_free(&query);
+	return url;
 }
 
 /* What the url may lead to, by its path and the kind that is wanted. */
 static void
 put_ways(struct buf *out, struct str url, enum import_kind kind)
 {
-	const struct way *way = way_of(url);
+	struct str query = url;
+	const struct str base = str_cut(&query, '?');
+	const struct way *way = way_of(base);
 	struct url u;
 	size_t i;
 
@@ -78,7 +112,7 @@ put_ways(struct buf *out, struct str url, enum import_kind kind)
 		put(out, way->kind, url, "");
 		return;
 	}
-	if (str_ends(url, STR("/v0.1")) && (kind == IMPORT_ANY || kind == IMPORT_MCP)) {
+	if (str_ends(base, STR("/v0.1")) && (kind == IMPORT_ANY || kind == IMPORT_MCP)) {
 		put(out, IMPORT_MCP, url, "/servers");
 		return;
 	}
@@ -95,7 +129,6 @@ walk_queue_begin(struct arena *a, const struct source *s, const struct option_im
 {
 	struct buf b = BUF_INIT(0);
 	struct str all, line;
-	char since[ISOTIME_BYTES];
 	struct buf docs = BUF_INIT(0);
 	enum kodo_err err;
 
@@ -103,14 +136,11 @@ walk_queue_begin(struct arena *a, const struct source *s, const struct option_im
 		put(&docs, (enum import_kind)s->kind, s->root, "");
 	else
 		put_ways(&docs, o->url, o->kind);
-	isotime_format(s->since_us, false, since);
 	for (all = buf_str(&docs); all.len > 0;) {
 		line = str_cut(&all, '\n');
 		buf_put_str(&b, line);
 		if (line.p[0] == '0' + IMPORT_MCP)
-			buf_puts(&b, "?version=latest&limit=100");
-		if (line.p[0] == '0' + IMPORT_MCP && (s->flags & SOURCE_FULL) == 0)
-			buf_printf(&b, "&include_deleted=true&updated_since=%s", since);
+			put_mcp_query(&b, s, line);
 		buf_putc(&b, '\n');
 	}
 	err = buf_failed(&b) || buf_failed(&docs) ? KODO_ENOMEM : arena_str(a, buf_str(&b), out);

@@ -219,14 +219,11 @@ queue_follow(struct change *ch, struct source *s, const struct batch *b, struct 
 static struct str
 root_find(struct source *s, const struct batch *b, const struct import_doc *doc)
 {
-	struct str left = walk_queue_rest(s->queue), root = doc->url;
-	const char *query = memchr(root.p, '?', root.len);
+	struct str left = walk_queue_rest(s->queue);
 
 	if (s->root.p != NULL)
 		return left;
-	if (query != NULL && b->kind == IMPORT_MCP)
-		root.len = (size_t)(query - root.p);
-	s->root = root;
+	s->root = b->kind == IMPORT_MCP ? walk_queue_root(s, doc->url) : doc->url;
 	s->kind = b->kind;
 	return STR_NULL;
 }
@@ -245,16 +242,42 @@ ceiling_of(const struct source *s, const struct option_import *o, int64_t now_us
 	return NULL;
 }
 
-/* The document cannot be had, or read: the next way, another try, or the end of the walk. */
+/* The walk is not whole, for what is wrong in the first document of the queue. The first counts. */
+static enum kodo_err
+problem_note(struct change *ch, struct source *s, struct str problem)
+{
+	struct import_doc doc;
+
+	if (s->error.p == NULL && walk_queue_first(s->queue, &doc))
+		s->error = str_of(arena_printf(
+		    ch->a, "%.*s: %.*s", STR_ARG(doc.url), STR_ARG(problem)));
+	return s->error.p == NULL ? KODO_ENOMEM : KODO_OK;
+}
+
+static enum kodo_err
+stop(struct change *ch, struct source *s, const struct walk_answer *answer, struct str problem)
+{
+	enum kodo_err err = problem_note(ch, s, problem);
+
+	walk_end(s, ch->now_us, answer->retry_after_s);
+	return err;
+}
+
+/*
+ * The document cannot be had, or read: the next way, another try, what else there is to be read, or
+ * the end of the walk.
+ */
 static enum kodo_err
 fail(struct change *ch, struct source *s, const struct walk_answer *answer, struct str problem,
     bool may_pass)
 {
-	struct str rest = walk_queue_rest(s->queue);
-	struct import_doc doc;
-	const char *text;
+	const struct str rest = walk_queue_rest(s->queue);
+	struct option_import o;
+	enum kodo_err err;
 
-	if (s->root.p == NULL && rest.len > 0 && answer->status != 0) {
+	/* who is busy may have it all the same */
+	if (s->root.p == NULL && rest.len > 0 && answer->status != 0 && answer->status != 429 &&
+	    answer->status != 503) {
 		s->queue = rest;
 		return KODO_OK;
 	}
@@ -266,18 +289,22 @@ fail(struct change *ch, struct source *s, const struct walk_answer *answer, stru
 		s->tries++;
 		return KODO_OK;
 	}
-	text = walk_queue_first(s->queue, &doc)
-	    ? arena_printf(ch->a, "%.*s: %.*s", STR_ARG(doc.url), STR_ARG(problem)) : NULL;
-	if (text == NULL)
-		return KODO_ENOMEM;
-	walk_end(s, ch->now_us, str_of(text), answer->retry_after_s);
-	return KODO_OK;
+	err = option_import_read(s->text, &o, NULL);
+	if (err != KODO_OK || s->root.p == NULL || rest.len == 0 ||
+	    ceiling_of(s, &o, ch->now_us) != NULL)
+		return err == KODO_OK ? stop(ch, s, answer, problem) : err;
+	err = problem_note(ch, s, problem);
+	s->queue = rest;
+	s->tries = 0;
+	return err;
 }
 
 static enum kodo_err
 store(struct change *ch, struct source *s, const struct taking *t)
 {
 	const struct batch *b = t->b;
+	/* its entries, their nodes, and what is found by their words */
+	const uint64_t room = SETTLE_LEFT_BYTES + 4 * t->answer->body.len;
 	const char *over;
 	struct option_import o;
 	struct str left;
@@ -291,6 +318,8 @@ store(struct change *ch, struct source *s, const struct taking *t)
 		s->refused[i] += b->refused[i];
 	if (s->example.p == NULL)
 		s->example = b->example;
+	if (err == KODO_OK && b->n_entries > 0 && change_room(ch, room) < room)
+		return stop(ch, s, t->answer, STR(SETTLE_FULL));
 	if (err == KODO_OK)
 		err = entries_store(ch, s, b, &o, &repeats);
 	if (err != KODO_OK)
@@ -301,11 +330,11 @@ store(struct change *ch, struct source *s, const struct taking *t)
 		return fail(ch, s, t->answer, STR("its pages begin again"), false);
 	over = ceiling_of(s, &o, ch->now_us);
 	if (over != NULL)
-		return fail(ch, s, t->answer, str_of(over), false);
+		return stop(ch, s, t->answer, str_of(over));
 	err = queue_follow(ch, s, b, left);
 	if (err == KODO_OK && s->queue.len == 0) {
 		s->etag = s->requests == 1 ? t->answer->etag : STR_NULL;
-		walk_end(s, ch->now_us, STR_NULL, 0);
+		walk_end(s, ch->now_us, 0);
 	}
 	return err;
 }
@@ -331,7 +360,11 @@ take_fn(struct change *ch, void *arg)
 	if (answer->status == 304 && t->w->etag.p != NULL) {
 		/* nothing is concluded from what was not sent */
 		s.flags &= ~(unsigned)SOURCE_FULL;
-		walk_end(&s, ch->now_us, STR_NULL, 0);
+		walk_end(&s, ch->now_us, 0);
+	} else if (problem.p == NULL && answer->status != 200) {
+		err = fail(ch, &s, answer, STR("it answers 304, which nobody asked for"), false);
+	} else if (problem.p != NULL && answer->is_ours) {
+		err = stop(ch, &s, answer, problem);
 	} else if (problem.p != NULL) {
 		err = fail(ch, &s, answer, problem, !answer->is_final && (answer->status == 0 ||
 		    answer->status == 429 || answer->status >= 500));

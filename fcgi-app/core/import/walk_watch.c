@@ -73,6 +73,7 @@ doubt_settle(struct change *ch, const struct doubt *d)
 	struct source_space space;
 	struct source s;
 	struct peer *p;
+	size_t n_bytes = 0;
 	enum kodo_err err = source_get(ch->t, ch->a, d->slug, &s);
 
 	if (err == KODO_OK && s.phase == SOURCE_ENDS)
@@ -82,7 +83,7 @@ doubt_settle(struct change *ch, const struct doubt *d)
 	if (err == KODO_OK)
 		err = walk_peer(ch, &s, &p);
 	if (err == KODO_OK && str_eq(space.space, d->space) && !space.is_changed)
-		err = settle_space(ch, &s, p, &space, d->rival, false);
+		err = settle_space(ch, &s, p, &space, d->rival, &n_bytes);
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
@@ -111,7 +112,8 @@ has_any(void *arg, const struct source *s)
 }
 
 enum kodo_err
-walk_watch(struct registry *r, uint64_t *position, int64_t now_us)
+walk_watch(
+    struct registry *r, uint64_t *position, int64_t now_us, enum walk_watched *out)
 {
 	struct doubts w = { .a = arena_new() };
 	struct change_run run = { .type = &change_doubts, .r = r, .now_us = now_us, .arg = &w };
@@ -143,6 +145,7 @@ walk_watch(struct registry *r, uint64_t *position, int64_t now_us)
 		}
 		err = scan_end(&s);
 	}
+	*out = !any ? WALK_IDLE : *position < v.head.logged ? WALK_MORE : WALK_SEEN;
 	view_end(&v);
 	if (err == KODO_OK && w.n > 0)
 		err = registry_change(&run);

@@ -1,0 +1,203 @@
+"""Imports where something is wrong: with the source, with who else is there, or with this service."""
+import subprocess
+import time
+import urllib.parse
+
+import kodotest
+from importtest import server, shown
+from kodotest import wait_until
+from test_import import CARD, Memory, ard, command, documents, made, mcp, names, registry, run_import, runner_of, triples
+
+FIXTURES = (documents, made, mcp, registry)
+
+
+# --- the source ---
+
+def test_304_that_nobody_asked_for(registry, mcp):
+    """At the first page or at another: nothing is concluded from it."""
+    source, kodo = mcp(300), registry()
+    run_import(kodo, source.url + "#kind=mcp")
+    before = triples(shown(kodo))
+    for bad in (1, 2):
+        source.forget()
+        source.fault = lambda page, answer, bad=bad: (304, {}, b"") if page == bad else answer
+        assert "304, which nobody asked for" in run_import(kodo, f"{source.url}#kind=mcp&hours={bad + 1}", status=1)
+        assert triples(shown(kodo)) == before
+
+
+def test_manifest_that_is_away_for_a_while(registry, documents):
+    """Another way that leads somewhere does not take the place of the one that was found."""
+    everything = {"/.well-known/ard.json": {"entries": [ard(1), ard(2)]}, "/.well-known/agent-card.json": {**CARD, "url": "https://maps.example.org/a2a"}}
+    source, kodo = documents(everything), registry()
+    run_import(kodo, source.url)
+    before = names(kodo)
+    manifest = everything.pop("/.well-known/ard.json")
+    for _ in range(3):
+        assert "it answers 404" in run_import(kodo, source.url, status=1)
+        assert names(kodo) == before
+    everything["/.well-known/ard.json"] = {"entries": manifest["entries"][:1]}
+    run_import(kodo, source.url)
+    assert names(kodo) == before[:1]
+
+
+def test_one_manifest_of_several_is_dead(registry, documents):
+    """What stands behind it is read; as the walk is not whole nothing is concluded from what it does not name."""
+    def below(path):
+        return {"identifier": "urn:air:localhost:catalog:x", "displayName": "m", "type": "application/ai-catalog+json", "url": path}
+
+    everything = {"/.well-known/ard.json": {"entries": [ard(1), below("/a.json"), below("/b.json")]}, "/a.json": {"entries": [ard(3)]}, "/b.json": {"entries": [ard(2)]}}
+    source, kodo = documents(everything), registry()
+    run_import(kodo, source.url)
+    before = names(kodo)
+    assert len(before) == 3
+    del everything["/a.json"]
+    everything["/b.json"] = {"entries": [ard(2), ard(4)]}
+    said = run_import(kodo, source.url, status=1)
+    assert "/a.json: it answers 404" in said and len(names(kodo)) == 4 and set(before) < set(names(kodo))
+    everything["/.well-known/ard.json"]["entries"].pop(1)
+    run_import(kodo, source.url)
+    assert len(names(kodo)) == 3
+
+
+def test_pages_of_a_panel(registry, documents):
+    """Its offset takes the place of the one before it, though it is the only member of the query."""
+    source = documents({})
+
+    def answer(path, query, headers):
+        if path != "/flow":
+            return 404, {}, b""
+        n = int(query.get("offset", 0))
+        return 200, {}, {"items": [{"summary": f"Flow {n}", "url": f"/-/x/{n}/-/"}], "offset": str(n + 1) if n < 5 else None}
+    source.answer = answer
+    kodo = registry()
+    run_import(kodo, source.url)
+    asked = [urllib.parse.urlsplit(path).query for path in source.paths() if path.startswith("/flow")]
+    assert asked == ["", *(f"offset={n}" for n in range(1, 6))]
+    assert names(kodo) == [f"Flow {n}" for n in range(6)]
+
+
+def test_source_with_a_query(registry, mcp):
+    """It is asked for with its query each time, whatever the url names."""
+    for path in ("/v0.1/servers?search=x", "/v0.1/servers?search=x#kind=mcp", "/v0.1?search=x", "/?search=x#kind=mcp"):
+        source, kodo = mcp(150), registry()
+        for _ in range(2):
+            source.forget()
+            run_import(kodo, source.url + path)
+            asked = [urllib.parse.urlsplit(one) for one in source.paths()]
+            assert {one.path for one in asked} == {"/v0.1/servers"}
+            assert all(one.query.startswith("search=x&version=latest&limit=100") for one in asked), source.paths()
+
+
+def test_page_of_nothing(registry, documents):
+    """A page of a million items that are none takes little more memory than itself."""
+    body = b'{"entries":[' + b"{}," * 1000000 + b"{}]}"
+    source, kodo = documents({"/.well-known/ard.json": body}), registry()
+    memory = Memory(runner_of(kodo))
+    said = run_import(kodo, source.url)
+    grown = memory.grown()
+    assert "refused 1000001: not of the form" in said
+    assert grown < 32 << 10, f"the runner grew by {grown} KiB"
+
+
+# --- others ---
+
+def state(kodo, peer, node, version):
+    node = {**node, "kodo": {"version": version}}
+    body = kodotest.greeting(peer, nodes=[node], kodo={"versions": {node["url"]: version}, "entries": True})
+    answer = kodo.post("/connect", body)
+    assert answer.status in (200, 201), answer
+
+
+def test_nobody_else_sends_people_on(registry, mcp, made):
+    """A stranger's node under our url, of a namespace that we have not imported, leads nowhere from here."""
+    source, kodo = mcp(20), registry()
+    run_import(kodo, source.url)
+    made.append(kodotest.Peer())
+    for space in ("evil/x", f"{source.slug}/other"):
+        flow = {**kodotest.flow(1), "url": "/flows/a", "entry": "https://evil.example.org/"}
+        state(kodo, made[-1].url, kodotest.node(f"{kodo.url}/import/{space}", [flow]), int(time.time() * 1e6))
+        for method in ("GET", "POST"):
+            answer = kodo.request(method, f"/import/{space}/flows/flows/a", body=b"{}" if method == "POST" else None)
+            assert answer.status in (404, 405) and "location" not in answer.headers, answer
+
+
+def test_rival_that_changes_its_entries(registry, mcp, made):
+    """Who shows what we have may be shown in its place; with other addresses it is not, and ours is there again."""
+    source, kodo = mcp(20), registry()
+    run_import(kodo, source.url)
+    items = [item for item in shown(kodo) if "/io.github.u00000/" in item["url"]]
+    made.append(kodotest.Peer())
+    host = made[-1].url.replace("localhost", "127.0.0.1")   # its key is less than ours
+    url = f"{host}/import/{source.slug}/io.github.u00000"
+
+    mine = next(node for node in kodo.get("/connect").json()["nodes"] if node["url"].endswith("/io.github.u00000"))
+
+    def rival(entry=None):
+        return {**mine, "url": url, "organization": mine.get("organization", ""), "flows": [{**flow, "entry": entry or flow["entry"]} for flow in mine["flows"]]}
+
+    def ours():
+        return [item["entry"] for item in shown(kodo) if item["url"].startswith(kodo.url) and "/io.github.u00000/" in item["url"]]
+    version = int(time.time() * 1e6)
+    state(kodo, host, rival(), version)
+    run_import(kodo, source.url)
+    wait_until(lambda: ours() == [], 20, "left to the other")
+    source.fault = lambda page, answer: (500, {}, b"")
+    state(kodo, host, rival("https://evil.example.org/"), version + 1000000)
+    wait_until(lambda: ours() == [item["entry"] for item in items], 20, "ours again")
+
+
+def test_looks_are_not_missed(registry, mcp):
+    """What others say soon after a look is looked at, too, without another reason to wake up."""
+    source = mcp(60)
+    one = registry()
+    two = registry(connect=[one.url])
+    for kodo in (one, two, one):
+        run_import(kodo, source.url)
+    least = min((one, two), key=lambda kodo: kodo.url)
+    other = two if least is one else one
+
+    def theirs():
+        return sum(item["url"].startswith(other.url + "/import/") for item in shown(other))
+    wait_until(lambda: theirs() == 0, 20, "left to the first")
+    time.sleep(8)
+    source.put(server(1, description="newer"))
+    run_import(least, source.url)
+    time.sleep(1.5)
+    run_import(least, source.url, "--forget")
+    wait_until(lambda: theirs() >= len(source.wanted()) - 1, 20, "its own")
+
+
+# --- this service ---
+
+def test_command_ends_where_the_service_does(registry, mcp):
+    source, kodo = mcp(300), registry()
+    source.fault = lambda page, answer: time.sleep(3) or answer
+    with subprocess.Popen([kodotest.KODO, "import", kodo.loader, source.url], cwd=kodo.cwd, stderr=subprocess.PIPE, text=True) as process:
+        wait_until(lambda: source.requests, 10, "it is read")
+        kodo.process.terminate()
+        kodo.process.wait()
+        try:
+            _, said = process.communicate(timeout=15)
+        finally:
+            process.kill()
+    assert process.returncode == 0 and "noted; no runner is running" in said
+
+
+def test_no_room(registry, mcp):
+    """The reserve of the map is left to others; what had no room is named, and not fetched again and again."""
+    source = mcp(0)
+    for n in range(1500):
+        source.put(server(3 * n + 1, description="d" * 60000 + str(n)))
+    kodo = registry(map_max_mib=64)
+    said = run_import(kodo, source.url, status=1)
+    assert "no room is left for it here" in said
+    asked = len(source.requests)
+    time.sleep(11)
+    assert len(source.requests) == asked
+    peer = kodotest.Peer()
+    try:
+        answer = kodo.post("/connect", kodotest.greeting(peer.url, nodes=[kodotest.node(peer.url, [kodotest.flow(1)])]))
+    finally:
+        peer.close()
+    told = command(kodo, "check", kodo.loader).stdout
+    assert "no room is left for it here" in told and answer.status == 201, (answer, told)
