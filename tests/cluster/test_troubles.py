@@ -13,9 +13,8 @@ import time
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from clustertest import Cluster, cluster, kodotest  # noqa: E402
+from clustertest import Cluster, Writer, cluster, connect, digest, kodotest, same_digests, stop  # noqa: E402
 from kodotest import connect_body, wait_until  # noqa: E402
-from test_cluster import Writer, connect, digest, same_digests, stop  # noqa: E402
 
 
 def test_who_asks_for_a_revision_that_never_comes_keeps_nobody_waiting(tmp_path):
