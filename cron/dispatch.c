@@ -455,7 +455,8 @@ fill(struct dispatch *d, const struct lifetime *lifetime, struct lifetime_state 
 	if (err == KODO_OK) {
 		d->n_failures = 0;
 		key_fetch_begin(d->keys, isotime_now_us(), &state->active_due_us);
-		importer_begin(d->imports, isotime_now_us(), &state->active_due_us);
+		importer_begin(d->imports, isotime_now_us(), &state->active_due_us,
+		    &state->next_due_us);
 		if (state->active_due_us < state->next_due_us)
 			state->next_due_us = state->active_due_us;
 		/* while a runner is there: no flow is worth one */

@@ -32,6 +32,7 @@ struct importer {
 	char settling[WALK_SLUG_BYTES];
 	uint64_t walk;
 	uint64_t watched;	/* position in the log of changes */
+	enum walk_watched seen;	/* what came of the last look at it */
 	int64_t looked_us, paused_us;
 };
 
@@ -167,39 +168,40 @@ importer_is_due(struct importer *m, int64_t now_us)
 
 /* Steps that need no network for as long as messages may wait, and fetches until all slots are. */
 static enum kodo_err
-look(struct importer *m, int64_t now_us, int64_t *due_us)
+look(struct importer *m, int64_t now_us, int64_t *due_us, int64_t *look_us)
 {
 	const int64_t until_us = clock_mono_us() + STEPS_US;
 	struct str busy[IMPORT_SLOTS];
 	struct walk_work work;
-	enum walk_watched seen = WALK_SEEN;
 	bool is_step = false;
 	enum kodo_err err = KODO_OK;
 
 	if (now_us < m->looked_us || now_us - m->looked_us >= LOOK_US) {
-		err = walk_watch(m->registry, &m->watched, now_us, &seen);
+		err = walk_watch(m->registry, &m->watched, now_us, &m->seen);
 		/* at once, if there is more */
-		m->looked_us = seen == WALK_MORE ? now_us - LOOK_US : now_us;
+		m->looked_us = m->seen == WALK_MORE ? now_us - LOOK_US : now_us;
 	}
-	/* what others say wakes nobody */
-	if (seen != WALK_IDLE && m->looked_us + LOOK_US < *due_us)
-		*due_us = m->looked_us + LOOK_US;
 	while (err == KODO_OK && m->n_busy < IMPORT_SLOTS && clock_mono_us() < until_us) {
 		arena_reset(m->a);
 		err = walk_next(
 		    m->registry, m->a, now_us, busy, list_busy(m, busy), &work, due_us);
 		if (err != KODO_OK)
 			break;
+		if (m->seen == WALK_IDLE)
+			m->seen = WALK_SEEN;	/* there is a source now */
 		is_step = work.step == WALK_SETTLE;
 		err = is_step ? settle(m, &work, now_us) : start(m, &work);
 	}
 	if (is_step)
 		*due_us = now_us;
+	/* what others say wakes nobody */
+	if (m->seen != WALK_IDLE && m->looked_us + LOOK_US < *look_us)
+		*look_us = m->looked_us + LOOK_US;
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
 void
-importer_begin(struct importer *m, int64_t now_us, int64_t *due_us)
+importer_begin(struct importer *m, int64_t now_us, int64_t *due_us, int64_t *look_us)
 {
 	enum kodo_err err;
 
@@ -208,7 +210,7 @@ importer_begin(struct importer *m, int64_t now_us, int64_t *due_us)
 			*due_us = m->paused_us;
 		return;
 	}
-	err = look(m, now_us, due_us);
+	err = look(m, now_us, due_us, look_us);
 	if (err == KODO_OK)
 		return;
 	log_warning("cannot store what is imported: %s", kodo_err_text(err));

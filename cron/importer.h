@@ -20,9 +20,10 @@ void importer_free(struct importer *m);	/* NULL is fine; after the sender */
 
 /*
  * Begin what is due, and do a step of what needs no network. *due_us (wall clock) becomes the time
- * to look again if that is sooner.
+ * when more is due if that is sooner; *look_us that to see what others say of imported nodes, which
+ * is worth no runner of its own.
  */
-void importer_begin(struct importer *m, int64_t now_us, int64_t *due_us);
+void importer_begin(struct importer *m, int64_t now_us, int64_t *due_us, int64_t *look_us);
 /* Is something due that could be begun? */
 bool importer_is_due(struct importer *m, int64_t now_us);
 unsigned importer_n_busy(const struct importer *m);

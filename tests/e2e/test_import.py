@@ -167,7 +167,7 @@ def test_form_of_an_entry(registry, mcp):
     assert one["entry"] in page and "It was imported from" in page and source.url in page and "io.github.u00000/server-00001" in page
     posted = kodo.post(path, {})
     assert posted.status == 307 and posted.headers["location"] == one["entry"]
-    for absent in ("/import/x", "/import/x/y/flows/z", path + "x", f"/import/{source.slug}/io.github.u00000"):
+    for absent in ("/import/x", "/import/x/y/flows/z", path + "x", f"/import/{source.slug}/io.github.nobody"):
         assert kodo.request("GET", absent, {"Accept": "application/json"}).status == 404
     text = command(kodo, "explain", one["url"], kodo.loader).stdout
     assert f"imported from {source.url} (mcp) as io.github.u00000/server-00001, seen there first at " in text
