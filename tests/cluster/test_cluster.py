@@ -16,7 +16,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from clustertest import Cluster, Network, Writer, cluster, connect, gap, kill_one, kodotest, leb128, propose, same_digests, stop  # noqa: E402
-from kodotest import connect_body, wait_until  # noqa: E402
+from kodotest import children, connect_body, wait_until  # noqa: E402
 
 ROUNDS = int(os.environ.get("CLUSTER_ROUNDS", "8"))
 
