@@ -31,10 +31,7 @@ source_hash(struct str slug)
 
 /* --- sources --- */
 
-static const struct {
-	enum { FIELD_U32, FIELD_U64, FIELD_TIME, FIELD_TEXT } type;
-	size_t at;
-} fields[] = {
+static const struct record_field fields[] = {
 #define FIELD(type, member) { type, offsetof(struct source, member) }
 	FIELD(FIELD_U32, peer),
 	FIELD(FIELD_U32, phase),
@@ -78,24 +75,8 @@ source_read(struct str v, struct source *out)
 	size_t i;
 
 	*out = (struct source){ .peer = 0 };
-	for (i = 0; i < N_FIELDS; i++) {
-		void *at = (char *)out + fields[i].at;
-
-		switch (fields[i].type) {
-		case FIELD_U32:
-			*(uint32_t *)at = read_u32(&r);
-			break;
-		case FIELD_U64:
-			*(uint64_t *)at = read_u64(&r);
-			break;
-		case FIELD_TIME:
-			*(int64_t *)at = read_time(&r);
-			break;
-		case FIELD_TEXT:
-			read_str(&r, at);
-			break;
-		}
-	}
+	for (i = 0; i < N_FIELDS; i++)
+		field_read(&r, &fields[i], out);
 	for (i = 0; i < IMPORT_REFUSALS; i++)
 		out->refused[i] = read_u32(&r);
 	return r.bad || out->slug.p == NULL || out->text.p == NULL || out->kind >= IMPORT_KINDS ||
@@ -126,22 +107,8 @@ source_put(struct txn *t, const struct source *s)
 	size_t i;
 	enum kodo_err err;
 
-	for (i = 0; i < N_FIELDS; i++) {
-		const void *at = (const char *)s + fields[i].at;
-
-		switch (fields[i].type) {
-		case FIELD_U32:
-			buf_put_u32(&b, *(const uint32_t *)at);
-			break;
-		case FIELD_U64:
-		case FIELD_TIME:
-			buf_put_u64(&b, *(const uint64_t *)at);
-			break;
-		case FIELD_TEXT:
-			write_str(&b, *(const struct str *)at);
-			break;
-		}
-	}
+	for (i = 0; i < N_FIELDS; i++)
+		field_write(&b, &fields[i], s);
 	for (i = 0; i < IMPORT_REFUSALS; i++)
 		buf_put_u32(&b, s->refused[i]);
 	err = buf_failed(&b) ? b.err : store_put(t, T_IMPORT,

@@ -98,10 +98,7 @@ peer_is_subscriber(const struct peer *p)
  * The fields of a record, in the order in which they are stored; texts come last but for a rest,
  * which is there where it is not 0, and which former builds pass over.
  */
-static const struct {
-	enum { FIELD_U32, FIELD_U64, FIELD_TIME, FIELD_TEXT, FIELD_REST } type;
-	size_t at;
-} fields[] = {
+static const struct record_field fields[] = {
 #define FIELD(type, member) { type, offsetof(struct peer, member) }
 	FIELD(FIELD_U32, flags),
 	FIELD(FIELD_U32, out.attempts),
@@ -176,26 +173,8 @@ peer_encode(struct buf *b, const struct peer *p)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		const void *at = (const char *)p + fields[i].at;
-
-		switch (fields[i].type) {
-		case FIELD_U32:
-			buf_put_u32(b, *(const uint32_t *)at);
-			break;
-		case FIELD_U64:
-		case FIELD_TIME:
-			buf_put_u64(b, *(const uint64_t *)at);
-			break;
-		case FIELD_TEXT:
-			write_str(b, *(const struct str *)at);
-			break;
-		case FIELD_REST:
-			if (*(const int64_t *)at != 0)
-				buf_put_u64(b, *(const uint64_t *)at);
-			break;
-		}
-	}
+	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		field_write(b, &fields[i], p);
 }
 
 /* p is zeroed; its texts point into v. with_texts: else only what stands before them. */
@@ -206,27 +185,9 @@ peer_read(struct str v, bool with_texts, struct peer *p)
 	size_t i;
 
 	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		void *at = (char *)p + fields[i].at;
-
-		switch (fields[i].type) {
-		case FIELD_U32:
-			*(uint32_t *)at = read_u32(&r);
+		if (fields[i].type == FIELD_TEXT && !with_texts)
 			break;
-		case FIELD_U64:
-			*(uint64_t *)at = read_u64(&r);
-			break;
-		case FIELD_TIME:
-			*(int64_t *)at = read_time(&r);
-			break;
-		case FIELD_TEXT:
-			if (!with_texts)
-				return r.bad ? KODO_ECORRUPT : KODO_OK;
-			read_str(&r, at);
-			break;
-		case FIELD_REST:
-			*(int64_t *)at = r.p < r.end ? read_time(&r) : 0;
-			break;
-		}
+		field_read(&r, &fields[i], p);
 	}
 	return r.bad ? KODO_ECORRUPT : KODO_OK;
 }
