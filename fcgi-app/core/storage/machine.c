@@ -1,37 +1,32 @@
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/storage/machine.h"
 
 #define TEXT_BYTES	((size_t)64 << 10)
 
+struct fill {
+	struct str text;
+	bool sync;
+};
+
+static enum kodo_err
+fill(int fd, void *arg)
+{
+	const struct fill *f = arg;
+	const enum kodo_err err = path_write(fd, f->text);
+
+	return err == KODO_OK && f->sync && fsync(fd) != 0 ? path_errno(errno) : err;
+}
+
 enum kodo_err
 machine_write(const struct state *s, const char *name, struct str text, bool sync)
 {
-	char path[PATH_BYTES], temp[PATH_BYTES], temp_name[64];
-	enum kodo_err err = state_file(s, name, path);
-	int fd;
+	struct fill f = { text, sync };
+	char path[PATH_BYTES];
+	const enum kodo_err err = state_file(s, name, path);
 
-	snprintf(temp_name, sizeof(temp_name), "%s.XXXXXX", name);
-	if (err == KODO_OK)
-		err = state_file(s, temp_name, temp);
-	if (err != KODO_OK)
-		return err;
-	fd = mkostemp(temp, O_CLOEXEC);
-	if (fd < 0)
-		return path_errno(errno);
-	err = path_write(fd, text);
-	if (err == KODO_OK && (fchmod(fd, s->file_mode) != 0 || (sync && fsync(fd) != 0) ||
-	    rename(temp, path) != 0))
-		err = path_errno(errno);
-	close(fd);
-	if (err != KODO_OK)
-		unlink(temp);
-	return err;
+	return err == KODO_OK ? path_replace(path, s->file_mode, fill, &f) : err;
 }
 
 enum kodo_err
