@@ -122,34 +122,30 @@ packed_open(struct str bytes, struct packed *out)
 	return KODO_OK;
 }
 
-/* False: damaged. A flow without an entry: null. */
+/* A text of one flow, from there to there among those of all. False: damaged. It has none: null. */
 static inline bool
-entry_of(const struct packed *p, uint32_t i, struct str *out)
+text_between(struct str all, size_t from, size_t to, struct str *out)
 {
-	const size_t from = packed_entry_at(p, i);
-	const size_t to = p->entry_table == NULL ? 0 : packed_entry_at(p, i + 1);
-
 	*out = STR_NULL;
-	if (from > to || to > p->entries.len)
+	if (from > to || to > all.len)
 		return false;
 	if (from < to)
-		*out = (struct str){ p->entries.p + from, to - from };
+		*out = (struct str){ all.p + from, to - from };
 	return true;
 }
 
-/* The same of its queries. */
+static inline bool
+entry_of(const struct packed *p, uint32_t i, struct str *out)
+{
+	return text_between(p->entries, packed_entry_at(p, i),
+	    p->entry_table == NULL ? 0 : packed_entry_at(p, i + 1), out);
+}
+
 static inline bool
 queries_of(const struct packed *p, uint32_t i, struct str *out)
 {
-	const size_t from = packed_queries_at(p, i);
-	const size_t to = p->query_table == NULL ? 0 : packed_queries_at(p, i + 1);
-
-	*out = STR_NULL;
-	if (from > to || to > p->queries.len)
-		return false;
-	if (from < to)
-		*out = (struct str){ p->queries.p + from, to - from };
-	return true;
+	return text_between(p->queries, packed_queries_at(p, i),
+	    p->query_table == NULL ? 0 : packed_queries_at(p, i + 1), out);
 }
 
 /* Null: damaged. */
