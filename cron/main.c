@@ -226,7 +226,6 @@ open_state(struct runner *r, struct why *why)
 		return KODO_OK;
 	err = registry_open(str_of(r->state_path),
 	    r->args.state == NULL ? STORE_MAKE : STORE_UPGRADE, why, &r->registry);
-	if (err == KODO_OK)
 	if (err == KODO_OK) {
 		registry_is_run_by(r->registry, "runner");
 		metrics_use(registry_state(r->registry));
