@@ -9,6 +9,7 @@
 #include "core/registry/startup.h"
 #include "core/storage/machine.h"
 #include "core/storage/runner.h"
+#include "core/storage/store.h"
 #include "http/instance.h"
 
 struct instance {
@@ -28,6 +29,7 @@ struct instance {
 	enum log_level screen, file;
 	unsigned log_max_mib;
 	enum log_format log_format;
+	bool is_of_other_format;	/* so it was not opened */
 	struct why complaint;		/* the last complaint, not to be repeated */
 };
 
@@ -81,6 +83,13 @@ struct registry *
 instance_registry(const struct instance *inst)
 {
 	return inst->registry;
+}
+
+bool
+instance_is_outdated(const struct instance *inst)
+{
+	return inst->registry == NULL ? inst->is_of_other_format :
+	    store_is_outdated(registry_store(inst->registry));
 }
 
 struct rate_table *
@@ -257,6 +266,7 @@ instance_ready(struct instance *inst, struct arena *a, int64_t now_us, struct re
 		err = follow_files(inst, a, now_us, wake, &why);
 	else if (inst->registry == NULL)
 		err = open_child(inst, &why);
+	inst->is_of_other_format = inst->registry == NULL && err == KODO_EVERSION;
 	if (inst->registry == NULL) {
 		log_complain(&inst->complaint, &why, err);
 		return err;

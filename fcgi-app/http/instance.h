@@ -43,6 +43,12 @@ bool instance_is_child(const struct instance *inst);
 /* The registry; NULL before instance_ready has opened it. */
 struct registry *instance_registry(const struct instance *inst);
 
+/*
+ * Has another program brought the state to a format that this one does not know, before or after it
+ * was opened here?
+ */
+bool instance_is_outdated(const struct instance *inst);
+
 /* How often clients have asked. */
 struct rate_table *instance_rates(struct instance *inst);
 

@@ -569,9 +569,7 @@ serve_request(struct server *s, struct transport *t, struct follower *f)
 bool
 serve_is_outdated(const struct server *s)
 {
-	struct registry *r = instance_registry(s->instance);
-
-	return r != NULL && store_is_outdated(registry_store(r)) && renew_may(store_format_own);
+	return instance_is_outdated(s->instance) && renew_may(store_format_own);
 }
 
 void

@@ -179,6 +179,22 @@ def test_who_waits_for_changes(site):
     assert one.get("/").status == 200 and one.runs(one.program) == 1
 
 
+def test_first_request_after_the_upgrade(site):
+    """A worker that had no request before the state was of the newer format."""
+    one = site(workers=1)
+    idle = one.start()
+    try:
+        one.install(NEXT, NEXT_RECONNECT)
+        assert command(one.reconnect, one.loader, "--once").returncode == 0
+        kodotest.end(one.workers.pop())
+        one.workers.append(idle)
+        answers = [one.post("/connect", connect_body(FAR, 1)), *(one.get("/") for _ in range(5))]
+        assert [answer.status for answer in answers] == [201] + [200] * 5 and one.runs(one.program) == 1 and idle.poll() is None
+    finally:
+        kodotest.end(idle)
+        one.workers.clear()
+
+
 def test_old_file_stays(site, folders):
     """A worker whose file is still of the former format answers 503 with the reason in its log, and neither ends nor starts itself again and again."""
     one = site(workers=1)
