@@ -39,7 +39,7 @@ class Listener:
         self.peer = Peer(answer=self.answer)
 
     def answer(self, method, path, body):
-        name = machine_at(self.machines, self.peer.now.client[1])
+        name = machine_at(self.machines, self.peer.asking.client[1])
         with self.lock:
             self.heard.append((time.monotonic(), name, path, body))
         status, me = self.peer.welcome(method, path, body)

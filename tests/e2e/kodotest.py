@@ -505,7 +505,7 @@ class Peer:
         self.url = f"http://localhost:{self.port}"
         self.seen = []
         self.headers = {}                                   # more fields of each answer
-        self.now = threading.local()                        # client: the address that answer() is called for
+        self.asking = threading.local()                      # client: the address that answer() is called for
         self.signs = SIGNS
         self.feed = feed
         self.answer = answer or self.welcome
@@ -518,7 +518,7 @@ class Peer:
                 data = self.rfile.read(int(self.headers.get("content-length") or 0))
                 body = json.loads(data) if data else None
                 peer.seen.append((self.command, self.path, body, time.monotonic()))
-                peer.now.client = self.client_address
+                peer.asking.client = self.client_address
                 if peer.signs and self.path == DOCUMENT_PATH:
                     status, value = 200, signing.document(peer.url)
                 else:
