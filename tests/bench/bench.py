@@ -281,7 +281,7 @@ def peak_mib(port, state, target):
     def watch():
         while not done.wait(0.002):
             most.append(private_kib(state))
-    watcher = threading.Thread(target=watch)
+    watcher = threading.Thread(daemon=True, target=watch)
     watcher.start()
     try:
         size = len(request(port, "GET", target)[1])

@@ -28,7 +28,7 @@ def posts(machines, tag, writers, each):
                 times.append(time.monotonic() - began)
             assert status == 201, status
 
-    threads = [threading.Thread(target=run, args=(n,)) for n in range(writers)]
+    threads = [threading.Thread(daemon=True, target=run, args=(n,)) for n in range(writers)]
     began = time.monotonic()
     for t in threads:
         t.start()

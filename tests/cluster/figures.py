@@ -33,7 +33,7 @@ def write_for(machines, seconds, look):
             answer = machines[number % len(machines)].post("/connect", connect_body(f"http://w{number}-{k % 500}.test", flows=5, organization=f"{k}"))
             done[number] += answer.status == 201
 
-    threads = [threading.Thread(target=run, args=(n,)) for n in range(WRITERS)]
+    threads = [threading.Thread(daemon=True, target=run, args=(n,)) for n in range(WRITERS)]
     for t in threads:
         t.start()
     while time.monotonic() < end:

@@ -460,7 +460,7 @@ def test_a_machine_that_starts_waits_for_the_cluster(tmp_path):
         stop(c.machines[2])
         for member in c.etcd[:2]:
             member.kill()
-        starts = threading.Thread(target=c.machines[2].start, args=(60,))
+        starts = threading.Thread(daemon=True, target=c.machines[2].start, args=(60,))
         starts.start()
         wait_until(lambda: "the start waits" in c.machines[2].screen(), 40, "it says so")
         for member in c.etcd[:2]:

@@ -46,7 +46,7 @@ def test_who_asks_for_a_revision_that_never_comes_keeps_nobody_waiting(tmp_path)
         answers = []
         revision = connect(machine, "http://o.test")
         since = machine.get("/changes?limit=1000").json()["view"]
-        waiting = threading.Thread(target=lambda: answers.append(machine.get(
+        waiting = threading.Thread(daemon=True, target=lambda: answers.append(machine.get(
             f"/changes?since={since}&wait=15", headers={"Kodo-Min-Revision": str(revision + 1)}, timeout=30)))
         waiting.start()
         time.sleep(0.3)
@@ -222,7 +222,7 @@ def test_an_order_that_may_be_in_the_log_is_not_given_twice(tmp_path):
         kodo("deny", "url:http://b.test")
         assert "http://a.test" in kodo("deny")
         Gate.armed.set()
-        caller = threading.Thread(target=kodo, args=("allow", "url:http://a.test"))
+        caller = threading.Thread(daemon=True, target=kodo, args=("allow", "url:http://a.test"))
         caller.start()
         wait_until(lambda: not Gate.is_open.is_set(), 10, "it is under way")
         time.sleep(0.2)

@@ -74,7 +74,7 @@ def test_whole_under_load(service, place):
             body["nodes"] = [kodotest.node(url, [flow(i, name=f"{done[which] + 1} {i}") for i in range(20)]) for url in urls]
             assert one.post("/connect", body).status == 201
             done[which] += 1
-    threads = [threading.Thread(target=post, args=(which,)) for which in range(2)]
+    threads = [threading.Thread(daemon=True, target=post, args=(which,)) for which in range(2)]
     for thread in threads:
         thread.start()
     wait_until(lambda: min(done) > 20, 30, "they post")

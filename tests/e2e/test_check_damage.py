@@ -61,7 +61,7 @@ def test_torn_copy(service, place):
             urls = [f"http://localhost:{4000 + n * 7 % 50 + k}" for k in range(30)]
             nodes = [kodotest.node(url, [kodotest.flow(i, name=f"{n} {i}" + "x" * (n * 37 % 400)) for i in range(20)]) for url in urls]
             one.post("/connect", connect_body(urls[0], nodes=nodes))
-    thread = threading.Thread(target=post)
+    thread = threading.Thread(daemon=True, target=post)
     thread.start()
     statuses = []
     try:

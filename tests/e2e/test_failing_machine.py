@@ -309,7 +309,7 @@ def test_reading_behind_a_stopped_writer(responder):
     def post(number):
         while not over.is_set():
             kodo.post("/connect", big(1, 10, 5000 + number))
-    posters = [threading.Thread(target=post, args=(i,)) for i in range(6)]
+    posters = [threading.Thread(daemon=True, target=post, args=(i,)) for i in range(6)]
     for poster in posters:
         poster.start()
     try:
@@ -363,8 +363,8 @@ class Posters:
 
     def __init__(self, kodo, n, has_commands=False):
         self.kodo, self.over, self.answers = kodo, threading.Event(), []
-        self.threads = [threading.Thread(target=self.run, args=(i,)) for i in range(n)]
-        self.threads += [threading.Thread(target=self.run_commands)] if has_commands else []
+        self.threads = [threading.Thread(daemon=True, target=self.run, args=(i,)) for i in range(n)]
+        self.threads += [threading.Thread(daemon=True, target=self.run_commands)] if has_commands else []
         for thread in self.threads:
             thread.start()
 

@@ -108,7 +108,7 @@ def test_long_answers_beside_others(responder):
     wanted = one.get("/changes?limit=1000").body
     answers = [None] * 4
     import threading
-    threads = [threading.Thread(target=lambda i=i: answers.__setitem__(i, one.get("/changes?limit=1000", headers=TAKES))) for i in range(4)]
+    threads = [threading.Thread(daemon=True, target=lambda i=i: answers.__setitem__(i, one.get("/changes?limit=1000", headers=TAKES))) for i in range(4)]
     for thread in threads:
         thread.start()
     assert min(one.get("/").seconds for _ in range(5)) < kodotest.CALM

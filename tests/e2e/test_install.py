@@ -45,7 +45,7 @@ def test_no_file_is_missing_while_it_is_replaced(place):
                 except FileNotFoundError:
                     faults.add(f"{path} is missing")
             rounds += 1
-    threads = [threading.Thread(target=target) for target in (run_it, watch)]
+    threads = [threading.Thread(daemon=True, target=target) for target in (run_it, watch)]
     for thread in threads:
         thread.start()
     try:

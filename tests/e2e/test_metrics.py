@@ -129,7 +129,7 @@ def test_numbers(hosted):
 def test_slots_in_use(service):
     kodo = service({"flows": FLOWS, "workers": 2})
     view = kodo.get("/changes").json()["view"]
-    threads = [threading.Thread(target=kodo.get, args=(f"/changes?since={view}&wait=3",)) for _ in range(3)]
+    threads = [threading.Thread(daemon=True, target=kodo.get, args=(f"/changes?since={view}&wait=3",)) for _ in range(3)]
     for thread in threads:
         thread.start()
     wait_until(lambda: of(scrape(kodo), "kodo_waiting_slots_used", kind="changes") == 3, 2, "three wait")
@@ -206,7 +206,7 @@ def test_killed_workers(responder):
                 got[kodo.get("/flows", timeout=10).status] += 1
             except (OSError, AssertionError, ValueError):
                 got["none"] += 1
-    threads = [threading.Thread(target=ask) for _ in range(4)]
+    threads = [threading.Thread(daemon=True, target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
     for i in range(40):

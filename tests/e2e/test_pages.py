@@ -107,7 +107,7 @@ def test_each_page_is_of_one_view(responder):
     asked = ["", "", "&by=name:d,url:d", "&q=" + urllib.parse.quote("name ~ '3'")]
     select = [list, list, lambda items: sorted(items, reverse=True), lambda items: [i for i in items if "3" in i[0]]]
     done, seen, errors = threading.Event(), [[] for _ in range(CLIENTS)], []
-    clients = [threading.Thread(target=read_pages, args=(kodo, seen[i], done, asked[i], errors)) for i in range(CLIENTS)]
+    clients = [threading.Thread(daemon=True, target=read_pages, args=(kodo, seen[i], done, asked[i], errors)) for i in range(CLIENTS)]
     for client in clients:
         client.start()
     try:

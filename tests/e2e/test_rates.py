@@ -134,7 +134,7 @@ def test_workers_together(responder):
         counted.append(statuses.count(200))
         assert set(statuses) <= {200, 429}
     began = time.monotonic()
-    threads = [threading.Thread(target=ask) for _ in range(6)]
+    threads = [threading.Thread(daemon=True, target=ask) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -468,7 +468,7 @@ def test_end_with_everything_pending(service, number):
         assert idle.recv(65536).startswith(b"HTTP/1.1 200")
         half.sendall(b"POST /connect HTTP/1.1\r\nHost: x\r\nContent-Le")
         wait_until(lambda: target.heads, 5)
-        leave = threading.Thread(target=lambda: statuses.append(s.request("DELETE", "/connect").status))
+        leave = threading.Thread(daemon=True, target=lambda: statuses.append(s.request("DELETE", "/connect").status))
         leave.start()
         time.sleep(0.3)
         began = time.monotonic()
@@ -513,7 +513,7 @@ def test_requests_in_flight_are_answered_at_the_end(service):
                 odd.append(error)
             except Exception as error:
                 odd.append(error)
-    clients = [threading.Thread(target=ask) for _ in range(4)]
+    clients = [threading.Thread(daemon=True, target=ask) for _ in range(4)]
     for client in clients:
         client.start()
     time.sleep(0.5)

@@ -80,7 +80,7 @@ class Load:
         self.lost, self.done, self.acknowledged = [], 0, {}
         self.stop = threading.Event()
         self.lock = threading.Lock()
-        self.threads = [threading.Thread(target=self.run, args=(n, threads / rate)) for n in range(threads)]
+        self.threads = [threading.Thread(daemon=True, target=self.run, args=(n, threads / rate)) for n in range(threads)]
         self.began = time.monotonic()
         for thread in self.threads:
             thread.start()
@@ -166,7 +166,7 @@ def test_who_waits_for_changes(site):
     one = site(workers=1)
     view = one.get("/changes").json()["view"]
     answers = []
-    waiting = [threading.Thread(target=lambda: answers.append(one.get(f"/changes?since={view}&wait=20"))) for _ in range(5)]
+    waiting = [threading.Thread(daemon=True, target=lambda: answers.append(one.get(f"/changes?since={view}&wait=20"))) for _ in range(5)]
     for thread in waiting:
         thread.start()
     time.sleep(0.5)

@@ -95,7 +95,7 @@ def test_no_request_is_lost():
                 statuses.append(request("GET", "/flows").status)
             except (OSError, http.client.HTTPException) as error:
                 statuses.append(str(error))
-    threads = [threading.Thread(target=ask) for _ in range(8)]
+    threads = [threading.Thread(daemon=True, target=ask) for _ in range(8)]
     for thread in threads:
         thread.start()
     old = pid_of("kodo@2")
