@@ -411,7 +411,7 @@ poll_ours(struct service *s)
 		    slot->job.kind == EXCHANGE_DIGEST_CHECK || slot->job.kind == EXCHANGE_PROBE ||
 			slot->job.kind == EXCHANGE_PROVE || slot->job.kind == EXCHANGE_LOOK);
 		mesh_trace(s->mesh, "s%u -> %.*s %.*s", s->i, STR_ARG(slot->job.url),
-		    slot->job.body.len < 40000 ? (int)slot->job.body.len : 0,
+		    slot->job.body.len < 400000 ? (int)slot->job.body.len : 0,
 		    slot->job.body.p == NULL ? "" : slot->job.body.p);
 		send_one(s, i, slot->job.url, slot->job.body);
 	}

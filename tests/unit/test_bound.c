@@ -96,6 +96,36 @@ link_to_who_signs_off_lives_on(void **state)
 	assert_true(f->now_us > T0 + 60 * SECOND_US);
 }
 
+/* It becomes a subscriber by the answer: what is behind the list that was sent is news. */
+static void
+list_and_what_is_behind_it_make_a_subscriber(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
+	fixture_apply(f, START_NOW);
+	node_comes(f, TARGET, "N", 2);
+	node_comes(f, "http://gone:1", "G", 1);
+	start(f);
+	next_is(f, EXCHANGE_CONNECT, &job);
+	assert_true(has(&job, "G 0"));
+	assert_false(peer_is_subscriber(&(struct peer){ .flags = peer_of(f, TARGET).flags }));
+	node_comes(f, "http://n:1", "M", 2);
+	node_goes(f, "http://gone:1");
+	answer(f, &job, 201, default_body(f, TARGET, arena_printf(f->a, OURS_KODO, 1)));
+	next_is(f, EXCHANGE_RECONNECT, &job);
+	answer(f, &job, 200, "");
+	next_is(f, EXCHANGE_REMOVE, &job);
+	assert_true(has(&job, "http://gone:1"));
+	answer(f, &job, 200, default_body(f, TARGET, arena_printf(f->a, OURS_KODO, 2)));
+	next_is(f, EXCHANGE_UPDATE, &job);
+	assert_true(has(&job, "M 0"));
+	answer(f, &job, 200, default_body(f, TARGET, arena_printf(f->a, OURS_KODO, 3)));
+	assert_behind(f, TARGET, false, false);
+	check_clean(f);
+}
+
 /* It may be a copy of an older state, which has forgotten our connect. */
 static void
 late_sign_off_of_a_target_is_asked_about(void **state)
@@ -390,6 +420,7 @@ main(void)
 		T(who_speaks_is_tried_soon),
 		T(pauses_are_short_for_an_hour),
 		T(link_to_who_signs_off_lives_on),
+		T(list_and_what_is_behind_it_make_a_subscriber),
 		T(late_sign_off_of_a_target_is_asked_about),
 		T(sign_off_that_was_overtaken_counts),
 		T(what_came_by_answers_ends_with_the_role),

@@ -89,6 +89,21 @@ delivery_clear(struct change *ch, struct peer *p, uint64_t gen, enum delivery_ke
 }
 
 enum kodo_err
+delivery_list(
+    struct change *ch, struct peer *p, const struct exchange_job *job, bool keeps_tombstones)
+{
+	delivery_forget_chunks(p);
+	p->out.pos = job->pos;
+	if (!keeps_tombstones)
+		p->out.gone_pos = job->gone_pos;
+	else if ((p->flags & PEER_NOTIFIED) == 0)
+		p->out.gone_pos = job->pos;
+	p->flags |= PEER_NOTIFIED;
+	return delivery_clear(
+	    ch, p, job->gen, keeps_tombstones ? KEEP_TOMBSTONES : KEEP_NOTHING);
+}
+
+enum kodo_err
 delivery_pause(struct change *ch, struct peer *p, struct outcome *oc, uint32_t node, struct str why)
 {
 	const struct exchange_chunk *chunk = &oc->job->chunk;

@@ -36,6 +36,12 @@ enum kodo_err delivery_done(
     struct change *ch, struct peer *p, const struct exchange_job *job) MUST_CHECK;
 enum kodo_err delivery_clear(
     struct change *ch, struct peer *p, uint64_t gen, enum delivery_keep keep) MUST_CHECK;
+/*
+ * The list of a connect is there, or its first chunk. It makes a subscriber of p, if p is to be
+ * one: what is behind it is news.
+ */
+enum kodo_err delivery_list(struct change *ch, struct peer *p, const struct exchange_job *job,
+    bool keeps_tombstones) MUST_CHECK;
 
 /* The node is not sent to p until it changes or one of both connects again. */
 enum kodo_err delivery_pause(struct change *ch, struct peer *p, struct outcome *oc, uint32_t node,

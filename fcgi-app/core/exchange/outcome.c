@@ -98,7 +98,6 @@ static enum kodo_err
 connect_acked(struct change *ch, struct peer *p, struct outcome *oc)
 {
 	const struct exchange_job *job = oc->job;
-	enum kodo_err err;
 
 	if (p->out.work[WORK_CONNECT] <= job->gen)
 		p->out.work[WORK_CONNECT] = 0;
@@ -107,13 +106,7 @@ connect_acked(struct change *ch, struct peer *p, struct outcome *oc)
 		p->out.connected_us = ch->now_us;
 		digest_check_later(ch, p);
 	}
-	delivery_forget_chunks(p);
-	p->out.pos = job->pos;
-	if (!peer_dialect(p)->has_versions && !oc->body.has_kodo)
-		p->out.gone_pos = job->gone_pos;
-	err = delivery_clear(ch, p, job->gen,
-	    peer_dialect(p)->has_versions || oc->body.has_kodo ? KEEP_TOMBSTONES : KEEP_NOTHING);
-	return err;
+	return delivery_list(ch, p, job, peer_dialect(p)->has_versions || oc->body.has_kodo);
 }
 
 static enum kodo_err
