@@ -96,6 +96,37 @@ link_to_who_signs_off_lives_on(void **state)
 	assert_true(f->now_us > T0 + 60 * SECOND_US);
 }
 
+/* Nor does it put off what is tried anyway: the answers get lost, and it signs off again. */
+static void
+who_signs_off_again_is_tried_as_before(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct wire_body off;
+	struct receipt in;
+	uint64_t ticket;
+	int i;
+
+	start_connected(f, arena_printf(f->a, OURS_KODO, 1));
+	for (i = 0; i < 40; i++) {
+		off = disconnect_of(f, TARGET, "[\"" TARGET "\"]",
+		    arena_printf(f->a, OURS_KODO, 2 + i));
+		must(registry_disconnect(f->r, &off, f->now_us, &in, &ticket));
+		assert_within(nothing_until(f) - f->now_us, SECOND_US / 2, 10 * SECOND_US);
+		f->now_us = nothing_until(f);
+		next_is(f, EXCHANGE_CONNECT, &job);
+		answer(f, &job, 0, "");
+	}
+	/* one that comes while a connect is under way has it sent again */
+	f->now_us = nothing_until(f);
+	next_is(f, EXCHANGE_CONNECT, &job);
+	off = disconnect_of(f, TARGET, "[\"" TARGET "\"]", arena_printf(f->a, OURS_KODO, 90));
+	must(registry_disconnect(f->r, &off, f->now_us, &in, &ticket));
+	answer(f, &job, 201, default_body(f, TARGET, arena_printf(f->a, OURS_KODO, 89)));
+	f->now_us += 10 * SECOND_US;
+	next_is(f, EXCHANGE_CONNECT, &job);
+}
+
 /* It becomes a subscriber by the answer: what is behind the list that was sent is news. */
 static void
 list_and_what_is_behind_it_make_a_subscriber(void **state)
@@ -420,6 +451,7 @@ main(void)
 		T(who_speaks_is_tried_soon),
 		T(pauses_are_short_for_an_hour),
 		T(link_to_who_signs_off_lives_on),
+		T(who_signs_off_again_is_tried_as_before),
 		T(list_and_what_is_behind_it_make_a_subscriber),
 		T(late_sign_off_of_a_target_is_asked_about),
 		T(sign_off_that_was_overtaken_counts),

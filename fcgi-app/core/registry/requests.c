@@ -325,6 +325,11 @@ link_go_on(struct change *ch, struct peer *p)
 {
 	if (!peer_is_live_target(p) || ch->o->retry == 0)
 		return;
+	/* of one that does not answer, it is tried again as it is, however often it signs off */
+	if (p->out.work[WORK_CONNECT] != 0 && p->out.failed_us != 0) {
+		p->out.work[WORK_CONNECT] = ch->head.state;
+		return;
+	}
 	resync_restart(ch, p);
 	if (p->out.due_us < ch->now_us + PEER_HEARD_US)
 		p->out.due_us = ch->now_us + PEER_HEARD_US;
