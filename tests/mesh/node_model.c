@@ -1,9 +1,12 @@
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "node_model.h"
 
 /* versions made for what legacy peers relay count seconds and are below this; others are above */
 #define SECONDS_END 1000000000000u
+/* an end that a legacy peer echoes is younger than this */
+#define ECHO_US 60000000
 
 const struct model_statement *
 node_model_of(const struct node_model *m, uint32_t peer)
@@ -203,7 +206,7 @@ version_of(const struct node_model *m, const struct model_word *w)
 static void
 put(struct node_model *m, const struct model_word *w, struct str text, uint64_t version)
 {
-	struct model_statement now = { w->peer, version, w->place, text };
+	struct model_statement now = { w->peer, version, w->place, text, w->now_us };
 	unsigned i, k = 0;
 	bool had = false;
 
@@ -394,6 +397,8 @@ hear_removal(struct node_model *m, const struct model_word *w, struct model_outc
 static void
 take(struct node_model *m, const struct model_word *w, struct model_outcome *out)
 {
+	const struct model_statement *before;
+
 	switch (w->kind) {
 	case MODEL_SAYS:
 		take_statement(m, w, out);
@@ -402,6 +407,10 @@ take(struct node_model *m, const struct model_word *w, struct model_outcome *out
 		hear_removal(m, w, out);
 		break;
 	case MODEL_WITHDRAWS:
+		before = node_model_of(m, w->peer);
+		/* one that echoes takes back what it has just stated: its list is to tell */
+		out->asks_list = w->side == MODEL_LEGACY_FEEDING && !w->is_list &&
+		    before != NULL && llabs(w->now_us - before->said_us) < ECHO_US;
 		change(m, w, STR_NULL, 0, w->peer, out);
 		break;
 	case MODEL_EXPIRES:

@@ -20,6 +20,7 @@ struct model_statement {
 	uint64_t version; /* 0: none was given */
 	uint64_t place;	  /* of the peer: the order of first connects */
 	struct str text;
+	int64_t said_us; /* when it got this version or text */
 };
 
 struct node_model {

@@ -402,6 +402,53 @@ two_that_differ_come_to_rest(void **state)
 	check_clean(f);
 }
 
+static void
+says_nothing(struct fixture *f)
+{
+	struct wire_body b = body_of(f, OLD, true, "[]", NULL);
+	struct receipt in;
+
+	f->now_us += 1000;
+	must(registry_connect(f->r, &b, f->now_us, &in));
+}
+
+static void
+ends(struct fixture *f)
+{
+	struct wire_body b = disconnect_of(f, OLD, "[\"" NODE "\"]", NULL);
+	struct receipt in;
+	uint64_t ticket;
+
+	f->now_us += 1000;
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	assert_shown(f, NULL);
+}
+
+/* A node left and came again: the end may come back through a ring, behind its return. */
+static void
+end_of_what_was_just_stated_is_asked_about(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	says(f, OLD, "/connect", "A", NULL);
+	ends(f);
+	assert_int_equal(connects_to_old(f), 1);
+	says(f, OLD, "/connect", "A", NULL);
+	assert_shown(f, "A");
+	/* it is no echo any more */
+	f->now_us += 60 * SECOND_US;
+	ends(f);
+	assert_int_equal(connects_to_old(f), 0);
+	/* nor is what a whole list leaves out */
+	says(f, OLD, "/connect", "A", NULL);
+	connects_to_old(f);
+	says_nothing(f);
+	assert_shown(f, NULL);
+	assert_int_equal(connects_to_old(f), 0);
+	check_clean(f);
+}
+
 int
 main(void)
 {
@@ -418,6 +465,7 @@ main(void)
 		T(two_that_differ_come_to_rest),
 		T(start_ends_a_resync),
 		T(sign_off_ends_a_resync),
+		T(end_of_what_was_just_stated_is_asked_about),
 	};
 
 	return cmocka_run_group_tests_name("relayed", tests, NULL, NULL);

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/merge/rules.h"
@@ -85,10 +86,9 @@ static void
 tomb_put(struct rules_node *n, const struct rules_word *w, uint32_t peer, uint64_t version)
 {
 	n->is_gone = true;
-	n->tomb = (struct statement){ .version = version,
-		.at_us = w->now_us,
-		.peer = peer,
-		.bytes = w->url };
+	n->tomb = (struct statement) {
+		.version = version, .at_us = w->now_us, .peer = peer, .bytes = w->url
+	};
 }
 
 static uint64_t
@@ -401,10 +401,21 @@ removes(struct rules_node *n, const struct rules_word *w, const struct rules_spe
 	}
 }
 
+/* A legacy peer takes back what it has just stated: it may echo an end of before its word. */
+static bool
+is_hasty(const struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by)
+{
+	const size_t at = rules_find(n, by->peer);
+
+	return at != RULES_NONE && by->is_echoing && !by->is_owner && !w->is_list &&
+	    llabs(w->now_us - n->all[at].said.at_us) < RULES_ECHO_US;
+}
+
 static void
 withdraws(struct rules_node *n, const struct rules_word *w, const struct rules_speaker *by,
     const struct statement *was, struct rules_effects *fx)
 {
+	fx->resync = is_hasty(n, w, by);
 	unsay(n, w, by, was, by->peer, fx);
 }
 
@@ -444,18 +455,15 @@ resets(struct rules_node *n, const struct rules_word *w, const struct rules_spea
 
 	(void)was;
 	if (n->is_gone && n->tomb.version > w->version) {
-		n->tomb = (struct statement){ .version = version_over(w, sound),
-			.at_us = w->now_us,
-			.peer = PEER_SELF,
-			.bytes = n->tomb.bytes };
+		tomb_put(n, w, PEER_SELF, version_over(w, sound));
 		sound = n->tomb.version;
 	}
 	if (at != RULES_NONE && n->all[at].said.version > w->version) {
 		if (!is_hidden_now && (by->peer == PEER_SELF || by->is_owner))
 			n->all[at].said.version = version_over(w, sound);
 		else
-			memmove(
-			    &n->all[at], &n->all[at + 1], (--n->n - at) * sizeof(*n->all));
+			memmove(&n->all[at], &n->all[at + 1],
+			    (--n->n - at) * sizeof(*n->all));
 	}
 	winner_find(n, PEER_TOMB);
 	if (n->seen != RULES_NONE)

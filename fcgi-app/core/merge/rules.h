@@ -13,6 +13,8 @@
 #define RULES_NONE SIZE_MAX
 /* what an owner's side gives is at least so much over what is known; 1 is a link that ended */
 #define RULES_GIVEN 2
+/* for so long a legacy peer may echo an end that its newer word has overtaken */
+#define RULES_ECHO_US (60ll * 1000000)
 
 struct rules_statement {
 	struct statement said;

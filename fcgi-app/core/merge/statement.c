@@ -57,7 +57,9 @@ stored_key(struct arena *a, struct str url, struct str *key)
 enum kodo_err
 statement_drop(struct change *ch, struct peer *p, uint32_t node)
 {
-	struct rules_word word = { .kind = RULES_WITHDRAWS, .now_us = ch->now_us };
+	struct rules_word word = {
+		.kind = RULES_WITHDRAWS, .is_list = ch->is_list, .now_us = ch->now_us
+	};
 	struct statement s;
 	struct packed pk;
 	struct str key = STR_NULL;
