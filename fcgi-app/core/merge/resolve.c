@@ -24,6 +24,7 @@ struct resolution {
 	struct statement before;	 /* of the speaker; peer PEER_TOMB: none */
 	uint32_t *others;		 /* whom rules_effects.ask_others means */
 	size_t n_others;
+	size_t n_judged;		 /* of n.all, see stating_next */
 };
 
 /* --- loading --- */
@@ -150,50 +151,38 @@ others_note(struct resolution *r)
 
 /* --- moderation --- */
 
-/* The mildest verdict of those that state what wins. */
+/* The peers that state what wins, one after the other. */
 static enum kodo_err
-peers_judge(struct resolution *r, const struct moderation *m, const struct statement *is)
+stating_next(void *arg, const struct peer **out)
 {
-	const struct moderation_entry *mildest = NULL, *e;
-	struct peer *p;
-	size_t i;
-	bool is_first = true;
+	struct resolution *r = arg;
+	const struct str bytes = r->n.all[r->n.seen].said.bytes;
+	struct peer *p = NULL;
 	enum kodo_err err = KODO_OK;
 
-	for (i = 0; i < r->n.n && err == KODO_OK; i++) {
-		if (!str_eq(r->n.all[i].said.bytes, is->bytes))
-			continue;
-		err = change_peer(r->ch, r->n.all[i].said.peer, &p);
-		e = err == KODO_OK ? moderation_of_peer(m, p) : NULL;
-		mildest = is_first ? e : moderation_milder(mildest, e);
-		is_first = false;
-	}
-	r->verdict = moderation_verdict(mildest);
+	while (r->n_judged < r->n.n && !str_eq(r->n.all[r->n_judged].said.bytes, bytes))
+		r->n_judged++;
+	if (r->n_judged < r->n.n)
+		err = change_peer(r->ch, r->n.all[r->n_judged++].said.peer, &p);
+	*out = p;
 	return err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
 }
 
-/* What becomes of the winner. */
+/* What becomes of the winner is (NULL: there is none). */
 static enum kodo_err
 verdict_find(struct resolution *r, struct str key, const struct statement *is)
 {
 	const struct moderation *m;
-	const struct moderation_entry *e;
-	struct packed p;
+	const struct moderation_entry *e = NULL;
 	enum kodo_err err = KODO_OK;
 
-	r->verdict = VERDICT_SHOWN;
-	if (is == NULL || is->peer == PEER_SELF)
-		return KODO_OK;
-	err = change_moderation(r->ch, &m);
-	if (err != KODO_OK || m->n == 0)
-		return err;
-	err = packed_open(is->bytes, &p);
-	if (err == KODO_OK)
-		err = moderation_of_node(m, key, p.organization, &e);
-	if (err != KODO_OK)
-		return err;
+	if (is != NULL && is->peer != PEER_SELF) {
+		err = change_moderation(r->ch, &m);
+		if (err == KODO_OK)
+			err = moderation_of_winner(m, key, is, stating_next, r, &e);
+	}
 	r->verdict = moderation_verdict(e);
-	return e != NULL ? KODO_OK : peers_judge(r, m, is);
+	return err;
 }
 
 /* Is the winner now where it was not before? Then all must learn of it, whatever was said. */

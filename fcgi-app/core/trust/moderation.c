@@ -399,34 +399,67 @@ moderation_verdict(const struct moderation_entry *e)
 	return e == NULL ? VERDICT_SHOWN : e->verdict;
 }
 
-const struct moderation_entry *
-moderation_milder(const struct moderation_entry *x, const struct moderation_entry *y)
+/* The mildest entry of the peers that state what wins. */
+static enum kodo_err
+of_peers(const struct moderation *m, enum kodo_err (*next)(void *arg, const struct peer **p),
+    void *arg, const struct moderation_entry **out)
 {
-	return moderation_verdict(y) < moderation_verdict(x) ? y : x;
+	const struct moderation_entry *e;
+	const struct peer *p;
+	bool is_first = true;
+	enum kodo_err err;
+
+	do {
+		err = next(arg, &p);
+		if (err != KODO_OK || p == NULL)
+			break;
+		e = moderation_of_peer(m, p);
+		if (is_first || moderation_verdict(e) < moderation_verdict(*out))
+			*out = e;
+		is_first = false;
+	} while (moderation_verdict(*out) != VERDICT_SHOWN);
+	return err;
 }
 
-/* The mildest verdict of the peers that state what wins. */
-static enum kodo_err
-of_peers(struct txn *t, struct arena *a, const struct moderation *m, uint32_t node,
-    const struct statement *winner, const struct moderation_entry **out)
+enum kodo_err
+moderation_of_winner(const struct moderation *m, struct str key, const struct statement *winner,
+    enum kodo_err (*next)(void *arg, const struct peer **p), void *arg,
+    const struct moderation_entry **out)
 {
-	struct scan s;
-	struct record rec;
-	struct peer p;
-	enum kodo_err err = peer_get(t, a, winner->peer, &p);
+	struct packed p;
+	enum kodo_err err;
 
-	*out = err == KODO_OK ? moderation_of_peer(m, &p) : NULL;
-	if (err != KODO_OK || moderation_verdict(*out) == VERDICT_SHOWN)
-		return err;
-	s = record_scan_shadows(t, node);
-	while (record_next(&s, &rec)) {
-		if (rec.is_tomb || !str_eq(rec.said.bytes, winner->bytes))
-			continue;
-		s.err = peer_get(t, a, rec.said.peer, &p);
-		if (s.err == KODO_OK)
-			*out = moderation_milder(*out, moderation_of_peer(m, &p));
-	}
-	return scan_end(&s);
+	*out = NULL;
+	if (m->n == 0 || winner->peer == PEER_SELF)
+		return KODO_OK;
+	err = packed_open(winner->bytes, &p);
+	if (err == KODO_OK)
+		err = moderation_of_node(m, key, p.organization, out);
+	return err == KODO_OK && *out == NULL ? of_peers(m, next, arg, out) : err;
+}
+
+/* The peers that state what wins of a stored node. */
+struct stating {
+	struct txn *t;
+	struct arena *a;
+	struct scan s;
+	const struct statement *winner;
+	bool is_begun;
+	struct peer p;
+};
+
+static enum kodo_err
+stating_next(void *arg, const struct peer **p)
+{
+	struct stating *l = arg;
+	struct record rec = { .said = *l->winner };
+	bool is_more = !l->is_begun || record_next(&l->s, &rec);
+
+	while (is_more && (rec.is_tomb || !str_eq(rec.said.bytes, l->winner->bytes)))
+		is_more = record_next(&l->s, &rec);
+	l->is_begun = true;
+	*p = is_more ? &l->p : NULL;
+	return is_more ? peer_get(l->t, l->a, rec.said.peer, &l->p) : KODO_OK;
 }
 
 enum kodo_err
@@ -434,19 +467,22 @@ moderation_of_stored(struct txn *t, struct arena *a, const struct moderation *m,
     const struct moderation_entry **out, enum verdict *verdict)
 {
 	struct statement winner;
+	struct stating l = { .t = t, .a = a, .winner = &winner };
 	struct packed p;
 	struct str key;
 	enum kodo_err err = record_get_winner(t, node, &winner, verdict);
 
 	*out = NULL;
-	if (err != KODO_OK || m->n == 0 || winner.peer == PEER_SELF)
+	if (err != KODO_OK || m->n == 0)
 		return err;
 	err = packed_open(winner.bytes, &p);
 	if (err == KODO_OK)
 		err = url_key(a, p.url, &key);
-	if (err == KODO_OK)
-		err = moderation_of_node(m, key, p.organization, out);
-	if (err == KODO_OK && *out == NULL)
-		err = of_peers(t, a, m, node, &winner, out);
+	if (err == KODO_OK) {
+		l.s = record_scan_shadows(t, node);
+		err = moderation_of_winner(m, key, &winner, stating_next, &l, out);
+		l.s.err = l.s.err == KODO_OK ? err : l.s.err;
+		err = scan_end(&l.s);
+	}
 	return err == KODO_EINVAL || err == KODO_ENOTFOUND ? KODO_ECORRUPT : err;
 }

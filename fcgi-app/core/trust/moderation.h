@@ -81,13 +81,18 @@ enum kodo_err moderation_of_node(const struct moderation *m, struct str key,
     struct str organization, const struct moderation_entry **out) MUST_CHECK;
 const struct moderation_entry *moderation_of_peer(
     const struct moderation *m, const struct peer *p);
-/* The milder one of what two peers that state the same come to. */
-const struct moderation_entry *moderation_milder(
-    const struct moderation_entry *x, const struct moderation_entry *y);
 
 /* What an entry comes to; NULL: VERDICT_SHOWN. */
 enum verdict moderation_verdict(const struct moderation_entry *e);
 
+/*
+ * The entry that decides on what wins, NULL: none. Where the node itself decides nothing it is the
+ * mildest of those of the peers that state the same. next: the first peer, and each further one;
+ * *p NULL: there is no more. key: of the node's url.
+ */
+enum kodo_err moderation_of_winner(const struct moderation *m, struct str key,
+    const struct statement *winner, enum kodo_err (*next)(void *arg, const struct peer **p),
+    void *arg, const struct moderation_entry **out) MUST_CHECK;
 /*
  * The entry that decides on a stored node, NULL: none. *verdict: what is stored of it, which may
  * differ as long as the list is unfinished. KODO_ENOTFOUND: nothing wins.
