@@ -1,7 +1,6 @@
 /* kodo cluster: how the machines of a registry are, and what is done by hand. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cmd/cmd.h"
 #include "cmd/inspect.h"
 #include "core/base/isotime.h"
 #include "core/base/path.h"

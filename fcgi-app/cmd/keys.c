@@ -8,7 +8,6 @@
 #include "cmd/inspect.h"
 #include "core/base/base64.h"
 #include "core/base/isotime.h"
-#include "core/base/screen.h"
 #include "core/base/url.h"
 #include "core/registry/target.h"
 #include "core/trust/pin.h"

@@ -4,7 +4,6 @@
 
 #include "cmd/cmd.h"
 #include "cmd/service_private.h"
-#include "core/base/clock.h"
 #include "core/base/isotime.h"
 #include "core/cluster/link.h"
 #include "core/registry/registry.h"

@@ -10,7 +10,6 @@
 
 #include "cmd/lighttpd.h"
 #include "cmd/service_private.h"
-#include "core/base/clock.h"
 #include "core/base/log.h"
 
 #define LOOK_US		50000	/* at the folder, while something is in it */

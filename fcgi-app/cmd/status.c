@@ -4,7 +4,6 @@
 
 #include "cmd/cmd.h"
 #include "cmd/inspect.h"
-#include "core/base/isotime.h"
 #include "core/base/json.h"
 #include "core/base/screen.h"
 #include "core/check/environment.h"

@@ -1,4 +1,3 @@
-#include "core/flow/packed.h"
 #include "core/registry/registry.h"
 #include "http/audit.h"
 #include "http/router.h"

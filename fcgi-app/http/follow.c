@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
-#include "core/base/log.h"
 #include "core/cluster/apply.h"
 #include "http/asked.h"
 #include "http/call.h"

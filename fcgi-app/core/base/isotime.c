@@ -1,5 +1,4 @@
 #include <math.h>
-#include <stdio.h>
 #include <time.h>
 
 #include "core/base/ascii.h"

@@ -1,6 +1,4 @@
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <strings.h>
 
 #include "core/base/ascii.h"
@@ -42,7 +40,6 @@ option_parse_bool(struct str s, bool *out)
 	*out = value != 0;
 	return found ? KODO_OK : KODO_EINVAL;
 }
-
 
 static enum kodo_err
 expected(const struct option_place *p, const char *what)

@@ -1,5 +1,3 @@
-#include <stdio.h>
-
 #include "core/config/option_private.h"
 
 /*

@@ -7,7 +7,6 @@
 #include "core/exchange/failure.h"
 #include "core/exchange/look.h"
 #include "core/exchange/outcome.h"
-#include "core/exchange/stranger.h"
 #include "core/merge/alive.h"
 #include "core/merge/identity.h"
 #include "core/merge/ingest.h"

@@ -2,7 +2,7 @@
 
 /* --- rows --- */
 
-enum kodo_err
+static enum kodo_err
 row_key_of(struct arena *a, const struct packed *p, struct flow_order_entry at, struct row_key *out)
 {
 	struct packed_flow f;

@@ -103,8 +103,6 @@ size_t block_size(const struct block_writer *w);
 size_t same_start(struct str x, struct str y);
 
 /* Name and url of a flow; texts with escapes go to a. */
-enum kodo_err row_key_of(struct arena *a, const struct packed *p, struct flow_order_entry at,
-    struct row_key *out) MUST_CHECK;
 enum kodo_err row_key_get(struct txn *t, struct arena *a, struct flow_order_entry at,
     struct row_key *out) MUST_CHECK;
 int row_key_cmp(const struct row_key *x, const struct row_key *y);

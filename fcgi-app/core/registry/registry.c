@@ -138,8 +138,12 @@ options_of_machine(struct registry *r, struct str stored)
 	    : err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
-enum kodo_err
-registry_options_at(struct registry *r, struct txn *t, const struct head *h)
+/*
+ * The options in force, read again if the head says that they changed. KODO_ENOTFOUND: none were
+ * applied.
+ */
+static enum kodo_err
+options_at(struct registry *r, struct txn *t, const struct head *h)
 {
 	struct str v;
 	enum kodo_err err;
@@ -198,7 +202,7 @@ registry_change_within(struct txn *t, struct arena *a, struct change_run *run,
 	err = change_begin(
 	    &ch, t, a, run->now_us, run->options != NULL ? run->options : &r->options);
 	if (err == KODO_OK && run->options == NULL)
-		err = registry_options_at(r, t, &ch.head);
+		err = options_at(r, t, &ch.head);
 	ch.gone.cause = run->type->cause;
 	ch.has_room = run->has_room;
 	ch.room_bytes = run->room_bytes;
@@ -289,8 +293,9 @@ registry_epoch_set(struct registry *r, uint64_t epoch, int64_t now_us)
 
 /* --- views --- */
 
-enum kodo_err
-registry_is_idle(struct txn *t, const struct head *h, bool *out)
+/* Is nothing in flight or due within a minute? Paused work and digest checks do not count. */
+static enum kodo_err
+is_idle(struct txn *t, const struct head *h, bool *out)
 {
 	struct scan s = peer_scan_due(t);
 	struct peer_behind behind;
@@ -320,9 +325,9 @@ keep(struct registry *r, struct txn *t)
 	*k = (struct commit_cache){ .seen = 0 };
 	err = head_get(t, &k->head);
 	if (err == KODO_OK)
-		err = registry_options_at(r, t, &k->head);
+		err = options_at(r, t, &k->head);
 	if (err == KODO_OK)
-		err = registry_is_idle(t, &k->head, &k->idle);
+		err = is_idle(t, &k->head, &k->idle);
 	if (err == KODO_OK)
 		k->seen = seen;
 	return err;

@@ -57,13 +57,6 @@ struct registry {
 };
 
 /*
- * The options in force, read again if the head says that they changed. KODO_ENOTFOUND: none were
- * applied.
- */
-enum kodo_err registry_options_at(
-    struct registry *r, struct txn *t, const struct head *h) MUST_CHECK;
-
-/*
  * Make a change of that type in a transaction of its own, with the options in force, or hand it to
  * whom registry_submit_by has named. arg is the caller's, as the type has it; the arena is reset
  * before each try.
@@ -107,8 +100,5 @@ void registry_submit_by(
 /* Lines of what a change has withdrawn, once it is committed; the head is that after it. */
 void registry_audit_gone(
     struct registry *r, const struct withdrawals *all, const struct head *h, int64_t now_us);
-
-/* Is nothing in flight or due within a minute? Paused work and digest checks do not count. */
-enum kodo_err registry_is_idle(struct txn *t, const struct head *h, bool *out) MUST_CHECK;
 
 #endif

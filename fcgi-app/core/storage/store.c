@@ -1,6 +1,5 @@
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 #include "core/storage/data_file.h"

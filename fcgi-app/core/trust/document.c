@@ -1,5 +1,4 @@
 #include "core/base/base64.h"
-#include "core/base/isotime.h"
 #include "core/base/json.h"
 #include "core/base/url.h"
 #include "core/trust/document.h"

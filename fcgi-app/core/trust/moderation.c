@@ -1,12 +1,10 @@
 #include <arpa/inet.h>
-#include <stdio.h>
 
 #include "core/base/hash.h"
 #include "core/base/limit.h"
 #include "core/base/url.h"
 #include "core/base/utf8.h"
 #include "core/records/codec.h"
-#include "core/records/known.h"
 #include "core/trust/moderation.h"
 
 #define META_MODERATION	"moderation"
