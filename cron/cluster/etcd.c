@@ -25,7 +25,6 @@ add_endpoint(struct etcd *e, struct str text, struct why *why)
 	if (copy == NULL)
 		return KODO_ENOMEM;
 	memcpy(copy, text.p, text.len);
-	e->endpoints[e->n_endpoints].shown = (struct str){ copy, text.len };
 	e->endpoints[e->n_endpoints].url = copy;
 	e->n_endpoints++;
 	if (str_starts(text, STR("unix://")) && text.len > 8 && text.p[7] == '/')
@@ -104,12 +103,6 @@ etcd_free(struct etcd *e)
 	arena_free(e->a);
 	free(e);
 	curl_global_cleanup();
-}
-
-struct str
-etcd_endpoint(const struct etcd *e)
-{
-	return e->endpoints[e->at].shown;
 }
 
 /* A message of the watch. */

@@ -66,9 +66,6 @@ struct etcd_done {
 enum kodo_err etcd_new(struct str endpoints, struct etcd **out, struct why *why) MUST_CHECK;
 void etcd_free(struct etcd *e);		/* calls under way are told nothing; NULL is fine */
 
-/* The endpoint that calls go to now; valid until etcd_free. */
-struct str etcd_endpoint(const struct etcd *e);
-
 /* All calls: KODO_ENOMEM; KODO_EBUSY: ETCD_CALLS are under way. Then done is not called. */
 
 /* The first limit keys, 0: all, in their order. keys_only: without values. */

@@ -26,7 +26,7 @@ struct etcd {
 	struct curl_slist *head, *watch_head;
 	struct jread *jread;
 	struct arena *a;	/* of the answer at hand */
-	struct { char *url, *socket; struct str shown; } endpoints[ENDPOINTS];
+	struct { char *url, *socket; } endpoints[ENDPOINTS];
 	unsigned n_endpoints, at;
 	struct call calls[ETCD_CALLS];
 	struct call watch;

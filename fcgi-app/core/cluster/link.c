@@ -26,7 +26,7 @@ static struct {
 	int fd;
 	bool is_sent;		/* the process of the log has all of the entry, perhaps */
 	bool is_patient;	/* of the change at hand: nobody else waits meanwhile */
-	uint64_t token, revision;
+	uint64_t token;
 	const char *program;	/* see link_keep */
 	struct arena *a;	/* of the result, until the next change */
 } link_ = { .fd = -1 };
@@ -146,8 +146,6 @@ pass(const struct state *s, struct buf *entry, struct link_request q, int64_t en
 		return KODO_ENOMEM;
 	err = move(s, false, bytes, an.bytes, end_ms);
 	*result = (struct str){ bytes, an.bytes };
-	if (err == KODO_OK && an.err == KODO_OK)
-		link_.revision = an.revision;
 	return err == KODO_OK ? (enum kodo_err)an.err : err;
 }
 
@@ -289,12 +287,6 @@ link_leave(void)
 	if (link_.registry != NULL)
 		registry_submit_by(link_.registry, NULL, NULL);
 	link_.registry = NULL;
-}
-
-uint64_t
-link_revision(void)
-{
-	return link_.revision;
 }
 
 void

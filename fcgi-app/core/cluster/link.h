@@ -35,9 +35,6 @@ bool link_is_joined(void);
 /* Changes are made here again; before the registry is closed. */
 void link_leave(void);
 
-/* The revision of the last change of this process; 0: none yet. */
-uint64_t link_revision(void);
-
 /*
  * Entries that only the sender may make (results of messages, rounds) hold only as long as this
  * token does. 0: no token, which no such entry passes.
