@@ -133,26 +133,30 @@ list_and_what_is_behind_it_make_a_subscriber(void **state)
 {
 	struct fixture *f = *state;
 	struct exchange_job job;
+	struct wire_body b = body_of(f, TARGET, false, "[]", arena_printf(f->a, OURS_KODO, 1));
+	struct receipt in;
 
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
 	fixture_apply(f, START_NOW);
-	node_comes(f, TARGET, "N", 2);
+	must(registry_connect(f->r, &b, f->now_us, &in));
 	node_comes(f, "http://gone:1", "G", 1);
 	start(f);
+	node_comes(f, "http://old:1", "O", 1);
+	node_goes(f, "http://old:1");
 	next_is(f, EXCHANGE_CONNECT, &job);
 	assert_true(has(&job, "G 0"));
 	assert_false(peer_is_subscriber(&(struct peer){ .flags = peer_of(f, TARGET).flags }));
 	node_comes(f, "http://n:1", "M", 2);
 	node_goes(f, "http://gone:1");
-	answer(f, &job, 201, default_body(f, TARGET, arena_printf(f->a, OURS_KODO, 1)));
+	answer(f, &job, 201, default_body(f, TARGET, arena_printf(f->a, OURS_KODO, 2)));
 	next_is(f, EXCHANGE_RECONNECT, &job);
 	answer(f, &job, 200, "");
 	next_is(f, EXCHANGE_REMOVE, &job);
-	assert_true(has(&job, "http://gone:1"));
-	answer(f, &job, 200, default_body(f, TARGET, arena_printf(f->a, OURS_KODO, 2)));
+	assert_true(has(&job, "http://gone:1") && !has(&job, "http://old:1"));
+	answer(f, &job, 200, default_body(f, TARGET, arena_printf(f->a, OURS_KODO, 3)));
 	next_is(f, EXCHANGE_UPDATE, &job);
 	assert_true(has(&job, "M 0"));
-	answer(f, &job, 200, default_body(f, TARGET, arena_printf(f->a, OURS_KODO, 3)));
+	answer(f, &job, 200, default_body(f, TARGET, arena_printf(f->a, OURS_KODO, 4)));
 	assert_behind(f, TARGET, false, false);
 	check_clean(f);
 }

@@ -429,8 +429,8 @@ connect_build(struct builder *b)
 {
 	enum kodo_err err = list_build(b, seen_walk);
 
-	/* what is not in its list is gone for a legacy peer */
-	if (!peer_dialect(b->p)->has_versions)
+	/* what is not in its list is gone for a legacy peer; who was not notified had nothing */
+	if (!peer_dialect(b->p)->has_versions || (b->p->flags & PEER_NOTIFIED) == 0)
 		b->job->gone_pos = b->v->head.logged;
 	if (err != KODO_OK || !b->job->is_partial)
 		return err;

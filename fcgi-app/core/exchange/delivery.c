@@ -94,10 +94,8 @@ delivery_list(
 {
 	delivery_forget_chunks(p);
 	p->out.pos = job->pos;
-	if (!keeps_tombstones)
+	if (!keeps_tombstones || (p->flags & PEER_NOTIFIED) == 0)
 		p->out.gone_pos = job->gone_pos;
-	else if ((p->flags & PEER_NOTIFIED) == 0)
-		p->out.gone_pos = job->pos;
 	p->flags |= PEER_NOTIFIED;
 	return delivery_clear(
 	    ch, p, job->gen, keeps_tombstones ? KEEP_TOMBSTONES : KEEP_NOTHING);
