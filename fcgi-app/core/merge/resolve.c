@@ -559,7 +559,8 @@ resolve_word(struct change *ch, struct peer *p, uint32_t node, struct str key,
 		err = difference_write(&r, p, key, renumber);
 	if (err == KODO_OK)
 		err = effects_carry_out(&r, p, &fx);
-	if (err == KODO_OK && is_other_source(&r))
+	/* whether its owner speaks here matters as much as from whom it comes */
+	if (err == KODO_OK && (is_other_source(&r) || (p != NULL && str_eq(p->key, key))))
 		err = alive_settle(ch, node);
 	if (err != KODO_OK || r.n.n > 0 || r.n.is_gone)
 		return err;
