@@ -308,7 +308,7 @@ check_range(struct arguments *args)
 	unsigned n_failed = 0, kept_failed = 0, i;
 	bool is_good;
 
-	printf("1..9\n");
+	printf("1..10\n");
 	snprintf(path, sizeof(path), "%s/tests/mesh/seeds.txt", srcdir == NULL ? "." : srcdir);
 	args->seeds = path;
 	is_good = kept_try(args, &kept_failed) && kept_failed == 0;
@@ -323,6 +323,10 @@ check_range(struct arguments *args)
 		n_failed += tap_say(is_good, i + 2, groups[i].what);
 	}
 	n_failed += tap_say(cost_try(scratch, 3, false, fault), i + 2, "messages per change");
+	args->kind = HISTORY_OURS;
+	args->count = 40;
+	is_liveness = true;
+	n_failed += tap_say(seeds_try(args) == 0, i + 3, "40 with signs of life");
 	printf("%s", fault);
 	return n_failed;
 }

@@ -141,6 +141,7 @@ struct service {
 	uint64_t key;  /* its number, lost with the state; 0: none, of a legacy peer */
 	int64_t offset_us;
 	int64_t poll_us; /* when its runner wakes next; INT64_MAX: never */
+	int64_t round_us; /* when it looks over signs of life next */
 	struct slot slots[MESH_SLOTS];
 	struct arena *options_arena;
 	struct options options;
@@ -157,6 +158,8 @@ extern const char *mesh_trust;
 
 /* The url of a service, in a static buffer that the fourth call after reuses. */
 const char *service_url(const struct mesh *m, unsigned i, unsigned variant);
+/* Which service is that, under which of its urls? */
+bool service_find(struct str url, unsigned *i, unsigned *variant, char path[MESH_PATH_BYTES]);
 int64_t service_now(const struct service *s);
 void service_open(struct service *s); /* makes its folder and state */
 void service_start(struct service *s, enum registry_start kind);
@@ -238,6 +241,9 @@ struct mesh {
 		uint64_t looked; /* number of the view that was compared */
 	} wanted[MESH_MAX];
 	struct arena *wanted_arena;
+	/* called after whatever may have changed what a service shows; NULL: nothing is */
+	void (*looks)(struct service *s, void *looker);
+	void *looker;
 	bool is_traced;
 	char dir[96];
 	char fault[4096]; /* what went wrong, "" for nothing */
@@ -251,7 +257,11 @@ void mesh_begin(struct mesh *m, const struct history *h, const char *dir, bool i
 void mesh_end(struct mesh *m);
 /* After model_check: are signs of life right? */
 void liveness_check(struct mesh *m);
+/* What the runner of s does for them, at its start and each minute. */
+void liveness_runs(struct service *s);
 void mesh_run_until(struct mesh *m, int64_t until_us);
+/* Nobody does anything for so long, as if all were suspended. */
+void mesh_sleep(struct mesh *m, int64_t us);
 void mesh_apply(struct mesh *m, const struct op *op);
 /* What client has sent does not arrive any more. */
 void mesh_lose_messages(struct mesh *m, unsigned client);
@@ -267,6 +277,8 @@ void model_check(struct mesh *m);
 bool model_is_loose(const struct mesh *m);
 /* Must i show what j says of itself? Of what liars speak of only where j is connected. */
 bool model_is_held(const struct mesh *m, unsigned i, unsigned j);
+/* Does x tell y what it offers, and if both feed what it knows? */
+bool model_notifies(const struct mesh *m, unsigned x, unsigned y);
 /* What service i must show, in a; NULL where that is not held to anything. */
 char *model_wanted(const struct mesh *m, unsigned i, struct arena *a);
 /* Is x configured to connect to what is no registry? Then it is refused, for ever. */

@@ -31,8 +31,8 @@ is_linked(const struct mesh *m, unsigned x, unsigned y)
 	    is_registry(m, y);
 }
 
-static bool
-notifies(const struct mesh *m, unsigned x, unsigned y)
+bool
+model_notifies(const struct mesh *m, unsigned x, unsigned y)
 {
 	return is_linked(m, x, y) || (is_linked(m, y, x) && feeds(m, x) && feeds(m, y));
 }
@@ -46,7 +46,7 @@ model_sources(const struct mesh *m, unsigned i)
 		before = set;
 		for (y = 0; y < m->h->n; y++)
 			for (x = 0; (set & 1u << y) != 0 && x < m->h->n; x++)
-				if (x != y && notifies(m, x, y))
+				if (x != y && model_notifies(m, x, y))
 					set |= 1u << x;
 	}
 	return set;

@@ -123,6 +123,14 @@ mesh_poll_later(struct service *s, int64_t at_us)
 	ev->client = s->i;
 }
 
+static void
+look(struct service *s)
+{
+	bound_look(s);
+	if (s->mesh->looks != NULL)
+		s->mesh->looks(s, s->mesh->looker);
+}
+
 /* --- the wire --- */
 
 static bool
@@ -147,21 +155,6 @@ fail_later(struct mesh *m, unsigned client, unsigned slot, uint64_t gen, int64_t
 	ev->client = client;
 	ev->slot = slot;
 	ev->gen = gen;
-}
-
-/* Which service is that, under which of its urls? */
-static bool
-host_read(struct str url, unsigned *server, unsigned *variant, char path[MESH_PATH_BYTES])
-{
-	char text[80], *colon, *slash;
-
-	snprintf(text, sizeof(text), "%.*s", STR_ARG(url));
-	if (strncmp(text, "http://s", 8) != 0)
-		return false;
-	*server = (unsigned)strtoul(text + 8, &colon, 10);
-	*variant = (unsigned)strtoul(colon + 1, &slash, 10) - 1000;
-	snprintf(path, MESH_PATH_BYTES, "%.*s", (int)MESH_PATH_BYTES - 1, slash);
-	return *server < MESH_MAX;
 }
 
 static void
@@ -189,7 +182,7 @@ send_one(struct service *s, unsigned slot, struct str url, struct str body)
 		.key = s->key }, *ev;
 	bool is_cut;
 
-	if (!host_read(url, &like.server, &like.variant, like.path)) {
+	if (!service_find(url, &like.server, &like.variant, like.path)) {
 		if (like.server == MESH_LIAR) {
 			fail_later(m, s->i, slot, s->slots[slot].gen, 1000);
 			return;
@@ -265,7 +258,7 @@ request_arrive(struct mesh *m, struct event *ev)
 	/* an error of the web server, before or after our program answered */
 	if (!is_unlucky(m) || mesh_below(&m->random, 2) == 0)
 		service_answer(s, ev->path, buf_str(&ev->body), &who, &a);
-	bound_look(s);
+	look(s);
 	mesh_trace(m, "  s%u%s answers s%u %u", ev->server, ev->is_repeat ? " (repeated)" : "",
 	    ev->client, a.status);
 	if (m->is_traced && a.body.len < 400000)
@@ -286,7 +279,7 @@ failed_count(struct service *s, struct str url)
 	unsigned server = 0, variant, *n;
 	char path[MESH_PATH_BYTES];
 
-	if (!host_read(url, &server, &variant, path))
+	if (!service_find(url, &server, &variant, path))
 		return;
 	n = &m->failed[s->i][server].n;
 	if (m->failed[s->i][server].minute != minute)
@@ -325,7 +318,7 @@ answer_arrive(struct mesh *m, struct event *ev)
 		if (err != KODO_OK)
 			mesh_fail(m, "s%u: exchange_done: %s\n", s->i, kodo_err_text(err));
 	}
-	bound_look(s);
+	look(s);
 	mesh_poll_later(s, m->now_us);
 }
 
@@ -340,7 +333,7 @@ sent_count(struct service *s, struct str url, bool is_quiet)
 		m->n_digest_checks++;
 		return;
 	}
-	if (!host_read(url, &server, &variant, path))
+	if (!service_find(url, &server, &variant, path))
 		return;
 	m->n_sent++;
 	m->link[s->i][server]++;
@@ -392,6 +385,7 @@ poll_ours(struct service *s)
 	size_t n_busy;
 	enum kodo_err err;
 
+	liveness_runs(s);
 	for (;;) {
 		unsigned i = slot_find(s, busy, &n_busy);
 		struct slot *slot = &s->slots[i];
@@ -454,6 +448,19 @@ mesh_run_until(struct mesh *m, int64_t until_us)
 	}
 	if (m->now_us < until_us)
 		m->now_us = until_us;
+}
+
+void
+mesh_sleep(struct mesh *m, int64_t us)
+{
+	size_t i;
+
+	m->now_us += us;
+	for (i = 0; i < m->n_events; i++)
+		m->events[i].at_us += us;
+	for (i = 0; i < m->h->n; i++)
+		if (m->services[i].poll_us != INT64_MAX)
+			m->services[i].poll_us += us;
 }
 
 /* --- histories --- */

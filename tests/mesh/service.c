@@ -35,6 +35,20 @@ service_url(const struct mesh *m, unsigned i, unsigned variant)
 	return out;
 }
 
+bool
+service_find(struct str url, unsigned *i, unsigned *variant, char path[MESH_PATH_BYTES])
+{
+	char text[80], *colon, *slash;
+
+	snprintf(text, sizeof(text), "%.*s", STR_ARG(url));
+	if (strncmp(text, "http://s", 8) != 0)
+		return false;
+	*i = (unsigned)strtoul(text + 8, &colon, 10);
+	*variant = (unsigned)strtoul(colon + 1, &slash, 10) - 1000;
+	snprintf(path, MESH_PATH_BYTES, "%.*s", (int)MESH_PATH_BYTES - 1, slash);
+	return *i < MESH_MAX;
+}
+
 int64_t
 service_now(const struct service *s)
 {
@@ -88,7 +102,7 @@ static void
 options_make(struct service *s)
 {
 	struct arena *a = s->options_arena;
-	char *argv[10 + 2 * MESH_MAX];
+	char *argv[12 + 2 * MESH_MAX];
 	struct why why = { "" };
 	int argc = 0;
 	unsigned j;
@@ -98,6 +112,8 @@ options_make(struct service *s)
 	argv[argc++] = arena_strz(a, str_of(service_url(s->mesh, s->i, s->url_variant)));
 	argv[argc++] = arena_strz(a, STR("--trust"));
 	argv[argc++] = arena_strz(a, str_of(mesh_trust));
+	argv[argc++] = arena_strz(a, STR("--expire-days"));
+	argv[argc++] = arena_strz(a, STR("1"));
 	if (s->role == ROLE_NODE)
 		argv[argc++] = arena_strz(a, STR("--no-registry"));
 	if (s->role != ROLE_REGISTRY)
@@ -171,6 +187,7 @@ service_stop(struct service *s)
 	s->is_up = false;
 	s->boots++;
 	s->poll_us = INT64_MAX;
+	s->round_us = 0;
 	for (i = 0; i < MESH_SLOTS; i++) {
 		s->slots[i].is_busy = false;
 		s->slots[i].gen++;
