@@ -46,6 +46,20 @@ silent_after_three_rounds(void **state)
 	assert_false(liveness_is_given_up(&p));
 }
 
+/* However late in its round it was asked first. */
+static void
+it_is_not_fresh_for_longer(void **state)
+{
+	const int64_t t0 = START_NOW;
+	struct peer p = { .id = 59, .flags = PEER_PROVIDER | PEER_PROVEN };
+
+	(void)state;
+	p.in.at_us = t0;
+	liveness_look_later(&p, t0);
+	assert_int_equal(asked_until_silent(&p, p.liveness.due_us), 3);
+	assert_int_equal(p.liveness.fell_us, t0 + LIVENESS_SILENT_US);
+}
+
 static void
 nobody_is_silent_before_it_had_its_chance(void **state)
 {
@@ -313,6 +327,7 @@ main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(silent_after_three_rounds),
+		cmocka_unit_test(it_is_not_fresh_for_longer),
 		cmocka_unit_test(nobody_is_silent_before_it_had_its_chance),
 		cmocka_unit_test(stranger_is_asked_four_times),
 		cmocka_unit_test(states_by_time),

@@ -96,8 +96,8 @@ bool
 liveness_missed(struct peer *p, int64_t watch_us, int64_t now_us)
 {
 	const int64_t heard_us = liveness_heard_us(p) != 0 ? liveness_heard_us(p) : p->created_us;
-	const bool falls = p->liveness.silent_us == 0 && p->liveness.tries > 0 &&
-	    now_us - max_us(heard_us, watch_us) >= LIVENESS_SILENT_US;
+	const int64_t end_us = max_us(heard_us, watch_us) + LIVENESS_SILENT_US;
+	const bool falls = p->liveness.silent_us == 0 && p->liveness.tries > 0 && now_us >= end_us;
 
 	p->liveness.tries++;
 	if (falls) {
@@ -106,6 +106,9 @@ liveness_missed(struct peer *p, int64_t watch_us, int64_t now_us)
 	}
 	p->liveness.due_us = p->liveness.silent_us != 0 && peer_is_stranger(p) ? LIVENESS_NEVER_US
 	    : now_us + again_us(p, now_us);
+	/* it is not called fresh any longer than that */
+	if (now_us < end_us && end_us < p->liveness.due_us)
+		p->liveness.due_us = end_us;
 	return falls;
 }
 
