@@ -7,7 +7,8 @@
  * 3. each of these changes is one message a link at most, in each direction;
  * 4. who ends is withdrawn after expire_days, a day here, but not where so many fell silent at once
  *    that it may be the own line, and there after four days;
- * 5. when all is healed, all are fresh everywhere, and what is shown is what must be.
+ * 5. who ends while all others are away is fresh for three rounds from their return;
+ * 6. when all is healed, all are fresh everywhere, and what is shown is what must be.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 #define SILENCE_US	(15 * MINUTE_US + 30 * SECOND_US)
 /* three rounds without a break in its own watch, and a round in which it is done */
 #define EXPIRY_US	(SILENCE_US + 4 * MINUTE_US)
+#define CHANCE_US	(14 * MINUTE_US)
 #define REST_US		(15 * MINUTE_US)	/* in which nothing changes any more */
 #define BACK_US		(10 * MINUTE_US)	/* a digest check is due, and what follows */
 #define OUTAGES		2u
@@ -43,7 +45,7 @@ static const char *const outage_names[OUTAGES_MAX] = {
 	"one has ended", "many have ended", "a link is cut", "halves are cut off",
 	"one is unplugged"
 };
-static const unsigned outage_days[] = { 0, 0, 2, 5 };
+static const unsigned outage_days[] = { 0, 2, 2, 5 };
 
 struct life {
 	struct mesh *m;
@@ -336,6 +338,22 @@ outage_end(struct life *l)
 			service_start(&m->services[i], START_IF_CHANGED);
 }
 
+/* It comes while all sleep, for days: then nobody is silent before it had its chance. */
+static void
+chance_check(struct life *l)
+{
+	struct mesh *m = l->m;
+	unsigned i, j;
+
+	mesh_sleep(m, 2 * DAY_US);
+	pass(l, CHANCE_US);
+	for (i = 0; i < m->h->n; i++)
+		for (j = 0; j < m->h->n && is_registry(l, i); j++)
+			if (l->is_shown[i][j])
+				must_be(l, i, j, l->since[i][j] == 0, "fresh, as it had no chance");
+	pass(l, 2 * MINUTE_US);
+}
+
 static void
 outage_try(struct life *l)
 {
@@ -348,7 +366,10 @@ outage_try(struct life *l)
 	mesh_trace(l->m, "--- %s, for %u days", l->when, n_days);
 	count_begin(l);
 	outage_make(l, kind);
-	pass(l, SILENCE_US);
+	if (mesh_below(&l->random, 3) == 0)
+		chance_check(l);
+	else
+		pass(l, SILENCE_US);
 	silence_check(l);
 	pass(l, REST_US);
 	silence_check(l);
