@@ -500,13 +500,13 @@ class Peer:
     answer(method, path, body) gives (status, JSON) and may be replaced; the default welcomes everybody.
     """
 
-    def __init__(self, port=None, answer=None, feed=False):
+    def __init__(self, port=None, answer=None, feed=False, signs=SIGNS):
         self.port = port or free_port()
         self.url = f"http://localhost:{self.port}"
         self.seen = []
         self.headers = {}                                   # more fields of each answer
         self.asking = threading.local()                      # client: the address that answer() is called for
-        self.signs = SIGNS
+        self.signs = signs
         self.feed = feed
         self.answer = answer or self.welcome
         peer = self

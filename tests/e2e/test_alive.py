@@ -72,8 +72,6 @@ def peers_at(one):
 
 
 def connect_legacy(r, one):
-    """It signs nothing, even where all others do."""
-    one.signs = False
     body = kodotest.greeting(one.url, organization="Old", nodes=[kodotest.node(one.url, [kodotest.flow(1)])])
     assert r.one.post("/connect", body, headers={}).status == 201
 
@@ -114,7 +112,7 @@ def test_a_node_that_dies_is_silent_everywhere_and_fresh_again(watcher, member):
 def test_a_legacy_node_is_asked(watcher, peer):
     """It never calls by itself: its greeting is asked for soon after it connected, and every ten minutes."""
     r = watcher(trust="known")
-    old = peer()
+    old = peer(signs=False)                                 # even where all others do
     connect_legacy(r, old)
     assert r.states() == {old.url: "unknown"}
     assert not [call for call in old.calls("/") if call[0] == "GET"]
@@ -137,7 +135,7 @@ def test_a_legacy_node_is_asked(watcher, peer):
 def test_who_never_answers_is_never_fresh(watcher, peer):
     """A url that somebody invented is asked a few times, and then no more."""
     r = watcher(expire_days=0, trust="known")
-    victim = peer(answer=lambda *_: (404, None))
+    victim = peer(answer=lambda *_: (404, None), signs=False)
     connect_legacy(r, victim)
     for _ in range(30):
         states = r.states()

@@ -181,8 +181,7 @@ def test_a_denied_registry(net):
 
 def test_a_legacy_subscriber(member, peer):
     """It is told of an end and of a new node, once each, and never of its own url."""
-    r0, old = member("R", {**REGISTRY, "trust": "known"}).start(), peer(feed=True)
-    old.signs = False                                       # whatever others do
+    r0, old = member("R", {**REGISTRY, "trust": "known"}).start(), peer(feed=True, signs=False)
     body = kodotest.connect_body("http://localhost:19999", organization="Late")
     assert r0.post("/connect", body, headers={}).status == 201
     assert r0.post("/connect", kodotest.connect_body(old.url, registry=True, feed=True), headers={}).status == 201

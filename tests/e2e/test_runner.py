@@ -136,8 +136,7 @@ def test_one_runner_a_state(runner, raw):
 
 
 def test_a_second_runner_wakes_the_first(hosted_registry, peer):
-    feeder = peer(feed=True)
-    feeder.signs = False                                    # as what is said in its name
+    feeder = peer(feed=True, signs=False)                   # as what is said in its name
     r, cgi = hosted_registry()
     connect(cgi, feeder.url, nodes=[], feed=True, registry=True)
     first = r.start_for_state("--stay")
@@ -171,8 +170,7 @@ def test_one_that_stays_takes_over(runner):
 
 def test_wake_latency(hosted_registry, peer):
     """A change is at the next registry in well under 100 ms; the median of seven, for this machine may be busy."""
-    feeder = peer(feed=True)
-    feeder.signs = False                                    # as what is said in its name
+    feeder = peer(feed=True, signs=False)                   # as what is said in its name
     r, cgi = hosted_registry()
     connect(cgi, feeder.url, nodes=[], feed=True, registry=True)
     process = r.start("--stay")
