@@ -247,6 +247,44 @@ def test_many_at_once_are_our_own_line(watcher, member):
     wait_until(lambda: set(r.states()) == {nodes[3].url}, SECONDS)
 
 
+def test_the_whole_net_is_unplugged(watcher, member):
+    """Nodes, a target, and a node behind that: all silent, a banner, nobody withdrawn; all fresh again, and no banner."""
+    r = watcher(expire_days=1)
+    above = member("A", REGISTRY).start()
+    r.one.write_loader(connect=[above.url])
+    r.one.stop()
+    r.one.start()
+    nodes = [member(f"N{i}", NODE, connect=[r.one.url]).start() for i in range(3)] + [member("B", NODE, connect=[above.url]).start()]
+    net = [above, *nodes]
+
+    def is_so(state, n_rounds):
+        want = {node.url: state for node in nodes}
+        for _ in range(n_rounds):
+            if r.states() == want:
+                break
+            r.pass_on(STEP, 1)
+        wait_until(lambda: r.states() == want, 2 * SECONDS, f"all are {state}")
+
+    def is_suspected():
+        return "our own line" in r.one.get("/status?format=html").text()
+
+    is_so("fresh", 1)
+    for one in net:
+        one.kill()
+    is_so("silent", SILENT + 2)
+    r.pass_on(60, 1)
+    wait_until(is_suspected, SECONDS)
+    assert r.one.get("/flows?alive=1&format=json").json()["filtered"] == 0
+    r.pass_on(2 * DAY)
+    r.rounds(SILENT)
+    is_so("lost", 1)
+    assert is_suspected()
+    for one in net:
+        one.start()
+    is_so("fresh", 3)
+    wait_until(lambda: r.pass_on(61) or not is_suspected(), SECONDS)
+
+
 def test_a_third_of_thirty_is_unplugged(watcher, member):
     """States, banner, no withdrawal while the own line is suspected, recovery; then withdrawal when its time is over, and back."""
     r = watcher(expire_days=1)
