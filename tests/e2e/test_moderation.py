@@ -1,5 +1,6 @@
 """kodo deny, kodo hide, kodo allow at run time: what is shown here, what others still show, and that messages come to an end."""
 import json
+import os
 import re
 import subprocess
 import urllib.parse
@@ -308,6 +309,17 @@ def test_over_http(net):
     assert said(r0) == {}
     wait_shown(net, rows(*net.n), rows(*net.n))
     assert_quiet(net)
+
+
+def test_as_readme_has_it(net_once):
+    """In a shell, with the key; web servers differ in what they take of a POST that has no body."""
+    with open(os.path.join(kodotest.SRCDIR, "README.md"), encoding="utf-8") as f:
+        line = re.search("`(curl -X POST -G [^`]*)`", f.read()).group(1)
+    line = line.replace("https://registry.example.org", net_once.url).replace("KEY", key_of(net_once))
+    done = subprocess.run(line, shell=True, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["outcome"] == "set", done
+    assert said(net_once) == {"url:https://spam.example": ("denied", 0)}
+    assert moderate(net_once, "allow", "https://spam.example")["outcome"] == "undone"
 
 
 @pytest.mark.parametrize("target, word", [
