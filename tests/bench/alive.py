@@ -146,6 +146,8 @@ def main():
     peers = Peers()
     with kodotest.folder() as path:
         pages(peers, path, clock_library, args.nodes, args.flows)
+    if not args.peers:
+        return
     peers.asked = 0
     with kodotest.folder() as path:
         rounds(peers, path, clock_library, args.peers)
