@@ -201,6 +201,38 @@ strangers_tell_nothing(void **state)
 	assert_int_equal(since_of(f, "http://y:1"), 0);
 }
 
+/* Also where the node comes by way of another, as it did before its owner spoke of it here. */
+static void
+owner_counts_as_soon_as_it_speaks(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	const char *node;
+	struct receipt in;
+	struct wire_body b;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
+	fixture_apply(f, START_NOW);
+	b = body_of(f, "http://x:1", false, "[]", "{\"life\":9,\"sent\":1}");
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	f->now_us += 6 * SECOND_US;
+	must(look_next(f, &job));
+	answer(f, &job, 200, default_body(f, "http://x:1", NULL));
+	b = body_of(f, "http://feeder:1", true, "[]", "{\"life\":5,\"sent\":1}");
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	strangers_prove(f);
+	node = arena_printf(f->a, "[%s]", node_json(f, "http://x:1", "X", 1));
+	b = body_of(f, "http://feeder:1", true, node,
+	    "{\"versions\":{\"http://x:1\":5},\"silent\":{\"http://x:1\":7},\"life\":5,"
+	    "\"sent\":2}");
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	assert_int_equal(since_of(f, "http://x:1"), 7);
+	b = body_of(f, "http://x:1", false, node,
+	    "{\"versions\":{\"http://x:1\":5},\"life\":9,\"sent\":2}");
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	assert_int_equal(since_of(f, "http://x:1"), 0);
+}
+
 /* It was asked four times; whoever looks for what is due finds it no more. */
 static void
 given_up_is_not_found(void **state)
@@ -333,7 +365,7 @@ main(void)
 		cmocka_unit_test(states_by_time),
 		cmocka_unit_test(many_at_once_are_our_own_line),
 		T(owner_is_heard_itself),
-		T(strangers_tell_nothing),
+		T(owner_counts_as_soon_as_it_speaks), T(strangers_tell_nothing),
 		T(given_up_is_not_found),
 		T(invented_ones_count_for_nothing),
 		T(clock_set_back_ends),
