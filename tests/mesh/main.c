@@ -324,9 +324,9 @@ check_range(struct arguments *args)
 	}
 	n_failed += tap_say(cost_try(scratch, 3, false, fault), i + 2, "messages per change");
 	args->kind = HISTORY_OURS;
-	args->count = 40;
+	args->count = 20;
 	is_liveness = true;
-	n_failed += tap_say(seeds_try(args) == 0, i + 3, "40 with signs of life");
+	n_failed += tap_say(seeds_try(args) == 0, i + 3, "20 with signs of life");
 	printf("%s", fault);
 	return n_failed;
 }
