@@ -18,6 +18,7 @@ enum waits {
 	WAITS_SENT,	/* in the txn under way */
 	WAITS_LOGGED,	/* in the log; to be applied */
 	WAITS_ORDER,	/* for what is no entry */
+	WAITS_CURRENT,	/* for all that the log has: current.c */
 };
 
 struct client {
@@ -36,6 +37,8 @@ struct client {
 	size_t key_len;
 	bool may_later;		/* it may go to the queue */
 	int64_t since_ms;	/* when it came */
+	/* WAITS_CURRENT: all up to it; 0: not known yet */
+	uint64_t until;
 	uint64_t record;	/* its number in the queue; 0: it is in none */
 };
 
@@ -48,6 +51,7 @@ struct proposer {
 	struct client *batch[ETCD_TXN_PUTS];
 	size_t n_batch;
 	bool is_under_way;	/* a call */
+	bool is_asking;		/* what the log has */
 	bool is_unknown;	/* an attempt of this batch may have been done */
 	int64_t again_ms;
 	char path[PATH_BYTES];

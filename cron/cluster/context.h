@@ -6,6 +6,7 @@
  *	propose.c	the socket of this machine
  *	client.c	who waits there
  *	propose_txn.c	entries of this machine into the log, many in one txn
+ *	current.c	is all applied here that the log has
  *	later.c		bodies that wait until etcd has a majority
  *	queue.c		where they wait
  *	follow.c	the log into this machine's state

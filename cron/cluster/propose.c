@@ -26,6 +26,7 @@
 #include "core/cluster/entry.h"
 #include "core/cluster/link.h"
 #include "core/storage/machine.h"
+#include "cron/cluster/current.h"
 #include "cron/cluster/later.h"
 #include "cron/cluster/propose.h"
 
@@ -121,6 +122,10 @@ take_request(struct proposer *p, struct client *c)
 	struct entry_head head;
 	enum kodo_err err;
 
+	if (c->request.is_order != 0 && str_eq(buf_str(&c->in), STR(LINK_CURRENT))) {
+		current_wait(c);
+		return;
+	}
 	if (c->request.is_order != 0) {
 		c->waits = WAITS_ORDER;
 		p->e->take_order(p->e, c, buf_str(&c->in));

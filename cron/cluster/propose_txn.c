@@ -5,6 +5,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/cluster/link.h"
+#include "cron/cluster/current.h"
 #include "cron/cluster/later.h"
 #include "cron/cluster/propose.h"
 
@@ -255,6 +256,7 @@ void
 propose_tick(struct proposer *p)
 {
 	later_tick(p);
+	current_tick(p);
 	if (!context_takes_writes(p->e))
 		propose_refuse(p, true);
 	/* what is logged before a copy is taken over may be in it: nobody would hear of it */

@@ -21,6 +21,8 @@
 #include "core/cluster/apply.h"
 #include "core/cluster/entry.h"
 #include "core/cluster/state_digest.h"
+#include "core/registry/registry_private.h"
+#include "core/registry/requests.h"
 
 struct twin {
 	struct registry *r;
@@ -93,10 +95,12 @@ twin_submit(void *arg, struct change_run *run)
 	struct arena *a = arena_new();
 	struct str entry, results[2];
 	uint64_t room_bytes;
-	enum kodo_err err;
+	enum kodo_err looked, err;
 
 	if (w->r == NULL || store_last(registry_store(run->r)) != w->seen)
 		twin_make(w, run->r);
+	looked = registry_look(run);
+	twin_must(looked == KODO_ENOTFOUND ? KODO_OK : looked, "look");
 	twin_must(entry_room(run->r, &room_bytes), "room");
 	twin_must(entry_write(&b, run, room_bytes), "entry_write");
 	entry = buf_str(&b);
@@ -110,6 +114,9 @@ twin_submit(void *arg, struct change_run *run)
 		assert_string_equal(after[0], after[1]);
 		assert_true(str_eq(results[0], results[1]));
 		err = entry_result_read(results[0], run);
+		/* what a look refuses would be refused */
+		if (looked == KODO_ENOTFOUND)
+			assert_false(((struct change_post *)run->arg)->out->known);
 	}
 	arena_free(a);
 	buf_free(&b);

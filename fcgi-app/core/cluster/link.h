@@ -22,6 +22,11 @@ struct link_answer {
 	uint32_t err;	/* enum kodo_err: KODO_OK: it was applied, the result follows */
 	uint64_t revision;
 };
+/*
+ * An order of no admin: answered when all is applied here that the log had when it came, with
+ * KODO_OK; KODO_EBUSY: nobody knows what it has; KODO_ELATER: neither, but bodies are queued here.
+ */
+#define LINK_CURRENT	"current"
 #define LINK_ENTRY_BYTES	((size_t)1 << 30)	/* of an entry: body_max_mib ends there */
 
 /*

@@ -10,6 +10,7 @@
 #include "core/liveness/watch.h"
 #include "core/merge/change.h"
 #include "core/trust/rejudge.h"
+#include "core/wire/wire.h"
 
 /* As in entries: a number is never used again. */
 enum change_kind {
@@ -47,12 +48,20 @@ enum change_kind {
 	CHANGE_WALK		/* of an import; no entry says it, so a cluster makes none */
 };
 
+struct change_run;
+
 struct change_type {
 	enum change_kind kind;
 	/* arg is one of the structs below, as the kind has it */
 	enum kodo_err (*fn)(struct change *ch, void *arg);
 	/* instead of fn: what raises no number of the head */
 	enum kodo_err (*plain)(struct txn *t, void *arg);
+	/*
+	 * What fn would refuse whoever asks, and with which error, by a view alone: a machine of a
+	 * cluster looks before it proposes. What fn has no use for it may take out of run->arg.
+	 * NULL: fn alone can say.
+	 */
+	enum kodo_err (*look)(struct change *ch, struct change_run *run);
 	enum withdrawal_cause cause; /* of what it withdraws */
 	/* the caller writes a line itself, with what the change has withdrawn */
 	bool is_audited;
@@ -65,6 +74,9 @@ struct change_post {
 	const struct wire_body *b;
 	struct receipt *out;
 	bool is_kept;	/* the receipt has texts of the change's arena */
+	/* by the look: what is proposed is only that the url's key is to be asked for */
+	bool is_refused;
+	struct wire_body short_body;	/* behind b, where the look has made it shorter */
 };
 extern const struct change_type change_connect, change_update, change_disconnect,
     change_reconnect, change_leave;

@@ -219,6 +219,32 @@ registry_change_within(struct txn *t, struct arena *a, struct change_run *run,
 	return err;
 }
 
+enum kodo_err
+registry_look(struct change_run *run)
+{
+	struct registry *r = run->r;
+	struct change ch;
+	struct txn t;
+	enum kodo_err err, ended;
+
+	if (run->type->look == NULL)
+		return KODO_OK;
+	err = store_begin(r->store, STORE_READ, &t);
+	if (err != KODO_OK)
+		return err;
+	arena_reset(r->a);
+	err = change_begin(&ch, &t, r->a, run->now_us, &r->options);
+	run->state = ch.head.state - 1;
+	run->view = ch.head.view;
+	if (err == KODO_OK)
+		err = registry_options_at(r, &t, &ch.head);
+	if (err == KODO_OK)
+		err = run->type->look(&ch, run);
+	/* nothing of it is stored: it never ends well */
+	ended = change_end(&ch, err == KODO_OK ? KODO_ECONFLICT : err);
+	return store_end(&t, err == KODO_OK ? KODO_OK : ended);
+}
+
 /* A run, and what is of its last try. */
 struct change_try {
 	struct change_run *run;

@@ -80,6 +80,13 @@ struct change_run {
 };
 enum kodo_err registry_change(struct change_run *run) MUST_CHECK;
 
+/*
+ * What the type's look says, by a view of now; run->state and run->view are of that. KODO_OK: it is
+ * to be made. KODO_ENOTFOUND: it is refused, as by fn, and texts are valid until the next change or
+ * look. Errors as store_begin.
+ */
+enum kodo_err registry_look(struct change_run *run) MUST_CHECK;
+
 /* The same here, whatever registry_submit_by says. */
 enum kodo_err registry_change_here(struct change_run *run) MUST_CHECK;
 

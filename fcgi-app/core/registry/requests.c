@@ -11,6 +11,7 @@
 #include "core/registry/requests.h"
 #include "core/registry/target_private.h"
 
+#define SIGN_OFF_BYTES	65536u	/* of a body, where a cluster is to take it of an unknown peer */
 #define META_SIGNED_OFF	"signed_off"	/* ids of peers, the oldest first, 4 bytes each */
 
 static enum kodo_err
@@ -28,6 +29,9 @@ post_run(struct registry *r, const struct change_type *type, const struct wire_b
 	err = registry_change(&run);
 	if (err == KODO_ENOTFOUND && !out->known)
 		err = KODO_OK;	/* whoever is not known, or refused, costs no commit */
+	/* when it was applied it was none that is refused: it is to come again */
+	if (err == KODO_OK && q.is_refused && out->refusal == NULL)
+		err = KODO_EBUSY;
 	out->wake = run.is_due;
 	out->changed = run.is_view_changed;
 	out->view = run.view;
@@ -81,6 +85,42 @@ admit(struct change *ch, struct change_post *q, bool *may)
 	if (q->out->refusal == NULL)
 		return KODO_ENOMEM;
 	return p != NULL && proof_ask(ch, p, verdict) ? KODO_OK : KODO_ENOTFOUND;
+}
+
+/*
+ * A body that is refused, of a url whose key is to be asked for: a /reconnect that says nothing is
+ * proposed in its place. Should it count when it is applied, the url is called, and nothing else.
+ */
+static enum kodo_err
+look_short(struct change *ch, struct change_run *run)
+{
+	struct change_post *q = run->arg;
+	const struct greeting g = { .url = q->b->from.url, .feed = true, .registry = true };
+	struct wire_body *w = &q->short_body;
+	struct buf json = BUF_INIT(0);
+	enum kodo_err err;
+
+	*w = (struct wire_body){ .source = { STR_NULL, WIRE_DEFAULT, ch->now_us },
+		.speaker = q->b->speaker, .from = g, .from_key = q->b->from_key };
+	buf_putc(&json, '{');
+	wire_put_greeting(&json, &g);
+	buf_putc(&json, '}');
+	err = buf_failed(&json) ? json.err : arena_str(ch->a, buf_str(&json), &w->source.json);
+	buf_free(&json);
+	q->b = w;
+	q->is_refused = true;
+	run->type = &change_reconnect;
+	return err;
+}
+
+/* What a look at any body begins with. *may: it goes on; else what it returns is the end. */
+static enum kodo_err
+look_begin(struct change *ch, struct change_run *run, bool *may)
+{
+	struct change_post *q = run->arg;
+	const enum kodo_err err = admit(ch, q, may);
+
+	return err == KODO_OK && !*may ? look_short(ch, run) : err;
 }
 
 /* Note who speaks. *is_void: the body comes late, or in doubt; nothing of it counts. */
@@ -179,8 +219,21 @@ connect_fn(struct change *ch, void *arg)
 	return err;
 }
 
+static enum kodo_err
+connect_look(struct change *ch, struct change_run *run)
+{
+	struct change_post *q = run->arg;
+	struct peer *p;
+	bool may;
+	enum kodo_err err = look_begin(ch, run, &may);
+
+	if (err == KODO_OK && may)
+		err = change_peer_make(ch, q->b->from.url, q->b->from_key, &p);
+	return err == KODO_OK && may ? may_become_provider(ch, q, p) : err;
+}
+
 const struct change_type change_connect = { .kind = CHANGE_CONNECT, .fn = connect_fn,
-	.is_audited = true };
+	.look = connect_look, .is_audited = true };
 
 enum kodo_err
 registry_connect(struct registry *r, const struct wire_body *b, int64_t now_us, struct receipt *out)
@@ -230,8 +283,22 @@ update_fn(struct change *ch, void *arg)
 	return err;
 }
 
+static enum kodo_err
+update_look(struct change *ch, struct change_run *run)
+{
+	const struct change_post *q = run->arg;
+	struct peer *p;
+	bool may;
+	enum kodo_err err = look_begin(ch, run, &may);
+
+	if (err == KODO_OK && may)
+		err = change_peer_find(ch, q->b->from_key, &p);
+	return err == KODO_OK && may && (p->flags & PEER_PROVIDER) == 0 && !is_answer_due(ch, p)
+	    ? KODO_ENOTFOUND : err;
+}
+
 const struct change_type change_update = { .kind = CHANGE_UPDATE, .fn = update_fn,
-	.is_audited = true };
+	.look = update_look, .is_audited = true };
 
 enum kodo_err
 registry_update(struct registry *r, const struct wire_body *b, int64_t now_us, struct receipt *out)
@@ -411,8 +478,23 @@ disconnect_fn(struct change *ch, void *arg)
 	return err;
 }
 
+static enum kodo_err
+disconnect_look(struct change *ch, struct change_run *run)
+{
+	const struct change_post *q = run->arg;
+	struct peer *p;
+	bool is_new, may;
+	enum kodo_err err = look_begin(ch, run, &may);
+
+	if (err == KODO_OK && may)
+		err = sender_find(ch, q->b, &p, &is_new);
+	/* who is not known signs off in less */
+	return err == KODO_OK && may && is_new && q->b->source.json.len > SIGN_OFF_BYTES
+	    ? KODO_ENOTFOUND : err;
+}
+
 const struct change_type change_disconnect = { .kind = CHANGE_DISCONNECT, .fn = disconnect_fn,
-	.is_audited = true };
+	.look = disconnect_look, .is_audited = true };
 
 enum kodo_err
 registry_disconnect(struct registry *r, const struct wire_body *b, int64_t now_us,
@@ -421,21 +503,27 @@ registry_disconnect(struct registry *r, const struct wire_body *b, int64_t now_u
 	return post_run(r, &change_disconnect, b, now_us, out, ticket);
 }
 
+/* A kodo peer asks those that connect to it: if we do not, it must forget us (404). */
+static bool
+is_caller(const struct peer *p, const struct wire_body *b)
+{
+	const unsigned roles = PEER_TARGET | (b->has_kodo ? 0u : PEER_PROVIDER);
+
+	return (p->flags & roles) != 0 || p->out.work[WORK_LEAVE] != 0;
+}
+
 static enum kodo_err
 reconnect_fn(struct change *ch, void *arg)
 {
 	struct change_post *q = arg;
 	bool is_void = false, may;
 	struct peer *p;
-	unsigned roles;
 	enum kodo_err err = admit(ch, q, &may);
 
 	if (err != KODO_OK || !may)
 		return err;
 	err = change_peer_find(ch, q->b->from_key, &p);
-	/* a kodo peer asks those that connect to it: if we do not, it must forget us (404) */
-	roles = PEER_TARGET | (q->b->has_kodo ? 0u : PEER_PROVIDER);
-	if (err == KODO_OK && (p->flags & roles) == 0 && p->out.work[WORK_LEAVE] == 0)
+	if (err == KODO_OK && !is_caller(p, q->b))
 		return KODO_ENOTFOUND;
 	if (err != KODO_OK)
 		return err;
@@ -458,8 +546,21 @@ reconnect_fn(struct change *ch, void *arg)
 	return KODO_OK;
 }
 
+static enum kodo_err
+reconnect_look(struct change *ch, struct change_run *run)
+{
+	const struct change_post *q = run->arg;
+	struct peer *p;
+	bool may;
+	enum kodo_err err = look_begin(ch, run, &may);
+
+	if (err == KODO_OK && may)
+		err = change_peer_find(ch, q->b->from_key, &p);
+	return err == KODO_OK && may && !is_caller(p, q->b) ? KODO_ENOTFOUND : err;
+}
+
 const struct change_type change_reconnect = { .kind = CHANGE_RECONNECT, .fn = reconnect_fn,
-	.is_audited = true };
+	.look = reconnect_look, .is_audited = true };
 
 enum kodo_err
 registry_reconnect(
