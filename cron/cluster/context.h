@@ -28,8 +28,20 @@
 #include "core/registry/registry.h"
 #include "core/trust/own_key.h"
 #include "cron/cluster/etcd.h"
+#include "cron/cluster/log_size.h"
 
 #define KEY_BYTES	512u
+
+/*
+ * The log in etcd's quota. So many bytes of it stay for who is away; one that is further behind is
+ * not waited for, and takes a state instead of the log; over the last share, of all that etcd has,
+ * nothing is proposed. Between two trims so much may come at most.
+ */
+#define LOG_KEPT(quota)		((quota) / 8)
+#define LOG_UNTRIMMED(quota)	((quota) / 32)
+#define LOG_AWAY(quota)		((quota) / 4)
+#define LOG_BEHIND(quota)	((quota) / 2)
+#define LOG_FULL(quota)		((quota) / 4 * 3)
 
 struct proposer;
 struct follower;
@@ -49,6 +61,9 @@ struct context {
 	bool is_changed;		/* the status is to be written */
 	/* etcd is over its quota. 3.4 takes what is nested in a txn all the same: it must not */
 	bool is_full;
+	bool is_log_full;	/* etcd has LOG_FULL of its quota in use */
+	uint64_t quota;		/* of etcd, bytes */
+	struct log_size log;
 	bool is_stuck;			/* an entry is not applied, for now, as the disk is full */
 	char identity[OWN_KEY_TEXT];	/* as etcd has it (identity.h) */
 	bool has_identity, is_identity_asked;

@@ -47,9 +47,7 @@ current_tick(struct proposer *p)
 {
 	struct context *e = p->e;
 	const bool can = e->is_joined && context_takes_writes(e) && !e->status.is_catching_up;
-	const enum kodo_err cannot =
-	    e->options.durability == DURABILITY_LOCAL && context_can_apply(e) ? KODO_ELATER
-									     : KODO_EBUSY;
+	const bool is_queued = e->options.durability == DURABILITY_LOCAL && context_can_apply(e);
 	bool is_any = false;
 	unsigned i;
 
@@ -59,7 +57,7 @@ current_tick(struct proposer *p)
 		if (c->waits != WAITS_CURRENT)
 			continue;
 		if (!can)
-			client_answer(c, cannot, 0, STR(""));
+			client_answer(c, is_queued ? KODO_ELATER : KODO_EBUSY, 0, STR(""));
 		else if (c->until == 0)
 			is_any = true;
 		else if (c->until <= e->seen)

@@ -255,6 +255,8 @@ read_options(struct context *e, struct why *why)
 		    kodo_err_text(err));
 	log_set_format(e->options.log_format);
 	name_machine(e);
+	e->quota = (uint64_t)e->options.cluster_quota_mib << 20;
+	e->log.step = LOG_BEHIND(e->quota) / (LOG_MARKS / 2);
 	snprintf(e->prefix, sizeof(e->prefix), "k/%.*s/", STR_ARG(e->options.cluster_name));
 	return KODO_OK;
 }

@@ -50,7 +50,7 @@ struct etcd_answer {
 	size_t n_fates;
 	uint64_t lease, ttl_s;	/* of a lease; ttl_s 0: it has ended */
 	struct str version;	/* of etcd_version and etcd_status: "3.4.23" */
-	uint64_t db_bytes, leader_id;
+	uint64_t db_bytes, used_bytes, leader_id; /* of etcd_status */
 	uint64_t alarms[4];	/* ids of members that raised one */
 	size_t n_alarms;
 };

@@ -224,6 +224,7 @@ etcd_read_answer(struct etcd *e, struct str text, struct etcd_answer *an)
 	an->lease = number_of(e, member(e, object, "ID"));
 	an->ttl_s = number_of(e, member(e, object, "TTL"));
 	an->db_bytes = number_of(e, member(e, object, "dbSize"));
+	an->used_bytes = number_of(e, member(e, object, "dbSizeInUse"));
 	an->leader_id = number_of(e, member(e, object, "leader"));
 	an->version = text_of(e, member(e, object, "version"));
 	if (an->version.p == NULL)

@@ -268,6 +268,8 @@ take_event(struct follower *f, const struct etcd_kv *kv)
 			return;
 	}
 	key = str_skip(kv->key, prefix.len);
+	if (!kv->is_deleted && (str_starts(key, STR("log/")) || str_starts(key, STR("part/"))))
+		log_size_add(&e->log, kv->mod_revision, kv->key.len + kv->value.len);
 	if (!str_starts(key, STR("log/"))) {
 		if (!str_starts(key, STR("part/")))
 			lead_event(e->leader, key, kv);

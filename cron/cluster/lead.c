@@ -36,6 +36,7 @@ struct leader {
 	uint64_t lease;
 	int64_t renewed_us;	/* boottime, before etcd was asked */
 	int64_t asked_us, beat_us, looked_us;
+	uint64_t looked_total;	/* of the log then */
 	bool is_renewing, is_beating, is_claiming;
 	bool is_late;		/* the last attempt to renew it failed */
 	bool is_free;		/* nobody sends, as far as is known */
@@ -472,9 +473,18 @@ static void
 on_status(void *arg, const struct etcd_answer *an)
 {
 	struct leader *l = arg;
+	bool is_full;
 
-	if (an->err == KODO_OK)
-		l->e->status.db_bytes = an->db_bytes;
+	if (an->err != KODO_OK)
+		return;
+	l->e->status.db_bytes = an->db_bytes;
+	is_full = an->used_bytes > LOG_FULL(l->e->quota);
+	if (is_full != l->e->is_log_full)
+		log_at(is_full ? LOG_ERROR : LOG_INFO, is_full ?
+		    "etcd has three quarters of its quota in use: no writes are taken until the "
+		    "log is trimmed; where that does not help, kodo cluster status says who is "
+		    "behind" : "the log has room again");
+	l->e->is_log_full = is_full;
 }
 
 static void
@@ -493,9 +503,12 @@ look(struct leader *l, int64_t now_us)
 {
 	const struct etcd_done status = { on_status, l }, alarms = { on_alarms, l };
 
-	if (now_us - l->looked_us < LOOK_US)
+	if (now_us - l->looked_us < (l->e->is_log_full ||
+		l->e->log.total - l->looked_total >= LOG_UNTRIMMED(l->e->quota)
+		? BEAT_US : LOOK_US))
 		return;
 	l->looked_us = now_us;
+	l->looked_total = l->e->log.total;
 	/* what was told of who sends may have come by a state that was taken over */
 	l->is_free |= l->e->status.token == 0;
 	if (etcd_status(l->e->etcd, status) != KODO_OK ||

@@ -143,7 +143,7 @@ take_request(struct proposer *p, struct client *c)
 		client_answer(c, KODO_EBUSY, 0, STR(""));
 		return;
 	}
-	if (p->e->is_full) {
+	if (p->e->is_full || p->e->is_log_full) {
 		client_answer(c, KODO_EFULL, 0, STR(""));
 		return;
 	}

@@ -1,6 +1,7 @@
 /*
  * Who sends also shortens the log: entries and parts that every machine has applied long ago are
  * deleted, and etcd forgets the revisions up to there. Nobody derives anything from these deletes.
+ * What stays has a bound in revisions and one in bytes (context.h), whoever is away.
  */
 #include <stdlib.h>
 
@@ -10,6 +11,7 @@
 #include "cron/cluster/trim.h"
 
 #define EVERY_US	(60ll * 1000000)
+#define SOON_US		(3ll * 1000000)	/* where much has come; records of members are newer */
 #define BEHIND		10000u	/* revisions that stay for who is away */
 #define AWAY_US		(86400ll * 1000000)	/* who is silent so long is not waited for */
 #define PAGE		1000u
@@ -23,6 +25,7 @@ struct trimmer {
 	bool is_busy;
 	size_t folder;
 	uint64_t upto, done;	/* revisions */
+	uint64_t total;		/* of the log when it began */
 	char from[KEY_BYTES + 1];
 	size_t from_len;
 };
@@ -44,6 +47,15 @@ trim_free(struct trimmer *t)
 	free(t);
 }
 
+static bool
+is_waited_for(const struct context *e, const struct cluster_member *m, int64_t now_us)
+{
+	const uint64_t behind = log_size_behind(&e->log, m->applied);
+
+	return m->is_live ? behind <= LOG_BEHIND(e->quota)
+	    : now_us - m->seen_us < AWAY_US && behind <= LOG_AWAY(e->quota);
+}
+
 /* What all have applied that are waited for. 0: nothing is known. */
 static uint64_t
 common_revision(const struct context *e)
@@ -56,7 +68,7 @@ common_revision(const struct context *e)
 	for (i = 0; i < st->n_members; i++) {
 		const struct cluster_member *m = &st->members[i];
 
-		if ((m->is_live || now_us - m->seen_us < AWAY_US) && m->applied < least)
+		if (is_waited_for(e, m, now_us) && m->applied < least)
 			least = m->applied;
 	}
 	return least;
@@ -186,15 +198,23 @@ void
 trim_tick(struct trimmer *t)
 {
 	const int64_t now_us = cluster_boot_us();
-	uint64_t common;
+	uint64_t common, upto;
 
-	if (t->is_busy || t->e->status.token == 0 || now_us - t->begun_us < EVERY_US)
+	if (t->is_busy || t->e->status.token == 0 ||
+	    now_us - t->begun_us < (t->e->log.total - t->total < LOG_UNTRIMMED(t->e->quota)
+		? EVERY_US : SOON_US))
 		return;
 	t->begun_us = now_us;
+	t->total = t->e->log.total;
 	common = common_revision(t->e);
-	if (common < BEHIND || common - BEHIND <= t->done)
+	upto = log_size_before(&t->e->log, LOG_KEPT(t->e->quota));
+	if (common >= BEHIND && common - BEHIND > upto)
+		upto = common - BEHIND;
+	if (upto > common)
+		upto = common;
+	if (upto <= t->done)
 		return;
-	t->upto = common - BEHIND;
+	t->upto = upto;
 	t->folder = 0;
 	t->is_busy = true;
 	begin_folder(t);

@@ -93,7 +93,8 @@ static const struct {
 	[KODO_ETOOBIG] = { REFUSAL_UNAVAILABLE,
 	    "see the line before" },
 	[KODO_EFULL] = { REFUSAL_FULL,
-	    "the map or the disk is full: raise map_max_mib, or free space (see `kodo check`)" },
+	    "the map, the disk or, of a cluster, etcd is full: raise map_max_mib, or free space "
+	    "(see `kodo check`)" },
 	[KODO_EBUSY] = { REFUSAL_BUSY,
 	    "the write lock is held, all reader slots are taken (see `kodo check`), or long "
 	    "answers have taken all room: raise spool_max_mib if these are no attack" },

@@ -7,7 +7,6 @@
 #include "core/storage/cluster_status.h"
 
 #define CLOCK_SPARE_US	(30ll * 1000000)
-#define DB_NEAR_BYTES	((uint64_t)1500 << 20)	/* of the 2 GiB that conf/cluster gives etcd */
 
 #define say(h, kind, ...)	finding_say((h)->say, (h)->arg, kind, "cluster: " __VA_ARGS__)
 #define fault(h, ...)	say(h, FINDING_ERROR, __VA_ARGS__)
@@ -59,6 +58,8 @@ check_version(const struct environment *h, const struct cluster_status *st)
 static void
 check_etcd(const struct environment *h, const struct cluster_status *st)
 {
+	const uint64_t quota_mib = h->options->cluster_quota_mib;
+
 	check_version(h, st);
 	if (!st->has_quorum)
 		fault(h, "no majority of etcd answers: no writes are taken; look "
@@ -67,10 +68,10 @@ check_etcd(const struct environment *h, const struct cluster_status *st)
 		fault(h, "etcd is over its quota and takes nothing: etcdctl "
 		    "compaction REVISION, etcdctl defrag on each machine, etcdctl alarm disarm (or "
 		    "DEACTIVATE with memberID %" PRIu64 ")", st->alarm_member);
-	else if (st->db_bytes > DB_NEAR_BYTES)
+	else if (st->db_bytes > (quota_mib << 20) / 4 * 3)
 		warn(h, "the database of etcd has %" PRIu64
-		    " MiB, of a quota of 2048: defragment it, one machine after the other",
-		    st->db_bytes >> 20);
+		    " MiB, of a quota of %" PRIu64 ": defragment it, one machine after the other",
+		    st->db_bytes >> 20, quota_mib);
 }
 
 static void

@@ -96,6 +96,7 @@ struct options {
 	bool auth_remote_user;
 	struct str cluster;		/* endpoints of etcd; null: one machine is all */
 	struct str cluster_name;
+	unsigned cluster_quota_mib;	/* of etcd: shares of it are in cron/cluster/context.h */
 	enum option_durability durability;
 	struct str machine;		/* null: the host name */
 	struct str machine_url;		/* null: as it listens */

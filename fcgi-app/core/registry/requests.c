@@ -95,7 +95,8 @@ static enum kodo_err
 look_short(struct change *ch, struct change_run *run)
 {
 	struct change_post *q = run->arg;
-	const struct greeting g = { .url = q->b->from.url, .feed = true, .registry = true };
+	const struct greeting g = { .url = q->b->from.url, .feed = true, .registry = true,
+		.now_us = ch->now_us };
 	struct wire_body *w = &q->short_body;
 	struct buf json = BUF_INIT(0);
 	enum kodo_err err;
