@@ -118,7 +118,7 @@ on_members(void *arg, const struct etcd_answer *an)
 
 		cluster_status_parse(&st, an->kvs[i].value);
 		if (st.n_members == 1 && m->is_ready && m->url[0] != '\0' &&
-		    strcmp(m->name, e->name) != 0 && m->applied > e->applied)
+		    strcmp(m->name, e->name) != 0 && m->applied >= e->applied)
 			err = take_over(e, m, &why);
 	}
 	if (err == KODO_ENOTFOUND && why.text[0] == '\0')

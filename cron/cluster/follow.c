@@ -242,7 +242,7 @@ look_for_skip(struct follower *f, const struct etcd_kv *kv)
 	if (kv->value.len < 2 || entry_head_read(str_skip(kv->value, 1), &head) != KODO_OK ||
 	    head.skipped != e->poison)
 		return;
-	err = cluster_apply(e->registry, f->a, e->poison, NULL, 0, NULL);
+	err = cluster_skip(e->registry, e->poison);
 	if (err == KODO_OK) {
 		log_warning("revision %" PRIu64 " of the log is passed over", e->poison);
 		e->applied = e->poison;
@@ -251,6 +251,28 @@ look_for_skip(struct follower *f, const struct etcd_kv *kv)
 		e->is_changed = true;
 	}
 	break_off(f);
+}
+
+/*
+ * An entry by which a revision is passed over is part of the order: where that was applied all the
+ * same, as it did no harm there, another machine's state takes the place of this one's.
+ */
+static bool
+has_more_than_all(struct follower *f, const struct etcd_kv *kv)
+{
+	struct context *e = f->e;
+	struct entry_head head;
+	bool is_skipped = true;
+
+	if (kv->value.len < 2 || entry_head_read(str_skip(kv->value, 1), &head) != KODO_OK ||
+	    head.skipped == 0 || head.skipped > e->applied)
+		return false;
+	if (cluster_is_skipped(e->registry, head.skipped, &is_skipped) != KODO_OK || is_skipped)
+		return false;
+	log_warning("revision %" PRIu64 " of the log was applied here, and is to be passed over: "
+	    "this machine takes the state of another one", head.skipped);
+	e->status.is_catching_up = e->is_changed = true;
+	return true;
 }
 
 static void
@@ -282,7 +304,7 @@ take_event(struct follower *f, const struct etcd_kv *kv)
 		look_for_skip(f, kv);
 		return;
 	}
-	if (!follows(f, kv->key))
+	if (!follows(f, kv->key) || has_more_than_all(f, kv))
 		break_off(f);
 	else
 		take_entry(f, kv);

@@ -29,7 +29,9 @@ skip(struct context *e, struct str word, struct etcd_done done)
 	revision = strtoull(digits, &end, 10);
 	if (revision == 0 || *end != '\0')
 		return KODO_EINVAL;
-	/* who has applied it passes over nothing: this machine alone would be without it */
+	/* only what does not go on here; who has applied it would have to take a state */
+	if (revision != e->poison)
+		return KODO_ECONFLICT;
 	for (i = 0; i < e->status.n_members; i++)
 		if (e->status.members[i].is_live && e->status.members[i].applied >= revision)
 			return KODO_ECONFLICT;

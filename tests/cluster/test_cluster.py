@@ -413,7 +413,7 @@ def test_what_a_former_sender_says_is_not_taken(tmp_path):
     with cluster(tmp_path) as c:
         wait_until(c.leader, 20, "one sends")
         token = int(c.leader().status()["token"])
-        entry = b"".join(leb128(n) for n in (format_1, skip, int(time.time() * 1000000), 0, 1))
+        entry = b"".join(leb128(n) for n in (format_1, skip, int(time.time() * 1000000), 0, 0))
         before = set(c.etcd[0].keys("k/kodo/log/"))
         assert propose(c.machines[0], entry, token + 1)[0] == conflict
         assert propose(c.machines[0], entry, token - 1)[0] == conflict

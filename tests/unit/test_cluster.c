@@ -228,6 +228,8 @@ skips_name_their_revision(void **state)
 {
 	struct fixture *f = *state;
 	char before[STATE_DIGEST_SIZE], after[STATE_DIGEST_SIZE];
+	bool is_skipped;
+	unsigned i;
 	struct buf b = BUF_INIT(0);
 	struct entry_head h;
 	struct str entry;
@@ -238,6 +240,18 @@ skips_name_their_revision(void **state)
 	must(entry_head_read(entry, &h));
 	assert_int_equal(h.kind, CHANGE_SKIP);
 	assert_int_equal(h.skipped, 4711);
+	must(cluster_is_skipped(f->r, 4711, &is_skipped));
+	assert_false(is_skipped);
+	for (i = 0; i <= CLUSTER_SKIPS; i++)
+		must(cluster_skip(f->r, 4711 + i));
+	assert_int_equal(applied(f), 4711 + CLUSTER_SKIPS);
+	for (i = 0; i <= CLUSTER_SKIPS + 1; i++) {
+		must(cluster_is_skipped(f->r, 4711 + i, &is_skipped));
+		assert_int_equal(is_skipped, i > 0 && i <= CLUSTER_SKIPS);
+	}
+	must(cluster_forget(f->r));
+	must(cluster_is_skipped(f->r, 4711 + CLUSTER_SKIPS, &is_skipped));
+	assert_false(is_skipped);
 	digest_of(f, before);
 	must(apply(f, 4712, &entry, 1));
 	digest_of(f, after);
@@ -382,7 +396,7 @@ snapshot_takes_the_place_of_the_state(void **state)
 	assert_int_equal(revision, 5);
 	must(registry_is_current(other, STR("its stamp"), &is_current));
 	assert_true(is_current);
-	assert_int_equal(cluster_snapshot_install(other, str_of(copy), &why), KODO_ECONFLICT);
+	must(cluster_snapshot_install(other, str_of(copy), &why));	/* it is no older */
 	/* both go on alike */
 	entry = connect_entry(f, "http://q:1", f->now_us);
 	must(apply(f, 6, &entry, 1));
@@ -392,7 +406,13 @@ snapshot_takes_the_place_of_the_state(void **state)
 	f->r = was;
 	digest_of(f, theirs);
 	assert_string_equal(mine, theirs);
+	f->r = other;
 	must(apply(f, 7, NULL, 0));
+	f->r = was;
+	assert_int_equal(cluster_snapshot_install(other, str_of(copy), &why), KODO_ECONFLICT);
+	twin_digest(other, mine);
+	assert_string_equal(mine, theirs);
+	must(apply(f, 8, NULL, 0));
 	copy_make(f, copy, 9000);
 	assert_true(cluster_snapshot_install(other, str_of(copy), &why) != KODO_OK);
 	twin_digest(other, mine);

@@ -2,6 +2,7 @@
 #include "core/cluster/entry_private.h"
 
 #define META_APPLIED	"applied"	/* a revision, 8 bytes big-endian */
+#define META_SKIPPED	"skipped"	/* revisions, the oldest first */
 
 /* --- how far --- */
 
@@ -41,14 +42,70 @@ cluster_applied_put(struct txn *t, uint64_t revision)
 static enum kodo_err
 forget_fn(struct txn *t, void *arg)
 {
+	enum kodo_err err = store_del(t, T_META, STR(META_APPLIED));
+
 	(void)arg;
-	return store_del(t, T_META, STR(META_APPLIED));
+	return err == KODO_OK ? store_del(t, T_META, STR(META_SKIPPED)) : err;
 }
 
 enum kodo_err
 cluster_forget(struct registry *r)
 {
 	return store_write(r->store, forget_fn, NULL);
+}
+
+/* --- what was passed over --- */
+
+static enum kodo_err
+skipped_get(struct txn *t, struct str *all)
+{
+	enum kodo_err err = meta_get(t, META_SKIPPED, all);
+
+	if (err == KODO_ENOTFOUND)
+		*all = STR("");
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+static enum kodo_err
+skip_fn(struct txn *t, void *arg)
+{
+	const uint64_t revision = *(const uint64_t *)arg;
+	char kept[8 * CLUSTER_SKIPS];
+	unsigned char last[8];
+	struct str all;
+	size_t n;
+	enum kodo_err err = skipped_get(t, &all);
+
+	if (err != KODO_OK)
+		return err;
+	n = all.len < sizeof(kept) - sizeof(last) ? all.len : sizeof(kept) - sizeof(last);
+	memcpy(kept, all.p + all.len - n, n);
+	memcpy(kept + n, key_u64(last, revision).p, sizeof(last));
+	err = meta_put(t, META_SKIPPED, (struct str){ kept, n + sizeof(last) });
+	return err == KODO_OK ? cluster_applied_put(t, revision) : err;
+}
+
+enum kodo_err
+cluster_skip(struct registry *r, uint64_t revision)
+{
+	return store_write(r->store, skip_fn, &revision);
+}
+
+enum kodo_err
+cluster_is_skipped(struct registry *r, uint64_t revision, bool *out)
+{
+	struct str all;
+	struct txn t;
+	size_t i;
+	enum kodo_err err = store_begin(r->store, STORE_READ, &t);
+
+	*out = false;
+	if (err != KODO_OK)
+		return err;
+	err = skipped_get(&t, &all);
+	for (i = 0; err == KODO_OK && i + 8 <= all.len; i += 8)
+		*out |= get_be64(all.p + i) == revision;
+	return store_end(&t, err);
 }
 
 /* --- one revision --- */

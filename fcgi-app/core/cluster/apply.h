@@ -23,6 +23,15 @@
 enum kodo_err cluster_apply(struct registry *r, struct arena *a, uint64_t revision,
     const struct str *entries, size_t n, struct str *results) MUST_CHECK;
 
+/*
+ * Pass over a revision, which must be over the one that was applied last: as if it had no entries,
+ * and noted. cluster_is_skipped: was it? Of the last CLUSTER_SKIPS it is known. Errors as
+ * store_write, store_begin.
+ */
+#define CLUSTER_SKIPS	64u
+enum kodo_err cluster_skip(struct registry *r, uint64_t revision) MUST_CHECK;
+enum kodo_err cluster_is_skipped(struct registry *r, uint64_t revision, bool *out) MUST_CHECK;
+
 /* The revision that was applied last; 0: none. Of a view: v->t. */
 enum kodo_err cluster_applied(struct txn *t, uint64_t *revision) MUST_CHECK;
 /* Of a copy of another machine's state, see snapshot.h. */

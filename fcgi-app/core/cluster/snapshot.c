@@ -75,7 +75,7 @@ install(struct registry *r, struct store *copy, struct arena *a, struct why *why
 	if (err != KODO_OK)
 		return why_set(why, err, "the copy cannot be read: %s", kodo_err_text(err));
 	err = cluster_applied(&t, &in.revision);
-	if (err == KODO_OK && in.revision <= here)
+	if (err == KODO_OK && in.revision < here)
 		err = why_set(why, KODO_ECONFLICT, "the copy is of revision %" PRIu64
 		    ", and %" PRIu64 " is here already", in.revision, here);
 	else if (err == KODO_OK) {

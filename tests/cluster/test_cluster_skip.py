@@ -1,0 +1,76 @@
+"""A revision that some machines cannot apply, and all are to pass over: make check-cluster."""
+import base64
+import os
+import signal
+import struct
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from clustertest import cluster, connect, kodotest, same_digests, stop  # noqa: E402
+from kodotest import wait_until  # noqa: E402
+
+
+def b64(data):
+    return base64.b64encode(data).decode()
+
+
+def skip(machine, revision):
+    return subprocess.run([kodotest.KODO, "cluster", "skip", str(revision), "--state", machine.state_path()], capture_output=True, text=True,
+                          timeout=30)
+
+
+def test_who_has_applied_what_others_pass_over_takes_their_state(tmp_path):
+    """One machine comes back later, and comes to that revision first: nothing is wrong with it there."""
+    with cluster(tmp_path, retry=0) as c:
+        etcd = c.etcd[0]
+        connect(c.machines[0], "http://again.test")
+        entries = etcd.call("/v3/kv/range", {"key": b64(b"k/kodo/log/"), "range_end": b64(b"k/kodo/log0")})["kvs"]
+        entry = next(kv["value"] for kv in entries if b"http://again.test" in base64.b64decode(kv["value"]))
+        assert c.machines[1].post("/disconnect", {"provider": "http://again.test", "url": ["http://again.test"]}).status == 200
+        wait_until(lambda: not any(m.urls() for m in c.machines), 10)
+        stop(c.machines[2])
+        engines = [m.engine() for m in c.machines[:2]]
+        for pid in engines:
+            os.kill(pid, signal.SIGSTOP)
+        answer = etcd.call("/v3/kv/put", {"key": b64(b"k/kodo/log/z/0123456789abcdef/f000000000000001"), "value": entry})
+        revision = int(answer["header"]["revision"])
+        for pid, m in zip(engines, c.machines):     # it has ended them twice
+            with open(os.path.join(m.state_path(), "applying"), "wb") as f:
+                f.write(struct.pack("<QQQ", revision, 1, 1))
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: f"revision {revision} of the log ended this program twice" in m.status()["stopped"], 20)
+        refused = skip(c.machines[0], revision + 1)
+        assert refused.returncode != 0 and "has not stopped at that revision" in refused.stderr, refused
+        done = skip(c.machines[0], revision)
+        assert done.returncode == 0, done
+        for m in c.machines[:2]:
+            wait_until(lambda: m.status()["stopped"] == "", 20, "it goes on")
+        connect(c.machines[0], "http://after.test")
+        late = c.machines[2]
+        late.start(40)
+        wait_until(lambda: "took over the state of m" in late.log(), 20, "it takes a state without it")
+        wait_until(lambda: all(m.urls() == {"http://after.test"} for m in c.machines), 20)
+        assert same_digests(c.machines)
+        connect(late, "http://more.test")
+        wait_until(lambda: all("http://more.test" in m.urls() for m in c.machines), 20)
+        # nothing of it is done again at the next start
+        taken = late.log().count("took over the state of m")
+        stop(late)
+        late.start(40)
+        connect(late, "http://most.test")
+        assert late.log().count("took over the state of m") == taken and same_digests(c.machines)
+
+
+def test_a_state_is_taken_where_nothing_else_happens(tmp_path):
+    """Of the same revision as its own: nobody has noted a higher one for up to half a minute."""
+    with cluster(tmp_path, n=2, retry=0) as c:
+        connect(c.machines[0], "http://only.test")
+        taker = c.machines[1]
+        wait_until(lambda: taker.urls() and c.leader(), 20)
+        for k in (1, 2, 3):     # behind the first one both are equal
+            subprocess.run([kodotest.KODO, "cluster", "snapshot", "--state", taker.state_path()], check=True, timeout=20)
+            wait_until(lambda: taker.log().count("took over the state of m1") == k, 8, "at once")
+            wait_until(lambda: taker.status()["is_catching_up"] == "0", 5)
+        wait_until(lambda: taker.get("/health").status == 200, 10)
+        assert same_digests(c.machines)
