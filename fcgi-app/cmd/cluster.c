@@ -152,7 +152,8 @@ run_order(struct cluster *c, const char *order, int *status, struct why *why)
 		    "does not run here");
 	if (err == KODO_ECONFLICT)
 		return why_set(why, err, "this machine has not stopped at that revision, or "
-		    "another one has applied it: then kodo cluster snapshot takes that one's state");
+		    "another one has applied it: then kodo cluster snapshot takes that "
+		    "one's state");
 	if (err == KODO_EINVAL)
 		return why_set(why, err, "%s %s: that is not taken", order, c->word);
 	return err;
