@@ -68,6 +68,7 @@ IMPURE_ALLOWED = {
     ("fcgi-app/core/exchange/flow_probe.c", "store_write"): "T_PROBE_HOST: when this machine may ask a host",
     ("fcgi-app/core/cluster/apply.c", "store_write"): "entries",
     ("fcgi-app/core/cluster/snapshot.c", "store_write"): "another machine's state",
+    ("fcgi-app/core/cluster/snapshot.c", "store_stat"): "how much room that state takes here",
     ("fcgi-app/core/registry/startup.c", "path_read"): "before the change: the original's cache file becomes a part of it",
     ("fcgi-app/core/registry/startup.c", "state_boot_id"): "before the change, of which it becomes a part",
     ("fcgi-app/core/registry/moderate.c", "clock_mono_us"): "how many changes a sweep makes at once, not what one does",

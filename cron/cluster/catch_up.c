@@ -21,13 +21,14 @@
 #include "cron/cluster/propose.h"
 
 #define AGAIN_MS	2000
+#define AGAIN_MOST_MS	60000	/* after copies that could not be taken over */
 #define FOLDER		"snapshot"
 #define ROUTE		"/cluster/snapshot"
 
 struct catch_up {
 	struct context *e;
 	bool is_asking;
-	int64_t again_ms;
+	int64_t again_ms, wait_ms;
 	struct why complaint;
 };
 
@@ -38,6 +39,7 @@ catch_up_new(struct context *e, struct catch_up **out)
 	if (*out == NULL)
 		return KODO_ENOMEM;
 	(*out)->e = e;
+	(*out)->wait_ms = AGAIN_MS;
 	return KODO_OK;
 }
 
@@ -125,8 +127,12 @@ on_members(void *arg, const struct etcd_answer *an)
 		why_set(&why, err, "no other machine is ready to give its state");
 	if (err != KODO_OK) {
 		log_complain(&u->complaint, &why, err);
+		if (err != KODO_ENOTFOUND && u->wait_ms < AGAIN_MOST_MS)
+			u->wait_ms *= 2;	/* it costs both machines */
+		u->again_ms = clock_mono_ms() + u->wait_ms;
 		return;
 	}
+	u->wait_ms = AGAIN_MS;
 	u->complaint.text[0] = '\0';
 	propose_refuse(e->proposer, false);	/* of what is in the log, the copy may have it */
 	e->status.is_catching_up = false;

@@ -422,6 +422,43 @@ snapshot_takes_the_place_of_the_state(void **state)
 	folder_remove(place);
 }
 
+/* More than half of the map, twice: what goes and what comes are there at once. */
+static void
+a_large_snapshot_fits(void **state)
+{
+	struct fixture *f = *state;
+	char copy[80], name[8], before[STATE_DIGEST_SIZE], after[STATE_DIGEST_SIZE];
+	char *const large = calloc(1, 1 << 20);
+	struct why why = { "" };
+	struct store_stat st;
+	struct txn t;
+	unsigned i;
+
+	assert_non_null(large);
+	start(f);
+	snprintf(copy, sizeof(copy), "%s.copy", f->dir);
+	store_set_map_max(registry_store(f->r), 64 << 20);
+	must(store_begin(registry_store(f->r), STORE_WRITE, &t));
+	for (i = 0; i < 40; i++) {
+		snprintf(name, sizeof(name), "x%u", i);
+		memset(large, (int)i, 1 << 20);
+		must(store_put(&t, T_META, str_of(name), (struct str){ large, 1 << 20 }));
+	}
+	must(store_end(&t, KODO_OK));
+	must(apply(f, 5, NULL, 0));
+	digest_of(f, before);
+	copy_make(f, copy, 0);
+	for (i = 0; i < 2; i++) {
+		must(cluster_snapshot_install(f->r, str_of(copy), &why));
+		digest_of(f, after);
+		assert_string_equal(before, after);
+		must(store_stat(registry_store(f->r), &st));
+		assert_int_equal(st.map_max_bytes, 64 << 20);
+	}
+	free(large);
+	folder_remove(copy);
+}
+
 /* A change of one process alone goes nowhere else. */
 static void
 local_changes_stay(void **state)
@@ -479,6 +516,7 @@ main(void)
 		T(poison_is_found_at_the_second_start),
 		T(epoch_is_set_at_the_begin),
 		T(snapshot_takes_the_place_of_the_state),
+		T(a_large_snapshot_fits),
 		T(local_changes_stay),
 		T(every_kind_has_its_row),
 	};

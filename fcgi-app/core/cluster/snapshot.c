@@ -5,6 +5,7 @@
 #include "core/cluster/state_digest.h"
 #include "core/storage/derived.h"
 
+#define SPARE_BYTES	((uint64_t)64 << 20)
 #define MAP_MAX_BYTES	((uint64_t)1 << 40)	/* of the copy, which does not grow */
 
 enum kodo_err
@@ -62,6 +63,34 @@ install_fn(struct txn *t, void *arg)
 	return err == KODO_OK ? cluster_applied_put(t, in->revision) : err;
 }
 
+/*
+ * In one transaction the pages of what goes cannot be used for what comes: there must be room for
+ * both. The map's ceiling, which a state alone must keep to, does not count for that long.
+ */
+static enum kodo_err
+write_beside(struct registry *r, struct store *copy, struct install *in, struct why *why)
+{
+	struct store *st = registry_store(r);
+	struct store_stat here, there;
+	uint64_t need;
+	enum kodo_err err = store_stat(st, &here);
+
+	if (err == KODO_OK)
+		err = store_stat(copy, &there);
+	if (err != KODO_OK)
+		return err;
+	need = here.used_bytes + 2 * there.used_bytes + SPARE_BYTES;
+	if (need > here.map_max_bytes)
+		store_set_map_max(st, need);
+	err = store_write(st, install_fn, in);
+	store_set_map_max(st, here.map_max_bytes);
+	if (err == KODO_EFULL)
+		return why_set(why, err, "the copy cannot be taken over: %s cannot grow by %" PRIu64
+		    " MiB: free so much on its disk, or raise the limit of its address space",
+		    registry_state(r)->path, (need - here.used_bytes) >> 20);
+	return err;
+}
+
 static enum kodo_err
 install(struct registry *r, struct store *copy, struct arena *a, struct why *why)
 {
@@ -81,7 +110,7 @@ install(struct registry *r, struct store *copy, struct arena *a, struct why *why
 	else if (err == KODO_OK) {
 		/* before it, too, should the machine fail in between */
 		derived_drop(registry_state(r));
-		err = store_write(registry_store(r), install_fn, &in);
+		err = write_beside(r, copy, &in, why);
 		derived_drop(registry_state(r));
 	}
 	if (err != KODO_OK && why->text[0] == '\0')
