@@ -9,4 +9,7 @@ void catch_up_free(struct catch_up *u);
 /* Where status.is_catching_up. */
 void catch_up_tick(struct catch_up *u);
 
+/* What is to be waited for meanwhile: at most FETCH_FDS. */
+size_t catch_up_fds(struct catch_up *u, struct etcd_fd *fds);
+
 #endif

@@ -21,6 +21,7 @@
 #include "cron/cluster/client.h"
 #include "cron/cluster/engine.h"
 #include "cron/cluster/context.h"
+#include "cron/cluster/fetch.h"
 #include "cron/cluster/follow.h"
 #include "cron/cluster/identity.h"
 #include "cron/cluster/lead.h"
@@ -358,9 +359,9 @@ tell(struct context *e)
 static void
 loop(struct context *e, int stop_fd)
 {
-	static struct etcd_fd fds[PROPOSE_CLIENTS + 2];
+	static struct etcd_fd fds[PROPOSE_CLIENTS + 2 + FETCH_FDS];
 	struct joining j = { .e = e };
-	size_t n;
+	size_t n, n_fetch;
 
 	for (;;) {
 		join(&j);
@@ -372,7 +373,8 @@ loop(struct context *e, int stop_fd)
 		tell(e);
 		fds[0] = (struct etcd_fd){ .fd = stop_fd };
 		n = propose_fds(e->proposer, fds + 1, PROPOSE_CLIENTS + 1);
-		etcd_wait(e->etcd, fds, n + 1, TICK_MS);
+		n_fetch = catch_up_fds(e->catch_up, fds + 1 + n);
+		etcd_wait(e->etcd, fds, 1 + n + n_fetch, TICK_MS);
 		if (fds[0].is_ready)
 			return;
 		propose_io(e->proposer, fds + 1, n);

@@ -1,14 +1,18 @@
-"""A revision that some machines cannot apply, and all are to pass over: make check-cluster."""
+"""States that are taken from another machine, and a revision that all are to pass over: make check-cluster."""
 import base64
+import contextlib
 import os
 import signal
+import socket
 import struct
 import subprocess
 import sys
+import threading
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from clustertest import cluster, connect, kodotest, same_digests, stop  # noqa: E402
-from kodotest import wait_until  # noqa: E402
+from clustertest import Cluster, cluster, connect, kodotest, same_digests, stop  # noqa: E402
+from kodotest import connect_body, wait_until  # noqa: E402
 
 
 def b64(data):
@@ -74,3 +78,43 @@ def test_a_state_is_taken_where_nothing_else_happens(tmp_path):
             wait_until(lambda: taker.status()["is_catching_up"] == "0", 5)
         wait_until(lambda: taker.get("/health").status == 200, 10)
         assert same_digests(c.machines)
+
+
+def test_a_slow_copy_holds_nothing_up(tmp_path):
+    """Another machine gives its state at a crawl: orders are answered, writes refused at once, and it stays a member."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    taken = []
+
+    def crawl():
+        with contextlib.suppress(OSError):
+            while True:
+                s, _ = listener.accept()
+                taken.append(s)
+                s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+                while True:
+                    s.sendall(bytes(2000))
+                    time.sleep(0.3)
+
+    threading.Thread(target=crawl, daemon=True).start()
+    c = Cluster(tmp_path, n=2, retry=0)
+    try:
+        c.machines[0].options["machine_url"] = "http://127.0.0.1:%d" % listener.getsockname()[1]
+        c.start()
+        connect(c.machines[0], "http://only.test")
+        taker = c.machines[1]
+        wait_until(lambda: taker.urls() and c.leader(), 20)
+        subprocess.run([kodotest.KODO, "cluster", "snapshot", "--state", taker.state_path()], check=True, timeout=20)
+        wait_until(lambda: taken, 10, "it is asked")
+        began = time.monotonic()
+        while time.monotonic() - began < 12:
+            asked = time.monotonic()
+            assert taker.post("/connect", connect_body("http://w.test"), timeout=20).status == 503
+            assert time.monotonic() - asked < 1, "it is refused at once"
+            time.sleep(0.5)
+        assert next(m for m in c.machines[0].status()["members"] if m["name"] == "m2")["is_live"] == "1"
+        connect(c.machines[0], "http://more.test")
+    finally:
+        listener.close()
+        for s in taken:
+            s.close()
+        c.end()
