@@ -70,6 +70,7 @@ struct context {
 	bool is_watch_silent;		/* it is to begin anew */
 	void (*take_order)(struct context *e, void *client, struct str words);	/* order.h */
 	uint64_t applied;		/* of the log, in the state */
+	uint64_t alone;			/* up to it each revision is applied by itself */
 	uint64_t poison;		/* a revision that is not applied, until it is skipped */
 	uint64_t seen;			/* all up to it is applied, or was no entry */
 	int64_t quorum_us;		/* boottime: when a majority of etcd was there last */

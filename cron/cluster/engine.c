@@ -327,7 +327,7 @@ set_up(struct context *e, struct why *why)
 	if (err == KODO_OK)
 		err = trim_new(e, &e->trimmer);
 	if (err == KODO_OK)
-		err = poison_find(e->registry, &e->poison);
+		err = poison_find(e->registry, &e->alone, &e->poison);
 	if (err == KODO_OK && e->poison != 0)
 		context_stop(e, "revision %" PRIu64 " of the log ended this program twice: "
 		    "kodo cluster skip %" PRIu64 " lets all machines pass over it, or, where "

@@ -1,8 +1,9 @@
 /*
  * The log into this machine's state: all entries of one revision in one transaction, in the order
- * of
- * the revisions, and within one in that of the txn. What comes again is passed over; a number that
- * is missing, and a watch that is silent while there is something to tell, begin the watch anew.
+ * of the revisions, and within one in that of the txn. What one message tells of several revisions
+ * is applied in one transaction, too, under the last one: that is one sync of the disk for all.
+ * What comes again is passed over; a number that is missing, and a watch that is silent while there
+ * is something to tell, begin the watch anew.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -21,6 +22,8 @@
 #define AGAIN_MS	500
 #define NOTE_MS		30000	/* so often it stores how far it has come */
 #define BOOTS		64u
+#define GROUP		256u	/* entries in one transaction, of several revisions */
+#define GROUP_BYTES	((size_t)4 << 20)
 
 /* The last number seen of a process that proposes. */
 struct boot {
@@ -30,9 +33,10 @@ struct boot {
 struct follower {
 	struct context *e;
 	struct arena *a;	/* of the revision at hand */
-	uint64_t revision;	/* of that; 0: none */
+	uint64_t revision;	/* the last one at hand; 0: none */
+	uint64_t first;		/* and the first */
 	struct str *entries, *keys;
-	size_t n, cap_entries, cap_keys;
+	size_t n, cap_entries, cap_keys, bytes;
 	int64_t again_ms;
 	bool is_broken;		/* what is told from here on is passed over */
 	bool is_compacted;	/* the log does not reach back far enough */
@@ -74,9 +78,9 @@ static void
 forget_revision(struct follower *f)
 {
 	arena_reset(f->a);
-	f->revision = 0;
+	f->revision = f->first = 0;
 	f->entries = f->keys = NULL;
-	f->n = f->cap_entries = f->cap_keys = 0;
+	f->n = f->cap_entries = f->cap_keys = f->bytes = 0;
 }
 
 /* Called from within a message: the rest of them is passed over, and the tick begins anew. */
@@ -143,8 +147,13 @@ apply(struct follower *f)
 		forget_revision(f);
 		return;
 	}
-	if (err != KODO_OK) {
+	if ((err == KODO_EINVAL || err == KODO_ECORRUPT || err == KODO_EVERSION) &&
+	    f->first != f->revision) {
+		e->alone = f->revision;		/* which of them is it? */
+	} else if (err != KODO_OK) {
 		complain(f, err);
+	}
+	if (err != KODO_OK) {
 		if (poison_returned(e->state, f->revision) != KODO_OK)
 			log_debug("it cannot be noted that the program goes on");
 		break_off(f);
@@ -222,6 +231,9 @@ take_entry(struct follower *f, const struct etcd_kv *kv)
 		return;
 	}
 	f->revision = kv->mod_revision;
+	f->bytes += kv->value.len;
+	if (f->first == 0)
+		f->first = f->revision;
 	entries[f->n] = str_skip(entries[f->n], 1);
 	if (kv->value.p[0] == 'P' && !take_parted(f, kv, &entries[f->n]))
 		return;
@@ -275,6 +287,23 @@ has_more_than_all(struct follower *f, const struct etcd_kv *kv)
 	return true;
 }
 
+/* May the entry be applied in one transaction with those at hand, of revisions before it? */
+static bool
+may_join(const struct follower *f, const struct etcd_kv *kv)
+{
+	const struct context *e = f->e;
+	const struct str key = str_skip(kv->key, strlen(e->prefix));
+	struct entry_head head;
+
+	if (f->n >= GROUP || f->bytes >= GROUP_BYTES || f->n_parts != 0 || f->revision <= e->alone)
+		return false;
+	return !kv->is_deleted && str_starts(key, STR("log/")) && kv->value.len > 1 &&
+	    kv->value.p[0] == 'E' &&
+	    entry_head_read(str_skip(kv->value, 1), &head) == KODO_OK &&
+	    head.kind != CHANGE_SKIP && !lead_wants_digest(e->leader, f->revision) &&
+	    !lead_wants_digest(e->leader, kv->mod_revision);
+}
+
 static void
 take_event(struct follower *f, const struct etcd_kv *kv)
 {
@@ -284,7 +313,7 @@ take_event(struct follower *f, const struct etcd_kv *kv)
 
 	if (!str_starts(kv->key, prefix))
 		return;
-	if (f->revision != 0 && kv->mod_revision > f->revision) {
+	if (f->revision != 0 && kv->mod_revision > f->revision && !may_join(f, kv)) {
 		apply(f);
 		if (f->is_broken)
 			return;

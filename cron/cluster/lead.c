@@ -414,6 +414,13 @@ lead_event(struct leader *l, struct str key, const struct etcd_kv *kv)
 
 /* --- digests --- */
 
+bool
+lead_wants_digest(const struct leader *l, uint64_t revision)
+{
+	/* the first one of a process says where the next is */
+	return l->next_span == 0 || revision / DIGEST_EVERY >= l->next_span;
+}
+
 void
 lead_applied(struct leader *l, uint64_t before, uint64_t revision)
 {

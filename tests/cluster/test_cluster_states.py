@@ -118,3 +118,38 @@ def test_a_slow_copy_holds_nothing_up(tmp_path):
         for s in taken:
             s.close()
         c.end()
+
+
+def commits(machine):
+    """How many the state has had: the number of the last one, in either of LMDB's two meta pages."""
+    with open(os.path.join(machine.state_path(), "data.mdb"), "rb") as f:
+        pages = f.read(8192)
+    return max(struct.unpack_from("<Q", pages, page + 144)[0] for page in (0, 4096))
+
+
+def test_what_comes_at_once_is_stored_at_once(tmp_path):
+    """A machine that was away applies many revisions in one transaction, and one that ended the process alone."""
+    with cluster(tmp_path, n=2, retry=0) as c:
+        connect(c.machines[0], "http://first.test")
+        late = c.machines[1]
+        wait_until(late.urls, 10)
+        stop(late)
+        before = commits(late)
+        for k in range(150):
+            connect(c.machines[0], f"http://p{k}.test")
+        late.start(40)
+        wait_until(lambda: len(late.urls()) == 151, 20)
+        print(f"\n150 entries in {commits(late) - before} commits, with those of a start")
+        assert commits(late) - before < 50
+        assert same_digests(c.machines)
+        # the same behind a crash within the first one of them: each may be the one
+        stop(late)
+        revision = connect(c.machines[0], "http://q.test")
+        for k in range(50):
+            connect(c.machines[0], f"http://q{k}.test")
+        before = commits(late)
+        with open(os.path.join(late.state_path(), "applying"), "wb") as f:
+            f.write(struct.pack("<QQQ", revision + 40, 0, 1))
+        late.start(40)
+        wait_until(lambda: len(late.urls()) == 202, 20)
+        assert commits(late) - before > 38 and same_digests(c.machines)

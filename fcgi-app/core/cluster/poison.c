@@ -85,14 +85,14 @@ poison_returned(const struct state *s, uint64_t revision)
 }
 
 enum kodo_err
-poison_find(struct registry *r, uint64_t *revision)
+poison_find(struct registry *r, uint64_t *begun, uint64_t *revision)
 {
 	struct note n;
 	uint64_t applied;
 	int fd;
 	enum kodo_err err = note_open(registry_state(r), &fd);
 
-	*revision = 0;
+	*begun = *revision = 0;
 	if (err != KODO_OK)
 		return err;
 	n = note_read(fd);
@@ -104,6 +104,8 @@ poison_find(struct registry *r, uint64_t *revision)
 		err = note_write(fd, n);
 	}
 	close(fd);
+	if (err == KODO_OK && n.revision > applied && n.starts > 0)
+		*begun = n.revision;
 	if (err == KODO_OK && n.revision > applied && n.starts >= STARTS)
 		*revision = n.revision;
 	return err;

@@ -14,11 +14,13 @@ enum kodo_err poison_note(const struct state *s, uint64_t revision) MUST_CHECK;
 enum kodo_err poison_returned(const struct state *s, uint64_t revision) MUST_CHECK;
 
 /*
- * Once at a start, before the first cluster_apply. *revision: one that was begun and not done when
- * the process ended, at two starts in a row; else 0. It must not be applied then: reads go on,
- * until an entry that entry_write_skip made names it, and cluster_apply of no entries moves on.
- * KODO_EIO, KODO_EFULL, and as store_begin.
+ * Once at a start, before the first cluster_apply. *begun: the revision that was being applied when
+ * the process ended, or the last one of those that were; 0: none. Until it is passed each is to be
+ * applied alone. *revision: one that was begun and not done when the process ended, at two starts
+ * in a row; else 0. It must not be applied then: reads go on, until an entry that entry_write_skip
+ * made names it, and cluster_skip moves on. KODO_EIO, KODO_EFULL, and as store_begin.
  */
-enum kodo_err poison_find(struct registry *r, uint64_t *revision) MUST_CHECK;
+enum kodo_err poison_find(
+    struct registry *r, uint64_t *begun, uint64_t *revision) MUST_CHECK;
 
 #endif
