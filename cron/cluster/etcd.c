@@ -453,7 +453,7 @@ end_call(struct etcd *e, struct call *c, CURLcode code)
 		an.words = str_of(curl_easy_strerror(code));
 	} else {
 		an.err = etcd_read_answer(e, buf_str(&c->answer), &an);
-		if (an.err == KODO_EIO && an.words.p == NULL)
+		if (an.err == KODO_EBUSY && an.words.p == NULL)
 			an.words = STR("the answer is none of etcd's");
 	}
 	if (an.err == KODO_EBUSY)

@@ -35,7 +35,8 @@ enum etcd_put_fate {
 /* Of a call; all texts are valid until the function returns that it is given to. */
 struct etcd_answer {
 	/*
-	 * KODO_OK. KODO_EBUSY: no answer in time, or no leader: unknown whether it was done.
+	 * KODO_OK. KODO_EBUSY: no answer in time or none that can be read, no leader, or a fault
+	 * of etcd: unknown whether it was done. All others: it was not.
 	 * KODO_EFULL: over etcd's quota. KODO_ECONFLICT: that revision was compacted.
 	 * KODO_ENOTFOUND: no such lease. KODO_EIO: etcd says why in words. KODO_ENOMEM.
 	 */

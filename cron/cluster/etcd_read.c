@@ -103,19 +103,22 @@ error_of(uint64_t code)
 		uint64_t code;
 		enum kodo_err err;
 	} rows[] = {
-		{ 1, KODO_EBUSY },	/* cancelled */
-		{ 4, KODO_EBUSY },	/* deadline exceeded */
+		{ 3, KODO_EIO },	/* invalid argument: it is too large */
 		{ 5, KODO_ENOTFOUND },	/* a lease */
 		{ 8, KODO_EFULL },	/* database space exceeded; or too many requests */
+		{ 7, KODO_EIO },	/* permission denied */
+		{ 9, KODO_EIO },	/* failed precondition */
 		{ 11, KODO_ECONFLICT },	/* out of range: compacted, or a revision to come */
-		{ 14, KODO_EBUSY },	/* unavailable: no leader, timed out */
+		{ 12, KODO_EIO },	/* unimplemented */
+		{ 16, KODO_EIO },	/* unauthenticated */
 	};
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (rows[i].code == code)
 			return rows[i].err;
-	return KODO_EIO;
+	/* no leader, timed out, cancelled, internal, ..: it may have been done */
+	return KODO_EBUSY;
 }
 
 /* {"error":..,"code":..}, or within a stream {"error":{"grpc_code":..,"message":..}}. */
@@ -209,7 +212,7 @@ etcd_read_answer(struct etcd *e, struct str text, struct etcd_answer *an)
 	enum kodo_err err;
 
 	if (!jread_check(text, &object, &fault))
-		return KODO_EIO;
+		return KODO_EBUSY;
 	if (etcd_read_error(e, object, &an->err, &an->words))
 		return an->err;
 	result = member(e, object, "result");	/* of a stream with one message */

@@ -130,8 +130,10 @@ on_txn(void *arg, const struct etcd_answer *an)
 		p->is_unknown = false;
 		return;
 	}
-	if (an->err == KODO_EBUSY || an->err == KODO_ENOMEM || p->is_unknown) {
-		p->is_unknown |= an->err == KODO_EBUSY;
+	/* or it was done, and what became of each cannot be read */
+	if (an->err == KODO_EBUSY || an->err == KODO_ENOMEM || an->err == KODO_OK ||
+	    p->is_unknown) {
+		p->is_unknown |= an->err != KODO_ENOMEM;
 		p->again_ms = clock_mono_ms() + PROPOSE_AGAIN_MS;
 		return;		/* the same again, under the same keys */
 	}

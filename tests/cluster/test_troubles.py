@@ -174,7 +174,8 @@ def test_a_snapshot_is_taken_while_writes_go_on(tmp_path):
 
 class Gate(socketserver.BaseRequestHandler):
     """Between a machine and its etcd: once armed, the answer to the next entry, and all after it, waits until it is opened."""
-    etcd, armed, is_open = None, threading.Event(), threading.Event()
+    etcd, armed, is_open, spoils = None, threading.Event(), threading.Event(), threading.Event()
+    is_spoilt = False
 
     def handle(self):
         up = socket.socket(socket.AF_UNIX)
@@ -185,6 +186,9 @@ class Gate(socketserver.BaseRequestHandler):
                 if self.armed.is_set() and b"/v3/kv/txn" in data and b"request_txn" in data:
                     self.armed.clear()
                     self.is_open.clear()
+                if self.spoils.is_set() and b"/v3/kv/txn" in data and b"request_txn" in data:
+                    self.spoils.clear()
+                    self.is_spoilt = True
                 up.sendall(data)
         up.close()
 
@@ -192,6 +196,8 @@ class Gate(socketserver.BaseRequestHandler):
         with contextlib.suppress(OSError):
             while data := up.recv(65536):
                 self.is_open.wait()
+                if self.is_spoilt:
+                    data, self.is_spoilt = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"header\"", False
                 self.request.sendall(data)
         with contextlib.suppress(OSError):
             self.request.shutdown(socket.SHUT_RDWR)
@@ -234,5 +240,29 @@ def test_an_order_that_may_be_in_the_log_is_not_given_twice(tmp_path):
         assert "http://a.test" not in kodo("deny"), said[-1]
     finally:
         Gate.is_open.set()
+        c.end()
+        gates.shutdown()
+
+
+def test_an_entry_whose_answer_cannot_be_read_is_no_other_s(tmp_path):
+    """Its number is taken: the next entry must not go by it."""
+    c = Cluster(tmp_path, n=1, retry=0)
+    machine, path = c.machines[0], os.path.join(tmp_path, "gate")
+    Gate.etcd = c.etcd[0].socket
+    Gate.is_open.set()
+    gates = Gates(path, Gate)
+    threading.Thread(target=gates.serve_forever, daemon=True).start()
+    machine.options["cluster"] = "unix://" + path
+    try:
+        c.start()
+        connect(machine, "http://before.test")
+        for k in range(5):
+            Gate.spoils.set()
+            connect(machine, f"http://spoilt{k}.test", timeout=20)
+            assert not Gate.spoils.is_set(), "it was spoilt"
+            connect(machine, f"http://next{k}.test", timeout=20)
+        assert len(machine.urls()) == 11
+    finally:
+        Gate.spoils.clear()
         c.end()
         gates.shutdown()
