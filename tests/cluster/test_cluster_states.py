@@ -2,6 +2,7 @@
 import base64
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -153,3 +154,61 @@ def test_what_comes_at_once_is_stored_at_once(tmp_path):
         late.start(40)
         wait_until(lambda: len(late.urls()) == 202, 20)
         assert commits(late) - before > 38 and same_digests(c.machines)
+
+
+def test_two_installs_of_one_build_have_one_etag(tmp_path):
+    c = Cluster(tmp_path, n=2, retry=0)
+    try:
+        second = c.machines[1]
+        for program in (kodotest.KODO, kodotest.RECONNECT):
+            shutil.copyfile(program, os.path.join(tmp_path, os.path.basename(program)))
+            os.chmod(os.path.join(tmp_path, os.path.basename(program)), 0o755)
+        second.program = os.path.join(tmp_path, os.path.basename(kodotest.KODO))
+        c.start()
+        connect(c.machines[0], "http://only.test")
+        wait_until(second.urls, 10)
+        for path in ("/flows", "/connect", "/counts"):
+            tags = {m.get(path).headers["etag"] for m in c.machines}
+            assert len(tags) == 1, (path, tags)
+    finally:
+        c.end()
+
+
+def test_two_machines_of_one_name_say_so(tmp_path):
+    c = Cluster(tmp_path, n=2, retry=0)
+    try:
+        c.machines[1].options["machine"] = "m1"
+        c.start()
+        said = "another machine of the cluster is called m1, too"
+        wait_until(lambda: any(said in m.status()["stopped"] for m in c.machines), 20, "one of them, whose name it then is no more")
+        # both start again, one with its own name; what the former process has told does not count
+        for m in c.machines:
+            stop(m)
+        c.machines[1].options["machine"] = "m2"
+        c.start()
+        connect(c.machines[1], "http://only.test")
+        for k in range(2):
+            os.kill(c.machines[0].engine(), signal.SIGKILL)
+            time.sleep(5)
+        assert not any(m.status()["stopped"] for m in c.machines)
+        connect(c.machines[0], "http://more.test")
+    finally:
+        c.end()
+
+
+def test_who_folds_texts_otherwise_is_told_of(tmp_path):
+    with cluster(tmp_path, n=1, retry=0) as c:
+        machine = c.machines[0]
+
+        def found():
+            return subprocess.run([kodotest.KODO, "check", "--state", machine.state_path()], capture_output=True, text=True, timeout=60).stdout
+
+        wait_until(lambda: machine.status()["members"], 10)
+        own = machine.status()["members"][0]["folding"]
+        assert "Unicode" in own and "folds texts" not in found()
+        for name, folding in (("m8", own), ("m9", "1.0 (Unicode 4.0.0)"), ("m7", "")):
+            record = "member=\n" + "".join(f"{k}={v}\n" for k, v in {**machine.status()["members"][0], "name": name, "folding": folding}.items())
+            c.etcd[0].call("/v3/kv/put", {"key": b64(f"k/kodo/member/{name}".encode()), "value": b64(record.encode())})
+        wait_until(lambda: len(machine.status()["members"]) == 4, 10)
+        said = [line for line in found().splitlines() if "folds texts" in line]
+        assert len(said) == 1 and "m9 folds texts by utf8proc 1.0 (Unicode 4.0.0), and this machine by " + own in said[0], said
