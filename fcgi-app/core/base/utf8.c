@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <utf8proc.h>
@@ -254,4 +255,14 @@ utf8_bytes(struct str s, size_t n)
 	while (n-- > 0 && at < s.len)
 		(void)utf8_next(s, &at);
 	return at;
+}
+
+const char *
+utf8_version(void)
+{
+	static char text[64];
+
+	snprintf(text, sizeof(text), "%s (Unicode %s)", utf8proc_version(),
+	    utf8proc_unicode_version());
+	return text;
 }

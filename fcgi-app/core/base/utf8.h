@@ -19,6 +19,9 @@
  */
 bool utf8_valid(struct str s);
 
+/* Of what folds texts, and of the tables of Unicode that it has: "2.8.0 (Unicode 15.0.0)". */
+const char *utf8_version(void);
+
 /* Append s folded to out. Bytes that are not UTF-8 are copied as they are. */
 void utf8_fold(struct buf *out, struct str s);
 

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "core/base/path.h"
+#include "core/base/utf8.h"
 #include "core/check/cluster_check.h"
 #include "core/storage/cluster_status.h"
 
@@ -94,6 +95,10 @@ check_members(const struct environment *h, const struct cluster_status *st)
 		if (strcmp(m->options, st->options) != 0)
 			warn(h, "the options of %s are not those of this machine: "
 			    "make their loaders equal", m->name);
+		/* stored with the state, so also found by its digest, later */
+		if (m->folding[0] != '\0' && strcmp(m->folding, utf8_version()) != 0)
+			fault(h, "%s folds texts by utf8proc %s, and this machine by %s: install "
+			    "one version on all", m->name, m->folding, utf8_version());
 		if (ahead_us > CLOCK_SPARE_US || -ahead_us > CLOCK_SPARE_US)
 			fault(h, "the clock of %s and that of this machine differ by "
 			    "%lld s: let both follow one (NTP)", m->name,

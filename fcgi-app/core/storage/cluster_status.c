@@ -36,7 +36,8 @@ static const struct field fields[] = {
 
 static const struct field member_fields[] = {
 	TEXT(cluster_member, name), TEXT(cluster_member, url), TEXT(cluster_member, version),
-	TEXT(cluster_member, options), TEXT(cluster_member, key), NUMBER(cluster_member, applied),
+	TEXT(cluster_member, options), TEXT(cluster_member, key),
+	TEXT(cluster_member, folding), NUMBER(cluster_member, applied),
 	TIME(cluster_member, seen_us), BOOL(cluster_member, is_ready),
 	BOOL(cluster_member, is_live),
 };

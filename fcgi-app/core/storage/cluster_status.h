@@ -17,6 +17,7 @@ struct cluster_member {
 	char name[128], url[256], version[64];
 	char options[17];	/* digest of its options, but for those of each machine */
 	char key[33];		/* of its snapshots */
+	char folding[64];	/* utf8_version; "": of a former build */
 	uint64_t applied;
 	int64_t seen_us;	/* wall clock of that machine */
 	bool is_ready, is_live;	/* live: its lease goes on */
