@@ -128,6 +128,7 @@ take_over(struct catch_up *u, struct why *why)
 	log_info("took over the state of %s, of revision %llu", u->from.name,
 	    (unsigned long long)revision);
 	propose_refuse(e->proposer, false);	/* of what is in the log, the copy may have it */
+	e->has_identity = false;	/* a rotation may be in what was not told */
 	e->status.is_catching_up = false;
 	e->status.stopped[0] = '\0';
 	e->poison = 0;

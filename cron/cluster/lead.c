@@ -18,6 +18,7 @@
 #include "core/base/hash.h"
 #include "core/base/isotime.h"
 #include "core/base/log.h"
+#include "core/base/utf8.h"
 #include "core/cluster/state_digest.h"
 #include "cron/cluster/context.h"
 #include "cron/cluster/identity.h"
@@ -30,6 +31,7 @@
 #define DIGEST_EVERY	2000u	/* revisions, with those of records */
 #define DIGESTS		4u
 #define DIGEST_NAME	32u
+#define NAMESAKES	2u
 
 struct leader {
 	struct context *e;
@@ -44,6 +46,8 @@ struct leader {
 	uint64_t beat_revision;
 	uint64_t beat_applied;	/* when etcd was asked */
 	int64_t beat_done_us;
+	uint64_t first_beat;	/* revision of the first record of this process */
+	unsigned n_namesakes;
 	uint64_t heard;		/* what the watch has told, and when that was news */
 	int64_t heard_us;
 	struct { uint64_t revision; char text[STATE_DIGEST_SIZE]; } digests[DIGESTS];
@@ -251,6 +255,8 @@ on_beat(void *arg, const struct etcd_answer *an)
 	}
 	if (an->err != KODO_OK || !context_may_believe(l->e, an, l->beat_applied))
 		return;
+	if (l->first_beat == 0)
+		l->first_beat = an->revision;
 	if (l->beat_revision == 0) {
 		l->beat_revision = an->revision;
 		l->beat_done_us = cluster_boot_us();
@@ -277,6 +283,7 @@ beat(struct leader *l, int64_t now_us)
 	str_copy(m->version, sizeof(m->version), STR(PACKAGE_VERSION));
 	str_copy(m->options, sizeof(m->options), str_of(st->options));
 	str_copy(m->key, sizeof(m->key), str_of(st->key));
+	str_copy(m->folding, sizeof(m->folding), str_of(utf8_version()));
 	m->applied = l->e->applied;
 	m->seen_us = isotime_now_us();
 	m->is_ready = cluster_unready(st) == NULL;
@@ -321,6 +328,21 @@ listen_to_watch(struct leader *l, int64_t now_us)
 
 /* --- events --- */
 
+/*
+ * A record of this name that another process has written since this one wrote its own. One may have
+ * been under way from the process before this one.
+ */
+static void
+look_for_namesake(struct leader *l, const struct cluster_member *m, const struct etcd_kv *kv)
+{
+	if (strcmp(m->name, l->e->name) != 0 || l->first_beat == 0 ||
+	    kv->mod_revision <= l->first_beat || strcmp(m->key, l->e->status.key) == 0)
+		return;
+	if (++l->n_namesakes >= NAMESAKES)
+		context_stop(l->e, "another machine of the cluster is called %s, too: give each "
+		    "one its own name (machine), and start both again", m->name);
+}
+
 static void
 take_member(struct leader *l, struct str name, const struct etcd_kv *kv)
 {
@@ -345,6 +367,7 @@ take_member(struct leader *l, struct str name, const struct etcd_kv *kv)
 	if (m == NULL)
 		m = &st->members[st->n_members++];
 	*m = read.members[0];
+	look_for_namesake(l, m, kv);
 }
 
 static void
