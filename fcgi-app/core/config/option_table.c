@@ -146,7 +146,7 @@ const struct option_row option_rows[] = {
 	{ "cluster_name", OPT_TEXT, AT(cluster_name), 0, 0, 0, "kodo", 0, NULL, "NAME",
 	    "of this registry, where several share an etcd", .of_machine = true },
 	{ "cluster_quota_mib", OPT_UINT, AT(cluster_quota_mib), 0, 64, 1048576, "2048", 0, NULL,
-	    "MIB", "of etcd, as its --quota-backend-bytes says", .of_machine = true },
+	    "MIB", "that etcd may have, as its quota-backend-bytes", .of_machine = true },
 	{ "durability", OPT_WORD, AT(durability), 0, 0, 0, "cluster", 0, NULL, "cluster|local",
 	    "who has what is acknowledged; local: where etcd has no majority this machine alone",
 	    .of_machine = true },
