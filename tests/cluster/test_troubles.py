@@ -227,11 +227,23 @@ def test_an_order_that_may_be_in_the_log_is_not_given_twice(tmp_path):
         kodo("deny", "url:http://a.test")
         kodo("deny", "url:http://b.test")
         assert "http://a.test" in kodo("deny")
+
+        def logged():
+            return len(c.etcd[0].keys("k/kodo/log/"))
+
+        def is_quiet():
+            n = logged()
+            time.sleep(1.5)
+            return n == logged()
+
+        wait_until(is_quiet, 30, "what follows from the denials is done: else that would be held")
+        before = logged()
         Gate.armed.set()
         caller = threading.Thread(daemon=True, target=kodo, args=("allow", "url:http://a.test"))
         caller.start()
         wait_until(lambda: not Gate.is_open.is_set(), 10, "it is under way")
-        time.sleep(0.2)
+        # etcd gives up what is under way of who hangs up
+        wait_until(lambda: logged() > before, 10, "it is in the log")
         os.kill(machine.engine(), signal.SIGKILL)
         Gate.is_open.set()
         caller.join(30)
