@@ -300,6 +300,8 @@ static void
 listen_to_watch(struct leader *l, int64_t now_us)
 {
 	struct context *e = l->e;
+	/* how far the log is, one learns from the first beat; nobody sends before that */
+	const bool is_known = e->status.has_quorum && l->beat_done_us != 0;
 	int64_t behind_us = 0;
 
 	/* a long log is told little by little */
@@ -311,9 +313,9 @@ listen_to_watch(struct leader *l, int64_t now_us)
 		l->beat_revision = 0;
 	if (l->beat_revision != 0)
 		behind_us = e->status.behind_us != 0 ? e->status.behind_us : l->beat_done_us;
-	else if (!e->status.has_quorum && e->status.behind_us != 0)
+	else if (!is_known && e->status.behind_us != 0)
 		behind_us = e->status.behind_us;
-	else if (!e->status.has_quorum)
+	else if (!is_known)
 		behind_us = now_us;
 	if ((behind_us == 0) != (e->status.behind_us == 0))
 		e->is_changed = true;

@@ -17,7 +17,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 import kodotest  # noqa: E402
-from kodotest import RECONNECT, Service, children, connect_body, end, free_port, http_request, wait_until  # noqa: E402,F401
+from kodotest import RECONNECT, Service, children, connect_body, end, flow, free_port, http_request, node, wait_until  # noqa: E402,F401
 
 # as in conf/cluster/etcd.service
 FLAGS = ["--snapshot-count", "1000", "--pre-vote", "--experimental-initial-corrupt-check"]
@@ -103,18 +103,19 @@ class Etcd:
 
 
 class Network:
-    """A bridge of its own, and behind it a network for each of n members of etcd, whose links can be cut."""
+    """A bridge of its own, and behind it a network for each address, or member of n of etcd, whose links can be cut."""
 
-    def __init__(self, n):
+    def __init__(self, n, addresses=None):
+        addresses = addresses or [f"10.213.77.{i}" for i in range(1, n + 1)]
         self.tag = f"k{os.getpid() % 100000:x}"
         self.names = [f"{self.tag}n{i}" for i in range(1, n + 1)]
         run("ip", "link", "add", f"{self.tag}b", "type", "bridge")
         run("ip", "link", "set", f"{self.tag}b", "up")
-        for i, name in enumerate(self.names, 1):
+        for i, (name, address) in enumerate(zip(self.names, addresses), 1):
             run("ip", "netns", "add", name)
             run("ip", "link", "add", f"{self.tag}v{i}", "type", "veth", "peer", "name", "eth0", "netns", name)
             run("ip", "link", "set", f"{self.tag}v{i}", "master", f"{self.tag}b", "up")
-            run("ip", "-n", name, "addr", "add", f"10.213.77.{i}/24", "dev", "eth0")
+            run("ip", "-n", name, "addr", "add", f"{address}/24", "dev", "eth0")
             run("ip", "-n", name, "link", "set", "eth0", "up")
             run("ip", "-n", name, "link", "set", "lo", "up")
 
@@ -361,3 +362,36 @@ def propose(machine, entry, token):
             head += s.recv(16 - len(head))
         _, err, revision = struct.unpack("=IIQ", head)
         return err, revision
+
+
+# --- a long log ---
+
+NUMBER, TURN = b"12345678", b"87654321"
+URLS = 20000
+
+
+def sample(machine, member):
+    """An entry of an owner with five flows, as it is in the log, in which NUMBER and TURN may be others: its key, its value."""
+    number, url = NUMBER.decode(), f"http://w{NUMBER.decode()}.test"
+    flows = [flow(i, name=f"{number} flow {i}") for i in range(5)]
+    answer = machine.post("/connect", connect_body(url, nodes=[node(url, flows, organization=f"Turn {TURN.decode()}")]))
+    assert answer.status == 201, answer
+    keys = {"key": base64.b64encode(b"k/kodo/log/").decode(), "range_end": base64.b64encode(b"k/kodo/log0").decode()}
+    kvs = [(base64.b64decode(kv["key"]), base64.b64decode(kv["value"])) for kv in member.call("/v3/kv/range", keys)["kvs"]]
+    return next((key, value) for key, value in kvs if NUMBER in value and TURN in value)
+
+
+def fill(c, key, value, entries, bad=None):
+    """So many entries into the log, each a revision, as another machine would propose them in turn; one that is none, if it is bad.
+    The revision of that, or of the last one."""
+    connection = UnixConnection(c.etcd[0].socket, 30)
+    head = b"/".join(key.split(b"/")[:3]) + b"/filler/0123456789abcdef/"
+    for n in range(entries):
+        body = b"E?" if n == bad else value.replace(NUMBER, b"%08d" % (n % URLS)).replace(TURN, b"%08d" % n)
+        put = {"key": base64.b64encode(head + (b"%0*d" % (len(key.split(b"/")[-1]), n))).decode(), "value": base64.b64encode(body).decode()}
+        connection.request("POST", "/v3/kv/put", body=json.dumps(put))
+        revision = int(json.loads(connection.getresponse().read())["header"]["revision"])
+        if n == bad:
+            found = revision
+    connection.close()
+    return revision if bad is None else found

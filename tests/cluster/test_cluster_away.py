@@ -1,0 +1,94 @@
+"""A machine that comes back to a long log: make check-cluster K=away."""
+import os
+import struct
+import subprocess
+import sys
+import threading
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from clustertest import cluster, connect, digest, fill, kodotest, sample, same_digests, stop  # noqa: E402
+from kodotest import wait_until  # noqa: E402
+
+DIGEST_EVERY = 2000             # as in cron/cluster/lead.c
+
+
+def transactions(machine):
+    """How many have written to its state, by LMDB's two pages that count them."""
+    with open(os.path.join(machine.state_path(), "data.mdb"), "rb") as f:
+        pages = f.read(8192)
+    return max(struct.unpack_from("=Q", pages, at + 144)[0] for at in (0, 4096))
+
+
+def begin(machine):
+    """Its start, which waits for the cluster."""
+    thread = threading.Thread(target=machine.start, args=(120,), daemon=True)
+    thread.start()
+    return thread
+
+
+def test_who_was_away_takes_many_revisions_at_once_and_finds_the_one_that_fails(tmp_path):
+    with cluster(tmp_path) as c:
+        gone, n, bad = c.machines[2], 2500, 1234
+        key, value = sample(c.machines[0], c.etcd[0])
+        wait_until(lambda: gone.total() == 5, 10)
+        stop(gone)
+        revision = fill(c, key, value, n, bad)
+        for m in c.machines[:2]:
+            wait_until(lambda: f"revision {revision} of the log cannot be applied" in m.status()["stopped"], 60, f"{m.name} names it")
+        before = transactions(gone)
+        starts = begin(gone)
+        wait_until(lambda: f"revision {revision} of the log cannot be applied" in gone.status()["stopped"], 60, "so does who was away")
+        assert digest(gone)[0] == revision - 1, "what comes before it is there"
+        subprocess.run([kodotest.KODO, "cluster", "skip", str(revision), "--state", c.machines[0].state_path()], check=True, timeout=20)
+        starts.join()
+        for m in c.machines:
+            wait_until(lambda: m.total() == 5 * n, 60, f"{m.name} has all but that one")
+        done = transactions(gone) - before
+        print(f"\n{n} revisions in {done} transactions")
+        # one at a time only from the revisions with the bad one among them up to it
+        assert done < 256 + (n - 256) / 5, done
+        connect(gone, "http://after.test")
+        wait_until(lambda: same_digests(c.machines), 30)
+
+
+def test_who_was_away_with_another_state_finds_out(tmp_path):
+    """Its digest is of the same revision as the sender's, however many it applies at once."""
+    with cluster(tmp_path) as c:
+        wait_until(c.leader, 20, "one sends")
+        gone = next(m for m in c.machines if not m.leads())
+        rest = [m for m in c.machines if m is not gone]
+        key, value = sample(c.machines[0], c.etcd[0])
+        connect(c.machines[0], "http://differs.test")
+        wait_until(lambda: "http://differs.test" in gone.urls(), 10)
+        stop(gone)
+        path = os.path.join(gone.state_path(), "data.mdb")
+        with open(path, "rb") as f:
+            text = f.read()
+        assert b"Org of http://differs.test" in text
+        with open(path, "wb") as f:
+            f.write(text.replace(b"Org of http://differs.test", b"Own of http://differs.test"))
+        fill(c, key, value, DIGEST_EVERY + 300)
+        starts = begin(gone)
+        wait_until(lambda: "state is not that of" in gone.status()["stopped"], 60, "it finds out")
+        assert not any(m.status()["stopped"] for m in rest)
+        subprocess.run([kodotest.KODO, "cluster", "snapshot", "--state", gone.state_path()], check=True, timeout=20)
+        starts.join()
+        wait_until(lambda: "took over the state of m" in gone.log(), 30, "it takes another one's")
+        wait_until(lambda: same_digests(c.machines), 60)
+
+
+def test_nobody_sends_who_has_not_all_that_was_sent(tmp_path):
+    with cluster(tmp_path) as c:
+        key, value = sample(c.machines[0], c.etcd[0])
+        for m in c.machines:
+            wait_until(lambda: m.total() == 5, 10)
+        for m in c.machines:
+            stop(m)
+        last = fill(c, key, value, 3000)
+        wait_until(lambda: not c.etcd[0].keys("k/kodo/leader"), 30, "nobody sends")
+        first = c.machines[0]
+        before = first.log().count("this machine sends")
+        starts = begin(first)
+        wait_until(lambda: first.log().count("this machine sends") > before, 60, "it sends", pause=0.01)
+        assert digest(first)[0] >= last
+        starts.join()
