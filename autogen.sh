@@ -8,7 +8,7 @@
 #   --deps-only   install, nothing else
 #   --deps-hosts  the same as --deps-only, with the web servers and the Prometheus of `make check-hosts`, `check-systemd` and `check-chroot`
 #   --deps-browser  the same, with the browser of `make check-browser`
-#   --deps-cluster  the same, with the etcd of `make check-cluster`
+#   --deps-cluster  the same, with the etcd, the balancers and the containers of `make check-cluster`
 #   --deps-release  the same, with what `make release` packs a Debian package with
 #
 # Quick and silent where nothing is to be done. With options for configure it configures again if they are others than before.
@@ -20,10 +20,10 @@ PACKAGES="gcc make autoconf automake pkg-config libc6-dev \
 	python3-feedparser libxml2-utils"
 PACKAGES_HOSTS="apache2 libapache2-mod-fcgid apache2-suexec-custom nginx-light lighttpd spawn-fcgi debootstrap systemd-container prometheus"
 PACKAGES_BROWSER="chromium chromium-driver python3-selenium fonts-dejavu-core tidy"
-PACKAGES_CLUSTER="etcd-server"
+PACKAGES_CLUSTER="etcd-server haproxy nginx-light systemd-container"
 PACKAGES_RELEASE="debhelper dpkg-dev lintian"
 # of these, what Debian would start
-SERVERS="lighttpd apache2 apache-htcacheclean nginx prometheus etcd"
+SERVERS="lighttpd apache2 apache-htcacheclean nginx prometheus etcd haproxy"
 
 fail() {
 	echo "autogen.sh: $*" >&2

@@ -175,19 +175,23 @@ def inside():
 
 # --- outside ---
 
-def prepare(root, srcdir, builddir):
+def install(root, builddir):
+    """What README's chapter on hosting begins with; and nothing else of this machine is started there."""
     run("make", "-s", "-C", builddir, "install", f"DESTDIR={root}", "prefix=/usr/local")
     run("chroot", root, "useradd", "--system", "--home-dir", "/srv/kodo", "kodo")
     run("chroot", root, "install", "-d", "-o", "kodo", "-g", "kodo", "-m", "750", "/srv/kodo", "/srv/kodo/data")
     for path in os.listdir(f"{root}{CONF}/systemd"):
         shutil.copy(f"{root}{CONF}/systemd/{path}", f"{root}/etc/systemd/system/")
+    for wants in ("multi-user.target.wants", "timers.target.wants"):
+        shutil.rmtree(f"{root}/etc/systemd/system/{wants}", ignore_errors=True)
+
+
+def prepare(root, srcdir, builddir):
+    install(root, builddir)
     with open(f"{root}/etc/hosts", "a", encoding="ascii") as f:
         f.write(f"\n127.0.0.1 localhost {NAME}\n")
     for folder in ("e2e", "hosts"):
         shutil.copytree(os.path.join(srcdir, "tests", folder), f"{root}{TESTS_INSIDE}/{folder}")
-    # nothing else of this machine is started
-    for wants in ("multi-user.target.wants", "timers.target.wants"):
-        shutil.rmtree(f"{root}/etc/systemd/system/{wants}", ignore_errors=True)
     put_unit(root, f"/usr/bin/python3 {TESTS_INSIDE}/hosts/systemd.py inside")
 
 
