@@ -78,20 +78,33 @@ static void begin_folder(struct trimmer *t);
 static void next_page(struct trimmer *t);
 
 static void
-set_from(struct trimmer *t, struct str key, bool behind_boot)
+set_from(struct trimmer *t, struct str key)
 {
-	size_t len = key.len;
+	const size_t len = key.len < KEY_BYTES ? key.len : KEY_BYTES;
 
-	if (len > KEY_BYTES)
-		len = KEY_BYTES;
-	/* all of a process that proposes lies below one folder */
-	while (behind_boot && len > 1 && key.p[len - 1] != '/')
-		len--;
 	memcpy(t->from, key.p, len);
-	if (behind_boot)
+	t->from[len] = '\0';
+	t->from_len = len + 1;
+}
+
+/*
+ * Behind a key that is too young, and what is younger: all of a process that proposes lies below
+ * one folder, in the order in which it came; behind that, in their order, what it said as sender.
+ */
+static void
+pass_over(struct trimmer *t, struct str key)
+{
+	size_t len = key.len < KEY_BYTES ? key.len : KEY_BYTES;
+	bool is_fenced;
+
+	while (len > 1 && key.p[len - 1] != '/')
+		len--;
+	is_fenced = len < key.len && key.p[len] == 'f';
+	memcpy(t->from, key.p, len);
+	if (is_fenced)
 		t->from[len - 1]++;
 	else
-		t->from[len++] = '\0';
+		t->from[len++] = 'f';
 	t->from_len = len;
 }
 
@@ -139,12 +152,12 @@ on_page(void *arg, const struct etcd_answer *an)
 	    is_same_boot(first->key, an->kvs[n].key))
 		n++;
 	if (n == 0) {
-		set_from(t, first->key, true);
+		pass_over(t, first->key);
 		next_page(t);
 		return;
 	}
 	memcpy(key, first->key.p, first->key.len < KEY_BYTES ? first->key.len : KEY_BYTES);
-	set_from(t, an->kvs[n - 1].key, false);
+	set_from(t, an->kvs[n - 1].key);
 	if (etcd_delete(t->e->etcd, (struct str){ key, first->key.len },
 		(struct str){ t->from, t->from_len }, done) != KODO_OK)
 		t->is_busy = false;
