@@ -382,16 +382,24 @@ def sample(machine, member):
 
 
 def fill(c, key, value, entries, bad=None):
-    """So many entries into the log, each a revision, as another machine would propose them in turn; one that is none, if it is bad.
+    """So many entries into the log, each a revision, as eight other machines would propose them; one that is none, if it is bad.
     The revision of that, or of the last one."""
-    connection = UnixConnection(c.etcd[0].socket, 30)
-    head = b"/".join(key.split(b"/")[:3]) + b"/filler/0123456789abcdef/"
-    for n in range(entries):
-        body = b"E?" if n == bad else value.replace(NUMBER, b"%08d" % (n % URLS)).replace(TURN, b"%08d" % n)
-        put = {"key": base64.b64encode(head + (b"%0*d" % (len(key.split(b"/")[-1]), n))).decode(), "value": base64.b64encode(body).decode()}
-        connection.request("POST", "/v3/kv/put", body=json.dumps(put))
-        revision = int(json.loads(connection.getresponse().read())["header"]["revision"])
-        if n == bad:
-            found = revision
-    connection.close()
-    return revision if bad is None else found
+    head, digits, revisions = b"/".join(key.split(b"/")[:3]), len(key.split(b"/")[-1]), {}
+
+    def put(machine):
+        connection = UnixConnection(c.etcd[0].socket, 30)
+        for n in range(machine, entries, 8):
+            body = b"E?" if n == bad else value.replace(NUMBER, b"%08d" % (n % URLS)).replace(TURN, b"%08d" % n)
+            name = head + b"/filler%d/0123456789abcdef/%0*d" % (machine, digits, n // 8)
+            entry = {"key": base64.b64encode(name).decode(), "value": base64.b64encode(body).decode()}
+            connection.request("POST", "/v3/kv/put", body=json.dumps(entry))
+            revisions[n] = int(json.loads(connection.getresponse().read())["header"]["revision"])
+        connection.close()
+
+    threads = [threading.Thread(target=put, args=(machine,)) for machine in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert len(revisions) == entries
+    return revisions[bad] if bad is not None else max(revisions.values())
