@@ -1,12 +1,17 @@
 """Imports where something is wrong: with the source, with who else is there, or with this service."""
+import os
+import shutil
 import subprocess
 import time
 import urllib.parse
+
+import pytest
 
 import kodotest
 from importtest import server, shown
 from kodotest import wait_until
 from test_import import CARD, Memory, ard, command, documents, made, mcp, names, registry, run_import, runner_of, triples
+from test_restored import copy_state, state_of
 
 FIXTURES = (documents, made, mcp, registry)
 
@@ -108,17 +113,23 @@ def state(kodo, peer, node, version):
     assert answer.status in (200, 201), answer
 
 
-def test_nobody_else_sends_people_on(registry, mcp, made):
-    """A stranger's node under our url, of a namespace that we have not imported, leads nowhere from here."""
+def test_nobody_else_is_listed_under_our_url(registry, mcp, made):
+    """A stranger's node below our /import/, of a namespace that we have not imported: neither listed, nor passed on, nor does it lead anywhere."""
     source, kodo = mcp(20), registry()
     run_import(kodo, source.url)
+    peer = registry(connect=[kodo.url])
     made.append(kodotest.Peer())
-    for space in ("evil/x", f"{source.slug}/other"):
+    version = int(time.time() * 1e6)
+    for space in ("evil/x", f"{source.slug}/other", "x"):
         flow = {**kodotest.flow(1), "url": "/flows/a", "entry": "https://evil.example.org/"}
-        state(kodo, made[-1].url, kodotest.node(f"{kodo.url}/import/{space}", [flow]), int(time.time() * 1e6))
+        state(kodo, made[-1].url, kodotest.node(f"{kodo.url}/import/{space}", [flow]), version)
         for method in ("GET", "POST"):
             answer = kodo.request(method, f"/import/{space}/flows/flows/a", body=b"{}" if method == "POST" else None)
             assert answer.status in (404, 405) and "location" not in answer.headers, answer
+    item = next(item for item in shown(kodo) if item["name"] == "Server 1")
+    state(kodo, made[-1].url, kodotest.node(item["url"].partition("/flows/")[0], [flow]), version + 10 ** 9)
+    for one in (kodo, peer):
+        wait_until(lambda one=one: triples(shown(one)) == source.wanted(), 20, "only what was imported")
 
 
 def test_rival_that_changes_its_entries(registry, mcp, made):
@@ -165,6 +176,45 @@ def test_looks_are_not_missed(registry, mcp):
     time.sleep(1.5)
     run_import(least, source.url, "--forget")
     wait_until(lambda: theirs() >= len(source.wanted()) - 1, 20, "its own")
+
+
+@pytest.mark.parametrize("how", ("folder", "kodo restore"))
+def test_older_state_is_put_back(registry, mcp, folders, how):
+    """What was imported since, and is not there any more, goes at the peers too; what is there is there at once, though its hour has not come."""
+    source = mcp(60)
+    kodo = registry(**{"import": [{"url": source.url, "kind": "mcp", "hours": 1000}]})
+    peer = registry(connect=[kodo.url])
+    kodo_and_peer = (kodo, peer)
+    both_show(kodo_and_peer, source)
+    kodo.stop()
+    copy = os.path.join(folders(), "copy")
+    copy_state(state_of(kodo), copy)
+    if how == "kodo restore":
+        assert command(kodo, "backup", copy + ".tar", kodo.loader).returncode == 0
+    kodo.start()
+    for n in (1, 2):                                         # one that is there, one of a namespace that is not
+        source.put(server(n, description="later"))
+        source.put(server(7000 + n))
+    run_import(kodo, source.url)
+    both_show(kodo_and_peer, source)
+    for name in ("io.github.u00000/server-00004", *(server(7000 + n)["name"] for n in (1, 2))):
+        del source.entries[name]
+    kodo.stop()
+    if how == "kodo restore":
+        done = command(kodo, "restore", copy + ".tar", kodo.loader)
+        assert done.returncode == 0, done.stderr
+    else:
+        shutil.rmtree(state_of(kodo))
+        copy_state(copy, state_of(kodo))
+    kodo.start()
+    both_show(kodo_and_peer, source)
+    time.sleep(3)
+    both_show(kodo_and_peer, source)
+
+
+def both_show(both, source):
+    for one in both:
+        wait_until(lambda one=one: triples(shown(one)) == source.wanted(), 40, "what the source has")
 
 
 # --- this service ---

@@ -4,9 +4,10 @@
  *	known	"1:5a* 2:0b #7@3": peer 1 says a under version 5 and is seen, peer 2 says b without
  *		one, a tombstone of version 7 came from peer 3; peer 0 is this service. A + behind:
  *		as of this word, not of before. A ' behind its text: that of the owner, ''
- *		of one that has a key. Peers connected in the order of their numbers.
- *	by	a kodo peer's number, with o: an owner, e: legacy, echoes, s: legacy, silent, a !
- *		where the node is this service's own
+ *		of one that has a key; a ^ that of this service, which imports it. Peers
+ *		connected in the order of their numbers.
+ *	by	a kodo peer's number, with o: an owner, e: legacy, echoes, s: legacy, silent, i: as
+ *		whom this service imports it, a ! where the node is this service's own
  *	word	"5a", "5a list", "gone 7", "drops", "expires"; "at 3": the clock, else it is 100
  *	effects	"void resync all you ask owner"; "all-2": all but 2; owner: it is asked
  *
@@ -68,6 +69,10 @@ known_read(struct trial *t, const char *s)
 				t->n.owner = r->said.peer;
 				t->n.is_keyed = *++end == '\'';
 				end += t->n.is_keyed;
+			}
+			if (*end == '^') {
+				t->n.own = r->said.peer;
+				end++;
 			}
 			if (*end == '*')
 				t->n.seen = t->n.n;
@@ -140,14 +145,15 @@ static struct rules_speaker
 speaker_read(const char *s)
 {
 	const bool is_owner = strchr(s, 'o') != NULL, echoes = strchr(s, 'e') != NULL;
-	const bool is_silent = strchr(s, 's') != NULL, is_self = s[0] == '0';
+	const bool is_silent = strchr(s, 's') != NULL;
+	const bool is_import = strchr(s, 'i') != NULL, is_self = s[0] == '0';
 	const uint32_t peer = s[0] == '\0' ? PEER_TOMB : (uint32_t)strtoul(s, NULL, 10);
 
 	return (struct rules_speaker){ .peer = peer,
 		.place = peer,
 		.is_owner = is_owner || is_self,
 		.is_our_node = strchr(s, '!') != NULL,
-		.has_authority = is_owner || is_silent || is_self,
+		.has_authority = is_owner || is_silent || is_import || is_self,
 		.is_relaying = (echoes || is_silent) && !is_owner,
 		.is_echoing = echoes };
 }
@@ -182,6 +188,8 @@ rows_try(const struct row *rows, size_t n)
 		size_t k;
 
 		known_read(&t, r->known);
+		if (strchr(r->by, 'i') != NULL)
+			t.n.own = by.peer;
 		rules_apply(&t.n, &w, &by, &fx);
 		/* the notation knows one clock */
 		for (k = 0; k < t.n.n; k++)

@@ -57,6 +57,32 @@ test_who_wins(void **state)
 	rows_try(rows, N(rows));
 }
 
+/* A node that this service imports is as its own: nobody else says, changes or ends it. */
+static void
+test_imported_is_own(void **state)
+{
+	static const struct row rows[] = {
+		{ "", "1!", "5a", "1:5a+ #100@0+", "all ask" },
+		{ "1:5a #100@0", "1!", "200a", "1:200a+ #202@0+", "all ask" },
+		{ "1:5a #100@0", "1!", "5a", "1:5a #100@0", "you" },
+		{ "1:5a #100@0", "2i!", "0b", "1:5a 2:102b+*", "all-2 ask" },
+		{ "2:90a^*", "1!", "90a", "2:90a* 1:90a+", "" },
+		{ "2:90a^*", "1!", "80b", "2:90a* 1:80b+", "you" },
+		{ "2:90a^*", "1!", "200b", "2:202a* 1:200b+", "all" },
+		{ "2:90a^*", "1!", "gone 95", "2:100a*", "all" },
+		{ "2:90a^*", "1!", "gone 80", "2:90a*", "you" },
+		/* given back after a restore: PEER_SELF ends what no import states */
+		{ "2:90a^*", "0!", "gone 200", "2:202a*", "all" },
+		{ "", "0!", "gone 200", "#200@0+", "all ask" },
+		/* the source has dropped it */
+		{ "2:90a^* 1:80b", "2i!", "drops", "1:80b #100@0+", "all-2 ask" },
+		{ "~2:4a^ 1:6b #5@1", "", "expires", "2:4a* 1:6b", "all-2 ask" },
+	};
+
+	(void)state;
+	rows_try(rows, N(rows));
+}
+
 static void
 test_tombstone_hides(void **state)
 {
@@ -485,6 +511,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_who_wins),
+		cmocka_unit_test(test_imported_is_own),
 		cmocka_unit_test(test_tombstone_hides),
 		cmocka_unit_test(test_rule_1),
 		cmocka_unit_test(test_rule_2),

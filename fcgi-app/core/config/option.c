@@ -551,6 +551,13 @@ is_target(struct arena *a, const struct options *o, struct str key, bool *out)
 	return err;
 }
 
+bool
+option_is_own(const struct options *o, struct str key)
+{
+	return str_eq(key, o->url_key) || (str_starts(key, o->url_key) &&
+	    str_starts(str_skip(key, o->url_key.len), STR(OPTION_IMPORT_PATH)));
+}
+
 enum kodo_err
 option_allows_peer(const struct options *o, struct str url, struct why *why)
 {
@@ -568,8 +575,7 @@ option_allows_peer(const struct options *o, struct str url, struct why *why)
 	if (a == NULL)
 		return why_set(why, KODO_ENOMEM, "out of memory");
 	err = url_key(a, url, &key);
-	if (err == KODO_OK && str_starts(key, o->url_key) &&
-	    str_starts(str_skip(key, o->url_key.len), STR(OPTION_IMPORT_PATH)))
+	if (err == KODO_OK && !str_eq(key, o->url_key) && option_is_own(o, key))
 		err = why_set(why, KODO_EINVAL, "%.*s was imported here, and nobody else "
 		    "speaks for it", STR_ARG(url));
 	if (err == KODO_OK)

@@ -224,6 +224,12 @@ bool option_key_of(
     const struct options *o, struct str key, unsigned char out[OPTION_KEY_BYTES]);
 
 /*
+ * Does none but this service speak for the url key? It is that of the service, or below its
+ * /import/.
+ */
+bool option_is_own(const struct options *o, struct str key);
+
+/*
  * May url be a peer of ours (accept, private)? KODO_EINVAL with the reason in why; KODO_ENOMEM.
  * accept allows its urls and all below: https://example.org allows https://example.org/x, neither
  * https://example.org.evil nor another port; with a key it allows that very url. A target of

@@ -12,6 +12,8 @@
 
 /* what is below it, under the own url, was imported: nobody else speaks for it */
 #define OPTION_IMPORT_PATH	"/import/"
+/* with the slug of a source behind it: a tag of its flows, and as whom it speaks within us */
+#define OPTION_IMPORT_TAG	"import:"
 
 enum import_kind {
 	IMPORT_ANY,		/* to be found out */

@@ -21,8 +21,7 @@
 /* of namespaces and names as they stand in urls */
 #define IMPORT_SLUG_BYTES	200u
 #define IMPORT_CURSOR_BYTES	1024u
-/* entries have it with the slug of their source behind it */
-#define IMPORT_TAG		"import:"
+#define IMPORT_TAG		OPTION_IMPORT_TAG
 
 /* Why an entry, or a document that another one names, is left out. */
 enum import_refusal {

@@ -23,6 +23,7 @@
 struct sources {
 	struct arena *a;
 	const struct options *o;
+	int64_t restored_us;	/* when this state was an older copy; 0: never */
 	struct source *all;
 	size_t n, cap;
 };
@@ -154,6 +155,7 @@ walk_begin(struct change *ch, struct source *s)
 		return err;
 	s->flags &= ~(unsigned)(SOURCE_FULL | SOURCE_WHOLE);
 	if (s->kind != IMPORT_MCP || s->since_us == 0 || s->full_us > ch->now_us ||
+	    s->began_us < (int64_t)ch->head.restored_us ||
 	    ch->now_us - s->full_us > FULL_US)
 		s->flags |= SOURCE_FULL;
 	s->phase = SOURCE_WALKS;
@@ -226,15 +228,18 @@ is_busy(const struct str *busy, size_t n, struct str slug)
 
 /* When something is to be done for it. */
 static int64_t
-source_due_us(const struct source *s, const struct options *o, int64_t now_us)
+source_due_us(const struct source *s, const struct sources *l, int64_t now_us)
 {
+	const bool is_old = s->began_us < l->restored_us && l->restored_us <= now_us;
+
 	if (s->phase == SOURCE_SETTLES || s->phase == SOURCE_ENDS ||
 	    (s->flags & SOURCE_NOW) != 0 ||
-	    (s->own_url.p != NULL && !str_eq(s->own_url, o->url)))
+	    (s->own_url.p != NULL && !str_eq(s->own_url, l->o->url)))
 		return s->phase == SOURCE_WALKS ? s->due_us : now_us;
 	/* a time that no walk has set: the clock was set back */
 	if (s->phase != SOURCE_IDLE || (s->flags & SOURCE_ONCE) == 0)
-		return s->due_us > now_us + wait_most_us(s) + OVERLAP_US ? now_us : s->due_us;
+		return is_old || s->due_us > now_us + wait_most_us(s) + OVERLAP_US ? now_us
+									   : s->due_us;
 	return INT64_MAX;
 }
 
@@ -246,7 +251,7 @@ due_find(struct sources *l, int64_t now_us, const struct str *busy, size_t n_bus
 	size_t i;
 
 	for (i = 0; i < l->n; i++) {
-		const int64_t at_us = source_due_us(&l->all[i], l->o, now_us);
+		const int64_t at_us = source_due_us(&l->all[i], l, now_us);
 
 		if (is_busy(busy, n_busy, l->all[i].slug))
 			continue;
@@ -321,6 +326,7 @@ walk_next(struct registry *r, struct arena *a, int64_t now_us, const struct str 
 	if (err != KODO_OK)
 		return err;
 	l.o = v.options;
+	l.restored_us = (int64_t)v.head.restored_us;
 	err = walk_is_possible(v.options) ? sources_read(&l, &v.t) : KODO_ENOTFOUND;
 	if (err == KODO_OK)
 		s = due_find(&l, now_us, busy, n_busy, due_us);

@@ -4,6 +4,8 @@
 #include "core/base/url.h"
 #include "core/import/place.h"
 #include "core/import/walk_private.h"
+#include "core/merge/rules.h"
+#include "core/merge/statement.h"
 #include "core/records/changelog.h"
 #include "core/records/known.h"
 
@@ -12,7 +14,8 @@
 /* A namespace that is to be looked at. */
 struct doubt {
 	struct str slug, space;
-	uint32_t rival;		/* 0: somebody speaks of our own node */
+	uint32_t node;		/* another registry's that shows it; or, is_own, ours */
+	bool is_own;		/* others state what is below our own url */
 };
 
 struct doubts {
@@ -53,18 +56,43 @@ doubt_note(struct doubts *w, uint32_t node)
 
 	if (err != KODO_OK || url.p == NULL || !place_read(url, &parts))
 		return err;
-	err = source_get(w->t, w->a, parts.slug, &s);
 	is_own = str_eq(parts.before, w->o->url);
-	if (err != KODO_OK || (is_own && kn.is_seen && kn.winner.peer == s.peer))
+	err = source_get(w->t, w->a, parts.slug, &s);
+	if (err == KODO_ENOTFOUND && is_own)
+		err = KODO_OK;	/* s.peer is 0 */
+	if (err != KODO_OK || (is_own && (!kn.is_seen || kn.winner.peer == s.peer)))
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
 	all = arena_grow(w->a, w->all, w->n, &w->cap, sizeof(*all));
 	if (all == NULL)
 		return KODO_ENOMEM;
 	w->all = all;
 	all += w->n++;
-	all->rival = is_own ? 0 : node;
+	all->node = node;
+	all->is_own = is_own;
 	err = arena_str(w->a, parts.slug, &all->slug);
 	return err == KODO_OK ? arena_str(w->a, parts.space, &all->space) : err;
+}
+
+/* It was stated before the url was ours, or by a former build: rules_apply lets nobody do it. */
+static enum kodo_err
+own_settle(struct change *ch, uint32_t node)
+{
+	struct known kn;
+	struct str url, key = STR_NULL;
+	struct peer *self;
+	enum kodo_err err = node_url(ch->t, node, &kn, &url);
+
+	if (err == KODO_OK && !kn.is_seen)
+		return KODO_OK;
+	if (err == KODO_OK)
+		err = arena_str(ch->a, url, &url);
+	if (err == KODO_OK)
+		err = url_key(ch->a, url, &key);
+	if (err == KODO_OK)
+		err = change_peer(ch, PEER_SELF, &self);
+	if (err == KODO_OK)
+		err = statement_take_gone(ch, self, url, key, kn.version + RULES_GIVEN);
+	return err == KODO_EINVAL ? KODO_ECORRUPT : err;
 }
 
 static enum kodo_err
@@ -74,8 +102,11 @@ doubt_settle(struct change *ch, const struct doubt *d)
 	struct source s;
 	struct peer *p;
 	size_t n_bytes = 0;
-	enum kodo_err err = source_get(ch->t, ch->a, d->slug, &s);
+	enum kodo_err err =
+	    d->is_own ? own_settle(ch, d->node) : source_get(ch->t, ch->a, d->slug, &s);
 
+	if (d->is_own)
+		return err;
 	if (err == KODO_OK && s.phase == SOURCE_ENDS)
 		return KODO_OK;
 	if (err == KODO_OK)
@@ -83,7 +114,7 @@ doubt_settle(struct change *ch, const struct doubt *d)
 	if (err == KODO_OK)
 		err = walk_peer(ch, &s, &p);
 	if (err == KODO_OK && str_eq(space.space, d->space) && !space.is_changed)
-		err = settle_space(ch, &s, p, &space, d->rival, &n_bytes);
+		err = settle_space(ch, &s, p, &space, d->node, &n_bytes);
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 

@@ -1,8 +1,10 @@
 #include <stdlib.h>
 
+#include "core/config/option_import.h"
 #include "core/merge/change.h"
 #include "core/records/changelog.h"
 #include "core/records/outbox.h"
+#include "core/records/url_ids.h"
 #include "core/trust/rejudge.h"
 
 enum kodo_err
@@ -252,6 +254,32 @@ change_unwant(struct change *ch, struct peer *p, enum peer_work work)
 		return KODO_OK;
 	p->out.pos = p->out.gone_pos = ch->head.logged;
 	return outbox_clear(ch->t, p->id);
+}
+
+bool
+change_is_own(const struct change *ch, struct str key)
+{
+	return str_eq(key, ch->o->url_key) ||
+	    (ch->o->cluster.p == NULL && option_is_own(ch->o, key));
+}
+
+enum kodo_err
+change_own_speaker(struct change *ch, struct str key, uint32_t *out)
+{
+	struct str slug = key;
+	const char *peer;
+	enum kodo_err err;
+
+	*out = PEER_SELF;
+	if (str_eq(key, ch->o->url_key) || !change_is_own(ch, key))
+		return KODO_OK;
+	slug = str_skip(key, ch->o->url_key.len + sizeof(OPTION_IMPORT_PATH) - 1);
+	slug = str_cut(&slug, '/');
+	peer = arena_printf(ch->a, OPTION_IMPORT_TAG "%.*s", STR_ARG(slug));
+	if (peer == NULL)
+		return KODO_ENOMEM;
+	err = id_find(ch->t, T_PEER_URL, str_of(peer), out);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
 uint64_t

@@ -69,6 +69,14 @@ void change_want_connect(struct change *ch, struct peer *p);
 enum kodo_err change_unwant(struct change *ch, struct peer *p, enum peer_work work) MUST_CHECK;
 
 /*
+ * Does none but this service speak for the key (option_is_own)? On several machines, which import
+ * nothing, only that of its own node is so: those of two builds must come to the same.
+ */
+bool change_is_own(const struct change *ch, struct str key);
+/* As whom: PEER_SELF, or the peer of the import under whose path it is. KODO_ENOMEM. */
+enum kodo_err change_own_speaker(struct change *ch, struct str key, uint32_t *out) MUST_CHECK;
+
+/*
  * Bytes that new things may take, as store_room: of this machine, or, where others make the same
  * change, as whoever proposed it had them.
  */

@@ -72,6 +72,20 @@ chunk_take(struct change *ch, struct peer *p, const struct wire_body *b, bool re
 }
 
 /*
+ * We have said more of a node of ours than this copy knows: what it says now is over that, also
+ * that there is none.
+ */
+static enum kodo_err
+own_back_take(struct change *ch, const struct wire_node *n, struct str url)
+{
+	struct peer *self;
+	enum kodo_err err = change_peer(ch, PEER_SELF, &self);
+
+	return err != KODO_OK ? err
+	    : statement_take_gone(ch, self, url, n->key, n->version + RULES_GIVEN);
+}
+
+/*
  * A peer gives back what we said before this state was restored from a copy: it is the word of its
  * owner, who may have gone, and is asked.
  */
@@ -87,8 +101,10 @@ back_take(struct change *ch, const struct wire_node *n)
 	enum kodo_err err = packed_open(n->bytes, &pk);
 
 	if (err != KODO_OK || ch->head.former == 0 || since_us > BACK_US || !ch->o->registry ||
-	    str_eq(n->key, ch->o->url_key) || option_allows_peer(ch->o, pk.url, NULL) != KODO_OK)
+	    str_eq(n->key, ch->o->url_key))
 		return err;
+	if (option_allows_peer(ch->o, pk.url, NULL) != KODO_OK && !change_is_own(ch, n->key))
+		return KODO_OK;
 	err = node_find(ch->t, n->key, &node);
 	if (err == KODO_OK)
 		err = known_get(ch->t, node, &kn);
@@ -97,6 +113,8 @@ back_take(struct change *ch, const struct wire_node *n)
 	/* others have said it meanwhile */
 	if (err != KODO_OK || kn.version >= n->version)
 		return err;
+	if (change_is_own(ch, n->key))
+		return own_back_take(ch, n, pk.url);
 	err = change_peer_make(ch, pk.url, n->key, &p);
 	if (err != KODO_OK)
 		return err;

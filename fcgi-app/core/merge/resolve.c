@@ -76,14 +76,13 @@ shadows_load(struct resolution *r)
 static enum kodo_err
 owner_find(struct resolution *r, struct str key)
 {
-	const struct options *o = r->ch->o;
 	struct peer *p;
 	uint32_t id;
 	enum kodo_err err = KODO_ENOTFOUND;
 
 	r->n.owner = PEER_TOMB;
 	/* where all is forgotten the owner's own statement ends too */
-	if (!r->ch->is_forgetting && !str_eq(key, o->url_key) && r->n.n > 0 &&
+	if (!r->ch->is_forgetting && !change_is_own(r->ch, key) && r->n.n > 0 &&
 	    (r->n.n > 1 || r->n.is_gone || r->n.all[0].said.peer != r->before.peer))
 		err = id_find(r->ch->t, T_PEER_URL, key, &id);
 	if (err == KODO_OK)
@@ -93,7 +92,7 @@ owner_find(struct resolution *r, struct str key)
 	if (err != KODO_OK || !str_eq(p->key, key))
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
 	r->n.owner = id;
-	r->n.is_keyed = p->trust.key.len > 0 && o->trust != TRUST_OPEN;
+	r->n.is_keyed = p->trust.key.len > 0 && r->ch->o->trust != TRUST_OPEN;
 	return KODO_OK;
 }
 
@@ -120,6 +119,8 @@ load(struct resolution *r, struct str key)
 		err = KODO_OK;
 	if (err == KODO_OK && !is_fresh)
 		err = shadows_load(r);
+	if (err == KODO_OK)
+		err = change_own_speaker(r->ch, key, &r->n.own);
 	if (err != KODO_OK)
 		return err;
 	if (is_fresh)
@@ -492,7 +493,7 @@ owner_is_keyed(struct change *ch, const struct peer *p, struct str key, bool *ou
 static struct rules_speaker
 speaker_of(const struct change *ch, const struct peer *p, struct str key, bool is_keyed)
 {
-	const bool is_our_node = str_eq(key, ch->o->url_key);
+	const bool is_our_node = change_is_own(ch, key);
 	const struct peer_dialect *d;
 	bool feeds;
 
@@ -506,9 +507,8 @@ speaker_of(const struct change *ch, const struct peer *p, struct str key, bool i
 		.is_our_node = is_our_node,
 		/*
 		 * the owner, this service with what it imports, and a legacy provider that does
-		 * not feed: it passes on
-		 * what its own nodes said, and since nobody sends it the view, it is no echo; but
-		 * this service's node is not behind it
+		 * not feed: it passes on what its own nodes said, and since nobody sends it the
+		 * view, it is no echo; but this service's nodes are not behind it
 		 */
 		.has_authority = !ch->is_forgetting && (p->id == PEER_SELF || str_eq(p->key, key) ||
 		    (p->flags & PEER_IMPORT) != 0 ||

@@ -47,13 +47,14 @@ rules_find(const struct rules_node *n, uint32_t peer)
  * then what is seen already; without versions whoever connected first.
  */
 static bool
-is_better(const struct rules_statement *x, const struct rules_statement *y, uint32_t seen_peer)
+is_better(const struct rules_node *n, const struct rules_statement *x,
+    const struct rules_statement *y, uint32_t seen_peer)
 {
 	const struct statement *a = &x->said, *b = &y->said;
 	int order;
 
-	if (a->peer == PEER_SELF || b->peer == PEER_SELF)
-		return a->peer == PEER_SELF;
+	if (a->peer == n->own || b->peer == n->own)
+		return a->peer == n->own;
 	if (a->version != b->version)
 		return a->version > b->version;
 	if (a->version == 0)
@@ -69,7 +70,7 @@ best_of(const struct rules_node *n, uint32_t seen_peer)
 	size_t best = RULES_NONE, i;
 
 	for (i = 0; i < n->n; i++)
-		if (best == RULES_NONE || is_better(&n->all[i], &n->all[best], seen_peer))
+		if (best == RULES_NONE || is_better(n, &n->all[i], &n->all[best], seen_peer))
 			best = i;
 	return best;
 }
@@ -78,7 +79,7 @@ best_of(const struct rules_node *n, uint32_t seen_peer)
 static bool
 is_hidden(const struct rules_node *n, const struct statement *s)
 {
-	return n->is_gone && n->tomb.version > 0 && s->peer != PEER_SELF &&
+	return n->is_gone && n->tomb.version > 0 && s->peer != n->own &&
 	    s->version <= n->tomb.version;
 }
 
@@ -191,7 +192,7 @@ rule_3_own_raised(struct rules_node *n, const struct rules_word *w, uint64_t ver
 
 	if (version < rules_known_version(n))
 		return;
-	if (seen != NULL && seen->peer == PEER_SELF) {
+	if (seen != NULL && seen->peer == n->own) {
 		n->all[n->seen].said.version = version_over(w, version);
 	} else {
 		fx->ask_others = seen != NULL;
@@ -297,7 +298,7 @@ follow(struct rules_node *n, const struct rules_word *w, const struct rules_spea
 {
 	const uint64_t known = rules_known_version(n);
 	const bool differs = !is_seen(n, w->bytes);
-	const bool is_ours_seen = n->seen != RULES_NONE && seen_of(n)->peer == PEER_SELF;
+	const bool is_ours_seen = n->seen != RULES_NONE && seen_of(n)->peer == n->own;
 
 	if (!by->is_our_node)
 		rule_2_refute(n, w, by, fx);
@@ -373,7 +374,7 @@ removes(struct rules_node *n, const struct rules_word *w, const struct rules_spe
     const struct statement *was, struct rules_effects *fx)
 {
 	const uint64_t known = rules_known_version(n);
-	const bool is_own_seen = was != NULL && was->peer == PEER_SELF;
+	const bool is_own_seen = was != NULL && was->peer == n->own;
 	const size_t at = rules_find(n, by->peer);
 
 	if (is_forgotten(by, at == RULES_NONE ? NULL : &n->all[at].said, w->version)) {
@@ -459,7 +460,7 @@ resets(struct rules_node *n, const struct rules_word *w, const struct rules_spea
 		sound = n->tomb.version;
 	}
 	if (at != RULES_NONE && n->all[at].said.version > w->version) {
-		if (!is_hidden_now && (by->peer == PEER_SELF || by->is_owner))
+		if (!is_hidden_now && (by->peer == n->own || by->is_owner))
 			n->all[at].said.version = version_over(w, sound);
 		else
 			memmove(&n->all[at], &n->all[at + 1],
@@ -515,7 +516,8 @@ is_against(const struct rules_node *n, const struct rules_word *w, const struct 
 		is_over = w->version >= kept->version;
 	} else if (at != RULES_NONE) {
 		differs = !str_eq(n->all[at].said.bytes, kept->bytes);
-		is_over = is_better(&n->all[at], &n->all[rules_find(n, n->owner)], kept->peer);
+		is_over = is_better(
+		    n, &n->all[at], &n->all[rules_find(n, n->owner)], kept->peer);
 	}
 	*must_learn = differs && !is_over && !by->is_echoing;
 	return differs && is_over;

@@ -27,6 +27,7 @@ struct rules_node {
 	size_t n;
 	size_t seen;		     /* the winner, or RULES_NONE */
 	uint32_t owner;		     /* if what it says is in all; PEER_TOMB: it is not */
+	uint32_t own;		     /* as whom we speak of it: PEER_SELF, or an import */
 	bool is_keyed;		     /* the owner is, and has a key: rule 7 */
 	bool is_gone;		     /* there is a tombstone */
 	struct statement tomb;	     /* peer: from whom it came; bytes: the node's url as shown */
@@ -55,7 +56,7 @@ struct rules_speaker {
 	uint32_t peer;
 	uint64_t place;
 	bool is_owner;	    /* the node's url is its own */
-	bool is_our_node;   /* the node's url is this service's own */
+	bool is_our_node;   /* none but this service speaks for it: change_is_own */
 	bool has_authority; /* speaks for the owner */
 	bool is_relaying;   /* a legacy peer that speaks of another's node */
 	bool is_echoing;    /* passes on whatever it hears, old or new, without versions */
