@@ -93,6 +93,25 @@ def test_source_with_a_query(registry, mcp):
             assert all(one.query.startswith("search=x&version=latest&limit=100") for one in asked), source.paths()
 
 
+def test_two_queries_of_one_registry(registry, mcp):
+    """Two searches are two sources: neither takes the entries of the other, and the query stands in no address."""
+    source = mcp(0)
+    for n in (1, 2):
+        source.put(server(n))
+
+    def answer(path, query, headers):
+        status, more, body = source.list(path, query, headers)
+        if status == 200:
+            body["servers"] = [one for one in body["servers"] if query.get("search", "") in one["server"]["name"]]
+        return status, more, body
+    source.answer = answer
+    kodo = registry(**{"import": [f"{source.url}/?search=00001#kind=mcp", f"{source.url}/?search=00002#kind=mcp"]})
+    wait_until(lambda: names(kodo) == ["Server 1", "Server 2"], 20, "both")
+    assert len({item["url"].split("/")[4] for item in shown(kodo)}) == 2 and not any("search" in item["url"] for item in shown(kodo))
+    said = command(kodo, "check", kodo.loader).stdout
+    assert "would both be" not in said and said.count("1 entries") == 2, said
+
+
 def test_page_of_nothing(registry, documents):
     """A page of a million items that are none takes little more memory than itself."""
     body = b'{"entries":[' + b"{}," * 1000000 + b"{}]}"

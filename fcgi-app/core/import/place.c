@@ -1,3 +1,4 @@
+#include "core/base/hash.h"
 #include "core/base/limit.h"
 #include "core/base/url.h"
 #include "core/import/import_private.h"
@@ -14,18 +15,16 @@ enum kodo_err
 place_of_source(struct arena *a, struct str url, struct str *slug)
 {
 	struct url u;
-	struct str authority, path;
-	const char *text, *query;
+	struct str authority, path, query;
+	const char *text;
 	char *c;
 	size_t i;
 
 	*slug = STR_NULL;
 	if (url_parse(url, &u, NULL) != KODO_OK)
 		return import_slug(a, url, slug);
-	path = u.path;
-	query = path.len == 0 ? NULL : memchr(path.p, '?', path.len);
-	if (query != NULL)
-		path.len = (size_t)(query - path.p);
+	query = u.path;
+	path = str_cut(&query, '?');
 	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		if (str_ends(path, str_of(ends[i]))) {
 			path.len -= strlen(ends[i]);
@@ -42,7 +41,11 @@ place_of_source(struct arena *a, struct str url, struct str *slug)
 	*slug = str_of(c);
 	for (; *c != '\0'; c++)
 		*c = *c == ':' ? '-' : *c == '/' ? '.' : *c;
-	return import_slug(a, *slug, slug);
+	/* not its text: it may be long, and hold a key */
+	if (query.len > 0)
+		*slug = str_of(arena_printf(a, "%.*s-%08x", STR_ARG(*slug),
+		    (unsigned)(hash_text(HASH_STORED, query) & 0xffffffffu)));
+	return slug->p == NULL ? KODO_ENOMEM : import_slug(a, *slug, slug);
 }
 
 enum kodo_err

@@ -15,7 +15,8 @@
 
 /*
  * The slug of a source by its url: host, port where one is written, and path, less what says only
- * in which way the source is read (/v0.1/servers, /.well-known/ard.json). KODO_ENOMEM.
+ * in which way the source is read (/v0.1/servers, /.well-known/ard.json); with a query, its hash
+ * behind that, so that two searches of one registry are two sources. KODO_ENOMEM.
  */
 enum kodo_err place_of_source(struct arena *a, struct str url, struct str *slug) MUST_CHECK;
 
