@@ -310,9 +310,26 @@ source_entry_tags(const struct source_entry *e, struct str *tags, size_t *n)
 }
 
 enum kodo_err
-source_forget(struct txn *t, uint32_t peer)
+source_forget(struct txn *t, uint32_t peer, unsigned n, bool *more)
 {
-	unsigned char k[4];
+	unsigned char prefix[4], k[KEY_BYTES];
+	size_t len = 0;
+	struct scan s;
+	enum kodo_err err = KODO_OK;
 
-	return store_del_under(t, T_IMPORT, key_u32(k, peer));
+	*more = true;
+	for (; n > 0 && *more && err == KODO_OK; n--) {
+		/* a scan cannot go on over a change */
+		s = scan_prefix(t, T_IMPORT, key_u32(prefix, peer));
+		*more = scan_next(&s);
+		len = *more && s.k.len <= sizeof(k) ? s.k.len : 0;
+		if (len > 0)
+			memcpy(k, s.k.p, len);
+		else if (*more)
+			s.err = KODO_ECORRUPT;
+		err = scan_end(&s);
+		if (err == KODO_OK && *more)
+			err = store_del(t, T_IMPORT, (struct str){ (const char *)k, len });
+	}
+	return err;
 }

@@ -108,7 +108,7 @@ bool source_entry_next(struct scan *s, struct source_entry *out) MUST_CHECK;
 enum kodo_err source_entry_tags(
     const struct source_entry *e, struct str *tags, size_t *n) MUST_CHECK;
 
-/* What is stored under a peer, all of it. */
-enum kodo_err source_forget(struct txn *t, uint32_t peer) MUST_CHECK;
+/* What is stored under a peer, up to n records of it. *more: there may be others. */
+enum kodo_err source_forget(struct txn *t, uint32_t peer, unsigned n, bool *more) MUST_CHECK;
 
 #endif

@@ -15,7 +15,10 @@
 /* clocks differ, and what is written just now may show later: so much is asked for again */
 #define OVERLAP_US	(5 * 60 * 1000000ll)
 #define FAILURE_US	(60 * 1000000ll)	/* the first wait, doubled each time */
+/* nodes that end in one transaction, fewer if they have that many flows; records after them */
 #define ENDS_AT_ONCE	200u
+#define END_FLOWS	5000u
+#define FORGOTTEN_AT_ONCE 5000u
 
 /* --- what a source is --- */
 
@@ -354,23 +357,26 @@ source_end(struct change *ch, struct source *s, struct peer *p, bool *is_ended)
 {
 	struct scan scan;
 	struct place at = { .order = 0 };
+	const uint64_t total = ch->head.total;
 	unsigned i;
 	bool found = true;
 	enum kodo_err err = KODO_OK;
 
-	for (i = 0; i < ENDS_AT_ONCE && found && err == KODO_OK; i++) {
+	for (i = 0; i < ENDS_AT_ONCE && ch->head.total + END_FLOWS > total && found &&
+	    err == KODO_OK; i++) {
 		scan = place_scan(ch->t, p->id);
 		found = place_next(&scan, &at);
 		err = scan_end(&scan);
 		if (err == KODO_OK && found)
 			err = statement_drop(ch, p, at.node);
 	}
+	if (err == KODO_OK && !found)
+		err = source_forget(ch->t, p->id, FORGOTTEN_AT_ONCE, &found);
 	*is_ended = !found;
 	if (err != KODO_OK || found)
 		return err;
 	p->flags &= ~(unsigned)PEER_IMPORT;
-	err = source_forget(ch->t, p->id);
-	return err == KODO_OK ? source_del(ch->t, s->slug) : err;
+	return source_del(ch->t, s->slug);
 }
 
 static void

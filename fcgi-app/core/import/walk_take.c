@@ -10,6 +10,7 @@
 #define TRY_US		(2 * 1000000ll)	/* the first wait between them, four times as long each */
 #define TRY_MAX_S	600u
 #define EXAMPLE_BYTES	200u
+#define ENTRIES_AT_ONCE	2000u
 
 /* A document as it was read, before anything is stored. */
 struct batch {
@@ -84,11 +85,23 @@ batch_read(struct batch *b, const struct walk_work *w, struct str body)
 
 /* --- storing --- */
 
+/* An answer on its way into the store, so many entries in each transaction. */
 struct taking {
 	const struct walk_work *w;
 	const struct walk_answer *answer;
 	struct batch *b;
+	size_t from, to;	/* entries of this transaction */
+	/* those that were live, and of them seen before in this walk; before this transaction */
+	size_t n_live, n_again;
+	size_t live_now, again_now;
+	bool is_over;		/* the walk has come to its end meanwhile */
 };
+
+static bool
+is_last(const struct taking *t)
+{
+	return t->to == t->b->n_entries;
+}
 
 static enum kodo_err
 space_mark(struct change *ch, uint32_t peer, struct str name)
@@ -148,23 +161,32 @@ entry_store(struct change *ch, struct source *s, const struct import_entry *e, u
 	return space_mark(ch, s->peer, e->space);
 }
 
-/* *repeats: there are some, and all of them were seen before in this walk. */
 static enum kodo_err
-entries_store(struct change *ch, struct source *s, const struct batch *b,
-    const struct option_import *o, bool *repeats)
+entries_store(
+    struct change *ch, struct source *s, struct taking *t, const struct option_import *o)
 {
-	size_t i, n_live = 0, n_again = 0;
+	size_t i;
 	bool again;
 	enum kodo_err err = KODO_OK;
 
-	for (i = 0; i < b->n_entries && err == KODO_OK; i++) {
-		err = entry_store(ch, s, &b->entries[i], o->items, &again);
+	t->live_now = t->n_live;
+	t->again_now = t->n_again;
+	for (i = t->from; i < t->to && err == KODO_OK; i++) {
+		const struct import_entry *e = &t->b->entries[i];
+
+		err = entry_store(ch, s, e, o->items, &again);
 		/* what is refused or gone is not stored, so nobody knows whether it came before */
-		n_live += !b->entries[i].is_gone;
-		n_again += again && !b->entries[i].is_gone;
+		t->live_now += !e->is_gone;
+		t->again_now += again && !e->is_gone;
 	}
-	*repeats = n_live > 0 && n_again == n_live;
 	return err;
+}
+
+/* Are there entries, all of which were seen before in this walk? */
+static bool
+is_repeated(const struct taking *t)
+{
+	return t->live_now > 0 && t->again_now == t->live_now;
 }
 
 /*
@@ -216,16 +238,14 @@ queue_follow(struct change *ch, struct source *s, const struct batch *b, struct 
 }
 
 /* The first document that could be read is what the source is; the other ways are dropped. */
-static struct str
+static void
 root_find(struct source *s, const struct batch *b, const struct import_doc *doc)
 {
-	struct str left = walk_queue_rest(s->queue);
-
 	if (s->root.p != NULL)
-		return left;
+		return;
 	s->root = b->kind == IMPORT_MCP ? walk_queue_root(s, doc->url) : doc->url;
 	s->kind = b->kind;
-	return STR_NULL;
+	s->queue.len -= walk_queue_rest(s->queue).len;
 }
 
 /* A ceiling of the walk that is reached; NULL: none. */
@@ -299,39 +319,22 @@ fail(struct change *ch, struct source *s, const struct walk_answer *answer, stru
 	return err;
 }
 
+/* What stands behind the entries: where the walk goes on. */
 static enum kodo_err
-store(struct change *ch, struct source *s, const struct taking *t)
+walk_go_on(struct change *ch, struct source *s, const struct taking *t,
+    const struct option_import *o)
 {
-	const struct batch *b = t->b;
-	/* its entries, their nodes, and what is found by their words */
-	const uint64_t room = SETTLE_LEFT_BYTES + 4 * t->answer->body.len;
 	const char *over;
-	struct option_import o;
-	struct str left;
-	bool repeats = false;
-	unsigned i;
-	enum kodo_err err = option_import_read(s->text, &o, NULL);
+	enum kodo_err err;
 
-	s->tries = 0;
-	left = root_find(s, b, &t->w->doc);
-	for (i = 0; i < IMPORT_REFUSALS; i++)
-		s->refused[i] += b->refused[i];
-	if (s->example.p == NULL)
-		s->example = b->example;
-	if (err == KODO_OK && b->n_entries > 0 && change_room(ch, room) < room)
-		return stop(ch, s, t->answer, STR(SETTLE_FULL));
-	if (err == KODO_OK)
-		err = entries_store(ch, s, b, &o, &repeats);
-	if (err != KODO_OK)
-		return err;
 	/* of ARD several documents may name one agent */
-	if (t->w->doc.is_next && ((repeats && s->kind != IMPORT_ARD) ||
+	if (t->w->doc.is_next && ((is_repeated(t) && s->kind != IMPORT_ARD) ||
 	    loop_note(s, t->w->doc.url)))
 		return fail(ch, s, t->answer, STR("its pages begin again"), false);
-	over = ceiling_of(s, &o, ch->now_us);
+	over = ceiling_of(s, o, ch->now_us);
 	if (over != NULL)
 		return stop(ch, s, t->answer, str_of(over));
-	err = queue_follow(ch, s, b, left);
+	err = queue_follow(ch, s, t->b, walk_queue_rest(s->queue));
 	if (err == KODO_OK && s->queue.len == 0) {
 		s->etag = s->requests == 1 ? t->answer->etag : STR_NULL;
 		walk_end(s, ch->now_us, 0);
@@ -340,9 +343,32 @@ store(struct change *ch, struct source *s, const struct taking *t)
 }
 
 static enum kodo_err
+store(struct change *ch, struct source *s, struct taking *t)
+{
+	const struct batch *b = t->b;
+	/* its entries, their nodes, and what is found by their words */
+	const uint64_t room = SETTLE_LEFT_BYTES + 4 * t->answer->body.len;
+	struct option_import o;
+	unsigned i;
+	enum kodo_err err = option_import_read(s->text, &o, NULL);
+
+	s->tries = 0;
+	root_find(s, b, &t->w->doc);
+	for (i = 0; t->from == 0 && i < IMPORT_REFUSALS; i++)
+		s->refused[i] += b->refused[i];
+	if (s->example.p == NULL)
+		s->example = b->example;
+	if (err == KODO_OK && b->n_entries > 0 && change_room(ch, room) < room)
+		return stop(ch, s, t->answer, STR(SETTLE_FULL));
+	if (err == KODO_OK)
+		err = entries_store(ch, s, t, &o);
+	return err != KODO_OK || !is_last(t) ? err : walk_go_on(ch, s, t, &o);
+}
+
+static enum kodo_err
 take_fn(struct change *ch, void *arg)
 {
-	const struct taking *t = arg;
+	struct taking *t = arg;
 	const struct walk_answer *answer = t->answer;
 	const struct str problem = answer->problem;
 	struct source s;
@@ -350,12 +376,14 @@ take_fn(struct change *ch, void *arg)
 
 	/* it was ended meanwhile, or begun anew */
 	if (err == KODO_ENOTFOUND || (err == KODO_OK && (s.phase != SOURCE_WALKS ||
-	    s.walk != t->w->walk)))
+	    s.walk != t->w->walk))) {
+		t->is_over = true;
 		return KODO_OK;
+	}
 	if (err != KODO_OK)
 		return err;
-	s.requests++;
-	s.bytes += answer->body.len;
+	s.requests += t->from == 0;
+	s.bytes += t->from == 0 ? answer->body.len : 0;
 	s.due_us = ch->now_us;
 	if (answer->status == 304 && t->w->etag.p != NULL) {
 		/* nothing is concluded from what was not sent */
@@ -383,16 +411,26 @@ walk_take(struct registry *r, const struct walk_work *w, const struct walk_answe
     int64_t now_us)
 {
 	struct batch b = { .a = arena_new() };
-	struct taking taking = { .w = w, .answer = answer, .b = &b };
-	struct change_run run = { .type = &change_take, .r = r, .now_us = now_us, .arg = &taking };
+	struct taking t = { .w = w, .answer = answer, .b = &b };
+	struct change_run run = { .type = &change_take, .r = r, .now_us = now_us, .arg = &t };
 	enum kodo_err err = KODO_OK;
 
 	if (b.a == NULL)
 		return KODO_ENOMEM;
 	if (answer->problem.p == NULL && answer->status == 200)
 		err = batch_read(&b, w, answer->body);
-	if (err == KODO_OK)
+	/* one transaction at least; others write between two of them */
+	while (err == KODO_OK) {
+		t.to = t.from + ENTRIES_AT_ONCE;
+		if (t.to > b.n_entries)
+			t.to = b.n_entries;
 		err = registry_change(&run);
+		if (t.is_over || is_last(&t))
+			break;
+		t.from = t.to;
+		t.n_live = t.live_now;
+		t.n_again = t.again_now;
+	}
 	arena_free(b.a);
 	return err;
 }

@@ -1,0 +1,163 @@
+/* Sources of imports, without a network: what a document brings, in how many transactions. */
+#include "core/import/walk.h"
+#include "core/records/head.h"
+#include "registry_help.h"
+
+#define SOURCE	"https://r.example/.well-known/ard.json"
+#define MANY	5000u
+
+static struct head
+head_of(struct fixture *f)
+{
+	struct view v;
+	struct head h;
+
+	must(view_begin(f->r, f->now_us, &v));
+	h = v.head;
+	view_end(&v);
+	return h;
+}
+
+/* A manifest of n agents, the first of them numbered first. */
+static struct str
+manifest(struct fixture *f, unsigned first, unsigned n)
+{
+	struct buf b = BUF_INIT(0);
+	struct str out;
+	unsigned i;
+
+	buf_puts(&b, "{\"entries\":[");
+	for (i = first; i < first + n; i++)
+		buf_printf(&b, "%s{\"identifier\":\"urn:air:r.example:n%u:a%u\",\"displayName\":"
+		    "\"Agent %u\",\"type\":\"a/b\",\"url\":\"https://r.example/%u\"}",
+		    i == first ? "" : ",", i % 7, i, i, i);
+	buf_puts(&b, "]}");
+	must(arena_str(f->a, buf_str(&b), &out));
+	buf_free(&b);
+	return out;
+}
+
+/* The next step of any source. false: nothing is due. */
+static bool
+next(struct fixture *f, struct walk_work *work)
+{
+	int64_t due_us = INT64_MAX;
+	const enum kodo_err err = walk_next(f->r, f->a, f->now_us, NULL, 0, work, &due_us);
+
+	if (err != KODO_ENOTFOUND)
+		must(err);
+	return err == KODO_OK;
+}
+
+/* Steps that need no network, a transaction each. How many they were. */
+static unsigned
+settle(struct fixture *f)
+{
+	struct settle_rivals rivals;
+	struct walk_work work;
+	uint64_t position;
+	unsigned n = 0;
+
+	for (; next(f, &work); n++) {
+		assert_int_equal(work.step, WALK_SETTLE);
+		must(walk_rivals(f->r, f->a, &rivals, &position));
+		must(walk_settle(f->r, &work, &rivals, f->now_us));
+	}
+	return n;
+}
+
+/* Read the source, which answers with that. How many transactions its entries were. */
+static uint64_t
+read_source(struct fixture *f, struct str body)
+{
+	const struct walk_answer answer = { .status = 200, .body = body };
+	char slug[WALK_SLUG_BYTES];
+	struct walk_work work;
+	uint64_t before;
+
+	must(walk_want(f->r, STR(SOURCE), f->now_us, slug));
+	assert_true(next(f, &work));
+	assert_int_equal(work.step, WALK_FETCH);
+	before = head_of(f).state;
+	must(walk_take(f->r, &work, &answer, f->now_us));
+	return head_of(f).state - before;
+}
+
+static void
+start(struct fixture *f)
+{
+	fixture_options(f, "https://own.example", true, true, NULL, 0);
+	fixture_apply(f, START_NOW);
+}
+
+/* Others can write between two of its parts. */
+static void
+large_page_is_stored_in_steps(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	assert_in_range(read_source(f, manifest(f, 0, MANY)), 3, 10);
+	settle(f);
+	assert_int_equal(head_of(f).total, MANY);
+	/* what it does not name any more goes, what is new comes */
+	read_source(f, manifest(f, 10, MANY));
+	settle(f);
+	assert_int_equal(head_of(f).total, MANY);
+	assert_int_equal(read_source(f, manifest(f, 10, 3)), 1);
+	settle(f);
+	assert_int_equal(head_of(f).total, 3);
+}
+
+static void
+late_answer_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	const struct walk_answer answer = { .status = 200, .body = manifest(f, 0, MANY) };
+	char slug[WALK_SLUG_BYTES];
+	struct walk_work first, again;
+
+	start(f);
+	must(walk_want(f->r, STR(SOURCE), f->now_us, slug));
+	assert_true(next(f, &first));
+	assert_true(next(f, &again));
+	assert_int_equal(again.walk, first.walk);
+	must(walk_take(f->r, &again, &answer, f->now_us));
+	must(walk_take(f->r, &first, &answer, f->now_us));
+	settle(f);
+	assert_int_equal(head_of(f).total, MANY);
+}
+
+static void
+source_is_forgotten_in_steps(void **state)
+{
+	struct fixture *f = *state;
+	char slug[WALK_SLUG_BYTES];
+
+	start(f);
+	read_source(f, manifest(f, 0, 2 * MANY));
+	settle(f);
+	must(walk_forget(f->r, STR(SOURCE), f->now_us, slug));
+	assert_in_range(settle(f), 4, 20);
+	assert_int_equal(head_of(f).total, 0);
+	assert_int_equal(walk_forget(f->r, STR(SOURCE), f->now_us, slug), KODO_ENOTFOUND);
+	/* nothing of it is left in the way */
+	read_source(f, manifest(f, 0, 3));
+	settle(f);
+	assert_int_equal(head_of(f).total, 3);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    large_page_is_stored_in_steps, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+		    late_answer_changes_nothing, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+		    source_is_forgotten_in_steps, fixture_setup, fixture_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
