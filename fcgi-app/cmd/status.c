@@ -7,6 +7,7 @@
 #include "core/base/json.h"
 #include "core/base/screen.h"
 #include "core/check/environment.h"
+#include "core/import/imported.h"
 #include "core/storage/run_history.h"
 #include "core/views/peer_status.h"
 
@@ -17,8 +18,8 @@ static const char usage[] =
     "usage: kodo status [-o json] [--watch[=S]] [SERVICE ...]\n"
     "\n"
     "How a service is: its role and address, whether it runs, which registries list its flows,\n"
-    "peers in trouble, what is pending, the last runs of what sends. --watch: every S seconds\n"
-    "(2) again.\n"
+    "peers in trouble, what came of imports, what is pending, the last runs of what sends.\n"
+    "--watch: every S seconds (2) again.\n"
     "Exit status: 0 all is well; 1 kodo service does not run (unless --hosted or --state), its\n"
     "changed loader was refused, a target is in trouble, or the state cannot be read; 2 for\n"
     "wrong arguments.\n"
@@ -35,7 +36,7 @@ struct facts {
 	uint64_t by_state[STATUS_MAX];
 	uint64_t n_peers, n_pending, n_listed, n_troubles;
 	bool is_target_bad;
-	struct buf listed, troubles;	/* as text or JSON */
+	struct buf listed, troubles, imports;	/* as text or JSON */
 };
 
 /* The roles of DESIGN.md. */
@@ -121,16 +122,55 @@ add_peer(void *arg, const struct peer_state *p)
 }
 
 static enum kodo_err
+add_import(void *arg, const struct source *s)
+{
+	struct facts *f = arg;
+	struct buf *b = &f->imports;
+	char ago[TABLE_AGO_BYTES];
+
+	if (s->phase == SOURCE_ENDS)
+		return KODO_OK;
+	buf_printf(b, "  %-11s ", b->len == 0 ? "imports" : "");
+	put_text(b, s->slug);
+	buf_printf(b, ": %llu entries, %u refused, ", (unsigned long long)s->n_entries,
+	    source_n_refused(s));
+	if (s->done_us == 0)
+		buf_puts(b, "not read yet");
+	else
+		buf_printf(b, "read %s ago", table_ago(s->done_us, f->in->now_us, ago));
+	if (s->error.p != NULL) {
+		buf_printf(b, "\n              %s", colour_begin(COLOUR_BAD));
+		put_text(b, s->error);
+		buf_puts(b, colour_end(COLOUR_BAD));
+	}
+	buf_putc(b, '\n');
+	return KODO_OK;
+}
+
+static enum kodo_err
+imports_find(struct facts *f)
+{
+	struct txn *t = &f->in->view.t;
+
+	if (f->in->is_json)
+		return imported_put_sources(t, &f->imports);
+	return source_each(t, add_import, f);
+}
+
+static enum kodo_err
 find_facts(struct facts *f)
 {
 	const struct state *s = registry_state(f->in->registry);
 	char owner[2100];
+	enum kodo_err err;
 
 	f->is_served = state_lock_owner(s, "service.lock", owner) == KODO_OK;
 	f->is_running = state_has_runner(s);
 	f->n_runs = run_history_read(s, f->runs);
 	f->cron_us = run_history_noted_us(s, RUN_HISTORY_CRON_FILE);
-	return peer_status_each(&f->in->view, f->in->state_arg.a, add_peer, f);
+	err = imports_find(f);
+	return err == KODO_OK
+	    ? peer_status_each(&f->in->view, f->in->state_arg.a, add_peer, f) : err;
 }
 
 /* Of a hosted one, or a folder, it is not known whether it should. */
@@ -235,6 +275,7 @@ print_facts(struct facts *f)
 		line("listed by", COLOUR_WARN, "nobody%s", o->n_connect > 0 ? " yet" :
 		    ": connect names no registry");
 	print_peers(f);
+	fputs(f->imports.len > 0 ? buf_z(&f->imports) : "", stdout);
 	line("pending", f->n_pending > 0 ? COLOUR_WARN : COLOUR_NONE, "%llu",
 	    (unsigned long long)f->n_pending);
 	line("runner", COLOUR_NONE, f->is_running ? "runs" : "does not run");
@@ -276,19 +317,23 @@ put_json(struct facts *f)
 		json_put_time(b, f->runs[i].ended_us, false);
 		buf_printf(b, ",\"by\":\"%s\"}", f->runs[i].by);
 	}
-	buf_puts(b, "]}");
+	buf_putc(b, ']');
+	buf_put_str(b, buf_str(&f->imports));
+	buf_putc(b, '}');
 	return inspect_end_json(&out, KODO_OK);
 }
 
 static enum kodo_err
 status_body(struct inspect *in, void *arg, struct why *why)
 {
-	struct facts f = { .in = in, .listed = BUF_INIT(0), .troubles = BUF_INIT(0) };
+	struct facts f = { .in = in, .listed = BUF_INIT(0), .troubles = BUF_INIT(0),
+		.imports = BUF_INIT(0) };
 	enum kodo_err err = find_facts(&f);
 
 	(void)arg;
 	(void)why;
-	if (err == KODO_OK && (buf_failed(&f.listed) || buf_failed(&f.troubles)))
+	if (err == KODO_OK && (buf_failed(&f.listed) || buf_failed(&f.troubles) ||
+	    buf_failed(&f.imports)))
 		err = KODO_ENOMEM;
 	if (err == KODO_OK && in->is_json)
 		err = put_json(&f);
@@ -297,6 +342,7 @@ status_body(struct inspect *in, void *arg, struct why *why)
 	in->status = is_well(&f) ? 0 : 1;
 	buf_free(&f.listed);
 	buf_free(&f.troubles);
+	buf_free(&f.imports);
 	return err;
 }
 

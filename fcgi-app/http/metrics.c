@@ -7,6 +7,7 @@
 
 #include "core/base/json.h"
 #include "core/exchange/traffic.h"
+#include "core/import/source.h"
 #include "core/views/cluster_view.h"
 #include "core/views/numbers.h"
 #include "core/views/search.h"
@@ -23,6 +24,7 @@ enum family_type { COUNTER, GAUGE, HISTOGRAM };
 
 struct answer {
 	struct buf *b;
+	struct txn *t;
 	bool is_open;		/* OpenMetrics */
 	struct numbers n;
 	uint64_t slots_used[3], slots[3];
@@ -30,6 +32,7 @@ struct answer {
 	int64_t lag_us;
 	bool is_sender, is_stopped;
 	unsigned live, ready;
+	enum kodo_err err;	/* of what was read for the samples */
 };
 
 struct family {
@@ -412,6 +415,62 @@ static const struct family cluster_families[] = {
 	    put_number, AT(cluster.n_alarms) },
 };
 
+/* --- imports --- */
+
+enum import_number { IMPORT_ENTRIES, IMPORT_REFUSED, IMPORT_LAST, IMPORT_FAILED };
+
+struct import_samples {
+	struct answer *m;
+	const struct family *f;	/* at is of enum import_number */
+};
+
+static enum kodo_err
+put_source(void *arg, const struct source *s)
+{
+	const struct import_samples *i = arg;
+	char labels[IMPORT_SLUG_BYTES + sizeof("source=\"\"")];
+	const uint64_t numbers[] = {
+		[IMPORT_ENTRIES] = s->n_entries, [IMPORT_REFUSED] = source_n_refused(s),
+		[IMPORT_LAST] = (uint64_t)s->done_us / 1000000,
+		[IMPORT_FAILED] = s->error.p != NULL,
+	};
+
+	if (s->phase == SOURCE_ENDS)
+		return KODO_OK;
+	/* a slug holds nothing that would have to be escaped */
+	snprintf(labels, sizeof(labels), "source=\"%.*s\"", STR_ARG(s->slug));
+	put_u64(i->m, i->f->name, "", labels, numbers[i->f->at]);
+	return KODO_OK;
+}
+
+static void
+put_imports(struct answer *m, const struct family *f)
+{
+	struct import_samples i = { .m = m, .f = f };
+
+	m->err = source_each(m->t, put_source, &i);
+}
+
+static const struct family import_families[] = {
+	{ "kodo_import_entries", GAUGE, NULL, "Entries that a source of imports has here.",
+	    put_imports, IMPORT_ENTRIES },
+	{ "kodo_import_refused", GAUGE, NULL, "Entries that its last walk has refused.",
+	    put_imports, IMPORT_REFUSED },
+	{ "kodo_import_last_seconds", GAUGE, "seconds", "When that ended; 0: never.",
+	    put_imports, IMPORT_LAST },
+	{ "kodo_import_failed", GAUGE, NULL, "Did it not come to its end.", put_imports,
+	    IMPORT_FAILED },
+};
+
+static enum kodo_err
+has_source(void *arg, const struct source *s)
+{
+	bool *has = arg;
+
+	*has |= s->phase != SOURCE_ENDS;
+	return KODO_OK;
+}
+
 /* Counters end in _total: in OpenMetrics their samples do, in the other form the family, too. */
 static void
 put_family(struct answer *m, const struct family *f)
@@ -440,8 +499,9 @@ static enum kodo_err
 put_all(struct call *c, struct view *v)
 {
 	const struct state *s = registry_state(c->registry);
-	struct answer m = { .b = &c->res->body.buf,
+	struct answer m = { .b = &c->res->body.buf, .t = &v->t,
 		.is_open = c->req->accept.len == 0 || wants_open(c->req->accept) };
+	bool has_sources = false;
 	size_t i;
 	enum kodo_err err = numbers_get(v, &m.n);
 
@@ -456,6 +516,9 @@ put_all(struct call *c, struct view *v)
 	(void)metrics_are_ready();
 	for (i = 0; i < sizeof(families) / sizeof(families[0]); i++)
 		put_family(&m, &families[i]);
+	err = source_each(&v->t, has_source, &has_sources);
+	for (i = 0; has_sources && i < sizeof(import_families) / sizeof(import_families[0]); i++)
+		put_family(&m, &import_families[i]);
 	if (v->options->cluster.p != NULL && cluster_status_read(s, &m.cluster) == KODO_OK) {
 		m.lag_us = cluster_lag_us(&m.cluster);
 		m.is_sender = m.cluster.token != 0;
@@ -468,7 +531,7 @@ put_all(struct call *c, struct view *v)
 		buf_puts(m.b, "# EOF\n");
 	c->res->type = m.is_open ? TYPE_OPENMETRICS : TYPE_PROMETHEUS;
 	c->res->varies = true;
-	return KODO_OK;
+	return err == KODO_OK ? m.err : err;
 }
 
 enum kodo_err

@@ -4,6 +4,7 @@
 #include "core/auth/auth.h"
 #include "core/base/json.h"
 #include "core/check/environment.h"
+#include "core/import/imported.h"
 #include "core/liveness/watch.h"
 #include "core/storage/run_history.h"
 #include "core/views/peer_status.h"
@@ -111,8 +112,29 @@ put_json(struct call *c, struct view *v)
 	json_put_bool(b, state_has_runner(state));
 	buf_puts(b, ",\"cron\":");
 	json_put_time(b, run_history_noted_us(state, RUN_HISTORY_CRON_FILE), false);
+	/* of flows that not everybody may see */
+	if (err == KODO_OK && !auth_is_on(v->options))
+		err = imported_put_sources(&v->t, b);
 	buf_putc(b, '}');
 	return err;
+}
+
+static enum kodo_err
+put_import(void *arg, const struct source *source)
+{
+	const struct status *s = arg;
+	struct template_values *row;
+
+	if (source->phase == SOURCE_ENDS)
+		return KODO_OK;
+	template_values_put_flag(s->values, "imports", true);
+	row = template_values_row(s->values, "import");
+	template_values_put(row, "slug", source->slug);
+	template_values_put_count(row, "entries", source->n_entries);
+	template_values_put_count(row, "refused", source_n_refused(source));
+	template_values_put_span(row, "read", source->done_us, s->now_us);
+	template_values_put(row, "error", source->error);
+	return KODO_OK;
 }
 
 /* The runner: is it running, its last runs, the last one by cron. */
@@ -175,6 +197,8 @@ put_page(struct call *c, struct view *v)
 	s.values = t;
 	if (err == KODO_OK)
 		err = peer_status_each(v, c->a, count_peer, &s);
+	if (err == KODO_OK && !auth_is_on(v->options))
+		err = source_each(&v->t, put_import, &s);
 	if (err == KODO_OK)
 		err = watch_get(&v->t, &w);
 	if (err != KODO_OK)

@@ -1,5 +1,7 @@
 """Imports where something is wrong: with the source, with who else is there, or with this service."""
+import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -234,6 +236,33 @@ def test_older_state_is_put_back(registry, mcp, folders, how):
 def both_show(both, source):
     for one in both:
         wait_until(lambda one=one: triples(shown(one)) == source.wanted(), 40, "what the source has")
+
+
+# --- what is told of them ---
+
+def test_what_came_of_them_is_told(registry, mcp, documents):
+    """kodo status, /status as page and JSON, and /metrics: each source with its last walk, entries, refused ones, and its error."""
+    kodo = registry(metrics="public")
+    assert "kodo_import" not in kodo.get("/metrics").text() and "imports" not in kodo.get("/status?format=json").json()
+    source, dead = mcp(30), documents({})
+    run_import(kodo, source.url)
+    run_import(kodo, dead.url + "/v0.1/servers", status=1)
+    refused = 30 - len(source.wanted())
+    by_source = {one["source"]: one for one in kodo.get("/status?format=json").json()["imports"]}
+    assert by_source == {one["source"]: one for one in json.loads(command(kodo, "status", "-o", "json", kodo.loader).stdout)["imports"]}
+    told = by_source[source.url]
+    assert (told["kind"], told["entries"], told["refused"], told["error"]) == ("mcp", len(source.wanted()), refused, None) and told["last"]
+    assert "it answers 404" in by_source[dead.url + "/v0.1/servers"]["error"]
+    text = command(kodo, "status", kodo.loader).stdout
+    assert f"{source.slug}: {len(source.wanted())} entries, {refused} refused, read " in text and "it answers 404" in text
+    page = kodo.request("GET", "/status", {"Accept": "text/html"}).text()
+    assert f"<bdi>{source.slug}</bdi></th><td>{len(source.wanted())}</td><td>{refused}</td>" in page and "it answers 404" in page
+    metrics = kodo.get("/metrics").text()
+    for name, of, value in (("entries", source, len(source.wanted())), ("refused", source, refused), ("failed", source, 0), ("failed", dead, 1)):
+        assert f'kodo_import_{name}{{source="{of.slug}"}} {value}\n' in metrics, (name, metrics)
+    assert abs(int(re.search(rf'kodo_import_last_seconds{{source="{source.slug}"}} (\d+)', metrics).group(1)) - time.time()) < 60
+    run_import(kodo, dead.url + "/v0.1/servers", "--forget")
+    assert f'source="{dead.slug}"' not in kodo.get("/metrics").text()
 
 
 # --- this service ---

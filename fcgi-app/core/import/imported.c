@@ -1,3 +1,5 @@
+#include "core/base/isotime.h"
+#include "core/base/json.h"
 #include "core/import/imported.h"
 #include "core/import/place.h"
 #include "core/records/record.h"
@@ -57,4 +59,40 @@ imported_find(
 	out->kind = import_kind_name((enum import_kind)s.kind);
 	out->source = o.url;
 	return KODO_OK;
+}
+
+static enum kodo_err
+put_source(void *arg, const struct source *s)
+{
+	struct buf *b = arg;
+	struct option_import o;
+
+	if (s->phase == SOURCE_ENDS || option_import_read(s->text, &o, NULL) != KODO_OK)
+		return KODO_OK;
+	buf_puts(b, b->len > 0 ? ",{\"source\":" : "{\"source\":");
+	json_put_str(b, o.url);
+	buf_printf(b, ",\"kind\":\"%s\",\"entries\":%llu,\"refused\":%u,\"last\":",
+	    import_kind_name((enum import_kind)s->kind), (unsigned long long)s->n_entries,
+	    source_n_refused(s));
+	json_put_time(b, s->done_us, false);
+	buf_puts(b, ",\"due\":");
+	json_put_time(b, (s->flags & SOURCE_ONCE) != 0 ? 0 : s->due_us, false);
+	buf_puts(b, ",\"error\":");
+	json_put_str(b, s->error);
+	buf_putc(b, '}');
+	return KODO_OK;
+}
+
+enum kodo_err
+imported_put_sources(struct txn *t, struct buf *out)
+{
+	struct buf b = BUF_INIT(0);
+	enum kodo_err err = source_each(t, put_source, &b);
+
+	if (err == KODO_OK && buf_failed(&b))
+		err = b.err;
+	if (err == KODO_OK && b.len > 0)
+		buf_printf(out, ",\"imports\":[%.*s]", STR_ARG(buf_str(&b)));
+	buf_free(&b);
+	return err;
 }

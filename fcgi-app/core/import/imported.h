@@ -6,6 +6,12 @@
 
 #include "core/import/source.h"
 
+/*
+ * Sources as a member that is not the first one of its object: numbers and times of their last
+ * walks, null where there was none (PROTOCOL.md, GET /status). Nothing where there are no sources.
+ */
+enum kodo_err imported_put_sources(struct txn *t, struct buf *out) MUST_CHECK;
+
 struct imported {
 	struct str source;	/* url of it; null: it was not imported here */
 	uint32_t peer;		/* as whom the source speaks within this registry */

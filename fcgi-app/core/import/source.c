@@ -140,6 +140,17 @@ source_each(struct txn *t, enum kodo_err (*each)(void *arg, const struct source 
 	return scan_end(&scan);
 }
 
+uint32_t
+source_n_refused(const struct source *s)
+{
+	uint32_t n = 0;
+	unsigned i;
+
+	for (i = 0; i < IMPORT_REFUSALS; i++)
+		n += s->refused[i];
+	return n;
+}
+
 /* --- namespaces --- */
 
 static enum kodo_err

@@ -71,6 +71,9 @@ enum kodo_err source_del(struct txn *t, struct str slug) MUST_CHECK;
 enum kodo_err source_each(struct txn *t,
     enum kodo_err (*each)(void *arg, const struct source *s), void *arg) MUST_CHECK;
 
+/* Entries that the last walk has refused. */
+uint32_t source_n_refused(const struct source *s);
+
 /* A namespace. */
 struct source_space {
 	struct str space;

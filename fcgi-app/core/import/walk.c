@@ -428,11 +428,8 @@ static const struct change_type change_settle = { .kind = CHANGE_WALK, .fn = set
 static void
 say_done(const struct source *s)
 {
-	uint32_t refused = 0;
-	unsigned i;
+	const uint32_t refused = source_n_refused(s);
 
-	for (i = 0; i < IMPORT_REFUSALS; i++)
-		refused += s->refused[i];
 	if (s->error.p != NULL)
 		log_warning("import of %.*s: %.*s; tried again later", STR_ARG(s->slug),
 		    STR_ARG(s->error));
