@@ -238,6 +238,26 @@ def both_show(both, source):
         wait_until(lambda one=one: triples(shown(one)) == source.wanted(), 40, "what the source has")
 
 
+def test_ceiling_of_what_is_stored(registry, mcp):
+    """Walk by walk a source brings no more than mib: what is over it is refused, what goes makes room."""
+    source, kodo = mcp(0), registry()
+
+    def put(first, status="active", size=60000):
+        for n in range(first, first + 11):
+            source.put(server(3 * n + 1, description="d" * size), status=status)
+    url = source.url + "#kind=mcp&mib=1"
+    put(0)
+    assert "11 new" in run_import(kodo, url)
+    source.entries = {name: [entry, status, "2026-01-01T00:00:00Z"] for name, (entry, status, _) in source.entries.items()}   # not again
+    put(11)
+    said = run_import(kodo, url)
+    assert "6 new" in said and "refused 5: over the ceiling of entries (items), or of their bytes (mib)" in said, said
+    assert len(shown(kodo)) == 17
+    put(0, "deleted", 1)
+    said = run_import(kodo, url)
+    assert "5 new" in said and "11 gone" in said and len(shown(kodo)) == 11, said
+
+
 # --- what is told of them ---
 
 def test_what_came_of_them_is_told(registry, mcp, documents):

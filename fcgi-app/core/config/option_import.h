@@ -33,7 +33,7 @@ struct option_import {
 	enum import_kind kind;
 	unsigned hours;		/* between two walks */
 	unsigned items;		/* entries that are taken at most */
-	unsigned mib;		/* of answers in a walk */
+	unsigned mib;		/* of answers in a walk, and of the entries that are stored */
 	unsigned minutes;	/* that a walk may take */
 };
 

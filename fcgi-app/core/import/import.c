@@ -34,7 +34,7 @@ import_refusal_text(enum import_refusal why)
 		[IMPORT_OTHER_PUBLISHER] = "speaks for another host than it came from",
 		[IMPORT_RELAYED] = "imported there itself: name its source",
 		[IMPORT_TOO_DEEP] = "too many manifests above it",
-		[IMPORT_TOO_MANY] = "over the ceiling of entries",
+		[IMPORT_TOO_MANY] = "over the ceiling of entries (items), or of their bytes (mib)",
 	};
 
 	return texts[why];

@@ -32,7 +32,7 @@ enum import_refusal {
 	IMPORT_OTHER_PUBLISHER,	/* speaks for another host than it was fetched from */
 	IMPORT_RELAYED,		/* a registry of our kind has imported it itself */
 	IMPORT_TOO_DEEP,	/* a document below IMPORT_DEPTH others */
-	IMPORT_TOO_MANY,	/* over the ceiling of entries, or of a namespace's size */
+	IMPORT_TOO_MANY,	/* over the ceiling of entries, of their bytes, or of a namespace */
 	IMPORT_REFUSALS
 };
 /* "has no address where it could be called", static. */

@@ -282,6 +282,7 @@ space_sweep(struct change *ch, struct source *s, uint32_t peer, struct source_sp
 		}
 		gone = all;
 		scan.err = arena_str(ch->a, e.e.slug, &gone[n_gone++]);
+		source_hold(s, e.n_bytes, 0);
 	}
 	err = scan_end(&scan);
 	for (i = 0; i < n_gone && err == KODO_OK; i++)

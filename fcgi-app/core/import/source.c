@@ -79,6 +79,9 @@ source_read(struct str v, struct source *out)
 		field_read(&r, &fields[i], out);
 	for (i = 0; i < IMPORT_REFUSALS; i++)
 		out->refused[i] = read_u32(&r);
+	/* former builds did not count */
+	if (r.p < r.end)
+		out->held = read_u64(&r);
 	return r.bad || out->slug.p == NULL || out->text.p == NULL || out->kind >= IMPORT_KINDS ||
 	    out->phase > SOURCE_ENDS ? KODO_ECORRUPT : KODO_OK;
 }
@@ -111,6 +114,7 @@ source_put(struct txn *t, const struct source *s)
 		field_write(&b, &fields[i], s);
 	for (i = 0; i < IMPORT_REFUSALS; i++)
 		buf_put_u32(&b, s->refused[i]);
+	buf_put_u64(&b, s->held);
 	err = buf_failed(&b) ? b.err : store_put(t, T_IMPORT,
 	    key_of(k, 0, KIND_SOURCE, source_hash(s->slug), 0, 1), buf_str(&b));
 	buf_free(&b);
@@ -138,6 +142,12 @@ source_each(struct txn *t, enum kodo_err (*each)(void *arg, const struct source 
 			scan.err = each(arg, &s);
 	}
 	return scan_end(&scan);
+}
+
+void
+source_hold(struct source *s, size_t was, size_t now)
+{
+	s->held = (s->held > was ? s->held - was : 0) + now;
 }
 
 uint32_t
@@ -230,7 +240,8 @@ entry_read(struct str v, struct source_entry *out)
 {
 	struct reader r = reader_of(v);
 
-	*out = (struct source_entry){ .first_us = read_time(&r) };
+	*out = (struct source_entry){ .n_bytes = v.len };
+	out->first_us = read_time(&r);
 	out->walk = read_u64(&r);
 	read_str(&r, &out->e.id);
 	read_str(&r, &out->e.space);
@@ -258,7 +269,7 @@ source_entry_get(struct txn *t, uint32_t peer, struct str space, struct str slug
 
 enum kodo_err
 source_entry_put(struct txn *t, uint32_t peer, int64_t first_us, uint64_t walk,
-    const struct import_entry *e, bool *is_same)
+    const struct import_entry *e, bool *is_same, size_t *n_bytes)
 {
 	const struct str texts[] = { e->id, e->space, e->slug, e->name, e->description, e->author,
 		e->organization, e->target };
@@ -280,6 +291,7 @@ source_entry_put(struct txn *t, uint32_t peer, int64_t first_us, uint64_t walk,
 	    str_eq(str_skip(v, STAMP_BYTES), str_skip(buf_str(&b), STAMP_BYTES));
 	if (err == KODO_OK || err == KODO_ENOTFOUND)
 		err = store_put(t, T_IMPORT, key, buf_str(&b));
+	*n_bytes = b.len;
 	buf_free(&b);
 	return err;
 }

@@ -49,6 +49,7 @@ struct source {
 	uint64_t loop_hash;
 	uint64_t settled;	/* hash of the namespace to go on with */
 	uint64_t n_entries;	/* that it has now */
+	uint64_t held;		/* bytes of their records */
 	int64_t began_us;
 	int64_t since_us;	/* when the last whole walk began; 0: there was none */
 	int64_t full_us;	/* the same of one that was full */
@@ -71,6 +72,8 @@ enum kodo_err source_del(struct txn *t, struct str slug) MUST_CHECK;
 enum kodo_err source_each(struct txn *t,
     enum kodo_err (*each)(void *arg, const struct source *s), void *arg) MUST_CHECK;
 
+/* An entry of was bytes has become one of now. */
+void source_hold(struct source *s, size_t was, size_t now);
 /* Entries that the last walk has refused. */
 uint32_t source_n_refused(const struct source *s);
 
@@ -94,14 +97,15 @@ bool source_space_next(struct scan *s, uint64_t *hash, struct source_space *out)
 struct source_entry {
 	int64_t first_us;	/* when it was seen first */
 	uint64_t walk;		/* that has seen it last */
+	size_t n_bytes;		/* of its record */
 	struct import_entry e;	/* without tags, texts in the map */
 	struct str tags;
 };
 enum kodo_err source_entry_get(struct txn *t, uint32_t peer, struct str space, struct str slug,
     struct source_entry *out) MUST_CHECK;
-/* *is_same: its contents are those that were there. KODO_ENOMEM. */
+/* *is_same: its contents are those that were there. *n_bytes: of its record. KODO_ENOMEM. */
 enum kodo_err source_entry_put(struct txn *t, uint32_t peer, int64_t first_us, uint64_t walk,
-    const struct import_entry *e, bool *is_same) MUST_CHECK;
+    const struct import_entry *e, bool *is_same, size_t *n_bytes) MUST_CHECK;
 enum kodo_err source_entry_del(
     struct txn *t, uint32_t peer, struct str space, struct str slug) MUST_CHECK;
 /* Those of a namespace. */

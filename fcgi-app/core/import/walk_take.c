@@ -119,22 +119,46 @@ space_mark(struct change *ch, uint32_t peer, struct str name)
 }
 
 static enum kodo_err
-entry_end(struct change *ch, struct source *s, const struct import_entry *e)
+entry_end(struct change *ch, struct source *s, const struct import_entry *e, size_t was)
 {
 	enum kodo_err err = source_entry_del(ch->t, s->peer, e->space, e->slug);
 
+	source_hold(s, was, 0);
 	s->n_gone++;
 	s->n_entries -= s->n_entries > 0;
 	return err == KODO_OK ? space_mark(ch, s->peer, e->space) : err;
 }
 
+static enum kodo_err
+too_many(struct change *ch, struct source *s, const struct import_entry *e)
+{
+	s->refused[IMPORT_TOO_MANY]++;
+	return example_note(ch->a, &s->example, IMPORT_TOO_MANY, e->id);
+}
+
+/* It has been stored, and is over the ceiling of bytes with that: it goes. */
+static enum kodo_err
+over_stored(struct change *ch, struct source *s, const struct import_entry *e, size_t n_bytes,
+    bool is_new)
+{
+	enum kodo_err err = too_many(ch, s, e);
+
+	if (err != KODO_OK)
+		return err;
+	if (!is_new)
+		return entry_end(ch, s, e, n_bytes);
+	source_hold(s, n_bytes, 0);
+	return source_entry_del(ch->t, s->peer, e->space, e->slug);
+}
+
 /* *again: the walk has seen it before. */
 static enum kodo_err
-entry_store(struct change *ch, struct source *s, const struct import_entry *e, unsigned max,
-    bool *again)
+entry_store(struct change *ch, struct source *s, const struct import_entry *e,
+    const struct option_import *o, bool *again)
 {
 	struct source_entry was;
 	int64_t first_us = ch->now_us;
+	size_t n_was = 0, n_now = 0;
 	bool is_same, is_new;
 	enum kodo_err err = source_entry_get(ch->t, s->peer, e->space, e->slug, &was);
 
@@ -144,17 +168,19 @@ entry_store(struct change *ch, struct source *s, const struct import_entry *e, u
 		return err;
 	if (!is_new) {
 		first_us = was.first_us;
+		n_was = was.n_bytes;
 		*again = was.walk == s->walk;
 	}
 	if (e->is_gone)
-		return is_new ? KODO_OK : entry_end(ch, s, e);
-	if (is_new && s->n_entries >= max) {
-		s->refused[IMPORT_TOO_MANY]++;
-		return example_note(ch->a, &s->example, IMPORT_TOO_MANY, e->id);
-	}
-	err = source_entry_put(ch->t, s->peer, first_us, s->walk, e, &is_same);
+		return is_new ? KODO_OK : entry_end(ch, s, e, n_was);
+	if (is_new && s->n_entries >= o->items)
+		return too_many(ch, s, e);
+	err = source_entry_put(ch->t, s->peer, first_us, s->walk, e, &is_same, &n_now);
+	source_hold(s, n_was, n_now);
 	if (err != KODO_OK || is_same)
 		return err;
+	if (n_now > n_was && s->held >> 20 >= o->mib)
+		return over_stored(ch, s, e, n_now, is_new);
 	s->n_entries += is_new;
 	s->n_new += is_new;
 	s->n_changed += !is_new;
@@ -174,7 +200,7 @@ entries_store(
 	for (i = t->from; i < t->to && err == KODO_OK; i++) {
 		const struct import_entry *e = &t->b->entries[i];
 
-		err = entry_store(ch, s, e, o->items, &again);
+		err = entry_store(ch, s, e, o, &again);
 		/* what is refused or gone is not stored, so nobody knows whether it came before */
 		t->live_now += !e->is_gone;
 		t->again_now += again && !e->is_gone;
