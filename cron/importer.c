@@ -46,7 +46,7 @@ importer_new(struct registry *r, struct sender *s, unsigned first)
 	if (m == NULL)
 		return NULL;
 	*m = (struct importer){ .registry = r, .sender = s, .first = first, .a = arena_new(),
-		.rivals_arena = arena_new() };
+		.rivals_arena = arena_new(), .watched = WALK_STORED };
 	is_whole = m->a != NULL && m->rivals_arena != NULL;
 	for (i = 0; i < IMPORT_SLOTS; i++) {
 		m->slots[i].a = arena_new();

@@ -285,6 +285,30 @@ def test_what_came_of_them_is_told(registry, mcp, documents):
     assert f'source="{dead.slug}"' not in kodo.get("/metrics").text()
 
 
+def looked_at(kodo):
+    """How many changed nodes its runners have looked at, for the sake of imports."""
+    with open(os.path.join(kodo.cwd, "data", "kodo.log"), encoding="utf-8") as f:
+        return sum(int(n) for n in re.findall(r"imports: looked at (\d+) nodes", f.read()))
+
+
+def test_place_in_the_log_is_stored(registry, mcp, made):
+    """A runner that starts does not look at all the world again, but at what was said since."""
+    source, kodo = mcp(20), registry()
+    run_import(kodo, source.url)
+    made.append(kodotest.Peer())
+    nodes = [kodotest.node(f"http://n{n}.example.org", [kodotest.flow(1)]) for n in range(3000)]
+    assert kodo.post("/connect", kodotest.greeting(made[-1].url, nodes=nodes)).status == 201
+    wait_until(lambda: looked_at(kodo) >= 3000, 30, "looked at")
+    kodo.stop()
+    before = looked_at(kodo)
+    kodo.start()
+    source.put(server(1, description="newer"))
+    run_import(kodo, source.url)
+    wait_until(lambda: looked_at(kodo) > before, 30, "looked again")
+    time.sleep(2)
+    assert looked_at(kodo) - before < 1500
+
+
 # --- this service ---
 
 def test_command_ends_where_the_service_does(registry, mcp):

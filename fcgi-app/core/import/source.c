@@ -7,7 +7,7 @@
 
 #define KEY_BYTES	21u
 
-enum { KIND_SOURCE = 's', KIND_SPACE = 'n', KIND_ENTRY = 'e' };
+enum { KIND_SOURCE = 's', KIND_WATCHED = 'w', KIND_SPACE = 'n', KIND_ENTRY = 'e' };
 
 /* --- keys --- */
 
@@ -127,6 +127,38 @@ source_del(struct txn *t, struct str slug)
 	unsigned char k[KEY_BYTES];
 
 	return store_del(t, T_IMPORT, key_of(k, 0, KIND_SOURCE, source_hash(slug), 0, 1));
+}
+
+enum kodo_err
+source_watched_get(struct txn *t, struct str own_url, uint64_t *at)
+{
+	unsigned char k[KEY_BYTES];
+	struct reader r;
+	struct str v;
+	enum kodo_err err = store_get(t, T_IMPORT, key_of(k, 0, KIND_WATCHED, 0, 0, 0), &v);
+
+	*at = 0;
+	if (err != KODO_OK)
+		return err == KODO_ENOTFOUND ? KODO_OK : err;
+	r = reader_of(v);
+	if (read_u64(&r) == source_hash(own_url))
+		*at = read_u64(&r);
+	return r.bad ? KODO_ECORRUPT : KODO_OK;
+}
+
+enum kodo_err
+source_watched_put(struct txn *t, struct str own_url, uint64_t at)
+{
+	unsigned char k[KEY_BYTES];
+	struct buf b = BUF_INIT(0);
+	enum kodo_err err;
+
+	buf_put_u64(&b, source_hash(own_url));
+	buf_put_u64(&b, at);
+	err = buf_failed(&b) ? b.err : store_put(t, T_IMPORT,
+	    key_of(k, 0, KIND_WATCHED, 0, 0, 0), buf_str(&b));
+	buf_free(&b);
+	return err;
 }
 
 enum kodo_err

@@ -7,6 +7,7 @@
  * has the authority of an owner, as its url lies under our own.
  *
  *	0, 's', hash of slug			source
+ *	0, 'w'					up to where the log of changes was looked at
  *	peer id, 'n', hash of namespace		namespace
  *	peer id, 'e', hash of it, hash of slug	entry
  *
@@ -68,6 +69,12 @@ enum kodo_err source_get(
     struct txn *t, struct arena *a, struct str slug, struct source *out) MUST_CHECK;
 enum kodo_err source_put(struct txn *t, const struct source *s) MUST_CHECK;
 enum kodo_err source_del(struct txn *t, struct str slug) MUST_CHECK;
+/*
+ * The place in the log of changes behind which others have not been looked at yet, as of that url
+ * of this service; 0: of another, or never.
+ */
+enum kodo_err source_watched_get(struct txn *t, struct str own_url, uint64_t *at) MUST_CHECK;
+enum kodo_err source_watched_put(struct txn *t, struct str own_url, uint64_t at) MUST_CHECK;
 /* All of them, each given to each with texts in the map. */
 enum kodo_err source_each(struct txn *t,
     enum kodo_err (*each)(void *arg, const struct source *s), void *arg) MUST_CHECK;

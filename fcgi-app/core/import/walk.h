@@ -60,8 +60,10 @@ enum kodo_err walk_rivals(struct registry *r, struct arena *a, struct settle_riv
 
 /*
  * What others have said since of imported nodes, and of the same ones elsewhere: the entries of the
- * log behind *position, which becomes its end, or the place to go on from at once.
+ * log behind *position, which becomes its end, or the place to go on from at once. WALK_STORED: the
+ * place that is stored, which follows with some distance.
  */
+#define WALK_STORED	UINT64_MAX
 enum walk_watched {
 	WALK_IDLE,	/* there are no sources: nobody needs to look */
 	WALK_SEEN,

@@ -1,6 +1,7 @@
 /* What others say of imported nodes; and what people ask for. */
 #include <stdio.h>
 
+#include "core/base/log.h"
 #include "core/base/url.h"
 #include "core/import/place.h"
 #include "core/import/walk_private.h"
@@ -24,6 +25,9 @@ struct doubts {
 	const struct options *o;
 	struct doubt *all;
 	size_t n, cap;
+	uint64_t stored, position;	/* places in the log */
+	bool is_to_store;
+	bool any, any_settles;		/* sources */
 };
 
 /* The node's url, whether it is there or gone. */
@@ -127,19 +131,38 @@ doubts_fn(struct change *ch, void *arg)
 
 	for (i = 0; i < w->n && err == KODO_OK; i++)
 		err = doubt_settle(ch, &w->all[i]);
-	return err;
+	return err == KODO_OK && w->is_to_store
+	    ? source_watched_put(ch->t, ch->o->url, w->position) : err;
 }
 
 static const struct change_type change_doubts = { .kind = CHANGE_WALK, .fn = doubts_fn };
 
 static enum kodo_err
-has_any(void *arg, const struct source *s)
+source_count(void *arg, const struct source *s)
 {
-	bool *any = arg;
+	struct doubts *w = arg;
 
-	(void)s;
-	*any = true;
+	w->any = true;
+	w->any_settles |= s->phase == SOURCE_SETTLES;
 	return KODO_OK;
+}
+
+/* The entries of the log behind *position, so many of them. */
+static enum kodo_err
+doubts_find(struct doubts *w, uint64_t *position)
+{
+	struct scan s = changelog_scan(w->t, *position);
+	struct changelog_entry e;
+	unsigned n = 0;
+	enum kodo_err err;
+
+	while (n++ < WATCH_AT_ONCE && changelog_next(&s, &e)) {
+		s.err = doubt_note(w, e.node);
+		*position = e.at;
+	}
+	err = scan_end(&s);
+	log_debug("imports: looked at %u nodes that were changed", n - 1);
+	return err;
 }
 
 enum kodo_err
@@ -148,11 +171,7 @@ walk_watch(
 {
 	struct doubts w = { .a = arena_new() };
 	struct change_run run = { .type = &change_doubts, .r = r, .now_us = now_us, .arg = &w };
-	struct changelog_entry e;
 	struct view v;
-	struct scan s;
-	bool any = false;
-	unsigned n = 0;
 	enum kodo_err err;
 
 	if (w.a == NULL)
@@ -164,21 +183,23 @@ walk_watch(
 	}
 	w.t = &v.t;
 	w.o = v.options;
-	err = source_each(&v.t, has_any, &any);
-	any = any && walk_is_possible(v.options);
-	if (err == KODO_OK && !any)
+	err = source_each(&v.t, source_count, &w);
+	w.any = w.any && walk_is_possible(v.options);
+	if (err == KODO_OK)
+		err = source_watched_get(&v.t, v.options->url, &w.stored);
+	if (*position == WALK_STORED)
+		*position = w.stored;
+	if (err == KODO_OK && !w.any)
 		*position = v.head.logged;
-	if (err == KODO_OK && any && *position < v.head.logged) {
-		s = changelog_scan(&v.t, *position);
-		while (n++ < WATCH_AT_ONCE && changelog_next(&s, &e)) {
-			s.err = doubt_note(&w, e.node);
-			*position = e.at;
-		}
-		err = scan_end(&s);
-	}
-	*out = !any ? WALK_IDLE : *position < v.head.logged ? WALK_MORE : WALK_SEEN;
+	if (err == KODO_OK && w.any && *position < v.head.logged)
+		err = doubts_find(&w, position);
+	/* what a settling source is to look at again is not behind it yet */
+	w.position = *position;
+	w.is_to_store = w.any && !w.any_settles && w.position > w.stored &&
+	    (w.n > 0 || w.position - w.stored >= WATCH_AT_ONCE);
+	*out = !w.any ? WALK_IDLE : *position < v.head.logged ? WALK_MORE : WALK_SEEN;
 	view_end(&v);
-	if (err == KODO_OK && w.n > 0)
+	if (err == KODO_OK && (w.n > 0 || w.is_to_store))
 		err = registry_change(&run);
 	arena_free(w.a);
 	return err;
