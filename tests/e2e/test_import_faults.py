@@ -238,6 +238,14 @@ def both_show(both, source):
         wait_until(lambda one=one: triples(shown(one)) == source.wanted(), 40, "what the source has")
 
 
+def test_tag_of_a_source_is_not_popular(registry, mcp):
+    """The first page names tags that say what agents do."""
+    source, kodo = mcp(20), registry()
+    run_import(kodo, source.url)
+    page = kodo.request("GET", "/", {"Accept": "text/html"}).text()
+    assert "Popular tags" in page and ">mcp" in page and f"import:{source.slug}" not in page
+
+
 def test_ceiling_of_what_is_stored(registry, mcp):
     """Walk by walk a source brings no more than mib: what is over it is refused, what goes makes room."""
     source, kodo = mcp(0), registry()

@@ -8,6 +8,7 @@
 #include "core/base/clock.h"
 #include "core/base/json.h"
 #include "core/base/path.h"
+#include "core/config/option_import.h"
 #include "core/records/changelog.h"
 #include "core/records/record.h"
 #include "core/storage/derived.h"
@@ -144,8 +145,10 @@ count(struct view *v, struct arena *a, struct overview *out)
 	out->flows = v->head.total;
 	out->organizations = f.of[FACET_ORGANIZATION].n_all;
 	out->all_tags = tags->n_all;
-	out->n_tags = tags->n < OVERVIEW_TAGS ? tags->n : OVERVIEW_TAGS;
-	memcpy(out->tags, tags->top, out->n_tags * sizeof(out->tags[0]));
+	/* where flows were imported from says nothing of what they do */
+	for (i = out->n_tags = 0; i < tags->n && out->n_tags < OVERVIEW_TAGS; i++)
+		if (!str_starts(tags->top[i].text, STR(OPTION_IMPORT_TAG)))
+			out->tags[out->n_tags++] = tags->top[i];
 	out->is_known = true;
 	out->is_old = false;
 	return KODO_OK;
