@@ -47,10 +47,9 @@ rules_find(const struct rules_node *n, uint32_t peer)
  * then what is seen already; without versions whoever connected first.
  */
 static bool
-is_better(const struct rules_node *n, const struct rules_statement *x,
-    const struct rules_statement *y, uint32_t seen_peer)
+is_better(const struct rules_node *n, size_t x, size_t y, uint32_t seen_peer)
 {
-	const struct statement *a = &x->said, *b = &y->said;
+	const struct statement *a = &n->all[x].said, *b = &n->all[y].said;
 	int order;
 
 	if (a->peer == n->own || b->peer == n->own)
@@ -58,7 +57,7 @@ is_better(const struct rules_node *n, const struct rules_statement *x,
 	if (a->version != b->version)
 		return a->version > b->version;
 	if (a->version == 0)
-		return x->place < y->place;
+		return n->all[x].place < n->all[y].place;
 	order = str_cmp(a->bytes, b->bytes);
 	return order > 0 || (order == 0 && a->peer == seen_peer);
 }
@@ -70,7 +69,7 @@ best_of(const struct rules_node *n, uint32_t seen_peer)
 	size_t best = RULES_NONE, i;
 
 	for (i = 0; i < n->n; i++)
-		if (best == RULES_NONE || is_better(n, &n->all[i], &n->all[best], seen_peer))
+		if (best == RULES_NONE || is_better(n, i, best, seen_peer))
 			best = i;
 	return best;
 }
@@ -516,8 +515,7 @@ is_against(const struct rules_node *n, const struct rules_word *w, const struct 
 		is_over = w->version >= kept->version;
 	} else if (at != RULES_NONE) {
 		differs = !str_eq(n->all[at].said.bytes, kept->bytes);
-		is_over = is_better(
-		    n, &n->all[at], &n->all[rules_find(n, n->owner)], kept->peer);
+		is_over = is_better(n, at, rules_find(n, n->owner), kept->peer);
 	}
 	*must_learn = differs && !is_over && !by->is_echoing;
 	return differs && is_over;

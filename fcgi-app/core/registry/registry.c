@@ -237,7 +237,7 @@ registry_look(struct change_run *run)
 	run->state = ch.head.state - 1;
 	run->view = ch.head.view;
 	if (err == KODO_OK)
-		err = registry_options_at(r, &t, &ch.head);
+		err = options_at(r, &t, &ch.head);
 	if (err == KODO_OK)
 		err = run->type->look(&ch, run);
 	/* nothing of it is stored: it never ends well */
