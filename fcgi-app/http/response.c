@@ -20,7 +20,6 @@ static const struct {
 	{ 404, "Not Found" },
 	{ 405, "Method Not Allowed" },
 	{ 410, "Gone" },
-	{ 411, "Length Required" },
 	{ 413, "Request Entity Too Large" },
 	{ 414, "Request-URI Too Long" },
 	{ 421, "Misdirected Request" },

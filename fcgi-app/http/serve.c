@@ -369,7 +369,7 @@ answer_refused(struct call *c)
 		unsigned answer;
 		const char *detail;
 	} rows[] = {
-		{ 411, 411, "A POST without a body must say so: Content-Length: 0" },
+		{ 411, 400, "A POST without a body must say so: Content-Length: 0" },
 		{ 413, 413, "Request Entity Too Large" },
 		{ 414, 414, "Request-URI Too Long" },
 		{ 431, 431, "Request Header Fields Too Large" },
