@@ -54,7 +54,8 @@ def test_machines_are_upgraded_one_after_the_other(tmp_path):
 
         # of mixed builds each is right so far; now one says what the third does not know
         new, old = c.machines[0], c.machines[2]
-        entry = b"".join(leb128(n) for n in (NEXT_ENTRY, SKIP, int(time.time() * 1000000), 0, 1))
+        # a revision that is far ahead: one that was applied would have to be undone
+        entry = b"".join(leb128(n) for n in (NEXT_ENTRY, SKIP, int(time.time() * 1000000), 0, 10 ** 9))
         err, revision = propose(new, entry, 0)
         assert err == 0 and revision > 0
         wait_until(lambda: NEWER in old.status()["stopped"], 10, "it stops")
