@@ -33,7 +33,7 @@ def abuse(path):
             ask(path, "/flows?q=number&by=description&pp=200", ABUSER)
             time.sleep(max(0, began + n * 16 * 60 / (10 * RATE) - time.monotonic()))
     for _ in range(16):
-        threading.Thread(daemon=True, target=go_on).start()
+        threading.Thread(target=go_on).start()
 
 
 def p99_ms(path, seconds):
