@@ -3,6 +3,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/url.h"
 #include "core/import/walk.h"
 #include "cron/importer.h"
 
@@ -224,14 +225,16 @@ static struct str
 problem_of(struct arena *a, const struct exchange_result *res)
 {
 	const char *text = NULL;
+	struct str moved;
 
 	if (res->status == 0)
 		text = res->error == NULL ? "no answer" : res->error;
 	else if (res->status == 304)
 		return STR_NULL;
-	else if (res->moved != NULL)
-		text = arena_printf(a, "it has moved to %s; name that", res->moved);
-	else if (res->status != 200)
+	else if (res->moved != NULL) {
+		moved = url_less_query(str_of(res->moved));
+		text = arena_printf(a, "it has moved to %.*s; name that", STR_ARG(moved));
+	} else if (res->status != 200)
 		text = arena_printf(a, "it answers %u", res->status);
 	else if (res->body.p == NULL || res->body.len == 0)
 		text = arena_printf(a, "its answer is empty, or over %u MiB",

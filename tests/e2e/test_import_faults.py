@@ -293,6 +293,26 @@ def test_what_came_of_them_is_told(registry, mcp, documents):
     assert f'source="{dead.slug}"' not in kodo.get("/metrics").text()
 
 
+def test_strangers_do_not_see_the_query_of_a_source(registry, mcp, documents):
+    """It may hold a key: neither an item's page nor /status has it, of a source that is read, that is not, or that has moved."""
+    kodo, source, dead = registry(), mcp(8), documents({})
+    moved = documents({})
+    moved.answer = lambda path, query, headers: (301, {"Location": f"{moved.url}/there?key=s3cret"}, b"")
+    run_import(kodo, source.url + "/v0.1/servers?key=s3cret")
+    run_import(kodo, dead.url + "/v0.1/servers?key=s3cret", status=1)
+    run_import(kodo, moved.url + "/v0.1/servers?key=s3cret", status=1)
+    assert any("key=s3cret" in path for path in source.paths()), source.paths()
+    by_source = {one["source"]: one["error"] for one in kodo.get("/status?format=json").json()["imports"]}
+    assert set(by_source) == {f"{one.url}/v0.1/servers" for one in (source, dead, moved)}
+    assert "it answers 404" in by_source[f"{dead.url}/v0.1/servers"]
+    assert f"it has moved to {moved.url}/there; name that" in by_source[f"{moved.url}/v0.1/servers"]
+    path = next(item["url"] for item in shown(kodo) if item["name"] == "Server 1")[len(kodo.url):]
+    assert kodo.request("GET", path, {"Accept": "application/json"}).json()["imported"]["source"] == f"{source.url}/v0.1/servers"
+    seen = [kodo.request("GET", target, {"Accept": accept}).text() for target in (path, "/status", "/flows", "/metrics")
+            for accept in ("text/html", "application/json")]
+    assert all("s3cret" not in text for text in seen) and f"{source.url}/v0.1/servers" in seen[0]
+
+
 def looked_at(kodo):
     """How many changed nodes its runners have looked at, for the sake of imports."""
     with open(os.path.join(kodo.cwd, "data", "kodo.log"), encoding="utf-8") as f:

@@ -139,6 +139,12 @@ port_take(struct str rest, struct url *out)
 }
 
 struct str
+url_less_query(struct str s)
+{
+	return str_cut(&s, '?');
+}
+
+struct str
 url_shown(struct str s)
 {
 	while (s.len > 0 && s.p[s.len - 1] == '/')

@@ -30,6 +30,9 @@ enum kodo_err url_parse(struct str s, struct url *out, const char **reason) MUST
 /* The shown form: s less trailing slashes. Points into s. */
 struct str url_shown(struct str s);
 
+/* s less its query, which may hold a key: for whoever reads it here. Points into s. */
+struct str url_less_query(struct str s);
+
 /* The key that urls are compared by, in a. Errors as url_parse, or KODO_ENOMEM. */
 enum kodo_err url_key(struct arena *a, struct str s, struct str *out) MUST_CHECK;
 

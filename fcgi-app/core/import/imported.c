@@ -1,5 +1,6 @@
 #include "core/base/isotime.h"
 #include "core/base/json.h"
+#include "core/base/url.h"
 #include "core/import/imported.h"
 #include "core/import/place.h"
 #include "core/records/record.h"
@@ -57,7 +58,7 @@ imported_find(
 	out->peer = s.peer;
 	out->first_us = slug.p != NULL ? e.first_us : 0;
 	out->kind = import_kind_name((enum import_kind)s.kind);
-	out->source = o.url;
+	out->source = url_less_query(o.url);
 	return KODO_OK;
 }
 
@@ -70,7 +71,7 @@ put_source(void *arg, const struct source *s)
 	if (s->phase == SOURCE_ENDS || option_import_read(s->text, &o, NULL) != KODO_OK)
 		return KODO_OK;
 	buf_puts(b, b->len > 0 ? ",{\"source\":" : "{\"source\":");
-	json_put_str(b, o.url);
+	json_put_str(b, url_less_query(o.url));
 	buf_printf(b, ",\"kind\":\"%s\",\"entries\":%llu,\"refused\":%u,\"last\":",
 	    import_kind_name((enum import_kind)s->kind), (unsigned long long)s->n_entries,
 	    source_n_refused(s));

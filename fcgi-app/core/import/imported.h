@@ -13,7 +13,7 @@
 enum kodo_err imported_put_sources(struct txn *t, struct buf *out) MUST_CHECK;
 
 struct imported {
-	struct str source;	/* url of it; null: it was not imported here */
+	struct str source;	/* its url less a query; null: it was not imported here */
 	uint32_t peer;		/* as whom the source speaks within this registry */
 	const char *kind;	/* import_kind_name */
 	struct str id;		/* as the source calls the flow; null: of the node alone */

@@ -293,10 +293,13 @@ static enum kodo_err
 problem_note(struct change *ch, struct source *s, struct str problem)
 {
 	struct import_doc doc;
+	struct str url;
 
-	if (s->error.p == NULL && walk_queue_first(s->queue, &doc))
-		s->error = str_of(arena_printf(
-		    ch->a, "%.*s: %.*s", STR_ARG(doc.url), STR_ARG(problem)));
+	if (s->error.p == NULL && walk_queue_first(s->queue, &doc)) {
+		url = url_less_query(doc.url);
+		s->error = str_of(
+		    arena_printf(ch->a, "%.*s: %.*s", STR_ARG(url), STR_ARG(problem)));
+	}
 	return s->error.p == NULL ? KODO_ENOMEM : KODO_OK;
 }
 
