@@ -130,6 +130,7 @@ put_source(struct template_values *t, const struct item *it)
 	const bool is_imported = it->imported.source.p != NULL;
 
 	template_values_put_flag(t, "is_own", it->is_own);
+	template_values_put_flag(t, "is_ours", it->is_own || is_imported);
 	template_values_put_flag(t, "from_owner", !it->is_own && str_eq(source->peer, it->node));
 	template_values_put_flag(t, "passed_on", !is_imported && !it->is_own &&
 	    source->peer.p != NULL && !str_eq(source->peer, it->node));

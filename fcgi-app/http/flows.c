@@ -292,6 +292,7 @@ put_html(struct call *c, struct view *v, struct flows_answer *f, struct search_r
 	};
 	enum kodo_err err;
 
+	f->page.options = v->options;
 	f->page.q = c->params.text[PARAM_Q];
 	f->page.words = c->params.text[PARAM_WORDS];
 	f->page.by = c->params.text[PARAM_BY];

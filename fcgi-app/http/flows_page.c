@@ -7,6 +7,7 @@
 #include "http/flows_facets.h"
 #include "http/flows_page.h"
 #include "http/page.h"
+#include "http/page_parts.h"
 #include "http/template.h"
 
 /* Where www/ is not installed. */
@@ -360,7 +361,7 @@ flows_page_row(struct call *c, struct flows_page *f, const struct row *row, stru
 	if (below == NULL)
 		return KODO_ENOMEM;
 	flows_page_values(below, row);
-	template_values_put(below, "node", node);
+	page_parts_put_node(below, f->options, "node", node);
 	if (put_marks(f, below, row) != KODO_OK || template_values_failed(below))
 		return KODO_ENOMEM;
 	template_values_render(below, f->item, &c->res->body.buf);

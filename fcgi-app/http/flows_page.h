@@ -11,6 +11,7 @@ struct template_values;
 
 /* What is set before flows_page_form is the caller's, the others of these functions. */
 struct flows_page {
+	const struct options *options;
 	struct str q, words, by;	/* as asked, null if not */
 	const struct order *order;
 	uint64_t p, pp;

@@ -54,14 +54,14 @@ put_json(struct call *c, struct view *v, const struct organization *o)
 /* --- the page --- */
 
 static void
-put_nodes(struct template_values *t, const struct organization *o)
+put_nodes(struct template_values *t, const struct options *options, const struct organization *o)
 {
 	struct template_values *row;
 	size_t i;
 
 	for (i = 0; i < o->n_nodes; i++) {
 		row = template_values_row(t, "node");
-		template_values_put(row, "url", o->nodes[i].url);
+		page_parts_put_node(row, options, "url", o->nodes[i].url);
 		template_values_put_count(row, "flows", o->nodes[i].n_flows);
 		template_values_put_flag(row, "one_flow", o->nodes[i].n_flows == 1);
 		template_values_put(row, "state", o->nodes[i].state);
@@ -115,7 +115,7 @@ put_page(struct call *c, struct view *v, const struct organization *o)
 		return err;
 	template_values_put(t, "title", c->params.text[PARAM_NAME]);
 	template_values_put(t, "name", c->params.text[PARAM_NAME]);
-	put_nodes(t, o);
+	put_nodes(t, v->options, o);
 	err = put_flows(c, v, t);
 	if (err == KODO_OK)
 		err = page_parts_list_registries(c, v, t);

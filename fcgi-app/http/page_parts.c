@@ -1,4 +1,5 @@
 #include "core/base/json.h"
+#include "core/config/option_import.h"
 #include "core/views/item.h"
 #include "core/views/search.h"
 #include "http/page.h"
@@ -42,6 +43,18 @@ page_parts_put_flows(struct view *v, struct page_flows *f, struct str organizati
 		err = search_flows(v, f->a, &q, &s, &res);
 	f->filtered = res.filtered;
 	return err;
+}
+
+void
+page_parts_put_node(struct template_values *t, const struct options *o, const char *name,
+    struct str url)
+{
+	const bool is_below = str_starts(url, o->url);
+	const struct str rest = is_below ? str_skip(url, o->url.len) : STR_NULL;
+
+	template_values_put(t, name, url);
+	template_values_put_flag(t, "is_ours",
+	    is_below && (rest.len == 0 || str_starts(rest, STR(OPTION_IMPORT_PATH))));
 }
 
 enum kodo_err

@@ -32,6 +32,13 @@ enum kodo_err page_parts_list_registries(
 enum kodo_err page_parts_put_registries(
     struct call *c, struct view *v, struct buf *b) MUST_CHECK;
 
+/*
+ * The url of a node, as `name`; flag `is_ours`: it leads to this service, whose own node it is, or
+ * one that was imported here.
+ */
+void page_parts_put_node(struct template_values *t, const struct options *o, const char *name,
+    struct str url);
+
 /* 404, as a page if one is wanted. reason is static. */
 enum kodo_err page_parts_missing(
     struct call *c, struct view *v, bool is_page, const char *reason) MUST_CHECK;

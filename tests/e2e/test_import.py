@@ -165,6 +165,9 @@ def test_form_of_an_entry(registry, mcp):
     assert told["imported"]["identifier"] == "io.github.u00000/server-00001" and told["imported"]["first_seen"]
     page = kodo.request("GET", path, {"Accept": "text/html"}).text()
     assert one["entry"] in page and "It was imported from" in page and source.url in page and "io.github.u00000/server-00001" in page
+    assert [link.split("<")[0] for link in re.findall(r'class="out" href="[^"]*" rel="noopener"><bdi>([^ ]*)', page)] == [
+        one["entry"], one["entry"], source.url], "its address and its node are here"
+    assert "another site" not in kodo.request("GET", "/flows", {"Accept": "text/html"}).text()
     posted = kodo.post(path, {})
     assert posted.status == 307 and posted.headers["location"] == one["entry"]
     for absent in ("/import/x", "/import/x/y/flows/z", path + "x", f"/import/{source.slug}/io.github.nobody"):

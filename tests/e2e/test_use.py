@@ -209,11 +209,15 @@ def test_page_of_an_item(responder):
     assert "/organization?name=A%20%26%20B" in page.links, page.links
     assert "/flow?url=http%3A//127.0.0.1%3A9/flows/flow-0" in page.links, page.links
     assert page.links.count("/flow?url=http%3A//127.0.0.1%3A9/flows/flow-1") == 1, "it is not more of itself"
-    assert "Its node is connected here" in text and "1 other peer states" in text and "All 4 flows" in text
+    assert "Its node is connected here" in text and "1 other peer states" in text and "All 4 flows of <bdi>A &amp; B</bdi></a>" in text
     assert text.count('class="out"') == text.count("(another site)") >= 3
     assert item(one, "http://127.0.0.1:9/flows/flow-1").json()["from"]["url"] == "http://127.0.0.1:9"
     own = item(one, one.get("/flows?q=Flow+7").json()["items"][0]["url"], headers=HTML).text()
-    assert "This service offers it itself" in own
+    assert "This service offers it itself" in own and "another site" not in own
+    both = one.request("GET", "/flows", HTML).text()
+    assert both.count('class="out"') == both.count("(another site)") == 4, "our own flow is not at another site"
+    ours, theirs = (one.request("GET", f"/organization?name={name}", HTML).text() for name in ("Here", "A%20%26%20B"))
+    assert "another site" not in ours and "another site" in theirs
     for url in ("http://127.0.0.1:9/flows/nosuch", "http://127.0.0.1:9/flows/", "http://127.0.0.1:9", "/flows/", "x", "javascript:/flows/x", "http://127.0.0.1:8/flows/flow-1"):
         assert item(one, url).status == 404 and item(one, url, headers=HTML).status == 404, url
         assert "<main" in item(one, url, headers=HTML).text()
