@@ -182,10 +182,15 @@ class Machine(Service):
 
     def engine(self):
         """The pid of the process of the log."""
-        return int(open(os.path.join(self.state_path(), "cluster.lock"), encoding="utf-8").read().split()[0])
+        return self.pid("cluster.lock")
 
     def runner(self):
-        return int(open(os.path.join(self.state_path(), "runner.lock"), encoding="utf-8").read().split()[0])
+        return self.pid("runner.lock")
+
+    def pid(self, lock):
+        """Of whom a lock file names; who takes it over empties it first."""
+        with open(os.path.join(self.state_path(), lock), encoding="utf-8") as f:
+            return int(wait_until(lambda: f.seek(0) or f.read(), 5, f"{lock} names nobody").split()[0])
 
     def leads(self):
         return self.status()["token"] != "0"
@@ -259,6 +264,13 @@ def same_digests(machines):
         if any(len(values) == len(machines) for values in at.values()):
             return True
     return False
+
+
+def commits(machine):
+    """How many its state has had: the number of the last one, in either of LMDB's two meta pages."""
+    with open(os.path.join(machine.state_path(), "data.mdb"), "rb") as f:
+        pages = f.read(8192)
+    return max(struct.unpack_from("=Q", pages, page + 144)[0] for page in (0, 4096))
 
 
 class Writer(threading.Thread):

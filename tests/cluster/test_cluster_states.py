@@ -12,7 +12,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from clustertest import Cluster, cluster, connect, kodotest, same_digests, stop  # noqa: E402
+from clustertest import Cluster, cluster, commits, connect, kodotest, same_digests, stop  # noqa: E402
 from kodotest import connect_body, wait_until  # noqa: E402
 
 
@@ -119,13 +119,6 @@ def test_a_slow_copy_holds_nothing_up(tmp_path):
         for s in taken:
             s.close()
         c.end()
-
-
-def commits(machine):
-    """How many the state has had: the number of the last one, in either of LMDB's two meta pages."""
-    with open(os.path.join(machine.state_path(), "data.mdb"), "rb") as f:
-        pages = f.read(8192)
-    return max(struct.unpack_from("<Q", pages, page + 144)[0] for page in (0, 4096))
 
 
 def test_what_comes_at_once_is_stored_at_once(tmp_path):
