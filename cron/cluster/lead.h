@@ -9,9 +9,9 @@ void lead_free(struct leader *l);
 void lead_tick(struct leader *l);
 /* Events of leader, member/ and digest/; key: below the prefix. */
 void lead_event(struct leader *l, struct str key, const struct etcd_kv *kv);
-/* A revision of the log was applied, the next one after before. */
 /* Is there to be a digest at that revision? It must be applied alone. */
 bool lead_wants_digest(const struct leader *l, uint64_t revision);
+/* A revision of the log was applied, the next one after before. */
 void lead_applied(struct leader *l, uint64_t before, uint64_t revision);
 void lead_end(struct leader *l);
 

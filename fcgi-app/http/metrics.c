@@ -448,7 +448,8 @@ put_imports(struct answer *m, const struct family *f)
 {
 	struct import_samples i = { .m = m, .f = f };
 
-	m->err = source_each(m->t, put_source, &i);
+	if (m->err == KODO_OK)
+		m->err = source_each(m->t, put_source, &i);
 }
 
 static const struct family import_families[] = {
