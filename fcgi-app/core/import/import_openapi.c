@@ -33,9 +33,9 @@ static const char *const tag_of[] = { "kodosumi", NULL };
 static enum kodo_err
 find_base(struct import_reader *r, struct str object, struct str *out)
 {
-	struct str servers, key, first, url = STR_NULL, path = r->doc.url;
+	struct str servers, key, first, url = STR_NULL, path = url_less_query(r->doc.url);
 	struct jread_walk w;
-	const char *query, *slash;
+	const char *slash;
 	enum kodo_err err = import_member(r, object, "servers", &servers);
 
 	if (err == KODO_OK && jread_kind(servers) == JREAD_LIST) {
@@ -49,9 +49,6 @@ find_base(struct import_reader *r, struct str object, struct str *out)
 		*out = url_shown(*out);
 		return err;
 	}
-	query = memchr(path.p, '?', path.len);
-	if (query != NULL)
-		path.len = (size_t)(query - path.p);
 	slash = memrchr(path.p, '/', path.len);
 	*out = (struct str){ path.p, slash == NULL ? path.len : (size_t)(slash - path.p) };
 	return KODO_OK;
