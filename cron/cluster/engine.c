@@ -34,6 +34,7 @@
 #define START_US	(12ll * 1000000)	/* so long writes wait at a start */
 #define BEGINNING_US	1
 #define JOIN_MS		500	/* between two attempts */
+#define ABSENT_US	(1ll * 1000000)	/* so long one turn of the loop takes on a slow disk only */
 
 struct joining {
 	struct context *e;
@@ -356,11 +357,23 @@ tell(struct context *e)
 	e->is_changed = false;
 }
 
+/* While this process waited for a disk nobody could tell it that a majority of etcd is there. */
+static void
+note_absence(struct context *e, int64_t *listened_us)
+{
+	const int64_t now_us = cluster_boot_us();
+
+	if (now_us - *listened_us > ABSENT_US)
+		e->quorum_us += now_us - *listened_us;
+	*listened_us = now_us;
+}
+
 static void
 loop(struct context *e, int stop_fd)
 {
 	static struct etcd_fd fds[PROPOSE_CLIENTS + 2 + FETCH_FDS];
 	struct joining j = { .e = e };
+	int64_t listened_us = cluster_boot_us();
 	size_t n, n_fetch;
 
 	for (;;) {
@@ -375,6 +388,7 @@ loop(struct context *e, int stop_fd)
 		n = propose_fds(e->proposer, fds + 1, PROPOSE_CLIENTS + 1);
 		n_fetch = catch_up_fds(e->catch_up, fds + 1 + n);
 		etcd_wait(e->etcd, fds, 1 + n + n_fetch, TICK_MS);
+		note_absence(e, &listened_us);
 		if (fds[0].is_ready)
 			return;
 		propose_io(e->proposer, fds + 1, n);

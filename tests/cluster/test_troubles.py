@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import socketserver
+import struct
 import subprocess
 import sys
 import threading
@@ -78,6 +79,26 @@ def test_reads_go_on_while_the_process_of_the_log_hangs(tmp_path):
             for w in writers:
                 w.ended.set()
         wait_until(lambda: machine.post("/connect", connect_body("http://after.test")).status == 201, 20)
+
+
+def test_writes_wait_for_a_slow_disk(tmp_path):
+    """The process of the log stands still in the midst of a revision, for longer than it may else: nobody is refused for that."""
+    with cluster(tmp_path, n=1, retry=0) as c:
+        machine = c.machines[0]
+        revision = connect(machine, "http://before.test")
+        time.sleep(12)      # behind a start etcd counts as there
+        pid = machine.engine()
+        os.kill(pid, signal.SIGSTOP)
+        with open(os.path.join(machine.state_path(), "applying"), "r+b") as f:
+            f.write(struct.pack("<QQQ", revision + 1000, 0, 1))
+        goes_on = threading.Timer(5, os.kill, (pid, signal.SIGCONT))
+        goes_on.start()
+        try:
+            answer = machine.post("/connect", connect_body("http://during.test"), timeout=20)
+        finally:
+            goes_on.join()
+        assert answer.status == 201 and answer.seconds > 4, (answer.status, answer.seconds)
+        assert "tells nothing" not in machine.log()
 
 
 def test_who_has_begun_to_send_goes_on_when_the_watch_begins_anew(tmp_path):

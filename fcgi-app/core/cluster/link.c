@@ -11,6 +11,7 @@
 #include "core/base/spawn.h"
 #include "core/cluster/entry.h"
 #include "core/cluster/link.h"
+#include "core/cluster/poison.h"
 #include "core/storage/cluster_status.h"
 #include "core/storage/machine.h"
 
@@ -41,26 +42,39 @@ hang_up(void)
 	link_.fd = -1;
 }
 
+static bool
+is_told(const struct state *s, int64_t now_us)
+{
+	struct cluster_status st;
+
+	return cluster_status_read(s, &st) == KODO_OK && st.told_us > 0 &&
+	    now_us - st.told_us < SILENT_US;
+}
+
 /*
  * Is it worth waiting? Not where the process of the log has stopped to tell how it goes: a worker
- * that waits for it keeps others from reading.
+ * that waits for it keeps others from reading. One that waits for a slow disk in the midst of a
+ * revision tells nothing either, and goes on: so would a machine alone.
  */
 static bool
 is_going_on(const struct state *s)
 {
 	static int64_t looked_us;
-	static bool is_telling;
+	static bool was_going_on;
 	const int64_t now_us = cluster_boot_us();
-	struct cluster_status st;
 
 	if (link_.is_patient)
 		return true;
 	if (now_us - looked_us >= LOOK_US) {
+		const bool is_now = is_told(s, now_us) || poison_is_begun(link_.registry);
+
+		if (was_going_on && !is_now)
+			log_warning("the process of the log of the cluster tells nothing: nobody "
+			    "waits for it until it does");
 		looked_us = now_us;
-		is_telling = cluster_status_read(s, &st) == KODO_OK && st.told_us > 0 &&
-		    now_us - st.told_us < SILENT_US;
+		was_going_on = is_now;
 	}
-	return is_telling;
+	return was_going_on;
 }
 
 static enum kodo_err

@@ -84,6 +84,21 @@ poison_returned(const struct state *s, uint64_t revision)
 	return err;
 }
 
+bool
+poison_is_begun(struct registry *r)
+{
+	struct note n = { 0 };
+	uint64_t applied;
+	int fd;
+
+	if (note_open(registry_state(r), &fd) == KODO_OK)
+		n = note_read(fd);
+	if (fd >= 0)
+		close(fd);
+	return n.is_begun != 0 && cluster_applied_now(r, &applied) == KODO_OK &&
+	    n.revision > applied;
+}
+
 enum kodo_err
 poison_find(struct registry *r, uint64_t *begun, uint64_t *revision)
 {

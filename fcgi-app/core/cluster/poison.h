@@ -14,6 +14,12 @@ enum kodo_err poison_note(const struct state *s, uint64_t revision) MUST_CHECK;
 enum kodo_err poison_returned(const struct state *s, uint64_t revision) MUST_CHECK;
 
 /*
+ * Is a revision being applied just now? For other processes; true as well where the one that did it
+ * has ended meanwhile. false, too, if it cannot be read.
+ */
+bool poison_is_begun(struct registry *r);
+
+/*
  * Once at a start, before the first cluster_apply. *begun: the revision that was being applied when
  * the process ended, or the last one of those that were; 0: none. Until it is passed each is to be
  * applied alone. *revision: one that was begun and not done when the process ended, at two starts
