@@ -15,6 +15,7 @@
 #include "core/cluster/apply.h"
 #include "core/cluster/snapshot.h"
 #include "cron/cluster/catch_up.h"
+#include "cron/cluster/compare.h"
 #include "cron/cluster/context.h"
 #include "cron/cluster/fetch.h"
 #include "cron/cluster/follow.h"
@@ -128,6 +129,7 @@ take_over(struct catch_up *u, struct why *why)
 	log_info("took over the state of %s, of revision %llu", u->from.name,
 	    (unsigned long long)revision);
 	propose_refuse(e->proposer, false);	/* of what is in the log, the copy may have it */
+	compare_forget(e->comparer);
 	e->has_identity = false;	/* a rotation may be in what was not told */
 	e->status.is_catching_up = false;
 	e->status.stopped[0] = '\0';

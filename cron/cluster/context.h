@@ -11,7 +11,8 @@
  *	queue.c		where they wait
  *	follow.c	the log into this machine's state
  *	order.c		what an admin orders by hand
- *	lead.c		the lease, who sends, this machine's record, digests
+ *	lead.c		the lease, who sends, this machine's record
+ *	compare.c	digests of the states of all machines
  *	trim.c		the log behind all of them is deleted
  *	catch_up.c	the state of another machine, where the log does not reach back
  *
@@ -48,6 +49,7 @@ struct follower;
 struct leader;
 struct catch_up;
 struct trimmer;
+struct comparer;
 
 struct context {
 	const struct state *state;
@@ -79,6 +81,7 @@ struct context {
 	struct leader *leader;
 	struct catch_up *catch_up;
 	struct trimmer *trimmer;
+	struct comparer *comparer;
 };
 
 

@@ -19,6 +19,7 @@
 #include "core/storage/machine.h"
 #include "cron/cluster/catch_up.h"
 #include "cron/cluster/client.h"
+#include "cron/cluster/compare.h"
 #include "cron/cluster/engine.h"
 #include "cron/cluster/context.h"
 #include "cron/cluster/fetch.h"
@@ -328,6 +329,8 @@ set_up(struct context *e, struct why *why)
 	if (err == KODO_OK)
 		err = trim_new(e, &e->trimmer);
 	if (err == KODO_OK)
+		err = compare_new(e, &e->comparer);
+	if (err == KODO_OK)
 		err = poison_find(e->registry, &e->alone, &e->poison);
 	if (err == KODO_OK && e->poison != 0)
 		context_stop(e, "revision %" PRIu64 " of the log ended this program twice: "
@@ -427,6 +430,7 @@ engine_run(const struct state *s, pid_t parent, int stop_fd, struct why *why)
 	lead_free(e.leader);
 	catch_up_free(e.catch_up);
 	trim_free(e.trimmer);
+	compare_free(e.comparer);
 	etcd_free(e.etcd);
 	registry_close(e.registry);
 	arena_free(e.a);

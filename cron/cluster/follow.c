@@ -14,6 +14,7 @@
 #include "core/cluster/apply.h"
 #include "core/cluster/entry.h"
 #include "core/cluster/poison.h"
+#include "cron/cluster/compare.h"
 #include "cron/cluster/context.h"
 #include "cron/cluster/follow.h"
 #include "cron/cluster/lead.h"
@@ -167,7 +168,8 @@ apply(struct follower *f)
 	f->part = f->n_parts = 0;
 	for (i = 0; i < f->n; i++)
 		propose_applied(e->proposer, f->keys[i], f->revision, results[i]);
-	lead_applied(e->leader, before, f->revision);
+	lead_applied(e->leader);
+	compare_applied(e->comparer, before, f->revision);
 	forget_revision(f);
 }
 
@@ -300,8 +302,8 @@ may_join(const struct follower *f, const struct etcd_kv *kv)
 	return !kv->is_deleted && str_starts(key, STR("log/")) && kv->value.len > 1 &&
 	    kv->value.p[0] == 'E' &&
 	    entry_head_read(str_skip(kv->value, 1), &head) == KODO_OK &&
-	    head.kind != CHANGE_SKIP && !lead_wants_digest(e->leader, f->revision) &&
-	    !lead_wants_digest(e->leader, kv->mod_revision);
+	    head.kind != CHANGE_SKIP && !compare_wants(e->comparer, f->revision) &&
+	    !compare_wants(e->comparer, kv->mod_revision);
 }
 
 static void

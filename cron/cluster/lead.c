@@ -5,7 +5,6 @@
  *	leader			machine, boot and lease; its create_revision is the token
  *	member/<machine>	a struct cluster_member, as cluster_status_write has it
  *	left			the machine that was forgotten last
- *	digest/<revision>/<n>	of the state in format n when that was applied, by the leader
  *
  * Who sends stops when two thirds of the lease have passed without a renewal: etcd counts from when
  * it heard of it, this machine from before it asked.
@@ -19,7 +18,7 @@
 #include "core/base/isotime.h"
 #include "core/base/log.h"
 #include "core/base/utf8.h"
-#include "core/cluster/state_digest.h"
+#include "cron/cluster/compare.h"
 #include "cron/cluster/context.h"
 #include "cron/cluster/identity.h"
 #include "cron/cluster/lead.h"
@@ -28,9 +27,6 @@
 #define TTL_US		(CLUSTER_TTL_S * 1000000ll)
 #define SILENT_US	(2ll * 1000000)	/* so long what etcd has may not come by the watch */
 #define LOOK_US		(30ll * 1000000)	/* at the health of etcd */
-#define DIGEST_EVERY	2000u	/* revisions, with those of records */
-#define DIGESTS		4u
-#define DIGEST_NAME	32u
 #define NAMESAKES	2u
 
 struct leader {
@@ -50,11 +46,6 @@ struct leader {
 	unsigned n_namesakes;
 	uint64_t heard;		/* what the watch has told, and when that was news */
 	int64_t heard_us;
-	struct { uint64_t revision; char text[STATE_DIGEST_SIZE]; } digests[DIGESTS];
-	unsigned at;
-	uint64_t next_span;	/* of DIGEST_EVERY revisions: it has no digest yet; 0: unknown */
-	uint64_t told_digest;
-	bool is_publishing;
 };
 
 enum kodo_err
@@ -384,40 +375,13 @@ forget_member(struct leader *l, struct str name)
 	l->e->is_changed = true;
 }
 
-/* Machines whose programs have different formats of the state cannot compare it. */
-static void
-digest_name(char out[DIGEST_NAME], uint64_t revision)
-{
-	snprintf(out, DIGEST_NAME, "%" PRIu64 "/%u", revision, (unsigned)store_format_own);
-}
-
-static void
-take_digest(struct leader *l, struct str name, const struct etcd_kv *kv)
-{
-	char own[DIGEST_NAME];
-	unsigned i;
-
-	for (i = 0; i < DIGESTS; i++) {
-		if (l->digests[i].revision == 0)
-			continue;
-		digest_name(own, l->digests[i].revision);
-		if (!str_eq(str_of(own), name) ||
-		    str_eq(str_of(l->digests[i].text), kv->value))
-			continue;
-		context_stop(l->e, "at revision %" PRIu64 " this machine's state is not that of "
-		    "%s: its digest is %s, and %.*s there; kodo cluster snapshot takes that one's",
-		    l->digests[i].revision, l->e->status.leader, l->digests[i].text,
-		    STR_ARG(kv->value));
-	}
-}
-
 void
 lead_event(struct leader *l, struct str key, const struct etcd_kv *kv)
 {
 	if (str_starts(key, STR("member/"))) {
 		take_member(l, str_skip(key, strlen("member/")), kv);
-	} else if (str_starts(key, STR("digest/")) && !kv->is_deleted) {
-		take_digest(l, str_skip(key, strlen("digest/")), kv);
+	} else if (str_starts(key, STR("digest/"))) {
+		compare_event(l->e->comparer, str_skip(key, strlen("digest/")), kv);
 	} else if (str_eq(key, STR("identity")) && !kv->is_deleted) {
 		identity_event(l->e, kv->value);
 	} else if (str_eq(key, STR("left"))) {
@@ -437,66 +401,12 @@ lead_event(struct leader *l, struct str key, const struct etcd_kv *kv)
 	}
 }
 
-/* --- digests --- */
-
-bool
-lead_wants_digest(const struct leader *l, uint64_t revision)
-{
-	/* the first one of a process says where the next is */
-	return l->next_span == 0 || revision / DIGEST_EVERY >= l->next_span;
-}
-
 void
-lead_applied(struct leader *l, uint64_t before, uint64_t revision)
+lead_applied(struct leader *l)
 {
-	struct txn t;
-	enum kodo_err err;
-
 	/* who sends has work, perhaps */
 	if (l->e->status.token != 0)
 		wake_sender(l);
-	/* at the first entry of each span, wherever this machine has noted that nothing came */
-	if (l->next_span == 0)
-		l->next_span = before / DIGEST_EVERY + 1;
-	if (revision / DIGEST_EVERY < l->next_span)
-		return;
-	l->next_span = revision / DIGEST_EVERY + 1;
-	l->at = (l->at + 1) % DIGESTS;
-	l->digests[l->at].revision = 0;
-	err = store_begin(registry_store(l->e->registry), STORE_READ, &t);
-	if (err == KODO_OK)
-		err = store_end(&t, state_digest(&t, l->digests[l->at].text));
-	if (err == KODO_OK)
-		l->digests[l->at].revision = revision;
-	else
-		log_warning("no digest of the state: %s", kodo_err_text(err));
-}
-
-static void
-on_digest(void *arg, const struct etcd_answer *an)
-{
-	struct leader *l = arg;
-
-	l->is_publishing = false;
-	if (an->err != KODO_OK)
-		l->told_digest = 0;
-}
-
-static void
-publish(struct leader *l)
-{
-	const struct etcd_done done = { on_digest, l };
-	const uint64_t revision = l->digests[l->at].revision;
-	char key[KEY_BYTES], name[DIGEST_NAME];
-
-	if (l->is_publishing || l->e->status.token == 0 || revision == 0 ||
-	    revision == l->told_digest)
-		return;
-	l->told_digest = revision;
-	digest_name(name, revision);
-	/* under the lease: nobody needs an old one */
-	l->is_publishing = etcd_put(l->e->etcd, context_key(l->e, key, "digest/%s", name),
-	    str_of(l->digests[l->at].text), l->lease, done) == KODO_OK;
 }
 
 /* --- the health of etcd --- */
@@ -569,7 +479,7 @@ lead_tick(struct leader *l)
 	beat(l, now_us);
 	listen_to_watch(l, now_us);
 	claim(l);
-	publish(l);
+	compare_tick(e->comparer, l->lease);
 	look(l, now_us);
 }
 

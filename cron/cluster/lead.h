@@ -1,4 +1,4 @@
-/* The lease of this machine: who sends, its record, digests. */
+/* The lease of this machine: who sends, its record. */
 #ifndef KODO_CLUSTER_LEAD_H
 #define KODO_CLUSTER_LEAD_H
 
@@ -9,10 +9,8 @@ void lead_free(struct leader *l);
 void lead_tick(struct leader *l);
 /* Events of leader, member/ and digest/; key: below the prefix. */
 void lead_event(struct leader *l, struct str key, const struct etcd_kv *kv);
-/* Is there to be a digest at that revision? It must be applied alone. */
-bool lead_wants_digest(const struct leader *l, uint64_t revision);
-/* A revision of the log was applied, the next one after before. */
-void lead_applied(struct leader *l, uint64_t before, uint64_t revision);
+/* Something of the log was applied. */
+void lead_applied(struct leader *l);
 void lead_end(struct leader *l);
 
 #endif

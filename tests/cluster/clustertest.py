@@ -83,11 +83,16 @@ class Etcd:
     def revision(self):
         return int(self.call("/v3/kv/range", {"key": "AA=="})["header"]["revision"])
 
-    def keys(self, prefix):
+    def range(self, prefix, **more):
         key = base64.b64encode(prefix.encode()).decode()
         stop = base64.b64encode(prefix[:-1].encode() + bytes([ord(prefix[-1]) + 1])).decode()
-        found = self.call("/v3/kv/range", {"key": key, "range_end": stop, "keys_only": True}).get("kvs", [])
-        return [base64.b64decode(kv["key"]).decode() for kv in found]
+        return self.call("/v3/kv/range", {"key": key, "range_end": stop, **more}).get("kvs", [])
+
+    def keys(self, prefix):
+        return [base64.b64decode(kv["key"]).decode() for kv in self.range(prefix, keys_only=True)]
+
+    def values(self, prefix):
+        return [base64.b64decode(kv["value"]).decode() for kv in self.range(prefix)]
 
     def signal(self, number):
         self.process.send_signal(number)

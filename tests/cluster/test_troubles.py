@@ -165,7 +165,8 @@ def test_a_quiet_cluster_has_digests(tmp_path):
         wait_until(lambda: all(digest(m)[0] >= reached for m in c.machines), 60, "all have noted it", pause=0.5)
         revision = connect(c.machines[1], "http://after.test")
         # of the first entry behind the boundary, which may be one that the sender made
-        wait_until(lambda: [key for key in c.etcd[0].keys("k/kodo/digest/") if int(key.split("/")[-2]) // 2000 == revision // 2000], 10, "there is a digest")
+        found = wait_until(lambda: [text.split() for text in c.etcd[0].values("k/kodo/digest/")], 10, "there is a digest")
+        assert {int(at) // 2000 for at, *_ in found} == {revision // 2000}
         time.sleep(3)
         assert not any(m.status()["stopped"] for m in c.machines)
 
