@@ -269,6 +269,27 @@ poison(struct fixture *f)
 	return revision;
 }
 
+/* From the note to what came of it, and no longer. */
+static void
+others_see_that_a_revision_is_being_applied(void **state)
+{
+	struct fixture *f = *state;
+	const struct state *s = registry_state(f->r);
+	char path[PATH_BYTES];
+
+	start(f);
+	assert_false(poison_is_begun(f->r));
+	must(poison_note(s, 5));
+	assert_true(poison_is_begun(f->r));
+	must(apply(f, 5, NULL, 0));
+	assert_false(poison_is_begun(f->r));
+	must(poison_note(s, 6));
+	must(poison_returned(s, 6));
+	assert_false(poison_is_begun(f->r));
+	must(state_file(s, "applying", path));
+	unlink(path);
+}
+
 /* A process that ends within the same revision twice does not try it a third time. */
 static void
 poison_is_found_at_the_second_start(void **state)
@@ -515,6 +536,7 @@ main(void)
 		T(room_is_that_of_the_entry),
 		T(skips_name_their_revision),
 		T(poison_is_found_at_the_second_start),
+		T(others_see_that_a_revision_is_being_applied),
 		T(epoch_is_set_at_the_begin),
 		T(snapshot_takes_the_place_of_the_state),
 		T(a_large_snapshot_fits),
