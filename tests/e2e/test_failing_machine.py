@@ -347,11 +347,12 @@ class Lock:
             pid = self.holder()
             if pid is None or not may(pid):
                 continue
-            os.kill(pid, signal.SIGSTOP)
-            wait_until(lambda: kodotest.process_state(pid) == "T", 5)
-            if self.holder() == pid:
-                return pid
-            os.kill(pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):       # a command may have ended meanwhile
+                os.kill(pid, signal.SIGSTOP)
+                wait_until(lambda: kodotest.process_state(pid) in ("T", "Z", None), 5)
+                if self.holder() == pid:
+                    return pid
+                os.kill(pid, signal.SIGCONT)
         raise AssertionError("nobody writes")
 
     def close(self):
