@@ -5,7 +5,6 @@
 #include "core/base/url.h"
 #include "core/import/place.h"
 #include "core/import/walk_private.h"
-#include "core/merge/rules.h"
 #include "core/merge/statement.h"
 #include "core/records/changelog.h"
 #include "core/records/known.h"
@@ -83,7 +82,6 @@ own_settle(struct change *ch, uint32_t node)
 {
 	struct known kn;
 	struct str url, key = STR_NULL;
-	struct peer *self;
 	enum kodo_err err = node_url(ch->t, node, &kn, &url);
 
 	if (err == KODO_OK && !kn.is_seen)
@@ -93,9 +91,7 @@ own_settle(struct change *ch, uint32_t node)
 	if (err == KODO_OK)
 		err = url_key(ch->a, url, &key);
 	if (err == KODO_OK)
-		err = change_peer(ch, PEER_SELF, &self);
-	if (err == KODO_OK)
-		err = statement_take_gone(ch, self, url, key, kn.version + RULES_GIVEN);
+		err = statement_take_end(ch, PEER_SELF, url, key, kn.version);
 	return err == KODO_EINVAL ? KODO_ECORRUPT : err;
 }
 

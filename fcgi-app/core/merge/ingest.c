@@ -72,20 +72,6 @@ chunk_take(struct change *ch, struct peer *p, const struct wire_body *b, bool re
 }
 
 /*
- * We have said more of a node of ours than this copy knows: what it says now is over that, also
- * that there is none.
- */
-static enum kodo_err
-own_back_take(struct change *ch, const struct wire_node *n, struct str url)
-{
-	struct peer *self;
-	enum kodo_err err = change_peer(ch, PEER_SELF, &self);
-
-	return err != KODO_OK ? err
-	    : statement_take_gone(ch, self, url, n->key, n->version + RULES_GIVEN);
-}
-
-/*
  * A peer gives back what we said before this state was restored from a copy: it is the word of its
  * owner, who may have gone, and is asked.
  */
@@ -113,8 +99,9 @@ back_take(struct change *ch, const struct wire_node *n)
 	/* others have said it meanwhile */
 	if (err != KODO_OK || kn.version >= n->version)
 		return err;
+	/* of ours this copy knows less than we have said: what it says is over that */
 	if (change_is_own(ch, n->key))
-		return own_back_take(ch, n, pk.url);
+		return statement_take_end(ch, PEER_SELF, pk.url, n->key, n->version);
 	err = change_peer_make(ch, pk.url, n->key, &p);
 	if (err != KODO_OK)
 		return err;
@@ -556,8 +543,8 @@ wait_shorten(struct change *ch, struct peer *p)
 
 /*
  * Who was dropped, for it did not answer, speaks: one more probe, or some (stranger_retry) where
- * nothing comes back; if it answers that, it is asked
- * for its connect, as it may have missed something.
+ * nothing comes back; if it answers that, it is asked for its connect, as it may have missed
+ * something.
  */
 static void
 dropped_ask(struct change *ch, struct peer *p)

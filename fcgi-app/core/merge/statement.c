@@ -45,6 +45,16 @@ statement_take_gone(
 	return err == KODO_OK ? resolve_word(ch, p, node, key, &word, false) : err;
 }
 
+enum kodo_err
+statement_take_end(
+    struct change *ch, uint32_t peer, struct str url, struct str key, uint64_t known)
+{
+	struct peer *p;
+	enum kodo_err err = change_peer(ch, peer, &p);
+
+	return err == KODO_OK ? statement_take_gone(ch, p, url, key, known + RULES_GIVEN) : err;
+}
+
 /* The key of a node by its stored url. */
 static enum kodo_err
 stored_key(struct arena *a, struct str url, struct str *key)

@@ -21,6 +21,9 @@ enum kodo_err statement_take(struct change *ch, struct peer *p, struct str key, 
 /* Peer p says that the node is gone, by a tombstone of that version. */
 enum kodo_err statement_take_gone(struct change *ch, struct peer *p, struct str url,
     struct str key, uint64_t version) MUST_CHECK;
+/* The owner, or PEER_SELF for what is ours, says that its node has ended: over what is known. */
+enum kodo_err statement_take_end(struct change *ch, uint32_t peer, struct str url, struct str key,
+    uint64_t known) MUST_CHECK;
 
 /*
  * Peer p does not say anything of the node any more: it left the node out, disconnected it, or went

@@ -336,7 +336,7 @@ owner_gone(struct change *ch, struct peer *p, const struct wire_body *b)
 	if (err == KODO_OK)
 		err = known_get(ch->t, node, &kn);
 	if (err == KODO_OK && kn.is_seen && kn.winner.peer != PEER_SELF && kn.version > 0)
-		err = statement_take_gone(ch, p, p->url, p->key, kn.version + RULES_GIVEN);
+		err = statement_take_end(ch, p->id, p->url, p->key, kn.version);
 	return err == KODO_ENOTFOUND ? KODO_OK : err;
 }
 
