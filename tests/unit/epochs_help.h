@@ -2,7 +2,6 @@
 #ifndef KODO_TEST_EPOCHS_HELP_H
 #define KODO_TEST_EPOCHS_HELP_H
 
-#include "core/records/head.h"
 #include "core/registry/reply.h"
 #include "core/registry/requests.h"
 #include "core/registry/startup.h"
@@ -18,18 +17,6 @@ start(struct fixture *f)
 {
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 0);
 	fixture_apply(f, START_NOW);
-}
-
-static inline struct head
-head_of(struct fixture *f)
-{
-	struct view v;
-	struct head h;
-
-	must(view_begin(f->r, f->now_us, &v));
-	h = v.head;
-	view_end(&v);
-	return h;
 }
 
 static inline uint64_t

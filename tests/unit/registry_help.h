@@ -18,6 +18,7 @@
 #include "core/exchange/outcome.h"
 #include "core/exchange/schedule.h"
 #include "core/query/query.h"
+#include "core/records/head.h"
 #include "core/registry/startup.h"
 #include "core/registry/wait.h"
 #include "core/storage/sink.h"
@@ -267,6 +268,19 @@ assert_within(int64_t value, int64_t low, int64_t high)
 	if (value < low || value > high)
 		fail_msg("%lld is not in %lld .. %lld", (long long)value, (long long)low,
 		    (long long)high);
+}
+
+/* Of the state as it is now. */
+static inline struct head
+head_of(struct fixture *f)
+{
+	struct view v;
+	struct head h;
+
+	must(view_begin(f->r, f->now_us, &v));
+	h = v.head;
+	view_end(&v);
+	return h;
 }
 
 #endif

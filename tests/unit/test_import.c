@@ -1,22 +1,9 @@
 /* Sources of imports, without a network: what a document brings, in how many transactions. */
 #include "core/import/walk.h"
-#include "core/records/head.h"
 #include "registry_help.h"
 
 #define SOURCE	"https://r.example/.well-known/ard.json"
 #define MANY	5000u
-
-static struct head
-head_of(struct fixture *f)
-{
-	struct view v;
-	struct head h;
-
-	must(view_begin(f->r, f->now_us, &v));
-	h = v.head;
-	view_end(&v);
-	return h;
-}
 
 /* A manifest of n agents, the first of them numbered first. */
 static struct str
