@@ -229,22 +229,34 @@ class Gates(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
 
 
-def test_an_order_that_may_be_in_the_log_is_not_given_twice(tmp_path):
-    """kodo allow undoes a denial; a second one would be an exception from nothing."""
-    c = Cluster(tmp_path, n=1)
-    machine, path = c.machines[0], os.path.join(tmp_path, "gate")
+@contextlib.contextmanager
+def gated(tmp_path, **options):
+    """A cluster of one machine, not yet started, that reaches etcd through a gate."""
+    c = Cluster(tmp_path, n=1, **options)
+    path = os.path.join(tmp_path, "gate")
     Gate.etcd = c.etcd[0].socket
     Gate.is_open.set()
     gates = Gates(path, Gate)
     threading.Thread(target=gates.serve_forever, daemon=True).start()
-    machine.options["cluster"] = "unix://" + path
+    c.machines[0].options["cluster"] = "unix://" + path
+    try:
+        yield c
+    finally:
+        Gate.is_open.set()
+        Gate.spoils.clear()
+        c.end()
+        gates.shutdown()
+
+
+def test_an_order_that_may_be_in_the_log_is_not_given_twice(tmp_path):
+    """kodo allow undoes a denial; a second one would be an exception from nothing."""
     said = []
 
     def kodo(*words):
-        said.append(subprocess.run([kodotest.KODO, *words, "--state", machine.state_path()], capture_output=True, text=True, timeout=60))
+        said.append(subprocess.run([kodotest.KODO, *words, "--state", c.machines[0].state_path()], capture_output=True, text=True, timeout=60))
         return said[-1].stdout
 
-    try:
+    with gated(tmp_path) as c:
         c.start()
         kodo("deny", "url:http://a.test")
         kodo("deny", "url:http://b.test")
@@ -266,28 +278,18 @@ def test_an_order_that_may_be_in_the_log_is_not_given_twice(tmp_path):
         wait_until(lambda: not Gate.is_open.is_set(), 10, "it is under way")
         # etcd gives up what is under way of who hangs up
         wait_until(lambda: logged() > before, 10, "it is in the log")
-        os.kill(machine.engine(), signal.SIGKILL)
+        os.kill(c.machines[0].engine(), signal.SIGKILL)
         Gate.is_open.set()
         caller.join(30)
         wait_until(lambda: "http://b.test" in kodo("deny") and "http://a.test" not in said[-1].stdout, 20, "it is undone")
         time.sleep(3)
         assert "http://a.test" not in kodo("deny"), said[-1]
-    finally:
-        Gate.is_open.set()
-        c.end()
-        gates.shutdown()
 
 
 def test_an_entry_whose_answer_cannot_be_read_is_no_other_s(tmp_path):
     """Its number is taken: the next entry must not go by it."""
-    c = Cluster(tmp_path, n=1, retry=0)
-    machine, path = c.machines[0], os.path.join(tmp_path, "gate")
-    Gate.etcd = c.etcd[0].socket
-    Gate.is_open.set()
-    gates = Gates(path, Gate)
-    threading.Thread(target=gates.serve_forever, daemon=True).start()
-    machine.options["cluster"] = "unix://" + path
-    try:
+    with gated(tmp_path, retry=0) as c:
+        machine = c.machines[0]
         c.start()
         connect(machine, "http://before.test")
         for k in range(5):
@@ -296,7 +298,3 @@ def test_an_entry_whose_answer_cannot_be_read_is_no_other_s(tmp_path):
             assert not Gate.spoils.is_set(), "it was spoilt"
             connect(machine, f"http://next{k}.test", timeout=20)
         assert len(machine.urls()) == 11
-    finally:
-        Gate.spoils.clear()
-        c.end()
-        gates.shutdown()
