@@ -18,7 +18,7 @@ AT_ONCE = 10                                                    # histories in a
 # arguments and environment of each process
 PROCESSES = [
     (["--clock", "90000000"], {"MALLOC_PERTURB_": "85"}),
-    (["--clock", "-40000000", "--litter"], {"MALLOC_PERTURB_": "170", "MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "4096"}),
+    (["--clock", "-40000000", "--litter"], {"MALLOC_PERTURB_": "170", "MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000"}),
     (["--batch", "9"], {"MALLOC_TOP_PAD_": "4096", "MALLOC_MMAP_THRESHOLD_": "1000000", "TZ": "Asia/Kolkata"}),
 ]
 
