@@ -74,6 +74,13 @@ context_takes_writes(struct context *e)
 	return context_has_quorum(e) && context_can_apply(e);
 }
 
+bool
+context_has_room(const struct context *e, uint64_t bytes)
+{
+	return e->etcd_used + log_size_behind(&e->log, e->etcd_revision) + bytes <=
+	    LOG_FULL(e->quota) && e->status.db_bytes <= LOG_FILE(e->quota);
+}
+
 struct str
 context_key(struct context *e, char out[KEY_BYTES], const char *fmt, ...)
 {

@@ -35,14 +35,17 @@
 
 /*
  * The log in etcd's quota. So many bytes of it stay for who is away; one that is further behind is
- * not waited for, and takes a state instead of the log; over the last share, of all that etcd has,
- * nothing is proposed. Between two trims so much may come at most.
+ * not waited for, and takes a state instead of the log; over LOG_FULL of all that etcd has in use
+ * nothing is proposed, nor where its file, holes and all, has come to LOG_FILE: at its quota etcd
+ * takes nothing more, until people have made room and its alarm is disarmed. Between two trims so
+ * much may come at most.
  */
 #define LOG_KEPT(quota)		((quota) / 8)
 #define LOG_UNTRIMMED(quota)	((quota) / 32)
 #define LOG_AWAY(quota)		((quota) / 4)
-#define LOG_BEHIND(quota)	((quota) / 2)
+#define LOG_BEHIND(quota)	((quota) / 8 * 3)
 #define LOG_FULL(quota)		((quota) / 4 * 3)
+#define LOG_FILE(quota)		((quota) / 16 * 15)
 
 struct proposer;
 struct follower;
@@ -63,8 +66,10 @@ struct context {
 	bool is_changed;		/* the status is to be written */
 	/* etcd is over its quota. 3.4 takes what is nested in a txn all the same: it must not */
 	bool is_full;
-	bool is_log_full;	/* etcd has LOG_FULL of its quota in use */
+	bool is_log_full;	/* there is no room, as people were told */
 	uint64_t quota;		/* of etcd, bytes */
+	uint64_t etcd_used;	/* bytes that etcd had in use */
+	uint64_t etcd_revision;	/* when it was asked for that */
 	struct log_size log;
 	bool is_stuck;			/* an entry is not applied, for now, as the disk is full */
 	char identity[OWN_KEY_TEXT];	/* as etcd has it (identity.h) */
@@ -100,6 +105,8 @@ bool context_has_quorum(struct context *e);
 bool context_can_apply(const struct context *e);
 /* May entries of this machine go into the log, as it will apply them? */
 bool context_takes_writes(struct context *e);
+/* May so many bytes more come into the log? What has come since etcd was asked is counted. */
+bool context_has_room(const struct context *e, uint64_t bytes);
 /* "k/<cluster>/" and the rest. */
 struct str context_key(struct context *e, char out[KEY_BYTES], const char *fmt, ...)
     PRINTF_LIKE(3, 4);

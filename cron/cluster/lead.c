@@ -27,6 +27,7 @@
 #define TTL_US		(CLUSTER_TTL_S * 1000000ll)
 #define SILENT_US	(2ll * 1000000)	/* so long what etcd has may not come by the watch */
 #define LOOK_US		(30ll * 1000000)	/* at the health of etcd */
+#define LOOK_FULL_US	(500ll * 1000)
 #define NAMESAKES	2u
 
 struct leader {
@@ -34,7 +35,6 @@ struct leader {
 	uint64_t lease;
 	int64_t renewed_us;	/* boottime, before etcd was asked */
 	int64_t asked_us, beat_us, looked_us;
-	uint64_t looked_total;	/* of the log then */
 	bool is_renewing, is_beating, is_claiming;
 	bool is_late;		/* the last attempt to renew it failed */
 	bool is_free;		/* nobody sends, as far as is known */
@@ -415,18 +415,12 @@ static void
 on_status(void *arg, const struct etcd_answer *an)
 {
 	struct leader *l = arg;
-	bool is_full;
 
 	if (an->err != KODO_OK)
 		return;
 	l->e->status.db_bytes = an->db_bytes;
-	is_full = an->used_bytes > LOG_FULL(l->e->quota);
-	if (is_full != l->e->is_log_full)
-		log_at(is_full ? LOG_ERROR : LOG_INFO, is_full ?
-		    "etcd has three quarters of its quota in use: no writes are taken until the "
-		    "log is trimmed; where that does not help, kodo cluster status says who is "
-		    "behind" : "the log has room again");
-	l->e->is_log_full = is_full;
+	l->e->etcd_used = an->used_bytes;
+	l->e->etcd_revision = an->revision;
 }
 
 static void
@@ -441,20 +435,38 @@ on_alarms(void *arg, const struct etcd_answer *an)
 }
 
 static void
+note_room(struct context *e)
+{
+	const bool is_full = !context_has_room(e, 0);
+
+	if (is_full == e->is_log_full)
+		return;
+	e->is_log_full = is_full;
+	if (!is_full)
+		log_info("the log has room again");
+	else if (e->status.db_bytes > LOG_FILE(e->quota))
+		log_error("the file of etcd has nearly its quota: no writes are taken until it is "
+		    "defragmented (etcdctl defrag), one member after the other");
+	else
+		log_error("etcd has three quarters of its quota in use: no writes are taken until "
+		    "the log is trimmed; where that does not help, kodo cluster status says who is "
+		    "behind");
+}
+
+static void
 look(struct leader *l, int64_t now_us)
 {
 	const struct etcd_done status = { on_status, l }, alarms = { on_alarms, l };
+	const struct context *e = l->e;
 
-	if (now_us - l->looked_us < (l->e->is_log_full ||
-		l->e->log.total - l->looked_total >= LOG_UNTRIMMED(l->e->quota)
+	if (now_us - l->looked_us < (e->is_log_full ? LOOK_FULL_US :
+		log_size_behind(&e->log, e->etcd_revision) >= LOG_UNTRIMMED(e->quota)
 		? BEAT_US : LOOK_US))
 		return;
 	l->looked_us = now_us;
-	l->looked_total = l->e->log.total;
 	/* what was told of who sends may have come by a state that was taken over */
-	l->is_free |= l->e->status.token == 0;
-	if (etcd_status(l->e->etcd, status) != KODO_OK ||
-	    etcd_alarms(l->e->etcd, alarms) != KODO_OK)
+	l->is_free |= e->status.token == 0;
+	if (etcd_status(e->etcd, status) != KODO_OK || etcd_alarms(e->etcd, alarms) != KODO_OK)
 		log_debug("too many calls at once");
 }
 
@@ -481,6 +493,7 @@ lead_tick(struct leader *l)
 	claim(l);
 	compare_tick(e->comparer, l->lease);
 	look(l, now_us);
+	note_room(e);
 }
 
 void

@@ -11,7 +11,7 @@
 #include "cron/cluster/trim.h"
 
 #define EVERY_US	(60ll * 1000000)
-#define SOON_US		(3ll * 1000000)	/* where much has come; records of members are newer */
+#define SOON_US		(500ll * 1000)	/* where much has come */
 #define BEHIND		10000u	/* revisions that stay for who is away */
 #define AWAY_US		(86400ll * 1000000)	/* who is silent so long is not waited for */
 #define PAGE		1000u
@@ -25,7 +25,7 @@ struct trimmer {
 	bool is_busy;
 	size_t folder;
 	uint64_t upto, done;	/* revisions */
-	uint64_t total;		/* of the log when it began */
+	uint64_t total;		/* of the log when it was trimmed last */
 	char from[KEY_BYTES + 1];
 	size_t from_len;
 };
@@ -218,7 +218,6 @@ trim_tick(struct trimmer *t)
 		? EVERY_US : SOON_US))
 		return;
 	t->begun_us = now_us;
-	t->total = t->e->log.total;
 	common = common_revision(t->e);
 	upto = log_size_before(&t->e->log, LOG_KEPT(t->e->quota));
 	if (common >= BEHIND && common - BEHIND > upto)
@@ -227,6 +226,7 @@ trim_tick(struct trimmer *t)
 		upto = common;
 	if (upto <= t->done)
 		return;
+	t->total = t->e->log.total;
 	t->upto = upto;
 	t->folder = 0;
 	t->is_busy = true;

@@ -203,6 +203,10 @@ class Machine(Service):
     def log(self):
         return open(os.path.join(self.cwd, "data", "kodo.log"), encoding="utf-8", errors="replace").read()
 
+    def check(self):
+        """What kodo check says of its state."""
+        return subprocess.run([kodotest.KODO, "check", "--state", self.state_path()], capture_output=True, text=True, timeout=60).stdout
+
     def urls(self):
         """Of all nodes that it shows."""
         return {n["url"] for n in self.get("/connect").json()["nodes"]}

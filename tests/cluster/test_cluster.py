@@ -398,8 +398,7 @@ def test_a_part_of_the_network_is_cut_and_healed(tmp_path, which):
 
 def test_check_names_what_is_wrong(tmp_path):
     def found(machine):
-        done = subprocess.run([kodotest.KODO, "check", "--state", machine.state_path()], capture_output=True, text=True, timeout=60)
-        return "\n".join(line for line in done.stdout.splitlines() if "cluster: " in line)
+        return "\n".join(line for line in machine.check().splitlines() if "cluster: " in line)
 
     with cluster(tmp_path) as c:
         wait_until(lambda: "cluster: 3 machines" in found(c.machines[0]), 20)

@@ -192,16 +192,12 @@ def test_two_machines_of_one_name_say_so(tmp_path):
 def test_who_folds_texts_otherwise_is_told_of(tmp_path):
     with cluster(tmp_path, n=1, retry=0) as c:
         machine = c.machines[0]
-
-        def found():
-            return subprocess.run([kodotest.KODO, "check", "--state", machine.state_path()], capture_output=True, text=True, timeout=60).stdout
-
         wait_until(lambda: machine.status()["members"], 10)
         own = machine.status()["members"][0]["folding"]
-        assert "Unicode" in own and "folds texts" not in found()
+        assert "Unicode" in own and "folds texts" not in machine.check()
         for name, folding in (("m8", own), ("m9", "1.0 (Unicode 4.0.0)"), ("m7", "")):
             record = "member=\n" + "".join(f"{k}={v}\n" for k, v in {**machine.status()["members"][0], "name": name, "folding": folding}.items())
             c.etcd[0].call("/v3/kv/put", {"key": b64(f"k/kodo/member/{name}".encode()), "value": b64(record.encode())})
         wait_until(lambda: len(machine.status()["members"]) == 4, 10)
-        said = [line for line in found().splitlines() if "folds texts" in line]
+        said = [line for line in machine.check().splitlines() if "folds texts" in line]
         assert len(said) == 1 and "m9 folds texts by utf8proc 1.0 (Unicode 4.0.0), and this machine by " + own in said[0], said

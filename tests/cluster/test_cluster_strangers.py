@@ -1,12 +1,11 @@
-"""What strangers send to a cluster, and how long its log may become: make check-cluster."""
+"""What strangers send to a cluster: make check-cluster."""
 import base64
 import json
 import os
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from clustertest import cluster, connect, same_digests, stop  # noqa: E402
+from clustertest import cluster, connect  # noqa: E402
 import signing  # noqa: E402
 from kodotest import connect_body, wait_until  # noqa: E402
 
@@ -63,34 +62,3 @@ def test_nobody_is_refused_for_what_another_machine_was_told(tmp_path):
         # one that is unknown everywhere is answered, though the log goes on
         assert c.machines[1].post("/update", connect_body("http://nobody.test")).status == 404
         wait_until(lambda: all(len(m.urls()) == 120 for m in c.machines), 20)
-
-
-def test_the_log_stays_below_the_quota_of_etcd_whoever_is_away(tmp_path):
-    """Twice its quota goes through it in large bodies while a machine is away, which takes a state then."""
-    with cluster(tmp_path, quota=64 << 20, cluster_quota_mib=64, retry=0) as c:
-        machine, away = c.machines[0], c.machines[2]
-        connect(machine, "http://large.test")
-        wait_until(lambda: "http://large.test" in away.urls(), 10)
-        stop(away)
-        sizes, used, sent, late = [], [], 0, 0
-        began = time.monotonic()
-        while sent < 2 * 64 << 20:
-            body = connect_body("http://large.test", flows=6000, organization=f"{sent}")
-            answer = machine.post("/update", body, timeout=20)
-            if answer.status == 503:    # trimming takes a moment
-                late += 1
-                assert late < 50, (sent, c.etcd[0].status())
-                time.sleep(0.2)
-                continue
-            assert answer.status == 200, (sent, answer)
-            sent += len(json.dumps(body))
-            found = c.etcd[0].status()
-            sizes.append(int(found["dbSize"]))
-            used.append(int(found["dbSizeInUse"]))
-        print(f"\n{sent >> 20} MiB of bodies in {time.monotonic() - began:.0f} s, {late} of {len(sizes)} told to come again: etcd had at most "
-              f"{max(used) >> 20} MiB in use, a file of {max(sizes) >> 20}")
-        assert not c.etcd[0].call("/v3/maintenance/alarm", {"action": "GET"}).get("alarms")
-        assert max(used) < 3 * (64 << 20) // 4 and late < len(sizes) // 10
-        away.start(40)
-        wait_until(lambda: "took over the state of m" in away.log(), 20, "the log does not reach back")
-        wait_until(lambda: same_digests(c.machines), 20)
