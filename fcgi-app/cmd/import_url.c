@@ -102,17 +102,11 @@ wait_until_done(struct registry *r, struct str slug, bool forget, struct why *wh
 enum kodo_err
 import_url(struct registry *r, struct str url, bool forget, struct why *why)
 {
-	const struct options *in_force;
 	struct option_import o;
 	char slug[WALK_SLUG_BYTES];
 	const char *reason = NULL;
 	enum kodo_err err = option_import_read(url, &o, &reason);
 
-	if (err == KODO_OK && registry_options(r, &in_force) == KODO_OK &&
-	    !walk_is_possible(in_force))
-		return why_set(why, KODO_EINVAL,
-		    "a registry on several machines (option `cluster`) cannot import: let "
-		    "another one do it, and connect that to this one");
 	if (err != KODO_OK)
 		return why_set(why, err, "%.*s: %s", STR_ARG(url), reason);
 	if (forget)

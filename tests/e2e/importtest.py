@@ -142,3 +142,11 @@ def shown(kodo, query="", page=1000):
         link = answer.headers.get("link", "")
         target = link[link.index("<") + 1:link.index(">")] if 'rel="next"' in link else None
     return items
+
+
+def state(kodo, peer, node, version):
+    """The registry peer tells kodo of a node of that version."""
+    node = {**node, "kodo": {"version": version}}
+    body = kodotest.greeting(peer, nodes=[node], kodo={"versions": {node["url"]: version}, "entries": True})
+    answer = kodo.post("/connect", body)
+    assert answer.status in (200, 201), answer

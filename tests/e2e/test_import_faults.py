@@ -10,7 +10,7 @@ import urllib.parse
 import pytest
 
 import kodotest
-from importtest import server, shown
+from importtest import server, shown, state
 from kodotest import wait_until
 from test_import import CARD, Memory, ard, command, documents, made, mcp, names, registry, run_import, runner_of, triples
 from test_restored import copy_state, state_of
@@ -126,13 +126,6 @@ def test_page_of_nothing(registry, documents):
 
 
 # --- others ---
-
-def state(kodo, peer, node, version):
-    node = {**node, "kodo": {"version": version}}
-    body = kodotest.greeting(peer, nodes=[node], kodo={"versions": {node["url"]: version}, "entries": True})
-    answer = kodo.post("/connect", body)
-    assert answer.status in (200, 201), answer
-
 
 def test_nobody_else_is_listed_under_our_url(registry, mcp, made):
     """A stranger's node below our /import/, of a namespace that we have not imported: neither listed, nor passed on, nor does it lead anywhere."""

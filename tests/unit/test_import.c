@@ -115,6 +115,37 @@ late_answer_changes_nothing(void **state)
 	assert_int_equal(head_of(f).total, MANY);
 }
 
+/* Of two machines that have fetched a document both; the walk has gone on by the first answer. */
+static void
+answer_that_comes_twice_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	static const char catalogs[] = "{\"entries\":[{\"identifier\":\"urn:air:r.example:c\","
+	    "\"displayName\":\"c\",\"type\":\"application/ai-catalog+json\",\"url\":"
+	    "\"https://r.example/more\"},{\"identifier\":\"urn:air:r.example:d\",\"displayName\":"
+	    "\"d\",\"type\":\"application/ai-catalog+json\",\"url\":\"https://r.example/last\"}]}";
+	const struct walk_answer first = { .status = 200, .body = str_of(catalogs) };
+	const struct walk_answer second = { .status = 200, .body = manifest(f, 0, 3) };
+	char slug[WALK_SLUG_BYTES];
+	struct walk_work work, more;
+
+	start(f);
+	must(walk_want(f->r, STR(SOURCE), f->now_us, slug));
+	assert_true(next(f, &work));
+	must(walk_take(f->r, &work, &first, f->now_us));
+	assert_true(next(f, &more));
+	assert_true(str_eq(more.doc.url, STR("https://r.example/more")));
+	must(walk_take(f->r, &work, &first, f->now_us));
+	assert_true(next(f, &more));
+	assert_true(str_eq(more.doc.url, STR("https://r.example/more")));
+	must(walk_take(f->r, &more, &second, f->now_us));
+	assert_true(next(f, &more));
+	assert_true(str_eq(more.doc.url, STR("https://r.example/last")));
+	must(walk_take(f->r, &more, &second, f->now_us));
+	settle(f);
+	assert_int_equal(head_of(f).total, 3);
+}
+
 static void
 source_is_forgotten_in_steps(void **state)
 {
@@ -142,6 +173,8 @@ main(void)
 		    large_page_is_stored_in_steps, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 		    late_answer_changes_nothing, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+		    answer_that_comes_twice_changes_nothing, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 		    source_is_forgotten_in_steps, fixture_setup, fixture_teardown),
 	};

@@ -45,8 +45,6 @@ test_bad_yaml(void **state)
 		{ "- feed: true\n- registry: no\n", "/l.yaml:1: Cannot feed (True) as a node" },
 		{ "\n- registry: false\n",
 		    "/l.yaml:2: Cannot feed (True) as a node: set feed: false, or registry: true" },
-		{ "- cluster: http://127.0.0.1:2379\n- import: http://127.0.0.1:9\n",
-		    "/l.yaml:2: import: a registry on several machines (option `cluster`) cannot" },
 		{ "- connect: {a: b}\n", "/l.yaml:1: connect: expected a list of urls" },
 		{ "- connect:\n  - http://a\n  - [b]\n", "/l.yaml:3: connect: expected a url" },
 		{ "- connect:\n  - http://a\n  - http://a b\n",

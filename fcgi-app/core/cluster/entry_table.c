@@ -4,6 +4,7 @@
 #include "core/exchange/outcome.h"
 #include "core/exchange/schedule.h"
 #include "core/exchange/stranger.h"
+#include "core/import/walk_private.h"
 #include "core/registry/requests.h"
 #include "core/registry/startup.h"
 
@@ -210,6 +211,84 @@ done_complete(struct arena *a, struct entry *e)
 	return KODO_OK;
 }
 
+/* --- imports --- */
+
+static const struct field tag_fields[] = { { FIELD_TEXT, .at = 0 } };
+static const struct shape tag_shape = SHAPE(str, tag_fields);
+
+static const struct field doc_fields[] = { BELOW(import_doc, kind, IMPORT_KINDS),
+	NUMBER(import_doc, depth), BOOL(import_doc, is_next), TEXT(import_doc, url) };
+static const struct shape doc_shape = SHAPE(import_doc, doc_fields);
+static const struct field work_fields[] = { BELOW(walk_work, step, WALK_SETTLE + 1),
+	TEXT(walk_work, slug), GROUP(walk_work, doc, doc_shape), TEXT(walk_work, etag),
+	NUMBER(walk_work, walk), BOOL(walk_work, is_listed) };
+static const struct shape work_shape = SHAPE(walk_work, work_fields);
+static const struct field answer_fields[] = { NUMBER(walk_answer, status),
+	TEXT(walk_answer, etag), TEXT(walk_answer, problem), BOOL(walk_answer, is_final),
+	BOOL(walk_answer, is_ours), NUMBER(walk_answer, retry_after_s) };
+static const struct shape answer_shape = SHAPE(walk_answer, answer_fields);
+static const struct field item_fields[] = { TEXT(import_entry, id),
+	TEXT(import_entry, space), TEXT(import_entry, slug), TEXT(import_entry, name),
+	TEXT(import_entry, description), TEXT(import_entry, author),
+	TEXT(import_entry, organization), TEXT(import_entry, target),
+	LIST(import_entry, tags, n_tags, tag_shape), BOOL(import_entry, is_gone),
+	BOOL(import_entry, is_relayed) };
+static const struct shape item_shape = SHAPE(import_entry, item_fields);
+static const struct field rival_fields[] = { NUMBER(settle_rival, place),
+	NUMBER(settle_rival, node) };
+static const struct shape rival_shape = SHAPE(settle_rival, rival_fields);
+static const struct field rivals_fields[] = { LIST(settle_rivals, all, n, rival_shape) };
+static const struct shape rivals_shape = SHAPE(settle_rivals, rivals_fields);
+static const struct field said_fields[] = { TEXT(source, slug), TEXT(source, error),
+	TEXT(source, example), NUMBER(source, n_entries), NUMBER(source, n_new),
+	NUMBER(source, n_changed), NUMBER(source, n_gone), NUMBER(source, requests),
+	NUMBER(source, bytes) };
+static const struct shape said_shape = SHAPE(source, said_fields);
+static const struct field doubt_fields[] = { TEXT(walk_doubt, slug), TEXT(walk_doubt, space),
+	NUMBER(walk_doubt, node), BOOL(walk_doubt, is_own) };
+static const struct shape doubt_shape = SHAPE(walk_doubt, doubt_fields);
+
+static const struct field next_fields[] = { TEXT(walk_next, slug) };
+static const struct field next_results[] = { GROUP(walk_next, work, work_shape) };
+static const struct field page_fields[] = { POINTER(walk_page, work, work_shape),
+	POINTER(walk_page, answer, answer_shape), NUMBER(walk_page, n_bytes),
+	BELOW(walk_page, kind, IMPORT_KINDS), WORDS(walk_page, why),
+	LIST(walk_page, entries, n_entries, item_shape),
+	LIST(walk_page, docs, n_docs, doc_shape),
+	ARRAY(walk_page, refused, n_refused, id_shape, IMPORT_REFUSALS),
+	TEXT(walk_page, example), BOOL(walk_page, is_first), BOOL(walk_page, is_last),
+	NUMBER(walk_page, n_live), NUMBER(walk_page, n_again) };
+static const struct field page_results[] = { NUMBER(walk_page, live_now),
+	NUMBER(walk_page, again_now), BOOL(walk_page, is_over) };
+static const struct field settle_fields[] = { TEXT(walk_settling, slug),
+	POINTER(walk_settling, rivals, rivals_shape), BOOL(walk_settling, is_full) };
+static const struct field settle_results[] = { BOOL(walk_settling, is_done),
+	BOOL(walk_settling, is_ended), GROUP(walk_settling, s, said_shape),
+	NUMBER(walk_settling, n_refused) };
+static const struct field doubts_fields[] = { LIST(walk_doubts, all, n, doubt_shape),
+	NUMBER(walk_doubts, position), BOOL(walk_doubts, is_to_store) };
+static const struct field walk_wish_fields[] = { TEXT(walk_wish, text),
+	BOOL(walk_wish, is_over) };
+static const struct field walk_wish_results[] = { CHARS(walk_wish, slug) };
+
+static enum kodo_err
+page_complete(struct arena *a, struct entry *e)
+{
+	const struct walk_page *page = e->arg;
+
+	(void)a;
+	return page->work != NULL && page->answer != NULL ? KODO_OK : KODO_EINVAL;
+}
+
+static enum kodo_err
+settle_complete(struct arena *a, struct entry *e)
+{
+	const struct walk_settling *g = e->arg;
+
+	(void)a;
+	return g->rivals != NULL ? KODO_OK : KODO_EINVAL;
+}
+
 #define ROW(c, s, in, out, complete) { &(c), SHAPE(s, in), SHAPE(s, out), complete }
 #define PLAIN(c, s, in, complete) { &(c), SHAPE(s, in), NONE(s), complete }
 #define BARE(c)		{ &(c), NONE(id), NONE(id), NULL }
@@ -249,4 +328,12 @@ const struct entry_row entry_rows[CHANGE_KINDS] = {
 	[CHANGE_CLOCK_BACK] = PLAIN(change_clock_back, time, time_fields, NULL),
 	[CHANGE_PROBE] = PLAIN(change_probe, change_probe, probe_fields, NULL),
 	[CHANGE_SKIP] = { NULL, SHAPE(wide, wide_fields), NONE(wide), NULL },
+	[CHANGE_WALK_NEXT] = ROW(change_walk_next, walk_next, next_fields, next_results, NULL),
+	[CHANGE_WALK_TAKE] = ROW(change_walk_take, walk_page, page_fields, page_results,
+	    page_complete),
+	[CHANGE_WALK_SETTLE] = ROW(change_walk_settle, walk_settling, settle_fields,
+	    settle_results, settle_complete),
+	[CHANGE_WALK_DOUBTS] = PLAIN(change_walk_doubts, walk_doubts, doubts_fields, NULL),
+	[CHANGE_WALK_WISH] = ROW(change_walk_wish, walk_wish, walk_wish_fields,
+	    walk_wish_results, NULL),
 };

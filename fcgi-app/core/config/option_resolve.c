@@ -406,10 +406,6 @@ check_together(struct option_input *in, struct options *out)
 	if (out->feed && !out->registry && is_known)
 		return option_fail(in, feed != NULL ? feed : registry,
 		    "Cannot feed (True) as a node: set feed: false, or registry: true");
-	if (out->cluster.p != NULL && out->n_imports > 0)
-		return option_fail(in, in->values[OPTION_IMPORT],
-		    "import: a registry on several machines (option `cluster`) cannot import: let "
-		    "another one do it, and connect that to this one");
 	if (url_key(in->a, out->url, &out->url_key) != KODO_OK ||
 	    option_state_path(in->a, out->cache_data, &out->state_path) != KODO_OK)
 		return option_no_memory(in);

@@ -266,17 +266,12 @@ due_find(struct sources *l, int64_t now_us, const struct str *busy, size_t n_bus
 	return NULL;
 }
 
-struct next {
-	struct arena *a;
-	struct str slug;
-	struct walk_work *out;
-};
-
 /* Begins a walk where none is on its way, and says what is next. */
 static enum kodo_err
 next_fn(struct change *ch, void *arg)
 {
-	struct next *n = arg;
+	struct walk_next *n = arg;
+	struct walk_work *w = &n->work;
 	struct sources l = { .a = ch->a, .o = ch->o };
 	struct source *s;
 	struct option_import o;
@@ -293,34 +288,30 @@ next_fn(struct change *ch, void *arg)
 	}
 	if (err != KODO_OK)
 		return err;
-	*n->out = (struct walk_work){ .step = WALK_SETTLE, .walk = s->walk };
-	if (s->phase == SOURCE_WALKS && walk_queue_first(s->queue, &n->out->doc)) {
-		n->out->step = WALK_FETCH;
-		n->out->is_listed = option_import_read(s->text, &o, NULL) == KODO_OK &&
+	*w = (struct walk_work){ .step = WALK_SETTLE, .walk = s->walk };
+	if (s->phase == SOURCE_WALKS && walk_queue_first(s->queue, &w->doc)) {
+		w->step = WALK_FETCH;
+		w->is_listed = option_import_read(s->text, &o, NULL) == KODO_OK &&
 		    url_parse(o.url, &named, NULL) == KODO_OK &&
-		    url_parse(n->out->doc.url, &here, NULL) == KODO_OK &&
+		    url_parse(w->doc.url, &here, NULL) == KODO_OK &&
 		    str_eq(here.host, named.host) && here.port == named.port;
-		err = arena_str(n->a, n->out->doc.url, &n->out->doc.url);
-		if (err == KODO_OK && s->root.p != NULL && str_eq(s->root, n->out->doc.url))
-			err = arena_str(n->a, s->etag, &n->out->etag);
+		err = arena_str(ch->a, w->doc.url, &w->doc.url);
+		if (err == KODO_OK && s->root.p != NULL && str_eq(s->root, w->doc.url))
+			err = arena_str(ch->a, s->etag, &w->etag);
 	}
-	return err == KODO_OK ? arena_str(n->a, s->slug, &n->out->slug) : err;
+	return err == KODO_OK ? arena_str(ch->a, s->slug, &w->slug) : err;
 }
 
-static const struct change_type change_next = { .kind = CHANGE_WALK, .fn = next_fn };
-
-bool
-walk_is_possible(const struct options *o)
-{
-	return o->cluster.p == NULL;
-}
+const struct change_type change_walk_next = { .kind = CHANGE_WALK_NEXT, .fn = next_fn };
 
 enum kodo_err
 walk_next(struct registry *r, struct arena *a, int64_t now_us, const struct str *busy,
     size_t n_busy, struct walk_work *out, int64_t *due_us)
 {
-	struct next next = { .a = a, .out = out };
-	struct change_run run = { .type = &change_next, .r = r, .now_us = now_us, .arg = &next };
+	struct walk_next next = { .slug = STR_NULL };
+	const bool is_kept = true;
+	struct change_run run = { .type = &change_walk_next, .r = r, .now_us = now_us,
+		.arg = &next, .is_kept = &is_kept };
 	struct sources l = { .a = a };
 	struct source *s = NULL;
 	struct view v;
@@ -330,7 +321,7 @@ walk_next(struct registry *r, struct arena *a, int64_t now_us, const struct str 
 		return err;
 	l.o = v.options;
 	l.restored_us = (int64_t)v.head.restored_us;
-	err = walk_is_possible(v.options) ? sources_read(&l, &v.t) : KODO_ENOTFOUND;
+	err = sources_read(&l, &v.t);
 	if (err == KODO_OK)
 		s = due_find(&l, now_us, busy, n_busy, due_us);
 	if (s != NULL)
@@ -338,18 +329,16 @@ walk_next(struct registry *r, struct arena *a, int64_t now_us, const struct str 
 	view_end(&v);
 	if (err != KODO_OK || s == NULL)
 		return err == KODO_OK ? KODO_ENOTFOUND : err;
-	return registry_change(&run);
+	err = registry_change(&run);
+	*out = next.work;
+	if (err == KODO_OK)
+		err = arena_str(a, out->slug, &out->slug);
+	if (err == KODO_OK)
+		err = arena_str(a, out->doc.url, &out->doc.url);
+	return err == KODO_OK ? arena_str(a, out->etag, &out->etag) : err;
 }
 
 /* --- settling --- */
-
-struct settling {
-	const struct walk_work *w;
-	const struct settle_rivals *rivals;
-	struct source s;	/* after; texts in the change's arena */
-	bool is_full;		/* a step had no room: the rest is left to the next walk */
-	bool is_done, is_ended;
-};
 
 /* Nothing of it is wanted any more. */
 static enum kodo_err
@@ -394,7 +383,7 @@ source_rest(struct source *s, int64_t now_us)
 static enum kodo_err
 settle_fn(struct change *ch, void *arg)
 {
-	struct settling *g = arg;
+	struct walk_settling *g = arg;
 	struct sources l = { .a = ch->a, .o = ch->o };
 	struct source *s;
 	struct peer *p = NULL;
@@ -402,7 +391,7 @@ settle_fn(struct change *ch, void *arg)
 	enum kodo_err err = sources_read(&l, ch->t);
 
 	g->is_done = g->is_ended = false;
-	s = err == KODO_OK ? sources_find(&l, g->w->slug) : NULL;
+	s = err == KODO_OK ? sources_find(&l, g->slug) : NULL;
 	if (s == NULL || (s->phase != SOURCE_SETTLES && s->phase != SOURCE_ENDS))
 		return err;
 	err = walk_peer(ch, s, &p);
@@ -420,16 +409,15 @@ settle_fn(struct change *ch, void *arg)
 		source_rest(s, ch->now_us);
 	g->is_done = !more;
 	g->s = *s;
+	g->n_refused = source_n_refused(s);
 	return err == KODO_OK ? source_put(ch->t, s) : err;
 }
 
-static const struct change_type change_settle = { .kind = CHANGE_WALK, .fn = settle_fn };
+const struct change_type change_walk_settle = { .kind = CHANGE_WALK_SETTLE, .fn = settle_fn };
 
 static void
-say_done(const struct source *s)
+say_done(const struct source *s, uint32_t refused)
 {
-	const uint32_t refused = source_n_refused(s);
-
 	if (s->error.p != NULL)
 		log_warning("import of %.*s: %.*s; tried again later", STR_ARG(s->slug),
 		    STR_ARG(s->error));
@@ -445,9 +433,9 @@ enum kodo_err
 walk_settle(struct registry *r, const struct walk_work *w, const struct settle_rivals *rivals,
     int64_t now_us)
 {
-	struct settling g = { .w = w, .rivals = rivals };
+	struct walk_settling g = { .slug = w->slug, .rivals = rivals };
 	bool is_kept = true;
-	struct change_run run = { .type = &change_settle, .r = r, .now_us = now_us, .arg = &g,
+	struct change_run run = { .type = &change_walk_settle, .r = r, .now_us = now_us, .arg = &g,
 		.is_kept = &is_kept };
 	enum kodo_err err = registry_change(&run);
 
@@ -456,7 +444,7 @@ walk_settle(struct registry *r, const struct walk_work *w, const struct settle_r
 		err = registry_change(&run);
 	}
 	if (err == KODO_OK && g.is_done)
-		say_done(&g.s);
+		say_done(&g.s, g.n_refused);
 	if (err == KODO_OK && g.is_ended)
 		log_info("import of %.*s: ended, and its entries with it", STR_ARG(g.s.slug));
 	return err;

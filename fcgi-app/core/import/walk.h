@@ -28,9 +28,6 @@ struct walk_work {
 	bool is_listed;		/* its host is that of the source, which the operator has named */
 };
 
-/* Do these options allow imports? Not in a cluster, whose log has no entry for them. */
-bool walk_is_possible(const struct options *o);
-
 /*
  * The first thing due, of sources that are not among busy. KODO_ENOTFOUND: nothing is due; *due_us
  * becomes the time when something will be, if that is sooner.

@@ -85,24 +85,6 @@ batch_read(struct batch *b, const struct walk_work *w, struct str body)
 
 /* --- storing --- */
 
-/* An answer on its way into the store, so many entries in each transaction. */
-struct taking {
-	const struct walk_work *w;
-	const struct walk_answer *answer;
-	struct batch *b;
-	size_t from, to;	/* entries of this transaction */
-	/* those that were live, and of them seen before in this walk; before this transaction */
-	size_t n_live, n_again;
-	size_t live_now, again_now;
-	bool is_over;		/* the walk has come to its end meanwhile */
-};
-
-static bool
-is_last(const struct taking *t)
-{
-	return t->to == t->b->n_entries;
-}
-
 static enum kodo_err
 space_mark(struct change *ch, uint32_t peer, struct str name)
 {
@@ -189,7 +171,7 @@ entry_store(struct change *ch, struct source *s, const struct import_entry *e,
 
 static enum kodo_err
 entries_store(
-    struct change *ch, struct source *s, struct taking *t, const struct option_import *o)
+    struct change *ch, struct source *s, struct walk_page *t, const struct option_import *o)
 {
 	size_t i;
 	bool again;
@@ -197,8 +179,8 @@ entries_store(
 
 	t->live_now = t->n_live;
 	t->again_now = t->n_again;
-	for (i = t->from; i < t->to && err == KODO_OK; i++) {
-		const struct import_entry *e = &t->b->entries[i];
+	for (i = 0; i < t->n_entries && err == KODO_OK; i++) {
+		const struct import_entry *e = &t->entries[i];
 
 		err = entry_store(ch, s, e, o, &again);
 		/* what is refused or gone is not stored, so nobody knows whether it came before */
@@ -210,7 +192,7 @@ entries_store(
 
 /* Are there entries, all of which were seen before in this walk? */
 static bool
-is_repeated(const struct taking *t)
+is_repeated(const struct walk_page *t)
 {
 	return t->live_now > 0 && t->again_now == t->live_now;
 }
@@ -236,7 +218,7 @@ loop_note(struct source *s, struct str url)
 
 /* The documents that are left, and those that this one names. */
 static enum kodo_err
-queue_follow(struct change *ch, struct source *s, const struct batch *b, struct str left)
+queue_follow(struct change *ch, struct source *s, const struct walk_page *b, struct str left)
 {
 	struct buf queue = BUF_INIT(0);
 	size_t i;
@@ -265,12 +247,12 @@ queue_follow(struct change *ch, struct source *s, const struct batch *b, struct 
 
 /* The first document that could be read is what the source is; the other ways are dropped. */
 static void
-root_find(struct source *s, const struct batch *b, const struct import_doc *doc)
+root_find(struct source *s, enum import_kind kind, const struct import_doc *doc)
 {
 	if (s->root.p != NULL)
 		return;
-	s->root = b->kind == IMPORT_MCP ? walk_queue_root(s, doc->url) : doc->url;
-	s->kind = b->kind;
+	s->root = kind == IMPORT_MCP ? walk_queue_root(s, doc->url) : doc->url;
+	s->kind = kind;
 	s->queue.len -= walk_queue_rest(s->queue).len;
 }
 
@@ -350,20 +332,20 @@ fail(struct change *ch, struct source *s, const struct walk_answer *answer, stru
 
 /* What stands behind the entries: where the walk goes on. */
 static enum kodo_err
-walk_go_on(struct change *ch, struct source *s, const struct taking *t,
+walk_go_on(struct change *ch, struct source *s, const struct walk_page *t,
     const struct option_import *o)
 {
 	const char *over;
 	enum kodo_err err;
 
 	/* of ARD several documents may name one agent */
-	if (t->w->doc.is_next && ((is_repeated(t) && s->kind != IMPORT_ARD) ||
-	    loop_note(s, t->w->doc.url)))
+	if (t->work->doc.is_next && ((is_repeated(t) && s->kind != IMPORT_ARD) ||
+	    loop_note(s, t->work->doc.url)))
 		return fail(ch, s, t->answer, STR("its pages begin again"), false);
 	over = ceiling_of(s, o, ch->now_us);
 	if (over != NULL)
 		return stop(ch, s, t->answer, str_of(over));
-	err = queue_follow(ch, s, t->b, walk_queue_rest(s->queue));
+	err = queue_follow(ch, s, t, walk_queue_rest(s->queue));
 	if (err == KODO_OK && s->queue.len == 0) {
 		s->etag = s->requests == 1 ? t->answer->etag : STR_NULL;
 		walk_end(s, ch->now_us, 0);
@@ -372,49 +354,50 @@ walk_go_on(struct change *ch, struct source *s, const struct taking *t,
 }
 
 static enum kodo_err
-store(struct change *ch, struct source *s, struct taking *t)
+store(struct change *ch, struct source *s, struct walk_page *t)
 {
-	const struct batch *b = t->b;
 	/* its entries, their nodes, and what is found by their words */
-	const uint64_t room = SETTLE_LEFT_BYTES + 4 * t->answer->body.len;
+	const uint64_t room = SETTLE_LEFT_BYTES + 4 * t->n_bytes;
 	struct option_import o;
 	unsigned i;
 	enum kodo_err err = option_import_read(s->text, &o, NULL);
 
 	s->tries = 0;
-	root_find(s, b, &t->w->doc);
-	for (i = 0; t->from == 0 && i < IMPORT_REFUSALS; i++)
-		s->refused[i] += b->refused[i];
+	root_find(s, (enum import_kind)t->kind, &t->work->doc);
+	for (i = 0; t->is_first && i < t->n_refused; i++)
+		s->refused[i] += t->refused[i];
 	if (s->example.p == NULL)
-		s->example = b->example;
-	if (err == KODO_OK && b->n_entries > 0 && change_room(ch, room) < room)
+		s->example = t->example;
+	if (err == KODO_OK && t->n_entries > 0 && change_room(ch, room) < room)
 		return stop(ch, s, t->answer, STR(SETTLE_FULL));
 	if (err == KODO_OK)
 		err = entries_store(ch, s, t, &o);
-	return err != KODO_OK || !is_last(t) ? err : walk_go_on(ch, s, t, &o);
+	return err != KODO_OK || !t->is_last ? err : walk_go_on(ch, s, t, &o);
 }
 
 static enum kodo_err
 take_fn(struct change *ch, void *arg)
 {
-	struct taking *t = arg;
+	struct walk_page *t = arg;
 	const struct walk_answer *answer = t->answer;
 	const struct str problem = answer->problem;
 	struct source s;
-	enum kodo_err err = source_get(ch->t, ch->a, t->w->slug, &s);
+	struct import_doc doc;
+	enum kodo_err err = source_get(ch->t, ch->a, t->work->slug, &s);
 
-	/* it was ended meanwhile, or begun anew */
+	/* it was ended meanwhile, or begun anew; or another machine has fetched this, too */
 	if (err == KODO_ENOTFOUND || (err == KODO_OK && (s.phase != SOURCE_WALKS ||
-	    s.walk != t->w->walk))) {
+	    s.walk != t->work->walk || !walk_queue_first(s.queue, &doc) ||
+	    !str_eq(doc.url, t->work->doc.url)))) {
 		t->is_over = true;
 		return KODO_OK;
 	}
 	if (err != KODO_OK)
 		return err;
-	s.requests += t->from == 0;
-	s.bytes += t->from == 0 ? answer->body.len : 0;
+	s.requests += t->is_first;
+	s.bytes += t->is_first ? t->n_bytes : 0;
 	s.due_us = ch->now_us;
-	if (answer->status == 304 && t->w->etag.p != NULL) {
+	if (answer->status == 304 && t->work->etag.p != NULL) {
 		/* nothing is concluded from what was not sent */
 		s.flags &= ~(unsigned)SOURCE_FULL;
 		walk_end(&s, ch->now_us, 0);
@@ -425,38 +408,47 @@ take_fn(struct change *ch, void *arg)
 	} else if (problem.p != NULL) {
 		err = fail(ch, &s, answer, problem, !answer->is_final && (answer->status == 0 ||
 		    answer->status == 429 || answer->status >= 500));
-	} else if (t->b->why.text[0] != '\0') {
-		err = fail(ch, &s, answer, str_of(t->b->why.text), false);
+	} else if (t->why != NULL) {
+		err = fail(ch, &s, answer, str_of(t->why), false);
 	} else {
 		err = store(ch, &s, t);
 	}
 	return err == KODO_OK ? source_put(ch->t, &s) : err;
 }
 
-static const struct change_type change_take = { .kind = CHANGE_WALK, .fn = take_fn };
+const struct change_type change_walk_take = { .kind = CHANGE_WALK_TAKE, .fn = take_fn };
 
 enum kodo_err
 walk_take(struct registry *r, const struct walk_work *w, const struct walk_answer *answer,
     int64_t now_us)
 {
 	struct batch b = { .a = arena_new() };
-	struct taking t = { .w = w, .answer = answer, .b = &b };
-	struct change_run run = { .type = &change_take, .r = r, .now_us = now_us, .arg = &t };
+	struct walk_page t = { .work = w, .answer = answer, .n_bytes = answer->body.len,
+		.n_refused = IMPORT_REFUSALS, .is_first = true };
+	struct change_run run = { .type = &change_walk_take, .r = r, .now_us = now_us, .arg = &t };
+	size_t from = 0;
 	enum kodo_err err = KODO_OK;
 
 	if (b.a == NULL)
 		return KODO_ENOMEM;
 	if (answer->problem.p == NULL && answer->status == 200)
 		err = batch_read(&b, w, answer->body);
+	t.kind = b.kind;
+	t.why = b.why.text[0] == '\0' ? NULL : b.why.text;
+	t.example = b.example;
+	memcpy(t.refused, b.refused, sizeof(t.refused));
 	/* one transaction at least; others write between two of them */
-	while (err == KODO_OK) {
-		t.to = t.from + ENTRIES_AT_ONCE;
-		if (t.to > b.n_entries)
-			t.to = b.n_entries;
+	while (err == KODO_OK && !t.is_over && !t.is_last) {
+		t.entries = b.n_entries == 0 ? NULL : &b.entries[from];
+		t.n_entries = b.n_entries - from;
+		t.is_last = t.n_entries <= ENTRIES_AT_ONCE;
+		if (!t.is_last)
+			t.n_entries = ENTRIES_AT_ONCE;
+		t.docs = b.docs;
+		t.n_docs = t.is_last ? b.n_docs : 0;
 		err = registry_change(&run);
-		if (t.is_over || is_last(&t))
-			break;
-		t.from = t.to;
+		from += t.n_entries;
+		t.is_first = false;
 		t.n_live = t.live_now;
 		t.n_again = t.again_now;
 	}

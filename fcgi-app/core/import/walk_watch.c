@@ -11,21 +11,13 @@
 
 #define WATCH_AT_ONCE	1000u
 
-/* A namespace that is to be looked at. */
-struct doubt {
-	struct str slug, space;
-	uint32_t node;		/* another registry's that shows it; or, is_own, ours */
-	bool is_own;		/* others state what is below our own url */
-};
-
-struct doubts {
+struct looking {
 	struct arena *a;
 	struct txn *t;
 	const struct options *o;
-	struct doubt *all;
-	size_t n, cap;
-	uint64_t stored, position;	/* places in the log */
-	bool is_to_store;
+	struct walk_doubts found;
+	size_t cap;
+	uint64_t stored;		/* place in the log */
 	bool any, any_settles;		/* sources */
 };
 
@@ -47,11 +39,11 @@ node_url(struct txn *t, uint32_t node, struct known *kn, struct str *url)
 }
 
 static enum kodo_err
-doubt_note(struct doubts *w, uint32_t node)
+doubt_note(struct looking *w, uint32_t node)
 {
 	struct place_parts parts;
 	struct source s;
-	struct doubt *all;
+	struct walk_doubt *all;
 	struct known kn;
 	struct str url;
 	bool is_own;
@@ -65,11 +57,11 @@ doubt_note(struct doubts *w, uint32_t node)
 		err = KODO_OK;	/* s.peer is 0 */
 	if (err != KODO_OK || (is_own && (!kn.is_seen || kn.winner.peer == s.peer)))
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
-	all = arena_grow(w->a, w->all, w->n, &w->cap, sizeof(*all));
+	all = arena_grow(w->a, w->found.all, w->found.n, &w->cap, sizeof(*all));
 	if (all == NULL)
 		return KODO_ENOMEM;
-	w->all = all;
-	all += w->n++;
+	w->found.all = all;
+	all += w->found.n++;
 	all->node = node;
 	all->is_own = is_own;
 	err = arena_str(w->a, parts.slug, &all->slug);
@@ -96,7 +88,7 @@ own_settle(struct change *ch, uint32_t node)
 }
 
 static enum kodo_err
-doubt_settle(struct change *ch, const struct doubt *d)
+doubt_settle(struct change *ch, const struct walk_doubt *d)
 {
 	struct source_space space;
 	struct source s;
@@ -121,7 +113,7 @@ doubt_settle(struct change *ch, const struct doubt *d)
 static enum kodo_err
 doubts_fn(struct change *ch, void *arg)
 {
-	const struct doubts *w = arg;
+	const struct walk_doubts *w = arg;
 	size_t i;
 	enum kodo_err err = KODO_OK;
 
@@ -131,12 +123,12 @@ doubts_fn(struct change *ch, void *arg)
 	    ? source_watched_put(ch->t, ch->o->url, w->position) : err;
 }
 
-static const struct change_type change_doubts = { .kind = CHANGE_WALK, .fn = doubts_fn };
+const struct change_type change_walk_doubts = { .kind = CHANGE_WALK_DOUBTS, .fn = doubts_fn };
 
 static enum kodo_err
 source_count(void *arg, const struct source *s)
 {
-	struct doubts *w = arg;
+	struct looking *w = arg;
 
 	w->any = true;
 	w->any_settles |= s->phase == SOURCE_SETTLES;
@@ -145,7 +137,7 @@ source_count(void *arg, const struct source *s)
 
 /* The entries of the log behind *position, so many of them. */
 static enum kodo_err
-doubts_find(struct doubts *w, uint64_t *position)
+doubts_find(struct looking *w, uint64_t *position)
 {
 	struct scan s = changelog_scan(w->t, *position);
 	struct changelog_entry e;
@@ -165,8 +157,9 @@ enum kodo_err
 walk_watch(
     struct registry *r, uint64_t *position, int64_t now_us, enum walk_watched *out)
 {
-	struct doubts w = { .a = arena_new() };
-	struct change_run run = { .type = &change_doubts, .r = r, .now_us = now_us, .arg = &w };
+	struct looking w = { .a = arena_new() };
+	struct change_run run = { .type = &change_walk_doubts, .r = r, .now_us = now_us,
+		.arg = &w.found };
 	struct view v;
 	enum kodo_err err;
 
@@ -180,7 +173,6 @@ walk_watch(
 	w.t = &v.t;
 	w.o = v.options;
 	err = source_each(&v.t, source_count, &w);
-	w.any = w.any && walk_is_possible(v.options);
 	if (err == KODO_OK)
 		err = source_watched_get(&v.t, v.options->url, &w.stored);
 	if (*position == WALK_STORED)
@@ -190,24 +182,18 @@ walk_watch(
 	if (err == KODO_OK && w.any && *position < v.head.logged)
 		err = doubts_find(&w, position);
 	/* what a settling source is to look at again is not behind it yet */
-	w.position = *position;
-	w.is_to_store = w.any && !w.any_settles && w.position > w.stored &&
-	    (w.n > 0 || w.position - w.stored >= WATCH_AT_ONCE);
+	w.found.position = *position;
+	w.found.is_to_store = w.any && !w.any_settles && *position > w.stored &&
+	    (w.found.n > 0 || *position - w.stored >= WATCH_AT_ONCE);
 	*out = !w.any ? WALK_IDLE : *position < v.head.logged ? WALK_MORE : WALK_SEEN;
 	view_end(&v);
-	if (err == KODO_OK && (w.n > 0 || w.is_to_store))
+	if (err == KODO_OK && (w.found.n > 0 || w.found.is_to_store))
 		err = registry_change(&run);
 	arena_free(w.a);
 	return err;
 }
 
 /* --- by hand --- */
-
-struct wish {
-	struct str text;
-	char *slug;	/* of WALK_SLUG_BYTES */
-	bool is_over;	/* it is to be forgotten */
-};
 
 /* Is it one of the option? *text: as that has it; null: it is none. */
 static enum kodo_err
@@ -234,7 +220,7 @@ option_find_slug(struct change *ch, struct str slug, struct str *text)
 static enum kodo_err
 wish_fn(struct change *ch, void *arg)
 {
-	const struct wish *w = arg;
+	struct walk_wish *w = arg;
 	struct option_import o;
 	struct source s;
 	struct str slug = STR_NULL, listed;
@@ -277,22 +263,26 @@ wish_fn(struct change *ch, void *arg)
 	return source_put(ch->t, &s);
 }
 
-static const struct change_type change_wanted = { .kind = CHANGE_WALK, .fn = wish_fn };
+const struct change_type change_walk_wish = { .kind = CHANGE_WALK_WISH, .fn = wish_fn };
+
+static enum kodo_err
+wish(struct registry *r, struct walk_wish *w, int64_t now_us, char slug[WALK_SLUG_BYTES])
+{
+	struct change_run run = { .type = &change_walk_wish, .r = r, .now_us = now_us, .arg = w };
+	const enum kodo_err err = registry_change(&run);
+
+	str_copy(slug, WALK_SLUG_BYTES, str_of(w->slug));
+	return err;
+}
 
 enum kodo_err
 walk_want(struct registry *r, struct str text, int64_t now_us, char slug[WALK_SLUG_BYTES])
 {
-	struct wish w = { .text = text, .slug = slug };
-	struct change_run run = { .type = &change_wanted, .r = r, .now_us = now_us, .arg = &w };
-
-	return registry_change(&run);
+	return wish(r, &(struct walk_wish){ .text = text }, now_us, slug);
 }
 
 enum kodo_err
 walk_forget(struct registry *r, struct str text, int64_t now_us, char slug[WALK_SLUG_BYTES])
 {
-	struct wish w = { .text = text, .slug = slug, .is_over = true };
-	struct change_run run = { .type = &change_wanted, .r = r, .now_us = now_us, .arg = &w };
-
-	return registry_change(&run);
+	return wish(r, &(struct walk_wish){ .text = text, .is_over = true }, now_us, slug);
 }

@@ -256,11 +256,20 @@ change_unwant(struct change *ch, struct peer *p, enum peer_work work)
 	return outbox_clear(ch->t, p->id);
 }
 
+static bool
+has_imported(const struct change *ch)
+{
+	struct scan s = scan_prefix(ch->t, T_IMPORT, STR_NULL);
+	const bool has = scan_next(&s);
+
+	return scan_end(&s) == KODO_OK && has;
+}
+
 bool
 change_is_own(const struct change *ch, struct str key)
 {
 	return str_eq(key, ch->o->url_key) ||
-	    (ch->o->cluster.p == NULL && option_is_own(ch->o, key));
+	    (option_is_own(ch->o, key) && (ch->o->cluster.p == NULL || has_imported(ch)));
 }
 
 enum kodo_err

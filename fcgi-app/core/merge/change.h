@@ -69,8 +69,9 @@ void change_want_connect(struct change *ch, struct peer *p);
 enum kodo_err change_unwant(struct change *ch, struct peer *p, enum peer_work work) MUST_CHECK;
 
 /*
- * Does none but this service speak for the key (option_is_own)? On several machines, which import
- * nothing, only that of its own node is so: those of two builds must come to the same.
+ * Does none but this service speak for the key (option_is_own)? On several machines that have
+ * imported nothing only that of its own node is so: a former build, whose cluster imports nothing,
+ * must come to the same.
  */
 bool change_is_own(const struct change *ch, struct str key);
 /* As whom: PEER_SELF, or the peer of the import under whose path it is. KODO_ENOMEM. */

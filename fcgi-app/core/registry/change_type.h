@@ -44,8 +44,13 @@ enum change_kind {
 	CHANGE_CLOCK_BACK = 27,
 	CHANGE_PROBE = 28,	/* whether a flow answers */
 	CHANGE_SKIP = 29,	/* no change: see cluster/entry.h */
-	CHANGE_KINDS,
-	CHANGE_WALK		/* of an import; no entry says it, so a cluster makes none */
+	/* of imports: import/walk_private.h has what they take */
+	CHANGE_WALK_NEXT = 30,
+	CHANGE_WALK_TAKE = 31,
+	CHANGE_WALK_SETTLE = 32,
+	CHANGE_WALK_DOUBTS = 33,
+	CHANGE_WALK_WISH = 34,
+	CHANGE_KINDS
 };
 
 struct change_run;
