@@ -5,7 +5,9 @@
 #include "core/exchange/digest_check.h"
 #include "core/merge/ingest.h"
 #include "core/merge/resync.h"
+#include "core/merge/statement.h"
 #include "core/records/digest.h"
+#include "core/records/known.h"
 
 /* Is our url a member of `registers`, the last member of a legacy peer's map? */
 static bool
@@ -25,8 +27,25 @@ is_registered(const struct change *ch, struct str body)
 	return found;
 }
 
+/* It states what it did: its own node is said again, and raised over what others say of it. */
+static enum kodo_err
+own_confirm(struct change *ch, struct peer *p)
+{
+	struct statement own = { .version = 0 };
+	uint32_t node;
+	enum kodo_err err = node_find(ch->t, p->key, &node);
+
+	if (err == KODO_OK)
+		err = known_statement(ch->t, node, p->id, &own);
+	if (err == KODO_OK)
+		err = arena_str(ch->a, own.bytes, &own.bytes);
+	if (err == KODO_OK)
+		err = statement_take(ch, p, p->key, own.bytes, own.version, false, &node);
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
 enum kodo_err
-digest_check_agrees(struct change *ch, const struct peer *p, const struct wire_body *b,
+digest_check_agrees(struct change *ch, struct peer *p, const struct wire_body *b,
     const struct exchange_job *job, const struct exchange_result *res, bool *out)
 {
 	char digest[DIGEST_SIZE];
@@ -42,6 +61,10 @@ digest_check_agrees(struct change *ch, const struct peer *p, const struct wire_b
 		err = digest_stated(ch->t, p->id, p->key, change_is_subscriber(ch, p),
 		    b->keeps_entries, digest);
 		*out = str_eq(b->told, str_of(digest));
+		if (err == KODO_OK && *out)
+			err = own_confirm(ch, p);
+	} else if (!peer_is_live_target(p)) {
+		*out = false; /* it was its word that was asked for */
 	}
 	return err;
 }

@@ -11,10 +11,12 @@
 #include "core/merge/change.h"
 #include "core/wire/wire.h"
 
-/* Does the answer say that the target has all of ours, and we all of its? b: NULL for no body. */
-enum kodo_err digest_check_agrees(struct change *ch, const struct peer *p,
-    const struct wire_body *b, const struct exchange_job *job,
-    const struct exchange_result *res, bool *out) MUST_CHECK;
+/*
+ * Does the answer say that the target has all of ours, and we all of its? b: NULL for no body. Then
+ * the target has said its own node again by that.
+ */
+enum kodo_err digest_check_agrees(struct change *ch, struct peer *p, const struct wire_body *b,
+    const struct exchange_job *job, const struct exchange_result *res, bool *out) MUST_CHECK;
 
 /*
  * Now, each acknowledged target: our node has just ended elsewhere, and those that stay are to say

@@ -239,6 +239,9 @@ digest_check_again(struct change *ch, struct peer *p, const struct outcome *oc)
 	if ((p->flags & PEER_RESYNC) == 0 && p->out.check_us != 0 &&
 	    p->out.failures < PEER_SHORT_TRIES)
 		p->out.check_us = failure_next_us(ch, p, oc, PEER_SHORT_PAUSE_US);
+	/* an owner that is no target, see resync_ask */
+	else if ((p->flags & PEER_CONNECTS) != 0 && !peer_is_live_target(p))
+		change_want(ch, p, WORK_RECONNECT, false);
 }
 
 bool

@@ -46,6 +46,17 @@ resync_raise(struct change *ch, struct peer *p)
 	ch->is_due = true; /* the runner must learn of the time */
 }
 
+/* Anybody can have an owner asked, and a connect, ours or its, moves all that is here or there. */
+static bool
+may_confirm(const struct change *ch, const struct peer *p)
+{
+	const bool is_acked = peer_is_live_target(p) && p->out.connected_us != 0;
+
+	return peer_dialect(p)->has_versions && (p->flags & PEER_FEED) != 0 && ch->o->feed &&
+	    (is_acked || ((p->flags & PEER_CONNECTS) != 0 && change_is_subscriber(ch, p) &&
+	    !peer_is_stranger(p)));
+}
+
 void
 resync_ask(struct change *ch, struct peer *p)
 {
@@ -53,6 +64,10 @@ resync_ask(struct change *ch, struct peer *p)
 	const bool connects = (p->flags & PEER_CONNECTS) != 0;
 	int64_t *at_us = &p->resync.at_us;
 
+	/* it is asked soon */
+	if (may_confirm(ch, p) && *at_us > ch->now_us && p->out.check_us != 0 &&
+	    p->out.check_us <= *at_us)
+		return;
 	/* of one that connects itself our connect brings no word, unless it feeds */
 	if ((p->out.work[WORK_CONNECT] != 0 && !connects) || p->out.work[WORK_RECONNECT] != 0 ||
 	    ch->o->retry == 0)
@@ -65,6 +80,10 @@ resync_ask(struct change *ch, struct peer *p)
 		*at_us = ch->now_us;
 	if (p->resync.n < RESYNC_ASKS)
 		p->resync.n++;
+	if (may_confirm(ch, p)) {
+		resync_check(ch, p, *at_us);
+		return;
+	}
 	if (!connects && peer_is_live_target(p))
 		p->out.acked_url = ch->o->url;
 	change_want(ch, p, !connects && peer_is_live_target(p) ? WORK_CONNECT : WORK_RECONNECT,

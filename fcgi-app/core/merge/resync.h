@@ -26,8 +26,9 @@ void resync_cancel(struct peer *p);
  */
 void resync_restart(struct change *ch, struct peer *p);
 /*
- * The owner p must say its own node again, for others speak against it: by its connect, or in the
- * answer to one. At once, and, as those may go on, then likewise later, but never paused for it.
+ * The owner p must say its own node again, for others speak against it: by its connect, in the
+ * answer to one, or by a digest that agrees. At once, and, as those may go on, then likewise later,
+ * but never paused for it.
  */
 void resync_ask(struct change *ch, struct peer *p);
 /* A digest check of the acknowledged target p that begins from now on: at at_us, or sooner. */
