@@ -127,6 +127,15 @@ enum kodo_err store_end(struct txn *t, enum kodo_err err) MUST_CHECK;
 enum kodo_err store_begin_within(struct txn *outer, struct txn *t) MUST_CHECK;
 
 /*
+ * From here on the last commit of this process is on the disk with the next one, or by store_sync:
+ * a power cut may undo it, as a whole, and none before it; the end of the process undoes nothing.
+ * For changes that are made again from elsewhere, as from the log of a cluster. Half the syncs.
+ */
+void store_defer_last(struct store *st);
+/* All that was committed is on the disk. KODO_EIO, KODO_EFULL. */
+enum kodo_err store_sync(struct store *st) MUST_CHECK;
+
+/*
  * The number of the last commit, which takes no transaction; of a reading transaction: of the last
  * commit that it sees. What was read under a number holds until there is a higher one.
  */

@@ -229,6 +229,8 @@ env_try(struct store *st, const struct data_file *file, unsigned flags)
 		rc = mdb_env_set_maxdbs(st->env, T_MAX + OLD_TABLES);
 	if (rc == 0)
 		rc = mdb_env_set_mapsize(st->env, map);
+	if (st->is_last_deferred)
+		flags |= MDB_NOMETASYNC;
 	if (rc == 0)
 		rc = mdb_env_open(st->env, st->state.path, MDB_NOTLS | flags, st->state.file_mode);
 	if (rc == 0 && (flags & MDB_NOLOCK) == 0)
@@ -435,6 +437,20 @@ void
 store_set_map_max(struct store *st, uint64_t bytes)
 {
 	st->map_max_bytes = bytes < MAP_START_BYTES ? MAP_START_BYTES : bytes;
+}
+
+void
+store_defer_last(struct store *st)
+{
+	st->is_last_deferred = true;	/* where it is opened anew, too */
+	if (st->env != NULL && mdb_env_set_flags(st->env, MDB_NOMETASYNC, 1) != 0)
+		log_debug("each commit takes two syncs");
+}
+
+enum kodo_err
+store_sync(struct store *st)
+{
+	return st->env == NULL ? KODO_EIO : store_write_err(st, mdb_env_sync(st->env, 1));
 }
 
 void

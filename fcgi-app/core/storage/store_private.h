@@ -18,6 +18,7 @@ struct store {
 	unsigned n_open;	/* transactions */
 	bool is_read_only;	/* as its disk or its owner has it */
 	bool is_raw;		/* its tables are not open */
+	bool is_last_deferred;	/* see store_defer_last */
 	bool is_outdated;	/* see store_is_outdated */
 	size_t checked;		/* the commit whose format was looked at last */
 	bool map_is_full;	/* why a write ended with KODO_EFULL */
