@@ -314,6 +314,7 @@ set_up(struct context *e, struct why *why)
 	random_hex(e->status.key, 16);
 	digest_options(e);
 	err = settle(e);
+	store_defer_last(registry_store(e->registry));	/* the log has it: follow.c */
 	e->quorum_us = cluster_boot_us() + START_US;
 	e->status.has_quorum = true;
 	if (err == KODO_OK)
@@ -381,8 +382,8 @@ loop(struct context *e, int stop_fd)
 
 	for (;;) {
 		join(&j);
+		follow_tick(e->follower);	/* what has come: the others look at it */
 		lead_tick(e->leader);
-		follow_tick(e->follower);
 		catch_up_tick(e->catch_up);
 		trim_tick(e->trimmer);
 		propose_tick(e->proposer);

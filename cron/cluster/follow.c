@@ -1,7 +1,10 @@
 /*
  * The log into this machine's state: all entries of one revision in one transaction, in the order
  * of the revisions, and within one in that of the txn. What one message tells of several revisions
- * is applied in one transaction, too, under the last one: that is one sync of the disk for all.
+ * is applied in one transaction, too, under the last one, and so is what several messages told that
+ * came while one was applied: that is one sync of the disk for all. The last commit may be undone
+ * by a power cut until the next one, or a moment in which nothing comes: the log has it, and what
+ * was applied is stored with how far.
  * What comes again is passed over; a number that is missing, and a watch that is silent while there
  * is something to tell, begin the watch anew.
  */
@@ -22,6 +25,7 @@
 
 #define AGAIN_MS	500
 #define NOTE_MS		30000	/* so often it stores how far it has come */
+#define SYNC_MS		100	/* so long nothing comes before the last commit is synced */
 #define BOOTS		64u
 #define GROUP		256u	/* entries in one transaction, of several revisions */
 #define GROUP_BYTES	((size_t)4 << 20)
@@ -34,6 +38,7 @@ struct boot {
 struct follower {
 	struct context *e;
 	struct arena *a;	/* of the revision at hand */
+	uint64_t told;		/* of all up to it every entry has come, since the watch began */
 	uint64_t revision;	/* the last one at hand; 0: none */
 	uint64_t first;		/* and the first */
 	struct str *entries, *keys;
@@ -47,6 +52,7 @@ struct follower {
 	struct buf whole;
 	bool is_fetching;
 	int64_t noted_ms;
+	int64_t committed_ms;	/* when something was applied that is not synced; 0: nothing */
 	struct boot boots[BOOTS];
 };
 
@@ -97,6 +103,7 @@ follow_again(struct follower *f)
 {
 	etcd_watch_end(f->e->etcd);
 	forget_revision(f);
+	f->told = 0;
 	memset(f->boots, 0, sizeof(f->boots));
 	f->is_broken = f->is_compacted = f->e->is_watch_silent = false;
 }
@@ -122,7 +129,7 @@ complain(struct follower *f, enum kodo_err err)
 	}
 }
 
-/* The revision at hand is whole. */
+/* What is at hand is whole. */
 static void
 apply(struct follower *f)
 {
@@ -161,6 +168,7 @@ apply(struct follower *f)
 		return;
 	}
 	e->applied = f->revision;
+	f->committed_ms = clock_mono_ms();
 	if (e->is_stuck)
 		log_info("the log is applied again");
 	e->is_stuck = false;
@@ -173,12 +181,21 @@ apply(struct follower *f)
 	forget_revision(f);
 }
 
+/* What has come so far, but for a revision of which more is to come. */
 static void
-seen(struct follower *f, uint64_t revision)
+apply_told(struct follower *f)
 {
-	if (revision > f->e->seen)
-		f->e->seen = revision;
-	f->e->status.revision = f->e->seen;
+	struct context *e = f->e;
+	uint64_t seen;
+
+	if (!f->is_broken && f->revision != 0 && f->revision <= f->told)
+		apply(f);
+	if (f->is_broken || e->poison != 0)
+		return;
+	seen = f->revision != 0 ? f->first - 1 : f->told;
+	if (seen > e->seen)
+		e->seen = seen;
+	e->status.revision = e->seen;
 }
 
 /* Are the entries of each process numbered without a gap? */
@@ -329,7 +346,7 @@ take_event(struct follower *f, const struct etcd_kv *kv)
 		return;
 	}
 	/* trimmed; or told again */
-	if (kv->is_deleted || kv->mod_revision <= e->applied)
+	if (kv->is_deleted || kv->mod_revision <= e->applied || kv->mod_revision <= f->told)
 		return;
 	if (e->poison != 0 && kv->mod_revision >= e->poison) {
 		look_for_skip(f, kv);
@@ -348,6 +365,7 @@ on_message(void *arg, const struct etcd_message *m)
 	size_t i;
 
 	if (m->is_over) {
+		apply_told(f);
 		if (!f->is_broken && m->err != KODO_ECONFLICT)
 			log_info("the watch of etcd has ended: %.*s", STR_ARG(m->words));
 		f->is_compacted |= m->err == KODO_ECONFLICT;
@@ -357,10 +375,8 @@ on_message(void *arg, const struct etcd_message *m)
 	for (i = 0; i < m->n && !f->is_broken; i++)
 		take_event(f, &m->events[i]);
 	/* one that is flagged has not told all of its last revision */
-	if (!f->is_broken && !m->is_fragment)
-		apply(f);
-	if (!f->is_broken && m->n > 0 && f->e->poison == 0)
-		seen(f, m->events[m->n - 1].mod_revision - (m->is_fragment ? 1 : 0));
+	if (!f->is_broken && m->n > 0)
+		f->told = m->events[m->n - 1].mod_revision - (m->is_fragment ? 1 : 0);
 }
 
 /* --- entries in parts --- */
@@ -420,6 +436,16 @@ take_parted(struct follower *f, const struct etcd_kv *kv, struct str *out)
 	return false;
 }
 
+static void
+sync_last(struct follower *f, int64_t now_ms)
+{
+	if (f->committed_ms == 0 || now_ms - f->committed_ms < SYNC_MS)
+		return;
+	f->committed_ms = 0;
+	if (store_sync(registry_store(f->e->registry)) != KODO_OK)
+		log_debug("the last commit is not synced");
+}
+
 void
 follow_tick(struct follower *f)
 {
@@ -430,11 +456,13 @@ follow_tick(struct follower *f)
 
 	if (!e->is_joined)
 		return;
+	sync_last(f, now_ms);
 	if (e->status.stopped[0] != '\0' && e->poison == 0) {
 		if (etcd_is_watching(e->etcd))
 			follow_again(f);	/* nothing more is applied */
 		return;
 	}
+	apply_told(f);
 	if (f->is_compacted && !e->status.is_catching_up)
 		e->status.is_catching_up = e->is_changed = true;
 	if (e->status.is_catching_up) {

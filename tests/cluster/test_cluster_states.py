@@ -149,6 +149,23 @@ def test_what_comes_at_once_is_stored_at_once(tmp_path):
         assert commits(late) - before > 38 and same_digests(c.machines)
 
 
+def test_what_comes_while_one_is_applied_is_stored_at_once(tmp_path):
+    """Each revision by a message of its own, to a process that is busy."""
+    with cluster(tmp_path, n=2, retry=0) as c:
+        first, busy = c.machines
+        connect(first, "http://first.test")
+        wait_until(lambda: len(busy.urls()) == 1, 10)
+        os.kill(busy.engine(), signal.SIGSTOP)
+        before = commits(busy)
+        for k in range(60):
+            connect(first, f"http://p{k}.test")
+        os.kill(busy.engine(), signal.SIGCONT)
+        wait_until(lambda: len(busy.urls()) == 61, 10)
+        print(f"\n60 entries in {commits(busy) - before} commits")
+        assert commits(busy) - before < 20
+        assert same_digests(c.machines)
+
+
 def test_two_installs_of_one_build_have_one_etag(tmp_path):
     c = Cluster(tmp_path, n=2, retry=0)
     try:
