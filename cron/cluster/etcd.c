@@ -522,8 +522,6 @@ etcd_wait(struct etcd *e, struct etcd_fd *fds, size_t n, int timeout_ms)
 	for (i = 0; i < n; i++)
 		also[i] = (struct curl_waitfd){ .fd = fds[i].fd,
 			.events = fds[i].to_write ? CURL_WAIT_POLLOUT : CURL_WAIT_POLLIN };
-	curl_multi_perform(e->multi, &running);
-	collect(e);
 	if (curl_multi_poll(e->multi, also, (unsigned)n, timeout_ms, NULL) == CURLM_OK)
 		for (i = 0; i < n; i++)
 			fds[i].is_ready = also[i].revents != 0;

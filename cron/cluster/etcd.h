@@ -123,7 +123,9 @@ bool etcd_is_watching(const struct etcd *e);
 
 /*
  * Move bytes until something has come, one of fds can be read (or written, with the matching bit of
- * to_write), or timeout_ms has passed. ready: for each of fds whether it is.
+ * to_write), or timeout_ms has passed; it does not wait where a call has begun, which is sent.
+ * ready: for each of fds whether it is. Functions are called after the wait, never before it: the
+ * caller sees to what follows from them first.
  */
 struct etcd_fd {
 	int fd;

@@ -502,6 +502,8 @@ lead_end(struct leader *l)
 	const struct etcd_done none = { NULL, NULL };
 
 	/* so that another one sends at once */
-	if (l->lease != 0 && etcd_revoke(l->e->etcd, l->lease, none) == KODO_OK)
+	if (l->lease != 0 && etcd_revoke(l->e->etcd, l->lease, none) == KODO_OK) {
+		etcd_wait(l->e->etcd, NULL, 0, 0);
 		etcd_wait(l->e->etcd, NULL, 0, 200);
+	}
 }

@@ -158,6 +158,7 @@ take_request(struct proposer *p, struct client *c)
 static void
 receive(struct proposer *p, struct client *c)
 {
+	const bool is_head = c->head < sizeof(c->request);
 	char *at;
 	size_t want;
 	ssize_t n;
@@ -170,7 +171,7 @@ receive(struct proposer *p, struct client *c)
 			client_hang_up(c);
 		return;
 	}
-	if (c->head < sizeof(c->request)) {
+	if (is_head) {
 		at = (char *)&c->request + c->head;
 		want = sizeof(c->request) - c->head;
 	} else {
@@ -186,7 +187,7 @@ receive(struct proposer *p, struct client *c)
 	}
 	if (n < 0)
 		return;
-	if (c->head < sizeof(c->request))
+	if (is_head)
 		c->head += (size_t)n;
 	else
 		c->in.len += (size_t)n;
@@ -196,23 +197,8 @@ receive(struct proposer *p, struct client *c)
 		client_hang_up(c);
 	else if (c->in.len == c->request.bytes)
 		take_request(p, c);
-}
-
-static void
-transmit(struct client *c)
-{
-	ssize_t n = send(c->fd, c->out.p + c->sent, c->out.len - c->sent,
-	    MSG_NOSIGNAL | MSG_DONTWAIT);
-
-	if (n < 0 && errno != EAGAIN && errno != EINTR) {
-		client_hang_up(c);
-		return;
-	}
-	c->sent += n > 0 ? (size_t)n : 0;
-	if (c->sent == c->out.len) {
-		buf_free(&c->out);
-		c->sent = 0;
-	}
+	else if (is_head)
+		receive(p, c);	/* the rest has come with it */
 }
 
 size_t
@@ -241,7 +227,7 @@ propose_io(struct proposer *p, const struct etcd_fd *fds, size_t n)
 		if (i == PROPOSE_CLIENTS)
 			i = 0;		/* it has hung up meanwhile */
 		else if (fds[k].is_ready && p->clients[i].out.len > 0)
-			transmit(&p->clients[i]);
+			client_transmit(&p->clients[i]);
 		else if (fds[k].is_ready)
 			receive(p, &p->clients[i]);
 	}
