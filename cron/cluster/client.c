@@ -19,23 +19,6 @@ client_hang_up(struct client *c)
 }
 
 void
-client_transmit(struct client *c)
-{
-	ssize_t n = send(c->fd, c->out.p + c->sent, c->out.len - c->sent,
-	    MSG_NOSIGNAL | MSG_DONTWAIT);
-
-	if (n < 0 && errno != EAGAIN && errno != EINTR) {
-		client_hang_up(c);
-		return;
-	}
-	c->sent += n > 0 ? (size_t)n : 0;
-	if (c->sent == c->out.len) {
-		buf_free(&c->out);
-		c->sent = 0;
-	}
-}
-
-void
 client_answer(struct client *c, enum kodo_err err, uint64_t revision, struct str result)
 {
 	const struct link_answer head = { .bytes = (uint32_t)result.len, .err = err,
@@ -54,8 +37,23 @@ client_answer(struct client *c, enum kodo_err err, uint64_t revision, struct str
 	buf_put_str(&c->out, result);
 	if (buf_failed(&c->out))
 		client_hang_up(c);
-	else
-		client_transmit(c);
+}
+
+void
+client_transmit(struct client *c)
+{
+	ssize_t n = send(c->fd, c->out.p + c->sent, c->out.len - c->sent,
+	    MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		client_hang_up(c);
+		return;
+	}
+	c->sent += n > 0 ? (size_t)n : 0;
+	if (c->sent == c->out.len) {
+		buf_free(&c->out);
+		c->sent = 0;
+	}
 }
 
 void

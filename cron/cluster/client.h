@@ -65,9 +65,10 @@ struct proposer {
 /* An order behind that of all records of the queue, which are their own. */
 #define PROPOSE_ORDER	((uint64_t)1 << 63)
 
-/* Also what could not be sent at once, when it can be. */
-void client_transmit(struct client *c);
+/* It is sent when the socket takes it: behind the status of this turn of the loop. */
 void client_answer(struct client *c, enum kodo_err err, uint64_t revision, struct str result);
+/* As much of the answer as the socket takes now. */
+void client_transmit(struct client *c);
 /* Nobody waits for it; what is in the log, or may be, is still there. */
 void client_hang_up(struct client *c);
 /* How many parts its entry has; none is sent yet. */

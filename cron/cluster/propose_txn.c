@@ -284,6 +284,8 @@ propose_applied(struct proposer *p, struct str key, uint64_t revision, struct st
 		    (c->waits == WAITS_SENT || c->waits == WAITS_LOGGED) &&
 		    str_eq((struct str){ c->key, c->key_len }, key)) {
 			client_answer(c, KODO_OK, revision, result);
+			if (c->out.len > 0)
+				client_transmit(c);	/* no status says more of it */
 			return;
 		}
 	}
