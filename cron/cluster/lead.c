@@ -470,19 +470,46 @@ look(struct leader *l, int64_t now_us)
 		log_debug("too many calls at once");
 }
 
+/* --- a machine that has stopped --- */
+
+static void
+on_majority(void *arg, const struct etcd_answer *an)
+{
+	struct leader *l = arg;
+
+	l->is_beating = false;
+	if (an->err == KODO_OK)
+		context_note_quorum(l->e);
+}
+
+/* It writes nothing any more, its record neither: is a majority there? */
+static void
+ask_majority(struct leader *l, int64_t now_us)
+{
+	const struct etcd_done done = { on_majority, l };
+	char key[KEY_BYTES];
+
+	if (l->is_beating || now_us - l->beat_us < BEAT_US)
+		return;
+	l->beat_us = now_us;
+	l->is_beating = etcd_range(l->e->etcd, context_key(l->e, key, "leader"), STR_NULL, 1, true,
+	    done) == KODO_OK;
+}
+
 void
 lead_tick(struct leader *l)
 {
 	struct context *e = l->e;
 	const int64_t now_us = cluster_boot_us();
 
-	if (!e->is_joined || e->registry == NULL)
-		return;
 	if (e->status.stopped[0] != '\0') {
 		if (e->status.token != 0)
 			send_no_more(l);
+		ask_majority(l, now_us);
 		return;
 	}
+	if (!e->is_joined || e->registry == NULL)
+		return;
 	if (e->status.token != 0 && now_us >= e->status.send_until_us)
 		e->is_changed = true;
 	if (e->is_stuck && e->status.token != 0)

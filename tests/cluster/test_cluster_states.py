@@ -191,6 +191,14 @@ def test_two_machines_of_one_name_say_so(tmp_path):
         c.start()
         said = "another machine of the cluster is called m1, too"
         wait_until(lambda: any(said in m.status()["stopped"] for m in c.machines), 20, "one of them, whose name it then is no more")
+        # it goes on to say that, and of etcd what is so
+        stopped = next(m for m in c.machines if said in m.status()["stopped"])
+        c.etcd[1].kill()
+        wait_until(lambda: stopped.status()["has_quorum"] == "0", 20, "a majority is gone")
+        c.etcd[1].start()
+        wait_until(lambda: stopped.status()["has_quorum"] == "1", 20, "it is there again")
+        time.sleep(6)
+        assert stopped.status()["has_quorum"] == "1" and said in stopped.status()["stopped"]
         # both start again, one with its own name; what the former process has told does not count
         for m in c.machines:
             stop(m)

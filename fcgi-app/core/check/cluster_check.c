@@ -88,8 +88,9 @@ check_members(const struct environment *h, const struct cluster_status *st)
 
 		n_live += m->is_live;
 		if (!m->is_live) {
-			warn(h, "machine %s is gone; kodo cluster leave %s, if "
-			    "it does not come back", m->name, m->name);
+			warn(h, "machine %s is gone, or has stopped, and says why (kodo cluster "
+			    "status there); kodo cluster leave %s, if it does not come back",
+			    m->name, m->name);
 			continue;
 		}
 		if (strcmp(m->options, st->options) != 0)
