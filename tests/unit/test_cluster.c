@@ -329,6 +329,33 @@ poison_is_found_at_the_second_start(void **state)
 	unlink(path);
 }
 
+/* Of several in one transaction, 8 to 11, 9 ends the process: it is looked for, one by one. */
+static void
+poison_among_others_is_found_at_the_third_start(void **state)
+{
+	struct fixture *f = *state;
+	const struct state *s = registry_state(f->r);
+	uint64_t begun, revision;
+	char path[PATH_BYTES];
+
+	start(f);
+	must(poison_note(s, 11));
+	must(poison_find(f->r, &begun, &revision));
+	assert_int_equal(begun, 11);
+	assert_int_equal(revision, 0);
+	must(poison_note(s, 8));
+	must(apply(f, 8, NULL, 0));
+	must(poison_note(s, 9));
+	must(poison_find(f->r, &begun, &revision));
+	assert_int_equal(begun, 9);
+	assert_int_equal(revision, 0);
+	must(poison_note(s, 9));
+	must(poison_find(f->r, &begun, &revision));
+	assert_int_equal(revision, 9);
+	must(state_file(s, "applying", path));
+	unlink(path);
+}
+
 /* A state has its number from the log; one that has begun keeps it. */
 static void
 epoch_is_set_at_the_begin(void **state)
@@ -536,6 +563,7 @@ main(void)
 		T(room_is_that_of_the_entry),
 		T(skips_name_their_revision),
 		T(poison_is_found_at_the_second_start),
+		T(poison_among_others_is_found_at_the_third_start),
 		T(others_see_that_a_revision_is_being_applied),
 		T(epoch_is_set_at_the_begin),
 		T(snapshot_takes_the_place_of_the_state),

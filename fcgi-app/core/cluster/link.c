@@ -264,9 +264,10 @@ submit(void *arg, struct change_run *run)
 		err = pass(s, &entry, q, end_ms, &result);
 	/*
 	 * hung up without an answer: the process of the log has ended, or taken over a state. The
-	 * entry may be in the log
+	 * entry may be in the log; where one was being applied, it may be the one that ended it
 	 */
-	if (err == KODO_EIO && (!link_.is_sent || is_same_twice(run->type->kind))) {
+	if (err == KODO_EIO && (!link_.is_sent ||
+		(is_same_twice(run->type->kind) && !poison_is_begun(link_.registry)))) {
 		hang_up();
 		err = dial(s, end_ms);
 		if (err == KODO_OK)
