@@ -19,6 +19,7 @@
 #include "cron/cluster/context.h"
 #include "cron/cluster/fetch.h"
 #include "cron/cluster/follow.h"
+#include "cron/cluster/identity.h"
 #include "cron/cluster/propose.h"
 
 #define AGAIN_MS	2000
@@ -130,7 +131,7 @@ take_over(struct catch_up *u, struct why *why)
 	    (unsigned long long)revision);
 	propose_refuse(e->proposer, false);	/* of what is in the log, the copy may have it */
 	compare_forget(e->comparer);
-	e->has_identity = false;	/* a rotation may be in what was not told */
+	identity_forget(e);
 	e->status.is_catching_up = false;
 	e->status.stopped[0] = '\0';
 	e->poison = 0;

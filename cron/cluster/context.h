@@ -47,6 +47,13 @@
 #define LOG_FULL(quota)		((quota) / 4 * 3)
 #define LOG_FILE(quota)		((quota) / 16 * 15)
 
+#define CONTEXT_SECRETS	2u
+struct secret {
+	struct context *e;
+	char text[OWN_KEY_TEXT];	/* as etcd has it */
+	bool is_known, is_asked;
+};
+
 struct proposer;
 struct follower;
 struct leader;
@@ -72,8 +79,7 @@ struct context {
 	uint64_t etcd_revision;	/* when it was asked for that */
 	struct log_size log;
 	bool is_stuck;			/* an entry is not applied, for now, as the disk is full */
-	char identity[OWN_KEY_TEXT];	/* as etcd has it (identity.h) */
-	bool has_identity, is_identity_asked;
+	struct secret secrets[CONTEXT_SECRETS];	/* identity.h */
 	bool is_watch_silent;		/* it is to begin anew */
 	void (*take_order)(struct context *e, void *client, struct str words);	/* order.h */
 	uint64_t applied;		/* of the log, in the state */

@@ -307,6 +307,7 @@ set_up(struct context *e, struct why *why)
 	registry_is_run_by(e->registry, "cluster");
 	if (cluster_status_read(e->state, &before) == KODO_OK)
 		e->status.cluster_id = before.cluster_id;
+	str_copy(e->status.admin, sizeof(e->status.admin), str_of(before.admin));
 	str_copy(e->status.name, sizeof(e->status.name), o->cluster_name);
 	str_copy(e->status.machine, sizeof(e->status.machine), str_of(e->name));
 	state_boot_id(e->status.boot);

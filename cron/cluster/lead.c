@@ -382,8 +382,8 @@ lead_event(struct leader *l, struct str key, const struct etcd_kv *kv)
 		take_member(l, str_skip(key, strlen("member/")), kv);
 	} else if (str_starts(key, STR("digest/"))) {
 		compare_event(l->e->comparer, str_skip(key, strlen("digest/")), kv);
-	} else if (str_eq(key, STR("identity")) && !kv->is_deleted) {
-		identity_event(l->e, kv->value);
+	} else if (!kv->is_deleted && identity_event(l->e, key, kv->value)) {
+		return;
 	} else if (str_eq(key, STR("left"))) {
 		forget_member(l, kv->value);
 	} else if (str_eq(key, STR("leader"))) {

@@ -461,6 +461,33 @@ def test_all_machines_sign_with_one_key(tmp_path):
         wait_until(lambda: keys(c)[0] != after and all(k == keys(c)[0] for k in keys(c)), 10, "one key, the third")
 
 
+def test_the_admin_has_one_key(tmp_path):
+    """Who is behind a balancer does not know which machine is asked."""
+    def key(m, *words):
+        return subprocess.run([kodotest.KODO, "key", "admin", *words, "--state", m.state_path()], check=True, capture_output=True,
+                              text=True, timeout=20).stdout.strip()
+
+    def count(text):
+        return [m.get("/metrics", headers={"Authorization": f"Bearer {text}"}).status for m in c.machines]
+
+    with cluster(tmp_path, retry=0) as c:
+        one = key(c.machines[0])
+        wait_until(lambda: count(one) == [200, 200, 200], 10, "one key")
+        two = key(c.machines[1], "rotate")
+        wait_until(lambda: count(two) == [200, 200, 200], 10, "one key, the next")
+        assert count(one) == [403, 403, 403]
+        # whoever was away takes it, and who rotated it meanwhile tells it
+        stop(c.machines[2])
+        three = key(c.machines[0], "rotate")
+        c.machines[2].start(30)
+        wait_until(lambda: count(three) == [200, 200, 200], 10, "one key, the third")
+        wait_until(lambda: len({m.status()["admin"] for m in c.machines}) == 1, 5, "all have noted it")
+        stop(c.machines[2])
+        four = key(c.machines[2], "rotate")
+        c.machines[2].start(30)
+        wait_until(lambda: count(four) == [200, 200, 200], 10, "one key, the fourth")
+
+
 def test_a_machine_that_starts_waits_for_the_cluster(tmp_path):
     """All were down, and one is up before a majority of etcd is; it neither gives up nor says that it is ready."""
     with cluster(tmp_path) as c:

@@ -25,7 +25,7 @@ static const struct field fields[] = {
 	TEXT(cluster_status, name), TEXT(cluster_status, machine), TEXT(cluster_status, leader),
 	TEXT(cluster_status, stopped), TEXT(cluster_status, etcd_version),
 	TEXT(cluster_status, options), TEXT(cluster_status, key),
-	TEXT(cluster_status, boot), NUMBER(cluster_status, cluster_id),
+	TEXT(cluster_status, admin), TEXT(cluster_status, boot), NUMBER(cluster_status, cluster_id),
 	NUMBER(cluster_status, revision), NUMBER(cluster_status, token),
 	NUMBER(cluster_status, queued), NUMBER(cluster_status, db_bytes),
 	NUMBER(cluster_status, n_alarms), NUMBER(cluster_status, alarm_member),

@@ -28,6 +28,7 @@ struct cluster_status {
 	char stopped[512];	/* why this machine takes no writes; "": it does */
 	char etcd_version[32];
 	char options[17], key[33];	/* of this machine, as of a member */
+	char admin[17];		/* hash of the admin's key that all were told of last; "": none */
 	char boot[STATE_BOOT_BYTES];	/* of the machine, when this was written */
 	uint64_t cluster_id;
 	uint64_t revision;	/* all up to it is applied here */

@@ -513,6 +513,12 @@ state_hex(char *out, const unsigned char *bytes, size_t n)
 		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }
 
+static bool
+is_key(const char *text)
+{
+	return strlen(text) == KEY_DIGITS && strspn(text, "0123456789abcdef") == KEY_DIGITS;
+}
+
 static enum kodo_err
 make_key(const struct state *s, bool replace)
 {
@@ -546,12 +552,20 @@ state_key(const struct state *s, char out[STATE_KEY_BYTES])
 		if (err == KODO_OK)
 			err = state_secret_read(s, KEY_FILE, text, sizeof(text));
 	}
-	if (err != KODO_OK)
-		return err;
-	if (strlen(text) != KEY_DIGITS || strspn(text, "0123456789abcdef") != KEY_DIGITS)
-		return KODO_ECORRUPT;
-	memcpy(out, text, KEY_DIGITS);
-	return KODO_OK;
+	if (err == KODO_OK && !is_key(text))
+		err = KODO_ECORRUPT;
+	if (err == KODO_OK)
+		memcpy(out, text, KEY_DIGITS);
+	return err;
+}
+
+enum kodo_err
+state_key_take(const struct state *s, struct str text)
+{
+	char line[KEY_DIGITS + 2];
+
+	str_copy(line, sizeof(line), text);
+	return is_key(line) ? state_secret_write(s, KEY_FILE, line, true) : KODO_ECORRUPT;
 }
 
 void

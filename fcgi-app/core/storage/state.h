@@ -107,6 +107,9 @@ enum kodo_err state_key(const struct state *s, char out[STATE_KEY_BYTES]) MUST_C
 /* Replace it; the old one counts for nothing from then on. */
 enum kodo_err state_key_rotate(const struct state *s, char out[STATE_KEY_BYTES]) MUST_CHECK;
 
+/* Another machine's in place of it. KODO_ECORRUPT: it is none. */
+enum kodo_err state_key_take(const struct state *s, struct str text) MUST_CHECK;
+
 /* The names of those that there are. */
 #define STATE_SECRETS	2u
 #define STATE_SECRET_BYTES	4096u	/* with the end of the text */
