@@ -360,6 +360,7 @@ take_member(struct leader *l, struct str name, const struct etcd_kv *kv)
 	if (m == NULL)
 		m = &st->members[st->n_members++];
 	*m = read.members[0];
+	m->heard_us = cluster_boot_us();
 	look_for_namesake(l, m, kv);
 }
 

@@ -91,6 +91,12 @@ check_folder(struct check *c)
 		    c->state_arg.has_options ? FINDING_OK : FINDING_WARNING,
 		    "state %.*s is not set up yet: `kodo service`, or the first request to a web "
 		    "server, makes it", STR_ARG(c->state_arg.state_path));
+		if (c->state_arg.has_options) {
+			const struct environment env = { .options = &c->state_arg.options,
+				.say = findings_line, .arg = &c->findings };
+
+			cluster_check_endpoints(&env);
+		}
 		return false;
 	}
 	if (err != KODO_OK) {

@@ -1,17 +1,43 @@
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "core/base/path.h"
 #include "core/base/utf8.h"
 #include "core/check/cluster_check.h"
 #include "core/storage/cluster_status.h"
+#include "core/storage/machine.h"
 
 #define CLOCK_SPARE_US	(30ll * 1000000)
 
 #define say(h, kind, ...)	finding_say((h)->say, (h)->arg, kind, "cluster: " __VA_ARGS__)
 #define fault(h, ...)	say(h, FINDING_ERROR, __VA_ARGS__)
 #define warn(h, ...)	say(h, FINDING_WARNING, __VA_ARGS__)
+
+/* Does anybody listen there? */
+static void
+check_listener(const struct environment *h, struct str path)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	str_copy(at.sun_path, sizeof(at.sun_path), path);
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&at, sizeof(at)) != 0 &&
+	    errno != EAGAIN) {
+		if (errno == EACCES)
+			fault(h, "this user may not write to %s: run etcd and kodo as one user",
+			    at.sun_path);
+		else
+			fault(h, "nobody listens at %s: start etcd there, or correct the option "
+			    "cluster", at.sun_path);
+	}
+	if (fd >= 0)
+		close(fd);
+}
 
 /* Whoever may enter the folder of a socket of etcd may do everything there. */
 static void
@@ -28,11 +54,15 @@ check_socket(const struct environment *h, struct str endpoint)
 			    "may write to it; give etcd a unix socket", STR_ARG(endpoint));
 		return;
 	}
-	str_copy(path, sizeof(path), path_folder(str_skip(endpoint, strlen("unix://"))));
-	if (stat(path, &st) != 0)
+	endpoint = str_skip(endpoint, strlen("unix://"));
+	str_copy(path, sizeof(path), path_folder(endpoint));
+	if (stat(path, &st) != 0) {
 		fault(h, "%s cannot be entered: start etcd, or add this user to "
 		    "its group", path);
-	else if ((st.st_mode & S_IXOTH) != 0)
+		return;
+	}
+	check_listener(h, endpoint);
+	if ((st.st_mode & S_IXOTH) != 0)
 		warn(h, "everybody may enter %s, and so write to the registry; "
 		    "chmod o-rwx %s", path, path);
 }
@@ -46,7 +76,8 @@ check_version(const struct environment *h, const struct cluster_status *st)
 	const unsigned long minor = *end == '.' ? strtoul(end + 1, &end, 10) : 0;
 	const unsigned long patch = *end == '.' ? strtoul(end + 1, &end, 10) : 0;
 
-	if (st->etcd_version[0] == '\0')
+	/* one that is refused is why this machine has stopped */
+	if (st->etcd_version[0] == '\0' || st->stopped[0] != '\0')
 		return;
 	if (major == 3 && minor == 4)
 		warn(h, "etcd %s: 3.4 gets no repairs since June 2026%s; 3.5.3 or later takes its "
@@ -59,7 +90,7 @@ check_version(const struct environment *h, const struct cluster_status *st)
 static void
 check_etcd(const struct environment *h, const struct cluster_status *st)
 {
-	const uint64_t quota_mib = h->options->cluster_quota_mib;
+	const uint64_t quota_mib = h->options == NULL ? 0 : h->options->cluster_quota_mib;
 
 	check_version(h, st);
 	if (!st->has_quorum)
@@ -69,7 +100,7 @@ check_etcd(const struct environment *h, const struct cluster_status *st)
 		fault(h, "etcd is over its quota and takes nothing: etcdctl "
 		    "compaction REVISION, etcdctl defrag on each machine, etcdctl alarm disarm (or "
 		    "DEACTIVATE with memberID %" PRIu64 ")", st->alarm_member);
-	else if (st->db_bytes > (quota_mib << 20) / 4 * 3)
+	else if (quota_mib > 0 && st->db_bytes > (quota_mib << 20) / 4 * 3)
 		warn(h, "the database of etcd has %" PRIu64
 		    " MiB, of a quota of %" PRIu64 ": defragment it, one machine after the other",
 		    st->db_bytes >> 20, quota_mib);
@@ -78,13 +109,13 @@ check_etcd(const struct environment *h, const struct cluster_status *st)
 static void
 check_members(const struct environment *h, const struct cluster_status *st)
 {
-	/* what is told may be some seconds old */
-	const int64_t told_us = h->now_us - (cluster_boot_us() - st->told_us);
+	/* of the machine's start by this clock */
+	const int64_t booted_us = h->now_us - cluster_boot_us();
 	unsigned i, n_live = 0;
 
 	for (i = 0; i < st->n_members; i++) {
 		const struct cluster_member *m = &st->members[i];
-		const int64_t ahead_us = m->seen_us - told_us;
+		const int64_t ahead_us = m->seen_us - (booted_us + m->heard_us);
 
 		n_live += m->is_live;
 		if (!m->is_live) {
@@ -108,21 +139,30 @@ check_members(const struct environment *h, const struct cluster_status *st)
 	if (n_live == 2)
 		warn(h, "with two machines neither may fail, unless a third "
 		    "one has a member of etcd");
-	else
+	else if (n_live == 1)
+		warn(h, "no other machine is there: this one may not fail");
+	else if (n_live > 0)
 		say(h, FINDING_OK, "%u machines", n_live);
+}
+
+void
+cluster_check_endpoints(const struct environment *h)
+{
+	struct str endpoints = h->options == NULL ? STR_NULL : h->options->cluster;
+
+	while (endpoints.len > 0)
+		check_socket(h, str_cut(&endpoints, ','));
 }
 
 void
 cluster_check(const struct environment *h)
 {
 	struct cluster_status st;
-	struct str endpoints;
 	const char *why;
 
-	if (h->options == NULL || h->options->cluster.p == NULL)
+	if (h->options != NULL ? h->options->cluster.p == NULL : !machine_is_member(h->state))
 		return;
-	for (endpoints = h->options->cluster; endpoints.len > 0;)
-		check_socket(h, str_cut(&endpoints, ','));
+	cluster_check_endpoints(h);
 	if (cluster_status_read(h->state, &st) != KODO_OK ||
 	    cluster_lag_us(&st) > 60 * CLOCK_SPARE_US) {
 		fault(h, "the process of the log does not run: start kodo service, "

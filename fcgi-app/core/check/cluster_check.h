@@ -6,5 +6,7 @@
 
 /* Nothing is said where the state is in no cluster. */
 void cluster_check(const struct environment *h);
+/* Its part that needs no state, but options: may etcd be reached, and by whom? */
+void cluster_check_endpoints(const struct environment *h);
 
 #endif

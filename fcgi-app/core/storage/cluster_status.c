@@ -38,8 +38,8 @@ static const struct field member_fields[] = {
 	TEXT(cluster_member, name), TEXT(cluster_member, url), TEXT(cluster_member, version),
 	TEXT(cluster_member, options), TEXT(cluster_member, key),
 	TEXT(cluster_member, folding), NUMBER(cluster_member, applied),
-	TIME(cluster_member, seen_us), BOOL(cluster_member, is_ready),
-	BOOL(cluster_member, is_live),
+	TIME(cluster_member, seen_us), TIME(cluster_member, heard_us),
+	BOOL(cluster_member, is_ready), BOOL(cluster_member, is_live),
 };
 
 #define N(table)	(sizeof(table) / sizeof((table)[0]))

@@ -20,6 +20,7 @@ struct cluster_member {
 	char folding[64];	/* utf8_version; "": of a former build */
 	uint64_t applied;
 	int64_t seen_us;	/* wall clock of that machine */
+	int64_t heard_us;	/* CLOCK_BOOTTIME of this machine then, nearly; 0: in etcd */
 	bool is_ready, is_live;	/* live: its lease goes on */
 };
 
@@ -28,7 +29,7 @@ struct cluster_status {
 	char stopped[512];	/* why this machine takes no writes; "": it does */
 	char etcd_version[32];
 	char options[17], key[33];	/* of this machine, as of a member */
-	char admin[17];		/* hash of the admin's key that all were told of last; "": none */
+	char admin[17];		/* hash of the admin's key as all have it; "": not known */
 	char boot[STATE_BOOT_BYTES];	/* of the machine, when this was written */
 	uint64_t cluster_id;
 	uint64_t revision;	/* all up to it is applied here */

@@ -1,0 +1,116 @@
+"""What kodo check says of a cluster, each fault provoked: make check-cluster."""
+import contextlib
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from clustertest import Cluster, Machine, cluster, connect, kodotest  # noqa: E402
+from kodotest import wait_until  # noqa: E402
+from test_cluster_clocks import Clocks  # noqa: E402
+
+
+def found(machine, *where):
+    """Its lines about the cluster, as the admin asks: by the loader."""
+    done = subprocess.run([kodotest.KODO, "check", *(where or [machine.loader])], capture_output=True, text=True, timeout=60, cwd=machine.cwd)
+    return "\n".join(line for line in done.stdout.splitlines() if "cluster: " in line)
+
+
+class Version(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps({"etcdserver": "3.5.1", "etcdcluster": "3.5.0"}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def begun(machine):
+    """A service that waits for its cluster."""
+    machine.write_loader()
+    with open(machine.screen_path, "ab") as screen:
+        machine.process = subprocess.Popen([machine.program, "service", machine.loader], cwd=machine.cwd, env=machine.env,
+                                           stdin=subprocess.DEVNULL, stdout=screen, stderr=screen, start_new_session=True)
+    try:
+        yield
+    finally:
+        machine.kill()
+
+
+def test_what_is_wrong_before_a_first_start(tmp_path):
+    sockets = tmp_path / "sockets"
+    machine = Machine(str(tmp_path / "m"), "m1", "http://registry.test", [f"unix://{sockets}/etcd.sock:0", "http://10.0.0.9:2379"])
+    machine.write_loader()
+    said = found(machine)
+    assert f"{sockets} cannot be entered" in said and "10.0.0.9:2379 is reached over the network" in said, said
+    sockets.mkdir(mode=0o755)
+    assert f"nobody listens at {sockets}/etcd.sock:0" in found(machine) and f"everybody may enter {sockets}" in found(machine)
+    sockets.chmod(0o750)
+    assert "everybody" not in found(machine)
+    if os.geteuid() == 0:
+        assert "may not write" not in found(machine), "root may"
+
+
+def test_an_etcd_that_loses_what_it_has_acknowledged_is_refused(tmp_path):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Version)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    machine = Machine(str(tmp_path / "m"), "m1", "http://registry.test", [f"http://127.0.0.1:{server.server_port}"])
+    try:
+        with begun(machine):
+            for where in ([], ["--state", machine.state_path()]):
+                wait_until(lambda: "error   cluster: etcd 3.5.1 may lose what it has acknowledged: install 3.5.3" in found(machine, *where), 10)
+                assert "ok " not in found(machine, *where)
+            assert machine.status()["stopped"].startswith("etcd 3.5.1")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_clocks_that_differ_and_those_that_do_not(tmp_path):
+    c = Cluster(str(tmp_path), retry=0)
+    clocks = Clocks(c)
+    try:
+        c.start()
+        one, two, three = c.machines
+        wait_until(lambda: "cluster: 3 machines" in found(one), 20)
+        clocks.set(two, 90)
+        wait_until(lambda: "the clock of m2 and that of this machine differ by" in found(one), 20)
+        assert "the clock of m3" not in found(one)
+        clocks.set(two, 0)
+        wait_until(lambda: "the clock of" not in found(one), 20)
+        # who hears nothing any more has old times of the others
+        c.etcd[1].kill()
+        c.etcd[2].kill()
+        wait_until(lambda: "no majority of etcd answers" in found(one), 30)
+        time.sleep(35)
+        assert "the clock of" not in found(one) and "no majority" in found(one), found(one)
+    finally:
+        c.end()
+
+
+def test_a_quota_and_its_alarm(tmp_path):
+    """With the quota that the option names; the remedy is done as it is said."""
+    with cluster(tmp_path, n=1, quota=64 << 20, cluster_quota_mib=64, retry=0) as c:
+        machine, member = c.machines[0], c.etcd[0]
+        wait_until(lambda: "no other machine is there" in found(machine), 20)
+        for _ in range(52):
+            assert "error" not in member.call("/v3/kv/put", {"key": "eA==", "value": "QUFB" * 333333})
+        wait_until(lambda: "of a quota of 64: defragment it" in found(machine), 45)
+        while "error" not in member.call("/v3/kv/put", {"key": "eA==", "value": "QUFB" * 333333}):
+            pass
+        said = wait_until(lambda: [line for line in found(machine).splitlines() if "over its quota" in line], 45)[0]
+        assert all(f"etcdctl {call}" in said for call in ("compaction REVISION", "defrag", "alarm disarm")), said
+        member_id = said.split("memberID ")[1].rstrip(")")
+        member.call("/v3/kv/compaction", {"revision": str(member.revision()), "physical": True})
+        member.call("/v3/maintenance/defragment", {}, timeout=20)
+        member.call("/v3/maintenance/alarm", {"action": "DEACTIVATE", "memberID": member_id, "alarm": "NOSPACE"})
+        wait_until(lambda: "its quota" not in found(machine) and "quota of" not in found(machine), 60)
+        connect(machine, "http://after.test")
