@@ -276,6 +276,7 @@ beat(struct leader *l, int64_t now_us)
 	str_copy(m->key, sizeof(m->key), str_of(st->key));
 	str_copy(m->folding, sizeof(m->folding), str_of(utf8_version()));
 	m->applied = l->e->applied;
+	m->reached = l->e->seen > l->e->applied ? l->e->seen : l->e->applied;
 	m->seen_us = isotime_now_us();
 	m->is_ready = cluster_unready(st) == NULL;
 	m->is_live = true;
@@ -361,6 +362,9 @@ take_member(struct leader *l, struct str name, const struct etcd_kv *kv)
 		m = &st->members[st->n_members++];
 	*m = read.members[0];
 	m->heard_us = cluster_boot_us();
+	if (m->reached == 0)
+		m->reached = m->applied;
+	m->behind = kv->mod_revision > m->reached ? kv->mod_revision - 1 - m->reached : 0;
 	look_for_namesake(l, m, kv);
 }
 

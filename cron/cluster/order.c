@@ -46,10 +46,17 @@ skip(struct context *e, struct str word, struct etcd_done done)
 static enum kodo_err
 leave(struct context *e, struct str word, struct etcd_done done)
 {
+	const struct cluster_status *st = &e->status;
 	char key[KEY_BYTES];
+	unsigned i;
 
-	if (word.len == 0 || word.len > 100 || memchr(word.p, '/', word.len) != NULL)
-		return KODO_EINVAL;
+	for (i = 0; i < st->n_members; i++)
+		if (str_eq(str_of(st->members[i].name), word))
+			break;
+	if (i == st->n_members)
+		return KODO_ENOTFOUND;
+	if (st->members[i].is_live)
+		return KODO_ECONFLICT;
 	return etcd_put(e->etcd, context_key(e, key, "left"), word, 0, done);
 }
 

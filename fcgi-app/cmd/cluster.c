@@ -81,7 +81,7 @@ print_members(struct cluster *c, const struct cluster_status *st)
 
 		table_put(t, str_of(m->name));
 		table_put(t, str_of(!m->is_live ? "gone" : m->is_ready ? "ready" : "not ready"));
-		table_put_u64(t, m->applied < st->revision ? st->revision - m->applied : 0);
+		table_put_u64(t, cluster_behind(st, m));
 		table_put_ago(t, m->seen_us, isotime_now_us());
 		table_put(t, str_of(strcmp(m->options, st->options) == 0 ? "same" : "differ"));
 		table_put(t, str_of(m->version));
@@ -137,44 +137,55 @@ run_digest(struct cluster *c, int *status, struct why *why)
 	return err;
 }
 
+/* Why an order is not taken; with its word. */
+struct order_words {
+	const char *name, *invalid, *conflict;
+};
+
 static enum kodo_err
-run_order(struct cluster *c, const char *order, int *status, struct why *why)
+run_order(struct cluster *c, const struct order_words *o, int *status, struct why *why)
 {
 	struct buf b = BUF_INIT(0);
 	enum kodo_err err;
 
-	buf_printf(&b, "%s %s", order, c->word);
+	buf_printf(&b, "%s %s", o->name, c->word);
 	err = buf_failed(&b) ? b.err : link_order(registry_state(c->registry), buf_str(&b));
 	buf_free(&b);
 	*status = 0;
 	if (err == KODO_EBUSY)
 		return why_set(why, err, "etcd does not answer, or the process of the cluster "
 		    "does not run here");
-	if (err == KODO_ECONFLICT)
-		return why_set(why, err, "this machine has not stopped at that revision, or "
-		    "another one has applied it: then kodo cluster snapshot takes that "
-		    "one's state");
-	if (err == KODO_EINVAL)
-		return why_set(why, err, "%s %s: that is not taken", order, c->word);
+	if (err == KODO_ECONFLICT || err == KODO_EINVAL || err == KODO_ENOTFOUND)
+		return why_set(why, err, "%s %s: %s", o->name, c->word,
+		    err == KODO_ECONFLICT ? o->conflict : o->invalid);
 	return err;
 }
 
 static enum kodo_err
 run_skip(struct cluster *c, int *status, struct why *why)
 {
-	return run_order(c, "skip", status, why);
+	static const struct order_words words = { "skip", "that is no revision",
+		"this machine has not stopped at that revision, or another one has applied it: "
+		"then kodo cluster snapshot takes that one's state" };
+
+	return run_order(c, &words, status, why);
 }
 
 static enum kodo_err
 run_leave(struct cluster *c, int *status, struct why *why)
 {
-	return run_order(c, "leave", status, why);
+	static const struct order_words words = { "leave", "no machine is called so: kodo cluster "
+		"status names them", "it is there: end it first, and wait until it is gone" };
+
+	return run_order(c, &words, status, why);
 }
 
 static enum kodo_err
 run_snapshot(struct cluster *c, int *status, struct why *why)
 {
-	return run_order(c, "snapshot", status, why);
+	static const struct order_words words = { "snapshot", "that is not taken", "not now" };
+
+	return run_order(c, &words, status, why);
 }
 
 /* With the service ended: what it has begins a new cluster, on an etcd that is empty. */

@@ -96,8 +96,8 @@ static const struct {
 	    "the map, the disk or, of a cluster, etcd is full: raise map_max_mib, or free space "
 	    "(see `kodo check`)" },
 	[KODO_EBUSY] = { REFUSAL_BUSY,
-	    "the write lock is held, all reader slots are taken (see `kodo check`), or long "
-	    "answers have taken all room: raise spool_max_mib if these are no attack" },
+	    "the write lock or all reader slots are taken, the cluster takes no writes (kodo "
+	    "check), or long answers take all room: raise spool_max_mib if these are no attack" },
 	[KODO_EIO] = { REFUSAL_UNAVAILABLE,
 	    "the system refused access to the state folder: run `kodo check`" },
 	[KODO_ECORRUPT] = { REFUSAL_FAULT,

@@ -9,7 +9,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from clustertest import Cluster, Machine, cluster, connect, kodotest  # noqa: E402
+from clustertest import Cluster, Machine, cluster, connect, kodotest, stop  # noqa: E402
 from kodotest import wait_until  # noqa: E402
 from test_cluster_clocks import Clocks  # noqa: E402
 
@@ -114,3 +114,38 @@ def test_a_quota_and_its_alarm(tmp_path):
         member.call("/v3/maintenance/alarm", {"action": "DEACTIVATE", "memberID": member_id, "alarm": "NOSPACE"})
         wait_until(lambda: "its quota" not in found(machine) and "quota of" not in found(machine), 60)
         connect(machine, "http://after.test")
+
+
+def test_what_is_ordered_by_hand(tmp_path):
+    """kodo cluster: a quiet cluster has nobody behind; what cannot be done is refused, and says why."""
+    def kodo(machine, *words):
+        return subprocess.run([kodotest.KODO, "cluster", *words, machine.loader], capture_output=True, text=True, timeout=30, cwd=machine.cwd)
+
+    def behind(machine):
+        return [m["behind"] for m in machine.get("/map?format=json").json()["cluster"]["members"]]
+
+    def refuses(machine, *words):
+        done = kodo(machine, *words)
+        assert done.returncode == 1 and done.stdout == "", done
+        return done.stderr
+
+    with cluster(tmp_path, retry=0) as c:
+        one, two, three = c.machines
+        connect(one, "http://only.test")
+        time.sleep(10)      # records of machines are revisions, too
+        for _ in range(10):
+            assert max(behind(one) + behind(two)) <= 1, behind(one)     # one that comes at the same time
+            time.sleep(0.5)
+        assert "that is no revision" in refuses(one, "skip", "x")
+        assert "has not stopped at that revision" in refuses(one, "skip", "7")
+        assert "no machine is called so" in refuses(one, "leave", "m9") and "end it first" in refuses(one, "leave", "m3")
+        assert "the service runs" in refuses(one, "init")
+        stop(three)
+        assert "the process of the cluster does not run here" in refuses(three, "snapshot")
+        wait_until(lambda: "the process of the log does not run: start kodo service" in found(three), 20)
+        assert "does not run, or hangs" in kodo(three, "status").stdout
+        wait_until(lambda: kodo(one, "leave", "m3").returncode == 0, 20)
+        for m in (one, two):
+            wait_until(lambda: "m3" not in kodo(m, "status").stdout, 10, f"{m.name} has forgotten it")
+        three.start(40)
+        wait_until(lambda: kodo(one, "status").stdout.count(" ready ") == 3, 10)

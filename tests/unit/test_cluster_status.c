@@ -83,12 +83,26 @@ test_who_is_not_to_be_asked(void **state)
 	/* nobody tells anything any more */
 	st.behind_us = 0;
 	st.told_us = now_us - CLUSTER_LAG_US * 2;
-	assert_non_null(cluster_unready(&st));
+	assert_non_null(strstr(cluster_unready(&st), "does not run"));
 	st.told_us = now_us;
 	st.is_catching_up = true;
 	assert_non_null(cluster_unready(&st));
 	str_copy(st.stopped, sizeof(st.stopped), STR("for this"));
 	assert_string_equal(cluster_unready(&st), "for this");
+}
+
+static void
+test_who_is_behind(void **state)
+{
+	struct cluster_status st = { .revision = 30 };
+	struct cluster_member m = { .applied = 10, .behind = 2, .is_live = true };
+
+	(void)state;
+	assert_int_equal(cluster_behind(&st, &m), 2);
+	m.is_live = false;
+	assert_int_equal(cluster_behind(&st, &m), 20);
+	m.applied = 31;
+	assert_int_equal(cluster_behind(&st, &m), 0);
 }
 
 /* The clock of these times begins anew with the machine. */
@@ -159,6 +173,7 @@ main(void)
 		cmocka_unit_test(test_texts_that_are_none_change_nothing),
 		cmocka_unit_test(test_settled_is_who_has_all_and_keeps_nothing_back),
 		cmocka_unit_test(test_who_is_not_to_be_asked),
+		cmocka_unit_test(test_who_is_behind),
 		cmocka_unit_test(test_what_was_told_before_the_machine_started_has_no_times),
 		cmocka_unit_test(test_each_machine_has_some_options_for_itself),
 	};

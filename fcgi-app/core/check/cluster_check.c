@@ -164,7 +164,7 @@ cluster_check(const struct environment *h)
 		return;
 	cluster_check_endpoints(h);
 	if (cluster_status_read(h->state, &st) != KODO_OK ||
-	    cluster_lag_us(&st) > 60 * CLOCK_SPARE_US) {
+	    cluster_silent_us(&st) > CLUSTER_LAG_US) {
 		fault(h, "the process of the log does not run: start kodo service, "
 		    "or kodo-reconnect --stay");
 		return;

@@ -38,6 +38,7 @@ static const struct field member_fields[] = {
 	TEXT(cluster_member, name), TEXT(cluster_member, url), TEXT(cluster_member, version),
 	TEXT(cluster_member, options), TEXT(cluster_member, key),
 	TEXT(cluster_member, folding), NUMBER(cluster_member, applied),
+	NUMBER(cluster_member, reached), NUMBER(cluster_member, behind),
 	TIME(cluster_member, seen_us), TIME(cluster_member, heard_us),
 	BOOL(cluster_member, is_ready), BOOL(cluster_member, is_live),
 };
@@ -163,9 +164,23 @@ cluster_boot_us(void)
 }
 
 int64_t
+cluster_silent_us(const struct cluster_status *st)
+{
+	return cluster_boot_us() - st->told_us;
+}
+
+uint64_t
+cluster_behind(const struct cluster_status *st, const struct cluster_member *m)
+{
+	if (m->is_live)
+		return m->behind;
+	return m->applied < st->revision ? st->revision - m->applied : 0;
+}
+
+int64_t
 cluster_lag_us(const struct cluster_status *st)
 {
-	const int64_t now_us = cluster_boot_us(), silent_us = now_us - st->told_us;
+	const int64_t now_us = cluster_boot_us(), silent_us = cluster_silent_us(st);
 	int64_t lag_us = st->behind_us == 0 ? 0 : now_us - st->behind_us;
 
 	if (silent_us > TOLD_US && silent_us > lag_us)
@@ -186,6 +201,8 @@ cluster_unready(const struct cluster_status *st)
 		return st->stopped;
 	if (st->told_us == 0)
 		return "the process of the cluster has not begun";
+	if (cluster_silent_us(st) > CLUSTER_LAG_US)
+		return "the process of the cluster's log does not run, or hangs";
 	if (st->is_catching_up)
 		return "this machine takes over the state of another one";
 	if (cluster_lag_us(st) > CLUSTER_LAG_US)

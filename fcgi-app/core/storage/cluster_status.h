@@ -18,7 +18,9 @@ struct cluster_member {
 	char options[17];	/* digest of its options, but for those of each machine */
 	char key[33];		/* of its snapshots */
 	char folding[64];	/* utf8_version; "": of a former build */
-	uint64_t applied;
+	uint64_t applied;	/* of the log, in its state */
+	uint64_t reached;	/* all up to it is applied, or was no entry; 0: of a former build */
+	uint64_t behind;	/* revisions that it had not reached when etcd took its record */
 	int64_t seen_us;	/* wall clock of that machine */
 	int64_t heard_us;	/* CLOCK_BOOTTIME of this machine then, nearly; 0: in etcd */
 	bool is_ready, is_live;	/* live: its lease goes on */
@@ -59,6 +61,12 @@ int64_t cluster_boot_us(void);	/* CLOCK_BOOTTIME */
 
 /* How far behind the cluster this machine is, by what was told; it goes on while nothing is. */
 int64_t cluster_lag_us(const struct cluster_status *st);
+
+/* For so long the process of the log has told nothing. */
+int64_t cluster_silent_us(const struct cluster_status *st);
+
+/* By how many revisions is the machine behind? Of one that is gone, behind what is applied here. */
+uint64_t cluster_behind(const struct cluster_status *st, const struct cluster_member *m);
 
 /* Has the log all that was taken here, and this machine all that the log has? */
 bool cluster_is_settled(const struct cluster_status *st);

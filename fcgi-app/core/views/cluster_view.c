@@ -4,8 +4,6 @@
 static void
 put_member(struct buf *b, const struct cluster_status *st, const struct cluster_member *m)
 {
-	const uint64_t behind = m->applied < st->revision ? st->revision - m->applied : 0;
-
 	buf_putc(b, '{');
 	json_put_text(b, "machine", str_of(m->name));
 	buf_putc(b, ',');
@@ -13,7 +11,7 @@ put_member(struct buf *b, const struct cluster_status *st, const struct cluster_
 	buf_puts(b, ",\"applied\":");
 	json_put_u64(b, m->applied);
 	buf_puts(b, ",\"behind\":");
-	json_put_u64(b, behind);
+	json_put_u64(b, cluster_behind(st, m));
 	buf_puts(b, ",\"ready\":");
 	json_put_bool(b, m->is_ready && m->is_live);
 	buf_puts(b, ",\"seen\":");
