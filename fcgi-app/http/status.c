@@ -6,6 +6,7 @@
 #include "core/check/environment.h"
 #include "core/import/imported.h"
 #include "core/liveness/watch.h"
+#include "core/storage/cluster_status.h"
 #include "core/storage/run_history.h"
 #include "core/views/peer_status.h"
 #include "http/handlers.h"
@@ -137,6 +138,33 @@ put_import(void *arg, const struct source *source)
 	return KODO_OK;
 }
 
+/* The machines of a cluster, as the one that answers knows them. */
+static void
+put_machines(struct template_values *t, const struct state *s, int64_t now_us)
+{
+	struct cluster_status st;
+	unsigned i;
+
+	if (cluster_status_read(s, &st) != KODO_OK)
+		return;
+	template_values_put_flag(t, "cluster", true);
+	template_values_printf(t, "answers", "%s", st.machine);
+	template_values_put_flag(t, "quorum", st.has_quorum);
+	if (cluster_unready(&st) != NULL)
+		template_values_printf(t, "unready", "%s", cluster_unready(&st));
+	for (i = 0; i < st.n_members; i++) {
+		const struct cluster_member *m = &st.members[i];
+		struct template_values *row = template_values_row(t, "machine");
+
+		template_values_printf(row, "name", "%s", m->name);
+		template_values_put_flag(row, "live", m->is_live);
+		template_values_put_flag(row, "ready", m->is_ready);
+		template_values_put_flag(row, "sends", strcmp(m->name, st.leader) == 0);
+		template_values_put_count(row, "behind", cluster_behind(&st, m));
+		template_values_put_span(row, "seen", m->seen_us, now_us);
+	}
+}
+
 /* The runner: is it running, its last runs, the last one by cron. */
 static void
 put_runs(struct template_values *t, const struct state *s, int64_t now_us)
@@ -217,6 +245,8 @@ put_page(struct call *c, struct view *v)
 	template_values_put_time(t, "started", v->head.started_us);
 	template_values_put_span(t, "up", v->head.started_us, c->now_us);
 	put_runs(t, registry_state(c->registry), c->now_us);
+	if (!auth_is_on(v->options))
+		put_machines(t, registry_state(c->registry), c->now_us);
 	return page_put(c, "status.html", t);
 }
 

@@ -19,9 +19,9 @@ def main():
             c.start()
             print(f"Three machines are one registry. Their folders are in {folder}.\n")
             for machine, etcd in zip(c.machines, c.etcd):
-                print(f"  {machine.name}  http://127.0.0.1:{machine.port}/map?format=json   service {machine.process.pid}, "
+                print(f"  {machine.name}  http://127.0.0.1:{machine.port}/status   service {machine.process.pid}, "
                       f"log {machine.engine()}, etcd {etcd.process.pid}")
-            print(f"\nKill any of these processes, and look at another machine's page, or at\n  {KODO} cluster status --state "
+            print(f"\nKill any of these processes, and look at another machine's page meanwhile, or at\n  {KODO} cluster status --state "
                   f"{c.machines[0].state_path()}\nCtrl-C ends all.", flush=True)
             while True:
                 time.sleep(1)

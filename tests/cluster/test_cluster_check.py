@@ -3,6 +3,7 @@ import contextlib
 import http.server
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -136,6 +137,10 @@ def test_what_is_ordered_by_hand(tmp_path):
         for _ in range(10):
             assert max(behind(one) + behind(two)) <= 1, behind(one)     # one that comes at the same time
             time.sleep(0.5)
+        page = one.get("/status", headers={"Accept": "text/html"}).text()
+        sender = next(m for m in c.machines if m.leads())
+        rows = dict(re.findall(r'<bdi>(m\d)</bdi></th><td>([^<]*)</td>', page))
+        assert rows == {m.name: "ready, sends to peers" if m is sender else "ready" for m in c.machines} and "<bdi>m1</bdi> answers.</p>" in page
         assert "that is no revision" in refuses(one, "skip", "x")
         assert "has not stopped at that revision" in refuses(one, "skip", "7")
         assert "no machine is called so" in refuses(one, "leave", "m9") and "end it first" in refuses(one, "leave", "m3")
@@ -143,6 +148,7 @@ def test_what_is_ordered_by_hand(tmp_path):
         stop(three)
         assert "the process of the cluster does not run here" in refuses(three, "snapshot")
         wait_until(lambda: "the process of the log does not run: start kodo service" in found(three), 20)
+        assert "<bdi>m3</bdi></th><td>gone" in one.get("/status", headers={"Accept": "text/html"}).text()
         assert "does not run, or hangs" in kodo(three, "status").stdout
         wait_until(lambda: kodo(one, "leave", "m3").returncode == 0, 20)
         for m in (one, two):
