@@ -124,11 +124,23 @@ class Network:
             run("ip", "-n", name, "link", "set", "eth0", "up")
             run("ip", "-n", name, "link", "set", "lo", "up")
 
-    def cut(self, i):
-        run("ip", "link", "set", f"{self.tag}v{i}", "down")
+    def cut(self, i, way="both"):
+        """Its link; or one way of it: a queue in which no packet has room is before the one end or the other."""
+        drop = ("root", "tbf", "rate", "8bit", "burst", "10", "limit", "1")
+        if way == "mute":
+            run("tc", "-n", self.names[i - 1], "qdisc", "add", "dev", "eth0", *drop)
+        elif way == "deaf":
+            run("tc", "qdisc", "add", "dev", f"{self.tag}v{i}", *drop)
+        else:
+            run("ip", "link", "set", f"{self.tag}v{i}", "down")
 
-    def heal(self, i):
-        run("ip", "link", "set", f"{self.tag}v{i}", "up")
+    def heal(self, i, way="both"):
+        if way == "mute":
+            run("tc", "-n", self.names[i - 1], "qdisc", "del", "dev", "eth0", "root")
+        elif way == "deaf":
+            run("tc", "qdisc", "del", "dev", f"{self.tag}v{i}", "root")
+        else:
+            run("ip", "link", "set", f"{self.tag}v{i}", "up")
 
     def end(self):
         for i, name in enumerate(self.names, 1):

@@ -353,22 +353,24 @@ def test_a_full_etcd_is_told_and_heals(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="networks of their own need root")
-@pytest.mark.parametrize("which", ["leader", "follower", "pair"])
+@pytest.mark.parametrize("which", ["leader", "follower", "pair", "mute", "deaf"])
 def test_a_part_of_the_network_is_cut_and_healed(tmp_path, which):
+    """mute, deaf: the leader of etcd, of which nothing comes to the others, or to which nothing comes."""
     network = Network(3)
+    way = which if which in ("mute", "deaf") else "both"
     try:
         with cluster(tmp_path, network=network) as c:
             wait_until(c.leader, 20, "one sends")
             leads = next(i for i, e in enumerate(c.etcd, 1) if e.is_leader())
             others = [i for i in (1, 2, 3) if i != leads]
-            cut = {"leader": [leads], "follower": others[:1], "pair": others}[which]
+            cut = {"follower": others[:1], "pair": others}.get(which, [leads])
             writers = [Writer(c, k) for k in range(4)]
             for w in writers:
                 w.start()
             time.sleep(2)
             began = time.monotonic()
             for i in cut:
-                network.cut(i)
+                network.cut(i, way)
             time.sleep(12)
             alone = [m for i, m in enumerate(c.machines, 1) if i in cut] if which != "pair" else c.machines
             for m in alone:
@@ -380,7 +382,7 @@ def test_a_part_of_the_network_is_cut_and_healed(tmp_path, which):
             senders = [m.name for m in c.machines if m.leads() and int(m.status()["send_until_us"]) > now_us]
             assert len(senders) <= 1, senders
             for i in cut:
-                network.heal(i)
+                network.heal(i, way)
             time.sleep(3)
             for w in writers:
                 w.ended.set()
