@@ -142,6 +142,32 @@ def test_a_service_is_process_1_of_a_container(tmp_path):
         c.end()
 
 
+def test_plain_cgi_waits_for_the_log(tmp_path):
+    """A process for each request; the runner that stays has the process of the log. Without one nothing is taken, at once."""
+    with cluster(tmp_path, n=2, retry=0) as c:
+        other, machine = c.machines
+        machine.stop()
+        runner = subprocess.Popen([kodotest.RECONNECT, "--stay", machine.loader], cwd=machine.cwd, env=machine.env, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        def post(url):
+            body = kodotest.body_bytes(connect_body(url, flows=1))
+            env = kodotest.cgi_env("POST", "/connect", {"Host": "registry.test"}, body, CONTENT_TYPE="application/json", KODO_LOADER=machine.loader)
+            return subprocess.run([kodotest.KODO], input=body, capture_output=True, cwd=machine.cwd, env={**machine.env, **env}, timeout=30).stdout
+
+        try:
+            answer = wait_until(lambda: next((a for a in [post("http://cgi.test")] if a.startswith(b"Status: 201")), None), 20, "it is taken")
+            assert b"\r\nKodo-Revision: " in answer
+            wait_until(lambda: other.urls() == {"http://cgi.test"}, 5)
+        finally:
+            runner.terminate()
+            runner.wait()
+        began = time.monotonic()
+        answer = post("http://late.test")
+        assert answer.startswith(b"Status: 503") and b"\r\nRetry-After: 1\r\n" in answer and time.monotonic() - began < 5, answer
+        assert other.urls() == {"http://cgi.test"}
+
+
 def test_any_machine_takes_what_its_admin_denies(tmp_path):
     with cluster(tmp_path) as c:
         connect(c.machines[0], "http://n.test")
