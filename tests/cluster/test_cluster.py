@@ -312,6 +312,12 @@ def test_the_log_is_trimmed_behind_all_machines(tmp_path):
         wait_until(lambda: any(is_sender_s(key) for key in member.keys("k/kodo/log/")), 20, "it sends")
         early = set(member.keys("k/kodo/log/"))
         assert len(early) >= 20
+        # a machine that has told nothing for two days is gone, and not waited for
+        key = base64.b64encode(b"k/kodo/member/m9").decode()
+        record = f"member=\nname=m9\napplied=1\nseen_us={int((time.time() - 172800) * 1000000)}\nis_live=1\n"
+        member.call("/v3/kv/put", {"key": key, "value": base64.b64encode(record.encode()).decode()})
+        wait_until(lambda: all(any(one["name"] == "m9" for one in m.status()["members"]) for m in c.machines), 10)
+        member.call("/v3/kv/deleterange", {"key": key})
         for _ in range(10100):      # revisions, of somebody else's
             member.call("/v3/kv/put", {"key": "eA==", "value": "eA=="})
         for k, m in enumerate(c.machines):
