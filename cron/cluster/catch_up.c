@@ -133,6 +133,7 @@ take_over(struct catch_up *u, struct why *why)
 	compare_forget(e->comparer);
 	identity_forget(e);
 	e->status.is_catching_up = false;
+	e->status.differs = 0;
 	e->status.stopped[0] = '\0';
 	e->poison = 0;
 	e->is_changed = true;

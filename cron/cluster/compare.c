@@ -183,6 +183,7 @@ judge(struct comparer *c, const struct digest *d)
 	right = right_one(c, d);
 	if (right == NULL || strcmp(right->text, d->text) == 0)
 		return;
+	c->e->status.differs = d->revision;
 	context_stop(c->e, "at revision %" PRIu64 " this machine's state is not that of %s: its "
 	    "digest is %s, and %s there, as at %u of the %u machines that told it; kodo cluster "
 	    "snapshot takes that one's", d->revision, right->machine, d->text, right->text,

@@ -290,11 +290,28 @@ settle(struct context *e)
 	return err;
 }
 
+/* What the process before this one knew, and another one is not to be told anew. */
+static void
+recall(struct context *e)
+{
+	struct cluster_status before;
+
+	if (cluster_status_read(e->state, &before) != KODO_OK)
+		return;
+	e->status.cluster_id = before.cluster_id;
+	str_copy(e->status.admin, sizeof(e->status.admin), str_of(before.admin));
+	/* a wrong state does not become right by a new process */
+	e->status.differs = before.differs;
+	e->status.is_catching_up = before.differs != 0;
+	if (before.differs != 0)
+		log_warning("at revision %" PRIu64 " this machine's state was not that of most "
+		    "machines: it takes the state of another one", before.differs);
+}
+
 static enum kodo_err
 set_up(struct context *e, struct why *why)
 {
 	const struct options *o = &e->options;
-	struct cluster_status before;
 	enum kodo_err err = read_options(e, why);
 
 	if (err != KODO_OK)
@@ -305,9 +322,7 @@ set_up(struct context *e, struct why *why)
 	log_setup(o->machine.len > 0 ? o->machine : STR("cluster"), o->screen_level, o->log_file,
 	    o->log_file_level, (uint64_t)o->log_max_mib << 20);
 	registry_is_run_by(e->registry, "cluster");
-	if (cluster_status_read(e->state, &before) == KODO_OK)
-		e->status.cluster_id = before.cluster_id;
-	str_copy(e->status.admin, sizeof(e->status.admin), str_of(before.admin));
+	recall(e);
 	str_copy(e->status.name, sizeof(e->status.name), o->cluster_name);
 	str_copy(e->status.machine, sizeof(e->status.machine), str_of(e->name));
 	state_boot_id(e->status.boot);

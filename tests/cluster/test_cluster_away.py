@@ -1,5 +1,6 @@
 """A machine that comes back to a long log: make check-cluster K=away."""
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -141,3 +142,10 @@ def test_where_no_state_is_that_of_most_the_sender_s_counts(tmp_path):
             if m is not sender:
                 wait_until(lambda: f"state is not that of {sender.name}" in m.status()["stopped"], 20, f"{m.name} finds out")
         assert sender.status()["stopped"] == ""
+        # a new process knows it, too: it takes the right state before anything else
+        began_anew, waits = (m for m in c.machines if m is not sender)
+        os.kill(began_anew.engine(), signal.SIGKILL)
+        wait_until(lambda: f"took over the state of {sender.name}" in began_anew.log(), 20, "it takes the sender's")
+        wait_until(lambda: same_digests([sender, began_anew]), 20)
+        assert waits.status()["stopped"] and not began_anew.status()["stopped"]
+        connect(began_anew, "http://more.test")

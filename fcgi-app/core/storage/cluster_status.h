@@ -35,6 +35,7 @@ struct cluster_status {
 	char boot[STATE_BOOT_BYTES];	/* of the machine, when this was written */
 	uint64_t cluster_id;
 	uint64_t revision;	/* all up to it is applied here */
+	uint64_t differs;	/* at which the state was not that of most machines; 0: none */
 	uint64_t token;		/* of who sends, where this is the one; else 0 */
 	uint64_t queued;	/* bodies that were taken here, and are in no log yet */
 	uint64_t db_bytes, n_alarms, alarm_member;
