@@ -510,6 +510,8 @@ lead_tick(struct leader *l)
 	if (e->status.stopped[0] != '\0') {
 		if (e->status.token != 0)
 			send_no_more(l);
+		if (l->lease != 0)
+			give_up(l);	/* another one sends at once */
 		ask_majority(l, now_us);
 		return;
 	}
