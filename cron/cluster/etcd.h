@@ -54,6 +54,7 @@ struct etcd_answer {
 	uint64_t db_bytes, used_bytes, leader_id; /* of etcd_status */
 	uint64_t alarms[4];	/* ids of members that raised one */
 	size_t n_alarms;
+	bool is_corrupt;	/* the first of them is not for want of room, but CORRUPT */
 };
 struct etcd_done {
 	void (*fn)(void *arg, const struct etcd_answer *answer);

@@ -200,8 +200,12 @@ read_alarms(struct etcd *e, struct str list, struct etcd_answer *an)
 	if (jread_kind(list) != JREAD_LIST)
 		return;
 	jread_begin(&w, list);
-	while (jread_next(&w, &key, &value) && an->n_alarms < 4)
+	while (jread_next(&w, &key, &value) && an->n_alarms < 4) {
+		if (an->n_alarms == 0)
+			an->is_corrupt =
+			    str_eq(text_of(e, member(e, value, "alarm")), STR("CORRUPT"));
 		an->alarms[an->n_alarms++] = number_of(e, member(e, value, "memberID"));
+	}
 }
 
 enum kodo_err

@@ -437,6 +437,7 @@ on_alarms(void *arg, const struct etcd_answer *an)
 		return;
 	l->e->status.n_alarms = an->n_alarms;
 	l->e->status.alarm_member = an->n_alarms > 0 ? an->alarms[0] : 0;
+	l->e->status.is_corrupt = an->is_corrupt;
 }
 
 static void

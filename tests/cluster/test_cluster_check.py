@@ -11,7 +11,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from clustertest import Cluster, Machine, cluster, connect, kodotest, stop  # noqa: E402
-from kodotest import wait_until  # noqa: E402
+from kodotest import connect_body, wait_until  # noqa: E402
 from test_cluster_clocks import Clocks  # noqa: E402
 
 
@@ -114,7 +114,22 @@ def test_a_quota_and_its_alarm(tmp_path):
         member.call("/v3/maintenance/defragment", {}, timeout=20)
         member.call("/v3/maintenance/alarm", {"action": "DEACTIVATE", "memberID": member_id, "alarm": "NOSPACE"})
         wait_until(lambda: "its quota" not in found(machine) and "quota of" not in found(machine), 60)
-        connect(machine, "http://after.test")
+        wait_until(lambda: machine.post("/connect", connect_body("http://after.test")).status == 201, 10, "it takes writes again", pause=0.5)
+
+
+def test_a_corrupt_member(tmp_path):
+    """Its alarm is none of room: nobody is told to defragment."""
+    with cluster(tmp_path, n=1, retry=0) as c:
+        machine, member = c.machines[0], c.etcd[0]
+        connect(machine, "http://before.test")
+        member_id = member.status()["header"]["member_id"]
+        member.call("/v3/maintenance/alarm", {"action": "ACTIVATE", "memberID": member_id, "alarm": "CORRUPT"})
+        wait_until(lambda: f"member remove {int(member_id):x}" in found(machine), 45)
+        assert "quota" not in found(machine)
+        assert machine.post("/connect", connect_body("http://refused.test")).status == 503 and machine.urls() == {"http://before.test"}
+        member.call("/v3/maintenance/alarm", {"action": "DEACTIVATE", "memberID": member_id, "alarm": "CORRUPT"})
+        wait_until(lambda: machine.post("/connect", connect_body("http://after.test")).status == 201, 20, "it takes writes again", pause=0.5)
+        wait_until(lambda: "CORRUPT" not in found(machine) and "member remove" not in found(machine), 45)
 
 
 def test_what_is_ordered_by_hand(tmp_path):

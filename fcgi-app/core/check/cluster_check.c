@@ -96,7 +96,11 @@ check_etcd(const struct environment *h, const struct cluster_status *st)
 	if (!st->has_quorum)
 		fault(h, "no majority of etcd answers: no writes are taken; look "
 		    "at etcd on each machine");
-	if (st->n_alarms > 0)
+	if (st->n_alarms > 0 && st->is_corrupt)
+		fault(h, "etcd has found that one of its members has other data than the others, "
+		    "and takes nothing: give that member an empty folder (etcdctl member remove "
+		    "%" PRIx64 ", member add), then etcdctl alarm disarm", st->alarm_member);
+	else if (st->n_alarms > 0)
 		fault(h, "etcd is over its quota and takes nothing: etcdctl "
 		    "compaction REVISION, etcdctl defrag on each machine, etcdctl alarm disarm (or "
 		    "DEACTIVATE with memberID %" PRIu64 ")", st->alarm_member);

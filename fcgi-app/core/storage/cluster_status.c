@@ -32,7 +32,7 @@ static const struct field fields[] = {
 	NUMBER(cluster_status, n_alarms), NUMBER(cluster_status, alarm_member),
 	TIME(cluster_status, told_us), TIME(cluster_status, send_until_us),
 	TIME(cluster_status, behind_us), BOOL(cluster_status, has_quorum),
-	BOOL(cluster_status, is_catching_up),
+	BOOL(cluster_status, is_catching_up), BOOL(cluster_status, is_corrupt),
 };
 
 static const struct field member_fields[] = {

@@ -39,6 +39,7 @@ struct cluster_status {
 	uint64_t token;		/* of who sends, where this is the one; else 0 */
 	uint64_t queued;	/* bodies that were taken here, and are in no log yet */
 	uint64_t db_bytes, n_alarms, alarm_member;
+	bool is_corrupt;	/* that alarm is no matter of room */
 	/* CLOCK_BOOTTIME of this machine */
 	int64_t told_us;	/* when this was written */
 	int64_t send_until_us;	/* 0: another machine sends */
