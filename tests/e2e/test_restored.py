@@ -54,6 +54,35 @@ def test_owners_that_are_offline(member, folders, link):
     both_show(old, peer, nodes[:2])
 
 
+@pytest.mark.parametrize("link", LINKS)
+def test_owners_with_a_key_that_others_have_heard_since(member, folders, link):
+    """What the copy has of them is not what they said last: one has changed, one has gone, both at the peer, too, and are offline."""
+    is_copy_connecting, is_peer_connecting = LINKS[link]
+    old, peer = member("R", REGISTRY), member("P", REGISTRY)
+    old.options["connect"] = [peer.url] if is_copy_connecting else []
+    peer.options["connect"] = [old.url] if is_peer_connecting else []
+    changed, gone = nodes = [member(name, NODE, connect=[old.url, peer.url]) for name in ("changed", "gone")]
+    for one in (peer, old, *nodes):
+        one.start()
+    both_show(old, peer, nodes)
+    old.stop()
+    copy = os.path.join(folders(), "copy")
+    copy_state(state_of(old), copy)
+    old.start()
+    changed.change()
+    gone.request("DELETE", "/connect")
+    both_show(old, peer, [changed])
+    for node in nodes:
+        node.kill()
+    restore(old, copy)
+    both_show(old, peer, [changed])
+    assert_stays(lambda: peer.shown() == rows_of([changed]) == old.shown(), 3)
+    # a word of an owner counts alone again
+    changed.change()
+    changed.start_connected()
+    both_show(old, peer, [changed])
+
+
 def rows_of(nodes):
     return set().union(*(node.rows() for node in nodes))
 

@@ -46,9 +46,13 @@ shadows_add(struct txn *t, struct arena *a, uint32_t node, struct node_model *m)
 	return scan_end(&s);
 }
 
-/* Whose url the node has, if it states it: it alone changes it then, where it has a key. */
+/*
+ * Whose url the node has, if it states it: it alone changes it then, where it has a key.
+ * *is_unheard: this is an older copy, to which it has not spoken.
+ */
 static enum kodo_err
-owner_find(struct txn *t, struct arena *a, struct node_model *m)
+owner_find(struct txn *t, struct arena *a, const struct head *h, struct node_model *m,
+    bool *is_unheard)
 {
 	struct packed pk;
 	struct str key;
@@ -65,16 +69,19 @@ owner_find(struct txn *t, struct arena *a, struct node_model *m)
 	if (err != KODO_OK || p.trust.key.len == 0 || node_model_of(m, p.id) == NULL)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
 	m->owner = p.id;
+	*is_unheard = p.in.at_us < (int64_t)h->restored_us;
 	m->is_keyed = str_eq(p.key, key) && strcmp(mesh_trust, "open") != 0;
 	return KODO_OK;
 }
 
 static enum kodo_err
-node_check(struct service *s, struct txn *t, struct arena *a, uint32_t node)
+node_check(
+    struct service *s, struct txn *t, struct arena *a, const struct head *h, uint32_t node)
 {
 	struct node_model m = { .seen = MODEL_NOBODY, .owner = MODEL_NOBODY };
 	struct statement winner;
 	uint32_t seen;
+	bool is_unheard = false;
 	enum kodo_err err = record_get_seen(t, node, &winner);
 
 	if (err == KODO_OK) {
@@ -87,10 +94,15 @@ node_check(struct service *s, struct txn *t, struct arena *a, uint32_t node)
 	if (err == KODO_OK)
 		err = shadows_add(t, a, node, &m);
 	if (err == KODO_OK)
-		err = owner_find(t, a, &m);
+		err = owner_find(t, a, h, &m, &is_unheard);
 	if (err != KODO_OK)
 		return err;
 	node_model_choose(&m, MODEL_NOBODY);
+	/* in an older copy, until others have spoken of it or the owner has */
+	if (m.seen != seen && is_unheard) {
+		m.is_keyed = false;
+		node_model_choose(&m, MODEL_NOBODY);
+	}
 	if (m.seen != seen)
 		mesh_fail(s->mesh, "s%u: node %u is seen from peer %u, not from %u\n", s->i, node,
 		    seen, m.seen);
@@ -111,7 +123,7 @@ service_check_nodes(struct service *s)
 	if (err == KODO_OK) {
 		err = head_get(&t, &h);
 		for (node = 0; node < h.next_node && err == KODO_OK; node++)
-			err = node_check(s, &t, a, node);
+			err = node_check(s, &t, a, &h, node);
 		err = store_end(&t, err);
 	}
 	if (err != KODO_OK)

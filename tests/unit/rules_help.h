@@ -4,8 +4,8 @@
  *	known	"1:5a* 2:0b #7@3": peer 1 says a under version 5 and is seen, peer 2 says b without
  *		one, a tombstone of version 7 came from peer 3; peer 0 is this service. A + behind:
  *		as of this word, not of before. A ' behind its text: that of the owner, ''
- *		of one that has a key; a ^ that of this service, which imports it. Peers
- *		connected in the order of their numbers.
+ *		of one that has a key, ''? of one that has not spoken to this copy; a ^ that of
+ *		this service, which imports it. Peers connected in the order of their numbers.
  *	by	a kodo peer's number, with o: an owner, e: legacy, echoes, s: legacy, silent, i: as
  *		whom this service imports it, a ! where the node is this service's own
  *	word	"5a", "5a list", "gone 7", "drops", "expires"; "at 3": the clock, else it is 100
@@ -69,6 +69,8 @@ known_read(struct trial *t, const char *s)
 				t->n.owner = r->said.peer;
 				t->n.is_keyed = *++end == '\'';
 				end += t->n.is_keyed;
+				t->n.is_unheard = *end == '?';
+				end += t->n.is_unheard;
 			}
 			if (*end == '^') {
 				t->n.own = r->said.peer;

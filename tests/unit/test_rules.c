@@ -333,6 +333,11 @@ test_rule_7(void **state)
 		{ "2:5a''* 1:9b", "1", "9b", "2:5a* 1:9b", "owner" },
 		{ "2:5a''* #9@1", "1", "gone 9", "2:5a* #9@1", "owner" },
 		{ "2:5a''* #9@1", "3", "gone 8", "2:5a* #9@1", "owner" },
+		/* not in an older copy to which it has not spoken; nor is it kept there any more */
+		{ "2:5a''?*", "1", "9b", "2:5a 1:9b+*", "all-1 ask" },
+		{ "2:5a''?*", "1", "gone 9", "2:5a #9@1+", "all-1 ask" },
+		{ "2:5a''?* 1:9b", "1", "9b", "2:5a 1:9b*", "all-1 ask" },
+		{ "2:5a''?* #9@1", "1", "gone 9", "2:5a #9@1", "all-1 ask" },
 		{ "2:5a''* 1:9b", "3", "gone 7", "2:5a* 1:9b", "owner" },
 		{ "2:5a''* #9@1", "3", "8b", "2:5a* 3:8b+ #9@1", "owner" },
 		/* who has less learns of it, as ever */

@@ -93,6 +93,7 @@ owner_find(struct resolution *r, struct str key)
 		return err == KODO_ENOTFOUND ? KODO_OK : err;
 	r->n.owner = id;
 	r->n.is_keyed = p->trust.key.len > 0 && r->ch->o->trust != TRUST_OPEN;
+	r->n.is_unheard = p->in.at_us < (int64_t)r->ch->head.restored_us;
 	return KODO_OK;
 }
 

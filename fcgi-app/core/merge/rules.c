@@ -540,15 +540,15 @@ effects_of_shown(const struct rules_node *n, const struct statement *was, uint32
  * it said last is seen, whatever wins by versions and tombstones, and has the version that was seen
  * with that text. It is not raised for that: two registries would do it in turns for ever. Who
  * speaks against it need not learn of it, and could only repeat that; the owner is asked, whose
- * word is raised over all that is known (rule 3). was: what was seen, NULL for nothing; was_kept:
- * against the winner.
+ * word is raised over all that is known (rule 3). An older copy has to hear it again first. was:
+ * what was seen, NULL for nothing; was_kept: against the winner.
  */
 static void
 rule_7_owner_alone(struct rules_node *n, const struct rules_word *w,
     const struct rules_speaker *by, const struct statement *was, bool was_kept,
     struct rules_effects *fx)
 {
-	struct statement *kept = kept_of(n);
+	struct statement *kept = n->is_unheard ? NULL : kept_of(n);
 
 	if (kept != NULL)
 		n->seen = rules_find(n, n->owner);

@@ -29,6 +29,7 @@ struct rules_node {
 	uint32_t owner;		     /* if what it says is in all; PEER_TOMB: it is not */
 	uint32_t own;		     /* as whom we speak of it: PEER_SELF, or an import */
 	bool is_keyed;		     /* the owner is, and has a key: rule 7 */
+	bool is_unheard;	     /* what is here of the owner may not be what it said last */
 	bool is_gone;		     /* there is a tombstone */
 	struct statement tomb;	     /* peer: from whom it came; bytes: the node's url as shown */
 };
