@@ -417,6 +417,44 @@ owner_connects_where_no_digest_tells(void **state)
 	}
 }
 
+/* A target that holds news back tells no digest for that while: it is asked again, soon. */
+static void
+owner_that_holds_news_back_is_asked_again(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	uint64_t nothing = 0;
+	unsigned sequence = 2, asked = 0;
+	int64_t begun_us, due_us;
+
+	fixture_options(f, "http://localhost:3367", true, true, TARGET, 1);
+	fixture_apply(f, START_NOW);
+	next_is(f, EXCHANGE_CONNECT, &job);
+	answer(f, &job, 201, owner_body(f, &job, sequence++));
+	key_pin(f);
+	f->now_us += SECOND_US;
+	contradicts(f, 0, &nothing);
+	begun_us = f->now_us;
+	while (version_by(f, TARGET) <= version_by(f, HIM) &&
+	    f->now_us < begun_us + 10 * SECOND_US) {
+		f->now_us += 100000;
+		if (next_due(f, &job, &due_us) != KODO_OK)
+			continue;
+		if (!str_starts(job.url, STR(TARGET "/")) || job.kind != EXCHANGE_DIGEST_CHECK) {
+			answer(f, &job, 0, "");
+			continue;
+		}
+		asked++;
+		answer(f, &job, 200, asked > 1 ? owner_body(f, &job, sequence++) :
+		    words(f, TARGET, true, "[]",
+			arena_printf(f->a, "{\"life\":77,\"sent\":%u,\"view\":\"%.*s\"}",
+			    sequence++, STR_ARG(job.view))));
+	}
+	assert_int_equal(asked, 2);
+	assert_true(f->now_us < begun_us + 5 * SECOND_US);
+	owner_is_right(f, true);
+}
+
 int
 main(void)
 {
@@ -424,6 +462,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(at_most_ten, fixture_setup, fixture_teardown),
 		cmocka_unit_test(owner_is_not_flooded),
 		cmocka_unit_test(owner_connects_where_no_digest_tells),
+		cmocka_unit_test_setup_teardown(owner_that_holds_news_back_is_asked_again,
+		    fixture_setup, fixture_teardown),
 	};
 
 	log_setup(STR("reflection"), LOG_OFF, STR_NULL, LOG_OFF, 0);

@@ -65,6 +65,9 @@ digest_check_agrees(struct change *ch, struct peer *p, const struct wire_body *b
 			err = own_confirm(ch, p);
 	} else if (!peer_is_live_target(p)) {
 		*out = false; /* it was its word that was asked for */
+	} else if (*out && resync_is_asked(ch, p)) {
+		/* it holds news back, or has spoken since: its word is still to come */
+		resync_check(ch, p, ch->now_us + PEER_HEARD_US);
 	}
 	return err;
 }

@@ -4,6 +4,7 @@
 
 #define RESYNC_CALM_US (600ll * 1000000)
 #define RESYNC_ECHO_US 2000000ll
+#define RESYNC_ASKED_US 10000000ll
 #define RESYNC_ASKS 4u /* an owner is not paused for what others say of it */
 
 void
@@ -90,6 +91,13 @@ resync_ask(struct change *ch, struct peer *p)
 	    false);
 	if (!had && p->out.due_us < *at_us)
 		p->out.due_us = *at_us;
+}
+
+bool
+resync_is_asked(const struct change *ch, const struct peer *p)
+{
+	return may_confirm(ch, p) && p->resync.n > 0 && p->resync.at_us <= ch->now_us &&
+	    ch->now_us - p->resync.at_us < RESYNC_ASKED_US;
 }
 
 void

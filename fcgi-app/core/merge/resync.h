@@ -31,6 +31,8 @@ void resync_restart(struct change *ch, struct peer *p);
  * but never paused for it.
  */
 void resync_ask(struct change *ch, struct peer *p);
+/* Was p asked within the last ten seconds, perhaps for that? */
+bool resync_is_asked(const struct change *ch, const struct peer *p);
 /* A digest check of the acknowledged target p that begins from now on: at at_us, or sooner. */
 void resync_check(struct change *ch, struct peer *p, int64_t at_us);
 /* The work of p that its own answer has made is due now, or likewise later. */
