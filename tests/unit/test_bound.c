@@ -213,6 +213,32 @@ sign_off_that_was_overtaken_counts(void **state)
 	check_clean(f);
 }
 
+/* What it was asked to say by its own connect, which does not come any more, our link asks for. */
+static void
+sign_off_that_was_overtaken_ends_a_request(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job, asks;
+	struct wire_body b;
+	struct receipt in;
+	uint64_t ticket;
+
+	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
+	fixture_apply(f, START_NOW);
+	b = body_of(f, TARGET, true, "[]", arena_printf(f->a, OURS_KODO, 1));
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	start(f);
+	next_is(f, EXCHANGE_CONNECT, &job);
+	answer(f, &job, 201, default_body(f, TARGET, arena_printf(f->a, OURS_KODO, 9)));
+	f->now_us += 3 * SECOND_US;
+	next_is(f, EXCHANGE_RECONNECT, &asks);
+	b = disconnect_of(f, TARGET, "[\"" TARGET "\"]", arena_printf(f->a, OURS_KODO, 8));
+	must(registry_disconnect(f->r, &b, f->now_us, &in, &ticket));
+	answer(f, &asks, 200, default_body(f, TARGET, arena_printf(f->a, OURS_KODO, 10)));
+	f->now_us += 3 * SECOND_US;
+	next_is(f, EXCHANGE_DIGEST_CHECK, &job);
+}
+
 static struct wire_body
 role_of(struct fixture *f, bool registry, bool feed, int sent)
 {
@@ -459,6 +485,7 @@ main(void)
 		T(list_and_what_is_behind_it_make_a_subscriber),
 		T(late_sign_off_of_a_target_is_asked_about),
 		T(sign_off_that_was_overtaken_counts),
+		T(sign_off_that_was_overtaken_ends_a_request),
 		T(what_came_by_answers_ends_with_the_role),
 		T(what_came_by_answers_ends_with_our_feed),
 		T(mistaken_target_keeps_its_own_link),

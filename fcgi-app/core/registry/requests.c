@@ -407,19 +407,18 @@ link_go_on(struct change *ch, struct peer *p)
 static enum kodo_err
 late_sign_off(struct change *ch, struct peer *p, const struct wire_body *b)
 {
-	enum kodo_err err = KODO_OK;
-
 	if (!is_own_among(b))
 		return KODO_OK;
 	/* its own link has ended; what comes by answers goes on to, where we have one to it */
 	if (b->sequence > p->in.connect_sequence) {
 		p->flags &= ~(unsigned)PEER_CONNECTS;
+		p->out.work[WORK_RECONNECT] = 0; /* it connects no more: our link asks */
 		if (!peer_is_live_target(p))
-			err = ingest_drop_answers(ch, p);
+			return ingest_drop_answers(ch, p);
 	}
-	if (err == KODO_OK && peer_is_live_target(p))
+	if (peer_is_live_target(p))
 		ingest_call_back(ch, p);
-	return err;
+	return KODO_OK;
 }
 
 static enum kodo_err
