@@ -161,6 +161,15 @@ list_and_what_is_behind_it_make_a_subscriber(void **state)
 	check_clean(f);
 }
 
+/* What TARGET answers while it does not feed. */
+static const char *
+mute_body(struct fixture *f, const char *kodo)
+{
+	return arena_printf(f->a,
+	    "{\"url\":\"" TARGET "\",\"organization\":null,\"registry\":true,\"feed\":false,"
+	    "\"idle\":true,\"now\":\"2025-11-24T16:00:00Z\",\"message\":[],\"kodo\":%s}", kodo);
+}
+
 /* It may be a copy of an older state, which has forgotten our connect. */
 static void
 late_sign_off_of_a_target_is_asked_about(void **state)
@@ -237,6 +246,39 @@ sign_off_that_was_overtaken_ends_a_request(void **state)
 	answer(f, &asks, 200, default_body(f, TARGET, arena_printf(f->a, OURS_KODO, 10)));
 	f->now_us += 3 * SECOND_US;
 	next_is(f, EXCHANGE_DIGEST_CHECK, &job);
+}
+
+/* TARGET connects too and does not feed, so our connect brings no list: it is asked for its own. */
+static void
+list_in_doubt_is_asked_for_where_answers_bring_none(void **state)
+{
+	struct fixture *f = *state;
+	struct exchange_job job;
+	struct wire_body b;
+	struct receipt in;
+	unsigned kinds = 0;
+	int i;
+
+	start_connected(f, arena_printf(f->a, OURS_KODO, 1));
+	b = body_of(f, TARGET, false, "[]", arena_printf(f->a, OURS_KODO, 2));
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	b = body_of(f, TARGET, false,
+	    arena_printf(f->a, "[%s]", node_json(f, "http://n:1", "N", 2)),
+	    "{\"life\":78,\"sent\":2,\"former_life\":77}");
+	must(registry_connect(f->r, &b, f->now_us, &in));
+	assert_int_equal(total_of(f), 1);
+	f->now_us += 3 * SECOND_US;
+	next_is(f, EXCHANGE_DIGEST_CHECK, &job);
+	for (i = 3; i < 7; i++) {
+		answer(f, &job, 200, mute_body(f, arena_printf(f->a,
+		    "{\"life\":78,\"sent\":%d,\"former_life\":77}", i)));
+		f->now_us += 3 * SECOND_US;
+		if (next_due(f, &job, &(int64_t){ 0 }) != KODO_OK)
+			break;
+		kinds |= 1u << job.kind;
+	}
+	assert_true((kinds & 1u << EXCHANGE_CONNECT) != 0);
+	assert_true((kinds & 1u << EXCHANGE_RECONNECT) != 0);
 }
 
 static struct wire_body
@@ -486,6 +528,7 @@ main(void)
 		T(late_sign_off_of_a_target_is_asked_about),
 		T(sign_off_that_was_overtaken_counts),
 		T(sign_off_that_was_overtaken_ends_a_request),
+		T(list_in_doubt_is_asked_for_where_answers_bring_none),
 		T(what_came_by_answers_ends_with_the_role),
 		T(what_came_by_answers_ends_with_our_feed),
 		T(mistaken_target_keeps_its_own_link),

@@ -179,7 +179,7 @@ answer_take(struct change *ch, struct peer *p, struct outcome *oc)
 		err = ingest_epoch(ch, p, b);
 	/* what it has sent before this answer came was in doubt, and void */
 	if (err == KODO_OK && is_other && !takes && (p->flags & PEER_OLDER) != 0)
-		resync_restart(ch, p);
+		resync_repeat(ch, p);
 	if (err == KODO_OK && !takes && !ingest_is_late(p, b))
 		err = ingest_role(ch, p, &b->from);
 	if (err == KODO_OK && !takes) {

@@ -358,7 +358,7 @@ ingest_clock(struct change *ch, struct peer *p, const struct greeting *g)
 		return KODO_OK;
 	/* what was left out meanwhile */
 	if (was_apart)
-		resync_restart(ch, p);
+		resync_repeat(ch, p);
 	return statement_reset_ahead(ch);
 }
 
@@ -509,7 +509,7 @@ epoch_end(struct change *ch, struct peer *p)
 	if (err == KODO_OK)
 		err = node_chunks_drop(ch->t, p->id);
 	if (err == KODO_OK)
-		resync_restart(ch, p);
+		resync_repeat(ch, p);
 	return err;
 }
 

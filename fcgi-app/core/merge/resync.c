@@ -153,3 +153,14 @@ resync_restart(struct change *ch, struct peer *p)
 		return;
 	resync_pace(ch, p);
 }
+
+void
+resync_repeat(struct change *ch, struct peer *p)
+{
+	const bool both_feed = (p->flags & PEER_FEED) != 0 && ch->o->feed;
+
+	resync_restart(ch, p);
+	/* else the answer to our connect brings its list */
+	if (peer_is_live_target(p) && (p->flags & PEER_CONNECTS) != 0 && !both_feed)
+		change_want(ch, p, WORK_RECONNECT, false);
+}

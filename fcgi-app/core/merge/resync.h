@@ -25,6 +25,8 @@ void resync_cancel(struct peer *p);
  * more often this was needed lately, the later.
  */
 void resync_restart(struct change *ch, struct peer *p);
+/* The same, where p has to say again what it has said. */
+void resync_repeat(struct change *ch, struct peer *p);
 /*
  * The owner p must say its own node again, for others speak against it: by its connect, in the
  * answer to one, or by a digest that agrees. At once, and, as those may go on, then likewise later,

@@ -213,7 +213,7 @@ ahead_reset(struct change *ch, const struct ahead *at, uint64_t limit)
 	if (err == KODO_OK)
 		err = resolve_word(ch, p, at->node, key, &word, false);
 	if (err == KODO_OK && p != NULL && p->id != PEER_SELF && !str_eq(p->key, key))
-		resync_restart(ch, p);
+		resync_repeat(ch, p);
 	return err;
 }
 
