@@ -150,8 +150,11 @@ apply(struct follower *f)
 		err = poison_note(e->state, f->revision);
 	if (err == KODO_OK)
 		err = cluster_apply(e->registry, f->a, f->revision, f->entries, f->n, results);
-	if (err == KODO_ECONFLICT) {	/* it is there */
+	/* it is there: memory ran out behind the commit, and what came of it nobody can say */
+	if (err == KODO_ECONFLICT) {
 		e->applied = f->revision;
+		e->is_stuck = false;
+		propose_refuse(e->proposer, false);
 		forget_revision(f);
 		return;
 	}
@@ -362,6 +365,7 @@ static void
 on_message(void *arg, const struct etcd_message *m)
 {
 	struct follower *f = arg;
+	uint64_t told;
 	size_t i;
 
 	if (m->is_over) {
@@ -374,9 +378,13 @@ on_message(void *arg, const struct etcd_message *m)
 	}
 	for (i = 0; i < m->n && !f->is_broken; i++)
 		take_event(f, &m->events[i]);
+	if (f->is_broken || m->n == 0)
+		return;
 	/* one that is flagged has not told all of its last revision */
-	if (!f->is_broken && m->n > 0)
-		f->told = m->events[m->n - 1].mod_revision - (m->is_fragment ? 1 : 0);
+	told = m->events[m->n - 1].mod_revision - (m->is_fragment ? 1 : 0);
+	/* a watch may go back (etcd-io/etcd#15271), and what is at hand is not applied yet */
+	if (told > f->told)
+		f->told = told;
 }
 
 /* --- entries in parts --- */
