@@ -51,6 +51,7 @@
 struct secret {
 	struct context *e;
 	char text[OWN_KEY_TEXT];	/* as etcd has it */
+	uint64_t applied;	/* when etcd was asked */
 	bool is_known, is_asked;
 };
 

@@ -42,9 +42,13 @@ admin_take(struct context *e, struct str text)
 		err = e->status.admin[0] != '\0' && strcmp(mark, e->status.admin) != 0
 		    ? KODO_ECONFLICT : state_key_take(e->state, text);
 	}
-	if (err == KODO_OK)
-		admin_mark(e->status.admin, text);
-	return err;
+	if (err != KODO_OK)
+		return err;
+	admin_mark(mark, text);
+	/* at once: the process after this one would take what it finds for a rotation of its own */
+	e->is_changed |= strcmp(mark, e->status.admin) != 0;
+	str_copy(e->status.admin, sizeof(e->status.admin), str_of(mark));
+	return KODO_OK;
 }
 
 static const struct row {
@@ -80,7 +84,7 @@ on_claim(void *arg, const struct etcd_answer *an)
 
 	s->is_asked = false;
 	if (an->err != KODO_OK || (!an->is_done && an->n_kvs == 0) ||
-	    !context_may_believe(s->e, an, s->e->applied))
+	    !context_may_believe(s->e, an, s->applied))
 		return;
 	if (!an->is_done)
 		take(s, an->kvs[0].value);
@@ -108,6 +112,7 @@ see_to(struct context *e, const struct row *row, struct secret *s)
 	s->e = e;
 	if (s->is_asked || row->text(e, own) != KODO_OK)
 		return;
+	s->applied = e->applied;
 	if (!s->is_known)
 		s->is_asked = etcd_claim(e->etcd, name, str_of(own), 0, claimed) == KODO_OK;
 	else if (!str_eq(str_of(own), str_of(s->text)))
