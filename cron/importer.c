@@ -132,7 +132,8 @@ settle(struct importer *m, const struct walk_work *work, int64_t now_us)
 
 	if (!str_eq(work->slug, str_of(m->settling)) || work->walk != m->walk) {
 		arena_reset(m->rivals_arena);
-		err = walk_rivals(m->registry, m->rivals_arena, &m->rivals, &m->rivals_at);
+		err = walk_rivals(m->registry, m->rivals_arena, work->slug, &m->rivals,
+		    &m->rivals_at);
 		str_copy(m->settling, sizeof(m->settling), work->slug);
 		m->walk = work->walk;
 	}

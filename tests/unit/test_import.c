@@ -1,4 +1,5 @@
 /* Sources of imports, without a network: what a document brings, in how many transactions. */
+#include "core/import/place.h"
 #include "core/import/walk.h"
 #include "registry_help.h"
 
@@ -47,7 +48,7 @@ settle(struct fixture *f)
 
 	for (; next(f, &work); n++) {
 		assert_int_equal(work.step, WALK_SETTLE);
-		must(walk_rivals(f->r, f->a, &rivals, &position));
+		must(walk_rivals(f->r, f->a, work.slug, &rivals, &position));
 		must(walk_settle(f->r, &work, &rivals, f->now_us));
 	}
 	return n;
@@ -146,6 +147,61 @@ answer_that_comes_twice_changes_nothing(void **state)
 	assert_int_equal(head_of(f).total, 3);
 }
 
+/* A registry that shows that place of an import. */
+static void
+show(struct fixture *f, const char *registry, const char *slug, const char *space)
+{
+	struct receipt in;
+	struct wire_body b = body_of(f, registry, true,
+	    arena_printf(f->a, "[%s]", node_json(f,
+		arena_printf(f->a, "%s/import/%s/%s", registry, slug, space), "N", 1)), NULL);
+
+	must(registry_connect(f->r, &b, f->now_us, &in));
+}
+
+/* Each entry of a step of a source has its rivals: what others show must not make it grow. */
+static void
+rivals_are_those_of_own_namespaces(void **state)
+{
+	struct fixture *f = *state;
+	struct settle_rivals rivals;
+	struct source_space space;
+	struct source source;
+	struct scan scan;
+	struct view v;
+	char slug[WALK_SLUG_BYTES];
+	const char *own;
+	uint64_t position, hash;
+	unsigned i;
+
+	start(f);
+	must(walk_want(f->r, STR(SOURCE), f->now_us, slug));
+	read_source(f, manifest(f, 0, 3));
+	settle(f);
+	must(view_begin(f->r, f->now_us, &v));
+	must(source_get(&v.t, f->a, str_of(slug), &source));
+	scan = source_space_scan(&v.t, source.peer, 0);
+	assert_true(source_space_next(&scan, &hash, &space));
+	own = arena_printf(f->a, "%.*s", STR_ARG(space.space));
+	must(scan_end(&scan));
+	view_end(&v);
+	must(walk_rivals(f->r, f->a, str_of(slug), &rivals, &position));
+	assert_int_equal(rivals.n, 0);
+	for (i = 0; i < 20; i++) {
+		show(f, arena_printf(f->a, "http://a%u.test", i), slug,
+		    arena_printf(f->a, "x%u", i));
+		show(f, arena_printf(f->a, "http://b%u.test", i), "another", own);
+	}
+	must(walk_rivals(f->r, f->a, str_of(slug), &rivals, &position));
+	assert_int_equal(rivals.n, 0);
+	show(f, "http://c.test", slug, own);
+	show(f, "http://d.test", slug, own);
+	must(walk_rivals(f->r, f->a, str_of(slug), &rivals, &position));
+	assert_int_equal(rivals.n, 1);
+	must(walk_rivals(f->r, f->a, STR("another"), &rivals, &position));
+	assert_int_equal(rivals.n, 0);
+}
+
 static void
 source_is_forgotten_in_steps(void **state)
 {
@@ -175,6 +231,8 @@ main(void)
 		    late_answer_changes_nothing, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 		    answer_that_comes_twice_changes_nothing, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+		    rivals_are_those_of_own_namespaces, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 		    source_is_forgotten_in_steps, fixture_setup, fixture_teardown),
 	};

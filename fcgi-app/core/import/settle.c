@@ -30,21 +30,56 @@ rival_cmp(const void *x, const void *y)
 				    : (a->node > b->node) - (a->node < b->node);
 }
 
-enum kodo_err
-settle_rivals_find(
-    struct txn *t, struct arena *a, struct str own_url, struct settle_rivals *out)
+/* Is it a place of a namespace that the source has? */
+static enum kodo_err
+is_of(struct txn *t, const struct source *s, const struct place_parts *parts, bool *out)
 {
-	struct scan s = record_scan_seen(t);
+	struct source_space space;
+	enum kodo_err err = !str_eq(parts->slug, s->slug) ? KODO_ENOTFOUND
+	    : source_space_get(t, s->peer, source_hash(parts->space), &space);
+
+	*out = err == KODO_OK;
+	return err == KODO_ENOTFOUND ? KODO_OK : err;
+}
+
+/* Of those of one place the first, as rival_of takes it. */
+static void
+rivals_sort(struct settle_rivals *all)
+{
+	size_t i, n = 0;
+
+	if (all->n > 0)
+		qsort(all->all, all->n, sizeof(*all->all), rival_cmp);
+	for (i = 0; i < all->n; i++)
+		if (n == 0 || all->all[n - 1].place != all->all[i].place)
+			all->all[n++] = all->all[i];
+	all->n = n;
+}
+
+enum kodo_err
+settle_rivals_find(struct txn *t, struct arena *a, struct str own_url, struct str slug,
+    struct settle_rivals *out)
+{
 	struct settle_rival *all;
 	struct place_parts parts;
+	struct source source;
 	struct packed p;
 	struct record rec;
+	struct scan s;
+	bool is_wanted;
+	enum kodo_err err = source_get(t, a, slug, &source);
 
 	*out = (struct settle_rivals){ .n = 0 };
+	if (err != KODO_OK)
+		return err == KODO_ENOTFOUND ? KODO_OK : err;
+	s = record_scan_seen(t);
 	while (record_next(&s, &rec)) {
 		s.err = packed_open(rec.said.bytes, &p);
 		if (s.err != KODO_OK || !place_read(p.url, &parts) ||
 		    str_eq(parts.before, own_url))
+			continue;
+		s.err = is_of(t, &source, &parts, &is_wanted);
+		if (s.err != KODO_OK || !is_wanted)
 			continue;
 		all = arena_grow(a, out->all, out->n, &out->cap, sizeof(*all));
 		if (all == NULL) {
@@ -56,8 +91,7 @@ settle_rivals_find(
 		all->place = settle_place(parts.slug, parts.space);
 		all->node = rec.node;
 	}
-	if (out->n > 0)
-		qsort(out->all, out->n, sizeof(*out->all), rival_cmp);
+	rivals_sort(out);
 	return scan_end(&s);
 }
 

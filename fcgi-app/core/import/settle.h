@@ -23,15 +23,18 @@ struct settle_rival {
 	uint64_t place;		/* hash of slug and namespace */
 	uint32_t node;
 };
-/* Sorted by place. */
+/* Sorted by place, one of each. */
 struct settle_rivals {
 	struct settle_rival *all;
 	size_t n, cap;
 };
 uint64_t settle_place(struct str slug, struct str space);
-/* All that are shown. KODO_ENOMEM, KODO_ECORRUPT. */
+/*
+ * Those of the namespaces of that source: no more than it has, whatever others show, as each entry
+ * of a step has all of them. KODO_ENOMEM, KODO_ECORRUPT.
+ */
 enum kodo_err settle_rivals_find(struct txn *t, struct arena *a, struct str own_url,
-    struct settle_rivals *out) MUST_CHECK;
+    struct str slug, struct settle_rivals *out) MUST_CHECK;
 
 /*
  * Make the node of a namespace what its entries are. rival: another registry's node of the same

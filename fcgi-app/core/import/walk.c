@@ -451,8 +451,8 @@ walk_settle(struct registry *r, const struct walk_work *w, const struct settle_r
 }
 
 enum kodo_err
-walk_rivals(
-    struct registry *r, struct arena *a, struct settle_rivals *out, uint64_t *position)
+walk_rivals(struct registry *r, struct arena *a, struct str slug, struct settle_rivals *out,
+    uint64_t *position)
 {
 	struct view v;
 	enum kodo_err err = view_begin(r, 0, &v);
@@ -461,7 +461,7 @@ walk_rivals(
 	if (err != KODO_OK)
 		return err;
 	*position = v.head.logged;
-	err = settle_rivals_find(&v.t, a, v.options->url, out);
+	err = settle_rivals_find(&v.t, a, v.options->url, slug, out);
 	view_end(&v);
 	return err;
 }

@@ -52,8 +52,8 @@ enum kodo_err walk_take(struct registry *r, const struct walk_work *w,
 enum kodo_err walk_settle(struct registry *r, const struct walk_work *w,
     const struct settle_rivals *rivals, int64_t now_us) MUST_CHECK;
 /* For that, in a reading transaction. *position: the end of the log of changes then. */
-enum kodo_err walk_rivals(struct registry *r, struct arena *a, struct settle_rivals *out,
-    uint64_t *position) MUST_CHECK;
+enum kodo_err walk_rivals(struct registry *r, struct arena *a, struct str slug,
+    struct settle_rivals *out, uint64_t *position) MUST_CHECK;
 
 /*
  * What others have said since of imported nodes, and of the same ones elsewhere: the entries of the
