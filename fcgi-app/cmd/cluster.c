@@ -72,6 +72,7 @@ print_members(struct cluster *c, const struct cluster_status *st)
 		{ "OPTIONS", TABLE_TEXT, 2 }, { "VERSION", TABLE_TEXT, 3 },
 		{ "URL", TABLE_TEXT, 1 }, { NULL, TABLE_TEXT, 0 } };
 	struct table *t = table_new(c->args.a, columns);
+	const int64_t now_us = isotime_now_us();
 	unsigned i;
 
 	if (t == NULL)
@@ -82,7 +83,7 @@ print_members(struct cluster *c, const struct cluster_status *st)
 		table_put(t, str_of(m->name));
 		table_put(t, str_of(!m->is_live ? "gone" : m->is_ready ? "ready" : "not ready"));
 		table_put_u64(t, cluster_behind(st, m));
-		table_put_ago(t, m->seen_us, isotime_now_us());
+		table_put_ago(t, cluster_heard_us(m, now_us), now_us);
 		table_put(t, str_of(strcmp(m->options, st->options) == 0 ? "same" : "differ"));
 		table_put(t, str_of(m->version));
 		table_put(t, str_of(m->url));

@@ -161,7 +161,7 @@ put_machines(struct template_values *t, const struct state *s, int64_t now_us)
 		template_values_put_flag(row, "ready", m->is_ready);
 		template_values_put_flag(row, "sends", strcmp(m->name, st.leader) == 0);
 		template_values_put_count(row, "behind", cluster_behind(&st, m));
-		template_values_put_span(row, "seen", m->seen_us, now_us);
+		template_values_put_span(row, "seen", cluster_heard_us(m, now_us), now_us);
 	}
 }
 

@@ -105,13 +105,29 @@ test_who_is_behind(void **state)
 	assert_int_equal(cluster_behind(&st, &m), 0);
 }
 
+/* Its clock may be a day off: that says nothing of when it was heard. */
+static void
+test_when_a_machine_was_heard_is_of_this_clock(void **state)
+{
+	const int64_t day_us = 86400ll * 1000000, now_us = 100 * day_us, s_us = 1000000;
+	struct cluster_member m = { .seen_us = now_us - day_us };
+	int64_t ago_us;
+
+	(void)state;
+	assert_true(cluster_heard_us(&m, now_us) == now_us - day_us);
+	m.heard_us = cluster_boot_us() - 2 * s_us;
+	ago_us = now_us - cluster_heard_us(&m, now_us);
+	assert_true(ago_us >= 2 * s_us && ago_us < 60 * s_us);
+}
+
 /* The clock of these times begins anew with the machine. */
 static void
 test_what_was_told_before_the_machine_started_has_no_times(void **state)
 {
 	const int64_t later_us = cluster_boot_us() + INT64_C(3600000000);
 	struct cluster_status st = { .cluster_id = 3, .token = 5, .told_us = later_us,
-		.send_until_us = later_us, .has_quorum = true }, back;
+		.send_until_us = later_us, .has_quorum = true, .n_members = 1,
+		.members[0].heard_us = later_us }, back;
 	char dir[] = "/tmp/kodo-status-XXXXXX";
 	struct buf b = BUF_INIT(0);
 	struct state s;
@@ -134,6 +150,7 @@ test_what_was_told_before_the_machine_started_has_no_times(void **state)
 		assert_int_equal(back.told_us, i == 0 ? 0 : later_us);
 		assert_int_equal(back.send_until_us, i == 0 ? 0 : later_us);
 		assert_int_equal(back.has_quorum, i == 1);
+		assert_int_equal(back.members[0].heard_us, i == 0 ? 0 : later_us);
 		if (i == 0)
 			assert_non_null(cluster_unready(&back));
 	}
@@ -174,6 +191,7 @@ main(void)
 		cmocka_unit_test(test_settled_is_who_has_all_and_keeps_nothing_back),
 		cmocka_unit_test(test_who_is_not_to_be_asked),
 		cmocka_unit_test(test_who_is_behind),
+		cmocka_unit_test(test_when_a_machine_was_heard_is_of_this_clock),
 		cmocka_unit_test(test_what_was_told_before_the_machine_started_has_no_times),
 		cmocka_unit_test(test_each_machine_has_some_options_for_itself),
 	};

@@ -113,13 +113,11 @@ check_etcd(const struct environment *h, const struct cluster_status *st)
 static void
 check_members(const struct environment *h, const struct cluster_status *st)
 {
-	/* of the machine's start by this clock */
-	const int64_t booted_us = h->now_us - cluster_boot_us();
 	unsigned i, n_live = 0;
 
 	for (i = 0; i < st->n_members; i++) {
 		const struct cluster_member *m = &st->members[i];
-		const int64_t ahead_us = m->seen_us - (booted_us + m->heard_us);
+		const int64_t ahead_us = m->seen_us - cluster_heard_us(m, h->now_us);
 
 		n_live += m->is_live;
 		if (!m->is_live) {

@@ -123,6 +123,7 @@ static void
 forget_times(struct cluster_status *st)
 {
 	char boot[STATE_BOOT_BYTES];
+	unsigned i;
 
 	state_boot_id(boot);
 	if (strcmp(st->boot, boot) == 0)
@@ -131,6 +132,8 @@ forget_times(struct cluster_status *st)
 	st->token = 0;
 	st->leader[0] = '\0';
 	st->has_quorum = false;
+	for (i = 0; i < st->n_members; i++)
+		st->members[i].heard_us = 0;
 }
 
 enum kodo_err
@@ -168,6 +171,12 @@ int64_t
 cluster_silent_us(const struct cluster_status *st)
 {
 	return cluster_boot_us() - st->told_us;
+}
+
+int64_t
+cluster_heard_us(const struct cluster_member *m, int64_t now_us)
+{
+	return m->heard_us == 0 ? m->seen_us : now_us - (cluster_boot_us() - m->heard_us);
 }
 
 uint64_t

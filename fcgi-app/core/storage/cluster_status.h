@@ -22,7 +22,7 @@ struct cluster_member {
 	uint64_t reached;	/* all up to it is applied, or was no entry; 0: of a former build */
 	uint64_t behind;	/* revisions that it had not reached when etcd took its record */
 	int64_t seen_us;	/* wall clock of that machine */
-	int64_t heard_us;	/* CLOCK_BOOTTIME of this machine then, nearly; 0: in etcd */
+	int64_t heard_us;	/* CLOCK_BOOTTIME of this machine then, nearly; 0: not known */
 	bool is_ready, is_live;	/* live: its lease goes on */
 };
 
@@ -66,6 +66,12 @@ int64_t cluster_lag_us(const struct cluster_status *st);
 
 /* For so long the process of the log has told nothing. */
 int64_t cluster_silent_us(const struct cluster_status *st);
+
+/*
+ * When its last record came, by the clock of who asks, which is now_us; where that is not known, as
+ * of a former build or before this machine's start, by the clock of that machine.
+ */
+int64_t cluster_heard_us(const struct cluster_member *m, int64_t now_us);
 
 /* By how many revisions is the machine behind? Of one that is gone, behind what is applied here. */
 uint64_t cluster_behind(const struct cluster_status *st, const struct cluster_member *m);
