@@ -1,4 +1,5 @@
 """A registry on several machines that imports: make check-cluster."""
+import base64
 import os
 import subprocess
 import sys
@@ -57,6 +58,12 @@ def test_all_machines_have_what_one_has_imported(tmp_path, mcp):
             wait_until(lambda machine=machine: len(triples(machine)) == len(source.wanted()) + len(second.wanted()), 20)
         run_import(other, second.url, "--forget")
         all_show(c, source)
+        walks = {}
+        for kv in c.etcd[0].range("k/kodo/log/"):
+            key, value = base64.b64decode(kv["key"]).decode(), base64.b64decode(kv["value"])
+            walks.setdefault(value[2], []).append(key.split("/")[-1][0] == "f")
+        # next, take, settle: a machine that sends no more must not go on with what it has read long ago; an order is anybody's
+        assert all(walks[kind] and all(walks[kind]) for kind in (30, 31, 32)) and not any(walks[34]), walks
         pages = len(source.requests)
         time.sleep(3)
         assert len(source.requests) == pages, "nobody else reads it, too"

@@ -174,6 +174,8 @@ is_sender_s(enum change_kind kind)
 		[CHANGE_DONE] = true, [CHANGE_CLEAR] = true, [CHANGE_PUT_OFF] = true,
 		[CHANGE_CLOCK_BACK] = true, [CHANGE_ROUND] = true, [CHANGE_WATCH] = true,
 		[CHANGE_PROBE] = true, [CHANGE_EXPIRE] = true, [CHANGE_REJUDGED] = true,
+		[CHANGE_WALK_NEXT] = true, [CHANGE_WALK_TAKE] = true, [CHANGE_WALK_SETTLE] = true,
+		[CHANGE_WALK_DOUBTS] = true,
 	};
 
 	return rows[kind];
