@@ -34,7 +34,7 @@ struct leader {
 	struct context *e;
 	uint64_t lease;
 	int64_t renewed_us;	/* boottime, before etcd was asked */
-	int64_t asked_us, beat_us, looked_us;
+	int64_t asked_us, beat_us, looked_us;	/* the last: 0: etcd is to be looked at now */
 	bool is_renewing, is_beating, is_claiming;
 	bool is_late;		/* the last attempt to renew it failed */
 	bool is_free;		/* nobody sends, as far as is known */
@@ -465,7 +465,7 @@ look(struct leader *l, int64_t now_us)
 	const struct etcd_done status = { on_status, l }, alarms = { on_alarms, l };
 	const struct context *e = l->e;
 
-	if (now_us - l->looked_us < (e->is_log_full ? LOOK_FULL_US :
+	if (l->looked_us != 0 && now_us - l->looked_us < (e->is_log_full ? LOOK_FULL_US :
 		log_size_behind(&e->log, e->etcd_revision) >= LOG_UNTRIMMED(e->quota)
 		? BEAT_US : LOOK_US))
 		return;
