@@ -53,6 +53,7 @@ struct secret {
 	char text[OWN_KEY_TEXT];	/* as etcd has it */
 	uint64_t applied;	/* when etcd was asked */
 	bool is_known, is_asked;
+	bool is_overtaken;	/* the watch has told of a newer one since etcd was asked */
 };
 
 struct proposer;

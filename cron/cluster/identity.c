@@ -83,7 +83,7 @@ on_claim(void *arg, const struct etcd_answer *an)
 	char own[OWN_KEY_TEXT];
 
 	s->is_asked = false;
-	if (an->err != KODO_OK || (!an->is_done && an->n_kvs == 0) ||
+	if (s->is_overtaken || an->err != KODO_OK || (!an->is_done && an->n_kvs == 0) ||
 	    !context_may_believe(s->e, an, s->applied))
 		return;
 	if (!an->is_done)
@@ -113,6 +113,7 @@ see_to(struct context *e, const struct row *row, struct secret *s)
 	if (s->is_asked || row->text(e, own) != KODO_OK)
 		return;
 	s->applied = e->applied;
+	s->is_overtaken = false;
 	if (!s->is_known)
 		s->is_asked = etcd_claim(e->etcd, name, str_of(own), 0, claimed) == KODO_OK;
 	else if (!str_eq(str_of(own), str_of(s->text)))
@@ -148,6 +149,8 @@ identity_event(struct context *e, struct str key, struct str text)
 			continue;
 		if (e->secrets[i].is_known)
 			take(&e->secrets[i], text);
+		else
+			e->secrets[i].is_overtaken = true;
 		return true;
 	}
 	return false;

@@ -154,6 +154,28 @@ a_rotation_here_is_not_lost(void **state)
 	assert_false(identity_event(&e, STR("leader"), str_of(other)));
 }
 
+/* The watch may tell of a rotation before the answer comes that does not know of it. */
+static void
+an_answer_that_a_rotation_overtook_is_asked_for_anew(void **state)
+{
+	struct state folder;
+	struct context e;
+	char key[STATE_KEY_BYTES];
+
+	(void)state;
+	begin(&e, &folder);
+	identity_tick(&e);
+	assert_true(identity_event(&e, STR("admin"), STR("ffffffffffffffffffffffffffffffff")));
+	answer(1, other, 11);
+	assert_false(e.secrets[1].is_known);
+	etcd.n_claims = 1;
+	identity_tick(&e);
+	assert_int_equal(etcd.n_claims, 2);
+	answer(1, "ffffffffffffffffffffffffffffffff", 12);
+	assert_ok(state_key(e.state, key));
+	assert_string_equal(key, "ffffffffffffffffffffffffffffffff");
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
 
 int
@@ -164,6 +186,7 @@ main(void)
 		T(what_was_taken_is_told_at_once),
 		T(what_is_no_key_is_not_taken),
 		T(a_rotation_here_is_not_lost),
+		T(an_answer_that_a_rotation_overtook_is_asked_for_anew),
 	};
 
 	return cmocka_run_group_tests_name("cluster_secrets", tests, NULL, NULL);
