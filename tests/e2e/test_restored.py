@@ -62,27 +62,27 @@ def test_owners_with_a_key_that_others_have_heard_since(member, folders, link):
     old.options["connect"] = [peer.url] if is_copy_connecting else []
     peer.options["connect"] = [old.url] if is_peer_connecting else []
     changed, gone = nodes = [member(name, NODE, connect=[old.url, peer.url]) for name in ("changed", "gone")]
-    news = member("news", NODE, connect=[peer.url])
-    for one in (peer, old, *nodes):
+    linked, news = member("linked", NODE, connect=[old.url]), member("news", NODE, connect=[peer.url])
+    for one in (peer, old, linked, *nodes):
         one.start()
-    both_show(old, peer, nodes)
+    both_show(old, peer, [linked, *nodes])      # so the copy knows the peer
     old.stop()
     copy = os.path.join(folders(), "copy")
     copy_state(state_of(old), copy)
     old.start()
     changed.change()
     gone.request("DELETE", "/connect")
-    both_show(old, peer, [changed])
+    both_show(old, peer, [linked, changed])
     for node in nodes:
         node.kill()
     restore(old, copy)
     news.start()        # of which the peer tells: it is found out to be a copy
-    both_show(old, peer, [changed, news])
-    assert_stays(lambda: peer.shown() == rows_of([changed, news]) == old.shown(), 3)
+    both_show(old, peer, [linked, changed, news])
+    assert_stays(lambda: peer.shown() == rows_of([linked, changed, news]) == old.shown(), 3)
     # a word of an owner counts alone again
     changed.change()
     changed.start_connected()
-    both_show(old, peer, [changed, news])
+    both_show(old, peer, [linked, changed, news])
 
 
 def rows_of(nodes):
