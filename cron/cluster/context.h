@@ -65,7 +65,7 @@ struct comparer;
 
 struct context {
 	const struct state *state;
-	struct registry *registry;	/* NULL: while another state takes its place */
+	struct registry *registry;
 	struct etcd *etcd;
 	struct options options;		/* of this machine */
 	struct arena *a;		/* of those */

@@ -516,7 +516,7 @@ lead_tick(struct leader *l)
 		ask_majority(l, now_us);
 		return;
 	}
-	if (!e->is_joined || e->registry == NULL)
+	if (!e->is_joined)
 		return;
 	if (e->status.token != 0 && now_us >= e->status.send_until_us)
 		e->is_changed = true;
