@@ -77,7 +77,7 @@ context_takes_writes(struct context *e)
 bool
 context_has_room(const struct context *e, uint64_t bytes)
 {
-	return e->etcd_used + log_size_behind(&e->log, e->etcd_revision) + bytes <=
+	return !e->is_full && e->etcd_used + log_size_behind(&e->log, e->etcd_revision) + bytes <=
 	    LOG_FULL(e->quota) && e->status.db_bytes <= LOG_FILE(e->quota);
 }
 

@@ -443,7 +443,8 @@ on_alarms(void *arg, const struct etcd_answer *an)
 static void
 note_room(struct context *e)
 {
-	const bool is_full = !context_has_room(e, 0);
+	/* of an alarm people are told by note_full */
+	const bool is_full = !e->is_full && !context_has_room(e, 0);
 
 	if (is_full == e->is_log_full)
 		return;

@@ -143,7 +143,7 @@ take_request(struct proposer *p, struct client *c)
 		client_answer(c, KODO_EBUSY, 0, STR(""));
 		return;
 	}
-	if (p->e->is_full || !context_has_room(p->e, c->in.len)) {
+	if (!context_has_room(p->e, c->in.len)) {
 		client_answer(c, KODO_EFULL, 0, STR(""));
 		return;
 	}

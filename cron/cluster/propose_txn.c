@@ -267,8 +267,7 @@ propose_tick(struct proposer *p)
 	if (p->is_under_way || clock_mono_ms() < p->again_ms)
 		return;
 	/* also of what was taken while there was room, and of what waits in the queue */
-	if (p->n_batch == 0 && context_has_quorum(p->e) && !p->e->is_full &&
-	    context_has_room(p->e, 0))
+	if (p->n_batch == 0 && context_has_quorum(p->e) && context_has_room(p->e, 0))
 		fill_batch(p);
 	if (!p->is_under_way && p->n_batch > 0)
 		send_batch(p);
