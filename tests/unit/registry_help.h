@@ -111,6 +111,40 @@ fixture_setup(void **state)
 	return 0;
 }
 
+/* Without a twin: the test counts revisions itself. */
+static inline int
+fixture_setup_alone(void **state)
+{
+	const int failed = fixture_setup(state);
+
+	if (failed == 0)
+		registry_submit_by(((struct fixture *)*state)->r, NULL, NULL);
+	return failed;
+}
+
+/* n peers of urls of their own, each as set makes it. */
+static inline void
+fixture_put_peers(struct fixture *f, unsigned n,
+    void (*set)(const struct fixture *f, const struct head *h, unsigned i, struct peer *p))
+{
+	struct head h;
+	struct txn t;
+	unsigned i;
+
+	must(store_begin(registry_store(f->r), STORE_WRITE, &t));
+	must(head_get(&t, &h));
+	for (i = 0; i < n; i++) {
+		struct peer p;
+		struct str url = str_of(arena_printf(f->a, "http://x%u:1", i));
+
+		peer_init(&p, &h, url, url);
+		set(f, &h, i, &p);
+		must(peer_put(&t, &p));
+	}
+	must(head_put(&t, &h));
+	must(store_end(&t, KODO_OK));
+}
+
 static inline int
 fixture_teardown(void **state)
 {

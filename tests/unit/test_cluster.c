@@ -540,18 +540,7 @@ every_kind_has_its_row(void **state)
 	}
 }
 
-/* Without a twin: revisions are counted here. */
-static int
-setup(void **state)
-{
-	const int failed = fixture_setup(state);
-
-	if (failed == 0)
-		registry_submit_by(((struct fixture *)*state)->r, NULL, NULL);
-	return failed;
-}
-
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, fixture_teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, fixture_setup_alone, fixture_teardown)
 
 int
 main(void)

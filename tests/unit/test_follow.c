@@ -251,17 +251,7 @@ what_is_there_is_no_hindrance(void **state)
 	end(&l);
 }
 
-static int
-setup(void **state)
-{
-	const int failed = fixture_setup(state);
-
-	if (failed == 0)
-		registry_submit_by(((struct fixture *)*state)->r, NULL, NULL);
-	return failed;
-}
-
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, fixture_teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, fixture_setup_alone, fixture_teardown)
 
 int
 main(void)

@@ -21,27 +21,13 @@ cpu_us(void)
 	return ts.tv_sec * 1000000ll + ts.tv_nsec / 1000;
 }
 
-/* n kodo peers that feed, have answered, and know all there is. */
+/* A kodo peer that feeds, has answered, and knows all there is. */
 static void
-subscribers_put(struct fixture *f, unsigned n)
+subscriber_set(const struct fixture *f, const struct head *h, unsigned i, struct peer *p)
 {
-	struct head h;
-	struct txn t;
-	unsigned i;
-
-	must(store_begin(registry_store(f->r), STORE_WRITE, &t));
-	must(head_get(&t, &h));
-	for (i = 0; i < n; i++) {
-		struct peer p;
-		struct str url = str_of(arena_printf(f->a, "http://x%u:1", i));
-
-		peer_init(&p, &h, url, url);
-		p.flags = PEER_FEED | PEER_KODO | PEER_REGISTRY | PEER_NOTIFIED | PEER_PROVEN;
-		p.out.pos = p.out.gone_pos = h.logged;
-		must(peer_put(&t, &p));
-	}
-	must(head_put(&t, &h));
-	must(store_end(&t, KODO_OK));
+	(void)f, (void)i;
+	p->flags = PEER_FEED | PEER_KODO | PEER_REGISTRY | PEER_NOTIFIED | PEER_PROVEN;
+	p->out.pos = p->out.gone_pos = h->logged;
 }
 
 /* The registry is fresh, with so many subscribers, and FROM has connected. */
@@ -53,7 +39,7 @@ begin(struct fixture *f, unsigned n)
 
 	fixture_options(f, "http://localhost:3367", true, true, NULL, 1);
 	fixture_apply(f, START_NOW);
-	subscribers_put(f, n);
+	fixture_put_peers(f, n, subscriber_set);
 	b = body_of(f, FROM, false, "[]", "{\"life\":5,\"sent\":1}");
 	must(registry_connect(f->r, &b, f->now_us, &in));
 }
