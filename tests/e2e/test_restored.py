@@ -26,12 +26,18 @@ def restore(one, copy):
     one.start()
 
 
-@pytest.mark.parametrize("link", LINKS)
-def test_owners_that_are_offline(member, folders, link):
+def linked_pair(member, link):
+    """A registry that is to be restored, and its peer."""
     is_copy_connecting, is_peer_connecting = LINKS[link]
     old, peer = member("R", REGISTRY), member("P", REGISTRY)
     old.options["connect"] = [peer.url] if is_copy_connecting else []
     peer.options["connect"] = [old.url] if is_peer_connecting else []
+    return old, peer
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_owners_that_are_offline(member, folders, link):
+    old, peer = linked_pair(member, link)
     nodes = [member(name, NODE, connect=[old.url]) for name in ("same", "changed", "new")]
     for one in (peer, old, *nodes[:2]):
         one.start()
@@ -57,10 +63,7 @@ def test_owners_that_are_offline(member, folders, link):
 @pytest.mark.parametrize("link", LINKS)
 def test_owners_with_a_key_that_others_have_heard_since(member, folders, link):
     """What the copy has of them is not what they said last: one has changed, one has gone, both at the peer, too, and are offline."""
-    is_copy_connecting, is_peer_connecting = LINKS[link]
-    old, peer = member("R", REGISTRY), member("P", REGISTRY)
-    old.options["connect"] = [peer.url] if is_copy_connecting else []
-    peer.options["connect"] = [old.url] if is_peer_connecting else []
+    old, peer = linked_pair(member, link)
     changed, gone = nodes = [member(name, NODE, connect=[old.url, peer.url]) for name in ("changed", "gone")]
     linked, news = member("linked", NODE, connect=[old.url]), member("news", NODE, connect=[peer.url])
     for one in (peer, old, linked, *nodes):
